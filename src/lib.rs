@@ -1,0 +1,3 @@
+//! `mono-demo`: run, call, break and prove polyglot services over NATS.
+
+pub mod wire;

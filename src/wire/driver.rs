@@ -1,0 +1,238 @@
+//! The driver protocol: JSON lines, commands in on stdin, replies out on stdout, logs on stderr.
+//!
+//! Control never runs over the broker that is being killed. The first command is
+//! [`Op::Hello`]; replies carry the command's id and may come in any order. End of input means
+//! drain and exit with status 0. A line on stdout that is not a reply is a fault of the driver.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The version a `hello` carries; a driver refuses one it does not know.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// Header values by name; NATS allows several values a name.
+pub type Headers = BTreeMap<String, Vec<String>>;
+
+/// One line to a driver, as in `{"id":1,"op":"call","method":"math.add","args":[10,5]}`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Command {
+    /// Echoed by the reply.
+    pub id: u64,
+    /// What to do.
+    #[serde(flatten)]
+    pub op: Op,
+}
+
+/// What a driver can be told to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum Op {
+    /// Connect to the broker. `ok` is [`Hello`].
+    Hello {
+        /// [`PROTOCOL_VERSION`].
+        protocol: u32,
+        /// Seeds whatever the driver draws by chance.
+        seed: u64,
+        /// `nats://127.0.0.1:PORT`.
+        url: String,
+        /// User name, where the broker asks for one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+        /// Its password.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        password: Option<String>,
+    },
+    /// A method of the typed client library, as `math.add`. `ok` is what it returned, as JSON.
+    Call {
+        /// `<client>.<method>`: `math.*`, `email.*`, `payment.*`.
+        method: String,
+        /// Positional arguments.
+        #[serde(default)]
+        args: Vec<Value>,
+        /// Keyword arguments.
+        #[serde(default)]
+        kwargs: Map<String, Value>,
+        /// Bound on the whole call, milliseconds.
+        timeout_ms: u64,
+    },
+    /// Raw request-reply. `ok` is a [`Message`].
+    Request {
+        /// Where to.
+        subject: String,
+        /// Body, base64.
+        payload_base64: String,
+        /// Headers, if any.
+        #[serde(default)]
+        headers: Headers,
+        /// Bound, milliseconds.
+        timeout_ms: u64,
+    },
+    /// Raw core publish, flushed before the reply. `ok` is `{}`.
+    Publish {
+        /// Where to.
+        subject: String,
+        /// Body, base64.
+        payload_base64: String,
+        /// Headers, if any.
+        #[serde(default)]
+        headers: Headers,
+    },
+    /// JetStream publish that waits for the acknowledgement. `ok` is an [`Ack`].
+    Submit {
+        /// Where to.
+        subject: String,
+        /// Body, base64.
+        payload_base64: String,
+        /// Headers, if any.
+        #[serde(default)]
+        headers: Headers,
+        /// Bound, milliseconds.
+        timeout_ms: u64,
+    },
+    /// Core subscription, flushed before the reply: a barrier. `ok` is `{"subscription": n}`.
+    Subscribe {
+        /// May have wildcards.
+        subject: String,
+        /// Queue group, if any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        queue_group: Option<String>,
+    },
+    /// The next message of a subscription, in order of arrival. `ok` is a [`Message`];
+    /// an `err` of kind `timeout` where none came.
+    Next {
+        /// What `subscribe` answered.
+        subscription: u64,
+        /// Bound, milliseconds.
+        timeout_ms: u64,
+    },
+    /// Ends a subscription. `ok` is `{}`.
+    Unsubscribe {
+        /// What `subscribe` answered.
+        subscription: u64,
+    },
+}
+
+/// `ok` of `hello`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// The driver's name, as `python`.
+    pub name: String,
+    /// The client library and its version, as `nats-py 2.16.0`.
+    pub library: String,
+    /// The operations it can do (`call`, `request`, …).
+    pub capabilities: Vec<String>,
+}
+
+/// A message as a driver saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// The subject it came on.
+    pub subject: String,
+    /// Body, base64.
+    pub payload_base64: String,
+    /// Headers, if any.
+    #[serde(default)]
+    pub headers: Headers,
+}
+
+/// A publish acknowledgement of JetStream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ack {
+    /// The stream that stored it.
+    pub stream: String,
+    /// Its sequence there.
+    pub sequence: u64,
+    /// True where the message id was already known.
+    pub duplicate: bool,
+}
+
+/// One line from a driver: exactly one of `ok`, `err` and `skip` beside the id.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The command's id.
+    pub id: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// What a command came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It happened, with this result.
+    Ok(Value),
+    /// It did not, or may not have: see [`DriverError::definite`].
+    Err(DriverError),
+    /// This driver cannot do it, and why.
+    Skip(String),
+}
+
+/// A command's failure, in terms that all languages share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{kind:?}: {message}")]
+pub struct DriverError {
+    /// What kind of failure.
+    pub kind: ErrorKind,
+    /// True if it certainly did not happen; false if it may have.
+    pub definite: bool,
+    /// The library's own words; for `service_error`, the service's.
+    pub message: String,
+    /// The service's code, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<u16>,
+}
+
+/// The kinds of failure a driver reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// A domain error in a normal reply (`invalid operation`).
+    Domain,
+    /// The client library refused the arguments; nothing was sent.
+    BadInput,
+    /// Nobody listens on the subject.
+    NoResponders,
+    /// No answer in time; it may have happened.
+    Timeout,
+    /// The service answered with an error (`Nats-Service-Error-Code`).
+    ServiceError,
+    /// Larger than the server's `max_payload`; nothing was sent.
+    MaxPayload,
+    /// No stream has this subject.
+    NoStream,
+    /// The server denied it.
+    Permissions,
+    /// No connection, or it broke.
+    Connection,
+    /// Anything else.
+    Other,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_line_reads_as_the_documentation_shows_it() {
+        let line = json!({"id": 1, "op": "call", "method": "math.add", "args": [10, 5], "timeout_ms": 1000});
+        let command: Command = serde_json::from_value(line).unwrap();
+        assert!(matches!(command.op, Op::Call { ref method, .. } if method == "math.add"));
+        let reply: Reply = serde_json::from_value(json!({"id": 1, "ok": 15})).unwrap();
+        assert_eq!(reply.outcome, Outcome::Ok(json!(15)));
+        let reply: Reply = serde_json::from_value(
+            json!({"id": 2, "err": {"kind": "timeout", "definite": false, "message": "x"}}),
+        )
+        .unwrap();
+        assert!(matches!(
+            reply.outcome,
+            Outcome::Err(DriverError {
+                definite: false,
+                ..
+            })
+        ));
+    }
+}

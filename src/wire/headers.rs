@@ -1,0 +1,107 @@
+//! Header names of the contract, error codes, and values that cannot break the protocol.
+
+/// `Mono-Error: true` marks a reply that carries an error.
+pub const ERROR: &str = "Mono-Error";
+/// The kind of the error, one word: see [`ServiceErrorCode::kind`].
+pub const ERROR_TYPE: &str = "Mono-Error-Type";
+/// The error's text, one line.
+pub const ERROR_MESSAGE: &str = "Mono-Error-Message";
+/// The error's text, by the NATS service API (ADR-32).
+pub const SERVICE_ERROR: &str = "Nats-Service-Error";
+/// The error's code, by the NATS service API (ADR-32).
+pub const SERVICE_ERROR_CODE: &str = "Nats-Service-Error-Code";
+/// JetStream's deduplication id.
+pub const MSG_ID: &str = "Nats-Msg-Id";
+/// JetStream's compare-and-set on the last sequence of a subject.
+pub const EXPECTED_LAST_SUBJECT_SEQUENCE: &str = "Nats-Expected-Last-Subject-Sequence";
+/// Why a message became a dead letter, one line.
+pub const DEAD_REASON: &str = "Mono-Dead-Letter-Reason";
+/// The kind of the reason, one word: `malformed`, `rejected`, `conflict`, `exhausted`.
+pub const DEAD_KIND: &str = "Mono-Dead-Letter-Kind";
+/// The stream the message came from.
+pub const DEAD_STREAM: &str = "Mono-Dead-Letter-Stream";
+/// The subject the message came from.
+pub const DEAD_SUBJECT: &str = "Mono-Dead-Letter-Subject";
+/// The message's sequence in that stream.
+pub const DEAD_SEQUENCE: &str = "Mono-Dead-Letter-Sequence";
+/// How often it was delivered.
+pub const DEAD_DELIVERIES: &str = "Mono-Dead-Letter-Deliveries";
+/// Prefix under which the original's `Nats-*` headers are kept: they would act again otherwise.
+pub const DEAD_ORIGINAL_PREFIX: &str = "Mono-Original-";
+
+/// The longest header value that is sent, in bytes.
+pub const MAX_VALUE_BYTES: usize = 256;
+
+/// The error codes of the contract (they are HTTP's).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceErrorCode {
+    /// 400: the request cannot be handled as it is.
+    BadRequest,
+    /// 500: the handler failed.
+    Internal,
+    /// 503: overloaded or draining; ask again, perhaps elsewhere.
+    Unavailable,
+}
+
+impl ServiceErrorCode {
+    /// The number on the wire.
+    pub fn number(self) -> u16 {
+        match self {
+            Self::BadRequest => 400,
+            Self::Internal => 500,
+            Self::Unavailable => 503,
+        }
+    }
+
+    /// The word in `Mono-Error-Type`.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad-request",
+            Self::Internal => "internal",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// One line, free of control characters, at most [`MAX_VALUE_BYTES`]: fit for a header or a log.
+///
+/// ```
+/// use mono_demo::wire::headers::one_line;
+/// assert_eq!(one_line("a\r\nMono-Error: no"), "a  Mono-Error: no");
+/// ```
+pub fn one_line(text: &str) -> String {
+    bounded(text, MAX_VALUE_BYTES)
+}
+
+/// As [`one_line`], bounded to `max_bytes`; a cut is marked with `…`.
+pub fn bounded(text: &str, max_bytes: usize) -> String {
+    let clean = text.chars().map(|c| if is_unsafe(c) { ' ' } else { c });
+    let mut out = String::new();
+    for c in clean {
+        if out.len() + c.len_utf8() > max_bytes.saturating_sub('…'.len_utf8()) {
+            out.push('…');
+            break;
+        }
+        out.push(c);
+    }
+    out.trim().to_owned()
+}
+
+/// Control characters, line separators and the marks that reorder text on a terminal.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_one_bounded_line() {
+        assert_eq!(one_line("plain"), "plain");
+        assert_eq!(one_line("\u{1b}[31mred\u{7}"), "[31mred");
+        assert!(one_line(&"é".repeat(500)).len() <= MAX_VALUE_BYTES);
+        assert!(one_line(&"é".repeat(500)).ends_with('…'));
+    }
+}

@@ -1,0 +1,57 @@
+//! The simulated gateway's and mailer's journals: JSON lines, kept outside NATS.
+//!
+//! A journal is the oracle of the history checks: it says what was really charged or sent,
+//! whatever the streams say.
+
+use serde::{Deserialize, Serialize};
+
+/// One line of the gateway's journal: what happened to one call with an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChargeRecord {
+    /// RFC 3339, UTC.
+    pub at: String,
+    /// The idempotency key: the payment id.
+    pub key: String,
+    /// SHA-256 of the request's content, in hex; a key belongs to one content.
+    pub content: String,
+    /// What the gateway answered.
+    pub outcome: ChargeOutcome,
+    /// Exact decimal, as text.
+    pub amount: String,
+    /// ISO 4217.
+    pub currency: String,
+    /// The gateway's reason, for all but `approved`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Which worker asked.
+    pub worker: String,
+}
+
+/// What a gateway answers; all but `Unavailable` are final for their key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChargeOutcome {
+    /// Money moved.
+    Approved,
+    /// Refused by the issuer; final.
+    Declined,
+    /// Transient: nothing happened, ask again.
+    Unavailable,
+    /// The caller gave the key up before an outcome was reached; no later call charges it.
+    Cancelled,
+}
+
+/// One line of the mailer's journal: one email handed over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmailRecord {
+    /// RFC 3339, UTC.
+    pub at: String,
+    /// Recipient.
+    pub to: String,
+    /// Subject line.
+    pub subject: String,
+    /// Which worker sent it.
+    pub worker: String,
+    /// `true` if handed over, `false` if the mailer's rule refused it.
+    pub sent: bool,
+}

@@ -1,0 +1,8 @@
+//! What crosses a process boundary: subjects, headers, error codes, journals, the driver protocol.
+//!
+//! Nothing here knows a broker or a runtime; every type is plain data with a documented JSON form.
+
+pub mod driver;
+pub mod headers;
+pub mod journal;
+pub mod subjects;
