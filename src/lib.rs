@@ -1,3 +1,5 @@
 //! `mono-demo`: run, call, break and prove polyglot services over NATS.
 
+pub mod modules;
+pub mod mono;
 pub mod wire;
