@@ -1,4 +1,6 @@
 //! `mono-demo`: run, call, break and prove polyglot services over NATS.
 
+pub mod broker;
 pub mod process;
+pub mod provision;
 pub mod wire;

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -99,6 +99,7 @@ impl Child {
         // Only we can enter the folder, so only our reaper can find the socket.
         let folder = tempfile::Builder::new()
             .prefix("md-")
+            .permissions(Permissions::from_mode(0o700))
             .tempdir_in(place)
             .map_err(prepare("a private folder in", place.to_owned()))?;
         let socket = folder.path().join("s");
