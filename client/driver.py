@@ -47,7 +47,7 @@ from .subjects import excerpt
 PROTOCOL_VERSION = 1
 
 #: How long a hello tries to connect, seconds.
-CONNECT_TIMEOUT = 10.0
+CONNECT_TIMEOUT = 5.0
 #: How long what is in hand, and then the drain, may take at the end of input, seconds.
 DRAIN_TIMEOUT = 3.0
 #: Between two attempts to reconnect, seconds: a broker that is killed is back in no time.
