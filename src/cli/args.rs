@@ -32,7 +32,7 @@ pub enum Command {
 }
 
 /// Options of every command.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct Global {
     /// Print one machine-readable object on stdout.
     #[arg(long, global = true)]
@@ -47,7 +47,7 @@ pub struct Global {
 }
 
 /// Where the broker's binary comes from.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Tools")]
 pub struct Tools {
     /// The nats-server to run [env: MONO_DEMO_NATS_SERVER; default: PATH, else a managed copy].
@@ -59,7 +59,7 @@ pub struct Tools {
 }
 
 /// natscli's connection flags.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
 pub struct ConnectionArgs {
     /// NATS server(s) to use, comma separated [env: NATS_URL; default: a running `serve`, else an own broker].

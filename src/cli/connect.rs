@@ -83,6 +83,26 @@ impl Session {
     }
 }
 
+/// Why there is no broker for this process.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// Its program could not be found or installed.
+    #[error(transparent)]
+    Provision(#[from] provision::ProvisionError),
+    /// It did not start.
+    #[error(transparent)]
+    Start(#[from] broker::StartError),
+}
+
+impl From<BrokerError> for CliError {
+    fn from(error: BrokerError) -> Self {
+        match error {
+            BrokerError::Provision(error) => error.into(),
+            BrokerError::Start(error) => error.into(),
+        }
+    }
+}
+
 /// Starts a broker for this process.
 pub async fn start_broker(
     tools: &Tools,
@@ -90,7 +110,7 @@ pub async fn start_broker(
     output: &Output,
     port: broker::Port,
     store: broker::Store,
-) -> Result<Broker, CliError> {
+) -> Result<Broker, BrokerError> {
     let server = provision::nats_server(&provision_settings(tools, context), &|line: &str| output.note(line)).await?;
     let mut settings = broker::Settings::new(server, reaper(context));
     settings.port = port;

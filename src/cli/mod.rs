@@ -14,6 +14,7 @@ mod exit;
 mod output;
 mod pay;
 mod publish;
+mod python;
 mod runtime_file;
 mod serve;
 mod services;
