@@ -72,7 +72,8 @@ pub enum StartError {
 fn evidence(tail: &[String], log_path: Option<&PathBuf>) -> String {
     // The line that says why is the last fatal one; what follows it is the shutdown.
     let fatal = tail.iter().rfind(|line| line.contains("[FTL]"));
-    let line = match fatal.or(tail.last()) {
+    let last = tail.iter().rfind(|line| !line.trim().is_empty());
+    let line = match fatal.or(last) {
         Some(line) => format!("last log line: `{line}`"),
         None => "it logged nothing".to_owned(),
     };

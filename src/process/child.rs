@@ -133,6 +133,8 @@ impl Child {
             source,
         })?;
 
+        // Now, because waiting for the reaper would close it.
+        let stdin = process.stdin.take();
         let started = tokio::time::timeout(REAPER_TIMEOUT, first_report(&listener, &mut process));
         let failed = |problem| SpawnError::ReaperFailed {
             name: spawn.name.clone(),
@@ -168,7 +170,6 @@ impl Child {
         let stderr = LineLog::new();
         let stdout_taken = Arc::new(AtomicBool::new(false));
         let (sink, stdout) = StdoutSink::new(stderr.clone(), stdout_taken.clone());
-        let stdin = process.stdin.take();
         if let Some(pipe) = process.stderr.take() {
             tokio::spawn(drain_stderr(pipe, stderr.clone(), log));
         }

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -25,6 +26,26 @@ pub async fn nats_server() -> NatsServer {
     provision::nats_server(&settings, &|line| eprintln!("{line}"))
         .await
         .expect("a nats-server")
+}
+
+/// Makes a program that is no nats-server.
+///
+/// `cp` writes it: a file that this process had open for writing could not be run while another
+/// thread's fork still has the descriptor ("Text file busy").
+pub fn fake_nats_server(folder: &Path, script: &str) -> PathBuf {
+    std::fs::create_dir_all(folder).expect("its folder");
+    let text = folder.join("script");
+    let path = folder.join("nats-server");
+    std::fs::write(&text, format!("#!/bin/sh\n{script}\n")).expect("the script");
+    std::fs::set_permissions(&text, PermissionsExt::from_mode(0o755)).expect("its mode");
+    copy(&text, &path);
+    path
+}
+
+/// Copies a file or a folder.
+pub fn copy(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-R").arg(from).arg(to).status();
+    assert!(status.expect("cp").success(), "cp {}", from.display());
 }
 
 /// Whether a process lives; a zombie does not.
