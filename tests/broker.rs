@@ -91,11 +91,7 @@ async fn stop_leaves_no_process_and_no_folder() {
     let broker = start().await;
     let (pid, folder) = (broker.pid(), broker.run_dir().to_owned());
     let needle = folder.to_str().unwrap().to_owned();
-    assert_eq!(
-        processes_with(&needle).len(),
-        2,
-        "the server and its reaper"
-    );
+    assert_eq!(processes_with(&needle).len(), 2, "the server and its reaper");
     broker.stop().await.unwrap();
     assert!(!lives(pid));
     assert!(!folder.exists());
@@ -124,11 +120,7 @@ async fn a_kill_and_restart_keeps_port_and_messages() {
     })
     .await
     .unwrap();
-    js.publish("kept", "before".into())
-        .await
-        .unwrap()
-        .await
-        .unwrap();
+    js.publish("kept", "before".into()).await.unwrap().await.unwrap();
 
     broker.kill_and_restart().await.unwrap();
 
@@ -180,10 +172,7 @@ async fn a_restart_waits_for_its_port_and_says_when_it_lost_it() {
     let thief = socket.listen(1).unwrap();
 
     let lost = broker.restart().await.unwrap_err();
-    assert!(
-        matches!(lost, StartError::PortLost { port, .. } if port == broker.port()),
-        "{lost}"
-    );
+    assert!(matches!(lost, StartError::PortLost { port, .. } if port == broker.port()), "{lost}");
     assert!(broker.run_dir().exists());
 
     let freed = tokio::spawn(async move {
@@ -236,12 +225,7 @@ async fn an_early_exit_is_told_at_once_with_the_reason() {
     let began = Instant::now();
     let problem = Broker::start(settings).await.unwrap_err();
     assert!(began.elapsed() < Duration::from_secs(5));
-    let StartError::EarlyExit {
-        status,
-        tail,
-        log_path,
-    } = &problem
-    else {
+    let StartError::EarlyExit { status, tail, log_path } = &problem else {
         panic!("{problem:?}");
     };
     assert_eq!(*status, ExitStatus::Code(1));
@@ -263,9 +247,7 @@ async fn a_server_that_never_listens_is_not_ready_in_time() {
     );
     let mut provision = mono_demo::provision::Settings::new(folder.path());
     provision.explicit = Some(script);
-    let server = mono_demo::provision::nats_server(&provision, &|_| {})
-        .await
-        .unwrap();
+    let server = mono_demo::provision::nats_server(&provision, &|_| {}).await.unwrap();
     let mut settings = Settings::new(server, reaper());
     settings.ready_timeout = Duration::from_millis(300);
     settings.run_root = Some(folder.path().to_owned());
@@ -302,12 +284,9 @@ async fn a_store_folder_outlives_its_broker() {
     let config = std::fs::read_to_string(broker.run_dir().join("nats.conf")).unwrap();
     assert!(config.contains("sync_interval: always"), "{config}");
     let js = jetstream::new(connect(&broker).await);
-    js.create_stream(jetstream::stream::Config {
-        name: "kept".to_owned(),
-        ..Default::default()
-    })
-    .await
-    .unwrap();
+    js.create_stream(jetstream::stream::Config { name: "kept".to_owned(), ..Default::default() })
+        .await
+        .unwrap();
     broker.stop().await.unwrap();
 
     let broker = Broker::start(settings).await.unwrap();
@@ -337,9 +316,7 @@ async fn a_paused_broker_answers_nothing_until_it_is_resumed() {
     let broker = start().await;
     let client = connect(&broker).await;
     broker.pause().await.unwrap();
-    eventually("it is stopped", Duration::from_secs(1), || {
-        state(broker.pid()) == Some('T')
-    });
+    eventually("it is stopped", Duration::from_secs(1), || state(broker.pid()) == Some('T'));
     let answer = tokio::time::timeout(Duration::from_millis(100), client.flush()).await;
     let asked = jetstream::new(client.clone());
     let account = tokio::time::timeout(Duration::from_millis(200), asked.query_account()).await;
@@ -366,12 +343,7 @@ async fn a_server_that_ends_is_noticed() {
     let broker = start().await;
     broker.signal(Signal::Term).await.unwrap();
     assert_eq!(broker.exited().await, ExitStatus::Code(0));
-    assert!(
-        broker
-            .log_tail()
-            .iter()
-            .any(|line| line.contains("Server Exiting"))
-    );
+    assert!(broker.log_tail().iter().any(|line| line.contains("Server Exiting")));
     broker.stop().await.unwrap();
 }
 

@@ -23,11 +23,7 @@ async fn spawn(spawn: Spawn) -> Child {
 fn parent(pid: u32) -> u32 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it lives");
     let rest = stat.rsplit_once(") ").expect("a state").1;
-    rest.split(' ')
-        .nth(1)
-        .expect("ppid")
-        .parse()
-        .expect("a pid")
+    rest.split(' ').nth(1).expect("ppid").parse().expect("a pid")
 }
 
 async fn next_line(
@@ -99,30 +95,21 @@ async fn a_missing_program_is_told_at_once_by_name() {
 async fn a_program_that_may_not_be_run_is_told() {
     let spawn = Spawn::new("text", "/etc/passwd");
     let problem = Child::spawn(&reaper(), spawn).await.unwrap_err();
-    assert!(
-        problem.to_string().contains("Permission denied"),
-        "{problem}"
-    );
+    assert!(problem.to_string().contains("Permission denied"), "{problem}");
 }
 
 #[tokio::test]
 async fn a_missing_working_folder_is_told() {
-    let problem = Child::spawn(&reaper(), sh("true").cwd("/no/such/folder"))
-        .await
-        .unwrap_err();
+    let problem = Child::spawn(&reaper(), sh("true").cwd("/no/such/folder")).await.unwrap_err();
     assert!(
-        problem
-            .to_string()
-            .contains("its working folder /no/such/folder is missing"),
+        problem.to_string().contains("its working folder /no/such/folder is missing"),
         "{problem}"
     );
 }
 
 #[tokio::test]
 async fn a_missing_reaper_is_told_at_once() {
-    let problem = Child::spawn(&Reaper::new("/no/such/reaper"), sh("true"))
-        .await
-        .unwrap_err();
+    let problem = Child::spawn(&Reaper::new("/no/such/reaper"), sh("true")).await.unwrap_err();
     assert!(matches!(problem, SpawnError::Reaper { .. }));
     let text = problem.to_string();
     assert!(text.contains("/no/such/reaper: No such file"), "{text}");
@@ -131,26 +118,15 @@ async fn a_missing_reaper_is_told_at_once() {
 #[tokio::test]
 async fn a_reaper_that_is_something_else_is_told_with_what_it_said() {
     // `ls` does not know `__reap` and says so.
-    let problem = Child::spawn(&Reaper::new("/bin/ls"), sh("true"))
-        .await
-        .unwrap_err();
+    let problem = Child::spawn(&Reaper::new("/bin/ls"), sh("true")).await.unwrap_err();
     assert!(matches!(problem, SpawnError::ReaperFailed { .. }));
-    assert!(
-        problem.to_string().contains("it said `/bin/ls: "),
-        "{problem}"
-    );
+    assert!(problem.to_string().contains("it said `/bin/ls: "), "{problem}");
 }
 
 #[tokio::test]
 async fn stop_is_gentle_when_that_is_enough() {
-    let child = spawn(sh(
-        "trap 'exit 7' TERM; echo up; while :; do sleep 0.01; done",
-    ))
-    .await;
-    assert_eq!(
-        next_line(&mut child.take_stdout().unwrap()).await.unwrap(),
-        "up"
-    );
+    let child = spawn(sh("trap 'exit 7' TERM; echo up; while :; do sleep 0.01; done")).await;
+    assert_eq!(next_line(&mut child.take_stdout().unwrap()).await.unwrap(), "up");
     let status = child.stop(Duration::from_secs(10)).await.unwrap();
     assert_eq!(status, ExitStatus::Code(7));
 }
@@ -158,10 +134,7 @@ async fn stop_is_gentle_when_that_is_enough() {
 #[tokio::test]
 async fn stop_escalates_when_the_child_does_not_listen() {
     let child = spawn(sh("trap '' TERM; echo up; while :; do sleep 0.01; done")).await;
-    assert_eq!(
-        next_line(&mut child.take_stdout().unwrap()).await.unwrap(),
-        "up"
-    );
+    assert_eq!(next_line(&mut child.take_stdout().unwrap()).await.unwrap(), "up");
     let began = Instant::now();
     let status = child.stop(Duration::from_millis(200)).await.unwrap();
     assert_eq!(status, ExitStatus::Signal(9));
@@ -172,9 +145,7 @@ async fn stop_escalates_when_the_child_does_not_listen() {
 async fn a_paused_child_stops_too() {
     let child = spawn(Spawn::new("sleeper", "sleep").arg("1000")).await;
     child.signal(Signal::Stop).await.unwrap();
-    eventually("it is stopped", Duration::from_secs(1), || {
-        state(child.pid()) == Some('T')
-    });
+    eventually("it is stopped", Duration::from_secs(1), || state(child.pid()) == Some('T'));
     let status = child.stop(Duration::from_secs(10)).await.unwrap();
     assert_eq!(status, ExitStatus::Signal(15));
 }
@@ -201,9 +172,7 @@ async fn signals_reach_the_whole_group() {
     let grandchild: u32 = line.parse().unwrap();
     assert!(lives(grandchild));
     child.kill().await.unwrap();
-    eventually("the grandchild is gone", Duration::from_secs(1), || {
-        !lives(grandchild)
-    });
+    eventually("the grandchild is gone", Duration::from_secs(1), || !lives(grandchild));
 }
 
 #[tokio::test]
@@ -230,12 +199,7 @@ async fn a_dropped_child_is_ended_with_its_folders() {
 #[tokio::test]
 async fn a_closed_child_has_left_nothing() {
     let folder = tempfile::tempdir().unwrap().keep();
-    let child = spawn(
-        Spawn::new("sleeper", "sleep")
-            .arg("1000")
-            .remove_on_exit(&folder),
-    )
-    .await;
+    let child = spawn(Spawn::new("sleeper", "sleep").arg("1000").remove_on_exit(&folder)).await;
     let (pid, reaper) = (child.pid(), parent(child.pid()));
     child.close().await;
     assert!(!lives(pid) && !lives(reaper) && !folder.exists());
@@ -275,9 +239,7 @@ async fn a_deep_temporary_folder_is_no_problem() {
     let root = tempfile::tempdir().unwrap();
     let deep = root.path().join("d".repeat(120));
     std::fs::create_dir(&deep).unwrap();
-    let child = Child::spawn(&reaper().socket_root(deep), sh("exit 0"))
-        .await
-        .unwrap();
+    let child = Child::spawn(&reaper().socket_root(deep), sh("exit 0")).await.unwrap();
     assert!(child.wait().await.success());
 }
 
@@ -301,14 +263,10 @@ async fn the_reaper_is_not_in_our_process_group() {
 async fn a_killed_reaper_takes_the_child_with_it() {
     let child = spawn(Spawn::new("sleeper", "sleep").arg("1000")).await;
     let reaper = parent(child.pid());
-    let kill = std::process::Command::new("kill")
-        .args(["-KILL", &reaper.to_string()])
-        .status();
+    let kill = std::process::Command::new("kill").args(["-KILL", &reaper.to_string()]).status();
     assert!(kill.unwrap().success());
     assert_eq!(child.wait().await, ExitStatus::Lost);
-    eventually("the child is gone", Duration::from_secs(1), || {
-        !lives(child.pid())
-    });
+    eventually("the child is gone", Duration::from_secs(1), || !lives(child.pid()));
     assert!(child.signal(Signal::Term).await.is_err());
 }
 
@@ -329,48 +287,32 @@ async fn a_flood_on_stderr_blocks_nothing_and_is_logged() {
 
 #[tokio::test]
 async fn a_flood_on_stdout_that_nobody_reads_blocks_nothing() {
-    let child = spawn(sh(
-        "i=0; while [ $i -lt 20000 ]; do echo \"line $i\"; i=$((i+1)); done",
-    ))
-    .await;
+    let child =
+        spawn(sh("i=0; while [ $i -lt 20000 ]; do echo \"line $i\"; i=$((i+1)); done")).await;
     assert!(child.wait().await.success());
 }
 
 #[tokio::test]
 async fn a_dropped_stdout_is_drained_all_the_same() {
-    let child = spawn(sh(
-        "i=0; while [ $i -lt 20000 ]; do echo \"line $i\"; i=$((i+1)); done",
-    ))
-    .await;
+    let child =
+        spawn(sh("i=0; while [ $i -lt 20000 ]; do echo \"line $i\"; i=$((i+1)); done")).await;
     drop(child.take_stdout());
     assert!(child.wait().await.success());
 }
 
 #[tokio::test]
 async fn a_line_that_is_too_long_is_an_error_and_the_next_is_not() {
-    let child = spawn(sh(
-        "head -c 3000000 /dev/zero | tr '\\0' x; echo; echo after",
-    ))
-    .await;
+    let child = spawn(sh("head -c 3000000 /dev/zero | tr '\\0' x; echo; echo after")).await;
     let mut lines = child.take_stdout().unwrap();
     let problem = lines.recv().await.unwrap().unwrap_err();
-    assert!(matches!(
-        problem,
-        StdoutError::TooLong {
-            bytes: 3_000_000,
-            ..
-        }
-    ));
+    assert!(matches!(problem, StdoutError::TooLong { bytes: 3_000_000, .. }));
     assert!(problem.to_string().contains("3000000 bytes"), "{problem}");
     assert_eq!(next_line(&mut lines).await.unwrap(), "after");
 }
 
 #[tokio::test]
 async fn the_tail_is_safe_to_show() {
-    let child = spawn(sh(
-        "printf '\\033]0;owned\\007\\033[31mred\\033[0m\\r\\n' >&2",
-    ))
-    .await;
+    let child = spawn(sh("printf '\\033]0;owned\\007\\033[31mred\\033[0m\\r\\n' >&2")).await;
     child.wait().await;
     child.drained().await;
     assert_eq!(child.tail(), ["red"]);
@@ -428,9 +370,7 @@ async fn a_cancelled_spawn_leaves_nothing() {
         let spawning = Child::spawn(&reaper, spawn);
         let _ = tokio::time::timeout(Duration::from_micros(delay_us), spawning).await;
     }
-    eventually("nothing is left", Duration::from_secs(2), || {
-        processes_with(&marker).is_empty()
-    });
+    eventually("nothing is left", Duration::from_secs(2), || processes_with(&marker).is_empty());
 }
 
 #[tokio::test]
@@ -439,9 +379,7 @@ async fn helper_holds_a_family() {
     let folder = Helper::argument();
     let reaper = reaper().socket_root(folder.parent().unwrap());
     let script = "trap '' TERM INT HUP; sh -c 'trap \"\" TERM; sleep 1000 & echo $!; wait' & wait";
-    let child = Child::spawn(&reaper, sh(script).remove_on_exit(&folder))
-        .await
-        .unwrap();
+    let child = Child::spawn(&reaper, sh(script).remove_on_exit(&folder)).await.unwrap();
     let grandchild = next_line(&mut child.take_stdout().unwrap()).await.unwrap();
     println!("told {} {} {grandchild}", parent(child.pid()), child.pid());
     std::future::pending::<()>().await;

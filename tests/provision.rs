@@ -71,10 +71,7 @@ async fn nats_server_is_installed_once_and_then_found_offline() {
     assert!(server.path.is_absolute());
     let told = lines.lock().unwrap().clone();
     assert_eq!(told.len(), 1);
-    assert!(
-        told[0].starts_with("installing nats-server 2.15.1 into "),
-        "{told:?}"
-    );
+    assert!(told[0].starts_with("installing nats-server 2.15.1 into "), "{told:?}");
     no_leftovers(&settings.cache_dir);
     let mode = settings.cache_dir.metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
@@ -101,11 +98,7 @@ async fn concurrent_runs_install_once() {
     let lines = lines.lock().unwrap();
     let installs = lines.iter().filter(|line| line.starts_with("installing"));
     assert_eq!(installs.count(), 1, "{lines:?}");
-    assert!(
-        lines
-            .iter()
-            .any(|line| line.starts_with("waiting for another"))
-    );
+    assert!(lines.iter().any(|line| line.starts_with("waiting for another")));
 }
 
 #[tokio::test]
@@ -119,9 +112,7 @@ async fn offline_forbids_installing_and_says_what_to_do() {
     );
     assert!(problem.hint().unwrap().contains("without --offline"));
     assert!(!settings.cache_dir.exists(), "it touched nothing");
-    let problem = python_env(&settings, REQUIREMENTS, &quiet)
-        .await
-        .unwrap_err();
+    let problem = python_env(&settings, REQUIREMENTS, &quiet).await.unwrap_err();
     assert!(matches!(problem, ProvisionError::Offline { .. }));
     assert!(!settings.cache_dir.exists(), "it touched nothing");
 }
@@ -134,15 +125,9 @@ async fn a_tampered_copy_is_refused() {
     bytes[middle] ^= 1;
     std::fs::write(&program, bytes).unwrap();
     let problem = nats_server(&settings, &quiet).await.unwrap_err();
-    assert!(
-        matches!(problem, ProvisionError::Tampered { .. }),
-        "{problem}"
-    );
+    assert!(matches!(problem, ProvisionError::Tampered { .. }), "{problem}");
     assert!(problem.hint().unwrap().contains("remove "));
-    assert!(
-        find_nats_server(&settings).await.is_err(),
-        "doctor sees it too"
-    );
+    assert!(find_nats_server(&settings).await.is_err(), "doctor sees it too");
 }
 
 #[tokio::test]
@@ -216,11 +201,7 @@ async fn one_on_path_that_is_too_old_is_passed_over_with_a_note() {
     let found = find_nats_server(&settings).await.unwrap();
     assert_eq!(found.server.unwrap().path, new);
     assert_eq!(found.notes.len(), 1);
-    assert!(
-        found.notes[0].contains("is nats-server 2.9.0"),
-        "{:?}",
-        found.notes
-    );
+    assert!(found.notes[0].contains("is nats-server 2.9.0"), "{:?}", found.notes);
 
     settings.path = Some(old.parent().unwrap().as_os_str().to_owned());
     settings.offline = true;
@@ -234,14 +215,8 @@ async fn garbage_is_told_with_the_evidence() {
     for (script, evidence) in [
         ("echo hello", "printed `hello`"),
         ("true", "printed ``"),
-        (
-            "echo broken >&2; exit 3",
-            "exit status: 3 and printed `broken`",
-        ),
-        (
-            "printf '\\033[2Jnats-server: v9\\n'",
-            "printed `nats-server: v9`",
-        ),
+        ("echo broken >&2; exit 3", "exit status: 3 and printed `broken`"),
+        ("printf '\\033[2Jnats-server: v9\\n'", "printed `nats-server: v9`"),
     ] {
         settings.explicit = Some(fake_nats_server(folder.path(), script));
         let problem = nats_server(&settings, &quiet).await.unwrap_err();
@@ -258,10 +233,7 @@ async fn a_hung_version_is_given_up() {
     let (folder, mut settings) = empty();
     settings.explicit = Some(fake_nats_server(folder.path(), "exec sleep 1000"));
     let problem = nats_server(&settings, &quiet).await.unwrap_err();
-    assert!(
-        problem.to_string().contains("did not end within"),
-        "{problem}"
-    );
+    assert!(problem.to_string().contains("did not end within"), "{problem}");
 }
 
 #[tokio::test]
@@ -276,12 +248,7 @@ async fn a_python_environment_is_built_once_and_then_found_without_python() {
     let env = a.unwrap();
     assert_eq!(env, b.unwrap());
     assert_eq!(env.nats_py, "2.16.0");
-    let built = lines
-        .lock()
-        .unwrap()
-        .iter()
-        .filter(|line| line.starts_with("building"))
-        .count();
+    let built = lines.lock().unwrap().iter().filter(|line| line.starts_with("building")).count();
     assert_eq!(built, 1);
     let import = std::process::Command::new(&env.python)
         .args(["-I", "-c", "import nats, sys; print(sys.prefix)"])
@@ -289,20 +256,11 @@ async fn a_python_environment_is_built_once_and_then_found_without_python() {
         .unwrap();
     assert!(import.status.success(), "{import:?}");
     let pip = env.python.with_file_name("pip");
-    assert!(
-        std::process::Command::new(pip)
-            .arg("--version")
-            .output()
-            .unwrap()
-            .status
-            .success()
-    );
+    assert!(std::process::Command::new(pip).arg("--version").output().unwrap().status.success());
 
     settings.offline = true;
     let began = Instant::now();
-    let again = python_env(&settings, REQUIREMENTS, &progress)
-        .await
-        .unwrap();
+    let again = python_env(&settings, REQUIREMENTS, &progress).await.unwrap();
     println!("found again in {:?}", began.elapsed());
     assert_eq!(again, env);
     let other = find_python_env(&settings, "other==1.0").await.unwrap();
@@ -312,15 +270,10 @@ async fn a_python_environment_is_built_once_and_then_found_without_python() {
 #[tokio::test]
 async fn a_wrong_hash_fails_closed() {
     let (_folder, settings) = empty();
-    let wrong = REQUIREMENTS
-        .replace("1d137ed7", "00000000")
-        .replace("aeb1ff12", "00000000");
+    let wrong = REQUIREMENTS.replace("1d137ed7", "00000000").replace("aeb1ff12", "00000000");
     let problem = python_env(&settings, &wrong, &quiet).await.unwrap_err();
     assert!(matches!(problem, ProvisionError::Install { .. }));
-    assert!(
-        problem.to_string().contains("DO NOT MATCH THE HASHES"),
-        "{problem}"
-    );
+    assert!(problem.to_string().contains("DO NOT MATCH THE HASHES"), "{problem}");
     assert_eq!(find_python_env(&settings, &wrong).await.unwrap(), None);
     let left = settings.cache_dir.read_dir().unwrap().count();
     assert_eq!(left, 1, "only the lock file");
@@ -329,45 +282,28 @@ async fn a_wrong_hash_fails_closed() {
 #[tokio::test]
 async fn a_requirement_without_a_hash_fails_closed() {
     let (_folder, settings) = empty();
-    let problem = python_env(&settings, "nats-py==2.16.0\n", &quiet)
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(problem, ProvisionError::Install { .. }),
-        "{problem}"
-    );
+    let problem = python_env(&settings, "nats-py==2.16.0\n", &quiet).await.unwrap_err();
+    assert!(matches!(problem, ProvisionError::Install { .. }), "{problem}");
 }
 
 #[tokio::test]
 async fn python_that_will_not_do_is_told_with_a_hint() {
     let (folder, mut settings) = empty();
     settings.python = Some("/no/such/python".into());
-    let problem = python_env(&settings, REQUIREMENTS, &quiet)
-        .await
-        .unwrap_err();
+    let problem = python_env(&settings, REQUIREMENTS, &quiet).await.unwrap_err();
     assert!(matches!(problem, ProvisionError::NoPython { .. }));
     assert!(problem.to_string().contains("/no/such/python"), "{problem}");
 
     let answer = r#"echo '{"version": [3, 9, 2], "executable": "/x"}'"#;
     settings.python = Some(fake_nats_server(folder.path(), answer));
-    let problem = python_env(&settings, REQUIREMENTS, &quiet)
-        .await
-        .unwrap_err();
-    assert!(
-        problem
-            .to_string()
-            .contains("is Python 3.9.2; 3.10 or newer is needed"),
-        "{problem}"
-    );
+    let problem = python_env(&settings, REQUIREMENTS, &quiet).await.unwrap_err();
+    assert!(problem.to_string().contains("is Python 3.9.2; 3.10 or newer is needed"), "{problem}");
     assert!(problem.hint().is_some());
 
     settings.python = None;
     settings.path = Some(folder.path().as_os_str().to_owned());
     let problem = nats_server(&settings, &quiet).await.unwrap_err();
-    assert!(
-        problem.hint().unwrap().contains("python3-venv"),
-        "{problem}"
-    );
+    assert!(problem.hint().unwrap().contains("python3-venv"), "{problem}");
 }
 
 /// A Python that hides some of its modules.
@@ -379,10 +315,7 @@ fn python_without(folder: &Path, modules: &[&str]) -> PathBuf {
         })
         .collect();
     let python = which::which("python3").unwrap();
-    let text = format!(
-        "case \" $* \" in {hidden} esac\nexec {} \"$@\"",
-        python.display()
-    );
+    let text = format!("case \" $* \" in {hidden} esac\nexec {} \"$@\"", python.display());
     fake_nats_server(folder, &text)
 }
 
@@ -399,16 +332,8 @@ async fn a_python_without_pip_and_venv_is_told_with_a_hint() {
     let (folder, mut settings) = empty();
     settings.python = Some(python_without(folder.path(), &["pip", "venv"]));
     let problem = nats_server(&settings, &quiet).await.unwrap_err();
-    assert!(
-        problem.to_string().contains("No module named venv"),
-        "{problem}"
-    );
-    assert!(
-        problem
-            .hint()
-            .unwrap()
-            .contains("apt-get install python3-venv")
-    );
+    assert!(problem.to_string().contains("No module named venv"), "{problem}");
+    assert!(problem.hint().unwrap().contains("apt-get install python3-venv"));
     no_leftovers(&settings.cache_dir);
 }
 
@@ -428,14 +353,10 @@ async fn an_interrupted_installation_leaves_nothing_that_counts() {
     let cache = settings.cache_dir.clone();
     let staging = || {
         let entries = cache.read_dir().into_iter().flatten().flatten();
-        entries
-            .filter(|entry| entry.file_name().to_string_lossy().starts_with("staging-"))
-            .count()
+        entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("staging-")).count()
     };
     let mut helper = Helper::start("helper_installs", &cache);
-    eventually("it is in the middle", Duration::from_secs(10), || {
-        staging() == 1
-    });
+    eventually("it is in the middle", Duration::from_secs(10), || staging() == 1);
     helper.kill();
     assert_eq!(staging(), 1, "nobody could tidy up");
     assert_eq!(find_nats_server(&settings).await.unwrap().server, None);

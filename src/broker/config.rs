@@ -14,10 +14,7 @@ pub(super) fn text(settings: &Settings, name: &str, port: Port, store_dir: &Path
         Port::Any => "-1".to_owned(),
         Port::Fixed(port) => port.to_string(),
     };
-    let mut text = format!(
-        "server_name: {}\nhost: \"127.0.0.1\"\nport: {port}\n",
-        quoted(name)
-    );
+    let mut text = format!("server_name: {}\nhost: \"127.0.0.1\"\nport: {port}\n", quoted(name));
     if settings.monitoring {
         text.push_str("http: \"127.0.0.1:-1\"\n");
     }
@@ -31,10 +28,7 @@ pub(super) fn text(settings: &Settings, name: &str, port: Port, store_dir: &Path
         }
         Some(Auth::User { user, password }) => {
             let (user, password) = (quoted(user), quoted(password));
-            let _ = writeln!(
-                text,
-                "authorization {{ user: {user}, password: {password} }}"
-            );
+            let _ = writeln!(text, "authorization {{ user: {user}, password: {password} }}");
         }
     }
     let store_dir = quoted(&store_dir.to_string_lossy());

@@ -42,9 +42,9 @@ pub(super) async fn launch(place: &Place, port: Port) -> Result<(Child, u16), St
     }
     let child = Child::spawn(&settings.reaper, spawn).await;
     let child = child.map_err(|e| match (e, &place.owned) {
-        (crate::process::SpawnError::Locked { .. }, Some(owned)) => StartError::StoreInUse {
-            store: owned.folder().to_owned(),
-        },
+        (crate::process::SpawnError::Locked { .. }, Some(owned)) => {
+            StartError::StoreInUse { store: owned.folder().to_owned() }
+        }
         (e, _) => e.into(),
     })?;
     let mut waiting_for = "waiting for it to listen".to_owned();
@@ -87,11 +87,7 @@ async fn early_exit(place: &Place, child: &Child) -> StartError {
     let status = child.wait().await;
     // The tail is whole once the pipe is closed; somebody who inherited it may keep it open.
     let _ = tokio::time::timeout(DRAIN_PATIENCE, child.drained()).await;
-    StartError::EarlyExit {
-        status,
-        tail: child.tail(),
-        log_path: place.settings.log.clone(),
-    }
+    StartError::EarlyExit { status, tail: child.tail(), log_path: place.settings.log.clone() }
 }
 
 fn write_config(place: &Place, port: Port) -> Result<PathBuf, StartError> {

@@ -179,10 +179,7 @@ impl Broker {
             match launch(&self.place, Port::Fixed(self.port)).await {
                 Ok((child, _)) => break child,
                 Err(StartError::PortInUse { port }) if began.elapsed() >= limit => {
-                    return Err(StartError::PortLost {
-                        port,
-                        waited: limit,
-                    });
+                    return Err(StartError::PortLost { port, waited: limit });
                 }
                 // Somebody was given the port as a source port before we could hold it. A port that
                 // becomes free cannot be awaited.
@@ -247,9 +244,7 @@ impl Broker {
         self.child.close().await;
         stopped?;
         if self.place.run_dir.exists() {
-            return Err(StopError::FolderLeft {
-                path: self.place.run_dir,
-            });
+            return Err(StopError::FolderLeft { path: self.place.run_dir });
         }
         if killed {
             return Err(StopError::Killed { grace: STOP_GRACE });

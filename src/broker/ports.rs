@@ -25,9 +25,7 @@ impl Placeholder {
         }
         let socket = TcpSocket::new_v4().ok()?;
         socket.set_reuseaddr(true).ok()?;
-        socket
-            .bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
-            .ok()?;
+        socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).ok()?;
         Some(Placeholder { _socket: socket })
     }
 }

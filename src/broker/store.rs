@@ -20,13 +20,8 @@ pub(super) struct OwnedStore {
 impl OwnedStore {
     /// Makes the folder if it is missing (0700), and locks it.
     pub(super) fn take(folder: &Path) -> Result<OwnedStore, StartError> {
-        let problem = |what| {
-            move |source| StartError::Prepare {
-                what,
-                path: folder.to_owned(),
-                source,
-            }
-        };
+        let problem =
+            |what| move |source| StartError::Prepare { what, path: folder.to_owned(), source };
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -42,10 +37,7 @@ impl OwnedStore {
             .open(folder.join("broker.lock"))
             .map_err(problem("a lock in the store folder"))?;
         match lock.try_lock() {
-            Ok(()) => Ok(OwnedStore {
-                _lock: lock,
-                folder,
-            }),
+            Ok(()) => Ok(OwnedStore { _lock: lock, folder }),
             Err(TryLockError::WouldBlock) => Err(StartError::StoreInUse { store: folder }),
             Err(TryLockError::Error(e)) => Err(problem("a lock in the store folder")(e)),
         }

@@ -38,7 +38,13 @@ pub struct Global {
     #[arg(long, global = true)]
     pub json: bool,
     /// What goes to the log on stderr: error, warn, info, debug, trace.
-    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn", hide_default_value = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        default_value = "warn",
+        hide_default_value = true
+    )]
     pub log: String,
     #[command(flatten)]
     pub tools: Tools,

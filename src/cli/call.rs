@@ -74,9 +74,9 @@ fn read(args: &CallArgs, context: &Context) -> Result<Ask, CliError> {
     match (args.target.as_str(), words.as_slice()) {
         ("math", [name, operands @ ..]) => math(name, operands),
         ("payment", ["status", id]) => Ok(Ask::Status { payment_id: (*id).to_owned() }),
-        ("payment", ["status", ..]) => {
-            Err(CliError::usage("call payment status: expected one PAYMENT_ID, as in `call payment status pay-001`"))
-        }
+        ("payment", ["status", ..]) => Err(CliError::usage(
+            "call payment status: expected one PAYMENT_ID, as in `call payment status pay-001`",
+        )),
         _ => Err(CliError::usage(format!(
             "call {} {}: no such service by name, and no --data for a raw request",
             args.target,

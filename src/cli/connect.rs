@@ -34,7 +34,11 @@ struct Own {
 
 impl Session {
     /// Connects to the named server, to a running `serve`, or to a broker of its own.
-    pub async fn open(global: &Global, context: &Context, output: &Output) -> Result<Self, CliError> {
+    pub async fn open(
+        global: &Global,
+        context: &Context,
+        output: &Output,
+    ) -> Result<Self, CliError> {
         let timeout = timeout(&global.connection, context)?;
         if let Some(target) = named_target(&global.connection, context)? {
             let connection = Connection::open(&target, "mono-demo").await?;
@@ -43,11 +47,19 @@ impl Session {
         if let Some(connection) = running_serve(context).await {
             return Ok(Self { connection, timeout, own: None });
         }
-        let broker = start_broker(&global.tools, context, output, broker::Port::Any, broker::Store::Temporary).await?;
+        let broker = start_broker(
+            &global.tools,
+            context,
+            output,
+            broker::Port::Any,
+            broker::Store::Temporary,
+        )
+        .await?;
         let target = Target { url: broker.url().to_owned(), ..Target::default() };
         let serving = Connection::open(&target, "mono-demo services").await?;
         let journals = broker.run_dir().join("journals");
-        let running = services::start(&serving, services::Settings::default(), &journals, false).await?;
+        let running =
+            services::start(&serving, services::Settings::default(), &journals, false).await?;
         let connection = Connection::open(&target, "mono-demo").await?;
         Ok(Self { connection, timeout, own: Some(Own { broker, running, connection: serving }) })
     }
@@ -111,7 +123,10 @@ pub async fn start_broker(
     port: broker::Port,
     store: broker::Store,
 ) -> Result<Broker, BrokerError> {
-    let server = provision::nats_server(&provision_settings(tools, context), &|line: &str| output.note(line)).await?;
+    let server = provision::nats_server(&provision_settings(tools, context), &|line: &str| {
+        output.note(line)
+    })
+    .await?;
     let mut settings = broker::Settings::new(server, reaper(context));
     settings.port = port;
     settings.store = store;
@@ -140,8 +155,9 @@ pub fn provision_settings(tools: &Tools, context: &Context) -> provision::Settin
 pub fn timeout(args: &ConnectionArgs, context: &Context) -> Result<Duration, CliError> {
     match (args.timeout, context.var("NATS_TIMEOUT")) {
         (Some(timeout), _) => Ok(timeout),
-        (None, Some(text)) => super::args::duration(&text)
-            .map_err(|e| CliError::usage(format!("NATS_TIMEOUT: {e}"))),
+        (None, Some(text)) => {
+            super::args::duration(&text).map_err(|e| CliError::usage(format!("NATS_TIMEOUT: {e}")))
+        }
         (None, None) => Ok(Duration::from_secs(5)),
     }
 }
@@ -160,7 +176,9 @@ pub fn named_target(args: &ConnectionArgs, context: &Context) -> Result<Option<T
         .or_else(|| context.var("NATS_URL"));
     let Some(url) = url else {
         return match credentials_without_server(args) {
-            Some(flag) => Err(CliError::usage(format!("{flag} needs a server: name one with --server, --context or NATS_URL"))),
+            Some(flag) => Err(CliError::usage(format!(
+                "{flag} needs a server: name one with --server, --context or NATS_URL"
+            ))),
             None => Ok(None),
         };
     };
@@ -193,7 +211,8 @@ fn credentials_without_server(args: &ConnectionArgs) -> Option<&'static str> {
 fn auth(args: &ConnectionArgs, file: &ContextFile, context: &Context) -> Result<Auth, CliError> {
     let from_env = |name| context.var(name);
     if let Some(user) = &args.user {
-        let password = args.password.clone().or_else(|| from_env("NATS_PASSWORD")).unwrap_or_default();
+        let password =
+            args.password.clone().or_else(|| from_env("NATS_PASSWORD")).unwrap_or_default();
         return Ok(Auth::User(user.clone(), password));
     }
     if let Some(token) = &args.token {

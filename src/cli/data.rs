@@ -21,7 +21,9 @@ pub fn body(data: &str, context: &Context) -> Result<Bytes, CliError> {
             .read_to_end(&mut bytes)
             .map_err(|e| CliError::usage(format!("--data: read {what}: {e}")))?;
         if bytes.len() as u64 > MAX_BODY_BYTES {
-            return Err(CliError::usage(format!("--data: {what} is larger than {MAX_BODY_BYTES} bytes")));
+            return Err(CliError::usage(format!(
+                "--data: {what} is larger than {MAX_BODY_BYTES} bytes"
+            )));
         }
         Ok(Bytes::from(bytes))
     };
@@ -29,7 +31,9 @@ pub fn body(data: &str, context: &Context) -> Result<Bytes, CliError> {
         return read("stdin", &mut std::io::stdin().lock());
     }
     match data.strip_prefix('@') {
-        Some("") => Err(CliError::usage("--data: @ wants a file name after it, as in @request.json")),
+        Some("") => {
+            Err(CliError::usage("--data: @ wants a file name after it, as in @request.json"))
+        }
         Some(path) => {
             let mut file = std::fs::File::open(context.absolute(path.as_ref()))
                 .map_err(|e| CliError::usage(format!("--data: open {path}: {e}")))?;
@@ -50,7 +54,8 @@ pub fn headers(given: &[String]) -> Result<HeaderMap, CliError> {
         if value.chars().any(char::is_control) {
             return Err(wrong("a header value is one line without control characters".to_owned()));
         }
-        let name: HeaderName = name.trim().parse().map_err(|_| wrong("not a header name".to_owned()))?;
+        let name: HeaderName =
+            name.trim().parse().map_err(|_| wrong("not a header name".to_owned()))?;
         let value: HeaderValue =
             value.trim().parse().map_err(|_| wrong("not a header value".to_owned()))?;
         headers.append(name, value);

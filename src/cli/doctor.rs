@@ -75,9 +75,16 @@ async fn broker(settings: &provision::Settings) -> Finding {
             let text = if settings.offline {
                 format!("none found, and --offline forbids installing {version}")
             } else {
-                format!("none yet: {version} is installed at the first use, or now by `mono-demo doctor --fix`")
+                format!(
+                    "none yet: {version} is installed at the first use, or now by `mono-demo doctor --fix`"
+                )
             };
-            Finding { name, ok: !settings.offline, text, detail: json!({ "path": null, "notes": notes }) }
+            Finding {
+                name,
+                ok: !settings.offline,
+                text,
+                detail: json!({ "path": null, "notes": notes }),
+            }
         }
         Err(error) => missing(name, &error),
     }
@@ -121,7 +128,8 @@ async fn server(global: &Global, context: &Context) -> Result<Finding, CliError>
                 return Ok(Finding {
                     name,
                     ok: true,
-                    text: "none named and none running: each command starts its own broker".to_owned(),
+                    text: "none named and none running: each command starts its own broker"
+                        .to_owned(),
                     detail: json!({ "url": null }),
                 });
             }
@@ -133,9 +141,7 @@ async fn server(global: &Global, context: &Context) -> Result<Finding, CliError>
             let info = connection.client().server_info();
             let version = info.version.clone();
             connection.close(std::time::Duration::from_secs(2)).await;
-            let old = version
-                .parse::<provision::Version>()
-                .is_ok_and(|version| !version.will_do());
+            let old = version.parse::<provision::Version>().is_ok_and(|version| !version.will_do());
             let advice = if old { "; older than 2.14, which has known holes" } else { "" };
             Finding {
                 name,

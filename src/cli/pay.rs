@@ -85,22 +85,27 @@ async fn submit_and_follow(
         user_id: args.user.as_deref(),
         subscription_id: args.subscription.as_deref(),
     };
-    let ack = session.unless_denied(payments.submit(&submission)).await.map_err(|e| match e.exit {
-        Exit::Timeout => e.hint("submit the same payment again: it is charged at most once"),
-        _ => e,
-    })?;
+    let ack =
+        session.unless_denied(payments.submit(&submission)).await.map_err(|e| match e.exit {
+            Exit::Timeout => e.hint("submit the same payment again: it is charged at most once"),
+            _ => e,
+        })?;
     let again = if ack.duplicate { " (submitted before)" } else { "" };
     output.line(format!("accepted   {}  {}{again}", payment.id, payment.money));
     if args.no_wait {
         output.object(&json!({ "ok": true, "ack": ack }));
         return Ok(Exit::Success);
     }
-    let reply = session.unless_denied(payments.wait(&args.payment_id, limit)).await.map_err(|e| {
-        match e.exit {
-            Exit::Timeout => e.hint(format!("it may still complete: `mono-demo call payment status {}`", payment.id)),
+    let reply =
+        session.unless_denied(payments.wait(&args.payment_id, limit)).await.map_err(|e| match e
+            .exit
+        {
+            Exit::Timeout => e.hint(format!(
+                "it may still complete: `mono-demo call payment status {}`",
+                payment.id
+            )),
             _ => e,
-        }
-    })?;
+        })?;
     report(payment, &ack, &reply, output)
 }
 

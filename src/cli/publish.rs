@@ -69,7 +69,9 @@ fn read(args: &PublishArgs, context: &Context) -> Result<What, CliError> {
     }
     let email = |to: &str, subject: &str, body: &str| {
         if args.jetstream {
-            return Err(CliError::usage("publish notification email-send: -J goes with --data: emails are core NATS"));
+            return Err(CliError::usage(
+                "publish notification email-send: -J goes with --data: emails are core NATS",
+            ));
         }
         let email = Email { to: to.into(), subject: subject.into(), body: body.into() };
         crate::modules::notification::check(&email).map_err(CliError::usage)?;
@@ -105,7 +107,13 @@ async fn once(
             output.object(&json!({ "ok": true, "queued": 1 }));
         }
         What::Raw { subject, headers, body } if jetstream => {
-            let published = publish_acknowledged(client, subject, headers.clone(), body.clone(), session.timeout);
+            let published = publish_acknowledged(
+                client,
+                subject,
+                headers.clone(),
+                body.clone(),
+                session.timeout,
+            );
             let ack = session.unless_denied(published).await?;
             output.line(format!(
                 "stored  stream {}, sequence {}, duplicate {}",

@@ -124,8 +124,12 @@ struct Signals {
 
 impl Signals {
     fn listen() -> Result<Self, CliError> {
-        let listen = |kind| signal(kind).map_err(|e| CliError::infrastructure("listen for signals", e));
-        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+        let listen =
+            |kind| signal(kind).map_err(|e| CliError::infrastructure("listen for signals", e));
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
     }
 
     async fn first(&mut self) {
@@ -151,7 +155,11 @@ struct Serving {
 impl Serving {
     /// Returns when a signal came, or with an error when the broker is lost for good. A broker
     /// that ends unasked is started again on its port and store; clients reconnect by themselves.
-    async fn until_stopped(&mut self, signals: &mut Signals, output: &Output) -> Result<Exit, CliError> {
+    async fn until_stopped(
+        &mut self,
+        signals: &mut Signals,
+        output: &Output,
+    ) -> Result<Exit, CliError> {
         loop {
             let Some(broker) = &mut self.broker else {
                 signals.first().await;
@@ -161,7 +169,10 @@ impl Serving {
                 () = signals.first() => return Ok(Exit::Success),
                 status = broker.exited() => status,
             };
-            output.note(format!("nats-server ended with {status}; starting it again on {}", broker.url()));
+            output.note(format!(
+                "nats-server ended with {status}; starting it again on {}",
+                broker.url()
+            ));
             for line in broker.log_tail().iter().rev().take(5).rev() {
                 output.note(format!("  nats-server: {line}"));
             }
@@ -174,7 +185,9 @@ impl Serving {
         output.note("draining: finishing what is in hand");
         let report = self.running.drain(limit).await;
         if !report.complete {
-            output.note(format!("not everything was finished within {limit:?}; the rest is delivered again"));
+            output.note(format!(
+                "not everything was finished within {limit:?}; the rest is delivered again"
+            ));
         }
         self.connection.close(Duration::from_secs(2)).await;
         if let Some(broker) = self.broker {
@@ -190,7 +203,8 @@ fn settings(args: &ServeArgs, context: &Context) -> Result<Settings, CliError> {
         None => Settings::default(),
         Some(path) => {
             let failed = |e: String| CliError::usage(format!("--settings {}: {e}", path.display()));
-            let text = std::fs::read_to_string(context.absolute(path)).map_err(|e| failed(e.to_string()))?;
+            let text = std::fs::read_to_string(context.absolute(path))
+                .map_err(|e| failed(e.to_string()))?;
             Settings::parse(&text).map_err(failed)?
         }
     };
@@ -287,13 +301,17 @@ fn announce(
     let server = serving.connection.client().server_info();
     match &serving.broker {
         Some(broker) => {
-            let kept = if args.store_dir.is_some() { "kept, synced on every write" } else { "temporary" };
+            let kept =
+                if args.store_dir.is_some() { "kept, synced on every write" } else { "temporary" };
             let store = broker.store_dir().display();
             output.line(format!("nats-server {} on {url}, store {store} ({kept})", server.version));
         }
         None => output.line(format!("existing NATS system {url}, nats-server {}", server.version)),
     }
-    output.line(format!("journals of the simulated gateway and mailer: {}", serving.journals.display()));
+    output.line(format!(
+        "journals of the simulated gateway and mailer: {}",
+        serving.journals.display()
+    ));
     output.line(format!("export NATS_URL={url}"));
 
     let runtime = Runtime { url: url.clone(), pid: std::process::id(), name: server.server_name };

@@ -152,7 +152,11 @@ impl Services {
         handler: H,
     ) -> &mut Registration {
         let group = settings.durable.clone();
-        self.add(service, group, Kind::StreamConsumer { handler: erase(handler), settings: Box::new(settings) })
+        self.add(
+            service,
+            group,
+            Kind::StreamConsumer { handler: erase(handler), settings: Box::new(settings) },
+        )
     }
 
     fn add(&mut self, service: &str, queue_group: String, kind: Kind) -> &mut Registration {

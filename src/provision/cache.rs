@@ -38,9 +38,7 @@ impl Locked {
             .create(folder)
             .map_err(problem("make the cache folder", folder))?;
         // Absolute: what is run from here must not depend on the working folder.
-        let folder = folder
-            .canonicalize()
-            .map_err(problem("use the cache folder", folder))?;
+        let folder = folder.canonicalize().map_err(problem("use the cache folder", folder))?;
         let path = folder.join("install.lock");
         let lock = File::options()
             .create(true)
@@ -66,10 +64,7 @@ impl Locked {
             // A file lock can be awaited only on a thread that nothing can cancel.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let locked = Locked {
-            folder,
-            _lock: lock,
-        };
+        let locked = Locked { folder, _lock: lock };
         locked.remove_leftovers();
         Ok(locked)
     }
@@ -104,11 +99,7 @@ pub(super) fn problem(
     path: &Path,
 ) -> impl Fn(io::Error) -> ProvisionError + use<> {
     let path = path.to_owned();
-    move |source| ProvisionError::Cache {
-        doing,
-        path: path.clone(),
-        source,
-    }
+    move |source| ProvisionError::Cache { doing, path: path.clone(), source }
 }
 
 /// Reads a manifest; `None` if there is none, or if it is not one.
@@ -167,10 +158,7 @@ pub(super) async fn sha256_of_file(path: &Path) -> Result<String, ProvisionError
             }
         }
     });
-    hashed
-        .await
-        .unwrap_or_else(|e| Err(io::Error::other(e)))
-        .map_err(problem("read", path))
+    hashed.await.unwrap_or_else(|e| Err(io::Error::other(e))).map_err(problem("read", path))
 }
 
 /// A text's sha256 in hex.

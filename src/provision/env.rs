@@ -186,19 +186,14 @@ async fn build(
     let file = folder.join("requirements.txt");
     std::fs::write(&file, requirements).map_err(problem("write", &file))?;
     let install = "install --quiet --require-hashes --only-binary :all:";
-    let args = install
-        .split(' ')
-        .map(AsRef::as_ref)
-        .chain(["-r".as_ref(), file.as_os_str()]);
+    let args = install.split(' ').map(AsRef::as_ref).chain(["-r".as_ref(), file.as_os_str()]);
     python::pip(WHAT, &python, folder, args).await?;
 
     let question = "from importlib.metadata import version; print(version('nats-py'))";
     let none: [&str; 0] = [];
     let said = python::script(WHAT, &python, folder, question, none).await?;
-    let base = interpreter
-        .executable
-        .canonicalize()
-        .map_err(problem("find", &interpreter.executable))?;
+    let base =
+        interpreter.executable.canonicalize().map_err(problem("find", &interpreter.executable))?;
     let marker = Marker {
         requirements_sha256: sha256_of(requirements),
         version: interpreter.version,

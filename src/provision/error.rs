@@ -40,10 +40,7 @@ pub enum ProvisionError {
         found: Version,
     },
     /// Something would have to be installed, and that is forbidden.
-    #[error(
-        "no {what} was found, and installing it is forbidden by --offline{}",
-        listed(notes)
-    )]
+    #[error("no {what} was found, and installing it is forbidden by --offline{}", listed(notes))]
     Offline {
         /// What is missing.
         what: String,

@@ -64,21 +64,13 @@ pub(super) async fn find(settings: &Settings) -> Result<Option<NatsServer>, Prov
     if stamp != manifest.stamp {
         let found = sha256_of_file(&path).await?;
         if found != manifest.sha256 {
-            return Err(ProvisionError::Tampered {
-                path,
-                expected: manifest.sha256,
-                found,
-            });
+            return Err(ProvisionError::Tampered { path, expected: manifest.sha256, found });
         }
         // Copied or restored, but the same; if it cannot be noted, it is hashed again next time.
         manifest.stamp = stamp;
         let _ = write_json(&manifest_in(&folder), &manifest);
     }
-    Ok(Some(NatsServer {
-        path,
-        version,
-        source: Source::Managed,
-    }))
+    Ok(Some(NatsServer { path, version, source: Source::Managed }))
 }
 
 /// Installs the managed copy, unless another run did it while we waited for the lock.
@@ -91,10 +83,7 @@ pub(super) async fn install(
         return Ok(server);
     }
     let folder = folder_in(cache.folder());
-    progress(&format!(
-        "installing nats-server {MANAGED_VERSION} into {} (once)",
-        folder.display()
-    ));
+    progress(&format!("installing nats-server {MANAGED_VERSION} into {} (once)", folder.display()));
     let staging = cache.staging()?;
     let made = make(settings, staging.path()).await?;
     // Here only if it was no whole installation.
@@ -106,9 +95,7 @@ pub(super) async fn install(
     }
     std::fs::rename(&made, &folder).map_err(problem("rename the staging folder to", &folder))?;
     drop(staging);
-    find(settings)
-        .await?
-        .ok_or_else(|| malformed("it vanished while it was being installed"))
+    find(settings).await?.ok_or_else(|| malformed("it vanished while it was being installed"))
 }
 
 /// Makes the whole installation in the staging folder and returns its folder there.
@@ -137,11 +124,7 @@ async fn make(settings: &Settings, staging: &Path) -> Result<PathBuf, ProvisionE
     let sha256 = recorded_sha256(&said)?;
     let found = sha256_of_file(&program).await?;
     if found != sha256 {
-        return Err(ProvisionError::Tampered {
-            path: program,
-            expected: sha256,
-            found,
-        });
+        return Err(ProvisionError::Tampered { path: program, expected: sha256, found });
     }
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755))
         .map_err(problem("make executable", &program))?;
@@ -167,10 +150,7 @@ fn what() -> String {
 }
 
 fn malformed(problem: &str) -> ProvisionError {
-    ProvisionError::Malformed {
-        what: what(),
-        problem: problem.to_owned(),
-    }
+    ProvisionError::Malformed { what: what(), problem: problem.to_owned() }
 }
 
 fn only_file_in(folder: &Path) -> Result<PathBuf, ProvisionError> {
@@ -180,10 +160,7 @@ fn only_file_in(folder: &Path) -> Result<PathBuf, ProvisionError> {
         .collect();
     match <[PathBuf; 1]>::try_from(files) {
         Ok([file]) => Ok(file),
-        Err(files) => Err(malformed(&format!(
-            "pip downloaded {} files, not one",
-            files.len()
-        ))),
+        Err(files) => Err(malformed(&format!("pip downloaded {} files, not one", files.len()))),
     }
 }
 
@@ -195,11 +172,7 @@ fn recorded_sha256(said: &[u8]) -> Result<String, ProvisionError> {
     }
     serde_json::from_slice::<Said>(said)
         .ok()
-        .and_then(|said| {
-            URL_SAFE_NO_PAD
-                .decode(said.digest.strip_prefix("sha256=")?)
-                .ok()
-        })
+        .and_then(|said| URL_SAFE_NO_PAD.decode(said.digest.strip_prefix("sha256=")?).ok())
         .filter(|bytes| bytes.len() == 32)
         .map(|bytes| hex(&bytes))
         .ok_or_else(|| malformed("its wheel does not record a sha256 for it"))

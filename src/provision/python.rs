@@ -65,9 +65,7 @@ pub(super) async fn probe(program: &Path) -> Result<Interpreter, ProvisionError>
                     'executable': getattr(sys, '_base_executable', None) or sys.executable}))";
     let mut command = python(program, Path::new("/"));
     command.args(["-I", "-c", question]);
-    let output = run(&mut command, QUESTION_TIMEOUT)
-        .await
-        .map_err(no_python)?;
+    let output = run(&mut command, QUESTION_TIMEOUT).await.map_err(no_python)?;
     let answer: Answer = serde_json::from_slice(&output.stdout)
         .map_err(|_| no_python(format!("answered `{}`", last_lines(&output, 1))))?;
     let [major, minor, patch] = answer.version;
@@ -78,11 +76,7 @@ pub(super) async fn probe(program: &Path) -> Result<Interpreter, ProvisionError>
             OLDEST.0, OLDEST.1
         )));
     }
-    Ok(Interpreter {
-        program: program.to_owned(),
-        executable: answer.executable,
-        version,
-    })
+    Ok(Interpreter { program: program.to_owned(), executable: answer.executable, version })
 }
 
 /// Makes a virtual environment with a pip of its own.
@@ -150,10 +144,7 @@ pub(super) async fn pip<A: AsRef<OsStr>>(
 /// a folder of ours.
 fn python(program: &Path, cwd: &Path) -> Command {
     let mut command = Command::new(program);
-    command
-        .current_dir(cwd)
-        .env_remove("PYTHONPATH")
-        .env_remove("PYTHONHOME");
+    command.current_dir(cwd).env_remove("PYTHONPATH").env_remove("PYTHONHOME");
     command
 }
 
@@ -178,14 +169,12 @@ async fn run_step(
     timeout: Duration,
     hint: impl FnOnce() -> String,
 ) -> Result<Output, ProvisionError> {
-    run(command, timeout)
-        .await
-        .map_err(|problem| ProvisionError::Install {
-            what: what.to_owned(),
-            command: shown(command),
-            problem,
-            hint: hint(),
-        })
+    run(command, timeout).await.map_err(|problem| ProvisionError::Install {
+        what: what.to_owned(),
+        command: shown(command),
+        problem,
+        hint: hint(),
+    })
 }
 
 /// Runs a command to its end; a failure is told with the last lines it wrote.
@@ -198,11 +187,7 @@ async fn run(command: &mut Command, timeout: Duration) -> Result<Output, String>
     if output.status.success() {
         return Ok(output);
     }
-    Err(format!(
-        "ended with {}:\n{}",
-        output.status,
-        last_lines(&output, 15)
-    ))
+    Err(format!("ended with {}:\n{}", output.status, last_lines(&output, 15)))
 }
 
 fn last_lines(output: &Output, count: usize) -> String {

@@ -90,16 +90,10 @@ pub struct Found {
 /// # Errors
 /// If one was named and will not do, or if the managed copy is not what was installed.
 pub async fn find_nats_server(settings: &Settings) -> Result<Found, ProvisionError> {
-    let named = [
-        (&settings.explicit, Source::Explicit),
-        (&settings.env, Source::Env),
-    ];
+    let named = [(&settings.explicit, Source::Explicit), (&settings.env, Source::Env)];
     for (path, source) in named {
         if let Some(path) = path {
-            return Ok(Found {
-                server: Some(check(path, source).await?),
-                notes: Vec::new(),
-            });
+            return Ok(Found { server: Some(check(path, source).await?), notes: Vec::new() });
         }
     }
     let mut notes = Vec::new();
@@ -110,10 +104,7 @@ pub async fn find_nats_server(settings: &Settings) -> Result<Found, ProvisionErr
         for path in all.into_iter().flatten() {
             match check(&path, Source::Path).await {
                 Ok(server) => {
-                    return Ok(Found {
-                        server: Some(server),
-                        notes,
-                    });
+                    return Ok(Found { server: Some(server), notes });
                 }
                 Err(problem) => notes.push(format!("passed over: {problem}")),
             }
@@ -138,10 +129,7 @@ pub(super) async fn check(path: &Path, source: Source) -> Result<NatsServer, Pro
     // Absolute, so that neither PATH nor a later change of folder makes it another program.
     let path = &std::path::absolute(path).map_err(not_runnable)?;
     let mut command = Command::new(path);
-    command
-        .arg("--version")
-        .stdin(Stdio::null())
-        .kill_on_drop(true);
+    command.arg("--version").stdin(Stdio::null()).kill_on_drop(true);
     let output = tokio::time::timeout(VERSION_TIMEOUT, command.output())
         .await
         .map_err(|_| not_a_server(format!("did not end within {VERSION_TIMEOUT:?}")))?
@@ -164,16 +152,9 @@ pub(super) async fn check(path: &Path, source: Source) -> Result<NatsServer, Pro
             found: version,
         });
     }
-    Ok(NatsServer {
-        path: path.clone(),
-        version,
-        source,
-    })
+    Ok(NatsServer { path: path.clone(), version, source })
 }
 
 fn excerpt(text: &str) -> String {
-    clean(text.trim().lines().next().unwrap_or_default())
-        .chars()
-        .take(200)
-        .collect()
+    clean(text.trim().lines().next().unwrap_or_default()).chars().take(200).collect()
 }

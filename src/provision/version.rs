@@ -19,12 +19,7 @@ pub struct Version {
 impl Version {
     /// The oldest nats-server that will do: earlier ones have holes that the services rely on being
     /// closed.
-    pub const OLDEST: Version = Version {
-        major: 2,
-        minor: 14,
-        patch: 0,
-        pre: None,
-    };
+    pub const OLDEST: Version = Version { major: 2, minor: 14, patch: 0, pre: None };
 
     /// Whether this is [`OLDEST`](Self::OLDEST) or newer.
     #[must_use]
@@ -70,12 +65,7 @@ impl FromStr for Version {
         let [major, minor, patch] = numbers[..] else {
             return Err(NotAVersion);
         };
-        Ok(Version {
-            major,
-            minor,
-            patch,
-            pre,
-        })
+        Ok(Version { major, minor, patch, pre })
     }
 }
 
@@ -94,13 +84,9 @@ mod tests {
 
     #[test]
     fn other_output_is_not_a_version() {
-        for output in [
-            "",
-            "nats-server: ",
-            "nats-server: v2",
-            "nats-server: v2.x.1",
-            "nats: v2.15.1",
-        ] {
+        for output in
+            ["", "nats-server: ", "nats-server: v2", "nats-server: v2.x.1", "nats: v2.15.1"]
+        {
             assert_eq!(Version::from_output(output), None, "{output}");
         }
     }
@@ -114,11 +100,7 @@ mod tests {
             ("2.14.0", true),
             ("3.0.0", true),
         ] {
-            assert_eq!(
-                text.parse::<Version>().unwrap().will_do(),
-                will_do,
-                "{text}"
-            );
+            assert_eq!(text.parse::<Version>().unwrap().will_do(), will_do, "{text}");
         }
     }
 }

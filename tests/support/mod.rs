@@ -23,9 +23,7 @@ pub fn reaper() -> Reaper {
 pub async fn nats_server() -> NatsServer {
     let mut settings = provision::Settings::new(shared_cache());
     settings.path = std::env::var_os("PATH");
-    provision::nats_server(&settings, &|line| eprintln!("{line}"))
-        .await
-        .expect("a nats-server")
+    provision::nats_server(&settings, &|line| eprintln!("{line}")).await.expect("a nats-server")
 }
 
 /// Makes a program that is no nats-server.
@@ -113,9 +111,7 @@ impl Helper {
 
     /// What the helper was given.
     pub fn argument() -> PathBuf {
-        std::env::var_os("MONO_DEMO_TEST_ARGUMENT")
-            .expect("only to be run by another test")
-            .into()
+        std::env::var_os("MONO_DEMO_TEST_ARGUMENT").expect("only to be run by another test").into()
     }
 
     /// Kills it with SIGKILL.
