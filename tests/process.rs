@@ -79,7 +79,8 @@ async fn stdin_stdout_environment_and_folder_reach_the_child() {
 async fn a_missing_program_is_told_at_once_by_name() {
     let root = tempfile::tempdir().unwrap();
     let reaper = reaper().socket_root(root.path());
-    let spawn = Spawn::new("ghost", "/no/such/program");
+    let folder = tempfile::tempdir().unwrap();
+    let spawn = Spawn::new("ghost", "/no/such/program").remove_on_exit(folder.path());
     let problem = Child::spawn(&reaper, spawn).await.unwrap_err();
     assert!(matches!(problem, SpawnError::Program { .. }));
     assert_eq!(
@@ -88,7 +89,9 @@ async fn a_missing_program_is_told_at_once_by_name() {
     );
     eventually("no socket folder", Duration::from_secs(1), || {
         root.path().read_dir().unwrap().count() == 0
+            && processes_with(root.path().to_str().unwrap()).is_empty()
     });
+    assert!(folder.path().exists(), "it is the caller's again");
 }
 
 #[tokio::test]
@@ -120,7 +123,7 @@ async fn a_reaper_that_is_something_else_is_told_with_what_it_said() {
     // `ls` does not know `__reap` and says so.
     let problem = Child::spawn(&Reaper::new("/bin/ls"), sh("true")).await.unwrap_err();
     assert!(matches!(problem, SpawnError::ReaperFailed { .. }));
-    assert!(problem.to_string().contains("it said `/bin/ls: "), "{problem}");
+    assert!(problem.to_string().contains("it said `mono-demo: "), "{problem}");
 }
 
 #[tokio::test]

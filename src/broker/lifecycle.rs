@@ -169,6 +169,8 @@ impl Broker {
     /// # Errors
     /// As [`start`](Self::start), and [`StartError::PortLost`] if another process took the port and
     /// kept it until the ready timeout. The broker is then down, and can be restarted once more.
+    ///
+    /// To be awaited to its end: if it is cancelled, the run folder may be gone.
     pub async fn restart(&mut self) -> Result<(), StartError> {
         // Whatever is left of the old server is ended by `release` below.
         let _ = self.child.stop(STOP_GRACE).await;

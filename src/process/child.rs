@@ -73,7 +73,8 @@ impl Child {
     /// Starts a reaper, and through it the program.
     ///
     /// # Errors
-    /// At once, and with nothing left behind, if the reaper or the program cannot be started.
+    /// At once, if the reaper or the program cannot be started. The `remove_on_exit` folders are then
+    /// the caller's, as they were before.
     pub async fn spawn(reaper: &Reaper, spawn: Spawn) -> Result<Child, SpawnError> {
         let prepare = |what, path: PathBuf| {
             let name = spawn.name.clone();
@@ -102,6 +103,8 @@ impl Child {
             UnixListener::bind(&socket).map_err(prepare("the socket", socket.clone()))?;
 
         let mut command = Command::new(reaper.exe());
+        // The name that `ps` shows.
+        command.arg0("mono-demo");
         command.arg(reaper::SUBCOMMAND).arg("--socket").arg(&socket);
         for folder in &spawn.remove_on_exit {
             command.arg("--remove").arg(folder);
@@ -138,14 +141,16 @@ impl Child {
         };
         let (reports, requests, pid) = match started.await {
             Ok(Ok((reports, requests, Report::Started { pid }))) => (reports, requests, pid),
-            Ok(Ok((_, _, Report::NotStarted { errno }))) => {
+            Ok(Ok((_, requests, Report::NotStarted { errno }))) => {
+                release(requests).await;
                 return Err(SpawnError::Program {
                     source: why_not_started(&spawn, errno),
                     name: spawn.name,
                     program: spawn.program,
                 });
             }
-            Ok(Ok((_, _, Report::Locked))) => {
+            Ok(Ok((_, requests, Report::Locked))) => {
+                release(requests).await;
                 return Err(SpawnError::Locked {
                     name: spawn.name,
                     path: spawn.hold_lock.unwrap_or_default(),
@@ -335,15 +340,16 @@ impl Child {
     ///
     /// What is left of the group is ended, as by [`close`](Self::close).
     pub async fn release(self) {
-        let request = Request::Release.to_string();
-        let written = {
-            let mut requests = self.requests.lock().await;
-            requests.write_all(request.as_bytes()).await
-        };
-        // If it could not be written the reaper is gone already.
-        drop(written);
-        self.close().await;
+        let mut gone = self.reaper_gone;
+        release(self.requests.into_inner()).await;
+        while gone.changed().await.is_ok() {}
     }
+}
+
+/// Lets the reaper go, and the folders stay.
+async fn release(mut requests: OwnedWriteHalf) {
+    // If it cannot be written, the reaper is gone already.
+    let _ = requests.write_all(Request::Release.to_string().as_bytes()).await;
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -16,6 +16,21 @@ impl Reaper {
         Reaper { exe: exe.into(), socket_root: std::env::temp_dir() }
     }
 
+    /// A reaper that is the running program, which must call
+    /// [`reaper::main`](super::reaper::main).
+    ///
+    /// On Linux it is this very file, even if another has taken its place since.
+    ///
+    /// # Errors
+    /// If the system does not say which file the running program is.
+    pub fn this_program() -> std::io::Result<Self> {
+        Ok(Self::new(if cfg!(target_os = "linux") {
+            PathBuf::from("/proc/self/exe")
+        } else {
+            std::env::current_exe()?
+        }))
+    }
+
     /// Puts the sockets under `folder` instead; keep it short, a socket's path has about 100 bytes.
     #[must_use]
     pub fn socket_root(mut self, folder: impl Into<PathBuf>) -> Self {
