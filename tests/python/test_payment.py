@@ -169,6 +169,7 @@ async def test_many_payments_at_once_each_complete(server: Server) -> None:
         {"payment_id": "pay-1", "amount": 1, "currency": ""},
         {"payment_id": "pay-1", "amount": 1, "user_id": 7},
         {"payment_id": "pay-1", "amount": 1, "subscription_id": "\ud800"},
+        {"payment_id": "pay-1", "amount": 1, "user_id": "é" * 129},
     ],
 )
 async def test_bad_input_is_not_sent(server: Server, fields: dict[str, Any]) -> None:
