@@ -51,6 +51,7 @@ async def test_each_of_the_bulk_goes_out_once(server: Server) -> None:
         await tap.until(100)
         addressed = [json.loads(data)["to"] for data in tap.bodies() if mark.encode() in data]
         assert addressed == [f"{mark}-{n}@example.com" for n in range(100)]
+    assert sorted(await server.sent_emails(mark, 100)) == sorted(addressed), "to one worker each"
 
 
 async def test_a_bulk_of_none_is_zero(server: Server) -> None:
