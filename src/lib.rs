@@ -1,3 +1,4 @@
 //! `mono-demo`: run, call, break and prove polyglot services over NATS.
 
+pub mod e2e;
 pub mod wire;
