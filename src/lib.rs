@@ -1,4 +1,5 @@
 //! `mono-demo`: run, call, break and prove polyglot services over NATS.
 
 pub mod e2e;
+pub mod process;
 pub mod wire;

@@ -1,0 +1,469 @@
+//! One supervised process group: start it, signal it, wait for it, read it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::process::{ChildStdin, Command};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::control::{Report, Request};
+use super::error::{SignalError, SpawnError};
+use super::output::{LineLog, Lines, StdoutError, StdoutSink, drain_stderr, drain_stdout};
+use super::reaper;
+use super::spawn::{Reaper, Spawn};
+use super::status::{ExitStatus, Signal};
+
+/// How long a reaper may take to start its program; it needs a few milliseconds.
+const REAPER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// One supervised process group.
+///
+/// Its stdout and stderr are drained for life. Dropping it closes the reaper's channel: the whole
+/// group is ended with SIGKILL, and the `remove_on_exit` folders are removed, without waiting.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use mono_demo::process::{Child, Reaper, Spawn};
+/// let reaper = Reaper::new(std::env::current_exe()?);
+/// let child = Child::spawn(&reaper, Spawn::new("sleeper", "sleep").arg("60")).await?;
+/// let status = child.stop(std::time::Duration::from_secs(1)).await?;
+/// assert_eq!(status.to_string(), "signal 15 (SIGTERM)");
+/// # Ok(()) }
+/// ```
+pub struct Child {
+    name: String,
+    pid: u32,
+    /// Dropping it shuts our side of the channel, which ends the group.
+    requests: tokio::sync::Mutex<OwnedWriteHalf>,
+    next_id: AtomicU64,
+    answers: Answers,
+    status: watch::Receiver<Option<ExitStatus>>,
+    stdin: Mutex<Option<ChildStdin>>,
+    stdout: Mutex<Option<mpsc::Receiver<Result<String, StdoutError>>>>,
+    stdout_taken: Arc<AtomicBool>,
+    stderr: Arc<LineLog>,
+    /// Closed once the reaper is gone.
+    reaper_gone: watch::Receiver<()>,
+}
+
+type Answers = Arc<Mutex<HashMap<u64, oneshot::Sender<Report>>>>;
+
+impl fmt::Debug for Child {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Child")
+            .field("name", &self.name)
+            .field("pid", &self.pid)
+            .field("status", &self.try_status())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Child {
+    /// Starts a reaper, and through it the program.
+    ///
+    /// # Errors
+    /// At once, and with nothing left behind, if the reaper or the program cannot be started.
+    pub async fn spawn(reaper: &Reaper, spawn: Spawn) -> Result<Child, SpawnError> {
+        let prepare = |what, path: PathBuf| {
+            let name = spawn.name.clone();
+            move |source| SpawnError::Prepare {
+                name,
+                what,
+                path,
+                source,
+            }
+        };
+        let log = match &spawn.log {
+            Some(path) => Some(
+                File::options()
+                    .create(true)
+                    .append(true)
+                    .mode(0o600)
+                    .open(path)
+                    .map_err(prepare("the log file", path.clone()))?,
+            ),
+            None => None,
+        };
+        let place = reaper.socket_place();
+        // Only we can enter the folder, so only our reaper can find the socket.
+        let folder = tempfile::Builder::new()
+            .prefix("md-")
+            .tempdir_in(place)
+            .map_err(prepare("a private folder in", place.to_owned()))?;
+        let socket = folder.path().join("s");
+        let listener =
+            UnixListener::bind(&socket).map_err(prepare("the socket", socket.clone()))?;
+
+        let mut command = Command::new(reaper.exe());
+        command.arg(reaper::SUBCOMMAND).arg("--socket").arg(&socket);
+        for folder in &spawn.remove_on_exit {
+            command.arg("--remove").arg(folder);
+        }
+        if let Some(cwd) = &spawn.cwd {
+            command.arg("--cwd").arg(cwd);
+        }
+        if let Some(lock) = &spawn.hold_lock {
+            command.arg("--lock").arg(lock);
+        }
+        command.arg("--").arg(&spawn.program).args(&spawn.args);
+        for name in &spawn.env_remove {
+            command.env_remove(name);
+        }
+        command.envs(spawn.env.iter().map(|(name, value)| (name, value)));
+        // A process group of its own: Ctrl-C in the terminal must not end the reaper before us.
+        command.process_group(0);
+        command.stdin(Stdio::piped());
+        command.stdout(Stdio::piped());
+        command.stderr(Stdio::piped());
+        let mut process = command.spawn().map_err(|source| SpawnError::Reaper {
+            name: spawn.name.clone(),
+            exe: reaper.exe().to_owned(),
+            source,
+        })?;
+
+        let started = tokio::time::timeout(REAPER_TIMEOUT, first_report(&listener, &mut process));
+        let failed = |problem| SpawnError::ReaperFailed {
+            name: spawn.name.clone(),
+            exe: reaper.exe().to_owned(),
+            problem,
+        };
+        let (reports, requests, pid) = match started.await {
+            Ok(Ok((reports, requests, Report::Started { pid }))) => (reports, requests, pid),
+            Ok(Ok((_, _, Report::NotStarted { errno }))) => {
+                return Err(SpawnError::Program {
+                    source: why_not_started(&spawn, errno),
+                    name: spawn.name,
+                    program: spawn.program,
+                });
+            }
+            Ok(Ok((_, _, Report::Locked))) => {
+                return Err(SpawnError::Locked {
+                    name: spawn.name,
+                    path: spawn.hold_lock.unwrap_or_default(),
+                });
+            }
+            Ok(Ok((_, _, other))) => {
+                return Err(failed(format!("said `{}` first", other.to_string().trim())));
+            }
+            Ok(Err(problem)) => return Err(failed(problem)),
+            Err(_) => {
+                return Err(failed(format!("did not answer within {REAPER_TIMEOUT:?}")));
+            }
+        };
+        drop(listener);
+        drop(folder);
+
+        let stderr = LineLog::new();
+        let stdout_taken = Arc::new(AtomicBool::new(false));
+        let (sink, stdout) = StdoutSink::new(stderr.clone(), stdout_taken.clone());
+        let stdin = process.stdin.take();
+        if let Some(pipe) = process.stderr.take() {
+            tokio::spawn(drain_stderr(pipe, stderr.clone(), log));
+        }
+        if let Some(pipe) = process.stdout.take() {
+            tokio::spawn(drain_stdout(pipe, sink));
+        }
+        let answers = Answers::default();
+        let (status_sender, status) = watch::channel(None);
+        let last_resort = LastResort::new(pid);
+        tokio::spawn(hear(reports, answers.clone(), status_sender, last_resort));
+        let (reaper_lives, reaper_gone) = watch::channel(());
+        tokio::spawn(async move {
+            // So that the reaper does not stay behind as a zombie, and that `close` sees it go.
+            let _ = process.wait().await;
+            drop(reaper_lives);
+        });
+
+        Ok(Child {
+            name: spawn.name,
+            pid,
+            requests: tokio::sync::Mutex::new(requests),
+            next_id: AtomicU64::new(1),
+            answers,
+            status,
+            stdin: Mutex::new(stdin),
+            stdout: Mutex::new(Some(stdout)),
+            stdout_taken,
+            stderr,
+            reaper_gone,
+        })
+    }
+
+    /// What errors call it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The pid of the program, not of its reaper.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Sends a signal to the child's whole process group.
+    ///
+    /// # Errors
+    /// [`SignalError::Exited`] if the child has already ended: nothing was signalled then.
+    pub async fn signal(&self, signal: Signal) -> Result<(), SignalError> {
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let (answer, answered) = oneshot::channel();
+        lock(&self.answers).insert(id, answer);
+        let request = Request::Signal { id, signal }.to_string();
+        let written = {
+            let mut requests = self.requests.lock().await;
+            requests.write_all(request.as_bytes()).await
+        };
+        let answer = match written {
+            Ok(()) => answered.await.ok(),
+            Err(_) => None,
+        };
+        match answer {
+            Some(Report::Delivered { .. }) => Ok(()),
+            Some(Report::Refused { errno, .. }) => Err(SignalError::Refused {
+                name: self.name.clone(),
+                signal,
+                source: io::Error::from_raw_os_error(errno),
+            }),
+            // Gone, or the reaper itself is: either way the status is there or on its way.
+            _ => {
+                lock(&self.answers).remove(&id);
+                Err(SignalError::Exited {
+                    name: self.name.clone(),
+                    signal,
+                    status: self.wait().await,
+                })
+            }
+        }
+    }
+
+    /// Sends SIGKILL and waits; fine on a child that has already ended.
+    ///
+    /// # Errors
+    /// [`SignalError::Refused`] if the operating system does not let us.
+    pub async fn kill(&self) -> Result<ExitStatus, SignalError> {
+        match self.signal(Signal::Kill).await {
+            Ok(()) => Ok(self.wait().await),
+            Err(SignalError::Exited { status, .. }) => Ok(status),
+            Err(refused) => Err(refused),
+        }
+    }
+
+    /// Sends SIGTERM, waits at most `grace`, then kills; fine on a child that has already ended.
+    ///
+    /// A paused child is woken, so that it can heed the SIGTERM.
+    ///
+    /// # Errors
+    /// [`SignalError::Refused`] if the operating system does not let us.
+    pub async fn stop(&self, grace: Duration) -> Result<ExitStatus, SignalError> {
+        for signal in [Signal::Term, Signal::Cont] {
+            match self.signal(signal).await {
+                Ok(()) => {}
+                Err(SignalError::Exited { status, .. }) => return Ok(status),
+                Err(refused) => return Err(refused),
+            }
+        }
+        match tokio::time::timeout(grace, self.wait()).await {
+            Ok(status) => Ok(status),
+            Err(_) => self.kill().await,
+        }
+    }
+
+    /// Waits until the child has ended; many may wait.
+    pub async fn wait(&self) -> ExitStatus {
+        let mut status = self.status.clone();
+        match status.wait_for(Option::is_some).await {
+            Ok(status) => status.unwrap_or(ExitStatus::Lost),
+            Err(_) => ExitStatus::Lost,
+        }
+    }
+
+    /// How the child ended, if it has.
+    #[must_use]
+    pub fn try_status(&self) -> Option<ExitStatus> {
+        *self.status.borrow()
+    }
+
+    /// The child's stdin, for the first who asks; dropping it is the child's end of file.
+    pub fn take_stdin(&self) -> Option<ChildStdin> {
+        lock(&self.stdin).take()
+    }
+
+    /// The child's stdout line by line, for the first who asks, from the beginning.
+    ///
+    /// Until it is taken, lines also go to [`tail`](Self::tail); after, a full channel (1,024 lines)
+    /// makes the child wait.
+    pub fn take_stdout(&self) -> Option<mpsc::Receiver<Result<String, StdoutError>>> {
+        let stdout = lock(&self.stdout).take();
+        self.stdout_taken.store(true, Ordering::Release);
+        stdout
+    }
+
+    /// The last 50 lines of stderr, and of stdout if nobody took it, safe to show.
+    #[must_use]
+    pub fn tail(&self) -> Vec<String> {
+        self.stderr.tail()
+    }
+
+    /// The lines of stderr (and of stdout if nobody took it), from the first that is still kept.
+    #[must_use]
+    pub fn stderr_lines(&self) -> Lines {
+        self.stderr.follow()
+    }
+
+    /// Waits until stderr has been read to its end, so that the tail is whole.
+    pub async fn drained(&self) {
+        self.stderr.closed().await;
+    }
+
+    /// Does what dropping does, and waits until it is done: no process and no folder is left.
+    pub async fn close(self) {
+        let mut gone = self.reaper_gone;
+        drop(self.requests);
+        while gone.changed().await.is_ok() {}
+    }
+
+    /// Lets the child go without removing its `remove_on_exit` folders: they are the caller's again.
+    ///
+    /// What is left of the group is ended, as by [`close`](Self::close).
+    pub async fn release(self) {
+        let request = Request::Release.to_string();
+        let written = {
+            let mut requests = self.requests.lock().await;
+            requests.write_all(request.as_bytes()).await
+        };
+        // If it could not be written the reaper is gone already.
+        drop(written);
+        self.close().await;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+type FirstReport = (BufReader<OwnedReadHalf>, OwnedWriteHalf, Report);
+
+/// Waits for the reaper to connect and to say whether the program runs; else says what it did.
+async fn first_report(
+    listener: &UnixListener,
+    process: &mut tokio::process::Child,
+) -> Result<FirstReport, String> {
+    let stream: UnixStream = tokio::select! {
+        accepted = listener.accept() => {
+            accepted.map_err(|e| format!("could not be heard: {e}"))?.0
+        }
+        status = process.wait() => {
+            let mut said = String::new();
+            if let Some(stderr) = process.stderr.take() {
+                let _ = stderr.take(2000).read_to_string(&mut said).await;
+            }
+            let ended = status.map_or_else(|e| e.to_string(), |status| status.to_string());
+            return Err(format!("ended at once ({ended}); it said `{}`", super::clean(&said)));
+        }
+    };
+    let (read, write) = stream.into_split();
+    let mut reports = BufReader::new(read);
+    let mut line = String::new();
+    reports
+        .read_line(&mut line)
+        .await
+        .map_err(|e| format!("could not be heard: {e}"))?;
+    let report = line
+        .parse()
+        .map_err(|()| format!("said `{}` first", super::clean(&line)))?;
+    Ok((reports, write, report))
+}
+
+/// The same error whether the program or the working folder is missing: say which.
+fn why_not_started(spawn: &Spawn, errno: i32) -> io::Error {
+    let source = if errno == 0 {
+        io::Error::other("unknown error")
+    } else {
+        io::Error::from_raw_os_error(errno)
+    };
+    match &spawn.cwd {
+        Some(cwd) if !cwd.is_dir() => io::Error::new(
+            source.kind(),
+            format!("{source} (its working folder {} is missing)", cwd.display()),
+        ),
+        _ => source,
+    }
+}
+
+/// Hears the reaper out: answers to signals, and how the child ended.
+async fn hear(
+    mut reports: BufReader<OwnedReadHalf>,
+    answers: Answers,
+    status: watch::Sender<Option<ExitStatus>>,
+    last_resort: LastResort,
+) {
+    let mut line = String::new();
+    while matches!(reports.read_line(&mut line).await, Ok(n) if n > 0) {
+        match line.parse() {
+            Ok(Report::Exited(exited)) => {
+                status.send_replace(Some(exited));
+            }
+            Ok(
+                report @ (Report::Delivered { id }
+                | Report::Gone { id }
+                | Report::Refused { id, .. }),
+            ) => {
+                if let Some(answer) = lock(&answers).remove(&id) {
+                    let _ = answer.send(report);
+                }
+            }
+            Ok(Report::Started { .. } | Report::NotStarted { .. } | Report::Locked) | Err(()) => {}
+        }
+        line.clear();
+    }
+    if status.borrow().is_none() {
+        last_resort.kill();
+        status.send_replace(Some(ExitStatus::Lost));
+    }
+    lock(&answers).clear();
+}
+
+/// What is left to us if somebody kills the reaper: on Linux a pid file descriptor, which names the
+/// process itself and never one that was given its pid later.
+struct LastResort {
+    #[cfg(target_os = "linux")]
+    process: Option<std::os::fd::OwnedFd>,
+}
+
+impl LastResort {
+    #[cfg(target_os = "linux")]
+    fn new(pid: u32) -> LastResort {
+        use rustix::process::{Pid, PidfdFlags, pidfd_open};
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        LastResort {
+            process: pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()),
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn kill(&self) {
+        if let Some(process) = &self.process {
+            let _ = rustix::process::pidfd_send_signal(process, rustix::process::Signal::KILL);
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn new(_pid: u32) -> LastResort {
+        LastResort {}
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn kill(&self) {}
+}

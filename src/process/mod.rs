@@ -1,0 +1,36 @@
+//! Any child process: spawn, drained output with a tail, signals, and no orphan left behind.
+//!
+//! Each child has a small parent of its own, the *reaper*: the same binary, started as
+//! `mono-demo __reap …`. The reaper holds a private socket to us. While the socket is open it
+//! passes on the signals we ask for and reports how the child ended; when the socket closes, for
+//! whatever reason and by SIGKILL too, it ends the child's whole process group, removes the folders
+//! it was told to remove, and goes.
+//!
+//! Why not `kill_on_drop` or `PR_SET_PDEATHSIG`: the first does not run when we are killed, the
+//! second fires when the *thread* that spawned the child ends, and neither reaches grandchildren.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `spawn` | what to start, and with which reaper |
+//! | `child` | the handle: signals, waiting, output |
+//! | `reaper` | the other program: a plain synchronous parent |
+//! | `control` | the words the two say to each other |
+//! | `output` | the drains: lines of bounded length, a tail, a log file |
+//! | `clean` | text that is safe to show in a terminal |
+//! | `status` | how a child ended, and the signals we send |
+
+mod child;
+mod clean;
+mod control;
+mod error;
+mod output;
+pub mod reaper;
+mod spawn;
+mod status;
+
+pub use child::Child;
+pub use clean::clean;
+pub use error::{SignalError, SpawnError};
+pub use output::{Lines, MAX_STDOUT_LINE, StdoutError, TAIL_LINES};
+pub use spawn::{Reaper, Spawn};
+pub use status::{ExitStatus, Signal};
