@@ -2,4 +2,6 @@
 
 pub mod e2e;
 pub mod process;
+pub mod modules;
+pub mod mono;
 pub mod wire;

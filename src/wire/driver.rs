@@ -227,12 +227,6 @@ mod tests {
             json!({"id": 2, "err": {"kind": "timeout", "definite": false, "message": "x"}}),
         )
         .unwrap();
-        assert!(matches!(
-            reply.outcome,
-            Outcome::Err(DriverError {
-                definite: false,
-                ..
-            })
-        ));
+        assert!(matches!(reply.outcome, Outcome::Err(DriverError { definite: false, .. })));
     }
 }

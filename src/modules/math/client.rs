@@ -1,0 +1,59 @@
+//! The typed client of the math service.
+
+use std::time::Duration;
+
+use async_nats::Client;
+
+use super::types::{Operation, Reply, Request};
+use crate::modules::request::{ClientError, request};
+use crate::wire::subjects;
+
+/// Asks `services.math.calculate`.
+#[derive(Debug, Clone)]
+pub struct MathClient {
+    client: Client,
+    timeout: Duration,
+}
+
+impl MathClient {
+    /// A client whose calls each take at most `timeout`.
+    pub fn new(client: Client, timeout: Duration) -> Self {
+        Self { client, timeout }
+    }
+
+    /// The reply as it came: a domain error is in it, not an `Err`.
+    ///
+    /// # Errors
+    /// [`ClientError`] for everything else.
+    pub async fn calculate(
+        &self,
+        operation: &str,
+        a: f64,
+        b: Option<f64>,
+    ) -> Result<Reply, ClientError> {
+        if !a.is_finite() || !b.unwrap_or(0.0).is_finite() {
+            return Err(ClientError::BadInput("operands must be finite numbers".to_owned()));
+        }
+        let body = Request { operation: operation.to_owned(), a, b };
+        request(&self.client, subjects::MATH_CALCULATE, &body, self.timeout).await
+    }
+
+    /// The result of an operation.
+    ///
+    /// # Errors
+    /// [`ClientError::Domain`] for a domain error, and all that [`Self::calculate`] returns.
+    pub async fn result(
+        &self,
+        operation: Operation,
+        a: f64,
+        b: Option<f64>,
+    ) -> Result<f64, ClientError> {
+        let reply = self.calculate(operation.name(), a, b).await?;
+        match (reply.result, reply.error) {
+            (Some(result), None) => Ok(result),
+            (_, error) => Err(ClientError::Domain(
+                error.unwrap_or_else(|| "the reply has no result".to_owned()),
+            )),
+        }
+    }
+}

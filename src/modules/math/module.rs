@@ -1,0 +1,47 @@
+//! The module: one request-reply service.
+
+use serde::Deserialize;
+
+use super::service::calculate;
+use super::types::Request;
+use crate::mono::{Call, Module, ServiceError, Services};
+
+/// Settings of the module.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Workers in this process; default 1.
+    pub workers: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { workers: 1 }
+    }
+}
+
+/// `services.math.*`.
+pub struct MathModule {
+    settings: Settings,
+}
+
+impl MathModule {
+    /// The module with these settings.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings }
+    }
+}
+
+impl Module for MathModule {
+    fn name(&self) -> &str {
+        "math"
+    }
+
+    fn register(&self, services: &mut Services) {
+        services
+            .request_reply("calculate", |request: Request, _: Call| async move {
+                calculate(&request).map_err(ServiceError::bad_request)
+            })
+            .workers(self.settings.workers);
+    }
+}

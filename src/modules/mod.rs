@@ -1,0 +1,10 @@
+//! The three services, one a messaging pattern, each as types, service (pure), module and client.
+
+pub mod duration;
+pub mod journal;
+pub mod math;
+pub mod notification;
+pub mod payment;
+mod request;
+
+pub use request::ClientError;

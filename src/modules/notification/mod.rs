@@ -1,0 +1,13 @@
+//! Notification: queue group, fire-and-forget. `services.notification.email-send`.
+
+mod client;
+mod mailer;
+mod module;
+mod service;
+mod types;
+
+pub use client::EmailClient;
+pub use mailer::{Mailer, MailerRule};
+pub use module::{NotificationModule, Settings};
+pub use service::check;
+pub use types::Email;

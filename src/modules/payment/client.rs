@@ -1,0 +1,189 @@
+//! The typed client of the payment service.
+
+use std::time::Duration;
+
+use async_nats::{Client, HeaderMap};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use super::amount::Exact;
+use super::service::{Payment, PaymentId};
+use super::types::{StatusReply, StatusRequest};
+use crate::modules::request::{ClientError, encode, raw, request};
+use crate::wire::driver::Ack;
+use crate::wire::headers::MSG_ID;
+use crate::wire::subjects::{EVENT_PREFIX, PAYMENT_PROCESS, PAYMENT_STATUS};
+
+/// What to pay.
+#[derive(Debug, Clone, Default)]
+pub struct Submission<'a> {
+    /// 1 to 64 characters of `A-Z a-z 0-9 _ -`.
+    pub payment_id: &'a str,
+    /// Decimal text, as `9.99`; goes out as a JSON number with exactly these digits.
+    pub amount: &'a str,
+    /// ISO 4217; left out means USD.
+    pub currency: Option<&'a str>,
+    /// Whose.
+    pub user_id: Option<&'a str>,
+    /// For what.
+    pub subscription_id: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    payment_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscription_id: Option<&'a str>,
+    amount: Exact,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    currency: Option<&'a str>,
+}
+
+/// Submits payments and asks for their status.
+#[derive(Debug, Clone)]
+pub struct PaymentClient {
+    client: Client,
+    timeout: Duration,
+}
+
+impl PaymentClient {
+    /// A client whose requests each take at most `timeout`.
+    pub fn new(client: Client, timeout: Duration) -> Self {
+        Self { client, timeout }
+    }
+
+    /// Submits a payment with its id as message id, and waits for the stream's acknowledgement:
+    /// from then on it is neither lost nor charged twice.
+    ///
+    /// # Errors
+    /// [`ClientError::BadInput`] names the field, before anything is sent. After
+    /// [`ClientError::Timeout`] it is unknown whether it was accepted: submit the same id again.
+    pub async fn submit(&self, submission: &Submission<'_>) -> Result<Ack, ClientError> {
+        let s = submission;
+        let currency = s.currency.unwrap_or("USD");
+        Payment::new(s.payment_id, s.amount, currency, s.user_id, s.subscription_id)
+            .map_err(ClientError::BadInput)?;
+        let body = encode(&Body {
+            payment_id: s.payment_id,
+            user_id: s.user_id,
+            subscription_id: s.subscription_id,
+            amount: Exact(s.amount.to_owned()),
+            currency: s.currency,
+        })?;
+        let mut headers = HeaderMap::new();
+        headers.insert(MSG_ID, s.payment_id);
+        publish(&self.client, PAYMENT_PROCESS, headers, body, self.timeout).await
+    }
+
+    /// Asks `services.payment.status`.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn status(&self, payment_id: &str) -> Result<StatusReply, ClientError> {
+        PaymentId::new(payment_id).map_err(ClientError::BadInput)?;
+        let body = StatusRequest { payment_id: payment_id.to_owned() };
+        request(&self.client, PAYMENT_STATUS, &body, self.timeout).await
+    }
+
+    /// Waits until the status is `completed` or `failed`, at most `limit`.
+    ///
+    /// Watches the ledger's events and asks at each one; an event can be missed while the
+    /// connection is made anew, so it also asks once a second.
+    ///
+    /// # Errors
+    /// [`ClientError::Timeout`] with the last status seen, or the error that kept coming.
+    pub async fn wait(
+        &self,
+        payment_id: &str,
+        limit: Duration,
+    ) -> Result<StatusReply, ClientError> {
+        let id = PaymentId::new(payment_id).map_err(ClientError::BadInput)?;
+        let deadline = Instant::now() + limit;
+        let operation = format!("wait for the final status of payment `{id}`");
+        let other =
+            |evidence: String| ClientError::Other { operation: operation.clone(), evidence };
+        let mut events = self
+            .client
+            .subscribe(format!("{EVENT_PREFIX}.{id}"))
+            .await
+            .map_err(|e| other(e.to_string()))?;
+        self.client.flush().await.map_err(|e| other(e.to_string()))?;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let asked = Self { timeout: self.timeout.min(left), ..self.clone() };
+            let last = match asked.status(payment_id).await {
+                Ok(reply) if reply.status.is_final() => return Ok(reply),
+                Ok(reply) => format!("the status is {}", reply.status.as_str()),
+                // Services may be restarting; the deadline decides.
+                Err(e @ (ClientError::NoResponders { .. } | ClientError::Timeout { .. })) => {
+                    e.to_string()
+                }
+                Err(e) => return Err(e),
+            };
+            tokio::select! {
+                _ = events.next() => {}
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                () = tokio::time::sleep_until(deadline) => {
+                    let operation = format!("{operation}: {last}");
+                    return Err(ClientError::Timeout { operation, limit });
+                }
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct PublishReply {
+    #[serde(default)]
+    stream: String,
+    #[serde(default)]
+    seq: u64,
+    #[serde(default)]
+    duplicate: bool,
+    error: Option<ApiError>,
+}
+
+#[derive(Deserialize)]
+struct ApiError {
+    code: u16,
+    #[serde(default)]
+    description: String,
+}
+
+/// Publishes to JetStream and reads the acknowledgement.
+///
+/// # Errors
+/// [`ClientError::NoStream`] where nothing stores the subject; [`ClientError::Service`] with
+/// JetStream's code and words where the stream refused it.
+pub async fn publish(
+    client: &Client,
+    subject: &str,
+    headers: HeaderMap,
+    body: Bytes,
+    limit: Duration,
+) -> Result<Ack, ClientError> {
+    let no_stream = || ClientError::NoStream { subject: subject.to_owned() };
+    let reply = match raw(client, subject, Some(headers), body, limit).await {
+        Err(ClientError::NoResponders { .. }) => return Err(no_stream()),
+        Err(ClientError::Timeout { limit, .. }) => {
+            let operation = format!("publish to `{subject}`");
+            return Err(ClientError::Timeout { operation, limit });
+        }
+        other => other?,
+    };
+    // A service that listens on the subject may answer before, or instead of, a stream.
+    let ack: PublishReply = serde_json::from_slice(&reply.payload).map_err(|_| no_stream())?;
+    match ack.error {
+        Some(error) => Err(ClientError::Service {
+            subject: subject.to_owned(),
+            code: error.code,
+            message: error.description,
+        }),
+        None if ack.stream.is_empty() => Err(no_stream()),
+        None => Ok(Ack { stream: ack.stream, sequence: ack.seq, duplicate: ack.duplicate }),
+    }
+}

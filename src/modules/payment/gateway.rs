@@ -1,0 +1,303 @@
+//! The simulated payment gateway: idempotent by key, failing by rule, with a journal of its own.
+//!
+//! The journal lies outside NATS and is shared by every process that opens the same file. It is
+//! what a real gateway's own books are: the oracle for "charged once".
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+use serde::Deserialize;
+
+use super::amount::Money;
+use crate::modules::journal::{Journal, JournalError};
+use crate::wire::journal::{ChargeOutcome, ChargeRecord};
+
+/// What happens to the charges that a rule matches; every given condition must hold.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GatewayRule {
+    /// This payment id.
+    pub id: Option<String>,
+    /// This amount, as `"13.13"`.
+    pub amount: Option<Decimal>,
+    /// What the gateway says; default approve.
+    pub outcome: RuleOutcome,
+    /// Why, for a decline.
+    pub reason: Option<String>,
+    /// This many calls fail as unavailable first.
+    pub fail_times: u32,
+    /// How long each call takes.
+    #[serde(with = "crate::modules::duration")]
+    pub delay: Duration,
+}
+
+/// What a rule makes the gateway say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RuleOutcome {
+    /// Money moves.
+    #[default]
+    Approve,
+    /// Final refusal.
+    Decline,
+    /// No answer, ever.
+    Hang,
+}
+
+/// Chance by seed, for payments that no rule matches: same seed and ids, same outcomes.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Chance {
+    /// Any number; it is mixed with the payment id and the attempt.
+    pub seed: u64,
+    /// Of a hundred payments, how many are declined.
+    pub decline_percent: u8,
+    /// Of a hundred calls, how many fail as unavailable.
+    pub unavailable_percent: u8,
+}
+
+/// What the gateway answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Charged, now or on an earlier call with the same key.
+    Approved,
+    /// Refused for good, with the reason.
+    Declined(String),
+    /// Given up earlier; never charged.
+    Cancelled(String),
+    /// Transient: nothing was charged, call again.
+    Unavailable(String),
+    /// The key belongs to other content; nothing was charged for this one.
+    KeyReused,
+}
+
+/// One charge.
+#[derive(Debug, Clone)]
+pub struct Charge<'a> {
+    /// The idempotency key: the payment id.
+    pub key: &'a str,
+    /// SHA-256 of the content.
+    pub content: &'a str,
+    /// How much.
+    pub money: Money,
+    /// Who asks.
+    pub worker: &'a str,
+}
+
+/// The simulated gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    rules: Vec<GatewayRule>,
+    chance: Chance,
+    journal: Journal,
+    books: Mutex<Books>,
+}
+
+/// What the journal says so far.
+#[derive(Debug, Default)]
+struct Books {
+    offset: u64,
+    accounts: HashMap<String, Account>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Account {
+    failures: u32,
+    settled: Option<ChargeRecord>,
+}
+
+impl Gateway {
+    /// A gateway with these rules; the first that matches counts.
+    pub fn new(rules: Vec<GatewayRule>, chance: Chance, journal: Journal) -> Self {
+        Self { rules, chance, journal, books: Mutex::default() }
+    }
+
+    /// Charges, or repeats the answer that this key got before.
+    ///
+    /// # Errors
+    /// [`JournalError`]: nothing was charged.
+    pub async fn charge(&self, charge: &Charge<'_>) -> Result<Outcome, JournalError> {
+        let rule = self.rules.iter().find(|rule| rule.matches(charge));
+        if let Some(rule) = rule {
+            if !rule.delay.is_zero() {
+                tokio::time::sleep(rule.delay).await; // the simulated network and bank
+            }
+            if rule.outcome == RuleOutcome::Hang {
+                std::future::pending::<()>().await;
+            }
+        }
+        self.settle(charge, |account| match rule {
+            Some(rule) => rule.outcome(account.failures),
+            None => self.chance.outcome(charge.key, account.failures),
+        })
+    }
+
+    /// Closes the key: what was settled stands, and what was not is never charged any more.
+    ///
+    /// # Errors
+    /// [`JournalError`]: the key may still be open.
+    pub fn cancel(&self, charge: &Charge<'_>, reason: &str) -> Result<Outcome, JournalError> {
+        self.settle(charge, |_| (ChargeOutcome::Cancelled, Some(reason.to_owned())))
+    }
+
+    /// Reads the books up to their end and, if the key is open, writes what `decide` says, all
+    /// under the journal's lock.
+    fn settle(
+        &self,
+        charge: &Charge<'_>,
+        decide: impl FnOnce(&Account) -> (ChargeOutcome, Option<String>),
+    ) -> Result<Outcome, JournalError> {
+        let mut books = self.books.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut answer = Outcome::KeyReused;
+        self.journal.transact(|follow| {
+            let (records, offset) = follow.since::<ChargeRecord>(books.offset)?;
+            books.offset = offset;
+            for record in records {
+                books.enter(record);
+            }
+            let account = books.accounts.get(charge.key).cloned().unwrap_or_default();
+            if let Some(settled) = account.settled {
+                if settled.content == charge.content {
+                    answer = told(settled.outcome, settled.reason);
+                }
+                return Ok(None);
+            }
+            let (outcome, reason) = decide(&account);
+            answer = told(outcome, reason.clone());
+            Ok(Some(ChargeRecord {
+                at: jiff::Timestamp::now().to_string(),
+                key: charge.key.to_owned(),
+                content: charge.content.to_owned(),
+                outcome,
+                amount: charge.money.amount_text(),
+                currency: charge.money.currency().to_owned(),
+                reason,
+                worker: charge.worker.to_owned(),
+            }))
+        })?;
+        Ok(answer)
+    }
+}
+
+impl Books {
+    fn enter(&mut self, record: ChargeRecord) {
+        let account = self.accounts.entry(record.key.clone()).or_default();
+        if record.outcome == ChargeOutcome::Unavailable {
+            account.failures += 1;
+        } else {
+            account.settled = Some(record);
+        }
+    }
+}
+
+fn told(outcome: ChargeOutcome, reason: Option<String>) -> Outcome {
+    let reason = reason.unwrap_or_default();
+    match outcome {
+        ChargeOutcome::Approved => Outcome::Approved,
+        ChargeOutcome::Declined => Outcome::Declined(reason),
+        ChargeOutcome::Cancelled => Outcome::Cancelled(reason),
+        ChargeOutcome::Unavailable => Outcome::Unavailable(reason),
+    }
+}
+
+impl GatewayRule {
+    fn matches(&self, charge: &Charge<'_>) -> bool {
+        self.id.as_deref().is_none_or(|id| id == charge.key)
+            && self.amount.is_none_or(|amount| amount == charge.money.amount())
+    }
+
+    fn outcome(&self, failures: u32) -> (ChargeOutcome, Option<String>) {
+        if failures < self.fail_times {
+            return (ChargeOutcome::Unavailable, Some("gateway unavailable".to_owned()));
+        }
+        match self.outcome {
+            RuleOutcome::Decline => {
+                let reason =
+                    self.reason.clone().unwrap_or_else(|| "declined by the issuer".to_owned());
+                (ChargeOutcome::Declined, Some(reason))
+            }
+            RuleOutcome::Approve | RuleOutcome::Hang => (ChargeOutcome::Approved, None),
+        }
+    }
+}
+
+impl Chance {
+    fn outcome(self, key: &str, failures: u32) -> (ChargeOutcome, Option<String>) {
+        if self.draw(&format!("{key}/call/{failures}")) < self.unavailable_percent {
+            return (ChargeOutcome::Unavailable, Some("gateway unavailable".to_owned()));
+        }
+        if self.draw(&format!("{key}/payment")) < self.decline_percent {
+            return (ChargeOutcome::Declined, Some("declined by the issuer".to_owned()));
+        }
+        (ChargeOutcome::Approved, None)
+    }
+
+    /// 0 to 99, the same for the same seed and text.
+    fn draw(self, text: &str) -> u8 {
+        use sha2::{Digest, Sha256};
+        let hash = Sha256::digest(format!("{}/{text}", self.seed));
+        (u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]) % 100) as u8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn gateway(rules: Vec<GatewayRule>, path: &std::path::Path) -> Gateway {
+        Gateway::new(rules, Chance::default(), Journal::open(path, false).unwrap())
+    }
+
+    fn charge<'a>(key: &'a str, content: &'a str) -> Charge<'a> {
+        Charge { key, content, money: Money::parse("9.99", "USD").unwrap(), worker: "w" }
+    }
+
+    #[tokio::test]
+    async fn the_same_key_is_charged_once_by_any_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("g");
+        let (a, b) = (gateway(vec![], &path), gateway(vec![], &path));
+        assert_eq!(a.charge(&charge("p", "c")).await.unwrap(), Outcome::Approved);
+        assert_eq!(b.charge(&charge("p", "c")).await.unwrap(), Outcome::Approved);
+        assert_eq!(b.charge(&charge("p", "other")).await.unwrap(), Outcome::KeyReused);
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn failures_are_counted_across_restarts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("g");
+        let rules = vec![GatewayRule { id: Some("p".into()), fail_times: 2, ..Default::default() }];
+        for _ in 0..2 {
+            let fresh = gateway(rules.clone(), &path);
+            let outcome = fresh.charge(&charge("p", "c")).await.unwrap();
+            assert!(matches!(outcome, Outcome::Unavailable(_)));
+        }
+        assert_eq!(
+            gateway(rules, &path).charge(&charge("p", "c")).await.unwrap(),
+            Outcome::Approved
+        );
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_key_is_never_charged_and_a_charged_one_never_cancelled() {
+        let folder = tempfile::tempdir().unwrap();
+        let gateway = gateway(vec![], &folder.path().join("g"));
+        let cancelled = Outcome::Cancelled("gave up".into());
+        assert_eq!(gateway.cancel(&charge("p", "c"), "gave up").unwrap(), cancelled);
+        assert_eq!(gateway.charge(&charge("p", "c")).await.unwrap(), cancelled);
+        assert_eq!(gateway.charge(&charge("q", "c")).await.unwrap(), Outcome::Approved);
+        assert_eq!(gateway.cancel(&charge("q", "c"), "late").unwrap(), Outcome::Approved);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_outcomes() {
+        let chance = Chance { seed: 7, decline_percent: 30, unavailable_percent: 30 };
+        let run = |c: Chance| (0..200).map(|n| c.outcome(&format!("p-{n}"), 0)).collect::<Vec<_>>();
+        assert_eq!(run(chance), run(chance));
+        assert_ne!(run(chance), run(Chance { seed: 8, ..chance }));
+        assert!(run(chance).iter().any(|(o, _)| *o == ChargeOutcome::Declined));
+    }
+}

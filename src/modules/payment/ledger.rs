@@ -1,0 +1,251 @@
+//! The ledger and the claims: what JetStream refuses to store twice.
+
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::jetstream::stream::{
+    Config, DiscardPolicy, LastRawMessageErrorKind, Republish, RetentionPolicy, StorageType, Stream,
+};
+use async_nats::jetstream::{self, Context};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::service::PaymentId;
+use super::types::{Entry, Intent};
+use crate::mono::ModuleError;
+use crate::wire::headers::EXPECTED_LAST_SUBJECT_SEQUENCE;
+use crate::wire::subjects::{
+    DEAD_LETTER_PREFIX, EVENT_PREFIX, INTENT_PREFIX, LEDGER_PREFIX, PAYMENT_PROCESS,
+};
+
+/// The stream of outcomes.
+pub const LEDGER: &str = "payment-ledger";
+/// The stream of claims.
+pub const INTENTS: &str = "payment-intents";
+
+/// What came of writing a claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// The id was free: it belongs to this content now, and there is no entry.
+    Mine,
+    /// The same content has it already: take over, or find its entry.
+    Same,
+    /// Other content has it: a conflict.
+    Other,
+}
+
+/// What came of writing an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Commit {
+    /// Written now.
+    Done,
+    /// There was one already; it stands.
+    Exists(Box<Entry>),
+}
+
+/// A step that JetStream did not answer; the message must be delivered again.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{operation} of payment `{payment_id}`: {evidence}")]
+pub struct LedgerError {
+    operation: &'static str,
+    payment_id: String,
+    evidence: String,
+}
+
+/// The two streams, and compare-and-set on them.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    jetstream: Context,
+    replicas: usize,
+}
+
+impl Ledger {
+    /// The ledger behind this context; streams are made with `replicas` copies.
+    pub fn new(jetstream: Context, replicas: usize) -> Self {
+        Self { jetstream, replicas }
+    }
+
+    /// Makes the streams, or adopts what is there if it protects as this one would.
+    ///
+    /// # Errors
+    /// [`ModuleError`]; a ledger that would accept a second entry is refused.
+    pub async fn prepare(&self) -> Result<(), ModuleError> {
+        let ledger = Config {
+            republish: Some(Republish {
+                source: format!("{LEDGER_PREFIX}.*"),
+                destination: format!("{EVENT_PREFIX}.{{{{wildcard(1)}}}}"),
+                headers_only: false,
+            }),
+            ..self.write_once(LEDGER, LEDGER_PREFIX)
+        };
+        let intents = self.write_once(INTENTS, INTENT_PREFIX);
+        tokio::try_join!(self.ensure(ledger), self.ensure(intents))?;
+        Ok(())
+    }
+
+    async fn ensure(&self, wanted: Config) -> Result<Stream, ModuleError> {
+        let operation = format!("create stream `{}`", wanted.name);
+        let stream = self
+            .jetstream
+            .get_or_create_stream(wanted)
+            .await
+            .map_err(|e| ModuleError::new(operation.clone(), e))?;
+        let found = &stream.cached_info().config;
+        let protects = found.max_messages_per_subject == 1
+            && found.discard == DiscardPolicy::New
+            && found.discard_new_per_subject
+            && found.max_age.is_zero()
+            && found.deny_delete
+            && found.deny_purge;
+        if protects {
+            return Ok(stream);
+        }
+        Err(ModuleError::new(
+            operation,
+            "a stream of this name exists and would allow a second entry for a payment \
+             (wanted: one message a subject, discard new also per subject, no age limit, \
+             deletes and purges denied)",
+        ))
+    }
+
+    /// One message a subject, for ever: the server itself refuses a second one.
+    fn write_once(&self, name: &str, prefix: &str) -> Config {
+        Config {
+            name: name.to_owned(),
+            subjects: vec![format!("{prefix}.*")],
+            retention: RetentionPolicy::Limits,
+            storage: StorageType::File,
+            max_messages_per_subject: 1,
+            discard: DiscardPolicy::New,
+            discard_new_per_subject: true,
+            deny_delete: true,
+            deny_purge: true,
+            // Reads go to the leader: a lagging replica could answer `pending` after `completed`.
+            allow_direct: false,
+            num_replicas: self.replicas,
+            ..Config::default()
+        }
+    }
+
+    /// Claims the id for the intent's content.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if JetStream did not answer; the claim may stand.
+    pub async fn claim(&self, id: &PaymentId, intent: &Intent) -> Result<Claim, LedgerError> {
+        if self.write(INTENT_PREFIX, "claim", id, intent).await? {
+            return Ok(Claim::Mine);
+        }
+        let found: Option<Intent> = self.intent(id).await?;
+        Ok(match found {
+            Some(found) if found.content == intent.content => Claim::Same,
+            _ => Claim::Other,
+        })
+    }
+
+    /// Writes the outcome; the first one stands.
+    ///
+    /// # Errors
+    /// [`LedgerError`] if JetStream did not answer; the entry may stand.
+    pub async fn commit(&self, id: &PaymentId, entry: &Entry) -> Result<Commit, LedgerError> {
+        if self.write(LEDGER_PREFIX, "commit", id, entry).await? {
+            return Ok(Commit::Done);
+        }
+        match self.entry(id).await? {
+            Some(entry) => Ok(Commit::Exists(Box::new(entry))),
+            None => Err(LedgerError {
+                operation: "commit",
+                payment_id: id.to_string(),
+                evidence: "the ledger refused the entry and shows none".to_owned(),
+            }),
+        }
+    }
+
+    /// The outcome of an id, if there is one.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn entry(&self, id: &PaymentId) -> Result<Option<Entry>, LedgerError> {
+        self.read(LEDGER, LEDGER_PREFIX, "read the ledger entry", id).await
+    }
+
+    /// The claim on an id, if there is one.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    pub async fn intent(&self, id: &PaymentId) -> Result<Option<Intent>, LedgerError> {
+        self.read(INTENTS, INTENT_PREFIX, "read the claim", id).await
+    }
+
+    /// Compare-and-set on an empty subject; `false` if it was not empty.
+    async fn write<T: Serialize>(
+        &self,
+        prefix: &str,
+        operation: &'static str,
+        id: &PaymentId,
+        record: &T,
+    ) -> Result<bool, LedgerError> {
+        let failed =
+            |evidence: String| LedgerError { operation, payment_id: id.to_string(), evidence };
+        let body = serde_json::to_vec(record).map_err(|e| failed(e.to_string()))?;
+        let mut headers = HeaderMap::new();
+        headers.insert(EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
+        let subject = format!("{prefix}.{id}");
+        let acknowledged = async {
+            self.jetstream.publish_with_headers(subject, headers, body.into()).await?.await
+        };
+        match acknowledged.await {
+            Ok(_) => Ok(true),
+            Err(e) if e.kind() == PublishErrorKind::WrongLastSequence => Ok(false),
+            Err(e) => Err(failed(e.to_string())),
+        }
+    }
+
+    async fn read<T: DeserializeOwned>(
+        &self,
+        stream: &str,
+        prefix: &str,
+        operation: &'static str,
+        id: &PaymentId,
+    ) -> Result<Option<T>, LedgerError> {
+        let failed =
+            |evidence: String| LedgerError { operation, payment_id: id.to_string(), evidence };
+        let stream =
+            self.jetstream.get_stream_no_info(stream).await.map_err(|e| failed(e.to_string()))?;
+        match stream.get_last_raw_message_by_subject(&format!("{prefix}.{id}")).await {
+            Ok(message) => serde_json::from_slice(&message.payload)
+                .map(Some)
+                .map_err(|e| failed(format!("sequence {}: {e}", message.sequence))),
+            Err(e) if e.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
+            Err(e) => Err(failed(e.to_string())),
+        }
+    }
+}
+
+/// The stream that keeps submissions until they are settled.
+pub(crate) fn requests_stream(replicas: usize) -> jetstream::stream::Config {
+    Config {
+        name: "payment-requests".to_owned(),
+        subjects: vec![PAYMENT_PROCESS.to_owned()],
+        retention: RetentionPolicy::WorkQueue,
+        storage: StorageType::File,
+        duplicate_window: Duration::from_secs(120),
+        num_replicas: replicas,
+        ..Config::default()
+    }
+}
+
+/// The stream that keeps dead letters: one for each original message.
+pub(crate) fn dead_letters_stream(replicas: usize) -> jetstream::stream::Config {
+    Config {
+        name: "payment-dead-letters".to_owned(),
+        subjects: vec![format!("{DEAD_LETTER_PREFIX}.*")],
+        retention: RetentionPolicy::Limits,
+        storage: StorageType::File,
+        max_messages_per_subject: 1,
+        discard: DiscardPolicy::New,
+        discard_new_per_subject: true,
+        num_replicas: replicas,
+        ..Config::default()
+    }
+}

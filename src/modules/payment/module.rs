@@ -1,0 +1,282 @@
+//! The module: one stream consumer, one request-reply service, joined by the ledger.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::gateway::{Chance, Charge, Gateway, GatewayRule, Outcome};
+use super::ledger::{self, Claim, Commit, Ledger, LedgerError};
+use super::service::{self, Payment, PaymentId};
+use super::types::{Entry, Intent, PaymentRequest, Status, StatusRequest};
+use crate::modules::{duration, journal::JournalError};
+use crate::mono::{
+    BoxFuture, Call, DeadKind, Delivery, Failure, Module, ModuleError, ServiceError, Services,
+    Settled, StreamHandler, StreamSettings,
+};
+use crate::wire::subjects::DEAD_LETTER_PREFIX;
+
+/// Settings of the module.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Workers in this process; default 1.
+    pub workers: usize,
+    /// How long a delivery may stay silent before another worker gets it; default 5 s.
+    #[serde(with = "duration")]
+    pub ack_wait: Duration,
+    /// How many deliveries a payment gets while the gateway fails; default 5.
+    pub max_deliver: u64,
+    /// The wait after each failed delivery, the last one repeats; default 100 ms to 5 s.
+    #[serde(with = "duration::list")]
+    pub backoff: Vec<Duration>,
+    /// How long the gateway may take; default 10 s. After it the charge is unknown, and asked
+    /// again with the same key.
+    #[serde(with = "duration")]
+    pub gateway_timeout: Duration,
+    /// Rules of the simulated gateway; the first that matches counts.
+    pub gateway: Vec<GatewayRule>,
+    /// Chance for payments that no rule matches; by default every payment is approved.
+    pub chance: Chance,
+    /// Copies of each stream that is made; default 1.
+    pub replicas: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            workers: 1,
+            ack_wait: Duration::from_secs(5),
+            max_deliver: 5,
+            backoff: [100, 500, 1000, 5000].map(Duration::from_millis).to_vec(),
+            gateway_timeout: Duration::from_secs(10),
+            gateway: Vec::new(),
+            chance: Chance::default(),
+            replicas: 1,
+        }
+    }
+}
+
+/// `services.payment.*`.
+pub struct PaymentModule {
+    settings: Settings,
+    ledger: Ledger,
+    gateway: Arc<Gateway>,
+}
+
+impl PaymentModule {
+    /// The module on this ledger and gateway.
+    pub fn new(settings: Settings, ledger: Ledger, gateway: Gateway) -> Self {
+        Self { settings, ledger, gateway: Arc::new(gateway) }
+    }
+}
+
+impl Module for PaymentModule {
+    fn name(&self) -> &str {
+        "payment"
+    }
+
+    fn register(&self, services: &mut Services) {
+        let s = &self.settings;
+        let stream = StreamSettings {
+            stream: ledger::requests_stream(s.replicas),
+            durable: "payment-payment-process".to_owned(),
+            ack_wait: s.ack_wait,
+            max_deliver: s.max_deliver.max(1),
+            backoff: s.backoff.clone(),
+            dead_letters: ledger::dead_letters_stream(s.replicas),
+            dead_letter_prefix: DEAD_LETTER_PREFIX.to_owned(),
+        };
+        let process = Process {
+            ledger: self.ledger.clone(),
+            gateway: Arc::clone(&self.gateway),
+            gateway_timeout: s.gateway_timeout,
+        };
+        services.stream_consumer("payment-process", stream, process).workers(s.workers);
+
+        let ledger = self.ledger.clone();
+        services
+            .request_reply("status", move |request: StatusRequest, _: Call| {
+                let ledger = ledger.clone();
+                async move {
+                    let id =
+                        PaymentId::new(&request.payment_id).map_err(ServiceError::bad_request)?;
+                    let internal = |e: LedgerError| ServiceError::internal(e.to_string());
+                    // The entry is asked first: a status read in this order never moves back.
+                    let entry = ledger.entry(&id).await.map_err(internal)?;
+                    let intent = match entry {
+                        Some(_) => None,
+                        None => ledger.intent(&id).await.map_err(internal)?,
+                    };
+                    Ok(service::status(&id, entry, intent))
+                }
+            })
+            .workers(s.workers);
+    }
+
+    fn start(&self) -> BoxFuture<'_, Result<(), ModuleError>> {
+        Box::pin(self.ledger.prepare())
+    }
+}
+
+/// The steps C to F of PAYMENTS.md; the framework does B and G.
+struct Process {
+    ledger: Ledger,
+    gateway: Arc<Gateway>,
+    gateway_timeout: Duration,
+}
+
+impl StreamHandler for Process {
+    type Message = PaymentRequest;
+
+    async fn handle(&self, request: PaymentRequest, delivery: &Delivery) -> Result<(), Failure> {
+        let payment = Payment::check(&request).map_err(|e| Failure::Dead(DeadKind::Rejected, e))?;
+        match self.ledger.claim(&payment.id, &payment.intent(&delivery.worker, now())).await? {
+            Claim::Mine => {}
+            Claim::Other => return Err(conflict(&payment.id)),
+            // Somebody began: finished, at work on it now, or dead. The charge is idempotent.
+            Claim::Same => {
+                if self.ledger.entry(&payment.id).await?.is_some() {
+                    return Ok(());
+                }
+            }
+        }
+        let content = payment.content();
+        let charge = charge(&payment, &content, delivery);
+        let outcome = tokio::time::timeout(self.gateway_timeout, self.gateway.charge(&charge))
+            .await
+            .map_err(|_| {
+                Failure::Retry(format!(
+                    "the gateway did not answer within {:?}",
+                    self.gateway_timeout
+                ))
+            })??;
+        self.record(&payment, outcome, delivery).await
+    }
+
+    async fn give_up(
+        &self,
+        delivery: &Delivery,
+        kind: DeadKind,
+        reason: &str,
+    ) -> Result<Settled, Failure> {
+        match kind {
+            DeadKind::Conflict => Ok(Settled::Bury),
+            DeadKind::Malformed | DeadKind::Rejected => self.refuse(delivery, reason).await,
+            DeadKind::Exhausted => self.abandon(delivery, reason).await,
+        }
+    }
+}
+
+impl Process {
+    /// Commits what the gateway said.
+    async fn record(
+        &self,
+        payment: &Payment,
+        outcome: Outcome,
+        delivery: &Delivery,
+    ) -> Result<(), Failure> {
+        let (status, message) = match outcome {
+            Outcome::Approved => (Status::Completed, "Payment processed successfully".to_owned()),
+            Outcome::Declined(reason) => (Status::Failed, format!("Payment declined: {reason}")),
+            Outcome::Cancelled(reason) => (Status::Failed, format!("Payment failed: {reason}")),
+            Outcome::Unavailable(reason) => return Err(Failure::Retry(reason)),
+            // The claim is ours, so the key was used outside this ledger: a journal kept longer
+            // than its store. Nothing was charged for this content.
+            Outcome::KeyReused => (
+                Status::Failed,
+                "Payment failed: the gateway knows this id with other content".to_owned(),
+            ),
+        };
+        let entry = payment.entry(status, message, delivery.sequence, &delivery.worker, now());
+        match self.ledger.commit(&payment.id, &entry).await? {
+            Commit::Done => Ok(()),
+            Commit::Exists(found) if found.content == entry.content => Ok(()),
+            Commit::Exists(_) => Err(conflict(&payment.id)),
+        }
+    }
+
+    /// A message that cannot be accepted: where its id is usable and free, the payment is failed.
+    async fn refuse(&self, delivery: &Delivery, reason: &str) -> Result<Settled, Failure> {
+        let Some(id) = service::usable_id(&delivery.body) else { return Ok(Settled::Bury) };
+        let content = service::raw_content(&delivery.body);
+        let (worker, at) = (delivery.worker.to_string(), now());
+        let intent = Intent {
+            payment_id: id.to_string(),
+            content: content.clone(),
+            amount: None,
+            currency: None,
+            worker: worker.clone(),
+            at: at.clone(),
+        };
+        // The claim keeps a good request of the same id, charged at this moment, from being
+        // recorded as failed.
+        if self.ledger.claim(&id, &intent).await? == Claim::Other {
+            return Ok(Settled::Bury);
+        }
+        let entry = Entry {
+            payment_id: id.to_string(),
+            status: Status::Failed,
+            message: format!("Payment rejected: {reason}"),
+            content,
+            amount: None,
+            currency: None,
+            user_id: None,
+            subscription_id: None,
+            request_sequence: delivery.sequence,
+            worker,
+            at,
+        };
+        self.ledger.commit(&id, &entry).await?;
+        Ok(Settled::Bury)
+    }
+
+    /// A payment out of deliveries: its key is closed first, so that `failed` is the truth even if
+    /// an earlier charge is still under way somewhere.
+    async fn abandon(&self, delivery: &Delivery, reason: &str) -> Result<Settled, Failure> {
+        let payment = crate::mono::decode::<PaymentRequest>(&delivery.body)
+            .and_then(|request| Payment::check(&request));
+        let Ok(payment) = payment else { return self.refuse(delivery, reason).await };
+        match self.ledger.claim(&payment.id, &payment.intent(&delivery.worker, now())).await? {
+            Claim::Other => return Ok(Settled::Bury),
+            Claim::Same if self.ledger.entry(&payment.id).await?.is_some() => {
+                return Ok(Settled::Done);
+            }
+            Claim::Mine | Claim::Same => {}
+        }
+        let content = payment.content();
+        let outcome = self.gateway.cancel(&charge(&payment, &content, delivery), reason)?;
+        let settled = match outcome {
+            Outcome::Cancelled(_) => Settled::Bury,
+            _ => Settled::Done,
+        };
+        self.record(&payment, outcome, delivery).await?;
+        Ok(settled)
+    }
+}
+
+fn charge<'a>(payment: &'a Payment, content: &'a str, delivery: &'a Delivery) -> Charge<'a> {
+    Charge { key: payment.id.as_str(), content, money: payment.money, worker: &delivery.worker }
+}
+
+fn conflict(id: &PaymentId) -> Failure {
+    let reason =
+        format!("payment `{id}` was submitted before with other content; the first stands");
+    Failure::Dead(DeadKind::Conflict, reason)
+}
+
+fn now() -> String {
+    jiff::Timestamp::now().to_string()
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        Self::Later(error.to_string())
+    }
+}
+
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
+        Self::Later(error.to_string())
+    }
+}

@@ -1,0 +1,248 @@
+//! The rules: which requests are acceptable, and what the records say. Pure: no NATS, no clock.
+
+use sha2::{Digest, Sha256};
+
+use super::amount::{Exact, Money};
+use super::types::{Entry, Intent, PaymentRequest, Status, StatusReply};
+
+/// A payment id: 1 to 64 characters of `A-Z a-z 0-9 _ -`, so that it is safe in a subject.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PaymentId(String);
+
+impl PaymentId {
+    /// Checks an id.
+    ///
+    /// # Errors
+    /// A text that names the field and quotes a bounded excerpt.
+    ///
+    /// ```
+    /// use mono_demo::modules::payment::PaymentId;
+    /// assert!(PaymentId::new("pay-001").is_ok());
+    /// assert!(PaymentId::new("pay.001").is_err());
+    /// ```
+    pub fn new(text: &str) -> Result<Self, String> {
+        let good = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+        if (1..=64).contains(&text.len()) && text.bytes().all(good) {
+            return Ok(Self(text.to_owned()));
+        }
+        let shown = crate::wire::headers::bounded(text, 80);
+        Err(format!("field `payment_id`: {shown:?} is not 1 to 64 characters of A-Z a-z 0-9 _ -"))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for PaymentId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A checked payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payment {
+    /// Its id.
+    pub id: PaymentId,
+    /// How much.
+    pub money: Money,
+    /// Whose.
+    pub user_id: Option<String>,
+    /// For what.
+    pub subscription_id: Option<String>,
+}
+
+/// `user_id` and `subscription_id` are data, but not without bound.
+const MAX_FIELD_BYTES: usize = 256;
+
+impl Payment {
+    /// Checks a decoded request.
+    ///
+    /// # Errors
+    /// A text that names the field.
+    pub fn check(request: &PaymentRequest) -> Result<Self, String> {
+        let raw = request.amount.get();
+        let text = if raw.starts_with('"') {
+            serde_json::from_str::<String>(raw).map_err(|e| format!("field `amount`: {e}"))?
+        } else {
+            raw.to_owned()
+        };
+        let currency = request.currency.as_deref().unwrap_or("USD");
+        Self::new(
+            &request.payment_id,
+            &text,
+            currency,
+            request.user_id.as_deref(),
+            request.subscription_id.as_deref(),
+        )
+    }
+
+    /// Checks a payment given field by field.
+    ///
+    /// # Errors
+    /// A text that names the field.
+    pub fn new(
+        payment_id: &str,
+        amount: &str,
+        currency: &str,
+        user_id: Option<&str>,
+        subscription_id: Option<&str>,
+    ) -> Result<Self, String> {
+        for (name, value) in [("user_id", user_id), ("subscription_id", subscription_id)] {
+            if value.is_some_and(|v| v.len() > MAX_FIELD_BYTES) {
+                return Err(format!("field `{name}` is longer than {MAX_FIELD_BYTES} bytes"));
+            }
+        }
+        Ok(Self {
+            id: PaymentId::new(payment_id)?,
+            money: Money::parse(amount, currency).map_err(|e| e.to_string())?,
+            user_id: user_id.map(str::to_owned),
+            subscription_id: subscription_id.map(str::to_owned),
+        })
+    }
+
+    /// What tells one content from another: equal for 9.99, "9.99" and 9.990.
+    pub fn content(&self) -> String {
+        let parts = serde_json::json!([
+            self.id.as_str(),
+            self.money.amount_text(),
+            self.money.currency(),
+            self.user_id,
+            self.subscription_id,
+        ]);
+        hex(parts.to_string().as_bytes())
+    }
+
+    /// The claim of this content.
+    pub fn intent(&self, worker: &str, at: String) -> Intent {
+        Intent {
+            payment_id: self.id.to_string(),
+            content: self.content(),
+            amount: Some(Exact(self.money.amount_text())),
+            currency: Some(self.money.currency().to_owned()),
+            worker: worker.to_owned(),
+            at,
+        }
+    }
+
+    /// The outcome of this payment.
+    pub fn entry(
+        &self,
+        status: Status,
+        message: String,
+        sequence: u64,
+        worker: &str,
+        at: String,
+    ) -> Entry {
+        Entry {
+            payment_id: self.id.to_string(),
+            status,
+            message,
+            content: self.content(),
+            amount: Some(Exact(self.money.amount_text())),
+            currency: Some(self.money.currency().to_owned()),
+            user_id: self.user_id.clone(),
+            subscription_id: self.subscription_id.clone(),
+            request_sequence: sequence,
+            worker: worker.to_owned(),
+            at,
+        }
+    }
+}
+
+/// The content of a body that is not an acceptable payment.
+pub(crate) fn raw_content(body: &[u8]) -> String {
+    format!("raw-{}", hex(body))
+}
+
+/// The id in a body that is not an acceptable payment, if it has a usable one.
+pub(crate) fn usable_id(body: &[u8]) -> Option<PaymentId> {
+    let value: serde_json::Value = serde_json::from_slice(body).ok()?;
+    PaymentId::new(value.get("payment_id")?.as_str()?).ok()
+}
+
+/// What the records say of an id.
+pub fn status(id: &PaymentId, entry: Option<Entry>, intent: Option<Intent>) -> StatusReply {
+    let payment_id = id.to_string();
+    match (entry, intent) {
+        (Some(entry), _) => StatusReply {
+            payment_id,
+            status: entry.status,
+            message: Some(entry.message),
+            amount: entry.amount,
+            currency: entry.currency,
+        },
+        (None, Some(intent)) => StatusReply {
+            payment_id,
+            status: Status::Processing,
+            message: Some("Payment is being processed".to_owned()),
+            amount: intent.amount,
+            currency: intent.currency,
+        },
+        (None, None) => StatusReply {
+            payment_id,
+            status: Status::Pending,
+            message: Some("Payment not found or not yet processed".to_owned()),
+            amount: None,
+            currency: None,
+        },
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(body: &str) -> Result<Payment, String> {
+        let request = serde_json::from_str(body).map_err(|e| e.to_string())?;
+        Payment::check(&request)
+    }
+
+    #[test]
+    fn the_same_money_is_the_same_content() {
+        let contents: std::collections::HashSet<_> = ["9.99", "\"9.99\"", "9.990", "999e-2"]
+            .iter()
+            .map(|a| check(&format!(r#"{{"payment_id":"p","amount":{a}}}"#)).unwrap().content())
+            .collect();
+        assert_eq!(contents.len(), 1);
+        let other = check(r#"{"payment_id":"p","amount":9.98}"#).unwrap().content();
+        assert!(!contents.contains(&other));
+        let user = check(r#"{"payment_id":"p","amount":9.99,"user_id":"u"}"#).unwrap().content();
+        assert!(!contents.contains(&user));
+    }
+
+    #[test]
+    fn a_bad_request_names_the_field() {
+        for (body, field) in [
+            (r#"{"amount":1}"#, "payment_id"),
+            (r#"{"payment_id":"p"}"#, "amount"),
+            (r#"{"payment_id":"a b","amount":1}"#, "payment_id"),
+            (r#"{"payment_id":"","amount":1}"#, "payment_id"),
+            (r#"{"payment_id":"p","amount":null}"#, "amount"),
+            (r#"{"payment_id":"p","amount":true}"#, "amount"),
+            (r#"{"payment_id":"p","amount":[1]}"#, "amount"),
+            (r#"{"payment_id":"p","amount":1,"currency":"zzz"}"#, "currency"),
+        ] {
+            let error = check(body).unwrap_err();
+            assert!(error.contains(&format!("`{field}`")), "{body}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_usable_id_is_found_in_a_bad_request() {
+        assert_eq!(usable_id(br#"{"payment_id":"p-1","amount":-1}"#).unwrap().as_str(), "p-1");
+        assert!(usable_id(br#"{"payment_id":"p 1"}"#).is_none());
+        assert!(usable_id(b"{").is_none());
+        assert!(usable_id(b"[]").is_none());
+    }
+}

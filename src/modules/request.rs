@@ -1,0 +1,154 @@
+//! What the typed clients share: a request whose failure is one of the contract's kinds.
+
+use std::time::Duration;
+
+use async_nats::client::{Request, RequestErrorKind};
+use async_nats::{Client, HeaderMap};
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::wire::headers as h;
+
+/// Why a typed client's call failed. Each says whether it certainly did not happen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// The arguments were refused here; nothing was sent.
+    #[error("{0}")]
+    BadInput(String),
+    /// Nobody listens on the subject.
+    #[error("request `{subject}`: no responders: no service listens on this subject")]
+    NoResponders {
+        /// Where the request went.
+        subject: String,
+    },
+    /// No stream has this subject.
+    #[error("publish to `{subject}`: no stream has this subject")]
+    NoStream {
+        /// Where the message went.
+        subject: String,
+    },
+    /// No answer in time; it may have happened.
+    #[error("{operation}: no answer within {limit:?}; it may have happened")]
+    Timeout {
+        /// What was tried.
+        operation: String,
+        /// The bound that passed.
+        limit: Duration,
+    },
+    /// The service answered with an error.
+    #[error("{subject} answered {code}: {message}")]
+    Service {
+        /// Who answered.
+        subject: String,
+        /// 400, 500, 503: see CONTRACT.md.
+        code: u16,
+        /// The service's words.
+        message: String,
+    },
+    /// A domain error in a normal reply.
+    #[error("{0}")]
+    Domain(String),
+    /// Larger than the server's `max_payload`; nothing was sent.
+    #[error("the message of {bytes} bytes is larger than the server's max_payload of {limit}")]
+    MaxPayload {
+        /// The message's size.
+        bytes: usize,
+        /// The server's limit.
+        limit: usize,
+    },
+    /// The server denied it.
+    #[error("{operation}: {evidence}")]
+    Permissions {
+        /// What was tried.
+        operation: String,
+        /// The server's words.
+        evidence: String,
+    },
+    /// Anything else: the connection, an answer that cannot be read.
+    #[error("{operation}: {evidence}")]
+    Other {
+        /// What was tried.
+        operation: String,
+        /// What came back.
+        evidence: String,
+    },
+}
+
+impl ClientError {
+    /// True if it certainly did not happen.
+    pub fn is_definite(&self) -> bool {
+        !matches!(self, Self::Timeout { .. } | Self::Other { .. })
+    }
+}
+
+/// Sends `request` as JSON and reads the reply.
+///
+/// # Errors
+/// [`ClientError`]; an error reply becomes [`ClientError::Service`].
+pub(crate) async fn request<T: Serialize, R: DeserializeOwned>(
+    client: &Client,
+    subject: &str,
+    request: &T,
+    limit: Duration,
+) -> Result<R, ClientError> {
+    let body = encode(request)?;
+    let reply = raw(client, subject, None, body, limit).await?;
+    if let Some(error) = service_error(subject, reply.headers.as_ref()) {
+        return Err(error);
+    }
+    serde_json::from_slice(&reply.payload).map_err(|e| ClientError::Other {
+        operation: format!("read the reply of `{subject}`"),
+        evidence: e.to_string(),
+    })
+}
+
+/// Sends bytes and returns the reply as it came.
+pub(crate) async fn raw(
+    client: &Client,
+    subject: &str,
+    headers: Option<HeaderMap>,
+    body: Bytes,
+    limit: Duration,
+) -> Result<async_nats::Message, ClientError> {
+    let bytes = body.len();
+    let mut request = Request::new().payload(body).timeout(Some(limit));
+    if let Some(headers) = headers {
+        request = request.headers(headers);
+    }
+    let operation = || format!("request `{subject}`");
+    client.send_request(subject.to_owned(), request).await.map_err(|e| match e.kind() {
+        RequestErrorKind::NoResponders => ClientError::NoResponders { subject: subject.to_owned() },
+        RequestErrorKind::TimedOut => ClientError::Timeout { operation: operation(), limit },
+        RequestErrorKind::MaxPayloadExceeded => {
+            ClientError::MaxPayload { bytes, limit: client.max_payload() }
+        }
+        RequestErrorKind::InvalidSubject => {
+            ClientError::BadInput(format!("{subject:?} is not a subject"))
+        }
+        RequestErrorKind::Other => {
+            ClientError::Other { operation: operation(), evidence: e.to_string() }
+        }
+    })
+}
+
+/// The error that the reply's headers carry, if any.
+pub(crate) fn service_error(subject: &str, headers: Option<&HeaderMap>) -> Option<ClientError> {
+    let headers = headers?;
+    let text = |name: &str| headers.get(name).map(|v| v.as_str().to_owned());
+    let code = text(h::SERVICE_ERROR_CODE);
+    if text(h::ERROR).as_deref() != Some("true") && code.is_none() {
+        return None;
+    }
+    Some(ClientError::Service {
+        subject: subject.to_owned(),
+        code: code.and_then(|c| c.parse().ok()).unwrap_or(500),
+        message: text(h::ERROR_MESSAGE).or_else(|| text(h::SERVICE_ERROR)).unwrap_or_default(),
+    })
+}
+
+pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Bytes, ClientError> {
+    serde_json::to_vec(value)
+        .map(Bytes::from)
+        .map_err(|e| ClientError::BadInput(format!("the request cannot be encoded: {e}")))
+}

@@ -1,0 +1,260 @@
+//! An application: modules started on a connection, and drained in order.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::connect::Connection;
+use super::discovery::{self, Description};
+use super::error::ModuleError;
+use super::module::{Kind, Module, Registration, Services};
+use super::shutdown::{self, Shutdown, Trigger};
+use super::{queue_group, request_reply, stream_consumer};
+use crate::wire::subjects::{Token, TokenError};
+
+/// Modules that will be started together.
+#[derive(Default)]
+pub struct App {
+    modules: Vec<Box<dyn Module>>,
+}
+
+/// Why an application did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A module or service has a name that cannot be in a subject.
+    #[error("register module `{module}`: {source}")]
+    Name {
+        /// Which module.
+        module: String,
+        /// What is wrong with the name.
+        source: TokenError,
+    },
+    /// A module's own start failed, or its streams could not be made.
+    #[error("start module `{module}`: {source}")]
+    Module {
+        /// Which module.
+        module: String,
+        /// Its words.
+        source: ModuleError,
+    },
+    /// The broker did not take the subscriptions.
+    #[error("subscribe for module `{module}`: {evidence}")]
+    Subscribe {
+        /// Which module.
+        module: String,
+        /// What came back.
+        evidence: String,
+    },
+}
+
+/// What one module registered; its `Display` is the contract's registration line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    /// The module's name.
+    pub module: String,
+    /// Its subjects, in the order of registration.
+    pub subjects: Vec<String>,
+}
+
+impl fmt::Display for Registered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}] Registered services: {}", self.module, self.subjects.join(", "))
+    }
+}
+
+/// A started application.
+pub struct Running {
+    modules: Vec<Box<dyn Module>>,
+    registered: Vec<Registered>,
+    connection: Connection,
+    trigger: Trigger,
+    tasks: JoinSet<()>,
+}
+
+/// How a drain went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrainReport {
+    /// True if everything in hand was finished within the limit.
+    pub complete: bool,
+}
+
+impl App {
+    /// An application without modules.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a module.
+    #[must_use]
+    pub fn module(mut self, module: impl Module) -> Self {
+        self.modules.push(Box::new(module));
+        self
+    }
+
+    /// Starts every module. When this returns, every subscription has reached the broker: a
+    /// request sent afterwards from anywhere finds its service.
+    ///
+    /// # Errors
+    /// [`StartError`] names the module; what had been started is stopped.
+    pub async fn start(self, connection: Connection) -> Result<Running, StartError> {
+        let (trigger, shutdown) = shutdown::channel();
+        let mut running = Running {
+            modules: Vec::new(),
+            registered: Vec::new(),
+            connection,
+            trigger,
+            tasks: JoinSet::new(),
+        };
+        let instance = nuid::next().to_string();
+        for module in self.modules {
+            running.start_module(module, &instance, &shutdown).await?;
+        }
+        running.connection.client().flush().await.map_err(|e| StartError::Subscribe {
+            module: "all".to_owned(),
+            evidence: e.to_string(),
+        })?;
+        Ok(running)
+    }
+}
+
+impl Running {
+    /// What was registered, in the order of the modules.
+    pub fn registered(&self) -> &[Registered] {
+        &self.registered
+    }
+
+    /// Takes nothing new, finishes what is in hand within `limit`, gives the rest back (a request
+    /// gets 503, a stream message is delivered again), stops the modules and flushes.
+    pub async fn drain(mut self, limit: Duration) -> DrainReport {
+        self.trigger.drain();
+        let complete = tokio::time::timeout(limit, self.join()).await.is_ok();
+        if !complete {
+            self.trigger.expire();
+            // Workers end by themselves now; a handler that never yields is the exception.
+            let _ = tokio::time::timeout(Duration::from_secs(1), self.join()).await;
+        }
+        for module in &self.modules {
+            module.stop().await;
+        }
+        if let Err(error) = self.connection.client().flush().await {
+            tracing::warn!(%error, "the last replies could not be flushed");
+        }
+        DrainReport { complete }
+    }
+
+    async fn join(&mut self) {
+        while let Some(ended) = self.tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(%error, "a worker ended badly");
+            }
+        }
+    }
+
+    async fn start_module(
+        &mut self,
+        module: Box<dyn Module>,
+        instance: &str,
+        shutdown: &Shutdown,
+    ) -> Result<(), StartError> {
+        let name = module.name().to_owned();
+        let bad_name = |source| StartError::Name { module: name.clone(), source };
+        let failed = |source| StartError::Module { module: name.clone(), source };
+        let mut services = Services::new(Token::new(&name).map_err(bad_name)?);
+        module.register(&mut services);
+        if let Some(error) = services.invalid {
+            return Err(bad_name(error));
+        }
+        module.start().await.map_err(failed)?;
+
+        let registrations: Vec<_> = services.list.into_iter().map(Arc::new).collect();
+        for registration in &registrations {
+            if let Kind::StreamConsumer { settings, .. } = &registration.kind {
+                let jetstream = self.connection.jetstream();
+                stream_consumer::prepare(&jetstream, settings, &registration.subject)
+                    .await
+                    .map_err(failed)?;
+            }
+            for n in 1..=registration.workers {
+                let worker = format!("{}-{n}@{instance}", registration.service);
+                self.spawn_worker(registration, worker.into(), shutdown)
+                    .await
+                    .map_err(|evidence| StartError::Subscribe { module: name.clone(), evidence })?;
+            }
+        }
+        self.registered.push(Registered {
+            module: name.clone(),
+            subjects: registrations.iter().map(|r| r.subject.clone()).collect(),
+        });
+        let description = Description {
+            module: name.clone(),
+            instance: instance.to_owned(),
+            started: jiff::Timestamp::now().to_string(),
+            registrations,
+        };
+        let client = self.connection.client().clone();
+        let answering = discovery::answer(client, description, shutdown.clone())
+            .await
+            .map_err(|e| StartError::Subscribe { module: name, evidence: e.to_string() })?;
+        self.tasks.spawn(answering);
+        self.modules.push(module);
+        Ok(())
+    }
+
+    async fn spawn_worker(
+        &mut self,
+        registration: &Arc<Registration>,
+        worker: Arc<str>,
+        shutdown: &Shutdown,
+    ) -> Result<(), String> {
+        let client = self.connection.client().clone();
+        let (registration, shutdown) = (Arc::clone(registration), shutdown.clone());
+        let subscribe = || {
+            client.queue_subscribe(registration.subject.clone(), registration.queue_group.clone())
+        };
+        match &registration.kind {
+            Kind::RequestReply(handler) => {
+                let subscriber = subscribe().await.map_err(|e| e.to_string())?;
+                let handler = Arc::clone(handler);
+                let work = request_reply::work(
+                    client,
+                    subscriber,
+                    registration,
+                    handler,
+                    worker,
+                    shutdown,
+                );
+                self.tasks.spawn(work);
+            }
+            Kind::QueueGroup { handler, rejected } => {
+                let subscriber = subscribe().await.map_err(|e| e.to_string())?;
+                let (handler, rejected) = (Arc::clone(handler), rejected.clone());
+                let work = queue_group::work(
+                    client,
+                    subscriber,
+                    registration,
+                    handler,
+                    rejected,
+                    worker,
+                    shutdown,
+                );
+                self.tasks.spawn(work);
+            }
+            Kind::StreamConsumer { handler, settings } => {
+                let (handler, settings) = (Arc::clone(handler), settings.clone());
+                let connection = self.connection.clone();
+                let work = stream_consumer::work(
+                    connection,
+                    registration,
+                    handler,
+                    settings,
+                    worker,
+                    shutdown,
+                );
+                self.tasks.spawn(work);
+            }
+        }
+        Ok(())
+    }
+}

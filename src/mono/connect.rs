@@ -1,0 +1,269 @@
+//! Connecting: one reconnect policy, one drain.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::{self, Context};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ReconnectToServer, ServerAddr};
+use tokio::sync::watch;
+
+/// Where to connect and as whom.
+#[derive(Debug, Clone, Default)]
+pub struct Target {
+    /// One or more servers, comma separated: `nats://127.0.0.1:4222`.
+    pub url: String,
+    /// As whom.
+    pub auth: Auth,
+    /// Certificates, if any.
+    pub tls: Tls,
+    /// Replies come on `<prefix>.…`; default `_INBOX`.
+    pub inbox_prefix: Option<String>,
+}
+
+/// Credentials. Their `Debug` shows no secret.
+#[derive(Clone, Default)]
+pub enum Auth {
+    /// None, or what the URL carries.
+    #[default]
+    None,
+    /// User name and password.
+    User(String, String),
+    /// A token.
+    Token(String),
+    /// A `.creds` file.
+    Creds(PathBuf),
+    /// An nkey seed.
+    Nkey(String),
+}
+
+impl std::fmt::Debug for Auth {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::None => "None",
+            Self::User(..) => "User(…)",
+            Self::Token(_) => "Token(…)",
+            Self::Creds(_) => "Creds(…)",
+            Self::Nkey(_) => "Nkey(…)",
+        })
+    }
+}
+
+/// TLS material by path, as natscli's `--tlsca`, `--tlscert` and `--tlskey`.
+#[derive(Debug, Clone, Default)]
+pub struct Tls {
+    /// Additional root certificates.
+    pub ca: Option<PathBuf>,
+    /// The client's certificate and key.
+    pub client: Option<(PathBuf, PathBuf)>,
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The server answered and refused the credentials.
+    #[error("connect to {url}: the server refused the credentials ({evidence})")]
+    Refused {
+        /// Where to, without secrets.
+        url: String,
+        /// The server's words.
+        evidence: String,
+    },
+    /// The URL, a creds file or a certificate cannot be used.
+    #[error("connect to {url}: {evidence}")]
+    Unusable {
+        /// Where to, without secrets.
+        url: String,
+        /// What is wrong.
+        evidence: String,
+    },
+    /// Nobody answered.
+    #[error("connect to {url}: no NATS server answered ({evidence})")]
+    Unreachable {
+        /// Where to, without secrets.
+        url: String,
+        /// The last error.
+        evidence: String,
+    },
+}
+
+/// A connection that knows when it was made anew and when it is closed.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    client: Client,
+    jetstream: Context,
+    reconnects: watch::Receiver<u64>,
+    closed: watch::Receiver<bool>,
+    denied: watch::Receiver<Option<String>>,
+}
+
+impl Connection {
+    /// Connects under `name`, which the server's monitoring shows.
+    ///
+    /// The first attempt is made at once and must succeed; a connection that breaks later is
+    /// tried again for as long as the process lives, after 0, 20, 40 ms … at most 500 ms.
+    ///
+    /// # Errors
+    /// [`ConnectError`] tells refused credentials from an unreachable server.
+    pub async fn open(target: &Target, name: &str) -> Result<Self, ConnectError> {
+        let url = without_secrets(&target.url);
+        let unusable = |evidence: String| ConnectError::Unusable { url: url.clone(), evidence };
+        let servers: Vec<ServerAddr> = target
+            .url
+            .split(',')
+            .map(|s| s.trim().parse().map_err(|e| unusable(format!("not a NATS URL: {e}"))))
+            .collect::<Result<_, _>>()?;
+        let (reconnects_tx, reconnects) = watch::channel(0);
+        let (closed_tx, closed) = watch::channel(false);
+        let (denied_tx, denied) = watch::channel(None);
+        let (reconnects_tx, closed_tx) = (Arc::new(reconnects_tx), Arc::new(closed_tx));
+        let denied_tx = Arc::new(denied_tx);
+        let options = options(target, name).await.map_err(|e| unusable(e.to_string()))?;
+        let client = options
+            .event_callback(move |event| {
+                let (reconnects, closed) = (Arc::clone(&reconnects_tx), Arc::clone(&closed_tx));
+                let denied = Arc::clone(&denied_tx);
+                async move { observe(&event, &reconnects, &closed, &denied) }
+            })
+            .connect(servers)
+            .await
+            .map_err(|e| match e.kind() {
+                ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
+                    ConnectError::Refused { url: url.clone(), evidence: e.to_string() }
+                }
+                ConnectErrorKind::ServerParse | ConnectErrorKind::Tls => unusable(e.to_string()),
+                _ => ConnectError::Unreachable { url: url.clone(), evidence: e.to_string() },
+            })?;
+        let jetstream = jetstream::context::ContextBuilder::new()
+            .timeout(Duration::from_secs(5))
+            .ack_timeout(Duration::from_secs(5))
+            .build(client.clone());
+        Ok(Self { client, jetstream, reconnects, closed, denied })
+    }
+
+    /// The client for core NATS.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The JetStream context.
+    pub fn jetstream(&self) -> Context {
+        self.jetstream.clone()
+    }
+
+    /// Changes each time a broken connection was made anew.
+    pub fn reconnected(&self) -> watch::Receiver<u64> {
+        let mut receiver = self.reconnects.clone();
+        receiver.mark_unchanged();
+        receiver
+    }
+
+    /// Returns the server's words when it denies a publish or subscription: such a refusal
+    /// arrives as a connection event only, and the operation itself would just time out.
+    pub async fn denied(&self) -> String {
+        let mut receiver = self.denied.clone();
+        match receiver.wait_for(Option::is_some).await {
+            Ok(text) => text.clone().unwrap_or_default(),
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Drains and waits until the connection is closed, at most `limit`; `false` if it was not.
+    pub async fn close(self, limit: Duration) -> bool {
+        let mut closed = self.closed.clone();
+        if self.client.drain().await.is_err() {
+            return true; // it is closed already
+        }
+        // `drain()` returns before draining has ended; the closed event tells.
+        tokio::time::timeout(limit, closed.wait_for(|closed| *closed)).await.is_ok()
+    }
+}
+
+async fn options(target: &Target, name: &str) -> std::io::Result<ConnectOptions> {
+    let mut options = ConnectOptions::new()
+        .name(name)
+        // The default of 65,536 silently drops messages of a burst.
+        .subscription_capacity(1_048_576)
+        .connection_timeout(Duration::from_secs(5))
+        .reconnect_to_server_callback(|servers, _| async move {
+            let next = servers.iter().min_by_key(|s| s.failed_attempts)?;
+            let wait = 20 * u64::try_from(next.failed_attempts).unwrap_or(u64::MAX).min(25);
+            Some(ReconnectToServer {
+                addr: next.addr.clone(),
+                delay: Some(Duration::from_millis(wait)),
+            })
+        });
+    if let Some(prefix) = &target.inbox_prefix {
+        options = options.custom_inbox_prefix(prefix);
+    }
+    options = match &target.auth {
+        Auth::None => options,
+        Auth::User(user, password) => options.user_and_password(user.clone(), password.clone()),
+        Auth::Token(token) => options.token(token.clone()),
+        Auth::Nkey(seed) => options.nkey(seed.clone()),
+        Auth::Creds(path) => options.credentials_file(path).await.map_err(|e| {
+            std::io::Error::new(e.kind(), format!("credentials file {}: {e}", path.display()))
+        })?,
+    };
+    if let Some(ca) = &target.tls.ca {
+        options = options.add_root_certificates(ca.clone()).require_tls(true);
+    }
+    if let Some((cert, key)) = &target.tls.client {
+        options = options.add_client_certificate(cert.clone(), key.clone()).require_tls(true);
+    }
+    Ok(options)
+}
+
+fn observe(
+    event: &Event,
+    reconnects: &watch::Sender<u64>,
+    closed: &watch::Sender<bool>,
+    denied: &watch::Sender<Option<String>>,
+) {
+    match event {
+        Event::Connected => reconnects.send_modify(|n| *n += 1),
+        Event::Closed => {
+            closed.send_replace(true);
+        }
+        Event::SlowConsumer(sid) => {
+            tracing::error!(
+                subscription = sid,
+                "slow consumer: the client dropped messages of this subscription"
+            );
+        }
+        Event::Disconnected => tracing::warn!("disconnected from the broker; reconnecting"),
+        Event::ServerError(error) => {
+            let text = error.to_string();
+            if text.to_lowercase().contains("permissions violation") {
+                denied.send_replace(Some(crate::wire::headers::one_line(&text)));
+            }
+            tracing::warn!(error = %text, "the broker reports");
+        }
+        other => tracing::debug!(event = %other, "connection"),
+    }
+}
+
+/// The URL with user, password and token replaced: fit for messages and logs.
+pub fn without_secrets(url: &str) -> String {
+    url.split(',')
+        .map(|one| match (one.split_once("://"), one.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
+            (None, Some((_, host))) => format!("…@{host}"),
+            _ => one.to_owned(),
+        })
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_is_shown() {
+        assert_eq!(without_secrets("nats://u:p@h:1"), "nats://…@h:1");
+        assert_eq!(without_secrets("nats://h:1,nats://tok@g"), "nats://h:1,nats://…@g");
+        let auth = Auth::User("u".into(), "secret".into());
+        assert!(!format!("{auth:?}").contains("secret"));
+    }
+}

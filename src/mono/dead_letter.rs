@@ -1,0 +1,107 @@
+//! A dead letter: a message that will not be delivered again, kept with its reason.
+
+use async_nats::HeaderMap;
+use bytes::Bytes;
+
+use super::module::set_header;
+use crate::wire::headers as h;
+
+/// Why a message is dead, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeadKind {
+    /// It cannot be read.
+    Malformed,
+    /// It can be read and is not acceptable.
+    Rejected,
+    /// It contradicts what is on record.
+    Conflict,
+    /// Its deliveries are used up.
+    Exhausted,
+}
+
+impl DeadKind {
+    /// The word in the header [`h::DEAD_KIND`].
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Rejected => "rejected",
+            Self::Conflict => "conflict",
+            Self::Exhausted => "exhausted",
+        }
+    }
+}
+
+/// A dead letter as it is stored: the original's body, its headers, and how it came here.
+#[derive(Debug, Clone)]
+pub struct DeadLetter {
+    /// The original's headers and the `Mono-Dead-Letter-*` ones.
+    pub headers: HeaderMap,
+    /// The original's body, untouched.
+    pub body: Bytes,
+}
+
+/// Where a dead letter came from.
+pub(crate) struct Origin<'a> {
+    pub stream: &'a str,
+    pub subject: &'a str,
+    pub sequence: u64,
+    pub deliveries: u64,
+}
+
+impl DeadLetter {
+    pub(crate) fn new(
+        original: Option<&HeaderMap>,
+        body: Bytes,
+        origin: &Origin<'_>,
+        kind: DeadKind,
+        reason: &str,
+    ) -> Self {
+        let mut headers = HeaderMap::new();
+        for (name, values) in original.into_iter().flat_map(HeaderMap::iter) {
+            let name: &str = name.as_ref();
+            // A `Nats-*` header would act again (deduplicate, compare-and-set): it is kept, renamed.
+            let kept = if name.to_ascii_lowercase().starts_with("nats-") {
+                format!("{}{name}", h::DEAD_ORIGINAL_PREFIX)
+            } else {
+                name.to_owned()
+            };
+            for value in values {
+                headers.append(kept.as_str(), value.clone());
+            }
+        }
+        set_header(&mut headers, h::DEAD_KIND, kind.as_str());
+        set_header(&mut headers, h::DEAD_REASON, reason);
+        set_header(&mut headers, h::DEAD_STREAM, origin.stream);
+        set_header(&mut headers, h::DEAD_SUBJECT, origin.subject);
+        set_header(&mut headers, h::DEAD_SEQUENCE, &origin.sequence.to_string());
+        set_header(&mut headers, h::DEAD_DELIVERIES, &origin.deliveries.to_string());
+        Self { headers, body }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_that_would_act_again_are_renamed_and_the_rest_is_kept() {
+        let mut original = HeaderMap::new();
+        original.insert("Nats-Msg-Id", "pay-1");
+        original.append("X-Trace", "a");
+        original.append("X-Trace", "b");
+        let origin = Origin { stream: "s", subject: "a.b", sequence: 7, deliveries: 3 };
+        let letter = DeadLetter::new(
+            Some(&original),
+            Bytes::from_static(b"{"),
+            &origin,
+            DeadKind::Malformed,
+            "not JSON:\nline 1",
+        );
+        assert!(letter.headers.get("Nats-Msg-Id").is_none());
+        assert_eq!(letter.headers.get("Mono-Original-Nats-Msg-Id").unwrap().as_str(), "pay-1");
+        assert_eq!(letter.headers.get_all("X-Trace").count(), 2);
+        assert_eq!(letter.headers.get(h::DEAD_REASON).unwrap().as_str(), "not JSON: line 1");
+        assert_eq!(letter.headers.get(h::DEAD_SEQUENCE).unwrap().as_str(), "7");
+        assert_eq!(letter.body, Bytes::from_static(b"{"));
+    }
+}

@@ -1,0 +1,38 @@
+//! The service framework: modules with typed handlers over NATS.
+//!
+//! A [`Module`] names itself and registers services: [`request_reply`](Services::request_reply),
+//! [`queue_group`](Services::queue_group) or [`stream_consumer`](Services::stream_consumer). An
+//! [`App`] starts modules on a [`Connection`] and drains them. The framework starts no broker and
+//! prints nothing; what a service does wrong becomes a reply, a rejected message or a dead letter,
+//! never a dead service.
+
+mod app;
+mod connect;
+mod dead_letter;
+mod discovery;
+mod dispatch;
+mod error;
+mod module;
+mod queue_group;
+mod request_reply;
+mod shutdown;
+mod stats;
+mod stream_consumer;
+
+pub use app::{App, DrainReport, Registered, Running, StartError};
+pub use connect::{Auth, ConnectError, Connection, Target, Tls, without_secrets};
+pub use dead_letter::{DeadKind, DeadLetter};
+pub use error::{Failure, ModuleError, ServiceError};
+pub use module::{BoxFuture, Call, Module, Registration, Services};
+pub use stream_consumer::{Delivery, Settled, StreamHandler, StreamSettings};
+
+/// Reads a JSON body, or says in one bounded line why it cannot be read.
+///
+/// # Errors
+/// The text of the JSON error with its position, fit for a header.
+pub fn decode<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|e| {
+        let what = if e.is_data() { "does not fit" } else { "is not valid JSON" };
+        crate::wire::headers::one_line(&format!("request {what}: {e}"))
+    })
+}

@@ -1,0 +1,96 @@
+//! Queue group: each message to exactly one worker, no reply promised.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_nats::{Client, Message, Subscriber};
+use bytes::Bytes;
+
+use super::dispatch::{Excess, dispatch, guarded, until_drained};
+use super::error::ServiceError;
+use super::module::{Call, Handler, Registration, error_headers};
+use super::shutdown::Shutdown;
+use crate::wire::headers::ServiceErrorCode;
+
+/// One worker of a queue group; returns after the drain.
+pub(crate) async fn work(
+    client: Client,
+    subscriber: Subscriber,
+    registration: Arc<Registration>,
+    handler: Handler,
+    rejected: Option<String>,
+    worker: Arc<str>,
+    shutdown: Shutdown,
+) {
+    let (client, registration) = (&client, &registration);
+    let (handler, rejected, worker, wait) = (&handler, rejected.as_deref(), &worker, &shutdown);
+    dispatch(
+        until_drained(subscriber, shutdown.clone()),
+        registration.concurrency,
+        Excess::Refuse { backlog: registration.backlog },
+        |message| handle(client, registration, handler, rejected, worker, wait, message),
+        |message| {
+            let error = ServiceError::unavailable("overloaded: too many messages in hand");
+            failed(client, registration, rejected, message, error, Instant::now())
+        },
+    )
+    .await;
+}
+
+async fn handle(
+    client: &Client,
+    registration: &Registration,
+    handler: &Handler,
+    rejected: Option<&str>,
+    worker: &Arc<str>,
+    shutdown: &Shutdown,
+    message: Message,
+) {
+    let started = Instant::now();
+    if let Some(inbox) = &message.reply {
+        // The empty acknowledgement says "taken", not "done".
+        if let Err(error) = client.publish(inbox.clone(), Bytes::new()).await {
+            tracing::warn!(subject = %message.subject, %error, "an acknowledgement could not be sent");
+        }
+    }
+    let call = Call { worker: Arc::clone(worker), headers: message.headers.clone() };
+    let result = tokio::select! {
+        biased;
+        result = guarded(handler(message.payload.clone(), call)) => {
+            result.unwrap_or_else(|panic| Err(ServiceError::internal(panic)))
+        }
+        () = shutdown.expired() => {
+            Err(ServiceError::unavailable("draining: the message was not finished in time"))
+        }
+    };
+    match result {
+        Ok(_) => registration.stats.handled(started.elapsed()),
+        Err(error) => failed(client, registration, rejected, message, error, started).await,
+    }
+}
+
+/// Logs, counts and, where a subject is named for it, publishes what was not accepted.
+async fn failed(
+    client: &Client,
+    registration: &Registration,
+    rejected: Option<&str>,
+    message: Message,
+    error: ServiceError,
+    started: Instant,
+) {
+    registration.stats.failed(started.elapsed(), &error.message);
+    match error.code {
+        ServiceErrorCode::BadRequest => {
+            tracing::info!(subject = %message.subject, reason = %error.message, "message rejected");
+        }
+        _ => {
+            tracing::warn!(subject = %message.subject, error = %error.message, "message not handled")
+        }
+    }
+    let Some(subject) = rejected else { return };
+    let headers = error_headers(&error);
+    let sent = client.publish_with_headers(subject.to_owned(), headers, message.payload).await;
+    if let Err(error) = sent {
+        tracing::warn!(subject, %error, "a rejected message could not be published");
+    }
+}

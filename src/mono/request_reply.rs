@@ -1,0 +1,99 @@
+//! Request-reply: each request is answered, whatever happens to it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_nats::{Client, Message, Subscriber};
+use bytes::Bytes;
+
+use super::dispatch::{Excess, dispatch, guarded, until_drained};
+use super::error::ServiceError;
+use super::module::{Call, Handler, Registration, error_headers};
+use super::shutdown::Shutdown;
+use super::stats::Stats;
+
+/// One worker of a request-reply service; returns after the drain.
+pub(crate) async fn work(
+    client: Client,
+    subscriber: Subscriber,
+    registration: Arc<Registration>,
+    handler: Handler,
+    worker: Arc<str>,
+    shutdown: Shutdown,
+) {
+    let (client, stats) = (&client, &registration.stats);
+    let (handler, worker, wait) = (&handler, &worker, &shutdown);
+    dispatch(
+        until_drained(subscriber, shutdown.clone()),
+        registration.concurrency,
+        Excess::Refuse { backlog: registration.backlog },
+        |message| answer(client, stats, handler, worker, wait, message),
+        |message| {
+            let error =
+                ServiceError::unavailable("overloaded: too many requests in hand, try again");
+            stats.failed(std::time::Duration::ZERO, &error.message);
+            reply(client, message, Err(error))
+        },
+    )
+    .await;
+}
+
+async fn answer(
+    client: &Client,
+    stats: &Stats,
+    handler: &Handler,
+    worker: &Arc<str>,
+    shutdown: &Shutdown,
+    message: Message,
+) {
+    let started = Instant::now();
+    let call = Call { worker: Arc::clone(worker), headers: message.headers.clone() };
+    let result = tokio::select! {
+        biased;
+        result = guarded(handler(message.payload.clone(), call)) => {
+            result.unwrap_or_else(|panic| Err(ServiceError::internal(panic)))
+        }
+        () = shutdown.expired() => {
+            Err(ServiceError::unavailable("draining: the request was not finished in time"))
+        }
+    };
+    match &result {
+        Ok(_) => stats.handled(started.elapsed()),
+        Err(error) => {
+            tracing::debug!(subject = %message.subject, code = error.code.number(), error = %error.message, "request failed");
+            stats.failed(started.elapsed(), &error.message);
+        }
+    }
+    reply(client, message, result).await;
+}
+
+async fn reply(client: &Client, message: Message, result: Result<Bytes, ServiceError>) {
+    let Some(inbox) = message.reply else { return };
+    let sent = match result {
+        Ok(body) => match client.publish(inbox.clone(), body).await {
+            // Larger than the server allows: the requester still gets an answer.
+            Err(e) if e.kind() == async_nats::PublishErrorKind::MaxPayloadExceeded => {
+                send_error(
+                    client,
+                    inbox,
+                    &ServiceError::internal("the reply is larger than the server's max_payload"),
+                )
+                .await
+            }
+            other => other,
+        },
+        Err(error) => send_error(client, inbox, &error).await,
+    };
+    if let Err(error) = sent {
+        tracing::warn!(subject = %message.subject, %error, "a reply could not be sent");
+    }
+}
+
+async fn send_error(
+    client: &Client,
+    inbox: async_nats::Subject,
+    error: &ServiceError,
+) -> Result<(), async_nats::PublishError> {
+    let body = serde_json::json!({ "error": error.message }).to_string();
+    client.publish_with_headers(inbox, error_headers(error), body.into()).await
+}

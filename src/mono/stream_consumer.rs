@@ -1,0 +1,432 @@
+//! Stream consumer: each stored message is handled until it is acknowledged or a dead letter.
+//!
+//! The bound on deliveries is kept here and not by the server's `max_deliver`: a process killed
+//! during the last delivery would leave a message that the server never delivers again. Here it
+//! comes once more, and the handler's `give_up` settles it. No sweeper is needed.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::consumer::{AckPolicy, pull};
+use async_nats::jetstream::message::Acker;
+use async_nats::jetstream::{self, AckKind, Context, stream};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream as futures_stream};
+use serde::de::DeserializeOwned;
+
+use super::connect::Connection;
+use super::dead_letter::{DeadKind, DeadLetter, Origin};
+use super::dispatch::{Excess, dispatch, guarded};
+use super::error::{Failure, ModuleError};
+use super::module::{BoxFuture, Registration, set_header};
+use super::shutdown::Shutdown;
+use crate::wire::headers as h;
+
+/// How a stream is consumed.
+#[derive(Debug, Clone)]
+pub struct StreamSettings {
+    /// The stream, made if it does not exist.
+    pub stream: stream::Config,
+    /// The durable consumer's name; all workers of all instances share it.
+    pub durable: String,
+    /// How long a delivery may take before another worker gets it. Handlers that take longer keep
+    /// their message: progress is reported while they run.
+    pub ack_wait: Duration,
+    /// How many deliveries a message gets before it is given up (at least 1).
+    pub max_deliver: u64,
+    /// The wait after the first, second, … failed delivery; the last one repeats.
+    pub backoff: Vec<Duration>,
+    /// The stream of dead letters, made if it does not exist.
+    pub dead_letters: stream::Config,
+    /// Dead letters are stored on `<prefix>.<sequence>-<time>`, one subject an original message.
+    pub dead_letter_prefix: String,
+}
+
+impl StreamSettings {
+    fn backoff_after(&self, deliveries: u64) -> Duration {
+        let last = self.backoff.len().saturating_sub(1);
+        let index = usize::try_from(deliveries.saturating_sub(1)).unwrap_or(last).min(last);
+        self.backoff.get(index).copied().unwrap_or(Duration::ZERO)
+    }
+}
+
+/// One delivery of a stored message.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// The body as it was published.
+    pub body: Bytes,
+    /// Its headers.
+    pub headers: Option<HeaderMap>,
+    /// The subject it was published on.
+    pub subject: String,
+    /// The stream that holds it.
+    pub stream: String,
+    /// Its sequence there.
+    pub sequence: u64,
+    /// When the stream stored it, nanoseconds since 1970.
+    pub stored_ns: i128,
+    /// How often it was delivered, this one included.
+    pub deliveries: u64,
+    /// Who handles it.
+    pub worker: Arc<str>,
+}
+
+/// What is left to do with a message that its handler gave up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// File it as a dead letter.
+    Bury,
+    /// Nothing: it turned out to be done.
+    Done,
+}
+
+/// Handles the messages of a stream.
+pub trait StreamHandler: Send + Sync + 'static {
+    /// What a body decodes to.
+    type Message: DeserializeOwned + Send;
+
+    /// Handles one delivery. `Ok` acknowledges it. It may come again even so, on this or another
+    /// worker: what it does must be idempotent.
+    fn handle(
+        &self,
+        message: Self::Message,
+        delivery: &Delivery,
+    ) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Called before a message is filed as a dead letter: undecodable, refused, or out of
+    /// deliveries. May run more than once for a message. An error delivers it once more.
+    fn give_up(
+        &self,
+        delivery: &Delivery,
+        kind: DeadKind,
+        reason: &str,
+    ) -> impl Future<Output = Result<Settled, Failure>> + Send {
+        let _ = (delivery, kind, reason);
+        std::future::ready(Ok(Settled::Bury))
+    }
+}
+
+/// [`StreamHandler`], erased.
+pub(crate) trait DynStreamHandler: Send + Sync {
+    fn handle<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Result<(), Failure>>;
+    fn give_up<'a>(
+        &'a self,
+        delivery: &'a Delivery,
+        kind: DeadKind,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<Settled, Failure>>;
+}
+
+struct Erased<H>(H);
+
+impl<H: StreamHandler> DynStreamHandler for Erased<H> {
+    fn handle<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            match super::decode(&delivery.body) {
+                Ok(message) => self.0.handle(message, delivery).await,
+                Err(reason) => Err(Failure::Dead(DeadKind::Malformed, reason)),
+            }
+        })
+    }
+
+    fn give_up<'a>(
+        &'a self,
+        delivery: &'a Delivery,
+        kind: DeadKind,
+        reason: &'a str,
+    ) -> BoxFuture<'a, Result<Settled, Failure>> {
+        Box::pin(self.0.give_up(delivery, kind, reason))
+    }
+}
+
+pub(crate) fn erase<H: StreamHandler>(handler: H) -> Arc<dyn DynStreamHandler> {
+    Arc::new(Erased(handler))
+}
+
+/// Makes the streams and the durable consumer, or adopts what is there.
+pub(crate) async fn prepare(
+    jetstream: &Context,
+    settings: &StreamSettings,
+    subject: &str,
+) -> Result<(), ModuleError> {
+    let name = &settings.stream.name;
+    let create = |config: stream::Config| async move {
+        let operation = format!("create stream `{}`", config.name);
+        jetstream.get_or_create_stream(config).await.map_err(|e| ModuleError::new(operation, e))
+    };
+    let (stream, _) =
+        tokio::try_join!(create(settings.stream.clone()), create(settings.dead_letters.clone()))?;
+    let consumer = pull::Config {
+        durable_name: Some(settings.durable.clone()),
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: settings.ack_wait,
+        max_deliver: -1,
+        max_ack_pending: 4096,
+        filter_subject: subject.to_owned(),
+        ..Default::default()
+    };
+    stream.create_consumer(consumer).await.map_err(|e| {
+        ModuleError::new(format!("create consumer `{}` on stream `{name}`", settings.durable), e)
+    })?;
+    Ok(())
+}
+
+/// One worker; returns after the drain.
+pub(crate) async fn work(
+    connection: Connection,
+    registration: Arc<Registration>,
+    handler: Arc<dyn DynStreamHandler>,
+    settings: StreamSettings,
+    worker: Arc<str>,
+    shutdown: Shutdown,
+) {
+    let worker = Worker { connection, registration, handler, settings, worker, shutdown };
+    let mut pause = Duration::from_millis(20);
+    loop {
+        let pulled = tokio::select! {
+            biased;
+            () = worker.shutdown.draining() => return,
+            pulled = worker.pull() => pulled,
+        };
+        match pulled {
+            Ok(deliveries) => {
+                pause = Duration::from_millis(20);
+                dispatch(
+                    deliveries,
+                    worker.registration.concurrency,
+                    Excess::Hold,
+                    |message| worker.handle(message),
+                    |_| async {},
+                )
+                .await;
+            }
+            Err(error) => {
+                tracing::warn!(stream = %worker.settings.stream.name, %error, "cannot pull; trying again");
+                // The broker is away or the consumer was deleted: nothing here can be observed,
+                // so the wait grows from 20 ms to 1 s.
+                tokio::select! {
+                    () = worker.shutdown.draining() => return,
+                    () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(1)),
+                }
+            }
+        }
+    }
+}
+
+struct Worker {
+    connection: Connection,
+    registration: Arc<Registration>,
+    handler: Arc<dyn DynStreamHandler>,
+    settings: StreamSettings,
+    worker: Arc<str>,
+    shutdown: Shutdown,
+}
+
+impl Worker {
+    /// A stream of deliveries that ends on drain, on a reconnect and on any error: the caller
+    /// pulls anew. Everything the client buffers is handled at once (the batch stays below the
+    /// concurrency), so that no message ages unseen in a buffer while its `ack_wait` runs.
+    async fn pull(
+        &self,
+    ) -> Result<impl Stream<Item = jetstream::Message> + Unpin + use<'_>, ModuleError> {
+        let stream = &self.settings.stream.name;
+        let operation =
+            || format!("pull from consumer `{}` of stream `{stream}`", self.settings.durable);
+        let reconnected = self.connection.reconnected();
+        let jetstream = self.connection.jetstream();
+        let consumer = match jetstream
+            .get_consumer_from_stream::<pull::Config, _, _>(&self.settings.durable, stream)
+            .await
+        {
+            Ok(consumer) => consumer,
+            Err(error) => {
+                // Deleted under us, or the broker is away: making it again tells which.
+                prepare(&jetstream, &self.settings, &self.registration.subject).await?;
+                return Err(ModuleError::new(operation(), error));
+            }
+        };
+        let messages = consumer
+            .stream()
+            .max_messages_per_batch((self.registration.concurrency / 2).max(1))
+            .expires(Duration::from_secs(10))
+            .heartbeat(Duration::from_secs(1))
+            .messages()
+            .await
+            .map_err(|e| ModuleError::new(operation(), e))?;
+        let state = (messages, reconnected, self.shutdown.clone());
+        Ok(Box::pin(futures_stream::unfold(
+            state,
+            |(mut messages, mut reconnected, shutdown)| async move {
+                let next = tokio::select! {
+                    biased;
+                    () = shutdown.draining() => return None,
+                    _ = reconnected.changed() => return None,
+                    next = messages.next() => next?,
+                };
+                match next {
+                    Ok(message) => Some((message, (messages, reconnected, shutdown))),
+                    Err(error) => {
+                        tracing::debug!(%error, "pulling anew");
+                        None
+                    }
+                }
+            },
+        )))
+    }
+
+    async fn handle(&self, message: jetstream::Message) {
+        let started = Instant::now();
+        let delivery = match self.delivery(&message) {
+            Ok(delivery) => delivery,
+            Err(error) => {
+                tracing::error!(%error, subject = %message.subject, "a delivery without JetStream's reply subject");
+                return;
+            }
+        };
+        let (_, acker) = message.split();
+        let result = tokio::select! {
+            biased;
+            result = self.settle(&delivery) => result,
+            () = self.keep(&acker) => unreachable!("progress is reported until the handler ends"),
+            () = self.shutdown.expired() => {
+                self.acknowledge(&acker, AckKind::Nak(None)).await;
+                return;
+            }
+        };
+        let stats = &self.registration.stats;
+        match result {
+            Ok(None) => {
+                stats.handled(started.elapsed());
+                self.acknowledge(&acker, AckKind::Ack).await;
+            }
+            Ok(Some((kind, reason))) => {
+                stats.failed(started.elapsed(), &reason);
+                tracing::info!(sequence = delivery.sequence, kind = kind.as_str(), %reason, "dead letter");
+                self.acknowledge(&acker, AckKind::Ack).await;
+            }
+            Err(reason) => {
+                stats.failed(started.elapsed(), &reason);
+                let wait = self.settings.backoff_after(delivery.deliveries);
+                tracing::debug!(sequence = delivery.sequence, %reason, ?wait, "delivering again");
+                self.acknowledge(&acker, AckKind::Nak(Some(wait))).await;
+            }
+        }
+    }
+
+    /// Handles and, where it must be, gives up: `Ok(None)` done, `Ok(Some(…))` a dead letter now,
+    /// `Err` to be delivered again.
+    async fn settle(&self, delivery: &Delivery) -> Result<Option<(DeadKind, String)>, String> {
+        // A message that ends its process each time never gets to fail in an orderly way.
+        let hopeless = delivery.deliveries > self.settings.max_deliver.saturating_mul(10);
+        let failure = if hopeless {
+            Failure::Retry(format!("delivered {} times without an outcome", delivery.deliveries))
+        } else {
+            match guarded(self.handler.handle(delivery)).await {
+                Ok(Ok(())) => return Ok(None),
+                Ok(Err(failure)) => failure,
+                Err(panic) => Failure::Retry(panic),
+            }
+        };
+        let (kind, reason) = match failure {
+            Failure::Dead(kind, reason) => (kind, reason),
+            Failure::Later(reason) => return Err(reason),
+            Failure::Retry(reason) if delivery.deliveries >= self.settings.max_deliver => (
+                DeadKind::Exhausted,
+                format!("{reason} (after {} deliveries)", delivery.deliveries),
+            ),
+            Failure::Retry(reason) => return Err(reason),
+        };
+        match guarded(self.handler.give_up(delivery, kind, &reason)).await {
+            Ok(Ok(Settled::Done)) => Ok(None),
+            Ok(Ok(Settled::Bury)) => {
+                self.bury(delivery, kind, &reason).await?;
+                Ok(Some((kind, reason)))
+            }
+            Ok(Err(failure)) => Err(failure.to_string()),
+            Err(panic) => Err(panic),
+        }
+    }
+
+    /// Stores the dead letter; the server refuses a second one for the same original.
+    async fn bury(&self, delivery: &Delivery, kind: DeadKind, reason: &str) -> Result<(), String> {
+        let origin = Origin {
+            stream: &delivery.stream,
+            subject: &delivery.subject,
+            sequence: delivery.sequence,
+            deliveries: delivery.deliveries,
+        };
+        let mut letter = DeadLetter::new(
+            delivery.headers.as_ref(),
+            delivery.body.clone(),
+            &origin,
+            kind,
+            reason,
+        );
+        set_header(&mut letter.headers, h::EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
+        let subject = format!(
+            "{}.{}-{}",
+            self.settings.dead_letter_prefix, delivery.sequence, delivery.stored_ns
+        );
+        let jetstream = self.connection.jetstream();
+        let acknowledged = async {
+            jetstream.publish_with_headers(subject, letter.headers, letter.body).await?.await
+        };
+        match acknowledged.await {
+            Ok(_) => Ok(()),
+            Err(e) if e.kind() == jetstream::context::PublishErrorKind::WrongLastSequence => Ok(()),
+            Err(e) => Err(format!("file a dead letter: {e}")),
+        }
+    }
+
+    /// Tells the broker that the work goes on, three times in each `ack_wait`; never returns.
+    async fn keep(&self, acker: &Acker) {
+        loop {
+            tokio::time::sleep(self.settings.ack_wait / 3).await;
+            self.acknowledge(acker, AckKind::Progress).await;
+        }
+    }
+
+    async fn acknowledge(&self, acker: &Acker, kind: AckKind) {
+        // A lost acknowledgement delivers the message again, which the handler must bear anyway.
+        if let Err(error) = acker.ack_with(kind).await {
+            tracing::debug!(%error, "an acknowledgement could not be sent");
+        }
+    }
+
+    fn delivery(&self, message: &jetstream::Message) -> Result<Delivery, async_nats::Error> {
+        let info = message.info()?;
+        Ok(Delivery {
+            body: message.payload.clone(),
+            headers: message.headers.clone(),
+            subject: message.subject.to_string(),
+            stream: info.stream.to_owned(),
+            sequence: info.stream_sequence,
+            stored_ns: info.published.unix_timestamp_nanos(),
+            deliveries: u64::try_from(info.delivered).unwrap_or(1),
+            worker: Arc::clone(&self.worker),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_backoff_repeats() {
+        let settings = StreamSettings {
+            stream: stream::Config::default(),
+            durable: "d".into(),
+            ack_wait: Duration::from_secs(1),
+            max_deliver: 5,
+            backoff: vec![Duration::from_millis(1), Duration::from_millis(5)],
+            dead_letters: stream::Config::default(),
+            dead_letter_prefix: "x".into(),
+        };
+        assert_eq!(settings.backoff_after(1), Duration::from_millis(1));
+        assert_eq!(settings.backoff_after(2), Duration::from_millis(5));
+        assert_eq!(settings.backoff_after(9), Duration::from_millis(5));
+    }
+}
