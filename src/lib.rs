@@ -1,7 +1,7 @@
 //! `mono-demo`: run, call, break and prove polyglot services over NATS.
 
 pub mod e2e;
-pub mod process;
 pub mod modules;
 pub mod mono;
+pub mod process;
 pub mod wire;

@@ -20,15 +20,8 @@ use regex_lite::Regex;
 use serde_json::Value;
 
 /// All matchers, for messages.
-pub const MATCHERS: [&str; 7] = [
-    "#any",
-    "#number",
-    "#string",
-    "#uuid",
-    "#timestamp",
-    "#absent",
-    "#re:",
-];
+pub const MATCHERS: [&str; 7] =
+    ["#any", "#number", "#string", "#uuid", "#timestamp", "#absent", "#re:"];
 
 /// A UUID, in a pattern without anchors.
 pub const UUID: &str =
@@ -146,9 +139,7 @@ fn compare_text(text: &str, seen: &Value, path: &str) -> Result<(), Difference> 
         "#absent" => false,
         _ => match (text.strip_prefix("#re:"), text.strip_prefix("##")) {
             (Some(pattern), _) => finds(Regex::new(pattern).ok().as_ref()),
-            (None, Some(rest)) => seen
-                .as_str()
-                .is_some_and(|s| s.strip_prefix('#') == Some(rest)),
+            (None, Some(rest)) => seen.as_str().is_some_and(|s| s.strip_prefix('#') == Some(rest)),
             (None, None) => seen == text,
         },
     };
@@ -161,11 +152,7 @@ fn compare_text(text: &str, seen: &Value, path: &str) -> Result<(), Difference> 
 }
 
 fn differs(path: String, expected: String, seen: String) -> Difference {
-    Difference {
-        path,
-        expected,
-        seen,
-    }
+    Difference { path, expected, seen }
 }
 
 /// A pattern in a message: matchers in words, data as JSON.
@@ -186,11 +173,7 @@ fn describe(pattern: &Value) -> String {
 }
 
 fn member(path: &str, key: &str) -> String {
-    if path.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{path}.{key}")
-    }
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 /// Integers by value, everything else as the nearest double.
@@ -226,10 +209,9 @@ pub fn canonical_value(value: &Value) -> Value {
         },
         Value::Array(items) => items.iter().map(canonical_value).collect(),
         // The map is a BTreeMap: its keys are sorted.
-        Value::Object(fields) => fields
-            .iter()
-            .map(|(key, value)| (key.clone(), canonical_value(value)))
-            .collect(),
+        Value::Object(fields) => {
+            fields.iter().map(|(key, value)| (key.clone(), canonical_value(value))).collect()
+        }
         other => other.clone(),
     }
 }
@@ -257,46 +239,19 @@ mod tests {
         matches(json!("#any"), json!(null));
         matches(json!("#number"), json!(1.5));
         matches(json!("#string"), json!(""));
-        matches(
-            json!("#uuid"),
-            json!("6F9619FF-8B86-D011-B42D-00CF4FC964FF"),
-        );
+        matches(json!("#uuid"), json!("6F9619FF-8B86-D011-B42D-00CF4FC964FF"));
         matches(json!("#timestamp"), json!("2026-07-01T10:00:00.5+02:00"));
         matches(json!("#re:^pay-\\d$"), json!("pay-7"));
         matches(json!("##any"), json!("#any"));
         matches(json!({"a": "#absent"}), json!({"b": 1}));
-        differs(
-            json!("#number"),
-            json!("1"),
-            r#"expected a number, saw "1""#,
-        );
+        differs(json!("#number"), json!("1"), r#"expected a number, saw "1""#);
         differs(json!("#string"), json!(1), "expected a string, saw 1");
-        differs(
-            json!("#uuid"),
-            json!("x6f9619ff"),
-            r#"expected a UUID, saw "x6f9619ff""#,
-        );
-        differs(
-            json!("#timestamp"),
-            json!("today"),
-            r#"expected an RFC 3339 time, saw "today""#,
-        );
-        differs(
-            json!("#re:^b"),
-            json!("ab"),
-            r#"expected a string matching /^b/, saw "ab""#,
-        );
+        differs(json!("#uuid"), json!("x6f9619ff"), r#"expected a UUID, saw "x6f9619ff""#);
+        differs(json!("#timestamp"), json!("today"), r#"expected an RFC 3339 time, saw "today""#);
+        differs(json!("#re:^b"), json!("ab"), r#"expected a string matching /^b/, saw "ab""#);
         differs(json!("##any"), json!("x"), r##"expected "#any", saw "x""##);
-        differs(
-            json!({"a": "#absent"}),
-            json!({"a": 1}),
-            "a: expected nothing, saw 1",
-        );
-        differs(
-            json!({"a": "#any"}),
-            json!({}),
-            "a: expected anything, saw nothing",
-        );
+        differs(json!({"a": "#absent"}), json!({"a": 1}), "a: expected nothing, saw 1");
+        differs(json!({"a": "#any"}), json!({}), "a: expected anything, saw nothing");
     }
 
     #[test]
@@ -315,11 +270,7 @@ mod tests {
             json!({"items": [{"id": 1}, {"id": 3}]}),
             "items[1].id: expected 2, saw 3",
         );
-        differs(
-            json!([1]),
-            json!([1, 2]),
-            "expected 1 elements, saw 2 in [1,2]",
-        );
+        differs(json!([1]), json!([1, 2]), "expected 1 elements, saw 2 in [1,2]");
         differs(json!({"a": 1}), json!([1]), r#"expected {"a":1}, saw [1]"#);
     }
 
@@ -341,10 +292,6 @@ mod tests {
         assert!(check_text("##literal").is_ok());
         assert!(check_text("#re:a+").is_ok());
         assert!(check_text("#nummer").unwrap_err().contains("#nummer"));
-        assert!(
-            check_text("#re:(")
-                .unwrap_err()
-                .contains("regular expression")
-        );
+        assert!(check_text("#re:(").unwrap_err().contains("regular expression"));
     }
 }

@@ -12,11 +12,7 @@ use super::matcher::{TIMESTAMP, UUID};
 const TABLE: [(&str, &str, bool); 5] = [
     ("uuid", UUID, true),
     ("time", TIMESTAMP, true),
-    (
-        "url",
-        r"(nats|tls|ws)://(127\.0\.0\.1|localhost|\[::1\]):\d+",
-        false,
-    ),
+    ("url", r"(nats|tls|ws)://(127\.0\.0\.1|localhost|\[::1\]):\d+", false),
     ("address", r"(127\.0\.0\.1|localhost|\[::1\]):\d+", false),
     ("duration", r"\b\d+(\.\d+)? ?(ms|µs|s|seconds)\b", false),
 ];
@@ -43,15 +39,10 @@ pub struct Redactions {
 impl Redactions {
     /// Known texts of this run, as its folder.
     pub fn new(literals: impl IntoIterator<Item = (String, &'static str)>) -> Self {
-        let mut literals: Vec<_> = literals
-            .into_iter()
-            .filter(|(text, _)| text.len() > 3)
-            .collect();
+        let mut literals: Vec<_> =
+            literals.into_iter().filter(|(text, _)| text.len() > 3).collect();
         literals.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
-        Self {
-            literals,
-            seen: vec![Vec::new(); TABLE.len()],
-        }
+        Self { literals, seen: vec![Vec::new(); TABLE.len()] }
     }
 
     /// A text with everything replaced that differs from run to run.
@@ -99,15 +90,10 @@ mod tests {
 
     #[test]
     fn equal_ids_stay_equal() {
-        let (a, b) = (
-            "6f9619ff-8b86-d011-b42d-00cf4fc964ff",
-            "7f9619ff-8b86-d011-b42d-00cf4fc964ff",
-        );
+        let (a, b) =
+            ("6f9619ff-8b86-d011-b42d-00cf4fc964ff", "7f9619ff-8b86-d011-b42d-00cf4fc964ff");
         let mut redactions = Redactions::new([]);
-        assert_eq!(
-            redactions.apply(&format!("pay-{a} {b} {a}")),
-            "pay-<uuid:1> <uuid:2> <uuid:1>"
-        );
+        assert_eq!(redactions.apply(&format!("pay-{a} {b} {a}")), "pay-<uuid:1> <uuid:2> <uuid:1>");
         assert_eq!(redactions.apply(b), "<uuid:2>");
     }
 
@@ -121,14 +107,8 @@ mod tests {
             redactions.apply("nats://127.0.0.1:4222 127.0.0.1:53211 /tmp/run/store/x /tmp/run/y"),
             "<url> <address> <store>/x <run>/y"
         );
-        assert_eq!(
-            redactions.apply("at 2026-07-01T10:00:00.123Z"),
-            "at <time:1>"
-        );
+        assert_eq!(redactions.apply("at 2026-07-01T10:00:00.123Z"), "at <time:1>");
         assert_eq!(redactions.apply("within 5s"), "within 5s");
-        assert_eq!(
-            redactions.apply_to_output("took 1.25 s, 3ms"),
-            "took <duration>, <duration>"
-        );
+        assert_eq!(redactions.apply_to_output("took 1.25 s, 3ms"), "took <duration>, <duration>");
     }
 }

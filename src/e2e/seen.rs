@@ -91,10 +91,7 @@ impl Seen {
         Self::map(outcome, |value| {
             let message: Message = serde_json::from_value(value)?;
             let body = Body::read(&from_base64(&message.payload_base64));
-            Ok(fields([
-                ("reply", body.value()),
-                ("reply_headers", headers(&message.headers)),
-            ]))
+            Ok(fields([("reply", body.value()), ("reply_headers", headers(&message.headers))]))
         })
     }
 
@@ -123,11 +120,7 @@ impl Seen {
 
     /// A program that ended.
     pub fn program(exit: Value, stdout: String, stderr: String) -> Self {
-        Self::Ok(fields([
-            ("exit", exit),
-            ("stdout", json!(stdout)),
-            ("stderr", json!(stderr)),
-        ]))
+        Self::Ok(fields([("exit", exit), ("stdout", json!(stdout)), ("stderr", json!(stderr))]))
     }
 
     fn map(
@@ -156,11 +149,8 @@ impl Seen {
         let Self::Ok(fields) = self else {
             return Value::Null;
         };
-        let part = ["reply", "ack", "body"]
-            .iter()
-            .find_map(|key| fields.get(*key));
-        part.cloned()
-            .unwrap_or_else(|| Value::Object(fields.clone()))
+        let part = ["reply", "ack", "body"].iter().find_map(|key| fields.get(*key));
+        part.cloned().unwrap_or_else(|| Value::Object(fields.clone()))
     }
 
     /// Holds the outcome against all expectations.
@@ -206,15 +196,8 @@ impl Seen {
 /// `no_responders, definite`.
 pub fn describe(error: &DriverError) -> String {
     let kind = serde_json::to_value(error.kind).unwrap_or_default();
-    let code = error
-        .code
-        .map(|code| format!(" {code}"))
-        .unwrap_or_default();
-    let definite = if error.definite {
-        "definite"
-    } else {
-        "may have happened"
-    };
+    let code = error.code.map(|code| format!(" {code}")).unwrap_or_default();
+    let definite = if error.definite { "definite" } else { "may have happened" };
     format!("{}{code}, {definite}", kind.as_str().unwrap_or("other"))
 }
 
@@ -223,10 +206,7 @@ fn error_value(error: &DriverError) -> Value {
 }
 
 fn fields<const N: usize>(entries: [(&str, Value); N]) -> Map<String, Value> {
-    entries
-        .into_iter()
-        .map(|(key, value)| (key.to_owned(), value))
-        .collect()
+    entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 #[cfg(test)]
@@ -235,12 +215,7 @@ mod tests {
     use crate::wire::driver::ErrorKind;
 
     fn expect(key: &'static str, pattern: Value) -> Expect {
-        Expect {
-            key,
-            span: 0..0,
-            pattern,
-            exact: false,
-        }
+        Expect { key, span: 0..0, pattern, exact: false }
     }
 
     fn timeout() -> Seen {
@@ -262,11 +237,7 @@ mod tests {
             "expected success, saw the error timeout, may have happened: no answer"
         );
         assert!(timeout().check(&[]).is_err());
-        assert!(
-            timeout()
-                .check(&[expect("error", json!({"kind": "timeout"}))])
-                .is_ok()
-        );
+        assert!(timeout().check(&[expect("error", json!({"kind": "timeout"}))]).is_ok());
         let wrong = [expect("error", json!({"definite": true}))];
         assert!(timeout().check(&wrong).is_err());
     }
@@ -283,10 +254,7 @@ mod tests {
     fn a_raw_reply_is_read_as_json_or_text() {
         let message =
             |body: &[u8]| Outcome::Ok(json!({"subject": "x", "payload_base64": base64(body)}));
-        assert_eq!(
-            Seen::request(message(b"{\"a\":1}")).main_part(),
-            json!({"a": 1})
-        );
+        assert_eq!(Seen::request(message(b"{\"a\":1}")).main_part(), json!({"a": 1}));
         assert_eq!(Seen::request(message(b"hello")).main_part(), json!("hello"));
         assert_eq!(Seen::request(message(b"")).main_part(), json!(""));
         assert_eq!(Seen::request(message(b"\xff")).main_part(), json!("/w=="));

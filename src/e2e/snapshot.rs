@@ -60,11 +60,7 @@ pub enum Comparison {
 impl Golden {
     /// The golden file at `path`, of the fixture `source` with this description.
     pub fn new(path: PathBuf, source: &str, description: &str) -> Self {
-        Self {
-            path,
-            source: source.to_owned(),
-            description: description.to_owned(),
-        }
+        Self { path, source: source.to_owned(), description: description.to_owned() }
     }
 
     /// Where it is.
@@ -89,14 +85,8 @@ impl Golden {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Comparison::New),
             Err(error) => return Err(io_error("read", &self.path, error)),
         };
-        let body = body(&text).ok_or_else(|| SnapshotError::Format {
-            path: self.path.clone(),
-        })?;
-        Ok(if body == normal(transcript) {
-            Comparison::Same
-        } else {
-            Comparison::Differs(body)
-        })
+        let body = body(&text).ok_or_else(|| SnapshotError::Format { path: self.path.clone() })?;
+        Ok(if body == normal(transcript) { Comparison::Same } else { Comparison::Differs(body) })
     }
 
     /// Writes the transcript as the golden one, and removes a pending one.
@@ -167,11 +157,7 @@ fn readable_by_all() -> fs::Permissions {
 }
 
 fn io_error(doing: &'static str, path: &Path, source: io::Error) -> SnapshotError {
-    SnapshotError::Io {
-        doing,
-        path: path.to_owned(),
-        source,
-    }
+    SnapshotError::Io { doing, path: path.to_owned(), source }
 }
 
 /// What insta compares: without white space at the end, lines ended by a line feed.
@@ -197,11 +183,7 @@ mod tests {
     use super::*;
 
     fn golden(folder: &tempfile::TempDir) -> Golden {
-        Golden::new(
-            folder.path().join("a.snap"),
-            "fixtures/a.toml",
-            "says \"hello\": once",
-        )
+        Golden::new(folder.path().join("a.snap"), "fixtures/a.toml", "says \"hello\": once")
     }
 
     #[test]
@@ -213,10 +195,7 @@ mod tests {
         golden.update("a\n---\nb\n").unwrap();
         assert!(!golden.pending_path().exists());
         assert_eq!(golden.compare("a\n---\nb").unwrap(), Comparison::Same);
-        assert_eq!(
-            golden.compare("c").unwrap(),
-            Comparison::Differs("a\n---\nb".to_owned())
-        );
+        assert_eq!(golden.compare("c").unwrap(), Comparison::Differs("a\n---\nb".to_owned()));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
@@ -226,10 +205,7 @@ mod tests {
         let golden = golden(&folder);
         golden.update("first\n\n  {\"a\":1}\n").unwrap();
         let snapshot = insta::Snapshot::from_file(golden.path()).unwrap();
-        assert_eq!(
-            snapshot.metadata().expression(),
-            Some("says \"hello\": once")
-        );
+        assert_eq!(snapshot.metadata().expression(), Some("says \"hello\": once"));
         let insta::internals::SnapshotContents::Text(text) = snapshot.contents() else {
             panic!("not a text");
         };
@@ -248,10 +224,7 @@ mod tests {
             "---\nsource: src/lib.rs\nassertion_line: 7\nexpression: value\n---\nfirst\n  second\n",
         )
         .unwrap();
-        assert_eq!(
-            golden.compare("first\n  second\n").unwrap(),
-            Comparison::Same
-        );
+        assert_eq!(golden.compare("first\n  second\n").unwrap(), Comparison::Same);
         settings.bind(|| insta::assert_snapshot!("a", "first\n  second\n"));
     }
 

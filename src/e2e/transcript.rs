@@ -45,10 +45,7 @@ pub struct Transcript {
 impl Transcript {
     /// An empty one.
     pub fn new(redactions: Redactions) -> Self {
-        Self {
-            text: String::new(),
-            redactions,
-        }
+        Self { text: String::new(), redactions }
     }
 
     /// The text so far.
@@ -114,15 +111,9 @@ fn clean(block: &str) -> String {
 /// The line that says what is done.
 pub fn heading(step: &Step, sent: &Action) -> String {
     let mut line = match sent {
-        Action::Call {
-            method,
-            args,
-            kwargs,
-        } => {
+        Action::Call { method, args, kwargs } => {
             let args = args.iter().map(canonical);
-            let kwargs = kwargs
-                .iter()
-                .map(|(name, value)| format!("{name}={}", canonical(value)));
+            let kwargs = kwargs.iter().map(|(name, value)| format!("{name}={}", canonical(value)));
             let all: Vec<String> = args.chain(kwargs).map(|text| bounded(&text)).collect();
             format!("call {method}({})", all.join(", "))
         }
@@ -132,14 +123,8 @@ pub fn heading(step: &Step, sent: &Action) -> String {
         Action::Run(program) => format!("run {}", program.join(" ")),
         Action::Fault(fault) => format!("fault {}", fault.word()),
         Action::Settle => "settle".to_owned(),
-        Action::ExpectMessage {
-            subject,
-            none: true,
-        } => format!("expect no message on {subject}"),
-        Action::ExpectMessage {
-            subject,
-            none: false,
-        } => format!("expect a message on {subject}"),
+        Action::ExpectMessage { subject, none: true } => format!("expect no message on {subject}"),
+        Action::ExpectMessage { subject, none: false } => format!("expect a message on {subject}"),
     };
     if let Some(repeat) = step.repeat {
         let _ = write!(line, " × {repeat}");
@@ -189,11 +174,8 @@ fn outcome(seen: &Seen, with_sequence: bool) -> String {
 fn succeeded(fields: &Map<String, Value>, with_sequence: bool) -> String {
     let mut text = String::new();
     if let Some(exit) = fields.get("exit") {
-        let _ = writeln!(
-            text,
-            "  = exit {}",
-            exit.as_str().map_or(exit.to_string(), str::to_owned)
-        );
+        let _ =
+            writeln!(text, "  = exit {}", exit.as_str().map_or(exit.to_string(), str::to_owned));
         for (key, mark) in [("stdout", "|"), ("stderr", "stderr |")] {
             let output = fields.get(key).and_then(Value::as_str).unwrap_or_default();
             for line in output.lines() {
@@ -203,11 +185,7 @@ fn succeeded(fields: &Map<String, Value>, with_sequence: bool) -> String {
         return text;
     }
     if let Some(ack) = fields.get("ack") {
-        let _ = write!(
-            text,
-            "  = ack {}",
-            ack["stream"].as_str().unwrap_or_default()
-        );
+        let _ = write!(text, "  = ack {}", ack["stream"].as_str().unwrap_or_default());
         if with_sequence {
             let _ = write!(text, " sequence {}", ack["sequence"]);
         }
@@ -223,14 +201,10 @@ fn succeeded(fields: &Map<String, Value>, with_sequence: bool) -> String {
     if let Some(value) = fields.get("reply").or_else(|| fields.get("body")) {
         let _ = writeln!(text, "  = {}", json_text(value));
     }
-    let headers = fields
-        .get("reply_headers")
-        .or_else(|| fields.get("headers"));
+    let headers = fields.get("reply_headers").or_else(|| fields.get("headers"));
     for (name, value) in headers.and_then(Value::as_object).into_iter().flatten() {
         if HEADERS.iter().any(|prefix| name.starts_with(prefix)) {
-            let value = value
-                .as_str()
-                .map_or_else(|| canonical(value), str::to_owned);
+            let value = value.as_str().map_or_else(|| canonical(value), str::to_owned);
             let _ = writeln!(text, "    {name}: {}", bounded(&value));
         }
     }
@@ -278,11 +252,7 @@ fn bounded(text: &str) -> String {
     }
     let beginning: String = text.chars().take(80).collect();
     let digest = Sha256::digest(text.as_bytes());
-    let hex: String = digest
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("{beginning}… ({} bytes, sha256 {hex})", text.len())
 }
 
@@ -303,26 +273,18 @@ pub fn filled(action: &Action, variables: &template::Variables) -> Action {
             .collect(),
     };
     match action {
-        Action::Call {
-            method,
-            args,
-            kwargs,
-        } => Action::Call {
+        Action::Call { method, args, kwargs } => Action::Call {
             method: text(method),
-            args: args
-                .iter()
-                .map(|arg| template::fill(arg, variables))
-                .collect(),
+            args: args.iter().map(|arg| template::fill(arg, variables)).collect(),
             kwargs: template::fill_map(kwargs, variables),
         },
         Action::Request(out) => Action::Request(outgoing(out)),
         Action::Publish(out) => Action::Publish(outgoing(out)),
         Action::Submit(out) => Action::Submit(outgoing(out)),
         Action::Run(program) => Action::Run(program.iter().map(|arg| text(arg)).collect()),
-        Action::ExpectMessage { subject, none } => Action::ExpectMessage {
-            subject: text(subject),
-            none: *none,
-        },
+        Action::ExpectMessage { subject, none } => {
+            Action::ExpectMessage { subject: text(subject), none: *none }
+        }
         Action::Fault(_) | Action::Settle => action.clone(),
     }
 }
@@ -368,14 +330,8 @@ mod tests {
         let mut transcript = Transcript::new(Redactions::new([]));
         let steps = [
             (call("math.add"), Seen::call(Outcome::Ok(json!(15.0)))),
-            (
-                call("math.add"),
-                error(ErrorKind::ServiceError, "bad request"),
-            ),
-            (
-                call("math.add"),
-                error(ErrorKind::NoResponders, "nats: the library's words"),
-            ),
+            (call("math.add"), error(ErrorKind::ServiceError, "bad request")),
+            (call("math.add"), error(ErrorKind::NoResponders, "nats: the library's words")),
             (
                 step(Action::Request(Outgoing {
                     subject: "services.x".to_owned(),

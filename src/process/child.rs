@@ -77,12 +77,7 @@ impl Child {
     pub async fn spawn(reaper: &Reaper, spawn: Spawn) -> Result<Child, SpawnError> {
         let prepare = |what, path: PathBuf| {
             let name = spawn.name.clone();
-            move |source| SpawnError::Prepare {
-                name,
-                what,
-                path,
-                source,
-            }
+            move |source| SpawnError::Prepare { name, what, path, source }
         };
         let log = match &spawn.log {
             Some(path) => Some(
@@ -376,13 +371,8 @@ async fn first_report(
     let (read, write) = stream.into_split();
     let mut reports = BufReader::new(read);
     let mut line = String::new();
-    reports
-        .read_line(&mut line)
-        .await
-        .map_err(|e| format!("could not be heard: {e}"))?;
-    let report = line
-        .parse()
-        .map_err(|()| format!("said `{}` first", super::clean(&line)))?;
+    reports.read_line(&mut line).await.map_err(|e| format!("could not be heard: {e}"))?;
+    let report = line.parse().map_err(|()| format!("said `{}` first", super::clean(&line)))?;
     Ok((reports, write, report))
 }
 
@@ -447,9 +437,7 @@ impl LastResort {
     fn new(pid: u32) -> LastResort {
         use rustix::process::{Pid, PidfdFlags, pidfd_open};
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-        LastResort {
-            process: pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()),
-        }
+        LastResort { process: pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) }
     }
 
     #[cfg(target_os = "linux")]

@@ -65,10 +65,7 @@ mod tests {
 
     #[test]
     fn plain_text_is_unchanged() {
-        assert_eq!(
-            clean("[1] 2026 [INF] grüße 日本"),
-            "[1] 2026 [INF] grüße 日本"
-        );
+        assert_eq!(clean("[1] 2026 [INF] grüße 日本"), "[1] 2026 [INF] grüße 日本");
     }
 
     #[test]

@@ -81,16 +81,11 @@ impl FromStr for Report {
         let words: Vec<&str> = line.split_whitespace().collect();
         Ok(match words[..] {
             ["started", pid] => Report::Started { pid: number(pid)? },
-            ["not-started", errno] => Report::NotStarted {
-                errno: number(errno)?,
-            },
+            ["not-started", errno] => Report::NotStarted { errno: number(errno)? },
             ["locked"] => Report::Locked,
             ["delivered", id] => Report::Delivered { id: number(id)? },
             ["gone", id] => Report::Gone { id: number(id)? },
-            ["refused", id, errno] => Report::Refused {
-                id: number(id)?,
-                errno: number(errno)?,
-            },
+            ["refused", id, errno] => Report::Refused { id: number(id)?, errno: number(errno)? },
             ["exited", "code", code] => Report::Exited(ExitStatus::Code(number(code)?)),
             ["exited", "signal", signal] => Report::Exited(ExitStatus::Signal(number(signal)?)),
             ["exited", "lost"] => Report::Exited(ExitStatus::Lost),
@@ -109,13 +104,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        for request in [
-            Request::Signal {
-                id: 7,
-                signal: Signal::Term,
-            },
-            Request::Release,
-        ] {
+        for request in [Request::Signal { id: 7, signal: Signal::Term }, Request::Release] {
             assert_eq!(request.to_string().parse(), Ok(request));
         }
         for report in [

@@ -96,10 +96,7 @@ struct Kept {
 
 impl LineLog {
     pub(super) fn new() -> Arc<LineLog> {
-        Arc::new(LineLog {
-            kept: Mutex::default(),
-            ticks: watch::Sender::new(0),
-        })
+        Arc::new(LineLog { kept: Mutex::default(), ticks: watch::Sender::new(0) })
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -129,11 +126,7 @@ impl LineLog {
     }
 
     pub(super) fn follow(self: &Arc<Self>) -> Lines {
-        Lines {
-            log: self.clone(),
-            ticks: self.ticks.subscribe(),
-            next: 0,
-        }
+        Lines { log: self.clone(), ticks: self.ticks.subscribe(), next: 0 }
     }
 
     pub(super) fn tail(&self) -> Vec<String> {
@@ -162,11 +155,7 @@ struct Splitter {
 
 impl Splitter {
     fn new(limit: usize) -> Splitter {
-        Splitter {
-            limit,
-            line: Vec::new(),
-            length: 0,
-        }
+        Splitter { limit, line: Vec::new(), length: 0 }
     }
 
     /// Takes bytes up to and including the first line end; returns what is left of `bytes`, and
@@ -248,12 +237,7 @@ impl StdoutSink {
         taken: Arc<AtomicBool>,
     ) -> (Self, mpsc::Receiver<Result<String, StdoutError>>) {
         let (lines, receiver) = mpsc::channel(STDOUT_LINES);
-        let sink = StdoutSink {
-            lines,
-            taken,
-            tail,
-            lost: 0,
-        };
+        let sink = StdoutSink { lines, taken, tail, lost: 0 };
         (sink, receiver)
     }
 
@@ -277,14 +261,9 @@ impl StdoutSink {
 fn text(line: Vec<u8>, length: usize) -> Result<String, StdoutError> {
     let start = |bytes: &[u8]| clean(&String::from_utf8_lossy(&bytes[..bytes.len().min(80)]));
     if length > MAX_STDOUT_LINE {
-        return Err(StdoutError::TooLong {
-            bytes: length,
-            start: start(&line),
-        });
+        return Err(StdoutError::TooLong { bytes: length, start: start(&line) });
     }
-    String::from_utf8(line).map_err(|e| StdoutError::NotUtf8 {
-        start: start(e.as_bytes()),
-    })
+    String::from_utf8(line).map_err(|e| StdoutError::NotUtf8 { start: start(e.as_bytes()) })
 }
 
 /// Reads stdout to its end, into `sink`.

@@ -83,9 +83,7 @@ impl Order {
             if word == "--" {
                 break;
             }
-            let value = args
-                .next()
-                .ok_or_else(|| format!("{} has no value", word.display()))?;
+            let value = args.next().ok_or_else(|| format!("{} has no value", word.display()))?;
             match word.to_str() {
                 Some("--socket") => order.socket = value.into(),
                 Some("--cwd") => order.cwd = Some(value.into()),
@@ -135,11 +133,7 @@ fn remove_tree(folder: &Path) {
 
 /// Locks a file; somebody else may be about to let go of it, so it asks for a while.
 fn hold(path: &Path) -> io::Result<File> {
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)?;
+    let file = File::options().create(true).truncate(false).write(true).open(path)?;
     let deadline = Instant::now() + LOCK_PATIENCE;
     loop {
         match file.try_lock() {
@@ -231,10 +225,7 @@ struct Group {
 
 impl Group {
     fn new(child: Child) -> Group {
-        Group {
-            pid: Pid::from_child(&child),
-            unreaped: Mutex::new(Some(child)),
-        }
+        Group { pid: Pid::from_child(&child), unreaped: Mutex::new(Some(child)) }
     }
 
     fn signal(&self, id: u64, signal: Signal) -> Report {
@@ -244,10 +235,7 @@ impl Group {
         }
         match kill_process_group(self.pid, signal.raw()) {
             Ok(()) => Report::Delivered { id },
-            Err(e) => Report::Refused {
-                id,
-                errno: e.raw_os_error(),
-            },
+            Err(e) => Report::Refused { id, errno: e.raw_os_error() },
         }
     }
 

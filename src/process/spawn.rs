@@ -13,10 +13,7 @@ pub struct Reaper {
 impl Reaper {
     /// A reaper that is this executable; its sockets go under the system's temporary folder.
     pub fn new(exe: impl Into<PathBuf>) -> Self {
-        Reaper {
-            exe: exe.into(),
-            socket_root: std::env::temp_dir(),
-        }
+        Reaper { exe: exe.into(), socket_root: std::env::temp_dir() }
     }
 
     /// Puts the sockets under `folder` instead; keep it short, a socket's path has about 100 bytes.
@@ -33,11 +30,7 @@ impl Reaper {
     /// Where to make the socket's private folder: `/tmp` if the configured place is too deep.
     pub(super) fn socket_place(&self) -> &Path {
         // The folder's own name and the socket's add 15 bytes; macOS allows 104 in all, Linux 108.
-        if self.socket_root.as_os_str().len() > 85 {
-            Path::new("/tmp")
-        } else {
-            &self.socket_root
-        }
+        if self.socket_root.as_os_str().len() > 85 { Path::new("/tmp") } else { &self.socket_root }
     }
 }
 

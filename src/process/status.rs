@@ -20,14 +20,8 @@ pub enum Signal {
 }
 
 impl Signal {
-    const ALL: [Signal; 6] = [
-        Signal::Term,
-        Signal::Kill,
-        Signal::Int,
-        Signal::Stop,
-        Signal::Cont,
-        Signal::Usr2,
-    ];
+    const ALL: [Signal; 6] =
+        [Signal::Term, Signal::Kill, Signal::Int, Signal::Stop, Signal::Cont, Signal::Usr2];
 
     /// The POSIX name, `SIGTERM`.
     #[must_use]
@@ -123,10 +117,7 @@ fn signal_name(number: i32) -> Option<&'static str> {
         (Raw::USR1, "SIGUSR1"),
         (Raw::USR2, "SIGUSR2"),
     ];
-    known
-        .into_iter()
-        .find(|(raw, _)| raw.as_raw() == number)
-        .map(|(_, name)| name)
+    known.into_iter().find(|(raw, _)| raw.as_raw() == number).map(|(_, name)| name)
 }
 
 #[cfg(test)]

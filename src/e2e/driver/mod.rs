@@ -121,10 +121,7 @@ pub async fn hello(driver: &dyn Driver, url: &str, seed: u64) -> Result<Hello, D
         user: None,
         password: None,
     };
-    let bad = |answer: String| DriverFault::BadHello {
-        name: driver.name().to_owned(),
-        answer,
-    };
+    let bad = |answer: String| DriverFault::BadHello { name: driver.name().to_owned(), answer };
     match driver.perform(op).await? {
         Outcome::Ok(value) => {
             serde_json::from_value(value.clone()).map_err(|error| bad(format!("{value}: {error}")))

@@ -192,11 +192,7 @@ async fn read(name: String, child: Arc<Child>, shared: Arc<Shared>) {
             Err(error) => {
                 let line = String::new();
                 let reason = error.to_string();
-                shared.fail(DriverFault::StrayLine {
-                    name: name.clone(),
-                    line,
-                    reason,
-                });
+                shared.fail(DriverFault::StrayLine { name: name.clone(), line, reason });
                 continue;
             }
         };
@@ -215,10 +211,7 @@ async fn read(name: String, child: Arc<Child>, shared: Arc<Shared>) {
         match waiting {
             // Nobody waits any more where the scenario was given up.
             Some(waiting) => drop(waiting.send(reply.outcome)),
-            None => shared.fail(DriverFault::UnknownId {
-                name: name.clone(),
-                id: reply.id,
-            }),
+            None => shared.fail(DriverFault::UnknownId { name: name.clone(), id: reply.id }),
         }
     }
     let status = child.wait().await;
@@ -227,11 +220,7 @@ async fn read(name: String, child: Arc<Child>, shared: Arc<Shared>) {
 }
 
 fn exited(name: &str, child: &Child, status: crate::process::ExitStatus) -> DriverFault {
-    DriverFault::Exited {
-        name: name.to_owned(),
-        status,
-        tail: child.tail(),
-    }
+    DriverFault::Exited { name: name.to_owned(), status, tail: child.tail() }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -62,14 +62,13 @@ pub(super) async fn publish(
 ) -> Raw {
     let payload = checked(&subject, payload)?;
     let headers = header_map(headers)?;
-    client
-        .publish_with_headers(subject, headers, payload)
-        .await
-        .map_err(|error| match error.kind() {
+    client.publish_with_headers(subject, headers, payload).await.map_err(|error| {
+        match error.kind() {
             PublishErrorKind::MaxPayloadExceeded => failed(ErrorKind::MaxPayload, true, &error),
             PublishErrorKind::InvalidSubject => failed(ErrorKind::BadInput, true, &error),
             PublishErrorKind::Send => failed(ErrorKind::Connection, false, &error),
-        })?;
+        }
+    })?;
     flush(client, timeout).await?;
     Ok(json!({}))
 }
@@ -98,12 +97,7 @@ pub(super) async fn submit(
         .timeout(timeout)
         .ack_timeout(timeout)
         .build(client.clone());
-    let attempt = async {
-        context
-            .publish_with_headers(subject, headers, payload)
-            .await?
-            .await
-    };
+    let attempt = async { context.publish_with_headers(subject, headers, payload).await?.await };
     match attempt.await {
         Ok(ack) => Ok(to_value(&Ack {
             stream: ack.stream,
@@ -127,10 +121,7 @@ pub(super) async fn submit(
 pub(super) fn wire_message(message: &async_nats::Message) -> Message {
     let mut headers = Headers::new();
     for (name, values) in message.headers.iter().flat_map(HeaderMap::iter) {
-        let values = values
-            .iter()
-            .map(|value| value.as_str().to_owned())
-            .collect();
+        let values = values.iter().map(|value| value.as_str().to_owned()).collect();
         headers.insert(name.to_string(), values);
     }
     Message {
@@ -146,12 +137,7 @@ pub(super) fn failed(
     definite: bool,
     error: &dyn std::fmt::Display,
 ) -> DriverError {
-    DriverError {
-        kind,
-        definite,
-        message: error.to_string(),
-        code: None,
-    }
+    DriverError { kind, definite, message: error.to_string(), code: None }
 }
 
 /// Plain data: it always serialises.
@@ -169,19 +155,11 @@ fn header_map(headers: &Headers) -> Result<HeaderMap, DriverError> {
     let mut map = HeaderMap::new();
     for (name, values) in headers {
         let name: HeaderName = name.parse().map_err(|_| {
-            failed(
-                ErrorKind::BadInput,
-                true,
-                &format!("{name:?} is not a header name"),
-            )
+            failed(ErrorKind::BadInput, true, &format!("{name:?} is not a header name"))
         })?;
         for value in values {
             let value: HeaderValue = value.parse().map_err(|_| {
-                failed(
-                    ErrorKind::BadInput,
-                    true,
-                    &format!("{value:?} is not a header value"),
-                )
+                failed(ErrorKind::BadInput, true, &format!("{value:?} is not a header value"))
             })?;
             map.append(name.clone(), value);
         }

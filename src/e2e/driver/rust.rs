@@ -113,11 +113,7 @@ impl RustDriver {
         let mut subscriber = subscriber.lock().await;
         match tokio::time::timeout(timeout, subscriber.next()).await {
             Ok(Some(message)) => Ok(to_value(&raw::wire_message(&message))),
-            Ok(None) => Err(failed(
-                ErrorKind::Connection,
-                true,
-                &"the subscription has ended",
-            )),
+            Ok(None) => Err(failed(ErrorKind::Connection, true, &"the subscription has ended")),
             Err(_) => Err(failed(ErrorKind::Timeout, true, &"no message in time")),
         }
     }
@@ -134,13 +130,7 @@ impl RustDriver {
 
     async fn act(&self, op: Op) -> Outcome {
         let op = match op {
-            Op::Hello {
-                protocol,
-                url,
-                user,
-                password,
-                ..
-            } => {
+            Op::Hello { protocol, url, user, password, .. } => {
                 return outcome(self.hello(protocol, url, user.zip(password)).await);
             }
             other => other,
@@ -152,42 +142,22 @@ impl RustDriver {
         let ms = Duration::from_millis;
         outcome(match op {
             Op::Hello { .. } => return Outcome::Skip("handled above".to_owned()),
-            Op::Call {
-                method,
-                args,
-                kwargs,
-                timeout_ms,
-            } => {
-                return self
-                    .typed
-                    .call(client, method, args, kwargs, ms(timeout_ms))
-                    .await;
+            Op::Call { method, args, kwargs, timeout_ms } => {
+                return self.typed.call(client, method, args, kwargs, ms(timeout_ms)).await;
             }
-            Op::Request {
-                subject,
-                payload_base64,
-                headers,
-                timeout_ms,
-            } => raw::request(&client, subject, &payload_base64, &headers, ms(timeout_ms)).await,
-            Op::Publish {
-                subject,
-                payload_base64,
-                headers,
-            } => raw::publish(&client, subject, &payload_base64, &headers, FLUSH).await,
-            Op::Submit {
-                subject,
-                payload_base64,
-                headers,
-                timeout_ms,
-            } => raw::submit(&client, subject, &payload_base64, &headers, ms(timeout_ms)).await,
-            Op::Subscribe {
-                subject,
-                queue_group,
-            } => self.subscribe(&client, subject, queue_group).await,
-            Op::Next {
-                subscription,
-                timeout_ms,
-            } => self.next(subscription, ms(timeout_ms)).await,
+            Op::Request { subject, payload_base64, headers, timeout_ms } => {
+                raw::request(&client, subject, &payload_base64, &headers, ms(timeout_ms)).await
+            }
+            Op::Publish { subject, payload_base64, headers } => {
+                raw::publish(&client, subject, &payload_base64, &headers, FLUSH).await
+            }
+            Op::Submit { subject, payload_base64, headers, timeout_ms } => {
+                raw::submit(&client, subject, &payload_base64, &headers, ms(timeout_ms)).await
+            }
+            Op::Subscribe { subject, queue_group } => {
+                self.subscribe(&client, subject, queue_group).await
+            }
+            Op::Next { subscription, timeout_ms } => self.next(subscription, ms(timeout_ms)).await,
             Op::Unsubscribe { subscription } => self.unsubscribe(subscription).await,
         })
     }
@@ -201,14 +171,12 @@ impl Driver for RustDriver {
     fn perform(&self, op: Op) -> BoxFuture<'_, Result<Outcome, DriverFault>> {
         let (word, bound) = (super::word(&op), super::bound(&op));
         async move {
-            tokio::time::timeout(bound, self.act(op))
-                .await
-                .map_err(|_| DriverFault::Hung {
-                    name: "rust".to_owned(),
-                    op: word,
-                    after: bound,
-                    tail: Vec::new(),
-                })
+            tokio::time::timeout(bound, self.act(op)).await.map_err(|_| DriverFault::Hung {
+                name: "rust".to_owned(),
+                op: word,
+                after: bound,
+                tail: Vec::new(),
+            })
         }
         .boxed()
     }
