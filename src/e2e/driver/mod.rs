@@ -18,6 +18,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 pub use pipe::PipeDriver;
+pub(super) use raw::wire_headers;
 pub use rust::{RustDriver, TypedCalls};
 pub use stdio::serve_stdio;
 

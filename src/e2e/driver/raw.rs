@@ -119,16 +119,21 @@ pub(super) async fn submit(
 
 /// A message as the protocol has it.
 pub(super) fn wire_message(message: &async_nats::Message) -> Message {
-    let mut headers = Headers::new();
-    for (name, values) in message.headers.iter().flat_map(HeaderMap::iter) {
-        let values = values.iter().map(|value| value.as_str().to_owned()).collect();
-        headers.insert(name.to_string(), values);
-    }
     Message {
         subject: message.subject.to_string(),
         payload_base64: seen::base64(&message.payload),
-        headers,
+        headers: wire_headers(message.headers.as_ref()),
     }
+}
+
+/// Headers as the protocol has them.
+pub(crate) fn wire_headers(headers: Option<&HeaderMap>) -> Headers {
+    let all = headers.into_iter().flat_map(HeaderMap::iter);
+    all.map(|(name, values)| {
+        let values = values.iter().map(|value| value.as_str().to_owned()).collect();
+        (name.to_string(), values)
+    })
+    .collect()
 }
 
 /// A failure, in the library's own words.
