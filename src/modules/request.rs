@@ -5,9 +5,10 @@ use std::time::Duration;
 use async_nats::client::{Request, RequestErrorKind};
 use async_nats::{Client, HeaderMap};
 use bytes::Bytes;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
+use crate::wire::driver::Ack;
 use crate::wire::headers as h;
 
 /// Why a typed client's call failed. Each says whether it certainly did not happen.
@@ -93,7 +94,7 @@ pub(crate) async fn request<T: Serialize, R: DeserializeOwned>(
     limit: Duration,
 ) -> Result<R, ClientError> {
     let body = encode(request)?;
-    let reply = raw(client, subject, None, body, limit).await?;
+    let reply = ask(client, subject, None, body, limit).await?;
     if let Some(error) = service_error(subject, reply.headers.as_ref()) {
         return Err(error);
     }
@@ -103,8 +104,11 @@ pub(crate) async fn request<T: Serialize, R: DeserializeOwned>(
     })
 }
 
-/// Sends bytes and returns the reply as it came.
-pub(crate) async fn raw(
+/// Sends bytes and returns the reply as it came, an error reply too.
+///
+/// # Errors
+/// [`ClientError`].
+pub async fn ask(
     client: &Client,
     subject: &str,
     headers: Option<HeaderMap>,
@@ -133,7 +137,7 @@ pub(crate) async fn raw(
 }
 
 /// The error that the reply's headers carry, if any.
-pub(crate) fn service_error(subject: &str, headers: Option<&HeaderMap>) -> Option<ClientError> {
+pub fn service_error(subject: &str, headers: Option<&HeaderMap>) -> Option<ClientError> {
     let headers = headers?;
     let text = |name: &str| headers.get(name).map(|v| v.as_str().to_owned());
     let code = text(h::SERVICE_ERROR_CODE);
@@ -151,4 +155,56 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Bytes, ClientError> {
     serde_json::to_vec(value)
         .map(Bytes::from)
         .map_err(|e| ClientError::BadInput(format!("the request cannot be encoded: {e}")))
+}
+
+#[derive(Deserialize)]
+struct PublishReply {
+    #[serde(default)]
+    stream: String,
+    #[serde(default)]
+    seq: u64,
+    #[serde(default)]
+    duplicate: bool,
+    error: Option<ApiError>,
+}
+
+#[derive(Deserialize)]
+struct ApiError {
+    code: u16,
+    #[serde(default)]
+    description: String,
+}
+
+/// Publishes to JetStream and reads the acknowledgement.
+///
+/// # Errors
+/// [`ClientError::NoStream`] where nothing stores the subject; [`ClientError::Service`] with
+/// JetStream's code and words where the stream refused it.
+pub async fn publish_acknowledged(
+    client: &Client,
+    subject: &str,
+    headers: HeaderMap,
+    body: Bytes,
+    limit: Duration,
+) -> Result<Ack, ClientError> {
+    let no_stream = || ClientError::NoStream { subject: subject.to_owned() };
+    let reply = match ask(client, subject, Some(headers), body, limit).await {
+        Err(ClientError::NoResponders { .. }) => return Err(no_stream()),
+        Err(ClientError::Timeout { limit, .. }) => {
+            let operation = format!("publish to `{subject}`");
+            return Err(ClientError::Timeout { operation, limit });
+        }
+        other => other?,
+    };
+    // A service that listens on the subject may answer before, or instead of, a stream.
+    let ack: PublishReply = serde_json::from_slice(&reply.payload).map_err(|_| no_stream())?;
+    match ack.error {
+        Some(error) => Err(ClientError::Service {
+            subject: subject.to_owned(),
+            code: error.code,
+            message: error.description,
+        }),
+        None if ack.stream.is_empty() => Err(no_stream()),
+        None => Ok(Ack { stream: ack.stream, sequence: ack.seq, duplicate: ack.duplicate }),
+    }
 }

@@ -242,7 +242,7 @@ impl Running {
                 self.tasks.spawn(work);
             }
             Kind::StreamConsumer { handler, settings } => {
-                let (handler, settings) = (Arc::clone(handler), settings.clone());
+                let (handler, settings) = (Arc::clone(handler), *settings.clone());
                 let connection = self.connection.clone();
                 let work = stream_consumer::work(
                     connection,

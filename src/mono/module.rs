@@ -53,7 +53,7 @@ pub(crate) type Handler =
 pub(crate) enum Kind {
     RequestReply(Handler),
     QueueGroup { handler: Handler, rejected: Option<String> },
-    StreamConsumer { handler: Arc<dyn DynStreamHandler>, settings: StreamSettings },
+    StreamConsumer { handler: Arc<dyn DynStreamHandler>, settings: Box<StreamSettings> },
 }
 
 /// One registered service.
@@ -152,7 +152,11 @@ impl Services {
         handler: H,
     ) -> &mut Registration {
         let group = settings.durable.clone();
-        self.add(service, group, Kind::StreamConsumer { handler: erase(handler), settings })
+        self.add(
+            service,
+            group,
+            Kind::StreamConsumer { handler: erase(handler), settings: Box::new(settings) },
+        )
     }
 
     fn add(&mut self, service: &str, queue_group: String, kind: Kind) -> &mut Registration {

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -94,6 +94,7 @@ impl Child {
         // Only we can enter the folder, so only our reaper can find the socket.
         let folder = tempfile::Builder::new()
             .prefix("md-")
+            .permissions(Permissions::from_mode(0o700))
             .tempdir_in(place)
             .map_err(prepare("a private folder in", place.to_owned()))?;
         let socket = folder.path().join("s");
@@ -127,6 +128,8 @@ impl Child {
             source,
         })?;
 
+        // Now, because waiting for the reaper would close it.
+        let stdin = process.stdin.take();
         let started = tokio::time::timeout(REAPER_TIMEOUT, first_report(&listener, &mut process));
         let failed = |problem| SpawnError::ReaperFailed {
             name: spawn.name.clone(),
@@ -162,7 +165,6 @@ impl Child {
         let stderr = LineLog::new();
         let stdout_taken = Arc::new(AtomicBool::new(false));
         let (sink, stdout) = StdoutSink::new(stderr.clone(), stdout_taken.clone());
-        let stdin = process.stdin.take();
         if let Some(pipe) = process.stderr.take() {
             tokio::spawn(drain_stderr(pipe, stderr.clone(), log));
         }

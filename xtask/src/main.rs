@@ -1,2 +1,133 @@
-//! Developer tasks.
-fn main() {}
+//! Developer tasks: `cargo xtask ci` runs every check there is, on a clean clone too.
+//!
+//! It runs cargo and the built binary, and imports no project code.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+const HELP: &str = "usage: cargo xtask ci    format, lints, tests, types, scenarios, docs";
+
+/// A step: its name, and what runs.
+struct Step {
+    name: &'static str,
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["ci"] => ci(),
+        ["help" | "--help" | "-h"] => {
+            println!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        _ => {
+            eprintln!("{HELP}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn ci() -> ExitCode {
+    let started = Instant::now();
+    let mut times = Vec::new();
+    let steps = || -> Result<(), String> {
+        for step in rust_checks() {
+            run(step, &mut times)?;
+        }
+        let binary = root()
+            .join("target/release")
+            .join(format!("mono-demo{}", std::env::consts::EXE_SUFFIX));
+        let python = provision(&binary)?;
+        for step in checks_of_the_built_binary(&binary, &python) {
+            run(step, &mut times)?;
+        }
+        Ok(())
+    };
+    let result = steps();
+    println!();
+    for (name, took) in &times {
+        println!("{:>7.1} s  {name}", took.as_secs_f64());
+    }
+    println!("{:>7.1} s  in all", started.elapsed().as_secs_f64());
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask ci: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn rust_checks() -> [Step; 5] {
+    let mut docs = cargo(&["doc", "--workspace", "--no-deps"]);
+    docs.env("RUSTDOCFLAGS", "-D warnings");
+    [
+        Step { name: "format", command: cargo(&["fmt", "--all", "--check"]) },
+        Step {
+            name: "clippy",
+            command: cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        },
+        Step { name: "docs", command: docs },
+        Step { name: "rust tests", command: cargo(&["test", "--workspace"]) },
+        Step { name: "build", command: cargo(&["build", "--release"]) },
+    ]
+}
+
+fn checks_of_the_built_binary(binary: &Path, python: &Path) -> [Step; 3] {
+    let mut types = at_root(python);
+    types.args(["-m", "mypy"]);
+    let mut tests = at_root(python);
+    tests.args(["-m", "pytest", "tests/", "-v"]).env("MONO_DEMO_BIN", binary);
+    let mut scenarios = at_root(binary);
+    scenarios.arg("e2e");
+    [
+        Step { name: "python types", command: types },
+        Step { name: "python tests", command: tests },
+        Step { name: "scenarios", command: scenarios },
+    ]
+}
+
+/// Lets the binary bring what it needs, and asks it for the Python it made.
+fn provision(binary: &Path) -> Result<PathBuf, String> {
+    println!("\n== provision");
+    let output = at_root(binary)
+        .args(["doctor", "--fix", "--json"])
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .map_err(|e| format!("start {}: {e}", binary.display()))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let found: serde_json::Value =
+        serde_json::from_str(&text).map_err(|e| format!("read doctor's answer: {e}: {text}"))?;
+    match found["findings"]["python"]["path"].as_str() {
+        Some(path) => Ok(PathBuf::from(path)),
+        None => Err(format!("doctor found no Python environment: {text}")),
+    }
+}
+
+fn run(mut step: Step, times: &mut Vec<(&'static str, Duration)>) -> Result<(), String> {
+    println!("\n== {}", step.name);
+    let started = Instant::now();
+    let status = step.command.status().map_err(|e| format!("{}: start: {e}", step.name))?;
+    times.push((step.name, started.elapsed()));
+    if status.success() { Ok(()) } else { Err(format!("{}: {status}", step.name)) }
+}
+
+fn cargo(args: &[&str]) -> Command {
+    let mut command =
+        at_root(Path::new(&std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())));
+    command.args(args);
+    command
+}
+
+fn at_root(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(root());
+    command
+}
+
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}

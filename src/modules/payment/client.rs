@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use async_nats::{Client, HeaderMap};
-use bytes::Bytes;
 use futures_util::StreamExt;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::time::Instant;
 
 use super::amount::Exact;
 use super::service::{Payment, PaymentId};
 use super::types::{StatusReply, StatusRequest};
-use crate::modules::request::{ClientError, encode, raw, request};
+use crate::modules::request::{ClientError, encode, publish_acknowledged, request};
 use crate::wire::driver::Ack;
 use crate::wire::headers::MSG_ID;
 use crate::wire::subjects::{EVENT_PREFIX, PAYMENT_PROCESS, PAYMENT_STATUS};
@@ -76,7 +75,7 @@ impl PaymentClient {
         })?;
         let mut headers = HeaderMap::new();
         headers.insert(MSG_ID, s.payment_id);
-        publish(&self.client, PAYMENT_PROCESS, headers, body, self.timeout).await
+        publish_acknowledged(&self.client, PAYMENT_PROCESS, headers, body, self.timeout).await
     }
 
     /// Asks `services.payment.status`.
@@ -133,57 +132,5 @@ impl PaymentClient {
                 }
             }
         }
-    }
-}
-
-#[derive(Deserialize)]
-struct PublishReply {
-    #[serde(default)]
-    stream: String,
-    #[serde(default)]
-    seq: u64,
-    #[serde(default)]
-    duplicate: bool,
-    error: Option<ApiError>,
-}
-
-#[derive(Deserialize)]
-struct ApiError {
-    code: u16,
-    #[serde(default)]
-    description: String,
-}
-
-/// Publishes to JetStream and reads the acknowledgement.
-///
-/// # Errors
-/// [`ClientError::NoStream`] where nothing stores the subject; [`ClientError::Service`] with
-/// JetStream's code and words where the stream refused it.
-pub async fn publish(
-    client: &Client,
-    subject: &str,
-    headers: HeaderMap,
-    body: Bytes,
-    limit: Duration,
-) -> Result<Ack, ClientError> {
-    let no_stream = || ClientError::NoStream { subject: subject.to_owned() };
-    let reply = match raw(client, subject, Some(headers), body, limit).await {
-        Err(ClientError::NoResponders { .. }) => return Err(no_stream()),
-        Err(ClientError::Timeout { limit, .. }) => {
-            let operation = format!("publish to `{subject}`");
-            return Err(ClientError::Timeout { operation, limit });
-        }
-        other => other?,
-    };
-    // A service that listens on the subject may answer before, or instead of, a stream.
-    let ack: PublishReply = serde_json::from_slice(&reply.payload).map_err(|_| no_stream())?;
-    match ack.error {
-        Some(error) => Err(ClientError::Service {
-            subject: subject.to_owned(),
-            code: error.code,
-            message: error.description,
-        }),
-        None if ack.stream.is_empty() => Err(no_stream()),
-        None => Ok(Ack { stream: ack.stream, sequence: ack.seq, duplicate: ack.duplicate }),
     }
 }

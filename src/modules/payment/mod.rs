@@ -13,7 +13,7 @@ mod service;
 mod types;
 
 pub use amount::{Money, MoneyError};
-pub use client::{PaymentClient, Submission, publish};
+pub use client::{PaymentClient, Submission};
 pub use gateway::{Chance, Gateway, GatewayRule, Outcome};
 pub use ledger::{Claim, Commit, Ledger, LedgerError};
 pub use module::{PaymentModule, Settings};

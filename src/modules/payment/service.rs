@@ -173,6 +173,7 @@ pub fn status(id: &PaymentId, entry: Option<Entry>, intent: Option<Intent>) -> S
             message: Some(entry.message),
             amount: entry.amount,
             currency: entry.currency,
+            content: Some(entry.content),
         },
         (None, Some(intent)) => StatusReply {
             payment_id,
@@ -180,6 +181,7 @@ pub fn status(id: &PaymentId, entry: Option<Entry>, intent: Option<Intent>) -> S
             message: Some("Payment is being processed".to_owned()),
             amount: intent.amount,
             currency: intent.currency,
+            content: Some(intent.content),
         },
         (None, None) => StatusReply {
             payment_id,
@@ -187,6 +189,7 @@ pub fn status(id: &PaymentId, entry: Option<Entry>, intent: Option<Intent>) -> S
             message: Some("Payment not found or not yet processed".to_owned()),
             amount: None,
             currency: None,
+            content: None,
         },
     }
 }

@@ -127,4 +127,8 @@ pub struct StatusReply {
     /// Present once known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
+    /// SHA-256 of the content that this status is about, in hex: a submitter compares it with its
+    /// own, because a repeated message id with other content is acknowledged as a duplicate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
 }

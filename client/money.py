@@ -1,0 +1,107 @@
+"""Exact amounts: from what a caller gives to the digits on the wire, never through a binary float."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Union
+
+from .errors import BadInput
+
+#: What an amount may be given as. A float counts by its shortest form: 9.99 is 9.99.
+Amount = Union[Decimal, int, str, float]
+
+#: More digits than this are refused: the services keep amounts in 96 bits.
+MAX_DIGITS = 28
+
+_DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?")
+
+_TWO_DECIMALS = """
+AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF
+CHE CHF CHW CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD
+GTQ GYD HKD HNL HTG HUF IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL
+MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR
+PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP
+TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW ZWG
+"""
+_NO_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
+_THREE_DECIMALS = "BHD IQD JOD KWD LYD OMR TND"
+_FOUR_DECIMALS = "CLF UYW"
+
+#: ISO 4217: how many decimals each currency has. Codes without minor units (gold, tests) are out.
+MINOR_UNITS: dict[str, int] = {
+    code: decimals
+    for decimals, codes in (
+        (0, _NO_DECIMALS),
+        (2, _TWO_DECIMALS),
+        (3, _THREE_DECIMALS),
+        (4, _FOUR_DECIMALS),
+    )
+    for code in codes.split()
+}
+
+#: What a payment without a currency is in.
+DEFAULT_CURRENCY = "USD"
+
+
+def decimals_of(currency: str) -> int:
+    """How many decimals `currency` has: USD 2, JPY 0, KWD 3.
+
+    Raises BadInput for anything but a known ISO 4217 code in capitals.
+    """
+    decimals = MINOR_UNITS.get(currency) if isinstance(currency, str) else None
+    if decimals is None:
+        raise BadInput(f"currency {_shown(currency)} is not a known ISO 4217 code, as USD")
+    return decimals
+
+
+def amount_token(amount: Amount, currency: str = DEFAULT_CURRENCY) -> str:
+    """The JSON number for `amount`, with exactly the decimals that were given.
+
+    >>> amount_token("9.90"), amount_token(9.99), amount_token(Decimal("1E+2"))
+    ('9.90', '9.99', '100')
+
+    Raises BadInput for what is not a number, not finite, not above zero, longer than 28 digits, or
+    has more decimals than the currency.
+    """
+    decimals = decimals_of(currency)
+    value = _exact(amount, decimals)
+    if not value.is_finite():
+        raise BadInput(f"amount {_shown(amount)} is not a finite number")
+    if value <= 0:
+        raise BadInput(f"amount {_shown(amount)} is not above zero")
+    _, digits, exponent = value.as_tuple()
+    assert isinstance(exponent, int)  # the other values stand for infinity and NaN
+    given_decimals = max(0, -exponent)
+    if given_decimals > decimals:
+        raise BadInput(
+            f"amount {_shown(amount)} has {given_decimals} decimals, and {currency} has {decimals}"
+        )
+    if len(digits) + max(0, exponent) > MAX_DIGITS:
+        raise BadInput(f"amount {_shown(amount)} has more than {MAX_DIGITS} digits")
+    return format(value, "f")
+
+
+def _exact(amount: object, decimals: int) -> Decimal:
+    if isinstance(amount, bool):
+        raise BadInput(f"amount {amount} is a truth value, not a number")
+    if isinstance(amount, Decimal):
+        return amount
+    if isinstance(amount, int):
+        if abs(amount) >= 10**MAX_DIGITS:  # before it becomes text: that can be slow, or refused
+            raise BadInput(f"amount has more than {MAX_DIGITS} digits")
+        return Decimal(amount)
+    if isinstance(amount, float):
+        value = Decimal(repr(float(amount)))  # numpy's floats have a repr of their own
+        # The `.0` of 500.0 is Python's, not the caller's; it must not be a decimal of a yen.
+        return Decimal(int(amount)) if decimals == 0 and amount.is_integer() else value
+    if isinstance(amount, str):
+        if not _DECIMAL.fullmatch(amount):
+            raise BadInput(f"amount {_shown(amount)} is not a decimal number, as 9.99")
+        return Decimal(amount)
+    raise BadInput(f"amount is a {type(amount).__name__}, not a Decimal, int, str or float")
+
+
+def _shown(value: object) -> str:
+    text = repr(value) if isinstance(value, str) else str(value)
+    return text if len(text) <= 60 else text[:57] + "..."

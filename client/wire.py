@@ -1,0 +1,389 @@
+"""Request, publish, submit and subscribe over nats-py, each within its deadline and each truthful.
+
+What nats-py 2.16 does not do by itself, and this file does:
+
+- While it reconnects, it buffers what is published and sends it later, even after the caller gave
+  up. Here one waits for the connection first: what could not be sent in time was never sent.
+- Its flush writes the PING ahead of what still waits in its own buffer, so the PONG proves
+  nothing about it; and while it reconnects, its flush returns at once. See `_barrier`.
+- A PONG that comes after its flush timed out ends its read loop, and the connection is deaf from
+  then on. Here a flush is never cancelled; one stops waiting for it.
+- It compares only the body with `max_payload`; the server counts the headers too, and closes the
+  connection for good where the sum is too large.
+- A violation of permissions arrives beside the operation, as the connection's last error.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import re
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import nats.errors
+from nats.aio.client import Client as NATS
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from . import body
+from .errors import (
+    BadInput,
+    BadReply,
+    ClientError,
+    ConnectionFailed,
+    NoResponders,
+    NoStream,
+    PayloadTooLarge,
+    PermissionDenied,
+    PublishRefused,
+    RequestTimeout,
+    ServiceError,
+)
+from .subjects import check_publish_subject, excerpt
+
+#: How long a call may take where the caller does not say, in seconds.
+DEFAULT_TIMEOUT = 5.0
+
+#: Values by name; a name may have several.
+Headers = Mapping[str, Sequence[str]]
+
+T = TypeVar("T")
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_PREAMBLE_BYTES = len(b"NATS/1.0\r\n\r\n")
+
+
+@dataclass(frozen=True)
+class Ack:
+    """JetStream's word that a message is stored."""
+
+    #: The stream that stored it.
+    stream: str
+    #: Its sequence there; of the first one where it is a duplicate.
+    sequence: int
+    #: True where a message with the same `Nats-Msg-Id` was stored shortly before: this one was not.
+    duplicate: bool
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A message to publish, with its subject and headers checked."""
+
+    subject: str
+    payload: bytes = b""
+    headers: Headers = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_publish_subject(self.subject)
+        for name, values in self.headers.items():
+            if not _HEADER_NAME.fullmatch(name):
+                raise BadInput(f"header name {excerpt(name)} has a character it cannot have")
+            for value in values:
+                if "\r" in value or "\n" in value:
+                    raise BadInput(f"the value of header {name} has more than one line")
+                try:
+                    value.encode()
+                except UnicodeEncodeError:
+                    raise BadInput(f"the value of header {name} is not valid Unicode") from None
+
+    def size_bytes(self) -> int:
+        """What the server compares with its `max_payload`: headers and body together."""
+        lines = [f"{name}: {value}\r\n" for name, values in self.headers.items() for value in values]
+        preamble = _PREAMBLE_BYTES if lines else 0
+        return len(self.payload) + preamble + sum(len(line.encode()) for line in lines)
+
+    def nats_headers(self) -> dict[str, str] | None:
+        """The headers as nats-py takes them."""
+        return _Pairs(self.headers) if any(self.headers.values()) else None
+
+
+class Deadline:
+    """A point in time, for calls that have several steps within one timeout (seconds)."""
+
+    def __init__(self, timeout: float) -> None:
+        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+            raise BadInput(f"timeout must be seconds, not a {type(timeout).__name__}")
+        if not math.isfinite(timeout) or timeout <= 0:
+            raise BadInput(f"timeout must be a number of seconds above zero, not {timeout}")
+        self.timeout = timeout
+        self._at = asyncio.get_running_loop().time() + timeout
+
+    def left(self) -> float:
+        """Seconds that are left; 0 where it has passed."""
+        return max(0.0, self._at - asyncio.get_running_loop().time())
+
+    def __str__(self) -> str:
+        return f"{self.timeout:g} s"
+
+
+async def request(nc: NATS, message: Outgoing, *, timeout: float = DEFAULT_TIMEOUT) -> Msg:
+    """Asks, and returns the reply as it came, also one that carries an error.
+
+    Raises NoResponders, RequestTimeout, PayloadTooLarge, ConnectionFailed or PermissionDenied.
+    """
+    deadline = Deadline(timeout)
+    await _connected(nc, message, deadline)
+    seen = nc.last_error
+    what = f"request to {message.subject}"
+    # nats-py's own timeout does not bound the write before the wait.
+    asked = nc.request(
+        message.subject, message.payload, timeout=deadline.left(), headers=message.nats_headers()
+    )
+    try:
+        return await _bounded(asked, deadline)
+    except (asyncio.TimeoutError, nats.errors.TimeoutError):
+        _check_permission(nc, message.subject, seen)
+        raise RequestTimeout(f"{what}: no reply within {deadline}") from None
+    except nats.errors.NoRespondersError:
+        raise NoResponders(f"{what}: nobody listens there") from None
+    except (nats.errors.Error, OSError) as error:
+        raise _translated(error, what) from error
+
+
+async def ask(
+    nc: NATS,
+    subject: str,
+    payload: bytes,
+    *,
+    timeout: float = DEFAULT_TIMEOUT,
+    parse_float: Callable[[str], Any] = float,
+) -> dict[str, Any]:
+    """Asks a service, and returns its reply: a JSON object.
+
+    Raises ServiceError where the service says so, BadReply, and what `request` raises.
+    """
+    reply = await request(nc, Outgoing(subject, payload), timeout=timeout)
+    headers = reply.headers or {}
+    if headers.get("Mono-Error") == "true" or any(
+        name in headers for name in ("Nats-Service-Error", "Nats-Service-Error-Code")
+    ):
+        raise _service_error(headers, reply.data)
+    return body.decode(reply.data, parse_float=parse_float)
+
+
+async def publish(
+    nc: NATS, messages: Iterable[Outgoing], *, timeout: float = DEFAULT_TIMEOUT
+) -> None:
+    """Publishes all or, where one of them is too large, none; returns once the broker has them.
+
+    Raises PayloadTooLarge, ConnectionFailed, RequestTimeout or PermissionDenied.
+    """
+    deadline = Deadline(timeout)
+    batch = list(messages)
+    for message in batch:
+        await _connected(nc, message, deadline)
+    seen = nc.last_error
+    reconnects = nc.stats["reconnects"]
+    for index, message in enumerate(batch):
+        what = f"publish to {message.subject}"
+        try:
+            await _bounded(
+                nc.publish(message.subject, message.payload, headers=message.nats_headers()),
+                deadline,
+            )
+        except asyncio.TimeoutError:
+            raise RequestTimeout(f"{what}: not written within {deadline}") from None
+        except (nats.errors.Error, OSError) as error:
+            raise _translated(error, what, definite=index == 0) from error
+    for subject in {message.subject for message in batch}:
+        await _barrier(nc, f"publish to {subject}", deadline, reconnects)
+        _check_permission(nc, subject, seen)
+
+
+async def submit(nc: NATS, message: Outgoing, *, timeout: float = DEFAULT_TIMEOUT) -> Ack:
+    """Publishes to JetStream, and returns its acknowledgement.
+
+    Raises NoStream, PublishRefused, BadReply, and what `request` raises.
+    """
+    try:
+        reply = await request(nc, message, timeout=timeout)
+    except NoResponders:
+        raise NoStream(f"no stream stores {message.subject}, or JetStream is not ready") from None
+    answer = body.decode(reply.data)
+    error = answer.get("error")
+    if isinstance(error, dict):
+        raise PublishRefused(
+            _int(error.get("code")),
+            _int(error.get("err_code")),
+            str(error.get("description") or "JetStream gave no reason"),
+        )
+    stream, sequence = answer.get("stream"), answer.get("seq")
+    if not isinstance(stream, str) or not isinstance(sequence, int):
+        raise BadReply(f"this is no acknowledgement of a stream: {excerpt(reply.data)}")
+    return Ack(stream, sequence, answer.get("duplicate") is True)
+
+
+async def subscribe(
+    nc: NATS,
+    subject: str,
+    handler: Callable[[Msg], Awaitable[None]],
+    *,
+    queue_group: str = "",
+    timeout: float = DEFAULT_TIMEOUT,
+) -> Subscription:
+    """Subscribes; once it returns, the broker delivers to `handler` what anyone publishes.
+
+    Raises BadInput, ConnectionFailed, RequestTimeout or PermissionDenied.
+    """
+    deadline = Deadline(timeout)
+    what = f"subscribe to {excerpt(subject)}"
+    await _connected(nc, None, deadline)
+    seen = nc.last_error
+    try:
+        subscription = await _bounded(nc.subscribe(subject, queue_group, cb=handler), deadline)
+    except asyncio.TimeoutError:
+        raise RequestTimeout(f"{what}: not written within {deadline}") from None
+    except (nats.errors.Error, OSError) as error:
+        raise _translated(error, what) from error
+    try:
+        while True:
+            try:
+                await _barrier(nc, what, deadline, nc.stats["reconnects"])
+                break
+            except ConnectionFailed:
+                # It comes back with the subscription in it; only the proof is to be had again.
+                await _connected(nc, None, deadline)
+        _check_permission(nc, subject, seen)
+    except BaseException:
+        await unsubscribe(subscription)
+        raise
+    return subscription
+
+
+async def unsubscribe(subscription: Subscription) -> None:
+    """Ends a subscription; harmless where it, or its connection, has ended already."""
+    try:
+        await subscription.unsubscribe()
+    except (nats.errors.Error, OSError):
+        pass  # what is not there any more delivers nothing
+
+
+class _Pairs(dict[str, str]):
+    """Headers as nats-py takes them, except that one name may come with several values."""
+
+    def __init__(self, headers: Headers) -> None:
+        super().__init__({name: ", ".join(values) for name, values in headers.items()})
+        self._pairs = [(name, value) for name, values in headers.items() for value in values]
+
+    def items(self) -> Any:
+        return list(self._pairs)
+
+
+async def _connected(nc: NATS, message: Outgoing | None, deadline: Deadline) -> None:
+    """Waits until there is a connection that would take `message`."""
+    while not nc.is_connected:
+        if nc.is_closed or nc.is_draining or not deadline.left():
+            state = "closed" if nc.is_closed else "draining" if nc.is_draining else "down"
+            cause = f" ({nc.last_error})" if nc.last_error else ""
+            raise ConnectionFailed(f"nothing sent: the connection is {state}{cause}", definite=True)
+        # nats-py tells of a new connection only through a callback, which is the caller's.
+        await asyncio.sleep(min(0.01, deadline.left()))
+    if message is not None and message.size_bytes() > nc.max_payload:
+        raise PayloadTooLarge(
+            f"{message.size_bytes()} bytes for {message.subject}, "
+            f"and the server accepts {nc.max_payload}"
+        )
+
+
+async def _barrier(nc: NATS, what: str, deadline: Deadline, reconnects: int) -> None:
+    """Returns once the broker has handled all that was written before.
+
+    Raises ConnectionFailed, not definite, where the connection broke since it counted `reconnects`.
+    """
+    flush: asyncio.Task[None] | None = None
+    turns = 0
+    while True:
+        if not nc.is_connected or nc.stats["reconnects"] != reconnects:
+            raise ConnectionFailed(f"{what}: the connection broke on the way", definite=False)
+        if flush is not None and flush.done():
+            break
+        if not deadline.left():
+            raise RequestTimeout(f"{what}: the broker did not confirm it within {deadline}")
+        if flush is not None:
+            # Woken by the PONG; in between it looks whether the connection still stands.
+            await asyncio.wait({flush}, timeout=min(0.05, deadline.left()))
+        elif nc.pending_data_size:
+            # Each turn lets nats-py's writer go on; it says nothing when it has written all. A few
+            # turns are enough unless the broker reads slowly.
+            turns += 1
+            await asyncio.sleep(0 if turns < 10 else 0.001)
+        else:
+            # Never cancelled: see the head of this file. A day stands for no timeout.
+            flush = asyncio.ensure_future(nc.flush(timeout=86_400))
+            flush.add_done_callback(_retrieve)
+    try:
+        flush.result()
+    except (nats.errors.Error, OSError) as error:
+        raise _translated(error, what, definite=False) from error
+
+
+async def _bounded(operation: Coroutine[Any, Any, T], deadline: Deadline) -> T:
+    """Awaits `operation`, but never longer than the deadline; then raises asyncio.TimeoutError.
+
+    Not asyncio.wait_for: that waits for the cancelled task to end, and nats-py swallows
+    cancellation in places.
+    """
+    task = asyncio.ensure_future(operation)
+    task.add_done_callback(_retrieve)
+    try:
+        await asyncio.wait({task}, timeout=deadline.left())
+    finally:
+        if not task.done():
+            task.cancel()
+    if not task.done():
+        raise asyncio.TimeoutError
+    return task.result()
+
+
+def _retrieve(task: asyncio.Task[Any]) -> None:
+    """Marks the error of a task that nobody awaits any more as seen."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _check_permission(nc: NATS, subject: str, seen: Exception | None) -> None:
+    """Raises PermissionDenied where the server has said so about `subject` since `seen`."""
+    error = nc.last_error
+    if error is None or error is seen:
+        return
+    text = str(error)
+    # nats-py lowers the server's words, subject included.
+    if "permissions violation" in text and f'"{subject.lower()}"' in text:
+        raise PermissionDenied(text)
+
+
+def _translated(error: Exception, what: str, *, definite: bool = True) -> ClientError:
+    """nats-py's error in our terms; `definite` where it came before anything was written."""
+    text = f"{what}: {error}"
+    if isinstance(error, nats.errors.MaxPayloadError):
+        return PayloadTooLarge(text)
+    if isinstance(error, (nats.errors.BadSubjectError, nats.errors.BadHeaderError)):
+        return BadInput(text)
+    if isinstance(error, (asyncio.TimeoutError, nats.errors.TimeoutError)):
+        return RequestTimeout(text)
+    not_sent = (
+        nats.errors.ConnectionClosedError,
+        nats.errors.ConnectionDrainingError,
+        nats.errors.ConnectionReconnectingError,
+        nats.errors.OutboundBufferLimitError,
+    )
+    return ConnectionFailed(text, definite=definite and isinstance(error, not_sent))
+
+
+def _service_error(headers: Mapping[str, str], data: bytes) -> ServiceError:
+    try:
+        message = json.loads(data)["error"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        message = None
+    if not isinstance(message, str) or not message:
+        message = headers.get("Mono-Error-Message") or headers.get("Nats-Service-Error")
+    code = headers.get("Nats-Service-Error-Code", "")
+    number = int(code) if re.fullmatch(r"[0-9]{3}", code) else 500
+    return ServiceError(number, message or "the service gave no reason", headers.get("Mono-Error-Type", ""))
+
+
+def _int(value: object) -> int:
+    return value if isinstance(value, int) else 0

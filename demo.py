@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+"""A tour of the three patterns over NATS: request-reply, queue group, JetStream.
+
+    cargo run --release -- serve      # in one terminal
+    python demo.py                    # in another
+
+Waits for outcomes, never for time to pass. Exit status: 0 all as told, 1 something differs, 2 bad
+usage, 3 no server or no nats-py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import io
+import json
+import os
+import sys
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client as NATS
+
+DEFAULT_URL = "nats://127.0.0.1:4222"
+HINT_SERVE = "cargo run --release -- serve"
+HINT_INSTALL = "python -m pip install --require-hashes -r client/requirements.txt"
+
+EXIT_DIFFERS = 1
+EXIT_USAGE = 2
+EXIT_INFRASTRUCTURE = 3
+
+#: How long a payment may take to reach its outcome, seconds.
+PAYMENT_TIMEOUT = 30.0
+
+
+class Differs(Exception):
+    """The services did something else than the tour tells."""
+
+
+class Unreachable(Exception):
+    """There is no server to tour."""
+
+
+class Narrator:
+    """Prints the tour; in colour on a terminal, unless NO_COLOR is set."""
+
+    def __init__(self, *, colour: bool) -> None:
+        self._colour = colour
+
+    def heading(self, text: str) -> None:
+        print(f"\n{self._paint('1;36', text)}")
+
+    def say(self, text: str) -> None:
+        print(f"  {text}")
+
+    def call(self, code: str, outcome: object) -> None:
+        print(f"  {code} {self._paint('2', '->')} {self._paint('32', str(outcome))}")
+
+    def done(self, text: str) -> None:
+        print(f"\n{self._paint('1;32', text)}")
+
+    def _paint(self, style: str, text: str) -> str:
+        return f"\x1b[{style}m{text}\x1b[0m" if self._colour else text
+
+
+async def math_tour(nc: NATS, tell: Narrator) -> None:
+    from client import MathClient
+
+    tell.heading("Math: request-reply")
+    tell.say("A request carries a reply subject; one instance of the service answers.")
+    math = MathClient(nc)
+    asks: tuple[tuple[str, Callable[[], Awaitable[float | None]], float], ...] = (
+        ("add(10, 5)", lambda: math.add(10, 5), 15),
+        ("subtract(10, 5)", lambda: math.subtract(10, 5), 5),
+        ("multiply(10, 5)", lambda: math.multiply(10, 5), 50),
+        ("divide(10, 4)", lambda: math.divide(10, 4), 2.5),
+        ("power(2, 10)", lambda: math.power(2, 10), 1024),
+        ("sqrt(144)", lambda: math.sqrt(144), 12),
+    )
+    for code, ask, expected in asks:
+        result = await ask()
+        tell.call(code, result)
+        expect(result == expected, f"{code} is {expected}, and the service says {result}")
+    tell.say("What has no result is an answer too, with `error` in place of `result`:")
+    reply = await math.calculate("divide", 1, 0)
+    tell.call('calculate("divide", 1, 0)', reply.get("error"))
+    expect("result" not in reply and "error" in reply, f"1 / 0 has no result, got {reply}")
+
+
+async def email_tour(nc: NATS, tell: Narrator) -> None:
+    from client import BadInput, EmailClient
+
+    tell.heading("Email: queue group")
+    tell.say("Fire and forget: the workers share the subject, each email goes to exactly one.")
+    email = EmailClient(nc)
+    await email.send_email("user@example.com", "Welcome", "Glad you are here.", confirm=True)
+    tell.call('send_email("user@example.com", "Welcome", …, confirm=True)', "a worker has it")
+    queued = await email.send_bulk_emails(
+        [
+            {"to": f"user{n}@example.com", "subject": "Newsletter", "body": f"Issue {n}"}
+            for n in (1, 2, 3)
+        ]
+    )
+    tell.call("send_bulk_emails([3 emails])", f"{queued} queued")
+    expect(queued == 3, f"3 emails were given, and {queued} were queued")
+    try:
+        await email.send_email("", "Nobody")
+    except BadInput as error:
+        tell.call('send_email("", "Nobody")', f"refused before it is sent: {error}")
+    else:
+        raise Differs("an email to nobody was accepted")
+
+
+async def payment_tour(nc: NATS, tell: Narrator) -> None:
+    from client import PaymentClient
+
+    tell.heading("Payment: JetStream")
+    tell.say("The stream keeps a payment from its acknowledgement on, whatever crashes.")
+    payment = PaymentClient(nc)
+    payment_id = str(uuid.uuid4())
+    tell.say(f"payment id: {payment_id}")
+
+    ack = await payment.submit_payment(payment_id, "user-123", "sub-monthly", "9.99")
+    tell.call("submit_payment(id, …, 9.99)", f"stored in {ack.stream}")
+    expect(not ack.duplicate, "a new payment was taken for a duplicate")
+    status = await payment.wait_for_status(payment_id, timeout=PAYMENT_TIMEOUT)
+    tell.call("wait_for_status(id)", f"{status['status']}: {status.get('message', '')}")
+    expect(status["status"] == "completed", f"payment {payment_id} came to {status['status']}")
+
+    tell.say("Submitted again, as after a lost acknowledgement: charged once.")
+    again = await payment.submit_payment(payment_id, "user-123", "sub-monthly", "9.99")
+    tell.call("submit_payment(id, …, 9.99)", "a duplicate" if again.duplicate else "stored")
+    expect(again.duplicate, "the same payment was stored twice")
+
+    tell.say("The same id with another amount is a conflict: the first outcome stands.")
+    other = await payment.submit_payment(payment_id, "user-123", "sub-monthly", "19.99")
+    tell.call("submit_payment(id, …, 19.99)", "a duplicate" if other.duplicate else "stored")
+    after = await payment.get_status(payment_id)
+    tell.call("get_status(id)", after["status"])
+    expect(after == status, f"the outcome changed from {status} to {after}")
+
+
+TOURS: dict[str, Callable[[NATS, Narrator], Awaitable[None]]] = {
+    "math": math_tour,
+    "email": email_tour,
+    "payment": payment_tour,
+}
+
+
+def expect(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise Differs(otherwise)
+
+
+def find_url(explicit: str | None, env: Mapping[str, str]) -> str:
+    """Where the server is: `--nats-url`, NATS_URL, a running `serve`, the default of NATS."""
+    return explicit or env.get("NATS_URL") or running_serve(env) or DEFAULT_URL
+
+
+def running_serve(env: Mapping[str, str]) -> str | None:
+    """The URL in the runtime file of a `serve` that is still alive."""
+    if runtime := env.get("XDG_RUNTIME_DIR"):
+        path = Path(runtime) / "mono-demo" / "serve.json"
+    else:
+        cache = env.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        path = Path(cache) / "mono-demo" / "run" / "serve.json"
+    try:
+        found: dict[str, Any] = json.loads(path.read_text())
+        url, pid = str(found["url"]), int(found["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return url if is_alive(pid) else None
+
+
+def is_alive(pid: int) -> bool:
+    if pid <= 0:
+        return False
+    if os.name != "posix":
+        return True  # where signal 0 would end it; a dead one is noticed when connecting
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        pass  # it lives, and belongs to somebody else
+    return True
+
+
+async def connect(url: str) -> NATS:
+    """Connects, or raises Unreachable within a few seconds."""
+    import nats
+
+    causes: list[str] = []
+
+    async def on_error(error: Exception) -> None:
+        causes.append(str(error) or type(error).__name__)
+
+    try:
+        return await asyncio.wait_for(
+            nats.connect(
+                url,
+                name="demo.py",
+                error_cb=on_error,
+                connect_timeout=2,
+                max_reconnect_attempts=3,
+                reconnect_time_wait=0.1,
+            ),
+            timeout=10,
+        )
+    except Exception as error:  # nats-py has no common base for an unreadable URL
+        cause = causes[0] if causes else f"{error or type(error).__name__}"
+        raise Unreachable(f"no NATS server at {url}: {cause}") from error
+
+
+async def tour(url: str, names: list[str], tell: Narrator) -> None:
+    nc = await connect(url)
+    try:
+        for name in names:
+            await TOURS[name](nc, tell)
+    finally:
+        await nc.close()
+
+
+def fail(status: int, message: str, hint: str = "") -> int:
+    sys.stdout.flush()
+    print(f"error: {message}", file=sys.stderr)
+    if hint:
+        print(f"hint: {hint}", file=sys.stderr)
+    return status
+
+
+def arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="A tour of request-reply, queue group and JetStream with mono-demo's services.",
+        epilog=f"Start the services first: {HINT_SERVE}",
+    )
+    only = parser.add_mutually_exclusive_group()
+    for name in TOURS:
+        only.add_argument(
+            f"--{name}-only",
+            dest="names",
+            action="store_const",
+            const=[name],
+            help=f"only the {name} part",
+        )
+    parser.add_argument(
+        "--nats-url",
+        metavar="URL",
+        help=f"default: NATS_URL, else a running `serve`, else {DEFAULT_URL}",
+    )
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = arguments(argv)
+    try:
+        from client import ClientError, NoResponders, NoStream
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] != "nats":
+            raise
+        return fail(EXIT_INFRASTRUCTURE, "nats-py is not installed", HINT_INSTALL)
+
+    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    tell = Narrator(colour=colour)
+    url = find_url(args.nats_url, os.environ)
+    try:
+        asyncio.run(tour(url, args.names or list(TOURS), tell))
+    except Unreachable as error:
+        return fail(EXIT_INFRASTRUCTURE, str(error), HINT_SERVE)
+    except (NoResponders, NoStream) as error:
+        return fail(EXIT_INFRASTRUCTURE, f"{url} does not run the services: {error}", HINT_SERVE)
+    except (ClientError, Differs) as error:
+        return fail(EXIT_DIFFERS, str(error))
+    except KeyboardInterrupt:
+        return fail(130, "interrupted")
+    tell.done("All as told.")
+    return 0
+
+
+def run() -> NoReturn:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without the characters still tours
+    try:
+        status = main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # as in `demo.py | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        status = EXIT_DIFFERS
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,73 @@
+//! The settings in nats-server's own language.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::settings::{Auth, Port, Settings, Store};
+
+/// The config file's text.
+///
+/// The port is -1 for "any": the server chooses, and says which. Choosing one here and closing it
+/// again would leave a moment in which somebody else takes it.
+pub(super) fn text(settings: &Settings, name: &str, port: Port, store_dir: &Path) -> String {
+    let port = match port {
+        Port::Any => "-1".to_owned(),
+        Port::Fixed(port) => port.to_string(),
+    };
+    let mut text = format!("server_name: {}\nhost: \"127.0.0.1\"\nport: {port}\n", quoted(name));
+    if settings.monitoring {
+        text.push_str("http: \"127.0.0.1:-1\"\n");
+    }
+    if let Some(bytes) = settings.max_payload {
+        let _ = writeln!(text, "max_payload: {bytes}");
+    }
+    match &settings.auth {
+        None => {}
+        Some(Auth::Token(token)) => {
+            let _ = writeln!(text, "authorization {{ token: {} }}", quoted(token));
+        }
+        Some(Auth::User { user, password }) => {
+            let (user, password) = (quoted(user), quoted(password));
+            let _ = writeln!(text, "authorization {{ user: {user}, password: {password} }}");
+        }
+    }
+    let store_dir = quoted(&store_dir.to_string_lossy());
+    let _ = writeln!(text, "jetstream {{\n  store_dir: {store_dir}");
+    if matches!(settings.store, Store::Folder(_)) {
+        // The default syncs every two minutes: an acknowledged message could be lost with the machine.
+        text.push_str("  sync_interval: always\n");
+    }
+    text.push_str("}\n");
+    text.push_str(&settings.extra_config);
+    text
+}
+
+/// A string that the server reads back as it is.
+fn quoted(text: &str) -> String {
+    let mut out = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_ascii_control() => {
+                let _ = write!(out, "\\x{:02X}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn quotes_and_controls_are_escaped() {
+        assert_eq!(quoted("a\"b\\c\n\u{1}é"), r#""a\"b\\c\n\x01é""#);
+    }
+}

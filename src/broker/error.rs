@@ -1,0 +1,105 @@
+//! Why a broker did not start or stop, with the evidence.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::process::{ExitStatus, SignalError, SpawnError};
+
+/// A broker did not become ready; nothing of it is left behind.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Another process listens on the port that was asked for.
+    #[error("nats-server could not listen on 127.0.0.1:{port}: another process uses that port")]
+    PortInUse {
+        /// The port.
+        port: u16,
+    },
+    /// At a restart, the broker's own port was taken and did not become free.
+    #[error(
+        "nats-server could not be restarted on its port 127.0.0.1:{port}: another process took it and still held it after {waited:?}"
+    )]
+    PortLost {
+        /// The port.
+        port: u16,
+        /// How long it was tried.
+        waited: Duration,
+    },
+    /// Another broker uses the store folder.
+    #[error("the store folder {} is in use by another broker", store.display())]
+    StoreInUse {
+        /// The store folder.
+        store: PathBuf,
+    },
+    /// The server ended before it was ready.
+    #[error("nats-server ended with {status} before it was ready; {}", evidence(tail, log_path.as_ref()))]
+    EarlyExit {
+        /// How it ended.
+        status: ExitStatus,
+        /// The last lines of its log.
+        tail: Vec<String>,
+        /// The whole log, if the caller said where to keep it.
+        log_path: Option<PathBuf>,
+    },
+    /// The server did not become ready in time.
+    #[error("nats-server was not ready after {after:?}: still {waiting_for}; {}", evidence(tail, log_path.as_ref()))]
+    NotReady {
+        /// How long it was given.
+        after: Duration,
+        /// The observation that was still missing.
+        waiting_for: String,
+        /// The last lines of its log.
+        tail: Vec<String>,
+        /// The whole log, if the caller said where to keep it.
+        log_path: Option<PathBuf>,
+    },
+    /// The server could not be started at all.
+    #[error(transparent)]
+    Spawn(#[from] SpawnError),
+    /// A folder or file that the broker needs could not be made.
+    #[error("could not make {what} {}: {source}", path.display())]
+    Prepare {
+        /// What was being made.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+fn evidence(tail: &[String], log_path: Option<&PathBuf>) -> String {
+    // The line that says why is the last fatal one; what follows it is the shutdown.
+    let fatal = tail.iter().rfind(|line| line.contains("[FTL]"));
+    let last = tail.iter().rfind(|line| !line.trim().is_empty());
+    let line = match fatal.or(last) {
+        Some(line) => format!("last log line: `{line}`"),
+        None => "it logged nothing".to_owned(),
+    };
+    match log_path {
+        Some(path) => format!("{line}; full log: {}", path.display()),
+        None => line,
+    }
+}
+
+/// A broker was not stopped, killed, paused or resumed as asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StopError {
+    /// The signal was not delivered.
+    #[error(transparent)]
+    Signal(#[from] SignalError),
+    /// It had to be killed, since it did not heed SIGTERM.
+    #[error("nats-server did not end within {grace:?} of SIGTERM and was killed")]
+    Killed {
+        /// How long it was given.
+        grace: Duration,
+    },
+    /// Its run folder is still there.
+    #[error("the broker's run folder {} could not be removed", path.display())]
+    FolderLeft {
+        /// The folder.
+        path: PathBuf,
+    },
+}

@@ -1,0 +1,260 @@
+//! The handle to one broker: start, kill, restart, pause, stop.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::error::{StartError, StopError};
+use super::launch::{Place, launch, private_folder};
+use super::ports::Placeholder;
+use super::settings::{Port, Settings, Store};
+use super::store::OwnedStore;
+use crate::process::{Child, ExitStatus, Signal};
+
+/// How long a server may take to end after SIGTERM; it takes 2 ms, and more with much to write.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
+/// One nats-server with JetStream, ready when you have it.
+///
+/// [`stop`](Self::stop) is the orderly end. Dropping it, or dying, kills the server at once and
+/// removes the run folder.
+#[derive(Debug)]
+pub struct Broker {
+    child: Child,
+    place: Place,
+    port: u16,
+    url: String,
+    /// Held while the server is down.
+    placeholder: Option<Placeholder>,
+}
+
+impl Broker {
+    /// Starts a server and returns once it is ready: it listens on 127.0.0.1, a client is connected
+    /// and sees the name we gave it, and JetStream answers.
+    ///
+    /// # Errors
+    /// At once if the server ends early, with its last log lines; nothing is left behind.
+    pub async fn start(settings: Settings) -> Result<Broker, StartError> {
+        let root = match &settings.run_root {
+            Some(root) => root.clone(),
+            None => std::env::temp_dir(),
+        };
+        let run_dir = tempfile::Builder::new()
+            .prefix("mono-demo-")
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir_in(&root)
+            .map_err(|source| StartError::Prepare {
+                what: "the run folder in",
+                path: root,
+                source,
+            })?;
+        let (store_dir, owned) = match &settings.store {
+            Store::Folder(folder) => {
+                let owned = OwnedStore::take(folder)?;
+                (owned.folder().to_owned(), Some(owned))
+            }
+            Store::Temporary => {
+                let folder = run_dir.path().join("store");
+                private_folder(&folder).map_err(|source| StartError::Prepare {
+                    what: "the store folder",
+                    path: folder.clone(),
+                    source,
+                })?;
+                (folder, None)
+            }
+        };
+        let port = settings.port;
+        let place = Place {
+            name: nuid::next().to_string(),
+            log_path: match &settings.log {
+                Some(path) => path.clone(),
+                None => run_dir.path().join("broker.log"),
+            },
+            run_dir: run_dir.path().to_owned(),
+            store_dir,
+            owned,
+            settings,
+        };
+        let (child, port) = launch(&place, port).await?;
+        // From here on the reaper removes it.
+        let _ = run_dir.keep();
+        Ok(Broker {
+            child,
+            place,
+            port,
+            url: format!("nats://127.0.0.1:{port}"),
+            placeholder: None,
+        })
+    }
+
+    /// Where clients connect: `nats://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The port it listens on; the same after a restart.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The name the server gives in its INFO: a nonce; the same after a restart.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.place.name
+    }
+
+    /// The server's pid; another one after a restart.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.pid()
+    }
+
+    /// Where JetStream keeps its messages.
+    #[must_use]
+    pub fn store_dir(&self) -> &Path {
+        &self.place.store_dir
+    }
+
+    /// A folder that only this user can enter, and that is gone when the broker is.
+    #[must_use]
+    pub fn run_dir(&self) -> &Path {
+        &self.place.run_dir
+    }
+
+    /// The settings it was started with.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.place.settings
+    }
+
+    /// The last lines of the running server's log.
+    #[must_use]
+    pub fn log_tail(&self) -> Vec<String> {
+        self.child.tail()
+    }
+
+    /// The whole log, of all its servers one after the other.
+    #[must_use]
+    pub fn log_path(&self) -> &Path {
+        &self.place.log_path
+    }
+
+    /// Waits until the server has ended, for whatever reason.
+    pub async fn exited(&self) -> ExitStatus {
+        self.child.wait().await
+    }
+
+    /// How the server ended, if it has.
+    #[must_use]
+    pub fn try_status(&self) -> Option<ExitStatus> {
+        self.child.try_status()
+    }
+
+    /// Kills the server with SIGKILL; fine on one that has already ended.
+    ///
+    /// # Errors
+    /// If the operating system does not let us.
+    pub async fn kill(&mut self) -> Result<ExitStatus, StopError> {
+        let status = self.child.kill().await?;
+        self.hold_port();
+        Ok(status)
+    }
+
+    /// Starts the server again, on the same port and store, and returns once it is ready; one that
+    /// still runs is stopped first.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), and [`StartError::PortLost`] if another process took the port and
+    /// kept it until the ready timeout. The broker is then down, and can be restarted once more.
+    pub async fn restart(&mut self) -> Result<(), StartError> {
+        // Whatever is left of the old server is ended by `release` below.
+        let _ = self.child.stop(STOP_GRACE).await;
+        self.hold_port();
+        let began = Instant::now();
+        let limit = self.place.settings.ready_timeout;
+        let child = loop {
+            match launch(&self.place, Port::Fixed(self.port)).await {
+                Ok((child, _)) => break child,
+                Err(StartError::PortInUse { port }) if began.elapsed() >= limit => {
+                    return Err(StartError::PortLost { port, waited: limit });
+                }
+                // Somebody was given the port as a source port before we could hold it. A port that
+                // becomes free cannot be awaited.
+                Err(StartError::PortInUse { .. }) => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    self.hold_port();
+                }
+                Err(problem) => return Err(problem),
+            }
+        };
+        self.placeholder = None;
+        // The new reaper removes the run folder; the old one must not.
+        std::mem::replace(&mut self.child, child).release().await;
+        Ok(())
+    }
+
+    /// [`kill`](Self::kill), then [`restart`](Self::restart).
+    ///
+    /// # Errors
+    /// As [`restart`](Self::restart).
+    pub async fn kill_and_restart(&mut self) -> Result<(), StartError> {
+        // One that could not be killed is stopped by `restart`.
+        let _ = self.kill().await;
+        self.restart().await
+    }
+
+    /// Pauses the server with SIGSTOP: connections stay open, nothing answers.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub async fn pause(&self) -> Result<(), StopError> {
+        Ok(self.child.signal(Signal::Stop).await?)
+    }
+
+    /// Lets a paused server go on.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub async fn resume(&self) -> Result<(), StopError> {
+        Ok(self.child.signal(Signal::Cont).await?)
+    }
+
+    /// Sends any signal; SIGUSR2 is lame duck mode.
+    ///
+    /// # Errors
+    /// If it has ended.
+    pub async fn signal(&self, signal: Signal) -> Result<(), StopError> {
+        Ok(self.child.signal(signal).await?)
+    }
+
+    /// Stops the server with SIGTERM, waits until it has ended, and removes the run folder.
+    ///
+    /// # Errors
+    /// If it had to be killed, or if the folder could not be removed; it has ended all the same.
+    pub async fn stop(self) -> Result<(), StopError> {
+        let was_running = self.child.try_status().is_none();
+        let began = Instant::now();
+        let stopped = self.child.stop(STOP_GRACE).await;
+        let killed = was_running
+            && began.elapsed() >= STOP_GRACE
+            && matches!(stopped, Ok(ExitStatus::Signal(9)));
+        self.child.close().await;
+        stopped?;
+        if self.place.run_dir.exists() {
+            return Err(StopError::FolderLeft { path: self.place.run_dir });
+        }
+        if killed {
+            return Err(StopError::Killed { grace: STOP_GRACE });
+        }
+        Ok(())
+    }
+
+    fn hold_port(&mut self) {
+        if self.placeholder.is_none() {
+            self.placeholder = Placeholder::take(self.port);
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! One nats-server: from settings to ready, through kills and restarts, to nothing left behind.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `settings` | what is wanted |
+//! | `config` | the same in nats-server's own language |
+//! | `launch` | from a config file to a server that has been proved ready |
+//! | `ready` | the observations that prove it |
+//! | `lifecycle` | the handle: kill, restart, pause, stop |
+//! | `ports` | keeps a port from being taken while its server is down |
+//! | `store` | one broker a store folder |
+
+mod config;
+mod error;
+mod launch;
+mod lifecycle;
+mod ports;
+mod ready;
+mod settings;
+mod store;
+
+pub use error::{StartError, StopError};
+pub use lifecycle::Broker;
+pub use settings::{Auth, Port, Settings, Store};

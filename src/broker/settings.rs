@@ -1,0 +1,98 @@
+//! What is wanted of a broker.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::process::Reaper;
+use crate::provision::NatsServer;
+
+/// What is wanted of a broker.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The program, checked.
+    pub server: NatsServer,
+    /// What ends it if we die.
+    pub reaper: Reaper,
+    /// Where it listens, on 127.0.0.1 only.
+    pub port: Port,
+    /// Where JetStream keeps its messages.
+    pub store: Store,
+    /// The largest message, in bytes; the server's default (1 MiB) if `None`.
+    pub max_payload: Option<usize>,
+    /// What a client must show; nothing if `None`.
+    pub auth: Option<Auth>,
+    /// Also serves `/varz` and the like, on a random port of 127.0.0.1.
+    pub monitoring: bool,
+    /// More lines for the config file, in nats-server's language, at its end.
+    pub extra_config: String,
+    /// Where the private run folder goes; the system's temporary folder if `None`.
+    pub run_root: Option<PathBuf>,
+    /// Where the log goes; into the run folder, and away with it, if `None`.
+    pub log: Option<PathBuf>,
+    /// How long it may take to be ready; 10 s unless told otherwise.
+    pub ready_timeout: Duration,
+}
+
+impl Settings {
+    /// A random port, a temporary store.
+    #[must_use]
+    pub fn new(server: NatsServer, reaper: Reaper) -> Self {
+        Settings {
+            server,
+            reaper,
+            port: Port::Any,
+            store: Store::Temporary,
+            max_payload: None,
+            auth: None,
+            monitoring: false,
+            extra_config: String::new(),
+            run_root: None,
+            log: None,
+            ready_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Where a broker listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// A free port that the system chooses.
+    Any,
+    /// This one.
+    Fixed(u16),
+}
+
+/// Where JetStream keeps its messages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// In the run folder, and gone with it; survives kill and restart.
+    Temporary,
+    /// In this folder, which is made if missing; every write is synced to disk before it is
+    /// acknowledged.
+    Folder(PathBuf),
+}
+
+/// What a client must show.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Auth {
+    /// A token.
+    Token(String),
+    /// A user and a password.
+    User {
+        /// The user.
+        user: String,
+        /// The password.
+        password: String,
+    },
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Auth::Token(_) => "Token(…)",
+            Auth::User { .. } => "User(…)",
+        })
+    }
+}

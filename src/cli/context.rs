@@ -1,0 +1,97 @@
+//! The environment, read once: variables, terminal, folders.
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+/// Everything a command may know of its surroundings.
+#[derive(Debug, Clone)]
+pub struct Context {
+    vars: HashMap<OsString, OsString>,
+    /// The working folder.
+    pub cwd: PathBuf,
+    /// This program.
+    pub exe: PathBuf,
+    /// Where temporary folders go.
+    pub temp: PathBuf,
+    /// True if stdout is a terminal.
+    pub stdout_tty: bool,
+    /// True if stderr is a terminal.
+    pub stderr_tty: bool,
+    /// How wide the terminal is.
+    pub columns: usize,
+}
+
+impl Context {
+    pub fn from_environment() -> Self {
+        Self {
+            vars: std::env::vars_os().collect(),
+            cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
+            exe: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("mono-demo")),
+            temp: std::env::temp_dir(),
+            stdout_tty: std::io::stdout().is_terminal(),
+            stderr_tty: std::io::stderr().is_terminal(),
+            columns: usize::from(console::Term::stderr().size().1),
+        }
+    }
+
+    /// A variable that is set and not empty.
+    pub fn os(&self, name: &str) -> Option<&OsStr> {
+        self.vars.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// The same as text; one that is not UTF-8 counts as unset.
+    pub fn var(&self, name: &str) -> Option<String> {
+        self.os(name)?.to_str().map(str::to_owned)
+    }
+
+    pub fn path_var(&self, name: &str) -> Option<PathBuf> {
+        self.os(name).map(PathBuf::from)
+    }
+
+    /// True under a CI system: nothing is written that a person should read first.
+    pub fn ci(&self) -> bool {
+        self.var("CI").is_some_and(|value| value != "false" && value != "0")
+    }
+
+    /// True where colour is wanted: a terminal, and `NO_COLOR` unset (no-color.org).
+    pub fn colour(&self, tty: bool) -> bool {
+        tty && self.os("NO_COLOR").is_none() && self.var("TERM").as_deref() != Some("dumb")
+    }
+
+    /// `$XDG_CACHE_HOME/mono-demo`, by the XDG Base Directory Specification.
+    pub fn cache_dir(&self) -> PathBuf {
+        self.xdg("XDG_CACHE_HOME", ".cache").join("mono-demo")
+    }
+
+    /// `$XDG_STATE_HOME/mono-demo`.
+    pub fn state_dir(&self) -> PathBuf {
+        self.xdg("XDG_STATE_HOME", ".local/state").join("mono-demo")
+    }
+
+    /// Where natscli keeps its contexts (ADR-21).
+    pub fn nats_context_dir(&self) -> PathBuf {
+        self.xdg("XDG_CONFIG_HOME", ".config").join("nats/context")
+    }
+
+    /// Where a running `serve` says where it is.
+    pub fn runtime_dir(&self) -> PathBuf {
+        match self.path_var("XDG_RUNTIME_DIR") {
+            Some(folder) => folder.join("mono-demo"),
+            None => self.cache_dir().join("run"),
+        }
+    }
+
+    fn xdg(&self, name: &str, under_home: &str) -> PathBuf {
+        // A relative path in an XDG variable is to be ignored, says the specification.
+        self.path_var(name).filter(|p| p.is_absolute()).unwrap_or_else(|| {
+            self.path_var("HOME").unwrap_or_else(|| self.temp.clone()).join(under_home)
+        })
+    }
+
+    /// A path that the user gave, made absolute.
+    pub fn absolute(&self, path: &Path) -> PathBuf {
+        self.cwd.join(path)
+    }
+}

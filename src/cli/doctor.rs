@@ -1,0 +1,165 @@
+//! `doctor`: what was found on this machine, and what to do about what is missing.
+
+use clap::Args;
+use serde_json::json;
+
+use super::args::Global;
+use super::connect::{named_target, provision_settings};
+use super::context::Context;
+use super::exit::{CliError, Exit};
+use super::output::Output;
+use super::{python, runtime_file};
+use crate::mono::{Connection, Target, without_secrets};
+use crate::provision;
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Install what is missing, into the cache folder.
+    #[arg(long)]
+    fix: bool,
+}
+
+/// One finding; `ok` is true where nothing has to be done.
+struct Finding {
+    name: &'static str,
+    ok: bool,
+    text: String,
+    detail: serde_json::Value,
+}
+
+pub async fn run(
+    args: DoctorArgs,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let settings = provision_settings(&global.tools, context);
+    let progress = |line: &str| output.note(line);
+    if args.fix {
+        provision::nats_server(&settings, &progress).await?;
+        provision::python_env(&settings, python::REQUIREMENTS, &progress).await?;
+    }
+    let findings = [
+        broker(&settings).await,
+        python_env(&settings).await,
+        server(global, context).await?,
+        folder("cache", &settings.cache_dir),
+    ];
+    for finding in &findings {
+        let mark = if finding.ok { "ok" } else { "--" };
+        output.line(format!("{mark}  {:<12} {}", finding.name, finding.text));
+    }
+    let healthy = findings.iter().all(|finding| finding.ok);
+    let details: serde_json::Map<_, _> =
+        findings.iter().map(|f| (f.name.to_owned(), f.detail.clone())).collect();
+    output.object(&json!({ "ok": healthy, "findings": details }));
+    Ok(if healthy { Exit::Success } else { Exit::Infrastructure })
+}
+
+async fn broker(settings: &provision::Settings) -> Finding {
+    let name = "nats-server";
+    match provision::find_nats_server(settings).await {
+        Ok(provision::Found { server: Some(server), notes }) => Finding {
+            name,
+            ok: true,
+            text: [format!("{} at {} ({})", server.version, server.path.display(), server.source)]
+                .into_iter()
+                .chain(notes)
+                .collect::<Vec<_>>()
+                .join("\n                 "),
+            detail: json!({ "path": server.path, "version": server.version.to_string(), "source": server.source.to_string() }),
+        },
+        Ok(provision::Found { server: None, notes }) => {
+            let version = provision::MANAGED_VERSION;
+            let text = if settings.offline {
+                format!("none found, and --offline forbids installing {version}")
+            } else {
+                format!(
+                    "none yet: {version} is installed at the first use, or now by `mono-demo doctor --fix`"
+                )
+            };
+            Finding {
+                name,
+                ok: !settings.offline,
+                text,
+                detail: json!({ "path": null, "notes": notes }),
+            }
+        }
+        Err(error) => missing(name, &error),
+    }
+}
+
+async fn python_env(settings: &provision::Settings) -> Finding {
+    let name = "python";
+    match provision::find_python_env(settings, python::REQUIREMENTS).await {
+        Ok(Some(env)) => Finding {
+            name,
+            ok: true,
+            text: format!("{} with nats-py {} at {}", env.version, env.nats_py, env.python.display()),
+            detail: json!({ "path": env.python, "version": env.version, "nats_py": env.nats_py }),
+        },
+        Ok(None) => Finding {
+            name,
+            ok: true,
+            text: "no environment yet: it is made at the first use, or now by `mono-demo doctor --fix`".to_owned(),
+            detail: json!({ "path": null }),
+        },
+        Err(error) => missing(name, &error),
+    }
+}
+
+fn missing(name: &'static str, error: &provision::ProvisionError) -> Finding {
+    let text = match error.hint() {
+        Some(hint) => format!("{error}\n                 hint: {hint}"),
+        None => error.to_string(),
+    };
+    Finding { name, ok: false, text, detail: json!({ "path": null, "error": error.to_string() }) }
+}
+
+/// The server that commands would talk to.
+async fn server(global: &Global, context: &Context) -> Result<Finding, CliError> {
+    let name = "server";
+    let (target, how) = match named_target(&global.connection, context)? {
+        Some(target) => (target, "named"),
+        None => match runtime_file::read(context) {
+            Some(runtime) => (Target { url: runtime.url, ..Target::default() }, "a running serve"),
+            None => {
+                return Ok(Finding {
+                    name,
+                    ok: true,
+                    text: "none named and none running: each command starts its own broker"
+                        .to_owned(),
+                    detail: json!({ "url": null }),
+                });
+            }
+        },
+    };
+    let url = without_secrets(&target.url);
+    let finding = match Connection::open(&target, "mono-demo doctor").await {
+        Ok(connection) => {
+            let info = connection.client().server_info();
+            let version = info.version.clone();
+            connection.close(std::time::Duration::from_secs(2)).await;
+            let old = version.parse::<provision::Version>().is_ok_and(|version| !version.will_do());
+            let advice = if old { "; older than 2.14, which has known holes" } else { "" };
+            Finding {
+                name,
+                ok: true,
+                text: format!("{url} ({how}), nats-server {version}{advice}"),
+                detail: json!({ "url": url, "version": version, "old": old }),
+            }
+        }
+        Err(error) => Finding {
+            name,
+            ok: how != "named",
+            text: format!("{error} ({how})"),
+            detail: json!({ "url": url, "error": error.to_string() }),
+        },
+    };
+    Ok(finding)
+}
+
+fn folder(name: &'static str, path: &std::path::Path) -> Finding {
+    Finding { name, ok: true, text: path.display().to_string(), detail: json!(path) }
+}

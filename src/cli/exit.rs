@@ -1,0 +1,162 @@
+//! Every exit code, in one place, and the error that ends a command.
+
+use std::process::ExitCode;
+
+use crate::modules::ClientError;
+use crate::mono::ConnectError;
+
+/// How a command ended. `mono-demo --help` shows this table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: all as asked.
+    Success,
+    /// 1: a scenario differs from what it expects or from its golden transcript.
+    Mismatch,
+    /// 2: bad usage, bad input, a broken fixture. Nothing was done.
+    Usage,
+    /// 3: the broker, the disk, the Python environment: nothing was proved either way.
+    Infrastructure,
+    /// 4: a domain error: division by zero, a payment that failed or conflicts.
+    Domain,
+    /// 5: nobody listens on the subject, or no stream has it.
+    NoResponders,
+    /// 6: no answer in time; it may have happened.
+    Timeout,
+    /// 7: the service answered with an error (400, 500, 503).
+    Service,
+    /// 8: no connection, refused credentials, or a permissions violation.
+    Connection,
+    /// 130: interrupted.
+    Interrupted,
+}
+
+/// The table for `--help`.
+pub const HELP: &str = "\
+Exit codes:
+  0    all as asked
+  1    a scenario differs from what it expects
+  2    bad usage or input, or a broken fixture; nothing was done
+  3    infrastructure: broker, disk, Python environment
+  4    domain error: division by zero, a payment that failed or conflicts
+  5    no responders, or no stream has the subject
+  6    timeout; it may have happened
+  7    the service answered with an error
+  8    no connection, refused credentials, or a permissions violation
+  130  interrupted";
+
+impl Exit {
+    /// The number.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Mismatch => 1,
+            Self::Usage => 2,
+            Self::Infrastructure => 3,
+            Self::Domain => 4,
+            Self::NoResponders => 5,
+            Self::Timeout => 6,
+            Self::Service => 7,
+            Self::Connection => 8,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// The word in `--json` output.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Mismatch => "mismatch",
+            Self::Usage => "usage",
+            Self::Infrastructure => "infrastructure",
+            Self::Domain => "domain",
+            Self::NoResponders => "no-responders",
+            Self::Timeout => "timeout",
+            Self::Service => "service",
+            Self::Connection => "connection",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// What ends a command: a message, where possible a hint, and the exit code.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct CliError {
+    /// The exit code.
+    pub exit: Exit,
+    /// Names the operation and the evidence.
+    pub message: String,
+    /// What to do about it, on a line of its own.
+    pub hint: Option<String>,
+}
+
+impl CliError {
+    pub fn new(exit: Exit, message: impl std::fmt::Display) -> Self {
+        Self { exit, message: message.to_string(), hint: None }
+    }
+
+    pub fn usage(message: impl std::fmt::Display) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    pub fn infrastructure(operation: &str, evidence: impl std::fmt::Display) -> Self {
+        Self::new(Exit::Infrastructure, format!("{operation}: {evidence}"))
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl From<ClientError> for CliError {
+    fn from(error: ClientError) -> Self {
+        let exit = match &error {
+            ClientError::BadInput(_) | ClientError::MaxPayload { .. } => Exit::Usage,
+            ClientError::NoResponders { .. } | ClientError::NoStream { .. } => Exit::NoResponders,
+            ClientError::Timeout { .. } => Exit::Timeout,
+            ClientError::Service { .. } => Exit::Service,
+            ClientError::Domain(_) => Exit::Domain,
+            ClientError::Permissions { .. } => Exit::Connection,
+            ClientError::Other { .. } => Exit::Infrastructure,
+        };
+        let hint = match &error {
+            ClientError::NoResponders { .. } => Some("start the services with `mono-demo serve`"),
+            ClientError::NoStream { .. } => Some(
+                "`nats stream ls` lists the streams of a server; \
+                 `mono-demo serve` makes the stream of `services.payment.payment-process`",
+            ),
+            _ => None,
+        };
+        Self { exit, message: error.to_string(), hint: hint.map(str::to_owned) }
+    }
+}
+
+impl From<ConnectError> for CliError {
+    fn from(error: ConnectError) -> Self {
+        let exit = match &error {
+            ConnectError::Unusable { .. } => Exit::Usage,
+            ConnectError::Refused { .. } | ConnectError::Unreachable { .. } => Exit::Connection,
+        };
+        Self::new(exit, error)
+    }
+}
+
+impl From<crate::provision::ProvisionError> for CliError {
+    fn from(error: crate::provision::ProvisionError) -> Self {
+        Self { hint: error.hint(), ..Self::new(Exit::Infrastructure, error) }
+    }
+}
+
+impl From<crate::broker::StartError> for CliError {
+    fn from(error: crate::broker::StartError) -> Self {
+        Self::new(Exit::Infrastructure, error)
+    }
+}

@@ -1,0 +1,137 @@
+//! `pay`: submit a payment and follow it to its outcome.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+
+use super::args::{Global, duration};
+use super::call::status_line;
+use super::connect::Session;
+use super::context::Context;
+use super::exit::{CliError, Exit};
+use super::output::Output;
+use crate::modules::ClientError;
+use crate::modules::payment::{Payment, PaymentClient, Status, StatusReply, Submission};
+
+/// Arguments of `pay`.
+#[derive(Debug, Args)]
+pub struct PayArgs {
+    /// 1 to 64 characters of A-Z a-z 0-9 _ -. The same id is charged once, however often.
+    payment_id: String,
+    /// An exact decimal, as 9.99.
+    #[arg(allow_negative_numbers = true)]
+    amount: String,
+    /// Whose payment (the connection's user is named by NATS_USER, a context or the URL here).
+    // Same id as the connection's flag, so that clap lets this one stand in its place.
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+    /// For what.
+    #[arg(long, value_name = "SUBSCRIPTION")]
+    subscription: Option<String>,
+    /// An ISO 4217 code.
+    #[arg(long, default_value = "USD")]
+    currency: String,
+    /// Only submit: exit 0 says accepted, not paid.
+    #[arg(long)]
+    no_wait: bool,
+    /// How long to follow the payment, as 500ms or 10s [default: 30s].
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    timeout: Option<Duration>,
+}
+
+/// How long a payment is followed unless `--timeout` says otherwise.
+const FOLLOW: Duration = Duration::from_secs(30);
+
+pub async fn run(
+    args: PayArgs,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let payment = Payment::new(
+        &args.payment_id,
+        &args.amount,
+        &args.currency,
+        args.user.as_deref(),
+        args.subscription.as_deref(),
+    )
+    .map_err(|e| CliError::usage(format!("pay: {e}")))?;
+    // `--user` and `--timeout` mean the payment here, not the connection and one request.
+    let mut global = global.clone();
+    (global.connection.user, global.connection.timeout) = (None, None);
+    let session = Session::open(&global, context, output).await?;
+    if session.is_temporary() {
+        output.note("note: no server is named and none is running, so this uses a temporary broker: nothing is kept");
+    }
+    let result = submit_and_follow(&args, &payment, &session, output).await;
+    session.close().await;
+    result
+}
+
+async fn submit_and_follow(
+    args: &PayArgs,
+    payment: &Payment,
+    session: &Session,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let limit = args.timeout.unwrap_or(FOLLOW);
+    let client = session.connection.client().clone();
+    let payments = PaymentClient::new(client, session.timeout.min(limit));
+    let submission = Submission {
+        payment_id: &args.payment_id,
+        amount: &args.amount,
+        currency: Some(&args.currency),
+        user_id: args.user.as_deref(),
+        subscription_id: args.subscription.as_deref(),
+    };
+    let ack =
+        session.unless_denied(payments.submit(&submission)).await.map_err(|e| match e.exit {
+            Exit::Timeout => e.hint("submit the same payment again: it is charged at most once"),
+            _ => e,
+        })?;
+    let again = if ack.duplicate { " (submitted before)" } else { "" };
+    output.line(format!("accepted   {}  {}{again}", payment.id, payment.money));
+    if args.no_wait {
+        output.object(&json!({ "ok": true, "ack": ack }));
+        return Ok(Exit::Success);
+    }
+    let reply =
+        session.unless_denied(payments.wait(&args.payment_id, limit)).await.map_err(|e| match e
+            .exit
+        {
+            Exit::Timeout => e.hint(format!(
+                "it may still complete: `mono-demo call payment status {}`",
+                payment.id
+            )),
+            _ => e,
+        })?;
+    report(payment, &ack, &reply, output)
+}
+
+fn report(
+    payment: &Payment,
+    ack: &crate::wire::driver::Ack,
+    reply: &StatusReply,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    // A repeated message id with other content is acknowledged as a duplicate and its content
+    // vanishes, so the outcome on record must be checked to be about this payment.
+    if reply.content.as_ref().is_some_and(|content| *content != payment.content()) {
+        return Err(CliError::new(
+            Exit::Domain,
+            format!(
+                "payment `{}` was submitted before with other content; that outcome stands: {}",
+                payment.id,
+                status_line(reply)
+            ),
+        ));
+    }
+    if reply.status == Status::Completed {
+        output.line(status_line(reply));
+        output.object(&json!({ "ok": true, "ack": ack, "status": reply }));
+        return Ok(Exit::Success);
+    }
+    let message = reply.message.clone().unwrap_or_else(|| reply.status.as_str().to_owned());
+    Err(ClientError::Domain(format!("payment `{}`: {message}", payment.id)).into())
+}

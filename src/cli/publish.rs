@@ -1,0 +1,156 @@
+//! `publish`: send a message without a reply, or to a stream with its acknowledgement.
+
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use clap::Args;
+use serde_json::json;
+
+use super::args::{Global, MessageArgs};
+use super::call::raw_subject;
+use super::catalogue;
+use super::connect::Session;
+use super::context::Context;
+use super::data;
+use super::exit::{CliError, Exit};
+use super::output::Output;
+use crate::modules::notification::{Email, EmailClient};
+use crate::modules::{ClientError, publish_acknowledged};
+
+/// Arguments of `publish`.
+#[derive(Debug, Args)]
+#[command(after_help = catalogue::PUBLISHES)]
+pub struct PublishArgs {
+    /// A module (`notification`) or a subject.
+    #[arg(value_name = "MODULE|SUBJECT")]
+    target: String,
+    /// The service, and its arguments.
+    #[arg(value_name = "SERVICE [ARG]")]
+    rest: Vec<String>,
+    /// Publish to JetStream: wait for the acknowledgement, print stream, sequence and duplicate.
+    #[arg(short = 'J', long)]
+    jetstream: bool,
+    #[command(flatten)]
+    message: MessageArgs,
+}
+
+enum What {
+    Email(Email),
+    Raw { subject: String, headers: HeaderMap, body: Bytes },
+}
+
+pub async fn run(
+    args: PublishArgs,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let what = read(&args, context)?;
+    let session = Session::open(global, context, output).await?;
+    let mut result = Ok(());
+    for _ in 0..args.message.count {
+        result = once(&what, args.jetstream, &session, output).await;
+        if result.is_err() {
+            break;
+        }
+    }
+    session.close().await;
+    result.map(|()| Exit::Success)
+}
+
+fn read(args: &PublishArgs, context: &Context) -> Result<What, CliError> {
+    let words: Vec<&str> = args.rest.iter().map(String::as_str).collect();
+    if let Some(given) = &args.message.data {
+        let subject = raw_subject(&args.target, &words)?;
+        let headers = data::headers(&args.message.headers)?;
+        return Ok(What::Raw { subject, headers, body: data::body(given, context)? });
+    }
+    if !args.message.headers.is_empty() {
+        return Err(CliError::usage("-H goes with --data"));
+    }
+    let email = |to: &str, subject: &str, body: &str| {
+        if args.jetstream {
+            return Err(CliError::usage(
+                "publish notification email-send: -J goes with --data: emails are core NATS",
+            ));
+        }
+        let email = Email { to: to.into(), subject: subject.into(), body: body.into() };
+        crate::modules::notification::check(&email).map_err(CliError::usage)?;
+        Ok(What::Email(email))
+    };
+    match (args.target.as_str(), words.as_slice()) {
+        ("notification", ["email-send", to, subject]) => email(to, subject, ""),
+        ("notification", ["email-send", to, subject, body]) => email(to, subject, body),
+        ("notification", ["email-send", ..]) => Err(CliError::usage(
+            "publish notification email-send: expected TO SUBJECT [BODY], as in `publish notification email-send user@example.com Hello Body`",
+        )),
+        _ => Err(CliError::usage(format!(
+            "publish {} {}: no such service by name, and no --data for a raw message",
+            args.target,
+            words.join(" ")
+        ))
+        .hint("`mono-demo publish --help` lists the services")),
+    }
+}
+
+async fn once(
+    what: &What,
+    jetstream: bool,
+    session: &Session,
+    output: &Output,
+) -> Result<(), CliError> {
+    let client = session.connection.client();
+    match what {
+        What::Email(email) => {
+            let emails = EmailClient::new(client.clone());
+            session.unless_denied(emails.send(std::slice::from_ref(email))).await?;
+            output.line(format!("queued  {} to {}", email.subject, email.to));
+            output.object(&json!({ "ok": true, "queued": 1 }));
+        }
+        What::Raw { subject, headers, body } if jetstream => {
+            let published = publish_acknowledged(
+                client,
+                subject,
+                headers.clone(),
+                body.clone(),
+                session.timeout,
+            );
+            let ack = session.unless_denied(published).await?;
+            output.line(format!(
+                "stored  stream {}, sequence {}, duplicate {}",
+                ack.stream, ack.sequence, ack.duplicate
+            ));
+            output.object(&json!({ "ok": true, "ack": ack }));
+        }
+        What::Raw { subject, headers, body } => {
+            session.unless_denied(publish(client, subject, headers, body)).await?;
+            output.line(format!("published  {} bytes to {subject}", body.len()));
+            output.object(&json!({ "ok": true, "bytes": body.len() }));
+        }
+    }
+    Ok(())
+}
+
+/// Publishes and flushes: when this returns, the broker has it.
+async fn publish(
+    client: &async_nats::Client,
+    subject: &str,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<(), ClientError> {
+    let failed = |evidence: String| ClientError::Other {
+        operation: format!("publish to `{subject}`"),
+        evidence,
+    };
+    let sent = if headers.is_empty() {
+        client.publish(subject.to_owned(), body.clone()).await
+    } else {
+        client.publish_with_headers(subject.to_owned(), headers.clone(), body.clone()).await
+    };
+    sent.map_err(|e| match e.kind() {
+        async_nats::PublishErrorKind::MaxPayloadExceeded => {
+            ClientError::MaxPayload { bytes: body.len(), limit: client.max_payload() }
+        }
+        _ => failed(e.to_string()),
+    })?;
+    client.flush().await.map_err(|e| failed(e.to_string()))
+}

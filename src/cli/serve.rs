@@ -1,0 +1,353 @@
+//! `serve`: a broker and the three services, until told to stop.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::args::{Global, duration};
+use super::connect::{context_path, named_target, start_broker};
+use super::context::Context;
+use super::exit::{CliError, Exit};
+use super::output::Output;
+use super::runtime_file::{self, Runtime, RuntimeFile};
+use super::services::{self, Settings};
+use crate::broker::{Broker, Port, StartError, Store};
+use crate::mono::{Connection, Running, Target, without_secrets};
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+#[command(after_help = SETTINGS_HELP)]
+pub struct ServeArgs {
+    /// Where the broker listens; 0 is a temporary port [default: 4222 if it is free, else 0].
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+    /// Keep the streams in this folder, every write synced to disk [default: a private temporary one].
+    #[arg(long, value_name = "DIR")]
+    store_dir: Option<PathBuf>,
+    /// Workers of each service in this process.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    workers: Option<u16>,
+    /// A rule of the simulated gateway, as 'id = "pay-7", fail_times = 2'; may be given several times.
+    #[arg(long, value_name = "RULE")]
+    gateway: Vec<String>,
+    /// A rule of the simulated mailer, as 'to = "bad@example.com", fail = true'.
+    #[arg(long, value_name = "RULE")]
+    mailer: Vec<String>,
+    /// Settings of the services, a TOML file with the tables math, notification and payment.
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+    /// Where the simulated gateway and mailer keep their journals [default: beside the streams].
+    #[arg(long, value_name = "DIR")]
+    journal_dir: Option<PathBuf>,
+    /// Write {"url", "pid", "name"} to this file when everything serves; it goes when serving ends.
+    #[arg(long, value_name = "FILE")]
+    ready_file: Option<PathBuf>,
+    /// Save a NATS context of this name for `nats --context NAME`.
+    #[arg(long, value_name = "NAME")]
+    save_context: Option<String>,
+    /// How long to finish what is in hand after Ctrl-C or SIGTERM; a second Ctrl-C exits at once.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    drain_timeout: Duration,
+}
+
+const SETTINGS_HELP: &str = "\
+A script waits until everything serves with --ready-file FILE, or for the line `Ready: URL`.
+
+Settings, as --settings FILE (each may be left out):
+  [math]          workers = 1
+  [notification]  workers = 1, mailer = [{ to = \"bad@example.com\", fail = true, delay = \"50ms\" }]
+  [payment]       workers = 1, ack_wait = \"5s\", max_deliver = 5, backoff = [\"100ms\", \"1s\"],
+                  gateway_timeout = \"10s\", replicas = 1,
+                  gateway = [{ id = \"pay-7\", fail_times = 2 },
+                             { amount = \"13.13\", outcome = \"decline\", reason = \"stolen card\" },
+                             { id = \"pay-8\", delay = \"2s\" }, { id = \"pay-9\", outcome = \"hang\" }],
+                  chance = { seed = 7, decline_percent = 5, unavailable_percent = 10 }
+A payment that no rule matches is approved.";
+
+/// The port that every NATS client tries by default.
+const DEFAULT_PORT: u16 = 4222;
+
+pub async fn run(
+    args: ServeArgs,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let settings = settings(&args, context)?;
+    if let Some(name) = &args.save_context {
+        context_path(name, context)?;
+    }
+    // From here on a signal is an orderly end, also while things are still starting.
+    let mut signals = Signals::listen()?;
+    let (broker, target) = match named_target(&global.connection, context)? {
+        Some(target) => {
+            refuse_broker_flags(&args)?;
+            (None, target)
+        }
+        None => {
+            let broker = tokio::select! {
+                started = own_broker(&args, global, context, output) => started?,
+                () = signals.first() => return Ok(Exit::Interrupted),
+            };
+            let target = Target { url: broker.url().to_owned(), ..Target::default() };
+            (Some(broker), target)
+        }
+    };
+    let connection = Connection::open(&target, "mono-demo services").await?;
+    let journals = journal_dir(&args, broker.as_ref(), context);
+    let durable = args.store_dir.is_some();
+    let running = services::start(&connection, settings, &journals, durable).await?;
+    let mut serving = Serving { broker, connection, running, journals };
+    let files = announce(&args, &serving, &target, context, output)?;
+
+    let stopped = serving.until_stopped(&mut signals, output).await;
+    drop(files);
+    let ended = tokio::select! {
+        biased;
+        ended = serving.stop(args.drain_timeout, output) => ended,
+        () = signals.second() => {
+            output.note("stopped at once: what was in hand is delivered again");
+            return Ok(Exit::Interrupted);
+        }
+    };
+    stopped.and(ended)
+}
+
+/// The signals that end `serve`: SIGTERM or Ctrl-C once to drain, Ctrl-C again to stop at once.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, CliError> {
+        let listen =
+            |kind| signal(kind).map_err(|e| CliError::infrastructure("listen for signals", e));
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn first(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    async fn second(&mut self) {
+        self.interrupt.recv().await;
+    }
+}
+
+/// Everything that serves, in the order in which it is stopped.
+struct Serving {
+    broker: Option<Broker>,
+    connection: Connection,
+    running: Running,
+    journals: PathBuf,
+}
+
+impl Serving {
+    /// Returns when a signal came, or with an error when the broker is lost for good. A broker
+    /// that ends unasked is started again on its port and store; clients reconnect by themselves.
+    async fn until_stopped(
+        &mut self,
+        signals: &mut Signals,
+        output: &Output,
+    ) -> Result<Exit, CliError> {
+        loop {
+            let Some(broker) = &mut self.broker else {
+                signals.first().await;
+                return Ok(Exit::Success);
+            };
+            let status = tokio::select! {
+                () = signals.first() => return Ok(Exit::Success),
+                status = broker.exited() => status,
+            };
+            output.note(format!(
+                "nats-server ended with {status}; starting it again on {}",
+                broker.url()
+            ));
+            for line in broker.log_tail().iter().rev().take(5).rev() {
+                output.note(format!("  nats-server: {line}"));
+            }
+            broker.restart().await?;
+            output.note("nats-server serves again");
+        }
+    }
+
+    async fn stop(self, limit: Duration, output: &Output) -> Result<Exit, CliError> {
+        output.note("draining: finishing what is in hand");
+        let report = self.running.drain(limit).await;
+        if !report.complete {
+            output.note(format!(
+                "not everything was finished within {limit:?}; the rest is delivered again"
+            ));
+        }
+        self.connection.close(Duration::from_secs(2)).await;
+        if let Some(broker) = self.broker {
+            broker.stop().await.map_err(|e| CliError::infrastructure("stop the broker", e))?;
+        }
+        output.note("stopped");
+        Ok(Exit::Success)
+    }
+}
+
+fn settings(args: &ServeArgs, context: &Context) -> Result<Settings, CliError> {
+    let mut settings = match &args.settings {
+        None => Settings::default(),
+        Some(path) => {
+            let failed = |e: String| CliError::usage(format!("--settings {}: {e}", path.display()));
+            let text = std::fs::read_to_string(context.absolute(path))
+                .map_err(|e| failed(e.to_string()))?;
+            Settings::parse(&text).map_err(failed)?
+        }
+    };
+    if let Some(workers) = args.workers {
+        settings.set_workers(usize::from(workers));
+    }
+    // Rules of the command line come first: the first rule that matches counts.
+    let gateway = rules("--gateway", &args.gateway)?;
+    settings.payment.gateway.splice(0..0, gateway);
+    let mailer = rules("--mailer", &args.mailer)?;
+    settings.notification.mailer.splice(0..0, mailer);
+    Ok(settings)
+}
+
+/// A rule is what stands between the braces of a TOML inline table.
+fn rules<T: serde::de::DeserializeOwned>(flag: &str, given: &[String]) -> Result<Vec<T>, CliError> {
+    #[derive(serde::Deserialize)]
+    struct Wrapped<T> {
+        rule: T,
+    }
+    given
+        .iter()
+        .map(|text| {
+            toml::from_str::<Wrapped<T>>(&format!("rule = {{ {text} }}"))
+                .map(|wrapped| wrapped.rule)
+                .map_err(|e| CliError::usage(format!("{flag} {text:?}: {}", e.message())))
+        })
+        .collect()
+}
+
+fn refuse_broker_flags(args: &ServeArgs) -> Result<(), CliError> {
+    let flag = match args {
+        ServeArgs { port: Some(_), .. } => "--port",
+        ServeArgs { store_dir: Some(_), .. } => "--store-dir",
+        _ => return Ok(()),
+    };
+    Err(CliError::usage(format!(
+        "{flag} is for a broker that serve starts; with a server named (by --server, --context or NATS_URL) it starts none"
+    )))
+}
+
+async fn own_broker(
+    args: &ServeArgs,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Broker, CliError> {
+    let store = match &args.store_dir {
+        Some(folder) => Store::Folder(context.absolute(folder)),
+        None => Store::Temporary,
+    };
+    let start = |port| start_broker(&global.tools, context, output, port, store.clone());
+    match args.port {
+        Some(0) => Ok(start(Port::Any).await?),
+        Some(port) => start(Port::Fixed(port)).await.map_err(|e| match e {
+            super::connect::BrokerError::Start(StartError::PortInUse { .. }) => {
+                CliError::from(e).hint("--port 0 takes a temporary port")
+            }
+            other => other.into(),
+        }),
+        None => match start(Port::Fixed(DEFAULT_PORT)).await {
+            Err(super::connect::BrokerError::Start(StartError::PortInUse { .. })) => {
+                output.note(format!("port {DEFAULT_PORT} is in use, so a temporary one is taken"));
+                Ok(start(Port::Any).await?)
+            }
+            other => Ok(other?),
+        },
+    }
+}
+
+fn journal_dir(args: &ServeArgs, broker: Option<&Broker>, context: &Context) -> PathBuf {
+    match (&args.journal_dir, &args.store_dir, broker) {
+        (Some(folder), _, _) => context.absolute(folder),
+        (None, Some(store), _) => context.absolute(store).join("journals"),
+        (None, None, Some(broker)) => broker.run_dir().join("journals"),
+        // On an existing system every instance of this machine must see the same books.
+        (None, None, None) => context.state_dir().join("journals"),
+    }
+}
+
+/// Prints what serves and writes the files that others wait for; they go when serving ends.
+fn announce(
+    args: &ServeArgs,
+    serving: &Serving,
+    target: &Target,
+    context: &Context,
+    output: &Output,
+) -> Result<Vec<RuntimeFile>, CliError> {
+    let url = without_secrets(&target.url);
+    for registered in serving.running.registered() {
+        output.line(registered);
+    }
+    output.line("Starting Mono application...");
+    let server = serving.connection.client().server_info();
+    match &serving.broker {
+        Some(broker) => {
+            let kept =
+                if args.store_dir.is_some() { "kept, synced on every write" } else { "temporary" };
+            let store = broker.store_dir().display();
+            output.line(format!("nats-server {} on {url}, store {store} ({kept})", server.version));
+        }
+        None => output.line(format!("existing NATS system {url}, nats-server {}", server.version)),
+    }
+    output.line(format!(
+        "journals of the simulated gateway and mailer: {}",
+        serving.journals.display()
+    ));
+    output.line(format!("export NATS_URL={url}"));
+
+    let runtime = Runtime { url: url.clone(), pid: std::process::id(), name: server.server_name };
+    let write = |path: PathBuf| {
+        RuntimeFile::write(path, &runtime).map_err(|e| CliError::new(Exit::Infrastructure, e))
+    };
+    let mut files = Vec::new();
+    if serving.broker.is_some() {
+        files.push(write(runtime_file::path(context))?);
+    }
+    if let Some(path) = &args.ready_file {
+        files.push(write(context.absolute(path))?);
+    }
+    if let Some(name) = &args.save_context {
+        let path = context_path(name, context)?;
+        save_context(&path, &url)?;
+        output.line(format!("NATS context {name}: {}", path.display()));
+    }
+    output.line(format!("Ready: {url}"));
+    output.object(&json!({
+        "ok": true,
+        "url": url,
+        "pid": runtime.pid,
+        "name": runtime.name,
+        "services": serving.running.registered().iter()
+            .map(|r| (r.module.clone(), json!(r.subjects)))
+            .collect::<serde_json::Map<_, _>>(),
+    }));
+    Ok(files)
+}
+
+fn save_context(path: &std::path::Path, url: &str) -> Result<(), CliError> {
+    let failed = |e| CliError::infrastructure(&format!("save NATS context {}", path.display()), e);
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let text = json!({ "description": "mono-demo serve", "url": url });
+    std::fs::write(path, format!("{text:#}\n")).map_err(failed)
+}

@@ -1,0 +1,171 @@
+//! The cache folder: its lock, its staging folders, its manifests.
+
+use std::fs::{DirBuilder, File, Permissions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tempfile::TempDir;
+
+use super::error::ProvisionError;
+use super::settings::Progress;
+
+const STAGING: &str = "staging-";
+
+/// The cache folder while we are the only one who installs into it.
+///
+/// The lock goes with the process that holds it, so a run that was killed blocks nobody; what it left
+/// half-made is removed by the next that takes the lock.
+#[derive(Debug)]
+pub(super) struct Locked {
+    folder: PathBuf,
+    _lock: File,
+}
+
+impl Locked {
+    /// Waits for the lock, and says so if that takes a while.
+    pub(super) async fn take(
+        folder: &Path,
+        progress: &Progress<'_>,
+    ) -> Result<Locked, ProvisionError> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(problem("make the cache folder", folder))?;
+        // Absolute: what is run from here must not depend on the working folder.
+        let folder = folder.canonicalize().map_err(problem("use the cache folder", folder))?;
+        let path = folder.join("install.lock");
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(problem("open the lock file", &path))?;
+        let mut waited = 0;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(e)) => return Err(problem("lock", &path)(e)),
+                Err(TryLockError::WouldBlock) => {}
+            }
+            waited += 1;
+            if waited == 10 {
+                progress(&format!(
+                    "waiting for another mono-demo that installs into {}",
+                    folder.display()
+                ));
+            }
+            // A file lock can be awaited only on a thread that nothing can cancel.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let locked = Locked { folder, _lock: lock };
+        locked.remove_leftovers();
+        Ok(locked)
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Nobody else is installing, so every staging folder is from a run that was killed.
+    fn remove_leftovers(&self) {
+        for entry in std::fs::read_dir(&self.folder).into_iter().flatten() {
+            let Ok(entry) = entry else { continue };
+            if entry.file_name().to_string_lossy().starts_with(STAGING) {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+    }
+
+    /// A private folder to prepare something in; it goes when it is dropped.
+    pub(super) fn staging(&self) -> Result<TempDir, ProvisionError> {
+        tempfile::Builder::new()
+            .prefix(STAGING)
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir_in(&self.folder)
+            .map_err(problem("make a staging folder in", &self.folder))
+    }
+}
+
+/// Turns an I/O error into ours.
+pub(super) fn problem(
+    doing: &'static str,
+    path: &Path,
+) -> impl Fn(io::Error) -> ProvisionError + use<> {
+    let path = path.to_owned();
+    move |source| ProvisionError::Cache { doing, path: path.clone(), source }
+}
+
+/// Reads a manifest; `None` if there is none, or if it is not one.
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+/// Writes a manifest so that it is there whole, or not at all.
+pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), ProvisionError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let write = || {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        serde_json::to_writer_pretty(&mut file, value)?;
+        file.write_all(b"\n")?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(problem("write", path))
+}
+
+/// What tells that a file has not been touched since it was stamped.
+///
+/// The change time is the kernel's: unlike the modification time no program can set it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stamp {
+    size: u64,
+    inode: u64,
+    changed_s: i64,
+    changed_ns: i64,
+}
+
+impl Stamp {
+    pub(super) fn of(path: &Path) -> io::Result<Stamp> {
+        let file = std::fs::metadata(path)?;
+        Ok(Stamp {
+            size: file.size(),
+            inode: file.ino(),
+            changed_s: file.ctime(),
+            changed_ns: file.ctime_nsec(),
+        })
+    }
+}
+
+/// A file's sha256 in hex, off the runtime's thread: it takes up to 50 ms.
+pub(super) async fn sha256_of_file(path: &Path) -> Result<String, ProvisionError> {
+    let wanted = path.to_owned();
+    let hashed = tokio::task::spawn_blocking(move || {
+        let mut file = File::open(&wanted)?;
+        let mut hash = Sha256::new();
+        let mut buffer = vec![0; 256 * 1024];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(hex(&hash.finalize())),
+                read => hash.update(&buffer[..read]),
+            }
+        }
+    });
+    hashed.await.unwrap_or_else(|e| Err(io::Error::other(e))).map_err(problem("read", path))
+}
+
+/// A text's sha256 in hex.
+pub(super) fn sha256_of(text: &str) -> String {
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,216 @@
+//! The Python interpreter to build from, and its pip.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use serde::Deserialize;
+use tokio::process::Command;
+
+use super::error::ProvisionError;
+use super::settings::Settings;
+use crate::process::clean;
+
+/// A question to Python takes a tenth of a second; a broken installation can hang.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
+/// pip gives up by itself when the network does not answer; this is for a pip that does not.
+const PIP_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+const OLDEST: (u32, u32) = (3, 10);
+
+/// A Python interpreter that is new enough.
+#[derive(Clone, Debug)]
+pub(super) struct Interpreter {
+    /// As it was found.
+    pub(super) program: PathBuf,
+    /// What the program really is: behind a version manager's shim, another file.
+    pub(super) executable: PathBuf,
+    /// `3.11.7`.
+    pub(super) version: String,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    version: [u32; 3],
+    executable: PathBuf,
+}
+
+/// Which program `settings` means, without running it.
+pub(super) fn locate(settings: &Settings) -> Result<PathBuf, ProvisionError> {
+    let wanted = match &settings.python {
+        Some(path) => path.as_path(),
+        None => Path::new("python3"),
+    };
+    let cwd = std::env::current_dir().unwrap_or_default();
+    which::which_in(wanted, settings.path.as_ref(), cwd).map_err(|e| {
+        let hint = match settings.python {
+            Some(_) => "correct --python, or leave it out and python3 on PATH is used",
+            None => "install Python 3.10 or newer (`apt-get install python3 python3-venv`, `brew install python`), or name one with --python",
+        };
+        ProvisionError::NoPython {
+            problem: format!("{}: {e}", wanted.display()),
+            hint: hint.to_owned(),
+        }
+    })
+}
+
+/// Runs `program` to learn its version.
+pub(super) async fn probe(program: &Path) -> Result<Interpreter, ProvisionError> {
+    let no_python = |problem| ProvisionError::NoPython {
+        problem: format!("{} {problem}", program.display()),
+        hint: "install Python 3.10 or newer, or name one with --python".to_owned(),
+    };
+    let question = "import sys, json; print(json.dumps({'version': sys.version_info[:3], \
+                    'executable': getattr(sys, '_base_executable', None) or sys.executable}))";
+    let mut command = python(program, Path::new("/"));
+    command.args(["-I", "-c", question]);
+    let output = run(&mut command, QUESTION_TIMEOUT).await.map_err(no_python)?;
+    let answer: Answer = serde_json::from_slice(&output.stdout)
+        .map_err(|_| no_python(format!("answered `{}`", last_lines(&output, 1))))?;
+    let [major, minor, patch] = answer.version;
+    let version = format!("{major}.{minor}.{patch}");
+    if (major, minor) < OLDEST {
+        return Err(no_python(format!(
+            "is Python {version}; {}.{} or newer is needed",
+            OLDEST.0, OLDEST.1
+        )));
+    }
+    Ok(Interpreter { program: program.to_owned(), executable: answer.executable, version })
+}
+
+/// Makes a virtual environment with a pip of its own.
+pub(super) async fn make_venv(
+    interpreter: &Interpreter,
+    folder: &Path,
+    cwd: &Path,
+) -> Result<PathBuf, ProvisionError> {
+    let mut command = python(&interpreter.program, cwd);
+    command.args(["-I", "-m", "venv"]).arg(folder);
+    // Debian has a Python whose venv cannot make a pip, until python3-venv is installed.
+    run_step("a Python environment", &mut command, QUESTION_TIMEOUT * 5, || {
+        format!(
+            "install the venv module of {} (on Debian and Ubuntu: `apt-get install python3-venv`)",
+            interpreter.program.display()
+        )
+    })
+    .await?;
+    Ok(venv_python(folder))
+}
+
+/// The interpreter inside a virtual environment.
+pub(super) fn venv_python(folder: &Path) -> PathBuf {
+    folder.join("bin").join("python")
+}
+
+/// A Python with a working pip: the interpreter's own, else that of a throwaway environment.
+pub(super) async fn with_pip(
+    interpreter: &Interpreter,
+    staging: &Path,
+) -> Result<PathBuf, ProvisionError> {
+    let mut command = python(&interpreter.program, staging);
+    command.args(["-m", "pip", "--version"]);
+    match run(&mut command, QUESTION_TIMEOUT).await {
+        Ok(_) => Ok(interpreter.program.clone()),
+        Err(_) => make_venv(interpreter, &staging.join("pip"), staging).await,
+    }
+}
+
+/// Runs `PYTHON -m pip ARGS…`; the user's own pip configuration applies.
+pub(super) async fn pip<A: AsRef<OsStr>>(
+    what: &str,
+    python_with_pip: &Path,
+    cwd: &Path,
+    args: impl IntoIterator<Item = A>,
+) -> Result<Output, ProvisionError> {
+    let mut command = python(python_with_pip, cwd);
+    command.args(["-m", "pip"]).args(args);
+    // What may be set for the user's other work and would send this somewhere else.
+    command
+        .env("PIP_USER", "0")
+        .env("PIP_REQUIRE_VIRTUALENV", "0")
+        .env("PIP_NO_INPUT", "1")
+        .env("PIP_DISABLE_PIP_VERSION_CHECK", "1");
+    for name in ["PIP_TARGET", "PIP_PREFIX", "PIP_ROOT"] {
+        command.env_remove(name);
+    }
+    run_step(what, &mut command, PIP_TIMEOUT, || {
+        "see what pip says above; it uses your own pip configuration (`pip config list`)".to_owned()
+    })
+    .await
+}
+
+/// A Python that finds only its own modules: not those of `PYTHONPATH`, and none in `cwd`, which is
+/// a folder of ours.
+fn python(program: &Path, cwd: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir(cwd).env_remove("PYTHONPATH").env_remove("PYTHONHOME");
+    command
+}
+
+/// Runs a Python script that is part of this program, isolated from everything of the user's.
+pub(super) async fn script<A: AsRef<OsStr>>(
+    what: &str,
+    program: &Path,
+    cwd: &Path,
+    script: &str,
+    args: impl IntoIterator<Item = A>,
+) -> Result<Vec<u8>, ProvisionError> {
+    let mut command = python(program, cwd);
+    command.args(["-I", "-c", script]).args(args);
+    let hint = || "remove the cache folder and run again".to_owned();
+    let output = run_step(what, &mut command, QUESTION_TIMEOUT, hint).await?;
+    Ok(output.stdout)
+}
+
+async fn run_step(
+    what: &str,
+    command: &mut Command,
+    timeout: Duration,
+    hint: impl FnOnce() -> String,
+) -> Result<Output, ProvisionError> {
+    run(command, timeout).await.map_err(|problem| ProvisionError::Install {
+        what: what.to_owned(),
+        command: shown(command),
+        problem,
+        hint: hint(),
+    })
+}
+
+/// Runs a command to its end; a failure is told with the last lines it wrote.
+async fn run(command: &mut Command, timeout: Duration) -> Result<Output, String> {
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    let output = tokio::time::timeout(timeout, command.output())
+        .await
+        .map_err(|_| format!("did not end within {timeout:?}"))?
+        .map_err(|e| format!("could not be run: {e}"))?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    Err(format!("ended with {}:\n{}", output.status, last_lines(&output, 15)))
+}
+
+fn last_lines(output: &Output, count: usize) -> String {
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<String> = stdout
+        .lines()
+        .chain(stderr.lines())
+        .map(clean)
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+/// The command as a person would type it, without the text of a script.
+fn shown(command: &Command) -> String {
+    let command = command.as_std();
+    std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|word| match word.to_string_lossy() {
+            word if word.contains('\n') => "…".into(),
+            word => word,
+        })
+        .collect::<Vec<_>>()
+        .join(" ")
+}

@@ -1,0 +1,241 @@
+"""What the tests share: a real `mono-demo serve`, connections to it, and a driver on a pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nats
+from nats.aio.client import Client as NATS
+from nats.aio.msg import Msg
+
+from client import wire
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: Long enough for a busy machine; nothing waits this long unless it fails (seconds).
+PATIENCE = 30.0
+#: The first start may fetch a nats-server (seconds).
+START_PATIENCE = 180.0
+
+
+def unique(prefix: str = "pay") -> str:
+    """An id that no other test and no other run uses."""
+    return f"{prefix}-{uuid.uuid4()}"
+
+
+def binary() -> Path:
+    """MONO_DEMO_BIN, else the newer of the built ones, else one that is built now."""
+    if named := os.environ.get("MONO_DEMO_BIN"):
+        return Path(named).absolute()
+    candidates = [ROOT / "target" / profile / "mono-demo" for profile in ("release", "debug")]
+    built = [path for path in candidates if path.exists()]
+    if not built:
+        subprocess.run(["cargo", "build"], cwd=ROOT, check=True)
+        built = [path for path in candidates if path.exists()]
+    return max(built, key=lambda path: path.stat().st_mtime)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running `mono-demo serve`."""
+
+    url: str
+    pid: int
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+    #: Its XDG_RUNTIME_DIR: the runtime file is in there.
+    runtime_dir: Path
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rsplit(":", 1)[1])
+
+    def stop(self) -> None:
+        """Ends it with SIGTERM, and insists on a clean exit."""
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(PATIENCE)
+        assert status == 0, f"serve ended with {status}; its log ends with:\n{self.log_tail()}"
+
+    def log_tail(self) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-30:])
+
+
+def start_server(folder: Path, *, port: int = 0) -> Server:
+    """Starts a `serve` of its own, with its store and its runtime file in `folder`."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    ready, log = folder / "ready.json", folder / "serve.log"
+    ready.unlink(missing_ok=True)
+    env = {**os.environ, "XDG_RUNTIME_DIR": str(folder)}
+    env.pop("NATS_URL", None)
+    with log.open("ab") as sink:
+        process = subprocess.Popen(
+            [binary(), "serve", "--port", str(port), "--ready-file", ready],
+            stdin=subprocess.DEVNULL,
+            stdout=sink,
+            stderr=sink,
+            env=env,
+        )
+    deadline = time.monotonic() + START_PATIENCE
+    while not ready.exists():
+        status = process.poll()
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-30:])
+        if status is not None:
+            raise AssertionError(f"serve ended with {status} before it was ready:\n{tail}")
+        if time.monotonic() > deadline:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"serve was not ready within {START_PATIENCE:g} s:\n{tail}")
+        time.sleep(0.02)  # a file that appears can only be looked for
+    found = json.loads(ready.read_text())
+    return Server(found["url"], found["pid"], found["name"], process, log, folder)
+
+
+@contextlib.asynccontextmanager
+async def connected(server: Server, **options: Any) -> AsyncIterator[NATS]:
+    """A connection of its own to `server`, which comes back as soon as the server does."""
+
+    async def on_error(_: Exception) -> None:
+        pass  # the test looks at what its own calls raise
+
+    options = {"max_reconnect_attempts": -1, "reconnect_time_wait": 0.05, **options}
+    nc = await nats.connect(server.url, error_cb=on_error, **options)
+    try:
+        yield nc
+    finally:
+        await nc.close()
+
+
+class Tap:
+    """Every message on a subject, as raw as it came."""
+
+    def __init__(self) -> None:
+        self.messages: list[Msg] = []
+        self._arrived = asyncio.Event()
+
+    async def _on_message(self, message: Msg) -> None:
+        self.messages.append(message)
+        self._arrived.set()
+
+    async def until(self, count: int) -> list[Msg]:
+        """The messages, once there are `count`; fails where they do not come."""
+
+        async def enough() -> None:
+            while len(self.messages) < count:
+                self._arrived.clear()
+                await self._arrived.wait()
+
+        await asyncio.wait_for(enough(), PATIENCE)
+        return self.messages
+
+    def bodies(self) -> list[bytes]:
+        return [message.data for message in self.messages]
+
+
+@contextlib.asynccontextmanager
+async def tapped(nc: NATS, subject: str) -> AsyncIterator[Tap]:
+    tap = Tap()
+    subscription = await wire.subscribe(nc, subject, tap._on_message)
+    try:
+        yield tap
+    finally:
+        await wire.unsubscribe(subscription)
+
+
+async def fence(nc: NATS, subject: str, tap: Tap) -> None:
+    """Returns once `tap`, on `subject`, has all that was published to it before over `nc`."""
+    mark = uuid.uuid4().bytes
+    await nc.publish(subject, mark)
+
+    async def seen() -> None:
+        while mark not in tap.bodies():
+            await tap.until(len(tap.messages) + 1)
+
+    await asyncio.wait_for(seen(), PATIENCE)
+
+
+class Driver:
+    """`python -m client.driver` in a process of its own, spoken to over its pipes."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self._last_id = 0
+
+    async def send(self, op: str, **fields: object) -> int:
+        self._last_id += 1
+        await self.write(json.dumps({"id": self._last_id, "op": op, **fields}))
+        return self._last_id
+
+    async def write(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line.encode() + b"\n")
+        await self.process.stdin.drain()
+
+    async def reply(self) -> dict[str, Any]:
+        """The next line of stdout, which has to be a reply."""
+        assert self.process.stdout is not None
+        line = await asyncio.wait_for(self.process.stdout.readline(), PATIENCE)
+        reply: dict[str, Any] = json.loads(line)
+        assert len(reply) == 2 and "id" in reply, reply
+        assert reply.keys() & {"ok", "err", "skip"}, reply
+        return reply
+
+    async def does(self, op: str, **fields: object) -> dict[str, Any]:
+        """One command and its reply, while nothing else runs."""
+        command = await self.send(op, **fields)
+        reply = await self.reply()
+        assert reply["id"] == command
+        return reply
+
+    async def ok(self, op: str, **fields: object) -> Any:
+        reply = await self.does(op, **fields)
+        assert "ok" in reply, reply
+        return reply["ok"]
+
+    async def err(self, op: str, **fields: object) -> dict[str, Any]:
+        reply = await self.does(op, **fields)
+        assert "err" in reply, reply
+        err: dict[str, Any] = reply["err"]
+        return err
+
+    async def hello(self, url: str) -> Any:
+        return await self.ok("hello", protocol=1, seed=7, url=url)
+
+    async def end(self) -> tuple[int, bytes, bytes]:
+        """Ends its input; returns exit status, and the rest of stdout and stderr."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        out, err = await asyncio.wait_for(self.process.communicate(), PATIENCE)
+        assert self.process.returncode is not None
+        return self.process.returncode, out, err
+
+
+@contextlib.asynccontextmanager
+async def driver() -> AsyncIterator[Driver]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "client.driver",
+        cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield Driver(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()

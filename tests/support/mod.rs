@@ -1,0 +1,129 @@
+//! What the tests of the lower rooms share: a reaper, a provisioned server, and looking at /proc.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use mono_demo::process::Reaper;
+use mono_demo::provision::{self, NatsServer};
+
+/// The folder that all test runs share: what is installed there is installed once.
+pub fn shared_cache() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
+}
+
+pub fn reaper() -> Reaper {
+    Reaper::new(env!("CARGO_BIN_EXE_mono-demo"))
+}
+
+/// A nats-server, from `PATH` or installed once.
+pub async fn nats_server() -> NatsServer {
+    let mut settings = provision::Settings::new(shared_cache());
+    settings.path = std::env::var_os("PATH");
+    provision::nats_server(&settings, &|line| eprintln!("{line}")).await.expect("a nats-server")
+}
+
+/// Makes a program that is no nats-server.
+///
+/// `cp` writes it: a file that this process had open for writing could not be run while another
+/// thread's fork still has the descriptor ("Text file busy").
+pub fn fake_nats_server(folder: &Path, script: &str) -> PathBuf {
+    std::fs::create_dir_all(folder).expect("its folder");
+    let text = folder.join("script");
+    let path = folder.join("nats-server");
+    std::fs::write(&text, format!("#!/bin/sh\n{script}\n")).expect("the script");
+    std::fs::set_permissions(&text, PermissionsExt::from_mode(0o755)).expect("its mode");
+    copy(&text, &path);
+    path
+}
+
+/// Copies a file or a folder.
+pub fn copy(from: &Path, to: &Path) {
+    let status = Command::new("cp").arg("-R").arg(from).arg(to).status();
+    assert!(status.expect("cp").success(), "cp {}", from.display());
+}
+
+/// Whether a process lives; a zombie does not.
+pub fn lives(pid: u32) -> bool {
+    state(pid).is_some_and(|state| state != 'Z')
+}
+
+/// The state letter in `/proc/PID/stat`, behind the name in parentheses.
+pub fn state(pid: u32) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
+}
+
+/// The living processes whose command line contains `needle`.
+pub fn processes_with(needle: &str) -> Vec<u32> {
+    std::fs::read_dir("/proc")
+        .expect("/proc")
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|pid: &u32| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            *pid != std::process::id() && String::from_utf8_lossy(&line).contains(needle)
+        })
+        .filter(|pid| lives(*pid))
+        .collect()
+}
+
+/// Waits until `done`, at most `limit`.
+///
+/// It looks again and again because processes that are not our children cannot be awaited.
+#[track_caller]
+pub fn eventually(what: &str, limit: Duration, done: impl Fn() -> bool) {
+    let deadline = Instant::now() + limit;
+    while !done() {
+        assert!(Instant::now() < deadline, "not within {limit:?}: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A second process that runs one `#[ignore]`d test of this binary, to be killed.
+pub struct Helper {
+    process: std::process::Child,
+    /// What the helper told us: the words of its line that starts with `told`.
+    pub told: Vec<String>,
+}
+
+impl Helper {
+    /// Starts the helper `test` with `argument` and waits until it has told something.
+    pub fn start(test: &str, argument: &Path) -> Helper {
+        let mut process = Command::new(std::env::current_exe().expect("our own path"))
+            .args(["--ignored", "--exact", "--nocapture", test])
+            .env("MONO_DEMO_TEST_ARGUMENT", argument)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the helper");
+        let stdout = BufReader::new(process.stdout.take().expect("its stdout"));
+        let told = stdout
+            .lines()
+            .map_while(Result::ok)
+            // libtest may have begun the line with the test's name.
+            .find_map(|line| Some(line.split_once("told ")?.1.to_owned()))
+            .expect("the helper tells something");
+        let told = told.split_whitespace().map(str::to_owned).collect();
+        Helper { process, told }
+    }
+
+    /// What the helper was given.
+    pub fn argument() -> PathBuf {
+        std::env::var_os("MONO_DEMO_TEST_ARGUMENT").expect("only to be run by another test").into()
+    }
+
+    /// Kills it with SIGKILL.
+    pub fn kill(&mut self) {
+        self.process.kill().expect("kill the helper");
+        self.process.wait().expect("reap the helper");
+    }
+}
+
+impl Drop for Helper {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
