@@ -1,4 +1,4 @@
-"""JSON bodies: what is sent is strict JSON, and what comes back is checked before it is believed."""
+"""JSON bodies: what is sent is strict JSON; what comes back is checked before it is believed."""
 
 from __future__ import annotations
 

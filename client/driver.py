@@ -16,7 +16,7 @@ import random
 import sys
 import threading
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from decimal import Decimal
 from typing import Any, NoReturn, TextIO
@@ -80,6 +80,12 @@ KINDS: tuple[tuple[type[ClientError], str], ...] = (
 
 class Skipped(Exception):
     """This driver cannot do it; the text says why."""
+
+
+class NothingCame(RequestTimeout):
+    """No message of a subscription in time; one that comes later is still there to be taken."""
+
+    definite = True
 
 
 class Inbox:
@@ -167,9 +173,7 @@ class Driver:
             log(traceback.format_exc().rstrip())
             text = f"{type(error).__name__}: {error}"
             outcome = {"err": {"kind": "other", "definite": False, "message": text}}
-        line = json.dumps(
-            {"id": command_id, **outcome}, separators=(",", ":"), allow_nan=False, default=plain
-        )
+        line = to_json({"id": command_id, **outcome})
         try:
             print(line, file=self._out, flush=True)
         except OSError as error:
@@ -189,10 +193,9 @@ class Driver:
             self._connected.set_result(await connect(url, user, password))
         except BaseException as error:
             waiting, self._connected = self._connected, None
-            failed = error if isinstance(error, ClientError) else ConnectionFailed(
-                f"no connection: {error!r}", definite=True
-            )
-            waiting.set_exception(failed)
+            if not isinstance(error, ClientError):
+                error = ConnectionFailed(f"no connection: {error!r}", definite=True)
+            waiting.set_exception(error)
             waiting.exception()  # commands that came before may wait for it, or none
             raise
         return {
@@ -248,7 +251,7 @@ class Driver:
         try:
             return shown(await asyncio.wait_for(messages.get(), timeout_ms / 1000))
         except asyncio.TimeoutError:
-            raise RequestTimeout(f"no message within {timeout_ms} ms") from None
+            raise NothingCame(f"no message within {timeout_ms} ms") from None
 
     async def unsubscribe(self, fields: Fields) -> object:
         inbox = self._inbox(fields)
@@ -360,7 +363,8 @@ async def connect(url: str, user: str | None, password: str | None) -> nats.aio.
             connecting.result()
             return nc
     except Exception as error:  # a URL that nats-py cannot read, in its many ways
-        raise ConnectionFailed(f"cannot connect to {excerpt(url)}: {error!r}", definite=True) from error
+        text = f"cannot connect to {excerpt(url)}: {error!r}"
+        raise ConnectionFailed(text, definite=True) from error
     finally:
         connecting.cancel()
         denial.cancel()
@@ -386,17 +390,23 @@ def shown(message: Msg) -> dict[str, object]:
     return {
         "subject": message.subject,
         "payload_base64": base64.b64encode(message.data).decode(),
-        "headers": {getattr(name, "value", name): [value] for name, value in (message.headers or {}).items()},
+        "headers": {
+            getattr(name, "value", name): [value] for name, value in (message.headers or {}).items()
+        },
     }
 
 
-def plain(value: object) -> object:
-    """What json cannot write by itself."""
+def to_json(value: object) -> str:
+    """One line of JSON, in which a Decimal keeps its digits."""
     if isinstance(value, wire.Ack):
-        return asdict(value)
+        value = asdict(value)
     if isinstance(value, Decimal):
         return format(value, "f")
-    raise TypeError(f"a {type(value).__name__} is not JSON")
+    if isinstance(value, Mapping):
+        return "{%s}" % ",".join(f"{json.dumps(k)}:{to_json(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return "[%s]" % ",".join(map(to_json, value))
+    return json.dumps(value, allow_nan=False)
 
 
 def without_decimals(value: Any) -> Any:

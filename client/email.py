@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypedDict, Union
 
@@ -97,4 +98,6 @@ def _message(to: object, subject: object, text: object) -> wire.Outgoing:
     for name in ("to", "subject"):
         if not fields[name].strip():
             raise BadInput(f"{name} must not be empty")
-    return wire.Outgoing(EMAIL_SEND, body.encode(fields))
+        if any(unicodedata.category(c) == "Cc" for c in fields[name]):
+            raise BadInput(f"{name} must not have control characters or line breaks")
+    return wire.Outgoing(EMAIL_SEND, body.encode({**fields, "body": fields["body"] or None}))

@@ -1,4 +1,4 @@
-"""Exact amounts: from what a caller gives to the digits on the wire, never through a binary float."""
+"""Exact amounts: from what a caller gives to the digits on the wire, never by a binary float."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from .errors import BadInput
 #: What an amount may be given as. A float counts by its shortest form: 9.99 is 9.99.
 Amount = Union[Decimal, int, str, float]
 
-#: More digits than this are refused: the services keep amounts in 96 bits.
-MAX_DIGITS = 28
+#: Digits before the point; more are refused, by the service too.
+MAX_WHOLE_DIGITS = 15
 
-_DECIMAL = re.compile(r"[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?")
+# Characters of an amount; more can only be zeros.
+_MAX_LENGTH = 40
+# The grammar of JSON's numbers (RFC 8259, section 6), without the sign.
+_DECIMAL = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?")
 
 _TWO_DECIMALS = """
 AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF
@@ -24,6 +27,8 @@ MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB 
 PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP
 TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG YER ZAR ZMW ZWG
 """
+# Not legal tender any more, but the service still takes them.
+_SUPERSEDED = "BGN CUC HRK SLL ZWL"
 _NO_DECIMALS = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF"
 _THREE_DECIMALS = "BHD IQD JOD KWD LYD OMR TND"
 _FOUR_DECIMALS = "CLF UYW"
@@ -34,6 +39,7 @@ MINOR_UNITS: dict[str, int] = {
     for decimals, codes in (
         (0, _NO_DECIMALS),
         (2, _TWO_DECIMALS),
+        (2, _SUPERSEDED),
         (3, _THREE_DECIMALS),
         (4, _FOUR_DECIMALS),
     )
@@ -61,40 +67,44 @@ def amount_token(amount: Amount, currency: str = DEFAULT_CURRENCY) -> str:
     >>> amount_token("9.90"), amount_token(9.99), amount_token(Decimal("1E+2"))
     ('9.90', '9.99', '100')
 
-    Raises BadInput for what is not a number, not finite, not above zero, longer than 28 digits, or
-    has more decimals than the currency.
+    Raises BadInput for what is not a number, not finite, not above zero, has more than 15 digits
+    before the point, or more decimals than the currency; zeros at the end do not count.
     """
     decimals = decimals_of(currency)
-    value = _exact(amount, decimals)
+    value = _exact(amount)
     if not value.is_finite():
         raise BadInput(f"amount {_shown(amount)} is not a finite number")
     if value <= 0:
         raise BadInput(f"amount {_shown(amount)} is not above zero")
     _, digits, exponent = value.as_tuple()
     assert isinstance(exponent, int)  # the other values stand for infinity and NaN
-    given_decimals = max(0, -exponent)
+    if len(digits) + exponent > MAX_WHOLE_DIGITS:
+        raise BadInput(
+            f"amount {_shown(amount)} has over {MAX_WHOLE_DIGITS} digits before the point"
+        )
+    if len(digits) > _MAX_LENGTH or -exponent > _MAX_LENGTH:
+        raise BadInput(f"amount {_shown(amount)} has too many digits")
+    written = format(value, "f")
+    _, _, fraction = written.partition(".")
+    given_decimals = len(fraction.rstrip("0"))
     if given_decimals > decimals:
         raise BadInput(
             f"amount {_shown(amount)} has {given_decimals} decimals, and {currency} has {decimals}"
         )
-    if len(digits) + max(0, exponent) > MAX_DIGITS:
-        raise BadInput(f"amount {_shown(amount)} has more than {MAX_DIGITS} digits")
-    return format(value, "f")
+    return written
 
 
-def _exact(amount: object, decimals: int) -> Decimal:
+def _exact(amount: object) -> Decimal:
     if isinstance(amount, bool):
         raise BadInput(f"amount {amount} is a truth value, not a number")
     if isinstance(amount, Decimal):
         return amount
     if isinstance(amount, int):
-        if abs(amount) >= 10**MAX_DIGITS:  # before it becomes text: that can be slow, or refused
-            raise BadInput(f"amount has more than {MAX_DIGITS} digits")
+        if abs(amount) >= 10**MAX_WHOLE_DIGITS:  # as text it could be slow, or refused
+            raise BadInput(f"amount has over {MAX_WHOLE_DIGITS} digits before the point")
         return Decimal(amount)
     if isinstance(amount, float):
-        value = Decimal(repr(float(amount)))  # numpy's floats have a repr of their own
-        # The `.0` of 500.0 is Python's, not the caller's; it must not be a decimal of a yen.
-        return Decimal(int(amount)) if decimals == 0 and amount.is_integer() else value
+        return Decimal(repr(float(amount)))  # float(): numpy's floats have a repr of their own
     if isinstance(amount, str):
         if not _DECIMAL.fullmatch(amount):
             raise BadInput(f"amount {_shown(amount)} is not a decimal number, as 9.99")

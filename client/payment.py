@@ -28,6 +28,9 @@ Status = Literal["pending", "processing", "completed", "failed"]
 FINAL: frozenset[str] = frozenset({"completed", "failed"})
 _STATUSES = FINAL | {"pending", "processing"}
 
+# The service refuses a longer user_id or subscription_id.
+_MAX_FIELD_BYTES = 256
+
 # An event is a core message and can be missed across a reconnect: ask at least this often (s).
 _ASK_EVERY = 1.0
 # Where nobody answered, there is no event to wait for (s).
@@ -42,11 +45,16 @@ class _Known(TypedDict):
 
 
 class PaymentStatus(_Known, total=False):
-    """What is known of a payment. `amount` is exact, and comes with `currency` once known."""
+    """What is known of a payment.
+
+    `amount` is exact, and comes with `currency` once known. `content` is the SHA-256, in hex, of
+    what was submitted: it tells which of two submissions with the same id counted.
+    """
 
     message: str
     amount: Decimal
     currency: str
+    content: str
 
 
 class PaymentClient:
@@ -86,18 +94,14 @@ class PaymentClient:
             raise BadInput("amount is required")
         fields = {
             "payment_id": check_payment_id(payment_id),
-            "user_id": None if user_id is None else body.check_text("user_id", user_id),
-            "subscription_id": None
-            if subscription_id is None
-            else body.check_text("subscription_id", subscription_id),
+            "user_id": _optional("user_id", user_id),
+            "subscription_id": _optional("subscription_id", subscription_id),
             "amount": body.Token(
                 amount_token(amount, DEFAULT_CURRENCY if currency is None else currency)
             ),
             "currency": currency,
         }
-        message = wire.Outgoing(
-            PAYMENT_PROCESS, body.encode(fields), {"Nats-Msg-Id": [payment_id]}
-        )
+        message = wire.Outgoing(PAYMENT_PROCESS, body.encode(fields), {"Nats-Msg-Id": [payment_id]})
         return await wire.submit(self._nc, message, timeout=timeout)
 
     async def get_status(
@@ -118,9 +122,7 @@ class PaymentClient:
             reply["amount"] = _exact(reply["amount"])
         return cast(PaymentStatus, reply)
 
-    async def wait_for_status(
-        self, payment_id: str, *, timeout: float = 30.0
-    ) -> PaymentStatus:
+    async def wait_for_status(self, payment_id: str, *, timeout: float = 30.0) -> PaymentStatus:
         """The final status, `completed` or `failed`, as soon as there is one.
 
         Outlasts a restart of the service or the broker. Raises RequestTimeout, with the last
@@ -154,6 +156,15 @@ class PaymentClient:
         finally:
             await wire.unsubscribe(subscription)
         raise RequestTimeout(f"payment {payment_id} has no final status after {deadline}: {last}")
+
+
+def _optional(name: str, value: object) -> str | None:
+    if value is None:
+        return None
+    text = body.check_text(name, value)
+    if len(text.encode(errors="replace")) > _MAX_FIELD_BYTES:
+        raise BadInput(f"{name} is longer than {_MAX_FIELD_BYTES} bytes")
+    return text
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -25,9 +25,7 @@ def check_payment_id(payment_id: object) -> str:
     """Returns `payment_id` where it is 1 to 64 of A-Z a-z 0-9 _ -, else raises BadInput."""
     if isinstance(payment_id, str) and _PAYMENT_ID.fullmatch(payment_id):
         return payment_id
-    raise BadInput(
-        f"payment_id {excerpt(payment_id)} is not 1 to 64 characters of A-Z a-z 0-9 _ -"
-    )
+    raise BadInput(f"payment_id {excerpt(payment_id)} is not 1 to 64 characters of A-Z a-z 0-9 _ -")
 
 
 def payment_events(payment_id: str) -> str:

@@ -91,7 +91,9 @@ class Outgoing:
 
     def size_bytes(self) -> int:
         """What the server compares with its `max_payload`: headers and body together."""
-        lines = [f"{name}: {value}\r\n" for name, values in self.headers.items() for value in values]
+        lines = [
+            f"{name}: {value}\r\n" for name, values in self.headers.items() for value in values
+        ]
         preamble = _PREAMBLE_BYTES if lines else 0
         return len(self.payload) + preamble + sum(len(line.encode()) for line in lines)
 
@@ -374,15 +376,15 @@ def _translated(error: Exception, what: str, *, definite: bool = True) -> Client
 
 
 def _service_error(headers: Mapping[str, str], data: bytes) -> ServiceError:
-    try:
-        message = json.loads(data)["error"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        message = None
-    if not isinstance(message, str) or not message:
-        message = headers.get("Mono-Error-Message") or headers.get("Nats-Service-Error")
+    message = headers.get("Mono-Error-Message") or headers.get("Nats-Service-Error")
+    if not message:
+        try:
+            message = str(json.loads(data)["error"])
+        except (ValueError, KeyError, TypeError, RecursionError):
+            message = "the service gave no reason"
     code = headers.get("Nats-Service-Error-Code", "")
     number = int(code) if re.fullmatch(r"[0-9]{3}", code) else 500
-    return ServiceError(number, message or "the service gave no reason", headers.get("Mono-Error-Type", ""))
+    return ServiceError(number, message, headers.get("Mono-Error-Type", ""))
 
 
 def _int(value: object) -> int:

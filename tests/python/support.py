@@ -30,6 +30,11 @@ PATIENCE = 30.0
 START_PATIENCE = 180.0
 
 
+#: A payment of this amount is declined, for this reason.
+DECLINED_AMOUNT, DECLINED_REASON = "13.13", "insufficient funds"
+DECLINES = f'amount = "{DECLINED_AMOUNT}", outcome = "decline", reason = "{DECLINED_REASON}"'
+
+
 def unique(prefix: str = "pay") -> str:
     """An id that no other test and no other run uses."""
     return f"{prefix}-{uuid.uuid4()}"
@@ -63,6 +68,26 @@ class Server:
     def port(self) -> int:
         return int(self.url.rsplit(":", 1)[1])
 
+    def charges(self, payment_id: str) -> list[dict[str, Any]]:
+        """What the simulated gateway did for one payment: its journal is kept outside NATS."""
+        records = self._journal("gateway.jsonl")
+        return [record for record in records if record["key"] == payment_id]
+
+    async def sent_emails(self, mark: str, count: int) -> list[str]:
+        """The recipients with `mark` that the simulated mailer sent to, once there are `count`."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            records = self._journal("mailer.jsonl")
+            sent = [record["to"] for record in records if mark in record["to"] and record["sent"]]
+            if len(sent) >= count or time.monotonic() > deadline:
+                return sent
+            await asyncio.sleep(0.02)  # a file that grows can only be looked at
+
+    def _journal(self, name: str) -> list[dict[str, Any]]:
+        path = self.runtime_dir / "journal" / name
+        lines = path.read_text().split("\n")[:-1]  # a line that has no end yet is being written
+        return [json.loads(line) for line in lines]
+
     def stop(self) -> None:
         """Ends it with SIGTERM, and insists on a clean exit."""
         self.process.send_signal(signal.SIGTERM)
@@ -82,7 +107,15 @@ def start_server(folder: Path, *, port: int = 0) -> Server:
     env.pop("NATS_URL", None)
     with log.open("ab") as sink:
         process = subprocess.Popen(
-            [binary(), "serve", "--port", str(port), "--ready-file", ready],
+            [
+                binary(),
+                "serve",
+                *("--port", str(port)),
+                *("--ready-file", ready),
+                *("--journal-dir", folder / "journal"),
+                *("--workers", "2"),
+                *("--gateway", DECLINES),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,

@@ -61,7 +61,21 @@ def test_what_is_no_payment_id_is_refused(payment_id: Any) -> None:
 
 @pytest.mark.parametrize(
     "subject",
-    ["", ".", "a.", ".a", "a..b", "a.*", "a.>", "*", "a b", "a\r\nPUB x", "a\x00", "\ud800", "a" * 1025],
+    [
+        "",
+        ".",
+        "a.",
+        ".a",
+        "a..b",
+        "a.*",
+        "a.>",
+        "*",
+        "a b",
+        "a\r\nPUB x",
+        "a\x00",
+        "\ud800",
+        "a" * 1025,
+    ],
 )
 def test_what_cannot_be_published_to_is_refused(subject: str) -> None:
     with pytest.raises(BadInput, match="subject"):

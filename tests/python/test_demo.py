@@ -46,7 +46,8 @@ def test_the_whole_tour_twice_tells_the_same(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flag", "heading"), [("--math-only", "Math"), ("--email-only", "Email"), ("--payment-only", "Payment")]
+    ("flag", "heading"),
+    [("--math-only", "Math"), ("--email-only", "Email"), ("--payment-only", "Payment")],
 )
 def test_one_part_only(server: Server, flag: str, heading: str) -> None:
     ended = run_demo(flag, "--nats-url", server.url)
@@ -73,7 +74,9 @@ def test_no_server_is_one_clear_line_and_a_hint() -> None:
     assert hint == "hint: cargo run --release -- serve"
 
 
-@pytest.mark.parametrize("url", ["nonsense", "nats://", "http://127.0.0.1:x", "nats://127.0.0.1:99999"])
+@pytest.mark.parametrize(
+    "url", ["nonsense", "nats://", "http://127.0.0.1:x", "nats://127.0.0.1:99999"]
+)
 def test_an_unreadable_url_is_no_traceback(url: str) -> None:
     ended = run_demo("--nats-url", url)
     assert ended.returncode == 3
@@ -126,7 +129,9 @@ def test_a_serve_that_has_ended_is_not_used(tmp_path: Path) -> None:
     assert demo.find_url(None, {"XDG_RUNTIME_DIR": str(tmp_path)}) == demo.DEFAULT_URL
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", "nope", '{"url": 1}', '{"url": "x", "pid": -1}'])
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", "nope", '{"url": 1}', '{"url": "x", "pid": -1}']
+)
 def test_a_damaged_runtime_file_is_not_used(tmp_path: Path, content: str) -> None:
     write_runtime_file(tmp_path, content)
     assert demo.find_url(None, {"XDG_RUNTIME_DIR": str(tmp_path)}) == demo.DEFAULT_URL

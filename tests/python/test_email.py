@@ -17,7 +17,11 @@ async def test_an_email_goes_out_as_it_was_given(server: Server) -> None:
     async with connected(server) as nc, tapped(nc, EMAIL_SEND) as tap:
         await EmailClient(nc).send_email(to, "Größe", "line 1\nline 2")
         [message] = await tap.until(1)
-        assert json.loads(message.data) == {"to": to, "subject": "Größe", "body": "line 1\nline 2"}
+        assert json.loads(message.data) == {
+            "to": to,
+            "subject": "Größe",
+            "body": "line 1\nline 2",
+        }
         assert message.reply == ""
 
 
@@ -25,7 +29,7 @@ async def test_the_body_is_optional(server: Server) -> None:
     async with connected(server) as nc, tapped(nc, EMAIL_SEND) as tap:
         await EmailClient(nc).send_email("user@example.com", "Hello")
         [message] = await tap.until(1)
-        assert json.loads(message.data)["body"] == ""
+        assert message.data == b'{"to":"user@example.com","subject":"Hello"}'
 
 
 async def test_confirm_returns_once_a_worker_has_it(server: Server) -> None:
@@ -47,6 +51,7 @@ async def test_each_of_the_bulk_goes_out_once(server: Server) -> None:
         await tap.until(100)
         addressed = [json.loads(data)["to"] for data in tap.bodies() if mark.encode() in data]
         assert addressed == [f"{mark}-{n}@example.com" for n in range(100)]
+    assert sorted(await server.sent_emails(mark, 100)) == sorted(addressed), "to one worker each"
 
 
 async def test_a_bulk_of_none_is_zero(server: Server) -> None:
@@ -88,8 +93,20 @@ async def test_one_that_is_too_large_keeps_the_whole_bulk_back(server: Server) -
         assert not [data for data in tap.bodies() if mark.encode() in data]
 
 
-@pytest.mark.parametrize(("to", "subject"), [("", "Hi"), (" ", "Hi"), ("a@example.com", ""), (None, "Hi")])
-async def test_to_and_subject_are_required(server: Server, to: Any, subject: Any) -> None:
+@pytest.mark.parametrize(
+    ("to", "subject"),
+    [
+        ("", "Hi"),
+        (" ", "Hi"),
+        ("a@example.com", ""),
+        (None, "Hi"),
+        ("a@example.com\r\nBcc: all@example.com", "Hi"),
+        ("a@example.com", "Hi\x00"),
+    ],
+)
+async def test_to_and_subject_are_required_single_lines(
+    server: Server, to: Any, subject: Any
+) -> None:
     async with connected(server) as nc:
         with pytest.raises(BadInput):
             await EmailClient(nc).send_email(to, subject, "Body")

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from support import Server, connected, tapped, unique
+from support import DECLINED_AMOUNT, DECLINED_REASON, Server, connected, tapped, unique
 
 from client import Ack, BadInput, PaymentClient, RequestTimeout
 from client.subjects import PAYMENT_PROCESS, PAYMENT_STATUS
@@ -74,6 +74,8 @@ async def test_a_payment_submitted_again_is_a_duplicate(server: Server) -> None:
         first = await payment.submit_payment(payment_id, amount="5.00")
         again = await payment.submit_payment(payment_id, amount="5.00")
         assert again == Ack(first.stream, first.sequence, duplicate=True)
+        assert (await payment.wait_for_status(payment_id))["status"] == "completed"
+        assert [charge["outcome"] for charge in server.charges(payment_id)] == ["approved"]
 
 
 async def test_the_first_outcome_stands_against_another_amount(server: Server) -> None:
@@ -91,6 +93,8 @@ async def test_the_first_outcome_stands_against_another_amount(server: Server) -
         await payment.submit_payment(later, amount="1")
         await payment.wait_for_status(later)
         assert await payment.get_status(payment_id) == first
+        charged = [(charge["outcome"], charge["amount"]) for charge in server.charges(payment_id)]
+        assert charged == [("approved", "5.00")]
 
 
 async def test_an_unknown_payment_is_pending(server: Server) -> None:
@@ -142,6 +146,17 @@ async def test_a_payment_that_cannot_be_accepted_fails_with_the_reason(server: S
         assert status.get("message")
 
 
+async def test_a_decline_is_final_and_has_its_reason(server: Server) -> None:
+    payment_id = unique()
+    async with connected(server) as nc:
+        payment = PaymentClient(nc)
+        await payment.submit_payment(payment_id, amount=DECLINED_AMOUNT)
+        status = await payment.wait_for_status(payment_id)
+        assert status["status"] == "failed"
+        assert DECLINED_REASON in status.get("message", "")
+        assert [charge["outcome"] for charge in server.charges(payment_id)] == ["declined"]
+
+
 async def test_many_payments_at_once_each_complete(server: Server) -> None:
     async with connected(server) as nc:
         payment = PaymentClient(nc)
@@ -153,6 +168,8 @@ async def test_many_payments_at_once_each_complete(server: Server) -> None:
         outcomes = await asyncio.gather(*(payment.wait_for_status(p, timeout=60) for p in ids))
         assert [outcome["payment_id"] for outcome in outcomes] == ids
         assert {outcome["status"] for outcome in outcomes} == {"completed"}
+        for payment_id in ids:
+            assert len(server.charges(payment_id)) == 1
 
 
 @pytest.mark.parametrize(
@@ -169,6 +186,7 @@ async def test_many_payments_at_once_each_complete(server: Server) -> None:
         {"payment_id": "pay-1", "amount": 1, "currency": ""},
         {"payment_id": "pay-1", "amount": 1, "user_id": 7},
         {"payment_id": "pay-1", "amount": 1, "subscription_id": "\ud800"},
+        {"payment_id": "pay-1", "amount": 1, "user_id": "é" * 129},
     ],
 )
 async def test_bad_input_is_not_sent(server: Server, fields: dict[str, Any]) -> None:
