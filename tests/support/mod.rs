@@ -1,6 +1,8 @@
 //! What the tests of the lower rooms share: a reaper, a provisioned server, and looking at /proc.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod program;
+
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

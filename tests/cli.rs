@@ -1,0 +1,189 @@
+//! The commands as a person types them, wrong ones too.
+
+mod support;
+
+use serde_json::{Value, json};
+use support::program::Home;
+
+fn object(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))
+}
+
+#[test]
+fn a_call_with_no_server_starts_its_own_and_leaves_nothing() {
+    let home = Home::new();
+    for (args, printed) in [
+        (vec!["call", "math", "add", "10", "5"], "15\n"),
+        (vec!["call", "math", "subtract", "-10.5", "-1e1"], "-0.5\n"),
+        (vec!["call", "math", "sqrt", "144"], "12\n"),
+        (
+            vec!["call", "payment", "status", "pay-001"],
+            "pending    pay-001  Payment not found or not yet processed\n",
+        ),
+    ] {
+        assert_eq!(home.run(&args).ok(), printed, "{args:?}");
+    }
+    let left: Vec<_> = home.path().read_dir().unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn each_kind_of_failure_has_its_exit_code() {
+    let home = Home::new();
+    let serve = home.serve(&[
+        "--port",
+        "0",
+        "--gateway",
+        "id = \"bad\", outcome = \"decline\", reason = \"stolen card\"",
+    ]);
+    for (args, code, needle) in [
+        (vec!["call", "math", "divide", "1", "0"], 4, "division by zero"),
+        (vec!["call", "math", "sqrt", "-1"], 4, "square root of negative"),
+        (
+            vec!["call", "math", "modulo", "1", "2"],
+            2,
+            "\"modulo\" is not an operation; there are add,",
+        ),
+        (vec!["call", "math", "add", "1"], 2, "expected 2 numbers, got 1"),
+        (vec!["call", "math", "add", "1", "two"], 2, "\"two\" is not a finite number"),
+        (vec!["call", "math", "add", "1", "NaN"], 2, "not a finite number"),
+        (
+            vec!["call", "math", "calculate", "--data", "{}"],
+            7,
+            "400: request does not fit: missing field `operation`",
+        ),
+        (vec!["call", "math", "calculate", "--data", "@none.json"], 2, "open none.json"),
+        (
+            vec![
+                "call",
+                "math",
+                "calculate",
+                "--data",
+                "{\"operation\":\"divide\",\"a\":1,\"b\":0}",
+            ],
+            4,
+            "division by zero",
+        ),
+        (vec!["call", "services.*.x", "--data", "{}"], 2, "wildcard"),
+        (vec!["call", "nobody", "home", "--data", "{}"], 5, "no responders"),
+        (vec!["call", "nobody"], 2, "hint: `mono-demo call --help`"),
+        (vec!["call", "payment", "status", "a.b"], 2, "field `payment_id`"),
+        (vec!["call", "payment", "status"], 2, "expected one PAYMENT_ID"),
+        (vec!["publish", "-J", "no.stream", "--data", "x"], 5, "no stream has this subject"),
+        (
+            vec!["publish", "notification", "email-send", "", "Hello"],
+            2,
+            "field `to` must not be empty",
+        ),
+        (vec!["publish", "notification", "email-send"], 2, "expected TO SUBJECT [BODY]"),
+        (vec!["publish", "a b", "--data", "x"], 2, "white space"),
+        (vec!["publish", "x", "--data", "x", "-H", "broken"], 2, "expected NAME:VALUE"),
+        (vec!["pay", "pay 1", "9.99"], 2, "field `payment_id`"),
+        (vec!["pay", "pay-1", "9.999"], 2, "has 3 decimals, and USD has 2"),
+        (vec!["pay", "pay-1", "-1"], 2, "is not above 0"),
+        (vec!["pay", "pay-1", "ten"], 2, "not a decimal number"),
+        (vec!["pay", "pay-1", "1", "--currency", "usd"], 2, "field `currency`"),
+        (vec!["pay", "pay-1", "1", "--timeout", "0s"], 2, "must be above 0"),
+        (vec!["pay", "bad", "1"], 4, "stolen card"),
+        (
+            vec!["--server", "nats://127.0.0.1:1", "call", "math", "add", "1", "2"],
+            8,
+            "no NATS server answered",
+        ),
+        (vec!["--context", "../x", "call", "math", "add", "1", "2"], 2, "a context's name"),
+        (vec!["--context", "none", "call", "math", "add", "1", "2"], 2, "NATS context \"none\""),
+        (vec!["--user", "me", "call", "math", "add", "1", "2"], 2, "--user needs a server"),
+        (vec!["--nats-server", "/none", "serve"], 3, "/none"),
+        (vec!["serve", "--settings", "none.toml"], 2, "--settings none.toml"),
+        (vec!["serve", "--gateway", "id = 5"], 2, "--gateway"),
+        (vec!["frobnicate"], 2, "unrecognized subcommand"),
+    ] {
+        home.run(&args).failed(code, needle);
+    }
+    drop(serve);
+}
+
+#[test]
+fn json_prints_one_object_also_for_an_error() {
+    let home = Home::new();
+    let _serve = home.serve(&["--port", "0"]);
+    let reply = object(&home.run(&["--json", "call", "math", "add", "10", "5"]).ok());
+    assert_eq!(reply, json!({"ok": true, "reply": {"operation": "add", "result": 15}}));
+    let said =
+        home.run(&["call", "math", "divide", "1", "0", "--json"]).failed(4, "division by zero");
+    let error = json!({"kind": "domain", "code": 4, "message": "division by zero"});
+    assert_eq!(object(&said.stdout), json!({"ok": false, "error": error}));
+    let paid = object(&home.run(&["pay", "p", "1.50", "--user", "u", "--json"]).ok());
+    assert_eq!(paid["status"]["status"], "completed");
+    assert_eq!(paid["ack"]["stream"], "payment-requests");
+    let ack = object(
+        &home
+            .run(&["publish", "-J", "services.payment.payment-process", "--data", "x", "--json"])
+            .ok(),
+    );
+    assert_eq!(
+        ack["ack"],
+        json!({"stream": "payment-requests", "sequence": 2, "duplicate": false})
+    );
+    let queued = object(
+        &home.run(&["publish", "notification", "email-send", "a@example.com", "Hi", "--json"]).ok(),
+    );
+    assert_eq!(queued, json!({"ok": true, "queued": 1}));
+}
+
+#[test]
+fn the_same_payment_twice_is_charged_once_and_other_content_is_a_conflict() {
+    let home = Home::new();
+    let journals = home.path().join("journals");
+    let _serve = home.serve(&["--port", "0", "--journal-dir", journals.to_str().unwrap()]);
+    let first = home.run(&["pay", "pay-001", "9.99"]).ok();
+    assert!(
+        first.ends_with("completed  pay-001  9.99 USD  Payment processed successfully\n"),
+        "{first}"
+    );
+    let second = home.run(&["pay", "pay-001", "9.99"]).ok();
+    assert!(second.starts_with("accepted   pay-001  9.99 USD (submitted before)\n"), "{second}");
+    home.run(&["pay", "pay-001", "10.00"]).failed(4, "submitted before with other content");
+    home.run(&["pay", "pay-001", "9.99", "--user", "other"])
+        .failed(4, "submitted before with other content");
+    assert_eq!(
+        home.run(&["pay", "pay-002", "5", "--no-wait"]).ok(),
+        "accepted   pay-002  5.00 USD\n"
+    );
+    let journal = std::fs::read_to_string(journals.join("gateway.jsonl")).unwrap();
+    let charges = journal.lines().filter(|line| object(line)["key"] == "pay-001").count();
+    assert_eq!(charges, 1, "{journal}");
+}
+
+#[test]
+fn data_comes_from_a_file_or_stdin_and_headers_go_along() {
+    let home = Home::new();
+    let _serve = home.serve(&["--port", "0"]);
+    std::fs::write(home.path().join("r.json"), r#"{"operation":"add","a":1,"b":2}"#).unwrap();
+    let reply =
+        home.run(&["call", "services.math.calculate", "--data", "@r.json", "-H", "Trace:1"]).ok();
+    assert_eq!(reply, "{\"result\":3,\"operation\":\"add\"}\n");
+    let mut command = home.command(["call", "math", "calculate", "--data", "-"]);
+    let mut child = command
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), br#"{"operation":"sqrt","a":9}"#)
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.stdout, b"{\"result\":3,\"operation\":\"sqrt\"}\n");
+}
+
+#[test]
+fn help_lists_the_services_and_the_exit_codes() {
+    let home = Home::new();
+    let help = home.run(&["--help"]).ok();
+    assert!(help.contains("5    no responders"), "{help}");
+    let help = home.run(&["call", "--help"]).ok();
+    for line in ["math sqrt A", "payment status PAYMENT_ID"] {
+        assert!(help.contains(line), "{help}");
+    }
+    let help = home.run(&["pay", "--help"]).ok();
+    assert!(help.contains("Whose payment"), "{help}");
+}

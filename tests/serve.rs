@@ -1,0 +1,181 @@
+//! `serve`: what it prints, how it ends, what it keeps.
+
+mod support;
+
+use std::time::Duration;
+
+use support::program::Home;
+use support::{eventually, lives, processes_with};
+
+/// What runs for a `serve`, by the folder its broker runs in: brokers and reapers.
+fn processes_in(home: &Home) -> Vec<u32> {
+    processes_with(home.path().to_str().unwrap())
+}
+
+fn pay(home: &Home, id: &str) -> String {
+    home.run(&["pay", id, "9.99"]).ok()
+}
+
+#[test]
+fn it_prints_the_registration_lines_first_and_ends_with_ready() {
+    let home = Home::new();
+    let serve = home.serve(&["--port", "0"]);
+    let url = serve.url();
+    serve.signal("TERM");
+    let (code, stdout, stderr) = serve.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+    let lines: Vec<_> = stdout.lines().collect();
+    assert_eq!(
+        lines[..4],
+        [
+            "[math] Registered services: services.math.calculate",
+            "[notification] Registered services: services.notification.email-send",
+            "[payment] Registered services: services.payment.payment-process, services.payment.status",
+            "Starting Mono application...",
+        ]
+    );
+    assert!(lines.contains(&format!("export NATS_URL={url}").as_str()), "{stdout}");
+    assert_eq!(lines.last().unwrap(), &format!("Ready: {url}"));
+    assert!(url.starts_with("nats://127.0.0.1:"), "{url}");
+}
+
+#[test]
+fn sigterm_and_ctrl_c_drain_and_leave_nothing() {
+    for name in ["TERM", "INT"] {
+        let home = Home::new();
+        let serve = home.serve(&["--port", "0"]);
+        pay(&home, "p");
+        serve.signal(name);
+        let (code, _, stderr) = serve.ended();
+        assert_eq!(code, Some(0), "{stderr}");
+        assert!(stderr.contains("draining") && stderr.ends_with("stopped\n"), "{stderr}");
+        assert_eq!(processes_in(&home), [] as [u32; 0]);
+        let left: Vec<_> = home
+            .path()
+            .read_dir()
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .filter(|name| name != "run")
+            .collect();
+        assert!(left.is_empty(), "{left:?}");
+        assert!(!home.path().join("run/mono-demo/serve.json").exists());
+    }
+}
+
+#[test]
+fn sigkill_leaves_no_process_and_no_folder_within_a_second() {
+    let home = Home::new();
+    let serve = home.serve(&["--port", "0"]);
+    assert!(!processes_in(&home).is_empty());
+    serve.signal("KILL");
+    eventually("everything of serve is gone", Duration::from_secs(1), || {
+        let folders = home.path().read_dir().unwrap().filter_map(Result::ok);
+        let left =
+            folders.filter(|e| e.file_name().to_string_lossy().starts_with("mono-demo")).count();
+        processes_in(&home).is_empty() && left == 0
+    });
+    // The runtime file is left, and does not mislead: the next call starts its own broker.
+    assert!(home.path().join("run/mono-demo/serve.json").exists());
+    assert_eq!(home.run(&["call", "math", "add", "1", "2"]).ok(), "3\n");
+}
+
+#[test]
+fn a_second_ctrl_c_ends_at_once() {
+    let home = Home::new();
+    let serve = home.serve(&[
+        "--port",
+        "0",
+        "--gateway",
+        "id = \"slow\", delay = \"60s\"",
+        "--drain-timeout",
+        "60s",
+    ]);
+    home.run(&["pay", "slow", "1", "--no-wait"]).ok();
+    eventually("the payment is in hand", Duration::from_secs(10), || {
+        home.run(&["call", "payment", "status", "slow"]).ok().starts_with("processing")
+    });
+    serve.signal("INT");
+    eventually("draining begins", Duration::from_secs(5), || !serve.is_ready());
+    serve.signal("INT");
+    let (code, _, stderr) = serve.ended();
+    assert_eq!(code, Some(130), "{stderr}");
+    eventually("everything of serve is gone", Duration::from_secs(2), || {
+        processes_in(&home).is_empty()
+    });
+}
+
+#[test]
+fn payments_are_kept_in_a_store_folder_across_a_kill() {
+    let home = Home::new();
+    let args = ["--port", "0", "--store-dir", "store"];
+    let serve = home.serve(&args);
+    pay(&home, "kept");
+    serve.signal("KILL");
+    serve.ended();
+    let serve = home.serve(&args);
+    let status = home.run(&["call", "payment", "status", "kept"]).ok();
+    assert!(status.starts_with("completed  kept  9.99 USD"), "{status}");
+    pay(&home, "kept");
+    let journal =
+        std::fs::read_to_string(home.path().join("store/journals/gateway.jsonl")).unwrap();
+    assert_eq!(journal.lines().count(), 1, "charged once: {journal}");
+    drop(serve);
+}
+
+#[test]
+fn two_instances_on_an_existing_system_share_the_work_and_the_state() {
+    let home = Home::new();
+    let broker = home.serve(&["--port", "0"]);
+    let url = broker.url();
+    let second = home.serve(&["--server", &url, "--journal-dir", "books"]);
+    assert_eq!(second.url(), url);
+    for n in 0..5 {
+        pay(&home, &format!("p-{n}"));
+    }
+    second.signal("TERM");
+    let (code, stdout, stderr) = second.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains("existing NATS system"), "{stdout}");
+    for n in 0..5 {
+        let status = home.run(&["call", "payment", "status", &format!("p-{n}")]).ok();
+        assert!(status.starts_with("completed"), "{status}");
+    }
+    home.run(&["serve", "--server", &url, "--port", "0"])
+        .failed(2, "--port is for a broker that serve starts");
+}
+
+#[test]
+fn a_broker_that_dies_is_started_again_on_its_port_and_store() {
+    let home = Home::new();
+    let serve = home.serve(&["--port", "0"]);
+    pay(&home, "before");
+    let broker = processes_with("nats-server")
+        .into_iter()
+        .filter(|pid| processes_in(&home).contains(pid))
+        .find(|pid| {
+            let exe = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+            exe.file_name().is_some_and(|name| name == "nats-server")
+        })
+        .expect("the broker's process");
+    let status = std::process::Command::new("kill").args(["-KILL", &broker.to_string()]).status();
+    assert!(status.unwrap().success());
+    eventually("the old broker is gone", Duration::from_secs(5), || !lives(broker));
+    let url = serve.url();
+    eventually("it serves again", Duration::from_secs(10), || {
+        let said = home.run(&["--server", &url, "call", "payment", "status", "before"]);
+        said.stdout.starts_with("completed")
+    });
+    serve.signal("TERM");
+    let (code, _, stderr) = serve.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("starting it again"), "{stderr}");
+}
+
+#[test]
+fn a_taken_port_is_said_with_a_hint() {
+    let home = Home::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    let said = home.run(&["serve", "--port", &port]).failed(3, "another process uses that port");
+    assert!(said.stderr.contains("hint: --port 0"), "{}", said.stderr);
+}

@@ -1,0 +1,162 @@
+//! The program as a person runs it: its own home, the shared cache, no server named.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{eventually, shared_cache};
+
+/// A place where nothing else serves.
+pub struct Home {
+    folder: TempDir,
+}
+
+impl Home {
+    pub fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder") }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// `mono-demo`, knowing only this home.
+    pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mono-demo"));
+        command.args(args).current_dir(self.path()).env("HOME", self.path());
+        command.env("XDG_CACHE_HOME", shared_cache().parent().expect("its parent"));
+        command.env("XDG_RUNTIME_DIR", self.path().join("run")).env("TMPDIR", self.path());
+        for name in ["CONFIG", "STATE"] {
+            command.env_remove(format!("XDG_{name}_HOME"));
+        }
+        for name in ["URL", "CONTEXT", "USER", "PASSWORD", "TOKEN", "CREDS", "NKEY", "TIMEOUT"] {
+            command.env_remove(format!("NATS_{name}"));
+        }
+        command.env_remove("CI").env_remove("RUST_LOG");
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Said {
+        Said::from(self.command(args).output().expect("the program starts"))
+    }
+
+    /// `mono-demo serve` on a temporary port, waited for.
+    pub fn serve(&self, args: &[&str]) -> Serve {
+        static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let n = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let ready = self.path().join(format!("ready-{n}.json"));
+        let mut command = self.command(["serve", "--ready-file"]);
+        command.arg(&ready).args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.spawn().expect("serve starts");
+        let mut serve = Serve { child, ready };
+        let limit = Duration::from_secs(60);
+        let deadline = std::time::Instant::now() + limit;
+        // A file that another process makes: there is nothing to wait on but its being there.
+        while !serve.ready.exists() {
+            if let Some(status) = serve.child.try_wait().expect("its status") {
+                panic!("serve ended with {status} before it was ready: {}", serve.output().1);
+            }
+            assert!(std::time::Instant::now() < deadline, "serve is not ready after {limit:?}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        serve
+    }
+}
+
+/// What a run said.
+pub struct Said {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl From<std::process::Output> for Said {
+    fn from(output: std::process::Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        Self {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+}
+
+impl Said {
+    #[track_caller]
+    pub fn ok(self) -> String {
+        assert_eq!(self.code, Some(0), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        self.stdout
+    }
+
+    #[track_caller]
+    pub fn failed(self, code: i32, needle: &str) -> Said {
+        assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        assert!(self.stderr.contains(needle), "{needle:?} is not in: {}", self.stderr);
+        self
+    }
+}
+
+/// A running `serve`; killed if the test forgets it.
+pub struct Serve {
+    child: Child,
+    ready: PathBuf,
+}
+
+impl Serve {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// True while the ready file is there.
+    pub fn is_ready(&self) -> bool {
+        self.ready.exists()
+    }
+
+    /// What the ready file says.
+    pub fn runtime(&self) -> Value {
+        let text = std::fs::read(&self.ready).expect("the ready file");
+        serde_json::from_slice(&text).expect("JSON")
+    }
+
+    pub fn url(&self) -> String {
+        self.runtime()["url"].as_str().expect("a URL").to_owned()
+    }
+
+    pub fn signal(&self, name: &str) {
+        let status =
+            Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
+        assert!(status.expect("kill runs").success());
+    }
+
+    /// Waits for the end and returns the exit code, stdout and stderr.
+    pub fn ended(mut self) -> (Option<i32>, String, String) {
+        let limit = Duration::from_secs(20);
+        let child = std::cell::RefCell::new(&mut self.child);
+        eventually("serve ends", limit, || child.borrow_mut().try_wait().unwrap().is_some());
+        let (stdout, stderr) = self.output();
+        (self.child.wait().unwrap().code(), stdout, stderr)
+    }
+
+    fn output(&mut self) -> (String, String) {
+        use std::io::Read;
+        let (mut out, mut err) = (String::new(), String::new());
+        if let Some(mut stdout) = self.child.stdout.take() {
+            let _ = stdout.read_to_string(&mut out);
+        }
+        if let Some(mut stderr) = self.child.stderr.take() {
+            let _ = stderr.read_to_string(&mut err);
+        }
+        (out, err)
+    }
+}
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
