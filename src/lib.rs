@@ -1,7 +1,9 @@
 //! `mono-demo`: run, call, break and prove polyglot services over NATS.
 
 pub mod broker;
+
 pub mod cli;
+pub mod e2e;
 pub mod modules;
 pub mod mono;
 pub mod process;

@@ -1,0 +1,173 @@
+//! Raw NATS operations of the Rust client, with its errors in the terms that all clients share.
+
+use std::time::Duration;
+
+use async_nats::{
+    Client, HeaderMap, HeaderName, HeaderValue,
+    client::{PublishErrorKind, RequestErrorKind},
+    jetstream,
+};
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use crate::{
+    e2e::seen,
+    wire::{
+        driver::{Ack, DriverError, ErrorKind, Headers, Message, Outcome},
+        subjects::check_publish_subject,
+    },
+};
+
+type Raw = Result<Value, DriverError>;
+
+/// An operation's outcome.
+pub(super) fn outcome(result: Raw) -> Outcome {
+    match result {
+        Ok(value) => Outcome::Ok(value),
+        Err(error) => Outcome::Err(error),
+    }
+}
+
+/// Raw request-reply.
+pub(super) async fn request(
+    client: &Client,
+    subject: String,
+    payload: &str,
+    headers: &Headers,
+    timeout: Duration,
+) -> Raw {
+    let request = async_nats::Request::new()
+        .payload(checked(&subject, payload)?)
+        .headers(header_map(headers)?)
+        .timeout(Some(timeout));
+    match client.send_request(subject, request).await {
+        Ok(message) => Ok(to_value(&wire_message(&message))),
+        Err(error) => Err(match error.kind() {
+            RequestErrorKind::NoResponders => failed(ErrorKind::NoResponders, true, &error),
+            RequestErrorKind::TimedOut => failed(ErrorKind::Timeout, false, &error),
+            RequestErrorKind::MaxPayloadExceeded => failed(ErrorKind::MaxPayload, true, &error),
+            RequestErrorKind::InvalidSubject => failed(ErrorKind::BadInput, true, &error),
+            _ => failed(ErrorKind::Connection, false, &error),
+        }),
+    }
+}
+
+/// Core publish, flushed.
+pub(super) async fn publish(
+    client: &Client,
+    subject: String,
+    payload: &str,
+    headers: &Headers,
+    timeout: Duration,
+) -> Raw {
+    let payload = checked(&subject, payload)?;
+    let headers = header_map(headers)?;
+    client.publish_with_headers(subject, headers, payload).await.map_err(|error| {
+        match error.kind() {
+            PublishErrorKind::MaxPayloadExceeded => failed(ErrorKind::MaxPayload, true, &error),
+            PublishErrorKind::InvalidSubject => failed(ErrorKind::BadInput, true, &error),
+            PublishErrorKind::Send => failed(ErrorKind::Connection, false, &error),
+        }
+    })?;
+    flush(client, timeout).await?;
+    Ok(json!({}))
+}
+
+/// Waits until the server has taken everything.
+pub(super) async fn flush(client: &Client, timeout: Duration) -> Result<(), DriverError> {
+    match tokio::time::timeout(timeout, client.flush()).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(failed(ErrorKind::Connection, false, &error)),
+        Err(error) => Err(failed(ErrorKind::Timeout, false, &error)),
+    }
+}
+
+/// JetStream publish with its acknowledgement.
+pub(super) async fn submit(
+    client: &Client,
+    subject: String,
+    payload: &str,
+    headers: &Headers,
+    timeout: Duration,
+) -> Raw {
+    use jetstream::context::PublishErrorKind as Kind;
+    let payload = checked(&subject, payload)?;
+    let headers = header_map(headers)?;
+    let context = jetstream::context::ContextBuilder::new()
+        .timeout(timeout)
+        .ack_timeout(timeout)
+        .build(client.clone());
+    let attempt = async { context.publish_with_headers(subject, headers, payload).await?.await };
+    match attempt.await {
+        Ok(ack) => Ok(to_value(&Ack {
+            stream: ack.stream,
+            sequence: ack.sequence,
+            duplicate: ack.duplicate,
+        })),
+        Err(error) => Err(match error.kind() {
+            Kind::StreamNotFound => failed(ErrorKind::NoStream, true, &error),
+            Kind::TimedOut => failed(ErrorKind::Timeout, false, &error),
+            Kind::MaxPayloadExceeded => failed(ErrorKind::MaxPayload, true, &error),
+            Kind::BrokenPipe => failed(ErrorKind::Connection, false, &error),
+            Kind::WrongLastMessageId | Kind::WrongLastSequence => {
+                failed(ErrorKind::Other, true, &error)
+            }
+            _ => failed(ErrorKind::Other, false, &error),
+        }),
+    }
+}
+
+/// A message as the protocol has it.
+pub(super) fn wire_message(message: &async_nats::Message) -> Message {
+    Message {
+        subject: message.subject.to_string(),
+        payload_base64: seen::base64(&message.payload),
+        headers: wire_headers(message.headers.as_ref()),
+    }
+}
+
+/// Headers as the protocol has them.
+pub(crate) fn wire_headers(headers: Option<&HeaderMap>) -> Headers {
+    let all = headers.into_iter().flat_map(HeaderMap::iter);
+    all.map(|(name, values)| {
+        let values = values.iter().map(|value| value.as_str().to_owned()).collect();
+        (name.to_string(), values)
+    })
+    .collect()
+}
+
+/// A failure, in the library's own words.
+pub(super) fn failed(
+    kind: ErrorKind,
+    definite: bool,
+    error: &dyn std::fmt::Display,
+) -> DriverError {
+    DriverError { kind, definite, message: error.to_string(), code: None }
+}
+
+/// Plain data: it always serialises.
+pub(super) fn to_value(data: &impl serde::Serialize) -> Value {
+    serde_json::to_value(data).unwrap_or_default()
+}
+
+fn checked(subject: &str, payload_base64: &str) -> Result<Bytes, DriverError> {
+    check_publish_subject(subject).map_err(|error| failed(ErrorKind::BadInput, true, &error))?;
+    Ok(seen::from_base64(payload_base64).into())
+}
+
+/// `HeaderMap::insert` panics on a line feed: everything is parsed first.
+fn header_map(headers: &Headers) -> Result<HeaderMap, DriverError> {
+    let mut map = HeaderMap::new();
+    for (name, values) in headers {
+        let name: HeaderName = name.parse().map_err(|_| {
+            failed(ErrorKind::BadInput, true, &format!("{name:?} is not a header name"))
+        })?;
+        for value in values {
+            let value: HeaderValue = value.parse().map_err(|_| {
+                failed(ErrorKind::BadInput, true, &format!("{value:?} is not a header value"))
+            })?;
+            map.append(name.clone(), value);
+        }
+    }
+    Ok(map)
+}

@@ -1,0 +1,296 @@
+//! Decides checks, from evidence alone, so that each can be shown a doctored journal.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+use super::{Stop, evidence, world::World};
+use crate::{
+    e2e::{
+        fixture::{Check, CheckKind, Fixture},
+        matcher::{canonical, compare},
+    },
+    wire::journal::{ChargeOutcome, ChargeRecord, EmailRecord},
+};
+
+/// What holds, a line each for the transcript; or why it does not.
+type Finding = Result<Vec<String>, String>;
+
+/// Waits until a check holds.
+pub(super) async fn comes_true(
+    world: &World,
+    fixture: &Fixture,
+    check: &Check,
+) -> Result<(), Stop> {
+    let deadline = Instant::now() + check.within;
+    loop {
+        let Err(reason) = look(world, check).await? else {
+            return Ok(());
+        };
+        if Instant::now() >= deadline {
+            let message = format!("{reason} (looked for {:?})", check.within);
+            return Err(Stop::failed(fixture, &check.span, message));
+        }
+        // A journal is a file of another process: it is read again.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Looks once more, after everything has drained.
+pub(super) async fn still_true(
+    world: &World,
+    fixture: &Fixture,
+    check: &Check,
+) -> Result<Vec<String>, Stop> {
+    look(world, check).await?.map_err(|reason| {
+        let message = format!("{reason} (it held before the services had drained)");
+        Stop::failed(fixture, &check.span, message)
+    })
+}
+
+async fn look(world: &World, check: &Check) -> Result<Finding, Stop> {
+    let charges = || evidence::charges(world.journal_dir()).map_err(Stop::Broken);
+    Ok(match &check.kind {
+        CheckKind::ChargedOnce { ids, amount } => charged_once(&charges()?, ids, amount.as_deref()),
+        CheckKind::NeverCharged { ids } => never_charged(&charges()?, ids),
+        CheckKind::Emails { count, workers, each_once, refused } => {
+            let records = evidence::emails(world.journal_dir()).map_err(Stop::Broken)?;
+            emails(&records, *count, *workers, *each_once, *refused)
+        }
+        CheckKind::DeadLetters { expected } => {
+            let letters = evidence::dead_letters(world.url()).await.map_err(Stop::Broken)?;
+            dead_letters(&letters, expected)
+        }
+        CheckKind::Ledger { id, entry } => {
+            let entries = evidence::ledger(world.url(), id).await.map_err(Stop::Broken)?;
+            ledger(&entries, id, entry)
+        }
+    })
+}
+
+fn charged_once(charges: &[ChargeRecord], ids: &[String], amount: Option<&str>) -> Finding {
+    let mut by_amount: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for id in ids {
+        let approved: Vec<&ChargeRecord> = charges
+            .iter()
+            .filter(|charge| charge.key == *id && charge.outcome == ChargeOutcome::Approved)
+            .collect();
+        let [charge] = approved.as_slice() else {
+            return Err(format!("{id} was charged {} times, not once", approved.len()));
+        };
+        if let Some(wanted) = amount
+            && !same_decimal(wanted, &charge.amount)
+        {
+            return Err(format!("{id} was charged {}, not {wanted}", charge.amount));
+        }
+        by_amount.entry(format!("{} {}", charge.amount, charge.currency)).or_default().push(id);
+    }
+    Ok(by_amount
+        .iter()
+        .map(|(amount, ids)| match ids.as_slice() {
+            [first, .., last] => {
+                format!("{} payments charged once each, {amount}: {first} … {last}", ids.len())
+            }
+            ids => format!("{} charged once, {amount}", ids.join("")),
+        })
+        .collect())
+}
+
+fn never_charged(charges: &[ChargeRecord], ids: &[String]) -> Finding {
+    for id in ids {
+        let approved = |c: &&ChargeRecord| c.key == *id && c.outcome == ChargeOutcome::Approved;
+        let times = charges.iter().filter(approved).count();
+        if times > 0 {
+            return Err(format!("{id} was charged {times} times, and must never be"));
+        }
+    }
+    Ok(ids.iter().map(|id| format!("{id} never charged")).collect())
+}
+
+/// Exact decimals; a text that is none is compared as it is.
+fn same_decimal(a: &str, b: &str) -> bool {
+    let decimal = |text: &str| text.parse::<rust_decimal::Decimal>();
+    match (decimal(a), decimal(b)) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => a == b,
+    }
+}
+
+fn emails(
+    records: &[EmailRecord],
+    count: Option<u64>,
+    workers: Option<u64>,
+    each_once: bool,
+    refused: Option<u64>,
+) -> Finding {
+    let sent: Vec<&EmailRecord> = records.iter().filter(|record| record.sent).collect();
+    let refused_seen = (records.len() - sent.len()) as u64;
+    let by: BTreeSet<&str> = sent.iter().map(|record| record.worker.as_str()).collect();
+    let mut lines = Vec::new();
+    if each_once {
+        let mut seen = BTreeSet::new();
+        for EmailRecord { to, subject, .. } in &sent {
+            if !seen.insert((to, subject)) {
+                return Err(format!("the email {subject:?} to {to} was sent twice"));
+            }
+        }
+        lines.push("no email sent twice".to_owned());
+    }
+    let mut number = |wanted: Option<u64>, seen: u64, what: &str| match wanted {
+        Some(wanted) if wanted != seen => Err(format!("{seen} {what}, not {wanted}")),
+        Some(_) => {
+            lines.push(format!("{seen} {what}"));
+            Ok(())
+        }
+        None => Ok(()),
+    };
+    number(count, sent.len() as u64, "emails sent")?;
+    number(workers, by.len() as u64, "workers sent emails")?;
+    number(refused, refused_seen, "emails refused by the mailer")?;
+    Ok(lines)
+}
+
+/// Each expected letter is one of those seen, and the other way round, in any order.
+fn dead_letters(letters: &[Value], expected: &[Value]) -> Finding {
+    let mut left: Vec<&Value> = letters.iter().collect();
+    for pattern in expected {
+        let found = left.iter().position(|letter| compare(pattern, letter, false, "").is_ok());
+        let Some(index) = found else {
+            let others: String =
+                left.iter().map(|letter| format!("; stored: {}", summary(letter))).collect();
+            return Err(format!("no dead letter matches {}{others}", canonical(pattern)));
+        };
+        left.remove(index);
+    }
+    if let Some(letter) = left.first() {
+        return Err(format!(
+            "{} dead letters are stored, not {}; one too many: {}",
+            letters.len(),
+            expected.len(),
+            summary(letter)
+        ));
+    }
+    if letters.is_empty() {
+        return Ok(vec!["none".to_owned()]);
+    }
+    let mut lines: Vec<String> = letters.iter().map(summary).collect();
+    lines.sort();
+    Ok(lines)
+}
+
+fn summary(letter: &Value) -> String {
+    let text = |key: &str| letter[key].as_str().unwrap_or_default();
+    format!("{}: {}, {}", text("kind"), text("reason"), canonical(&letter["body"]))
+}
+
+fn ledger(entries: &[Value], id: &str, pattern: &Value) -> Finding {
+    let [entry] = entries else {
+        return Err(format!("the ledger has {} entries for {id}, not one", entries.len()));
+    };
+    match compare(pattern, entry, false, "entry") {
+        Ok(()) => Ok(vec![format!("one entry for {id}")]),
+        Err(difference) => Err(format!("the ledger's entry for {id}: {difference}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn charge(key: &str, outcome: ChargeOutcome, amount: &str) -> ChargeRecord {
+        ChargeRecord {
+            at: "2026-07-01T10:00:00Z".to_owned(),
+            key: key.to_owned(),
+            content: "c".to_owned(),
+            outcome,
+            amount: amount.to_owned(),
+            currency: "USD".to_owned(),
+            reason: None,
+            worker: "w".to_owned(),
+        }
+    }
+
+    fn ids(ids: &[&str]) -> Vec<String> {
+        ids.iter().map(|id| (*id).to_owned()).collect()
+    }
+
+    #[test]
+    fn charged_once_goes_red_for_none_two_and_another_amount() {
+        use ChargeOutcome::{Approved, Declined, Unavailable};
+        let good = [charge("a", Unavailable, "9.99"), charge("a", Approved, "9.99")];
+        assert_eq!(
+            charged_once(&good, &ids(&["a"]), Some("9.990")),
+            Ok(vec!["a charged once, 9.99 USD".to_owned()])
+        );
+        let twice = [charge("a", Approved, "9.99"), charge("a", Approved, "9.99")];
+        assert_eq!(
+            charged_once(&twice, &ids(&["a"]), None),
+            Err("a was charged 2 times, not once".to_owned())
+        );
+        let none = [charge("a", Declined, "9.99"), charge("b", Approved, "9.99")];
+        assert!(charged_once(&none, &ids(&["a"]), None).is_err());
+        assert!(charged_once(&good, &ids(&["a"]), Some("9.98")).is_err());
+        let many = [charge("a", Approved, "1.00"), charge("b", Approved, "1.00")];
+        assert_eq!(
+            charged_once(&many, &ids(&["a", "b"]), None),
+            Ok(vec!["2 payments charged once each, 1.00 USD: a … b".to_owned()])
+        );
+    }
+
+    #[test]
+    fn never_charged_goes_red_for_one() {
+        let charges =
+            [charge("a", ChargeOutcome::Declined, "1"), charge("b", ChargeOutcome::Approved, "1")];
+        assert!(never_charged(&charges, &ids(&["a"])).is_ok());
+        assert!(never_charged(&charges, &ids(&["a", "b"])).is_err());
+    }
+
+    #[test]
+    fn emails_go_red_for_a_lost_one_a_second_one_and_an_idle_worker() {
+        let email = |to: &str, worker: &str, sent| EmailRecord {
+            at: "t".to_owned(),
+            to: to.to_owned(),
+            subject: "s".to_owned(),
+            worker: worker.to_owned(),
+            sent,
+        };
+        let good = [email("a", "1", true), email("b", "2", true), email("c", "1", false)];
+        assert!(emails(&good, Some(2), Some(2), true, Some(1)).is_ok());
+        assert!(emails(&good, Some(3), None, false, None).is_err());
+        assert!(emails(&good, None, Some(3), false, None).is_err());
+        assert!(emails(&good, None, None, false, Some(0)).is_err());
+        let twice = [email("a", "1", true), email("a", "2", true)];
+        assert_eq!(
+            emails(&twice, Some(2), Some(2), true, None),
+            Err("the email \"s\" to a was sent twice".to_owned())
+        );
+    }
+
+    #[test]
+    fn dead_letters_go_red_for_a_missing_one_and_one_too_many() {
+        let letter = |kind: &str| json!({"kind": kind, "reason": "r", "body": {"a": 1}});
+        let letters = [letter("malformed"), letter("conflict")];
+        let expected = [json!({"kind": "conflict"}), json!({"kind": "malformed"})];
+        assert_eq!(
+            dead_letters(&letters, &expected).unwrap(),
+            ["conflict: r, {\"a\":1}", "malformed: r, {\"a\":1}"]
+        );
+        assert!(dead_letters(&letters, &expected[..1]).unwrap_err().contains("one too many"));
+        assert!(dead_letters(&letters[..1], &expected).unwrap_err().contains("no dead letter"));
+        assert_eq!(dead_letters(&[], &[]), Ok(vec!["none".to_owned()]));
+    }
+
+    #[test]
+    fn the_ledger_goes_red_for_none_two_and_another_outcome() {
+        let entry = json!({"outcome": "completed"});
+        let one = std::slice::from_ref(&entry);
+        assert!(ledger(one, "a", &json!({"outcome": "completed"})).is_ok());
+        assert!(ledger(&[], "a", &json!({})).is_err());
+        assert!(ledger(&[entry.clone(), entry.clone()], "a", &json!({})).is_err());
+        assert!(ledger(one, "a", &json!({"outcome": "failed"})).is_err());
+    }
+}

@@ -1,0 +1,139 @@
+//! Reads what checks are about: the journals, which are kept outside NATS, and the streams.
+
+use std::{io, path::Path, time::Duration};
+
+use async_nats::jetstream;
+use futures_util::StreamExt as _;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::{
+    e2e::{
+        driver::wire_headers,
+        seen::{Body, headers},
+    },
+    wire::{
+        driver::Headers,
+        headers as h,
+        journal::{ChargeRecord, EmailRecord},
+        subjects::LEDGER_PREFIX,
+    },
+};
+
+const DEAD_LETTERS: &str = "payment-dead-letters";
+const LEDGER: &str = "payment-ledger";
+
+/// The gateway's journal.
+pub(super) fn charges(journal_dir: &Path) -> Result<Vec<ChargeRecord>, String> {
+    journal(&journal_dir.join("gateway.jsonl"))
+}
+
+/// The mailer's journal.
+pub(super) fn emails(journal_dir: &Path) -> Result<Vec<EmailRecord>, String> {
+    journal(&journal_dir.join("mailer.jsonl"))
+}
+
+/// Whole lines only: a process that was killed may have left half a line behind.
+fn journal<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, String> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
+    };
+    text.split_inclusive('\n')
+        .filter(|line| line.ends_with('\n') && !line.trim().is_empty())
+        .map(|line| {
+            serde_json::from_str(line)
+                .map_err(|error| format!("{} has a bad line {line:?}: {error}", path.display()))
+        })
+        .collect()
+}
+
+/// All dead letters, oldest first, as `kind`, `reason`, `subject`, `deliveries`, `body`, `headers`.
+pub(super) async fn dead_letters(url: &str) -> Result<Vec<Value>, String> {
+    let messages = stored(url, DEAD_LETTERS, None).await?;
+    Ok(messages.into_iter().map(dead_letter).collect())
+}
+
+fn dead_letter((mut all, body): (Headers, Value)) -> Value {
+    let mut take = |name: &str| {
+        let values = all.remove(name).unwrap_or_default();
+        values.into_iter().next().map_or(Value::Null, Value::from)
+    };
+    let kind = take(h::DEAD_KIND);
+    let reason = take(h::DEAD_REASON);
+    let subject = take(h::DEAD_SUBJECT);
+    let deliveries = take(h::DEAD_DELIVERIES);
+    let deliveries = deliveries.as_str().and_then(|text| text.parse::<u64>().ok());
+    json!({
+        "kind": kind,
+        "reason": reason,
+        "subject": subject,
+        "deliveries": deliveries,
+        "body": body,
+        "headers": headers(&all),
+    })
+}
+
+/// The ledger's entries for one payment.
+pub(super) async fn ledger(url: &str, id: &str) -> Result<Vec<Value>, String> {
+    let messages = stored(url, LEDGER, Some(format!("{LEDGER_PREFIX}.{id}"))).await?;
+    Ok(messages.into_iter().map(|(_, body)| body).collect())
+}
+
+/// All messages of a stream, or of one of its subjects; none where there is no such stream.
+async fn stored(
+    url: &str,
+    stream: &str,
+    subject: Option<String>,
+) -> Result<Vec<(Headers, Value)>, String> {
+    let read = async {
+        let context = jetstream::new(async_nats::connect(url).await?);
+        let stream = match context.get_stream(stream).await {
+            Ok(stream) => stream,
+            Err(error) if is_missing(&error) => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+        };
+        let config = jetstream::consumer::pull::OrderedConfig {
+            filter_subject: subject.unwrap_or_default(),
+            ..Default::default()
+        };
+        let mut consumer = stream.create_consumer(config).await?;
+        let pending = usize::try_from(consumer.info().await?.num_pending)?;
+        let mut messages = consumer.messages().await?.take(pending);
+        let mut out = Vec::new();
+        while let Some(message) = messages.next().await {
+            let message = message?;
+            let body = Body::read(&message.payload).value();
+            out.push((wire_headers(message.headers.as_ref()), body));
+        }
+        Ok::<_, async_nats::Error>(out)
+    };
+    match tokio::time::timeout(Duration::from_secs(5), read).await {
+        Ok(result) => result.map_err(|error| format!("cannot read stream {stream}: {error}")),
+        Err(_) => Err(format!("stream {stream} did not answer within 5 s")),
+    }
+}
+
+fn is_missing(error: &jetstream::context::GetStreamError) -> bool {
+    use jetstream::context::GetStreamErrorKind as Kind;
+    matches!(error.kind(), Kind::JetStream(error)
+        if error.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_line_is_left_out_and_a_bad_line_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(emails(folder.path()), Ok(Vec::new()));
+        let line = r#"{"at":"t","to":"a@x","subject":"s","worker":"w1","sent":true}"#;
+        let path = folder.path().join("mailer.jsonl");
+        std::fs::write(&path, format!("{line}\n{}", &line[..20])).unwrap();
+        assert_eq!(emails(folder.path()).unwrap().len(), 1);
+        std::fs::write(&path, format!("{line}\nrubbish\n")).unwrap();
+        assert!(emails(folder.path()).unwrap_err().contains("rubbish"));
+    }
+}

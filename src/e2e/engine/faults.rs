@@ -1,0 +1,108 @@
+//! Broken on purpose: each fault returns once the break has happened and what must be back is back.
+
+use std::time::Duration;
+
+use super::{
+    Stop,
+    world::{DRAIN, World},
+};
+use crate::{
+    e2e::fixture::Fault,
+    process::Signal,
+    wire::driver::{Op, Outcome},
+};
+
+/// How long the client may take to find a broker again that is back.
+const RECONNECT: Duration = Duration::from_secs(15);
+/// Published to by the client to prove that its connection works.
+const BARRIER: &str = "_E2E.barrier";
+
+impl World {
+    /// Breaks something; says what has happened.
+    pub(super) async fn fault(&mut self, fault: Fault) -> Result<&'static str, Stop> {
+        let broken = |error: &dyn std::fmt::Display| Stop::broken(fault.word(), error);
+        match fault {
+            Fault::KillBroker => {
+                self.broker.kill_and_restart().await.map_err(|e| broken(&e))?;
+                self.reconnected(fault).await?;
+                Ok("killed, and back on the same port and store")
+            }
+            Fault::RestartBroker => {
+                self.broker.signal(Signal::Term).await.map_err(|e| broken(&e))?;
+                self.broker.exited().await;
+                self.broker.restart().await.map_err(|e| broken(&e))?;
+                self.reconnected(fault).await?;
+                Ok("stopped, and back on the same port and store")
+            }
+            Fault::PauseBroker => {
+                self.broker.pause().await.map_err(|e| broken(&e))?;
+                Ok("paused")
+            }
+            Fault::ResumeBroker => {
+                self.broker.resume().await.map_err(|e| broken(&e))?;
+                Ok("goes on")
+            }
+            Fault::KillServices => {
+                if let Some(services) = self.services.take() {
+                    services.kill().await.map_err(|e| broken(&e))?;
+                    self.keep_log(services).await;
+                }
+                self.start_services().await?;
+                Ok("killed, and ready again")
+            }
+            Fault::StopServices => {
+                if let Some(services) = self.services.take() {
+                    services.stop(DRAIN).await.map_err(|e| broken(&e))?;
+                    self.keep_log(services).await;
+                }
+                Ok("stopped")
+            }
+            Fault::StartServices => {
+                if self.services.is_none() {
+                    self.start_services().await?;
+                }
+                Ok("ready")
+            }
+            Fault::PauseServices => {
+                self.signal_services(Signal::Stop, fault).await?;
+                Ok("paused")
+            }
+            Fault::ResumeServices => {
+                self.signal_services(Signal::Cont, fault).await?;
+                Ok("go on")
+            }
+        }
+    }
+
+    async fn signal_services(&self, signal: Signal, fault: Fault) -> Result<(), Stop> {
+        match &self.services {
+            Some(services) => {
+                services.signal(signal).await.map_err(|error| Stop::broken(fault.word(), error))
+            }
+            None => Err(Stop::Broken(format!("{}: no services run", fault.word()))),
+        }
+    }
+
+    /// Waits until the client's own connection carries messages again: what a step then says is
+    /// about the services, not about how fast a client library reconnects.
+    async fn reconnected(&self, fault: Fault) -> Result<(), Stop> {
+        let attempts = async {
+            loop {
+                let op = Op::Publish {
+                    subject: BARRIER.to_owned(),
+                    payload_base64: String::new(),
+                    headers: Default::default(),
+                };
+                match self.driver.perform(op).await {
+                    Ok(Outcome::Ok(_) | Outcome::Skip(_)) => return Ok(()),
+                    // A driver has no word for "connected again": it is asked until it works.
+                    Ok(Outcome::Err(_)) => tokio::time::sleep(Duration::from_millis(20)).await,
+                    Err(fault) => return Err(Stop::broken("the driver after a fault", fault)),
+                }
+            }
+        };
+        let late =
+            || format!("{}: the client did not reconnect within {RECONNECT:?}", fault.word());
+        tokio::time::timeout(RECONNECT, attempts).await.map_err(|_| Stop::Broken(late()))?
+    }
+}

@@ -1,0 +1,329 @@
+//! Does the steps: once or many times, again where it says so, and held against what is expected.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use futures_util::{StreamExt as _, stream};
+use serde_json::Value;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::{Stop, program, settle, world::World};
+use crate::{
+    e2e::{
+        event::{Event, RunId},
+        fixture::{
+            Action, Expect, Fixture, Outgoing, Payload, Span, Step,
+            template::{Variables, fill},
+        },
+        matcher::Difference,
+        seen::{self, Seen},
+        transcript::{Transcript, filled},
+    },
+    wire::driver::{ErrorKind, Message, Op, Outcome},
+};
+
+/// Bound on one attempt where the step does not say.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+/// What a step asks again about is in another process: there is nothing to wait on.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
+/// The fence of `none`; the client publishes it and hears it on the same connection.
+const FENCE: &str = "_E2E.fence";
+/// A message that came before the fence is with the client library already; this is only the time
+/// to hand it over.
+const HAND_OVER: Duration = Duration::from_millis(50);
+
+/// Subscriptions by subject, as the driver knows them.
+type Subscriptions = BTreeMap<String, u64>;
+
+/// Does all steps in order.
+pub(super) async fn all(
+    world: &mut World,
+    fixture: &Fixture,
+    run: &RunId,
+    mut variables: Variables,
+    events: &UnboundedSender<Event>,
+    transcript: &mut Transcript,
+) -> Result<(), Stop> {
+    let subscriptions = subscribe(world, fixture).await?;
+    for (index, step) in fixture.steps.iter().enumerate() {
+        // A reporter that has gone is not the scenario's business.
+        let _ = events.send(Event::StepStarted {
+            run: run.clone(),
+            index,
+            line: fixture.source.line(&step.span),
+            verb: step.action.verb(),
+        });
+        match &step.action {
+            Action::Fault(fault) => {
+                let done = world.fault(*fault).await?;
+                transcript.note(&format!("fault {}", fault.word()), &[done.to_owned()]);
+            }
+            Action::Settle => {
+                let within = step.within.unwrap_or(settle::DEFAULT_WITHIN);
+                settle::settle(world.url(), within)
+                    .await
+                    .map_err(|reason| Stop::failed(fixture, &step.span, reason))?;
+                transcript.note("settle", &["nothing is in flight".to_owned()]);
+            }
+            _ => {
+                let stage = Stage { world, fixture, subscriptions: &subscriptions, step };
+                let outcomes = stage.repeated(&variables, transcript).await?;
+                save(fixture, step, &outcomes, &mut variables)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Subscribes to everything that the scenario expects, flushed, before its first step.
+async fn subscribe(world: &World, fixture: &Fixture) -> Result<Subscriptions, Stop> {
+    let mut subscriptions = Subscriptions::new();
+    for step in &fixture.steps {
+        let Action::ExpectMessage { subject, none } = &step.action else {
+            continue;
+        };
+        for subject in [Some(subject.as_str()), none.then_some(FENCE)].into_iter().flatten() {
+            if subscriptions.contains_key(subject) {
+                continue;
+            }
+            let op = Op::Subscribe { subject: subject.to_owned(), queue_group: None };
+            match world.driver.perform(op).await {
+                Ok(Outcome::Ok(value)) => {
+                    let id = value["subscription"].as_u64().unwrap_or_default();
+                    subscriptions.insert(subject.to_owned(), id);
+                }
+                Ok(Outcome::Skip(reason)) => return Err(Stop::Skipped(reason)),
+                Ok(Outcome::Err(error)) => {
+                    let message = format!("cannot subscribe to {subject}: {error}");
+                    return Err(Stop::failed(fixture, &step.span, message));
+                }
+                Err(fault) => return Err(Stop::failed(fixture, &step.span, fault.to_string())),
+            }
+        }
+    }
+    Ok(subscriptions)
+}
+
+/// Keeps values of the last outcome for later steps.
+fn save(
+    fixture: &Fixture,
+    step: &Step,
+    outcomes: &[Seen],
+    variables: &mut Variables,
+) -> Result<(), Stop> {
+    for save in &step.save {
+        let whole = outcomes.last().map_or(Value::Null, Seen::main_part);
+        match whole.pointer(&save.pointer) {
+            Some(value) => drop(variables.insert(save.name.clone(), value.clone())),
+            None => {
+                let message = format!("there is no `{}` to save in {whole}", save.pointer);
+                return Err(Stop::failed(fixture, &step.span, message));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A step on its stage.
+struct Stage<'a> {
+    world: &'a World,
+    fixture: &'a Fixture,
+    subscriptions: &'a Subscriptions,
+    step: &'a Step,
+}
+
+impl Stage<'_> {
+    /// As often as the step says, so many at a time; the outcomes in order.
+    async fn repeated(
+        &self,
+        variables: &Variables,
+        transcript: &mut Transcript,
+    ) -> Result<Vec<Seen>, Stop> {
+        let times = self.step.repeat.unwrap_or(1);
+        let attempts = stream::iter(1..=times).map(|n| {
+            let mut variables = variables.clone();
+            if self.step.repeat.is_some() {
+                variables.insert("n".to_owned(), Value::from(n));
+            }
+            async move { self.until_it_holds(n, &variables).await }
+        });
+        let results: Vec<_> = attempts.buffered(self.step.concurrency as usize).collect().await;
+        let mut outcomes = Vec::new();
+        let mut failed = None;
+        for result in results {
+            match result {
+                Ok(seen) => outcomes.push(seen),
+                Err((seen, stop)) => {
+                    outcomes.extend(seen);
+                    failed = failed.or(Some(stop));
+                }
+            }
+        }
+        transcript.step(self.step, &filled(&self.step.action, variables), &outcomes);
+        if let Some(stop) = failed {
+            return Err(stop);
+        }
+        let skipped = outcomes.iter().find_map(|seen| match seen {
+            Seen::Skip(reason) => Some(Stop::Skipped(reason.clone())),
+            _ => None,
+        });
+        skipped.map_or(Ok(outcomes), Err)
+    }
+
+    /// Asked again until it holds, where the step says `within`.
+    async fn until_it_holds(
+        &self,
+        n: u32,
+        variables: &Variables,
+    ) -> Result<Seen, (Option<Seen>, Stop)> {
+        let action = filled(&self.step.action, variables);
+        let fill_in = |e: &Expect| Expect { pattern: fill(&e.pattern, variables), ..e.clone() };
+        let expects: Vec<Expect> = self.step.expects.iter().map(fill_in).collect();
+        // The next message is waited for; asking again would take the one after it.
+        let patience = match action {
+            Action::ExpectMessage { .. } => Duration::ZERO,
+            _ => self.step.within.unwrap_or_default(),
+        };
+        let deadline = Instant::now() + patience;
+        loop {
+            let seen = self.attempt(&action).await.map_err(|stop| (None, stop))?;
+            let (expect, difference) = match seen.check(&expects) {
+                Ok(()) => return Ok(seen),
+                Err(difference) => difference,
+            };
+            if Instant::now() >= deadline {
+                let span = expect.map_or(&self.step.span, |expect| &expect.span);
+                let stop = self.differs(span, n, &difference);
+                return Err((Some(seen), stop));
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    }
+
+    fn differs(&self, span: &Span, n: u32, difference: &Difference) -> Stop {
+        let mut message = difference.to_string();
+        if self.step.repeat.is_some() {
+            message.push_str(&format!(" (repetition {n})"));
+        }
+        if let Some(within) = self.step.within {
+            message.push_str(&format!(" (asked for {within:?})"));
+        }
+        Stop::failed(self.fixture, span, message)
+    }
+
+    /// One attempt.
+    async fn attempt(&self, action: &Action) -> Result<Seen, Stop> {
+        let timeout_ms = millis(self.step.timeout.unwrap_or(DEFAULT_TIMEOUT));
+        match action {
+            Action::Call { method, args, kwargs } => {
+                let (method, args, kwargs) = (method.clone(), args.clone(), kwargs.clone());
+                Ok(Seen::call(self.ask(Op::Call { method, args, kwargs, timeout_ms }).await?))
+            }
+            Action::Request(out) => {
+                let (subject, payload_base64, headers) = self.message(out)?;
+                let op = Op::Request { subject, payload_base64, headers, timeout_ms };
+                Ok(Seen::request(self.ask(op).await?))
+            }
+            Action::Publish(out) => {
+                let (subject, payload_base64, headers) = self.message(out)?;
+                let op = Op::Publish { subject, payload_base64, headers };
+                Ok(Seen::publish(self.ask(op).await?))
+            }
+            Action::Submit(out) => {
+                let (subject, payload_base64, headers) = self.message(out)?;
+                let op = Op::Submit { subject, payload_base64, headers, timeout_ms };
+                Ok(Seen::submit(self.ask(op).await?))
+            }
+            Action::Run(argv) => {
+                let machine = self.world.machine();
+                let timeout = self.step.timeout.unwrap_or(program::DEFAULT_TIMEOUT);
+                let url = self.world.url();
+                match program::run(&machine.reaper, argv, &machine.root, url, timeout).await {
+                    Ok(seen) => Ok(seen),
+                    Err(program::Failed::Start(reason)) => Err(Stop::Broken(reason)),
+                    Err(program::Failed::Late(reason)) => Err(self.failed(reason)),
+                }
+            }
+            Action::ExpectMessage { subject, none: true } => self.no_message(subject).await,
+            Action::ExpectMessage { subject, none: false } => {
+                let within = self.step.within.unwrap_or(DEFAULT_TIMEOUT);
+                let message = self.next(subject, within).await?;
+                message.map(|message| Seen::message(&message)).ok_or_else(|| {
+                    self.failed(format!("no message on {subject} within {within:?}"))
+                })
+            }
+            Action::Fault(_) | Action::Settle => Ok(Seen::Ok(Default::default())),
+        }
+    }
+
+    /// Everything that the broker had for this client before the fence has come when the fence has.
+    async fn no_message(&self, subject: &str) -> Result<Seen, Stop> {
+        let op = Op::Publish {
+            subject: FENCE.to_owned(),
+            payload_base64: String::new(),
+            headers: Default::default(),
+        };
+        if let Outcome::Err(error) = self.ask(op).await? {
+            return Err(self.failed(format!("cannot publish the fence: {error}")));
+        }
+        if self.next(FENCE, Duration::from_secs(10)).await?.is_none() {
+            return Err(self.failed("the fence did not come within 10 s".to_owned()));
+        }
+        match self.next(subject, HAND_OVER).await? {
+            None => Ok(Seen::Ok(Default::default())),
+            Some(message) => {
+                let body = Seen::message(&message).main_part();
+                Err(self.failed(format!("expected no message on {subject}, saw {body}")))
+            }
+        }
+    }
+
+    async fn next(&self, subject: &str, timeout: Duration) -> Result<Option<Message>, Stop> {
+        let subscription = self.subscriptions.get(subject).copied().unwrap_or_default();
+        match self.ask(Op::Next { subscription, timeout_ms: millis(timeout) }).await? {
+            Outcome::Ok(value) => serde_json::from_value(value.clone())
+                .map(Some)
+                .map_err(|error| self.failed(format!("the driver answered {value}: {error}"))),
+            Outcome::Err(error) if error.kind == ErrorKind::Timeout => Ok(None),
+            Outcome::Err(error) => Err(self.failed(error.to_string())),
+            Outcome::Skip(reason) => Err(Stop::Skipped(reason)),
+        }
+    }
+
+    async fn ask(&self, op: Op) -> Result<Outcome, Stop> {
+        let performed = self.world.driver.perform(op).await;
+        performed.map_err(|fault| self.failed(fault.to_string()))
+    }
+
+    /// Subject, body and headers as the driver takes them.
+    fn message(
+        &self,
+        out: &Outgoing,
+    ) -> Result<(String, String, crate::wire::driver::Headers), Stop> {
+        let body = match &out.payload {
+            Payload::Json(value) => value.to_string().into_bytes(),
+            Payload::Text(text) => text.clone().into_bytes(),
+            Payload::Bytes(bytes) => bytes.clone(),
+            Payload::Filler(size) => vec![b'x'; *size],
+            Payload::File(name) => {
+                let fixture = self.world.machine().root.join(&*self.fixture.source.path);
+                let file = fixture.parent().unwrap_or(Path::new(".")).join(name);
+                std::fs::read(&file).map_err(|error| {
+                    self.failed(format!("cannot read {}: {error}", file.display()))
+                })?
+            }
+        };
+        Ok((out.subject.clone(), seen::base64(&body), out.headers.clone()))
+    }
+
+    fn failed(&self, message: String) -> Stop {
+        Stop::failed(self.fixture, &self.step.span, message)
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,251 @@
+//! Everything that runs for one scenario: started, and stopped.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{Client, Machine, ServiceContext, Stop};
+use crate::{
+    broker::{self, Broker},
+    e2e::{
+        driver::{self, Driver, PipeDriver, RustDriver},
+        event::{Log, RunId},
+        fixture::Fixture,
+    },
+    process::{Child, Signal},
+};
+
+/// How long the services may take from their start to their line `Ready: …`.
+const READY: Duration = Duration::from_secs(20);
+/// How long the services may take to drain.
+pub(super) const DRAIN: Duration = Duration::from_secs(15);
+/// The last line of the services' start-up on stdout begins with it.
+const READY_LINE: &str = "Ready: ";
+
+/// What runs.
+pub(super) struct World {
+    machine: Machine,
+    pub(super) broker: Broker,
+    pub(super) services: Option<Child>,
+    services_log: Vec<String>,
+    pub(super) driver: Box<dyn Driver>,
+    context: ServiceContext,
+}
+
+/// Why nothing runs.
+pub(super) struct StartFailed {
+    pub(super) stop: Stop,
+    pub(super) logs: Vec<Log>,
+}
+
+impl World {
+    /// Starts broker, services and driver, and returns once all three are ready.
+    pub(super) async fn start(
+        machine: &Machine,
+        fixture: &Fixture,
+        run: &RunId,
+        client: &Client,
+    ) -> Result<Self, StartFailed> {
+        let bare = |stop| StartFailed { stop, logs: Vec::new() };
+        let mut settings = broker::Settings::new(machine.server.clone(), machine.reaper.clone());
+        settings.run_root = Some(machine.run_root.clone());
+        settings.max_payload = fixture.broker.max_payload;
+        let broker = Broker::start(settings)
+            .await
+            .map_err(|error| bare(Stop::broken("cannot start the broker", error)))?;
+        let context = match prepare(&broker, fixture, machine.seed) {
+            Ok(context) => context,
+            Err(error) => {
+                return Err(bare(Stop::broken("cannot write the services' files", error)));
+            }
+        };
+        let (services, driver) = tokio::join!(
+            start_services(machine, &context),
+            start_driver(machine, run, client, broker.url())
+        );
+        let mut logs = vec![log("broker", broker.log_tail())];
+        let stop = match (services, driver) {
+            (Ok(services), Ok(driver)) => {
+                return Ok(Self {
+                    machine: machine.clone(),
+                    broker,
+                    services,
+                    services_log: Vec::new(),
+                    driver,
+                    context,
+                });
+            }
+            (Err((stop, tail)), _) => {
+                logs.push(log("services", tail));
+                stop
+            }
+            (Ok(_), Err(fault)) => Stop::broken("cannot start the driver", fault),
+        };
+        // The run is broken already; the reaper ends whatever does not stop.
+        let _ = broker.stop().await;
+        Err(StartFailed { stop, logs })
+    }
+
+    /// The private folder of this run.
+    pub(super) fn run_dir(&self) -> &Path {
+        self.broker.run_dir()
+    }
+
+    /// The broker.
+    pub(super) fn url(&self) -> &str {
+        self.broker.url()
+    }
+
+    /// What every run shares.
+    pub(super) fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// Where the simulated gateway and mailer keep their journals.
+    pub(super) fn journal_dir(&self) -> &Path {
+        &self.context.journal_dir
+    }
+
+    /// Starts the services on the broker that runs.
+    pub(super) async fn start_services(&mut self) -> Result<(), Stop> {
+        match start_services(&self.machine, &self.context).await {
+            Ok(services) => {
+                self.services = services;
+                Ok(())
+            }
+            Err((stop, tail)) => {
+                self.services_log = tail;
+                Err(stop)
+            }
+        }
+    }
+
+    /// Stops the services in order; that they end well is part of what every scenario proves.
+    pub(super) async fn drain(&mut self, fixture: &Fixture) -> Result<(), Stop> {
+        let Some(services) = self.services.take() else {
+            return Ok(());
+        };
+        // Unless a scenario left them paused, this changes nothing.
+        let _ = services.signal(Signal::Cont).await;
+        let _ = self.broker.resume().await;
+        let ended = services.stop(DRAIN).await;
+        self.keep_log(services).await;
+        let status = ended.map_err(|error| Stop::broken("cannot stop the services", error))?;
+        if status.success() {
+            return Ok(());
+        }
+        let message = format!("the services were told to drain and ended with {status}");
+        Err(Stop::failed(fixture, &(0..0), message))
+    }
+
+    /// Lets services go that have ended, and keeps the end of their log.
+    pub(super) async fn keep_log(&mut self, services: Child) {
+        services.drained().await;
+        self.services_log = services.tail();
+        services.close().await;
+    }
+
+    /// The last lines of each process.
+    pub(super) fn logs(&self) -> Vec<Log> {
+        let services =
+            self.services.as_ref().map_or_else(|| self.services_log.clone(), Child::tail);
+        vec![
+            log("broker", self.broker.log_tail()),
+            log("services", services),
+            log(&format!("driver {}", self.driver.name()), self.driver.log_tail()),
+        ]
+    }
+
+    /// Stops everything and removes the run's folder.
+    pub(super) async fn stop(self) -> Result<(), Stop> {
+        let _ = self.broker.resume().await;
+        let driver = self.driver.close().await;
+        if let Some(services) = self.services {
+            // Only a scenario that has failed already gets here with services.
+            let _ = services.kill().await;
+            services.close().await;
+        }
+        let stopped = self.broker.stop().await;
+        driver.map_err(|fault| Stop::broken("cannot end the driver", fault))?;
+        stopped.map_err(|error| Stop::broken("cannot stop the broker", error))
+    }
+}
+
+fn log(name: &str, lines: Vec<String>) -> Log {
+    Log { name: name.to_owned(), lines }
+}
+
+fn prepare(broker: &Broker, fixture: &Fixture, seed: u64) -> std::io::Result<ServiceContext> {
+    let folder = broker.run_dir().join("services");
+    let journal_dir: PathBuf = folder.join("journals");
+    std::fs::create_dir_all(&journal_dir)?;
+    let settings = folder.join("settings.toml");
+    let text = toml::to_string(&fixture.services).map_err(std::io::Error::other)?;
+    std::fs::write(&settings, text)?;
+    Ok(ServiceContext { url: broker.url().to_owned(), settings, journal_dir, seed })
+}
+
+async fn start_services(
+    machine: &Machine,
+    context: &ServiceContext,
+) -> Result<Option<Child>, (Stop, Vec<String>)> {
+    let Some(spawn) = &machine.services else {
+        return Ok(None);
+    };
+    let child = Child::spawn(&machine.reaper, spawn(context))
+        .await
+        .map_err(|error| (Stop::broken("cannot start the services", error), Vec::new()))?;
+    let Some(mut lines) = child.take_stdout() else {
+        return Ok(Some(child));
+    };
+    let ready = async {
+        while let Some(line) = lines.recv().await {
+            if line.is_ok_and(|line| line.starts_with(READY_LINE)) {
+                return true;
+            }
+        }
+        false
+    };
+    match tokio::time::timeout(READY, ready).await {
+        Ok(true) => {
+            // Whatever they print later must not fill the pipe.
+            tokio::spawn(async move { while lines.recv().await.is_some() {} });
+            Ok(Some(child))
+        }
+        Ok(false) => {
+            let status = child.wait().await;
+            child.drained().await;
+            let tail = child.tail();
+            let last = tail.last().cloned().unwrap_or_default();
+            let reason = format!(
+                "the services ended with {status} before they were ready; last line of their log: `{last}`"
+            );
+            Err((Stop::Broken(reason), tail))
+        }
+        Err(_) => {
+            let tail = child.tail();
+            child.close().await;
+            let reason = format!("the services did not print `{READY_LINE}…` within {READY:?}");
+            Err((Stop::Broken(reason), tail))
+        }
+    }
+}
+
+async fn start_driver(
+    machine: &Machine,
+    run: &RunId,
+    client: &Client,
+    url: &str,
+) -> Result<Box<dyn Driver>, driver::DriverFault> {
+    let driver: Box<dyn Driver> = match client {
+        Client::InProcess(typed) => Box::new(RustDriver::new(typed.clone())),
+        Client::Program(spawn) => {
+            let spawn = spawn.as_ref().clone();
+            Box::new(PipeDriver::start(&run.client, &machine.reaper, spawn).await?)
+        }
+        Client::Unavailable(reason) => return Err(driver::DriverFault::Start(reason.clone())),
+    };
+    driver::hello(driver.as_ref(), url, machine.seed).await?;
+    Ok(driver)
+}

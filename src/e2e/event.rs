@@ -1,0 +1,164 @@
+//! What the engine tells: plain data, in order. Reporters see these and never the engine.
+
+use serde::Serialize;
+
+use super::fixture::Name;
+
+/// One scenario with one client.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct RunId {
+    /// Which scenario.
+    pub scenario: Name,
+    /// Which client.
+    pub client: String,
+}
+
+impl std::fmt::Display for RunId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} [{}]", self.scenario, self.client)
+    }
+}
+
+/// Something happened.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// Before anything else.
+    Started {
+        /// How many scenarios were chosen.
+        scenarios: usize,
+        /// How many runs that makes.
+        runs: usize,
+        /// How many at a time.
+        jobs: usize,
+        /// For whatever is drawn by chance.
+        seed: u64,
+    },
+    /// A run begins.
+    RunStarted {
+        /// Which.
+        run: RunId,
+    },
+    /// A run begins a step.
+    StepStarted {
+        /// Which run.
+        run: RunId,
+        /// From 0.
+        index: usize,
+        /// Line of the fixture, from 1.
+        line: usize,
+        /// `call`, `request`, …
+        verb: &'static str,
+    },
+    /// A run came to its end.
+    RunFinished(RunReport),
+    /// After everything else.
+    Finished(Summary),
+}
+
+/// How one run ended, with all the evidence.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunReport {
+    /// Which run.
+    pub run: RunId,
+    /// How it ended.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// From the broker's start to the last process's end, milliseconds.
+    pub elapsed_ms: u64,
+    /// What happened, redacted.
+    pub transcript: String,
+    /// The last lines of each process, for a run that did not pass.
+    pub logs: Vec<Log>,
+    /// The command that runs only this again.
+    pub again: String,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Verdict {
+    /// As expected.
+    Passed,
+    /// As expected by the fixture; its golden file was written.
+    Updated,
+    /// Something differs.
+    Failed(Failure),
+    /// The client or the machine cannot do it.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
+    /// The harness could not do its part; nothing is known about the services.
+    Broken {
+        /// What could not be done, with the evidence.
+        reason: String,
+    },
+}
+
+/// What differs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Failure {
+    /// One sentence.
+    pub message: String,
+    /// The fixture's line with a caret under it.
+    pub excerpt: Option<String>,
+    /// Unified diff of transcripts, from the golden one to this one.
+    pub diff: Option<String>,
+}
+
+/// The end of a process's output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Log {
+    /// `broker`, `services`, `driver python`.
+    pub name: String,
+    /// Free of control characters.
+    pub lines: Vec<String>,
+}
+
+/// How all runs ended.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Summary {
+    /// Chosen scenarios.
+    pub scenarios: usize,
+    /// Runs that ended.
+    pub runs: usize,
+    /// As expected, golden files written included.
+    pub passed: usize,
+    /// Of those, golden files written.
+    pub updated: usize,
+    /// Something differs.
+    pub failed: usize,
+    /// Could not be done by this client or on this machine.
+    pub skipped: usize,
+    /// The harness failed.
+    pub broken: usize,
+    /// Not begun, after `fail_fast` or an interrupt.
+    pub not_run: usize,
+    /// Whole time, milliseconds.
+    pub elapsed_ms: u64,
+    /// For whatever was drawn by chance.
+    pub seed: u64,
+}
+
+impl Summary {
+    /// Counts a run.
+    pub fn count(&mut self, verdict: &Verdict) {
+        self.runs += 1;
+        match verdict {
+            Verdict::Passed => self.passed += 1,
+            Verdict::Updated => {
+                self.passed += 1;
+                self.updated += 1;
+            }
+            Verdict::Failed(_) => self.failed += 1,
+            Verdict::Skipped { .. } => self.skipped += 1,
+            Verdict::Broken { .. } => self.broken += 1,
+        }
+    }
+
+    /// Whether everything is as expected.
+    pub fn is_ok(&self) -> bool {
+        self.failed == 0 && self.broken == 0 && self.not_run == 0
+    }
+}

@@ -1,0 +1,33 @@
+//! Scenarios: text → fixture → engine → event → transcript → snapshot → report, one way.
+//!
+//! | room | idea |
+//! | --- | --- |
+//! | [`fixture`] | TOML to a scenario that makes sense, or every mistake with a caret; no I/O |
+//! | [`matcher`] | patterns over JSON |
+//! | [`driver`] | clients under test: in process, or programs that speak JSON lines |
+//! | [`engine`] | one scenario with one client: broker, services, driver, steps, checks |
+//! | [`seen`], [`transcript`], [`redact`] | what happened, as data and as text that does not change |
+//! | [`snapshot`] | golden files in insta's format |
+//! | [`event`], [`report`] | what is told, and to whom |
+//! | `discover`, `runner`, `judge` | which scenarios; side by side; against their golden files |
+//!
+//! Modules, clients and programs come as values ([`Settings`]); nothing here knows them by name.
+
+mod discover;
+pub mod driver;
+pub mod engine;
+pub mod event;
+pub mod fixture;
+mod judge;
+pub mod matcher;
+pub mod redact;
+pub mod report;
+mod runner;
+pub mod seen;
+mod settings;
+pub mod snapshot;
+pub mod transcript;
+
+pub use discover::{Filter, golden_path, load};
+pub use runner::{chosen, clients_of, run};
+pub use settings::{ClientUnderTest, E2eError, Mode, Settings, Validate};

@@ -1,0 +1,114 @@
+//! What differs from run to run is replaced, by one table, with stable numbers.
+//!
+//! Two ids that are equal stay equal: the first UUID of a transcript is `<uuid:1>` wherever it is.
+
+use std::sync::LazyLock;
+
+use regex_lite::Regex;
+
+use super::matcher::{TIMESTAMP, UUID};
+
+/// The table: a word, the text it stands for, and whether equal texts get a number.
+const TABLE: [(&str, &str, bool); 5] = [
+    ("uuid", UUID, true),
+    ("time", TIMESTAMP, true),
+    ("url", r"(nats|tls|ws)://(127\.0\.0\.1|localhost|\[::1\]):\d+", false),
+    ("address", r"(127\.0\.0\.1|localhost|\[::1\]):\d+", false),
+    ("duration", r"\b\d+(\.\d+)? ?(ms|µs|s|seconds)\b", false),
+];
+
+/// How many rows of the table are for all texts; durations are only for output of programs.
+const FOR_ALL: usize = 4;
+
+static RULES: LazyLock<Vec<(&str, Regex, bool)>> = LazyLock::new(|| {
+    let rule = |(word, pattern, numbered): (&'static str, &str, bool)| {
+        Some((word, Regex::new(pattern).ok()?, numbered))
+    };
+    TABLE.into_iter().filter_map(rule).collect()
+});
+
+/// Replaces through one whole transcript; it remembers the numbers.
+#[derive(Debug, Clone, Default)]
+pub struct Redactions {
+    /// Text and word, as (`/tmp/run-xyz`, `run`); the longest first.
+    literals: Vec<(String, &'static str)>,
+    /// For each row of the table, what was seen.
+    seen: Vec<Vec<String>>,
+}
+
+impl Redactions {
+    /// Known texts of this run, as its folder.
+    pub fn new(literals: impl IntoIterator<Item = (String, &'static str)>) -> Self {
+        let mut literals: Vec<_> =
+            literals.into_iter().filter(|(text, _)| text.len() > 3).collect();
+        literals.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+        Self { literals, seen: vec![Vec::new(); TABLE.len()] }
+    }
+
+    /// A text with everything replaced that differs from run to run.
+    pub fn apply(&mut self, text: &str) -> String {
+        self.apply_rows(text, FOR_ALL)
+    }
+
+    /// As [`Self::apply`], for the output of a program: durations too.
+    pub fn apply_to_output(&mut self, text: &str) -> String {
+        self.apply_rows(text, TABLE.len())
+    }
+
+    fn apply_rows(&mut self, text: &str, rows: usize) -> String {
+        let mut text = text.to_owned();
+        for (literal, word) in &self.literals {
+            text = text.replace(literal, &format!("<{word}>"));
+        }
+        for ((word, rule, numbered), seen) in RULES.iter().zip(&mut self.seen).take(rows) {
+            text = rule
+                .replace_all(&text, |found: &regex_lite::Captures<'_>| {
+                    if *numbered {
+                        format!("<{word}:{}>", number(seen, &found[0]))
+                    } else {
+                        format!("<{word}>")
+                    }
+                })
+                .into_owned();
+        }
+        text
+    }
+}
+
+/// The position of a text among those seen, from 1.
+fn number(seen: &mut Vec<String>, text: &str) -> usize {
+    let known = seen.iter().position(|other| other == text);
+    1 + known.unwrap_or_else(|| {
+        seen.push(text.to_owned());
+        seen.len() - 1
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_ids_stay_equal() {
+        let (a, b) =
+            ("6f9619ff-8b86-d011-b42d-00cf4fc964ff", "7f9619ff-8b86-d011-b42d-00cf4fc964ff");
+        let mut redactions = Redactions::new([]);
+        assert_eq!(redactions.apply(&format!("pay-{a} {b} {a}")), "pay-<uuid:1> <uuid:2> <uuid:1>");
+        assert_eq!(redactions.apply(b), "<uuid:2>");
+    }
+
+    #[test]
+    fn places_times_and_ports_are_replaced() {
+        let mut redactions = Redactions::new([
+            ("/tmp/run".to_owned(), "run"),
+            ("/tmp/run/store".to_owned(), "store"),
+        ]);
+        assert_eq!(
+            redactions.apply("nats://127.0.0.1:4222 127.0.0.1:53211 /tmp/run/store/x /tmp/run/y"),
+            "<url> <address> <store>/x <run>/y"
+        );
+        assert_eq!(redactions.apply("at 2026-07-01T10:00:00.123Z"), "at <time:1>");
+        assert_eq!(redactions.apply("within 5s"), "within 5s");
+        assert_eq!(redactions.apply_to_output("took 1.25 s, 3ms"), "took <duration>, <duration>");
+    }
+}

@@ -1,0 +1,90 @@
+//! `--report junit=PATH`: a suite a scenario's folder, a case a run.
+
+use std::{collections::BTreeMap, io, path::Path, time::Duration};
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::{Output, Reporter};
+use crate::e2e::event::{Event, Failure, RunReport, Verdict};
+
+/// Writes the file when everything has ended.
+#[derive(Debug)]
+pub struct Junit {
+    output: Output,
+    suites: BTreeMap<String, Vec<TestCase>>,
+}
+
+impl Junit {
+    /// Opens the file.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        Ok(Self { output: Output::create(path)?, suites: BTreeMap::new() })
+    }
+}
+
+impl Reporter for Junit {
+    fn name(&self) -> String {
+        self.output.name()
+    }
+
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        match event {
+            Event::RunFinished(report) => {
+                let name = report.run.scenario.as_str();
+                let suite = name.rsplit_once('/').map_or("e2e", |(folder, _)| folder);
+                self.suites.entry(suite.to_owned()).or_default().push(case(report));
+            }
+            Event::Finished(summary) => {
+                let mut report = Report::new("mono-demo e2e");
+                report.set_time(Duration::from_millis(summary.elapsed_ms));
+                for (name, cases) in std::mem::take(&mut self.suites) {
+                    let mut suite = TestSuite::new(name);
+                    suite.add_test_cases(cases);
+                    report.add_test_suite(suite);
+                }
+                report.serialize(&self.output.file).map_err(io::Error::other)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn case(report: &RunReport) -> TestCase {
+    let status = match &report.verdict {
+        Verdict::Passed | Verdict::Updated => TestCaseStatus::success(),
+        Verdict::Failed(failure) => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_message(failure.message.as_str()).set_description(details(failure));
+            status
+        }
+        Verdict::Broken { reason } => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+            status.set_message(reason.as_str());
+            status
+        }
+        Verdict::Skipped { reason } => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_message(reason.as_str());
+            status
+        }
+    };
+    let mut case = TestCase::new(report.run.to_string(), status);
+    case.set_classname(report.run.scenario.as_str());
+    case.set_time(Duration::from_millis(report.elapsed_ms));
+    if !report.logs.is_empty() {
+        let mut text = String::new();
+        for log in &report.logs {
+            text.push_str(&format!("--- {}\n{}\n", log.name, log.lines.join("\n")));
+        }
+        case.set_system_err(text);
+    }
+    case
+}
+
+fn details(failure: &Failure) -> String {
+    let parts = [failure.excerpt.as_deref(), failure.diff.as_deref()];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
+}

@@ -1,0 +1,52 @@
+//! Reports: each sees events and writes; none knows the engine.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `terminal` | one line a run, evidence for what does not pass, a progress bar on a terminal |
+//! | `junit` | the XML that CI systems read |
+//! | `json` | all events as one document |
+
+mod json;
+mod junit;
+mod terminal;
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
+
+pub use json::Json;
+pub use junit::Junit;
+pub use terminal::{Look, Terminal};
+
+use super::event::Event;
+
+/// Hears everything that happens, in order.
+pub trait Reporter {
+    /// Where it writes, for messages.
+    fn name(&self) -> String;
+
+    /// Something happened.
+    ///
+    /// # Errors
+    /// What it writes to cannot be written.
+    fn event(&mut self, event: &Event) -> io::Result<()>;
+}
+
+/// A file that was opened before anything ran, so that a bad path costs no run.
+#[derive(Debug)]
+struct Output {
+    path: PathBuf,
+    file: File,
+}
+
+impl Output {
+    fn create(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), file: File::create(path)? })
+    }
+
+    fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+}

@@ -1,0 +1,194 @@
+//! For people: one line a run, all the evidence for what does not pass, a summary.
+
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use console::Style;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::Reporter;
+use crate::{
+    e2e::event::{Event, Failure, RunReport, Summary, Verdict},
+    process::clean,
+};
+
+/// How much of a log is shown.
+const LOG_LINES: usize = 12;
+
+/// How the report looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Look {
+    /// Colours.
+    pub color: bool,
+    /// A progress bar on stderr, for a terminal.
+    pub progress: bool,
+    /// No line for a run that passed.
+    pub quiet: bool,
+}
+
+/// Writes to what the caller gives.
+pub struct Terminal<W> {
+    out: W,
+    look: Look,
+    bar: Option<ProgressBar>,
+    names: usize,
+}
+
+impl<W: Write> Terminal<W> {
+    /// A report on `out`.
+    pub fn new(out: W, look: Look) -> Self {
+        Self { out, look, bar: None, names: 0 }
+    }
+
+    fn paint(&self, style: Style, text: &str) -> String {
+        style.force_styling(self.look.color).apply_to(text).to_string()
+    }
+
+    fn run(&mut self, report: &RunReport) -> io::Result<()> {
+        let (word, style) = match &report.verdict {
+            Verdict::Passed => ("ok  ", Style::new().green()),
+            Verdict::Updated => ("new ", Style::new().cyan()),
+            Verdict::Failed(_) => ("FAIL", Style::new().red().bold()),
+            Verdict::Broken { .. } => ("ERR ", Style::new().red().bold()),
+            Verdict::Skipped { .. } => ("skip", Style::new().yellow()),
+        };
+        if self.look.quiet && matches!(report.verdict, Verdict::Passed | Verdict::Updated) {
+            return Ok(());
+        }
+        self.names = self.names.max(report.run.to_string().len()).min(60);
+        let line = format!(
+            "{} {:<width$} {}",
+            self.paint(style, word),
+            report.run.to_string(),
+            seconds(report.elapsed_ms),
+            width = self.names
+        );
+        writeln!(self.out, "{line}")?;
+        match &report.verdict {
+            Verdict::Failed(failure) => {
+                self.failure(failure)?;
+                self.evidence(report)
+            }
+            Verdict::Broken { reason } => {
+                self.indented(reason)?;
+                self.evidence(report)
+            }
+            Verdict::Skipped { reason } => self.indented(reason),
+            Verdict::Passed | Verdict::Updated => Ok(()),
+        }
+    }
+
+    fn failure(&mut self, failure: &Failure) -> io::Result<()> {
+        match &failure.excerpt {
+            // It is headed by the message.
+            Some(excerpt) => self.indented(excerpt)?,
+            None => self.indented(&failure.message)?,
+        }
+        let Some(diff) = &failure.diff else {
+            return Ok(());
+        };
+        for line in diff.lines() {
+            let style = match line.bytes().next() {
+                Some(b'+') => Style::new().green(),
+                Some(b'-') => Style::new().red(),
+                _ => Style::new(),
+            };
+            let line = self.paint(style, &clean(line));
+            writeln!(self.out, "     {line}")?;
+        }
+        Ok(())
+    }
+
+    fn evidence(&mut self, report: &RunReport) -> io::Result<()> {
+        for log in &report.logs {
+            let from = log.lines.len().saturating_sub(LOG_LINES);
+            if log.lines.is_empty() {
+                continue;
+            }
+            let title = self.paint(Style::new().dim(), &format!("--- last lines of {}", log.name));
+            writeln!(self.out, "     {title}")?;
+            self.indented(&log.lines[from..].join("\n"))?;
+        }
+        self.indented(&format!("again: {}", report.again))?;
+        writeln!(self.out)
+    }
+
+    /// Nothing from outside reaches a terminal raw.
+    fn indented(&mut self, text: &str) -> io::Result<()> {
+        text.lines().try_for_each(|line| writeln!(self.out, "     {}", clean(line).trim_end()))
+    }
+
+    fn summary(&mut self, summary: &Summary) -> io::Result<()> {
+        let mut line = format!(
+            "{} scenarios, {} runs: {} passed, {} failed",
+            summary.scenarios, summary.runs, summary.passed, summary.failed
+        );
+        for (number, word) in [
+            (summary.broken, "broken"),
+            (summary.skipped, "skipped"),
+            (summary.updated, "golden files written"),
+            (summary.not_run, "not run"),
+        ] {
+            if number > 0 {
+                line.push_str(&format!(", {number} {word}"));
+            }
+        }
+        line.push_str(&format!(" in {}", seconds(summary.elapsed_ms)));
+        let style = if summary.is_ok() { Style::new().green() } else { Style::new().red() };
+        let line = self.paint(style.bold(), &line);
+        writeln!(self.out, "{line}")?;
+        self.out.flush()
+    }
+}
+
+impl<W: Write> Reporter for Terminal<W> {
+    fn name(&self) -> String {
+        "terminal".to_owned()
+    }
+
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        match event {
+            Event::Started { runs, .. } => {
+                if self.look.progress {
+                    self.bar = Some(bar(*runs));
+                }
+                Ok(())
+            }
+            Event::RunStarted { run } => {
+                if let Some(bar) = &self.bar {
+                    bar.set_message(run.to_string());
+                }
+                Ok(())
+            }
+            Event::StepStarted { .. } => Ok(()),
+            Event::RunFinished(report) => match self.bar.clone() {
+                Some(bar) => {
+                    bar.inc(1);
+                    bar.suspend(|| self.run(report))
+                }
+                None => self.run(report),
+            },
+            Event::Finished(summary) => {
+                if let Some(bar) = self.bar.take() {
+                    bar.finish_and_clear();
+                }
+                self.summary(summary)
+            }
+        }
+    }
+}
+
+fn bar(runs: usize) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(runs as u64), ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {wide_msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{:.2} s", Duration::from_millis(ms).as_secs_f64())
+}
