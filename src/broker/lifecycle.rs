@@ -36,10 +36,7 @@ impl Broker {
     /// # Errors
     /// At once if the server ends early, with its last log lines; nothing is left behind.
     pub async fn start(settings: Settings) -> Result<Broker, StartError> {
-        let root = match &settings.run_root {
-            Some(root) => root.clone(),
-            None => std::env::temp_dir(),
-        };
+        let root = settings.run_root.as_deref().unwrap_or(settings.reaper.root()).to_owned();
         let run_dir = tempfile::Builder::new()
             .prefix("mono-demo-")
             .permissions(Permissions::from_mode(0o700))

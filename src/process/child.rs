@@ -35,7 +35,7 @@ const REAPER_TIMEOUT: Duration = Duration::from_secs(20);
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use mono_demo::process::{Child, Reaper, Spawn};
-/// let reaper = Reaper::new(std::env::current_exe()?);
+/// let reaper = Reaper::new(std::env::current_exe()?, std::env::temp_dir());
 /// let child = Child::spawn(&reaper, Spawn::new("sleeper", "sleep").arg("60")).await?;
 /// let status = child.stop(std::time::Duration::from_secs(1)).await?;
 /// assert_eq!(status.to_string(), "signal 15 (SIGTERM)");

@@ -111,7 +111,8 @@ pub async fn find_nats_server(settings: &Settings) -> Result<Found, ProvisionErr
     let mut notes = Vec::new();
     if let Some(path) = &settings.path {
         // Every one on PATH, since one that will do may come after one that will not.
-        let cwd = std::env::current_dir().unwrap_or_default();
+        // A relative entry of PATH means another folder to each process: such are passed over.
+        let cwd = "/";
         let all = which::which_in_all("nats-server", Some(path), cwd);
         for path in all.into_iter().flatten() {
             match check_once(settings, &path, Source::Path).await {
