@@ -27,6 +27,10 @@ pub enum Command {
     Publish(super::publish::PublishArgs),
     /// Submit a payment and follow it to its outcome.
     Pay(super::pay::PayArgs),
+    /// Run the scenarios, each against a broker of its own, with each client.
+    E2e(super::e2e::E2eArgs),
+    /// Serve a client under test on stdin and stdout.
+    Driver(super::driver::DriverArgs),
     /// Show what mono-demo found on this machine, and what to do about what is missing.
     Doctor(super::doctor::DoctorArgs),
 }

@@ -10,6 +10,8 @@ mod connect;
 mod context;
 mod data;
 mod doctor;
+mod driver;
+mod e2e;
 mod exit;
 mod output;
 mod pay;
@@ -18,6 +20,7 @@ mod python;
 mod runtime_file;
 mod serve;
 mod services;
+mod typed;
 
 use std::process::ExitCode;
 
@@ -65,6 +68,8 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Call(args) => call::run(args, global, context, &output).await,
         Command::Publish(args) => publish::run(args, global, context, &output).await,
         Command::Pay(args) => pay::run(args, global, context, &output).await,
+        Command::E2e(args) => e2e::run(args, global, context, &output).await,
+        Command::Driver(args) => driver::run(args).await,
         Command::Doctor(args) => doctor::run(args, global, context, &output).await,
     };
     match result {

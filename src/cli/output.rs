@@ -74,6 +74,11 @@ impl Output {
         }
     }
 
+    /// Where a report for people goes; nowhere under `--json`.
+    pub fn writer(&self) -> Box<dyn Write> {
+        if self.json { Box::new(std::io::sink()) } else { Box::new(std::io::stdout()) }
+    }
+
     /// True if progress may be drawn over on stderr.
     pub fn draws(&self) -> bool {
         self.stderr_tty

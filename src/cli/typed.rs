@@ -93,8 +93,12 @@ async fn email(client: &EmailClient, name: &str, args: &Arguments) -> Answer {
             Err(error) => Err(error),
         }),
         "send_bulk_emails" => {
-            let emails = args.get(0, "emails").and_then(Value::as_array).cloned().unwrap_or_default();
-            let read = emails.into_iter().map(|email| one(&Arguments::of(email))).collect::<Result<Vec<_>, _>>();
+            let emails =
+                args.get(0, "emails").and_then(Value::as_array).cloned().unwrap_or_default();
+            let read = emails
+                .into_iter()
+                .map(|email| one(&Arguments::of(email)))
+                .collect::<Result<Vec<_>, _>>();
             Some(match read {
                 Ok(emails) => client.send(&emails).await.map(Value::from),
                 Err(error) => Err(error),
@@ -175,7 +179,9 @@ impl Arguments {
         match self.get(position, name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),
-            Some(other) => Err(ClientError::BadInput(format!("argument `{name}`: {other} is not a text"))),
+            Some(other) => {
+                Err(ClientError::BadInput(format!("argument `{name}`: {other} is not a text")))
+            }
         }
     }
 

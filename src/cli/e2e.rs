@@ -1,0 +1,247 @@
+//! `e2e`: runs the scenarios, each against a broker of its own, with each client.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::args::Global;
+use super::connect::{provision_settings, reaper};
+use super::context::Context;
+use super::exit::{CliError, Exit};
+use super::output::Output;
+use super::services;
+use super::typed::BuiltIn;
+use super::{driver, python};
+use crate::e2e::engine::{Client, Machine, ServiceContext};
+use crate::e2e::report::{Json, Junit, Look, Reporter, Terminal};
+use crate::e2e::{self, ClientUnderTest, E2eError, Filter, Mode, Settings};
+use crate::process::Spawn;
+use crate::provision;
+
+/// Arguments of `e2e`.
+#[derive(Debug, Args)]
+pub struct E2eArgs {
+    /// Names of scenarios, or parts of names [default: all].
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// Only scenarios with this tag; may be given several times.
+    #[arg(long, value_name = "TAG")]
+    tag: Vec<String>,
+    /// Only this client: rust, python, or rust-pipe; may be given several times.
+    #[arg(long, value_name = "CLIENT", value_parser = CLIENTS)]
+    client: Vec<String>,
+    /// The folder of scenarios.
+    #[arg(long, value_name = "DIR", default_value = "fixtures")]
+    fixtures: PathBuf,
+    /// Show the scenarios and run none.
+    #[arg(long)]
+    list: bool,
+    /// Write the golden transcripts; read them before you commit them.
+    #[arg(long, conflicts_with = "ci")]
+    update: bool,
+    /// Write nothing [default: where CI is set].
+    #[arg(long)]
+    ci: bool,
+    /// Begin no run after the first that does not pass.
+    #[arg(long)]
+    fail_fast: bool,
+    /// How many runs at a time [default: as many as there are cores].
+    #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    jobs: usize,
+    /// For whatever is drawn by chance.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Also write a report: junit=PATH or json=PATH; may be given several times.
+    #[arg(long, value_name = "KIND=PATH", value_parser = report)]
+    report: Vec<(ReportKind, PathBuf)>,
+    /// No line for a run that passed.
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// All clients that a fixture may name; the last runs only where it is named.
+const CLIENTS: [&str; 3] = ["rust", "python", RUST_PIPE];
+/// The Rust client once more, as a program.
+const RUST_PIPE: &str = "rust-pipe";
+
+#[derive(Debug, Clone, Copy)]
+enum ReportKind {
+    Junit,
+    Json,
+}
+
+fn report(text: &str) -> Result<(ReportKind, PathBuf), String> {
+    match text.split_once('=') {
+        Some(("junit", path)) if !path.is_empty() => Ok((ReportKind::Junit, path.into())),
+        Some(("json", path)) if !path.is_empty() => Ok((ReportKind::Json, path.into())),
+        _ => Err("expected junit=PATH or json=PATH".to_owned()),
+    }
+}
+
+pub async fn run(
+    args: E2eArgs,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let settings = settings(&args, global, context, output).await?;
+    if args.list {
+        return list(&settings, output);
+    }
+    // A bad path of a report, or a bad fixture, costs no run.
+    e2e::chosen(&settings)?;
+    let mut files = reports(&args, context)?;
+    let look = Look {
+        color: context.colour(context.stdout_tty),
+        progress: output.draws() && !output.json && !context.ci(),
+        quiet: args.quiet,
+    };
+    let mut terminal = Terminal::new(output.writer(), look);
+    let mut reporters: Vec<&mut dyn Reporter> = vec![&mut terminal];
+    reporters.extend(files.iter_mut().map(|file| &mut **file as &mut dyn Reporter));
+    let summary = tokio::select! {
+        summary = e2e::run(&settings, &mut reporters) => summary?,
+        // Dropping the run ends every process and removes every folder.
+        _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
+    };
+    output.object(&serde_json::json!({ "ok": summary.is_ok(), "summary": summary }));
+    Ok(match summary {
+        summary if summary.broken > 0 => Exit::Infrastructure,
+        summary if summary.is_ok() => Exit::Success,
+        _ => Exit::Mismatch,
+    })
+}
+
+fn list(settings: &Settings, output: &Output) -> Result<Exit, CliError> {
+    let chosen = e2e::chosen(settings)?;
+    let width = chosen.iter().map(|fixture| fixture.name.as_str().len()).max().unwrap_or(0);
+    for fixture in &chosen {
+        output.line(format!("{:<width$}  {}", fixture.name, fixture.description));
+    }
+    let scenarios: Vec<_> = chosen
+        .iter()
+        .map(|fixture| {
+            let clients: Vec<_> = e2e::clients_of(settings, fixture).map(|c| &c.name).collect();
+            serde_json::json!({
+                "name": fixture.name,
+                "description": fixture.description,
+                "tags": fixture.tags,
+                "clients": clients,
+            })
+        })
+        .collect();
+    output.object(&serde_json::json!({ "ok": true, "scenarios": scenarios }));
+    Ok(Exit::Success)
+}
+
+fn reports(args: &E2eArgs, context: &Context) -> Result<Vec<Box<dyn Reporter>>, CliError> {
+    let open = |(kind, path): &(ReportKind, PathBuf)| -> io::Result<Box<dyn Reporter>> {
+        let path = context.absolute(path);
+        Ok(match kind {
+            ReportKind::Junit => Box::new(Junit::create(&path)?),
+            ReportKind::Json => Box::new(Json::create(&path)?),
+        })
+    };
+    let named = |report: &(ReportKind, PathBuf)| {
+        open(report)
+            .map_err(|error| CliError::usage(format!("--report {}: {error}", report.1.display())))
+    };
+    args.report.iter().map(named).collect()
+}
+
+async fn settings(
+    args: &E2eArgs,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Settings, CliError> {
+    let fixtures = context.absolute(&args.fixtures);
+    // Programs of scenarios, and the Python package, are found from the folder above.
+    let root = fixtures.parent().map_or_else(|| context.cwd.clone(), PathBuf::from);
+    let tools = provision_settings(&global.tools, context);
+    let progress = |line: &str| output.note(line);
+    let server = provision::nats_server(&tools, &progress).await?;
+    let wants_python = args.client.is_empty() || args.client.iter().any(|name| name == "python");
+    let python = if args.list || !wants_python {
+        Err("Python is not among the chosen clients".to_owned())
+    } else {
+        match provision::python_env(&tools, python::REQUIREMENTS, &progress).await {
+            Ok(env) => Ok(env.python),
+            // Asked for by name, it must be there; else its runs are skipped, and say why.
+            Err(error) if args.client.is_empty() => Err(error.to_string()),
+            Err(error) => return Err(error.into()),
+        }
+    };
+    let variable = python.clone().map(|path| path.display().to_string());
+    let client = |name: &str| ClientUnderTest {
+        name: name.to_owned(),
+        only_where_named: name == RUST_PIPE && !args.client.iter().any(|chosen| chosen == name),
+        client: match (name, &python) {
+            ("rust", _) => Client::InProcess(Arc::new(BuiltIn)),
+            (RUST_PIPE, _) => Client::Program(Box::new(driver::spawn_rust(context))),
+            (_, Ok(python)) => Client::Program(Box::new(
+                Spawn::new("driver python", python).args(["-m", "client.driver"]).cwd(&root),
+            )),
+            (_, Err(reason)) => Client::Unavailable(reason.clone()),
+        },
+    };
+    let chosen = |name: &&str| args.client.is_empty() || args.client.iter().any(|c| c == name);
+    let clients = CLIENTS.iter().copied().filter(chosen).map(client).collect();
+    Ok(Settings {
+        fixtures,
+        filter: Filter { names: args.names.clone(), tags: args.tag.clone() },
+        clients,
+        known_clients: CLIENTS.map(str::to_owned).to_vec(),
+        jobs: args.jobs,
+        mode: match args {
+            E2eArgs { update: true, .. } => Mode::Update,
+            E2eArgs { ci: true, .. } => Mode::Ci,
+            _ if context.ci() => Mode::Ci,
+            _ => Mode::Compare,
+        },
+        fail_fast: args.fail_fast,
+        machine: Machine {
+            server,
+            reaper: reaper(context),
+            run_root: context.temp.clone(),
+            services: Some(serve(context)),
+            variables: BTreeMap::from([("python".to_owned(), variable)]),
+            root,
+            seed: args.seed,
+        },
+        validate_services: Arc::new(|table| {
+            let text = toml::to_string(table).map_err(|error| error.to_string())?;
+            services::Settings::parse(&text).map(drop)
+        }),
+        again: "mono-demo e2e".to_owned(),
+    })
+}
+
+/// The services are this program too, in a process that can be killed.
+fn serve(context: &Context) -> Arc<dyn Fn(&ServiceContext) -> Spawn + Send + Sync> {
+    let exe = context.exe.clone();
+    Arc::new(move |services| {
+        Spawn::new("services", &exe)
+            .args(["serve", "--server", &services.url, "--settings"])
+            .arg(&services.settings)
+            .arg("--journal-dir")
+            .arg(&services.journal_dir)
+            // What a person has set for other commands must not reach a scenario.
+            .env_remove("NATS_URL")
+            .env_remove("NATS_CONTEXT")
+            .env_remove("NATS_USER")
+            .env_remove("NATS_PASSWORD")
+            .env_remove("NATS_TOKEN")
+            .env_remove("NATS_CREDS")
+    })
+}
+
+impl From<E2eError> for CliError {
+    fn from(error: E2eError) -> Self {
+        let exit = if error.is_usage() { Exit::Usage } else { Exit::Infrastructure };
+        Self { hint: error.hint(), ..Self::new(exit, error) }
+    }
+}
