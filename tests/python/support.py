@@ -217,7 +217,7 @@ async def slow_road(server: Server) -> AsyncIterator[str]:
         finally:
             writer.close()
 
-    roads: set[asyncio.Future[list[None]]] = set()
+    roads: set[asyncio.Future[tuple[None, None]]] = set()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         to_server = await asyncio.open_connection("127.0.0.1", server.port)
