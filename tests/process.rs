@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use mono_demo::process::{
     Child, ExitStatus, Reaper, Signal, SignalError, Spawn, SpawnError, StdoutError,
 };
-use support::{Helper, eventually, lives, processes_with, reaper, state};
+use support::{Helper, eventually, lives, processes_with, reaper, reaper_in, state};
 use tokio::io::AsyncWriteExt;
 
 fn sh(script: &str) -> Spawn {
@@ -78,8 +78,9 @@ async fn stdin_stdout_environment_and_folder_reach_the_child() {
 #[tokio::test]
 async fn a_missing_program_is_told_at_once_by_name() {
     let root = tempfile::tempdir().unwrap();
-    let reaper = reaper().socket_root(root.path());
-    let spawn = Spawn::new("ghost", "/no/such/program");
+    let reaper = reaper_in(root.path());
+    let folder = tempfile::tempdir().unwrap();
+    let spawn = Spawn::new("ghost", "/no/such/program").remove_on_exit(folder.path());
     let problem = Child::spawn(&reaper, spawn).await.unwrap_err();
     assert!(matches!(problem, SpawnError::Program { .. }));
     assert_eq!(
@@ -88,7 +89,9 @@ async fn a_missing_program_is_told_at_once_by_name() {
     );
     eventually("no socket folder", Duration::from_secs(1), || {
         root.path().read_dir().unwrap().count() == 0
+            && processes_with(root.path().to_str().unwrap()).is_empty()
     });
+    assert!(folder.path().exists(), "it is the caller's again");
 }
 
 #[tokio::test]
@@ -109,7 +112,9 @@ async fn a_missing_working_folder_is_told() {
 
 #[tokio::test]
 async fn a_missing_reaper_is_told_at_once() {
-    let problem = Child::spawn(&Reaper::new("/no/such/reaper"), sh("true")).await.unwrap_err();
+    let problem = Child::spawn(&Reaper::new("/no/such/reaper", std::env::temp_dir()), sh("true"))
+        .await
+        .unwrap_err();
     assert!(matches!(problem, SpawnError::Reaper { .. }));
     let text = problem.to_string();
     assert!(text.contains("/no/such/reaper: No such file"), "{text}");
@@ -118,9 +123,10 @@ async fn a_missing_reaper_is_told_at_once() {
 #[tokio::test]
 async fn a_reaper_that_is_something_else_is_told_with_what_it_said() {
     // `ls` does not know `__reap` and says so.
-    let problem = Child::spawn(&Reaper::new("/bin/ls"), sh("true")).await.unwrap_err();
+    let problem =
+        Child::spawn(&Reaper::new("/bin/ls", std::env::temp_dir()), sh("true")).await.unwrap_err();
     assert!(matches!(problem, SpawnError::ReaperFailed { .. }));
-    assert!(problem.to_string().contains("it said `/bin/ls: "), "{problem}");
+    assert!(problem.to_string().contains("it said `mono-demo: "), "{problem}");
 }
 
 #[tokio::test]
@@ -228,7 +234,7 @@ async fn a_released_child_leaves_its_folders() {
 #[tokio::test]
 async fn the_socket_is_gone_once_the_child_runs() {
     let root = tempfile::tempdir().unwrap();
-    let reaper = reaper().socket_root(root.path());
+    let reaper = reaper_in(root.path());
     let child = Child::spawn(&reaper, sh("sleep 1000")).await.unwrap();
     assert_eq!(root.path().read_dir().unwrap().count(), 0);
     child.close().await;
@@ -239,7 +245,7 @@ async fn a_deep_temporary_folder_is_no_problem() {
     let root = tempfile::tempdir().unwrap();
     let deep = root.path().join("d".repeat(120));
     std::fs::create_dir(&deep).unwrap();
-    let child = Child::spawn(&reaper().socket_root(deep), sh("exit 0")).await.unwrap();
+    let child = Child::spawn(&reaper_in(deep), sh("exit 0")).await.unwrap();
     assert!(child.wait().await.success());
 }
 
@@ -364,7 +370,7 @@ async fn a_cancelled_spawn_leaves_nothing() {
     let root = tempfile::tempdir().unwrap();
     let marker = root.path().to_str().unwrap().to_owned();
     for delay_us in [0, 300, 1000, 2000, 3000, 5000] {
-        let reaper = reaper().socket_root(root.path());
+        let reaper = reaper_in(root.path());
         let folder = tempfile::tempdir_in(root.path()).unwrap().keep();
         let spawn = sh(&format!("sleep 1000; : {marker}")).remove_on_exit(&folder);
         let spawning = Child::spawn(&reaper, spawn);
@@ -377,7 +383,7 @@ async fn a_cancelled_spawn_leaves_nothing() {
 #[ignore = "a helper: holds a family of processes until it is killed"]
 async fn helper_holds_a_family() {
     let folder = Helper::argument();
-    let reaper = reaper().socket_root(folder.parent().unwrap());
+    let reaper = reaper_in(folder.parent().unwrap());
     let script = "trap '' TERM INT HUP; sh -c 'trap \"\" TERM; sleep 1000 & echo $!; wait' & wait";
     let child = Child::spawn(&reaper, sh(script).remove_on_exit(&folder)).await.unwrap();
     let grandchild = next_line(&mut child.take_stdout().unwrap()).await.unwrap();

@@ -192,6 +192,32 @@ async fn a_named_one_that_is_too_old_is_an_error() {
 }
 
 #[tokio::test]
+async fn a_server_is_asked_for_its_version_once() {
+    let (folder, mut settings) = empty();
+    let asked = folder.path().join("asked");
+    // As large as a server; the shell never reads past the exit.
+    let padding = "#".repeat(1 << 20);
+    let script = |version: &str| {
+        let asked = asked.display();
+        format!("echo >> '{asked}'; echo 'nats-server: v{version}'; exit\n{padding}")
+    };
+    let times = || std::fs::read(&asked).unwrap().len();
+    let dir = folder.path().join("server");
+    settings.explicit = Some(fake_nats_server(&dir, &script("2.14.1")));
+    let first = nats_server(&settings, &quiet).await.unwrap();
+    assert_eq!(nats_server(&settings, &quiet).await.unwrap(), first);
+    assert_eq!(times(), 1);
+
+    fake_nats_server(&dir, &script("2.14.2"));
+    let second = nats_server(&settings, &quiet).await.unwrap();
+    assert_eq!(second.version.to_string(), "2.14.2");
+    assert_eq!(times(), 2);
+
+    fake_nats_server(&dir, &script("2.13.0"));
+    assert!(nats_server(&settings, &quiet).await.is_err());
+}
+
+#[tokio::test]
 async fn one_on_path_that_is_too_old_is_passed_over_with_a_note() {
     let (folder, mut settings) = empty();
     let old = fake_nats_server(&folder.path().join("old"), "echo 'nats-server: v2.9.0'");

@@ -69,6 +69,25 @@ pub enum StartError {
     },
 }
 
+impl StartError {
+    /// What to do about it, as one line, where there is something to do.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::PortInUse { .. } => "stop the other process, or ask for another port".to_owned(),
+            Self::PortLost { .. } => {
+                "a client that reconnects without a pause can be given the port as its own"
+                    .to_owned()
+            }
+            Self::StoreInUse { store } => {
+                format!("stop the other broker, or choose another folder than {}", store.display())
+            }
+            Self::NotReady { .. } => "a busy machine may need a longer ready timeout".to_owned(),
+            Self::EarlyExit { .. } | Self::Spawn(_) | Self::Prepare { .. } => return None,
+        })
+    }
+}
+
 fn evidence(tail: &[String], log_path: Option<&PathBuf>) -> String {
     // The line that says why is the last fatal one; what follows it is the shutdown.
     let fatal = tail.iter().rfind(|line| line.contains("[FTL]"));

@@ -36,10 +36,7 @@ impl Broker {
     /// # Errors
     /// At once if the server ends early, with its last log lines; nothing is left behind.
     pub async fn start(settings: Settings) -> Result<Broker, StartError> {
-        let root = match &settings.run_root {
-            Some(root) => root.clone(),
-            None => std::env::temp_dir(),
-        };
+        let root = settings.run_root.as_deref().unwrap_or(settings.reaper.root()).to_owned();
         let run_dir = tempfile::Builder::new()
             .prefix("mono-demo-")
             .permissions(Permissions::from_mode(0o700))
@@ -169,6 +166,8 @@ impl Broker {
     /// # Errors
     /// As [`start`](Self::start), and [`StartError::PortLost`] if another process took the port and
     /// kept it until the ready timeout. The broker is then down, and can be restarted once more.
+    ///
+    /// To be awaited to its end: if it is cancelled, the run folder may be gone.
     pub async fn restart(&mut self) -> Result<(), StartError> {
         // Whatever is left of the old server is ended by `release` below.
         let _ = self.child.stop(STOP_GRACE).await;

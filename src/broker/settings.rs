@@ -26,7 +26,7 @@ pub struct Settings {
     pub monitoring: bool,
     /// More lines for the config file, in nats-server's language, at its end.
     pub extra_config: String,
-    /// Where the private run folder goes; the system's temporary folder if `None`.
+    /// Where the private run folder goes; where the reaper's go if `None`.
     pub run_root: Option<PathBuf>,
     /// Where the log goes; into the run folder, and away with it, if `None`.
     pub log: Option<PathBuf>,

@@ -130,13 +130,12 @@ pub async fn start_broker(
     let mut settings = broker::Settings::new(server, reaper(context));
     settings.port = port;
     settings.store = store;
-    settings.run_root = Some(context.temp.clone());
     Ok(Broker::start(settings).await?)
 }
 
 /// The reaper is this program.
 pub fn reaper(context: &Context) -> Reaper {
-    Reaper::new(&context.exe)
+    Reaper::new(&context.exe, &context.temp)
 }
 
 /// Where things are looked for and installed.

@@ -28,7 +28,7 @@ impl Context {
         Self {
             vars: std::env::vars_os().collect(),
             cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
-            exe: std::env::current_exe().unwrap_or_else(|_| PathBuf::from("mono-demo")),
+            exe: this_program(),
             temp: std::env::temp_dir(),
             stdout_tty: std::io::stdout().is_terminal(),
             stderr_tty: std::io::stderr().is_terminal(),
@@ -94,4 +94,12 @@ impl Context {
     pub fn absolute(&self, path: &Path) -> PathBuf {
         self.cwd.join(path)
     }
+}
+
+/// This program; on Linux this very file, even if a build has put another in its place since.
+fn this_program() -> PathBuf {
+    if cfg!(target_os = "linux") {
+        return PathBuf::from("/proc/self/exe");
+    }
+    std::env::current_exe().unwrap_or_else(|_| PathBuf::from("mono-demo"))
 }

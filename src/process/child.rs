@@ -1,6 +1,5 @@
 //! One supervised process group: start it, signal it, wait for it, read it.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::fs::{File, Permissions};
 use std::io;
@@ -8,15 +7,16 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::AsyncWriteExt;
+use tokio::net::UnixListener;
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::process::{ChildStdin, Command};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::channel::{Answers, LastResort, first_report, hear, lock, release};
 use super::control::{Report, Request};
 use super::error::{SignalError, SpawnError};
 use super::output::{LineLog, Lines, StdoutError, StdoutSink, drain_stderr, drain_stdout};
@@ -35,7 +35,7 @@ const REAPER_TIMEOUT: Duration = Duration::from_secs(20);
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 /// use mono_demo::process::{Child, Reaper, Spawn};
-/// let reaper = Reaper::new(std::env::current_exe()?);
+/// let reaper = Reaper::new(std::env::current_exe()?, std::env::temp_dir());
 /// let child = Child::spawn(&reaper, Spawn::new("sleeper", "sleep").arg("60")).await?;
 /// let status = child.stop(std::time::Duration::from_secs(1)).await?;
 /// assert_eq!(status.to_string(), "signal 15 (SIGTERM)");
@@ -57,8 +57,6 @@ pub struct Child {
     reaper_gone: watch::Receiver<()>,
 }
 
-type Answers = Arc<Mutex<HashMap<u64, oneshot::Sender<Report>>>>;
-
 impl fmt::Debug for Child {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Child")
@@ -73,7 +71,8 @@ impl Child {
     /// Starts a reaper, and through it the program.
     ///
     /// # Errors
-    /// At once, and with nothing left behind, if the reaper or the program cannot be started.
+    /// At once, if the reaper or the program cannot be started. The `remove_on_exit` folders are then
+    /// the caller's, as they were before.
     pub async fn spawn(reaper: &Reaper, spawn: Spawn) -> Result<Child, SpawnError> {
         let prepare = |what, path: PathBuf| {
             let name = spawn.name.clone();
@@ -102,6 +101,8 @@ impl Child {
             UnixListener::bind(&socket).map_err(prepare("the socket", socket.clone()))?;
 
         let mut command = Command::new(reaper.exe());
+        // The name that `ps` shows.
+        command.arg0("mono-demo");
         command.arg(reaper::SUBCOMMAND).arg("--socket").arg(&socket);
         for folder in &spawn.remove_on_exit {
             command.arg("--remove").arg(folder);
@@ -138,14 +139,16 @@ impl Child {
         };
         let (reports, requests, pid) = match started.await {
             Ok(Ok((reports, requests, Report::Started { pid }))) => (reports, requests, pid),
-            Ok(Ok((_, _, Report::NotStarted { errno }))) => {
+            Ok(Ok((_, requests, Report::NotStarted { errno }))) => {
+                release(requests).await;
                 return Err(SpawnError::Program {
                     source: why_not_started(&spawn, errno),
                     name: spawn.name,
                     program: spawn.program,
                 });
             }
-            Ok(Ok((_, _, Report::Locked))) => {
+            Ok(Ok((_, requests, Report::Locked))) => {
+                release(requests).await;
                 return Err(SpawnError::Locked {
                     name: spawn.name,
                     path: spawn.hold_lock.unwrap_or_default(),
@@ -335,47 +338,10 @@ impl Child {
     ///
     /// What is left of the group is ended, as by [`close`](Self::close).
     pub async fn release(self) {
-        let request = Request::Release.to_string();
-        let written = {
-            let mut requests = self.requests.lock().await;
-            requests.write_all(request.as_bytes()).await
-        };
-        // If it could not be written the reaper is gone already.
-        drop(written);
-        self.close().await;
+        let mut gone = self.reaper_gone;
+        release(self.requests.into_inner()).await;
+        while gone.changed().await.is_ok() {}
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-type FirstReport = (BufReader<OwnedReadHalf>, OwnedWriteHalf, Report);
-
-/// Waits for the reaper to connect and to say whether the program runs; else says what it did.
-async fn first_report(
-    listener: &UnixListener,
-    process: &mut tokio::process::Child,
-) -> Result<FirstReport, String> {
-    let stream: UnixStream = tokio::select! {
-        accepted = listener.accept() => {
-            accepted.map_err(|e| format!("could not be heard: {e}"))?.0
-        }
-        status = process.wait() => {
-            let mut said = String::new();
-            if let Some(stderr) = process.stderr.take() {
-                let _ = stderr.take(2000).read_to_string(&mut said).await;
-            }
-            let ended = status.map_or_else(|e| e.to_string(), |status| status.to_string());
-            return Err(format!("ended at once ({ended}); it said `{}`", super::clean(&said)));
-        }
-    };
-    let (read, write) = stream.into_split();
-    let mut reports = BufReader::new(read);
-    let mut line = String::new();
-    reports.read_line(&mut line).await.map_err(|e| format!("could not be heard: {e}"))?;
-    let report = line.parse().map_err(|()| format!("said `{}` first", super::clean(&line)))?;
-    Ok((reports, write, report))
 }
 
 /// The same error whether the program or the working folder is missing: say which.
@@ -392,68 +358,4 @@ fn why_not_started(spawn: &Spawn, errno: i32) -> io::Error {
         ),
         _ => source,
     }
-}
-
-/// Hears the reaper out: answers to signals, and how the child ended.
-async fn hear(
-    mut reports: BufReader<OwnedReadHalf>,
-    answers: Answers,
-    status: watch::Sender<Option<ExitStatus>>,
-    last_resort: LastResort,
-) {
-    let mut line = String::new();
-    while matches!(reports.read_line(&mut line).await, Ok(n) if n > 0) {
-        match line.parse() {
-            Ok(Report::Exited(exited)) => {
-                status.send_replace(Some(exited));
-            }
-            Ok(
-                report @ (Report::Delivered { id }
-                | Report::Gone { id }
-                | Report::Refused { id, .. }),
-            ) => {
-                if let Some(answer) = lock(&answers).remove(&id) {
-                    let _ = answer.send(report);
-                }
-            }
-            Ok(Report::Started { .. } | Report::NotStarted { .. } | Report::Locked) | Err(()) => {}
-        }
-        line.clear();
-    }
-    if status.borrow().is_none() {
-        last_resort.kill();
-        status.send_replace(Some(ExitStatus::Lost));
-    }
-    lock(&answers).clear();
-}
-
-/// What is left to us if somebody kills the reaper: on Linux a pid file descriptor, which names the
-/// process itself and never one that was given its pid later.
-struct LastResort {
-    #[cfg(target_os = "linux")]
-    process: Option<std::os::fd::OwnedFd>,
-}
-
-impl LastResort {
-    #[cfg(target_os = "linux")]
-    fn new(pid: u32) -> LastResort {
-        use rustix::process::{Pid, PidfdFlags, pidfd_open};
-        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-        LastResort { process: pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) }
-    }
-
-    #[cfg(target_os = "linux")]
-    fn kill(&self) {
-        if let Some(process) = &self.process {
-            let _ = rustix::process::pidfd_send_signal(process, rustix::process::Signal::KILL);
-        }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn new(_pid: u32) -> LastResort {
-        LastResort {}
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn kill(&self) {}
 }

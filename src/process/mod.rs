@@ -14,11 +14,13 @@
 //! | `spawn` | what to start, and with which reaper |
 //! | `child` | the handle: signals, waiting, output |
 //! | `reaper` | the other program: a plain synchronous parent |
+//! | `channel` | our end of the channel to the reaper |
 //! | `control` | the words the two say to each other |
 //! | `output` | the drains: lines of bounded length, a tail, a log file |
 //! | `clean` | text that is safe to show in a terminal |
 //! | `status` | how a child ended, and the signals we send |
 
+mod channel;
 mod child;
 mod clean;
 mod control;

@@ -161,7 +161,7 @@ fn supervise(order: &Order, channel: UnixStream) -> io::Result<Folders> {
         Ok(lock) => lock,
         Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
             report(&reports, Report::Locked);
-            return Ok(Folders::Remove);
+            return Ok(listen(requests, None, &reports));
         }
         Err(e) => return Err(e),
     };
@@ -170,7 +170,7 @@ fn supervise(order: &Order, channel: UnixStream) -> io::Result<Folders> {
         Err(e) => {
             let errno = e.raw_os_error().unwrap_or(0);
             report(&reports, Report::NotStarted { errno });
-            return Ok(Folders::Remove);
+            return Ok(listen(requests, None, &reports));
         }
     };
     report(&reports, Report::Started { pid: child.id() });
@@ -179,7 +179,7 @@ fn supervise(order: &Order, channel: UnixStream) -> io::Result<Folders> {
     let _ = let_go_of_stdio();
 
     std::thread::scope(|scope| {
-        let listener = scope.spawn(|| listen(requests, &group, &reports));
+        let listener = scope.spawn(|| listen(requests, Some(&group), &reports));
         let status = group.wait();
         drop(lock);
         report(&reports, Report::Exited(status));
@@ -187,18 +187,23 @@ fn supervise(order: &Order, channel: UnixStream) -> io::Result<Folders> {
     })
 }
 
-/// Does what is asked until the channel closes, then ends the group.
-fn listen(channel: UnixStream, group: &Group, reports: &Mutex<UnixStream>) -> Folders {
+/// Does what is asked until the channel closes, then ends the group, if there is one.
+fn listen(channel: UnixStream, group: Option<&Group>, reports: &Mutex<UnixStream>) -> Folders {
     let mut folders = Folders::Remove;
     for line in BufReader::new(channel).lines() {
         let Ok(line) = line else { break };
         match line.parse() {
-            Ok(Request::Signal { id, signal }) => report(reports, group.signal(id, signal)),
+            Ok(Request::Signal { id, signal }) => {
+                let gone = Report::Gone { id };
+                report(reports, group.map_or(gone, |group| group.signal(id, signal)));
+            }
             Ok(Request::Release) => folders = Folders::Keep,
             Err(()) => {}
         }
     }
-    group.signal(0, Signal::Kill);
+    if let Some(group) = group {
+        group.signal(0, Signal::Kill);
+    }
     folders
 }
 

@@ -11,16 +11,16 @@ pub struct Reaper {
 }
 
 impl Reaper {
-    /// A reaper that is this executable; its sockets go under the system's temporary folder.
-    pub fn new(exe: impl Into<PathBuf>) -> Self {
-        Reaper { exe: exe.into(), socket_root: std::env::temp_dir() }
+    /// A reaper that is the executable `exe`, which must call
+    /// [`reaper::main`](super::reaper::main); private folders (its sockets) go under
+    /// `socket_root`, which should be short: a socket's path has about 100 bytes.
+    pub fn new(exe: impl Into<PathBuf>, socket_root: impl Into<PathBuf>) -> Self {
+        Reaper { exe: exe.into(), socket_root: socket_root.into() }
     }
 
-    /// Puts the sockets under `folder` instead; keep it short, a socket's path has about 100 bytes.
-    #[must_use]
-    pub fn socket_root(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.socket_root = folder.into();
-        self
+    /// Where private folders go unless told otherwise.
+    pub fn root(&self) -> &Path {
+        &self.socket_root
     }
 
     pub(super) fn exe(&self) -> &Path {

@@ -32,11 +32,7 @@ impl Locked {
         folder: &Path,
         progress: &Progress<'_>,
     ) -> Result<Locked, ProvisionError> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(problem("make the cache folder", folder))?;
+        make_private(folder)?;
         // Absolute: what is run from here must not depend on the working folder.
         let folder = folder.canonicalize().map_err(problem("use the cache folder", folder))?;
         let path = folder.join("install.lock");
@@ -93,6 +89,15 @@ impl Locked {
     }
 }
 
+/// Makes a folder, and those above it, that only we can enter.
+pub(super) fn make_private(folder: &Path) -> Result<(), ProvisionError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(problem("make the folder", folder))
+}
+
 /// Turns an I/O error into ours.
 pub(super) fn problem(
     doing: &'static str,
@@ -141,6 +146,11 @@ impl Stamp {
             changed_s: file.ctime(),
             changed_ns: file.ctime_nsec(),
         })
+    }
+
+    /// The file's size in bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.size
     }
 }
 

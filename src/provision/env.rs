@@ -3,11 +3,12 @@
 //! An environment cannot be moved (its scripts name their interpreter by path), so it is built where
 //! it stays. It counts only once its marker is written, which is the last thing that happens.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::cache::{Locked, Stamp, problem, read_json, sha256_of, write_json};
+use super::cache::{Locked, problem, read_json, sha256_of, write_json};
 use super::error::ProvisionError;
 use super::python::{self, Interpreter, venv_python};
 use super::server::Source;
@@ -41,13 +42,27 @@ struct Marker {
     /// The programs that turned out to be its interpreter: found again, they need not be run.
     asked: Vec<PathBuf>,
     base: PathBuf,
-    base_stamp: Stamp,
+    base_stamp: BaseStamp,
+}
+
+/// What tells an interpreter from its next release; the same file in another container is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct BaseStamp {
+    size: u64,
+    modified_s: i64,
+}
+
+impl BaseStamp {
+    fn of(path: &Path) -> std::io::Result<BaseStamp> {
+        let file = std::fs::metadata(path)?;
+        Ok(BaseStamp { size: file.size(), modified_s: file.mtime() })
+    }
 }
 
 impl Marker {
     /// Whether the interpreter that it was built from is still the same file.
     fn base_is_there(&self) -> bool {
-        Stamp::of(&self.base).is_ok_and(|stamp| stamp == self.base_stamp)
+        BaseStamp::of(&self.base).is_ok_and(|stamp| stamp == self.base_stamp)
     }
 
     fn env(self, folder: &Path) -> PythonEnv {
@@ -199,7 +214,7 @@ async fn build(
         version: interpreter.version,
         nats_py: String::from_utf8_lossy(&said).trim().to_owned(),
         asked: vec![interpreter.program],
-        base_stamp: Stamp::of(&base).map_err(problem("look at", &base))?,
+        base_stamp: BaseStamp::of(&base).map_err(problem("look at", &base))?,
         base,
     };
     write_json(&folder.join(MARKER), &marker)?;

@@ -7,12 +7,14 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `server` | the finding order, and the check of `--version` |
+//! | `checked` | servers whose version is known already |
 //! | `managed` | the managed copy of nats-server: install it once, check it before each use |
 //! | `python` | the interpreter to build from, and its pip |
 //! | `env` | the Python environment: build it once, find it again without running Python |
 //! | `cache` | the cache folder: its lock, its staging folders, its manifests |
 
 mod cache;
+mod checked;
 mod env;
 mod error;
 mod managed;

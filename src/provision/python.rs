@@ -42,7 +42,8 @@ pub(super) fn locate(settings: &Settings) -> Result<PathBuf, ProvisionError> {
         Some(path) => path.as_path(),
         None => Path::new("python3"),
     };
-    let cwd = std::env::current_dir().unwrap_or_default();
+    // A relative entry of PATH means another folder to each process: such are passed over.
+    let cwd = "/";
     which::which_in(wanted, settings.path.as_ref(), cwd).map_err(|e| {
         let hint = match settings.python {
             Some(_) => "correct --python, or leave it out and python3 on PATH is used",

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
+use super::checked::check_once;
 use super::error::ProvisionError;
 use super::managed;
 use super::settings::{Progress, Settings};
@@ -14,7 +15,7 @@ use super::version::Version;
 use crate::process::clean;
 
 /// How long `nats-server --version` may take; it takes 5 ms.
-const VERSION_TIMEOUT: Duration = Duration::from_secs(10);
+const VERSION_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A nats-server that has been checked: it ran, and its version will do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,14 @@ pub struct NatsServer {
     pub version: Version,
     /// Where it was found.
     pub source: Source,
+}
+
+impl NatsServer {
+    /// One that was checked before; `None` if its version will not do.
+    pub(super) fn known(path: &Path, version: &str, source: Source) -> Option<NatsServer> {
+        let version: Version = version.parse().ok()?;
+        version.will_do().then(|| NatsServer { path: path.to_owned(), version, source })
+    }
 }
 
 /// Where something was found.
@@ -93,16 +102,20 @@ pub async fn find_nats_server(settings: &Settings) -> Result<Found, ProvisionErr
     let named = [(&settings.explicit, Source::Explicit), (&settings.env, Source::Env)];
     for (path, source) in named {
         if let Some(path) = path {
-            return Ok(Found { server: Some(check(path, source).await?), notes: Vec::new() });
+            return Ok(Found {
+                server: Some(check_once(settings, path, source).await?),
+                notes: Vec::new(),
+            });
         }
     }
     let mut notes = Vec::new();
     if let Some(path) = &settings.path {
         // Every one on PATH, since one that will do may come after one that will not.
-        let cwd = std::env::current_dir().unwrap_or_default();
+        // A relative entry of PATH means another folder to each process: such are passed over.
+        let cwd = "/";
         let all = which::which_in_all("nats-server", Some(path), cwd);
         for path in all.into_iter().flatten() {
-            match check(&path, Source::Path).await {
+            match check_once(settings, &path, Source::Path).await {
                 Ok(server) => {
                     return Ok(Found { server: Some(server), notes });
                 }

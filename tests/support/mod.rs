@@ -18,7 +18,11 @@ pub fn shared_cache() -> PathBuf {
 }
 
 pub fn reaper() -> Reaper {
-    Reaper::new(env!("CARGO_BIN_EXE_mono-demo"))
+    reaper_in(std::env::temp_dir())
+}
+
+pub fn reaper_in(root: impl Into<PathBuf>) -> Reaper {
+    Reaper::new(env!("CARGO_BIN_EXE_mono-demo"), root)
 }
 
 /// A nats-server, from `PATH` or installed once.

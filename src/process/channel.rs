@@ -1,0 +1,119 @@
+//! Our end of the channel to a reaper: its first word, its answers, and what to do if it falls silent.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::process::Child as Process;
+use tokio::sync::{oneshot, watch};
+
+use super::clean::clean;
+use super::control::{Report, Request};
+use super::status::ExitStatus;
+
+/// Who waits for the answer to which request.
+pub(super) type Answers = Arc<Mutex<HashMap<u64, oneshot::Sender<Report>>>>;
+
+pub(super) type FirstReport = (BufReader<OwnedReadHalf>, OwnedWriteHalf, Report);
+
+/// Waits for the reaper to connect and to say whether the program runs; else says what it did.
+pub(super) async fn first_report(
+    listener: &UnixListener,
+    process: &mut Process,
+) -> Result<FirstReport, String> {
+    let stream: UnixStream = tokio::select! {
+        accepted = listener.accept() => {
+            accepted.map_err(|e| format!("could not be heard: {e}"))?.0
+        }
+        status = process.wait() => {
+            let mut said = String::new();
+            if let Some(stderr) = process.stderr.take() {
+                let _ = stderr.take(2000).read_to_string(&mut said).await;
+            }
+            let ended = status.map_or_else(|e| e.to_string(), |status| status.to_string());
+            return Err(format!("ended at once ({ended}); it said `{}`", clean(&said)));
+        }
+    };
+    let (read, write) = stream.into_split();
+    let mut reports = BufReader::new(read);
+    let mut line = String::new();
+    reports.read_line(&mut line).await.map_err(|e| format!("could not be heard: {e}"))?;
+    let report = line.parse().map_err(|()| format!("said `{}` first", clean(&line)))?;
+    Ok((reports, write, report))
+}
+
+/// Lets the reaper go, and the folders stay.
+pub(super) async fn release(mut requests: OwnedWriteHalf) {
+    // If it cannot be written, the reaper is gone already.
+    let _ = requests.write_all(Request::Release.to_string().as_bytes()).await;
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Hears the reaper out: answers to signals, and how the child ended.
+pub(super) async fn hear(
+    mut reports: BufReader<OwnedReadHalf>,
+    answers: Answers,
+    status: watch::Sender<Option<ExitStatus>>,
+    last_resort: LastResort,
+) {
+    let mut line = String::new();
+    while matches!(reports.read_line(&mut line).await, Ok(n) if n > 0) {
+        match line.parse() {
+            Ok(Report::Exited(exited)) => {
+                status.send_replace(Some(exited));
+            }
+            Ok(
+                report @ (Report::Delivered { id }
+                | Report::Gone { id }
+                | Report::Refused { id, .. }),
+            ) => {
+                if let Some(answer) = lock(&answers).remove(&id) {
+                    let _ = answer.send(report);
+                }
+            }
+            Ok(Report::Started { .. } | Report::NotStarted { .. } | Report::Locked) | Err(()) => {}
+        }
+        line.clear();
+    }
+    if status.borrow().is_none() {
+        last_resort.kill();
+        status.send_replace(Some(ExitStatus::Lost));
+    }
+    lock(&answers).clear();
+}
+
+/// What is left to us if somebody kills the reaper: on Linux a pid file descriptor, which names the
+/// process itself and never one that was given its pid later.
+pub(super) struct LastResort {
+    #[cfg(target_os = "linux")]
+    process: Option<std::os::fd::OwnedFd>,
+}
+
+impl LastResort {
+    #[cfg(target_os = "linux")]
+    pub(super) fn new(pid: u32) -> LastResort {
+        use rustix::process::{Pid, PidfdFlags, pidfd_open};
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        LastResort { process: pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn kill(&self) {
+        if let Some(process) = &self.process {
+            let _ = rustix::process::pidfd_send_signal(process, rustix::process::Signal::KILL);
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn new(_pid: u32) -> LastResort {
+        LastResort {}
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn kill(&self) {}
+}

@@ -1,0 +1,55 @@
+//! Servers whose version is known already, so that they need not be run to ask for it.
+//!
+//! Asking takes as long as a third of the whole start. The answer is kept in the cache folder, and is
+//! good for as long as the file is not touched.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::cache::{Stamp, read_json, sha256_of, write_json};
+use super::error::ProvisionError;
+use super::server::{NatsServer, Source, check};
+use super::settings::Settings;
+
+/// A smaller file is a script that runs a server, which may change without the script.
+const SMALLEST_SERVER: u64 = 1024 * 1024;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Checked {
+    path: PathBuf,
+    stamp: Stamp,
+    version: String,
+}
+
+/// As [`server::check`](super::server::check), without running a file that has been checked before.
+pub(super) async fn check_once(
+    settings: &Settings,
+    path: &Path,
+    source: Source,
+) -> Result<NatsServer, ProvisionError> {
+    let Some((path, stamp)) = identity(path) else {
+        return check(path, source).await;
+    };
+    let key = sha256_of(&path.to_string_lossy());
+    let note = settings.cache_dir.join("checked").join(format!("{}.json", &key[..16]));
+    if let Some(known) = read_json::<Checked>(&note)
+        && known.path == path
+        && known.stamp == stamp
+        && let Some(server) = NatsServer::known(&path, &known.version, source)
+    {
+        return Ok(server);
+    }
+    let server = check(&path, source).await?;
+    let checked = Checked { version: server.version.to_string(), path, stamp };
+    // Only to be faster next time: a cache folder that cannot be written is no reason to fail.
+    let _ = super::cache::make_private(note.parent().unwrap_or(&note))
+        .and_then(|()| write_json(&note, &checked));
+    Ok(server)
+}
+
+fn identity(path: &Path) -> Option<(PathBuf, Stamp)> {
+    let path = std::path::absolute(path).ok()?;
+    let stamp = Stamp::of(&path).ok()?;
+    (stamp.size() >= SMALLEST_SERVER).then_some((path, stamp))
+}
