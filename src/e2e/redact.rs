@@ -9,16 +9,17 @@ use regex_lite::Regex;
 use super::matcher::{TIMESTAMP, UUID};
 
 /// The table: a word, the text it stands for, and whether equal texts get a number.
-const TABLE: [(&str, &str, bool); 5] = [
+const TABLE: [(&str, &str, bool); 6] = [
     ("uuid", UUID, true),
     ("time", TIMESTAMP, true),
+    ("sha256", r"\b[0-9a-f]{64}\b", true),
     ("url", r"(nats|tls|ws)://(127\.0\.0\.1|localhost|\[::1\]):\d+", false),
     ("address", r"(127\.0\.0\.1|localhost|\[::1\]):\d+", false),
     ("duration", r"\b\d+(\.\d+)? ?(ms|µs|s|seconds)\b", false),
 ];
 
 /// How many rows of the table are for all texts; durations are only for output of programs.
-const FOR_ALL: usize = 4;
+const FOR_ALL: usize = 5;
 
 static RULES: LazyLock<Vec<(&str, Regex, bool)>> = LazyLock::new(|| {
     let rule = |(word, pattern, numbered): (&'static str, &str, bool)| {

@@ -13,7 +13,7 @@
 //! ```
 //! A line that begins with `=` is an outcome, with `!` an error, with `|` output of a program.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
@@ -31,7 +31,7 @@ const LONGEST: usize = 2000;
 /// Longer JSON is shown on several lines.
 const LINE: usize = 100;
 /// So many different outcomes of a repeated step are shown.
-const MOST_GROUPS: usize = 50;
+const MOST_GROUPS: usize = 5;
 /// A reply's headers are shown if they begin with one of these; the rest is the library's noise.
 const HEADERS: [&str; 2] = ["Mono-", "Nats-Service-Error"];
 
@@ -224,11 +224,19 @@ fn json_text(value: &Value) -> String {
     bounded(&pretty).replace('\n', "\n    ")
 }
 
-/// Equal outcomes counted; the order in which concurrent ones came is not told.
+/// Equal outcomes counted. A few are sorted, since the order in which concurrent ones come is not
+/// told; where most differ, those of the first repetitions stand for all.
 fn grouped(outcomes: &[Seen]) -> String {
-    let mut groups: BTreeMap<String, usize> = BTreeMap::new();
+    let mut groups: Vec<(String, usize)> = Vec::new();
     for seen in outcomes {
-        *groups.entry(outcome(seen, false)).or_default() += 1;
+        let text = outcome(seen, false);
+        match groups.iter_mut().find(|(known, _)| *known == text) {
+            Some((_, count)) => *count += 1,
+            None => groups.push((text, 1)),
+        }
+    }
+    if groups.len() <= MOST_GROUPS {
+        groups.sort();
     }
     let mut text = String::new();
     for (group, count) in groups.iter().take(MOST_GROUPS) {

@@ -18,6 +18,9 @@ use crate::{
     },
 };
 
+/// Nobody listens on it.
+const BARRIER: &str = "_E2E.nobody";
+
 type Raw = Result<Value, DriverError>;
 
 /// An operation's outcome.
@@ -73,11 +76,27 @@ pub(super) async fn publish(
     Ok(json!({}))
 }
 
-/// Waits until the server has taken everything.
+/// Waits until the server has taken everything that was sent before.
+///
+/// `Client::flush` only writes to the socket: the server may not have read it yet. A request is
+/// answered in order, by "no responders" where nobody listens, and so proves what went before.
 pub(super) async fn flush(client: &Client, timeout: Duration) -> Result<(), DriverError> {
-    match tokio::time::timeout(timeout, client.flush()).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(failed(ErrorKind::Connection, false, &error)),
+    /// A connection that was lost in between swallows a request: it is asked again.
+    const ATTEMPT: Duration = Duration::from_millis(500);
+    let answered = async {
+        loop {
+            let request = async_nats::Request::new().timeout(Some(ATTEMPT));
+            match client.send_request(BARRIER, request).await {
+                Err(error) if error.kind() == RequestErrorKind::TimedOut => {}
+                Err(error) if error.kind() != RequestErrorKind::NoResponders => {
+                    return Err(failed(ErrorKind::Connection, false, &error));
+                }
+                _ => return Ok(()),
+            }
+        }
+    };
+    match tokio::time::timeout(timeout, answered).await {
+        Ok(result) => result,
         Err(error) => Err(failed(ErrorKind::Timeout, false, &error)),
     }
 }

@@ -140,16 +140,16 @@ fn emails(
         lines.push("no email sent twice".to_owned());
     }
     let mut number = |wanted: Option<u64>, seen: u64, what: &str| match wanted {
-        Some(wanted) if wanted != seen => Err(format!("{seen} {what}, not {wanted}")),
+        Some(wanted) if wanted != seen => Err(format!("{what}: {seen}, not {wanted}")),
         Some(_) => {
-            lines.push(format!("{seen} {what}"));
+            lines.push(format!("{what}: {seen}"));
             Ok(())
         }
         None => Ok(()),
     };
     number(count, sent.len() as u64, "emails sent")?;
-    number(workers, by.len() as u64, "workers sent emails")?;
-    number(refused, refused_seen, "emails refused by the mailer")?;
+    number(workers, by.len() as u64, "workers that sent some")?;
+    number(refused, refused_seen, "refused by the mailer")?;
     Ok(lines)
 }
 
