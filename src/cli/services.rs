@@ -50,7 +50,7 @@ pub async fn start(
             .map_err(|e| CliError::new(Exit::Infrastructure, e))
     };
     let mailer = notification::Mailer::new(settings.notification.mailer, journal("mailer.jsonl")?);
-    let ledger = payment::Ledger::new(connection.jetstream(), settings.payment.replicas);
+    let ledger = payment::Ledger::new(connection.clone(), settings.payment.replicas);
     let gateway = payment::Gateway::new(
         settings.payment.gateway.clone(),
         settings.payment.chance,

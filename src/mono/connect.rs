@@ -158,6 +158,17 @@ impl Connection {
         receiver
     }
 
+    /// The outcome of `operation`, or `None` as soon as the connection was made anew: an answer to
+    /// what was asked before does not come any more, and waiting out its timeout gains nothing.
+    pub async fn unless_reconnected<T>(&self, operation: impl IntoFuture<Output = T>) -> Option<T> {
+        let mut reconnected = self.reconnected();
+        tokio::select! {
+            biased;
+            outcome = operation.into_future() => Some(outcome),
+            Ok(()) = reconnected.changed() => None,
+        }
+    }
+
     /// Returns the server's words when it denies a publish or subscription: such a refusal
     /// arrives as a connection event only, and the operation itself would just time out.
     pub async fn denied(&self) -> String {

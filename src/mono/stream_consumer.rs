@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::{AckPolicy, pull};
+use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::Acker;
 use async_nats::jetstream::{self, AckKind, Context, stream};
 use bytes::Bytes;
@@ -373,10 +374,11 @@ impl Worker {
         let acknowledged = async {
             jetstream.publish_with_headers(subject, letter.headers, letter.body).await?.await
         };
-        match acknowledged.await {
-            Ok(_) => Ok(()),
-            Err(e) if e.kind() == jetstream::context::PublishErrorKind::WrongLastSequence => Ok(()),
-            Err(e) => Err(format!("file a dead letter: {e}")),
+        match self.connection.unless_reconnected(acknowledged).await {
+            Some(Ok(_)) => Ok(()),
+            Some(Err(e)) if e.kind() == PublishErrorKind::WrongLastSequence => Ok(()),
+            Some(Err(e)) => Err(format!("file a dead letter: {e}")),
+            None => Err("file a dead letter: the connection was made anew".to_owned()),
         }
     }
 

@@ -3,17 +3,17 @@
 use std::time::Duration;
 
 use async_nats::HeaderMap;
+use async_nats::jetstream;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::stream::{
     Config, DiscardPolicy, LastRawMessageErrorKind, Republish, RetentionPolicy, StorageType, Stream,
 };
-use async_nats::jetstream::{self, Context};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::service::PaymentId;
 use super::types::{Entry, Intent};
-use crate::mono::ModuleError;
+use crate::mono::{Connection, ModuleError};
 use crate::wire::headers::EXPECTED_LAST_SUBJECT_SEQUENCE;
 use crate::wire::subjects::{
     DEAD_LETTER_PREFIX, EVENT_PREFIX, INTENT_PREFIX, LEDGER_PREFIX, PAYMENT_PROCESS,
@@ -23,6 +23,9 @@ use crate::wire::subjects::{
 pub const LEDGER: &str = "payment-ledger";
 /// The stream of claims.
 pub const INTENTS: &str = "payment-intents";
+
+/// The answer, if there was one, went to a connection that is no more.
+const RECONNECTED: &str = "the connection was made anew before the broker answered";
 
 /// What came of writing a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,14 +59,14 @@ pub struct LedgerError {
 /// The two streams, and compare-and-set on them.
 #[derive(Debug, Clone)]
 pub struct Ledger {
-    jetstream: Context,
+    connection: Connection,
     replicas: usize,
 }
 
 impl Ledger {
-    /// The ledger behind this context; streams are made with `replicas` copies.
-    pub fn new(jetstream: Context, replicas: usize) -> Self {
-        Self { jetstream, replicas }
+    /// The ledger behind this connection; streams are made with `replicas` copies.
+    pub fn new(connection: Connection, replicas: usize) -> Self {
+        Self { connection, replicas }
     }
 
     /// Makes the streams, or adopts what is there if it protects as this one would.
@@ -87,7 +90,8 @@ impl Ledger {
     async fn ensure(&self, wanted: Config) -> Result<Stream, ModuleError> {
         let operation = format!("create stream `{}`", wanted.name);
         let stream = self
-            .jetstream
+            .connection
+            .jetstream()
             .get_or_create_stream(wanted)
             .await
             .map_err(|e| ModuleError::new(operation.clone(), e))?;
@@ -191,13 +195,14 @@ impl Ledger {
         let mut headers = HeaderMap::new();
         headers.insert(EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
         let subject = format!("{prefix}.{id}");
-        let acknowledged = async {
-            self.jetstream.publish_with_headers(subject, headers, body.into()).await?.await
-        };
-        match acknowledged.await {
-            Ok(_) => Ok(true),
-            Err(e) if e.kind() == PublishErrorKind::WrongLastSequence => Ok(false),
-            Err(e) => Err(failed(e.to_string())),
+        let jetstream = self.connection.jetstream();
+        let acknowledged =
+            async { jetstream.publish_with_headers(subject, headers, body.into()).await?.await };
+        match self.connection.unless_reconnected(acknowledged).await {
+            Some(Ok(_)) => Ok(true),
+            Some(Err(e)) if e.kind() == PublishErrorKind::WrongLastSequence => Ok(false),
+            Some(Err(e)) => Err(failed(e.to_string())),
+            None => Err(failed(RECONNECTED.to_owned())),
         }
     }
 
@@ -210,9 +215,13 @@ impl Ledger {
     ) -> Result<Option<T>, LedgerError> {
         let failed =
             |evidence: String| LedgerError { operation, payment_id: id.to_string(), evidence };
+        let jetstream = self.connection.jetstream();
         let stream =
-            self.jetstream.get_stream_no_info(stream).await.map_err(|e| failed(e.to_string()))?;
-        match stream.get_last_raw_message_by_subject(&format!("{prefix}.{id}")).await {
+            jetstream.get_stream_no_info(stream).await.map_err(|e| failed(e.to_string()))?;
+        let subject = format!("{prefix}.{id}");
+        let asked = stream.get_last_raw_message_by_subject(&subject);
+        let answer = self.connection.unless_reconnected(asked).await;
+        match answer.ok_or_else(|| failed(RECONNECTED.to_owned()))? {
             Ok(message) => serde_json::from_slice(&message.payload)
                 .map(Some)
                 .map_err(|e| failed(format!("sequence {}: {e}", message.sequence))),
