@@ -19,8 +19,6 @@ pub struct Context {
     pub stdout_tty: bool,
     /// True if stderr is a terminal.
     pub stderr_tty: bool,
-    /// How wide the terminal is.
-    pub columns: usize,
 }
 
 impl Context {
@@ -32,7 +30,6 @@ impl Context {
             temp: std::env::temp_dir(),
             stdout_tty: std::io::stdout().is_terminal(),
             stderr_tty: std::io::stderr().is_terminal(),
-            columns: usize::from(console::Term::stderr().size().1),
         }
     }
 

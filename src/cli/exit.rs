@@ -120,16 +120,18 @@ impl From<ClientError> for CliError {
     fn from(error: ClientError) -> Self {
         let exit = match &error {
             ClientError::BadInput(_) | ClientError::MaxPayload { .. } => Exit::Usage,
-            ClientError::NoResponders { .. } | ClientError::NoStream { .. } => Exit::NoResponders,
+            ClientError::NoResponders { .. }
+            | ClientError::NoStream { .. }
+            | ClientError::NotAcknowledged { .. } => Exit::NoResponders,
             ClientError::Timeout { .. } => Exit::Timeout,
-            ClientError::Service { .. } => Exit::Service,
+            ClientError::Service { .. } | ClientError::PublishRefused { .. } => Exit::Service,
             ClientError::Domain(_) => Exit::Domain,
             ClientError::Permissions { .. } => Exit::Connection,
             ClientError::Other { .. } => Exit::Infrastructure,
         };
         let hint = match &error {
             ClientError::NoResponders { .. } => Some("start the services with `mono-demo serve`"),
-            ClientError::NoStream { .. } => Some(
+            ClientError::NoStream { .. } | ClientError::NotAcknowledged { .. } => Some(
                 "`nats stream ls` lists the streams of a server; \
                  `mono-demo serve` makes the stream of `services.payment.payment-process`",
             ),

@@ -216,7 +216,9 @@ fn described(error: &ClientError) -> DriverError {
         ClientError::Domain(_) => ErrorKind::Domain,
         ClientError::MaxPayload { .. } => ErrorKind::MaxPayload,
         ClientError::Permissions { .. } => ErrorKind::Permissions,
-        ClientError::Other { .. } => ErrorKind::Other,
+        ClientError::PublishRefused { .. }
+        | ClientError::NotAcknowledged { .. }
+        | ClientError::Other { .. } => ErrorKind::Other,
     };
     let (message, code) = match error {
         ClientError::Service { code, message, .. } => (message.clone(), Some(*code)),

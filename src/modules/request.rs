@@ -29,6 +29,24 @@ pub enum ClientError {
         /// Where the message went.
         subject: String,
     },
+    /// The stream refused it.
+    #[error("publish to `{subject}`: the stream refused it: {message} ({code})")]
+    PublishRefused {
+        /// Where the message went.
+        subject: String,
+        /// JetStream's code, as an HTTP status.
+        code: u16,
+        /// JetStream's words.
+        message: String,
+    },
+    /// Something answered, and it was not a stream: a service listens on the subject.
+    #[error("publish to `{subject}`: the answer is not a stream's acknowledgement: {answer}")]
+    NotAcknowledged {
+        /// Where the message went.
+        subject: String,
+        /// A bounded excerpt of what came back.
+        answer: String,
+    },
     /// No answer in time; it may have happened.
     #[error("{operation}: no answer within {limit:?}; it may have happened")]
     Timeout {
@@ -77,9 +95,14 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// True if it certainly did not happen.
+    /// True if it certainly did not happen. A failure inside a service (500) may have come after
+    /// its effect.
     pub fn is_definite(&self) -> bool {
-        !matches!(self, Self::Timeout { .. } | Self::Other { .. })
+        match self {
+            Self::Service { code, .. } => (400..500).contains(code) || *code == 503,
+            Self::Timeout { .. } | Self::NotAcknowledged { .. } | Self::Other { .. } => false,
+            _ => true,
+        }
     }
 }
 
@@ -178,8 +201,8 @@ struct ApiError {
 /// Publishes to JetStream and reads the acknowledgement.
 ///
 /// # Errors
-/// [`ClientError::NoStream`] where nothing stores the subject; [`ClientError::Service`] with
-/// JetStream's code and words where the stream refused it.
+/// [`ClientError::NoStream`] where nothing stores the subject; [`ClientError::PublishRefused`]
+/// with JetStream's code and words where the stream refused it.
 pub async fn publish_acknowledged(
     client: &Client,
     subject: &str,
@@ -196,15 +219,19 @@ pub async fn publish_acknowledged(
         }
         other => other?,
     };
-    // A service that listens on the subject may answer before, or instead of, a stream.
-    let ack: PublishReply = serde_json::from_slice(&reply.payload).map_err(|_| no_stream())?;
+    let not_acknowledged = || ClientError::NotAcknowledged {
+        subject: subject.to_owned(),
+        answer: h::bounded(&String::from_utf8_lossy(&reply.payload), 100),
+    };
+    let ack: PublishReply =
+        serde_json::from_slice(&reply.payload).map_err(|_| not_acknowledged())?;
     match ack.error {
-        Some(error) => Err(ClientError::Service {
+        Some(error) => Err(ClientError::PublishRefused {
             subject: subject.to_owned(),
             code: error.code,
             message: error.description,
         }),
-        None if ack.stream.is_empty() => Err(no_stream()),
+        None if ack.stream.is_empty() => Err(not_acknowledged()),
         None => Ok(Ack { stream: ack.stream, sequence: ack.seq, duplicate: ack.duplicate }),
     }
 }

@@ -14,6 +14,9 @@ use super::shutdown::{self, Shutdown, Trigger};
 use super::{queue_group, request_reply, stream_consumer};
 use crate::wire::subjects::{Token, TokenError};
 
+/// How long the broker may take to process the subscriptions.
+const SUBSCRIBED: Duration = Duration::from_secs(10);
+
 /// Modules that will be started together.
 #[derive(Default)]
 pub struct App {
@@ -111,10 +114,11 @@ impl App {
         for module in self.modules {
             running.start_module(module, &instance, &shutdown).await?;
         }
-        running.connection.client().flush().await.map_err(|e| StartError::Subscribe {
-            module: "all".to_owned(),
-            evidence: e.to_string(),
-        })?;
+        running
+            .connection
+            .barrier(SUBSCRIBED)
+            .await
+            .map_err(|evidence| StartError::Subscribe { module: "all".to_owned(), evidence })?;
         Ok(running)
     }
 }
@@ -138,8 +142,8 @@ impl Running {
         for module in &self.modules {
             module.stop().await;
         }
-        if let Err(error) = self.connection.client().flush().await {
-            tracing::warn!(%error, "the last replies could not be flushed");
+        if let Err(error) = self.connection.barrier(limit.min(Duration::from_secs(1))).await {
+            tracing::warn!(%error, "the last replies may not have reached the broker");
         }
         DrainReport { complete }
     }

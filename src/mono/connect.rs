@@ -168,6 +168,26 @@ impl Connection {
         }
     }
 
+    /// Returns when the broker has processed everything sent on this connection before: after it, a
+    /// message published from anywhere finds this connection's subscriptions.
+    ///
+    /// `Client::flush` only writes to the socket; the broker may not have read it yet. It handles a
+    /// connection's lines in order, so a message to ourselves comes back after all of them.
+    ///
+    /// # Errors
+    /// What could not be sent, or that it did not come back within `limit`.
+    pub async fn barrier(&self, limit: Duration) -> Result<(), String> {
+        let text = |e: &dyn std::fmt::Display| e.to_string();
+        let inbox = self.client.new_inbox();
+        let mut echo = self.client.subscribe(inbox.clone()).await.map_err(|e| text(&e))?;
+        self.client.publish(inbox, bytes::Bytes::new()).await.map_err(|e| text(&e))?;
+        match tokio::time::timeout(limit, futures_util::StreamExt::next(&mut echo)).await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err("the connection closed".to_owned()),
+            Err(_) => Err(format!("the broker did not process what was sent within {limit:?}")),
+        }
+    }
+
     /// Drains and waits until the connection is closed, at most `limit`; `false` if it was not.
     pub async fn close(self, limit: Duration) -> bool {
         let mut closed = self.closed.clone();

@@ -137,14 +137,15 @@ def start_server(folder: Path, *, port: int = 0) -> Server:
 
 
 @contextlib.asynccontextmanager
-async def connected(server: Server, **options: Any) -> AsyncIterator[NATS]:
-    """A connection of its own to `server`, which comes back as soon as the server does."""
+async def connected(server: Server | str, **options: Any) -> AsyncIterator[NATS]:
+    """A connection of its own to a server or URL, which comes back as soon as the server does."""
 
     async def on_error(_: Exception) -> None:
         pass  # the test looks at what its own calls raise
 
     options = {"max_reconnect_attempts": -1, "reconnect_time_wait": 0.05, **options}
-    nc = await nats.connect(server.url, error_cb=on_error, **options)
+    url = server if isinstance(server, str) else server.url
+    nc = await nats.connect(url, error_cb=on_error, **options)
     try:
         yield nc
     finally:
@@ -197,6 +198,41 @@ async def fence(nc: NATS, subject: str, tap: Tap) -> None:
             await tap.until(len(tap.messages) + 1)
 
     await asyncio.wait_for(seen(), PATIENCE)
+
+
+@contextlib.asynccontextmanager
+async def slow_road(server: Server) -> AsyncIterator[str]:
+    """The URL of a proxy that carries to `server` slowly, so that a writer has to wait."""
+
+    async def carry(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pause: float
+    ) -> None:
+        try:
+            while chunk := await reader.read(1 << 16):
+                writer.write(chunk)
+                await writer.drain()
+                await asyncio.sleep(pause)  # what makes the road slow
+        except OSError:
+            pass  # one end has closed it
+        finally:
+            writer.close()
+
+    roads: set[asyncio.Future[tuple[None, None]]] = set()
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        to_server = await asyncio.open_connection("127.0.0.1", server.port)
+        both_ways = (carry(reader, to_server[1], 0.002), carry(to_server[0], writer, 0))
+        road = asyncio.gather(*both_ways)
+        roads.add(road)
+        await road
+
+    proxy = await asyncio.start_server(accept, "127.0.0.1", 0)
+    try:
+        yield f"nats://127.0.0.1:{proxy.sockets[0].getsockname()[1]}"
+    finally:
+        proxy.close()
+        if roads:
+            await asyncio.wait(roads, timeout=PATIENCE)
 
 
 class Driver:

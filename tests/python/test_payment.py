@@ -9,11 +9,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from support import DECLINED_AMOUNT, DECLINED_REASON, Server, connected, tapped, unique
+from support import DECLINED_AMOUNT, DECLINED_REASON, PATIENCE, Server, connected, tapped, unique
 
+import client.payment
 from client import Ack, BadInput, PaymentClient, RequestTimeout
 from client.subjects import PAYMENT_PROCESS, PAYMENT_STATUS
-from client.wire import Outgoing, submit
+from client.wire import Outgoing, publish, submit
 
 
 async def test_the_example_of_the_readme(server: Server) -> None:
@@ -116,7 +117,26 @@ async def test_waiting_for_what_was_never_submitted_times_out(server: Server) ->
         assert not error.value.definite
 
 
-async def test_waiting_sees_what_is_submitted_later(server: Server) -> None:
+async def test_waiting_asks_once_at_each_event(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client.payment, "_ASK_EVERY", 10 * PATIENCE)
+    payment_id = unique()
+    async with connected(server) as nc, tapped(nc, PAYMENT_STATUS) as asked:
+        waiting = asyncio.ensure_future(PaymentClient(nc).wait_for_status(payment_id, timeout=1))
+        for events in range(3):
+            mine = await asked.until(1 + events)
+            assert all(payment_id.encode() in message.data for message in mine)
+            await publish(nc, [Outgoing(f"payments.events.{payment_id}")])
+        with pytest.raises(RequestTimeout):
+            await waiting
+        assert len(asked.messages) == 4
+
+
+async def test_waiting_sees_what_is_submitted_later(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client.payment, "_ASK_EVERY", 10 * PATIENCE)
     payment_id = unique()
     async with connected(server) as waiter, connected(server) as other:
         async with tapped(other, PAYMENT_STATUS) as asked:

@@ -14,6 +14,7 @@ from support import (
     Server,
     connected,
     driver,
+    slow_road,
     start_server,
     tapped,
     unique,
@@ -171,6 +172,18 @@ async def test_a_subscription_is_there_once_subscribe_returns(server: Server) ->
             async with tapped(nc, subject) as tap:
                 await wire.publish(other, [wire.Outgoing(subject, b"x")])
                 await tap.until(1)
+
+
+@pytest.mark.parametrize("count", [1, 8, 12, 17])
+async def test_the_broker_has_everything_once_publish_returns(server: Server, count: int) -> None:
+    """Also where the road is slow, and nats-py still holds some of it when it is asked to flush."""
+    subject = unique("bulk")
+    messages = [wire.Outgoing(subject, b"x" * 900_000) for _ in range(count)]
+    async with slow_road(server) as url, connected(url) as nc, connected(server) as other:
+        async with tapped(other, subject) as tap:
+            await wire.publish(nc, messages, timeout=2 * PATIENCE)
+            await other.flush()
+            assert len(tap.messages) == count
 
 
 async def test_subscribe_to_what_is_no_subject(server: Server) -> None:
