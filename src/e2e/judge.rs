@@ -95,7 +95,7 @@ fn compared(mode: Mode, file: &File, run: &RunId, outcome: &Outcome) -> Verdict 
     if let Some(verdict) = unless_held(outcome) {
         return verdict;
     }
-    let path = file.golden.path().display();
+    let path = file.golden.shown();
     let (message, golden) = match file.golden.compare(&outcome.transcript) {
         Ok(Comparison::Same) => return Verdict::Passed,
         Ok(Comparison::New) => (format!("there is no golden file {path} yet"), String::new()),
