@@ -213,8 +213,8 @@ async fn settings(
             seed: args.seed,
         },
         validate_services: Arc::new(|table| {
-            let text = toml::to_string(table).map_err(|error| error.to_string())?;
-            services::Settings::parse(&text).map(drop)
+            let read: Result<services::Settings, _> = table.clone().try_into();
+            read.map(drop).map_err(|error| error.message().to_owned())
         }),
         again: "mono-demo e2e".to_owned(),
     })

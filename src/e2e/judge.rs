@@ -95,13 +95,9 @@ fn compared(mode: Mode, file: &File, run: &RunId, outcome: &Outcome) -> Verdict 
     if let Some(verdict) = unless_held(outcome) {
         return verdict;
     }
-    let path = file.golden.path().display();
+    let path = file.golden.shown();
     let (message, golden) = match file.golden.compare(&outcome.transcript) {
-        Ok(Comparison::Same) => {
-            // A pending file of an earlier run would be reviewed for nothing. One that another
-            // client of this run has written stays wrong until that client is put right.
-            return Verdict::Passed;
-        }
+        Ok(Comparison::Same) => return Verdict::Passed,
         Ok(Comparison::New) => (format!("there is no golden file {path} yet"), String::new()),
         Ok(Comparison::Differs(golden)) => {
             let message = format!("with client {}, the transcript differs from {path}", run.client);

@@ -12,12 +12,12 @@ use std::{
 };
 
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     task::JoinSet,
 };
 
 use super::{
-    E2eError, Settings,
+    E2eError, Mode, Settings,
     discover::{golden_path, load},
     engine::{self, Client, End, Outcome},
     event::{Event, RunId, RunReport, Summary, Verdict},
@@ -34,8 +34,9 @@ struct Job {
     client: Client,
 }
 
-/// What a task comes back with; `None` where it was not begun.
-type Finished = (RunId, Option<(Outcome, Duration)>);
+/// What a task comes back with; `None` where it was not begun. It hands its permit back, so that
+/// the next run begins only after this one was judged.
+type Finished = (RunId, Option<(Outcome, Duration)>, Option<OwnedSemaphorePermit>);
 
 /// Runs what the settings choose, and tells the reporters.
 ///
@@ -61,7 +62,14 @@ pub async fn run(
         jobs: parallel,
         seed: settings.machine.seed,
     })?;
-    let mut judge = Judge::new(settings.mode, goldens(settings, &fixtures, &jobs));
+    let goldens = goldens(settings, &fixtures, &jobs);
+    if settings.mode == Mode::Compare {
+        // What an earlier run left for review is about an earlier run.
+        for (golden, _) in goldens.values() {
+            golden.discard_pending().map_err(E2eError::Golden)?;
+        }
+    }
+    let mut judge = Judge::new(settings.mode, goldens);
     let (events, mut incoming) = mpsc::unbounded_channel();
     let stop = Arc::new(AtomicBool::new(false));
     let (mut tasks, mut ids) = spawn(settings, jobs, parallel, &events, &stop);
@@ -74,7 +82,7 @@ pub async fn run(
             joined = tasks.join_next_with_id() => match joined {
                 None => break,
                 Some(joined) => {
-                    let (run, finished) = unpack(joined, &mut ids);
+                    let (run, finished, _permit) = unpack(joined, &mut ids);
                     let Some((outcome, elapsed)) = finished else {
                         summary.not_run += 1;
                         continue;
@@ -176,16 +184,16 @@ fn spawn(
         let (permits, stop) = (permits.clone(), stop.clone());
         let handle = tasks.spawn(async move {
             // Nobody closes the semaphore.
-            let _permit = permits.acquire_owned().await.ok();
+            let permit = permits.acquire_owned().await.ok();
             if stop.load(Ordering::Relaxed) {
-                return (job.run, None);
+                return (job.run, None, permit);
             }
             let began = Instant::now();
             // A listener that has gone does not stop a run.
             let _ = events.send(Event::RunStarted { run: job.run.clone() });
             let outcome =
                 engine::execute(&machine, &job.fixture, &job.run, &job.client, &events).await;
-            (job.run, Some((outcome, began.elapsed())))
+            (job.run, Some((outcome, began.elapsed())), permit)
         });
         ids.insert(handle.id(), run);
     }
@@ -208,7 +216,7 @@ fn unpack(
             let run = run.unwrap_or_else(|| unreachable!("every task was noted: {reason}"));
             let outcome =
                 Outcome { end: End::Broken(reason), transcript: String::new(), logs: Vec::new() };
-            (run, Some((outcome, Duration::ZERO)))
+            (run, Some((outcome, Duration::ZERO)), None)
         }
     }
 }

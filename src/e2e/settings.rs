@@ -83,6 +83,9 @@ pub enum E2eError {
         /// The system's reason.
         source: io::Error,
     },
+    /// A pending transcript cannot be removed.
+    #[error(transparent)]
+    Golden(super::snapshot::SnapshotError),
     /// A report cannot be written.
     #[error("cannot write the report {}: {source}", path.display())]
     Report {

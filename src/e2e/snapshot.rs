@@ -68,6 +68,11 @@ impl Golden {
         &self.path
     }
 
+    /// As shown to people: beside its fixture.
+    pub fn shown(&self) -> String {
+        Path::new(&self.source).with_extension("snap").display().to_string()
+    }
+
     /// Where a pending transcript is put.
     pub fn pending_path(&self) -> PathBuf {
         let mut name = self.path.as_os_str().to_owned();

@@ -1,0 +1,160 @@
+//! A mistake in a fixture is told with its line, column, a caret and what to do.
+
+use std::collections::BTreeSet;
+
+use mono_demo::e2e::fixture::{Context, Fixture, FixtureError, Name, Source, parse};
+
+fn read(text: &str) -> Result<Fixture, FixtureError> {
+    let validate = |settings: &toml::Table| match settings.get("payment") {
+        Some(payment) if payment.get("wrokers").is_some() => {
+            Err("unknown field `wrokers`, expected `workers`".to_owned())
+        }
+        _ => Ok(()),
+    };
+    let context = Context {
+        validate_services: &validate,
+        variables: BTreeSet::from(["python".to_owned()]),
+        clients: ["rust", "python"].map(str::to_owned).into(),
+    };
+    let name = Name::new("group/scenario").expect("a name");
+    parse(name, Source::new("fixtures/group/scenario.toml", text), &context)
+}
+
+#[track_caller]
+fn broken(name: &str, steps: &str) {
+    let text = format!("description = \"what it proves\"\n{steps}");
+    let error = read(&text).expect_err("a mistake");
+    insta::with_settings!({ description => text, omit_expression => true }, {
+        insta::assert_snapshot!(name, error.to_string());
+    });
+}
+
+#[test]
+fn a_typo_in_a_key_suggests_the_right_one() {
+    broken("typo-in-a-key", "[[step]]\ncall = \"math.add\"\nargs = [1, 2]\nrepyl = 3\n");
+}
+
+#[test]
+fn a_typo_in_the_verb_suggests_the_right_one() {
+    broken("typo-in-the-verb", "[[step]]\nsumbit = \"services.x\"\nbody = {}\n");
+}
+
+#[test]
+fn a_step_has_a_verb() {
+    broken("no-verb", "[[step]]\nreply = 3\n");
+}
+
+#[test]
+fn a_step_has_one_verb() {
+    broken("two-verbs", "[[step]]\ncall = \"math.add\"\nrequest = \"services.x\"\n");
+}
+
+#[test]
+fn a_key_must_go_with_its_verb() {
+    broken("key-of-another-verb", "[[step]]\ncall = \"math.add\"\nack = { duplicate = false }\n");
+}
+
+#[test]
+fn there_is_no_sleep() {
+    broken("no-sleep", "[[step]]\nsleep = \"1s\"\n");
+}
+
+#[test]
+fn a_duration_has_a_unit() {
+    broken("duration", "[[step]]\ncall = \"math.add\"\nwithin = \"5\"\n");
+}
+
+#[test]
+fn an_unknown_fault_is_named() {
+    broken("fault", "[[step]]\nfault = \"kill-brokers\"\n");
+}
+
+#[test]
+fn an_unknown_matcher_is_named() {
+    broken("matcher", "[[step]]\ncall = \"math.add\"\nreply = { id = \"#uid\" }\n");
+}
+
+#[test]
+fn a_bad_regular_expression_is_told_before_anything_runs() {
+    broken("regular-expression", "[[step]]\ncall = \"math.add\"\nreply = \"#re:(\"\n");
+}
+
+#[test]
+fn an_unknown_variable_is_told_before_anything_runs() {
+    broken("variable", "[[step]]\ncall = \"math.add\"\nargs = [\"{{n}}\"]\n");
+}
+
+#[test]
+fn a_value_is_saved_before_it_is_used() {
+    broken(
+        "saved-later",
+        "[[step]]\ncall = \"a.b\"\nargs = [\"{{first}}\"]\n[[step]]\ncall = \"a.b\"\nsave = \"first\"\n",
+    );
+}
+
+#[test]
+fn an_error_kind_must_exist() {
+    broken("error-kind", "[[step]]\nrequest = \"x\"\nerror = \"no_responder\"\n");
+}
+
+#[test]
+fn a_step_succeeds_or_fails() {
+    broken("reply-and-error", "[[step]]\nrequest = \"x\"\nreply = 1\nerror = \"timeout\"\n");
+}
+
+#[test]
+fn a_message_has_one_body() {
+    broken("two-bodies", "[[step]]\npublish = \"x\"\nbody = {}\ntext = \"y\"\n");
+}
+
+#[test]
+fn a_body_file_stays_beside_the_fixture() {
+    broken("body-file", "[[step]]\npublish = \"x\"\nbody_file = \"../../etc/passwd\"\n");
+}
+
+#[test]
+fn a_mistake_in_the_services_settings_is_one_of_the_fixture() {
+    broken("services", "[services.payment]\nwrokers = 2\n[[step]]\nsettle = true\n");
+}
+
+#[test]
+fn an_unknown_client_is_named() {
+    broken("client", "clients = [\"pyhton\"]\n[[step]]\nsettle = true\n");
+}
+
+#[test]
+fn broken_toml_is_told_where() {
+    broken("toml", "[[step]]\ncall = \"math.add\n");
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    broken(
+        "several",
+        "tag = [\"a\"]\n[[step]]\ncall = \"add\"\ntimeout = 5\n[[check]]\ncharged = \"pay-1\"\n",
+    );
+}
+
+#[test]
+fn a_scenario_says_what_it_proves_and_does_something() {
+    let error = read("[[step]]\nsettle = true\n").expect_err("no description");
+    assert!(error.to_string().contains("a scenario has a `description`"));
+    let error = read("description = \"x\"\n").expect_err("no steps");
+    assert!(error.to_string().contains("at least one `[[step]]`"));
+}
+
+#[test]
+fn no_text_makes_the_reader_panic() {
+    for text in [
+        "",
+        "\u{feff}",
+        "[[step]]",
+        "[step]\n",
+        "step = 1",
+        "check = [1]",
+        "é = \"",
+        "[[step]]\ncall = 1",
+    ] {
+        assert!(read(text).is_err(), "{text:?}");
+    }
+}

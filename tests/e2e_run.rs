@@ -1,0 +1,256 @@
+//! Whole runs of small suites, without services: what passes, what does not, and what is reported.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::Client as Nats;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use mono_demo::e2e::driver::TypedCalls;
+use mono_demo::e2e::engine::{Client, Machine};
+use mono_demo::e2e::event::Summary;
+use mono_demo::e2e::report::{Json, Junit, Look, Reporter, Terminal};
+use mono_demo::e2e::{self, ClientUnderTest, E2eError, Filter, Mode, Settings};
+use mono_demo::wire::driver::Outcome;
+use serde_json::{Map, Value, json};
+
+/// Answers every call with what it was built with, or panics.
+struct Fake(&'static str);
+
+impl TypedCalls for Fake {
+    fn call(
+        &self,
+        _: Nats,
+        method: String,
+        args: Vec<Value>,
+        _: Map<String, Value>,
+        _: Duration,
+    ) -> BoxFuture<'static, Outcome> {
+        let word = self.0;
+        async move {
+            match method.as_str() {
+                "fake.panic" => panic!("a bug in the client"),
+                "fake.skip" => Outcome::Skip("cannot do that".to_owned()),
+                "fake.echo" => Outcome::Ok(args.into_iter().next().unwrap_or_default()),
+                _ => Outcome::Ok(json!(word)),
+            }
+        }
+        .boxed()
+    }
+}
+
+/// A suite in a folder of its own.
+struct Suite {
+    folder: tempfile::TempDir,
+    settings: Settings,
+}
+
+impl Suite {
+    async fn new(scenarios: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().join("suite");
+        for (name, steps) in scenarios {
+            let path = root.join("fixtures").join(format!("{name}.toml"));
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, format!("description = \"{name}\"\n{steps}")).unwrap();
+        }
+        let run_root = folder.path().join("runs");
+        std::fs::create_dir_all(&run_root).unwrap();
+        let settings = Settings {
+            fixtures: root.join("fixtures"),
+            filter: Filter::default(),
+            clients: vec![client("rust", "a")],
+            known_clients: Vec::new(),
+            jobs: 2,
+            mode: Mode::Compare,
+            fail_fast: false,
+            machine: Machine {
+                server: support::nats_server().await,
+                reaper: support::reaper(),
+                run_root,
+                services: None,
+                variables: BTreeMap::from([
+                    ("shell".to_owned(), Ok("sh".to_owned())),
+                    ("python".to_owned(), Err("not installed".to_owned())),
+                ]),
+                root,
+                seed: 7,
+            },
+            validate_services: Arc::new(|_| Ok(())),
+            again: "mono-demo e2e".to_owned(),
+        };
+        Self { folder, settings }
+    }
+
+    fn golden(&self, name: &str) -> std::path::PathBuf {
+        self.settings.fixtures.join(name)
+    }
+
+    /// The summary, and the report with what differs from run to run left out.
+    async fn run(&self) -> (Summary, String) {
+        let mut text = Vec::new();
+        let mut terminal = Terminal::new(&mut text, Look::default());
+        let reporters: &mut [&mut dyn Reporter] = &mut [&mut terminal];
+        let summary = e2e::run(&self.settings, reporters).await.unwrap();
+        let left = std::fs::read_dir(&self.settings.machine.run_root).unwrap().count();
+        assert_eq!(left, 0, "folders are left behind");
+        (summary, String::from_utf8(text).unwrap())
+    }
+
+    async fn update(&mut self) -> (Summary, String) {
+        self.settings.mode = Mode::Update;
+        let result = self.run().await;
+        self.settings.mode = Mode::Compare;
+        result
+    }
+}
+
+fn client(name: &str, word: &'static str) -> ClientUnderTest {
+    ClientUnderTest {
+        name: name.to_owned(),
+        client: Client::InProcess(Arc::new(Fake(word))),
+        only_where_named: false,
+    }
+}
+
+/// The report without times and logs.
+fn stable(report: &str) -> String {
+    let mut out = String::new();
+    let mut in_log = false;
+    for line in report.lines() {
+        in_log = line.starts_with("     --- last lines") || (in_log && !line.contains("again: "));
+        if in_log {
+            continue;
+        }
+        let line = match line.rsplit_once(' ') {
+            Some((rest, "s")) => format!("{} N s", rest.rsplit_once(' ').unwrap().0),
+            _ => line.to_owned(),
+        };
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+#[tokio::test]
+async fn a_suite_is_written_once_and_then_holds() {
+    let echo = "[[step]]\ncall = \"fake.echo\"\nargs = [{ id = 7 }]\nsave = { id = \"/id\" }\n\
+                [[step]]\ncall = \"fake.echo\"\nargs = [\"{{id}}\"]\nreply = 7\n";
+    let program = "[[step]]\nrun = [\"{{shell}}\", \"-c\", \"echo out; echo err >&2; exit 3\"]\n\
+                   exit = 3\nstdout = \"#re:^out\"\n";
+    let raw = "[[step]]\npublish = \"a.b\"\ntext = \"hello\"\n\
+               [[step]]\nexpect_message = { subject = \"a.*\", body = \"hello\" }\n\
+               [[step]]\nexpect_message = { subject = \"a.*\", none = true }\n\
+               [[step]]\nfault = \"kill-broker\"\n\
+               [[step]]\npublish = \"a.c\"\nbody = { n = \"{{n}}\" }\nrepeat = 3\n\
+               [[step]]\nexpect_message = { subject = \"a.*\" }\n\
+               [[step]]\nrequest = \"nobody\"\nerror = \"no_responders\"\n\
+               [[step]]\nsettle = true\n";
+    let mut suite = Suite::new(&[("echo", echo), ("deep/program", program), ("raw", raw)]).await;
+    let (summary, report) = suite.run().await;
+    assert_eq!(summary.failed, 3, "no golden files yet: {report}");
+    assert!(suite.golden("raw.snap.new").exists());
+    let (summary, report) = suite.update().await;
+    assert_eq!((summary.passed, summary.updated), (3, 3), "{report}");
+    assert!(!suite.golden("raw.snap.new").exists());
+    let golden = |name: &str| std::fs::read_to_string(suite.golden(name)).unwrap();
+    insta::assert_snapshot!("golden-program", golden("deep/program.snap"));
+    insta::assert_snapshot!("golden-raw", golden("raw.snap"));
+    let (summary, report) = suite.run().await;
+    assert!(summary.is_ok(), "{report}");
+}
+
+#[tokio::test]
+async fn a_client_that_does_otherwise_is_shown_beside_the_first() {
+    let mut suite = Suite::new(&[("word", "[[step]]\ncall = \"fake.word\"\n")]).await;
+    suite.settings.clients.push(client("other", "b"));
+    let (summary, report) = suite.update().await;
+    assert_eq!((summary.passed, summary.failed), (1, 1));
+    insta::assert_snapshot!("report-other-client", stable(&report));
+    let (summary, _) = suite.run().await;
+    assert_eq!((summary.passed, summary.failed), (1, 1));
+}
+
+#[tokio::test]
+async fn what_does_not_hold_is_told_with_its_line() {
+    let suite = Suite::new(&[
+        ("differs", "[[step]]\ncall = \"fake.word\"\nreply = \"b\"\nwithin = \"100ms\"\n"),
+        ("late", "[[step]]\nrun = [\"{{shell}}\", \"-c\", \"echo still here >&2; sleep 60\"]\ntimeout = \"200ms\"\n"),
+        ("missing", "[[step]]\nexpect_message = { subject = \"a\" }\nwithin = \"100ms\"\n"),
+        ("panics", "[[step]]\ncall = \"fake.panic\"\n"),
+        ("skips", "[[step]]\ncall = \"fake.skip\"\n"),
+        ("tool", "[[step]]\nrun = [\"{{python}}\"]\n"),
+    ])
+    .await;
+    let (summary, report) = suite.run().await;
+    assert_eq!((summary.failed, summary.broken, summary.skipped), (3, 1, 2), "{report}");
+    // Runs end in any order, and the longest name so far sets the width: blocks are sorted, and
+    // white space counts once.
+    let mut blocks: Vec<String> = Vec::new();
+    for line in stable(&report).lines().filter(|line| !line.contains("scenarios,")) {
+        let words = line.split_whitespace().collect::<Vec<_>>().join(" ");
+        match blocks.last_mut() {
+            Some(block) if line.starts_with(' ') => block.push_str(&format!("\n  {words}")),
+            _ if words.is_empty() => {}
+            _ => blocks.push(words),
+        }
+    }
+    blocks.sort_unstable();
+    insta::assert_snapshot!("report-failures", blocks.join("\n"));
+}
+
+#[tokio::test]
+async fn fail_fast_begins_no_other_run() {
+    let differs = "[[step]]\ncall = \"fake.word\"\nreply = \"b\"\n";
+    let mut suite = Suite::new(&[("a", differs), ("b", differs), ("c", differs)]).await;
+    suite.settings.fail_fast = true;
+    suite.settings.jobs = 1;
+    let (summary, _) = suite.run().await;
+    assert_eq!((summary.failed, summary.not_run), (1, 2));
+    assert!(!summary.is_ok());
+}
+
+#[tokio::test]
+async fn names_and_tags_choose() {
+    let step = "[[step]]\ncall = \"fake.word\"\n";
+    let tagged = format!("tags = [\"slow\"]\n{step}");
+    let mut suite = Suite::new(&[("a/b", step), ("a/b-c", &tagged), ("d", step)]).await;
+    let mut chosen = |names: &[&str], tags: &[&str]| {
+        let owned = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect();
+        suite.settings.filter = Filter { names: owned(names), tags: owned(tags) };
+        e2e::chosen(&suite.settings)
+            .map(|all| all.iter().map(|f| f.name.to_string()).collect::<Vec<_>>())
+    };
+    assert_eq!(chosen(&[], &[]).unwrap(), ["a/b", "a/b-c", "d"]);
+    assert_eq!(chosen(&["a/"], &[]).unwrap(), ["a/b", "a/b-c"]);
+    assert_eq!(chosen(&["a/b"], &[]).unwrap(), ["a/b"], "a whole name is only itself");
+    assert_eq!(chosen(&[], &["slow"]).unwrap(), ["a/b-c"]);
+    let error = chosen(&["a/c"], &[]).unwrap_err();
+    assert!(matches!(&error, E2eError::NothingChosen { .. }));
+    assert_eq!(error.hint().as_deref(), Some("did you mean `a/b`?"));
+}
+
+#[tokio::test]
+async fn reports_are_files_that_are_opened_first() {
+    let mut suite = Suite::new(&[
+        ("g/good", "[[step]]\ncall = \"fake.word\"\nreply = \"a\"\n"),
+        ("g/bad", "[[step]]\ncall = \"fake.word\"\nreply = \"\\u001b[31mred\"\n"),
+    ])
+    .await;
+    suite.settings.mode = Mode::Ci;
+    let at = |name: &str| suite.folder.path().join(name);
+    assert!(Junit::create(Path::new("/nowhere/at/all.xml")).is_err());
+    let (mut junit, mut json) =
+        (Junit::create(&at("r.xml")).unwrap(), Json::create(&at("r.json")).unwrap());
+    e2e::run(&suite.settings, &mut [&mut junit, &mut json]).await.unwrap();
+    let xml = std::fs::read_to_string(at("r.xml")).unwrap();
+    assert!(xml.contains("<testsuite name=\"g\" tests=\"2\""), "{xml}");
+    assert!(xml.contains("g/bad [rust]") && !xml.contains('\u{1b}'), "{xml}");
+    let document: Value = serde_json::from_slice(&std::fs::read(at("r.json")).unwrap()).unwrap();
+    assert_eq!(document["summary"]["runs"], 2);
+    assert_eq!(document["runs"].as_array().unwrap().len(), 2);
+}
