@@ -32,7 +32,7 @@ fn main() -> ExitCode {
 fn ci() -> ExitCode {
     let started = Instant::now();
     let mut times = Vec::new();
-    let steps = || -> Result<(), String> {
+    let mut steps = || -> Result<(), String> {
         for step in rust_checks() {
             run(step, &mut times)?;
         }
