@@ -7,7 +7,7 @@ mod service;
 mod types;
 
 pub use client::EmailClient;
-pub use mailer::{Mailer, MailerRule};
+pub use mailer::{MailError, Mailer, MailerRule};
 pub use module::{NotificationModule, Settings};
 pub use service::check;
 pub use types::Email;
