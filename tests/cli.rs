@@ -187,3 +187,29 @@ fn help_lists_the_services_and_the_exit_codes() {
     let help = home.run(&["pay", "--help"]).ok();
     assert!(help.contains("Whose payment"), "{help}");
 }
+
+#[test]
+fn scenarios_are_chosen_by_path_folder_and_name() {
+    let home = Home::new();
+    let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures");
+    let listed = |args: &[&str]| {
+        let mut command = home.command(["e2e", "--list", "--client", "rust"]);
+        let said = command.args(args).current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+        support::program::Said::from(said)
+    };
+    let count = |args: &[&str]| listed(args).ok().lines().count();
+    let all = count(&[]);
+    assert!(all >= 20, "{all}");
+    assert_eq!(count(&["fixtures/payment/broker-killed.toml"]), 1);
+    assert_eq!(count(&["payment/broker-killed"]), 1);
+    assert!(count(&["broker-killed"]) > 1);
+    let folder = count(&["fixtures/math"]);
+    assert!(folder > 5 && folder < all, "{folder}");
+    assert_eq!(
+        count(&[&format!("{fixtures}/math/operations.toml"), "fixtures/payment/"]),
+        1 + count(&["fixtures/payment"])
+    );
+    assert_eq!(count(&["fixtures"]), all);
+    listed(&["no-such-scenario"]).failed(2, "no scenario matches: no-such-scenario");
+    listed(&["Cargo.toml"]).failed(2, "Cargo.toml is not below the folder of fixtures");
+}

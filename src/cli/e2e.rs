@@ -24,8 +24,8 @@ use crate::provision;
 /// Arguments of `e2e`.
 #[derive(Debug, Args)]
 pub struct E2eArgs {
-    /// Names of scenarios, or parts of names [default: all].
-    #[arg(value_name = "NAME")]
+    /// Fixtures or folders of them, or names of scenarios and parts of names [default: all].
+    #[arg(value_name = "PATH|NAME")]
     names: Vec<String>,
     /// Only scenarios with this tag; may be given several times.
     #[arg(long, value_name = "TAG")]
@@ -158,7 +158,7 @@ async fn settings(
     context: &Context,
     output: &Output,
 ) -> Result<Settings, CliError> {
-    let fixtures = context.absolute(&args.fixtures);
+    let (fixtures, names) = chosen_by(args, context)?;
     // Programs of scenarios, and the Python package, are found from the folder above.
     let root = fixtures.parent().map_or_else(|| context.cwd.clone(), PathBuf::from);
     let tools = provision_settings(&global.tools, context);
@@ -192,7 +192,7 @@ async fn settings(
     let clients = CLIENTS.iter().copied().filter(chosen).map(client).collect();
     Ok(Settings {
         fixtures,
-        filter: Filter { names: args.names.clone(), tags: args.tag.clone() },
+        filter: Filter { names, tags: args.tag.clone() },
         clients,
         known_clients: CLIENTS.map(str::to_owned).to_vec(),
         jobs: args.jobs,
@@ -218,6 +218,36 @@ async fn settings(
         }),
         again: "mono-demo e2e".to_owned(),
     })
+}
+
+/// The folder of fixtures, and which of them: a path below the folder is a scenario's name, or
+/// with a `/` at its end a folder's; one other folder is the folder of fixtures itself.
+fn chosen_by(args: &E2eArgs, context: &Context) -> Result<(PathBuf, Vec<String>), CliError> {
+    let fixtures = context.absolute(&args.fixtures);
+    let root = fixtures.canonicalize().unwrap_or_else(|_| fixtures.clone());
+    let mut names = Vec::new();
+    for given in &args.names {
+        let Ok(path) = context.absolute(given.as_ref()).canonicalize() else {
+            names.push(given.clone());
+            continue;
+        };
+        match path.strip_prefix(&root) {
+            Ok(inside) if path.is_dir() && inside.as_os_str().is_empty() => {
+                return Ok((fixtures, Vec::new()));
+            }
+            Ok(inside) if path.is_dir() => names.push(format!("{}/", inside.display())),
+            Ok(inside) => names.push(inside.with_extension("").display().to_string()),
+            Err(_) if path.is_dir() && args.names.len() == 1 => return Ok((path, Vec::new())),
+            Err(_) => {
+                return Err(CliError::usage(format!(
+                    "{given} is not below the folder of fixtures {}",
+                    fixtures.display()
+                ))
+                .hint("name another folder with --fixtures DIR"));
+            }
+        }
+    }
+    Ok((fixtures, names))
 }
 
 /// The services are this program too, in a process that can be killed.

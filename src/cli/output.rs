@@ -68,7 +68,9 @@ impl Output {
         let (red, cyan, off) =
             if self.stderr_colour { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
         let mut stderr = std::io::stderr().lock();
-        write_line(&mut stderr, &format!("{red}error:{off} {}", printable(&error.message)));
+        // A fixture's mistakes come rendered, each with its own heading.
+        let message = error.message.strip_prefix("error: ").unwrap_or(&error.message);
+        write_line(&mut stderr, &format!("{red}error:{off} {}", printable(message)));
         if let Some(hint) = &error.hint {
             write_line(&mut stderr, &format!("{cyan}hint:{off} {}", printable(hint)));
         }

@@ -13,7 +13,7 @@ use super::{
 /// Which scenarios are wanted; empty is all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// A whole name, or part of one.
+    /// A whole name, a folder with a `/` at its end, or part of a name.
     pub names: Vec<String>,
     /// Tags, any of which is enough.
     pub tags: Vec<String>,
@@ -31,6 +31,7 @@ impl Filter {
             self.names.is_empty()
                 || self.names.iter().zip(&whole).any(|(wanted, whole)| match whole {
                     true => fixture.name.as_str() == wanted,
+                    false if wanted.ends_with('/') => fixture.name.as_str().starts_with(wanted),
                     false => fixture.name.as_str().contains(wanted.as_str()),
                 })
         };

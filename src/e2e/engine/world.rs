@@ -151,7 +151,7 @@ impl World {
         let services =
             self.services.as_ref().map_or_else(|| self.services_log.clone(), Child::tail);
         vec![
-            log("broker", self.broker.log_tail()),
+            log("broker", since_ready(self.broker.log_tail())),
             log("services", services),
             log(&format!("driver {}", self.driver.name()), self.driver.log_tail()),
         ]
@@ -248,4 +248,12 @@ async fn start_driver(
     };
     driver::hello(driver.as_ref(), url, machine.seed).await?;
     Ok(driver)
+}
+
+/// What the broker logged after it was ready; all of it where it never was. Its banner explains
+/// no failure.
+fn since_ready(mut tail: Vec<String>) -> Vec<String> {
+    let ready = tail.iter().rposition(|line| line.contains("[INF] Server is ready"));
+    tail.drain(..ready.map_or(0, |at| at + 1));
+    tail
 }

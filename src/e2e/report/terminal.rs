@@ -122,13 +122,16 @@ impl<W: Write> Terminal<W> {
 
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {
         let mut line = format!(
-            "{} scenarios, {} runs: {} passed, {} failed",
-            summary.scenarios, summary.runs, summary.passed, summary.failed
+            "{}, {}: {} passed, {} failed",
+            counted(summary.scenarios, "scenario"),
+            counted(summary.runs, "run"),
+            summary.passed,
+            summary.failed
         );
         for (number, word) in [
             (summary.broken, "broken"),
             (summary.skipped, "skipped"),
-            (summary.updated, "golden files written"),
+            (summary.updated, "written to golden files"),
             (summary.not_run, "not run"),
         ] {
             if number > 0 {
@@ -191,4 +194,9 @@ fn bar(runs: usize) -> ProgressBar {
 
 fn seconds(ms: u64) -> String {
     format!("{:.2} s", Duration::from_millis(ms).as_secs_f64())
+}
+
+/// `1 scenario`, `2 scenarios`.
+fn counted(number: usize, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }
