@@ -142,7 +142,12 @@ async fn server(global: &Global, context: &Context) -> Result<Finding, CliError>
             let version = info.version.clone();
             connection.close(std::time::Duration::from_secs(2)).await;
             let old = version.parse::<provision::Version>().is_ok_and(|version| !version.will_do());
-            let advice = if old { "; older than 2.14, which has known holes" } else { "" };
+            let oldest = provision::Version::OLDEST;
+            let advice = if old {
+                format!("; older than {oldest}, and older ones have known holes")
+            } else {
+                String::new()
+            };
             Finding {
                 name,
                 ok: true,

@@ -16,6 +16,7 @@ use super::runtime_file::{self, Runtime, RuntimeFile};
 use super::services::{self, Settings};
 use crate::broker::{Broker, Port, StartError, Store};
 use crate::mono::{Connection, Running, Target, without_secrets};
+use crate::provision::Version;
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
@@ -306,7 +307,16 @@ fn announce(
             let store = broker.store_dir().display();
             output.line(format!("nats-server {} on {url}, store {store} ({kept})", server.version));
         }
-        None => output.line(format!("existing NATS system {url}, nats-server {}", server.version)),
+        None => {
+            output.line(format!("existing NATS system {url}, nats-server {}", server.version));
+            if server.version.parse::<Version>().is_ok_and(|version| !version.will_do()) {
+                output.note(format!(
+                    "warning: nats-server {} is older than {}, and older ones have known holes",
+                    server.version,
+                    Version::OLDEST
+                ));
+            }
+        }
     }
     output.line(format!(
         "journals of the simulated gateway and mailer: {}",

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use assert_cmd::assert::{Assert, OutputAssertExt};
+use predicates::str::contains;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -69,33 +71,29 @@ impl Home {
 
 /// What a run said.
 pub struct Said {
-    pub code: Option<i32>,
+    assert: Assert,
     pub stdout: String,
     pub stderr: String,
 }
 
 impl From<std::process::Output> for Said {
     fn from(output: std::process::Output) -> Self {
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-        Self {
-            code: output.status.code(),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
-        }
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        Self { assert: output.assert(), stdout, stderr }
     }
 }
 
 impl Said {
     #[track_caller]
     pub fn ok(self) -> String {
-        assert_eq!(self.code, Some(0), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        self.assert.success();
         self.stdout
     }
 
     #[track_caller]
-    pub fn failed(self, code: i32, needle: &str) -> Said {
-        assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
-        assert!(self.stderr.contains(needle), "{needle:?} is not in: {}", self.stderr);
+    pub fn failed(mut self, code: i32, needle: &str) -> Said {
+        self.assert = self.assert.code(code).stderr(contains(needle));
         self
     }
 }
