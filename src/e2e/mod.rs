@@ -6,6 +6,7 @@
 //! | [`matcher`] | patterns over JSON |
 //! | [`driver`] | clients under test: in process, or programs that speak JSON lines |
 //! | [`engine`] | one scenario with one client: broker, services, driver, steps, checks |
+//! | [`history`] | the record of a run on one clock, and the checks that prove it |
 //! | [`seen`], [`transcript`], [`redact`] | what happened, as data and as text that does not change |
 //! | [`snapshot`] | golden files in insta's format |
 //! | [`event`], [`report`] | what is told, and to whom |
@@ -18,6 +19,7 @@ pub mod driver;
 pub mod engine;
 pub mod event;
 pub mod fixture;
+pub mod history;
 mod judge;
 pub mod matcher;
 pub mod redact;

@@ -1,0 +1,225 @@
+//! A history by operation, payment and message: built once, shared by all checkers.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::event::{
+    Charge, DeadLetter, Delivery, Email, Event, Fault, Invoke, Kind, Outcome, Payment, Reading,
+    Records, Reply, What,
+};
+
+/// A history by operation, payment and message.
+#[derive(Debug, Default)]
+pub(super) struct Index<'a> {
+    pub(super) operations: Vec<Operation<'a>>,
+    pub(super) payments: Vec<PaymentLife<'a>>,
+    pub(super) messages: Vec<MessageLife<'a>>,
+    /// Every delivery, in order.
+    pub(super) deliveries: Vec<(&'a Event, &'a Delivery)>,
+    pub(super) faults: Vec<(&'a Event, &'a Fault)>,
+    pub(super) dead_letters: Vec<(&'a Event, &'a DeadLetter)>,
+    /// Replies to nothing, and second beginnings of an operation.
+    pub(super) strays: Vec<&'a Event>,
+    pub(super) begun_twice: Vec<(&'a Event, &'a Event)>,
+    /// The last event, where it says that the run is over.
+    pub(super) end: Option<&'a Event>,
+    pub(super) whole: BTreeSet<Records>,
+    by_payment: HashMap<&'a str, usize>,
+    by_message: HashMap<&'a str, usize>,
+}
+
+/// One operation.
+#[derive(Debug)]
+pub(super) struct Operation<'a> {
+    pub(super) begun: &'a Event,
+    pub(super) invoke: &'a Invoke,
+    pub(super) returned: Option<&'a Event>,
+    /// More replies than one.
+    pub(super) again: Vec<&'a Event>,
+}
+
+/// How an operation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    Ok,
+    Fail,
+    /// A timeout, or no reply on record at all.
+    Unknown,
+}
+
+/// Everything about one payment id; operations by their place in [`Index::operations`].
+#[derive(Debug, Default)]
+pub(super) struct PaymentLife<'a> {
+    pub(super) id: &'a str,
+    pub(super) submits: Vec<usize>,
+    pub(super) reads: Vec<usize>,
+    pub(super) charges: Vec<(&'a Event, &'a Charge)>,
+    pub(super) outcomes: Vec<(&'a Event, &'a Outcome)>,
+    pub(super) dead_letters: Vec<(&'a Event, &'a DeadLetter)>,
+}
+
+/// Everything about one message that is no payment.
+#[derive(Debug, Default)]
+pub(super) struct MessageLife<'a> {
+    pub(super) id: &'a str,
+    pub(super) operations: Vec<usize>,
+    /// Of core NATS only: a stream delivers again, and says so.
+    pub(super) deliveries: Vec<(&'a Event, &'a Delivery)>,
+    pub(super) emails: Vec<(&'a Event, &'a Email)>,
+    pub(super) dead_letters: Vec<(&'a Event, &'a DeadLetter)>,
+}
+
+/// A final state of a payment, and the events that say so.
+#[derive(Debug, Clone)]
+pub(super) struct Final<'a> {
+    pub(super) reading: &'a Reading,
+    pub(super) shown_by: Vec<&'a Event>,
+    pub(super) at_ns: u64,
+}
+
+impl<'a> Operation<'a> {
+    pub(super) fn ended(&self) -> Ended {
+        match self.returned.map(|event| &event.what) {
+            Some(What::Ok(_)) => Ended::Ok,
+            Some(What::Fail(_)) => Ended::Fail,
+            _ => Ended::Unknown,
+        }
+    }
+
+    pub(super) fn reply(&self) -> Option<&'a Reply> {
+        match self.returned.map(|event| &event.what) {
+            Some(What::Ok(reply)) => Some(reply),
+            _ => None,
+        }
+    }
+
+    pub(super) fn payment(&self) -> Option<&'a Payment> {
+        self.invoke.payment.as_ref()
+    }
+
+    /// Its events so far: the invoke, and what came back first.
+    pub(super) fn events(&self) -> Vec<&'a Event> {
+        [Some(self.begun), self.returned].into_iter().flatten().collect()
+    }
+}
+
+impl<'a> Index<'a> {
+    pub(super) fn new(events: &'a [Event]) -> Self {
+        let mut index = Self::default();
+        let mut by_op: HashMap<u64, usize> = HashMap::new();
+        for event in events {
+            match &event.what {
+                What::Invoke(invoke) => match by_op.get(&invoke.op) {
+                    Some(at) => index.begun_twice.push((index.operations[*at].begun, event)),
+                    None => {
+                        by_op.insert(invoke.op, index.operations.len());
+                        index.begin(event, invoke);
+                    }
+                },
+                What::Ok(Reply { op, .. }) => index.returned(&by_op, *op, event),
+                What::Fail(refusal) | What::Unknown(refusal) => {
+                    index.returned(&by_op, refusal.op, event);
+                }
+                What::Delivery(delivery) => {
+                    index.deliveries.push((event, delivery));
+                    if delivery.sequence.is_none() {
+                        index.message(&delivery.message).deliveries.push((event, delivery));
+                    }
+                }
+                What::Charge(charge) => {
+                    index.payment(&charge.payment_id).charges.push((event, charge));
+                }
+                What::Email(email) => index.message(&email.message).emails.push((event, email)),
+                What::Outcome(outcome) => {
+                    index.payment(&outcome.payment_id).outcomes.push((event, outcome));
+                }
+                What::DeadLetter(letter) => {
+                    index.dead_letters.push((event, letter));
+                    if let Some(id) = &letter.payment_id {
+                        index.payment(id).dead_letters.push((event, letter));
+                    }
+                    if let Some(id) = &letter.message {
+                        index.message(id).dead_letters.push((event, letter));
+                    }
+                }
+                What::Fault(fault) => index.faults.push((event, fault)),
+                What::End(end) => {
+                    index.end = Some(event);
+                    index.whole.clone_from(&end.whole);
+                }
+            }
+        }
+        index
+    }
+
+    fn begin(&mut self, begun: &'a Event, invoke: &'a Invoke) {
+        let at = self.operations.len();
+        self.operations.push(Operation { begun, invoke, returned: None, again: Vec::new() });
+        if let Some(payment) = &invoke.payment {
+            let life = self.payment(&payment.id);
+            match invoke.kind {
+                Kind::Status => life.reads.push(at),
+                _ => life.submits.push(at),
+            }
+        }
+        if let Some(message) = &invoke.message {
+            self.message(message).operations.push(at);
+        }
+    }
+
+    fn returned(&mut self, by_op: &HashMap<u64, usize>, op: u64, event: &'a Event) {
+        match by_op.get(&op).map(|at| &mut self.operations[*at]) {
+            None => self.strays.push(event),
+            Some(operation) if operation.returned.is_none() => operation.returned = Some(event),
+            Some(operation) => operation.again.push(event),
+        }
+    }
+
+    fn payment(&mut self, id: &'a str) -> &mut PaymentLife<'a> {
+        let next = self.payments.len();
+        let at = *self.by_payment.entry(id).or_insert(next);
+        if at == next {
+            self.payments.push(PaymentLife { id, ..PaymentLife::default() });
+        }
+        &mut self.payments[at]
+    }
+
+    fn message(&mut self, id: &'a str) -> &mut MessageLife<'a> {
+        let next = self.messages.len();
+        let at = *self.by_message.entry(id).or_insert(next);
+        if at == next {
+            self.messages.push(MessageLife { id, ..MessageLife::default() });
+        }
+        &mut self.messages[at]
+    }
+
+    /// The message with this id, or the payment's submits.
+    pub(super) fn operations_of(&self, message: &str) -> &[usize] {
+        if let Some(at) = self.by_message.get(message) {
+            let operations = &self.messages[*at].operations;
+            if !operations.is_empty() {
+                return operations;
+            }
+        }
+        self.by_payment.get(message).map_or(&[], |at| &self.payments[*at].submits)
+    }
+
+    pub(super) fn is_whole(&self, records: Records) -> bool {
+        self.end.is_some() && self.whole.contains(&records)
+    }
+
+    /// Every final state that was seen of a payment: ledger entries first, then status readings.
+    pub(super) fn finals(&self, life: &PaymentLife<'a>) -> Vec<Final<'a>> {
+        let entries = life.outcomes.iter().map(|(event, outcome)| Final {
+            reading: &outcome.reading,
+            shown_by: vec![event],
+            at_ns: event.at_ns,
+        });
+        let reads = life.reads.iter().filter_map(|at| {
+            let operation = &self.operations[*at];
+            let returned = operation.returned?;
+            let reading = operation.reply()?.reading.as_ref()?;
+            Some(Final { reading, shown_by: operation.events(), at_ns: returned.at_ns })
+        });
+        entries.chain(reads).filter(|seen| seen.reading.status.is_final()).collect()
+    }
+}

@@ -1,0 +1,36 @@
+//! The record of a run, and what it proves: events on one clock, checked by pure functions.
+//!
+//! A run is recorded by a [`Recorder`] as JSON lines, read back by [`History`], and judged by
+//! [`check`] into a [`Report`]: valid, invalid with the smallest piece of history that shows it,
+//! or unknown with what is missing. A timeout is unknown and never a failure: what it was about
+//! may have happened. Nothing here knows a broker, a service or a reporter.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `event`, `line`, `amount` | what a line says |
+//! | `recorder`, `reader` | to a file and back |
+//! | `index` | by operation, payment and message |
+//! | `check` | a promise a file |
+//! | `verdict`, `report`, `figures` | what came of it |
+
+mod amount;
+mod check;
+mod event;
+mod figures;
+mod index;
+mod line;
+mod reader;
+mod recorder;
+mod report;
+mod verdict;
+
+pub use amount::{Amount, AmountError};
+pub use event::{
+    Charge, DeadLetter, Delivery, Email, End, Event, Fault, Invoke, Kind, Outcome, Payment, Phase,
+    Reading, Records, Refusal, Reply, Status, What, email_id,
+};
+pub use figures::Figures;
+pub use reader::{History, ReadError};
+pub use recorder::{Clock, Operation, RecordError, Recorder, Target};
+pub use report::{Policy, QueueLoss, Report, check};
+pub use verdict::{Breach, Finding, Property, SHOWN, Verdict, Violation};

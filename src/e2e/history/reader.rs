@@ -1,0 +1,202 @@
+//! Reads a history, or says at which line and column it is not one.
+
+use std::{collections::BTreeSet, fs, io, path::Path};
+
+use super::event::{End, Event, Records, What};
+
+/// A history as it was read.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct History {
+    /// In the order of recording.
+    pub events: Vec<Event>,
+}
+
+/// Why a text is not a history.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file cannot be read.
+    #[error("read the history {path}: {source}")]
+    Io {
+        /// Which file.
+        path: String,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A line is not an event.
+    #[error("history line {line}, column {column}: {reason}")]
+    Line {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Lines are missing, or in another order.
+    #[error(
+        "history line {line}: event {seen} stands where {expected} is due; lines are missing or moved"
+    )]
+    Sequence {
+        /// From 1.
+        line: usize,
+        /// The number that is due.
+        expected: u64,
+        /// The number that is there.
+        seen: u64,
+    },
+    /// Something follows the end.
+    #[error("history line {line}: an event after the end")]
+    AfterEnd {
+        /// From 1.
+        line: usize,
+    },
+}
+
+impl History {
+    /// Reads a file of JSON lines.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn open(path: &Path) -> Result<Self, ReadError> {
+        let bytes = fs::read(path)
+            .map_err(|source| ReadError::Io { path: path.display().to_string(), source })?;
+        Self::read(&bytes)
+    }
+
+    /// Reads JSON lines. A last line without its line feed was cut off while it was written, and
+    /// is left out; without an `end`, such a history never claims that something did not happen.
+    ///
+    /// # Errors
+    /// [`ReadError`] names line and column.
+    ///
+    /// ```
+    /// use mono_demo::e2e::history::History;
+    /// let error = History::read(b"{\"seq\":1,\"at_ns\":-5}\n").unwrap_err();
+    /// assert!(error.to_string().starts_with("history line 1, column 19: "));
+    /// ```
+    pub fn read(bytes: &[u8]) -> Result<Self, ReadError> {
+        let mut events: Vec<Event> = Vec::new();
+        for (index, text) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
+            let line = index + 1;
+            let Some(text) = text.strip_suffix(b"\n") else { break };
+            let event: Event = serde_json::from_slice(text).map_err(|error| ReadError::Line {
+                line,
+                // What is wrong with the line as a whole is known at its end.
+                column: if error.column() == 0 { text.len().max(1) } else { error.column() },
+                reason: reason(&error),
+            })?;
+            let expected = line as u64;
+            if event.seq != expected {
+                return Err(ReadError::Sequence { line, expected, seen: event.seq });
+            }
+            if matches!(events.last(), Some(Event { what: What::End(_), .. })) {
+                return Err(ReadError::AfterEnd { line });
+            }
+            events.push(event);
+        }
+        Ok(Self { events })
+    }
+
+    /// Events numbered from 1 in this order.
+    pub fn from_events(events: impl IntoIterator<Item = (u64, What)>) -> Self {
+        let events = events
+            .into_iter()
+            .zip(1..)
+            .map(|((at_ns, what), seq)| Event { seq, at_ns, what })
+            .collect();
+        Self { events }
+    }
+
+    /// The history as JSON lines.
+    ///
+    /// # Errors
+    /// An event that JSON cannot carry; there is none.
+    pub fn to_json_lines(&self) -> Result<String, serde_json::Error> {
+        let mut text = String::new();
+        for event in &self.events {
+            text.push_str(&serde_json::to_string(event)?);
+            text.push('\n');
+        }
+        Ok(text)
+    }
+
+    /// True where the history was cut off before its end.
+    pub fn is_cut_off(&self) -> bool {
+        !self.events.iter().any(|event| matches!(event.what, What::End(_)))
+    }
+
+    /// The records that are whole.
+    pub fn whole(&self) -> BTreeSet<Records> {
+        let end = self.events.iter().rev().find_map(|event| match &event.what {
+            What::End(End { whole }) => Some(whole.clone()),
+            _ => None,
+        });
+        end.unwrap_or_default()
+    }
+}
+
+/// serde_json's words without their position, which is told apart.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let words = text.rsplit_once(" at line ").map_or(text.as_str(), |(words, _)| words);
+    crate::wire::headers::one_line(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SUBMIT: &str = r#"{"seq":1,"at_ns":5,"invoke":{"process":"c","op":1,"kind":"submit","subject":"s","payment":{"id":"p","amount":"9.990","currency":"USD"}}}"#;
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let text = format!(
+            "{SUBMIT}\n{}\n{}\n",
+            r#"{"seq":2,"at_ns":6,"outcome":{"payment_id":"p","reading":{"status":"completed","amount":"9.99"}}}"#,
+            r#"{"seq":3,"at_ns":7,"end":{"whole":["charges","dead_letters"]}}"#
+        );
+        let history = History::read(text.as_bytes()).unwrap();
+        assert_eq!(history.to_json_lines().unwrap(), text);
+        assert_eq!(history.whole().len(), 2);
+        assert!(!history.is_cut_off());
+    }
+
+    #[test]
+    fn a_line_that_was_cut_off_is_left_out() {
+        let history = History::read(format!("{SUBMIT}\n{{\"seq\":2,\"at").as_bytes()).unwrap();
+        assert_eq!(history.events.len(), 1);
+        assert!(history.is_cut_off());
+        assert_eq!(History::read(b"").unwrap().events.len(), 0);
+    }
+
+    #[test]
+    fn a_mistake_is_named_by_line_and_the_column_it_ends_at() {
+        for (line, column, words) in [
+            (SUBMIT.replace("9.990", "9,99"), 115, "not an exact decimal"),
+            (SUBMIT.replace("submit", "sumbit"), 65, "unknown variant `sumbit`"),
+            (SUBMIT.replace("\"op\":1", "\"op\":-1"), 50, "invalid value: integer `-1`"),
+            (SUBMIT.replace("process", "proces"), 37, "unknown field `proces`"),
+            ("{\"seq\":1".to_owned(), 8, "EOF"),
+            (r#"{"seq":1,"at_ns":5}"#.to_owned(), 19, "what happened"),
+            ("\u{feff}{}".to_owned(), 1, "expected value"),
+        ] {
+            let error = History::read(format!("{line}\n").as_bytes()).unwrap_err();
+            let ReadError::Line { line: 1, column: seen, reason } = &error else {
+                panic!("{error}");
+            };
+            assert!(reason.contains(words), "{line}: {error}");
+            assert_eq!(*seen, column, "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn missing_and_moved_lines_are_found() {
+        let second = SUBMIT.replace("\"seq\":1", "\"seq\":3");
+        let error = History::read(format!("{SUBMIT}\n{second}\n").as_bytes()).unwrap_err();
+        assert!(matches!(error, ReadError::Sequence { line: 2, expected: 2, seen: 3 }));
+        let end = r#"{"seq":1,"at_ns":7,"end":{"whole":[]}}"#;
+        let after = SUBMIT.replace("\"seq\":1", "\"seq\":2");
+        let error = History::read(format!("{end}\n{after}\n").as_bytes()).unwrap_err();
+        assert!(matches!(error, ReadError::AfterEnd { line: 2 }));
+    }
+}

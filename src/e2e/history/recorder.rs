@@ -1,0 +1,422 @@
+//! Writes a history while the run goes on: cheap, from any thread, in one order on one clock.
+
+use std::{
+    io::{self, BufWriter, Write},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use jiff::Timestamp;
+
+use super::event::{
+    Charge, DeadLetter, Delivery, Email, End, Fault, Invoke, Kind, Outcome, Payment, Phase,
+    Reading, Records, Refusal, Reply, What,
+};
+use crate::wire::{
+    headers::one_line,
+    journal::{ChargeRecord, EmailRecord},
+};
+
+/// Where a run's events go; clones write to the same history.
+///
+/// ```
+/// use mono_demo::e2e::history::{Kind, Payment, Recorder, Records, Target};
+/// let recorder = Recorder::new(Vec::new());
+/// let payment = Payment { id: "pay-7".into(), content: None, amount: "9.99".parse().ok(), currency: Some("USD".into()) };
+/// let submit = recorder.invoke("client-1", Kind::Submit, "services.payment.payment-process", Target::Payment(payment));
+/// submit.acknowledged(1, false);
+/// recorder.finish([Records::Charges]).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Recorder {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    clock: Clock,
+    next_op: AtomicU64,
+    file: Mutex<File>,
+}
+
+struct File {
+    out: BufWriter<Box<dyn Write + Send>>,
+    seq: u64,
+    /// The first write that failed; nothing is written after it.
+    failed: Option<io::Error>,
+    ended: bool,
+}
+
+/// What an operation is about.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Target {
+    /// A payment, to submit or to ask about.
+    Payment(Payment),
+    /// Any other message, by an id that is unique to one publish.
+    Message(String),
+    /// Neither.
+    Nothing,
+}
+
+/// Why a history is not whole.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// It could not be written.
+    #[error("write the history: {0}")]
+    Write(#[from] io::Error),
+    /// A journal has a line that does not fit.
+    #[error("{journal} has {text:?}, which is not {expected}")]
+    Journal {
+        /// `gateway` or `mailer`.
+        journal: &'static str,
+        /// What it has.
+        text: String,
+        /// What was expected.
+        expected: &'static str,
+    },
+}
+
+/// The run's clock: it never goes back, and knows when it was started by the wall's.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    started: Instant,
+    started_at: Timestamp,
+}
+
+impl Clock {
+    /// Starts now.
+    pub fn start() -> Self {
+        Self { started: Instant::now(), started_at: Timestamp::now() }
+    }
+
+    /// Nanoseconds since the start.
+    pub fn now_ns(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// A time of another process's clock, as nanoseconds since the start; 0 for what was before.
+    pub fn ns_at(&self, wall: Timestamp) -> u64 {
+        let since = wall.as_nanosecond() - self.started_at.as_nanosecond();
+        u64::try_from(since.max(0)).unwrap_or(u64::MAX)
+    }
+}
+
+impl Recorder {
+    /// A history that begins now and is written to `out`.
+    pub fn new(out: impl Write + Send + 'static) -> Self {
+        let file = File { out: BufWriter::new(Box::new(out)), seq: 0, failed: None, ended: false };
+        Self {
+            shared: Arc::new(Shared {
+                clock: Clock::start(),
+                next_op: AtomicU64::new(1),
+                file: Mutex::new(file),
+            }),
+        }
+    }
+
+    /// The run's clock.
+    pub fn clock(&self) -> Clock {
+        self.shared.clock
+    }
+
+    /// Records that `process` begins an operation: call it before the first byte goes out.
+    pub fn invoke(&self, process: &str, kind: Kind, subject: &str, target: Target) -> Operation {
+        let op = self.shared.next_op.fetch_add(1, Ordering::Relaxed);
+        let (payment, message) = match target {
+            Target::Payment(payment) => (Some(payment), None),
+            Target::Message(message) => (None, Some(message)),
+            Target::Nothing => (None, None),
+        };
+        let process = process.to_owned();
+        let subject = subject.to_owned();
+        self.append(What::Invoke(Invoke {
+            process: process.clone(),
+            op,
+            kind,
+            subject,
+            payment,
+            message,
+        }));
+        Operation { recorder: self.clone(), process, op, settled: false }
+    }
+
+    /// Records that a worker was handed a message.
+    pub fn delivery(&self, delivery: Delivery) {
+        self.append(What::Delivery(delivery));
+    }
+
+    /// Records one end of a fault.
+    pub fn fault(&self, name: &str, phase: Phase) {
+        self.append(What::Fault(Fault { name: name.to_owned(), phase }));
+    }
+
+    /// Records the gateway's journal, read after the run.
+    ///
+    /// # Errors
+    /// [`RecordError::Journal`] quotes what is not a time or an amount.
+    pub fn charges(&self, journal: &[ChargeRecord]) -> Result<(), RecordError> {
+        for record in journal {
+            let at_ns = self.wall_ns("gateway", &record.at)?;
+            let charge = Charge::try_from(record).map_err(|_| RecordError::Journal {
+                journal: "gateway",
+                text: record.amount.clone(),
+                expected: "an exact decimal",
+            })?;
+            self.append_at(at_ns, What::Charge(charge));
+        }
+        Ok(())
+    }
+
+    /// Records the mailer's journal, read after the run.
+    ///
+    /// # Errors
+    /// [`RecordError::Journal`] quotes what is not a time.
+    pub fn emails(&self, journal: &[EmailRecord]) -> Result<(), RecordError> {
+        for record in journal {
+            let at_ns = self.wall_ns("mailer", &record.at)?;
+            self.append_at(at_ns, What::Email(Email::from(record)));
+        }
+        Ok(())
+    }
+
+    /// Records a ledger entry, written at `at_ns`.
+    pub fn outcome(&self, at_ns: u64, outcome: Outcome) {
+        self.append_at(at_ns, What::Outcome(outcome));
+    }
+
+    /// Records a dead letter.
+    pub fn dead_letter(&self, letter: DeadLetter) {
+        self.append(What::DeadLetter(letter));
+    }
+
+    /// Records what happens now.
+    pub fn append(&self, what: What) {
+        self.write(None, what);
+    }
+
+    /// Records what happened at `at_ns`, and is learned of only now.
+    pub fn append_at(&self, at_ns: u64, what: What) {
+        self.write(Some(at_ns), what);
+    }
+
+    /// Ends the history, naming the records that are whole in it. Without this line a history
+    /// counts as cut off, and what is not in it may have happened.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`]: the first write that failed.
+    pub fn finish(&self, whole: impl IntoIterator<Item = Records>) -> Result<(), RecordError> {
+        self.append(What::End(End { whole: whole.into_iter().collect() }));
+        let mut file = self.lock();
+        file.ended = true;
+        match file.failed.take() {
+            Some(error) => Err(error.into()),
+            None => Ok(file.out.flush()?),
+        }
+    }
+
+    fn wall_ns(&self, journal: &'static str, text: &str) -> Result<u64, RecordError> {
+        let wall: Timestamp = text.parse().map_err(|_| RecordError::Journal {
+            journal,
+            text: one_line(text),
+            expected: "a time of RFC 3339",
+        })?;
+        Ok(self.shared.clock.ns_at(wall))
+    }
+
+    /// The text is made before the lock is taken; number and time under it, so that they agree.
+    fn write(&self, at_ns: Option<u64>, what: What) {
+        let body = serde_json::to_string(&what).map_err(io::Error::from);
+        let mut file = self.lock();
+        if file.failed.is_some() || file.ended {
+            return;
+        }
+        let at_ns = at_ns.unwrap_or_else(|| self.shared.clock.now_ns());
+        file.seq += 1;
+        let seq = file.seq;
+        let written = body.and_then(|body| {
+            let body = body.strip_prefix('{').unwrap_or(&body);
+            writeln!(file.out, "{{\"seq\":{seq},\"at_ns\":{at_ns},{body}")
+        });
+        file.failed = written.err();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, File> {
+        self.shared.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An operation under way. One that is dropped may have happened, and is recorded so.
+#[must_use = "an operation ends as ok, fail or unknown"]
+pub struct Operation {
+    recorder: Recorder,
+    process: String,
+    op: u64,
+    settled: bool,
+}
+
+impl Operation {
+    /// It happened.
+    pub fn ok(self) {
+        self.replied(Reply::default());
+    }
+
+    /// A stream has it, under this sequence.
+    pub fn acknowledged(self, sequence: u64, duplicate: bool) {
+        self.replied(Reply { sequence: Some(sequence), duplicate, ..Reply::default() });
+    }
+
+    /// A status was read.
+    pub fn read(self, reading: Reading) {
+        self.replied(Reply { reading: Some(reading), ..Reply::default() });
+    }
+
+    /// It certainly did not happen.
+    pub fn fail(mut self, reason: &str) {
+        let refusal = self.refusal(reason);
+        self.settle(What::Fail(refusal));
+    }
+
+    /// It may have happened.
+    pub fn unknown(mut self, reason: &str) {
+        let refusal = self.refusal(reason);
+        self.settle(What::Unknown(refusal));
+    }
+
+    /// Its number in the history.
+    pub fn number(&self) -> u64 {
+        self.op
+    }
+
+    fn replied(mut self, reply: Reply) {
+        let process = self.process.clone();
+        self.settle(What::Ok(Reply { process, op: self.op, ..reply }));
+    }
+
+    fn refusal(&self, reason: &str) -> Refusal {
+        Refusal { process: self.process.clone(), op: self.op, reason: one_line(reason) }
+    }
+
+    fn settle(&mut self, what: What) {
+        self.settled = true;
+        self.recorder.append(what);
+    }
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        if !self.settled {
+            let refusal = self.refusal("abandoned before an answer came");
+            self.settle(What::Unknown(refusal));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::e2e::history::{Event, History};
+
+    /// A file that can still be read when the recorder is gone.
+    #[derive(Clone, Default)]
+    struct Shelf(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shelf {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn read(shelf: &Shelf) -> Vec<Event> {
+        History::read(&shelf.0.lock().unwrap()).unwrap().events
+    }
+
+    #[test]
+    fn threads_share_one_order_and_one_clock() {
+        let shelf = Shelf::default();
+        let recorder = Recorder::new(shelf.clone());
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let recorder = recorder.clone();
+                scope.spawn(move || {
+                    for _ in 0..500 {
+                        let process = format!("client-{thread}");
+                        recorder.invoke(&process, Kind::Request, "s", Target::Nothing).ok();
+                    }
+                });
+            }
+        });
+        recorder.finish([]).unwrap();
+        let events = read(&shelf);
+        assert_eq!(events.len(), 4 * 500 * 2 + 1);
+        assert!(events.is_sorted_by_key(|event| event.at_ns));
+        let ops: std::collections::BTreeSet<u64> = events
+            .iter()
+            .filter_map(|event| match &event.what {
+                What::Invoke(invoke) => Some(invoke.op),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(ops.len(), 2000);
+    }
+
+    #[test]
+    fn an_operation_that_is_dropped_may_have_happened() {
+        let shelf = Shelf::default();
+        let recorder = Recorder::new(shelf.clone());
+        drop(recorder.invoke("c", Kind::Submit, "s", Target::Message("m\u{1b}[31m".into())));
+        recorder.invoke("c", Kind::Submit, "s", Target::Nothing).fail("no\r\nresponders");
+        recorder.finish([Records::Charges]).unwrap();
+        recorder.fault("late", Phase::Begin);
+        let events = read(&shelf);
+        assert!(matches!(&events[1].what, What::Unknown(refusal) if refusal.op == 1));
+        assert!(
+            matches!(&events[3].what, What::Fail(refusal) if refusal.reason == "no  responders")
+        );
+        assert!(matches!(&events[4].what, What::End(_)), "nothing follows the end");
+    }
+
+    #[test]
+    fn journals_are_put_on_the_clock_of_the_run() {
+        let shelf = Shelf::default();
+        let recorder = Recorder::new(shelf.clone());
+        let second = std::time::Duration::from_secs(1);
+        let at = recorder.clock().started_at.checked_add(second).unwrap().to_string();
+        let charge = |at: &str, amount: &str| ChargeRecord {
+            at: at.to_owned(),
+            key: "p".to_owned(),
+            content: "c".to_owned(),
+            outcome: crate::wire::journal::ChargeOutcome::Approved,
+            amount: amount.to_owned(),
+            currency: "USD".to_owned(),
+            reason: None,
+            worker: "w".to_owned(),
+        };
+        recorder.charges(&[charge(&at, "9.99")]).unwrap();
+        let wrong = recorder.charges(&[charge("yesterday", "9.99")]).unwrap_err();
+        assert!(wrong.to_string().contains("\"yesterday\""), "{wrong}");
+        assert!(recorder.charges(&[charge(&at, "many")]).is_err());
+        recorder.finish([]).unwrap();
+        assert_eq!(read(&shelf)[0].at_ns, 1_000_000_000);
+    }
+
+    #[test]
+    fn a_write_that_fails_is_told_at_the_end() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let recorder = Recorder::new(Full);
+        recorder.fault("kill-broker", Phase::Begin);
+        assert!(matches!(recorder.finish([]), Err(RecordError::Write(_))));
+    }
+}

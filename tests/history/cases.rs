@@ -1,0 +1,129 @@
+//! Single histories, written as the lines of a file, and what is said of each.
+
+use mono_demo::e2e::history::{
+    Breach, History, Policy, Property, QueueLoss, Report, Verdict, check,
+};
+
+const SUBMIT: &str = r#"invoke":{"process":"c","op":1,"kind":"submit","subject":"s","payment":{"id":"p","amount":"9.99","currency":"USD","content":"a"}}"#;
+const ACKNOWLEDGED: &str = r#"ok":{"process":"c","op":1,"sequence":1}"#;
+const TIMEOUT: &str = r#"unknown":{"process":"c","op":1,"reason":"timeout"}"#;
+const CHARGE: &str = r#"charge":{"payment_id":"p","outcome":"approved","amount":"9.990","currency":"USD","worker":"w"}"#;
+const COMPLETED: &str = r#"outcome":{"payment_id":"p","reading":{"status":"completed","amount":"9.99","currency":"USD","content":"a"}}"#;
+const END: &str = r#"end":{"whole":["charges","outcomes","dead_letters","deliveries","emails"]}"#;
+
+/// A second lies between each line and the next.
+fn history(lines: &[&str]) -> History {
+    let text: String = lines
+        .iter()
+        .zip(1..)
+        .map(|(line, seq)| format!("{{\"seq\":{seq},\"at_ns\":{seq}000000000,\"{line}}}\n"))
+        .collect();
+    History::read(text.as_bytes()).unwrap()
+}
+
+fn judged(lines: &[&str]) -> Report {
+    check(&history(lines), Policy::default())
+}
+
+fn breaches(report: &Report, property: Property) -> Vec<Breach> {
+    match report.verdict(property) {
+        Some(Verdict::Invalid { shown, .. }) => shown.iter().map(|v| v.breach).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn a_timeout_is_neither_a_failure_nor_a_success() {
+    for lines in [&[SUBMIT, TIMEOUT, END][..], &[SUBMIT, TIMEOUT, CHARGE, COMPLETED, END]] {
+        let report = judged(lines);
+        assert!(report.is_valid(), "{report}");
+        assert_eq!(report.figures.unknown, 1);
+    }
+    let twice = judged(&[SUBMIT, TIMEOUT, CHARGE, CHARGE, COMPLETED, END]);
+    assert_eq!(breaches(&twice, Property::Once), [Breach::ChargedTwice]);
+}
+
+#[test]
+fn what_is_not_on_record_is_unknown_until_the_record_is_whole() {
+    let lost = judged(&[SUBMIT, ACKNOWLEDGED, END]);
+    assert_eq!(breaches(&lost, Property::Acknowledged), [Breach::Lost]);
+    assert_eq!(lost.figures.lost, 1);
+    let cut_off = judged(&[SUBMIT, ACKNOWLEDGED]);
+    assert_eq!(cut_off.word(), "unknown", "{cut_off}");
+    let unread = judged(&[SUBMIT, ACKNOWLEDGED, r#"end":{"whole":["charges"]}"#]);
+    assert_eq!(unread.word(), "unknown", "{unread}");
+    let no_oracle = judged(&[SUBMIT, ACKNOWLEDGED, COMPLETED, r#"end":{"whole":["outcomes"]}"#]);
+    assert!(no_oracle.to_string().contains("the gateway's journal is not whole"), "{no_oracle}");
+}
+
+#[test]
+fn another_content_of_the_same_id_is_a_conflict_on_record_or_a_duplicate_that_was_told() {
+    let other = r#"invoke":{"process":"c","op":2,"kind":"submit","subject":"s","payment":{"id":"p","amount":"9.98","currency":"USD","content":"b"}}"#;
+    let stored = r#"ok":{"process":"c","op":2,"sequence":2}"#;
+    let known = r#"ok":{"process":"c","op":2,"sequence":1,"duplicate":true}"#;
+    let letter = r#"dead_letter":{"kind":"conflict","sequence":2,"payment_id":"p"}"#;
+    let run = |lines: &[&str]| {
+        judged(&[&[SUBMIT, ACKNOWLEDGED, other], lines, &[CHARGE, COMPLETED, END]].concat())
+    };
+    assert!(run(&[stored, letter]).is_valid());
+    assert!(run(&[known]).is_valid());
+    assert_eq!(breaches(&run(&[stored]), Property::Acknowledged), [Breach::ConflictLost]);
+}
+
+#[test]
+fn readings_that_overlap_may_come_in_any_order() {
+    let begin = |op| {
+        format!(
+            r#"invoke":{{"process":"r","op":{op},"kind":"status","subject":"s","payment":{{"id":"p"}}}}"#
+        )
+    };
+    let read = |op, status| {
+        format!(r#"ok":{{"process":"r","op":{op},"reading":{{"status":"{status}"}}}}"#)
+    };
+    let run = |lines: &[String]| judged(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    let overlap = run(&[begin(1), begin(2), read(1, "processing"), read(2, "pending")]);
+    assert_eq!(breaches(&overlap, Property::Status), []);
+    let after = run(&[begin(1), read(1, "processing"), begin(2), read(2, "pending")]);
+    assert_eq!(breaches(&after, Property::Status), [Breach::WentBack]);
+    let both = run(&[begin(1), begin(2), read(1, "completed"), read(2, "failed")]);
+    assert_eq!(breaches(&both, Property::Status), [Breach::FinalChanged]);
+}
+
+#[test]
+fn what_core_nats_loses_is_counted_and_broken_only_where_none_may_be_lost() {
+    let lines = [
+        r#"invoke":{"process":"c","op":1,"kind":"publish","subject":"q","message":"m-1"}"#,
+        r#"ok":{"process":"c","op":1}"#,
+        r#"invoke":{"process":"c","op":2,"kind":"publish","subject":"q","message":"m-2"}"#,
+        r#"ok":{"process":"c","op":2}"#,
+        r#"email":{"message":"m-1","worker":"w","sent":true}"#,
+        END,
+    ];
+    let report = judged(&lines);
+    assert!(report.is_valid(), "{report}");
+    assert_eq!((report.figures.queue_published, report.figures.queue_lost), (2, 1));
+    let strict = check(&history(&lines), Policy { queue_loss: QueueLoss::Forbidden });
+    assert_eq!(breaches(&strict, Property::Queue), [Breach::LostInQueue]);
+}
+
+#[test]
+fn the_figures_say_how_long_writes_stopped_and_how_long_it_took_to_settle() {
+    let report = judged(&[
+        SUBMIT,
+        ACKNOWLEDGED,
+        r#"fault":{"name":"kill-broker","phase":"begin"}"#,
+        r#"fault":{"name":"kill-broker","phase":"end"}"#,
+        r#"invoke":{"process":"c","op":2,"kind":"publish","subject":"q"}"#,
+        r#"ok":{"process":"c","op":2}"#,
+        CHARGE,
+        COMPLETED,
+        END,
+    ]);
+    assert!(report.is_valid(), "{report}");
+    assert_eq!(report.figures.longest_write_gap_ns, Some(4_000_000_000));
+    assert_eq!(report.figures.last_fault_to_final_ns, Some(4_000_000_000));
+    assert_eq!(report.figures.faults, 1);
+    assert_eq!(report.figures.charged, report.figures.paid);
+    let text = report.to_string();
+    assert!(text.contains("charged 9.990 USD; completed 9.99 USD"), "{text}");
+}
