@@ -77,6 +77,11 @@ impl Transcript {
         self.add(&block, false);
     }
 
+    /// Adds a load under faults.
+    pub fn load(&mut self, step: &Step, action: &Action, lines: &[String]) {
+        self.note(&heading(step, action), lines);
+    }
+
     /// Adds a check with its evidence.
     pub fn check(&mut self, check: &Check, evidence: &[String]) {
         self.note(&format!("check {}", check.kind.word()), evidence);
@@ -313,6 +318,7 @@ mod tests {
             repeat: None,
             concurrency: 1,
             save: Vec::new(),
+            load: None,
         }
     }
 

@@ -11,6 +11,7 @@ use super::{Stop, evidence, world::World};
 use crate::{
     e2e::{
         fixture::{Check, CheckKind, Fixture},
+        history::Report,
         matcher::{canonical, compare},
     },
     wire::journal::{ChargeOutcome, ChargeRecord, EmailRecord},
@@ -25,9 +26,12 @@ pub(super) async fn comes_true(
     fixture: &Fixture,
     check: &Check,
 ) -> Result<(), Stop> {
+    if matches!(check.kind, CheckKind::History { .. }) {
+        return Ok(()); // a history is judged when it is whole
+    }
     let deadline = Instant::now() + check.within;
     loop {
-        let Err(reason) = look(world, check).await? else {
+        let Err(reason) = look(world, check, None).await? else {
             return Ok(());
         };
         if Instant::now() >= deadline {
@@ -44,14 +48,15 @@ pub(super) async fn still_true(
     world: &World,
     fixture: &Fixture,
     check: &Check,
+    report: &Report,
 ) -> Result<Vec<String>, Stop> {
-    look(world, check).await?.map_err(|reason| {
+    look(world, check, Some(report)).await?.map_err(|reason| {
         let message = format!("{reason} (it held before the services had drained)");
         Stop::failed(fixture, &check.span, message)
     })
 }
 
-async fn look(world: &World, check: &Check) -> Result<Finding, Stop> {
+async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<Finding, Stop> {
     let charges = || evidence::charges(world.journal_dir()).map_err(Stop::Broken);
     Ok(match &check.kind {
         CheckKind::ChargedOnce { ids, amount } => charged_once(&charges()?, ids, amount.as_deref()),
@@ -64,6 +69,10 @@ async fn look(world: &World, check: &Check) -> Result<Finding, Stop> {
             let letters = evidence::dead_letters(world.url()).await.map_err(Stop::Broken)?;
             dead_letters(&letters, expected)
         }
+        CheckKind::History { expected } => match report {
+            Some(report) => history(report, expected),
+            None => Err("the history is not whole yet".to_owned()),
+        },
         CheckKind::Ledger { id, entry } => {
             let entries = evidence::ledger(world.url(), id).await.map_err(Stop::Broken)?;
             ledger(&entries, id, entry)
@@ -184,6 +193,17 @@ fn dead_letters(letters: &[Value], expected: &[Value]) -> Finding {
 fn summary(letter: &Value) -> String {
     let text = |key: &str| letter[key].as_str().unwrap_or_default();
     format!("{}: {}, {}", text("kind"), text("reason"), canonical(&letter["body"]))
+}
+
+/// The verdict and the figures, as far as they are expected; the rest differs from run to run.
+fn history(report: &Report, expected: &Value) -> Finding {
+    let mut seen = serde_json::to_value(&report.figures).unwrap_or_default();
+    seen["verdict"] = report.word().into();
+    if let Err(difference) = compare(expected, &seen, false, "history") {
+        return Err(format!("{difference}\n{report}"));
+    }
+    let keys = expected.as_object().into_iter().flatten();
+    Ok(keys.map(|(key, _)| format!("{key} {}", canonical(&seen[key]))).collect())
 }
 
 fn ledger(entries: &[Value], id: &str, pattern: &Value) -> Finding {

@@ -20,6 +20,8 @@ use crate::{
     },
 };
 
+/// How long a whole stream may take to read.
+const READ: Duration = Duration::from_secs(30);
 const DEAD_LETTERS: &str = "payment-dead-letters";
 const LEDGER: &str = "payment-ledger";
 
@@ -64,15 +66,24 @@ fn dead_letter((mut all, body): (Headers, Value)) -> Value {
     let reason = take(h::DEAD_REASON);
     let subject = take(h::DEAD_SUBJECT);
     let deliveries = take(h::DEAD_DELIVERIES);
-    let deliveries = deliveries.as_str().and_then(|text| text.parse::<u64>().ok());
+    let sequence = take(h::DEAD_SEQUENCE);
+    let number = |value: &Value| value.as_str().and_then(|text| text.parse::<u64>().ok());
+    let (deliveries, sequence) = (number(&deliveries), number(&sequence));
     json!({
         "kind": kind,
         "reason": reason,
         "subject": subject,
         "deliveries": deliveries,
+        "sequence": sequence,
         "body": body,
         "headers": headers(&all),
     })
+}
+
+/// All entries of the ledger.
+pub(super) async fn ledger_entries(url: &str) -> Result<Vec<Value>, String> {
+    let messages = stored(url, LEDGER, None).await?;
+    Ok(messages.into_iter().map(|(_, body)| body).collect())
 }
 
 /// The ledger's entries for one payment.
@@ -109,9 +120,9 @@ async fn stored(
         }
         Ok::<_, async_nats::Error>(out)
     };
-    match tokio::time::timeout(Duration::from_secs(5), read).await {
+    match tokio::time::timeout(READ, read).await {
         Ok(result) => result.map_err(|error| format!("cannot read stream {stream}: {error}")),
-        Err(_) => Err(format!("stream {stream} did not answer within 5 s")),
+        Err(_) => Err(format!("stream {stream} could not be read within {READ:?}")),
     }
 }
 

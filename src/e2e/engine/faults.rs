@@ -7,7 +7,7 @@ use super::{
     world::{DRAIN, World},
 };
 use crate::{
-    e2e::fixture::Fault,
+    e2e::{fixture::Fault, history::Phase},
     process::Signal,
     wire::driver::{Op, Outcome},
 };
@@ -20,6 +20,13 @@ const BARRIER: &str = "_E2E.barrier";
 impl World {
     /// Breaks something; says what has happened.
     pub(super) async fn fault(&mut self, fault: Fault) -> Result<&'static str, Stop> {
+        self.recorder.fault(fault.word(), Phase::Begin);
+        let done = self.break_and_mend(fault).await?;
+        self.recorder.fault(fault.word(), Phase::End);
+        Ok(done)
+    }
+
+    async fn break_and_mend(&mut self, fault: Fault) -> Result<&'static str, Stop> {
         let broken = |error: &dyn std::fmt::Display| Stop::broken(fault.word(), error);
         match fault {
             Fault::KillBroker => {
@@ -43,24 +50,32 @@ impl World {
                 Ok("goes on")
             }
             Fault::KillServices => {
-                if let Some(services) = self.services.take() {
+                for services in std::mem::take(&mut self.services) {
                     services.kill().await.map_err(|e| broken(&e))?;
                     self.keep_log(services).await;
                 }
                 self.start_services().await?;
                 Ok("killed, and ready again")
             }
+            Fault::KillService => {
+                // The oldest: each has its turn.
+                if !self.services.is_empty() {
+                    let services = self.services.remove(0);
+                    services.kill().await.map_err(|e| broken(&e))?;
+                    self.keep_log(services).await;
+                }
+                self.start_services().await?;
+                Ok("one of them killed, and ready again")
+            }
             Fault::StopServices => {
-                if let Some(services) = self.services.take() {
+                for services in std::mem::take(&mut self.services) {
                     services.stop(DRAIN).await.map_err(|e| broken(&e))?;
                     self.keep_log(services).await;
                 }
                 Ok("stopped")
             }
             Fault::StartServices => {
-                if self.services.is_none() {
-                    self.start_services().await?;
-                }
+                self.start_services().await?;
                 Ok("ready")
             }
             Fault::PauseServices => {
@@ -75,12 +90,14 @@ impl World {
     }
 
     async fn signal_services(&self, signal: Signal, fault: Fault) -> Result<(), Stop> {
-        match &self.services {
-            Some(services) => {
-                services.signal(signal).await.map_err(|error| Stop::broken(fault.word(), error))
-            }
-            None => Err(Stop::Broken(format!("{}: no services run", fault.word()))),
+        if self.services.is_empty() {
+            return Err(Stop::Broken(format!("{}: no services run", fault.word())));
         }
+        for services in &self.services {
+            let signalled = services.signal(signal).await;
+            signalled.map_err(|error| Stop::broken(fault.word(), error))?;
+        }
+        Ok(())
     }
 
     /// Waits until the client's own connection carries messages again: what a step then says is

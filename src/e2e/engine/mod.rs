@@ -5,7 +5,9 @@
 //! | `world` | everything that runs: started and stopped |
 //! | `faults` | broken on purpose |
 //! | `steps` | does a step, again where it says so, and holds it against what is expected |
+//! | `load` | a load under faults |
 //! | `program` | a program of a `run` step |
+//! | `record` | puts everything on record as a history, and has it judged |
 //! | `settle` | observes that nothing is in flight |
 //! | `evidence` | reads the journals and the streams that checks are about |
 //! | `check` | decides, from evidence alone |
@@ -15,7 +17,9 @@
 mod check;
 mod evidence;
 mod faults;
+mod load;
 mod program;
+mod record;
 mod settle;
 mod steps;
 mod world;
@@ -218,8 +222,13 @@ async fn conclude(
         check::comes_true(world, fixture, check).await?;
     }
     world.drain(fixture).await?;
+    let report = record::conclude(world, fixture).await?;
+    if report.word() == "invalid" {
+        let message = format!("the history of this run is invalid\n{report}");
+        return Err(Stop::failed(fixture, &(0..0), message));
+    }
     for check in &fixture.checks {
-        let evidence = check::still_true(world, fixture, check).await?;
+        let evidence = check::still_true(world, fixture, check, &report).await?;
         transcript.check(check, &evidence);
     }
     Ok(())

@@ -10,7 +10,7 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{Stop, program, settle, world::World};
+use super::{Stop, load, program, record, settle, world::World};
 use crate::{
     e2e::{
         event::{Event, RunId},
@@ -68,11 +68,17 @@ pub(super) async fn all(
                     .map_err(|reason| Stop::failed(fixture, &step.span, reason))?;
                 transcript.note("settle", &["nothing is in flight".to_owned()]);
             }
-            _ => {
-                let stage = Stage { world, fixture, subscriptions: &subscriptions, step };
-                let outcomes = stage.repeated(&variables, transcript).await?;
-                save(fixture, step, &outcomes, &mut variables)?;
-            }
+            action => match &step.load {
+                Some(load) => {
+                    let lines = load::run(world, fixture, step, load, &variables).await?;
+                    transcript.load(step, &filled(action, &variables), &lines);
+                }
+                None => {
+                    let stage = Stage { world, fixture, subscriptions: &subscriptions, step };
+                    let outcomes = stage.repeated(&variables, transcript).await?;
+                    save(fixture, step, &outcomes, &mut variables)?;
+                }
+            },
         }
     }
     Ok(())
@@ -294,8 +300,14 @@ impl Stage<'_> {
     }
 
     async fn ask(&self, op: Op) -> Result<Outcome, Stop> {
+        let operation = record::begin(&self.world.recorder, self.world.driver.name(), &op);
+        let is_status = record::is_status(&op);
         let performed = self.world.driver.perform(op).await;
-        performed.map_err(|fault| self.failed(fault.to_string()))
+        let outcome = performed.map_err(|fault| self.failed(fault.to_string()))?;
+        if let Some(operation) = operation {
+            record::end(operation, is_status, &outcome);
+        }
+        Ok(outcome)
     }
 
     /// Subject, body and headers as the driver takes them.

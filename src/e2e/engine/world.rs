@@ -1,17 +1,22 @@
 //! Everything that runs for one scenario: started, and stopped.
 
 use std::{
+    fs::File,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
-use super::{Client, Machine, ServiceContext, Stop};
+use futures_util::future::try_join_all;
+
+use super::{Client, Machine, ServiceContext, ServicesSpawn, Stop};
 use crate::{
     broker::{self, Broker},
     e2e::{
         driver::{self, Driver, PipeDriver, RustDriver},
         event::{Log, RunId},
         fixture::Fixture,
+        history::Recorder,
     },
     process::{Child, Signal},
 };
@@ -27,9 +32,12 @@ const READY_LINE: &str = "Ready: ";
 pub(super) struct World {
     machine: Machine,
     pub(super) broker: Broker,
-    pub(super) services: Option<Child>,
+    /// The service processes, all of the same services.
+    pub(super) services: Vec<Child>,
+    processes: u32,
     services_log: Vec<String>,
-    pub(super) driver: Box<dyn Driver>,
+    pub(super) driver: Arc<dyn Driver>,
+    pub(super) recorder: Recorder,
     context: ServiceContext,
 }
 
@@ -60,8 +68,12 @@ impl World {
                 return Err(bare(Stop::broken("cannot write the services' files", error)));
             }
         };
+        let recorder = match File::create(history_path(&broker)) {
+            Ok(file) => Recorder::new(file),
+            Err(error) => return Err(bare(Stop::broken("cannot write the history", error))),
+        };
         let (services, driver) = tokio::join!(
-            start_services(machine, &context),
+            start_services(machine, &context, fixture.processes),
             start_driver(machine, run, client, broker.url())
         );
         let mut logs = vec![log("broker", broker.log_tail())];
@@ -71,8 +83,10 @@ impl World {
                     machine: machine.clone(),
                     broker,
                     services,
+                    processes: fixture.processes,
                     services_log: Vec::new(),
                     driver,
+                    recorder,
                     context,
                 });
             }
@@ -107,11 +121,17 @@ impl World {
         &self.context.journal_dir
     }
 
-    /// Starts the services on the broker that runs.
+    /// The history of this run.
+    pub(super) fn history_path(&self) -> PathBuf {
+        history_path(&self.broker)
+    }
+
+    /// Starts the service processes that are missing, on the broker that runs.
     pub(super) async fn start_services(&mut self) -> Result<(), Stop> {
-        match start_services(&self.machine, &self.context).await {
+        let missing = self.processes.saturating_sub(self.services.len() as u32);
+        match start_services(&self.machine, &self.context, missing).await {
             Ok(services) => {
-                self.services = services;
+                self.services.extend(services);
                 Ok(())
             }
             Err((stop, tail)) => {
@@ -123,20 +143,19 @@ impl World {
 
     /// Stops the services in order; that they end well is part of what every scenario proves.
     pub(super) async fn drain(&mut self, fixture: &Fixture) -> Result<(), Stop> {
-        let Some(services) = self.services.take() else {
-            return Ok(());
-        };
-        // Unless a scenario left them paused, this changes nothing.
-        let _ = services.signal(Signal::Cont).await;
+        // Unless a scenario left something paused, this changes nothing.
         let _ = self.broker.resume().await;
-        let ended = services.stop(DRAIN).await;
-        self.keep_log(services).await;
-        let status = ended.map_err(|error| Stop::broken("cannot stop the services", error))?;
-        if status.success() {
-            return Ok(());
+        for services in std::mem::take(&mut self.services) {
+            let _ = services.signal(Signal::Cont).await;
+            let ended = services.stop(DRAIN).await;
+            self.keep_log(services).await;
+            let status = ended.map_err(|error| Stop::broken("cannot stop the services", error))?;
+            if !status.success() {
+                let message = format!("the services were told to drain and ended with {status}");
+                return Err(Stop::failed(fixture, &(0..0), message));
+            }
         }
-        let message = format!("the services were told to drain and ended with {status}");
-        Err(Stop::failed(fixture, &(0..0), message))
+        Ok(())
     }
 
     /// Lets services go that have ended, and keeps the end of their log.
@@ -148,8 +167,8 @@ impl World {
 
     /// The last lines of each process.
     pub(super) fn logs(&self) -> Vec<Log> {
-        let services =
-            self.services.as_ref().map_or_else(|| self.services_log.clone(), Child::tail);
+        let running = self.services.iter().flat_map(Child::tail);
+        let services = self.services_log.iter().cloned().chain(running).collect();
         vec![
             log("broker", since_ready(self.broker.log_tail())),
             log("services", services),
@@ -161,7 +180,7 @@ impl World {
     pub(super) async fn stop(self) -> Result<(), Stop> {
         let _ = self.broker.resume().await;
         let driver = self.driver.close().await;
-        if let Some(services) = self.services {
+        for services in self.services {
             // Only a scenario that has failed already gets here with services.
             let _ = services.kill().await;
             services.close().await;
@@ -186,18 +205,32 @@ fn prepare(broker: &Broker, fixture: &Fixture, seed: u64) -> std::io::Result<Ser
     Ok(ServiceContext { url: broker.url().to_owned(), settings, journal_dir, seed })
 }
 
+fn history_path(broker: &Broker) -> PathBuf {
+    broker.run_dir().join("history.jsonl")
+}
+
+/// Starts so many processes side by side.
 async fn start_services(
     machine: &Machine,
     context: &ServiceContext,
-) -> Result<Option<Child>, (Stop, Vec<String>)> {
+    processes: u32,
+) -> Result<Vec<Child>, (Stop, Vec<String>)> {
     let Some(spawn) = &machine.services else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
+    try_join_all((0..processes).map(|_| start_process(machine, context, spawn))).await
+}
+
+async fn start_process(
+    machine: &Machine,
+    context: &ServiceContext,
+    spawn: &ServicesSpawn,
+) -> Result<Child, (Stop, Vec<String>)> {
     let child = Child::spawn(&machine.reaper, spawn(context))
         .await
         .map_err(|error| (Stop::broken("cannot start the services", error), Vec::new()))?;
     let Some(mut lines) = child.take_stdout() else {
-        return Ok(Some(child));
+        return Ok(child);
     };
     let ready = async {
         while let Some(line) = lines.recv().await {
@@ -211,7 +244,7 @@ async fn start_services(
         Ok(true) => {
             // Whatever they print later must not fill the pipe.
             tokio::spawn(async move { while lines.recv().await.is_some() {} });
-            Ok(Some(child))
+            Ok(child)
         }
         Ok(false) => {
             let status = child.wait().await;
@@ -237,12 +270,12 @@ async fn start_driver(
     run: &RunId,
     client: &Client,
     url: &str,
-) -> Result<Box<dyn Driver>, driver::DriverFault> {
-    let driver: Box<dyn Driver> = match client {
-        Client::InProcess(typed) => Box::new(RustDriver::new(typed.clone())),
+) -> Result<Arc<dyn Driver>, driver::DriverFault> {
+    let driver: Arc<dyn Driver> = match client {
+        Client::InProcess(typed) => Arc::new(RustDriver::new(typed.clone())),
         Client::Program(spawn) => {
             let spawn = spawn.as_ref().clone();
-            Box::new(PipeDriver::start(&run.client, &machine.reaper, spawn).await?)
+            Arc::new(PipeDriver::start(&run.client, &machine.reaper, spawn).await?)
         }
         Client::Unavailable(reason) => return Err(driver::DriverFault::Start(reason.clone())),
     };

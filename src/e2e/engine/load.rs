@@ -1,0 +1,205 @@
+//! A load under faults: submits until all is acknowledged, while things break as the seed says.
+//!
+//! Faults come by progress and not by time: a fault is due once so many submissions are
+//! acknowledged, so that the same seed breaks at the same places on any machine.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt as _, stream};
+use serde_json::Value;
+use tokio::sync::Notify;
+
+use super::{Stop, record, world::World};
+use crate::{
+    e2e::{
+        driver::Driver,
+        fixture::{Action, Fault, Fixture, Load, Outgoing, Payload, Step, template::Variables},
+        history::Recorder,
+        seen,
+        transcript::filled,
+    },
+    wire::driver::{Op, Outcome},
+};
+
+/// Bound on one attempt where the step does not say.
+const ATTEMPT: Duration = Duration::from_millis(500);
+/// How long one submission may take to be acknowledged where the step does not say.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A broker that is away does not say when it is back to a client without a connection.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Submits, breaks and submits again; what held, a line each.
+pub(super) async fn run(
+    world: &mut World,
+    fixture: &Fixture,
+    step: &Step,
+    load: &Load,
+    variables: &Variables,
+) -> Result<Vec<String>, Stop> {
+    let times = step.repeat.unwrap_or(1);
+    let mut chance = Chance(world.machine().seed);
+    let plan = plan(load, times, &mut chance);
+    let again: Vec<bool> = (0..times).map(|_| chance.percent(load.again_percent)).collect();
+    let submitter = Submitter {
+        driver: world.driver.clone(),
+        recorder: world.recorder.clone(),
+        attempt: step.timeout.unwrap_or(ATTEMPT),
+        patience: step.within.unwrap_or(PATIENCE),
+        done: AtomicU32::new(0),
+        progress: Notify::new(),
+    };
+    let submitter = &submitter;
+    let submitting = async {
+        let all = stream::iter(1..=times).map(|n| {
+            let mut variables = variables.clone();
+            variables.insert("n".to_owned(), Value::from(n));
+            let (action, twice) = (filled(&step.action, &variables), again[n as usize - 1]);
+            async move {
+                let process = format!("client-{}", n % step.concurrency.max(1));
+                submitter.until_acknowledged(&process, &action).await?;
+                if twice {
+                    submitter.until_acknowledged(&process, &action).await?;
+                }
+                Ok::<_, String>(())
+            }
+        });
+        let mut all = all.buffer_unordered(step.concurrency as usize);
+        let mut failed = None;
+        while let Some(result) = all.next().await {
+            submitter.done.fetch_add(1, Ordering::SeqCst);
+            submitter.progress.notify_waiters();
+            failed = failed.or(result.err());
+        }
+        failed.map_or(Ok(()), |message| Err(Stop::failed(fixture, &step.span, message)))
+    };
+    let breaking = async {
+        for (due, fault) in &plan {
+            submitter.reached(*due).await;
+            world.fault(*fault).await?;
+        }
+        Ok(())
+    };
+    let (submitted, broken) = tokio::join!(submitting, breaking);
+    submitted.and(broken)?;
+    let mut lines = vec![format!("{times} acknowledged")];
+    lines.extend(load.under.iter().map(|(fault, count)| format!("{} × {count}", fault.word())));
+    Ok(lines)
+}
+
+/// When each fault is due, counted in submissions; none in the last tenth.
+fn plan(load: &Load, times: u32, chance: &mut Chance) -> Vec<(u32, Fault)> {
+    let last = (times - times / 10).max(1);
+    let mut plan: Vec<(u32, Fault)> = load
+        .under
+        .iter()
+        .flat_map(|(fault, count)| std::iter::repeat_n(*fault, *count as usize))
+        .map(|fault| (chance.below(last), fault))
+        .collect();
+    plan.sort_by_key(|(due, _)| *due);
+    plan
+}
+
+struct Submitter {
+    driver: Arc<dyn Driver>,
+    recorder: Recorder,
+    attempt: Duration,
+    patience: Duration,
+    done: AtomicU32,
+    progress: Notify,
+}
+
+impl Submitter {
+    /// Sends the same again until a stream has it: after anything but an acknowledgement it is
+    /// unknown, or certain, that it was not stored.
+    async fn until_acknowledged(&self, process: &str, action: &Action) -> Result<(), String> {
+        let deadline = Instant::now() + self.patience;
+        let op = submit(action, self.attempt)?;
+        loop {
+            let operation = record::begin(&self.recorder, process, &op);
+            let outcome = self.driver.perform(op.clone()).await.map_err(|e| e.to_string())?;
+            if let Some(operation) = operation {
+                record::end(operation, false, &outcome);
+            }
+            match outcome {
+                Outcome::Ok(_) => return Ok(()),
+                Outcome::Skip(reason) => return Err(reason),
+                Outcome::Err(error) if Instant::now() >= deadline => {
+                    return Err(format!("not acknowledged within {:?}: {error}", self.patience));
+                }
+                Outcome::Err(_) => tokio::time::sleep(ASK_AGAIN).await,
+            }
+        }
+    }
+
+    async fn reached(&self, due: u32) {
+        loop {
+            let changed = self.progress.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if self.done.load(Ordering::SeqCst) >= due {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+fn submit(action: &Action, timeout: Duration) -> Result<Op, String> {
+    let Action::Submit(Outgoing { subject, payload, headers }) = action else {
+        return Err("only `submit` can be a load under faults".to_owned());
+    };
+    let body = match payload {
+        Payload::Json(value) => value.to_string().into_bytes(),
+        Payload::Text(text) => text.clone().into_bytes(),
+        _ => return Err("a load under faults has a `body` or a `text`".to_owned()),
+    };
+    Ok(Op::Submit {
+        subject: subject.clone(),
+        payload_base64: seen::base64(&body),
+        headers: headers.clone(),
+        timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
+    })
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): the same seed, the same draws.
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: u32) -> u32 {
+        u32::try_from(self.next() % u64::from(bound.max(1))).unwrap_or(0)
+    }
+
+    fn percent(&mut self, percent: u32) -> bool {
+        self.below(100) < percent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_breaks_at_the_same_places() {
+        let load = Load {
+            again_percent: 5,
+            under: vec![(Fault::KillBroker, 20), (Fault::KillServices, 20)],
+        };
+        let drawn = |seed| plan(&load, 1000, &mut Chance(seed));
+        assert_eq!(drawn(7), drawn(7));
+        assert_ne!(drawn(7), drawn(8));
+        assert_eq!(drawn(7).len(), 40);
+        assert!(drawn(7).iter().all(|(due, _)| *due < 900));
+    }
+}
