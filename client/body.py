@@ -14,6 +14,10 @@ from .subjects import excerpt
 Number = Union[int, float]
 
 
+# Levels of arrays and objects; the services read no more either.
+_MAX_DEPTH = 127
+
+
 class Token(str):
     """A piece of JSON that is written as it stands, as the digits of an exact amount."""
 
@@ -35,10 +39,20 @@ def encode(fields: Mapping[str, object]) -> bytes:
     return b"{" + b",".join(parts) + b"}"
 
 
-def decode(data: bytes, *, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
-    """The JSON object in `data`; raises BadReply where there is none."""
+def decode(data: bytes, *, parse_float: Callable[[str], Any] | None = None) -> dict[str, Any]:
+    """The JSON object in `data`, as strict as the services are; raises BadReply for anything else.
+
+    json.loads by itself also takes a byte order mark, UTF-16, half a surrogate pair, NaN, numbers
+    that become infinite, and any depth.
+    """
     try:
-        value = json.loads(data, parse_float=parse_float, parse_constant=_no_constant)
+        value = json.loads(
+            data.decode(),
+            parse_float=parse_float or _finite,
+            parse_int=_int,
+            parse_constant=_no_constant,
+        )
+        _check_text_and_depth(value)
     except ValueError as error:
         raise BadReply(f"the reply is not JSON ({error}): {excerpt(data)}") from None
     except RecursionError:
@@ -72,3 +86,34 @@ def _dumps(value: object) -> str:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(token: str) -> float:
+    number = float(token)
+    if math.isinf(number):
+        raise ValueError(f"{excerpt(token)} is out of range")
+    return number
+
+
+def _int(token: str) -> int:
+    _finite(token)
+    return int(token)
+
+
+def _check_text_and_depth(value: object) -> None:
+    """Raises ValueError for text that is not Unicode, or more levels than _MAX_DEPTH."""
+    level: list[object] = [value]
+    depth = 0
+    while level:
+        inner: list[object] = []
+        for item in level:
+            if isinstance(item, str):
+                item.encode()  # half a surrogate pair is no character
+            elif isinstance(item, (dict, list)):
+                if depth == _MAX_DEPTH:
+                    raise ValueError("nested too deeply")
+                inner.extend(item)
+                if isinstance(item, dict):
+                    inner.extend(item.values())
+        level = inner
+        depth += 1

@@ -14,10 +14,10 @@ Amount = Union[Decimal, int, str, float]
 #: Digits before the point; more are refused, by the service too.
 MAX_WHOLE_DIGITS = 15
 
-# Characters of an amount; more can only be zeros.
-_MAX_LENGTH = 40
-# The grammar of JSON's numbers (RFC 8259, section 6), without the sign.
-_DECIMAL = re.compile(r"(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]{1,4})?")
+# The grammar of JSON's numbers (RFC 8259, section 6).
+_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?0*([0-9]+))?")
+# Digits of an exponent; with more of them no amount is within bounds.
+_MAX_EXPONENT_DIGITS = 6
 
 _TWO_DECIMALS = """
 AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF
@@ -78,20 +78,17 @@ def amount_token(amount: Amount, currency: str = DEFAULT_CURRENCY) -> str:
         raise BadInput(f"amount {_shown(amount)} is not above zero")
     _, digits, exponent = value.as_tuple()
     assert isinstance(exponent, int)  # the other values stand for infinity and NaN
-    if len(digits) + exponent > MAX_WHOLE_DIGITS:
+    if value.adjusted() >= MAX_WHOLE_DIGITS:
         raise BadInput(
             f"amount {_shown(amount)} has over {MAX_WHOLE_DIGITS} digits before the point"
         )
-    if len(digits) > _MAX_LENGTH or -exponent > _MAX_LENGTH:
-        raise BadInput(f"amount {_shown(amount)} has too many digits")
-    written = format(value, "f")
-    _, _, fraction = written.partition(".")
-    given_decimals = len(fraction.rstrip("0"))
+    zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
+    given_decimals = max(0, -(exponent + zeros))
     if given_decimals > decimals:
         raise BadInput(
             f"amount {_shown(amount)} has {given_decimals} decimals, and {currency} has {decimals}"
         )
-    return written
+    return format(value, "f")
 
 
 def _exact(amount: object) -> Decimal:
@@ -106,8 +103,11 @@ def _exact(amount: object) -> Decimal:
     if isinstance(amount, float):
         return Decimal(repr(float(amount)))  # float(): numpy's floats have a repr of their own
     if isinstance(amount, str):
-        if not _DECIMAL.fullmatch(amount):
+        match = _DECIMAL.fullmatch(amount)
+        if not match:
             raise BadInput(f"amount {_shown(amount)} is not a decimal number, as 9.99")
+        if len(match[1] or "") > _MAX_EXPONENT_DIGITS:
+            raise BadInput(f"amount {_shown(amount)} is far out of range")
         return Decimal(amount)
     raise BadInput(f"amount is a {type(amount).__name__}, not a Decimal, int, str or float")
 

@@ -19,6 +19,7 @@ import asyncio
 import json
 import math
 import re
+import unicodedata
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -82,8 +83,10 @@ class Outgoing:
             if not _HEADER_NAME.fullmatch(name):
                 raise BadInput(f"header name {excerpt(name)} has a character it cannot have")
             for value in values:
-                if "\r" in value or "\n" in value:
-                    raise BadInput(f"the value of header {name} has more than one line")
+                if any(unicodedata.category(c) == "Cc" for c in value):
+                    raise BadInput(
+                        f"the value of header {name} is not one line without control characters"
+                    )
                 try:
                     value.encode()
                 except UnicodeEncodeError:
@@ -151,7 +154,7 @@ async def ask(
     payload: bytes,
     *,
     timeout: float = DEFAULT_TIMEOUT,
-    parse_float: Callable[[str], Any] = float,
+    parse_float: Callable[[str], Any] | None = None,
 ) -> dict[str, Any]:
     """Asks a service, and returns its reply: a JSON object.
 

@@ -167,7 +167,12 @@ fn io_error(doing: &'static str, path: &Path, source: io::Error) -> SnapshotErro
 
 /// What insta compares: without white space at the end, lines ended by a line feed.
 fn normal(text: &str) -> String {
-    text.trim_end().replace("\r\n", "\n")
+    let mut text = text.trim_end().replace("\r\n", "\n");
+    // A second return before a line feed would only be dropped when the file is read again.
+    while text.contains("\r\n") {
+        text = text.replace("\r\n", "\n");
+    }
+    text
 }
 
 /// What follows the metadata.

@@ -63,6 +63,38 @@ impl ServiceErrorCode {
     }
 }
 
+/// Why a header cannot be sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderError {
+    /// Not a token of RFC 9110, section 5.6.2; other client libraries refuse it, or misread it.
+    #[error("{0:?} is not a header name: expected letters, digits and !#$%&'*+-.^_`|~")]
+    Name(String),
+    /// A line break would forge headers, and other control characters have no business there.
+    #[error("the value of header {0} is not one line without control characters")]
+    Value(String),
+}
+
+/// Checks a header before it is sent.
+///
+/// # Errors
+/// [`HeaderError`] says which of the two is wrong.
+///
+/// ```
+/// use mono_demo::wire::headers::check;
+/// assert!(check("Trace-Id", "abc").is_ok());
+/// assert!(check("Trace-Id", "abc\r\nMono-Error: true").is_err());
+/// ```
+pub fn check(name: &str, value: &str) -> Result<(), HeaderError> {
+    let in_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    if name.is_empty() || !name.bytes().all(in_token) {
+        return Err(HeaderError::Name(bounded(name, 80)));
+    }
+    if value.chars().any(char::is_control) {
+        return Err(HeaderError::Value(name.to_owned()));
+    }
+    Ok(())
+}
+
 /// One line, free of control characters, at most [`MAX_VALUE_BYTES`]: fit for a header or a log.
 ///
 /// ```

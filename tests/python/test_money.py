@@ -24,6 +24,8 @@ from client.money import MINOR_UNITS, amount_token
         ("9.990", "USD", "9.990"),
         (Decimal("9.990"), "USD", "9.990"),
         ("1e2", "USD", "100"),
+        ("1e0000002", "USD", "100"),
+        ("1." + "0" * 100, "USD", "1." + "0" * 100),
         ("999e-2", "USD", "9.99"),
         (Decimal("1E+2"), "USD", "100"),
         (Decimal("1E-2"), "USD", "0.01"),
@@ -87,7 +89,8 @@ def test_an_amount_is_written_exactly(amount: Any, currency: str, token: str) ->
         Decimal("1E+1000000"),
         Decimal("1E-1000000"),
         "9" * 16,
-        "1." + "0" * 1000,
+        "1." + "0" * 1000 + "1",
+        "1e9999999",
     ],
 )
 def test_what_is_no_amount_is_refused(amount: Any) -> None:

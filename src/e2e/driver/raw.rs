@@ -14,6 +14,7 @@ use crate::{
     e2e::seen,
     wire::{
         driver::{Ack, DriverError, ErrorKind, Headers, Message, Outcome},
+        headers::check,
         subjects::check_publish_subject,
     },
 };
@@ -174,20 +175,17 @@ fn checked(subject: &str, payload_base64: &str) -> Result<Bytes, DriverError> {
     Ok(seen::from_base64(payload_base64).into())
 }
 
-/// `HeaderMap::insert` panics on a line feed: everything is parsed first.
+/// `HeaderMap::insert` panics on a line feed: everything is checked and parsed first.
 fn header_map(headers: &Headers) -> Result<HeaderMap, DriverError> {
     let mut map = HeaderMap::new();
+    let bad = |error: &dyn std::fmt::Display| failed(ErrorKind::BadInput, true, error);
     for (name, values) in headers {
-        // async-nats takes an empty name, and writes a line that is no header.
-        let parsed: Option<HeaderName> = name.parse().ok().filter(|_| !name.is_empty());
-        let name = parsed.ok_or_else(|| {
-            failed(ErrorKind::BadInput, true, &format!("{name:?} is not a header name"))
-        })?;
+        check(name, "").map_err(|error| bad(&error))?;
+        let parsed: HeaderName = name.parse().map_err(|error| bad(&error))?;
         for value in values {
-            let value: HeaderValue = value.parse().map_err(|_| {
-                failed(ErrorKind::BadInput, true, &format!("{value:?} is not a header value"))
-            })?;
-            map.append(name.clone(), value);
+            check(name, value).map_err(|error| bad(&error))?;
+            let value: HeaderValue = value.parse().map_err(|error| bad(&error))?;
+            map.append(parsed.clone(), value);
         }
     }
     Ok(map)
