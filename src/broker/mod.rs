@@ -1,4 +1,4 @@
-//! One nats-server: from settings to ready, through kills and restarts, to nothing left behind.
+//! nats-servers, one or a cluster: from settings to ready, through faults, to nothing left behind.
 //!
 //! | file | idea |
 //! | --- | --- |
@@ -8,8 +8,13 @@
 //! | `ready` | the observations that prove it |
 //! | `lifecycle` | the handle: kill, restart, pause, stop |
 //! | `ports` | keeps a port from being taken while its server is down |
-//! | `store` | one broker a store folder |
+//! | `store` | one broker a store folder; a cluster's names |
+//! | `cluster` | the handle to several servers: leaders, quorum, healing |
+//! | `cluster_ready` | the observations that prove a cluster ready |
 
+mod cluster;
+mod cluster_error;
+mod cluster_ready;
 mod config;
 mod error;
 mod launch;
@@ -19,6 +24,8 @@ mod ready;
 mod settings;
 mod store;
 
+pub use cluster::Cluster;
+pub use cluster_error::ClusterError;
 pub use error::{StartError, StopError};
 pub use lifecycle::Broker;
-pub use settings::{Auth, Port, Settings, Store};
+pub use settings::{Auth, ClusterSettings, Port, Settings, Store};

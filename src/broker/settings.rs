@@ -54,6 +54,16 @@ impl Settings {
     }
 }
 
+/// What is wanted of a cluster.
+#[derive(Clone, Debug)]
+pub struct ClusterSettings {
+    /// What is wanted of each node. From a fixed port the nodes count on: 4222, 4223, 4224. Each has
+    /// a subfolder of a store folder (`node-0` …) and a log file of its own (`broker.0.log` …).
+    pub node: Settings,
+    /// How many nodes: 3 or more, better an odd number.
+    pub nodes: usize,
+}
+
 /// Where a broker listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Port {
