@@ -10,22 +10,21 @@
 //! | `ports` | keeps a port from being taken while its server is down |
 //! | `store` | one broker a store folder; a cluster's names |
 //! | `cluster` | the handle to several servers: leaders, quorum, healing |
-//! | `cluster_ready` | the observations that prove a cluster ready |
+//! | `proxy` | a bad network on demand, in front of a broker |
 
 mod cluster;
-mod cluster_error;
-mod cluster_ready;
 mod config;
 mod error;
 mod launch;
 mod lifecycle;
 mod ports;
+mod proxy;
 mod ready;
 mod settings;
 mod store;
 
-pub use cluster::Cluster;
-pub use cluster_error::ClusterError;
+pub use cluster::{Cluster, ClusterError};
 pub use error::{StartError, StopError};
 pub use lifecycle::Broker;
+pub use proxy::{Counts, Cut, Direction, Proxy};
 pub use settings::{Auth, ClusterSettings, Port, Settings, Store};

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::error::{StartError, StopError};
+use crate::broker::error::{StartError, StopError};
 
 /// Why a cluster did not start, break or heal as asked.
 #[derive(Debug, thiserror::Error)]

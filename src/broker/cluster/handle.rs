@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::cluster_error::ClusterError;
-use super::cluster_ready;
-use super::error::StartError;
-use super::launch::Member;
-use super::lifecycle::{Broker, private_folder, run_folder};
-use super::ports::Placeholder;
-use super::settings::{ClusterSettings, Port, Settings, Store};
-use super::store::ClusterNames;
+use super::error::ClusterError;
+use super::ready;
+use crate::broker::error::StartError;
+use crate::broker::launch::Member;
+use crate::broker::lifecycle::{Broker, private_folder, run_folder};
+use crate::broker::ports::Placeholder;
+use crate::broker::settings::{ClusterSettings, Port, Settings, Store};
+use crate::broker::store::ClusterNames;
 use crate::process::{ExitStatus, Signal};
 
 /// Several nats-servers that form one JetStream cluster, ready when you have it: a write to a stream
@@ -149,7 +149,7 @@ impl Cluster {
     /// [`ClusterError::NoStream`] at once; [`ClusterError::NoLeader`] if none is elected within the
     /// ready timeout, as without a quorum.
     pub async fn leader_of_stream(&self, stream: &str) -> Result<usize, ClusterError> {
-        cluster_ready::leader(&self.nodes, &self.settings, stream).await
+        ready::leader(&self.nodes, &self.settings, stream).await
     }
 
     /// Kills the node that leads a stream, and says which it was.
@@ -207,8 +207,8 @@ impl Cluster {
             broker.restart().await.map_err(|source| ClusterError::Start { node, source })
         });
         join_all(healed).await.into_iter().collect::<Result<(), _>>()?;
-        cluster_ready::write_acknowledged(&self.nodes, &self.settings).await?;
-        cluster_ready::streams_current(&self.nodes, &self.settings).await
+        ready::write_acknowledged(&self.nodes, &self.settings).await?;
+        ready::streams_current(&self.nodes, &self.settings).await
     }
 
     /// Stops all servers with SIGTERM, waits until they have ended, and removes the run folder.
@@ -256,8 +256,8 @@ async fn start_nodes(
         let started = start_node(run_dir, settings, index, name, member(index)).await;
         nodes.push(started.map_err(|source| ClusterError::Start { node: index, source })?);
     }
-    cluster_ready::leader_elected(nodes, settings).await?;
-    cluster_ready::write_acknowledged(nodes, settings).await
+    ready::leader_elected(nodes, settings).await?;
+    ready::write_acknowledged(nodes, settings).await
 }
 
 async fn start_node(

@@ -7,10 +7,10 @@ use async_nats::jetstream::stream::{Config, StorageType};
 use futures_util::future::select_all;
 use serde_json::{Value, json};
 
-use super::cluster_error::ClusterError;
-use super::lifecycle::Broker;
-use super::ready;
-use super::settings::Settings;
+use super::error::ClusterError;
+use crate::broker::lifecycle::Broker;
+use crate::broker::ready::options;
+use crate::broker::settings::Settings;
 use crate::process::Lines;
 
 /// How long the first question may take; the next twice as long, up to the last. A server that is not
@@ -158,7 +158,7 @@ async fn observe<T>(
         let client = loop {
             let up = nodes.iter().filter(|node| node.try_status().is_none());
             let urls = up.map(|node| node.url().to_owned()).collect::<Vec<_>>();
-            match ready::options(settings.auth.as_ref()).connect(urls).await {
+            match options(settings.auth.as_ref()).connect(urls).await {
                 Ok(client) => break client,
                 Err(e) => waiting_for = format!("connecting to a node ({e})"),
             }
