@@ -25,6 +25,9 @@ pub(super) fn text(place: &Place, port: Port) -> String {
     }
     match &settings.auth {
         None => {}
+        Some(Auth::Roles(roles)) => {
+            text.extend(place.logins.iter().map(|logins| logins.config(roles)));
+        }
         Some(Auth::Token(token)) => {
             let _ = writeln!(text, "authorization {{ token: {} }}", quoted(token));
         }
@@ -63,7 +66,7 @@ fn cluster(member: &Member) -> String {
 }
 
 /// A string that the server reads back as it is.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {

@@ -72,6 +72,12 @@ pub enum StartError {
         /// The whole log, if the caller said where to keep it.
         log_path: Option<PathBuf>,
     },
+    /// The system gave no random numbers for passwords.
+    #[error("no passwords could be drawn from /dev/urandom: {source}")]
+    NoRandomness {
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// The server could not be started at all.
     #[error(transparent)]
     Spawn(#[from] SpawnError),
@@ -105,7 +111,10 @@ impl StartError {
             }
             Self::NoSuchPort { .. } => "ask for a lower port".to_owned(),
             Self::NotReady { .. } => "a busy machine may need a longer ready timeout".to_owned(),
-            Self::EarlyExit { .. } | Self::Spawn(_) | Self::Prepare { .. } => return None,
+            Self::EarlyExit { .. }
+            | Self::NoRandomness { .. }
+            | Self::Spawn(_)
+            | Self::Prepare { .. } => return None,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! From a config file to a server that has been proved ready.
 
+use std::fmt;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use super::config;
 use super::error::StartError;
 use super::ready::{self, Deaf, Listening};
+use super::roles::Logins;
 use super::settings::{Port, Settings};
 use super::store::OwnedStore;
 use crate::process::{Child, Spawn};
@@ -27,12 +29,13 @@ pub(super) struct Place {
     pub(super) store_dir: PathBuf,
     pub(super) log_path: PathBuf,
     pub(super) owned: Option<OwnedStore>,
+    /// The passwords of this run, where there are roles.
+    pub(super) logins: Option<Logins>,
     /// Its part in a cluster, if it is not alone.
     pub(super) member: Option<Member>,
 }
 
 /// One server's part in a cluster.
-#[derive(Debug)]
 pub(super) struct Member {
     /// The cluster's name.
     pub(super) cluster: String,
@@ -42,6 +45,12 @@ pub(super) struct Member {
     pub(super) all: Vec<u16>,
     /// What the servers show each other.
     pub(super) secret: String,
+}
+
+impl fmt::Debug for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Member({}, port {})", self.cluster, self.port)
+    }
 }
 
 /// Starts a server and returns once it is ready, with its ports.

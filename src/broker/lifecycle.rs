@@ -11,7 +11,8 @@ use super::error::{StartError, StopError};
 use super::launch::{Member, Place, launch};
 use super::ports::Placeholder;
 use super::ready::Listening;
-use super::settings::{Port, Settings, Store};
+use super::roles::{Credentials, Logins, Role};
+use super::settings::{Auth, Port, Settings, Store};
 use super::store::OwnedStore;
 use crate::process::{Child, ExitStatus, Lines, Signal};
 
@@ -41,7 +42,9 @@ impl Broker {
     pub async fn start(settings: Settings) -> Result<Broker, StartError> {
         let run_dir = run_folder(&settings)?;
         let path = run_dir.path();
-        let broker = Self::start_in(path, path, nuid::next().to_string(), settings, None).await?;
+        let logins = logins(&settings)?;
+        let name = nuid::next().to_string();
+        let broker = Self::start_in(path, path, name, settings, logins, None).await?;
         // From here on the reaper removes it.
         let _ = run_dir.keep();
         Ok(broker)
@@ -53,6 +56,7 @@ impl Broker {
         remove: &Path,
         name: String,
         settings: Settings,
+        logins: Option<Logins>,
         member: Option<Member>,
     ) -> Result<Broker, StartError> {
         let (store_dir, owned) = match &settings.store {
@@ -78,6 +82,7 @@ impl Broker {
             store_dir,
             owned,
             settings,
+            logins,
             member,
         };
         let (child, listening) = launch(&place, port).await?;
@@ -112,6 +117,18 @@ impl Broker {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.pid()
+    }
+
+    /// What a program in this role shows the server; `None` without [`Auth::Roles`]. The same after a
+    /// restart.
+    #[must_use]
+    pub fn credentials(&self, role: Role) -> Option<&Credentials> {
+        self.place.logins.as_ref().map(|logins| logins.of(role))
+    }
+
+    /// The passwords of this run, where there are roles.
+    pub(super) fn logins(&self) -> Option<&Logins> {
+        self.place.logins.as_ref()
     }
 
     /// Where JetStream keeps its messages.
@@ -293,6 +310,16 @@ pub(super) fn run_folder(settings: &Settings) -> Result<TempDir, StartError> {
         .permissions(Permissions::from_mode(0o700))
         .tempdir_in(&root)
         .map_err(|source| StartError::Prepare { what: "the run folder in", path: root, source })
+}
+
+/// Draws the passwords of a run, if there are to be roles.
+pub(super) fn logins(settings: &Settings) -> Result<Option<Logins>, StartError> {
+    match &settings.auth {
+        Some(Auth::Roles(_)) => {
+            Logins::draw().map(Some).map_err(|source| StartError::NoRandomness { source })
+        }
+        _ => Ok(None),
+    }
 }
 
 /// Makes a folder that only we can enter.

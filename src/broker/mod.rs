@@ -9,6 +9,7 @@
 //! | `lifecycle` | the handle: kill, restart, pause, stop |
 //! | `ports` | keeps a port from being taken while its server is down |
 //! | `store` | one broker a store folder; a cluster's names |
+//! | `roles` | who may do what: users, their subjects, their passwords |
 //! | `cluster` | the handle to several servers: leaders, quorum, healing |
 //! | `proxy` | a bad network on demand, in front of a broker |
 
@@ -20,6 +21,7 @@ mod lifecycle;
 mod ports;
 mod proxy;
 mod ready;
+mod roles;
 mod settings;
 mod store;
 
@@ -27,4 +29,5 @@ pub use cluster::{Cluster, ClusterError};
 pub use error::{StartError, StopError};
 pub use lifecycle::Broker;
 pub use proxy::{Counts, Cut, Direction, Proxy};
+pub use roles::{Credentials, Permissions, Role, Roles};
 pub use settings::{Auth, ClusterSettings, Port, Settings, Store};

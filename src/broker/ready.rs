@@ -5,6 +5,7 @@ use std::time::Duration;
 use async_nats::{ConnectOptions, ReconnectToServer};
 
 use super::launch::Place;
+use super::roles::{Credentials, Logins, Role};
 use super::settings::Auth;
 use crate::process::Lines;
 
@@ -88,7 +89,7 @@ pub(super) async fn answering(place: &Place, port: u16, waiting_for: &mut String
 
 async fn attempt(place: &Place, port: u16) -> Result<(), String> {
     let name = &place.name;
-    let client = options(place.settings.auth.as_ref())
+    let client = options(place.settings.auth.as_ref(), place.logins.as_ref())
         .connect(format!("nats://127.0.0.1:{port}"))
         .await
         .map_err(|e| format!("connecting to 127.0.0.1:{port} ({e})"))?;
@@ -109,7 +110,7 @@ async fn attempt(place: &Place, port: u16) -> Result<(), String> {
 }
 
 /// How we connect ourselves.
-pub(super) fn options(auth: Option<&Auth>) -> ConnectOptions {
+pub(super) fn options(auth: Option<&Auth>, logins: Option<&Logins>) -> ConnectOptions {
     let options = ConnectOptions::new()
         .name("mono-demo readiness")
         .connection_timeout(Duration::from_secs(2))
@@ -127,6 +128,12 @@ pub(super) fn options(auth: Option<&Auth>) -> ConnectOptions {
         });
     match auth {
         None => options,
+        Some(Auth::Roles(_)) => match logins.map(|logins| logins.of(Role::Harness).clone()) {
+            Some(Credentials { user, password }) => options
+                .user_and_password(user, password)
+                .custom_inbox_prefix(Role::Harness.inbox_prefix()),
+            None => options,
+        },
         Some(Auth::Token(token)) => options.token(token.clone()),
         Some(Auth::User { user, password }) => {
             options.user_and_password(user.clone(), password.clone())

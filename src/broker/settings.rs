@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::roles::Roles;
 use crate::process::Reaper;
 use crate::provision::NatsServer;
 
@@ -96,6 +97,9 @@ pub enum Auth {
         /// The password.
         password: String,
     },
+    /// One user a role, with passwords that are drawn when the broker starts: see
+    /// [`Broker::credentials`](super::Broker::credentials).
+    Roles(Roles),
 }
 
 impl fmt::Debug for Auth {
@@ -103,6 +107,7 @@ impl fmt::Debug for Auth {
         f.write_str(match self {
             Auth::Token(_) => "Token(…)",
             Auth::User { .. } => "User(…)",
+            Auth::Roles(_) => "Roles(…)",
         })
     }
 }

@@ -9,8 +9,9 @@ use super::error::ClusterError;
 use super::ready;
 use crate::broker::error::StartError;
 use crate::broker::launch::Member;
-use crate::broker::lifecycle::{Broker, private_folder, run_folder};
+use crate::broker::lifecycle::{Broker, logins, private_folder, run_folder};
 use crate::broker::ports::Placeholder;
+use crate::broker::roles::{Credentials, Logins, Role, secret};
 use crate::broker::settings::{ClusterSettings, Port, Settings, Store};
 use crate::broker::store::ClusterNames;
 use crate::process::{ExitStatus, Signal};
@@ -55,7 +56,9 @@ impl Cluster {
         if !Placeholder::LETS_THE_SERVER_IN {
             routes.clear();
         }
-        let secret = nuid::next().to_string();
+        let drawn = secret().map_err(|source| StartError::NoRandomness { source });
+        let secret = drawn.map_err(alone)?;
+        let logins = logins(&settings).map_err(alone)?;
         let mut nodes = Vec::new();
         let member = |index: usize| Member {
             cluster: names.cluster.clone(),
@@ -63,7 +66,8 @@ impl Cluster {
             all: ports.clone(),
             secret: secret.clone(),
         };
-        let started = start_nodes(&mut nodes, run_dir.path(), &settings, names.nodes, member);
+        let started =
+            start_nodes(&mut nodes, run_dir.path(), &settings, logins, names.nodes, member);
         if let Err(problem) = started.await {
             join_all(nodes.into_iter().map(Broker::abandon)).await;
             return Err(problem);
@@ -83,6 +87,13 @@ impl Cluster {
     #[must_use]
     pub fn nodes(&self) -> &[Broker] {
         &self.nodes
+    }
+
+    /// What a program in this role shows any node; `None` without
+    /// [`Auth::Roles`](crate::broker::Auth::Roles).
+    #[must_use]
+    pub fn credentials(&self, role: Role) -> Option<&Credentials> {
+        self.nodes.first()?.credentials(role)
     }
 
     /// The settings its nodes were started with.
@@ -246,6 +257,7 @@ async fn start_nodes(
     nodes: &mut Vec<Broker>,
     run_dir: &Path,
     settings: &Settings,
+    logins: Option<Logins>,
     names: Vec<String>,
     member: impl Fn(usize) -> Member,
 ) -> Result<(), ClusterError> {
@@ -253,7 +265,8 @@ async fn start_nodes(
     // connect to each other at the same moment would both be refused as duplicates, and try again
     // only a second later.
     for (index, name) in names.into_iter().enumerate() {
-        let started = start_node(run_dir, settings, index, name, member(index)).await;
+        let started =
+            start_node(run_dir, settings, index, name, logins.clone(), member(index)).await;
         nodes.push(started.map_err(|source| ClusterError::Start { node: index, source })?);
     }
     ready::leader_elected(nodes, settings).await?;
@@ -265,6 +278,7 @@ async fn start_node(
     settings: &Settings,
     index: usize,
     name: String,
+    logins: Option<Logins>,
     member: Member,
 ) -> Result<Broker, StartError> {
     let own = format!("node-{index}");
@@ -279,7 +293,7 @@ async fn start_node(
         settings.port = Port::Fixed(port.ok_or(StartError::NoSuchPort { first, index })?);
     }
     settings.log = settings.log.map(|path| path.with_extension(format!("{index}.log")));
-    Broker::start_in(&folder, run_dir, name, settings, Some(member)).await
+    Broker::start_in(&folder, run_dir, name, settings, logins, Some(member)).await
 }
 
 impl ClusterSettings {

@@ -154,11 +154,12 @@ async fn observe<T>(
     ask: impl AsyncFn(&Context) -> Result<T, String>,
 ) -> Result<T, ClusterError> {
     let mut waiting_for = "connecting to a node".to_owned();
+    let logins = nodes.first().and_then(Broker::logins);
     let asking = async {
         let client = loop {
             let up = nodes.iter().filter(|node| node.try_status().is_none());
             let urls = up.map(|node| node.url().to_owned()).collect::<Vec<_>>();
-            match options(settings.auth.as_ref()).connect(urls).await {
+            match options(settings.auth.as_ref(), logins).connect(urls).await {
                 Ok(client) => break client,
                 Err(e) => waiting_for = format!("connecting to a node ({e})"),
             }
