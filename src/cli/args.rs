@@ -27,6 +27,10 @@ pub enum Command {
     Publish(super::publish::PublishArgs),
     /// Submit a payment and follow it to its outcome.
     Pay(super::pay::PayArgs),
+    /// List, show, replay and purge the dead letters of payments.
+    Dlq(super::dlq::DlqArgs),
+    /// Compare the payment streams with each other and with the gateway's journal.
+    Audit(super::audit::AuditArgs),
     /// Run the scenarios, each against a broker of its own, with each client.
     E2e(super::e2e::E2eArgs),
     /// Serve a client under test on stdin and stdout.

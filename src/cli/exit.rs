@@ -10,7 +10,8 @@ use crate::mono::ConnectError;
 pub enum Exit {
     /// 0: all as asked.
     Success,
-    /// 1: a scenario differs from what it expects or from its golden transcript.
+    /// 1: a scenario differs from what it expects or from its golden transcript; an audit found a
+    /// problem.
     Mismatch,
     /// 2: bad usage, bad input, a broken fixture. Nothing was done.
     Usage,
@@ -34,7 +35,7 @@ pub enum Exit {
 pub const HELP: &str = "\
 Exit codes:
   0    all as asked
-  1    a scenario differs from what it expects
+  1    a scenario differs from what it expects, or an audit found a problem
   2    bad usage or input, or a broken fixture; nothing was done
   3    infrastructure: broker, disk, Python environment
   4    domain error: division by zero, a payment that failed or conflicts

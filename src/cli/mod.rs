@@ -4,11 +4,13 @@
 //! outside `output` prints; nothing outside `context` reads the environment.
 
 mod args;
+mod audit;
 mod call;
 mod catalogue;
 mod connect;
 mod context;
 mod data;
+mod dlq;
 mod doctor;
 mod driver;
 mod e2e;
@@ -70,6 +72,8 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Pay(args) => pay::run(args, global, context, &output).await,
         Command::E2e(args) => e2e::run(args, global, context, &output).await,
         Command::Driver(args) => driver::run(args).await,
+        Command::Dlq(args) => dlq::run(args, global, context, &output).await,
+        Command::Audit(args) => audit::run(args, global, context, &output).await,
         Command::Doctor(args) => doctor::run(args, global, context, &output).await,
     };
     match result {

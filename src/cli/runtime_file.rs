@@ -15,6 +15,8 @@ pub struct Runtime {
     pub pid: u32,
     /// The broker's `server_name`: tells this broker from another one on the same port.
     pub name: String,
+    /// The folder of the simulated gateway's and mailer's journals.
+    pub journals: PathBuf,
 }
 
 /// A file that is there while its owner serves.
@@ -68,7 +70,12 @@ mod tests {
     fn a_file_goes_with_its_owner_and_not_with_a_former_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run/serve.json");
-        let runtime = |pid| Runtime { url: "nats://127.0.0.1:1".into(), pid, name: "n".into() };
+        let runtime = |pid| Runtime {
+            url: "nats://127.0.0.1:1".into(),
+            pid,
+            name: "n".into(),
+            journals: "j".into(),
+        };
         let first = RuntimeFile::write(path.clone(), &runtime(1)).unwrap();
         let second = RuntimeFile::write(path.clone(), &runtime(2)).unwrap();
         drop(first);

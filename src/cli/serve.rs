@@ -324,7 +324,12 @@ fn announce(
     ));
     output.line(format!("export NATS_URL={url}"));
 
-    let runtime = Runtime { url: url.clone(), pid: std::process::id(), name: server.server_name };
+    let runtime = Runtime {
+        url: url.clone(),
+        pid: std::process::id(),
+        name: server.server_name,
+        journals: serving.journals.clone(),
+    };
     let write = |path: PathBuf| {
         RuntimeFile::write(path, &runtime).map_err(|e| CliError::new(Exit::Infrastructure, e))
     };

@@ -42,6 +42,20 @@ impl Journal {
         Ok(Self { path, file: Mutex::new(file), sync })
     }
 
+    /// Opens a file that must exist, to read what is in it.
+    ///
+    /// # Errors
+    /// [`JournalError`] names the path.
+    pub fn read_only(path: impl Into<PathBuf>) -> Result<Self, JournalError> {
+        let path = path.into();
+        let file = File::open(&path).map_err(|e| JournalError {
+            path: path.clone(),
+            operation: "open",
+            evidence: e.to_string(),
+        })?;
+        Ok(Self { path, file: Mutex::new(file), sync: false })
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path

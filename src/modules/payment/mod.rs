@@ -5,19 +5,25 @@
 //! ([`Ledger::commit`]), acknowledge. Every step may run twice; none changes what is on record.
 
 mod amount;
+mod audit;
 mod client;
 mod crash;
+mod dead_letters;
 mod gateway;
 mod ledger;
 mod module;
 mod service;
+mod store;
 mod types;
 
 pub use amount::{Money, MoneyError};
+pub use audit::{Audit, AuditError, audit};
 pub use client::{PaymentClient, Submission};
 pub use crash::{CrashPoints, CrashRule};
+pub use dead_letters::{DeadLetter, DeadLetters};
 pub use gateway::{Chance, Gateway, GatewayRule, Outcome};
 pub use ledger::{Claim, Commit, Ledger, LedgerError};
 pub use module::{PaymentModule, Settings};
 pub use service::{Payment, PaymentId};
+pub use store::StoreError;
 pub use types::{Entry, Intent, PaymentRequest, Status, StatusReply, StatusRequest};

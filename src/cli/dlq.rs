@@ -1,0 +1,179 @@
+//! `dlq`: the dead letters of payments.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::args::Global;
+use super::connect::Session;
+use super::context::Context;
+use super::exit::{CliError, Exit};
+use super::output::Output;
+use crate::modules::payment::{DeadLetter, DeadLetters, StoreError};
+use crate::wire::headers::bounded;
+
+/// Arguments of `dlq`.
+#[derive(Debug, Args)]
+pub struct DlqArgs {
+    #[command(subcommand)]
+    command: DlqCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DlqCommand {
+    /// List them, oldest first.
+    Ls(Which),
+    /// Show one whole: headers and body.
+    Show {
+        /// Its number, as `ls` shows it.
+        number: u64,
+    },
+    /// Publish them again and remove them; a payment is still charged at most once.
+    Replay(Which),
+    /// Remove them.
+    Purge(Which),
+}
+
+#[derive(Debug, Args)]
+struct Which {
+    /// Their numbers, as `ls` shows them.
+    numbers: Vec<u64>,
+    /// All of this kind: malformed, rejected, conflict, exhausted.
+    #[arg(long, value_parser = ["malformed", "rejected", "conflict", "exhausted"])]
+    kind: Option<String>,
+    /// All of them.
+    #[arg(long)]
+    all: bool,
+}
+
+pub async fn run(
+    args: DlqArgs,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    if let DlqCommand::Replay(which) | DlqCommand::Purge(which) = &args.command
+        && which.numbers.is_empty()
+        && which.kind.is_none()
+        && !which.all
+    {
+        return Err(CliError::usage("dlq: name dead letters by number, by --kind, or --all"));
+    }
+    let session = Session::open(global, context, output).await?;
+    let result = with(&args.command, &session, output).await;
+    session.close().await;
+    result
+}
+
+async fn with(command: &DlqCommand, session: &Session, output: &Output) -> Result<Exit, CliError> {
+    let Some(letters) = DeadLetters::open(&session.connection).await? else {
+        return Err(CliError::new(
+            Exit::NoResponders,
+            "dlq: this server has no dead letters stream: no payment service ever ran on it",
+        ));
+    };
+    let all = letters.list().await?;
+    match command {
+        DlqCommand::Ls(which) => {
+            let chosen = choose(&all, which, true)?;
+            for letter in &chosen {
+                output.line(line(letter));
+            }
+            output.line(format!("{} of {} dead letters", chosen.len(), all.len()));
+            let list: Vec<_> = chosen.iter().map(|letter| summary(letter)).collect();
+            output.object(&json!({ "ok": true, "dead_letters": list }));
+        }
+        DlqCommand::Show { number } => {
+            let letter = find(&all, *number)?;
+            show(letter, output);
+        }
+        DlqCommand::Replay(which) => {
+            let chosen = choose(&all, which, false)?;
+            for letter in &chosen {
+                let sequence = letters.replay(letter, session.timeout).await?;
+                output.line(format!("replayed {} as message {sequence}", letter.sequence));
+            }
+            output.object(&json!({ "ok": true, "replayed": chosen.len() }));
+        }
+        DlqCommand::Purge(which) => {
+            let chosen = choose(&all, which, false)?;
+            for letter in &chosen {
+                letters.purge(letter).await?;
+            }
+            output.line(format!("purged {} dead letters", chosen.len()));
+            output.object(&json!({ "ok": true, "purged": chosen.len() }));
+        }
+    }
+    Ok(Exit::Success)
+}
+
+/// Those that are meant; a number that is not there is an error before anything is done.
+fn choose<'a>(
+    all: &'a [DeadLetter],
+    which: &Which,
+    by_default: bool,
+) -> Result<Vec<&'a DeadLetter>, CliError> {
+    for number in &which.numbers {
+        find(all, *number)?;
+    }
+    let everything = which.all || (by_default && which.numbers.is_empty());
+    let wanted = |letter: &&DeadLetter| {
+        let kind = which.kind.as_deref();
+        let by_kind = kind.is_none_or(|kind| kind == letter.kind);
+        by_kind
+            && (everything
+                || kind.is_some() && which.numbers.is_empty()
+                || which.numbers.contains(&letter.sequence))
+    };
+    Ok(all.iter().filter(wanted).collect())
+}
+
+fn find(all: &[DeadLetter], number: u64) -> Result<&DeadLetter, CliError> {
+    all.iter().find(|letter| letter.sequence == number).ok_or_else(|| {
+        CliError::usage(format!("dlq: there is no dead letter {number}"))
+            .hint("`mono-demo dlq ls` lists them")
+    })
+}
+
+fn line(letter: &DeadLetter) -> String {
+    let body = bounded(&String::from_utf8_lossy(&letter.stored.body), 60);
+    format!("{:>6}  {:<9}  {}  {body}", letter.sequence, letter.kind, bounded(&letter.reason, 100))
+}
+
+fn show(letter: &DeadLetter, output: &Output) {
+    let headers: Vec<(String, String)> = letter
+        .stored
+        .headers
+        .iter()
+        .flat_map(|(name, values)| {
+            values.iter().map(move |v| (name.to_string(), v.as_str().to_owned()))
+        })
+        .collect();
+    let mut sorted = headers.clone();
+    sorted.sort();
+    for (name, value) in &sorted {
+        output.line(format!("{name}: {}", bounded(value, 512)));
+    }
+    output.line("");
+    output.body(&letter.stored.body, true);
+    let mut object = summary(letter);
+    object["headers"] = json!(sorted);
+    object["body"] = String::from_utf8_lossy(&letter.stored.body).into();
+    output.object(&json!({ "ok": true, "dead_letter": object }));
+}
+
+fn summary(letter: &DeadLetter) -> Value {
+    json!({
+        "number": letter.sequence,
+        "kind": letter.kind,
+        "reason": letter.reason,
+        "subject": letter.subject,
+        "sequence": letter.original_sequence,
+        "deliveries": letter.deliveries,
+    })
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        Self::new(Exit::Infrastructure, error)
+    }
+}

@@ -1,0 +1,118 @@
+//! The dead letters of payments: listed, shown, sent again, purged.
+
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::stream::Stream;
+
+use super::store::{self, StoreError, Stored, failed};
+use crate::modules::{ClientError, publish_acknowledged};
+use crate::mono::Connection;
+use crate::wire::headers as h;
+
+/// The stream.
+pub const DEAD_LETTERS: &str = "payment-dead-letters";
+
+/// A dead letter, read.
+#[derive(Debug, Clone)]
+pub struct DeadLetter {
+    /// Its sequence among the dead letters: what `show`, `replay` and `purge` name it by.
+    pub sequence: u64,
+    /// `malformed`, `rejected`, `conflict` or `exhausted`.
+    pub kind: String,
+    /// Why, one line.
+    pub reason: String,
+    /// The subject it was published on.
+    pub subject: String,
+    /// Its sequence in the stream it came from.
+    pub original_sequence: u64,
+    /// How often it was delivered.
+    pub deliveries: u64,
+    /// As stored.
+    pub stored: Stored,
+}
+
+impl From<Stored> for DeadLetter {
+    fn from(stored: Stored) -> Self {
+        let text = |name: &str| {
+            stored.headers.get(name).map(|v| v.as_str().to_owned()).unwrap_or_default()
+        };
+        Self {
+            sequence: stored.sequence,
+            kind: text(h::DEAD_KIND),
+            reason: text(h::DEAD_REASON),
+            subject: text(h::DEAD_SUBJECT),
+            original_sequence: text(h::DEAD_SEQUENCE).parse().unwrap_or(0),
+            deliveries: text(h::DEAD_DELIVERIES).parse().unwrap_or(0),
+            stored,
+        }
+    }
+}
+
+/// The dead letters of a server.
+pub struct DeadLetters {
+    stream: Stream,
+    connection: Connection,
+}
+
+impl DeadLetters {
+    /// The dead letters behind this connection; `None` where no payment service ever ran.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn open(connection: &Connection) -> Result<Option<Self>, StoreError> {
+        let stream = store::find(&connection.jetstream(), DEAD_LETTERS).await?;
+        Ok(stream.map(|stream| Self { stream, connection: connection.clone() }))
+    }
+
+    /// All of them, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn list(&self) -> Result<Vec<DeadLetter>, StoreError> {
+        let contents = store::read(&self.stream).await?;
+        Ok(contents.messages.into_iter().map(DeadLetter::from).collect())
+    }
+
+    /// Publishes the original again, body untouched, and removes the letter once the stream has
+    /// acknowledged it. A process that dies in between leaves both: sent again twice, a payment is
+    /// still charged at most once.
+    ///
+    /// The message id is left out: within the duplicate window the stream would drop the message.
+    ///
+    /// # Errors
+    /// [`ClientError`]; the letter is still there.
+    pub async fn replay(&self, letter: &DeadLetter, limit: Duration) -> Result<u64, ClientError> {
+        let mut headers = HeaderMap::new();
+        for (name, values) in letter.stored.headers.iter() {
+            let name: &str = name.as_ref();
+            let lower = name.to_ascii_lowercase();
+            if lower.starts_with("mono-dead-letter-")
+                || lower.starts_with(&h::DEAD_ORIGINAL_PREFIX.to_ascii_lowercase())
+                || lower.starts_with("nats-")
+            {
+                continue;
+            }
+            for value in values {
+                headers.append(name, value.clone());
+            }
+        }
+        let client = self.connection.client();
+        let body = letter.stored.body.clone();
+        let ack = publish_acknowledged(client, &letter.subject, headers, body, limit).await?;
+        self.purge(letter).await.map_err(|e| ClientError::Other {
+            operation: format!("remove dead letter {} after sending it again", letter.sequence),
+            evidence: e.to_string(),
+        })?;
+        Ok(ack.sequence)
+    }
+
+    /// Removes a letter.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn purge(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+        let deleted = self.stream.delete_message(letter.sequence).await;
+        deleted.map(drop).map_err(|e| failed("remove a message from", DEAD_LETTERS, e))
+    }
+}
