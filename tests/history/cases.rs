@@ -127,3 +127,20 @@ fn the_figures_say_how_long_writes_stopped_and_how_long_it_took_to_settle() {
     let text = report.to_string();
     assert!(text.contains("charged 9.990 USD; completed 9.99 USD"), "{text}");
 }
+
+#[test]
+fn what_is_no_payment_ends_as_a_dead_letter_in_the_stream_of_payments_only() {
+    let submit = |subject: &str| {
+        format!(
+            r#"invoke":{{"process":"c","op":1,"kind":"submit","subject":"{subject}","message":"m"}}"#
+        )
+    };
+    let letter = r#"dead_letter":{"kind":"malformed","sequence":1}"#;
+    let payments = submit("services.payment.payment-process");
+    let lost = judged(&[&payments, ACKNOWLEDGED, END]);
+    assert_eq!(breaches(&lost, Property::Acknowledged), [Breach::Lost]);
+    assert!(judged(&[&payments, ACKNOWLEDGED, letter, END]).is_valid());
+    let twice = judged(&[&payments, ACKNOWLEDGED, letter, letter, END]);
+    assert_eq!(breaches(&twice, Property::Acknowledged), [Breach::SecondDeadLetter]);
+    assert!(judged(&[&submit("orders.new"), ACKNOWLEDGED, END]).is_valid());
+}
