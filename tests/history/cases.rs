@@ -144,3 +144,13 @@ fn what_is_no_payment_ends_as_a_dead_letter_in_the_stream_of_payments_only() {
     assert_eq!(breaches(&twice, Property::Acknowledged), [Breach::SecondDeadLetter]);
     assert!(judged(&[&submit("orders.new"), ACKNOWLEDGED, END]).is_valid());
 }
+
+#[test]
+fn nothing_of_an_id_reaches_a_terminal_raw() {
+    let charge = CHARGE.replace(r#""p""#, "\"\u{9b}31m\u{202e}p\"");
+    let report = judged(&[&charge, &charge, END]);
+    assert_eq!(report.word(), "invalid");
+    let text = report.to_string();
+    assert!(!text.chars().any(|c| c != '\n' && c.is_control()), "{text:?}");
+    assert!(!text.contains('\u{202e}'), "{text:?}");
+}
