@@ -1,20 +1,22 @@
 //! The settings in nats-server's own language.
 
 use std::fmt::Write;
-use std::path::Path;
 
-use super::settings::{Auth, Port, Settings, Store};
+use super::launch::{Member, Place};
+use super::settings::{Auth, Port, Store};
 
 /// The config file's text.
 ///
 /// The port is -1 for "any": the server chooses, and says which. Choosing one here and closing it
 /// again would leave a moment in which somebody else takes it.
-pub(super) fn text(settings: &Settings, name: &str, port: Port, store_dir: &Path) -> String {
+pub(super) fn text(place: &Place, port: Port) -> String {
+    let settings = &place.settings;
     let port = match port {
         Port::Any => "-1".to_owned(),
         Port::Fixed(port) => port.to_string(),
     };
-    let mut text = format!("server_name: {}\nhost: \"127.0.0.1\"\nport: {port}\n", quoted(name));
+    let mut text =
+        format!("server_name: {}\nhost: \"127.0.0.1\"\nport: {port}\n", quoted(&place.name));
     if settings.monitoring {
         text.push_str("http: \"127.0.0.1:-1\"\n");
     }
@@ -23,6 +25,9 @@ pub(super) fn text(settings: &Settings, name: &str, port: Port, store_dir: &Path
     }
     match &settings.auth {
         None => {}
+        Some(Auth::Roles(roles)) => {
+            text.extend(place.logins.iter().map(|logins| logins.config(roles)));
+        }
         Some(Auth::Token(token)) => {
             let _ = writeln!(text, "authorization {{ token: {} }}", quoted(token));
         }
@@ -31,19 +36,37 @@ pub(super) fn text(settings: &Settings, name: &str, port: Port, store_dir: &Path
             let _ = writeln!(text, "authorization {{ user: {user}, password: {password} }}");
         }
     }
-    let store_dir = quoted(&store_dir.to_string_lossy());
+    let store_dir = quoted(&place.store_dir.to_string_lossy());
     let _ = writeln!(text, "jetstream {{\n  store_dir: {store_dir}");
     if matches!(settings.store, Store::Folder(_)) {
         // The default syncs every two minutes: an acknowledged message could be lost with the machine.
         text.push_str("  sync_interval: always\n");
     }
     text.push_str("}\n");
+    if let Some(member) = &place.member {
+        text.push_str(&cluster(member));
+    }
     text.push_str(&settings.extra_config);
     text
 }
 
+/// How a server finds the others, and what they show each other.
+fn cluster(member: &Member) -> String {
+    let Member { cluster, port, all, secret } = member;
+    let mut text = format!("cluster {{\n  name: {}\n", quoted(cluster));
+    let _ = writeln!(text, "  host: \"127.0.0.1\"\n  port: {port}");
+    let _ = writeln!(text, "  authorization {{ user: route, password: {} }}", quoted(secret));
+    // Clients are told of no server that they were not given: one behind a fault proxy stays there.
+    text.push_str("  no_advertise: true\n  routes: [\n");
+    for port in all {
+        let _ = writeln!(text, "    \"nats-route://route:{secret}@127.0.0.1:{port}\"");
+    }
+    text.push_str("  ]\n}\n");
+    text
+}
+
 /// A string that the server reads back as it is.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut out = String::from("\"");
     for c in text.chars() {
         match c {

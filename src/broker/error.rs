@@ -32,6 +32,24 @@ pub enum StartError {
         /// The store folder.
         store: PathBuf,
     },
+    /// The store folder belongs to a cluster of another size.
+    #[error("the store folder {} is that of a cluster of {found} nodes, not {asked}", store.display())]
+    OtherCluster {
+        /// The store folder.
+        store: PathBuf,
+        /// How many nodes it was made for.
+        found: usize,
+        /// How many were asked for.
+        asked: usize,
+    },
+    /// A node's port, counted on from the first one's, would be over 65535.
+    #[error("there is no port {first} + {index}")]
+    NoSuchPort {
+        /// The first node's port.
+        first: u16,
+        /// The node, from 0.
+        index: usize,
+    },
     /// The server ended before it was ready.
     #[error("nats-server ended with {status} before it was ready; {}", evidence(tail, log_path.as_ref()))]
     EarlyExit {
@@ -53,6 +71,12 @@ pub enum StartError {
         tail: Vec<String>,
         /// The whole log, if the caller said where to keep it.
         log_path: Option<PathBuf>,
+    },
+    /// The system gave no random numbers for passwords.
+    #[error("no passwords could be drawn from /dev/urandom: {source}")]
+    NoRandomness {
+        /// What the operating system said.
+        source: io::Error,
     },
     /// The server could not be started at all.
     #[error(transparent)]
@@ -82,8 +106,15 @@ impl StartError {
             Self::StoreInUse { store } => {
                 format!("stop the other broker, or choose another folder than {}", store.display())
             }
+            Self::OtherCluster { store, found, .. } => {
+                format!("ask for {found} nodes, or choose another folder than {}", store.display())
+            }
+            Self::NoSuchPort { .. } => "ask for a lower port".to_owned(),
             Self::NotReady { .. } => "a busy machine may need a longer ready timeout".to_owned(),
-            Self::EarlyExit { .. } | Self::Spawn(_) | Self::Prepare { .. } => return None,
+            Self::EarlyExit { .. }
+            | Self::NoRandomness { .. }
+            | Self::Spawn(_)
+            | Self::Prepare { .. } => return None,
         })
     }
 }

@@ -1,13 +1,15 @@
 //! From a config file to a server that has been proved ready.
 
+use std::fmt;
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::config;
 use super::error::StartError;
-use super::ready::{self, Heard};
+use super::ready::{self, Deaf, Listening};
+use super::roles::Logins;
 use super::settings::{Port, Settings};
 use super::store::OwnedStore;
 use crate::process::{Child, Spawn};
@@ -22,20 +24,46 @@ pub(super) struct Place {
     /// A nonce, so that a server that is not ours is never taken for ours.
     pub(super) name: String,
     pub(super) run_dir: PathBuf,
+    /// What the reaper removes: the run folder, or that of the whole cluster.
+    pub(super) remove: PathBuf,
     pub(super) store_dir: PathBuf,
     pub(super) log_path: PathBuf,
     pub(super) owned: Option<OwnedStore>,
+    /// The passwords of this run, where there are roles.
+    pub(super) logins: Option<Logins>,
+    /// Its part in a cluster, if it is not alone.
+    pub(super) member: Option<Member>,
 }
 
-/// Starts a server and returns once it is ready, with its port.
-pub(super) async fn launch(place: &Place, port: Port) -> Result<(Child, u16), StartError> {
+/// One server's part in a cluster.
+pub(super) struct Member {
+    /// The cluster's name.
+    pub(super) cluster: String,
+    /// Where it listens for the others.
+    pub(super) port: u16,
+    /// Where all listen for each other, itself included.
+    pub(super) all: Vec<u16>,
+    /// What the servers show each other.
+    pub(super) secret: String,
+}
+
+impl fmt::Debug for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Member({}, port {})", self.cluster, self.port)
+    }
+}
+
+/// Starts a server and returns once it is ready, with its ports.
+///
+/// One that is alone answers for JetStream too; a member of a cluster only for itself.
+pub(super) async fn launch(place: &Place, port: Port) -> Result<(Child, Listening), StartError> {
     let settings = &place.settings;
     let config = write_config(place, port)?;
     let mut spawn = Spawn::new("nats-server", &settings.server.path)
         .arg("-c")
         .arg(&config)
         .cwd(&place.run_dir)
-        .remove_on_exit(&place.run_dir)
+        .remove_on_exit(&place.remove)
         .log(&place.log_path);
     if let Some(owned) = &place.owned {
         spawn = spawn.hold_lock(owned.server_lock());
@@ -51,7 +79,7 @@ pub(super) async fn launch(place: &Place, port: Port) -> Result<(Child, u16), St
     let proof = prove(place, port, &child, &mut waiting_for);
     let proved = tokio::time::timeout(settings.ready_timeout, proof).await;
     let problem = match proved {
-        Ok(Ok(port)) => return Ok((child, port)),
+        Ok(Ok(listening)) => return Ok((child, listening)),
         Ok(Err(problem)) => problem,
         Err(_) => StartError::NotReady {
             after: settings.ready_timeout,
@@ -70,15 +98,18 @@ async fn prove(
     asked: Port,
     child: &Child,
     waiting_for: &mut String,
-) -> Result<u16, StartError> {
-    let port = match (ready::listening(&mut child.stderr_lines()).await, asked) {
-        (Heard::Listening(port), _) => port,
-        (Heard::AddressInUse, Port::Fixed(port)) => return Err(StartError::PortInUse { port }),
-        (Heard::AddressInUse | Heard::Silence, _) => return Err(early_exit(place, child).await),
+) -> Result<Listening, StartError> {
+    let routes = place.member.as_ref().map(|member| member.port);
+    let mut lines = child.stderr_lines();
+    let listening = match ready::listening(&mut lines, routes.is_some()).await {
+        Ok(listening) => listening,
+        Err(Deaf::PortTaken(port)) if asked == Port::Fixed(port) || routes == Some(port) => {
+            return Err(StartError::PortInUse { port });
+        }
+        Err(Deaf::PortTaken(_) | Deaf::Silence) => return Err(early_exit(place, child).await),
     };
-    let auth = place.settings.auth.as_ref();
     tokio::select! {
-        () = ready::answering(port, &place.name, auth, waiting_for) => Ok(port),
+        () = ready::answering(place, listening.clients, waiting_for) => Ok(listening),
         _ = child.wait() => Err(early_exit(place, child).await),
     }
 }
@@ -92,7 +123,7 @@ async fn early_exit(place: &Place, child: &Child) -> StartError {
 
 fn write_config(place: &Place, port: Port) -> Result<PathBuf, StartError> {
     let path = place.run_dir.join("nats.conf");
-    let text = config::text(&place.settings, &place.name, port, &place.store_dir);
+    let text = config::text(place, port);
     // It may hold a password: nobody else may read it, not even for a moment.
     std::fs::File::options()
         .create(true)
@@ -107,9 +138,4 @@ fn write_config(place: &Place, port: Port) -> Result<PathBuf, StartError> {
             source,
         })?;
     Ok(path)
-}
-
-/// Makes a folder that only we can enter.
-pub(super) fn private_folder(path: &Path) -> std::io::Result<()> {
-    std::fs::DirBuilder::new().mode(0o700).create(path)
 }

@@ -1,16 +1,20 @@
 //! The handle to one broker: start, kill, restart, pause, stop.
 
 use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
+
 use super::error::{StartError, StopError};
-use super::launch::{Place, launch, private_folder};
+use super::launch::{Member, Place, launch};
 use super::ports::Placeholder;
-use super::settings::{Port, Settings, Store};
+use super::ready::Listening;
+use super::roles::{Credentials, Logins, Role};
+use super::settings::{Auth, Port, Settings, Store};
 use super::store::OwnedStore;
-use crate::process::{Child, ExitStatus, Signal};
+use crate::process::{Child, ExitStatus, Lines, Signal};
 
 /// How long a server may take to end after SIGTERM; it takes 2 ms, and more with much to write.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -23,7 +27,7 @@ const STOP_GRACE: Duration = Duration::from_secs(10);
 pub struct Broker {
     child: Child,
     place: Place,
-    port: u16,
+    listening: Listening,
     url: String,
     /// Held while the server is down.
     placeholder: Option<Placeholder>,
@@ -36,51 +40,57 @@ impl Broker {
     /// # Errors
     /// At once if the server ends early, with its last log lines; nothing is left behind.
     pub async fn start(settings: Settings) -> Result<Broker, StartError> {
-        let root = settings.run_root.as_deref().unwrap_or(settings.reaper.root()).to_owned();
-        let run_dir = tempfile::Builder::new()
-            .prefix("mono-demo-")
-            .permissions(Permissions::from_mode(0o700))
-            .tempdir_in(&root)
-            .map_err(|source| StartError::Prepare {
-                what: "the run folder in",
-                path: root,
-                source,
-            })?;
+        let run_dir = run_folder(&settings)?;
+        let path = run_dir.path();
+        let logins = logins(&settings)?;
+        let name = nuid::next().to_string();
+        let broker = Self::start_in(path, path, name, settings, logins, None).await?;
+        // From here on the reaper removes it.
+        let _ = run_dir.keep();
+        Ok(broker)
+    }
+
+    /// Starts a server called `name` in the folder `run_dir`; its reaper removes `remove`.
+    pub(super) async fn start_in(
+        run_dir: &Path,
+        remove: &Path,
+        name: String,
+        settings: Settings,
+        logins: Option<Logins>,
+        member: Option<Member>,
+    ) -> Result<Broker, StartError> {
         let (store_dir, owned) = match &settings.store {
             Store::Folder(folder) => {
                 let owned = OwnedStore::take(folder)?;
                 (owned.folder().to_owned(), Some(owned))
             }
             Store::Temporary => {
-                let folder = run_dir.path().join("store");
-                private_folder(&folder).map_err(|source| StartError::Prepare {
-                    what: "the store folder",
-                    path: folder.clone(),
-                    source,
-                })?;
+                let folder = run_dir.join("store");
+                private_folder(&folder, "the store folder")?;
                 (folder, None)
             }
         };
         let port = settings.port;
         let place = Place {
-            name: nuid::next().to_string(),
+            name,
             log_path: match &settings.log {
                 Some(path) => path.clone(),
-                None => run_dir.path().join("broker.log"),
+                None => run_dir.join("broker.log"),
             },
-            run_dir: run_dir.path().to_owned(),
+            run_dir: run_dir.to_owned(),
+            remove: remove.to_owned(),
             store_dir,
             owned,
             settings,
+            logins,
+            member,
         };
-        let (child, port) = launch(&place, port).await?;
-        // From here on the reaper removes it.
-        let _ = run_dir.keep();
+        let (child, listening) = launch(&place, port).await?;
         Ok(Broker {
             child,
             place,
-            port,
-            url: format!("nats://127.0.0.1:{port}"),
+            listening,
+            url: format!("nats://127.0.0.1:{}", listening.clients),
             placeholder: None,
         })
     }
@@ -94,7 +104,7 @@ impl Broker {
     /// The port it listens on; the same after a restart.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.listening.clients
     }
 
     /// The name the server gives in its INFO: a nonce; the same after a restart.
@@ -107,6 +117,18 @@ impl Broker {
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.pid()
+    }
+
+    /// What a program in this role shows the server; `None` without [`Auth::Roles`]. The same after a
+    /// restart.
+    #[must_use]
+    pub fn credentials(&self, role: Role) -> Option<&Credentials> {
+        self.place.logins.as_ref().map(|logins| logins.of(role))
+    }
+
+    /// The passwords of this run, where there are roles.
+    pub(super) fn logins(&self) -> Option<&Logins> {
+        self.place.logins.as_ref()
     }
 
     /// Where JetStream keeps its messages.
@@ -131,6 +153,11 @@ impl Broker {
     #[must_use]
     pub fn log_tail(&self) -> Vec<String> {
         self.child.tail()
+    }
+
+    /// The lines of the running server's log, from the first that is still kept.
+    pub(super) fn lines(&self) -> Lines {
+        self.child.stderr_lines()
     }
 
     /// The whole log, of all its servers one after the other.
@@ -160,6 +187,17 @@ impl Broker {
         Ok(status)
     }
 
+    /// Ends the server with SIGTERM and waits; one that does not heed it is killed. Port and store are
+    /// kept for [`restart`](Self::restart).
+    ///
+    /// # Errors
+    /// If the operating system does not let us.
+    pub async fn shut_down(&mut self) -> Result<ExitStatus, StopError> {
+        let status = self.child.stop(STOP_GRACE).await?;
+        self.hold_port();
+        Ok(status)
+    }
+
     /// Starts the server again, on the same port and store, and returns once it is ready; one that
     /// still runs is stopped first.
     ///
@@ -174,9 +212,9 @@ impl Broker {
         self.hold_port();
         let began = Instant::now();
         let limit = self.place.settings.ready_timeout;
-        let child = loop {
-            match launch(&self.place, Port::Fixed(self.port)).await {
-                Ok((child, _)) => break child,
+        let (child, listening) = loop {
+            match launch(&self.place, Port::Fixed(self.listening.clients)).await {
+                Ok(launched) => break launched,
                 Err(StartError::PortInUse { port }) if began.elapsed() >= limit => {
                     return Err(StartError::PortLost { port, waited: limit });
                 }
@@ -189,6 +227,7 @@ impl Broker {
                 Err(problem) => return Err(problem),
             }
         };
+        self.listening = listening;
         self.placeholder = None;
         // The new reaper removes the run folder; the old one must not.
         std::mem::replace(&mut self.child, child).release().await;
@@ -251,9 +290,43 @@ impl Broker {
         Ok(())
     }
 
+    /// Kills the server and waits until nothing of it is left.
+    pub(super) async fn abandon(self) {
+        self.child.close().await;
+    }
+
     fn hold_port(&mut self) {
         if self.placeholder.is_none() {
-            self.placeholder = Placeholder::take(self.port);
+            self.placeholder = Placeholder::take(self.listening.clients);
         }
     }
+}
+
+/// A new run folder that only we can enter; dropping it removes it.
+pub(super) fn run_folder(settings: &Settings) -> Result<TempDir, StartError> {
+    let root = settings.run_root.as_deref().unwrap_or(settings.reaper.root()).to_owned();
+    tempfile::Builder::new()
+        .prefix("mono-demo-")
+        .permissions(Permissions::from_mode(0o700))
+        .tempdir_in(&root)
+        .map_err(|source| StartError::Prepare { what: "the run folder in", path: root, source })
+}
+
+/// Draws the passwords of a run, if there are to be roles.
+pub(super) fn logins(settings: &Settings) -> Result<Option<Logins>, StartError> {
+    match &settings.auth {
+        Some(Auth::Roles(_)) => {
+            Logins::draw().map(Some).map_err(|source| StartError::NoRandomness { source })
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Makes a folder that only we can enter.
+pub(super) fn private_folder(path: &Path, what: &'static str) -> Result<(), StartError> {
+    std::fs::DirBuilder::new().mode(0o700).create(path).map_err(|source| StartError::Prepare {
+        what,
+        path: path.to_owned(),
+        source,
+    })
 }

@@ -1,4 +1,4 @@
-//! One nats-server: from settings to ready, through kills and restarts, to nothing left behind.
+//! nats-servers, one or a cluster: from settings to ready, through faults, to nothing left behind.
 //!
 //! | file | idea |
 //! | --- | --- |
@@ -8,17 +8,26 @@
 //! | `ready` | the observations that prove it |
 //! | `lifecycle` | the handle: kill, restart, pause, stop |
 //! | `ports` | keeps a port from being taken while its server is down |
-//! | `store` | one broker a store folder |
+//! | `store` | one broker a store folder; a cluster's names |
+//! | `roles` | who may do what: users, their subjects, their passwords |
+//! | `cluster` | the handle to several servers: leaders, quorum, healing |
+//! | `proxy` | a bad network on demand, in front of a broker |
 
+mod cluster;
 mod config;
 mod error;
 mod launch;
 mod lifecycle;
 mod ports;
+mod proxy;
 mod ready;
+mod roles;
 mod settings;
 mod store;
 
+pub use cluster::{Cluster, ClusterError};
 pub use error::{StartError, StopError};
 pub use lifecycle::Broker;
-pub use settings::{Auth, Port, Settings, Store};
+pub use proxy::{Counts, Cut, Direction, Proxy};
+pub use roles::{Credentials, Permissions, Role, Roles};
+pub use settings::{Auth, ClusterSettings, Port, Settings, Store};

@@ -6,26 +6,43 @@
 //! without an end. A socket that is bound to the port but does not listen prevents it (on Linux, the
 //! kernel passes over such a port), and still lets the server bind, since both reuse the address.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::net::TcpSocket;
 
-/// A port that nobody is given as a source port while this lives.
+/// A port that nobody is given, neither as a source port nor as a random one, while this lives.
 #[derive(Debug)]
 pub(super) struct Placeholder {
+    port: u16,
     _socket: TcpSocket,
 }
 
 impl Placeholder {
+    /// Elsewhere than on Linux, a bound socket would keep the server out.
+    pub(super) const LETS_THE_SERVER_IN: bool = cfg!(target_os = "linux");
+
     /// `None` where it cannot be done: then the restart has to try until the port is free.
     pub(super) fn take(port: u16) -> Option<Placeholder> {
-        // Elsewhere a bound socket would keep the server out.
-        if !cfg!(target_os = "linux") {
-            return None;
-        }
-        let socket = TcpSocket::new_v4().ok()?;
-        socket.set_reuseaddr(true).ok()?;
-        socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).ok()?;
-        Some(Placeholder { _socket: socket })
+        if Self::LETS_THE_SERVER_IN { Self::bind(port).ok() } else { None }
+    }
+
+    /// Holds a free port that the system chooses.
+    ///
+    /// # Errors
+    /// If the system has none.
+    pub(super) fn any() -> io::Result<Placeholder> {
+        Self::bind(0)
+    }
+
+    fn bind(port: u16) -> io::Result<Placeholder> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+        Ok(Placeholder { port: socket.local_addr()?.port(), _socket: socket })
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
     }
 }

@@ -4,51 +4,81 @@ use std::time::Duration;
 
 use async_nats::{ConnectOptions, ReconnectToServer};
 
+use super::launch::Place;
+use super::roles::{Credentials, Logins, Role};
 use super::settings::Auth;
 use crate::process::Lines;
 
-/// What the log said first that matters.
+/// Where a server listens, as its log says; all on 127.0.0.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Listening {
+    /// For clients.
+    pub(super) clients: u16,
+    /// For whoever asks `/varz` and the like.
+    pub(super) monitoring: Option<u16>,
+}
+
+/// Why a server does not listen.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Heard {
-    /// It listens on this port.
-    Listening(u16),
-    /// The port is another process's.
-    AddressInUse,
-    /// It ended without saying either.
+pub(super) enum Deaf {
+    /// This port is another process's.
+    PortTaken(u16),
+    /// It ended without a word about ports.
     Silence,
 }
 
-/// Follows the log until the server listens or cannot.
-pub(super) async fn listening(lines: &mut Lines) -> Heard {
+/// Follows the log until the server listens for clients, and for `routes` if there are to be any,
+/// or cannot.
+pub(super) async fn listening(lines: &mut Lines, routes: bool) -> Result<Listening, Deaf> {
+    let (mut clients, mut monitoring, mut others) = (None, None, !routes);
     while let Some(line) = lines.next().await {
-        if let Some(heard) = hear(&line) {
-            return heard;
+        match hear(&line) {
+            Some(Heard::Monitoring(port)) => monitoring = Some(port),
+            Some(Heard::Clients(port)) => clients = Some(port),
+            Some(Heard::Routes) => others = true,
+            Some(Heard::PortTaken(port)) => return Err(Deaf::PortTaken(port)),
+            None => {}
+        }
+        if let (Some(clients), true) = (clients, others) {
+            return Ok(Listening { clients, monitoring });
         }
     }
-    Heard::Silence
+    Err(Deaf::Silence)
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Heard {
+    Monitoring(u16),
+    Clients(u16),
+    Routes,
+    PortTaken(u16),
 }
 
 fn hear(line: &str) -> Option<Heard> {
-    if let Some((_, address)) = line.split_once("[INF] Listening for client connections on ") {
-        let (_, port) = address.trim().rsplit_once(':')?;
-        return Some(Heard::Listening(port.parse().ok()?));
+    let port = |address: &str| address.trim().rsplit_once(':')?.1.parse().ok();
+    if let Some((_, address)) = line.split_once("[INF] Starting http monitor on ") {
+        return Some(Heard::Monitoring(port(address)?));
     }
-    // The monitoring port has a line of its own, but a fixed one is never asked for.
-    let fatal = line.contains("[FTL]") && line.contains("address already in use");
-    fatal.then_some(Heard::AddressInUse)
+    if let Some((_, address)) = line.split_once("[INF] Listening for client connections on ") {
+        return Some(Heard::Clients(port(address)?));
+    }
+    if line.contains("[INF] Listening for route connections on ") {
+        return Some(Heard::Routes);
+    }
+    if line.contains("[FTL]") && line.contains("address already in use") {
+        let (_, address) = line.split_once("listen tcp ")?;
+        return Some(Heard::PortTaken(port(address.split_once(": ")?.0)?));
+    }
+    None
 }
 
-/// Connects, makes sure that the server is the one we named, and asks JetStream for its account.
+/// Connects, makes sure that the server is the one we named, and, if it is alone, asks JetStream for
+/// its account. A member of a cluster could not answer that before it has found the others.
 ///
 /// Tries again until it succeeds; `waiting_for` always holds what is still missing.
-pub(super) async fn answering(
-    port: u16,
-    name: &str,
-    auth: Option<&Auth>,
-    waiting_for: &mut String,
-) {
+pub(super) async fn answering(place: &Place, port: u16, waiting_for: &mut String) {
     loop {
-        *waiting_for = match attempt(port, name, auth).await {
+        *waiting_for = match attempt(place, port).await {
             Ok(()) => return,
             Err(problem) => problem,
         };
@@ -57,16 +87,20 @@ pub(super) async fn answering(
     }
 }
 
-async fn attempt(port: u16, name: &str, auth: Option<&Auth>) -> Result<(), String> {
-    let client = options(auth)
+async fn attempt(place: &Place, port: u16) -> Result<(), String> {
+    let name = &place.name;
+    let client = options(place.settings.auth.as_ref(), place.logins.as_ref())
         .connect(format!("nats://127.0.0.1:{port}"))
         .await
         .map_err(|e| format!("connecting to 127.0.0.1:{port} ({e})"))?;
     let found = client.server_info().server_name;
-    if found != name {
+    if found != *name {
         return Err(format!(
             "looking for server {name} on 127.0.0.1:{port}, where {found} answers"
         ));
+    }
+    if place.member.is_some() {
+        return Ok(());
     }
     async_nats::jetstream::new(client)
         .query_account()
@@ -75,7 +109,8 @@ async fn attempt(port: u16, name: &str, auth: Option<&Auth>) -> Result<(), Strin
         .map_err(|e| format!("asking JetStream for its account ({e})"))
 }
 
-fn options(auth: Option<&Auth>) -> ConnectOptions {
+/// How we connect ourselves.
+pub(super) fn options(auth: Option<&Auth>, logins: Option<&Logins>) -> ConnectOptions {
     let options = ConnectOptions::new()
         .name("mono-demo readiness")
         .connection_timeout(Duration::from_secs(2))
@@ -93,6 +128,12 @@ fn options(auth: Option<&Auth>) -> ConnectOptions {
         });
     match auth {
         None => options,
+        Some(Auth::Roles(_)) => match logins.map(|logins| logins.of(Role::Harness).clone()) {
+            Some(Credentials { user, password }) => options
+                .user_and_password(user, password)
+                .custom_inbox_prefix(Role::Harness.inbox_prefix()),
+            None => options,
+        },
         Some(Auth::Token(token)) => options.token(token.clone()),
         Some(Auth::User { user, password }) => {
             options.user_and_password(user.clone(), password.clone())
@@ -107,9 +148,13 @@ mod tests {
     #[test]
     fn the_lines_that_matter_are_heard() {
         let line = "[11624] 2026/11/23 12:27:12.146699 [INF] Listening for client connections on 127.0.0.1:33031";
-        assert_eq!(hear(line), Some(Heard::Listening(33031)));
+        assert_eq!(hear(line), Some(Heard::Clients(33031)));
         let line = "[11682] 2026/11/23 12:27:13.750002 [FTL] Error listening on port: 127.0.0.1:45678, \"listen tcp 127.0.0.1:45678: bind: address already in use\"";
-        assert_eq!(hear(line), Some(Heard::AddressInUse));
+        assert_eq!(hear(line), Some(Heard::PortTaken(45678)));
+        let line = "[1] 2026/11/23 13:01:42.653999 [INF] Listening for route connections on 127.0.0.1:25001";
+        assert_eq!(hear(line), Some(Heard::Routes));
+        let line = "[1] 2026/11/23 13:01:42.653999 [INF] Starting http monitor on 127.0.0.1:37225";
+        assert_eq!(hear(line), Some(Heard::Monitoring(37225)));
         assert_eq!(hear("[11682] [INF] Server is ready"), None);
     }
 }

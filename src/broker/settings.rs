@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::roles::Roles;
 use crate::process::Reaper;
 use crate::provision::NatsServer;
 
@@ -54,6 +55,16 @@ impl Settings {
     }
 }
 
+/// What is wanted of a cluster.
+#[derive(Clone, Debug)]
+pub struct ClusterSettings {
+    /// What is wanted of each node. From a fixed port the nodes count on: 4222, 4223, 4224. Each has
+    /// a subfolder of a store folder (`node-0` …) and a log file of its own (`broker.0.log` …).
+    pub node: Settings,
+    /// How many nodes: 3 or more, better an odd number.
+    pub nodes: usize,
+}
+
 /// Where a broker listens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Port {
@@ -86,6 +97,9 @@ pub enum Auth {
         /// The password.
         password: String,
     },
+    /// One user a role, with passwords that are drawn when the broker starts: see
+    /// [`Broker::credentials`](super::Broker::credentials).
+    Roles(Roles),
 }
 
 impl fmt::Debug for Auth {
@@ -93,6 +107,7 @@ impl fmt::Debug for Auth {
         f.write_str(match self {
             Auth::Token(_) => "Token(…)",
             Auth::User { .. } => "User(…)",
+            Auth::Roles(_) => "Roles(…)",
         })
     }
 }

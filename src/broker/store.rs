@@ -1,6 +1,7 @@
 //! One broker a store folder: two on the same one would destroy it.
 
 use std::fs::{DirBuilder, File, TryLockError};
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -22,11 +23,7 @@ impl OwnedStore {
     pub(super) fn take(folder: &Path) -> Result<OwnedStore, StartError> {
         let problem =
             |what| move |source| StartError::Prepare { what, path: folder.to_owned(), source };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(problem("the store folder"))?;
+        private_folders(folder).map_err(problem("the store folder"))?;
         // Absolute: the server's working folder is not ours.
         let folder = folder.canonicalize().map_err(problem("the store folder"))?;
         let lock = File::options()
@@ -50,4 +47,66 @@ impl OwnedStore {
     pub(super) fn server_lock(&self) -> PathBuf {
         self.folder.join("server.lock")
     }
+}
+
+/// The names of a cluster and its nodes.
+#[derive(Debug)]
+pub(super) struct ClusterNames {
+    pub(super) cluster: String,
+    pub(super) nodes: Vec<String>,
+}
+
+impl ClusterNames {
+    /// New ones: nonces.
+    pub(super) fn new(nodes: usize) -> ClusterNames {
+        let name = || nuid::next().to_string();
+        ClusterNames { cluster: name(), nodes: (0..nodes).map(|_| name()).collect() }
+    }
+
+    /// Those that a store folder was made with; new ones for a new folder.
+    ///
+    /// The nodes know each other by name: under other names they would wait for ever for those that
+    /// are gone. For the same reason their number cannot change.
+    pub(super) fn kept_in(folder: &Path, nodes: usize) -> Result<ClusterNames, StartError> {
+        let path = folder.join("cluster.names");
+        let problem = |what| {
+            let path = path.clone();
+            move |source| StartError::Prepare { what, path, source }
+        };
+        private_folders(folder).map_err(problem("the folder of the cluster's names"))?;
+        match std::fs::read_to_string(&path) {
+            Ok(text) => {
+                let mut names = text.lines().map(str::to_owned);
+                let cluster = names.next().unwrap_or_default();
+                let found = ClusterNames { cluster, nodes: names.collect() };
+                if found.nodes.len() == nodes {
+                    return Ok(found);
+                }
+                let (store, found) = (folder.to_owned(), found.nodes.len());
+                Err(StartError::OtherCluster { store, found, asked: nodes })
+            }
+            Err(e) if e.kind() == ErrorKind::NotFound => {
+                let names = Self::new(nodes);
+                let text = format!("{}\n{}\n", names.cluster, names.nodes.join("\n"));
+                write_whole(folder, &path, &text)
+                    .map_err(problem("the file of the cluster's names"))?;
+                Ok(names)
+            }
+            Err(e) => Err(problem("the file of the cluster's names")(e)),
+        }
+    }
+}
+
+/// All of the file or nothing of it, even if we are killed.
+fn write_whole(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    Ok(())
+}
+
+/// Makes a folder that only we can enter, and those above it that are missing.
+fn private_folders(folder: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }

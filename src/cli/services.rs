@@ -56,10 +56,14 @@ pub async fn start(
         settings.payment.chance,
         journal("gateway.jsonl")?,
     );
+    let crash = payment::CrashPoints::new(settings.payment.crash.clone(), || {
+        Journal::open(journals.join("crashes.jsonl"), durable)
+    })
+    .map_err(|e| CliError::new(Exit::Infrastructure, e))?;
     App::new()
         .module(math::MathModule::new(settings.math))
         .module(notification::NotificationModule::new(settings.notification.workers, mailer))
-        .module(payment::PaymentModule::new(settings.payment, ledger, gateway))
+        .module(payment::PaymentModule::new(settings.payment, ledger, gateway, crash))
         .start(connection.clone())
         .await
         .map_err(|e| CliError::new(Exit::Infrastructure, e))

@@ -96,6 +96,13 @@ pub trait StreamHandler: Send + Sync + 'static {
         delivery: &Delivery,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 
+    /// Called after a delivery was acknowledged because `handle` succeeded. Nothing may depend on
+    /// it: a process can end before.
+    fn acknowledged(&self, delivery: &Delivery) -> impl Future<Output = ()> + Send {
+        let _ = delivery;
+        std::future::ready(())
+    }
+
     /// Called before a message is filed as a dead letter: undecodable, refused, or out of
     /// deliveries. May run more than once for a message. An error delivers it once more.
     fn give_up(
@@ -112,6 +119,7 @@ pub trait StreamHandler: Send + Sync + 'static {
 /// [`StreamHandler`], erased.
 pub(crate) trait DynStreamHandler: Send + Sync {
     fn handle<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Result<(), Failure>>;
+    fn acknowledged<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, ()>;
     fn give_up<'a>(
         &'a self,
         delivery: &'a Delivery,
@@ -130,6 +138,10 @@ impl<H: StreamHandler> DynStreamHandler for Erased<H> {
                 Err(reason) => Err(Failure::Dead(DeadKind::Malformed, reason)),
             }
         })
+    }
+
+    fn acknowledged<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, ()> {
+        Box::pin(self.0.acknowledged(delivery))
     }
 
     fn give_up<'a>(
@@ -301,6 +313,7 @@ impl Worker {
             Ok(None) => {
                 stats.handled(started.elapsed());
                 self.acknowledge(&acker, AckKind::Ack).await;
+                self.handler.acknowledged(&delivery).await;
             }
             Ok(Some((kind, reason))) => {
                 stats.failed(started.elapsed(), &reason);

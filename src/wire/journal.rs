@@ -1,4 +1,5 @@
-//! The simulated gateway's and mailer's journals: JSON lines, kept outside NATS.
+//! The journals of the simulated gateway, the mailer and the crash points: JSON lines, kept
+//! outside NATS.
 //!
 //! A journal is the oracle of the history checks: it says what was really charged or sent,
 //! whatever the streams say.
@@ -54,4 +55,13 @@ pub struct EmailRecord {
     pub worker: String,
     /// `true` if handed over, `false` if the mailer's rule refused it.
     pub sent: bool,
+}
+
+/// One line of the journal of crash points: a process aborted itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CrashRecord {
+    /// The letter of the step of PAYMENTS.md that had just ended.
+    pub step: String,
+    /// The payment it was about.
+    pub key: String,
 }

@@ -14,7 +14,7 @@ use crate::{
         history::Report,
         matcher::{canonical, compare},
     },
-    wire::journal::{ChargeOutcome, ChargeRecord, EmailRecord},
+    wire::journal::{ChargeOutcome, ChargeRecord, CrashRecord, EmailRecord},
 };
 
 /// What holds, a line each for the transcript; or why it does not.
@@ -68,6 +68,10 @@ async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<F
         CheckKind::DeadLetters { expected } => {
             let letters = evidence::dead_letters(world.url()).await.map_err(Stop::Broken)?;
             dead_letters(&letters, expected)
+        }
+        CheckKind::Crashed { expected } => {
+            let records = evidence::crashes(world.journal_dir()).map_err(Stop::Broken)?;
+            crashed(&records, expected)
         }
         CheckKind::History { expected } => match report {
             Some(report) => history(report, expected),
@@ -195,6 +199,18 @@ fn summary(letter: &Value) -> String {
     format!("{}: {}, {}", text("kind"), text("reason"), canonical(&letter["body"]))
 }
 
+fn crashed(records: &[CrashRecord], expected: &BTreeMap<String, u64>) -> Finding {
+    let mut lines = Vec::new();
+    for (step, wanted) in expected {
+        let seen = records.iter().filter(|record| record.step == *step).count() as u64;
+        if seen != *wanted {
+            return Err(format!("processes that aborted after step {step}: {seen}, not {wanted}"));
+        }
+        lines.push(format!("aborted after step {step}: {seen}"));
+    }
+    Ok(lines)
+}
+
 /// The verdict and the figures, as far as they are expected; the rest differs from run to run.
 fn history(report: &Report, expected: &Value) -> Finding {
     let mut seen = serde_json::to_value(&report.figures).unwrap_or_default();
@@ -232,6 +248,16 @@ mod tests {
             reason: None,
             worker: "w".to_owned(),
         }
+    }
+
+    #[test]
+    fn crashed_goes_red_for_one_too_few_and_one_too_many() {
+        let record = |step: &str| CrashRecord { step: step.to_owned(), key: "p".to_owned() };
+        let wanted = BTreeMap::from([("E".to_owned(), 2)]);
+        let good = [record("E"), record("F"), record("E")];
+        assert_eq!(crashed(&good, &wanted), Ok(vec!["aborted after step E: 2".to_owned()]));
+        assert!(crashed(&good[..2], &wanted).is_err());
+        assert!(crashed(&[record("E"), record("E"), record("E")], &wanted).is_err());
     }
 
     fn ids(ids: &[&str]) -> Vec<String> {

@@ -15,7 +15,7 @@ use crate::{
     wire::{
         driver::Headers,
         headers as h,
-        journal::{ChargeRecord, EmailRecord},
+        journal::{ChargeRecord, CrashRecord, EmailRecord},
         subjects::LEDGER_PREFIX,
     },
 };
@@ -33,6 +33,11 @@ pub(super) fn charges(journal_dir: &Path) -> Result<Vec<ChargeRecord>, String> {
 /// The mailer's journal.
 pub(super) fn emails(journal_dir: &Path) -> Result<Vec<EmailRecord>, String> {
     journal(&journal_dir.join("mailer.jsonl"))
+}
+
+/// The journal of crash points.
+pub(super) fn crashes(journal_dir: &Path) -> Result<Vec<CrashRecord>, String> {
+    journal(&journal_dir.join("crashes.jsonl"))
 }
 
 /// Whole lines only: a process that was killed may have left half a line behind.

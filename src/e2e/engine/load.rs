@@ -78,10 +78,18 @@ pub(super) async fn run(
     };
     let breaking = async {
         for (due, fault) in &plan {
-            submitter.reached(*due).await;
+            tokio::select! {
+                biased;
+                () = submitter.reached(*due) => {}
+                stop = world.supervise() => return Err(stop),
+            }
             world.fault(*fault).await?;
         }
-        Ok(())
+        tokio::select! {
+            biased;
+            () = submitter.reached(times) => Ok(()),
+            stop = world.supervise() => Err(stop),
+        }
     };
     let (submitted, broken) = tokio::join!(submitting, breaking);
     submitted.and(broken)?;

@@ -63,9 +63,13 @@ pub(super) async fn all(
             }
             Action::Settle => {
                 let within = step.within.unwrap_or(settle::DEFAULT_WITHIN);
-                settle::settle(world.url(), within)
-                    .await
-                    .map_err(|reason| Stop::failed(fixture, &step.span, reason))?;
+                let url = world.url().to_owned();
+                tokio::select! {
+                    settled = settle::settle(&url, within) => {
+                        settled.map_err(|reason| Stop::failed(fixture, &step.span, reason))?;
+                    }
+                    stop = world.supervise() => return Err(stop),
+                }
                 transcript.note("settle", &["nothing is in flight".to_owned()]);
             }
             action => match &step.load {

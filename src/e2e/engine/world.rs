@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::try_join_all;
+use futures_util::future::{select_all, try_join_all};
 
 use super::{Client, Machine, ServiceContext, ServicesSpawn, Stop};
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     e2e::{
         driver::{self, Driver, PipeDriver, RustDriver},
         event::{Log, RunId},
-        fixture::Fixture,
+        fixture::{Fixture, Processes},
         history::Recorder,
     },
     process::{Child, Signal},
@@ -34,7 +34,7 @@ pub(super) struct World {
     pub(super) broker: Broker,
     /// The service processes, all of the same services.
     pub(super) services: Vec<Child>,
-    processes: u32,
+    processes: Processes,
     services_log: Vec<String>,
     pub(super) driver: Arc<dyn Driver>,
     pub(super) recorder: Recorder,
@@ -73,7 +73,7 @@ impl World {
             Err(error) => return Err(bare(Stop::broken("cannot write the history", error))),
         };
         let (services, driver) = tokio::join!(
-            start_services(machine, &context, fixture.processes),
+            start_services(machine, &context, fixture.processes.services),
             start_driver(machine, run, client, broker.url())
         );
         let mut logs = vec![log("broker", broker.log_tail())];
@@ -128,7 +128,7 @@ impl World {
 
     /// Starts the service processes that are missing, on the broker that runs.
     pub(super) async fn start_services(&mut self) -> Result<(), Stop> {
-        let missing = self.processes.saturating_sub(self.services.len() as u32);
+        let missing = self.processes.services.saturating_sub(self.services.len() as u32);
         match start_services(&self.machine, &self.context, missing).await {
             Ok(services) => {
                 self.services.extend(services);
@@ -141,11 +141,33 @@ impl World {
         }
     }
 
+    /// Starts again what ends unasked, where the fixture says so; returns only with an error.
+    pub(super) async fn supervise(&mut self) -> Stop {
+        if !self.processes.restart {
+            return std::future::pending().await;
+        }
+        loop {
+            if let Err(stop) = self.start_services().await {
+                return stop;
+            }
+            if self.services.is_empty() {
+                return std::future::pending().await;
+            }
+            let (_, at, _) = select_all(self.services.iter().map(|s| Box::pin(s.wait()))).await;
+            let ended = self.services.remove(at);
+            self.keep_log(ended).await;
+        }
+    }
+
     /// Stops the services in order; that they end well is part of what every scenario proves.
     pub(super) async fn drain(&mut self, fixture: &Fixture) -> Result<(), Stop> {
         // Unless a scenario left something paused, this changes nothing.
         let _ = self.broker.resume().await;
         for services in std::mem::take(&mut self.services) {
+            if self.processes.restart && services.try_status().is_some() {
+                self.keep_log(services).await; // it ended unasked, as it may here
+                continue;
+            }
             let _ = services.signal(Signal::Cont).await;
             let ended = services.stop(DRAIN).await;
             self.keep_log(services).await;

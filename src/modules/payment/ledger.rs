@@ -69,6 +69,11 @@ impl Ledger {
         Self { connection, replicas }
     }
 
+    /// The connection that it is behind.
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     /// Makes the streams, or adopts what is there if it protects as this one would.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 
 mod amount;
 mod client;
+mod crash;
 mod gateway;
 mod ledger;
 mod module;
@@ -14,6 +15,7 @@ mod types;
 
 pub use amount::{Money, MoneyError};
 pub use client::{PaymentClient, Submission};
+pub use crash::{CrashPoints, CrashRule};
 pub use gateway::{Chance, Gateway, GatewayRule, Outcome};
 pub use ledger::{Claim, Commit, Ledger, LedgerError};
 pub use module::{PaymentModule, Settings};

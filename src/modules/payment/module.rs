@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::crash::{CrashPoints, CrashRule, Step};
 use super::gateway::{Chance, Charge, Gateway, GatewayRule, Outcome};
 use super::ledger::{self, Claim, Commit, Ledger, LedgerError};
 use super::service::{self, Payment, PaymentId};
@@ -22,6 +23,8 @@ use crate::wire::subjects::DEAD_LETTER_PREFIX;
 pub struct Settings {
     /// Workers in this process; default 1.
     pub workers: usize,
+    /// Payments that one worker has in hand at once; default 256.
+    pub concurrency: usize,
     /// How long a delivery may stay silent before another worker gets it; default 5 s.
     #[serde(with = "duration")]
     pub ack_wait: Duration,
@@ -38,6 +41,8 @@ pub struct Settings {
     pub gateway: Vec<GatewayRule>,
     /// Chance for payments that no rule matches; by default every payment is approved.
     pub chance: Chance,
+    /// Crash points, for proofs only; none by default.
+    pub crash: Vec<CrashRule>,
     /// Copies of each stream that is made; default 1.
     pub replicas: usize,
 }
@@ -46,12 +51,14 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             workers: 1,
+            concurrency: 256,
             ack_wait: Duration::from_secs(5),
             max_deliver: 5,
             backoff: [100, 500, 1000, 5000].map(Duration::from_millis).to_vec(),
             gateway_timeout: Duration::from_secs(10),
             gateway: Vec::new(),
             chance: Chance::default(),
+            crash: Vec::new(),
             replicas: 1,
         }
     }
@@ -62,12 +69,13 @@ pub struct PaymentModule {
     settings: Settings,
     ledger: Ledger,
     gateway: Arc<Gateway>,
+    crash: Arc<CrashPoints>,
 }
 
 impl PaymentModule {
     /// The module on this ledger and gateway.
-    pub fn new(settings: Settings, ledger: Ledger, gateway: Gateway) -> Self {
-        Self { settings, ledger, gateway: Arc::new(gateway) }
+    pub fn new(settings: Settings, ledger: Ledger, gateway: Gateway, crash: CrashPoints) -> Self {
+        Self { settings, ledger, gateway: Arc::new(gateway), crash: Arc::new(crash) }
     }
 }
 
@@ -91,8 +99,12 @@ impl Module for PaymentModule {
             ledger: self.ledger.clone(),
             gateway: Arc::clone(&self.gateway),
             gateway_timeout: s.gateway_timeout,
+            crash: Arc::clone(&self.crash),
         };
-        services.stream_consumer("payment-process", stream, process).workers(s.workers);
+        services
+            .stream_consumer("payment-process", stream, process)
+            .workers(s.workers)
+            .bounds(s.concurrency, 0);
 
         let ledger = self.ledger.clone();
         services
@@ -124,23 +136,29 @@ struct Process {
     ledger: Ledger,
     gateway: Arc<Gateway>,
     gateway_timeout: Duration,
+    crash: Arc<CrashPoints>,
 }
 
 impl StreamHandler for Process {
     type Message = PaymentRequest;
 
     async fn handle(&self, request: PaymentRequest, delivery: &Delivery) -> Result<(), Failure> {
+        self.crash.reach(Step::B, &request.payment_id);
         let payment = Payment::check(&request).map_err(|e| Failure::Dead(DeadKind::Rejected, e))?;
+        let id = payment.id.as_str();
+        self.crash.reach(Step::C, id);
         match self.ledger.claim(&payment.id, &payment.intent(&delivery.worker, now())).await? {
             Claim::Mine => {}
             Claim::Other => return Err(conflict(&payment.id)),
             // Somebody began: finished, at work on it now, or dead. The charge is idempotent.
             Claim::Same => {
                 if self.ledger.entry(&payment.id).await?.is_some() {
+                    self.crash.reach(Step::F, id);
                     return Ok(());
                 }
             }
         }
+        self.crash.reach(Step::D, id);
         let content = payment.content();
         let charge = charge(&payment, &content, delivery);
         let outcome = tokio::time::timeout(self.gateway_timeout, self.gateway.charge(&charge))
@@ -151,7 +169,19 @@ impl StreamHandler for Process {
                     self.gateway_timeout
                 ))
             })??;
-        self.record(&payment, outcome, delivery).await
+        self.crash.reach(Step::E, id);
+        self.record(&payment, outcome, delivery).await?;
+        self.crash.reach(Step::F, id);
+        Ok(())
+    }
+
+    async fn acknowledged(&self, delivery: &Delivery) {
+        let Some(id) = service::usable_id(&delivery.body) else { return };
+        if self.crash.due(Step::G, id.as_str()) {
+            // The acknowledgement is only queued here; the crash is to come after it was sent.
+            let _ = self.ledger.connection().barrier(Duration::from_secs(1)).await;
+            std::process::abort();
+        }
     }
 
     async fn give_up(

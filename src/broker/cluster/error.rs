@@ -1,0 +1,91 @@
+//! Why a cluster did not start, break or heal as asked, with the evidence.
+
+use std::io;
+use std::time::Duration;
+
+use crate::broker::error::{StartError, StopError};
+
+/// Why a cluster did not start, break or heal as asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClusterError {
+    /// A cluster of so many nodes cannot be.
+    #[error("a cluster of {nodes} nodes cannot lose any: 3 or more are needed")]
+    TooFew {
+        /// How many were asked for.
+        nodes: usize,
+    },
+    /// There is no such node.
+    #[error("there is no node {node}: the cluster has {nodes}, counted from 0")]
+    NoNode {
+        /// The node that was asked for.
+        node: usize,
+        /// How many there are.
+        nodes: usize,
+    },
+    /// A folder that the cluster needs could not be made or used.
+    #[error("the cluster could not be prepared: {source}")]
+    Prepare {
+        /// What went wrong.
+        source: StartError,
+    },
+    /// The system has no ports left.
+    #[error("no ports for the nodes to listen on for each other: {source}")]
+    Ports {
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A node did not start.
+    #[error("node {node} of the cluster: {source}")]
+    Start {
+        /// Which, from 0.
+        node: usize,
+        /// What went wrong.
+        source: StartError,
+    },
+    /// A node was not stopped, killed, paused or resumed.
+    #[error("node {node} of the cluster: {source}")]
+    Stop {
+        /// Which, from 0.
+        node: usize,
+        /// What went wrong.
+        source: StopError,
+    },
+    /// The servers run, but do not work as a cluster.
+    #[error(
+        "the cluster was not ready after {after:?}: still {waiting_for}; {}",
+        last_lines(tails)
+    )]
+    NotReady {
+        /// How long it was given.
+        after: Duration,
+        /// The observation that was still missing.
+        waiting_for: String,
+        /// The last lines of each node's log.
+        tails: Vec<Vec<String>>,
+    },
+    /// There is no such stream.
+    #[error("there is no stream `{stream}`")]
+    NoStream {
+        /// The stream.
+        stream: String,
+    },
+    /// The stream has no leader, and none was elected.
+    #[error("stream `{stream}` had no leader after {after:?}: still {waiting_for}")]
+    NoLeader {
+        /// The stream.
+        stream: String,
+        /// How long was waited.
+        after: Duration,
+        /// The observation that was still missing.
+        waiting_for: String,
+    },
+}
+
+fn last_lines(tails: &[Vec<String>]) -> String {
+    let line = |tail: &Vec<String>| match tail.iter().rfind(|line| !line.trim().is_empty()) {
+        Some(line) => format!("`{line}`"),
+        None => "nothing".to_owned(),
+    };
+    format!("last log lines: {}", tails.iter().map(line).collect::<Vec<_>>().join(", "))
+}

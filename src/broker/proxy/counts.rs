@@ -1,0 +1,32 @@
+//! What a proxy has done.
+
+use super::plan::Direction;
+
+/// What a proxy has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Connections that were accepted.
+    pub accepted: u64,
+    /// Connections that are open now.
+    pub open: u64,
+    /// Connections that were ended at once because the server could not be reached.
+    pub unreachable: u64,
+    /// Connections that the proxy cut: by order, after their bytes, or when a fault that had
+    /// swallowed some of theirs was over.
+    pub cut: u64,
+    /// Bytes of clients that the server was given.
+    pub bytes_to_server: u64,
+    /// Bytes of the server that clients were given.
+    pub bytes_to_client: u64,
+    /// Bytes, of either, that were swallowed.
+    pub bytes_swallowed: u64,
+}
+
+impl Counts {
+    pub(super) fn passed(&mut self, direction: Direction, bytes: usize) {
+        match direction {
+            Direction::ToServer => self.bytes_to_server += bytes as u64,
+            Direction::ToClient => self.bytes_to_client += bytes as u64,
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! One connection through a proxy: a pump for each direction, and its end.
+
+use std::convert::Infallible;
+use std::io;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::listen::Network;
+use super::plan::{Cut, Dice, Direction, Plan};
+
+const CHUNK: usize = 16 * 1024;
+/// How many chunks may be under way in one direction while they are delayed.
+const UNDER_WAY: usize = 1024;
+
+/// Why a connection ends before both ends have closed it.
+#[derive(Debug)]
+enum End {
+    /// It is cut.
+    Cut(Cut),
+    /// One end was reset or cannot be written to: the other must see it too.
+    Broken,
+}
+
+impl From<io::Error> for End {
+    fn from(_: io::Error) -> Self {
+        End::Broken
+    }
+}
+
+/// Passes bytes both ways until both ends have closed, or one is broken, or it is cut.
+pub(super) async fn join(
+    mut client: TcpStream,
+    mut server: TcpStream,
+    network: &Network,
+    number: u64,
+    cuts_before: u64,
+) {
+    // Each write is to arrive as it is.
+    let _ = client.set_nodelay(true);
+    let _ = server.set_nodelay(true);
+    let end = {
+        let (client_read, client_write) = client.split();
+        let (server_read, server_write) = server.split();
+        let pump = |direction| Pump {
+            network,
+            plan: network.plan.subscribe(),
+            direction,
+            dice: Dice::new(network.seed, number, direction),
+        };
+        tokio::select! {
+            biased;
+            how = ordered_cut(network, cuts_before) => Err(End::Cut(how)),
+            ended = async {
+                tokio::try_join!(
+                    pump(Direction::ToServer).run(client_read, server_write),
+                    pump(Direction::ToClient).run(server_read, client_write),
+                )
+            } => ended.map(|_| ()),
+        }
+    };
+    match end {
+        Ok(()) => {}
+        Err(End::Broken) => [&client, &server].into_iter().for_each(reset),
+        Err(End::Cut(how)) => {
+            cut(how, &mut client).await;
+            cut(how, &mut server).await;
+            network.counts.send_modify(|counts| counts.cut += 1);
+        }
+    }
+}
+
+/// Holds a connection that goes nowhere, until the fault is over or it is cut.
+pub(super) async fn swallow(mut client: TcpStream, network: &Network, cuts_before: u64) {
+    let mut plan = network.plan.subscribe();
+    let mut buffer = [0; 1024];
+    let swallowing = async {
+        while let Ok(read @ 1..) = client.read(&mut buffer).await {
+            network.counts.send_modify(|counts| counts.bytes_swallowed += read as u64);
+        }
+        // It has closed; nobody is told.
+        std::future::pending::<Infallible>().await
+    };
+    let how = tokio::select! {
+        how = ordered_cut(network, cuts_before) => how,
+        _ = plan.wait_for(|plan| !plan.is_black_hole()) => Cut::Reset,
+        never = swallowing => match never {},
+    };
+    cut(how, &mut client).await;
+    network.counts.send_modify(|counts| counts.cut += 1);
+}
+
+/// Makes the end of a connection a reset, once it is dropped.
+pub(super) fn reset(stream: &TcpStream) {
+    // Else it ends in an orderly way, which is still an end.
+    let _ = stream.set_zero_linger();
+}
+
+async fn cut(how: Cut, stream: &mut TcpStream) {
+    match how {
+        Cut::Reset => reset(stream),
+        Cut::Finish => {
+            // If it cannot be shut down, it is gone already.
+            let _ = stream.shutdown().await;
+        }
+    }
+}
+
+/// Waits until all connections are cut once more than `before`.
+async fn ordered_cut(network: &Network, before: u64) -> Cut {
+    let mut plan = network.plan.subscribe();
+    if let Ok(plan) = plan.wait_for(|plan| plan.cuts.0 != before).await {
+        return plan.cuts.1;
+    }
+    std::future::pending().await
+}
+
+/// One direction of a connection.
+struct Pump<'a> {
+    network: &'a Network,
+    plan: watch::Receiver<Plan>,
+    direction: Direction,
+    dice: Dice,
+}
+
+/// What is under way.
+enum Parcel {
+    Bytes { due: Instant, bytes: Vec<u8> },
+    Cut,
+}
+
+impl Pump<'_> {
+    /// Ends with `Ok` once the one end has closed and the other was told.
+    async fn run(self, from: ReadHalf<'_>, to: WriteHalf<'_>) -> Result<(), End> {
+        let (sender, receiver) = mpsc::channel(UNDER_WAY);
+        let (network, direction, plan) = (self.network, self.direction, self.plan.clone());
+        let deliver = deliver(to, receiver, network, direction, plan);
+        tokio::try_join!(self.collect(from, sender), deliver).map(|_| ())
+    }
+
+    /// Reads, and says of each chunk when it is due.
+    async fn collect(
+        mut self,
+        mut from: ReadHalf<'_>,
+        under_way: mpsc::Sender<Parcel>,
+    ) -> Result<(), End> {
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            let read = from.read(&mut buffer).await;
+            if self.plan.borrow().swallows(self.direction) {
+                let Err(end) = self.lose(read, &mut from, &mut buffer).await;
+                return Err(end);
+            }
+            let read = read?;
+            if read == 0 {
+                return Ok(());
+            }
+            let mut spent = (read, false);
+            self.network.plan.send_if_modified(|plan| {
+                spent = plan.spend(self.direction, read);
+                // What is left of it matters to nobody who waits for a change.
+                false
+            });
+            let (allowed, cut) = spent;
+            let delay = self.plan.borrow().delay.clone();
+            let due = Instant::now() + self.dice.duration(&delay);
+            let bytes = buffer[..allowed].to_vec();
+            // Nobody receives it any more: then the other side says why.
+            let _ = under_way.send(Parcel::Bytes { due, bytes }).await;
+            if cut {
+                let _ = under_way.send(Parcel::Cut).await;
+                return Ok(());
+            }
+        }
+    }
+
+    /// Swallows, the end too, until the fault is over; then the connection, which has a hole, is cut.
+    async fn lose(
+        &mut self,
+        mut read: io::Result<usize>,
+        from: &mut ReadHalf<'_>,
+        buffer: &mut [u8],
+    ) -> Result<Infallible, End> {
+        let direction = self.direction;
+        loop {
+            let more = async {
+                match read {
+                    Ok(1..) => from.read(buffer).await,
+                    Ok(0) | Err(_) => std::future::pending().await,
+                }
+            };
+            if let Ok(swallowed) = read {
+                self.network
+                    .counts
+                    .send_modify(|counts| counts.bytes_swallowed += swallowed as u64);
+            }
+            read = tokio::select! {
+                _ = self.plan.wait_for(|plan| !plan.swallows(direction)) => {
+                    return Err(End::Cut(Cut::Reset));
+                }
+                read = more => read,
+            };
+        }
+    }
+}
+
+/// Writes each chunk when it is due.
+async fn deliver(
+    mut to: WriteHalf<'_>,
+    mut under_way: mpsc::Receiver<Parcel>,
+    network: &Network,
+    direction: Direction,
+    plan: watch::Receiver<Plan>,
+) -> Result<(), End> {
+    while let Some(parcel) = under_way.recv().await {
+        let Parcel::Bytes { due, bytes } = parcel else {
+            return Err(End::Cut(Cut::Finish));
+        };
+        tokio::time::sleep_until(due).await;
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            let trickle = plan.borrow().trickle;
+            let size = trickle.map_or(rest.len(), |(size, _)| size.min(rest.len()));
+            to.write_all(&rest[..size]).await?;
+            network.counts.send_modify(|counts| counts.passed(direction, size));
+            rest = &rest[size..];
+            if let Some((_, pause)) = trickle {
+                tokio::time::sleep(pause).await;
+            }
+        }
+    }
+    to.shutdown().await?;
+    Ok(())
+}

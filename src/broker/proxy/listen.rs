@@ -1,0 +1,105 @@
+//! Accepts connections, or refuses them, and connects each to the server.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::counts::Counts;
+use super::link;
+use super::plan::Plan;
+
+/// What every connection of a proxy shares.
+#[derive(Clone, Debug)]
+pub(super) struct Network {
+    pub(super) plan: Arc<watch::Sender<Plan>>,
+    pub(super) counts: Arc<watch::Sender<Counts>>,
+    pub(super) seed: u64,
+}
+
+/// Listens on a port that we may hold already.
+pub(super) fn listen(port: u16) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    socket.listen(1024)
+}
+
+impl Network {
+    /// Accepts until it is aborted, which ends its connections too.
+    pub(super) async fn serve(self, port: u16, listener: TcpListener) {
+        let mut links = JoinSet::new();
+        let mut plan = self.plan.subscribe();
+        let mut listener = Some(listener);
+        let mut number = 0;
+        loop {
+            let refuse = plan.borrow_and_update().refuse;
+            match (&listener, refuse) {
+                // Closing it is the only way to have the system refuse.
+                (Some(_), true) => listener = None,
+                (None, false) => listener = listen(port).ok(),
+                _ => {}
+            }
+            let accepting = listener.as_ref();
+            let accepted = tokio::select! {
+                biased;
+                _ = plan.changed() => continue,
+                Some(_) = links.join_next() => continue,
+                // Somebody took the port by force: try again, a free port cannot be awaited.
+                () = tokio::time::sleep(Duration::from_millis(20)), if listener.is_none() && !refuse => continue,
+                accepted = accept(accepting) => accepted,
+            };
+            // It may have been gone before it was accepted.
+            let Ok((client, _)) = accepted else { continue };
+            // Now: whoever sees it counted may cut it at once.
+            let cuts_before = self.plan.borrow().cuts.0;
+            self.counts.send_modify(|counts| {
+                counts.accepted += 1;
+                counts.open += 1;
+            });
+            let link = self.clone().link(client, number, cuts_before);
+            number += 1;
+            links.spawn(link);
+        }
+    }
+
+    async fn link(self, client: TcpStream, number: u64, cuts_before: u64) {
+        let open = Open(self.counts.clone());
+        let target = {
+            let plan = self.plan.borrow();
+            // There, nobody knows whether the server lives.
+            if plan.is_black_hole() { None } else { Some(plan.target) }
+        };
+        match target {
+            None => link::swallow(client, &self, cuts_before).await,
+            Some(target) => match TcpStream::connect(target).await {
+                Ok(server) => link::join(client, server, &self, number, cuts_before).await,
+                Err(_) => {
+                    link::reset(&client);
+                    self.counts.send_modify(|counts| counts.unreachable += 1);
+                }
+            },
+        }
+        drop(open);
+    }
+}
+
+async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Counts a connection as open for as long as it lives, however it ends.
+struct Open(Arc<watch::Sender<Counts>>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.send_modify(|counts| counts.open -= 1);
+    }
+}

@@ -1,0 +1,24 @@
+//! A bad network on demand: a TCP proxy in front of a broker, whose faults are switched at run time.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `handle` | the switches |
+//! | `plan` | what the network does just now; the seeded dice |
+//! | `counts` | what it has done |
+//! | `listen` | accepts, refuses, connects |
+//! | `link` | one connection: two pumps and its end |
+//!
+//! A client whose only URL is the proxy's stays behind it: our brokers tell clients of no other
+//! address (a single server's INFO carries no `connect_urls`, and a cluster's nodes are started with
+//! `no_advertise`). For a client that must know several nodes, put a proxy in front of each and give
+//! it the proxies' URLs.
+
+mod counts;
+mod handle;
+mod link;
+mod listen;
+mod plan;
+
+pub use counts::Counts;
+pub use handle::Proxy;
+pub use plan::{Cut, Direction};

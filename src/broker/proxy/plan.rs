@@ -1,0 +1,165 @@
+//! What the network does just now, and the dice for what is left to chance.
+
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+/// One way through a proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// What clients send.
+    ToServer,
+    /// What the server sends.
+    ToClient,
+}
+
+/// How a connection is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// Both ends see an orderly end, in the middle of whatever it was (FIN).
+    Finish,
+    /// Both ends see "connection reset by peer" (RST).
+    Reset,
+}
+
+/// What the network does just now.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// Where new connections go.
+    pub(super) target: SocketAddr,
+    /// How long bytes take, each way.
+    pub(super) delay: RangeInclusive<Duration>,
+    /// What clients send is swallowed.
+    pub(super) swallow_to_server: bool,
+    /// What the server sends is swallowed.
+    pub(super) swallow_to_client: bool,
+    /// Writes of at most so many bytes, and the pause after each.
+    pub(super) trickle: Option<(usize, Duration)>,
+    /// New connections are refused.
+    pub(super) refuse: bool,
+    /// How often all connections were cut, and how the last time.
+    pub(super) cuts: (u64, Cut),
+    /// One connection is to be cut after so many more bytes.
+    pub(super) budget: Option<(Direction, u64)>,
+}
+
+impl Plan {
+    pub(super) fn healthy(target: SocketAddr) -> Plan {
+        Plan {
+            target,
+            delay: Duration::ZERO..=Duration::ZERO,
+            swallow_to_server: false,
+            swallow_to_client: false,
+            trickle: None,
+            refuse: false,
+            cuts: (0, Cut::Reset),
+            budget: None,
+        }
+    }
+
+    /// No fault any more; where it goes and what has been, stays.
+    pub(super) fn heal(&mut self) {
+        let cuts = self.cuts;
+        *self = Plan { cuts, ..Plan::healthy(self.target) };
+    }
+
+    pub(super) fn swallows(&self, direction: Direction) -> bool {
+        match direction {
+            Direction::ToServer => self.swallow_to_server,
+            Direction::ToClient => self.swallow_to_client,
+        }
+    }
+
+    pub(super) fn is_black_hole(&self) -> bool {
+        self.swallow_to_server && self.swallow_to_client
+    }
+
+    /// How many of `wanted` bytes may pass, and whether the connection is cut after them. A budget
+    /// that is used up is gone: it cuts once.
+    pub(super) fn spend(&mut self, direction: Direction, wanted: usize) -> (usize, bool) {
+        let Some((_, left)) = self.budget.as_mut().filter(|(way, _)| *way == direction) else {
+            return (wanted, false);
+        };
+        let allowed = usize::try_from(*left).unwrap_or(usize::MAX).min(wanted);
+        *left -= allowed as u64;
+        let cut = *left == 0;
+        if cut {
+            self.budget = None;
+        }
+        (allowed, cut)
+    }
+}
+
+/// SplitMix64 (Steele, Lea and Flood, 2014): the same seed gives the same numbers, on every machine.
+#[derive(Clone, Debug)]
+pub(super) struct Dice(u64);
+
+impl Dice {
+    /// Dice of their own for each use, so that what happens elsewhere changes nothing here.
+    pub(super) fn new(seed: u64, number: u64, direction: Direction) -> Dice {
+        let mut dice = Dice(seed ^ number.wrapping_mul(0xA24B_AED4_963E_E407));
+        Dice(dice.next() ^ direction as u64)
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number of the range; which of them is nearly equally likely.
+    pub(super) fn within(&mut self, range: &RangeInclusive<u64>) -> u64 {
+        let (low, high) = (*range.start(), *range.end());
+        match high.saturating_sub(low).checked_add(1) {
+            Some(width) => low + self.next() % width,
+            None => self.next(),
+        }
+    }
+
+    pub(super) fn duration(&mut self, range: &RangeInclusive<Duration>) -> Duration {
+        if range.start() >= range.end() {
+            return *range.start();
+        }
+        let nanos = |d: &Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
+        Duration::from_nanos(self.within(&(nanos(range.start())..=nanos(range.end()))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rolls(seed: u64, number: u64, direction: Direction) -> Vec<u64> {
+        let mut dice = Dice::new(seed, number, direction);
+        (0..20).map(|_| dice.within(&(10..=19))).collect()
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_numbers_and_another_gives_others() {
+        let rolled = rolls(7, 1, Direction::ToServer);
+        assert_eq!(rolled, rolls(7, 1, Direction::ToServer));
+        assert_ne!(rolled, rolls(8, 1, Direction::ToServer));
+        assert_ne!(rolled, rolls(7, 2, Direction::ToServer));
+        assert_ne!(rolled, rolls(7, 1, Direction::ToClient));
+        assert!(rolled.iter().all(|n| (10..=19).contains(n)));
+    }
+
+    #[test]
+    fn a_range_of_one_and_the_widest_range_have_numbers() {
+        let mut dice = Dice::new(1, 1, Direction::ToClient);
+        assert_eq!(dice.within(&(5..=5)), 5);
+        dice.within(&(0..=u64::MAX));
+    }
+
+    #[test]
+    fn a_budget_cuts_once_and_in_its_direction_only() {
+        let mut plan = Plan::healthy(([127, 0, 0, 1], 1).into());
+        plan.budget = Some((Direction::ToServer, 10));
+        assert_eq!(plan.spend(Direction::ToClient, 99), (99, false));
+        assert_eq!(plan.spend(Direction::ToServer, 4), (4, false));
+        assert_eq!(plan.spend(Direction::ToServer, 99), (6, true));
+        assert_eq!(plan.spend(Direction::ToServer, 99), (99, false));
+    }
+}
