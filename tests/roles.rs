@@ -48,7 +48,7 @@ async fn connect(broker: &Broker, role: Role) -> Connection {
 async fn serve(connection: &Connection, folder: &std::path::Path) -> Result<Running, String> {
     let journal = |name: &str| Journal::open(folder.join(name), false).expect("a journal");
     let settings = payment::Settings::default();
-    let ledger = Ledger::new(connection.jetstream(), settings.replicas);
+    let ledger = Ledger::new(connection.clone(), settings.replicas);
     let gateway = Gateway::new(Vec::new(), settings.chance, journal("gateway"));
     let mailer = Mailer::new(Vec::new(), journal("mailer"));
     App::new()

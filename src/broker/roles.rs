@@ -76,6 +76,8 @@ impl Default for Roles {
                 // Replies.
                 "_INBOX.>",
                 "_INBOX_harness.>",
+                // A message to itself tells that the broker has processed its subscriptions.
+                "_INBOX_worker.>",
                 "services.notification.email-rejected",
                 "payments.ledger.*",
                 "payments.intent.*",

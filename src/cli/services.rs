@@ -63,7 +63,7 @@ pub async fn start(
     App::new()
         .module(math::MathModule::new(settings.math))
         .module(notification::NotificationModule::new(settings.notification.workers, mailer))
-        .module(payment::PaymentModule::new(settings.payment, ledger, gateway, crash))
+        .module(payment::PaymentModule::new(settings.payment, ledger, gateway).crashing_at(crash))
         .start(connection.clone())
         .await
         .map_err(|e| CliError::new(Exit::Infrastructure, e))

@@ -36,7 +36,7 @@ pub struct CrashRule {
 }
 
 /// The crash points of a process; the journal tells what crashed before, in whichever process.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct CrashPoints {
     rules: Vec<CrashRule>,
     journal: Option<Journal>,

@@ -74,8 +74,15 @@ pub struct PaymentModule {
 
 impl PaymentModule {
     /// The module on this ledger and gateway.
-    pub fn new(settings: Settings, ledger: Ledger, gateway: Gateway, crash: CrashPoints) -> Self {
-        Self { settings, ledger, gateway: Arc::new(gateway), crash: Arc::new(crash) }
+    pub fn new(settings: Settings, ledger: Ledger, gateway: Gateway) -> Self {
+        let crash = Arc::new(CrashPoints::default());
+        Self { settings, ledger, gateway: Arc::new(gateway), crash }
+    }
+
+    /// The same, aborting its process where these say so.
+    #[must_use]
+    pub fn crashing_at(self, points: CrashPoints) -> Self {
+        Self { crash: Arc::new(points), ..self }
     }
 }
 
