@@ -127,3 +127,30 @@ fn the_figures_say_how_long_writes_stopped_and_how_long_it_took_to_settle() {
     let text = report.to_string();
     assert!(text.contains("charged 9.990 USD; completed 9.99 USD"), "{text}");
 }
+
+#[test]
+fn what_is_no_payment_ends_as_a_dead_letter_in_the_stream_of_payments_only() {
+    let submit = |subject: &str| {
+        format!(
+            r#"invoke":{{"process":"c","op":1,"kind":"submit","subject":"{subject}","message":"m"}}"#
+        )
+    };
+    let letter = r#"dead_letter":{"kind":"malformed","sequence":1}"#;
+    let payments = submit("services.payment.payment-process");
+    let lost = judged(&[&payments, ACKNOWLEDGED, END]);
+    assert_eq!(breaches(&lost, Property::Acknowledged), [Breach::Lost]);
+    assert!(judged(&[&payments, ACKNOWLEDGED, letter, END]).is_valid());
+    let twice = judged(&[&payments, ACKNOWLEDGED, letter, letter, END]);
+    assert_eq!(breaches(&twice, Property::Acknowledged), [Breach::SecondDeadLetter]);
+    assert!(judged(&[&submit("orders.new"), ACKNOWLEDGED, END]).is_valid());
+}
+
+#[test]
+fn nothing_of_an_id_reaches_a_terminal_raw() {
+    let charge = CHARGE.replace(r#""p""#, "\"\u{9b}31m\u{202e}p\"");
+    let report = judged(&[&charge, &charge, END]);
+    assert_eq!(report.word(), "invalid");
+    let text = report.to_string();
+    assert!(!text.chars().any(|c| c != '\n' && c.is_control()), "{text:?}");
+    assert!(!text.contains('\u{202e}'), "{text:?}");
+}

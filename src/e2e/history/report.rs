@@ -11,6 +11,7 @@ use super::{
     reader::History,
     verdict::{Finding, Property, Verdict},
 };
+use crate::wire::headers::bounded;
 
 /// What counts as broken where opinions may differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -106,7 +107,7 @@ impl fmt::Display for Report {
                         writeln!(f, "         {}", violation.message)?;
                         for event in &violation.evidence {
                             let line = serde_json::to_string(event).map_err(|_| fmt::Error)?;
-                            writeln!(f, "           {line}")?;
+                            writeln!(f, "           {}", bounded(&line, 2000))?;
                         }
                     }
                     if *violations > shown.len() {

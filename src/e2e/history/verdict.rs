@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::event::Event;
+use crate::wire::headers::bounded;
 
 /// A promise that is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -173,6 +174,8 @@ impl Findings {
         let mut context: Vec<Event> =
             context.into_iter().filter(|event| !evidence.contains(event)).take(8).collect();
         context.sort_by_key(|event| event.seq);
+        // Ids come from outside: nothing of them reaches a terminal raw.
+        let message = bounded(&message, 500);
         self.violations.push(Violation { breach, message, evidence, context });
     }
 

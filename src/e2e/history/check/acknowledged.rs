@@ -8,6 +8,7 @@ use super::super::{
     index::{Ended, Index, Operation, PaymentLife},
     verdict::{Breach, Finding, Findings, Property, copies},
 };
+use crate::wire::subjects::PAYMENT_PROCESS;
 
 /// What several payments have in common, told once.
 #[derive(Default)]
@@ -26,6 +27,7 @@ pub(in super::super) fn check(index: &Index<'_>) -> Finding {
     }
     for operation in &index.operations {
         if operation.invoke.kind == Kind::Submit
+            && operation.invoke.subject == PAYMENT_PROCESS
             && operation.invoke.payment.is_none()
             && operation.ended() == Ended::Ok
         {
@@ -111,7 +113,8 @@ fn payment(
     }
 }
 
-/// A message with no payment in it can only end as a dead letter.
+/// A message of the payments' stream with no payment in it can only end as a dead letter. Other
+/// streams have no workers here, and nothing to lose.
 fn unacceptable(
     index: &Index<'_>,
     operation: &Operation<'_>,
