@@ -213,3 +213,75 @@ fn scenarios_are_chosen_by_path_folder_and_name() {
     listed(&["no-such-scenario"]).failed(2, "no scenario matches: no-such-scenario");
     listed(&["Cargo.toml"]).failed(2, "Cargo.toml is not below the folder of fixtures");
 }
+
+#[test]
+fn dead_letters_are_listed_shown_replayed_and_purged_and_nothing_is_charged_twice() {
+    let home = Home::new();
+    let journals = home.path().join("journals");
+    let _serve = home.serve(&["--port", "0", "--journal-dir", journals.to_str().unwrap()]);
+    home.run(&["pay", "p", "5"]).ok();
+    let submit = ["publish", "-J", "services.payment.payment-process", "--data"];
+    home.run(&[&submit[..], &[r#"{"payment_id":"p","amount":6}"#]].concat()).ok();
+    home.run(&[&submit[..], &["junk \u{1b}[31m"]].concat()).ok();
+    let listed = || object(&home.run(&["dlq", "ls", "--json"]).ok())["dead_letters"].clone();
+    let settled = |count: usize| {
+        support::eventually(
+            "the dead letters are there",
+            std::time::Duration::from_secs(10),
+            || listed().as_array().unwrap().len() == count,
+        );
+    };
+    settled(2);
+    let text = home.run(&["dlq", "ls"]).ok();
+    assert!(text.contains("     1  conflict ") && text.contains("     2  malformed"), "{text}");
+    assert!(text.ends_with("2 of 2 dead letters\n") && !text.contains('\u{1b}'), "{text:?}");
+    let shown = home.run(&["dlq", "show", "1"]).ok();
+    assert!(shown.contains("Mono-Dead-Letter-Deliveries: 1"), "{shown}");
+    assert!(shown.ends_with("{\"payment_id\":\"p\",\"amount\":6}\n"), "{shown}");
+
+    // Sent again twice, both come back: their reasons still hold.
+    for _ in 0..2 {
+        assert_eq!(home.run(&["dlq", "replay", "--all"]).ok().lines().count(), 2);
+        settled(2);
+    }
+    assert!(home.run(&["call", "payment", "status", "p"]).ok().contains("5.00 USD"));
+    let journal = std::fs::read_to_string(journals.join("gateway.jsonl")).unwrap();
+    assert_eq!(journal.lines().count(), 1, "{journal}");
+
+    home.run(&["dlq", "purge", "--kind", "malformed"]).ok();
+    assert_eq!(listed().as_array().unwrap().len(), 1);
+    home.run(&["dlq", "purge"]).failed(2, "name dead letters by number, by --kind, or --all");
+    home.run(&["dlq", "show", "99"]).failed(2, "there is no dead letter 99");
+    home.run(&["dlq", "purge", "99"]).failed(2, "there is no dead letter 99");
+}
+
+#[test]
+fn an_audit_names_what_streams_and_journal_do_not_agree_on() {
+    let home = Home::new();
+    let journals = home.path().join("journals");
+    let _serve = home.serve(&["--port", "0", "--journal-dir", journals.to_str().unwrap()]);
+    for id in ["a", "b", "c"] {
+        home.run(&["pay", id, "5"]).ok();
+    }
+    let said = home.run(&["audit"]).ok();
+    assert!(said.contains("3 completed") && said.ends_with("consistent\n"), "{said}");
+
+    // The books lose one charge, have one of another amount, and one twice.
+    let path = journals.join("gateway.jsonl");
+    let lines: Vec<String> =
+        std::fs::read_to_string(&path).unwrap().lines().map(str::to_owned).collect();
+    let doctored =
+        [lines[1].replace("5.00", "7.00"), lines[2].clone(), lines[2].clone(), String::new()];
+    std::fs::write(&path, doctored.join("\n")).unwrap();
+    let said = home.run(&["audit"]);
+    for problem in [
+        "payment `a` is completed and was never charged",
+        "payment `b` was charged 7.00 and recorded with 5.00",
+        "payment `c` was charged 2 times",
+    ] {
+        assert!(said.stdout.contains(problem), "{}", said.stdout);
+    }
+    let said = home.run(&["audit", "--json"]).failed(1, "");
+    assert_eq!(object(&said.stdout)["audit"]["problems"].as_array().unwrap().len(), 3);
+    home.run(&["audit", "--journal-dir", "nowhere"]).failed(3, "gateway.jsonl");
+}

@@ -197,7 +197,8 @@ fn driver_lines_are_read_and_written_alike_or_refused() {
 #[test]
 fn payments_are_accepted_exactly_or_refused_in_one_line() {
     fuzz("payment", |input| {
-        let read = mono_demo::mono::decode::<PaymentRequest>(input);
+        let read = mono_demo::mono::decode::<mono_demo::mono::Object<PaymentRequest>>(input)
+            .map(|object| object.0);
         match read.and_then(|request| Payment::check(&request)) {
             Ok(payment) => {
                 let again = Money::parse(&payment.money.amount_text(), payment.money.currency());

@@ -147,7 +147,7 @@ fn header_value(vector: &Vector) -> Result<String, String> {
 
 /// As the service reads it.
 fn payment(body: impl AsRef<[u8]>) -> Judged {
-    let request: PaymentRequest = mono::decode(body.as_ref())?;
+    let mono::Object(request): mono::Object<PaymentRequest> = mono::decode(body.as_ref())?;
     Payment::check(&request).map(|payment| Some(payment.money.amount_text()))
 }
 

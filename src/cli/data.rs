@@ -51,16 +51,11 @@ pub fn headers(given: &[String]) -> Result<HeaderMap, CliError> {
         let (name, value) = text
             .split_once(':')
             .ok_or_else(|| wrong("expected NAME:VALUE, as in Trace-Id:abc".to_owned()))?;
-        if value.chars().any(char::is_control) {
-            return Err(wrong("a header value is one line without control characters".to_owned()));
-        }
-        let name = name.trim();
-        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(wrong("a header name is visible ASCII without spaces".to_owned()));
-        }
+        let (name, value) = (name.trim(), value.trim());
+        crate::wire::headers::check(name, value).map_err(|e| wrong(e.to_string()))?;
         let name: HeaderName = name.parse().map_err(|_| wrong("not a header name".to_owned()))?;
         let value: HeaderValue =
-            value.trim().parse().map_err(|_| wrong("not a header value".to_owned()))?;
+            value.parse().map_err(|_| wrong("not a header value".to_owned()))?;
         headers.append(name, value);
     }
     Ok(headers)

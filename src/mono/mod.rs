@@ -13,6 +13,7 @@ mod discovery;
 mod dispatch;
 mod error;
 mod module;
+mod object;
 mod queue_group;
 mod request_reply;
 mod shutdown;
@@ -24,6 +25,7 @@ pub use connect::{Auth, ConnectError, Connection, Target, Tls, without_secrets};
 pub use dead_letter::{DeadKind, DeadLetter};
 pub use error::{Failure, ModuleError, ServiceError};
 pub use module::{BoxFuture, Call, Module, Registration, Services};
+pub use object::Object;
 pub use stream_consumer::{Delivery, Settled, StreamHandler, StreamSettings};
 
 /// Reads a JSON body, or says in one bounded line why it cannot be read.

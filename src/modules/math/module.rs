@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::service::calculate;
 use super::types::Request;
-use crate::mono::{Call, Module, ServiceError, Services};
+use crate::mono::{Call, Module, Object, ServiceError, Services};
 
 /// Settings of the module.
 #[derive(Debug, Clone, Deserialize)]
@@ -39,7 +39,7 @@ impl Module for MathModule {
 
     fn register(&self, services: &mut Services) {
         services
-            .request_reply("calculate", |request: Request, _: Call| async move {
+            .request_reply("calculate", |Object(request): Object<Request>, _: Call| async move {
                 calculate(&request).map_err(ServiceError::bad_request)
             })
             .workers(self.settings.workers);

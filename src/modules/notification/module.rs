@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::mailer::{MailError, Mailer, MailerRule};
 use super::service::check;
 use super::types::Email;
-use crate::mono::{Call, Module, ServiceError, Services};
+use crate::mono::{Call, Module, Object, ServiceError, Services};
 
 /// Settings of the module.
 #[derive(Debug, Clone, Deserialize)]
@@ -45,7 +45,7 @@ impl Module for NotificationModule {
 
     fn register(&self, services: &mut Services) {
         let mailer = Arc::clone(&self.mailer);
-        let send = move |email: Email, call: Call| {
+        let send = move |Object(email): Object<Email>, call: Call| {
             let mailer = Arc::clone(&mailer);
             async move {
                 check(&email).map_err(ServiceError::bad_request)?;

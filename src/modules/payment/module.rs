@@ -12,8 +12,8 @@ use super::service::{self, Payment, PaymentId};
 use super::types::{Entry, Intent, PaymentRequest, Status, StatusRequest};
 use crate::modules::{duration, journal::JournalError};
 use crate::mono::{
-    BoxFuture, Call, DeadKind, Delivery, Failure, Module, ModuleError, ServiceError, Services,
-    Settled, StreamHandler, StreamSettings,
+    BoxFuture, Call, DeadKind, Delivery, Failure, Module, ModuleError, Object, ServiceError,
+    Services, Settled, StreamHandler, StreamSettings,
 };
 use crate::wire::subjects::DEAD_LETTER_PREFIX;
 
@@ -115,7 +115,7 @@ impl Module for PaymentModule {
 
         let ledger = self.ledger.clone();
         services
-            .request_reply("status", move |request: StatusRequest, _: Call| {
+            .request_reply("status", move |Object(request): Object<StatusRequest>, _: Call| {
                 let ledger = ledger.clone();
                 async move {
                     let id =
@@ -147,9 +147,13 @@ struct Process {
 }
 
 impl StreamHandler for Process {
-    type Message = PaymentRequest;
+    type Message = Object<PaymentRequest>;
 
-    async fn handle(&self, request: PaymentRequest, delivery: &Delivery) -> Result<(), Failure> {
+    async fn handle(
+        &self,
+        Object(request): Object<PaymentRequest>,
+        delivery: &Delivery,
+    ) -> Result<(), Failure> {
         self.crash.reach(Step::B, &request.payment_id);
         let payment = Payment::check(&request).map_err(|e| Failure::Dead(DeadKind::Rejected, e))?;
         let id = payment.id.as_str();
@@ -271,8 +275,8 @@ impl Process {
     /// A payment out of deliveries: its key is closed first, so that `failed` is the truth even if
     /// an earlier charge is still under way somewhere.
     async fn abandon(&self, delivery: &Delivery, reason: &str) -> Result<Settled, Failure> {
-        let payment = crate::mono::decode::<PaymentRequest>(&delivery.body)
-            .and_then(|request| Payment::check(&request));
+        let payment = crate::mono::decode::<Object<PaymentRequest>>(&delivery.body)
+            .and_then(|Object(request)| Payment::check(&request));
         let Ok(payment) = payment else { return self.refuse(delivery, reason).await };
         match self.ledger.claim(&payment.id, &payment.intent(&delivery.worker, now())).await? {
             Claim::Other => return Ok(Settled::Bury),

@@ -1,17 +1,12 @@
 //! What is on the wire and on record: CONTRACT.md, "payment.payment-process" and "payment.status".
 
-use std::fmt;
-
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::amount::Exact;
 
 /// A submission, as it came: decoded, not yet checked. Unknown fields are ignored.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(remote = "Self")]
 pub struct PaymentRequest {
     /// 1 to 64 characters of `A-Z a-z 0-9 _ -`.
     pub payment_id: String,
@@ -26,25 +21,6 @@ pub struct PaymentRequest {
     /// For what.
     #[serde(default)]
     pub subscription_id: Option<String>,
-}
-
-/// Only from an object: what serde derives would take `["pay-1", 9.99]` too.
-impl<'de> Deserialize<'de> for PaymentRequest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Object;
-        impl<'de> Visitor<'de> for Object {
-            type Value = PaymentRequest;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object with `payment_id` and `amount`")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<PaymentRequest, A::Error> {
-                PaymentRequest::deserialize(MapAccessDeserializer::new(map))
-            }
-        }
-        deserializer.deserialize_map(Object)
-    }
 }
 
 /// Where a payment stands. It only ever moves down this list.
