@@ -33,4 +33,4 @@ pub use leaks::{ClientConnection, ConsumerState, LeakReport, MonitorError, Share
 pub use lifecycle::Broker;
 pub use proxy::{Counts, Cut, Direction, Proxy};
 pub use roles::{Credentials, Permissions, Role, Roles};
-pub use settings::{Auth, ClusterSettings, Port, Settings, Store};
+pub use settings::{Auth, ClusterSettings, Port, Settings, Store, Tls};

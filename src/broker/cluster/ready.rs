@@ -159,7 +159,7 @@ async fn observe<T>(
         let client = loop {
             let up = nodes.iter().filter(|node| node.try_status().is_none());
             let urls = up.map(|node| node.url().to_owned()).collect::<Vec<_>>();
-            match options(settings.auth.as_ref(), logins).connect(urls).await {
+            match options(settings, logins).connect(urls).await {
                 Ok(client) => break client,
                 Err(e) => waiting_for = format!("connecting to a node ({e})"),
             }
