@@ -7,7 +7,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream;
-use mono_demo::broker::{Auth, Broker, Port, Settings, StartError, Store};
+use futures_util::StreamExt;
+use mono_demo::broker::{Auth, Broker, MonitorError, Port, Settings, Share, StartError, Store};
 use mono_demo::process::{ExitStatus, Signal};
 use support::{
     Helper, eventually, fake_nats_server, lives, nats_server, processes_with, reaper, state,
@@ -344,6 +345,110 @@ async fn a_server_that_ends_is_noticed() {
     broker.signal(Signal::Term).await.unwrap();
     assert_eq!(broker.exited().await, ExitStatus::Code(0));
     assert!(broker.log_tail().iter().any(|line| line.contains("Server Exiting")));
+    broker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_leak_report_tells_who_holds_what() {
+    let mut settings = settings().await;
+    settings.monitoring = true;
+    let mut broker = Broker::start(settings).await.unwrap();
+    let named = |name: &str| async_nats::ConnectOptions::new().name(name).connect(broker.url());
+    let (one, two) = tokio::try_join!(named("leaky"), named("leaky")).unwrap();
+    let other = named("tidy").await.unwrap();
+    let _held = [one.subscribe("a.*").await.unwrap(), two.subscribe("b").await.unwrap()];
+    let js = jetstream::new(other.clone());
+    let stream = js
+        .create_stream(jetstream::stream::Config { name: "s".to_owned(), ..Default::default() })
+        .await
+        .unwrap();
+    let config = jetstream::consumer::pull::Config {
+        durable_name: Some("c".to_owned()),
+        ..Default::default()
+    };
+    let consumer = stream.create_consumer(config).await.unwrap();
+    for _ in 0..3 {
+        js.publish("s", "x".into()).await.unwrap().await.unwrap();
+    }
+    let mut batch = consumer.fetch().max_messages(2).messages().await.unwrap();
+    while let Some(message) = batch.next().await {
+        drop(message.unwrap());
+    }
+    one.flush().await.unwrap();
+    two.flush().await.unwrap();
+
+    let began = Instant::now();
+    let report = loop {
+        let report = broker.leak_report().await.unwrap();
+        // The connection that proved it ready may just be closing.
+        if !report.by_name().contains_key("mono-demo readiness") {
+            break report;
+        }
+        assert!(began.elapsed() < Duration::from_secs(2), "{report:?}");
+    };
+    let shares = report.by_name();
+    assert_eq!(shares.len(), 2, "{report:?}");
+    assert_eq!(shares["leaky"], Share { connections: 2, subscriptions: 2 });
+    assert_eq!(shares["tidy"].connections, 1);
+    let mut subjects: Vec<_> = report.connections.iter().flat_map(|c| &c.subscriptions).collect();
+    subjects.retain(|subject| !subject.starts_with("_INBOX"));
+    subjects.sort();
+    assert_eq!(subjects, ["a.*", "b"]);
+    let state = report.consumer("s", "c").unwrap();
+    assert_eq!((state.unacknowledged, state.pending), (2, 1));
+    assert_eq!(report.consumer("s", "d"), None);
+
+    broker.kill_and_restart().await.unwrap();
+    assert_eq!(broker.leak_report().await.unwrap().consumers.len(), 1);
+    broker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn monitoring_is_on_loopback_and_off_unless_asked_for() {
+    let broker = start().await;
+    assert_eq!(broker.monitoring_url(), None);
+    assert!(matches!(broker.leak_report().await, Err(MonitorError::Off)));
+    broker.stop().await.unwrap();
+    let mut settings = settings().await;
+    settings.monitoring = true;
+    let broker = Broker::start(settings).await.unwrap();
+    let port = broker.monitoring_port().unwrap();
+    assert_eq!(broker.monitoring_url(), Some(format!("http://127.0.0.1:{port}")));
+    let found = listeners(broker.pid());
+    assert!(found.contains(&format!("tcp 0100007F:{port:04X}")), "{found:?}");
+    assert!(found.iter().all(|listener| listener.contains(" 0100007F:")), "{found:?}");
+    broker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lame_duck_tells_its_clients_refuses_new_ones_and_ends_by_itself() {
+    let mut settings = settings().await;
+    settings.extra_config = "lame_duck_grace_period: \"300ms\"\n".to_owned();
+    let mut broker = Broker::start(settings).await.unwrap();
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let client = async_nats::ConnectOptions::new()
+        .event_callback(move |event| {
+            let _ = tell.send(event);
+            async {}
+        })
+        .connect(broker.url())
+        .await
+        .unwrap();
+    broker.signal(Signal::Usr2).await.unwrap();
+    let warned = async {
+        while let Some(event) = told.recv().await {
+            if matches!(event, async_nats::Event::LameDuckMode) {
+                return;
+            }
+        }
+        panic!("no word of it");
+    };
+    tokio::time::timeout(Duration::from_secs(2), warned).await.unwrap();
+    assert!(async_nats::connect(broker.url()).await.is_err(), "it takes nobody any more");
+    client.flush().await.unwrap();
+    assert_eq!(broker.exited().await, ExitStatus::Code(0));
+    broker.restart().await.unwrap();
+    jetstream::new(client).query_account().await.unwrap();
     broker.stop().await.unwrap();
 }
 

@@ -308,6 +308,33 @@ async fn a_store_folder_outlives_its_cluster_and_is_of_one_size() {
 }
 
 #[tokio::test]
+async fn a_leak_report_of_a_cluster_counts_each_consumer_once() {
+    let mut settings = settings().await;
+    settings.node.monitoring = true;
+    let cluster = Cluster::start(settings).await.unwrap();
+    let jetstream = jetstream_of(&cluster).await;
+    let stream = replicated(&jetstream).await;
+    let config = jetstream::consumer::pull::Config {
+        durable_name: Some("c".to_owned()),
+        ..Default::default()
+    };
+    stream.create_consumer(config).await.unwrap();
+    publish(&jetstream, "a").await.unwrap();
+    let began = Instant::now();
+    let report = loop {
+        let report = cluster.leak_report().await.unwrap();
+        // Replicas learn of it later.
+        if report.consumer("kept", "c").is_some_and(|consumer| consumer.pending == 1) {
+            break report;
+        }
+        assert!(began.elapsed() < Duration::from_secs(5), "{report:?}");
+    };
+    assert_eq!(report.consumers.len(), 1);
+    assert!(!report.connections.is_empty());
+    cluster.stop().await.unwrap();
+}
+
+#[tokio::test]
 #[ignore = "a helper: holds a cluster until it is killed"]
 async fn helper_holds_a_cluster() {
     let mut settings = settings().await;

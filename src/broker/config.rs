@@ -1,9 +1,10 @@
 //! The settings in nats-server's own language.
 
 use std::fmt::Write;
+use std::path::Path;
 
 use super::launch::{Member, Place};
-use super::settings::{Auth, Port, Store};
+use super::settings::{Auth, Port, Store, Tls};
 
 /// The config file's text.
 ///
@@ -36,6 +37,11 @@ pub(super) fn text(place: &Place, port: Port) -> String {
             let _ = writeln!(text, "authorization {{ user: {user}, password: {password} }}");
         }
     }
+    if let Some(Tls { cert, key, ca }) = &settings.tls {
+        let [cert, key, ca] = [cert, key, ca].map(|path| quoted(&absolute(path)));
+        let _ =
+            writeln!(text, "tls {{\n  cert_file: {cert}\n  key_file: {key}\n  ca_file: {ca}\n}}");
+    }
     let store_dir = quoted(&place.store_dir.to_string_lossy());
     let _ = writeln!(text, "jetstream {{\n  store_dir: {store_dir}");
     if matches!(settings.store, Store::Folder(_)) {
@@ -63,6 +69,12 @@ fn cluster(member: &Member) -> String {
     }
     text.push_str("  ]\n}\n");
     text
+}
+
+/// The server's working folder is not ours.
+fn absolute(path: &Path) -> String {
+    // One that is missing stays as it is: the server says so.
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned()
 }
 
 /// A string that the server reads back as it is.

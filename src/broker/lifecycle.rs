@@ -107,6 +107,20 @@ impl Broker {
         self.listening.clients
     }
 
+    /// The port of `/varz` and the like on 127.0.0.1, if there is
+    /// [`monitoring`](Settings::monitoring); another one after a restart.
+    #[must_use]
+    pub fn monitoring_port(&self) -> Option<u16> {
+        self.listening.monitoring
+    }
+
+    /// Where `/varz` and the like are: `http://127.0.0.1:PORT`; as
+    /// [`monitoring_port`](Self::monitoring_port).
+    #[must_use]
+    pub fn monitoring_url(&self) -> Option<String> {
+        self.monitoring_port().map(|port| format!("http://127.0.0.1:{port}"))
+    }
+
     /// The name the server gives in its INFO: a nonce; the same after a restart.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -11,12 +11,14 @@
 //! | `store` | one broker a store folder; a cluster's names |
 //! | `roles` | who may do what: users, their subjects, their passwords |
 //! | `cluster` | the handle to several servers: leaders, quorum, healing |
+//! | `leaks` | what is left behind: connections, subscriptions, unacknowledged messages |
 //! | `proxy` | a bad network on demand, in front of a broker |
 
 mod cluster;
 mod config;
 mod error;
 mod launch;
+mod leaks;
 mod lifecycle;
 mod ports;
 mod proxy;
@@ -27,7 +29,8 @@ mod store;
 
 pub use cluster::{Cluster, ClusterError};
 pub use error::{StartError, StopError};
+pub use leaks::{ClientConnection, ConsumerState, LeakReport, MonitorError, Share};
 pub use lifecycle::Broker;
 pub use proxy::{Counts, Cut, Direction, Proxy};
 pub use roles::{Credentials, Permissions, Role, Roles};
-pub use settings::{Auth, ClusterSettings, Port, Settings, Store};
+pub use settings::{Auth, ClusterSettings, Port, Settings, Store, Tls};

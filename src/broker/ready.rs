@@ -6,7 +6,7 @@ use async_nats::{ConnectOptions, ReconnectToServer};
 
 use super::launch::Place;
 use super::roles::{Credentials, Logins, Role};
-use super::settings::Auth;
+use super::settings::{Auth, Settings};
 use crate::process::Lines;
 
 /// Where a server listens, as its log says; all on 127.0.0.1.
@@ -89,7 +89,7 @@ pub(super) async fn answering(place: &Place, port: u16, waiting_for: &mut String
 
 async fn attempt(place: &Place, port: u16) -> Result<(), String> {
     let name = &place.name;
-    let client = options(place.settings.auth.as_ref(), place.logins.as_ref())
+    let client = options(&place.settings, place.logins.as_ref())
         .connect(format!("nats://127.0.0.1:{port}"))
         .await
         .map_err(|e| format!("connecting to 127.0.0.1:{port} ({e})"))?;
@@ -110,8 +110,8 @@ async fn attempt(place: &Place, port: u16) -> Result<(), String> {
 }
 
 /// How we connect ourselves.
-pub(super) fn options(auth: Option<&Auth>, logins: Option<&Logins>) -> ConnectOptions {
-    let options = ConnectOptions::new()
+pub(super) fn options(settings: &Settings, logins: Option<&Logins>) -> ConnectOptions {
+    let mut options = ConnectOptions::new()
         .name("mono-demo readiness")
         .connection_timeout(Duration::from_secs(2))
         .request_timeout(Some(Duration::from_secs(2)))
@@ -126,7 +126,10 @@ pub(super) fn options(auth: Option<&Auth>, logins: Option<&Logins>) -> ConnectOp
                 }),
             })
         });
-    match auth {
+    if let Some(tls) = &settings.tls {
+        options = options.require_tls(true).add_root_certificates(tls.ca.clone());
+    }
+    match &settings.auth {
         None => options,
         Some(Auth::Roles(_)) => match logins.map(|logins| logins.of(Role::Harness).clone()) {
             Some(Credentials { user, password }) => options

@@ -23,6 +23,8 @@ pub struct Settings {
     pub max_payload: Option<usize>,
     /// What a client must show; nothing if `None`.
     pub auth: Option<Auth>,
+    /// With it, clients must speak TLS; the nodes of a cluster do not among themselves.
+    pub tls: Option<Tls>,
     /// Also serves `/varz` and the like, on a random port of 127.0.0.1.
     pub monitoring: bool,
     /// More lines for the config file, in nats-server's language, at its end.
@@ -46,6 +48,7 @@ impl Settings {
             store: Store::Temporary,
             max_payload: None,
             auth: None,
+            tls: None,
             monitoring: false,
             extra_config: String::new(),
             run_root: None,
@@ -82,6 +85,17 @@ pub enum Store {
     /// In this folder, which is made if missing; every write is synced to disk before it is
     /// acknowledged.
     Folder(PathBuf),
+}
+
+/// Certificates, as PEM files. Their paths need not be absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tls {
+    /// The server's certificate, good for 127.0.0.1.
+    pub cert: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+    /// The authority that signed it, which clients must trust; the readiness check does.
+    pub ca: PathBuf,
 }
 
 /// What a client must show.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::context::{Context, ContextBuilder};
 use async_nats::jetstream::stream::{Config, StorageType};
+use futures_util::StreamExt;
 use futures_util::future::select_all;
 use serde_json::{Value, json};
 
@@ -20,6 +21,10 @@ const LAST_QUESTION: Duration = Duration::from_secs(2);
 /// Between two questions. What they ask about (peers that are known, a group that has elected) is
 /// told to nobody who could wait for it.
 const PAUSE: Duration = Duration::from_millis(10);
+/// How long nobody may say that it leads a stream, before the question is put again.
+const FIRST_ANSWER: Duration = Duration::from_millis(500);
+/// How much later than the first another node may say that it leads a stream.
+const SECOND_ANSWER: Duration = Duration::from_millis(100);
 /// JetStream's code for a stream that is not there.
 const STREAM_NOT_FOUND: u64 = 10_059;
 
@@ -122,14 +127,13 @@ pub(super) async fn leader(
     stream: &str,
 ) -> Result<usize, ClusterError> {
     let found = observe(nodes, settings, async |jetstream| {
-        let info: Value = jetstream
-            .request(format!("STREAM.INFO.{stream}"), &())
-            .await
-            .map_err(|e| format!("asking for its leader ({e})"))?;
-        if info["error"]["err_code"] == STREAM_NOT_FOUND {
+        let answers = who_leads(jetstream, stream).await?;
+        if answers.iter().any(|info| info["error"]["err_code"] == STREAM_NOT_FOUND) {
             return Ok(None);
         }
-        let name = info["cluster"]["leader"].as_str().unwrap_or_default();
+        let since = |info: &&Value| info["cluster"]["leader_since"].as_str().map(str::to_owned);
+        let newest = answers.iter().max_by_key(since);
+        let name = newest.and_then(|info| info["cluster"]["leader"].as_str()).unwrap_or_default();
         // A node that has been killed may still be named by those who have not noticed.
         let leads = |node: &Broker| node.name() == name && node.try_status().is_none();
         match nodes.iter().position(leads) {
@@ -147,6 +151,26 @@ pub(super) async fn leader(
     }
 }
 
+/// Everybody who believes to lead the stream answers: also a node that was paused and has not yet
+/// heard that another was elected in the meantime.
+async fn who_leads(jetstream: &Context, stream: &str) -> Result<Vec<Value>, String> {
+    let problem = |e: &dyn std::fmt::Display| format!("asking for its leader ({e})");
+    let client = jetstream.client();
+    let inbox = client.new_inbox();
+    let mut answers = client.subscribe(inbox.clone()).await.map_err(|e| problem(&e))?;
+    let subject = format!("$JS.API.STREAM.INFO.{stream}");
+    client.publish_with_reply(subject, inbox, "".into()).await.map_err(|e| problem(&e))?;
+    let first = tokio::time::timeout(FIRST_ANSWER, answers.next()).await;
+    let first = first.ok().flatten().ok_or_else(|| problem(&"no answer"))?;
+    let mut found = vec![first];
+    // That there is no second answer cannot be observed.
+    while let Ok(Some(more)) = tokio::time::timeout(SECOND_ANSWER, answers.next()).await {
+        found.push(more);
+    }
+    let read = |message: async_nats::Message| serde_json::from_slice(&message.payload);
+    found.into_iter().map(read).collect::<Result<_, _>>().map_err(|e| problem(&e))
+}
+
 /// Connects to any node and asks until the answer is `Ok`, at most the ready timeout.
 async fn observe<T>(
     nodes: &[Broker],
@@ -159,7 +183,7 @@ async fn observe<T>(
         let client = loop {
             let up = nodes.iter().filter(|node| node.try_status().is_none());
             let urls = up.map(|node| node.url().to_owned()).collect::<Vec<_>>();
-            match options(settings.auth.as_ref(), logins).connect(urls).await {
+            match options(settings, logins).connect(urls).await {
                 Ok(client) => break client,
                 Err(e) => waiting_for = format!("connecting to a node ({e})"),
             }

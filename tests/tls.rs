@@ -1,0 +1,110 @@
+//! TLS to a broker, with certificates made for the test.
+
+mod support;
+
+use std::path::Path;
+
+use async_nats::ConnectOptions;
+use mono_demo::broker::{
+    Auth, Broker, Cluster, ClusterSettings, Role, Roles, Settings, StartError, Tls,
+};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use support::{nats_server, reaper};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// An authority, and a server's certificate for 127.0.0.1 that it signed, as files.
+fn certificates(folder: &Path) -> Tls {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &authority).unwrap();
+    let write = |name: &str, text: String| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    Tls {
+        cert: write("cert \"quoted\".pem", certificate.pem()),
+        key: write("key.pem", key.serialize_pem()),
+        ca: write("ca.pem", authority.pem()),
+    }
+}
+
+async fn settings(tls: &Tls) -> Settings {
+    let mut settings = Settings::new(nats_server().await, reaper());
+    settings.tls = Some(tls.clone());
+    settings
+}
+
+#[tokio::test]
+async fn a_broker_with_certificates_speaks_tls_only_and_only_with_who_trusts_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let tls = certificates(folder.path());
+    let mut broker = Broker::start(settings(&tls).await).await.unwrap();
+    let trusting = || {
+        let options = ConnectOptions::new().require_tls(true);
+        options.add_root_certificates(tls.ca.clone()).connect(broker.url())
+    };
+    let client = trusting().await.unwrap();
+    assert!(client.server_info().tls_required);
+    client.flush().await.unwrap();
+    let stranger = async_nats::connect(broker.url()).await.unwrap_err();
+    assert!(stranger.to_string().contains("certificate"), "{stranger}");
+    let mut plain = TcpStream::connect(("127.0.0.1", broker.port())).await.unwrap();
+    plain.write_all(b"CONNECT {}\r\nPING\r\n").await.unwrap();
+    let mut heard = Vec::new();
+    // An end or a reset: it is not let in.
+    let _ = plain.read_to_end(&mut heard).await;
+    assert!(!String::from_utf8_lossy(&heard).contains("PONG"));
+    let other = tempfile::tempdir().unwrap();
+    let others = certificates(other.path()).ca;
+    let mistaken = ConnectOptions::new().require_tls(true).add_root_certificates(others);
+    assert!(mistaken.connect(broker.url()).await.is_err());
+    broker.kill_and_restart().await.unwrap();
+    broker.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_missing_certificate_is_told_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut tls = certificates(folder.path());
+    tls.cert = folder.path().join("nowhere.pem");
+    let problem = Broker::start(settings(&tls).await).await.unwrap_err();
+    assert!(matches!(problem, StartError::EarlyExit { .. }));
+    assert!(problem.to_string().contains("nowhere.pem"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_its_own_authority_does_not_vouch_for_is_told_as_such() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut tls = certificates(folder.path());
+    tls.ca = certificates(other.path()).ca;
+    let mut settings = settings(&tls).await;
+    settings.ready_timeout = std::time::Duration::from_secs(1);
+    let problem = Broker::start(settings).await.unwrap_err();
+    assert!(problem.to_string().contains("certificate"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_cluster_speaks_tls_with_roles_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let tls = certificates(folder.path());
+    let mut settings = settings(&tls).await;
+    settings.auth = Some(Auth::Roles(Roles::default()));
+    let cluster = Cluster::start(ClusterSettings::new(settings)).await.unwrap();
+    let login = cluster.credentials(Role::Harness).unwrap().clone();
+    for node in cluster.nodes() {
+        let client =
+            ConnectOptions::with_user_and_password(login.user.clone(), login.password.clone())
+                .require_tls(true)
+                .add_root_certificates(tls.ca.clone())
+                .connect(node.url())
+                .await
+                .unwrap();
+        client.flush().await.unwrap();
+    }
+    cluster.stop().await.unwrap();
+}
