@@ -6,6 +6,7 @@
 mod args;
 mod call;
 mod catalogue;
+mod clients;
 mod connect;
 mod context;
 mod data;
