@@ -34,7 +34,10 @@ fn the_first_run_brings_what_it_needs_and_the_second_needs_no_network() {
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path();
     std::fs::create_dir(home.join("tmp")).unwrap();
-    let scenarios = ["e2e", "math/operations", "payment/happy-path", "demo/tour"];
+    // The clients that need no tools beside Python: npm and go would use caches of their own.
+    let clients = ["--client", "rust", "--client", "python"];
+    let scenarios =
+        [&["e2e", "math/operations", "payment/happy-path", "demo/tour"][..], &clients].concat();
     let offline = |args: &[&str]| run(home, &[args, &["--offline"]].concat());
 
     // Nothing is there, and nothing may be fetched: that is said, with what to do.

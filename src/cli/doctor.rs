@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::args::Global;
+use super::clients::{GO, NODE};
 use super::connect::{named_target, provision_settings};
 use super::context::Context;
 use super::exit::{CliError, Exit};
@@ -39,10 +40,22 @@ pub async fn run(
     if args.fix {
         provision::nats_server(&settings, &progress).await?;
         provision::python_env(&settings, python::REQUIREMENTS, &progress).await?;
+        // These two are for whoever has their tools.
+        for prepared in [
+            provision::node_client(&settings, &NODE, &progress).await.map(drop),
+            provision::go_client(&settings, &GO, &progress).await.map(drop),
+        ] {
+            match prepared {
+                Err(provision::ProvisionError::NoTool { .. }) | Ok(()) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
     let findings = [
         broker(&settings).await,
         python_env(&settings).await,
+        node(&settings).await,
+        go(&settings).await,
         server(global, context).await?,
         folder("cache", &settings.cache_dir),
     ];
@@ -106,6 +119,49 @@ async fn python_env(settings: &provision::Settings) -> Finding {
             detail: json!({ "path": null }),
         },
         Err(error) => missing(name, &error),
+    }
+}
+
+async fn node(settings: &provision::Settings) -> Finding {
+    let found = provision::find_node_client(settings, &NODE).await;
+    optional("node", found, |client| {
+        let path = client.driver();
+        let text = format!("{}, its client at {}", client.version, path.display());
+        (text, json!({ "path": path, "version": client.version }))
+    })
+}
+
+async fn go(settings: &provision::Settings) -> Finding {
+    let found = provision::find_go_client(settings, &GO).await;
+    optional("go", found, |client| {
+        let text = format!("{} built its client, {}", client.built_with, client.driver.display());
+        (text, json!({ "path": client.driver, "built_with": client.built_with }))
+    })
+}
+
+/// A client that `e2e` does without where its tools are missing.
+fn optional<T>(
+    name: &'static str,
+    found: Result<Option<T>, provision::ProvisionError>,
+    shown: impl FnOnce(T) -> (String, serde_json::Value),
+) -> Finding {
+    match found {
+        Ok(Some(client)) => {
+            let (text, detail) = shown(client);
+            Finding { name, ok: true, text, detail }
+        }
+        Ok(None) => Finding {
+            name,
+            ok: true,
+            text: "its client is prepared at the first use, or now by `mono-demo doctor --fix`"
+                .to_owned(),
+            detail: json!({ "path": null }),
+        },
+        Err(error) => {
+            let text = "optional: `e2e` leaves this client out";
+            let missing = missing(name, &error);
+            Finding { ok: true, text: format!("{text}; {}", missing.text), ..missing }
+        }
     }
 }
 

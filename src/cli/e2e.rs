@@ -8,16 +8,15 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::args::Global;
+use super::clients::{self, CLIENTS, Prepared, Wanted};
 use super::connect::{provision_settings, reaper};
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::services;
-use super::typed::BuiltIn;
-use super::{driver, python};
-use crate::e2e::engine::{Client, Machine, ServiceContext};
+use crate::e2e::engine::{Machine, ServiceContext};
 use crate::e2e::report::{Json, Junit, Look, Reporter, Terminal};
-use crate::e2e::{self, ClientUnderTest, E2eError, Filter, Mode, Settings};
+use crate::e2e::{self, E2eError, Filter, Mode, Settings};
 use crate::process::Spawn;
 use crate::provision;
 
@@ -30,9 +29,13 @@ pub struct E2eArgs {
     /// Only scenarios with this tag; may be given several times.
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
-    /// Only this client: rust, python, or rust-pipe; may be given several times.
+    /// Only this client: rust, python, node, go, or rust-pipe; may be given several times [default:
+    /// all that this machine has the tools for].
     #[arg(long, value_name = "CLIENT", value_parser = CLIENTS)]
     client: Vec<String>,
+    /// Clients that must be there, as rust,python,node,go: without one of them nothing is run.
+    #[arg(long, value_name = "CLIENTS", value_parser = CLIENTS, value_delimiter = ',')]
+    require: Vec<String>,
     /// The folder of scenarios.
     #[arg(long, value_name = "DIR", default_value = "fixtures")]
     fixtures: PathBuf,
@@ -61,11 +64,6 @@ pub struct E2eArgs {
     #[arg(short, long)]
     quiet: bool,
 }
-
-/// All clients that a fixture may name; the last runs only where it is named.
-const CLIENTS: [&str; 3] = ["rust", "python", RUST_PIPE];
-/// The Rust client once more, as a program.
-const RUST_PIPE: &str = "rust-pipe";
 
 #[derive(Debug, Clone, Copy)]
 enum ReportKind {
@@ -164,32 +162,10 @@ async fn settings(
     let tools = provision_settings(&global.tools, context);
     let progress = |line: &str| output.note(line);
     let server = provision::nats_server(&tools, &progress).await?;
-    let wants_python = args.client.is_empty() || args.client.iter().any(|name| name == "python");
-    let python = if args.list || !wants_python {
-        Err("Python is not among the chosen clients".to_owned())
-    } else {
-        match provision::python_env(&tools, python::REQUIREMENTS, &progress).await {
-            Ok(env) => Ok(env.python),
-            // Asked for by name, it must be there; else its runs are skipped, and say why.
-            Err(error) if args.client.is_empty() => Err(error.to_string()),
-            Err(error) => return Err(error.into()),
-        }
-    };
-    let variable = python.clone().map(|path| path.display().to_string());
-    let client = |name: &str| ClientUnderTest {
-        name: name.to_owned(),
-        only_where_named: name == RUST_PIPE && !args.client.iter().any(|chosen| chosen == name),
-        client: match (name, &python) {
-            ("rust", _) => Client::InProcess(Arc::new(BuiltIn)),
-            (RUST_PIPE, _) => Client::Program(Box::new(driver::spawn_rust(context))),
-            (_, Ok(python)) => Client::Program(Box::new(
-                Spawn::new("driver python", python).args(["-m", "client.driver"]).cwd(&root),
-            )),
-            (_, Err(reason)) => Client::Unavailable(reason.clone()),
-        },
-    };
-    let chosen = |name: &&str| args.client.is_empty() || args.client.iter().any(|c| c == name);
-    let clients = CLIENTS.iter().copied().filter(chosen).map(client).collect();
+    let wanted = Wanted { chosen: &args.client, required: &args.require, only_listed: args.list };
+    let Prepared { clients, python } =
+        clients::prepare(wanted, &tools, &root, context, output).await?;
+    let variable = python.map(|path| path.display().to_string());
     Ok(Settings {
         fixtures,
         filter: Filter { names, tags: args.tag.clone() },

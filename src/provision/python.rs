@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::{Output, Stdio};
+use std::process::Output;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use super::error::ProvisionError;
 use super::settings::Settings;
-use crate::process::clean;
+use super::step::{last_lines, run, run_step};
 
 /// A question to Python takes a tenth of a second; a broken installation can hang.
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
@@ -162,56 +162,4 @@ pub(super) async fn script<A: AsRef<OsStr>>(
     let hint = || "remove the cache folder and run again".to_owned();
     let output = run_step(what, &mut command, QUESTION_TIMEOUT, hint).await?;
     Ok(output.stdout)
-}
-
-async fn run_step(
-    what: &str,
-    command: &mut Command,
-    timeout: Duration,
-    hint: impl FnOnce() -> String,
-) -> Result<Output, ProvisionError> {
-    run(command, timeout).await.map_err(|problem| ProvisionError::Install {
-        what: what.to_owned(),
-        command: shown(command),
-        problem,
-        hint: hint(),
-    })
-}
-
-/// Runs a command to its end; a failure is told with the last lines it wrote.
-async fn run(command: &mut Command, timeout: Duration) -> Result<Output, String> {
-    command.stdin(Stdio::null()).kill_on_drop(true);
-    let output = tokio::time::timeout(timeout, command.output())
-        .await
-        .map_err(|_| format!("did not end within {timeout:?}"))?
-        .map_err(|e| format!("could not be run: {e}"))?;
-    if output.status.success() {
-        return Ok(output);
-    }
-    Err(format!("ended with {}:\n{}", output.status, last_lines(&output, 15)))
-}
-
-fn last_lines(output: &Output, count: usize) -> String {
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    let lines: Vec<String> = stdout
-        .lines()
-        .chain(stderr.lines())
-        .map(clean)
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    lines[lines.len().saturating_sub(count)..].join("\n")
-}
-
-/// The command as a person would type it, without the text of a script.
-fn shown(command: &Command) -> String {
-    let command = command.as_std();
-    std::iter::once(command.get_program())
-        .chain(command.get_args())
-        .map(|word| match word.to_string_lossy() {
-            word if word.contains('\n') => "…".into(),
-            word => word,
-        })
-        .collect::<Vec<_>>()
-        .join(" ")
 }

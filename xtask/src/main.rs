@@ -43,6 +43,9 @@ fn ci() -> ExitCode {
         for step in checks_of_the_built_binary(&binary, &python) {
             run(step, &mut times)?;
         }
+        for step in checks_of_other_clients() {
+            run(step, &mut times)?;
+        }
         Ok(())
     };
     let result = steps();
@@ -73,6 +76,36 @@ fn rust_checks() -> [Step; 5] {
         Step { name: "rust tests", command: cargo(&["test", "--workspace"]) },
         Step { name: "build", command: cargo(&["build", "--release"]) },
     ]
+}
+
+/// Those whose tools are here; the scenarios have run with each of these clients already.
+fn checks_of_other_clients() -> Vec<Step> {
+    let inside = |program: &str, folder: &str, args: &[&str]| {
+        let mut command = Command::new(program);
+        command.args(args).current_dir(root().join(folder));
+        command
+    };
+    let has = |program: &str, args: &[&str]| {
+        let found = inside(program, ".", args).output();
+        found.is_ok_and(|output| output.status.success())
+    };
+    let mut steps = Vec::new();
+    if has("node", &["--version"]) {
+        let tests = ["--test", "test/money.test.mjs", "test/lines.test.mjs"];
+        steps.push(Step { name: "node tests", command: inside("node", "client/node", &tests) });
+    }
+    if root().join("client/node/node_modules/typescript").is_dir() {
+        let types = ["node_modules/typescript/bin/tsc", "-p", "."];
+        steps.push(Step { name: "node types", command: inside("node", "client/node", &types) });
+    }
+    if has("go", &["version"]) {
+        steps.push(Step { name: "go vet", command: inside("go", "client/go", &["vet", "./..."]) });
+        steps.push(Step {
+            name: "go tests",
+            command: inside("go", "client/go", &["test", "./..."]),
+        });
+    }
+    steps
 }
 
 fn checks_of_the_built_binary(binary: &Path, python: &Path) -> [Step; 3] {

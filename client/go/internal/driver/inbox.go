@@ -1,0 +1,132 @@
+// Subscriptions and what they received, in order of arrival.
+
+package driver
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"mono-demo/client"
+)
+
+// inboxes are the subscriptions of one connection, by number.
+type inboxes struct {
+	mu   sync.Mutex
+	open map[uint64]*inbox
+	last uint64
+}
+
+// inbox keeps messages until somebody asks for them.
+type inbox struct {
+	mu           sync.Mutex
+	messages     []*nats.Msg
+	arrived      chan struct{} // has one token where messages may have come
+	subscription *nats.Subscription
+}
+
+func (i *inbox) receive(message *nats.Msg) {
+	i.mu.Lock()
+	i.messages = append(i.messages, message)
+	i.mu.Unlock()
+	i.signal()
+}
+
+func (i *inbox) signal() {
+	select {
+	case i.arrived <- struct{}{}:
+	default:
+	}
+}
+
+func (i *inbox) take() *nats.Msg {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if len(i.messages) == 0 {
+		return nil
+	}
+	message := i.messages[0]
+	i.messages = i.messages[1:]
+	if len(i.messages) > 0 {
+		i.signal() // for whoever else waits
+	}
+	return message
+}
+
+func (i *inboxes) find(fields fields) (uint64, *inbox, error) {
+	number, err := fields.integer("subscription")
+	if err != nil {
+		return 0, nil, err
+	}
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	found := i.open[number]
+	if found == nil {
+		return 0, nil, badInput("there is no subscription %d", number)
+	}
+	return number, found, nil
+}
+
+func subscribe(ctx context.Context, d *Driver, nc *nats.Conn, fields fields) (any, error) {
+	subject, err := fields.text("subject")
+	if err != nil {
+		return nil, err
+	}
+	group, err := fields.optionalText("queue_group")
+	if err != nil {
+		return nil, err
+	}
+	inbox := &inbox{arrived: make(chan struct{}, 1)}
+	inbox.subscription, err = client.Subscribe(ctx, nc, subject, group, inbox.receive)
+	if err != nil {
+		return nil, err
+	}
+	d.inboxes.mu.Lock()
+	defer d.inboxes.mu.Unlock()
+	d.inboxes.last++
+	d.inboxes.open[d.inboxes.last] = inbox
+	return map[string]uint64{"subscription": d.inboxes.last}, nil
+}
+
+func next(ctx context.Context, d *Driver, _ *nats.Conn, fields fields) (any, error) {
+	timeout, err := fields.timeout()
+	if err != nil {
+		return nil, err
+	}
+	_, inbox, err := d.inboxes.find(fields)
+	if err != nil {
+		return nil, err
+	}
+	late := time.NewTimer(timeout)
+	defer late.Stop()
+	for {
+		if message := inbox.take(); message != nil {
+			return shown(message), nil
+		}
+		select {
+		case <-inbox.arrived:
+		case <-late.C:
+			// One that comes later is still there to be taken.
+			failed := &client.Error{Kind: client.Timeout, Definite: true}
+			failed.Message = "no message within " + timeout.String()
+			return nil, failed
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func unsubscribe(_ context.Context, d *Driver, _ *nats.Conn, fields fields) (any, error) {
+	number, inbox, err := d.inboxes.find(fields)
+	if err != nil {
+		return nil, err
+	}
+	// What is not there any more, or its connection, delivers nothing.
+	_ = inbox.subscription.Unsubscribe()
+	d.inboxes.mu.Lock()
+	defer d.inboxes.mu.Unlock()
+	delete(d.inboxes.open, number)
+	return struct{}{}, nil
+}

@@ -1,0 +1,154 @@
+// The connection: hello makes it, every other command waits for it, the end of input drains it.
+
+package driver
+
+import (
+	"errors"
+	"fmt"
+	"log"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"mono-demo/client"
+)
+
+const (
+	protocolVersion = 1
+	// How long a hello tries to connect.
+	connectTimeout = 2 * time.Second
+	// Between two attempts to reconnect: a broker that is killed is back in no time.
+	reconnectWait = 20 * time.Millisecond
+)
+
+type session struct {
+	mu sync.Mutex
+	// Closed when the hello that is under way has ended; nil where none is.
+	hellos chan struct{}
+	nc     *nats.Conn
+	err    error
+}
+
+// expect notes, in the order of the commands, that a hello is under way: commands that follow it
+// without waiting for its answer wait for it here.
+func (s *session) expect(fields fields) {
+	if op, err := fields.text("op"); err != nil || op != "hello" {
+		return
+	}
+	if version, err := fields.integer("protocol"); err != nil || version != protocolVersion {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.nc == nil && s.hellos == nil {
+		s.hellos = make(chan struct{})
+	}
+}
+
+func (s *session) hello(fields fields) (any, error) {
+	version, err := fields.integer("protocol")
+	if err != nil {
+		return nil, err
+	}
+	if version != protocolVersion {
+		return nil, badInput("protocol version %d: this driver speaks %d", version, protocolVersion)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.nc != nil {
+		return nil, badInput("a second hello on one connection")
+	}
+	nc, err := connect(fields)
+	if s.hellos != nil {
+		close(s.hellos)
+		s.hellos = nil
+	}
+	s.nc, s.err = nc, err
+	if err != nil {
+		return nil, err
+	}
+	capabilities := []string{"call", "request", "publish", "submit", "subscribe", "next", "unsubscribe"}
+	return map[string]any{
+		"name": "go", "library": "nats.go " + nats.Version, "capabilities": capabilities,
+	}, nil
+}
+
+// conn waits for the hello that is under way, if one is.
+func (s *session) conn() (*nats.Conn, error) {
+	s.mu.Lock()
+	wait := s.hellos
+	s.mu.Unlock()
+	if wait != nil {
+		<-wait
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.nc != nil:
+		return s.nc, nil
+	case s.err != nil:
+		return nil, s.err
+	default:
+		return nil, badInput("the first command is hello")
+	}
+}
+
+// drain sends what is under way and closes; bounded, for the broker may be gone.
+func (s *session) drain() {
+	s.mu.Lock()
+	nc := s.nc
+	s.mu.Unlock()
+	if nc == nil {
+		return
+	}
+	closed := nc.StatusChanged(nats.CLOSED)
+	if !nc.IsConnected() || nc.Drain() != nil {
+		nc.Close()
+	}
+	select {
+	case <-closed:
+	case <-time.After(endTimeout):
+		log.Print("the connection did not drain in time")
+	}
+}
+
+func connect(fields fields) (*nats.Conn, error) {
+	url, err := fields.text("url")
+	if err != nil {
+		return nil, err
+	}
+	options := []nats.Option{
+		nats.Name("mono-demo go driver"),
+		nats.Timeout(connectTimeout),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(reconnectWait),
+		nats.ReconnectJitter(0, 0),
+		nats.IgnoreAuthErrorAbort(),
+		nats.DrainTimeout(endTimeout),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { log.Printf("nats: disconnected: %v", err) }),
+		nats.ReconnectHandler(func(*nats.Conn) { log.Print("nats: connected again") }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Printf("nats: %v", err) }),
+	}
+	user, err := fields.optionalText("user")
+	if err != nil {
+		return nil, err
+	}
+	password, err := fields.optionalText("password")
+	if err != nil {
+		return nil, err
+	}
+	if user != "" {
+		options = append(options, nats.UserInfo(user, password))
+	}
+	nc, err := nats.Connect(url, options...)
+	if err == nil {
+		return nc, nil
+	}
+	failed := &client.Error{Kind: client.Connection, Definite: true}
+	failed.Message = fmt.Sprintf("no connection to %s: %v", url, err)
+	if errors.Is(err, nats.ErrAuthorization) {
+		failed.Kind = client.Permissions
+	}
+	return nil, failed
+}

@@ -1,0 +1,86 @@
+// The subjects of the contract, and the checks on what becomes part of one.
+
+package client
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The subjects of the contract.
+const (
+	// MathCalculate is request-reply.
+	MathCalculate = "services.math.calculate"
+	// EmailSend is a queue group, fire-and-forget.
+	EmailSend = "services.notification.email-send"
+	// PaymentProcess is JetStream, stored by the stream `payment-requests`.
+	PaymentProcess = "services.payment.payment-process"
+	// PaymentStatus is request-reply.
+	PaymentStatus = "services.payment.status"
+
+	eventPrefix     = "payments.events"
+	maxSubjectBytes = 1024
+)
+
+var paymentID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+func checkPaymentID(id string) error {
+	if !paymentID.MatchString(id) {
+		return badInput("payment id %q is not 1 to 64 of A-Z a-z 0-9 _ -", excerpt(id))
+	}
+	return nil
+}
+
+// The broker itself stores messages under subjects with wildcards, and breaks the connection over
+// one that is too long.
+func checkPublishSubject(subject string) error {
+	tokens, err := checkTokens(subject)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(tokens, "*") || slices.Contains(tokens, ">") {
+		return badInput("subject %q has a wildcard: one publishes to a literal one", excerpt(subject))
+	}
+	return nil
+}
+
+func checkSubscribeSubject(subject string) error {
+	tokens, err := checkTokens(subject)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(tokens[:len(tokens)-1], ">") {
+		return badInput("subject %q has a > before its end", excerpt(subject))
+	}
+	return nil
+}
+
+func checkTokens(subject string) ([]string, error) {
+	switch {
+	case subject == "":
+		return nil, badInput("a subject must not be empty")
+	case !utf8.ValidString(subject):
+		return nil, badInput("subject %q is not valid Unicode", excerpt(subject))
+	case len(subject) > maxSubjectBytes:
+		return nil, badInput("subject %q is longer than %d bytes", excerpt(subject), maxSubjectBytes)
+	case strings.ContainsFunc(subject, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
+		return nil, badInput("subject %q has white space or a control character", excerpt(subject))
+	}
+	tokens := strings.Split(subject, ".")
+	if slices.Contains(tokens, "") {
+		return nil, badInput("subject %q has an empty token", excerpt(subject))
+	}
+	return tokens, nil
+}
+
+// A bounded piece of what came in, for an error message.
+func excerpt(text string) string {
+	runes := []rune(text)
+	if len(runes) <= 80 {
+		return text
+	}
+	return string(runes[:77]) + "..."
+}

@@ -1,0 +1,84 @@
+// Connects for a driver: at once or not at all, and from then on it reconnects for ever.
+
+import { AuthorizationError, UserAuthenticationExpiredError } from "@nats-io/nats-core";
+import { connect as dial } from "@nats-io/transport-node";
+import { Deadline, LATE } from "../deadline.mjs";
+import { ConnectionFailed, PermissionDenied } from "../errors.mjs";
+import { Link } from "../link.mjs";
+import { excerpt } from "../subjects.mjs";
+
+/** How long a hello tries to connect, in milliseconds. */
+const CONNECT_TIMEOUT = 5000;
+/** Between two attempts to reconnect (ms): a broker that is killed is back in no time. */
+const RECONNECT_WAIT = 20;
+/** How long one attempt may take (ms): a broker that is paused accepts, and says nothing. */
+const DIAL_TIMEOUT = 1000;
+/** How long the drain may take at the end of input (ms). */
+const DRAIN_TIMEOUT = 3000;
+
+/** @typedef {import("@nats-io/nats-core").NatsConnection} NatsConnection */
+
+/**
+ * @param {string} url
+ * @param {string | undefined} user
+ * @param {string | undefined} pass
+ * @returns {Promise<NatsConnection>}
+ */
+export async function connect(url, user, pass) {
+  try {
+    const dialling = dial({
+      servers: url,
+      user,
+      pass,
+      name: "mono-demo node driver",
+      timeout: DIAL_TIMEOUT,
+      maxReconnectAttempts: -1,
+      reconnectDelayHandler: () => RECONNECT_WAIT,
+      ignoreAuthErrorAbort: true,
+    });
+    const nc = await new Deadline(CONNECT_TIMEOUT).bound(dialling);
+    if (nc === LATE) {
+      throw new Error(`no answer within ${CONNECT_TIMEOUT} ms`);
+    }
+    Link.of(nc);
+    void follow(nc);
+    return nc;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    if (error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError) {
+      throw new PermissionDenied(`${excerpt(url)} refused the connection: ${why}`, { cause: error });
+    }
+    throw new ConnectionFailed(`no connection to ${excerpt(url)}: ${why}`, {
+      definite: true,
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Sends what is under way and closes; bounded, for the broker may be gone.
+ *
+ * @param {NatsConnection} nc
+ */
+export async function drain(nc) {
+  const deadline = new Deadline(DRAIN_TIMEOUT);
+  try {
+    const ending = Link.of(nc).up ? nc.drain() : nc.close();
+    if ((await deadline.bound(ending)) === LATE) {
+      console.error("the connection did not drain in time");
+    }
+  } catch (error) {
+    console.error(`while draining: ${error}`);
+  }
+}
+
+/** @param {NatsConnection} nc */
+async function follow(nc) {
+  for await (const status of nc.status()) {
+    if (status.type === "disconnect" || status.type === "reconnect") {
+      console.error(`nats: ${status.type} ${status.server}`);
+    } else if (status.type === "error") {
+      console.error(`nats: ${status.error.message}`);
+    }
+  }
+}

@@ -1,0 +1,147 @@
+//! The clients under test: where each comes from, and what is said of one that is not here.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::context::Context;
+use super::driver::spawn_rust;
+use super::exit::{CliError, Exit};
+use super::output::Output;
+use super::python;
+use super::typed::BuiltIn;
+use crate::e2e::ClientUnderTest;
+use crate::e2e::engine::Client;
+use crate::process::Spawn;
+use crate::provision::{self, ProvisionError, Sources};
+
+/// The Rust client once more, as a program; runs only where it is named.
+const RUST_PIPE: &str = "rust-pipe";
+
+/// All clients that a fixture may name.
+pub const CLIENTS: [&str; 5] = ["rust", "python", "node", "go", RUST_PIPE];
+
+macro_rules! sources {
+    ($name:literal, $($path:literal)*) => {
+        Sources {
+            name: $name,
+            files: &[$(($path, include_str!(concat!("../../client/", $name, "/", $path)))),*],
+        }
+    };
+}
+
+/// All that the Node client runs with; `tests/clients.rs` holds it against the folder.
+pub const NODE: Sources = sources!("node",
+    "package.json" "package-lock.json" "index.mjs" "driver.mjs"
+    "deadline.mjs" "email.mjs" "errors.mjs" "json.mjs" "link.mjs" "math.mjs" "money.mjs"
+    "payment.mjs" "subjects.mjs" "wire.mjs"
+    "driver/calls.mjs" "driver/connection.mjs" "driver/driver.mjs" "driver/fields.mjs"
+    "driver/inbox.mjs" "driver/lines.mjs"
+);
+
+/// All that the Go client is built from.
+pub const GO: Sources = sources!("go",
+    "go.mod" "go.sum" "cmd/driver/main.go"
+    "client.go" "currencies.go" "email.go" "errors.go" "math.go" "money.go" "payment.go"
+    "subjects.go" "wire.go"
+    "internal/driver/arguments.go" "internal/driver/calls.go" "internal/driver/driver.go"
+    "internal/driver/fields.go" "internal/driver/inbox.go" "internal/driver/replies.go"
+    "internal/driver/session.go"
+);
+
+/// Which clients are wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Only these; empty is all.
+    pub chosen: &'a [String],
+    /// These must be there.
+    pub required: &'a [String],
+    /// Nothing is run: what is missing is not installed, and nobody is told.
+    pub only_listed: bool,
+}
+
+/// The chosen clients, and Python's interpreter for the scenarios that run a program of theirs.
+pub struct Prepared {
+    pub clients: Vec<ClientUnderTest>,
+    pub python: Result<std::path::PathBuf, String>,
+}
+
+impl Wanted<'_> {
+    fn chooses(&self, name: &str) -> bool {
+        let named = |names: &[String]| names.iter().any(|other| other == name);
+        self.chosen.is_empty() || named(self.chosen) || named(self.required)
+    }
+
+    /// Asked for by name, it must be there; else its runs are left out, and say why.
+    fn must_have(&self, name: &str) -> bool {
+        self.chosen.iter().chain(self.required).any(|other| other == name)
+    }
+
+    /// Why a client that could not be prepared is left out.
+    fn reason(&self, name: &str, error: ProvisionError) -> Result<String, CliError> {
+        if self.must_have(name) && !self.only_listed {
+            return Err(CliError {
+                hint: error.hint(),
+                ..CliError::new(Exit::Infrastructure, format!("the {name} client: {error}"))
+            });
+        }
+        Ok(match error.hint() {
+            Some(hint) => format!("{error}; {hint}"),
+            None => error.to_string(),
+        })
+    }
+}
+
+/// Prepares all that are chosen; a missing one is told in one line.
+///
+/// # Errors
+/// If one that must be there cannot be prepared.
+pub async fn prepare(
+    wanted: Wanted<'_>,
+    tools: &provision::Settings,
+    root: &Path,
+    context: &Context,
+    output: &Output,
+) -> Result<Prepared, CliError> {
+    let progress = |line: &str| output.note(line);
+    let python = if wanted.only_listed || !wanted.chooses("python") {
+        Err("Python is not among the chosen clients".to_owned())
+    } else {
+        match provision::python_env(tools, python::REQUIREMENTS, &progress).await {
+            Ok(env) => Ok(env.python),
+            Err(error) => Err(wanted.reason("python", error)?),
+        }
+    };
+    let mut clients = Vec::new();
+    for name in CLIENTS.into_iter().filter(|name| wanted.chooses(name)) {
+        let found = match name {
+            "rust" => Ok(Client::InProcess(Arc::new(BuiltIn))),
+            RUST_PIPE => Ok(Client::Program(Box::new(spawn_rust(context)))),
+            _ if wanted.only_listed => Ok(Client::Unavailable("not looked for".to_owned())),
+            "python" => Ok(match &python {
+                Ok(python) => Client::Program(Box::new(
+                    Spawn::new("driver python", python).args(["-m", "client.driver"]).cwd(root),
+                )),
+                Err(reason) => Client::Unavailable(reason.clone()),
+            }),
+            "node" => provision::node_client(tools, &NODE, &progress).await.map(|client| {
+                let driver = Spawn::new("driver node", &client.node).arg(client.driver());
+                Client::Program(Box::new(driver))
+            }),
+            _ => provision::go_client(tools, &GO, &progress)
+                .await
+                .map(|client| Client::Program(Box::new(Spawn::new("driver go", client.driver)))),
+        };
+        match found {
+            Ok(client) => clients.push(ClientUnderTest {
+                name: name.to_owned(),
+                only_where_named: name == RUST_PIPE && !wanted.must_have(name),
+                client,
+            }),
+            Err(error) => {
+                let reason = wanted.reason(name, error)?;
+                output.note(format!("skipping the {name} client: {reason}"));
+            }
+        }
+    }
+    Ok(Prepared { clients, python })
+}

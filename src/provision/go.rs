@@ -1,0 +1,108 @@
+//! The client in Go: built once, and from then on a program that needs no Go.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::process::Command;
+
+use super::error::ProvisionError;
+use super::prepared::{Sources, find, locate, prepare};
+use super::settings::{Progress, Settings};
+use super::step::{last_lines, run, run_step};
+
+const HINT: &str = "install Go 1.25 or newer and have it on PATH";
+const PROGRAM: &str = "driver";
+
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
+/// A first build compiles Go's own library too.
+const BUILD_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+/// The client, built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GoClient {
+    /// The program that speaks the driver protocol.
+    pub driver: PathBuf,
+    /// The Go that built it, `go1.26.8`.
+    pub built_with: String,
+}
+
+/// Finds the client, and builds it if it is not there.
+///
+/// # Errors
+/// If there is no Go to build it with, or if building fails or is forbidden.
+pub async fn go_client(
+    settings: &Settings,
+    sources: &Sources,
+    progress: &Progress<'_>,
+) -> Result<GoClient, ProvisionError> {
+    if let Some(client) = built(settings, sources) {
+        return Ok(client);
+    }
+    let go = locate(settings, "go", HINT)?;
+    let version = version(&go).await?;
+    let folder = prepare(settings, sources, &version, progress, async |folder| {
+        build(&go, sources, folder).await
+    })
+    .await?;
+    Ok(GoClient { driver: folder.join(PROGRAM), built_with: version })
+}
+
+/// Looks for the client and builds nothing; `None` where it is not built yet.
+///
+/// # Errors
+/// If it is not built, and there is no Go to build it with.
+pub async fn find_go_client(
+    settings: &Settings,
+    sources: &Sources,
+) -> Result<Option<GoClient>, ProvisionError> {
+    let client = built(settings, sources);
+    if client.is_none() {
+        locate(settings, "go", HINT)?;
+    }
+    Ok(client)
+}
+
+fn built(settings: &Settings, sources: &Sources) -> Option<GoClient> {
+    let (folder, marker) = find(settings, sources)?;
+    Some(GoClient { driver: folder.join(PROGRAM), built_with: marker.made_with })
+}
+
+async fn version(go: &Path) -> Result<String, ProvisionError> {
+    let mut command = self::command(go, Path::new("/"));
+    command.args(["env", "GOVERSION"]);
+    match run(&mut command, QUESTION_TIMEOUT).await {
+        Ok(output) => Ok(last_lines(&output, 1)),
+        Err(problem) => Err(ProvisionError::NoTool {
+            tool: "go",
+            problem: format!("{} {problem}", go.display()),
+            hint: HINT,
+        }),
+    }
+}
+
+/// The modules that go.sum pins, by the user's own Go configuration.
+async fn build(go: &Path, sources: &Sources, folder: &Path) -> Result<(), ProvisionError> {
+    let mut command = self::command(go, folder);
+    command.args(["build", "-trimpath", "-buildvcs=false", "-mod=readonly", "-o", PROGRAM]);
+    command.arg("./cmd/driver");
+    run_step(&sources.what(), &mut command, BUILD_TIMEOUT, || {
+        format!("see what go says above; it uses your own configuration (`go env`). {HINT}")
+    })
+    .await?;
+    Ok(())
+}
+
+/// Without C, and with the Go that is here: a build must not fetch another one unasked.
+fn command(go: &Path, cwd: &Path) -> Command {
+    let mut command = Command::new(go);
+    command
+        .current_dir(cwd)
+        .env("CGO_ENABLED", "0")
+        .env("GOTOOLCHAIN", "local")
+        .env("GOWORK", "off")
+        .env_remove("GOFLAGS")
+        .env_remove("GOOS")
+        .env_remove("GOARCH");
+    command
+}

@@ -1,0 +1,183 @@
+//! A client's folder in the cache: made once from its sources, found again by their hash.
+
+use std::path::{Component, Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::cache::{Locked, problem, read_json, sha256_of, write_json};
+use super::error::ProvisionError;
+use super::settings::{Progress, Settings};
+
+/// Written last, into the staging folder: a folder with it is whole.
+const MARKER: &str = "mono-demo.json";
+
+/// A client as text, and how it is called.
+#[derive(Clone, Copy, Debug)]
+pub struct Sources {
+    /// `node`, `go`.
+    pub name: &'static str,
+    /// Paths within the client's folder, and what the files contain.
+    pub files: &'static [(&'static str, &'static str)],
+}
+
+impl Sources {
+    /// Every file counts, its name too.
+    fn sha256(&self) -> String {
+        let all: String = self
+            .files
+            .iter()
+            .map(|(path, text)| format!("{path}\0{}\0{text}\0", text.len()))
+            .collect();
+        sha256_of(&all)
+    }
+
+    /// As it is called in progress and errors.
+    pub(super) fn what(&self) -> String {
+        format!("the {} client", self.name)
+    }
+
+    fn folder_in(&self, cache: &Path) -> PathBuf {
+        cache.join(format!("{}-client-{}", self.name, &self.sha256()[..16]))
+    }
+
+    fn write(&self, folder: &Path) -> Result<(), ProvisionError> {
+        for (path, text) in self.files {
+            debug_assert!(Path::new(path).components().all(|c| matches!(c, Component::Normal(_))));
+            let path = folder.join(path);
+            let parent = path.parent().unwrap_or(folder);
+            std::fs::create_dir_all(parent).map_err(problem("make the folder", parent))?;
+            std::fs::write(&path, text).map_err(problem("write", &path))?;
+        }
+        Ok(())
+    }
+}
+
+/// What a prepared folder was made of, and with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Marker {
+    sources_sha256: String,
+    /// The version of the tool that made it.
+    pub(super) made_with: String,
+}
+
+/// The folder and its marker, if it was prepared; runs nothing.
+pub(super) fn find(settings: &Settings, sources: &Sources) -> Option<(PathBuf, Marker)> {
+    let folder = sources.folder_in(&settings.cache_dir).canonicalize().ok()?;
+    let marker: Marker = read_json(&folder.join(MARKER))?;
+    (marker.sources_sha256 == sources.sha256()).then_some((folder, marker))
+}
+
+/// Prepares the folder: `build` gets a copy of the sources, in a staging folder, and the marker is
+/// written when it has succeeded.
+///
+/// Another run that prepares the same is waited for, and then there is nothing to do.
+pub(super) async fn prepare(
+    settings: &Settings,
+    sources: &Sources,
+    made_with: &str,
+    progress: &Progress<'_>,
+    build: impl AsyncFnOnce(&Path) -> Result<(), ProvisionError>,
+) -> Result<PathBuf, ProvisionError> {
+    if settings.offline {
+        return Err(ProvisionError::Offline {
+            what: format!("prepared {} client", sources.name),
+            notes: Vec::new(),
+        });
+    }
+    let cache = Locked::take(&settings.cache_dir, progress).await?;
+    if let Some((folder, _)) = find(settings, sources) {
+        return Ok(folder);
+    }
+    let folder = sources.folder_in(cache.folder());
+    progress(&format!("preparing {} in {} (once)", sources.what(), folder.display()));
+    let staging = cache.staging()?;
+    let made = staging.path().join("made");
+    sources.write(&made)?;
+    build(&made).await?;
+    let marker = Marker { sources_sha256: sources.sha256(), made_with: made_with.to_owned() };
+    write_json(&made.join(MARKER), &marker)?;
+    // Here only if it is not whole.
+    match std::fs::remove_dir_all(&folder) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            return Err(problem("replace", &folder)(e));
+        }
+        _ => {}
+    }
+    std::fs::rename(&made, &folder).map_err(problem("rename the staging folder to", &folder))?;
+    Ok(folder)
+}
+
+/// Where a tool is on PATH.
+pub(super) fn locate(
+    settings: &Settings,
+    tool: &'static str,
+    hint: &'static str,
+) -> Result<PathBuf, ProvisionError> {
+    // A relative entry of PATH means another folder to each process: such are passed over.
+    which::which_in(tool, settings.path.as_ref(), "/").map_err(|error| ProvisionError::NoTool {
+        tool,
+        problem: format!("{tool}: {error}"),
+        hint,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: Sources = Sources { name: "x", files: &[("a", "1"), ("b/c", "2")] };
+    const OTHER: Sources = Sources { name: "x", files: &[("a", "1"), ("b/c", "3")] };
+
+    async fn prepared(settings: &Settings, sources: &Sources) -> Result<PathBuf, ProvisionError> {
+        prepare(settings, sources, "1.0", &|_| {}, async |folder| {
+            std::fs::copy(folder.join("b/c"), folder.join("built")).unwrap();
+            Ok(())
+        })
+        .await
+    }
+
+    #[tokio::test]
+    async fn other_sources_are_another_folder() {
+        let cache = tempfile::tempdir().unwrap();
+        let settings = Settings::new(cache.path());
+        let one = prepared(&settings, &ONE).await.unwrap();
+        let other = prepared(&settings, &OTHER).await.unwrap();
+        assert_ne!(one, other);
+        assert_eq!(std::fs::read_to_string(one.join("built")).unwrap(), "2");
+        assert_eq!(std::fs::read_to_string(other.join("built")).unwrap(), "3");
+        assert_eq!(find(&settings, &ONE).unwrap().1.made_with, "1.0");
+    }
+
+    #[tokio::test]
+    async fn a_build_that_fails_leaves_nothing() {
+        let cache = tempfile::tempdir().unwrap();
+        let settings = Settings::new(cache.path());
+        let failed = prepare(&settings, &ONE, "1.0", &|_| {}, async |_| {
+            Err(ProvisionError::NoTool { tool: "x", problem: String::new(), hint: "" })
+        });
+        failed.await.unwrap_err();
+        assert!(find(&settings, &ONE).is_none());
+        let left: Vec<_> = std::fs::read_dir(cache.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(left, ["install.lock"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_prepared_needs_no_network_and_what_is_not_says_so() {
+        let cache = tempfile::tempdir().unwrap();
+        let offline = Settings { offline: true, ..Settings::new(cache.path()) };
+        let error = prepared(&offline, &ONE).await.unwrap_err();
+        assert!(matches!(error, ProvisionError::Offline { .. }), "{error}");
+        prepared(&Settings::new(cache.path()), &ONE).await.unwrap();
+        assert!(find(&offline, &ONE).is_some());
+    }
+
+    #[test]
+    fn a_moved_boundary_between_files_is_another_hash() {
+        let a = Sources { name: "x", files: &[("a", "1b")] };
+        let b = Sources { name: "x", files: &[("a", "1"), ("b", "")] };
+        assert_ne!(a.sha256(), b.sha256());
+    }
+}

@@ -1,0 +1,90 @@
+//! The clients in other languages: what the binary carries is what the folders have, and their
+//! tables agree.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
+}
+
+/// Files below `folder`, without what is installed there and what only tests use.
+fn files(folder: &Path, below: &Path, into: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() {
+            if !["node_modules", "test"].contains(&name.as_str()) {
+                files(&path, below, into);
+            }
+        } else if name != "tsconfig.json" && !name.ends_with("_test.go") {
+            into.insert(path.strip_prefix(below).unwrap().display().to_string());
+        }
+    }
+}
+
+#[test]
+fn the_binary_carries_every_file_of_the_node_and_go_clients() {
+    let listed = text("src/cli/clients.rs");
+    for client in ["node", "go"] {
+        let (_, list) = listed.split_once(&format!("sources!(\"{client}\"")).unwrap();
+        let list = list.split_once(");").unwrap().0;
+        let carried: BTreeSet<String> =
+            list.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+        let folder = root().join("client").join(client);
+        let mut there = BTreeSet::new();
+        files(&folder, &folder, &mut there);
+        assert_eq!(carried, there, "client/{client}");
+    }
+}
+
+#[test]
+fn the_lock_file_pins_every_package_and_names_no_registry() {
+    let lock: serde_json::Value =
+        serde_json::from_str(&text("client/node/package-lock.json")).unwrap();
+    let packages = lock["packages"].as_object().unwrap();
+    for (path, package) in packages.iter().filter(|(path, _)| !path.is_empty()) {
+        assert!(package["integrity"].is_string(), "{path} has no hash");
+        assert!(package["resolved"].is_null(), "{path} names where it came from");
+    }
+    for (name, version) in packages[""]["dependencies"].as_object().unwrap() {
+        let version = version.as_str().unwrap();
+        assert!(version.split('.').all(|part| part.parse::<u32>().is_ok()), "{name} {version}");
+    }
+}
+
+/// Codes and their decimals, from a table of lists of codes: `[2, "AED …"]`, `{2, "AED …"}`.
+fn minor_units(table: &str) -> BTreeMap<String, u32> {
+    let mut units = BTreeMap::new();
+    let mut decimals = None;
+    for word in table.split(|c: char| c.is_whitespace() || "\"`,[]{}".contains(c)) {
+        decimals = word.parse::<u32>().ok().or(decimals);
+        let is_code = word.len() == 3 && word.bytes().all(|b| b.is_ascii_uppercase());
+        if let Some(decimals) = decimals.filter(|_| is_code) {
+            units.insert(word.to_owned(), decimals);
+        }
+    }
+    units
+}
+
+#[test]
+fn node_and_go_know_the_decimals_that_the_service_knows() {
+    let between = |path: &str, start: &str, end: &str| {
+        let source = text(path);
+        let table = source.split_once(start).expect(start).1.split_once(end).expect(end).0;
+        minor_units(table)
+    };
+    let node = between("client/node/money.mjs", "const CODES = [", "];");
+    let go = between("client/go/currencies.go", "range []struct", "} {");
+    assert!(node.len() > 160, "{node:?}");
+    assert_eq!(node, go);
+    for (code, decimals) in &node {
+        let currency = iso_currency::Currency::from_code(code);
+        let known = currency.and_then(|currency| currency.exponent()).map(u32::from);
+        assert_eq!(known, Some(*decimals), "{code}");
+    }
+}
