@@ -59,7 +59,8 @@ impl Session {
         let serving = Connection::open(&target, "mono-demo services").await?;
         let journals = broker.run_dir().join("journals");
         let running =
-            services::start(&serving, services::Settings::default(), &journals, false).await?;
+            services::start(&serving, services::Settings::default(), &journals, false, None)
+                .await?;
         let connection = Connection::open(&target, "mono-demo").await?;
         Ok(Self { connection, timeout, own: Some(Own { broker, running, connection: serving }) })
     }

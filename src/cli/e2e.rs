@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum as _};
 
 use super::args::Global;
 use super::clients::{self, CLIENTS, Prepared, Wanted};
@@ -17,6 +17,7 @@ use super::services;
 use crate::e2e::engine::{Machine, ServiceContext};
 use crate::e2e::report::{Json, Junit, Look, Reporter, Terminal};
 use crate::e2e::{self, E2eError, Filter, Mode, Settings};
+use crate::modules::payment::Sabotage;
 use crate::process::Spawn;
 use crate::provision;
 
@@ -60,6 +61,9 @@ pub struct E2eArgs {
     /// Also write a report: junit=PATH or json=PATH; may be given several times.
     #[arg(long, value_name = "KIND=PATH", value_parser = report)]
     report: Vec<(ReportKind, PathBuf)>,
+    /// Test the tests: let the payment workers break their promises, which must turn scenarios red.
+    #[arg(long, value_name = "HOW")]
+    sabotage: Option<Sabotage>,
     /// No line for a run that passed.
     #[arg(short, long)]
     quiet: bool,
@@ -183,7 +187,7 @@ async fn settings(
             server,
             reaper: reaper(context),
             run_root: context.temp.clone(),
-            services: Some(serve(context)),
+            services: Some(serve(context, args.sabotage)),
             variables: BTreeMap::from([("python".to_owned(), variable)]),
             root,
             seed: args.seed,
@@ -227,14 +231,20 @@ fn chosen_by(args: &E2eArgs, context: &Context) -> Result<(PathBuf, Vec<String>)
 }
 
 /// The services are this program too, in a process that can be killed.
-fn serve(context: &Context) -> Arc<dyn Fn(&ServiceContext) -> Spawn + Send + Sync> {
+fn serve(
+    context: &Context,
+    sabotage: Option<Sabotage>,
+) -> Arc<dyn Fn(&ServiceContext) -> Spawn + Send + Sync> {
     let exe = context.exe.clone();
     Arc::new(move |services| {
+        let sabotaged = sabotage.and_then(|kind| kind.to_possible_value());
+        let sabotaged = sabotaged.map(|kind| format!("--sabotage={}", kind.get_name()));
         Spawn::new("services", &exe)
             .args(["serve", "--server", &services.url, "--settings"])
             .arg(&services.settings)
             .arg("--journal-dir")
             .arg(&services.journal_dir)
+            .args(sabotaged)
             // What a person has set for other commands must not reach a scenario.
             .env_remove("NATS_URL")
             .env_remove("NATS_CONTEXT")

@@ -15,6 +15,7 @@ use super::output::Output;
 use super::runtime_file::{self, Runtime, RuntimeFile};
 use super::services::{self, Settings};
 use crate::broker::{Broker, Port, StartError, Store};
+use crate::modules::payment::Sabotage;
 use crate::mono::{Connection, Running, Target, without_secrets};
 use crate::provision::Version;
 
@@ -52,6 +53,9 @@ pub struct ServeArgs {
     /// How long to finish what is in hand after Ctrl-C or SIGTERM; a second Ctrl-C exits at once.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     drain_timeout: Duration,
+    /// Break promises on purpose, so that checks can be seen to find it out.
+    #[arg(long, hide = true)]
+    sabotage: Option<Sabotage>,
 }
 
 const SETTINGS_HELP: &str = "\
@@ -100,7 +104,7 @@ pub async fn run(
     let connection = Connection::open(&target, "mono-demo services").await?;
     let journals = journal_dir(&args, broker.as_ref(), context);
     let durable = args.store_dir.is_some();
-    let running = services::start(&connection, settings, &journals, durable).await?;
+    let running = services::start(&connection, settings, &journals, durable, args.sabotage).await?;
     let mut serving = Serving { broker, connection, running, journals };
     let files = announce(&args, &serving, &target, context, output)?;
 

@@ -41,6 +41,7 @@ pub async fn start(
     settings: Settings,
     journals: &Path,
     durable: bool,
+    sabotage: Option<payment::Sabotage>,
 ) -> Result<Running, CliError> {
     std::fs::create_dir_all(journals).map_err(|e| {
         CliError::infrastructure(&format!("make the journal folder {}", journals.display()), e)
@@ -63,7 +64,11 @@ pub async fn start(
     App::new()
         .module(math::MathModule::new(settings.math))
         .module(notification::NotificationModule::new(settings.notification.workers, mailer))
-        .module(payment::PaymentModule::new(settings.payment, ledger, gateway).crashing_at(crash))
+        .module(
+            payment::PaymentModule::new(settings.payment, ledger, gateway)
+                .crashing_at(crash)
+                .sabotaged(sabotage),
+        )
         .start(connection.clone())
         .await
         .map_err(|e| CliError::new(Exit::Infrastructure, e))

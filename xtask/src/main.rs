@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-const HELP: &str = "usage: cargo xtask ci    format, lints, tests, types, scenarios, docs";
+const HELP: &str = "\
+usage: cargo xtask ci     format, lints, tests, types, scenarios, docs
+       cargo xtask soak   the long forms of the soak scenarios, in `soak/`";
 
 /// A step: its name, and what runs.
 struct Step {
@@ -18,6 +20,7 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["ci"] => ci(),
+        ["soak"] => soak(),
         ["help" | "--help" | "-h"] => {
             println!("{HELP}");
             ExitCode::SUCCESS
@@ -36,9 +39,7 @@ fn ci() -> ExitCode {
         for step in rust_checks() {
             run(step, &mut times)?;
         }
-        let binary = root()
-            .join("target/release")
-            .join(format!("mono-demo{}", std::env::consts::EXE_SUFFIX));
+        let binary = binary();
         let python = provision(&binary)?;
         for step in checks_of_the_built_binary(&binary, &python) {
             run(step, &mut times)?;
@@ -58,6 +59,22 @@ fn ci() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("xtask ci: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Thousands of payments under kills; `fixtures/soak` has the short forms, which CI runs.
+fn soak() -> ExitCode {
+    let mut scenarios = at_root(&binary());
+    scenarios.args(["e2e", "--fixtures", "soak", "--client", "rust", "--jobs", "1"]);
+    let mut times = Vec::new();
+    let result = run(Step { name: "build", command: cargo(&["build", "--release"]) }, &mut times)
+        .and_then(|()| run(Step { name: "soak", command: scenarios }, &mut times));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask soak: {error}");
             ExitCode::FAILURE
         }
     }
@@ -158,6 +175,11 @@ fn at_root(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(root());
     command
+}
+
+/// What `cargo build --release` makes.
+fn binary() -> PathBuf {
+    root().join("target/release").join(format!("mono-demo{}", std::env::consts::EXE_SUFFIX))
 }
 
 fn root() -> PathBuf {

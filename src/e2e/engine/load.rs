@@ -40,7 +40,7 @@ pub(super) async fn run(
     load: &Load,
     variables: &Variables,
 ) -> Result<Vec<String>, Stop> {
-    let times = step.repeat.unwrap_or(1);
+    let times = step.repeat.unwrap_or(1) * load.copies;
     let mut chance = Chance(world.machine().seed);
     let plan = plan(load, times, &mut chance);
     let again: Vec<bool> = (0..times).map(|_| chance.percent(load.again_percent)).collect();
@@ -56,7 +56,8 @@ pub(super) async fn run(
     let submitting = async {
         let all = stream::iter(1..=times).map(|n| {
             let mut variables = variables.clone();
-            variables.insert("n".to_owned(), Value::from(n));
+            variables.insert("n".to_owned(), Value::from((n - 1) / load.copies + 1));
+            variables.insert("k".to_owned(), Value::from((n - 1) % load.copies + 1));
             let (action, twice) = (filled(&step.action, &variables), again[n as usize - 1]);
             async move {
                 let process = format!("client-{}", n % step.concurrency.max(1));
@@ -201,6 +202,7 @@ mod tests {
     #[test]
     fn the_same_seed_breaks_at_the_same_places() {
         let load = Load {
+            copies: 1,
             again_percent: 5,
             under: vec![(Fault::KillBroker, 20), (Fault::KillServices, 20)],
         };

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::crash::{CrashPoints, CrashRule, Step};
 use super::gateway::{Chance, Charge, Gateway, GatewayRule, Outcome};
 use super::ledger::{self, Claim, Commit, Ledger, LedgerError};
+use super::sabotage::{self, Sabotage};
 use super::service::{self, Payment, PaymentId};
 use super::types::{Entry, Intent, PaymentRequest, Status, StatusRequest};
 use crate::modules::{duration, journal::JournalError};
@@ -70,13 +71,20 @@ pub struct PaymentModule {
     ledger: Ledger,
     gateway: Arc<Gateway>,
     crash: Arc<CrashPoints>,
+    sabotage: Option<Sabotage>,
 }
 
 impl PaymentModule {
     /// The module on this ledger and gateway.
     pub fn new(settings: Settings, ledger: Ledger, gateway: Gateway) -> Self {
         let crash = Arc::new(CrashPoints::default());
-        Self { settings, ledger, gateway: Arc::new(gateway), crash }
+        Self { settings, ledger, gateway: Arc::new(gateway), crash, sabotage: None }
+    }
+
+    /// The same, breaking its promises on purpose.
+    #[must_use]
+    pub fn sabotaged(self, sabotage: Option<Sabotage>) -> Self {
+        Self { sabotage, ..self }
     }
 
     /// The same, aborting its process where these say so.
@@ -107,6 +115,7 @@ impl Module for PaymentModule {
             gateway: Arc::clone(&self.gateway),
             gateway_timeout: s.gateway_timeout,
             crash: Arc::clone(&self.crash),
+            sabotage: self.sabotage,
         };
         services
             .stream_consumer("payment-process", stream, process)
@@ -144,6 +153,7 @@ struct Process {
     gateway: Arc<Gateway>,
     gateway_timeout: Duration,
     crash: Arc<CrashPoints>,
+    sabotage: Option<Sabotage>,
 }
 
 impl StreamHandler for Process {
@@ -156,6 +166,9 @@ impl StreamHandler for Process {
     ) -> Result<(), Failure> {
         self.crash.reach(Step::B, &request.payment_id);
         let payment = Payment::check(&request).map_err(|e| Failure::Dead(DeadKind::Rejected, e))?;
+        if let Some(kind) = self.sabotage {
+            return sabotage::handle(kind, &self.ledger, &self.gateway, &payment, delivery).await;
+        }
         let id = payment.id.as_str();
         self.crash.reach(Step::C, id);
         match self.ledger.claim(&payment.id, &payment.intent(&delivery.worker, now())).await? {
