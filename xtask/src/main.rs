@@ -131,7 +131,7 @@ fn checks_of_the_built_binary(binary: &Path, python: &Path) -> [Step; 3] {
     let mut tests = at_root(python);
     tests.args(["-m", "pytest", "tests/", "-v"]).env("MONO_DEMO_BIN", binary);
     let mut scenarios = at_root(binary);
-    scenarios.arg("e2e");
+    scenarios.args(["e2e", "--require", "rust,python"]);
     [
         Step { name: "python types", command: types },
         Step { name: "python tests", command: tests },
