@@ -2,7 +2,8 @@
 //!
 //! Control never runs over the broker that is being killed. The first command is
 //! [`Op::Hello`]; replies carry the command's id and may come in any order. End of input means
-//! drain and exit with status 0. A line on stdout that is not a reply is a fault of the driver.
+//! drain and exit with status 0. A line on stdout that is not a reply is a fault of the driver. A
+//! line that has no id to answer to ends the driver with another status.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,10 @@ use serde_json::{Map, Value};
 
 /// The version a `hello` carries; a driver refuses one it does not know.
 pub const PROTOCOL_VERSION: u32 = 1;
+
+/// The word of each [`Op`]; a driver answers any other with `skip`, and goes on.
+pub const OPERATIONS: [&str; 8] =
+    ["hello", "call", "request", "publish", "submit", "subscribe", "next", "unsubscribe"];
 
 /// Header values by name; NATS allows several values a name.
 pub type Headers = BTreeMap<String, Vec<String>>;
@@ -215,6 +220,15 @@ pub enum ErrorKind {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn the_list_of_operations_is_the_enum() {
+        let unknown = serde_json::from_value::<Op>(json!({"op": "x"})).unwrap_err().to_string();
+        for word in OPERATIONS {
+            assert!(unknown.contains(&format!("`{word}`")), "{unknown}");
+        }
+        assert_eq!(unknown.matches('`').count(), 2 * (OPERATIONS.len() + 1), "{unknown}");
+    }
 
     #[test]
     fn a_line_reads_as_the_documentation_shows_it() {
