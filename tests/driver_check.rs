@@ -137,3 +137,20 @@ fn a_program_that_is_not_there_fails_the_first_check() {
     assert_eq!(status, Some(1));
     assert_eq!(said["checks"][0]["verdict"], "failed");
 }
+
+/// What is committed under `docs` is what the program prints; `UPDATE_DOCS=1` writes it.
+#[test]
+fn the_documents_are_those_that_the_types_make() {
+    for (command, path) in
+        [("protocol", "docs/protocol.md"), ("schema", "docs/protocol.schema.json")]
+    {
+        let output = Command::new(BIN).args(["driver", command]).output().unwrap();
+        let path = root().join(path);
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&path, &output.stdout).unwrap();
+        }
+        let committed = std::fs::read(&path).unwrap_or_default();
+        let shown = String::from_utf8_lossy(&output.stdout);
+        assert!(committed == output.stdout, "{} is not this:\n{shown}", path.display());
+    }
+}

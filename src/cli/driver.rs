@@ -33,6 +33,10 @@ enum DriverCommand {
     ///
     /// Exits with 0 if the driver keeps all of them, else with 1; each failure shows the exchange.
     Check(CheckArgs),
+    /// Print the JSON Schema of the driver protocol.
+    Schema,
+    /// Print the driver protocol's description, as docs/protocol.md has it.
+    Protocol,
 }
 
 #[derive(Debug, Args)]
@@ -54,6 +58,18 @@ pub async fn run(
     match args.command {
         DriverCommand::Rust => rust().await,
         DriverCommand::Check(args) => check(args, global, context, output).await,
+        DriverCommand::Schema => {
+            // A schema is for machines either way.
+            output.line(format!("{:#}", conform::schema()));
+            output.object(&conform::schema());
+            Ok(Exit::Success)
+        }
+        DriverCommand::Protocol => {
+            let page = conform::markdown();
+            output.line(page.trim_end());
+            output.object(&json!({ "ok": true, "markdown": page }));
+            Ok(Exit::Success)
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -21,7 +22,7 @@ pub const OPERATIONS: [&str; 8] =
 pub type Headers = BTreeMap<String, Vec<String>>;
 
 /// One line to a driver, as in `{"id":1,"op":"call","method":"math.add","args":[10,5]}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Command {
     /// Echoed by the reply.
     pub id: u64,
@@ -31,12 +32,12 @@ pub struct Command {
 }
 
 /// What a driver can be told to do.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "op", rename_all = "snake_case")]
 pub enum Op {
     /// Connect to the broker. `ok` is [`Hello`].
     Hello {
-        /// [`PROTOCOL_VERSION`].
+        /// [`PROTOCOL_VERSION`]; a driver refuses one it does not know, as `bad_input`.
         protocol: u32,
         /// Seeds whatever the driver draws by chance.
         seed: u64,
@@ -120,7 +121,7 @@ pub enum Op {
 }
 
 /// `ok` of `hello`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hello {
     /// The driver's name, as `python`.
     pub name: String,
@@ -131,7 +132,7 @@ pub struct Hello {
 }
 
 /// A message as a driver saw it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Message {
     /// The subject it came on.
     pub subject: String,
@@ -143,7 +144,7 @@ pub struct Message {
 }
 
 /// A publish acknowledgement of JetStream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ack {
     /// The stream that stored it.
     pub stream: String,
@@ -154,7 +155,7 @@ pub struct Ack {
 }
 
 /// One line from a driver: exactly one of `ok`, `err` and `skip` beside the id.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Reply {
     /// The command's id.
     pub id: u64,
@@ -164,7 +165,7 @@ pub struct Reply {
 }
 
 /// What a command came to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It happened, with this result.
@@ -176,7 +177,7 @@ pub enum Outcome {
 }
 
 /// A command's failure, in terms that all languages share.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
 #[error("{kind:?}: {message}")]
 pub struct DriverError {
     /// What kind of failure.
@@ -191,7 +192,7 @@ pub struct DriverError {
 }
 
 /// The kinds of failure a driver reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
     /// A domain error in a normal reply (`invalid operation`).

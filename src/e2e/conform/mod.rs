@@ -5,11 +5,13 @@
 //! | `bench` | the other side: a broker, a connection of our own, a stream |
 //! | `talk` | a conversation with the driver, and its record |
 //! | `list` | the checks, by name |
+//! | `document` | the protocol on paper, from its types |
 //! | `greeting`, `messages`, `failures`, `ending` | what each of them does |
 //!
 //! Each check has a driver process of its own, and a failure shows the exchange.
 
 mod bench;
+mod document;
 mod ending;
 mod failures;
 mod greeting;
@@ -25,6 +27,7 @@ use crate::broker::{Broker, StartError};
 use crate::process::{Reaper, Spawn};
 use crate::provision::NatsServer;
 use bench::Bench;
+pub use document::{markdown, schema};
 use talk::Talk;
 
 /// One check, and how it went.
