@@ -1,14 +1,22 @@
-//! `driver rust`: the Rust client as a driver program, on stdin and stdout.
+//! `driver`: the Rust client as a driver program, and the conformance list for drivers of others.
 
+use std::ffi::OsString;
 use std::sync::Arc;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
+use serde_json::json;
 
+use super::args::Global;
+use super::connect::{provision_settings, reaper};
 use super::context::Context;
 use super::exit::{CliError, Exit};
+use super::output::{Output, printable};
 use super::typed::BuiltIn;
+use crate::e2e::conform::{self, CheckError, Checked, Verdict};
 use crate::e2e::driver::{RustDriver, serve_stdio};
 use crate::process::Spawn;
+use crate::provision;
 
 /// Arguments of `driver`.
 #[derive(Debug, Args)]
@@ -21,10 +29,51 @@ pub struct DriverArgs {
 enum DriverCommand {
     /// Speak the driver protocol on stdin and stdout with the Rust client.
     Rust,
+    /// Check what a driver of your own must do, against a broker, one promise at a time.
+    ///
+    /// Exits with 0 if the driver keeps all of them, else with 1; each failure shows the exchange.
+    Check(CheckArgs),
+    /// Print the JSON Schema of the driver protocol.
+    Schema,
+    /// Print the driver protocol's description, as docs/protocol.md has it.
+    Protocol,
 }
 
-pub async fn run(args: DriverArgs) -> Result<Exit, CliError> {
-    let DriverCommand::Rust = args.command;
+#[derive(Debug, Args)]
+struct CheckArgs {
+    /// Only this check; may be given several times.
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(conform::names()), hide_possible_values = true)]
+    only: Vec<String>,
+    /// The command that starts the driver.
+    #[arg(value_name = "COMMAND", last = true, required = true)]
+    command: Vec<OsString>,
+}
+
+pub async fn run(
+    args: DriverArgs,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    match args.command {
+        DriverCommand::Rust => rust().await,
+        DriverCommand::Check(args) => check(args, global, context, output).await,
+        DriverCommand::Schema => {
+            // A schema is for machines either way.
+            output.line(format!("{:#}", conform::schema()));
+            output.object(&conform::schema());
+            Ok(Exit::Success)
+        }
+        DriverCommand::Protocol => {
+            let page = conform::markdown();
+            output.line(page.trim_end());
+            output.object(&json!({ "ok": true, "markdown": page }));
+            Ok(Exit::Success)
+        }
+    }
+}
+
+async fn rust() -> Result<Exit, CliError> {
     let driver = Arc::new(RustDriver::new(Arc::new(BuiltIn)));
     serve_stdio(driver, tokio::io::stdin(), tokio::io::stdout())
         .await
@@ -35,4 +84,61 @@ pub async fn run(args: DriverArgs) -> Result<Exit, CliError> {
 /// How to start it.
 pub fn spawn_rust(context: &Context) -> Spawn {
     Spawn::new("driver rust", &context.exe).args(["driver", "rust"])
+}
+
+async fn check(
+    args: CheckArgs,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let tools = provision_settings(&global.tools, context);
+    let server = provision::nats_server(&tools, &|line: &str| output.note(line)).await?;
+    let mut words = args.command.into_iter();
+    // Clap has seen to it that there is one.
+    let program = words.next().unwrap_or_default();
+    let spawn = Spawn::new("the driver", program).args(words).cwd(&context.cwd);
+    let told = |checked: &Checked| tell(checked, output);
+    let reaper = reaper(context);
+    let results = tokio::select! {
+        results = conform::check(server, &reaper, &spawn, &args.only, told) => results?,
+        // Dropping the check ends the broker and the driver.
+        _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
+    };
+    let count = |wanted: fn(&Verdict) -> bool| {
+        results.iter().filter(|checked| wanted(&checked.verdict)).count()
+    };
+    let passed = count(|verdict| matches!(verdict, Verdict::Passed));
+    let failed = count(|verdict| matches!(verdict, Verdict::Failed { .. }));
+    let skipped = results.len() - passed - failed;
+    output.line(format!(
+        "{} checks: {passed} passed, {failed} failed, {skipped} skipped",
+        results.len()
+    ));
+    output.object(&json!({ "ok": failed == 0, "checks": results }));
+    Ok(if failed == 0 { Exit::Success } else { Exit::Mismatch })
+}
+
+fn tell(checked: &Checked, output: &Output) {
+    let Checked { name, promise, verdict } = checked;
+    match verdict {
+        Verdict::Passed => output.line(format!("ok    {name:<18} {promise}")),
+        Verdict::Skipped { reason } => output.line(format!("skip  {name:<18} {reason}")),
+        Verdict::Failed { complaint, exchange } => {
+            output.line(format!("FAIL  {name:<18} {promise}"));
+            output.line(format!("      {}", printable(complaint)));
+            for line in exchange {
+                output.line(format!("        {}", printable(line)));
+            }
+        }
+    }
+}
+
+impl From<CheckError> for CliError {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Broker(error) => error.into(),
+            error @ CheckError::Bench(_) => Self::new(Exit::Infrastructure, error),
+        }
+    }
 }

@@ -72,9 +72,9 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Publish(args) => publish::run(args, global, context, &output).await,
         Command::Pay(args) => pay::run(args, global, context, &output).await,
         Command::E2e(args) => e2e::run(args, global, context, &output).await,
-        Command::Driver(args) => driver::run(args).await,
         Command::Dlq(args) => dlq::run(args, global, context, &output).await,
         Command::Audit(args) => audit::run(args, global, context, &output).await,
+        Command::Driver(args) => driver::run(args, global, context, &output).await,
         Command::Doctor(args) => doctor::run(args, global, context, &output).await,
     };
     match result {

@@ -5,6 +5,7 @@
 //! | [`fixture`] | TOML to a scenario that makes sense, or every mistake with a caret; no I/O |
 //! | [`matcher`] | patterns over JSON |
 //! | [`driver`] | clients under test: in process, or programs that speak JSON lines |
+//! | [`conform`] | what a driver must do, checked one promise at a time |
 //! | [`engine`] | one scenario with one client: broker, services, driver, steps, checks |
 //! | [`history`] | the record of a run on one clock, and the checks that prove it |
 //! | [`seen`], [`transcript`], [`redact`] | what happened, as data and as text that does not change |
@@ -14,6 +15,7 @@
 //!
 //! Modules, clients and programs come as values ([`Settings`]); nothing here knows them by name.
 
+pub mod conform;
 mod discover;
 pub mod driver;
 pub mod engine;

@@ -2,21 +2,27 @@
 //!
 //! Control never runs over the broker that is being killed. The first command is
 //! [`Op::Hello`]; replies carry the command's id and may come in any order. End of input means
-//! drain and exit with status 0. A line on stdout that is not a reply is a fault of the driver.
+//! drain and exit with status 0. A line on stdout that is not a reply is a fault of the driver. A
+//! line that has no id to answer to ends the driver with another status.
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// The version a `hello` carries; a driver refuses one it does not know.
 pub const PROTOCOL_VERSION: u32 = 1;
 
+/// The word of each [`Op`]; a driver answers any other with `skip`, and goes on.
+pub const OPERATIONS: [&str; 8] =
+    ["hello", "call", "request", "publish", "submit", "subscribe", "next", "unsubscribe"];
+
 /// Header values by name; NATS allows several values a name.
 pub type Headers = BTreeMap<String, Vec<String>>;
 
 /// One line to a driver, as in `{"id":1,"op":"call","method":"math.add","args":[10,5]}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Command {
     /// Echoed by the reply.
     pub id: u64,
@@ -26,12 +32,12 @@ pub struct Command {
 }
 
 /// What a driver can be told to do.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "op", rename_all = "snake_case")]
 pub enum Op {
     /// Connect to the broker. `ok` is [`Hello`].
     Hello {
-        /// [`PROTOCOL_VERSION`].
+        /// [`PROTOCOL_VERSION`]; a driver refuses one it does not know, as `bad_input`.
         protocol: u32,
         /// Seeds whatever the driver draws by chance.
         seed: u64,
@@ -115,7 +121,7 @@ pub enum Op {
 }
 
 /// `ok` of `hello`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hello {
     /// The driver's name, as `python`.
     pub name: String,
@@ -126,7 +132,7 @@ pub struct Hello {
 }
 
 /// A message as a driver saw it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Message {
     /// The subject it came on.
     pub subject: String,
@@ -138,7 +144,7 @@ pub struct Message {
 }
 
 /// A publish acknowledgement of JetStream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Ack {
     /// The stream that stored it.
     pub stream: String,
@@ -149,7 +155,7 @@ pub struct Ack {
 }
 
 /// One line from a driver: exactly one of `ok`, `err` and `skip` beside the id.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Reply {
     /// The command's id.
     pub id: u64,
@@ -159,7 +165,7 @@ pub struct Reply {
 }
 
 /// What a command came to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It happened, with this result.
@@ -171,7 +177,7 @@ pub enum Outcome {
 }
 
 /// A command's failure, in terms that all languages share.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
 #[error("{kind:?}: {message}")]
 pub struct DriverError {
     /// What kind of failure.
@@ -186,7 +192,7 @@ pub struct DriverError {
 }
 
 /// The kinds of failure a driver reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
     /// A domain error in a normal reply (`invalid operation`).
@@ -215,6 +221,15 @@ pub enum ErrorKind {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn the_list_of_operations_is_the_enum() {
+        let unknown = serde_json::from_value::<Op>(json!({"op": "x"})).unwrap_err().to_string();
+        for word in OPERATIONS {
+            assert!(unknown.contains(&format!("`{word}`")), "{unknown}");
+        }
+        assert_eq!(unknown.matches('`').count(), 2 * (OPERATIONS.len() + 1), "{unknown}");
+    }
 
     #[test]
     fn a_line_reads_as_the_documentation_shows_it() {

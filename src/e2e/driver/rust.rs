@@ -17,7 +17,9 @@ use super::{
     Driver, DriverFault,
     raw::{self, failed, outcome, to_value},
 };
-use crate::wire::driver::{DriverError, ErrorKind, Hello, Op, Outcome, PROTOCOL_VERSION};
+use crate::wire::driver::{
+    DriverError, ErrorKind, Hello, OPERATIONS, Op, Outcome, PROTOCOL_VERSION,
+};
 
 /// How long a flush may take; a broker that restarts is away for less.
 const FLUSH: Duration = Duration::from_secs(10);
@@ -82,9 +84,7 @@ impl RustDriver {
         Ok(to_value(&Hello {
             name: "rust".to_owned(),
             library: "async-nats 0.51".to_owned(),
-            capabilities: ["call", "request", "publish", "submit", "subscribe", "next"]
-                .map(str::to_owned)
-                .to_vec(),
+            capabilities: OPERATIONS.iter().skip(1).map(|op| (*op).to_owned()).collect(),
         }))
     }
 

@@ -2,6 +2,7 @@
 
 use std::{io, sync::Arc};
 
+use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader},
     sync::mpsc,
@@ -9,14 +10,14 @@ use tokio::{
 };
 
 use super::{Driver, raw};
-use crate::wire::driver::{Command, ErrorKind, Outcome, Reply};
+use crate::wire::driver::{ErrorKind, OPERATIONS, Op, Outcome, Reply};
 
 /// Answers commands until the input ends, then drains.
 ///
 /// Commands are done side by side; replies come in the order in which they are ready.
 ///
 /// # Errors
-/// A line that is not a command, a fault of the driver, or a stream that broke.
+/// A line without an id to answer to, a fault of the driver, or a stream that broke.
 pub async fn serve_stdio(
     driver: Arc<dyn Driver>,
     input: impl AsyncRead + Unpin + Send,
@@ -38,15 +39,20 @@ pub async fn serve_stdio(
         if line.trim().is_empty() {
             continue;
         }
-        let Command { id, op } = serde_json::from_str(&line)
-            .map_err(|error| io::Error::other(format!("not a command: {line:?}: {error}")))?;
+        let (id, op) = match read(&line)? {
+            (id, Ok(op)) => (id, op),
+            (id, Err(outcome)) => {
+                // A reader that has gone does not want the reply.
+                let _ = replies.send(Reply { id, outcome });
+                continue;
+            }
+        };
         let (driver, replies) = (driver.clone(), replies.clone());
         under_way.spawn(async move {
             let outcome = match driver.perform(op).await {
                 Ok(outcome) => outcome,
                 Err(fault) => Outcome::Err(raw::failed(ErrorKind::Other, false, &fault)),
             };
-            // A reader that has gone does not want the reply.
             let _ = replies.send(Reply { id, outcome });
         });
         // So that a long conversation does not keep every task that has ended.
@@ -56,4 +62,22 @@ pub async fn serve_stdio(
     drop(replies);
     writer.await.map_err(io::Error::other)??;
     driver.close().await.map_err(io::Error::other)
+}
+
+/// A command's id, and what to do; or the answer to a command that cannot be done.
+fn read(line: &str) -> io::Result<(u64, Result<Op, Outcome>)> {
+    let no_command = |why: &dyn std::fmt::Display| {
+        io::Error::other(format!("a line that is no command ({why}): {line:?}"))
+    };
+    let command: Value = serde_json::from_str(line).map_err(|error| no_command(&error))?;
+    let id = command["id"].as_u64().ok_or_else(|| no_command(&"no id"))?;
+    let named = command["op"].as_str().unwrap_or_default().to_owned();
+    let op = serde_json::from_value(command).map_err(|error| {
+        if named.is_empty() || OPERATIONS.contains(&named.as_str()) {
+            Outcome::Err(raw::failed(ErrorKind::BadInput, true, &error))
+        } else {
+            Outcome::Skip(format!("this driver does not know the operation `{named}`"))
+        }
+    });
+    Ok((id, op))
 }
