@@ -36,7 +36,7 @@ pub(super) async fn handle(
     delivery: &Delivery,
 ) -> Result<(), Failure> {
     match sabotage {
-        Sabotage::Drop if delivery.sequence % 10 == 0 => Ok(()),
+        Sabotage::Drop if delivery.sequence.is_multiple_of(10) => Ok(()),
         Sabotage::EarlyAck => {
             let (ledger, gateway) = (ledger.clone(), Arc::clone(gateway));
             let (payment, delivery) = (payment.clone(), delivery.clone());
