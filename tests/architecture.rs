@@ -179,3 +179,28 @@ fn fixtures_are_read_without_io() {
         }
     }
 }
+
+#[test]
+fn every_proof_that_the_guarantees_name_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("docs/guarantees.md")).unwrap();
+    let folders = ["payment/", "math/", "notification/", "soak/", "cluster/"];
+    let mut named = 0;
+    for word in text.split('`').skip(1).step_by(2) {
+        let path = if folders.iter().any(|folder| word.starts_with(folder)) && !word.contains('…')
+        {
+            root.join("fixtures").join(format!("{word}.toml"))
+        } else if word.starts_with("tests/") {
+            root.join(word)
+        } else {
+            continue;
+        };
+        assert!(
+            path.exists(),
+            "docs/guarantees.md names {word}, and {} is not there",
+            path.display()
+        );
+        named += 1;
+    }
+    assert!(named > 20, "{named}");
+}

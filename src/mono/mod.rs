@@ -18,6 +18,7 @@ mod queue_group;
 mod request_reply;
 mod shutdown;
 mod stats;
+mod stream;
 mod stream_consumer;
 
 pub use app::{App, DrainReport, Registered, Running, StartError};
@@ -26,7 +27,7 @@ pub use dead_letter::{DeadKind, DeadLetter};
 pub use error::{Failure, ModuleError, ServiceError};
 pub use module::{BoxFuture, Call, Module, Registration, Services};
 pub use object::Object;
-pub use stream_consumer::{Delivery, Settled, StreamHandler, StreamSettings};
+pub use stream::{Delivery, Settled, StreamHandler, StreamSettings};
 
 /// Reads a JSON body, or says in one bounded line why it cannot be read.
 ///

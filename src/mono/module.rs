@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::error::{ModuleError, ServiceError};
 use super::stats::Stats;
-use super::stream_consumer::{DynStreamHandler, StreamHandler, StreamSettings, erase};
+use super::stream::{DynStreamHandler, StreamHandler, StreamSettings, erase};
 use crate::wire::subjects::{self, Token, TokenError};
 
 /// A future that can be stored: what dyn-safe async methods return.
