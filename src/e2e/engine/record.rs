@@ -12,7 +12,7 @@ use crate::{
     },
     wire::{
         driver::{Op, Outcome},
-        subjects::{PAYMENT_PROCESS, PAYMENT_STATUS},
+        subjects::{EMAIL_SEND, MATH_CALCULATE, PAYMENT_PROCESS, PAYMENT_STATUS},
     },
 };
 
@@ -24,7 +24,11 @@ pub(super) fn begin(recorder: &Recorder, process: &str, op: &Op) -> Option<Opera
             let fields = body.as_ref().and_then(Value::as_object);
             (Kind::Submit, subject.as_str(), target(fields.and_then(payment)))
         }
-        Op::Publish { subject, .. } => (Kind::Publish, subject.as_str(), Target::Nothing),
+        Op::Publish { subject, payload_base64, .. } => {
+            let body = json(payload_base64).filter(|_| subject == EMAIL_SEND);
+            let fields = body.as_ref().and_then(Value::as_object);
+            (Kind::Publish, subject.as_str(), message(fields.and_then(email)))
+        }
         Op::Request { subject, payload_base64, .. } if subject == PAYMENT_STATUS => {
             let body = json(payload_base64);
             let fields = body.as_ref().and_then(Value::as_object);
@@ -107,7 +111,9 @@ async fn add_records(world: &World) -> Result<(), Stop> {
             payment_id: letter["body"]["payment_id"].as_str().map(str::to_owned),
         });
     }
-    let whole = [Records::Charges, Records::Outcomes, Records::DeadLetters];
+    let emails = evidence::emails(world.journal_dir()).map_err(broken("read the journal"))?;
+    recorder.emails(&emails).map_err(text)?;
+    let whole = [Records::Charges, Records::Emails, Records::Outcomes, Records::DeadLetters];
     recorder.finish(whole).map_err(text)
 }
 
@@ -128,14 +134,31 @@ fn call(
     Some(match method.split_once('.')? {
         ("payment", "submit_payment") => (Kind::Submit, PAYMENT_PROCESS, named(&submit)),
         ("payment", _) => (Kind::Status, PAYMENT_STATUS, named(&submit[..1])),
-        ("math", _) => (Kind::Request, crate::wire::subjects::MATH_CALCULATE, Target::Nothing),
-        ("email", _) => (Kind::Publish, crate::wire::subjects::EMAIL_SEND, Target::Nothing),
+        ("math", _) => (Kind::Request, MATH_CALCULATE, Target::Nothing),
+        ("email", "send_email") => {
+            let mut fields = kwargs.clone();
+            for (name, value) in ["to", "subject"].iter().zip(args) {
+                fields.insert((*name).to_owned(), value.clone());
+            }
+            (Kind::Publish, EMAIL_SEND, message(email(&fields)))
+        }
+        ("email", _) => (Kind::Publish, EMAIL_SEND, Target::Nothing),
         _ => return None,
     })
 }
 
 fn target(payment: Option<Payment>) -> Target {
     payment.map_or(Target::Nothing, Target::Payment)
+}
+
+fn message(id: Option<String>) -> Target {
+    id.map_or(Target::Nothing, Target::Message)
+}
+
+/// Who an email is told from another by.
+fn email(fields: &Map<String, Value>) -> Option<String> {
+    let text = |name: &str| fields.get(name).and_then(Value::as_str);
+    Some(history::email_id(text("to")?, text("subject")?))
 }
 
 fn payment(fields: &Map<String, Value>) -> Option<Payment> {
