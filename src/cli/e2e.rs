@@ -14,6 +14,7 @@ use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::services;
+use super::suite::{self, Suite};
 use crate::e2e::engine::{Machine, ServiceContext};
 use crate::e2e::report::{Json, Junit, Look, Reporter, Terminal};
 use crate::e2e::{self, E2eError, Filter, Mode, Settings};
@@ -36,9 +37,9 @@ pub struct E2eArgs {
     /// Clients that must be there, as rust,python,node,go: without one of them nothing is run.
     #[arg(long, value_name = "CLIENTS", value_parser = CLIENTS, value_delimiter = ',')]
     require: Vec<String>,
-    /// The folder of scenarios.
-    #[arg(long, value_name = "DIR", default_value = "fixtures")]
-    fixtures: PathBuf,
+    /// The folder of scenarios [default: fixtures, else the built-in ones].
+    #[arg(long, value_name = "DIR")]
+    fixtures: Option<PathBuf>,
     /// Show the scenarios and run none.
     #[arg(long)]
     list: bool,
@@ -156,10 +157,13 @@ async fn settings(
     context: &Context,
     output: &Output,
 ) -> Result<Settings, CliError> {
-    let fixtures = context.absolute(&args.fixtures);
-    // Programs of scenarios, and the Python package, are found from the folder above.
-    let root = fixtures.parent().map_or_else(|| context.cwd.clone(), PathBuf::from);
     let tools = provision_settings(&global.tools, context);
+    let Suite { fixtures, root, built_in } =
+        suite::find(args.fixtures.as_deref(), &tools, context, output).await?;
+    if built_in && args.update {
+        return Err(CliError::usage("--update: the built-in scenarios cannot be changed here")
+            .hint("name a folder of your own with --fixtures"));
+    }
     let progress = |line: &str| output.note(line);
     let server = provision::nats_server(&tools, &progress).await?;
     let wanted = Wanted { chosen: &args.client, required: &args.require, only_listed: args.list };
@@ -175,6 +179,7 @@ async fn settings(
         mode: match args {
             E2eArgs { update: true, .. } => Mode::Update,
             E2eArgs { ci: true, .. } => Mode::Ci,
+            _ if built_in => Mode::Ci,
             _ if context.ci() => Mode::Ci,
             _ => Mode::Compare,
         },
