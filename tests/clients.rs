@@ -1,6 +1,8 @@
 //! The clients in other languages: what the binary carries is what the folders have, and their
 //! tables agree.
 
+mod support;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -32,7 +34,7 @@ fn the_binary_carries_every_file_of_the_node_and_go_clients() {
     let listed = text("src/cli/clients.rs");
     for client in ["node", "go"] {
         let (_, list) = listed.split_once(&format!("sources!(\"{client}\"")).unwrap();
-        let list = list.split_once(");").unwrap().0;
+        let list = list.split_once("\n}\n").unwrap().0;
         let carried: BTreeSet<String> =
             list.split('"').skip(1).step_by(2).map(str::to_owned).collect();
         let folder = root().join("client").join(client);
@@ -40,6 +42,68 @@ fn the_binary_carries_every_file_of_the_node_and_go_clients() {
         files(&folder, &folder, &mut there);
         assert_eq!(carried, there, "client/{client}");
     }
+}
+
+#[test]
+fn the_binary_carries_every_file_of_the_python_client() {
+    let listed = text("src/cli/suite.rs");
+    let (_, list) = listed.split_once("= beside!(").unwrap();
+    let list = list.split_once(");").unwrap().0;
+    let carried: BTreeSet<&str> = list.split('"').skip(1).step_by(2).collect();
+    let there: BTreeSet<String> = std::fs::read_dir(root().join("client"))
+        .unwrap()
+        .map(|entry| format!("client/{}", entry.unwrap().file_name().to_string_lossy()))
+        .filter(|path| path.ends_with(".py"))
+        .chain(["demo.py".to_owned()])
+        .collect();
+    assert!(there.iter().all(|path| carried.contains(path.as_str())), "{there:?} {carried:?}");
+    assert_eq!(carried.len(), there.len());
+}
+
+#[test]
+fn the_built_in_suite_runs_from_any_folder_and_writes_nothing_there() {
+    let empty = tempfile::tempdir().unwrap();
+    let e2e = |args: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mono-demo"));
+        command.arg("e2e").args(args).current_dir(empty.path());
+        command.env("XDG_CACHE_HOME", support::shared_cache().join("xdg"));
+        command.output().unwrap()
+    };
+    let said = e2e(&["math/operations", "payment/happy-path", "--client", "rust"]);
+    let shown = String::from_utf8_lossy(&said.stdout);
+    assert!(said.status.success(), "{shown}{}", String::from_utf8_lossy(&said.stderr));
+    assert!(shown.contains("2 scenarios, 2 runs: 2 passed"), "{shown}");
+    let said = e2e(&["--update"]);
+    assert_eq!(said.status.code(), Some(2), "{said:?}");
+    assert_eq!(empty.path().read_dir().unwrap().count(), 0);
+}
+
+#[test]
+fn a_client_that_is_required_and_not_there_is_a_failure() {
+    let empty = tempfile::tempdir().unwrap();
+    let e2e = |args: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mono-demo"));
+        command.arg("e2e").args(args).current_dir(root()).env("XDG_CACHE_HOME", empty.path());
+        // The broker is there, and nothing may be fetched.
+        let broker = std::env::var_os("MONO_DEMO_NATS_SERVER");
+        command.env("MONO_DEMO_NATS_SERVER", broker.unwrap_or_else(|| server().into()));
+        command.args(["--offline", "math/overflow", "--client", "rust"]);
+        command.output().unwrap()
+    };
+    let said = e2e(&[]);
+    assert!(said.status.success(), "{said:?}");
+    for client in ["node", "go"] {
+        let said = e2e(&["--require", client]);
+        let shown = String::from_utf8_lossy(&said.stderr);
+        assert_eq!(said.status.code(), Some(3), "{shown}");
+        assert!(shown.contains(&format!("error: the {client} client: ")), "{shown}");
+        assert!(shown.contains("hint: "), "{shown}");
+    }
+}
+
+fn server() -> PathBuf {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(support::nats_server()).path
 }
 
 #[test]

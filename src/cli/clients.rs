@@ -23,30 +23,34 @@ pub const CLIENTS: [&str; 5] = ["rust", "python", "node", "go", RUST_PIPE];
 macro_rules! sources {
     ($name:literal, $($path:literal)*) => {
         Sources {
-            name: $name,
-            files: &[$(($path, include_str!(concat!("../../client/", $name, "/", $path)))),*],
+            name: concat!($name, "-client"),
+            files: vec![$(($path.to_owned(), include_str!(concat!("../../client/", $name, "/", $path)))),*],
         }
     };
 }
 
 /// All that the Node client runs with; `tests/clients.rs` holds it against the folder.
-pub const NODE: Sources = sources!("node",
-    "package.json" "package-lock.json" "index.mjs" "driver.mjs"
-    "deadline.mjs" "email.mjs" "errors.mjs" "json.mjs" "link.mjs" "math.mjs" "money.mjs"
-    "payment.mjs" "subjects.mjs" "wire.mjs"
-    "driver/calls.mjs" "driver/connection.mjs" "driver/driver.mjs" "driver/fields.mjs"
-    "driver/inbox.mjs" "driver/lines.mjs"
-);
+pub fn node_sources() -> Sources {
+    sources!("node",
+        "package.json" "package-lock.json" "index.mjs" "driver.mjs"
+        "deadline.mjs" "email.mjs" "errors.mjs" "json.mjs" "link.mjs" "math.mjs" "money.mjs"
+        "payment.mjs" "subjects.mjs" "wire.mjs"
+        "driver/calls.mjs" "driver/connection.mjs" "driver/driver.mjs" "driver/fields.mjs"
+        "driver/inbox.mjs" "driver/lines.mjs"
+    )
+}
 
 /// All that the Go client is built from.
-pub const GO: Sources = sources!("go",
-    "go.mod" "go.sum" "cmd/driver/main.go"
-    "client.go" "currencies.go" "email.go" "errors.go" "math.go" "money.go" "payment.go"
-    "subjects.go" "wire.go"
-    "internal/driver/arguments.go" "internal/driver/calls.go" "internal/driver/driver.go"
-    "internal/driver/fields.go" "internal/driver/inbox.go" "internal/driver/replies.go"
-    "internal/driver/session.go"
-);
+pub fn go_sources() -> Sources {
+    sources!("go",
+        "go.mod" "go.sum" "cmd/driver/main.go"
+        "client.go" "currencies.go" "email.go" "errors.go" "math.go" "money.go" "payment.go"
+        "subjects.go" "wire.go"
+        "internal/driver/arguments.go" "internal/driver/calls.go" "internal/driver/driver.go"
+        "internal/driver/fields.go" "internal/driver/inbox.go" "internal/driver/replies.go"
+        "internal/driver/session.go"
+    )
+}
 
 /// Which clients are wanted.
 #[derive(Debug, Clone, Copy)]
@@ -123,11 +127,13 @@ pub async fn prepare(
                 )),
                 Err(reason) => Client::Unavailable(reason.clone()),
             }),
-            "node" => provision::node_client(tools, &NODE, &progress).await.map(|client| {
-                let driver = Spawn::new("driver node", &client.node).arg(client.driver());
-                Client::Program(Box::new(driver))
-            }),
-            _ => provision::go_client(tools, &GO, &progress)
+            "node" => {
+                provision::node_client(tools, &node_sources(), &progress).await.map(|client| {
+                    let driver = Spawn::new("driver node", &client.node).arg(client.driver());
+                    Client::Program(Box::new(driver))
+                })
+            }
+            _ => provision::go_client(tools, &go_sources(), &progress)
                 .await
                 .map(|client| Client::Program(Box::new(Spawn::new("driver go", client.driver)))),
         };

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::args::Global;
-use super::clients::{GO, NODE};
+use super::clients::{go_sources, node_sources};
 use super::connect::{named_target, provision_settings};
 use super::context::Context;
 use super::exit::{CliError, Exit};
@@ -42,8 +42,8 @@ pub async fn run(
         provision::python_env(&settings, python::REQUIREMENTS, &progress).await?;
         // These two are for whoever has their tools.
         for prepared in [
-            provision::node_client(&settings, &NODE, &progress).await.map(drop),
-            provision::go_client(&settings, &GO, &progress).await.map(drop),
+            provision::node_client(&settings, &node_sources(), &progress).await.map(drop),
+            provision::go_client(&settings, &go_sources(), &progress).await.map(drop),
         ] {
             match prepared {
                 Err(provision::ProvisionError::NoTool { .. }) | Ok(()) => {}
@@ -123,7 +123,7 @@ async fn python_env(settings: &provision::Settings) -> Finding {
 }
 
 async fn node(settings: &provision::Settings) -> Finding {
-    let found = provision::find_node_client(settings, &NODE).await;
+    let found = provision::find_node_client(settings, &node_sources()).await;
     optional("node", found, |client| {
         let path = client.driver();
         let text = format!("{}, its client at {}", client.version, path.display());
@@ -132,7 +132,7 @@ async fn node(settings: &provision::Settings) -> Finding {
 }
 
 async fn go(settings: &provision::Settings) -> Finding {
-    let found = provision::find_go_client(settings, &GO).await;
+    let found = provision::find_go_client(settings, &go_sources()).await;
     optional("go", found, |client| {
         let text = format!("{} built its client, {}", client.built_with, client.driver.display());
         (text, json!({ "path": client.driver, "built_with": client.built_with }))

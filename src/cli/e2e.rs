@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::{Args, ValueEnum as _};
@@ -14,6 +14,7 @@ use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::services;
+use super::suite::{self, Suite};
 use crate::e2e::engine::{Machine, ServiceContext};
 use crate::e2e::report::{Json, Junit, Look, Reporter, Terminal};
 use crate::e2e::{self, E2eError, Filter, Mode, Settings};
@@ -37,9 +38,9 @@ pub struct E2eArgs {
     /// Clients that must be there, as rust,python,node,go: without one of them nothing is run.
     #[arg(long, value_name = "CLIENTS", value_parser = CLIENTS, value_delimiter = ',')]
     require: Vec<String>,
-    /// The folder of scenarios.
-    #[arg(long, value_name = "DIR", default_value = "fixtures")]
-    fixtures: PathBuf,
+    /// The folder of scenarios [default: fixtures, else the built-in ones].
+    #[arg(long, value_name = "DIR")]
+    fixtures: Option<PathBuf>,
     /// Show the scenarios and run none.
     #[arg(long)]
     list: bool,
@@ -160,10 +161,14 @@ async fn settings(
     context: &Context,
     output: &Output,
 ) -> Result<Settings, CliError> {
-    let (fixtures, names) = chosen_by(args, context)?;
-    // Programs of scenarios, and the Python package, are found from the folder above.
-    let root = fixtures.parent().map_or_else(|| context.cwd.clone(), PathBuf::from);
     let tools = provision_settings(&global.tools, context);
+    let Suite { fixtures, root, built_in } =
+        suite::find(folder(args, context).as_deref(), &tools, context, output).await?;
+    let names = names_below(&fixtures, args, context)?;
+    if built_in && args.update {
+        return Err(CliError::usage("--update: the built-in scenarios cannot be changed here")
+            .hint("name a folder of your own with --fixtures"));
+    }
     let progress = |line: &str| output.note(line);
     let server = provision::nats_server(&tools, &progress).await?;
     let wanted = Wanted { chosen: &args.client, required: &args.require, only_listed: args.list };
@@ -179,6 +184,7 @@ async fn settings(
         mode: match args {
             E2eArgs { update: true, .. } => Mode::Update,
             E2eArgs { ci: true, .. } => Mode::Ci,
+            _ if built_in => Mode::Ci,
             _ if context.ci() => Mode::Ci,
             _ => Mode::Compare,
         },
@@ -200,11 +206,27 @@ async fn settings(
     })
 }
 
-/// The folder of fixtures, and which of them: a path below the folder is a scenario's name, or
-/// with a `/` at its end a folder's; one other folder is the folder of fixtures itself.
-fn chosen_by(args: &E2eArgs, context: &Context) -> Result<(PathBuf, Vec<String>), CliError> {
-    let fixtures = context.absolute(&args.fixtures);
-    let root = fixtures.canonicalize().unwrap_or_else(|_| fixtures.clone());
+/// The folder of fixtures that was named, by flag or as the one folder that is not below
+/// `fixtures`.
+fn folder(args: &E2eArgs, context: &Context) -> Option<PathBuf> {
+    if let Some(named) = &args.fixtures {
+        return Some(named.clone());
+    }
+    let [only] = args.names.as_slice() else { return None };
+    let path = context.absolute(only.as_ref()).canonicalize().ok().filter(|path| path.is_dir())?;
+    let usual = context.absolute("fixtures".as_ref()).canonicalize();
+    let below = usual.is_ok_and(|usual| path.starts_with(usual));
+    (!below).then_some(path)
+}
+
+/// Which scenarios of the folder: a path below it is a scenario's name, or with a `/` at its end a
+/// folder's.
+fn names_below(
+    fixtures: &Path,
+    args: &E2eArgs,
+    context: &Context,
+) -> Result<Vec<String>, CliError> {
+    let root = fixtures.canonicalize().unwrap_or_else(|_| fixtures.to_owned());
     let mut names = Vec::new();
     for given in &args.names {
         let Ok(path) = context.absolute(given.as_ref()).canonicalize() else {
@@ -212,22 +234,19 @@ fn chosen_by(args: &E2eArgs, context: &Context) -> Result<(PathBuf, Vec<String>)
             continue;
         };
         match path.strip_prefix(&root) {
-            Ok(inside) if path.is_dir() && inside.as_os_str().is_empty() => {
-                return Ok((fixtures, Vec::new()));
-            }
+            Ok(inside) if inside.as_os_str().is_empty() => return Ok(Vec::new()),
             Ok(inside) if path.is_dir() => names.push(format!("{}/", inside.display())),
             Ok(inside) => names.push(inside.with_extension("").display().to_string()),
-            Err(_) if path.is_dir() && args.names.len() == 1 => return Ok((path, Vec::new())),
             Err(_) => {
-                return Err(CliError::usage(format!(
-                    "{given} is not below the folder of fixtures {}",
-                    fixtures.display()
-                ))
-                .hint("name another folder with --fixtures DIR"));
+                let folder = fixtures.display();
+                let message = format!("{given} is not below the folder of fixtures {folder}");
+                return Err(
+                    CliError::usage(message).hint("name another folder with --fixtures DIR")
+                );
             }
         }
     }
-    Ok((fixtures, names))
+    Ok(names)
 }
 
 /// The services are this program too, in a process that can be killed.

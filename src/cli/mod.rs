@@ -23,6 +23,7 @@ mod python;
 mod runtime_file;
 mod serve;
 mod services;
+mod suite;
 mod typed;
 
 use std::process::ExitCode;

@@ -12,7 +12,7 @@
 //! | `python` | the interpreter to build from, and its pip |
 //! | `env` | the Python environment: build it once, find it again without running Python |
 //! | `node`, `go` | the clients in those languages: made once from their sources, where the tools are |
-//! | `prepared` | a client's folder: found again by the hash of its sources |
+//! | `prepared` | a folder made of our own files: found again by their hash |
 //! | `step` | one command of an installation |
 //! | `cache` | the cache folder: its lock, its staging folders, its manifests |
 
@@ -35,7 +35,7 @@ pub use error::ProvisionError;
 pub use go::{GoClient, find_go_client, go_client};
 pub use managed::MANAGED_VERSION;
 pub use node::{NodeClient, find_node_client, node_client};
-pub use prepared::Sources;
+pub use prepared::{Sources, unpacked};
 pub use server::{Found, NatsServer, Source, find_nats_server, nats_server};
 pub use settings::{Progress, Settings};
 pub use version::{NotAVersion, Version};

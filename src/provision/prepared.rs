@@ -1,4 +1,4 @@
-//! A client's folder in the cache: made once from its sources, found again by their hash.
+//! A folder in the cache that is made once from its sources, and found again by their hash.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -11,13 +11,13 @@ use super::settings::{Progress, Settings};
 /// Written last, into the staging folder: a folder with it is whole.
 const MARKER: &str = "mono-demo.json";
 
-/// A client as text, and how it is called.
-#[derive(Clone, Copy, Debug)]
+/// A folder as text, and how it is called.
+#[derive(Clone, Debug)]
 pub struct Sources {
-    /// `node`, `go`.
+    /// `node-client`, `go-client`, `suite`.
     pub name: &'static str,
-    /// Paths within the client's folder, and what the files contain.
-    pub files: &'static [(&'static str, &'static str)],
+    /// Paths within the folder, and what the files contain.
+    pub files: Vec<(String, &'static str)>,
 }
 
 impl Sources {
@@ -33,15 +33,15 @@ impl Sources {
 
     /// As it is called in progress and errors.
     pub(super) fn what(&self) -> String {
-        format!("the {} client", self.name)
+        format!("the {}", self.name.replace('-', " "))
     }
 
     fn folder_in(&self, cache: &Path) -> PathBuf {
-        cache.join(format!("{}-client-{}", self.name, &self.sha256()[..16]))
+        cache.join(format!("{}-{}", self.name, &self.sha256()[..16]))
     }
 
     fn write(&self, folder: &Path) -> Result<(), ProvisionError> {
-        for (path, text) in self.files {
+        for (path, text) in &self.files {
             debug_assert!(Path::new(path).components().all(|c| matches!(c, Component::Normal(_))));
             let path = folder.join(path);
             let parent = path.parent().unwrap_or(folder);
@@ -80,7 +80,7 @@ pub(super) async fn prepare(
 ) -> Result<PathBuf, ProvisionError> {
     if settings.offline {
         return Err(ProvisionError::Offline {
-            what: format!("prepared {} client", sources.name),
+            what: format!("prepared {}", sources.name.replace('-', " ")),
             notes: Vec::new(),
         });
     }
@@ -107,6 +107,22 @@ pub(super) async fn prepare(
     Ok(folder)
 }
 
+/// The folder with the sources as they are; needs no network.
+///
+/// # Errors
+/// If the cache folder cannot be used.
+pub async fn unpacked(
+    settings: &Settings,
+    sources: &Sources,
+    progress: &Progress<'_>,
+) -> Result<PathBuf, ProvisionError> {
+    if let Some((folder, _)) = find(settings, sources) {
+        return Ok(folder);
+    }
+    let settings = Settings { offline: false, ..settings.clone() };
+    prepare(&settings, sources, env!("CARGO_PKG_VERSION"), progress, async |_| Ok(())).await
+}
+
 /// Where a tool is on PATH.
 pub(super) fn locate(
     settings: &Settings,
@@ -125,8 +141,9 @@ pub(super) fn locate(
 mod tests {
     use super::*;
 
-    const ONE: Sources = Sources { name: "x", files: &[("a", "1"), ("b/c", "2")] };
-    const OTHER: Sources = Sources { name: "x", files: &[("a", "1"), ("b/c", "3")] };
+    fn sources(c: &'static str) -> Sources {
+        Sources { name: "x", files: vec![("a".to_owned(), "1"), ("b/c".to_owned(), c)] }
+    }
 
     async fn prepared(settings: &Settings, sources: &Sources) -> Result<PathBuf, ProvisionError> {
         prepare(settings, sources, "1.0", &|_| {}, async |folder| {
@@ -140,23 +157,24 @@ mod tests {
     async fn other_sources_are_another_folder() {
         let cache = tempfile::tempdir().unwrap();
         let settings = Settings::new(cache.path());
-        let one = prepared(&settings, &ONE).await.unwrap();
-        let other = prepared(&settings, &OTHER).await.unwrap();
+        let one = prepared(&settings, &sources("2")).await.unwrap();
+        let other = prepared(&settings, &sources("3")).await.unwrap();
         assert_ne!(one, other);
         assert_eq!(std::fs::read_to_string(one.join("built")).unwrap(), "2");
         assert_eq!(std::fs::read_to_string(other.join("built")).unwrap(), "3");
-        assert_eq!(find(&settings, &ONE).unwrap().1.made_with, "1.0");
+        assert_eq!(find(&settings, &sources("2")).unwrap().1.made_with, "1.0");
     }
 
     #[tokio::test]
     async fn a_build_that_fails_leaves_nothing() {
         let cache = tempfile::tempdir().unwrap();
         let settings = Settings::new(cache.path());
-        let failed = prepare(&settings, &ONE, "1.0", &|_| {}, async |_| {
+        let sources = sources("2");
+        let failed = prepare(&settings, &sources, "1.0", &|_| {}, async |_| {
             Err(ProvisionError::NoTool { tool: "x", problem: String::new(), hint: "" })
         });
         failed.await.unwrap_err();
-        assert!(find(&settings, &ONE).is_none());
+        assert!(find(&settings, &sources).is_none());
         let left: Vec<_> = std::fs::read_dir(cache.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name())
@@ -168,16 +186,16 @@ mod tests {
     async fn what_is_prepared_needs_no_network_and_what_is_not_says_so() {
         let cache = tempfile::tempdir().unwrap();
         let offline = Settings { offline: true, ..Settings::new(cache.path()) };
-        let error = prepared(&offline, &ONE).await.unwrap_err();
+        let error = prepared(&offline, &sources("2")).await.unwrap_err();
         assert!(matches!(error, ProvisionError::Offline { .. }), "{error}");
-        prepared(&Settings::new(cache.path()), &ONE).await.unwrap();
-        assert!(find(&offline, &ONE).is_some());
+        prepared(&Settings::new(cache.path()), &sources("2")).await.unwrap();
+        assert!(find(&offline, &sources("2")).is_some());
     }
 
     #[test]
     fn a_moved_boundary_between_files_is_another_hash() {
-        let a = Sources { name: "x", files: &[("a", "1b")] };
-        let b = Sources { name: "x", files: &[("a", "1"), ("b", "")] };
+        let a = Sources { name: "x", files: vec![("a".to_owned(), "1b")] };
+        let b = Sources { name: "x", files: vec![("a".to_owned(), "1"), ("b".to_owned(), "")] };
         assert_ne!(a.sha256(), b.sha256());
     }
 }

@@ -76,10 +76,14 @@ impl RustDriver {
         if let Some((user, password)) = login {
             options = options.user_and_password(user, password);
         }
-        let client = options
-            .connect(url)
-            .await
-            .map_err(|error| failed(ErrorKind::Connection, true, &error))?;
+        let client = options.connect(url).await.map_err(|error| {
+            use async_nats::ConnectErrorKind as Kind;
+            let kind = match error.kind() {
+                Kind::Authentication | Kind::AuthorizationViolation => ErrorKind::Permissions,
+                _ => ErrorKind::Connection,
+            };
+            failed(kind, true, &error)
+        })?;
         *lock(&self.client) = Some(client);
         Ok(to_value(&Hello {
             name: "rust".to_owned(),
