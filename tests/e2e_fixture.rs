@@ -158,3 +158,16 @@ fn no_text_makes_the_reader_panic() {
         assert!(read(text).is_err(), "{text:?}");
     }
 }
+
+#[test]
+fn a_fault_must_fit_the_broker() {
+    broken("fault-of-a-cluster", "[[step]]\nfault = \"kill-leader\"\n");
+    let under = "repeat = 9\nunder = { kill-broker = 1 }\n";
+    let text = format!("[broker]\ncluster = 3\n[[step]]\nsubmit = \"a\"\nbody = {{}}\n{under}");
+    broken("fault-of-one-broker", &text);
+}
+
+#[test]
+fn a_cluster_has_three_nodes_or_more() {
+    broken("cluster-of-two", "[broker]\ncluster = 2\n[[step]]\ncall = \"math.add\"\n");
+}

@@ -179,3 +179,44 @@ fn a_taken_port_is_said_with_a_hint() {
     let said = home.run(&["serve", "--port", &port]).failed(3, "another process uses that port");
     assert!(said.stderr.contains("hint: --port 0"), "{}", said.stderr);
 }
+
+#[test]
+fn a_cluster_serves_from_every_node_survives_one_and_leaves_nothing() {
+    let home = Home::new();
+    let serve = home.serve(&["--port", "0", "--cluster", "3"]);
+    let url = serve.url();
+    assert_eq!(url.split(',').count(), 3, "{url}");
+    for one in url.split(',') {
+        assert_eq!(home.run(&["--server", one, "call", "math", "add", "1", "2"]).ok(), "3\n");
+    }
+    // Found by its runtime file, whichever node answers.
+    pay(&home, "kept");
+    let brokers = || {
+        let named = |pid: &u32| {
+            let exe = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+            exe.file_name().is_some_and(|name| name == "nats-server")
+        };
+        processes_in(&home).into_iter().filter(named).collect::<Vec<_>>()
+    };
+    let before = brokers();
+    assert_eq!(before.len(), 3);
+    let status =
+        std::process::Command::new("kill").args(["-KILL", &before[0].to_string()]).status();
+    assert!(status.unwrap().success());
+    eventually("the payment is still there", Duration::from_secs(30), || {
+        let said = home.run(&["--server", &url, "call", "payment", "status", "kept"]);
+        said.stdout.starts_with("completed")
+    });
+    eventually("three run again", Duration::from_secs(10), || {
+        let now = brokers();
+        now.len() == 3 && !now.contains(&before[0])
+    });
+    serve.signal("TERM");
+    let (code, stdout, stderr) = serve.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains("cluster of 3 nats-servers"), "{stdout}");
+    assert!(stderr.contains("starting it again"), "{stderr}");
+    assert_eq!(processes_in(&home), [] as [u32; 0]);
+    home.run(&["serve", "--server", &url, "--cluster", "3"])
+        .failed(2, "--cluster is for a broker that serve starts");
+}

@@ -58,12 +58,11 @@ pub(super) fn text(place: &Place, port: Port) -> String {
 
 /// How a server finds the others, and what they show each other.
 fn cluster(member: &Member) -> String {
-    let Member { cluster, port, all, secret } = member;
+    let Member { cluster, port, all, secret, advertise } = member;
     let mut text = format!("cluster {{\n  name: {}\n", quoted(cluster));
     let _ = writeln!(text, "  host: \"127.0.0.1\"\n  port: {port}");
     let _ = writeln!(text, "  authorization {{ user: route, password: {} }}", quoted(secret));
-    // Clients are told of no server that they were not given: one behind a fault proxy stays there.
-    text.push_str("  no_advertise: true\n  routes: [\n");
+    let _ = writeln!(text, "  no_advertise: {}\n  routes: [", !advertise);
     for port in all {
         let _ = writeln!(text, "    \"nats-route://route:{secret}@127.0.0.1:{port}\"");
     }

@@ -45,6 +45,8 @@ pub(super) struct Member {
     pub(super) all: Vec<u16>,
     /// What the servers show each other.
     pub(super) secret: String,
+    /// Whether it tells clients of the others.
+    pub(super) advertise: bool,
 }
 
 impl fmt::Debug for Member {

@@ -66,6 +66,9 @@ pub struct ClusterSettings {
     pub node: Settings,
     /// How many nodes: 3 or more, better an odd number.
     pub nodes: usize,
+    /// Whether a client that knows one node learns of the others. Not unless told so: a client behind
+    /// a fault proxy would leave it.
+    pub advertise: bool,
 }
 
 /// Where a broker listens.

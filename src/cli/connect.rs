@@ -105,6 +105,9 @@ pub enum BrokerError {
     /// It did not start.
     #[error(transparent)]
     Start(#[from] broker::StartError),
+    /// Several did not start, or not work together.
+    #[error(transparent)]
+    Cluster(#[from] broker::ClusterError),
 }
 
 impl From<BrokerError> for CliError {
@@ -112,6 +115,7 @@ impl From<BrokerError> for CliError {
         match error {
             BrokerError::Provision(error) => error.into(),
             BrokerError::Start(error) => error.into(),
+            BrokerError::Cluster(error) => CliError::new(Exit::Infrastructure, error),
         }
     }
 }
@@ -124,6 +128,18 @@ pub async fn start_broker(
     port: broker::Port,
     store: broker::Store,
 ) -> Result<Broker, BrokerError> {
+    let settings = broker_settings(tools, context, output, port, store).await?;
+    Ok(Broker::start(settings).await?)
+}
+
+/// What a broker of this process is started with; its program is found or installed.
+pub async fn broker_settings(
+    tools: &Tools,
+    context: &Context,
+    output: &Output,
+    port: broker::Port,
+    store: broker::Store,
+) -> Result<broker::Settings, BrokerError> {
     let server = provision::nats_server(&provision_settings(tools, context), &|line: &str| {
         output.note(line)
     })
@@ -131,7 +147,7 @@ pub async fn start_broker(
     let mut settings = broker::Settings::new(server, reaper(context));
     settings.port = port;
     settings.store = store;
-    Ok(Broker::start(settings).await?)
+    Ok(settings)
 }
 
 /// The reaper is this program.
@@ -302,7 +318,8 @@ async fn running_serve(context: &Context) -> Option<Connection> {
     let runtime = runtime_file::read(context)?;
     let target = Target { url: runtime.url.clone(), ..Target::default() };
     let connection = Connection::open(&target, "mono-demo").await.ok()?;
-    if connection.client().server_info().server_name == runtime.name {
+    let answers = connection.client().server_info().server_name;
+    if runtime.name.split(',').any(|name| name == answers) {
         return Some(connection);
     }
     // Another broker listens there now: the file is a leftover of a `serve` that was killed.

@@ -5,6 +5,7 @@
 
 mod args;
 mod audit;
+mod brokers;
 mod call;
 mod catalogue;
 mod clients;

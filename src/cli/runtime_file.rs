@@ -13,7 +13,8 @@ pub struct Runtime {
     pub url: String,
     /// The `serve` process.
     pub pid: u32,
-    /// The broker's `server_name`: tells this broker from another one on the same port.
+    /// The broker's `server_name`: tells this broker from another one on the same port. Of a cluster
+    /// those of all nodes, comma separated.
     pub name: String,
     /// The folder of the simulated gateway's and mailer's journals.
     pub journals: PathBuf,

@@ -8,13 +8,14 @@ use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::args::{Global, duration};
-use super::connect::{context_path, named_target, start_broker};
+use super::brokers::{Brokers, Wanted};
+use super::connect::{context_path, named_target};
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::runtime_file::{self, Runtime, RuntimeFile};
 use super::services::{self, Settings};
-use crate::broker::{Broker, Port, StartError, Store};
+use crate::broker::{Port, Store};
 use crate::modules::payment::Sabotage;
 use crate::mono::{Connection, Running, Target, without_secrets};
 use crate::provision::Version;
@@ -26,6 +27,9 @@ pub struct ServeArgs {
     /// Where the broker listens; 0 is a temporary port [default: 4222 if it is free, else 0].
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
+    /// So many servers that replicate the streams to each other; from --port on they count up.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(3..=5))]
+    cluster: Option<u16>,
     /// Keep the streams in this folder, every write synced to disk [default: a private temporary one].
     #[arg(long, value_name = "DIR")]
     store_dir: Option<PathBuf>,
@@ -72,8 +76,8 @@ Settings, as --settings FILE (each may be left out):
                   chance = { seed = 7, decline_percent = 5, unavailable_percent = 10 }
 A payment that no rule matches is approved.";
 
-/// The port that every NATS client tries by default.
-const DEFAULT_PORT: u16 = 4222;
+/// Copies of each stream in a cluster: one node may be lost.
+const REPLICAS: usize = 3;
 
 pub async fn run(
     args: ServeArgs,
@@ -93,12 +97,13 @@ pub async fn run(
             (None, target)
         }
         None => {
-            let broker = tokio::select! {
-                started = own_broker(&args, global, context, output) => started?,
+            let wanted = wanted(&args, context);
+            let brokers = tokio::select! {
+                started = Brokers::start(&wanted, &global.tools, context, output) => started?,
                 () = signals.first() => return Ok(Exit::Interrupted),
             };
-            let target = Target { url: broker.url().to_owned(), ..Target::default() };
-            (Some(broker), target)
+            let target = Target { url: brokers.url().to_owned(), ..Target::default() };
+            (Some(brokers), target)
         }
     };
     let connection = Connection::open(&target, "mono-demo services").await?;
@@ -151,7 +156,7 @@ impl Signals {
 
 /// Everything that serves, in the order in which it is stopped.
 struct Serving {
-    broker: Option<Broker>,
+    broker: Option<Brokers>,
     connection: Connection,
     running: Running,
     journals: PathBuf,
@@ -170,18 +175,16 @@ impl Serving {
                 signals.first().await;
                 return Ok(Exit::Success);
             };
-            let status = tokio::select! {
+            let (node, status) = tokio::select! {
                 () = signals.first() => return Ok(Exit::Success),
-                status = broker.exited() => status,
+                ended = broker.exited() => ended,
             };
-            output.note(format!(
-                "nats-server ended with {status}; starting it again on {}",
-                broker.url()
-            ));
-            for line in broker.log_tail().iter().rev().take(5).rev() {
+            let url = broker.nodes()[node].url();
+            output.note(format!("nats-server ended with {status}; starting it again on {url}"));
+            for line in broker.nodes()[node].log_tail().iter().rev().take(5).rev() {
                 output.note(format!("  nats-server: {line}"));
             }
-            broker.restart().await?;
+            broker.restart(node).await?;
             output.note("nats-server serves again");
         }
     }
@@ -196,7 +199,7 @@ impl Serving {
         }
         self.connection.close(Duration::from_secs(2)).await;
         if let Some(broker) = self.broker {
-            broker.stop().await.map_err(|e| CliError::infrastructure("stop the broker", e))?;
+            broker.stop().await?;
         }
         output.note("stopped");
         Ok(Exit::Success)
@@ -215,6 +218,9 @@ fn settings(args: &ServeArgs, context: &Context) -> Result<Settings, CliError> {
     };
     if let Some(workers) = args.workers {
         settings.set_workers(usize::from(workers));
+    }
+    if args.cluster.is_some() {
+        settings.payment.replicas = settings.payment.replicas.max(REPLICAS);
     }
     // Rules of the command line come first: the first rule that matches counts.
     let gateway = rules("--gateway", &args.gateway)?;
@@ -244,6 +250,7 @@ fn refuse_broker_flags(args: &ServeArgs) -> Result<(), CliError> {
     let flag = match args {
         ServeArgs { port: Some(_), .. } => "--port",
         ServeArgs { store_dir: Some(_), .. } => "--store-dir",
+        ServeArgs { cluster: Some(_), .. } => "--cluster",
         _ => return Ok(()),
     };
     Err(CliError::usage(format!(
@@ -251,36 +258,18 @@ fn refuse_broker_flags(args: &ServeArgs) -> Result<(), CliError> {
     )))
 }
 
-async fn own_broker(
-    args: &ServeArgs,
-    global: &Global,
-    context: &Context,
-    output: &Output,
-) -> Result<Broker, CliError> {
-    let store = match &args.store_dir {
-        Some(folder) => Store::Folder(context.absolute(folder)),
-        None => Store::Temporary,
-    };
-    let start = |port| start_broker(&global.tools, context, output, port, store.clone());
-    match args.port {
-        Some(0) => Ok(start(Port::Any).await?),
-        Some(port) => start(Port::Fixed(port)).await.map_err(|e| match e {
-            super::connect::BrokerError::Start(StartError::PortInUse { .. }) => {
-                CliError::from(e).hint("--port 0 takes a temporary port")
-            }
-            other => other.into(),
-        }),
-        None => match start(Port::Fixed(DEFAULT_PORT)).await {
-            Err(super::connect::BrokerError::Start(StartError::PortInUse { .. })) => {
-                output.note(format!("port {DEFAULT_PORT} is in use, so a temporary one is taken"));
-                Ok(start(Port::Any).await?)
-            }
-            other => Ok(other?),
+fn wanted(args: &ServeArgs, context: &Context) -> Wanted {
+    Wanted {
+        nodes: args.cluster.map_or(1, usize::from),
+        port: args.port.map(|port| if port == 0 { Port::Any } else { Port::Fixed(port) }),
+        store: match &args.store_dir {
+            Some(folder) => Store::Folder(context.absolute(folder)),
+            None => Store::Temporary,
         },
     }
 }
 
-fn journal_dir(args: &ServeArgs, broker: Option<&Broker>, context: &Context) -> PathBuf {
+fn journal_dir(args: &ServeArgs, broker: Option<&Brokers>, context: &Context) -> PathBuf {
     match (&args.journal_dir, &args.store_dir, broker) {
         (Some(folder), _, _) => context.absolute(folder),
         (None, Some(store), _) => context.absolute(store).join("journals"),
@@ -309,7 +298,15 @@ fn announce(
             let kept =
                 if args.store_dir.is_some() { "kept, synced on every write" } else { "temporary" };
             let store = broker.store_dir().display();
-            output.line(format!("nats-server {} on {url}, store {store} ({kept})", server.version));
+            let version = &server.version;
+            match broker.nodes() {
+                [_] => output.line(format!("nats-server {version} on {url}, store {store} ({kept})")),
+                nodes => output.line(format!(
+                    "cluster of {} nats-servers {version}, {REPLICAS} copies of each stream, on {url}, \
+                     stores in {store} ({kept})",
+                    nodes.len()
+                )),
+            }
         }
         None => {
             output.line(format!("existing NATS system {url}, nats-server {}", server.version));
@@ -331,7 +328,7 @@ fn announce(
     let runtime = Runtime {
         url: url.clone(),
         pid: std::process::id(),
-        name: server.server_name,
+        name: serving.broker.as_ref().map_or(server.server_name, Brokers::names),
         journals: serving.journals.clone(),
     };
     let write = |path: PathBuf| {

@@ -38,7 +38,7 @@ impl Cluster {
     /// [`ClusterError::Start`] at once if a server ends early; [`ClusterError::NotReady`] with what
     /// was still missing. Nothing is left behind.
     pub async fn start(settings: ClusterSettings) -> Result<Cluster, ClusterError> {
-        let ClusterSettings { node: settings, nodes: count } = settings;
+        let ClusterSettings { node: settings, nodes: count, advertise } = settings;
         if count < 3 {
             return Err(ClusterError::TooFew { nodes: count });
         }
@@ -65,6 +65,7 @@ impl Cluster {
             port: ports[index],
             all: ports.clone(),
             secret: secret.clone(),
+            advertise,
         };
         let started =
             start_nodes(&mut nodes, run_dir.path(), &settings, logins, names.nodes, member);
@@ -200,6 +201,22 @@ impl Cluster {
         join_all(doomed).await.into_iter().collect()
     }
 
+    /// Kills every node but the one that leads a stream; says which that is. It takes writes for as
+    /// long as it has not noticed, which is some seconds, and can have none acknowledged.
+    ///
+    /// # Errors
+    /// As [`kill_leader`](Self::kill_leader).
+    pub async fn leave_only_leader(&mut self, stream: &str) -> Result<usize, ClusterError> {
+        let leader = self.leader_of_stream(stream).await?;
+        let others = self.nodes.iter_mut().enumerate().filter(|(node, _)| *node != leader);
+        let killed = others.map(|(node, broker)| async move {
+            let killed = broker.kill().await;
+            killed.map(drop).map_err(|source| ClusterError::Stop { node, source })
+        });
+        join_all(killed).await.into_iter().collect::<Result<(), _>>()?;
+        Ok(leader)
+    }
+
     /// Resumes what is paused, restarts what is down, and waits until a write to a new stream with a
     /// replica on every node is acknowledged, and until each stream there is has a leader and no
     /// replica that lags.
@@ -302,6 +319,6 @@ impl ClusterSettings {
     #[must_use]
     pub fn new(mut node: Settings) -> Self {
         node.ready_timeout = Duration::from_secs(30);
-        ClusterSettings { node, nodes: 3 }
+        ClusterSettings { node, nodes: 3, advertise: false }
     }
 }

@@ -64,10 +64,10 @@ pub(super) async fn write_acknowledged(
         num_replicas: nodes.len(),
         ..Config::default()
     };
-    observe(nodes, settings, async |jetstream| write(jetstream, &config).await).await
+    observe(nodes, settings, |jetstream| write(jetstream, &config)).await
 }
 
-async fn write(jetstream: &Context, config: &Config) -> Result<(), String> {
+async fn write(jetstream: Context, config: &Config) -> Result<(), String> {
     // Fine if it is there already: the answer to an earlier attempt came too late.
     jetstream
         .create_stream(config.clone())
@@ -87,7 +87,7 @@ pub(super) async fn streams_current(
     observe(nodes, settings, all_current).await
 }
 
-async fn all_current(jetstream: &Context) -> Result<(), String> {
+async fn all_current(jetstream: Context) -> Result<(), String> {
     let mut seen = 0;
     loop {
         let asked = json!({ "offset": seen });
@@ -126,8 +126,8 @@ pub(super) async fn leader(
     settings: &Settings,
     stream: &str,
 ) -> Result<usize, ClusterError> {
-    let found = observe(nodes, settings, async |jetstream| {
-        let answers = who_leads(jetstream, stream).await?;
+    let found = observe(nodes, settings, |jetstream| async move {
+        let answers = who_leads(&jetstream, stream).await?;
         if answers.iter().any(|info| info["error"]["err_code"] == STREAM_NOT_FOUND) {
             return Ok(None);
         }
@@ -172,10 +172,10 @@ async fn who_leads(jetstream: &Context, stream: &str) -> Result<Vec<Value>, Stri
 }
 
 /// Connects to any node and asks until the answer is `Ok`, at most the ready timeout.
-async fn observe<T>(
+async fn observe<T, F: Future<Output = Result<T, String>>>(
     nodes: &[Broker],
     settings: &Settings,
-    ask: impl AsyncFn(&Context) -> Result<T, String>,
+    ask: impl Fn(Context) -> F,
 ) -> Result<T, ClusterError> {
     let mut waiting_for = "connecting to a node".to_owned();
     let logins = nodes.first().and_then(Broker::logins);
@@ -193,7 +193,7 @@ async fn observe<T>(
         loop {
             let context = ContextBuilder::new().timeout(limit).ack_timeout(limit);
             limit = (limit * 2).min(LAST_QUESTION);
-            match ask(&context.build(client.clone())).await {
+            match ask(context.build(client.clone())).await {
                 Ok(answer) => return answer,
                 Err(problem) => waiting_for = problem,
             }

@@ -7,6 +7,7 @@ use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::brokers;
 use crate::{
     e2e::{
         driver::wire_headers,
@@ -104,7 +105,7 @@ async fn stored(
     subject: Option<String>,
 ) -> Result<Vec<(Headers, Value)>, String> {
     let read = async {
-        let context = jetstream::new(async_nats::connect(url).await?);
+        let context = jetstream::new(brokers::connect(url).await?);
         let stream = match context.get_stream(stream).await {
             Ok(stream) => stream,
             Err(error) if is_missing(&error) => return Ok(Vec::new()),

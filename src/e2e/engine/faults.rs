@@ -29,25 +29,19 @@ impl World {
     async fn break_and_mend(&mut self, fault: Fault) -> Result<&'static str, Stop> {
         let broken = |error: &dyn std::fmt::Display| Stop::broken(fault.word(), error);
         match fault {
-            Fault::KillBroker => {
-                self.broker.kill_and_restart().await.map_err(|e| broken(&e))?;
-                self.reconnected(fault).await?;
-                Ok("killed, and back on the same port and store")
-            }
-            Fault::RestartBroker => {
-                self.broker.signal(Signal::Term).await.map_err(|e| broken(&e))?;
-                self.broker.exited().await;
-                self.broker.restart().await.map_err(|e| broken(&e))?;
-                self.reconnected(fault).await?;
-                Ok("stopped, and back on the same port and store")
-            }
-            Fault::PauseBroker => {
-                self.broker.pause().await.map_err(|e| broken(&e))?;
-                Ok("paused")
-            }
-            Fault::ResumeBroker => {
-                self.broker.resume().await.map_err(|e| broken(&e))?;
-                Ok("goes on")
+            Fault::KillBroker
+            | Fault::RestartBroker
+            | Fault::PauseBroker
+            | Fault::ResumeBroker
+            | Fault::KillLeader
+            | Fault::StopLeader
+            | Fault::LoseQuorum
+            | Fault::Heal => {
+                let done = self.brokers.fault(fault).await.map_err(|e| broken(&e))?;
+                if !matches!(fault, Fault::PauseBroker | Fault::ResumeBroker) {
+                    self.reconnected(fault).await?;
+                }
+                Ok(done)
             }
             Fault::KillServices => {
                 for services in std::mem::take(&mut self.services) {

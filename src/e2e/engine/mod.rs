@@ -3,6 +3,7 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `world` | everything that runs: started and stopped |
+//! | `brokers` | the broker, or the cluster: started, broken on purpose, stopped |
 //! | `faults` | broken on purpose |
 //! | `steps` | does a step, again where it says so, and holds it against what is expected |
 //! | `load` | a load under faults |
@@ -14,6 +15,7 @@
 //!
 //! The engine knows no reporter: it sends events and returns what it saw.
 
+mod brokers;
 mod check;
 mod evidence;
 mod faults;

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream;
 use futures_util::TryStreamExt as _;
 
+use super::brokers;
+
 /// How long a step waits that does not say.
 pub(super) const DEFAULT_WITHIN: Duration = Duration::from_secs(10);
 /// JetStream has no event for "all done", and an advisory can be missed: its API is asked.
@@ -31,7 +33,7 @@ pub(super) async fn settle(url: &str, within: Duration) -> Result<(), String> {
 
 /// The first consumer that has something left, in words.
 async fn busy(url: &str) -> Result<Option<String>, async_nats::Error> {
-    let context = jetstream::new(async_nats::connect(url).await?);
+    let context = jetstream::new(brokers::connect(url).await?);
     let streams: Vec<_> = context.streams().try_collect().await?;
     for stream in streams {
         let stream = context.get_stream_no_info(&stream.config.name).await?;

@@ -9,9 +9,9 @@ use std::{
 
 use futures_util::future::{select_all, try_join_all};
 
-use super::{Client, Machine, ServiceContext, ServicesSpawn, Stop};
+use super::{Client, Machine, ServiceContext, ServicesSpawn, Stop, brokers::Brokers};
 use crate::{
-    broker::{self, Broker},
+    broker,
     e2e::{
         driver::{self, Driver, PipeDriver, RustDriver},
         event::{Log, RunId},
@@ -31,7 +31,7 @@ const READY_LINE: &str = "Ready: ";
 /// What runs.
 pub(super) struct World {
     machine: Machine,
-    pub(super) broker: Broker,
+    pub(super) brokers: Brokers,
     /// The service processes, all of the same services.
     pub(super) services: Vec<Child>,
     processes: Processes,
@@ -59,29 +59,29 @@ impl World {
         let mut settings = broker::Settings::new(machine.server.clone(), machine.reaper.clone());
         settings.run_root = Some(machine.run_root.clone());
         settings.max_payload = fixture.broker.max_payload;
-        let broker = Broker::start(settings)
+        let brokers = Brokers::start(settings, fixture.broker.cluster)
             .await
             .map_err(|error| bare(Stop::broken("cannot start the broker", error)))?;
-        let context = match prepare(&broker, fixture, machine.seed) {
+        let context = match prepare(&brokers, fixture, machine.seed) {
             Ok(context) => context,
             Err(error) => {
                 return Err(bare(Stop::broken("cannot write the services' files", error)));
             }
         };
-        let recorder = match File::create(history_path(&broker)) {
+        let recorder = match File::create(history_path(&brokers)) {
             Ok(file) => Recorder::new(file),
             Err(error) => return Err(bare(Stop::broken("cannot write the history", error))),
         };
         let (services, driver) = tokio::join!(
             start_services(machine, &context, fixture.processes.services),
-            start_driver(machine, run, client, broker.url())
+            start_driver(machine, run, client, brokers.first_url())
         );
-        let mut logs = vec![log("broker", broker.log_tail())];
+        let mut logs = vec![log("broker", brokers.log_tail())];
         let stop = match (services, driver) {
             (Ok(services), Ok(driver)) => {
                 return Ok(Self {
                     machine: machine.clone(),
-                    broker,
+                    brokers,
                     services,
                     processes: fixture.processes,
                     services_log: Vec::new(),
@@ -97,18 +97,18 @@ impl World {
             (Ok(_), Err(fault)) => Stop::broken("cannot start the driver", fault),
         };
         // The run is broken already; the reaper ends whatever does not stop.
-        let _ = broker.stop().await;
+        let _ = brokers.stop().await;
         Err(StartFailed { stop, logs })
     }
 
     /// The private folder of this run.
     pub(super) fn run_dir(&self) -> &Path {
-        self.broker.run_dir()
+        self.brokers.run_dir()
     }
 
-    /// The broker.
+    /// The broker; of a cluster every node, comma separated.
     pub(super) fn url(&self) -> &str {
-        self.broker.url()
+        self.brokers.url()
     }
 
     /// What every run shares.
@@ -123,7 +123,7 @@ impl World {
 
     /// The history of this run.
     pub(super) fn history_path(&self) -> PathBuf {
-        history_path(&self.broker)
+        history_path(&self.brokers)
     }
 
     /// Starts the service processes that are missing, on the broker that runs.
@@ -162,7 +162,7 @@ impl World {
     /// Stops the services in order; that they end well is part of what every scenario proves.
     pub(super) async fn drain(&mut self, fixture: &Fixture) -> Result<(), Stop> {
         // Unless a scenario left something paused, this changes nothing.
-        let _ = self.broker.resume().await;
+        self.brokers.resume().await;
         for services in std::mem::take(&mut self.services) {
             if self.processes.restart && services.try_status().is_some() {
                 self.keep_log(services).await; // it ended unasked, as it may here
@@ -192,7 +192,7 @@ impl World {
         let running = self.services.iter().flat_map(Child::tail);
         let services = self.services_log.iter().cloned().chain(running).collect();
         vec![
-            log("broker", since_ready(self.broker.log_tail())),
+            log("broker", self.brokers.log_tail_since_ready()),
             log("services", services),
             log(&format!("driver {}", self.driver.name()), self.driver.log_tail()),
         ]
@@ -200,14 +200,14 @@ impl World {
 
     /// Stops everything and removes the run's folder.
     pub(super) async fn stop(self) -> Result<(), Stop> {
-        let _ = self.broker.resume().await;
+        self.brokers.resume().await;
         let driver = self.driver.close().await;
         for services in self.services {
             // Only a scenario that has failed already gets here with services.
             let _ = services.kill().await;
             services.close().await;
         }
-        let stopped = self.broker.stop().await;
+        let stopped = self.brokers.stop().await;
         driver.map_err(|fault| Stop::broken("cannot end the driver", fault))?;
         stopped.map_err(|error| Stop::broken("cannot stop the broker", error))
     }
@@ -217,21 +217,22 @@ fn log(name: &str, lines: Vec<String>) -> Log {
     Log { name: name.to_owned(), lines }
 }
 
-fn prepare(broker: &Broker, fixture: &Fixture, seed: u64) -> std::io::Result<ServiceContext> {
-    let folder = broker.run_dir().join("services");
+fn prepare(brokers: &Brokers, fixture: &Fixture, seed: u64) -> std::io::Result<ServiceContext> {
+    let folder = brokers.run_dir().join("services");
     let journal_dir: PathBuf = folder.join("journals");
     std::fs::create_dir_all(&journal_dir)?;
     let settings = folder.join("settings.toml");
     let text = toml::to_string(&fixture.services).map_err(std::io::Error::other)?;
     std::fs::write(&settings, text)?;
-    Ok(ServiceContext { url: broker.url().to_owned(), settings, journal_dir, seed })
+    Ok(ServiceContext { url: brokers.url().to_owned(), settings, journal_dir, seed })
 }
 
-fn history_path(broker: &Broker) -> PathBuf {
-    broker.run_dir().join("history.jsonl")
+fn history_path(brokers: &Brokers) -> PathBuf {
+    brokers.run_dir().join("history.jsonl")
 }
 
-/// Starts so many processes side by side.
+/// Starts so many processes side by side; on a cluster the first alone, which makes the streams:
+/// of two that ask a cluster for the same new stream at once, one may get no answer.
 async fn start_services(
     machine: &Machine,
     context: &ServiceContext,
@@ -240,7 +241,11 @@ async fn start_services(
     let Some(spawn) = &machine.services else {
         return Ok(Vec::new());
     };
-    try_join_all((0..processes).map(|_| start_process(machine, context, spawn))).await
+    let alone = u32::from(context.url.contains(',')).min(processes);
+    let start = |_| start_process(machine, context, spawn);
+    let mut services = try_join_all((0..alone).map(start)).await?;
+    services.extend(try_join_all((alone..processes).map(start)).await?);
+    Ok(services)
 }
 
 async fn start_process(
@@ -303,12 +308,4 @@ async fn start_driver(
     };
     driver::hello(driver.as_ref(), url, machine.seed).await?;
     Ok(driver)
-}
-
-/// What the broker logged after it was ready; all of it where it never was. Its banner explains
-/// no failure.
-fn since_ready(mut tail: Vec<String>) -> Vec<String> {
-    let ready = tail.iter().rposition(|line| line.contains("[INF] Server is ready"));
-    tail.drain(..ready.map_or(0, |at| at + 1));
-    tail
 }

@@ -1,0 +1,165 @@
+//! The broker that `serve` starts, or the cluster: started, watched, stopped.
+
+use std::path::Path;
+
+use futures_util::future::select_all;
+
+use super::args::Tools;
+use super::connect::{BrokerError, broker_settings};
+use super::context::Context;
+use super::exit::{CliError, Exit};
+use super::output::Output;
+use crate::broker::{Broker, Cluster, ClusterError, ClusterSettings, Port, StartError, Store};
+use crate::process::ExitStatus;
+
+/// The port that every NATS client tries by default.
+const DEFAULT_PORT: u16 = 4222;
+
+/// What is to be started.
+pub struct Wanted {
+    /// One, or as many as replicate each other.
+    pub nodes: usize,
+    /// The first node's; `None` is the default port where it is free.
+    pub port: Option<Port>,
+    pub store: Store,
+}
+
+/// What was started.
+pub struct Brokers {
+    kind: Kind,
+    url: String,
+}
+
+enum Kind {
+    One(Box<Broker>),
+    Several(Box<Cluster>),
+}
+
+impl Brokers {
+    /// Starts what is wanted and returns once it is ready.
+    pub async fn start(
+        wanted: &Wanted,
+        tools: &Tools,
+        context: &Context,
+        output: &Output,
+    ) -> Result<Self, CliError> {
+        let start = |port| Self::start_on(port, wanted, tools, context, output);
+        if let Some(port) = wanted.port {
+            return start(port).await.map_err(|error| match is_port_in_use(&error) {
+                true => CliError::from(error).hint("--port 0 takes a temporary port"),
+                false => error.into(),
+            });
+        }
+        match start(Port::Fixed(DEFAULT_PORT)).await {
+            Err(error) if is_port_in_use(&error) => {
+                let taken = match wanted.nodes {
+                    1 => format!("port {DEFAULT_PORT} is in use, so a temporary one is taken"),
+                    n => format!(
+                        "one of the ports {DEFAULT_PORT} to {} is in use, so temporary ones are taken",
+                        usize::from(DEFAULT_PORT) + n - 1
+                    ),
+                };
+                output.note(taken);
+                Ok(start(Port::Any).await?)
+            }
+            other => Ok(other?),
+        }
+    }
+
+    async fn start_on(
+        port: Port,
+        wanted: &Wanted,
+        tools: &Tools,
+        context: &Context,
+        output: &Output,
+    ) -> Result<Self, BrokerError> {
+        let node = broker_settings(tools, context, output, port, wanted.store.clone()).await?;
+        if wanted.nodes == 1 {
+            let broker = Broker::start(node).await?;
+            let url = broker.url().to_owned();
+            return Ok(Self { kind: Kind::One(Box::new(broker)), url });
+        }
+        let settings =
+            ClusterSettings { nodes: wanted.nodes, advertise: true, ..ClusterSettings::new(node) };
+        let cluster = Cluster::start(settings).await?;
+        let url = cluster.urls();
+        Ok(Self { kind: Kind::Several(Box::new(cluster)), url })
+    }
+
+    /// Where clients connect; of a cluster every node, comma separated.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The servers.
+    pub fn nodes(&self) -> &[Broker] {
+        match &self.kind {
+            Kind::One(broker) => std::slice::from_ref(broker),
+            Kind::Several(cluster) => cluster.nodes(),
+        }
+    }
+
+    /// The name of each server, comma separated.
+    pub fn names(&self) -> String {
+        self.nodes().iter().map(Broker::name).collect::<Vec<_>>().join(",")
+    }
+
+    /// The private folder, which goes with them.
+    pub fn run_dir(&self) -> &Path {
+        match &self.kind {
+            Kind::One(broker) => broker.run_dir(),
+            Kind::Several(cluster) => cluster.run_dir(),
+        }
+    }
+
+    /// Where the streams are; of a cluster the folder that every node has a part of.
+    pub fn store_dir(&self) -> &Path {
+        match &self.kind {
+            Kind::One(broker) => broker.store_dir(),
+            Kind::Several(cluster) => match &cluster.settings().store {
+                Store::Folder(folder) => folder,
+                Store::Temporary => cluster.run_dir(),
+            },
+        }
+    }
+
+    /// Waits until a server has ended, for whatever reason; says which, from 0.
+    pub async fn exited(&self) -> (usize, ExitStatus) {
+        let (status, node, _) =
+            select_all(self.nodes().iter().map(|node| Box::pin(node.exited()))).await;
+        (node, status)
+    }
+
+    /// Starts a server again on its port and store.
+    pub async fn restart(&mut self, node: usize) -> Result<(), CliError> {
+        match &mut self.kind {
+            Kind::One(broker) => Ok(broker.restart().await?),
+            Kind::Several(cluster) => {
+                cluster.restart(node).await.map_err(|e| CliError::new(Exit::Infrastructure, e))
+            }
+        }
+    }
+
+    /// Stops all and removes the run folder.
+    pub async fn stop(self) -> Result<(), CliError> {
+        match self.kind {
+            Kind::One(broker) => {
+                broker.stop().await.map_err(|e| CliError::infrastructure("stop the broker", e))
+            }
+            Kind::Several(cluster) => {
+                cluster.stop().await.map_err(|e| CliError::infrastructure("stop the cluster", e))
+            }
+        }
+    }
+}
+
+fn is_port_in_use(error: &BrokerError) -> bool {
+    matches!(
+        error,
+        BrokerError::Start(StartError::PortInUse { .. })
+            | BrokerError::Cluster(ClusterError::Start {
+                source: StartError::PortInUse { .. },
+                ..
+            })
+    )
+}

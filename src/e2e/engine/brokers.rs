@@ -1,0 +1,186 @@
+//! The broker of a run, or its cluster: started, broken on purpose, stopped.
+
+use std::path::Path;
+
+use crate::{
+    broker::{Broker, Cluster, ClusterError, ClusterSettings, Settings, StartError, StopError},
+    e2e::fixture::Fault,
+    process::Signal,
+};
+
+/// Whose leader is broken: the stream whose messages are the commits of payments.
+const LEDGER: &str = "payment-ledger";
+/// Whose leader takes submissions.
+const REQUESTS: &str = "payment-requests";
+
+/// What the clients of a run connect to.
+pub(super) struct Brokers {
+    kind: Kind,
+    url: String,
+}
+
+enum Kind {
+    One(Box<Broker>),
+    Several(Box<Cluster>),
+}
+
+/// Why a broker or a cluster did not start, break, heal or stop as asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BrokersError {
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Stop(#[from] StopError),
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    #[error("`{}` does not go with what runs", .0.word())]
+    DoesNotGo(Fault),
+}
+
+impl Brokers {
+    /// One broker, or a cluster of so many that tell clients of each other.
+    pub(super) async fn start(
+        settings: Settings,
+        cluster: Option<usize>,
+    ) -> Result<Self, BrokersError> {
+        let Some(nodes) = cluster else {
+            let broker = Broker::start(settings).await?;
+            let url = broker.url().to_owned();
+            return Ok(Self { kind: Kind::One(Box::new(broker)), url });
+        };
+        let settings = ClusterSettings { nodes, advertise: true, ..ClusterSettings::new(settings) };
+        let cluster = Cluster::start(settings).await?;
+        let url = cluster.urls();
+        Ok(Self { kind: Kind::Several(Box::new(cluster)), url })
+    }
+
+    /// All of them, comma separated.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// For a client that takes only one: it learns of the others from that one.
+    pub(super) fn first_url(&self) -> &str {
+        self.url.split(',').next().unwrap_or_default()
+    }
+
+    /// The private folder of the run.
+    pub(super) fn run_dir(&self) -> &Path {
+        match &self.kind {
+            Kind::One(broker) => broker.run_dir(),
+            Kind::Several(cluster) => cluster.run_dir(),
+        }
+    }
+
+    /// Breaks or mends something; says what has happened.
+    pub(super) async fn fault(&mut self, fault: Fault) -> Result<&'static str, BrokersError> {
+        match &mut self.kind {
+            Kind::One(broker) => break_one(broker, fault).await,
+            Kind::Several(cluster) => break_cluster(cluster, fault).await,
+        }
+    }
+
+    /// Lets everything go on that is paused; what is not, is not changed.
+    pub(super) async fn resume(&self) {
+        let nodes = match &self.kind {
+            Kind::One(broker) => std::slice::from_ref(&**broker),
+            Kind::Several(cluster) => cluster.nodes(),
+        };
+        for node in nodes {
+            // One that is down has nothing to resume.
+            let _ = node.resume().await;
+        }
+    }
+
+    /// The last lines of the log, node by node.
+    pub(super) fn log_tail(&self) -> Vec<String> {
+        self.tails(|tail| tail)
+    }
+
+    /// What was logged after it was ready; all of it where it never was. Its banner explains no
+    /// failure.
+    pub(super) fn log_tail_since_ready(&self) -> Vec<String> {
+        self.tails(|mut tail| {
+            let ready = tail.iter().rposition(|line| line.contains("[INF] Server is ready"));
+            tail.drain(..ready.map_or(0, |at| at + 1));
+            tail
+        })
+    }
+
+    fn tails(&self, cut: impl Fn(Vec<String>) -> Vec<String>) -> Vec<String> {
+        match &self.kind {
+            Kind::One(broker) => cut(broker.log_tail()),
+            Kind::Several(cluster) => {
+                let named = cluster.nodes().iter().enumerate().flat_map(|(index, node)| {
+                    let tail = cut(node.log_tail());
+                    tail.into_iter().map(move |line| format!("node {index}: {line}"))
+                });
+                named.collect()
+            }
+        }
+    }
+
+    /// Stops everything and removes the run's folder.
+    pub(super) async fn stop(self) -> Result<(), BrokersError> {
+        match self.kind {
+            Kind::One(broker) => Ok(broker.stop().await?),
+            Kind::Several(cluster) => Ok(cluster.stop().await?),
+        }
+    }
+}
+
+async fn break_one(broker: &mut Broker, fault: Fault) -> Result<&'static str, BrokersError> {
+    match fault {
+        Fault::KillBroker => {
+            broker.kill_and_restart().await?;
+            Ok("killed, and back on the same port and store")
+        }
+        Fault::RestartBroker => {
+            broker.signal(Signal::Term).await?;
+            broker.exited().await;
+            broker.restart().await?;
+            Ok("stopped, and back on the same port and store")
+        }
+        Fault::PauseBroker => {
+            broker.pause().await?;
+            Ok("paused")
+        }
+        Fault::ResumeBroker => {
+            broker.resume().await?;
+            Ok("goes on")
+        }
+        other => Err(BrokersError::DoesNotGo(other)),
+    }
+}
+
+async fn break_cluster(cluster: &mut Cluster, fault: Fault) -> Result<&'static str, BrokersError> {
+    match fault {
+        Fault::KillLeader => {
+            cluster.kill_leader(LEDGER).await?;
+            // Another one leads before it is back: its return is no part of the gap.
+            cluster.leader_of_stream(LEDGER).await?;
+            cluster.heal().await?;
+            Ok("killed, another one elected, and back with what it missed")
+        }
+        Fault::StopLeader => {
+            cluster.stop_leader(LEDGER).await?;
+            cluster.leader_of_stream(LEDGER).await?;
+            cluster.heal().await?;
+            Ok("stopped, another one elected, and back with what it missed")
+        }
+        Fault::LoseQuorum => {
+            cluster.leave_only_leader(REQUESTS).await?;
+            Ok("all killed but the one that takes submissions")
+        }
+        Fault::Heal => {
+            cluster.heal().await?;
+            Ok("all are back and agree")
+        }
+        other => Err(BrokersError::DoesNotGo(other)),
+    }
+}
+
+/// Connects to any of them; they are comma separated.
+pub(super) async fn connect(url: &str) -> Result<async_nats::Client, async_nats::ConnectError> {
+    async_nats::connect(url.split(',').collect::<Vec<_>>()).await
+}
