@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 const HELP: &str = "\
 usage: cargo xtask ci     format, lints, tests, types, scenarios, docs
-       cargo xtask soak   the long forms of the soak scenarios, in `soak/`";
+       cargo xtask soak   the long forms of the soak scenarios, in `xtask/soak`";
 
 /// A step: its name, and what runs.
 struct Step {
@@ -67,7 +67,7 @@ fn ci() -> ExitCode {
 /// Thousands of payments under kills; `fixtures/soak` has the short forms, which CI runs.
 fn soak() -> ExitCode {
     let mut scenarios = at_root(&binary());
-    scenarios.args(["e2e", "--fixtures", "soak", "--client", "rust", "--jobs", "1"]);
+    scenarios.args(["e2e", "--fixtures", "xtask/soak", "--client", "rust", "--jobs", "1"]);
     let mut times = Vec::new();
     let result = run(Step { name: "build", command: cargo(&["build", "--release"]) }, &mut times)
         .and_then(|()| run(Step { name: "soak", command: scenarios }, &mut times));
