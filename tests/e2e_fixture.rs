@@ -171,3 +171,10 @@ fn a_fault_must_fit_the_broker() {
 fn a_cluster_has_three_nodes_or_more() {
     broken("cluster-of-two", "[broker]\ncluster = 2\n[[step]]\ncall = \"math.add\"\n");
 }
+
+#[test]
+fn a_network_breaks_only_where_a_proxy_is() {
+    broken("fault-without-a-proxy", "[[step]]\nfault = \"blackhole\"\n");
+    let text = "[broker]\ncluster = 3\n[proxy]\nclient = true\n[[step]]\nfault = \"cut\"\n";
+    broken("proxy-before-a-cluster", text);
+}

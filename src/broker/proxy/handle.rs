@@ -161,10 +161,11 @@ impl Proxy {
     /// Waits until the counts are as wanted.
     pub async fn until(&self, wanted: impl FnMut(&Counts) -> bool) -> Counts {
         let mut counts = self.counts.clone();
-        match counts.wait_for(wanted).await {
-            Ok(counts) => *counts,
+        let found = counts.wait_for(wanted).await.ok().map(|counts| *counts);
+        match found {
+            Some(counts) => counts,
             // The task ends with the proxy only.
-            Err(_) => std::future::pending().await,
+            None => std::future::pending().await,
         }
     }
 

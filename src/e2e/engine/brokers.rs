@@ -64,6 +64,14 @@ impl Brokers {
         self.url.split(',').next().unwrap_or_default()
     }
 
+    /// Where the only broker listens.
+    pub(super) fn port(&self) -> Option<u16> {
+        match &self.kind {
+            Kind::One(broker) => Some(broker.port()),
+            Kind::Several(_) => None,
+        }
+    }
+
     /// The private folder of the run.
     pub(super) fn run_dir(&self) -> &Path {
         match &self.kind {

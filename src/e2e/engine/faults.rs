@@ -7,6 +7,7 @@ use super::{
     world::{DRAIN, World},
 };
 use crate::{
+    broker,
     e2e::{fixture::Fault, history::Phase},
     process::Signal,
     wire::driver::{Op, Outcome},
@@ -14,6 +15,8 @@ use crate::{
 
 /// How long the client may take to find a broker again that is back.
 const RECONNECT: Duration = Duration::from_secs(15);
+/// How much longer a slow network takes, each way.
+const DELAY: Duration = Duration::from_millis(50);
 /// Published to by the client to prove that its connection works.
 const BARRIER: &str = "_E2E.barrier";
 
@@ -42,6 +45,9 @@ impl World {
                     self.reconnected(fault).await?;
                 }
                 Ok(done)
+            }
+            Fault::Delay | Fault::Cut | Fault::BlackHole | Fault::HalfOpen | Fault::HealNetwork => {
+                self.network(fault).await
             }
             Fault::KillServices => {
                 for services in std::mem::take(&mut self.services) {
@@ -79,6 +85,43 @@ impl World {
             Fault::ResumeServices => {
                 self.signal_services(Signal::Cont, fault).await?;
                 Ok("go on")
+            }
+        }
+    }
+
+    /// Makes the client's network bad, or good again.
+    async fn network(&self, fault: Fault) -> Result<&'static str, Stop> {
+        let Some(proxy) = &self.proxy else {
+            return Err(Stop::Broken(format!("{}: no client is behind a proxy", fault.word())));
+        };
+        match fault {
+            Fault::Delay => {
+                proxy.delay(DELAY);
+                Ok("every byte takes 50 ms longer, each way")
+            }
+            Fault::Cut => {
+                let before = proxy.counts();
+                proxy.cut(broker::Cut::Reset);
+                if before.open > 0 {
+                    let cut = proxy.until(|now| now.cut > before.cut || now.open == 0);
+                    let late = |_| Stop::Broken(format!("cut: nothing was cut in {RECONNECT:?}"));
+                    tokio::time::timeout(RECONNECT, cut).await.map_err(late)?;
+                }
+                self.reconnected(fault).await?;
+                Ok("the connection is reset, and there is a new one")
+            }
+            Fault::BlackHole => {
+                proxy.black_hole();
+                Ok("nothing arrives, either way")
+            }
+            Fault::HalfOpen => {
+                proxy.half_open(broker::Direction::ToClient);
+                Ok("what the client sends arrives, and nothing comes back")
+            }
+            _ => {
+                proxy.heal();
+                self.reconnected(fault).await?;
+                Ok("all arrives again")
             }
         }
     }

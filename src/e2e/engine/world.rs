@@ -11,7 +11,7 @@ use futures_util::future::{select_all, try_join_all};
 
 use super::{Client, Machine, ServiceContext, ServicesSpawn, Stop, brokers::Brokers};
 use crate::{
-    broker,
+    broker::{self, Proxy},
     e2e::{
         driver::{self, Driver, PipeDriver, RustDriver},
         event::{Log, RunId},
@@ -32,6 +32,8 @@ const READY_LINE: &str = "Ready: ";
 pub(super) struct World {
     machine: Machine,
     pub(super) brokers: Brokers,
+    /// Between the client and the broker.
+    pub(super) proxy: Option<Proxy>,
     /// The service processes, all of the same services.
     pub(super) services: Vec<Child>,
     processes: Processes,
@@ -72,9 +74,14 @@ impl World {
             Ok(file) => Recorder::new(file),
             Err(error) => return Err(bare(Stop::broken("cannot write the history", error))),
         };
+        let proxy = match proxy(fixture, &brokers, machine.seed).await {
+            Ok(proxy) => proxy,
+            Err(error) => return Err(bare(Stop::broken("cannot start the proxy", error))),
+        };
+        let url = proxy.as_ref().map_or(brokers.first_url().to_owned(), Proxy::url);
         let (services, driver) = tokio::join!(
             start_services(machine, &context, fixture.processes.services),
-            start_driver(machine, run, client, brokers.first_url())
+            start_driver(machine, run, client, &url)
         );
         let mut logs = vec![log("broker", brokers.log_tail())];
         let stop = match (services, driver) {
@@ -82,6 +89,7 @@ impl World {
                 return Ok(Self {
                     machine: machine.clone(),
                     brokers,
+                    proxy,
                     services,
                     processes: fixture.processes,
                     services_log: Vec::new(),
@@ -202,6 +210,9 @@ impl World {
     pub(super) async fn stop(self) -> Result<(), Stop> {
         self.brokers.resume().await;
         let driver = self.driver.close().await;
+        if let Some(proxy) = self.proxy {
+            proxy.stop().await;
+        }
         for services in self.services {
             // Only a scenario that has failed already gets here with services.
             let _ = services.kill().await;
@@ -229,6 +240,14 @@ fn prepare(brokers: &Brokers, fixture: &Fixture, seed: u64) -> std::io::Result<S
 
 fn history_path(brokers: &Brokers) -> PathBuf {
     brokers.run_dir().join("history.jsonl")
+}
+
+/// Puts the client behind a proxy, where the fixture says so.
+async fn proxy(fixture: &Fixture, brokers: &Brokers, seed: u64) -> std::io::Result<Option<Proxy>> {
+    match brokers.port().filter(|_| fixture.proxy.client) {
+        Some(port) => Proxy::start(port, seed).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// Starts so many processes side by side; on a cluster the first alone, which makes the streams:
