@@ -9,7 +9,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::dispatch::guarded;
 use super::error::{ModuleError, ServiceError};
+use super::shutdown::Shutdown;
 use super::stats::Stats;
 use super::stream::{DynStreamHandler, StreamHandler, StreamSettings, erase};
 use crate::wire::subjects::{self, Token, TokenError};
@@ -205,6 +207,27 @@ where
                 .map_err(|e| ServiceError::internal(format!("the reply cannot be encoded: {e}")))
         })
     })
+}
+
+/// Runs a handler on a core message: a panic is a 500, a drain that runs out of time a 503. `what`
+/// is what the message is called there.
+pub(crate) async fn handled(
+    what: &str,
+    handler: &Handler,
+    message: &async_nats::Message,
+    worker: &Arc<str>,
+    shutdown: &Shutdown,
+) -> Result<Bytes, ServiceError> {
+    let call = Call { worker: Arc::clone(worker), headers: message.headers.clone() };
+    tokio::select! {
+        biased;
+        result = guarded(handler(message.payload.clone(), call)) => {
+            result.unwrap_or_else(|panic| Err(ServiceError::internal(panic)))
+        }
+        () = shutdown.expired() => {
+            Err(ServiceError::unavailable(format!("draining: the {what} was not finished in time")))
+        }
+    }
 }
 
 /// The headers of an error reply, by CONTRACT.md and the NATS service API (ADR-32).

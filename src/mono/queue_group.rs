@@ -6,9 +6,9 @@ use std::time::Instant;
 use async_nats::{Client, Message, Subscriber};
 use bytes::Bytes;
 
-use super::dispatch::{Excess, dispatch, guarded, until_drained};
+use super::dispatch::{Excess, dispatch, until_drained};
 use super::error::ServiceError;
-use super::module::{Call, Handler, Registration, error_headers};
+use super::module::{Handler, Registration, error_headers, handled};
 use super::shutdown::Shutdown;
 use crate::wire::headers::ServiceErrorCode;
 
@@ -53,16 +53,7 @@ async fn handle(
             tracing::warn!(subject = %message.subject, %error, "an acknowledgement could not be sent");
         }
     }
-    let call = Call { worker: Arc::clone(worker), headers: message.headers.clone() };
-    let result = tokio::select! {
-        biased;
-        result = guarded(handler(message.payload.clone(), call)) => {
-            result.unwrap_or_else(|panic| Err(ServiceError::internal(panic)))
-        }
-        () = shutdown.expired() => {
-            Err(ServiceError::unavailable("draining: the message was not finished in time"))
-        }
-    };
+    let result = handled("message", handler, &message, worker, shutdown).await;
     match result {
         Ok(_) => registration.stats.handled(started.elapsed()),
         Err(error) => failed(client, registration, rejected, message, error, started).await,

@@ -75,6 +75,13 @@ pub fn service(module: &Token, service: &Token) -> String {
     format!("{SERVICES}.{module}.{service}")
 }
 
+/// True for a payment id: 1 to 64 characters of `A-Z a-z 0-9 _ -`, so that it is safe as a token
+/// of the ledger's subjects.
+pub fn is_payment_id(text: &str) -> bool {
+    let good = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
+    (1..=64).contains(&text.len()) && text.bytes().all(good)
+}
+
 /// Why a text cannot be published to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SubjectError {

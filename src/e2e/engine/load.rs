@@ -13,7 +13,7 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use super::{Stop, record, world::World};
+use super::{Stop, record, steps::millis, world::World};
 use crate::{
     e2e::{
         driver::Driver,
@@ -170,7 +170,7 @@ fn submit(action: &Action, timeout: Duration) -> Result<Op, String> {
         subject: subject.clone(),
         payload_base64: seen::base64(&body),
         headers: headers.clone(),
-        timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
+        timeout_ms: millis(timeout),
     })
 }
 

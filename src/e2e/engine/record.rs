@@ -12,7 +12,7 @@ use crate::{
     },
     wire::{
         driver::{Op, Outcome},
-        subjects::{EMAIL_SEND, MATH_CALCULATE, PAYMENT_PROCESS, PAYMENT_STATUS},
+        subjects::{EMAIL_SEND, MATH_CALCULATE, PAYMENT_PROCESS, PAYMENT_STATUS, is_payment_id},
     },
 };
 
@@ -164,17 +164,12 @@ fn email(fields: &Map<String, Value>) -> Option<String> {
 fn payment(fields: &Map<String, Value>) -> Option<Payment> {
     let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
     Some(Payment {
-        id: text("payment_id").filter(|id| is_usable(id))?,
+        // A message with another id is a dead letter and no payment.
+        id: text("payment_id").filter(|id| is_payment_id(id))?,
         content: None,
         amount: amount(fields),
         currency: Some(text("currency").unwrap_or_else(|| "USD".to_owned())),
     })
-}
-
-/// As CONTRACT.md has it. A message with another id is a dead letter and no payment.
-fn is_usable(id: &str) -> bool {
-    let good = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-    (1..=64).contains(&id.len()) && id.bytes().all(good)
 }
 
 /// A number by its shortest form, which is what a client was given, or a text.

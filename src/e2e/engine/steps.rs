@@ -340,6 +340,7 @@ impl Stage<'_> {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+/// Whole milliseconds, as the driver protocol counts them.
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::amount::{Exact, Money};
 use super::types::{Entry, Intent, PaymentRequest, Status, StatusReply};
+use crate::wire::subjects::is_payment_id;
 
 /// A payment id: 1 to 64 characters of `A-Z a-z 0-9 _ -`, so that it is safe in a subject.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -21,8 +22,7 @@ impl PaymentId {
     /// assert!(PaymentId::new("pay.001").is_err());
     /// ```
     pub fn new(text: &str) -> Result<Self, String> {
-        let good = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-        if (1..=64).contains(&text.len()) && text.bytes().all(good) {
+        if is_payment_id(text) {
             return Ok(Self(text.to_owned()));
         }
         let shown = crate::wire::headers::bounded(text, 80);
