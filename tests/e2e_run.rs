@@ -7,7 +7,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::Client as Nats;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use mono_demo::e2e::driver::TypedCalls;
@@ -15,6 +14,7 @@ use mono_demo::e2e::engine::{Client, Machine};
 use mono_demo::e2e::event::Summary;
 use mono_demo::e2e::report::{Json, Junit, Look, Reporter, Terminal};
 use mono_demo::e2e::{self, ClientUnderTest, E2eError, Filter, Mode, Settings};
+use mono_demo::mono::Caller;
 use mono_demo::wire::driver::Outcome;
 use serde_json::{Map, Value, json};
 
@@ -24,7 +24,7 @@ struct Fake(&'static str);
 impl TypedCalls for Fake {
     fn call(
         &self,
-        _: Nats,
+        _: Caller,
         method: String,
         args: Vec<Value>,
         _: Map<String, Value>,

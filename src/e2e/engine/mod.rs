@@ -70,6 +70,8 @@ pub type ServicesSpawn = Arc<dyn Fn(&ServiceContext) -> Spawn + Send + Sync>;
 pub struct ServiceContext {
     /// The broker.
     pub url: String,
+    /// Credentials of the services, as a NATS context: a file that only this user can read.
+    pub credentials: PathBuf,
     /// TOML, a table a module.
     pub settings: PathBuf,
     /// Where the simulated gateway and mailer keep their journals.
