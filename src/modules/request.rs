@@ -84,6 +84,8 @@ pub enum ClientError {
         operation: String,
         /// The server's words.
         evidence: String,
+        /// False where it refused only the inbox that the answer would have come to.
+        definite: bool,
     },
     /// Anything else: the connection, an answer that cannot be read.
     #[error("{operation}: {evidence}")]
@@ -100,6 +102,7 @@ impl ClientError {
     /// its effect.
     pub fn is_definite(&self) -> bool {
         match self {
+            Self::Permissions { definite, .. } => *definite,
             Self::Service { code, .. } => (400..500).contains(code) || *code == 503,
             Self::Timeout { .. } | Self::NotAcknowledged { .. } | Self::Other { .. } => false,
             _ => true,
@@ -242,8 +245,8 @@ async fn barrier(caller: &Caller, subject: &str, limit: Duration) -> Result<(), 
 }
 
 /// A refusal, with what was tried.
-pub(crate) fn denied(operation: &str, Denied(evidence): Denied) -> ClientError {
-    ClientError::Permissions { operation: operation.to_owned(), evidence }
+pub(crate) fn denied(operation: &str, Denied { words, definite }: Denied) -> ClientError {
+    ClientError::Permissions { operation: operation.to_owned(), evidence: words, definite }
 }
 
 /// The error that the reply's headers carry, if any.
@@ -304,8 +307,9 @@ pub async fn publish_acknowledged(
         Err(ClientError::Timeout { limit, .. }) => {
             return Err(ClientError::Timeout { operation: operation(), limit });
         }
-        Err(ClientError::Permissions { evidence, .. }) => {
-            return Err(ClientError::Permissions { operation: operation(), evidence });
+        Err(ClientError::Permissions { evidence, definite, .. }) => {
+            let operation = operation();
+            return Err(ClientError::Permissions { operation, evidence, definite });
         }
         other => other?,
     };

@@ -47,7 +47,7 @@ impl Caller {
     /// Of several operations on one subject at once, all are refused or none.
     ///
     /// # Errors
-    /// [`Denied`]: the operation certainly did not happen.
+    /// [`Denied`].
     pub async fn unless_denied<T>(
         &self,
         subjects: &[&str],

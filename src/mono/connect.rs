@@ -192,7 +192,7 @@ impl Connection {
     /// As [`Caller::unless_denied`].
     ///
     /// # Errors
-    /// [`Denied`]: the operation certainly did not happen.
+    /// [`Denied`].
     pub async fn unless_denied<T>(
         &self,
         subjects: &[&str],

@@ -33,11 +33,16 @@ struct Denial {
     words: String,
 }
 
-/// The server does not let this user do it; it certainly did not happen. Its text is the server's
-/// words, which name the subject.
+/// The server does not let this user do it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Denied(pub String);
+#[error("{words}")]
+pub struct Denied {
+    /// The server's words, which name the subject.
+    pub words: String,
+    /// True if it certainly did not happen; false where the server refused only the inbox that the
+    /// answer would have come to.
+    pub definite: bool,
+}
 
 /// What a refusal must be about to concern an operation.
 #[derive(Debug, Clone, Copy)]
@@ -50,10 +55,14 @@ pub(super) struct About<'a> {
 
 impl About<'_> {
     fn concerns(&self, denial: &Denial, since_mark: bool) -> bool {
-        let lost = denial.subscription
-            && !self.inboxes.is_empty()
-            && denial.subject.strip_prefix(self.inboxes).is_some_and(|rest| rest.starts_with('.'));
-        lost || since_mark && self.subjects.contains(&denial.subject.as_str())
+        self.is_inbox(denial) || since_mark && self.subjects.contains(&denial.subject.as_str())
+    }
+
+    fn is_inbox(&self, denial: &Denial) -> bool {
+        let prefix = self.inboxes;
+        denial.subscription
+            && !prefix.is_empty()
+            && denial.subject.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.'))
     }
 }
 
@@ -123,7 +132,10 @@ impl Log {
     fn find(&self, mark: u64, about: About<'_>) -> Option<Denied> {
         let numbered = (self.forgotten..).zip(&self.kept);
         let found = numbered.into_iter().find(|(n, denial)| about.concerns(denial, *n >= mark));
-        found.map(|(_, denial)| Denied(denial.words.clone()))
+        found.map(|(_, denial)| Denied {
+            words: denial.words.clone(),
+            definite: !about.is_inbox(denial),
+        })
     }
 }
 
@@ -164,7 +176,7 @@ mod tests {
         denials.note("nats: Permissions Violation for Publish to \"c\"");
         for subject in ["a.B", "c"] {
             let denied = denials.since(mark, about(&[subject], "_INBOX"));
-            assert!(denied.is_some_and(|denied| denied.0.contains(subject)));
+            assert!(denied.is_some_and(|denied| denied.words.contains(subject) && denied.definite));
         }
         assert_eq!(denials.since(mark, about(&["a.b"], "_INBOX")), None, "another subject");
         assert_eq!(denials.since(denials.count(), about(&["a.B"], "_INBOX")), None, "an old one");
@@ -175,7 +187,8 @@ mod tests {
         let denials = Denials::new();
         denials.note(INBOX);
         let mark = denials.count();
-        assert!(denials.since(mark, about(&["a"], "_INBOX")).is_some());
+        let denied = denials.since(mark, about(&["a"], "_INBOX"));
+        assert!(denied.is_some_and(|denied| !denied.definite), "the request may have happened");
         assert_eq!(denials.since(mark, about(&["a"], "_INBOX_worker")), None);
         denials.begin_anew();
         assert_eq!(denials.since(mark, about(&["a"], "_INBOX")), None);

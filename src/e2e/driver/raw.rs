@@ -86,7 +86,7 @@ pub(super) async fn unless_denied<T>(
     operation: impl Future<Output = Result<T, DriverError>>,
 ) -> Result<T, DriverError> {
     let outcome = connection.unless_denied(&[subject], operation).await;
-    outcome.map_err(|denied| failed(ErrorKind::Permissions, true, &denied))?
+    outcome.map_err(|denied| failed(ErrorKind::Permissions, denied.definite, &denied))?
 }
 
 /// Waits until the server has taken everything that was sent before.

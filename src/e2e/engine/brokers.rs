@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::secrets::Secrets;
 use crate::{
     broker::{
         Broker, Cluster, ClusterError, ClusterSettings, Credentials, Role, Settings, StartError,
@@ -69,6 +70,12 @@ impl Brokers {
             Kind::Several(cluster) => cluster.credentials(role),
         };
         Access { url: self.url.clone(), role, credentials: credentials.cloned() }
+    }
+
+    /// The passwords of all roles.
+    pub(super) fn secrets(&self) -> Secrets {
+        let all = [Role::Client, Role::Worker, Role::Harness].map(|role| self.access(role));
+        Secrets::new(all.into_iter().filter_map(|access| Some(access.credentials?.password)))
     }
 
     /// Where the only broker listens.

@@ -14,6 +14,7 @@ use futures_util::future::{select_all, try_join_all};
 use super::{
     Client, Machine, ServiceContext, ServicesSpawn, Stop,
     brokers::{Access, Brokers},
+    secrets::Secrets,
 };
 use crate::{
     broker::{self, Credentials, Proxy, Role},
@@ -53,6 +54,7 @@ pub(super) struct World {
 pub(super) struct StartFailed {
     pub(super) stop: Stop,
     pub(super) logs: Vec<Log>,
+    pub(super) secrets: Secrets,
 }
 
 impl World {
@@ -63,7 +65,7 @@ impl World {
         run: &RunId,
         client: &Client,
     ) -> Result<Self, StartFailed> {
-        let bare = |stop| StartFailed { stop, logs: Vec::new() };
+        let bare = |stop| StartFailed { stop, logs: Vec::new(), secrets: Secrets::default() };
         let mut settings = broker::Settings::new(machine.server.clone(), machine.reaper.clone());
         settings.run_root = Some(machine.run_root.clone());
         settings.max_payload = fixture.broker.max_payload;
@@ -91,6 +93,7 @@ impl World {
             start_services(machine, &context, fixture.processes.services),
             start_driver(machine, run, client, &access)
         );
+        let secrets = brokers.secrets();
         let mut logs = vec![log("broker", brokers.log_tail())];
         let stop = match (services, driver) {
             (Ok(services), Ok(driver)) => {
@@ -114,7 +117,7 @@ impl World {
         };
         // The run is broken already; the reaper ends whatever does not stop.
         let _ = brokers.stop().await;
-        Err(StartFailed { stop, logs })
+        Err(StartFailed { stop, logs, secrets })
     }
 
     /// The private folder of this run.
@@ -130,6 +133,11 @@ impl World {
     /// How the engine itself connects.
     pub(super) fn harness(&self) -> Access {
         self.access(Role::Harness)
+    }
+
+    /// What nobody is to be told.
+    pub(super) fn secrets(&self) -> Secrets {
+        self.brokers.secrets()
     }
 
     /// What every run shares.
