@@ -69,6 +69,10 @@ impl RustDriver {
         let mut options = ConnectOptions::new()
             .name("mono-demo driver rust")
             .subscription_capacity(1_048_576)
+            // A connection on which nothing arrives any more is noticed within 15 s.
+            .ping_interval(Duration::from_secs(5))
+            // A broker that is paused accepts, and says nothing.
+            .connection_timeout(Duration::from_secs(1))
             // The first attempt at once; then often enough that a restart is not what is measured.
             .reconnect_delay_callback(|attempt| {
                 Duration::from_millis(if attempt < 2 { 0 } else { 20 })
@@ -76,14 +80,15 @@ impl RustDriver {
         if let Some((user, password)) = login {
             options = options.user_and_password(user, password);
         }
-        let client = options.connect(url).await.map_err(|error| {
-            use async_nats::ConnectErrorKind as Kind;
-            let kind = match error.kind() {
-                Kind::Authentication | Kind::AuthorizationViolation => ErrorKind::Permissions,
-                _ => ErrorKind::Connection,
-            };
-            failed(kind, true, &error)
-        })?;
+        let client =
+            options.connect(url.split(',').collect::<Vec<_>>()).await.map_err(|error| {
+                use async_nats::ConnectErrorKind as Kind;
+                let kind = match error.kind() {
+                    Kind::Authentication | Kind::AuthorizationViolation => ErrorKind::Permissions,
+                    _ => ErrorKind::Connection,
+                };
+                failed(kind, true, &error)
+            })?;
         *lock(&self.client) = Some(client);
         Ok(to_value(&Hello {
             name: "rust".to_owned(),

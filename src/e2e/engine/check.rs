@@ -7,11 +7,11 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Stop, evidence, world::World};
+use super::{Stop, evidence, recovery, world::World};
 use crate::{
     e2e::{
         fixture::{Check, CheckKind, Fixture},
-        history::Report,
+        history::{History, Report},
         matcher::{canonical, compare},
     },
     wire::journal::{ChargeOutcome, ChargeRecord, CrashRecord, EmailRecord},
@@ -26,7 +26,7 @@ pub(super) async fn comes_true(
     fixture: &Fixture,
     check: &Check,
 ) -> Result<(), Stop> {
-    if matches!(check.kind, CheckKind::History { .. }) {
+    if matches!(check.kind, CheckKind::History { .. } | CheckKind::RecoveredWithin { .. }) {
         return Ok(()); // a history is judged when it is whole
     }
     let deadline = Instant::now() + check.within;
@@ -77,6 +77,12 @@ async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<F
             Some(report) => history(report, expected),
             None => Err("the history is not whole yet".to_owned()),
         },
+        CheckKind::RecoveredWithin { limit } => {
+            let history = History::open(&world.history_path());
+            let history = history.map_err(|e| Stop::broken("judge the recovery", e))?;
+            recovery::recovered(&history, *limit)
+                .map(|_| vec![format!("after each fault something succeeded within {limit:?}")])
+        }
         CheckKind::Ledger { id, entry } => {
             let entries = evidence::ledger(world.url(), id).await.map_err(Stop::Broken)?;
             ledger(&entries, id, entry)

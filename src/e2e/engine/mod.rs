@@ -4,13 +4,16 @@
 //! | --- | --- |
 //! | `world` | everything that runs: started and stopped |
 //! | `brokers` | the broker, or the cluster: started, broken on purpose, stopped |
-//! | `faults` | broken on purpose |
+//! | `networks` | proxies before the servers, for those who are to have a bad network |
+//! | `services` | the service processes: started, started again, drained |
+//! | `faults` | broken on purpose, and put on record |
 //! | `steps` | does a step, again where it says so, and holds it against what is expected |
 //! | `load` | a load under faults |
 //! | `program` | a program of a `run` step |
 //! | `record` | puts everything on record as a history, and has it judged |
 //! | `settle` | observes that nothing is in flight |
 //! | `evidence` | reads the journals and the streams that checks are about |
+//! | `recovery` | how soon after a fault's end an operation succeeds again |
 //! | `check` | decides, from evidence alone |
 //!
 //! The engine knows no reporter: it sends events and returns what it saw.
@@ -20,8 +23,11 @@ mod check;
 mod evidence;
 mod faults;
 mod load;
+mod networks;
 mod program;
 mod record;
+mod recovery;
+mod services;
 mod settle;
 mod steps;
 mod world;
@@ -138,6 +144,15 @@ impl Stop {
     }
 }
 
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Failed(failure) => &failure.message,
+            Self::Skipped(reason) | Self::Broken(reason) => reason,
+        })
+    }
+}
+
 impl From<Stop> for End {
     fn from(stop: Stop) -> Self {
         match stop {
@@ -223,7 +238,9 @@ async fn conclude(
     for check in &fixture.checks {
         check::comes_true(world, fixture, check).await?;
     }
-    world.drain(fixture).await?;
+    // Unless a scenario left something paused, this changes nothing.
+    world.brokers.resume().await;
+    world.services.drain(fixture).await?;
     let report = record::conclude(world, fixture).await?;
     if report.word() == "invalid" {
         let message = format!("the history of this run is invalid\n{report}");

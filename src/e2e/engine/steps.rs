@@ -58,8 +58,8 @@ pub(super) async fn all(
         });
         match &step.action {
             Action::Fault(fault) => {
-                let done = world.fault(*fault).await?;
-                transcript.note(&format!("fault {}", fault.word()), &[done.to_owned()]);
+                let done = world.fault(fault, None).await?;
+                transcript.note(&format!("fault {fault}"), &[done]);
             }
             Action::Settle => {
                 let within = step.within.unwrap_or(settle::DEFAULT_WITHIN);
@@ -68,7 +68,7 @@ pub(super) async fn all(
                     settled = settle::settle(&url, within) => {
                         settled.map_err(|reason| Stop::failed(fixture, &step.span, reason))?;
                     }
-                    stop = world.supervise() => return Err(stop),
+                    stop = world.services.supervise() => return Err(stop),
                 }
                 transcript.note("settle", &["nothing is in flight".to_owned()]);
             }
@@ -250,7 +250,7 @@ impl Stage<'_> {
             Action::Run(argv) => {
                 let machine = self.world.machine();
                 let timeout = self.step.timeout.unwrap_or(program::DEFAULT_TIMEOUT);
-                let url = self.world.url();
+                let url = self.world.brokers.first_url();
                 match program::run(&machine.reaper, argv, &machine.root, url, timeout).await {
                     Ok(seen) => Ok(seen),
                     Err(program::Failed::Start(reason)) => Err(Stop::Broken(reason)),
