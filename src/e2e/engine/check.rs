@@ -26,7 +26,7 @@ pub(super) async fn comes_true(
     fixture: &Fixture,
     check: &Check,
 ) -> Result<(), Stop> {
-    if matches!(check.kind, CheckKind::History { .. } | CheckKind::RecoveredWithin { .. }) {
+    if judges_the_history(&check.kind) {
         return Ok(()); // a history is judged when it is whole
     }
     let deadline = Instant::now() + check.within;
@@ -51,9 +51,16 @@ pub(super) async fn still_true(
     report: &Report,
 ) -> Result<Vec<String>, Stop> {
     look(world, check, Some(report)).await?.map_err(|reason| {
-        let message = format!("{reason} (it held before the services had drained)");
+        let message = match judges_the_history(&check.kind) {
+            true => reason,
+            false => format!("{reason} (it held before the services had drained)"),
+        };
         Stop::failed(fixture, &check.span, message)
     })
+}
+
+fn judges_the_history(kind: &CheckKind) -> bool {
+    matches!(kind, CheckKind::History { .. } | CheckKind::RecoveredWithin { .. })
 }
 
 async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<Finding, Stop> {
