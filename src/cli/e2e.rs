@@ -16,8 +16,8 @@ use super::output::Output;
 use super::services;
 use super::suite::{self, Suite};
 use crate::e2e::engine::{Machine, ServiceContext};
-use crate::e2e::report::{Json, Junit, Look, Reporter, Terminal};
-use crate::e2e::{self, E2eError, Filter, Mode, Settings};
+use crate::e2e::report::{Json, Junit, Look, Reporter, Tap, Terminal};
+use crate::e2e::{self, Again, E2eError, Expression, Filter, Mode, Settings, Shard};
 use crate::modules::payment::Sabotage;
 use crate::process::Spawn;
 use crate::provision;
@@ -31,6 +31,13 @@ pub struct E2eArgs {
     /// Only scenarios with this tag; may be given several times.
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
+    /// Only runs for which this holds, of tag(T), name(PART|FOLDER/|PATTERN), client(C), and, or, not,
+    /// and parentheses: 'tag(fault) and not client(go)'.
+    #[arg(short = 'E', long, value_name = "EXPRESSION")]
+    filter: Option<Expression>,
+    /// Only this part of the scenarios, as 1/4: to spread them over several machines.
+    #[arg(long, value_name = "K/N")]
+    shard: Option<Shard>,
     /// Only this client: rust, python, node, go, or rust-pipe; may be given several times [default:
     /// all that this machine has the tools for].
     #[arg(long, value_name = "CLIENT", value_parser = CLIENTS)]
@@ -53,13 +60,20 @@ pub struct E2eArgs {
     /// Begin no run after the first that does not pass.
     #[arg(long)]
     fail_fast: bool,
+    /// Run what did not pass up to N times more; what passes then is reported as flaky, not as passed.
+    #[arg(long, value_name = "N", conflicts_with_all = ["update", "repeat"])]
+    retries: Option<u32>,
+    /// Do every run N times, to find out what does not always pass.
+    #[arg(long, value_name = "N", conflicts_with = "update",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: Option<u32>,
     /// How many runs at a time [default: as many as there are cores].
     #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     jobs: usize,
     /// For whatever is drawn by chance.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Also write a report: junit=PATH or json=PATH; may be given several times.
+    /// Also write a report: junit=PATH, json=PATH or tap=PATH; may be given several times.
     #[arg(long, value_name = "KIND=PATH", value_parser = report)]
     report: Vec<(ReportKind, PathBuf)>,
     /// Test the tests: let the payment workers break their promises, which must turn scenarios red.
@@ -74,14 +88,20 @@ pub struct E2eArgs {
 enum ReportKind {
     Junit,
     Json,
+    Tap,
 }
 
 fn report(text: &str) -> Result<(ReportKind, PathBuf), String> {
-    match text.split_once('=') {
-        Some(("junit", path)) if !path.is_empty() => Ok((ReportKind::Junit, path.into())),
-        Some(("json", path)) if !path.is_empty() => Ok((ReportKind::Json, path.into())),
-        _ => Err("expected junit=PATH or json=PATH".to_owned()),
-    }
+    let expected = || "expected junit=PATH, json=PATH or tap=PATH".to_owned();
+    let (kind, path) =
+        text.split_once('=').filter(|(_, path)| !path.is_empty()).ok_or_else(expected)?;
+    let kind = match kind {
+        "junit" => ReportKind::Junit,
+        "json" => ReportKind::Json,
+        "tap" => ReportKind::Tap,
+        _ => return Err(expected()),
+    };
+    Ok((kind, path.into()))
 }
 
 pub async fn run(
@@ -146,6 +166,7 @@ fn reports(args: &E2eArgs, context: &Context) -> Result<Vec<Box<dyn Reporter>>, 
         Ok(match kind {
             ReportKind::Junit => Box::new(Junit::create(&path)?),
             ReportKind::Json => Box::new(Json::create(&path)?),
+            ReportKind::Tap => Box::new(Tap::create(&path)?),
         })
     };
     let named = |report: &(ReportKind, PathBuf)| {
@@ -177,7 +198,12 @@ async fn settings(
     let variable = python.map(|path| path.display().to_string());
     Ok(Settings {
         fixtures,
-        filter: Filter { names, tags: args.tag.clone() },
+        filter: Filter {
+            names,
+            tags: args.tag.clone(),
+            expression: args.filter.clone(),
+            shard: args.shard,
+        },
         clients,
         known_clients: CLIENTS.map(str::to_owned).to_vec(),
         jobs: args.jobs,
@@ -189,6 +215,11 @@ async fn settings(
             _ => Mode::Compare,
         },
         fail_fast: args.fail_fast,
+        again: match (args.repeat, args.retries) {
+            (Some(rounds), _) => Again::Rounds(rounds),
+            (None, Some(retries)) => Again::Retries(retries),
+            (None, None) => Again::Never,
+        },
         machine: Machine {
             server,
             reaper: reaper(context),
@@ -202,7 +233,7 @@ async fn settings(
             let read: Result<services::Settings, _> = table.clone().try_into();
             read.map(drop).map_err(|error| error.message().to_owned())
         }),
-        again: "mono-demo e2e".to_owned(),
+        command: "mono-demo e2e".to_owned(),
     })
 }
 

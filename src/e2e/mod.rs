@@ -11,10 +11,12 @@
 //! | [`seen`], [`transcript`], [`redact`] | what happened, as data and as text that does not change |
 //! | [`snapshot`] | golden files in insta's format |
 //! | [`event`], [`report`] | what is told, and to whom |
-//! | `discover`, `runner`, `judge` | which scenarios; side by side; against their golden files |
+//! | `discover`, `choose` | the suite's scenarios; which of them are wanted |
+//! | `runner`, `pool`, `judge` | side by side, again where asked to; against their golden files |
 //!
 //! Modules, clients and programs come as values ([`Settings`]); nothing here knows them by name.
 
+mod choose;
 pub mod conform;
 mod discover;
 pub mod driver;
@@ -24,6 +26,7 @@ pub mod fixture;
 pub mod history;
 mod judge;
 pub mod matcher;
+mod pool;
 pub mod redact;
 pub mod report;
 mod runner;
@@ -32,6 +35,7 @@ mod settings;
 pub mod snapshot;
 pub mod transcript;
 
-pub use discover::{Filter, golden_path, load};
+pub use choose::{Expression, ExpressionError, Filter, Shard, ShardError, Subject};
+pub use discover::{golden_path, load};
 pub use runner::{chosen, clients_of, run};
-pub use settings::{ClientUnderTest, E2eError, Mode, Settings, Validate};
+pub use settings::{Again, ClientUnderTest, E2eError, Mode, Settings, Validate};

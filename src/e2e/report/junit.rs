@@ -60,6 +60,14 @@ fn case(report: &RunReport) -> TestCase {
             status.set_message(failure.message.as_str()).set_description(details(failure));
             status
         }
+        // Whoever reads only the status must not take it for a pass.
+        Verdict::Flaky { failures, first } => {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            let message =
+                format!("flaky: attempt {} passed; the first: {}", failures + 1, first.message);
+            status.set_type("flaky").set_message(message).set_description(details(first));
+            status
+        }
         Verdict::Broken { reason } => {
             let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
             status.set_message(reason.as_str());

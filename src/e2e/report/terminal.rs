@@ -51,6 +51,7 @@ impl<W: Write> Terminal<W> {
             Verdict::Passed => ("ok  ", Style::new().green()),
             Verdict::Updated => ("new ", Style::new().cyan()),
             Verdict::Failed(_) => ("FAIL", Style::new().red().bold()),
+            Verdict::Flaky { .. } => ("FLKY", Style::new().yellow().bold()),
             Verdict::Broken { .. } => ("ERR ", Style::new().red().bold()),
             Verdict::Skipped { .. } => ("skip", Style::new().yellow()),
         };
@@ -74,6 +75,13 @@ impl<W: Write> Terminal<W> {
             Verdict::Broken { reason } => {
                 self.indented(reason)?;
                 self.evidence(report)
+            }
+            Verdict::Flaky { failures, first } => {
+                let attempts = counted(*failures as usize, "attempt");
+                self.indented(&format!("passed after {attempts} that did not; the first:"))?;
+                self.failure(first)?;
+                self.indented(&format!("again: {}", report.again))?;
+                writeln!(self.out)
             }
             Verdict::Skipped { reason } => self.indented(reason),
             Verdict::Passed | Verdict::Updated => Ok(()),
@@ -121,6 +129,11 @@ impl<W: Write> Terminal<W> {
     }
 
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {
+        for rounds in summary.rounds.iter().filter(|rounds| rounds.passed < rounds.of) {
+            let line = format!("{}: {} of {} rounds passed", rounds.run, rounds.passed, rounds.of);
+            let line = self.paint(Style::new().yellow().bold(), &line);
+            writeln!(self.out, "{line}")?;
+        }
         let mut line = format!(
             "{}, {}: {} passed, {} failed",
             counted(summary.scenarios, "scenario"),
@@ -129,6 +142,7 @@ impl<W: Write> Terminal<W> {
             summary.failed
         );
         for (number, word) in [
+            (summary.flaky, "flaky"),
             (summary.broken, "broken"),
             (summary.skipped, "skipped"),
             (summary.updated, "written to golden files"),
