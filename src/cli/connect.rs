@@ -58,9 +58,14 @@ impl Session {
         let target = Target { url: broker.url().to_owned(), ..Target::default() };
         let serving = Connection::open(&target, "mono-demo services").await?;
         let journals = broker.run_dir().join("journals");
-        let running =
-            services::start(&serving, services::Settings::default(), &journals, false, None)
-                .await?;
+        let running = services::start(
+            &serving,
+            services::Settings::default(),
+            &journals,
+            false,
+            services::Proof::default(),
+        )
+        .await?;
         let connection = Connection::open(&target, "mono-demo").await?;
         Ok(Self { connection, timeout, own: Some(Own { broker, running, connection: serving }) })
     }

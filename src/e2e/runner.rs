@@ -248,6 +248,8 @@ fn report(
         transcript: outcome.transcript,
         logs: if bad { outcome.logs } else { Vec::new() },
         again,
+        history: outcome.history,
+        history_file: outcome.history_file.map(|path| path.display().to_string()),
     }
 }
 

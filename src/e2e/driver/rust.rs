@@ -43,6 +43,7 @@ pub struct RustDriver {
     client: Mutex<Option<Client>>,
     subscriptions: Mutex<HashMap<u64, Arc<tokio::sync::Mutex<Subscriber>>>>,
     next_subscription: AtomicU64,
+    dies_after_publish: bool,
 }
 
 impl RustDriver {
@@ -53,7 +54,15 @@ impl RustDriver {
             client: Mutex::new(None),
             subscriptions: Mutex::new(HashMap::new()),
             next_subscription: AtomicU64::new(1),
+            dies_after_publish: false,
         }
+    }
+
+    /// The same, but `submit` ends in an abort of this process once the message is on its way:
+    /// step A of PAYMENTS.md, for proofs.
+    #[must_use]
+    pub fn dying_after_publish(self) -> Self {
+        Self { dies_after_publish: true, ..self }
     }
 
     async fn hello(
@@ -154,6 +163,9 @@ impl RustDriver {
             }
             Op::Publish { subject, payload_base64, headers } => {
                 raw::publish(&client, subject, &payload_base64, &headers, FLUSH).await
+            }
+            Op::Submit { subject, payload_base64, headers, .. } if self.dies_after_publish => {
+                raw::publish_and_abort(&client, subject, &payload_base64, &headers).await
             }
             Op::Submit { subject, payload_base64, headers, timeout_ms } => {
                 raw::submit(&client, subject, &payload_base64, &headers, ms(timeout_ms)).await

@@ -67,6 +67,15 @@ impl World {
                 self.start_services().await?;
                 Ok("one of them killed, and ready again")
             }
+            Fault::StopService => {
+                if !self.services.is_empty() {
+                    let services = self.services.remove(0);
+                    services.stop(DRAIN).await.map_err(|e| broken(&e))?;
+                    self.keep_log(services).await;
+                }
+                self.start_services().await?;
+                Ok("one of them drained and stopped, and another ready")
+            }
             Fault::StopServices => {
                 for services in std::mem::take(&mut self.services) {
                     services.stop(DRAIN).await.map_err(|e| broken(&e))?;

@@ -40,6 +40,7 @@ pub(super) struct World {
     services_log: Vec<String>,
     pub(super) driver: Arc<dyn Driver>,
     pub(super) recorder: Recorder,
+    history: PathBuf,
     context: ServiceContext,
 }
 
@@ -70,8 +71,8 @@ impl World {
                 return Err(bare(Stop::broken("cannot write the services' files", error)));
             }
         };
-        let recorder = match File::create(history_path(&brokers)) {
-            Ok(file) => Recorder::new(file),
+        let (history, recorder) = match history(machine, run, &brokers) {
+            Ok((path, file)) => (path, Recorder::new(file)),
             Err(error) => return Err(bare(Stop::broken("cannot write the history", error))),
         };
         let proxy = match proxy(fixture, &brokers, machine.seed).await {
@@ -95,6 +96,7 @@ impl World {
                     services_log: Vec::new(),
                     driver,
                     recorder,
+                    history,
                     context,
                 });
             }
@@ -130,8 +132,18 @@ impl World {
     }
 
     /// The history of this run.
-    pub(super) fn history_path(&self) -> PathBuf {
-        history_path(&self.brokers)
+    pub(super) fn history_path(&self) -> &Path {
+        &self.history
+    }
+
+    /// The same, if it stays after the run.
+    pub(super) fn kept_history(&self) -> Option<&Path> {
+        self.machine.histories.as_ref().map(|_| self.history.as_path())
+    }
+
+    /// Where the client under test finds the broker: through the proxy, if it is behind one.
+    pub(super) fn client_url(&self) -> String {
+        self.proxy.as_ref().map_or(self.brokers.first_url().to_owned(), Proxy::url)
     }
 
     /// Starts the service processes that are missing, on the broker that runs.
@@ -238,8 +250,14 @@ fn prepare(brokers: &Brokers, fixture: &Fixture, seed: u64) -> std::io::Result<S
     Ok(ServiceContext { url: brokers.url().to_owned(), settings, journal_dir, seed })
 }
 
-fn history_path(brokers: &Brokers) -> PathBuf {
-    brokers.run_dir().join("history.jsonl")
+/// The file of this run's history: in the folder that keeps them, or in the run's own.
+fn history(machine: &Machine, run: &RunId, brokers: &Brokers) -> std::io::Result<(PathBuf, File)> {
+    let path = match &machine.histories {
+        Some(kept) => kept.file(run)?,
+        None => brokers.run_dir().join("history.jsonl"),
+    };
+    let file = File::create(&path)?;
+    Ok((path, file))
 }
 
 /// Puts the client behind a proxy, where the fixture says so.
