@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Reporter;
 use crate::{
-    e2e::event::{Event, Failure, RunHistory, RunReport, Summary, Verdict},
+    e2e::event::{Event, Failure, RunReport, Summary, Verdict},
     process::clean,
 };
 
@@ -93,11 +93,11 @@ impl<W: Write> Terminal<W> {
 
     /// What the history of a run that is about it says in numbers.
     fn figures(&mut self, report: &RunReport) -> io::Result<()> {
+        let Some(history) = &report.history else { return Ok(()) };
         // An invalid history is shown whole, figures included.
-        let shown = |history: &&Box<RunHistory>| {
-            history.verdict != "invalid" && (history.asked_for || self.look.verbose)
-        };
-        let Some(history) = report.history.as_ref().filter(shown) else { return Ok(()) };
+        if history.verdict == "invalid" || !(history.asked_for || self.look.verbose) {
+            return Ok(());
+        }
         let style = Style::new().dim();
         for line in history.report.figures.lines() {
             let line = self.paint(style.clone(), &clean(&line));
