@@ -27,6 +27,7 @@ mod serve;
 mod services;
 mod suite;
 mod typed;
+mod watch;
 
 use std::process::ExitCode;
 
