@@ -58,9 +58,9 @@ impl Session {
         let target = Target { url: broker.url().to_owned(), ..Target::default() };
         let serving = Connection::open(&target, "mono-demo services").await?;
         let journals = broker.run_dir().join("journals");
+        let keeping = services::Keeping::for_now(&journals);
         let running =
-            services::start(&serving, services::Settings::default(), &journals, false, None)
-                .await?;
+            services::start(&serving, services::Settings::default(), keeping, None).await?;
         let connection = Connection::open(&target, "mono-demo").await?;
         Ok(Self { connection, timeout, own: Some(Own { broker, running, connection: serving }) })
     }

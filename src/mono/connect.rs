@@ -173,9 +173,10 @@ impl Connection {
     /// arrives as a connection event only, and the operation itself would just time out.
     pub async fn denied(&self) -> String {
         let mut receiver = self.denied.clone();
-        match receiver.wait_for(Option::is_some).await {
-            Ok(text) => text.clone().unwrap_or_default(),
-            Err(_) => std::future::pending().await,
+        let words = receiver.wait_for(Option::is_some).await.ok().and_then(|text| text.clone());
+        match words {
+            Some(words) => words,
+            None => std::future::pending().await,
         }
     }
 

@@ -11,6 +11,7 @@ mod connect;
 mod dead_letter;
 mod discovery;
 mod dispatch;
+pub mod ensure;
 mod error;
 mod module;
 mod object;

@@ -61,7 +61,7 @@ impl DeadLetters {
     /// # Errors
     /// [`StoreError`].
     pub async fn open(connection: &Connection) -> Result<Option<Self>, StoreError> {
-        let stream = store::find(&connection.jetstream(), DEAD_LETTERS).await?;
+        let stream = store::find(connection, DEAD_LETTERS).await?;
         Ok(stream.map(|stream| Self { stream, connection: connection.clone() }))
     }
 
