@@ -135,7 +135,7 @@ impl Store {
     }
 
     /// `serve` on a store; what it said if it refuses, else what `audit` says.
-    fn served(&self, name: &str, more: &[&str]) -> Result<Said, Said> {
+    fn served(&self, name: &str, more: &[&str]) -> Result<Said, Box<Said>> {
         let serve = self.home.try_serve(&[&serve_args(name)[..], more].concat())?;
         let said = self.home.run(&["audit"]);
         serve.signal("TERM");

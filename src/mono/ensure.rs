@@ -19,8 +19,10 @@ use super::error::ModuleError;
 /// How long to wait for what.
 #[derive(Debug, Clone, Copy)]
 struct Patience {
-    /// For one answer.
-    answer: Duration,
+    /// For the first answer; for the next twice as long, up to `last_answer`.
+    first_answer: Duration,
+    /// For one answer at most.
+    last_answer: Duration,
     /// Between a refusal and the next question: the end of an election cannot be observed from here.
     pause: Duration,
     /// For an answer that is not about an election.
@@ -29,7 +31,8 @@ struct Patience {
 
 /// An answer takes milliseconds, or never comes; the longest election seen took 8 s.
 const ELECTION: Patience = Patience {
-    answer: Duration::from_secs(2),
+    first_answer: Duration::from_millis(500),
+    last_answer: Duration::from_secs(2),
     pause: Duration::from_millis(50),
     all: Duration::from_secs(30),
 };
@@ -136,17 +139,18 @@ impl<D: Future<Output = String>> Question<D> {
         let Self { operation, denied } = self;
         let mut denied = pin!(denied);
         let began = std::time::Instant::now();
+        let mut limit = patience.first_answer;
         loop {
             let answer = tokio::select! {
                 biased;
-                answer = tokio::time::timeout(patience.answer, question()) => answer,
+                answer = tokio::time::timeout(limit, question()) => answer,
                 evidence = &mut denied => return Err(ModuleError::new(operation, evidence)),
             };
             let evidence = match answer {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) if elects(&error) => error.to_string(),
                 Ok(Err(error)) => return Err(ModuleError::new(operation, error)),
-                Err(_) => format!("no answer within {:?}", patience.answer),
+                Err(_) => format!("no answer within {limit:?}"),
             };
             if began.elapsed() >= patience.all {
                 let evidence = format!("{evidence}; asked again for {:?}", patience.all);
@@ -154,6 +158,7 @@ impl<D: Future<Output = String>> Question<D> {
             }
             tracing::info!(%operation, %evidence, "asking again");
             tokio::time::sleep(patience.pause).await;
+            limit = (limit * 2).min(patience.last_answer);
         }
     }
 }
@@ -174,7 +179,8 @@ mod tests {
     }
 
     const SHORT: Patience = Patience {
-        answer: Duration::from_millis(5),
+        first_answer: Duration::from_millis(5),
+        last_answer: Duration::from_millis(8),
         pause: Duration::from_millis(1),
         all: Duration::from_millis(100),
     };
@@ -211,6 +217,6 @@ mod tests {
         assert_eq!((count, result), (1, Err("ask: refused".to_owned())));
         let (count, result) = asked(|_| None).await;
         assert!(count > 2, "{count}");
-        assert_eq!(result.unwrap_err(), "ask: no answer within 5ms; asked again for 100ms");
+        assert_eq!(result.unwrap_err(), "ask: no answer within 8ms; asked again for 100ms");
     }
 }

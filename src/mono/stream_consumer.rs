@@ -14,7 +14,7 @@ use async_nats::jetstream::{self, AckKind, stream};
 use futures_util::{Stream, StreamExt, stream as futures_stream};
 
 use super::connect::Connection;
-use super::dead_letter::{DeadKind, DeadLetter, Origin};
+use super::dead_letter::{DeadKind, DeadLetter, Origin, cut_to_fit};
 use super::dispatch::{Excess, dispatch, guarded};
 use super::ensure;
 use super::error::{Failure, ModuleError};
@@ -251,6 +251,8 @@ impl Worker {
             reason,
         );
         set_header(&mut letter.headers, h::EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
+        let max_payload = self.connection.client().max_payload();
+        cut_to_fit(&mut letter.headers, &mut letter.body, max_payload);
         let subject = format!(
             "{}.{}-{}",
             self.settings.dead_letter_prefix, delivery.sequence, delivery.stored_ns

@@ -55,7 +55,7 @@ impl Home {
     }
 
     /// The same; what it said if it ends before it is ready.
-    pub fn try_serve(&self, args: &[&str]) -> Result<Serve, Said> {
+    pub fn try_serve(&self, args: &[&str]) -> Result<Serve, Box<Said>> {
         static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let n = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let ready = self.path().join(format!("ready-{n}.json"));
@@ -70,7 +70,8 @@ impl Home {
             if let Some(status) = serve.child.try_wait().expect("its status") {
                 let (stdout, stderr) = serve.output();
                 let (stdout, stderr) = (stdout.into_bytes(), stderr.into_bytes());
-                return Err(Said::from(std::process::Output { status, stdout, stderr }));
+                let output = std::process::Output { status, stdout, stderr };
+                return Err(Box::new(Said::from(output)));
             }
             assert!(std::time::Instant::now() < deadline, "serve is not ready after {limit:?}");
             std::thread::sleep(Duration::from_millis(2));
