@@ -22,6 +22,8 @@ pub struct Settings {
     pub clients: Vec<ClientUnderTest>,
     /// Names that a fixture's `clients` may use, chosen or not; empty is any.
     pub known_clients: Vec<String>,
+    /// Names of services that a fault may use; empty where there is one kind of process.
+    pub known_services: Vec<String>,
     /// How many runs at a time; 0 is as many as the machine has cores.
     pub jobs: usize,
     /// What is done about golden files.
