@@ -17,7 +17,7 @@ use super::services;
 use super::suite::{self, Suite};
 use crate::e2e::engine::{Machine, ServiceContext};
 use crate::e2e::report::{Json, Junit, Look, Reporter, Tap, Terminal};
-use crate::e2e::{self, Again, E2eError, Expression, Filter, Mode, Settings, Shard};
+use crate::e2e::{self, Again, E2eError, Expression, Filter, Mode, OnCluster, Settings, Shard};
 use crate::modules::payment::Sabotage;
 use crate::process::Spawn;
 use crate::provision;
@@ -67,6 +67,11 @@ pub struct E2eArgs {
     #[arg(long, value_name = "N", conflicts_with = "update",
           value_parser = clap::value_parser!(u32).range(1..))]
     repeat: Option<u32>,
+    /// Run every scenario on a cluster of N servers, with three copies of each stream; one that
+    /// cannot is skipped, with the reason.
+    #[arg(long, value_name = "N", conflicts_with = "update",
+          value_parser = clap::value_parser!(u16).range(3..=5))]
+    cluster: Option<u16>,
     /// How many runs at a time [default: as many as there are cores].
     #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     jobs: usize,
@@ -220,6 +225,10 @@ async fn settings(
             (None, Some(retries)) => Again::Retries(retries),
             (None, None) => Again::Never,
         },
+        cluster: args.cluster.map(|nodes| OnCluster {
+            nodes: usize::from(nodes),
+            services: services::on_a_cluster(),
+        }),
         machine: Machine {
             server,
             reaper: reaper(context),
@@ -233,7 +242,10 @@ async fn settings(
             let read: Result<services::Settings, _> = table.clone().try_into();
             read.map(drop).map_err(|error| error.message().to_owned())
         }),
-        command: "mono-demo e2e".to_owned(),
+        command: match args.cluster {
+            Some(nodes) => format!("mono-demo e2e --cluster {nodes}"),
+            None => "mono-demo e2e".to_owned(),
+        },
     })
 }
 

@@ -35,6 +35,18 @@ impl Settings {
     }
 }
 
+/// Copies of each stream in a cluster: one node may be lost.
+pub const REPLICAS: usize = 3;
+
+/// Settings of modules on a cluster, where nobody says otherwise: a table each.
+pub fn on_a_cluster() -> toml::Table {
+    toml::Table::from_iter([(
+        "payment".to_owned(),
+        toml::Table::from_iter([("replicas".to_owned(), toml::Value::from(REPLICAS as i64))])
+            .into(),
+    )])
+}
+
 /// Starts the modules on a connection; their journals are files in `journals`.
 pub async fn start(
     connection: &Connection,

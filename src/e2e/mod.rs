@@ -11,12 +11,14 @@
 //! | [`seen`], [`transcript`], [`redact`] | what happened, as data and as text that does not change |
 //! | [`snapshot`] | golden files in insta's format |
 //! | [`event`], [`report`] | what is told, and to whom |
+//! | `clustered` | the same scenario on a cluster |
 //! | `discover`, `choose` | the suite's scenarios; which of them are wanted |
 //! | `runner`, `pool`, `judge` | side by side, again where asked to; against their golden files |
 //!
 //! Modules, clients and programs come as values ([`Settings`]); nothing here knows them by name.
 
 mod choose;
+mod clustered;
 pub mod conform;
 mod discover;
 pub mod driver;
@@ -36,6 +38,7 @@ pub mod snapshot;
 pub mod transcript;
 
 pub use choose::{Expression, ExpressionError, Filter, Shard, ShardError, Subject};
+pub use clustered::OnCluster;
 pub use discover::{golden_path, load};
 pub use runner::{chosen, clients_of, run};
 pub use settings::{Again, ClientUnderTest, E2eError, Mode, Settings, Validate};
