@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
+use super::secrets::Secrets;
 use crate::{
     broker::{
-        Broker, Cluster, ClusterError, ClusterSettings, Servers, Settings, StartError, StopError,
+        Broker, Cluster, ClusterError, ClusterSettings, Credentials, Role, Servers, Settings,
+        StartError, StopError,
     },
     e2e::fixture::Fixture,
 };
@@ -60,6 +62,21 @@ impl Brokers {
     /// For a program that takes only one: it learns of the others from that one.
     pub(super) fn first_url(&self) -> &str {
         self.url.split(',').next().unwrap_or_default()
+    }
+
+    /// How a program in this role connects.
+    pub(super) fn access(&self, role: Role) -> Access {
+        let credentials = match &self.kind {
+            Kind::One(broker) => broker.credentials(role),
+            Kind::Several(cluster) => cluster.credentials(role),
+        };
+        Access { url: self.url.clone(), role, credentials: credentials.cloned() }
+    }
+
+    /// The passwords of all roles.
+    pub(super) fn secrets(&self) -> Secrets {
+        let all = [Role::Client, Role::Worker, Role::Harness].map(|role| self.access(role));
+        Secrets::new(all.into_iter().filter_map(|access| Some(access.credentials?.password)))
     }
 
     /// Where they listen.
@@ -137,7 +154,23 @@ impl Brokers {
     }
 }
 
-/// Connects to any of them; they are comma separated.
-pub(super) async fn connect(url: &str) -> Result<async_nats::Client, async_nats::ConnectError> {
-    async_nats::connect(url.split(',').collect::<Vec<_>>()).await
+/// How a program connects: where to, and what it shows.
+#[derive(Debug, Clone)]
+pub(super) struct Access {
+    /// All brokers, comma separated.
+    pub(super) url: String,
+    pub(super) role: Role,
+    pub(super) credentials: Option<Credentials>,
+}
+
+impl Access {
+    /// Connects to any of them.
+    pub(super) async fn connect(&self) -> Result<async_nats::Client, async_nats::ConnectError> {
+        let mut options =
+            async_nats::ConnectOptions::new().custom_inbox_prefix(self.role.inbox_prefix());
+        if let Some(Credentials { user, password }) = self.credentials.clone() {
+            options = options.user_and_password(user, password);
+        }
+        options.connect(self.url.split(',').collect::<Vec<_>>()).await
+    }
 }

@@ -73,7 +73,7 @@ async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<F
             emails(&records, *count, *workers, *each_once, *refused)
         }
         CheckKind::DeadLetters { expected } => {
-            let letters = evidence::dead_letters(world.url()).await.map_err(Stop::Broken)?;
+            let letters = evidence::dead_letters(&world.harness()).await.map_err(Stop::Broken)?;
             dead_letters(&letters, expected)
         }
         CheckKind::Crashed { expected } => {
@@ -91,7 +91,7 @@ async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<F
                 .map(|_| vec![format!("after each fault something succeeded within {limit:?}")])
         }
         CheckKind::Ledger { id, entry } => {
-            let entries = evidence::ledger(world.url(), id).await.map_err(Stop::Broken)?;
+            let entries = evidence::ledger(&world.harness(), id).await.map_err(Stop::Broken)?;
             ledger(&entries, id, entry)
         }
     })

@@ -12,7 +12,7 @@ use crate::{
 /// How long the client may take to find a broker again that is back.
 const RECONNECT: Duration = Duration::from_secs(15);
 /// Published to by the client to prove that its connection works.
-const BARRIER: &str = "_E2E.barrier";
+const BARRIER: &str = "_INBOX.barrier.reconnected";
 
 impl World {
     /// Breaks or mends something, where a load says so once `due` submissions are acknowledged;

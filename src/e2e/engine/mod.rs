@@ -11,6 +11,7 @@
 //! | `load` | a load under faults |
 //! | `program` | a program of a `run` step |
 //! | `record` | puts everything on record as a history, and has it judged |
+//! | `secrets` | takes the passwords of a run out of what is told about it |
 //! | `settle` | observes that nothing is in flight |
 //! | `evidence` | reads the journals and the streams that checks are about |
 //! | `recovery` | how soon after a fault's end an operation succeeds again |
@@ -27,6 +28,7 @@ mod networks;
 mod program;
 mod record;
 mod recovery;
+mod secrets;
 mod services;
 mod settle;
 mod steps;
@@ -76,6 +78,8 @@ pub type ServicesSpawn = Arc<dyn Fn(&ServiceContext) -> Spawn + Send + Sync>;
 pub struct ServiceContext {
     /// The broker.
     pub url: String,
+    /// Credentials of the services, as a NATS context: a file that only this user can read.
+    pub credentials: PathBuf,
     /// TOML, a table a module.
     pub settings: PathBuf,
     /// Where the simulated gateway and mailer keep their journals.
@@ -181,8 +185,12 @@ pub async fn execute(
     };
     let mut world = match World::start(machine, fixture, run, client).await {
         Ok(world) => world,
-        Err(failed) => return Outcome { logs: failed.logs, ..unstarted(failed.stop.into()) },
+        Err(failed) => {
+            let outcome = Outcome { logs: failed.logs, ..unstarted(failed.stop.into()) };
+            return failed.secrets.out_of(outcome);
+        }
     };
+    let secrets = world.secrets();
     let mut transcript = Transcript::new(Redactions::new(literals(&world, machine)));
     let mut ended = steps::all(&mut world, fixture, run, variables, events, &mut transcript).await;
     if ended.is_ok() {
@@ -194,7 +202,7 @@ pub async fn execute(
         (Err(stop), _) | (Ok(()), Err(stop)) => stop.into(),
         (Ok(()), Ok(())) => End::Held,
     };
-    Outcome { end, transcript: transcript.text().to_owned(), logs }
+    secrets.out_of(Outcome { end, transcript: transcript.text().to_owned(), logs })
 }
 
 /// Texts of this run and this machine that no golden file may have.

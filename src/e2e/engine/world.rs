@@ -2,21 +2,28 @@
 
 use std::{
     fs::File,
+    io::Write as _,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use super::{
-    Client, Machine, ServiceContext, Stop, brokers::Brokers, networks::Networks, services::Services,
+    Client, Machine, ServiceContext, Stop,
+    brokers::{Access, Brokers},
+    networks::Networks,
+    secrets::Secrets,
+    services::Services,
 };
 use crate::{
-    broker::{self, Fault},
+    broker::{self, Credentials, Fault, Role},
     e2e::{
         driver::{self, Driver, PipeDriver, RustDriver},
         event::{Log, RunId},
         fixture::Fixture,
         history::Recorder,
     },
+    wire::context::NatsContext,
 };
 
 /// What runs.
@@ -38,6 +45,7 @@ pub(super) struct World {
 pub(super) struct StartFailed {
     pub(super) stop: Stop,
     pub(super) logs: Vec<Log>,
+    pub(super) secrets: Secrets,
 }
 
 impl World {
@@ -48,10 +56,11 @@ impl World {
         run: &RunId,
         client: &Client,
     ) -> Result<Self, StartFailed> {
-        let bare = |stop| StartFailed { stop, logs: Vec::new() };
+        let bare = |stop| StartFailed { stop, logs: Vec::new(), secrets: Secrets::default() };
         let mut settings = broker::Settings::new(machine.server.clone(), machine.reaper.clone());
         settings.run_root = Some(machine.run_root.clone());
         settings.max_payload = fixture.broker.max_payload;
+        settings.auth = Some(broker::Auth::Roles(broker::Roles::default()));
         // Else a lame duck waits 10 s before it sends its clients away.
         settings.extra_config = "lame_duck_grace_period: \"200ms\"\n".to_owned();
         let brokers = Brokers::start(settings, fixture)
@@ -67,15 +76,17 @@ impl World {
                 return Err(bare(Stop::broken("cannot write the services' files", error)));
             }
         };
-        let recorder = match File::create(history_path(&brokers)) {
+        let recorder = match private_file(&history_path(&brokers)) {
             Ok(file) => Recorder::new(file),
             Err(error) => return Err(bare(Stop::broken("cannot write the history", error))),
         };
-        let url = networks.client_url(&brokers);
+        let mut access = brokers.access(Role::Client);
+        access.url = networks.client_url(&brokers);
         let (services, driver) = tokio::join!(
             Services::start(machine, &context, fixture.processes),
-            start_driver(machine, run, client, &url)
+            start_driver(machine, run, client, &access)
         );
+        let secrets = brokers.secrets();
         let mut logs = vec![log("broker", brokers.log_tail())];
         let stop = match (services, driver) {
             (Ok(services), Ok(driver)) => {
@@ -98,7 +109,7 @@ impl World {
         };
         // The run is broken already; the reaper ends whatever does not stop.
         let _ = brokers.stop().await;
-        Err(StartFailed { stop, logs })
+        Err(StartFailed { stop, logs, secrets })
     }
 
     /// The private folder of this run.
@@ -106,9 +117,19 @@ impl World {
         self.brokers.run_dir()
     }
 
-    /// The broker; of a cluster every node, comma separated.
-    pub(super) fn url(&self) -> &str {
-        self.brokers.url()
+    /// How a program in this role connects.
+    pub(super) fn access(&self, role: Role) -> Access {
+        self.brokers.access(role)
+    }
+
+    /// How the engine itself connects.
+    pub(super) fn harness(&self) -> Access {
+        self.access(Role::Harness)
+    }
+
+    /// What nobody is to be told.
+    pub(super) fn secrets(&self) -> Secrets {
+        self.brokers.secrets()
     }
 
     /// What every run shares.
@@ -159,11 +180,28 @@ fn prepare(
 ) -> std::io::Result<ServiceContext> {
     let folder = brokers.run_dir().join("services");
     let journal_dir: PathBuf = folder.join("journals");
-    std::fs::create_dir_all(&journal_dir)?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&journal_dir)?;
     let settings = folder.join("settings.toml");
     let text = toml::to_string(&fixture.services).map_err(std::io::Error::other)?;
-    std::fs::write(&settings, text)?;
-    Ok(ServiceContext { url: networks.services_url(brokers), settings, journal_dir, seed })
+    private_file(&settings)?.write_all(text.as_bytes())?;
+    let Access { role, credentials: login, .. } = brokers.access(Role::Worker);
+    let credentials = folder.join("worker.json");
+    let mut context = NatsContext {
+        description: "services under test".to_owned(),
+        inbox_prefix: role.inbox_prefix().to_owned(),
+        ..NatsContext::default()
+    };
+    if let Some(Credentials { user, password }) = login {
+        (context.user, context.password) = (user, password);
+    }
+    context.save(&credentials)?;
+    let url = networks.services_url(brokers);
+    Ok(ServiceContext { url, credentials, settings, journal_dir, seed })
+}
+
+/// A new file that only this user can read.
+fn private_file(path: &Path) -> std::io::Result<File> {
+    File::options().create(true).write(true).truncate(true).mode(0o600).open(path)
 }
 
 fn history_path(brokers: &Brokers) -> PathBuf {
@@ -174,7 +212,7 @@ async fn start_driver(
     machine: &Machine,
     run: &RunId,
     client: &Client,
-    url: &str,
+    access: &Access,
 ) -> Result<Arc<dyn Driver>, driver::DriverFault> {
     let driver: Arc<dyn Driver> = match client {
         Client::InProcess(typed) => Arc::new(RustDriver::new(typed.clone())),
@@ -184,6 +222,6 @@ async fn start_driver(
         }
         Client::Unavailable(reason) => return Err(driver::DriverFault::Start(reason.clone())),
     };
-    driver::hello(driver.as_ref(), url, machine.seed).await?;
+    driver::hello(driver.as_ref(), &access.url, access.credentials.as_ref(), machine.seed).await?;
     Ok(driver)
 }
