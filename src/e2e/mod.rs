@@ -13,6 +13,7 @@
 //! | [`snapshot`] | golden files in insta's format |
 //! | [`event`], [`report`] | what is told, and to whom |
 //! | `clustered` | the same scenario on a cluster |
+//! | `kept` | where histories stay, where asked to |
 //! | `discover`, `choose` | the suite's scenarios; which of them are wanted |
 //! | `runner`, `pool`, `judge` | side by side, again where asked to; against their golden files |
 //!
@@ -28,6 +29,7 @@ pub mod event;
 pub mod fixture;
 pub mod history;
 mod judge;
+mod kept;
 pub mod matcher;
 mod pool;
 pub mod redact;
@@ -42,5 +44,6 @@ pub mod transcript;
 pub use choose::{Expression, ExpressionError, Filter, Shard, ShardError, Subject};
 pub use clustered::OnCluster;
 pub use discover::{golden_path, load};
+pub use kept::Kept;
 pub use runner::{chosen, clients_of, run};
 pub use settings::{Again, ClientUnderTest, E2eError, Mode, Settings, Validate};
