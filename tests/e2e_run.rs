@@ -93,6 +93,7 @@ impl Suite {
             mode: Mode::Compare,
             fail_fast: false,
             again: Again::Never,
+            cluster: None,
             machine: Machine {
                 server: support::nats_server().await,
                 reaper: support::reaper(),

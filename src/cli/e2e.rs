@@ -19,7 +19,9 @@ use super::suite::{self, Asked, Suite};
 use super::watch::{Touched, Watch};
 use crate::e2e::engine::{ContentOf, Machine};
 use crate::e2e::report::{Json, Junit, Look, Reporter, Tap, Terminal};
-use crate::e2e::{self, Again, E2eError, Expression, Filter, Kept, Mode, Settings, Shard};
+use crate::e2e::{
+    self, Again, E2eError, Expression, Filter, Kept, Mode, OnCluster, Settings, Shard,
+};
 use crate::modules::payment::Sabotage;
 use crate::provision;
 
@@ -69,6 +71,11 @@ pub struct E2eArgs {
     #[arg(long, value_name = "N", conflicts_with = "update",
           value_parser = clap::value_parser!(u32).range(1..))]
     repeat: Option<u32>,
+    /// Run every scenario on a cluster of N servers, with three copies of each stream; one that
+    /// cannot is skipped, with the reason.
+    #[arg(long, value_name = "N", conflicts_with = "update",
+          value_parser = clap::value_parser!(u16).range(3..=5))]
+    cluster: Option<u16>,
     /// How many runs at a time [default: as many as there are cores].
     #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     jobs: usize,
@@ -259,12 +266,16 @@ async fn settings(
         Some(own) => parts::of_own(&own, args, &root, &tools, output).await?,
         None => parts::of_built_in(args, &root, &tools, context, output).await?,
     };
-    let command = match root.strip_prefix(&context.cwd) {
-        Ok(below) if !below.as_os_str().is_empty() && !built_in => {
-            format!("mono-demo e2e {}", below.display())
-        }
-        _ => "mono-demo e2e".to_owned(),
-    };
+    let mut command = "mono-demo e2e".to_owned();
+    if let Ok(below) = root.strip_prefix(&context.cwd)
+        && !below.as_os_str().is_empty()
+        && !built_in
+    {
+        command.push_str(&format!(" {}", below.display()));
+    }
+    if let Some(nodes) = args.cluster {
+        command.push_str(&format!(" --cluster {nodes}"));
+    }
     Ok(Settings {
         fixtures,
         filter: Filter {
@@ -291,6 +302,10 @@ async fn settings(
             (None, Some(retries)) => Again::Retries(retries),
             (None, None) => Again::Never,
         },
+        cluster: args.cluster.map(|nodes| OnCluster {
+            nodes: usize::from(nodes),
+            services: services::on_a_cluster(),
+        }),
         machine: Machine {
             server,
             reaper: reaper(context),

@@ -14,7 +14,7 @@ use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::runtime_file::{self, Runtime, RuntimeFile};
-use super::services::{self, Proof, Settings};
+use super::services::{self, Proof, REPLICAS, Settings};
 use crate::broker::{Port, Store};
 use crate::modules::payment::Sabotage;
 use crate::mono::{Connection, Running, Target, without_secrets};
@@ -82,9 +82,6 @@ Settings, as --settings FILE (each may be left out):
                              { id = \"pay-8\", delay = \"2s\" }, { id = \"pay-9\", outcome = \"hang\" }],
                   chance = { seed = 7, decline_percent = 5, unavailable_percent = 10 }
 A payment that no rule matches is approved.";
-
-/// Copies of each stream in a cluster: one node may be lost.
-const REPLICAS: usize = 3;
 
 pub async fn run(
     args: ServeArgs,

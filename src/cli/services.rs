@@ -36,6 +36,18 @@ impl Settings {
     }
 }
 
+/// Copies of each stream in a cluster: one node may be lost.
+pub const REPLICAS: usize = 3;
+
+/// Settings of modules on a cluster, where nobody says otherwise: a table each.
+pub fn on_a_cluster() -> toml::Table {
+    toml::Table::from_iter([(
+        "payment".to_owned(),
+        toml::Table::from_iter([("replicas".to_owned(), toml::Value::from(REPLICAS as i64))])
+            .into(),
+    )])
+}
+
 /// How the services are made to prove something; by default not at all.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Proof {

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     choose::Filter,
+    clustered::OnCluster,
     engine::{Client, Machine},
     fixture::FixtureError,
 };
@@ -32,6 +33,8 @@ pub struct Settings {
     pub fail_fast: bool,
     /// What is run more than once.
     pub again: Again,
+    /// Runs every scenario on a cluster.
+    pub cluster: Option<OnCluster>,
     /// Broker, services, variables.
     pub machine: Machine,
     /// Says what is wrong with settings of services, if anything.
