@@ -4,7 +4,9 @@
 //! | --- | --- |
 //! | `world` | everything that runs: started and stopped |
 //! | `brokers` | the broker, or the cluster: started, broken on purpose, stopped |
-//! | `faults` | broken on purpose |
+//! | `networks` | proxies before the servers, for those who are to have a bad network |
+//! | `services` | the service processes: started, started again, drained |
+//! | `faults` | broken on purpose, and put on record |
 //! | `steps` | does a step, again where it says so, and holds it against what is expected |
 //! | `load` | a load under faults |
 //! | `program` | a program of a `run` step |
@@ -12,6 +14,7 @@
 //! | `secrets` | takes the passwords of a run out of what is told about it |
 //! | `settle` | observes that nothing is in flight |
 //! | `evidence` | reads the journals and the streams that checks are about |
+//! | `recovery` | how soon after a fault's end an operation succeeds again |
 //! | `check` | decides, from evidence alone |
 //!
 //! The engine knows no reporter: it sends events and returns what it saw.
@@ -21,9 +24,12 @@ mod check;
 mod evidence;
 mod faults;
 mod load;
+mod networks;
 mod program;
 mod record;
+mod recovery;
 mod secrets;
+mod services;
 mod settle;
 mod steps;
 mod world;
@@ -142,6 +148,15 @@ impl Stop {
     }
 }
 
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Failed(failure) => &failure.message,
+            Self::Skipped(reason) | Self::Broken(reason) => reason,
+        })
+    }
+}
+
 impl From<Stop> for End {
     fn from(stop: Stop) -> Self {
         match stop {
@@ -231,7 +246,9 @@ async fn conclude(
     for check in &fixture.checks {
         check::comes_true(world, fixture, check).await?;
     }
-    world.drain(fixture).await?;
+    // Unless a scenario left something paused, this changes nothing.
+    world.brokers.resume().await;
+    world.services.drain(fixture).await?;
     let report = record::conclude(world, fixture).await?;
     if report.word() == "invalid" {
         let message = format!("the history of this run is invalid\n{report}");
