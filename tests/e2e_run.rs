@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use mono_demo::broker::Roles;
 use mono_demo::e2e::driver::TypedCalls;
 use mono_demo::e2e::engine::{Client, Machine};
 use mono_demo::e2e::event::Summary;
@@ -94,6 +95,7 @@ impl Suite {
             machine: Machine {
                 server: support::nats_server().await,
                 reaper: support::reaper(),
+                roles: Roles::default(),
                 run_root,
                 services: None,
                 variables: BTreeMap::from([

@@ -115,6 +115,13 @@ impl Default for Roles {
 }
 
 impl Roles {
+    /// Users with passwords, who may do everything: for services whose subjects are not known.
+    #[must_use]
+    pub fn unlimited() -> Self {
+        let all = || Permissions { publish: vec![">".to_owned()], subscribe: vec![">".to_owned()] };
+        Self { client: all(), worker: all() }
+    }
+
     /// Lets workers make a stream or find that it is there; not change, purge or delete it.
     pub fn worker_makes(&mut self, stream: &str) {
         let verbs = ["INFO", "CREATE"];

@@ -16,6 +16,7 @@ use super::output::Output;
 use super::services;
 use super::suite::{self, Suite};
 use super::watch::{Touched, Watch};
+use crate::broker::Roles;
 use crate::e2e::engine::{Machine, ServiceContext};
 use crate::e2e::report::{Json, Junit, Look, Reporter, Tap, Terminal};
 use crate::e2e::{self, Again, E2eError, Expression, Filter, Mode, Settings, Shard};
@@ -278,6 +279,7 @@ async fn settings(
         machine: Machine {
             server,
             reaper: reaper(context),
+            roles: Roles::default(),
             run_root: context.temp.clone(),
             services: Some(serve(context, args.sabotage)),
             variables: BTreeMap::from([("python".to_owned(), variable)]),

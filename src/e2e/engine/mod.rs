@@ -46,6 +46,7 @@ use super::{
     transcript::Transcript,
 };
 use crate::{
+    broker::{Credentials, Roles},
     process::{Reaper, Spawn},
     provision::NatsServer,
 };
@@ -58,6 +59,8 @@ pub struct Machine {
     pub server: NatsServer,
     /// Holds every process.
     pub reaper: Reaper,
+    /// What clients and services may do at their broker.
+    pub roles: Roles,
     /// Where the runs' private folders go.
     pub run_root: PathBuf,
     /// How to start the services; `None` where a suite has none.
@@ -80,6 +83,8 @@ pub struct ServiceContext {
     pub url: String,
     /// Credentials of the services, as a NATS context: a file that only this user can read.
     pub credentials: PathBuf,
+    /// The same, for services that take them from their environment.
+    pub login: Option<Credentials>,
     /// TOML, a table a module.
     pub settings: PathBuf,
     /// Where the simulated gateway and mailer keep their journals.

@@ -60,7 +60,7 @@ impl World {
         let mut settings = broker::Settings::new(machine.server.clone(), machine.reaper.clone());
         settings.run_root = Some(machine.run_root.clone());
         settings.max_payload = fixture.broker.max_payload;
-        settings.auth = Some(broker::Auth::Roles(broker::Roles::default()));
+        settings.auth = Some(broker::Auth::Roles(machine.roles.clone()));
         // Else a lame duck waits 10 s before it sends its clients away.
         settings.extra_config = "lame_duck_grace_period: \"200ms\"\n".to_owned();
         let brokers = Brokers::start(settings, fixture)
@@ -191,12 +191,12 @@ fn prepare(
         inbox_prefix: role.inbox_prefix().to_owned(),
         ..NatsContext::default()
     };
-    if let Some(Credentials { user, password }) = login {
+    if let Some(Credentials { user, password }) = login.clone() {
         (context.user, context.password) = (user, password);
     }
     context.save(&credentials)?;
     let url = networks.services_url(brokers);
-    Ok(ServiceContext { url, credentials, settings, journal_dir, seed })
+    Ok(ServiceContext { url, credentials, login, settings, journal_dir, seed })
 }
 
 /// A new file that only this user can read.
