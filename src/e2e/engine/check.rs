@@ -11,7 +11,7 @@ use super::{Stop, evidence, recovery, world::World};
 use crate::{
     e2e::{
         fixture::{Check, CheckKind, Fixture},
-        history::{History, Report},
+        history::{History, Property, Report, Verdict},
         matcher::{canonical, compare},
     },
     wire::journal::{ChargeOutcome, ChargeRecord, CrashRecord, EmailRecord},
@@ -74,6 +74,7 @@ async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<F
         }
         CheckKind::DeadLetters { expected } => {
             let letters = evidence::dead_letters(&world.harness()).await.map_err(Stop::Broken)?;
+            let letters: Vec<Value> = letters.into_iter().map(|letter| letter.record).collect();
             dead_letters(&letters, expected)
         }
         CheckKind::Crashed { expected } => {
@@ -85,11 +86,15 @@ async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<F
             None => Err("the history is not whole yet".to_owned()),
         },
         CheckKind::RecoveredWithin { limit } => {
-            let history = History::open(&world.history_path());
+            let history = History::open(world.history_path());
             let history = history.map_err(|e| Stop::broken("judge the recovery", e))?;
             recovery::recovered(&history, *limit)
                 .map(|_| vec![format!("after each fault something succeeded within {limit:?}")])
         }
+        CheckKind::FinalWithin { limit } => match report {
+            Some(report) => final_within(report, *limit),
+            None => Err("the history is not whole yet".to_owned()),
+        },
         CheckKind::Ledger { id, entry } => {
             let entries = evidence::ledger(&world.harness(), id).await.map_err(Stop::Broken)?;
             ledger(&entries, id, entry)
@@ -233,6 +238,15 @@ fn history(report: &Report, expected: &Value) -> Finding {
     }
     let keys = expected.as_object().into_iter().flatten();
     Ok(keys.map(|(key, _)| format!("{key} {}", canonical(&seen[key]))).collect())
+}
+
+/// What was late is in the verdict on the history already; here is what leaves it open.
+fn final_within(report: &Report, limit: Duration) -> Finding {
+    match report.verdict(Property::Final) {
+        Some(Verdict::Valid) => Ok(vec![format!("final within {limit:?} of the last fault")]),
+        Some(Verdict::Unknown { why }) => Err(why.join("; ")),
+        _ => Err(format!("not everything was final within {limit:?} of the last fault\n{report}")),
+    }
 }
 
 fn ledger(entries: &[Value], id: &str, pattern: &Value) -> Finding {

@@ -308,7 +308,9 @@ impl Stage<'_> {
     }
 
     async fn ask(&self, op: Op) -> Result<Outcome, Stop> {
-        let operation = record::begin(&self.world.recorder, self.world.driver.name(), &op);
+        let contents = self.world.machine().contents.as_ref();
+        let operation =
+            record::begin(&self.world.recorder, contents, self.world.driver.name(), &op);
         let is_status = record::is_status(&op);
         let performed = self.world.driver.perform(op).await;
         let outcome = performed.map_err(|fault| self.failed(fault.to_string()))?;

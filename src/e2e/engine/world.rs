@@ -35,6 +35,7 @@ pub(super) struct World {
     pub(super) services: Services,
     pub(super) driver: Arc<dyn Driver>,
     pub(super) recorder: Recorder,
+    history: PathBuf,
     /// What is broken until something mends it, by the name in the history.
     pub(super) broken: Vec<(Fault, String)>,
     /// What broke, in order: the same for the same seed.
@@ -76,8 +77,8 @@ impl World {
                 return Err(bare(Stop::broken("cannot write the services' files", error)));
             }
         };
-        let recorder = match private_file(&history_path(&brokers)) {
-            Ok(file) => Recorder::new(file),
+        let (history, recorder) = match history(machine, run, &brokers) {
+            Ok((path, file)) => (path, Recorder::new(file)),
             Err(error) => return Err(bare(Stop::broken("cannot write the history", error))),
         };
         let mut access = brokers.access(Role::Client);
@@ -97,6 +98,7 @@ impl World {
                     services,
                     driver,
                     recorder,
+                    history,
                     broken: Vec::new(),
                     schedule: Vec::new(),
                 });
@@ -143,8 +145,18 @@ impl World {
     }
 
     /// The history of this run.
-    pub(super) fn history_path(&self) -> PathBuf {
-        history_path(&self.brokers)
+    pub(super) fn history_path(&self) -> &Path {
+        &self.history
+    }
+
+    /// The same, if it stays after the run.
+    pub(super) fn kept_history(&self) -> Option<&Path> {
+        self.machine.histories.as_ref().map(|_| self.history.as_path())
+    }
+
+    /// How the client under test connects: through the proxy, if it is behind one.
+    pub(super) fn client_access(&self) -> Access {
+        Access { url: self.networks.client_url(&self.brokers), ..self.access(Role::Client) }
     }
 
     /// The last lines of each process.
@@ -204,8 +216,14 @@ fn private_file(path: &Path) -> std::io::Result<File> {
     File::options().create(true).write(true).truncate(true).mode(0o600).open(path)
 }
 
-fn history_path(brokers: &Brokers) -> PathBuf {
-    brokers.run_dir().join("history.jsonl")
+/// The file of this run's history: in the folder that keeps them, or in the run's own.
+fn history(machine: &Machine, run: &RunId, brokers: &Brokers) -> std::io::Result<(PathBuf, File)> {
+    let path = match &machine.histories {
+        Some(kept) => kept.file(run)?,
+        None => brokers.run_dir().join("history.jsonl"),
+    };
+    let file = private_file(&path)?;
+    Ok((path, file))
 }
 
 async fn start_driver(
