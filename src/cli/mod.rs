@@ -11,6 +11,7 @@ mod catalogue;
 mod clients;
 mod connect;
 mod context;
+mod contexts;
 mod data;
 mod dlq;
 mod doctor;
