@@ -8,6 +8,7 @@ use std::{
 use super::{
     E2eError, Settings,
     fixture::{Context, Fixture, FixtureError, Name, Source, parse},
+    inside,
 };
 
 /// Which scenarios are wanted; empty is all of them.
@@ -57,7 +58,8 @@ pub fn load(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
     let mut fixtures = Vec::new();
     let mut bad = Vec::new();
     for path in paths {
-        let text = fs::read_to_string(&path).map_err(|error| E2eError::read(&path, error))?;
+        let text = inside::read_text(&settings.fixtures, &path)
+            .map_err(|error| E2eError::read(&path, error))?;
         let shown = path.strip_prefix(&settings.machine.root).unwrap_or(&path);
         let source = Source::new(&shown.display().to_string(), &text);
         match name_of(&settings.fixtures, &path) {

@@ -22,6 +22,7 @@ pub mod engine;
 pub mod event;
 pub mod fixture;
 pub mod history;
+mod inside;
 mod judge;
 pub mod matcher;
 pub mod redact;
