@@ -5,16 +5,17 @@ mod support;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_nats::Client as Nats;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use mono_demo::e2e::driver::TypedCalls;
 use mono_demo::e2e::engine::{Client, Machine};
 use mono_demo::e2e::event::Summary;
-use mono_demo::e2e::report::{Json, Junit, Look, Reporter, Terminal};
-use mono_demo::e2e::{self, ClientUnderTest, E2eError, Filter, Mode, Settings};
+use mono_demo::e2e::report::{Json, Junit, Look, Reporter, Tap, Terminal};
+use mono_demo::e2e::{self, Again, ClientUnderTest, E2eError, Filter, Mode, Settings};
+use mono_demo::mono::Caller;
 use mono_demo::wire::driver::Outcome;
 use serde_json::{Map, Value, json};
 
@@ -24,7 +25,7 @@ struct Fake(&'static str);
 impl TypedCalls for Fake {
     fn call(
         &self,
-        _: Nats,
+        _: Caller,
         method: String,
         args: Vec<Value>,
         _: Map<String, Value>,
@@ -40,6 +41,27 @@ impl TypedCalls for Fake {
             }
         }
         .boxed()
+    }
+}
+
+/// Answers `bad` to the calls that are counted here, and `good` to all others.
+struct Uneven {
+    bad: &'static [usize],
+    calls: AtomicUsize,
+}
+
+impl TypedCalls for Uneven {
+    fn call(
+        &self,
+        _: Caller,
+        _: String,
+        _: Vec<Value>,
+        _: Map<String, Value>,
+        _: Duration,
+    ) -> BoxFuture<'static, Outcome> {
+        let call = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+        let word = if self.bad.contains(&call) { "bad" } else { "good" };
+        async move { Outcome::Ok(json!(word)) }.boxed()
     }
 }
 
@@ -68,6 +90,7 @@ impl Suite {
             jobs: 2,
             mode: Mode::Compare,
             fail_fast: false,
+            again: Again::Never,
             machine: Machine {
                 server: support::nats_server().await,
                 reaper: support::reaper(),
@@ -79,9 +102,12 @@ impl Suite {
                 ]),
                 root,
                 seed: 7,
+                histories: None,
+                contents: None,
+                dying_client: None,
             },
             validate_services: Arc::new(|_| Ok(())),
-            again: "mono-demo e2e".to_owned(),
+            command: "mono-demo e2e".to_owned(),
         };
         Self { folder, settings }
     }
@@ -221,7 +247,8 @@ async fn names_and_tags_choose() {
     let mut suite = Suite::new(&[("a/b", step), ("a/b-c", &tagged), ("d", step)]).await;
     let mut chosen = |names: &[&str], tags: &[&str]| {
         let owned = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect();
-        suite.settings.filter = Filter { names: owned(names), tags: owned(tags) };
+        suite.settings.filter =
+            Filter { names: owned(names), tags: owned(tags), ..Filter::default() };
         e2e::chosen(&suite.settings)
             .map(|all| all.iter().map(|f| f.name.to_string()).collect::<Vec<_>>())
     };
@@ -232,6 +259,112 @@ async fn names_and_tags_choose() {
     let error = chosen(&["a/c"], &[]).unwrap_err();
     assert!(matches!(&error, E2eError::NothingChosen { .. }));
     assert_eq!(error.hint().as_deref(), Some("did you mean `a/b`?"));
+}
+
+/// One scenario that wants a `good` answer, and a client that gives `bad` ones to these calls.
+async fn uneven(bad: &'static [usize]) -> (Suite, Arc<Uneven>) {
+    let step = "[[step]]\ncall = \"fake.word\"\nreply = \"good\"\n";
+    let mut suite = Suite::new(&[("g/uneven", step)]).await;
+    let client = Arc::new(Uneven { bad, calls: AtomicUsize::new(0) });
+    suite.settings.clients[0].client = Client::InProcess(client.clone());
+    suite.settings.jobs = 1;
+    let golden = "---\nsource: \"fixtures/g/uneven.toml\"\nexpression: \"g/uneven\"\n---\ncall fake.word()\n  = \"good\"\n";
+    std::fs::write(suite.golden("g/uneven.snap"), golden).unwrap();
+    (suite, client)
+}
+
+#[tokio::test]
+async fn what_passes_only_when_tried_again_is_flaky_and_no_pass() {
+    let (mut suite, _) = uneven(&[1, 2]).await;
+    suite.settings.again = Again::Retries(3);
+    let at = |name: &str| suite.folder.path().join(name);
+    let mut text = Vec::new();
+    let mut terminal = Terminal::new(&mut text, Look::default());
+    let (mut junit, mut tap) =
+        (Junit::create(&at("r.xml")).unwrap(), Tap::create(&at("r.tap")).unwrap());
+    let summary =
+        e2e::run(&suite.settings, &mut [&mut terminal, &mut junit, &mut tap]).await.unwrap();
+    assert_eq!((summary.flaky, summary.passed, summary.failed, summary.runs), (1, 0, 0, 1));
+    assert!(!summary.is_ok(), "a flaky run is no pass");
+    let report = stable(&String::from_utf8(text).unwrap());
+    insta::assert_snapshot!("report-flaky", report);
+    let xml = std::fs::read_to_string(at("r.xml")).unwrap();
+    assert!(xml.contains("type=\"flaky\"") && xml.contains("failures=\"1\""), "{xml}");
+    let tap = std::fs::read_to_string(at("r.tap")).unwrap();
+    assert!(tap.contains("\nnot ok 1 - g/uneven [rust]\n"), "{tap}");
+    assert!(tap.contains("\n  severity: \"flaky\"\n") && tap.ends_with("\n1..1\n"), "{tap}");
+}
+
+#[tokio::test]
+async fn what_never_passes_is_tried_so_often_and_has_failed() {
+    let (mut suite, client) = uneven(&[1, 2, 3, 4]).await;
+    suite.settings.again = Again::Retries(2);
+    let (summary, report) = suite.run().await;
+    assert_eq!((summary.failed, summary.flaky), (1, 0), "{report}");
+    assert_eq!(client.calls.load(Ordering::Relaxed), 3);
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_not_the_last_leaves_nothing_for_review() {
+    let (mut suite, _) = uneven(&[]).await;
+    std::fs::write(
+        suite.golden("g/uneven.toml"),
+        "description = \"d\"\n[[step]]\ncall = \"fake.word\"\n",
+    )
+    .unwrap();
+    let differs = Arc::new(Uneven { bad: &[1, 2], calls: AtomicUsize::new(0) });
+    suite.settings.clients[0].client = Client::InProcess(differs);
+    suite.settings.again = Again::Retries(1);
+    let (summary, _) = suite.run().await;
+    assert_eq!(summary.failed, 1);
+    assert!(suite.golden("g/uneven.snap.new").exists(), "the last attempt's is for review");
+    suite.settings.again = Again::Retries(2);
+    let (summary, _) = suite.run().await;
+    assert_eq!((summary.passed, summary.flaky), (1, 0), "its first attempt passes");
+    let differs = Arc::new(Uneven { bad: &[1], calls: AtomicUsize::new(0) });
+    suite.settings.clients[0].client = Client::InProcess(differs);
+    let (summary, _) = suite.run().await;
+    assert_eq!(summary.flaky, 1);
+    assert!(!suite.golden("g/uneven.snap.new").exists());
+}
+
+#[tokio::test]
+async fn rounds_count_how_often_a_run_passes() {
+    let (mut suite, _) = uneven(&[2]).await;
+    suite.settings.again = Again::Rounds(4);
+    let (summary, report) = suite.run().await;
+    assert_eq!((summary.runs, summary.passed, summary.failed), (4, 3, 1), "{report}");
+    assert!(report.contains("g/uneven [rust] #2"), "{report}");
+    assert!(report.contains("g/uneven [rust]: 3 of 4 rounds passed"), "{report}");
+}
+
+#[tokio::test]
+async fn expressions_and_shards_choose() {
+    let step = "[[step]]\ncall = \"fake.word\"\n";
+    let tagged = format!("tags = [\"slow\"]\n{step}");
+    let mut suite = Suite::new(&[("a/b", step), ("a/c", &tagged), ("d", step)]).await;
+    suite.settings.clients.push(client("other", "b"));
+    let mut runs = |expression: &str, shard: Option<&str>| {
+        suite.settings.filter = Filter {
+            expression: Some(expression.parse().unwrap()),
+            shard: shard.map(|shard| shard.parse().unwrap()),
+            ..Filter::default()
+        };
+        let chosen = e2e::chosen(&suite.settings)?;
+        let runs = chosen.iter().flat_map(|fixture| {
+            let clients = e2e::clients_of(&suite.settings, fixture);
+            clients.map(|client| format!("{} {}", fixture.name, client.name))
+        });
+        Ok::<_, E2eError>(runs.collect::<Vec<_>>())
+    };
+    assert_eq!(
+        runs("not tag(slow) and (client(other) or name(d))", None).unwrap(),
+        ["a/b other", "d rust", "d other"]
+    );
+    assert_eq!(runs("client(rust)", Some("1/2")).unwrap(), ["a/b rust", "d rust"]);
+    assert_eq!(runs("client(rust)", Some("2/2")).unwrap(), ["a/c rust"]);
+    assert!(runs("client(rust)", Some("4/4")).unwrap().is_empty(), "more machines than scenarios");
+    assert!(matches!(runs("tag(none)", None), Err(E2eError::NothingChosen { .. })));
 }
 
 #[tokio::test]

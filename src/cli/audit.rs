@@ -13,7 +13,7 @@ use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::runtime_file;
-use crate::broker::{Port, Store};
+use crate::broker::{Port, Role, Store};
 use crate::modules::payment::{Audit, Outside, audit};
 use crate::mono::{Connection, Target};
 
@@ -56,7 +56,7 @@ async fn running(
     context: &Context,
     output: &Output,
 ) -> Result<Audit, CliError> {
-    let session = Session::open(global, context, output).await?;
+    let session = Session::open(Role::Harness, global, context, output).await?;
     let name = session.connection.client().server_info().server_name;
     let of_serve = || {
         let runtime = runtime_file::read(context)?;

@@ -1,6 +1,6 @@
 //! `e2e`: runs the scenarios, each against a broker of its own, with each client.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,13 +11,15 @@ use super::args::Global;
 use super::clients::{self, CLIENTS, Prepared, Wanted};
 use super::connect::{provision_settings, reaper};
 use super::context::Context;
+use super::driver::spawn_dying_rust;
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::services;
 use super::suite::{self, Suite};
+use super::watch::{Touched, Watch};
 use crate::e2e::engine::{Machine, ServiceContext};
-use crate::e2e::report::{Json, Junit, Look, Reporter, Terminal};
-use crate::e2e::{self, E2eError, Filter, Mode, Settings};
+use crate::e2e::report::{Json, Junit, Look, Reporter, Tap, Terminal};
+use crate::e2e::{self, Again, E2eError, Expression, Filter, Kept, Mode, Settings, Shard};
 use crate::modules::payment::Sabotage;
 use crate::process::Spawn;
 use crate::provision;
@@ -31,6 +33,13 @@ pub struct E2eArgs {
     /// Only scenarios with this tag; may be given several times.
     #[arg(long, value_name = "TAG")]
     tag: Vec<String>,
+    /// Only runs for which this holds, of tag(T), name(PART|FOLDER/|PATTERN), client(C), and, or, not,
+    /// and parentheses: 'tag(fault) and not client(go)'.
+    #[arg(short = 'E', long, value_name = "EXPRESSION")]
+    filter: Option<Expression>,
+    /// Only this part of the scenarios, as 1/4: to spread them over several machines.
+    #[arg(long, value_name = "K/N")]
+    shard: Option<Shard>,
     /// Only this client: rust, python, node, go, or rust-pipe; may be given several times [default:
     /// all that this machine has the tools for].
     #[arg(long, value_name = "CLIENT", value_parser = CLIENTS)]
@@ -53,35 +62,58 @@ pub struct E2eArgs {
     /// Begin no run after the first that does not pass.
     #[arg(long)]
     fail_fast: bool,
+    /// Run what did not pass up to N times more; what passes then is reported as flaky, not as passed.
+    #[arg(long, value_name = "N", conflicts_with_all = ["update", "repeat"])]
+    retries: Option<u32>,
+    /// Do every run N times, to find out what does not always pass.
+    #[arg(long, value_name = "N", conflicts_with = "update",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    repeat: Option<u32>,
     /// How many runs at a time [default: as many as there are cores].
     #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     jobs: usize,
     /// For whatever is drawn by chance.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Also write a report: junit=PATH or json=PATH; may be given several times.
+    /// Also write a report: junit=PATH, json=PATH or tap=PATH; may be given several times.
     #[arg(long, value_name = "KIND=PATH", value_parser = report)]
     report: Vec<(ReportKind, PathBuf)>,
-    /// Test the tests: let the payment workers break their promises, which must turn scenarios red.
+    /// Keep the history of each run in this folder, as payment/happy-path.rust.jsonl;
+    /// `mono-demo history check` judges it again.
+    #[arg(long, value_name = "DIR")]
+    history: Option<PathBuf>,
+    /// Test the tests: let the workers break their promises, which must turn scenarios red.
     #[arg(long, value_name = "HOW")]
     sabotage: Option<Sabotage>,
+    /// Run again what a change of a file touches, until Ctrl-C.
+    #[arg(long, conflicts_with_all = ["update", "ci", "list"])]
+    watch: bool,
     /// No line for a run that passed.
     #[arg(short, long)]
     quiet: bool,
+    /// Under each run, what its history says in numbers [default: where a scenario is about them].
+    #[arg(short, long, conflicts_with = "quiet")]
+    verbose: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum ReportKind {
     Junit,
     Json,
+    Tap,
 }
 
 fn report(text: &str) -> Result<(ReportKind, PathBuf), String> {
-    match text.split_once('=') {
-        Some(("junit", path)) if !path.is_empty() => Ok((ReportKind::Junit, path.into())),
-        Some(("json", path)) if !path.is_empty() => Ok((ReportKind::Json, path.into())),
-        _ => Err("expected junit=PATH or json=PATH".to_owned()),
-    }
+    let expected = || "expected junit=PATH, json=PATH or tap=PATH".to_owned();
+    let (kind, path) =
+        text.split_once('=').filter(|(_, path)| !path.is_empty()).ok_or_else(expected)?;
+    let kind = match kind {
+        "junit" => ReportKind::Junit,
+        "json" => ReportKind::Json,
+        "tap" => ReportKind::Tap,
+        _ => return Err(expected()),
+    };
+    Ok((kind, path.into()))
 }
 
 pub async fn run(
@@ -90,17 +122,68 @@ pub async fn run(
     context: &Context,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    let settings = settings(&args, global, context, output).await?;
+    if args.watch {
+        return watch(args, global, context, output).await;
+    }
+    once(&args, None, global, context, output).await
+}
+
+/// Runs what is chosen, then what each change touches.
+async fn watch(
+    args: E2eArgs,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let failed = |e: String| CliError::infrastructure("watch the suite's files", e);
+    let tools = provision_settings(&global.tools, context);
+    let suite = suite::find(folder(&args, context).as_deref(), &tools, context, output).await?;
+    if suite.built_in {
+        return Err(CliError::usage("--watch: the built-in scenarios do not change"));
+    }
+    // From before the first run, so that no change is missed.
+    let mut changes = Watch::start(&suite.root, &suite.fixtures).map_err(failed)?;
+    let mut only = None;
+    loop {
+        match once(&args, only, global, context, output).await {
+            Ok(Exit::Interrupted) => return Ok(Exit::Success),
+            Ok(_) => {}
+            // A slip in a fixture is what the next change mends.
+            Err(error) => output.error(&error),
+        }
+        output.note("watching for changes; Ctrl-C ends");
+        let touched = tokio::select! {
+            touched = changes.next() => touched.map_err(failed)?,
+            _ = tokio::signal::ctrl_c() => return Ok(Exit::Success),
+        };
+        only = match touched {
+            Touched::All => None,
+            Touched::Scenarios(names) => Some(names),
+        };
+    }
+}
+
+/// Runs what is chosen, and of that only what is named here.
+async fn once(
+    args: &E2eArgs,
+    only: Option<BTreeSet<String>>,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let mut settings = settings(args, global, context, output).await?;
+    settings.filter.only = only;
     if args.list {
         return list(&settings, output);
     }
     // A bad path of a report, or a bad fixture, costs no run.
     e2e::chosen(&settings)?;
-    let mut files = reports(&args, context)?;
+    let mut files = reports(args, context)?;
     let look = Look {
         color: context.colour(context.stdout_tty),
         progress: output.draws() && !output.json && !context.ci(),
         quiet: args.quiet,
+        verbose: args.verbose,
     };
     let mut terminal = Terminal::new(output.writer(), look);
     let mut reporters: Vec<&mut dyn Reporter> = vec![&mut terminal];
@@ -146,6 +229,7 @@ fn reports(args: &E2eArgs, context: &Context) -> Result<Vec<Box<dyn Reporter>>, 
         Ok(match kind {
             ReportKind::Junit => Box::new(Junit::create(&path)?),
             ReportKind::Json => Box::new(Json::create(&path)?),
+            ReportKind::Tap => Box::new(Tap::create(&path)?),
         })
     };
     let named = |report: &(ReportKind, PathBuf)| {
@@ -177,7 +261,13 @@ async fn settings(
     let variable = python.map(|path| path.display().to_string());
     Ok(Settings {
         fixtures,
-        filter: Filter { names, tags: args.tag.clone() },
+        filter: Filter {
+            names,
+            tags: args.tag.clone(),
+            expression: args.filter.clone(),
+            shard: args.shard,
+            only: None,
+        },
         clients,
         known_clients: CLIENTS.map(str::to_owned).to_vec(),
         jobs: args.jobs,
@@ -189,6 +279,11 @@ async fn settings(
             _ => Mode::Compare,
         },
         fail_fast: args.fail_fast,
+        again: match (args.repeat, args.retries) {
+            (Some(rounds), _) => Again::Rounds(rounds),
+            (None, Some(retries)) => Again::Retries(retries),
+            (None, None) => Again::Never,
+        },
         machine: Machine {
             server,
             reaper: reaper(context),
@@ -197,13 +292,24 @@ async fn settings(
             variables: BTreeMap::from([("python".to_owned(), variable)]),
             root,
             seed: args.seed,
+            histories: histories(args, context)?,
+            contents: Some(Arc::new(services::payment_content)),
+            dying_client: Some(spawn_dying_rust(context)),
         },
         validate_services: Arc::new(|table| {
             let read: Result<services::Settings, _> = table.clone().try_into();
             read.map(drop).map_err(|error| error.message().to_owned())
         }),
-        again: "mono-demo e2e".to_owned(),
+        command: "mono-demo e2e".to_owned(),
     })
+}
+
+/// Opened before anything is run, unless nothing will be.
+fn histories(args: &E2eArgs, context: &Context) -> Result<Option<Arc<Kept>>, CliError> {
+    let Some(folder) = args.history.as_ref().filter(|_| !args.list) else { return Ok(None) };
+    let kept = Kept::open(&context.absolute(folder))
+        .map_err(|error| CliError::usage(format!("--history {}: {error}", folder.display())))?;
+    Ok(Some(Arc::new(kept)))
 }
 
 /// The folder of fixtures that was named, by flag or as the one folder that is not below
@@ -259,10 +365,13 @@ fn serve(
         let sabotaged = sabotage.and_then(|kind| kind.to_possible_value());
         let sabotaged = sabotaged.map(|kind| format!("--sabotage={}", kind.get_name()));
         Spawn::new("services", &exe)
-            .args(["serve", "--server", &services.url, "--settings"])
+            .args(["serve", "--server", &services.url, "--context"])
+            .arg(&services.credentials)
+            .arg("--settings")
             .arg(&services.settings)
             .arg("--journal-dir")
             .arg(&services.journal_dir)
+            .arg("--note-deliveries")
             .args(sabotaged)
             // What a person has set for other commands must not reach a scenario.
             .env_remove("NATS_URL")
@@ -271,6 +380,10 @@ fn serve(
             .env_remove("NATS_PASSWORD")
             .env_remove("NATS_TOKEN")
             .env_remove("NATS_CREDS")
+            .env_remove("NATS_NKEY")
+            .env_remove("NATS_CA")
+            .env_remove("NATS_CERT")
+            .env_remove("NATS_KEY")
     })
 }
 

@@ -14,7 +14,7 @@ use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::runtime_file::{self, Runtime, RuntimeFile};
-use super::services::{self, Settings};
+use super::services::{self, Proof, Settings};
 use crate::broker::{Port, Store};
 use crate::modules::payment::Sabotage;
 use crate::mono::{Connection, Running, Target, without_secrets};
@@ -64,6 +64,9 @@ pub struct ServeArgs {
     /// Break promises on purpose, so that checks can be seen to find it out.
     #[arg(long, hide = true)]
     sabotage: Option<Sabotage>,
+    /// Note what workers begin with, in `deliveries.jsonl` beside the other journals.
+    #[arg(long, hide = true)]
+    note_deliveries: bool,
 }
 
 const SETTINGS_HELP: &str = "\
@@ -112,6 +115,7 @@ pub async fn run(
     };
     let connection = Connection::open(&target, "mono-demo services").await?;
     let journals = journal_dir(&args, broker.as_ref(), context);
+    let proof = Proof { sabotage: args.sabotage, note_deliveries: args.note_deliveries };
     let keeping = services::Keeping {
         journals: &journals,
         durable: args.store_dir.is_some(),
@@ -123,7 +127,7 @@ pub async fn run(
         }
     }
     let started = tokio::select! {
-        started = services::start(&connection, settings, keeping, args.sabotage) => started.map(Some),
+        started = services::start(&connection, settings, keeping, proof) => started.map(Some),
         () = signals.first() => Ok(None),
     };
     let running = match started {

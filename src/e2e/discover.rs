@@ -1,4 +1,4 @@
-//! Finds and reads the fixtures of a suite, and chooses among them.
+//! Finds and reads the fixtures of a suite.
 
 use std::{
     fs, io,
@@ -10,38 +10,6 @@ use super::{
     fixture::{Context, Fixture, FixtureError, Name, Source, parse},
     inside,
 };
-
-/// Which scenarios are wanted; empty is all of them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
-    /// A whole name, a folder with a `/` at its end, or part of a name.
-    pub names: Vec<String>,
-    /// Tags, any of which is enough.
-    pub tags: Vec<String>,
-}
-
-impl Filter {
-    /// Those that are wanted. A filter that is a whole name chooses that one and no longer name.
-    pub fn choose(&self, fixtures: Vec<Fixture>) -> Vec<Fixture> {
-        let whole: Vec<bool> = self
-            .names
-            .iter()
-            .map(|wanted| fixtures.iter().any(|fixture| fixture.name.as_str() == wanted))
-            .collect();
-        let by_name = |fixture: &Fixture| {
-            self.names.is_empty()
-                || self.names.iter().zip(&whole).any(|(wanted, whole)| match whole {
-                    true => fixture.name.as_str() == wanted,
-                    false if wanted.ends_with('/') => fixture.name.as_str().starts_with(wanted),
-                    false => fixture.name.as_str().contains(wanted.as_str()),
-                })
-        };
-        let by_tag = |fixture: &Fixture| {
-            self.tags.is_empty() || fixture.tags.iter().any(|tag| self.tags.contains(tag))
-        };
-        fixtures.into_iter().filter(|fixture| by_name(fixture) && by_tag(fixture)).collect()
-    }
-}
 
 /// Reads every fixture below [`Settings::fixtures`], in the order of their names.
 ///

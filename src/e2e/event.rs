@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::fixture::Name;
+use super::{fixture::Name, history::Report};
 
 /// One scenario with one client.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -11,11 +11,15 @@ pub struct RunId {
     pub scenario: Name,
     /// Which client.
     pub client: String,
+    /// Which time, from 1, where every run is done several times.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub round: Option<u32>,
 }
 
 impl std::fmt::Display for RunId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} [{}]", self.scenario, self.client)
+        write!(f, "{} [{}]", self.scenario, self.client)?;
+        self.round.map_or(Ok(()), |round| write!(f, " #{round}"))
     }
 }
 
@@ -72,6 +76,25 @@ pub struct RunReport {
     pub logs: Vec<Log>,
     /// The command that runs only this again.
     pub again: String,
+    /// What the run's history came to; absent where the run ended before it was judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<Box<RunHistory>>,
+    /// Where the history was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history_file: Option<String>,
+}
+
+/// What the history of a run came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunHistory {
+    /// `valid`, `invalid` or `unknown`.
+    pub verdict: &'static str,
+    /// Promise by promise, and in numbers.
+    #[serde(flatten)]
+    pub report: Report,
+    /// Whether the scenario is about these numbers: it has a check on them.
+    #[serde(skip)]
+    pub asked_for: bool,
 }
 
 /// How a run ended.
@@ -84,6 +107,13 @@ pub enum Verdict {
     Updated,
     /// Something differs.
     Failed(Failure),
+    /// It did not pass, and then, tried again, it did: something is a race.
+    Flaky {
+        /// How many attempts did not pass.
+        failures: u32,
+        /// What the first of them ended with.
+        first: Failure,
+    },
     /// The client or the machine cannot do it.
     Skipped {
         /// Why.
@@ -94,6 +124,19 @@ pub enum Verdict {
         /// What could not be done, with the evidence.
         reason: String,
     },
+}
+
+impl Verdict {
+    /// What did not pass, as a failure; `None` where it passed or was left out.
+    pub fn failure(&self) -> Option<Failure> {
+        match self {
+            Self::Failed(failure) => Some(failure.clone()),
+            Self::Broken { reason } => {
+                Some(Failure { message: reason.clone(), excerpt: None, diff: None })
+            }
+            _ => None,
+        }
+    }
 }
 
 /// What differs.
@@ -129,22 +172,42 @@ pub struct Summary {
     pub updated: usize,
     /// Something differs.
     pub failed: usize,
+    /// Passed only when tried again.
+    pub flaky: usize,
     /// Could not be done by this client or on this machine.
     pub skipped: usize,
     /// The harness failed.
     pub broken: usize,
     /// Not begun, after `fail_fast` or an interrupt.
     pub not_run: usize,
+    /// Of what was run several times: how often it passed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rounds: Vec<Rounds>,
     /// Whole time, milliseconds.
     pub elapsed_ms: u64,
     /// For whatever was drawn by chance.
     pub seed: u64,
 }
 
+/// How often a run passed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rounds {
+    /// Which, without a round.
+    #[serde(flatten)]
+    pub run: RunId,
+    /// So many times.
+    pub passed: usize,
+    /// Of so many.
+    pub of: usize,
+}
+
 impl Summary {
     /// Counts a run.
-    pub fn count(&mut self, verdict: &Verdict) {
+    pub fn count(&mut self, run: &RunId, verdict: &Verdict) {
         self.runs += 1;
+        if run.round.is_some() {
+            self.count_round(run, verdict);
+        }
         match verdict {
             Verdict::Passed => self.passed += 1,
             Verdict::Updated => {
@@ -152,13 +215,25 @@ impl Summary {
                 self.updated += 1;
             }
             Verdict::Failed(_) => self.failed += 1,
+            Verdict::Flaky { .. } => self.flaky += 1,
             Verdict::Skipped { .. } => self.skipped += 1,
             Verdict::Broken { .. } => self.broken += 1,
         }
     }
 
+    fn count_round(&mut self, run: &RunId, verdict: &Verdict) {
+        let run = RunId { round: None, ..run.clone() };
+        let at = self.rounds.iter().position(|rounds| rounds.run == run);
+        let at = at.unwrap_or_else(|| {
+            self.rounds.push(Rounds { run, passed: 0, of: 0 });
+            self.rounds.len() - 1
+        });
+        self.rounds[at].of += 1;
+        self.rounds[at].passed += usize::from(*verdict == Verdict::Passed);
+    }
+
     /// Whether everything is as expected.
     pub fn is_ok(&self) -> bool {
-        self.failed == 0 && self.broken == 0 && self.not_run == 0
+        self.failed == 0 && self.flaky == 0 && self.broken == 0 && self.not_run == 0
     }
 }

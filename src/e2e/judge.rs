@@ -38,13 +38,21 @@ impl Judge {
         Self { mode, files: goldens.into_iter().map(file).collect() }
     }
 
-    /// The verdicts that this run makes possible: none yet, its own, or others' with it.
-    pub(super) fn judge(&mut self, run: RunId, outcome: Outcome, elapsed: Duration) -> Vec<Judged> {
+    /// The verdicts that this run makes possible: none yet, its own, or others' with it. Only the
+    /// `last` attempt at a run leaves a transcript for review.
+    pub(super) fn judge(
+        &mut self,
+        run: RunId,
+        outcome: Outcome,
+        elapsed: Duration,
+        last: bool,
+    ) -> Vec<Judged> {
         let Some(file) = self.files.get_mut(&run.scenario) else {
             return vec![plain(run, outcome, elapsed)];
         };
         if self.mode != Mode::Update {
-            let verdict = compared(self.mode, file, &run, &outcome);
+            let mode = if last { self.mode } else { Mode::Ci };
+            let verdict = compared(mode, file, &run, &outcome);
             return vec![(run, verdict, outcome, elapsed)];
         }
         if run.client != file.first && file.written.is_none() {
@@ -166,11 +174,11 @@ mod tests {
     }
 
     fn run(client: &str) -> RunId {
-        RunId { scenario: Name::new("a").unwrap(), client: client.to_owned() }
+        RunId { scenario: Name::new("a").unwrap(), client: client.to_owned(), round: None }
     }
 
     fn held(transcript: &str) -> Outcome {
-        Outcome { end: End::Held, transcript: transcript.to_owned(), logs: Vec::new() }
+        Outcome { transcript: transcript.to_owned(), ..Outcome::unstarted(End::Held) }
     }
 
     fn verdicts(judged: Vec<Judged>) -> Vec<(String, Verdict)> {
@@ -181,8 +189,8 @@ mod tests {
     fn the_first_client_writes_and_the_others_must_equal_it() {
         let folder = tempfile::tempdir().unwrap();
         let mut judge = judge(Mode::Update, &folder);
-        assert!(judge.judge(run("python"), held("x\n= 2\n"), Duration::ZERO).is_empty());
-        let judged = verdicts(judge.judge(run("rust"), held("x\n= 1\n"), Duration::ZERO));
+        assert!(judge.judge(run("python"), held("x\n= 2\n"), Duration::ZERO, true).is_empty());
+        let judged = verdicts(judge.judge(run("rust"), held("x\n= 1\n"), Duration::ZERO, true));
         assert_eq!(judged[0], ("rust".to_owned(), Verdict::Updated));
         let (client, Verdict::Failed(failure)) = &judged[1] else { panic!("{judged:?}") };
         assert_eq!(client, "python");
@@ -190,7 +198,7 @@ mod tests {
             failure.diff.as_deref(),
             Some("--- rust\n+++ python\n@@ -1,2 +1,2 @@\n x\n-= 1\n+= 2\n")
         );
-        let judged = verdicts(judge.judge(run("go"), held("x\n= 1\n"), Duration::ZERO));
+        let judged = verdicts(judge.judge(run("go"), held("x\n= 1\n"), Duration::ZERO, true));
         assert_eq!(judged, [("go".to_owned(), Verdict::Passed)]);
     }
 
@@ -202,8 +210,8 @@ mod tests {
             end: End::Failed(Failure { message: "m".to_owned(), excerpt: None, diff: None }),
             ..held("x")
         };
-        judge.judge(run("rust"), failed, Duration::ZERO);
-        let judged = verdicts(judge.judge(run("python"), held("x"), Duration::ZERO));
+        judge.judge(run("rust"), failed, Duration::ZERO, true);
+        let judged = verdicts(judge.judge(run("python"), held("x"), Duration::ZERO, true));
         assert!(matches!(judged[0].1, Verdict::Failed(_)));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
@@ -213,17 +221,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let files = || std::fs::read_dir(folder.path()).unwrap().count();
         let verdict =
-            verdicts(judge(Mode::Ci, &folder).judge(run("rust"), held("x"), Duration::ZERO));
+            verdicts(judge(Mode::Ci, &folder).judge(run("rust"), held("x"), Duration::ZERO, true));
         assert!(matches!(verdict[0].1, Verdict::Failed(_)));
         assert_eq!(files(), 0);
-        let verdict =
-            verdicts(judge(Mode::Compare, &folder).judge(run("rust"), held("x"), Duration::ZERO));
+        let verdict = verdicts(judge(Mode::Compare, &folder).judge(
+            run("rust"),
+            held("x"),
+            Duration::ZERO,
+            true,
+        ));
         assert!(matches!(verdict[0].1, Verdict::Failed(_)));
         assert_eq!(files(), 1);
-        judge(Mode::Update, &folder).judge(run("rust"), held("x"), Duration::ZERO);
+        judge(Mode::Update, &folder).judge(run("rust"), held("x"), Duration::ZERO, true);
         assert_eq!(files(), 1);
         let verdict =
-            verdicts(judge(Mode::Ci, &folder).judge(run("go"), held("x"), Duration::ZERO));
+            verdicts(judge(Mode::Ci, &folder).judge(run("go"), held("x"), Duration::ZERO, true));
         assert_eq!(verdict[0].1, Verdict::Passed);
     }
 }

@@ -2,41 +2,25 @@
 //! golden file.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
-    task::JoinSet,
-};
+use tokio::sync::mpsc;
 
 use super::{
-    E2eError, Mode, Settings,
+    Again, E2eError, Mode, Settings,
     discover::{golden_path, load},
-    engine::{self, Client, End, Outcome},
-    event::{Event, RunId, RunReport, Summary, Verdict},
-    fixture::Fixture,
-    judge::Judge,
+    engine::{Client, Outcome},
+    event::{Event, Failure, RunId, RunReport, Summary, Verdict},
+    fixture::{Fixture, Name},
+    judge::{Judge, Judged},
+    pool::{Finished, Job, Pool},
     report::Reporter,
     snapshot::Golden,
 };
-
-/// One scenario with one client, to be run.
-struct Job {
-    fixture: Arc<Fixture>,
-    run: RunId,
-    client: Client,
-}
-
-/// What a task comes back with; `None` where it was not begun. It hands its permit back, so that
-/// the next run begins only after this one was judged.
-type Finished = (RunId, Option<(Outcome, Duration)>, Option<OwnedSemaphorePermit>);
 
 /// Runs what the settings choose, and tells the reporters.
 ///
@@ -71,38 +55,44 @@ pub async fn run(
     }
     let mut judge = Judge::new(settings.mode, goldens);
     let (events, mut incoming) = mpsc::unbounded_channel();
-    let stop = Arc::new(AtomicBool::new(false));
-    let (mut tasks, mut ids) = spawn(settings, jobs, parallel, &events, &stop);
-    drop(events);
+    let mut pool = Pool::new(settings.machine.clone(), parallel, events);
+    let mut retries = Retries::new(settings.again, &jobs);
+    jobs.into_iter().for_each(|job| pool.spawn(job));
     loop {
         // Events first: a run's beginning is told before its end.
-        tokio::select! {
+        let finished = tokio::select! {
             biased;
-            Some(event) = incoming.recv() => tell.event(&event)?,
-            joined = tasks.join_next_with_id() => match joined {
-                None => break,
-                Some(joined) => {
-                    let (run, finished, _permit) = unpack(joined, &mut ids);
-                    let Some((outcome, elapsed)) = finished else {
-                        summary.not_run += 1;
-                        continue;
-                    };
-                    for (run, verdict, outcome, elapsed) in judge.judge(run, outcome, elapsed) {
-                        let report = report(settings, run, verdict, outcome, elapsed);
-                        summary.count(&report.verdict);
-                        let bad = matches!(report.verdict, Verdict::Failed(_) | Verdict::Broken { .. });
-                        if bad && settings.fail_fast {
-                            stop.store(true, Ordering::Relaxed);
-                        }
-                        tell.event(&Event::RunFinished(report))?;
-                    }
+            Some(event) = incoming.recv() => {
+                tell.event(&event)?;
+                continue;
+            }
+            finished = pool.next() => finished,
+        };
+        let Some(Finished { run, outcome, .. }) = finished else { break };
+        let Some((outcome, elapsed)) = outcome else {
+            summary.not_run += 1;
+            continue;
+        };
+        let last = retries.is_last(&run);
+        for judged in judge.judge(run, outcome, elapsed, last) {
+            let (run, verdict, outcome, elapsed) = match retries.decide(judged) {
+                Decision::Final(judged) => *judged,
+                Decision::Again(job) => {
+                    pool.spawn(job);
+                    continue;
                 }
-            },
+            };
+            let report = report(settings, run, verdict, outcome, elapsed);
+            summary.count(&report.run, &report.verdict);
+            if settings.fail_fast && report.verdict.failure().is_some() {
+                pool.stop();
+            }
+            tell.event(&Event::RunFinished(report))?;
         }
     }
     for (run, verdict, outcome, elapsed) in judge.rest() {
         let report = report(settings, run, verdict, outcome, elapsed);
-        summary.count(&report.verdict);
+        summary.count(&report.run, &report.verdict);
         tell.event(&Event::RunFinished(report))?;
     }
     summary.elapsed_ms = millis(began.elapsed());
@@ -117,9 +107,17 @@ pub async fn run(
 pub fn chosen(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
     let all = load(settings)?;
     let names: Vec<String> = all.iter().map(|fixture| fixture.name.to_string()).collect();
-    let chosen = settings.filter.choose(all);
-    if chosen.is_empty() {
-        let words = [&settings.filter.names[..], &settings.filter.tags[..]].concat();
+    let mut chosen = settings.filter.choose(all);
+    if settings.filter.expression.is_some() {
+        chosen.retain(|fixture| clients_of(settings, fixture).next().is_some());
+    }
+    if let Some(shard) = settings.filter.shard.filter(|_| !chosen.is_empty()) {
+        // A shard without a scenario is no mistake: there are more machines than scenarios.
+        return Ok(shard.choose(chosen));
+    }
+    // That a change touches nothing of what is wanted is no mistake either.
+    if chosen.is_empty() && settings.filter.only.is_none() {
+        let words = settings.filter.words();
         let near = words.first().and_then(|word| {
             super::fixture::nearest(word, names.iter().map(String::as_str)).map(str::to_owned)
         });
@@ -133,29 +131,94 @@ pub fn clients_of<'a>(
     settings: &'a Settings,
     fixture: &'a Fixture,
 ) -> impl Iterator<Item = &'a super::settings::ClientUnderTest> {
-    settings.clients.iter().filter(|client| match &fixture.clients {
-        Some(named) => named.contains(&client.name),
-        None => !client.only_where_named,
+    settings.clients.iter().filter(|client| {
+        let meant = match &fixture.clients {
+            Some(named) => named.contains(&client.name),
+            None => !client.only_where_named,
+        };
+        meant && settings.filter.takes(fixture, &client.name)
     })
 }
 
+/// A round of all of them after the other, so that a flake shows itself early.
 fn jobs(settings: &Settings, fixtures: &[Arc<Fixture>]) -> Vec<Job> {
+    let rounds: Vec<Option<u32>> = match settings.again {
+        Again::Rounds(rounds) if rounds > 1 => (1..=rounds).map(Some).collect(),
+        _ => vec![None],
+    };
     let mut jobs = Vec::new();
-    for fixture in fixtures {
-        jobs.extend(clients_of(settings, fixture).map(|client| Job {
-            fixture: fixture.clone(),
-            run: RunId { scenario: fixture.name.clone(), client: client.name.clone() },
-            client: client.client.clone(),
-        }));
+    for round in rounds {
+        for fixture in fixtures {
+            jobs.extend(clients_of(settings, fixture).map(|client| Job {
+                fixture: fixture.clone(),
+                run: RunId { scenario: fixture.name.clone(), client: client.name.clone(), round },
+                client: client.client.clone(),
+            }));
+        }
     }
     jobs
+}
+
+/// What did not pass is tried again, up to a bound, and what passes then is flaky.
+struct Retries {
+    /// Of each run that may be tried again: the job, and how many attempts are left.
+    left: BTreeMap<RunId, (Job, u32)>,
+    /// Of each run that is being tried again: how many attempts did not pass, and the first.
+    failures: BTreeMap<RunId, (u32, Failure)>,
+}
+
+enum Decision {
+    /// It is told.
+    Final(Box<Judged>),
+    /// It is run again.
+    Again(Job),
+}
+
+impl Retries {
+    fn new(again: Again, jobs: &[Job]) -> Self {
+        let left = match again {
+            Again::Retries(most) => {
+                jobs.iter().map(|job| (job.run.clone(), (job.clone(), most))).collect()
+            }
+            Again::Never | Again::Rounds(_) => BTreeMap::new(),
+        };
+        Self { left, failures: BTreeMap::new() }
+    }
+
+    /// True if this attempt is not followed by another one, whatever it comes to.
+    fn is_last(&self, run: &RunId) -> bool {
+        self.left.get(run).is_none_or(|(_, left)| *left == 0)
+    }
+
+    fn decide(&mut self, (run, verdict, outcome, elapsed): Judged) -> Decision {
+        let Some(failure) = verdict.failure() else {
+            let verdict = match (self.failures.remove(&run), verdict) {
+                (Some((failures, first)), Verdict::Passed) => Verdict::Flaky { failures, first },
+                // Left out at a later attempt: what is known is that it did not pass.
+                (Some((_, first)), _) => Verdict::Failed(first),
+                (None, verdict) => verdict,
+            };
+            return Decision::Final(Box::new((run, verdict, outcome, elapsed)));
+        };
+        match self.left.get_mut(&run) {
+            Some((job, left)) if *left > 0 => {
+                *left -= 1;
+                match self.failures.entry(run) {
+                    Entry::Vacant(entry) => _ = entry.insert((1, failure)),
+                    Entry::Occupied(mut entry) => entry.get_mut().0 += 1,
+                }
+                Decision::Again(job.clone())
+            }
+            _ => Decision::Final(Box::new((run, verdict, outcome, elapsed))),
+        }
+    }
 }
 
 fn goldens(
     settings: &Settings,
     fixtures: &[Arc<Fixture>],
     jobs: &[Job],
-) -> BTreeMap<super::fixture::Name, (Golden, String)> {
+) -> BTreeMap<Name, (Golden, String)> {
     let golden = |fixture: &Arc<Fixture>| {
         let first = jobs.iter().find(|job| {
             job.run.scenario == fixture.name && !matches!(job.client, Client::Unavailable(_))
@@ -167,65 +230,6 @@ fn goldens(
     fixtures.iter().filter_map(golden).collect()
 }
 
-/// The tasks, and which run each of them is: a task that panics cannot say so itself.
-fn spawn(
-    settings: &Settings,
-    jobs: Vec<Job>,
-    parallel: usize,
-    events: &mpsc::UnboundedSender<Event>,
-    stop: &Arc<AtomicBool>,
-) -> (JoinSet<Finished>, BTreeMap<tokio::task::Id, RunId>) {
-    let permits = Arc::new(Semaphore::new(parallel));
-    let mut tasks = JoinSet::new();
-    let mut ids = BTreeMap::new();
-    for job in jobs {
-        let run = job.run.clone();
-        let (machine, events) = (settings.machine.clone(), events.clone());
-        let (permits, stop) = (permits.clone(), stop.clone());
-        let handle = tasks.spawn(async move {
-            // Nobody closes the semaphore.
-            let permit = permits.acquire_owned().await.ok();
-            if stop.load(Ordering::Relaxed) {
-                return (job.run, None, permit);
-            }
-            let began = Instant::now();
-            // A listener that has gone does not stop a run.
-            let _ = events.send(Event::RunStarted { run: job.run.clone() });
-            let outcome =
-                engine::execute(&machine, &job.fixture, &job.run, &job.client, &events).await;
-            (job.run, Some((outcome, began.elapsed())), permit)
-        });
-        ids.insert(handle.id(), run);
-    }
-    (tasks, ids)
-}
-
-/// A panic becomes a run that the harness broke.
-fn unpack(
-    joined: Result<(tokio::task::Id, Finished), tokio::task::JoinError>,
-    ids: &mut BTreeMap<tokio::task::Id, RunId>,
-) -> Finished {
-    match joined {
-        Ok((_, finished)) => finished,
-        Err(error) => {
-            let run = ids.remove(&error.id());
-            let reason = match error.try_into_panic() {
-                Ok(panic) => format!("the harness panicked: {}", panic_text(&*panic)),
-                Err(error) => format!("the harness gave the run up: {error}"),
-            };
-            let run = run.unwrap_or_else(|| unreachable!("every task was noted: {reason}"));
-            let outcome =
-                Outcome { end: End::Broken(reason), transcript: String::new(), logs: Vec::new() };
-            (run, Some((outcome, Duration::ZERO)), None)
-        }
-    }
-}
-
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
-}
-
 fn report(
     settings: &Settings,
     run: RunId,
@@ -233,10 +237,10 @@ fn report(
     outcome: Outcome,
     elapsed: Duration,
 ) -> RunReport {
-    let bad = matches!(verdict, Verdict::Failed(_) | Verdict::Broken { .. });
+    let bad = verdict.failure().is_some();
     let again = format!(
         "{} {} --client {} --seed {}",
-        settings.again, run.scenario, run.client, settings.machine.seed
+        settings.command, run.scenario, run.client, settings.machine.seed
     );
     RunReport {
         run,
@@ -245,6 +249,8 @@ fn report(
         transcript: outcome.transcript,
         logs: if bad { outcome.logs } else { Vec::new() },
         again,
+        history: outcome.history,
+        history_file: outcome.history_file.map(|path| path.display().to_string()),
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    discover::Filter,
+    choose::Filter,
     engine::{Client, Machine},
     fixture::FixtureError,
 };
@@ -28,12 +28,26 @@ pub struct Settings {
     pub mode: Mode,
     /// Begins no run after the first that does not pass.
     pub fail_fast: bool,
+    /// What is run more than once.
+    pub again: Again,
     /// Broker, services, variables.
     pub machine: Machine,
     /// Says what is wrong with settings of services, if anything.
     pub validate_services: Arc<Validate>,
-    /// How to run one scenario again, up to its name: `mono-demo e2e`.
-    pub again: String,
+    /// How to run one scenario, up to its name: `mono-demo e2e`.
+    pub command: String,
+}
+
+/// What is run more than once, and how often.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Again {
+    /// Nothing.
+    #[default]
+    Never,
+    /// Every run so many times, each counted, to find what does not always pass.
+    Rounds(u32),
+    /// What did not pass, up to so many times more. What passes then is flaky, and no pass.
+    Retries(u32),
 }
 
 /// Checks settings of services, a table a module.

@@ -5,9 +5,11 @@
 //! | `terminal` | one line a run, evidence for what does not pass, a progress bar on a terminal |
 //! | `junit` | the XML that CI systems read |
 //! | `json` | all events as one document |
+//! | `tap` | a line a run, for whatever reads the Test Anything Protocol |
 
 mod json;
 mod junit;
+mod tap;
 mod terminal;
 
 use std::{
@@ -18,6 +20,7 @@ use std::{
 
 pub use json::Json;
 pub use junit::Junit;
+pub use tap::Tap;
 pub use terminal::{Look, Terminal};
 
 use super::event::Event;

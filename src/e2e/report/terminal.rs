@@ -26,6 +26,8 @@ pub struct Look {
     pub progress: bool,
     /// No line for a run that passed.
     pub quiet: bool,
+    /// What each history says in numbers, also where the scenario is not about that.
+    pub verbose: bool,
 }
 
 /// Writes to what the caller gives.
@@ -51,6 +53,7 @@ impl<W: Write> Terminal<W> {
             Verdict::Passed => ("ok  ", Style::new().green()),
             Verdict::Updated => ("new ", Style::new().cyan()),
             Verdict::Failed(_) => ("FAIL", Style::new().red().bold()),
+            Verdict::Flaky { .. } => ("FLKY", Style::new().yellow().bold()),
             Verdict::Broken { .. } => ("ERR ", Style::new().red().bold()),
             Verdict::Skipped { .. } => ("skip", Style::new().yellow()),
         };
@@ -66,6 +69,7 @@ impl<W: Write> Terminal<W> {
             width = self.names
         );
         writeln!(self.out, "{line}")?;
+        self.figures(report)?;
         match &report.verdict {
             Verdict::Failed(failure) => {
                 self.failure(failure)?;
@@ -75,9 +79,31 @@ impl<W: Write> Terminal<W> {
                 self.indented(reason)?;
                 self.evidence(report)
             }
+            Verdict::Flaky { failures, first } => {
+                let attempts = counted(*failures as usize, "attempt");
+                self.indented(&format!("passed after {attempts} that did not; the first:"))?;
+                self.failure(first)?;
+                self.indented(&format!("again: {}", report.again))?;
+                writeln!(self.out)
+            }
             Verdict::Skipped { reason } => self.indented(reason),
             Verdict::Passed | Verdict::Updated => Ok(()),
         }
+    }
+
+    /// What the history of a run that is about it says in numbers.
+    fn figures(&mut self, report: &RunReport) -> io::Result<()> {
+        let Some(history) = &report.history else { return Ok(()) };
+        // An invalid history is shown whole, figures included.
+        if history.verdict == "invalid" || !(history.asked_for || self.look.verbose) {
+            return Ok(());
+        }
+        let style = Style::new().dim();
+        for line in history.report.figures.lines() {
+            let line = self.paint(style.clone(), &clean(&line));
+            writeln!(self.out, "     {line}")?;
+        }
+        Ok(())
     }
 
     fn failure(&mut self, failure: &Failure) -> io::Result<()> {
@@ -111,6 +137,9 @@ impl<W: Write> Terminal<W> {
             writeln!(self.out, "     {title}")?;
             self.indented(&log.lines[from..].join("\n"))?;
         }
+        if let Some(file) = &report.history_file {
+            self.indented(&format!("history: {file}"))?;
+        }
         self.indented(&format!("again: {}", report.again))?;
         writeln!(self.out)
     }
@@ -121,6 +150,11 @@ impl<W: Write> Terminal<W> {
     }
 
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {
+        for rounds in summary.rounds.iter().filter(|rounds| rounds.passed < rounds.of) {
+            let line = format!("{}: {} of {} rounds passed", rounds.run, rounds.passed, rounds.of);
+            let line = self.paint(Style::new().yellow().bold(), &line);
+            writeln!(self.out, "{line}")?;
+        }
         let mut line = format!(
             "{}, {}: {} passed, {} failed",
             counted(summary.scenarios, "scenario"),
@@ -129,6 +163,7 @@ impl<W: Write> Terminal<W> {
             summary.failed
         );
         for (number, word) in [
+            (summary.flaky, "flaky"),
             (summary.broken, "broken"),
             (summary.skipped, "skipped"),
             (summary.updated, "written to golden files"),

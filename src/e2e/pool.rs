@@ -1,0 +1,119 @@
+//! Runs side by side, each in a task of its own.
+
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc::UnboundedSender},
+    task::{Id, JoinError, JoinSet},
+};
+
+use super::{
+    engine::{self, Client, End, Machine, Outcome},
+    event::{Event, RunId},
+    fixture::Fixture,
+};
+
+/// One scenario with one client, to be run.
+#[derive(Clone)]
+pub(super) struct Job {
+    pub(super) fixture: Arc<Fixture>,
+    pub(super) run: RunId,
+    pub(super) client: Client,
+}
+
+/// What a task comes back with.
+pub(super) struct Finished {
+    pub(super) run: RunId,
+    /// `None` where it was not begun.
+    pub(super) outcome: Option<(Outcome, Duration)>,
+    /// Handed back, so that the next run begins only after this one was judged.
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+/// The runs that are going on or wait for their turn.
+pub(super) struct Pool {
+    machine: Machine,
+    events: UnboundedSender<Event>,
+    permits: Arc<Semaphore>,
+    stop: Arc<AtomicBool>,
+    tasks: JoinSet<Finished>,
+    /// Which run each task is: a task that panics cannot say so itself.
+    ids: BTreeMap<Id, RunId>,
+}
+
+impl Pool {
+    /// Runs at most `parallel` at a time, and tells `events` how they go.
+    pub(super) fn new(machine: Machine, parallel: usize, events: UnboundedSender<Event>) -> Self {
+        Self {
+            machine,
+            events,
+            permits: Arc::new(Semaphore::new(parallel)),
+            stop: Arc::default(),
+            tasks: JoinSet::new(),
+            ids: BTreeMap::new(),
+        }
+    }
+
+    /// Runs a job when its turn comes.
+    pub(super) fn spawn(&mut self, job: Job) {
+        let run = job.run.clone();
+        let (machine, events) = (self.machine.clone(), self.events.clone());
+        let (permits, stop) = (self.permits.clone(), self.stop.clone());
+        let handle = self.tasks.spawn(async move {
+            // Nobody closes the semaphore.
+            let permit = permits.acquire_owned().await.ok();
+            if stop.load(Ordering::Relaxed) {
+                return Finished { run: job.run, outcome: None, _permit: permit };
+            }
+            let began = Instant::now();
+            // A listener that has gone does not stop a run.
+            let _ = events.send(Event::RunStarted { run: job.run.clone() });
+            let outcome =
+                engine::execute(&machine, &job.fixture, &job.run, &job.client, &events).await;
+            Finished { run: job.run, outcome: Some((outcome, began.elapsed())), _permit: permit }
+        });
+        self.ids.insert(handle.id(), run);
+    }
+
+    /// Begins no other run.
+    pub(super) fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// The next run that has ended; `None` where none is left. Dropping this loses nothing.
+    pub(super) async fn next(&mut self) -> Option<Finished> {
+        let joined = self.tasks.join_next_with_id().await?;
+        Some(match joined {
+            Ok((id, finished)) => {
+                self.ids.remove(&id);
+                finished
+            }
+            Err(error) => self.given_up(error),
+        })
+    }
+
+    /// A panic becomes a run that the harness broke.
+    fn given_up(&mut self, error: JoinError) -> Finished {
+        let run = self.ids.remove(&error.id());
+        let reason = match error.try_into_panic() {
+            Ok(panic) => format!("the harness panicked: {}", panic_text(&*panic)),
+            Err(error) => format!("the harness gave the run up: {error}"),
+        };
+        let run = run.unwrap_or_else(|| unreachable!("every task was noted: {reason}"));
+        let outcome = Outcome::unstarted(End::Broken(reason));
+        Finished { run, outcome: Some((outcome, Duration::ZERO)), _permit: None }
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+}
