@@ -386,10 +386,13 @@ fn a_failing_scenario_shows_hostile_values_harmlessly() {
     said.failed(2, "");
 }
 
+/// Puts something into the folder of fixtures.
+type Prepare<'a> = &'a dyn Fn(&std::path::Path);
+
 #[test]
 fn a_suite_reads_plain_files_inside_its_folder_only() {
     let step = "[[step]]\nrequest = \"services.math.calculate\"\n";
-    let cases: [(&str, &str, &dyn Fn(&std::path::Path), i32, &str); 9] = [
+    let cases: [(&str, &str, Prepare<'_>, i32, &str); 9] = [
         ("up", "../secret", &|_| {}, 2, "must be a file beside the fixture or below it"),
         ("absolute", "/etc/passwd", &|_| {}, 2, "must be a file beside the fixture or below it"),
         (
