@@ -16,7 +16,7 @@ use super::output::Output;
 use super::services;
 use super::suite::{self, Suite};
 use crate::e2e::engine::{Machine, ServiceContext};
-use crate::e2e::report::{Json, Junit, Look, Reporter, Tap, Terminal};
+use crate::e2e::report::{Html, Json, Junit, Look, Reporter, Tap, Terminal};
 use crate::e2e::{self, Again, E2eError, Expression, Filter, Mode, Settings, Shard};
 use crate::modules::payment::Sabotage;
 use crate::process::Spawn;
@@ -73,7 +73,7 @@ pub struct E2eArgs {
     /// For whatever is drawn by chance.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Also write a report: junit=PATH, json=PATH or tap=PATH; may be given several times.
+    /// Also write a report: html=PATH, junit=PATH, json=PATH or tap=PATH; may be given several times.
     #[arg(long, value_name = "KIND=PATH", value_parser = report)]
     report: Vec<(ReportKind, PathBuf)>,
     /// Test the tests: let the payment workers break their promises, which must turn scenarios red.
@@ -86,16 +86,18 @@ pub struct E2eArgs {
 
 #[derive(Debug, Clone, Copy)]
 enum ReportKind {
+    Html,
     Junit,
     Json,
     Tap,
 }
 
 fn report(text: &str) -> Result<(ReportKind, PathBuf), String> {
-    let expected = || "expected junit=PATH, json=PATH or tap=PATH".to_owned();
+    let expected = || "expected html=PATH, junit=PATH, json=PATH or tap=PATH".to_owned();
     let (kind, path) =
         text.split_once('=').filter(|(_, path)| !path.is_empty()).ok_or_else(expected)?;
     let kind = match kind {
+        "html" => ReportKind::Html,
         "junit" => ReportKind::Junit,
         "json" => ReportKind::Json,
         "tap" => ReportKind::Tap,
@@ -164,6 +166,7 @@ fn reports(args: &E2eArgs, context: &Context) -> Result<Vec<Box<dyn Reporter>>, 
     let open = |(kind, path): &(ReportKind, PathBuf)| -> io::Result<Box<dyn Reporter>> {
         let path = context.absolute(path);
         Ok(match kind {
+            ReportKind::Html => Box::new(Html::create(&path)?),
             ReportKind::Junit => Box::new(Junit::create(&path)?),
             ReportKind::Json => Box::new(Json::create(&path)?),
             ReportKind::Tap => Box::new(Tap::create(&path)?),

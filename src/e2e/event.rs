@@ -1,8 +1,13 @@
 //! What the engine tells: plain data, in order. Reporters see these and never the engine.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
-use super::fixture::Name;
+use super::{
+    fixture::Name,
+    trace::{About, Trace},
+};
 
 /// One scenario with one client.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -76,6 +81,12 @@ pub struct RunReport {
     pub logs: Vec<Log>,
     /// The command that runs only this again.
     pub again: String,
+    /// What is known of the scenario before it runs.
+    #[serde(skip)]
+    pub about: Arc<About>,
+    /// How it went, where a reporter wants that; of a flaky run, the attempt that passed.
+    #[serde(skip)]
+    pub trace: Option<Box<Trace>>,
 }
 
 /// How a run ended.

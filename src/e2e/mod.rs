@@ -10,7 +10,7 @@
 //! | [`history`] | the record of a run on one clock, and the checks that prove it |
 //! | [`seen`], [`transcript`], [`redact`] | what happened, as data and as text that does not change |
 //! | [`snapshot`] | golden files in insta's format |
-//! | [`event`], [`report`] | what is told, and to whom |
+//! | [`event`], [`trace`], [`report`] | what is told, and to whom |
 //! | `discover`, `choose` | the suite's scenarios; which of them are wanted |
 //! | `runner`, `pool`, `judge` | side by side, again where asked to; against their golden files |
 //!
@@ -33,6 +33,7 @@ mod runner;
 pub mod seen;
 mod settings;
 pub mod snapshot;
+pub mod trace;
 pub mod transcript;
 
 pub use choose::{Expression, ExpressionError, Filter, Shard, ShardError, Subject};

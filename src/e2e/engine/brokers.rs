@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::tap;
 use crate::{
     broker::{Broker, Cluster, ClusterError, ClusterSettings, Settings, StartError, StopError},
     e2e::fixture::Fault,
@@ -88,16 +89,29 @@ impl Brokers {
         }
     }
 
-    /// Lets everything go on that is paused; what is not, is not changed.
-    pub(super) async fn resume(&self) {
-        let nodes = match &self.kind {
+    fn nodes(&self) -> &[Broker] {
+        match &self.kind {
             Kind::One(broker) => std::slice::from_ref(&**broker),
             Kind::Several(cluster) => cluster.nodes(),
-        };
-        for node in nodes {
+        }
+    }
+
+    /// Lets everything go on that is paused; what is not, is not changed.
+    pub(super) async fn resume(&self) {
+        for node in self.nodes() {
             // One that is down has nothing to resume.
             let _ = node.resume().await;
         }
+    }
+
+    /// Connects as the harness.
+    pub(super) async fn connect(&self) -> Result<async_nats::Client, async_nats::ConnectError> {
+        connect(&self.url).await
+    }
+
+    /// The whole log, a file a node.
+    pub(super) fn log_paths(&self) -> impl Iterator<Item = &Path> {
+        self.nodes().iter().map(Broker::log_path)
     }
 
     /// The last lines of the log, node by node.
@@ -190,5 +204,7 @@ async fn break_cluster(cluster: &mut Cluster, fault: Fault) -> Result<&'static s
 
 /// Connects to any of them; they are comma separated.
 pub(super) async fn connect(url: &str) -> Result<async_nats::Client, async_nats::ConnectError> {
-    async_nats::connect(url.split(',').collect::<Vec<_>>()).await
+    // The name tells our own connections from others in the broker's log.
+    let options = async_nats::ConnectOptions::new().name(tap::HARNESS);
+    options.connect(url.split(',').collect::<Vec<_>>()).await
 }

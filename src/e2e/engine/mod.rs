@@ -12,6 +12,7 @@
 //! | `settle` | observes that nothing is in flight |
 //! | `evidence` | reads the journals and the streams that checks are about |
 //! | `check` | decides, from evidence alone |
+//! | `tape`, `tap`, `trace` | for reports that draw: what was done when, what crossed the broker |
 //!
 //! The engine knows no reporter: it sends events and returns what it saw.
 
@@ -24,6 +25,9 @@ mod program;
 mod record;
 mod settle;
 mod steps;
+mod tap;
+mod tape;
+mod trace;
 mod world;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
@@ -35,6 +39,7 @@ use super::{
     event::{Event, Failure, Log, RunId},
     fixture::{Fixture, Span, point_at, template::Variables},
     redact::Redactions,
+    trace::Trace,
     transcript::Transcript,
 };
 use crate::{
@@ -111,6 +116,8 @@ pub struct Outcome {
     pub transcript: String,
     /// The last lines of each process.
     pub logs: Vec<Log>,
+    /// How it went, where that was asked for.
+    pub trace: Option<Box<Trace>>,
 }
 
 /// Why a run ends before its last step.
@@ -148,15 +155,17 @@ impl From<Stop> for End {
     }
 }
 
-/// Runs one scenario with one client; whatever it starts, it stops.
+/// Runs one scenario with one client; whatever it starts, it stops. A `traced` run also says how it
+/// went.
 pub async fn execute(
     machine: &Machine,
     fixture: &Fixture,
     run: &RunId,
     client: &Client,
     events: &UnboundedSender<Event>,
+    traced: bool,
 ) -> Outcome {
-    let unstarted = |end| Outcome { end, transcript: String::new(), logs: Vec::new() };
+    let unstarted = |end| Outcome { end, transcript: String::new(), logs: Vec::new(), trace: None };
     if let Client::Unavailable(reason) = client {
         return unstarted(End::Skipped(reason.clone()));
     }
@@ -164,7 +173,7 @@ pub async fn execute(
         Ok(variables) => variables,
         Err(reason) => return unstarted(End::Skipped(reason)),
     };
-    let mut world = match World::start(machine, fixture, run, client).await {
+    let mut world = match World::start(machine, fixture, run, client, traced).await {
         Ok(world) => world,
         Err(failed) => return Outcome { logs: failed.logs, ..unstarted(failed.stop.into()) },
     };
@@ -174,12 +183,18 @@ pub async fn execute(
         ended = conclude(&mut world, fixture, &mut transcript).await;
     }
     let logs = world.logs();
+    let tape = std::mem::take(&mut world.tape);
+    let trace = match traced {
+        true => Some(trace::gather(&world, tape, fixture, &transcript, &ended).await),
+        false => None,
+    };
     let stopped = world.stop().await;
     let end = match (ended, stopped) {
         (Err(stop), _) | (Ok(()), Err(stop)) => stop.into(),
         (Ok(()), Ok(())) => End::Held,
     };
-    Outcome { end, transcript: transcript.text().to_owned(), logs }
+    let trace = trace.map(Box::new);
+    Outcome { end, transcript: transcript.text().to_owned(), logs, trace }
 }
 
 /// Texts of this run and this machine that no golden file may have.
@@ -220,10 +235,16 @@ async fn conclude(
     fixture: &Fixture,
     transcript: &mut Transcript,
 ) -> Result<(), Stop> {
+    let clock = world.recorder.clock();
     for check in &fixture.checks {
+        let line = Some(fixture.source.line(&check.span));
+        let heading = format!("check {}", check.kind.word());
+        world.tape.begin(clock, transcript, line, "check", &heading);
         check::comes_true(world, fixture, check).await?;
     }
+    world.tape.begin(clock, transcript, None, "drain", "the services drain and end");
     world.drain(fixture).await?;
+    world.tape.begin(clock, transcript, None, "judge", "the history, and all checks once more");
     let report = record::conclude(world, fixture).await?;
     if report.word() == "invalid" {
         let message = format!("the history of this run is invalid\n{report}");

@@ -4,12 +4,14 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::future::{select_all, try_join_all};
 
-use super::{Client, Machine, ServiceContext, ServicesSpawn, Stop, brokers::Brokers};
+use super::{
+    Client, Machine, ServiceContext, ServicesSpawn, Stop, brokers::Brokers, tap, tape::Tape, trace,
+};
 use crate::{
     broker::{self, Proxy},
     e2e::{
@@ -38,8 +40,12 @@ pub(super) struct World {
     pub(super) services: Vec<Child>,
     processes: Processes,
     services_log: Vec<String>,
+    /// Of processes that have ended, each line with the moment in which it came.
+    services_timed: Vec<(Instant, String)>,
     pub(super) driver: Arc<dyn Driver>,
     pub(super) recorder: Recorder,
+    /// What was done when.
+    pub(super) tape: Tape,
     context: ServiceContext,
 }
 
@@ -56,11 +62,16 @@ impl World {
         fixture: &Fixture,
         run: &RunId,
         client: &Client,
+        traced: bool,
     ) -> Result<Self, StartFailed> {
         let bare = |stop| StartFailed { stop, logs: Vec::new() };
         let mut settings = broker::Settings::new(machine.server.clone(), machine.reaper.clone());
         settings.run_root = Some(machine.run_root.clone());
         settings.max_payload = fixture.broker.max_payload;
+        if traced {
+            let tapped = trace::untapped(fixture).is_none();
+            settings.extra_config.push_str(if tapped { tap::CONFIG } else { tap::CONFIG_WITHOUT });
+        }
         let brokers = Brokers::start(settings, fixture.broker.cluster)
             .await
             .map_err(|error| bare(Stop::broken("cannot start the broker", error)))?;
@@ -93,6 +104,8 @@ impl World {
                     services,
                     processes: fixture.processes,
                     services_log: Vec::new(),
+                    services_timed: Vec::new(),
+                    tape: Tape::default(),
                     driver,
                     recorder,
                     context,
@@ -192,7 +205,14 @@ impl World {
     pub(super) async fn keep_log(&mut self, services: Child) {
         services.drained().await;
         self.services_log = services.tail();
+        self.services_timed.extend(services.timed_tail());
         services.close().await;
+    }
+
+    /// What all service processes have said so far.
+    pub(super) fn services_timed(&self) -> Vec<(Instant, String)> {
+        let running = self.services.iter().flat_map(Child::timed_tail);
+        self.services_timed.iter().cloned().chain(running).collect()
     }
 
     /// The last lines of each process.
