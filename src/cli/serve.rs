@@ -14,7 +14,7 @@ use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::runtime_file::{self, Runtime, RuntimeFile};
-use super::services::{self, Settings};
+use super::services::{self, Proof, Settings};
 use crate::broker::{Port, Store};
 use crate::modules::payment::Sabotage;
 use crate::mono::{Connection, Running, Target, without_secrets};
@@ -60,6 +60,9 @@ pub struct ServeArgs {
     /// Break promises on purpose, so that checks can be seen to find it out.
     #[arg(long, hide = true)]
     sabotage: Option<Sabotage>,
+    /// Note what workers begin with, in `deliveries.jsonl` beside the other journals.
+    #[arg(long, hide = true)]
+    note_deliveries: bool,
 }
 
 const SETTINGS_HELP: &str = "\
@@ -109,7 +112,8 @@ pub async fn run(
     let connection = Connection::open(&target, "mono-demo services").await?;
     let journals = journal_dir(&args, broker.as_ref(), context);
     let durable = args.store_dir.is_some();
-    let running = services::start(&connection, settings, &journals, durable, args.sabotage).await?;
+    let proof = Proof { sabotage: args.sabotage, note_deliveries: args.note_deliveries };
+    let running = services::start(&connection, settings, &journals, durable, proof).await?;
     let mut serving = Serving { broker, connection, running, journals };
     let files = announce(&args, &serving, &target, context, output)?;
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::exit::{CliError, Exit};
+use crate::modules::deliveries::Deliveries;
 use crate::modules::journal::Journal;
 use crate::modules::{math, notification, payment};
 use crate::mono::{App, Connection, Running};
@@ -35,13 +36,28 @@ impl Settings {
     }
 }
 
+/// How the services are made to prove something; by default not at all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Proof {
+    /// Break promises on purpose.
+    pub sabotage: Option<payment::Sabotage>,
+    /// Note what workers begin with.
+    pub note_deliveries: bool,
+}
+
+/// What tells one content of a payment from another, from the body of its submission.
+pub fn payment_content(body: &[u8]) -> Option<String> {
+    let request: payment::PaymentRequest = serde_json::from_slice(body).ok()?;
+    payment::Payment::check(&request).ok().map(|payment| payment.content())
+}
+
 /// Starts the modules on a connection; their journals are files in `journals`.
 pub async fn start(
     connection: &Connection,
     settings: Settings,
     journals: &Path,
     durable: bool,
-    sabotage: Option<payment::Sabotage>,
+    proof: Proof,
 ) -> Result<Running, CliError> {
     std::fs::create_dir_all(journals).map_err(|e| {
         CliError::infrastructure(&format!("make the journal folder {}", journals.display()), e)
@@ -61,13 +77,24 @@ pub async fn start(
         Journal::open(journals.join("crashes.jsonl"), durable)
     })
     .map_err(|e| CliError::new(Exit::Infrastructure, e))?;
+    let deliveries = match proof.note_deliveries {
+        true => Deliveries::noted(&journals.join("deliveries.jsonl"))
+            .map_err(|e| CliError::new(Exit::Infrastructure, e))?,
+        false => Deliveries::default(),
+    };
+    let reordered = proof.sabotage == Some(payment::Sabotage::Reorder);
     App::new()
         .module(math::MathModule::new(settings.math))
-        .module(notification::NotificationModule::new(settings.notification.workers, mailer))
+        .module(
+            notification::NotificationModule::new(settings.notification.workers, mailer)
+                .noting(deliveries.clone())
+                .out_of_order(reordered),
+        )
         .module(
             payment::PaymentModule::new(settings.payment, ledger, gateway)
                 .crashing_at(crash)
-                .sabotaged(sabotage),
+                .noting(deliveries)
+                .sabotaged(proof.sabotage),
         )
         .start(connection.clone())
         .await

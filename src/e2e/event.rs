@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{
     fixture::Name,
+    history::Report,
     trace::{About, Trace},
 };
 
@@ -81,12 +82,31 @@ pub struct RunReport {
     pub logs: Vec<Log>,
     /// The command that runs only this again.
     pub again: String,
+    /// What the run's history came to; absent where the run ended before it was judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<Box<RunHistory>>,
+    /// Where the history was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history_file: Option<String>,
     /// What is known of the scenario before it runs.
     #[serde(skip)]
     pub about: Arc<About>,
     /// How it went, where a reporter wants that; of a flaky run, the attempt that passed.
     #[serde(skip)]
     pub trace: Option<Box<Trace>>,
+}
+
+/// What the history of a run came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunHistory {
+    /// `valid`, `invalid` or `unknown`.
+    pub verdict: &'static str,
+    /// Promise by promise, and in numbers.
+    #[serde(flatten)]
+    pub report: Report,
+    /// Whether the scenario is about these numbers: it has a check on them.
+    #[serde(skip)]
+    pub asked_for: bool,
 }
 
 /// How a run ended.

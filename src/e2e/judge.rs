@@ -178,7 +178,7 @@ mod tests {
     }
 
     fn held(transcript: &str) -> Outcome {
-        Outcome { end: End::Held, transcript: transcript.to_owned(), logs: Vec::new(), trace: None }
+        Outcome { transcript: transcript.to_owned(), ..Outcome::unstarted(End::Held) }
     }
 
     fn verdicts(judged: Vec<Judged>) -> Vec<(String, Verdict)> {

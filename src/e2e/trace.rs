@@ -30,6 +30,26 @@ pub struct Trace {
     pub logs: Bounded<LogLine>,
 }
 
+impl Trace {
+    /// Changes each text that came from outside.
+    pub fn each_text(&mut self, change: &mut dyn FnMut(&mut String)) {
+        for step in &mut self.steps {
+            change(&mut step.heading);
+            change(&mut step.block);
+        }
+        for message in &mut self.messages.kept {
+            change(&mut message.subject);
+            change(&mut message.text);
+        }
+        self.faults.kept.iter_mut().for_each(|fault| change(&mut fault.name));
+        self.effects.kept.iter_mut().for_each(|effect| change(&mut effect.text));
+        for line in &mut self.logs.kept {
+            change(&mut line.source);
+            change(&mut line.text);
+        }
+    }
+}
+
 /// The first of many, and how many more there were.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bounded<T> {

@@ -4,13 +4,18 @@
 //! | --- | --- |
 //! | `world` | everything that runs: started and stopped |
 //! | `brokers` | the broker, or the cluster: started, broken on purpose, stopped |
-//! | `faults` | broken on purpose |
+//! | `networks` | proxies before the servers, for those who are to have a bad network |
+//! | `services` | the service processes: started, started again, drained |
+//! | `faults` | broken on purpose, and put on record |
 //! | `steps` | does a step, again where it says so, and holds it against what is expected |
 //! | `load` | a load under faults |
+//! | `dying` | a client that dies right after it has published |
 //! | `program` | a program of a `run` step |
 //! | `record` | puts everything on record as a history, and has it judged |
+//! | `secrets` | takes the passwords of a run out of what is told about it |
 //! | `settle` | observes that nothing is in flight |
 //! | `evidence` | reads the journals and the streams that checks are about |
+//! | `recovery` | how soon after a fault's end an operation succeeds again |
 //! | `check` | decides, from evidence alone |
 //! | `tape`, `tap`, `trace` | for reports that draw: what was done when, what crossed the broker |
 //!
@@ -18,11 +23,16 @@
 
 mod brokers;
 mod check;
+mod dying;
 mod evidence;
 mod faults;
 mod load;
+mod networks;
 mod program;
 mod record;
+mod recovery;
+mod secrets;
+mod services;
 mod settle;
 mod steps;
 mod tap;
@@ -30,14 +40,19 @@ mod tape;
 mod trace;
 mod world;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     driver::TypedCalls,
-    event::{Event, Failure, Log, RunId},
-    fixture::{Fixture, Span, point_at, template::Variables},
+    event::{Event, Failure, Log, RunHistory, RunId},
+    fixture::{CheckKind, Fixture, Span, point_at, template::Variables},
+    kept::Kept,
     redact::Redactions,
     trace::Trace,
     transcript::Transcript,
@@ -65,7 +80,17 @@ pub struct Machine {
     pub root: PathBuf,
     /// For whatever is drawn by chance.
     pub seed: u64,
+    /// Where histories are kept; `None` where they go with their runs.
+    pub histories: Option<Arc<Kept>>,
+    /// What tells one content of a payment from another, as the services write it.
+    pub contents: Option<ContentOf>,
+    /// A driver that aborts right after it has published a submission.
+    pub dying_client: Option<Spawn>,
 }
+
+/// The hash of a payment's content, from the body of its submission; `None` for a body that is
+/// no acceptable payment.
+pub type ContentOf = Arc<dyn Fn(&[u8]) -> Option<String> + Send + Sync>;
 
 /// Builds the command that starts the services.
 pub type ServicesSpawn = Arc<dyn Fn(&ServiceContext) -> Spawn + Send + Sync>;
@@ -75,6 +100,8 @@ pub type ServicesSpawn = Arc<dyn Fn(&ServiceContext) -> Spawn + Send + Sync>;
 pub struct ServiceContext {
     /// The broker.
     pub url: String,
+    /// Credentials of the services, as a NATS context: a file that only this user can read.
+    pub credentials: PathBuf,
     /// TOML, a table a module.
     pub settings: PathBuf,
     /// Where the simulated gateway and mailer keep their journals.
@@ -116,8 +143,26 @@ pub struct Outcome {
     pub transcript: String,
     /// The last lines of each process.
     pub logs: Vec<Log>,
+    /// What its history came to, if it was judged.
+    pub history: Option<Box<RunHistory>>,
+    /// Where its history was kept.
+    pub history_file: Option<PathBuf>,
     /// How it went, where that was asked for.
     pub trace: Option<Box<Trace>>,
+}
+
+impl Outcome {
+    /// Of a run that did not get to do anything.
+    pub fn unstarted(end: End) -> Self {
+        Self {
+            end,
+            transcript: String::new(),
+            logs: Vec::new(),
+            history: None,
+            history_file: None,
+            trace: None,
+        }
+    }
 }
 
 /// Why a run ends before its last step.
@@ -145,6 +190,15 @@ impl Stop {
     }
 }
 
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Failed(failure) => &failure.message,
+            Self::Skipped(reason) | Self::Broken(reason) => reason,
+        })
+    }
+}
+
 impl From<Stop> for End {
     fn from(stop: Stop) -> Self {
         match stop {
@@ -165,27 +219,32 @@ pub async fn execute(
     events: &UnboundedSender<Event>,
     traced: bool,
 ) -> Outcome {
-    let unstarted = |end| Outcome { end, transcript: String::new(), logs: Vec::new(), trace: None };
     if let Client::Unavailable(reason) = client {
-        return unstarted(End::Skipped(reason.clone()));
+        return Outcome::unstarted(End::Skipped(reason.clone()));
     }
     let variables = match variables(machine, fixture) {
         Ok(variables) => variables,
-        Err(reason) => return unstarted(End::Skipped(reason)),
+        Err(reason) => return Outcome::unstarted(End::Skipped(reason)),
     };
     let mut world = match World::start(machine, fixture, run, client, traced).await {
         Ok(world) => world,
-        Err(failed) => return Outcome { logs: failed.logs, ..unstarted(failed.stop.into()) },
+        Err(failed) => {
+            let unstarted = Outcome::unstarted(failed.stop.into());
+            return failed.secrets.out_of(Outcome { logs: failed.logs, ..unstarted });
+        }
     };
+    let secrets = world.secrets();
     let mut transcript = Transcript::new(Redactions::new(literals(&world, machine)));
     let mut ended = steps::all(&mut world, fixture, run, variables, events, &mut transcript).await;
+    let mut history = None;
     if ended.is_ok() {
-        ended = conclude(&mut world, fixture, &mut transcript).await;
+        ended = conclude(&mut world, fixture, &mut transcript, &mut history).await;
     }
+    let history_file = world.kept_history().map(Path::to_owned);
     let logs = world.logs();
     let tape = std::mem::take(&mut world.tape);
     let trace = match traced {
-        true => Some(trace::gather(&world, tape, fixture, &transcript, &ended).await),
+        true => Some(Box::new(trace::gather(&world, tape, fixture, &transcript, &ended).await)),
         false => None,
     };
     let stopped = world.stop().await;
@@ -193,8 +252,14 @@ pub async fn execute(
         (Err(stop), _) | (Ok(()), Err(stop)) => stop.into(),
         (Ok(()), Ok(())) => End::Held,
     };
-    let trace = trace.map(Box::new);
-    Outcome { end, transcript: transcript.text().to_owned(), logs, trace }
+    secrets.out_of(Outcome {
+        end,
+        transcript: transcript.text().to_owned(),
+        logs,
+        history,
+        history_file,
+        trace,
+    })
 }
 
 /// Texts of this run and this machine that no golden file may have.
@@ -234,6 +299,7 @@ async fn conclude(
     world: &mut World,
     fixture: &Fixture,
     transcript: &mut Transcript,
+    history: &mut Option<Box<RunHistory>>,
 ) -> Result<(), Stop> {
     let clock = world.recorder.clock();
     for check in &fixture.checks {
@@ -243,9 +309,19 @@ async fn conclude(
         check::comes_true(world, fixture, check).await?;
     }
     world.tape.begin(clock, transcript, None, "drain", "the services drain and end");
-    world.drain(fixture).await?;
+    // Unless a scenario left something paused, this changes nothing.
+    world.brokers.resume().await;
+    world.services.drain(fixture).await?;
     world.tape.begin(clock, transcript, None, "judge", "the history, and all checks once more");
     let report = record::conclude(world, fixture).await?;
+    let is_about_it = |kind: &CheckKind| {
+        matches!(kind, CheckKind::History { .. } | CheckKind::FinalWithin { .. })
+    };
+    *history = Some(Box::new(RunHistory {
+        verdict: report.word(),
+        report: report.clone(),
+        asked_for: fixture.checks.iter().any(|check| is_about_it(&check.kind)),
+    }));
     if report.word() == "invalid" {
         let message = format!("the history of this run is invalid\n{report}");
         return Err(Stop::failed(fixture, &(0..0), message));

@@ -82,7 +82,7 @@ pub(super) async fn gather(
 /// too.
 async fn last_lines(world: &World) {
     let mark = format!("_E2E.trace.{}", nuid::next());
-    let Ok(client) = world.brokers.connect().await else { return };
+    let Ok(client) = world.harness().connect().await else { return };
     if client.publish(mark.clone(), bytes::Bytes::new()).await.is_err()
         || client.flush().await.is_err()
     {
@@ -105,7 +105,7 @@ fn history(world: &World) -> (Vec<Fault>, Vec<Effect>) {
     let _ = evidence::emails(world.journal_dir()).map(|journal| recorder.emails(&journal));
     // Where the run has concluded, it is ended already and none of this is written.
     let _ = recorder.finish([]);
-    let Ok(history) = History::open(&world.history_path()) else {
+    let Ok(history) = History::open(world.history_path()) else {
         return (Vec::new(), Vec::new());
     };
     (faults(&history.events), effects(&history.events))
@@ -187,7 +187,7 @@ fn logs(world: &World, clock: Clock, broker: &[tap::Line]) -> Bounded<LogLine> {
             text,
         }));
     };
-    add("services", world.services_timed());
+    add("services", world.services.timed_log());
     add(&format!("driver {}", world.driver.name()), world.driver.timed_log());
     lines.sort_by_key(|line| line.at_ns);
     let more = lines.len().saturating_sub(MOST_LINES);

@@ -16,12 +16,9 @@ use crate::{
 /// So much of a body is shown, characters.
 const EXCERPT: usize = 160;
 /// What belongs to the library, the harness or the server, and not to the conversation.
-const NOISE: [&str; 4] = ["$JS.", "$SYS.", "_E2E.", "_R_."];
+const NOISE: [&str; 3] = ["$JS.", "$SYS.", "_E2E."];
 /// Acknowledgements: `$JS.ACK.<stream>.<consumer>.<delivered>.<sequence>.…` (ADR-15).
 const ACK: &str = "$JS.ACK.";
-
-/// In the name of each of our own connections.
-pub(in crate::e2e::engine) const HARNESS: &str = "mono-demo harness";
 
 /// The messages of a trace, whose lines are in the order of time.
 pub(in crate::e2e::engine) fn conversation(
@@ -99,9 +96,6 @@ impl Talk {
 
     /// By the name of its user, where there are users; else by what it has shown itself to be.
     fn role(&self, connection: &Connection) -> Role {
-        if connection.whose.contains(HARNESS) {
-            return Role::Harness;
-        }
         let user = connection.whose.rsplit_once("/user:").map(|(_, user)| user.trim_matches('"'));
         match user {
             Some("worker") => Role::Services,
@@ -299,7 +293,7 @@ mod tests {
             let (cid, whose) = match who {
                 "client" => (1, "\"v1:python3:test\" - \"$G/user:client\""),
                 "worker" => (2, "\"v0:rust:services\" - \"$G/user:worker\""),
-                "harness" => (3, "\"v0:rust:mono-demo harness\""),
+                "harness" => (3, "\"v0:rust\" - \"$G/user:harness\""),
                 "somebody" => (4, "\"v1:go:own\""),
                 other => panic!("{other}"),
             };

@@ -18,7 +18,7 @@ use std::{
     path::Path,
 };
 
-pub(super) use conversation::{HARNESS, conversation};
+pub(super) use conversation::conversation;
 pub(super) use line::{Line, What};
 
 /// More lines of nats-server's config, for brokers whose messages are to be seen. The server puts

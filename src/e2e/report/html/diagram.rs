@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{
-    layout::{Arrow, Layout, Mark, Row, What, ended},
+    layout::{Arrow, Layout, Mark, Row, What},
     show,
 };
 use crate::e2e::trace::Party;
@@ -96,7 +96,7 @@ fn one(row: &Row, top: usize, width: usize, x: &impl Fn(Party) -> usize) -> Mark
             What::FaultEnds { name, took_ns } => {
                 text class="time" x=(LEFT - 8) y=(top + 16) text-anchor="end" { (time) }
                 text class="fault" x=(LEFT + 4) y=(top + 16) {
-                    "⚡ " (name) " " (ended(name)) ", after " (show::ms(*took_ns)) " ms"
+                    "⚡ " (name) " is over, after " (show::ms(*took_ns)) " ms"
                 }
             }
             What::Note { at, text } => {

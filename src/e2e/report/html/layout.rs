@@ -33,7 +33,7 @@ pub(super) enum What {
     Note { at: Party, text: String },
     /// Something is broken on purpose from here on.
     FaultBegins { name: String },
-    /// It is over, or done, after so many nanoseconds.
+    /// It is over, or mended, after so many nanoseconds.
     FaultEnds { name: String, took_ns: u64 },
 }
 
@@ -79,28 +79,6 @@ impl Mark {
             Self::Duplicate => "duplicate",
             Self::Unanswered => "unanswered",
         }
-    }
-}
-
-/// Faults that last until something else mends them.
-const LASTING: [(&str, &str); 7] = [
-    ("pause-broker", "resume-broker"),
-    ("pause-services", "resume-services"),
-    ("stop-services", "start-services"),
-    ("lose-quorum", "heal"),
-    ("delay", "heal-network"),
-    ("blackhole", "heal-network"),
-    ("half-open", "heal-network"),
-];
-
-/// What the end of a fault means: some last, and some are what mends others.
-pub(super) fn ended(name: &str) -> &'static str {
-    if LASTING.iter().any(|(_, remedy)| *remedy == name) {
-        "is done"
-    } else if LASTING.iter().any(|(lasting, _)| *lasting == name) {
-        "is in place"
-    } else {
-        "is over"
     }
 }
 
@@ -244,22 +222,18 @@ fn repeats_once(rows: Vec<Row>) -> Vec<Row> {
     kept
 }
 
-/// What mends is no fault; what lasts ends when it is mended, and the rest by itself.
 fn bands(rows: &[Row]) -> Vec<Band> {
-    let remedy =
-        |name: &str| LASTING.iter().find(|(lasting, _)| *lasting == name).map(|(_, by)| *by);
     let mut bands: Vec<(Band, bool)> = Vec::new();
     for (at, row) in rows.iter().enumerate() {
         match &row.what {
-            What::FaultBegins { name } if ended(name) != "is done" => {
+            What::FaultBegins { name } => {
                 let band = Band { name: name.clone(), first: at, last: rows.len() - 1 };
                 bands.push((band, true));
             }
             What::FaultEnds { name, .. } => {
-                for (band, open) in bands.iter_mut().filter(|(_, open)| *open) {
-                    if remedy(&band.name).unwrap_or(&band.name) == name {
-                        (band.last, *open) = (at, false);
-                    }
+                let same = |(band, open): &&mut (Band, bool)| *open && band.name == *name;
+                if let Some((band, open)) = bands.iter_mut().rfind(same) {
+                    (band.last, *open) = (at, false);
                 }
             }
             _ => {}
@@ -317,7 +291,7 @@ mod tests {
                 What::Note { at, text } => format!("{}: {text}", at.name()),
                 What::FaultBegins { name } => format!("{name} begins"),
                 What::FaultEnds { name, took_ns } => {
-                    format!("{name} {} after {took_ns}", ended(name))
+                    format!("{name} is over after {took_ns}")
                 }
             };
             lines.push(format!("{:>3} {bars:<2} {what}", row.at_ns));
@@ -373,29 +347,6 @@ mod tests {
          40 #  3. call !
          41 #  client -> broker: a.b ? × 1 [∅ no reply seen]
          42 #  client: may have happened: timeout
-        "#);
-    }
-
-    #[test]
-    fn what_is_paused_stays_broken_until_it_goes_on() {
-        let fault =
-            |name: &str, at: u64| Fault { name: name.into(), begin_ns: at, end_ns: Some(at + 1) };
-        let faults =
-            kept(vec![fault("pause-services", 10), fault("cut", 14), fault("resume-services", 20)]);
-        let steps =
-            vec![step(5, "before", false), step(15, "meanwhile", false), step(25, "after", false)];
-        let trace = Trace { faults, steps, ..Trace::default() };
-        insta::assert_snapshot!(shown(&layout(&trace)), @r#"
-        client | broker | services
-          5    1. before
-         10 #  pause-services begins
-         11 #  pause-services is in place after 1
-         14 ## cut begins
-         15 ## 2. meanwhile
-         15 ## cut is over after 1
-         20 #  resume-services begins
-         21 #  resume-services is done after 1
-         25    3. after
         "#);
     }
 

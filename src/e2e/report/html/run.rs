@@ -4,7 +4,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::{
     diagram,
-    layout::{Layout, What, ended, layout},
+    layout::{Layout, What, layout},
     show,
 };
 use crate::e2e::{
@@ -191,7 +191,7 @@ fn table(layout: &Layout) -> Markup {
                             },
                             What::FaultEnds { name, took_ns } => tr.fault {
                                 (time)
-                                td colspan="4" { "⚡ fault " (name) " " (ended(name)) ", after " (show::ms(*took_ns)) " ms" }
+                                td colspan="4" { "⚡ fault " (name) " is over, after " (show::ms(*took_ns)) " ms" }
                             },
                             What::Note { at, text } => tr {
                                 (time) td { (at.name()) } td {} td colspan="2" { (text) }
@@ -236,11 +236,7 @@ fn logs(trace: &Trace) -> Markup {
         .iter()
         .map(|fault| mark(fault.begin_ns, "fault", format!("⚡ fault {} begins", fault.name)));
     let ends = trace.faults.kept.iter().filter_map(|fault| {
-        Some(mark(
-            fault.end_ns?,
-            "fault",
-            format!("⚡ fault {} {}", fault.name, ended(&fault.name)),
-        ))
+        Some(mark(fault.end_ns?, "fault", format!("⚡ fault {} is over", fault.name)))
     });
     let mut rows: Vec<(u64, Option<&str>, PreEscaped<String>)> =
         steps.chain(begins).chain(lines).chain(ends).collect();

@@ -1,0 +1,102 @@
+//! The passwords of a run, taken out of everything that is told about it.
+
+use super::{End, Outcome};
+use crate::e2e::event::{Failure, Log};
+
+/// What stands in their place.
+const INSTEAD: &str = "<password>";
+
+/// Texts that only the processes of a run may know.
+#[derive(Clone, Default)]
+pub(super) struct Secrets(Vec<String>);
+
+impl Secrets {
+    pub(super) fn new(secrets: impl IntoIterator<Item = String>) -> Self {
+        // An empty one is everywhere.
+        Self(secrets.into_iter().filter(|secret| !secret.is_empty()).collect())
+    }
+
+    /// The outcome without them: a program under test may have printed what it was given.
+    pub(super) fn out_of(&self, outcome: Outcome) -> Outcome {
+        let text = |text: String| self.0.iter().fold(text, |text, s| text.replace(s, INSTEAD));
+        let end = match outcome.end {
+            End::Held => End::Held,
+            End::Failed(Failure { message, excerpt, diff }) => End::Failed(Failure {
+                message: text(message),
+                excerpt: excerpt.map(text),
+                diff: diff.map(text),
+            }),
+            End::Skipped(reason) => End::Skipped(text(reason)),
+            End::Broken(reason) => End::Broken(text(reason)),
+        };
+        let trace = outcome.trace.map(|mut trace| {
+            trace.each_text(&mut |told| *told = text(std::mem::take(told)));
+            trace
+        });
+        let lines = |log: Log| Log { lines: log.lines.into_iter().map(text).collect(), ..log };
+        Outcome {
+            end,
+            transcript: text(outcome.transcript),
+            logs: outcome.logs.into_iter().map(lines).collect(),
+            trace,
+            ..outcome
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::e2e::trace::{Bounded, Effect, Fault, Kind, LogLine, Message, Party, Step, Trace};
+
+    /// A trace that says it wherever it can say something.
+    fn trace(said: &str) -> Trace {
+        let said = || said.to_owned();
+        let step = Step {
+            at_ns: 1,
+            took_ns: 1,
+            line: None,
+            verb: "call",
+            heading: said(),
+            block: said(),
+            stopped_here: false,
+        };
+        let kind = Kind::Publish;
+        let (from, to) = (Party::Client, Party::Broker);
+        let message = Message { at_ns: 1, from, to, kind, subject: said(), text: said() };
+        Trace {
+            steps: vec![step],
+            messages: Bounded::first(1, vec![message]),
+            untapped: None,
+            faults: Bounded::first(1, vec![Fault { name: said(), begin_ns: 1, end_ns: None }]),
+            effects: Bounded::first(1, vec![Effect { at_ns: 1, at: to, text: said() }]),
+            logs: Bounded::first(1, vec![LogLine { at_ns: 1, source: said(), text: said() }]),
+        }
+    }
+
+    #[test]
+    fn a_password_is_nowhere_in_what_is_told() {
+        let said = |what: &str| format!("{what} says s3cret");
+        let failure = Failure {
+            message: said("message"),
+            excerpt: Some(said("excerpt")),
+            diff: Some(said("diff")),
+        };
+        for end in [
+            End::Failed(failure),
+            End::Skipped(said("skipped")),
+            End::Broken(said("broken")),
+            End::Held,
+        ] {
+            let logs = vec![Log { name: "driver".to_owned(), lines: vec![said("log")] }];
+            let outcome = Outcome {
+                transcript: said("transcript"),
+                logs,
+                trace: Some(Box::new(trace(&said("trace")))),
+                ..Outcome::unstarted(end)
+            };
+            let told = format!("{:?}", Secrets::new(["s3cret".into(), "".into()]).out_of(outcome));
+            assert!(!told.contains("s3cret") && told.contains(INSTEAD), "{told}");
+        }
+    }
+}
