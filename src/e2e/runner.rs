@@ -241,7 +241,7 @@ fn abouts(fixtures: &[Arc<Fixture>]) -> Abouts {
         let mut faults: Vec<&'static str> = Vec::new();
         for step in &fixture.steps {
             let own = match &step.action {
-                Action::Fault(fault) => Some(fault.what.word()),
+                Action::Fault(fault) if !fault.what.mends() => Some(fault.what.word()),
                 _ => None,
             };
             let under =

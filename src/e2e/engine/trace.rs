@@ -23,18 +23,18 @@ const MOST_MESSAGES: usize = 500;
 const MOST_EVENTS: usize = 500;
 /// So many log lines are shown.
 const MOST_LINES: usize = 600;
-/// With more messages than this in one step, the broker is not asked to trace them.
+/// With more repetitions than this of one step, the broker is not asked to trace them.
 const MOST_REPEATED: u32 = 200;
 /// How long the end of the broker's log may be on its way to its file.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
 /// Why the messages of this scenario are not looked at; `None` where they are.
 pub(super) fn untapped(fixture: &Fixture) -> Option<&'static str> {
-    let many = fixture
-        .steps
-        .iter()
-        .any(|step| step.load.is_some() || step.repeat.is_some_and(|times| times > MOST_REPEATED));
-    many.then_some("this scenario puts a load on the broker; its messages are not traced")
+    let many = fixture.steps.iter().any(|step| {
+        let copies = step.load.as_ref().map_or(1, |load| load.copies);
+        step.repeat.is_some_and(|times| times.saturating_mul(copies) > MOST_REPEATED)
+    });
+    many.then_some("This scenario puts a load on the broker: its messages are not traced")
 }
 
 /// Everything, bounded; the broker still runs.
@@ -59,10 +59,10 @@ pub(super) async fn gather(
                 lines.extend(read);
                 if !whole {
                     untapped = untapped
-                        .or(Some("the broker's trace is too long; only its beginning is shown"));
+                        .or(Some("The broker's trace is too long; only its beginning is shown"));
                 }
             }
-            Err(_) => untapped = untapped.or(Some("the broker's trace cannot be read")),
+            Err(_) => untapped = untapped.or(Some("The broker's trace cannot be read")),
         }
     }
     lines.sort_by_key(|line| line.at);

@@ -45,10 +45,10 @@ pub(super) fn draw(layout: &Layout, id: &str) -> Markup {
                 "Sequence diagram of " (layout.rows.len()) " events; the same follows as a table"
             }
             @for band in &layout.bands {
-                rect class="band" x="0" y=(tops[band.first]) width=(width)
-                    height=(bottom(band.last) - tops[band.first]) {}
-                rect class="bar" x="0" y=(tops[band.first]) width="5"
-                    height=(bottom(band.last) - tops[band.first]) {}
+                rect class="band" x="0" y=(tops[band.first] + 1) width=(width)
+                    height=(bottom(band.last) - tops[band.first] - 2) {}
+                rect class="bar" x="0" y=(tops[band.first] + 1) width="5"
+                    height=(bottom(band.last) - tops[band.first] - 2) {}
             }
             @for lane in &layout.lanes {
                 line class="life" x1=(x(*lane)) y1=(HEAD - 6) x2=(x(*lane)) y2=(whole) {}

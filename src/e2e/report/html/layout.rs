@@ -113,18 +113,18 @@ fn in_order(trace: &Trace) -> Vec<Row> {
         at_ns: step.at_ns,
         what: What::Step {
             number: at + 1,
-            heading: step.heading.clone(),
+            heading: show::text(&step.heading),
             stopped_here: step.stopped_here,
         },
     });
     let begins = trace.faults.kept.iter().map(|fault| Row {
         at_ns: fault.begin_ns,
-        what: What::FaultBegins { name: fault.name.clone() },
+        what: What::FaultBegins { name: show::text(&fault.name) },
     });
     let ends = trace.faults.kept.iter().filter_map(|fault| {
         let end = fault.end_ns?;
         let took_ns = end.saturating_sub(fault.begin_ns);
-        let what = What::FaultEnds { name: fault.name.clone(), took_ns };
+        let what = What::FaultEnds { name: show::text(&fault.name), took_ns };
         Some(Row { at_ns: end, what })
     });
     let messages = trace

@@ -182,7 +182,7 @@ impl Page<'_> {
         }
         clients.sort_unstable();
         html! {
-            div.scroll role="region" tabindex="0" aria-labelledby="overview" {
+            div.scroll role="region" tabindex="0" aria-label="Table of scenarios and clients" {
                 table.overview {
                     caption { "A row a scenario, with what it breaks on purpose; a column a client." }
                     thead { tr {

@@ -35,6 +35,10 @@ pub(super) fn section(report: &RunReport) -> Markup {
                         (report.about.path) " · again: " code { (show::text(&report.again)) }
                     }
                     (verdict(&report.verdict))
+                    @if let Some(history) = report.history.as_ref().filter(|history| history.asked_for) {
+                        h4 { "History: " (history.verdict) }
+                        ul { @for line in history.report.figures.lines() { li { (show::text(&line)) } } }
+                    }
                     @if let Some(trace) = &report.trace { (how_it_went(trace, &anchor)) }
                     @else if !report.logs.is_empty() {
                         h4 { "Last lines" }
@@ -98,17 +102,18 @@ fn failed(failure: &Failure) -> Markup {
 }
 
 fn how_it_went(trace: &Trace, anchor: &str) -> Markup {
+    let of = |what: &str| format!("{what} of {anchor}");
     let layout = layout(trace);
     html! {
         h4 { "Steps" }
-        (steps(trace))
+        (steps(trace, &of("Steps")))
         h4 { "Messages" }
         @if let Some(reason) = trace.untapped { p { (reason) "." } }
         (left_out(&trace.messages, "messages were seen and are not shown"))
         (left_out(&trace.effects, "effects are not shown"))
         (left_out(&trace.faults, "faults are not shown"))
         figure {
-            div.scroll role="region" tabindex="0" aria-label="Sequence diagram" {
+            div.scroll role="region" tabindex="0" aria-label=(of("Sequence diagram")) {
                 (diagram::draw(&layout, anchor))
             }
             figcaption.muted {
@@ -120,11 +125,11 @@ fn how_it_went(trace: &Trace, anchor: &str) -> Markup {
         }
         details.inner {
             summary { "The same as a table" }
-            (table(&layout))
+            (table(&layout, &of("Messages as a table")))
         }
         h4 { "Logs and steps, on one clock" }
         (left_out(&trace.logs, "earlier lines are not shown"))
-        (logs(trace))
+        (logs(trace, &of("Logs")))
     }
 }
 
@@ -132,9 +137,9 @@ fn left_out<T>(bounded: &Bounded<T>, what: &str) -> Markup {
     html! { @if bounded.more > 0 { p { strong { (bounded.more) " more " (what) "." } } } }
 }
 
-fn steps(trace: &Trace) -> Markup {
+fn steps(trace: &Trace, label: &str) -> Markup {
     html! {
-        div.scroll role="region" tabindex="0" aria-label="Steps" {
+        div.scroll role="region" tabindex="0" aria-label=(label) {
             table.steps {
                 thead { tr {
                     th scope="col" { "step" }
@@ -164,9 +169,9 @@ fn steps(trace: &Trace) -> Markup {
 }
 
 /// The text alternative of the diagram: the same rows, in the same order.
-fn table(layout: &Layout) -> Markup {
+fn table(layout: &Layout, label: &str) -> Markup {
     html! {
-        div.scroll role="region" tabindex="0" aria-label="Messages as a table" {
+        div.scroll role="region" tabindex="0" aria-label=(label) {
             table.messages {
                 thead { tr {
                     th scope="col" { "ms" }
@@ -216,7 +221,7 @@ fn table(layout: &Layout) -> Markup {
 }
 
 /// Lines of all processes with the steps and the faults between them.
-fn logs(trace: &Trace) -> Markup {
+fn logs(trace: &Trace, label: &str) -> Markup {
     let lines = trace.logs.kept.iter().map(|line| {
         let row = html! {
             td.number { (show::ms(line.at_ns)) } td { (line.source) } td { code { (show::text(&line.text)) } }
@@ -242,7 +247,7 @@ fn logs(trace: &Trace) -> Markup {
         steps.chain(begins).chain(lines).chain(ends).collect();
     rows.sort_by_key(|(at, ..)| *at);
     html! {
-        div.scroll role="region" tabindex="0" aria-label="Logs" {
+        div.scroll role="region" tabindex="0" aria-label=(label) {
             table.logs {
                 thead { tr {
                     th scope="col" { "ms" }
