@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixListener;
@@ -167,7 +167,7 @@ impl Child {
         let stdout_taken = Arc::new(AtomicBool::new(false));
         let (sink, stdout) = StdoutSink::new(stderr.clone(), stdout_taken.clone());
         if let Some(pipe) = process.stderr.take() {
-            tokio::spawn(drain_stderr(pipe, stderr.clone(), log));
+            tokio::spawn(drain_stderr(pipe, stderr.clone(), log, spawn.only_logged));
         }
         if let Some(pipe) = process.stdout.take() {
             tokio::spawn(drain_stdout(pipe, sink));
@@ -313,6 +313,12 @@ impl Child {
     #[must_use]
     pub fn tail(&self) -> Vec<String> {
         self.stderr.tail()
+    }
+
+    /// The last 256 lines of the same, each with the moment in which it came.
+    #[must_use]
+    pub fn timed_tail(&self) -> Vec<(Instant, String)> {
+        self.stderr.timed()
     }
 
     /// The lines of stderr (and of stdout if nobody took it), from the first that is still kept.

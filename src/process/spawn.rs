@@ -91,6 +91,8 @@ pub struct Spawn {
     pub hold_lock: Option<PathBuf>,
     /// Everything of stderr is also appended to this file, which is made with mode 0600.
     pub log: Option<PathBuf>,
+    /// Lines of stderr for which this holds go to the log file alone: no tail and no follower has them.
+    pub only_logged: Option<fn(&[u8]) -> bool>,
 }
 
 impl Spawn {
@@ -106,6 +108,7 @@ impl Spawn {
             remove_on_exit: Vec::new(),
             hold_lock: None,
             log: None,
+            only_logged: None,
         }
     }
 
@@ -162,6 +165,13 @@ impl Spawn {
     #[must_use]
     pub fn log(mut self, file: impl Into<PathBuf>) -> Self {
         self.log = Some(file.into());
+        self
+    }
+
+    /// Keeps lines of stderr for which `holds` out of tails; the log file has them.
+    #[must_use]
+    pub fn only_logged(mut self, holds: fn(&[u8]) -> bool) -> Self {
+        self.only_logged = Some(holds);
         self
     }
 }

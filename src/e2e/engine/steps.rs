@@ -59,6 +59,8 @@ pub(super) async fn all(
             line: fixture.source.line(&step.span),
             verb: step.action.verb(),
         });
+        let clock = world.recorder.clock();
+        world.tape.step(clock, transcript, fixture, step);
         match &step.action {
             Action::Fault(fault) => {
                 let done = world.fault(fault, None).await?;
