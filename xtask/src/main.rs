@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 const HELP: &str = "\
 usage: cargo xtask ci     format, lints, tests, types, scenarios, docs
-       cargo xtask soak   the long forms of the soak scenarios, in `xtask/soak`";
+       cargo xtask soak   the long forms of the soak scenarios, in `xtask/soak`, and of the
+                          tests; histories are kept in `target/histories`";
 
 /// A step: its name, and what runs.
 struct Step {
@@ -68,9 +69,15 @@ fn ci() -> ExitCode {
 fn soak() -> ExitCode {
     let mut scenarios = at_root(&binary());
     scenarios.args(["e2e", "--fixtures", "xtask/soak", "--client", "rust", "--jobs", "1"]);
+    scenarios.args(["--history", "target/histories"]);
+    let dead_letters = cargo(&["test", "--release", "--test", "dlq", "--", "--ignored"]);
     let mut times = Vec::new();
-    let result = run(Step { name: "build", command: cargo(&["build", "--release"]) }, &mut times)
-        .and_then(|()| run(Step { name: "soak", command: scenarios }, &mut times));
+    let steps = [
+        Step { name: "build", command: cargo(&["build", "--release"]) },
+        Step { name: "soak", command: scenarios },
+        Step { name: "a thousand dead letters", command: dead_letters },
+    ];
+    let result = steps.into_iter().try_for_each(|step| run(step, &mut times));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
