@@ -110,6 +110,7 @@ fn a_history_that_was_cut_off_says_too_little_and_a_damaged_one_is_none() {
     let damaged = kept.home.path().join("damaged.jsonl");
     std::fs::write(&damaged, text.replacen("\"seq\":3,", "\"seq\":4,", 1)).unwrap();
     kept.check(&damaged, &[]).failed(2, "lines are missing or moved");
+    std::fs::remove_file(&damaged).unwrap();
     kept.check(&kept.home.path().join("none.jsonl"), &[]).failed(2, "No such file");
     kept.home.run(&["history", "check", "."]).failed(3, "");
     std::fs::create_dir(kept.home.path().join("empty")).unwrap();

@@ -365,7 +365,9 @@ fn serve(
         let sabotaged = sabotage.and_then(|kind| kind.to_possible_value());
         let sabotaged = sabotaged.map(|kind| format!("--sabotage={}", kind.get_name()));
         Spawn::new("services", &exe)
-            .args(["serve", "--server", &services.url, "--settings"])
+            .args(["serve", "--server", &services.url, "--context"])
+            .arg(&services.credentials)
+            .arg("--settings")
             .arg(&services.settings)
             .arg("--journal-dir")
             .arg(&services.journal_dir)
@@ -378,6 +380,10 @@ fn serve(
             .env_remove("NATS_PASSWORD")
             .env_remove("NATS_TOKEN")
             .env_remove("NATS_CREDS")
+            .env_remove("NATS_NKEY")
+            .env_remove("NATS_CA")
+            .env_remove("NATS_CERT")
+            .env_remove("NATS_KEY")
     })
 }
 

@@ -7,11 +7,11 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Stop, evidence, world::World};
+use super::{Stop, evidence, recovery, world::World};
 use crate::{
     e2e::{
         fixture::{Check, CheckKind, Fixture},
-        history::{Property, Report, Verdict},
+        history::{History, Property, Report, Verdict},
         matcher::{canonical, compare},
     },
     wire::journal::{ChargeOutcome, ChargeRecord, CrashRecord, EmailRecord},
@@ -26,7 +26,7 @@ pub(super) async fn comes_true(
     fixture: &Fixture,
     check: &Check,
 ) -> Result<(), Stop> {
-    if matches!(check.kind, CheckKind::History { .. } | CheckKind::FinalWithin { .. }) {
+    if judges_the_history(&check.kind) {
         return Ok(()); // a history is judged when it is whole
     }
     let deadline = Instant::now() + check.within;
@@ -51,9 +51,18 @@ pub(super) async fn still_true(
     report: &Report,
 ) -> Result<Vec<String>, Stop> {
     look(world, check, Some(report)).await?.map_err(|reason| {
-        let message = format!("{reason} (it held before the services had drained)");
+        let message = match judges_the_history(&check.kind) {
+            true => reason,
+            false => format!("{reason} (it held before the services had drained)"),
+        };
         Stop::failed(fixture, &check.span, message)
     })
+}
+
+/// Whether a check is about the history, which is whole only at the end.
+pub(super) fn judges_the_history(kind: &CheckKind) -> bool {
+    use CheckKind::{FinalWithin, History, RecoveredWithin};
+    matches!(kind, History { .. } | FinalWithin { .. } | RecoveredWithin { .. })
 }
 
 async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<Finding, Stop> {
@@ -66,7 +75,7 @@ async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<F
             emails(&records, *count, *workers, *each_once, *refused)
         }
         CheckKind::DeadLetters { expected } => {
-            let letters = evidence::dead_letters(world.url()).await.map_err(Stop::Broken)?;
+            let letters = evidence::dead_letters(&world.harness()).await.map_err(Stop::Broken)?;
             let letters: Vec<Value> = letters.into_iter().map(|letter| letter.record).collect();
             dead_letters(&letters, expected)
         }
@@ -82,8 +91,14 @@ async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<F
             Some(report) => final_within(report, *limit),
             None => Err("the history is not whole yet".to_owned()),
         },
+        CheckKind::RecoveredWithin { limit } => {
+            let history = History::open(&world.history_path());
+            let history = history.map_err(|e| Stop::broken("judge the recovery", e))?;
+            recovery::recovered(&history, *limit)
+                .map(|_| vec![format!("after each fault something succeeded within {limit:?}")])
+        }
         CheckKind::Ledger { id, entry } => {
-            let entries = evidence::ledger(world.url(), id).await.map_err(Stop::Broken)?;
+            let entries = evidence::ledger(&world.harness(), id).await.map_err(Stop::Broken)?;
             ledger(&entries, id, entry)
         }
     })

@@ -2,7 +2,7 @@
 
 use std::{io::Write as _, path::PathBuf};
 
-use super::world::World;
+use super::{brokers::Access, world::World};
 use crate::{
     e2e::driver::{self, Driver as _, DriverFault, PipeDriver},
     process::{ExitStatus, Reaper, Spawn},
@@ -21,7 +21,7 @@ const ABORTED: ExitStatus = ExitStatus::Signal(6);
 pub(super) struct Dying {
     spawn: Spawn,
     reaper: Reaper,
-    url: String,
+    access: Access,
     seed: u64,
     journal_dir: PathBuf,
 }
@@ -33,7 +33,7 @@ impl Dying {
         Some(Self {
             spawn: machine.dying_client.clone()?,
             reaper: machine.reaper.clone(),
-            url: world.client_url(),
+            access: world.client_access(),
             seed: machine.seed,
             journal_dir: world.journal_dir().to_owned(),
         })
@@ -47,7 +47,10 @@ impl Dying {
         let driver = PipeDriver::start(NAME, &self.reaper, self.spawn.clone())
             .await
             .map_err(|fault| fault.to_string())?;
-        driver::hello(&driver, &self.url, self.seed).await.map_err(|fault| fault.to_string())?;
+        let Access { url, credentials, .. } = &self.access;
+        driver::hello(&driver, url, credentials.as_ref(), self.seed)
+            .await
+            .map_err(|fault| fault.to_string())?;
         match driver.perform(op).await {
             Err(DriverFault::Exited { status: ABORTED, .. }) => {
                 self.note(payment).map_err(|error| format!("note the abort: {error}"))

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::brokers;
+use super::brokers::Access;
 use crate::{
     e2e::{
         driver::wire_headers,
@@ -70,8 +70,8 @@ pub(super) struct Stored {
 }
 
 /// All dead letters, oldest first, as `kind`, `reason`, `subject`, `deliveries`, `body`, `headers`.
-pub(super) async fn dead_letters(url: &str) -> Result<Vec<Stored>, String> {
-    let messages = stored(url, DEAD_LETTERS, None).await?;
+pub(super) async fn dead_letters(access: &Access) -> Result<Vec<Stored>, String> {
+    let messages = stored(access, DEAD_LETTERS, None).await?;
     Ok(messages.into_iter().map(dead_letter).collect())
 }
 
@@ -100,25 +100,25 @@ fn dead_letter((mut all, Stored { at, record: body }): (Headers, Stored)) -> Sto
 }
 
 /// All entries of the ledger.
-pub(super) async fn ledger_entries(url: &str) -> Result<Vec<Stored>, String> {
-    let messages = stored(url, LEDGER, None).await?;
+pub(super) async fn ledger_entries(access: &Access) -> Result<Vec<Stored>, String> {
+    let messages = stored(access, LEDGER, None).await?;
     Ok(messages.into_iter().map(|(_, entry)| entry).collect())
 }
 
 /// The ledger's entries for one payment.
-pub(super) async fn ledger(url: &str, id: &str) -> Result<Vec<Value>, String> {
-    let messages = stored(url, LEDGER, Some(format!("{LEDGER_PREFIX}.{id}"))).await?;
+pub(super) async fn ledger(access: &Access, id: &str) -> Result<Vec<Value>, String> {
+    let messages = stored(access, LEDGER, Some(format!("{LEDGER_PREFIX}.{id}"))).await?;
     Ok(messages.into_iter().map(|(_, entry)| entry.record).collect())
 }
 
 /// All messages of a stream, or of one of its subjects; none where there is no such stream.
 async fn stored(
-    url: &str,
+    access: &Access,
     stream: &str,
     subject: Option<String>,
 ) -> Result<Vec<(Headers, Stored)>, String> {
     let read = async {
-        let context = jetstream::new(brokers::connect(url).await?);
+        let context = jetstream::new(access.connect().await?);
         let stream = match context.get_stream(stream).await {
             Ok(stream) => stream,
             Err(error) if is_missing(&error) => return Ok(Vec::new()),

@@ -22,9 +22,10 @@ use super::{
     world::World,
 };
 use crate::{
+    broker::Fault,
     e2e::{
         driver::Driver,
-        fixture::{Action, Fault, Fixture, Load, Payload, Step, template::Variables},
+        fixture::{Action, Fixture, Load, Payload, Step, template::Variables},
         history::Recorder,
         seen,
         transcript::filled,
@@ -104,14 +105,14 @@ pub(super) async fn run(
             tokio::select! {
                 biased;
                 () = submitter.reached(*due) => {}
-                stop = world.supervise() => return Err(stop),
+                stop = world.services.supervise() => return Err(stop),
             }
-            world.fault(*fault).await?;
+            world.fault(fault, Some(*due)).await?;
         }
         tokio::select! {
             biased;
             () = submitter.reached(times) => Ok(()),
-            stop = world.supervise() => Err(stop),
+            stop = world.services.supervise() => Err(stop),
         }
     };
     let (submitted, broken) = tokio::join!(submitting, breaking);
@@ -123,7 +124,7 @@ pub(super) async fn run(
     if load.client_dies {
         lines.push(format!("client aborted after the publish × {times}"));
     }
-    lines.extend(load.under.iter().map(|(fault, count)| format!("{} × {count}", fault.word())));
+    lines.extend(load.under.iter().map(|(fault, count)| format!("{fault} × {count}")));
     Ok(lines)
 }
 
@@ -133,7 +134,7 @@ fn plan(load: &Load, times: u32, chance: &mut Chance) -> Vec<(u32, Fault)> {
     let mut plan: Vec<(u32, Fault)> = load
         .under
         .iter()
-        .flat_map(|(fault, count)| std::iter::repeat_n(*fault, *count as usize))
+        .flat_map(|(fault, count)| std::iter::repeat_n(fault.clone(), *count as usize))
         .map(|fault| (chance.below(last), fault))
         .collect();
     plan.sort_by_key(|(due, _)| *due);
@@ -251,13 +252,14 @@ impl Chance {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::What;
 
     #[test]
     fn the_same_seed_breaks_at_the_same_places() {
         let load = Load {
             copies: 1,
             again_percent: 5,
-            under: vec![(Fault::KillBroker, 20), (Fault::KillServices, 20)],
+            under: vec![(Fault::new(What::KillBroker), 20), (Fault::new(What::KillServices), 20)],
             client_dies: false,
         };
         let drawn = |seed| plan(&load, 1000, &mut Chance(seed));

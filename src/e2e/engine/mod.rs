@@ -4,14 +4,18 @@
 //! | --- | --- |
 //! | `world` | everything that runs: started and stopped |
 //! | `brokers` | the broker, or the cluster: started, broken on purpose, stopped |
-//! | `faults` | broken on purpose |
+//! | `networks` | proxies before the servers, for those who are to have a bad network |
+//! | `services` | the service processes: started, started again, drained |
+//! | `faults` | broken on purpose, and put on record |
 //! | `steps` | does a step, again where it says so, and holds it against what is expected |
 //! | `load` | a load under faults |
 //! | `dying` | a client that dies right after it has published |
 //! | `program` | a program of a `run` step |
 //! | `record` | puts everything on record as a history, and has it judged |
+//! | `secrets` | takes the passwords of a run out of what is told about it |
 //! | `settle` | observes that nothing is in flight |
 //! | `evidence` | reads the journals and the streams that checks are about |
+//! | `recovery` | how soon after a fault's end an operation succeeds again |
 //! | `check` | decides, from evidence alone |
 //!
 //! The engine knows no reporter: it sends events and returns what it saw.
@@ -22,8 +26,12 @@ mod dying;
 mod evidence;
 mod faults;
 mod load;
+mod networks;
 mod program;
 mod record;
+mod recovery;
+mod secrets;
+mod services;
 mod settle;
 mod steps;
 mod world;
@@ -39,7 +47,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{
     driver::TypedCalls,
     event::{Event, Failure, Log, RunHistory, RunId},
-    fixture::{CheckKind, Fixture, Span, point_at, template::Variables},
+    fixture::{Fixture, Span, point_at, template::Variables},
     kept::Kept,
     redact::Redactions,
     transcript::Transcript,
@@ -87,6 +95,8 @@ pub type ServicesSpawn = Arc<dyn Fn(&ServiceContext) -> Spawn + Send + Sync>;
 pub struct ServiceContext {
     /// The broker.
     pub url: String,
+    /// Credentials of the services, as a NATS context: a file that only this user can read.
+    pub credentials: PathBuf,
     /// TOML, a table a module.
     pub settings: PathBuf,
     /// Where the simulated gateway and mailer keep their journals.
@@ -166,6 +176,15 @@ impl Stop {
     }
 }
 
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Failed(failure) => &failure.message,
+            Self::Skipped(reason) | Self::Broken(reason) => reason,
+        })
+    }
+}
+
 impl From<Stop> for End {
     fn from(stop: Stop) -> Self {
         match stop {
@@ -194,9 +213,11 @@ pub async fn execute(
     let mut world = match World::start(machine, fixture, run, client).await {
         Ok(world) => world,
         Err(failed) => {
-            return Outcome { logs: failed.logs, ..Outcome::unstarted(failed.stop.into()) };
+            let unstarted = Outcome::unstarted(failed.stop.into());
+            return failed.secrets.out_of(Outcome { logs: failed.logs, ..unstarted });
         }
     };
+    let secrets = world.secrets();
     let mut transcript = Transcript::new(Redactions::new(literals(&world, machine)));
     let mut ended = steps::all(&mut world, fixture, run, variables, events, &mut transcript).await;
     let mut history = None;
@@ -210,7 +231,8 @@ pub async fn execute(
         (Err(stop), _) | (Ok(()), Err(stop)) => stop.into(),
         (Ok(()), Ok(())) => End::Held,
     };
-    Outcome { end, transcript: transcript.text().to_owned(), logs, history, history_file }
+    let transcript = transcript.text().to_owned();
+    secrets.out_of(Outcome { end, transcript, logs, history, history_file })
 }
 
 /// Texts of this run and this machine that no golden file may have.
@@ -255,15 +277,14 @@ async fn conclude(
     for check in &fixture.checks {
         check::comes_true(world, fixture, check).await?;
     }
-    world.drain(fixture).await?;
+    // Unless a scenario left something paused, this changes nothing.
+    world.brokers.resume().await;
+    world.services.drain(fixture).await?;
     let report = record::conclude(world, fixture).await?;
-    let is_about_it = |kind: &CheckKind| {
-        matches!(kind, CheckKind::History { .. } | CheckKind::FinalWithin { .. })
-    };
     *history = Some(Box::new(RunHistory {
         verdict: report.word(),
         report: report.clone(),
-        asked_for: fixture.checks.iter().any(|check| is_about_it(&check.kind)),
+        asked_for: fixture.checks.iter().any(|check| check::judges_the_history(&check.kind)),
     }));
     if report.word() == "invalid" {
         let message = format!("the history of this run is invalid\n{report}");

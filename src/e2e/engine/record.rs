@@ -119,14 +119,15 @@ async fn add_records(world: &World) -> Result<(), Stop> {
     let deliveries =
         evidence::deliveries(world.journal_dir()).map_err(broken("read the journal"))?;
     recorder.deliveries(&deliveries).map_err(text)?;
-    let entries = evidence::ledger_entries(world.url()).await.map_err(broken("read the ledger"))?;
+    let access = world.harness();
+    let entries = evidence::ledger_entries(&access).await.map_err(broken("read the ledger"))?;
     for Stored { at, record } in entries {
         let id = record["payment_id"].as_str().unwrap_or_default().to_owned();
         if let Some(reading) = record.as_object().and_then(reading) {
             recorder.outcome(recorder.clock().ns_at(at), Final { payment_id: id, reading });
         }
     }
-    let letters = evidence::dead_letters(world.url()).await.map_err(broken("read dead letters"))?;
+    let letters = evidence::dead_letters(&access).await.map_err(broken("read dead letters"))?;
     for Stored { at, record: letter } in letters {
         let letter = DeadLetter {
             kind: letter["kind"].as_str().unwrap_or_default().to_owned(),

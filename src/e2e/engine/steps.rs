@@ -12,6 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{Stop, load, program, record, settle, world::World};
 use crate::{
+    broker::Role,
     e2e::{
         event::{Event, RunId},
         fixture::{
@@ -29,8 +30,9 @@ use crate::{
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 /// What a step asks again about is in another process: there is nothing to wait on.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
-/// The fence of `none`; the client publishes it and hears it on the same connection.
-const FENCE: &str = "_E2E.fence";
+/// The fence of `none`; the client publishes it and hears it on the same connection. It may: see
+/// `Roles`.
+const FENCE: &str = "_INBOX.barrier.fence";
 /// A message that came before the fence is with the client library already; this is only the time
 /// to hand it over.
 const HAND_OVER: Duration = Duration::from_millis(50);
@@ -58,17 +60,17 @@ pub(super) async fn all(
         });
         match &step.action {
             Action::Fault(fault) => {
-                let done = world.fault(*fault).await?;
-                transcript.note(&format!("fault {}", fault.word()), &[done.to_owned()]);
+                let done = world.fault(fault, None).await?;
+                transcript.note(&format!("fault {fault}"), &[done]);
             }
             Action::Settle => {
                 let within = step.within.unwrap_or(settle::DEFAULT_WITHIN);
-                let url = world.url().to_owned();
+                let harness = world.harness();
                 tokio::select! {
-                    settled = settle::settle(&url, within) => {
+                    settled = settle::settle(&harness, within) => {
                         settled.map_err(|reason| Stop::failed(fixture, &step.span, reason))?;
                     }
-                    stop = world.supervise() => return Err(stop),
+                    stop = world.services.supervise() => return Err(stop),
                 }
                 transcript.note("settle", &["nothing is in flight".to_owned()]);
             }
@@ -250,8 +252,10 @@ impl Stage<'_> {
             Action::Run(argv) => {
                 let machine = self.world.machine();
                 let timeout = self.step.timeout.unwrap_or(program::DEFAULT_TIMEOUT);
-                let url = self.world.url();
-                match program::run(&machine.reaper, argv, &machine.root, url, timeout).await {
+                let mut access = self.world.access(Role::Client);
+                // A program may take only one; it learns of the others from that one.
+                access.url = self.world.brokers.first_url().to_owned();
+                match program::run(&machine.reaper, argv, &machine.root, &access, timeout).await {
                     Ok(seen) => Ok(seen),
                     Err(program::Failed::Start(reason)) => Err(Stop::Broken(reason)),
                     Err(program::Failed::Late(reason)) => Err(self.failed(reason)),
