@@ -92,7 +92,7 @@ async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<F
             None => Err("the history is not whole yet".to_owned()),
         },
         CheckKind::RecoveredWithin { limit } => {
-            let history = History::open(&world.history_path());
+            let history = History::open(world.history_path());
             let history = history.map_err(|e| Stop::broken("judge the recovery", e))?;
             recovery::recovered(&history, *limit)
                 .map(|_| vec![format!("after each fault something succeeded within {limit:?}")])
