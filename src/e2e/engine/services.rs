@@ -145,8 +145,7 @@ impl ServiceProcesses for Services {
     }
 }
 
-/// Starts so many processes side by side; on a cluster the first alone, which makes the streams:
-/// of two that ask a cluster for the same new stream at once, one may get no answer.
+/// Starts so many processes side by side.
 async fn start_services(
     machine: &Machine,
     context: &ServiceContext,
@@ -155,11 +154,7 @@ async fn start_services(
     let Some(spawn) = &machine.services else {
         return Ok(Vec::new());
     };
-    let alone = u32::from(context.url.contains(',')).min(processes);
-    let start = |_| start_process(machine, context, spawn);
-    let mut services = try_join_all((0..alone).map(start)).await?;
-    services.extend(try_join_all((alone..processes).map(start)).await?);
-    Ok(services)
+    try_join_all((0..processes).map(|_| start_process(machine, context, spawn))).await
 }
 
 async fn start_process(
