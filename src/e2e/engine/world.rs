@@ -325,6 +325,10 @@ async fn start_driver(
         }
         Client::Unavailable(reason) => return Err(driver::DriverFault::Start(reason.clone())),
     };
-    driver::hello(driver.as_ref(), url, machine.seed).await?;
+    if let Err(fault) = driver::hello(driver.as_ref(), url, machine.seed).await {
+        // It is gone before the run is; that it does not end well is no news.
+        let _ = driver.close().await;
+        return Err(fault);
+    }
     Ok(driver)
 }
