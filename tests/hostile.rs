@@ -7,10 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_nats::Client as Nats;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use mono_demo::e2e::driver::TypedCalls;
+use mono_demo::e2e::driver::{Caller, TypedCalls};
 use mono_demo::e2e::engine::{Client, Machine};
 use mono_demo::e2e::report::Json;
 use mono_demo::e2e::{self, Again, ClientUnderTest, Filter, Mode, Settings};
@@ -24,7 +23,7 @@ struct Fine;
 impl TypedCalls for Fine {
     fn call(
         &self,
-        _: Nats,
+        _: Caller,
         _: String,
         _: Vec<Value>,
         _: Map<String, Value>,

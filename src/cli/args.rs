@@ -79,7 +79,7 @@ pub struct ConnectionArgs {
     /// NATS server(s) to use, comma separated [env: NATS_URL; default: a running `serve`, else an own broker].
     #[arg(short, long, global = true, value_name = "URL")]
     pub server: Option<String>,
-    /// A NATS context, as `nats context ls` shows them [env: NATS_CONTEXT].
+    /// A NATS context: a name, as `nats context ls` shows them, or a file .json [env: NATS_CONTEXT].
     #[arg(long, global = true, value_name = "NAME")]
     pub context: Option<String>,
     /// User name [env: NATS_USER].

@@ -11,6 +11,7 @@ use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::runtime_file;
+use crate::broker::Role;
 use crate::modules::payment::audit;
 
 /// Arguments of `audit`.
@@ -27,7 +28,7 @@ pub async fn run(
     context: &Context,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    let session = Session::open(global, context, output).await?;
+    let session = Session::open(Role::Harness, global, context, output).await?;
     let name = session.connection.client().server_info().server_name;
     let of_serve = || {
         let runtime = runtime_file::read(context)?;

@@ -1,6 +1,6 @@
 //! `e2e`: runs the scenarios, each against a broker of its own, with each client.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::services;
 use super::suite::{self, Suite};
+use super::watch::{Touched, Watch};
 use crate::e2e::engine::{Machine, ServiceContext};
 use crate::e2e::report::{Json, Junit, Look, Reporter, Tap, Terminal};
 use crate::e2e::{self, Again, E2eError, Expression, Filter, Mode, Settings, Shard};
@@ -79,6 +80,9 @@ pub struct E2eArgs {
     /// Test the tests: let the payment workers break their promises, which must turn scenarios red.
     #[arg(long, value_name = "HOW")]
     sabotage: Option<Sabotage>,
+    /// Run again what a change of a file touches, until Ctrl-C.
+    #[arg(long, conflicts_with_all = ["update", "ci", "list"])]
+    watch: bool,
     /// No line for a run that passed.
     #[arg(short, long)]
     quiet: bool,
@@ -110,13 +114,63 @@ pub async fn run(
     context: &Context,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    let settings = settings(&args, global, context, output).await?;
+    if args.watch {
+        return watch(args, global, context, output).await;
+    }
+    once(&args, None, global, context, output).await
+}
+
+/// Runs what is chosen, then what each change touches.
+async fn watch(
+    args: E2eArgs,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let failed = |e: String| CliError::infrastructure("watch the suite's files", e);
+    let tools = provision_settings(&global.tools, context);
+    let suite = suite::find(folder(&args, context).as_deref(), &tools, context, output).await?;
+    if suite.built_in {
+        return Err(CliError::usage("--watch: the built-in scenarios do not change"));
+    }
+    // From before the first run, so that no change is missed.
+    let mut changes = Watch::start(&suite.root, &suite.fixtures).map_err(failed)?;
+    let mut only = None;
+    loop {
+        match once(&args, only, global, context, output).await {
+            Ok(Exit::Interrupted) => return Ok(Exit::Success),
+            Ok(_) => {}
+            // A slip in a fixture is what the next change mends.
+            Err(error) => output.error(&error),
+        }
+        output.note("watching for changes; Ctrl-C ends");
+        let touched = tokio::select! {
+            touched = changes.next() => touched.map_err(failed)?,
+            _ = tokio::signal::ctrl_c() => return Ok(Exit::Success),
+        };
+        only = match touched {
+            Touched::All => None,
+            Touched::Scenarios(names) => Some(names),
+        };
+    }
+}
+
+/// Runs what is chosen, and of that only what is named here.
+async fn once(
+    args: &E2eArgs,
+    only: Option<BTreeSet<String>>,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let mut settings = settings(args, global, context, output).await?;
+    settings.filter.only = only;
     if args.list {
         return list(&settings, output);
     }
     // A bad path of a report, or a bad fixture, costs no run.
     e2e::chosen(&settings)?;
-    let mut files = reports(&args, context)?;
+    let mut files = reports(args, context)?;
     let look = Look {
         color: context.colour(context.stdout_tty),
         progress: output.draws() && !output.json && !context.ci(),
@@ -203,6 +257,7 @@ async fn settings(
             tags: args.tag.clone(),
             expression: args.filter.clone(),
             shard: args.shard,
+            only: None,
         },
         clients,
         known_clients: CLIENTS.map(str::to_owned).to_vec(),
@@ -290,7 +345,9 @@ fn serve(
         let sabotaged = sabotage.and_then(|kind| kind.to_possible_value());
         let sabotaged = sabotaged.map(|kind| format!("--sabotage={}", kind.get_name()));
         Spawn::new("services", &exe)
-            .args(["serve", "--server", &services.url, "--settings"])
+            .args(["serve", "--server", &services.url, "--context"])
+            .arg(&services.credentials)
+            .arg("--settings")
             .arg(&services.settings)
             .arg("--journal-dir")
             .arg(&services.journal_dir)
@@ -302,6 +359,10 @@ fn serve(
             .env_remove("NATS_PASSWORD")
             .env_remove("NATS_TOKEN")
             .env_remove("NATS_CREDS")
+            .env_remove("NATS_NKEY")
+            .env_remove("NATS_CA")
+            .env_remove("NATS_CERT")
+            .env_remove("NATS_KEY")
     })
 }
 

@@ -26,6 +26,7 @@ mod serve;
 mod services;
 mod suite;
 mod typed;
+mod watch;
 
 use std::process::ExitCode;
 

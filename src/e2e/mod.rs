@@ -3,6 +3,7 @@
 //! | room | idea |
 //! | --- | --- |
 //! | [`fixture`] | TOML to a scenario that makes sense, or every mistake with a caret; no I/O |
+//! | [`suite`] | a suite file: services, clients and scenarios of one's own; no I/O |
 //! | [`matcher`] | patterns over JSON |
 //! | [`driver`] | clients under test: in process, or programs that speak JSON lines |
 //! | [`conform`] | what a driver must do, checked one promise at a time |
@@ -33,6 +34,7 @@ mod runner;
 pub mod seen;
 mod settings;
 pub mod snapshot;
+pub mod suite;
 pub mod transcript;
 
 pub use choose::{Expression, ExpressionError, Filter, Shard, ShardError, Subject};

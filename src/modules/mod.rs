@@ -7,4 +7,4 @@ pub mod notification;
 pub mod payment;
 mod request;
 
-pub use request::{ClientError, ask, publish_acknowledged, service_error};
+pub use request::{ClientError, ask, publish, publish_acknowledged, service_error};

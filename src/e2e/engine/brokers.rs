@@ -2,8 +2,12 @@
 
 use std::path::Path;
 
+use super::secrets::Secrets;
 use crate::{
-    broker::{Broker, Cluster, ClusterError, ClusterSettings, Settings, StartError, StopError},
+    broker::{
+        Broker, Cluster, ClusterError, ClusterSettings, Credentials, Role, Settings, StartError,
+        StopError,
+    },
     e2e::fixture::Fault,
     process::Signal,
 };
@@ -54,14 +58,24 @@ impl Brokers {
         Ok(Self { kind: Kind::Several(Box::new(cluster)), url })
     }
 
-    /// All of them, comma separated.
-    pub(super) fn url(&self) -> &str {
-        &self.url
-    }
-
     /// For a client that takes only one: it learns of the others from that one.
     pub(super) fn first_url(&self) -> &str {
         self.url.split(',').next().unwrap_or_default()
+    }
+
+    /// How a program in this role connects.
+    pub(super) fn access(&self, role: Role) -> Access {
+        let credentials = match &self.kind {
+            Kind::One(broker) => broker.credentials(role),
+            Kind::Several(cluster) => cluster.credentials(role),
+        };
+        Access { url: self.url.clone(), role, credentials: credentials.cloned() }
+    }
+
+    /// The passwords of all roles.
+    pub(super) fn secrets(&self) -> Secrets {
+        let all = [Role::Client, Role::Worker, Role::Harness].map(|role| self.access(role));
+        Secrets::new(all.into_iter().filter_map(|access| Some(access.credentials?.password)))
     }
 
     /// Where the only broker listens.
@@ -188,7 +202,23 @@ async fn break_cluster(cluster: &mut Cluster, fault: Fault) -> Result<&'static s
     }
 }
 
-/// Connects to any of them; they are comma separated.
-pub(super) async fn connect(url: &str) -> Result<async_nats::Client, async_nats::ConnectError> {
-    async_nats::connect(url.split(',').collect::<Vec<_>>()).await
+/// How a program connects: where to, and what it shows.
+#[derive(Debug, Clone)]
+pub(super) struct Access {
+    /// All brokers, comma separated.
+    pub(super) url: String,
+    pub(super) role: Role,
+    pub(super) credentials: Option<Credentials>,
+}
+
+impl Access {
+    /// Connects to any of them.
+    pub(super) async fn connect(&self) -> Result<async_nats::Client, async_nats::ConnectError> {
+        let mut options =
+            async_nats::ConnectOptions::new().custom_inbox_prefix(self.role.inbox_prefix());
+        if let Some(Credentials { user, password }) = self.credentials.clone() {
+            options = options.user_and_password(user, password);
+        }
+        options.connect(self.url.split(',').collect::<Vec<_>>()).await
+    }
 }

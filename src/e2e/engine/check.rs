@@ -66,7 +66,7 @@ async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<F
             emails(&records, *count, *workers, *each_once, *refused)
         }
         CheckKind::DeadLetters { expected } => {
-            let letters = evidence::dead_letters(world.url()).await.map_err(Stop::Broken)?;
+            let letters = evidence::dead_letters(&world.harness()).await.map_err(Stop::Broken)?;
             dead_letters(&letters, expected)
         }
         CheckKind::Crashed { expected } => {
@@ -78,7 +78,7 @@ async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<F
             None => Err("the history is not whole yet".to_owned()),
         },
         CheckKind::Ledger { id, entry } => {
-            let entries = evidence::ledger(world.url(), id).await.map_err(Stop::Broken)?;
+            let entries = evidence::ledger(&world.harness(), id).await.map_err(Stop::Broken)?;
             ledger(&entries, id, entry)
         }
     })

@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::brokers;
+use super::brokers::Access;
 use crate::{
     e2e::{
         driver::wire_headers,
@@ -58,8 +58,8 @@ fn journal<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, String> {
 }
 
 /// All dead letters, oldest first, as `kind`, `reason`, `subject`, `deliveries`, `body`, `headers`.
-pub(super) async fn dead_letters(url: &str) -> Result<Vec<Value>, String> {
-    let messages = stored(url, DEAD_LETTERS, None).await?;
+pub(super) async fn dead_letters(access: &Access) -> Result<Vec<Value>, String> {
+    let messages = stored(access, DEAD_LETTERS, None).await?;
     Ok(messages.into_iter().map(dead_letter).collect())
 }
 
@@ -87,25 +87,25 @@ fn dead_letter((mut all, body): (Headers, Value)) -> Value {
 }
 
 /// All entries of the ledger.
-pub(super) async fn ledger_entries(url: &str) -> Result<Vec<Value>, String> {
-    let messages = stored(url, LEDGER, None).await?;
+pub(super) async fn ledger_entries(access: &Access) -> Result<Vec<Value>, String> {
+    let messages = stored(access, LEDGER, None).await?;
     Ok(messages.into_iter().map(|(_, body)| body).collect())
 }
 
 /// The ledger's entries for one payment.
-pub(super) async fn ledger(url: &str, id: &str) -> Result<Vec<Value>, String> {
-    let messages = stored(url, LEDGER, Some(format!("{LEDGER_PREFIX}.{id}"))).await?;
+pub(super) async fn ledger(access: &Access, id: &str) -> Result<Vec<Value>, String> {
+    let messages = stored(access, LEDGER, Some(format!("{LEDGER_PREFIX}.{id}"))).await?;
     Ok(messages.into_iter().map(|(_, body)| body).collect())
 }
 
 /// All messages of a stream, or of one of its subjects; none where there is no such stream.
 async fn stored(
-    url: &str,
+    access: &Access,
     stream: &str,
     subject: Option<String>,
 ) -> Result<Vec<(Headers, Value)>, String> {
     let read = async {
-        let context = jetstream::new(brokers::connect(url).await?);
+        let context = jetstream::new(access.connect().await?);
         let stream = match context.get_stream(stream).await {
             Ok(stream) => stream,
             Err(error) if is_missing(&error) => return Ok(Vec::new()),

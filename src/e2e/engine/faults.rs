@@ -18,7 +18,7 @@ const RECONNECT: Duration = Duration::from_secs(15);
 /// How much longer a slow network takes, each way.
 const DELAY: Duration = Duration::from_millis(50);
 /// Published to by the client to prove that its connection works.
-const BARRIER: &str = "_E2E.barrier";
+const BARRIER: &str = "_INBOX.barrier.reconnected";
 
 impl World {
     /// Breaks something; says what has happened.

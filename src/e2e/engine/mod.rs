@@ -9,6 +9,7 @@
 //! | `load` | a load under faults |
 //! | `program` | a program of a `run` step |
 //! | `record` | puts everything on record as a history, and has it judged |
+//! | `secrets` | takes the passwords of a run out of what is told about it |
 //! | `settle` | observes that nothing is in flight |
 //! | `evidence` | reads the journals and the streams that checks are about |
 //! | `check` | decides, from evidence alone |
@@ -22,6 +23,7 @@ mod faults;
 mod load;
 mod program;
 mod record;
+mod secrets;
 mod settle;
 mod steps;
 mod world;
@@ -70,6 +72,8 @@ pub type ServicesSpawn = Arc<dyn Fn(&ServiceContext) -> Spawn + Send + Sync>;
 pub struct ServiceContext {
     /// The broker.
     pub url: String,
+    /// Credentials of the services, as a NATS context: a file that only this user can read.
+    pub credentials: PathBuf,
     /// TOML, a table a module.
     pub settings: PathBuf,
     /// Where the simulated gateway and mailer keep their journals.
@@ -166,8 +170,12 @@ pub async fn execute(
     };
     let mut world = match World::start(machine, fixture, run, client).await {
         Ok(world) => world,
-        Err(failed) => return Outcome { logs: failed.logs, ..unstarted(failed.stop.into()) },
+        Err(failed) => {
+            let outcome = Outcome { logs: failed.logs, ..unstarted(failed.stop.into()) };
+            return failed.secrets.out_of(outcome);
+        }
     };
+    let secrets = world.secrets();
     let mut transcript = Transcript::new(Redactions::new(literals(&world, machine)));
     let mut ended = steps::all(&mut world, fixture, run, variables, events, &mut transcript).await;
     if ended.is_ok() {
@@ -179,7 +187,7 @@ pub async fn execute(
         (Err(stop), _) | (Ok(()), Err(stop)) => stop.into(),
         (Ok(()), Ok(())) => End::Held,
     };
-    Outcome { end, transcript: transcript.text().to_owned(), logs }
+    secrets.out_of(Outcome { end, transcript: transcript.text().to_owned(), logs })
 }
 
 /// Texts of this run and this machine that no golden file may have.

@@ -94,7 +94,9 @@ async fn add_records(world: &World) -> Result<(), Stop> {
     let charges = evidence::charges(world.journal_dir()).map_err(broken("read the journal"))?;
     let text = |e: history::RecordError| Stop::broken("record the history", e);
     recorder.charges(&charges).map_err(text)?;
-    for entry in evidence::ledger_entries(world.url()).await.map_err(broken("read the ledger"))? {
+    for entry in
+        evidence::ledger_entries(&world.harness()).await.map_err(broken("read the ledger"))?
+    {
         let id = entry["payment_id"].as_str().unwrap_or_default().to_owned();
         if let Some(reading) = entry.as_object().and_then(reading) {
             let at = entry["at"].as_str().and_then(|at| at.parse().ok());
@@ -102,7 +104,8 @@ async fn add_records(world: &World) -> Result<(), Stop> {
             recorder.outcome(at_ns, Final { payment_id: id, reading });
         }
     }
-    let letters = evidence::dead_letters(world.url()).await.map_err(broken("read dead letters"))?;
+    let letters =
+        evidence::dead_letters(&world.harness()).await.map_err(broken("read dead letters"))?;
     for letter in letters {
         recorder.dead_letter(DeadLetter {
             kind: letter["kind"].as_str().unwrap_or_default().to_owned(),

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{Stop, load, program, record, settle, world::World};
 use crate::{
+    broker::Role,
     e2e::{
         event::{Event, RunId},
         fixture::{
@@ -29,8 +30,9 @@ use crate::{
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 /// What a step asks again about is in another process: there is nothing to wait on.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
-/// The fence of `none`; the client publishes it and hears it on the same connection.
-const FENCE: &str = "_E2E.fence";
+/// The fence of `none`; the client publishes it and hears it on the same connection. It may: see
+/// `Roles`.
+const FENCE: &str = "_INBOX.barrier.fence";
 /// A message that came before the fence is with the client library already; this is only the time
 /// to hand it over.
 const HAND_OVER: Duration = Duration::from_millis(50);
@@ -63,9 +65,9 @@ pub(super) async fn all(
             }
             Action::Settle => {
                 let within = step.within.unwrap_or(settle::DEFAULT_WITHIN);
-                let url = world.url().to_owned();
+                let harness = world.harness();
                 tokio::select! {
-                    settled = settle::settle(&url, within) => {
+                    settled = settle::settle(&harness, within) => {
                         settled.map_err(|reason| Stop::failed(fixture, &step.span, reason))?;
                     }
                     stop = world.supervise() => return Err(stop),
@@ -250,8 +252,8 @@ impl Stage<'_> {
             Action::Run(argv) => {
                 let machine = self.world.machine();
                 let timeout = self.step.timeout.unwrap_or(program::DEFAULT_TIMEOUT);
-                let url = self.world.url();
-                match program::run(&machine.reaper, argv, &machine.root, url, timeout).await {
+                let access = self.world.access(Role::Client);
+                match program::run(&machine.reaper, argv, &machine.root, &access, timeout).await {
                     Ok(seen) => Ok(seen),
                     Err(program::Failed::Start(reason)) => Err(Stop::Broken(reason)),
                     Err(program::Failed::Ended(reason)) => Err(self.failed(reason)),

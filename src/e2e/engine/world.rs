@@ -2,6 +2,8 @@
 
 use std::{
     fs::File,
+    io::Write as _,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -9,9 +11,13 @@ use std::{
 
 use futures_util::future::{select_all, try_join_all};
 
-use super::{Client, Machine, ServiceContext, ServicesSpawn, Stop, brokers::Brokers};
+use super::{
+    Client, Machine, ServiceContext, ServicesSpawn, Stop,
+    brokers::{Access, Brokers},
+    secrets::Secrets,
+};
 use crate::{
-    broker::{self, Proxy},
+    broker::{self, Credentials, Proxy, Role},
     e2e::{
         driver::{self, Driver, PipeDriver, RustDriver},
         event::{Log, RunId},
@@ -19,6 +25,7 @@ use crate::{
         history::Recorder,
     },
     process::{Child, Signal},
+    wire::context::NatsContext,
 };
 
 /// How long the services may take from their start to their line `Ready: …`.
@@ -47,6 +54,7 @@ pub(super) struct World {
 pub(super) struct StartFailed {
     pub(super) stop: Stop,
     pub(super) logs: Vec<Log>,
+    pub(super) secrets: Secrets,
 }
 
 impl World {
@@ -57,10 +65,11 @@ impl World {
         run: &RunId,
         client: &Client,
     ) -> Result<Self, StartFailed> {
-        let bare = |stop| StartFailed { stop, logs: Vec::new() };
+        let bare = |stop| StartFailed { stop, logs: Vec::new(), secrets: Secrets::default() };
         let mut settings = broker::Settings::new(machine.server.clone(), machine.reaper.clone());
         settings.run_root = Some(machine.run_root.clone());
         settings.max_payload = fixture.broker.max_payload;
+        settings.auth = Some(broker::Auth::Roles(broker::Roles::default()));
         let brokers = Brokers::start(settings, fixture.broker.cluster)
             .await
             .map_err(|error| bare(Stop::broken("cannot start the broker", error)))?;
@@ -70,7 +79,7 @@ impl World {
                 return Err(bare(Stop::broken("cannot write the services' files", error)));
             }
         };
-        let recorder = match File::create(history_path(&brokers)) {
+        let recorder = match private_file(&history_path(&brokers)) {
             Ok(file) => Recorder::new(file),
             Err(error) => return Err(bare(Stop::broken("cannot write the history", error))),
         };
@@ -78,11 +87,13 @@ impl World {
             Ok(proxy) => proxy,
             Err(error) => return Err(bare(Stop::broken("cannot start the proxy", error))),
         };
-        let url = proxy.as_ref().map_or(brokers.first_url().to_owned(), Proxy::url);
+        let mut access = brokers.access(Role::Client);
+        access.url = proxy.as_ref().map_or(brokers.first_url().to_owned(), Proxy::url);
         let (services, driver) = tokio::join!(
             start_services(machine, &context, fixture.processes.services),
-            start_driver(machine, run, client, &url)
+            start_driver(machine, run, client, &access)
         );
+        let secrets = brokers.secrets();
         let mut logs = vec![log("broker", brokers.log_tail())];
         let stop = match (services, driver) {
             (Ok(services), Ok(driver)) => {
@@ -106,7 +117,7 @@ impl World {
         };
         // The run is broken already; the reaper ends whatever does not stop.
         let _ = brokers.stop().await;
-        Err(StartFailed { stop, logs })
+        Err(StartFailed { stop, logs, secrets })
     }
 
     /// The private folder of this run.
@@ -114,9 +125,19 @@ impl World {
         self.brokers.run_dir()
     }
 
-    /// The broker; of a cluster every node, comma separated.
-    pub(super) fn url(&self) -> &str {
-        self.brokers.url()
+    /// How a program in this role connects.
+    pub(super) fn access(&self, role: Role) -> Access {
+        self.brokers.access(role)
+    }
+
+    /// How the engine itself connects.
+    pub(super) fn harness(&self) -> Access {
+        self.access(Role::Harness)
+    }
+
+    /// What nobody is to be told.
+    pub(super) fn secrets(&self) -> Secrets {
+        self.brokers.secrets()
     }
 
     /// What every run shares.
@@ -231,11 +252,27 @@ fn log(name: &str, lines: Vec<String>) -> Log {
 fn prepare(brokers: &Brokers, fixture: &Fixture, seed: u64) -> std::io::Result<ServiceContext> {
     let folder = brokers.run_dir().join("services");
     let journal_dir: PathBuf = folder.join("journals");
-    std::fs::create_dir_all(&journal_dir)?;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&journal_dir)?;
     let settings = folder.join("settings.toml");
     let text = toml::to_string(&fixture.services).map_err(std::io::Error::other)?;
-    std::fs::write(&settings, text)?;
-    Ok(ServiceContext { url: brokers.url().to_owned(), settings, journal_dir, seed })
+    private_file(&settings)?.write_all(text.as_bytes())?;
+    let Access { url, role, credentials: login } = brokers.access(Role::Worker);
+    let credentials = folder.join("worker.json");
+    let mut context = NatsContext {
+        description: "services under test".to_owned(),
+        inbox_prefix: role.inbox_prefix().to_owned(),
+        ..NatsContext::default()
+    };
+    if let Some(Credentials { user, password }) = login {
+        (context.user, context.password) = (user, password);
+    }
+    context.save(&credentials)?;
+    Ok(ServiceContext { url, credentials, settings, journal_dir, seed })
+}
+
+/// A new file that only this user can read.
+fn private_file(path: &Path) -> std::io::Result<File> {
+    File::options().create(true).write(true).truncate(true).mode(0o600).open(path)
 }
 
 fn history_path(brokers: &Brokers) -> PathBuf {
@@ -315,7 +352,7 @@ async fn start_driver(
     machine: &Machine,
     run: &RunId,
     client: &Client,
-    url: &str,
+    access: &Access,
 ) -> Result<Arc<dyn Driver>, driver::DriverFault> {
     let driver: Arc<dyn Driver> = match client {
         Client::InProcess(typed) => Arc::new(RustDriver::new(typed.clone())),
@@ -325,7 +362,9 @@ async fn start_driver(
         }
         Client::Unavailable(reason) => return Err(driver::DriverFault::Start(reason.clone())),
     };
-    if let Err(fault) = driver::hello(driver.as_ref(), url, machine.seed).await {
+    let credentials = access.credentials.as_ref();
+    let greeted = driver::hello(driver.as_ref(), &access.url, credentials, machine.seed).await;
+    if let Err(fault) = greeted {
         // It is gone before the run is; that it does not end well is no news.
         let _ = driver.close().await;
         return Err(fault);

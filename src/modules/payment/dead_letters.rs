@@ -97,9 +97,9 @@ impl DeadLetters {
                 headers.append(name, value.clone());
             }
         }
-        let client = self.connection.client();
+        let caller = self.connection.caller();
         let body = letter.stored.body.clone();
-        let ack = publish_acknowledged(client, &letter.subject, headers, body, limit).await?;
+        let ack = publish_acknowledged(caller, &letter.subject, headers, body, limit).await?;
         self.purge(letter).await.map_err(|e| ClientError::Other {
             operation: format!("remove dead letter {} after sending it again", letter.sequence),
             evidence: e.to_string(),

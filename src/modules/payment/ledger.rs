@@ -199,11 +199,14 @@ impl Ledger {
         let body = serde_json::to_vec(record).map_err(|e| failed(e.to_string()))?;
         let mut headers = HeaderMap::new();
         headers.insert(EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
-        let subject = format!("{prefix}.{id}");
-        let jetstream = self.connection.jetstream();
+        let (subject, jetstream) = (format!("{prefix}.{id}"), self.connection.jetstream());
+        let to = subject.clone();
         let acknowledged =
-            async { jetstream.publish_with_headers(subject, headers, body.into()).await?.await };
-        match self.connection.unless_reconnected(acknowledged).await {
+            async { jetstream.publish_with_headers(to, headers, body.into()).await?.await };
+        let subjects = [subject.as_str()];
+        let acknowledged = self.connection.unless_denied(&subjects, acknowledged);
+        let answer = self.connection.unless_reconnected(acknowledged).await.transpose();
+        match answer.map_err(|denied| failed(denied.to_string()))? {
             Some(Ok(_)) => Ok(true),
             Some(Err(e)) if e.kind() == PublishErrorKind::WrongLastSequence => Ok(false),
             Some(Err(e)) => Err(failed(e.to_string())),
