@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use mono_demo::e2e::driver::{Caller, TypedCalls};
+use mono_demo::e2e::driver::TypedCalls;
 use mono_demo::e2e::engine::{Client, Machine};
 use mono_demo::e2e::report::Json;
 use mono_demo::e2e::{self, Again, ClientUnderTest, Filter, Mode, Settings};
+use mono_demo::mono::Caller;
 use mono_demo::process::Spawn;
 use mono_demo::wire::driver::Outcome;
 use serde_json::{Map, Value, json};
