@@ -285,3 +285,15 @@ fn an_audit_names_what_streams_and_journal_do_not_agree_on() {
     assert_eq!(object(&said.stdout)["audit"]["problems"].as_array().unwrap().len(), 3);
     home.run(&["audit", "--journal-dir", "nowhere"]).failed(3, "gateway.jsonl");
 }
+
+#[test]
+fn doctor_says_how_to_get_what_is_missing() {
+    let home = Home::new();
+    let mut command = home.command(["doctor"]);
+    command.env("PATH", home.path()).env("XDG_CACHE_HOME", home.path());
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    for how in ["brew install node", "brew install go", "optional: `e2e` leaves this client out"] {
+        assert!(said.contains(how), "{said}");
+    }
+}

@@ -34,7 +34,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     driver::TypedCalls,
-    event::{Event, Failure, Log, RunId},
+    event::{Event, Failure, Log, Place, RunId},
     fixture::{Fixture, Span, point_at, template::Variables},
     redact::Redactions,
     transcript::Transcript,
@@ -138,6 +138,11 @@ impl Stop {
             excerpt: Some(point_at(&fixture.source, span, &message, None)),
             message,
             diff: None,
+            place: Some(Place {
+                file: fixture.source.path.to_string(),
+                line: fixture.source.line(span),
+                column: Some(fixture.source.column(span)),
+            }),
         })
     }
 }

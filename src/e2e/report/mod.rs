@@ -4,9 +4,11 @@
 //! | --- | --- |
 //! | `terminal` | one line a run, evidence for what does not pass, a progress bar on a terminal |
 //! | `junit` | the XML that CI systems read |
+//! | `github` | annotations beside the text, in the log of GitHub Actions |
 //! | `json` | all events as one document |
 //! | `tap` | a line a run, for whatever reads the Test Anything Protocol |
 
+mod github;
 mod json;
 mod junit;
 mod tap;
@@ -18,6 +20,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use github::Github;
 pub use json::Json;
 pub use junit::Junit;
 pub use tap::Tap;
