@@ -33,6 +33,8 @@ pub enum Command {
     Audit(super::audit::AuditArgs),
     /// Run the scenarios, each against a broker of its own, with each client.
     E2e(super::e2e::E2eArgs),
+    /// Judge the histories of runs that `e2e --history DIR` kept.
+    History(super::history::HistoryArgs),
     /// Serve a client under test on stdin and stdout, or check a driver of your own.
     Driver(super::driver::DriverArgs),
     /// Show what mono-demo found on this machine, and what to do about what is missing.

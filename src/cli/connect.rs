@@ -56,9 +56,13 @@ impl Session {
         let target = |role| as_role(broker.url(), role, broker.credentials(role));
         let serving = Connection::open(&target(Role::Worker), "mono-demo services").await?;
         let journals = broker.run_dir().join("journals");
-        let running =
-            services::start(&serving, services::Settings::default(), &journals, false, None)
-                .await?;
+        let running = services::start(
+            &serving,
+            services::Settings::default(),
+            services::Keeping::for_now(&journals),
+            services::Proof::default(),
+        )
+        .await?;
         let connection = Connection::open(&target(role), "mono-demo").await?;
         Ok(Self { connection, timeout, own: Some(Own { broker, running, connection: serving }) })
     }

@@ -11,6 +11,7 @@ use super::args::Global;
 use super::clients::{self, CLIENTS, Prepared, Wanted};
 use super::connect::{provision_settings, reaper};
 use super::context::Context;
+use super::driver::spawn_dying_rust;
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::services;
@@ -18,7 +19,7 @@ use super::suite::{self, Suite};
 use super::watch::{Touched, Watch};
 use crate::e2e::engine::{Machine, ServiceContext};
 use crate::e2e::report::{Github, Json, Junit, Look, Reporter, Tap, Terminal};
-use crate::e2e::{self, Again, E2eError, Expression, Filter, Mode, Settings, Shard};
+use crate::e2e::{self, Again, E2eError, Expression, Filter, Kept, Mode, Settings, Shard};
 use crate::modules::payment::Sabotage;
 use crate::process::Spawn;
 use crate::provision;
@@ -77,7 +78,11 @@ pub struct E2eArgs {
     /// Also write a report: junit=PATH, json=PATH or tap=PATH; may be given several times.
     #[arg(long, value_name = "KIND=PATH", value_parser = report)]
     report: Vec<(ReportKind, PathBuf)>,
-    /// Test the tests: let the payment workers break their promises, which must turn scenarios red.
+    /// Keep the history of each run in this folder, as payment/happy-path.rust.jsonl;
+    /// `mono-demo history check` judges it again.
+    #[arg(long, value_name = "DIR")]
+    history: Option<PathBuf>,
+    /// Test the tests: let the workers break their promises, which must turn scenarios red.
     #[arg(long, value_name = "HOW")]
     sabotage: Option<Sabotage>,
     /// Run again what a change of a file touches, until Ctrl-C.
@@ -86,6 +91,9 @@ pub struct E2eArgs {
     /// No line for a run that passed.
     #[arg(short, long)]
     quiet: bool,
+    /// Under each run, what its history says in numbers [default: where a scenario is about them].
+    #[arg(short, long, conflicts_with = "quiet")]
+    verbose: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -184,6 +192,7 @@ async fn once(
         color: context.colour(context.stdout_tty),
         progress: output.draws() && !output.json && !context.ci(),
         quiet: args.quiet,
+        verbose: args.verbose,
     };
     let mut terminal = Terminal::new(output.writer(), look);
     let mut reporters: Vec<&mut dyn Reporter> = Vec::new();
@@ -304,6 +313,9 @@ async fn settings(
             variables: BTreeMap::from([("python".to_owned(), variable)]),
             root,
             seed: args.seed,
+            histories: histories(args, context)?,
+            contents: Some(Arc::new(services::payment_content)),
+            dying_client: Some(spawn_dying_rust(context)),
         },
         validate_services: Arc::new(|table| {
             let read: Result<services::Settings, _> = table.clone().try_into();
@@ -311,6 +323,14 @@ async fn settings(
         }),
         command: "mono-demo e2e".to_owned(),
     })
+}
+
+/// Opened before anything is run, unless nothing will be.
+fn histories(args: &E2eArgs, context: &Context) -> Result<Option<Arc<Kept>>, CliError> {
+    let Some(folder) = args.history.as_ref().filter(|_| !args.list) else { return Ok(None) };
+    let kept = Kept::open(&context.absolute(folder))
+        .map_err(|error| CliError::usage(format!("--history {}: {error}", folder.display())))?;
+    Ok(Some(Arc::new(kept)))
 }
 
 /// The folder of fixtures that was named, by flag or as the one folder that is not below
@@ -372,6 +392,7 @@ fn serve(
             .arg(&services.settings)
             .arg("--journal-dir")
             .arg(&services.journal_dir)
+            .arg("--note-deliveries")
             .args(sabotaged)
             // What a person has set for other commands must not reach a scenario.
             .env_remove("NATS_URL")

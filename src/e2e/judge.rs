@@ -196,7 +196,7 @@ mod tests {
     }
 
     fn held(transcript: &str) -> Outcome {
-        Outcome { end: End::Held, transcript: transcript.to_owned(), logs: Vec::new() }
+        Outcome { transcript: transcript.to_owned(), ..Outcome::unstarted(End::Held) }
     }
 
     fn verdicts(judged: Vec<Judged>) -> Vec<(String, Verdict)> {

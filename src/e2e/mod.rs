@@ -12,6 +12,7 @@
 //! | [`seen`], [`transcript`], [`redact`] | what happened, as data and as text that does not change |
 //! | [`snapshot`] | golden files in insta's format |
 //! | [`event`], [`report`] | what is told, and to whom |
+//! | `kept` | where histories stay, where asked to |
 //! | `discover`, `choose` | the suite's scenarios; which of them are wanted |
 //! | `runner`, `pool`, `judge` | side by side, again where asked to; against their golden files |
 //!
@@ -26,6 +27,7 @@ pub mod event;
 pub mod fixture;
 pub mod history;
 mod judge;
+mod kept;
 pub mod matcher;
 mod pool;
 pub mod redact;
@@ -39,5 +41,6 @@ pub mod transcript;
 
 pub use choose::{Expression, ExpressionError, Filter, Shard, ShardError, Subject};
 pub use discover::{golden_path, load};
+pub use kept::Kept;
 pub use runner::{chosen, clients_of, run};
 pub use settings::{Again, ClientUnderTest, E2eError, Mode, Settings, Validate};

@@ -226,7 +226,15 @@ async fn options(target: &Target, name: &str) -> std::io::Result<ConnectOptions>
         // The default of 65,536 silently drops messages of a burst.
         .subscription_capacity(1_048_576)
         .connection_timeout(Duration::from_secs(5))
+        // Where nothing arrives any more and nobody says so, only a ping without an answer tells:
+        // noticed within 15 s. The default of a minute would make it three.
+        .ping_interval(Duration::from_secs(5))
         .reconnect_to_server_callback(|servers, _| async move {
+            // The first attempt at a cluster goes to one server after the other; of a choice made
+            // here only that one would be tried.
+            if servers.len() > 1 && !servers.iter().any(|s| s.did_connect) {
+                return None;
+            }
             let next = servers.iter().min_by_key(|s| s.failed_attempts)?;
             let wait = 20 * u64::try_from(next.failed_attempts).unwrap_or(u64::MAX).min(25);
             Some(ReconnectToServer {

@@ -144,6 +144,25 @@ pub(super) async fn submit(
     }
 }
 
+/// Publishes to a stream and aborts this process before it reads the answer.
+pub(super) async fn publish_and_abort(
+    connection: &Connection,
+    subject: String,
+    payload: &str,
+    headers: &Headers,
+) -> Raw {
+    let payload = checked(&subject, payload)?;
+    let headers = header_map(headers)?;
+    let client = connection.client();
+    let context = jetstream::new(client.clone());
+    context
+        .publish_with_headers(subject, headers, payload)
+        .await
+        .map_err(|error| failed(ErrorKind::Other, false, &error))?;
+    client.flush().await.map_err(|error| failed(ErrorKind::Connection, false, &error))?;
+    std::process::abort()
+}
+
 /// A message as the protocol has it.
 pub(super) fn wire_message(message: &async_nats::Message) -> Message {
     Message {

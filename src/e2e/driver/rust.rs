@@ -44,6 +44,7 @@ pub struct RustDriver {
     connection: Mutex<Option<Connection>>,
     subscriptions: Mutex<HashMap<u64, Arc<tokio::sync::Mutex<Subscriber>>>>,
     next_subscription: AtomicU64,
+    dies_after_publish: bool,
 }
 
 impl RustDriver {
@@ -54,7 +55,15 @@ impl RustDriver {
             connection: Mutex::new(None),
             subscriptions: Mutex::new(HashMap::new()),
             next_subscription: AtomicU64::new(1),
+            dies_after_publish: false,
         }
+    }
+
+    /// The same, but `submit` ends in an abort of this process once the message is on its way:
+    /// step A of PAYMENTS.md, for proofs.
+    #[must_use]
+    pub fn dying_after_publish(self) -> Self {
+        Self { dies_after_publish: true, ..self }
     }
 
     async fn hello(
@@ -153,6 +162,9 @@ impl RustDriver {
             }
             Op::Publish { subject, payload_base64, headers } => {
                 raw::publish(&connection, subject, &payload_base64, &headers, FLUSH).await
+            }
+            Op::Submit { subject, payload_base64, headers, .. } if self.dies_after_publish => {
+                raw::publish_and_abort(&connection, subject, &payload_base64, &headers).await
             }
             Op::Submit { subject, payload_base64, headers, timeout_ms } => {
                 raw::submit(&connection, subject, &payload_base64, &headers, ms(timeout_ms)).await

@@ -35,6 +35,7 @@ impl Secrets {
             end,
             transcript: text(outcome.transcript),
             logs: outcome.logs.into_iter().map(lines).collect(),
+            ..outcome
         }
     }
 }
@@ -59,7 +60,8 @@ mod tests {
             End::Held,
         ] {
             let logs = vec![Log { name: "driver".to_owned(), lines: vec![said("log")] }];
-            let outcome = Outcome { end, transcript: said("transcript"), logs };
+            let outcome =
+                Outcome { transcript: said("transcript"), logs, ..Outcome::unstarted(end) };
             let told = format!("{:?}", Secrets::new(["s3cret".into(), "".into()]).out_of(outcome));
             assert!(!told.contains("s3cret") && told.contains(INSTEAD), "{told}");
         }

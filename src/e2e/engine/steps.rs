@@ -60,8 +60,8 @@ pub(super) async fn all(
         });
         match &step.action {
             Action::Fault(fault) => {
-                let done = world.fault(*fault).await?;
-                transcript.note(&format!("fault {}", fault.word()), &[done.to_owned()]);
+                let done = world.fault(fault, None).await?;
+                transcript.note(&format!("fault {fault}"), &[done]);
             }
             Action::Settle => {
                 let within = step.within.unwrap_or(settle::DEFAULT_WITHIN);
@@ -70,7 +70,7 @@ pub(super) async fn all(
                     settled = settle::settle(&harness, within) => {
                         settled.map_err(|reason| Stop::failed(fixture, &step.span, reason))?;
                     }
-                    stop = world.supervise() => return Err(stop),
+                    stop = world.services.supervise() => return Err(stop),
                 }
                 transcript.note("settle", &["nothing is in flight".to_owned()]);
             }
@@ -252,7 +252,9 @@ impl Stage<'_> {
             Action::Run(argv) => {
                 let machine = self.world.machine();
                 let timeout = self.step.timeout.unwrap_or(program::DEFAULT_TIMEOUT);
-                let access = self.world.access(Role::Client);
+                let mut access = self.world.access(Role::Client);
+                // A program may take only one; it learns of the others from that one.
+                access.url = self.world.brokers.first_url().to_owned();
                 match program::run(&machine.reaper, argv, &machine.root, &access, timeout).await {
                     Ok(seen) => Ok(seen),
                     Err(program::Failed::Start(reason)) => Err(Stop::Broken(reason)),
@@ -306,7 +308,9 @@ impl Stage<'_> {
     }
 
     async fn ask(&self, op: Op) -> Result<Outcome, Stop> {
-        let operation = record::begin(&self.world.recorder, self.world.driver.name(), &op);
+        let contents = self.world.machine().contents.as_ref();
+        let operation =
+            record::begin(&self.world.recorder, contents, self.world.driver.name(), &op);
         let is_status = record::is_status(&op);
         let performed = self.world.driver.perform(op).await;
         let outcome = performed.map_err(|fault| self.failed(fault.to_string()))?;

@@ -6,48 +6,40 @@ use std::{
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
-    time::Duration,
 };
-
-use futures_util::future::{select_all, try_join_all};
 
 use super::{
-    Client, Machine, ServiceContext, ServicesSpawn, Stop,
+    Client, Machine, ServiceContext, Stop,
     brokers::{Access, Brokers},
+    networks::Networks,
     secrets::Secrets,
+    services::Services,
 };
 use crate::{
-    broker::{self, Credentials, Proxy, Role},
+    broker::{self, Credentials, Fault, Role},
     e2e::{
         driver::{self, Driver, PipeDriver, RustDriver},
         event::{Log, RunId},
-        fixture::{Fixture, Processes},
+        fixture::Fixture,
         history::Recorder,
     },
-    process::{Child, Signal},
     wire::context::NatsContext,
 };
-
-/// How long the services may take from their start to their line `Ready: …`.
-const READY: Duration = Duration::from_secs(20);
-/// How long the services may take to drain.
-pub(super) const DRAIN: Duration = Duration::from_secs(15);
-/// The last line of the services' start-up on stdout begins with it.
-const READY_LINE: &str = "Ready: ";
 
 /// What runs.
 pub(super) struct World {
     machine: Machine,
     pub(super) brokers: Brokers,
-    /// Between the client and the broker.
-    pub(super) proxy: Option<Proxy>,
-    /// The service processes, all of the same services.
-    pub(super) services: Vec<Child>,
-    processes: Processes,
-    services_log: Vec<String>,
+    /// Between the broker and those who are to have a bad network.
+    pub(super) networks: Networks,
+    pub(super) services: Services,
     pub(super) driver: Arc<dyn Driver>,
     pub(super) recorder: Recorder,
-    context: ServiceContext,
+    history: PathBuf,
+    /// What is broken until something mends it, by the name in the history.
+    pub(super) broken: Vec<(Fault, String)>,
+    /// What broke, in order: the same for the same seed.
+    pub(super) schedule: Vec<String>,
 }
 
 /// Why nothing runs.
@@ -70,27 +62,29 @@ impl World {
         settings.run_root = Some(machine.run_root.clone());
         settings.max_payload = fixture.broker.max_payload;
         settings.auth = Some(broker::Auth::Roles(broker::Roles::default()));
-        let brokers = Brokers::start(settings, fixture.broker.cluster)
+        // Else a lame duck waits 10 s before it sends its clients away.
+        settings.extra_config = "lame_duck_grace_period: \"200ms\"\n".to_owned();
+        let brokers = Brokers::start(settings, fixture)
             .await
             .map_err(|error| bare(Stop::broken("cannot start the broker", error)))?;
-        let context = match prepare(&brokers, fixture, machine.seed) {
+        let networks = match Networks::start(fixture.proxy, &brokers, machine.seed).await {
+            Ok(networks) => networks,
+            Err(error) => return Err(bare(Stop::broken("cannot start the proxies", error))),
+        };
+        let context = match prepare(&brokers, &networks, fixture, machine.seed) {
             Ok(context) => context,
             Err(error) => {
                 return Err(bare(Stop::broken("cannot write the services' files", error)));
             }
         };
-        let recorder = match private_file(&history_path(&brokers)) {
-            Ok(file) => Recorder::new(file),
+        let (history, recorder) = match history(machine, run, &brokers) {
+            Ok((path, file)) => (path, Recorder::new(file)),
             Err(error) => return Err(bare(Stop::broken("cannot write the history", error))),
         };
-        let proxy = match proxy(fixture, &brokers, machine.seed).await {
-            Ok(proxy) => proxy,
-            Err(error) => return Err(bare(Stop::broken("cannot start the proxy", error))),
-        };
         let mut access = brokers.access(Role::Client);
-        access.url = proxy.as_ref().map_or(brokers.first_url().to_owned(), Proxy::url);
+        access.url = networks.client_url(&brokers);
         let (services, driver) = tokio::join!(
-            start_services(machine, &context, fixture.processes.services),
+            Services::start(machine, &context, fixture.processes),
             start_driver(machine, run, client, &access)
         );
         let secrets = brokers.secrets();
@@ -100,13 +94,13 @@ impl World {
                 return Ok(Self {
                     machine: machine.clone(),
                     brokers,
-                    proxy,
+                    networks,
                     services,
-                    processes: fixture.processes,
-                    services_log: Vec::new(),
                     driver,
                     recorder,
-                    context,
+                    history,
+                    broken: Vec::new(),
+                    schedule: Vec::new(),
                 });
             }
             (Err((stop, tail)), _) => {
@@ -147,82 +141,29 @@ impl World {
 
     /// Where the simulated gateway and mailer keep their journals.
     pub(super) fn journal_dir(&self) -> &Path {
-        &self.context.journal_dir
+        &self.services.context().journal_dir
     }
 
     /// The history of this run.
-    pub(super) fn history_path(&self) -> PathBuf {
-        history_path(&self.brokers)
+    pub(super) fn history_path(&self) -> &Path {
+        &self.history
     }
 
-    /// Starts the service processes that are missing, on the broker that runs.
-    pub(super) async fn start_services(&mut self) -> Result<(), Stop> {
-        let missing = self.processes.services.saturating_sub(self.services.len() as u32);
-        match start_services(&self.machine, &self.context, missing).await {
-            Ok(services) => {
-                self.services.extend(services);
-                Ok(())
-            }
-            Err((stop, tail)) => {
-                self.services_log = tail;
-                Err(stop)
-            }
-        }
+    /// The same, if it stays after the run.
+    pub(super) fn kept_history(&self) -> Option<&Path> {
+        self.machine.histories.as_ref().map(|_| self.history.as_path())
     }
 
-    /// Starts again what ends unasked, where the fixture says so; returns only with an error.
-    pub(super) async fn supervise(&mut self) -> Stop {
-        if !self.processes.restart {
-            return std::future::pending().await;
-        }
-        loop {
-            if let Err(stop) = self.start_services().await {
-                return stop;
-            }
-            if self.services.is_empty() {
-                return std::future::pending().await;
-            }
-            let (_, at, _) = select_all(self.services.iter().map(|s| Box::pin(s.wait()))).await;
-            let ended = self.services.remove(at);
-            self.keep_log(ended).await;
-        }
-    }
-
-    /// Stops the services in order; that they end well is part of what every scenario proves.
-    pub(super) async fn drain(&mut self, fixture: &Fixture) -> Result<(), Stop> {
-        // Unless a scenario left something paused, this changes nothing.
-        self.brokers.resume().await;
-        for services in std::mem::take(&mut self.services) {
-            if self.processes.restart && services.try_status().is_some() {
-                self.keep_log(services).await; // it ended unasked, as it may here
-                continue;
-            }
-            let _ = services.signal(Signal::Cont).await;
-            let ended = services.stop(DRAIN).await;
-            self.keep_log(services).await;
-            let status = ended.map_err(|error| Stop::broken("cannot stop the services", error))?;
-            if !status.success() {
-                let message = format!("the services were told to drain and ended with {status}");
-                return Err(Stop::failed(fixture, &(0..0), message));
-            }
-        }
-        Ok(())
-    }
-
-    /// Lets services go that have ended, and keeps the end of their log.
-    pub(super) async fn keep_log(&mut self, services: Child) {
-        services.drained().await;
-        self.services_log = services.tail();
-        services.close().await;
+    /// How the client under test connects: through the proxy, if it is behind one.
+    pub(super) fn client_access(&self) -> Access {
+        Access { url: self.networks.client_url(&self.brokers), ..self.access(Role::Client) }
     }
 
     /// The last lines of each process.
     pub(super) fn logs(&self) -> Vec<Log> {
-        let running = self.services.iter().flat_map(Child::tail);
-        let services = self.services_log.iter().cloned().chain(running).collect();
         vec![
             log("broker", self.brokers.log_tail_since_ready()),
-            log("services", services),
+            log("services", self.services.log_tail()),
             log(&format!("driver {}", self.driver.name()), self.driver.log_tail()),
         ]
     }
@@ -231,14 +172,8 @@ impl World {
     pub(super) async fn stop(self) -> Result<(), Stop> {
         self.brokers.resume().await;
         let driver = self.driver.close().await;
-        if let Some(proxy) = self.proxy {
-            proxy.stop().await;
-        }
-        for services in self.services {
-            // Only a scenario that has failed already gets here with services.
-            let _ = services.kill().await;
-            services.close().await;
-        }
+        self.services.end().await;
+        self.networks.stop().await;
         let stopped = self.brokers.stop().await;
         driver.map_err(|fault| Stop::broken("cannot end the driver", fault))?;
         stopped.map_err(|error| Stop::broken("cannot stop the broker", error))
@@ -249,14 +184,19 @@ fn log(name: &str, lines: Vec<String>) -> Log {
     Log { name: name.to_owned(), lines }
 }
 
-fn prepare(brokers: &Brokers, fixture: &Fixture, seed: u64) -> std::io::Result<ServiceContext> {
+fn prepare(
+    brokers: &Brokers,
+    networks: &Networks,
+    fixture: &Fixture,
+    seed: u64,
+) -> std::io::Result<ServiceContext> {
     let folder = brokers.run_dir().join("services");
     let journal_dir: PathBuf = folder.join("journals");
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&journal_dir)?;
     let settings = folder.join("settings.toml");
     let text = toml::to_string(&fixture.services).map_err(std::io::Error::other)?;
     private_file(&settings)?.write_all(text.as_bytes())?;
-    let Access { url, role, credentials: login } = brokers.access(Role::Worker);
+    let Access { role, credentials: login, .. } = brokers.access(Role::Worker);
     let credentials = folder.join("worker.json");
     let mut context = NatsContext {
         description: "services under test".to_owned(),
@@ -267,6 +207,7 @@ fn prepare(brokers: &Brokers, fixture: &Fixture, seed: u64) -> std::io::Result<S
         (context.user, context.password) = (user, password);
     }
     context.save(&credentials)?;
+    let url = networks.services_url(brokers);
     Ok(ServiceContext { url, credentials, settings, journal_dir, seed })
 }
 
@@ -275,77 +216,14 @@ fn private_file(path: &Path) -> std::io::Result<File> {
     File::options().create(true).write(true).truncate(true).mode(0o600).open(path)
 }
 
-fn history_path(brokers: &Brokers) -> PathBuf {
-    brokers.run_dir().join("history.jsonl")
-}
-
-/// Puts the client behind a proxy, where the fixture says so.
-async fn proxy(fixture: &Fixture, brokers: &Brokers, seed: u64) -> std::io::Result<Option<Proxy>> {
-    match brokers.port().filter(|_| fixture.proxy.client) {
-        Some(port) => Proxy::start(port, seed).await.map(Some),
-        None => Ok(None),
-    }
-}
-
-/// Starts so many processes side by side; on a cluster the first alone, which makes the streams:
-/// of two that ask a cluster for the same new stream at once, one may get no answer.
-async fn start_services(
-    machine: &Machine,
-    context: &ServiceContext,
-    processes: u32,
-) -> Result<Vec<Child>, (Stop, Vec<String>)> {
-    let Some(spawn) = &machine.services else {
-        return Ok(Vec::new());
+/// The file of this run's history: in the folder that keeps them, or in the run's own.
+fn history(machine: &Machine, run: &RunId, brokers: &Brokers) -> std::io::Result<(PathBuf, File)> {
+    let path = match &machine.histories {
+        Some(kept) => kept.file(run)?,
+        None => brokers.run_dir().join("history.jsonl"),
     };
-    let alone = u32::from(context.url.contains(',')).min(processes);
-    let start = |_| start_process(machine, context, spawn);
-    let mut services = try_join_all((0..alone).map(start)).await?;
-    services.extend(try_join_all((alone..processes).map(start)).await?);
-    Ok(services)
-}
-
-async fn start_process(
-    machine: &Machine,
-    context: &ServiceContext,
-    spawn: &ServicesSpawn,
-) -> Result<Child, (Stop, Vec<String>)> {
-    let child = Child::spawn(&machine.reaper, spawn(context))
-        .await
-        .map_err(|error| (Stop::broken("cannot start the services", error), Vec::new()))?;
-    let Some(mut lines) = child.take_stdout() else {
-        return Ok(child);
-    };
-    let ready = async {
-        while let Some(line) = lines.recv().await {
-            if line.is_ok_and(|line| line.starts_with(READY_LINE)) {
-                return true;
-            }
-        }
-        false
-    };
-    match tokio::time::timeout(READY, ready).await {
-        Ok(true) => {
-            // Whatever they print later must not fill the pipe.
-            tokio::spawn(async move { while lines.recv().await.is_some() {} });
-            Ok(child)
-        }
-        Ok(false) => {
-            let status = child.wait().await;
-            child.drained().await;
-            let tail = child.tail();
-            let last = tail.last().cloned().unwrap_or_default();
-            let reason = format!(
-                "the services ended with {status} before they were ready; last line of their log: `{last}`"
-            );
-            Err((Stop::Broken(reason), tail))
-        }
-        Err(_) => {
-            let tail = child.tail();
-            child.close().await;
-            let reason = format!("the services did not print `{READY_LINE}…` within {READY:?}");
-            Err((Stop::Broken(reason), tail))
-        }
-    }
+    let file = private_file(&path)?;
+    Ok((path, file))
 }
 
 async fn start_driver(

@@ -167,6 +167,8 @@ mod tests {
             transcript: String::new(),
             logs: Vec::new(),
             again: "mono-demo e2e a/b".to_owned(),
+            history: None,
+            history_file: None,
         }
     }
 
