@@ -101,7 +101,7 @@ async fn hostile(mark: &str, step: &str, script: Option<&str>) -> Hostile {
     let mut json = Json::create(&at("r.json")).unwrap();
     let (before, began) = (peak_kib(), Instant::now());
     let summary = e2e::run(&settings, &mut [&mut json]).await.unwrap();
-    let (growth_kib, took) = (peak_kib() - before, began.elapsed());
+    let (growth_kib, took) = (peak_kib().saturating_sub(before), began.elapsed());
 
     assert!(
         support::processes_with(mark).is_empty(),
