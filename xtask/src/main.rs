@@ -2,6 +2,8 @@
 //!
 //! It runs cargo and the built binary, and imports no project code.
 
+mod asyncapi;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -46,6 +48,9 @@ fn ci() -> ExitCode {
             run(step, &mut times)?;
         }
         for step in checks_of_other_clients() {
+            run(step, &mut times)?;
+        }
+        if let Some(step) = asyncapi::step()? {
             run(step, &mut times)?;
         }
         Ok(())

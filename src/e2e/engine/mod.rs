@@ -51,7 +51,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     driver::TypedCalls,
-    event::{Event, Failure, Log, RunHistory, RunId},
+    event::{Event, Failure, Log, Place, RunHistory, RunId},
     fixture::{Fixture, Span, point_at, template::Variables},
     kept::Kept,
     redact::Redactions,
@@ -223,6 +223,11 @@ impl Stop {
             excerpt: Some(point_at(&fixture.source, span, &message, None)),
             message,
             diff: None,
+            place: Some(Place {
+                file: fixture.source.path.to_string(),
+                line: fixture.source.line(span),
+                column: Some(fixture.source.column(span)),
+            }),
         })
     }
 }

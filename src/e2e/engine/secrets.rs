@@ -26,10 +26,11 @@ impl Secrets {
         let text = |text: String| self.0.iter().fold(text, |text, s| text.replace(s, INSTEAD));
         let end = match outcome.end {
             End::Held => End::Held,
-            End::Failed(Failure { message, excerpt, diff }) => End::Failed(Failure {
+            End::Failed(Failure { message, excerpt, diff, place }) => End::Failed(Failure {
                 message: text(message),
                 excerpt: excerpt.map(text),
                 diff: diff.map(text),
+                place,
             }),
             End::Skipped(reason) => End::Skipped(text(reason)),
             End::Broken(reason) => End::Broken(text(reason)),
@@ -88,6 +89,7 @@ mod tests {
             message: said("message"),
             excerpt: Some(said("excerpt")),
             diff: Some(said("diff")),
+            place: None,
         };
         for end in [
             End::Failed(failure),
