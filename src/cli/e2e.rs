@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum as _};
+use clap::{Args, Subcommand, ValueEnum as _};
 
 use super::args::Global;
 use super::clients::{self, CLIENTS, Prepared, Wanted};
@@ -22,9 +22,26 @@ use crate::modules::payment::Sabotage;
 use crate::process::Spawn;
 use crate::provision;
 
-/// Arguments of `e2e`.
+/// Arguments of `e2e`: what is run, unless a subcommand says to do something else with scenarios.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct E2eArgs {
+    #[command(subcommand)]
+    command: Option<E2eCommand>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// What else can be done with scenarios. A scenario of the same name is run by its path.
+#[derive(Debug, Subcommand)]
+enum E2eCommand {
+    /// Print the JSON Schema of fixtures, for editors.
+    Schema,
+}
+
+/// Arguments of a run.
+#[derive(Debug, Args)]
+struct RunArgs {
     /// Fixtures or folders of them, or names of scenarios and parts of names [default: all].
     #[arg(value_name = "PATH|NAME")]
     names: Vec<String>,
@@ -110,6 +127,26 @@ pub async fn run(
     context: &Context,
     output: &Output,
 ) -> Result<Exit, CliError> {
+    match args.command {
+        None => run_scenarios(args.run, global, context, output).await,
+        Some(E2eCommand::Schema) => Ok(schema(output)),
+    }
+}
+
+/// A schema is for machines either way.
+fn schema(output: &Output) -> Exit {
+    let schema = e2e::fixture::schema();
+    output.line(format!("{schema:#}"));
+    output.object(&schema);
+    Exit::Success
+}
+
+async fn run_scenarios(
+    args: RunArgs,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Exit, CliError> {
     let settings = settings(&args, global, context, output).await?;
     if args.list {
         return list(&settings, output);
@@ -160,7 +197,7 @@ fn list(settings: &Settings, output: &Output) -> Result<Exit, CliError> {
     Ok(Exit::Success)
 }
 
-fn reports(args: &E2eArgs, context: &Context) -> Result<Vec<Box<dyn Reporter>>, CliError> {
+fn reports(args: &RunArgs, context: &Context) -> Result<Vec<Box<dyn Reporter>>, CliError> {
     let open = |(kind, path): &(ReportKind, PathBuf)| -> io::Result<Box<dyn Reporter>> {
         let path = context.absolute(path);
         Ok(match kind {
@@ -177,7 +214,7 @@ fn reports(args: &E2eArgs, context: &Context) -> Result<Vec<Box<dyn Reporter>>, 
 }
 
 async fn settings(
-    args: &E2eArgs,
+    args: &RunArgs,
     global: &Global,
     context: &Context,
     output: &Output,
@@ -208,8 +245,8 @@ async fn settings(
         known_clients: CLIENTS.map(str::to_owned).to_vec(),
         jobs: args.jobs,
         mode: match args {
-            E2eArgs { update: true, .. } => Mode::Update,
-            E2eArgs { ci: true, .. } => Mode::Ci,
+            RunArgs { update: true, .. } => Mode::Update,
+            RunArgs { ci: true, .. } => Mode::Ci,
             _ if built_in => Mode::Ci,
             _ if context.ci() => Mode::Ci,
             _ => Mode::Compare,
@@ -239,7 +276,7 @@ async fn settings(
 
 /// The folder of fixtures that was named, by flag or as the one folder that is not below
 /// `fixtures`.
-fn folder(args: &E2eArgs, context: &Context) -> Option<PathBuf> {
+fn folder(args: &RunArgs, context: &Context) -> Option<PathBuf> {
     if let Some(named) = &args.fixtures {
         return Some(named.clone());
     }
@@ -254,7 +291,7 @@ fn folder(args: &E2eArgs, context: &Context) -> Option<PathBuf> {
 /// folder's.
 fn names_below(
     fixtures: &Path,
-    args: &E2eArgs,
+    args: &RunArgs,
     context: &Context,
 ) -> Result<Vec<String>, CliError> {
     let root = fixtures.canonicalize().unwrap_or_else(|_| fixtures.to_owned());
