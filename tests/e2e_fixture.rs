@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use mono_demo::e2e::fixture::{Context, Fixture, FixtureError, Name, Source, parse};
 
-fn read(text: &str) -> Result<Fixture, FixtureError> {
+fn read(text: &str) -> Result<Vec<Fixture>, FixtureError> {
     let validate = |settings: &toml::Table| match settings.get("payment") {
         Some(payment) if payment.get("wrokers").is_some() => {
             Err("unknown field `wrokers`, expected `workers`".to_owned())
@@ -15,6 +15,7 @@ fn read(text: &str) -> Result<Fixture, FixtureError> {
         validate_services: &validate,
         variables: BTreeSet::from(["python".to_owned()]),
         clients: ["rust", "python"].map(str::to_owned).into(),
+        include: &|path| Err(format!("there is no file {path}")),
     };
     let name = Name::new("group/scenario").expect("a name");
     parse(name, Source::new("fixtures/group/scenario.toml", text), &context)

@@ -12,6 +12,7 @@ use super::clients::{self, CLIENTS, Prepared, Wanted};
 use super::connect::{provision_settings, reaper};
 use super::context::Context;
 use super::exit::{CliError, Exit};
+use super::fixtures;
 use super::output::Output;
 use super::services;
 use super::suite::{self, Suite};
@@ -35,6 +36,8 @@ pub struct E2eArgs {
 /// What else can be done with scenarios. A scenario of the same name is run by its path.
 #[derive(Debug, Subcommand)]
 enum E2eCommand {
+    /// Write fixtures in their one form; what they say stays, and so do comments.
+    Fmt(fixtures::FmtArgs),
     /// Print the JSON Schema of fixtures, for editors.
     Schema,
 }
@@ -71,6 +74,10 @@ struct RunArgs {
     /// Write the golden transcripts; read them before you commit them.
     #[arg(long, conflicts_with = "ci")]
     update: bool,
+    /// Write into each fixture what its steps came to, where it does not say yet what is expected of
+    /// them; each scenario is run twice, and what differs becomes a matcher.
+    #[arg(long, conflicts_with_all = ["ci", "update", "retries", "repeat", "report", "sabotage", "list"])]
+    record: bool,
     /// Write nothing [default: where CI is set].
     #[arg(long)]
     ci: bool,
@@ -129,16 +136,9 @@ pub async fn run(
 ) -> Result<Exit, CliError> {
     match args.command {
         None => run_scenarios(args.run, global, context, output).await,
-        Some(E2eCommand::Schema) => Ok(schema(output)),
+        Some(E2eCommand::Fmt(args)) => fixtures::fmt(&args, context, output),
+        Some(E2eCommand::Schema) => Ok(fixtures::schema(output)),
     }
-}
-
-/// A schema is for machines either way.
-fn schema(output: &Output) -> Exit {
-    let schema = e2e::fixture::schema();
-    output.line(format!("{schema:#}"));
-    output.object(&schema);
-    Exit::Success
 }
 
 async fn run_scenarios(
@@ -152,7 +152,13 @@ async fn run_scenarios(
         return list(&settings, output);
     }
     // A bad path of a report, or a bad fixture, costs no run.
-    e2e::chosen(&settings)?;
+    let chosen = e2e::chosen(&settings)?;
+    if args.record {
+        return tokio::select! {
+            recorded = fixtures::record(&settings, &chosen, output) => recorded,
+            _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+        };
+    }
     let mut files = reports(&args, context)?;
     let look = Look {
         color: context.colour(context.stdout_tty),
@@ -228,6 +234,14 @@ async fn settings(
             .hint("name a folder of your own with --fixtures"));
     }
     let progress = |line: &str| output.note(line);
+    if args.record && (built_in || context.ci()) {
+        let why = if built_in {
+            "the built-in scenarios cannot be changed here"
+        } else {
+            "CI is set, where nothing is written"
+        };
+        return Err(CliError::usage(format!("--record: {why}")));
+    }
     let server = provision::nats_server(&tools, &progress).await?;
     let wanted = Wanted { chosen: &args.client, required: &args.require, only_listed: args.list };
     let Prepared { clients, python } =

@@ -17,6 +17,7 @@ mod doctor;
 mod driver;
 mod e2e;
 mod exit;
+mod fixtures;
 mod output;
 mod pay;
 mod publish;

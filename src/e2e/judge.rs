@@ -178,7 +178,12 @@ mod tests {
     }
 
     fn held(transcript: &str) -> Outcome {
-        Outcome { end: End::Held, transcript: transcript.to_owned(), logs: Vec::new() }
+        Outcome {
+            end: End::Held,
+            transcript: transcript.to_owned(),
+            seen: Vec::new(),
+            logs: Vec::new(),
+        }
     }
 
     fn verdicts(judged: Vec<Judged>) -> Vec<(String, Verdict)> {

@@ -12,6 +12,7 @@
 //! | [`snapshot`] | golden files in insta's format |
 //! | [`event`], [`report`] | what is told, and to whom |
 //! | `discover`, `choose` | the suite's scenarios; which of them are wanted |
+//! | `write_down` | `--record`: what happened becomes what is expected |
 //! | `runner`, `pool`, `judge` | side by side, again where asked to; against their golden files |
 //!
 //! Modules, clients and programs come as values ([`Settings`]); nothing here knows them by name.
@@ -34,8 +35,10 @@ pub mod seen;
 mod settings;
 pub mod snapshot;
 pub mod transcript;
+mod write_down;
 
 pub use choose::{Expression, ExpressionError, Filter, Shard, ShardError, Subject};
-pub use discover::{golden_path, load};
+pub use discover::{files, golden_path, load, text_of};
 pub use runner::{chosen, clients_of, run};
 pub use settings::{Again, ClientUnderTest, E2eError, Mode, Settings, Validate};
+pub use write_down::{Recorded, record};

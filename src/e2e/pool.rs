@@ -108,8 +108,12 @@ impl Pool {
             Err(error) => format!("the harness gave the run up: {error}"),
         };
         let run = run.unwrap_or_else(|| unreachable!("every task was noted: {reason}"));
-        let outcome =
-            Outcome { end: End::Broken(reason), transcript: String::new(), logs: Vec::new() };
+        let outcome = Outcome {
+            end: End::Broken(reason),
+            transcript: String::new(),
+            seen: Vec::new(),
+            logs: Vec::new(),
+        };
         Finished { run, outcome: Some((outcome, Duration::ZERO)), _permit: None }
     }
 }

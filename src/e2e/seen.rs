@@ -118,6 +118,16 @@ impl Seen {
         ]))
     }
 
+    /// Messages of a subscription, in the order in which they came.
+    pub fn messages(messages: &[Message]) -> Self {
+        let body = |m: &Message| Body::read(&from_base64(&m.payload_base64)).value();
+        Self::Ok(fields([
+            ("subjects", messages.iter().map(|m| json!(m.subject)).collect()),
+            ("bodies", messages.iter().map(body).collect()),
+            ("headers", messages.iter().map(|m| headers(&m.headers)).collect()),
+        ]))
+    }
+
     /// A program that ended.
     pub fn program(exit: Value, stdout: String, stderr: String) -> Self {
         Self::Ok(fields([("exit", exit), ("stdout", json!(stdout)), ("stderr", json!(stderr))]))
@@ -149,7 +159,7 @@ impl Seen {
         let Self::Ok(fields) = self else {
             return Value::Null;
         };
-        let part = ["reply", "ack", "body"].iter().find_map(|key| fields.get(*key));
+        let part = ["reply", "ack", "body", "bodies"].iter().find_map(|key| fields.get(*key));
         part.cloned().unwrap_or_else(|| Value::Object(fields.clone()))
     }
 

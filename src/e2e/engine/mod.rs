@@ -33,14 +33,16 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{
     driver::TypedCalls,
     event::{Event, Failure, Log, RunId},
-    fixture::{Fixture, Span, point_at, template::Variables},
+    fixture::{Check, Fixture, Span, point_at, template::Variables},
     redact::Redactions,
+    seen::Seen,
     transcript::Transcript,
 };
 use crate::{
     process::{Reaper, Spawn},
     provision::NatsServer,
 };
+use steps::Kept;
 use world::World;
 
 /// What the machine offers to every run.
@@ -109,6 +111,8 @@ pub struct Outcome {
     pub end: End,
     /// What happened, redacted.
     pub transcript: String,
+    /// What each step came to, as far as it got.
+    pub seen: Vec<Vec<Seen>>,
     /// The last lines of each process.
     pub logs: Vec<Log>,
 }
@@ -156,7 +160,8 @@ pub async fn execute(
     client: &Client,
     events: &UnboundedSender<Event>,
 ) -> Outcome {
-    let unstarted = |end| Outcome { end, transcript: String::new(), logs: Vec::new() };
+    let unstarted =
+        |end| Outcome { end, transcript: String::new(), seen: Vec::new(), logs: Vec::new() };
     if let Client::Unavailable(reason) = client {
         return unstarted(End::Skipped(reason.clone()));
     }
@@ -168,10 +173,11 @@ pub async fn execute(
         Ok(world) => world,
         Err(failed) => return Outcome { logs: failed.logs, ..unstarted(failed.stop.into()) },
     };
-    let mut transcript = Transcript::new(Redactions::new(literals(&world, machine)));
-    let mut ended = steps::all(&mut world, fixture, run, variables, events, &mut transcript).await;
+    let transcript = Transcript::new(Redactions::new(literals(&world, machine)));
+    let mut kept = Kept { variables, seen: Vec::new(), transcript };
+    let mut ended = steps::all(&mut world, fixture, run, events, &mut kept).await;
     if ended.is_ok() {
-        ended = conclude(&mut world, fixture, &mut transcript).await;
+        ended = conclude(&mut world, fixture, &mut kept).await;
     }
     let logs = world.logs();
     let stopped = world.stop().await;
@@ -179,7 +185,7 @@ pub async fn execute(
         (Err(stop), _) | (Ok(()), Err(stop)) => stop.into(),
         (Ok(()), Ok(())) => End::Held,
     };
-    Outcome { end, transcript: transcript.text().to_owned(), logs }
+    Outcome { end, transcript: kept.transcript.text().to_owned(), seen: kept.seen, logs }
 }
 
 /// Texts of this run and this machine that no golden file may have.
@@ -198,10 +204,11 @@ fn literals(world: &World, machine: &Machine) -> Vec<(String, &'static str)> {
 /// skip.
 fn variables(machine: &Machine, fixture: &Fixture) -> Result<Variables, String> {
     use super::fixture::{Action, template::names};
-    let programs = fixture.steps.iter().filter_map(|step| match &step.action {
-        Action::Run(program) => Some(program),
-        _ => None,
-    });
+    let programs =
+        fixture.steps.iter().chain(&fixture.teardown).filter_map(|step| match &step.action {
+            Action::Run(program) => Some(program),
+            _ => None,
+        });
     for name in programs.flatten().flat_map(|text| names(text)) {
         if let Some(Err(reason)) = machine.variables.get(name) {
             return Err(format!("{{{{{name}}}}} is not available: {reason}"));
@@ -215,12 +222,10 @@ fn variables(machine: &Machine, fixture: &Fixture) -> Result<Variables, String> 
 
 /// Holds the checks: each must come true while the services run, and must still be true once they
 /// have drained and ended.
-async fn conclude(
-    world: &mut World,
-    fixture: &Fixture,
-    transcript: &mut Transcript,
-) -> Result<(), Stop> {
-    for check in &fixture.checks {
+async fn conclude(world: &mut World, fixture: &Fixture, kept: &mut Kept) -> Result<(), Stop> {
+    let checks: Vec<Check> =
+        fixture.checks.iter().map(|check| check.filled(&kept.variables)).collect();
+    for check in &checks {
         check::comes_true(world, fixture, check).await?;
     }
     world.drain(fixture).await?;
@@ -229,9 +234,9 @@ async fn conclude(
         let message = format!("the history of this run is invalid\n{report}");
         return Err(Stop::failed(fixture, &(0..0), message));
     }
-    for check in &fixture.checks {
+    for check in &checks {
         let evidence = check::still_true(world, fixture, check, &report).await?;
-        transcript.check(check, &evidence);
+        kept.transcript.check(check, &evidence);
     }
     Ok(())
 }

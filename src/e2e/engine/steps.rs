@@ -13,14 +13,14 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{Stop, load, program, record, settle, world::World};
 use crate::{
     e2e::{
-        event::{Event, RunId},
+        event::{Event, Failure, RunId},
         fixture::{
             Action, Expect, Fixture, Outgoing, Payload, Span, Step,
             template::{Variables, fill},
         },
-        matcher::Difference,
+        matcher::{Difference, canonical},
         seen::{self, Seen},
-        transcript::{Transcript, filled},
+        transcript::{Transcript, filled, used},
     },
     wire::driver::{ErrorKind, Message, Op, Outcome},
 };
@@ -38,17 +38,27 @@ const HAND_OVER: Duration = Duration::from_millis(50);
 /// Subscriptions by subject, as the driver knows them.
 type Subscriptions = BTreeMap<String, u64>;
 
-/// Does all steps in order.
+/// What is kept from step to step.
+pub(super) struct Kept {
+    /// Values for `{{name}}`.
+    pub(super) variables: Variables,
+    /// What each step came to.
+    pub(super) seen: Vec<Vec<Seen>>,
+    pub(super) transcript: Transcript,
+}
+
+/// Does all steps in order, then those of the teardown, whatever the steps came to.
 pub(super) async fn all(
     world: &mut World,
     fixture: &Fixture,
     run: &RunId,
-    mut variables: Variables,
     events: &UnboundedSender<Event>,
-    transcript: &mut Transcript,
+    kept: &mut Kept,
 ) -> Result<(), Stop> {
+    // Nothing has happened yet that would have to be undone.
     let subscriptions = subscribe(world, fixture).await?;
-    for (index, step) in fixture.steps.iter().enumerate() {
+    let mut index = 0;
+    let mut started = |step: &Step| {
         // A reporter that has gone is not the scenario's business.
         let _ = events.send(Event::StepStarted {
             run: run.clone(),
@@ -56,34 +66,98 @@ pub(super) async fn all(
             line: fixture.source.line(&step.span),
             verb: step.action.verb(),
         });
-        match &step.action {
-            Action::Fault(fault) => {
-                let done = world.fault(*fault).await?;
-                transcript.note(&format!("fault {}", fault.word()), &[done.to_owned()]);
-            }
-            Action::Settle => {
-                let within = step.within.unwrap_or(settle::DEFAULT_WITHIN);
-                let url = world.url().to_owned();
-                tokio::select! {
-                    settled = settle::settle(&url, within) => {
-                        settled.map_err(|reason| Stop::failed(fixture, &step.span, reason))?;
-                    }
-                    stop = world.supervise() => return Err(stop),
-                }
-                transcript.note("settle", &["nothing is in flight".to_owned()]);
-            }
-            action => match &step.load {
-                Some(load) => {
-                    let lines = load::run(world, fixture, step, load, &variables).await?;
-                    transcript.load(step, &filled(action, &variables), &lines);
-                }
-                None => {
-                    let stage = Stage { world, fixture, subscriptions: &subscriptions, step };
-                    let outcomes = stage.repeated(&variables, transcript).await?;
-                    save(fixture, step, &outcomes, &mut variables)?;
-                }
-            },
+        index += 1;
+    };
+    let mut ended = Ok(());
+    for step in &fixture.steps {
+        started(step);
+        ended = one(world, fixture, &subscriptions, step, kept).await;
+        if ended.is_err() {
+            break;
         }
+    }
+    for step in &fixture.teardown {
+        if let Some(name) = missing(step, &kept.variables) {
+            // Its step was not reached: there is nothing to undo.
+            let why = format!("left out: {{{{{name}}}}} was not saved");
+            kept.transcript.note(&format!("teardown {}", step.action.verb()), &[why]);
+            continue;
+        }
+        started(step);
+        let undone = one(world, fixture, &subscriptions, step, kept).await;
+        ended = beside(ended, undone);
+    }
+    ended
+}
+
+/// The first that went wrong, with what went wrong in the teardown told beside it.
+fn beside(first: Result<(), Stop>, teardown: Result<(), Stop>) -> Result<(), Stop> {
+    let Err(teardown) = teardown else { return first };
+    let Err(first) = first else { return Err(teardown) };
+    let told = match teardown {
+        Stop::Failed(failure) => failure.excerpt.unwrap_or(failure.message),
+        Stop::Broken(reason) | Stop::Skipped(reason) => reason,
+    };
+    Err(match first {
+        Stop::Failed(failure) => Stop::Failed(Failure {
+            message: format!("{}; and the teardown failed", failure.message),
+            excerpt: Some(format!(
+                "{}\n\nand in the teardown\n{told}",
+                failure.excerpt.unwrap_or_default()
+            )),
+            ..failure
+        }),
+        Stop::Broken(reason) => Stop::Broken(format!("{reason}\nand in the teardown: {told}")),
+        // It would go unnoticed beside a run that is left out.
+        Stop::Skipped(_) => Stop::Broken(format!("in the teardown: {told}")),
+    })
+}
+
+/// A value that a step uses and that nothing has saved.
+fn missing(step: &Step, variables: &Variables) -> Option<String> {
+    let used = used(&step.action, &step.expects);
+    used.into_iter().find(|name| !["n", "k"].contains(&&**name) && !variables.contains_key(name))
+}
+
+/// Does one step.
+async fn one(
+    world: &mut World,
+    fixture: &Fixture,
+    subscriptions: &Subscriptions,
+    step: &Step,
+    kept: &mut Kept,
+) -> Result<(), Stop> {
+    let Kept { variables, seen, transcript } = kept;
+    seen.push(Vec::new());
+    match &step.action {
+        Action::Fault(fault) => {
+            let done = world.fault(*fault).await?;
+            transcript.note(&format!("fault {}", fault.word()), &[done.to_owned()]);
+        }
+        Action::Settle => {
+            let within = step.within.unwrap_or(settle::DEFAULT_WITHIN);
+            let url = world.url().to_owned();
+            tokio::select! {
+                settled = settle::settle(&url, within) => {
+                    settled.map_err(|reason| Stop::failed(fixture, &step.span, reason))?;
+                }
+                stop = world.supervise() => return Err(stop),
+            }
+            transcript.note("settle", &["nothing is in flight".to_owned()]);
+        }
+        action => match &step.load {
+            Some(load) => {
+                let lines = load::run(world, fixture, step, load, variables).await?;
+                transcript.load(step, &filled(action, variables), &lines);
+            }
+            None => {
+                let stage = Stage { world, fixture, subscriptions, step };
+                let outcomes = stage.repeated(variables, transcript).await?;
+                save(fixture, step, &outcomes, variables)?;
+                seen.pop();
+                seen.push(outcomes);
+            }
+        },
     }
     Ok(())
 }
@@ -91,11 +165,11 @@ pub(super) async fn all(
 /// Subscribes to everything that the scenario expects, flushed, before its first step.
 async fn subscribe(world: &World, fixture: &Fixture) -> Result<Subscriptions, Stop> {
     let mut subscriptions = Subscriptions::new();
-    for step in &fixture.steps {
-        let Action::ExpectMessage { subject, none } = &step.action else {
+    for step in fixture.steps.iter().chain(&fixture.teardown) {
+        let Some((subject, fenced)) = step.action.listens() else {
             continue;
         };
-        for subject in [Some(subject.as_str()), none.then_some(FENCE)].into_iter().flatten() {
+        for subject in [Some(subject), fenced.then_some(FENCE)].into_iter().flatten() {
             if subscriptions.contains_key(subject) {
                 continue;
             }
@@ -194,12 +268,15 @@ impl Stage<'_> {
         let expects: Vec<Expect> = self.step.expects.iter().map(fill_in).collect();
         // The next message is waited for; asking again would take the one after it.
         let patience = match action {
-            Action::ExpectMessage { .. } => Duration::ZERO,
+            Action::ExpectMessage { .. } | Action::ExpectMessages { .. } => Duration::ZERO,
             _ => self.step.within.unwrap_or_default(),
         };
         let deadline = Instant::now() + patience;
         loop {
             let seen = self.attempt(&action).await.map_err(|stop| (None, stop))?;
+            if self.step.open {
+                return Ok(seen);
+            }
             let (expect, difference) = match seen.check(&expects) {
                 Ok(()) => return Ok(seen),
                 Err(difference) => difference,
@@ -265,8 +342,35 @@ impl Stage<'_> {
                     self.failed(format!("no message on {subject} within {within:?}"))
                 })
             }
+            Action::ExpectMessages { subject, count } => self.messages(subject, *count).await,
             Action::Fault(_) | Action::Settle => Ok(Seen::Ok(Default::default())),
         }
+    }
+
+    /// So many messages, and behind a fence no further one.
+    async fn messages(&self, subject: &str, count: u32) -> Result<Seen, Stop> {
+        let within = self.step.within.unwrap_or(DEFAULT_TIMEOUT);
+        let deadline = Instant::now() + within;
+        let mut messages = Vec::new();
+        while messages.len() < count as usize {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // One that is there already is taken even when the time is up.
+            match self.next(subject, left.max(HAND_OVER)).await? {
+                Some(message) => messages.push(message),
+                None => {
+                    let bodies = Seen::messages(&messages).main_part();
+                    let (found, seen) = (messages.len(), canonical(&bodies));
+                    return Err(self.failed(format!(
+                        "expected {count} messages on {subject} within {within:?}, saw {found}: {seen}"
+                    )));
+                }
+            }
+        }
+        self.no_message(subject).await.map_err(|stop| match stop {
+            Stop::Failed(_) => self.failed(format!("more than {count} messages on {subject}")),
+            other => other,
+        })?;
+        Ok(Seen::messages(&messages))
     }
 
     /// Everything that the broker had for this client before the fence has come when the fence has.
