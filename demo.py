@@ -15,6 +15,7 @@ import asyncio
 import io
 import json
 import os
+import ssl
 import sys
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -157,11 +158,31 @@ def expect(holds: bool, otherwise: str) -> None:
 
 def find_url(explicit: str | None, env: Mapping[str, str]) -> str:
     """Where the server is: `--nats-url`, NATS_URL, a running `serve`, the default of NATS."""
-    return explicit or env.get("NATS_URL") or running_serve(env) or DEFAULT_URL
+    if url := explicit or env.get("NATS_URL"):
+        return url
+    return str((running_serve(env) or {}).get("url", DEFAULT_URL))
 
 
-def running_serve(env: Mapping[str, str]) -> str | None:
-    """The URL in the runtime file of a `serve` that is still alive."""
+def find_login(explicit: str | None, env: Mapping[str, str]) -> dict[str, Any]:
+    """What to show that server, as nats-py takes it: from NATS_USER, NATS_PASSWORD and NATS_CA or,
+    with a running `serve`, from the file that it names."""
+    if explicit or env.get("NATS_URL"):
+        user, password, ca = (env.get(f"NATS_{name}") for name in ("USER", "PASSWORD", "CA"))
+    else:
+        try:
+            folder = Path((running_serve(env) or {})["contexts"])
+            shown = json.loads((folder / "client.json").read_text())
+            user, password, ca = (shown.get(name) for name in ("user", "password", "ca"))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return {}  # it asks for nothing
+    login: dict[str, Any] = {"user": user, "password": password} if user else {}
+    if ca:
+        login["tls"] = ssl.create_default_context(cafile=ca)
+    return login
+
+
+def running_serve(env: Mapping[str, str]) -> dict[str, Any] | None:
+    """The runtime file of a `serve` that is still alive."""
     if runtime := env.get("XDG_RUNTIME_DIR"):
         path = Path(runtime) / "mono-demo" / "serve.json"
     else:
@@ -172,7 +193,7 @@ def running_serve(env: Mapping[str, str]) -> str | None:
         url, pid = str(found["url"]), int(found["pid"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return url if is_alive(pid) else None
+    return {**found, "url": url} if is_alive(pid) else None
 
 
 def is_alive(pid: int) -> bool:
@@ -189,7 +210,7 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-async def connect(url: str) -> NATS:
+async def connect(url: str, login: Mapping[str, Any]) -> NATS:
     """Connects, or raises Unreachable within a few seconds."""
     import nats
 
@@ -202,6 +223,7 @@ async def connect(url: str) -> NATS:
         return await asyncio.wait_for(
             nats.connect(
                 url,
+                **login,
                 name="demo.py",
                 error_cb=on_error,
                 connect_timeout=2,
@@ -215,8 +237,10 @@ async def connect(url: str) -> NATS:
         raise Unreachable(f"no NATS server at {url}: {cause}") from error
 
 
-async def tour(url: str, names: list[str], tell: Narrator) -> None:
-    nc = await connect(url)
+async def tour(
+    url: str, login: Mapping[str, Any], names: list[str], tell: Narrator
+) -> None:
+    nc = await connect(url, login)
     try:
         for name in names:
             await TOURS[name](nc, tell)
@@ -267,7 +291,8 @@ def main(argv: list[str] | None = None) -> int:
     tell = Narrator(colour=colour)
     url = find_url(args.nats_url, os.environ)
     try:
-        asyncio.run(tour(url, args.names or list(TOURS), tell))
+        login = find_login(args.nats_url, os.environ)
+        asyncio.run(tour(url, login, args.names or list(TOURS), tell))
     except Unreachable as error:
         return fail(EXIT_INFRASTRUCTURE, str(error), HINT_SERVE)
     except (NoResponders, NoStream) as error:

@@ -52,6 +52,8 @@ CONNECT_TIMEOUT = 5.0
 DRAIN_TIMEOUT = 3.0
 #: Between two attempts to reconnect, seconds: a broker that is killed is back in no time.
 RECONNECT_WAIT = 0.05
+#: Between two pings, seconds; a connection on which nothing arrives any more is noticed after three.
+PING_INTERVAL = 5
 
 CLIENTS: dict[str, Callable[[nats.aio.client.Client], object]] = {
     "math": MathClient,
@@ -350,8 +352,10 @@ async def connect(url: str, user: str | None, password: str | None) -> nats.aio.
         "max_reconnect_attempts": -1,
         "reconnect_time_wait": RECONNECT_WAIT,
         "drain_timeout": DRAIN_TIMEOUT,
+        "ping_interval": PING_INTERVAL,
+        "max_outstanding_pings": 2,
     }
-    connecting = asyncio.ensure_future(nc.connect(url, **options))
+    connecting = asyncio.ensure_future(nc.connect(url.split(","), **options))
     denial = asyncio.ensure_future(refused.wait())
     try:
         await asyncio.wait(

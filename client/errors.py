@@ -77,9 +77,14 @@ class ConnectionFailed(ClientError, ConnectionError):
 
 
 class PermissionDenied(ClientError, PermissionError):
-    """The server refused it for this user. Older servers and libraries show this as a timeout."""
+    """The server refused it for this user.
 
-    definite = True
+    `definite` but for one case: what it refused is the inbox that the answer would have come to.
+    """
+
+    def __init__(self, message: str, *, definite: bool = True) -> None:
+        super().__init__(message)
+        self.definite = definite
 
 
 class ServiceError(ClientError):

@@ -10,7 +10,7 @@ What nats-py 2.16 does not do by itself, and this file does:
   then on. Here a flush is never cancelled; one stops waiting for it.
 - It compares only the body with `max_payload`; the server counts the headers too, and closes the
   connection for good where the sum is too large.
-- A violation of permissions arrives beside the operation, as the connection's last error.
+- A violation of permissions arrives beside the operation: see denials.py.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from . import body
+from .denials import Denial, Denials
 from .errors import (
     BadInput,
     BadReply,
@@ -131,16 +132,18 @@ async def request(nc: NATS, message: Outgoing, *, timeout: float = DEFAULT_TIMEO
     """
     deadline = Deadline(timeout)
     await _connected(nc, message, deadline)
-    seen = nc.last_error
     what = f"request to {message.subject}"
-    # nats-py's own timeout does not bound the write before the wait.
-    asked = nc.request(
-        message.subject, message.payload, timeout=deadline.left(), headers=message.nats_headers()
-    )
+    subject, payload, headers = message.subject, message.payload, message.nats_headers()
     try:
-        return await _bounded(asked, deadline)
+        with Denials.of(nc).watch(subject) as denied:
+            if denied.done():
+                _check(denied.result(), what)
+            # nats-py's own timeout does not bound the write before the wait.
+            asked = nc.request(subject, payload, timeout=deadline.left(), headers=headers)
+            return await _bounded(asked, deadline, denied, what)
+    except PermissionDenied:  # an OSError too
+        raise
     except (asyncio.TimeoutError, nats.errors.TimeoutError):
-        _check_permission(nc, message.subject, seen)
         raise RequestTimeout(f"{what}: no reply within {deadline}") from None
     except nats.errors.NoRespondersError:
         raise NoResponders(f"{what}: nobody listens there") from None
@@ -180,7 +183,8 @@ async def publish(
     batch = list(messages)
     for message in batch:
         await _connected(nc, message, deadline)
-    seen = nc.last_error
+    denials = Denials.of(nc)
+    seen = denials.count
     reconnects = nc.stats["reconnects"]
     for index, message in enumerate(batch):
         what = f"publish to {message.subject}"
@@ -194,8 +198,9 @@ async def publish(
         except (nats.errors.Error, OSError) as error:
             raise _translated(error, what, definite=index == 0) from error
     for subject in {message.subject for message in batch}:
-        await _barrier(nc, f"publish to {subject}", deadline, reconnects)
-        _check_permission(nc, subject, seen)
+        what = f"publish to {subject}"
+        await _barrier(nc, what, deadline, reconnects)
+        _check(denials.since(seen, subject), what)
 
 
 async def submit(nc: NATS, message: Outgoing, *, timeout: float = DEFAULT_TIMEOUT) -> Ack:
@@ -236,7 +241,8 @@ async def subscribe(
     deadline = Deadline(timeout)
     what = f"subscribe to {excerpt(subject)}"
     await _connected(nc, None, deadline)
-    seen = nc.last_error
+    denials = Denials.of(nc)
+    seen = denials.count
     try:
         subscription = await _bounded(nc.subscribe(subject, queue_group, cb=handler), deadline)
     except asyncio.TimeoutError:
@@ -251,7 +257,7 @@ async def subscribe(
             except ConnectionFailed:
                 # It comes back with the subscription in it; only the proof is to be had again.
                 await _connected(nc, None, deadline)
-        _check_permission(nc, subject, seen)
+        _check(denials.since(seen, subject), what)
     except BaseException:
         await unsubscribe(subscription)
         raise
@@ -325,8 +331,15 @@ async def _barrier(nc: NATS, what: str, deadline: Deadline, reconnects: int) -> 
         raise _translated(error, what, definite=False) from error
 
 
-async def _bounded(operation: Coroutine[Any, Any, T], deadline: Deadline) -> T:
+async def _bounded(
+    operation: Coroutine[Any, Any, T],
+    deadline: Deadline,
+    denied: asyncio.Future[Denial] | None = None,
+    what: str = "",
+) -> T:
     """Awaits `operation`, but never longer than the deadline; then raises asyncio.TimeoutError.
+
+    Raises PermissionDenied as soon as `denied` is done and there is no outcome.
 
     Not asyncio.wait_for: that waits for the cancelled task to end, and nats-py swallows
     cancellation in places.
@@ -334,10 +347,16 @@ async def _bounded(operation: Coroutine[Any, Any, T], deadline: Deadline) -> T:
     task = asyncio.ensure_future(operation)
     task.add_done_callback(_retrieve)
     try:
-        await asyncio.wait({task}, timeout=deadline.left())
+        first: set[asyncio.Future[Any]] = {task} if denied is None else {task, denied}
+        await asyncio.wait(
+            first, timeout=deadline.left(), return_when=asyncio.FIRST_COMPLETED
+        )
     finally:
         if not task.done():
             task.cancel()
+    succeeded = task.done() and not task.cancelled() and task.exception() is None
+    if denied is not None and denied.done() and not succeeded:
+        _check(denied.result(), what)
     if not task.done():
         raise asyncio.TimeoutError
     return task.result()
@@ -349,15 +368,10 @@ def _retrieve(task: asyncio.Task[Any]) -> None:
         task.exception()
 
 
-def _check_permission(nc: NATS, subject: str, seen: Exception | None) -> None:
-    """Raises PermissionDenied where the server has said so about `subject` since `seen`."""
-    error = nc.last_error
-    if error is None or error is seen:
-        return
-    text = str(error)
-    # nats-py lowers the server's words, subject included.
-    if "permissions violation" in text and f'"{subject.lower()}"' in text:
-        raise PermissionDenied(text)
+def _check(denial: Denial | None, what: str) -> None:
+    """Raises PermissionDenied where the server refused it."""
+    if denial is not None:
+        raise PermissionDenied(f"{what}: {denial.text}", definite=denial.definite)
 
 
 def _translated(error: Exception, what: str, *, definite: bool = True) -> ClientError:

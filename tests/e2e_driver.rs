@@ -5,12 +5,12 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::Client;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use mono_demo::e2e::driver::{
     Driver, DriverFault, PipeDriver, RustDriver, TypedCalls, hello, serve_stdio,
 };
+use mono_demo::mono::Caller;
 use mono_demo::process::Spawn;
 use mono_demo::wire::driver::{Op, Outcome};
 use serde_json::{Map, Value, json};
@@ -22,7 +22,7 @@ async fn sh(script: &str) -> PipeDriver {
 
 async fn fault(script: &str) -> DriverFault {
     let driver = sh(script).await.hang_bound(Duration::from_millis(500));
-    hello(&driver, "nats://127.0.0.1:1", 1).await.expect_err("a fault")
+    hello(&driver, "nats://127.0.0.1:1", None, 1).await.expect_err("a fault")
 }
 
 const HELLO: &str =
@@ -31,7 +31,7 @@ const HELLO: &str =
 #[tokio::test]
 async fn a_good_driver_shakes_hands_and_ends_at_the_end_of_input() {
     let driver = sh(&format!("{HELLO}; cat >/dev/null")).await;
-    assert_eq!(hello(&driver, "nats://127.0.0.1:1", 1).await.unwrap().name, "sh");
+    assert_eq!(hello(&driver, "nats://127.0.0.1:1", None, 1).await.unwrap().name, "sh");
     driver.close().await.unwrap();
 }
 
@@ -82,7 +82,7 @@ async fn a_line_of_any_length_is_bounded() {
 #[tokio::test]
 async fn an_end_with_a_failure_is_told() {
     let driver = sh(&format!("{HELLO}; cat >/dev/null; exit 3")).await;
-    hello(&driver, "nats://127.0.0.1:1", 1).await.unwrap();
+    hello(&driver, "nats://127.0.0.1:1", None, 1).await.unwrap();
     let fault = driver.close().await.unwrap_err();
     assert!(fault.to_string().starts_with("sh ended with exit status 3"), "{fault}");
 }
@@ -90,7 +90,7 @@ async fn an_end_with_a_failure_is_told() {
 #[tokio::test]
 async fn after_a_fault_nothing_is_trusted() {
     let driver = sh(&format!("{HELLO}; echo rubbish; cat >/dev/null")).await;
-    hello(&driver, "nats://127.0.0.1:1", 1).await.unwrap();
+    hello(&driver, "nats://127.0.0.1:1", None, 1).await.unwrap();
     let ask = || driver.perform(Op::Unsubscribe { subscription: 1 });
     assert!(matches!(ask().await, Err(DriverFault::StrayLine { .. })));
     assert!(matches!(ask().await, Err(DriverFault::StrayLine { .. })));
@@ -101,7 +101,7 @@ struct Echo;
 impl TypedCalls for Echo {
     fn call(
         &self,
-        _: Client,
+        _: Caller,
         method: String,
         args: Vec<Value>,
         _: Map<String, Value>,
@@ -131,7 +131,7 @@ async fn the_rust_driver_speaks_the_protocol_over_streams() {
     assert_eq!(text.lines().count(), 2, "{text}");
     assert!(text.contains("this driver speaks protocol 1, not 99"), "{text}");
 
-    hello(driver.as_ref(), url, 1).await.unwrap();
+    hello(driver.as_ref(), url, None, 1).await.unwrap();
     let subscribe = Op::Subscribe { subject: "a.*".to_owned(), queue_group: None };
     let Outcome::Ok(value) = driver.perform(subscribe).await.unwrap() else { panic!("no barrier") };
     let subscription = value["subscription"].as_u64().unwrap();

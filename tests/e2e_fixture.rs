@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mono_demo::e2e::fixture::{Context, Fixture, FixtureError, Name, Source, parse};
+use mono_demo::e2e::fixture::{Action, Context, Fixture, FixtureError, Name, Source, parse};
 
 fn read(text: &str) -> Result<Vec<Fixture>, FixtureError> {
     let validate = |settings: &toml::Table| match settings.get("payment") {
@@ -163,9 +163,8 @@ fn no_text_makes_the_reader_panic() {
 #[test]
 fn a_fault_must_fit_the_broker() {
     broken("fault-of-a-cluster", "[[step]]\nfault = \"kill-leader\"\n");
-    let under = "repeat = 9\nunder = { kill-broker = 1 }\n";
-    let text = format!("[broker]\ncluster = 3\n[[step]]\nsubmit = \"a\"\nbody = {{}}\n{under}");
-    broken("fault-of-one-broker", &text);
+    let nodes = "[broker]\ncluster = 3\n[[step]]\nfault = \"kill-node\"\nnodes = 4\n";
+    broken("fault-of-more-nodes", nodes);
 }
 
 #[test]
@@ -176,6 +175,51 @@ fn a_cluster_has_three_nodes_or_more() {
 #[test]
 fn a_network_breaks_only_where_a_proxy_is() {
     broken("fault-without-a-proxy", "[[step]]\nfault = \"blackhole\"\n");
-    let text = "[broker]\ncluster = 3\n[proxy]\nclient = true\n[[step]]\nfault = \"cut\"\n";
-    broken("proxy-before-a-cluster", text);
+    let text = "[proxy]\nclient = true\n[[step]]\nfault = \"refuse\"\non = \"services\"\n";
+    broken("fault-on-the-other-side", text);
+}
+
+#[test]
+fn a_fault_takes_what_goes_with_it_and_nothing_else() {
+    let on_client = |step: &str| format!("[proxy]\nclient = true\n[[step]]\n{step}");
+    let key = on_client("fault = \"delay\"\nlatency = \"50ms\"\nchunk = 10\n");
+    broken("fault-with-another-ones-key", &key);
+    broken("fault-in-a-direction", &on_client("fault = \"cut\"\ndirection = \"to-client\"\n"));
+    broken("fault-on-nobody", &on_client("fault = \"cut\"\non = \"service\"\n"));
+    broken("fault-for-no-time", "[[step]]\nfault = \"pause-broker\"\nfor = \"0s\"\n");
+    broken("fault-that-is-over", "[[step]]\nfault = \"kill-broker\"\nfor = \"1s\"\n");
+}
+
+#[test]
+fn a_fault_under_a_load_comes_to_its_end() {
+    let under = |faults: &str| {
+        format!("[[step]]\nsubmit = \"a\"\nbody = {{}}\nrepeat = 9\nunder = {{ {faults} }}\n")
+    };
+    broken("load-under-a-pause", &under("pause-broker = 1"));
+    broken("load-under-a-remedy", &under("resume-broker = 1"));
+    broken("load-under-a-typo", &under("pause-broker = { time = 1, for = \"1s\" }"));
+}
+
+#[test]
+fn a_fault_reads_as_it_is_asked_for() {
+    let shown = |step: &str| {
+        let head =
+            "description = \"x\"\n[broker]\ncluster = 3\n[proxy]\nclient = true\nservices = true";
+        let fixture = read(&format!("{head}\n[[step]]\n{step}\n")).expect("a fixture");
+        match &fixture[0].steps[0].action {
+            Action::Fault(fault) => fault.to_string(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(shown("fault = \"delay\""), "delay 50ms");
+    let step =
+        "fault = \"delay\"\nlatency = \"20ms\"\njitter = \"10ms\"\non = \"client\"\nfor = \"2s\"";
+    assert_eq!(shown(step), "delay 20ms to 30ms on client for 2s");
+    assert_eq!(shown("fault = \"cut\""), "cut");
+    assert_eq!(shown("fault = \"cut\"\nafter_bytes = 4096"), "cut after 4096 bytes to-server");
+    assert_eq!(shown("fault = \"chop\""), "chop into 10 bytes, one each 1ms");
+    let step = "fault = \"half-open\"\ndirection = \"to-server\"\non = \"services\"";
+    assert_eq!(shown(step), "half-open to-server on services");
+    assert_eq!(shown("fault = \"kill-node\"\nnodes = 2"), "kill-node 2");
+    assert_eq!(shown("fault = \"pause-service\"\nfor = \"2s\""), "pause-service for 2s");
 }

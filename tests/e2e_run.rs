@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_nats::Client as Nats;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use mono_demo::e2e::driver::TypedCalls;
@@ -16,6 +15,7 @@ use mono_demo::e2e::engine::{Client, Machine};
 use mono_demo::e2e::event::Summary;
 use mono_demo::e2e::report::{Json, Junit, Look, Reporter, Tap, Terminal};
 use mono_demo::e2e::{self, Again, ClientUnderTest, E2eError, Filter, Mode, Settings};
+use mono_demo::mono::Caller;
 use mono_demo::wire::driver::Outcome;
 use serde_json::{Map, Value, json};
 
@@ -25,7 +25,7 @@ struct Fake(&'static str);
 impl TypedCalls for Fake {
     fn call(
         &self,
-        _: Nats,
+        _: Caller,
         method: String,
         args: Vec<Value>,
         _: Map<String, Value>,
@@ -53,7 +53,7 @@ struct Uneven {
 impl TypedCalls for Uneven {
     fn call(
         &self,
-        _: Nats,
+        _: Caller,
         _: String,
         _: Vec<Value>,
         _: Map<String, Value>,
@@ -102,6 +102,9 @@ impl Suite {
                 ]),
                 root,
                 seed: 7,
+                histories: None,
+                contents: None,
+                dying_client: None,
             },
             validate_services: Arc::new(|_| Ok(())),
             command: "mono-demo e2e".to_owned(),

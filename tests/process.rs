@@ -151,9 +151,20 @@ async fn stop_escalates_when_the_child_does_not_listen() {
 async fn a_paused_child_stops_too() {
     let child = spawn(Spawn::new("sleeper", "sleep").arg("1000")).await;
     child.signal(Signal::Stop).await.unwrap();
-    eventually("it is stopped", Duration::from_secs(1), || state(child.pid()) == Some('T'));
+    assert_eq!(state(child.pid()), Some('T'));
     let status = child.stop(Duration::from_secs(10)).await.unwrap();
     assert_eq!(status, ExitStatus::Signal(15));
+}
+
+#[tokio::test]
+async fn a_paused_child_stands_still_at_once() {
+    let busy = spawn(sh("while :; do :; done")).await;
+    for round in 0..200 {
+        busy.signal(Signal::Stop).await.unwrap();
+        assert_eq!(state(busy.pid()), Some('T'), "in round {round}");
+        busy.signal(Signal::Cont).await.unwrap();
+    }
+    busy.kill().await.unwrap();
 }
 
 #[tokio::test]

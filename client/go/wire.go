@@ -3,8 +3,7 @@
 // What nats.go does not do by itself, and this file does: while it reconnects, it buffers what is
 // published and sends it later, even after the caller gave up, so here one waits for the connection
 // first; a flush that began after a reconnect says nothing about what was published before it, so
-// reconnects are counted; a violation of permissions arrives beside the operation, as the
-// connection's last error.
+// reconnects are counted; a violation of permissions arrives beside the operation: see denials.go.
 
 package client
 
@@ -69,13 +68,15 @@ func Request(ctx context.Context, nc *nats.Conn, message *nats.Msg) (*nats.Msg, 
 	if err := ready(ctx, nc); err != nil {
 		return nil, err
 	}
-	seen := nc.LastError()
+	what := "request to " + message.Subject
+	ctx, done := denialsOf(nc).watch(ctx, message.Subject, what)
+	defer done()
 	reply, err := nc.RequestMsgWithContext(ctx, message)
 	if err != nil {
-		if denied := denial(nc, message.Subject, seen); denied != nil {
+		if denied := refused(ctx); denied != nil {
 			return nil, denied
 		}
-		return nil, translated(err, "request to "+message.Subject)
+		return nil, translated(err, what)
 	}
 	return reply, nil
 }
@@ -93,7 +94,8 @@ func Publish(ctx context.Context, nc *nats.Conn, messages ...*nats.Msg) error {
 				"%d bytes for %s, and the server accepts %d", size, message.Subject, nc.MaxPayload())}
 		}
 	}
-	seen, reconnects := nc.LastError(), nc.Stats().Reconnects
+	denials := denialsOf(nc)
+	mark, reconnects := denials.mark(), nc.Stats().Reconnects
 	for n, message := range messages {
 		if err := nc.PublishMsg(message); err != nil {
 			failed := translated(err, "publish to "+message.Subject)
@@ -105,7 +107,7 @@ func Publish(ctx context.Context, nc *nats.Conn, messages ...*nats.Msg) error {
 		return err
 	}
 	for _, message := range messages {
-		if denied := denial(nc, message.Subject, seen); denied != nil {
+		if denied := denials.since(nc, message.Subject, mark, "publish to "+message.Subject); denied != nil {
 			return denied
 		}
 	}
@@ -124,10 +126,11 @@ func Submit(ctx context.Context, nc *nats.Conn, message *nats.Msg) (*Ack, error)
 	if err := ready(ctx, nc); err != nil {
 		return nil, err
 	}
-	seen := nc.LastError()
+	ctx, done := denialsOf(nc).watch(ctx, message.Subject, what)
+	defer done()
 	ack, err := js.PublishMsg(ctx, message, jetstream.WithRetryAttempts(0))
 	if err != nil {
-		if denied := denial(nc, message.Subject, seen); denied != nil {
+		if denied := refused(ctx); denied != nil {
 			return nil, denied
 		}
 		return nil, translated(err, what)
@@ -149,7 +152,8 @@ func Subscribe(
 	if err := ready(ctx, nc); err != nil {
 		return nil, err
 	}
-	seen := nc.LastError()
+	denials := denialsOf(nc)
+	mark := denials.mark()
 	subscription, err := nc.QueueSubscribe(subject, queueGroup, handler)
 	if err != nil {
 		return nil, translated(err, what)
@@ -162,7 +166,7 @@ func Subscribe(
 		err = barrier(ctx, nc, what, nc.Stats().Reconnects)
 	}
 	if err == nil {
-		if denied := denial(nc, subject, seen); denied != nil {
+		if denied := denials.since(nc, subject, mark, what); denied != nil {
 			err = denied
 		}
 	}
@@ -261,18 +265,6 @@ func barrier(ctx context.Context, nc *nats.Conn, what string, reconnects uint64)
 	default:
 		return &Error{Kind: Connection, Message: what + ": the connection broke on the way", cause: err}
 	}
-}
-
-// denial is what the server has said of the subject since `seen`, if it refused it.
-func denial(nc *nats.Conn, subject string, seen error) *Error {
-	last := nc.LastError()
-	if last == nil || last == seen || !errors.Is(last, nats.ErrPermissionViolation) {
-		return nil
-	}
-	if !strings.Contains(strings.ToLower(last.Error()), `"`+strings.ToLower(subject)+`"`) {
-		return nil
-	}
-	return &Error{Kind: Permissions, Definite: true, Message: last.Error(), cause: last}
 }
 
 // translated is the error of nats.go in our terms.

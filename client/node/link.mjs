@@ -52,7 +52,7 @@ export class Link {
       } else if (status.type === "error") {
         this.lastError = status.error.message;
         if (status.error instanceof PermissionViolationError) {
-          this.denials = [...this.denials.slice(-9), status.error];
+          this.denials = [...this.denials.slice(-255), status.error];
         }
       }
       this.#wake();

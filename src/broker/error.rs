@@ -146,6 +146,12 @@ pub enum StopError {
         /// How long it was given.
         grace: Duration,
     },
+    /// It does not end in lame duck mode.
+    #[error("nats-server did not end within {after:?} of entering lame duck mode")]
+    NotLame {
+        /// How long it was given.
+        after: Duration,
+    },
     /// Its run folder is still there.
     #[error("the broker's run folder {} could not be removed", path.display())]
     FolderLeft {

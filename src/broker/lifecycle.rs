@@ -18,6 +18,8 @@ use crate::process::{Child, ExitStatus, Lines, Signal};
 
 /// How long a server may take to end after SIGTERM; it takes 2 ms, and more with much to write.
 const STOP_GRACE: Duration = Duration::from_secs(10);
+/// How long it may take in lame duck mode.
+const LAME_DUCK: Duration = Duration::from_secs(60);
 
 /// One nats-server with JetStream, ready when you have it.
 ///
@@ -208,6 +210,21 @@ impl Broker {
     /// If the operating system does not let us.
     pub async fn shut_down(&mut self) -> Result<ExitStatus, StopError> {
         let status = self.child.stop(STOP_GRACE).await?;
+        self.hold_port();
+        Ok(status)
+    }
+
+    /// Sends the server into lame duck mode and waits until it has ended: it takes no new client,
+    /// tells those that it has to go elsewhere, and sends them away one after the other, which takes
+    /// up to a second each and begins after its `lame_duck_grace_period` (10 s unless the
+    /// configuration says otherwise). Port and store are kept for [`restart`](Self::restart).
+    ///
+    /// # Errors
+    /// [`StopError::NotLame`] if it has not ended after a minute; it still runs.
+    pub async fn lame_duck(&mut self) -> Result<ExitStatus, StopError> {
+        self.child.signal(Signal::Usr2).await?;
+        let ended = tokio::time::timeout(LAME_DUCK, self.child.wait()).await;
+        let status = ended.map_err(|_| StopError::NotLame { after: LAME_DUCK })?;
         self.hold_port();
         Ok(status)
     }

@@ -12,11 +12,13 @@
 //! | `roles` | who may do what: users, their subjects, their passwords |
 //! | `cluster` | the handle to several servers: leaders, quorum, healing |
 //! | `leaks` | what is left behind: connections, subscriptions, unacknowledged messages |
+//! | `faults` | one handle that breaks servers, networks and service processes |
 //! | `proxy` | a bad network on demand, in front of a broker |
 
 mod cluster;
 mod config;
 mod error;
+mod faults;
 mod launch;
 mod leaks;
 mod lifecycle;
@@ -29,6 +31,7 @@ mod store;
 
 pub use cluster::{Cluster, ClusterError};
 pub use error::{StartError, StopError};
+pub use faults::{Fault, FaultError, Faults, Servers, ServiceProcesses, Side, What};
 pub use leaks::{ClientConnection, ConsumerState, LeakReport, MonitorError, Share};
 pub use lifecycle::Broker;
 pub use proxy::{Counts, Cut, Direction, Proxy};

@@ -64,7 +64,13 @@ impl Default for Roles {
     fn default() -> Self {
         let owned = |subjects: &[&str]| subjects.iter().map(|&s| s.to_owned()).collect();
         let client = Permissions {
-            publish: owned(&["services.>", "$SRV.>"]),
+            publish: owned(&[
+                "services.>",
+                "$SRV.>",
+                // A message to itself tells that the broker has processed what was sent before. No
+                // answer to anybody comes there.
+                "_INBOX.barrier.*",
+            ]),
             subscribe: owned(&[
                 "_INBOX.>",
                 "payments.events.*",
@@ -76,8 +82,8 @@ impl Default for Roles {
                 // Replies.
                 "_INBOX.>",
                 "_INBOX_harness.>",
-                // A message to itself tells that the broker has processed its subscriptions.
-                "_INBOX_worker.>",
+                // A message to itself, as a client.
+                "_INBOX_worker.barrier.*",
                 "services.notification.email-rejected",
                 "payments.ledger.*",
                 "payments.intent.*",

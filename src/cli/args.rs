@@ -33,6 +33,8 @@ pub enum Command {
     Audit(super::audit::AuditArgs),
     /// Run the scenarios, each against a broker of its own, with each client.
     E2e(super::e2e::E2eArgs),
+    /// Judge the histories of runs that `e2e --history DIR` kept.
+    History(super::history::HistoryArgs),
     /// Serve a client under test on stdin and stdout, or check a driver of your own.
     Driver(super::driver::DriverArgs),
     /// Show what mono-demo found on this machine, and what to do about what is missing.
@@ -79,7 +81,7 @@ pub struct ConnectionArgs {
     /// NATS server(s) to use, comma separated [env: NATS_URL; default: a running `serve`, else an own broker].
     #[arg(short, long, global = true, value_name = "URL")]
     pub server: Option<String>,
-    /// A NATS context, as `nats context ls` shows them [env: NATS_CONTEXT].
+    /// A NATS context: a name, as `nats context ls` shows them, or a file .json [env: NATS_CONTEXT].
     #[arg(long, global = true, value_name = "NAME")]
     pub context: Option<String>,
     /// User name [env: NATS_USER].

@@ -14,6 +14,7 @@ use super::context::Context;
 use super::data;
 use super::exit::{CliError, Exit};
 use super::output::Output;
+use crate::broker::Role;
 use crate::modules::math::{MathClient, Operation};
 use crate::modules::payment::{PaymentClient, StatusReply};
 use crate::modules::{ask, service_error};
@@ -47,7 +48,7 @@ pub async fn run(
     output: &Output,
 ) -> Result<Exit, CliError> {
     let ask = read(&args, context)?;
-    let session = Session::open(global, context, output).await?;
+    let session = Session::open(Role::Client, global, context, output).await?;
     let mut result = Ok(Exit::Success);
     for _ in 0..args.message.count {
         result = once(&ask, &session, context, output).await;
@@ -133,12 +134,12 @@ async fn once(
     context: &Context,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    let client = session.connection.client().clone();
+    let caller = &session.connection;
     let timeout = session.timeout;
     match ask {
         Ask::Math { operation, a, b } => {
-            let math = MathClient::new(client, timeout);
-            let reply = session.unless_denied(math.calculate(operation.name(), *a, *b)).await?;
+            let math = MathClient::new(caller, timeout);
+            let reply = math.calculate(operation.name(), *a, *b).await?;
             if let Some(error) = reply.error {
                 return Err(CliError::new(Exit::Domain, error));
             }
@@ -148,8 +149,8 @@ async fn once(
             Ok(Exit::Success)
         }
         Ask::Status { payment_id } => {
-            let payments = PaymentClient::new(client, timeout);
-            let reply = session.unless_denied(payments.status(payment_id)).await?;
+            let payments = PaymentClient::new(caller, timeout);
+            let reply = payments.status(payment_id).await?;
             output.line(status_line(&reply));
             output.object(&json!({ "ok": true, "reply": reply }));
             Ok(Exit::Success)
@@ -169,8 +170,7 @@ async fn ask_raw(
     timeout: Duration,
 ) -> Result<async_nats::Message, CliError> {
     let headers = (!headers.is_empty()).then(|| headers.clone());
-    let client = session.connection.client();
-    session.unless_denied(ask(client, subject, headers, body.clone(), timeout)).await
+    Ok(ask(session.connection.caller(), subject, headers, body.clone(), timeout).await?)
 }
 
 /// Prints a reply as it came; error headers and an `error` field decide the exit code.

@@ -3,17 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
-
 use super::args::{ConnectionArgs, Global, Tools};
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::{runtime_file, services};
-use crate::broker::{self, Broker};
+use crate::broker::{self, Broker, Credentials, Role};
 use crate::mono::{Auth, Connection, Running, Target, Tls};
 use crate::process::Reaper;
 use crate::provision;
+use crate::wire::context::NatsContext;
 
 /// How long a drain may take at the end of a one-shot command.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -33,8 +32,10 @@ struct Own {
 }
 
 impl Session {
-    /// Connects to the named server, to a running `serve`, or to a broker of its own.
+    /// Connects to the named server, to a running `serve`, or to a broker of its own; to the latter
+    /// two in this role, where they have roles.
     pub async fn open(
+        role: Role,
         global: &Global,
         context: &Context,
         output: &Output,
@@ -44,24 +45,25 @@ impl Session {
             let connection = Connection::open(&target, "mono-demo").await?;
             return Ok(Self { connection, timeout, own: None });
         }
-        if let Some(connection) = running_serve(context).await {
+        if let Some(connection) = running_serve(role, context).await {
             return Ok(Self { connection, timeout, own: None });
         }
-        let broker = start_broker(
-            &global.tools,
-            context,
-            output,
-            broker::Port::Any,
-            broker::Store::Temporary,
+        let store = broker::Store::Temporary;
+        let mut settings =
+            broker_settings(&global.tools, context, output, broker::Port::Any, store).await?;
+        settings.auth = Some(broker::Auth::Roles(broker::Roles::default()));
+        let broker = Broker::start(settings).await?;
+        let target = |role| as_role(broker.url(), role, broker.credentials(role));
+        let serving = Connection::open(&target(Role::Worker), "mono-demo services").await?;
+        let journals = broker.run_dir().join("journals");
+        let running = services::start(
+            &serving,
+            services::Settings::default(),
+            services::Keeping::for_now(&journals),
+            services::Proof::default(),
         )
         .await?;
-        let target = Target { url: broker.url().to_owned(), ..Target::default() };
-        let serving = Connection::open(&target, "mono-demo services").await?;
-        let journals = broker.run_dir().join("journals");
-        let running =
-            services::start(&serving, services::Settings::default(), &journals, false, None)
-                .await?;
-        let connection = Connection::open(&target, "mono-demo").await?;
+        let connection = Connection::open(&target(role), "mono-demo").await?;
         Ok(Self { connection, timeout, own: Some(Own { broker, running, connection: serving }) })
     }
 
@@ -79,19 +81,6 @@ impl Session {
             if let Err(error) = own.broker.stop().await {
                 tracing::warn!(%error, "the temporary broker did not stop cleanly");
             }
-        }
-    }
-
-    /// The outcome of `operation`, or at once the server's words when it denies it: a denied
-    /// publish would otherwise look like a timeout.
-    pub async fn unless_denied<T>(
-        &self,
-        operation: impl Future<Output = Result<T, crate::modules::ClientError>>,
-    ) -> Result<T, CliError> {
-        tokio::select! {
-            biased;
-            result = operation => Ok(result?),
-            evidence = self.connection.denied() => Err(CliError::new(Exit::Connection, evidence)),
         }
     }
 }
@@ -120,16 +109,14 @@ impl From<BrokerError> for CliError {
     }
 }
 
-/// Starts a broker for this process.
-pub async fn start_broker(
-    tools: &Tools,
-    context: &Context,
-    output: &Output,
-    port: broker::Port,
-    store: broker::Store,
-) -> Result<Broker, BrokerError> {
-    let settings = broker_settings(tools, context, output, port, store).await?;
-    Ok(Broker::start(settings).await?)
+/// A broker of this process, connected to in a role.
+pub fn as_role(url: &str, role: Role, credentials: Option<&Credentials>) -> Target {
+    let url = url.to_owned();
+    let Some(Credentials { user, password }) = credentials.cloned() else {
+        return Target { url, ..Target::default() };
+    };
+    let inbox_prefix = Some(role.inbox_prefix().to_owned());
+    Target { url, auth: Auth::User(user, password), inbox_prefix, ..Target::default() }
 }
 
 /// What a broker of this process is started with; its program is found or installed.
@@ -184,7 +171,7 @@ pub fn named_target(args: &ConnectionArgs, context: &Context) -> Result<Option<T
         Some(_) => None,
         None => context.var("NATS_CONTEXT"),
     });
-    let file = named.map(|name| ContextFile::read(&name, context)).transpose()?.unwrap_or_default();
+    let file = named.map(|name| read_context(&name, context)).transpose()?.unwrap_or_default();
     let url = args
         .server
         .clone()
@@ -207,6 +194,7 @@ pub fn named_target(args: &ConnectionArgs, context: &Context) -> Result<Option<T
                 .zip(first_path(&args.tlskey, &file.key, context.path_var("NATS_KEY"))),
         },
         inbox_prefix: (!file.inbox_prefix.is_empty()).then(|| file.inbox_prefix.clone()),
+        ..Target::default()
     }))
 }
 
@@ -224,7 +212,7 @@ fn credentials_without_server(args: &ConnectionArgs) -> Option<&'static str> {
 }
 
 /// Flags first, then the context, then the environment.
-fn auth(args: &ConnectionArgs, file: &ContextFile, context: &Context) -> Result<Auth, CliError> {
+fn auth(args: &ConnectionArgs, file: &NatsContext, context: &Context) -> Result<Auth, CliError> {
     let from_env = |name| context.var(name);
     if let Some(user) = &args.user {
         let password =
@@ -274,32 +262,17 @@ fn first_path(flag: &Option<PathBuf>, file: &str, env: Option<PathBuf>) -> Optio
     flag.clone().or_else(|| (!file.is_empty()).then(|| PathBuf::from(file))).or(env)
 }
 
-/// A NATS context as natscli writes it (ADR-21); fields that are not used here are left alone.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct ContextFile {
-    url: String,
-    user: String,
-    password: String,
-    token: String,
-    creds: String,
-    nkey: String,
-    cert: String,
-    key: String,
-    ca: String,
-    inbox_prefix: String,
-}
-
-impl ContextFile {
-    fn read(name: &str, context: &Context) -> Result<Self, CliError> {
-        let path = context_path(name, context)?;
-        let text = std::fs::read_to_string(&path).map_err(|e| {
-            CliError::usage(format!("NATS context {name:?}: read {}: {e}", path.display()))
-                .hint("`nats context ls` lists the contexts; `mono-demo serve --save-context NAME` writes one")
-        })?;
-        serde_json::from_str(&text)
-            .map_err(|e| CliError::usage(format!("NATS context {name:?}: {}: {e}", path.display())))
-    }
+fn read_context(name: &str, context: &Context) -> Result<NatsContext, CliError> {
+    // natscli's rule: a name that is a file is one.
+    let file = Path::new(name).extension().is_some_and(|e| e == "json");
+    let file = file.then(|| context.absolute(Path::new(name))).filter(|path| path.is_file());
+    let path = file.map_or_else(|| context_path(name, context), Ok)?;
+    let text = std::fs::read_to_string(&path).map_err(|e| {
+        CliError::usage(format!("NATS context {name:?}: read {}: {e}", path.display()))
+            .hint("`nats context ls` lists the contexts; `mono-demo serve --save-context NAME` writes one")
+    })?;
+    serde_json::from_str(&text)
+        .map_err(|e| CliError::usage(format!("NATS context {name:?}: {}: {e}", path.display())))
 }
 
 /// The file of a context; the name cannot leave the folder.
@@ -314,7 +287,7 @@ pub fn context_path(name: &str, context: &Context) -> Result<PathBuf, CliError> 
 }
 
 /// A connection to the `serve` that the runtime file names, if it still serves.
-async fn running_serve(context: &Context) -> Option<Connection> {
+async fn running_serve(_role: Role, context: &Context) -> Option<Connection> {
     let runtime = runtime_file::read(context)?;
     let target = Target { url: runtime.url.clone(), ..Target::default() };
     let connection = Connection::open(&target, "mono-demo").await.ok()?;

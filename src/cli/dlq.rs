@@ -8,6 +8,7 @@ use super::connect::Session;
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
+use crate::broker::Role;
 use crate::modules::payment::{DeadLetter, DeadLetters, StoreError};
 use crate::wire::headers::bounded;
 
@@ -58,7 +59,7 @@ pub async fn run(
     {
         return Err(CliError::usage("dlq: name dead letters by number, by --kind, or --all"));
     }
-    let session = Session::open(global, context, output).await?;
+    let session = Session::open(Role::Harness, global, context, output).await?;
     let result = with(&args.command, &session, output).await;
     session.close().await;
     result

@@ -56,7 +56,7 @@ pub async fn run(
     output: &Output,
 ) -> Result<Exit, CliError> {
     match args.command {
-        DriverCommand::Rust => rust().await,
+        DriverCommand::Rust => rust(context).await,
         DriverCommand::Check(args) => check(args, global, context, output).await,
         DriverCommand::Schema => {
             // A schema is for machines either way.
@@ -73,8 +73,21 @@ pub async fn run(
     }
 }
 
-async fn rust() -> Result<Exit, CliError> {
-    let driver = Arc::new(RustDriver::new(Arc::new(BuiltIn)));
+/// Names the step of PAYMENTS.md after which the driver aborts; off unless it is set, and `A` is
+/// the only step of a client.
+const CRASH: &str = "MONO_DEMO_CRASH";
+
+async fn rust(context: &Context) -> Result<Exit, CliError> {
+    let driver = RustDriver::new(Arc::new(BuiltIn));
+    let driver = Arc::new(match context.var(CRASH).as_deref() {
+        None => driver,
+        Some("A") => driver.dying_after_publish(),
+        Some(other) => {
+            return Err(CliError::usage(format!(
+                "{CRASH}={other}: the only step of a client is A"
+            )));
+        }
+    });
     serve_stdio(driver, tokio::io::stdin(), tokio::io::stdout())
         .await
         .map_err(|error| CliError::usage(format!("the driver's input: {error}")))?;
@@ -84,6 +97,11 @@ async fn rust() -> Result<Exit, CliError> {
 /// How to start it.
 pub fn spawn_rust(context: &Context) -> Spawn {
     Spawn::new("driver rust", &context.exe).args(["driver", "rust"])
+}
+
+/// The same, aborting right after it has published a submission.
+pub fn spawn_dying_rust(context: &Context) -> Spawn {
+    spawn_rust(context).env(CRASH, "A")
 }
 
 async fn check(

@@ -1,6 +1,6 @@
 //! `e2e`: runs the scenarios, each against a broker of its own, with each client.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,14 +11,16 @@ use super::args::Global;
 use super::clients::{self, CLIENTS, Prepared, Wanted};
 use super::connect::{provision_settings, reaper};
 use super::context::Context;
+use super::driver::spawn_dying_rust;
 use super::exit::{CliError, Exit};
 use super::fixtures;
 use super::output::Output;
 use super::services;
 use super::suite::{self, Suite};
+use super::watch::{Touched, Watch};
 use crate::e2e::engine::{Machine, ServiceContext};
 use crate::e2e::report::{Json, Junit, Look, Reporter, Tap, Terminal};
-use crate::e2e::{self, Again, E2eError, Expression, Filter, Mode, Settings, Shard};
+use crate::e2e::{self, Again, E2eError, Expression, Filter, Kept, Mode, Settings, Shard};
 use crate::modules::payment::Sabotage;
 use crate::process::Spawn;
 use crate::provision;
@@ -100,12 +102,22 @@ struct RunArgs {
     /// Also write a report: junit=PATH, json=PATH or tap=PATH; may be given several times.
     #[arg(long, value_name = "KIND=PATH", value_parser = report)]
     report: Vec<(ReportKind, PathBuf)>,
-    /// Test the tests: let the payment workers break their promises, which must turn scenarios red.
+    /// Keep the history of each run in this folder, as payment/happy-path.rust.jsonl;
+    /// `mono-demo history check` judges it again.
+    #[arg(long, value_name = "DIR")]
+    history: Option<PathBuf>,
+    /// Test the tests: let the workers break their promises, which must turn scenarios red.
     #[arg(long, value_name = "HOW")]
     sabotage: Option<Sabotage>,
+    /// Run again what a change of a file touches, until Ctrl-C.
+    #[arg(long, conflicts_with_all = ["update", "ci", "list"])]
+    watch: bool,
     /// No line for a run that passed.
     #[arg(short, long)]
     quiet: bool,
+    /// Under each run, what its history says in numbers [default: where a scenario is about them].
+    #[arg(short, long, conflicts_with = "quiet")]
+    verbose: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -135,19 +147,58 @@ pub async fn run(
     output: &Output,
 ) -> Result<Exit, CliError> {
     match args.command {
-        None => run_scenarios(args.run, global, context, output).await,
+        None if args.run.watch => watch(args.run, global, context, output).await,
+        None => once(&args.run, None, global, context, output).await,
         Some(E2eCommand::Fmt(args)) => fixtures::fmt(&args, context, output),
         Some(E2eCommand::Schema) => Ok(fixtures::schema(output)),
     }
 }
 
-async fn run_scenarios(
+/// Runs what is chosen, then what each change touches.
+async fn watch(
     args: RunArgs,
     global: &Global,
     context: &Context,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    let settings = settings(&args, global, context, output).await?;
+    let failed = |e: String| CliError::infrastructure("watch the suite's files", e);
+    let tools = provision_settings(&global.tools, context);
+    let suite = suite::find(folder(&args, context).as_deref(), &tools, context, output).await?;
+    if suite.built_in {
+        return Err(CliError::usage("--watch: the built-in scenarios do not change"));
+    }
+    // From before the first run, so that no change is missed.
+    let mut changes = Watch::start(&suite.root, &suite.fixtures).map_err(failed)?;
+    let mut only = None;
+    loop {
+        match once(&args, only, global, context, output).await {
+            Ok(Exit::Interrupted) => return Ok(Exit::Success),
+            Ok(_) => {}
+            // A slip in a fixture is what the next change mends.
+            Err(error) => output.error(&error),
+        }
+        output.note("watching for changes; Ctrl-C ends");
+        let touched = tokio::select! {
+            touched = changes.next() => touched.map_err(failed)?,
+            _ = tokio::signal::ctrl_c() => return Ok(Exit::Success),
+        };
+        only = match touched {
+            Touched::All => None,
+            Touched::Scenarios(names) => Some(names),
+        };
+    }
+}
+
+/// Runs what is chosen, and of that only what is named here.
+async fn once(
+    args: &RunArgs,
+    only: Option<BTreeSet<String>>,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let mut settings = settings(args, global, context, output).await?;
+    settings.filter.only = only;
     if args.list {
         return list(&settings, output);
     }
@@ -159,11 +210,12 @@ async fn run_scenarios(
             _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
         };
     }
-    let mut files = reports(&args, context)?;
+    let mut files = reports(args, context)?;
     let look = Look {
         color: context.colour(context.stdout_tty),
         progress: output.draws() && !output.json && !context.ci(),
         quiet: args.quiet,
+        verbose: args.verbose,
     };
     let mut terminal = Terminal::new(output.writer(), look);
     let mut reporters: Vec<&mut dyn Reporter> = vec![&mut terminal];
@@ -254,6 +306,7 @@ async fn settings(
             tags: args.tag.clone(),
             expression: args.filter.clone(),
             shard: args.shard,
+            only: None,
         },
         clients,
         known_clients: CLIENTS.map(str::to_owned).to_vec(),
@@ -279,6 +332,9 @@ async fn settings(
             variables: BTreeMap::from([("python".to_owned(), variable)]),
             root,
             seed: args.seed,
+            histories: histories(args, context)?,
+            contents: Some(Arc::new(services::payment_content)),
+            dying_client: Some(spawn_dying_rust(context)),
         },
         validate_services: Arc::new(|table| {
             let read: Result<services::Settings, _> = table.clone().try_into();
@@ -286,6 +342,14 @@ async fn settings(
         }),
         command: "mono-demo e2e".to_owned(),
     })
+}
+
+/// Opened before anything is run, unless nothing will be.
+fn histories(args: &RunArgs, context: &Context) -> Result<Option<Arc<Kept>>, CliError> {
+    let Some(folder) = args.history.as_ref().filter(|_| !args.list) else { return Ok(None) };
+    let kept = Kept::open(&context.absolute(folder))
+        .map_err(|error| CliError::usage(format!("--history {}: {error}", folder.display())))?;
+    Ok(Some(Arc::new(kept)))
 }
 
 /// The folder of fixtures that was named, by flag or as the one folder that is not below
@@ -341,10 +405,13 @@ fn serve(
         let sabotaged = sabotage.and_then(|kind| kind.to_possible_value());
         let sabotaged = sabotaged.map(|kind| format!("--sabotage={}", kind.get_name()));
         Spawn::new("services", &exe)
-            .args(["serve", "--server", &services.url, "--settings"])
+            .args(["serve", "--server", &services.url, "--context"])
+            .arg(&services.credentials)
+            .arg("--settings")
             .arg(&services.settings)
             .arg("--journal-dir")
             .arg(&services.journal_dir)
+            .arg("--note-deliveries")
             .args(sabotaged)
             // What a person has set for other commands must not reach a scenario.
             .env_remove("NATS_URL")
@@ -353,6 +420,10 @@ fn serve(
             .env_remove("NATS_PASSWORD")
             .env_remove("NATS_TOKEN")
             .env_remove("NATS_CREDS")
+            .env_remove("NATS_NKEY")
+            .env_remove("NATS_CA")
+            .env_remove("NATS_CERT")
+            .env_remove("NATS_KEY")
     })
 }
 

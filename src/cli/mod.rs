@@ -18,6 +18,7 @@ mod driver;
 mod e2e;
 mod exit;
 mod fixtures;
+mod history;
 mod output;
 mod pay;
 mod publish;
@@ -27,6 +28,7 @@ mod serve;
 mod services;
 mod suite;
 mod typed;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -77,6 +79,7 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::E2e(args) => e2e::run(args, global, context, &output).await,
         Command::Dlq(args) => dlq::run(args, global, context, &output).await,
         Command::Audit(args) => audit::run(args, global, context, &output).await,
+        Command::History(args) => history::run(args, context, &output),
         Command::Driver(args) => driver::run(args, global, context, &output).await,
         Command::Doctor(args) => doctor::run(args, global, context, &output).await,
     };

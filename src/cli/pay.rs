@@ -11,6 +11,7 @@ use super::connect::Session;
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
+use crate::broker::Role;
 use crate::modules::ClientError;
 use crate::modules::payment::{Payment, PaymentClient, Status, StatusReply, Submission};
 
@@ -60,7 +61,7 @@ pub async fn run(
     // `--user` and `--timeout` mean the payment here, not the connection and one request.
     let mut global = global.clone();
     (global.connection.user, global.connection.timeout) = (None, None);
-    let session = Session::open(&global, context, output).await?;
+    let session = Session::open(Role::Client, &global, context, output).await?;
     if session.is_temporary() {
         output.note("note: no server is named and none is running, so this uses a temporary broker: nothing is kept");
     }
@@ -76,8 +77,7 @@ async fn submit_and_follow(
     output: &Output,
 ) -> Result<Exit, CliError> {
     let limit = args.timeout.unwrap_or(FOLLOW);
-    let client = session.connection.client().clone();
-    let payments = PaymentClient::new(client, session.timeout.min(limit));
+    let payments = PaymentClient::new(&session.connection, session.timeout.min(limit));
     let submission = Submission {
         payment_id: &args.payment_id,
         amount: &args.amount,
@@ -85,27 +85,24 @@ async fn submit_and_follow(
         user_id: args.user.as_deref(),
         subscription_id: args.subscription.as_deref(),
     };
-    let ack =
-        session.unless_denied(payments.submit(&submission)).await.map_err(|e| match e.exit {
-            Exit::Timeout => e.hint("submit the same payment again: it is charged at most once"),
-            _ => e,
-        })?;
+    let ack = payments.submit(&submission).await.map_err(CliError::from);
+    let ack = ack.map_err(|e| match e.exit {
+        Exit::Timeout => e.hint("submit the same payment again: it is charged at most once"),
+        _ => e,
+    })?;
     let again = if ack.duplicate { " (submitted before)" } else { "" };
     output.line(format!("accepted   {}  {}{again}", payment.id, payment.money));
     if args.no_wait {
         output.object(&json!({ "ok": true, "ack": ack }));
         return Ok(Exit::Success);
     }
-    let reply =
-        session.unless_denied(payments.wait(&args.payment_id, limit)).await.map_err(|e| match e
-            .exit
-        {
-            Exit::Timeout => e.hint(format!(
-                "it may still complete: `mono-demo call payment status {}`",
-                payment.id
-            )),
-            _ => e,
-        })?;
+    let reply = payments.wait(&args.payment_id, limit).await.map_err(CliError::from);
+    let reply = reply.map_err(|e| match e.exit {
+        Exit::Timeout => {
+            e.hint(format!("it may still complete: `mono-demo call payment status {}`", payment.id))
+        }
+        _ => e,
+    })?;
     report(payment, &ack, &reply, output)
 }
 

@@ -13,8 +13,9 @@ use super::context::Context;
 use super::data;
 use super::exit::{CliError, Exit};
 use super::output::Output;
+use crate::broker::Role;
 use crate::modules::notification::{Email, EmailClient};
-use crate::modules::{ClientError, publish_acknowledged};
+use crate::modules::{publish, publish_acknowledged};
 
 /// Arguments of `publish`.
 #[derive(Debug, Args)]
@@ -45,7 +46,7 @@ pub async fn run(
     output: &Output,
 ) -> Result<Exit, CliError> {
     let what = read(&args, context)?;
-    let session = Session::open(global, context, output).await?;
+    let session = Session::open(Role::Client, global, context, output).await?;
     let mut result = Ok(());
     for _ in 0..args.message.count {
         result = once(&what, args.jetstream, &session, output).await;
@@ -98,23 +99,18 @@ async fn once(
     session: &Session,
     output: &Output,
 ) -> Result<(), CliError> {
-    let client = session.connection.client();
+    let caller = session.connection.caller();
     match what {
         What::Email(email) => {
-            let emails = EmailClient::new(client.clone());
-            session.unless_denied(emails.send(std::slice::from_ref(email))).await?;
+            let emails = EmailClient::new(&session.connection);
+            emails.send(std::slice::from_ref(email)).await?;
             output.line(format!("queued  {} to {}", email.subject, email.to));
             output.object(&json!({ "ok": true, "queued": 1 }));
         }
         What::Raw { subject, headers, body } if jetstream => {
-            let published = publish_acknowledged(
-                client,
-                subject,
-                headers.clone(),
-                body.clone(),
-                session.timeout,
-            );
-            let ack = session.unless_denied(published).await?;
+            let (headers, body) = (headers.clone(), body.clone());
+            let published = publish_acknowledged(caller, subject, headers, body, session.timeout);
+            let ack = published.await?;
             output.line(format!(
                 "stored  stream {}, sequence {}, duplicate {}",
                 ack.stream, ack.sequence, ack.duplicate
@@ -122,35 +118,11 @@ async fn once(
             output.object(&json!({ "ok": true, "ack": ack }));
         }
         What::Raw { subject, headers, body } => {
-            session.unless_denied(publish(client, subject, headers, body)).await?;
+            let headers = (!headers.is_empty()).then(|| headers.clone());
+            publish(caller, subject, headers, body.clone(), session.timeout).await?;
             output.line(format!("published  {} bytes to {subject}", body.len()));
             output.object(&json!({ "ok": true, "bytes": body.len() }));
         }
     }
     Ok(())
-}
-
-/// Publishes and flushes: when this returns, the broker has it.
-async fn publish(
-    client: &async_nats::Client,
-    subject: &str,
-    headers: &HeaderMap,
-    body: &Bytes,
-) -> Result<(), ClientError> {
-    let failed = |evidence: String| ClientError::Other {
-        operation: format!("publish to `{subject}`"),
-        evidence,
-    };
-    let sent = if headers.is_empty() {
-        client.publish(subject.to_owned(), body.clone()).await
-    } else {
-        client.publish_with_headers(subject.to_owned(), headers.clone(), body.clone()).await
-    };
-    sent.map_err(|e| match e.kind() {
-        async_nats::PublishErrorKind::MaxPayloadExceeded => {
-            ClientError::MaxPayload { bytes: body.len(), limit: client.max_payload() }
-        }
-        _ => failed(e.to_string()),
-    })?;
-    client.flush().await.map_err(|e| failed(e.to_string()))
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::exit::{CliError, Exit};
+use crate::modules::deliveries::Deliveries;
 use crate::modules::journal::Journal;
 use crate::modules::{math, notification, payment};
 use crate::mono::{App, Connection, Running};
@@ -35,14 +36,48 @@ impl Settings {
     }
 }
 
-/// Starts the modules on a connection; their journals are files in `journals`.
+/// How the services are made to prove something; by default not at all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Proof {
+    /// Break promises on purpose.
+    pub sabotage: Option<payment::Sabotage>,
+    /// Note what workers begin with.
+    pub note_deliveries: bool,
+}
+
+/// What tells one content of a payment from another, from the body of its submission.
+pub fn payment_content(body: &[u8]) -> Option<String> {
+    let request: payment::PaymentRequest = serde_json::from_slice(body).ok()?;
+    payment::Payment::check(&request).ok().map(|payment| payment.content())
+}
+
+/// What the modules keep, and where.
+#[derive(Debug, Clone, Copy)]
+pub struct Keeping<'a> {
+    /// The folder of their journals.
+    pub journals: &'a Path,
+    /// The streams are in a store folder of our own: each line is synced, and what the streams held
+    /// is remembered.
+    pub durable: bool,
+    /// Streams that were lost are made anew.
+    pub recreate: bool,
+}
+
+impl<'a> Keeping<'a> {
+    /// For as long as a temporary broker lives.
+    pub fn for_now(journals: &'a Path) -> Self {
+        Self { journals, durable: false, recreate: false }
+    }
+}
+
+/// Starts the modules on a connection.
 pub async fn start(
     connection: &Connection,
     settings: Settings,
-    journals: &Path,
-    durable: bool,
-    sabotage: Option<payment::Sabotage>,
+    keeping: Keeping<'_>,
+    proof: Proof,
 ) -> Result<Running, CliError> {
+    let Keeping { journals, durable, recreate } = keeping;
     std::fs::create_dir_all(journals).map_err(|e| {
         CliError::infrastructure(&format!("make the journal folder {}", journals.display()), e)
     })?;
@@ -51,7 +86,9 @@ pub async fn start(
             .map_err(|e| CliError::new(Exit::Infrastructure, e))
     };
     let mailer = notification::Mailer::new(settings.notification.mailer, journal("mailer.jsonl")?);
-    let ledger = payment::Ledger::new(connection.clone(), settings.payment.replicas);
+    let ledger = payment::Ledger::new(connection.clone(), settings.payment.replicas)
+        .remembering(durable.then(|| payment::Books::beside(journals)))
+        .recreating(recreate);
     let gateway = payment::Gateway::new(
         settings.payment.gateway.clone(),
         settings.payment.chance,
@@ -61,15 +98,26 @@ pub async fn start(
         Journal::open(journals.join("crashes.jsonl"), durable)
     })
     .map_err(|e| CliError::new(Exit::Infrastructure, e))?;
+    let deliveries = match proof.note_deliveries {
+        true => Deliveries::noted(&journals.join("deliveries.jsonl"))
+            .map_err(|e| CliError::new(Exit::Infrastructure, e))?,
+        false => Deliveries::default(),
+    };
+    let reordered = proof.sabotage == Some(payment::Sabotage::Reorder);
     App::new()
         .module(math::MathModule::new(settings.math))
-        .module(notification::NotificationModule::new(settings.notification.workers, mailer))
+        .module(
+            notification::NotificationModule::new(settings.notification.workers, mailer)
+                .noting(deliveries.clone())
+                .out_of_order(reordered),
+        )
         .module(
             payment::PaymentModule::new(settings.payment, ledger, gateway)
                 .crashing_at(crash)
-                .sabotaged(sabotage),
+                .noting(deliveries)
+                .sabotaged(proof.sabotage),
         )
         .start(connection.clone())
         .await
-        .map_err(|e| CliError::new(Exit::Infrastructure, e))
+        .map_err(|e| CliError { hint: e.hint(), ..CliError::new(Exit::Infrastructure, e) })
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use async_nats::Client;
 use futures_util::future::{BoxFuture, FutureExt};
 use serde_json::{Map, Value, json};
 
@@ -11,6 +10,7 @@ use crate::modules::ClientError;
 use crate::modules::math::{MathClient, Operation, Reply};
 use crate::modules::notification::{Email, EmailClient};
 use crate::modules::payment::{PaymentClient, Submission};
+use crate::mono::Caller;
 use crate::wire::driver::{DriverError, ErrorKind, Outcome};
 
 /// `math.*`, `email.*` and `payment.*`, as the Python package names them.
@@ -20,7 +20,7 @@ pub struct BuiltIn;
 impl TypedCalls for BuiltIn {
     fn call(
         &self,
-        client: Client,
+        caller: Caller,
         method: String,
         args: Vec<Value>,
         kwargs: Map<String, Value>,
@@ -29,10 +29,10 @@ impl TypedCalls for BuiltIn {
         async move {
             let args = Arguments { args, kwargs };
             let result = match method.split_once('.') {
-                Some(("math", name)) => math(MathClient::new(client, timeout), name, &args).await,
-                Some(("email", name)) => email(&EmailClient::new(client), name, &args).await,
+                Some(("math", name)) => math(MathClient::new(caller, timeout), name, &args).await,
+                Some(("email", name)) => email(&EmailClient::new(caller), name, &args).await,
                 Some(("payment", name)) => {
-                    payment(&PaymentClient::new(client, timeout), name, &args, timeout).await
+                    payment(&PaymentClient::new(caller, timeout), name, &args, timeout).await
                 }
                 _ => None,
             };

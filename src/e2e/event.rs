@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::fixture::Name;
+use super::{fixture::Name, history::Report};
 
 /// One scenario with one client.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -76,6 +76,25 @@ pub struct RunReport {
     pub logs: Vec<Log>,
     /// The command that runs only this again.
     pub again: String,
+    /// What the run's history came to; absent where the run ended before it was judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<Box<RunHistory>>,
+    /// Where the history was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history_file: Option<String>,
+}
+
+/// What the history of a run came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunHistory {
+    /// `valid`, `invalid` or `unknown`.
+    pub verdict: &'static str,
+    /// Promise by promise, and in numbers.
+    #[serde(flatten)]
+    pub report: Report,
+    /// Whether the scenario is about these numbers: it has a check on them.
+    #[serde(skip)]
+    pub asked_for: bool,
 }
 
 /// How a run ended.

@@ -178,12 +178,7 @@ mod tests {
     }
 
     fn held(transcript: &str) -> Outcome {
-        Outcome {
-            end: End::Held,
-            transcript: transcript.to_owned(),
-            seen: Vec::new(),
-            logs: Vec::new(),
-        }
+        Outcome { transcript: transcript.to_owned(), ..Outcome::unstarted(End::Held) }
     }
 
     fn verdicts(judged: Vec<Judged>) -> Vec<(String, Verdict)> {

@@ -3,6 +3,7 @@
 //! | room | idea |
 //! | --- | --- |
 //! | [`fixture`] | TOML to a scenario that makes sense, or every mistake with a caret; no I/O |
+//! | [`suite`] | a suite file: services, clients and scenarios of one's own; no I/O |
 //! | [`matcher`] | patterns over JSON |
 //! | [`driver`] | clients under test: in process, or programs that speak JSON lines |
 //! | [`conform`] | what a driver must do, checked one promise at a time |
@@ -11,6 +12,7 @@
 //! | [`seen`], [`transcript`], [`redact`] | what happened, as data and as text that does not change |
 //! | [`snapshot`] | golden files in insta's format |
 //! | [`event`], [`report`] | what is told, and to whom |
+//! | `kept` | where histories stay, where asked to |
 //! | `discover`, `choose` | the suite's scenarios; which of them are wanted |
 //! | `write_down` | `--record`: what happened becomes what is expected |
 //! | `runner`, `pool`, `judge` | side by side, again where asked to; against their golden files |
@@ -26,6 +28,7 @@ pub mod event;
 pub mod fixture;
 pub mod history;
 mod judge;
+mod kept;
 pub mod matcher;
 mod pool;
 pub mod redact;
@@ -34,11 +37,13 @@ mod runner;
 pub mod seen;
 mod settings;
 pub mod snapshot;
+pub mod suite;
 pub mod transcript;
 mod write_down;
 
 pub use choose::{Expression, ExpressionError, Filter, Shard, ShardError, Subject};
 pub use discover::{files, golden_path, load, text_of};
+pub use kept::Kept;
 pub use runner::{chosen, clients_of, run};
 pub use settings::{Again, ClientUnderTest, E2eError, Mode, Settings, Validate};
 pub use write_down::{Recorded, record};

@@ -108,12 +108,7 @@ impl Pool {
             Err(error) => format!("the harness gave the run up: {error}"),
         };
         let run = run.unwrap_or_else(|| unreachable!("every task was noted: {reason}"));
-        let outcome = Outcome {
-            end: End::Broken(reason),
-            transcript: String::new(),
-            seen: Vec::new(),
-            logs: Vec::new(),
-        };
+        let outcome = Outcome::unstarted(End::Broken(reason));
         Finished { run, outcome: Some((outcome, Duration::ZERO)), _permit: None }
     }
 }

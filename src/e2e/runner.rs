@@ -76,7 +76,7 @@ pub async fn run(
         let last = retries.is_last(&run);
         for judged in judge.judge(run, outcome, elapsed, last) {
             let (run, verdict, outcome, elapsed) = match retries.decide(judged) {
-                Decision::Final(judged) => judged,
+                Decision::Final(judged) => *judged,
                 Decision::Again(job) => {
                     pool.spawn(job);
                     continue;
@@ -115,7 +115,8 @@ pub fn chosen(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
         // A shard without a scenario is no mistake: there are more machines than scenarios.
         return Ok(shard.choose(chosen));
     }
-    if chosen.is_empty() {
+    // That a change touches nothing of what is wanted is no mistake either.
+    if chosen.is_empty() && settings.filter.only.is_none() {
         let words = settings.filter.words();
         let near = words.first().and_then(|word| {
             super::fixture::nearest(word, names.iter().map(String::as_str)).map(str::to_owned)
@@ -168,7 +169,7 @@ struct Retries {
 
 enum Decision {
     /// It is told.
-    Final(Judged),
+    Final(Box<Judged>),
     /// It is run again.
     Again(Job),
 }
@@ -197,7 +198,7 @@ impl Retries {
                 (Some((_, first)), _) => Verdict::Failed(first),
                 (None, verdict) => verdict,
             };
-            return Decision::Final((run, verdict, outcome, elapsed));
+            return Decision::Final(Box::new((run, verdict, outcome, elapsed)));
         };
         match self.left.get_mut(&run) {
             Some((job, left)) if *left > 0 => {
@@ -208,7 +209,7 @@ impl Retries {
                 }
                 Decision::Again(job.clone())
             }
-            _ => Decision::Final((run, verdict, outcome, elapsed)),
+            _ => Decision::Final(Box::new((run, verdict, outcome, elapsed))),
         }
     }
 }
@@ -248,6 +249,8 @@ fn report(
         transcript: outcome.transcript,
         logs: if bad { outcome.logs } else { Vec::new() },
         again,
+        history: outcome.history,
+        history_file: outcome.history_file.map(|path| path.display().to_string()),
     }
 }
 

@@ -126,7 +126,7 @@ pub fn heading(step: &Step, sent: &Action) -> String {
             format!("{} {}", sent.verb(), outgoing(out))
         }
         Action::Run(program) => format!("run {}", program.join(" ")),
-        Action::Fault(fault) => format!("fault {}", fault.word()),
+        Action::Fault(fault) => format!("fault {fault}"),
         Action::Settle => "settle".to_owned(),
         Action::ExpectMessage { subject, none: true } => format!("expect no message on {subject}"),
         Action::ExpectMessage { subject, none: false } => format!("expect a message on {subject}"),

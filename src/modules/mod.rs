@@ -1,5 +1,6 @@
 //! The three services, one a messaging pattern, each as types, service (pure), module and client.
 
+pub mod deliveries;
 pub mod duration;
 pub mod journal;
 pub mod math;
@@ -7,4 +8,4 @@ pub mod notification;
 pub mod payment;
 mod request;
 
-pub use request::{ClientError, ask, publish_acknowledged, service_error};
+pub use request::{ClientError, ask, publish, publish_acknowledged, service_error};

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use async_nats::client::{Request, RequestErrorKind};
-use async_nats::{Client, HeaderMap};
+use async_nats::HeaderMap;
+use async_nats::client::{PublishErrorKind, Request, RequestErrorKind};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::mono::{BarrierError, Caller, Denied};
 use crate::wire::driver::Ack;
 use crate::wire::headers as h;
 
@@ -83,6 +84,8 @@ pub enum ClientError {
         operation: String,
         /// The server's words.
         evidence: String,
+        /// False where it refused only the inbox that the answer would have come to.
+        definite: bool,
     },
     /// Anything else: the connection, an answer that cannot be read.
     #[error("{operation}: {evidence}")]
@@ -99,6 +102,7 @@ impl ClientError {
     /// its effect.
     pub fn is_definite(&self) -> bool {
         match self {
+            Self::Permissions { definite, .. } => *definite,
             Self::Service { code, .. } => (400..500).contains(code) || *code == 503,
             Self::Timeout { .. } | Self::NotAcknowledged { .. } | Self::Other { .. } => false,
             _ => true,
@@ -111,13 +115,13 @@ impl ClientError {
 /// # Errors
 /// [`ClientError`]; an error reply becomes [`ClientError::Service`].
 pub(crate) async fn request<T: Serialize, R: DeserializeOwned>(
-    client: &Client,
+    caller: &Caller,
     subject: &str,
     request: &T,
     limit: Duration,
 ) -> Result<R, ClientError> {
     let body = encode(request)?;
-    let reply = ask(client, subject, None, body, limit).await?;
+    let reply = ask(caller, subject, None, body, limit).await?;
     if let Some(error) = service_error(subject, reply.headers.as_ref()) {
         return Err(error);
     }
@@ -132,7 +136,7 @@ pub(crate) async fn request<T: Serialize, R: DeserializeOwned>(
 /// # Errors
 /// [`ClientError`].
 pub async fn ask(
-    client: &Client,
+    caller: &Caller,
     subject: &str,
     headers: Option<HeaderMap>,
     body: Bytes,
@@ -144,7 +148,10 @@ pub async fn ask(
         request = request.headers(headers);
     }
     let operation = || format!("request `{subject}`");
-    client.send_request(subject.to_owned(), request).await.map_err(|e| match e.kind() {
+    let client = caller.client();
+    let asked = client.send_request(subject.to_owned(), request);
+    let answered = caller.unless_denied(&[subject], asked).await;
+    answered.map_err(|e| denied(&operation(), e))?.map_err(|e| match e.kind() {
         RequestErrorKind::NoResponders => ClientError::NoResponders { subject: subject.to_owned() },
         RequestErrorKind::TimedOut => ClientError::Timeout { operation: operation(), limit },
         RequestErrorKind::MaxPayloadExceeded => {
@@ -157,6 +164,89 @@ pub async fn ask(
             ClientError::Other { operation: operation(), evidence: e.to_string() }
         }
     })
+}
+
+/// Publishes bodies to one subject; the broker has them all, and has refused none, when this
+/// returns. Their size is checked before the first is published.
+///
+/// # Errors
+/// [`ClientError`].
+pub async fn publish_all(
+    caller: &Caller,
+    subject: &str,
+    bodies: Vec<Bytes>,
+    limit: Duration,
+) -> Result<(), ClientError> {
+    let largest = bodies.iter().map(Bytes::len).max().unwrap_or_default();
+    if largest > caller.client().max_payload() {
+        let limit = caller.client().max_payload();
+        return Err(ClientError::MaxPayload { bytes: largest, limit });
+    }
+    let published = async {
+        for body in bodies {
+            publish_one(caller, subject, None, body).await?;
+        }
+        barrier(caller, subject, limit).await
+    };
+    let published = caller.unless_denied(&[subject], published).await;
+    published.map_err(|e| denied(&format!("publish to `{subject}`"), e))?
+}
+
+/// Publishes one message; the broker has it, and has not refused it, when this returns.
+///
+/// # Errors
+/// [`ClientError`].
+pub async fn publish(
+    caller: &Caller,
+    subject: &str,
+    headers: Option<HeaderMap>,
+    body: Bytes,
+    limit: Duration,
+) -> Result<(), ClientError> {
+    let published = async {
+        publish_one(caller, subject, headers, body).await?;
+        barrier(caller, subject, limit).await
+    };
+    let published = caller.unless_denied(&[subject], published).await;
+    published.map_err(|e| denied(&format!("publish to `{subject}`"), e))?
+}
+
+async fn publish_one(
+    caller: &Caller,
+    subject: &str,
+    headers: Option<HeaderMap>,
+    body: Bytes,
+) -> Result<(), ClientError> {
+    let (client, bytes) = (caller.client(), body.len());
+    let sent = match headers {
+        None => client.publish(subject.to_owned(), body).await,
+        Some(headers) => client.publish_with_headers(subject.to_owned(), headers, body).await,
+    };
+    sent.map_err(|e| match e.kind() {
+        PublishErrorKind::MaxPayloadExceeded => {
+            ClientError::MaxPayload { bytes, limit: client.max_payload() }
+        }
+        PublishErrorKind::InvalidSubject => {
+            ClientError::BadInput(format!("{subject:?} is not a subject"))
+        }
+        PublishErrorKind::Send => ClientError::Other {
+            operation: format!("publish to `{subject}`"),
+            evidence: e.to_string(),
+        },
+    })
+}
+
+async fn barrier(caller: &Caller, subject: &str, limit: Duration) -> Result<(), ClientError> {
+    let operation = format!("publish to `{subject}`");
+    caller.barrier(limit).await.map_err(|e| match e {
+        BarrierError::Late(limit) => ClientError::Timeout { operation, limit },
+        BarrierError::Connection(evidence) => ClientError::Other { operation, evidence },
+    })
+}
+
+/// A refusal, with what was tried.
+pub(crate) fn denied(operation: &str, Denied { words, definite }: Denied) -> ClientError {
+    ClientError::Permissions { operation: operation.to_owned(), evidence: words, definite }
 }
 
 /// The error that the reply's headers carry, if any.
@@ -204,18 +294,22 @@ struct ApiError {
 /// [`ClientError::NoStream`] where nothing stores the subject; [`ClientError::PublishRefused`]
 /// with JetStream's code and words where the stream refused it.
 pub async fn publish_acknowledged(
-    client: &Client,
+    caller: &Caller,
     subject: &str,
     headers: HeaderMap,
     body: Bytes,
     limit: Duration,
 ) -> Result<Ack, ClientError> {
+    let operation = || format!("publish to `{subject}`");
     let no_stream = || ClientError::NoStream { subject: subject.to_owned() };
-    let reply = match ask(client, subject, Some(headers), body, limit).await {
+    let reply = match ask(caller, subject, Some(headers), body, limit).await {
         Err(ClientError::NoResponders { .. }) => return Err(no_stream()),
         Err(ClientError::Timeout { limit, .. }) => {
-            let operation = format!("publish to `{subject}`");
-            return Err(ClientError::Timeout { operation, limit });
+            return Err(ClientError::Timeout { operation: operation(), limit });
+        }
+        Err(ClientError::Permissions { evidence, definite, .. }) => {
+            let operation = operation();
+            return Err(ClientError::Permissions { operation, evidence, definite });
         }
         other => other?,
     };

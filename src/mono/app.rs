@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use super::connect::Connection;
 use super::discovery::{self, Description};
 use super::error::ModuleError;
-use super::module::{Kind, Module, Registration, Services};
+use super::module::{BoxFuture, Kind, Module, Registration, Services};
 use super::shutdown::{self, Shutdown, Trigger};
 use super::{queue_group, request_reply, stream_consumer};
 use crate::wire::subjects::{Token, TokenError};
@@ -50,6 +50,22 @@ pub enum StartError {
         /// What came back.
         evidence: String,
     },
+    /// The server does not let this user do what the modules need.
+    #[error("start the modules: {evidence}")]
+    Denied {
+        /// The server's words, which name the subject.
+        evidence: String,
+    },
+}
+
+impl StartError {
+    /// What to do about it, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Module { source, .. } => source.hint.clone(),
+            Self::Name { .. } | Self::Subscribe { .. } | Self::Denied { .. } => None,
+        }
+    }
 }
 
 /// What one module registered; its `Display` is the contract's registration line.
@@ -74,6 +90,8 @@ pub struct Running {
     connection: Connection,
     trigger: Trigger,
     tasks: JoinSet<()>,
+    /// Workers that take from streams, until all else is started.
+    takers: Vec<BoxFuture<'static, ()>>,
 }
 
 /// How a drain went.
@@ -102,6 +120,15 @@ impl App {
     /// # Errors
     /// [`StartError`] names the module; what had been started is stopped.
     pub async fn start(self, connection: Connection) -> Result<Running, StartError> {
+        let refused = connection.clone();
+        tokio::select! {
+            biased;
+            evidence = refused.denied() => Err(StartError::Denied { evidence }),
+            started = self.start_all(connection) => started,
+        }
+    }
+
+    async fn start_all(self, connection: Connection) -> Result<Running, StartError> {
         let (trigger, shutdown) = shutdown::channel();
         let mut running = Running {
             modules: Vec::new(),
@@ -109,16 +136,20 @@ impl App {
             connection,
             trigger,
             tasks: JoinSet::new(),
+            takers: Vec::new(),
         };
         let instance = nuid::next().to_string();
         for module in self.modules {
             running.start_module(module, &instance, &shutdown).await?;
         }
-        running
-            .connection
-            .barrier(SUBSCRIBED)
-            .await
-            .map_err(|evidence| StartError::Subscribe { module: "all".to_owned(), evidence })?;
+        running.connection.barrier(SUBSCRIBED).await.map_err(|error| StartError::Subscribe {
+            module: "all".to_owned(),
+            evidence: error.to_string(),
+        })?;
+        // Nothing is taken out of a stream by what may yet fail to start.
+        for taker in std::mem::take(&mut running.takers) {
+            running.tasks.spawn(taker);
+        }
         Ok(running)
     }
 }
@@ -175,8 +206,7 @@ impl Running {
         let registrations: Vec<_> = services.list.into_iter().map(Arc::new).collect();
         for registration in &registrations {
             if let Kind::StreamConsumer { settings, .. } = &registration.kind {
-                let jetstream = self.connection.jetstream();
-                stream_consumer::prepare(&jetstream, settings, &registration.subject)
+                stream_consumer::prepare(&self.connection, settings, &registration.subject)
                     .await
                     .map_err(failed)?;
             }
@@ -256,7 +286,7 @@ impl Running {
                     worker,
                     shutdown,
                 );
-                self.tasks.spawn(work);
+                self.takers.push(Box::pin(work));
             }
         }
         Ok(())

@@ -8,6 +8,9 @@ use async_nats::jetstream::{self, Context};
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ReconnectToServer, ServerAddr};
 use tokio::sync::watch;
 
+use super::caller::{BarrierError, Caller};
+use super::denials::{Denials, Denied};
+
 /// Where to connect and as whom.
 #[derive(Debug, Clone, Default)]
 pub struct Target {
@@ -19,6 +22,8 @@ pub struct Target {
     pub tls: Tls,
     /// Replies come on `<prefix>.…`; default `_INBOX`.
     pub inbox_prefix: Option<String>,
+    /// Whether nothing of it is logged: for a connection that is broken on purpose.
+    pub quiet: bool,
 }
 
 /// Credentials. Their `Debug` shows no secret.
@@ -90,11 +95,10 @@ pub enum ConnectError {
 /// A connection that knows when it was made anew and when it is closed.
 #[derive(Debug, Clone)]
 pub struct Connection {
-    client: Client,
+    caller: Caller,
     jetstream: Context,
     reconnects: watch::Receiver<u64>,
     closed: watch::Receiver<bool>,
-    denied: watch::Receiver<Option<String>>,
 }
 
 impl Connection {
@@ -115,15 +119,20 @@ impl Connection {
             .collect::<Result<_, _>>()?;
         let (reconnects_tx, reconnects) = watch::channel(0);
         let (closed_tx, closed) = watch::channel(false);
-        let (denied_tx, denied) = watch::channel(None);
         let (reconnects_tx, closed_tx) = (Arc::new(reconnects_tx), Arc::new(closed_tx));
-        let denied_tx = Arc::new(denied_tx);
+        let denials = Denials::new();
+        let (noted, quiet) = (denials.clone(), target.quiet);
         let options = options(target, name).await.map_err(|e| unusable(e.to_string()))?;
         let client = options
             .event_callback(move |event| {
                 let (reconnects, closed) = (Arc::clone(&reconnects_tx), Arc::clone(&closed_tx));
-                let denied = Arc::clone(&denied_tx);
-                async move { observe(&event, &reconnects, &closed, &denied) }
+                let denials = noted.clone();
+                async move {
+                    if !quiet {
+                        log(&event);
+                    }
+                    observe(&event, &reconnects, &closed, &denials);
+                }
             })
             .connect(servers)
             .await
@@ -138,12 +147,17 @@ impl Connection {
             .timeout(Duration::from_secs(5))
             .ack_timeout(Duration::from_secs(5))
             .build(client.clone());
-        Ok(Self { client, jetstream, reconnects, closed, denied })
+        Ok(Self { caller: Caller::new(client, denials), jetstream, reconnects, closed })
     }
 
     /// The client for core NATS.
     pub fn client(&self) -> &Client {
-        &self.client
+        self.caller.client()
+    }
+
+    /// The same, with what the server has refused it.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
     }
 
     /// The JetStream context.
@@ -169,40 +183,36 @@ impl Connection {
         }
     }
 
-    /// Returns the server's words when it denies a publish or subscription: such a refusal
-    /// arrives as a connection event only, and the operation itself would just time out.
+    /// Returns the server's words when it refuses anything on this connection, or has already: such
+    /// a refusal arrives as a connection event only, and the operation itself would just time out.
     pub async fn denied(&self) -> String {
-        let mut receiver = self.denied.clone();
-        match receiver.wait_for(Option::is_some).await {
-            Ok(text) => text.clone().unwrap_or_default(),
-            Err(_) => std::future::pending().await,
-        }
+        self.caller.denied().await
     }
 
-    /// Returns when the broker has processed everything sent on this connection before: after it, a
-    /// message published from anywhere finds this connection's subscriptions.
-    ///
-    /// `Client::flush` only writes to the socket; the broker may not have read it yet. It handles a
-    /// connection's lines in order, so a message to ourselves comes back after all of them.
+    /// As [`Caller::unless_denied`].
     ///
     /// # Errors
-    /// What could not be sent, or that it did not come back within `limit`.
-    pub async fn barrier(&self, limit: Duration) -> Result<(), String> {
-        let text = |e: &dyn std::fmt::Display| e.to_string();
-        let inbox = self.client.new_inbox();
-        let mut echo = self.client.subscribe(inbox.clone()).await.map_err(|e| text(&e))?;
-        self.client.publish(inbox, bytes::Bytes::new()).await.map_err(|e| text(&e))?;
-        match tokio::time::timeout(limit, futures_util::StreamExt::next(&mut echo)).await {
-            Ok(Some(_)) => Ok(()),
-            Ok(None) => Err("the connection closed".to_owned()),
-            Err(_) => Err(format!("the broker did not process what was sent within {limit:?}")),
-        }
+    /// [`Denied`].
+    pub async fn unless_denied<T>(
+        &self,
+        subjects: &[&str],
+        operation: impl IntoFuture<Output = T>,
+    ) -> Result<T, Denied> {
+        self.caller.unless_denied(subjects, operation).await
+    }
+
+    /// As [`Caller::barrier`].
+    ///
+    /// # Errors
+    /// What could not be sent, or that it was not processed within `limit`.
+    pub async fn barrier(&self, limit: Duration) -> Result<(), BarrierError> {
+        self.caller.barrier(limit).await
     }
 
     /// Drains and waits until the connection is closed, at most `limit`; `false` if it was not.
     pub async fn close(self, limit: Duration) -> bool {
         let mut closed = self.closed.clone();
-        if self.client.drain().await.is_err() {
+        if self.client().drain().await.is_err() {
             return true; // it is closed already
         }
         // `drain()` returns before draining has ended; the closed event tells.
@@ -216,7 +226,15 @@ async fn options(target: &Target, name: &str) -> std::io::Result<ConnectOptions>
         // The default of 65,536 silently drops messages of a burst.
         .subscription_capacity(1_048_576)
         .connection_timeout(Duration::from_secs(5))
+        // Where nothing arrives any more and nobody says so, only a ping without an answer tells:
+        // noticed within 15 s. The default of a minute would make it three.
+        .ping_interval(Duration::from_secs(5))
         .reconnect_to_server_callback(|servers, _| async move {
+            // The first attempt at a cluster goes to one server after the other; of a choice made
+            // here only that one would be tried.
+            if servers.len() > 1 && !servers.iter().any(|s| s.did_connect) {
+                return None;
+            }
             let next = servers.iter().min_by_key(|s| s.failed_attempts)?;
             let wait = 20 * u64::try_from(next.failed_attempts).unwrap_or(u64::MAX).min(25);
             Some(ReconnectToServer {
@@ -249,13 +267,24 @@ fn observe(
     event: &Event,
     reconnects: &watch::Sender<u64>,
     closed: &watch::Sender<bool>,
-    denied: &watch::Sender<Option<String>>,
+    denials: &Denials,
 ) {
     match event {
-        Event::Connected => reconnects.send_modify(|n| *n += 1),
+        Event::Connected => {
+            denials.begin_anew();
+            reconnects.send_modify(|n| *n += 1);
+        }
         Event::Closed => {
             closed.send_replace(true);
         }
+        Event::ServerError(error) => denials.note(&error.to_string()),
+        _ => {}
+    }
+}
+
+fn log(event: &Event) {
+    match event {
+        Event::Connected | Event::Closed => {}
         Event::SlowConsumer(sid) => {
             tracing::error!(
                 subscription = sid,
@@ -263,13 +292,7 @@ fn observe(
             );
         }
         Event::Disconnected => tracing::warn!("disconnected from the broker; reconnecting"),
-        Event::ServerError(error) => {
-            let text = error.to_string();
-            if text.to_lowercase().contains("permissions violation") {
-                denied.send_replace(Some(crate::wire::headers::one_line(&text)));
-            }
-            tracing::warn!(error = %text, "the broker reports");
-        }
+        Event::ServerError(error) => tracing::warn!(%error, "the broker reports"),
         other => tracing::debug!(event = %other, "connection"),
     }
 }

@@ -7,10 +7,13 @@
 //! never a dead service.
 
 mod app;
+mod caller;
 mod connect;
 mod dead_letter;
+mod denials;
 mod discovery;
 mod dispatch;
+pub mod ensure;
 mod error;
 mod module;
 mod object;
@@ -22,8 +25,10 @@ mod stream;
 mod stream_consumer;
 
 pub use app::{App, DrainReport, Registered, Running, StartError};
+pub use caller::{BarrierError, Caller};
 pub use connect::{Auth, ConnectError, Connection, Target, Tls, without_secrets};
 pub use dead_letter::{DeadKind, DeadLetter};
+pub use denials::Denied;
 pub use error::{Failure, ModuleError, ServiceError};
 pub use module::{BoxFuture, Call, Module, Registration, Services};
 pub use object::Object;

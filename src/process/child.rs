@@ -212,7 +212,8 @@ impl Child {
         self.pid
     }
 
-    /// Sends a signal to the child's whole process group.
+    /// Sends a signal to the child's whole process group; after a [`Signal::Stop`] the child stands
+    /// still when this returns.
     ///
     /// # Errors
     /// [`SignalError::Exited`] if the child has already ended: nothing was signalled then.

@@ -239,9 +239,21 @@ impl Group {
             return Report::Gone { id };
         }
         match kill_process_group(self.pid, signal.raw()) {
-            Ok(()) => Report::Delivered { id },
+            Ok(()) => {
+                if signal == Signal::Stop {
+                    self.until_stopped();
+                }
+                Report::Delivered { id }
+            }
             Err(e) => Report::Refused { id, errno: e.raw_os_error() },
         }
+    }
+
+    /// The signal is only asked for when it was sent: threads that run elsewhere go on for a moment,
+    /// and may still answer somebody. Returns once none of the child does.
+    fn until_stopped(&self) {
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while matches!(waitid(WaitId::Pid(self.pid), options), Err(rustix::io::Errno::INTR)) {}
     }
 
     /// Waits for the child, ends what it left of its group, and only then reaps it.

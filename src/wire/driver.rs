@@ -41,7 +41,7 @@ pub enum Op {
         protocol: u32,
         /// Seeds whatever the driver draws by chance.
         seed: u64,
-        /// `nats://127.0.0.1:PORT`.
+        /// `nats://127.0.0.1:PORT`; of several servers all, comma separated.
         url: String,
         /// User name, where the broker asks for one.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,5 @@
-//! The journals of the simulated gateway, the mailer and the crash points: JSON lines, kept
-//! outside NATS.
+//! The journals of the simulated gateway, the mailer, the workers and the crash points: JSON lines,
+//! kept outside NATS.
 //!
 //! A journal is the oracle of the history checks: it says what was really charged or sent,
 //! whatever the streams say.
@@ -55,6 +55,32 @@ pub struct EmailRecord {
     pub worker: String,
     /// `true` if handed over, `false` if the mailer's rule refused it.
     pub sent: bool,
+}
+
+/// An email's identity where nothing but its envelope is on record.
+pub fn email_id(to: &str, subject: &str) -> String {
+    format!("{to} | {subject}")
+}
+
+/// One line of the workers' journal: a worker begins with a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryRecord {
+    /// RFC 3339, UTC.
+    pub at: String,
+    /// Which worker.
+    pub worker: String,
+    /// The subject it came on.
+    pub subject: String,
+    /// A payment's id, or an email's: see [`email_id`].
+    pub message: String,
+    /// The queue group that it was spread over; absent for a stream's message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_group: Option<String>,
+    /// Its sequence in its stream; absent in core NATS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
+    /// How often it was delivered, this time included.
+    pub attempt: u64,
 }
 
 /// One line of the journal of crash points: a process aborted itself.

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows a broker or a runtime; every type is plain data with a documented JSON form.
 
+pub mod context;
 pub mod driver;
 pub mod headers;
 pub mod journal;

@@ -102,7 +102,8 @@ fn what_core_nats_loses_is_counted_and_broken_only_where_none_may_be_lost() {
     let report = judged(&lines);
     assert!(report.is_valid(), "{report}");
     assert_eq!((report.figures.queue_published, report.figures.queue_lost), (2, 1));
-    let strict = check(&history(&lines), Policy { queue_loss: QueueLoss::Forbidden });
+    let strict =
+        check(&history(&lines), Policy { queue_loss: QueueLoss::Forbidden, ..Policy::default() });
     assert_eq!(breaches(&strict, Property::Queue), [Breach::LostInQueue]);
 }
 
@@ -125,7 +126,8 @@ fn the_figures_say_how_long_writes_stopped_and_how_long_it_took_to_settle() {
     assert_eq!(report.figures.faults, 1);
     assert_eq!(report.figures.charged, report.figures.paid);
     let text = report.to_string();
-    assert!(text.contains("charged 9.990 USD; completed 9.99 USD"), "{text}");
+    assert!(text.contains("charged 9.990 USD, to the cent what is completed"), "{text}");
+    assert!(text.contains("everything final 4s after the last fault"), "{text}");
 }
 
 #[test]
@@ -153,4 +155,78 @@ fn nothing_of_an_id_reaches_a_terminal_raw() {
     let text = report.to_string();
     assert!(!text.chars().any(|c| c != '\n' && c.is_control()), "{text:?}");
     assert!(!text.contains('\u{202e}'), "{text:?}");
+}
+
+#[test]
+fn what_is_final_too_long_after_the_last_fault_is_late() {
+    let fault = r#"fault":{"name":"kill-broker","phase":"end"}"#;
+    let letter = r#"dead_letter":{"kind":"conflict","sequence":2}"#;
+    let run = |lines: &[&str], seconds: u64| {
+        let final_within = Some(std::time::Duration::from_secs(seconds));
+        check(&history(lines), Policy { final_within, ..Policy::default() })
+    };
+    // The outcome is three seconds after the fault, the dead letter four.
+    let lines = [SUBMIT, ACKNOWLEDGED, fault, TIMEOUT, CHARGE, COMPLETED, letter, END];
+    let lines = [&lines[..3], &lines[4..]].concat();
+    assert!(run(&lines, 3).is_valid(), "{}", run(&lines, 3));
+    assert_eq!(breaches(&run(&lines, 2), Property::Final), [Breach::FinalLate]);
+    assert_eq!(breaches(&run(&lines, 1), Property::Final), [Breach::FinalLate; 2]);
+    // A bound is not held against nothing.
+    let unbroken = run(&[SUBMIT, ACKNOWLEDGED, CHARGE, COMPLETED, END], 1);
+    assert_eq!(unbroken.word(), "unknown", "{unbroken}");
+    let open = run(&[fault, SUBMIT, ACKNOWLEDGED], 1);
+    assert_eq!(open.verdict(Property::Final).unwrap().word(), "unknown", "{open}");
+    assert!(judged(&lines).verdict(Property::Final).is_none());
+}
+
+#[test]
+fn what_was_on_its_way_while_something_broke_may_come_late() {
+    let publish = |op, message| {
+        [
+            format!(
+                r#"invoke":{{"process":"c","op":{op},"kind":"publish","subject":"q","message":"{message}"}}"#
+            ),
+            format!(r#"ok":{{"process":"c","op":{op}}}"#),
+        ]
+    };
+    let delivery =
+        |message| format!(r#"delivery":{{"worker":"w","subject":"q","message":"{message}"}}"#);
+    let fault = r#"fault":{"name":"kill-service","phase":"begin"}"#.to_owned();
+    let published = [publish(1, "a"), publish(2, "b")].concat();
+    let run = |lines: &[&[String]]| {
+        let lines = lines.concat();
+        judged(&lines.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let swapped = [delivery("b"), delivery("a")];
+    let broken = run(&[&published, &swapped]);
+    assert_eq!(breaches(&broken, Property::Order), [Breach::OutOfOrder]);
+    let excused = run(&[&published, std::slice::from_ref(&fault), &swapped]);
+    assert_eq!(breaches(&excused, Property::Order), []);
+    let before = run(&[std::slice::from_ref(&fault), &published, &swapped]);
+    assert_eq!(breaches(&before, Property::Order), [Breach::OutOfOrder]);
+}
+
+#[test]
+fn a_message_that_only_reached_a_worker_is_lost_where_the_mailer_would_know() {
+    let lines = [
+        r#"invoke":{"process":"c","op":1,"kind":"publish","subject":"q","message":"m"}"#,
+        r#"ok":{"process":"c","op":1}"#,
+        r#"delivery":{"worker":"w","subject":"q","message":"m","queue_group":"g"}"#,
+    ];
+    let emails = judged(&[&lines[..], &[r#"end":{"whole":["emails"]}"#]].concat());
+    assert_eq!((emails.figures.queue_lost, emails.figures.queue_once), (1, 0));
+    let deliveries = judged(&[&lines[..], &[r#"end":{"whole":["deliveries"]}"#]].concat());
+    assert_eq!((deliveries.figures.queue_lost, deliveries.figures.queue_once), (0, 1));
+}
+
+#[test]
+fn redeliveries_are_counted_also_where_the_broker_has_forgotten_the_first() {
+    let delivery = |sequence, attempt| {
+        format!(
+            r#"delivery":{{"worker":"w","subject":"s","message":"p","sequence":{sequence},"attempt":{attempt}}}"#
+        )
+    };
+    let lines = [delivery(1, 1), delivery(1, 2), delivery(1, 1), delivery(2, 1), delivery(3, 2)];
+    let report = judged(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!((report.figures.deliveries, report.figures.redelivered), (5, 3));
 }

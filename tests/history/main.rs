@@ -8,14 +8,18 @@ use std::time::{Duration, Instant};
 
 use model::{Dice, Size, valid_history};
 use mono_demo::e2e::history::{
-    Event, History, Policy, Property, Records, Report, Verdict, Violation, check,
+    Event, History, Policy, Property, QueueLoss, Records, Report, Verdict, Violation, check,
 };
 use mutate::{MUTATIONS, Mutant};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
+/// Longer than any history of the model takes.
+const FINAL_WITHIN: Duration = Duration::from_secs(3600);
+
 fn judged(history: &History) -> Report {
-    check(history, Policy::default())
+    let policy = Policy { final_within: Some(FINAL_WITHIN), ..Policy::default() };
+    check(history, policy)
 }
 
 fn seeded(cases: u32) -> ProptestConfig {
@@ -121,6 +125,25 @@ fn every_mutation_is_flagged_with_the_event_that_was_changed() {
     for (n, mutation) in MUTATIONS.iter().enumerate() {
         assert!(applied[n] >= 20, "{} was applied to {} histories only", mutation.name, applied[n]);
     }
+}
+
+#[test]
+fn a_lost_email_is_counted_and_flagged_where_none_may_be_lost() {
+    let mut applied = 0;
+    for (seed, history) in worlds(50) {
+        let Some(mutant) = mutate::email_lost(&history, &mut Dice(seed)) else { continue };
+        applied += 1;
+        let (before, after) = (judged(&history).figures, judged(&mutant.history).figures);
+        assert_eq!(after.queue_lost, before.queue_lost + 1, "seed {seed}");
+        assert_eq!(after.queue_once, before.queue_once - 1, "seed {seed}");
+        let policy = Policy { queue_loss: QueueLoss::Forbidden, ..Policy::default() };
+        let strict = check(&mutant.history, policy);
+        let Some(Verdict::Invalid { violations, .. }) = strict.verdict(Property::Queue) else {
+            panic!("seed {seed}: {strict}");
+        };
+        assert_eq!(*violations, after.queue_lost, "seed {seed}: {strict}");
+    }
+    assert!(applied >= 40, "{applied}");
 }
 
 #[test]

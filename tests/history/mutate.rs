@@ -28,7 +28,7 @@ const fn mutation(
     Mutation { name, property, apply }
 }
 
-pub const MUTATIONS: [Mutation; 20] = [
+pub const MUTATIONS: [Mutation; 25] = [
     mutation("drop an outcome", Property::Acknowledged, drop_outcome),
     mutation("a second outcome", Property::Acknowledged, second_outcome),
     mutation("drop a dead letter", Property::Acknowledged, drop_dead_letter),
@@ -46,7 +46,12 @@ pub const MUTATIONS: [Mutation; 20] = [
     mutation("drop an invoke", Property::Replies, drop_invoke),
     mutation("deliver to two workers", Property::Queue, two_workers),
     mutation("send an email twice", Property::Queue, email_twice),
+    mutation("send an email to another worker too", Property::Queue, email_of_two_workers),
     mutation("reorder deliveries", Property::Order, reorder),
+    mutation("another content charged", Property::Once, other_content_charged),
+    mutation("another content completed", Property::Acknowledged, other_content_completed),
+    mutation("an outcome long after the last fault", Property::Final, late_outcome),
+    mutation("a dead letter long after the last fault", Property::Final, late_dead_letter),
     mutation("move a status back", Property::Status, status_back),
     mutation("change a final status", Property::Status, final_changed),
 ];
@@ -349,6 +354,14 @@ fn reorder(history: &History, dice: &mut Dice) -> Option<Mutant> {
         let What::Invoke(invoke) = &begun.what else { return None };
         Some((invoke.process.clone(), begun.seq, history.events.iter().find(ok)?.seq))
     };
+    // What was on its way while something broke may come late.
+    let broken = |from: u64, to: usize| {
+        history.events.iter().any(|event| {
+            matches!(event.what, What::Fault(_))
+                && event.at_ns >= history.events[from as usize - 1].at_ns
+                && event.at_ns <= history.events[to].at_ns
+        })
+    };
     let deliveries: Vec<usize> =
         (0..history.events.len()).filter(|at| core(*at).is_some()).collect();
     let start = dice.below(deliveries.len());
@@ -356,7 +369,8 @@ fn reorder(history: &History, dice: &mut Dice) -> Option<Mutant> {
         for second in deliveries.iter().filter(|second| *second > first) {
             let (a, b) = (core(*first)?, core(*second)?);
             let (Some(earlier), Some(later)) = (publish(a), publish(b)) else { continue };
-            if a.worker == b.worker && earlier.0 == later.0 && earlier.2 < later.1 {
+            let ordered = a.worker == b.worker && earlier.0 == later.0 && earlier.2 < later.1;
+            if ordered && !broken(earlier.1, *second) {
                 let mut events = history.events.clone();
                 let (what_a, what_b) = (events[*first].what.clone(), events[*second].what.clone());
                 events[*first].what = what_b.clone();
@@ -419,4 +433,98 @@ fn final_changed(history: &History, dice: &mut Dice) -> Option<Mutant> {
         Status::Completed => Status::Failed,
         _ => Status::Completed,
     }))
+}
+
+fn email_of_two_workers(history: &History, dice: &mut Dice) -> Option<Mutant> {
+    let at = pick(history, dice, |what| matches!(what, What::Email(email) if email.sent))?;
+    Some(naming(insert_after(history, at, |what| {
+        if let What::Email(email) = what {
+            "mailer-9".clone_into(&mut email.worker);
+        }
+    })))
+}
+
+/// Without one email in the mailer's journal: a message that is lost.
+pub fn email_lost(history: &History, dice: &mut Dice) -> Option<Mutant> {
+    let at = pick(history, dice, |what| matches!(what, What::Email(email) if email.sent))?;
+    let What::Email(lost) = what(history, at).clone() else { return None };
+    let published = history.events.iter().any(|event| {
+        let What::Invoke(invoke) = &event.what else { return false };
+        let ok = |event: &Event| matches!(&event.what, What::Ok(reply) if reply.op == invoke.op);
+        invoke.message.as_ref() == Some(&lost.message) && history.events.iter().any(ok)
+    });
+    if !published {
+        return None;
+    }
+    let mut events = history.events.clone();
+    events.remove(at);
+    let touched = move |what: &What| matches!(what, What::Invoke(invoke) if invoke.message.as_ref() == Some(&lost.message));
+    Some(Mutant { history: renumbered(events), touched: Box::new(touched) })
+}
+
+fn other_content_charged(history: &History, dice: &mut Dice) -> Option<Mutant> {
+    let at = pick(history, dice, approved)?;
+    Some(naming(changed(history, at, |what| {
+        if let What::Charge(charge) = what {
+            charge.content = Some("another user pays".to_owned());
+        }
+    })))
+}
+
+fn other_content_completed(history: &History, dice: &mut Dice) -> Option<Mutant> {
+    let is_conflict = |sequence: Option<u64>| {
+        history.events.iter().any(
+            |event| matches!(&event.what, What::DeadLetter(letter) if letter.sequence == sequence),
+        )
+    };
+    // Stored under its own sequence, and not as a conflict.
+    let accepted = |id: &str| {
+        history.events.iter().any(|event| {
+            let What::Invoke(invoke) = &event.what else { return false };
+            let stored = |event: &Event| {
+                matches!(&event.what, What::Ok(reply) if reply.op == invoke.op
+                    && !reply.duplicate && !is_conflict(reply.sequence))
+            };
+            invoke.kind == Kind::Submit
+                && payment_of(&event.what) == Some(id)
+                && history.events.iter().any(stored)
+        })
+    };
+    let at = pick(
+        history,
+        dice,
+        |what| matches!(what, What::Outcome(outcome) if accepted(&outcome.payment_id)),
+    )?;
+    Some(naming(changed(history, at, |what| {
+        if let What::Outcome(outcome) = what {
+            outcome.reading.content = Some("another user pays".to_owned());
+        }
+    })))
+}
+
+/// The event is moved to just after the time in which everything must be final.
+fn made_late(history: &History, wanted: &What) -> Option<Mutant> {
+    let faults = history.events.iter().filter(|event| matches!(event.what, What::Fault(_)));
+    let last_fault = faults.map(|event| event.at_ns).max()?;
+    let bound = u64::try_from(super::FINAL_WITHIN.as_nanos()).ok()?;
+    let mut events = history.events.clone();
+    events.iter_mut().find(|event| event.what == *wanted)?.at_ns = last_fault + bound + 1;
+    Some(naming((renumbered(events), wanted.clone())))
+}
+
+fn late_outcome(history: &History, dice: &mut Dice) -> Option<Mutant> {
+    let at = pick(history, dice, |what| matches!(what, What::Outcome(_)))?;
+    let outcome = what(history, at);
+    // Nobody has read it before.
+    let reads = reads_of(history, payment_of(outcome)?);
+    let unread = history
+        .events
+        .iter()
+        .filter(|event| op_of(&event.what).is_none_or(|op| !reads.contains(&op)));
+    made_late(&renumbered(unread.cloned().collect()), outcome)
+}
+
+fn late_dead_letter(history: &History, dice: &mut Dice) -> Option<Mutant> {
+    let at = pick(history, dice, |what| matches!(what, What::DeadLetter(_)))?;
+    made_late(history, what(history, at))
 }

@@ -74,6 +74,8 @@ ERRS = {
     "no-stream": {"kind": "no_responders"},
     "max-payload": {"kind": "connection"},
     "bad-subject": {"kind": "other"},
+    "credentials": {"kind": "connection"},
+    "refused": {"kind": "timeout", "definite": False},
 }
 
 

@@ -13,6 +13,8 @@ const CONNECT_TIMEOUT = 5000;
 const RECONNECT_WAIT = 20;
 /** How long one attempt may take (ms): a broker that is paused accepts, and says nothing. */
 const DIAL_TIMEOUT = 1000;
+/** Between two pings (ms); a connection on which nothing arrives any more is noticed after three. */
+const PING_INTERVAL = 5000;
 /** How long the drain may take at the end of input (ms). */
 const DRAIN_TIMEOUT = 3000;
 
@@ -27,13 +29,15 @@ const DRAIN_TIMEOUT = 3000;
 export async function connect(url, user, pass) {
   try {
     const dialling = dial({
-      servers: url,
+      servers: url.split(","),
       user,
       pass,
       name: "mono-demo node driver",
       timeout: DIAL_TIMEOUT,
       maxReconnectAttempts: -1,
       reconnectDelayHandler: () => RECONNECT_WAIT,
+      pingInterval: PING_INTERVAL,
+      maxPingOut: 2,
       ignoreAuthErrorAbort: true,
     });
     const nc = await new Deadline(CONNECT_TIMEOUT).bound(dialling);

@@ -118,6 +118,32 @@ impl Cluster {
         killed.map_err(|source| ClusterError::Stop { node, source })
     }
 
+    /// Kills several nodes with SIGKILL, all at once.
+    ///
+    /// # Errors
+    /// As [`kill`](Self::kill).
+    pub async fn kill_nodes(&mut self, nodes: &[usize]) -> Result<(), ClusterError> {
+        if let Some(node) = nodes.iter().find(|node| **node >= self.nodes.len()) {
+            return Err(ClusterError::NoNode { node: *node, nodes: self.nodes.len() });
+        }
+        let doomed = self.nodes.iter_mut().enumerate().filter(|(node, _)| nodes.contains(node));
+        let killed = doomed.map(|(node, broker)| async move {
+            let killed = broker.kill().await;
+            killed.map(drop).map_err(|source| ClusterError::Stop { node, source })
+        });
+        join_all(killed).await.into_iter().collect()
+    }
+
+    /// Sends a node into lame duck mode and waits until it has ended: its clients move to other
+    /// nodes, where they know any.
+    ///
+    /// # Errors
+    /// As [`Broker::lame_duck`].
+    pub async fn lame_duck(&mut self, node: usize) -> Result<ExitStatus, ClusterError> {
+        let ended = self.node_mut(node)?.lame_duck().await;
+        ended.map_err(|source| ClusterError::Stop { node, source })
+    }
+
     /// Ends a node with SIGTERM and waits: it hands its leaderships over first.
     ///
     /// # Errors

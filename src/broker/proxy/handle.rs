@@ -117,6 +117,12 @@ impl Proxy {
         bytes
     }
 
+    /// How many bytes are still to pass before a connection is cut, if one is to be.
+    #[must_use]
+    pub fn bytes_before_cut(&self) -> Option<u64> {
+        self.plan.borrow().budget.map(|(_, bytes)| bytes)
+    }
+
     /// Swallows everything, both ways: connections are accepted and stay open, and nothing arrives,
     /// not even that one end has closed.
     ///

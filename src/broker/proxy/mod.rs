@@ -21,4 +21,5 @@ mod plan;
 
 pub use counts::Counts;
 pub use handle::Proxy;
+pub(in crate::broker) use plan::Dice;
 pub use plan::{Cut, Direction};

@@ -13,6 +13,26 @@ pub enum Direction {
     ToClient,
 }
 
+impl Direction {
+    /// As a fixture has it: `to-server`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ToServer => "to-server",
+            Self::ToClient => "to-client",
+        }
+    }
+
+    /// As in a sentence: `to the server`.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::ToServer => "to the server",
+            Self::ToClient => "to the client",
+        }
+    }
+}
+
 /// How a connection is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
@@ -92,11 +112,11 @@ impl Plan {
 
 /// SplitMix64 (Steele, Lea and Flood, 2014): the same seed gives the same numbers, on every machine.
 #[derive(Clone, Debug)]
-pub(super) struct Dice(u64);
+pub(in crate::broker) struct Dice(u64);
 
 impl Dice {
     /// Dice of their own for each use, so that what happens elsewhere changes nothing here.
-    pub(super) fn new(seed: u64, number: u64, direction: Direction) -> Dice {
+    pub(in crate::broker) fn new(seed: u64, number: u64, direction: Direction) -> Dice {
         let mut dice = Dice(seed ^ number.wrapping_mul(0xA24B_AED4_963E_E407));
         Dice(dice.next() ^ direction as u64)
     }
@@ -110,7 +130,7 @@ impl Dice {
     }
 
     /// A number of the range; which of them is nearly equally likely.
-    pub(super) fn within(&mut self, range: &RangeInclusive<u64>) -> u64 {
+    pub(in crate::broker) fn within(&mut self, range: &RangeInclusive<u64>) -> u64 {
         let (low, high) = (*range.start(), *range.end());
         match high.saturating_sub(low).checked_add(1) {
             Some(width) => low + self.next() % width,

@@ -6,6 +6,8 @@ mod shard;
 pub use expression::{Expression, ExpressionError, Subject};
 pub use shard::{Shard, ShardError};
 
+use std::collections::BTreeSet;
+
 use super::fixture::Fixture;
 
 /// Which runs are wanted; empty is all of them.
@@ -15,6 +17,8 @@ pub struct Filter {
     pub names: Vec<String>,
     /// Tags, any of which is enough.
     pub tags: Vec<String>,
+    /// And only these, by their whole names.
+    pub only: Option<BTreeSet<String>>,
     /// And this holds.
     pub expression: Option<Expression>,
     /// And of what is left, this part.
@@ -40,7 +44,11 @@ impl Filter {
         let by_tag = |fixture: &Fixture| {
             self.tags.is_empty() || fixture.tags.iter().any(|tag| self.tags.contains(tag))
         };
-        fixtures.into_iter().filter(|fixture| by_name(fixture) && by_tag(fixture)).collect()
+        let by_only = |fixture: &Fixture| {
+            self.only.as_ref().is_none_or(|only| only.contains(fixture.name.as_str()))
+        };
+        let wanted = |fixture: &Fixture| by_name(fixture) && by_tag(fixture) && by_only(fixture);
+        fixtures.into_iter().filter(wanted).collect()
     }
 
     /// Whether a scenario is to run with a client.

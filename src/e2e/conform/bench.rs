@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 
 use super::talk::Complaint;
 use super::{CheckError, SOON};
-use crate::broker::Broker;
+use crate::broker::{Broker, Credentials, Permissions, Role, Roles};
 
 /// Small, so that what is too large is not much.
 pub const MAX_PAYLOAD: usize = 65_536;
@@ -18,6 +18,18 @@ pub const STORED: &str = "check.stored";
 pub const STREAM: &str = "CHECK";
 /// Nobody listens on it.
 pub const NOBODY: &str = "check.nobody";
+/// What the driver's user may not do begins with it.
+pub const FORBIDDEN: &str = "forbidden";
+
+/// What the driver's user may do.
+pub fn roles() -> Roles {
+    let owned = |subjects: &[&str]| subjects.iter().map(|&s| s.to_owned()).collect();
+    let client = Permissions {
+        publish: owned(&["check.>", "_INBOX.>"]),
+        subscribe: owned(&["check.>", "_INBOX.>"]),
+    };
+    Roles { client, ..Roles::default() }
+}
 
 pub struct Bench {
     broker: Broker,
@@ -28,8 +40,10 @@ pub struct Bench {
 impl Bench {
     pub async fn new(broker: Broker) -> Result<Self, CheckError> {
         let failed = |error: &dyn std::fmt::Display| CheckError::Bench(error.to_string());
-        let client = async_nats::ConnectOptions::new()
+        let Credentials { user, password } = login(&broker, Role::Harness);
+        let client = async_nats::ConnectOptions::with_user_and_password(user, password)
             .name("mono-demo driver check")
+            .custom_inbox_prefix(Role::Harness.inbox_prefix())
             .reconnect_delay_callback(|_| Duration::from_millis(20))
             .connect(broker.url())
             .await
@@ -42,6 +56,11 @@ impl Bench {
         let context = jetstream::new(client.clone());
         context.create_stream(config).await.map_err(|error| failed(&error))?;
         Ok(Self { broker, client, subjects: 0 })
+    }
+
+    /// What the driver is to show.
+    pub fn login(&self) -> Credentials {
+        login(&self.broker, Role::Client)
     }
 
     pub fn url(&self) -> &str {
@@ -100,6 +119,12 @@ impl Bench {
         // Nothing of it is needed any more; dropping ends it too.
         let _ = self.broker.stop().await;
     }
+}
+
+fn login(broker: &Broker, role: Role) -> Credentials {
+    // It was started with roles.
+    let nobody = || Credentials { user: String::new(), password: String::new() };
+    broker.credentials(role).cloned().unwrap_or_else(nobody)
 }
 
 /// A fault on our side, which must not look like one of the driver's.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::bench::{Bench, MAX_PAYLOAD, NOBODY};
+use super::bench::{Bench, FORBIDDEN, MAX_PAYLOAD, NOBODY};
 use super::messages::{next, publish, subscribe};
 use super::talk::{Complaint, Talk};
 use crate::e2e::seen::base64;
@@ -63,6 +63,28 @@ pub async fn max_payload(bench: &mut Bench, talk: &mut Talk) -> Result<(), Compl
     publish(talk, &subject, &vec![b'x'; MAX_PAYLOAD])
         .await
         .map_err(|complaint| format!("after that, what is just not too large: {complaint}"))
+}
+
+pub async fn refused(bench: &mut Bench, talk: &mut Talk) -> Result<(), Complaint> {
+    talk.hello(bench.url()).await?;
+    // Far longer than an answer is waited for: it is to come at once.
+    let message =
+        |subject: &str| json!({ "subject": subject, "payload_base64": "", "timeout_ms": 60_000 });
+    for op in ["publish", "request", "submit", "subscribe"] {
+        if !talk.capabilities.iter().any(|claimed| claimed == op) {
+            continue;
+        }
+        // Several at once, each about its own subject.
+        let mut asked = Vec::new();
+        for n in 0..8 {
+            asked.push(talk.send(op, message(&format!("{FORBIDDEN}.{op}.{n}"))).await?);
+        }
+        for id in asked {
+            talk.failed(op, id, ErrorKind::Permissions, Some(true)).await?;
+        }
+    }
+    let subject = bench.subject();
+    publish(talk, &subject, b"").await.map_err(|complaint| format!("after that: {complaint}"))
 }
 
 pub async fn bad_subject(bench: &mut Bench, talk: &mut Talk) -> Result<(), Complaint> {

@@ -31,6 +31,14 @@ pub async fn no_broker(_: &mut Bench, talk: &mut Talk) -> Result<(), Complaint> 
     talk.fails("hello", fields, ErrorKind::Connection, Some(true)).await
 }
 
+pub async fn credentials(bench: &mut Bench, talk: &mut Talk) -> Result<(), Complaint> {
+    let fields = json!({
+        "protocol": PROTOCOL_VERSION, "seed": 1, "url": bench.url(),
+        "user": bench.login().user, "password": "not this one",
+    });
+    talk.fails("hello", fields, ErrorKind::Permissions, Some(true)).await
+}
+
 pub async fn hello_first(_: &mut Bench, talk: &mut Talk) -> Result<(), Complaint> {
     let fields = json!({ "subject": NOBODY, "payload_base64": "", "timeout_ms": 1000 });
     talk.fails("request", fields, ErrorKind::BadInput, Some(true)).await

@@ -37,6 +37,7 @@ pub const CHECKS: &[Check] = checks![
     "hello", "`hello` connects and tells name, library and capabilities", [], greeting::hello;
     "wrong-version", "a protocol version it does not know is refused as bad_input", [], greeting::wrong_version;
     "no-broker", "a broker that is not there is a connection error, and definite", [], greeting::no_broker;
+    "credentials", "a wrong password is refused as permissions, definite", [], greeting::credentials;
     "hello-first", "a command before `hello` is bad_input", ["request"], greeting::hello_first;
     "unknown-op", "an operation it does not know is skipped, and it goes on", [], greeting::unknown_op;
     "unknown-method", "a method it does not have is skipped", ["call"], greeting::unknown_method;
@@ -56,6 +57,7 @@ pub const CHECKS: &[Check] = checks![
     "next-timeout", "`next` without a message fails in time as timeout", ["subscribe", "next"], failures::next_timeout;
     "no-stream", "a submit that no stream takes fails as no_stream, definite", ["submit"], failures::no_stream;
     "max-payload", "what the server would not take is not sent: max_payload, definite", ["publish"], failures::max_payload;
+    "refused", "what this user may not do fails at once as permissions, definite, also several at once", ["publish"], failures::refused;
     "bad-subject", "an empty, broken or wild subject is bad_input, definite", ["publish"], failures::bad_subject;
     "reconnect", "it comes back by itself when the broker was killed", ["publish", "subscribe", "next"], failures::reconnect;
     "bad-line", "a line that is no command ends it with a failure, and not a word on stdout", [], ending::bad_line;

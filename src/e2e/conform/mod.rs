@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::broker::{Broker, StartError};
+use crate::broker::{Auth, Broker, StartError};
 use crate::process::{Reaper, Spawn};
 use crate::provision::NatsServer;
 use bench::Bench;
@@ -89,6 +89,7 @@ pub async fn check(
 ) -> Result<Vec<Checked>, CheckError> {
     let mut settings = crate::broker::Settings::new(server, reaper.clone());
     settings.max_payload = Some(bench::MAX_PAYLOAD);
+    settings.auth = Some(Auth::Roles(bench::roles()));
     let mut bench = Bench::new(Broker::start(settings).await?).await?;
     let mut results: Vec<Checked> = Vec::new();
     let mut capabilities: Option<Vec<String>> = None;
@@ -127,7 +128,7 @@ async fn one(
     check: &list::Check,
     capabilities: &mut Option<Vec<String>>,
 ) -> Verdict {
-    let mut talk = match Talk::start(reaper, spawn.clone()).await {
+    let mut talk = match Talk::start(reaper, spawn.clone(), bench.login()).await {
         Ok(talk) => talk,
         Err(complaint) => return Verdict::Failed { complaint, exchange: Vec::new() },
     };

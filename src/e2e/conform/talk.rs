@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::SOON;
+use crate::broker::Credentials;
 use crate::process::{Child, ExitStatus, Reaper, Spawn, StdoutError};
 use crate::wire::driver::{DriverError, ErrorKind, PROTOCOL_VERSION, Reply};
 use crate::wire::headers::bounded;
@@ -36,11 +37,16 @@ pub struct Talk {
     answered: HashMap<u64, Value>,
     /// What `hello` claimed.
     pub capabilities: Vec<String>,
+    login: Credentials,
 }
 
 impl Talk {
     /// Starts the driver; nothing was said yet.
-    pub async fn start(reaper: &Reaper, spawn: Spawn) -> Result<Self, Complaint> {
+    pub async fn start(
+        reaper: &Reaper,
+        spawn: Spawn,
+        login: Credentials,
+    ) -> Result<Self, Complaint> {
         let child = Child::spawn(reaper, spawn).await.map_err(|error| error.to_string())?;
         let stdin = child.take_stdin();
         let stdout = child.take_stdout().ok_or("its stdout was taken")?;
@@ -53,12 +59,13 @@ impl Talk {
             open: Vec::new(),
             answered: HashMap::new(),
             capabilities: Vec::new(),
+            login,
         })
     }
 
     /// Writes a line as it is.
     pub async fn line(&mut self, line: &str) -> Result<(), Complaint> {
-        self.said.push(format!("→ {}", bounded(line, SHOWN_BYTES)));
+        self.say("→", line);
         let Some(stdin) = &mut self.stdin else {
             return Err("its input has ended".to_owned());
         };
@@ -72,6 +79,12 @@ impl Talk {
             Ok(Err(error)) => Err(format!("it does not take commands any more: {error}")),
             Err(_) => Err(format!("it did not read its input within {SOON:?}")),
         }
+    }
+
+    /// Puts a line on record, without the password.
+    fn say(&mut self, arrow: &str, line: &str) {
+        let line = line.replace(&self.login.password, "…");
+        self.said.push(format!("{arrow} {}", bounded(&line, SHOWN_BYTES)));
     }
 
     /// Sends a command and returns its id.
@@ -122,7 +135,7 @@ impl Talk {
             Ok(Some(Err(error))) => return Err(error.to_string()),
             Ok(Some(Ok(line))) => line,
         };
-        self.said.push(format!("← {}", bounded(&line, SHOWN_BYTES)));
+        self.say("←", &line);
         let not_protocol = |why: &dyn std::fmt::Display| {
             format!("a line on stdout is not a reply ({why}); logs belong on stderr")
         };
@@ -161,7 +174,19 @@ impl Talk {
         kind: ErrorKind,
         definite: Option<bool>,
     ) -> Result<(), Complaint> {
-        let reply = self.ask(op, fields).await?;
+        let id = self.send(op, fields).await?;
+        self.failed(op, id, kind, definite).await
+    }
+
+    /// The same, of a command that was sent.
+    pub async fn failed(
+        &mut self,
+        op: &str,
+        id: u64,
+        kind: ErrorKind,
+        definite: Option<bool>,
+    ) -> Result<(), Complaint> {
+        let reply = self.reply(id).await?;
         let wanted = word(kind);
         let error: DriverError = reply
             .get("err")
@@ -185,7 +210,10 @@ impl Talk {
 
     /// Shakes hands, and keeps what the driver claims.
     pub async fn hello(&mut self, url: &str) -> Result<Value, Complaint> {
-        let fields = json!({ "protocol": PROTOCOL_VERSION, "seed": 1, "url": url });
+        let Credentials { user, password } = &self.login;
+        let fields = json!({
+            "protocol": PROTOCOL_VERSION, "seed": 1, "url": url, "user": user, "password": password,
+        });
         let hello = self.ok("hello", fields).await?;
         let claimed = hello["capabilities"].as_array().into_iter().flatten();
         self.capabilities = claimed.filter_map(Value::as_str).map(str::to_owned).collect();
@@ -228,7 +256,9 @@ impl Talk {
         let gap = (left_out > 0).then(|| format!("… {left_out} more lines"));
         let log = self.child.tail();
         let log = log[log.len().saturating_sub(SHOWN_LOG)..].iter();
-        let log = log.map(|line| format!("! {}", bounded(line, SHOWN_BYTES)));
+        let log = log.map(|line| {
+            format!("! {}", bounded(&line.replace(&self.login.password, "…"), SHOWN_BYTES))
+        });
         begin
             .iter()
             .cloned()

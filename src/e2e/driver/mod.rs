@@ -23,6 +23,7 @@ pub use rust::{RustDriver, TypedCalls};
 pub use stdio::serve_stdio;
 
 use crate::{
+    broker::Credentials,
     process::ExitStatus,
     wire::driver::{Hello, Op, Outcome, PROTOCOL_VERSION},
 };
@@ -114,13 +115,18 @@ fn last(tail: &[String]) -> String {
 ///
 /// # Errors
 /// [`DriverFault`] where the driver cannot connect or answers something else.
-pub async fn hello(driver: &dyn Driver, url: &str, seed: u64) -> Result<Hello, DriverFault> {
+pub async fn hello(
+    driver: &dyn Driver,
+    url: &str,
+    credentials: Option<&Credentials>,
+    seed: u64,
+) -> Result<Hello, DriverFault> {
     let op = Op::Hello {
         protocol: PROTOCOL_VERSION,
         seed,
         url: url.to_owned(),
-        user: None,
-        password: None,
+        user: credentials.map(|shown| shown.user.clone()),
+        password: credentials.map(|shown| shown.password.clone()),
     };
     let bad = |answer: String| DriverFault::BadHello { name: driver.name().to_owned(), answer };
     match driver.perform(op).await? {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_nats::{
-    Client, HeaderMap, HeaderName, HeaderValue,
+    HeaderMap, HeaderName, HeaderValue,
     client::{PublishErrorKind, RequestErrorKind},
     jetstream,
 };
@@ -12,15 +12,13 @@ use serde_json::{Value, json};
 
 use crate::{
     e2e::seen,
+    mono::{BarrierError, Connection},
     wire::{
         driver::{Ack, DriverError, ErrorKind, Headers, Message, Outcome},
         headers::check,
         subjects::check_publish_subject,
     },
 };
-
-/// Nobody listens on it.
-const BARRIER: &str = "_E2E.nobody";
 
 type Raw = Result<Value, DriverError>;
 
@@ -34,7 +32,7 @@ pub(super) fn outcome(result: Raw) -> Outcome {
 
 /// Raw request-reply.
 pub(super) async fn request(
-    client: &Client,
+    connection: &Connection,
     subject: String,
     payload: &str,
     headers: &Headers,
@@ -44,7 +42,9 @@ pub(super) async fn request(
         .payload(checked(&subject, payload)?)
         .headers(header_map(headers)?)
         .timeout(Some(timeout));
-    match client.send_request(subject, request).await {
+    let asked = connection.client().send_request(subject.clone(), request);
+    let asked = async { Ok(asked.await) };
+    match unless_denied(connection, &subject, asked).await? {
         Ok(message) => Ok(to_value(&wire_message(&message))),
         Err(error) => Err(match error.kind() {
             RequestErrorKind::NoResponders => failed(ErrorKind::NoResponders, true, &error),
@@ -58,7 +58,7 @@ pub(super) async fn request(
 
 /// Core publish, flushed.
 pub(super) async fn publish(
-    client: &Client,
+    connection: &Connection,
     subject: String,
     payload: &str,
     headers: &Headers,
@@ -66,45 +66,51 @@ pub(super) async fn publish(
 ) -> Raw {
     let payload = checked(&subject, payload)?;
     let headers = header_map(headers)?;
-    client.publish_with_headers(subject, headers, payload).await.map_err(|error| {
-        match error.kind() {
+    let sent = connection.client().publish_with_headers(subject.clone(), headers, payload);
+    let published = async {
+        sent.await.map_err(|error| match error.kind() {
             PublishErrorKind::MaxPayloadExceeded => failed(ErrorKind::MaxPayload, true, &error),
             PublishErrorKind::InvalidSubject => failed(ErrorKind::BadInput, true, &error),
             PublishErrorKind::Send => failed(ErrorKind::Connection, false, &error),
-        }
-    })?;
-    flush(client, timeout).await?;
+        })?;
+        flush(connection, timeout).await
+    };
+    unless_denied(connection, &subject, published).await?;
     Ok(json!({}))
 }
 
+/// The result of `operation`, or at once that the server denies it its subject.
+pub(super) async fn unless_denied<T>(
+    connection: &Connection,
+    subject: &str,
+    operation: impl Future<Output = Result<T, DriverError>>,
+) -> Result<T, DriverError> {
+    let outcome = connection.unless_denied(&[subject], operation).await;
+    outcome.map_err(|denied| failed(ErrorKind::Permissions, denied.definite, &denied))?
+}
+
 /// Waits until the server has taken everything that was sent before.
-///
-/// `Client::flush` only writes to the socket: the server may not have read it yet. A request is
-/// answered in order, by "no responders" where nobody listens, and so proves what went before.
-pub(super) async fn flush(client: &Client, timeout: Duration) -> Result<(), DriverError> {
-    /// A connection that was lost in between swallows a request: it is asked again.
-    const ATTEMPT: Duration = Duration::from_millis(500);
-    let answered = async {
+pub(super) async fn flush(connection: &Connection, timeout: Duration) -> Result<(), DriverError> {
+    let passed = async {
         loop {
-            let request = async_nats::Request::new().timeout(Some(ATTEMPT));
-            match client.send_request(BARRIER, request).await {
-                Err(error) if error.kind() == RequestErrorKind::TimedOut => {}
-                Err(error) if error.kind() != RequestErrorKind::NoResponders => {
-                    return Err(failed(ErrorKind::Connection, false, &error));
-                }
-                _ => return Ok(()),
+            // A connection that was lost in between swallows the proof: it is asked for again.
+            if let Some(passed) = connection.unless_reconnected(connection.barrier(timeout)).await {
+                return passed;
             }
         }
     };
-    match tokio::time::timeout(timeout, answered).await {
-        Ok(result) => result,
-        Err(error) => Err(failed(ErrorKind::Timeout, false, &error)),
+    let late = |error: &dyn std::fmt::Display| failed(ErrorKind::Timeout, false, error);
+    match tokio::time::timeout(timeout, passed).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error @ BarrierError::Late(_))) => Err(late(&error)),
+        Ok(Err(error)) => Err(failed(ErrorKind::Connection, false, &error)),
+        Err(error) => Err(late(&error)),
     }
 }
 
 /// JetStream publish with its acknowledgement.
 pub(super) async fn submit(
-    client: &Client,
+    connection: &Connection,
     subject: String,
     payload: &str,
     headers: &Headers,
@@ -116,9 +122,10 @@ pub(super) async fn submit(
     let context = jetstream::context::ContextBuilder::new()
         .timeout(timeout)
         .ack_timeout(timeout)
-        .build(client.clone());
-    let attempt = async { context.publish_with_headers(subject, headers, payload).await?.await };
-    match attempt.await {
+        .build(connection.client().clone());
+    let sent = context.publish_with_headers(subject.clone(), headers, payload);
+    let attempt = async { Ok(async { sent.await?.await }.await) };
+    match unless_denied(connection, &subject, attempt).await? {
         Ok(ack) => Ok(to_value(&Ack {
             stream: ack.stream,
             sequence: ack.sequence,
@@ -135,6 +142,25 @@ pub(super) async fn submit(
             _ => failed(ErrorKind::Other, false, &error),
         }),
     }
+}
+
+/// Publishes to a stream and aborts this process before it reads the answer.
+pub(super) async fn publish_and_abort(
+    connection: &Connection,
+    subject: String,
+    payload: &str,
+    headers: &Headers,
+) -> Raw {
+    let payload = checked(&subject, payload)?;
+    let headers = header_map(headers)?;
+    let client = connection.client();
+    let context = jetstream::new(client.clone());
+    context
+        .publish_with_headers(subject, headers, payload)
+        .await
+        .map_err(|error| failed(ErrorKind::Other, false, &error))?;
+    client.flush().await.map_err(|error| failed(ErrorKind::Connection, false, &error))?;
+    std::process::abort()
 }
 
 /// A message as the protocol has it.

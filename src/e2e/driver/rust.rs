@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use async_nats::{Client, ConnectOptions, Subscriber};
+use async_nats::Subscriber;
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture};
 use serde_json::{Map, Value, json};
 
@@ -17,8 +17,9 @@ use super::{
     Driver, DriverFault,
     raw::{self, failed, outcome, to_value},
 };
-use crate::wire::driver::{
-    DriverError, ErrorKind, Hello, OPERATIONS, Op, Outcome, PROTOCOL_VERSION,
+use crate::{
+    mono::{Auth, Caller, ConnectError, Connection, Target},
+    wire::driver::{DriverError, ErrorKind, Hello, OPERATIONS, Op, Outcome, PROTOCOL_VERSION},
 };
 
 /// How long a flush may take; a broker that restarts is away for less.
@@ -29,7 +30,7 @@ pub trait TypedCalls: Send + Sync {
     /// `<client>.<method>` with its arguments; `ok` is what it returned, as JSON.
     fn call(
         &self,
-        client: Client,
+        caller: Caller,
         method: String,
         args: Vec<Value>,
         kwargs: Map<String, Value>,
@@ -40,9 +41,10 @@ pub trait TypedCalls: Send + Sync {
 /// A driver over async-nats.
 pub struct RustDriver {
     typed: Arc<dyn TypedCalls>,
-    client: Mutex<Option<Client>>,
+    connection: Mutex<Option<Connection>>,
     subscriptions: Mutex<HashMap<u64, Arc<tokio::sync::Mutex<Subscriber>>>>,
     next_subscription: AtomicU64,
+    dies_after_publish: bool,
 }
 
 impl RustDriver {
@@ -50,10 +52,18 @@ impl RustDriver {
     pub fn new(typed: Arc<dyn TypedCalls>) -> Self {
         Self {
             typed,
-            client: Mutex::new(None),
+            connection: Mutex::new(None),
             subscriptions: Mutex::new(HashMap::new()),
             next_subscription: AtomicU64::new(1),
+            dies_after_publish: false,
         }
+    }
+
+    /// The same, but `submit` ends in an abort of this process once the message is on its way:
+    /// step A of PAYMENTS.md, for proofs.
+    #[must_use]
+    pub fn dying_after_publish(self) -> Self {
+        Self { dies_after_publish: true, ..self }
     }
 
     async fn hello(
@@ -66,25 +76,17 @@ impl RustDriver {
             let message = format!("this driver speaks protocol {PROTOCOL_VERSION}, not {protocol}");
             return Err(failed(ErrorKind::BadInput, true, &message));
         }
-        let mut options = ConnectOptions::new()
-            .name("mono-demo driver rust")
-            .subscription_capacity(1_048_576)
-            // The first attempt at once; then often enough that a restart is not what is measured.
-            .reconnect_delay_callback(|attempt| {
-                Duration::from_millis(if attempt < 2 { 0 } else { 20 })
-            });
-        if let Some((user, password)) = login {
-            options = options.user_and_password(user, password);
-        }
-        let client = options.connect(url).await.map_err(|error| {
-            use async_nats::ConnectErrorKind as Kind;
-            let kind = match error.kind() {
-                Kind::Authentication | Kind::AuthorizationViolation => ErrorKind::Permissions,
+        let auth = login.map_or(Auth::None, |(user, password)| Auth::User(user, password));
+        let target = Target { url, auth, quiet: true, ..Target::default() };
+        let connection = Connection::open(&target, "mono-demo driver rust").await;
+        let connection = connection.map_err(|error| {
+            let kind = match error {
+                ConnectError::Refused { .. } => ErrorKind::Permissions,
                 _ => ErrorKind::Connection,
             };
             failed(kind, true, &error)
         })?;
-        *lock(&self.client) = Some(client);
+        *lock(&self.connection) = Some(connection);
         Ok(to_value(&Hello {
             name: "rust".to_owned(),
             library: "async-nats 0.51".to_owned(),
@@ -94,16 +96,21 @@ impl RustDriver {
 
     async fn subscribe(
         &self,
-        client: &Client,
+        connection: &Connection,
         subject: String,
         queue_group: Option<String>,
     ) -> Result<Value, DriverError> {
-        let subscribed = match queue_group {
-            Some(group) => client.queue_subscribe(subject, group).await,
-            None => client.subscribe(subject).await,
+        let client = connection.client();
+        let subscribed = async {
+            let subscribed = match queue_group {
+                Some(group) => client.queue_subscribe(subject.clone(), group).await,
+                None => client.subscribe(subject.clone()).await,
+            };
+            let subscriber = subscribed.map_err(|e| failed(ErrorKind::BadInput, true, &e))?;
+            raw::flush(connection, FLUSH).await?;
+            Ok(subscriber)
         };
-        let subscriber = subscribed.map_err(|error| failed(ErrorKind::BadInput, true, &error))?;
-        raw::flush(client, FLUSH).await?;
+        let subscriber = raw::unless_denied(connection, &subject, subscribed).await?;
         let id = self.next_subscription.fetch_add(1, Ordering::Relaxed);
         lock(&self.subscriptions).insert(id, Arc::new(tokio::sync::Mutex::new(subscriber)));
         Ok(json!({ "subscription": id }))
@@ -139,27 +146,31 @@ impl RustDriver {
             }
             other => other,
         };
-        let connected = lock(&self.client).clone();
-        let Some(client) = connected else {
+        let connected = lock(&self.connection).clone();
+        let Some(connection) = connected else {
             return Outcome::Err(failed(ErrorKind::BadInput, true, &"`hello` comes first"));
         };
         let ms = Duration::from_millis;
         outcome(match op {
             Op::Hello { .. } => return Outcome::Skip("handled above".to_owned()),
             Op::Call { method, args, kwargs, timeout_ms } => {
-                return self.typed.call(client, method, args, kwargs, ms(timeout_ms)).await;
+                let caller = connection.caller().clone();
+                return self.typed.call(caller, method, args, kwargs, ms(timeout_ms)).await;
             }
             Op::Request { subject, payload_base64, headers, timeout_ms } => {
-                raw::request(&client, subject, &payload_base64, &headers, ms(timeout_ms)).await
+                raw::request(&connection, subject, &payload_base64, &headers, ms(timeout_ms)).await
             }
             Op::Publish { subject, payload_base64, headers } => {
-                raw::publish(&client, subject, &payload_base64, &headers, FLUSH).await
+                raw::publish(&connection, subject, &payload_base64, &headers, FLUSH).await
+            }
+            Op::Submit { subject, payload_base64, headers, .. } if self.dies_after_publish => {
+                raw::publish_and_abort(&connection, subject, &payload_base64, &headers).await
             }
             Op::Submit { subject, payload_base64, headers, timeout_ms } => {
-                raw::submit(&client, subject, &payload_base64, &headers, ms(timeout_ms)).await
+                raw::submit(&connection, subject, &payload_base64, &headers, ms(timeout_ms)).await
             }
             Op::Subscribe { subject, queue_group } => {
-                self.subscribe(&client, subject, queue_group).await
+                self.subscribe(&connection, subject, queue_group).await
             }
             Op::Next { subscription, timeout_ms } => self.next(subscription, ms(timeout_ms)).await,
             Op::Unsubscribe { subscription } => self.unsubscribe(subscription).await,
@@ -188,10 +199,10 @@ impl Driver for RustDriver {
     fn close(&self) -> BoxFuture<'_, Result<(), DriverFault>> {
         async move {
             lock(&self.subscriptions).clear();
-            let client = lock(&self.client).take();
-            if let Some(client) = client {
+            let connection = lock(&self.connection).take();
+            if let Some(connection) = connection {
                 // The broker may be gone already: then there is nothing left to drain.
-                let _ = tokio::time::timeout(Duration::from_secs(1), client.drain()).await;
+                connection.close(Duration::from_secs(1)).await;
             }
             Ok(())
         }

@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
+use super::secrets::Secrets;
 use crate::{
-    broker::{Broker, Cluster, ClusterError, ClusterSettings, Settings, StartError, StopError},
-    e2e::fixture::Fault,
-    process::Signal,
+    broker::{
+        Broker, Cluster, ClusterError, ClusterSettings, Credentials, Role, Servers, Settings,
+        StartError, StopError,
+    },
+    e2e::fixture::Fixture,
 };
 
 /// Whose leader is broken: the stream whose messages are the commits of payments.
@@ -33,22 +36,19 @@ pub(super) enum BrokersError {
     Stop(#[from] StopError),
     #[error(transparent)]
     Cluster(#[from] ClusterError),
-    #[error("`{}` does not go with what runs", .0.word())]
-    DoesNotGo(Fault),
 }
 
 impl Brokers {
-    /// One broker, or a cluster of so many that tell clients of each other.
-    pub(super) async fn start(
-        settings: Settings,
-        cluster: Option<usize>,
-    ) -> Result<Self, BrokersError> {
-        let Some(nodes) = cluster else {
+    /// One broker, or a cluster, whose nodes tell clients of each other; not where somebody is behind
+    /// a proxy, who would go past it.
+    pub(super) async fn start(settings: Settings, fixture: &Fixture) -> Result<Self, BrokersError> {
+        let advertise = !fixture.proxy.client && !fixture.proxy.services;
+        let Some(nodes) = fixture.broker.cluster else {
             let broker = Broker::start(settings).await?;
             let url = broker.url().to_owned();
             return Ok(Self { kind: Kind::One(Box::new(broker)), url });
         };
-        let settings = ClusterSettings { nodes, advertise: true, ..ClusterSettings::new(settings) };
+        let settings = ClusterSettings { nodes, advertise, ..ClusterSettings::new(settings) };
         let cluster = Cluster::start(settings).await?;
         let url = cluster.urls();
         Ok(Self { kind: Kind::Several(Box::new(cluster)), url })
@@ -59,16 +59,31 @@ impl Brokers {
         &self.url
     }
 
-    /// For a client that takes only one: it learns of the others from that one.
+    /// For a program that takes only one: it learns of the others from that one.
     pub(super) fn first_url(&self) -> &str {
         self.url.split(',').next().unwrap_or_default()
     }
 
-    /// Where the only broker listens.
-    pub(super) fn port(&self) -> Option<u16> {
+    /// How a program in this role connects.
+    pub(super) fn access(&self, role: Role) -> Access {
+        let credentials = match &self.kind {
+            Kind::One(broker) => broker.credentials(role),
+            Kind::Several(cluster) => cluster.credentials(role),
+        };
+        Access { url: self.url.clone(), role, credentials: credentials.cloned() }
+    }
+
+    /// The passwords of all roles.
+    pub(super) fn secrets(&self) -> Secrets {
+        let all = [Role::Client, Role::Worker, Role::Harness].map(|role| self.access(role));
+        Secrets::new(all.into_iter().filter_map(|access| Some(access.credentials?.password)))
+    }
+
+    /// Where they listen.
+    pub(super) fn ports(&self) -> Vec<u16> {
         match &self.kind {
-            Kind::One(broker) => Some(broker.port()),
-            Kind::Several(_) => None,
+            Kind::One(broker) => vec![broker.port()],
+            Kind::Several(cluster) => cluster.nodes().iter().map(Broker::port).collect(),
         }
     }
 
@@ -80,11 +95,13 @@ impl Brokers {
         }
     }
 
-    /// Breaks or mends something; says what has happened.
-    pub(super) async fn fault(&mut self, fault: Fault) -> Result<&'static str, BrokersError> {
+    /// For the handle that breaks them.
+    pub(super) fn servers(&mut self) -> Servers<'_> {
         match &mut self.kind {
-            Kind::One(broker) => break_one(broker, fault).await,
-            Kind::Several(cluster) => break_cluster(cluster, fault).await,
+            Kind::One(broker) => Servers::One(broker),
+            Kind::Several(cluster) => {
+                Servers::Several { cluster, leader_of: LEDGER, left_with: REQUESTS }
+            }
         }
     }
 
@@ -137,58 +154,23 @@ impl Brokers {
     }
 }
 
-async fn break_one(broker: &mut Broker, fault: Fault) -> Result<&'static str, BrokersError> {
-    match fault {
-        Fault::KillBroker => {
-            broker.kill_and_restart().await?;
-            Ok("killed, and back on the same port and store")
-        }
-        Fault::RestartBroker => {
-            broker.signal(Signal::Term).await?;
-            broker.exited().await;
-            broker.restart().await?;
-            Ok("stopped, and back on the same port and store")
-        }
-        Fault::PauseBroker => {
-            broker.pause().await?;
-            Ok("paused")
-        }
-        Fault::ResumeBroker => {
-            broker.resume().await?;
-            Ok("goes on")
-        }
-        other => Err(BrokersError::DoesNotGo(other)),
-    }
+/// How a program connects: where to, and what it shows.
+#[derive(Debug, Clone)]
+pub(super) struct Access {
+    /// All brokers, comma separated.
+    pub(super) url: String,
+    pub(super) role: Role,
+    pub(super) credentials: Option<Credentials>,
 }
 
-async fn break_cluster(cluster: &mut Cluster, fault: Fault) -> Result<&'static str, BrokersError> {
-    match fault {
-        Fault::KillLeader => {
-            cluster.kill_leader(LEDGER).await?;
-            // Another one leads before it is back: its return is no part of the gap.
-            cluster.leader_of_stream(LEDGER).await?;
-            cluster.heal().await?;
-            Ok("killed, another one elected, and back with what it missed")
+impl Access {
+    /// Connects to any of them.
+    pub(super) async fn connect(&self) -> Result<async_nats::Client, async_nats::ConnectError> {
+        let mut options =
+            async_nats::ConnectOptions::new().custom_inbox_prefix(self.role.inbox_prefix());
+        if let Some(Credentials { user, password }) = self.credentials.clone() {
+            options = options.user_and_password(user, password);
         }
-        Fault::StopLeader => {
-            cluster.stop_leader(LEDGER).await?;
-            cluster.leader_of_stream(LEDGER).await?;
-            cluster.heal().await?;
-            Ok("stopped, another one elected, and back with what it missed")
-        }
-        Fault::LoseQuorum => {
-            cluster.leave_only_leader(REQUESTS).await?;
-            Ok("all killed but the one that takes submissions")
-        }
-        Fault::Heal => {
-            cluster.heal().await?;
-            Ok("all are back and agree")
-        }
-        other => Err(BrokersError::DoesNotGo(other)),
+        options.connect(self.url.split(',').collect::<Vec<_>>()).await
     }
-}
-
-/// Connects to any of them; they are comma separated.
-pub(super) async fn connect(url: &str) -> Result<async_nats::Client, async_nats::ConnectError> {
-    async_nats::connect(url.split(',').collect::<Vec<_>>()).await
 }

@@ -7,11 +7,11 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Stop, evidence, world::World};
+use super::{Stop, evidence, recovery, world::World};
 use crate::{
     e2e::{
         fixture::{Check, CheckKind, Fixture},
-        history::Report,
+        history::{History, Property, Report, Verdict},
         matcher::{canonical, compare},
     },
     wire::journal::{ChargeOutcome, ChargeRecord, CrashRecord, EmailRecord},
@@ -26,7 +26,7 @@ pub(super) async fn comes_true(
     fixture: &Fixture,
     check: &Check,
 ) -> Result<(), Stop> {
-    if matches!(check.kind, CheckKind::History { .. }) {
+    if judges_the_history(&check.kind) {
         return Ok(()); // a history is judged when it is whole
     }
     let deadline = Instant::now() + check.within;
@@ -51,9 +51,21 @@ pub(super) async fn still_true(
     report: &Report,
 ) -> Result<Vec<String>, Stop> {
     look(world, check, Some(report)).await?.map_err(|reason| {
-        let message = format!("{reason} (it held before the services had drained)");
+        let message = match judges_the_history(&check.kind) {
+            true => reason,
+            false => format!("{reason} (it held before the services had drained)"),
+        };
         Stop::failed(fixture, &check.span, message)
     })
+}
+
+fn judges_the_history(kind: &CheckKind) -> bool {
+    matches!(
+        kind,
+        CheckKind::History { .. }
+            | CheckKind::FinalWithin { .. }
+            | CheckKind::RecoveredWithin { .. }
+    )
 }
 
 async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<Finding, Stop> {
@@ -66,7 +78,8 @@ async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<F
             emails(&records, *count, *workers, *each_once, *refused)
         }
         CheckKind::DeadLetters { expected } => {
-            let letters = evidence::dead_letters(world.url()).await.map_err(Stop::Broken)?;
+            let letters = evidence::dead_letters(&world.harness()).await.map_err(Stop::Broken)?;
+            let letters: Vec<Value> = letters.into_iter().map(|letter| letter.record).collect();
             dead_letters(&letters, expected)
         }
         CheckKind::Crashed { expected } => {
@@ -77,8 +90,18 @@ async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<F
             Some(report) => history(report, expected),
             None => Err("the history is not whole yet".to_owned()),
         },
+        CheckKind::RecoveredWithin { limit } => {
+            let history = History::open(world.history_path());
+            let history = history.map_err(|e| Stop::broken("judge the recovery", e))?;
+            recovery::recovered(&history, *limit)
+                .map(|_| vec![format!("after each fault something succeeded within {limit:?}")])
+        }
+        CheckKind::FinalWithin { limit } => match report {
+            Some(report) => final_within(report, *limit),
+            None => Err("the history is not whole yet".to_owned()),
+        },
         CheckKind::Ledger { id, entry } => {
-            let entries = evidence::ledger(world.url(), id).await.map_err(Stop::Broken)?;
+            let entries = evidence::ledger(&world.harness(), id).await.map_err(Stop::Broken)?;
             ledger(&entries, id, entry)
         }
     })
@@ -220,6 +243,15 @@ fn history(report: &Report, expected: &Value) -> Finding {
     }
     let keys = expected.as_object().into_iter().flatten();
     Ok(keys.map(|(key, _)| format!("{key} {}", canonical(&seen[key]))).collect())
+}
+
+/// What was late is in the verdict on the history already; here is what leaves it open.
+fn final_within(report: &Report, limit: Duration) -> Finding {
+    match report.verdict(Property::Final) {
+        Some(Verdict::Valid) => Ok(vec![format!("final within {limit:?} of the last fault")]),
+        Some(Verdict::Unknown { why }) => Err(why.join("; ")),
+        _ => Err(format!("not everything was final within {limit:?} of the last fault\n{report}")),
+    }
 }
 
 fn ledger(entries: &[Value], id: &str, pattern: &Value) -> Finding {

@@ -4,10 +4,11 @@ use std::{io, path::Path, time::Duration};
 
 use async_nats::jetstream;
 use futures_util::StreamExt as _;
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::brokers;
+use super::brokers::Access;
 use crate::{
     e2e::{
         driver::wire_headers,
@@ -16,7 +17,7 @@ use crate::{
     wire::{
         driver::Headers,
         headers as h,
-        journal::{ChargeRecord, CrashRecord, EmailRecord},
+        journal::{ChargeRecord, CrashRecord, DeliveryRecord, EmailRecord},
         subjects::LEDGER_PREFIX,
     },
 };
@@ -34,6 +35,11 @@ pub(super) fn charges(journal_dir: &Path) -> Result<Vec<ChargeRecord>, String> {
 /// The mailer's journal.
 pub(super) fn emails(journal_dir: &Path) -> Result<Vec<EmailRecord>, String> {
     journal(&journal_dir.join("mailer.jsonl"))
+}
+
+/// The journal of what workers began with.
+pub(super) fn deliveries(journal_dir: &Path) -> Result<Vec<DeliveryRecord>, String> {
+    journal(&journal_dir.join("deliveries.jsonl"))
 }
 
 /// The journal of crash points.
@@ -57,13 +63,19 @@ fn journal<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, String> {
         .collect()
 }
 
+/// A record in a stream, and when the server stored it.
+pub(super) struct Stored {
+    pub(super) at: Timestamp,
+    pub(super) record: Value,
+}
+
 /// All dead letters, oldest first, as `kind`, `reason`, `subject`, `deliveries`, `body`, `headers`.
-pub(super) async fn dead_letters(url: &str) -> Result<Vec<Value>, String> {
-    let messages = stored(url, DEAD_LETTERS, None).await?;
+pub(super) async fn dead_letters(access: &Access) -> Result<Vec<Stored>, String> {
+    let messages = stored(access, DEAD_LETTERS, None).await?;
     Ok(messages.into_iter().map(dead_letter).collect())
 }
 
-fn dead_letter((mut all, body): (Headers, Value)) -> Value {
+fn dead_letter((mut all, Stored { at, record: body }): (Headers, Stored)) -> Stored {
     let mut take = |name: &str| {
         let values = all.remove(name).unwrap_or_default();
         values.into_iter().next().map_or(Value::Null, Value::from)
@@ -75,7 +87,7 @@ fn dead_letter((mut all, body): (Headers, Value)) -> Value {
     let sequence = take(h::DEAD_SEQUENCE);
     let number = |value: &Value| value.as_str().and_then(|text| text.parse::<u64>().ok());
     let (deliveries, sequence) = (number(&deliveries), number(&sequence));
-    json!({
+    let record = json!({
         "kind": kind,
         "reason": reason,
         "subject": subject,
@@ -83,29 +95,30 @@ fn dead_letter((mut all, body): (Headers, Value)) -> Value {
         "sequence": sequence,
         "body": body,
         "headers": headers(&all),
-    })
+    });
+    Stored { at, record }
 }
 
 /// All entries of the ledger.
-pub(super) async fn ledger_entries(url: &str) -> Result<Vec<Value>, String> {
-    let messages = stored(url, LEDGER, None).await?;
-    Ok(messages.into_iter().map(|(_, body)| body).collect())
+pub(super) async fn ledger_entries(access: &Access) -> Result<Vec<Stored>, String> {
+    let messages = stored(access, LEDGER, None).await?;
+    Ok(messages.into_iter().map(|(_, entry)| entry).collect())
 }
 
 /// The ledger's entries for one payment.
-pub(super) async fn ledger(url: &str, id: &str) -> Result<Vec<Value>, String> {
-    let messages = stored(url, LEDGER, Some(format!("{LEDGER_PREFIX}.{id}"))).await?;
-    Ok(messages.into_iter().map(|(_, body)| body).collect())
+pub(super) async fn ledger(access: &Access, id: &str) -> Result<Vec<Value>, String> {
+    let messages = stored(access, LEDGER, Some(format!("{LEDGER_PREFIX}.{id}"))).await?;
+    Ok(messages.into_iter().map(|(_, entry)| entry.record).collect())
 }
 
 /// All messages of a stream, or of one of its subjects; none where there is no such stream.
 async fn stored(
-    url: &str,
+    access: &Access,
     stream: &str,
     subject: Option<String>,
-) -> Result<Vec<(Headers, Value)>, String> {
+) -> Result<Vec<(Headers, Stored)>, String> {
     let read = async {
-        let context = jetstream::new(brokers::connect(url).await?);
+        let context = jetstream::new(access.connect().await?);
         let stream = match context.get_stream(stream).await {
             Ok(stream) => stream,
             Err(error) if is_missing(&error) => return Ok(Vec::new()),
@@ -121,8 +134,9 @@ async fn stored(
         let mut out = Vec::new();
         while let Some(message) = messages.next().await {
             let message = message?;
-            let body = Body::read(&message.payload).value();
-            out.push((wire_headers(message.headers.as_ref()), body));
+            let at = Timestamp::from_nanosecond(message.info()?.published.unix_timestamp_nanos())?;
+            let record = Body::read(&message.payload).value();
+            out.push((wire_headers(message.headers.as_ref()), Stored { at, record }));
         }
         Ok::<_, async_nats::Error>(out)
     };

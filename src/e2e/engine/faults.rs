@@ -1,145 +1,63 @@
-//! Broken on purpose: each fault returns once the break has happened and what must be back is back.
+//! Broken on purpose, and put on record.
 
 use std::time::Duration;
 
-use super::{
-    Stop,
-    world::{DRAIN, World},
-};
+use super::{Stop, world::World};
 use crate::{
-    broker,
-    e2e::{fixture::Fault, history::Phase},
-    process::Signal,
+    broker::{Fault, Faults, Side, What},
+    e2e::history::Phase,
     wire::driver::{Op, Outcome},
 };
 
 /// How long the client may take to find a broker again that is back.
 const RECONNECT: Duration = Duration::from_secs(15);
-/// How much longer a slow network takes, each way.
-const DELAY: Duration = Duration::from_millis(50);
 /// Published to by the client to prove that its connection works.
-const BARRIER: &str = "_E2E.barrier";
+const BARRIER: &str = "_INBOX.barrier.reconnected";
 
 impl World {
-    /// Breaks something; says what has happened.
-    pub(super) async fn fault(&mut self, fault: Fault) -> Result<&'static str, Stop> {
-        self.recorder.fault(fault.word(), Phase::Begin);
-        let done = self.break_and_mend(fault).await?;
-        self.recorder.fault(fault.word(), Phase::End);
+    /// Breaks or mends something, where a load says so once `due` submissions are acknowledged;
+    /// returns once the break has happened and what must be back is back. Says what has happened.
+    pub(super) async fn fault(&mut self, fault: &Fault, due: Option<u32>) -> Result<String, Stop> {
+        let (seed, injected) = (self.machine().seed, self.schedule.len() as u64);
+        let mut faults = Faults::new(self.brokers.servers(), seed)
+            .network(Side::Client, &self.networks.client)
+            .network(Side::Services, &self.networks.services)
+            .services(&mut self.services)
+            .after(injected);
+        let mut name = faults.drawn(fault);
+        if let Some(due) = due {
+            name.push_str(&format!(" at {due}"));
+        }
+        self.schedule.push(name.clone());
+        let mends = fault.what.mends();
+        if !mends {
+            self.recorder.fault(&name, Phase::Begin);
+        }
+        let done = faults.inject(fault).await;
+        let done = done.map_err(|error| Stop::broken(&fault.to_string(), error))?;
+        if mends {
+            let recorder = self.recorder.clone();
+            self.broken.retain(|(broken, name)| {
+                let mended = fault.mends(broken);
+                if mended {
+                    recorder.fault(name, Phase::End);
+                }
+                !mended
+            });
+        } else if fault.what.mended_by().is_some() && fault.lasts.is_none() {
+            self.broken.push((fault.clone(), name));
+        } else {
+            self.recorder.fault(&name, Phase::End);
+        }
+        if cuts_the_client_off(fault) {
+            self.reconnected(fault).await?;
+        }
         Ok(done)
-    }
-
-    async fn break_and_mend(&mut self, fault: Fault) -> Result<&'static str, Stop> {
-        let broken = |error: &dyn std::fmt::Display| Stop::broken(fault.word(), error);
-        match fault {
-            Fault::KillBroker
-            | Fault::RestartBroker
-            | Fault::PauseBroker
-            | Fault::ResumeBroker
-            | Fault::KillLeader
-            | Fault::StopLeader
-            | Fault::LoseQuorum
-            | Fault::Heal => {
-                let done = self.brokers.fault(fault).await.map_err(|e| broken(&e))?;
-                if !matches!(fault, Fault::PauseBroker | Fault::ResumeBroker) {
-                    self.reconnected(fault).await?;
-                }
-                Ok(done)
-            }
-            Fault::Delay | Fault::Cut | Fault::BlackHole | Fault::HalfOpen | Fault::HealNetwork => {
-                self.network(fault).await
-            }
-            Fault::KillServices => {
-                for services in std::mem::take(&mut self.services) {
-                    services.kill().await.map_err(|e| broken(&e))?;
-                    self.keep_log(services).await;
-                }
-                self.start_services().await?;
-                Ok("killed, and ready again")
-            }
-            Fault::KillService => {
-                // The oldest: each has its turn.
-                if !self.services.is_empty() {
-                    let services = self.services.remove(0);
-                    services.kill().await.map_err(|e| broken(&e))?;
-                    self.keep_log(services).await;
-                }
-                self.start_services().await?;
-                Ok("one of them killed, and ready again")
-            }
-            Fault::StopServices => {
-                for services in std::mem::take(&mut self.services) {
-                    services.stop(DRAIN).await.map_err(|e| broken(&e))?;
-                    self.keep_log(services).await;
-                }
-                Ok("stopped")
-            }
-            Fault::StartServices => {
-                self.start_services().await?;
-                Ok("ready")
-            }
-            Fault::PauseServices => {
-                self.signal_services(Signal::Stop, fault).await?;
-                Ok("paused")
-            }
-            Fault::ResumeServices => {
-                self.signal_services(Signal::Cont, fault).await?;
-                Ok("go on")
-            }
-        }
-    }
-
-    /// Makes the client's network bad, or good again.
-    async fn network(&self, fault: Fault) -> Result<&'static str, Stop> {
-        let Some(proxy) = &self.proxy else {
-            return Err(Stop::Broken(format!("{}: no client is behind a proxy", fault.word())));
-        };
-        match fault {
-            Fault::Delay => {
-                proxy.delay(DELAY);
-                Ok("every byte takes 50 ms longer, each way")
-            }
-            Fault::Cut => {
-                let before = proxy.counts();
-                proxy.cut(broker::Cut::Reset);
-                if before.open > 0 {
-                    let cut = proxy.until(|now| now.cut > before.cut || now.open == 0);
-                    let late = |_| Stop::Broken(format!("cut: nothing was cut in {RECONNECT:?}"));
-                    tokio::time::timeout(RECONNECT, cut).await.map_err(late)?;
-                }
-                self.reconnected(fault).await?;
-                Ok("the connection is reset, and there is a new one")
-            }
-            Fault::BlackHole => {
-                proxy.black_hole();
-                Ok("nothing arrives, either way")
-            }
-            Fault::HalfOpen => {
-                proxy.half_open(broker::Direction::ToClient);
-                Ok("what the client sends arrives, and nothing comes back")
-            }
-            _ => {
-                proxy.heal();
-                self.reconnected(fault).await?;
-                Ok("all arrives again")
-            }
-        }
-    }
-
-    async fn signal_services(&self, signal: Signal, fault: Fault) -> Result<(), Stop> {
-        if self.services.is_empty() {
-            return Err(Stop::Broken(format!("{}: no services run", fault.word())));
-        }
-        for services in &self.services {
-            let signalled = services.signal(signal).await;
-            signalled.map_err(|error| Stop::broken(fault.word(), error))?;
-        }
-        Ok(())
     }
 
     /// Waits until the client's own connection carries messages again: what a step then says is
     /// about the services, not about how fast a client library reconnects.
-    async fn reconnected(&self, fault: Fault) -> Result<(), Stop> {
+    async fn reconnected(&self, fault: &Fault) -> Result<(), Stop> {
         let attempts = async {
             loop {
                 let op = Op::Publish {
@@ -155,8 +73,24 @@ impl World {
                 }
             }
         };
-        let late =
-            || format!("{}: the client did not reconnect within {RECONNECT:?}", fault.word());
+        let late = || format!("{fault}: the client did not reconnect within {RECONNECT:?}");
         tokio::time::timeout(RECONNECT, attempts).await.map_err(|_| Stop::Broken(late()))?
+    }
+}
+
+/// Whether the client's connection may be gone, and a new one can be had.
+fn cuts_the_client_off(fault: &Fault) -> bool {
+    match fault.what {
+        What::KillBroker
+        | What::RestartBroker
+        | What::LameDuck
+        | What::KillLeader
+        | What::StopLeader
+        | What::KillNode(_)
+        | What::LoseQuorum
+        | What::Heal
+        | What::Cut
+        | What::HealNetwork => true,
+        what => what.is_of_a_network() && fault.lasts.is_some(),
     }
 }

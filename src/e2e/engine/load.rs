@@ -1,4 +1,5 @@
-//! A load under faults: submits until all is acknowledged, while things break as the seed says.
+//! A load under faults: submits until all is acknowledged, or publishes once, while things break as
+//! the seed says.
 //!
 //! Faults come by progress and not by time: a fault is due once so many submissions are
 //! acknowledged, so that the same seed breaks at the same places on any machine.
@@ -13,11 +14,18 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use super::{Stop, record, steps::millis, world::World};
+use super::{
+    ContentOf, Stop,
+    dying::{self, Dying},
+    record,
+    steps::millis,
+    world::World,
+};
 use crate::{
+    broker::Fault,
     e2e::{
         driver::Driver,
-        fixture::{Action, Fault, Fixture, Load, Outgoing, Payload, Step, template::Variables},
+        fixture::{Action, Fixture, Load, Payload, Step, template::Variables},
         history::Recorder,
         seen,
         transcript::filled,
@@ -44,9 +52,17 @@ pub(super) async fn run(
     let mut chance = Chance(world.machine().seed);
     let plan = plan(load, times, &mut chance);
     let again: Vec<bool> = (0..times).map(|_| chance.percent(load.again_percent)).collect();
+    let dying = match load.client_dies {
+        false => None,
+        true => Some(Dying::of(world).ok_or_else(|| {
+            Stop::Skipped("there is no client here that dies when it is told to".to_owned())
+        })?),
+    };
     let submitter = Submitter {
         driver: world.driver.clone(),
         recorder: world.recorder.clone(),
+        contents: world.machine().contents.clone(),
+        dying,
         attempt: step.timeout.unwrap_or(ATTEMPT),
         patience: step.within.unwrap_or(PATIENCE),
         done: AtomicU32::new(0),
@@ -61,9 +77,16 @@ pub(super) async fn run(
             let (action, twice) = (filled(&step.action, &variables), again[n as usize - 1]);
             async move {
                 let process = format!("client-{}", n % step.concurrency.max(1));
-                submitter.until_acknowledged(&process, &action).await?;
+                let op = message(&action, submitter.attempt)?;
+                if let Some(dying) = &submitter.dying {
+                    submitter.once_by_one_that_dies(dying, &op).await?;
+                }
+                if matches!(action, Action::Publish(_)) {
+                    return submitter.once(&process, op).await;
+                }
+                submitter.until_acknowledged(&process, &op).await?;
                 if twice {
-                    submitter.until_acknowledged(&process, &action).await?;
+                    submitter.until_acknowledged(&process, &op).await?;
                 }
                 Ok::<_, String>(())
             }
@@ -82,20 +105,26 @@ pub(super) async fn run(
             tokio::select! {
                 biased;
                 () = submitter.reached(*due) => {}
-                stop = world.supervise() => return Err(stop),
+                stop = world.services.supervise() => return Err(stop),
             }
-            world.fault(*fault).await?;
+            world.fault(fault, Some(*due)).await?;
         }
         tokio::select! {
             biased;
             () = submitter.reached(times) => Ok(()),
-            stop = world.supervise() => Err(stop),
+            stop = world.services.supervise() => Err(stop),
         }
     };
     let (submitted, broken) = tokio::join!(submitting, breaking);
     submitted.and(broken)?;
-    let mut lines = vec![format!("{times} acknowledged")];
-    lines.extend(load.under.iter().map(|(fault, count)| format!("{} × {count}", fault.word())));
+    let mut lines = vec![match step.action {
+        Action::Publish(_) => format!("{times} published"),
+        _ => format!("{times} acknowledged"),
+    }];
+    if load.client_dies {
+        lines.push(format!("client aborted after the publish × {times}"));
+    }
+    lines.extend(load.under.iter().map(|(fault, count)| format!("{fault} × {count}")));
     Ok(lines)
 }
 
@@ -105,7 +134,7 @@ fn plan(load: &Load, times: u32, chance: &mut Chance) -> Vec<(u32, Fault)> {
     let mut plan: Vec<(u32, Fault)> = load
         .under
         .iter()
-        .flat_map(|(fault, count)| std::iter::repeat_n(*fault, *count as usize))
+        .flat_map(|(fault, count)| std::iter::repeat_n(fault.clone(), *count as usize))
         .map(|fault| (chance.below(last), fault))
         .collect();
     plan.sort_by_key(|(due, _)| *due);
@@ -115,6 +144,8 @@ fn plan(load: &Load, times: u32, chance: &mut Chance) -> Vec<(u32, Fault)> {
 struct Submitter {
     driver: Arc<dyn Driver>,
     recorder: Recorder,
+    contents: Option<ContentOf>,
+    dying: Option<Dying>,
     attempt: Duration,
     patience: Duration,
     done: AtomicU32,
@@ -124,24 +155,47 @@ struct Submitter {
 impl Submitter {
     /// Sends the same again until a stream has it: after anything but an acknowledgement it is
     /// unknown, or certain, that it was not stored.
-    async fn until_acknowledged(&self, process: &str, action: &Action) -> Result<(), String> {
+    async fn until_acknowledged(&self, process: &str, op: &Op) -> Result<(), String> {
         let deadline = Instant::now() + self.patience;
-        let op = submit(action, self.attempt)?;
         loop {
-            let operation = record::begin(&self.recorder, process, &op);
-            let outcome = self.driver.perform(op.clone()).await.map_err(|e| e.to_string())?;
-            if let Some(operation) = operation {
-                record::end(operation, false, &outcome);
+            let Outcome::Err(error) = self.attempt(process, op.clone()).await? else {
+                return Ok(());
+            };
+            if Instant::now() >= deadline {
+                return Err(format!("not acknowledged within {:?}: {error}", self.patience));
             }
-            match outcome {
-                Outcome::Ok(_) => return Ok(()),
-                Outcome::Skip(reason) => return Err(reason),
-                Outcome::Err(error) if Instant::now() >= deadline => {
-                    return Err(format!("not acknowledged within {:?}: {error}", self.patience));
-                }
-                Outcome::Err(_) => tokio::time::sleep(ASK_AGAIN).await,
-            }
+            tokio::time::sleep(ASK_AGAIN).await;
         }
+    }
+
+    /// What nothing acknowledges is sent once: sent again, it would be another message.
+    async fn once(&self, process: &str, op: Op) -> Result<(), String> {
+        match self.attempt(process, op).await? {
+            Outcome::Err(error) => Err(error.to_string()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn attempt(&self, process: &str, op: Op) -> Result<Outcome, String> {
+        let operation = record::begin(&self.recorder, self.contents.as_ref(), process, &op);
+        let outcome = self.driver.perform(op).await.map_err(|e| e.to_string())?;
+        if let Some(operation) = operation {
+            record::end(operation, false, &outcome);
+        }
+        match outcome {
+            Outcome::Skip(reason) => Err(reason),
+            outcome => Ok(outcome),
+        }
+    }
+
+    /// Nobody is left who knows whether it was stored.
+    async fn once_by_one_that_dies(&self, dying: &Dying, op: &Op) -> Result<(), String> {
+        let operation = record::begin(&self.recorder, self.contents.as_ref(), dying::NAME, op);
+        dying.perform(op.clone(), &record::payment_id(op).unwrap_or_default()).await?;
+        if let Some(operation) = operation {
+            operation.unknown("the client died before it read the answer");
+        }
+        Ok(())
     }
 
     async fn reached(&self, due: u32) {
@@ -157,20 +211,20 @@ impl Submitter {
     }
 }
 
-fn submit(action: &Action, timeout: Duration) -> Result<Op, String> {
-    let Action::Submit(Outgoing { subject, payload, headers }) = action else {
-        return Err("only `submit` can be a load under faults".to_owned());
+fn message(action: &Action, timeout: Duration) -> Result<Op, String> {
+    let (Action::Submit(out) | Action::Publish(out)) = action else {
+        return Err("only `submit` and `publish` can be a load under faults".to_owned());
     };
-    let body = match payload {
+    let body = match &out.payload {
         Payload::Json(value) => value.to_string().into_bytes(),
         Payload::Text(text) => text.clone().into_bytes(),
         _ => return Err("a load under faults has a `body` or a `text`".to_owned()),
     };
-    Ok(Op::Submit {
-        subject: subject.clone(),
-        payload_base64: seen::base64(&body),
-        headers: headers.clone(),
-        timeout_ms: millis(timeout),
+    let (subject, headers) = (out.subject.clone(), out.headers.clone());
+    let payload_base64 = seen::base64(&body);
+    Ok(match action {
+        Action::Publish(_) => Op::Publish { subject, payload_base64, headers },
+        _ => Op::Submit { subject, payload_base64, headers, timeout_ms: millis(timeout) },
     })
 }
 
@@ -198,13 +252,15 @@ impl Chance {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::What;
 
     #[test]
     fn the_same_seed_breaks_at_the_same_places() {
         let load = Load {
             copies: 1,
             again_percent: 5,
-            under: vec![(Fault::KillBroker, 20), (Fault::KillServices, 20)],
+            under: vec![(Fault::new(What::KillBroker), 20), (Fault::new(What::KillServices), 20)],
+            client_dies: false,
         };
         let drawn = |seed| plan(&load, 1000, &mut Chance(seed));
         assert_eq!(drawn(7), drawn(7));

@@ -4,36 +4,53 @@
 //! | --- | --- |
 //! | `world` | everything that runs: started and stopped |
 //! | `brokers` | the broker, or the cluster: started, broken on purpose, stopped |
-//! | `faults` | broken on purpose |
+//! | `networks` | proxies before the servers, for those who are to have a bad network |
+//! | `services` | the service processes: started, started again, drained |
+//! | `faults` | broken on purpose, and put on record |
 //! | `steps` | does a step, again where it says so, and holds it against what is expected |
 //! | `load` | a load under faults |
+//! | `teardown` | what it adds to what the steps came to |
+//! | `dying` | a client that dies right after it has published |
 //! | `program` | a program of a `run` step |
 //! | `record` | puts everything on record as a history, and has it judged |
+//! | `secrets` | takes the passwords of a run out of what is told about it |
 //! | `settle` | observes that nothing is in flight |
 //! | `evidence` | reads the journals and the streams that checks are about |
+//! | `recovery` | how soon after a fault's end an operation succeeds again |
 //! | `check` | decides, from evidence alone |
 //!
 //! The engine knows no reporter: it sends events and returns what it saw.
 
 mod brokers;
 mod check;
+mod dying;
 mod evidence;
 mod faults;
 mod load;
+mod networks;
 mod program;
 mod record;
+mod recovery;
+mod secrets;
+mod services;
 mod settle;
 mod steps;
+mod teardown;
 mod world;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     driver::TypedCalls,
-    event::{Event, Failure, Log, RunId},
-    fixture::{Check, Fixture, Span, point_at, template::Variables},
+    event::{Event, Failure, Log, RunHistory, RunId},
+    fixture::{Check, CheckKind, Fixture, Span, point_at, template::Variables},
+    kept::Kept,
     redact::Redactions,
     seen::Seen,
     transcript::Transcript,
@@ -42,7 +59,7 @@ use crate::{
     process::{Reaper, Spawn},
     provision::NatsServer,
 };
-use steps::Kept;
+use steps::Carried;
 use world::World;
 
 /// What the machine offers to every run.
@@ -62,7 +79,17 @@ pub struct Machine {
     pub root: PathBuf,
     /// For whatever is drawn by chance.
     pub seed: u64,
+    /// Where histories are kept; `None` where they go with their runs.
+    pub histories: Option<Arc<Kept>>,
+    /// What tells one content of a payment from another, as the services write it.
+    pub contents: Option<ContentOf>,
+    /// A driver that aborts right after it has published a submission.
+    pub dying_client: Option<Spawn>,
 }
+
+/// The hash of a payment's content, from the body of its submission; `None` for a body that is
+/// no acceptable payment.
+pub type ContentOf = Arc<dyn Fn(&[u8]) -> Option<String> + Send + Sync>;
 
 /// Builds the command that starts the services.
 pub type ServicesSpawn = Arc<dyn Fn(&ServiceContext) -> Spawn + Send + Sync>;
@@ -72,6 +99,8 @@ pub type ServicesSpawn = Arc<dyn Fn(&ServiceContext) -> Spawn + Send + Sync>;
 pub struct ServiceContext {
     /// The broker.
     pub url: String,
+    /// Credentials of the services, as a NATS context: a file that only this user can read.
+    pub credentials: PathBuf,
     /// TOML, a table a module.
     pub settings: PathBuf,
     /// Where the simulated gateway and mailer keep their journals.
@@ -115,6 +144,24 @@ pub struct Outcome {
     pub seen: Vec<Vec<Seen>>,
     /// The last lines of each process.
     pub logs: Vec<Log>,
+    /// What its history came to, if it was judged.
+    pub history: Option<Box<RunHistory>>,
+    /// Where its history was kept.
+    pub history_file: Option<PathBuf>,
+}
+
+impl Outcome {
+    /// Of a run that did not get to do anything.
+    pub fn unstarted(end: End) -> Self {
+        Self {
+            end,
+            transcript: String::new(),
+            seen: Vec::new(),
+            logs: Vec::new(),
+            history: None,
+            history_file: None,
+        }
+    }
 }
 
 /// Why a run ends before its last step.
@@ -142,6 +189,15 @@ impl Stop {
     }
 }
 
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Failed(failure) => &failure.message,
+            Self::Skipped(reason) | Self::Broken(reason) => reason,
+        })
+    }
+}
+
 impl From<Stop> for End {
     fn from(stop: Stop) -> Self {
         match stop {
@@ -160,32 +216,43 @@ pub async fn execute(
     client: &Client,
     events: &UnboundedSender<Event>,
 ) -> Outcome {
-    let unstarted =
-        |end| Outcome { end, transcript: String::new(), seen: Vec::new(), logs: Vec::new() };
     if let Client::Unavailable(reason) = client {
-        return unstarted(End::Skipped(reason.clone()));
+        return Outcome::unstarted(End::Skipped(reason.clone()));
     }
     let variables = match variables(machine, fixture) {
         Ok(variables) => variables,
-        Err(reason) => return unstarted(End::Skipped(reason)),
+        Err(reason) => return Outcome::unstarted(End::Skipped(reason)),
     };
     let mut world = match World::start(machine, fixture, run, client).await {
         Ok(world) => world,
-        Err(failed) => return Outcome { logs: failed.logs, ..unstarted(failed.stop.into()) },
+        Err(failed) => {
+            let unstarted = Outcome::unstarted(failed.stop.into());
+            return failed.secrets.out_of(Outcome { logs: failed.logs, ..unstarted });
+        }
     };
+    let secrets = world.secrets();
     let transcript = Transcript::new(Redactions::new(literals(&world, machine)));
-    let mut kept = Kept { variables, seen: Vec::new(), transcript };
-    let mut ended = steps::all(&mut world, fixture, run, events, &mut kept).await;
+    let mut carried = Carried { variables, seen: Vec::new(), transcript };
+    let mut ended = steps::all(&mut world, fixture, run, events, &mut carried).await;
+    let mut history = None;
     if ended.is_ok() {
-        ended = conclude(&mut world, fixture, &mut kept).await;
+        ended = conclude(&mut world, fixture, &mut carried, &mut history).await;
     }
+    let history_file = world.kept_history().map(Path::to_owned);
     let logs = world.logs();
     let stopped = world.stop().await;
     let end = match (ended, stopped) {
         (Err(stop), _) | (Ok(()), Err(stop)) => stop.into(),
         (Ok(()), Ok(())) => End::Held,
     };
-    Outcome { end, transcript: kept.transcript.text().to_owned(), seen: kept.seen, logs }
+    secrets.out_of(Outcome {
+        end,
+        transcript: carried.transcript.text().to_owned(),
+        seen: carried.seen,
+        logs,
+        history,
+        history_file,
+    })
 }
 
 /// Texts of this run and this machine that no golden file may have.
@@ -222,21 +289,36 @@ fn variables(machine: &Machine, fixture: &Fixture) -> Result<Variables, String> 
 
 /// Holds the checks: each must come true while the services run, and must still be true once they
 /// have drained and ended.
-async fn conclude(world: &mut World, fixture: &Fixture, kept: &mut Kept) -> Result<(), Stop> {
+async fn conclude(
+    world: &mut World,
+    fixture: &Fixture,
+    carried: &mut Carried,
+    history: &mut Option<Box<RunHistory>>,
+) -> Result<(), Stop> {
     let checks: Vec<Check> =
-        fixture.checks.iter().map(|check| check.filled(&kept.variables)).collect();
+        fixture.checks.iter().map(|check| check.filled(&carried.variables)).collect();
     for check in &checks {
         check::comes_true(world, fixture, check).await?;
     }
-    world.drain(fixture).await?;
+    // Unless a scenario left something paused, this changes nothing.
+    world.brokers.resume().await;
+    world.services.drain(fixture).await?;
     let report = record::conclude(world, fixture).await?;
+    let is_about_it = |kind: &CheckKind| {
+        matches!(kind, CheckKind::History { .. } | CheckKind::FinalWithin { .. })
+    };
+    *history = Some(Box::new(RunHistory {
+        verdict: report.word(),
+        report: report.clone(),
+        asked_for: fixture.checks.iter().any(|check| is_about_it(&check.kind)),
+    }));
     if report.word() == "invalid" {
         let message = format!("the history of this run is invalid\n{report}");
         return Err(Stop::failed(fixture, &(0..0), message));
     }
     for check in &checks {
         let evidence = check::still_true(world, fixture, check, &report).await?;
-        kept.transcript.check(check, &evidence);
+        carried.transcript.check(check, &evidence);
     }
     Ok(())
 }

@@ -4,7 +4,9 @@ use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
 
+use super::brokers::Access;
 use crate::{
+    broker::Credentials,
     e2e::seen::Seen,
     process::{Child, ExitStatus, Reaper, Spawn},
 };
@@ -22,19 +24,30 @@ pub(super) enum Failed {
     Late(String),
 }
 
-/// Runs `program` to its end, with `NATS_URL` in its environment.
+/// Runs `program` to its end, with `NATS_URL`, `NATS_USER` and `NATS_PASSWORD` in its environment: what
+/// the `nats` command line reads.
 pub(super) async fn run(
     reaper: &Reaper,
     program: &[String],
     cwd: &Path,
-    url: &str,
+    access: &Access,
     timeout: Duration,
 ) -> Result<Seen, Failed> {
     let [executable, args @ ..] = program else {
         return Err(Failed::Start("no program".to_owned()));
     };
-    let spawn =
-        Spawn::new(executable.as_str(), executable).args(args).env("NATS_URL", url).cwd(cwd);
+    let mut spawn = Spawn::new(executable.as_str(), executable)
+        .args(args)
+        .env("NATS_URL", &access.url)
+        // What a person has set for other commands must not reach a scenario.
+        .env_remove("NATS_CONTEXT")
+        .env_remove("NATS_TOKEN")
+        .env_remove("NATS_CREDS")
+        .env_remove("NATS_NKEY")
+        .cwd(cwd);
+    if let Some(Credentials { user, password }) = &access.credentials {
+        spawn = spawn.env("NATS_USER", user).env("NATS_PASSWORD", password);
+    }
     let child =
         Child::spawn(reaper, spawn).await.map_err(|error| Failed::Start(error.to_string()))?;
     // A program that asks must not wait for a person.

@@ -3,26 +3,37 @@
 use base64::Engine as _;
 use serde_json::{Map, Value};
 
-use super::{Stop, evidence, world::World};
+use super::{
+    ContentOf, Stop,
+    evidence::{self, Stored},
+    world::World,
+};
 use crate::{
-    e2e::fixture::{Action, Fixture, Step},
+    e2e::fixture::{Action, CheckKind, Fixture, Step},
     e2e::history::{
         self, DeadLetter, History, Kind, Operation, Outcome as Final, Payment, Policy, Reading,
         Recorder, Records, Report, Target,
     },
     wire::{
         driver::{Op, Outcome},
+        journal::email_id,
         subjects::{EMAIL_SEND, MATH_CALCULATE, PAYMENT_PROCESS, PAYMENT_STATUS, is_payment_id},
     },
 };
 
 /// Records that `process` begins what `op` says; what has no effect of its own is not recorded.
-pub(super) fn begin(recorder: &Recorder, process: &str, op: &Op) -> Option<Operation> {
+pub(super) fn begin(
+    recorder: &Recorder,
+    contents: Option<&ContentOf>,
+    process: &str,
+    op: &Op,
+) -> Option<Operation> {
+    let content = |body: &[u8]| contents.and_then(|content_of| content_of(body));
     let (kind, subject, target) = match op {
         Op::Submit { subject, payload_base64, .. } => {
-            let body = json(payload_base64).filter(|_| subject == PAYMENT_PROCESS);
-            let fields = body.as_ref().and_then(Value::as_object);
-            (Kind::Submit, subject.as_str(), target(fields.and_then(payment)))
+            let body = bytes(payload_base64).filter(|_| subject == PAYMENT_PROCESS);
+            let payment = body.and_then(|body| submission(&body, content));
+            (Kind::Submit, subject.as_str(), target(payment))
         }
         Op::Publish { subject, payload_base64, .. } => {
             let body = json(payload_base64).filter(|_| subject == EMAIL_SEND);
@@ -35,7 +46,7 @@ pub(super) fn begin(recorder: &Recorder, process: &str, op: &Op) -> Option<Opera
             (Kind::Status, subject.as_str(), target(fields.and_then(payment)))
         }
         Op::Request { subject, .. } => (Kind::Request, subject.as_str(), Target::Nothing),
-        Op::Call { method, args, kwargs, .. } => call(method, args, kwargs)?,
+        Op::Call { method, args, kwargs, .. } => call(method, args, kwargs, content)?,
         _ => return None,
     };
     Some(recorder.invoke(process, kind, subject, target))
@@ -61,6 +72,12 @@ pub(super) fn end(operation: Operation, is_status: bool, outcome: &Outcome) {
     }
 }
 
+/// The payment that a submission is about, where it has a usable id.
+pub(super) fn payment_id(op: &Op) -> Option<String> {
+    let Op::Submit { payload_base64, .. } = op else { return None };
+    Some(payment(json(payload_base64)?.as_object()?)?.id)
+}
+
 /// True for operations whose reply is a payment's status.
 pub(super) fn is_status(op: &Op) -> bool {
     match op {
@@ -83,9 +100,14 @@ pub(super) async fn conclude(world: &World, fixture: &Fixture) -> Result<Report,
     } else {
         add_records(world).await?;
     }
-    let path = world.history_path();
-    let history = History::open(&path).map_err(|e| Stop::broken("judge the history", e))?;
-    Ok(history::check(&history, Policy::default()))
+    let history = History::open(world.history_path());
+    let history = history.map_err(|e| Stop::broken("judge the history", e))?;
+    let limits = fixture.checks.iter().filter_map(|check| match check.kind {
+        CheckKind::FinalWithin { limit } => Some(limit),
+        _ => None,
+    });
+    let policy = Policy { final_within: limits.min(), ..Policy::default() };
+    Ok(history::check(&history, policy))
 }
 
 async fn add_records(world: &World) -> Result<(), Stop> {
@@ -94,25 +116,31 @@ async fn add_records(world: &World) -> Result<(), Stop> {
     let charges = evidence::charges(world.journal_dir()).map_err(broken("read the journal"))?;
     let text = |e: history::RecordError| Stop::broken("record the history", e);
     recorder.charges(&charges).map_err(text)?;
-    for entry in evidence::ledger_entries(world.url()).await.map_err(broken("read the ledger"))? {
-        let id = entry["payment_id"].as_str().unwrap_or_default().to_owned();
-        if let Some(reading) = entry.as_object().and_then(reading) {
-            let at = entry["at"].as_str().and_then(|at| at.parse().ok());
-            let at_ns = at.map_or(0, |at| recorder.clock().ns_at(at));
-            recorder.outcome(at_ns, Final { payment_id: id, reading });
+    let deliveries =
+        evidence::deliveries(world.journal_dir()).map_err(broken("read the journal"))?;
+    recorder.deliveries(&deliveries).map_err(text)?;
+    let entries =
+        evidence::ledger_entries(&world.harness()).await.map_err(broken("read the ledger"))?;
+    for Stored { at, record } in entries {
+        let id = record["payment_id"].as_str().unwrap_or_default().to_owned();
+        if let Some(reading) = record.as_object().and_then(reading) {
+            recorder.outcome(recorder.clock().ns_at(at), Final { payment_id: id, reading });
         }
     }
-    let letters = evidence::dead_letters(world.url()).await.map_err(broken("read dead letters"))?;
-    for letter in letters {
-        recorder.dead_letter(DeadLetter {
+    let letters =
+        evidence::dead_letters(&world.harness()).await.map_err(broken("read dead letters"))?;
+    for Stored { at, record: letter } in letters {
+        let letter = DeadLetter {
             kind: letter["kind"].as_str().unwrap_or_default().to_owned(),
             sequence: letter["sequence"].as_u64(),
             message: None,
             payment_id: letter["body"]["payment_id"].as_str().map(str::to_owned),
-        });
+        };
+        recorder.dead_letter(recorder.clock().ns_at(at), letter);
     }
     let emails = evidence::emails(world.journal_dir()).map_err(broken("read the journal"))?;
     recorder.emails(&emails).map_err(text)?;
+    // Not the deliveries: a worker that was killed may have had a message before it could say so.
     let whole = [Records::Charges, Records::Emails, Records::Outcomes, Records::DeadLetters];
     recorder.finish(whole).map_err(text)
 }
@@ -122,25 +150,25 @@ fn call(
     method: &str,
     args: &[Value],
     kwargs: &Map<String, Value>,
+    content: impl Fn(&[u8]) -> Option<String>,
 ) -> Option<(Kind, &'static str, Target)> {
     let named = |names: &[&str]| {
         let mut fields = kwargs.clone();
         for (name, value) in names.iter().zip(args) {
             fields.insert((*name).to_owned(), value.clone());
         }
-        target(payment(&fields))
+        fields
     };
     let submit = ["payment_id", "user_id", "subscription_id", "amount", "currency"];
     Some(match method.split_once('.')? {
-        ("payment", "submit_payment") => (Kind::Submit, PAYMENT_PROCESS, named(&submit)),
-        ("payment", _) => (Kind::Status, PAYMENT_STATUS, named(&submit[..1])),
+        ("payment", "submit_payment") => {
+            let body = Value::Object(named(&submit)).to_string();
+            (Kind::Submit, PAYMENT_PROCESS, target(submission(body.as_bytes(), content)))
+        }
+        ("payment", _) => (Kind::Status, PAYMENT_STATUS, target(payment(&named(&submit[..1])))),
         ("math", _) => (Kind::Request, MATH_CALCULATE, Target::Nothing),
         ("email", "send_email") => {
-            let mut fields = kwargs.clone();
-            for (name, value) in ["to", "subject"].iter().zip(args) {
-                fields.insert((*name).to_owned(), value.clone());
-            }
-            (Kind::Publish, EMAIL_SEND, message(email(&fields)))
+            (Kind::Publish, EMAIL_SEND, message(email(&named(&["to", "subject"]))))
         }
         ("email", _) => (Kind::Publish, EMAIL_SEND, Target::Nothing),
         _ => return None,
@@ -155,10 +183,19 @@ fn message(id: Option<String>) -> Target {
     id.map_or(Target::Nothing, Target::Message)
 }
 
-/// Who an email is told from another by.
+/// Who an email is told from another by; one without is refused, and no email.
 fn email(fields: &Map<String, Value>) -> Option<String> {
-    let text = |name: &str| fields.get(name).and_then(Value::as_str);
-    Some(history::email_id(text("to")?, text("subject")?))
+    let text = |name: &str| {
+        let text = fields.get(name).and_then(Value::as_str)?;
+        (!text.trim().is_empty()).then_some(text)
+    };
+    Some(email_id(text("to")?, text("subject")?))
+}
+
+/// A payment as its submission says it, with the content by which ledger and gateway know it.
+fn submission(body: &[u8], content: impl Fn(&[u8]) -> Option<String>) -> Option<Payment> {
+    let fields: Value = serde_json::from_slice(body).ok()?;
+    Some(Payment { content: content(body), ..payment(fields.as_object()?)? })
 }
 
 fn payment(fields: &Map<String, Value>) -> Option<Payment> {
@@ -196,7 +233,10 @@ fn reading(fields: &Map<String, Value>) -> Option<Reading> {
     Some(Reading { status, content, amount: amount(fields), currency: text("currency") })
 }
 
+fn bytes(payload_base64: &str) -> Option<Vec<u8>> {
+    base64::engine::general_purpose::STANDARD.decode(payload_base64).ok()
+}
+
 fn json(payload_base64: &str) -> Option<Value> {
-    let bytes = base64::engine::general_purpose::STANDARD.decode(payload_base64).ok()?;
-    serde_json::from_slice(&bytes).ok()
+    serde_json::from_slice(&bytes(payload_base64)?).ok()
 }

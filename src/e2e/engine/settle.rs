@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream;
 use futures_util::TryStreamExt as _;
 
-use super::brokers;
+use super::brokers::Access;
 
 /// How long a step waits that does not say.
 pub(super) const DEFAULT_WITHIN: Duration = Duration::from_secs(10);
@@ -15,10 +15,10 @@ const INTERVAL: Duration = Duration::from_millis(5);
 /// Waits until all consumers of all streams have nothing left.
 ///
 /// A publish that was acknowledged is pending at once, so that nothing submitted before is missed.
-pub(super) async fn settle(url: &str, within: Duration) -> Result<(), String> {
+pub(super) async fn settle(access: &Access, within: Duration) -> Result<(), String> {
     let deadline = Instant::now() + within;
     loop {
-        let busy = match tokio::time::timeout(within, busy(url)).await {
+        let busy = match tokio::time::timeout(within, busy(access)).await {
             Ok(Ok(None)) => return Ok(()),
             Ok(Ok(Some(busy))) => busy,
             Ok(Err(error)) => error.to_string(),
@@ -32,8 +32,8 @@ pub(super) async fn settle(url: &str, within: Duration) -> Result<(), String> {
 }
 
 /// The first consumer that has something left, in words.
-async fn busy(url: &str) -> Result<Option<String>, async_nats::Error> {
-    let context = jetstream::new(brokers::connect(url).await?);
+async fn busy(access: &Access) -> Result<Option<String>, async_nats::Error> {
+    let context = jetstream::new(access.connect().await?);
     let streams: Vec<_> = context.streams().try_collect().await?;
     for stream in streams {
         let stream = context.get_stream_no_info(&stream.config.name).await?;

@@ -10,17 +10,18 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{Stop, load, program, record, settle, world::World};
+use super::{Stop, load, program, record, settle, teardown, world::World};
 use crate::{
+    broker::Role,
     e2e::{
-        event::{Event, Failure, RunId},
+        event::{Event, RunId},
         fixture::{
             Action, Expect, Fixture, Outgoing, Payload, Span, Step,
             template::{Variables, fill},
         },
         matcher::{Difference, canonical},
         seen::{self, Seen},
-        transcript::{Transcript, filled, used},
+        transcript::{Transcript, filled},
     },
     wire::driver::{ErrorKind, Message, Op, Outcome},
 };
@@ -29,8 +30,9 @@ use crate::{
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 /// What a step asks again about is in another process: there is nothing to wait on.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
-/// The fence of `none`; the client publishes it and hears it on the same connection.
-const FENCE: &str = "_E2E.fence";
+/// The fence of `none`; the client publishes it and hears it on the same connection. It may: see
+/// `Roles`.
+const FENCE: &str = "_INBOX.barrier.fence";
 /// A message that came before the fence is with the client library already; this is only the time
 /// to hand it over.
 const HAND_OVER: Duration = Duration::from_millis(50);
@@ -38,8 +40,8 @@ const HAND_OVER: Duration = Duration::from_millis(50);
 /// Subscriptions by subject, as the driver knows them.
 type Subscriptions = BTreeMap<String, u64>;
 
-/// What is kept from step to step.
-pub(super) struct Kept {
+/// What goes on from step to step.
+pub(super) struct Carried {
     /// Values for `{{name}}`.
     pub(super) variables: Variables,
     /// What each step came to.
@@ -53,7 +55,7 @@ pub(super) async fn all(
     fixture: &Fixture,
     run: &RunId,
     events: &UnboundedSender<Event>,
-    kept: &mut Kept,
+    carried: &mut Carried,
 ) -> Result<(), Stop> {
     // Nothing has happened yet that would have to be undone.
     let subscriptions = subscribe(world, fixture).await?;
@@ -71,52 +73,23 @@ pub(super) async fn all(
     let mut ended = Ok(());
     for step in &fixture.steps {
         started(step);
-        ended = one(world, fixture, &subscriptions, step, kept).await;
+        ended = one(world, fixture, &subscriptions, step, carried).await;
         if ended.is_err() {
             break;
         }
     }
     for step in &fixture.teardown {
-        if let Some(name) = missing(step, &kept.variables) {
+        if let Some(name) = teardown::missing(step, &carried.variables) {
             // Its step was not reached: there is nothing to undo.
             let why = format!("left out: {{{{{name}}}}} was not saved");
-            kept.transcript.note(&format!("teardown {}", step.action.verb()), &[why]);
+            carried.transcript.note(&format!("teardown {}", step.action.verb()), &[why]);
             continue;
         }
         started(step);
-        let undone = one(world, fixture, &subscriptions, step, kept).await;
-        ended = beside(ended, undone);
+        let undone = one(world, fixture, &subscriptions, step, carried).await;
+        ended = teardown::beside(ended, undone);
     }
     ended
-}
-
-/// The first that went wrong, with what went wrong in the teardown told beside it.
-fn beside(first: Result<(), Stop>, teardown: Result<(), Stop>) -> Result<(), Stop> {
-    let Err(teardown) = teardown else { return first };
-    let Err(first) = first else { return Err(teardown) };
-    let told = match teardown {
-        Stop::Failed(failure) => failure.excerpt.unwrap_or(failure.message),
-        Stop::Broken(reason) | Stop::Skipped(reason) => reason,
-    };
-    Err(match first {
-        Stop::Failed(failure) => Stop::Failed(Failure {
-            message: format!("{}; and the teardown failed", failure.message),
-            excerpt: Some(format!(
-                "{}\n\nand in the teardown\n{told}",
-                failure.excerpt.unwrap_or_default()
-            )),
-            ..failure
-        }),
-        Stop::Broken(reason) => Stop::Broken(format!("{reason}\nand in the teardown: {told}")),
-        // It would go unnoticed beside a run that is left out.
-        Stop::Skipped(_) => Stop::Broken(format!("in the teardown: {told}")),
-    })
-}
-
-/// A value that a step uses and that nothing has saved.
-fn missing(step: &Step, variables: &Variables) -> Option<String> {
-    let used = used(&step.action, &step.expects);
-    used.into_iter().find(|name| !["n", "k"].contains(&&**name) && !variables.contains_key(name))
 }
 
 /// Does one step.
@@ -125,23 +98,23 @@ async fn one(
     fixture: &Fixture,
     subscriptions: &Subscriptions,
     step: &Step,
-    kept: &mut Kept,
+    carried: &mut Carried,
 ) -> Result<(), Stop> {
-    let Kept { variables, seen, transcript } = kept;
+    let Carried { variables, seen, transcript } = carried;
     seen.push(Vec::new());
     match &step.action {
         Action::Fault(fault) => {
-            let done = world.fault(*fault).await?;
-            transcript.note(&format!("fault {}", fault.word()), &[done.to_owned()]);
+            let done = world.fault(fault, None).await?;
+            transcript.note(&format!("fault {fault}"), &[done]);
         }
         Action::Settle => {
             let within = step.within.unwrap_or(settle::DEFAULT_WITHIN);
-            let url = world.url().to_owned();
+            let harness = world.harness();
             tokio::select! {
-                settled = settle::settle(&url, within) => {
+                settled = settle::settle(&harness, within) => {
                     settled.map_err(|reason| Stop::failed(fixture, &step.span, reason))?;
                 }
-                stop = world.supervise() => return Err(stop),
+                stop = world.services.supervise() => return Err(stop),
             }
             transcript.note("settle", &["nothing is in flight".to_owned()]);
         }
@@ -327,8 +300,10 @@ impl Stage<'_> {
             Action::Run(argv) => {
                 let machine = self.world.machine();
                 let timeout = self.step.timeout.unwrap_or(program::DEFAULT_TIMEOUT);
-                let url = self.world.url();
-                match program::run(&machine.reaper, argv, &machine.root, url, timeout).await {
+                let mut access = self.world.access(Role::Client);
+                // A program may take only one; it learns of the others from that one.
+                access.url = self.world.brokers.first_url().to_owned();
+                match program::run(&machine.reaper, argv, &machine.root, &access, timeout).await {
                     Ok(seen) => Ok(seen),
                     Err(program::Failed::Start(reason)) => Err(Stop::Broken(reason)),
                     Err(program::Failed::Late(reason)) => Err(self.failed(reason)),
@@ -408,7 +383,9 @@ impl Stage<'_> {
     }
 
     async fn ask(&self, op: Op) -> Result<Outcome, Stop> {
-        let operation = record::begin(&self.world.recorder, self.world.driver.name(), &op);
+        let contents = self.world.machine().contents.as_ref();
+        let operation =
+            record::begin(&self.world.recorder, contents, self.world.driver.name(), &op);
         let is_status = record::is_status(&op);
         let performed = self.world.driver.perform(op).await;
         let outcome = performed.map_err(|fault| self.failed(fault.to_string()))?;

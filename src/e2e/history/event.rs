@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::amount::Amount;
-use crate::wire::journal::{ChargeOutcome, ChargeRecord, EmailRecord};
+use crate::wire::journal::{ChargeOutcome, ChargeRecord, DeliveryRecord, EmailRecord, email_id};
 
 /// One line of a history.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -250,7 +250,7 @@ pub struct Charge {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Email {
-    /// Which email: see [`email_id`].
+    /// Which email: see [`email_id`](crate::wire::journal::email_id).
     pub message: String,
     /// Which worker had it.
     pub worker: String,
@@ -329,9 +329,17 @@ pub enum Records {
     DeadLetters,
 }
 
-/// An email's identity where nothing but its envelope is on record.
-pub fn email_id(to: &str, subject: &str) -> String {
-    format!("{to} | {subject}")
+impl From<&DeliveryRecord> for Delivery {
+    fn from(record: &DeliveryRecord) -> Self {
+        Self {
+            worker: record.worker.clone(),
+            subject: record.subject.clone(),
+            message: record.message.clone(),
+            queue_group: record.queue_group.clone(),
+            sequence: record.sequence,
+            attempt: record.attempt,
+        }
+    }
 }
 
 impl From<&EmailRecord> for Email {

@@ -1,6 +1,10 @@
 //! The run in numbers: what was done, what was lost, what came twice, how long it took.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt,
+    time::Duration,
+};
 
 use serde::Serialize;
 
@@ -11,6 +15,9 @@ use super::{
     index::{Ended, Index},
 };
 use crate::wire::journal::ChargeOutcome;
+
+/// The kind of a dead letter whose payment has other content.
+const CONFLICT: &str = "conflict";
 
 /// The run in numbers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -43,14 +50,20 @@ pub struct Figures {
     pub paid: BTreeMap<String, Amount>,
     /// Deliveries to workers.
     pub deliveries: usize,
+    /// Of those, messages of a stream that had been delivered before.
+    pub redelivered: usize,
     /// Queue messages that the broker took.
     pub queue_published: usize,
-    /// Of those, the ones that no worker is known to have had; core NATS allows it.
+    /// Of those, the ones that one worker has dealt with, once.
+    pub queue_once: usize,
+    /// Of those, the ones that no worker has dealt with; core NATS allows it.
     pub queue_lost: usize,
     /// Queue messages and emails beyond the first of their kind.
     pub queue_twice: usize,
     /// Dead letters.
     pub dead_letters: usize,
+    /// Of those, messages with other content than the first of their payment.
+    pub conflicts: usize,
     /// Faults that were begun.
     pub faults: usize,
     /// The longest time between two acknowledged writes (submits and publishes), nanoseconds.
@@ -64,7 +77,9 @@ pub(super) fn figures(index: &Index<'_>) -> Figures {
     let mut f = Figures {
         operations: index.operations.len(),
         deliveries: index.deliveries.len(),
+        redelivered: redelivered(index),
         dead_letters: index.dead_letters.len(),
+        conflicts: index.dead_letters.iter().filter(|(_, letter)| letter.kind == CONFLICT).count(),
         ..Figures::default()
     };
     let mut last_write: Option<u64> = None;
@@ -92,23 +107,36 @@ pub(super) fn figures(index: &Index<'_>) -> Figures {
     let all_final_at = payments(index, &mut f);
     queue_figures(index, &mut f);
     f.faults = index.faults.iter().filter(|(_, fault)| fault.phase == Phase::Begin).count();
-    let last_fault = index.faults.iter().map(|(event, _)| event.at_ns).max();
-    if let (Some(fault), Some(at_ns)) = (last_fault, all_final_at) {
-        f.last_fault_to_final_ns = Some(at_ns.saturating_sub(fault));
+    if let (Some((fault, _)), Some(at_ns)) = (index.last_fault(), all_final_at) {
+        f.last_fault_to_final_ns = Some(at_ns.saturating_sub(fault.at_ns));
     }
     f
 }
 
-/// Counts payments; returns when the last of them was first seen to be final, if all are.
+/// A broker that was killed may have forgotten that it delivered a message before.
+fn redelivered(index: &Index<'_>) -> usize {
+    let mut seen = HashSet::new();
+    let stored = index.deliveries.iter().map(|(_, delivery)| delivery);
+    stored
+        .filter(|delivery| delivery.sequence.is_some())
+        .filter(|delivery| {
+            !seen.insert((&delivery.message, delivery.sequence)) || delivery.attempt > 1
+        })
+        .count()
+}
+
+/// Counts payments; returns when the last of them was first seen to be final, or the last dead
+/// letter was there, if all are final.
 fn payments(index: &Index<'_>, f: &mut Figures) -> Option<u64> {
-    let mut all_final_at = Some(0);
+    let mut all_final_at =
+        Some(index.dead_letters.iter().map(|(event, _)| event.at_ns).max().unwrap_or(0));
     for life in &index.payments {
         let submits = || life.submits.iter().map(|at| &index.operations[*at]);
         let finals = index.finals(life);
         let acknowledged = submits().any(|operation| operation.ended() == Ended::Ok);
         f.payments += usize::from(!life.submits.is_empty());
         f.acknowledged += usize::from(acknowledged);
-        let final_at = finals.iter().map(|seen| seen.at_ns).min();
+        let final_at = index.first_final(life).map(|seen| seen.at_ns);
         match final_at {
             Some(at_ns) => all_final_at = all_final_at.map(|last| at_ns.max(last)),
             None if acknowledged => {
@@ -146,10 +174,14 @@ fn payments(index: &Index<'_>, f: &mut Figures) -> Option<u64> {
 
 fn queue_figures(index: &Index<'_>, f: &mut Figures) {
     for life in &index.messages {
-        f.queue_twice += life.emails.len().saturating_sub(life.operations.len().max(1));
+        let times = life.operations.len().max(1);
+        let twice = life.emails.len().saturating_sub(times);
+        f.queue_twice += twice;
         if queue::published(index, life).is_some() {
+            let lost = !queue::was_dealt_with(index, life);
             f.queue_published += 1;
-            f.queue_lost += usize::from(!queue::was_delivered(life));
+            f.queue_lost += usize::from(lost);
+            f.queue_once += usize::from(!lost && twice == 0);
         }
     }
 }
@@ -175,42 +207,82 @@ impl fmt::Display for Sums<'_> {
     }
 }
 
+impl Figures {
+    /// For people: what became of payments, of queue messages, and how long the faults were felt.
+    /// A history without any of these has no line.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.payments > 0 {
+            lines.push(format!(
+                "{}: {} acknowledged, {} completed, {} failed, {} lost, {} charged twice; {}",
+                counted(self.payments, "payment"),
+                self.acknowledged,
+                self.completed,
+                self.failed,
+                self.lost,
+                self.charged_twice,
+                self.sums(),
+            ));
+        }
+        if self.dead_letters > 0 || self.redelivered > 0 {
+            lines.push(format!(
+                "{}, {} of them conflicts; {} deliveries, {} of them again",
+                counted(self.dead_letters, "dead letter"),
+                self.conflicts,
+                self.deliveries,
+                self.redelivered
+            ));
+        }
+        if self.queue_published > 0 {
+            lines.push(format!(
+                "{}: {} dealt with once, {} lost (core NATS keeps nothing), {} twice",
+                counted(self.queue_published, "queue message"),
+                self.queue_once,
+                self.queue_lost,
+                self.queue_twice
+            ));
+        }
+        if self.faults > 0 {
+            let mut line = counted(self.faults, "fault");
+            if let Some(gap_ns) = self.longest_write_gap_ns {
+                line.push_str(&format!(
+                    "; longest gap between acknowledged writes {:?}",
+                    rounded(gap_ns)
+                ));
+            }
+            if let Some(ns) = self.last_fault_to_final_ns {
+                line.push_str(&format!(
+                    "; everything final {:?} after the last fault",
+                    rounded(ns)
+                ));
+            }
+            lines.push(line);
+        }
+        lines
+    }
+
+    fn sums(&self) -> String {
+        if self.charged == self.paid {
+            return format!("charged {}, to the cent what is completed", Sums(&self.charged));
+        }
+        format!("charged {}, completed {}", Sums(&self.charged), Sums(&self.paid))
+    }
+}
+
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} operations: {} ok, {} fail, {} unknown; {} faults",
-            self.operations, self.ok, self.fail, self.unknown, self.faults
+            "{} operations: {} ok, {} fail, {} unknown",
+            self.operations, self.ok, self.fail, self.unknown
         )?;
-        if self.payments > 0 {
-            writeln!(
-                f,
-                "{} payments: {} acknowledged, {} lost, {} charged twice, {} completed, {} failed, {} dead letters",
-                self.payments,
-                self.acknowledged,
-                self.lost,
-                self.charged_twice,
-                self.completed,
-                self.failed,
-                self.dead_letters
-            )?;
-            writeln!(f, "charged {}; completed {}", Sums(&self.charged), Sums(&self.paid))?;
-        }
-        if self.queue_published > 0 {
-            writeln!(
-                f,
-                "{} queue messages: {} lost (core NATS keeps nothing), {} twice",
-                self.queue_published, self.queue_lost, self.queue_twice
-            )?;
-        }
-        if let Some(gap_ns) = self.longest_write_gap_ns {
-            writeln!(f, "longest gap between acknowledged writes: {:?}", rounded(gap_ns))?;
-        }
-        if let Some(ns) = self.last_fault_to_final_ns {
-            writeln!(f, "from the last fault until everything was final: {:?}", rounded(ns))?;
-        }
-        Ok(())
+        self.lines().into_iter().try_for_each(|line| writeln!(f, "{line}"))
     }
+}
+
+/// `1 payment`, `2 payments`.
+fn counted(number: usize, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }
 
 /// To a tenth of a millisecond.

@@ -207,6 +207,21 @@ impl<'a> Index<'a> {
         self.end.is_some() && self.whole.contains(&records)
     }
 
+    /// The fault that began or ended last.
+    pub(super) fn last_fault(&self) -> Option<(&'a Event, &'a Fault)> {
+        self.faults.iter().max_by_key(|(event, _)| event.at_ns).copied()
+    }
+
+    /// Whether something was broken or mended between two times, both included.
+    pub(super) fn fault_between(&self, from_ns: u64, to_ns: u64) -> bool {
+        self.faults.iter().any(|(event, _)| (from_ns..=to_ns).contains(&event.at_ns))
+    }
+
+    /// The final state of a payment that was there first.
+    pub(super) fn first_final(&self, life: &PaymentLife<'a>) -> Option<Final<'a>> {
+        self.finals(life).into_iter().min_by_key(|seen| seen.at_ns)
+    }
+
     /// Every final state that was seen of a payment: ledger entries first, then status readings.
     pub(super) fn finals(&self, life: &PaymentLife<'a>) -> Vec<Final<'a>> {
         let entries = life.outcomes.iter().map(|(event, outcome)| Final {

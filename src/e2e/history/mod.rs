@@ -8,29 +8,33 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `event`, `line`, `amount` | what a line says |
-//! | `recorder`, `reader` | to a file and back |
+//! | `recorder`, `clock`, `operation`, `reader` | to a file and back |
 //! | `index` | by operation, payment and message |
 //! | `check` | a promise a file |
 //! | `verdict`, `report`, `figures` | what came of it |
 
 mod amount;
 mod check;
+mod clock;
 mod event;
 mod figures;
 mod index;
 mod line;
+mod operation;
 mod reader;
 mod recorder;
 mod report;
 mod verdict;
 
 pub use amount::{Amount, AmountError};
+pub use clock::Clock;
 pub use event::{
     Charge, DeadLetter, Delivery, Email, End, Event, Fault, Invoke, Kind, Outcome, Payment, Phase,
-    Reading, Records, Refusal, Reply, Status, What, email_id,
+    Reading, Records, Refusal, Reply, Status, What,
 };
 pub use figures::Figures;
+pub use operation::{Operation, Target};
 pub use reader::{History, ReadError};
-pub use recorder::{Clock, Operation, RecordError, Recorder, Target};
+pub use recorder::{RecordError, Recorder};
 pub use report::{Policy, QueueLoss, Report, check};
 pub use verdict::{Breach, Finding, Property, SHOWN, Verdict, Violation};

@@ -6,18 +6,21 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
 };
 
 use jiff::Timestamp;
 
-use super::event::{
-    Charge, DeadLetter, Delivery, Email, End, Fault, Invoke, Kind, Outcome, Payment, Phase,
-    Reading, Records, Refusal, Reply, What,
+use super::{
+    clock::Clock,
+    event::{
+        Charge, DeadLetter, Delivery, Email, End, Fault, Invoke, Kind, Outcome, Phase, Records,
+        What,
+    },
+    operation::{Operation, Target},
 };
 use crate::wire::{
     headers::one_line,
-    journal::{ChargeRecord, EmailRecord},
+    journal::{ChargeRecord, DeliveryRecord, EmailRecord},
 };
 
 /// Where a run's events go; clones write to the same history.
@@ -49,17 +52,6 @@ struct File {
     ended: bool,
 }
 
-/// What an operation is about.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Target {
-    /// A payment, to submit or to ask about.
-    Payment(Payment),
-    /// Any other message, by an id that is unique to one publish.
-    Message(String),
-    /// Neither.
-    Nothing,
-}
-
 /// Why a history is not whole.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
@@ -69,38 +61,13 @@ pub enum RecordError {
     /// A journal has a line that does not fit.
     #[error("{journal} has {text:?}, which is not {expected}")]
     Journal {
-        /// `gateway` or `mailer`.
+        /// `gateway`, `mailer` or `workers'`.
         journal: &'static str,
         /// What it has.
         text: String,
         /// What was expected.
         expected: &'static str,
     },
-}
-
-/// The run's clock: it never goes back, and knows when it was started by the wall's.
-#[derive(Debug, Clone, Copy)]
-pub struct Clock {
-    started: Instant,
-    started_at: Timestamp,
-}
-
-impl Clock {
-    /// Starts now.
-    pub fn start() -> Self {
-        Self { started: Instant::now(), started_at: Timestamp::now() }
-    }
-
-    /// Nanoseconds since the start.
-    pub fn now_ns(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    /// A time of another process's clock, as nanoseconds since the start; 0 for what was before.
-    pub fn ns_at(&self, wall: Timestamp) -> u64 {
-        let since = wall.as_nanosecond() - self.started_at.as_nanosecond();
-        u64::try_from(since.max(0)).unwrap_or(u64::MAX)
-    }
 }
 
 impl Recorder {
@@ -139,12 +106,19 @@ impl Recorder {
             payment,
             message,
         }));
-        Operation { recorder: self.clone(), process, op, settled: false }
+        Operation::new(self.clone(), process, op)
     }
 
-    /// Records that a worker was handed a message.
-    pub fn delivery(&self, delivery: Delivery) {
-        self.append(What::Delivery(delivery));
+    /// Records the workers' journal of deliveries, read after the run.
+    ///
+    /// # Errors
+    /// [`RecordError::Journal`] quotes what is not a time.
+    pub fn deliveries(&self, journal: &[DeliveryRecord]) -> Result<(), RecordError> {
+        for record in journal {
+            let at_ns = self.wall_ns("workers'", &record.at)?;
+            self.append_at(at_ns, What::Delivery(Delivery::from(record)));
+        }
+        Ok(())
     }
 
     /// Records one end of a fault.
@@ -186,9 +160,9 @@ impl Recorder {
         self.append_at(at_ns, What::Outcome(outcome));
     }
 
-    /// Records a dead letter.
-    pub fn dead_letter(&self, letter: DeadLetter) {
-        self.append(What::DeadLetter(letter));
+    /// Records a dead letter, stored at `at_ns`.
+    pub fn dead_letter(&self, at_ns: u64, letter: DeadLetter) {
+        self.append_at(at_ns, What::DeadLetter(letter));
     }
 
     /// Records what happens now.
@@ -244,72 +218,6 @@ impl Recorder {
 
     fn lock(&self) -> MutexGuard<'_, File> {
         self.shared.file.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// An operation under way. One that is dropped may have happened, and is recorded so.
-#[must_use = "an operation ends as ok, fail or unknown"]
-pub struct Operation {
-    recorder: Recorder,
-    process: String,
-    op: u64,
-    settled: bool,
-}
-
-impl Operation {
-    /// It happened.
-    pub fn ok(self) {
-        self.replied(Reply::default());
-    }
-
-    /// A stream has it, under this sequence.
-    pub fn acknowledged(self, sequence: u64, duplicate: bool) {
-        self.replied(Reply { sequence: Some(sequence), duplicate, ..Reply::default() });
-    }
-
-    /// A status was read.
-    pub fn read(self, reading: Reading) {
-        self.replied(Reply { reading: Some(reading), ..Reply::default() });
-    }
-
-    /// It certainly did not happen.
-    pub fn fail(mut self, reason: &str) {
-        let refusal = self.refusal(reason);
-        self.settle(What::Fail(refusal));
-    }
-
-    /// It may have happened.
-    pub fn unknown(mut self, reason: &str) {
-        let refusal = self.refusal(reason);
-        self.settle(What::Unknown(refusal));
-    }
-
-    /// Its number in the history.
-    pub fn number(&self) -> u64 {
-        self.op
-    }
-
-    fn replied(mut self, reply: Reply) {
-        let process = self.process.clone();
-        self.settle(What::Ok(Reply { process, op: self.op, ..reply }));
-    }
-
-    fn refusal(&self, reason: &str) -> Refusal {
-        Refusal { process: self.process.clone(), op: self.op, reason: one_line(reason) }
-    }
-
-    fn settle(&mut self, what: What) {
-        self.settled = true;
-        self.recorder.append(what);
-    }
-}
-
-impl Drop for Operation {
-    fn drop(&mut self) {
-        if !self.settled {
-            let refusal = self.refusal("abandoned before an answer came");
-            self.settle(What::Unknown(refusal));
-        }
     }
 }
 
@@ -385,7 +293,7 @@ mod tests {
         let shelf = Shelf::default();
         let recorder = Recorder::new(shelf.clone());
         let second = std::time::Duration::from_secs(1);
-        let at = recorder.clock().started_at.checked_add(second).unwrap().to_string();
+        let at = recorder.clock().started_at().checked_add(second).unwrap().to_string();
         let charge = |at: &str, amount: &str| ChargeRecord {
             at: at.to_owned(),
             key: "p".to_owned(),

@@ -1,11 +1,11 @@
 //! Every promise held against a history.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use serde::Serialize;
 
 use super::{
-    check::{acknowledged, once, order, queue, replies, status},
+    check::{acknowledged, finality, once, order, queue, replies, status},
     figures::{Figures, Sums, figures},
     index::Index,
     reader::History,
@@ -18,6 +18,8 @@ use crate::wire::headers::bounded;
 pub struct Policy {
     /// Whether a queue message may be lost.
     pub queue_loss: QueueLoss,
+    /// How long after the last fault everything must be final; `None` is no bound.
+    pub final_within: Option<Duration>,
 }
 
 /// Whether a queue message may be lost.
@@ -69,6 +71,7 @@ pub fn check(history: &History, policy: Policy) -> Report {
         order::check(&index),
         status::check(&index),
     ];
+    findings.extend(policy.final_within.map(|within| finality::check(&index, within)));
     let figures = figures(&index);
     sums(&figures, &mut findings);
     Report { findings, figures }

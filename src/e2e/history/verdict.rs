@@ -23,6 +23,8 @@ pub enum Property {
     Order,
     /// A status never goes back.
     Status,
+    /// Everything is final within a time after the last fault.
+    Final,
 }
 
 impl fmt::Display for Property {
@@ -34,6 +36,7 @@ impl fmt::Display for Property {
             Self::Queue => "each queue message to at most one worker",
             Self::Order => "order for each subject and publisher",
             Self::Status => "status never goes back",
+            Self::Final => "final in time after the last fault",
         })
     }
 }
@@ -86,6 +89,8 @@ pub enum Breach {
     WentBack,
     /// A final status became the other one.
     FinalChanged,
+    /// Final, and too long after the last fault.
+    FinalLate,
 }
 
 /// One place where a promise is broken.

@@ -3,9 +3,13 @@
 use std::{collections::BTreeMap, io, path::Path, time::Duration};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+use serde_json::Value;
 
 use super::{Output, Reporter};
-use crate::e2e::event::{Event, Failure, RunReport, Verdict};
+use crate::e2e::{
+    event::{Event, Failure, RunReport, Verdict},
+    history::Figures,
+};
 
 /// Writes the file when everything has ended.
 #[derive(Debug)]
@@ -82,6 +86,12 @@ fn case(report: &RunReport) -> TestCase {
     let mut case = TestCase::new(report.run.to_string(), status);
     case.set_classname(report.run.scenario.as_str());
     case.set_time(Duration::from_millis(report.elapsed_ms));
+    if let Some(history) = &report.history {
+        case.add_property(("history", history.verdict));
+        for (name, value) in figures(&history.report.figures) {
+            case.add_property((name, value));
+        }
+    }
     if !report.logs.is_empty() {
         let mut text = String::new();
         for log in &report.logs {
@@ -90,6 +100,23 @@ fn case(report: &RunReport) -> TestCase {
         case.set_system_err(text);
     }
     case
+}
+
+/// By name, those that are there; a sum has a property for each currency.
+fn figures(figures: &Figures) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let value = serde_json::to_value(figures).unwrap_or_default();
+    for (name, value) in value.as_object().into_iter().flatten() {
+        match value {
+            Value::Null => {}
+            Value::Object(sums) => found.extend(sums.iter().map(|(currency, sum)| {
+                let sum = sum.as_str().unwrap_or_default();
+                (format!("history.{name}.{currency}"), sum.to_owned())
+            })),
+            value => found.push((format!("history.{name}"), value.to_string())),
+        }
+    }
+    found
 }
 
 fn details(failure: &Failure) -> String {

@@ -26,6 +26,8 @@ pub struct Look {
     pub progress: bool,
     /// No line for a run that passed.
     pub quiet: bool,
+    /// What each history says in numbers, also where the scenario is not about that.
+    pub verbose: bool,
 }
 
 /// Writes to what the caller gives.
@@ -67,6 +69,7 @@ impl<W: Write> Terminal<W> {
             width = self.names
         );
         writeln!(self.out, "{line}")?;
+        self.figures(report)?;
         match &report.verdict {
             Verdict::Failed(failure) => {
                 self.failure(failure)?;
@@ -86,6 +89,21 @@ impl<W: Write> Terminal<W> {
             Verdict::Skipped { reason } => self.indented(reason),
             Verdict::Passed | Verdict::Updated => Ok(()),
         }
+    }
+
+    /// What the history of a run that is about it says in numbers.
+    fn figures(&mut self, report: &RunReport) -> io::Result<()> {
+        let Some(history) = &report.history else { return Ok(()) };
+        // An invalid history is shown whole, figures included.
+        if history.verdict == "invalid" || !(history.asked_for || self.look.verbose) {
+            return Ok(());
+        }
+        let style = Style::new().dim();
+        for line in history.report.figures.lines() {
+            let line = self.paint(style.clone(), &clean(&line));
+            writeln!(self.out, "     {line}")?;
+        }
+        Ok(())
     }
 
     fn failure(&mut self, failure: &Failure) -> io::Result<()> {
@@ -118,6 +136,9 @@ impl<W: Write> Terminal<W> {
             let title = self.paint(Style::new().dim(), &format!("--- last lines of {}", log.name));
             writeln!(self.out, "     {title}")?;
             self.indented(&log.lines[from..].join("\n"))?;
+        }
+        if let Some(file) = &report.history_file {
+            self.indented(&format!("history: {file}"))?;
         }
         self.indented(&format!("again: {}", report.again))?;
         writeln!(self.out)

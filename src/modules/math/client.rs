@@ -2,23 +2,22 @@
 
 use std::time::Duration;
 
-use async_nats::Client;
-
 use super::types::{Operation, Reply, Request};
 use crate::modules::request::{ClientError, request};
+use crate::mono::Caller;
 use crate::wire::subjects;
 
 /// Asks `services.math.calculate`.
 #[derive(Debug, Clone)]
 pub struct MathClient {
-    client: Client,
+    caller: Caller,
     timeout: Duration,
 }
 
 impl MathClient {
     /// A client whose calls each take at most `timeout`.
-    pub fn new(client: Client, timeout: Duration) -> Self {
-        Self { client, timeout }
+    pub fn new(caller: impl Into<Caller>, timeout: Duration) -> Self {
+        Self { caller: caller.into(), timeout }
     }
 
     /// The reply as it came: a domain error is in it, not an `Err`.
@@ -35,7 +34,7 @@ impl MathClient {
             return Err(ClientError::BadInput("operands must be finite numbers".to_owned()));
         }
         let body = Request { operation: operation.to_owned(), a, b };
-        request(&self.client, subjects::MATH_CALCULATE, &body, self.timeout).await
+        request(&self.caller, subjects::MATH_CALCULATE, &body, self.timeout).await
     }
 
     /// The result of an operation.

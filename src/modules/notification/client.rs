@@ -1,22 +1,26 @@
 //! The typed client of the notification service.
 
-use async_nats::Client;
+use std::time::Duration;
 
 use super::service::check;
 use super::types::Email;
-use crate::modules::request::{ClientError, encode};
+use crate::modules::request::{ClientError, encode, publish_all};
+use crate::mono::Caller;
 use crate::wire::subjects;
+
+/// How long the broker may take to have them all.
+const LIMIT: Duration = Duration::from_secs(10);
 
 /// Queues emails on `services.notification.email-send`.
 #[derive(Debug, Clone)]
 pub struct EmailClient {
-    client: Client,
+    caller: Caller,
 }
 
 impl EmailClient {
     /// A client on this connection.
-    pub fn new(client: Client) -> Self {
-        Self { client }
+    pub fn new(caller: impl Into<Caller>) -> Self {
+        Self { caller: caller.into() }
     }
 
     /// Queues emails and returns how many: all are checked before the first is published, and all
@@ -30,25 +34,9 @@ impl EmailClient {
         for (n, email) in emails.iter().enumerate() {
             check(email).map_err(|e| ClientError::BadInput(format!("email {}: {e}", n + 1)))?;
             let body = encode(email)?;
-            if body.len() > self.client.max_payload() {
-                return Err(ClientError::MaxPayload {
-                    bytes: body.len(),
-                    limit: self.client.max_payload(),
-                });
-            }
             bodies.push(body);
         }
-        let failed = |evidence: String| ClientError::Other {
-            operation: format!("publish to `{}`", subjects::EMAIL_SEND),
-            evidence,
-        };
-        for body in bodies {
-            self.client
-                .publish(subjects::EMAIL_SEND, body)
-                .await
-                .map_err(|e| failed(e.to_string()))?;
-        }
-        self.client.flush().await.map_err(|e| failed(e.to_string()))?;
+        publish_all(&self.caller, subjects::EMAIL_SEND, bodies, LIMIT).await?;
         Ok(emails.len())
     }
 }

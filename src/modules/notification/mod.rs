@@ -3,6 +3,7 @@
 mod client;
 mod mailer;
 mod module;
+mod sabotage;
 mod service;
 mod types;
 

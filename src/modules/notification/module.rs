@@ -5,9 +5,15 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::mailer::{MailError, Mailer, MailerRule};
+use super::sabotage::Overtaking;
 use super::service::check;
 use super::types::Email;
+use crate::modules::deliveries::Deliveries;
 use crate::mono::{Call, Module, Object, ServiceError, Services};
+use crate::wire::journal::{DeliveryRecord, email_id};
+use crate::wire::subjects::EMAIL_SEND;
+
+const QUEUE_GROUP: &str = "email-workers";
 
 /// Settings of the module.
 #[derive(Debug, Clone, Deserialize)]
@@ -29,12 +35,27 @@ impl Default for Settings {
 pub struct NotificationModule {
     workers: usize,
     mailer: Arc<Mailer>,
+    deliveries: Deliveries,
+    overtaking: Option<Arc<Overtaking>>,
 }
 
 impl NotificationModule {
     /// The module with `workers` workers that send through `mailer`.
     pub fn new(workers: usize, mailer: Mailer) -> Self {
-        Self { workers, mailer: Arc::new(mailer) }
+        let deliveries = Deliveries::default();
+        Self { workers, mailer: Arc::new(mailer), deliveries, overtaking: None }
+    }
+
+    /// The same, noting what its workers begin with.
+    #[must_use]
+    pub fn noting(self, deliveries: Deliveries) -> Self {
+        Self { deliveries, ..self }
+    }
+
+    /// The same, breaking the order of emails on purpose.
+    #[must_use]
+    pub fn out_of_order(self, sabotaged: bool) -> Self {
+        Self { overtaking: sabotaged.then(Arc::default), ..self }
     }
 }
 
@@ -45,10 +66,17 @@ impl Module for NotificationModule {
 
     fn register(&self, services: &mut Services) {
         let mailer = Arc::clone(&self.mailer);
+        let (deliveries, overtaking) = (self.deliveries.clone(), self.overtaking.clone());
         let send = move |Object(email): Object<Email>, call: Call| {
-            let mailer = Arc::clone(&mailer);
+            let (mailer, deliveries) = (Arc::clone(&mailer), deliveries.clone());
+            let overtaking = overtaking.clone();
             async move {
+                let _turn = match &overtaking {
+                    Some(overtaking) => Some(overtaking.turn().await),
+                    None => None,
+                };
                 check(&email).map_err(ServiceError::bad_request)?;
+                deliveries.note(|at| delivery(at, &email, &call.worker));
                 mailer.send(&email, &call.worker).await.map_err(|e| match e {
                     MailError::Refused => ServiceError::bad_request(e.to_string()),
                     MailError::Journal(_) => ServiceError::internal(e.to_string()),
@@ -56,7 +84,19 @@ impl Module for NotificationModule {
             }
         };
         services
-            .queue_group("email-send", "email-workers", Some("email-rejected"), send)
+            .queue_group("email-send", QUEUE_GROUP, Some("email-rejected"), send)
             .workers(self.workers);
+    }
+}
+
+fn delivery(at: String, email: &Email, worker: &str) -> DeliveryRecord {
+    DeliveryRecord {
+        at,
+        worker: worker.to_owned(),
+        subject: EMAIL_SEND.to_owned(),
+        message: email_id(&email.to, &email.subject),
+        queue_group: Some(QUEUE_GROUP.to_owned()),
+        sequence: None,
+        attempt: 1,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use async_nats::{Client, HeaderMap};
+use async_nats::HeaderMap;
 use futures_util::StreamExt;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -10,7 +10,8 @@ use tokio::time::Instant;
 use super::amount::Exact;
 use super::service::{Payment, PaymentId};
 use super::types::{StatusReply, StatusRequest};
-use crate::modules::request::{ClientError, encode, publish_acknowledged, request};
+use crate::modules::request::{ClientError, denied, encode, publish_acknowledged, request};
+use crate::mono::{BarrierError, Caller};
 use crate::wire::driver::Ack;
 use crate::wire::headers::MSG_ID;
 use crate::wire::subjects::{EVENT_PREFIX, PAYMENT_PROCESS, PAYMENT_STATUS};
@@ -45,14 +46,14 @@ struct Body<'a> {
 /// Submits payments and asks for their status.
 #[derive(Debug, Clone)]
 pub struct PaymentClient {
-    client: Client,
+    caller: Caller,
     timeout: Duration,
 }
 
 impl PaymentClient {
     /// A client whose requests each take at most `timeout`.
-    pub fn new(client: Client, timeout: Duration) -> Self {
-        Self { client, timeout }
+    pub fn new(caller: impl Into<Caller>, timeout: Duration) -> Self {
+        Self { caller: caller.into(), timeout }
     }
 
     /// Submits a payment with its id as message id, and waits for the stream's acknowledgement:
@@ -75,7 +76,7 @@ impl PaymentClient {
         })?;
         let mut headers = HeaderMap::new();
         headers.insert(MSG_ID, s.payment_id);
-        publish_acknowledged(&self.client, PAYMENT_PROCESS, headers, body, self.timeout).await
+        publish_acknowledged(&self.caller, PAYMENT_PROCESS, headers, body, self.timeout).await
     }
 
     /// Asks `services.payment.status`.
@@ -85,7 +86,7 @@ impl PaymentClient {
     pub async fn status(&self, payment_id: &str) -> Result<StatusReply, ClientError> {
         PaymentId::new(payment_id).map_err(ClientError::BadInput)?;
         let body = StatusRequest { payment_id: payment_id.to_owned() };
-        request(&self.client, PAYMENT_STATUS, &body, self.timeout).await
+        request(&self.caller, PAYMENT_STATUS, &body, self.timeout).await
     }
 
     /// Waits until the status is `completed` or `failed`, at most `limit`.
@@ -105,12 +106,20 @@ impl PaymentClient {
         let operation = format!("wait for the final status of payment `{id}`");
         let other =
             |evidence: String| ClientError::Other { operation: operation.clone(), evidence };
-        let mut events = self
-            .client
-            .subscribe(format!("{EVENT_PREFIX}.{id}"))
-            .await
-            .map_err(|e| other(e.to_string()))?;
-        self.client.flush().await.map_err(|e| other(e.to_string()))?;
+        let subject = format!("{EVENT_PREFIX}.{id}");
+        let watched = async {
+            let events = self.caller.client().subscribe(subject.clone()).await;
+            let events = events.map_err(|e| other(e.to_string()))?;
+            self.caller.barrier(limit).await.map_err(|e| match e {
+                BarrierError::Late(_) => {
+                    ClientError::Timeout { operation: operation.clone(), limit }
+                }
+                BarrierError::Connection(evidence) => other(evidence),
+            })?;
+            Ok(events)
+        };
+        let watched = self.caller.unless_denied(&[&subject], watched).await;
+        let mut events = watched.map_err(|e| denied(&operation, e))??;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let asked = Self { timeout: self.timeout.min(left), ..self.clone() };

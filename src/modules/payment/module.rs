@@ -8,14 +8,15 @@ use serde::Deserialize;
 use super::crash::{CrashPoints, CrashRule, Step};
 use super::gateway::{Chance, Charge, Gateway, GatewayRule, Outcome};
 use super::ledger::{self, Claim, Commit, Ledger, LedgerError};
-use super::sabotage::{self, Sabotage};
+use super::sabotage::{Sabotage, Saboteur};
 use super::service::{self, Payment, PaymentId};
 use super::types::{Entry, Intent, PaymentRequest, Status, StatusRequest};
-use crate::modules::{duration, journal::JournalError};
+use crate::modules::{deliveries::Deliveries, duration, journal::JournalError};
 use crate::mono::{
     BoxFuture, Call, DeadKind, Delivery, Failure, Module, ModuleError, Object, ServiceError,
     Services, Settled, StreamHandler, StreamSettings,
 };
+use crate::wire::journal::DeliveryRecord;
 use crate::wire::subjects::DEAD_LETTER_PREFIX;
 
 /// Settings of the module.
@@ -72,13 +73,21 @@ pub struct PaymentModule {
     gateway: Arc<Gateway>,
     crash: Arc<CrashPoints>,
     sabotage: Option<Sabotage>,
+    deliveries: Deliveries,
 }
 
 impl PaymentModule {
     /// The module on this ledger and gateway.
     pub fn new(settings: Settings, ledger: Ledger, gateway: Gateway) -> Self {
         let crash = Arc::new(CrashPoints::default());
-        Self { settings, ledger, gateway: Arc::new(gateway), crash, sabotage: None }
+        let (gateway, deliveries) = (Arc::new(gateway), Deliveries::default());
+        Self { settings, ledger, gateway, crash, sabotage: None, deliveries }
+    }
+
+    /// The same, noting what its workers begin with.
+    #[must_use]
+    pub fn noting(self, deliveries: Deliveries) -> Self {
+        Self { deliveries, ..self }
     }
 
     /// The same, breaking its promises on purpose.
@@ -116,6 +125,7 @@ impl Module for PaymentModule {
             gateway_timeout: s.gateway_timeout,
             crash: Arc::clone(&self.crash),
             sabotage: self.sabotage,
+            deliveries: self.deliveries.clone(),
         };
         services
             .stream_consumer("payment-process", stream, process)
@@ -123,15 +133,19 @@ impl Module for PaymentModule {
             .bounds(s.concurrency, 0);
 
         let ledger = self.ledger.clone();
+        let forgetting = self.sabotage.and_then(Sabotage::forgets_finals).map(Arc::new);
         services
             .request_reply("status", move |Object(request): Object<StatusRequest>, _: Call| {
-                let ledger = ledger.clone();
+                let (ledger, forgetting) = (ledger.clone(), forgetting.clone());
                 async move {
                     let id =
                         PaymentId::new(&request.payment_id).map_err(ServiceError::bad_request)?;
                     let internal = |e: LedgerError| ServiceError::internal(e.to_string());
                     // The entry is asked first: a status read in this order never moves back.
                     let entry = ledger.entry(&id).await.map_err(internal)?;
+                    let forgotten =
+                        entry.is_some() && forgetting.is_some_and(|forgetting| forgetting.is_due());
+                    let entry = entry.filter(|_| !forgotten);
                     let intent = match entry {
                         Some(_) => None,
                         None => ledger.intent(&id).await.map_err(internal)?,
@@ -145,6 +159,18 @@ impl Module for PaymentModule {
     fn start(&self) -> BoxFuture<'_, Result<(), ModuleError>> {
         Box::pin(self.ledger.prepare())
     }
+
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            // The broker may be away: a drain does not wait for it.
+            let remembered = self.ledger.remember(true);
+            match tokio::time::timeout(Duration::from_secs(1), remembered).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "what the streams hold is not on record"),
+                Err(_) => tracing::warn!("what the streams hold is not on record: no answer"),
+            }
+        })
+    }
 }
 
 /// The steps C to F of PAYMENTS.md; the framework does B and G.
@@ -154,6 +180,7 @@ struct Process {
     gateway_timeout: Duration,
     crash: Arc<CrashPoints>,
     sabotage: Option<Sabotage>,
+    deliveries: Deliveries,
 }
 
 impl StreamHandler for Process {
@@ -164,10 +191,13 @@ impl StreamHandler for Process {
         Object(request): Object<PaymentRequest>,
         delivery: &Delivery,
     ) -> Result<(), Failure> {
+        self.deliveries.note(|at| noted(at, &request.payment_id, delivery));
         self.crash.reach(Step::B, &request.payment_id);
         let payment = Payment::check(&request).map_err(|e| Failure::Dead(DeadKind::Rejected, e))?;
-        if let Some(kind) = self.sabotage {
-            return sabotage::handle(kind, &self.ledger, &self.gateway, &payment, delivery).await;
+        if let Some(kind) = self.sabotage.filter(|kind| kind.breaks_processing()) {
+            let Self { ledger, gateway, crash, .. } = self;
+            let saboteur = Saboteur { ledger, gateway, crash, payment: &payment, delivery };
+            return saboteur.handle(kind).await;
         }
         let id = payment.id.as_str();
         self.crash.reach(Step::C, id);
@@ -306,6 +336,18 @@ impl Process {
         };
         self.record(&payment, outcome, delivery).await?;
         Ok(settled)
+    }
+}
+
+fn noted(at: String, payment_id: &str, delivery: &Delivery) -> DeliveryRecord {
+    DeliveryRecord {
+        at,
+        worker: delivery.worker.to_string(),
+        subject: delivery.subject.clone(),
+        message: payment_id.to_owned(),
+        queue_group: None,
+        sequence: Some(delivery.sequence),
+        attempt: delivery.deliveries,
     }
 }
 

@@ -20,6 +20,8 @@ const (
 	connectTimeout = 2 * time.Second
 	// Between two attempts to reconnect: a broker that is killed is back in no time.
 	reconnectWait = 20 * time.Millisecond
+	// Between two pings; a connection on which nothing arrives any more is noticed after three.
+	pingInterval = 5 * time.Second
 )
 
 type session struct {
@@ -124,6 +126,8 @@ func connect(fields fields) (*nats.Conn, error) {
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(reconnectWait),
 		nats.ReconnectJitter(0, 0),
+		nats.PingInterval(pingInterval),
+		nats.MaxPingsOutstanding(2),
 		nats.IgnoreAuthErrorAbort(),
 		nats.DrainTimeout(endTimeout),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { log.Printf("nats: disconnected: %v", err) }),

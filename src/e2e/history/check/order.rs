@@ -1,5 +1,6 @@
 //! Order for each subject and publisher: what was published later is not delivered earlier to the
-//! same worker. Redeliveries may come whenever they come.
+//! same worker. Redeliveries may come whenever they come, and so may what was on its way while
+//! something broke: its first delivery may have died with a process.
 
 use std::collections::{HashMap, HashSet};
 
@@ -27,10 +28,11 @@ pub(in super::super) fn check(index: &Index<'_>) -> Finding {
         let again = !seen.insert((&delivery.message, delivery.sequence, receiver));
         // A message that was sent more than once has no one place in the order.
         let [at] = index.operations_of(&delivery.message) else { continue };
-        if again || delivery.attempt > 1 {
+        let operation = &index.operations[*at];
+        if again || delivery.attempt > 1 || index.fault_between(operation.begun.at_ns, event.at_ns)
+        {
             continue;
         }
-        let operation = &index.operations[*at];
         findings.looked_at += 1;
         let line =
             (delivery.subject.as_str(), operation.invoke.process.as_str(), &*delivery.worker);

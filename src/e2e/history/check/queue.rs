@@ -10,9 +10,11 @@ use super::super::{
     verdict::{Breach, Finding, Findings, Property, copies},
 };
 
-/// Whether any worker is known to have had a message.
-pub(in super::super) fn was_delivered(life: &MessageLife<'_>) -> bool {
-    !(life.deliveries.is_empty() && life.emails.is_empty() && life.dead_letters.is_empty())
+/// Whether a worker has dealt with a message: it is in the mailer's journal, or refused on record.
+/// Where that journal is not whole, having been handed to a worker is all that can be known.
+pub(in super::super) fn was_dealt_with(index: &Index<'_>, life: &MessageLife<'_>) -> bool {
+    let done = !(life.emails.is_empty() && life.dead_letters.is_empty());
+    done || (!index.is_whole(Records::Emails) && !life.deliveries.is_empty())
 }
 
 /// The publish of a queue message that was acknowledged by the broker, if there is one.
@@ -38,12 +40,12 @@ pub(in super::super) fn check(index: &Index<'_>, loss: QueueLoss) -> Finding {
         twice(index, life, &mut findings);
         let Some(operation) = published(index, life) else { continue };
         findings.looked_at += 1;
-        if was_delivered(life) {
+        if was_dealt_with(index, life) {
             continue;
         }
         undelivered += 1;
         if let (QueueLoss::Forbidden, Some(end), true) = (loss, index.end, knows_losses(index)) {
-            let message = format!("{} was published, and reached no worker", life.id);
+            let message = format!("{} was published, and no worker has dealt with it", life.id);
             let evidence = copies(operation.events().into_iter().chain([end]));
             findings.broken(Breach::LostInQueue, message, evidence, []);
         }

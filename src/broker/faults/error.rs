@@ -1,0 +1,47 @@
+//! Why something did not break or mend as asked.
+
+use crate::broker::cluster::ClusterError;
+use crate::broker::error::{StartError, StopError};
+use crate::process::SignalError;
+
+/// Why something did not break or mend as asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FaultError {
+    /// A server did not come back.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A server did not end, pause or go on.
+    #[error(transparent)]
+    Stop(#[from] StopError),
+    /// A cluster did not break or heal.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    /// A service process did not end, pause or go on.
+    #[error(transparent)]
+    Service(#[from] SignalError),
+    /// The service processes did not come back.
+    #[error("{0}")]
+    Services(String),
+    /// There is only one server, and the fault is about several.
+    #[error("there is no cluster")]
+    NoCluster,
+    /// Nobody whom it would hit is behind a proxy.
+    #[error("nobody is behind a proxy")]
+    NoProxy,
+    /// There are no service processes.
+    #[error("no services run")]
+    NoServices,
+    /// A connection was to be cut after some bytes, and so many of them did not come.
+    #[error("nothing was cut: {left} more bytes were to pass first")]
+    NothingCut {
+        /// How many were still to come.
+        left: u64,
+    },
+    /// The connections that were to be cut are still open.
+    #[error("the connections were not cut within {after:?}")]
+    NotCut {
+        /// How long was waited.
+        after: std::time::Duration,
+    },
+}

@@ -1,0 +1,301 @@
+//! What breaks, how, whom it hits and how long it lasts: data, that reads as one line.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::broker::proxy::Direction;
+
+/// Something that is to break, or to be mended.
+///
+/// ```
+/// use std::time::Duration;
+/// use mono_demo::broker::{Fault, Side, What};
+/// let slow = What::Delay { latency: Duration::from_millis(50), jitter: Duration::ZERO };
+/// let fault = Fault { on: Some(Side::Services), ..Fault::new(slow) };
+/// assert_eq!(fault.to_string(), "delay 50ms on services");
+/// assert_eq!(Fault::new(What::PauseBroker).lasting(Duration::from_secs(5)).to_string(), "pause-broker for 5s");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What happens.
+    pub what: What,
+    /// Of a network: whose; `None` is everybody's who is behind a proxy.
+    pub on: Option<Side>,
+    /// After this time it is mended; `None` is when it is told to.
+    pub lasts: Option<Duration>,
+}
+
+/// Who is behind a proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Side {
+    /// The client under test.
+    Client,
+    /// The service processes.
+    Services,
+}
+
+impl Side {
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Services => "services",
+        }
+    }
+}
+
+/// What happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// SIGKILL, then started again on the same port and store; of a cluster each node in turn.
+    KillBroker,
+    /// Stopped in order, then started again on the same port and store; of a cluster each in turn.
+    RestartBroker,
+    /// Lame duck mode: it takes no new client, sends those that it has away one after the other,
+    /// ends, and is started again; of a cluster each node in turn.
+    LameDuck,
+    /// SIGSTOP; of a cluster all nodes.
+    PauseBroker,
+    /// SIGCONT.
+    ResumeBroker,
+    /// SIGKILL to the node that leads a stream, then started again and healed.
+    KillLeader,
+    /// The same with SIGTERM: it hands over what it leads.
+    StopLeader,
+    /// SIGKILL to so many nodes at once, chosen by the seed, then started again and healed.
+    KillNode(usize),
+    /// SIGKILL to all nodes but the one that takes submissions; they stay away.
+    LoseQuorum,
+    /// Started again, and caught up.
+    Heal,
+    /// Every byte takes longer, each way: by the latency, and by chance up to the jitter more.
+    Delay {
+        /// At least so much longer.
+        latency: Duration,
+        /// And up to so much more.
+        jitter: Duration,
+    },
+    /// Every connection is reset now; new ones are accepted.
+    Cut,
+    /// The connection that passes this byte is cut after it, in the middle of whatever it was; once.
+    CutAfter {
+        /// Of all connections together, counted from now.
+        bytes: u64,
+        /// In this direction.
+        direction: Direction,
+    },
+    /// Writes of at most so many bytes, with a pause after each.
+    Chop {
+        /// Bytes.
+        chunk: usize,
+        /// After each write.
+        pause: Duration,
+    },
+    /// Connections stay open and nothing arrives, either way.
+    BlackHole,
+    /// Nothing arrives in this direction; the other passes.
+    HalfOpen(Direction),
+    /// New connections are refused; those that are open stay.
+    Refuse,
+    /// The network is good again.
+    HealNetwork,
+    /// SIGKILL to every service process, then started again.
+    KillServices,
+    /// SIGKILL to one of them, the oldest, then started again.
+    KillService,
+    /// SIGTERM; they stay away.
+    StopServices,
+    /// SIGTERM to one of them, the oldest; it stays away.
+    StopService,
+    /// SIGTERM, then started again.
+    RestartServices,
+    /// SIGTERM to one of them, the oldest, then started again.
+    RestartService,
+    /// Those that are away are started again.
+    StartServices,
+    /// SIGSTOP.
+    PauseServices,
+    /// SIGSTOP to one of them.
+    PauseService,
+    /// SIGCONT to all that are paused.
+    ResumeServices,
+}
+
+/// The values that a fault has where nobody says another.
+const WORDS: [(&str, What); 27] = [
+    ("kill-broker", What::KillBroker),
+    ("restart-broker", What::RestartBroker),
+    ("lame-duck", What::LameDuck),
+    ("pause-broker", What::PauseBroker),
+    ("resume-broker", What::ResumeBroker),
+    ("kill-leader", What::KillLeader),
+    ("stop-leader", What::StopLeader),
+    ("kill-node", What::KillNode(1)),
+    ("lose-quorum", What::LoseQuorum),
+    ("heal", What::Heal),
+    ("delay", What::Delay { latency: Duration::from_millis(50), jitter: Duration::ZERO }),
+    ("cut", What::Cut),
+    ("chop", What::Chop { chunk: 10, pause: Duration::from_millis(1) }),
+    ("blackhole", What::BlackHole),
+    ("half-open", What::HalfOpen(Direction::ToClient)),
+    ("refuse", What::Refuse),
+    ("heal-network", What::HealNetwork),
+    ("kill-services", What::KillServices),
+    ("kill-service", What::KillService),
+    ("stop-services", What::StopServices),
+    ("stop-service", What::StopService),
+    ("restart-services", What::RestartServices),
+    ("restart-service", What::RestartService),
+    ("start-services", What::StartServices),
+    ("pause-services", What::PauseServices),
+    ("pause-service", What::PauseService),
+    ("resume-services", What::ResumeServices),
+];
+
+impl What {
+    /// Every word, in the order of the documentation.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        WORDS.iter().map(|(word, _)| *word)
+    }
+
+    /// What a word stands for, with its usual values.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        WORDS.iter().find(|(known, _)| *known == word).map(|(_, what)| *what)
+    }
+
+    /// The word for it, without its values.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        let same = std::mem::discriminant(&match self {
+            Self::CutAfter { .. } => Self::Cut,
+            other => other,
+        });
+        let found = WORDS.iter().find(|(_, what)| std::mem::discriminant(what) == same);
+        found.map_or("fault", |(word, _)| word)
+    }
+
+    /// Whether it needs a cluster.
+    #[must_use]
+    pub fn needs_cluster(self) -> bool {
+        matches!(
+            self,
+            Self::KillLeader | Self::StopLeader | Self::KillNode(_) | Self::LoseQuorum | Self::Heal
+        )
+    }
+
+    /// Whether it is about a network, which only a proxy can make bad.
+    #[must_use]
+    pub fn is_of_a_network(self) -> bool {
+        self.mended_by() == Some(Self::HealNetwork) || matches!(self, Self::Cut | Self::HealNetwork)
+    }
+
+    /// What ends it, if it lasts: until then it is broken.
+    #[must_use]
+    pub fn mended_by(self) -> Option<Self> {
+        match self {
+            Self::PauseBroker => Some(Self::ResumeBroker),
+            Self::LoseQuorum => Some(Self::Heal),
+            Self::Delay { .. }
+            | Self::CutAfter { .. }
+            | Self::Chop { .. }
+            | Self::BlackHole
+            | Self::HalfOpen(_)
+            | Self::Refuse => Some(Self::HealNetwork),
+            Self::StopServices | Self::StopService => Some(Self::StartServices),
+            Self::PauseServices | Self::PauseService => Some(Self::ResumeServices),
+            _ => None,
+        }
+    }
+
+    /// Whether all it does is to end another fault.
+    #[must_use]
+    pub fn mends(self) -> bool {
+        matches!(
+            self,
+            Self::ResumeBroker
+                | Self::Heal
+                | Self::HealNetwork
+                | Self::StartServices
+                | Self::ResumeServices
+        )
+    }
+}
+
+impl Fault {
+    /// On everybody, until it is mended.
+    #[must_use]
+    pub fn new(what: What) -> Self {
+        Self { what, on: None, lasts: None }
+    }
+
+    /// Mended after this time.
+    #[must_use]
+    pub fn lasting(self, time: Duration) -> Self {
+        Self { lasts: Some(time), ..self }
+    }
+
+    /// Whether it ends `other`, of which it does not hold whom it hit.
+    #[must_use]
+    pub fn mends(&self, other: &Fault) -> bool {
+        let whom = self.on.is_none() || self.on == other.on;
+        other.what.mended_by() == Some(self.what) && whom
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.what.word())?;
+        match self.what {
+            What::Delay { latency, jitter } if jitter.is_zero() => write!(f, " {latency:?}")?,
+            What::Delay { latency, jitter } => {
+                write!(f, " {latency:?} to {:?}", latency + jitter)?;
+            }
+            What::CutAfter { bytes, direction } => {
+                write!(f, " after {bytes} bytes {}", direction.word())?;
+            }
+            What::Chop { chunk, pause } => {
+                write!(f, " into {chunk} bytes, one each {pause:?}")?;
+            }
+            What::HalfOpen(direction) => write!(f, " {}", direction.word())?,
+            What::KillNode(nodes) => write!(f, " {nodes}")?,
+            _ => {}
+        }
+        if let Some(side) = self.on {
+            write!(f, " on {}", side.word())?;
+        }
+        match self.lasts {
+            Some(time) => write!(f, " for {time:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_names_what_it_says() {
+        for word in What::words() {
+            assert_eq!(What::named(word).map(What::word), Some(word));
+        }
+        assert_eq!(What::named("kill-brokers"), None);
+    }
+
+    #[test]
+    fn what_lasts_is_ended_by_what_mends_it() {
+        for word in What::words() {
+            let what = What::named(word).unwrap();
+            if let Some(end) = what.mended_by() {
+                assert!(end.mends() && !what.mends(), "{word}");
+                assert!(Fault::new(end).mends(&Fault::new(what)), "{word}");
+            }
+        }
+        let hole = Fault { on: Some(Side::Client), ..Fault::new(What::BlackHole) };
+        let other = Fault { on: Some(Side::Services), ..Fault::new(What::HealNetwork) };
+        assert!(!other.mends(&hole));
+        assert!(Fault::new(What::HealNetwork).mends(&hole));
+    }
+}

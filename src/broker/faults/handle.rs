@@ -1,0 +1,223 @@
+//! The handle: breaks and mends servers, networks and service processes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use super::error::FaultError;
+use super::fault::{Fault, Side, What};
+use super::servers::Servers;
+use super::services::{self, ServiceProcesses};
+use crate::broker::proxy::{Cut, Dice, Direction, Proxy};
+
+/// How long a connection that is cut may take to be gone.
+const GONE: Duration = Duration::from_secs(15);
+
+/// Everything that can be broken around a broker, by one word each.
+///
+/// What is left to chance is drawn from the seed: the same seed, the same faults.
+///
+/// ```no_run
+/// # async fn example(mut broker: mono_demo::broker::Broker) -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use mono_demo::broker::{Fault, Faults, Proxy, Servers, Side, What};
+/// let proxies = [Proxy::start(broker.port(), 42).await?];
+/// let client = async_nats::connect(proxies[0].url()).await?;
+/// let mut faults = Faults::new(Servers::One(&mut broker), 42).network(Side::Client, &proxies);
+/// faults.inject(&Fault::new(What::KillBroker)).await?;
+/// faults.inject(&Fault::new(What::BlackHole).lasting(Duration::from_secs(5))).await?;
+/// client.flush().await?;
+/// # Ok(()) }
+/// ```
+pub struct Faults<'a> {
+    servers: Servers<'a>,
+    networks: BTreeMap<Side, &'a [Proxy]>,
+    services: Option<&'a mut dyn ServiceProcesses>,
+    seed: u64,
+    injected: u64,
+}
+
+impl fmt::Debug for Faults<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Faults(seed {}, {} injected)", self.seed, self.injected)
+    }
+}
+
+impl<'a> Faults<'a> {
+    /// A handle to servers; networks and services are added to it.
+    #[must_use]
+    pub fn new(servers: Servers<'a>, seed: u64) -> Self {
+        Self { servers, networks: BTreeMap::new(), services: None, seed, injected: 0 }
+    }
+
+    /// These proxies are in front of the servers, for those on this side.
+    #[must_use]
+    pub fn network(mut self, side: Side, proxies: &'a [Proxy]) -> Self {
+        if !proxies.is_empty() {
+            self.networks.insert(side, proxies);
+        }
+        self
+    }
+
+    /// These are the service processes.
+    #[must_use]
+    pub fn services(mut self, services: &'a mut dyn ServiceProcesses) -> Self {
+        self.services = Some(services);
+        self
+    }
+
+    /// So many faults were injected before, by other handles to the same: the dice go on from there.
+    #[must_use]
+    pub fn after(mut self, injected: u64) -> Self {
+        self.injected = injected;
+        self
+    }
+
+    /// What the next fault is, with what the seed draws for it: `kill-node 2 (nodes 0, 2)`.
+    #[must_use]
+    pub fn drawn(&self, fault: &Fault) -> String {
+        let nodes: Vec<String> = self.nodes(fault.what).iter().map(usize::to_string).collect();
+        match nodes.len() {
+            0 => fault.to_string(),
+            1 => format!("{fault} (node {})", nodes.concat()),
+            _ => format!("{fault} (nodes {})", nodes.join(", ")),
+        }
+    }
+
+    /// Breaks or mends something, and says what has happened: it returns once the break has
+    /// happened and what must be back is back. One that lasts a time is over when it returns.
+    ///
+    /// # Errors
+    /// [`FaultError`], with the evidence.
+    pub async fn inject(&mut self, fault: &Fault) -> Result<String, FaultError> {
+        let said = self.perform(fault.what, fault.on).await?;
+        self.injected += 1;
+        let (Some(time), Some(end)) = (fault.lasts, fault.what.mended_by()) else {
+            return Ok(said);
+        };
+        // This is the fault itself.
+        tokio::time::sleep(time).await;
+        self.perform(end, fault.on).await?;
+        Ok(format!("{said}, for {time:?}"))
+    }
+
+    /// The nodes that the seed chooses: neighbours, from any of them on.
+    fn nodes(&self, what: What) -> Vec<usize> {
+        let What::KillNode(many) = what else {
+            return Vec::new();
+        };
+        let count = self.servers.count();
+        let last = count.saturating_sub(1) as u64;
+        let first = Dice::new(self.seed, self.injected, Direction::ToServer).within(&(0..=last));
+        let mut nodes: Vec<usize> =
+            (0..many.min(count)).map(|n| (first as usize + n) % count).collect();
+        nodes.sort_unstable();
+        nodes
+    }
+
+    async fn perform(&mut self, what: What, on: Option<Side>) -> Result<String, FaultError> {
+        if what.is_of_a_network() {
+            return self.network_fault(what, on).await;
+        }
+        match what {
+            What::KillServices
+            | What::KillService
+            | What::StopServices
+            | What::StopService
+            | What::RestartServices
+            | What::RestartService
+            | What::StartServices
+            | What::PauseServices
+            | What::PauseService
+            | What::ResumeServices => {
+                let services = self.services.as_deref_mut().ok_or(FaultError::NoServices)?;
+                services::inject(services, what).await.map(str::to_owned)
+            }
+            _ => {
+                let nodes = self.nodes(what);
+                self.servers.inject(what, &nodes).await.map(str::to_owned)
+            }
+        }
+    }
+
+    async fn network_fault(&mut self, what: What, on: Option<Side>) -> Result<String, FaultError> {
+        let mut hit = Vec::new();
+        for (side, proxies) in &self.networks {
+            if on.is_none_or(|on| on == *side) {
+                hit.push((*side, *proxies));
+            }
+        }
+        if hit.is_empty() {
+            return Err(FaultError::NoProxy);
+        }
+        for proxy in hit.iter().flat_map(|(_, proxies)| *proxies) {
+            switch(proxy, what).await?;
+        }
+        let whom: Vec<Side> = hit.iter().map(|(side, _)| *side).collect();
+        Ok(said(what, &whom))
+    }
+}
+
+async fn switch(proxy: &Proxy, what: What) -> Result<(), FaultError> {
+    match what {
+        What::Delay { latency, jitter } => proxy.delay_within(latency..=latency + jitter),
+        What::CutAfter { bytes, direction } => proxy.cut_after(direction, bytes),
+        What::Chop { chunk, pause } => proxy.trickle(chunk, pause),
+        What::BlackHole => proxy.black_hole(),
+        What::HalfOpen(direction) => proxy.half_open(direction),
+        What::Refuse => proxy.refuse(),
+        What::Cut => {
+            let before = proxy.counts();
+            proxy.cut(Cut::Reset);
+            if before.open > 0 {
+                let cut = proxy.until(|now| now.cut > before.cut || now.open == 0);
+                let late = |_| FaultError::NotCut { after: GONE };
+                tokio::time::timeout(GONE, cut).await.map_err(late)?;
+            }
+        }
+        _ => {
+            let left = proxy.bytes_before_cut();
+            proxy.heal();
+            if let Some(left) = left {
+                return Err(FaultError::NothingCut { left });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What has happened, in words that are the same in every run.
+fn said(what: What, whom: &[Side]) -> String {
+    let (sends, reaches) = match whom {
+        [Side::Client] => ("the client sends", "back"),
+        [Side::Services] => ("the services send", "to them"),
+        _ => ("clients and services send", "to them"),
+    };
+    match what {
+        What::Delay { latency, jitter } if jitter.is_zero() => {
+            let ms = latency.as_millis();
+            format!("every byte takes {ms} ms longer, each way")
+        }
+        What::Delay { latency, jitter } => {
+            let (least, most) = (latency.as_millis(), (latency + jitter).as_millis());
+            format!("every byte takes {least} to {most} ms longer, each way")
+        }
+        What::Cut => match whom {
+            [Side::Client] => "the connection is reset, and there is a new one".to_owned(),
+            _ => "the connections are reset, and there are new ones".to_owned(),
+        },
+        What::CutAfter { bytes, direction } => {
+            format!("the connection that passes {bytes} more bytes {} is cut", direction.words())
+        }
+        What::Chop { chunk, .. } => format!("{chunk} bytes at a time"),
+        What::BlackHole => "nothing arrives, either way".to_owned(),
+        What::HalfOpen(Direction::ToClient) => {
+            format!("what {sends} arrives, and nothing comes {reaches}")
+        }
+        What::HalfOpen(Direction::ToServer) => {
+            format!("nothing that {sends} arrives; the other way is open")
+        }
+        What::Refuse => "new connections are refused".to_owned(),
+        _ => "all arrives again".to_owned(),
+    }
+}

@@ -1,0 +1,21 @@
+//! Broken on purpose: what can be broken, as data, and one handle that breaks it.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `fault` | what breaks, how, whom it hits and how long it lasts |
+//! | `handle` | breaks and mends: servers, networks, service processes |
+//! | `servers` | what a fault means to one server, and to a cluster |
+//! | `services` | what it means to service processes |
+//! | `error` | why something did not break or mend as asked |
+
+mod error;
+mod fault;
+mod handle;
+mod servers;
+mod services;
+
+pub use error::FaultError;
+pub use fault::{Fault, Side, What};
+pub use handle::Faults;
+pub use servers::Servers;
+pub use services::ServiceProcesses;

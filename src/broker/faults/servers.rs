@@ -1,0 +1,126 @@
+//! What a fault means to one server, and what to a cluster.
+
+use super::error::FaultError;
+use super::fault::What;
+use crate::broker::cluster::Cluster;
+use crate::broker::lifecycle::Broker;
+
+/// The servers that a fault hits.
+#[derive(Debug)]
+pub enum Servers<'a> {
+    /// One, alone.
+    One(&'a mut Broker),
+    /// Several that replicate each other's streams.
+    Several {
+        /// All of them.
+        cluster: &'a mut Cluster,
+        /// `kill-leader` and `stop-leader` break the node that leads this stream.
+        leader_of: &'a str,
+        /// `lose-quorum` leaves the node that leads this stream.
+        left_with: &'a str,
+    },
+}
+
+impl Servers<'_> {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Several { cluster, .. } => cluster.nodes().len(),
+        }
+    }
+
+    /// Breaks or mends; says what has happened. `nodes` are those that `kill-node` kills.
+    pub(super) async fn inject(
+        &mut self,
+        what: What,
+        nodes: &[usize],
+    ) -> Result<&'static str, FaultError> {
+        match self {
+            Self::One(broker) => one(broker, what).await,
+            Self::Several { cluster, leader_of, left_with } => match what {
+                What::KillLeader => {
+                    cluster.kill_leader(leader_of).await?;
+                    // Another one leads before it is back: its return is no part of the gap.
+                    cluster.leader_of_stream(leader_of).await?;
+                    cluster.heal().await?;
+                    Ok("killed, another one elected, and back with what it missed")
+                }
+                What::StopLeader => {
+                    cluster.stop_leader(leader_of).await?;
+                    cluster.leader_of_stream(leader_of).await?;
+                    cluster.heal().await?;
+                    Ok("stopped, another one elected, and back with what it missed")
+                }
+                What::KillNode(_) => {
+                    cluster.kill_nodes(nodes).await?;
+                    cluster.heal().await?;
+                    Ok("killed, and back with what was missed")
+                }
+                What::LoseQuorum => {
+                    cluster.leave_only_leader(left_with).await?;
+                    Ok("all killed but the one that takes submissions")
+                }
+                What::Heal => {
+                    cluster.heal().await?;
+                    Ok("all are back and agree")
+                }
+                other => each(cluster, other).await,
+            },
+        }
+    }
+}
+
+async fn one(broker: &mut Broker, what: What) -> Result<&'static str, FaultError> {
+    match what {
+        What::KillBroker => broker.kill_and_restart().await?,
+        What::RestartBroker => {
+            broker.shut_down().await?;
+            broker.restart().await?;
+        }
+        What::LameDuck => {
+            broker.lame_duck().await?;
+            broker.restart().await?;
+        }
+        What::PauseBroker => broker.pause().await?,
+        What::ResumeBroker => broker.resume().await?,
+        _ => return Err(FaultError::NoCluster),
+    }
+    Ok(said(what))
+}
+
+/// What is meant for one server happens to each node: one after the other, so that a majority is
+/// always there; a pause to all of them at once.
+async fn each(cluster: &mut Cluster, what: What) -> Result<&'static str, FaultError> {
+    for node in 0..cluster.nodes().len() {
+        match what {
+            What::KillBroker => drop(cluster.kill(node).await?),
+            What::RestartBroker => drop(cluster.stop_gracefully(node).await?),
+            What::LameDuck => drop(cluster.lame_duck(node).await?),
+            What::PauseBroker => {
+                cluster.pause(node).await?;
+                continue;
+            }
+            What::ResumeBroker => {
+                cluster.resume(node).await?;
+                continue;
+            }
+            _ => return Ok(""),
+        }
+        cluster.heal().await?;
+    }
+    Ok(said(what))
+}
+
+fn said(what: What) -> &'static str {
+    match what {
+        What::KillBroker => "killed, and back on the same port and store",
+        What::RestartBroker => "stopped, and back on the same port and store",
+        What::LameDuck => {
+            "took no new client, sent the others away, and is back on the same port and store"
+        }
+        What::PauseBroker => "paused",
+        _ => "goes on",
+    }
+}

@@ -1,0 +1,105 @@
+//! What a fault means to service processes.
+
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+
+use super::error::FaultError;
+use super::fault::What;
+use crate::process::{Child, Signal};
+
+/// Service processes, as whoever started them keeps them: what a fault needs of them.
+pub trait ServiceProcesses: Send {
+    /// Those that run, the oldest first.
+    fn running(&mut self) -> &mut Vec<Child>;
+
+    /// One has ended by a fault.
+    fn ended(&mut self, process: Child) -> BoxFuture<'_, ()>;
+
+    /// Starts as many as are missing, and returns once they are ready; or says why not.
+    fn start_missing(&mut self) -> BoxFuture<'_, Result<(), String>>;
+
+    /// How long one may take to end after SIGTERM.
+    fn drain_limit(&self) -> Duration;
+}
+
+/// Breaks or mends; says what has happened.
+pub(super) async fn inject(
+    services: &mut dyn ServiceProcesses,
+    what: What,
+) -> Result<&'static str, FaultError> {
+    let back = services.start_missing_after(what);
+    if services.running().is_empty() && !back {
+        return Err(FaultError::NoServices);
+    }
+    let one = matches!(
+        what,
+        What::KillService | What::StopService | What::RestartService | What::PauseService
+    );
+    match what {
+        What::KillServices | What::KillService => end(services, one, true).await?,
+        What::StopServices | What::StopService => end(services, one, false).await?,
+        What::RestartServices | What::RestartService => end(services, one, false).await?,
+        What::PauseServices | What::PauseService => signal(services, one, Signal::Stop).await?,
+        What::ResumeServices => signal(services, false, Signal::Cont).await?,
+        _ => {}
+    }
+    if back {
+        services.start_missing().await.map_err(FaultError::Services)?;
+    }
+    Ok(match what {
+        What::KillServices => "killed, and ready again",
+        What::KillService => "one of them killed, and ready again",
+        What::StopServices => "stopped",
+        What::StopService => "one of them stopped",
+        What::RestartServices => "stopped, and ready again",
+        What::RestartService => "one of them stopped, and ready again",
+        What::PauseServices => "paused",
+        What::PauseService => "one of them paused",
+        What::ResumeServices => "go on",
+        _ => "ready",
+    })
+}
+
+impl dyn ServiceProcesses + '_ {
+    /// Whether what is away is back at the end of it.
+    fn start_missing_after(&self, what: What) -> bool {
+        use What::{KillService, KillServices, RestartService, RestartServices, StartServices};
+        matches!(
+            what,
+            KillServices | KillService | RestartServices | RestartService | StartServices
+        )
+    }
+}
+
+/// Ends all, or the oldest: each has its turn.
+async fn end(services: &mut dyn ServiceProcesses, one: bool, kill: bool) -> Result<(), FaultError> {
+    let running = services.running();
+    let many = if one { running.len().min(1) } else { running.len() };
+    let doomed: Vec<Child> = running.drain(..many).collect();
+    let limit = services.drain_limit();
+    for process in doomed {
+        if kill {
+            process.kill().await?;
+        } else {
+            process.stop(limit).await?;
+        }
+        services.ended(process).await;
+    }
+    Ok(())
+}
+
+/// Signals all, or the oldest, which then counts as the youngest.
+async fn signal(
+    services: &mut dyn ServiceProcesses,
+    one: bool,
+    signal: Signal,
+) -> Result<(), FaultError> {
+    let running = services.running();
+    let many = if one { 1 } else { running.len() };
+    for process in running.iter().take(many) {
+        process.signal(signal).await?;
+    }
+    running.rotate_left(if one { 1 } else { 0 });
+    Ok(())
+}

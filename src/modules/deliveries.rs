@@ -1,0 +1,31 @@
+//! Who began with what: noted for proofs, and off unless asked for.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::journal::{Journal, JournalError};
+use crate::wire::journal::DeliveryRecord;
+
+/// The workers' journal of messages that they begin with, in order; shared by all processes.
+#[derive(Debug, Clone, Default)]
+pub struct Deliveries {
+    journal: Option<Arc<Journal>>,
+}
+
+impl Deliveries {
+    /// Noted in this file.
+    ///
+    /// # Errors
+    /// [`JournalError`] names the path.
+    pub fn noted(path: &Path) -> Result<Self, JournalError> {
+        Ok(Self { journal: Some(Arc::new(Journal::open(path, false)?)) })
+    }
+
+    /// Notes one, where any are noted; `record` is given the time.
+    pub fn note(&self, record: impl FnOnce(String) -> DeliveryRecord) {
+        let Some(journal) = &self.journal else { return };
+        if let Err(error) = journal.append(&record(jiff::Timestamp::now().to_string())) {
+            tracing::warn!(%error, "a delivery could not be noted");
+        }
+    }
+}

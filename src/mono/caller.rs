@@ -1,0 +1,120 @@
+//! A client that knows what it was refused: what operations go out through.
+
+use std::time::Duration;
+
+use async_nats::Client;
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+
+use super::connect::Connection;
+use super::denials::{About, Denials, Denied};
+
+/// A client for core NATS, and what the server has refused it.
+///
+/// Made from a [`Connection`]. One that is made from a bare [`Client`] works as well, and learns of
+/// a refusal only as a timeout: whoever opened the connection has not told it to listen.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    client: Client,
+    denials: Denials,
+}
+
+impl From<Client> for Caller {
+    fn from(client: Client) -> Self {
+        Self { client, denials: Denials::new() }
+    }
+}
+
+impl From<&Connection> for Caller {
+    fn from(connection: &Connection) -> Self {
+        connection.caller().clone()
+    }
+}
+
+impl Caller {
+    pub(super) fn new(client: Client, denials: Denials) -> Self {
+        Self { client, denials }
+    }
+
+    /// The client.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The outcome of `operation`, or the server's words as soon as it refuses one of the `subjects`
+    /// that the operation publishes or subscribes to, or the inbox that its answer comes to.
+    ///
+    /// Of several operations on one subject at once, all are refused or none.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub async fn unless_denied<T>(
+        &self,
+        subjects: &[&str],
+        operation: impl IntoFuture<Output = T>,
+    ) -> Result<T, Denied> {
+        let (mark, inboxes) = (self.denials.count(), self.inbox_prefix());
+        let about = About { subjects, inboxes: &inboxes };
+        let outcome = tokio::select! {
+            biased;
+            denied = self.denials.hear(mark, about) => return Err(denied),
+            outcome = operation.into_future() => outcome,
+        };
+        // One that came at the same moment.
+        self.denials.since(mark, about).map_or(Ok(outcome), Err)
+    }
+
+    /// Waits until the server refuses anything, or says at once what it has refused already.
+    pub(super) async fn denied(&self) -> String {
+        self.denials.any().await
+    }
+
+    /// Returns when the broker has processed everything sent on this connection before: after it, a
+    /// message published from anywhere finds this connection's subscriptions, and what the broker
+    /// refused is known.
+    ///
+    /// `Client::flush` only writes to the socket; the broker may not have read it yet. It handles a
+    /// connection's lines in order, so a message to ourselves comes back after all of them. A user
+    /// that may not send itself one is told so in the same order.
+    ///
+    /// # Errors
+    /// What could not be sent, or that it did not come back within `limit`.
+    pub async fn barrier(&self, limit: Duration) -> Result<(), BarrierError> {
+        let failed = |e: &dyn std::fmt::Display| BarrierError::Connection(e.to_string());
+        let inbox = self.client.new_inbox();
+        let (prefix, id) = inbox.rsplit_once('.').unwrap_or(("_INBOX", &inbox));
+        let subject = format!("{prefix}.barrier.{id}");
+        let mark = self.denials.count();
+        let mut echo = self.client.subscribe(subject.clone()).await.map_err(|e| failed(&e))?;
+        self.client.publish(subject.clone(), Bytes::new()).await.map_err(|e| failed(&e))?;
+        let about = About { subjects: &[&subject], inboxes: "" };
+        tokio::select! {
+            biased;
+            message = echo.next() => message.map(drop).ok_or_else(|| failed(&"the connection closed"))?,
+            _ = self.denials.hear(mark, about) => {}
+            () = tokio::time::sleep(limit) => return Err(BarrierError::Late(limit)),
+        }
+        // What the server said before the echo is on its way through another task, which was woken
+        // before this one.
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    fn inbox_prefix(&self) -> String {
+        let inbox = self.client.new_inbox();
+        inbox.rsplit_once('.').map(|(prefix, _)| prefix.to_owned()).unwrap_or_default()
+    }
+}
+
+/// Why it is not known that the broker has processed what was sent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BarrierError {
+    /// It did not come back in time.
+    #[error("the broker did not process what was sent within {0:?}")]
+    Late(Duration),
+    /// Nothing could be sent, or the connection closed.
+    #[error("{0}")]
+    Connection(String),
+}

@@ -1,0 +1,210 @@
+//! What the server has refused on a connection: it says so beside the operation, never in answer to
+//! it, and the operation itself would just time out.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// How many refusals are kept; whoever waits for one hears of it long before so many more came.
+const KEPT: usize = 256;
+
+/// The refusals of one connection, in the order in which they came.
+#[derive(Debug, Clone)]
+pub(super) struct Denials {
+    log: Arc<watch::Sender<Log>>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    /// How many came before the first that is kept.
+    forgotten: u64,
+    kept: VecDeque<Denial>,
+}
+
+/// One refusal.
+#[derive(Debug, Clone)]
+struct Denial {
+    /// Of what; the server's words name it.
+    subject: String,
+    /// Whether it was a subscription; a publish otherwise.
+    subscription: bool,
+    /// The server's words, one line.
+    words: String,
+}
+
+/// The server does not let this user do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{words}")]
+pub struct Denied {
+    /// The server's words, which name the subject.
+    pub words: String,
+    /// True if it certainly did not happen; false where the server refused only the inbox that the
+    /// answer would have come to.
+    pub definite: bool,
+}
+
+/// What a refusal must be about to concern an operation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct About<'a> {
+    /// The subjects that it publishes or subscribes to.
+    pub(super) subjects: &'a [&'a str],
+    /// Where its answer comes: if that subscription was ever refused, none does.
+    pub(super) inboxes: &'a str,
+}
+
+impl About<'_> {
+    fn concerns(&self, denial: &Denial, since_mark: bool) -> bool {
+        self.is_inbox(denial) || since_mark && self.subjects.contains(&denial.subject.as_str())
+    }
+
+    fn is_inbox(&self, denial: &Denial) -> bool {
+        let prefix = self.inboxes;
+        denial.subscription
+            && !prefix.is_empty()
+            && denial.subject.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('.'))
+    }
+}
+
+impl Denials {
+    pub(super) fn new() -> Self {
+        Self { log: Arc::new(watch::channel(Log::default()).0) }
+    }
+
+    /// Notes what the server reports, if it is a refusal.
+    pub(super) fn note(&self, report: &str) {
+        let Some(denial) = read(report) else { return };
+        self.log.send_modify(|log| {
+            log.kept.push_back(denial);
+            if log.kept.len() > KEPT {
+                log.kept.pop_front();
+                log.forgotten += 1;
+            }
+        });
+    }
+
+    /// A new connection has subscriptions and permissions of its own.
+    pub(super) fn begin_anew(&self) {
+        self.log.send_modify(|log| {
+            log.forgotten += log.kept.len() as u64;
+            log.kept.clear();
+        });
+    }
+
+    /// How many there have been.
+    pub(super) fn count(&self) -> u64 {
+        self.log.borrow().count()
+    }
+
+    /// The first refusal since `mark` of them had come that concerns an operation.
+    pub(super) fn since(&self, mark: u64, about: About<'_>) -> Option<Denied> {
+        self.log.borrow().find(mark, about)
+    }
+
+    /// Waits for one.
+    pub(super) async fn hear(&self, mark: u64, about: About<'_>) -> Denied {
+        let mut receiver = self.log.subscribe();
+        loop {
+            if let Some(denied) = receiver.borrow_and_update().find(mark, about) {
+                return denied;
+            }
+            if receiver.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Waits for any, of whatever and whenever on this connection.
+    pub(super) async fn any(&self) -> String {
+        let mut receiver = self.log.subscribe();
+        let any = receiver.wait_for(|log| !log.kept.is_empty()).await;
+        let words = any.ok().and_then(|log| log.kept.front().map(|denial| denial.words.clone()));
+        match words {
+            Some(words) => words,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Log {
+    fn count(&self) -> u64 {
+        self.forgotten + self.kept.len() as u64
+    }
+
+    fn find(&self, mark: u64, about: About<'_>) -> Option<Denied> {
+        let numbered = (self.forgotten..).zip(&self.kept);
+        let found = numbered.into_iter().find(|(n, denial)| about.concerns(denial, *n >= mark));
+        found.map(|(_, denial)| Denied {
+            words: denial.words.clone(),
+            definite: !about.is_inbox(denial),
+        })
+    }
+}
+
+/// Reads `Permissions Violation for Publish to "a.b"`, as the server writes it.
+fn read(report: &str) -> Option<Denial> {
+    let lower = report.to_ascii_lowercase();
+    if !lower.contains("permissions violation") {
+        return None;
+    }
+    let (_, after) = report.split_once('"')?;
+    let (subject, _) = after.split_once('"')?;
+    Some(Denial {
+        subject: subject.to_owned(),
+        subscription: lower.contains("for subscription to"),
+        words: crate::wire::headers::one_line(report),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PUBLISH: &str = "nats: Permissions Violation for Publish to \"a.B\"";
+    const INBOX: &str =
+        "nats: Permissions Violation for Subscription to \"_INBOX.x.*\" using queue \"q\"";
+
+    fn about<'a>(subjects: &'a [&'a str], inboxes: &'a str) -> About<'a> {
+        About { subjects, inboxes }
+    }
+
+    #[test]
+    fn a_refusal_is_told_to_whom_it_concerns_and_only_once_it_has_come() {
+        let denials = Denials::new();
+        denials.note("slow consumer");
+        assert_eq!(denials.count(), 0);
+        let mark = denials.count();
+        denials.note(PUBLISH);
+        denials.note("nats: Permissions Violation for Publish to \"c\"");
+        for subject in ["a.B", "c"] {
+            let denied = denials.since(mark, about(&[subject], "_INBOX"));
+            assert!(denied.is_some_and(|denied| denied.words.contains(subject) && denied.definite));
+        }
+        assert_eq!(denials.since(mark, about(&["a.b"], "_INBOX")), None, "another subject");
+        assert_eq!(denials.since(denials.count(), about(&["a.B"], "_INBOX")), None, "an old one");
+    }
+
+    #[test]
+    fn without_an_inbox_there_is_no_answer_ever_until_a_new_connection() {
+        let denials = Denials::new();
+        denials.note(INBOX);
+        let mark = denials.count();
+        let denied = denials.since(mark, about(&["a"], "_INBOX"));
+        assert!(denied.is_some_and(|denied| !denied.definite), "the request may have happened");
+        assert_eq!(denials.since(mark, about(&["a"], "_INBOX_worker")), None);
+        denials.begin_anew();
+        assert_eq!(denials.since(mark, about(&["a"], "_INBOX")), None);
+    }
+
+    #[test]
+    fn marks_stay_right_when_old_refusals_are_forgotten() {
+        let denials = Denials::new();
+        for _ in 0..KEPT + 5 {
+            denials.note(PUBLISH);
+        }
+        let mark = denials.count();
+        assert_eq!(denials.since(mark, about(&["a.B"], "")), None);
+        denials.note(PUBLISH);
+        assert!(denials.since(mark, about(&["a.B"], "")).is_some());
+    }
+}

@@ -1,0 +1,66 @@
+//! `e2e --watch`: what a change of a file touches is run again.
+
+mod support;
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Command;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use support::program::Home;
+
+const STEP: &str = "[[step]]\nrequest = \"services.math.calculate\"\nbody = { operation = \"add\", a = 1, b = 2 }\n";
+
+#[test]
+fn a_change_runs_again_what_it_touches() {
+    let home = Home::new();
+    let fixtures = home.path().join("fixtures");
+    std::fs::create_dir_all(&fixtures).unwrap();
+    let write = |name: &str, more: &str| {
+        let text = format!("description = \"{name}\"\n{STEP}{more}");
+        std::fs::write(fixtures.join(format!("{name}.toml")), text).unwrap();
+    };
+    write("a", "");
+    write("b", "");
+    home.run(&["e2e", "--client", "rust", "--update"]).ok();
+
+    // One pipe for both: their order is what a person sees.
+    let (read, write_end) = std::io::pipe().unwrap();
+    let mut child = home
+        .command(["e2e", "--client", "rust", "--watch"])
+        .stdout(write_end.try_clone().unwrap())
+        .stderr(write_end)
+        .spawn()
+        .unwrap();
+    let (send, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(read).lines().map_while(Result::ok) {
+            let _ = send.send(line);
+        }
+    });
+    let until = |text: &str| {
+        let mut seen = String::new();
+        loop {
+            let line = lines.recv_timeout(Duration::from_secs(60));
+            let line = line.unwrap_or_else(|_| panic!("no line has `{text}`:\n{seen}"));
+            seen.push_str(&line);
+            seen.push('\n');
+            if line.contains(text) {
+                return seen;
+            }
+        }
+    };
+    until("watching for changes");
+    write("a", "reply = { result = 4 }\n");
+    let seen = until("watching for changes");
+    assert!(seen.contains("FAIL a [rust]") && seen.contains("1 scenario, 1 run"), "{seen}");
+    write("b", "reply = [\n");
+    let seen = until("watching for changes");
+    assert!(seen.contains("fixtures/b.toml"), "a slip is shown, and the watch goes on:\n{seen}");
+    write("b", "");
+    let seen = until("watching for changes");
+    assert!(seen.contains("ok   b [rust]") && seen.contains("1 scenario, 1 run"), "{seen}");
+
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
