@@ -44,6 +44,7 @@ fn read(name: &str, text: &str) -> Result<(), FixtureError> {
         validate_services: &validate,
         variables: BTreeSet::from(["python".to_owned()]),
         clients: ["rust", "python", "node", "go"].map(str::to_owned).into(),
+        services: BTreeSet::new(),
         include: &|path| {
             std::fs::read_to_string(folder().join(path))
                 .map_err(|_| format!("there is no file {path}"))

@@ -16,6 +16,7 @@ fn read(text: &str) -> Result<Vec<Fixture>, FixtureError> {
         variables: BTreeSet::from(["python".to_owned()]),
         clients: ["rust", "python"].map(str::to_owned).into(),
         include: &|path| Err(format!("there is no file {path}")),
+        services: BTreeSet::new(),
     };
     let name = Name::new("group/scenario").expect("a name");
     parse(name, Source::new("fixtures/group/scenario.toml", text), &context)

@@ -6,12 +6,12 @@ use std::{
 };
 
 use super::{
-    E2eError, Settings,
+    ClientUnderTest, E2eError, Settings,
+    engine::{CLIENT, Client},
     fixture::{Context, Fixture, FixtureError, Name, Problem, Source, parse},
+    inside,
 };
 
-/// The most that one file may have, bytes.
-const MOST_BYTES: u64 = 1 << 20;
 /// The end of the names of files with shared steps, which are no scenarios.
 const SHARED: &str = ".steps.toml";
 
@@ -26,7 +26,8 @@ pub fn load(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
     let mut fixtures = Vec::new();
     let mut bad = Vec::new();
     for path in paths {
-        let text = text_of(&path).map_err(|error| E2eError::read(&path, error))?;
+        let text = inside::read_text(&settings.fixtures, &path)
+            .map_err(|error| E2eError::read(&path, error))?;
         let shown = path.strip_prefix(&settings.machine.root).unwrap_or(&path);
         let source = Source::new(&shown.display().to_string(), &text);
         match name_of(&settings.fixtures, &path) {
@@ -57,9 +58,13 @@ pub(super) fn read(
     name: Name,
     source: Source,
 ) -> Result<Vec<Fixture>, FixtureError> {
+    let is_program = |client: &ClientUnderTest| matches!(client.client, Client::Command { .. });
+    let client = settings.clients.iter().any(is_program).then(|| CLIENT.to_owned());
+    let variables = settings.machine.variables.keys().chain(&client);
     let context = Context {
         validate_services: &*settings.validate_services,
-        variables: settings.machine.variables.keys().cloned().collect(),
+        variables: variables.cloned().collect(),
+        services: settings.known_services.iter().cloned().collect(),
         clients: settings.known_clients.iter().cloned().collect(),
         include: &|path| shared(&settings.fixtures, path),
     };
@@ -80,34 +85,20 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>, E2eError> {
     Ok(paths)
 }
 
-/// The text of a file of a suite: a regular one, and not one that was dropped there by mistake.
+/// The text of a file of fixtures.
 ///
 /// # Errors
-/// The system's reason, or that it is no such file.
+/// The system's reason, or that it is no file that a suite has.
 pub fn text_of(path: &Path) -> io::Result<String> {
-    let about = fs::metadata(path)?;
-    if !about.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
-    }
-    if about.len() > MOST_BYTES {
-        let message = format!("it has {} bytes; {MOST_BYTES} are the most", about.len());
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, message));
-    }
-    fs::read_to_string(path)
+    inside::read_text(path.parent().unwrap_or(Path::new(".")), path)
 }
 
-/// The text of shared steps; a link does not lead out of the suite's folder.
+/// The text of shared steps.
 fn shared(root: &Path, path: &str) -> Result<String, String> {
-    let file = root.join(path);
-    let cannot = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotFound => format!("there is no file {}", file.display()),
-        _ => format!("cannot read {}: {error}", file.display()),
-    };
-    let real = file.canonicalize().map_err(cannot)?;
-    if !real.starts_with(root.canonicalize().map_err(cannot)?) {
-        return Err(format!("{} is a link out of the suite's folder", file.display()));
-    }
-    text_of(&real).map_err(cannot)
+    inside::read_text(root, &root.join(path)).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => format!("there is no file {path} below the suite's folder"),
+        _ => format!("cannot read {path}: {error}"),
+    })
 }
 
 fn name_of(root: &Path, path: &Path) -> Result<Name, Problem> {

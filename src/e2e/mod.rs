@@ -11,7 +11,8 @@
 //! | [`history`] | the record of a run on one clock, and the checks that prove it |
 //! | [`seen`], [`transcript`], [`redact`] | what happened, as data and as text that does not change |
 //! | [`snapshot`] | golden files in insta's format |
-//! | [`event`], [`report`] | what is told, and to whom |
+//! | [`event`], [`trace`], [`report`] | what is told, and to whom |
+//! | `clustered` | the same scenario on a cluster |
 //! | `kept` | where histories stay, where asked to |
 //! | `discover`, `choose` | the suite's scenarios; which of them are wanted |
 //! | `write_down` | `--record`: what happened becomes what is expected |
@@ -20,6 +21,7 @@
 //! Modules, clients and programs come as values ([`Settings`]); nothing here knows them by name.
 
 mod choose;
+mod clustered;
 pub mod conform;
 mod discover;
 pub mod driver;
@@ -27,6 +29,7 @@ pub mod engine;
 pub mod event;
 pub mod fixture;
 pub mod history;
+mod inside;
 mod judge;
 mod kept;
 pub mod matcher;
@@ -38,10 +41,12 @@ pub mod seen;
 mod settings;
 pub mod snapshot;
 pub mod suite;
+pub mod trace;
 pub mod transcript;
 mod write_down;
 
 pub use choose::{Expression, ExpressionError, Filter, Shard, ShardError, Subject};
+pub use clustered::OnCluster;
 pub use discover::{files, golden_path, load, text_of};
 pub use kept::Kept;
 pub use runner::{chosen, clients_of, run};

@@ -72,7 +72,7 @@ pub async fn record(settings: &Settings, fixture: &Fixture) -> Result<Recorded, 
     for _ in 0..2 {
         let (events, _) = mpsc::unbounded_channel();
         let outcome =
-            engine::execute(&settings.machine, &opened, &run, &client.client, &events).await;
+            engine::execute(&settings.machine, &opened, &run, &client.client, &events, false).await;
         match outcome.end {
             End::Held => runs.push(outcome.seen),
             End::Failed(failure) => {

@@ -68,9 +68,13 @@ fn ci() -> ExitCode {
 fn soak() -> ExitCode {
     let mut scenarios = at_root(&binary());
     scenarios.args(["e2e", "--fixtures", "xtask/soak", "--client", "rust", "--jobs", "1"]);
+    // Tests whose long form is ignored by `cargo test`.
+    let tests = ["test", "--release", "--test", "kills", "--test", "electing", "--"];
+    let long_forms = cargo(&[&tests[..], &["--ignored", "--nocapture"]].concat());
     let mut times = Vec::new();
     let result = run(Step { name: "build", command: cargo(&["build", "--release"]) }, &mut times)
-        .and_then(|()| run(Step { name: "soak", command: scenarios }, &mut times));
+        .and_then(|()| run(Step { name: "soak", command: scenarios }, &mut times))
+        .and_then(|()| run(Step { name: "kills and elections", command: long_forms }, &mut times));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

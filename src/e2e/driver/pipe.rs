@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -166,6 +166,10 @@ impl Driver for PipeDriver {
 
     fn log_tail(&self) -> Vec<String> {
         self.child.tail()
+    }
+
+    fn timed_log(&self) -> Vec<(Instant, String)> {
+        self.child.timed_tail()
     }
 }
 
