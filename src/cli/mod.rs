@@ -18,6 +18,7 @@ mod doctor;
 mod driver;
 mod e2e;
 mod exit;
+mod fixtures;
 mod history;
 mod output;
 mod own;

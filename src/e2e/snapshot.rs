@@ -75,7 +75,8 @@ impl Golden {
 
     /// As shown to people: beside its fixture.
     pub fn shown(&self) -> String {
-        Path::new(&self.source).with_extension("snap").display().to_string()
+        let name = self.path.file_name().unwrap_or_default();
+        Path::new(&self.source).with_file_name(name).display().to_string()
     }
 
     /// The fixture that it belongs to, from the suite's root.
