@@ -221,8 +221,6 @@ fn dead_letters_are_listed_shown_replayed_and_purged_and_nothing_is_charged_twic
     let _serve = home.serve(&["--port", "0", "--journal-dir", journals.to_str().unwrap()]);
     home.run(&["pay", "p", "5"]).ok();
     let submit = ["publish", "-J", "services.payment.payment-process", "--data"];
-    home.run(&[&submit[..], &[r#"{"payment_id":"p","amount":6}"#]].concat()).ok();
-    home.run(&[&submit[..], &["junk \u{1b}[31m"]].concat()).ok();
     let listed = || object(&home.run(&["dlq", "ls", "--json"]).ok())["dead_letters"].clone();
     let settled = |count: usize| {
         support::eventually(
@@ -231,6 +229,10 @@ fn dead_letters_are_listed_shown_replayed_and_purged_and_nothing_is_charged_twic
             || listed().as_array().unwrap().len() == count,
         );
     };
+    home.run(&[&submit[..], &[r#"{"payment_id":"p","amount":6}"#]].concat()).ok();
+    // A conflict takes longer to find than junk: it is to be the first.
+    settled(1);
+    home.run(&[&submit[..], &["junk \u{1b}[31m"]].concat()).ok();
     settled(2);
     let text = home.run(&["dlq", "ls"]).ok();
     assert!(text.contains("     1  conflict ") && text.contains("     2  malformed"), "{text}");

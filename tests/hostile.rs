@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use mono_demo::broker::Roles;
 use mono_demo::e2e::driver::TypedCalls;
 use mono_demo::e2e::engine::{Client, Machine};
 use mono_demo::e2e::report::Json;
@@ -79,15 +80,18 @@ async fn hostile(mark: &str, step: &str, script: Option<&str>) -> Hostile {
         filter: Filter::default(),
         clients: vec![client("good", Client::InProcess(Arc::new(Fine))), client("bad", bad)],
         known_clients: Vec::new(),
+        known_services: Vec::new(),
         jobs: 2,
         mode: Mode::Ci,
         fail_fast: false,
         again: Again::Never,
+        cluster: None,
         machine: Machine {
             server: support::nats_server().await,
             reaper: support::reaper(),
             run_root: at("runs"),
-            services: None,
+            services: Arc::new(|_| Vec::new()),
+            roles: Roles::default(),
             variables: BTreeMap::from([("mark".to_owned(), Ok(mark.to_owned()))]),
             root: folder.path().to_owned(),
             seed: 7,

@@ -343,10 +343,11 @@ pub(super) fn run_folder(settings: &Settings) -> Result<TempDir, StartError> {
         .map_err(|source| StartError::Prepare { what: "the run folder in", path: root, source })
 }
 
-/// Draws the passwords of a run, if there are to be roles.
+/// The passwords, if there are to be roles: drawn for this run, or those of the store folder.
 pub(super) fn logins(settings: &Settings) -> Result<Option<Logins>, StartError> {
-    match &settings.auth {
-        Some(Auth::Roles(_)) => {
+    match (&settings.auth, &settings.store) {
+        (Some(Auth::Roles(_)), Store::Folder(folder)) => Logins::kept_in(folder).map(Some),
+        (Some(Auth::Roles(_)), Store::Temporary) => {
             Logins::draw().map(Some).map_err(|source| StartError::NoRandomness { source })
         }
         _ => Ok(None),

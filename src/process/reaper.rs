@@ -13,6 +13,7 @@
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -135,7 +136,7 @@ fn remove_tree(folder: &Path) {
 
 /// Locks a file; somebody else may be about to let go of it, so it asks for a while.
 fn hold(path: &Path) -> io::Result<File> {
-    let file = File::options().create(true).truncate(false).write(true).open(path)?;
+    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(path)?;
     let deadline = Instant::now() + LOCK_PATIENCE;
     loop {
         match file.try_lock() {
