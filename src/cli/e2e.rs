@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use super::args::Global;
 use super::connect::{provision_settings, reaper};
@@ -25,9 +25,19 @@ use crate::e2e::{
 use crate::modules::payment::Sabotage;
 use crate::provision;
 
+/// What else can be done with scenarios. A scenario of the same name is run by its path.
+#[derive(Debug, Subcommand)]
+enum E2eCommand {
+    /// Walk through changed transcripts, and accept or reject each.
+    Review(super::review::ReviewArgs),
+}
+
 /// Arguments of `e2e`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct E2eArgs {
+    #[command(subcommand)]
+    command: Option<E2eCommand>,
     /// A suite's folder, fixtures or folders of them, or names of scenarios and parts of names
     /// [default: all].
     #[arg(value_name = "PATH|NAME")]
@@ -129,6 +139,9 @@ pub async fn run(
     context: &Context,
     output: &Output,
 ) -> Result<Exit, CliError> {
+    if let Some(E2eCommand::Review(args)) = &args.command {
+        return super::review::run(args, context, output);
+    }
     if args.watch {
         return watch(args, global, context, output).await;
     }

@@ -25,6 +25,7 @@ mod parts;
 mod pay;
 mod publish;
 mod python;
+mod review;
 mod runtime_file;
 mod serve;
 mod services;
