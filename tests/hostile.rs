@@ -81,11 +81,11 @@ async fn hostile(mark: &str, step: &str, script: Option<&str>) -> Hostile {
         clients: vec![client("good", Client::InProcess(Arc::new(Fine))), client("bad", bad)],
         known_clients: Vec::new(),
         known_services: Vec::new(),
+        cluster: None,
         jobs: 2,
         mode: Mode::Ci,
         fail_fast: false,
         again: Again::Never,
-        cluster: None,
         machine: Machine {
             server: support::nats_server().await,
             reaper: support::reaper(),

@@ -18,7 +18,7 @@ use super::services;
 use super::suite::{self, Asked, Suite};
 use super::watch::{Touched, Watch};
 use crate::e2e::engine::{ContentOf, Machine};
-use crate::e2e::report::{Github, Json, Junit, Look, Reporter, Tap, Terminal};
+use crate::e2e::report::{Github, Html, Json, Junit, Look, Reporter, Tap, Terminal};
 use crate::e2e::{
     self, Again, E2eError, Expression, Filter, Kept, Mode, OnCluster, Settings, Shard,
 };
@@ -92,7 +92,7 @@ pub struct E2eArgs {
     /// For whatever is drawn by chance.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Also write a report: junit=PATH, json=PATH or tap=PATH; may be given several times.
+    /// Also write a report: html=PATH, junit=PATH, json=PATH or tap=PATH; may be given several times.
     #[arg(long, value_name = "KIND=PATH", value_parser = report)]
     report: Vec<(ReportKind, PathBuf)>,
     /// Keep the history of each run in this folder, as payment/happy-path.rust.jsonl;
@@ -115,16 +115,18 @@ pub struct E2eArgs {
 
 #[derive(Debug, Clone, Copy)]
 enum ReportKind {
+    Html,
     Junit,
     Json,
     Tap,
 }
 
 fn report(text: &str) -> Result<(ReportKind, PathBuf), String> {
-    let expected = || "expected junit=PATH, json=PATH or tap=PATH".to_owned();
+    let expected = || "expected html=PATH, junit=PATH, json=PATH or tap=PATH".to_owned();
     let (kind, path) =
         text.split_once('=').filter(|(_, path)| !path.is_empty()).ok_or_else(expected)?;
     let kind = match kind {
+        "html" => ReportKind::Html,
         "junit" => ReportKind::Junit,
         "json" => ReportKind::Json,
         "tap" => ReportKind::Tap,
@@ -264,6 +266,7 @@ fn reports(args: &E2eArgs, context: &Context) -> Result<Vec<Box<dyn Reporter>>, 
     let open = |(kind, path): &(ReportKind, PathBuf)| -> io::Result<Box<dyn Reporter>> {
         let path = context.absolute(path);
         Ok(match kind {
+            ReportKind::Html => Box::new(Html::create(&path)?),
             ReportKind::Junit => Box::new(Junit::create(&path)?),
             ReportKind::Json => Box::new(Json::create(&path)?),
             ReportKind::Tap => Box::new(Tap::create(&path)?),

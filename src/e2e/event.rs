@@ -1,8 +1,14 @@
 //! What the engine tells: plain data, in order. Reporters see these and never the engine.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
-use super::{fixture::Name, history::Report};
+use super::{
+    fixture::Name,
+    history::Report,
+    trace::{About, Trace},
+};
 
 /// One scenario with one client.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -82,6 +88,12 @@ pub struct RunReport {
     /// Where the history was kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history_file: Option<String>,
+    /// What is known of the scenario before it runs.
+    #[serde(skip)]
+    pub about: Arc<About>,
+    /// How it went, where a reporter wants that; of a flaky run, the attempt that passed.
+    #[serde(skip)]
+    pub trace: Option<Box<Trace>>,
 }
 
 /// What the history of a run came to.

@@ -11,7 +11,7 @@
 //! | [`history`] | the record of a run on one clock, and the checks that prove it |
 //! | [`seen`], [`transcript`], [`redact`] | what happened, as data and as text that does not change |
 //! | [`snapshot`], [`review`] | golden files in insta's format; what waits to become one |
-//! | [`event`], [`report`] | what is told, and to whom |
+//! | [`event`], [`trace`], [`report`] | what is told, and to whom |
 //! | `clustered` | the same scenario on a cluster |
 //! | `kept` | where histories stay, where asked to |
 //! | `discover`, `choose` | the suite's scenarios; which of them are wanted |
@@ -28,6 +28,7 @@ pub mod engine;
 pub mod event;
 pub mod fixture;
 pub mod history;
+mod inside;
 mod judge;
 mod kept;
 pub mod matcher;
@@ -40,6 +41,7 @@ pub mod seen;
 mod settings;
 pub mod snapshot;
 pub mod suite;
+pub mod trace;
 pub mod transcript;
 
 pub use choose::{Expression, ExpressionError, Filter, Shard, ShardError, Subject};

@@ -1,14 +1,14 @@
 //! One supervised process group: start it, signal it, wait for it, read it.
 
 use std::fmt;
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixListener;
@@ -94,10 +94,8 @@ impl Child {
         };
         let place = reaper.socket_place();
         // Only we can enter the folder, so only our reaper can find the socket.
-        let folder = tempfile::Builder::new()
-            .prefix("md-")
-            .permissions(Permissions::from_mode(0o700))
-            .tempdir_in(place)
+        let folder = reaper
+            .private_folder(place, "md-")
             .map_err(prepare("a private folder in", place.to_owned()))?;
         let socket = folder.path().join("s");
         let listener =
@@ -172,7 +170,13 @@ impl Child {
         let stdout_taken = Arc::new(AtomicBool::new(false));
         let (sink, stdout) = StdoutSink::new(stderr.clone(), stdout_taken.clone());
         if let Some(pipe) = process.stderr.take() {
-            tokio::spawn(drain_stderr(pipe, stderr.clone(), written.clone(), log));
+            tokio::spawn(drain_stderr(
+                pipe,
+                stderr.clone(),
+                written.clone(),
+                log,
+                spawn.only_logged,
+            ));
         }
         if let Some(pipe) = process.stdout.take() {
             tokio::spawn(drain_stdout(pipe, sink, written.clone()));
@@ -319,6 +323,12 @@ impl Child {
     #[must_use]
     pub fn tail(&self) -> Vec<String> {
         self.stderr.tail()
+    }
+
+    /// The last 256 lines of the same, each with the moment in which it came.
+    #[must_use]
+    pub fn timed_tail(&self) -> Vec<(Instant, String)> {
+        self.stderr.timed()
     }
 
     /// The lines of stderr (and of stdout if nobody took it), from the first that is still kept.

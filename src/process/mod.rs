@@ -16,6 +16,7 @@
 //! | `spawn` | what to start, and with which reaper |
 //! | `child` | the handle: signals, waiting, output |
 //! | `reaper` | the other program: a plain synchronous parent |
+//! | `keeper` | removes folders that were made just before we were killed |
 //! | `orphans` | what left the child's group and outlived it |
 //! | `channel` | our end of the channel to the reaper |
 //! | `control` | the words the two say to each other |
@@ -28,6 +29,7 @@ mod child;
 mod clean;
 mod control;
 mod error;
+mod keeper;
 mod orphans;
 mod output;
 pub mod reaper;

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::{mpsc, watch};
@@ -111,7 +112,7 @@ impl Lines {
             {
                 let kept = self.log.kept();
                 self.next = self.next.max(kept.first);
-                if let Some(line) = kept.lines.get((self.next - kept.first) as usize) {
+                if let Some((_, line)) = kept.lines.get((self.next - kept.first) as usize) {
                     self.next += 1;
                     return Some(line.clone());
                 }
@@ -135,7 +136,8 @@ pub(super) struct LineLog {
 struct Kept {
     /// The number of the first line that is still here.
     first: u64,
-    lines: VecDeque<String>,
+    /// Each with the moment in which it came.
+    lines: VecDeque<(Instant, String)>,
     closed: bool,
 }
 
@@ -156,7 +158,7 @@ impl LineLog {
             line.push('…');
         }
         let mut kept = self.kept();
-        kept.lines.push_back(line);
+        kept.lines.push_back((Instant::now(), line));
         if kept.lines.len() > KEPT_LINES {
             kept.lines.pop_front();
             kept.first += 1;
@@ -177,7 +179,11 @@ impl LineLog {
     pub(super) fn tail(&self) -> Vec<String> {
         let kept = self.kept();
         let skip = kept.lines.len().saturating_sub(TAIL_LINES);
-        kept.lines.iter().skip(skip).cloned().collect()
+        kept.lines.iter().skip(skip).map(|(_, line)| line.clone()).collect()
+    }
+
+    pub(super) fn timed(&self) -> Vec<(Instant, String)> {
+        self.kept().lines.iter().cloned().collect()
     }
 
     /// Completes once the stream is closed.
@@ -255,7 +261,13 @@ pub(super) async fn drain_stderr(
     lines: Arc<LineLog>,
     counts: Arc<Counts>,
     mut log: Option<File>,
+    only_logged: Option<fn(&[u8]) -> bool>,
 ) {
+    let keep = |line: &[u8]| {
+        if !only_logged.is_some_and(|holds| holds(line)) {
+            lines.push(line);
+        }
+    };
     let mut splitter = Splitter::new(4 * MAX_KEPT_LINE);
     let mut buffer = vec![0; 16 * 1024];
     loop {
@@ -276,12 +288,12 @@ pub(super) async fn drain_stderr(
             let complete;
             (rest, complete) = splitter.feed(rest);
             if complete {
-                lines.push(&splitter.take().0);
+                keep(&splitter.take().0);
             }
         }
     }
     if !splitter.is_empty() {
-        lines.push(&splitter.take().0);
+        keep(&splitter.take().0);
     }
     lines.close();
 }
@@ -368,7 +380,7 @@ mod tests {
 
     async fn stderr_of(bytes: &[u8]) -> Arc<LineLog> {
         let lines = LineLog::new();
-        drain_stderr(bytes, lines.clone(), Counts::new(), None).await;
+        drain_stderr(bytes, lines.clone(), Counts::new(), None, None).await;
         lines
     }
 
@@ -385,6 +397,35 @@ mod tests {
         assert_eq!(tail.len(), TAIL_LINES);
         assert_eq!(tail[0], "line 950");
         assert_eq!(tail[49], "line 999");
+    }
+
+    #[tokio::test]
+    async fn what_is_only_for_the_log_file_is_in_no_tail() {
+        let mut file = tempfile::tempfile().unwrap();
+        let lines = LineLog::new();
+        let only_logged: fn(&[u8]) -> bool = |line| line.starts_with(b"trace");
+        let text = b"one\ntrace\ntwo\ntrace";
+        drain_stderr(
+            &text[..],
+            lines.clone(),
+            Counts::new(),
+            Some(file.try_clone().unwrap()),
+            Some(only_logged),
+        )
+        .await;
+        assert_eq!(lines.tail(), ["one", "two"]);
+        let mut whole = Vec::new();
+        std::io::Seek::rewind(&mut file).unwrap();
+        std::io::Read::read_to_end(&mut file, &mut whole).unwrap();
+        assert_eq!(whole, text);
+    }
+
+    #[tokio::test]
+    async fn lines_have_the_moment_in_which_they_came() {
+        let before = Instant::now();
+        let timed = stderr_of(b"one\ntwo\n").await.timed();
+        assert_eq!(timed.iter().map(|(_, line)| line.as_str()).collect::<Vec<_>>(), ["one", "two"]);
+        assert!(before <= timed[0].0 && timed[0].0 <= timed[1].0 && timed[1].0 <= Instant::now());
     }
 
     #[tokio::test]

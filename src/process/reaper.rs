@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::control::{Report, Request};
+use super::keeper::{KEEP, keep};
 use super::orphans;
 use super::status::{ExitStatus, Signal};
 
@@ -38,6 +39,11 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 ///
 /// To be called before anything else in `main`: it needs no runtime and no argument parser.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut args = args.into_iter().peekable();
+    if args.peek().is_some_and(|first| first == KEEP) {
+        keep(io::stdin().lock());
+        return ExitCode::SUCCESS;
+    }
     let order = match Order::parse(args) {
         Ok(order) => order,
         Err(problem) => return complain(&problem),
@@ -122,7 +128,7 @@ impl Order {
 }
 
 /// Removes a folder that processes which have just been killed may still be writing into.
-fn remove_tree(folder: &Path) {
+pub(super) fn remove_tree(folder: &Path) {
     for _ in 0..50 {
         match std::fs::remove_dir_all(folder) {
             Ok(()) => return,

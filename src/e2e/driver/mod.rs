@@ -13,7 +13,7 @@ mod raw;
 mod rust;
 mod stdio;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 
@@ -47,6 +47,11 @@ pub trait Driver: Send + Sync {
 
     /// The last lines of its log, free of control characters.
     fn log_tail(&self) -> Vec<String>;
+
+    /// More of the same, each line with the moment in which it came; nothing where there is no process.
+    fn timed_log(&self) -> Vec<(Instant, String)> {
+        Vec::new()
+    }
 }
 
 /// What a driver must not do.

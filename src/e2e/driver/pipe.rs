@@ -9,7 +9,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -188,6 +188,10 @@ impl Driver for PipeDriver {
 
     fn log_tail(&self) -> Vec<String> {
         self.shared.child.tail()
+    }
+
+    fn timed_log(&self) -> Vec<(Instant, String)> {
+        self.shared.child.timed_tail()
     }
 }
 

@@ -17,6 +17,7 @@
 //! | `evidence` | reads the journals and the streams that checks are about |
 //! | `recovery` | how soon after a fault's end an operation succeeds again |
 //! | `check` | decides, from evidence alone |
+//! | `tape`, `tap`, `trace` | for reports that draw: what was done when, what crossed the broker |
 //!
 //! The engine knows no reporter: it sends events and returns what it saw.
 
@@ -34,6 +35,9 @@ mod secrets;
 mod services;
 mod settle;
 mod steps;
+mod tap;
+mod tape;
+mod trace;
 mod world;
 
 use std::{
@@ -48,10 +52,11 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{
     driver::TypedCalls,
     event::{Event, Failure, Log, Place, RunHistory, RunId},
-    fixture::{CheckKind, Fixture, Span, point_at, template::Variables},
+    fixture::{Fixture, Span, point_at, template::Variables},
     kept::Kept,
     redact::Redactions,
     suite::Ready,
+    trace::Trace,
     transcript::Transcript,
 };
 use crate::{
@@ -179,12 +184,21 @@ pub struct Outcome {
     pub history: Option<Box<RunHistory>>,
     /// Where its history was kept.
     pub history_file: Option<PathBuf>,
+    /// How it went, where that was asked for.
+    pub trace: Option<Box<Trace>>,
 }
 
 impl Outcome {
     /// Of a run that did not get to do anything.
     pub fn unstarted(end: End) -> Self {
-        Self { end, transcript: String::new(), logs: Vec::new(), history: None, history_file: None }
+        Self {
+            end,
+            transcript: String::new(),
+            logs: Vec::new(),
+            history: None,
+            history_file: None,
+            trace: None,
+        }
     }
 }
 
@@ -237,13 +251,15 @@ impl From<Stop> for End {
     }
 }
 
-/// Runs one scenario with one client; whatever it starts, it stops.
+/// Runs one scenario with one client; whatever it starts, it stops. A `traced` run also says how it
+/// went.
 pub async fn execute(
     machine: &Machine,
     fixture: &Fixture,
     run: &RunId,
     client: &Client,
     events: &UnboundedSender<Event>,
+    traced: bool,
 ) -> Outcome {
     if let Client::Unavailable(reason) = client {
         return Outcome::unstarted(End::Skipped(reason.clone()));
@@ -252,7 +268,7 @@ pub async fn execute(
         Ok(variables) => variables,
         Err(reason) => return Outcome::unstarted(End::Skipped(reason)),
     };
-    let mut world = match World::start(machine, fixture, run, client).await {
+    let mut world = match World::start(machine, fixture, run, client, traced).await {
         Ok(world) => world,
         Err(failed) => {
             let unstarted = Outcome::unstarted(failed.stop.into());
@@ -268,18 +284,18 @@ pub async fn execute(
     }
     let history_file = world.kept_history().map(Path::to_owned);
     let logs = world.logs();
+    let tape = std::mem::take(&mut world.tape);
+    let trace = match traced {
+        true => Some(Box::new(trace::gather(&world, tape, fixture, &transcript, &ended).await)),
+        false => None,
+    };
     let stopped = world.stop().await;
     let end = match (ended, stopped) {
         (Err(stop), _) | (Ok(()), Err(stop)) => stop.into(),
         (Ok(()), Ok(())) => End::Held,
     };
-    secrets.out_of(Outcome {
-        end,
-        transcript: transcript.text().to_owned(),
-        logs,
-        history,
-        history_file,
-    })
+    let transcript = transcript.text().to_owned();
+    secrets.out_of(Outcome { end, transcript, logs, history, history_file, trace })
 }
 
 /// Texts of this run and this machine that no golden file may have.
@@ -332,20 +348,23 @@ async fn conclude(
     transcript: &mut Transcript,
     history: &mut Option<Box<RunHistory>>,
 ) -> Result<(), Stop> {
+    let clock = world.recorder.clock();
     for check in &fixture.checks {
+        let line = Some(fixture.source.line(&check.span));
+        let heading = format!("check {}", check.kind.word());
+        world.tape.begin(clock, transcript, line, "check", &heading);
         check::comes_true(world, fixture, check).await?;
     }
+    world.tape.begin(clock, transcript, None, "drain", "the services drain and end");
     // Unless a scenario left something paused, this changes nothing.
     world.brokers.resume().await;
     world.services.drain(fixture).await?;
+    world.tape.begin(clock, transcript, None, "judge", "the history, and all checks once more");
     let report = record::conclude(world, fixture).await?;
-    let is_about_it = |kind: &CheckKind| {
-        matches!(kind, CheckKind::History { .. } | CheckKind::FinalWithin { .. })
-    };
     *history = Some(Box::new(RunHistory {
         verdict: report.word(),
         report: report.clone(),
-        asked_for: fixture.checks.iter().any(|check| is_about_it(&check.kind)),
+        asked_for: fixture.checks.iter().any(|check| check::judges_the_history(&check.kind)),
     }));
     if report.word() == "invalid" {
         let message = format!("the history of this run is invalid\n{report}");

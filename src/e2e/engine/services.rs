@@ -1,6 +1,9 @@
 //! The service processes of a run: started, started again, drained.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use futures_util::{
     FutureExt as _, StreamExt as _,
@@ -31,6 +34,8 @@ pub(super) struct Services {
     aside: Vec<Child>,
     /// The end of the log of the last that ended.
     log: Vec<String>,
+    /// Of all that have ended, each line with the moment in which it came.
+    timed: Vec<(Instant, String)>,
 }
 
 /// A service, and how many processes of it there are to be.
@@ -68,6 +73,7 @@ impl Services {
             running: Vec::new(),
             aside: Vec::new(),
             log: Vec::new(),
+            timed: Vec::new(),
         };
         match services.start_missing().await {
             Ok(()) => Ok(services),
@@ -176,7 +182,14 @@ impl Services {
     async fn keep_log(&mut self, process: Child) {
         process.drained().await;
         self.log = process.tail();
+        self.timed.extend(process.timed_tail());
         process.close().await;
+    }
+
+    /// The last lines of each that ended or runs, each with the moment in which it came.
+    pub(super) fn timed_log(&self) -> Vec<(Instant, String)> {
+        let running = self.running.iter().flat_map(Child::timed_tail);
+        self.timed.iter().cloned().chain(running).collect()
     }
 
     /// The last lines: of the last that ended, then of those that run.

@@ -14,6 +14,9 @@ use super::{
     networks::Networks,
     secrets::Secrets,
     services::Services,
+    tap,
+    tape::Tape,
+    trace,
 };
 use crate::{
     broker::{self, Credentials, Fault, Role},
@@ -38,6 +41,8 @@ pub(super) struct World {
     command: Vec<String>,
     pub(super) recorder: Recorder,
     history: PathBuf,
+    /// What was done when.
+    pub(super) tape: Tape,
     /// What is broken until something mends it, by the name in the history.
     pub(super) broken: Vec<(Fault, String)>,
     /// What broke, in order: the same for the same seed.
@@ -58,6 +63,7 @@ impl World {
         fixture: &Fixture,
         run: &RunId,
         client: &Client,
+        traced: bool,
     ) -> Result<Self, StartFailed> {
         let bare = |stop| StartFailed { stop, logs: Vec::new(), secrets: Secrets::default() };
         let mut settings = broker::Settings::new(machine.server.clone(), machine.reaper.clone());
@@ -66,6 +72,10 @@ impl World {
         settings.auth = Some(broker::Auth::Roles(machine.roles.clone()));
         // Else a lame duck waits 10 s before it sends its clients away.
         settings.extra_config = "lame_duck_grace_period: \"200ms\"\n".to_owned();
+        if traced {
+            let tapped = trace::untapped(fixture).is_none();
+            settings.extra_config.push_str(if tapped { tap::CONFIG } else { tap::CONFIG_WITHOUT });
+        }
         let brokers = Brokers::start(settings, fixture)
             .await
             .map_err(|error| bare(Stop::broken("cannot start the broker", error)))?;
@@ -105,6 +115,7 @@ impl World {
                     },
                     recorder,
                     history,
+                    tape: Tape::default(),
                     broken: Vec::new(),
                     schedule: Vec::new(),
                 });
@@ -170,9 +181,11 @@ impl World {
         self.machine.histories.as_ref().map(|_| self.history.as_path())
     }
 
-    /// How the client under test connects: through the proxy, if it is behind one.
+    /// How the client under test connects: through its network, if it has one of its own.
     pub(super) fn client_access(&self) -> Access {
-        Access { url: self.networks.client_url(&self.brokers), ..self.access(Role::Client) }
+        let mut access = self.access(Role::Client);
+        access.url = self.networks.client_url(&self.brokers);
+        access
     }
 
     /// The last lines of each process.

@@ -149,6 +149,8 @@ fn property(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::e2e::{
         event::{RunId, Summary},
@@ -169,6 +171,8 @@ mod tests {
             again: "mono-demo e2e a/b".to_owned(),
             history: None,
             history_file: None,
+            about: Arc::default(),
+            trace: None,
         }
     }
 
