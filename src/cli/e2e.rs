@@ -43,6 +43,8 @@ enum E2eCommand {
     Fmt(fixtures::FmtArgs),
     /// Print the JSON Schema of fixtures, for editors.
     Schema,
+    /// Walk through changed transcripts, and accept or reject each.
+    Review(super::review::ReviewArgs),
 }
 
 /// Arguments of a run.
@@ -160,6 +162,7 @@ pub async fn run(
         None => once(&args.run, None, global, context, output).await,
         Some(E2eCommand::Fmt(args)) => fixtures::fmt(&args, context, output),
         Some(E2eCommand::Schema) => Ok(fixtures::schema(output)),
+        Some(E2eCommand::Review(args)) => super::review::run(&args, context, output),
     }
 }
 

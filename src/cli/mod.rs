@@ -26,6 +26,7 @@ mod parts;
 mod pay;
 mod publish;
 mod python;
+mod review;
 mod runtime_file;
 mod serve;
 mod services;
