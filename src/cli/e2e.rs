@@ -19,7 +19,7 @@ use super::services;
 use super::suite::{self, Asked, Suite};
 use super::watch::{Touched, Watch};
 use crate::e2e::engine::{ContentOf, Machine};
-use crate::e2e::report::{Html, Json, Junit, Look, Reporter, Tap, Terminal};
+use crate::e2e::report::{Github, Html, Json, Junit, Look, Reporter, Tap, Terminal};
 use crate::e2e::{
     self, Again, E2eError, Expression, Filter, Kept, Mode, OnCluster, Settings, Shard,
 };
@@ -211,14 +211,24 @@ async fn once(
     if args.list {
         return list(&settings, output);
     }
+    let mut github = context.github_workspace().map(|workspace| {
+        let root = settings.machine.root.strip_prefix(&workspace).unwrap_or(&settings.machine.root);
+        Github::new(output.annotations(), root)
+    });
     // A bad path of a report, or a bad fixture, costs no run.
-    let chosen = e2e::chosen(&settings)?;
+    let chosen = e2e::chosen(&settings);
+    if let (Err(E2eError::Fixtures(errors)), Some(github)) = (&chosen, &mut github) {
+        // The error itself is told below.
+        let _ = github.mistakes(errors);
+    }
+    let chosen = chosen?;
     if args.record {
         return tokio::select! {
             recorded = fixtures::record(&settings, &chosen, output) => recorded,
             _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
         };
     }
+    let chosen = chosen.len();
     let mut files = reports(args, context)?;
     let look = Look {
         color: context.colour(context.stdout_tty),
@@ -227,13 +237,21 @@ async fn once(
         verbose: args.verbose,
     };
     let mut terminal = Terminal::new(output.writer(), look);
-    let mut reporters: Vec<&mut dyn Reporter> = vec![&mut terminal];
+    let mut reporters: Vec<&mut dyn Reporter> = Vec::new();
+    reporters.extend(github.as_mut().map(|github| github as &mut dyn Reporter));
+    reporters.push(&mut terminal);
     reporters.extend(files.iter_mut().map(|file| &mut **file as &mut dyn Reporter));
     let summary = tokio::select! {
         summary = e2e::run(&settings, &mut reporters) => summary?,
         // Dropping the run ends every process and removes every folder.
         _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
     };
+    if settings.mode == Mode::Ci && chosen > 0 && summary.runs == 0 && summary.not_run == 0 {
+        let message = "nothing was run: none of the clients of these scenarios is here";
+        return Err(CliError::new(Exit::Infrastructure, message).hint(
+            "`mono-demo doctor` shows what is missing; --client chooses among what is there",
+        ));
+    }
     output.object(&serde_json::json!({ "ok": summary.is_ok(), "summary": summary }));
     Ok(match summary {
         summary if summary.broken > 0 => Exit::Infrastructure,
@@ -294,6 +312,10 @@ async fn settings(
     if built_in && args.update {
         return Err(CliError::usage("--update: the built-in scenarios cannot be changed here")
             .hint("name a folder of your own with --fixtures"));
+    }
+    if context.ci() && args.update {
+        return Err(CliError::usage("--update: CI is set, and there nothing is written")
+            .hint("run it on your own machine, read what it wrote, and commit that"));
     }
     let progress = |line: &str| output.note(line);
     if args.record && (built_in || context.ci()) {

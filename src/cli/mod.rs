@@ -29,6 +29,7 @@ mod python;
 mod runtime_file;
 mod serve;
 mod services;
+mod spec;
 mod suite;
 mod typed;
 mod watch;
@@ -88,6 +89,7 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Audit(args) => audit::run(args, global, context, &output).await,
         Command::History(args) => history::run(args, context, &output),
         Command::Driver(args) => driver::run(args, global, context, &output).await,
+        Command::Spec(args) => spec::run(&args, &output),
         Command::Doctor(args) => doctor::run(args, global, context, &output).await,
     };
     match result {

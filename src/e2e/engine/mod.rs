@@ -53,8 +53,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     driver::TypedCalls,
-    event::{Event, Failure, Log, RunHistory, RunId},
-    fixture::{Check, CheckKind, Fixture, Span, point_at, template::Variables},
+    event::{Event, Failure, Log, Place, RunHistory, RunId},
+    fixture::{Check, Fixture, Span, point_at, template::Variables},
     kept::Kept,
     redact::Redactions,
     seen::Seen,
@@ -67,6 +67,7 @@ use crate::{
     process::{Reaper, Spawn},
     provision::NatsServer,
 };
+pub(super) use secrets::INSTEAD;
 use steps::Carried;
 use world::World;
 
@@ -230,6 +231,11 @@ impl Stop {
             excerpt: Some(point_at(&fixture.source, span, &message, None)),
             message,
             diff: None,
+            place: Some(Place {
+                file: fixture.source.path.to_string(),
+                line: fixture.source.line(span),
+                column: Some(fixture.source.column(span)),
+            }),
         })
     }
 }
@@ -299,15 +305,9 @@ pub async fn execute(
         (Err(stop), _) | (Ok(()), Err(stop)) => stop.into(),
         (Ok(()), Ok(())) => End::Held,
     };
-    secrets.out_of(Outcome {
-        end,
-        transcript: carried.transcript.text().to_owned(),
-        seen: carried.seen,
-        logs,
-        history,
-        history_file,
-        trace,
-    })
+    let transcript = carried.transcript.text().to_owned();
+    let seen = carried.seen;
+    secrets.out_of(Outcome { end, transcript, seen, logs, history, history_file, trace })
 }
 
 /// Texts of this run and this machine that no golden file may have.
@@ -382,13 +382,10 @@ async fn conclude(
         "the history, and all checks once more",
     );
     let report = record::conclude(world, fixture).await?;
-    let is_about_it = |kind: &CheckKind| {
-        matches!(kind, CheckKind::History { .. } | CheckKind::FinalWithin { .. })
-    };
     *history = Some(Box::new(RunHistory {
         verdict: report.word(),
         report: report.clone(),
-        asked_for: fixture.checks.iter().any(|check| is_about_it(&check.kind)),
+        asked_for: fixture.checks.iter().any(|check| check::judges_the_history(&check.kind)),
     }));
     if report.word() == "invalid" {
         let message = format!("the history of this run is invalid\n{report}");

@@ -1,10 +1,10 @@
 //! The passwords of a run, taken out of everything that is told about it.
 
 use super::{End, Outcome};
-use crate::e2e::event::{Failure, Log};
+use crate::e2e::event::{Failure, Log, RunHistory};
 
 /// What stands in their place.
-const INSTEAD: &str = "<password>";
+pub(in crate::e2e) const INSTEAD: &str = "<password>";
 
 /// Texts that only the processes of a run may know.
 #[derive(Clone, Default)]
@@ -16,15 +16,21 @@ impl Secrets {
         Self(secrets.into_iter().filter(|secret| !secret.is_empty()).collect())
     }
 
+    fn is_told_by(&self, history: &RunHistory) -> bool {
+        let text = serde_json::to_string(history).unwrap_or_default();
+        self.0.iter().any(|secret| text.contains(secret))
+    }
+
     /// The outcome without them: a program under test may have printed what it was given.
     pub(super) fn out_of(&self, outcome: Outcome) -> Outcome {
         let text = |text: String| self.0.iter().fold(text, |text, s| text.replace(s, INSTEAD));
         let end = match outcome.end {
             End::Held => End::Held,
-            End::Failed(Failure { message, excerpt, diff }) => End::Failed(Failure {
+            End::Failed(Failure { message, excerpt, diff, place }) => End::Failed(Failure {
                 message: text(message),
                 excerpt: excerpt.map(text),
                 diff: diff.map(text),
+                place,
             }),
             End::Skipped(reason) => End::Skipped(text(reason)),
             End::Broken(reason) => End::Broken(text(reason)),
@@ -37,9 +43,16 @@ impl Secrets {
         Outcome {
             end,
             transcript: text(outcome.transcript),
+            seen: outcome
+                .seen
+                .into_iter()
+                .map(|step| step.into_iter().map(|seen| seen.told_by(&text)).collect())
+                .collect(),
             logs: outcome.logs.into_iter().map(lines).collect(),
             trace,
-            ..outcome
+            // Evidence is not rewritten: what would tell a password is left out whole.
+            history: outcome.history.filter(|history| !self.is_told_by(history)),
+            history_file: outcome.history_file,
         }
     }
 }
@@ -47,6 +60,10 @@ impl Secrets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::e2e::seen::Seen;
+    use crate::wire::driver as wire;
+    use serde_json::json;
+
     use crate::e2e::trace::{Bounded, Effect, Fault, Kind, LogLine, Message, Party, Step, Trace};
 
     /// A trace that says it wherever it can say something.
@@ -81,6 +98,7 @@ mod tests {
             message: said("message"),
             excerpt: Some(said("excerpt")),
             diff: Some(said("diff")),
+            place: None,
         };
         for end in [
             End::Failed(failure),
@@ -91,6 +109,17 @@ mod tests {
             let logs = vec![Log { name: "driver".to_owned(), lines: vec![said("log")] }];
             let outcome = Outcome {
                 transcript: said("transcript"),
+                seen: vec![vec![
+                    Seen::program(json!(0), said("stdout"), said("stderr")),
+                    Seen::call(wire::Outcome::Ok(json!([{ said("key"): said("reply") }]))),
+                    Seen::Skip(said("reason")),
+                    Seen::Err(wire::DriverError {
+                        kind: wire::ErrorKind::Other,
+                        definite: true,
+                        message: said("error"),
+                        code: None,
+                    }),
+                ]],
                 logs,
                 trace: Some(Box::new(trace(&said("trace")))),
                 ..Outcome::unstarted(end)

@@ -310,7 +310,7 @@ impl Stage<'_> {
                 match program::run(&machine.reaper, argv, &machine.root, &access, timeout).await {
                     Ok(seen) => Ok(seen),
                     Err(program::Failed::Start(reason)) => Err(Stop::Broken(reason)),
-                    Err(program::Failed::Late(reason)) => Err(self.failed(reason)),
+                    Err(program::Failed::Ended(reason)) => Err(self.failed(reason)),
                 }
             }
             Action::ExpectMessage { subject, none: true } => self.no_message(subject).await,

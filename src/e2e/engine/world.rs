@@ -181,9 +181,11 @@ impl World {
         self.machine.histories.as_ref().map(|_| self.history.as_path())
     }
 
-    /// How the client under test connects: through the proxy, if it is behind one.
+    /// How the client under test connects: through its network, if it has one of its own.
     pub(super) fn client_access(&self) -> Access {
-        Access { url: self.networks.client_url(&self.brokers), ..self.access(Role::Client) }
+        let mut access = self.access(Role::Client);
+        access.url = self.networks.client_url(&self.brokers);
+        access
     }
 
     /// The last lines of each process.
@@ -269,6 +271,12 @@ async fn start_driver(
         }
         Client::Unavailable(reason) => return Err(driver::DriverFault::Start(reason.clone())),
     };
-    driver::hello(driver.as_ref(), &access.url, access.credentials.as_ref(), machine.seed).await?;
+    let credentials = access.credentials.as_ref();
+    let greeted = driver::hello(driver.as_ref(), &access.url, credentials, machine.seed).await;
+    if let Err(fault) = greeted {
+        // It is gone before the run is; that it does not end well is no news.
+        let _ = driver.close().await;
+        return Err(fault);
+    }
     Ok(driver)
 }
