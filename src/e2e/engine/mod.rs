@@ -67,6 +67,7 @@ use crate::{
     process::{Reaper, Spawn},
     provision::NatsServer,
 };
+pub(super) use secrets::INSTEAD;
 use steps::Carried;
 use world::World;
 
