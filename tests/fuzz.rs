@@ -170,6 +170,7 @@ fn fixtures_are_read_or_every_mistake_is_shown() {
         validate_services: &validate,
         variables: ["n".to_owned()].into(),
         clients: ["rust".to_owned()].into(),
+        services: Default::default(),
     };
     fuzz("fixture", |input| {
         let name = Name::new("any/name").unwrap();

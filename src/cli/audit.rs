@@ -1,25 +1,31 @@
 //! `audit`: are streams and gateway journal of one mind?
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
 
 use super::args::Global;
-use super::connect::Session;
+use super::brokers::{Brokers, Wanted};
+use super::connect::{Session, named_target};
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::runtime_file;
-use crate::broker::Role;
-use crate::modules::payment::audit;
+use crate::broker::{Port, Role, Store};
+use crate::modules::payment::{Audit, Outside, audit};
+use crate::mono::{Connection, Target};
 
 /// Arguments of `audit`.
 #[derive(Debug, Args)]
 pub struct AuditArgs {
-    /// The folder of the gateway's journal [default: that of the running `serve`].
+    /// The folder of the gateway's journal [default: that of the running `serve`, or of --store-dir].
     #[arg(long, value_name = "DIR")]
     journal_dir: Option<PathBuf>,
+    /// Look at the store of a `serve` that does not run: a broker is started on it, and no service.
+    #[arg(long, value_name = "DIR")]
+    store_dir: Option<PathBuf>,
 }
 
 pub async fn run(
@@ -28,17 +34,73 @@ pub async fn run(
     context: &Context,
     output: &Output,
 ) -> Result<Exit, CliError> {
+    let found = match &args.store_dir {
+        None => running(&args, global, context, output).await?,
+        Some(folder) => {
+            if named_target(&global.connection, context)?.is_some() {
+                return Err(CliError::usage(
+                    "audit: --store-dir starts a broker of its own, and a server is named",
+                ));
+            }
+            let folder = context.absolute(folder);
+            at_rest(&args, &folder, global, context, output).await?
+        }
+    };
+    Ok(tell(&found, output))
+}
+
+/// Looks at streams that are served.
+async fn running(
+    args: &AuditArgs,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Audit, CliError> {
     let session = Session::open(Role::Harness, global, context, output).await?;
     let name = session.connection.client().server_info().server_name;
     let of_serve = || {
         let runtime = runtime_file::read(context)?;
-        (runtime.name == name).then_some(runtime.journals)
+        runtime.name.split(',').any(|node| node == name).then_some(runtime.journals)
     };
     let journals = args.journal_dir.as_ref().map(|p| context.absolute(p)).or_else(of_serve);
-    let journal = journals.map(|folder| folder.join("gateway.jsonl"));
-    let result = audit(&session.connection, journal.as_deref()).await;
+    let outside = journals.as_deref().map(Outside::in_folder).unwrap_or_default();
+    let result = audit(&session.connection, &outside).await;
     session.close().await;
-    let found = result.map_err(|e| CliError::new(Exit::Infrastructure, e))?;
+    result.map_err(|e| CliError::new(Exit::Infrastructure, e))
+}
+
+/// Looks at a store that nobody serves from.
+async fn at_rest(
+    args: &AuditArgs,
+    folder: &Path,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Audit, CliError> {
+    let refuse = |what: &str| Err(CliError::usage(format!("audit: {} {what}", folder.display())));
+    if folder.join("cluster.names").exists() {
+        return refuse("is the store of a cluster: start `serve --cluster`, and audit that");
+    }
+    if !folder.join("jetstream").is_dir() {
+        return refuse("is not the store of a broker: it has no folder `jetstream`");
+    }
+    let store = Store::Folder(folder.to_owned());
+    let wanted = Wanted { nodes: 1, port: Some(Port::Any), store };
+    let broker = Brokers::start(&wanted, &global.tools, context, output).await?;
+    for warning in broker.warnings() {
+        output.note(format!("nats-server: {warning}"));
+    }
+    let target = Target { url: broker.url().to_owned(), ..Target::default() };
+    let connection = Connection::open(&target, "mono-demo audit").await?;
+    let journals = args.journal_dir.as_ref().map(|p| context.absolute(p));
+    let outside = Outside::in_folder(&journals.unwrap_or_else(|| folder.join("journals")));
+    let result = audit(&connection, &outside).await;
+    connection.close(Duration::from_secs(2)).await;
+    broker.stop().await?;
+    result.map_err(|e| CliError::new(Exit::Infrastructure, e))
+}
+
+fn tell(found: &Audit, output: &Output) -> Exit {
     output.line(format!(
         "{} waiting, {} claims, {} completed, {} failed, {} without an outcome yet",
         found.waiting,
@@ -53,13 +115,50 @@ pub async fn run(
             "note: without the gateway's journal (--journal-dir DIR) charges are not compared",
         ),
     }
-    for problem in &found.problems {
-        output.line(format!("PROBLEM  {problem}"));
+    for line in of_each_kind(&found.problems) {
+        output.line(line);
     }
     output.object(&json!({ "ok": found.problems.is_empty(), "audit": found }));
     if found.problems.is_empty() {
         output.line("consistent");
-        return Ok(Exit::Success);
+        return Exit::Success;
     }
-    Ok(Exit::Mismatch)
+    Exit::Mismatch
+}
+
+/// The problems as people read them: of each kind the first few.
+fn of_each_kind(problems: &[String]) -> Vec<String> {
+    const SHOWN: usize = 5;
+    // What stands between backticks differs from case to case.
+    let kind = |problem: &str| problem.split('`').step_by(2).collect::<String>();
+    let mut kinds: Vec<(String, Vec<&str>)> = Vec::new();
+    for problem in problems {
+        let kind = kind(problem);
+        match kinds.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, of_it)) => of_it.push(problem),
+            None => kinds.push((kind, vec![problem])),
+        }
+    }
+    let mut lines = Vec::new();
+    for (_, of_it) in kinds {
+        lines.extend(of_it.iter().take(SHOWN).map(|problem| format!("PROBLEM  {problem}")));
+        if let Some(more) = of_it.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+            lines.push(format!("PROBLEM  … and {more} more of this kind; --json lists all"));
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn of_many_problems_of_a_kind_a_few_are_shown() {
+        let mut problems: Vec<String> =
+            (0..7).map(|n| format!("payment `p-{n}` is lost")).collect();
+        problems.insert(3, "stream `s` does not exist".to_owned());
+        let lines = super::of_each_kind(&problems);
+        assert_eq!(lines.len(), 7, "{lines:?}");
+        assert_eq!(lines[5], "PROBLEM  … and 2 more of this kind; --json lists all");
+        assert_eq!(lines[6], "PROBLEM  stream `s` does not exist");
+    }
 }

@@ -104,6 +104,16 @@ impl Brokers {
         self.nodes().iter().map(Broker::name).collect::<Vec<_>>().join(",")
     }
 
+    /// What the servers complained of while they started, as of a store that they cannot read.
+    pub fn warnings(&self) -> Vec<String> {
+        let lines = self.nodes().iter().flat_map(Broker::log_tail);
+        let complaint = |line: String| {
+            let at = ["[WRN]", "[ERR]"].iter().find_map(|level| line.find(level))?;
+            Some(line[at..].to_owned())
+        };
+        lines.filter_map(complaint).collect()
+    }
+
     /// The private folder, which goes with them.
     pub fn run_dir(&self) -> &Path {
         match &self.kind {

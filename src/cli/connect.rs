@@ -59,8 +59,7 @@ impl Session {
         let running = services::start(
             &serving,
             services::Settings::default(),
-            &journals,
-            false,
+            services::Keeping::for_now(&journals),
             services::Proof::default(),
         )
         .await?;

@@ -19,6 +19,8 @@ mod e2e;
 mod exit;
 mod history;
 mod output;
+mod own;
+mod parts;
 mod pay;
 mod publish;
 mod python;

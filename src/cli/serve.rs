@@ -14,7 +14,7 @@ use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::runtime_file::{self, Runtime, RuntimeFile};
-use super::services::{self, Proof, Settings};
+use super::services::{self, Proof, REPLICAS, Settings};
 use crate::broker::{Port, Store};
 use crate::modules::payment::Sabotage;
 use crate::mono::{Connection, Running, Target, without_secrets};
@@ -33,6 +33,10 @@ pub struct ServeArgs {
     /// Keep the streams in this folder, every write synced to disk [default: a private temporary one].
     #[arg(long, value_name = "DIR")]
     store_dir: Option<PathBuf>,
+    /// Make streams that were lost anew, and go on with what is left of damaged ones [default:
+    /// refuse].
+    #[arg(long)]
+    recreate: bool,
     /// Workers of each service in this process.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     workers: Option<u16>,
@@ -79,9 +83,6 @@ Settings, as --settings FILE (each may be left out):
                   chance = { seed = 7, decline_percent = 5, unavailable_percent = 10 }
 A payment that no rule matches is approved.";
 
-/// Copies of each stream in a cluster: one node may be lost.
-const REPLICAS: usize = 3;
-
 pub async fn run(
     args: ServeArgs,
     global: &Global,
@@ -111,9 +112,32 @@ pub async fn run(
     };
     let connection = Connection::open(&target, "mono-demo services").await?;
     let journals = journal_dir(&args, broker.as_ref(), context);
-    let durable = args.store_dir.is_some();
     let proof = Proof { sabotage: args.sabotage, note_deliveries: args.note_deliveries };
-    let running = services::start(&connection, settings, &journals, durable, proof).await?;
+    let keeping = services::Keeping {
+        journals: &journals,
+        durable: args.store_dir.is_some(),
+        recreate: args.recreate,
+    };
+    if let (Some(broker), true) = (&broker, keeping.durable) {
+        for warning in broker.warnings() {
+            output.note(format!("nats-server: {warning}"));
+        }
+    }
+    let started = tokio::select! {
+        started = services::start(&connection, settings, keeping, proof) => started.map(Some),
+        () = signals.first() => Ok(None),
+    };
+    let running = match started {
+        Ok(Some(running)) => running,
+        not_started => {
+            // In order, so that what is stored stays as it is.
+            connection.close(Duration::from_secs(2)).await;
+            if let Some(broker) = broker {
+                broker.stop().await?;
+            }
+            return not_started.map(|_| Exit::Interrupted);
+        }
+    };
     let mut serving = Serving { broker, connection, running, journals };
     let files = announce(&args, &serving, &target, context, output)?;
 

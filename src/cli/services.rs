@@ -36,6 +36,18 @@ impl Settings {
     }
 }
 
+/// Copies of each stream in a cluster: one node may be lost.
+pub const REPLICAS: usize = 3;
+
+/// Settings of modules on a cluster, where nobody says otherwise: a table each.
+pub fn on_a_cluster() -> toml::Table {
+    toml::Table::from_iter([(
+        "payment".to_owned(),
+        toml::Table::from_iter([("replicas".to_owned(), toml::Value::from(REPLICAS as i64))])
+            .into(),
+    )])
+}
+
 /// How the services are made to prove something; by default not at all.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Proof {
@@ -51,14 +63,33 @@ pub fn payment_content(body: &[u8]) -> Option<String> {
     payment::Payment::check(&request).ok().map(|payment| payment.content())
 }
 
-/// Starts the modules on a connection; their journals are files in `journals`.
+/// What the modules keep, and where.
+#[derive(Debug, Clone, Copy)]
+pub struct Keeping<'a> {
+    /// The folder of their journals.
+    pub journals: &'a Path,
+    /// The streams are in a store folder of our own: each line is synced, and what the streams held
+    /// is remembered.
+    pub durable: bool,
+    /// Streams that were lost are made anew.
+    pub recreate: bool,
+}
+
+impl<'a> Keeping<'a> {
+    /// For as long as a temporary broker lives.
+    pub fn for_now(journals: &'a Path) -> Self {
+        Self { journals, durable: false, recreate: false }
+    }
+}
+
+/// Starts the modules on a connection.
 pub async fn start(
     connection: &Connection,
     settings: Settings,
-    journals: &Path,
-    durable: bool,
+    keeping: Keeping<'_>,
     proof: Proof,
 ) -> Result<Running, CliError> {
+    let Keeping { journals, durable, recreate } = keeping;
     std::fs::create_dir_all(journals).map_err(|e| {
         CliError::infrastructure(&format!("make the journal folder {}", journals.display()), e)
     })?;
@@ -67,7 +98,9 @@ pub async fn start(
             .map_err(|e| CliError::new(Exit::Infrastructure, e))
     };
     let mailer = notification::Mailer::new(settings.notification.mailer, journal("mailer.jsonl")?);
-    let ledger = payment::Ledger::new(connection.clone(), settings.payment.replicas);
+    let ledger = payment::Ledger::new(connection.clone(), settings.payment.replicas)
+        .remembering(durable.then(|| payment::Books::beside(journals)))
+        .recreating(recreate);
     let gateway = payment::Gateway::new(
         settings.payment.gateway.clone(),
         settings.payment.chance,
@@ -98,5 +131,5 @@ pub async fn start(
         )
         .start(connection.clone())
         .await
-        .map_err(|e| CliError::new(Exit::Infrastructure, e))
+        .map_err(|e| CliError { hint: e.hint(), ..CliError::new(Exit::Infrastructure, e) })
 }

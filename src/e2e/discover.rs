@@ -6,7 +6,8 @@ use std::{
 };
 
 use super::{
-    E2eError, Settings,
+    ClientUnderTest, E2eError, Settings,
+    engine::{CLIENT, Client},
     fixture::{Context, Fixture, FixtureError, Name, Source, parse},
 };
 
@@ -17,9 +18,13 @@ use super::{
 pub fn load(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
     let mut paths = Vec::new();
     walk(&settings.fixtures, &mut paths)?;
+    let is_program = |client: &ClientUnderTest| matches!(client.client, Client::Command { .. });
+    let client = settings.clients.iter().any(is_program).then(|| CLIENT.to_owned());
+    let variables = settings.machine.variables.keys().chain(&client);
     let context = Context {
         validate_services: &*settings.validate_services,
-        variables: settings.machine.variables.keys().cloned().collect(),
+        variables: variables.cloned().collect(),
+        services: settings.known_services.iter().cloned().collect(),
         clients: settings.known_clients.iter().cloned().collect(),
     };
     let mut fixtures = Vec::new();

@@ -152,10 +152,17 @@ fn jobs(settings: &Settings, fixtures: &[Arc<Fixture>]) -> Vec<Job> {
     let mut jobs = Vec::new();
     for round in rounds {
         for fixture in fixtures {
+            let adapted = match &settings.cluster {
+                Some(cluster) => cluster.adapt(fixture).map(Arc::new),
+                None => Ok(fixture.clone()),
+            };
             jobs.extend(clients_of(settings, fixture).map(|client| Job {
-                fixture: fixture.clone(),
+                fixture: adapted.as_ref().unwrap_or(fixture).clone(),
                 run: RunId { scenario: fixture.name.clone(), client: client.name.clone(), round },
-                client: client.client.clone(),
+                client: match &adapted {
+                    Ok(_) => client.client.clone(),
+                    Err(reason) => Client::Unavailable(reason.clone()),
+                },
             }));
         }
     }

@@ -61,6 +61,25 @@ impl Journal {
         &self.path
     }
 
+    /// All its bytes, none of a line that is being written.
+    ///
+    /// # Errors
+    /// [`JournalError`].
+    pub fn whole(&self) -> Result<Vec<u8>, JournalError> {
+        let mut text = Vec::new();
+        self.transact(|follow| {
+            let mut file = follow.file;
+            let read = file.rewind().and_then(|()| file.read_to_end(&mut text));
+            read.map_err(|e| JournalError {
+                path: self.path.clone(),
+                operation: "read",
+                evidence: e.to_string(),
+            })?;
+            Ok(None::<()>)
+        })?;
+        Ok(text)
+    }
+
     /// Appends one line.
     ///
     /// # Errors

@@ -58,6 +58,16 @@ pub enum StartError {
     },
 }
 
+impl StartError {
+    /// What to do about it, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Module { source, .. } => source.hint.clone(),
+            Self::Name { .. } | Self::Subscribe { .. } | Self::Denied { .. } => None,
+        }
+    }
+}
+
 /// What one module registered; its `Display` is the contract's registration line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registered {
@@ -196,8 +206,7 @@ impl Running {
         let registrations: Vec<_> = services.list.into_iter().map(Arc::new).collect();
         for registration in &registrations {
             if let Kind::StreamConsumer { settings, .. } = &registration.kind {
-                let jetstream = self.connection.jetstream();
-                stream_consumer::prepare(&jetstream, settings, &registration.subject)
+                stream_consumer::prepare(&self.connection, settings, &registration.subject)
                     .await
                     .map_err(failed)?;
             }

@@ -230,6 +230,11 @@ async fn options(target: &Target, name: &str) -> std::io::Result<ConnectOptions>
         // noticed within 15 s. The default of a minute would make it three.
         .ping_interval(Duration::from_secs(5))
         .reconnect_to_server_callback(|servers, _| async move {
+            // The first attempt at a cluster goes to one server after the other; of a choice made
+            // here only that one would be tried.
+            if servers.len() > 1 && !servers.iter().any(|s| s.did_connect) {
+                return None;
+            }
             let next = servers.iter().min_by_key(|s| s.failed_attempts)?;
             let wait = 20 * u64::try_from(next.failed_attempts).unwrap_or(u64::MAX).min(25);
             Some(ReconnectToServer {

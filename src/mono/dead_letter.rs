@@ -36,7 +36,7 @@ impl DeadKind {
 pub struct DeadLetter {
     /// The original's headers and the `Mono-Dead-Letter-*` ones.
     pub headers: HeaderMap,
-    /// The original's body, untouched.
+    /// The original's body; cut where it would not fit, which [`h::CUT_FROM`] tells.
     pub body: Bytes,
 }
 
@@ -79,6 +79,39 @@ impl DeadLetter {
     }
 }
 
+/// Makes a message fit that was near the limit before a reason was added: the headers that are not
+/// ours go first, if they alone are half of it, then the end of the body.
+pub(crate) fn cut_to_fit(headers: &mut HeaderMap, body: &mut Bytes, max_payload: usize) {
+    if wire_bytes(headers) + body.len() <= max_payload {
+        return;
+    }
+    if wire_bytes(headers) > max_payload / 2 {
+        let ours = |name: &str| {
+            name.starts_with("Mono-Dead-Letter-")
+                || name.starts_with("Mono-Error")
+                || name == h::EXPECTED_LAST_SUBJECT_SEQUENCE
+        };
+        let mut kept = HeaderMap::new();
+        for (name, values) in headers.iter().filter(|(name, _)| ours(name.as_ref())) {
+            for value in values {
+                kept.append(name.clone(), value.clone());
+            }
+        }
+        *headers = kept;
+    }
+    set_header(headers, h::CUT_FROM, &body.len().to_string());
+    body.truncate(max_payload.saturating_sub(wire_bytes(headers)));
+}
+
+/// How long headers are on the wire: `NATS/1.0`, a line each, an empty line.
+fn wire_bytes(headers: &HeaderMap) -> usize {
+    let line = |name: &async_nats::HeaderName, value: &async_nats::HeaderValue| {
+        AsRef::<str>::as_ref(name).len() + value.as_str().len() + ": \r\n".len()
+    };
+    let lines = headers.iter().flat_map(|(name, values)| values.iter().map(move |v| line(name, v)));
+    "NATS/1.0\r\n\r\n".len() + lines.sum::<usize>()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,5 +136,24 @@ mod tests {
         assert_eq!(letter.headers.get(h::DEAD_REASON).unwrap().as_str(), "not JSON: line 1");
         assert_eq!(letter.headers.get(h::DEAD_SEQUENCE).unwrap().as_str(), "7");
         assert_eq!(letter.body, Bytes::from_static(b"{"));
+    }
+
+    #[test]
+    fn what_would_not_fit_is_cut_and_says_so() {
+        let letter = |body: usize, header: usize| {
+            let mut headers = HeaderMap::new();
+            headers.insert("X", "x".repeat(header));
+            set_header(&mut headers, h::DEAD_REASON, "why");
+            let mut body = Bytes::from(vec![b'x'; body]);
+            cut_to_fit(&mut headers, &mut body, 1000);
+            assert!(wire_bytes(&headers) + body.len() <= 1000);
+            let cut = headers.get(h::CUT_FROM).map(|v| v.as_str().to_owned());
+            (body.len(), headers.get("X").is_some(), cut)
+        };
+        assert_eq!(letter(900, 1), (900, true, None));
+        let (left, kept, cut) = letter(1000, 1);
+        assert!(left > 800 && kept && cut.as_deref() == Some("1000"), "{left}");
+        let (left, kept, cut) = letter(300, 700);
+        assert!(left == 300 && !kept && cut.as_deref() == Some("300"), "{left}");
     }
 }

@@ -117,9 +117,11 @@ impl Denials {
     /// Waits for any, of whatever and whenever on this connection.
     pub(super) async fn any(&self) -> String {
         let mut receiver = self.log.subscribe();
-        match receiver.wait_for(|log| !log.kept.is_empty()).await {
-            Ok(log) => log.kept.front().map(|denial| denial.words.clone()).unwrap_or_default(),
-            Err(_) => std::future::pending().await,
+        let any = receiver.wait_for(|log| !log.kept.is_empty()).await;
+        let words = any.ok().and_then(|log| log.kept.front().map(|denial| denial.words.clone()));
+        match words {
+            Some(words) => words,
+            None => std::future::pending().await,
         }
     }
 }

@@ -55,11 +55,19 @@ pub struct ModuleError {
     pub operation: String,
     /// What came back.
     pub evidence: String,
+    /// What to do about it, where there is something to do.
+    pub hint: Option<String>,
 }
 
 impl ModuleError {
     /// An error that names the operation and the evidence.
     pub fn new(operation: impl Into<String>, evidence: impl std::fmt::Display) -> Self {
-        Self { operation: operation.into(), evidence: evidence.to_string() }
+        Self { operation: operation.into(), evidence: evidence.to_string(), hint: None }
+    }
+
+    /// The same, with what to do about it.
+    #[must_use]
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
     }
 }

@@ -13,6 +13,7 @@ mod dead_letter;
 mod denials;
 mod discovery;
 mod dispatch;
+pub mod ensure;
 mod error;
 mod module;
 mod object;

@@ -6,6 +6,7 @@ use std::time::Instant;
 use async_nats::{Client, Message, Subscriber};
 use bytes::Bytes;
 
+use super::dead_letter::cut_to_fit;
 use super::dispatch::{Excess, dispatch, until_drained};
 use super::error::ServiceError;
 use super::module::{Handler, Registration, error_headers, handled};
@@ -79,8 +80,9 @@ async fn failed(
         }
     }
     let Some(subject) = rejected else { return };
-    let headers = error_headers(&error);
-    let sent = client.publish_with_headers(subject.to_owned(), headers, message.payload).await;
+    let (mut headers, mut body) = (error_headers(&error), message.payload);
+    cut_to_fit(&mut headers, &mut body, client.max_payload());
+    let sent = client.publish_with_headers(subject.to_owned(), headers, body).await;
     if let Err(error) = sent {
         tracing::warn!(subject, %error, "a rejected message could not be published");
     }

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::Acker;
-use async_nats::jetstream::{self, AckKind, Context, stream};
+use async_nats::jetstream::{self, AckKind, stream};
 use futures_util::{Stream, StreamExt, stream as futures_stream};
 
 use super::connect::Connection;
-use super::dead_letter::{DeadKind, DeadLetter, Origin};
+use super::dead_letter::{DeadKind, DeadLetter, Origin, cut_to_fit};
 use super::dispatch::{Excess, dispatch, guarded};
+use super::ensure;
 use super::error::{Failure, ModuleError};
 use super::module::{Registration, set_header};
 use super::shutdown::Shutdown;
@@ -24,17 +25,23 @@ use crate::wire::headers as h;
 
 /// Makes the streams and the durable consumer, or adopts what is there.
 pub(crate) async fn prepare(
-    jetstream: &Context,
+    connection: &Connection,
     settings: &StreamSettings,
     subject: &str,
 ) -> Result<(), ModuleError> {
-    let name = &settings.stream.name;
-    let create = |config: stream::Config| async move {
-        let operation = format!("create stream `{}`", config.name);
-        jetstream.get_or_create_stream(config).await.map_err(|e| ModuleError::new(operation, e))
-    };
-    let (stream, _) =
-        tokio::try_join!(create(settings.stream.clone()), create(settings.dead_letters.clone()))?;
+    let (stream, _) = tokio::try_join!(
+        ensure::stream(connection, &settings.stream),
+        ensure::stream(connection, &settings.dead_letters)
+    )?;
+    ensure_consumer(connection, &stream, settings, subject).await
+}
+
+async fn ensure_consumer(
+    connection: &Connection,
+    stream: &stream::Stream,
+    settings: &StreamSettings,
+    subject: &str,
+) -> Result<(), ModuleError> {
     let consumer = pull::Config {
         durable_name: Some(settings.durable.clone()),
         ack_policy: AckPolicy::Explicit,
@@ -44,10 +51,7 @@ pub(crate) async fn prepare(
         filter_subject: subject.to_owned(),
         ..Default::default()
     };
-    stream.create_consumer(consumer).await.map_err(|e| {
-        ModuleError::new(format!("create consumer `{}` on stream `{name}`", settings.durable), e)
-    })?;
-    Ok(())
+    ensure::pull_consumer(connection, stream, &consumer).await
 }
 
 /// One worker; returns after the drain.
@@ -119,8 +123,12 @@ impl Worker {
         {
             Ok(consumer) => consumer,
             Err(error) => {
-                // Deleted under us, or the broker is away: making it again tells which.
-                prepare(&jetstream, &self.settings, &self.registration.subject).await?;
+                // Deleted under us, or the broker is away: making it again tells which. A stream
+                // that is gone is not made again: what it held was lost, and that must be seen.
+                let found = jetstream.get_stream(stream).await;
+                let found = found.map_err(|e| ModuleError::new(operation(), e))?;
+                let subject = &self.registration.subject;
+                ensure_consumer(&self.connection, &found, &self.settings, subject).await?;
                 return Err(ModuleError::new(operation(), error));
             }
         };
@@ -243,6 +251,8 @@ impl Worker {
             reason,
         );
         set_header(&mut letter.headers, h::EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
+        let max_payload = self.connection.client().max_payload();
+        cut_to_fit(&mut letter.headers, &mut letter.body, max_payload);
         let subject = format!(
             "{}.{}-{}",
             self.settings.dead_letter_prefix, delivery.sequence, delivery.stored_ns

@@ -29,6 +29,9 @@ pub const DEAD_DELIVERIES: &str = "Mono-Dead-Letter-Deliveries";
 /// Prefix under which the original's `Nats-*` headers are kept: they would act again otherwise.
 pub const DEAD_ORIGINAL_PREFIX: &str = "Mono-Original-";
 
+/// How many bytes the body had before it was cut: a reason beside it made the message too large.
+pub const CUT_FROM: &str = "Mono-Cut-From";
+
 /// The longest header value that is sent, in bytes.
 pub const MAX_VALUE_BYTES: usize = 256;
 

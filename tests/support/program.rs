@@ -47,7 +47,15 @@ impl Home {
     }
 
     /// `mono-demo serve` on a temporary port, waited for.
+    #[track_caller]
     pub fn serve(&self, args: &[&str]) -> Serve {
+        self.try_serve(args).unwrap_or_else(|said| {
+            panic!("serve ended before it was ready: {}", said.stderr);
+        })
+    }
+
+    /// The same; what it said if it ends before it is ready.
+    pub fn try_serve(&self, args: &[&str]) -> Result<Serve, Box<Said>> {
         static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let n = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let ready = self.path().join(format!("ready-{n}.json"));
@@ -60,12 +68,15 @@ impl Home {
         // A file that another process makes: there is nothing to wait on but its being there.
         while !serve.ready.exists() {
             if let Some(status) = serve.child.try_wait().expect("its status") {
-                panic!("serve ended with {status} before it was ready: {}", serve.output().1);
+                let (stdout, stderr) = serve.output();
+                let (stdout, stderr) = (stdout.into_bytes(), stderr.into_bytes());
+                let output = std::process::Output { status, stdout, stderr };
+                return Err(Box::new(Said::from(output)));
             }
             assert!(std::time::Instant::now() < deadline, "serve is not ready after {limit:?}");
             std::thread::sleep(Duration::from_millis(2));
         }
-        serve
+        Ok(serve)
     }
 }
 

@@ -60,7 +60,12 @@ pub(super) async fn still_true(
 }
 
 fn judges_the_history(kind: &CheckKind) -> bool {
-    matches!(kind, CheckKind::History { .. } | CheckKind::RecoveredWithin { .. })
+    matches!(
+        kind,
+        CheckKind::History { .. }
+            | CheckKind::FinalWithin { .. }
+            | CheckKind::RecoveredWithin { .. }
+    )
 }
 
 async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<Finding, Stop> {

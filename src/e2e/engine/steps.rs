@@ -257,6 +257,7 @@ impl Stage<'_> {
                 let mut access = self.world.access(Role::Client);
                 // A program may take only one; it learns of the others from that one.
                 access.url = self.world.brokers.first_url().to_owned();
+                let argv = &self.world.argv(argv);
                 match program::run(&machine.reaper, argv, &machine.root, &access, timeout).await {
                     Ok(seen) => Ok(seen),
                     Err(program::Failed::Start(reason)) => Err(Stop::Broken(reason)),

@@ -4,7 +4,7 @@
 //! What cannot be read is left out: a report has less to show, and the run's verdict stays what it
 //! is.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Stop, evidence, tap, tape::Tape, world::World};
 use crate::{
@@ -180,15 +180,15 @@ fn logs(world: &World, clock: Clock, broker: &[tap::Line]) -> Bounded<LogLine> {
         })
         .filter(|line| line.at_ns > 0)
         .collect();
-    let mut add = |source: &str, tail: Vec<(Instant, String)>| {
-        lines.extend(tail.into_iter().map(|(at, text)| LogLine {
+    let driver = format!("driver {}", world.driver.name());
+    let driver = world.driver.timed_log().into_iter().map(|(at, text)| (at, driver.clone(), text));
+    lines.extend(
+        world.services.timed_log().into_iter().chain(driver).map(|(at, source, text)| LogLine {
             at_ns: clock.ns_of(at),
-            source: source.to_owned(),
+            source,
             text,
-        }));
-    };
-    add("services", world.services.timed_log());
-    add(&format!("driver {}", world.driver.name()), world.driver.timed_log());
+        }),
+    );
     lines.sort_by_key(|line| line.at_ns);
     let more = lines.len().saturating_sub(MOST_LINES);
     Bounded { kept: lines.split_off(more), more }

@@ -2,17 +2,20 @@
 //!
 //! Nothing is repaired and nothing created: what is missing, unreadable or contradictory is named.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::ledger::{INTENTS, LEDGER};
+use super::books::{Books, Seen};
+use super::dead_letters::DEAD_LETTERS;
+use super::ledger::{INTENTS, LEDGER, REQUESTS};
+use super::service;
 use super::store::{self, Contents, StoreError};
 use super::types::{Entry, Intent, Status};
 use crate::modules::journal::{Journal, JournalError};
-use crate::mono::Connection;
+use crate::mono::{Connection, ModuleError};
 use crate::wire::journal::{ChargeOutcome, ChargeRecord};
 
 /// What the audit found.
@@ -28,7 +31,7 @@ pub struct Audit {
     pub failed: usize,
     /// Approved charges in the gateway's journal, if it was given.
     pub charges: Option<usize>,
-    /// Claimed, without an outcome: at work while messages are waiting, stuck where none are.
+    /// Claimed, without an outcome yet.
     pub open: Vec<String>,
     /// Everything that must not be; empty is good.
     pub problems: Vec<String>,
@@ -43,60 +46,128 @@ pub enum AuditError {
     /// The gateway's journal could not be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// What the streams held when they were last seen could not be read.
+    #[error(transparent)]
+    Books(#[from] ModuleError),
+}
+
+/// What lies outside NATS.
+#[derive(Debug, Clone, Default)]
+pub struct Outside {
+    /// The gateway's journal.
+    pub journal: Option<PathBuf>,
+    /// What the streams held when they were last seen.
+    pub books: Option<Books>,
+}
+
+impl Outside {
+    /// What is in a folder of journals.
+    pub fn in_folder(journals: &Path) -> Self {
+        Self { journal: Some(journals.join("gateway.jsonl")), books: Some(Books::beside(journals)) }
+    }
 }
 
 /// Reads streams and journal, and compares.
 ///
+/// Payments may move from one stream to the next while they are read, so what does not agree must
+/// not agree a second time either.
+///
 /// # Errors
 /// [`AuditError`]; a damaged message is a finding, not an error.
-pub async fn audit(connection: &Connection, journal: Option<&Path>) -> Result<Audit, AuditError> {
-    let jetstream = connection.jetstream();
-    let mut audit = Audit::default();
-    if let Some(stream) = store::find(&jetstream, "payment-requests").await? {
-        audit.waiting = stream.cached_info().state.messages;
-    } else {
-        audit.problems.push("stream `payment-requests` does not exist".to_owned());
+pub async fn audit(connection: &Connection, outside: &Outside) -> Result<Audit, AuditError> {
+    let first = once(connection, outside).await?;
+    if first.problems.is_empty() {
+        return Ok(first);
     }
-    let ledger = contents(connection, LEDGER, &mut audit).await?;
-    let intents = contents(connection, INTENTS, &mut audit).await?;
+    let mut second = once(connection, outside).await?;
+    second.problems.retain(|problem| first.problems.contains(problem));
+    Ok(second)
+}
+
+async fn once(connection: &Connection, outside: &Outside) -> Result<Audit, AuditError> {
+    let mut audit = Audit::default();
+    if let Some(before) = outside.books.as_ref().map_or(Ok(None), Books::read)? {
+        audit.problems.extend(before.lost(&Seen::now(connection).await?));
+    }
+    let ledger = write_once(connection, LEDGER, &mut audit).await?;
+    let intents = write_once(connection, INTENTS, &mut audit).await?;
     let entries: BTreeMap<String, Entry> =
         decoded(LEDGER, &ledger, |e: &Entry| e.payment_id.clone(), &mut audit);
     let claims: BTreeMap<String, Intent> =
         decoded(INTENTS, &intents, |i: &Intent| i.payment_id.clone(), &mut audit);
+    let handled = entries.values().map(|entry| entry.request_sequence).max().unwrap_or(0);
+    let waiting = waiting(connection, handled, &mut audit).await?;
+    if store::find(connection, DEAD_LETTERS).await?.is_none() {
+        audit.problems.push(format!("stream `{DEAD_LETTERS}` does not exist"));
+    }
     audit.claims = claims.len();
     audit.completed = entries.values().filter(|e| e.status == Status::Completed).count();
     audit.failed = entries.len() - audit.completed;
-    compare_claims(&entries, &claims, &mut audit);
-    if let Some(path) = journal {
-        compare_charges(&entries, &charges(path)?, &mut audit);
+    compare_claims(&entries, &claims, &waiting, &mut audit);
+    if let Some(path) = &outside.journal {
+        let charges = charges(path, &mut audit)?;
+        compare_charges(&entries, &charges, &waiting, &mut audit);
     }
     Ok(audit)
 }
 
-async fn contents(
+/// Reads a stream from which nothing is ever removed: each number from 1 on must be there.
+async fn write_once(
     connection: &Connection,
     name: &'static str,
     audit: &mut Audit,
 ) -> Result<Contents, StoreError> {
-    let Some(stream) = store::find(&connection.jetstream(), name).await? else {
+    let Some(stream) = store::find(connection, name).await? else {
         audit.problems.push(format!("stream `{name}` does not exist"));
         return Ok(Contents::default());
     };
     let contents = store::read(&stream).await?;
-    // These streams deny deletes and have no limits: a gap is damage.
-    for sequence in &contents.missing {
-        audit
-            .problems
-            .push(format!("stream `{name}`: message {sequence} is missing or unreadable"));
-    }
-    let read = contents.messages.len() as u64;
-    if contents.missing.is_empty() && read != contents.stated {
-        let stated = contents.stated;
-        audit
-            .problems
-            .push(format!("stream `{name}` says it has {stated} messages and shows {read}"));
+    let start = 1..contents.first.min(contents.last + 1);
+    let missing: Vec<u64> = start.chain(contents.missing.iter().copied()).collect();
+    audit.problems.extend(unreadable(name, &missing));
+    let (read, stated) = (contents.messages.len() as u64, contents.stated);
+    if missing.is_empty() && read != stated {
+        let problem = format!("stream `{name}` says it has {stated} messages and shows {read}");
+        audit.problems.push(problem);
     }
     Ok(contents)
+}
+
+/// The payment ids of the requests that wait; `handled` is the latest one that has an outcome.
+async fn waiting(
+    connection: &Connection,
+    handled: u64,
+    audit: &mut Audit,
+) -> Result<HashSet<String>, StoreError> {
+    let Some(stream) = store::find(connection, REQUESTS).await? else {
+        audit.problems.push(format!("stream `{REQUESTS}` does not exist"));
+        return Ok(HashSet::new());
+    };
+    let contents = store::read_waiting(&stream).await?;
+    audit.waiting = contents.stated;
+    audit.problems.extend(unreadable(REQUESTS, &contents.missing));
+    let last = contents.last;
+    if last < handled {
+        audit.problems.push(format!(
+            "stream `{REQUESTS}` ends with message {last}, and the ledger has the outcome of message {handled}"
+        ));
+    }
+    let ids = contents.messages.iter().filter_map(|message| service::usable_id(&message.body));
+    Ok(ids.map(|id| id.to_string()).collect())
+}
+
+/// One line for each run of numbers.
+fn unreadable(stream: &str, numbers: &[u64]) -> Vec<String> {
+    let runs = numbers.chunk_by(|a, b| a + 1 == *b);
+    runs.map(|run| match run {
+        [one] => format!("stream `{stream}`: message {one} is missing or unreadable"),
+        run => format!(
+            "stream `{stream}`: messages {} to {} are missing or unreadable",
+            run[0],
+            run[run.len() - 1]
+        ),
+    })
+    .collect()
 }
 
 fn decoded<T: DeserializeOwned>(
@@ -129,6 +200,7 @@ fn decoded<T: DeserializeOwned>(
 fn compare_claims(
     entries: &BTreeMap<String, Entry>,
     claims: &BTreeMap<String, Intent>,
+    waiting: &HashSet<String>,
     audit: &mut Audit,
 ) {
     for (id, entry) in entries {
@@ -141,15 +213,18 @@ fn compare_claims(
         }
     }
     audit.open = claims.keys().filter(|id| !entries.contains_key(*id)).cloned().collect();
-    if audit.waiting == 0 {
-        let stuck = audit.open.iter();
-        audit.problems.extend(stuck.map(|id| {
-            format!("payment `{id}` is claimed, has no outcome, and nothing is waiting")
-        }));
-    }
+    let stuck = audit.open.iter().filter(|id| !waiting.contains(*id));
+    audit.problems.extend(stuck.map(|id| {
+        format!("payment `{id}` is claimed, has no outcome, and its request is not waiting")
+    }));
 }
 
-fn compare_charges(entries: &BTreeMap<String, Entry>, charges: &[ChargeRecord], audit: &mut Audit) {
+fn compare_charges(
+    entries: &BTreeMap<String, Entry>,
+    charges: &[ChargeRecord],
+    waiting: &HashSet<String>,
+    audit: &mut Audit,
+) {
     let mut approved: BTreeMap<&str, Vec<&ChargeRecord>> = BTreeMap::new();
     for charge in charges.iter().filter(|c| c.outcome == ChargeOutcome::Approved) {
         approved.entry(&charge.key).or_default().push(charge);
@@ -161,7 +236,7 @@ fn compare_charges(entries: &BTreeMap<String, Entry>, charges: &[ChargeRecord], 
             continue;
         };
         match entries.get(*id) {
-            None if audit.open.iter().any(|open| open == id) && audit.waiting > 0 => {}
+            None if waiting.contains(*id) => {}
             None => audit.problems.push(format!(
                 "payment `{id}` was charged {} {} and has no outcome",
                 charge.amount, charge.currency
@@ -186,12 +261,30 @@ fn compare_charges(entries: &BTreeMap<String, Entry>, charges: &[ChargeRecord], 
     }
 }
 
-fn charges(path: &Path) -> Result<Vec<ChargeRecord>, JournalError> {
-    let journal = Journal::read_only(path)?;
+/// The gateway's journal, line by line: what cannot be read is a finding.
+fn charges(path: &Path, audit: &mut Audit) -> Result<Vec<ChargeRecord>, JournalError> {
+    let text = Journal::read_only(path)?.whole()?;
     let mut records = Vec::new();
-    journal.transact(|follow| {
-        records = follow.since(0)?.0;
-        Ok(None::<()>)
-    })?;
+    for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
+        match serde_json::from_slice(line) {
+            Ok(record) => records.push(record),
+            Err(_) if line.is_empty() => {}
+            Err(e) => {
+                let number = number + 1;
+                audit.problems.push(format!("journal {}: line {number}: {e}", path.display()));
+            }
+        }
+    }
     Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_run_of_messages_is_one_line() {
+        let lines = super::unreadable("s", &[3, 5, 6, 7, 9]);
+        let said = |what: &str| format!("stream `s`: {what} missing or unreadable");
+        let expected = ["message 3 is", "messages 5 to 7 are", "message 9 is"].map(said);
+        assert_eq!(lines, expected);
+    }
 }

@@ -61,7 +61,7 @@ impl DeadLetters {
     /// # Errors
     /// [`StoreError`].
     pub async fn open(connection: &Connection) -> Result<Option<Self>, StoreError> {
-        let stream = store::find(&connection.jetstream(), DEAD_LETTERS).await?;
+        let stream = store::find(connection, DEAD_LETTERS).await?;
         Ok(stream.map(|stream| Self { stream, connection: connection.clone() }))
     }
 
@@ -83,6 +83,13 @@ impl DeadLetters {
     /// # Errors
     /// [`ClientError`]; the letter is still there.
     pub async fn replay(&self, letter: &DeadLetter, limit: Duration) -> Result<u64, ClientError> {
+        if let Some(bytes) = letter.stored.headers.get(h::CUT_FROM) {
+            return Err(ClientError::BadInput(format!(
+                "dead letter {} is not whole: the original of {} bytes did not fit beside its reason",
+                letter.sequence,
+                bytes.as_str()
+            )));
+        }
         let mut headers = HeaderMap::new();
         for (name, values) in letter.stored.headers.iter() {
             let name: &str = name.as_ref();

@@ -11,9 +11,11 @@ use async_nats::jetstream::stream::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::books::{Books, Seen};
+use super::dead_letters::DEAD_LETTERS;
 use super::service::PaymentId;
 use super::types::{Entry, Intent};
-use crate::mono::{Connection, ModuleError};
+use crate::mono::{Connection, ModuleError, ensure};
 use crate::wire::headers::EXPECTED_LAST_SUBJECT_SEQUENCE;
 use crate::wire::subjects::{
     DEAD_LETTER_PREFIX, EVENT_PREFIX, INTENT_PREFIX, LEDGER_PREFIX, PAYMENT_PROCESS,
@@ -23,6 +25,8 @@ use crate::wire::subjects::{
 pub const LEDGER: &str = "payment-ledger";
 /// The stream of claims.
 pub const INTENTS: &str = "payment-intents";
+/// The stream of submissions that are not settled yet.
+pub const REQUESTS: &str = "payment-requests";
 
 /// The answer, if there was one, went to a connection that is no more.
 const RECONNECTED: &str = "the connection was made anew before the broker answered";
@@ -61,12 +65,26 @@ pub struct LedgerError {
 pub struct Ledger {
     connection: Connection,
     replicas: usize,
+    books: Option<Books>,
+    recreate: bool,
 }
 
 impl Ledger {
     /// The ledger behind this connection; streams are made with `replicas` copies.
     pub fn new(connection: Connection, replicas: usize) -> Self {
-        Self { connection, replicas }
+        Self { connection, replicas, books: None, recreate: false }
+    }
+
+    /// The same, which remembers in a file what the streams held: for a store of our own.
+    #[must_use]
+    pub fn remembering(self, books: Option<Books>) -> Self {
+        Self { books, ..self }
+    }
+
+    /// The same, which goes on with what is left where something was lost, if `recreate`.
+    #[must_use]
+    pub fn recreating(self, recreate: bool) -> Self {
+        Self { recreate, ..self }
     }
 
     /// The connection that it is behind.
@@ -77,8 +95,10 @@ impl Ledger {
     /// Makes the streams, or adopts what is there if it protects as this one would.
     ///
     /// # Errors
-    /// [`ModuleError`]; a ledger that would accept a second entry is refused.
+    /// [`ModuleError`]; a ledger that would accept a second entry is refused, and so are streams
+    /// that had payments and are gone or shorter: see [`Books`].
     pub async fn prepare(&self) -> Result<(), ModuleError> {
+        self.see_what_was_lost().await?;
         let ledger = Config {
             republish: Some(Republish {
                 source: format!("{LEDGER_PREFIX}.*"),
@@ -88,18 +108,59 @@ impl Ledger {
             ..self.write_once(LEDGER, LEDGER_PREFIX)
         };
         let intents = self.write_once(INTENTS, INTENT_PREFIX);
-        tokio::try_join!(self.ensure(ledger), self.ensure(intents))?;
-        Ok(())
+        let dead_letters = dead_letters_stream(self.replicas);
+        tokio::try_join!(
+            self.ensure(ledger),
+            self.ensure(intents),
+            ensure::stream(&self.connection, &dead_letters)
+        )?;
+        // The last one: no message can come before all are there.
+        ensure::stream(&self.connection, &requests_stream(self.replicas)).await?;
+        self.remember(false).await
+    }
+
+    /// Writes down what the streams hold, where that is kept; `at_rest` if nothing is handled any
+    /// more.
+    ///
+    /// # Errors
+    /// [`ModuleError`].
+    pub async fn remember(&self, at_rest: bool) -> Result<(), ModuleError> {
+        let Some(books) = &self.books else { return Ok(()) };
+        books.write(&Seen { at_rest, ..Seen::now(&self.connection).await? })
+    }
+
+    async fn see_what_was_lost(&self) -> Result<(), ModuleError> {
+        let now = Seen::now(&self.connection).await?;
+        let before = self.books.as_ref().map_or(Ok(None), Books::read);
+        let mut lost = match before {
+            Ok(before) => before.map(|before| before.lost(&now)).unwrap_or_default(),
+            Err(error) => vec![error.to_string()],
+        };
+        if lost.is_empty() {
+            lost = now.gone();
+        }
+        if self.recreate {
+            for loss in &lost {
+                tracing::warn!("{loss}; going on with what is left");
+            }
+            return Ok(());
+        }
+        if lost.is_empty() {
+            return Ok(());
+        }
+        Err(ModuleError::new(
+            "open the books",
+            format!("{}; nothing was made anew", lost.join("; ")),
+        )
+        .hint(
+            "`mono-demo audit --store-dir DIR` (or --server URL) names what is missing; \
+                 `serve --recreate` makes lost streams anew and goes on with what is left",
+        ))
     }
 
     async fn ensure(&self, wanted: Config) -> Result<Stream, ModuleError> {
         let operation = format!("create stream `{}`", wanted.name);
-        let stream = self
-            .connection
-            .jetstream()
-            .get_or_create_stream(wanted)
-            .await
-            .map_err(|e| ModuleError::new(operation.clone(), e))?;
+        let stream = ensure::stream(&self.connection, &wanted).await?;
         let found = &stream.cached_info().config;
         let protects = found.max_messages_per_subject == 1
             && found.discard == DiscardPolicy::New
@@ -242,7 +303,7 @@ impl Ledger {
 /// The stream that keeps submissions until they are settled.
 pub(crate) fn requests_stream(replicas: usize) -> jetstream::stream::Config {
     Config {
-        name: "payment-requests".to_owned(),
+        name: REQUESTS.to_owned(),
         subjects: vec![PAYMENT_PROCESS.to_owned()],
         retention: RetentionPolicy::WorkQueue,
         storage: StorageType::File,
@@ -255,7 +316,7 @@ pub(crate) fn requests_stream(replicas: usize) -> jetstream::stream::Config {
 /// The stream that keeps dead letters: one for each original message.
 pub(crate) fn dead_letters_stream(replicas: usize) -> jetstream::stream::Config {
     Config {
-        name: "payment-dead-letters".to_owned(),
+        name: DEAD_LETTERS.to_owned(),
         subjects: vec![format!("{DEAD_LETTER_PREFIX}.*")],
         retention: RetentionPolicy::Limits,
         storage: StorageType::File,

@@ -6,6 +6,7 @@
 
 mod amount;
 mod audit;
+mod books;
 mod client;
 mod crash;
 mod dead_letters;
@@ -18,7 +19,8 @@ mod store;
 mod types;
 
 pub use amount::{Money, MoneyError};
-pub use audit::{Audit, AuditError, audit};
+pub use audit::{Audit, AuditError, Outside, audit};
+pub use books::{Books, Held, Seen};
 pub use client::{PaymentClient, Submission};
 pub use crash::{CrashPoints, CrashRule};
 pub use dead_letters::{DeadLetter, DeadLetters};

@@ -159,6 +159,18 @@ impl Module for PaymentModule {
     fn start(&self) -> BoxFuture<'_, Result<(), ModuleError>> {
         Box::pin(self.ledger.prepare())
     }
+
+    fn stop(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            // The broker may be away: a drain does not wait for it.
+            let remembered = self.ledger.remember(true);
+            match tokio::time::timeout(Duration::from_secs(1), remembered).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "what the streams hold is not on record"),
+                Err(_) => tracing::warn!("what the streams hold is not on record: no answer"),
+            }
+        })
+    }
 }
 
 /// The steps C to F of PAYMENTS.md; the framework does B and G.

@@ -1,0 +1,212 @@
+//! What the streams of payments held when they were last seen: a file outside NATS.
+//!
+//! A broker that cannot read what it stored mostly says nothing: a damaged stream comes back
+//! shorter, empty, or not at all, and whoever then makes it anew has made the loss invisible. So
+//! nothing is made anew where there were payments before, and two things say whether there were:
+//! what the other streams hold, and, for a store of our own, this file.
+
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use async_nats::jetstream::stream;
+use futures_util::future::try_join_all;
+use serde::{Deserialize, Serialize};
+
+use super::dead_letters::DEAD_LETTERS;
+use super::ledger::{INTENTS, LEDGER, REQUESTS};
+use crate::mono::{Connection, ModuleError, ensure};
+
+/// All streams of payments.
+const STREAMS: [&str; 4] = [INTENTS, LEDGER, DEAD_LETTERS, REQUESTS];
+/// Those from which nothing is ever removed.
+pub(super) const WRITE_ONCE: [&str; 2] = [INTENTS, LEDGER];
+
+/// What a stream holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Messages that are there.
+    pub messages: u64,
+    /// The last one's number, also of one that is gone.
+    pub last_sequence: u64,
+}
+
+impl From<&stream::Info> for Held {
+    fn from(info: &stream::Info) -> Self {
+        Self { messages: info.state.messages, last_sequence: info.state.last_sequence }
+    }
+}
+
+/// What all streams held at one moment; one that is missing was not there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Nothing has been handled since.
+    pub at_rest: bool,
+    /// By name.
+    pub streams: BTreeMap<String, Held>,
+}
+
+impl Seen {
+    /// What the streams hold now.
+    ///
+    /// # Errors
+    /// [`ModuleError`] if JetStream does not say.
+    pub async fn now(connection: &Connection) -> Result<Self, ModuleError> {
+        let found = try_join_all(STREAMS.iter().map(|name| ensure::find(connection, name))).await?;
+        let streams = STREAMS.iter().zip(found);
+        let held = streams.filter_map(|(name, found)| {
+            Some(((*name).to_owned(), Held::from(found?.cached_info())))
+        });
+        Ok(Self { at_rest: false, streams: held.collect() })
+    }
+
+    /// Streams that are not there although another one has had a message. All four are made before
+    /// the first message can come, so they were there, and are lost.
+    pub fn gone(&self) -> Vec<String> {
+        let Some((witness, held)) = self.streams.iter().find(|(_, held)| held.last_sequence > 0)
+        else {
+            return Vec::new();
+        };
+        let missing = STREAMS.iter().filter(|name| !self.streams.contains_key(**name));
+        let last = held.last_sequence;
+        missing
+            .map(|name| {
+                format!("stream `{name}` does not exist, and `{witness}` has had {last} messages")
+            })
+            .collect()
+    }
+
+    /// What was seen here and is not there now.
+    pub fn lost(&self, now: &Self) -> Vec<String> {
+        let mut lost = Vec::new();
+        for (name, before) in &self.streams {
+            let Held { messages, last_sequence: last } = before;
+            let Some(held) = now.streams.get(name) else {
+                lost.push(format!("stream `{name}` does not exist, and had {messages} messages"));
+                continue;
+            };
+            if held.last_sequence < *last {
+                let ends = held.last_sequence;
+                lost.push(format!(
+                    "stream `{name}` ended with message {last}, and ends with {ends}"
+                ));
+            }
+            if WRITE_ONCE.contains(&name.as_str()) && held.messages < *messages {
+                let has = held.messages;
+                lost.push(format!("stream `{name}` had {messages} messages, and has {has}"));
+            }
+        }
+        lost.extend(self.requests_unaccounted(now));
+        lost
+    }
+
+    /// Of the requests that waited when nothing was handled any more, each is still waiting, or
+    /// became an outcome or a dead letter.
+    fn requests_unaccounted(&self, now: &Self) -> Option<String> {
+        let before = self.streams.get(REQUESTS).filter(|_| self.at_rest)?;
+        let waiting = now.streams.get(REQUESTS)?.messages;
+        let more = |name| {
+            let last = |seen: &Self| seen.streams.get(name).map_or(0, |held| held.last_sequence);
+            last(now).saturating_sub(last(self))
+        };
+        let accounted = waiting + more(LEDGER) + more(DEAD_LETTERS);
+        (accounted < before.messages).then(|| {
+            format!(
+                "stream `{REQUESTS}` had {} messages waiting, and has {waiting}",
+                before.messages
+            )
+        })
+    }
+}
+
+/// The file.
+#[derive(Debug, Clone)]
+pub struct Books {
+    path: PathBuf,
+}
+
+impl Books {
+    /// The file of the journals in this folder.
+    pub fn beside(journals: &Path) -> Self {
+        Self { path: journals.join("streams.json") }
+    }
+
+    /// What was written last; `None` where nothing ever was.
+    ///
+    /// # Errors
+    /// A file that cannot be read is an error, with its path: it may be what is damaged.
+    pub fn read(&self) -> Result<Option<Seen>, ModuleError> {
+        match std::fs::read(&self.path) {
+            Ok(text) => {
+                serde_json::from_slice(&text).map(Some).map_err(|e| self.failed("read", &e))
+            }
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(self.failed("read", &e)),
+        }
+    }
+
+    /// Writes all of it or nothing.
+    ///
+    /// # Errors
+    /// [`ModuleError`] names the path.
+    pub fn write(&self, seen: &Seen) -> Result<(), ModuleError> {
+        let write = || -> std::io::Result<()> {
+            let folder = self.path.parent().unwrap_or(Path::new("."));
+            let mut file = tempfile::NamedTempFile::new_in(folder)?;
+            serde_json::to_writer(&mut file, seen)?;
+            file.write_all(b"\n")?;
+            file.as_file().sync_all()?;
+            file.persist(&self.path)?;
+            Ok(())
+        };
+        write().map_err(|e| self.failed("write", &e))
+    }
+
+    fn failed(&self, doing: &str, evidence: &dyn std::fmt::Display) -> ModuleError {
+        ModuleError::new(format!("{doing} {}", self.path.display()), evidence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(at_rest: bool, held: [(u64, u64); 4]) -> Seen {
+        let held = held.map(|(messages, last_sequence)| Held { messages, last_sequence });
+        let streams = STREAMS.iter().map(|name| (*name).to_owned()).zip(held);
+        Seen { at_rest, streams: streams.collect() }
+    }
+
+    #[test]
+    fn what_shrinks_of_itself_is_no_loss_and_what_never_does_is() {
+        // Claims, outcomes, dead letters, requests: messages and the last one's number.
+        let before = seen(true, [(5, 5), (3, 3), (1, 1), (2, 6)]);
+        assert!(before.lost(&before).is_empty());
+        // The two that waited became an outcome and a dead letter, and one of those was purged.
+        let later = seen(false, [(6, 6), (4, 4), (1, 2), (0, 6)]);
+        assert!(before.lost(&later).is_empty(), "{:?}", before.lost(&later));
+        for (now, loss) in [
+            ([(4, 5), (3, 3), (1, 1), (2, 6)], "`payment-intents` had 5 messages, and has 4"),
+            ([(5, 5), (3, 3), (1, 1), (1, 6)], "had 2 messages waiting, and has 1"),
+            ([(5, 5), (3, 3), (1, 1), (2, 4)], "ended with message 6, and ends with 4"),
+            ([(5, 5), (3, 3), (0, 0), (2, 6)], "`payment-dead-letters` ended with message 1"),
+        ] {
+            let lost = before.lost(&seen(false, now));
+            assert!(lost.len() == 1 && lost[0].contains(loss), "{lost:?}");
+        }
+        // While work goes on, waiting messages may be acknowledged without a new outcome.
+        let at_work = Seen { at_rest: false, ..before.clone() };
+        assert!(at_work.lost(&seen(false, [(5, 5), (3, 3), (1, 1), (0, 6)])).is_empty());
+    }
+
+    #[test]
+    fn a_stream_that_is_missing_is_gone_only_if_another_had_a_message() {
+        let mut new = seen(false, [(0, 0); 4]);
+        new.streams.remove(LEDGER);
+        assert!(new.gone().is_empty());
+        let mut old = seen(false, [(0, 0), (0, 0), (0, 0), (0, 7)]);
+        old.streams.remove(LEDGER);
+        let gone = old.gone();
+        assert!(gone.len() == 1 && gone[0].contains("`payment-ledger` does not exist"), "{gone:?}");
+    }
+}

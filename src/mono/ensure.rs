@@ -1,0 +1,222 @@
+//! Makes a stream or a consumer, or adopts what is there: asked again while a cluster elects.
+//!
+//! A cluster that has no leader yet drops the question, and of two instances that ask for the same
+//! new stream at once, one may get no answer. Both questions can be asked again without harm.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use async_nats::jetstream::context::{
+    CreateStreamError, CreateStreamErrorKind, GetStreamError, GetStreamErrorKind,
+};
+use async_nats::jetstream::stream::{Config, ConsumerError, ConsumerErrorKind, Stream};
+use async_nats::jetstream::{ErrorCode, consumer};
+
+use super::connect::Connection;
+use super::error::ModuleError;
+
+/// How long to wait for what.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// For the first answer; for the next twice as long, up to `last_answer`.
+    first_answer: Duration,
+    /// For one answer at most.
+    last_answer: Duration,
+    /// Between a refusal and the next question: the end of an election cannot be observed from here.
+    pause: Duration,
+    /// For an answer that is not about an election.
+    all: Duration,
+}
+
+/// An answer takes milliseconds, or never comes; the longest election seen took 8 s.
+const ELECTION: Patience = Patience {
+    first_answer: Duration::from_millis(500),
+    last_answer: Duration::from_secs(2),
+    pause: Duration::from_millis(50),
+    all: Duration::from_secs(30),
+};
+
+/// The stream, made if it does not exist.
+///
+/// # Errors
+/// [`ModuleError`]: at once for a refusal, after 30 s where nobody answers.
+pub async fn stream(connection: &Connection, config: &Config) -> Result<Stream, ModuleError> {
+    let question = Question {
+        operation: format!("create stream `{}`", config.name),
+        denied: denied(connection, &config.name),
+    };
+    let jetstream = connection.jetstream();
+    let elects = |error: &CreateStreamError| match error.kind() {
+        CreateStreamErrorKind::TimedOut => true,
+        CreateStreamErrorKind::JetStream(error) => is_election(error.error_code()),
+        _ => false,
+    };
+    question.ask(ELECTION, || jetstream.get_or_create_stream(config), elects).await
+}
+
+/// The stream of this name; `None` where there is none.
+///
+/// # Errors
+/// As [`stream`].
+pub async fn find(connection: &Connection, name: &str) -> Result<Option<Stream>, ModuleError> {
+    let question =
+        Question { operation: format!("find stream `{name}`"), denied: denied(connection, name) };
+    let jetstream = connection.jetstream();
+    let look = || async {
+        match jetstream.get_stream(name).await {
+            Ok(stream) => Ok(Some(stream)),
+            Err(error) => match error.kind() {
+                GetStreamErrorKind::JetStream(e)
+                    if e.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+                {
+                    Ok(None)
+                }
+                _ => Err(error),
+            },
+        }
+    };
+    let elects = |error: &GetStreamError| match error.kind() {
+        GetStreamErrorKind::JetStream(error) => is_election(error.error_code()),
+        _ => false,
+    };
+    question.ask(ELECTION, look, elects).await
+}
+
+/// The pull consumer, made if it does not exist.
+///
+/// # Errors
+/// As [`stream`].
+pub(crate) async fn pull_consumer(
+    connection: &Connection,
+    stream: &Stream,
+    config: &consumer::pull::Config,
+) -> Result<(), ModuleError> {
+    let durable = config.durable_name.as_deref().unwrap_or_default();
+    let name = &stream.cached_info().config.name;
+    let question = Question {
+        operation: format!("create consumer `{durable}` on stream `{name}`"),
+        denied: denied(connection, name),
+    };
+    let elects = |error: &ConsumerError| match error.kind() {
+        ConsumerErrorKind::TimedOut => true,
+        ConsumerErrorKind::JetStream(error) => is_election(error.error_code()),
+        _ => false,
+    };
+    question.ask(ELECTION, || stream.create_consumer(config.clone()), elects).await.map(drop)
+}
+
+/// The server's words when it denies what is asked about a stream, which would else be silence.
+async fn denied(connection: &Connection, stream: &str) -> String {
+    let words = connection.denied().await;
+    if words.contains(stream) { words } else { std::future::pending().await }
+}
+
+/// The refusals that say "not now": there is no leader.
+fn is_election(code: ErrorCode) -> bool {
+    [ErrorCode::CLUSTER_NOT_AVAILABLE, ErrorCode::CLUSTER_NOT_LEADER].contains(&code)
+}
+
+/// What is asked of JetStream.
+struct Question<D> {
+    operation: String,
+    /// Ends when the server denies it.
+    denied: D,
+}
+
+impl<D: Future<Output = String>> Question<D> {
+    /// Asks until there is an answer that is not about an election.
+    async fn ask<T, E, F>(
+        self,
+        patience: Patience,
+        question: impl Fn() -> F,
+        elects: impl Fn(&E) -> bool,
+    ) -> Result<T, ModuleError>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: std::fmt::Display,
+    {
+        let Self { operation, denied } = self;
+        let mut denied = pin!(denied);
+        let began = std::time::Instant::now();
+        let mut limit = patience.first_answer;
+        loop {
+            let answer = tokio::select! {
+                biased;
+                answer = tokio::time::timeout(limit, question()) => answer,
+                evidence = &mut denied => return Err(ModuleError::new(operation, evidence)),
+            };
+            let evidence = match answer {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(error)) if elects(&error) => error.to_string(),
+                Ok(Err(error)) => return Err(ModuleError::new(operation, error)),
+                Err(_) => format!("no answer within {limit:?}"),
+            };
+            if began.elapsed() >= patience.all {
+                let evidence = format!("{evidence}; asked again for {:?}", patience.all);
+                return Err(ModuleError::new(operation, evidence));
+            }
+            tracing::info!(%operation, %evidence, "asking again");
+            tokio::time::sleep(patience.pause).await;
+            limit = (limit * 2).min(patience.last_answer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq)]
+    struct Refusal(bool);
+
+    impl std::fmt::Display for Refusal {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("refused")
+        }
+    }
+
+    const SHORT: Patience = Patience {
+        first_answer: Duration::from_millis(5),
+        last_answer: Duration::from_millis(8),
+        pause: Duration::from_millis(1),
+        all: Duration::from_millis(100),
+    };
+
+    /// How often it was asked, and what came of it.
+    async fn asked(
+        answer: impl Fn(u32) -> Option<Result<u32, Refusal>>,
+    ) -> (u32, Result<u32, String>) {
+        let count = Cell::new(0);
+        let question = || {
+            count.set(count.get() + 1);
+            let answer = answer(count.get());
+            async move {
+                match answer {
+                    Some(answer) => answer,
+                    None => std::future::pending().await,
+                }
+            }
+        };
+        let denied = std::future::pending();
+        let asking = Question { operation: "ask".to_owned(), denied };
+        let result = asking.ask(SHORT, question, |e: &Refusal| e.0).await;
+        (count.get(), result.map_err(|e| e.to_string()))
+    }
+
+    #[tokio::test]
+    async fn only_an_election_is_waited_for_and_not_for_ever() {
+        let refused = |elects| Some(Err(Refusal(elects)));
+        let (count, result) = asked(|n| if n < 4 { refused(true) } else { Some(Ok(n)) }).await;
+        assert_eq!((count, result), (4, Ok(4)));
+        let (count, result) = asked(|n| if n < 3 { None } else { Some(Ok(n)) }).await;
+        assert_eq!((count, result), (3, Ok(3)));
+        let (count, result) = asked(|_| refused(false)).await;
+        assert_eq!((count, result), (1, Err("ask: refused".to_owned())));
+        let (count, result) = asked(|_| None).await;
+        assert!(count > 2, "{count}");
+        assert_eq!(result.unwrap_err(), "ask: no answer within 8ms; asked again for 100ms");
+    }
+}
