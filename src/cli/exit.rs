@@ -11,11 +11,12 @@ pub enum Exit {
     /// 0: all as asked.
     Success,
     /// 1: a scenario differs from what it expects or from its golden transcript; an audit found a
-    /// problem.
+    /// problem; a history is invalid.
     Mismatch,
     /// 2: bad usage, bad input, a broken fixture. Nothing was done.
     Usage,
-    /// 3: the broker, the disk, the Python environment: nothing was proved either way.
+    /// 3: the broker, the disk, the Python environment, a history that says too little: nothing was
+    /// proved either way.
     Infrastructure,
     /// 4: a domain error: division by zero, a payment that failed or conflicts.
     Domain,
@@ -35,9 +36,9 @@ pub enum Exit {
 pub const HELP: &str = "\
 Exit codes:
   0    all as asked
-  1    a scenario differs from what it expects, or an audit found a problem
+  1    a scenario differs from what it expects, an audit found a problem, or a history is invalid
   2    bad usage or input, or a broken fixture; nothing was done
-  3    infrastructure: broker, disk, Python environment
+  3    infrastructure: broker, disk, Python environment; or a history says too little
   4    domain error: division by zero, a payment that failed or conflicts
   5    no responders, or no stream has the subject
   6    timeout; it may have happened

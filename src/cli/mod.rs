@@ -11,6 +11,7 @@ mod catalogue;
 mod clients;
 mod connect;
 mod context;
+mod contexts;
 mod data;
 mod dlq;
 mod doctor;
@@ -49,9 +50,13 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Clap's own printing: help goes to stdout with status 0, a mistake to stderr.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Success.into() };
+            // Help goes to stdout with status 0; a mistake to stderr.
+            if !error.use_stderr() {
+                let _ = error.print();
+                return Exit::Success.into();
+            }
+            Output::new(false, &Context::from_environment()).usage(&error);
+            return Exit::Usage.into();
         }
     };
     // One thread: everything here waits for the broker far more than it computes, and one thread

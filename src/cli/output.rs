@@ -28,7 +28,7 @@ impl Output {
     /// A line of the result for people; nothing under `--json`.
     pub fn line(&self, text: impl std::fmt::Display) {
         if !self.json {
-            write_line(&mut std::io::stdout().lock(), &text.to_string());
+            write_line(&mut std::io::stdout().lock(), &printable(&text.to_string()));
         }
     }
 
@@ -74,6 +74,13 @@ impl Output {
         if let Some(hint) = &error.hint {
             write_line(&mut stderr, &format!("{cyan}hint:{off} {}", printable(hint)));
         }
+    }
+
+    /// What the argument parser says of a mistake: it quotes what was given.
+    pub fn usage(&self, error: &clap::Error) {
+        // Without colours: they could not be told from those in an argument.
+        let text = printable(&error.render().to_string());
+        let _ = write!(std::io::stderr().lock(), "{text}");
     }
 
     /// Where a report for people goes; nowhere under `--json`.

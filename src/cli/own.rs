@@ -13,7 +13,7 @@ use tokio::process::Command;
 
 use super::exit::{CliError, Exit};
 use super::output::{Output, printable};
-use crate::broker::{Credentials, Permissions, Roles};
+use crate::broker::Credentials;
 use crate::e2e::driver::TypedCalls;
 use crate::e2e::engine::{Client, ServiceContext, ServiceSpawn, ServiceUnderTest, ServicesOf};
 use crate::e2e::fixture::{Source, template};
@@ -208,13 +208,6 @@ pub fn client_names(suite: &Suite) -> Vec<String> {
         return vec![RUST.to_owned()];
     }
     suite.clients.iter().map(|client| client.name.clone()).collect()
-}
-
-/// Nobody knows which subjects services of one's own need: all are allowed to whoever has a
-/// password of this run.
-pub fn roles() -> Roles {
-    let all = Permissions { publish: vec![">".to_owned()], subscribe: vec![">".to_owned()] };
-    Roles { client: all.clone(), worker: all }
 }
 
 fn filled(words: &[String], variables: &Variables) -> Result<Vec<String>, CliError> {

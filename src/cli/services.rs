@@ -1,5 +1,6 @@
 //! The built-in modules, made from settings: the one place that knows all three.
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -90,7 +91,7 @@ pub async fn start(
     proof: Proof,
 ) -> Result<Running, CliError> {
     let Keeping { journals, durable, recreate } = keeping;
-    std::fs::create_dir_all(journals).map_err(|e| {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(journals).map_err(|e| {
         CliError::infrastructure(&format!("make the journal folder {}", journals.display()), e)
     })?;
     let journal = |name: &str| {

@@ -9,6 +9,7 @@ use super::{
     ClientUnderTest, E2eError, Settings,
     engine::{CLIENT, Client},
     fixture::{Context, Fixture, FixtureError, Name, Source, parse},
+    inside,
 };
 
 /// Reads every fixture below [`Settings::fixtures`], in the order of their names.
@@ -30,7 +31,8 @@ pub fn load(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
     let mut fixtures = Vec::new();
     let mut bad = Vec::new();
     for path in paths {
-        let text = fs::read_to_string(&path).map_err(|error| E2eError::read(&path, error))?;
+        let text = inside::read_text(&settings.fixtures, &path)
+            .map_err(|error| E2eError::read(&path, error))?;
         let shown = path.strip_prefix(&settings.machine.root).unwrap_or(&path);
         let source = Source::new(&shown.display().to_string(), &text);
         match name_of(&settings.fixtures, &path) {

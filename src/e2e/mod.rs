@@ -28,6 +28,7 @@ pub mod engine;
 pub mod event;
 pub mod fixture;
 pub mod history;
+mod inside;
 mod judge;
 mod kept;
 pub mod matcher;

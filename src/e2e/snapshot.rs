@@ -14,6 +14,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::inside;
+
 /// The golden file of one scenario.
 #[derive(Debug, Clone)]
 pub struct Golden {
@@ -85,7 +87,8 @@ impl Golden {
     /// # Errors
     /// [`SnapshotError`] where the file is there and cannot be read.
     pub fn compare(&self, transcript: &str) -> Result<Comparison, SnapshotError> {
-        let text = match fs::read_to_string(&self.path) {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let text = match inside::read_text(folder, &self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Comparison::New),
             Err(error) => return Err(io_error("read", &self.path, error)),

@@ -1,9 +1,9 @@
 //! One supervised process group: start it, signal it, wait for it, read it.
 
 use std::fmt;
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -91,10 +91,8 @@ impl Child {
         };
         let place = reaper.socket_place();
         // Only we can enter the folder, so only our reaper can find the socket.
-        let folder = tempfile::Builder::new()
-            .prefix("md-")
-            .permissions(Permissions::from_mode(0o700))
-            .tempdir_in(place)
+        let folder = reaper
+            .private_folder(place, "md-")
             .map_err(prepare("a private folder in", place.to_owned()))?;
         let socket = folder.path().join("s");
         let listener =

@@ -14,6 +14,7 @@
 //! | `spawn` | what to start, and with which reaper |
 //! | `child` | the handle: signals, waiting, output |
 //! | `reaper` | the other program: a plain synchronous parent |
+//! | `keeper` | removes folders that were made just before we were killed |
 //! | `channel` | our end of the channel to the reaper |
 //! | `control` | the words the two say to each other |
 //! | `output` | the drains: lines of bounded length, a tail, a log file |
@@ -25,6 +26,7 @@ mod child;
 mod clean;
 mod control;
 mod error;
+mod keeper;
 mod output;
 pub mod reaper;
 mod spawn;

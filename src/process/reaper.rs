@@ -12,6 +12,7 @@
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::control::{Report, Request};
+use super::keeper::{KEEP, keep};
 use super::status::{ExitStatus, Signal};
 
 /// The hidden first argument that makes the binary a reaper.
@@ -35,6 +37,11 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 ///
 /// To be called before anything else in `main`: it needs no runtime and no argument parser.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut args = args.into_iter().peekable();
+    if args.peek().is_some_and(|first| first == KEEP) {
+        keep(io::stdin().lock());
+        return ExitCode::SUCCESS;
+    }
     let order = match Order::parse(args) {
         Ok(order) => order,
         Err(problem) => return complain(&problem),
@@ -119,7 +126,7 @@ impl Order {
 }
 
 /// Removes a folder that processes which have just been killed may still be writing into.
-fn remove_tree(folder: &Path) {
+pub(super) fn remove_tree(folder: &Path) {
     for _ in 0..50 {
         match std::fs::remove_dir_all(folder) {
             Ok(()) => return,
@@ -133,7 +140,7 @@ fn remove_tree(folder: &Path) {
 
 /// Locks a file; somebody else may be about to let go of it, so it asks for a while.
 fn hold(path: &Path) -> io::Result<File> {
-    let file = File::options().create(true).truncate(false).write(true).open(path)?;
+    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(path)?;
     let deadline = Instant::now() + LOCK_PATIENCE;
     loop {
         match file.try_lock() {

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 const HELP: &str = "\
 usage: cargo xtask ci     format, lints, tests, types, scenarios, docs
-       cargo xtask soak   the long forms of the soak scenarios, in `xtask/soak`";
+       cargo xtask soak   the long forms of the soak scenarios, in `xtask/soak`, and of the
+                          tests; histories are kept in `target/histories`";
 
 /// A step: its name, and what runs.
 struct Step {
@@ -68,9 +69,17 @@ fn ci() -> ExitCode {
 fn soak() -> ExitCode {
     let mut scenarios = at_root(&binary());
     scenarios.args(["e2e", "--fixtures", "xtask/soak", "--client", "rust", "--jobs", "1"]);
+    scenarios.args(["--history", "target/histories"]);
+    // Tests whose long form is ignored by `cargo test`.
+    let tests = ["--test", "kills", "--test", "electing", "--test", "dlq"];
+    let tests = [&["test", "--release"], &tests[..], &["--", "--ignored", "--nocapture"]].concat();
     let mut times = Vec::new();
-    let result = run(Step { name: "build", command: cargo(&["build", "--release"]) }, &mut times)
-        .and_then(|()| run(Step { name: "soak", command: scenarios }, &mut times));
+    let steps = [
+        Step { name: "build", command: cargo(&["build", "--release"]) },
+        Step { name: "soak", command: scenarios },
+        Step { name: "kills, elections and dead letters", command: cargo(&tests) },
+    ];
+    let result = steps.into_iter().try_for_each(|step| run(step, &mut times));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

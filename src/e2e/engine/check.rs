@@ -59,13 +59,10 @@ pub(super) async fn still_true(
     })
 }
 
-fn judges_the_history(kind: &CheckKind) -> bool {
-    matches!(
-        kind,
-        CheckKind::History { .. }
-            | CheckKind::FinalWithin { .. }
-            | CheckKind::RecoveredWithin { .. }
-    )
+/// Whether a check is about the history, which is whole only at the end.
+pub(super) fn judges_the_history(kind: &CheckKind) -> bool {
+    use CheckKind::{FinalWithin, History, RecoveredWithin};
+    matches!(kind, History { .. } | FinalWithin { .. } | RecoveredWithin { .. })
 }
 
 async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<Finding, Stop> {
@@ -90,16 +87,16 @@ async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<F
             Some(report) => history(report, expected),
             None => Err("the history is not whole yet".to_owned()),
         },
+        CheckKind::FinalWithin { limit } => match report {
+            Some(report) => final_within(report, *limit),
+            None => Err("the history is not whole yet".to_owned()),
+        },
         CheckKind::RecoveredWithin { limit } => {
             let history = History::open(world.history_path());
             let history = history.map_err(|e| Stop::broken("judge the recovery", e))?;
             recovery::recovered(&history, *limit)
                 .map(|_| vec![format!("after each fault something succeeded within {limit:?}")])
         }
-        CheckKind::FinalWithin { limit } => match report {
-            Some(report) => final_within(report, *limit),
-            None => Err("the history is not whole yet".to_owned()),
-        },
         CheckKind::Ledger { id, entry } => {
             let entries = evidence::ledger(&world.harness(), id).await.map_err(Stop::Broken)?;
             ledger(&entries, id, entry)
@@ -360,6 +357,46 @@ mod tests {
         assert!(dead_letters(&letters, &expected[..1]).unwrap_err().contains("one too many"));
         assert!(dead_letters(&letters[..1], &expected).unwrap_err().contains("no dead letter"));
         assert_eq!(dead_letters(&[], &[]), Ok(vec!["none".to_owned()]));
+    }
+
+    #[test]
+    fn final_within_goes_red_for_late_open_and_unbroken() {
+        use crate::e2e::history::{History, Policy, check};
+        let limit = Duration::from_secs(10);
+        let judged = |lines: &[&str]| {
+            let numbered = lines
+                .iter()
+                .zip(1..)
+                .map(|(line, n)| format!("{{\"seq\":{n},\"at_ns\":{n}000000000,\"{line}}}\n"));
+            let history = History::read(numbered.collect::<String>().as_bytes()).unwrap();
+            check(&history, Policy { final_within: Some(limit), ..Policy::default() })
+        };
+        let fault = r#"fault":{"name":"kill-broker","phase":"end"}"#;
+        let done = r#"outcome":{"payment_id":"p","reading":{"status":"completed"}}"#;
+        let end = r#"end":{"whole":["outcomes"]}"#;
+        let good = judged(&[fault, done, end]);
+        assert_eq!(
+            final_within(&good, limit),
+            Ok(vec!["final within 10s of the last fault".to_owned()])
+        );
+        let between = r#"fault":{"name":"other","phase":"begin"}"#;
+        assert!(final_within(&judged(&[fault, between, done, end]), limit).is_ok());
+        let mut late = vec![r#"invoke":{"process":"c","op":1,"kind":"request","subject":"s"}"#; 11];
+        late.insert(0, fault);
+        late.extend([done, end]);
+        assert!(
+            final_within(&judged(&late), limit).unwrap_err().contains("p was final 12.0s after")
+        );
+        assert!(
+            final_within(&judged(&[done, end]), limit).unwrap_err().contains("nothing was broken")
+        );
+        let open = [
+            fault,
+            r#"invoke":{"process":"c","op":1,"kind":"submit","subject":"s","payment":{"id":"p"}}"#,
+            r#"ok":{"process":"c","op":1,"sequence":1}"#,
+            r#"end":{"whole":[]}"#,
+        ];
+        assert!(final_within(&judged(&open), limit).unwrap_err().contains("no final outcome"));
     }
 
     #[test]

@@ -52,7 +52,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{
     driver::TypedCalls,
     event::{Event, Failure, Log, RunHistory, RunId},
-    fixture::{CheckKind, Fixture, Span, point_at, template::Variables},
+    fixture::{Fixture, Span, point_at, template::Variables},
     kept::Kept,
     redact::Redactions,
     suite::Ready,
@@ -289,14 +289,8 @@ pub async fn execute(
         (Err(stop), _) | (Ok(()), Err(stop)) => stop.into(),
         (Ok(()), Ok(())) => End::Held,
     };
-    secrets.out_of(Outcome {
-        end,
-        transcript: transcript.text().to_owned(),
-        logs,
-        history,
-        history_file,
-        trace,
-    })
+    let transcript = transcript.text().to_owned();
+    secrets.out_of(Outcome { end, transcript, logs, history, history_file, trace })
 }
 
 /// Texts of this run and this machine that no golden file may have.
@@ -362,13 +356,10 @@ async fn conclude(
     world.services.drain(fixture).await?;
     world.tape.begin(clock, transcript, None, "judge", "the history, and all checks once more");
     let report = record::conclude(world, fixture).await?;
-    let is_about_it = |kind: &CheckKind| {
-        matches!(kind, CheckKind::History { .. } | CheckKind::FinalWithin { .. })
-    };
     *history = Some(Box::new(RunHistory {
         verdict: report.word(),
         report: report.clone(),
-        asked_for: fixture.checks.iter().any(|check| is_about_it(&check.kind)),
+        asked_for: fixture.checks.iter().any(|check| check::judges_the_history(&check.kind)),
     }));
     if report.word() == "invalid" {
         let message = format!("the history of this run is invalid\n{report}");

@@ -119,16 +119,15 @@ async fn add_records(world: &World) -> Result<(), Stop> {
     let deliveries =
         evidence::deliveries(world.journal_dir()).map_err(broken("read the journal"))?;
     recorder.deliveries(&deliveries).map_err(text)?;
-    let entries =
-        evidence::ledger_entries(&world.harness()).await.map_err(broken("read the ledger"))?;
+    let access = world.harness();
+    let entries = evidence::ledger_entries(&access).await.map_err(broken("read the ledger"))?;
     for Stored { at, record } in entries {
         let id = record["payment_id"].as_str().unwrap_or_default().to_owned();
         if let Some(reading) = record.as_object().and_then(reading) {
             recorder.outcome(recorder.clock().ns_at(at), Final { payment_id: id, reading });
         }
     }
-    let letters =
-        evidence::dead_letters(&world.harness()).await.map_err(broken("read dead letters"))?;
+    let letters = evidence::dead_letters(&access).await.map_err(broken("read dead letters"))?;
     for Stored { at, record: letter } in letters {
         let letter = DeadLetter {
             kind: letter["kind"].as_str().unwrap_or_default().to_owned(),
@@ -239,4 +238,63 @@ fn bytes(payload_base64: &str) -> Option<Vec<u8>> {
 
 fn json(payload_base64: &str) -> Option<Value> {
     serde_json::from_slice(&bytes(payload_base64)?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::e2e::{history::What, seen::base64};
+    use serde_json::json;
+
+    /// What an operation's payment is recorded as.
+    fn recorded(op: &Op) -> Option<Payment> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("h");
+        let recorder = Recorder::new(std::fs::File::create(&path).unwrap());
+        let content: ContentOf = std::sync::Arc::new(|body| {
+            let body: Value = serde_json::from_slice(body).ok()?;
+            Some(format!("{} for {}", body["amount"], body["user_id"]))
+        });
+        begin(&recorder, Some(&content), "c", op).unwrap().ok();
+        recorder.finish([]).unwrap();
+        let History { events } = History::open(&path).unwrap();
+        match &events[0].what {
+            What::Invoke(invoke) => invoke.payment.clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_submission_is_recorded_with_its_content_typed_or_raw() {
+        let raw = Op::Submit {
+            subject: PAYMENT_PROCESS.to_owned(),
+            payload_base64: base64(br#"{"payment_id": "p", "amount": 9.990, "user_id": "u"}"#),
+            headers: Default::default(),
+            timeout_ms: 1,
+        };
+        let seen = recorded(&raw).unwrap();
+        assert_eq!((seen.id.as_str(), seen.content.as_deref()), ("p", Some("9.99 for \"u\"")));
+        let typed = Op::Call {
+            method: "payment.submit_payment".to_owned(),
+            args: vec![json!("p"), json!("u")],
+            kwargs: json!({ "amount": "9.99" }).as_object().cloned().unwrap(),
+            timeout_ms: 1,
+        };
+        let seen = recorded(&typed).unwrap();
+        assert_eq!(seen.content.as_deref(), Some("\"9.99\" for \"u\""));
+        let asked = Op::Call {
+            method: "payment.get_status".to_owned(),
+            args: vec![json!("p")],
+            kwargs: Map::new(),
+            timeout_ms: 1,
+        };
+        assert_eq!(recorded(&asked).unwrap().content, None);
+        let poison = Op::Submit {
+            subject: PAYMENT_PROCESS.to_owned(),
+            payload_base64: base64(b"{"),
+            headers: Default::default(),
+            timeout_ms: 1,
+        };
+        assert_eq!(recorded(&poison), None);
+    }
 }

@@ -1,7 +1,7 @@
 //! The passwords of a run, taken out of everything that is told about it.
 
 use super::{End, Outcome};
-use crate::e2e::event::{Failure, Log};
+use crate::e2e::event::{Failure, Log, RunHistory};
 
 /// What stands in their place.
 const INSTEAD: &str = "<password>";
@@ -14,6 +14,11 @@ impl Secrets {
     pub(super) fn new(secrets: impl IntoIterator<Item = String>) -> Self {
         // An empty one is everywhere.
         Self(secrets.into_iter().filter(|secret| !secret.is_empty()).collect())
+    }
+
+    fn is_told_by(&self, history: &RunHistory) -> bool {
+        let text = serde_json::to_string(history).unwrap_or_default();
+        self.0.iter().any(|secret| text.contains(secret))
     }
 
     /// The outcome without them: a program under test may have printed what it was given.
@@ -39,7 +44,9 @@ impl Secrets {
             transcript: text(outcome.transcript),
             logs: outcome.logs.into_iter().map(lines).collect(),
             trace,
-            ..outcome
+            // Evidence is not rewritten: what would tell a password is left out whole.
+            history: outcome.history.filter(|history| !self.is_told_by(history)),
+            history_file: outcome.history_file,
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::{
             Action, Expect, Fixture, Outgoing, Payload, Span, Step,
             template::{Variables, fill},
         },
+        inside,
         matcher::Difference,
         seen::{self, Seen},
         transcript::{Transcript, filled},
@@ -335,8 +336,9 @@ impl Stage<'_> {
             Payload::Filler(size) => vec![b'x'; *size],
             Payload::File(name) => {
                 let fixture = self.world.machine().root.join(&*self.fixture.source.path);
-                let file = fixture.parent().unwrap_or(Path::new(".")).join(name);
-                std::fs::read(&file).map_err(|error| {
+                let folder = fixture.parent().unwrap_or(Path::new("."));
+                let file = folder.join(name);
+                inside::read(folder, &file, inside::LARGEST_BODY).map_err(|error| {
                     self.failed(format!("cannot read {}: {error}", file.display()))
                 })?
             }

@@ -181,9 +181,11 @@ impl World {
         self.machine.histories.as_ref().map(|_| self.history.as_path())
     }
 
-    /// How the client under test connects: through the proxy, if it is behind one.
+    /// How the client under test connects: through its network, if it has one of its own.
     pub(super) fn client_access(&self) -> Access {
-        Access { url: self.networks.client_url(&self.brokers), ..self.access(Role::Client) }
+        let mut access = self.access(Role::Client);
+        access.url = self.networks.client_url(&self.brokers);
+        access
     }
 
     /// The last lines of each process.

@@ -250,11 +250,13 @@ impl Figures {
                     rounded(gap_ns)
                 ));
             }
-            if let Some(ns) = self.last_fault_to_final_ns {
-                line.push_str(&format!(
+            match self.last_fault_to_final_ns {
+                None => {}
+                Some(0) => line.push_str("; everything final when the last fault ended"),
+                Some(ns) => line.push_str(&format!(
                     "; everything final {:?} after the last fault",
                     rounded(ns)
-                ));
+                )),
             }
             lines.push(line);
         }
