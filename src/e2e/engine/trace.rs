@@ -17,10 +17,10 @@ use crate::{
     process::clean,
 };
 
-/// So many messages are drawn.
-const MOST_MESSAGES: usize = 500;
+/// So many messages are drawn: more are no picture any more, and make a page of many runs too large.
+const MOST_MESSAGES: usize = 200;
 /// So many faults and effects are shown.
-const MOST_EVENTS: usize = 500;
+const MOST_EVENTS: usize = 200;
 /// So many log lines are shown.
 const MOST_LINES: usize = 600;
 /// With more repetitions than this of one step, the broker is not asked to trace them.
