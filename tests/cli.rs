@@ -464,3 +464,15 @@ fn a_suite_reads_plain_files_inside_its_folder_only() {
 fn pipe(path: &std::path::Path) {
     assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
 }
+
+#[test]
+fn doctor_says_how_to_get_what_is_missing() {
+    let home = Home::new();
+    let mut command = home.command(["doctor"]);
+    command.env("PATH", home.path()).env("XDG_CACHE_HOME", home.path());
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    for how in ["brew install node", "brew install go", "optional: `e2e` leaves this client out"] {
+        assert!(said.contains(how), "{said}");
+    }
+}

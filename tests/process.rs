@@ -242,6 +242,24 @@ async fn what_a_child_leaves_of_its_group_is_ended() {
     eventually("it is gone", Duration::from_secs(1), || !lives(left));
 }
 
+/// Elsewhere what leaves its group is out of reach.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_leaves_the_group_is_ended_with_the_child() {
+    let leaves = "trap '' HUP; echo $$; sleep 1000";
+    for script in [
+        format!("setsid sh -c \"{}\"; exit 0", leaves.replace("$$", "\\$\\$")),
+        format!("(setsid sh -c \"{} & wait\" &); sleep 1000", leaves.replace("$$", "\\$\\$")),
+    ] {
+        let child = spawn(sh(&script)).await;
+        let line = next_line(&mut child.take_stdout().unwrap()).await.unwrap();
+        let left: u32 = line.parse().unwrap();
+        assert!(lives(left));
+        child.kill().await.unwrap();
+        assert!(!lives(left), "once the end is told, nothing of it is left: {script}");
+    }
+}
+
 #[tokio::test]
 async fn a_dropped_child_is_ended_with_its_folders() {
     let folder = tempfile::tempdir().unwrap().keep();
@@ -363,8 +381,8 @@ async fn a_line_that_is_too_long_is_an_error_and_the_next_is_not() {
     let child = spawn(sh("head -c 3000000 /dev/zero | tr '\\0' x; echo; echo after")).await;
     let mut lines = child.take_stdout().unwrap();
     let problem = lines.recv().await.unwrap().unwrap_err();
-    assert!(matches!(problem, StdoutError::TooLong { bytes: 3_000_000, .. }));
-    assert!(problem.to_string().contains("3000000 bytes"), "{problem}");
+    assert!(matches!(problem, StdoutError::TooLong { .. }));
+    assert!(problem.to_string().contains("more than 1048576 bytes"), "{problem}");
     assert_eq!(next_line(&mut lines).await.unwrap(), "after");
 }
 

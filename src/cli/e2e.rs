@@ -5,29 +5,49 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use super::args::Global;
 use super::connect::{provision_settings, reaper};
 use super::context::Context;
 use super::driver::spawn_dying_rust;
 use super::exit::{CliError, Exit};
+use super::fixtures;
 use super::output::Output;
 use super::parts;
 use super::services;
 use super::suite::{self, Asked, Suite};
 use super::watch::{Touched, Watch};
 use crate::e2e::engine::{ContentOf, Machine};
-use crate::e2e::report::{Html, Json, Junit, Look, Reporter, Tap, Terminal};
+use crate::e2e::report::{Github, Html, Json, Junit, Look, Reporter, Tap, Terminal};
 use crate::e2e::{
     self, Again, E2eError, Expression, Filter, Kept, Mode, OnCluster, Settings, Shard,
 };
 use crate::modules::payment::Sabotage;
 use crate::provision;
 
-/// Arguments of `e2e`.
+/// Arguments of `e2e`: what is run, unless a subcommand says to do something else with scenarios.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct E2eArgs {
+    #[command(subcommand)]
+    command: Option<E2eCommand>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// What else can be done with scenarios. A scenario of the same name is run by its path.
+#[derive(Debug, Subcommand)]
+enum E2eCommand {
+    /// Write fixtures in their one form; what they say stays, and so do comments.
+    Fmt(fixtures::FmtArgs),
+    /// Print the JSON Schema of fixtures, for editors.
+    Schema,
+}
+
+/// Arguments of a run.
+#[derive(Debug, Args)]
+pub struct RunArgs {
     /// A suite's folder, fixtures or folders of them, or names of scenarios and parts of names
     /// [default: all].
     #[arg(value_name = "PATH|NAME")]
@@ -58,6 +78,10 @@ pub struct E2eArgs {
     /// Write the golden transcripts; read them before you commit them.
     #[arg(long, conflicts_with = "ci")]
     update: bool,
+    /// Write into each fixture what its steps came to, where it does not say yet what is expected of
+    /// them; each scenario is run twice, and what differs becomes a matcher.
+    #[arg(long, conflicts_with_all = ["ci", "update", "retries", "repeat", "report", "sabotage", "list"])]
+    record: bool,
     /// Write nothing [default: where CI is set].
     #[arg(long)]
     ci: bool,
@@ -131,15 +155,17 @@ pub async fn run(
     context: &Context,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    if args.watch {
-        return watch(args, global, context, output).await;
+    match args.command {
+        None if args.run.watch => watch(args.run, global, context, output).await,
+        None => once(&args.run, None, global, context, output).await,
+        Some(E2eCommand::Fmt(args)) => fixtures::fmt(&args, context, output),
+        Some(E2eCommand::Schema) => Ok(fixtures::schema(output)),
     }
-    once(&args, None, global, context, output).await
 }
 
 /// Runs what is chosen, then what each change touches.
 async fn watch(
-    args: E2eArgs,
+    args: RunArgs,
     global: &Global,
     context: &Context,
     output: &Output,
@@ -174,7 +200,7 @@ async fn watch(
 
 /// Runs what is chosen, and of that only what is named here.
 async fn once(
-    args: &E2eArgs,
+    args: &RunArgs,
     only: Option<BTreeSet<String>>,
     global: &Global,
     context: &Context,
@@ -185,8 +211,24 @@ async fn once(
     if args.list {
         return list(&settings, output);
     }
+    let mut github = context.github_workspace().map(|workspace| {
+        let root = settings.machine.root.strip_prefix(&workspace).unwrap_or(&settings.machine.root);
+        Github::new(output.annotations(), root)
+    });
     // A bad path of a report, or a bad fixture, costs no run.
-    e2e::chosen(&settings)?;
+    let chosen = e2e::chosen(&settings);
+    if let (Err(E2eError::Fixtures(errors)), Some(github)) = (&chosen, &mut github) {
+        // The error itself is told below.
+        let _ = github.mistakes(errors);
+    }
+    let chosen = chosen?;
+    if args.record {
+        return tokio::select! {
+            recorded = fixtures::record(&settings, &chosen, output) => recorded,
+            _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+        };
+    }
+    let chosen = chosen.len();
     let mut files = reports(args, context)?;
     let look = Look {
         color: context.colour(context.stdout_tty),
@@ -195,13 +237,21 @@ async fn once(
         verbose: args.verbose,
     };
     let mut terminal = Terminal::new(output.writer(), look);
-    let mut reporters: Vec<&mut dyn Reporter> = vec![&mut terminal];
+    let mut reporters: Vec<&mut dyn Reporter> = Vec::new();
+    reporters.extend(github.as_mut().map(|github| github as &mut dyn Reporter));
+    reporters.push(&mut terminal);
     reporters.extend(files.iter_mut().map(|file| &mut **file as &mut dyn Reporter));
     let summary = tokio::select! {
         summary = e2e::run(&settings, &mut reporters) => summary?,
         // Dropping the run ends every process and removes every folder.
         _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
     };
+    if settings.mode == Mode::Ci && chosen > 0 && summary.runs == 0 && summary.not_run == 0 {
+        let message = "nothing was run: none of the clients of these scenarios is here";
+        return Err(CliError::new(Exit::Infrastructure, message).hint(
+            "`mono-demo doctor` shows what is missing; --client chooses among what is there",
+        ));
+    }
     output.object(&serde_json::json!({ "ok": summary.is_ok(), "summary": summary }));
     Ok(match summary {
         summary if summary.broken > 0 => Exit::Infrastructure,
@@ -232,7 +282,7 @@ fn list(settings: &Settings, output: &Output) -> Result<Exit, CliError> {
     Ok(Exit::Success)
 }
 
-fn reports(args: &E2eArgs, context: &Context) -> Result<Vec<Box<dyn Reporter>>, CliError> {
+fn reports(args: &RunArgs, context: &Context) -> Result<Vec<Box<dyn Reporter>>, CliError> {
     let open = |(kind, path): &(ReportKind, PathBuf)| -> io::Result<Box<dyn Reporter>> {
         let path = context.absolute(path);
         Ok(match kind {
@@ -250,7 +300,7 @@ fn reports(args: &E2eArgs, context: &Context) -> Result<Vec<Box<dyn Reporter>>, 
 }
 
 async fn settings(
-    args: &E2eArgs,
+    args: &RunArgs,
     global: &Global,
     context: &Context,
     output: &Output,
@@ -263,7 +313,19 @@ async fn settings(
         return Err(CliError::usage("--update: the built-in scenarios cannot be changed here")
             .hint("name a folder of your own with --fixtures"));
     }
+    if context.ci() && args.update {
+        return Err(CliError::usage("--update: CI is set, and there nothing is written")
+            .hint("run it on your own machine, read what it wrote, and commit that"));
+    }
     let progress = |line: &str| output.note(line);
+    if args.record && (built_in || context.ci()) {
+        let why = if built_in {
+            "the built-in scenarios cannot be changed here"
+        } else {
+            "CI is set, where nothing is written"
+        };
+        return Err(CliError::usage(format!("--record: {why}")));
+    }
     let server = provision::nats_server(&tools, &progress).await?;
     let parts = match own {
         Some(own) => parts::of_own(&own, args, &root, &tools, output).await?,
@@ -293,8 +355,8 @@ async fn settings(
         known_services: parts.known_services,
         jobs: args.jobs,
         mode: match args {
-            E2eArgs { update: true, .. } => Mode::Update,
-            E2eArgs { ci: true, .. } => Mode::Ci,
+            RunArgs { update: true, .. } => Mode::Update,
+            RunArgs { ci: true, .. } => Mode::Ci,
             _ if built_in => Mode::Ci,
             _ if context.ci() => Mode::Ci,
             _ => Mode::Compare,
@@ -328,12 +390,12 @@ async fn settings(
 }
 
 /// What the arguments say of which suite.
-fn asked(args: &E2eArgs) -> Asked<'_> {
+fn asked(args: &RunArgs) -> Asked<'_> {
     Asked { names: &args.names, fixtures: args.fixtures.as_deref() }
 }
 
 /// Opened before anything is run, unless nothing will be.
-fn histories(args: &E2eArgs, context: &Context) -> Result<Option<Arc<Kept>>, CliError> {
+fn histories(args: &RunArgs, context: &Context) -> Result<Option<Arc<Kept>>, CliError> {
     let Some(folder) = args.history.as_ref().filter(|_| !args.list) else { return Ok(None) };
     let kept = Kept::open(&context.absolute(folder))
         .map_err(|error| CliError::usage(format!("--history {}: {error}", folder.display())))?;

@@ -18,6 +18,7 @@ mod doctor;
 mod driver;
 mod e2e;
 mod exit;
+mod fixtures;
 mod history;
 mod output;
 mod own;
@@ -28,6 +29,7 @@ mod python;
 mod runtime_file;
 mod serve;
 mod services;
+mod spec;
 mod suite;
 mod typed;
 mod watch;
@@ -87,6 +89,7 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Audit(args) => audit::run(args, global, context, &output).await,
         Command::History(args) => history::run(args, context, &output),
         Command::Driver(args) => driver::run(args, global, context, &output).await,
+        Command::Spec(args) => spec::run(&args, &output),
         Command::Doctor(args) => doctor::run(args, global, context, &output).await,
     };
     match result {

@@ -88,6 +88,11 @@ impl Output {
         if self.json { Box::new(std::io::sink()) } else { Box::new(std::io::stdout()) }
     }
 
+    /// Where lines for a CI system go, which reads both: not between the object of `--json`.
+    pub fn annotations(&self) -> Box<dyn Write> {
+        if self.json { Box::new(std::io::stderr()) } else { Box::new(std::io::stdout()) }
+    }
+
     /// True if progress may be drawn over on stderr.
     pub fn draws(&self) -> bool {
         self.stderr_tty

@@ -144,7 +144,7 @@ impl Verdict {
         match self {
             Self::Failed(failure) => Some(failure.clone()),
             Self::Broken { reason } => {
-                Some(Failure { message: reason.clone(), excerpt: None, diff: None })
+                Some(Failure { message: reason.clone(), ..Failure::default() })
             }
             _ => None,
         }
@@ -152,7 +152,7 @@ impl Verdict {
 }
 
 /// What differs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Failure {
     /// One sentence.
     pub message: String,
@@ -160,6 +160,21 @@ pub struct Failure {
     pub excerpt: Option<String>,
     /// Unified diff of transcripts, from the golden one to this one.
     pub diff: Option<String>,
+    /// Where to look first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+/// A place in a file of the suite, for tools that show failures beside the text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The file, from the suite's root.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// In characters, from 1; absent where the whole line is meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
 }
 
 /// The end of a process's output.

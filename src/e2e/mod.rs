@@ -15,6 +15,7 @@
 //! | `clustered` | the same scenario on a cluster |
 //! | `kept` | where histories stay, where asked to |
 //! | `discover`, `choose` | the suite's scenarios; which of them are wanted |
+//! | `write_down` | `--record`: what happened becomes what is expected |
 //! | `runner`, `pool`, `judge` | side by side, again where asked to; against their golden files |
 //!
 //! Modules, clients and programs come as values ([`Settings`]); nothing here knows them by name.
@@ -42,10 +43,12 @@ pub mod snapshot;
 pub mod suite;
 pub mod trace;
 pub mod transcript;
+mod write_down;
 
 pub use choose::{Expression, ExpressionError, Filter, Shard, ShardError, Subject};
 pub use clustered::OnCluster;
-pub use discover::{golden_path, load};
+pub use discover::{files, golden_path, load, text_of};
 pub use kept::Kept;
 pub use runner::{chosen, clients_of, run};
 pub use settings::{Again, ClientUnderTest, E2eError, Mode, Settings, Validate};
+pub use write_down::{Recorded, record};

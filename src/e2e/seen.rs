@@ -118,6 +118,16 @@ impl Seen {
         ]))
     }
 
+    /// Messages of a subscription, in the order in which they came.
+    pub fn messages(messages: &[Message]) -> Self {
+        let body = |m: &Message| Body::read(&from_base64(&m.payload_base64)).value();
+        Self::Ok(fields([
+            ("subjects", messages.iter().map(|m| json!(m.subject)).collect()),
+            ("bodies", messages.iter().map(body).collect()),
+            ("headers", messages.iter().map(|m| headers(&m.headers)).collect()),
+        ]))
+    }
+
     /// A program that ended.
     pub fn program(exit: Value, stdout: String, stderr: String) -> Self {
         Self::Ok(fields([("exit", exit), ("stdout", json!(stdout)), ("stderr", json!(stderr))]))
@@ -144,12 +154,21 @@ impl Seen {
         }
     }
 
+    /// Changes each text that came from outside.
+    pub(super) fn each_text(&mut self, change: &mut dyn FnMut(&mut String)) {
+        match self {
+            Self::Ok(fields) => fields.values_mut().for_each(|value| in_value(value, change)),
+            Self::Err(error) => change(&mut error.message),
+            Self::Skip(reason) => change(reason),
+        }
+    }
+
     /// The part of an outcome that a JSON pointer of `save` is about.
     pub fn main_part(&self) -> Value {
         let Self::Ok(fields) = self else {
             return Value::Null;
         };
-        let part = ["reply", "ack", "body"].iter().find_map(|key| fields.get(*key));
+        let part = ["reply", "ack", "body", "bodies"].iter().find_map(|key| fields.get(*key));
         part.cloned().unwrap_or_else(|| Value::Object(fields.clone()))
     }
 
@@ -190,6 +209,15 @@ impl Seen {
                 Ok(())
             }
         }
+    }
+}
+
+fn in_value(value: &mut Value, change: &mut dyn FnMut(&mut String)) {
+    match value {
+        Value::String(text) => change(text),
+        Value::Array(values) => values.iter_mut().for_each(|value| in_value(value, change)),
+        Value::Object(fields) => fields.values_mut().for_each(|value| in_value(value, change)),
+        _ => {}
     }
 }
 

@@ -16,6 +16,9 @@ use std::{
 
 use super::inside;
 
+/// The lines of a golden file before the transcript.
+pub const HEADING_LINES: usize = 4;
+
 /// The golden file of one scenario.
 #[derive(Debug, Clone)]
 pub struct Golden {
@@ -72,7 +75,13 @@ impl Golden {
 
     /// As shown to people: beside its fixture.
     pub fn shown(&self) -> String {
-        Path::new(&self.source).with_extension("snap").display().to_string()
+        let name = self.path.file_name().unwrap_or_default();
+        Path::new(&self.source).with_file_name(name).display().to_string()
+    }
+
+    /// The fixture that it belongs to, from the suite's root.
+    pub fn fixture(&self) -> &str {
+        &self.source
     }
 
     /// Where a pending transcript is put.

@@ -3,7 +3,8 @@
 //! It is this binary again, started as `mono-demo __reap --socket S [--cwd D] [--lock F]
 //! [--remove D]… -- PROGRAM ARGS…`. It connects to the socket, starts the program in a process group of its own, with
 //! the stdio it inherited, and then does three things: sends the signals it is asked to send, tells
-//! how the child ended, and, once the socket closes, ends what is left and tidies up.
+//! how the child ended, and, once the socket closes, ends what is left and tidies up. What has left
+//! the group is ended before the child's end is told.
 //!
 //! A reused pid is never signalled. A pid is free for reuse only once its process has been reaped, and
 //! only the reaper can reap the child. So it looks for the exit without reaping (`WNOWAIT`), and does
@@ -24,6 +25,7 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::control::{Report, Request};
 use super::keeper::{KEEP, keep};
+use super::orphans;
 use super::status::{ExitStatus, Signal};
 
 /// The hidden first argument that makes the binary a reaper.
@@ -172,6 +174,7 @@ fn supervise(order: &Order, channel: UnixStream) -> io::Result<Folders> {
         }
         Err(e) => return Err(e),
     };
+    orphans::adopt();
     let child = match order.command().spawn() {
         Ok(child) => child,
         Err(e) => {
@@ -188,6 +191,7 @@ fn supervise(order: &Order, channel: UnixStream) -> io::Result<Folders> {
     std::thread::scope(|scope| {
         let listener = scope.spawn(|| listen(requests, Some(&group), &reports));
         let status = group.wait();
+        orphans::end();
         drop(lock);
         report(&reports, Report::Exited(status));
         Ok(listener.join().unwrap_or(Folders::Remove))

@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 
+pub(super) use pipe::MAX_LOG_MIB;
 pub use pipe::PipeDriver;
 pub(super) use raw::wire_headers;
 pub use rust::{RustDriver, TypedCalls};
@@ -96,6 +97,16 @@ pub enum DriverFault {
         op: &'static str,
         /// How long it was waited for.
         after: Duration,
+        /// The last lines of its log.
+        tail: Vec<String>,
+    },
+    /// It floods its log.
+    #[error("{name} wrote more than {mib} MiB on stderr{}", last(tail))]
+    Flooded {
+        /// Which driver.
+        name: String,
+        /// How much it may write.
+        mib: u64,
         /// The last lines of its log.
         tail: Vec<String>,
     },

@@ -26,10 +26,11 @@ impl Secrets {
         let text = |text: String| self.0.iter().fold(text, |text, s| text.replace(s, INSTEAD));
         let end = match outcome.end {
             End::Held => End::Held,
-            End::Failed(Failure { message, excerpt, diff }) => End::Failed(Failure {
+            End::Failed(Failure { message, excerpt, diff, place }) => End::Failed(Failure {
                 message: text(message),
                 excerpt: excerpt.map(text),
                 diff: diff.map(text),
+                place,
             }),
             End::Skipped(reason) => End::Skipped(text(reason)),
             End::Broken(reason) => End::Broken(text(reason)),
@@ -38,10 +39,14 @@ impl Secrets {
             trace.each_text(&mut |told| *told = text(std::mem::take(told)));
             trace
         });
+        let mut seen = outcome.seen;
+        let change = &mut |told: &mut String| *told = text(std::mem::take(told));
+        seen.iter_mut().flatten().for_each(|seen| seen.each_text(change));
         let lines = |log: Log| Log { lines: log.lines.into_iter().map(text).collect(), ..log };
         Outcome {
             end,
             transcript: text(outcome.transcript),
+            seen,
             logs: outcome.logs.into_iter().map(lines).collect(),
             trace,
             // Evidence is not rewritten: what would tell a password is left out whole.
@@ -54,6 +59,7 @@ impl Secrets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::e2e::seen::Seen;
     use crate::e2e::trace::{Bounded, Effect, Fault, Kind, LogLine, Message, Party, Step, Trace};
 
     /// A trace that says it wherever it can say something.
@@ -88,6 +94,7 @@ mod tests {
             message: said("message"),
             excerpt: Some(said("excerpt")),
             diff: Some(said("diff")),
+            place: None,
         };
         for end in [
             End::Failed(failure),
@@ -96,8 +103,10 @@ mod tests {
             End::Held,
         ] {
             let logs = vec![Log { name: "driver".to_owned(), lines: vec![said("log")] }];
+            let program = Seen::program(1.into(), said("stdout"), said("stderr"));
             let outcome = Outcome {
                 transcript: said("transcript"),
+                seen: vec![vec![program]],
                 logs,
                 trace: Some(Box::new(trace(&said("trace")))),
                 ..Outcome::unstarted(end)

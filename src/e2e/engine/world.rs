@@ -271,6 +271,12 @@ async fn start_driver(
         }
         Client::Unavailable(reason) => return Err(driver::DriverFault::Start(reason.clone())),
     };
-    driver::hello(driver.as_ref(), &access.url, access.credentials.as_ref(), machine.seed).await?;
+    let credentials = access.credentials.as_ref();
+    let greeted = driver::hello(driver.as_ref(), &access.url, credentials, machine.seed).await;
+    if let Err(fault) = greeted {
+        // It is gone before the run is; that it does not end well is no news.
+        let _ = driver.close().await;
+        return Err(fault);
+    }
     Ok(driver)
 }

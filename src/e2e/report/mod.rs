@@ -4,10 +4,12 @@
 //! | --- | --- |
 //! | `terminal` | one line a run, evidence for what does not pass, a progress bar on a terminal |
 //! | `junit` | the XML that CI systems read |
+//! | `github` | annotations beside the text, in the log of GitHub Actions |
 //! | `json` | all events as one document |
 //! | `html` | one page with everything, drawn |
 //! | `tap` | a line a run, for whatever reads the Test Anything Protocol |
 
+mod github;
 mod html;
 mod json;
 mod junit;
@@ -20,6 +22,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use github::Github;
 pub use html::Html;
 pub use json::Json;
 pub use junit::Junit;
