@@ -34,8 +34,8 @@ pub(super) struct Services {
     aside: Vec<Child>,
     /// The end of the log of the last that ended.
     log: Vec<String>,
-    /// Of all that have ended, each line with the moment in which it came.
-    timed: Vec<(Instant, String)>,
+    /// Of all that have ended: the moment in which a line came, whose it is, and the line.
+    timed: Vec<(Instant, String, String)>,
 }
 
 /// A service, and how many processes of it there are to be.
@@ -182,13 +182,13 @@ impl Services {
     async fn keep_log(&mut self, process: Child) {
         process.drained().await;
         self.log = process.tail();
-        self.timed.extend(process.timed_tail());
+        self.timed.extend(timed(&process));
         process.close().await;
     }
 
-    /// The last lines of each that ended or runs, each with the moment in which it came.
-    pub(super) fn timed_log(&self) -> Vec<(Instant, String)> {
-        let running = self.running.iter().flat_map(Child::timed_tail);
+    /// The last lines of each that ended or runs: when it came, whose it is, and the line.
+    pub(super) fn timed_log(&self) -> Vec<(Instant, String, String)> {
+        let running = self.running.iter().chain(&self.aside).flat_map(timed);
         self.timed.iter().cloned().chain(running).collect()
     }
 
@@ -225,6 +225,11 @@ impl ServiceProcesses for Services {
         let in_view = self.wanted.iter().filter(|wanted| wanted.in_view);
         in_view.map(|wanted| wanted.service.stop_within).max().unwrap_or_default()
     }
+}
+
+fn timed(process: &Child) -> impl Iterator<Item = (Instant, String, String)> {
+    let name = process.name();
+    process.timed_tail().into_iter().map(move |(at, line)| (at, name.to_owned(), line))
 }
 
 /// Starts one process, and waits for its line where that is how it is seen to be ready.
