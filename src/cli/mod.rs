@@ -20,6 +20,7 @@ mod e2e;
 mod exit;
 mod fixtures;
 mod history;
+mod new;
 mod output;
 mod own;
 mod parts;

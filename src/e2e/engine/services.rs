@@ -15,7 +15,7 @@ use super::{Machine, ServiceContext, ServiceUnderTest, Stop, brokers::Access};
 use crate::{
     broker::ServiceProcesses,
     e2e::{fixture::Fixture, suite::Ready},
-    process::{Child, Reaper, Signal},
+    process::{Child, ExitStatus, Reaper, Signal},
 };
 
 /// NATS has no event for a new subscription: a service is asked until it answers.
@@ -165,7 +165,7 @@ impl Services {
             let name = process.name().to_owned();
             self.keep_log(process).await;
             let status = ended.map_err(|error| Stop::broken("cannot stop the services", error))?;
-            if !status.success() {
+            if !is_orderly(status) {
                 let message = format!("{name} was told to drain and ended with {status}");
                 return Err(Stop::failed(fixture, &(0..0), message));
             }
@@ -230,6 +230,11 @@ impl ServiceProcesses for Services {
 fn timed(process: &Child) -> impl Iterator<Item = (Instant, String, String)> {
     let name = process.name();
     process.timed_tail().into_iter().map(move |(at, line)| (at, name.to_owned(), line))
+}
+
+/// A program that knows nothing of SIGTERM ends by it, and a shell says so with 128 + 15.
+fn is_orderly(status: ExitStatus) -> bool {
+    status.success() || status == ExitStatus::Signal(15) || status.code() == Some(143)
 }
 
 /// Starts one process, and waits for its line where that is how it is seen to be ready.
