@@ -11,7 +11,8 @@ use serde::Serialize;
 use super::{
     amount::Amount,
     check::queue,
-    event::{Kind, Phase, Status},
+    event::{Phase, Status},
+    gap,
     index::{Ended, Index},
 };
 use crate::wire::journal::ChargeOutcome;
@@ -66,7 +67,8 @@ pub struct Figures {
     pub conflicts: usize,
     /// Faults that were begun.
     pub faults: usize,
-    /// The longest time between two acknowledged writes (submits and publishes), nanoseconds.
+    /// The longest time in which a write (submit or publish) was wanted and none was acknowledged,
+    /// nanoseconds.
     pub longest_write_gap_ns: Option<u64>,
     /// From the end of the last fault until everything was final, nanoseconds; absent without
     /// faults, or where not everything is final.
@@ -82,28 +84,14 @@ pub(super) fn figures(index: &Index<'_>) -> Figures {
         conflicts: index.dead_letters.iter().filter(|(_, letter)| letter.kind == CONFLICT).count(),
         ..Figures::default()
     };
-    let mut last_write: Option<u64> = None;
-    let mut writes: Vec<u64> = Vec::new();
     for operation in &index.operations {
         match operation.ended() {
             Ended::Ok => f.ok += 1,
             Ended::Fail => f.fail += 1,
             Ended::Unknown => f.unknown += 1,
         }
-        let is_write = matches!(operation.invoke.kind, Kind::Submit | Kind::Publish);
-        if let (true, Ended::Ok, Some(returned)) = (is_write, operation.ended(), operation.returned)
-        {
-            writes.push(returned.at_ns);
-        }
     }
-    writes.sort_unstable();
-    for at_ns in writes {
-        if let Some(before) = last_write {
-            let gap = at_ns - before;
-            f.longest_write_gap_ns = Some(f.longest_write_gap_ns.unwrap_or(0).max(gap));
-        }
-        last_write = Some(at_ns);
-    }
+    f.longest_write_gap_ns = gap::longest(index);
     let all_final_at = payments(index, &mut f);
     queue_figures(index, &mut f);
     f.faults = index.faults.iter().filter(|(_, fault)| fault.phase == Phase::Begin).count();
@@ -246,7 +234,7 @@ impl Figures {
             let mut line = counted(self.faults, "fault");
             if let Some(gap_ns) = self.longest_write_gap_ns {
                 line.push_str(&format!(
-                    "; longest gap between acknowledged writes {:?}",
+                    "; longest time without an acknowledged write {:?}",
                     rounded(gap_ns)
                 ));
             }
