@@ -59,8 +59,7 @@ class Denials:
         prefix = prefix.decode() if isinstance(prefix, (bytes, bytearray)) else str(prefix)
         self._inboxes = f"{prefix.lower()}."
         # Nothing that the connection keeps may keep the connection.
-        stats, theirs = nc.stats, nc._error_cb
-        self._reconnects = lambda: int(stats["reconnects"])
+        self._stats, theirs = nc.stats, nc._error_cb
 
         async def on_error(error: Exception) -> None:
             self._note(str(error))
@@ -77,7 +76,7 @@ class Denials:
     def watch(self, subject: str) -> Iterator[asyncio.Future[Denial]]:
         """Done as soon as the server refuses `subject`, or no answer can come."""
         future: asyncio.Future[Denial] = asyncio.get_running_loop().create_future()
-        if self._deaf is not None and self._deaf[0] == self._reconnects():
+        if self._deaf is not None and self._deaf[0] == self._stats["reconnects"]:
             future.set_result(self._deaf[1])
         waiting = (subject.lower(), future)
         self._waiting.add(waiting)
@@ -97,7 +96,7 @@ class Denials:
         self.count += 1
         self._kept.append(denial)
         if deaf:
-            self._deaf = (self._reconnects(), denial)
+            self._deaf = (self._stats["reconnects"], denial)
         for wanted, future in self._waiting:
             if (deaf or wanted == subject) and not future.done():
                 future.set_result(denial)

@@ -221,8 +221,6 @@ fn dead_letters_are_listed_shown_replayed_and_purged_and_nothing_is_charged_twic
     let _serve = home.serve(&["--port", "0", "--journal-dir", journals.to_str().unwrap()]);
     home.run(&["pay", "p", "5"]).ok();
     let submit = ["publish", "-J", "services.payment.payment-process", "--data"];
-    home.run(&[&submit[..], &[r#"{"payment_id":"p","amount":6}"#]].concat()).ok();
-    home.run(&[&submit[..], &["junk \u{1b}[31m"]].concat()).ok();
     let listed = || object(&home.run(&["dlq", "ls", "--json"]).ok())["dead_letters"].clone();
     let settled = |count: usize| {
         support::eventually(
@@ -231,6 +229,10 @@ fn dead_letters_are_listed_shown_replayed_and_purged_and_nothing_is_charged_twic
             || listed().as_array().unwrap().len() == count,
         );
     };
+    home.run(&[&submit[..], &[r#"{"payment_id":"p","amount":6}"#]].concat()).ok();
+    // A conflict takes longer to find than junk: it is to be the first.
+    settled(1);
+    home.run(&[&submit[..], &["junk \u{1b}[31m"]].concat()).ok();
     settled(2);
     let text = home.run(&["dlq", "ls"]).ok();
     assert!(text.contains("     1  conflict ") && text.contains("     2  malformed"), "{text}");
@@ -284,4 +286,193 @@ fn an_audit_names_what_streams_and_journal_do_not_agree_on() {
     let said = home.run(&["audit", "--json"]).failed(1, "");
     assert_eq!(object(&said.stdout)["audit"]["problems"].as_array().unwrap().len(), 3);
     home.run(&["audit", "--journal-dir", "nowhere"]).failed(3, "gateway.jsonl");
+}
+
+/// What a terminal would obey, and what would reverse a line.
+const HOSTILE: &str = "a\u{1b}]0;owned\u{7}\u{1b}[2Jb\u{9b}31mc\u{202e}d";
+
+#[track_caller]
+fn harmless(what: &str, said: &support::program::Said) {
+    for text in [&said.stdout, &said.stderr] {
+        let bad = text.chars().find(|c| {
+            c.is_control() && !matches!(c, '\n' | '\t') || ('\u{202a}'..='\u{202e}').contains(c)
+        });
+        assert!(bad.is_none(), "{what}: {bad:?} in {text:?}");
+    }
+}
+
+#[test]
+fn nothing_from_outside_reaches_a_terminal_raw() {
+    let home = Home::new();
+    let journals = home.path().join("journals");
+    let rule = format!("id = \"bad\", outcome = \"decline\", reason = {HOSTILE:?}");
+    let rule = rule.replace("\\u{1b}", "\\u001b").replace("\\u{7}", "\\u0007");
+    let rule = rule.replace("\\u{9b}", "\\u009b").replace("\\u{202e}", "\\u202e");
+    let args = ["--port", "0", "--journal-dir", journals.to_str().unwrap(), "--gateway", &rule];
+    let serve = home.serve(&args);
+    let json = serde_json::to_string(&json!({ "payment_id": HOSTILE, "amount": 5 })).unwrap();
+    let with_header = format!("X-Trace:{}", "a b");
+    for (args, code) in [
+        (vec!["publish", "-J", "services.payment.payment-process", "--data", HOSTILE], 0),
+        (vec!["publish", "-J", "services.payment.payment-process", "--data", &json], 0),
+        (vec!["publish", "x", "--data", HOSTILE, "-H", &with_header], 0),
+        (vec!["publish", "x", "--data", "x", "-H", &format!("A:{HOSTILE}")], 2),
+        (vec!["publish", HOSTILE, "--data", "x"], 2),
+        (vec!["call", "math", "calculate", "--data", HOSTILE], 7),
+        (vec!["call", "math", HOSTILE, "1", "2"], 2),
+        (vec!["call", HOSTILE], 2),
+        (vec!["call", "payment", "status", HOSTILE], 2),
+        (vec!["pay", HOSTILE, "1"], 2),
+        (vec!["pay", "p", HOSTILE], 2),
+        (vec!["pay", "bad", "1"], 4),
+        (vec![HOSTILE], 2),
+        (vec!["call", "--timeout", HOSTILE, "math"], 2),
+        (vec!["--context", HOSTILE, "call", "math"], 2),
+        (vec!["--server", HOSTILE, "call", "math", "add", "1", "2"], 2),
+        (vec!["--nats-server", HOSTILE, "serve"], 3),
+        (vec!["--log", HOSTILE, "call", "math", "add", "1", "2"], 0),
+        (vec!["serve", "--settings", HOSTILE], 2),
+        (vec!["serve", "--gateway", HOSTILE], 2),
+        (vec!["e2e", HOSTILE, "--list"], 2),
+        (vec!["e2e", "--fixtures", HOSTILE], 2),
+        (vec!["audit", "--store-dir", HOSTILE], 2),
+        (vec!["dlq", "ls", "--kind", HOSTILE], 2),
+        (vec!["dlq", "show", HOSTILE], 2),
+        (vec!["dlq", "ls"], 0),
+        (vec!["dlq", "show", "1"], 0),
+        (vec!["dlq", "show", "2"], 0),
+        (vec!["driver", "check", "--", "printf", HOSTILE], 1),
+        (vec!["driver", "check", "--", HOSTILE], 1),
+        (vec!["doctor", "--nats-server", HOSTILE], 3),
+    ] {
+        let said = home.run(&args);
+        harmless(&format!("{args:?}"), &said);
+        said.failed(code, "");
+    }
+    // The gateway's books, as if somebody had written into them.
+    let path = journals.join("gateway.jsonl");
+    let books = std::fs::read_to_string(&path).unwrap();
+    let line = books.lines().next().unwrap().replace("\"key\":\"bad\"", "\"key\":\"\\u001b[31mx\"");
+    let line = line.replace("declined", "approved");
+    std::fs::write(&path, format!("{line}\n{HOSTILE}\n")).unwrap();
+    let said = home.run(&["audit"]);
+    harmless("audit", &said);
+    assert!(said.stdout.contains("was charged"), "{}", said.stdout);
+    serve.signal("TERM");
+    let (_, stdout, stderr) = serve.ended();
+    assert!(!stdout.contains('\u{1b}') && !stderr.contains('\u{1b}'), "{stderr:?}");
+}
+
+#[test]
+fn a_failing_scenario_shows_hostile_values_harmlessly() {
+    let home = Home::new();
+    std::fs::create_dir_all(home.path().join("fixtures")).unwrap();
+    let hostile = "a\\u001b]0;owned\\u0007\\u001b[2Jb\\u009b31mc\\u202ed";
+    let fixture = format!(
+        "description = \"x\"\n\
+         [[step]]\nrequest = \"services.math.calculate\"\ntext = \"{hostile}\"\nreply = {{ error = \"{hostile}\" }}\n"
+    );
+    std::fs::write(home.path().join("fixtures/a.toml"), fixture).unwrap();
+    let program = format!(
+        "description = \"y\"\n[[step]]\nrun = [\"printf\", '\\033]0;owned\\007\\033[2J']\nstdout = \"{hostile}\"\n"
+    );
+    std::fs::write(home.path().join("fixtures/b.toml"), program).unwrap();
+    let said = home.run(&["e2e", "--client", "rust"]);
+    harmless("e2e", &said);
+    assert!(said.stdout.contains("FAIL a") && said.stdout.contains("FAIL b"), "{}", said.stdout);
+    said.failed(1, "");
+    std::fs::write(home.path().join("fixtures/a.toml"), "description = \"x\u{1b}[31m\u{202e}")
+        .unwrap();
+    let said = home.run(&["e2e"]);
+    harmless("a broken fixture", &said);
+    said.failed(2, "");
+}
+
+/// Puts something into the folder of fixtures.
+type Prepare<'a> = &'a dyn Fn(&std::path::Path);
+
+#[test]
+fn a_suite_reads_plain_files_inside_its_folder_only() {
+    let step = "[[step]]\nrequest = \"services.math.calculate\"\n";
+    let cases: [(&str, &str, Prepare<'_>, i32, &str); 9] = [
+        ("up", "../secret", &|_| {}, 2, "must be a file beside the fixture or below it"),
+        ("absolute", "/etc/passwd", &|_| {}, 2, "must be a file beside the fixture or below it"),
+        (
+            "link",
+            "body",
+            &|f| std::os::unix::fs::symlink("/etc/passwd", f.join("body")).unwrap(),
+            1,
+            "leads out of the folder",
+        ),
+        (
+            "folder",
+            "body",
+            &|f| std::fs::create_dir(f.join("body")).unwrap(),
+            1,
+            "not a plain file",
+        ),
+        ("pipe", "body", &|f| pipe(&f.join("body")), 1, "not a plain file"),
+        (
+            "large",
+            "body",
+            &|f| std::fs::File::create(f.join("body")).unwrap().set_len(65 << 20).unwrap(),
+            1,
+            "is larger than",
+        ),
+        ("fixture-pipe", "", &|f| pipe(&f.join("b.toml")), 2, "not a plain file"),
+        (
+            "fixture-link",
+            "",
+            &|f| std::os::unix::fs::symlink("/etc/passwd", f.join("b.toml")).unwrap(),
+            2,
+            "leads out of the folder",
+        ),
+        (
+            "fixture-large",
+            "",
+            &|f| std::fs::write(f.join("b.toml"), "#".repeat(10 << 20)).unwrap(),
+            2,
+            "is larger than",
+        ),
+    ];
+    for (name, body_file, prepare, code, needle) in cases {
+        let home = Home::new();
+        let folder = home.path().join("fixtures");
+        std::fs::create_dir(&folder).unwrap();
+        let body = match body_file {
+            "" => "text = \"x\"\n".to_owned(),
+            file => format!("body_file = \"{file}\"\n"),
+        };
+        std::fs::write(folder.join("a.toml"), format!("description = \"{name}\"\n{step}{body}"))
+            .unwrap();
+        prepare(&folder);
+        let said = home.run(&["e2e", "--client", "rust"]);
+        let text = format!("{}{}", said.stdout, said.stderr);
+        assert!(text.contains(needle), "{name}: {text}");
+        assert!(!text.contains("root:"), "{name}: {text}");
+        said.failed(code, "");
+    }
+    // Nested too deep for any reader.
+    let home = Home::new();
+    std::fs::create_dir(home.path().join("fixtures")).unwrap();
+    let deep =
+        format!("description = \"deep\"\nx = {}{}\n", "[".repeat(20_000), "]".repeat(20_000));
+    std::fs::write(home.path().join("fixtures/a.toml"), deep).unwrap();
+    home.run(&["e2e", "--client", "rust"]).failed(2, "a.toml");
+}
+
+fn pipe(path: &std::path::Path) {
+    assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+#[test]
+fn doctor_says_how_to_get_what_is_missing() {
+    let home = Home::new();
+    let mut command = home.command(["doctor"]);
+    command.env("PATH", home.path()).env("XDG_CACHE_HOME", home.path());
+    let output = command.output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    for how in ["brew install node", "brew install go", "optional: `e2e` leaves this client out"] {
+        assert!(said.contains(how), "{said}");
+    }
 }

@@ -15,6 +15,7 @@ fn read(text: &str) -> Result<Fixture, FixtureError> {
         validate_services: &validate,
         variables: BTreeSet::from(["python".to_owned()]),
         clients: ["rust", "python"].map(str::to_owned).into(),
+        services: BTreeSet::new(),
     };
     let name = Name::new("group/scenario").expect("a name");
     parse(name, Source::new("fixtures/group/scenario.toml", text), &context)

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use mono_demo::broker::Roles;
 use mono_demo::e2e::driver::TypedCalls;
 use mono_demo::e2e::engine::{Client, Machine};
 use mono_demo::e2e::event::Summary;
@@ -87,15 +88,18 @@ impl Suite {
             filter: Filter::default(),
             clients: vec![client("rust", "a")],
             known_clients: Vec::new(),
+            known_services: Vec::new(),
             jobs: 2,
             mode: Mode::Compare,
             fail_fast: false,
             again: Again::Never,
+            cluster: None,
             machine: Machine {
                 server: support::nats_server().await,
                 reaper: support::reaper(),
                 run_root,
-                services: None,
+                services: Arc::new(|_| Vec::new()),
+                roles: Roles::default(),
                 variables: BTreeMap::from([
                     ("shell".to_owned(), Ok("sh".to_owned())),
                     ("python".to_owned(), Err("not installed".to_owned())),

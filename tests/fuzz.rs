@@ -170,6 +170,7 @@ fn fixtures_are_read_or_every_mistake_is_shown() {
         validate_services: &validate,
         variables: ["n".to_owned()].into(),
         clients: ["rust".to_owned()].into(),
+        services: Default::default(),
     };
     fuzz("fixture", |input| {
         let name = Name::new("any/name").unwrap();
@@ -267,5 +268,78 @@ fn subjects_names_and_headers_that_pass_cannot_break_a_line() {
         }
         let line = headers::one_line(&text);
         assert!(line.len() <= headers::MAX_VALUE_BYTES && !line.chars().any(char::is_control));
+    });
+}
+
+#[test]
+fn requests_are_answered_with_finite_numbers_or_refused_in_one_line() {
+    use mono_demo::modules::{math, notification, payment};
+    use mono_demo::mono::{Object, decode};
+    let one_line = |error: &str| assert!(error.len() < 700 && !error.contains('\n'), "{error}");
+    fuzz("request", |input| {
+        match decode::<Object<math::Request>>(input) {
+            Ok(Object(request)) => {
+                let Ok(reply) = math::calculate(&request) else { return };
+                let text = serde_json::to_string(&reply).unwrap();
+                assert!(!text.contains(":null") && text.contains("operation"), "{text}");
+            }
+            Err(error) => one_line(&error),
+        }
+        match decode::<Object<notification::Email>>(input) {
+            Ok(Object(email)) => {
+                let _ = notification::check(&email).map_err(|error| one_line(&error));
+            }
+            Err(error) => one_line(&error),
+        }
+        match decode::<Object<payment::StatusRequest>>(input) {
+            Ok(Object(request)) => {
+                let _ = payment::PaymentId::new(&request.payment_id).map_err(|e| one_line(&e));
+            }
+            Err(error) => one_line(&error),
+        }
+    });
+}
+
+#[test]
+fn journals_are_read_line_by_line_or_refused() {
+    use mono_demo::modules::payment::Seen;
+    use mono_demo::wire::journal::{ChargeRecord, CrashRecord, EmailRecord};
+    fn again<T>(line: &[u8])
+    where
+        T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug,
+    {
+        if let Ok(record) = serde_json::from_slice::<T>(line) {
+            let text = serde_json::to_vec(&record).unwrap();
+            assert_eq!(serde_json::from_slice::<T>(&text).unwrap(), record);
+        }
+    }
+    fuzz("journal", |input| {
+        for line in input.split(|byte| *byte == b'\n') {
+            again::<ChargeRecord>(line);
+            again::<EmailRecord>(line);
+            again::<CrashRecord>(line);
+            again::<Seen>(line);
+        }
+        if let Ok(seen) = serde_json::from_slice::<Seen>(input) {
+            assert!(seen.lost(&seen).is_empty(), "{seen:?}");
+            let _ = (seen.gone(), seen.lost(&Seen::default()), Seen::default().lost(&seen));
+        }
+    });
+}
+
+#[test]
+fn settings_and_rules_are_read_or_the_mistake_is_shown() {
+    use mono_demo::modules::{math, notification, payment};
+    fn read<T: serde::de::DeserializeOwned>(text: &str) {
+        if let Err(error) = toml::from_str::<T>(text) {
+            assert!(!error.message().is_empty());
+        }
+    }
+    fuzz("settings", |input| {
+        let text = text(input);
+        read::<payment::Settings>(&text);
+        read::<payment::GatewayRule>(&text);
+        read::<math::Settings>(&text);
+        read::<notification::Settings>(&text);
     });
 }

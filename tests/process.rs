@@ -87,6 +87,8 @@ async fn a_missing_program_is_told_at_once_by_name() {
         problem.to_string(),
         "could not start ghost: /no/such/program: No such file or directory (os error 2)"
     );
+    // What keeps an eye on folders lives as long as the handle.
+    drop(reaper);
     eventually("no socket folder", Duration::from_secs(1), || {
         root.path().read_dir().unwrap().count() == 0
             && processes_with(root.path().to_str().unwrap()).is_empty()
@@ -182,6 +184,45 @@ async fn a_signal_after_the_exit_is_an_error() {
     assert_eq!(stopped, ExitStatus::Code(5));
 }
 
+/// Starts a process that gets this pid; `None` where the system does not let us choose.
+fn sleeper_with_pid(pid: u32) -> Option<std::process::Child> {
+    for _ in 0..500 {
+        std::fs::write("/proc/sys/kernel/ns_last_pid", (pid - 1).to_string()).ok()?;
+        let mut sleeper = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        if sleeper.id() == pid {
+            return Some(sleeper);
+        }
+        // Somebody else was faster.
+        sleeper.kill().unwrap();
+        sleeper.wait().unwrap();
+    }
+    None
+}
+
+#[tokio::test]
+async fn a_pid_that_was_given_to_somebody_else_is_not_signalled() {
+    let child = spawn(sh("exit 0")).await;
+    child.wait().await;
+    eventually("it is reaped", Duration::from_secs(1), || state(child.pid()).is_none());
+    let Some(mut other) = sleeper_with_pid(child.pid()) else {
+        eprintln!(
+            "skipped: /proc/sys/kernel/ns_last_pid cannot be written, so no pid can be reused"
+        );
+        return;
+    };
+    for signal in [Signal::Term, Signal::Kill] {
+        let problem = child.signal(signal).await.unwrap_err();
+        assert!(matches!(problem, SignalError::Exited { .. }), "{problem}");
+    }
+    child.kill().await.unwrap();
+    child.close().await;
+    assert!(lives(other.id()), "the other process was signalled");
+    // The check can fail: what a plain kill by number does.
+    let number = other.id().to_string();
+    std::process::Command::new("kill").args(["-KILL", &number]).status().unwrap();
+    assert!(!other.wait().unwrap().success());
+}
+
 #[tokio::test]
 async fn signals_reach_the_whole_group() {
     let child = spawn(sh("sh -c 'sleep 1000 & echo $!; wait' & wait")).await;
@@ -199,6 +240,24 @@ async fn what_a_child_leaves_of_its_group_is_ended() {
     let left: u32 = line.parse().unwrap();
     assert!(child.wait().await.success());
     eventually("it is gone", Duration::from_secs(1), || !lives(left));
+}
+
+/// Elsewhere what leaves its group is out of reach.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_leaves_the_group_is_ended_with_the_child() {
+    let leaves = "trap '' HUP; echo $$; sleep 1000";
+    for script in [
+        format!("setsid sh -c \"{}\"; exit 0", leaves.replace("$$", "\\$\\$")),
+        format!("(setsid sh -c \"{} & wait\" &); sleep 1000", leaves.replace("$$", "\\$\\$")),
+    ] {
+        let child = spawn(sh(&script)).await;
+        let line = next_line(&mut child.take_stdout().unwrap()).await.unwrap();
+        let left: u32 = line.parse().unwrap();
+        assert!(lives(left));
+        child.kill().await.unwrap();
+        assert!(!lives(left), "once the end is told, nothing of it is left: {script}");
+    }
 }
 
 #[tokio::test]
@@ -322,8 +381,8 @@ async fn a_line_that_is_too_long_is_an_error_and_the_next_is_not() {
     let child = spawn(sh("head -c 3000000 /dev/zero | tr '\\0' x; echo; echo after")).await;
     let mut lines = child.take_stdout().unwrap();
     let problem = lines.recv().await.unwrap().unwrap_err();
-    assert!(matches!(problem, StdoutError::TooLong { bytes: 3_000_000, .. }));
-    assert!(problem.to_string().contains("3000000 bytes"), "{problem}");
+    assert!(matches!(problem, StdoutError::TooLong { .. }));
+    assert!(problem.to_string().contains("more than 1048576 bytes"), "{problem}");
     assert_eq!(next_line(&mut lines).await.unwrap(), "after");
 }
 

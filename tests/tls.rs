@@ -29,7 +29,7 @@ fn certificates(folder: &Path) -> Tls {
     Tls {
         cert: write("cert \"quoted\".pem", certificate.pem()),
         key: write("key.pem", key.serialize_pem()),
-        ca: write("ca.pem", authority.pem()),
+        ca: Some(write("ca.pem", authority.pem())),
     }
 }
 
@@ -46,7 +46,7 @@ async fn a_broker_with_certificates_speaks_tls_only_and_only_with_who_trusts_the
     let mut broker = Broker::start(settings(&tls).await).await.unwrap();
     let trusting = || {
         let options = ConnectOptions::new().require_tls(true);
-        options.add_root_certificates(tls.ca.clone()).connect(broker.url())
+        options.add_root_certificates(tls.ca.clone().unwrap()).connect(broker.url())
     };
     let client = trusting().await.unwrap();
     assert!(client.server_info().tls_required);
@@ -60,7 +60,7 @@ async fn a_broker_with_certificates_speaks_tls_only_and_only_with_who_trusts_the
     let _ = plain.read_to_end(&mut heard).await;
     assert!(!String::from_utf8_lossy(&heard).contains("PONG"));
     let other = tempfile::tempdir().unwrap();
-    let others = certificates(other.path()).ca;
+    let others = certificates(other.path()).ca.unwrap();
     let mistaken = ConnectOptions::new().require_tls(true).add_root_certificates(others);
     assert!(mistaken.connect(broker.url()).await.is_err());
     broker.kill_and_restart().await.unwrap();
@@ -100,7 +100,7 @@ async fn a_cluster_speaks_tls_with_roles_too() {
         let client =
             ConnectOptions::with_user_and_password(login.user.clone(), login.password.clone())
                 .require_tls(true)
-                .add_root_certificates(tls.ca.clone())
+                .add_root_certificates(tls.ca.clone().unwrap())
                 .connect(node.url())
                 .await
                 .unwrap();

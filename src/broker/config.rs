@@ -38,9 +38,12 @@ pub(super) fn text(place: &Place, port: Port) -> String {
         }
     }
     if let Some(Tls { cert, key, ca }) = &settings.tls {
-        let [cert, key, ca] = [cert, key, ca].map(|path| quoted(&absolute(path)));
-        let _ =
-            writeln!(text, "tls {{\n  cert_file: {cert}\n  key_file: {key}\n  ca_file: {ca}\n}}");
+        let files = [("cert_file", Some(cert)), ("key_file", Some(key)), ("ca_file", ca.as_ref())];
+        text.push_str("tls {\n");
+        for (name, path) in files.into_iter().filter_map(|(name, path)| Some((name, path?))) {
+            let _ = writeln!(text, "  {name}: {}", quoted(&absolute(path)));
+        }
+        text.push_str("}\n");
     }
     let store_dir = quoted(&place.store_dir.to_string_lossy());
     let _ = writeln!(text, "jetstream {{\n  store_dir: {store_dir}");

@@ -66,7 +66,8 @@ pub(super) async fn launch(place: &Place, port: Port) -> Result<(Child, Listenin
         .arg(&config)
         .cwd(&place.run_dir)
         .remove_on_exit(&place.remove)
-        .log(&place.log_path);
+        .log(&place.log_path)
+        .only_logged(is_trace);
     if let Some(owned) = &place.owned {
         spawn = spawn.hold_lock(owned.server_lock());
     }
@@ -93,6 +94,11 @@ pub(super) async fn launch(place: &Place, port: Port) -> Result<(Child, Listenin
     // The run folder stays: the caller decides, at a restart it is still in use.
     child.release().await;
     Err(problem)
+}
+
+/// What a server logs of each message where the settings have it traced: far too much for a tail.
+fn is_trace(line: &[u8]) -> bool {
+    line.windows(7).take(64).any(|at| at == b" [TRC] ")
 }
 
 async fn prove(

@@ -1,7 +1,6 @@
 //! The handle to one broker: start, kill, restart, pause, stop.
 
-use std::fs::Permissions;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -336,17 +335,18 @@ impl Broker {
 /// A new run folder that only we can enter; dropping it removes it.
 pub(super) fn run_folder(settings: &Settings) -> Result<TempDir, StartError> {
     let root = settings.run_root.as_deref().unwrap_or(settings.reaper.root()).to_owned();
-    tempfile::Builder::new()
-        .prefix("mono-demo-")
-        .permissions(Permissions::from_mode(0o700))
-        .tempdir_in(&root)
-        .map_err(|source| StartError::Prepare { what: "the run folder in", path: root, source })
+    settings.reaper.private_folder(&root, "mono-demo-").map_err(|source| StartError::Prepare {
+        what: "the run folder in",
+        path: root,
+        source,
+    })
 }
 
-/// Draws the passwords of a run, if there are to be roles.
+/// The passwords, if there are to be roles: drawn for this run, or those of the store folder.
 pub(super) fn logins(settings: &Settings) -> Result<Option<Logins>, StartError> {
-    match &settings.auth {
-        Some(Auth::Roles(_)) => {
+    match (&settings.auth, &settings.store) {
+        (Some(Auth::Roles(_)), Store::Folder(folder)) => Logins::kept_in(folder).map(Some),
+        (Some(Auth::Roles(_)), Store::Temporary) => {
             Logins::draw().map(Some).map_err(|source| StartError::NoRandomness { source })
         }
         _ => Ok(None),

@@ -127,7 +127,10 @@ pub(super) fn options(settings: &Settings, logins: Option<&Logins>) -> ConnectOp
             })
         });
     if let Some(tls) = &settings.tls {
-        options = options.require_tls(true).add_root_certificates(tls.ca.clone());
+        options = options.require_tls(true);
+        if let Some(ca) = &tls.ca {
+            options = options.add_root_certificates(ca.clone());
+        }
     }
     match &settings.auth {
         None => options,

@@ -1,9 +1,19 @@
 //! Who may do what: one user a role, with the subjects it needs and no others.
 
 use std::fmt::{self, Write as _};
+use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
 
 use super::config::quoted;
+use super::error::StartError;
+use super::store::{private_folders, write_first};
+
+/// In a store folder: the passwords of its roles.
+const KEPT: &str = "roles.json";
 
 /// A part that a program plays at a broker with [`Auth::Roles`](super::Auth::Roles).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -105,6 +115,13 @@ impl Default for Roles {
 }
 
 impl Roles {
+    /// Users with passwords, who may do everything: for services whose subjects are not known.
+    #[must_use]
+    pub fn unlimited() -> Self {
+        let all = || Permissions { publish: vec![">".to_owned()], subscribe: vec![">".to_owned()] };
+        Self { client: all(), worker: all() }
+    }
+
     /// Lets workers make a stream or find that it is there; not change, purge or delete it.
     pub fn worker_makes(&mut self, stream: &str) {
         let verbs = ["INFO", "CREATE"];
@@ -128,11 +145,11 @@ impl Roles {
 }
 
 /// A user and a password. Its `Debug` does not show the password.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Credentials {
     /// The user.
     pub user: String,
-    /// The password; drawn anew for each run, the same through its restarts.
+    /// The password; drawn anew for each run or store folder, the same through restarts.
     pub password: String,
 }
 
@@ -142,8 +159,8 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// The passwords of one run.
-#[derive(Clone, Debug)]
+/// The passwords of one run, or of one store folder.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Logins {
     client: Credentials,
     worker: Credentials,
@@ -160,6 +177,34 @@ impl Logins {
             worker: draw(Role::Worker)?,
             harness: draw(Role::Harness)?,
         })
+    }
+
+    /// Those that a store folder was used with; new ones for a new folder.
+    ///
+    /// The file is for this user only; one that others could read has told its secrets, and is
+    /// refused.
+    pub(super) fn kept_in(folder: &Path) -> Result<Logins, StartError> {
+        let path = folder.join(KEPT);
+        let problem = |source| StartError::Prepare {
+            what: "the file of the roles' passwords",
+            path: path.clone(),
+            source,
+        };
+        private_folders(folder).map_err(problem)?;
+        if !path.exists() {
+            let drawn = Self::draw().map_err(|source| StartError::NoRandomness { source })?;
+            let text = serde_json::json!(drawn).to_string() + "\n";
+            write_first(folder, &path, &text).map_err(problem)?;
+        }
+        let mut file = File::open(&path).map_err(problem)?;
+        let mode = file.metadata().map_err(problem)?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            let why = format!("others may read it (mode {mode:o}); remove it for new passwords");
+            return Err(problem(io::Error::other(why)));
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(problem)?;
+        serde_json::from_str(&text).map_err(|e| problem(e.into()))
     }
 
     pub(super) fn of(&self, role: Role) -> &Credentials {
@@ -205,7 +250,7 @@ fn list(subjects: &[String]) -> String {
 /// before it.
 pub(super) fn secret() -> io::Result<String> {
     let mut bytes = [0; 16];
-    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

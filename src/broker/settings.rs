@@ -97,8 +97,9 @@ pub struct Tls {
     pub cert: PathBuf,
     /// Its private key.
     pub key: PathBuf,
-    /// The authority that signed it, which clients must trust; the readiness check does.
-    pub ca: PathBuf,
+    /// The authority that signed it, which clients must trust; the readiness check does. `None`
+    /// where it is one that the system trusts already.
+    pub ca: Option<PathBuf>,
 }
 
 /// What a client must show.

@@ -106,7 +106,18 @@ fn write_whole(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {
     Ok(())
 }
 
+/// The same, for us only (0600), unless somebody else was first: theirs stays.
+pub(super) fn write_first(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Err(e) if e.error.kind() != ErrorKind::AlreadyExists => Err(e.error),
+        _ => Ok(()),
+    }
+}
+
 /// Makes a folder that only we can enter, and those above it that are missing.
-fn private_folders(folder: &Path) -> std::io::Result<()> {
+pub(super) fn private_folders(folder: &Path) -> std::io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }

@@ -37,6 +37,8 @@ pub enum Command {
     History(super::history::HistoryArgs),
     /// Serve a client under test on stdin and stdout, or check a driver of your own.
     Driver(super::driver::DriverArgs),
+    /// Print the contract of the services: AsyncAPI or JSON Schema.
+    Spec(super::spec::SpecArgs),
     /// Show what mono-demo found on this machine, and what to do about what is missing.
     Doctor(super::doctor::DoctorArgs),
 }

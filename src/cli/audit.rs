@@ -15,7 +15,7 @@ use super::output::Output;
 use super::runtime_file;
 use crate::broker::{Port, Role, Store};
 use crate::modules::payment::{Audit, Outside, audit};
-use crate::mono::{Connection, Target};
+use crate::mono::Connection;
 
 /// Arguments of `audit`.
 #[derive(Debug, Args)]
@@ -85,13 +85,13 @@ async fn at_rest(
         return refuse("is not the store of a broker: it has no folder `jetstream`");
     }
     let store = Store::Folder(folder.to_owned());
-    let wanted = Wanted { nodes: 1, port: Some(Port::Any), store };
+    // It is there for a moment, and for nobody else.
+    let wanted = Wanted { nodes: 1, port: Some(Port::Any), store, auth: true, tls: None };
     let broker = Brokers::start(&wanted, &global.tools, context, output).await?;
     for warning in broker.warnings() {
         output.note(format!("nats-server: {warning}"));
     }
-    let target = Target { url: broker.url().to_owned(), ..Target::default() };
-    let connection = Connection::open(&target, "mono-demo audit").await?;
+    let connection = Connection::open(&broker.target(Role::Harness), "mono-demo audit").await?;
     let journals = args.journal_dir.as_ref().map(|p| context.absolute(p));
     let outside = Outside::in_folder(&journals.unwrap_or_else(|| folder.join("journals")));
     let result = audit(&connection, &outside).await;

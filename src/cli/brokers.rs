@@ -5,11 +5,14 @@ use std::path::Path;
 use futures_util::future::select_all;
 
 use super::args::Tools;
-use super::connect::{BrokerError, broker_settings};
+use super::connect::{BrokerError, as_role, broker_settings};
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
-use crate::broker::{Broker, Cluster, ClusterError, ClusterSettings, Port, StartError, Store};
+use crate::broker::{
+    Auth, Broker, Cluster, ClusterError, ClusterSettings, Port, Role, Roles, StartError, Store, Tls,
+};
+use crate::mono::Target;
 use crate::process::ExitStatus;
 
 /// The port that every NATS client tries by default.
@@ -22,6 +25,10 @@ pub struct Wanted {
     /// The first node's; `None` is the default port where it is free.
     pub port: Option<Port>,
     pub store: Store,
+    /// Whether clients must show who they are.
+    pub auth: bool,
+    /// Whether they must speak TLS.
+    pub tls: Option<Tls>,
 }
 
 /// What was started.
@@ -73,7 +80,9 @@ impl Brokers {
         context: &Context,
         output: &Output,
     ) -> Result<Self, BrokerError> {
-        let node = broker_settings(tools, context, output, port, wanted.store.clone()).await?;
+        let mut node = broker_settings(tools, context, output, port, wanted.store.clone()).await?;
+        node.auth = wanted.auth.then(|| Auth::Roles(Roles::default()));
+        node.tls = wanted.tls.clone();
         if wanted.nodes == 1 {
             let broker = Broker::start(node).await?;
             let url = broker.url().to_owned();
@@ -86,9 +95,12 @@ impl Brokers {
         Ok(Self { kind: Kind::Several(Box::new(cluster)), url })
     }
 
-    /// Where clients connect; of a cluster every node, comma separated.
-    pub fn url(&self) -> &str {
-        &self.url
+    /// How a program in this role connects.
+    pub fn target(&self, role: Role) -> Target {
+        let node = &self.nodes()[0];
+        let mut target = as_role(&self.url, role, node.credentials(role));
+        target.tls.ca = node.settings().tls.as_ref().and_then(|tls| tls.ca.clone());
+        target
     }
 
     /// The servers.

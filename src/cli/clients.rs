@@ -95,6 +95,12 @@ impl Wanted<'_> {
     }
 }
 
+/// A client of which only the name is asked for.
+pub fn not_looked_for(name: String) -> ClientUnderTest {
+    let client = Client::Unavailable("not looked for".to_owned());
+    ClientUnderTest { name, client, only_where_named: false }
+}
+
 /// Prepares all that are chosen; a missing one is told in one line.
 ///
 /// # Errors

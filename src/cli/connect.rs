@@ -7,7 +7,7 @@ use super::args::{ConnectionArgs, Global, Tools};
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
-use super::{runtime_file, services};
+use super::{contexts, runtime_file, services};
 use crate::broker::{self, Broker, Credentials, Role};
 use crate::mono::{Auth, Connection, Running, Target, Tls};
 use crate::process::Reaper;
@@ -171,7 +171,7 @@ pub fn named_target(args: &ConnectionArgs, context: &Context) -> Result<Option<T
         Some(_) => None,
         None => context.var("NATS_CONTEXT"),
     });
-    let file = named.map(|name| read_context(&name, context)).transpose()?.unwrap_or_default();
+    let file = named.map(|name| contexts::read(&name, context)).transpose()?.unwrap_or_default();
     let url = args
         .server
         .clone()
@@ -262,34 +262,16 @@ fn first_path(flag: &Option<PathBuf>, file: &str, env: Option<PathBuf>) -> Optio
     flag.clone().or_else(|| (!file.is_empty()).then(|| PathBuf::from(file))).or(env)
 }
 
-fn read_context(name: &str, context: &Context) -> Result<NatsContext, CliError> {
-    // natscli's rule: a name that is a file is one.
-    let file = Path::new(name).extension().is_some_and(|e| e == "json");
-    let file = file.then(|| context.absolute(Path::new(name))).filter(|path| path.is_file());
-    let path = file.map_or_else(|| context_path(name, context), Ok)?;
-    let text = std::fs::read_to_string(&path).map_err(|e| {
-        CliError::usage(format!("NATS context {name:?}: read {}: {e}", path.display()))
-            .hint("`nats context ls` lists the contexts; `mono-demo serve --save-context NAME` writes one")
-    })?;
-    serde_json::from_str(&text)
-        .map_err(|e| CliError::usage(format!("NATS context {name:?}: {}: {e}", path.display())))
-}
-
-/// The file of a context; the name cannot leave the folder.
-pub fn context_path(name: &str, context: &Context) -> Result<PathBuf, CliError> {
-    let good = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name.is_empty() || name.starts_with('.') || !name.chars().all(good) {
-        return Err(CliError::usage(format!(
-            "NATS context {name:?}: a context's name has letters, digits, - _ and . only"
-        )));
-    }
-    Ok(context.nats_context_dir().join(format!("{name}.json")))
-}
-
 /// A connection to the `serve` that the runtime file names, if it still serves.
-async fn running_serve(_role: Role, context: &Context) -> Option<Connection> {
+async fn running_serve(role: Role, context: &Context) -> Option<Connection> {
     let runtime = runtime_file::read(context)?;
-    let target = Target { url: runtime.url.clone(), ..Target::default() };
+    let target = match &runtime.contexts {
+        None => Target { url: runtime.url.clone(), ..Target::default() },
+        Some(folder) => {
+            let text = std::fs::read_to_string(contexts::of_role(folder, role)).ok()?;
+            contexts::target(serde_json::from_str(&text).ok()?)
+        }
+    };
     let connection = Connection::open(&target, "mono-demo").await.ok()?;
     let answers = connection.client().server_info().server_name;
     if runtime.name.split(',').any(|name| name == answers) {

@@ -52,6 +52,12 @@ impl Context {
         self.var("CI").is_some_and(|value| value != "false" && value != "0")
     }
 
+    /// Where the repository is checked out, under GitHub Actions.
+    pub fn github_workspace(&self) -> Option<PathBuf> {
+        let actions = self.var("GITHUB_ACTIONS").is_some_and(|value| value == "true");
+        actions.then(|| self.path_var("GITHUB_WORKSPACE").unwrap_or_else(|| self.cwd.clone()))
+    }
+
     /// True where colour is wanted: a terminal, and `NO_COLOR` unset (no-color.org).
     pub fn colour(&self, tty: bool) -> bool {
         tty && self.os("NO_COLOR").is_none() && self.var("TERM").as_deref() != Some("dumb")

@@ -1,33 +1,35 @@
 //! `e2e`: runs the scenarios, each against a broker of its own, with each client.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum as _};
+use clap::Args;
 
 use super::args::Global;
-use super::clients::{self, CLIENTS, Prepared, Wanted};
 use super::connect::{provision_settings, reaper};
 use super::context::Context;
 use super::driver::spawn_dying_rust;
 use super::exit::{CliError, Exit};
 use super::output::Output;
+use super::parts;
 use super::services;
-use super::suite::{self, Suite};
+use super::suite::{self, Asked, Suite};
 use super::watch::{Touched, Watch};
-use crate::e2e::engine::{Machine, ServiceContext};
-use crate::e2e::report::{Json, Junit, Look, Reporter, Tap, Terminal};
-use crate::e2e::{self, Again, E2eError, Expression, Filter, Kept, Mode, Settings, Shard};
+use crate::e2e::engine::{ContentOf, Machine};
+use crate::e2e::report::{Github, Html, Json, Junit, Look, Reporter, Tap, Terminal};
+use crate::e2e::{
+    self, Again, E2eError, Expression, Filter, Kept, Mode, OnCluster, Settings, Shard,
+};
 use crate::modules::payment::Sabotage;
-use crate::process::Spawn;
 use crate::provision;
 
 /// Arguments of `e2e`.
 #[derive(Debug, Args)]
 pub struct E2eArgs {
-    /// Fixtures or folders of them, or names of scenarios and parts of names [default: all].
+    /// A suite's folder, fixtures or folders of them, or names of scenarios and parts of names
+    /// [default: all].
     #[arg(value_name = "PATH|NAME")]
     names: Vec<String>,
     /// Only scenarios with this tag; may be given several times.
@@ -40,19 +42,19 @@ pub struct E2eArgs {
     /// Only this part of the scenarios, as 1/4: to spread them over several machines.
     #[arg(long, value_name = "K/N")]
     shard: Option<Shard>,
-    /// Only this client: rust, python, node, go, or rust-pipe; may be given several times [default:
-    /// all that this machine has the tools for].
-    #[arg(long, value_name = "CLIENT", value_parser = CLIENTS)]
-    client: Vec<String>,
+    /// Only this client: rust, python, node, go, rust-pipe, or one of your suite's; may be given
+    /// several times [default: all that this machine has the tools for].
+    #[arg(long, value_name = "CLIENT")]
+    pub client: Vec<String>,
     /// Clients that must be there, as rust,python,node,go: without one of them nothing is run.
-    #[arg(long, value_name = "CLIENTS", value_parser = CLIENTS, value_delimiter = ',')]
-    require: Vec<String>,
+    #[arg(long, value_name = "CLIENTS", value_delimiter = ',')]
+    pub require: Vec<String>,
     /// The folder of scenarios [default: fixtures, else the built-in ones].
     #[arg(long, value_name = "DIR")]
     fixtures: Option<PathBuf>,
     /// Show the scenarios and run none.
     #[arg(long)]
-    list: bool,
+    pub list: bool,
     /// Write the golden transcripts; read them before you commit them.
     #[arg(long, conflicts_with = "ci")]
     update: bool,
@@ -69,13 +71,18 @@ pub struct E2eArgs {
     #[arg(long, value_name = "N", conflicts_with = "update",
           value_parser = clap::value_parser!(u32).range(1..))]
     repeat: Option<u32>,
+    /// Run every scenario on a cluster of N servers, with three copies of each stream; one that
+    /// cannot is skipped, with the reason.
+    #[arg(long, value_name = "N", conflicts_with = "update",
+          value_parser = clap::value_parser!(u16).range(3..=5))]
+    cluster: Option<u16>,
     /// How many runs at a time [default: as many as there are cores].
     #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     jobs: usize,
     /// For whatever is drawn by chance.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Also write a report: junit=PATH, json=PATH or tap=PATH; may be given several times.
+    /// Also write a report: html=PATH, junit=PATH, json=PATH or tap=PATH; may be given several times.
     #[arg(long, value_name = "KIND=PATH", value_parser = report)]
     report: Vec<(ReportKind, PathBuf)>,
     /// Keep the history of each run in this folder, as payment/happy-path.rust.jsonl;
@@ -84,7 +91,7 @@ pub struct E2eArgs {
     history: Option<PathBuf>,
     /// Test the tests: let the workers break their promises, which must turn scenarios red.
     #[arg(long, value_name = "HOW")]
-    sabotage: Option<Sabotage>,
+    pub sabotage: Option<Sabotage>,
     /// Run again what a change of a file touches, until Ctrl-C.
     #[arg(long, conflicts_with_all = ["update", "ci", "list"])]
     watch: bool,
@@ -98,16 +105,18 @@ pub struct E2eArgs {
 
 #[derive(Debug, Clone, Copy)]
 enum ReportKind {
+    Html,
     Junit,
     Json,
     Tap,
 }
 
 fn report(text: &str) -> Result<(ReportKind, PathBuf), String> {
-    let expected = || "expected junit=PATH, json=PATH or tap=PATH".to_owned();
+    let expected = || "expected html=PATH, junit=PATH, json=PATH or tap=PATH".to_owned();
     let (kind, path) =
         text.split_once('=').filter(|(_, path)| !path.is_empty()).ok_or_else(expected)?;
     let kind = match kind {
+        "html" => ReportKind::Html,
         "junit" => ReportKind::Junit,
         "json" => ReportKind::Json,
         "tap" => ReportKind::Tap,
@@ -137,7 +146,7 @@ async fn watch(
 ) -> Result<Exit, CliError> {
     let failed = |e: String| CliError::infrastructure("watch the suite's files", e);
     let tools = provision_settings(&global.tools, context);
-    let suite = suite::find(folder(&args, context).as_deref(), &tools, context, output).await?;
+    let suite = suite::find(asked(&args), &tools, context, output).await?;
     if suite.built_in {
         return Err(CliError::usage("--watch: the built-in scenarios do not change"));
     }
@@ -176,8 +185,17 @@ async fn once(
     if args.list {
         return list(&settings, output);
     }
+    let mut github = context.github_workspace().map(|workspace| {
+        let root = settings.machine.root.strip_prefix(&workspace).unwrap_or(&settings.machine.root);
+        Github::new(output.annotations(), root)
+    });
     // A bad path of a report, or a bad fixture, costs no run.
-    e2e::chosen(&settings)?;
+    let chosen = e2e::chosen(&settings);
+    if let (Err(E2eError::Fixtures(errors)), Some(github)) = (&chosen, &mut github) {
+        // The error itself is told below.
+        let _ = github.mistakes(errors);
+    }
+    let chosen = chosen?.len();
     let mut files = reports(args, context)?;
     let look = Look {
         color: context.colour(context.stdout_tty),
@@ -186,13 +204,21 @@ async fn once(
         verbose: args.verbose,
     };
     let mut terminal = Terminal::new(output.writer(), look);
-    let mut reporters: Vec<&mut dyn Reporter> = vec![&mut terminal];
+    let mut reporters: Vec<&mut dyn Reporter> = Vec::new();
+    reporters.extend(github.as_mut().map(|github| github as &mut dyn Reporter));
+    reporters.push(&mut terminal);
     reporters.extend(files.iter_mut().map(|file| &mut **file as &mut dyn Reporter));
     let summary = tokio::select! {
         summary = e2e::run(&settings, &mut reporters) => summary?,
         // Dropping the run ends every process and removes every folder.
         _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
     };
+    if settings.mode == Mode::Ci && chosen > 0 && summary.runs == 0 && summary.not_run == 0 {
+        let message = "nothing was run: none of the clients of these scenarios is here";
+        return Err(CliError::new(Exit::Infrastructure, message).hint(
+            "`mono-demo doctor` shows what is missing; --client chooses among what is there",
+        ));
+    }
     output.object(&serde_json::json!({ "ok": summary.is_ok(), "summary": summary }));
     Ok(match summary {
         summary if summary.broken > 0 => Exit::Infrastructure,
@@ -227,6 +253,7 @@ fn reports(args: &E2eArgs, context: &Context) -> Result<Vec<Box<dyn Reporter>>, 
     let open = |(kind, path): &(ReportKind, PathBuf)| -> io::Result<Box<dyn Reporter>> {
         let path = context.absolute(path);
         Ok(match kind {
+            ReportKind::Html => Box::new(Html::create(&path)?),
             ReportKind::Junit => Box::new(Junit::create(&path)?),
             ReportKind::Json => Box::new(Json::create(&path)?),
             ReportKind::Tap => Box::new(Tap::create(&path)?),
@@ -246,19 +273,33 @@ async fn settings(
     output: &Output,
 ) -> Result<Settings, CliError> {
     let tools = provision_settings(&global.tools, context);
-    let Suite { fixtures, root, built_in } =
-        suite::find(folder(args, context).as_deref(), &tools, context, output).await?;
-    let names = names_below(&fixtures, args, context)?;
+    let Suite { fixtures, root, built_in, own } =
+        suite::find(asked(args), &tools, context, output).await?;
+    let names = suite::names(asked(args), &fixtures, &root, context)?;
     if built_in && args.update {
         return Err(CliError::usage("--update: the built-in scenarios cannot be changed here")
             .hint("name a folder of your own with --fixtures"));
     }
+    if context.ci() && args.update {
+        return Err(CliError::usage("--update: CI is set, and there nothing is written")
+            .hint("run it on your own machine, read what it wrote, and commit that"));
+    }
     let progress = |line: &str| output.note(line);
     let server = provision::nats_server(&tools, &progress).await?;
-    let wanted = Wanted { chosen: &args.client, required: &args.require, only_listed: args.list };
-    let Prepared { clients, python } =
-        clients::prepare(wanted, &tools, &root, context, output).await?;
-    let variable = python.map(|path| path.display().to_string());
+    let parts = match own {
+        Some(own) => parts::of_own(&own, args, &root, &tools, output).await?,
+        None => parts::of_built_in(args, &root, &tools, context, output).await?,
+    };
+    let mut command = "mono-demo e2e".to_owned();
+    if let Ok(below) = root.strip_prefix(&context.cwd)
+        && !below.as_os_str().is_empty()
+        && !built_in
+    {
+        command.push_str(&format!(" {}", below.display()));
+    }
+    if let Some(nodes) = args.cluster {
+        command.push_str(&format!(" --cluster {nodes}"));
+    }
     Ok(Settings {
         fixtures,
         filter: Filter {
@@ -268,8 +309,9 @@ async fn settings(
             shard: args.shard,
             only: None,
         },
-        clients,
-        known_clients: CLIENTS.map(str::to_owned).to_vec(),
+        clients: parts.clients,
+        known_clients: parts.known_clients,
+        known_services: parts.known_services,
         jobs: args.jobs,
         mode: match args {
             E2eArgs { update: true, .. } => Mode::Update,
@@ -284,24 +326,31 @@ async fn settings(
             (None, Some(retries)) => Again::Retries(retries),
             (None, None) => Again::Never,
         },
+        cluster: args.cluster.map(|nodes| OnCluster {
+            nodes: usize::from(nodes),
+            services: services::on_a_cluster(),
+        }),
         machine: Machine {
             server,
             reaper: reaper(context),
             run_root: context.temp.clone(),
-            services: Some(serve(context, args.sabotage)),
-            variables: BTreeMap::from([("python".to_owned(), variable)]),
+            services: parts.services,
+            roles: parts.roles,
+            variables: parts.variables,
             root,
             seed: args.seed,
             histories: histories(args, context)?,
-            contents: Some(Arc::new(services::payment_content)),
-            dying_client: Some(spawn_dying_rust(context)),
+            contents: parts.payments.then(|| Arc::new(services::payment_content) as ContentOf),
+            dying_client: parts.payments.then(|| spawn_dying_rust(context)),
         },
-        validate_services: Arc::new(|table| {
-            let read: Result<services::Settings, _> = table.clone().try_into();
-            read.map(drop).map_err(|error| error.message().to_owned())
-        }),
-        command: "mono-demo e2e".to_owned(),
+        validate_services: parts.validate,
+        command,
     })
+}
+
+/// What the arguments say of which suite.
+fn asked(args: &E2eArgs) -> Asked<'_> {
+    Asked { names: &args.names, fixtures: args.fixtures.as_deref() }
 }
 
 /// Opened before anything is run, unless nothing will be.
@@ -310,81 +359,6 @@ fn histories(args: &E2eArgs, context: &Context) -> Result<Option<Arc<Kept>>, Cli
     let kept = Kept::open(&context.absolute(folder))
         .map_err(|error| CliError::usage(format!("--history {}: {error}", folder.display())))?;
     Ok(Some(Arc::new(kept)))
-}
-
-/// The folder of fixtures that was named, by flag or as the one folder that is not below
-/// `fixtures`.
-fn folder(args: &E2eArgs, context: &Context) -> Option<PathBuf> {
-    if let Some(named) = &args.fixtures {
-        return Some(named.clone());
-    }
-    let [only] = args.names.as_slice() else { return None };
-    let path = context.absolute(only.as_ref()).canonicalize().ok().filter(|path| path.is_dir())?;
-    let usual = context.absolute("fixtures".as_ref()).canonicalize();
-    let below = usual.is_ok_and(|usual| path.starts_with(usual));
-    (!below).then_some(path)
-}
-
-/// Which scenarios of the folder: a path below it is a scenario's name, or with a `/` at its end a
-/// folder's.
-fn names_below(
-    fixtures: &Path,
-    args: &E2eArgs,
-    context: &Context,
-) -> Result<Vec<String>, CliError> {
-    let root = fixtures.canonicalize().unwrap_or_else(|_| fixtures.to_owned());
-    let mut names = Vec::new();
-    for given in &args.names {
-        let Ok(path) = context.absolute(given.as_ref()).canonicalize() else {
-            names.push(given.clone());
-            continue;
-        };
-        match path.strip_prefix(&root) {
-            Ok(inside) if inside.as_os_str().is_empty() => return Ok(Vec::new()),
-            Ok(inside) if path.is_dir() => names.push(format!("{}/", inside.display())),
-            Ok(inside) => names.push(inside.with_extension("").display().to_string()),
-            Err(_) => {
-                let folder = fixtures.display();
-                let message = format!("{given} is not below the folder of fixtures {folder}");
-                return Err(
-                    CliError::usage(message).hint("name another folder with --fixtures DIR")
-                );
-            }
-        }
-    }
-    Ok(names)
-}
-
-/// The services are this program too, in a process that can be killed.
-fn serve(
-    context: &Context,
-    sabotage: Option<Sabotage>,
-) -> Arc<dyn Fn(&ServiceContext) -> Spawn + Send + Sync> {
-    let exe = context.exe.clone();
-    Arc::new(move |services| {
-        let sabotaged = sabotage.and_then(|kind| kind.to_possible_value());
-        let sabotaged = sabotaged.map(|kind| format!("--sabotage={}", kind.get_name()));
-        Spawn::new("services", &exe)
-            .args(["serve", "--server", &services.url, "--context"])
-            .arg(&services.credentials)
-            .arg("--settings")
-            .arg(&services.settings)
-            .arg("--journal-dir")
-            .arg(&services.journal_dir)
-            .arg("--note-deliveries")
-            .args(sabotaged)
-            // What a person has set for other commands must not reach a scenario.
-            .env_remove("NATS_URL")
-            .env_remove("NATS_CONTEXT")
-            .env_remove("NATS_USER")
-            .env_remove("NATS_PASSWORD")
-            .env_remove("NATS_TOKEN")
-            .env_remove("NATS_CREDS")
-            .env_remove("NATS_NKEY")
-            .env_remove("NATS_CA")
-            .env_remove("NATS_CERT")
-            .env_remove("NATS_KEY")
-    })
 }
 
 impl From<E2eError> for CliError {

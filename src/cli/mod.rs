@@ -11,6 +11,7 @@ mod catalogue;
 mod clients;
 mod connect;
 mod context;
+mod contexts;
 mod data;
 mod dlq;
 mod doctor;
@@ -19,12 +20,15 @@ mod e2e;
 mod exit;
 mod history;
 mod output;
+mod own;
+mod parts;
 mod pay;
 mod publish;
 mod python;
 mod runtime_file;
 mod serve;
 mod services;
+mod spec;
 mod suite;
 mod typed;
 mod watch;
@@ -47,9 +51,13 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Clap's own printing: help goes to stdout with status 0, a mistake to stderr.
-            let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Success.into() };
+            // Help goes to stdout with status 0; a mistake to stderr.
+            if !error.use_stderr() {
+                let _ = error.print();
+                return Exit::Success.into();
+            }
+            Output::new(false, &Context::from_environment()).usage(&error);
+            return Exit::Usage.into();
         }
     };
     // One thread: everything here waits for the broker far more than it computes, and one thread
@@ -80,6 +88,7 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Audit(args) => audit::run(args, global, context, &output).await,
         Command::History(args) => history::run(args, context, &output),
         Command::Driver(args) => driver::run(args, global, context, &output).await,
+        Command::Spec(args) => spec::run(&args, &output),
         Command::Doctor(args) => doctor::run(args, global, context, &output).await,
     };
     match result {

@@ -28,7 +28,7 @@ impl Output {
     /// A line of the result for people; nothing under `--json`.
     pub fn line(&self, text: impl std::fmt::Display) {
         if !self.json {
-            write_line(&mut std::io::stdout().lock(), &text.to_string());
+            write_line(&mut std::io::stdout().lock(), &printable(&text.to_string()));
         }
     }
 
@@ -76,9 +76,21 @@ impl Output {
         }
     }
 
+    /// What the argument parser says of a mistake: it quotes what was given.
+    pub fn usage(&self, error: &clap::Error) {
+        // Without colours: they could not be told from those in an argument.
+        let text = printable(&error.render().to_string());
+        let _ = write!(std::io::stderr().lock(), "{text}");
+    }
+
     /// Where a report for people goes; nowhere under `--json`.
     pub fn writer(&self) -> Box<dyn Write> {
         if self.json { Box::new(std::io::sink()) } else { Box::new(std::io::stdout()) }
+    }
+
+    /// Where lines for a CI system go, which reads both: not between the object of `--json`.
+    pub fn annotations(&self) -> Box<dyn Write> {
+        if self.json { Box::new(std::io::stderr()) } else { Box::new(std::io::stdout()) }
     }
 
     /// True if progress may be drawn over on stderr.

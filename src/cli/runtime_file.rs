@@ -18,6 +18,10 @@ pub struct Runtime {
     pub name: String,
     /// The folder of the simulated gateway's and mailer's journals.
     pub journals: PathBuf,
+    /// With `--auth` or TLS, a private folder that has a NATS context for each role: `client.json`,
+    /// `worker.json`, `harness.json`. No secret is in this file itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contexts: Option<PathBuf>,
 }
 
 /// A file that is there while its owner serves.
@@ -76,6 +80,7 @@ mod tests {
             pid,
             name: "n".into(),
             journals: "j".into(),
+            contexts: None,
         };
         let first = RuntimeFile::write(path.clone(), &runtime(1)).unwrap();
         let second = RuntimeFile::write(path.clone(), &runtime(2)).unwrap();

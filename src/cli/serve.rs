@@ -9,13 +9,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::args::{Global, duration};
 use super::brokers::{Brokers, Wanted};
-use super::connect::{context_path, named_target};
+use super::connect::named_target;
 use super::context::Context;
+use super::contexts;
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::runtime_file::{self, Runtime, RuntimeFile};
-use super::services::{self, Proof, Settings};
-use crate::broker::{Port, Store};
+use super::services::{self, Proof, REPLICAS, Settings};
+use crate::broker::{Port, Role, Store, Tls};
 use crate::modules::payment::Sabotage;
 use crate::mono::{Connection, Running, Target, without_secrets};
 use crate::provision::Version;
@@ -33,6 +34,19 @@ pub struct ServeArgs {
     /// Keep the streams in this folder, every write synced to disk [default: a private temporary one].
     #[arg(long, value_name = "DIR")]
     store_dir: Option<PathBuf>,
+    /// Ask clients who they are: three users with random passwords, which go into private files;
+    /// with --store-dir they stay the same.
+    #[arg(long)]
+    auth: bool,
+    /// Speak TLS only, with this certificate for 127.0.0.1 (PEM).
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key (PEM).
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// The authority that signed it, for clients to trust [default: those that the system trusts].
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_ca: Option<PathBuf>,
     /// Make streams that were lost anew, and go on with what is left of damaged ones [default:
     /// refuse].
     #[arg(long)]
@@ -83,9 +97,6 @@ Settings, as --settings FILE (each may be left out):
                   chance = { seed = 7, decline_percent = 5, unavailable_percent = 10 }
 A payment that no rule matches is approved.";
 
-/// Copies of each stream in a cluster: one node may be lost.
-const REPLICAS: usize = 3;
-
 pub async fn run(
     args: ServeArgs,
     global: &Global,
@@ -94,7 +105,7 @@ pub async fn run(
 ) -> Result<Exit, CliError> {
     let settings = settings(&args, context)?;
     if let Some(name) = &args.save_context {
-        context_path(name, context)?;
+        contexts::path(name, context)?;
     }
     // From here on a signal is an orderly end, also while things are still starting.
     let mut signals = Signals::listen()?;
@@ -104,12 +115,12 @@ pub async fn run(
             (None, target)
         }
         None => {
-            let wanted = wanted(&args, context);
+            let wanted = wanted(&args, context)?;
             let brokers = tokio::select! {
                 started = Brokers::start(&wanted, &global.tools, context, output) => started?,
                 () = signals.first() => return Ok(Exit::Interrupted),
             };
-            let target = Target { url: brokers.url().to_owned(), ..Target::default() };
+            let target = brokers.target(Role::Worker);
             (Some(brokers), target)
         }
     };
@@ -282,6 +293,8 @@ fn refuse_broker_flags(args: &ServeArgs) -> Result<(), CliError> {
         ServeArgs { port: Some(_), .. } => "--port",
         ServeArgs { store_dir: Some(_), .. } => "--store-dir",
         ServeArgs { cluster: Some(_), .. } => "--cluster",
+        ServeArgs { auth: true, .. } => "--auth",
+        ServeArgs { tls_cert: Some(_), .. } => "--tls-cert",
         _ => return Ok(()),
     };
     Err(CliError::usage(format!(
@@ -289,15 +302,39 @@ fn refuse_broker_flags(args: &ServeArgs) -> Result<(), CliError> {
     )))
 }
 
-fn wanted(args: &ServeArgs, context: &Context) -> Wanted {
-    Wanted {
+fn wanted(args: &ServeArgs, context: &Context) -> Result<Wanted, CliError> {
+    Ok(Wanted {
         nodes: args.cluster.map_or(1, usize::from),
         port: args.port.map(|port| if port == 0 { Port::Any } else { Port::Fixed(port) }),
         store: match &args.store_dir {
             Some(folder) => Store::Folder(context.absolute(folder)),
             None => Store::Temporary,
         },
-    }
+        auth: args.auth,
+        tls: tls(args, context)?,
+    })
+}
+
+/// The certificate, its key and its authority; each can be read.
+fn tls(args: &ServeArgs, context: &Context) -> Result<Option<Tls>, CliError> {
+    let file = |flag: &str, path: &PathBuf| {
+        let path = context.absolute(path);
+        let failed =
+            |e: &dyn std::fmt::Display| CliError::usage(format!("{flag} {}: {e}", path.display()));
+        let text = std::fs::read_to_string(&path).map_err(|e| failed(&e))?;
+        if !text.contains("-----BEGIN ") {
+            return Err(failed(&"this is no PEM file"));
+        }
+        Ok(path)
+    };
+    let (Some(cert), Some(key)) = (&args.tls_cert, &args.tls_key) else {
+        return Ok(None);
+    };
+    Ok(Some(Tls {
+        cert: file("--tls-cert", cert)?,
+        key: file("--tls-key", key)?,
+        ca: args.tls_ca.as_ref().map(|ca| file("--tls-ca", ca)).transpose()?,
+    }))
 }
 
 fn journal_dir(args: &ServeArgs, broker: Option<&Brokers>, context: &Context) -> PathBuf {
@@ -355,12 +392,22 @@ fn announce(
         serving.journals.display()
     ));
     output.line(format!("export NATS_URL={url}"));
+    let guarded = serving.broker.as_ref().filter(|_| args.auth || args.tls_cert.is_some());
+    let contexts = guarded.map(contexts::write_for_roles).transpose()?;
+    if let Some(folder) = &contexts {
+        let client = contexts::of_role(folder, Role::Client);
+        output.line(format!(
+            "credentials: {} (as in `mono-demo --context FILE`, `nats --context FILE`)",
+            client.display()
+        ));
+    }
 
     let runtime = Runtime {
         url: url.clone(),
         pid: std::process::id(),
         name: serving.broker.as_ref().map_or(server.server_name, Brokers::names),
         journals: serving.journals.clone(),
+        contexts,
     };
     let write = |path: PathBuf| {
         RuntimeFile::write(path, &runtime).map_err(|e| CliError::new(Exit::Infrastructure, e))
@@ -373,8 +420,9 @@ fn announce(
         files.push(write(context.absolute(path))?);
     }
     if let Some(name) = &args.save_context {
-        let path = context_path(name, context)?;
-        save_context(&path, &url)?;
+        let path = contexts::path(name, context)?;
+        let client = serving.broker.as_ref().map(|broker| broker.target(Role::Client));
+        contexts::save(&path, client.as_ref().unwrap_or(target))?;
         output.line(format!("NATS context {name}: {}", path.display()));
     }
     output.line(format!("Ready: {url}"));
@@ -388,13 +436,4 @@ fn announce(
             .collect::<serde_json::Map<_, _>>(),
     }));
     Ok(files)
-}
-
-fn save_context(path: &std::path::Path, url: &str) -> Result<(), CliError> {
-    let failed = |e| CliError::infrastructure(&format!("save NATS context {}", path.display()), e);
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
-    }
-    let text = json!({ "description": "mono-demo serve", "url": url });
-    std::fs::write(path, format!("{text:#}\n")).map_err(failed)
 }

@@ -1,5 +1,6 @@
 //! The built-in modules, made from settings: the one place that knows all three.
 
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -34,6 +35,18 @@ impl Settings {
         self.notification.workers = workers;
         self.payment.workers = workers;
     }
+}
+
+/// Copies of each stream in a cluster: one node may be lost.
+pub const REPLICAS: usize = 3;
+
+/// Settings of modules on a cluster, where nobody says otherwise: a table each.
+pub fn on_a_cluster() -> toml::Table {
+    toml::Table::from_iter([(
+        "payment".to_owned(),
+        toml::Table::from_iter([("replicas".to_owned(), toml::Value::from(REPLICAS as i64))])
+            .into(),
+    )])
 }
 
 /// How the services are made to prove something; by default not at all.
@@ -78,7 +91,7 @@ pub async fn start(
     proof: Proof,
 ) -> Result<Running, CliError> {
     let Keeping { journals, durable, recreate } = keeping;
-    std::fs::create_dir_all(journals).map_err(|e| {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(journals).map_err(|e| {
         CliError::infrastructure(&format!("make the journal folder {}", journals.display()), e)
     })?;
     let journal = |name: &str| {

@@ -1,4 +1,5 @@
-//! The built-in suite: in the folder where one works or, anywhere else, out of this program.
+//! Which suite: one of one's own, the built-in one in the folder where one works or, anywhere else,
+//! out of this program.
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +8,8 @@ use include_dir::{Dir, include_dir};
 use super::context::Context;
 use super::exit::CliError;
 use super::output::Output;
+use super::own;
+use crate::e2e::suite;
 use crate::provision::{self, Sources};
 
 static FIXTURES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/fixtures");
@@ -33,26 +36,109 @@ pub struct Suite {
     pub root: PathBuf,
     /// Nothing may be written into it: it is a copy.
     pub built_in: bool,
+    /// What its suite file says; `None` where the services are the built-in ones.
+    pub own: Option<suite::Suite>,
+}
+
+/// What the command line says of suite and scenarios.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Paths and names.
+    pub names: &'a [String],
+    /// The folder of scenarios, by its flag.
+    pub fixtures: Option<&'a Path>,
 }
 
 /// The suite that was named, else that of the working folder, else the built-in one.
 ///
 /// # Errors
-/// If the built-in one cannot be unpacked into the cache folder.
+/// A suite file that cannot be read; if the built-in suite cannot be unpacked into the cache
+/// folder.
 pub async fn find(
-    named: Option<&Path>,
+    asked: Asked<'_>,
     tools: &provision::Settings,
     context: &Context,
     output: &Output,
 ) -> Result<Suite, CliError> {
+    if let Some(root) = own_root(asked, context) {
+        let shown = root.strip_prefix(&context.cwd).unwrap_or(&root);
+        let own = own::read(&root, shown)?;
+        let fixtures = match asked.fixtures.map(|path| context.absolute(path)) {
+            Some(folder) if folder.canonicalize().ok().as_ref() != Some(&root) => folder,
+            _ => root.join(&own.scenarios),
+        };
+        return Ok(Suite { fixtures, root, built_in: false, own: Some(own) });
+    }
+    let named = folder(asked, context);
     let here = context.absolute(Path::new(FOLDER));
     if named.is_some() || here.is_dir() {
-        let fixtures = named.map_or(here, |path| context.absolute(path));
+        let fixtures = named.map_or(here, |path| context.absolute(&path));
         let root = fixtures.parent().map_or_else(|| context.cwd.clone(), PathBuf::from);
-        return Ok(Suite { fixtures, root, built_in: false });
+        return Ok(Suite { fixtures, root, built_in: false, own: None });
     }
     let root = provision::unpacked(tools, &sources(), &|line: &str| output.note(line)).await?;
-    Ok(Suite { fixtures: root.join(FOLDER), root, built_in: true })
+    Ok(Suite { fixtures: root.join(FOLDER), root, built_in: true, own: None })
+}
+
+/// The folder with a suite file: that of a path that was named or above it, else the working
+/// folder.
+fn own_root(asked: Asked<'_>, context: &Context) -> Option<PathBuf> {
+    let has_file = |folder: &Path| folder.join(own::FILE).is_file();
+    let named = asked.fixtures.into_iter().chain(asked.names.iter().map(Path::new));
+    let mut existing = named.filter_map(|path| context.absolute(path).canonicalize().ok());
+    match existing.next() {
+        Some(path) => path.ancestors().find(|folder| has_file(folder)).map(Path::to_owned),
+        None => has_file(&context.cwd).then(|| context.cwd.clone()),
+    }
+}
+
+/// The folder of fixtures that was named, by flag or as the one folder that is not below
+/// `fixtures`.
+fn folder(asked: Asked<'_>, context: &Context) -> Option<PathBuf> {
+    if let Some(named) = asked.fixtures {
+        return Some(named.to_owned());
+    }
+    let [only] = asked.names else { return None };
+    let path = context.absolute(only.as_ref()).canonicalize().ok().filter(|path| path.is_dir())?;
+    let usual = context.absolute("fixtures".as_ref()).canonicalize();
+    let below = usual.is_ok_and(|usual| path.starts_with(usual));
+    (!below).then_some(path)
+}
+
+/// Which scenarios of the folder: a path below it is a scenario's name, or with a `/` at its end a
+/// folder's; the suite's own folder is all of them.
+///
+/// # Errors
+/// A path that is elsewhere.
+pub fn names(
+    asked: Asked<'_>,
+    fixtures: &Path,
+    suite: &Path,
+    context: &Context,
+) -> Result<Vec<String>, CliError> {
+    let root = fixtures.canonicalize().unwrap_or_else(|_| fixtures.to_owned());
+    let suite = suite.canonicalize().unwrap_or_else(|_| suite.to_owned());
+    let mut names = Vec::new();
+    for given in asked.names {
+        let Ok(path) = context.absolute(given.as_ref()).canonicalize() else {
+            names.push(given.clone());
+            continue;
+        };
+        match path.strip_prefix(&root) {
+            _ if path == suite => {}
+            Ok(inside) if inside.as_os_str().is_empty() => return Ok(Vec::new()),
+            Ok(inside) if path.is_dir() => names.push(format!("{}/", inside.display())),
+            Ok(inside) => names.push(inside.with_extension("").display().to_string()),
+            Err(_) => {
+                let folder = fixtures.display();
+                let message = format!("{given} is not below the folder of fixtures {folder}");
+                return Err(
+                    CliError::usage(message).hint("name another folder with --fixtures DIR")
+                );
+            }
+        }
+    }
+    Ok(names)
 }
 
 fn sources() -> Sources {

@@ -6,8 +6,10 @@ use std::{
 };
 
 use super::{
-    E2eError, Settings,
+    ClientUnderTest, E2eError, Settings,
+    engine::{CLIENT, Client},
     fixture::{Context, Fixture, FixtureError, Name, Source, parse},
+    inside,
 };
 
 /// Reads every fixture below [`Settings::fixtures`], in the order of their names.
@@ -17,15 +19,20 @@ use super::{
 pub fn load(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
     let mut paths = Vec::new();
     walk(&settings.fixtures, &mut paths)?;
+    let is_program = |client: &ClientUnderTest| matches!(client.client, Client::Command { .. });
+    let client = settings.clients.iter().any(is_program).then(|| CLIENT.to_owned());
+    let variables = settings.machine.variables.keys().chain(&client);
     let context = Context {
         validate_services: &*settings.validate_services,
-        variables: settings.machine.variables.keys().cloned().collect(),
+        variables: variables.cloned().collect(),
+        services: settings.known_services.iter().cloned().collect(),
         clients: settings.known_clients.iter().cloned().collect(),
     };
     let mut fixtures = Vec::new();
     let mut bad = Vec::new();
     for path in paths {
-        let text = fs::read_to_string(&path).map_err(|error| E2eError::read(&path, error))?;
+        let text = inside::read_text(&settings.fixtures, &path)
+            .map_err(|error| E2eError::read(&path, error))?;
         let shown = path.strip_prefix(&settings.machine.root).unwrap_or(&path);
         let source = Source::new(&shown.display().to_string(), &text);
         match name_of(&settings.fixtures, &path) {

@@ -1,8 +1,14 @@
 //! What the engine tells: plain data, in order. Reporters see these and never the engine.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
-use super::{fixture::Name, history::Report};
+use super::{
+    fixture::Name,
+    history::Report,
+    trace::{About, Trace},
+};
 
 /// One scenario with one client.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -82,6 +88,12 @@ pub struct RunReport {
     /// Where the history was kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history_file: Option<String>,
+    /// What is known of the scenario before it runs.
+    #[serde(skip)]
+    pub about: Arc<About>,
+    /// How it went, where a reporter wants that; of a flaky run, the attempt that passed.
+    #[serde(skip)]
+    pub trace: Option<Box<Trace>>,
 }
 
 /// What the history of a run came to.
@@ -132,7 +144,7 @@ impl Verdict {
         match self {
             Self::Failed(failure) => Some(failure.clone()),
             Self::Broken { reason } => {
-                Some(Failure { message: reason.clone(), excerpt: None, diff: None })
+                Some(Failure { message: reason.clone(), ..Failure::default() })
             }
             _ => None,
         }
@@ -140,7 +152,7 @@ impl Verdict {
 }
 
 /// What differs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Failure {
     /// One sentence.
     pub message: String,
@@ -148,6 +160,21 @@ pub struct Failure {
     pub excerpt: Option<String>,
     /// Unified diff of transcripts, from the golden one to this one.
     pub diff: Option<String>,
+    /// Where to look first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+/// A place in a file of the suite, for tools that show failures beside the text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The file, from the suite's root.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// In characters, from 1; absent where the whole line is meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
 }
 
 /// The end of a process's output.

@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     engine::{End, Outcome},
-    event::{Failure, RunId, Verdict},
+    event::{Failure, Place, RunId, Verdict},
     fixture::Name,
     settings::Mode,
-    snapshot::{Comparison, Golden, SnapshotError},
+    snapshot::{Comparison, Golden, HEADING_LINES, SnapshotError},
 };
 
 /// A run with its verdict.
@@ -104,12 +104,16 @@ fn compared(mode: Mode, file: &File, run: &RunId, outcome: &Outcome) -> Verdict 
         return verdict;
     }
     let path = file.golden.shown();
-    let (message, golden) = match file.golden.compare(&outcome.transcript) {
+    let (message, golden, place) = match file.golden.compare(&outcome.transcript) {
         Ok(Comparison::Same) => return Verdict::Passed,
-        Ok(Comparison::New) => (format!("there is no golden file {path} yet"), String::new()),
+        Ok(Comparison::New) => {
+            let place = Place { file: file.golden.fixture().to_owned(), line: 1, column: None };
+            (format!("there is no golden file {path} yet"), String::new(), place)
+        }
         Ok(Comparison::Differs(golden)) => {
             let message = format!("with client {}, the transcript differs from {path}", run.client);
-            (message, golden)
+            let place = first_difference(file, &golden, &outcome.transcript);
+            (message, golden, place)
         }
         Err(error) => return bad_file(&error),
     };
@@ -118,7 +122,7 @@ fn compared(mode: Mode, file: &File, run: &RunId, outcome: &Outcome) -> Verdict 
     {
         return bad_file(&error);
     }
-    differs(message, &golden, &outcome.transcript, ("golden", &run.client))
+    differs(message, &golden, &outcome.transcript, ("golden", &run.client), Some(place))
 }
 
 fn write(file: &File, outcome: &Outcome) -> Verdict {
@@ -143,21 +147,35 @@ fn updated(file: &File, run: &RunId, outcome: &Outcome) -> Verdict {
         Some(Ok(written)) => {
             let message =
                 format!("client {} does otherwise than client {}", run.client, file.first);
-            differs(message, written, &outcome.transcript, (&file.first, &run.client))
+            let place = first_difference(file, written, &outcome.transcript);
+            let names = (file.first.as_str(), run.client.as_str());
+            differs(message, written, &outcome.transcript, names, Some(place))
         }
         _ => Verdict::Failed(Failure {
             message: format!("client {} did not get to write the golden file", file.first),
-            excerpt: None,
-            diff: None,
+            ..Failure::default()
         }),
     }
 }
 
-fn differs(message: String, old: &str, new: &str, names: (&str, &str)) -> Verdict {
+fn differs(
+    message: String,
+    old: &str,
+    new: &str,
+    names: (&str, &str),
+    place: Option<Place>,
+) -> Verdict {
     let (old, new) = (format!("{}\n", old.trim_end()), format!("{}\n", new.trim_end()));
     let diff = similar::TextDiff::from_lines(&old, &new);
     let diff = diff.unified_diff().context_radius(3).header(names.0, names.1).to_string();
-    Verdict::Failed(Failure { message, excerpt: None, diff: Some(diff) })
+    Verdict::Failed(Failure { message, excerpt: None, diff: Some(diff), place })
+}
+
+/// The first line of the golden file that is not as it was.
+fn first_difference(file: &File, old: &str, new: &str) -> Place {
+    let same = old.lines().zip(new.lines()).take_while(|(old, new)| old == new).count();
+    let line = same.min(old.lines().count().saturating_sub(1)) + 1;
+    Place { file: file.golden.shown(), line: line + HEADING_LINES, column: None }
 }
 
 fn bad_file(error: &SnapshotError) -> Verdict {
@@ -207,7 +225,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut judge = judge(Mode::Update, &folder);
         let failed = Outcome {
-            end: End::Failed(Failure { message: "m".to_owned(), excerpt: None, diff: None }),
+            end: End::Failed(Failure { message: "m".to_owned(), ..Failure::default() }),
             ..held("x")
         };
         judge.judge(run("rust"), failed, Duration::ZERO, true);

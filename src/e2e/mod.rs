@@ -11,7 +11,8 @@
 //! | [`history`] | the record of a run on one clock, and the checks that prove it |
 //! | [`seen`], [`transcript`], [`redact`] | what happened, as data and as text that does not change |
 //! | [`snapshot`] | golden files in insta's format |
-//! | [`event`], [`report`] | what is told, and to whom |
+//! | [`event`], [`trace`], [`report`] | what is told, and to whom |
+//! | `clustered` | the same scenario on a cluster |
 //! | `kept` | where histories stay, where asked to |
 //! | `discover`, `choose` | the suite's scenarios; which of them are wanted |
 //! | `runner`, `pool`, `judge` | side by side, again where asked to; against their golden files |
@@ -19,6 +20,7 @@
 //! Modules, clients and programs come as values ([`Settings`]); nothing here knows them by name.
 
 mod choose;
+mod clustered;
 pub mod conform;
 mod discover;
 pub mod driver;
@@ -26,6 +28,7 @@ pub mod engine;
 pub mod event;
 pub mod fixture;
 pub mod history;
+mod inside;
 mod judge;
 mod kept;
 pub mod matcher;
@@ -37,9 +40,11 @@ pub mod seen;
 mod settings;
 pub mod snapshot;
 pub mod suite;
+pub mod trace;
 pub mod transcript;
 
 pub use choose::{Expression, ExpressionError, Filter, Shard, ShardError, Subject};
+pub use clustered::OnCluster;
 pub use discover::{golden_path, load};
 pub use kept::Kept;
 pub use runner::{chosen, clients_of, run};

@@ -41,6 +41,7 @@ pub(super) struct Finished {
 /// The runs that are going on or wait for their turn.
 pub(super) struct Pool {
     machine: Machine,
+    traced: bool,
     events: UnboundedSender<Event>,
     permits: Arc<Semaphore>,
     stop: Arc<AtomicBool>,
@@ -51,9 +52,15 @@ pub(super) struct Pool {
 
 impl Pool {
     /// Runs at most `parallel` at a time, and tells `events` how they go.
-    pub(super) fn new(machine: Machine, parallel: usize, events: UnboundedSender<Event>) -> Self {
+    pub(super) fn new(
+        machine: Machine,
+        parallel: usize,
+        traced: bool,
+        events: UnboundedSender<Event>,
+    ) -> Self {
         Self {
             machine,
+            traced,
             events,
             permits: Arc::new(Semaphore::new(parallel)),
             stop: Arc::default(),
@@ -66,7 +73,7 @@ impl Pool {
     pub(super) fn spawn(&mut self, job: Job) {
         let run = job.run.clone();
         let (machine, events) = (self.machine.clone(), self.events.clone());
-        let (permits, stop) = (self.permits.clone(), self.stop.clone());
+        let (permits, stop, traced) = (self.permits.clone(), self.stop.clone(), self.traced);
         let handle = self.tasks.spawn(async move {
             // Nobody closes the semaphore.
             let permit = permits.acquire_owned().await.ok();
@@ -77,7 +84,8 @@ impl Pool {
             // A listener that has gone does not stop a run.
             let _ = events.send(Event::RunStarted { run: job.run.clone() });
             let outcome =
-                engine::execute(&machine, &job.fixture, &job.run, &job.client, &events).await;
+                engine::execute(&machine, &job.fixture, &job.run, &job.client, &events, traced)
+                    .await;
             Finished { run: job.run, outcome: Some((outcome, began.elapsed())), _permit: permit }
         });
         self.ids.insert(handle.id(), run);

@@ -15,11 +15,12 @@ use super::{
     discover::{golden_path, load},
     engine::{Client, Outcome},
     event::{Event, Failure, RunId, RunReport, Summary, Verdict},
-    fixture::{Fixture, Name},
+    fixture::{Action, Fixture, Name},
     judge::{Judge, Judged},
     pool::{Finished, Job, Pool},
     report::Reporter,
     snapshot::Golden,
+    trace::About,
 };
 
 /// Runs what the settings choose, and tells the reporters.
@@ -55,7 +56,9 @@ pub async fn run(
     }
     let mut judge = Judge::new(settings.mode, goldens);
     let (events, mut incoming) = mpsc::unbounded_channel();
-    let mut pool = Pool::new(settings.machine.clone(), parallel, events);
+    let traced = tell.reporters.iter().any(|reporter| reporter.wants_trace());
+    let mut pool = Pool::new(settings.machine.clone(), parallel, traced, events);
+    let abouts = abouts(&fixtures);
     let mut retries = Retries::new(settings.again, &jobs);
     jobs.into_iter().for_each(|job| pool.spawn(job));
     loop {
@@ -82,7 +85,7 @@ pub async fn run(
                     continue;
                 }
             };
-            let report = report(settings, run, verdict, outcome, elapsed);
+            let report = report(settings, &abouts, run, verdict, outcome, elapsed);
             summary.count(&report.run, &report.verdict);
             if settings.fail_fast && report.verdict.failure().is_some() {
                 pool.stop();
@@ -91,7 +94,7 @@ pub async fn run(
         }
     }
     for (run, verdict, outcome, elapsed) in judge.rest() {
-        let report = report(settings, run, verdict, outcome, elapsed);
+        let report = report(settings, &abouts, run, verdict, outcome, elapsed);
         summary.count(&report.run, &report.verdict);
         tell.event(&Event::RunFinished(report))?;
     }
@@ -149,10 +152,17 @@ fn jobs(settings: &Settings, fixtures: &[Arc<Fixture>]) -> Vec<Job> {
     let mut jobs = Vec::new();
     for round in rounds {
         for fixture in fixtures {
+            let adapted = match &settings.cluster {
+                Some(cluster) => cluster.adapt(fixture).map(Arc::new),
+                None => Ok(fixture.clone()),
+            };
             jobs.extend(clients_of(settings, fixture).map(|client| Job {
-                fixture: fixture.clone(),
+                fixture: adapted.as_ref().unwrap_or(fixture).clone(),
                 run: RunId { scenario: fixture.name.clone(), client: client.name.clone(), round },
-                client: client.client.clone(),
+                client: match &adapted {
+                    Ok(_) => client.client.clone(),
+                    Err(reason) => Client::Unavailable(reason.clone()),
+                },
             }));
         }
     }
@@ -230,8 +240,38 @@ fn goldens(
     fixtures.iter().filter_map(golden).collect()
 }
 
+/// What reports say of a scenario, by its name.
+type Abouts = BTreeMap<Name, Arc<About>>;
+
+fn abouts(fixtures: &[Arc<Fixture>]) -> Abouts {
+    let about = |fixture: &Arc<Fixture>| {
+        let mut faults: Vec<&'static str> = Vec::new();
+        for step in &fixture.steps {
+            let own = match &step.action {
+                Action::Fault(fault) if !fault.what.mends() => Some(fault.what.word()),
+                _ => None,
+            };
+            let under =
+                step.load.iter().flat_map(|load| &load.under).map(|(fault, _)| fault.what.word());
+            for word in own.into_iter().chain(under) {
+                if !faults.contains(&word) {
+                    faults.push(word);
+                }
+            }
+        }
+        let about = About {
+            description: fixture.description.clone(),
+            path: fixture.source.path.clone(),
+            faults,
+        };
+        (fixture.name.clone(), Arc::new(about))
+    };
+    fixtures.iter().map(about).collect()
+}
+
 fn report(
     settings: &Settings,
+    abouts: &Abouts,
     run: RunId,
     verdict: Verdict,
     outcome: Outcome,
@@ -243,6 +283,8 @@ fn report(
         settings.command, run.scenario, run.client, settings.machine.seed
     );
     RunReport {
+        about: abouts.get(&run.scenario).cloned().unwrap_or_default(),
+        trace: outcome.trace,
         run,
         verdict,
         elapsed_ms: millis(elapsed),

@@ -8,6 +8,7 @@ use std::{
 
 use super::{
     choose::Filter,
+    clustered::OnCluster,
     engine::{Client, Machine},
     fixture::FixtureError,
 };
@@ -22,6 +23,8 @@ pub struct Settings {
     pub clients: Vec<ClientUnderTest>,
     /// Names that a fixture's `clients` may use, chosen or not; empty is any.
     pub known_clients: Vec<String>,
+    /// Names of services that a fault may use; empty where there is one kind of process.
+    pub known_services: Vec<String>,
     /// How many runs at a time; 0 is as many as the machine has cores.
     pub jobs: usize,
     /// What is done about golden files.
@@ -30,6 +33,8 @@ pub struct Settings {
     pub fail_fast: bool,
     /// What is run more than once.
     pub again: Again,
+    /// Runs every scenario on a cluster.
+    pub cluster: Option<OnCluster>,
     /// Broker, services, variables.
     pub machine: Machine,
     /// Says what is wrong with settings of services, if anything.

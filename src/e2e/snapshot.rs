@@ -14,6 +14,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::inside;
+
+/// The lines of a golden file before the transcript.
+pub const HEADING_LINES: usize = 4;
+
 /// The golden file of one scenario.
 #[derive(Debug, Clone)]
 pub struct Golden {
@@ -73,6 +78,11 @@ impl Golden {
         Path::new(&self.source).with_extension("snap").display().to_string()
     }
 
+    /// The fixture that it belongs to, from the suite's root.
+    pub fn fixture(&self) -> &str {
+        &self.source
+    }
+
     /// Where a pending transcript is put.
     pub fn pending_path(&self) -> PathBuf {
         let mut name = self.path.as_os_str().to_owned();
@@ -85,7 +95,8 @@ impl Golden {
     /// # Errors
     /// [`SnapshotError`] where the file is there and cannot be read.
     pub fn compare(&self, transcript: &str) -> Result<Comparison, SnapshotError> {
-        let text = match fs::read_to_string(&self.path) {
+        let folder = self.path.parent().unwrap_or(Path::new("."));
+        let text = match inside::read_text(folder, &self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Comparison::New),
             Err(error) => return Err(io_error("read", &self.path, error)),

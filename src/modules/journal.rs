@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -35,9 +36,16 @@ impl Journal {
     /// [`JournalError`] names the path.
     pub fn open(path: impl Into<PathBuf>, sync: bool) -> Result<Self, JournalError> {
         let path = path.into();
-        let file =
-            OpenOptions::new().create(true).append(true).read(true).open(&path).map_err(|e| {
-                JournalError { path: path.clone(), operation: "open", evidence: e.to_string() }
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .read(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|e| JournalError {
+                path: path.clone(),
+                operation: "open",
+                evidence: e.to_string(),
             })?;
         Ok(Self { path, file: Mutex::new(file), sync })
     }

@@ -1,5 +1,6 @@
 //! The three services, one a messaging pattern, each as types, service (pure), module and client.
 
+pub mod contract;
 pub mod deliveries;
 pub mod duration;
 pub mod journal;

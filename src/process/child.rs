@@ -1,14 +1,14 @@
 //! One supervised process group: start it, signal it, wait for it, read it.
 
 use std::fmt;
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixListener;
@@ -19,7 +19,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::channel::{Answers, LastResort, first_report, hear, lock, release};
 use super::control::{Report, Request};
 use super::error::{SignalError, SpawnError};
-use super::output::{LineLog, Lines, StdoutError, StdoutSink, drain_stderr, drain_stdout};
+use super::output::{
+    Counts, LineLog, Lines, Pipe, StdoutError, StdoutSink, drain_stderr, drain_stdout,
+};
 use super::reaper;
 use super::spawn::{Reaper, Spawn};
 use super::status::{ExitStatus, Signal};
@@ -53,6 +55,7 @@ pub struct Child {
     stdout: Mutex<Option<mpsc::Receiver<Result<String, StdoutError>>>>,
     stdout_taken: Arc<AtomicBool>,
     stderr: Arc<LineLog>,
+    written: Arc<Counts>,
     /// Closed once the reaper is gone.
     reaper_gone: watch::Receiver<()>,
 }
@@ -91,10 +94,8 @@ impl Child {
         };
         let place = reaper.socket_place();
         // Only we can enter the folder, so only our reaper can find the socket.
-        let folder = tempfile::Builder::new()
-            .prefix("md-")
-            .permissions(Permissions::from_mode(0o700))
-            .tempdir_in(place)
+        let folder = reaper
+            .private_folder(place, "md-")
             .map_err(prepare("a private folder in", place.to_owned()))?;
         let socket = folder.path().join("s");
         let listener =
@@ -165,14 +166,20 @@ impl Child {
         drop(listener);
         drop(folder);
 
-        let stderr = LineLog::new();
+        let (stderr, written) = (LineLog::new(), Counts::new());
         let stdout_taken = Arc::new(AtomicBool::new(false));
         let (sink, stdout) = StdoutSink::new(stderr.clone(), stdout_taken.clone());
         if let Some(pipe) = process.stderr.take() {
-            tokio::spawn(drain_stderr(pipe, stderr.clone(), log));
+            tokio::spawn(drain_stderr(
+                pipe,
+                stderr.clone(),
+                written.clone(),
+                log,
+                spawn.only_logged,
+            ));
         }
         if let Some(pipe) = process.stdout.take() {
-            tokio::spawn(drain_stdout(pipe, sink));
+            tokio::spawn(drain_stdout(pipe, sink, written.clone()));
         }
         let answers = Answers::default();
         let (status_sender, status) = watch::channel(None);
@@ -196,6 +203,7 @@ impl Child {
             stdout: Mutex::new(Some(stdout)),
             stdout_taken,
             stderr,
+            written,
             reaper_gone,
         })
     }
@@ -317,6 +325,12 @@ impl Child {
         self.stderr.tail()
     }
 
+    /// The last 256 lines of the same, each with the moment in which it came.
+    #[must_use]
+    pub fn timed_tail(&self) -> Vec<(Instant, String)> {
+        self.stderr.timed()
+    }
+
     /// The lines of stderr (and of stdout if nobody took it), from the first that is still kept.
     #[must_use]
     pub fn stderr_lines(&self) -> Lines {
@@ -328,10 +342,21 @@ impl Child {
         self.stderr.closed().await;
     }
 
+    /// Completes once the child has written more than `bytes` to this pipe; never, if it does not.
+    pub async fn exceeds(&self, pipe: Pipe, bytes: u64) {
+        self.written.exceed(pipe, bytes).await;
+    }
+
     /// Does what dropping does, and waits until it is done: no process and no folder is left.
     pub async fn close(self) {
-        let mut gone = self.reaper_gone;
-        drop(self.requests);
+        self.end().await;
+    }
+
+    /// The same for a child that others hold too; they find it ended.
+    pub async fn end(&self) {
+        // If it cannot be shut, the reaper is gone already.
+        let _ = self.requests.lock().await.shutdown().await;
+        let mut gone = self.reaper_gone.clone();
         while gone.changed().await.is_ok() {}
     }
 

@@ -8,12 +8,16 @@
 //!
 //! Why not `kill_on_drop` or `PR_SET_PDEATHSIG`: the first does not run when we are killed, the
 //! second fires when the *thread* that spawned the child ends, and neither reaches grandchildren.
+//! On Linux the reaper adopts what leaves the group too (`PR_SET_CHILD_SUBREAPER`): a grandchild
+//! with a session of its own is ended with the child.
 //!
 //! | file | idea |
 //! | --- | --- |
 //! | `spawn` | what to start, and with which reaper |
 //! | `child` | the handle: signals, waiting, output |
 //! | `reaper` | the other program: a plain synchronous parent |
+//! | `keeper` | removes folders that were made just before we were killed |
+//! | `orphans` | what left the child's group and outlived it |
 //! | `channel` | our end of the channel to the reaper |
 //! | `control` | the words the two say to each other |
 //! | `output` | the drains: lines of bounded length, a tail, a log file |
@@ -25,6 +29,8 @@ mod child;
 mod clean;
 mod control;
 mod error;
+mod keeper;
+mod orphans;
 mod output;
 pub mod reaper;
 mod spawn;
@@ -33,6 +39,6 @@ mod status;
 pub use child::Child;
 pub use clean::clean;
 pub use error::{SignalError, SpawnError};
-pub use output::{Lines, MAX_STDOUT_LINE, StdoutError, TAIL_LINES};
+pub use output::{Lines, MAX_STDOUT_LINE, Pipe, StdoutError, TAIL_LINES};
 pub use spawn::{Reaper, Spawn};
 pub use status::{ExitStatus, Signal};

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::{mpsc, watch};
@@ -24,13 +25,9 @@ const STDOUT_LINES: usize = 1024;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StdoutError {
-    /// The line is longer than [`MAX_STDOUT_LINE`].
-    #[error(
-        "a line of {bytes} bytes on stdout; at most {MAX_STDOUT_LINE} are allowed; it begins `{start}`"
-    )]
+    /// The line is longer than [`MAX_STDOUT_LINE`]; told at once, since it may never end.
+    #[error("a line of more than {MAX_STDOUT_LINE} bytes on stdout; it begins `{start}`")]
     TooLong {
-        /// The line's length.
-        bytes: usize,
         /// Its first characters, cleaned.
         start: String,
     },
@@ -46,6 +43,55 @@ pub enum StdoutError {
         /// How many.
         lines: usize,
     },
+}
+
+/// One of the two pipes that a child writes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pipe {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+impl std::fmt::Display for Pipe {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Pipe::Stdout => "stdout",
+            Pipe::Stderr => "stderr",
+        })
+    }
+}
+
+/// How many bytes a child has written so far, by pipe.
+#[derive(Debug)]
+pub(super) struct Counts {
+    stdout: watch::Sender<u64>,
+    stderr: watch::Sender<u64>,
+}
+
+impl Counts {
+    pub(super) fn new() -> Arc<Counts> {
+        Arc::new(Counts { stdout: watch::Sender::new(0), stderr: watch::Sender::new(0) })
+    }
+
+    fn of(&self, pipe: Pipe) -> &watch::Sender<u64> {
+        match pipe {
+            Pipe::Stdout => &self.stdout,
+            Pipe::Stderr => &self.stderr,
+        }
+    }
+
+    fn add(&self, pipe: Pipe, bytes: usize) {
+        self.of(pipe).send_modify(|count| *count += bytes as u64);
+    }
+
+    /// Completes once more than `bytes` have come.
+    pub(super) async fn exceed(&self, pipe: Pipe, bytes: u64) {
+        let mut count = self.of(pipe).subscribe();
+        // The sender is ours: it does not go before we do.
+        let _ = count.wait_for(|count| *count > bytes).await;
+    }
 }
 
 /// Lines of a child's stderr, from the first one that is still kept.
@@ -66,7 +112,7 @@ impl Lines {
             {
                 let kept = self.log.kept();
                 self.next = self.next.max(kept.first);
-                if let Some(line) = kept.lines.get((self.next - kept.first) as usize) {
+                if let Some((_, line)) = kept.lines.get((self.next - kept.first) as usize) {
                     self.next += 1;
                     return Some(line.clone());
                 }
@@ -90,7 +136,8 @@ pub(super) struct LineLog {
 struct Kept {
     /// The number of the first line that is still here.
     first: u64,
-    lines: VecDeque<String>,
+    /// Each with the moment in which it came.
+    lines: VecDeque<(Instant, String)>,
     closed: bool,
 }
 
@@ -111,7 +158,7 @@ impl LineLog {
             line.push('…');
         }
         let mut kept = self.kept();
-        kept.lines.push_back(line);
+        kept.lines.push_back((Instant::now(), line));
         if kept.lines.len() > KEPT_LINES {
             kept.lines.pop_front();
             kept.first += 1;
@@ -132,7 +179,11 @@ impl LineLog {
     pub(super) fn tail(&self) -> Vec<String> {
         let kept = self.kept();
         let skip = kept.lines.len().saturating_sub(TAIL_LINES);
-        kept.lines.iter().skip(skip).cloned().collect()
+        kept.lines.iter().skip(skip).map(|(_, line)| line.clone()).collect()
+    }
+
+    pub(super) fn timed(&self) -> Vec<(Instant, String)> {
+        self.kept().lines.iter().cloned().collect()
     }
 
     /// Completes once the stream is closed.
@@ -151,17 +202,23 @@ struct Splitter {
     limit: usize,
     line: Vec<u8>,
     length: usize,
+    /// What is left of the line is not wanted.
+    skipping: bool,
 }
 
 impl Splitter {
     fn new(limit: usize) -> Splitter {
-        Splitter { limit, line: Vec::new(), length: 0 }
+        Splitter { limit, line: Vec::new(), length: 0, skipping: false }
     }
 
     /// Takes bytes up to and including the first line end; returns what is left of `bytes`, and
     /// whether a line is now complete.
     fn feed<'a>(&mut self, bytes: &'a [u8]) -> (&'a [u8], bool) {
         let end = bytes.iter().position(|b| *b == b'\n');
+        if self.skipping {
+            self.skipping = end.is_none();
+            return (end.map_or(&[], |end| &bytes[end + 1..]), false);
+        }
         let part = &bytes[..end.unwrap_or(bytes.len())];
         let room = self.limit.saturating_sub(self.line.len()).min(part.len());
         self.line.extend_from_slice(&part[..room]);
@@ -185,14 +242,32 @@ impl Splitter {
     fn is_empty(&self) -> bool {
         self.length == 0
     }
+
+    /// True once the line is longer than what is kept of it.
+    fn is_over(&self) -> bool {
+        self.length > self.limit
+    }
+
+    /// What has come of the line, and nothing of the rest.
+    fn cut(&mut self) -> (Vec<u8>, usize) {
+        self.skipping = true;
+        self.take()
+    }
 }
 
 /// Reads stderr to its end, into `lines` and the log file.
 pub(super) async fn drain_stderr(
     mut pipe: impl AsyncRead + Unpin,
     lines: Arc<LineLog>,
+    counts: Arc<Counts>,
     mut log: Option<File>,
+    only_logged: Option<fn(&[u8]) -> bool>,
 ) {
+    let keep = |line: &[u8]| {
+        if !only_logged.is_some_and(|holds| holds(line)) {
+            lines.push(line);
+        }
+    };
     let mut splitter = Splitter::new(4 * MAX_KEPT_LINE);
     let mut buffer = vec![0; 16 * 1024];
     loop {
@@ -200,6 +275,7 @@ pub(super) async fn drain_stderr(
             Ok(0) | Err(_) => break,
             Ok(read) => read,
         };
+        counts.add(Pipe::Stderr, read);
         // A blocking write, on purpose: it goes to the page cache, and must not fall behind the lines.
         if let Some(file) = &mut log
             && let Err(e) = file.write_all(&buffer[..read])
@@ -212,12 +288,12 @@ pub(super) async fn drain_stderr(
             let complete;
             (rest, complete) = splitter.feed(rest);
             if complete {
-                lines.push(&splitter.take().0);
+                keep(&splitter.take().0);
             }
         }
     }
     if !splitter.is_empty() {
-        lines.push(&splitter.take().0);
+        keep(&splitter.take().0);
     }
     lines.close();
 }
@@ -261,13 +337,17 @@ impl StdoutSink {
 fn text(line: Vec<u8>, length: usize) -> Result<String, StdoutError> {
     let start = |bytes: &[u8]| clean(&String::from_utf8_lossy(&bytes[..bytes.len().min(80)]));
     if length > MAX_STDOUT_LINE {
-        return Err(StdoutError::TooLong { bytes: length, start: start(&line) });
+        return Err(StdoutError::TooLong { start: start(&line) });
     }
     String::from_utf8(line).map_err(|e| StdoutError::NotUtf8 { start: start(e.as_bytes()) })
 }
 
 /// Reads stdout to its end, into `sink`.
-pub(super) async fn drain_stdout(mut pipe: impl AsyncRead + Unpin, mut sink: StdoutSink) {
+pub(super) async fn drain_stdout(
+    mut pipe: impl AsyncRead + Unpin,
+    mut sink: StdoutSink,
+    counts: Arc<Counts>,
+) {
     let mut splitter = Splitter::new(MAX_STDOUT_LINE);
     let mut buffer = vec![0; 16 * 1024];
     loop {
@@ -275,14 +355,17 @@ pub(super) async fn drain_stdout(mut pipe: impl AsyncRead + Unpin, mut sink: Std
             Ok(0) | Err(_) => break,
             Ok(read) => read,
         };
+        counts.add(Pipe::Stdout, read);
         let mut rest = &buffer[..read];
         while !rest.is_empty() {
             let complete;
             (rest, complete) = splitter.feed(rest);
-            if complete {
-                let (line, length) = splitter.take();
-                sink.deliver(line, length).await;
-            }
+            let (line, length) = match (complete, splitter.is_over()) {
+                (true, _) => splitter.take(),
+                (false, true) => splitter.cut(),
+                (false, false) => continue,
+            };
+            sink.deliver(line, length).await;
         }
     }
     if !splitter.is_empty() {
@@ -297,7 +380,7 @@ mod tests {
 
     async fn stderr_of(bytes: &[u8]) -> Arc<LineLog> {
         let lines = LineLog::new();
-        drain_stderr(bytes, lines.clone(), None).await;
+        drain_stderr(bytes, lines.clone(), Counts::new(), None, None).await;
         lines
     }
 
@@ -314,6 +397,35 @@ mod tests {
         assert_eq!(tail.len(), TAIL_LINES);
         assert_eq!(tail[0], "line 950");
         assert_eq!(tail[49], "line 999");
+    }
+
+    #[tokio::test]
+    async fn what_is_only_for_the_log_file_is_in_no_tail() {
+        let mut file = tempfile::tempfile().unwrap();
+        let lines = LineLog::new();
+        let only_logged: fn(&[u8]) -> bool = |line| line.starts_with(b"trace");
+        let text = b"one\ntrace\ntwo\ntrace";
+        drain_stderr(
+            &text[..],
+            lines.clone(),
+            Counts::new(),
+            Some(file.try_clone().unwrap()),
+            Some(only_logged),
+        )
+        .await;
+        assert_eq!(lines.tail(), ["one", "two"]);
+        let mut whole = Vec::new();
+        std::io::Seek::rewind(&mut file).unwrap();
+        std::io::Read::read_to_end(&mut file, &mut whole).unwrap();
+        assert_eq!(whole, text);
+    }
+
+    #[tokio::test]
+    async fn lines_have_the_moment_in_which_they_came() {
+        let before = Instant::now();
+        let timed = stderr_of(b"one\ntwo\n").await.timed();
+        assert_eq!(timed.iter().map(|(_, line)| line.as_str()).collect::<Vec<_>>(), ["one", "two"]);
+        assert!(before <= timed[0].0 && timed[0].0 <= timed[1].0 && timed[1].0 <= Instant::now());
     }
 
     #[tokio::test]
@@ -339,11 +451,9 @@ mod tests {
         let (sink, mut lines) = StdoutSink::new(LineLog::new(), Arc::new(AtomicBool::new(true)));
         let mut bytes = vec![b'x'; MAX_STDOUT_LINE + 1];
         bytes.extend_from_slice(b"\n\xff\nfine\n");
-        drain_stdout(&bytes[..], sink).await;
+        drain_stdout(&bytes[..], sink, Counts::new()).await;
         let long = lines.recv().await.unwrap().unwrap_err();
-        assert!(
-            matches!(&long, StdoutError::TooLong { bytes, .. } if *bytes == MAX_STDOUT_LINE + 1)
-        );
+        assert!(matches!(long, StdoutError::TooLong { .. }));
         let not_text = lines.recv().await.unwrap().unwrap_err();
         assert!(matches!(not_text, StdoutError::NotUtf8 { .. }));
         assert_eq!(lines.recv().await.unwrap().unwrap(), "fine");
@@ -351,11 +461,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_line_that_never_ends_is_told_before_its_end() {
+        let (sink, mut lines) = StdoutSink::new(LineLog::new(), Arc::new(AtomicBool::new(true)));
+        let (mut theirs, ours) = tokio::io::duplex(64 * 1024);
+        let drain = tokio::spawn(drain_stdout(ours, sink, Counts::new()));
+        let text = vec![b'x'; 3 * MAX_STDOUT_LINE];
+        tokio::io::AsyncWriteExt::write_all(&mut theirs, &text).await.unwrap();
+        let long = lines.recv().await.unwrap().unwrap_err();
+        assert!(long.to_string().contains("more than 1048576 bytes on stdout"), "{long}");
+        tokio::io::AsyncWriteExt::write_all(&mut theirs, b"xx\nfine\n").await.unwrap();
+        assert_eq!(lines.recv().await.unwrap().unwrap(), "fine", "told once");
+        drop(theirs);
+        drain.await.unwrap();
+    }
+
+    #[tokio::test]
     async fn a_line_of_exactly_the_limit_is_delivered() {
         let (sink, mut lines) = StdoutSink::new(LineLog::new(), Arc::new(AtomicBool::new(true)));
         let mut bytes = vec![b'x'; MAX_STDOUT_LINE];
         bytes.push(b'\n');
-        drain_stdout(&bytes[..], sink).await;
+        drain_stdout(&bytes[..], sink, Counts::new()).await;
         assert_eq!(lines.recv().await.unwrap().unwrap().len(), MAX_STDOUT_LINE);
     }
 
@@ -365,7 +490,7 @@ mod tests {
         let taken = Arc::new(AtomicBool::new(false));
         let (sink, mut lines) = StdoutSink::new(tail.clone(), taken);
         let text: String = (0..5000).map(|n| format!("line {n}\n")).collect();
-        drain_stdout(text.as_bytes(), sink).await;
+        drain_stdout(text.as_bytes(), sink, Counts::new()).await;
         assert_eq!(tail.tail()[49], "line 4999");
         assert_eq!(lines.recv().await.unwrap().unwrap(), "line 0");
     }

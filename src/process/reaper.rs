@@ -3,7 +3,8 @@
 //! It is this binary again, started as `mono-demo __reap --socket S [--cwd D] [--lock F]
 //! [--remove D]… -- PROGRAM ARGS…`. It connects to the socket, starts the program in a process group of its own, with
 //! the stdio it inherited, and then does three things: sends the signals it is asked to send, tells
-//! how the child ended, and, once the socket closes, ends what is left and tidies up.
+//! how the child ended, and, once the socket closes, ends what is left and tidies up. What has left
+//! the group is ended before the child's end is told.
 //!
 //! A reused pid is never signalled. A pid is free for reuse only once its process has been reaped, and
 //! only the reaper can reap the child. So it looks for the exit without reaping (`WNOWAIT`), and does
@@ -12,6 +13,7 @@
 use std::ffi::OsString;
 use std::fs::{File, TryLockError};
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -22,6 +24,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::control::{Report, Request};
+use super::keeper::{KEEP, keep};
+use super::orphans;
 use super::status::{ExitStatus, Signal};
 
 /// The hidden first argument that makes the binary a reaper.
@@ -35,6 +39,11 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 ///
 /// To be called before anything else in `main`: it needs no runtime and no argument parser.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let mut args = args.into_iter().peekable();
+    if args.peek().is_some_and(|first| first == KEEP) {
+        keep(io::stdin().lock());
+        return ExitCode::SUCCESS;
+    }
     let order = match Order::parse(args) {
         Ok(order) => order,
         Err(problem) => return complain(&problem),
@@ -119,7 +128,7 @@ impl Order {
 }
 
 /// Removes a folder that processes which have just been killed may still be writing into.
-fn remove_tree(folder: &Path) {
+pub(super) fn remove_tree(folder: &Path) {
     for _ in 0..50 {
         match std::fs::remove_dir_all(folder) {
             Ok(()) => return,
@@ -133,7 +142,7 @@ fn remove_tree(folder: &Path) {
 
 /// Locks a file; somebody else may be about to let go of it, so it asks for a while.
 fn hold(path: &Path) -> io::Result<File> {
-    let file = File::options().create(true).truncate(false).write(true).open(path)?;
+    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(path)?;
     let deadline = Instant::now() + LOCK_PATIENCE;
     loop {
         match file.try_lock() {
@@ -165,6 +174,7 @@ fn supervise(order: &Order, channel: UnixStream) -> io::Result<Folders> {
         }
         Err(e) => return Err(e),
     };
+    orphans::adopt();
     let child = match order.command().spawn() {
         Ok(child) => child,
         Err(e) => {
@@ -181,6 +191,7 @@ fn supervise(order: &Order, channel: UnixStream) -> io::Result<Folders> {
     std::thread::scope(|scope| {
         let listener = scope.spawn(|| listen(requests, Some(&group), &reports));
         let status = group.wait();
+        orphans::end();
         drop(lock);
         report(&reports, Report::Exited(status));
         Ok(listener.join().unwrap_or(Folders::Remove))

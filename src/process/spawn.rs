@@ -1,13 +1,21 @@
 //! What to start, and with which reaper.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tempfile::TempDir;
+
+use super::keeper::{self, Keeper};
 
 /// How to start a reaper: the `mono-demo` binary, which is run as `EXE __reap …`.
 #[derive(Clone, Debug)]
 pub struct Reaper {
     exe: PathBuf,
     socket_root: PathBuf,
+    /// Started with the first folder; all clones share it.
+    keeper: Arc<Mutex<Option<Keeper>>>,
 }
 
 impl Reaper {
@@ -15,7 +23,34 @@ impl Reaper {
     /// [`reaper::main`](super::reaper::main); private folders (its sockets) go under
     /// `socket_root`, which should be short: a socket's path has about 100 bytes.
     pub fn new(exe: impl Into<PathBuf>, socket_root: impl Into<PathBuf>) -> Self {
-        Reaper { exe: exe.into(), socket_root: socket_root.into() }
+        Reaper { exe: exe.into(), socket_root: socket_root.into(), keeper: Arc::default() }
+    }
+
+    /// A new folder in `root` that only we can enter. It is removed when it is dropped, and if we
+    /// are killed, at whatever moment.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn private_folder(&self, root: &Path, prefix: &str) -> io::Result<TempDir> {
+        let root = &std::path::absolute(root)?;
+        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        if keeper.is_none() {
+            // One that cannot be started is no reason to stop: the reaper, which is the same
+            // program, will say why.
+            *keeper = Keeper::start(&self.exe, &self.socket_root).ok();
+        }
+        loop {
+            let random = nuid::next();
+            let name = format!("{prefix}{}", &random[random.len() - 6..]);
+            let made = match keeper.as_mut() {
+                Some(keeper) => keeper.folder(root, &name),
+                None => keeper::folder(root, &name),
+            };
+            match made {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                made => return made,
+            }
+        }
     }
 
     /// Where private folders go unless told otherwise.
@@ -56,6 +91,8 @@ pub struct Spawn {
     pub hold_lock: Option<PathBuf>,
     /// Everything of stderr is also appended to this file, which is made with mode 0600.
     pub log: Option<PathBuf>,
+    /// Lines of stderr for which this holds go to the log file alone: no tail and no follower has them.
+    pub only_logged: Option<fn(&[u8]) -> bool>,
 }
 
 impl Spawn {
@@ -71,6 +108,7 @@ impl Spawn {
             remove_on_exit: Vec::new(),
             hold_lock: None,
             log: None,
+            only_logged: None,
         }
     }
 
@@ -127,6 +165,13 @@ impl Spawn {
     #[must_use]
     pub fn log(mut self, file: impl Into<PathBuf>) -> Self {
         self.log = Some(file.into());
+        self
+    }
+
+    /// Keeps lines of stderr for which `holds` out of tails; the log file has them.
+    #[must_use]
+    pub fn only_logged(mut self, holds: fn(&[u8]) -> bool) -> Self {
+        self.only_logged = Some(holds);
         self
     }
 }

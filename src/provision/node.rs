@@ -12,7 +12,8 @@ use super::step::{last_lines, run, run_step};
 
 /// As the client's package.json asks for.
 const OLDEST: u32 = 18;
-const HINT: &str = "install Node 18 or newer, with npm, and have it on PATH";
+const HINT: &str = "install Node 18 or newer, with npm, and have it on PATH \
+                    (`apt-get install nodejs npm`, `brew install node`)";
 
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// npm gives up by itself when the network does not answer; this is for one that does not.

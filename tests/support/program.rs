@@ -38,7 +38,9 @@ impl Home {
         for name in ["URL", "CONTEXT", "USER", "PASSWORD", "TOKEN", "CREDS", "NKEY", "TIMEOUT"] {
             command.env_remove(format!("NATS_{name}"));
         }
-        command.env_remove("CI").env_remove("RUST_LOG");
+        for name in ["CI", "GITHUB_ACTIONS", "GITHUB_WORKSPACE", "RUST_LOG"] {
+            command.env_remove(name);
+        }
         command
     }
 

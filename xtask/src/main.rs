@@ -2,6 +2,8 @@
 //!
 //! It runs cargo and the built binary, and imports no project code.
 
+mod asyncapi;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
@@ -48,6 +50,9 @@ fn ci() -> ExitCode {
         for step in checks_of_other_clients() {
             run(step, &mut times)?;
         }
+        if let Some(step) = asyncapi::step()? {
+            run(step, &mut times)?;
+        }
         Ok(())
     };
     let result = steps();
@@ -70,12 +75,14 @@ fn soak() -> ExitCode {
     let mut scenarios = at_root(&binary());
     scenarios.args(["e2e", "--fixtures", "xtask/soak", "--client", "rust", "--jobs", "1"]);
     scenarios.args(["--history", "target/histories"]);
-    let dead_letters = cargo(&["test", "--release", "--test", "dlq", "--", "--ignored"]);
+    // Tests whose long form is ignored by `cargo test`.
+    let tests = ["--test", "kills", "--test", "electing", "--test", "dlq"];
+    let tests = [&["test", "--release"], &tests[..], &["--", "--ignored", "--nocapture"]].concat();
     let mut times = Vec::new();
     let steps = [
         Step { name: "build", command: cargo(&["build", "--release"]) },
         Step { name: "soak", command: scenarios },
-        Step { name: "a thousand dead letters", command: dead_letters },
+        Step { name: "kills, elections and dead letters", command: cargo(&tests) },
     ];
     let result = steps.into_iter().try_for_each(|step| run(step, &mut times));
     match result {

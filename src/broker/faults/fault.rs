@@ -21,6 +21,8 @@ pub struct Fault {
     pub what: What,
     /// Of a network: whose; `None` is everybody's who is behind a proxy.
     pub on: Option<Side>,
+    /// Of service processes: whose, where there are several services; `None` is all of them.
+    pub service: Option<String>,
     /// After this time it is mended; `None` is when it is told to.
     pub lasts: Option<Duration>,
 }
@@ -209,6 +211,19 @@ impl What {
         }
     }
 
+    /// Whether it is about service processes.
+    #[must_use]
+    pub fn is_of_services(self) -> bool {
+        let starts = matches!(
+            self,
+            Self::KillServices | Self::KillService | Self::RestartServices | Self::RestartService
+        );
+        starts
+            || [self.mended_by(), Some(self)]
+                .iter()
+                .any(|what| matches!(what, Some(Self::StartServices | Self::ResumeServices)))
+    }
+
     /// Whether all it does is to end another fault.
     #[must_use]
     pub fn mends(self) -> bool {
@@ -227,7 +242,7 @@ impl Fault {
     /// On everybody, until it is mended.
     #[must_use]
     pub fn new(what: What) -> Self {
-        Self { what, on: None, lasts: None }
+        Self { what, on: None, service: None, lasts: None }
     }
 
     /// Mended after this time.
@@ -239,8 +254,9 @@ impl Fault {
     /// Whether it ends `other`, of which it does not hold whom it hit.
     #[must_use]
     pub fn mends(&self, other: &Fault) -> bool {
-        let whom = self.on.is_none() || self.on == other.on;
-        other.what.mended_by() == Some(self.what) && whom
+        let side = self.on.is_none() || self.on == other.on;
+        let service = self.service.is_none() || self.service == other.service;
+        other.what.mended_by() == Some(self.what) && side && service
     }
 }
 
@@ -264,6 +280,9 @@ impl fmt::Display for Fault {
         }
         if let Some(side) = self.on {
             write!(f, " on {}", side.word())?;
+        }
+        if let Some(service) = &self.service {
+            write!(f, " of {service}")?;
         }
         match self.lasts {
             Some(time) => write!(f, " for {time:?}"),
@@ -293,6 +312,10 @@ mod tests {
                 assert!(Fault::new(end).mends(&Fault::new(what)), "{word}");
             }
         }
+        let stopped = Fault { service: Some("a".into()), ..Fault::new(What::StopServices) };
+        let started = Fault { service: Some("b".into()), ..Fault::new(What::StartServices) };
+        assert!(!started.mends(&stopped) && Fault::new(What::StartServices).mends(&stopped));
+        assert_eq!(stopped.to_string(), "stop-services of a");
         let hole = Fault { on: Some(Side::Client), ..Fault::new(What::BlackHole) };
         let other = Fault { on: Some(Side::Services), ..Fault::new(What::HealNetwork) };
         assert!(!other.mends(&hole));

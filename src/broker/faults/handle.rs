@@ -150,12 +150,23 @@ impl<'a> Faults<'a> {
         if hit.is_empty() {
             return Err(FaultError::NoProxy);
         }
+        let left: Vec<u64> = hit.iter().filter_map(|(_, proxies)| not_cut(proxies)).collect();
         for proxy in hit.iter().flat_map(|(_, proxies)| *proxies) {
             switch(proxy, what).await?;
+        }
+        if let (What::HealNetwork, Some(left)) = (what, left.first()) {
+            return Err(FaultError::NothingCut { left: *left });
         }
         let whom: Vec<Side> = hit.iter().map(|(side, _)| *side).collect();
         Ok(said(what, &whom))
     }
+}
+
+/// How many bytes are still to pass, where a connection was to be cut and none was: somebody has a
+/// connection through one of the proxies only.
+fn not_cut(proxies: &[Proxy]) -> Option<u64> {
+    let left: Option<Vec<u64>> = proxies.iter().map(Proxy::bytes_before_cut).collect();
+    left?.into_iter().min()
 }
 
 async fn switch(proxy: &Proxy, what: What) -> Result<(), FaultError> {
@@ -175,13 +186,7 @@ async fn switch(proxy: &Proxy, what: What) -> Result<(), FaultError> {
                 tokio::time::timeout(GONE, cut).await.map_err(late)?;
             }
         }
-        _ => {
-            let left = proxy.bytes_before_cut();
-            proxy.heal();
-            if let Some(left) = left {
-                return Err(FaultError::NothingCut { left });
-            }
-        }
+        _ => proxy.heal(),
     }
     Ok(())
 }

@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::SOON;
 use crate::broker::Credentials;
-use crate::process::{Child, ExitStatus, Reaper, Spawn, StdoutError};
+use crate::e2e::driver::MAX_LOG_MIB;
+use crate::process::{Child, ExitStatus, Pipe, Reaper, Spawn, StdoutError};
 use crate::wire::driver::{DriverError, ErrorKind, PROTOCOL_VERSION, Reply};
 use crate::wire::headers::bounded;
 
@@ -125,7 +126,12 @@ impl Talk {
 
     /// Reads one line; false where none came in time.
     async fn hear(&mut self, patience: Duration) -> Result<bool, Complaint> {
-        let line = match tokio::time::timeout(patience, self.stdout.recv()).await {
+        let flood = self.child.exceeds(Pipe::Stderr, MAX_LOG_MIB << 20);
+        let line = tokio::select! {
+            line = tokio::time::timeout(patience, self.stdout.recv()) => line,
+            () = flood => return Err(format!("it wrote more than {MAX_LOG_MIB} MiB on stderr")),
+        };
+        let line = match line {
             Err(_) => return Ok(false),
             Ok(None) => {
                 let status = self.child.wait().await;

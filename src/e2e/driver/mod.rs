@@ -13,10 +13,11 @@ mod raw;
 mod rust;
 mod stdio;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 
+pub(super) use pipe::MAX_LOG_MIB;
 pub use pipe::PipeDriver;
 pub(super) use raw::wire_headers;
 pub use rust::{RustDriver, TypedCalls};
@@ -46,6 +47,11 @@ pub trait Driver: Send + Sync {
 
     /// The last lines of its log, free of control characters.
     fn log_tail(&self) -> Vec<String>;
+
+    /// More of the same, each line with the moment in which it came; nothing where there is no process.
+    fn timed_log(&self) -> Vec<(Instant, String)> {
+        Vec::new()
+    }
 }
 
 /// What a driver must not do.
@@ -91,6 +97,16 @@ pub enum DriverFault {
         op: &'static str,
         /// How long it was waited for.
         after: Duration,
+        /// The last lines of its log.
+        tail: Vec<String>,
+    },
+    /// It floods its log.
+    #[error("{name} wrote more than {mib} MiB on stderr{}", last(tail))]
+    Flooded {
+        /// Which driver.
+        name: String,
+        /// How much it may write.
+        mib: u64,
         /// The last lines of its log.
         tail: Vec<String>,
     },

@@ -1,4 +1,7 @@
 //! A driver that is a program: JSON lines over pipes, and every way in which it can go wrong.
+//!
+//! At its first fault a driver is ended, with its whole process group: what hangs would hang on,
+//! and what floods would take the time of the runs beside it.
 
 use std::{
     collections::HashMap,
@@ -6,18 +9,19 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tokio::{
     io::AsyncWriteExt as _,
     sync::{mpsc, oneshot},
+    task::AbortHandle,
 };
 
 use super::{Driver, DriverFault, bound, word};
 use crate::{
-    process::{Child, Reaper, Spawn},
+    process::{Child, ExitStatus, Pipe, Reaper, Spawn, StdoutError},
     wire::{
         driver::{Command, Op, Outcome, Reply},
         headers,
@@ -28,31 +32,50 @@ use crate::{
 const DRAIN: Duration = Duration::from_secs(5);
 /// How much of a stray line is quoted.
 const QUOTED_BYTES: usize = 300;
+/// How much a driver may log: nobody reads more, and draining a flood takes time from other runs.
+pub(in crate::e2e) const MAX_LOG_MIB: u64 = 64;
+/// How long a pipe may stay open after the driver's end: somebody else holds it then.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A running driver program.
 pub struct PipeDriver {
-    name: String,
-    child: Arc<Child>,
     /// Whole lines; dropping the sender ends the driver's input.
     input: Mutex<Option<mpsc::UnboundedSender<String>>>,
     next_id: AtomicU64,
     shared: Arc<Shared>,
+    /// It holds the child too: dropping the driver must end both.
+    reader: AbortHandle,
     hang_bound: Option<Duration>,
 }
 
 /// What the reader of stdout and the callers share.
-#[derive(Default)]
 struct Shared {
+    name: String,
+    child: Child,
     waiting: Mutex<HashMap<u64, oneshot::Sender<Outcome>>>,
     /// The first fault: after it, nothing the driver says can be trusted.
     fault: Mutex<Option<DriverFault>>,
 }
 
 impl Shared {
-    fn fail(&self, fault: DriverFault) {
+    /// Notes the fault, unless there was one before, and ends the driver's process group.
+    fn fail(self: &Arc<Self>, fault: DriverFault) {
         lock(&self.fault).get_or_insert(fault);
         // Dropping the senders wakes everybody who waits.
         lock(&self.waiting).clear();
+        if self.child.try_status().is_none() {
+            let shared = self.clone();
+            // What cannot be signalled ends when the child is dropped.
+            tokio::spawn(async move { shared.child.kill().await });
+        }
+    }
+
+    fn hung(&self, op: &'static str, after: Duration) -> DriverFault {
+        DriverFault::Hung { name: self.name.clone(), op, after, tail: self.child.tail() }
+    }
+
+    fn exited(&self, status: ExitStatus) -> DriverFault {
+        DriverFault::Exited { name: self.name.clone(), status, tail: self.child.tail() }
     }
 }
 
@@ -65,18 +88,20 @@ impl PipeDriver {
         let child = Child::spawn(reaper, spawn)
             .await
             .map_err(|error| DriverFault::Start(error.to_string()))?;
-        let child = Arc::new(child);
-        let shared = Arc::new(Shared::default());
         let (input, lines) = mpsc::unbounded_channel();
         if let Some(stdin) = child.take_stdin() {
             tokio::spawn(write(stdin, lines));
         }
-        tokio::spawn(read(name.to_owned(), child.clone(), shared.clone()));
-        Ok(Self {
+        let shared = Arc::new(Shared {
             name: name.to_owned(),
             child,
+            waiting: Mutex::default(),
+            fault: Mutex::default(),
+        });
+        Ok(Self {
             input: Mutex::new(Some(input)),
             next_id: AtomicU64::new(1),
+            reader: tokio::spawn(read(shared.clone())).abort_handle(),
             shared,
             hang_bound: None,
         })
@@ -107,53 +132,50 @@ impl PipeDriver {
             Ok(Ok(outcome)) => Ok(outcome),
             Ok(Err(_)) => Err(self.first_fault()),
             Err(_) => {
-                let hung = DriverFault::Hung {
-                    name: self.name.clone(),
-                    op: word,
-                    after: bound,
-                    tail: self.child.tail(),
-                };
-                self.shared.fail(hung.clone());
-                Err(hung)
+                self.shared.fail(self.shared.hung(word, bound));
+                Err(self.first_fault())
             }
         }
     }
 
     fn first_fault(&self) -> DriverFault {
         let fault = lock(&self.shared.fault).clone();
-        fault.unwrap_or_else(|| DriverFault::Start(format!("{} is closed", self.name)))
+        fault.unwrap_or_else(|| DriverFault::Start(format!("{} is closed", self.shared.name)))
     }
 
+    /// Ends its input, and returns once nothing of it is left.
     async fn end(&self) -> Result<(), DriverFault> {
+        let ended = self.ended().await;
+        self.shared.child.end().await;
+        ended
+    }
+
+    async fn ended(&self) -> Result<(), DriverFault> {
         lock(&self.input).take();
-        let status = match tokio::time::timeout(DRAIN, self.child.wait()).await {
-            Ok(status) => status,
-            Err(_) => {
-                let hung = DriverFault::Hung {
-                    name: self.name.clone(),
-                    op: "end of input",
-                    after: DRAIN,
-                    tail: self.child.tail(),
-                };
-                // Already reported as hung; what matters is that it is gone.
-                let _ = self.child.kill().await;
-                self.shared.fail(hung);
-                return Err(self.first_fault());
-            }
+        let child = &self.shared.child;
+        let Ok(status) = tokio::time::timeout(DRAIN, child.wait()).await else {
+            self.shared.fail(self.shared.hung("end of input", DRAIN));
+            return Err(self.first_fault());
         };
         let earlier = lock(&self.shared.fault).clone();
         match earlier {
             // The reader reports the exit that we asked for as one.
             Some(DriverFault::Exited { .. }) | None if status.success() => Ok(()),
             Some(fault) => Err(fault),
-            None => Err(exited(&self.name, &self.child, status)),
+            None => Err(self.shared.exited(status)),
         }
+    }
+}
+
+impl Drop for PipeDriver {
+    fn drop(&mut self) {
+        self.reader.abort();
     }
 }
 
 impl Driver for PipeDriver {
     fn name(&self) -> &str {
-        &self.name
+        &self.shared.name
     }
 
     fn perform(&self, op: Op) -> BoxFuture<'_, Result<Outcome, DriverFault>> {
@@ -165,7 +187,11 @@ impl Driver for PipeDriver {
     }
 
     fn log_tail(&self) -> Vec<String> {
-        self.child.tail()
+        self.shared.child.tail()
+    }
+
+    fn timed_log(&self) -> Vec<(Instant, String)> {
+        self.shared.child.timed_tail()
     }
 }
 
@@ -182,45 +208,63 @@ async fn write(
     }
 }
 
-async fn read(name: String, child: Arc<Child>, shared: Arc<Shared>) {
-    let Some(mut lines) = child.take_stdout() else {
-        return;
+/// Hears the driver out, until its first fault or its end.
+async fn read(shared: Arc<Shared>) {
+    let flooded = shared.child.exceeds(Pipe::Stderr, MAX_LOG_MIB << 20);
+    let fault = tokio::select! {
+        fault = to_the_end(&shared) => fault,
+        () = flooded => DriverFault::Flooded {
+            name: shared.name.clone(),
+            mib: MAX_LOG_MIB,
+            tail: shared.child.tail(),
+        },
     };
-    while let Some(line) = lines.recv().await {
-        let line = match line {
-            Ok(line) => line,
-            Err(error) => {
-                let line = String::new();
-                let reason = error.to_string();
-                shared.fail(DriverFault::StrayLine { name: name.clone(), line, reason });
-                continue;
-            }
+    shared.fail(fault);
+}
+
+async fn to_the_end(shared: &Shared) -> DriverFault {
+    let child = &shared.child;
+    let ended_long_ago = async {
+        child.wait().await;
+        tokio::time::sleep(LAST_WORDS).await;
+    };
+    if let Some(mut lines) = child.take_stdout() {
+        let heard = tokio::select! {
+            heard = hear(shared, &mut lines) => heard,
+            () = ended_long_ago => Ok(()),
         };
-        let reply: Reply = match serde_json::from_str(&line) {
-            Ok(reply) => reply,
-            Err(error) => {
-                shared.fail(DriverFault::StrayLine {
-                    name: name.clone(),
-                    line: headers::bounded(&line, QUOTED_BYTES),
-                    reason: error.to_string(),
-                });
-                continue;
-            }
-        };
-        let waiting = lock(&shared.waiting).remove(&reply.id);
-        match waiting {
-            // Nobody waits any more where the scenario was given up.
-            Some(waiting) => drop(waiting.send(reply.outcome)),
-            None => shared.fail(DriverFault::UnknownId { name: name.clone(), id: reply.id }),
+        if let Err(fault) = heard {
+            return fault;
         }
     }
     let status = child.wait().await;
-    child.drained().await;
-    shared.fail(exited(&name, &child, status));
+    // Somebody else may hold stderr, and the tail is then as whole as it gets.
+    let _ = tokio::time::timeout(LAST_WORDS, child.drained()).await;
+    shared.exited(status)
 }
 
-fn exited(name: &str, child: &Child, status: crate::process::ExitStatus) -> DriverFault {
-    DriverFault::Exited { name: name.to_owned(), status, tail: child.tail() }
+/// Hands each reply to who waits for it, until the end of stdout.
+async fn hear(
+    shared: &Shared,
+    lines: &mut mpsc::Receiver<Result<String, StdoutError>>,
+) -> Result<(), DriverFault> {
+    let stray = |line: &str, reason: String| DriverFault::StrayLine {
+        name: shared.name.clone(),
+        line: headers::bounded(line, QUOTED_BYTES),
+        reason,
+    };
+    while let Some(line) = lines.recv().await {
+        let line = line.map_err(|error| stray("", error.to_string()))?;
+        let reply: Reply =
+            serde_json::from_str(&line).map_err(|error| stray(&line, error.to_string()))?;
+        let waiting = lock(&shared.waiting).remove(&reply.id);
+        let Some(waiting) = waiting else {
+            return Err(DriverFault::UnknownId { name: shared.name.clone(), id: reply.id });
+        };
+        // Nobody waits any more where the scenario was given up.
+        let _ = waiting.send(reply.outcome);
+    }
+    Ok(())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

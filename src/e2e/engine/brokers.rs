@@ -105,16 +105,24 @@ impl Brokers {
         }
     }
 
-    /// Lets everything go on that is paused; what is not, is not changed.
-    pub(super) async fn resume(&self) {
-        let nodes = match &self.kind {
+    fn nodes(&self) -> &[Broker] {
+        match &self.kind {
             Kind::One(broker) => std::slice::from_ref(&**broker),
             Kind::Several(cluster) => cluster.nodes(),
-        };
-        for node in nodes {
+        }
+    }
+
+    /// Lets everything go on that is paused; what is not, is not changed.
+    pub(super) async fn resume(&self) {
+        for node in self.nodes() {
             // One that is down has nothing to resume.
             let _ = node.resume().await;
         }
+    }
+
+    /// The whole log, a file a node.
+    pub(super) fn log_paths(&self) -> impl Iterator<Item = &Path> {
+        self.nodes().iter().map(Broker::log_path)
     }
 
     /// The last lines of the log, node by node.

@@ -19,6 +19,7 @@ impl World {
     /// returns once the break has happened and what must be back is back. Says what has happened.
     pub(super) async fn fault(&mut self, fault: &Fault, due: Option<u32>) -> Result<String, Stop> {
         let (seed, injected) = (self.machine().seed, self.schedule.len() as u64);
+        self.services.only(fault.service.as_deref());
         let mut faults = Faults::new(self.brokers.servers(), seed)
             .network(Side::Client, &self.networks.client)
             .network(Side::Services, &self.networks.services)
@@ -34,6 +35,7 @@ impl World {
             self.recorder.fault(&name, Phase::Begin);
         }
         let done = faults.inject(fault).await;
+        self.services.all_in_view();
         let done = done.map_err(|error| Stop::broken(&fault.to_string(), error))?;
         if mends {
             let recorder = self.recorder.clone();

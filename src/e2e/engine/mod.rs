@@ -17,6 +17,7 @@
 //! | `evidence` | reads the journals and the streams that checks are about |
 //! | `recovery` | how soon after a fault's end an operation succeeds again |
 //! | `check` | decides, from evidence alone |
+//! | `tape`, `tap`, `trace` | for reports that draw: what was done when, what crossed the broker |
 //!
 //! The engine knows no reporter: it sends events and returns what it saw.
 
@@ -34,25 +35,32 @@ mod secrets;
 mod services;
 mod settle;
 mod steps;
+mod tap;
+mod tape;
+mod trace;
 mod world;
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     driver::TypedCalls,
-    event::{Event, Failure, Log, RunHistory, RunId},
+    event::{Event, Failure, Log, Place, RunHistory, RunId},
     fixture::{Fixture, Span, point_at, template::Variables},
     kept::Kept,
     redact::Redactions,
+    suite::Ready,
+    trace::Trace,
     transcript::Transcript,
 };
 use crate::{
+    broker::{Credentials, Roles},
     process::{Reaper, Spawn},
     provision::NatsServer,
 };
@@ -67,8 +75,10 @@ pub struct Machine {
     pub reaper: Reaper,
     /// Where the runs' private folders go.
     pub run_root: PathBuf,
-    /// How to start the services; `None` where a suite has none.
-    pub services: Option<ServicesSpawn>,
+    /// The services under test, for the settings that a fixture gives them.
+    pub services: ServicesOf,
+    /// What clients and services may do at the broker.
+    pub roles: Roles,
     /// What `{{name}}` stands for, or why it is not available here.
     pub variables: BTreeMap<String, Result<String, String>>,
     /// The working folder of `run` steps.
@@ -87,15 +97,37 @@ pub struct Machine {
 /// no acceptable payment.
 pub type ContentOf = Arc<dyn Fn(&[u8]) -> Option<String> + Send + Sync>;
 
-/// Builds the command that starts the services.
-pub type ServicesSpawn = Arc<dyn Fn(&ServiceContext) -> Spawn + Send + Sync>;
+/// The services under test, from the tables of a fixture's `[services]`.
+pub type ServicesOf = Arc<dyn Fn(&toml::Table) -> Vec<ServiceUnderTest> + Send + Sync>;
 
-/// What the command that starts the services is told.
+/// One service under test.
+#[derive(Clone)]
+pub struct ServiceUnderTest {
+    /// As faults and logs call it; unique.
+    pub name: String,
+    /// Builds its command.
+    pub spawn: ServiceSpawn,
+    /// How it is seen to be ready.
+    pub ready: Ready,
+    /// How long that may take.
+    pub ready_within: Duration,
+    /// How long it may take to drain.
+    pub stop_within: Duration,
+    /// How many processes run the command, for each that the fixture asks for.
+    pub processes: u32,
+}
+
+/// Builds the command that starts a service; its process is named after the service.
+pub type ServiceSpawn = Arc<dyn Fn(&ServiceContext) -> Spawn + Send + Sync>;
+
+/// What the command that starts a service is told.
 #[derive(Debug, Clone)]
 pub struct ServiceContext {
     /// The broker.
     pub url: String,
-    /// Credentials of the services, as a NATS context: a file that only this user can read.
+    /// As whom the services connect.
+    pub login: Option<Credentials>,
+    /// The same as a NATS context: a file that only this user can read.
     pub credentials: PathBuf,
     /// TOML, a table a module.
     pub settings: PathBuf,
@@ -105,6 +137,9 @@ pub struct ServiceContext {
     pub seed: u64,
 }
 
+/// The variable of `run` steps that stands for a client that is a program.
+pub const CLIENT: &str = "client";
+
 /// How to get one client under test.
 #[derive(Clone)]
 pub enum Client {
@@ -112,6 +147,13 @@ pub enum Client {
     InProcess(Arc<dyn TypedCalls>),
     /// A driver program.
     Program(Box<Spawn>),
+    /// A program that `run` steps start as `{{client}}`; what else a scenario does, Rust does.
+    Command {
+        /// The program and its first arguments.
+        words: Vec<String>,
+        /// For the raw verbs.
+        raw: Arc<dyn TypedCalls>,
+    },
     /// Not on this machine, and why.
     Unavailable(String),
 }
@@ -142,12 +184,21 @@ pub struct Outcome {
     pub history: Option<Box<RunHistory>>,
     /// Where its history was kept.
     pub history_file: Option<PathBuf>,
+    /// How it went, where that was asked for.
+    pub trace: Option<Box<Trace>>,
 }
 
 impl Outcome {
     /// Of a run that did not get to do anything.
     pub fn unstarted(end: End) -> Self {
-        Self { end, transcript: String::new(), logs: Vec::new(), history: None, history_file: None }
+        Self {
+            end,
+            transcript: String::new(),
+            logs: Vec::new(),
+            history: None,
+            history_file: None,
+            trace: None,
+        }
     }
 }
 
@@ -172,6 +223,11 @@ impl Stop {
             excerpt: Some(point_at(&fixture.source, span, &message, None)),
             message,
             diff: None,
+            place: Some(Place {
+                file: fixture.source.path.to_string(),
+                line: fixture.source.line(span),
+                column: Some(fixture.source.column(span)),
+            }),
         })
     }
 }
@@ -195,22 +251,24 @@ impl From<Stop> for End {
     }
 }
 
-/// Runs one scenario with one client; whatever it starts, it stops.
+/// Runs one scenario with one client; whatever it starts, it stops. A `traced` run also says how it
+/// went.
 pub async fn execute(
     machine: &Machine,
     fixture: &Fixture,
     run: &RunId,
     client: &Client,
     events: &UnboundedSender<Event>,
+    traced: bool,
 ) -> Outcome {
     if let Client::Unavailable(reason) = client {
         return Outcome::unstarted(End::Skipped(reason.clone()));
     }
-    let variables = match variables(machine, fixture) {
+    let variables = match variables(machine, fixture, run, client) {
         Ok(variables) => variables,
         Err(reason) => return Outcome::unstarted(End::Skipped(reason)),
     };
-    let mut world = match World::start(machine, fixture, run, client).await {
+    let mut world = match World::start(machine, fixture, run, client, traced).await {
         Ok(world) => world,
         Err(failed) => {
             let unstarted = Outcome::unstarted(failed.stop.into());
@@ -226,13 +284,18 @@ pub async fn execute(
     }
     let history_file = world.kept_history().map(Path::to_owned);
     let logs = world.logs();
+    let tape = std::mem::take(&mut world.tape);
+    let trace = match traced {
+        true => Some(Box::new(trace::gather(&world, tape, fixture, &transcript, &ended).await)),
+        false => None,
+    };
     let stopped = world.stop().await;
     let end = match (ended, stopped) {
         (Err(stop), _) | (Ok(()), Err(stop)) => stop.into(),
         (Ok(()), Ok(())) => End::Held,
     };
     let transcript = transcript.text().to_owned();
-    secrets.out_of(Outcome { end, transcript, logs, history, history_file })
+    secrets.out_of(Outcome { end, transcript, logs, history, history_file, trace })
 }
 
 /// Texts of this run and this machine that no golden file may have.
@@ -249,8 +312,14 @@ fn literals(world: &World, machine: &Machine) -> Vec<(String, &'static str)> {
 
 /// The caller's variables; those that a program needs and that are not available are a reason to
 /// skip.
-fn variables(machine: &Machine, fixture: &Fixture) -> Result<Variables, String> {
+fn variables(
+    machine: &Machine,
+    fixture: &Fixture,
+    run: &RunId,
+    client: &Client,
+) -> Result<Variables, String> {
     use super::fixture::{Action, template::names};
+    let is_command = matches!(client, Client::Command { .. });
     let programs = fixture.steps.iter().filter_map(|step| match &step.action {
         Action::Run(program) => Some(program),
         _ => None,
@@ -259,11 +328,16 @@ fn variables(machine: &Machine, fixture: &Fixture) -> Result<Variables, String> 
         if let Some(Err(reason)) = machine.variables.get(name) {
             return Err(format!("{{{{{name}}}}} is not available: {reason}"));
         }
+        if name == CLIENT && !is_command {
+            return Err(format!("{{{{{CLIENT}}}}} is a program, and {} is none", run.client));
+        }
     }
     let available = machine.variables.iter().filter_map(|(name, value)| {
         Some((name.clone(), serde_json::Value::from(value.as_ref().ok()?.as_str())))
     });
-    Ok(available.collect())
+    // Stays as it is in the transcript, which is the same for every client.
+    let itself = (CLIENT.to_owned(), serde_json::Value::from(format!("{{{{{CLIENT}}}}}")));
+    Ok(available.chain([itself]).collect())
 }
 
 /// Holds the checks: each must come true while the services run, and must still be true once they
@@ -274,12 +348,18 @@ async fn conclude(
     transcript: &mut Transcript,
     history: &mut Option<Box<RunHistory>>,
 ) -> Result<(), Stop> {
+    let clock = world.recorder.clock();
     for check in &fixture.checks {
+        let line = Some(fixture.source.line(&check.span));
+        let heading = format!("check {}", check.kind.word());
+        world.tape.begin(clock, transcript, line, "check", &heading);
         check::comes_true(world, fixture, check).await?;
     }
+    world.tape.begin(clock, transcript, None, "drain", "the services drain and end");
     // Unless a scenario left something paused, this changes nothing.
     world.brokers.resume().await;
     world.services.drain(fixture).await?;
+    world.tape.begin(clock, transcript, None, "judge", "the history, and all checks once more");
     let report = record::conclude(world, fixture).await?;
     *history = Some(Box::new(RunHistory {
         verdict: report.word(),

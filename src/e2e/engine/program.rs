@@ -8,20 +8,24 @@ use super::brokers::Access;
 use crate::{
     broker::Credentials,
     e2e::seen::Seen,
-    process::{Child, ExitStatus, Reaper, Spawn},
+    process::{Child, ExitStatus, Pipe, Reaper, Spawn},
 };
 
 /// How long a program may take where the step does not say.
 pub(super) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// More lines are counted, not kept.
 const MOST_LINES: usize = 5000;
+/// Nor are lines after so much text.
+const MOST_BYTES: usize = 4 << 20;
+/// A program that writes more to one pipe is ended: it takes the time of the runs beside it.
+const FLOOD_MIB: u64 = 64;
 
 /// Why there is no outcome.
 pub(super) enum Failed {
     /// It could not be started.
     Start(String),
-    /// It did not end in time.
-    Late(String),
+    /// It was ended before it ended by itself: it took too long, or wrote too much.
+    Ended(String),
 }
 
 /// Runs `program` to its end, with `NATS_URL`, `NATS_USER` and `NATS_PASSWORD` in its environment: what
@@ -52,18 +56,38 @@ pub(super) async fn run(
         Child::spawn(reaper, spawn).await.map_err(|error| Failed::Start(error.to_string()))?;
     // A program that asks must not wait for a person.
     drop(child.take_stdin());
-    let ended = tokio::time::timeout(timeout, async {
+    let whole = async {
         let (stdout, stderr, status) = tokio::join!(stdout(&child), stderr(&child), child.wait());
         Seen::program(exit(status), stdout, stderr)
-    })
-    .await;
-    let tail = child.tail();
+    };
+    let flood = FLOOD_MIB << 20;
+    let ended = tokio::select! {
+        seen = whole => Ok(seen),
+        () = child.exceeds(Pipe::Stdout, flood) => Err(flooded(Pipe::Stdout)),
+        () = child.exceeds(Pipe::Stderr, flood) => Err(flooded(Pipe::Stderr)),
+        () = tokio::time::sleep(timeout) => Err(late(&child, timeout)),
+    };
     // What is left of its process group ends with it.
     child.close().await;
-    ended.map_err(|_| {
-        let last = tail.last().map(|line| format!("; last line of stderr: `{line}`"));
-        Failed::Late(format!("did not end within {timeout:?}{}", last.unwrap_or_default()))
-    })
+    ended.map_err(Failed::Ended)
+}
+
+fn flooded(pipe: Pipe) -> String {
+    format!("wrote more than {FLOOD_MIB} MiB on {pipe} and was ended")
+}
+
+fn late(child: &Child, timeout: Duration) -> String {
+    let tail = child.tail();
+    let last = tail.last().map(|line| format!("; last line of stderr: `{line}`"));
+    let last = last.unwrap_or_default();
+    match child.try_status() {
+        None => format!("did not end within {timeout:?}{last}"),
+        Some(status) => {
+            format!(
+                "ended with {status}, and something still held its output after {timeout:?}{last}"
+            )
+        }
+    }
 }
 
 async fn stdout(child: &Child) -> String {
@@ -92,25 +116,30 @@ fn exit(status: ExitStatus) -> Value {
     }
 }
 
-/// Lines, bounded in number.
+/// Lines, bounded in number and in size.
 #[derive(Default)]
 struct Text {
     text: String,
     lines: usize,
+    kept: usize,
 }
 
 impl Text {
     fn add(&mut self, line: &str) {
         self.lines += 1;
-        if self.lines <= MOST_LINES {
+        if self.kept < self.lines - 1 {
+            return; // what comes after a gap would mislead
+        }
+        if self.lines <= MOST_LINES && self.text.len() + line.len() <= MOST_BYTES {
+            self.kept += 1;
             self.text.push_str(line);
             self.text.push('\n');
         }
     }
 
     fn end(mut self) -> String {
-        if self.lines > MOST_LINES {
-            self.text.push_str(&format!("({} more lines)\n", self.lines - MOST_LINES));
+        if self.lines > self.kept {
+            self.text.push_str(&format!("({} more lines)\n", self.lines - self.kept));
         }
         self.text
     }

@@ -26,19 +26,25 @@ impl Secrets {
         let text = |text: String| self.0.iter().fold(text, |text, s| text.replace(s, INSTEAD));
         let end = match outcome.end {
             End::Held => End::Held,
-            End::Failed(Failure { message, excerpt, diff }) => End::Failed(Failure {
+            End::Failed(Failure { message, excerpt, diff, place }) => End::Failed(Failure {
                 message: text(message),
                 excerpt: excerpt.map(text),
                 diff: diff.map(text),
+                place,
             }),
             End::Skipped(reason) => End::Skipped(text(reason)),
             End::Broken(reason) => End::Broken(text(reason)),
         };
+        let trace = outcome.trace.map(|mut trace| {
+            trace.each_text(&mut |told| *told = text(std::mem::take(told)));
+            trace
+        });
         let lines = |log: Log| Log { lines: log.lines.into_iter().map(text).collect(), ..log };
         Outcome {
             end,
             transcript: text(outcome.transcript),
             logs: outcome.logs.into_iter().map(lines).collect(),
+            trace,
             // Evidence is not rewritten: what would tell a password is left out whole.
             history: outcome.history.filter(|history| !self.is_told_by(history)),
             history_file: outcome.history_file,
@@ -49,6 +55,32 @@ impl Secrets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::e2e::trace::{Bounded, Effect, Fault, Kind, LogLine, Message, Party, Step, Trace};
+
+    /// A trace that says it wherever it can say something.
+    fn trace(said: &str) -> Trace {
+        let said = || said.to_owned();
+        let step = Step {
+            at_ns: 1,
+            took_ns: 1,
+            line: None,
+            verb: "call",
+            heading: said(),
+            block: said(),
+            stopped_here: false,
+        };
+        let kind = Kind::Publish;
+        let (from, to) = (Party::Client, Party::Broker);
+        let message = Message { at_ns: 1, from, to, kind, subject: said(), text: said() };
+        Trace {
+            steps: vec![step],
+            messages: Bounded::first(1, vec![message]),
+            untapped: None,
+            faults: Bounded::first(1, vec![Fault { name: said(), begin_ns: 1, end_ns: None }]),
+            effects: Bounded::first(1, vec![Effect { at_ns: 1, at: to, text: said() }]),
+            logs: Bounded::first(1, vec![LogLine { at_ns: 1, source: said(), text: said() }]),
+        }
+    }
 
     #[test]
     fn a_password_is_nowhere_in_what_is_told() {
@@ -57,6 +89,7 @@ mod tests {
             message: said("message"),
             excerpt: Some(said("excerpt")),
             diff: Some(said("diff")),
+            place: None,
         };
         for end in [
             End::Failed(failure),
@@ -65,8 +98,12 @@ mod tests {
             End::Held,
         ] {
             let logs = vec![Log { name: "driver".to_owned(), lines: vec![said("log")] }];
-            let transcript = said("transcript");
-            let outcome = Outcome { transcript, logs, ..Outcome::unstarted(end) };
+            let outcome = Outcome {
+                transcript: said("transcript"),
+                logs,
+                trace: Some(Box::new(trace(&said("trace")))),
+                ..Outcome::unstarted(end)
+            };
             let told = format!("{:?}", Secrets::new(["s3cret".into(), "".into()]).out_of(outcome));
             assert!(!told.contains("s3cret") && told.contains(INSTEAD), "{told}");
         }

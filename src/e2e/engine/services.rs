@@ -1,49 +1,84 @@
 //! The service processes of a run: started, started again, drained.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
 
 use futures_util::{
-    FutureExt as _,
+    FutureExt as _, StreamExt as _,
     future::{BoxFuture, select_all, try_join_all},
 };
+use serde_json::Value;
 
-use super::{Machine, ServiceContext, ServicesSpawn, Stop};
+use super::{Machine, ServiceContext, ServiceUnderTest, Stop, brokers::Access};
 use crate::{
     broker::ServiceProcesses,
-    e2e::fixture::{Fixture, Processes},
-    process::{Child, Signal},
+    e2e::{fixture::Fixture, suite::Ready},
+    process::{Child, Reaper, Signal},
 };
 
-/// How long the services may take from their start to their line `Ready: …`.
-const READY: Duration = Duration::from_secs(20);
-/// How long the services may take to drain.
-const DRAIN: Duration = Duration::from_secs(15);
-/// The last line of the services' start-up on stdout begins with it.
-const READY_LINE: &str = "Ready: ";
+/// NATS has no event for a new subscription: a service is asked until it answers.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
 
-/// The service processes, all of the same services.
+/// The service processes.
 pub(super) struct Services {
-    machine: Machine,
+    reaper: Reaper,
     context: ServiceContext,
-    processes: Processes,
+    harness: Access,
+    wanted: Vec<Wanted>,
+    /// Whether one that ends unasked is started again.
+    restart: bool,
     running: Vec<Child>,
+    /// While only one service is looked at, the processes of the others.
+    aside: Vec<Child>,
     /// The end of the log of the last that ended.
     log: Vec<String>,
+    /// Of all that have ended, each line with the moment in which it came.
+    timed: Vec<(Instant, String)>,
+}
+
+/// A service, and how many processes of it there are to be.
+#[derive(Clone)]
+struct Wanted {
+    service: ServiceUnderTest,
+    processes: usize,
+    /// False while another service is looked at.
+    in_view: bool,
 }
 
 /// Why none run: the reason, and the end of the log.
 pub(super) type NotStarted = (Stop, Vec<String>);
 
 impl Services {
-    /// Starts as many as the fixture says, and returns once all are ready.
+    /// Starts as many as suite and fixture say, and returns once all are ready.
     pub(super) async fn start(
         machine: &Machine,
         context: &ServiceContext,
-        processes: Processes,
+        fixture: &Fixture,
+        harness: Access,
     ) -> Result<Self, NotStarted> {
-        let running = start_services(machine, context, processes.services).await?;
-        let (machine, context) = (machine.clone(), context.clone());
-        Ok(Self { machine, context, processes, running, log: Vec::new() })
+        let times = fixture.processes.services;
+        let wanted = (machine.services)(&fixture.services).into_iter().map(|service| Wanted {
+            processes: (service.processes * times) as usize,
+            in_view: true,
+            service,
+        });
+        let mut services = Self {
+            reaper: machine.reaper.clone(),
+            context: context.clone(),
+            harness,
+            wanted: wanted.collect(),
+            restart: fixture.processes.restart,
+            running: Vec::new(),
+            aside: Vec::new(),
+            log: Vec::new(),
+            timed: Vec::new(),
+        };
+        match services.start_missing().await {
+            Ok(()) => Ok(services),
+            Err(stop) => Err((stop, services.log)),
+        }
     }
 
     /// What they were told.
@@ -51,24 +86,57 @@ impl Services {
         &self.context
     }
 
-    /// Starts those that are missing, on the broker that runs.
+    /// Until [`all_in_view`](Self::all_in_view), faults hit only this service; `None` is all.
+    pub(super) fn only(&mut self, name: Option<&str>) {
+        let Some(name) = name else { return };
+        self.wanted.iter_mut().for_each(|wanted| wanted.in_view = wanted.service.name == name);
+        self.aside.extend(self.running.extract_if(.., |process| process.name() != name));
+    }
+
+    /// Faults hit all services.
+    pub(super) fn all_in_view(&mut self) {
+        self.wanted.iter_mut().for_each(|wanted| wanted.in_view = true);
+        self.running.append(&mut self.aside);
+    }
+
+    /// Starts those that are missing side by side, on the broker that runs.
     async fn start_missing(&mut self) -> Result<(), Stop> {
-        let missing = self.processes.services.saturating_sub(self.running.len() as u32);
-        match start_services(&self.machine, &self.context, missing).await {
-            Ok(services) => {
-                self.running.extend(services);
-                Ok(())
-            }
-            Err((stop, tail)) => {
-                self.log = tail;
-                Err(stop)
+        let mut starting = Vec::new();
+        for Wanted { service, processes, .. } in self.wanted.iter().filter(|w| w.in_view) {
+            let running = self.running.iter().filter(|child| child.name() == service.name).count();
+            for _ in running..*processes {
+                starting.push(start_process(&self.reaper, &self.context, service));
             }
         }
+        let started = try_join_all(starting).await;
+        let started = match started {
+            Ok(started) => started,
+            Err((stop, tail)) => {
+                self.log = tail;
+                return Err(stop);
+            }
+        };
+        self.running.extend(started);
+        self.answering().await
+    }
+
+    /// Waits until those are ready of whom only the broker can tell.
+    async fn answering(&mut self) -> Result<(), Stop> {
+        let waiting = self.wanted.iter().filter(|wanted| wanted.in_view).map(|wanted| {
+            let service = &wanted.service;
+            let mine = self.running.iter().filter(|child| child.name() == service.name).collect();
+            answers(service, mine, &self.harness)
+        });
+        let waited = try_join_all(waiting).await;
+        waited.map(drop).map_err(|(stop, tail)| {
+            self.log = tail;
+            stop
+        })
     }
 
     /// Starts again what ends unasked, where the fixture says so; returns only with an error.
     pub(super) async fn supervise(&mut self) -> Stop {
-        if !self.processes.restart {
+        if !self.restart {
             return std::future::pending().await;
         }
         loop {
@@ -86,29 +154,42 @@ impl Services {
 
     /// Stops the services in order; that they end well is part of what every scenario proves.
     pub(super) async fn drain(&mut self, fixture: &Fixture) -> Result<(), Stop> {
-        for services in std::mem::take(&mut self.running) {
-            if self.processes.restart && services.try_status().is_some() {
-                self.keep_log(services).await; // it ended unasked, as it may here
+        for process in std::mem::take(&mut self.running) {
+            if self.restart && process.try_status().is_some() {
+                self.keep_log(process).await; // it ended unasked, as it may here
                 continue;
             }
             // Unless a scenario left it paused, this changes nothing.
-            let _ = services.signal(Signal::Cont).await;
-            let ended = services.stop(DRAIN).await;
-            self.keep_log(services).await;
+            let _ = process.signal(Signal::Cont).await;
+            let ended = process.stop(self.limit_of(process.name())).await;
+            let name = process.name().to_owned();
+            self.keep_log(process).await;
             let status = ended.map_err(|error| Stop::broken("cannot stop the services", error))?;
             if !status.success() {
-                let message = format!("the services were told to drain and ended with {status}");
+                let message = format!("{name} was told to drain and ended with {status}");
                 return Err(Stop::failed(fixture, &(0..0), message));
             }
         }
         Ok(())
     }
 
-    /// Lets services go that have ended, and keeps the end of their log.
-    async fn keep_log(&mut self, services: Child) {
-        services.drained().await;
-        self.log = services.tail();
-        services.close().await;
+    fn limit_of(&self, name: &str) -> Duration {
+        let wanted = self.wanted.iter().find(|wanted| wanted.service.name == name);
+        wanted.map_or(Duration::ZERO, |wanted| wanted.service.stop_within)
+    }
+
+    /// Lets a process go that has ended, and keeps the end of its log.
+    async fn keep_log(&mut self, process: Child) {
+        process.drained().await;
+        self.log = process.tail();
+        self.timed.extend(process.timed_tail());
+        process.close().await;
+    }
+
+    /// The last lines of each that ended or runs, each with the moment in which it came.
+    pub(super) fn timed_log(&self) -> Vec<(Instant, String)> {
+        let running = self.running.iter().flat_map(Child::timed_tail);
+        self.timed.iter().cloned().chain(running).collect()
     }
 
     /// The last lines: of the last that ended, then of those that run.
@@ -119,9 +200,9 @@ impl Services {
 
     /// Ends what is left; only a scenario that has failed already gets here with services.
     pub(super) async fn end(self) {
-        for services in self.running {
-            let _ = services.kill().await;
-            services.close().await;
+        for process in self.running.into_iter().chain(self.aside) {
+            let _ = process.kill().await;
+            process.close().await;
         }
     }
 }
@@ -141,62 +222,141 @@ impl ServiceProcesses for Services {
     }
 
     fn drain_limit(&self) -> Duration {
-        DRAIN
+        let in_view = self.wanted.iter().filter(|wanted| wanted.in_view);
+        in_view.map(|wanted| wanted.service.stop_within).max().unwrap_or_default()
     }
 }
 
-/// Starts so many processes side by side.
-async fn start_services(
-    machine: &Machine,
-    context: &ServiceContext,
-    processes: u32,
-) -> Result<Vec<Child>, (Stop, Vec<String>)> {
-    let Some(spawn) = &machine.services else {
-        return Ok(Vec::new());
-    };
-    try_join_all((0..processes).map(|_| start_process(machine, context, spawn))).await
-}
-
+/// Starts one process, and waits for its line where that is how it is seen to be ready.
 async fn start_process(
-    machine: &Machine,
+    reaper: &Reaper,
     context: &ServiceContext,
-    spawn: &ServicesSpawn,
-) -> Result<Child, (Stop, Vec<String>)> {
-    let child = Child::spawn(&machine.reaper, spawn(context))
-        .await
-        .map_err(|error| (Stop::broken("cannot start the services", error), Vec::new()))?;
-    let Some(mut lines) = child.take_stdout() else {
-        return Ok(child);
-    };
-    let ready = async {
-        while let Some(line) = lines.recv().await {
-            if line.is_ok_and(|line| line.starts_with(READY_LINE)) {
-                return true;
+    service: &ServiceUnderTest,
+) -> Result<Child, NotStarted> {
+    let mut spawn = (service.spawn)(context);
+    spawn.name.clone_from(&service.name);
+    let child = Child::spawn(reaper, spawn).await.map_err(|error| {
+        (Stop::broken(&format!("cannot start {}", service.name), error), Vec::new())
+    })?;
+    // A program that asks must not wait for a person.
+    drop(child.take_stdin());
+    let Ready::Line(text) = &service.ready else { return Ok(child) };
+    let printed = async {
+        let mut lines = child.stderr_lines();
+        while let Some(line) = lines.next().await {
+            if line.contains(text.as_str()) {
+                return;
             }
         }
-        false
+        // Its outputs are closed: how it ended tells more.
+        std::future::pending().await
     };
-    match tokio::time::timeout(READY, ready).await {
-        Ok(true) => {
-            // Whatever they print later must not fill the pipe.
-            tokio::spawn(async move { while lines.recv().await.is_some() {} });
-            Ok(child)
+    let how = format!("print a line with `{text}`");
+    within(service, &[&child], printed, &how).await?;
+    Ok(child)
+}
+
+/// Waits until the processes of a service answer, where that is how they are seen to be ready.
+async fn answers(
+    service: &ServiceUnderTest,
+    processes: Vec<&Child>,
+    harness: &Access,
+) -> Result<(), NotStarted> {
+    if processes.is_empty() {
+        return Ok(());
+    }
+    match &service.ready {
+        Ready::Line(_) => Ok(()),
+        Ready::Subject(subject) => {
+            let how = format!("answer a request on {subject}");
+            within(service, &processes, replied(harness, subject), &how).await
         }
-        Ok(false) => {
-            let status = child.wait().await;
-            child.drained().await;
-            let tail = child.tail();
+        Ready::Service(name) => {
+            let subject = format!("$SRV.PING.{name}");
+            let (asked, many) = (instances(harness, &subject, processes.len()), processes.len());
+            let how = format!("answer {subject} with {many} of them");
+            within(service, &processes, asked, &how).await
+        }
+    }
+}
+
+/// Waits for a sign of readiness; a process that ends before, or no sign in time, is the reason.
+async fn within(
+    service: &ServiceUnderTest,
+    processes: &[&Child],
+    sign: impl Future<Output = ()>,
+    how: &str,
+) -> Result<(), NotStarted> {
+    let name = &service.name;
+    let limit = service.ready_within;
+    let ended = select_all(processes.iter().map(|process| Box::pin(process.wait())));
+    tokio::select! {
+        biased;
+        () = sign => Ok(()),
+        (status, at, _) = ended => {
+            processes[at].drained().await;
+            let tail = processes[at].tail();
             let last = tail.last().cloned().unwrap_or_default();
             let reason = format!(
-                "the services ended with {status} before they were ready; last line of their log: `{last}`"
+                "{name} ended with {status} before it was ready; last line of its log: `{last}`"
             );
             Err((Stop::Broken(reason), tail))
         }
-        Err(_) => {
-            let tail = child.tail();
-            child.close().await;
-            let reason = format!("the services did not print `{READY_LINE}…` within {READY:?}");
-            Err((Stop::Broken(reason), tail))
+        () = tokio::time::sleep(limit) => {
+            let tail = processes.iter().flat_map(|process| process.tail()).collect();
+            Err((Stop::Broken(format!("{name} did not {how} within {limit:?}")), tail))
+        }
+    }
+}
+
+/// Returns once anything answers a request there.
+async fn replied(harness: &Access, subject: &str) {
+    loop {
+        if let Ok(client) = harness.connect().await {
+            while client.connection_state() == async_nats::connection::State::Connected {
+                if client.request(subject.to_owned(), "".into()).await.is_ok() {
+                    return;
+                }
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
+}
+
+/// Returns once so many different instances answer.
+async fn instances(harness: &Access, subject: &str, many: usize) {
+    loop {
+        if let Ok(seen) = ping(harness, subject, many).await
+            && seen >= many
+        {
+            return;
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
+}
+
+/// How many instances answer, up to `many`.
+async fn ping(harness: &Access, subject: &str, many: usize) -> Result<usize, async_nats::Error> {
+    let client = harness.connect().await?;
+    let inbox = client.new_inbox();
+    let mut replies = client.subscribe(inbox.clone()).await?;
+    let mut seen = BTreeSet::new();
+    loop {
+        client.publish_with_reply(subject.to_owned(), inbox.clone(), "".into()).await?;
+        // Each answers at once; one that is not up yet is asked again.
+        let again = tokio::time::sleep(5 * ASK_AGAIN);
+        tokio::pin!(again);
+        loop {
+            let reply = tokio::select! {
+                reply = replies.next() => reply.ok_or("the connection has ended")?,
+                () = &mut again => break,
+            };
+            let reply: Value = serde_json::from_slice(&reply.payload).unwrap_or_default();
+            seen.extend(reply["id"].as_str().map(str::to_owned));
+            if seen.len() >= many {
+                return Ok(seen.len());
+            }
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::{
             Action, Expect, Fixture, Outgoing, Payload, Span, Step,
             template::{Variables, fill},
         },
+        inside,
         matcher::Difference,
         seen::{self, Seen},
         transcript::{Transcript, filled},
@@ -58,6 +59,8 @@ pub(super) async fn all(
             line: fixture.source.line(&step.span),
             verb: step.action.verb(),
         });
+        let clock = world.recorder.clock();
+        world.tape.step(clock, transcript, fixture, step);
         match &step.action {
             Action::Fault(fault) => {
                 let done = world.fault(fault, None).await?;
@@ -255,10 +258,11 @@ impl Stage<'_> {
                 let mut access = self.world.access(Role::Client);
                 // A program may take only one; it learns of the others from that one.
                 access.url = self.world.brokers.first_url().to_owned();
+                let argv = &self.world.argv(argv);
                 match program::run(&machine.reaper, argv, &machine.root, &access, timeout).await {
                     Ok(seen) => Ok(seen),
                     Err(program::Failed::Start(reason)) => Err(Stop::Broken(reason)),
-                    Err(program::Failed::Late(reason)) => Err(self.failed(reason)),
+                    Err(program::Failed::Ended(reason)) => Err(self.failed(reason)),
                 }
             }
             Action::ExpectMessage { subject, none: true } => self.no_message(subject).await,
@@ -332,8 +336,9 @@ impl Stage<'_> {
             Payload::Filler(size) => vec![b'x'; *size],
             Payload::File(name) => {
                 let fixture = self.world.machine().root.join(&*self.fixture.source.path);
-                let file = fixture.parent().unwrap_or(Path::new(".")).join(name);
-                std::fs::read(&file).map_err(|error| {
+                let folder = fixture.parent().unwrap_or(Path::new("."));
+                let file = folder.join(name);
+                inside::read(folder, &file, inside::LARGEST_BODY).map_err(|error| {
                     self.failed(format!("cannot read {}: {error}", file.display()))
                 })?
             }

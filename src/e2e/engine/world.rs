@@ -9,11 +9,14 @@ use std::{
 };
 
 use super::{
-    Client, Machine, ServiceContext, Stop,
+    CLIENT, Client, Machine, ServiceContext, Stop,
     brokers::{Access, Brokers},
     networks::Networks,
     secrets::Secrets,
     services::Services,
+    tap,
+    tape::Tape,
+    trace,
 };
 use crate::{
     broker::{self, Credentials, Fault, Role},
@@ -34,8 +37,12 @@ pub(super) struct World {
     pub(super) networks: Networks,
     pub(super) services: Services,
     pub(super) driver: Arc<dyn Driver>,
+    /// What `{{client}}` of a `run` step is.
+    command: Vec<String>,
     pub(super) recorder: Recorder,
     history: PathBuf,
+    /// What was done when.
+    pub(super) tape: Tape,
     /// What is broken until something mends it, by the name in the history.
     pub(super) broken: Vec<(Fault, String)>,
     /// What broke, in order: the same for the same seed.
@@ -56,14 +63,19 @@ impl World {
         fixture: &Fixture,
         run: &RunId,
         client: &Client,
+        traced: bool,
     ) -> Result<Self, StartFailed> {
         let bare = |stop| StartFailed { stop, logs: Vec::new(), secrets: Secrets::default() };
         let mut settings = broker::Settings::new(machine.server.clone(), machine.reaper.clone());
         settings.run_root = Some(machine.run_root.clone());
         settings.max_payload = fixture.broker.max_payload;
-        settings.auth = Some(broker::Auth::Roles(broker::Roles::default()));
+        settings.auth = Some(broker::Auth::Roles(machine.roles.clone()));
         // Else a lame duck waits 10 s before it sends its clients away.
         settings.extra_config = "lame_duck_grace_period: \"200ms\"\n".to_owned();
+        if traced {
+            let tapped = trace::untapped(fixture).is_none();
+            settings.extra_config.push_str(if tapped { tap::CONFIG } else { tap::CONFIG_WITHOUT });
+        }
         let brokers = Brokers::start(settings, fixture)
             .await
             .map_err(|error| bare(Stop::broken("cannot start the broker", error)))?;
@@ -84,7 +96,7 @@ impl World {
         let mut access = brokers.access(Role::Client);
         access.url = networks.client_url(&brokers);
         let (services, driver) = tokio::join!(
-            Services::start(machine, &context, fixture.processes),
+            Services::start(machine, &context, fixture, brokers.access(Role::Harness)),
             start_driver(machine, run, client, &access)
         );
         let secrets = brokers.secrets();
@@ -97,8 +109,13 @@ impl World {
                     networks,
                     services,
                     driver,
+                    command: match client {
+                        Client::Command { words, .. } => words.clone(),
+                        _ => Vec::new(),
+                    },
                     recorder,
                     history,
+                    tape: Tape::default(),
                     broken: Vec::new(),
                     schedule: Vec::new(),
                 });
@@ -112,6 +129,16 @@ impl World {
         // The run is broken already; the reaper ends whatever does not stop.
         let _ = brokers.stop().await;
         Err(StartFailed { stop, logs, secrets })
+    }
+
+    /// A program with its arguments, `{{client}}` among them put in.
+    pub(super) fn argv(&self, program: &[String]) -> Vec<String> {
+        let itself = format!("{{{{{CLIENT}}}}}");
+        let words = program.iter().map(|word| match *word == itself {
+            true => self.command.as_slice(),
+            false => std::slice::from_ref(word),
+        });
+        words.flatten().cloned().collect()
     }
 
     /// The private folder of this run.
@@ -205,12 +232,12 @@ fn prepare(
         inbox_prefix: role.inbox_prefix().to_owned(),
         ..NatsContext::default()
     };
-    if let Some(Credentials { user, password }) = login {
+    if let Some(Credentials { user, password }) = login.clone() {
         (context.user, context.password) = (user, password);
     }
     context.save(&credentials)?;
     let url = networks.services_url(brokers);
-    Ok(ServiceContext { url, credentials, settings, journal_dir, seed })
+    Ok(ServiceContext { url, login, credentials, settings, journal_dir, seed })
 }
 
 /// A new file that only this user can read.
@@ -235,13 +262,21 @@ async fn start_driver(
     access: &Access,
 ) -> Result<Arc<dyn Driver>, driver::DriverFault> {
     let driver: Arc<dyn Driver> = match client {
-        Client::InProcess(typed) => Arc::new(RustDriver::new(typed.clone())),
+        Client::InProcess(typed) | Client::Command { raw: typed, .. } => {
+            Arc::new(RustDriver::new(typed.clone()))
+        }
         Client::Program(spawn) => {
             let spawn = spawn.as_ref().clone();
             Arc::new(PipeDriver::start(&run.client, &machine.reaper, spawn).await?)
         }
         Client::Unavailable(reason) => return Err(driver::DriverFault::Start(reason.clone())),
     };
-    driver::hello(driver.as_ref(), &access.url, access.credentials.as_ref(), machine.seed).await?;
+    let credentials = access.credentials.as_ref();
+    let greeted = driver::hello(driver.as_ref(), &access.url, credentials, machine.seed).await;
+    if let Err(fault) = greeted {
+        // It is gone before the run is; that it does not end well is no news.
+        let _ = driver.close().await;
+        return Err(fault);
+    }
     Ok(driver)
 }

@@ -27,6 +27,12 @@ impl Clock {
         u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
+    /// The same for a moment of this process.
+    pub fn ns_of(&self, moment: Instant) -> u64 {
+        let since = moment.saturating_duration_since(self.started);
+        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+    }
+
     /// A time of another process's clock, as nanoseconds since the start; 0 for what was before.
     pub fn ns_at(&self, wall: Timestamp) -> u64 {
         let since = wall.as_nanosecond() - self.started_at.as_nanosecond();

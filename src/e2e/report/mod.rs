@@ -4,9 +4,13 @@
 //! | --- | --- |
 //! | `terminal` | one line a run, evidence for what does not pass, a progress bar on a terminal |
 //! | `junit` | the XML that CI systems read |
+//! | `github` | annotations beside the text, in the log of GitHub Actions |
 //! | `json` | all events as one document |
+//! | `html` | one page with everything, drawn |
 //! | `tap` | a line a run, for whatever reads the Test Anything Protocol |
 
+mod github;
+mod html;
 mod json;
 mod junit;
 mod tap;
@@ -18,6 +22,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use github::Github;
+pub use html::Html;
 pub use json::Json;
 pub use junit::Junit;
 pub use tap::Tap;
@@ -29,6 +35,11 @@ use super::event::Event;
 pub trait Reporter {
     /// Where it writes, for messages.
     fn name(&self) -> String;
+
+    /// Whether runs must say how they went: it costs the broker some time.
+    fn wants_trace(&self) -> bool {
+        false
+    }
 
     /// Something happened.
     ///

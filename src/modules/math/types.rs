@@ -1,9 +1,11 @@
 //! What is asked and answered: CONTRACT.md, "math.calculate".
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 /// `{"operation": "add", "a": 10, "b": 5}`; unknown fields are ignored.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "MathRequest")]
 pub struct Request {
     /// One of [`Operation`]'s names; another text is a domain error, not a bad request.
     pub operation: String,
@@ -15,7 +17,8 @@ pub struct Request {
 }
 
 /// `{"result": 15, "operation": "add"}`, or `error` in place of `result`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "MathReply")]
 pub struct Reply {
     /// Absent in an error reply, so that nobody reads a 0 for it. A whole number below 2^53 is
     /// written without a fraction.

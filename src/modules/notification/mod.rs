@@ -9,6 +9,6 @@ mod types;
 
 pub use client::EmailClient;
 pub use mailer::{MailError, Mailer, MailerRule};
-pub use module::{NotificationModule, Settings};
+pub use module::{NotificationModule, Settings, WORKERS};
 pub use service::check;
 pub use types::Email;

@@ -15,6 +15,9 @@ use crate::wire::subjects::EMAIL_SEND;
 
 const QUEUE_GROUP: &str = "email-workers";
 
+/// The queue group of the workers.
+pub const WORKERS: &str = "email-workers";
+
 /// Settings of the module.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -1,7 +1,10 @@
 //! Money: an exact decimal of an ISO 4217 currency, never a binary float.
 
+use std::borrow::Cow;
+
 use iso_currency::Currency;
 use rust_decimal::Decimal;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -191,6 +194,40 @@ impl Serialize for Exact {
 impl<'de> serde::Deserialize<'de> for Exact {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self(Box::<RawValue>::deserialize(deserializer)?.get().to_owned()))
+    }
+}
+
+impl JsonSchema for Exact {
+    fn schema_name() -> Cow<'static, str> {
+        "Amount".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "The amount, with exactly the decimals of its currency.",
+            "type": "number",
+            "exclusiveMinimum": 0,
+        })
+    }
+}
+
+/// An amount as it may be asked for, in a schema.
+pub(super) struct AskedAmount;
+
+impl JsonSchema for AskedAmount {
+    fn schema_name() -> Cow<'static, str> {
+        "AskedAmount".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Above 0, with no more decimals than the currency has; read exactly, \
+                            never through a binary float.",
+            "anyOf": [
+                { "type": "number", "exclusiveMinimum": 0 },
+                { "type": "string", "pattern": "^[0-9]+([.][0-9]+)?([eE][+-]?[0-9]+)?$" },
+            ],
+        })
     }
 }
 

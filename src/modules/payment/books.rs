@@ -109,7 +109,7 @@ impl Seen {
             let last = |seen: &Self| seen.streams.get(name).map_or(0, |held| held.last_sequence);
             last(now).saturating_sub(last(self))
         };
-        let accounted = waiting + more(LEDGER) + more(DEAD_LETTERS);
+        let accounted = waiting.saturating_add(more(LEDGER)).saturating_add(more(DEAD_LETTERS));
         (accounted < before.messages).then(|| {
             format!(
                 "stream `{REQUESTS}` had {} messages waiting, and has {waiting}",

@@ -28,6 +28,9 @@ pub const INTENTS: &str = "payment-intents";
 /// The stream of submissions that are not settled yet.
 pub const REQUESTS: &str = "payment-requests";
 
+/// The durable consumer that all workers of all instances share.
+pub const CONSUMER: &str = "payment-payment-process";
+
 /// The answer, if there was one, went to a connection that is no more.
 const RECONNECTED: &str = "the connection was made anew before the broker answered";
 

@@ -112,7 +112,7 @@ impl Module for PaymentModule {
         let s = &self.settings;
         let stream = StreamSettings {
             stream: ledger::requests_stream(s.replicas),
-            durable: "payment-payment-process".to_owned(),
+            durable: ledger::CONSUMER.to_owned(),
             ack_wait: s.ack_wait,
             max_deliver: s.max_deliver.max(1),
             backoff: s.backoff.clone(),

@@ -1,16 +1,19 @@
 //! What is on the wire and on record: CONTRACT.md, "payment.payment-process" and "payment.status".
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::amount::Exact;
+use super::amount::{AskedAmount, Exact};
 
 /// A submission, as it came: decoded, not yet checked. Unknown fields are ignored.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct PaymentRequest {
     /// 1 to 64 characters of `A-Z a-z 0-9 _ -`.
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
     pub payment_id: String,
     /// A JSON number or a decimal string, kept as text so that no binary float touches it.
+    #[schemars(with = "AskedAmount")]
     pub amount: Box<RawValue>,
     /// ISO 4217; default `USD`.
     #[serde(default)]
@@ -24,8 +27,11 @@ pub struct PaymentRequest {
 }
 
 /// Where a payment stands. It only ever moves down this list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
+#[schemars(rename = "Status")]
 pub enum Status {
     /// Never seen, or not yet processed.
     Pending,
@@ -55,9 +61,11 @@ impl Status {
 }
 
 /// A ledger entry: the outcome of one payment id, written once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "LedgerEntry")]
 pub struct Entry {
     /// The payment.
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
     pub payment_id: String,
     /// `completed` or `failed`.
     pub status: Status,
@@ -86,9 +94,11 @@ pub struct Entry {
 }
 
 /// The claim of one content on a payment id, written once; any worker may take it over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "Claim")]
 pub struct Intent {
     /// The payment.
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
     pub payment_id: String,
     /// SHA-256 of the content that has the claim, in hex.
     pub content: String,
@@ -105,16 +115,20 @@ pub struct Intent {
 }
 
 /// `{"payment_id": "pay-001"}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "StatusRequest")]
 pub struct StatusRequest {
     /// The payment.
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
     pub payment_id: String,
 }
 
 /// `{"payment_id": "pay-001", "status": "completed", "message": "…", "amount": 9.99, …}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "PaymentStatus")]
 pub struct StatusReply {
     /// The payment.
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9_-]+$"))]
     pub payment_id: String,
     /// Where it stands.
     pub status: Status,

@@ -1,0 +1,247 @@
+//! A suite of one's own: its commands as services and clients.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use serde_json::{Map, Value};
+use tokio::process::Command;
+
+use super::exit::{CliError, Exit};
+use super::output::{Output, printable};
+use crate::broker::Credentials;
+use crate::e2e::driver::TypedCalls;
+use crate::e2e::engine::{Client, ServiceContext, ServiceSpawn, ServiceUnderTest, ServicesOf};
+use crate::e2e::fixture::{Source, template};
+use crate::e2e::suite::{self, Service, Suite};
+use crate::e2e::{ClientUnderTest, E2eError};
+use crate::mono::Caller;
+use crate::process::Spawn;
+use crate::wire::driver::{DriverError, ErrorKind, Outcome};
+
+/// The suite file's name.
+pub const FILE: &str = "suite.toml";
+/// The client of a suite that names none.
+const RUST: &str = "rust";
+/// How long one command of `prepare` may take.
+const PREPARE: Duration = Duration::from_secs(10 * 60);
+
+/// What `{{name}}` stands for, or why it is not available here.
+pub type Variables = BTreeMap<String, Result<String, String>>;
+
+/// Reads the suite file of a folder.
+///
+/// # Errors
+/// It cannot be read, or has mistakes: all of them.
+pub fn read(folder: &Path, shown: &Path) -> Result<Suite, CliError> {
+    let path = folder.join(FILE);
+    let text = std::fs::read_to_string(&path)
+        .map_err(|e| CliError::usage(format!("cannot read {}: {e}", path.display())))?;
+    let source = Source::new(&shown.join(FILE).display().to_string(), &text);
+    let variables = ["python".to_owned()].into();
+    suite::parse(source, variables).map_err(|error| E2eError::Fixtures(vec![error]).into())
+}
+
+/// Runs the commands that come before anything else.
+///
+/// # Errors
+/// One that could not be run, or failed, with its last lines.
+pub async fn prepare(
+    suite: &Suite,
+    root: &Path,
+    variables: &Variables,
+    output: &Output,
+) -> Result<(), CliError> {
+    for command in &suite.prepare {
+        let words = filled(command, variables)?;
+        let shown = command.join(" ");
+        output.note(format!("preparing: {shown}"));
+        let failed = |what: String| {
+            CliError::new(Exit::Infrastructure, format!("prepare the suite: `{shown}` {what}"))
+        };
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).current_dir(root).stdin(Stdio::null()).kill_on_drop(true);
+        let ended = tokio::time::timeout(PREPARE, command.output()).await;
+        let ended = ended.map_err(|_| failed(format!("did not end within {PREPARE:?}")))?;
+        let ended = ended.map_err(|error| failed(format!("could not be run: {error}")))?;
+        if !ended.status.success() {
+            let text = [ended.stdout, ended.stderr].concat();
+            let text = printable(&String::from_utf8_lossy(&text));
+            let lines: Vec<&str> = text.lines().collect();
+            let last = lines[lines.len().saturating_sub(15)..].join("\n");
+            return Err(failed(format!("ended with {}:\n{last}", ended.status)));
+        }
+    }
+    Ok(())
+}
+
+/// The services, with what a fixture's `[services.NAME]` says of them.
+///
+/// # Errors
+/// A command needs what is not available here.
+pub fn services(suite: &Suite, root: &Path, variables: &Variables) -> Result<ServicesOf, CliError> {
+    let commands = suite.services.iter().map(|service| {
+        let words = filled(&service.run, variables)?;
+        let env = service.env.iter().map(|(name, value)| {
+            let value = filled(std::slice::from_ref(value), variables)?.remove(0);
+            Ok((name.clone(), value))
+        });
+        let env = env.collect::<Result<BTreeMap<_, _>, CliError>>()?;
+        Ok(Service { run: words, env, ..service.clone() })
+    });
+    let commands = commands.collect::<Result<Vec<Service>, CliError>>()?;
+    let root = root.to_owned();
+    Ok(Arc::new(move |tables| {
+        commands.iter().map(|service| under_test(service, tables, &root)).collect()
+    }))
+}
+
+fn under_test(service: &Service, tables: &toml::Table, root: &Path) -> ServiceUnderTest {
+    let settings = Settings::of(tables, &service.name);
+    let env: BTreeMap<String, String> =
+        service.env.iter().chain(&settings.env).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let (words, root, name) = (service.run.clone(), root.to_owned(), service.name.clone());
+    let spawn: ServiceSpawn = Arc::new(move |context: &ServiceContext| {
+        let mut spawn = Spawn::new(&name, program(&words[0], &root)).args(&words[1..]).cwd(&root);
+        for (name, value) in &env {
+            spawn = spawn.env(name, value);
+        }
+        // It learns of the other nodes of a cluster from the first.
+        let url = context.url.split(',').next().unwrap_or_default();
+        spawn = spawn.env("NATS_URL", url).env("MONO_DEMO_SEED", context.seed.to_string());
+        if let Some(Credentials { user, password }) = &context.login {
+            spawn = spawn.env("NATS_USER", user).env("NATS_PASSWORD", password);
+        }
+        spawn
+    });
+    ServiceUnderTest {
+        name: service.name.clone(),
+        spawn,
+        ready: service.ready.clone(),
+        ready_within: service.ready_within,
+        stop_within: service.stop_within,
+        processes: settings.processes.unwrap_or(service.processes),
+    }
+}
+
+/// A path is one from the suite's folder; a bare name is looked up in `PATH`.
+fn program(word: &str, root: &Path) -> PathBuf {
+    if word.contains('/') { root.join(word) } else { PathBuf::from(word) }
+}
+
+/// What a fixture's `[services.NAME]` may say.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Settings {
+    processes: Option<u32>,
+    env: BTreeMap<String, String>,
+}
+
+impl Settings {
+    fn of(tables: &toml::Table, name: &str) -> Self {
+        let table = tables.get(name).cloned();
+        // Checked when the fixture was read.
+        table.and_then(|table| table.try_into().ok()).unwrap_or_default()
+    }
+}
+
+/// Says what is wrong with a fixture's `[services]`, if anything.
+pub fn validate(names: &[String], tables: &toml::Table) -> Result<(), String> {
+    for (name, table) in tables {
+        if !names.contains(name) {
+            return Err(format!("the suite has no service `{name}`; it has {}", names.join(", ")));
+        }
+        let read: Result<Settings, _> = table.clone().try_into();
+        let settings = read.map_err(|error| error.message().to_owned())?;
+        if settings.processes == Some(0) {
+            return Err("`processes` must be a whole number from 1 up, not 0".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// The clients: those that are chosen, of those that the suite names.
+///
+/// # Errors
+/// A chosen or required client that it does not name; a command that needs what is not available.
+pub fn clients(
+    suite: &Suite,
+    root: &Path,
+    variables: &Variables,
+    (chosen, required): (&[String], &[String]),
+) -> Result<Vec<ClientUnderTest>, CliError> {
+    let names = client_names(suite);
+    for name in chosen.iter().chain(required) {
+        if !names.contains(name) {
+            return Err(CliError::usage(format!("the suite has no client `{name}`"))
+                .hint(format!("it has {}", names.join(", "))));
+        }
+    }
+    let raw: Arc<dyn TypedCalls> = Arc::new(NoTypedCalls);
+    let mut clients = Vec::new();
+    for name in names.iter().filter(|name| chosen.is_empty() || chosen.contains(name)) {
+        let given = suite.clients.iter().find(|client| client.name == *name);
+        let client = match given.map(|client| &client.command) {
+            None => Client::InProcess(raw.clone()),
+            Some(suite::Command::Driver(words)) => {
+                let words = filled(words, variables)?;
+                let spawn = Spawn::new(format!("driver {name}"), program(&words[0], root));
+                Client::Program(Box::new(spawn.args(&words[1..]).cwd(root)))
+            }
+            Some(suite::Command::Run(words)) => {
+                let words = filled(words, variables)?;
+                Client::Command { words, raw: raw.clone() }
+            }
+        };
+        clients.push(ClientUnderTest { name: name.clone(), client, only_where_named: false });
+    }
+    Ok(clients)
+}
+
+/// The names that a fixture's `clients` may use.
+pub fn client_names(suite: &Suite) -> Vec<String> {
+    if suite.clients.is_empty() {
+        return vec![RUST.to_owned()];
+    }
+    suite.clients.iter().map(|client| client.name.clone()).collect()
+}
+
+fn filled(words: &[String], variables: &Variables) -> Result<Vec<String>, CliError> {
+    let mut known = template::Variables::new();
+    for name in words.iter().flat_map(|word| template::names(word)) {
+        match variables.get(name) {
+            Some(Ok(value)) => _ = known.insert(name.to_owned(), Value::from(value.as_str())),
+            Some(Err(reason)) => {
+                let message = format!("{{{{{name}}}}} is not available: {reason}");
+                return Err(CliError::new(Exit::Infrastructure, message));
+            }
+            None => {}
+        }
+    }
+    Ok(words.iter().map(|word| template::fill_text(word, &known)).collect())
+}
+
+/// A client without methods: raw verbs only.
+struct NoTypedCalls;
+
+impl TypedCalls for NoTypedCalls {
+    fn call(
+        &self,
+        _: Caller,
+        method: String,
+        _: Vec<Value>,
+        _: Map<String, Value>,
+        _: Duration,
+    ) -> BoxFuture<'static, Outcome> {
+        let message = format!(
+            "`call` {method}: this client has no methods; name one with a `driver` in the suite file, or use `request`, `publish`, `submit`, `run`"
+        );
+        let kind = ErrorKind::BadInput;
+        let error = DriverError { kind, definite: true, message, code: None };
+        std::future::ready(Outcome::Err(error)).boxed()
+    }
+}

@@ -1,0 +1,170 @@
+//! What a suite is made of: its services, clients and variables, built-in or of one's own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::ValueEnum as _;
+
+use super::clients::{self, CLIENTS, Prepared, Wanted};
+use super::context::Context;
+use super::e2e::E2eArgs;
+use super::exit::CliError;
+use super::output::Output;
+use super::own::{self, Variables};
+use super::{python, services};
+use crate::broker::Roles;
+use crate::e2e::engine::{ServiceContext, ServiceSpawn, ServiceUnderTest, ServicesOf};
+use crate::e2e::suite::{Ready, Suite};
+use crate::e2e::{ClientUnderTest, Validate};
+use crate::modules::payment::Sabotage;
+use crate::process::Spawn;
+use crate::provision;
+
+/// The built-in services run in one process, which faults and logs call so.
+const SERVICES: &str = "services";
+/// From their start to their line `Ready: …`.
+const READY: Duration = Duration::from_secs(20);
+const READY_LINE: &str = "Ready: ";
+/// How long they may take to drain.
+const DRAIN: Duration = Duration::from_secs(15);
+
+/// What differs between the built-in suite and one's own.
+pub struct Parts {
+    pub clients: Vec<ClientUnderTest>,
+    pub known_clients: Vec<String>,
+    pub services: ServicesOf,
+    pub known_services: Vec<String>,
+    pub roles: Roles,
+    pub variables: Variables,
+    pub validate: Arc<Validate>,
+    /// The payments are the built-in ones: their content is known.
+    pub payments: bool,
+}
+
+/// Of a suite file.
+///
+/// # Errors
+/// A command that cannot be run here, or a client that the suite does not have.
+pub async fn of_own(
+    suite: &Suite,
+    args: &E2eArgs,
+    root: &Path,
+    tools: &provision::Settings,
+    output: &Output,
+) -> Result<Parts, CliError> {
+    let progress = |line: &str| output.note(line);
+    let python = if args.list {
+        Err("not looked for".to_owned())
+    } else {
+        let env = provision::python_env(tools, python::REQUIREMENTS, &progress).await;
+        env.map(|env| env.python.display().to_string()).map_err(|error| error.to_string())
+    };
+    let variables = Variables::from([("python".to_owned(), python)]);
+    if args.list {
+        // Nothing is run: the commands need not be there.
+        let names = own::client_names(suite).into_iter().map(clients::not_looked_for).collect();
+        return Ok(Parts {
+            clients: names,
+            services: Arc::new(|_| Vec::new()),
+            ..own_parts(suite, variables)
+        });
+    }
+    own::prepare(suite, root, &variables, output).await?;
+    let chosen = (args.client.as_slice(), args.require.as_slice());
+    Ok(Parts {
+        clients: own::clients(suite, root, &variables, chosen)?,
+        services: own::services(suite, root, &variables)?,
+        ..own_parts(suite, variables)
+    })
+}
+
+fn own_parts(suite: &Suite, variables: Variables) -> Parts {
+    let names: Vec<String> = suite.services.iter().map(|service| service.name.clone()).collect();
+    Parts {
+        clients: Vec::new(),
+        known_clients: own::client_names(suite),
+        services: Arc::new(|_| Vec::new()),
+        known_services: names.clone(),
+        // Nobody knows which subjects they need.
+        roles: Roles::unlimited(),
+        variables,
+        validate: Arc::new(move |tables| own::validate(&names, tables)),
+        payments: false,
+    }
+}
+
+/// Of the built-in modules.
+///
+/// # Errors
+/// A client that must be there and cannot be prepared.
+pub async fn of_built_in(
+    args: &E2eArgs,
+    root: &Path,
+    tools: &provision::Settings,
+    context: &Context,
+    output: &Output,
+) -> Result<Parts, CliError> {
+    for name in args.client.iter().chain(&args.require) {
+        if !CLIENTS.contains(&name.as_str()) {
+            return Err(CliError::usage(format!("there is no client `{name}`"))
+                .hint(format!("there are {}", CLIENTS.join(", "))));
+        }
+    }
+    let wanted = Wanted { chosen: &args.client, required: &args.require, only_listed: args.list };
+    let Prepared { clients, python } =
+        clients::prepare(wanted, tools, root, context, output).await?;
+    let variable = python.map(|path| path.display().to_string());
+    let spawn = serve(context, args.sabotage);
+    let service = ServiceUnderTest {
+        name: SERVICES.to_owned(),
+        spawn,
+        ready: Ready::Line(READY_LINE.to_owned()),
+        ready_within: READY,
+        stop_within: DRAIN,
+        processes: 1,
+    };
+    Ok(Parts {
+        clients,
+        known_clients: CLIENTS.map(str::to_owned).to_vec(),
+        services: Arc::new(move |_| vec![service.clone()]),
+        known_services: Vec::new(),
+        roles: Roles::default(),
+        variables: BTreeMap::from([("python".to_owned(), variable)]),
+        validate: Arc::new(|table| {
+            let read: Result<services::Settings, _> = table.clone().try_into();
+            read.map(drop).map_err(|error| error.message().to_owned())
+        }),
+        payments: true,
+    })
+}
+
+/// The services are this program too, in a process that can be killed.
+fn serve(context: &Context, sabotage: Option<Sabotage>) -> ServiceSpawn {
+    let exe = context.exe.clone();
+    Arc::new(move |services: &ServiceContext| {
+        let sabotaged = sabotage.and_then(|kind| kind.to_possible_value());
+        let sabotaged = sabotaged.map(|kind| format!("--sabotage={}", kind.get_name()));
+        Spawn::new(SERVICES, &exe)
+            .args(["serve", "--server", &services.url, "--context"])
+            .arg(&services.credentials)
+            .arg("--settings")
+            .arg(&services.settings)
+            .arg("--journal-dir")
+            .arg(&services.journal_dir)
+            .arg("--note-deliveries")
+            .args(sabotaged)
+            // What a person has set for other commands must not reach a scenario.
+            .env_remove("NATS_URL")
+            .env_remove("NATS_CONTEXT")
+            .env_remove("NATS_USER")
+            .env_remove("NATS_PASSWORD")
+            .env_remove("NATS_TOKEN")
+            .env_remove("NATS_CREDS")
+            .env_remove("NATS_NKEY")
+            .env_remove("NATS_CA")
+            .env_remove("NATS_CERT")
+            .env_remove("NATS_KEY")
+    })
+}

@@ -1,0 +1,40 @@
+//! What crossed the broker, from the broker's own trace.
+//!
+//! A subscription to `>` would be a listener on every subject, and nobody would be told "no
+//! responders" any more. The server's trace changes nothing: it says who sent what and who got it,
+//! with the server's own clock, in the log file of the run.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `line` | a line of the log, read |
+//! | `conversation` | lines to messages between parties |
+
+mod conversation;
+mod line;
+
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::Path,
+};
+
+pub(super) use conversation::conversation;
+pub(super) use line::{Line, What};
+
+/// More lines of nats-server's config, for brokers whose messages are to be seen. The server puts
+/// `[REDACTED]` in the place of every secret that a client shows.
+pub(super) const CONFIG: &str = "trace: true\nmax_traced_msg_len: 1024\nlogtime_utc: true\n";
+/// The same for brokers under a load, whose messages are too many: only the clock is told.
+pub(super) const CONFIG_WITHOUT: &str = "logtime_utc: true\n";
+/// More of a log is not read.
+const MOST_BYTES: u64 = 16 * 1024 * 1024;
+
+/// The lines of a log, and whether that is all of it.
+pub(super) fn read(path: &Path) -> io::Result<(Vec<Line>, bool)> {
+    let mut bytes = Vec::new();
+    let file = File::open(path)?;
+    let whole = file.metadata()?.len() <= MOST_BYTES;
+    file.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    Ok((text.lines().filter_map(line::parse).collect(), whole))
+}

@@ -1,0 +1,218 @@
+//! Gathers the trace of a run, for reports that want one: the tape of the steps, the broker's log,
+//! the history, the other logs.
+//!
+//! What cannot be read is left out: a report has less to show, and the run's verdict stays what it
+//! is.
+
+use std::time::{Duration, Instant};
+
+use super::{Stop, evidence, tap, tape::Tape, world::World};
+use crate::{
+    e2e::{
+        fixture::Fixture,
+        history::{Clock, Event, History, Phase, What},
+        trace::{Bounded, Effect, Fault, LogLine, Party, Trace},
+        transcript::Transcript,
+    },
+    process::clean,
+};
+
+/// So many messages are drawn.
+const MOST_MESSAGES: usize = 500;
+/// So many faults and effects are shown.
+const MOST_EVENTS: usize = 500;
+/// So many log lines are shown.
+const MOST_LINES: usize = 600;
+/// With more repetitions than this of one step, the broker is not asked to trace them.
+const MOST_REPEATED: u32 = 200;
+/// How long the end of the broker's log may be on its way to its file.
+const LAST_LINES: Duration = Duration::from_millis(500);
+
+/// Why the messages of this scenario are not looked at; `None` where they are.
+pub(super) fn untapped(fixture: &Fixture) -> Option<&'static str> {
+    let many = fixture.steps.iter().any(|step| {
+        let copies = step.load.as_ref().map_or(1, |load| load.copies);
+        step.repeat.is_some_and(|times| times.saturating_mul(copies) > MOST_REPEATED)
+    });
+    many.then_some("This scenario puts a load on the broker: its messages are not traced")
+}
+
+/// Everything, bounded; the broker still runs.
+pub(super) async fn gather(
+    world: &World,
+    tape: Tape,
+    fixture: &Fixture,
+    written: &Transcript,
+    ended: &Result<(), Stop>,
+) -> Trace {
+    let clock = world.recorder.clock();
+    let steps = tape.end(clock, written, ended);
+    let untapped = untapped(fixture);
+    if untapped.is_none() {
+        let _ = tokio::time::timeout(LAST_LINES, last_lines(world)).await;
+    }
+    let mut lines = Vec::new();
+    let mut untapped = untapped;
+    for path in world.brokers.log_paths() {
+        match tap::read(path) {
+            Ok((read, whole)) => {
+                lines.extend(read);
+                if !whole {
+                    untapped = untapped
+                        .or(Some("The broker's trace is too long; only its beginning is shown"));
+                }
+            }
+            Err(_) => untapped = untapped.or(Some("The broker's trace cannot be read")),
+        }
+    }
+    lines.sort_by_key(|line| line.at);
+    let messages = tap::conversation(&lines, |at| clock.ns_at(at));
+    let (faults, effects) = history(world);
+    Trace {
+        steps,
+        messages: Bounded::first(MOST_MESSAGES, messages),
+        untapped,
+        faults: Bounded::first(MOST_EVENTS, faults),
+        effects: Bounded::first(MOST_EVENTS, effects),
+        logs: logs(world, clock, &lines),
+    }
+}
+
+/// Waits until the broker's log file has what this connection has just done: what was before, it has
+/// too.
+async fn last_lines(world: &World) {
+    let mark = format!("_E2E.trace.{}", nuid::next());
+    let Ok(client) = world.harness().connect().await else { return };
+    if client.publish(mark.clone(), bytes::Bytes::new()).await.is_err()
+        || client.flush().await.is_err()
+    {
+        return;
+    }
+    let there = || {
+        let has = |path| std::fs::read_to_string(path).is_ok_and(|text| text.contains(&mark));
+        world.brokers.log_paths().any(has)
+    };
+    while !there() {
+        // It is a file that another task writes: it is read again, until our caller's patience ends.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// What the history says, with what gateway and mailer wrote if the run did not get to its end.
+fn history(world: &World) -> (Vec<Fault>, Vec<Effect>) {
+    let recorder = &world.recorder;
+    let _ = evidence::charges(world.journal_dir()).map(|journal| recorder.charges(&journal));
+    let _ = evidence::emails(world.journal_dir()).map(|journal| recorder.emails(&journal));
+    // Where the run has concluded, it is ended already and none of this is written.
+    let _ = recorder.finish([]);
+    let Ok(history) = History::open(world.history_path()) else {
+        return (Vec::new(), Vec::new());
+    };
+    (faults(&history.events), effects(&history.events))
+}
+
+fn faults(events: &[Event]) -> Vec<Fault> {
+    let mut faults: Vec<Fault> = Vec::new();
+    for event in events {
+        let What::Fault(fault) = &event.what else { continue };
+        match fault.phase {
+            Phase::Begin => {
+                faults.push(Fault { name: fault.name.clone(), begin_ns: event.at_ns, end_ns: None })
+            }
+            Phase::End => {
+                let open = faults.iter_mut().rfind(|f| f.name == fault.name && f.end_ns.is_none());
+                if let Some(open) = open {
+                    open.end_ns = Some(event.at_ns);
+                }
+            }
+        }
+    }
+    faults
+}
+
+fn effects(events: &[Event]) -> Vec<Effect> {
+    let mut effects: Vec<Effect> = events.iter().filter_map(effect).collect();
+    effects.sort_by_key(|effect| effect.at_ns);
+    effects
+}
+
+fn effect(event: &Event) -> Option<Effect> {
+    let (at, text) = match &event.what {
+        What::Charge(charge) => {
+            let outcome = serde_json::to_value(charge.outcome).ok()?;
+            let outcome = outcome.as_str()?;
+            let text = format!(
+                "charge of {}: {outcome}, {} {}",
+                charge.payment_id, charge.amount, charge.currency
+            );
+            (Party::Gateway, text)
+        }
+        What::Email(email) => {
+            let word = if email.sent { "sent" } else { "refused" };
+            (Party::Mailer, format!("{word}: {}", email.message))
+        }
+        What::Outcome(outcome) => {
+            (Party::Ledger, format!("{} is {}", outcome.payment_id, outcome.reading.status))
+        }
+        What::DeadLetter(letter) => {
+            let id = letter.payment_id.as_deref().unwrap_or("a message without a usable id");
+            (Party::Broker, format!("dead letter, {}: {id}", letter.kind))
+        }
+        What::Fail(refusal) => (Party::Client, format!("did not happen: {}", refusal.reason)),
+        What::Unknown(refusal) => (Party::Client, format!("may have happened: {}", refusal.reason)),
+        _ => return None,
+    };
+    Some(Effect { at_ns: event.at_ns, at, text: clean(&text) })
+}
+
+/// The lines of all processes by time; of too many the last. What the broker said before the clock
+/// was started is its banner.
+fn logs(world: &World, clock: Clock, broker: &[tap::Line]) -> Bounded<LogLine> {
+    let mut lines: Vec<LogLine> = broker
+        .iter()
+        .filter_map(|line| match &line.what {
+            tap::What::Plain(text) => Some(LogLine {
+                at_ns: clock.ns_at(line.at),
+                source: "broker".to_owned(),
+                text: clean(text),
+            }),
+            tap::What::Trace { .. } => None,
+        })
+        .filter(|line| line.at_ns > 0)
+        .collect();
+    let mut add = |source: &str, tail: Vec<(Instant, String)>| {
+        lines.extend(tail.into_iter().map(|(at, text)| LogLine {
+            at_ns: clock.ns_of(at),
+            source: source.to_owned(),
+            text,
+        }));
+    };
+    add("services", world.services.timed_log());
+    add(&format!("driver {}", world.driver.name()), world.driver.timed_log());
+    lines.sort_by_key(|line| line.at_ns);
+    let more = lines.len().saturating_sub(MOST_LINES);
+    Bounded { kept: lines.split_off(more), more }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::e2e::history;
+
+    #[test]
+    fn a_fault_has_both_ends_or_none() {
+        let line = |seq, name: &str, phase| Event {
+            seq,
+            at_ns: seq * 10,
+            what: What::Fault(history::Fault { name: name.to_owned(), phase }),
+        };
+        let events = [
+            line(1, "kill-broker", Phase::Begin),
+            line(2, "kill-broker", Phase::End),
+            line(3, "kill-broker", Phase::Begin),
+            line(4, "cut", Phase::End),
+        ];
+        let ends: Vec<_> = faults(&events).iter().map(|f| (f.begin_ns, f.end_ns)).collect();
+        assert_eq!(ends, [(10, Some(20)), (30, None)]);
+    }
+}

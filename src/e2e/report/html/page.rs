@@ -1,0 +1,248 @@
+//! The page: head, summary, the table scenario × client, and the runs.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use base64::Engine as _;
+use jiff::Timestamp;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    run,
+    show::{self, SIGNS, Sign},
+};
+use crate::e2e::{
+    event::{RunId, RunReport, Summary},
+    trace::About,
+};
+
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("script.js");
+
+/// A run in the table, and its part of the page.
+#[derive(Debug)]
+pub(super) struct Cell {
+    pub(super) run: RunId,
+    sign: Sign,
+    elapsed_ms: u64,
+    about: Arc<About>,
+    section: PreEscaped<String>,
+}
+
+impl Cell {
+    pub(super) fn new(report: &RunReport) -> Self {
+        Self {
+            run: report.run.clone(),
+            sign: show::sign(&report.verdict),
+            elapsed_ms: report.elapsed_ms,
+            about: report.about.clone(),
+            section: run::section(report),
+        }
+    }
+}
+
+/// Everything, sorted by run.
+pub(super) struct Page<'a> {
+    pub(super) summary: &'a Summary,
+    pub(super) began: Timestamp,
+    pub(super) cells: &'a [Cell],
+}
+
+impl Page<'_> {
+    pub(super) fn render(&self) -> String {
+        let title = format!("mono-demo e2e: {}", self.in_short());
+        html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    // No network, no script and no style but these two, by their hashes.
+                    meta http-equiv="Content-Security-Policy" content=(policy());
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    meta name="referrer" content="no-referrer";
+                    link rel="icon" href="data:,";
+                    title { (title) }
+                    style { (PreEscaped(STYLE)) }
+                }
+                body {
+                    a.skip href="#runs" { "Skip to the runs" }
+                    header { (self.head()) }
+                    main {
+                        section aria-labelledby="overview" {
+                            h2 id="overview" { "Scenarios and clients" }
+                            (self.filter())
+                            (self.table())
+                        }
+                        section aria-labelledby="runs" {
+                            h2 id="runs" tabindex="-1" { "Runs" }
+                            div.tools hidden {
+                                button type="button" id="open-all" { "Open all that are shown" }
+                                " "
+                                button type="button" id="close-all" { "Close all" }
+                            }
+                            @for cell in self.cells { (cell.section) }
+                        }
+                    }
+                    script { (PreEscaped(SCRIPT)) }
+                }
+            }
+        }
+        .into_string()
+    }
+
+    fn in_short(&self) -> String {
+        let mut parts = Vec::new();
+        for sign in SIGNS {
+            let number = self.cells.iter().filter(|cell| cell.sign == sign).count();
+            if number > 0 {
+                parts.push(format!("{number} {}", sign.word));
+            }
+        }
+        if self.summary.not_run > 0 {
+            parts.push(format!("{} not run", self.summary.not_run));
+        }
+        parts.join(", ")
+    }
+
+    fn head(&self) -> Markup {
+        let summary = self.summary;
+        let bad: Vec<&Cell> = self
+            .cells
+            .iter()
+            .filter(|cell| matches!(cell.sign.word, "failed" | "broken" | "flaky"))
+            .collect();
+        html! {
+            h1 {
+                @if summary.is_ok() { span.sign.passed { "✓" } " As expected" }
+                @else { span.sign.failed { "✗" } " Not as expected" }
+            }
+            p {
+                (show::counted(summary.scenarios, "scenario")) ", "
+                (show::counted(summary.runs, "run")) ": " (self.in_short())
+                " in " (show::seconds(summary.elapsed_ms)) "."
+            }
+            p.muted {
+                "mono-demo e2e " (env!("CARGO_PKG_VERSION")) ", begun "
+                time datetime=(self.began.to_string()) { (self.began.strftime("%Y-%m-%d %H:%M:%S UTC")) }
+                ", seed " (summary.seed)
+            }
+            @if !bad.is_empty() {
+                nav aria-label="What did not pass" {
+                    ul.bad-runs {
+                        @for cell in bad {
+                            li { a href={ "#" (show::anchor(&cell.run)) } {
+                                span class={ "sign " (cell.sign.word) } {
+                                    span aria-hidden="true" { (cell.sign.mark) } " " (cell.sign.word)
+                                }
+                                " " (show::text(&cell.run.to_string()))
+                            } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Works only with the script, which shows it.
+    fn filter(&self) -> Markup {
+        html! {
+            form.filter hidden id="filter" role="search" aria-label="Filter runs" {
+                fieldset {
+                    legend { "Show" }
+                    @for sign in SIGNS {
+                        @let number = self.cells.iter().filter(|cell| cell.sign == sign).count();
+                        @if number > 0 {
+                            label {
+                                input type="checkbox" name="verdict" value=(sign.word) checked;
+                                " " span class={ "sign " (sign.word) } {
+                                    span aria-hidden="true" { (sign.mark) } " " (sign.word)
+                                } " (" (number) ")"
+                            }
+                        }
+                    }
+                }
+                label {
+                    "Name has "
+                    input type="search" name="name" autocomplete="off" spellcheck="false";
+                }
+                output id="shown" aria-live="polite" {}
+            }
+        }
+    }
+
+    fn table(&self) -> Markup {
+        let mut clients: Vec<&str> = Vec::new();
+        let mut rows: BTreeMap<&str, Vec<&Cell>> = BTreeMap::new();
+        for cell in self.cells {
+            if !clients.contains(&cell.run.client.as_str()) {
+                clients.push(&cell.run.client);
+            }
+            rows.entry(cell.run.scenario.as_str()).or_default().push(cell);
+        }
+        clients.sort_unstable();
+        html! {
+            div.scroll role="region" tabindex="0" aria-label="Table of scenarios and clients" {
+                table.overview {
+                    caption { "A row a scenario, with what it breaks on purpose; a column a client." }
+                    thead { tr {
+                        th scope="col" { "scenario" }
+                        th scope="col" { "faults" }
+                        @for client in &clients { th scope="col" { (client) } }
+                    } }
+                    tbody {
+                        @for (scenario, cells) in &rows {
+                            tr {
+                                th scope="row" {
+                                    (scenario)
+                                    span.muted { (show::text(&cells[0].about.description)) }
+                                }
+                                td {
+                                    @for fault in &cells[0].about.faults { span.tag { "⚡ " (fault) } " " }
+                                    @if cells[0].about.faults.is_empty() { span.muted { "none" } }
+                                }
+                                @for client in &clients {
+                                    td { (runs(cells.iter().filter(|cell| cell.run.client == *client))) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The runs of one scenario with one client: one, or several rounds.
+fn runs<'a>(cells: impl Iterator<Item = &'a &'a Cell>) -> Markup {
+    let cells: Vec<&&Cell> = cells.collect();
+    let passed = |cell: &&&&Cell| matches!(cell.sign.word, "passed" | "written");
+    html! {
+        @if cells.is_empty() { span.muted { "not meant" } }
+        @if cells.len() > 1 {
+            p { (cells.iter().filter(passed).count()) " of " (cells.len()) " passed" }
+        }
+        @for cell in &cells {
+            a.cell href={ "#" (show::anchor(&cell.run)) } data-verdict=(cell.sign.word)
+                data-name=(show::text(&cell.run.to_string())) {
+                span class={ "sign " (cell.sign.word) } {
+                    span aria-hidden="true" { (cell.sign.mark) } " " (cell.sign.word)
+                }
+                @if let Some(round) = cell.run.round { " #" (round) }
+                " " span.muted { (show::seconds(cell.elapsed_ms)) }
+            } " "
+        }
+    }
+}
+
+fn policy() -> String {
+    let hash = |text: &str| {
+        base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text.as_bytes()))
+    };
+    format!(
+        "default-src 'none'; script-src 'sha256-{}'; style-src 'sha256-{}'; img-src data:; \
+         base-uri 'none'; form-action 'none'",
+        hash(SCRIPT),
+        hash(STYLE)
+    )
+}

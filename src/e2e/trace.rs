@@ -1,0 +1,227 @@
+//! How a run went, as plain data on one clock: what a report draws. All of it is bounded.
+
+use std::sync::Arc;
+
+/// What is known of a scenario before it runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    /// What it proves, one sentence.
+    pub description: String,
+    /// The fixture, as shown to people.
+    pub path: Arc<str>,
+    /// What it breaks, in order, each once: `kill-broker`, …
+    pub faults: Vec<&'static str>,
+}
+
+/// How a run went. All times are nanoseconds since the run's clock was started, after the broker.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// What was done, in order.
+    pub steps: Vec<Step>,
+    /// What crossed the broker, in order.
+    pub messages: Bounded<Message>,
+    /// Why messages were not looked at; `None` where they were.
+    pub untapped: Option<&'static str>,
+    /// What was broken on purpose.
+    pub faults: Bounded<Fault>,
+    /// What the journals and the ledger say, and what clients were told.
+    pub effects: Bounded<Effect>,
+    /// Lines of all processes, by time.
+    pub logs: Bounded<LogLine>,
+}
+
+impl Trace {
+    /// Changes each text that came from outside.
+    pub fn each_text(&mut self, change: &mut dyn FnMut(&mut String)) {
+        for step in &mut self.steps {
+            change(&mut step.heading);
+            change(&mut step.block);
+        }
+        for message in &mut self.messages.kept {
+            change(&mut message.subject);
+            change(&mut message.text);
+        }
+        self.faults.kept.iter_mut().for_each(|fault| change(&mut fault.name));
+        self.effects.kept.iter_mut().for_each(|effect| change(&mut effect.text));
+        for line in &mut self.logs.kept {
+            change(&mut line.source);
+            change(&mut line.text);
+        }
+    }
+}
+
+/// The first of many, and how many more there were.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounded<T> {
+    /// So many are kept.
+    pub kept: Vec<T>,
+    /// So many are not.
+    pub more: usize,
+}
+
+impl<T> Default for Bounded<T> {
+    fn default() -> Self {
+        Self { kept: Vec::new(), more: 0 }
+    }
+}
+
+impl<T> Bounded<T> {
+    /// The first `most` of them.
+    pub fn first(most: usize, mut all: Vec<T>) -> Self {
+        let more = all.len().saturating_sub(most);
+        all.truncate(most);
+        Self { kept: all, more }
+    }
+}
+
+/// A step, a check, or the drain between the checks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// When it began.
+    pub at_ns: u64,
+    /// How long it took.
+    pub took_ns: u64,
+    /// Line of the fixture, from 1; `None` for what no fixture asks for.
+    pub line: Option<usize>,
+    /// `call`, `request`, `check`, …
+    pub verb: &'static str,
+    /// What was done, one line.
+    pub heading: String,
+    /// Its part of the transcript.
+    pub block: String,
+    /// The run ended here, before its end.
+    pub stopped_here: bool,
+}
+
+/// Who takes part in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Party {
+    /// The client under test, or a program of a `run` step.
+    Client,
+    /// The broker, with its streams.
+    Broker,
+    /// Any of the service processes.
+    Services,
+    /// The stream whose messages are the commits of payments.
+    Ledger,
+    /// The simulated gateway.
+    Gateway,
+    /// The simulated mailer.
+    Mailer,
+}
+
+impl Party {
+    /// All of them, as drawn from left to right.
+    pub const ALL: [Self; 6] =
+        [Self::Client, Self::Broker, Self::Services, Self::Ledger, Self::Gateway, Self::Mailer];
+
+    /// As shown to people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Broker => "broker",
+            Self::Services => "services",
+            Self::Ledger => "ledger",
+            Self::Gateway => "gateway",
+            Self::Mailer => "mailer",
+        }
+    }
+}
+
+/// One message that crossed the broker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// When the broker had it.
+    pub at_ns: u64,
+    /// Who sent it; the broker where it came out of a stream.
+    pub from: Party,
+    /// Who got it; the broker where nobody did, or a stream.
+    pub to: Party,
+    /// What it is.
+    pub kind: Kind,
+    /// As published.
+    pub subject: String,
+    /// The beginning of its body, one line, free of control characters.
+    pub text: String,
+}
+
+/// What a message is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// It asks for a reply.
+    Request {
+        /// Whether the broker saw a reply.
+        answered: bool,
+    },
+    /// The reply to a request.
+    Reply {
+        /// It carries an error.
+        error: bool,
+    },
+    /// Nobody is asked to answer.
+    Publish,
+    /// For a stream, which acknowledged it.
+    Submit,
+    /// The stream has it.
+    Stored {
+        /// Which stream.
+        stream: String,
+        /// Where in it.
+        sequence: u64,
+        /// It had the message already, by its id.
+        duplicate: bool,
+    },
+    /// From a stream to a worker.
+    Delivery {
+        /// Which stream.
+        stream: String,
+        /// Where in it.
+        sequence: u64,
+        /// 1 the first time.
+        attempt: u64,
+    },
+    /// A worker's word on a delivery: `+ACK`, `-NAK`, `+TERM`.
+    Settled {
+        /// The word.
+        word: String,
+        /// Which stream.
+        stream: String,
+        /// Where in it.
+        sequence: u64,
+    },
+    /// The broker published it again, as a stream's settings say.
+    Event,
+}
+
+/// Something broken on purpose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// `kill-broker`, …
+    pub name: String,
+    /// From here.
+    pub begin_ns: u64,
+    /// Until it was done and what had to be back was back; `None` where the run ended before.
+    pub end_ns: Option<u64>,
+}
+
+/// What came of it, by a journal, by the ledger or by a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effect {
+    /// When it happened.
+    pub at_ns: u64,
+    /// Whose word it is.
+    pub at: Party,
+    /// What happened, one line.
+    pub text: String,
+}
+
+/// A line of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// By the process's own clock where it says the time, else when it was read.
+    pub at_ns: u64,
+    /// `broker`, `services`, `driver python`.
+    pub source: String,
+    /// Free of control characters.
+    pub text: String,
+}

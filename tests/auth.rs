@@ -1,0 +1,340 @@
+//! Credentials and TLS as a person meets them: `serve --auth`, one-shot commands, scenarios; and that
+//! no password gets out.
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use serde_json::Value;
+use support::program::{Home, Serve};
+
+fn mode(path: &Path) -> u32 {
+    path.metadata().unwrap_or_else(|e| panic!("{}: {e}", path.display())).permissions().mode()
+        & 0o777
+}
+
+/// The context of a role, as the ready file says.
+fn context(serve: &Serve, role: &str) -> PathBuf {
+    let folder = serve.runtime()["contexts"].as_str().expect("a folder of contexts").to_owned();
+    Path::new(&folder).join(role).with_extension("json")
+}
+
+fn password(serve: &Serve, role: &str) -> String {
+    let text = std::fs::read(context(serve, role)).unwrap();
+    let value: Value = serde_json::from_slice(&text).unwrap();
+    value["password"].as_str().unwrap().to_owned()
+}
+
+const ROLES: [&str; 3] = ["client", "worker", "harness"];
+
+#[test]
+fn with_auth_each_command_finds_its_role_and_strangers_are_refused() {
+    let home = Home::new();
+    let serve = home.serve(&["--port", "0", "--auth", "--save-context", "mine"]);
+    let passwords = ROLES.map(|role| password(&serve, role));
+    assert_eq!(home.run(&["call", "math", "add", "10", "5"]).ok(), "15\n");
+    home.run(&["pay", "pay-1", "9.99"]).ok();
+    home.run(&["publish", "notification", "email-send", "a@example.com", "Hello"]).ok();
+    let other = "{\"payment_id\": \"pay-1\", \"amount\": 10}";
+    home.run(&["publish", "-J", "services.payment.payment-process", "--data", other]).ok();
+    support::eventually("the conflict is a dead letter", Duration::from_secs(10), || {
+        home.run(&["dlq", "ls"]).ok().contains("conflict")
+    });
+    assert!(home.run(&["dlq", "replay", "--all"]).ok().starts_with("replayed 1"));
+    support::eventually("all is settled", Duration::from_secs(10), || {
+        home.run(&["audit"]).ok().ends_with("consistent\n")
+    });
+
+    // By what it saved, and by the file that it names; not without.
+    let url = serve.url();
+    let client = context(&serve, "client");
+    for named in ["mine", client.to_str().unwrap()] {
+        assert_eq!(home.run(&["--context", named, "call", "math", "add", "1", "2"]).ok(), "3\n");
+    }
+    home.run(&["--server", &url, "call", "math", "add", "1", "2"])
+        .failed(8, "refused the credentials");
+    // A client is not the harness.
+    home.run(&["--context", "mine", "dlq", "ls"]).failed(3, "dead");
+    // Another instance joins as a worker.
+    let worker = context(&serve, "worker");
+    let second = home.serve(&[
+        "--server",
+        &url,
+        "--context",
+        worker.to_str().unwrap(),
+        "--journal-dir",
+        "j",
+    ]);
+    drop(second);
+
+    let saved = home.path().join(".config/nats/context/mine.json");
+    let runtime = home.path().join("run/mono-demo/serve.json");
+    for file in [&saved, &client, &worker, &context(&serve, "harness"), &runtime] {
+        assert_eq!(mode(file), 0o600, "{}", file.display());
+    }
+    assert_eq!(mode(client.parent().unwrap()), 0o700);
+    let told = std::fs::read_to_string(&runtime).unwrap() + &serve.runtime().to_string();
+    serve.signal("TERM");
+    let (code, stdout, stderr) = serve.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stdout.contains(&format!("credentials: {}", client.display())), "{stdout}");
+    for password in &passwords {
+        assert!(!(told.clone() + &stdout + &stderr).contains(password), "a password is shown");
+    }
+    assert!(!client.exists(), "it goes with the run");
+}
+
+#[test]
+fn passwords_stay_with_a_store_folder_and_only_there() {
+    let home = Home::new();
+    let kept = ["--port", "0", "--auth", "--store-dir", "store"];
+    let serve = home.serve(&kept);
+    let first = ROLES.map(|role| password(&serve, role));
+    assert_eq!(mode(&home.path().join("store/roles.json")), 0o600);
+    serve.signal("KILL");
+    serve.ended();
+    let serve = home.serve(&kept);
+    assert_eq!(ROLES.map(|role| password(&serve, role)), first);
+    drop(serve);
+    let serve = home.serve(&["--port", "0", "--auth"]);
+    assert_ne!(ROLES.map(|role| password(&serve, role)), first);
+    drop(serve);
+    // What others could read is a secret no more.
+    let file = home.path().join("store/roles.json");
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+    let args = [&["serve"][..], &kept].concat();
+    home.run(&args).failed(3, "others may read it (mode 644)");
+}
+
+#[test]
+fn a_cluster_asks_for_credentials_too() {
+    let home = Home::new();
+    let serve = home.serve(&["--port", "0", "--auth", "--cluster", "3"]);
+    assert_eq!(serve.url().split(',').count(), 3);
+    assert_eq!(home.run(&["call", "math", "add", "1", "2"]).ok(), "3\n");
+    home.run(&["pay", "pay-1", "9.99"]).ok();
+    for url in serve.url().split(',') {
+        home.run(&["--server", url, "call", "math", "add", "1", "2"])
+            .failed(8, "refused the credentials");
+    }
+}
+
+#[test]
+fn what_is_refused_is_said_at_once_also_with_a_broker_of_ones_own() {
+    let home = Home::new();
+    let refused = |args: &[&str], subject: &str| {
+        let began = Instant::now();
+        let said = home.run(&[&["--timeout", "60s"], args].concat()).failed(8, subject);
+        assert!(said.stderr.contains("Permissions Violation"), "{}", said.stderr);
+        assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    };
+    let ways: [(&[&str], &str); 4] = [
+        (&["publish", "payments.ledger.x", "--data", "x"], "payments.ledger.x"),
+        (&["publish", "-J", "payments.ledger.x", "--data", "x"], "payments.ledger.x"),
+        (&["call", "$JS.API.STREAM.DELETE.payment-ledger", "--data", ""], "STREAM.DELETE"),
+        (&["call", "payments.ledger", "--data", ""], "payments.ledger"),
+    ];
+    refused(ways[0].0, ways[0].1);
+    let _serve = home.serve(&["--port", "0", "--auth"]);
+    for (args, subject) in ways {
+        refused(args, subject);
+    }
+    // Services that may not do what they need say so, and do not start.
+    let client = context(&_serve, "client");
+    let url = _serve.url();
+    let args =
+        ["serve", "--server", &url, "--context", client.to_str().unwrap(), "--journal-dir", "j"];
+    let began = Instant::now();
+    home.run(&args).failed(3, "Permissions Violation");
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+}
+
+#[test]
+fn auth_and_tls_are_for_a_broker_that_serve_starts() {
+    let home = Home::new();
+    let elsewhere = ["serve", "--server", "nats://127.0.0.1:1"];
+    home.run(&[&elsewhere[..], &["--auth"]].concat()).failed(2, "--auth is for a broker");
+    let tls = ["--tls-cert", "a.pem", "--tls-key", "b.pem"];
+    home.run(&[&elsewhere[..], &tls].concat()).failed(2, "--tls-cert is for a broker");
+    home.run(&["serve", "--tls-cert", "a.pem"]).failed(2, "--tls-key");
+    home.run(&[&["serve"], &tls[..]].concat()).failed(2, "a.pem: No such file");
+}
+
+/// An authority, a certificate for 127.0.0.1 that it signed, its key, and another key.
+fn certificates(folder: &Path) {
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &authority).unwrap();
+    let write = |name: &str, text: String| std::fs::write(folder.join(name), text).unwrap();
+    write("cert.pem", certificate.pem());
+    write("key.pem", key.serialize_pem());
+    write("other.pem", KeyPair::generate().unwrap().serialize_pem());
+    write("ca.pem", authority.pem());
+}
+
+#[test]
+fn with_certificates_everything_speaks_tls() {
+    let home = Home::new();
+    certificates(home.path());
+    let tls = ["--tls-cert", "cert.pem", "--tls-key", "key.pem", "--tls-ca", "ca.pem"];
+    for more in [&[][..], &["--auth"], &["--cluster", "3"]] {
+        let serve =
+            home.serve(&[&["--port", "0", "--save-context", "mine"], &tls[..], more].concat());
+        assert_eq!(home.run(&["call", "math", "add", "1", "2"]).ok(), "3\n", "{more:?}");
+        assert_eq!(home.run(&["--context", "mine", "call", "math", "add", "1", "2"]).ok(), "3\n");
+        let url = serve.url();
+        home.run(&["--server", &url, "call", "math", "add", "1", "2"]).failed(8, "certificate");
+        if more.is_empty() {
+            let ask = ["--server", &url, "--tlsca", "ca.pem", "call", "math", "add", "1", "2"];
+            assert_eq!(home.run(&ask).ok(), "3\n");
+            let mut asked = home.command(["call", "math", "add", "1", "2"]);
+            let output = asked.env("NATS_URL", &url).env("NATS_CA", "ca.pem").output().unwrap();
+            assert_eq!(output.stdout, b"3\n");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_key_or_file_is_told_before_anything_serves() {
+    let home = Home::new();
+    certificates(home.path());
+    let serve = |cert: &str, key: &str| {
+        home.run(&["serve", "--port", "0", "--tls-cert", cert, "--tls-key", key])
+    };
+    serve("cert.pem", "other.pem").failed(3, "private key does not match public key");
+    std::fs::write(home.path().join("text.pem"), "hello").unwrap();
+    serve("cert.pem", "text.pem").failed(2, "text.pem: this is no PEM file");
+    assert!(!home.path().join("run/mono-demo/serve.json").exists());
+}
+
+/// A scenario that fails, whose program shows what it was given, and keeps all that it can see.
+const LEAK: &str = r#"
+description = "A program that tells its password"
+
+[[step]]
+call = "math.add"
+args = [1, 2]
+reply = 3
+
+[[step]]
+run = ["sh", "-c", '''
+echo "I am $NATS_USER with $NATS_PASSWORD"; echo "$NATS_PASSWORD" >&2
+for folder in "$TMPDIR"/mono-demo-*; do
+  test -e "$folder/nats.conf" || continue
+  cp -r "$folder" "$KEEP"; find "$folder" -printf '%m %y %P\n' > "$KEEP/modes"
+done
+for process in /proc/[0-9]*; do
+  tr '\0' ' ' < "$process/cmdline"; echo
+done > "$KEEP/processes" 2> /dev/null
+exit 7
+''']
+exit = 0
+"#;
+
+/// What a failing run of [`LEAK`] leaves: what it said, its files, and what its program saw.
+fn leak(home: &Home, client: &str) -> (String, PathBuf) {
+    std::fs::create_dir_all(home.path().join("fixtures")).unwrap();
+    std::fs::write(home.path().join("fixtures/leak.toml"), LEAK).unwrap();
+    let kept = home.path().join(format!("kept-{client}"));
+    std::fs::create_dir(&kept).unwrap();
+    let args = [
+        "--log",
+        "trace",
+        "e2e",
+        "--client",
+        client,
+        "--jobs",
+        "1",
+        "--report",
+        "junit=junit.xml",
+        "--report",
+        "json=report.json",
+    ];
+    let output = home.command(args).env("KEEP", &kept).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = [output.stdout, output.stderr].concat();
+    (String::from_utf8_lossy(&said).into_owned(), kept)
+}
+
+/// The files below `folder` that have one of the `secrets` in them.
+fn holders(folder: &Path, secrets: &[String]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in next.read_dir().unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let bytes = std::fs::read(&path).unwrap();
+                let text = String::from_utf8_lossy(&bytes);
+                if secrets.iter().any(|secret| text.contains(secret)) {
+                    found.push(path.file_name().unwrap().to_string_lossy().into_owned());
+                }
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn no_password_of_a_run_is_in_output_reports_histories_logs_or_command_lines() {
+    for client in ["rust", "rust-pipe"] {
+        let home = Home::new();
+        let (said, kept) = leak(&home, client);
+        let read = |name: &str| std::fs::read_to_string(kept.join(name)).unwrap();
+        let run = kept.read_dir().unwrap().map(|entry| entry.unwrap().path());
+        let run = run.into_iter().find(|path| path.is_dir()).expect("the run's folder");
+        let config = std::fs::read_to_string(run.join("nats.conf")).unwrap();
+        let secrets = config.split("password: \"").skip(1);
+        let secrets: Vec<String> =
+            secrets.map(|rest| rest.split('"').next().unwrap().to_owned()).collect();
+        assert_eq!(secrets.len(), 3);
+
+        // The program told it, and what is told about the program does not.
+        let report = std::fs::read_to_string(home.path().join("report.json")).unwrap();
+        assert!(report.contains("I am client with <password>"), "{report}");
+        assert!(secrets.iter().all(|secret| !said.contains(secret)), "{said}");
+        // In the run's private folder two files have them: the broker's and the services'.
+        assert_eq!(holders(&run, &secrets), ["nats.conf", "worker.json"]);
+        assert!(run.join("history.jsonl").exists() && run.join("broker.log").exists());
+        // Nothing else has: reports, transcripts that wait for review, command lines.
+        std::fs::remove_dir_all(&run).unwrap();
+        for name in ["junit.xml", "report.json"] {
+            assert!(home.path().join(name).exists(), "{name}");
+        }
+        assert_eq!(holders(home.path(), &secrets), [] as [String; 0]);
+        let processes = read("processes");
+        assert!(processes.contains("nats-server -c") && processes.contains("worker.json"));
+
+        // Nobody else can look into the folder; what is ours there is for us alone, too.
+        let modes = read("modes");
+        for line in modes.lines() {
+            let mut words = line.splitn(3, ' ');
+            let mode = words.next().unwrap();
+            let (kind, path) = (words.next().unwrap(), words.next().unwrap());
+            let theirs = path.starts_with("store/"); // nats-server's own
+            let wanted = if kind == "d" { "700" } else { "600" };
+            assert!(theirs || kind == "s" || mode == wanted, "{line}\n{modes}");
+        }
+        assert!(
+            modes.lines().any(|line| line.starts_with("700 d") && line.trim_end().ends_with('d'))
+        );
+    }
+}
+
+#[test]
+fn a_password_that_is_written_somewhere_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("deep")).unwrap();
+    std::fs::write(folder.path().join("deep/leak.log"), "connected as client:s3cret").unwrap();
+    std::fs::write(folder.path().join("clean.log"), "connected").unwrap();
+    assert_eq!(holders(folder.path(), &["s3cret".to_owned()]), ["leak.log"]);
+}

@@ -1,0 +1,205 @@
+//! A store without space: what cannot be stored is refused with the cause, and nothing accepted is lost.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use mono_demo::broker::{Broker, Settings, Store};
+use serde_json::Value;
+use support::program::Home;
+use support::{eventually, nats_server, reaper};
+
+const SUBJECT: &str = "services.payment.payment-process";
+
+/// What came of submissions.
+#[derive(Debug, Default)]
+struct Submitted {
+    acknowledged: Vec<String>,
+    refused: Vec<(String, String)>,
+}
+
+/// Submits payments with a large text until so many in a row are refused, or unknown.
+async fn fill(jetstream: &async_nats::jetstream::Context, prefix: &str, limit: usize) -> Submitted {
+    let mut submitted = Submitted::default();
+    let note = "x".repeat(20_000);
+    let mut in_a_row = 0;
+    for n in 0..limit {
+        let id = format!("{prefix}-{n}");
+        let body = format!(r#"{{"payment_id":"{id}","amount":"1.00","note":"{note}"}}"#);
+        let published = async { jetstream.publish(SUBJECT, body.into()).await?.await };
+        match published.await {
+            Ok(_) => {
+                in_a_row = 0;
+                submitted.acknowledged.push(id);
+            }
+            Err(error) => {
+                in_a_row += 1;
+                submitted.refused.push((id, error.to_string()));
+            }
+        }
+        if in_a_row == 5 {
+            return submitted;
+        }
+    }
+    panic!("the store took all {limit}");
+}
+
+async fn jetstream(url: &str) -> async_nats::jetstream::Context {
+    let limit = Duration::from_secs(2);
+    let client = async_nats::connect(url).await.unwrap();
+    async_nats::jetstream::context::ContextBuilder::new()
+        .timeout(limit)
+        .ack_timeout(limit)
+        .build(client)
+}
+
+fn completed(home: &Home, url: &str, id: &str) -> bool {
+    home.run(&["-s", url, "call", "payment", "status", id]).stdout.starts_with("completed")
+}
+
+/// A payment that does not hang in a store that was full: submitted, charged, audited.
+fn audit(home: &Home, url: &str, books: &str) -> Value {
+    let said = home.run(&["-s", url, "audit", "--journal-dir", books, "--json"]);
+    serde_json::from_str(&said.stdout).unwrap_or_else(|e| panic!("{e}: {}", said.stderr))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_at_its_limit_refuses_and_names_the_cause_and_loses_nothing() {
+    let home = Home::new();
+    let store = home.path().join("store");
+    let start = async |limit: &str| {
+        let mut settings = Settings::new(nats_server().await, reaper());
+        settings.store = Store::Folder(store.clone());
+        settings.extra_config = format!(
+            "jetstream {{ max_file_store: {limit}, store_dir: \"{}\", sync_interval: always }}\n",
+            store.display()
+        );
+        Broker::start(settings).await.unwrap()
+    };
+    let broker = start("300KB").await;
+    let url = broker.url().to_owned();
+    std::fs::write(
+        home.path().join("hang.toml"),
+        "[payment]\ngateway = [{ outcome = \"hang\" }]\n",
+    )
+    .unwrap();
+    let serve = |settings: &[&str]| {
+        let args =
+            [&["--server", &url, "--journal-dir", "books", "--drain-timeout", "200ms"], settings]
+                .concat();
+        tokio::task::block_in_place(|| home.serve(&args))
+    };
+    // Nothing is settled, so that the space is not given back.
+    let services = serve(&["--settings", "hang.toml"]);
+    let submitted = fill(&jetstream(&url).await, "limit", 100).await;
+    assert!(submitted.acknowledged.len() >= 3, "{submitted:?}");
+    for (_, error) in &submitted.refused {
+        assert!(error.contains("insufficient resources"), "{error}");
+    }
+    let said = home.run(&["-s", &url, "pay", "one-more", "1"]);
+    // The shell's words for the same; a small payment may still find room.
+    if !said.stderr.is_empty() {
+        said.failed(7, "insufficient resources");
+    }
+    services.signal("TERM");
+    services.ended();
+    broker.stop().await.unwrap();
+
+    // With room again, what was acknowledged is there, and nothing of what was refused.
+    let broker = start("100MB").await;
+    let url = broker.url().to_owned();
+    let args = ["--server", &url, "--journal-dir", "books"];
+    let services = tokio::task::block_in_place(|| home.serve(&args));
+    for id in &submitted.acknowledged {
+        eventually(&format!("{id} is completed"), Duration::from_secs(10), || {
+            completed(&home, &url, id)
+        });
+    }
+    for (id, _) in &submitted.refused {
+        assert!(!completed(&home, &url, id), "{id} was refused, and charged");
+    }
+    let audit = audit(&home, &url, "books");
+    assert_eq!(audit["ok"], true, "{audit}");
+    services.signal("TERM");
+    services.ended();
+    broker.stop().await.unwrap();
+}
+
+/// A file system of a few megabytes; unmounted when dropped.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// `None` where this user may not mount one.
+    fn mounted(at: &Path) -> Option<SmallDisk> {
+        std::fs::create_dir(at).unwrap();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(at).output();
+        mounted.is_ok_and(|output| output.status.success()).then(|| SmallDisk(at.to_owned()))
+    }
+
+    fn grow(&self) {
+        let grown = Command::new("mount").args(["-o", "remount,size=64m"]).arg(&self.0).status();
+        assert!(grown.unwrap().success());
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_accepts_nothing_that_it_then_loses() {
+    let home = Home::new();
+    let Some(disk) = SmallDisk::mounted(&home.path().join("disk")) else {
+        eprintln!("skipped: a small tmpfs cannot be mounted here (that takes root)");
+        return;
+    };
+    std::fs::write(
+        home.path().join("hang.toml"),
+        "[payment]\ngateway = [{ outcome = \"hang\" }]\n",
+    )
+    .unwrap();
+    let args = [
+        "--port",
+        "0",
+        "--store-dir",
+        "disk/store",
+        "--journal-dir",
+        "books",
+        "--drain-timeout",
+        "200ms",
+    ];
+    let serve = |more: &[&str]| {
+        let args = [&args[..], more].concat();
+        tokio::task::block_in_place(|| home.serve(&args))
+    };
+    let serving = serve(&["--settings", "hang.toml"]);
+    let submitted = fill(&jetstream(&serving.url()).await, "full", 400).await;
+    println!("{} acknowledged, then {:?}", submitted.acknowledged.len(), submitted.refused[0].1);
+    assert!(submitted.acknowledged.len() >= 3, "{submitted:?}");
+    serving.signal("KILL");
+    serving.ended();
+
+    disk.grow();
+    let serving = serve(&[]);
+    let url = serving.url();
+    for id in &submitted.acknowledged {
+        eventually(&format!("{id} is completed"), Duration::from_secs(20), || {
+            completed(&home, &url, id)
+        });
+    }
+    let audit = audit(&home, &url, "books");
+    assert_eq!(audit["ok"], true, "{audit}");
+    // One that was refused or unknown can be submitted again.
+    let (id, _) = &submitted.refused[0];
+    let jetstream = jetstream(&url).await;
+    let body = format!(r#"{{"payment_id":"{id}","amount":"1.00"}}"#);
+    jetstream.publish(SUBJECT, body.into()).await.unwrap().await.unwrap();
+    serving.signal("TERM");
+    let (code, _, stderr) = serving.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+}
