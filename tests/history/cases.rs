@@ -172,6 +172,11 @@ fn what_is_final_too_long_after_the_last_fault_is_late() {
     assert!(run(&lines, 3).is_valid(), "{}", run(&lines, 3));
     assert_eq!(breaches(&run(&lines, 2), Property::Final), [Breach::FinalLate]);
     assert_eq!(breaches(&run(&lines, 1), Property::Final), [Breach::FinalLate; 2]);
+    // What was submitted after the fault is measured from then, and the letter's submit is unknown.
+    let later = [fault, SUBMIT, ACKNOWLEDGED, CHARGE, COMPLETED, END];
+    assert!(run(&later, 3).is_valid(), "{}", run(&later, 3));
+    assert_eq!(run(&later, 3).figures.last_fault_to_final_ns, Some(3_000_000_000));
+    assert_eq!(breaches(&run(&later, 2), Property::Final), [Breach::FinalLate]);
     // A bound is not held against nothing.
     let unbroken = run(&[SUBMIT, ACKNOWLEDGED, CHARGE, COMPLETED, END], 1);
     assert_eq!(unbroken.word(), "unknown", "{unbroken}");

@@ -13,7 +13,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::{
+    sync::Notify,
+    time::{Interval, MissedTickBehavior},
+};
 
 use super::{
     ContentOf, Stop,
@@ -68,6 +71,13 @@ pub(super) async fn run(
         patience: step.within.unwrap_or(PATIENCE),
         done: AtomicU32::new(0),
         allowed: AtomicU32::new(0),
+        pace: load.rate.map(|rate| {
+            let each = (Duration::from_secs(1) / rate).max(Duration::from_nanos(1));
+            let mut pace = tokio::time::interval(each);
+            // After a pause the load goes on as before; it does not catch up.
+            pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            tokio::sync::Mutex::new(pace)
+        }),
         progress: Notify::new(),
     };
     let submitter = &submitter;
@@ -85,6 +95,9 @@ pub(super) async fn run(
             let (action, twice) = (filled(&step.action, &variables), again[n as usize - 1]);
             async move {
                 submitter.reached(&submitter.allowed, n).await;
+                if let Some(pace) = &submitter.pace {
+                    pace.lock().await.tick().await;
+                }
                 let process = format!("client-{}", n % step.concurrency.max(1));
                 let op = message(&action, submitter.attempt)?;
                 if let Some(dying) = &submitter.dying {
@@ -166,6 +179,8 @@ struct Submitter {
     done: AtomicU32,
     /// How many may be begun.
     allowed: AtomicU32,
+    /// When the next may be begun.
+    pace: Option<tokio::sync::Mutex<Interval>>,
     /// One of the two has changed.
     progress: Notify,
 }
@@ -283,6 +298,7 @@ mod tests {
             copies: 1,
             again_percent: 5,
             under: vec![(Fault::new(What::KillBroker), 20), (Fault::new(What::KillServices), 20)],
+            rate: None,
             client_dies: false,
         };
         let drawn = |seed| plan(&load, 1000, &mut Chance(seed));

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{
     amount::Amount,
-    check::queue,
+    check::{finality, queue},
     event::{Phase, Status},
     gap,
     index::{Ended, Index},
@@ -70,8 +70,8 @@ pub struct Figures {
     /// The longest time in which a write (submit or publish) was wanted and none was acknowledged,
     /// nanoseconds.
     pub longest_write_gap_ns: Option<u64>,
-    /// From the end of the last fault until everything was final, nanoseconds; absent without
-    /// faults, or where not everything is final.
+    /// From the end of the last fault until everything was final, nanoseconds; what was submitted
+    /// only later is measured from then. Absent without faults, or where not everything is final.
     pub last_fault_to_final_ns: Option<u64>,
 }
 
@@ -92,12 +92,12 @@ pub(super) fn figures(index: &Index<'_>) -> Figures {
         }
     }
     f.longest_write_gap_ns = gap::longest(index);
-    let all_final_at = payments(index, &mut f);
+    payments(index, &mut f);
     queue_figures(index, &mut f);
     f.faults = index.faults.iter().filter(|(_, fault)| fault.phase == Phase::Begin).count();
-    if let (Some((fault, _)), Some(at_ns)) = (index.last_fault(), all_final_at) {
-        f.last_fault_to_final_ns = Some(at_ns.saturating_sub(fault.at_ns));
-    }
+    let endings = finality::endings(index).filter(|endings| endings.open == 0);
+    let longest = endings.and_then(|endings| endings.all.iter().map(|ending| ending.after).max());
+    f.last_fault_to_final_ns = longest.map(|longest| longest.as_nanos() as u64);
     f
 }
 
@@ -113,26 +113,14 @@ fn redelivered(index: &Index<'_>) -> usize {
         .count()
 }
 
-/// Counts payments; returns when the last of them was first seen to be final, or the last dead
-/// letter was there, if all are final.
-fn payments(index: &Index<'_>, f: &mut Figures) -> Option<u64> {
-    let mut all_final_at =
-        Some(index.dead_letters.iter().map(|(event, _)| event.at_ns).max().unwrap_or(0));
+fn payments(index: &Index<'_>, f: &mut Figures) {
     for life in &index.payments {
         let submits = || life.submits.iter().map(|at| &index.operations[*at]);
         let finals = index.finals(life);
         let acknowledged = submits().any(|operation| operation.ended() == Ended::Ok);
         f.payments += usize::from(!life.submits.is_empty());
         f.acknowledged += usize::from(acknowledged);
-        let final_at = index.first_final(life).map(|seen| seen.at_ns);
-        match final_at {
-            Some(at_ns) => all_final_at = all_final_at.map(|last| at_ns.max(last)),
-            None if acknowledged => {
-                f.lost += 1;
-                all_final_at = None;
-            }
-            None => {}
-        }
+        f.lost += usize::from(acknowledged && finals.is_empty());
         let approved = life.charges.iter().map(|(_, charge)| charge);
         let mut times = 0;
         for charge in approved.filter(|charge| charge.outcome == ChargeOutcome::Approved) {
@@ -157,7 +145,6 @@ fn payments(index: &Index<'_>, f: &mut Figures) -> Option<u64> {
             }
         }
     }
-    all_final_at.filter(|_| f.payments > 0)
 }
 
 fn queue_figures(index: &Index<'_>, f: &mut Figures) {
