@@ -141,14 +141,14 @@ fn a_report_that_cannot_be_written_costs_no_run() {
     let home = Home::new();
     suite(&home, &[("a.toml", GOOD)]);
     let folder = home.path().join("repo/shop");
-    for kind in ["junit", "json", "tap"] {
+    for kind in ["html", "junit", "json", "tap"] {
         for path in ["/nowhere/at/all", folder.to_str().unwrap(), "fixtures/a.toml/x"] {
             let failed = said(e2e(&home, &["--report", &format!("{kind}={path}")]));
             let failed = failed.failed(2, &format!("--report {path}: "));
             assert_eq!(failed.stdout, "", "nothing was run");
         }
     }
-    said(e2e(&home, &["--report", "pdf=x"])).failed(2, "expected junit=PATH");
+    said(e2e(&home, &["--report", "pdf=x"])).failed(2, "expected html=PATH, junit=PATH");
     assert_eq!(files(&home), ["a.toml"]);
     assert!(!Path::new("/nowhere").exists());
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use mono_demo::e2e::fixture::{Action, Context, Fixture, FixtureError, Name, Source, parse};
 
-fn read(text: &str) -> Result<Fixture, FixtureError> {
+fn read(text: &str) -> Result<Vec<Fixture>, FixtureError> {
     let validate = |settings: &toml::Table| match settings.get("payment") {
         Some(payment) if payment.get("wrokers").is_some() => {
             Err("unknown field `wrokers`, expected `workers`".to_owned())
@@ -15,6 +15,7 @@ fn read(text: &str) -> Result<Fixture, FixtureError> {
         validate_services: &validate,
         variables: BTreeSet::from(["python".to_owned()]),
         clients: ["rust", "python"].map(str::to_owned).into(),
+        include: &|path| Err(format!("there is no file {path}")),
         services: BTreeSet::new(),
     };
     let name = Name::new("group/scenario").expect("a name");
@@ -206,7 +207,7 @@ fn a_fault_reads_as_it_is_asked_for() {
         let head =
             "description = \"x\"\n[broker]\ncluster = 3\n[proxy]\nclient = true\nservices = true";
         let fixture = read(&format!("{head}\n[[step]]\n{step}\n")).expect("a fixture");
-        match &fixture.steps[0].action {
+        match &fixture[0].steps[0].action {
             Action::Fault(fault) => fault.to_string(),
             other => panic!("{other:?}"),
         }

@@ -5,13 +5,14 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use super::args::Global;
 use super::connect::{provision_settings, reaper};
 use super::context::Context;
 use super::driver::spawn_dying_rust;
 use super::exit::{CliError, Exit};
+use super::fixtures;
 use super::output::Output;
 use super::parts;
 use super::services;
@@ -25,9 +26,30 @@ use crate::e2e::{
 use crate::modules::payment::Sabotage;
 use crate::provision;
 
-/// Arguments of `e2e`.
+/// Arguments of `e2e`: what is run, unless a subcommand says to do something else with scenarios.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct E2eArgs {
+    #[command(subcommand)]
+    command: Option<E2eCommand>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// What else can be done with scenarios. A scenario of the same name is run by its path.
+#[derive(Debug, Subcommand)]
+enum E2eCommand {
+    /// Write fixtures in their one form; what they say stays, and so do comments.
+    Fmt(fixtures::FmtArgs),
+    /// Print the JSON Schema of fixtures, for editors.
+    Schema,
+    /// Walk through changed transcripts, and accept or reject each.
+    Review(super::review::ReviewArgs),
+}
+
+/// Arguments of a run.
+#[derive(Debug, Args)]
+pub struct RunArgs {
     /// A suite's folder, fixtures or folders of them, or names of scenarios and parts of names
     /// [default: all].
     #[arg(value_name = "PATH|NAME")]
@@ -58,6 +80,10 @@ pub struct E2eArgs {
     /// Write the golden transcripts; read them before you commit them.
     #[arg(long, conflicts_with = "ci")]
     update: bool,
+    /// Write into each fixture what its steps came to, where it does not say yet what is expected of
+    /// them; each scenario is run twice, and what differs becomes a matcher.
+    #[arg(long, conflicts_with_all = ["ci", "update", "retries", "repeat", "report", "sabotage", "list"])]
+    record: bool,
     /// Write nothing [default: where CI is set].
     #[arg(long)]
     ci: bool,
@@ -131,15 +157,18 @@ pub async fn run(
     context: &Context,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    if args.watch {
-        return watch(args, global, context, output).await;
+    match args.command {
+        None if args.run.watch => watch(args.run, global, context, output).await,
+        None => once(&args.run, None, global, context, output).await,
+        Some(E2eCommand::Fmt(args)) => fixtures::fmt(&args, context, output),
+        Some(E2eCommand::Schema) => Ok(fixtures::schema(output)),
+        Some(E2eCommand::Review(args)) => super::review::run(&args, context, output),
     }
-    once(&args, None, global, context, output).await
 }
 
 /// Runs what is chosen, then what each change touches.
 async fn watch(
-    args: E2eArgs,
+    args: RunArgs,
     global: &Global,
     context: &Context,
     output: &Output,
@@ -174,7 +203,7 @@ async fn watch(
 
 /// Runs what is chosen, and of that only what is named here.
 async fn once(
-    args: &E2eArgs,
+    args: &RunArgs,
     only: Option<BTreeSet<String>>,
     global: &Global,
     context: &Context,
@@ -195,7 +224,14 @@ async fn once(
         // The error itself is told below.
         let _ = github.mistakes(errors);
     }
-    let chosen = chosen?.len();
+    let chosen = chosen?;
+    if args.record {
+        return tokio::select! {
+            recorded = fixtures::record(&settings, &chosen, output) => recorded,
+            _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+        };
+    }
+    let chosen = chosen.len();
     let mut files = reports(args, context)?;
     let look = Look {
         color: context.colour(context.stdout_tty),
@@ -249,7 +285,7 @@ fn list(settings: &Settings, output: &Output) -> Result<Exit, CliError> {
     Ok(Exit::Success)
 }
 
-fn reports(args: &E2eArgs, context: &Context) -> Result<Vec<Box<dyn Reporter>>, CliError> {
+fn reports(args: &RunArgs, context: &Context) -> Result<Vec<Box<dyn Reporter>>, CliError> {
     let open = |(kind, path): &(ReportKind, PathBuf)| -> io::Result<Box<dyn Reporter>> {
         let path = context.absolute(path);
         Ok(match kind {
@@ -267,7 +303,7 @@ fn reports(args: &E2eArgs, context: &Context) -> Result<Vec<Box<dyn Reporter>>, 
 }
 
 async fn settings(
-    args: &E2eArgs,
+    args: &RunArgs,
     global: &Global,
     context: &Context,
     output: &Output,
@@ -285,6 +321,14 @@ async fn settings(
             .hint("run it on your own machine, read what it wrote, and commit that"));
     }
     let progress = |line: &str| output.note(line);
+    if args.record && (built_in || context.ci()) {
+        let why = if built_in {
+            "the built-in scenarios cannot be changed here"
+        } else {
+            "CI is set, where nothing is written"
+        };
+        return Err(CliError::usage(format!("--record: {why}")));
+    }
     let server = provision::nats_server(&tools, &progress).await?;
     let parts = match own {
         Some(own) => parts::of_own(&own, args, &root, &tools, output).await?,
@@ -314,8 +358,8 @@ async fn settings(
         known_services: parts.known_services,
         jobs: args.jobs,
         mode: match args {
-            E2eArgs { update: true, .. } => Mode::Update,
-            E2eArgs { ci: true, .. } => Mode::Ci,
+            RunArgs { update: true, .. } => Mode::Update,
+            RunArgs { ci: true, .. } => Mode::Ci,
             _ if built_in => Mode::Ci,
             _ if context.ci() => Mode::Ci,
             _ => Mode::Compare,
@@ -349,12 +393,12 @@ async fn settings(
 }
 
 /// What the arguments say of which suite.
-fn asked(args: &E2eArgs) -> Asked<'_> {
+fn asked(args: &RunArgs) -> Asked<'_> {
     Asked { names: &args.names, fixtures: args.fixtures.as_deref() }
 }
 
 /// Opened before anything is run, unless nothing will be.
-fn histories(args: &E2eArgs, context: &Context) -> Result<Option<Arc<Kept>>, CliError> {
+fn histories(args: &RunArgs, context: &Context) -> Result<Option<Arc<Kept>>, CliError> {
     let Some(folder) = args.history.as_ref().filter(|_| !args.list) else { return Ok(None) };
     let kept = Kept::open(&context.absolute(folder))
         .map_err(|error| CliError::usage(format!("--history {}: {error}", folder.display())))?;

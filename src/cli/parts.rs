@@ -9,7 +9,7 @@ use clap::ValueEnum as _;
 
 use super::clients::{self, CLIENTS, Prepared, Wanted};
 use super::context::Context;
-use super::e2e::E2eArgs;
+use super::e2e::RunArgs;
 use super::exit::CliError;
 use super::output::Output;
 use super::own::{self, Variables};
@@ -49,7 +49,7 @@ pub struct Parts {
 /// A command that cannot be run here, or a client that the suite does not have.
 pub async fn of_own(
     suite: &Suite,
-    args: &E2eArgs,
+    args: &RunArgs,
     root: &Path,
     tools: &provision::Settings,
     output: &Output,
@@ -100,7 +100,7 @@ fn own_parts(suite: &Suite, variables: Variables) -> Parts {
 /// # Errors
 /// A client that must be there and cannot be prepared.
 pub async fn of_built_in(
-    args: &E2eArgs,
+    args: &RunArgs,
     root: &Path,
     tools: &provision::Settings,
     context: &Context,

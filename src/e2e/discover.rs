@@ -8,9 +8,12 @@ use std::{
 use super::{
     ClientUnderTest, E2eError, Settings,
     engine::{CLIENT, Client},
-    fixture::{Context, Fixture, FixtureError, Name, Source, parse},
+    fixture::{Context, Fixture, FixtureError, Name, Problem, Source, parse},
     inside,
 };
+
+/// The end of the names of files with shared steps, which are no scenarios.
+const SHARED: &str = ".steps.toml";
 
 /// Reads every fixture below [`Settings::fixtures`], in the order of their names.
 ///
@@ -19,15 +22,7 @@ use super::{
 pub fn load(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
     let mut paths = Vec::new();
     walk(&settings.fixtures, &mut paths)?;
-    let is_program = |client: &ClientUnderTest| matches!(client.client, Client::Command { .. });
-    let client = settings.clients.iter().any(is_program).then(|| CLIENT.to_owned());
-    let variables = settings.machine.variables.keys().chain(&client);
-    let context = Context {
-        validate_services: &*settings.validate_services,
-        variables: variables.cloned().collect(),
-        services: settings.known_services.iter().cloned().collect(),
-        clients: settings.known_clients.iter().cloned().collect(),
-    };
+    paths.retain(|path| !path.to_string_lossy().ends_with(SHARED));
     let mut fixtures = Vec::new();
     let mut bad = Vec::new();
     for path in paths {
@@ -36,25 +31,81 @@ pub fn load(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
         let shown = path.strip_prefix(&settings.machine.root).unwrap_or(&path);
         let source = Source::new(&shown.display().to_string(), &text);
         match name_of(&settings.fixtures, &path) {
-            Ok(name) => match parse(name, source, &context) {
-                Ok(fixture) => fixtures.push(fixture),
+            Ok(name) => match read(settings, name, source) {
+                Ok(scenarios) => fixtures.extend(scenarios),
                 Err(error) => bad.push(error),
             },
             Err(problem) => bad.push(FixtureError { source, problems: vec![problem] }),
         }
     }
+    fixtures.sort_by(|a, b| a.name.cmp(&b.name));
+    for pair in fixtures.windows(2).filter(|pair| pair[0].name == pair[1].name) {
+        let (row, other) = if pair[0].row.is_some() { (0, 1) } else { (1, 0) };
+        let message = format!("two scenarios are named {}", pair[0].name);
+        let help = format!("{} is the other one", pair[row].source.path);
+        let problem = Problem { span: 0..0, message, help: Some(help) };
+        bad.push(FixtureError { source: pair[other].source.clone(), problems: vec![problem] });
+    }
     if !bad.is_empty() {
         return Err(E2eError::Fixtures(bad));
     }
-    fixtures.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(fixtures)
 }
 
-fn name_of(root: &Path, path: &Path) -> Result<Name, super::fixture::Problem> {
+/// Reads one fixture of a suite.
+pub(super) fn read(
+    settings: &Settings,
+    name: Name,
+    source: Source,
+) -> Result<Vec<Fixture>, FixtureError> {
+    let is_program = |client: &ClientUnderTest| matches!(client.client, Client::Command { .. });
+    let client = settings.clients.iter().any(is_program).then(|| CLIENT.to_owned());
+    let variables = settings.machine.variables.keys().chain(&client);
+    let context = Context {
+        validate_services: &*settings.validate_services,
+        variables: variables.cloned().collect(),
+        services: settings.known_services.iter().cloned().collect(),
+        clients: settings.known_clients.iter().cloned().collect(),
+        include: &|path| shared(&settings.fixtures, path),
+    };
+    parse(name, source, &context)
+}
+
+/// All files of fixtures below a folder, shared steps among them; of a file, itself.
+///
+/// # Errors
+/// [`E2eError::Read`] where a folder cannot be read.
+pub fn files(path: &Path) -> Result<Vec<PathBuf>, E2eError> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut paths = Vec::new();
+    walk(path, &mut paths)?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// The text of a file of fixtures.
+///
+/// # Errors
+/// The system's reason, or that it is no file that a suite has.
+pub fn text_of(path: &Path) -> io::Result<String> {
+    inside::read_text(path.parent().unwrap_or(Path::new(".")), path)
+}
+
+/// The text of shared steps.
+fn shared(root: &Path, path: &str) -> Result<String, String> {
+    inside::read_text(root, &root.join(path)).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => format!("there is no file {path} below the suite's folder"),
+        _ => format!("cannot read {path}: {error}"),
+    })
+}
+
+fn name_of(root: &Path, path: &Path) -> Result<Name, Problem> {
     let relative = path.strip_prefix(root).unwrap_or(path).with_extension("");
     let parts: Vec<String> =
         relative.iter().map(|part| part.to_string_lossy().into_owned()).collect();
-    Name::new(&parts.join("/")).map_err(|error| super::fixture::Problem {
+    Name::new(&parts.join("/")).map_err(|error| Problem {
         span: 0..0,
         message: error.to_string(),
         help: Some("rename the file".to_owned()),
@@ -81,7 +132,12 @@ fn walk(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), E2eError> {
     Ok(())
 }
 
-/// The golden file of a fixture, beside it.
+/// The golden file of a scenario, beside its fixture: one a row, so that a row that changes is
+/// reviewed alone.
 pub fn golden_path(settings: &Settings, fixture: &Fixture) -> PathBuf {
-    settings.machine.root.join(&*fixture.source.path).with_extension("snap")
+    let path = settings.machine.root.join(&*fixture.source.path);
+    match &fixture.row {
+        Some(row) => path.with_extension(format!("{row}.snap")),
+        None => path.with_extension("snap"),
+    }
 }

@@ -12,7 +12,14 @@
 //! | anything else | itself; 15 and 15.0 are the same number |
 //!
 //! An object matches if it has what the pattern has (a subset), unless the match is exact.
-//! Arrays match element by element.
+//! Arrays match element by element, unless one of these tables stands for the array:
+//!
+//! | table | matches |
+//! | --- | --- |
+//! | `{ "#unordered" = [1, 2] }` | an array of as many elements that match these, in any order |
+//! | `{ "#contains" = [1, 2] }` | an array in which each of these has an element of its own |
+//!
+//! A key that begins with `##` is one that begins with `#`.
 
 use std::{fmt, sync::LazyLock};
 
@@ -22,6 +29,9 @@ use serde_json::Value;
 /// All matchers, for messages.
 pub const MATCHERS: [&str; 7] =
     ["#any", "#number", "#string", "#uuid", "#timestamp", "#absent", "#re:"];
+
+/// The matchers of arrays: keys that are alone in a table.
+pub const OF_ARRAYS: [&str; 2] = ["#unordered", "#contains"];
 
 /// A UUID, in a pattern without anchors.
 pub const UUID: &str =
@@ -85,8 +95,20 @@ pub fn check_text(text: &str) -> Result<(), String> {
 pub fn compare(pattern: &Value, seen: &Value, exact: bool, path: &str) -> Result<(), Difference> {
     match (pattern, seen) {
         (Value::String(text), _) => compare_text(text, seen, path),
+        (Value::Object(wanted), _) if of_array(wanted).is_some() => match of_array(wanted) {
+            Some((word, patterns)) => compare_any_order(word, patterns, seen, exact, path),
+            None => Ok(()),
+        },
         (Value::Object(wanted), Value::Object(fields)) => {
-            for (key, pattern) in wanted {
+            let unescaped =
+                |key: &str| key.strip_prefix('#').filter(|k| k.starts_with('#')).map(str::to_owned);
+            let wanted: serde_json::Map<String, Value> = wanted
+                .iter()
+                .map(|(key, pattern)| {
+                    (unescaped(key).unwrap_or_else(|| key.clone()), pattern.clone())
+                })
+                .collect();
+            for (key, pattern) in &wanted {
                 let path = member(path, key);
                 match fields.get(key) {
                     Some(seen) => compare(pattern, seen, exact, &path)?,
@@ -106,7 +128,7 @@ pub fn compare(pattern: &Value, seen: &Value, exact: bool, path: &str) -> Result
             if wanted.len() != items.len() {
                 return Err(differs(
                     path.to_owned(),
-                    format!("{} elements", wanted.len()),
+                    elements(wanted.len()),
                     format!("{} in {}", items.len(), canonical(seen)),
                 ));
             }
@@ -149,6 +171,67 @@ fn compare_text(text: &str, seen: &Value, path: &str) -> Result<(), Difference> 
         let wanted = describe(&Value::String(text.to_owned()));
         Err(differs(path.to_owned(), wanted, canonical(seen)))
     }
+}
+
+/// The matcher that a table is, and its patterns.
+fn of_array(table: &serde_json::Map<String, Value>) -> Option<(&str, &[Value])> {
+    let (word, patterns) = table.iter().next().filter(|_| table.len() == 1)?;
+    let known = OF_ARRAYS.contains(&word.as_str());
+    known.then_some((word.as_str(), patterns.as_array()?))
+}
+
+/// Finds an element of its own for each pattern (Kuhn's augmenting paths): one that two patterns
+/// match goes to the one that has no other.
+fn compare_any_order(
+    word: &str,
+    patterns: &[Value],
+    seen: &Value,
+    exact: bool,
+    path: &str,
+) -> Result<(), Difference> {
+    let differs = |expected: String| Err(differs(path.to_owned(), expected, canonical(seen)));
+    let Value::Array(items) = seen else { return differs("an array".to_owned()) };
+    if word == "#unordered" && patterns.len() != items.len() {
+        return differs(format!("{} in any order", elements(patterns.len())));
+    }
+    let fits: Vec<Vec<usize>> = patterns
+        .iter()
+        .map(|pattern| {
+            let fits = |at: &usize| compare(pattern, &items[*at], exact, "").is_ok();
+            (0..items.len()).filter(fits).collect()
+        })
+        .collect();
+    let mut owner: Vec<Option<usize>> = vec![None; items.len()];
+    for (index, pattern) in patterns.iter().enumerate() {
+        if !place(index, &fits, &mut owner, &mut vec![false; items.len()]) {
+            let also = if fits[index].is_empty() { "" } else { " of its own" };
+            return differs(format!("an element{also} for {}", describe(pattern)));
+        }
+    }
+    Ok(())
+}
+
+/// Gives a pattern an element, moving others where they can.
+fn place(
+    pattern: usize,
+    fits: &[Vec<usize>],
+    owner: &mut [Option<usize>],
+    tried: &mut [bool],
+) -> bool {
+    for &at in &fits[pattern] {
+        if std::mem::replace(&mut tried[at], true) {
+            continue;
+        }
+        if owner[at].is_none_or(|other| place(other, fits, owner, tried)) {
+            owner[at] = Some(pattern);
+            return true;
+        }
+    }
+    false
+}
+
+fn elements(count: usize) -> String {
+    if count == 1 { "1 element".to_owned() } else { format!("{count} elements") }
 }
 
 fn differs(path: String, expected: String, seen: String) -> Difference {
@@ -270,8 +353,26 @@ mod tests {
             json!({"items": [{"id": 1}, {"id": 3}]}),
             "items[1].id: expected 2, saw 3",
         );
-        differs(json!([1]), json!([1, 2]), "expected 1 elements, saw 2 in [1,2]");
+        differs(json!([1]), json!([1, 2]), "expected 1 element, saw 2 in [1,2]");
         differs(json!({"a": 1}), json!([1]), r#"expected {"a":1}, saw [1]"#);
+    }
+
+    #[test]
+    fn arrays_are_compared_in_any_order() {
+        // The first pattern takes what only the second could have, and gives it up.
+        let wanted = json!({"#unordered": ["#number", 1, {"a": 1}]});
+        matches(wanted.clone(), json!([1, {"a": 1, "b": 2}, 7]));
+        differs(wanted.clone(), json!([1, 7]), "expected 3 elements in any order, saw [1,7]");
+        differs(wanted, json!([7, 8, {"a": 1}]), r#"expected an element for 1, saw [7,8,{"a":1}]"#);
+        differs(
+            json!({"a": {"#unordered": [1, 1]}}),
+            json!({"a": [1, 2]}),
+            "a: expected an element of its own for 1, saw [1,2]",
+        );
+        matches(json!({"#contains": [2]}), json!([1, 2, 3]));
+        differs(json!({"#contains": [4]}), json!([1]), "expected an element for 4, saw [1]");
+        differs(json!({"#contains": []}), json!({}), "expected an array, saw {}");
+        matches(json!({"##unordered": 1}), json!({"#unordered": 1}));
     }
 
     #[test]

@@ -10,11 +10,12 @@
 //! | [`engine`] | one scenario with one client: broker, services, driver, steps, checks |
 //! | [`history`] | the record of a run on one clock, and the checks that prove it |
 //! | [`seen`], [`transcript`], [`redact`] | what happened, as data and as text that does not change |
-//! | [`snapshot`] | golden files in insta's format |
+//! | [`snapshot`], [`review`] | golden files in insta's format; what waits to become one |
 //! | [`event`], [`trace`], [`report`] | what is told, and to whom |
 //! | `clustered` | the same scenario on a cluster |
 //! | `kept` | where histories stay, where asked to |
 //! | `discover`, `choose` | the suite's scenarios; which of them are wanted |
+//! | `write_down` | `--record`: what happened becomes what is expected |
 //! | `runner`, `pool`, `judge` | side by side, again where asked to; against their golden files |
 //!
 //! Modules, clients and programs come as values ([`Settings`]); nothing here knows them by name.
@@ -35,6 +36,7 @@ pub mod matcher;
 mod pool;
 pub mod redact;
 pub mod report;
+pub mod review;
 mod runner;
 pub mod seen;
 mod settings;
@@ -42,10 +44,12 @@ pub mod snapshot;
 pub mod suite;
 pub mod trace;
 pub mod transcript;
+mod write_down;
 
 pub use choose::{Expression, ExpressionError, Filter, Shard, ShardError, Subject};
 pub use clustered::OnCluster;
-pub use discover::{golden_path, load};
+pub use discover::{files, golden_path, load, text_of};
 pub use kept::Kept;
 pub use runner::{chosen, clients_of, run};
 pub use settings::{Again, ClientUnderTest, E2eError, Mode, Settings, Validate};
+pub use write_down::{Recorded, record};

@@ -118,9 +118,39 @@ impl Seen {
         ]))
     }
 
+    /// Messages of a subscription, in the order in which they came.
+    pub fn messages(messages: &[Message]) -> Self {
+        let body = |m: &Message| Body::read(&from_base64(&m.payload_base64)).value();
+        Self::Ok(fields([
+            ("subjects", messages.iter().map(|m| json!(m.subject)).collect()),
+            ("bodies", messages.iter().map(body).collect()),
+            ("headers", messages.iter().map(|m| headers(&m.headers)).collect()),
+        ]))
+    }
+
     /// A program that ended.
     pub fn program(exit: Value, stdout: String, stderr: String) -> Self {
         Self::Ok(fields([("exit", exit), ("stdout", json!(stdout)), ("stderr", json!(stderr))]))
+    }
+
+    /// With every text in it as `told` has it.
+    pub fn told_by(self, told: &impl Fn(String) -> String) -> Self {
+        fn value(of: Value, told: &impl Fn(String) -> String) -> Value {
+            match of {
+                Value::String(text) => Value::String(told(text)),
+                Value::Array(items) => items.into_iter().map(|item| value(item, told)).collect(),
+                Value::Object(fields) => Value::Object(map(fields, told)),
+                other => other,
+            }
+        }
+        fn map(fields: Map<String, Value>, told: &impl Fn(String) -> String) -> Map<String, Value> {
+            fields.into_iter().map(|(key, of)| (told(key), value(of, told))).collect()
+        }
+        match self {
+            Self::Ok(fields) => Self::Ok(map(fields, told)),
+            Self::Err(error) => Self::Err(DriverError { message: told(error.message), ..error }),
+            Self::Skip(reason) => Self::Skip(told(reason)),
+        }
     }
 
     fn map(
@@ -149,7 +179,7 @@ impl Seen {
         let Self::Ok(fields) = self else {
             return Value::Null;
         };
-        let part = ["reply", "ack", "body"].iter().find_map(|key| fields.get(*key));
+        let part = ["reply", "ack", "body", "bodies"].iter().find_map(|key| fields.get(*key));
         part.cloned().unwrap_or_else(|| Value::Object(fields.clone()))
     }
 

@@ -13,13 +13,13 @@
 //! ```
 //! A line that begins with `=` is an outcome, with `!` an error, with `|` output of a program.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeSet, fmt::Write as _};
 
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    fixture::{Action, Check, Outgoing, Payload, Step, template},
+    fixture::{Action, Check, Expect, Outgoing, Payload, Step, template},
     matcher::{canonical, canonical_value},
     redact::Redactions,
     seen::{self, Seen},
@@ -63,7 +63,7 @@ impl Transcript {
             [seen] if step.repeat.is_none() => {
                 block.push_str(&outcome(seen, step.within.is_none()));
             }
-            many => block.push_str(&grouped(many)),
+            many => block.push_str(&grouped(many, MOST_GROUPS)),
         }
         self.add(&block, is_output);
     }
@@ -130,6 +130,9 @@ pub fn heading(step: &Step, sent: &Action) -> String {
         Action::Settle => "settle".to_owned(),
         Action::ExpectMessage { subject, none: true } => format!("expect no message on {subject}"),
         Action::ExpectMessage { subject, none: false } => format!("expect a message on {subject}"),
+        Action::ExpectMessages { subject, count } => {
+            format!("expect {count} messages on {subject}, in any order")
+        }
     };
     if let Some(repeat) = step.repeat {
         let _ = write!(line, " × {repeat}");
@@ -200,6 +203,19 @@ fn succeeded(fields: &Map<String, Value>, with_sequence: bool) -> String {
         text.push('\n');
         return text;
     }
+    if let Some(Value::Array(subjects)) = fields.get("subjects") {
+        let of = |key: &str, index: usize| fields[key][index].clone();
+        let message = |(index, subject): (usize, &Value)| {
+            Seen::Ok(Map::from_iter([
+                ("subject".to_owned(), subject.clone()),
+                ("body".to_owned(), of("bodies", index)),
+                ("headers".to_owned(), of("headers", index)),
+            ]))
+        };
+        // In what order they come, nobody promises.
+        let messages: Vec<Seen> = subjects.iter().enumerate().map(message).collect();
+        return grouped(&messages, usize::MAX);
+    }
     if let Some(subject) = fields.get("subject").and_then(Value::as_str) {
         let _ = writeln!(text, "  = on {subject}");
     }
@@ -231,7 +247,7 @@ fn json_text(value: &Value) -> String {
 
 /// Equal outcomes counted. A few are sorted, since the order in which concurrent ones come is not
 /// told; where most differ, those of the first repetitions stand for all.
-fn grouped(outcomes: &[Seen]) -> String {
+fn grouped(outcomes: &[Seen], most: usize) -> String {
     let mut groups: Vec<(String, usize)> = Vec::new();
     for seen in outcomes {
         let text = outcome(seen, false);
@@ -240,11 +256,11 @@ fn grouped(outcomes: &[Seen]) -> String {
             None => groups.push((text, 1)),
         }
     }
-    if groups.len() <= MOST_GROUPS {
+    if groups.len() <= most {
         groups.sort();
     }
     let mut text = String::new();
-    for (group, count) in groups.iter().take(MOST_GROUPS) {
+    for (group, count) in groups.iter().take(most) {
         let group = group.strip_prefix("  ").unwrap_or(group);
         if group.is_empty() {
             let _ = writeln!(text, "  {count} ×");
@@ -252,8 +268,8 @@ fn grouped(outcomes: &[Seen]) -> String {
             let _ = write!(text, "  {count} × {group}");
         }
     }
-    if groups.len() > MOST_GROUPS {
-        let _ = writeln!(text, "  and {} other outcomes", groups.len() - MOST_GROUPS);
+    if groups.len() > most {
+        let _ = writeln!(text, "  and {} other outcomes", groups.len() - most);
     }
     text
 }
@@ -298,8 +314,37 @@ pub fn filled(action: &Action, variables: &template::Variables) -> Action {
         Action::ExpectMessage { subject, none } => {
             Action::ExpectMessage { subject: text(subject), none: *none }
         }
+        // Subscribed to before anything was saved.
+        Action::ExpectMessages { .. } => action.clone(),
         Action::Fault(_) | Action::Settle => action.clone(),
     }
+}
+
+/// The names that a step's action and expectations use.
+pub fn used(action: &Action, expects: &[Expect]) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    let mut text = |text: &str| names.extend(template::names(text).into_iter().map(str::to_owned));
+    // Each part as one line of JSON, in which a name is still a name.
+    match action {
+        Action::Call { method, args, kwargs } => {
+            text(method);
+            text(&canonical(&args.clone().into()));
+            text(&canonical(&kwargs.clone().into()));
+        }
+        Action::Request(out) | Action::Publish(out) | Action::Submit(out) => {
+            text(&out.subject);
+            match &out.payload {
+                Payload::Json(value) => text(&canonical(value)),
+                Payload::Text(body) => text(body),
+                _ => {}
+            }
+            out.headers.values().flatten().for_each(|value| text(value));
+        }
+        Action::Run(program) => program.iter().for_each(|arg| text(arg)),
+        _ => {}
+    }
+    expects.iter().for_each(|expect| text(&canonical(&expect.pattern)));
+    names
 }
 
 #[cfg(test)]
@@ -318,6 +363,7 @@ mod tests {
             repeat: None,
             concurrency: 1,
             save: Vec::new(),
+            open: false,
             load: None,
         }
     }

@@ -139,16 +139,19 @@ fn checks_of_other_clients() -> Vec<Step> {
     steps
 }
 
-fn checks_of_the_built_binary(binary: &Path, python: &Path) -> [Step; 3] {
+fn checks_of_the_built_binary(binary: &Path, python: &Path) -> [Step; 4] {
     let mut types = at_root(python);
     types.args(["-m", "mypy"]);
     let mut tests = at_root(python);
     tests.args(["-m", "pytest", "tests/", "-v"]).env("MONO_DEMO_BIN", binary);
+    let mut form = at_root(binary);
+    form.args(["e2e", "fmt", "--check", "fixtures", "xtask/soak"]);
     let mut scenarios = at_root(binary);
     scenarios.args(["e2e", "--require", "rust,python"]);
     [
         Step { name: "python types", command: types },
         Step { name: "python tests", command: tests },
+        Step { name: "form of fixtures", command: form },
         Step { name: "scenarios", command: scenarios },
     ]
 }

@@ -9,6 +9,7 @@
 //! | `faults` | broken on purpose, and put on record |
 //! | `steps` | does a step, again where it says so, and holds it against what is expected |
 //! | `load` | a load under faults |
+//! | `teardown` | what it adds to what the steps came to |
 //! | `dying` | a client that dies right after it has published |
 //! | `program` | a program of a `run` step |
 //! | `record` | puts everything on record as a history, and has it judged |
@@ -37,6 +38,7 @@ mod settle;
 mod steps;
 mod tap;
 mod tape;
+mod teardown;
 mod trace;
 mod world;
 
@@ -52,9 +54,10 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::{
     driver::TypedCalls,
     event::{Event, Failure, Log, Place, RunHistory, RunId},
-    fixture::{Fixture, Span, point_at, template::Variables},
+    fixture::{Check, Fixture, Span, point_at, template::Variables},
     kept::Kept,
     redact::Redactions,
+    seen::Seen,
     suite::Ready,
     trace::Trace,
     transcript::Transcript,
@@ -64,6 +67,8 @@ use crate::{
     process::{Reaper, Spawn},
     provision::NatsServer,
 };
+pub(super) use secrets::INSTEAD;
+use steps::Carried;
 use world::World;
 
 /// What the machine offers to every run.
@@ -178,6 +183,8 @@ pub struct Outcome {
     pub end: End,
     /// What happened, redacted.
     pub transcript: String,
+    /// What each step came to, as far as it got.
+    pub seen: Vec<Vec<Seen>>,
     /// The last lines of each process.
     pub logs: Vec<Log>,
     /// What its history came to, if it was judged.
@@ -194,6 +201,7 @@ impl Outcome {
         Self {
             end,
             transcript: String::new(),
+            seen: Vec::new(),
             logs: Vec::new(),
             history: None,
             history_file: None,
@@ -276,17 +284,20 @@ pub async fn execute(
         }
     };
     let secrets = world.secrets();
-    let mut transcript = Transcript::new(Redactions::new(literals(&world, machine)));
-    let mut ended = steps::all(&mut world, fixture, run, variables, events, &mut transcript).await;
+    let transcript = Transcript::new(Redactions::new(literals(&world, machine)));
+    let mut carried = Carried { variables, seen: Vec::new(), transcript };
+    let mut ended = steps::all(&mut world, fixture, run, events, &mut carried).await;
     let mut history = None;
     if ended.is_ok() {
-        ended = conclude(&mut world, fixture, &mut transcript, &mut history).await;
+        ended = conclude(&mut world, fixture, &mut carried, &mut history).await;
     }
     let history_file = world.kept_history().map(Path::to_owned);
     let logs = world.logs();
     let tape = std::mem::take(&mut world.tape);
     let trace = match traced {
-        true => Some(Box::new(trace::gather(&world, tape, fixture, &transcript, &ended).await)),
+        true => {
+            Some(Box::new(trace::gather(&world, tape, fixture, &carried.transcript, &ended).await))
+        }
         false => None,
     };
     let stopped = world.stop().await;
@@ -294,8 +305,8 @@ pub async fn execute(
         (Err(stop), _) | (Ok(()), Err(stop)) => stop.into(),
         (Ok(()), Ok(())) => End::Held,
     };
-    let transcript = transcript.text().to_owned();
-    secrets.out_of(Outcome { end, transcript, logs, history, history_file, trace })
+    let (transcript, seen) = (carried.transcript.text().to_owned(), carried.seen);
+    secrets.out_of(Outcome { end, transcript, seen, logs, history, history_file, trace })
 }
 
 /// Texts of this run and this machine that no golden file may have.
@@ -320,7 +331,8 @@ fn variables(
 ) -> Result<Variables, String> {
     use super::fixture::{Action, template::names};
     let is_command = matches!(client, Client::Command { .. });
-    let programs = fixture.steps.iter().filter_map(|step| match &step.action {
+    let steps = fixture.steps.iter().chain(&fixture.teardown);
+    let programs = steps.filter_map(|step| match &step.action {
         Action::Run(program) => Some(program),
         _ => None,
     });
@@ -345,21 +357,29 @@ fn variables(
 async fn conclude(
     world: &mut World,
     fixture: &Fixture,
-    transcript: &mut Transcript,
+    carried: &mut Carried,
     history: &mut Option<Box<RunHistory>>,
 ) -> Result<(), Stop> {
+    let checks: Vec<Check> =
+        fixture.checks.iter().map(|check| check.filled(&carried.variables)).collect();
     let clock = world.recorder.clock();
-    for check in &fixture.checks {
+    for check in &checks {
         let line = Some(fixture.source.line(&check.span));
         let heading = format!("check {}", check.kind.word());
-        world.tape.begin(clock, transcript, line, "check", &heading);
+        world.tape.begin(clock, &carried.transcript, line, "check", &heading);
         check::comes_true(world, fixture, check).await?;
     }
-    world.tape.begin(clock, transcript, None, "drain", "the services drain and end");
+    world.tape.begin(clock, &carried.transcript, None, "drain", "the services drain and end");
     // Unless a scenario left something paused, this changes nothing.
     world.brokers.resume().await;
     world.services.drain(fixture).await?;
-    world.tape.begin(clock, transcript, None, "judge", "the history, and all checks once more");
+    world.tape.begin(
+        clock,
+        &carried.transcript,
+        None,
+        "judge",
+        "the history, and all checks once more",
+    );
     let report = record::conclude(world, fixture).await?;
     *history = Some(Box::new(RunHistory {
         verdict: report.word(),
@@ -370,9 +390,9 @@ async fn conclude(
         let message = format!("the history of this run is invalid\n{report}");
         return Err(Stop::failed(fixture, &(0..0), message));
     }
-    for check in &fixture.checks {
+    for check in &checks {
         let evidence = check::still_true(world, fixture, check, &report).await?;
-        transcript.check(check, &evidence);
+        carried.transcript.check(check, &evidence);
     }
     Ok(())
 }

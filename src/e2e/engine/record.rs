@@ -95,7 +95,7 @@ pub(super) fn is_status(op: &Op) -> bool {
 /// be held against what was asked for, and is left out.
 pub(super) async fn conclude(world: &World, fixture: &Fixture) -> Result<Report, Stop> {
     let unseen = |step: &Step| matches!(step.action, Action::Run(_));
-    if fixture.steps.iter().any(unseen) {
+    if fixture.steps.iter().chain(&fixture.teardown).any(unseen) {
         world.recorder.finish([]).map_err(|e| Stop::broken("record the history", e))?;
     } else {
         add_records(world).await?;

@@ -4,7 +4,7 @@ use super::{End, Outcome};
 use crate::e2e::event::{Failure, Log, RunHistory};
 
 /// What stands in their place.
-const INSTEAD: &str = "<password>";
+pub(in crate::e2e) const INSTEAD: &str = "<password>";
 
 /// Texts that only the processes of a run may know.
 #[derive(Clone, Default)]
@@ -43,6 +43,11 @@ impl Secrets {
         Outcome {
             end,
             transcript: text(outcome.transcript),
+            seen: outcome
+                .seen
+                .into_iter()
+                .map(|step| step.into_iter().map(|seen| seen.told_by(&text)).collect())
+                .collect(),
             logs: outcome.logs.into_iter().map(lines).collect(),
             trace,
             // Evidence is not rewritten: what would tell a password is left out whole.
@@ -55,6 +60,10 @@ impl Secrets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::e2e::seen::Seen;
+    use crate::wire::driver as wire;
+    use serde_json::json;
+
     use crate::e2e::trace::{Bounded, Effect, Fault, Kind, LogLine, Message, Party, Step, Trace};
 
     /// A trace that says it wherever it can say something.
@@ -100,6 +109,17 @@ mod tests {
             let logs = vec![Log { name: "driver".to_owned(), lines: vec![said("log")] }];
             let outcome = Outcome {
                 transcript: said("transcript"),
+                seen: vec![vec![
+                    Seen::program(json!(0), said("stdout"), said("stderr")),
+                    Seen::call(wire::Outcome::Ok(json!([{ said("key"): said("reply") }]))),
+                    Seen::Skip(said("reason")),
+                    Seen::Err(wire::DriverError {
+                        kind: wire::ErrorKind::Other,
+                        definite: true,
+                        message: said("error"),
+                        code: None,
+                    }),
+                ]],
                 logs,
                 trace: Some(Box::new(trace(&said("trace")))),
                 ..Outcome::unstarted(end)

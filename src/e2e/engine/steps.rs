@@ -10,7 +10,7 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{Stop, load, program, record, settle, world::World};
+use super::{Stop, load, program, record, settle, teardown, world::World};
 use crate::{
     broker::Role,
     e2e::{
@@ -20,7 +20,7 @@ use crate::{
             template::{Variables, fill},
         },
         inside,
-        matcher::Difference,
+        matcher::{Difference, canonical},
         seen::{self, Seen},
         transcript::{Transcript, filled},
     },
@@ -41,17 +41,27 @@ const HAND_OVER: Duration = Duration::from_millis(50);
 /// Subscriptions by subject, as the driver knows them.
 type Subscriptions = BTreeMap<String, u64>;
 
-/// Does all steps in order.
+/// What goes on from step to step.
+pub(super) struct Carried {
+    /// Values for `{{name}}`.
+    pub(super) variables: Variables,
+    /// What each step came to.
+    pub(super) seen: Vec<Vec<Seen>>,
+    pub(super) transcript: Transcript,
+}
+
+/// Does all steps in order, then those of the teardown, whatever the steps came to.
 pub(super) async fn all(
     world: &mut World,
     fixture: &Fixture,
     run: &RunId,
-    mut variables: Variables,
     events: &UnboundedSender<Event>,
-    transcript: &mut Transcript,
+    carried: &mut Carried,
 ) -> Result<(), Stop> {
+    // Nothing has happened yet that would have to be undone.
     let subscriptions = subscribe(world, fixture).await?;
-    for (index, step) in fixture.steps.iter().enumerate() {
+    let mut index = 0;
+    let mut started = |step: &Step| {
         // A reporter that has gone is not the scenario's business.
         let _ = events.send(Event::StepStarted {
             run: run.clone(),
@@ -59,36 +69,71 @@ pub(super) async fn all(
             line: fixture.source.line(&step.span),
             verb: step.action.verb(),
         });
-        let clock = world.recorder.clock();
-        world.tape.step(clock, transcript, fixture, step);
-        match &step.action {
-            Action::Fault(fault) => {
-                let done = world.fault(fault, None).await?;
-                transcript.note(&format!("fault {fault}"), &[done]);
-            }
-            Action::Settle => {
-                let within = step.within.unwrap_or(settle::DEFAULT_WITHIN);
-                let harness = world.harness();
-                tokio::select! {
-                    settled = settle::settle(&harness, within) => {
-                        settled.map_err(|reason| Stop::failed(fixture, &step.span, reason))?;
-                    }
-                    stop = world.services.supervise() => return Err(stop),
-                }
-                transcript.note("settle", &["nothing is in flight".to_owned()]);
-            }
-            action => match &step.load {
-                Some(load) => {
-                    let lines = load::run(world, fixture, step, load, &variables).await?;
-                    transcript.load(step, &filled(action, &variables), &lines);
-                }
-                None => {
-                    let stage = Stage { world, fixture, subscriptions: &subscriptions, step };
-                    let outcomes = stage.repeated(&variables, transcript).await?;
-                    save(fixture, step, &outcomes, &mut variables)?;
-                }
-            },
+        index += 1;
+    };
+    let mut ended = Ok(());
+    for step in &fixture.steps {
+        started(step);
+        ended = one(world, fixture, &subscriptions, step, carried).await;
+        if ended.is_err() {
+            break;
         }
+    }
+    for step in &fixture.teardown {
+        if let Some(name) = teardown::missing(step, &carried.variables) {
+            // Its step was not reached: there is nothing to undo.
+            let why = format!("left out: {{{{{name}}}}} was not saved");
+            carried.transcript.note(&format!("teardown {}", step.action.verb()), &[why]);
+            continue;
+        }
+        started(step);
+        let undone = one(world, fixture, &subscriptions, step, carried).await;
+        ended = teardown::beside(ended, undone);
+    }
+    ended
+}
+
+/// Does one step.
+async fn one(
+    world: &mut World,
+    fixture: &Fixture,
+    subscriptions: &Subscriptions,
+    step: &Step,
+    carried: &mut Carried,
+) -> Result<(), Stop> {
+    let Carried { variables, seen, transcript } = carried;
+    seen.push(Vec::new());
+    let clock = world.recorder.clock();
+    world.tape.step(clock, transcript, fixture, step);
+    match &step.action {
+        Action::Fault(fault) => {
+            let done = world.fault(fault, None).await?;
+            transcript.note(&format!("fault {fault}"), &[done]);
+        }
+        Action::Settle => {
+            let within = step.within.unwrap_or(settle::DEFAULT_WITHIN);
+            let harness = world.harness();
+            tokio::select! {
+                settled = settle::settle(&harness, within) => {
+                    settled.map_err(|reason| Stop::failed(fixture, &step.span, reason))?;
+                }
+                stop = world.services.supervise() => return Err(stop),
+            }
+            transcript.note("settle", &["nothing is in flight".to_owned()]);
+        }
+        action => match &step.load {
+            Some(load) => {
+                let lines = load::run(world, fixture, step, load, variables).await?;
+                transcript.load(step, &filled(action, variables), &lines);
+            }
+            None => {
+                let stage = Stage { world, fixture, subscriptions, step };
+                let outcomes = stage.repeated(variables, transcript).await?;
+                save(fixture, step, &outcomes, variables)?;
+                seen.pop();
+                seen.push(outcomes);
+            }
+        },
     }
     Ok(())
 }
@@ -96,11 +141,11 @@ pub(super) async fn all(
 /// Subscribes to everything that the scenario expects, flushed, before its first step.
 async fn subscribe(world: &World, fixture: &Fixture) -> Result<Subscriptions, Stop> {
     let mut subscriptions = Subscriptions::new();
-    for step in &fixture.steps {
-        let Action::ExpectMessage { subject, none } = &step.action else {
+    for step in fixture.steps.iter().chain(&fixture.teardown) {
+        let Some((subject, fenced)) = step.action.listens() else {
             continue;
         };
-        for subject in [Some(subject.as_str()), none.then_some(FENCE)].into_iter().flatten() {
+        for subject in [Some(subject), fenced.then_some(FENCE)].into_iter().flatten() {
             if subscriptions.contains_key(subject) {
                 continue;
             }
@@ -199,12 +244,15 @@ impl Stage<'_> {
         let expects: Vec<Expect> = self.step.expects.iter().map(fill_in).collect();
         // The next message is waited for; asking again would take the one after it.
         let patience = match action {
-            Action::ExpectMessage { .. } => Duration::ZERO,
+            Action::ExpectMessage { .. } | Action::ExpectMessages { .. } => Duration::ZERO,
             _ => self.step.within.unwrap_or_default(),
         };
         let deadline = Instant::now() + patience;
         loop {
             let seen = self.attempt(&action).await.map_err(|stop| (None, stop))?;
+            if self.step.open {
+                return Ok(seen);
+            }
             let (expect, difference) = match seen.check(&expects) {
                 Ok(()) => return Ok(seen),
                 Err(difference) => difference,
@@ -273,8 +321,35 @@ impl Stage<'_> {
                     self.failed(format!("no message on {subject} within {within:?}"))
                 })
             }
+            Action::ExpectMessages { subject, count } => self.messages(subject, *count).await,
             Action::Fault(_) | Action::Settle => Ok(Seen::Ok(Default::default())),
         }
+    }
+
+    /// So many messages, and behind a fence no further one.
+    async fn messages(&self, subject: &str, count: u32) -> Result<Seen, Stop> {
+        let within = self.step.within.unwrap_or(DEFAULT_TIMEOUT);
+        let deadline = Instant::now() + within;
+        let mut messages = Vec::new();
+        while messages.len() < count as usize {
+            let left = deadline.saturating_duration_since(Instant::now());
+            // One that is there already is taken even when the time is up.
+            match self.next(subject, left.max(HAND_OVER)).await? {
+                Some(message) => messages.push(message),
+                None => {
+                    let bodies = Seen::messages(&messages).main_part();
+                    let (found, seen) = (messages.len(), canonical(&bodies));
+                    return Err(self.failed(format!(
+                        "expected {count} messages on {subject} within {within:?}, saw {found}: {seen}"
+                    )));
+                }
+            }
+        }
+        self.no_message(subject).await.map_err(|stop| match stop {
+            Stop::Failed(_) => self.failed(format!("more than {count} messages on {subject}")),
+            other => other,
+        })?;
+        Ok(Seen::messages(&messages))
     }
 
     /// Everything that the broker had for this client before the fence has come when the fence has.

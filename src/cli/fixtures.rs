@@ -1,0 +1,125 @@
+//! `e2e fmt` and `e2e schema`: fixtures as files, without running them.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use super::context::Context;
+use super::exit::{CliError, Exit};
+use super::output::{Output, printable};
+use crate::e2e::fixture::{self, Fixture, Source};
+use crate::e2e::{self, Recorded, Settings};
+
+/// Arguments of `e2e fmt`.
+#[derive(Debug, Args)]
+pub struct FmtArgs {
+    /// Fixtures, or folders of them [default: fixtures].
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Write nothing: show what would change, and exit with 1 if anything would.
+    #[arg(long)]
+    check: bool,
+}
+
+/// A schema is for machines either way.
+pub fn schema(output: &Output) -> Exit {
+    let schema = fixture::schema();
+    output.line(format!("{schema:#}"));
+    output.object(&schema);
+    Exit::Success
+}
+
+/// Formats, or says what would change. Files that are no TOML are told, and the others formatted.
+pub fn fmt(args: &FmtArgs, context: &Context, output: &Output) -> Result<Exit, CliError> {
+    let paths = if args.paths.is_empty() { vec!["fixtures".into()] } else { args.paths.clone() };
+    let (mut seen, mut changed, mut wrong) = (0_usize, Vec::new(), Vec::new());
+    for path in &paths {
+        for file in e2e::files(&context.absolute(path))? {
+            let shown = file.strip_prefix(&context.cwd).unwrap_or(&file).display().to_string();
+            let cannot = |doing: &str, error: io::Error| {
+                CliError::usage(format!("cannot {doing} {shown}: {error}"))
+            };
+            let text = e2e::text_of(&file).map_err(|error| cannot("read", error))?;
+            seen += 1;
+            match fixture::format(&Source::new(&shown, &text)) {
+                Ok(formatted) if formatted == text => {}
+                Ok(formatted) => {
+                    if args.check {
+                        output.line(printable(&diff(&shown, &text, &formatted)));
+                    } else {
+                        write(&file, &formatted).map_err(|error| cannot("write", error))?;
+                        output.line(format!("formatted {shown}"));
+                    }
+                    changed.push(shown);
+                }
+                Err(error) => wrong.push(error.to_string()),
+            }
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(CliError::usage(wrong.join("\n\n")));
+    }
+    let what = match (args.check, changed.len()) {
+        (_, 0) => "all in form".to_owned(),
+        (true, n) => format!("{n} not in form: `mono-demo e2e fmt` writes them"),
+        (false, n) => format!("{n} written"),
+    };
+    output.line(format!("{seen} fixtures, {what}"));
+    let ok = !args.check || changed.is_empty();
+    output.object(&json!({ "ok": ok, "fixtures": seen, "changed": changed }));
+    Ok(if ok { Exit::Success } else { Exit::Mismatch })
+}
+
+/// `e2e --record`: writes what happened into the fixtures, and shows it.
+pub async fn record(
+    settings: &Settings,
+    chosen: &[Fixture],
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let (mut written, mut failed) = (Vec::new(), Vec::new());
+    for fixture in chosen {
+        let name = &fixture.name;
+        match e2e::record(settings, fixture).await? {
+            Recorded::Nothing => output.line(format!("{name}: nothing to record")),
+            Recorded::LeftOut(reason) => {
+                output.line(format!("{name}: left out: {}", printable(&reason)));
+            }
+            Recorded::Failed(why) => {
+                output.line(format!("{name}: nothing is written, for it fails"));
+                output.line(printable(&why));
+                failed.push(name);
+            }
+            Recorded::New { path, old, new } => {
+                output.line(printable(&diff(&fixture.source.path, &old, &new)));
+                write(&path, &new).map_err(|error| {
+                    CliError::usage(format!("cannot write {}: {error}", path.display()))
+                })?;
+                written.push(name);
+            }
+        }
+    }
+    let (all, new, bad) = (chosen.len(), written.len(), failed.len());
+    output.line(format!("{all} scenarios, {new} written, {bad} failed"));
+    output.object(&json!({ "ok": bad == 0, "written": written, "failed": failed }));
+    Ok(if bad == 0 { Exit::Success } else { Exit::Mismatch })
+}
+
+/// What changes in a file, as `diff -u` shows it.
+pub fn diff(name: &str, old: &str, new: &str) -> String {
+    let diff = similar::TextDiff::from_lines(old, new);
+    diff.unified_diff().context_radius(3).header(name, name).to_string()
+}
+
+/// All or nothing: to a file beside it that has its permissions, then renamed.
+pub fn write(path: &Path, text: &str) -> io::Result<()> {
+    use std::io::Write as _;
+    let real = path.canonicalize()?;
+    let folder = real.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().prefix(".fixture-").tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().set_permissions(std::fs::metadata(&real)?.permissions())?;
+    file.persist(&real)?;
+    Ok(())
+}
