@@ -42,6 +42,12 @@ impl Secrets {
         let mut seen = outcome.seen;
         let change = &mut |told: &mut String| *told = text(std::mem::take(told));
         seen.iter_mut().flatten().for_each(|seen| seen.each_text(change));
+        let mut leaks = outcome.leaks;
+        for leak in &mut leaks.found {
+            leak.by = text(std::mem::take(&mut leak.by));
+            leak.told = text(std::mem::take(&mut leak.told));
+        }
+        leaks.unknown = leaks.unknown.map(text);
         let lines = |log: Log| Log { lines: log.lines.into_iter().map(text).collect(), ..log };
         Outcome {
             end,
@@ -51,6 +57,7 @@ impl Secrets {
             trace,
             // Evidence is not rewritten: what would tell a password is left out whole.
             history: outcome.history.filter(|history| !self.is_told_by(history)),
+            leaks,
             history_file: outcome.history_file,
         }
     }
@@ -59,6 +66,7 @@ impl Secrets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::e2e::event::{Leak, LeakKind, RunLeaks};
     use crate::e2e::seen::Seen;
     use crate::e2e::trace::{Bounded, Effect, Fault, Kind, LogLine, Message, Party, Step, Trace};
 
@@ -103,11 +111,14 @@ mod tests {
             End::Held,
         ] {
             let logs = vec![Log { name: "driver".to_owned(), lines: vec![said("log")] }];
+            let kind = LeakKind::Connection;
+            let leak = Leak { kind, by: said("name"), told: said("leak") };
             let program = Seen::program(1.into(), said("stdout"), said("stderr"));
             let outcome = Outcome {
                 transcript: said("transcript"),
                 seen: vec![vec![program]],
                 logs,
+                leaks: RunLeaks { found: vec![leak], unknown: Some(said("unknown")) },
                 trace: Some(Box::new(trace(&said("trace")))),
                 ..Outcome::unstarted(end)
             };
