@@ -227,7 +227,7 @@ fn held(start: &LeakReport, report: &LeakReport, processes: usize) -> Vec<Leak> 
         }
         let allowed = then.inboxes.max(INBOXES * now.connections);
         if !is_service && now.inboxes > allowed {
-            more.push(("an inbox with a wildcard", now.inboxes - allowed));
+            more.push(("_INBOX.….*", now.inboxes - allowed));
         }
         if !more.is_empty() {
             let number = more.iter().map(|(_, count)| count).sum();
@@ -268,7 +268,7 @@ fn left(start: &LeakReport, report: &LeakReport, used: &BTreeSet<(String, String
         let messages =
             counted(usize::try_from(consumer.unacknowledged).unwrap_or(usize::MAX), "message");
         let told = format!(
-            "of stream `{}`, has {messages} delivered and not acknowledged",
+            "of stream `{}` has {messages} delivered and not acknowledged",
             consumer.stream
         );
         found.push(Leak { kind: LeakKind::Unacknowledged, by: consumer.name.clone(), told });
@@ -300,4 +300,95 @@ fn subjects(all: Vec<(&str, usize)>) -> String {
 
 fn counted(number: usize, word: &str) -> String {
     format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::ClientConnection;
+
+    fn connection(user: &str, name: &str, cid: u64, subjects: &[&str]) -> ClientConnection {
+        ClientConnection {
+            name: name.to_owned(),
+            cid,
+            user: user.to_owned(),
+            subscriptions: subjects.iter().map(|&subject| subject.to_owned()).collect(),
+            pending_bytes: 0,
+        }
+    }
+
+    fn connections(all: &[(&str, &str, u64, &[&str])]) -> LeakReport {
+        let connections = all.iter().map(|(user, name, cid, s)| connection(user, name, *cid, s));
+        LeakReport { connections: connections.collect(), consumers: Vec::new() }
+    }
+
+    fn told(leaks: &[Leak]) -> Vec<String> {
+        leaks.iter().map(Leak::to_string).collect()
+    }
+
+    #[test]
+    fn a_client_may_reconnect_and_have_inboxes_but_nothing_more() {
+        let start = connections(&[("client", "c", 1, &["a.*"]), ("harness", "", 2, &["x"])]);
+        let mux = ["a.*", "_INBOX.q.*", "_INBOX.p.*"];
+        let now = connections(&[("client", "c", 9, &mux), ("harness", "", 3, &["x", "y"])]);
+        assert_eq!(held(&start, &now, 1), []);
+        let two = connections(&[("client", "c", 9, &mux), ("client", "c", 10, &[])]);
+        assert_eq!(told(&held(&start, &two, 1)), ["`c` has 2 connections open, 1 at the start"]);
+        let more = [&mux[..], &["_INBOX.r.*", "_INBOX.s.1", "b", "a.*", "a.*"]].concat();
+        assert_eq!(
+            told(&held(&start, &connections(&[("client", "c", 1, &more)]), 1)),
+            [
+                "`c` holds 5 subscriptions more than at the start: `_INBOX.s.1`, `a.*` (2 times), `b`, \
+              an inbox with a wildcard"
+            ]
+        );
+        let unnamed = connections(&[("client", "", 4, &[])]);
+        assert_eq!(
+            told(&held(&start, &unnamed, 1)),
+            ["`a client without a name` has 1 connection open, 0 at the start"]
+        );
+    }
+
+    #[test]
+    fn a_service_may_come_late_and_wait_in_inboxes_but_not_pile_up() {
+        let start = connections(&[("worker", "s", 1, &["jobs"])]);
+        let inbox = ["jobs", "_INBOX_worker.a", "_INBOX_worker.b", "_INBOX_worker.c.*", "_INBOX.d"];
+        let late = connections(&[("worker", "s", 2, &inbox), ("worker", "s", 3, &["jobs", "new"])]);
+        assert_eq!(held(&start, &late, 2), []);
+        assert_eq!(told(&held(&start, &late, 1)), ["`s` has 2 connections open, 1 at the start"]);
+        let twice = connections(&[("worker", "s", 1, &["jobs", "jobs", "jobs"])]);
+        assert_eq!(
+            told(&held(&start, &twice, 2)),
+            ["`s` holds 2 subscriptions more than at the start: `jobs` (2 times)"]
+        );
+    }
+
+    #[test]
+    fn a_consumer_that_was_there_or_was_used_is_none() {
+        let consumer = |name: &str, durable, unacknowledged| ConsumerState {
+            stream: "s".to_owned(),
+            name: name.to_owned(),
+            durable,
+            push_bound: false,
+            unacknowledged,
+            pending: 0,
+            redelivered: 0,
+            waiting: 0,
+        };
+        let report = |consumers| LeakReport { connections: Vec::new(), consumers };
+        let start = report(vec![consumer("old", true, 0)]);
+        let used = BTreeSet::from([("s".to_owned(), "lazy".to_owned())]);
+        let good = report(vec![consumer("old", true, 0), consumer("lazy", true, 0)]);
+        assert_eq!(left(&start, &good, &used), []);
+        let bad = report(vec![consumer("old", true, 2), consumer("lazy", true, 1)]);
+        let bad = left(&start, &bad, &BTreeSet::new());
+        assert_eq!(
+            told(&bad),
+            [
+                "consumer `lazy` of stream `s` is new and stays for good, and nobody uses it",
+                "consumer `old` of stream `s` has 2 messages delivered and not acknowledged",
+                "consumer `lazy` of stream `s` has 1 message delivered and not acknowledged",
+            ]
+        );
+    }
 }

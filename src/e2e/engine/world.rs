@@ -6,11 +6,13 @@ use std::{
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use super::{
     CLIENT, Client, Machine, ServiceContext, Stop,
     brokers::{Access, Brokers},
+    faults,
     leaks::Watch,
     networks::Networks,
     secrets::Secrets,
@@ -29,6 +31,9 @@ use crate::{
     },
     wire::context::NatsContext,
 };
+
+/// How long the client may take to have the broker process all that it has sent.
+const FLUSH: Duration = Duration::from_secs(2);
 
 /// What runs.
 pub(super) struct World {
@@ -211,7 +216,13 @@ impl World {
     /// Looks at what is there after the last step.
     pub(super) async fn look_for_leaks(&mut self) {
         let broken = self.broken.iter().find(|(fault, _)| fault.what.is_of_a_network());
-        self.leaks.after_steps(&self.brokers, broken.map(|(_, name)| name.as_str())).await;
+        let broken = broken.map(|(_, name)| name.as_str());
+        if self.leaks.looks() && broken.is_none() {
+            // What the client has subscribed to is on its way, perhaps. If this fails, nothing is
+            // known to be missing.
+            let _ = tokio::time::timeout(FLUSH, self.driver.perform(faults::barrier())).await;
+        }
+        self.leaks.after_steps(&self.brokers, broken).await;
     }
 
     /// Stops everything and removes the run's folder; where it is to `look`, it first looks at what
