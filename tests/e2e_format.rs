@@ -43,8 +43,13 @@ fn comments(text: &str) -> Vec<String> {
     // Strings are taken out, so that what is left of each line after `#` is a comment.
     blank(document.as_table_mut());
     let text = document.to_string();
-    let mut found: Vec<String> =
-        text.lines().filter_map(|line| Some(line.split_once('#')?.1.trim().to_owned())).collect();
+    // What is left of a string is a key between quotes.
+    let comment = |line: &str| {
+        let mut places = line.match_indices('#').map(|(at, _)| at);
+        let at = places.find(|at| !line[..*at].ends_with(['"', '#']))?;
+        Some(line[at + 1..].trim().to_owned())
+    };
+    let mut found: Vec<String> = text.lines().filter_map(comment).collect();
     found.sort();
     found
 }

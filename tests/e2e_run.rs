@@ -99,7 +99,7 @@ impl Suite {
                 reaper: support::reaper(),
                 run_root,
                 services: Arc::new(|_| Vec::new()),
-                roles: Roles::default(),
+                roles: Roles::unlimited(),
                 variables: BTreeMap::from([
                     ("shell".to_owned(), Ok("sh".to_owned())),
                     ("python".to_owned(), Err("not installed".to_owned())),

@@ -21,7 +21,7 @@ const FOUND_OUT: [(&str, &str, &str, &str); 8] = [
         "nothing acknowledged is lost",
         "was acknowledged, and has no final outcome",
     ),
-    ("duplicate", "soak/kills", "no effect happens twice", "was charged 2 times, not once"),
+    ("duplicate", "soak/kills", "no effect happens twice", "times, not once"),
     // The naive worker: it publishes the outcome and then acknowledges. Nothing is submitted
     // twice here; only its death in between makes it charge again.
     (

@@ -3,13 +3,23 @@
 mod support;
 
 use std::io::{BufRead as _, BufReader};
-use std::process::Command;
+use std::process::{Child, Command};
 use std::sync::mpsc;
 use std::time::Duration;
 
 use support::program::Home;
 
 const STEP: &str = "[[step]]\nrequest = \"services.math.calculate\"\nbody = { operation = \"add\", a = 1, b = 2 }\n";
+
+/// Ended whatever the test comes to.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 #[test]
 fn a_change_runs_again_what_it_touches() {
@@ -26,12 +36,13 @@ fn a_change_runs_again_what_it_touches() {
 
     // One pipe for both: their order is what a person sees.
     let (read, write_end) = std::io::pipe().unwrap();
-    let mut child = home
+    let child = home
         .command(["e2e", "--client", "rust", "--watch"])
         .stdout(write_end.try_clone().unwrap())
         .stderr(write_end)
         .spawn()
         .unwrap();
+    let mut child = Ended(child);
     let (send, lines) = mpsc::channel();
     std::thread::spawn(move || {
         for line in BufReader::new(read).lines().map_while(Result::ok) {
@@ -61,6 +72,6 @@ fn a_change_runs_again_what_it_touches() {
     let seen = until("watching for changes");
     assert!(seen.contains("ok   b [rust]") && seen.contains("1 scenario, 1 run"), "{seen}");
 
-    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0));
+    Command::new("kill").args(["-INT", &child.0.id().to_string()]).status().unwrap();
+    assert_eq!(child.0.wait().unwrap().code(), Some(0));
 }

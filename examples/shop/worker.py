@@ -12,7 +12,7 @@ import re
 import signal
 
 import nats
-from nats.errors import NoRespondersError, TimeoutError
+from nats.errors import NoRespondersError
 from nats.js.api import ConsumerConfig, RetentionPolicy, StreamConfig
 from nats.js.errors import BadRequestError
 

@@ -15,6 +15,8 @@ pub struct Context {
     pub exe: PathBuf,
     /// Where temporary folders go.
     pub temp: PathBuf,
+    /// True if stdin is a terminal.
+    pub stdin_tty: bool,
     /// True if stdout is a terminal.
     pub stdout_tty: bool,
     /// True if stderr is a terminal.
@@ -28,6 +30,7 @@ impl Context {
             cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             exe: this_program(),
             temp: std::env::temp_dir(),
+            stdin_tty: std::io::stdin().is_terminal(),
             stdout_tty: std::io::stdout().is_terminal(),
             stderr_tty: std::io::stderr().is_terminal(),
         }

@@ -40,10 +40,14 @@ pub struct E2eArgs {
 /// What else can be done with scenarios. A scenario of the same name is run by its path.
 #[derive(Debug, Subcommand)]
 enum E2eCommand {
+    /// Make a suite of your own, with a service in Python and a scenario, that runs green at once.
+    New(super::new::NewArgs),
     /// Write fixtures in their one form; what they say stays, and so do comments.
     Fmt(fixtures::FmtArgs),
     /// Print the JSON Schema of fixtures, for editors.
     Schema,
+    /// Walk through changed transcripts, and accept or reject each.
+    Review(super::review::ReviewArgs),
 }
 
 /// Arguments of a run.
@@ -163,8 +167,10 @@ pub async fn run(
     match args.command {
         None if args.run.watch => watch(args.run, global, context, output).await,
         None => once(&args.run, None, global, context, output).await,
+        Some(E2eCommand::New(args)) => super::new::run(&args, context, output),
         Some(E2eCommand::Fmt(args)) => fixtures::fmt(&args, context, output),
         Some(E2eCommand::Schema) => Ok(fixtures::schema(output)),
+        Some(E2eCommand::Review(args)) => super::review::run(&args, context, output),
     }
 }
 

@@ -10,7 +10,7 @@
 //! | [`engine`] | one scenario with one client: broker, services, driver, steps, checks |
 //! | [`history`] | the record of a run on one clock, and the checks that prove it |
 //! | [`seen`], [`transcript`], [`redact`] | what happened, as data and as text that does not change |
-//! | [`snapshot`] | golden files in insta's format |
+//! | [`snapshot`], [`review`] | golden files in insta's format; what waits to become one |
 //! | [`event`], [`trace`], [`report`] | what is told, and to whom |
 //! | `clustered` | the same scenario on a cluster |
 //! | `kept` | where histories stay, where asked to |
@@ -36,6 +36,7 @@ pub mod matcher;
 mod pool;
 pub mod redact;
 pub mod report;
+pub mod review;
 mod runner;
 pub mod seen;
 mod settings;

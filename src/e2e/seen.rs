@@ -133,6 +133,26 @@ impl Seen {
         Self::Ok(fields([("exit", exit), ("stdout", json!(stdout)), ("stderr", json!(stderr))]))
     }
 
+    /// With every text in it as `told` has it.
+    pub fn told_by(self, told: &impl Fn(String) -> String) -> Self {
+        fn value(of: Value, told: &impl Fn(String) -> String) -> Value {
+            match of {
+                Value::String(text) => Value::String(told(text)),
+                Value::Array(items) => items.into_iter().map(|item| value(item, told)).collect(),
+                Value::Object(fields) => Value::Object(map(fields, told)),
+                other => other,
+            }
+        }
+        fn map(fields: Map<String, Value>, told: &impl Fn(String) -> String) -> Map<String, Value> {
+            fields.into_iter().map(|(key, of)| (told(key), value(of, told))).collect()
+        }
+        match self {
+            Self::Ok(fields) => Self::Ok(map(fields, told)),
+            Self::Err(error) => Self::Err(DriverError { message: told(error.message), ..error }),
+            Self::Skip(reason) => Self::Skip(told(reason)),
+        }
+    }
+
     fn map(
         outcome: Outcome,
         read: impl Fn(Value) -> Result<Map<String, Value>, serde_json::Error>,
@@ -151,15 +171,6 @@ impl Seen {
             },
             Outcome::Err(error) => Self::Err(error),
             Outcome::Skip(reason) => Self::Skip(reason),
-        }
-    }
-
-    /// Changes each text that came from outside.
-    pub(super) fn each_text(&mut self, change: &mut dyn FnMut(&mut String)) {
-        match self {
-            Self::Ok(fields) => fields.values_mut().for_each(|value| in_value(value, change)),
-            Self::Err(error) => change(&mut error.message),
-            Self::Skip(reason) => change(reason),
         }
     }
 
@@ -209,15 +220,6 @@ impl Seen {
                 Ok(())
             }
         }
-    }
-}
-
-fn in_value(value: &mut Value, change: &mut dyn FnMut(&mut String)) {
-    match value {
-        Value::String(text) => change(text),
-        Value::Array(values) => values.iter_mut().for_each(|value| in_value(value, change)),
-        Value::Object(fields) => fields.values_mut().for_each(|value| in_value(value, change)),
-        _ => {}
     }
 }
 

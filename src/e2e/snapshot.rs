@@ -33,7 +33,7 @@ pub enum SnapshotError {
     /// It could not be read or written.
     #[error("cannot {doing} {}: {source}", path.display())]
     Io {
-        /// `read`, `write` or `remove`.
+        /// `read`, `write`, `accept` or `remove`.
         doing: &'static str,
         /// Which file.
         path: PathBuf,
@@ -175,6 +175,15 @@ fn readable_by_all() -> fs::Permissions {
 
 fn io_error(doing: &'static str, path: &Path, source: io::Error) -> SnapshotError {
     SnapshotError::Io { doing, path: path.to_owned(), source }
+}
+
+/// The transcript in a golden file, or in one that waits for review.
+///
+/// # Errors
+/// [`SnapshotError`] where it cannot be read or is of another form.
+pub fn transcript_in(path: &Path) -> Result<String, SnapshotError> {
+    let text = fs::read_to_string(path).map_err(|error| io_error("read", path, error))?;
+    body(&text).ok_or_else(|| SnapshotError::Format { path: path.to_owned() })
 }
 
 /// What insta compares: without white space at the end, lines ended by a line feed.

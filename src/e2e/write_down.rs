@@ -259,7 +259,10 @@ fn alone(value: &Value) -> Value {
     match value {
         Value::String(text) => match VOLATILE.iter().find(|(_, rule)| rule.is_match(text)) {
             Some((word, _)) => Value::from(*word),
-            None if !template::names(text).is_empty() => Value::from("#string"),
+            // What stands for a value, or for a password, would not hold.
+            None if !template::names(text).is_empty() || text.contains(engine::INSTEAD) => {
+                Value::from("#string")
+            }
             None if text.starts_with('#') => Value::from(format!("#{text}")),
             None => value.clone(),
         },

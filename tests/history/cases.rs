@@ -121,7 +121,8 @@ fn the_figures_say_how_long_writes_stopped_and_how_long_it_took_to_settle() {
         END,
     ]);
     assert!(report.is_valid(), "{report}");
-    assert_eq!(report.figures.longest_write_gap_ns, Some(4_000_000_000));
+    // Each was wanted for a second; in between, nobody wanted to write.
+    assert_eq!(report.figures.longest_write_gap_ns, Some(1_000_000_000));
     assert_eq!(report.figures.last_fault_to_final_ns, Some(4_000_000_000));
     assert_eq!(report.figures.faults, 1);
     assert_eq!(report.figures.charged, report.figures.paid);
@@ -171,6 +172,11 @@ fn what_is_final_too_long_after_the_last_fault_is_late() {
     assert!(run(&lines, 3).is_valid(), "{}", run(&lines, 3));
     assert_eq!(breaches(&run(&lines, 2), Property::Final), [Breach::FinalLate]);
     assert_eq!(breaches(&run(&lines, 1), Property::Final), [Breach::FinalLate; 2]);
+    // What was submitted after the fault is measured from then, and the letter's submit is unknown.
+    let later = [fault, SUBMIT, ACKNOWLEDGED, CHARGE, COMPLETED, END];
+    assert!(run(&later, 3).is_valid(), "{}", run(&later, 3));
+    assert_eq!(run(&later, 3).figures.last_fault_to_final_ns, Some(3_000_000_000));
+    assert_eq!(breaches(&run(&later, 2), Property::Final), [Breach::FinalLate]);
     // A bound is not held against nothing.
     let unbroken = run(&[SUBMIT, ACKNOWLEDGED, CHARGE, COMPLETED, END], 1);
     assert_eq!(unbroken.word(), "unknown", "{unbroken}");

@@ -502,13 +502,12 @@ fn other_content_completed(history: &History, dice: &mut Dice) -> Option<Mutant>
     })))
 }
 
-/// The event is moved to just after the time in which everything must be final.
+/// The event is moved to just after the time in which everything must be final, whatever came last.
 fn made_late(history: &History, wanted: &What) -> Option<Mutant> {
-    let faults = history.events.iter().filter(|event| matches!(event.what, What::Fault(_)));
-    let last_fault = faults.map(|event| event.at_ns).max()?;
+    let last = history.events.iter().map(|event| event.at_ns).max()?;
     let bound = u64::try_from(super::FINAL_WITHIN.as_nanos()).ok()?;
     let mut events = history.events.clone();
-    events.iter_mut().find(|event| event.what == *wanted)?.at_ns = last_fault + bound + 1;
+    events.iter_mut().find(|event| event.what == *wanted)?.at_ns = last + bound + 1;
     Some(naming((renumbered(events), wanted.clone())))
 }
 

@@ -124,6 +124,9 @@ fn checks_of_other_clients() -> Vec<Step> {
     if has("node", &["--version"]) {
         let tests = ["--test", "test/money.test.mjs", "test/lines.test.mjs"];
         steps.push(Step { name: "node tests", command: inside("node", "client/node", &tests) });
+        let mut shop = at_root(&binary());
+        shop.args(["e2e", "examples/shop"]);
+        steps.push(Step { name: "a suite in Python and Node", command: shop });
     }
     if root().join("client/node/node_modules/typescript").is_dir() {
         let types = ["node_modules/typescript/bin/tsc", "-p", "."];
@@ -145,7 +148,7 @@ fn checks_of_the_built_binary(binary: &Path, python: &Path) -> [Step; 4] {
     let mut tests = at_root(python);
     tests.args(["-m", "pytest", "tests/", "-v"]).env("MONO_DEMO_BIN", binary);
     let mut form = at_root(binary);
-    form.args(["e2e", "fmt", "--check", "fixtures", "xtask/soak"]);
+    form.args(["e2e", "fmt", "--check", "fixtures", "xtask/soak", "examples/shop/scenarios"]);
     let mut scenarios = at_root(binary);
     scenarios.args(["e2e", "--require", "rust,python"]);
     [

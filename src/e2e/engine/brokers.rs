@@ -11,15 +11,17 @@ use crate::{
     e2e::fixture::Fixture,
 };
 
-/// Whose leader is broken: the stream whose messages are the commits of payments.
+/// Whose leader is broken first: the stream whose messages are the commits of payments.
 const LEDGER: &str = "payment-ledger";
-/// Whose leader takes submissions.
+/// Whose leader takes submissions, and is broken next.
 const REQUESTS: &str = "payment-requests";
 
 /// What the clients of a run connect to.
 pub(super) struct Brokers {
     kind: Kind,
     url: String,
+    /// How many faults there were.
+    broken: usize,
 }
 
 enum Kind {
@@ -46,12 +48,12 @@ impl Brokers {
         let Some(nodes) = fixture.broker.cluster else {
             let broker = Broker::start(settings).await?;
             let url = broker.url().to_owned();
-            return Ok(Self { kind: Kind::One(Box::new(broker)), url });
+            return Ok(Self { kind: Kind::One(Box::new(broker)), url, broken: 0 });
         };
         let settings = ClusterSettings { nodes, advertise, ..ClusterSettings::new(settings) };
         let cluster = Cluster::start(settings).await?;
         let url = cluster.urls();
-        Ok(Self { kind: Kind::Several(Box::new(cluster)), url })
+        Ok(Self { kind: Kind::Several(Box::new(cluster)), url, broken: 0 })
     }
 
     /// All of them, comma separated.
@@ -95,13 +97,14 @@ impl Brokers {
         }
     }
 
-    /// For the handle that breaks them.
+    /// For the handle that breaks them; the leaders of the two streams that payments are written to
+    /// take turns.
     pub(super) fn servers(&mut self) -> Servers<'_> {
+        let leader_of = if self.broken.is_multiple_of(2) { LEDGER } else { REQUESTS };
+        self.broken += 1;
         match &mut self.kind {
             Kind::One(broker) => Servers::One(broker),
-            Kind::Several(cluster) => {
-                Servers::Several { cluster, leader_of: LEDGER, left_with: REQUESTS }
-            }
+            Kind::Several(cluster) => Servers::Several { cluster, leader_of, left_with: REQUESTS },
         }
     }
 

@@ -97,11 +97,48 @@ async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<F
             recovery::recovered(&history, *limit)
                 .map(|_| vec![format!("after each fault something succeeded within {limit:?}")])
         }
+        CheckKind::Stream { name, messages, subjects, each } => {
+            match evidence::held(&world.harness(), name, each.is_some()).await {
+                Ok(held) => stream(name, &held, *messages, *subjects, each.as_ref()),
+                // One that is not there yet may still come.
+                Err(reason) => Err(reason),
+            }
+        }
         CheckKind::Ledger { id, entry } => {
             let entries = evidence::ledger(&world.harness(), id).await.map_err(Stop::Broken)?;
             ledger(&entries, id, entry)
         }
     })
+}
+
+fn stream(
+    name: &str,
+    held: &evidence::Held,
+    messages: Option<u64>,
+    subjects: Option<u64>,
+    each: Option<&Value>,
+) -> Finding {
+    for (wanted, seen, what) in
+        [(messages, held.messages, "messages"), (subjects, held.subjects, "subjects")]
+    {
+        if let Some(wanted) = wanted.filter(|wanted| *wanted != seen) {
+            return Err(format!("{name} holds {seen} {what}, not {wanted}"));
+        }
+    }
+    if let Some(pattern) = each {
+        for (subject, body) in &held.bodies {
+            compare(pattern, body, false, "each")
+                .map_err(|difference| format!("{name}, on {subject}: {difference}"))?;
+        }
+    }
+    let mut lines = Vec::new();
+    lines.extend(messages.map(|messages| format!("{name}: {messages} messages")));
+    lines.extend(subjects.map(|subjects| format!("{name}: {subjects} subjects")));
+    lines.extend(each.map(|pattern| format!("{name}: each is {}", canonical(pattern))));
+    if lines.is_empty() {
+        lines.push(format!("{name} is there"));
+    }
+    Ok(lines)
 }
 
 fn charged_once(charges: &[ChargeRecord], ids: &[String], amount: Option<&str>) -> Finding {

@@ -2,7 +2,7 @@
 
 use std::{io, path::Path, time::Duration};
 
-use async_nats::jetstream;
+use async_nats::jetstream::{self, stream::RawMessageErrorKind};
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -109,6 +109,44 @@ pub(super) async fn ledger_entries(access: &Access) -> Result<Vec<Stored>, Strin
 pub(super) async fn ledger(access: &Access, id: &str) -> Result<Vec<Value>, String> {
     let messages = stored(access, LEDGER, Some(format!("{LEDGER_PREFIX}.{id}"))).await?;
     Ok(messages.into_iter().map(|(_, entry)| entry.record).collect())
+}
+
+/// What a stream holds.
+pub(super) struct Held {
+    pub(super) messages: u64,
+    pub(super) subjects: u64,
+    /// The bodies, oldest first, where they are asked for.
+    pub(super) bodies: Vec<(String, Value)>,
+}
+
+/// What a stream of any retention holds, read by its numbers: a consumer would change a work queue.
+pub(super) async fn held(access: &Access, stream: &str, bodies: bool) -> Result<Held, String> {
+    let read = async {
+        let context = jetstream::new(access.connect().await?);
+        let stream = context.get_stream(stream).await?;
+        let state = &stream.cached_info().state;
+        let (messages, subjects) = (state.messages, state.subjects_count);
+        let mut held = Held { messages, subjects, bodies: Vec::new() };
+        for sequence in state.first_sequence..=state.last_sequence {
+            if !bodies {
+                break;
+            }
+            match stream.get_raw_message(sequence).await {
+                Ok(message) => {
+                    let body = Body::read(&message.payload).value();
+                    held.bodies.push((message.subject.to_string(), body));
+                }
+                // Acknowledged or removed in between.
+                Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok::<_, async_nats::Error>(held)
+    };
+    match tokio::time::timeout(READ, read).await {
+        Ok(result) => result.map_err(|error| format!("cannot read stream {stream}: {error}")),
+        Err(_) => Err(format!("stream {stream} could not be read within {READ:?}")),
+    }
 }
 
 /// All messages of a stream, or of one of its subjects; none where there is no such stream.

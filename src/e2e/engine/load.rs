@@ -2,7 +2,8 @@
 //! the seed says.
 //!
 //! Faults come by progress and not by time: a fault is due once so many submissions are
-//! acknowledged, so that the same seed breaks at the same places on any machine.
+//! acknowledged, so that the same seed breaks at the same places on any machine. A load that is
+//! faster than its faults waits for them: each begins while submissions are on their way.
 
 use std::sync::{
     Arc,
@@ -12,7 +13,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
-use tokio::sync::Notify;
+use tokio::{
+    sync::Notify,
+    time::{Interval, MissedTickBehavior},
+};
 
 use super::{
     ContentOf, Stop,
@@ -66,9 +70,23 @@ pub(super) async fn run(
         attempt: step.timeout.unwrap_or(ATTEMPT),
         patience: step.within.unwrap_or(PATIENCE),
         done: AtomicU32::new(0),
+        allowed: AtomicU32::new(0),
+        pace: load.rate.map(|rate| {
+            let each = (Duration::from_secs(1) / rate).max(Duration::from_nanos(1));
+            let mut pace = tokio::time::interval(each);
+            // After a pause the load goes on as before; it does not catch up.
+            pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            tokio::sync::Mutex::new(pace)
+        }),
         progress: Notify::new(),
     };
     let submitter = &submitter;
+    // Up to the next fault, and as many more as are on their way when it begins.
+    let until = |next: usize| match plan.get(next) {
+        Some((due, _)) => due + step.concurrency,
+        None => times,
+    };
+    submitter.allow(until(0));
     let submitting = async {
         let all = stream::iter(1..=times).map(|n| {
             let mut variables = variables.clone();
@@ -76,6 +94,10 @@ pub(super) async fn run(
             variables.insert("k".to_owned(), Value::from((n - 1) % load.copies + 1));
             let (action, twice) = (filled(&step.action, &variables), again[n as usize - 1]);
             async move {
+                submitter.reached(&submitter.allowed, n).await;
+                if let Some(pace) = &submitter.pace {
+                    pace.lock().await.tick().await;
+                }
                 let process = format!("client-{}", n % step.concurrency.max(1));
                 let op = message(&action, submitter.attempt)?;
                 if let Some(dying) = &submitter.dying {
@@ -101,19 +123,25 @@ pub(super) async fn run(
         failed.map_or(Ok(()), |message| Err(Stop::failed(fixture, &step.span, message)))
     };
     let breaking = async {
-        for (due, fault) in &plan {
+        for (n, (due, fault)) in plan.iter().enumerate() {
             tokio::select! {
                 biased;
-                () = submitter.reached(*due) => {}
+                () = submitter.reached(&submitter.done, *due) => {}
                 stop = world.services.supervise() => return Err(stop),
             }
+            submitter.allow(until(n + 1));
             world.fault(fault, Some(*due)).await?;
         }
         tokio::select! {
             biased;
-            () = submitter.reached(times) => Ok(()),
+            () = submitter.reached(&submitter.done, times) => Ok(()),
             stop = world.services.supervise() => Err(stop),
         }
+    };
+    let breaking = async {
+        let broken = breaking.await;
+        submitter.allow(times); // also where a fault could not be made
+        broken
     };
     let (submitted, broken) = tokio::join!(submitting, breaking);
     submitted.and(broken)?;
@@ -149,6 +177,11 @@ struct Submitter {
     attempt: Duration,
     patience: Duration,
     done: AtomicU32,
+    /// How many may be begun.
+    allowed: AtomicU32,
+    /// When the next may be begun.
+    pace: Option<tokio::sync::Mutex<Interval>>,
+    /// One of the two has changed.
     progress: Notify,
 }
 
@@ -198,12 +231,17 @@ impl Submitter {
         Ok(())
     }
 
-    async fn reached(&self, due: u32) {
+    fn allow(&self, many: u32) {
+        self.allowed.store(many, Ordering::SeqCst);
+        self.progress.notify_waiters();
+    }
+
+    async fn reached(&self, counter: &AtomicU32, due: u32) {
         loop {
             let changed = self.progress.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if self.done.load(Ordering::SeqCst) >= due {
+            if counter.load(Ordering::SeqCst) >= due {
                 return;
             }
             changed.await;
@@ -260,6 +298,7 @@ mod tests {
             copies: 1,
             again_percent: 5,
             under: vec![(Fault::new(What::KillBroker), 20), (Fault::new(What::KillServices), 20)],
+            rate: None,
             client_dies: false,
         };
         let drawn = |seed| plan(&load, 1000, &mut Chance(seed));

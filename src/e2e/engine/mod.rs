@@ -69,6 +69,7 @@ use crate::{
     process::{Reaper, Spawn},
     provision::NatsServer,
 };
+pub(super) use secrets::INSTEAD;
 use steps::Carried;
 use world::World;
 

@@ -4,7 +4,7 @@ use super::{End, Outcome};
 use crate::e2e::event::{Failure, Log, RunHistory};
 
 /// What stands in their place.
-const INSTEAD: &str = "<password>";
+pub(in crate::e2e) const INSTEAD: &str = "<password>";
 
 /// Texts that only the processes of a run may know.
 #[derive(Clone, Default)]
@@ -39,9 +39,6 @@ impl Secrets {
             trace.each_text(&mut |told| *told = text(std::mem::take(told)));
             trace
         });
-        let mut seen = outcome.seen;
-        let change = &mut |told: &mut String| *told = text(std::mem::take(told));
-        seen.iter_mut().flatten().for_each(|seen| seen.each_text(change));
         let mut leaks = outcome.leaks;
         for leak in &mut leaks.found {
             leak.by = text(std::mem::take(&mut leak.by));
@@ -52,7 +49,11 @@ impl Secrets {
         Outcome {
             end,
             transcript: text(outcome.transcript),
-            seen,
+            seen: outcome
+                .seen
+                .into_iter()
+                .map(|step| step.into_iter().map(|seen| seen.told_by(&text)).collect())
+                .collect(),
             logs: outcome.logs.into_iter().map(lines).collect(),
             trace,
             // Evidence is not rewritten: what would tell a password is left out whole.
@@ -68,6 +69,9 @@ mod tests {
     use super::*;
     use crate::e2e::event::{Leak, LeakKind, RunLeaks};
     use crate::e2e::seen::Seen;
+    use crate::wire::driver as wire;
+    use serde_json::json;
+
     use crate::e2e::trace::{Bounded, Effect, Fault, Kind, LogLine, Message, Party, Step, Trace};
 
     /// A trace that says it wherever it can say something.
@@ -113,10 +117,19 @@ mod tests {
             let logs = vec![Log { name: "driver".to_owned(), lines: vec![said("log")] }];
             let kind = LeakKind::Connection;
             let leak = Leak { kind, by: said("name"), told: said("leak") };
-            let program = Seen::program(1.into(), said("stdout"), said("stderr"));
             let outcome = Outcome {
                 transcript: said("transcript"),
-                seen: vec![vec![program]],
+                seen: vec![vec![
+                    Seen::program(json!(0), said("stdout"), said("stderr")),
+                    Seen::call(wire::Outcome::Ok(json!([{ said("key"): said("reply") }]))),
+                    Seen::Skip(said("reason")),
+                    Seen::Err(wire::DriverError {
+                        kind: wire::ErrorKind::Other,
+                        definite: true,
+                        message: said("error"),
+                        code: None,
+                    }),
+                ]],
                 logs,
                 leaks: RunLeaks { found: vec![leak], unknown: Some(said("unknown")) },
                 trace: Some(Box::new(trace(&said("trace")))),

@@ -15,7 +15,7 @@ use super::{Machine, ServiceContext, ServiceUnderTest, Stop, brokers::Access};
 use crate::{
     broker::ServiceProcesses,
     e2e::{fixture::Fixture, suite::Ready},
-    process::{Child, Reaper, Signal},
+    process::{Child, ExitStatus, Reaper, Signal},
 };
 
 /// NATS has no event for a new subscription: a service is asked until it answers.
@@ -34,8 +34,8 @@ pub(super) struct Services {
     aside: Vec<Child>,
     /// The end of the log of the last that ended.
     log: Vec<String>,
-    /// Of all that have ended, each line with the moment in which it came.
-    timed: Vec<(Instant, String)>,
+    /// Of all that have ended: the moment in which a line came, whose it is, and the line.
+    timed: Vec<(Instant, String, String)>,
 }
 
 /// A service, and how many processes of it there are to be.
@@ -170,7 +170,7 @@ impl Services {
             let name = process.name().to_owned();
             self.keep_log(process).await;
             let status = ended.map_err(|error| Stop::broken("cannot stop the services", error))?;
-            if !status.success() {
+            if !is_orderly(status) {
                 let message = format!("{name} was told to drain and ended with {status}");
                 return Err(Stop::failed(fixture, &(0..0), message));
             }
@@ -187,13 +187,13 @@ impl Services {
     async fn keep_log(&mut self, process: Child) {
         process.drained().await;
         self.log = process.tail();
-        self.timed.extend(process.timed_tail());
+        self.timed.extend(timed(&process));
         process.close().await;
     }
 
-    /// The last lines of each that ended or runs, each with the moment in which it came.
-    pub(super) fn timed_log(&self) -> Vec<(Instant, String)> {
-        let running = self.running.iter().flat_map(Child::timed_tail);
+    /// The last lines of each that ended or runs: when it came, whose it is, and the line.
+    pub(super) fn timed_log(&self) -> Vec<(Instant, String, String)> {
+        let running = self.running.iter().chain(&self.aside).flat_map(timed);
         self.timed.iter().cloned().chain(running).collect()
     }
 
@@ -230,6 +230,16 @@ impl ServiceProcesses for Services {
         let in_view = self.wanted.iter().filter(|wanted| wanted.in_view);
         in_view.map(|wanted| wanted.service.stop_within).max().unwrap_or_default()
     }
+}
+
+fn timed(process: &Child) -> impl Iterator<Item = (Instant, String, String)> {
+    let name = process.name();
+    process.timed_tail().into_iter().map(move |(at, line)| (at, name.to_owned(), line))
+}
+
+/// A program that knows nothing of SIGTERM ends by it, and a shell says so with 128 + 15.
+fn is_orderly(status: ExitStatus) -> bool {
+    status.success() || status == ExitStatus::Signal(15) || status.code() == Some(143)
 }
 
 /// Starts one process, and waits for its line where that is how it is seen to be ready.

@@ -4,7 +4,7 @@
 //! What cannot be read is left out: a report has less to show, and the run's verdict stays what it
 //! is.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Stop, evidence, tap, tape::Tape, world::World};
 use crate::{
@@ -17,10 +17,10 @@ use crate::{
     process::clean,
 };
 
-/// So many messages are drawn.
-const MOST_MESSAGES: usize = 500;
+/// So many messages are drawn: more are no picture any more, and make a page of many runs too large.
+const MOST_MESSAGES: usize = 200;
 /// So many faults and effects are shown.
-const MOST_EVENTS: usize = 500;
+const MOST_EVENTS: usize = 200;
 /// So many log lines are shown.
 const MOST_LINES: usize = 600;
 /// With more repetitions than this of one step, the broker is not asked to trace them.
@@ -180,15 +180,15 @@ fn logs(world: &World, clock: Clock, broker: &[tap::Line]) -> Bounded<LogLine> {
         })
         .filter(|line| line.at_ns > 0)
         .collect();
-    let mut add = |source: &str, tail: Vec<(Instant, String)>| {
-        lines.extend(tail.into_iter().map(|(at, text)| LogLine {
+    let driver = format!("driver {}", world.driver.name());
+    let driver = world.driver.timed_log().into_iter().map(|(at, text)| (at, driver.clone(), text));
+    lines.extend(
+        world.services.timed_log().into_iter().chain(driver).map(|(at, source, text)| LogLine {
             at_ns: clock.ns_of(at),
-            source: source.to_owned(),
+            source,
             text,
-        }));
-    };
-    add("services", world.services.timed_log());
-    add(&format!("driver {}", world.driver.name()), world.driver.timed_log());
+        }),
+    );
     lines.sort_by_key(|line| line.at_ns);
     let more = lines.len().saturating_sub(MOST_LINES);
     Bounded { kept: lines.split_off(more), more }

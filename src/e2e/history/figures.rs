@@ -10,8 +10,9 @@ use serde::Serialize;
 
 use super::{
     amount::Amount,
-    check::queue,
-    event::{Kind, Phase, Status},
+    check::{finality, queue},
+    event::{Phase, Status},
+    gap,
     index::{Ended, Index},
 };
 use crate::wire::journal::ChargeOutcome;
@@ -66,10 +67,11 @@ pub struct Figures {
     pub conflicts: usize,
     /// Faults that were begun.
     pub faults: usize,
-    /// The longest time between two acknowledged writes (submits and publishes), nanoseconds.
+    /// The longest time in which a write (submit or publish) was wanted and none was acknowledged,
+    /// nanoseconds.
     pub longest_write_gap_ns: Option<u64>,
-    /// From the end of the last fault until everything was final, nanoseconds; absent without
-    /// faults, or where not everything is final.
+    /// From the end of the last fault until everything was final, nanoseconds; what was submitted
+    /// only later is measured from then. Absent without faults, or where not everything is final.
     pub last_fault_to_final_ns: Option<u64>,
 }
 
@@ -82,34 +84,20 @@ pub(super) fn figures(index: &Index<'_>) -> Figures {
         conflicts: index.dead_letters.iter().filter(|(_, letter)| letter.kind == CONFLICT).count(),
         ..Figures::default()
     };
-    let mut last_write: Option<u64> = None;
-    let mut writes: Vec<u64> = Vec::new();
     for operation in &index.operations {
         match operation.ended() {
             Ended::Ok => f.ok += 1,
             Ended::Fail => f.fail += 1,
             Ended::Unknown => f.unknown += 1,
         }
-        let is_write = matches!(operation.invoke.kind, Kind::Submit | Kind::Publish);
-        if let (true, Ended::Ok, Some(returned)) = (is_write, operation.ended(), operation.returned)
-        {
-            writes.push(returned.at_ns);
-        }
     }
-    writes.sort_unstable();
-    for at_ns in writes {
-        if let Some(before) = last_write {
-            let gap = at_ns - before;
-            f.longest_write_gap_ns = Some(f.longest_write_gap_ns.unwrap_or(0).max(gap));
-        }
-        last_write = Some(at_ns);
-    }
-    let all_final_at = payments(index, &mut f);
+    f.longest_write_gap_ns = gap::longest(index);
+    payments(index, &mut f);
     queue_figures(index, &mut f);
     f.faults = index.faults.iter().filter(|(_, fault)| fault.phase == Phase::Begin).count();
-    if let (Some((fault, _)), Some(at_ns)) = (index.last_fault(), all_final_at) {
-        f.last_fault_to_final_ns = Some(at_ns.saturating_sub(fault.at_ns));
-    }
+    let endings = finality::endings(index).filter(|endings| endings.open == 0);
+    let longest = endings.and_then(|endings| endings.all.iter().map(|ending| ending.after).max());
+    f.last_fault_to_final_ns = longest.map(|longest| longest.as_nanos() as u64);
     f
 }
 
@@ -125,26 +113,14 @@ fn redelivered(index: &Index<'_>) -> usize {
         .count()
 }
 
-/// Counts payments; returns when the last of them was first seen to be final, or the last dead
-/// letter was there, if all are final.
-fn payments(index: &Index<'_>, f: &mut Figures) -> Option<u64> {
-    let mut all_final_at =
-        Some(index.dead_letters.iter().map(|(event, _)| event.at_ns).max().unwrap_or(0));
+fn payments(index: &Index<'_>, f: &mut Figures) {
     for life in &index.payments {
         let submits = || life.submits.iter().map(|at| &index.operations[*at]);
         let finals = index.finals(life);
         let acknowledged = submits().any(|operation| operation.ended() == Ended::Ok);
         f.payments += usize::from(!life.submits.is_empty());
         f.acknowledged += usize::from(acknowledged);
-        let final_at = index.first_final(life).map(|seen| seen.at_ns);
-        match final_at {
-            Some(at_ns) => all_final_at = all_final_at.map(|last| at_ns.max(last)),
-            None if acknowledged => {
-                f.lost += 1;
-                all_final_at = None;
-            }
-            None => {}
-        }
+        f.lost += usize::from(acknowledged && finals.is_empty());
         let approved = life.charges.iter().map(|(_, charge)| charge);
         let mut times = 0;
         for charge in approved.filter(|charge| charge.outcome == ChargeOutcome::Approved) {
@@ -169,7 +145,6 @@ fn payments(index: &Index<'_>, f: &mut Figures) -> Option<u64> {
             }
         }
     }
-    all_final_at.filter(|_| f.payments > 0)
 }
 
 fn queue_figures(index: &Index<'_>, f: &mut Figures) {
@@ -246,7 +221,7 @@ impl Figures {
             let mut line = counted(self.faults, "fault");
             if let Some(gap_ns) = self.longest_write_gap_ns {
                 line.push_str(&format!(
-                    "; longest gap between acknowledged writes {:?}",
+                    "; longest time without an acknowledged write {:?}",
                     rounded(gap_ns)
                 ));
             }

@@ -11,13 +11,14 @@
 //! | `recorder`, `clock`, `operation`, `reader` | to a file and back |
 //! | `index` | by operation, payment and message |
 //! | `check` | a promise a file |
-//! | `verdict`, `report`, `figures` | what came of it |
+//! | `verdict`, `report`, `figures`, `gap` | what came of it |
 
 mod amount;
 mod check;
 mod clock;
 mod event;
 mod figures;
+mod gap;
 mod index;
 mod line;
 mod operation;

@@ -1,43 +1,83 @@
-//! Everything is final soon after the last fault: outcomes and dead letters alike.
+//! Everything is final soon after the last fault: outcomes and dead letters alike. What was submitted
+//! only after it is measured from then.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use super::super::{
+    event::Event,
     index::{Ended, Index},
     verdict::{Breach, Finding, Findings, Property, copies},
 };
 
+/// How everything ended after the last fault.
+pub(in super::super) struct Endings<'a> {
+    pub(in super::super) fault: &'a Event,
+    pub(in super::super) all: Vec<Ending<'a>>,
+    /// Acknowledged payments without an end.
+    pub(in super::super) open: usize,
+}
+
+/// One payment's outcome, or one dead letter.
+pub(in super::super) struct Ending<'a> {
+    payment: Option<&'a str>,
+    shown_by: Vec<&'a Event>,
+    /// After the last fault, or after it was submitted where that came later.
+    pub(in super::super) after: Duration,
+    what: &'static str,
+}
+
+/// `None` where nothing was broken.
+pub(in super::super) fn endings<'a>(index: &Index<'a>) -> Option<Endings<'a>> {
+    let (fault, _) = index.last_fault()?;
+    let after = |at_ns: u64, submitted: Option<u64>| {
+        let submitted = submitted.unwrap_or(0);
+        let what = if submitted > fault.at_ns { "it was submitted" } else { "the last fault" };
+        let since = submitted.max(fault.at_ns);
+        (Duration::from_nanos(at_ns.saturating_sub(since)), what)
+    };
+    let mut endings = Endings { fault, all: Vec::new(), open: 0 };
+    for life in &index.payments {
+        let submits = || life.submits.iter().map(|at| &index.operations[*at]);
+        match index.first_final(life) {
+            Some(first) => {
+                let submitted = submits().map(|operation| operation.begun.at_ns).min();
+                let (after, what) = after(first.at_ns, submitted);
+                let payment = Some(life.id);
+                endings.all.push(Ending { payment, shown_by: first.shown_by, after, what });
+            }
+            None => {
+                let accepted = submits().any(|operation| operation.ended() == Ended::Ok);
+                endings.open += usize::from(accepted);
+            }
+        }
+    }
+    let submitted: HashMap<u64, u64> = index
+        .operations
+        .iter()
+        .filter_map(|operation| Some((operation.reply()?.sequence?, operation.begun.at_ns)))
+        .collect();
+    for (event, letter) in &index.dead_letters {
+        let submitted = letter.sequence.and_then(|sequence| submitted.get(&sequence)).copied();
+        let (after, what) = after(event.at_ns, submitted);
+        let payment = letter.payment_id.as_deref();
+        endings.all.push(Ending { payment, shown_by: vec![event], after, what });
+    }
+    Some(endings)
+}
+
 pub(in super::super) fn check(index: &Index<'_>, within: Duration) -> Finding {
     let mut findings = Findings::default();
-    let Some((fault, _)) = index.last_fault() else {
+    let Some(Endings { fault, all, open }) = endings(index) else {
         findings.unknown("nothing was broken, so that nothing is after the last fault".to_owned());
         return findings.finish(Property::Final);
     };
-    let late = |at_ns: u64| {
-        let after = Duration::from_nanos(at_ns.saturating_sub(fault.at_ns));
-        (after > within).then_some(after)
-    };
-    let mut open = 0;
-    for life in &index.payments {
-        let Some(first) = index.first_final(life) else {
-            let accepted = |at: &usize| index.operations[*at].ended() == Ended::Ok;
-            open += usize::from(life.submits.iter().any(accepted));
-            continue;
-        };
-        findings.looked_at += 1;
-        if let Some(after) = late(first.at_ns) {
-            let message =
-                format!("{} was final {after:.1?} after the last fault, not {within:?}", life.id);
-            let evidence = copies(first.shown_by.iter().copied().chain([fault]));
+    findings.looked_at = all.len();
+    for Ending { payment, shown_by, after, what } in all {
+        if after > within {
+            let name = payment.unwrap_or("a dead letter");
+            let message = format!("{name} was final {after:.1?} after {what}, not {within:?}");
+            let evidence = copies(shown_by.into_iter().chain([fault]));
             findings.broken(Breach::FinalLate, message, evidence, []);
-        }
-    }
-    for (event, _) in &index.dead_letters {
-        findings.looked_at += 1;
-        if let Some(after) = late(event.at_ns) {
-            let message =
-                format!("a dead letter came {after:.1?} after the last fault, not {within:?}");
-            findings.broken(Breach::FinalLate, message, copies([*event, fault]), []);
         }
     }
     if open > 0 {

@@ -123,19 +123,20 @@ fn line(arrow: &Arrow, y: usize, from: usize, to: usize, broker: usize) -> Marku
     let right = if itself { left + 60 } else { right };
     let times = if arrow.times > 1 { format!(" × {}", arrow.times) } else { String::new() };
     let room = (right - left).max(LANE) - 16 - times.chars().count() * CHARACTER / 10;
+    let label = fitting(&arrow.label, room);
     let head = |at: usize, points_right: bool| {
         let back = if points_right { at - 8 } else { at + 8 };
         format!("{at},{y} {back},{} {back},{}", y - 4, y + 4)
     };
     html! {
         g {
-            title { (arrow.label) (times) @if !arrow.text.is_empty() { ": " (arrow.text) } }
+            @if label != arrow.label { title { (arrow.label) } }
             line class=(class) x1=(left) y1=(y) x2=(right) y2=(y) {}
             polygon class="head" points=(head(if to > from || itself { right } else { left }, to > from || itself)) {}
             @if left < broker && broker < right {
                 circle class="dot" cx=(broker) cy=(y) r="3" {}
             }
-            text class="label" x=(left + 10) y=(y - 5) { (fitting(&arrow.label, room)) tspan.times { (times) } }
+            text class="label" x=(left + 10) y=(y - 5) { (label) tspan.times { (times) } }
             @if let Some(mark) = &arrow.mark { (badge(mark, left + 10, y + 5)) }
         }
     }

@@ -187,8 +187,8 @@ impl Page<'_> {
                     caption { "A row a scenario, with what it breaks on purpose; a column a client." }
                     thead { tr {
                         th scope="col" { "scenario" }
-                        th scope="col" { "faults" }
                         @for client in &clients { th scope="col" { (client) } }
+                        th scope="col" { "faults" }
                     } }
                     tbody {
                         @for (scenario, cells) in &rows {
@@ -197,12 +197,12 @@ impl Page<'_> {
                                     (scenario)
                                     span.muted { (show::text(&cells[0].about.description)) }
                                 }
+                                @for client in &clients {
+                                    td { (runs(cells.iter().filter(|cell| cell.run.client == *client))) }
+                                }
                                 td {
                                     @for fault in &cells[0].about.faults { span.tag { "⚡ " (fault) } " " }
                                     @if cells[0].about.faults.is_empty() { span.muted { "none" } }
-                                }
-                                @for client in &clients {
-                                    td { (runs(cells.iter().filter(|cell| cell.run.client == *client))) }
                                 }
                             }
                         }

@@ -1,0 +1,139 @@
+//! `e2e review`: walks through changed transcripts, and accepts or rejects each.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use console::{Key, Style, Term};
+use serde_json::json;
+
+use super::context::Context;
+use super::exit::{CliError, Exit};
+use super::output::{Output, printable};
+use crate::e2e::review::{Pending, pending};
+use crate::e2e::snapshot::SnapshotError;
+
+/// Arguments of `e2e review`.
+#[derive(Debug, Args)]
+pub struct ReviewArgs {
+    /// The folder to look in.
+    #[arg(value_name = "DIR", default_value = "fixtures")]
+    folder: PathBuf,
+    /// Accept all, and ask nothing.
+    #[arg(long)]
+    accept: bool,
+    /// Reject all, and ask nothing.
+    #[arg(long, conflicts_with = "accept")]
+    reject: bool,
+}
+
+/// What is done with one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Accept,
+    Reject,
+    Skip,
+    Quit,
+}
+
+pub fn run(args: &ReviewArgs, context: &Context, output: &Output) -> Result<Exit, CliError> {
+    if context.ci() {
+        return Err(CliError::usage("CI is set: what changes a golden file is for a person")
+            .hint("run it on your own machine, and commit what it wrote"));
+    }
+    let folder = context.absolute(&args.folder);
+    let waiting = pending(&folder)
+        .map_err(|e| CliError::usage(format!("cannot read {}: {e}", folder.display())))?;
+    let all = match args {
+        ReviewArgs { accept: true, .. } => Some(Answer::Accept),
+        ReviewArgs { reject: true, .. } => Some(Answer::Reject),
+        _ => None,
+    };
+    if all.is_none() && !waiting.is_empty() && !(context.stdin_tty && context.stdout_tty) {
+        let waiting = waiting.len();
+        return Err(CliError::usage(format!("{waiting} to review, and no terminal to ask on"))
+            .hint(
+                "`--accept` takes all, `--reject` removes all; `git diff` shows what came of it",
+            ));
+    }
+    let (mut accepted, mut rejected) = (Vec::new(), Vec::new());
+    for (index, one) in waiting.iter().enumerate() {
+        let golden = one.golden();
+        let shown = golden.strip_prefix(&context.cwd).unwrap_or(&golden).to_owned();
+        let answer = match all {
+            Some(answer) => answer,
+            None => {
+                show(one, &shown, (index + 1, waiting.len()), context, output)?;
+                ask(output)?
+            }
+        };
+        match answer {
+            Answer::Accept => {
+                one.accept()?;
+                output.line(format!("accepted  {}", shown.display()));
+                accepted.push(shown);
+            }
+            Answer::Reject => {
+                one.reject()?;
+                output.line(format!("rejected  {}", shown.display()));
+                rejected.push(shown);
+            }
+            Answer::Skip => output.line(format!("skipped   {}", shown.display())),
+            Answer::Quit => break,
+        }
+    }
+    let left = waiting.len() - accepted.len() - rejected.len();
+    let (took, refused) = (accepted.len(), rejected.len());
+    output.line(format!("{took} accepted, {refused} rejected, {left} left"));
+    output.object(&json!({ "ok": true, "accepted": accepted, "rejected": rejected, "left": left }));
+    Ok(Exit::Success)
+}
+
+fn show(
+    one: &Pending,
+    shown: &Path,
+    (number, of): (usize, usize),
+    context: &Context,
+    output: &Output,
+) -> Result<(), CliError> {
+    let paint = |style: Style, text: &str| {
+        style.force_styling(context.colour(context.stdout_tty)).apply_to(text).to_string()
+    };
+    let title = format!("{number} of {of}  {}", shown.display());
+    output.line(format!("\n{}", paint(Style::new().bold(), &title)));
+    for line in one.diff()?.lines() {
+        let style = match line.as_bytes().first() {
+            Some(b'+') => Style::new().green(),
+            Some(b'-') => Style::new().red(),
+            _ => Style::new(),
+        };
+        output.line(paint(style, &printable(line)));
+    }
+    output.line("[a]ccept  [r]eject  [s]kip  [q]uit");
+    Ok(())
+}
+
+/// One key; others are not heard.
+fn ask(output: &Output) -> Result<Answer, CliError> {
+    let failed = |e| CliError::infrastructure("read a key", e);
+    loop {
+        match Term::stdout().read_key().map_err(failed)? {
+            Key::Char('a') => return Ok(Answer::Accept),
+            Key::Char('r') => return Ok(Answer::Reject),
+            Key::Char('s') => return Ok(Answer::Skip),
+            Key::Char('q') | Key::Escape => return Ok(Answer::Quit),
+            Key::UnknownEscSeq(_) => {}
+            Key::Unknown => return Err(CliError::usage("the terminal has gone")),
+            _ => output.line("a, r, s or q"),
+        }
+    }
+}
+
+impl From<SnapshotError> for CliError {
+    fn from(error: SnapshotError) -> Self {
+        let exit = match error {
+            SnapshotError::Io { .. } => Exit::Infrastructure,
+            SnapshotError::Format { .. } => Exit::Usage,
+        };
+        Self::new(exit, error)
+    }
+}

@@ -1,0 +1,174 @@
+//! Suites of one's own, as a person writes them: any services, any clients.
+
+mod support;
+
+use support::program::{Home, Said};
+
+/// A suite in a folder of that home.
+fn suite(home: &Home, file: &str, scenarios: &[(&str, &str)]) {
+    let root = home.path().join("suite");
+    std::fs::create_dir_all(root.join("scenarios")).unwrap();
+    std::fs::write(root.join("suite.toml"), file).unwrap();
+    for (name, steps) in scenarios {
+        let text = format!("description = \"{name}\"\n{steps}");
+        std::fs::write(root.join(format!("scenarios/{name}.toml")), text).unwrap();
+    }
+}
+
+fn e2e(home: &Home, args: &[&str]) -> Said {
+    home.run(&[&["e2e", "suite"], args].concat())
+}
+
+/// A service that says that it is up and waits.
+const WAITS: &str = "run = [\"sh\", \"-c\", \"echo up; exec sleep 1000\"]\n";
+const STEP: &str = "[[step]]\nrequest = \"nobody\"\nerror = \"no_responders\"\n";
+
+#[test]
+fn a_new_suite_runs_green_at_once_and_red_when_its_service_is_broken() {
+    let home = Home::new();
+    home.run(&["e2e", "new", "suite"]).ok();
+    let said = e2e(&home, &["--ci"]).ok();
+    assert!(said.contains("1 scenario, 1 run: 1 passed"), "{said}");
+    home.run(&["e2e", "new", "suite"]).failed(2, "not empty");
+
+    let service = home.path().join("suite/greeter.py");
+    let text = std::fs::read_to_string(&service).unwrap();
+    std::fs::write(&service, text.replace("Hello", "Goodbye")).unwrap();
+    let said = e2e(&home, &["--ci"]).failed(1, "");
+    assert!(
+        said.stdout.contains("expected \"Hello, Ada!\", saw \"Goodbye, Ada!\""),
+        "{}",
+        said.stdout
+    );
+    assert!(
+        said.stdout.contains("again: mono-demo e2e suite greets --client rust"),
+        "{}",
+        said.stdout
+    );
+}
+
+#[test]
+fn a_service_that_is_not_ready_says_why() {
+    for (service, words) in [
+        (
+            "run = [\"sh\", \"-c\", \"echo no licence >&2; exit 7\"]\nready = { line = \"up\" }\n",
+            "shop ended with exit status 7 before it was ready; last line of its log: `no licence`",
+        ),
+        (
+            "run = [\"sh\", \"-c\", \"echo no licence >&2; exit 7\"]\nready = { service = \"shop\" }\n",
+            "shop ended with exit status 7 before it was ready",
+        ),
+        (
+            "run = [\"sleep\", \"1000\"]\nready = { line = \"up\" }\nready_within = \"300ms\"\n",
+            "shop did not print a line with `up` within 300ms",
+        ),
+        (
+            "run = [\"sleep\", \"1000\"]\nready = { subject = \"shop.ping\" }\nready_within = \"300ms\"\n",
+            "shop did not answer a request on shop.ping within 300ms",
+        ),
+        (
+            "run = [\"sleep\", \"1000\"]\nready = { service = \"shop\" }\nready_within = \"300ms\"\nprocesses = 2\n",
+            "shop did not answer $SRV.PING.shop with 2 of them within 300ms",
+        ),
+        ("run = [\"./not-there\"]\nready = { line = \"up\" }\n", "cannot start shop"),
+    ] {
+        let home = Home::new();
+        suite(&home, &format!("[services.shop]\n{service}"), &[("a", STEP)]);
+        let said = e2e(&home, &["--ci"]).failed(3, "");
+        assert!(said.stdout.contains(words), "{words}\n{}", said.stdout);
+    }
+}
+
+#[test]
+fn faults_hit_the_service_that_is_named() {
+    let home = Home::new();
+    let file = format!(
+        "[services.one]\n{WAITS}ready = {{ line = \"up\" }}\n[services.two]\n{WAITS}ready = {{ line = \"up\" }}\nprocesses = 2\n"
+    );
+    let faults = "[[step]]\nfault = \"stop-services\"\nservice = \"two\"\n\
+         [[step]]\nfault = \"kill-service\"\nservice = \"one\"\n\
+         [[step]]\nfault = \"start-services\"\n";
+    suite(&home, &file, &[("faults", faults)]);
+    let said = e2e(&home, &["--update"]).ok();
+    assert!(said.contains("1 passed"), "{said}");
+    let golden = home.path().join("suite/scenarios/faults.snap");
+    let golden = std::fs::read_to_string(golden).unwrap();
+    assert!(golden.contains("fault stop-services of two"), "{golden}");
+    assert!(golden.contains("fault kill-service of one"), "{golden}");
+
+    let wrong = "[[step]]\nfault = \"kill-service\"\nservice = \"tow\"\n";
+    suite(&home, &file, &[("faults", wrong)]);
+    e2e(&home, &[]).failed(2, "did you mean `two`?");
+    // A service that is stopped is none that could be killed.
+    let gone = "[[step]]\nfault = \"stop-services\"\nservice = \"two\"\n[[step]]\nfault = \"pause-service\"\nservice = \"two\"\n";
+    suite(&home, &file, &[("faults", gone)]);
+    let said = e2e(&home, &["--ci"]).failed(3, "");
+    assert!(said.stdout.contains("pause-service of two"), "{}", said.stdout);
+}
+
+#[test]
+fn a_client_may_be_a_program() {
+    let home = Home::new();
+    let file = "[clients.loud]\nrun = [\"sh\", \"-c\", \"echo $1 | tr a-z A-Z\", \"loud\"]\n\
+                [clients.also]\nrun = [\"sh\", \"-c\", \"echo $1 | tr a-z A-Z\", \"also\"]\n\
+                [clients.quiet]\nrun = [\"sh\", \"-c\", \"echo $1\", \"quiet\"]\n";
+    let step = "[[step]]\nrun = [\"{{client}}\", \"hello\"]\n";
+    suite(&home, file, &[("a", step)]);
+    e2e(&home, &["--client", "loud", "--update"]).ok();
+    let said = e2e(&home, &["--ci"]).failed(1, "").stdout;
+    assert!(said.contains("ok   a [loud]") && said.contains("ok   a [also]"), "{said}");
+    assert!(said.contains("FAIL a [quiet]") && said.contains("+  | hello"), "{said}");
+    e2e(&home, &["--client", "lout"]).failed(2, "the suite has no client `lout`");
+}
+
+#[test]
+fn what_comes_before_is_done_once_and_its_failure_is_told() {
+    let home = Home::new();
+    let prepare = "prepare = [[\"sh\", \"-c\", \"echo once >> done\"]]\n";
+    suite(&home, prepare, &[("a", STEP), ("b", STEP)]);
+    e2e(&home, &["--update"]).ok();
+    let done = std::fs::read_to_string(home.path().join("suite/done")).unwrap();
+    assert_eq!(done, "once\n");
+    suite(&home, "prepare = [[\"sh\", \"-c\", \"echo no network; exit 1\"]]\n", &[]);
+    e2e(&home, &[]).failed(
+        3,
+        "prepare the suite: `sh -c echo no network; exit 1` ended with exit status: 1:\nno network",
+    );
+    suite(&home, "prepare = [[\"sh\", \"-c\", \"echo twice >> done\"]]\n", &[]);
+    e2e(&home, &["--list"]).ok();
+    let done = std::fs::read_to_string(home.path().join("suite/done")).unwrap();
+    assert_eq!(done, "once\n", "nothing is done for a list");
+}
+
+#[test]
+fn a_suite_is_found_from_its_folder_or_below() {
+    let home = Home::new();
+    suite(&home, "", &[("a", STEP), ("b", STEP)]);
+    e2e(&home, &["--update"]).ok();
+    let runs = |args: &[&str], folder: &str| {
+        let mut command = home.command(["e2e"]);
+        let output = command.args(args).current_dir(home.path().join(folder)).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(runs(&[], "suite").contains("2 scenarios, 2 runs: 2 passed"));
+    assert!(runs(&["a"], "suite").contains("1 scenario, 1 run: 1 passed"));
+    assert!(runs(&["suite", "b"], ".").contains("ok   b [rust]"));
+    assert!(runs(&["suite/scenarios/b.toml"], ".").contains("ok   b [rust]"));
+    std::fs::write(home.path().join("suite/suite.toml"), "service = 1\n").unwrap();
+    e2e(&home, &[]).failed(2, "suite/suite.toml:1:1");
+}
+
+#[test]
+fn a_fixture_may_change_a_service() {
+    let home = Home::new();
+    let file = "[services.shop]\nrun = [\"sh\", \"-c\", \"echo $GREETING; exec sleep 1000\"]\n\
+                ready = { line = \"hello\" }\nenv = { GREETING = \"goodbye\" }\nready_within = \"2s\"\n";
+    let changed =
+        format!("[services.shop]\nenv = {{ GREETING = \"hello\" }}\nprocesses = 2\n{STEP}");
+    suite(&home, file, &[("changed", &changed)]);
+    e2e(&home, &["--update"]).ok();
+    suite(&home, file, &[("changed", &format!("[services.shop]\nprocess = 2\n{STEP}"))]);
+    e2e(&home, &[]).failed(2, "unknown field `process`");
+    suite(&home, file, &[("changed", &format!("[services.shoq]\nprocesses = 2\n{STEP}"))]);
+    e2e(&home, &[]).failed(2, "the suite has no service `shoq`; it has shop");
+}
