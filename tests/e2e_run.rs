@@ -109,6 +109,7 @@ impl Suite {
                 histories: None,
                 contents: None,
                 dying_client: None,
+                leaks: Default::default(),
             },
             validate_services: Arc::new(|_| Ok(())),
             command: "mono-demo e2e".to_owned(),

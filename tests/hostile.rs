@@ -98,6 +98,7 @@ async fn hostile(mark: &str, step: &str, script: Option<&str>) -> Hostile {
             histories: None,
             contents: None,
             dying_client: None,
+            leaks: Default::default(),
         },
         validate_services: Arc::new(|_| Ok(())),
         command: "mono-demo e2e".to_owned(),

@@ -19,6 +19,7 @@ use super::services;
 use super::suite::{self, Asked, Suite};
 use super::watch::{Touched, Watch};
 use crate::e2e::engine::{ContentOf, Machine};
+use crate::e2e::fixture::Leaks;
 use crate::e2e::report::{Github, Html, Json, Junit, Look, Reporter, Tap, Terminal};
 use crate::e2e::{
     self, Again, E2eError, Expression, Filter, Kept, Mode, OnCluster, Settings, Shard,
@@ -107,6 +108,10 @@ pub struct RunArgs {
     /// How many runs at a time [default: as many as there are cores].
     #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     jobs: usize,
+    /// What becomes of a run that leaves something behind at the broker, where its fixture does not
+    /// say: fail, report or ignore.
+    #[arg(long, value_name = "HOW", default_value = "report", hide_default_value = true)]
+    leaks: Leaks,
     /// For whatever is drawn by chance.
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -389,6 +394,7 @@ async fn settings(
             histories: histories(args, context)?,
             contents: parts.payments.then(|| Arc::new(services::payment_content) as ContentOf),
             dying_client: parts.payments.then(|| spawn_dying_rust(context)),
+            leaks: args.leaks,
         },
         validate_services: parts.validate,
         command,

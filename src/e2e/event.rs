@@ -85,6 +85,9 @@ pub struct RunReport {
     /// What the run's history came to; absent where the run ended before it was judged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<Box<RunHistory>>,
+    /// What it left behind at the broker; nothing where it did not get to its end.
+    #[serde(skip_serializing_if = "RunLeaks::is_empty")]
+    pub leaks: RunLeaks,
     /// Where the history was kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history_file: Option<String>,
@@ -107,6 +110,72 @@ pub struct RunHistory {
     /// Whether the scenario is about these numbers: it has a check on them.
     #[serde(skip)]
     pub asked_for: bool,
+}
+
+/// What a run left behind at the broker.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RunLeaks {
+    /// What is there that was not there at the start.
+    pub found: Vec<Leak>,
+    /// Why that is not all that is known, if a look could not be had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
+}
+
+impl RunLeaks {
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty() && self.unknown.is_none()
+    }
+
+    /// A line for each.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let unknown = self.unknown.iter().map(|reason| format!("not known {reason}"));
+        self.found.iter().map(Leak::to_string).chain(unknown)
+    }
+}
+
+/// One thing that was left behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Leak {
+    /// What it is.
+    pub kind: LeakKind,
+    /// The name of the connection, or of the consumer.
+    pub by: String,
+    /// What follows after the name.
+    pub told: String,
+}
+
+impl Leak {
+    /// Whether another one tells the same once more.
+    pub fn is_same(&self, other: &Leak) -> bool {
+        (self.kind, &self.by) == (other.kind, &other.by)
+    }
+}
+
+impl std::fmt::Display for Leak {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { kind, by, told } = self;
+        let what = match kind {
+            LeakKind::Connection | LeakKind::Subscription => "",
+            LeakKind::Consumer | LeakKind::Unacknowledged => "consumer ",
+        };
+        write!(f, "{what}`{by}` {told}")
+    }
+}
+
+/// What can be left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeakKind {
+    /// A connection.
+    Connection,
+    /// A subscription of a connection.
+    Subscription,
+    /// A consumer of a stream.
+    Consumer,
+    /// Messages that a consumer has delivered and nobody has acknowledged.
+    Unacknowledged,
 }
 
 /// How a run ended.

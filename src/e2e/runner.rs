@@ -292,6 +292,7 @@ fn report(
         logs: if bad { outcome.logs } else { Vec::new() },
         again,
         history: outcome.history,
+        leaks: outcome.leaks,
         history_file: outcome.history_file.map(|path| path.display().to_string()),
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::http::{MonitorError, get};
@@ -27,6 +27,9 @@ pub struct ClientConnection {
     pub name: String,
     /// The server's number for the connection.
     pub cid: u64,
+    /// As whom it is connected; empty where the server asks nobody.
+    #[serde(default, rename = "authorized_user")]
+    pub user: String,
     /// The subjects it subscribes to, one for each subscription.
     #[serde(default, rename = "subscriptions_list")]
     pub subscriptions: Vec<String>,
@@ -43,6 +46,12 @@ pub struct ConsumerState {
     pub stream: String,
     /// The consumer.
     pub name: String,
+    /// Whether it stays until somebody deletes it; others go once nobody has used them for a while.
+    #[serde(default, rename = "config", deserialize_with = "has_durable_name")]
+    pub durable: bool,
+    /// Whether somebody listens where it pushes to.
+    #[serde(default)]
+    pub push_bound: bool,
     /// Messages that were delivered and are not acknowledged.
     #[serde(rename = "num_ack_pending")]
     pub unacknowledged: u64,
@@ -64,6 +73,14 @@ pub struct Share {
     pub connections: usize,
     /// Subscriptions.
     pub subscriptions: usize,
+}
+
+impl ConsumerState {
+    /// Whether somebody waits for its messages just now.
+    #[must_use]
+    pub fn in_use(&self) -> bool {
+        self.push_bound || self.waiting > 0
+    }
 }
 
 impl LeakReport {
@@ -91,7 +108,7 @@ impl LeakReport {
         let mut report = LeakReport::default();
         loop {
             let seen = report.connections.len();
-            let path = format!("/connz?subs=1&sort=cid&limit={PAGE}&offset={seen}");
+            let path = format!("/connz?subs=1&auth=1&sort=cid&limit={PAGE}&offset={seen}");
             let page: Vec<ClientConnection> = list(port, &path, "/connections").await?;
             let last = page.len() < PAGE;
             report.connections.extend(page);
@@ -99,7 +116,7 @@ impl LeakReport {
                 break;
             }
         }
-        let path = "/jsz?consumers=1&limit=1000000";
+        let path = "/jsz?consumers=1&config=1&limit=1000000";
         let accounts: Vec<Value> = list(port, path, "/account_details").await?;
         let of = |value: &Value, key: &str| value[key].as_array().cloned().unwrap_or_default();
         let streams = accounts.iter().flat_map(|account| of(account, "stream_detail"));
@@ -117,6 +134,11 @@ fn leads(node: &str, consumer: &Value) -> bool {
         Some(cluster) => cluster.get("leader").is_some_and(|leader| leader == node),
         None => true,
     }
+}
+
+fn has_durable_name<'de, D: Deserializer<'de>>(config: D) -> Result<bool, D::Error> {
+    let config = Option::<Value>::deserialize(config)?;
+    Ok(config.is_some_and(|config| config["durable_name"].as_str().is_some_and(|n| !n.is_empty())))
 }
 
 async fn list<T: DeserializeOwned>(

@@ -5,8 +5,8 @@ use std::path::Path;
 use super::secrets::Secrets;
 use crate::{
     broker::{
-        Broker, Cluster, ClusterError, ClusterSettings, Credentials, Role, Servers, Settings,
-        StartError, StopError,
+        Broker, Cluster, ClusterError, ClusterSettings, Credentials, LeakReport, Role, Servers,
+        Settings, StartError, StopError,
     },
     e2e::fixture::Fixture,
 };
@@ -154,6 +154,24 @@ impl Brokers {
                 named.collect()
             }
         }
+    }
+
+    /// What is left behind just now.
+    ///
+    /// # Errors
+    /// Why that cannot be known, in words.
+    pub(super) async fn leak_report(&self) -> Result<LeakReport, String> {
+        if let Some(down) = self.nodes().iter().position(|node| node.try_status().is_some()) {
+            return Err(match self.kind {
+                Kind::One(_) => "the broker is down".to_owned(),
+                Kind::Several(_) => format!("node {down} is down"),
+            });
+        }
+        let report = match &self.kind {
+            Kind::One(broker) => broker.leak_report().await,
+            Kind::Several(cluster) => cluster.leak_report().await,
+        };
+        report.map_err(|error| error.to_string())
     }
 
     /// Stops everything and removes the run's folder.

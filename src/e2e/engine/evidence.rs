@@ -168,14 +168,21 @@ async fn stored(
         };
         let mut consumer = stream.create_consumer(config).await?;
         let pending = usize::try_from(consumer.info().await?.num_pending)?;
+        // Made anew where the connection breaks: then the last message tells its name.
+        let mut name = consumer.cached_info().name.clone();
         let mut messages = consumer.messages().await?.take(pending);
         let mut out = Vec::new();
         while let Some(message) = messages.next().await {
             let message = message?;
-            let at = Timestamp::from_nanosecond(message.info()?.published.unix_timestamp_nanos())?;
+            let info = message.info()?;
+            name = info.consumer.to_owned();
+            let at = Timestamp::from_nanosecond(info.published.unix_timestamp_nanos())?;
             let record = Body::read(&message.payload).value();
             out.push((wire_headers(message.headers.as_ref()), Stored { at, record }));
         }
+        drop(messages);
+        // Else it stays for half a minute, and looks as if somebody had forgotten it.
+        stream.delete_consumer(&name).await?;
         Ok::<_, async_nats::Error>(out)
     };
     match tokio::time::timeout(READ, read).await {

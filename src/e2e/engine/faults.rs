@@ -62,12 +62,7 @@ impl World {
     async fn reconnected(&self, fault: &Fault) -> Result<(), Stop> {
         let attempts = async {
             loop {
-                let op = Op::Publish {
-                    subject: BARRIER.to_owned(),
-                    payload_base64: String::new(),
-                    headers: Default::default(),
-                };
-                match self.driver.perform(op).await {
+                match self.driver.perform(barrier()).await {
                     Ok(Outcome::Ok(_) | Outcome::Skip(_)) => return Ok(()),
                     // A driver has no word for "connected again": it is asked until it works.
                     Ok(Outcome::Err(_)) => tokio::time::sleep(Duration::from_millis(20)).await,
@@ -77,6 +72,15 @@ impl World {
         };
         let late = || format!("{fault}: the client did not reconnect within {RECONNECT:?}");
         tokio::time::timeout(RECONNECT, attempts).await.map_err(|_| Stop::Broken(late()))?
+    }
+}
+
+/// A message of the client to nobody: once it is done, the broker has processed all before it.
+pub(super) fn barrier() -> Op {
+    Op::Publish {
+        subject: BARRIER.to_owned(),
+        payload_base64: String::new(),
+        headers: Default::default(),
     }
 }
 

@@ -16,6 +16,7 @@
 //! | `secrets` | takes the passwords of a run out of what is told about it |
 //! | `settle` | observes that nothing is in flight |
 //! | `evidence` | reads the journals and the streams that checks are about |
+//! | `leaks` | what is left behind at the broker |
 //! | `recovery` | how soon after a fault's end an operation succeeds again |
 //! | `check` | decides, from evidence alone |
 //! | `tape`, `tap`, `trace` | for reports that draw: what was done when, what crossed the broker |
@@ -27,6 +28,7 @@ mod check;
 mod dying;
 mod evidence;
 mod faults;
+mod leaks;
 mod load;
 mod networks;
 mod program;
@@ -53,8 +55,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
     driver::TypedCalls,
-    event::{Event, Failure, Log, Place, RunHistory, RunId},
-    fixture::{Check, Fixture, Span, point_at, template::Variables},
+    event::{Event, Failure, Log, Place, RunHistory, RunId, RunLeaks},
+    fixture::{Check, Fixture, Leaks, Span, point_at, template::Variables},
     kept::Kept,
     redact::Redactions,
     seen::Seen,
@@ -96,6 +98,8 @@ pub struct Machine {
     pub contents: Option<ContentOf>,
     /// A driver that aborts right after it has published a submission.
     pub dying_client: Option<Spawn>,
+    /// What is done about leaks where a fixture does not say.
+    pub leaks: Leaks,
 }
 
 /// The hash of a payment's content, from the body of its submission; `None` for a body that is
@@ -189,6 +193,8 @@ pub struct Outcome {
     pub logs: Vec<Log>,
     /// What its history came to, if it was judged.
     pub history: Option<Box<RunHistory>>,
+    /// What it left behind at the broker.
+    pub leaks: RunLeaks,
     /// Where its history was kept.
     pub history_file: Option<PathBuf>,
     /// How it went, where that was asked for.
@@ -204,6 +210,7 @@ impl Outcome {
             seen: Vec::new(),
             logs: Vec::new(),
             history: None,
+            leaks: RunLeaks::default(),
             history_file: None,
             trace: None,
         }
@@ -300,13 +307,15 @@ pub async fn execute(
         }
         false => None,
     };
-    let stopped = world.stop().await;
-    let end = match (ended, stopped) {
-        (Err(stop), _) | (Ok(()), Err(stop)) => stop.into(),
-        (Ok(()), Ok(())) => End::Held,
+    // Of a run that stopped on its way nobody expects that it has tidied up.
+    let (stopped, watch) = world.stop(ended.is_ok()).await;
+    let (leaks, leaked) = watch.verdict(fixture);
+    let end = match ended.and(stopped).and(leaked) {
+        Err(stop) => stop.into(),
+        Ok(()) => End::Held,
     };
     let (transcript, seen) = (carried.transcript.text().to_owned(), carried.seen);
-    secrets.out_of(Outcome { end, transcript, seen, logs, history, history_file, trace })
+    secrets.out_of(Outcome { end, transcript, seen, logs, history, leaks, history_file, trace })
 }
 
 /// Texts of this run and this machine that no golden file may have.
@@ -369,9 +378,10 @@ async fn conclude(
         world.tape.begin(clock, &carried.transcript, line, "check", &heading);
         check::comes_true(world, fixture, check).await?;
     }
-    world.tape.begin(clock, &carried.transcript, None, "drain", "the services drain and end");
     // Unless a scenario left something paused, this changes nothing.
     world.brokers.resume().await;
+    world.look_for_leaks().await;
+    world.tape.begin(clock, &carried.transcript, None, "drain", "the services drain and end");
     world.services.drain(fixture).await?;
     world.tape.begin(
         clock,

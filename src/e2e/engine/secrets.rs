@@ -39,6 +39,12 @@ impl Secrets {
             trace.each_text(&mut |told| *told = text(std::mem::take(told)));
             trace
         });
+        let mut leaks = outcome.leaks;
+        for leak in &mut leaks.found {
+            leak.by = text(std::mem::take(&mut leak.by));
+            leak.told = text(std::mem::take(&mut leak.told));
+        }
+        leaks.unknown = leaks.unknown.map(text);
         let lines = |log: Log| Log { lines: log.lines.into_iter().map(text).collect(), ..log };
         Outcome {
             end,
@@ -52,6 +58,7 @@ impl Secrets {
             trace,
             // Evidence is not rewritten: what would tell a password is left out whole.
             history: outcome.history.filter(|history| !self.is_told_by(history)),
+            leaks,
             history_file: outcome.history_file,
         }
     }
@@ -60,6 +67,7 @@ impl Secrets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::e2e::event::{Leak, LeakKind, RunLeaks};
     use crate::e2e::seen::Seen;
     use crate::wire::driver as wire;
     use serde_json::json;
@@ -107,6 +115,8 @@ mod tests {
             End::Held,
         ] {
             let logs = vec![Log { name: "driver".to_owned(), lines: vec![said("log")] }];
+            let kind = LeakKind::Connection;
+            let leak = Leak { kind, by: said("name"), told: said("leak") };
             let outcome = Outcome {
                 transcript: said("transcript"),
                 seen: vec![vec![
@@ -121,6 +131,7 @@ mod tests {
                     }),
                 ]],
                 logs,
+                leaks: RunLeaks { found: vec![leak], unknown: Some(said("unknown")) },
                 trace: Some(Box::new(trace(&said("trace")))),
                 ..Outcome::unstarted(end)
             };

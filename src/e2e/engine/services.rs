@@ -81,6 +81,11 @@ impl Services {
         }
     }
 
+    /// How many run just now.
+    pub(super) fn processes(&self) -> usize {
+        self.running.len() + self.aside.len()
+    }
+
     /// What they were told.
     pub(super) fn context(&self) -> &ServiceContext {
         &self.context

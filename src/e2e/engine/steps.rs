@@ -60,6 +60,7 @@ pub(super) async fn all(
 ) -> Result<(), Stop> {
     // Nothing has happened yet that would have to be undone.
     let subscriptions = subscribe(world, fixture).await?;
+    world.begin_looking_for_leaks().await;
     let mut index = 0;
     let mut started = |step: &Step| {
         // A reporter that has gone is not the scenario's business.

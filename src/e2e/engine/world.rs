@@ -6,11 +6,14 @@ use std::{
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use super::{
     CLIENT, Client, Machine, ServiceContext, Stop,
     brokers::{Access, Brokers},
+    faults,
+    leaks::Watch,
     networks::Networks,
     secrets::Secrets,
     services::Services,
@@ -28,6 +31,9 @@ use crate::{
     },
     wire::context::NatsContext,
 };
+
+/// How long the client may take to have the broker process all that it has sent.
+const FLUSH: Duration = Duration::from_secs(2);
 
 /// What runs.
 pub(super) struct World {
@@ -47,6 +53,8 @@ pub(super) struct World {
     pub(super) broken: Vec<(Fault, String)>,
     /// What broke, in order: the same for the same seed.
     pub(super) schedule: Vec<String>,
+    /// What is left behind.
+    leaks: Watch,
 }
 
 /// Why nothing runs.
@@ -66,6 +74,7 @@ impl World {
         traced: bool,
     ) -> Result<Self, StartFailed> {
         let bare = |stop| StartFailed { stop, logs: Vec::new(), secrets: Secrets::default() };
+        let leaks = Watch::new(fixture, machine.leaks);
         let mut settings = broker::Settings::new(machine.server.clone(), machine.reaper.clone());
         settings.run_root = Some(machine.run_root.clone());
         settings.max_payload = fixture.broker.max_payload;
@@ -76,6 +85,7 @@ impl World {
             let tapped = trace::untapped(fixture).is_none();
             settings.extra_config.push_str(if tapped { tap::CONFIG } else { tap::CONFIG_WITHOUT });
         }
+        settings.monitoring = leaks.looks();
         let brokers = Brokers::start(settings, fixture)
             .await
             .map_err(|error| bare(Stop::broken("cannot start the broker", error)))?;
@@ -118,6 +128,7 @@ impl World {
                     tape: Tape::default(),
                     broken: Vec::new(),
                     schedule: Vec::new(),
+                    leaks,
                 });
             }
             (Err((stop, tail)), _) => {
@@ -197,15 +208,37 @@ impl World {
         ]
     }
 
-    /// Stops everything and removes the run's folder.
-    pub(super) async fn stop(self) -> Result<(), Stop> {
+    /// Looks at what is there before the first step.
+    pub(super) async fn begin_looking_for_leaks(&mut self) {
+        self.leaks.begin(&self.brokers, self.services.processes()).await;
+    }
+
+    /// Looks at what is there after the last step.
+    pub(super) async fn look_for_leaks(&mut self) {
+        let broken = self.broken.iter().find(|(fault, _)| fault.what.is_of_a_network());
+        let broken = broken.map(|(_, name)| name.as_str());
+        if self.leaks.looks() && broken.is_none() {
+            // What the client has subscribed to is on its way, perhaps. If this fails, nothing is
+            // known to be missing.
+            let _ = tokio::time::timeout(FLUSH, self.driver.perform(faults::barrier())).await;
+        }
+        self.leaks.after_steps(&self.brokers, broken).await;
+    }
+
+    /// Stops everything and removes the run's folder; where it is to `look`, it first looks at what
+    /// is left behind.
+    pub(super) async fn stop(mut self, look: bool) -> (Result<(), Stop>, Watch) {
         self.brokers.resume().await;
         let driver = self.driver.close().await;
         self.services.end().await;
         self.networks.stop().await;
+        if look {
+            self.leaks.at_end(&self.brokers).await;
+        }
         let stopped = self.brokers.stop().await;
-        driver.map_err(|fault| Stop::broken("cannot end the driver", fault))?;
-        stopped.map_err(|error| Stop::broken("cannot stop the broker", error))
+        let driver = driver.map_err(|fault| Stop::broken("cannot end the driver", fault));
+        let stopped = stopped.map_err(|error| Stop::broken("cannot stop the broker", error));
+        (driver.and(stopped), self.leaks)
     }
 }
 

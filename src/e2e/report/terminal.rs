@@ -70,6 +70,7 @@ impl<W: Write> Terminal<W> {
         );
         writeln!(self.out, "{line}")?;
         self.figures(report)?;
+        self.leaks(report)?;
         match &report.verdict {
             Verdict::Failed(failure) => {
                 self.failure(failure)?;
@@ -104,6 +105,16 @@ impl<W: Write> Terminal<W> {
             writeln!(self.out, "     {line}")?;
         }
         Ok(())
+    }
+
+    /// What a run left behind that is not red for it.
+    fn leaks(&mut self, report: &RunReport) -> io::Result<()> {
+        if report.leaks.is_empty() || matches!(report.verdict, Verdict::Failed(_)) {
+            return Ok(());
+        }
+        let told = report.leaks.lines().collect::<Vec<_>>().join("; ");
+        let line = self.paint(Style::new().yellow(), &clean(&format!("leaks: {told}")));
+        writeln!(self.out, "     {line}")
     }
 
     fn failure(&mut self, failure: &Failure) -> io::Result<()> {
