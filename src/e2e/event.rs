@@ -61,7 +61,7 @@ pub enum Event {
         verb: &'static str,
     },
     /// A run came to its end.
-    RunFinished(RunReport),
+    RunFinished(Box<RunReport>),
     /// After everything else.
     Finished(Summary),
 }

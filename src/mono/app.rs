@@ -251,8 +251,9 @@ impl Running {
             Kind::RequestReply(handler) => {
                 let subscriber = subscribe().await.map_err(|e| e.to_string())?;
                 let handler = Arc::clone(handler);
+                let caller = self.connection.caller().clone();
                 let work = request_reply::work(
-                    client,
+                    caller,
                     subscriber,
                     registration,
                     handler,
@@ -264,8 +265,9 @@ impl Running {
             Kind::QueueGroup { handler, rejected } => {
                 let subscriber = subscribe().await.map_err(|e| e.to_string())?;
                 let (handler, rejected) = (Arc::clone(handler), rejected.clone());
+                let caller = self.connection.caller().clone();
                 let work = queue_group::work(
-                    client,
+                    caller,
                     subscriber,
                     registration,
                     handler,

@@ -4,10 +4,8 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
+use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
-use futures_util::{FutureExt, stream};
-
-use super::shutdown::Shutdown;
 
 /// What a worker does with more messages than it may handle at once.
 #[derive(Debug, Clone, Copy)]
@@ -61,30 +59,6 @@ pub(crate) async fn dispatch<M, H, R>(
     }
 }
 
-/// The messages of a subscription; on shutdown it is drained: what the broker had already sent
-/// still comes, then the stream ends.
-pub(crate) fn until_drained(
-    subscriber: async_nats::Subscriber,
-    shutdown: Shutdown,
-) -> impl Stream<Item = async_nats::Message> + Unpin {
-    let messages =
-        stream::unfold((subscriber, shutdown, false), |(mut sub, shutdown, drained)| async move {
-            if drained {
-                return sub.next().await.map(|m| (m, (sub, shutdown, true)));
-            }
-            tokio::select! {
-                biased;
-                () = shutdown.draining() => {
-                    // An error here means that the connection is gone, and then the stream ends too.
-                    let _ = sub.drain().await;
-                    sub.next().await.map(|m| (m, (sub, shutdown, true)))
-                }
-                message = sub.next() => message.map(|m| (m, (sub, shutdown, false))),
-            }
-        });
-    Box::pin(messages)
-}
-
 /// Runs a handler; a panic in it is an error, never the end of the service.
 pub(crate) async fn guarded<T>(handler: impl Future<Output = T>) -> Result<T, String> {
     AssertUnwindSafe(handler).catch_unwind().await.map_err(|panic| {
@@ -101,6 +75,8 @@ pub(crate) async fn guarded<T>(handler: impl Future<Output = T>) -> Result<T, St
 mod tests {
     use super::*;
     use std::cell::RefCell;
+
+    use futures_util::stream;
 
     #[tokio::test(flavor = "current_thread")]
     async fn no_more_than_the_bound_runs_at_once_and_the_excess_is_refused() {

@@ -15,6 +15,7 @@ mod discovery;
 mod dispatch;
 pub mod ensure;
 mod error;
+mod intake;
 mod module;
 mod object;
 mod queue_group;

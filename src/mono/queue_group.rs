@@ -6,16 +6,18 @@ use std::time::Instant;
 use async_nats::{Client, Message, Subscriber};
 use bytes::Bytes;
 
+use super::caller::Caller;
 use super::dead_letter::cut_to_fit;
-use super::dispatch::{Excess, dispatch, until_drained};
+use super::dispatch::{Excess, dispatch};
 use super::error::ServiceError;
+use super::intake::until_drained;
 use super::module::{Handler, Registration, error_headers, handled};
 use super::shutdown::Shutdown;
 use crate::wire::headers::ServiceErrorCode;
 
 /// One worker of a queue group; returns after the drain.
 pub(crate) async fn work(
-    client: Client,
+    caller: Caller,
     subscriber: Subscriber,
     registration: Arc<Registration>,
     handler: Handler,
@@ -23,10 +25,10 @@ pub(crate) async fn work(
     worker: Arc<str>,
     shutdown: Shutdown,
 ) {
-    let (client, registration) = (&client, &registration);
+    let (client, registration) = (caller.client(), &registration);
     let (handler, rejected, worker, wait) = (&handler, rejected.as_deref(), &worker, &shutdown);
     dispatch(
-        until_drained(subscriber, shutdown.clone()),
+        until_drained(subscriber, caller.clone(), shutdown.clone()),
         registration.concurrency,
         Excess::Refuse { backlog: registration.backlog },
         |message| handle(client, registration, handler, rejected, worker, wait, message),

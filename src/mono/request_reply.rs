@@ -6,25 +6,27 @@ use std::time::Instant;
 use async_nats::{Client, Message, Subscriber};
 use bytes::Bytes;
 
-use super::dispatch::{Excess, dispatch, until_drained};
+use super::caller::Caller;
+use super::dispatch::{Excess, dispatch};
 use super::error::ServiceError;
+use super::intake::until_drained;
 use super::module::{Handler, Registration, error_headers, handled};
 use super::shutdown::Shutdown;
 use super::stats::Stats;
 
 /// One worker of a request-reply service; returns after the drain.
 pub(crate) async fn work(
-    client: Client,
+    caller: Caller,
     subscriber: Subscriber,
     registration: Arc<Registration>,
     handler: Handler,
     worker: Arc<str>,
     shutdown: Shutdown,
 ) {
-    let (client, stats) = (&client, &registration.stats);
+    let (client, stats) = (caller.client(), &registration.stats);
     let (handler, worker, wait) = (&handler, &worker, &shutdown);
     dispatch(
-        until_drained(subscriber, shutdown.clone()),
+        until_drained(subscriber, caller.clone(), shutdown.clone()),
         registration.concurrency,
         Excess::Refuse { backlog: registration.backlog },
         |message| answer(client, stats, handler, worker, wait, message),
