@@ -90,13 +90,13 @@ pub async fn run(
             if settings.fail_fast && report.verdict.failure().is_some() {
                 pool.stop();
             }
-            tell.event(&Event::RunFinished(report))?;
+            tell.event(&Event::RunFinished(Box::new(report)))?;
         }
     }
     for (run, verdict, outcome, elapsed) in judge.rest() {
         let report = report(settings, &abouts, run, verdict, outcome, elapsed);
         summary.count(&report.run, &report.verdict);
-        tell.event(&Event::RunFinished(report))?;
+        tell.event(&Event::RunFinished(Box::new(report)))?;
     }
     summary.elapsed_ms = millis(began.elapsed());
     tell.event(&Event::Finished(summary.clone()))?;
@@ -292,7 +292,7 @@ fn report(
         logs: if bad { outcome.logs } else { Vec::new() },
         again,
         history: outcome.history,
-        leaks: outcome.leaks,
+        leaks: Some(outcome.leaks).filter(|leaks| !leaks.is_empty()).map(Box::new),
         history_file: outcome.history_file.map(|path| path.display().to_string()),
     }
 }

@@ -202,8 +202,8 @@ mod tests {
         assert_eq!(
             said(&[
                 started,
-                Event::RunFinished(report(Verdict::Passed)),
-                Event::RunFinished(report(failed)),
+                Event::RunFinished(Box::new(report(Verdict::Passed))),
+                Event::RunFinished(Box::new(report(failed))),
                 Event::Finished(Summary::default()),
             ]),
             "::stop-commands::WORD\n\
@@ -219,7 +219,10 @@ mod tests {
     fn what_is_flaky_is_a_warning_and_what_is_broken_has_no_place() {
         let flaky = Verdict::Flaky { failures: 1, first: failure("late", "f.toml") };
         let broken = Verdict::Broken { reason: "no \u{1b}[31mbroker".to_owned() };
-        let said = said(&[Event::RunFinished(report(flaky)), Event::RunFinished(report(broken))]);
+        let said = said(&[
+            Event::RunFinished(Box::new(report(flaky))),
+            Event::RunFinished(Box::new(report(broken))),
+        ]);
         assert_eq!(
             said,
             "::warning file=services/shop/f.toml,line=3,col=7,title=a/b [go]::\
