@@ -352,6 +352,9 @@ async fn settings(
     if let Some(nodes) = args.cluster {
         command.push_str(&format!(" --cluster {nodes}"));
     }
+    if args.leaks == Leaks::Fail {
+        command.push_str(" --leaks fail");
+    }
     Ok(Settings {
         fixtures,
         filter: Filter {

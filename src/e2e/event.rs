@@ -85,9 +85,10 @@ pub struct RunReport {
     /// What the run's history came to; absent where the run ended before it was judged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<Box<RunHistory>>,
-    /// What it left behind at the broker; nothing where it did not get to its end.
-    #[serde(skip_serializing_if = "RunLeaks::is_empty")]
-    pub leaks: RunLeaks,
+    /// What it left behind at the broker; absent where that is nothing, or where it did not get to its
+    /// end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leaks: Option<Box<RunLeaks>>,
     /// Where the history was kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history_file: Option<String>,

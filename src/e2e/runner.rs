@@ -292,7 +292,7 @@ fn report(
         logs: if bad { outcome.logs } else { Vec::new() },
         again,
         history: outcome.history,
-        leaks: outcome.leaks,
+        leaks: Some(outcome.leaks).filter(|leaks| !leaks.is_empty()).map(Box::new),
         history_file: outcome.history_file.map(|path| path.display().to_string()),
     }
 }

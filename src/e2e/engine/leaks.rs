@@ -339,7 +339,7 @@ mod tests {
             told(&held(&start, &connections(&[("client", "c", 1, &more)]), 1)),
             [
                 "`c` holds 5 subscriptions more than at the start: `_INBOX.s.1`, `a.*` (2 times), `b`, \
-              an inbox with a wildcard"
+              `_INBOX.….*`"
             ]
         );
         let unnamed = connections(&[("client", "", 4, &[])]);

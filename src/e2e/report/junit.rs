@@ -92,8 +92,8 @@ fn case(report: &RunReport) -> TestCase {
             case.add_property((name, value));
         }
     }
-    if !report.leaks.is_empty() {
-        let told = report.leaks.lines().collect::<Vec<_>>().join("\n");
+    if let Some(leaks) = &report.leaks {
+        let told = leaks.lines().collect::<Vec<_>>().join("\n");
         case.set_system_out(format!("--- leaks\n{told}\n"));
     }
     if !report.logs.is_empty() {

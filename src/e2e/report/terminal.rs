@@ -109,10 +109,11 @@ impl<W: Write> Terminal<W> {
 
     /// What a run left behind that is not red for it.
     fn leaks(&mut self, report: &RunReport) -> io::Result<()> {
-        if report.leaks.is_empty() || matches!(report.verdict, Verdict::Failed(_)) {
+        let Some(leaks) = &report.leaks else { return Ok(()) };
+        if matches!(report.verdict, Verdict::Failed(_)) {
             return Ok(());
         }
-        let told = report.leaks.lines().collect::<Vec<_>>().join("; ");
+        let told = leaks.lines().collect::<Vec<_>>().join("; ");
         let line = self.paint(Style::new().yellow(), &clean(&format!("leaks: {told}")));
         writeln!(self.out, "     {line}")
     }

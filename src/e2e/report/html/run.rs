@@ -39,9 +39,9 @@ pub(super) fn section(report: &RunReport) -> Markup {
                         h4 { "History: " (history.verdict) }
                         ul { @for line in history.report.figures.lines() { li { (show::text(&line)) } } }
                     }
-                    @if !report.leaks.is_empty() {
+                    @if let Some(leaks) = &report.leaks {
                         h4 { "Left behind at the broker" }
-                        ul { @for line in report.leaks.lines() { li { (show::text(&line)) } } }
+                        ul { @for line in leaks.lines() { li { (show::text(&line)) } } }
                     }
                     @if let Some(trace) = &report.trace { (how_it_went(trace, &anchor)) }
                     @else if !report.logs.is_empty() {
