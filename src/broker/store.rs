@@ -14,7 +14,7 @@ use super::error::StartError;
 /// also after we were killed.
 #[derive(Debug)]
 pub(super) struct OwnedStore {
-    _lock: File,
+    lock: File,
     folder: PathBuf,
 }
 
@@ -34,7 +34,7 @@ impl OwnedStore {
             .open(folder.join("broker.lock"))
             .map_err(problem("a lock in the store folder"))?;
         match lock.try_lock() {
-            Ok(()) => Ok(OwnedStore { _lock: lock, folder }),
+            Ok(()) => Ok(OwnedStore { lock, folder }),
             Err(TryLockError::WouldBlock) => Err(StartError::StoreInUse { store: folder }),
             Err(TryLockError::Error(e)) => Err(problem("a lock in the store folder")(e)),
         }
@@ -46,6 +46,14 @@ impl OwnedStore {
 
     pub(super) fn server_lock(&self) -> PathBuf {
         self.folder.join("server.lock")
+    }
+}
+
+impl Drop for OwnedStore {
+    fn drop(&mut self) {
+        // Not by closing alone: a process that another thread of ours starts just now holds the same
+        // file until its `exec`, and with it the lock.
+        let _ = self.lock.unlock();
     }
 }
 

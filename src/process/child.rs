@@ -316,6 +316,7 @@ impl Child {
     pub fn take_stdout(&self) -> Option<mpsc::Receiver<Result<String, StdoutError>>> {
         let stdout = lock(&self.stdout).take();
         self.stdout_taken.store(true, Ordering::Release);
+        self.stderr.stdout_leaves();
         stdout
     }
 

@@ -103,7 +103,8 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// The next line, cleaned; `None` once stderr is closed and every line was read.
+    /// The next line, cleaned; `None` once stderr (and stdout, if nobody took it) is closed and every
+    /// line was read.
     ///
     /// A reader that falls more than 256 lines behind misses the oldest.
     pub async fn next(&mut self) -> Option<String> {
@@ -116,7 +117,7 @@ impl Lines {
                     self.next += 1;
                     return Some(line.clone());
                 }
-                if kept.closed {
+                if kept.closed() {
                     return None;
                 }
             }
@@ -138,7 +139,15 @@ struct Kept {
     first: u64,
     /// Each with the moment in which it came.
     lines: VecDeque<(Instant, String)>,
-    closed: bool,
+    stderr_closed: bool,
+    /// Lines of stdout come here too, and it is not closed.
+    stdout_feeds: bool,
+}
+
+impl Kept {
+    fn closed(&self) -> bool {
+        self.stderr_closed && !self.stdout_feeds
+    }
 }
 
 impl LineLog {
@@ -167,8 +176,14 @@ impl LineLog {
         self.ticks.send_modify(|n| *n += 1);
     }
 
-    fn close(&self) {
-        self.kept().closed = true;
+    fn stderr_closes(&self) {
+        self.kept().stderr_closed = true;
+        self.ticks.send_modify(|n| *n += 1);
+    }
+
+    /// Stdout is closed, or somebody took it: no line of it comes here any more.
+    pub(super) fn stdout_leaves(&self) {
+        self.kept().stdout_feeds = false;
         self.ticks.send_modify(|n| *n += 1);
     }
 
@@ -186,10 +201,10 @@ impl LineLog {
         self.kept().lines.iter().cloned().collect()
     }
 
-    /// Completes once the stream is closed.
+    /// Completes once nothing comes any more.
     pub(super) async fn closed(&self) {
         let mut ticks = self.ticks.subscribe();
-        while !self.kept().closed {
+        while !self.kept().closed() {
             if ticks.changed().await.is_err() {
                 return;
             }
@@ -295,7 +310,7 @@ pub(super) async fn drain_stderr(
     if !splitter.is_empty() {
         keep(&splitter.take().0);
     }
-    lines.close();
+    lines.stderr_closes();
 }
 
 /// Where stdout's lines go: to whoever took them, else to the tail.
@@ -313,6 +328,7 @@ impl StdoutSink {
         taken: Arc<AtomicBool>,
     ) -> (Self, mpsc::Receiver<Result<String, StdoutError>>) {
         let (lines, receiver) = mpsc::channel(STDOUT_LINES);
+        tail.kept().stdout_feeds = !taken.load(Ordering::Acquire);
         let sink = StdoutSink { lines, taken, tail, lost: 0 };
         (sink, receiver)
     }
@@ -372,6 +388,7 @@ pub(super) async fn drain_stdout(
         let (line, length) = splitter.take();
         sink.deliver(line, length).await;
     }
+    sink.tail.stdout_leaves();
 }
 
 #[cfg(test)]

@@ -304,12 +304,17 @@ async fn within(
 ) -> Result<(), NotStarted> {
     let name = &service.name;
     let limit = service.ready_within;
+    tokio::pin!(sign);
     let ended = select_all(processes.iter().map(|process| Box::pin(process.wait())));
     tokio::select! {
         biased;
-        () = sign => Ok(()),
+        () = &mut sign => Ok(()),
         (status, at, _) = ended => {
             processes[at].drained().await;
+            // It was ready, and ended before we had read what it said.
+            if tokio::task::unconstrained(&mut sign).now_or_never().is_some() {
+                return Ok(());
+            }
             let tail = processes[at].tail();
             let last = tail.last().cloned().unwrap_or_default();
             let reason = format!(
