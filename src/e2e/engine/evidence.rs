@@ -143,10 +143,7 @@ pub(super) async fn held(access: &Access, stream: &str, bodies: bool) -> Result<
         }
         Ok::<_, async_nats::Error>(held)
     };
-    match tokio::time::timeout(READ, read).await {
-        Ok(result) => result.map_err(|error| format!("cannot read stream {stream}: {error}")),
-        Err(_) => Err(format!("stream {stream} could not be read within {READ:?}")),
-    }
+    in_time(stream, read).await
 }
 
 /// All messages of a stream, or of one of its subjects; none where there is no such stream.
@@ -185,6 +182,14 @@ async fn stored(
         stream.delete_consumer(&name).await?;
         Ok::<_, async_nats::Error>(out)
     };
+    in_time(stream, read).await
+}
+
+/// What was read of a stream, or why it could not be read in time.
+async fn in_time<T>(
+    stream: &str,
+    read: impl Future<Output = Result<T, async_nats::Error>>,
+) -> Result<T, String> {
     match tokio::time::timeout(READ, read).await {
         Ok(result) => result.map_err(|error| format!("cannot read stream {stream}: {error}")),
         Err(_) => Err(format!("stream {stream} could not be read within {READ:?}")),

@@ -37,12 +37,7 @@ pub fn parse(source: Source, variables: BTreeSet<String>) -> Result<Suite, Fixtu
     let document = match DeTable::parse(&text) {
         Ok(document) => document,
         Err(error) => {
-            let problem = Problem {
-                span: error.span().unwrap_or(0..0),
-                message: error.message().lines().collect::<Vec<_>>().join("; "),
-                help: None,
-            };
-            return Err(FixtureError { source, problems: vec![problem] });
+            return Err(FixtureError { source, problems: vec![Problem::of_toml(&error)] });
         }
     };
     let mut findings = Findings { variables, ..Findings::default() };
