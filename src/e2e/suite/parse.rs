@@ -9,10 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Client, Command, Ready, Service, Suite};
 use crate::{
-    e2e::fixture::{
-        FixtureError, Problem, Source, Span,
-        reader::{Fields, Findings},
-    },
+    e2e::fixture::{FixtureError, Problem, Source, Span, findings::Findings, reader::Fields},
     wire::subjects::Token,
 };
 
