@@ -173,6 +173,7 @@ async fn run(leaks: Leaks, scenarios: &[(&str, &str)], services: Vec<ServiceUnde
             histories: None,
             contents: None,
             dying_client: None,
+            leaders: Vec::new(),
             redact: Vec::new(),
             leaks,
         },

@@ -110,6 +110,7 @@ impl Suite {
                 histories: None,
                 contents: None,
                 dying_client: None,
+                leaders: Vec::new(),
                 redact: Vec::new(),
                 leaks: Default::default(),
             },

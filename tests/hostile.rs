@@ -99,6 +99,7 @@ async fn hostile(mark: &str, step: &str, script: Option<&str>) -> Hostile {
             histories: None,
             contents: None,
             dying_client: None,
+            leaders: Vec::new(),
             redact: Vec::new(),
             leaks: Default::default(),
         },

@@ -400,6 +400,7 @@ async fn settings(
             contents: parts.payments.then(|| Arc::new(services::payment_content) as ContentOf),
             dying_client: parts.payments.then(|| spawn_dying_rust(context)),
             leaks: args.leaks,
+            leaders: parts.leaders,
             redact: parts.redact,
         },
         validate_services: parts.validate,
