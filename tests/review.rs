@@ -67,10 +67,11 @@ fn each_is_shown_and_a_key_decides() {
     assert_eq!(code, Some(0), "{screen}");
     for shown in [
         "1 of 3  fixtures/a.snap",
-        "-  = 1",
+        "\u{1b}[31m-  = 1",
         "a, r, s or q",
         "2 of 3  fixtures/b.snap",
-        "+  = 3",
+        "\u{1b}[32m+  = 3",
+        "+  = \u{FFFD}[31m2",
         "3 of 3  fixtures/deep/c.snap",
         "1 accepted, 1 rejected, 1 left",
     ] {
@@ -102,7 +103,7 @@ fn without_a_terminal_all_or_none() {
     assert!(said.contains("0 accepted, 2 rejected, 0 left"), "{said}");
     assert_eq!(files(&home), ["a.snap: 1", "deep/c.snap: 5"]);
     let said = home.run(&["e2e", "review"]).ok();
-    assert_eq!(said, "0 accepted, 0 rejected, 0 left\n", "nothing to ask about");
+    assert_eq!(said, "nothing below fixtures waits for review\n");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use console::Style;
 use serde_json::{Value, json};
 
 use super::context::Context;
@@ -12,6 +13,7 @@ use super::exit::CliError;
 pub struct Output {
     /// True under `--json`.
     pub json: bool,
+    stdout_colour: bool,
     stderr_colour: bool,
     stderr_tty: bool,
 }
@@ -20,6 +22,7 @@ impl Output {
     pub fn new(json: bool, context: &Context) -> Self {
         Self {
             json,
+            stdout_colour: context.colour(context.stdout_tty),
             stderr_colour: context.colour(context.stderr_tty),
             stderr_tty: context.stderr_tty,
         }
@@ -29,6 +32,15 @@ impl Output {
     pub fn line(&self, text: impl std::fmt::Display) {
         if !self.json {
             write_line(&mut std::io::stdout().lock(), &printable(&text.to_string()));
+        }
+    }
+
+    /// A line of the result in a style, where stdout shows styles.
+    pub fn styled(&self, style: &Style, text: impl std::fmt::Display) {
+        if !self.json {
+            let style = style.clone().force_styling(self.stdout_colour);
+            let text = style.apply_to(printable(&text.to_string())).to_string();
+            write_line(&mut std::io::stdout().lock(), &text);
         }
     }
 

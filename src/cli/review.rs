@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::exit::{CliError, Exit};
-use super::output::{Output, printable};
+use super::output::Output;
 use crate::e2e::review::{Pending, pending};
 use crate::e2e::snapshot::SnapshotError;
 
@@ -62,7 +62,7 @@ pub fn run(args: &ReviewArgs, context: &Context, output: &Output) -> Result<Exit
         let answer = match all {
             Some(answer) => answer,
             None => {
-                show(one, &shown, (index + 1, waiting.len()), context, output)?;
+                show(one, &shown, (index + 1, waiting.len()), output)?;
                 ask(output)?
             }
         };
@@ -83,7 +83,10 @@ pub fn run(args: &ReviewArgs, context: &Context, output: &Output) -> Result<Exit
     }
     let left = waiting.len() - accepted.len() - rejected.len();
     let (took, refused) = (accepted.len(), rejected.len());
-    output.line(format!("{took} accepted, {refused} rejected, {left} left"));
+    output.line(match waiting.len() {
+        0 => format!("nothing below {} waits for review", args.folder.display()),
+        _ => format!("{took} accepted, {refused} rejected, {left} left"),
+    });
     output.object(&json!({ "ok": true, "accepted": accepted, "rejected": rejected, "left": left }));
     Ok(Exit::Success)
 }
@@ -92,21 +95,17 @@ fn show(
     one: &Pending,
     shown: &Path,
     (number, of): (usize, usize),
-    context: &Context,
     output: &Output,
 ) -> Result<(), CliError> {
-    let paint = |style: Style, text: &str| {
-        style.force_styling(context.colour(context.stdout_tty)).apply_to(text).to_string()
-    };
-    let title = format!("{number} of {of}  {}", shown.display());
-    output.line(format!("\n{}", paint(Style::new().bold(), &title)));
+    output.line("");
+    output.styled(&Style::new().bold(), format!("{number} of {of}  {}", shown.display()));
     for line in one.diff()?.lines() {
         let style = match line.as_bytes().first() {
             Some(b'+') => Style::new().green(),
             Some(b'-') => Style::new().red(),
             _ => Style::new(),
         };
-        output.line(paint(style, &printable(line)));
+        output.styled(&style, line);
     }
     output.line("[a]ccept  [r]eject  [s]kip  [q]uit");
     Ok(())
