@@ -8,9 +8,11 @@
 //! | --- | --- |
 //! | `line` | a line of the log, read |
 //! | `conversation` | lines to messages between parties |
+//! | `subject` | what a subject alone tells |
 
 mod conversation;
 mod line;
+mod subject;
 
 use std::{
     fs::File,
