@@ -9,6 +9,7 @@
 //! | [`conform`] | what a driver must do, checked one promise at a time |
 //! | [`engine`] | one scenario with one client: broker, services, driver, steps, checks |
 //! | [`history`] | the record of a run on one clock, and the checks that prove it |
+//! | `fill` | a step with its variables filled in |
 //! | [`seen`], [`transcript`], [`redact`] | what happened, as data and as text that does not change |
 //! | [`snapshot`], [`review`] | golden files in insta's format; what waits to become one |
 //! | [`event`], [`trace`], [`report`] | what is told, and to whom |
@@ -27,6 +28,7 @@ mod discover;
 pub mod driver;
 pub mod engine;
 pub mod event;
+mod fill;
 pub mod fixture;
 pub mod history;
 mod inside;

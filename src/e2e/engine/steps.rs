@@ -15,6 +15,7 @@ use crate::{
     broker::Role,
     e2e::{
         event::{Event, RunId},
+        fill::filled,
         fixture::{
             Action, Expect, Fixture, Outgoing, Payload, Span, Step,
             template::{Variables, fill},
@@ -22,7 +23,7 @@ use crate::{
         inside,
         matcher::{Difference, canonical},
         seen::{self, Seen},
-        transcript::{Transcript, filled},
+        transcript::Transcript,
     },
     wire::driver::{ErrorKind, Message, Op, Outcome},
 };
