@@ -16,6 +16,7 @@
 //! | `clustered` | the same scenario on a cluster |
 //! | `kept` | where histories stay, where asked to |
 //! | `discover`, `choose` | the suite's scenarios; which of them are wanted |
+//! | `counted` | a number and its word |
 //! | `write_down` | `--record`: what happened becomes what is expected |
 //! | `runner`, `pool`, `judge` | side by side, again where asked to; against their golden files |
 //!
@@ -24,6 +25,7 @@
 mod choose;
 mod clustered;
 pub mod conform;
+mod counted;
 mod discover;
 pub mod driver;
 pub mod engine;
