@@ -172,3 +172,17 @@ fn a_fixture_may_change_a_service() {
     suite(&home, file, &[("changed", &format!("[services.shoq]\nprocesses = 2\n{STEP}"))]);
     e2e(&home, &[]).failed(2, "the suite has no service `shoq`; it has shop");
 }
+
+#[test]
+fn ids_of_ones_own_are_replaced_in_golden_files_and_stay_equal() {
+    let home = Home::new();
+    let random = "id=ord_$(od -An -N6 -tx1 /dev/urandom | tr -d ' \\\\n'); echo $id $id";
+    let step = format!("[[step]]\nrun = [\"sh\", \"-c\", \"{random}\"]\n");
+    suite(&home, "redact = { order = \"ord_[0-9a-f]{12}\" }\n", &[("a", &step)]);
+    e2e(&home, &["--update"]).ok();
+    let golden = std::fs::read_to_string(home.path().join("suite/scenarios/a.snap")).unwrap();
+    assert!(golden.contains("| <order:1> <order:1>"), "{golden}");
+    e2e(&home, &["--ci"]).ok();
+    suite(&home, "", &[("a", &step)]);
+    e2e(&home, &["--ci"]).failed(1, "");
+}

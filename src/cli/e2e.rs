@@ -21,6 +21,7 @@ use super::watch::{Touched, Watch};
 use crate::e2e::engine::{ContentOf, Machine};
 use crate::e2e::fixture::Leaks;
 use crate::e2e::report::{Github, Html, Json, Junit, Look, Reporter, Tap, Terminal};
+use crate::e2e::schemas::Schemas;
 use crate::e2e::{
     self, Again, E2eError, Expression, Filter, Kept, Mode, OnCluster, Settings, Shard,
 };
@@ -367,6 +368,7 @@ async fn settings(
         clients: parts.clients,
         known_clients: parts.known_clients,
         known_services: parts.known_services,
+        schemas: Schemas::new(&root, parts.contract),
         jobs: args.jobs,
         mode: match args {
             RunArgs { update: true, .. } => Mode::Update,
@@ -398,6 +400,7 @@ async fn settings(
             contents: parts.payments.then(|| Arc::new(services::payment_content) as ContentOf),
             dying_client: parts.payments.then(|| spawn_dying_rust(context)),
             leaks: args.leaks,
+            redact: parts.redact,
         },
         validate_services: parts.validate,
         command,

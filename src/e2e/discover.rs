@@ -66,6 +66,7 @@ pub(super) fn read(
         variables: variables.cloned().collect(),
         services: settings.known_services.iter().cloned().collect(),
         clients: settings.known_clients.iter().cloned().collect(),
+        schema: &|word| settings.schemas.find(word),
         include: &|path| shared(&settings.fixtures, path),
     };
     parse(name, source, &context)

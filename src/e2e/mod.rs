@@ -11,6 +11,7 @@
 //! | [`history`] | the record of a run on one clock, and the checks that prove it |
 //! | `fill` | a step with its variables filled in |
 //! | [`seen`], [`transcript`], [`redact`] | what happened, as data and as text that does not change |
+//! | [`schemas`] | JSON Schemas that messages are held against |
 //! | [`snapshot`], [`review`] | golden files in insta's format; what waits to become one |
 //! | [`event`], [`trace`], [`report`] | what is told, and to whom |
 //! | `clustered` | the same scenario on a cluster |
@@ -42,6 +43,7 @@ pub mod redact;
 pub mod report;
 pub mod review;
 mod runner;
+pub mod schemas;
 pub mod seen;
 mod settings;
 pub mod snapshot;

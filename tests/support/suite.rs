@@ -13,6 +13,7 @@ use mono_demo::e2e::engine::{Client, Machine};
 use mono_demo::e2e::event::Summary;
 use mono_demo::e2e::fixture::Leaks;
 use mono_demo::e2e::report::{Look, Reporter, Terminal};
+use mono_demo::e2e::schemas::Schemas;
 use mono_demo::e2e::{self, Again, ClientUnderTest, Filter, Mode, Settings};
 use mono_demo::mono::Caller;
 use mono_demo::wire::driver::Outcome;
@@ -93,6 +94,7 @@ impl Suite {
                 services: Arc::new(|_| Vec::new()),
                 roles: Roles::unlimited(),
                 variables: BTreeMap::new(),
+                redact: Vec::new(),
                 root: folder.path().to_owned(),
                 seed: 7,
                 histories: None,
@@ -100,6 +102,7 @@ impl Suite {
                 dying_client: None,
                 leaks: Leaks::default(),
             },
+            schemas: Schemas::default(),
             validate_services: Arc::new(|_| Ok(())),
             command: "mono-demo e2e".to_owned(),
         };

@@ -19,12 +19,14 @@
 //! | `leaks` | what is left behind at the broker |
 //! | `recovery` | how soon after a fault's end an operation succeeds again |
 //! | `check` | decides, from evidence alone |
+//! | `drift` | holds every message on a subject against a schema |
 //! | `tape`, `tap`, `trace` | for reports that draw: what was done when, what crossed the broker |
 //!
 //! The engine knows no reporter: it sends events and returns what it saw.
 
 mod brokers;
 mod check;
+mod drift;
 mod dying;
 mod evidence;
 mod faults;
@@ -58,7 +60,7 @@ use super::{
     event::{Event, Failure, Log, Place, RunHistory, RunId, RunLeaks},
     fixture::{Check, Fixture, Leaks, Span, point_at, template::Variables},
     kept::Kept,
-    redact::Redactions,
+    redact::{Redactions, Row},
     seen::Seen,
     suite::Ready,
     trace::Trace,
@@ -100,6 +102,8 @@ pub struct Machine {
     pub dying_client: Option<Spawn>,
     /// What is done about leaks where a fixture does not say.
     pub leaks: Leaks,
+    /// What differs from run to run, beside what fixtures say of it.
+    pub redact: Vec<Row>,
 }
 
 /// The hash of a payment's content, from the body of its submission; `None` for a body that is
@@ -291,7 +295,10 @@ pub async fn execute(
         }
     };
     let secrets = world.secrets();
-    let transcript = Transcript::new(Redactions::new(literals(&world, machine)));
+    let transcript = Transcript::new(
+        Redactions::new(literals(&world, machine))
+            .with(fixture.redact.iter().chain(&machine.redact).cloned()),
+    );
     let mut carried = Carried { variables, seen: Vec::new(), transcript };
     let mut ended = steps::all(&mut world, fixture, run, events, &mut carried).await;
     let mut history = None;
