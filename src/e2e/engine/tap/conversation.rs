@@ -88,9 +88,8 @@ impl Talk {
 
     /// By the name of its user, where there are users; else by what it has shown itself to be.
     fn role(&self, connection: &Connection) -> Role {
-        let user = connection.whose.rsplit_once("/user:").map(|(_, user)| user.trim_matches('"'));
         let shown = || self.shown.get(&connection.id).copied().unwrap_or(Role::Client);
-        user.and_then(Role::of_user).unwrap_or_else(shown)
+        connection.role().unwrap_or_else(shown)
     }
 
     /// Somebody sends: the place of a message whose body is wanted.
