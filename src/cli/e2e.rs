@@ -205,7 +205,7 @@ async fn watch(
         };
         only = match touched {
             Touched::All => None,
-            Touched::Scenarios(names) => Some(names),
+            Touched::Files(files) => Some(files),
         };
     }
 }
@@ -213,7 +213,7 @@ async fn watch(
 /// Runs what is chosen, and of that only what is named here.
 async fn once(
     args: &RunArgs,
-    only: Option<BTreeSet<String>>,
+    only: Option<BTreeSet<PathBuf>>,
     global: &Global,
     context: &Context,
     output: &Output,
@@ -400,6 +400,7 @@ async fn settings(
             contents: parts.payments.then(|| Arc::new(services::payment_content) as ContentOf),
             dying_client: parts.payments.then(|| spawn_dying_rust(context)),
             leaks: args.leaks,
+            leaders: parts.leaders,
             redact: parts.redact,
         },
         validate_services: parts.validate,

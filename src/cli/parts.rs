@@ -20,7 +20,7 @@ use crate::e2e::redact::Row;
 use crate::e2e::suite::{Ready, Suite};
 use crate::e2e::{ClientUnderTest, Validate};
 use crate::modules::contract::json_schema;
-use crate::modules::payment::Sabotage;
+use crate::modules::payment::{LEDGER, REQUESTS, Sabotage};
 use crate::process::Spawn;
 use crate::provision;
 
@@ -39,6 +39,8 @@ pub struct Parts {
     pub services: ServicesOf,
     pub known_services: Vec<String>,
     pub roles: Roles,
+    /// Streams whose leaders break where a fault names none.
+    pub leaders: Vec<String>,
     /// What differs from run to run.
     pub redact: Vec<Row>,
     /// Schemas by name, below `$defs`.
@@ -93,6 +95,7 @@ fn own_parts(suite: &Suite, variables: Variables) -> Parts {
         known_clients: own::client_names(suite),
         services: Arc::new(|_| Vec::new()),
         known_services: names.clone(),
+        leaders: Vec::new(),
         redact: suite.redact.clone(),
         contract: serde_json::Value::Null,
         // Nobody knows which subjects they need.
@@ -139,6 +142,7 @@ pub async fn of_built_in(
         services: Arc::new(move |_| vec![service.clone()]),
         known_services: Vec::new(),
         roles: Roles::default(),
+        leaders: [LEDGER, REQUESTS].map(str::to_owned).to_vec(),
         redact: Vec::new(),
         contract: json_schema(),
         variables: BTreeMap::from([("python".to_owned(), variable)]),

@@ -95,6 +95,7 @@ impl Suite {
                 roles: Roles::unlimited(),
                 variables: BTreeMap::new(),
                 redact: Vec::new(),
+                leaders: Vec::new(),
                 root: folder.path().to_owned(),
                 seed: 7,
                 histories: None,

@@ -102,6 +102,9 @@ pub struct Machine {
     pub dying_client: Option<Spawn>,
     /// What is done about leaks where a fixture does not say.
     pub leaks: Leaks,
+    /// Streams whose leaders break in turns where a fault does not name one; the last takes
+    /// submissions.
+    pub leaders: Vec<String>,
     /// What differs from run to run, beside what fixtures say of it.
     pub redact: Vec<Row>,
 }
