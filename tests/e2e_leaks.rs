@@ -4,7 +4,6 @@
 mod support;
 
 use std::any::Any;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,18 +11,18 @@ use std::time::Duration;
 use async_nats::jetstream;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _};
-use mono_demo::broker::Roles;
+use mono_demo::e2e::Mode;
 use mono_demo::e2e::driver::TypedCalls;
-use mono_demo::e2e::engine::{Client, Machine, ServiceUnderTest};
+use mono_demo::e2e::engine::ServiceUnderTest;
 use mono_demo::e2e::event::Summary;
 use mono_demo::e2e::fixture::Leaks;
 use mono_demo::e2e::report::{Json, Junit, Look, Terminal};
 use mono_demo::e2e::suite::Ready;
-use mono_demo::e2e::{self, Again, ClientUnderTest, Filter, Mode, Settings};
 use mono_demo::mono::Caller;
 use mono_demo::process::Spawn;
 use mono_demo::wire::driver::Outcome;
 use serde_json::{Map, Value, json};
+use support::suite::{Suite, in_process};
 
 type Kept = Arc<Mutex<Vec<Box<dyn Any + Send>>>>;
 
@@ -132,65 +131,25 @@ impl Ran {
 
 /// Runs scenarios, by name with what is in their fixtures, with leaks treated in this way.
 async fn run(leaks: Leaks, scenarios: &[(&str, &str)], services: Vec<ServiceUnderTest>) -> Ran {
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
-    std::fs::create_dir_all(at("fixtures")).unwrap();
-    std::fs::create_dir_all(at("runs")).unwrap();
-    for (name, text) in scenarios {
-        let text = format!("description = \"d\"\n{text}");
-        std::fs::write(at("fixtures").join(format!("{name}.toml")), text).unwrap();
-    }
-    let kept = Kept::default();
-    let client = Leaky { kept: kept.clone(), access: at("access") };
-    let settings = Settings {
-        fixtures: at("fixtures"),
-        filter: Filter::default(),
-        clients: vec![ClientUnderTest {
-            name: "leaky".to_owned(),
-            only_where_named: false,
-            client: Client::InProcess(Arc::new(client)),
-        }],
-        known_clients: Vec::new(),
-        known_services: Vec::new(),
-        schemas: Default::default(),
-        cluster: None,
-        jobs: 1,
-        mode: Mode::Update,
-        fail_fast: false,
-        again: Again::Never,
-        machine: Machine {
-            server: support::nats_server().await,
-            reaper: support::reaper(),
-            run_root: at("runs"),
-            services: Arc::new(move |_| services.clone()),
-            roles: Roles::unlimited(),
-            variables: BTreeMap::from([(
-                "access".to_owned(),
-                Ok(at("access").display().to_string()),
-            )]),
-            root: folder.path().to_owned(),
-            seed: 7,
-            histories: None,
-            contents: None,
-            dying_client: None,
-            leaders: Vec::new(),
-            redact: Vec::new(),
-            leaks,
-        },
-        validate_services: Arc::new(|_| Ok(())),
-        command: "mono-demo e2e".to_owned(),
-    };
+    let mut suite = Suite::new(Vec::new(), scenarios).await;
+    let (kept, access) = (Kept::default(), suite.at("access"));
+    suite.variable("access", access.to_str().unwrap());
+    suite.settings.clients = vec![in_process("leaky", Leaky { kept: kept.clone(), access })];
+    suite.settings.jobs = 1;
+    suite.settings.mode = Mode::Update;
+    suite.settings.machine.services = Arc::new(move |_| services.clone());
+    suite.settings.machine.leaks = leaks;
     let mut text = Vec::new();
     let mut terminal = Terminal::new(&mut text, Look::default());
-    let mut json = Json::create(&at("r.json")).unwrap();
-    let mut junit = Junit::create(&at("r.xml")).unwrap();
-    let summary = e2e::run(&settings, &mut [&mut terminal, &mut json, &mut junit]).await.unwrap();
+    let mut json = Json::create(&suite.at("r.json")).unwrap();
+    let mut junit = Junit::create(&suite.at("r.xml")).unwrap();
+    let summary = suite.run_for(&mut [&mut terminal, &mut json, &mut junit]).await;
     kept.lock().unwrap().clear();
     Ran {
         summary,
         terminal: String::from_utf8(text).unwrap(),
-        json: serde_json::from_slice(&std::fs::read(at("r.json")).unwrap()).unwrap(),
-        junit: std::fs::read_to_string(at("r.xml")).unwrap(),
+        json: serde_json::from_slice(&std::fs::read(suite.at("r.json")).unwrap()).unwrap(),
+        junit: std::fs::read_to_string(suite.at("r.xml")).unwrap(),
     }
 }
 

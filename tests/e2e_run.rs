@@ -2,7 +2,6 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,40 +9,15 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use mono_demo::broker::Roles;
 use mono_demo::e2e::driver::TypedCalls;
-use mono_demo::e2e::engine::{Client, Machine};
+use mono_demo::e2e::engine::Client;
 use mono_demo::e2e::event::Summary;
-use mono_demo::e2e::report::{Json, Junit, Look, Reporter, Tap, Terminal};
-use mono_demo::e2e::{self, Again, ClientUnderTest, E2eError, Filter, Mode, Settings};
+use mono_demo::e2e::report::{Json, Junit, Look, Tap, Terminal};
+use mono_demo::e2e::{self, Again, E2eError, Filter, Mode};
 use mono_demo::mono::Caller;
 use mono_demo::wire::driver::Outcome;
 use serde_json::{Map, Value, json};
-
-/// Answers every call with what it was built with, or panics.
-struct Fake(&'static str);
-
-impl TypedCalls for Fake {
-    fn call(
-        &self,
-        _: Caller,
-        method: String,
-        args: Vec<Value>,
-        _: Map<String, Value>,
-        _: Duration,
-    ) -> BoxFuture<'static, Outcome> {
-        let word = self.0;
-        async move {
-            match method.as_str() {
-                "fake.panic" => panic!("a bug in the client"),
-                "fake.skip" => Outcome::Skip("cannot do that".to_owned()),
-                "fake.echo" => Outcome::Ok(args.into_iter().next().unwrap_or_default()),
-                _ => Outcome::Ok(json!(word)),
-            }
-        }
-        .boxed()
-    }
-}
+use support::suite::{Fake, Suite, in_process};
 
 /// Answers `bad` to the calls that are counted here, and `good` to all others.
 struct Uneven {
@@ -66,89 +40,21 @@ impl TypedCalls for Uneven {
     }
 }
 
-/// A suite in a folder of its own.
-struct Suite {
-    folder: tempfile::TempDir,
-    settings: Settings,
+/// A suite of these scenarios, whose client `rust` answers `a`.
+async fn suite(scenarios: &[(&str, &str)]) -> Suite {
+    let mut suite = Suite::new(vec![in_process("rust", Fake("a"))], scenarios).await;
+    suite.variable("shell", "sh");
+    let missing = Err("not installed".to_owned());
+    suite.settings.machine.variables.insert("python".to_owned(), missing);
+    suite
 }
 
-impl Suite {
-    async fn new(scenarios: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().join("suite");
-        for (name, steps) in scenarios {
-            let path = root.join("fixtures").join(format!("{name}.toml"));
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, format!("description = \"{name}\"\n{steps}")).unwrap();
-        }
-        let run_root = folder.path().join("runs");
-        std::fs::create_dir_all(&run_root).unwrap();
-        let settings = Settings {
-            fixtures: root.join("fixtures"),
-            filter: Filter::default(),
-            clients: vec![client("rust", "a")],
-            known_clients: Vec::new(),
-            known_services: Vec::new(),
-            schemas: Default::default(),
-            jobs: 2,
-            mode: Mode::Compare,
-            fail_fast: false,
-            again: Again::Never,
-            cluster: None,
-            machine: Machine {
-                server: support::nats_server().await,
-                reaper: support::reaper(),
-                run_root,
-                services: Arc::new(|_| Vec::new()),
-                roles: Roles::unlimited(),
-                variables: BTreeMap::from([
-                    ("shell".to_owned(), Ok("sh".to_owned())),
-                    ("python".to_owned(), Err("not installed".to_owned())),
-                ]),
-                root,
-                seed: 7,
-                histories: None,
-                contents: None,
-                dying_client: None,
-                leaders: Vec::new(),
-                redact: Vec::new(),
-                leaks: Default::default(),
-            },
-            validate_services: Arc::new(|_| Ok(())),
-            command: "mono-demo e2e".to_owned(),
-        };
-        Self { folder, settings }
-    }
-
-    fn golden(&self, name: &str) -> std::path::PathBuf {
-        self.settings.fixtures.join(name)
-    }
-
-    /// The summary, and the report with what differs from run to run left out.
-    async fn run(&self) -> (Summary, String) {
-        let mut text = Vec::new();
-        let mut terminal = Terminal::new(&mut text, Look::default());
-        let reporters: &mut [&mut dyn Reporter] = &mut [&mut terminal];
-        let summary = e2e::run(&self.settings, reporters).await.unwrap();
-        let left = std::fs::read_dir(&self.settings.machine.run_root).unwrap().count();
-        assert_eq!(left, 0, "folders are left behind");
-        (summary, String::from_utf8(text).unwrap())
-    }
-
-    async fn update(&mut self) -> (Summary, String) {
-        self.settings.mode = Mode::Update;
-        let result = self.run().await;
-        self.settings.mode = Mode::Compare;
-        result
-    }
-}
-
-fn client(name: &str, word: &'static str) -> ClientUnderTest {
-    ClientUnderTest {
-        name: name.to_owned(),
-        client: Client::InProcess(Arc::new(Fake(word))),
-        only_where_named: false,
-    }
+/// Runs the suite once with [`Mode::Update`].
+async fn update(suite: &mut Suite) -> (Summary, String) {
+    suite.settings.mode = Mode::Update;
+    let result = suite.run().await;
+    suite.settings.mode = Mode::Compare;
+    result
 }
 
 /// The report without times and logs.
@@ -184,11 +90,11 @@ async fn a_suite_is_written_once_and_then_holds() {
                [[step]]\nexpect_message = { subject = \"a.*\" }\n\
                [[step]]\nrequest = \"nobody\"\nerror = \"no_responders\"\n\
                [[step]]\nsettle = true\n";
-    let mut suite = Suite::new(&[("echo", echo), ("deep/program", program), ("raw", raw)]).await;
+    let mut suite = suite(&[("echo", echo), ("deep/program", program), ("raw", raw)]).await;
     let (summary, report) = suite.run().await;
     assert_eq!(summary.failed, 3, "no golden files yet: {report}");
     assert!(suite.golden("raw.snap.new").exists());
-    let (summary, report) = suite.update().await;
+    let (summary, report) = update(&mut suite).await;
     assert_eq!((summary.passed, summary.updated), (3, 3), "{report}");
     assert!(!suite.golden("raw.snap.new").exists());
     let golden = |name: &str| std::fs::read_to_string(suite.golden(name)).unwrap();
@@ -200,9 +106,9 @@ async fn a_suite_is_written_once_and_then_holds() {
 
 #[tokio::test]
 async fn a_client_that_does_otherwise_is_shown_beside_the_first() {
-    let mut suite = Suite::new(&[("word", "[[step]]\ncall = \"fake.word\"\n")]).await;
-    suite.settings.clients.push(client("other", "b"));
-    let (summary, report) = suite.update().await;
+    let mut suite = suite(&[("word", "[[step]]\ncall = \"fake.word\"\n")]).await;
+    suite.settings.clients.push(in_process("other", Fake("b")));
+    let (summary, report) = update(&mut suite).await;
     assert_eq!((summary.passed, summary.failed), (1, 1));
     insta::assert_snapshot!("report-other-client", stable(&report));
     let (summary, _) = suite.run().await;
@@ -211,7 +117,7 @@ async fn a_client_that_does_otherwise_is_shown_beside_the_first() {
 
 #[tokio::test]
 async fn what_does_not_hold_is_told_with_its_line() {
-    let suite = Suite::new(&[
+    let suite = suite(&[
         ("differs", "[[step]]\ncall = \"fake.word\"\nreply = \"b\"\nwithin = \"100ms\"\n"),
         ("late", "[[step]]\nrun = [\"{{shell}}\", \"-c\", \"echo still here >&2; sleep 60\"]\ntimeout = \"200ms\"\n"),
         ("missing", "[[step]]\nexpect_message = { subject = \"a\" }\nwithin = \"100ms\"\n"),
@@ -240,7 +146,7 @@ async fn what_does_not_hold_is_told_with_its_line() {
 #[tokio::test]
 async fn fail_fast_begins_no_other_run() {
     let differs = "[[step]]\ncall = \"fake.word\"\nreply = \"b\"\n";
-    let mut suite = Suite::new(&[("a", differs), ("b", differs), ("c", differs)]).await;
+    let mut suite = suite(&[("a", differs), ("b", differs), ("c", differs)]).await;
     suite.settings.fail_fast = true;
     suite.settings.jobs = 1;
     let (summary, _) = suite.run().await;
@@ -252,7 +158,7 @@ async fn fail_fast_begins_no_other_run() {
 async fn names_and_tags_choose() {
     let step = "[[step]]\ncall = \"fake.word\"\n";
     let tagged = format!("tags = [\"slow\"]\n{step}");
-    let mut suite = Suite::new(&[("a/b", step), ("a/b-c", &tagged), ("d", step)]).await;
+    let mut suite = suite(&[("a/b", step), ("a/b-c", &tagged), ("d", step)]).await;
     let mut chosen = |names: &[&str], tags: &[&str]| {
         let owned = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect();
         suite.settings.filter =
@@ -272,7 +178,7 @@ async fn names_and_tags_choose() {
 /// One scenario that wants a `good` answer, and a client that gives `bad` ones to these calls.
 async fn uneven(bad: &'static [usize]) -> (Suite, Arc<Uneven>) {
     let step = "[[step]]\ncall = \"fake.word\"\nreply = \"good\"\n";
-    let mut suite = Suite::new(&[("g/uneven", step)]).await;
+    let mut suite = suite(&[("g/uneven", step)]).await;
     let client = Arc::new(Uneven { bad, calls: AtomicUsize::new(0) });
     suite.settings.clients[0].client = Client::InProcess(client.clone());
     suite.settings.jobs = 1;
@@ -285,20 +191,18 @@ async fn uneven(bad: &'static [usize]) -> (Suite, Arc<Uneven>) {
 async fn what_passes_only_when_tried_again_is_flaky_and_no_pass() {
     let (mut suite, _) = uneven(&[1, 2]).await;
     suite.settings.again = Again::Retries(3);
-    let at = |name: &str| suite.folder.path().join(name);
     let mut text = Vec::new();
     let mut terminal = Terminal::new(&mut text, Look::default());
     let (mut junit, mut tap) =
-        (Junit::create(&at("r.xml")).unwrap(), Tap::create(&at("r.tap")).unwrap());
-    let summary =
-        e2e::run(&suite.settings, &mut [&mut terminal, &mut junit, &mut tap]).await.unwrap();
+        (Junit::create(&suite.at("r.xml")).unwrap(), Tap::create(&suite.at("r.tap")).unwrap());
+    let summary = suite.run_for(&mut [&mut terminal, &mut junit, &mut tap]).await;
     assert_eq!((summary.flaky, summary.passed, summary.failed, summary.runs), (1, 0, 0, 1));
     assert!(!summary.is_ok(), "a flaky run is no pass");
     let report = stable(&String::from_utf8(text).unwrap());
     insta::assert_snapshot!("report-flaky", report);
-    let xml = std::fs::read_to_string(at("r.xml")).unwrap();
+    let xml = std::fs::read_to_string(suite.at("r.xml")).unwrap();
     assert!(xml.contains("type=\"flaky\"") && xml.contains("failures=\"1\""), "{xml}");
-    let tap = std::fs::read_to_string(at("r.tap")).unwrap();
+    let tap = std::fs::read_to_string(suite.at("r.tap")).unwrap();
     assert!(tap.contains("\nnot ok 1 - g/uneven [rust]\n"), "{tap}");
     assert!(tap.contains("\n  severity: \"flaky\"\n") && tap.ends_with("\n1..1\n"), "{tap}");
 }
@@ -350,8 +254,8 @@ async fn rounds_count_how_often_a_run_passes() {
 async fn expressions_and_shards_choose() {
     let step = "[[step]]\ncall = \"fake.word\"\n";
     let tagged = format!("tags = [\"slow\"]\n{step}");
-    let mut suite = Suite::new(&[("a/b", step), ("a/c", &tagged), ("d", step)]).await;
-    suite.settings.clients.push(client("other", "b"));
+    let mut suite = suite(&[("a/b", step), ("a/c", &tagged), ("d", step)]).await;
+    suite.settings.clients.push(in_process("other", Fake("b")));
     let mut runs = |expression: &str, shard: Option<&str>| {
         suite.settings.filter = Filter {
             expression: Some(expression.parse().unwrap()),
@@ -377,21 +281,21 @@ async fn expressions_and_shards_choose() {
 
 #[tokio::test]
 async fn reports_are_files_that_are_opened_first() {
-    let mut suite = Suite::new(&[
+    let mut suite = suite(&[
         ("g/good", "[[step]]\ncall = \"fake.word\"\nreply = \"a\"\n"),
         ("g/bad", "[[step]]\ncall = \"fake.word\"\nreply = \"\\u001b[31mred\"\n"),
     ])
     .await;
     suite.settings.mode = Mode::Ci;
-    let at = |name: &str| suite.folder.path().join(name);
     assert!(Junit::create(Path::new("/nowhere/at/all.xml")).is_err());
     let (mut junit, mut json) =
-        (Junit::create(&at("r.xml")).unwrap(), Json::create(&at("r.json")).unwrap());
-    e2e::run(&suite.settings, &mut [&mut junit, &mut json]).await.unwrap();
-    let xml = std::fs::read_to_string(at("r.xml")).unwrap();
+        (Junit::create(&suite.at("r.xml")).unwrap(), Json::create(&suite.at("r.json")).unwrap());
+    suite.run_for(&mut [&mut junit, &mut json]).await;
+    let xml = std::fs::read_to_string(suite.at("r.xml")).unwrap();
     assert!(xml.contains("<testsuite name=\"g\" tests=\"2\""), "{xml}");
     assert!(xml.contains("g/bad [rust]") && !xml.contains('\u{1b}'), "{xml}");
-    let document: Value = serde_json::from_slice(&std::fs::read(at("r.json")).unwrap()).unwrap();
+    let document: Value =
+        serde_json::from_slice(&std::fs::read(suite.at("r.json")).unwrap()).unwrap();
     assert_eq!(document["summary"]["runs"], 2);
     assert_eq!(document["runs"].as_array().unwrap().len(), 2);
 }

@@ -3,37 +3,15 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
 use mono_demo::broker::Roles;
-use mono_demo::e2e::driver::TypedCalls;
-use mono_demo::e2e::engine::{Client, Machine};
+use mono_demo::e2e::Mode;
+use mono_demo::e2e::engine::Client;
 use mono_demo::e2e::report::Json;
-use mono_demo::e2e::{self, Again, ClientUnderTest, Filter, Mode, Settings};
-use mono_demo::mono::Caller;
 use mono_demo::process::Spawn;
-use mono_demo::wire::driver::Outcome;
-use serde_json::{Map, Value, json};
-
-/// Answers every call with `fine`.
-struct Fine;
-
-impl TypedCalls for Fine {
-    fn call(
-        &self,
-        _: Caller,
-        _: String,
-        _: Vec<Value>,
-        _: Map<String, Value>,
-        _: Duration,
-    ) -> BoxFuture<'static, Outcome> {
-        async { Outcome::Ok(json!("fine")) }.boxed()
-    }
-}
+use serde_json::Value;
+use support::suite::{Fake, Suite, client, in_process};
 
 /// Answers `hello` as it should, and reads what it is asked first.
 const HELLO: &str = r#"read line; echo '{"id":1,"ok":{"name":"sh","library":"none","capabilities":[]}}'; read line; "#;
@@ -54,61 +32,25 @@ struct Hostile {
 
 /// Runs the step with a good client and with the script as a driver, side by side.
 async fn hostile(mark: &str, step: &str, script: Option<&str>) -> Hostile {
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
-    std::fs::create_dir_all(at("fixtures")).unwrap();
-    std::fs::create_dir_all(at("runs")).unwrap();
-    let good = "description = \"d\"\n[[step]]\ncall = \"fake.word\"\nreply = \"fine\"\n";
-    let golden = "---\nsource: \"fixtures/good.toml\"\nexpression: \"d\"\n---\ncall fake.word()\n  = \"fine\"\n";
-    std::fs::write(at("fixtures/good.toml"), format!("clients = [\"good\"]\n{good}")).unwrap();
-    std::fs::write(at("fixtures/good.snap"), golden).unwrap();
-    let text = format!("description = \"d\"\nclients = [\"bad\"]\n[[step]]\n{step}\n");
-    std::fs::write(at("fixtures/bad.toml"), text).unwrap();
-    let client = |name: &str, client| ClientUnderTest {
-        name: name.to_owned(),
-        only_where_named: false,
-        client,
-    };
-    let bad = match script {
+    let good = "clients = [\"good\"]\n[[step]]\ncall = \"fake.word\"\nreply = \"fine\"\n";
+    let golden = "---\nsource: \"fixtures/good.toml\"\nexpression: \"good\"\n---\ncall fake.word()\n  = \"fine\"\n";
+    let bad = format!("clients = [\"bad\"]\n[[step]]\n{step}\n");
+    let bad_client = match script {
         Some(script) => {
-            Client::Program(Box::new(Spawn::new("driver bad", "sh").args(["-c", script, mark])))
+            let spawn = Spawn::new("driver bad", "sh").args(["-c", script, mark]);
+            client("bad", Client::Program(Box::new(spawn)))
         }
-        None => Client::InProcess(Arc::new(Fine)),
+        None => in_process("bad", Fake("fine")),
     };
-    let settings = Settings {
-        fixtures: at("fixtures"),
-        filter: Filter::default(),
-        clients: vec![client("good", Client::InProcess(Arc::new(Fine))), client("bad", bad)],
-        known_clients: Vec::new(),
-        known_services: Vec::new(),
-        schemas: Default::default(),
-        cluster: None,
-        jobs: 2,
-        mode: Mode::Ci,
-        fail_fast: false,
-        again: Again::Never,
-        machine: Machine {
-            server: support::nats_server().await,
-            reaper: support::reaper(),
-            run_root: at("runs"),
-            services: Arc::new(|_| Vec::new()),
-            roles: Roles::default(),
-            variables: BTreeMap::from([("mark".to_owned(), Ok(mark.to_owned()))]),
-            root: folder.path().to_owned(),
-            seed: 7,
-            histories: None,
-            contents: None,
-            dying_client: None,
-            leaders: Vec::new(),
-            redact: Vec::new(),
-            leaks: Default::default(),
-        },
-        validate_services: Arc::new(|_| Ok(())),
-        command: "mono-demo e2e".to_owned(),
-    };
-    let mut json = Json::create(&at("r.json")).unwrap();
+    let clients = vec![in_process("good", Fake("fine")), bad_client];
+    let mut suite = Suite::new(clients, &[("good", good), ("bad", &bad)]).await;
+    suite.settings.mode = Mode::Ci;
+    suite.settings.machine.roles = Roles::default();
+    suite.variable("mark", mark);
+    std::fs::write(suite.golden("good.snap"), golden).unwrap();
+    let mut json = Json::create(&suite.at("r.json")).unwrap();
     let (before, began) = (peak_kib(), Instant::now());
-    let summary = e2e::run(&settings, &mut [&mut json]).await.unwrap();
+    let summary = suite.run_for(&mut [&mut json]).await;
     let (growth_kib, took) = (peak_kib().saturating_sub(before), began.elapsed());
 
     assert!(
@@ -116,8 +58,8 @@ async fn hostile(mark: &str, step: &str, script: Option<&str>) -> Hostile {
         "a process is left: {:?}",
         support::processes_with(mark)
     );
-    assert_eq!(std::fs::read_dir(at("runs")).unwrap().count(), 0, "a folder is left");
-    let report: Value = serde_json::from_slice(&std::fs::read(at("r.json")).unwrap()).unwrap();
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(suite.at("r.json")).unwrap()).unwrap();
     let runs = report["runs"].as_array().unwrap();
     let of = |scenario: &str| runs.iter().find(|run| run["run"]["scenario"] == scenario).unwrap();
     assert_eq!(of("good")["verdict"], "passed", "the run beside it: {report:#}");

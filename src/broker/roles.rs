@@ -37,6 +37,12 @@ impl Role {
         }
     }
 
+    /// The role whose user has this name.
+    #[must_use]
+    pub fn of_user(name: &str) -> Option<Self> {
+        [Role::Client, Role::Worker, Role::Harness].into_iter().find(|role| role.user() == name)
+    }
+
     /// Where the role's replies come. A client has NATS's default, so that it needs no settings; the
     /// others have one of their own, which no client can listen to.
     #[must_use]

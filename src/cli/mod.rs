@@ -1,7 +1,7 @@
 //! The command line: the only room that joins all others.
 //!
-//! A command is a file with `run(args, context, output) -> Result<Exit, CliError>`. Nothing
-//! outside `output` prints; nothing outside `context` reads the environment.
+//! A command is a file, or a folder, with `run(args, context, output) -> Result<Exit, CliError>`.
+//! Nothing outside `output` prints; nothing outside `context` reads the environment.
 
 mod args;
 mod audit;

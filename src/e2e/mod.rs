@@ -9,6 +9,7 @@
 //! | [`conform`] | what a driver must do, checked one promise at a time |
 //! | [`engine`] | one scenario with one client: broker, services, driver, steps, checks |
 //! | [`history`] | the record of a run on one clock, and the checks that prove it |
+//! | `fill` | a step with its variables filled in |
 //! | [`seen`], [`transcript`], [`redact`] | what happened, as data and as text that does not change |
 //! | [`schemas`] | JSON Schemas that messages are held against |
 //! | [`snapshot`], [`review`] | golden files in insta's format; what waits to become one |
@@ -16,6 +17,7 @@
 //! | `clustered` | the same scenario on a cluster |
 //! | `kept` | where histories stay, where asked to |
 //! | `discover`, `choose` | the suite's scenarios; which of them are wanted |
+//! | `counted` | a number and its word |
 //! | `write_down` | `--record`: what happened becomes what is expected |
 //! | `runner`, `pool`, `judge` | side by side, again where asked to; against their golden files |
 //!
@@ -24,10 +26,12 @@
 mod choose;
 mod clustered;
 pub mod conform;
+mod counted;
 mod discover;
 pub mod driver;
 pub mod engine;
 pub mod event;
+mod fill;
 pub mod fixture;
 pub mod history;
 mod inside;

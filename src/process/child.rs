@@ -18,10 +18,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::channel::{Answers, LastResort, first_report, hear, lock, release};
 use super::control::{Report, Request};
+use super::counts::{Counts, Pipe};
+use super::drain::{StdoutError, StdoutSink, drain_stderr, drain_stdout};
 use super::error::{SignalError, SpawnError};
-use super::output::{
-    Counts, LineLog, Lines, Pipe, StdoutError, StdoutSink, drain_stderr, drain_stdout,
-};
+use super::line_log::{LineLog, Lines};
 use super::reaper;
 use super::spawn::{Reaper, Spawn};
 use super::status::{ExitStatus, Signal};

@@ -20,7 +20,9 @@
 //! | `orphans` | what left the child's group and outlived it |
 //! | `channel` | our end of the channel to the reaper |
 //! | `control` | the words the two say to each other |
-//! | `output` | the drains: lines of bounded length, a tail, a log file |
+//! | `drain` | a reader for life on each pipe: lines of bounded length, a log file |
+//! | `line_log` | the last lines, which many may follow |
+//! | `counts` | how much was written, by pipe |
 //! | `clean` | text that is safe to show in a terminal |
 //! | `status` | how a child ended, and the signals we send |
 
@@ -28,17 +30,21 @@ mod channel;
 mod child;
 mod clean;
 mod control;
+mod counts;
+mod drain;
 mod error;
 mod keeper;
+mod line_log;
 mod orphans;
-mod output;
 pub mod reaper;
 mod spawn;
 mod status;
 
 pub use child::Child;
 pub use clean::clean;
+pub use counts::Pipe;
+pub use drain::{MAX_STDOUT_LINE, StdoutError};
 pub use error::{SignalError, SpawnError};
-pub use output::{Lines, MAX_STDOUT_LINE, Pipe, StdoutError, TAIL_LINES};
+pub use line_log::{Lines, TAIL_LINES};
 pub use spawn::{Reaper, Spawn};
 pub use status::{ExitStatus, Signal};

@@ -1,7 +1,8 @@
-//! What the tests of the lower rooms share: a reaper, a provisioned server, and looking at /proc.
+//! What tests share: a reaper, a provisioned server, looking at /proc; the built program; a suite.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod program;
+pub mod suite;
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;

@@ -4,10 +4,13 @@
 //! | --- | --- |
 //! | `pipe` | a program that speaks JSON lines on stdin and stdout |
 //! | `rust` | the Rust client, in process |
+//! | `raw` | what NATS itself does, with its errors in the terms that all clients share |
+//! | `lock` | a lock that no panic poisons |
 //! | `stdio` | any driver, served on stdin and stdout: what a program of ours does |
 //!
 //! The protocol is in [`crate::wire::driver`].
 
+mod lock;
 mod pipe;
 mod raw;
 mod rust;

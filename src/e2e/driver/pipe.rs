@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -19,7 +19,7 @@ use tokio::{
     task::AbortHandle,
 };
 
-use super::{Driver, DriverFault, bound, word};
+use super::{Driver, DriverFault, bound, lock::lock, word};
 use crate::{
     process::{Child, ExitStatus, Pipe, Reaper, Spawn, StdoutError},
     wire::{
@@ -265,8 +265,4 @@ async fn hear(
         let _ = waiting.send(reply.outcome);
     }
     Ok(())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

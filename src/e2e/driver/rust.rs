@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Driver, DriverFault,
+    lock::lock,
     raw::{self, failed, outcome, to_value},
 };
 use crate::{
@@ -217,8 +218,4 @@ impl Driver for RustDriver {
 fn unknown(subscription: u64) -> DriverError {
     let message = format!("there is no subscription {subscription}");
     failed(ErrorKind::BadInput, true, &message)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

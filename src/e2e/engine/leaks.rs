@@ -21,6 +21,7 @@ use super::{Stop, brokers::Brokers};
 use crate::{
     broker::{ConsumerState, LeakReport, Role},
     e2e::{
+        counted::counted,
         event::{Leak, LeakKind, RunLeaks},
         fixture::{Fixture, Leaks},
     },
@@ -296,10 +297,6 @@ fn subjects(all: Vec<(&str, usize)>) -> String {
         told.push_str(&format!(" and {more} others"));
     }
     told
-}
-
-fn counted(number: usize, word: &str) -> String {
-    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -29,10 +29,10 @@ use crate::{
     broker::Fault,
     e2e::{
         driver::Driver,
+        fill::filled,
         fixture::{Action, Fixture, Load, Payload, Step, template::Variables},
         history::Recorder,
         seen,
-        transcript::filled,
     },
     wire::driver::{Op, Outcome},
 };

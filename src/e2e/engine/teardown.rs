@@ -3,8 +3,8 @@
 use super::Stop;
 use crate::e2e::{
     event::Failure,
+    fill::used,
     fixture::{Step, template::Variables},
-    transcript::used,
 };
 
 /// The first that went wrong, with what went wrong in the teardown told beside it.

@@ -15,7 +15,7 @@ use super::{
     gap,
     index::{Ended, Index},
 };
-use crate::wire::journal::ChargeOutcome;
+use crate::{e2e::counted::counted, wire::journal::ChargeOutcome};
 
 /// The kind of a dead letter whose payment has other content.
 const CONFLICT: &str = "conflict";
@@ -255,11 +255,6 @@ impl fmt::Display for Figures {
         )?;
         self.lines().into_iter().try_for_each(|line| writeln!(f, "{line}"))
     }
-}
-
-/// `1 payment`, `2 payments`.
-fn counted(number: usize, word: &str) -> String {
-    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }
 
 /// To a tenth of a millisecond.

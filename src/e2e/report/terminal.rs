@@ -10,7 +10,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Reporter;
 use crate::{
-    e2e::event::{Event, Failure, RunReport, Summary, Verdict},
+    e2e::{
+        counted::counted,
+        event::{Event, Failure, RunReport, Summary, Verdict},
+    },
     process::clean,
 };
 
@@ -241,9 +244,4 @@ fn bar(runs: usize) -> ProgressBar {
 
 fn seconds(ms: u64) -> String {
     format!("{:.2} s", Duration::from_millis(ms).as_secs_f64())
-}
-
-/// `1 scenario`, `2 scenarios`.
-fn counted(number: usize, word: &str) -> String {
-    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
 }

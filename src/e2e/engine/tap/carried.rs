@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::line::{Connection, Line, Op, Way, What};
+use crate::broker::Role;
 
 /// A message that a client sent, or that the server sent of its own accord: what a stream answers,
 /// what it publishes again.
@@ -36,7 +37,7 @@ pub(in crate::e2e::engine) fn carried(lines: &[Line]) -> Vec<Carried> {
                 let (head, body) = bytes.split_at(message.header_bytes.min(bytes.len()));
                 let first = known.insert((message.subject.clone(), body.to_vec()));
                 let wanted = match way {
-                    Way::In => !is_harness(connection),
+                    Way::In => connection.role() != Some(Role::Harness),
                     Way::Out => first && !is_status(head),
                 };
                 if wanted {
@@ -58,10 +59,6 @@ struct Begun {
     subject: String,
     reply: String,
     header_bytes: usize,
-}
-
-fn is_harness(connection: &Connection) -> bool {
-    connection.whose.trim_end_matches('"').ends_with("/user:harness")
 }
 
 /// `v0.51.0:rust:mono-demo services`.

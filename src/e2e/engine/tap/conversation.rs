@@ -6,8 +6,12 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::line::{Connection, Line, Op, Way, What};
+use super::{
+    line::{Connection, Line, Op, Way, What},
+    subject::{acknowledgement, is_noise},
+};
 use crate::{
+    broker::Role,
     e2e::trace::{Kind, Message, Party},
     process::clean,
     wire::{headers, subjects::LEDGER_PREFIX},
@@ -15,10 +19,6 @@ use crate::{
 
 /// So much of a body is shown, characters.
 const EXCERPT: usize = 160;
-/// What belongs to the library, the harness or the server, and not to the conversation.
-const NOISE: [&str; 3] = ["$JS.", "$SYS.", "_E2E."];
-/// Acknowledgements: `$JS.ACK.<stream>.<consumer>.<delivered>.<sequence>.…` (ADR-15).
-const ACK: &str = "$JS.ACK.";
 
 /// The messages of a trace, whose lines are in the order of time.
 pub(in crate::e2e::engine) fn conversation(
@@ -32,14 +32,6 @@ pub(in crate::e2e::engine) fn conversation(
         }
     }
     talk.messages.into_iter().flatten().collect()
-}
-
-/// Whose connection it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Client,
-    Services,
-    Harness,
 }
 
 #[derive(Default)]
@@ -64,7 +56,7 @@ impl Talk {
         match op {
             Op::Subscribe { queue, .. } => {
                 if *queue {
-                    self.shown.insert(id, Role::Services);
+                    self.shown.insert(id, Role::Worker);
                 }
             }
             Op::Payload { way, bytes } => {
@@ -75,7 +67,7 @@ impl Talk {
             }
             Op::Message { way, subject, reply, header_bytes, bytes } => {
                 if *way == Way::In && subject.starts_with("$JS.API.CONSUMER.MSG.NEXT.") {
-                    self.shown.entry(id).or_insert(Role::Services);
+                    self.shown.entry(id).or_insert(Role::Worker);
                 }
                 let role = self.role(connection);
                 let at = match way {
@@ -96,13 +88,8 @@ impl Talk {
 
     /// By the name of its user, where there are users; else by what it has shown itself to be.
     fn role(&self, connection: &Connection) -> Role {
-        let user = connection.whose.rsplit_once("/user:").map(|(_, user)| user.trim_matches('"'));
-        match user {
-            Some("worker") => Role::Services,
-            Some("harness") => Role::Harness,
-            Some("client") => Role::Client,
-            _ => self.shown.get(&connection.id).copied().unwrap_or(Role::Client),
-        }
+        let shown = || self.shown.get(&connection.id).copied().unwrap_or(Role::Client);
+        connection.role().unwrap_or_else(shown)
     }
 
     /// Somebody sends: the place of a message whose body is wanted.
@@ -113,22 +100,11 @@ impl Talk {
         subject: &str,
         reply: &str,
     ) -> Option<usize> {
-        let from = match role {
-            Role::Client => Party::Client,
-            Role::Services => Party::Services,
-            Role::Harness => {
-                self.noise.insert(reply.to_owned());
-                return None;
-            }
+        let Some(from) = party(role) else {
+            self.noise.insert(reply.to_owned());
+            return None;
         };
-        let mut message = Message {
-            at_ns,
-            from,
-            to: Party::Broker,
-            kind: Kind::Publish,
-            subject: clean(subject),
-            text: String::new(),
-        };
+        let mut message = message(at_ns, from, Party::Broker, Kind::Publish, subject);
         if let Some((stream, _, sequence)) = acknowledgement(subject) {
             // A second word, that the broker has the first, is the library's business.
             self.noise.insert(reply.to_owned());
@@ -172,22 +148,11 @@ impl Talk {
         subject: &str,
         reply: &str,
     ) -> Option<usize> {
-        let to = match role {
-            Role::Client => Party::Client,
-            Role::Services => Party::Services,
-            Role::Harness => return None,
-        };
+        let to = party(role)?;
         if self.noise.contains(subject) {
             return None;
         }
-        let mut message = Message {
-            at_ns,
-            from: Party::Broker,
-            to,
-            kind: Kind::Event,
-            subject: clean(subject),
-            text: String::new(),
-        };
+        let mut message = message(at_ns, Party::Broker, to, Kind::Event, subject);
         if let Some((stream, attempt, sequence)) = acknowledgement(reply) {
             message.kind = Kind::Delivery { stream, sequence, attempt };
             return Some(self.add(message));
@@ -267,16 +232,18 @@ impl Talk {
     }
 }
 
-fn is_noise(subject: &str) -> bool {
-    NOISE.iter().any(|noise| subject.starts_with(noise))
+/// A role's part in the conversation; the harness has none.
+fn party(role: Role) -> Option<Party> {
+    match role {
+        Role::Client => Some(Party::Client),
+        Role::Worker => Some(Party::Services),
+        Role::Harness => None,
+    }
 }
 
-/// Stream, how often delivered, and sequence; with or without a domain and an account's hash.
-fn acknowledgement(subject: &str) -> Option<(String, u64, u64)> {
-    let tokens: Vec<&str> = subject.strip_prefix(ACK)?.split('.').collect();
-    let own = if tokens.len() > 7 { tokens.get(2..)? } else { &tokens };
-    let [stream, _consumer, delivered, sequence, ..] = own else { return None };
-    Some((clean(stream), delivered.parse().ok()?, sequence.parse().ok()?))
+/// A message whose body is not known yet.
+fn message(at_ns: u64, from: Party, to: Party, kind: Kind, subject: &str) -> Message {
+    Message { at_ns, from, to, kind, subject: clean(subject), text: String::new() }
 }
 
 #[cfg(test)]
@@ -416,14 +383,5 @@ mod tests {
         let said = heard(&format!("client <<- [PUB a 2] \u{1b}[31m\u{202e}{}", "x".repeat(500)));
         assert!(!said.contains(['\u{1b}', '\u{202e}']), "{said:?}");
         assert!(said.ends_with('…') && said.len() < 250, "{said}");
-    }
-
-    #[test]
-    fn an_acknowledgement_may_name_a_domain_and_an_account() {
-        let told = Some(("s".to_owned(), 3, 4));
-        assert_eq!(acknowledgement("$JS.ACK.s.c.3.4.5.17.0"), told);
-        assert_eq!(acknowledgement("$JS.ACK.hub.ACCHASH.s.c.3.4.5.17.0.rand"), told);
-        assert_eq!(acknowledgement("$JS.ACK.s"), None);
-        assert_eq!(acknowledgement("a.b"), None);
     }
 }

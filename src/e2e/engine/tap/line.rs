@@ -8,6 +8,8 @@
 
 use jiff::Timestamp;
 
+use crate::broker::Role;
+
 /// A line.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::e2e::engine) struct Line {
@@ -31,6 +33,14 @@ pub(in crate::e2e::engine) struct Connection {
     pub(in crate::e2e::engine) id: (u32, u64),
     /// Library, version and name, then account and user, as far as the server knows them.
     pub(in crate::e2e::engine) whose: String,
+}
+
+impl Connection {
+    /// By the name of its user, where there are users.
+    pub(in crate::e2e::engine) fn role(&self) -> Option<Role> {
+        let (_, user) = self.whose.rsplit_once("/user:")?;
+        Role::of_user(user.trim_matches('"'))
+    }
 }
 
 /// Which way.

@@ -10,11 +10,13 @@
 //! | `end` | that the log has everything so far |
 //! | `carried` | lines to whole messages, for checks |
 //! | `conversation` | lines to messages between parties, for pictures |
+//! | `subject` | what a subject alone tells |
 
 mod carried;
 mod conversation;
 mod end;
 mod line;
+mod subject;
 
 use std::{
     fs::File,

@@ -12,6 +12,7 @@ use super::{
     show::{self, SIGNS, Sign},
 };
 use crate::e2e::{
+    counted::counted,
     event::{RunId, RunReport, Summary},
     trace::About,
 };
@@ -118,8 +119,8 @@ impl Page<'_> {
                 @else { span.sign.failed { "✗" } " Not as expected" }
             }
             p {
-                (show::counted(summary.scenarios, "scenario")) ", "
-                (show::counted(summary.runs, "run")) ": " (self.in_short())
+                (counted(summary.scenarios, "scenario")) ", "
+                (counted(summary.runs, "run")) ": " (self.in_short())
                 " in " (show::seconds(summary.elapsed_ms)) "."
             }
             p.muted {

@@ -8,6 +8,7 @@ use super::{
     show,
 };
 use crate::e2e::{
+    counted::counted,
     event::{Failure, RunReport, Verdict},
     trace::{Bounded, Trace},
 };
@@ -70,7 +71,7 @@ fn verdict(verdict: &Verdict) -> Markup {
             Verdict::Flaky { failures, first } => {
                 h4 { "Passed only when it was tried again" }
                 p {
-                    (show::counted(*failures as usize, "attempt")) " did not pass. The first ended so; "
+                    (counted(*failures as usize, "attempt")) " did not pass. The first ended so; "
                     "steps, messages and logs below are of the attempt that passed."
                 }
                 (failed(first))

@@ -1,48 +1,17 @@
-//! A small world that behaves: clients, a stream, workers that die, a gateway, a mailer, readers.
-//! Whatever it does is a valid history, however its actors take turns.
+//! Plays the plans in any order; its stream, gateway, ledger and mailer behave.
 
 use std::collections::{HashMap, VecDeque};
 
 use mono_demo::e2e::history::{
-    Charge, DeadLetter, Delivery, Email, End, Fault, History, Invoke, Kind, Outcome, Payment,
-    Phase, Reading, Records, Refusal, Reply, Status, What,
+    Charge, DeadLetter, Delivery, Email, End, Fault, Invoke, Outcome, Payment, Phase, Reading,
+    Records, Reply, Status, What,
 };
 use mono_demo::wire::journal::ChargeOutcome;
 
-pub const SUBMIT: &str = "services.payment.payment-process";
-pub const EMAIL: &str = "services.notification.email-send";
-
-/// How large a world, and how it is drawn.
-#[derive(Debug, Clone, Copy)]
-pub struct Size {
-    pub seed: u64,
-    pub payments: u64,
-    pub emails: u64,
-    pub requests: u64,
-    /// Charges, outcomes and the like are recorded at the end, as journals are.
-    pub late: bool,
-}
-
-/// SplitMix64: same seed, same world.
-#[derive(Debug, Clone)]
-pub struct Dice(pub u64);
-
-impl Dice {
-    pub fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % bound.max(1) as u64) as usize
-    }
-
-    pub fn percent(&mut self, of_a_hundred: usize) -> bool {
-        self.below(100) < of_a_hundred
-    }
-}
+use super::{Dice, EMAIL, SUBMIT, Size};
 
 #[derive(Debug, Clone)]
-enum Step {
+pub(super) enum Step {
     Invoke(Invoke),
     /// A submit reaches the stream.
     Store {
@@ -99,13 +68,14 @@ enum Step {
     Spawn(Box<Step>),
 }
 
-struct World {
-    dice: Dice,
+/// Everything that takes part, and what has happened so far.
+pub(super) struct World {
+    pub(super) dice: Dice,
     late: bool,
     now: u64,
-    next_op: u64,
-    actors: Vec<VecDeque<Step>>,
-    events: Vec<(u64, What)>,
+    pub(super) next_op: u64,
+    pub(super) actors: Vec<VecDeque<Step>>,
+    pub(super) events: Vec<(u64, What)>,
     journals: Vec<(u64, What)>,
     /// Sequence and whether it was known, by operation.
     stored: HashMap<u64, (u64, bool)>,
@@ -118,177 +88,28 @@ struct World {
     queues: Vec<VecDeque<String>>,
 }
 
-/// A whole valid run.
-pub fn valid_history(size: Size) -> History {
-    let mut world = World {
-        dice: Dice(size.seed),
-        late: size.late,
-        now: 0,
-        next_op: 1,
-        actors: Vec::new(),
-        events: Vec::new(),
-        journals: Vec::new(),
-        stored: HashMap::new(),
-        message_ids: HashMap::new(),
-        sequence: 0,
-        intents: HashMap::new(),
-        settled: HashMap::new(),
-        ledger: HashMap::new(),
-        sampled: HashMap::new(),
-        queues: vec![VecDeque::new(); 4],
-    };
-    world.plan(size);
-    world.run();
-    History::from_events(world.events)
-}
-
 impl World {
-    fn plan(&mut self, size: Size) {
-        for n in 0..size.payments {
-            let client = format!("client-{}", self.dice.below(3));
-            let mut script = VecDeque::new();
-            if self.dice.percent(5) {
-                self.plan_poison(&client, n, &mut script);
-            } else {
-                self.plan_payment(&client, n, &mut script);
-            }
-            self.actors.push(script);
-            for _ in 0..self.dice.below(4) {
-                let mut reads = VecDeque::new();
-                for _ in 0..=self.dice.below(3) {
-                    self.plan_read(n, &mut reads);
-                }
-                self.actors.push(reads);
-            }
-        }
-        for publisher in 0..3u64 {
-            let mut script = VecDeque::new();
-            for n in 0..size.emails / 3 {
-                // Publishers that run several at once give them no order.
-                if self.dice.percent(20) {
-                    self.actors.push(std::mem::take(&mut script));
-                }
-                self.plan_email(publisher, n, &mut script);
-            }
-            self.actors.push(script);
-        }
-        for n in 0..size.requests {
-            let process = format!("client-{}", n % 3);
-            let op = self.invoke(&process, Kind::Request, "services.math.calculate", None, None);
-            let answer = self.answer(&process, op.1, 80);
-            self.actors.push([op.0, answer].into());
-        }
-        for name in ["kill-broker", "kill-services"] {
-            let script = [Step::Fault(name, Phase::Begin), Step::Fault(name, Phase::End)];
-            self.actors.push(script.into());
+    pub(super) fn new(size: Size) -> Self {
+        Self {
+            dice: Dice(size.seed),
+            late: size.late,
+            now: 0,
+            next_op: 1,
+            actors: Vec::new(),
+            events: Vec::new(),
+            journals: Vec::new(),
+            stored: HashMap::new(),
+            message_ids: HashMap::new(),
+            sequence: 0,
+            intents: HashMap::new(),
+            settled: HashMap::new(),
+            ledger: HashMap::new(),
+            sampled: HashMap::new(),
+            queues: vec![VecDeque::new(); 4],
         }
     }
 
-    fn invoke(
-        &mut self,
-        process: &str,
-        kind: Kind,
-        subject: &str,
-        payment: Option<Payment>,
-        message: Option<String>,
-    ) -> (Step, u64) {
-        let op = self.next_op;
-        self.next_op += 1;
-        let (process, subject) = (process.to_owned(), subject.to_owned());
-        (Step::Invoke(Invoke { process, op, kind, subject, payment, message }), op)
-    }
-
-    fn answer(&mut self, process: &str, op: u64, ok: usize) -> Step {
-        let process = process.to_owned();
-        let refusal =
-            |reason: &str| Refusal { process: process.clone(), op, reason: reason.into() };
-        Step::Answer(if self.dice.percent(ok) {
-            What::Ok(Reply { process, op, ..Reply::default() })
-        } else if self.dice.percent(50) {
-            What::Fail(refusal("no responders"))
-        } else {
-            What::Unknown(refusal("timeout"))
-        })
-    }
-
-    fn plan_payment(&mut self, client: &str, n: u64, script: &mut VecDeque<Step>) {
-        let cents = 1 + self.dice.below(99_999);
-        let payment = |cents: usize| Payment {
-            id: format!("pay-{n}"),
-            content: Some(format!("content-{n}-{cents}")),
-            amount: format!("{}.{:02}", cents / 100, cents % 100).parse().ok(),
-            currency: Some(["USD", "EUR"][n as usize % 2].to_owned()),
-        };
-        let mut times = 1 + usize::from(self.dice.percent(30)) + usize::from(self.dice.percent(10));
-        while times > 0 {
-            times -= 1;
-            // Some submit the same id with another amount, at the same time.
-            let other = self.dice.percent(10);
-            let payment = payment(if other { cents + 1 } else { cents });
-            let (begun, op) =
-                self.invoke(client, Kind::Submit, SUBMIT, Some(payment.clone()), None);
-            let message = self.dice.percent(50).then(|| payment.id.clone());
-            let store = Step::Store { op, payment: Some(payment), message };
-            let process = client.to_owned();
-            let refusal =
-                |reason: &str| Refusal { process: client.to_owned(), op, reason: reason.into() };
-            let steps = match self.dice.below(10) {
-                0 => vec![begun, Step::Answer(What::Fail(refusal("no responders")))],
-                1 => vec![begun, Step::Answer(What::Unknown(refusal("timeout")))],
-                2 => vec![begun, store, Step::Answer(What::Unknown(refusal("timeout")))],
-                // It arrives after its client has given up.
-                3 => vec![begun, Step::Answer(What::Unknown(refusal("timeout"))), store],
-                _ => vec![begun, store, Step::Acknowledge { process, op }],
-            };
-            if self.dice.percent(30) {
-                self.actors.push(steps.into());
-            } else {
-                script.extend(steps);
-            }
-        }
-    }
-
-    fn plan_poison(&mut self, client: &str, n: u64, script: &mut VecDeque<Step>) {
-        let message = Some(format!("poison-{n}"));
-        let (begun, op) = self.invoke(client, Kind::Submit, SUBMIT, None, message.clone());
-        let store = Step::Store { op, payment: None, message };
-        script.extend([begun, store, Step::Acknowledge { process: client.to_owned(), op }]);
-    }
-
-    fn plan_read(&mut self, n: u64, script: &mut VecDeque<Step>) {
-        let process = format!("reader-{}", self.dice.below(3));
-        let id = format!("pay-{n}");
-        let payment = Payment { id: id.clone(), content: None, amount: None, currency: None };
-        let (begun, op) =
-            self.invoke(&process, Kind::Status, "services.payment.status", Some(payment), None);
-        script.push_back(begun);
-        if self.dice.percent(10) {
-            script.push_back(self.answer(&process, op, 0));
-        } else {
-            script.push_back(Step::Sample { op, id });
-            script.push_back(Step::Read { process, op });
-        }
-    }
-
-    fn plan_email(&mut self, publisher: u64, n: u64, script: &mut VecDeque<Step>) {
-        let process = format!("publisher-{publisher}");
-        let message = format!("email-{publisher}-{n}");
-        let (begun, op) = self.invoke(&process, Kind::Publish, EMAIL, None, Some(message.clone()));
-        let spread = Step::Spread { message };
-        let answer = self.answer(&process, op, 100);
-        let timeout = Refusal { process, op, reason: "timeout".into() };
-        let timeout = Step::Answer(What::Unknown(timeout));
-        script.extend(match self.dice.below(20) {
-            0 => vec![begun, timeout],
-            1 => {
-                // It goes out long after its client has given up.
-                vec![begun, Step::Spawn(Box::new(spread)), timeout]
-            }
-            _ => vec![begun, spread, answer],
-        });
-    }
-
-    fn run(&mut self) {
+    pub(super) fn run(&mut self) {
         self.actors.retain(|actor| !actor.is_empty());
         while !self.actors.is_empty() {
             let at = self.dice.below(self.actors.len());

@@ -1,24 +1,20 @@
-//! The drains: a reader for life on each pipe, lines of bounded length, a tail, a log file.
+//! The drains: a reader for life on each pipe, lines of bounded length, a log file.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Write;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::clean::clean;
+use super::counts::{Counts, Pipe};
+use super::line_log::{LineLog, MAX_KEPT_LINE};
 
 /// The longest line of stdout that is delivered, in bytes.
 pub const MAX_STDOUT_LINE: usize = 1024 * 1024;
-/// How many lines [`Child::tail`](super::Child::tail) returns.
-pub const TAIL_LINES: usize = 50;
 
-const KEPT_LINES: usize = 256;
-const MAX_KEPT_LINE: usize = 4 * 1024;
 const STDOUT_LINES: usize = 1024;
 
 /// A line of stdout that cannot be delivered as text; the lines after it can.
@@ -43,173 +39,6 @@ pub enum StdoutError {
         /// How many.
         lines: usize,
     },
-}
-
-/// One of the two pipes that a child writes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pipe {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-}
-
-impl std::fmt::Display for Pipe {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Pipe::Stdout => "stdout",
-            Pipe::Stderr => "stderr",
-        })
-    }
-}
-
-/// How many bytes a child has written so far, by pipe.
-#[derive(Debug)]
-pub(super) struct Counts {
-    stdout: watch::Sender<u64>,
-    stderr: watch::Sender<u64>,
-}
-
-impl Counts {
-    pub(super) fn new() -> Arc<Counts> {
-        Arc::new(Counts { stdout: watch::Sender::new(0), stderr: watch::Sender::new(0) })
-    }
-
-    fn of(&self, pipe: Pipe) -> &watch::Sender<u64> {
-        match pipe {
-            Pipe::Stdout => &self.stdout,
-            Pipe::Stderr => &self.stderr,
-        }
-    }
-
-    fn add(&self, pipe: Pipe, bytes: usize) {
-        self.of(pipe).send_modify(|count| *count += bytes as u64);
-    }
-
-    /// Completes once more than `bytes` have come.
-    pub(super) async fn exceed(&self, pipe: Pipe, bytes: u64) {
-        let mut count = self.of(pipe).subscribe();
-        // The sender is ours: it does not go before we do.
-        let _ = count.wait_for(|count| *count > bytes).await;
-    }
-}
-
-/// Lines of a child's stderr, from the first one that is still kept.
-#[derive(Debug)]
-pub struct Lines {
-    log: Arc<LineLog>,
-    ticks: watch::Receiver<u64>,
-    next: u64,
-}
-
-impl Lines {
-    /// The next line, cleaned; `None` once stderr (and stdout, if nobody took it) is closed and every
-    /// line was read.
-    ///
-    /// A reader that falls more than 256 lines behind misses the oldest.
-    pub async fn next(&mut self) -> Option<String> {
-        loop {
-            self.ticks.mark_unchanged();
-            {
-                let kept = self.log.kept();
-                self.next = self.next.max(kept.first);
-                if let Some((_, line)) = kept.lines.get((self.next - kept.first) as usize) {
-                    self.next += 1;
-                    return Some(line.clone());
-                }
-                if kept.closed() {
-                    return None;
-                }
-            }
-            self.ticks.changed().await.ok()?;
-        }
-    }
-}
-
-/// The last lines of a stream, which many may follow.
-#[derive(Debug)]
-pub(super) struct LineLog {
-    kept: Mutex<Kept>,
-    ticks: watch::Sender<u64>,
-}
-
-#[derive(Debug, Default)]
-struct Kept {
-    /// The number of the first line that is still here.
-    first: u64,
-    /// Each with the moment in which it came.
-    lines: VecDeque<(Instant, String)>,
-    stderr_closed: bool,
-    /// Lines of stdout come here too, and it is not closed.
-    stdout_feeds: bool,
-}
-
-impl Kept {
-    fn closed(&self) -> bool {
-        self.stderr_closed && !self.stdout_feeds
-    }
-}
-
-impl LineLog {
-    pub(super) fn new() -> Arc<LineLog> {
-        Arc::new(LineLog { kept: Mutex::default(), ticks: watch::Sender::new(0) })
-    }
-
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn push(&self, line: &[u8]) {
-        let mut line = clean(&String::from_utf8_lossy(line));
-        if line.len() > MAX_KEPT_LINE {
-            let end = (0..=MAX_KEPT_LINE).rfind(|end| line.is_char_boundary(*end));
-            line.truncate(end.unwrap_or(0));
-            line.push('…');
-        }
-        let mut kept = self.kept();
-        kept.lines.push_back((Instant::now(), line));
-        if kept.lines.len() > KEPT_LINES {
-            kept.lines.pop_front();
-            kept.first += 1;
-        }
-        drop(kept);
-        self.ticks.send_modify(|n| *n += 1);
-    }
-
-    fn stderr_closes(&self) {
-        self.kept().stderr_closed = true;
-        self.ticks.send_modify(|n| *n += 1);
-    }
-
-    /// Stdout is closed, or somebody took it: no line of it comes here any more.
-    pub(super) fn stdout_leaves(&self) {
-        self.kept().stdout_feeds = false;
-        self.ticks.send_modify(|n| *n += 1);
-    }
-
-    pub(super) fn follow(self: &Arc<Self>) -> Lines {
-        Lines { log: self.clone(), ticks: self.ticks.subscribe(), next: 0 }
-    }
-
-    pub(super) fn tail(&self) -> Vec<String> {
-        let kept = self.kept();
-        let skip = kept.lines.len().saturating_sub(TAIL_LINES);
-        kept.lines.iter().skip(skip).map(|(_, line)| line.clone()).collect()
-    }
-
-    pub(super) fn timed(&self) -> Vec<(Instant, String)> {
-        self.kept().lines.iter().cloned().collect()
-    }
-
-    /// Completes once nothing comes any more.
-    pub(super) async fn closed(&self) {
-        let mut ticks = self.ticks.subscribe();
-        while !self.kept().closed() {
-            if ticks.changed().await.is_err() {
-                return;
-            }
-        }
-    }
 }
 
 /// Cuts a stream into lines, and keeps no more than `limit` bytes of any.
@@ -328,7 +157,9 @@ impl StdoutSink {
         taken: Arc<AtomicBool>,
     ) -> (Self, mpsc::Receiver<Result<String, StdoutError>>) {
         let (lines, receiver) = mpsc::channel(STDOUT_LINES);
-        tail.kept().stdout_feeds = !taken.load(Ordering::Acquire);
+        if !taken.load(Ordering::Acquire) {
+            tail.stdout_joins();
+        }
         let sink = StdoutSink { lines, taken, tail, lost: 0 };
         (sink, receiver)
     }
@@ -408,15 +239,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_tail_is_the_last_fifty_lines() {
-        let text: String = (0..1000).map(|n| format!("line {n}\n")).collect();
-        let tail = stderr_of(text.as_bytes()).await.tail();
-        assert_eq!(tail.len(), TAIL_LINES);
-        assert_eq!(tail[0], "line 950");
-        assert_eq!(tail[49], "line 999");
-    }
-
-    #[tokio::test]
     async fn what_is_only_for_the_log_file_is_in_no_tail() {
         let mut file = tempfile::tempfile().unwrap();
         let lines = LineLog::new();
@@ -438,29 +260,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn lines_have_the_moment_in_which_they_came() {
-        let before = Instant::now();
-        let timed = stderr_of(b"one\ntwo\n").await.timed();
-        assert_eq!(timed.iter().map(|(_, line)| line.as_str()).collect::<Vec<_>>(), ["one", "two"]);
-        assert!(before <= timed[0].0 && timed[0].0 <= timed[1].0 && timed[1].0 <= Instant::now());
-    }
-
-    #[tokio::test]
     async fn a_long_stderr_line_is_cut() {
         let tail = stderr_of(&[b'x'; 1_000_000]).await.tail();
         assert_eq!(tail.len(), 1);
         assert_eq!(tail[0].chars().count(), MAX_KEPT_LINE + 1);
         assert!(tail[0].ends_with('…'));
-    }
-
-    #[tokio::test]
-    async fn followers_read_from_the_beginning_to_the_end() {
-        let lines = stderr_of(b"one\ntwo\n").await;
-        let mut follower = lines.follow();
-        assert_eq!(follower.next().await.as_deref(), Some("one"));
-        assert_eq!(follower.next().await.as_deref(), Some("two"));
-        assert_eq!(follower.next().await, None);
-        lines.closed().await;
     }
 
     #[tokio::test]

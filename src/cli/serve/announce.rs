@@ -1,0 +1,109 @@
+//! Says what serves, to people and to those who wait for it.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::args::ServeArgs;
+use super::serving::Serving;
+use crate::broker::Role;
+use crate::cli::brokers::Brokers;
+use crate::cli::context::Context;
+use crate::cli::contexts;
+use crate::cli::exit::{CliError, Exit};
+use crate::cli::output::Output;
+use crate::cli::runtime_file::{self, Runtime, RuntimeFile};
+use crate::cli::services::REPLICAS;
+use crate::mono::{Target, without_secrets};
+use crate::provision::Version;
+
+/// Prints what serves and writes the files that others wait for; they go when serving ends.
+pub(super) fn announce(
+    args: &ServeArgs,
+    serving: &Serving,
+    target: &Target,
+    context: &Context,
+    output: &Output,
+) -> Result<Vec<RuntimeFile>, CliError> {
+    let url = without_secrets(&target.url);
+    for registered in serving.running.registered() {
+        output.line(registered);
+    }
+    output.line("Starting Mono application...");
+    let server = serving.connection.client().server_info();
+    match &serving.broker {
+        Some(broker) => {
+            let kept =
+                if args.store_dir.is_some() { "kept, synced on every write" } else { "temporary" };
+            let store = broker.store_dir().display();
+            let version = &server.version;
+            match broker.nodes() {
+                [_] => output.line(format!("nats-server {version} on {url}, store {store} ({kept})")),
+                nodes => output.line(format!(
+                    "cluster of {} nats-servers {version}, {REPLICAS} copies of each stream, on {url}, \
+                     stores in {store} ({kept})",
+                    nodes.len()
+                )),
+            }
+        }
+        None => {
+            output.line(format!("existing NATS system {url}, nats-server {}", server.version));
+            if server.version.parse::<Version>().is_ok_and(|version| !version.will_do()) {
+                output.note(format!(
+                    "warning: nats-server {} is older than {}, and older ones have known holes",
+                    server.version,
+                    Version::OLDEST
+                ));
+            }
+        }
+    }
+    output.line(format!(
+        "journals of the simulated gateway and mailer: {}",
+        serving.journals.display()
+    ));
+    output.line(format!("export NATS_URL={url}"));
+    let guarded = serving.broker.as_ref().filter(|_| args.auth || args.tls_cert.is_some());
+    let contexts = guarded.map(contexts::write_for_roles).transpose()?;
+    if let Some(folder) = &contexts {
+        let client = contexts::of_role(folder, Role::Client);
+        output.line(format!(
+            "credentials: {} (as in `mono-demo --context FILE`, `nats --context FILE`)",
+            client.display()
+        ));
+    }
+
+    let runtime = Runtime {
+        url: url.clone(),
+        pid: std::process::id(),
+        name: serving.broker.as_ref().map_or(server.server_name, Brokers::names),
+        journals: serving.journals.clone(),
+        contexts,
+    };
+    let write = |path: PathBuf| {
+        RuntimeFile::write(path, &runtime).map_err(|e| CliError::new(Exit::Infrastructure, e))
+    };
+    let mut files = Vec::new();
+    if serving.broker.is_some() {
+        files.push(write(runtime_file::path(context))?);
+    }
+    if let Some(path) = &args.ready_file {
+        files.push(write(context.absolute(path))?);
+    }
+    if let Some(name) = &args.save_context {
+        let path = contexts::path(name, context)?;
+        let client = serving.broker.as_ref().map(|broker| broker.target(Role::Client));
+        contexts::save(&path, client.as_ref().unwrap_or(target))?;
+        output.line(format!("NATS context {name}: {}", path.display()));
+    }
+    output.line(format!("Ready: {url}"));
+    output.object(&json!({
+        "ok": true,
+        "url": url,
+        "pid": runtime.pid,
+        "name": runtime.name,
+        "services": serving.running.registered().iter()
+            .map(|r| (r.module.clone(), json!(r.subjects)))
+            .collect::<serde_json::Map<_, _>>(),
+    }));
+    Ok(files)
+}

@@ -1,0 +1,197 @@
+//! The flags of `serve`, and what they ask for.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::broker::{Port, Store, Tls};
+use crate::cli::args::duration;
+use crate::cli::brokers::{Brokers, Wanted};
+use crate::cli::context::Context;
+use crate::cli::exit::CliError;
+use crate::cli::services::{REPLICAS, Settings};
+use crate::modules::payment::Sabotage;
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+#[command(after_help = SETTINGS_HELP)]
+pub struct ServeArgs {
+    /// Where the broker listens; 0 is a temporary port [default: 4222 if it is free, else 0].
+    #[arg(long, value_name = "PORT")]
+    pub(super) port: Option<u16>,
+    /// So many servers that replicate the streams to each other; from --port on they count up.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(3..=5))]
+    pub(super) cluster: Option<u16>,
+    /// Keep the streams in this folder, every write synced to disk [default: a private temporary one].
+    #[arg(long, value_name = "DIR")]
+    pub(super) store_dir: Option<PathBuf>,
+    /// Ask clients who they are: three users with random passwords, which go into private files;
+    /// with --store-dir they stay the same.
+    #[arg(long)]
+    pub(super) auth: bool,
+    /// Speak TLS only, with this certificate for 127.0.0.1 (PEM).
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub(super) tls_cert: Option<PathBuf>,
+    /// Its private key (PEM).
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(super) tls_key: Option<PathBuf>,
+    /// The authority that signed it, for clients to trust [default: those that the system trusts].
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(super) tls_ca: Option<PathBuf>,
+    /// Make streams that were lost anew, and go on with what is left of damaged ones [default:
+    /// refuse].
+    #[arg(long)]
+    pub(super) recreate: bool,
+    /// Workers of each service in this process.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(super) workers: Option<u16>,
+    /// A rule of the simulated gateway, as 'id = "pay-7", fail_times = 2'; may be given several times.
+    #[arg(long, value_name = "RULE")]
+    pub(super) gateway: Vec<String>,
+    /// A rule of the simulated mailer, as 'to = "bad@example.com", fail = true'.
+    #[arg(long, value_name = "RULE")]
+    pub(super) mailer: Vec<String>,
+    /// Settings of the services, a TOML file with the tables math, notification and payment.
+    #[arg(long, value_name = "FILE")]
+    pub(super) settings: Option<PathBuf>,
+    /// Where the simulated gateway and mailer keep their journals [default: beside the streams].
+    #[arg(long, value_name = "DIR")]
+    pub(super) journal_dir: Option<PathBuf>,
+    /// Write {"url", "pid", "name"} to this file when everything serves; it goes when serving ends.
+    #[arg(long, value_name = "FILE")]
+    pub(super) ready_file: Option<PathBuf>,
+    /// Save a NATS context of this name for `nats --context NAME`.
+    #[arg(long, value_name = "NAME")]
+    pub(super) save_context: Option<String>,
+    /// How long to finish what is in hand after Ctrl-C or SIGTERM; a second Ctrl-C exits at once.
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
+    pub(super) drain_timeout: Duration,
+    /// Break promises on purpose, so that checks can be seen to find it out.
+    #[arg(long, hide = true)]
+    pub(super) sabotage: Option<Sabotage>,
+    /// Note what workers begin with, in `deliveries.jsonl` beside the other journals.
+    #[arg(long, hide = true)]
+    pub(super) note_deliveries: bool,
+}
+
+const SETTINGS_HELP: &str = "\
+A script waits until everything serves with --ready-file FILE, or for the line `Ready: URL`.
+
+Settings, as --settings FILE (each may be left out):
+  [math]          workers = 1
+  [notification]  workers = 1, mailer = [{ to = \"bad@example.com\", fail = true, delay = \"50ms\" }]
+  [payment]       workers = 1, concurrency = 256, ack_wait = \"5s\", max_deliver = 5, backoff = [\"100ms\", \"1s\"],
+                  gateway_timeout = \"10s\", replicas = 1,
+                  gateway = [{ id = \"pay-7\", fail_times = 2 },
+                             { amount = \"13.13\", outcome = \"decline\", reason = \"stolen card\" },
+                             { id = \"pay-8\", delay = \"2s\" }, { id = \"pay-9\", outcome = \"hang\" }],
+                  chance = { seed = 7, decline_percent = 5, unavailable_percent = 10 }
+A payment that no rule matches is approved.";
+
+impl ServeArgs {
+    /// The services' settings: the file's, and what other flags say.
+    pub(super) fn settings(&self, context: &Context) -> Result<Settings, CliError> {
+        let mut settings = match &self.settings {
+            None => Settings::default(),
+            Some(path) => {
+                let failed =
+                    |e: String| CliError::usage(format!("--settings {}: {e}", path.display()));
+                let text = std::fs::read_to_string(context.absolute(path))
+                    .map_err(|e| failed(e.to_string()))?;
+                Settings::parse(&text).map_err(failed)?
+            }
+        };
+        if let Some(workers) = self.workers {
+            settings.set_workers(usize::from(workers));
+        }
+        if self.cluster.is_some() {
+            settings.payment.replicas = settings.payment.replicas.max(REPLICAS);
+        }
+        // Rules of the command line come first: the first rule that matches counts.
+        let gateway = rules("--gateway", &self.gateway)?;
+        settings.payment.gateway.splice(0..0, gateway);
+        let mailer = rules("--mailer", &self.mailer)?;
+        settings.notification.mailer.splice(0..0, mailer);
+        Ok(settings)
+    }
+
+    /// For a broker that is there already.
+    pub(super) fn refuse_broker_flags(&self) -> Result<(), CliError> {
+        let flag = match self {
+            ServeArgs { port: Some(_), .. } => "--port",
+            ServeArgs { store_dir: Some(_), .. } => "--store-dir",
+            ServeArgs { cluster: Some(_), .. } => "--cluster",
+            ServeArgs { auth: true, .. } => "--auth",
+            ServeArgs { tls_cert: Some(_), .. } => "--tls-cert",
+            _ => return Ok(()),
+        };
+        Err(CliError::usage(format!(
+            "{flag} is for a broker that serve starts; with a server named (by --server, --context or NATS_URL) it starts none"
+        )))
+    }
+
+    /// The broker to start.
+    pub(super) fn wanted(&self, context: &Context) -> Result<Wanted, CliError> {
+        Ok(Wanted {
+            nodes: self.cluster.map_or(1, usize::from),
+            port: self.port.map(|port| if port == 0 { Port::Any } else { Port::Fixed(port) }),
+            store: match &self.store_dir {
+                Some(folder) => Store::Folder(context.absolute(folder)),
+                None => Store::Temporary,
+            },
+            auth: self.auth,
+            tls: self.tls(context)?,
+        })
+    }
+
+    /// The certificate, its key and its authority; each can be read.
+    fn tls(&self, context: &Context) -> Result<Option<Tls>, CliError> {
+        let file = |flag: &str, path: &PathBuf| {
+            let path = context.absolute(path);
+            let failed = |e: &dyn std::fmt::Display| {
+                CliError::usage(format!("{flag} {}: {e}", path.display()))
+            };
+            let text = std::fs::read_to_string(&path).map_err(|e| failed(&e))?;
+            if !text.contains("-----BEGIN ") {
+                return Err(failed(&"this is no PEM file"));
+            }
+            Ok(path)
+        };
+        let (Some(cert), Some(key)) = (&self.tls_cert, &self.tls_key) else {
+            return Ok(None);
+        };
+        Ok(Some(Tls {
+            cert: file("--tls-cert", cert)?,
+            key: file("--tls-key", key)?,
+            ca: self.tls_ca.as_ref().map(|ca| file("--tls-ca", ca)).transpose()?,
+        }))
+    }
+
+    /// Where the simulated gateway and mailer keep their journals.
+    pub(super) fn journal_dir(&self, broker: Option<&Brokers>, context: &Context) -> PathBuf {
+        match (&self.journal_dir, &self.store_dir, broker) {
+            (Some(folder), _, _) => context.absolute(folder),
+            (None, Some(store), _) => context.absolute(store).join("journals"),
+            (None, None, Some(broker)) => broker.run_dir().join("journals"),
+            // On an existing system every instance of this machine must see the same books.
+            (None, None, None) => context.state_dir().join("journals"),
+        }
+    }
+}
+
+/// A rule is what stands between the braces of a TOML inline table.
+fn rules<T: serde::de::DeserializeOwned>(flag: &str, given: &[String]) -> Result<Vec<T>, CliError> {
+    #[derive(serde::Deserialize)]
+    struct Wrapped<T> {
+        rule: T,
+    }
+    given
+        .iter()
+        .map(|text| {
+            toml::from_str::<Wrapped<T>>(&format!("rule = {{ {text} }}"))
+                .map(|wrapped| wrapped.rule)
+                .map_err(|e| CliError::usage(format!("{flag} {text:?}: {}", e.message())))
+        })
+        .collect()
+}

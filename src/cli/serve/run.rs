@@ -1,0 +1,88 @@
+//! Starts everything, serves until a signal comes, and drains.
+
+use std::time::Duration;
+
+use super::announce::announce;
+use super::args::ServeArgs;
+use super::serving::{Serving, Signals};
+use crate::broker::Role;
+use crate::cli::args::Global;
+use crate::cli::brokers::Brokers;
+use crate::cli::connect::named_target;
+use crate::cli::context::Context;
+use crate::cli::contexts;
+use crate::cli::exit::{CliError, Exit};
+use crate::cli::output::Output;
+use crate::cli::services::{self, Proof};
+use crate::mono::Connection;
+
+pub async fn run(
+    args: ServeArgs,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let settings = args.settings(context)?;
+    if let Some(name) = &args.save_context {
+        contexts::path(name, context)?;
+    }
+    // From here on a signal is an orderly end, also while things are still starting.
+    let mut signals = Signals::listen()?;
+    let (broker, target) = match named_target(&global.connection, context)? {
+        Some(target) => {
+            args.refuse_broker_flags()?;
+            (None, target)
+        }
+        None => {
+            let wanted = args.wanted(context)?;
+            let brokers = tokio::select! {
+                started = Brokers::start(&wanted, &global.tools, context, output) => started?,
+                () = signals.first() => return Ok(Exit::Interrupted),
+            };
+            let target = brokers.target(Role::Worker);
+            (Some(brokers), target)
+        }
+    };
+    let connection = Connection::open(&target, "mono-demo services").await?;
+    let journals = args.journal_dir(broker.as_ref(), context);
+    let proof = Proof { sabotage: args.sabotage, note_deliveries: args.note_deliveries };
+    let keeping = services::Keeping {
+        journals: &journals,
+        durable: args.store_dir.is_some(),
+        recreate: args.recreate,
+    };
+    if let (Some(broker), true) = (&broker, keeping.durable) {
+        for warning in broker.warnings() {
+            output.note(format!("nats-server: {warning}"));
+        }
+    }
+    let started = tokio::select! {
+        started = services::start(&connection, settings, keeping, proof) => started.map(Some),
+        () = signals.first() => Ok(None),
+    };
+    let running = match started {
+        Ok(Some(running)) => running,
+        not_started => {
+            // In order, so that what is stored stays as it is.
+            connection.close(Duration::from_secs(2)).await;
+            if let Some(broker) = broker {
+                broker.stop().await?;
+            }
+            return not_started.map(|_| Exit::Interrupted);
+        }
+    };
+    let mut serving = Serving { broker, connection, running, journals };
+    let files = announce(&args, &serving, &target, context, output)?;
+
+    let stopped = serving.until_stopped(&mut signals, output).await;
+    drop(files);
+    let ended = tokio::select! {
+        biased;
+        ended = serving.stop(args.drain_timeout, output) => ended,
+        () = signals.second() => {
+            output.note("stopped at once: what was in hand is delivered again");
+            return Ok(Exit::Interrupted);
+        }
+    };
+    stopped.and(ended)
+}

@@ -1,0 +1,91 @@
+//! What serves, until a signal comes.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::cli::brokers::Brokers;
+use crate::cli::exit::{CliError, Exit};
+use crate::cli::output::Output;
+use crate::mono::{Connection, Running};
+
+/// The signals that end `serve`: SIGTERM or Ctrl-C once to drain, Ctrl-C again to stop at once.
+pub(super) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    pub(super) fn listen() -> Result<Self, CliError> {
+        let listen =
+            |kind| signal(kind).map_err(|e| CliError::infrastructure("listen for signals", e));
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    pub(super) async fn first(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+
+    pub(super) async fn second(&mut self) {
+        self.interrupt.recv().await;
+    }
+}
+
+/// Everything that serves, in the order in which it is stopped.
+pub(super) struct Serving {
+    pub(super) broker: Option<Brokers>,
+    pub(super) connection: Connection,
+    pub(super) running: Running,
+    pub(super) journals: PathBuf,
+}
+
+impl Serving {
+    /// Returns when a signal came, or with an error when the broker is lost for good. A broker
+    /// that ends unasked is started again on its port and store; clients reconnect by themselves.
+    pub(super) async fn until_stopped(
+        &mut self,
+        signals: &mut Signals,
+        output: &Output,
+    ) -> Result<Exit, CliError> {
+        loop {
+            let Some(broker) = &mut self.broker else {
+                signals.first().await;
+                return Ok(Exit::Success);
+            };
+            let (node, status) = tokio::select! {
+                () = signals.first() => return Ok(Exit::Success),
+                ended = broker.exited() => ended,
+            };
+            let url = broker.nodes()[node].url();
+            output.note(format!("nats-server ended with {status}; starting it again on {url}"));
+            for line in broker.nodes()[node].log_tail().iter().rev().take(5).rev() {
+                output.note(format!("  nats-server: {line}"));
+            }
+            broker.restart(node).await?;
+            output.note("nats-server serves again");
+        }
+    }
+
+    pub(super) async fn stop(self, limit: Duration, output: &Output) -> Result<Exit, CliError> {
+        output.note("draining: finishing what is in hand");
+        let report = self.running.drain(limit).await;
+        if !report.complete {
+            output.note(format!(
+                "not everything was finished within {limit:?}; the rest is delivered again"
+            ));
+        }
+        self.connection.close(Duration::from_secs(2)).await;
+        if let Some(broker) = self.broker {
+            broker.stop().await?;
+        }
+        output.note("stopped");
+        Ok(Exit::Success)
+    }
+}

@@ -1,0 +1,178 @@
+//! The last lines of a child's output, which many may follow.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::watch;
+
+use super::clean::clean;
+
+/// How many lines [`Child::tail`](super::Child::tail) returns.
+pub const TAIL_LINES: usize = 50;
+/// Of a longer line only the beginning is kept, so many bytes.
+pub(super) const MAX_KEPT_LINE: usize = 4 * 1024;
+
+const KEPT_LINES: usize = 256;
+
+/// Lines of a child's stderr, from the first one that is still kept.
+#[derive(Debug)]
+pub struct Lines {
+    log: Arc<LineLog>,
+    ticks: watch::Receiver<u64>,
+    next: u64,
+}
+
+impl Lines {
+    /// The next line, cleaned; `None` once stderr (and stdout, if nobody took it) is closed and every
+    /// line was read.
+    ///
+    /// A reader that falls more than 256 lines behind misses the oldest.
+    pub async fn next(&mut self) -> Option<String> {
+        loop {
+            self.ticks.mark_unchanged();
+            {
+                let kept = self.log.kept();
+                self.next = self.next.max(kept.first);
+                if let Some((_, line)) = kept.lines.get((self.next - kept.first) as usize) {
+                    self.next += 1;
+                    return Some(line.clone());
+                }
+                if kept.closed() {
+                    return None;
+                }
+            }
+            self.ticks.changed().await.ok()?;
+        }
+    }
+}
+
+/// The last lines of a stream, which many may follow.
+#[derive(Debug)]
+pub(super) struct LineLog {
+    kept: Mutex<Kept>,
+    ticks: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// The number of the first line that is still here.
+    first: u64,
+    /// Each with the moment in which it came.
+    lines: VecDeque<(Instant, String)>,
+    stderr_closed: bool,
+    /// Lines of stdout come here too, and it is not closed.
+    stdout_feeds: bool,
+}
+
+impl Kept {
+    fn closed(&self) -> bool {
+        self.stderr_closed && !self.stdout_feeds
+    }
+}
+
+impl LineLog {
+    pub(super) fn new() -> Arc<LineLog> {
+        Arc::new(LineLog { kept: Mutex::default(), ticks: watch::Sender::new(0) })
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn push(&self, line: &[u8]) {
+        let mut line = clean(&String::from_utf8_lossy(line));
+        if line.len() > MAX_KEPT_LINE {
+            let end = (0..=MAX_KEPT_LINE).rfind(|end| line.is_char_boundary(*end));
+            line.truncate(end.unwrap_or(0));
+            line.push('…');
+        }
+        let mut kept = self.kept();
+        kept.lines.push_back((Instant::now(), line));
+        if kept.lines.len() > KEPT_LINES {
+            kept.lines.pop_front();
+            kept.first += 1;
+        }
+        drop(kept);
+        self.ticks.send_modify(|n| *n += 1);
+    }
+
+    pub(super) fn stderr_closes(&self) {
+        self.kept().stderr_closed = true;
+        self.ticks.send_modify(|n| *n += 1);
+    }
+
+    /// Nobody has taken stdout: its lines come here too.
+    pub(super) fn stdout_joins(&self) {
+        self.kept().stdout_feeds = true;
+    }
+
+    /// Stdout is closed, or somebody took it: no line of it comes here any more.
+    pub(super) fn stdout_leaves(&self) {
+        self.kept().stdout_feeds = false;
+        self.ticks.send_modify(|n| *n += 1);
+    }
+
+    pub(super) fn follow(self: &Arc<Self>) -> Lines {
+        Lines { log: self.clone(), ticks: self.ticks.subscribe(), next: 0 }
+    }
+
+    pub(super) fn tail(&self) -> Vec<String> {
+        let kept = self.kept();
+        let skip = kept.lines.len().saturating_sub(TAIL_LINES);
+        kept.lines.iter().skip(skip).map(|(_, line)| line.clone()).collect()
+    }
+
+    pub(super) fn timed(&self) -> Vec<(Instant, String)> {
+        self.kept().lines.iter().cloned().collect()
+    }
+
+    /// Completes once nothing comes any more.
+    pub(super) async fn closed(&self) {
+        let mut ticks = self.ticks.subscribe();
+        while !self.kept().closed() {
+            if ticks.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log_of(text: &str) -> Arc<LineLog> {
+        let log = LineLog::new();
+        text.lines().for_each(|line| log.push(line.as_bytes()));
+        log.stderr_closes();
+        log
+    }
+
+    #[test]
+    fn the_tail_is_the_last_fifty_lines() {
+        let text: String = (0..1000).map(|n| format!("line {n}\n")).collect();
+        let tail = log_of(&text).tail();
+        assert_eq!(tail.len(), TAIL_LINES);
+        assert_eq!(tail[0], "line 950");
+        assert_eq!(tail[49], "line 999");
+    }
+
+    #[test]
+    fn lines_have_the_moment_in_which_they_came() {
+        let before = Instant::now();
+        let timed = log_of("one\ntwo\n").timed();
+        assert_eq!(timed.iter().map(|(_, line)| line.as_str()).collect::<Vec<_>>(), ["one", "two"]);
+        assert!(before <= timed[0].0 && timed[0].0 <= timed[1].0 && timed[1].0 <= Instant::now());
+    }
+
+    #[tokio::test]
+    async fn followers_read_from_the_beginning_to_the_end() {
+        let lines = log_of("one\ntwo\n");
+        let mut follower = lines.follow();
+        assert_eq!(follower.next().await.as_deref(), Some("one"));
+        assert_eq!(follower.next().await.as_deref(), Some("two"));
+        assert_eq!(follower.next().await, None);
+        lines.closed().await;
+    }
+}

@@ -1,0 +1,84 @@
+//! What is done to a history, and what is asked of it first.
+
+use mono_demo::e2e::history::{Event, History, Kind, What};
+
+use crate::model::Dice;
+
+/// A doctored history, and what tells the events that the evidence must name.
+pub struct Mutant {
+    pub history: History,
+    pub touched: Box<dyn Fn(&What) -> bool>,
+}
+
+pub(super) fn renumbered(events: Vec<Event>) -> History {
+    History::from_events(events.into_iter().map(|event| (event.at_ns, event.what)))
+}
+
+/// One of the events that `wanted` takes.
+pub(super) fn pick(
+    history: &History,
+    dice: &mut Dice,
+    wanted: impl Fn(&What) -> bool,
+) -> Option<usize> {
+    let found: Vec<usize> =
+        (0..history.events.len()).filter(|at| wanted(&history.events[*at].what)).collect();
+    (!found.is_empty()).then(|| found[dice.below(found.len())])
+}
+
+pub(super) fn what(history: &History, at: usize) -> &What {
+    &history.events[at].what
+}
+
+/// The event stays, and `change` makes another one of it that is put right behind it.
+pub(super) fn insert_after(
+    history: &History,
+    at: usize,
+    change: impl Fn(&mut What),
+) -> (History, What) {
+    let mut events = history.events.clone();
+    let mut copy = events[at].clone();
+    change(&mut copy.what);
+    let what = copy.what.clone();
+    events.insert(at + 1, copy);
+    (renumbered(events), what)
+}
+
+pub(super) fn changed(history: &History, at: usize, change: impl Fn(&mut What)) -> (History, What) {
+    let mut events = history.events.clone();
+    change(&mut events[at].what);
+    let what = events[at].what.clone();
+    (renumbered(events), what)
+}
+
+pub(super) fn naming((history, what): (History, What)) -> Mutant {
+    Mutant { history, touched: Box::new(move |seen| *seen == what) }
+}
+
+pub(super) fn payment_of(what: &What) -> Option<&str> {
+    match what {
+        What::Invoke(invoke) => invoke.payment.as_ref().map(|payment| payment.id.as_str()),
+        What::Charge(charge) => Some(&charge.payment_id),
+        What::Outcome(outcome) => Some(&outcome.payment_id),
+        _ => None,
+    }
+}
+
+/// Numbers of the operations that read this payment's status.
+pub(super) fn reads_of(history: &History, id: &str) -> Vec<u64> {
+    let reads = history.events.iter().filter_map(|event| match &event.what {
+        What::Invoke(invoke) if invoke.kind == Kind::Status => {
+            (payment_of(&event.what) == Some(id)).then_some(invoke.op)
+        }
+        _ => None,
+    });
+    reads.collect()
+}
+
+pub(super) fn op_of(what: &What) -> Option<u64> {
+    match what {
+        What::Invoke(invoke) => Some(invoke.op),
+        What::Ok(reply) => Some(reply.op),
+        What::Fail(refusal) | What::Unknown(refusal) => Some(refusal.op),
+        _ => None,
+    }
+}

@@ -1,0 +1,121 @@
+//! Broken in replies, deliveries and emails.
+
+use mono_demo::e2e::history::{Delivery, Event, History, What};
+
+use super::doctor::{Mutant, insert_after, naming, op_of, pick, renumbered, what};
+use crate::model::Dice;
+
+fn returned(what: &What) -> bool {
+    matches!(what, What::Ok(_) | What::Fail(_) | What::Unknown(_))
+}
+
+pub(super) fn second_reply(history: &History, dice: &mut Dice) -> Option<Mutant> {
+    let at = pick(history, dice, returned)?;
+    Some(naming(insert_after(history, at, |_| {})))
+}
+
+pub(super) fn drop_reply(history: &History, dice: &mut Dice) -> Option<Mutant> {
+    let at = pick(history, dice, returned)?;
+    let op = op_of(what(history, at));
+    let mut events = history.events.clone();
+    events.remove(at);
+    Some(Mutant { history: renumbered(events), touched: Box::new(move |what| op_of(what) == op) })
+}
+
+pub(super) fn drop_invoke(history: &History, dice: &mut Dice) -> Option<Mutant> {
+    let at = pick(history, dice, |what| matches!(what, What::Invoke(_)))?;
+    let op = op_of(what(history, at));
+    let mut events = history.events.clone();
+    events.remove(at);
+    Some(Mutant { history: renumbered(events), touched: Box::new(move |what| op_of(what) == op) })
+}
+
+pub(super) fn two_workers(history: &History, dice: &mut Dice) -> Option<Mutant> {
+    let at = pick(
+        history,
+        dice,
+        |what| matches!(what, What::Delivery(delivery) if delivery.queue_group.is_some()),
+    )?;
+    Some(naming(insert_after(history, at, |what| {
+        if let What::Delivery(delivery) = what {
+            "mailer-9".clone_into(&mut delivery.worker);
+        }
+    })))
+}
+
+pub(super) fn email_twice(history: &History, dice: &mut Dice) -> Option<Mutant> {
+    let at = pick(history, dice, |what| matches!(what, What::Email(_)))?;
+    Some(naming(insert_after(history, at, |_| {})))
+}
+
+pub(super) fn email_of_two_workers(history: &History, dice: &mut Dice) -> Option<Mutant> {
+    let at = pick(history, dice, |what| matches!(what, What::Email(email) if email.sent))?;
+    Some(naming(insert_after(history, at, |what| {
+        if let What::Email(email) = what {
+            "mailer-9".clone_into(&mut email.worker);
+        }
+    })))
+}
+
+/// Without one email in the mailer's journal: a message that is lost.
+pub fn email_lost(history: &History, dice: &mut Dice) -> Option<Mutant> {
+    let at = pick(history, dice, |what| matches!(what, What::Email(email) if email.sent))?;
+    let What::Email(lost) = what(history, at).clone() else { return None };
+    let published = history.events.iter().any(|event| {
+        let What::Invoke(invoke) = &event.what else { return false };
+        let ok = |event: &Event| matches!(&event.what, What::Ok(reply) if reply.op == invoke.op);
+        invoke.message.as_ref() == Some(&lost.message) && history.events.iter().any(ok)
+    });
+    if !published {
+        return None;
+    }
+    let mut events = history.events.clone();
+    events.remove(at);
+    let touched = move |what: &What| matches!(what, What::Invoke(invoke) if invoke.message.as_ref() == Some(&lost.message));
+    Some(Mutant { history: renumbered(events), touched: Box::new(touched) })
+}
+
+/// Swaps two deliveries whose publishes did not overlap.
+pub(super) fn reorder(history: &History, dice: &mut Dice) -> Option<Mutant> {
+    let core = |at: usize| match what(history, at) {
+        What::Delivery(delivery) if delivery.sequence.is_none() => Some(delivery),
+        _ => None,
+    };
+    let publish = |delivery: &Delivery| {
+        let begun = history.events.iter().find(|event| {
+            matches!(&event.what, What::Invoke(i) if i.message.as_ref() == Some(&delivery.message))
+        })?;
+        let op = op_of(&begun.what);
+        let ok = |event: &&Event| matches!(&event.what, What::Ok(reply) if Some(reply.op) == op);
+        let What::Invoke(invoke) = &begun.what else { return None };
+        Some((invoke.process.clone(), begun.seq, history.events.iter().find(ok)?.seq))
+    };
+    // What was on its way while something broke may come late.
+    let broken = |from: u64, to: usize| {
+        history.events.iter().any(|event| {
+            matches!(event.what, What::Fault(_))
+                && event.at_ns >= history.events[from as usize - 1].at_ns
+                && event.at_ns <= history.events[to].at_ns
+        })
+    };
+    let deliveries: Vec<usize> =
+        (0..history.events.len()).filter(|at| core(*at).is_some()).collect();
+    let start = dice.below(deliveries.len());
+    for first in deliveries.iter().cycle().skip(start).take(deliveries.len()) {
+        for second in deliveries.iter().filter(|second| *second > first) {
+            let (a, b) = (core(*first)?, core(*second)?);
+            let (Some(earlier), Some(later)) = (publish(a), publish(b)) else { continue };
+            let ordered = a.worker == b.worker && earlier.0 == later.0 && earlier.2 < later.1;
+            if ordered && !broken(earlier.1, *second) {
+                let mut events = history.events.clone();
+                let (what_a, what_b) = (events[*first].what.clone(), events[*second].what.clone());
+                events[*first].what = what_b.clone();
+                events[*second].what = what_a.clone();
+                // Others may stand between them: any of the two tells it.
+                let touched = move |what: &What| *what == what_a || *what == what_b;
+                return Some(Mutant { history: renumbered(events), touched: Box::new(touched) });
+            }
+        }
+    }
+    None
+}
