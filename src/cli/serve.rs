@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::args::{Global, duration};
 use super::brokers::{Brokers, Wanted};
@@ -16,6 +15,7 @@ use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::runtime_file::{self, Runtime, RuntimeFile};
 use super::services::{self, Proof, REPLICAS, Settings};
+use super::signals::Signals;
 use crate::broker::{Port, Role, Store, Tls};
 use crate::modules::payment::Sabotage;
 use crate::mono::{Connection, Running, Target, without_secrets};
@@ -166,34 +166,6 @@ pub async fn run(
         }
     };
     stopped.and(ended)
-}
-
-/// The signals that end `serve`: SIGTERM or Ctrl-C once to drain, Ctrl-C again to stop at once.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self, CliError> {
-        let listen =
-            |kind| signal(kind).map_err(|e| CliError::infrastructure("listen for signals", e));
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn first(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-
-    async fn second(&mut self) {
-        self.interrupt.recv().await;
-    }
 }
 
 /// Everything that serves, in the order in which it is stopped.
