@@ -14,6 +14,7 @@
 //! | `dying` | a client that dies right after it has published |
 //! | `program` | a program of a `run` step |
 //! | `record` | puts everything on record as a history, and has it judged |
+//! | `standing` | what still stands at its end: looked at, followed, stopped |
 //! | `secrets` | takes the passwords of a run out of what is told about it |
 //! | `settle` | observes that nothing is in flight |
 //! | `evidence` | reads the journals and the streams that checks are about |
@@ -39,6 +40,7 @@ mod recovery;
 mod secrets;
 mod services;
 mod settle;
+mod standing;
 mod steps;
 mod tap;
 mod tape;
@@ -62,6 +64,7 @@ pub use machine::{
     CLIENT, Client, ContentOf, Machine, ServiceContext, ServiceSpawn, ServiceUnderTest, ServicesOf,
 };
 pub(super) use secrets::INSTEAD;
+pub use standing::{Standing, StandingError};
 use steps::Carried;
 use world::World;
 
@@ -174,18 +177,40 @@ pub async fn execute(
     events: &UnboundedSender<Event>,
     traced: bool,
 ) -> Outcome {
+    let (outcome, standing) = leave_up(machine, fixture, run, client, events, traced).await;
+    let stopped = match standing {
+        Some(standing) => standing.stop().await,
+        None => Ok(()),
+    };
+    match (outcome.end, stopped) {
+        (End::Held, Err(error)) => Outcome { end: Stop::from(error).into(), ..outcome },
+        (end, _) => Outcome { end, ..outcome },
+    }
+}
+
+/// The same, but hands back what still stands at the end of it: the broker, if it did start, and of
+/// a run that did not hold also its services and networks.
+pub async fn leave_up(
+    machine: &Machine,
+    fixture: &Fixture,
+    run: &RunId,
+    client: &Client,
+    events: &UnboundedSender<Event>,
+    traced: bool,
+) -> (Outcome, Option<Standing>) {
     if let Client::Unavailable(reason) = client {
-        return Outcome::unstarted(End::Skipped(reason.clone()));
+        return (Outcome::unstarted(End::Skipped(reason.clone())), None);
     }
     let variables = match variables(machine, fixture, run, client) {
         Ok(variables) => variables,
-        Err(reason) => return Outcome::unstarted(End::Skipped(reason)),
+        Err(reason) => return (Outcome::unstarted(End::Skipped(reason)), None),
     };
     let mut world = match World::start(machine, fixture, run, client, traced).await {
         Ok(world) => world,
         Err(failed) => {
             let unstarted = Outcome::unstarted(failed.stop.into());
-            return failed.secrets.out_of(Outcome { logs: failed.logs, ..unstarted });
+            let outcome = failed.secrets.out_of(Outcome { logs: failed.logs, ..unstarted });
+            return (outcome, failed.standing);
         }
     };
     let secrets = world.secrets();
@@ -206,14 +231,15 @@ pub async fn execute(
         false => None,
     };
     // Of a run that stopped on its way nobody expects that it has tidied up.
-    let (stopped, watch) = world.stop(ended.is_ok()).await;
+    let (left, watch, standing) = world.leave(ended.is_ok()).await;
     let (leaks, leaked) = watch.verdict(fixture);
-    let end = match ended.and(stopped).and(leaked) {
+    let end = match ended.and(left).and(leaked) {
         Err(stop) => stop.into(),
         Ok(()) => End::Held,
     };
     let (transcript, seen) = (carried.transcript.text().to_owned(), carried.seen);
-    secrets.out_of(Outcome { end, transcript, seen, logs, history, leaks, history_file, trace })
+    let outcome = Outcome { end, transcript, seen, logs, history, leaks, history_file, trace };
+    (secrets.out_of(outcome), Some(standing))
 }
 
 /// Texts of this run and this machine that no golden file may have.
