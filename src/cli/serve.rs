@@ -83,6 +83,9 @@ pub struct ServeArgs {
     note_deliveries: bool,
 }
 
+/// Of NATS contexts, for whoever lists them.
+const DESCRIPTION: &str = "mono-demo serve";
+
 const SETTINGS_HELP: &str = "\
 A script waits until everything serves with --ready-file FILE, or for the line `Ready: URL`.
 
@@ -365,7 +368,10 @@ fn announce(
     ));
     output.line(format!("export NATS_URL={url}"));
     let guarded = serving.broker.as_ref().filter(|_| args.auth || args.tls_cert.is_some());
-    let contexts = guarded.map(contexts::write_for_roles).transpose()?;
+    let contexts = guarded.map(|broker| {
+        contexts::write_for_roles(broker.run_dir(), DESCRIPTION, |role| broker.target(role))
+    });
+    let contexts = contexts.transpose()?;
     if let Some(folder) = &contexts {
         let client = contexts::of_role(folder, Role::Client);
         output.line(format!(
@@ -394,7 +400,7 @@ fn announce(
     if let Some(name) = &args.save_context {
         let path = contexts::path(name, context)?;
         let client = serving.broker.as_ref().map(|broker| broker.target(Role::Client));
-        contexts::save(&path, client.as_ref().unwrap_or(target))?;
+        contexts::save(&path, DESCRIPTION, client.as_ref().unwrap_or(target))?;
         output.line(format!("NATS context {name}: {}", path.display()));
     }
     output.line(format!("Ready: {url}"));

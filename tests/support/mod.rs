@@ -1,6 +1,7 @@
 //! What the tests of the lower rooms share: a reaper, a provisioned server, and looking at /proc.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod keeping;
 pub mod program;
 
 use std::io::{BufRead, BufReader};

@@ -77,6 +77,11 @@ pub struct RunArgs {
     /// Begin no run after the first that does not pass.
     #[arg(long)]
     pub(super) fail_fast: bool,
+    /// Leave up the first run that does not pass, and begin no other: its broker, its store and its
+    /// services stay until Ctrl-C, and it is said how to get at them. A run that passes is left up
+    /// only if it is chosen alone, by name and --client.
+    #[arg(long, conflicts_with_all = ["ci", "watch", "record", "update", "list", "retries"])]
+    pub(super) keep: bool,
     /// Run what did not pass up to N times more; what passes then is reported as flaky, not as passed.
     #[arg(long, value_name = "N", conflicts_with_all = ["update", "repeat"])]
     pub(super) retries: Option<u32>,

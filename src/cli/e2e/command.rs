@@ -4,15 +4,20 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use super::arguments::{E2eArgs, E2eCommand, ReportKind, RunArgs};
+use super::kept::{self, Kept};
 use super::settings::settings;
 use crate::cli::args::Global;
 use crate::cli::connect::provision_settings;
 use crate::cli::context::Context;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
+use crate::cli::signals::Signals;
 use crate::cli::watch::{Touched, Watch};
 use crate::cli::{fixtures, new, review, suite};
+use crate::e2e::event::Summary;
 use crate::e2e::report::{Github, Html, Json, Junit, Look, Reporter, Tap, Terminal};
 use crate::e2e::{self, E2eError, Mode, Settings};
 
@@ -97,7 +102,6 @@ async fn once(
             _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
         };
     }
-    let chosen = chosen.len();
     let mut files = reports(args, context)?;
     let look = Look {
         color: context.colour(context.stdout_tty),
@@ -110,18 +114,56 @@ async fn once(
     reporters.extend(github.as_mut().map(|github| github as &mut dyn Reporter));
     reporters.push(&mut terminal);
     reporters.extend(files.iter_mut().map(|file| &mut **file as &mut dyn Reporter));
+    if args.keep {
+        return keep(&settings, &mut reporters, output).await;
+    }
     let summary = tokio::select! {
         summary = e2e::run(&settings, &mut reporters) => summary?,
         // Dropping the run ends every process and removes every folder.
         _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
     };
-    if settings.mode == Mode::Ci && chosen > 0 && summary.runs == 0 && summary.not_run == 0 {
+    let exit = exit(settings.mode, &summary)?;
+    output.object(&json!({ "ok": summary.is_ok(), "summary": summary }));
+    Ok(exit)
+}
+
+/// Runs what is chosen, and leaves up what there is to be looked at, until it was looked at.
+async fn keep(
+    settings: &Settings,
+    reporters: &mut [&mut dyn Reporter],
+    output: &Output,
+) -> Result<Exit, CliError> {
+    // From before the end of the runs, so that no signal is missed while all is told.
+    let mut signals = Signals::listen()?;
+    let (summary, left_up) = tokio::select! {
+        ended = e2e::run_and_leave_up(settings, reporters) => ended?,
+        () = signals.first() => return Ok(Exit::Interrupted),
+    };
+    let exit = exit(settings.mode, &summary)?;
+    let built_in = settings.machine.contents.is_some();
+    let kept = left_up.map(|left_up| Kept::new(left_up, built_in)).transpose()?;
+    let object = kept.as_ref().map(Kept::object);
+    output.object(&json!({ "ok": summary.is_ok(), "summary": summary, "kept": object }));
+    match kept {
+        None => output.line(kept::nothing(&summary)),
+        Some(kept) => {
+            kept.tell(output);
+            if let Some(cut_short) = kept.until_stopped(&mut signals, output).await? {
+                return Ok(cut_short);
+            }
+        }
+    }
+    Ok(exit)
+}
+
+/// What all runs together come to.
+fn exit(mode: Mode, summary: &Summary) -> Result<Exit, CliError> {
+    if mode == Mode::Ci && summary.scenarios > 0 && summary.runs == 0 && summary.not_run == 0 {
         let message = "nothing was run: none of the clients of these scenarios is here";
         return Err(CliError::new(Exit::Infrastructure, message).hint(
             "`mono-demo doctor` shows what is missing; --client chooses among what is there",
         ));
     }
-    output.object(&serde_json::json!({ "ok": summary.is_ok(), "summary": summary }));
     Ok(match summary {
         summary if summary.broken > 0 => Exit::Infrastructure,
         summary if summary.is_ok() => Exit::Success,
@@ -139,7 +181,7 @@ fn list(settings: &Settings, output: &Output) -> Result<Exit, CliError> {
         .iter()
         .map(|fixture| {
             let clients: Vec<_> = e2e::clients_of(settings, fixture).map(|c| &c.name).collect();
-            serde_json::json!({
+            json!({
                 "name": fixture.name,
                 "description": fixture.description,
                 "tags": fixture.tags,
@@ -147,7 +189,7 @@ fn list(settings: &Settings, output: &Output) -> Result<Exit, CliError> {
             })
         })
         .collect();
-    output.object(&serde_json::json!({ "ok": true, "scenarios": scenarios }));
+    output.object(&json!({ "ok": true, "scenarios": scenarios }));
     Ok(Exit::Success)
 }
 

@@ -5,9 +5,11 @@
 //! | `arguments` | what it can be told |
 //! | `settings` | what that comes to on this machine |
 //! | `command` | does it, once or again and again |
+//! | `kept` | `--keep`: what is left up, until nobody needs it |
 
 mod arguments;
 mod command;
+mod kept;
 mod settings;
 
 pub use arguments::{E2eArgs, RunArgs};

@@ -26,6 +26,10 @@ pub(super) async fn settings(
     context: &Context,
     output: &Output,
 ) -> Result<Settings, CliError> {
+    if args.keep && context.ci() {
+        return Err(CliError::usage("--keep: CI is set, and there nobody presses Ctrl-C")
+            .hint("run it on your own machine, with the line `again: …` that CI shows"));
+    }
     let tools = provision_settings(&global.tools, context);
     let Suite { fixtures, root, built_in, own } =
         suite::find(args.asked(), &tools, context, output).await?;
