@@ -9,6 +9,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use mono_demo::e2e::fixture::{self, Context, FixtureError, Name, Source};
+use mono_demo::e2e::schemas::Schemas;
+use mono_demo::modules::contract::json_schema;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken")
@@ -45,6 +47,8 @@ fn read(name: &str, text: &str) -> Result<(), FixtureError> {
         variables: BTreeSet::from(["python".to_owned()]),
         clients: ["rust", "python", "node", "go"].map(str::to_owned).into(),
         services: BTreeSet::new(),
+        leaders: true,
+        schema: &|word| Schemas::new(&folder(), json_schema()).find(word),
         include: &|path| {
             std::fs::read_to_string(folder().join(path))
                 .map_err(|_| format!("there is no file {path}"))

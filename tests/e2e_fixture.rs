@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use mono_demo::e2e::fixture::{Action, Context, Fixture, FixtureError, Name, Source, parse};
+use mono_demo::e2e::schemas::Schemas;
 
 fn read(text: &str) -> Result<Vec<Fixture>, FixtureError> {
     let validate = |settings: &toml::Table| match settings.get("payment") {
@@ -15,6 +16,8 @@ fn read(text: &str) -> Result<Vec<Fixture>, FixtureError> {
         validate_services: &validate,
         variables: BTreeSet::from(["python".to_owned()]),
         clients: ["rust", "python"].map(str::to_owned).into(),
+        leaders: true,
+        schema: &|word| Schemas::default().find(word),
         include: &|path| Err(format!("there is no file {path}")),
         services: BTreeSet::new(),
     };

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use mono_demo::e2e::fixture::{self, Name, Source};
 use mono_demo::e2e::history::{self, History, Policy};
+use mono_demo::e2e::schemas::Schemas;
 use mono_demo::e2e::snapshot::{Comparison, Golden};
 use mono_demo::modules::duration;
 use mono_demo::modules::payment::{Money, Payment, PaymentRequest};
@@ -170,6 +171,8 @@ fn fixtures_are_read_or_every_mistake_is_shown() {
         validate_services: &validate,
         variables: ["n".to_owned()].into(),
         clients: ["rust".to_owned()].into(),
+        leaders: true,
+        schema: &|word| Schemas::default().find(word),
         include: &|_| Ok("params = [\"id\"]\n[[step]]\nsubmit = \"{{id}}\"\n".to_owned()),
         services: Default::default(),
     };

@@ -172,3 +172,61 @@ fn a_fixture_may_change_a_service() {
     suite(&home, file, &[("changed", &format!("[services.shoq]\nprocesses = 2\n{STEP}"))]);
     e2e(&home, &[]).failed(2, "the suite has no service `shoq`; it has shop");
 }
+
+#[test]
+fn ids_of_ones_own_are_replaced_in_golden_files_and_stay_equal() {
+    let home = Home::new();
+    let random = "id=ord_$(od -An -N6 -tx1 /dev/urandom | tr -d ' \\\\n'); echo $id $id";
+    let step = format!("[[step]]\nrun = [\"sh\", \"-c\", \"{random}\"]\n");
+    suite(&home, "redact = { order = \"ord_[0-9a-f]{12}\" }\n", &[("a", &step)]);
+    e2e(&home, &["--update"]).ok();
+    let golden = std::fs::read_to_string(home.path().join("suite/scenarios/a.snap")).unwrap();
+    assert!(golden.contains("| <order:1> <order:1>"), "{golden}");
+    e2e(&home, &["--ci"]).ok();
+    suite(&home, "", &[("a", &step)]);
+    e2e(&home, &["--ci"]).failed(1, "");
+}
+
+/// Makes a stream with a copy on each of three servers.
+const KEEPS: &str = r#"
+import asyncio, os, nats
+from nats.js.api import StreamConfig
+async def main():
+    nc = await nats.connect(os.environ["NATS_URL"].split(","), user=os.environ["NATS_USER"],
+        password=os.environ["NATS_PASSWORD"], max_reconnect_attempts=-1, reconnect_time_wait=0.1)
+    config = StreamConfig("ORDERS", subjects=["orders.*"], num_replicas=3)
+    await nc.jetstream(timeout=20).add_stream(config)
+    print("up", flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"#;
+
+#[test]
+fn the_leader_of_a_stream_of_ones_own_breaks() {
+    let home = Home::new();
+    let file = "[services.keeper]\nrun = [\"{{python}}\", \"keeper.py\"]\nready = { line = \"up\" }\nready_within = \"40s\"\n";
+    let submit = "[[step]]\nsubmit = \"orders.new\"\ntext = \"{{n}}\"\nrepeat = 20\n";
+    let steps = format!(
+        "[broker]\ncluster = 3\n{submit}under = {{ kill-leader = {{ times = 1, stream = \"ORDERS\" }} }}\n\
+         [[step]]\nfault = \"stop-leader\"\nstream = \"ORDERS\"\n\
+         [[step]]\nsubmit = \"orders.new\"\ntext = \"last\"\nwithin = \"20s\"\n\
+         [[check]]\nstream = \"ORDERS\"\nwithin = \"20s\"\n"
+    );
+    suite(&home, file, &[("leaders", &steps)]);
+    std::fs::write(home.path().join("suite/keeper.py"), KEEPS).unwrap();
+    e2e(&home, &["--update"]).ok();
+    let golden = home.path().join("suite/scenarios/leaders.snap");
+    let golden = std::fs::read_to_string(golden).unwrap();
+    assert!(golden.contains("fault stop-leader of ORDERS\n  = stopped, another one"), "{golden}");
+
+    let unsaid = "[broker]\ncluster = 3\n[[step]]\nfault = \"kill-leader\"\n";
+    suite(&home, file, &[("leaders", unsaid)]);
+    e2e(&home, &[]).failed(2, "`kill-leader` must say whose leader: the `stream`");
+    let unsaid = format!("[broker]\ncluster = 3\n{submit}under = {{ kill-leader = 1 }}\n");
+    suite(&home, file, &[("leaders", &unsaid)]);
+    e2e(&home, &[]).failed(2, "as in `stream = \"ORDERS\"`");
+    let nobody = "[broker]\ncluster = 3\n[[step]]\nfault = \"kill-leader\"\nstream = \"ODRERS\"\n";
+    suite(&home, file, &[("leaders", nobody)]);
+    let said = e2e(&home, &["--ci"]).failed(3, "").stdout;
+    assert!(said.contains("kill-leader of ODRERS") && said.contains("ODRERS"), "{said}");
+}

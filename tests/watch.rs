@@ -32,6 +32,9 @@ fn a_change_runs_again_what_it_touches() {
     };
     write("a", "");
     write("b", "");
+    std::fs::write(fixtures.join("asks.steps.toml"), STEP).unwrap();
+    let rows = "[[row]]\nname = \"one\"\na = 1\n[[row]]\nname = \"two\"\na = 2\n[[step]]\ncall = \"math.add\"\nargs = [\"{{a}}\", 1]\n";
+    write("rows", &format!("{rows}[[step]]\ninclude = \"asks.steps.toml\"\n"));
     home.run(&["e2e", "--client", "rust", "--update"]).ok();
 
     // One pipe for both: their order is what a person sees.
@@ -71,6 +74,20 @@ fn a_change_runs_again_what_it_touches() {
     write("b", "");
     let seen = until("watching for changes");
     assert!(seen.contains("ok   b [rust]") && seen.contains("1 scenario, 1 run"), "{seen}");
+
+    // Shared steps are run again where they are included, and a row's golden file for that row.
+    std::fs::write(fixtures.join("asks.steps.toml"), format!("{STEP}reply = {{ result = 3 }}\n"))
+        .unwrap();
+    let seen = until("watching for changes");
+    assert!(
+        seen.contains("ok   rows/one [rust]") && seen.contains("2 scenarios, 2 runs"),
+        "{seen}"
+    );
+    let golden = fixtures.join("rows.two.snap");
+    let text = std::fs::read_to_string(&golden).unwrap();
+    std::fs::write(golden, format!("{text}more\n")).unwrap();
+    let seen = until("watching for changes");
+    assert!(seen.contains("FAIL rows/two [rust]") && seen.contains("1 scenario, 1 run"), "{seen}");
 
     Command::new("kill").args(["-INT", &child.0.id().to_string()]).status().unwrap();
     assert_eq!(child.0.wait().unwrap().code(), Some(0));

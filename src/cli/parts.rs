@@ -16,9 +16,11 @@ use super::own::{self, Variables};
 use super::{python, services};
 use crate::broker::Roles;
 use crate::e2e::engine::{ServiceContext, ServiceSpawn, ServiceUnderTest, ServicesOf};
+use crate::e2e::redact::Row;
 use crate::e2e::suite::{Ready, Suite};
 use crate::e2e::{ClientUnderTest, Validate};
-use crate::modules::payment::Sabotage;
+use crate::modules::contract::json_schema;
+use crate::modules::payment::{LEDGER, REQUESTS, Sabotage};
 use crate::process::Spawn;
 use crate::provision;
 
@@ -37,6 +39,12 @@ pub struct Parts {
     pub services: ServicesOf,
     pub known_services: Vec<String>,
     pub roles: Roles,
+    /// Streams whose leaders break where a fault names none.
+    pub leaders: Vec<String>,
+    /// What differs from run to run.
+    pub redact: Vec<Row>,
+    /// Schemas by name, below `$defs`.
+    pub contract: serde_json::Value,
     pub variables: Variables,
     pub validate: Arc<Validate>,
     /// The payments are the built-in ones: their content is known.
@@ -87,6 +95,9 @@ fn own_parts(suite: &Suite, variables: Variables) -> Parts {
         known_clients: own::client_names(suite),
         services: Arc::new(|_| Vec::new()),
         known_services: names.clone(),
+        leaders: Vec::new(),
+        redact: suite.redact.clone(),
+        contract: serde_json::Value::Null,
         // Nobody knows which subjects they need.
         roles: Roles::unlimited(),
         variables,
@@ -131,6 +142,9 @@ pub async fn of_built_in(
         services: Arc::new(move |_| vec![service.clone()]),
         known_services: Vec::new(),
         roles: Roles::default(),
+        leaders: [LEDGER, REQUESTS].map(str::to_owned).to_vec(),
+        redact: Vec::new(),
+        contract: json_schema(),
         variables: BTreeMap::from([("python".to_owned(), variable)]),
         validate: Arc::new(|table| {
             let read: Result<services::Settings, _> = table.clone().try_into();

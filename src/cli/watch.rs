@@ -17,8 +17,8 @@ const BUILT: [&str; 5] = ["node_modules", "target", "__pycache__", "venv", "dist
 /// What a change touches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Touched {
-    /// Scenarios alone, by name.
-    Scenarios(BTreeSet<String>),
+    /// Fixtures, shared steps and golden files alone, as they are shown.
+    Files(BTreeSet<PathBuf>),
     /// A service, a client, the suite file: every chosen scenario.
     All,
 }
@@ -84,13 +84,13 @@ impl Watch {
 
 /// What these files touch; `None` where they are of no account.
 fn touched(paths: &[PathBuf], root: &Path, fixtures: &Path) -> Option<Touched> {
-    let mut names = BTreeSet::new();
+    let mut files = BTreeSet::new();
     for path in paths.iter().filter(|path| !is_noise(path, root)) {
         let inside = path.strip_prefix(fixtures).ok();
         let extension = path.extension().and_then(|extension| extension.to_str());
         match (inside, extension) {
-            (Some(inside), Some("toml" | "snap")) => {
-                names.insert(inside.with_extension("").display().to_string());
+            (Some(_), Some("toml" | "snap")) => {
+                files.insert(path.strip_prefix(root).unwrap_or(path).to_owned());
             }
             // A folder is told of along with what changed in it, and what is gone was most likely
             // a step of an editor.
@@ -98,7 +98,7 @@ fn touched(paths: &[PathBuf], root: &Path, fixtures: &Path) -> Option<Touched> {
             _ => return Some(Touched::All),
         }
     }
-    (!names.is_empty()).then_some(Touched::Scenarios(names))
+    (!files.is_empty()).then_some(Touched::Files(files))
 }
 
 /// Written by ourselves, by an editor on the way, or by a build.
@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fixture_touches_itself_and_anything_else_touches_all() {
+    fn files_of_scenarios_are_told_and_anything_else_touches_all() {
         let folder = tempfile::Builder::new().prefix(".hidden").tempdir().unwrap();
         let root = folder.path();
         let of = |paths: &[&str]| {
@@ -129,11 +129,11 @@ mod tests {
             }
             touched(&paths, root, &root.join("fixtures"))
         };
-        let names = |names: &[&str]| {
-            Some(Touched::Scenarios(names.iter().map(|name| (*name).to_owned()).collect()))
-        };
-        assert_eq!(of(&["fixtures/a/b.toml"]), names(&["a/b"]));
-        assert_eq!(of(&["fixtures/a.snap", "fixtures/c.toml"]), names(&["a", "c"]));
+        let files =
+            |paths: &[&str]| Some(Touched::Files(paths.iter().map(PathBuf::from).collect()));
+        for paths in [&["fixtures/a/b.toml"][..], &["fixtures/a.row.snap", "fixtures/c.toml"]] {
+            assert_eq!(of(paths), files(paths));
+        }
         assert_eq!(of(&["worker.py"]), Some(Touched::All));
         assert_eq!(of(&["fixtures/a.toml", "suite.toml"]), Some(Touched::All));
         assert_eq!(of(&["fixtures/body.json"]), Some(Touched::All));

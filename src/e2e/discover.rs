@@ -66,6 +66,8 @@ pub(super) fn read(
         variables: variables.cloned().collect(),
         services: settings.known_services.iter().cloned().collect(),
         clients: settings.known_clients.iter().cloned().collect(),
+        leaders: !settings.machine.leaders.is_empty(),
+        schema: &|word| settings.schemas.find(word),
         include: &|path| shared(&settings.fixtures, path),
     };
     parse(name, source, &context)
@@ -132,12 +134,7 @@ fn walk(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), E2eError> {
     Ok(())
 }
 
-/// The golden file of a scenario, beside its fixture: one a row, so that a row that changes is
-/// reviewed alone.
+/// The golden file of a scenario.
 pub fn golden_path(settings: &Settings, fixture: &Fixture) -> PathBuf {
-    let path = settings.machine.root.join(&*fixture.source.path);
-    match &fixture.row {
-        Some(row) => path.with_extension(format!("{row}.snap")),
-        None => path.with_extension("snap"),
-    }
+    settings.machine.root.join(fixture.golden())
 }

@@ -10,6 +10,7 @@
 //! | [`engine`] | one scenario with one client: broker, services, driver, steps, checks |
 //! | [`history`] | the record of a run on one clock, and the checks that prove it |
 //! | [`seen`], [`transcript`], [`redact`] | what happened, as data and as text that does not change |
+//! | [`schemas`] | JSON Schemas that messages are held against |
 //! | [`snapshot`], [`review`] | golden files in insta's format; what waits to become one |
 //! | [`event`], [`trace`], [`report`] | what is told, and to whom |
 //! | `clustered` | the same scenario on a cluster |
@@ -41,6 +42,7 @@ pub mod redact;
 pub mod report;
 pub mod review;
 mod runner;
+pub mod schemas;
 pub mod seen;
 mod settings;
 pub mod snapshot;

@@ -21,6 +21,33 @@ const TABLE: [(&str, &str, bool); 6] = [
 /// How many rows of the table are for all texts; durations are only for output of programs.
 const FOR_ALL: usize = 5;
 
+/// A row that a suite or a fixture adds to the table, with numbers: `("order", "ord_[0-9a-z]{12}")`.
+#[derive(Debug, Clone)]
+pub struct Row {
+    word: String,
+    rule: Regex,
+}
+
+impl Row {
+    /// # Errors
+    /// Why a pattern is none, in words.
+    pub fn new(word: &str, pattern: &str) -> Result<Self, String> {
+        let rule = Regex::new(pattern).map_err(|error| format!("not a pattern: {error}"))?;
+        if rule.is_match("") {
+            return Err("it matches an empty text, which is everywhere".to_owned());
+        }
+        Ok(Self { word: word.to_owned(), rule })
+    }
+}
+
+impl PartialEq for Row {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.word, self.rule.as_str()) == (&other.word, other.rule.as_str())
+    }
+}
+
+impl Eq for Row {}
+
 static RULES: LazyLock<Vec<(&str, Regex, bool)>> = LazyLock::new(|| {
     let rule = |(word, pattern, numbered): (&'static str, &str, bool)| {
         Some((word, Regex::new(pattern).ok()?, numbered))
@@ -33,6 +60,8 @@ static RULES: LazyLock<Vec<(&str, Regex, bool)>> = LazyLock::new(|| {
 pub struct Redactions {
     /// Text and word, as (`/tmp/run-xyz`, `run`); the longest first.
     literals: Vec<(String, &'static str)>,
+    /// Rows of the suite and of the fixture: they come before the table.
+    own: Vec<(Row, Vec<String>)>,
     /// For each row of the table, what was seen.
     seen: Vec<Vec<String>>,
 }
@@ -43,7 +72,14 @@ impl Redactions {
         let mut literals: Vec<_> =
             literals.into_iter().filter(|(text, _)| text.len() > 3).collect();
         literals.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
-        Self { literals, seen: vec![Vec::new(); TABLE.len()] }
+        Self { literals, own: Vec::new(), seen: vec![Vec::new(); TABLE.len()] }
+    }
+
+    /// With further rows, which come before the table's.
+    #[must_use]
+    pub fn with(mut self, rows: impl IntoIterator<Item = Row>) -> Self {
+        self.own.extend(rows.into_iter().map(|row| (row, Vec::new())));
+        self
     }
 
     /// A text with everything replaced that differs from run to run.
@@ -60,6 +96,11 @@ impl Redactions {
         let mut text = text.to_owned();
         for (literal, word) in &self.literals {
             text = text.replace(literal, &format!("<{word}>"));
+        }
+        for (Row { word, rule }, seen) in &mut self.own {
+            let numbered =
+                |found: &regex_lite::Captures<'_>| format!("<{word}:{}>", number(seen, &found[0]));
+            text = rule.replace_all(&text, numbered).into_owned();
         }
         for ((word, rule, numbered), seen) in RULES.iter().zip(&mut self.seen).take(rows) {
             text = rule
@@ -96,6 +137,18 @@ mod tests {
         let mut redactions = Redactions::new([]);
         assert_eq!(redactions.apply(&format!("pay-{a} {b} {a}")), "pay-<uuid:1> <uuid:2> <uuid:1>");
         assert_eq!(redactions.apply(b), "<uuid:2>");
+    }
+
+    #[test]
+    fn rows_of_a_suite_come_first() {
+        let row = |word, pattern| Row::new(word, pattern);
+        let rows =
+            [row("order", "ord_[0-9a-f-]+").unwrap(), row("ms", "\\b1[0-9]{12}\\b").unwrap()];
+        let mut redactions = Redactions::new([]).with(rows);
+        let id = "6f9619ff-8b86-d011-b42d-00cf4fc964ff";
+        let text = format!("ord_{id} {id} 1732567890123 ord_1 ord_{id}");
+        assert_eq!(redactions.apply(&text), "<order:1> <uuid:1> <ms:1> <order:2> <order:1>");
+        assert!(row("a", "(").is_err() && row("a", "x*").is_err());
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::{
     clustered::OnCluster,
     engine::{Client, Machine},
     fixture::FixtureError,
+    schemas::Schemas,
 };
 
 /// What to run, with what, and what to do with golden files.
@@ -25,6 +26,8 @@ pub struct Settings {
     pub known_clients: Vec<String>,
     /// Names of services that a fault may use; empty where there is one kind of process.
     pub known_services: Vec<String>,
+    /// Schemas that checks may name.
+    pub schemas: Schemas,
     /// How many runs at a time; 0 is as many as the machine has cores.
     pub jobs: usize,
     /// What is done about golden files.

@@ -23,6 +23,8 @@ pub struct Fault {
     pub on: Option<Side>,
     /// Of service processes: whose, where there are several services; `None` is all of them.
     pub service: Option<String>,
+    /// Of leaders: the stream that is led; `None` is what the servers are told.
+    pub stream: Option<String>,
     /// After this time it is mended; `None` is when it is told to.
     pub lasts: Option<Duration>,
 }
@@ -187,6 +189,12 @@ impl What {
         )
     }
 
+    /// Whether it is about the node that leads a stream.
+    #[must_use]
+    pub fn is_of_a_leader(self) -> bool {
+        matches!(self, Self::KillLeader | Self::StopLeader | Self::LoseQuorum)
+    }
+
     /// Whether it is about a network, which only a proxy can make bad.
     #[must_use]
     pub fn is_of_a_network(self) -> bool {
@@ -242,7 +250,7 @@ impl Fault {
     /// On everybody, until it is mended.
     #[must_use]
     pub fn new(what: What) -> Self {
-        Self { what, on: None, service: None, lasts: None }
+        Self { what, on: None, service: None, stream: None, lasts: None }
     }
 
     /// Mended after this time.
@@ -281,8 +289,8 @@ impl fmt::Display for Fault {
         if let Some(side) = self.on {
             write!(f, " on {}", side.word())?;
         }
-        if let Some(service) = &self.service {
-            write!(f, " of {service}")?;
+        for whose in self.service.iter().chain(&self.stream) {
+            write!(f, " of {whose}")?;
         }
         match self.lasts {
             Some(time) => write!(f, " for {time:?}"),
@@ -316,6 +324,8 @@ mod tests {
         let started = Fault { service: Some("b".into()), ..Fault::new(What::StartServices) };
         assert!(!started.mends(&stopped) && Fault::new(What::StartServices).mends(&stopped));
         assert_eq!(stopped.to_string(), "stop-services of a");
+        let led = Fault { stream: Some("ORDERS".into()), ..Fault::new(What::KillLeader) };
+        assert_eq!(led.to_string(), "kill-leader of ORDERS");
         let hole = Fault { on: Some(Side::Client), ..Fault::new(What::BlackHole) };
         let other = Fault { on: Some(Side::Services), ..Fault::new(What::HealNetwork) };
         assert!(!other.mends(&hole));

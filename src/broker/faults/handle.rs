@@ -90,14 +90,14 @@ impl<'a> Faults<'a> {
     /// # Errors
     /// [`FaultError`], with the evidence.
     pub async fn inject(&mut self, fault: &Fault) -> Result<String, FaultError> {
-        let said = self.perform(fault.what, fault.on).await?;
+        let said = self.perform(fault.what, fault).await?;
         self.injected += 1;
         let (Some(time), Some(end)) = (fault.lasts, fault.what.mended_by()) else {
             return Ok(said);
         };
         // This is the fault itself.
         tokio::time::sleep(time).await;
-        self.perform(end, fault.on).await?;
+        self.perform(end, fault).await?;
         Ok(format!("{said}, for {time:?}"))
     }
 
@@ -115,9 +115,9 @@ impl<'a> Faults<'a> {
         nodes
     }
 
-    async fn perform(&mut self, what: What, on: Option<Side>) -> Result<String, FaultError> {
+    async fn perform(&mut self, what: What, fault: &Fault) -> Result<String, FaultError> {
         if what.is_of_a_network() {
-            return self.network_fault(what, on).await;
+            return self.network_fault(what, fault.on).await;
         }
         match what {
             What::KillServices
@@ -135,7 +135,7 @@ impl<'a> Faults<'a> {
             }
             _ => {
                 let nodes = self.nodes(what);
-                self.servers.inject(what, &nodes).await.map(str::to_owned)
+                self.servers.inject(what, fault, &nodes).await.map(str::to_owned)
             }
         }
     }

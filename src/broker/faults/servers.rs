@@ -1,7 +1,7 @@
 //! What a fault means to one server, and what to a cluster.
 
 use super::error::FaultError;
-use super::fault::What;
+use super::fault::{Fault, What};
 use crate::broker::cluster::Cluster;
 use crate::broker::lifecycle::Broker;
 
@@ -14,9 +14,10 @@ pub enum Servers<'a> {
     Several {
         /// All of them.
         cluster: &'a mut Cluster,
-        /// `kill-leader` and `stop-leader` break the node that leads this stream.
+        /// `kill-leader` and `stop-leader` break the node that leads this stream, unless a fault
+        /// names another.
         leader_of: &'a str,
-        /// `lose-quorum` leaves the node that leads this stream.
+        /// `lose-quorum` leaves the node that leads this stream, unless the fault names another.
         left_with: &'a str,
     },
 }
@@ -31,27 +32,30 @@ impl Servers<'_> {
         }
     }
 
-    /// Breaks or mends; says what has happened. `nodes` are those that `kill-node` kills.
+    /// Breaks or mends, as `fault` or as its end; says what has happened. `nodes` are those that `kill-node` kills.
     pub(super) async fn inject(
         &mut self,
         what: What,
+        fault: &Fault,
         nodes: &[usize],
     ) -> Result<&'static str, FaultError> {
         match self {
             Self::One(broker) => one(broker, what).await,
             Self::Several { cluster, leader_of, left_with } => match what {
-                What::KillLeader => {
-                    cluster.kill_leader(leader_of).await?;
+                What::KillLeader | What::StopLeader => {
+                    let stream = fault.stream.as_deref().unwrap_or(leader_of);
+                    let kills = what == What::KillLeader;
+                    match kills {
+                        true => cluster.kill_leader(stream).await?,
+                        false => cluster.stop_leader(stream).await?,
+                    };
                     // Another one leads before it is back: its return is no part of the gap.
-                    cluster.leader_of_stream(leader_of).await?;
+                    cluster.leader_of_stream(stream).await?;
                     cluster.heal().await?;
-                    Ok("killed, another one elected, and back with what it missed")
-                }
-                What::StopLeader => {
-                    cluster.stop_leader(leader_of).await?;
-                    cluster.leader_of_stream(leader_of).await?;
-                    cluster.heal().await?;
-                    Ok("stopped, another one elected, and back with what it missed")
+                    Ok(match kills {
+                        true => "killed, another one elected, and back with what it missed",
+                        false => "stopped, another one elected, and back with what it missed",
+                    })
                 }
                 What::KillNode(_) => {
                     cluster.kill_nodes(nodes).await?;
@@ -59,8 +63,12 @@ impl Servers<'_> {
                     Ok("killed, and back with what was missed")
                 }
                 What::LoseQuorum => {
-                    cluster.leave_only_leader(left_with).await?;
-                    Ok("all killed but the one that takes submissions")
+                    let stream = fault.stream.as_deref();
+                    cluster.leave_only_leader(stream.unwrap_or(left_with)).await?;
+                    Ok(match stream {
+                        None => "all killed but the one that takes submissions",
+                        Some(_) => "all killed but the one that leads the stream",
+                    })
                 }
                 What::Heal => {
                     cluster.heal().await?;

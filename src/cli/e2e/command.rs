@@ -67,7 +67,7 @@ async fn watch(
         };
         only = match touched {
             Touched::All => None,
-            Touched::Scenarios(names) => Some(names),
+            Touched::Files(files) => Some(files),
         };
     }
 }
@@ -75,7 +75,7 @@ async fn watch(
 /// Runs what is chosen, and of that only what is named here.
 async fn once(
     args: &RunArgs,
-    only: Option<BTreeSet<String>>,
+    only: Option<BTreeSet<PathBuf>>,
     global: &Global,
     context: &Context,
     output: &Output,

@@ -13,6 +13,7 @@ use crate::cli::suite::{self, Suite};
 use crate::cli::{parts, services};
 use crate::e2e::engine::{ContentOf, Machine};
 use crate::e2e::fixture::Leaks;
+use crate::e2e::schemas::Schemas;
 use crate::e2e::{Again, Filter, Kept, Mode, OnCluster, Settings};
 use crate::provision;
 
@@ -81,6 +82,7 @@ pub(super) async fn settings(
         clients: parts.clients,
         known_clients: parts.known_clients,
         known_services: parts.known_services,
+        schemas: Schemas::new(&root, parts.contract),
         jobs: args.jobs,
         mode: match args {
             RunArgs { update: true, .. } => Mode::Update,
@@ -112,6 +114,8 @@ pub(super) async fn settings(
             contents: parts.payments.then(|| Arc::new(services::payment_content) as ContentOf),
             dying_client: parts.payments.then(|| spawn_dying_rust(context)),
             leaks: args.leaks,
+            leaders: parts.leaders,
+            redact: parts.redact,
         },
         validate_services: parts.validate,
         command,

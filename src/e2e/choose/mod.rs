@@ -6,7 +6,7 @@ mod shard;
 pub use expression::{Expression, ExpressionError, Subject};
 pub use shard::{Shard, ShardError};
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use super::fixture::Fixture;
 
@@ -17,8 +17,8 @@ pub struct Filter {
     pub names: Vec<String>,
     /// Tags, any of which is enough.
     pub tags: Vec<String>,
-    /// And only these, by their whole names.
-    pub only: Option<BTreeSet<String>>,
+    /// And only those of these files: fixtures, shared steps, golden files, as they are shown.
+    pub only: Option<BTreeSet<PathBuf>>,
     /// And this holds.
     pub expression: Option<Expression>,
     /// And of what is left, this part.
@@ -45,7 +45,7 @@ impl Filter {
             self.tags.is_empty() || fixture.tags.iter().any(|tag| self.tags.contains(tag))
         };
         let by_only = |fixture: &Fixture| {
-            self.only.as_ref().is_none_or(|only| only.contains(fixture.name.as_str()))
+            self.only.as_ref().is_none_or(|only| fixture.files().any(|file| only.contains(&file)))
         };
         let wanted = |fixture: &Fixture| by_name(fixture) && by_tag(fixture) && by_only(fixture);
         fixtures.into_iter().filter(wanted).collect()

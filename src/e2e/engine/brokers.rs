@@ -11,11 +11,6 @@ use crate::{
     e2e::fixture::Fixture,
 };
 
-/// Whose leader is broken first: the stream whose messages are the commits of payments.
-const LEDGER: &str = "payment-ledger";
-/// Whose leader takes submissions, and is broken next.
-const REQUESTS: &str = "payment-requests";
-
 /// What the clients of a run connect to.
 pub(super) struct Brokers {
     kind: Kind,
@@ -97,14 +92,16 @@ impl Brokers {
         }
     }
 
-    /// For the handle that breaks them; the leaders of the two streams that payments are written to
-    /// take turns.
-    pub(super) fn servers(&mut self) -> Servers<'_> {
-        let leader_of = if self.broken.is_multiple_of(2) { LEDGER } else { REQUESTS };
+    /// For the handle that breaks them; the leaders of these streams take turns, and the last of them
+    /// is left where a quorum is lost.
+    pub(super) fn servers<'a>(&'a mut self, streams: &'a [String]) -> Servers<'a> {
+        let turn = self.broken.checked_rem(streams.len()).and_then(|turn| streams.get(turn));
+        let leader_of = turn.map_or("", String::as_str);
+        let left_with = streams.last().map_or("", String::as_str);
         self.broken += 1;
         match &mut self.kind {
             Kind::One(broker) => Servers::One(broker),
-            Kind::Several(cluster) => Servers::Several { cluster, leader_of, left_with: REQUESTS },
+            Kind::Several(cluster) => Servers::Several { cluster, leader_of, left_with },
         }
     }
 

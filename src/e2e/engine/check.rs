@@ -7,12 +7,18 @@ use std::{
 
 use serde_json::Value;
 
-use super::{Stop, evidence, recovery, world::World};
+use super::{
+    Stop,
+    drift::{self, Found},
+    evidence, recovery,
+    world::World,
+};
 use crate::{
     e2e::{
         fixture::{Check, CheckKind, Fixture},
         history::{History, Property, Report, Verdict},
         matcher::{canonical, compare},
+        schemas::Schema,
     },
     wire::journal::{ChargeOutcome, ChargeRecord, CrashRecord, EmailRecord},
 };
@@ -31,7 +37,7 @@ pub(super) async fn comes_true(
     }
     let deadline = Instant::now() + check.within;
     loop {
-        let Err(reason) = look(world, check, None).await? else {
+        let Err(reason) = look(world, fixture, check, None).await? else {
             return Ok(());
         };
         if Instant::now() >= deadline {
@@ -50,7 +56,7 @@ pub(super) async fn still_true(
     check: &Check,
     report: &Report,
 ) -> Result<Vec<String>, Stop> {
-    look(world, check, Some(report)).await?.map_err(|reason| {
+    look(world, fixture, check, Some(report)).await?.map_err(|reason| {
         let message = match judges_the_history(&check.kind) {
             true => reason,
             false => format!("{reason} (it held before the services had drained)"),
@@ -65,7 +71,12 @@ pub(super) fn judges_the_history(kind: &CheckKind) -> bool {
     matches!(kind, History { .. } | FinalWithin { .. } | RecoveredWithin { .. })
 }
 
-async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<Finding, Stop> {
+async fn look(
+    world: &World,
+    fixture: &Fixture,
+    check: &Check,
+    report: Option<&Report>,
+) -> Result<Finding, Stop> {
     let charges = || evidence::charges(world.journal_dir()).map_err(Stop::Broken);
     Ok(match &check.kind {
         CheckKind::ChargedOnce { ids, amount } => charged_once(&charges()?, ids, amount.as_deref()),
@@ -97,6 +108,18 @@ async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<F
             recovery::recovered(&history, *limit)
                 .map(|_| vec![format!("after each fault something succeeded within {limit:?}")])
         }
+        CheckKind::Schema { subject, messages, replies } => {
+            if report.is_some() {
+                drift::until_all_is_traced(world).await.map_err(Stop::Broken)?;
+            }
+            let found = drift::look(world, subject, messages, replies).map_err(Stop::Broken)?;
+            match found {
+                Found::Valid => Ok(valid(subject, messages, replies)),
+                Found::Nothing(reason) => Err(reason),
+                // Nothing that comes later makes it good.
+                Found::Drift(reason) => return Err(Stop::failed(fixture, &check.span, reason)),
+            }
+        }
         CheckKind::Stream { name, messages, subjects, each } => {
             match evidence::held(&world.harness(), name, each.is_some()).await {
                 Ok(held) => stream(name, &held, *messages, *subjects, each.as_ref()),
@@ -109,6 +132,14 @@ async fn look(world: &World, check: &Check, report: Option<&Report>) -> Result<F
             ledger(&entries, id, entry)
         }
     })
+}
+
+fn valid(subject: &str, messages: &[Schema], replies: &[Schema]) -> Vec<String> {
+    let mut lines = vec![format!("each message on {subject} is {}", drift::named(messages))];
+    if !replies.is_empty() {
+        lines.push(format!("each reply is {}", drift::named(replies)));
+    }
+    lines
 }
 
 fn stream(

@@ -20,7 +20,8 @@ impl World {
     pub(super) async fn fault(&mut self, fault: &Fault, due: Option<u32>) -> Result<String, Stop> {
         let (seed, injected) = (self.machine().seed, self.schedule.len() as u64);
         self.services.only(fault.service.as_deref());
-        let mut faults = Faults::new(self.brokers.servers(), seed)
+        let leaders = self.machine().leaders.clone();
+        let mut faults = Faults::new(self.brokers.servers(&leaders), seed)
             .network(Side::Client, &self.networks.client)
             .network(Side::Services, &self.networks.services)
             .services(&mut self.services)

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     broker::{Credentials, Roles},
-    e2e::{driver::TypedCalls, fixture::Leaks, kept::Kept, suite::Ready},
+    e2e::{driver::TypedCalls, fixture::Leaks, kept::Kept, redact::Row, suite::Ready},
     process::{Reaper, Spawn},
     provision::NatsServer,
 };
@@ -36,6 +36,11 @@ pub struct Machine {
     pub dying_client: Option<Spawn>,
     /// What is done about leaks where a fixture does not say.
     pub leaks: Leaks,
+    /// Streams whose leaders break in turns where a fault does not name one; the last takes
+    /// submissions.
+    pub leaders: Vec<String>,
+    /// What differs from run to run, beside what fixtures say of it.
+    pub redact: Vec<Row>,
 }
 
 /// The hash of a payment's content, from the body of its submission; `None` for a body that is

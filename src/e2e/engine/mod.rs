@@ -21,12 +21,14 @@
 //! | `leaks` | what is left behind at the broker |
 //! | `recovery` | how soon after a fault's end an operation succeeds again |
 //! | `check` | decides, from evidence alone |
+//! | `drift` | holds every message on a subject against a schema |
 //! | `tape`, `tap`, `trace` | for reports that draw: what was done when, what crossed the broker |
 //!
 //! The engine knows no reporter: it sends events and returns what it saw.
 
 mod brokers;
 mod check;
+mod drift;
 mod dying;
 mod evidence;
 mod faults;
@@ -214,7 +216,10 @@ pub async fn leave_up(
         }
     };
     let secrets = world.secrets();
-    let transcript = Transcript::new(Redactions::new(literals(&world, machine)));
+    let transcript = Transcript::new(
+        Redactions::new(literals(&world, machine))
+            .with(fixture.redact.iter().chain(&machine.redact).cloned()),
+    );
     let mut carried = Carried { variables, seen: Vec::new(), transcript };
     let mut ended = steps::all(&mut world, fixture, run, events, &mut carried).await;
     let mut history = None;

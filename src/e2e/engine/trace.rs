@@ -25,6 +25,8 @@ const MOST_EVENTS: usize = 200;
 const MOST_LINES: usize = 600;
 /// With more repetitions than this of one step, the broker is not asked to trace them.
 const MOST_REPEATED: u32 = 200;
+/// More of the broker's log is not read.
+const MOST_BYTES: u64 = 16 * 1024 * 1024;
 /// How long the end of the broker's log may be on its way to its file.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
@@ -47,14 +49,14 @@ pub(super) async fn gather(
 ) -> Trace {
     let clock = world.recorder.clock();
     let steps = tape.end(clock, written, ended);
-    let untapped = untapped(fixture);
-    if untapped.is_none() {
-        let _ = tokio::time::timeout(LAST_LINES, last_lines(world)).await;
+    let load = untapped(fixture);
+    if load.is_none() {
+        let _ = tokio::time::timeout(LAST_LINES, tap::last_lines(world)).await;
     }
     let mut lines = Vec::new();
-    let mut untapped = untapped;
+    let mut untapped = load;
     for path in world.brokers.log_paths() {
-        match tap::read(path) {
+        match tap::read(path, MOST_BYTES) {
             Ok((read, whole)) => {
                 lines.extend(read);
                 if !whole {
@@ -66,7 +68,10 @@ pub(super) async fn gather(
         }
     }
     lines.sort_by_key(|line| line.at);
-    let messages = tap::conversation(&lines, |at| clock.ns_at(at));
+    let messages = match load {
+        None => tap::conversation(&lines, |at| clock.ns_at(at)),
+        Some(_) => Vec::new(),
+    };
     let (faults, effects) = history(world);
     Trace {
         steps,
@@ -75,26 +80,6 @@ pub(super) async fn gather(
         faults: Bounded::first(MOST_EVENTS, faults),
         effects: Bounded::first(MOST_EVENTS, effects),
         logs: logs(world, clock, &lines),
-    }
-}
-
-/// Waits until the broker's log file has what this connection has just done: what was before, it has
-/// too.
-async fn last_lines(world: &World) {
-    let mark = format!("_E2E.trace.{}", nuid::next());
-    let Ok(client) = world.harness().connect().await else { return };
-    if client.publish(mark.clone(), bytes::Bytes::new()).await.is_err()
-        || client.flush().await.is_err()
-    {
-        return;
-    }
-    let there = || {
-        let has = |path| std::fs::read_to_string(path).is_ok_and(|text| text.contains(&mark));
-        world.brokers.log_paths().any(has)
-    };
-    while !there() {
-        // It is a file that another task writes: it is read again, until our caller's patience ends.
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

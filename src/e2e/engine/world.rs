@@ -12,7 +12,7 @@ use std::{
 use super::{
     CLIENT, Client, Machine, ServiceContext, Stop,
     brokers::{Access, Brokers},
-    faults,
+    drift, faults,
     leaks::Watch,
     networks::Networks,
     secrets::Secrets,
@@ -89,10 +89,12 @@ impl World {
         settings.auth = Some(broker::Auth::Roles(machine.roles.clone()));
         // Else a lame duck waits 10 s before it sends its clients away.
         settings.extra_config = "lame_duck_grace_period: \"200ms\"\n".to_owned();
-        if traced {
-            let tapped = trace::untapped(fixture).is_none();
-            settings.extra_config.push_str(if tapped { tap::CONFIG } else { tap::CONFIG_WITHOUT });
-        }
+        settings.extra_config.push_str(match (drift::is_looked_for(fixture), traced) {
+            (true, _) => tap::CONFIG_WHOLE,
+            (false, true) if trace::untapped(fixture).is_none() => tap::CONFIG,
+            (false, true) => tap::CONFIG_WITHOUT,
+            (false, false) => "",
+        });
         settings.monitoring = leaks.looks();
         let brokers = Brokers::start(settings, fixture)
             .await

@@ -5,6 +5,7 @@
 //!
 //! ```toml
 //! scenarios = "scenarios"                # the folder of fixtures; this is the default
+//! redact = { order = "ord_[0-9a-z]{12}" }  # what differs from run to run, for transcripts
 //! prepare = [["npm", "ci"]]              # run in order, once, before anything else
 //!
 //! [services.worker]                      # any number of them
@@ -36,11 +37,15 @@ use std::{collections::BTreeMap, time::Duration};
 
 pub use parse::parse;
 
+use super::redact::Row;
+
 /// What a suite file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suite {
     /// The folder of fixtures, below the suite's.
     pub scenarios: String,
+    /// What differs from run to run, and is replaced in transcripts.
+    pub redact: Vec<Row>,
     /// Commands that are run once, in order, before anything else.
     pub prepare: Vec<Vec<String>>,
     /// In the order of their names.

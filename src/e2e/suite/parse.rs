@@ -10,8 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::{Client, Command, Ready, Service, Suite};
 use crate::{
     e2e::fixture::{
-        FixtureError, Problem, Source, Span,
-        reader::{Fields, Findings},
+        FixtureError, Problem, Source, Span, findings::Findings, parse::redact, reader::Fields,
     },
     wire::subjects::Token,
 };
@@ -41,10 +40,11 @@ pub fn parse(source: Source, variables: BTreeSet<String>) -> Result<Suite, Fixtu
         }
     };
     let mut findings = Findings { variables, ..Findings::default() };
-    let known = ["scenarios", "prepare", "services", "clients"];
+    let known = ["scenarios", "redact", "prepare", "services", "clients"];
     let top = Fields::new(document.get_ref(), 0..0, "key", &known, &mut findings);
     let suite = Suite {
         scenarios: scenarios(&top, &mut findings),
+        redact: redact(&top, &mut findings),
         prepare: prepare(&top, &mut findings),
         services: named(&top, "services", service, &mut findings),
         clients: named(&top, "clients", client, &mut findings),

@@ -7,9 +7,13 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `line` | a line of the log, read |
-//! | `conversation` | lines to messages between parties |
+//! | `end` | that the log has everything so far |
+//! | `carried` | lines to whole messages, for checks |
+//! | `conversation` | lines to messages between parties, for pictures |
 
+mod carried;
 mod conversation;
+mod end;
 mod line;
 
 use std::{
@@ -18,23 +22,24 @@ use std::{
     path::Path,
 };
 
+pub(super) use carried::{Carried, carried, matches};
 pub(super) use conversation::conversation;
+pub(super) use end::last_lines;
 pub(super) use line::{Line, What};
 
 /// More lines of nats-server's config, for brokers whose messages are to be seen. The server puts
 /// `[REDACTED]` in the place of every secret that a client shows.
 pub(super) const CONFIG: &str = "trace: true\nmax_traced_msg_len: 1024\nlogtime_utc: true\n";
+/// The same with whole bodies, for checks that read them.
+pub(super) const CONFIG_WHOLE: &str = "trace: true\nlogtime_utc: true\n";
 /// The same for brokers under a load, whose messages are too many: only the clock is told.
 pub(super) const CONFIG_WITHOUT: &str = "logtime_utc: true\n";
-/// More of a log is not read.
-const MOST_BYTES: u64 = 16 * 1024 * 1024;
-
-/// The lines of a log, and whether that is all of it.
-pub(super) fn read(path: &Path) -> io::Result<(Vec<Line>, bool)> {
+/// The lines of a log, and whether that is all of it; no more than `most` bytes are read.
+pub(super) fn read(path: &Path, most: u64) -> io::Result<(Vec<Line>, bool)> {
     let mut bytes = Vec::new();
     let file = File::open(path)?;
-    let whole = file.metadata()?.len() <= MOST_BYTES;
-    file.take(MOST_BYTES).read_to_end(&mut bytes)?;
+    let whole = file.metadata()?.len() <= most;
+    file.take(most).read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
     Ok((text.lines().filter_map(line::parse).collect(), whole))
 }
