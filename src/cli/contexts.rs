@@ -1,9 +1,10 @@
 //! NATS contexts: the files that say where a server is and what to show it, found, read and written.
 
-use std::os::unix::fs::DirBuilderExt as _;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::brokers::Brokers;
 use super::context::Context;
 use super::exit::CliError;
 use crate::broker::Role;
@@ -55,19 +56,23 @@ pub fn of_role(folder: &Path, role: Role) -> PathBuf {
     folder.join(role.user()).with_extension("json")
 }
 
-/// A context for each role, in the private folder of the run.
-pub fn write_for_roles(brokers: &Brokers) -> Result<PathBuf, CliError> {
-    let folder = brokers.run_dir().join("contexts");
+/// A context for each role, in the private folder of a run.
+pub fn write_for_roles(
+    run_dir: &Path,
+    description: &str,
+    target: impl Fn(Role) -> Target,
+) -> Result<PathBuf, CliError> {
+    let folder = run_dir.join("contexts");
     let failed = |e| CliError::infrastructure(&format!("make {}", folder.display()), e);
     std::fs::DirBuilder::new().mode(0o700).create(&folder).map_err(failed)?;
     for role in [Role::Client, Role::Worker, Role::Harness] {
-        save(&of_role(&folder, role), &brokers.target(role))?;
+        save(&of_role(&folder, role), description, &target(role))?;
     }
     Ok(folder)
 }
 
 /// Saves how to connect, for this user only.
-pub fn save(path: &Path, target: &Target) -> Result<(), CliError> {
+pub fn save(path: &Path, description: &str, target: &Target) -> Result<(), CliError> {
     let failed = |e| CliError::infrastructure(&format!("save NATS context {}", path.display()), e);
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
@@ -78,7 +83,7 @@ pub fn save(path: &Path, target: &Target) -> Result<(), CliError> {
     };
     let ca = target.tls.ca.as_ref().map(|ca| ca.display().to_string()).unwrap_or_default();
     let context = NatsContext {
-        description: "mono-demo serve".to_owned(),
+        description: description.to_owned(),
         url: without_secrets(&target.url),
         inbox_prefix: target.inbox_prefix.clone().unwrap_or_default(),
         user,
@@ -87,4 +92,19 @@ pub fn save(path: &Path, target: &Target) -> Result<(), CliError> {
         ..NatsContext::default()
     };
     context.save(path).map_err(failed)
+}
+
+/// Saves the same for a shell, for this user only: a program that takes its server and its login from
+/// the environment gets both by `. FILE`.
+pub fn save_environment(path: &Path, target: &Target) -> Result<(), CliError> {
+    let failed = |e| CliError::infrastructure(&format!("save {}", path.display()), e);
+    // Of a cluster the first: not every client takes several, and it learns of the others.
+    let url = without_secrets(&target.url);
+    let mut text = format!("export NATS_URL={}\n", url.split(',').next().unwrap_or_default());
+    if let Auth::User(user, password) = &target.auth {
+        // Both are letters and digits: see `broker::Credentials`.
+        text.push_str(&format!("export NATS_USER={user} NATS_PASSWORD={password}\n"));
+    }
+    let file = File::options().create_new(true).write(true).mode(0o600).open(path);
+    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(failed)
 }

@@ -31,6 +31,7 @@ mod review;
 mod runtime_file;
 mod serve;
 mod services;
+mod signals;
 mod spec;
 mod suite;
 mod typed;

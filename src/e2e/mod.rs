@@ -16,6 +16,7 @@
 //! | [`event`], [`trace`], [`report`] | what is told, and to whom |
 //! | `clustered` | the same scenario on a cluster |
 //! | `kept` | where histories stay, where asked to |
+//! | `left_up`, `inventory` | `--keep`: the run that stays up, and what there is of it |
 //! | `discover`, `choose` | the suite's scenarios; which of them are wanted |
 //! | `counted` | a number and its word |
 //! | `write_down` | `--record`: what happened becomes what is expected |
@@ -35,8 +36,10 @@ mod fill;
 pub mod fixture;
 pub mod history;
 mod inside;
+mod inventory;
 mod judge;
 mod kept;
+mod left_up;
 pub mod matcher;
 mod pool;
 pub mod redact;
@@ -55,7 +58,9 @@ mod write_down;
 pub use choose::{Expression, ExpressionError, Filter, Shard, ShardError, Subject};
 pub use clustered::OnCluster;
 pub use discover::{files, golden_path, load, text_of};
+pub use inventory::{BrokerAt, Inventory, NetworksAt, ServiceAt};
 pub use kept::Kept;
-pub use runner::{chosen, clients_of, run};
+pub use left_up::LeftUp;
+pub use runner::{chosen, clients_of, run, run_and_leave_up};
 pub use settings::{Again, ClientUnderTest, E2eError, Mode, Settings, Validate};
 pub use write_down::{Recorded, record};

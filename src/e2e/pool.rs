@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::{
-    engine::{self, Client, End, Machine, Outcome},
+    engine::{self, Client, End, Machine, Outcome, Standing},
     event::{Event, RunId},
     fixture::Fixture,
 };
@@ -34,6 +34,8 @@ pub(super) struct Finished {
     pub(super) run: RunId,
     /// `None` where it was not begun.
     pub(super) outcome: Option<(Outcome, Duration)>,
+    /// What is still up, where that was asked for.
+    pub(super) standing: Option<Standing>,
     /// Handed back, so that the next run begins only after this one was judged.
     _permit: Option<OwnedSemaphorePermit>,
 }
@@ -42,6 +44,7 @@ pub(super) struct Finished {
 pub(super) struct Pool {
     machine: Machine,
     traced: bool,
+    leaves_up: bool,
     events: UnboundedSender<Event>,
     permits: Arc<Semaphore>,
     stop: Arc<AtomicBool>,
@@ -51,16 +54,19 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    /// Runs at most `parallel` at a time, and tells `events` how they go.
+    /// Runs at most `parallel` at a time, and tells `events` how they go; where it `leaves_up` what
+    /// they end with, whoever takes a run also stops it.
     pub(super) fn new(
         machine: Machine,
         parallel: usize,
         traced: bool,
+        leaves_up: bool,
         events: UnboundedSender<Event>,
     ) -> Self {
         Self {
             machine,
             traced,
+            leaves_up,
             events,
             permits: Arc::new(Semaphore::new(parallel)),
             stop: Arc::default(),
@@ -73,20 +79,26 @@ impl Pool {
     pub(super) fn spawn(&mut self, job: Job) {
         let run = job.run.clone();
         let (machine, events) = (self.machine.clone(), self.events.clone());
-        let (permits, stop, traced) = (self.permits.clone(), self.stop.clone(), self.traced);
+        let (permits, stop) = (self.permits.clone(), self.stop.clone());
+        let (traced, leaves_up) = (self.traced, self.leaves_up);
         let handle = self.tasks.spawn(async move {
             // Nobody closes the semaphore.
             let permit = permits.acquire_owned().await.ok();
             if stop.load(Ordering::Relaxed) {
-                return Finished { run: job.run, outcome: None, _permit: permit };
+                return Finished { run: job.run, outcome: None, standing: None, _permit: permit };
             }
             let began = Instant::now();
             // A listener that has gone does not stop a run.
             let _ = events.send(Event::RunStarted { run: job.run.clone() });
-            let outcome =
-                engine::execute(&machine, &job.fixture, &job.run, &job.client, &events, traced)
-                    .await;
-            Finished { run: job.run, outcome: Some((outcome, began.elapsed())), _permit: permit }
+            let Job { fixture, run, client } = job;
+            let (outcome, standing) = if leaves_up {
+                engine::leave_up(&machine, &fixture, &run, &client, &events, traced).await
+            } else {
+                let run = engine::execute(&machine, &fixture, &run, &client, &events, traced);
+                (run.await, None)
+            };
+            let outcome = Some((outcome, began.elapsed()));
+            Finished { run, outcome, standing, _permit: permit }
         });
         self.ids.insert(handle.id(), run);
     }
@@ -117,7 +129,8 @@ impl Pool {
         };
         let run = run.unwrap_or_else(|| unreachable!("every task was noted: {reason}"));
         let outcome = Outcome::unstarted(End::Broken(reason));
-        Finished { run, outcome: Some((outcome, Duration::ZERO)), _permit: None }
+        let outcome = Some((outcome, Duration::ZERO));
+        Finished { run, outcome, standing: None, _permit: None }
     }
 }
 

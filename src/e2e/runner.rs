@@ -17,6 +17,7 @@ use super::{
     event::{Event, Failure, RunId, RunReport, Summary, Verdict},
     fixture::{Action, Fixture, Name},
     judge::{Judge, Judged},
+    left_up::{Chooser, LeftUp},
     pool::{Finished, Job, Pool},
     report::Reporter,
     snapshot::Golden,
@@ -33,6 +34,27 @@ pub async fn run(
     settings: &Settings,
     reporters: &mut [&mut dyn Reporter],
 ) -> Result<Summary, E2eError> {
+    Ok(all(settings, reporters, false).await?.0)
+}
+
+/// The same, but of the first run that does not pass everything stays up that can, and no other is
+/// begun after it. If all pass, the run stays up if it is the only one. Golden files are not to be
+/// updated meanwhile, nor runs tried again.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_and_leave_up(
+    settings: &Settings,
+    reporters: &mut [&mut dyn Reporter],
+) -> Result<(Summary, Option<LeftUp>), E2eError> {
+    all(settings, reporters, true).await
+}
+
+async fn all(
+    settings: &Settings,
+    reporters: &mut [&mut dyn Reporter],
+    leaves_up: bool,
+) -> Result<(Summary, Option<LeftUp>), E2eError> {
     let began = Instant::now();
     let fixtures: Vec<Arc<Fixture>> = chosen(settings)?.into_iter().map(Arc::new).collect();
     let jobs = jobs(settings, &fixtures);
@@ -57,7 +79,9 @@ pub async fn run(
     let mut judge = Judge::new(settings.mode, goldens);
     let (events, mut incoming) = mpsc::unbounded_channel();
     let traced = tell.reporters.iter().any(|reporter| reporter.wants_trace());
-    let mut pool = Pool::new(settings.machine.clone(), parallel, traced, events);
+    let mut pool = Pool::new(settings.machine.clone(), parallel, traced, leaves_up, events);
+    let can_run = |job: &&Job| !matches!(job.client, Client::Unavailable(_));
+    let mut chooser = Chooser::among(jobs.iter().filter(can_run).count());
     let abouts = abouts(&fixtures);
     let mut retries = Retries::new(settings.again, &jobs);
     jobs.into_iter().for_each(|job| pool.spawn(job));
@@ -71,7 +95,7 @@ pub async fn run(
             }
             finished = pool.next() => finished,
         };
-        let Some(Finished { run, outcome, .. }) = finished else { break };
+        let Some(Finished { run, outcome, mut standing, .. }) = finished else { break };
         let Some((outcome, elapsed)) = outcome else {
             summary.not_run += 1;
             continue;
@@ -85,9 +109,12 @@ pub async fn run(
                     continue;
                 }
             };
-            let report = report(settings, &abouts, run, verdict, outcome, elapsed);
+            let mut report = report(settings, &abouts, run, verdict, outcome, elapsed);
+            if let Some(standing) = standing.take() {
+                chooser.decide(&mut report, standing).await;
+            }
             summary.count(&report.run, &report.verdict);
-            if settings.fail_fast && report.verdict.failure().is_some() {
+            if (settings.fail_fast || leaves_up) && report.verdict.failure().is_some() {
                 pool.stop();
             }
             tell.event(&Event::RunFinished(Box::new(report)))?;
@@ -100,7 +127,7 @@ pub async fn run(
     }
     summary.elapsed_ms = millis(began.elapsed());
     tell.event(&Event::Finished(summary.clone()))?;
-    Ok(summary)
+    Ok((summary, chooser.chosen))
 }
 
 /// The scenarios that the filter leaves.

@@ -17,6 +17,9 @@ use crate::cli::services::REPLICAS;
 use crate::mono::{Target, without_secrets};
 use crate::provision::Version;
 
+/// Of NATS contexts, for whoever lists them.
+const DESCRIPTION: &str = "mono-demo serve";
+
 /// Prints what serves and writes the files that others wait for; they go when serving ends.
 pub(super) fn announce(
     args: &ServeArgs,
@@ -63,7 +66,10 @@ pub(super) fn announce(
     ));
     output.line(format!("export NATS_URL={url}"));
     let guarded = serving.broker.as_ref().filter(|_| args.auth || args.tls_cert.is_some());
-    let contexts = guarded.map(contexts::write_for_roles).transpose()?;
+    let contexts = guarded.map(|broker| {
+        contexts::write_for_roles(broker.run_dir(), DESCRIPTION, |role| broker.target(role))
+    });
+    let contexts = contexts.transpose()?;
     if let Some(folder) = &contexts {
         let client = contexts::of_role(folder, Role::Client);
         output.line(format!(
@@ -92,7 +98,7 @@ pub(super) fn announce(
     if let Some(name) = &args.save_context {
         let path = contexts::path(name, context)?;
         let client = serving.broker.as_ref().map(|broker| broker.target(Role::Client));
-        contexts::save(&path, client.as_ref().unwrap_or(target))?;
+        contexts::save(&path, DESCRIPTION, client.as_ref().unwrap_or(target))?;
         output.line(format!("NATS context {name}: {}", path.display()));
     }
     output.line(format!("Ready: {url}"));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::announce::announce;
 use super::args::ServeArgs;
-use super::serving::{Serving, Signals};
+use super::serving::Serving;
 use crate::broker::Role;
 use crate::cli::args::Global;
 use crate::cli::brokers::Brokers;
@@ -14,6 +14,7 @@ use crate::cli::contexts;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::services::{self, Proof};
+use crate::cli::signals::Signals;
 use crate::mono::Connection;
 
 pub async fn run(

@@ -3,40 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-
 use crate::cli::brokers::Brokers;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
+use crate::cli::signals::Signals;
 use crate::mono::{Connection, Running};
-
-/// The signals that end `serve`: SIGTERM or Ctrl-C once to drain, Ctrl-C again to stop at once.
-pub(super) struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    pub(super) fn listen() -> Result<Self, CliError> {
-        let listen =
-            |kind| signal(kind).map_err(|e| CliError::infrastructure("listen for signals", e));
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
-    }
-
-    pub(super) async fn first(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-
-    pub(super) async fn second(&mut self) {
-        self.interrupt.recv().await;
-    }
-}
 
 /// Everything that serves, in the order in which it is stopped.
 pub(super) struct Serving {

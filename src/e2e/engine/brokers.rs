@@ -105,7 +105,8 @@ impl Brokers {
         }
     }
 
-    fn nodes(&self) -> &[Broker] {
+    /// The servers.
+    pub(super) fn nodes(&self) -> &[Broker] {
         match &self.kind {
             Kind::One(broker) => std::slice::from_ref(&**broker),
             Kind::Several(cluster) => cluster.nodes(),

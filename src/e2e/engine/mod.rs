@@ -2,6 +2,7 @@
 //!
 //! | file | idea |
 //! | --- | --- |
+//! | `machine` | what it is given: broker, services and clients, and how to get each |
 //! | `world` | everything that runs: started and stopped |
 //! | `brokers` | the broker, or the cluster: started, broken on purpose, stopped |
 //! | `networks` | proxies before the servers, for those who are to have a bad network |
@@ -13,6 +14,7 @@
 //! | `dying` | a client that dies right after it has published |
 //! | `program` | a program of a `run` step |
 //! | `record` | puts everything on record as a history, and has it judged |
+//! | `standing` | what still stands at its end: looked at, followed, stopped |
 //! | `secrets` | takes the passwords of a run out of what is told about it |
 //! | `settle` | observes that nothing is in flight |
 //! | `evidence` | reads the journals and the streams that checks are about |
@@ -32,6 +34,7 @@ mod evidence;
 mod faults;
 mod leaks;
 mod load;
+mod machine;
 mod networks;
 mod program;
 mod record;
@@ -39,6 +42,7 @@ mod recovery;
 mod secrets;
 mod services;
 mod settle;
+mod standing;
 mod steps;
 mod tap;
 mod tape;
@@ -46,133 +50,25 @@ mod teardown;
 mod trace;
 mod world;
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{
-    driver::TypedCalls,
     event::{Event, Failure, Log, Place, RunHistory, RunId, RunLeaks},
-    fixture::{Check, Fixture, Leaks, Span, point_at, template::Variables},
-    kept::Kept,
-    redact::{Redactions, Row},
+    fixture::{Check, Fixture, Span, point_at, template::Variables},
+    redact::Redactions,
     seen::Seen,
-    suite::Ready,
     trace::Trace,
     transcript::Transcript,
 };
-use crate::{
-    broker::{Credentials, Roles},
-    process::{Reaper, Spawn},
-    provision::NatsServer,
+pub use machine::{
+    CLIENT, Client, ContentOf, Machine, ServiceContext, ServiceSpawn, ServiceUnderTest, ServicesOf,
 };
 pub(super) use secrets::INSTEAD;
+pub use standing::{Standing, StandingError};
 use steps::Carried;
 use world::World;
-
-/// What the machine offers to every run.
-#[derive(Clone)]
-pub struct Machine {
-    /// Each run has one of its own.
-    pub server: NatsServer,
-    /// Holds every process.
-    pub reaper: Reaper,
-    /// Where the runs' private folders go.
-    pub run_root: PathBuf,
-    /// The services under test, for the settings that a fixture gives them.
-    pub services: ServicesOf,
-    /// What clients and services may do at the broker.
-    pub roles: Roles,
-    /// What `{{name}}` stands for, or why it is not available here.
-    pub variables: BTreeMap<String, Result<String, String>>,
-    /// The working folder of `run` steps.
-    pub root: PathBuf,
-    /// For whatever is drawn by chance.
-    pub seed: u64,
-    /// Where histories are kept; `None` where they go with their runs.
-    pub histories: Option<Arc<Kept>>,
-    /// What tells one content of a payment from another, as the services write it.
-    pub contents: Option<ContentOf>,
-    /// A driver that aborts right after it has published a submission.
-    pub dying_client: Option<Spawn>,
-    /// What is done about leaks where a fixture does not say.
-    pub leaks: Leaks,
-    /// Streams whose leaders break in turns where a fault does not name one; the last takes
-    /// submissions.
-    pub leaders: Vec<String>,
-    /// What differs from run to run, beside what fixtures say of it.
-    pub redact: Vec<Row>,
-}
-
-/// The hash of a payment's content, from the body of its submission; `None` for a body that is
-/// no acceptable payment.
-pub type ContentOf = Arc<dyn Fn(&[u8]) -> Option<String> + Send + Sync>;
-
-/// The services under test, from the tables of a fixture's `[services]`.
-pub type ServicesOf = Arc<dyn Fn(&toml::Table) -> Vec<ServiceUnderTest> + Send + Sync>;
-
-/// One service under test.
-#[derive(Clone)]
-pub struct ServiceUnderTest {
-    /// As faults and logs call it; unique.
-    pub name: String,
-    /// Builds its command.
-    pub spawn: ServiceSpawn,
-    /// How it is seen to be ready.
-    pub ready: Ready,
-    /// How long that may take.
-    pub ready_within: Duration,
-    /// How long it may take to drain.
-    pub stop_within: Duration,
-    /// How many processes run the command, for each that the fixture asks for.
-    pub processes: u32,
-}
-
-/// Builds the command that starts a service; its process is named after the service.
-pub type ServiceSpawn = Arc<dyn Fn(&ServiceContext) -> Spawn + Send + Sync>;
-
-/// What the command that starts a service is told.
-#[derive(Debug, Clone)]
-pub struct ServiceContext {
-    /// The broker.
-    pub url: String,
-    /// As whom the services connect.
-    pub login: Option<Credentials>,
-    /// The same as a NATS context: a file that only this user can read.
-    pub credentials: PathBuf,
-    /// TOML, a table a module.
-    pub settings: PathBuf,
-    /// Where the simulated gateway and mailer keep their journals.
-    pub journal_dir: PathBuf,
-    /// For whatever is drawn by chance.
-    pub seed: u64,
-}
-
-/// The variable of `run` steps that stands for a client that is a program.
-pub const CLIENT: &str = "client";
-
-/// How to get one client under test.
-#[derive(Clone)]
-pub enum Client {
-    /// The Rust client, in process.
-    InProcess(Arc<dyn TypedCalls>),
-    /// A driver program.
-    Program(Box<Spawn>),
-    /// A program that `run` steps start as `{{client}}`; what else a scenario does, Rust does.
-    Command {
-        /// The program and its first arguments.
-        words: Vec<String>,
-        /// For the raw verbs.
-        raw: Arc<dyn TypedCalls>,
-    },
-    /// Not on this machine, and why.
-    Unavailable(String),
-}
 
 /// How a run came to its end, before its transcript is compared.
 #[derive(Debug)]
@@ -283,18 +179,40 @@ pub async fn execute(
     events: &UnboundedSender<Event>,
     traced: bool,
 ) -> Outcome {
+    let (outcome, standing) = leave_up(machine, fixture, run, client, events, traced).await;
+    let stopped = match standing {
+        Some(standing) => standing.stop().await,
+        None => Ok(()),
+    };
+    match (outcome.end, stopped) {
+        (End::Held, Err(error)) => Outcome { end: Stop::from(error).into(), ..outcome },
+        (end, _) => Outcome { end, ..outcome },
+    }
+}
+
+/// The same, but hands back what still stands at the end of it: the broker, if it did start, and of
+/// a run that did not hold also its services and networks.
+pub async fn leave_up(
+    machine: &Machine,
+    fixture: &Fixture,
+    run: &RunId,
+    client: &Client,
+    events: &UnboundedSender<Event>,
+    traced: bool,
+) -> (Outcome, Option<Standing>) {
     if let Client::Unavailable(reason) = client {
-        return Outcome::unstarted(End::Skipped(reason.clone()));
+        return (Outcome::unstarted(End::Skipped(reason.clone())), None);
     }
     let variables = match variables(machine, fixture, run, client) {
         Ok(variables) => variables,
-        Err(reason) => return Outcome::unstarted(End::Skipped(reason)),
+        Err(reason) => return (Outcome::unstarted(End::Skipped(reason)), None),
     };
     let mut world = match World::start(machine, fixture, run, client, traced).await {
         Ok(world) => world,
         Err(failed) => {
             let unstarted = Outcome::unstarted(failed.stop.into());
-            return failed.secrets.out_of(Outcome { logs: failed.logs, ..unstarted });
+            let outcome = failed.secrets.out_of(Outcome { logs: failed.logs, ..unstarted });
+            return (outcome, failed.standing);
         }
     };
     let secrets = world.secrets();
@@ -318,14 +236,15 @@ pub async fn execute(
         false => None,
     };
     // Of a run that stopped on its way nobody expects that it has tidied up.
-    let (stopped, watch) = world.stop(ended.is_ok()).await;
+    let (left, watch, standing) = world.leave(ended.is_ok()).await;
     let (leaks, leaked) = watch.verdict(fixture);
-    let end = match ended.and(stopped).and(leaked) {
+    let end = match ended.and(left).and(leaked) {
         Err(stop) => stop.into(),
         Ok(()) => End::Held,
     };
     let (transcript, seen) = (carried.transcript.text().to_owned(), carried.seen);
-    secrets.out_of(Outcome { end, transcript, seen, logs, history, leaks, history_file, trace })
+    let outcome = Outcome { end, transcript, seen, logs, history, leaks, history_file, trace };
+    (secrets.out_of(outcome), Some(standing))
 }
 
 /// Texts of this run and this machine that no golden file may have.

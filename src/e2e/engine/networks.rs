@@ -6,6 +6,7 @@ use super::brokers::Brokers;
 use crate::{broker::Proxy, e2e::fixture::ProxyTable};
 
 /// Proxies before all servers; none for a side that connects directly.
+#[derive(Default)]
 pub(super) struct Networks {
     pub(super) client: Vec<Proxy>,
     pub(super) services: Vec<Proxy>,

@@ -16,6 +16,11 @@ impl Secrets {
         Self(secrets.into_iter().filter(|secret| !secret.is_empty()).collect())
     }
 
+    /// A text without them.
+    pub(super) fn out_of_text(&self, text: String) -> String {
+        self.0.iter().fold(text, |text, secret| text.replace(secret, INSTEAD))
+    }
+
     fn is_told_by(&self, history: &RunHistory) -> bool {
         let text = serde_json::to_string(history).unwrap_or_default();
         self.0.iter().any(|secret| text.contains(secret))
@@ -23,7 +28,7 @@ impl Secrets {
 
     /// The outcome without them: a program under test may have printed what it was given.
     pub(super) fn out_of(&self, outcome: Outcome) -> Outcome {
-        let text = |text: String| self.0.iter().fold(text, |text, s| text.replace(s, INSTEAD));
+        let text = |text: String| self.out_of_text(text);
         let end = match outcome.end {
             End::Held => End::Held,
             End::Failed(Failure { message, excerpt, diff, place }) => End::Failed(Failure {

@@ -11,7 +11,9 @@ use futures_util::{
 };
 use serde_json::Value;
 
-use super::{Machine, ServiceContext, ServiceUnderTest, Stop, brokers::Access};
+use super::{
+    Machine, ServiceContext, ServiceUnderTest, Stop, brokers::Access, standing::ServiceProcess,
+};
 use crate::{
     broker::ServiceProcesses,
     e2e::{fixture::Fixture, suite::Ready},
@@ -203,12 +205,16 @@ impl Services {
         self.log.iter().cloned().chain(running).collect()
     }
 
-    /// Ends what is left; only a scenario that has failed already gets here with services.
-    pub(super) async fn end(self) {
-        for process in self.running.into_iter().chain(self.aside) {
-            let _ = process.kill().await;
-            process.close().await;
-        }
+    /// What is left of them, and the last lines of those that have ended; only a scenario that has
+    /// failed already gets here with services.
+    pub(super) fn left(mut self) -> (Vec<ServiceProcess>, Vec<(String, String)>) {
+        self.all_in_view();
+        let running = std::mem::take(&mut self.running);
+        let left = running
+            .into_iter()
+            .map(|child| ServiceProcess { stop_within: self.limit_of(child.name()), child });
+        let left = left.collect();
+        (left, self.timed.into_iter().map(|(_, name, line)| (name, line)).collect())
     }
 }
 

@@ -17,12 +17,13 @@ use super::{
     networks::Networks,
     secrets::Secrets,
     services::Services,
+    standing::Standing,
     tap,
     tape::Tape,
     trace,
 };
 use crate::{
-    broker::{self, Credentials, Fault, Role},
+    broker::{self, Credentials, Fault, Role, What},
     e2e::{
         driver::{self, Driver, PipeDriver, RustDriver},
         event::{Log, RunId},
@@ -62,6 +63,8 @@ pub(super) struct StartFailed {
     pub(super) stop: Stop,
     pub(super) logs: Vec<Log>,
     pub(super) secrets: Secrets,
+    /// The broker, if it did start.
+    pub(super) standing: Option<Standing>,
 }
 
 impl World {
@@ -73,7 +76,12 @@ impl World {
         client: &Client,
         traced: bool,
     ) -> Result<Self, StartFailed> {
-        let bare = |stop| StartFailed { stop, logs: Vec::new(), secrets: Secrets::default() };
+        let bare = |stop| StartFailed {
+            stop,
+            logs: Vec::new(),
+            secrets: Secrets::default(),
+            standing: None,
+        };
         let leaks = Watch::new(fixture, machine.leaks);
         let mut settings = broker::Settings::new(machine.server.clone(), machine.reaper.clone());
         settings.run_root = Some(machine.run_root.clone());
@@ -139,9 +147,8 @@ impl World {
             }
             (Ok(_), Err(fault)) => Stop::broken("cannot start the driver", fault),
         };
-        // The run is broken already; the reaper ends whatever does not stop.
-        let _ = brokers.stop().await;
-        Err(StartFailed { stop, logs, secrets })
+        let standing = Some(Standing::new(brokers, networks, context, history));
+        Err(StartFailed { stop, logs, secrets, standing })
     }
 
     /// A program with its arguments, `{{client}}` among them put in.
@@ -227,20 +234,24 @@ impl World {
         self.leaks.after_steps(&self.brokers, broken).await;
     }
 
-    /// Stops everything and removes the run's folder; where it is to `look`, it first looks at what
-    /// is left behind.
-    pub(super) async fn stop(mut self, look: bool) -> (Result<(), Stop>, Watch) {
+    /// Sends the client away and hands back what still stands. Of a run that held, whose services
+    /// have drained, that is the broker, and it is looked at what is left behind there. Of any other
+    /// all is as it was when it stopped; only a broker that is paused goes on, for nobody could look
+    /// at what it has.
+    pub(super) async fn leave(mut self, held: bool) -> (Result<(), Stop>, Watch, Standing) {
         self.brokers.resume().await;
         let driver = self.driver.close().await;
-        self.services.end().await;
-        self.networks.stop().await;
-        if look {
+        let driver = driver.map_err(|fault| Stop::broken("cannot end the driver", fault));
+        if held {
+            std::mem::take(&mut self.networks).stop().await;
             self.leaks.at_end(&self.brokers).await;
         }
-        let stopped = self.brokers.stop().await;
-        let driver = driver.map_err(|fault| Stop::broken("cannot end the driver", fault));
-        let stopped = stopped.map_err(|error| Stop::broken("cannot stop the broker", error));
-        (driver.and(stopped), self.leaks)
+        let context = self.services.context().clone();
+        let mut standing = Standing::new(self.brokers, self.networks, context, self.history);
+        (standing.services, standing.last_lines) = self.services.left();
+        standing.broken = self.broken;
+        standing.broken.retain(|(fault, _)| fault.what != What::PauseBroker);
+        (driver, self.leaks, standing)
     }
 }
 
@@ -276,7 +287,7 @@ fn prepare(
 }
 
 /// A new file that only this user can read.
-fn private_file(path: &Path) -> std::io::Result<File> {
+pub(super) fn private_file(path: &Path) -> std::io::Result<File> {
     File::options().create(true).write(true).truncate(true).mode(0o600).open(path)
 }
 

@@ -1,0 +1,155 @@
+//! What `e2e` can be told.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::fixtures::FmtArgs;
+use crate::cli::suite::Asked;
+use crate::cli::{new, review};
+use crate::e2e::fixture::Leaks;
+use crate::e2e::{Expression, Shard};
+use crate::modules::payment::Sabotage;
+
+/// Arguments of `e2e`: what is run, unless a subcommand says to do something else with scenarios.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct E2eArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<E2eCommand>,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+}
+
+/// What else can be done with scenarios. A scenario of the same name is run by its path.
+#[derive(Debug, Subcommand)]
+pub(super) enum E2eCommand {
+    /// Make a suite of your own, with a service in Python and a scenario, that runs green at once.
+    New(new::NewArgs),
+    /// Write fixtures in their one form; what they say stays, and so do comments.
+    Fmt(FmtArgs),
+    /// Print the JSON Schema of fixtures, for editors.
+    Schema,
+    /// Walk through changed transcripts, and accept or reject each.
+    Review(review::ReviewArgs),
+}
+
+/// Arguments of a run.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// A suite's folder, fixtures or folders of them, or names of scenarios and parts of names
+    /// [default: all].
+    #[arg(value_name = "PATH|NAME")]
+    pub(super) names: Vec<String>,
+    /// Only scenarios with this tag; may be given several times.
+    #[arg(long, value_name = "TAG")]
+    pub(super) tag: Vec<String>,
+    /// Only runs for which this holds, of tag(T), name(PART|FOLDER/|PATTERN), client(C), and, or, not,
+    /// and parentheses: 'tag(fault) and not client(go)'.
+    #[arg(short = 'E', long, value_name = "EXPRESSION")]
+    pub(super) filter: Option<Expression>,
+    /// Only this part of the scenarios, as 1/4: to spread them over several machines.
+    #[arg(long, value_name = "K/N")]
+    pub(super) shard: Option<Shard>,
+    /// Only this client: rust, python, node, go, rust-pipe, or one of your suite's; may be given
+    /// several times [default: all that this machine has the tools for].
+    #[arg(long, value_name = "CLIENT")]
+    pub client: Vec<String>,
+    /// Clients that must be there, as rust,python,node,go: without one of them nothing is run.
+    #[arg(long, value_name = "CLIENTS", value_delimiter = ',')]
+    pub require: Vec<String>,
+    /// The folder of scenarios [default: fixtures, else the built-in ones].
+    #[arg(long, value_name = "DIR")]
+    pub(super) fixtures: Option<PathBuf>,
+    /// Show the scenarios and run none.
+    #[arg(long)]
+    pub list: bool,
+    /// Write the golden transcripts; read them before you commit them.
+    #[arg(long, conflicts_with = "ci")]
+    pub(super) update: bool,
+    /// Write into each fixture what its steps came to, where it does not say yet what is expected of
+    /// them; each scenario is run twice, and what differs becomes a matcher.
+    #[arg(long, conflicts_with_all = ["ci", "update", "retries", "repeat", "report", "sabotage", "list"])]
+    pub(super) record: bool,
+    /// Write nothing [default: where CI is set].
+    #[arg(long)]
+    pub(super) ci: bool,
+    /// Begin no run after the first that does not pass.
+    #[arg(long)]
+    pub(super) fail_fast: bool,
+    /// Leave up the first run that does not pass, and begin no other: its broker, its store and its
+    /// services stay until Ctrl-C, and it is said how to get at them. A run that passes is left up
+    /// only if it is chosen alone, by name and --client.
+    #[arg(long, conflicts_with_all = ["ci", "watch", "record", "update", "list", "retries"])]
+    pub(super) keep: bool,
+    /// Run what did not pass up to N times more; what passes then is reported as flaky, not as passed.
+    #[arg(long, value_name = "N", conflicts_with_all = ["update", "repeat"])]
+    pub(super) retries: Option<u32>,
+    /// Do every run N times, to find out what does not always pass.
+    #[arg(long, value_name = "N", conflicts_with = "update",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) repeat: Option<u32>,
+    /// Run every scenario on a cluster of N servers, with three copies of each stream; one that
+    /// cannot is skipped, with the reason.
+    #[arg(long, value_name = "N", conflicts_with = "update",
+          value_parser = clap::value_parser!(u16).range(3..=5))]
+    pub(super) cluster: Option<u16>,
+    /// How many runs at a time [default: as many as there are cores].
+    #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(super) jobs: usize,
+    /// What becomes of a run that leaves something behind at the broker, where its fixture does not
+    /// say: fail, report or ignore.
+    #[arg(long, value_name = "HOW", default_value = "report", hide_default_value = true)]
+    pub(super) leaks: Leaks,
+    /// For whatever is drawn by chance.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(super) seed: u64,
+    /// Also write a report: html=PATH, junit=PATH, json=PATH or tap=PATH; may be given several times.
+    #[arg(long, value_name = "KIND=PATH", value_parser = report)]
+    pub(super) report: Vec<(ReportKind, PathBuf)>,
+    /// Keep the history of each run in this folder, as payment/happy-path.rust.jsonl;
+    /// `mono-demo history check` judges it again.
+    #[arg(long, value_name = "DIR")]
+    pub(super) history: Option<PathBuf>,
+    /// Test the tests: let the workers break their promises, which must turn scenarios red.
+    #[arg(long, value_name = "HOW")]
+    pub sabotage: Option<Sabotage>,
+    /// Run again what a change of a file touches, until Ctrl-C.
+    #[arg(long, conflicts_with_all = ["update", "ci", "list"])]
+    pub(super) watch: bool,
+    /// No line for a run that passed.
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+    /// Under each run, what its history says in numbers [default: where a scenario is about them].
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub(super) verbose: bool,
+}
+
+impl RunArgs {
+    /// What they say of which suite.
+    pub(super) fn asked(&self) -> Asked<'_> {
+        Asked { names: &self.names, fixtures: self.fixtures.as_deref() }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ReportKind {
+    Html,
+    Junit,
+    Json,
+    Tap,
+}
+
+fn report(text: &str) -> Result<(ReportKind, PathBuf), String> {
+    let expected = || "expected html=PATH, junit=PATH, json=PATH or tap=PATH".to_owned();
+    let (kind, path) =
+        text.split_once('=').filter(|(_, path)| !path.is_empty()).ok_or_else(expected)?;
+    let kind = match kind {
+        "html" => ReportKind::Html,
+        "junit" => ReportKind::Junit,
+        "json" => ReportKind::Json,
+        "tap" => ReportKind::Tap,
+        _ => return Err(expected()),
+    };
+    Ok((kind, path.into()))
+}

@@ -1,0 +1,218 @@
+//! Does what was asked: once, or again and again.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::arguments::{E2eArgs, E2eCommand, ReportKind, RunArgs};
+use super::kept::{self, Kept};
+use super::settings::settings;
+use crate::cli::args::Global;
+use crate::cli::connect::provision_settings;
+use crate::cli::context::Context;
+use crate::cli::exit::{CliError, Exit};
+use crate::cli::output::Output;
+use crate::cli::signals::Signals;
+use crate::cli::watch::{Touched, Watch};
+use crate::cli::{fixtures, new, review, suite};
+use crate::e2e::event::Summary;
+use crate::e2e::report::{Github, Html, Json, Junit, Look, Reporter, Tap, Terminal};
+use crate::e2e::{self, E2eError, Mode, Settings};
+
+pub async fn run(
+    args: E2eArgs,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    match args.command {
+        None if args.run.watch => watch(args.run, global, context, output).await,
+        None => once(&args.run, None, global, context, output).await,
+        Some(E2eCommand::New(args)) => new::run(&args, context, output),
+        Some(E2eCommand::Fmt(args)) => fixtures::fmt(&args, context, output),
+        Some(E2eCommand::Schema) => Ok(fixtures::schema(output)),
+        Some(E2eCommand::Review(args)) => review::run(&args, context, output),
+    }
+}
+
+/// Runs what is chosen, then what each change touches.
+async fn watch(
+    args: RunArgs,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let failed = |e: String| CliError::infrastructure("watch the suite's files", e);
+    let tools = provision_settings(&global.tools, context);
+    let suite = suite::find(args.asked(), &tools, context, output).await?;
+    if suite.built_in {
+        return Err(CliError::usage("--watch: the built-in scenarios do not change"));
+    }
+    // From before the first run, so that no change is missed.
+    let mut changes = Watch::start(&suite.root, &suite.fixtures).map_err(failed)?;
+    let mut only = None;
+    loop {
+        match once(&args, only, global, context, output).await {
+            Ok(Exit::Interrupted) => return Ok(Exit::Success),
+            Ok(_) => {}
+            // A slip in a fixture is what the next change mends.
+            Err(error) => output.error(&error),
+        }
+        output.note("watching for changes; Ctrl-C ends");
+        let touched = tokio::select! {
+            touched = changes.next() => touched.map_err(failed)?,
+            _ = tokio::signal::ctrl_c() => return Ok(Exit::Success),
+        };
+        only = match touched {
+            Touched::All => None,
+            Touched::Files(files) => Some(files),
+        };
+    }
+}
+
+/// Runs what is chosen, and of that only what is named here.
+async fn once(
+    args: &RunArgs,
+    only: Option<BTreeSet<PathBuf>>,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let mut settings = settings(args, global, context, output).await?;
+    settings.filter.only = only;
+    if args.list {
+        return list(&settings, output);
+    }
+    let mut github = context.github_workspace().map(|workspace| {
+        let root = settings.machine.root.strip_prefix(&workspace).unwrap_or(&settings.machine.root);
+        Github::new(output.annotations(), root)
+    });
+    // A bad path of a report, or a bad fixture, costs no run.
+    let chosen = e2e::chosen(&settings);
+    if let (Err(E2eError::Fixtures(errors)), Some(github)) = (&chosen, &mut github) {
+        // The error itself is told below.
+        let _ = github.mistakes(errors);
+    }
+    let chosen = chosen?;
+    if args.record {
+        return tokio::select! {
+            recorded = fixtures::record(&settings, &chosen, output) => recorded,
+            _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+        };
+    }
+    let mut files = reports(args, context)?;
+    let look = Look {
+        color: context.colour(context.stdout_tty),
+        progress: output.draws() && !output.json && !context.ci(),
+        quiet: args.quiet,
+        verbose: args.verbose,
+    };
+    let mut terminal = Terminal::new(output.writer(), look);
+    let mut reporters: Vec<&mut dyn Reporter> = Vec::new();
+    reporters.extend(github.as_mut().map(|github| github as &mut dyn Reporter));
+    reporters.push(&mut terminal);
+    reporters.extend(files.iter_mut().map(|file| &mut **file as &mut dyn Reporter));
+    if args.keep {
+        return keep(&settings, &mut reporters, output).await;
+    }
+    let summary = tokio::select! {
+        summary = e2e::run(&settings, &mut reporters) => summary?,
+        // Dropping the run ends every process and removes every folder.
+        _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
+    };
+    let exit = exit(settings.mode, &summary)?;
+    output.object(&json!({ "ok": summary.is_ok(), "summary": summary }));
+    Ok(exit)
+}
+
+/// Runs what is chosen, and leaves up what there is to be looked at, until it was looked at.
+async fn keep(
+    settings: &Settings,
+    reporters: &mut [&mut dyn Reporter],
+    output: &Output,
+) -> Result<Exit, CliError> {
+    // From before the end of the runs, so that no signal is missed while all is told.
+    let mut signals = Signals::listen()?;
+    let (summary, left_up) = tokio::select! {
+        ended = e2e::run_and_leave_up(settings, reporters) => ended?,
+        () = signals.first() => return Ok(Exit::Interrupted),
+    };
+    let exit = exit(settings.mode, &summary)?;
+    let built_in = settings.machine.contents.is_some();
+    let kept = left_up.map(|left_up| Kept::new(left_up, built_in)).transpose()?;
+    let object = kept.as_ref().map(Kept::object);
+    output.object(&json!({ "ok": summary.is_ok(), "summary": summary, "kept": object }));
+    match kept {
+        None => output.line(kept::nothing(&summary)),
+        Some(kept) => {
+            kept.tell(output);
+            if let Some(cut_short) = kept.until_stopped(&mut signals, output).await? {
+                return Ok(cut_short);
+            }
+        }
+    }
+    Ok(exit)
+}
+
+/// What all runs together come to.
+fn exit(mode: Mode, summary: &Summary) -> Result<Exit, CliError> {
+    if mode == Mode::Ci && summary.scenarios > 0 && summary.runs == 0 && summary.not_run == 0 {
+        let message = "nothing was run: none of the clients of these scenarios is here";
+        return Err(CliError::new(Exit::Infrastructure, message).hint(
+            "`mono-demo doctor` shows what is missing; --client chooses among what is there",
+        ));
+    }
+    Ok(match summary {
+        summary if summary.broken > 0 => Exit::Infrastructure,
+        summary if summary.is_ok() => Exit::Success,
+        _ => Exit::Mismatch,
+    })
+}
+
+fn list(settings: &Settings, output: &Output) -> Result<Exit, CliError> {
+    let chosen = e2e::chosen(settings)?;
+    let width = chosen.iter().map(|fixture| fixture.name.as_str().len()).max().unwrap_or(0);
+    for fixture in &chosen {
+        output.line(format!("{:<width$}  {}", fixture.name, fixture.description));
+    }
+    let scenarios: Vec<_> = chosen
+        .iter()
+        .map(|fixture| {
+            let clients: Vec<_> = e2e::clients_of(settings, fixture).map(|c| &c.name).collect();
+            json!({
+                "name": fixture.name,
+                "description": fixture.description,
+                "tags": fixture.tags,
+                "clients": clients,
+            })
+        })
+        .collect();
+    output.object(&json!({ "ok": true, "scenarios": scenarios }));
+    Ok(Exit::Success)
+}
+
+fn reports(args: &RunArgs, context: &Context) -> Result<Vec<Box<dyn Reporter>>, CliError> {
+    let open = |(kind, path): &(ReportKind, PathBuf)| -> io::Result<Box<dyn Reporter>> {
+        let path = context.absolute(path);
+        Ok(match kind {
+            ReportKind::Html => Box::new(Html::create(&path)?),
+            ReportKind::Junit => Box::new(Junit::create(&path)?),
+            ReportKind::Json => Box::new(Json::create(&path)?),
+            ReportKind::Tap => Box::new(Tap::create(&path)?),
+        })
+    };
+    let named = |report: &(ReportKind, PathBuf)| {
+        open(report)
+            .map_err(|error| CliError::usage(format!("--report {}: {error}", report.1.display())))
+    };
+    args.report.iter().map(named).collect()
+}
+
+impl From<E2eError> for CliError {
+    fn from(error: E2eError) -> Self {
+        let exit = if error.is_usage() { Exit::Usage } else { Exit::Infrastructure };
+        Self { hint: error.hint(), ..Self::new(exit, error) }
+    }
+}
