@@ -103,7 +103,9 @@ async fn consumer(client: async_nats::Client, kind: &str, tidy: bool) {
     let consumer = stream.create_consumer(config).await.unwrap();
     if kind == "unacknowledged" {
         context.publish("jobs", "one".into()).await.unwrap().await.unwrap();
-        let mut batch = consumer.fetch().max_messages(1).messages().await.unwrap();
+        // `fetch` does not wait, and a consumer may learn of a message after its publisher does.
+        let batch = consumer.batch().max_messages(1).expires(Duration::from_secs(10));
+        let mut batch = batch.messages().await.unwrap();
         let message = batch.next().await.unwrap().unwrap();
         if tidy {
             message.double_ack().await.unwrap();

@@ -218,7 +218,7 @@ fn payments_are_accepted_exactly_or_refused_in_one_line() {
 #[test]
 fn golden_files_are_compared_or_said_to_be_none_and_what_is_written_is_read() {
     let folder = tempfile::tempdir().unwrap();
-    let golden = Golden::new(folder.path().join("a.snap"), "fixtures/a.toml", "\"a\": b");
+    let golden = Golden::new(folder.path().join("a.snap"), "fixtures/a.toml", "a.toml", "\"a\": b");
     fuzz("snapshot", |input| {
         std::fs::write(golden.path(), input).unwrap();
         if let Err(error) = golden.compare("anything") {

@@ -181,7 +181,7 @@ fn a_transcript_that_differs_is_left_for_review_and_its_run_up() {
     std::fs::write(&golden, text.replace("| one", "| two")).unwrap();
     let mut keeping = Keeping::left_up(&home, &["suite"]);
     assert!(
-        keeping.said.contains("kept: a [rust], failed at scenarios/a.snap:"),
+        keeping.said.contains("kept: a [rust], failed at suite/scenarios/a.snap:"),
         "{}",
         keeping.said
     );

@@ -230,3 +230,35 @@ fn the_leader_of_a_stream_of_ones_own_breaks() {
     let said = e2e(&home, &["--ci"]).failed(3, "").stdout;
     assert!(said.contains("kill-leader of ODRERS") && said.contains("ODRERS"), "{said}");
 }
+
+#[test]
+fn paths_are_told_as_they_are_seen_from_here_and_golden_files_are_the_same_from_anywhere() {
+    let home = Home::new();
+    let step = "[[step]]\nrun = [\"echo\", \"a\"]\nstdout = \"a\\n\"\n";
+    suite(&home, "", &[("a", step)]);
+    e2e(&home, &["--update"]).ok();
+    let golden = home.path().join("suite/scenarios/a.snap");
+    let from_above = std::fs::read_to_string(&golden).unwrap();
+    assert!(from_above.contains("source: \"scenarios/a.toml\""), "{from_above}");
+    std::fs::remove_file(&golden).unwrap();
+    let mut inside = home.command(["e2e", "--update"]);
+    Said::from(inside.current_dir(home.path().join("suite")).output().unwrap()).ok();
+    assert_eq!(std::fs::read_to_string(&golden).unwrap(), from_above);
+
+    // What differs is left for review, and what nobody has any more is named.
+    suite(&home, "", &[("a", &step.replace("\"a\"", "\"b\"").replace("\"a\\n\"", "\"b\\n\""))]);
+    std::fs::write(home.path().join("suite/scenarios/gone.snap"), &from_above).unwrap();
+    let said = e2e(&home, &[])
+        .failed(1, "1 transcript waits for review: `mono-demo e2e review suite/scenarios`");
+    assert!(said.stdout.contains("differs from suite/scenarios/a.snap"), "{}", said.stdout);
+    assert!(said.stderr.contains("suite/scenarios/gone.snap is of no scenario"), "{}", said.stderr);
+    home.run(&["e2e", "review", "suite/scenarios", "--accept"]).ok();
+    std::fs::remove_file(home.path().join("suite/scenarios/gone.snap")).unwrap();
+    let said = e2e(&home, &[]);
+    assert_eq!(said.stderr, "");
+    said.ok();
+
+    suite(&home, "", &[("a", &step.replace("\"a\\n\"", "\"c\\n\""))]);
+    let said = e2e(&home, &["--ci"]).failed(1, "").stdout;
+    assert!(said.contains("--> suite/scenarios/a.toml:4:1"), "{said}");
+}

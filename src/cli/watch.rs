@@ -27,17 +27,19 @@ pub enum Touched {
 pub struct Watch {
     root: PathBuf,
     fixtures: PathBuf,
+    shown_from: PathBuf,
     changes: mpsc::UnboundedReceiver<notify::Result<Event>>,
     /// Ends with the watch.
     _watcher: RecommendedWatcher,
 }
 
 impl Watch {
-    /// Follows everything below `root` but what was built or fetched, and `fixtures`.
+    /// Follows everything below `root` but what was built or fetched, and `fixtures`; tells paths as
+    /// they are seen from `shown_from`.
     ///
     /// # Errors
     /// The system's words where a folder cannot be followed.
-    pub fn start(root: &Path, fixtures: &Path) -> Result<Self, String> {
+    pub fn start(root: &Path, fixtures: &Path, shown_from: &Path) -> Result<Self, String> {
         let (send, changes) = mpsc::unbounded_channel();
         let words = |error: notify::Error| error.to_string();
         let mut watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
@@ -58,8 +60,8 @@ impl Watch {
         for folder in folders {
             watcher.watch(&folder, RecursiveMode::Recursive).map_err(words)?;
         }
-        let (root, fixtures) = (root.to_owned(), fixtures.to_owned());
-        Ok(Self { root, fixtures, changes, _watcher: watcher })
+        let [root, fixtures, shown_from] = [root, fixtures, shown_from].map(Path::to_owned);
+        Ok(Self { root, fixtures, shown_from, changes, _watcher: watcher })
     }
 
     /// What the next change touches; changes while scenarios ran count too.
@@ -75,7 +77,7 @@ impl Watch {
                 paths.extend(one.map_err(|error| error.to_string())?.paths);
                 event = timeout(TOGETHER, self.changes.recv()).await.ok().flatten();
             }
-            if let Some(touched) = touched(&paths, &self.root, &self.fixtures) {
+            if let Some(touched) = touched(&paths, &self.root, &self.fixtures, &self.shown_from) {
                 return Ok(touched);
             }
         }
@@ -83,14 +85,14 @@ impl Watch {
 }
 
 /// What these files touch; `None` where they are of no account.
-fn touched(paths: &[PathBuf], root: &Path, fixtures: &Path) -> Option<Touched> {
+fn touched(paths: &[PathBuf], root: &Path, fixtures: &Path, shown_from: &Path) -> Option<Touched> {
     let mut files = BTreeSet::new();
     for path in paths.iter().filter(|path| !is_noise(path, root)) {
         let inside = path.strip_prefix(fixtures).ok();
         let extension = path.extension().and_then(|extension| extension.to_str());
         match (inside, extension) {
             (Some(_), Some("toml" | "snap")) => {
-                files.insert(path.strip_prefix(root).unwrap_or(path).to_owned());
+                files.insert(path.strip_prefix(shown_from).unwrap_or(path).to_owned());
             }
             // A folder is told of along with what changed in it, and what is gone was most likely
             // a step of an editor.
@@ -127,7 +129,7 @@ mod tests {
                 std::fs::create_dir_all(path.parent().unwrap()).unwrap();
                 std::fs::write(path, "").unwrap();
             }
-            touched(&paths, root, &root.join("fixtures"))
+            touched(&paths, root, &root.join("fixtures"), root)
         };
         let files =
             |paths: &[&str]| Some(Touched::Files(paths.iter().map(PathBuf::from).collect()));
@@ -148,6 +150,6 @@ mod tests {
             assert_eq!(of(&[noise]), None, "{noise}");
         }
         let gone = [root.join("sedXYZ"), root.join("fixtures")];
-        assert_eq!(touched(&gone, root, &root.join("fixtures")), None);
+        assert_eq!(touched(&gone, root, &root.join("fixtures"), root), None);
     }
 }

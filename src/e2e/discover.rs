@@ -1,6 +1,7 @@
 //! Finds and reads the fixtures of a suite.
 
 use std::{
+    collections::BTreeSet,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -21,14 +22,14 @@ const SHARED: &str = ".steps.toml";
 /// [`E2eError::Fixtures`] has the mistakes of all of them.
 pub fn load(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
     let mut paths = Vec::new();
-    walk(&settings.fixtures, &mut paths)?;
+    walk(&settings.fixtures, "toml", &mut paths)?;
     paths.retain(|path| !path.to_string_lossy().ends_with(SHARED));
     let mut fixtures = Vec::new();
     let mut bad = Vec::new();
     for path in paths {
         let text = inside::read_text(&settings.fixtures, &path)
             .map_err(|error| E2eError::read(&path, error))?;
-        let shown = path.strip_prefix(&settings.machine.root).unwrap_or(&path);
+        let shown = path.strip_prefix(&settings.machine.shown_from).unwrap_or(&path);
         let source = Source::new(&shown.display().to_string(), &text);
         match name_of(&settings.fixtures, &path) {
             Ok(name) => match read(settings, name, source) {
@@ -82,7 +83,7 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>, E2eError> {
         return Ok(vec![path.to_owned()]);
     }
     let mut paths = Vec::new();
-    walk(path, &mut paths)?;
+    walk(path, "toml", &mut paths)?;
     paths.sort();
     Ok(paths)
 }
@@ -114,8 +115,8 @@ fn name_of(root: &Path, path: &Path) -> Result<Name, Problem> {
     })
 }
 
-/// All `.toml` files below a folder; hidden ones and links to folders are left out.
-fn walk(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), E2eError> {
+/// All files below a folder whose names end so; hidden ones and links to folders are left out.
+fn walk(folder: &Path, end: &str, paths: &mut Vec<PathBuf>) -> Result<(), E2eError> {
     let entries = fs::read_dir(folder)
         .and_then(Iterator::collect::<io::Result<Vec<_>>>)
         .map_err(|error| E2eError::read(folder, error))?;
@@ -126,15 +127,38 @@ fn walk(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), E2eError> {
         }
         let kind = entry.file_type().map_err(|error| E2eError::read(&path, error))?;
         if kind.is_dir() {
-            walk(&path, paths)?;
-        } else if path.extension().is_some_and(|extension| extension == "toml") {
+            walk(&path, end, paths)?;
+        } else if path.extension().is_some_and(|extension| extension == end) {
             paths.push(path);
         }
     }
     Ok(())
 }
 
+/// Golden files that no scenario has, as they are shown: of what was renamed or removed.
+///
+/// # Errors
+/// As [`load`].
+pub fn left_over(settings: &Settings) -> Result<Vec<PathBuf>, E2eError> {
+    let had: BTreeSet<PathBuf> =
+        load(settings)?.iter().map(|fixture| golden_path(settings, fixture)).collect();
+    let mut found = Vec::new();
+    walk(&settings.fixtures, "snap", &mut found)?;
+    found.retain(|path| !had.contains(path));
+    let shown_from = &settings.machine.shown_from;
+    Ok(found
+        .into_iter()
+        .map(|path| path.strip_prefix(shown_from).map(Path::to_owned).unwrap_or(path))
+        .collect())
+}
+
+/// What a golden file says that it is of: the same from wherever it is written.
+pub(super) fn golden_source(settings: &Settings, fixture: &Fixture) -> String {
+    let path = settings.machine.shown_from.join(&*fixture.source.path);
+    path.strip_prefix(&settings.machine.root).unwrap_or(&path).display().to_string()
+}
+
 /// The golden file of a scenario.
 pub fn golden_path(settings: &Settings, fixture: &Fixture) -> PathBuf {
-    settings.machine.root.join(fixture.golden())
+    settings.machine.shown_from.join(fixture.golden())
 }

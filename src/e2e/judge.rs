@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     fn judge(mode: Mode, folder: &tempfile::TempDir) -> Judge {
-        let golden = Golden::new(folder.path().join("a.snap"), "a.toml", "d");
+        let golden = Golden::new(folder.path().join("a.snap"), "a.toml", "a.toml", "d");
         Judge::new(mode, [(Name::new("a").unwrap(), (golden, "rust".to_owned()))].into())
     }
 

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Again, E2eError, Mode, Settings,
-    discover::{golden_path, load},
+    discover::{golden_path, golden_source, load},
     engine::{Client, Outcome},
     event::{Event, Failure, RunId, RunReport, Summary, Verdict},
     fixture::{Action, Fixture, Name},
@@ -58,8 +58,7 @@ async fn all(
     let began = Instant::now();
     let fixtures: Vec<Arc<Fixture>> = chosen(settings)?.into_iter().map(Arc::new).collect();
     let jobs = jobs(settings, &fixtures);
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let parallel = if settings.jobs == 0 { cores } else { settings.jobs };
+    let parallel = if settings.jobs == 0 { usual_jobs() } else { settings.jobs };
     let mut summary =
         Summary { scenarios: fixtures.len(), seed: settings.machine.seed, ..Summary::default() };
     let mut tell = Telling { reporters };
@@ -128,6 +127,11 @@ async fn all(
     summary.elapsed_ms = millis(began.elapsed());
     tell.event(&Event::Finished(summary.clone()))?;
     Ok((summary, chooser.chosen))
+}
+
+/// A run waits more than it works: for elections, acknowledgements, what is paused on purpose.
+fn usual_jobs() -> usize {
+    2 * std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The scenarios that the filter leaves.
@@ -261,7 +265,8 @@ fn goldens(
             job.run.scenario == fixture.name && !matches!(job.client, Client::Unavailable(_))
         })?;
         let path = golden_path(settings, fixture);
-        let golden = Golden::new(path, &fixture.source.path, &fixture.description);
+        let source = golden_source(settings, fixture);
+        let golden = Golden::new(path, &source, &fixture.source.path, &fixture.description);
         Some((fixture.name.clone(), (golden, first.run.client.clone())))
     };
     fixtures.iter().filter_map(golden).collect()

@@ -24,6 +24,7 @@ pub const HEADING_LINES: usize = 4;
 pub struct Golden {
     path: PathBuf,
     source: String,
+    fixture: String,
     description: String,
 }
 
@@ -63,9 +64,11 @@ pub enum Comparison {
 }
 
 impl Golden {
-    /// The golden file at `path`, of the fixture `source` with this description.
-    pub fn new(path: PathBuf, source: &str, description: &str) -> Self {
-        Self { path, source: source.to_owned(), description: description.to_owned() }
+    /// The golden file at `path`, which says that it is of `source`, the same wherever it is
+    /// written; people see its `fixture` by this path.
+    pub fn new(path: PathBuf, source: &str, fixture: &str, description: &str) -> Self {
+        let [source, fixture, description] = [source, fixture, description].map(str::to_owned);
+        Self { path, source, fixture, description }
     }
 
     /// Where it is.
@@ -76,12 +79,12 @@ impl Golden {
     /// As shown to people: beside its fixture.
     pub fn shown(&self) -> String {
         let name = self.path.file_name().unwrap_or_default();
-        Path::new(&self.source).with_file_name(name).display().to_string()
+        Path::new(&self.fixture).with_file_name(name).display().to_string()
     }
 
     /// The fixture that it belongs to, from the suite's root.
     pub fn fixture(&self) -> &str {
-        &self.source
+        &self.fixture
     }
 
     /// Where a pending transcript is put.
@@ -214,7 +217,12 @@ mod tests {
     use super::*;
 
     fn golden(folder: &tempfile::TempDir) -> Golden {
-        Golden::new(folder.path().join("a.snap"), "fixtures/a.toml", "says \"hello\": once")
+        Golden::new(
+            folder.path().join("a.snap"),
+            "fixtures/a.toml",
+            "fixtures/a.toml",
+            "says \"hello\": once",
+        )
     }
 
     #[test]

@@ -109,7 +109,7 @@ pub async fn record(settings: &Settings, fixture: &Fixture) -> Result<Recorded, 
             }
         }
     }
-    let path = settings.machine.root.join(&*fixture.source.path);
+    let path = settings.machine.shown_from.join(&*fixture.source.path);
     Ok(Recorded::New { path, old, new })
 }
 

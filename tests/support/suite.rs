@@ -97,6 +97,7 @@ impl Suite {
                 redact: Vec::new(),
                 leaders: Vec::new(),
                 root: folder.path().to_owned(),
+                shown_from: folder.path().to_owned(),
                 seed: 7,
                 histories: None,
                 contents: None,

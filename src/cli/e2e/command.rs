@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::arguments::{E2eArgs, E2eCommand, ReportKind, RunArgs};
 use super::kept::{self, Kept};
-use super::settings::settings;
+use super::settings::{settings, shown_from};
 use crate::cli::args::Global;
 use crate::cli::connect::provision_settings;
 use crate::cli::context::Context;
@@ -19,6 +19,7 @@ use crate::cli::watch::{Touched, Watch};
 use crate::cli::{fixtures, new, review, suite};
 use crate::e2e::event::Summary;
 use crate::e2e::report::{Github, Html, Json, Junit, Look, Reporter, Tap, Terminal};
+use crate::e2e::review::pending;
 use crate::e2e::{self, E2eError, Mode, Settings};
 
 pub async fn run(
@@ -51,7 +52,8 @@ async fn watch(
         return Err(CliError::usage("--watch: the built-in scenarios do not change"));
     }
     // From before the first run, so that no change is missed.
-    let mut changes = Watch::start(&suite.root, &suite.fixtures).map_err(failed)?;
+    let mut changes = Watch::start(&suite.root, &suite.fixtures, shown_from(&suite.root, context))
+        .map_err(failed)?;
     let mut only = None;
     loop {
         match once(&args, only, global, context, output).await {
@@ -86,7 +88,8 @@ async fn once(
         return list(&settings, output);
     }
     let mut github = context.github_workspace().map(|workspace| {
-        let root = settings.machine.root.strip_prefix(&workspace).unwrap_or(&settings.machine.root);
+        let root = settings.machine.shown_from.strip_prefix(&workspace);
+        let root = root.unwrap_or(&settings.machine.shown_from);
         Github::new(output.annotations(), root)
     });
     // A bad path of a report, or a bad fixture, costs no run.
@@ -124,6 +127,7 @@ async fn once(
     };
     let exit = exit(settings.mode, &summary)?;
     output.object(&json!({ "ok": summary.is_ok(), "summary": summary }));
+    what_is_left_to_do(&settings, output);
     Ok(exit)
 }
 
@@ -144,6 +148,7 @@ async fn keep(
     let kept = left_up.map(|left_up| Kept::new(left_up, built_in)).transpose()?;
     let object = kept.as_ref().map(Kept::object);
     output.object(&json!({ "ok": summary.is_ok(), "summary": summary, "kept": object }));
+    what_is_left_to_do(settings, output);
     match kept {
         None => output.line(kept::nothing(&summary)),
         Some(kept) => {
@@ -154,6 +159,25 @@ async fn keep(
         }
     }
     Ok(exit)
+}
+
+/// Golden files that want a person.
+fn what_is_left_to_do(settings: &Settings, output: &Output) {
+    // What cannot be read has been told, or is told by whoever needs it.
+    let waiting = match settings.mode {
+        Mode::Compare => pending(&settings.fixtures).map_or(0, |waiting| waiting.len()),
+        Mode::Update | Mode::Ci => 0,
+    };
+    if waiting > 0 {
+        let folder = settings.fixtures.strip_prefix(&settings.machine.shown_from);
+        let folder = folder.unwrap_or(&settings.fixtures).display();
+        let (what, wait) =
+            if waiting == 1 { ("transcript", "waits") } else { ("transcripts", "wait") };
+        output.note(format!("{waiting} {what} {wait} for review: `mono-demo e2e review {folder}`"));
+    }
+    for path in e2e::left_over(settings).unwrap_or_default() {
+        output.note(format!("{} is of no scenario: remove or rename it", path.display()));
+    }
 }
 
 /// What all runs together come to.

@@ -1,5 +1,6 @@
 //! From arguments to settings: which suite, with what, and what is done about golden files.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::arguments::RunArgs;
@@ -108,6 +109,7 @@ pub(super) async fn settings(
             services: parts.services,
             roles: parts.roles,
             variables: parts.variables,
+            shown_from: shown_from(&root, context).to_owned(),
             root,
             seed: args.seed,
             histories: histories(args, context)?,
@@ -120,6 +122,11 @@ pub(super) async fn settings(
         validate_services: parts.validate,
         command,
     })
+}
+
+/// Where people are, if the suite is there or below: so paths in messages can be opened.
+pub(super) fn shown_from<'a>(root: &'a Path, context: &'a Context) -> &'a Path {
+    if root.starts_with(&context.cwd) { &context.cwd } else { root }
 }
 
 /// Opened before anything is run, unless nothing will be.

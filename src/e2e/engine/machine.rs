@@ -26,6 +26,8 @@ pub struct Machine {
     pub variables: BTreeMap<String, Result<String, String>>,
     /// The working folder of `run` steps.
     pub root: PathBuf,
+    /// The folder from which people see the suite's files: theirs, or the suite's.
+    pub shown_from: PathBuf,
     /// For whatever is drawn by chance.
     pub seed: u64,
     /// Where histories are kept; `None` where they go with their runs.

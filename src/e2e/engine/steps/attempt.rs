@@ -83,7 +83,7 @@ impl Stage<'_> {
             Payload::Bytes(bytes) => bytes.clone(),
             Payload::Filler(size) => vec![b'x'; *size],
             Payload::File(name) => {
-                let fixture = self.world.machine().root.join(&*self.fixture.source.path);
+                let fixture = self.world.machine().shown_from.join(&*self.fixture.source.path);
                 let folder = fixture.parent().unwrap_or(Path::new("."));
                 let file = folder.join(name);
                 inside::read(folder, &file, inside::LARGEST_BODY).map_err(|error| {
