@@ -131,7 +131,7 @@ async fn all(
 
 /// A run waits more than it works: for elections, acknowledgements, what is paused on purpose.
 fn usual_jobs() -> usize {
-    2 * std::thread::available_parallelism().map_or(1, usize::from)
+    4 * std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The scenarios that the filter leaves.

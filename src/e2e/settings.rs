@@ -28,7 +28,7 @@ pub struct Settings {
     pub known_services: Vec<String>,
     /// Schemas that checks may name.
     pub schemas: Schemas,
-    /// How many runs at a time; 0 is twice as many as the machine has cores.
+    /// How many runs at a time; 0 is four times as many as the machine has cores.
     pub jobs: usize,
     /// What is done about golden files.
     pub mode: Mode,

@@ -94,7 +94,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", conflicts_with = "update",
           value_parser = clap::value_parser!(u16).range(3..=5))]
     pub(super) cluster: Option<u16>,
-    /// How many runs at a time [default: twice as many as there are cores].
+    /// How many runs at a time [default: four times as many as there are cores].
     #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(super) jobs: usize,
     /// What becomes of a run that leaves something behind at the broker, where its fixture does not
