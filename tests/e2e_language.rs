@@ -381,13 +381,13 @@ fn what_happened_is_written_down_and_holds() {
     let home = suite(&[("a.toml", UNWRITTEN)]);
     let said = e2e(&home, &["--record"]).ok();
     assert!(
-        said.contains("+reply = 3\n") && said.ends_with("1 scenarios, 1 written, 0 failed\n"),
+        said.contains("+reply = 3\n") && said.ends_with("1 scenario, 1 written, 0 failed\n"),
         "{said}"
     );
     assert_eq!(read(&home, "a.toml"), WRITTEN);
     assert_eq!(
         e2e(&home, &["--record"]).ok(),
-        "a: nothing to record\n1 scenarios, 0 written, 0 failed\n"
+        "a: nothing to record\n1 scenario, 0 written, 0 failed\n"
     );
     e2e(&home, &["--update"]).ok();
 }
@@ -418,7 +418,7 @@ fn fixtures_are_formatted_or_the_difference_is_shown() {
     );
     assert_eq!(read(&home, "a.toml"), before);
     assert!(home.run(&["e2e", "fmt", "suite"]).ok().contains("formatted suite/a.toml"));
-    assert_eq!(home.run(&["e2e", "fmt", "--check", "suite"]).ok(), "1 fixtures, all in form\n");
+    assert_eq!(home.run(&["e2e", "fmt", "--check", "suite"]).ok(), "1 fixture, all in form\n");
     std::fs::write(home.path().join("suite/b.toml"), "[[step]\n").unwrap();
     home.run(&["e2e", "fmt", "suite"]).failed(2, "--> suite/b.toml:1:8");
     assert!(Path::new(&home.path().join("suite/b.toml")).exists());

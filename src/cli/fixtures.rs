@@ -66,7 +66,7 @@ pub fn fmt(args: &FmtArgs, context: &Context, output: &Output) -> Result<Exit, C
         (true, n) => format!("{n} not in form: `mono-demo e2e fmt` writes them"),
         (false, n) => format!("{n} written"),
     };
-    output.line(format!("{seen} fixtures, {what}"));
+    output.line(format!("{}, {what}", e2e::counted(seen, "fixture")));
     let ok = !args.check || changed.is_empty();
     output.object(&json!({ "ok": ok, "fixtures": seen, "changed": changed }));
     Ok(if ok { Exit::Success } else { Exit::Mismatch })
@@ -101,7 +101,7 @@ pub async fn record(
         }
     }
     let (all, new, bad) = (chosen.len(), written.len(), failed.len());
-    output.line(format!("{all} scenarios, {new} written, {bad} failed"));
+    output.line(format!("{}, {new} written, {bad} failed", e2e::counted(all, "scenario")));
     output.object(&json!({ "ok": bad == 0, "written": written, "failed": failed }));
     Ok(if bad == 0 { Exit::Success } else { Exit::Mismatch })
 }

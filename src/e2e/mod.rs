@@ -57,6 +57,7 @@ mod write_down;
 
 pub use choose::{Expression, ExpressionError, Filter, Shard, ShardError, Subject};
 pub use clustered::OnCluster;
+pub use counted::counted;
 pub use discover::{files, golden_path, left_over, load, text_of};
 pub use inventory::{BrokerAt, Inventory, NetworksAt, ServiceAt};
 pub use kept::Kept;

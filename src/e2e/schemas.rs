@@ -137,7 +137,7 @@ impl Schemas {
     /// A file of the suite.
     fn file(&self, path: &str) -> Result<Value, String> {
         let text = inside::read_text(&self.root, &self.root.join(path))
-            .map_err(|error| format!("cannot read {path}: {error}"))?;
+            .map_err(|error| format!("cannot read {path} below the suite's folder: {error}"))?;
         serde_json::from_str(&text).map_err(|error| format!("{path} is not JSON: {error}"))
     }
 }
@@ -292,7 +292,7 @@ mod tests {
             assert!(matches!(error(outside), SchemaError::Path(_) | SchemaError::Unknown { .. }));
         }
         for (word, reason) in [
-            ("schemas/none.json", "cannot read schemas/none.json"),
+            ("schemas/none.json", "cannot read schemas/none.json below"),
             ("schemas/broken.json", "objekt"),
             ("schemas/away.json", "nothing is fetched"),
             ("schemas/out.json", "secret.json"),

@@ -127,7 +127,10 @@ impl E2eError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NothingChosen { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
-            Self::NothingChosen { .. } => Some("`--list` shows all scenarios".to_owned()),
+            Self::NothingChosen { .. } => Some(
+                "`--list` shows all scenarios; a suite of your own is named by its folder"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }
