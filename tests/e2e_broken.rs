@@ -47,6 +47,7 @@ fn read(name: &str, text: &str) -> Result<(), FixtureError> {
         variables: BTreeSet::from(["python".to_owned()]),
         clients: ["rust", "python", "node", "go"].map(str::to_owned).into(),
         services: BTreeSet::new(),
+        defaults: Default::default(),
         leaders: true,
         schema: &|word| Schemas::new(&folder(), json_schema()).find(word),
         include: &|path| {

@@ -16,6 +16,7 @@ fn read(text: &str) -> Result<Vec<Fixture>, FixtureError> {
         validate_services: &validate,
         variables: BTreeSet::from(["python".to_owned()]),
         clients: ["rust", "python"].map(str::to_owned).into(),
+        defaults: Default::default(),
         leaders: true,
         schema: &|word| Schemas::default().find(word),
         include: &|path| Err(format!("there is no file {path}")),

@@ -171,6 +171,7 @@ fn fixtures_are_read_or_every_mistake_is_shown() {
         validate_services: &validate,
         variables: ["n".to_owned()].into(),
         clients: ["rust".to_owned()].into(),
+        defaults: Default::default(),
         leaders: true,
         schema: &|word| Schemas::default().find(word),
         include: &|_| Ok("params = [\"id\"]\n[[step]]\nsubmit = \"{{id}}\"\n".to_owned()),

@@ -262,3 +262,49 @@ fn paths_are_told_as_they_are_seen_from_here_and_golden_files_are_the_same_from_
     let said = e2e(&home, &["--ci"]).failed(1, "").stdout;
     assert!(said.contains("--> suite/scenarios/a.toml:4:1"), "{said}");
 }
+
+#[test]
+fn what_a_suite_says_for_all_its_scenarios_each_may_say_otherwise() {
+    let home = Home::new();
+    let file = "leaks = \"fail\"\n[broker]\nmax_payload = 5000\n[proxy]\nclient = true\n\
+        [services.keeper]\nrun = [\"{{python}}\", \"keeper.py\"]\nready = { line = \"up\" }\n";
+    // Makes a consumer when it is first asked, and leaves it behind.
+    let keeper = "import asyncio, os, nats\n\
+        async def main():\n\
+        \x20   nc = await nats.connect(os.environ['NATS_URL'], name='keeper', user=os.environ['NATS_USER'], password=os.environ['NATS_PASSWORD'])\n\
+        \x20   js = nc.jetstream()\n\
+        \x20   await js.add_stream(name='S', subjects=['s'])\n\
+        \x20   async def ask(message):\n\
+        \x20       await js.pull_subscribe('s', 'forgotten')\n\
+        \x20       await message.respond(b'1')\n\
+        \x20   await nc.subscribe('ask', cb=ask)\n\
+        \x20   await nc.flush()\n\
+        \x20   print('up', flush=True)\n\
+        \x20   await asyncio.Event().wait()\n\
+        asyncio.run(main())\n";
+    let ask = "[[step]]\nrequest = \"ask\"\nreply = 1\n";
+    let large = "[[step]]\npublish = \"a\"\nbody_size = 6000\n";
+    let cut = "[[step]]\nfault = \"cut\"\n";
+    suite(
+        &home,
+        file,
+        &[
+            ("refused", &format!("leaks = \"ignore\"\n{large}error = \"max_payload\"\n{cut}")),
+            ("taken", &format!("leaks = \"ignore\"\n[broker]\nmax_payload = 8000\n{large}{cut}")),
+            ("told", &format!("leaks = \"report\"\n{ask}")),
+            ("red", ask),
+        ],
+    );
+    std::fs::write(home.path().join("suite/keeper.py"), keeper).unwrap();
+    let said = e2e(&home, &["--update"]).failed(1, "").stdout;
+    assert!(said.contains("FAIL red [rust]") && said.contains("forgotten"), "{said}");
+    assert!(said.contains("4 runs: 3 passed, 1 failed"), "{said}");
+    // The command line is nearer than the suite.
+    e2e(&home, &["--leaks", "report", "--update"]).ok();
+
+    let direct = format!("leaks = \"ignore\"\n[proxy]\nclient = false\n{cut}");
+    suite(&home, file, &[("direct", &direct)]);
+    e2e(&home, &[]).failed(2, "breaks a network that can be made bad");
+    suite(&home, "leaks = \"fial\"\n[broker]\ncluster = 1\n", &[]);
+    e2e(&home, &[]).failed(2, "did you mean `fail`?");
+}

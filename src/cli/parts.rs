@@ -16,6 +16,7 @@ use super::own::{self, Variables};
 use super::{python, services};
 use crate::broker::Roles;
 use crate::e2e::engine::{ServiceContext, ServiceSpawn, ServiceUnderTest, ServicesOf};
+use crate::e2e::fixture::Defaults;
 use crate::e2e::redact::Row;
 use crate::e2e::suite::{Ready, Suite};
 use crate::e2e::{ClientUnderTest, Validate};
@@ -39,6 +40,8 @@ pub struct Parts {
     pub services: ServicesOf,
     pub known_services: Vec<String>,
     pub roles: Roles,
+    /// What holds for every scenario that does not say otherwise.
+    pub defaults: Defaults,
     /// Streams whose leaders break where a fault names none.
     pub leaders: Vec<String>,
     /// What differs from run to run.
@@ -95,6 +98,7 @@ fn own_parts(suite: &Suite, variables: Variables) -> Parts {
         known_clients: own::client_names(suite),
         services: Arc::new(|_| Vec::new()),
         known_services: names.clone(),
+        defaults: suite.defaults,
         leaders: Vec::new(),
         redact: suite.redact.clone(),
         contract: serde_json::Value::Null,
@@ -142,6 +146,7 @@ pub async fn of_built_in(
         services: Arc::new(move |_| vec![service.clone()]),
         known_services: Vec::new(),
         roles: Roles::default(),
+        defaults: Defaults::default(),
         leaders: [LEDGER, REQUESTS].map(str::to_owned).to_vec(),
         redact: Vec::new(),
         contract: json_schema(),

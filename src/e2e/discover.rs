@@ -67,6 +67,7 @@ pub(super) fn read(
         variables: variables.cloned().collect(),
         services: settings.known_services.iter().cloned().collect(),
         clients: settings.known_clients.iter().cloned().collect(),
+        defaults: settings.defaults,
         leaders: !settings.machine.leaders.is_empty(),
         schema: &|word| settings.schemas.find(word),
         include: &|path| shared(&settings.fixtures, path),

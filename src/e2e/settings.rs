@@ -10,7 +10,7 @@ use super::{
     choose::Filter,
     clustered::OnCluster,
     engine::{Client, Machine},
-    fixture::FixtureError,
+    fixture::{Defaults, FixtureError},
     schemas::Schemas,
 };
 
@@ -26,6 +26,8 @@ pub struct Settings {
     pub known_clients: Vec<String>,
     /// Names of services that a fault may use; empty where there is one kind of process.
     pub known_services: Vec<String>,
+    /// What holds for every scenario that does not say otherwise; its leaks are the machine's.
+    pub defaults: Defaults,
     /// Schemas that checks may name.
     pub schemas: Schemas,
     /// How many runs at a time; 0 is four times as many as the machine has cores.

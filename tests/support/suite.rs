@@ -104,6 +104,7 @@ impl Suite {
                 dying_client: None,
                 leaks: Leaks::default(),
             },
+            defaults: Default::default(),
             schemas: Schemas::default(),
             validate_services: Arc::new(|_| Ok(())),
             command: "mono-demo e2e".to_owned(),

@@ -98,9 +98,9 @@ pub struct RunArgs {
     #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub(super) jobs: usize,
     /// What becomes of a run that leaves something behind at the broker, where its fixture does not
-    /// say: fail, report or ignore.
-    #[arg(long, value_name = "HOW", default_value = "report", hide_default_value = true)]
-    pub(super) leaks: Leaks,
+    /// say: fail, report or ignore [default: what the suite says, else report].
+    #[arg(long, value_name = "HOW")]
+    pub(super) leaks: Option<Leaks>,
     /// For whatever is drawn by chance.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(super) seed: u64,

@@ -68,7 +68,7 @@ pub(super) async fn settings(
     if let Some(nodes) = args.cluster {
         command.push_str(&format!(" --cluster {nodes}"));
     }
-    if args.leaks == Leaks::Fail {
+    if args.leaks == Some(Leaks::Fail) {
         command.push_str(" --leaks fail");
     }
     Ok(Settings {
@@ -83,6 +83,7 @@ pub(super) async fn settings(
         clients: parts.clients,
         known_clients: parts.known_clients,
         known_services: parts.known_services,
+        defaults: parts.defaults,
         schemas: Schemas::new(&root, parts.contract),
         jobs: args.jobs,
         mode: match args {
@@ -115,7 +116,7 @@ pub(super) async fn settings(
             histories: histories(args, context)?,
             contents: parts.payments.then(|| Arc::new(services::payment_content) as ContentOf),
             dying_client: parts.payments.then(|| spawn_dying_rust(context)),
-            leaks: args.leaks,
+            leaks: args.leaks.or(parts.defaults.leaks).unwrap_or_default(),
             leaders: parts.leaders,
             redact: parts.redact,
         },

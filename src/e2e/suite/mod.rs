@@ -8,6 +8,9 @@
 //! redact = { order = "ord_[0-9a-z]{12}" }  # what differs from run to run, for transcripts
 //! prepare = [["npm", "ci"]]              # run in order, once, before anything else
 //!
+//! leaks = "fail"                         # for every scenario that does not say otherwise
+//! broker = { max_payload = 65536 }       # the same; also `proxy`
+//!
 //! [services.worker]                      # any number of them
 //! run = ["{{python}}", "worker.py"]      # any command; it runs in the suite's folder
 //! ready = { service = "worker" }         # or { subject = "jobs.ping" } or { line = "listening" }
@@ -37,13 +40,15 @@ use std::{collections::BTreeMap, time::Duration};
 
 pub use parse::parse;
 
-use super::redact::Row;
+use super::{fixture::Defaults, redact::Row};
 
 /// What a suite file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suite {
     /// The folder of fixtures, below the suite's.
     pub scenarios: String,
+    /// What holds for every scenario that does not say otherwise.
+    pub defaults: Defaults,
     /// What differs from run to run, and is replaced in transcripts.
     pub redact: Vec<Row>,
     /// Commands that are run once, in order, before anything else.

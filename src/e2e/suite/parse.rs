@@ -10,7 +10,10 @@ use toml::de::{DeTable, DeValue};
 use super::{Client, Command, Ready, Service, Suite};
 use crate::{
     e2e::fixture::{
-        FixtureError, Problem, Source, Span, findings::Findings, parse::redact, reader::Fields,
+        FixtureError, Problem, Source, Span,
+        findings::Findings,
+        parse::{defaults, redact},
+        reader::Fields,
     },
     wire::subjects::Token,
 };
@@ -40,10 +43,12 @@ pub fn parse(source: Source, variables: BTreeSet<String>) -> Result<Suite, Fixtu
         }
     };
     let mut findings = Findings { variables, ..Findings::default() };
-    let known = ["scenarios", "redact", "prepare", "services", "clients"];
+    let known =
+        ["scenarios", "leaks", "broker", "proxy", "redact", "prepare", "services", "clients"];
     let top = Fields::new(document.get_ref(), 0..0, "key", &known, &mut findings);
     let suite = Suite {
         scenarios: scenarios(&top, &mut findings),
+        defaults: defaults(&top, &mut findings),
         redact: redact(&top, &mut findings),
         prepare: prepare(&top, &mut findings),
         services: named(&top, "services", service, &mut findings),
