@@ -192,19 +192,10 @@ impl Schema {
 
 /// `/items/0/amount: "9" is not of type "number"`.
 fn tell(error: &ValidationError<'_>) -> String {
-    if let Kind::AnyOf { context } | Kind::OneOfNotValid { context } = error.kind() {
-        // The branch that was most likely meant is the one that is broken deepest inside.
-        let depth = |errors: &Vec<ValidationError<'static>>| {
-            errors.iter().map(|error| error.instance_path().as_str().matches('/').count()).max()
-        };
-        let here = error.instance_path().as_str().matches('/').count();
-        let meant = context.iter().max_by_key(|errors| depth(errors));
-        if let Some(inner) = meant
-            .filter(|errors| depth(errors) > Some(here))
-            .and_then(|errors| errors.iter().max_by_key(|e| e.instance_path().as_str().len()))
-        {
-            return tell(inner);
-        }
+    if let Kind::AnyOf { context } | Kind::OneOfNotValid { context } = error.kind()
+        && let Some(inner) = meant(context)
+    {
+        return tell(inner);
     }
     let path = error.instance_path().as_str();
     let said: String = error.to_string().chars().take(LONGEST_BREACH).collect();
@@ -212,6 +203,24 @@ fn tell(error: &ValidationError<'_>) -> String {
         "" => said,
         path => format!("{path}: {said}"),
     }
+}
+
+/// What is broken of the branch that was most likely meant: the one that is broken deepest inside, or
+/// whose type is right. `None` where none of them is nearer than the others.
+fn meant<'a>(
+    branches: &'a [Vec<ValidationError<'static>>],
+) -> Option<&'a ValidationError<'static>> {
+    let worst =
+        branches.iter().filter_map(|errors| errors.iter().max_by_key(|error| nearness(error)));
+    let best = worst.max_by_key(|error| nearness(error))?;
+    let as_near =
+        branches.iter().filter(|errors| errors.iter().map(nearness).max() == Some(nearness(best)));
+    (as_near.count() == 1).then_some(best)
+}
+
+fn nearness(error: &ValidationError<'_>) -> (usize, bool) {
+    let depth = error.instance_path().as_str().matches('/').count();
+    (depth, !matches!(error.kind(), Kind::Type { .. }))
 }
 
 impl fmt::Debug for Schema {
@@ -273,7 +282,12 @@ mod tests {
             told(br#"{"id": 7, "lines": [{}]}"#),
             "/id: 7 is not of type \"string\"; /lines/0: \"qty\" is a required property"
         );
-        assert!(told(br#"{"id": "o", "lines": [{"qty": 0}]}"#).starts_with("/lines/0/qty: "));
+        assert_eq!(
+            told(br#"{"id": "o", "lines": [{"qty": 0}]}"#),
+            "/lines/0/qty: 0 is less than the minimum of 1"
+        );
+        let neither = told(br#"{"id": "o", "lines": [{"qty": "2"}]}"#);
+        assert!(neither.starts_with("/lines/0/qty: \"2\" is not valid under any"), "{neither}");
         assert!(told(b"{").starts_with("it is not JSON: "));
         assert_eq!(told(b""), "it is empty");
         let line = schemas.find("schemas/parts.json#/$defs/Line").unwrap();
