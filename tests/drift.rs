@@ -24,7 +24,10 @@ async def main():
     count = itertools.count(1)
     async def price(message):
         await message.respond(json.dumps({"total": "1.50" if next(count) % 2 else 1.5}).encode())
+    async def nothing(message):
+        await message.respond(b"")
     await nc.subscribe("orders.price", cb=price)
+    await nc.subscribe("orders.empty", cb=nothing)
     await nc.flush()
     print("up", flush=True)
     await asyncio.Event().wait()
@@ -115,6 +118,10 @@ fn a_service_that_drifts_is_told_by_its_name_and_nobody_else_answers() {
     assert!(said.contains(told) && said.contains(":pricing: {\"total\": 1.5}"), "{said}");
     suite(&home, file, &format!("{}{nobody}{check}", ask.replace("repeat = 2", "repeat = 1")));
     e2e(&home, &["--update"]).ok();
+    let empty = ask.replace("orders.price", "orders.empty");
+    suite(&home, file, &format!("{empty}{check}"));
+    let said = e2e(&home, &["--ci"]).failed(1, "").stdout;
+    assert!(said.contains("a reply to orders.* is not schemas/total.json: it is empty"), "{said}");
 }
 
 #[test]

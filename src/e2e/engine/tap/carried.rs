@@ -1,8 +1,11 @@
-//! Lines of a trace to the messages that the broker carried, whole.
+//! What the broker carried: each message once, and who sent it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use super::line::{Connection, Line, Op, Way, What};
+use super::{
+    heard::{Heard, Said, heard},
+    line::{Connection, Line, Way},
+};
 use crate::broker::Role;
 
 /// A message that a client sent, or that the server sent of its own accord: what a stream answers,
@@ -20,45 +23,25 @@ pub(in crate::e2e::engine) struct Carried {
 ///
 /// A delivery of what was sent is no message of its own, however often it comes.
 pub(in crate::e2e::engine) fn carried(lines: &[Line]) -> Vec<Carried> {
-    let mut begun: HashMap<((u32, u64), Way), Begun> = HashMap::new();
-    let mut known: HashSet<(String, Vec<u8>)> = HashSet::new();
+    let mut known: HashSet<(&str, &[u8])> = HashSet::new();
     let mut out = Vec::new();
-    for line in lines {
-        let What::Trace { connection, op } = &line.what else { continue };
-        match op {
-            Op::Subscribe { .. } => {}
-            Op::Message { way, subject, reply, header_bytes, .. } => {
-                let (subject, reply) = (subject.clone(), reply.clone());
-                let message = Begun { subject, reply, header_bytes: *header_bytes };
-                begun.insert((connection.id, *way), message);
-            }
-            Op::Payload { way, bytes } => {
-                let Some(message) = begun.remove(&(connection.id, *way)) else { continue };
-                let (head, body) = bytes.split_at(message.header_bytes.min(bytes.len()));
-                let first = known.insert((message.subject.clone(), body.to_vec()));
-                let wanted = match way {
-                    Way::In => connection.role() != Some(Role::Harness),
-                    Way::Out => first && !is_status(head),
-                };
-                if wanted {
-                    out.push(Carried {
-                        subject: message.subject,
-                        reply: message.reply,
-                        body: body.to_vec(),
-                        sender: (*way == Way::In).then(|| name(connection)),
-                    });
-                }
-            }
+    for Heard { connection, what, .. } in heard(lines) {
+        let Said::Message { way, subject, reply, head, body } = what else { continue };
+        let first = known.insert((subject, body));
+        let wanted = match way {
+            Way::In => connection.role() != Some(Role::Harness),
+            Way::Out => first && !is_status(head),
+        };
+        if wanted {
+            out.push(Carried {
+                subject: subject.to_owned(),
+                reply: reply.to_owned(),
+                body: body.to_owned(),
+                sender: (way == Way::In).then(|| name(connection)),
+            });
         }
     }
     out
-}
-
-/// A message whose body is still to come.
-struct Begun {
-    subject: String,
-    reply: String,
-    header_bytes: usize,
 }
 
 /// `v0.51.0:rust:mono-demo services`.
@@ -105,7 +88,8 @@ mod tests {
                 "[8] 2026/11/23 15:24:43.{n:06} [TRC] 127.0.0.1:3 - cid:{cid} - \"v1:go:{user}\" - \"$G/user:{user}\" - "
             );
             let payload = format!("{head}{} MSG_PAYLOAD: [{body:?}]", &op[..3]);
-            for line in [format!("{head}{op}]"), payload] {
+            let payload = Some(payload).filter(|_| !body.is_empty());
+            for line in [format!("{head}{op}]")].into_iter().chain(payload) {
                 lines.push(super::super::line::parse(&line).unwrap());
             }
         }
@@ -129,6 +113,14 @@ mod tests {
                  client 1 ->> [MSG b 1 2] {}"
             ),
             [sent("a", "{}", "client"), sent("a", "{}", "client")]
+        );
+    }
+
+    #[test]
+    fn an_empty_message_is_one_too() {
+        assert_eq!(
+            heard("client 1 <<- [PUB a 0]\nworker 2 <<- [PUB _INBOX.1 0]"),
+            [sent("a", "", "client"), sent("_INBOX.1", "", "worker")]
         );
     }
 

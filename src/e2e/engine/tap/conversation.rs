@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    line::{Connection, Line, Op, Way, What},
+    heard::{Heard, Said, heard},
+    line::{Connection, Line, Way},
     subject::{acknowledgement, is_noise},
 };
 use crate::{
@@ -26,10 +27,8 @@ pub(in crate::e2e::engine) fn conversation(
     clock: impl Fn(Timestamp) -> u64,
 ) -> Vec<Message> {
     let mut talk = Talk::default();
-    for line in lines {
-        if let What::Trace { connection, op } = &line.what {
-            talk.hear(clock(line.at), connection, op);
-        }
+    for Heard { at, connection, what } in heard(lines) {
+        talk.hear(clock(at), connection, &what);
     }
     talk.messages.into_iter().flatten().collect()
 }
@@ -40,8 +39,6 @@ struct Talk {
     messages: Vec<Option<Message>>,
     /// What connections without a user's name have shown themselves to be.
     shown: HashMap<(u32, u64), Role>,
-    /// Of a message whose body is still to come: its place, and the length of its headers.
-    awaited: HashMap<((u32, u64), Way), (usize, usize)>,
     /// What was published last, by subject and reply.
     published: HashMap<(String, String), usize>,
     /// Requests by their reply's subject.
@@ -51,36 +48,24 @@ struct Talk {
 }
 
 impl Talk {
-    fn hear(&mut self, at_ns: u64, connection: &Connection, op: &Op) {
-        let id = connection.id;
-        match op {
-            Op::Subscribe { queue, .. } => {
+    fn hear(&mut self, at_ns: u64, connection: &Connection, said: &Said<'_>) {
+        match said {
+            Said::Subscribe { queue } => {
                 if *queue {
-                    self.shown.insert(id, Role::Worker);
+                    self.shown.insert(connection.id, Role::Worker);
                 }
             }
-            Op::Payload { way, bytes } => {
-                if let Some((at, header_bytes)) = self.awaited.remove(&(id, *way)) {
-                    let (head, body) = bytes.split_at(header_bytes.min(bytes.len()));
-                    self.body(at, head, body);
-                }
-            }
-            Op::Message { way, subject, reply, header_bytes, bytes } => {
+            Said::Message { way, subject, reply, head, body } => {
                 if *way == Way::In && subject.starts_with("$JS.API.CONSUMER.MSG.NEXT.") {
-                    self.shown.entry(id).or_insert(Role::Worker);
+                    self.shown.entry(connection.id).or_insert(Role::Worker);
                 }
                 let role = self.role(connection);
                 let at = match way {
                     Way::In => self.published_by(role, at_ns, subject, reply),
                     Way::Out => self.delivered_to(role, at_ns, subject, reply),
                 };
-                self.awaited.remove(&(id, *way));
-                match at {
-                    Some(at) if *bytes > 0 => {
-                        self.awaited.insert((id, *way), (at, *header_bytes));
-                    }
-                    Some(at) => self.body(at, b"", b""),
-                    None => {}
+                if let Some(at) = at {
+                    self.body(at, head, body);
                 }
             }
         }

@@ -8,13 +8,15 @@
 //! | --- | --- |
 //! | `line` | a line of the log, read |
 //! | `end` | that the log has everything so far |
-//! | `carried` | lines to whole messages, for checks |
-//! | `conversation` | lines to messages between parties, for pictures |
+//! | `heard` | lines to whole messages |
+//! | `carried` | what was sent, for checks |
+//! | `conversation` | messages between parties, for pictures |
 //! | `subject` | what a subject alone tells |
 
 mod carried;
 mod conversation;
 mod end;
+mod heard;
 mod line;
 mod subject;
 
@@ -36,6 +38,7 @@ pub(super) const CONFIG: &str = "trace: true\nmax_traced_msg_len: 1024\nlogtime_
 pub(super) const CONFIG_WHOLE: &str = "trace: true\nlogtime_utc: true\n";
 /// The same for brokers under a load, whose messages are too many: only the clock is told.
 pub(super) const CONFIG_WITHOUT: &str = "logtime_utc: true\n";
+
 /// The lines of a log, and whether that is all of it; no more than `most` bytes are read.
 pub(super) fn read(path: &Path, most: u64) -> io::Result<(Vec<Line>, bool)> {
     let mut bytes = Vec::new();
