@@ -32,7 +32,8 @@ pub(super) enum Said<'a> {
 /// A message is a line, and unless it is empty another one with what is in it; between them may be
 /// lines of other connections.
 pub(super) fn heard(lines: &[Line]) -> Vec<Heard<'_>> {
-    let mut begun: HashMap<((u32, u64), Way), (Timestamp, &Op)> = HashMap::new();
+    // By connection and way: when, and what.
+    let mut begun = HashMap::<_, (Timestamp, &Op)>::new();
     let mut out = Vec::new();
     for line in lines {
         let What::Trace { connection, op } = &line.what else { continue };
