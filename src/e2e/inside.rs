@@ -9,6 +9,12 @@ pub(super) const LARGEST_TEXT: u64 = 4 << 20;
 /// The largest body that a fixture takes from a file: what a server lets through at most.
 pub(super) const LARGEST_BODY: u64 = 64 << 20;
 
+/// Whether a path, as it is written, stays below the folder from which it is meant.
+pub(super) fn stays_below(path: &str) -> bool {
+    let plain = |part: &str| !matches!(part, "" | "." | "..");
+    !path.contains('\\') && path.split('/').all(plain)
+}
+
 /// The bytes of a file that is, links resolved, in `folder` or below it.
 ///
 /// # Errors

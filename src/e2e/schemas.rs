@@ -124,11 +124,9 @@ impl Schemas {
     }
 
     fn check_path(&self, word: &str, path: &str) -> Result<(), SchemaError> {
-        let safe = |part: &str| {
-            let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
-            !matches!(part, "" | "." | "..") && part.bytes().all(plain)
-        };
-        match path.split('/').all(safe) {
+        // What is plain in a URI, so that a reference to it is the same path.
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"/._-".contains(&b);
+        match inside::stays_below(path) && path.bytes().all(plain) {
             true => Ok(()),
             false => Err(SchemaError::Path(word.to_owned())),
         }

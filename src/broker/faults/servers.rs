@@ -32,7 +32,8 @@ impl Servers<'_> {
         }
     }
 
-    /// Breaks or mends, as `fault` or as its end; says what has happened. `nodes` are those that `kill-node` kills.
+    /// Breaks or mends, as `fault` or as its end; says what has happened. `nodes` are those that
+    /// `kill-node` kills.
     pub(super) async fn inject(
         &mut self,
         what: What,

@@ -15,8 +15,6 @@ use crate::{
     process::clean,
 };
 
-/// So much of a body is shown, characters.
-const EXCERPT: usize = 160;
 /// More of the broker's trace is not read.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
 /// How long the end of the trace may be on its way to its file.
@@ -95,7 +93,7 @@ fn hold(carried: &[Carried], subject: &str, messages: &[Schema], replies: &[Sche
             return Found::Drift(clean(&format!(
                 "{what} is not {}: {breach}; it is number {number}, from {by}: {}",
                 named(schemas),
-                excerpt(&message.body)
+                tap::excerpt(&String::from_utf8_lossy(&message.body))
             )));
         }
     }
@@ -124,15 +122,6 @@ fn breach(schemas: &[Schema], body: &[u8]) -> Option<String> {
 /// `MathReply or ErrorReply`.
 pub(super) fn named(schemas: &[Schema]) -> String {
     schemas.iter().map(Schema::name).collect::<Vec<_>>().join(" or ")
-}
-
-fn excerpt(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let mut shown: String = text.chars().take(EXCERPT).collect();
-    if text.chars().count() > EXCERPT {
-        shown.push('…');
-    }
-    shown
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
+    excerpt,
     heard::{Heard, Said, heard},
     line::{Connection, Line, Way},
     subject::{acknowledgement, is_noise},
@@ -17,9 +18,6 @@ use crate::{
     process::clean,
     wire::{headers, subjects::LEDGER_PREFIX},
 };
-
-/// So much of a body is shown, characters.
-const EXCERPT: usize = 160;
 
 /// The messages of a trace, whose lines are in the order of time.
 pub(in crate::e2e::engine) fn conversation(
@@ -174,11 +172,7 @@ impl Talk {
         let Some(message) = &mut self.messages[at] else { return };
         let head = String::from_utf8_lossy(head);
         let text = String::from_utf8_lossy(body);
-        let line = clean(&text.replace(['\n', '\r'], " "));
-        message.text = line.chars().take(EXCERPT).collect();
-        if line.chars().count() > EXCERPT {
-            message.text.push('…');
-        }
+        message.text = excerpt(&clean(&text.replace(['\n', '\r'], " ")));
         let from = message.from;
         match &mut message.kind {
             Kind::Settled { word, .. } => {

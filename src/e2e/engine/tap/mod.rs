@@ -39,6 +39,18 @@ pub(super) const CONFIG_WHOLE: &str = "trace: true\nlogtime_utc: true\n";
 /// The same for brokers under a load, whose messages are too many: only the clock is told.
 pub(super) const CONFIG_WITHOUT: &str = "logtime_utc: true\n";
 
+/// So much of a body is shown, characters.
+const EXCERPT: usize = 160;
+
+/// The beginning of a body, with a mark where there is more.
+pub(super) fn excerpt(text: &str) -> String {
+    let mut shown: String = text.chars().take(EXCERPT).collect();
+    if text.chars().count() > EXCERPT {
+        shown.push('…');
+    }
+    shown
+}
+
 /// The lines of a log, and whether that is all of it; no more than `most` bytes are read.
 pub(super) fn read(path: &Path, most: u64) -> io::Result<(Vec<Line>, bool)> {
     let mut bytes = Vec::new();
