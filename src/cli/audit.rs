@@ -115,7 +115,10 @@ fn tell(found: &Audit, output: &Output) -> Exit {
             "note: without the gateway's journal (--journal-dir DIR) charges are not compared",
         ),
     }
-    for line in of_each_kind(&found.problems) {
+    for line in of_each_kind("NOTE     ", &found.unreadable) {
+        output.line(line);
+    }
+    for line in of_each_kind("PROBLEM  ", &found.problems) {
         output.line(line);
     }
     output.object(&json!({ "ok": found.problems.is_empty(), "audit": found }));
@@ -126,8 +129,8 @@ fn tell(found: &Audit, output: &Output) -> Exit {
     Exit::Mismatch
 }
 
-/// The problems as people read them: of each kind the first few.
-fn of_each_kind(problems: &[String]) -> Vec<String> {
+/// Findings as people read them: of each kind the first few.
+fn of_each_kind(word: &str, problems: &[String]) -> Vec<String> {
     const SHOWN: usize = 5;
     // What stands between backticks differs from case to case.
     let kind = |problem: &str| problem.split('`').step_by(2).collect::<String>();
@@ -141,9 +144,9 @@ fn of_each_kind(problems: &[String]) -> Vec<String> {
     }
     let mut lines = Vec::new();
     for (_, of_it) in kinds {
-        lines.extend(of_it.iter().take(SHOWN).map(|problem| format!("PROBLEM  {problem}")));
+        lines.extend(of_it.iter().take(SHOWN).map(|problem| format!("{word}{problem}")));
         if let Some(more) = of_it.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-            lines.push(format!("PROBLEM  … and {more} more of this kind; --json lists all"));
+            lines.push(format!("{word}… and {more} more of this kind; --json lists all"));
         }
     }
     lines
@@ -156,7 +159,7 @@ mod tests {
         let mut problems: Vec<String> =
             (0..7).map(|n| format!("payment `p-{n}` is lost")).collect();
         problems.insert(3, "stream `s` does not exist".to_owned());
-        let lines = super::of_each_kind(&problems);
+        let lines = super::of_each_kind("PROBLEM  ", &problems);
         assert_eq!(lines.len(), 7, "{lines:?}");
         assert_eq!(lines[5], "PROBLEM  … and 2 more of this kind; --json lists all");
         assert_eq!(lines[6], "PROBLEM  stream `s` does not exist");

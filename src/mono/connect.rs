@@ -209,6 +209,16 @@ impl Connection {
         self.caller.barrier(limit).await
     }
 
+    /// Returns when nothing goes over this connection any more, for good: its task in the client
+    /// library has ended. A connection that broke is none of these; it is made anew.
+    ///
+    /// Nobody is told otherwise: subscriptions just end, as they do in an orderly drain.
+    pub async fn ended(&self) {
+        let mut closed = self.closed.clone();
+        // An error says that the event callback was dropped, which the task's end does.
+        let _ = closed.wait_for(|closed| *closed).await;
+    }
+
     /// Drains and waits until the connection is closed, at most `limit`; `false` if it was not.
     pub async fn close(self, limit: Duration) -> bool {
         let mut closed = self.closed.clone();

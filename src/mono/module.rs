@@ -14,6 +14,7 @@ use super::error::{ModuleError, ServiceError};
 use super::shutdown::Shutdown;
 use super::stats::Stats;
 use super::stream::{DynStreamHandler, StreamHandler, StreamSettings, erase};
+use crate::wire::Unreadable;
 use crate::wire::subjects::{self, Token, TokenError};
 
 /// A future that can be stored: what dyn-safe async methods return.
@@ -218,6 +219,9 @@ pub(crate) async fn handled(
     worker: &Arc<str>,
     shutdown: &Shutdown,
 ) -> Result<Bytes, ServiceError> {
+    if let Some(unreadable) = Unreadable::of(message.headers.as_ref()) {
+        return Err(ServiceError::bad_request(unreadable.to_string()));
+    }
     let call = Call { worker: Arc::clone(worker), headers: message.headers.clone() };
     tokio::select! {
         biased;

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use super::dead_letter::DeadKind;
 use super::error::Failure;
 use super::module::BoxFuture;
+use crate::wire::Unreadable;
 
 /// How a stream is consumed.
 #[derive(Debug, Clone)]
@@ -121,6 +122,9 @@ struct Erased<H>(H);
 impl<H: StreamHandler> DynStreamHandler for Erased<H> {
     fn handle<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
+            if let Some(unreadable) = Unreadable::of(delivery.headers.as_ref()) {
+                return Err(Failure::Dead(DeadKind::Malformed, unreadable.to_string()));
+            }
             match super::decode(&delivery.body) {
                 Ok(message) => self.0.handle(message, delivery).await,
                 Err(reason) => Err(Failure::Dead(DeadKind::Malformed, reason)),

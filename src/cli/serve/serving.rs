@@ -18,22 +18,26 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// Returns when a signal came, or with an error when the broker is lost for good. A broker
-    /// that ends unasked is started again on its port and store; clients reconnect by themselves.
+    /// Returns when a signal came, or with an error when the broker or the connection to it is lost
+    /// for good. A broker that ends unasked is started again on its port and store; clients reconnect by themselves.
     pub(super) async fn until_stopped(
         &mut self,
         signals: &mut Signals,
         output: &Output,
     ) -> Result<Exit, CliError> {
         loop {
-            let Some(broker) = &mut self.broker else {
-                signals.first().await;
-                return Ok(Exit::Success);
+            let broker = async {
+                match &mut self.broker {
+                    Some(broker) => broker.exited().await,
+                    None => std::future::pending().await,
+                }
             };
             let (node, status) = tokio::select! {
                 () = signals.first() => return Ok(Exit::Success),
-                ended = broker.exited() => ended,
+                () = self.connection.ended() => return Err(deaf()),
+                ended = broker => ended,
             };
+            let Some(broker) = &mut self.broker else { continue };
             let url = broker.nodes()[node].url();
             output.note(format!("nats-server ended with {status}; starting it again on {url}"));
             for line in broker.nodes()[node].log_tail().iter().rev().take(5).rev() {
@@ -59,4 +63,12 @@ impl Serving {
         output.note("stopped");
         Ok(Exit::Success)
     }
+}
+
+/// Nobody would be served any more: whoever started this process starts it again.
+fn deaf() -> CliError {
+    CliError::new(
+        Exit::Connection,
+        "serve: the connection to the broker ended for good, and the services hear nothing any more",
+    )
 }

@@ -9,13 +9,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::books::{Books, Seen};
-use super::dead_letters::DEAD_LETTERS;
+use super::dead_letters::{DEAD_LETTERS, DeadLetter, DeadLetters};
 use super::ledger::{INTENTS, LEDGER, REQUESTS};
 use super::service;
 use super::store::{self, Contents, StoreError};
 use super::types::{Entry, Intent, Status};
 use crate::modules::journal::{Journal, JournalError};
 use crate::mono::{Connection, ModuleError};
+use crate::wire::Unreadable;
 use crate::wire::journal::{ChargeOutcome, ChargeRecord};
 
 /// What the audit found.
@@ -33,6 +34,8 @@ pub struct Audit {
     pub charges: Option<usize>,
     /// Claimed, without an outcome yet.
     pub open: Vec<String>,
+    /// Messages that were sent with bytes which cannot be read, waiting or dead letters by now.
+    pub unreadable: Vec<String>,
     /// Everything that must not be; empty is good.
     pub problems: Vec<String>,
 }
@@ -97,8 +100,9 @@ async fn once(connection: &Connection, outside: &Outside) -> Result<Audit, Audit
         decoded(INTENTS, &intents, |i: &Intent| i.payment_id.clone(), &mut audit);
     let handled = entries.values().map(|entry| entry.request_sequence).max().unwrap_or(0);
     let waiting = waiting(connection, handled, &mut audit).await?;
-    if store::find(connection, DEAD_LETTERS).await?.is_none() {
-        audit.problems.push(format!("stream `{DEAD_LETTERS}` does not exist"));
+    match DeadLetters::open(connection).await? {
+        None => audit.problems.push(format!("stream `{DEAD_LETTERS}` does not exist")),
+        Some(letters) => audit.name_unreadable(&letters.list().await?),
     }
     audit.claims = claims.len();
     audit.completed = entries.values().filter(|e| e.status == Status::Completed).count();
@@ -122,6 +126,8 @@ async fn write_once(
         return Ok(Contents::default());
     };
     let contents = store::read(&stream).await?;
+    // Only services of ours write here, and none of them wrote that.
+    audit.problems.extend(contents.unreadable(name));
     let start = 1..contents.first.min(contents.last + 1);
     let missing: Vec<u64> = start.chain(contents.missing.iter().copied()).collect();
     audit.problems.extend(unreadable(name, &missing));
@@ -146,6 +152,7 @@ async fn waiting(
     let contents = store::read_waiting(&stream).await?;
     audit.waiting = contents.stated;
     audit.problems.extend(unreadable(REQUESTS, &contents.missing));
+    audit.unreadable.extend(contents.unreadable(REQUESTS));
     let last = contents.last;
     if last < handled {
         audit.problems.push(format!(
@@ -154,6 +161,23 @@ async fn waiting(
     }
     let ids = contents.messages.iter().filter_map(|message| service::usable_id(&message.body));
     Ok(ids.map(|id| id.to_string()).collect())
+}
+
+impl Audit {
+    /// Names the dead letters whose originals could not be read; a letter that cannot be read itself
+    /// is none that a service filed.
+    fn name_unreadable(&mut self, letters: &[DeadLetter]) {
+        for letter in letters {
+            let number = letter.sequence;
+            if let Some(unreadable) = Unreadable::of(Some(&letter.stored.headers)) {
+                self.problems
+                    .push(format!("stream `{DEAD_LETTERS}`: message {number}: {unreadable}"));
+            } else if letter.raw_headers().is_some() {
+                let line = format!("dead letter {number}: {}", letter.reason);
+                self.unreadable.push(line);
+            }
+        }
+    }
 }
 
 /// One line for each run of numbers.
