@@ -18,6 +18,7 @@ mod error;
 mod intake;
 mod module;
 mod object;
+mod outage;
 mod queue_group;
 mod request_reply;
 mod shutdown;

@@ -5,11 +5,14 @@
 
 use std::fmt;
 
-use async_nats::{HeaderMap, unreadable::MARKER};
+use async_nats::{HeaderMap, HeaderName};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::headers::MAX_VALUE_BYTES;
 
+/// `async_nats::unreadable::MARKER`, by its name: so this compiles with the published crate too, which
+/// never sets it.
+const MARKER: HeaderName = HeaderName::from_static(":unreadable");
 /// How much of what could not be read is shown, in characters.
 const SHOWN: usize = 100;
 

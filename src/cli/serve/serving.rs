@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+
 use crate::cli::brokers::Brokers;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
@@ -34,7 +36,7 @@ impl Serving {
             };
             let (node, status) = tokio::select! {
                 () = signals.first() => return Ok(Exit::Success),
-                () = self.connection.ended() => return Err(deaf()),
+                why = self.connection.ended() => return Err(deaf(&why)),
                 ended = broker => ended,
             };
             let Some(broker) = &mut self.broker else { continue };
@@ -49,6 +51,9 @@ impl Serving {
     }
 
     pub(super) async fn stop(self, limit: Duration, output: &Output) -> Result<Exit, CliError> {
+        // Over a connection that is gone nothing can be finished.
+        let gone = self.connection.ended().now_or_never().is_some();
+        let limit = if gone { Duration::ZERO } else { limit };
         output.note("draining: finishing what is in hand");
         let report = self.running.drain(limit).await;
         if !report.complete {
@@ -66,9 +71,7 @@ impl Serving {
 }
 
 /// Nobody would be served any more: whoever started this process starts it again.
-fn deaf() -> CliError {
-    CliError::new(
-        Exit::Connection,
-        "serve: the connection to the broker ended for good, and the services hear nothing any more",
-    )
+fn deaf(why: &str) -> CliError {
+    let message = format!("serve: the services hear nothing any more: the connection ended: {why}");
+    CliError::new(Exit::Connection, message)
 }
