@@ -191,7 +191,7 @@ mod tests {
         cut_to_fit(&mut headers, &mut body, 1_048_576);
         assert!(wire_bytes(&headers) <= MAX_STORED_HEADERS);
         let kept = headers.get(h::DEAD_RAW_HEADERS).unwrap().as_str();
-        assert!(kept.len() > 65_000 && kept.len() % 4 == 0, "{}", kept.len());
+        assert!(kept.len() > 65_000 && kept.len().is_multiple_of(4), "{}", kept.len());
         assert_eq!(headers.get(h::RAW_HEADERS_CUT_FROM).unwrap().as_str(), "80000");
     }
 }
