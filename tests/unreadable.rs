@@ -6,8 +6,12 @@ use std::time::Duration;
 
 use async_nats::jetstream;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use futures_util::StreamExt as _;
-use serde_json::Value;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, StreamExt as _};
+use mono_demo::e2e::driver::{Driver as _, RustDriver, TypedCalls, hello};
+use mono_demo::mono::Caller;
+use mono_demo::wire::driver::{DriverError, Op, Outcome};
+use serde_json::{Map, Value};
 use support::eventually;
 use support::program::{Home, Serve};
 use support::raw::{Raw, strange_blocks, unreadable_blocks, unreadable_statuses};
@@ -147,7 +151,8 @@ fn settled(home: &Home, letters: usize) -> Vec<Value> {
 
 /// Every status is final: `failed` where the headers could not be read, `completed` elsewhere.
 async fn statuses(serve: &Serve, suffix: &str, unreadable: usize) {
-    let client = async_nats::connect(serve.url()).await.unwrap();
+    let url = serve.url().split(',').next().unwrap().to_owned();
+    let client = async_nats::connect(url).await.unwrap();
     for n in 0..unreadable + strange_blocks().len() {
         let body = format!(r#"{{"payment_id": "p-{suffix}-{n}"}}"#);
         let reply = client.request("services.payment.status", body.into()).await.unwrap();
@@ -195,6 +200,29 @@ async fn stored_ones_are_dead_letters_with_their_bytes_and_stay_readable_after_a
     let again = home.serve(&args);
     statuses(&again, "a", unreadable).await;
     assert_eq!(settled(&home, unreadable + empty).len(), letters.len());
+
+    // What no service of ours wrote is a problem, and hides nothing else.
+    let mut raw = Raw::connect(&again.url());
+    raw.subscribe("acks");
+    let bad = b"NATS/1.0\r\nX: a\rb\r\n\r\n";
+    for subject in ["payments.dead-letters.9-9", "payments.ledger.stranger"] {
+        raw.publish(subject.as_bytes(), b"acks", bad, b"{}");
+        assert!(raw.next().body.contains("\"seq\":"));
+    }
+    let audit = json(&home, &["audit"], 1)["audit"].clone();
+    let problems = audit["problems"].to_string();
+    for stream in ["payment-dead-letters", "payment-ledger"] {
+        let named = format!("stream `{stream}`: message ");
+        assert!(problems.contains(&named) && problems.contains("the headers cannot be read"));
+    }
+    assert_eq!(audit["unreadable"].as_array().unwrap().len(), unreadable);
+    let all = json(&home, &["dlq", "ls"], 0);
+    let foreign = all["dead_letters"].as_array().unwrap().last().unwrap().clone();
+    assert!(foreign["reason"].as_str().unwrap().contains("the headers cannot be read"));
+    let number = foreign["number"].to_string();
+    assert!(home.run(&["dlq", "show", &number]).ok().contains(r"X: a\rb"));
+    home.run(&["dlq", "replay", &number]).failed(2, "cannot be sent again");
+    home.run(&["dlq", "purge", &number]).ok();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -221,4 +249,98 @@ async fn what_waits_while_nobody_serves_is_read_by_audit_and_settled_by_the_next
     let empty = strange_blocks().iter().filter(|block| block.starts_with(b"NATS/1.0 ")).count();
     settled(&home, unreadable + empty);
     statuses(&serve, "b", unreadable).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_buries_them_too() {
+    let home = Home::new();
+    let serve = home.serve(&["--port", "0", "--cluster", "3"]);
+    let url = serve.url().split(',').next().unwrap().to_owned();
+    let unreadable = submit_all(&url, "c");
+    let empty = strange_blocks().iter().filter(|block| block.starts_with(b"NATS/1.0 ")).count();
+    settled(&home, unreadable + empty);
+    statuses(&serve, "c", unreadable).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn call_shows_the_body_of_a_reply_and_says_what_cannot_be_read() {
+    let home = Home::new();
+    let serve = home.serve(&["--port", "0"]);
+    let mut service = Raw::connect(&serve.url());
+    service.subscribe("strange.service");
+    let answering = std::thread::spawn(move || {
+        for (_, block) in [unreadable_blocks(), unreadable_statuses()].concat() {
+            let asked = service.next();
+            service.publish(asked.reply.as_bytes(), b"", &block, b"the body");
+        }
+        // With a body, a status is only a header.
+        let asked = service.next();
+        service.publish(asked.reply.as_bytes(), b"", b"NATS/1.0 503\r\n\r\n", b"the body");
+        service.settle();
+    });
+    let ask = ["call", "strange.service", "--data", "x"];
+    for (why, _) in [unreadable_blocks(), unreadable_statuses()].concat() {
+        let said = home.run(&ask).failed(7, "strange.service answered, and the headers cannot be");
+        assert!(said.stderr.contains(why), "{}", said.stderr);
+        assert_eq!(said.stdout.trim(), "the body");
+    }
+    assert_eq!(home.run(&ask).ok().trim(), "the body");
+    answering.join().unwrap();
+}
+
+/// No typed calls are made here.
+struct NoCalls;
+
+impl TypedCalls for NoCalls {
+    fn call(
+        &self,
+        _: Caller,
+        _: String,
+        _: Vec<Value>,
+        _: Map<String, Value>,
+        _: Duration,
+    ) -> BoxFuture<'static, Outcome> {
+        async { Outcome::Ok(Value::Null) }.boxed()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_of_a_scenario_names_them_and_loses_no_next_message() {
+    let home = Home::new();
+    let serve = home.serve(&["--port", "0"]);
+    let driver = RustDriver::new(std::sync::Arc::new(NoCalls));
+    hello(&driver, &serve.url(), None, 1).await.unwrap();
+    let ok = async |op| match driver.perform(op).await.unwrap() {
+        Outcome::Ok(value) => value,
+        other => panic!("{other:?}"),
+    };
+    let subscribed = ok(Op::Subscribe { subject: "heard.>".into(), queue_group: None }).await;
+    let subscription = subscribed["subscription"].as_u64().unwrap();
+    let next = || Op::Next { subscription, timeout_ms: 20_000 };
+    let said = async || match driver.perform(next()).await.unwrap() {
+        Outcome::Err(DriverError { message, .. }) => message,
+        other => panic!("{other:?}"),
+    };
+    let mut raw = Raw::connect(&serve.url());
+    for (why, block) in [unreadable_blocks(), unreadable_statuses()].concat() {
+        raw.publish(b"heard.it", b"", &block, b"first");
+        raw.publish(b"heard.it", b"", b"NATS/1.0\r\nX: a\r\n\r\n", b"second");
+        let message = said().await;
+        assert!(
+            message.contains("a message came on heard.it, and the headers cannot"),
+            "{message}"
+        );
+        assert!(message.contains(why) && message.ends_with("its body: first"), "{message}");
+        assert_eq!(ok(next()).await["payload_base64"], STANDARD.encode("second"));
+    }
+    // Subjects and reply subjects, with headers and without.
+    raw.send(b"PUB heard.\xff 5\r\nfirst\r\nPUB heard.x reply.\xff 5\r\nfirst\r\n");
+    raw.publish(b"heard.\xff", b"reply.\xfe", b"NATS/1.0\r\n\r\n", b"first");
+    raw.publish("heard.\u{a0}x".as_bytes(), b"", b"NATS/1.0\r\n\r\n", b"second");
+    assert!(said().await.contains(r"the subject cannot be read: not UTF-8 (heard.\xff)"));
+    assert!(said().await.contains(r"the reply subject cannot be read: not UTF-8 (reply.\xff)"));
+    let both = said().await;
+    assert!(both.contains(r"(heard.\xff); the reply subject cannot be read"), "{both}");
+    assert_eq!(ok(next()).await["subject"], "heard.\u{a0}x");
+    driver.close().await.unwrap();
 }

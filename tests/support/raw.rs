@@ -12,6 +12,8 @@ pub struct Raw {
 /// A message as it came: header block and body.
 #[derive(Debug)]
 pub struct Got {
+    /// Where an answer is expected; empty where none is.
+    pub reply: String,
     pub headers: String,
     pub body: String,
 }
@@ -56,22 +58,29 @@ impl Raw {
     pub fn next(&mut self) -> Got {
         loop {
             let line = self.line();
-            let mut words = line.split(' ');
-            let verb = words.next().unwrap_or_default();
-            let lengths: Vec<usize> = words.rev().map_while(|word| word.parse().ok()).collect();
-            let (headers, total) = match verb {
-                "PING" => {
+            let words: Vec<&str> = line.split(' ').collect();
+            let (reply, headers, total) = match words.as_slice() {
+                ["PING"] => {
                     self.send(b"PONG\r\n");
                     continue;
                 }
-                "MSG" => (0, lengths[0]),
-                "HMSG" => (lengths[1], lengths[0]),
+                ["MSG", _, _, total] => ("", "0", total),
+                ["MSG", _, _, reply, total] => (*reply, "0", total),
+                ["HMSG", _, _, headers, total] => ("", *headers, total),
+                ["HMSG", _, _, reply, headers, total] => (*reply, *headers, total),
                 _ => panic!("{line}"),
             };
+            let number = |word: &str| word.parse::<usize>().expect("a length");
+            let (headers, total) = (number(headers), number(total));
             let mut bytes = vec![0; total + 2];
             self.stream.read_exact(&mut bytes).expect("the message");
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            return Got { headers: text(&bytes[..headers]), body: text(&bytes[headers..total]) };
+            let reply = reply.to_owned();
+            return Got {
+                reply,
+                headers: text(&bytes[..headers]),
+                body: text(&bytes[headers..total]),
+            };
         }
     }
 
