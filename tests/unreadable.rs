@@ -14,7 +14,7 @@ use mono_demo::wire::driver::{DriverError, Op, Outcome};
 use serde_json::{Map, Value};
 use support::eventually;
 use support::program::{Home, Serve};
-use support::raw::{Raw, strange_blocks, unreadable_blocks, unreadable_statuses};
+use support::raw::{Dice, Raw, strange_blocks, unreadable_blocks, unreadable_statuses};
 
 const MATH: &[u8] = b"services.math.calculate";
 const SUM: &[u8] = br#"{"operation":"add","a":20,"b":22}"#;
@@ -343,4 +343,36 @@ async fn a_listener_of_a_scenario_names_them_and_loses_no_next_message() {
     assert!(both.contains(r"(heard.\xff); the reply subject cannot be read"), "{both}");
     assert_eq!(ok(next()).await["subject"], "heard.\u{a0}x");
     driver.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_bytes_a_publisher_chooses_each_message_arrives_whole_and_in_order() {
+    const MESSAGES: usize = 20_000;
+    let server = support::nats_server().await;
+    let settings = mono_demo::broker::Settings::new(server, support::reaper());
+    let broker = mono_demo::broker::Broker::start(settings).await.unwrap();
+    let client = async_nats::connect(broker.url()).await.unwrap();
+    let mut messages = client.subscribe("fuzz.>").await.unwrap();
+    client.flush().await.unwrap();
+    let url = broker.url().to_owned();
+    let publishing = std::thread::spawn(move || {
+        let (mut raw, mut dice) = (Raw::connect(&url), Dice(20_251_128));
+        for n in 0..MESSAGES {
+            let prefix: &[u8] = if dice.below(4) == 0 { b"" } else { b"NATS/1.0" };
+            let block = [prefix, &dice.bytes(40, b"")].concat();
+            // What ends a subject, or is a wildcard, and what makes one that is none.
+            let subject = [b"fuzz.a", dice.bytes(8, b" \t\r\n.*>\0").as_slice()].concat();
+            let reply = [b"r", dice.bytes(8, b" \t\r\n.*>\0").as_slice()].concat();
+            raw.publish(&subject, &reply, &block, n.to_string().as_bytes());
+        }
+        raw.settle();
+    });
+    for n in 0..MESSAGES {
+        let next = tokio::time::timeout(Duration::from_secs(20), messages.next()).await;
+        let message = next.unwrap_or_else(|_| panic!("message {n} did not come")).unwrap();
+        assert_eq!(message.payload.as_ref(), n.to_string().as_bytes());
+    }
+    publishing.join().unwrap();
+    assert_eq!(client.statistics().connects.load(std::sync::atomic::Ordering::Relaxed), 1);
+    broker.stop().await.unwrap();
 }

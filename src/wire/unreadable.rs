@@ -71,7 +71,8 @@ fn excerpt(base64: &str) -> String {
     let bytes = STANDARD.decode(base64).unwrap_or_default();
     // The first line of a block says nothing where it is as it should be.
     let bytes = bytes.strip_prefix(b"NATS/1.0\r\n").unwrap_or(&bytes);
-    let escaped = bytes.escape_ascii().to_string();
+    // Between backticks, where it is quoted.
+    let escaped = bytes.escape_ascii().to_string().replace('`', r"\x60");
     match escaped.len() <= SHOWN {
         true => escaped,
         false => format!("{}…", &escaped[..SHOWN]),

@@ -147,3 +147,28 @@ pub fn strange_blocks() -> Vec<Vec<u8>> {
         b"NATS/1.0 999 Nobody knows\r\n\r\n".to_vec(),
     ]
 }
+
+/// Chance with a seed: the same bytes in each run.
+pub struct Dice(pub u64);
+
+impl Dice {
+    pub fn below(&mut self, limit: usize) -> usize {
+        // xorshift64*, from Vigna's "An experimental exploration of Marsaglia's xorshift generators".
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let high = self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33;
+        usize::try_from(high).expect("31 bits") % limit
+    }
+
+    /// So many bytes at most, of those that header blocks are made of and any others; none of `not`.
+    pub fn bytes(&mut self, most: usize, not: &[u8]) -> Vec<u8> {
+        const OFTEN: &[u8] = b"\r\n\r\n\r\n: \t:aX-503 1\0\xff\xe9\xc2\xa0\xe2\x80\xa8";
+        let count = self.below(most + 1);
+        let bytes = (0..count).map(|_| match self.below(4) {
+            0 => u8::try_from(self.below(256)).expect("a byte"),
+            _ => OFTEN[self.below(OFTEN.len())],
+        });
+        bytes.filter(|byte| !not.contains(byte)).collect()
+    }
+}

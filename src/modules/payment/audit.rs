@@ -171,9 +171,9 @@ impl Audit {
             let number = letter.sequence;
             if let Some(unreadable) = Unreadable::of(Some(&letter.stored.headers)) {
                 self.problems
-                    .push(format!("stream `{DEAD_LETTERS}`: message {number}: {unreadable}"));
+                    .push(format!("stream `{DEAD_LETTERS}`: message `{number}`: `{unreadable}`"));
             } else if letter.raw_headers().is_some() {
-                let line = format!("dead letter {number}: {}", letter.reason);
+                let line = format!("dead letter `{number}`: `{}`", letter.reason);
                 self.unreadable.push(line);
             }
         }

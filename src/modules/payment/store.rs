@@ -64,7 +64,7 @@ impl Contents {
     pub fn unreadable<'a>(&'a self, stream: &'a str) -> impl Iterator<Item = String> + 'a {
         self.messages.iter().filter_map(move |message| {
             let unreadable = Unreadable::of(Some(&message.headers))?;
-            Some(format!("stream `{stream}`: message {}: {unreadable}", message.sequence))
+            Some(format!("stream `{stream}`: message `{}`: `{unreadable}`", message.sequence))
         })
     }
 }
