@@ -191,12 +191,26 @@ func ask(ctx context.Context, nc *nats.Conn, subject string, request, into any) 
 	if err != nil {
 		return err
 	}
+	if err := CheckHeaders(reply); err != nil {
+		return err
+	}
 	_, failed := reply.Header["Nats-Service-Error"]
 	_, coded := reply.Header["Nats-Service-Error-Code"]
 	if failed || coded || reply.Header.Get("Mono-Error") == "true" {
 		return serviceError(reply)
 	}
 	return decode(reply.Data, into)
+}
+
+// CheckHeaders fails where a message came with headers that nats.go cannot decode. It hands such a
+// message on without any, and a reply's error would be taken for a result; its size on the wire tells.
+func CheckHeaders(received *nats.Msg) error {
+	bare := len(received.Subject) + len(received.Reply) + len(received.Data)
+	if received.Header != nil || received.Size() <= bare {
+		return nil
+	}
+	what := fmt.Sprintf("a message came on %q, and its headers cannot be read", received.Subject)
+	return &Error{Kind: Other, Message: what}
 }
 
 // encode is strict JSON on one line.
