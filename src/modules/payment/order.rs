@@ -254,11 +254,11 @@ mod tests {
             earlier.note(sequence, id(name), content.to_owned());
         }
         assert_eq!(earlier.known_to, 3, "4 was not seen");
-        assert_eq!(earlier.rivals(1, &id("a"), "x"), []);
+        assert!(earlier.rivals(1, &id("a"), "x").is_empty());
         assert_eq!(earlier.rivals(3, &id("a"), "y"), [1]);
-        assert_eq!(earlier.rivals(3, &id("a"), "x"), []);
+        assert!(earlier.rivals(3, &id("a"), "x").is_empty());
         assert_eq!(earlier.rivals(5, &id("a"), "z"), [1, 3]);
-        assert_eq!(earlier.rivals(9, &id("c"), "z"), []);
+        assert!(earlier.rivals(9, &id("c"), "z").is_empty());
         assert_eq!(earlier.sequences(), [1, 2, 3, 5]);
         earlier.remove(&[1]);
         assert_eq!(earlier.rivals(5, &id("a"), "z"), [3]);
