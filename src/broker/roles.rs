@@ -115,6 +115,7 @@ impl Default for Roles {
         }
         roles.worker_reads("payment-ledger");
         roles.worker_reads("payment-intents");
+        roles.worker_reads("payment-requests");
         roles.worker_consumes("payment-requests", "payment-payment-process");
         roles
     }

@@ -20,6 +20,7 @@ mod module;
 mod object;
 mod outage;
 mod queue_group;
+mod refusal;
 mod request_reply;
 mod shutdown;
 mod stats;
@@ -34,6 +35,7 @@ pub use denials::Denied;
 pub use error::{Failure, ModuleError, ServiceError};
 pub use module::{BoxFuture, Call, Module, Registration, Services};
 pub use object::Object;
+pub use refusal::is_wrong_last_sequence;
 pub use stream::{Delivery, Settled, StreamHandler, StreamSettings};
 
 /// Reads a JSON body, or says in one bounded line why it cannot be read.
@@ -42,7 +44,9 @@ pub use stream::{Delivery, Settled, StreamHandler, StreamSettings};
 /// The text of the JSON error with its position, fit for a header.
 pub fn decode<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     serde_json::from_slice(body).map_err(|e| {
-        let what = if e.is_data() { "does not fit" } else { "is not valid JSON" };
+        // Valid JSON that Rust cannot represent, such as 1e400, is an error of syntax to serde_json.
+        let unfit = e.is_data() || e.to_string().starts_with("number out of range");
+        let what = if unfit { "does not fit" } else { "is not valid JSON" };
         crate::wire::headers::one_line(&format!("request {what}: {e}"))
     })
 }

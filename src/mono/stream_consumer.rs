@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::{AckPolicy, pull};
-use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::message::Acker;
 use async_nats::jetstream::{self, AckKind, stream};
 use futures_util::{Stream, StreamExt, stream as futures_stream};
@@ -19,6 +18,7 @@ use super::dispatch::{Excess, dispatch, guarded};
 use super::ensure;
 use super::error::{Failure, ModuleError};
 use super::module::{Registration, set_header};
+use super::refusal::is_wrong_last_sequence;
 use super::shutdown::Shutdown;
 use super::stream::{Delivery, DynStreamHandler, Settled, StreamSettings};
 use crate::wire::headers as h;
@@ -263,7 +263,7 @@ impl Worker {
         };
         match self.connection.unless_reconnected(acknowledged).await {
             Some(Ok(_)) => Ok(()),
-            Some(Err(e)) if e.kind() == PublishErrorKind::WrongLastSequence => Ok(()),
+            Some(Err(e)) if is_wrong_last_sequence(&e) => Ok(()),
             Some(Err(e)) => Err(format!("file a dead letter: {e}")),
             None => Err("file a dead letter: the connection was made anew".to_owned()),
         }

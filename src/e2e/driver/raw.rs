@@ -138,7 +138,8 @@ pub(super) async fn submit(
             Kind::TimedOut => failed(ErrorKind::Timeout, false, &error),
             Kind::MaxPayloadExceeded => failed(ErrorKind::MaxPayload, true, &error),
             Kind::BrokenPipe => failed(ErrorKind::Connection, false, &error),
-            Kind::WrongLastMessageId | Kind::WrongLastSequence => {
+            Kind::WrongLastMessageId => failed(ErrorKind::Other, true, &error),
+            _ if crate::mono::is_wrong_last_sequence(&error) => {
                 failed(ErrorKind::Other, true, &error)
             }
             _ => failed(ErrorKind::Other, false, &error),

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::books::{Books, Seen};
 use super::dead_letters::{DEAD_LETTERS, DeadLetter, DeadLetters};
 use super::ledger::{INTENTS, LEDGER, REQUESTS};
-use super::service;
+use super::salvage::usable_id;
 use super::store::{self, Contents, StoreError};
 use super::types::{Entry, Intent, Status};
 use crate::modules::journal::{Journal, JournalError};
@@ -159,7 +159,7 @@ async fn waiting(
             "stream `{REQUESTS}` ends with message {last}, and the ledger has the outcome of message {handled}"
         ));
     }
-    let ids = contents.messages.iter().filter_map(|message| service::usable_id(&message.body));
+    let ids = contents.messages.iter().filter_map(|message| usable_id(&message.body));
     Ok(ids.map(|id| id.to_string()).collect())
 }
 

@@ -8,7 +8,9 @@ use serde::Deserialize;
 use super::crash::{CrashPoints, CrashRule, Step};
 use super::gateway::{Chance, Charge, Gateway, GatewayRule, Outcome};
 use super::ledger::{self, Claim, Commit, Ledger, LedgerError};
+use super::order::Order;
 use super::sabotage::{Sabotage, Saboteur};
+use super::salvage::usable_id;
 use super::service::{self, Payment, PaymentId};
 use super::types::{Entry, Intent, PaymentRequest, Status, StatusRequest};
 use crate::modules::{deliveries::Deliveries, duration, journal::JournalError};
@@ -121,6 +123,7 @@ impl Module for PaymentModule {
         };
         let process = Process {
             ledger: self.ledger.clone(),
+            order: Order::new(self.ledger.clone()),
             gateway: Arc::clone(&self.gateway),
             gateway_timeout: s.gateway_timeout,
             crash: Arc::clone(&self.crash),
@@ -176,6 +179,7 @@ impl Module for PaymentModule {
 /// The steps C to F of PAYMENTS.md; the framework does B and G.
 struct Process {
     ledger: Ledger,
+    order: Order,
     gateway: Arc<Gateway>,
     gateway_timeout: Duration,
     crash: Arc<CrashPoints>,
@@ -201,7 +205,7 @@ impl StreamHandler for Process {
         }
         let id = payment.id.as_str();
         self.crash.reach(Step::C, id);
-        match self.ledger.claim(&payment.id, &payment.intent(&delivery.worker, now())).await? {
+        match self.claim(&payment.id, &payment.intent(&delivery.worker, now()), delivery).await? {
             Claim::Mine => {}
             Claim::Other => return Err(conflict(&payment.id)),
             // Somebody began: finished, at work on it now, or dead. The charge is idempotent.
@@ -230,7 +234,7 @@ impl StreamHandler for Process {
     }
 
     async fn acknowledged(&self, delivery: &Delivery) {
-        let Some(id) = service::usable_id(&delivery.body) else { return };
+        let Some(id) = usable_id(&delivery.body) else { return };
         if self.crash.due(Step::G, id.as_str()) {
             // The acknowledgement is only queued here; the crash is to come after it was sent.
             let _ = self.ledger.connection().barrier(Duration::from_secs(1)).await;
@@ -253,6 +257,19 @@ impl StreamHandler for Process {
 }
 
 impl Process {
+    /// Claims the id, in its turn: content that was acknowledged earlier comes first.
+    async fn claim(
+        &self,
+        id: &PaymentId,
+        intent: &Intent,
+        delivery: &Delivery,
+    ) -> Result<Claim, Failure> {
+        self.order.turn(delivery.sequence, id, &intent.content).await?;
+        let claim = self.ledger.claim(id, intent).await?;
+        self.order.claimed(id);
+        Ok(claim)
+    }
+
     /// Commits what the gateway said.
     async fn record(
         &self,
@@ -282,7 +299,7 @@ impl Process {
 
     /// A message that cannot be accepted: where its id is usable and free, the payment is failed.
     async fn refuse(&self, delivery: &Delivery, reason: &str) -> Result<Settled, Failure> {
-        let Some(id) = service::usable_id(&delivery.body) else { return Ok(Settled::Bury) };
+        let Some(id) = usable_id(&delivery.body) else { return Ok(Settled::Bury) };
         let content = service::raw_content(&delivery.body);
         let (worker, at) = (delivery.worker.to_string(), now());
         let intent = Intent {
@@ -295,7 +312,7 @@ impl Process {
         };
         // The claim keeps a good request of the same id, charged at this moment, from being
         // recorded as failed.
-        if self.ledger.claim(&id, &intent).await? == Claim::Other {
+        if self.claim(&id, &intent, delivery).await? == Claim::Other {
             return Ok(Settled::Bury);
         }
         let entry = Entry {
@@ -321,7 +338,7 @@ impl Process {
         let payment = crate::mono::decode::<Object<PaymentRequest>>(&delivery.body)
             .and_then(|Object(request)| Payment::check(&request));
         let Ok(payment) = payment else { return self.refuse(delivery, reason).await };
-        match self.ledger.claim(&payment.id, &payment.intent(&delivery.worker, now())).await? {
+        match self.claim(&payment.id, &payment.intent(&delivery.worker, now()), delivery).await? {
             Claim::Other => return Ok(Settled::Bury),
             Claim::Same if self.ledger.entry(&payment.id).await?.is_some() => {
                 return Ok(Settled::Done);
