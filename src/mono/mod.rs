@@ -15,6 +15,7 @@ mod discovery;
 mod dispatch;
 pub mod ensure;
 mod error;
+mod in_hand;
 mod intake;
 mod module;
 mod object;

@@ -23,6 +23,9 @@ pub struct StreamSettings {
     /// How long a delivery may take before another worker gets it. Handlers that take longer keep
     /// their message: progress is reported while they run.
     pub ack_wait: Duration,
+    /// How long a handler may work on one delivery. Then it is dropped, and the message delivered
+    /// again, perhaps to another worker.
+    pub handle_limit: Duration,
     /// How many deliveries a message gets before it is given up (at least 1).
     pub max_deliver: u64,
     /// The wait after the first, second, … failed delivery; the last one repeats.
@@ -156,6 +159,7 @@ mod tests {
             stream: stream::Config::default(),
             durable: "d".into(),
             ack_wait: Duration::from_secs(1),
+            handle_limit: Duration::from_secs(60),
             max_deliver: 5,
             backoff: vec![Duration::from_millis(1), Duration::from_millis(5)],
             dead_letters: stream::Config::default(),

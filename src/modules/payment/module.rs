@@ -30,6 +30,10 @@ pub struct Settings {
     /// How long a delivery may stay silent before another worker gets it; default 5 s.
     #[serde(with = "duration")]
     pub ack_wait: Duration,
+    /// How long a worker may be at work on one delivery before the payment is let go, for another
+    /// worker to take; default 5 minutes, and never less than `gateway_timeout` and a minute.
+    #[serde(with = "duration")]
+    pub handle_limit: Duration,
     /// How many deliveries a payment gets while the gateway fails; default 5.
     pub max_deliver: u64,
     /// The wait after each failed delivery, the last one repeats; default 100 ms to 5 s.
@@ -55,6 +59,7 @@ impl Default for Settings {
             workers: 1,
             concurrency: 256,
             ack_wait: Duration::from_secs(5),
+            handle_limit: Duration::from_secs(300),
             max_deliver: 5,
             backoff: [100, 500, 1000, 5000].map(Duration::from_millis).to_vec(),
             gateway_timeout: Duration::from_secs(10),
@@ -114,6 +119,9 @@ impl Module for PaymentModule {
             stream: ledger::requests_stream(s.replicas),
             durable: ledger::CONSUMER.to_owned(),
             ack_wait: s.ack_wait,
+            handle_limit: s
+                .handle_limit
+                .max(s.gateway_timeout.saturating_add(Duration::from_secs(60))),
             max_deliver: s.max_deliver.max(1),
             backoff: s.backoff.clone(),
             dead_letters: ledger::dead_letters_stream(s.replicas),
