@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::dead_letter::DeadKind;
 use super::error::Failure;
+use super::letter::Letter;
 use super::module::BoxFuture;
 
 /// How a stream is consumed.
@@ -95,14 +96,16 @@ pub trait StreamHandler: Send + Sync + 'static {
     }
 
     /// Called before a message is filed as a dead letter: undecodable, refused, or out of
-    /// deliveries. May run more than once for a message. An error delivers it once more.
+    /// deliveries. May run more than once for a message. An error delivers it once more. The letter is
+    /// filed afterwards, unless the handler files it itself, before what it records.
     fn give_up(
         &self,
         delivery: &Delivery,
         kind: DeadKind,
         reason: &str,
+        letter: &Letter<'_>,
     ) -> impl Future<Output = Result<Settled, Failure>> + Send {
-        let _ = (delivery, kind, reason);
+        let _ = (delivery, kind, reason, letter);
         std::future::ready(Ok(Settled::Bury))
     }
 }
@@ -116,6 +119,7 @@ pub(crate) trait DynStreamHandler: Send + Sync {
         delivery: &'a Delivery,
         kind: DeadKind,
         reason: &'a str,
+        letter: &'a Letter<'a>,
     ) -> BoxFuture<'a, Result<Settled, Failure>>;
 }
 
@@ -140,8 +144,9 @@ impl<H: StreamHandler> DynStreamHandler for Erased<H> {
         delivery: &'a Delivery,
         kind: DeadKind,
         reason: &'a str,
+        letter: &'a Letter<'a>,
     ) -> BoxFuture<'a, Result<Settled, Failure>> {
-        Box::pin(self.0.give_up(delivery, kind, reason))
+        Box::pin(self.0.give_up(delivery, kind, reason, letter))
     }
 }
 

@@ -8,20 +8,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::{AckPolicy, pull};
-use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::{self, AckKind, stream};
 use futures_util::{Stream, StreamExt, stream as futures_stream};
 
 use super::connect::Connection;
-use super::dead_letter::{DeadKind, DeadLetter, Origin, cut_to_fit};
+use super::dead_letter::DeadKind;
 use super::dispatch::{Excess, dispatch, guarded};
 use super::ensure;
 use super::error::{Failure, ModuleError};
 use super::in_hand::{Held, InHand};
-use super::module::{Registration, set_header};
+use super::letter::Letter;
+use super::module::Registration;
 use super::shutdown::Shutdown;
 use super::stream::{Delivery, DynStreamHandler, Settled, StreamSettings};
-use crate::wire::headers as h;
 
 /// Makes the streams and the durable consumer, or adopts what is there.
 pub(crate) async fn prepare(
@@ -251,48 +250,15 @@ impl Worker {
             ),
             Failure::Retry(reason) => return Err(reason),
         };
-        match guarded(self.handler.give_up(delivery, kind, &reason)).await {
+        let letter = Letter::new(&self.connection, &self.settings, delivery, kind, &reason);
+        match guarded(self.handler.give_up(delivery, kind, &reason, &letter)).await {
             Ok(Ok(Settled::Done)) => Ok(None),
             Ok(Ok(Settled::Bury)) => {
-                self.bury(delivery, kind, &reason).await?;
+                letter.file().await.map_err(|failure| failure.to_string())?;
                 Ok(Some((kind, reason)))
             }
             Ok(Err(failure)) => Err(failure.to_string()),
             Err(panic) => Err(panic),
-        }
-    }
-
-    /// Stores the dead letter; the server refuses a second one for the same original.
-    async fn bury(&self, delivery: &Delivery, kind: DeadKind, reason: &str) -> Result<(), String> {
-        let origin = Origin {
-            stream: &delivery.stream,
-            subject: &delivery.subject,
-            sequence: delivery.sequence,
-            deliveries: delivery.deliveries,
-        };
-        let mut letter = DeadLetter::new(
-            delivery.headers.as_ref(),
-            delivery.body.clone(),
-            &origin,
-            kind,
-            reason,
-        );
-        set_header(&mut letter.headers, h::EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
-        let max_payload = self.connection.client().max_payload();
-        cut_to_fit(&mut letter.headers, &mut letter.body, max_payload);
-        let subject = format!(
-            "{}.{}-{}",
-            self.settings.dead_letter_prefix, delivery.sequence, delivery.stored_ns
-        );
-        let jetstream = self.connection.jetstream();
-        let acknowledged = async {
-            jetstream.publish_with_headers(subject, letter.headers, letter.body).await?.await
-        };
-        match self.connection.unless_reconnected(acknowledged).await {
-            Some(Ok(_)) => Ok(()),
-            Some(Err(e)) if e.kind() == PublishErrorKind::WrongLastSequence => Ok(()),
-            Some(Err(e)) => Err(format!("file a dead letter: {e}")),
-            None => Err("file a dead letter: the connection was made anew".to_owned()),
         }
     }
 
