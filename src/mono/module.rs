@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::dispatch::guarded;
 use super::error::{ModuleError, ServiceError};
+use super::in_hand::InHand;
 use super::shutdown::Shutdown;
 use super::stats::Stats;
 use super::stream::{DynStreamHandler, StreamHandler, StreamSettings, erase};
@@ -55,8 +56,15 @@ pub(crate) type Handler =
 
 pub(crate) enum Kind {
     RequestReply(Handler),
-    QueueGroup { handler: Handler, rejected: Option<String> },
-    StreamConsumer { handler: Arc<dyn DynStreamHandler>, settings: Box<StreamSettings> },
+    QueueGroup {
+        handler: Handler,
+        rejected: Option<String>,
+    },
+    StreamConsumer {
+        handler: Arc<dyn DynStreamHandler>,
+        settings: Box<StreamSettings>,
+        in_hand: Arc<InHand>,
+    },
 }
 
 /// One registered service.
@@ -158,7 +166,11 @@ impl Services {
         self.add(
             service,
             group,
-            Kind::StreamConsumer { handler: erase(handler), settings: Box::new(settings) },
+            Kind::StreamConsumer {
+                handler: erase(handler),
+                settings: Box::new(settings),
+                in_hand: Arc::default(),
+            },
         )
     }
 
