@@ -120,6 +120,10 @@ impl StartError {
             Self::OtherCluster { store, found, .. } => {
                 format!("ask for {found} nodes, or choose another folder than {}", store.display())
             }
+            Self::OtherAccount { store, auth } => {
+                let (with, folder) = (if *auth { "with" } else { "without" }, store.display());
+                format!("start it {with} --auth, or choose another folder than {folder}")
+            }
             Self::NoSuchPort { .. } => "ask for a lower port".to_owned(),
             Self::NotReady { .. } => "a busy machine may need a longer ready timeout".to_owned(),
             Self::EarlyExit { .. }
