@@ -63,3 +63,18 @@ fn alike(a: &[u8], b: &[u8]) -> bool {
         && a[..both] == b[..both]
         && (a.len() == b.len() || b.ends_with(b"..."))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::alike;
+
+    #[test]
+    fn a_body_that_was_cut_is_like_the_one_that_was_cut_later() {
+        assert!(alike(b"{}", b"{}"));
+        assert!(alike(b"", b""));
+        assert!(alike(b"abcdef", b"abc..."));
+        assert!(alike(b"abcdef...", b"abc..."));
+        assert!(!alike(b"abd", b"abc"));
+        assert!(!alike(b"abcdef", b"abc"));
+    }
+}
