@@ -138,6 +138,10 @@ async fn ask_everything(
             heard(&mut answers).await?;
         }
     }
+    let mut events = listen(client, "payments.events.*").await?;
+    let submission = Submission { payment_id: "p-3", amount: "1", ..Submission::default() };
+    payments.submit(&submission).await.map_err(|e| e.to_string())?;
+    heard(&mut events).await?;
     Ok(())
 }
 
@@ -179,7 +183,10 @@ async fn services_and_their_clients_can_do_all_they_do() {
 /// Every way to take one subject away, with what was taken.
 fn one_less(roles: &Roles) -> Vec<(String, Roles)> {
     type List = fn(&mut Roles) -> &mut Vec<String>;
-    let lists: [List; 4] = [
+    let lists: [List; 7] = [
+        |roles| &mut roles.shared.as_mut().unwrap().services,
+        |roles| &mut roles.shared.as_mut().unwrap().surveys,
+        |roles| &mut roles.shared.as_mut().unwrap().events,
         |roles| &mut roles.client.publish,
         |roles| &mut roles.client.subscribe,
         |roles| &mut roles.worker.publish,

@@ -86,7 +86,14 @@ async fn at_rest(
     }
     let store = Store::Folder(folder.to_owned());
     // It is there for a moment, and for nobody else.
-    let wanted = Wanted { nodes: 1, port: Some(Port::Any), store, auth: true, tls: None };
+    let wanted = Wanted {
+        nodes: 1,
+        port: Some(Port::Any),
+        store,
+        auth: true,
+        clients: Vec::new(),
+        tls: None,
+    };
     let broker = Brokers::start(&wanted, &global.tools, context, output).await?;
     for warning in broker.warnings() {
         output.note(format!("nats-server: {warning}"));

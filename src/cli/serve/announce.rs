@@ -71,6 +71,12 @@ pub(super) fn announce(
     });
     let contexts = contexts.transpose()?;
     if let Some(folder) = &contexts {
+        for (broker, name) in
+            serving.broker.iter().flat_map(|b| args.client.iter().map(move |c| (b, c)))
+        {
+            let path = folder.join(name).with_extension("json");
+            contexts::save(&path, DESCRIPTION, &broker.target_of(name))?;
+        }
         let client = contexts::of_role(folder, Role::Client);
         output.line(format!(
             "credentials: {} (as in `mono-demo --context FILE`, `nats --context FILE`)",
