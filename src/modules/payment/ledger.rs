@@ -33,6 +33,9 @@ pub const CONSUMER: &str = "payment-payment-process";
 /// The answer, if there was one, went to a connection that is no more.
 const RECONNECTED: &str = "the connection was made anew before the broker answered";
 
+/// How often the nodes of a cluster are asked again, every 200 ms, before something counts as lost.
+const APPLIED: u32 = 25;
+
 /// What came of writing a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
@@ -145,16 +148,34 @@ impl Ledger {
     /// [`ModuleError`].
     pub async fn remember(&self, at_rest: bool) -> Result<(), ModuleError> {
         let Some(books) = &self.books else { return Ok(()) };
-        books.write(&Seen { at_rest, ..Seen::now(&self.connection).await? })
+        let seen = match at_rest {
+            true => Seen::at_rest(&self.connection).await?,
+            false => Seen::now(&self.connection).await?,
+        };
+        // It syncs: not on the runtime's thread.
+        let (books, failed) = (books.clone(), ModuleError::new("write the books", "no thread"));
+        tokio::task::spawn_blocking(move || books.write(&seen)).await.unwrap_or(Err(failed))
     }
 
     async fn see_what_was_lost(&self) -> Result<(), ModuleError> {
-        let now = Seen::now(&self.connection).await?;
+        let mut now = Seen::now(&self.connection).await?;
         let before = self.books.as_ref().map_or(Ok(None), Books::read);
-        let mut lost = match before {
-            Ok(before) => before.map(|before| before.lost(&now)).unwrap_or_default(),
+        let mut lost = match &before {
+            Ok(Some(before)) => before.lost(&now),
+            Ok(None) => Vec::new(),
             Err(error) => vec![error.to_string()],
         };
+        if let (Ok(Some(before)), true) = (before, self.replicas > 1) {
+            // A leader just elected may not have applied all that it has yet.
+            for _ in 0..APPLIED {
+                if lost.is_empty() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                now = Seen::now(&self.connection).await?;
+                lost = before.lost(&now);
+            }
+        }
         if lost.is_empty() {
             lost = now.gone();
         }
