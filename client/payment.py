@@ -118,7 +118,9 @@ class PaymentClient:
         )
         if reply.get("payment_id") != payment_id or reply.get("status") not in _STATUSES:
             raise BadReply(f"not a status of payment {payment_id}: {reply}")
-        if "amount" in reply:
+        if reply.get("amount") is None:
+            reply.pop("amount", None)  # null: not known yet
+        else:
             reply["amount"] = _exact(reply["amount"])
         return cast(PaymentStatus, reply)
 

@@ -70,6 +70,14 @@ func (s *Status) IsFinal() bool { return s.Status == "completed" || s.Status == 
 // Submit hands a payment to JetStream; from the Ack on it is neither lost nor charged twice. After
 // an error that is not Definite, submit the same again: it is charged once.
 func (p *Payments) Submit(ctx context.Context, payment Payment) (*Ack, error) {
+	message, err := payment.message()
+	if err != nil {
+		return nil, err
+	}
+	return Submit(ctx, p.nc, message)
+}
+
+func (payment Payment) message() (*nats.Msg, error) {
 	if err := checkPaymentID(payment.ID); err != nil {
 		return nil, err
 	}
@@ -92,11 +100,7 @@ func (p *Payments) Submit(ctx context.Context, payment Payment) (*Ack, error) {
 	if err != nil {
 		return nil, err
 	}
-	message, err := NewMsg(PaymentProcess, payload, map[string][]string{nats.MsgIdHdr: {payment.ID}})
-	if err != nil {
-		return nil, err
-	}
-	return Submit(ctx, p.nc, message)
+	return NewMsg(PaymentProcess, payload, map[string][]string{nats.MsgIdHdr: {payment.ID}})
 }
 
 // Status is what is known now. An id that was never seen, or is not yet processed, is `pending`.

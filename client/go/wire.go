@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
@@ -46,11 +47,11 @@ func NewMsg(subject string, payload []byte, headers map[string][]string) (*nats.
 			return nil, badInput("header name %q has a character it cannot have", excerpt(name))
 		}
 		for _, value := range values {
-			if strings.ContainsAny(value, "\r\n") {
-				return nil, badInput("the value of header %s has more than one line", name)
-			}
 			if !utf8.ValidString(value) {
 				return nil, badInput("the value of header %s is not valid Unicode", name)
+			}
+			if strings.ContainsFunc(value, unicode.IsControl) {
+				return nil, badInput("the value of header %s is not one line without control characters", name)
 			}
 			if message.Header == nil {
 				message.Header = nats.Header{}
@@ -228,6 +229,9 @@ func encode(value any) ([]byte, error) {
 func decode(data []byte, into any) error {
 	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
 		return badReply("the reply is not a JSON object: %q", excerpt(string(data)))
+	}
+	if fault := unreadable(data); fault != "" {
+		return badReply("the reply %s: %q", fault, excerpt(string(data)))
 	}
 	if err := json.Unmarshal(data, into); err != nil {
 		return badReply("the reply does not follow the contract (%v): %q", err, excerpt(string(data)))

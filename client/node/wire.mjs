@@ -73,8 +73,8 @@ export class Outgoing {
         throw new BadInput(`header name ${excerpt(name)} has a character it cannot have`);
       }
       for (const value of values) {
-        if (/[\r\n]/.test(value)) {
-          throw new BadInput(`the value of header ${name} has more than one line`);
+        if (/\p{Cc}/u.test(value)) {
+          throw new BadInput(`the value of header ${name} is not one line without control characters`);
         }
         if (!isWellFormed(value)) {
           throw new BadInput(`the value of header ${name} is not valid Unicode`);

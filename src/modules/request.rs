@@ -121,6 +121,15 @@ impl ClientError {
             _ => true,
         }
     }
+
+    /// True where a restart of a service or the broker explains it, so that one may ask again.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Service { code, .. } => *code >= 500,
+            Self::NoResponders { .. } | Self::Timeout { .. } => true,
+            _ => false,
+        }
+    }
 }
 
 /// Sends `request` as JSON and reads the reply.
@@ -274,13 +283,14 @@ pub fn service_error(subject: &str, headers: Option<&HeaderMap>) -> Option<Clien
     let headers = headers?;
     let text = |name: &str| headers.get(name).map(|v| v.as_str().to_owned());
     let code = text(h::SERVICE_ERROR_CODE);
-    if text(h::ERROR).as_deref() != Some("true") && code.is_none() {
+    let words = text(h::SERVICE_ERROR);
+    if text(h::ERROR).as_deref() != Some("true") && code.is_none() && words.is_none() {
         return None;
     }
     Some(ClientError::Service {
         subject: subject.to_owned(),
         code: code.and_then(|c| c.parse().ok()).unwrap_or(500),
-        message: text(h::ERROR_MESSAGE).or_else(|| text(h::SERVICE_ERROR)).unwrap_or_default(),
+        message: text(h::ERROR_MESSAGE).or(words).unwrap_or_default(),
     })
 }
 

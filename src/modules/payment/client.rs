@@ -95,7 +95,8 @@ impl PaymentClient {
     /// connection is made anew, so it also asks once a second.
     ///
     /// # Errors
-    /// [`ClientError::Timeout`] with the last status seen, or the error that kept coming.
+    /// [`ClientError::Timeout`] with the last status seen, or the error that kept coming; at once
+    /// what a restart does not mend: see [`ClientError::is_passing`].
     pub async fn wait(
         &self,
         payment_id: &str,
@@ -127,9 +128,7 @@ impl PaymentClient {
                 Ok(reply) if reply.status.is_final() => return Ok(reply),
                 Ok(reply) => format!("the status is {}", reply.status.as_str()),
                 // Services may be restarting; the deadline decides.
-                Err(e @ (ClientError::NoResponders { .. } | ClientError::Timeout { .. })) => {
-                    e.to_string()
-                }
+                Err(e) if e.is_passing() => e.to_string(),
                 Err(e) => return Err(e),
             };
             tokio::select! {
