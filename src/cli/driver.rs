@@ -118,11 +118,7 @@ async fn check(
     let spawn = Spawn::new("the driver", program).args(words).cwd(&context.cwd);
     let told = |checked: &Checked| tell(checked, output);
     let reaper = reaper(context);
-    let results = tokio::select! {
-        results = conform::check(server, &reaper, &spawn, &args.only, told) => results?,
-        // Dropping the check ends the broker and the driver.
-        _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
-    };
+    let results = conform::check(server, &reaper, &spawn, &args.only, told).await?;
     let count = |wanted: fn(&Verdict) -> bool| {
         results.iter().filter(|checked| wanted(&checked.verdict)).count()
     };
