@@ -33,9 +33,9 @@ fn a_full_device_is_told_once_by_commands_that_need_no_server() {
         &["--version"],
         &["help", "serve"],
         &["call", "--help"],
-        &["spec"],
+        &["spec", "--json-schema"],
         &["spec", "--asyncapi"],
-        &["spec", "--json"],
+        &["spec", "--asyncapi", "--json"],
         &["e2e", "--list"],
         &["e2e", "--list", "--json"],
         &["e2e", "schema"],
@@ -79,8 +79,12 @@ fn an_error_keeps_its_code_on_a_full_device() {
 #[test]
 fn a_reader_that_has_gone_is_no_error() {
     let home = Home::new();
-    for args in [&["spec"][..], &["--help"], &["e2e", "--list"], &["call", "math", "add", "1", "2"]]
-    {
+    for args in [
+        &["spec", "--asyncapi"][..],
+        &["--help"],
+        &["e2e", "--list"],
+        &["call", "math", "add", "1", "2"],
+    ] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let output = home.command(args).stdout(writer).output().unwrap();
