@@ -12,6 +12,7 @@ use super::connect::{provision_settings, reaper};
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::{Output, printable};
+use super::signals::from_here_on;
 use super::typed::BuiltIn;
 use crate::e2e::conform::{self, CheckError, Checked, Verdict};
 use crate::e2e::driver::{RustDriver, serve_stdio};
@@ -110,6 +111,7 @@ async fn check(
     context: &Context,
     output: &Output,
 ) -> Result<Exit, CliError> {
+    from_here_on().await;
     let tools = provision_settings(&global.tools, context);
     let server = provision::nats_server(&tools, &|line: &str| output.note(line)).await?;
     let mut words = args.command.into_iter();

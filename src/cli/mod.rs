@@ -28,7 +28,7 @@ mod pay;
 mod publish;
 mod python;
 mod review;
-mod runtime_file;
+mod running;
 mod serve;
 mod services;
 mod signals;

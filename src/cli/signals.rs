@@ -57,7 +57,7 @@ impl Signals {
 /// Runs a command until a signal comes. Dropping the command ends what it started.
 ///
 /// What a command does before it first waits, as reading its stdin, a signal ends in the system's own
-/// way: nothing has been started yet.
+/// way. So it waits once, with [`from_here_on`], before it starts anything.
 ///
 /// # Errors
 /// The command's own, and if the system does not let us listen.
@@ -73,6 +73,11 @@ pub async fn until_signal(
         result = command => result,
         () = signals.first() => Ok(Exit::Interrupted),
     }
+}
+
+/// To be awaited before anything is started: from here on a signal is an orderly end.
+pub async fn from_here_on() {
+    tokio::task::yield_now().await;
 }
 
 /// Whether SIGHUP was ignored when we began. To listen for it would undo that.
