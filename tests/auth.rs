@@ -71,7 +71,7 @@ fn with_auth_each_command_finds_its_role_and_strangers_are_refused() {
     drop(second);
 
     let saved = home.path().join(".config/nats/context/mine.json");
-    let runtime = home.path().join("run/mono-demo/serve.json");
+    let runtime = home.path().join(format!("run/mono-demo/serve-{}.json", serve.pid()));
     for file in [&saved, &client, &worker, &context(&serve, "harness"), &runtime] {
         assert_eq!(mode(file), 0o600, "{}", file.display());
     }
@@ -253,7 +253,7 @@ fn a_wrong_key_or_file_is_told_before_anything_serves() {
     serve("cert.pem", "other.pem").failed(3, "private key does not match public key");
     std::fs::write(home.path().join("text.pem"), "hello").unwrap();
     serve("cert.pem", "text.pem").failed(2, "text.pem: this is no PEM file");
-    assert!(!home.path().join("run/mono-demo/serve.json").exists());
+    assert!(!home.path().join("run").exists());
 }
 
 /// A scenario that fails, whose program shows what it was given, and keeps all that it can see.

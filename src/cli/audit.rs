@@ -12,7 +12,8 @@ use super::connect::{Session, named_target};
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
-use super::runtime_file;
+use super::running;
+use super::signals::from_here_on;
 use crate::broker::{Port, Role, Store};
 use crate::modules::payment::{Audit, Outside, audit};
 use crate::mono::Connection;
@@ -34,6 +35,7 @@ pub async fn run(
     context: &Context,
     output: &Output,
 ) -> Result<Exit, CliError> {
+    from_here_on().await;
     let found = match &args.store_dir {
         None => running(&args, global, context, output).await?,
         Some(folder) => {
@@ -56,11 +58,11 @@ async fn running(
     context: &Context,
     output: &Output,
 ) -> Result<Audit, CliError> {
-    let session = Session::open(Role::Harness, global, context, output).await?;
+    let session = Session::open_there("audit", Role::Harness, global, context, output).await?;
     let name = session.connection.client().server_info().server_name;
     let of_serve = || {
-        let runtime = runtime_file::read(context)?;
-        runtime.name.split(',').any(|node| node == name).then_some(runtime.journals)
+        let of_this = |runtime: &running::Runtime| runtime.name.split(',').any(|node| node == name);
+        running::living(context).into_iter().find(of_this).map(|runtime| runtime.journals)
     };
     let journals = args.journal_dir.as_ref().map(|p| context.absolute(p)).or_else(of_serve);
     let outside = journals.as_deref().map(Outside::in_folder).unwrap_or_default();

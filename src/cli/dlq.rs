@@ -60,7 +60,7 @@ pub async fn run(
     {
         return Err(CliError::usage("dlq: name dead letters by number, by --kind, or --all"));
     }
-    let session = Session::open(Role::Harness, global, context, output).await?;
+    let session = Session::open_there("dlq", Role::Harness, global, context, output).await?;
     let result = with(&args.command, &session, output).await;
     session.close().await;
     result

@@ -62,9 +62,6 @@ pub async fn run(
     let mut global = global.clone();
     (global.connection.user, global.connection.timeout) = (None, None);
     let session = Session::open(Role::Client, &global, context, output).await?;
-    if session.is_temporary() {
-        output.note("note: no server is named and none is running, so this uses a temporary broker: nothing is kept");
-    }
     let result = submit_and_follow(&args, &payment, &session, output).await;
     session.close().await;
     result

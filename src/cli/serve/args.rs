@@ -77,6 +77,9 @@ pub struct ServeArgs {
     /// Note what workers begin with, in `deliveries.jsonl` beside the other journals.
     #[arg(long, hide = true)]
     pub(super) note_deliveries: bool,
+    /// Is not found by other commands: it serves a scenario.
+    #[arg(long, hide = true)]
+    pub(super) unlisted: bool,
 }
 
 const SETTINGS_HELP: &str = "\
