@@ -77,6 +77,7 @@ async fn a_day_at_work(roles: Roles) -> Result<(), String> {
             // Another one finds what the first has made.
             let second = serve(&worker, folder.path()).await?;
             ask_everything(client.client(), harness.client()).await?;
+            find_the_serve(worker.client(), client.client()).await?;
             first.drain(LIMIT).await;
             second.drain(LIMIT).await;
             Ok(())
@@ -143,6 +144,24 @@ async fn ask_everything(
     payments.submit(&submission).await.map_err(|e| e.to_string())?;
     heard(&mut events).await?;
     Ok(())
+}
+
+/// A runtime file is believed once its `serve` has answered for it, on a subject of its own.
+async fn find_the_serve(
+    worker: &async_nats::Client,
+    client: &async_nats::Client,
+) -> Result<(), String> {
+    let mut asked = listen(worker, "services.serve.proof-0123456789abcdef").await?;
+    let answering = async {
+        let question = asked.next().await.and_then(|question| question.reply);
+        let reply = question.ok_or("nothing was asked")?;
+        worker.publish(reply, "proof".into()).await.map_err(|e| e.to_string())
+    };
+    let asking = async {
+        let subject = "services.serve.proof-0123456789abcdef";
+        client.request(subject, "question".into()).await.map(drop).map_err(|e| e.to_string())
+    };
+    futures_util::future::try_join(asking, answering).await.map(drop)
 }
 
 async fn listen(

@@ -42,6 +42,8 @@ impl Default for Shared {
                 "services.notification.email-send",
                 "services.payment.payment-process",
                 "services.payment.status",
+                // Whether it is the `serve` that a runtime file names.
+                "services.serve.*",
             ]),
             surveys: owned(&["$SRV.>"]),
             events: owned(&["payments.events.*", "services.notification.email-rejected"]),
