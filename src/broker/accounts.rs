@@ -51,6 +51,22 @@ impl Default for Shared {
     }
 }
 
+/// The same for a nats-server of somebody's own, which finds the passwords in its environment.
+///
+/// Replies come to NATS's default inboxes there: whoever is in an account needs no settings.
+#[must_use]
+pub fn accounts_config() -> String {
+    let (logins, mut roles) = (Logins::variables(), Roles::default());
+    roles.worker.publish.push("_INBOX.>".to_owned());
+    roles.worker.subscribe.push("_INBOX.>".to_owned());
+    let mut text = config(&logins, &roles);
+    for role in [Role::Client, Role::Worker, Role::Harness] {
+        let variable = &logins.of(role).password;
+        text = text.replace(&quoted(variable), variable);
+    }
+    text
+}
+
 /// The users in nats-server's own language, each in its account.
 pub(super) fn config(logins: &Logins, roles: &Roles) -> String {
     let Roles { client, worker, shared, clients } = roles;

@@ -58,6 +58,20 @@ impl Logins {
         Ok(logins)
     }
 
+    /// With a variable in the place of each password, as `$CLIENT_PASSWORD`.
+    pub(super) fn variables() -> Logins {
+        let of = |role: Role| {
+            let user = role.user().to_owned();
+            Credentials { password: format!("${}_PASSWORD", user.to_ascii_uppercase()), user }
+        };
+        Logins {
+            client: of(Role::Client),
+            worker: of(Role::Worker),
+            harness: of(Role::Harness),
+            clients: BTreeMap::new(),
+        }
+    }
+
     /// Draws for those clients that have none; whether there were any.
     fn add(&mut self, clients: &[String]) -> io::Result<bool> {
         let before = self.clients.len();

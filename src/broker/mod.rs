@@ -33,7 +33,7 @@ mod roles;
 mod settings;
 mod store;
 
-pub use accounts::Shared;
+pub use accounts::{Shared, accounts_config};
 pub use cluster::{Cluster, ClusterError};
 pub use error::{StartError, StopError};
 pub use faults::{Fault, FaultError, Faults, Servers, ServiceProcesses, Side, What};

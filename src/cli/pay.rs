@@ -109,8 +109,8 @@ fn report(
     reply: &StatusReply,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    // A repeated message id with other content is acknowledged as a duplicate and its content
-    // vanishes, so the outcome on record must be checked to be about this payment.
+    // The first content of an id stands, whoever sent it: the outcome on record must be checked to
+    // be about this payment.
     if reply.content.as_ref().is_some_and(|content| *content != payment.content()) {
         return Err(CliError::new(
             Exit::Domain,

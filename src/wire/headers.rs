@@ -12,6 +12,8 @@ pub const SERVICE_ERROR: &str = "Nats-Service-Error";
 pub const SERVICE_ERROR_CODE: &str = "Nats-Service-Error-Code";
 /// JetStream's deduplication id.
 pub const MSG_ID: &str = "Nats-Msg-Id";
+/// Who asked and how far away it is: the broker adds it to what comes from another account.
+pub const REQUEST_INFO: &str = "Nats-Request-Info";
 /// JetStream's compare-and-set on the last sequence of a subject.
 pub const EXPECTED_LAST_SUBJECT_SEQUENCE: &str = "Nats-Expected-Last-Subject-Sequence";
 /// Why a message became a dead letter, one line.

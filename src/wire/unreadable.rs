@@ -8,7 +8,7 @@ use std::fmt;
 use async_nats::{HeaderMap, HeaderName};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::headers::MAX_VALUE_BYTES;
+use super::headers::{MAX_VALUE_BYTES, REQUEST_INFO};
 
 /// `async_nats::unreadable::MARKER`, by its name: so this compiles with the published crate too, which
 /// never sets it.
@@ -39,12 +39,13 @@ impl Unreadable {
         headers.get(MARKER)?;
         let parts = headers.get_all(MARKER).filter_map(|value| {
             let mut words = value.as_str().splitn(3, ' ').map(str::to_owned);
-            Some(Part { what: words.next()?, base64: words.next()?, why: words.next()? })
+            let (what, base64, why) = (words.next()?, words.next()?, words.next()?);
+            Some(Part { what, base64: without_request_info(base64), why })
         });
         Some(Self { parts: parts.collect() })
     }
 
-    /// The header block as it came, in base64, if it is what could not be read.
+    /// The header block as it was sent, in base64, if it is what could not be read.
     pub fn headers_base64(&self) -> Option<&str> {
         self.parts.iter().find(|part| part.what == "headers").map(|part| part.base64.as_str())
     }
@@ -79,12 +80,25 @@ fn excerpt(base64: &str) -> String {
     }
 }
 
-/// Headers without the marker: fit to be kept and sent.
+/// Headers without the marker, and without what the broker told of the sender, which is for the one
+/// that is asked and for nobody else: fit to be kept and sent.
 pub fn readable(headers: &HeaderMap) -> impl Iterator<Item = (&str, &[async_nats::HeaderValue])> {
     headers
         .iter()
         .filter(|(name, _)| **name != MARKER)
         .map(|(name, values)| (name.as_ref(), values.as_slice()))
+        .filter(|(name, _)| *name != REQUEST_INFO)
+}
+
+/// The broker's line about the sender is not the sender's: a block in base64 without it.
+fn without_request_info(base64: String) -> String {
+    let Ok(block) = STANDARD.decode(&base64) else { return base64 };
+    let begins = format!("\r\n{REQUEST_INFO}: ");
+    let at = block.windows(begins.len()).position(|bytes| bytes == begins.as_bytes());
+    let Some(at) = at else { return base64 };
+    let line = &block[at + 2..];
+    let Some(end) = line.windows(2).position(|bytes| bytes == b"\r\n") else { return base64 };
+    STANDARD.encode([&block[..at], &line[end..]].concat())
 }
 
 // One part is one line of an error reply: what it says must fit there.
@@ -98,6 +112,18 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(MARKER, format!("{part} {} {why}", STANDARD.encode(bytes)));
         headers
+    }
+
+    #[test]
+    fn what_the_broker_says_of_the_sender_is_for_nobody_else() {
+        let mut headers =
+            marked("headers", b"NATS/1.0\r\nX: a\rb\r\nNats-Request-Info: {\"acc\":\"c\"}\r\n\r\n", "bad");
+        headers.insert(REQUEST_INFO, "{}");
+        headers.insert("X", "x");
+        let kept = Unreadable::of(Some(&headers)).unwrap();
+        let block = STANDARD.decode(kept.headers_base64().unwrap()).unwrap();
+        assert_eq!(block, b"NATS/1.0\r\nX: a\rb\r\n\r\n");
+        assert_eq!(readable(&headers).map(|(name, _)| name).collect::<Vec<_>>(), ["X"]);
     }
 
     #[test]
