@@ -299,7 +299,10 @@ impl Process {
 
     /// A message that cannot be accepted: where its id is usable and free, the payment is failed.
     async fn refuse(&self, delivery: &Delivery, reason: &str) -> Result<Settled, Failure> {
-        let Some(id) = usable_id(&delivery.body) else { return Ok(Settled::Bury) };
+        let Some(id) = usable_id(&delivery.body) else {
+            self.order.passed(delivery.sequence);
+            return Ok(Settled::Bury);
+        };
         let content = service::raw_content(&delivery.body);
         let (worker, at) = (delivery.worker.to_string(), now());
         let intent = Intent {
