@@ -78,8 +78,16 @@ async fn a_day_at_work(roles: Roles) -> Result<(), String> {
             let second = serve(&worker, folder.path()).await?;
             ask_everything(client.client(), harness.client()).await?;
             find_the_serve(worker.client(), client.client()).await?;
+            // One that starts later reads what came before its first payment.
+            let third = serve(&worker, folder.path()).await?;
             first.drain(LIMIT).await;
             second.drain(LIMIT).await;
+            let payments = PaymentClient::new(client.client().clone(), LIMIT);
+            let submission =
+                Submission { payment_id: "p-4", amount: "9.99", ..Submission::default() };
+            payments.submit(&submission).await.map_err(|e| e.to_string())?;
+            payments.wait("p-4", LIMIT).await.map_err(|e| e.to_string())?;
+            third.drain(LIMIT).await;
             Ok(())
         } => done,
     };

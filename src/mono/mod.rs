@@ -10,6 +10,7 @@ mod app;
 mod caller;
 mod connect;
 mod dead_letter;
+mod decode;
 mod denials;
 mod discovery;
 mod dispatch;
@@ -33,6 +34,7 @@ pub use app::{App, DrainReport, Registered, Running, StartError};
 pub use caller::{BarrierError, Caller};
 pub use connect::{Auth, ConnectError, Connection, Target, Tls, without_secrets};
 pub use dead_letter::{DeadKind, DeadLetter};
+pub use decode::decode;
 pub use denials::Denied;
 pub use error::{Failure, ModuleError, ServiceError};
 pub use letter::Letter;
@@ -40,16 +42,3 @@ pub use module::{BoxFuture, Call, Module, Registration, Services};
 pub use object::Object;
 pub use refusal::is_wrong_last_sequence;
 pub use stream::{Delivery, Settled, StreamHandler, StreamSettings};
-
-/// Reads a JSON body, or says in one bounded line why it cannot be read.
-///
-/// # Errors
-/// The text of the JSON error with its position, fit for a header.
-pub fn decode<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(body).map_err(|e| {
-        // Valid JSON that Rust cannot represent, such as 1e400, is an error of syntax to serde_json.
-        let unfit = e.is_data() || e.to_string().starts_with("number out of range");
-        let what = if unfit { "does not fit" } else { "is not valid JSON" };
-        crate::wire::headers::one_line(&format!("request {what}: {e}"))
-    })
-}

@@ -31,7 +31,7 @@ pub const REQUESTS: &str = "payment-requests";
 pub const CONSUMER: &str = "payment-payment-process";
 
 /// The answer, if there was one, went to a connection that is no more.
-const RECONNECTED: &str = "the connection was made anew before the broker answered";
+pub(super) const RECONNECTED: &str = "the connection was made anew before the broker answered";
 
 /// How often the nodes of a cluster are asked again, every 200 ms, before something counts as lost.
 const APPLIED: u32 = 25;

@@ -317,7 +317,10 @@ impl Process {
         reason: &str,
         letter: &Letter<'_>,
     ) -> Result<Settled, Failure> {
-        let Some(id) = usable_id(&delivery.body) else { return Ok(Settled::Bury) };
+        let Some(id) = usable_id(&delivery.body) else {
+            self.order.passed(delivery.sequence);
+            return Ok(Settled::Bury);
+        };
         let content = service::raw_content(&delivery.body);
         let (worker, at) = (delivery.worker.to_string(), now());
         let intent = Intent {

@@ -6,19 +6,22 @@
 //! the messages whose id nobody is known to have claimed. Where a number is missing between those it
 //! saw, it reads that message from the stream, which holds what is not settled yet, and nothing
 //! else. A message waits where an earlier one of its id has other content, is not settled, and no
-//! claim is there; with one process and no fault, nothing is read.
+//! claim is there; with one process and no fault, nothing is read. It waits no longer than the
+//! consumer can still deliver the earlier one: what is at or below the consumer's ack floor never
+//! comes again, whatever the stream still holds.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use async_nats::jetstream::ErrorCode;
 use base64::Engine as _;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use super::ledger::{Ledger, LedgerError, REQUESTS};
+use super::ledger::{CONSUMER, Ledger, LedgerError, RECONNECTED, REQUESTS};
 use super::service::{self, PaymentId};
 use crate::mono::Failure;
 use crate::wire::subjects::PAYMENT_PROCESS;
@@ -26,7 +29,7 @@ use crate::wire::subjects::PAYMENT_PROCESS;
 /// How long a message waits here for an earlier one's claim before it is given back to the stream.
 const PATIENCE: Duration = Duration::from_millis(200);
 /// How many messages are asked for at once.
-const AT_ONCE: u64 = 64;
+const AT_ONCE: usize = 64;
 /// How many messages without a known claim are kept before those that are settled are looked for:
 /// twice what can be unacknowledged.
 const MANY: usize = 8192;
@@ -45,10 +48,14 @@ pub(super) struct Order {
 struct Earlier {
     /// Every message up to this one was seen here, was read, or is settled.
     known_to: u64,
+    /// The same of single ones behind a gap.
+    seen: BTreeSet<u64>,
     /// The messages of ids that nobody is known to have claimed: their numbers and contents.
     open: HashMap<PaymentId, BTreeMap<u64, String>>,
     /// How many those are.
     count: usize,
+    /// How many of them were left when those that are settled were last looked for.
+    left: usize,
 }
 
 impl Order {
@@ -89,7 +96,8 @@ impl Order {
             if self.drop_settled(&rivals).await? {
                 continue;
             }
-            if tokio::time::timeout_at(deadline, claimed).await.is_err() {
+            let late = tokio::time::timeout_at(deadline, claimed).await.is_err();
+            if late && !self.drop_out_of_reach().await? {
                 return Err(Failure::Later(format!(
                     "payment `{id}`: message {first} was acknowledged earlier and is not handled yet"
                 )));
@@ -103,43 +111,68 @@ impl Order {
         self.claimed.notify_waiters();
     }
 
+    /// Notes a message that names no payment: nothing waits for it.
+    pub(super) fn passed(&self, sequence: u64) {
+        self.earlier().saw(sequence);
+    }
+
     fn earlier(&self) -> MutexGuard<'_, Earlier> {
         self.earlier.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the messages that wait in the stream before this one, and were not seen here.
+    /// Reads the messages that wait in the stream before this one, and were not seen here: those
+    /// before later ones too that came meanwhile, so that these need not read again.
     async fn look_back(&self, sequence: u64) -> Result<(), LedgerError> {
         let _reading = self.reading.lock().await;
-        loop {
-            let from = self.earlier().known_to + 1;
-            if from > sequence {
-                break;
-            }
-            let ask = json!({ "seq": from, "next_by_subj": PAYMENT_PROCESS });
-            let known_to = match self.waiting(ask).await? {
-                Some(message) if message.sequence < sequence => {
-                    let next = message.sequence + 1;
-                    let end = sequence.min(next + AT_ONCE);
-                    self.note(message);
-                    self.read(next..end).await?.into_iter().for_each(|found| self.note(found));
-                    end - 1
-                }
-                _ => sequence,
+        while self.earlier().known_to < sequence {
+            let gaps = self.earlier().gaps();
+            let Some(first) = wide(&gaps) else {
+                self.read(gaps.iter().copied()).await?.into_iter().for_each(|m| self.note(m));
+                gaps.into_iter().for_each(|gap| self.passed(gap));
+                continue;
             };
-            let mut earlier = self.earlier();
-            earlier.known_to = earlier.known_to.max(known_to);
+            // Most of it was settled long ago, as after a start.
+            let next =
+                self.waiting(json!({ "seq": first, "next_by_subj": PAYMENT_PROCESS })).await?;
+            let settled_to = next.as_ref().map_or(sequence, |message| message.sequence - 1);
+            self.earlier().skip_to(settled_to);
+            next.into_iter().for_each(|message| self.note(message));
         }
-        if self.earlier().count > MANY {
+        if self.earlier().are_many() && self.drop_out_of_reach().await? && self.earlier().are_many()
+        {
             let all = self.earlier().sequences();
             self.drop_settled(&all).await?;
+        }
+        let mut earlier = self.earlier();
+        if earlier.are_many() {
+            earlier.left = earlier.count;
         }
         Ok(())
     }
 
     fn note(&self, message: Waiting) {
-        if let Some((id, content)) = service::identify(&message.body) {
-            self.earlier().note(message.sequence, id, content);
+        match service::identify(&message.body) {
+            Some((id, content)) => self.earlier().note(message.sequence, id, content),
+            None => self.passed(message.sequence),
         }
+    }
+
+    /// Forgets those that the consumer never delivers again; true if any.
+    async fn drop_out_of_reach(&self) -> Result<bool, LedgerError> {
+        let failed = |evidence: String| LedgerError::looking_back(evidence);
+        let connection = self.ledger.connection();
+        let asked = async {
+            let stream = connection.jetstream().get_stream_no_info(REQUESTS).await;
+            let stream = stream.map_err(|e| failed(e.to_string()))?;
+            stream.consumer_info(CONSUMER).await.map_err(|e| failed(e.to_string()))
+        };
+        let answer = connection.unless_reconnected(asked).await;
+        let info = answer.ok_or_else(|| failed(RECONNECTED.to_owned()))??;
+        let mut earlier = self.earlier();
+        let mut out_of_reach = earlier.sequences();
+        out_of_reach.retain(|sequence| *sequence <= info.ack_floor.stream_sequence);
+        earlier.remove(&out_of_reach);
+        Ok(!out_of_reach.is_empty())
     }
 
     /// Forgets those of these messages that the stream does not hold any more; true if any.
@@ -158,7 +191,7 @@ impl Order {
     ) -> Result<Vec<Waiting>, LedgerError> {
         let asked =
             stream::iter(sequences).map(|sequence| self.waiting(json!({ "seq": sequence })));
-        let answers = asked.buffered(usize::try_from(AT_ONCE).unwrap_or(1));
+        let answers = asked.buffered(AT_ONCE);
         answers.try_filter_map(|found| std::future::ready(Ok(found))).try_collect().await
     }
 
@@ -171,14 +204,14 @@ impl Order {
         let asked = asked.request(subject, &ask);
         let answer: Answer = match connection.unless_reconnected(asked).await {
             Some(answer) => answer.map_err(|e| failed(e.to_string()))?,
-            None => return Err(failed("the connection was made anew".to_owned())),
+            None => return Err(failed(RECONNECTED.to_owned())),
         };
         match (answer.message, answer.error) {
             (Some(message), _) => {
                 let body = base64::engine::general_purpose::STANDARD.decode(message.data);
                 Ok(Some(Waiting { sequence: message.seq, body: body.unwrap_or_default() }))
             }
-            (None, Some(error)) if error.code() == 404 => Ok(None),
+            (None, Some(error)) if error.error_code() == ErrorCode::NO_MESSAGE_FOUND => Ok(None),
             (None, Some(error)) => Err(failed(error.to_string())),
             (None, None) => Err(failed("an answer without a message".to_owned())),
         }
@@ -206,12 +239,38 @@ struct Stored {
 
 impl Earlier {
     fn note(&mut self, sequence: u64, id: PaymentId, content: String) {
-        if sequence == self.known_to + 1 {
-            self.known_to = sequence;
-        }
+        self.saw(sequence);
         if self.open.entry(id).or_default().insert(sequence, content).is_none() {
             self.count += 1;
         }
+    }
+
+    fn saw(&mut self, sequence: u64) {
+        if sequence > self.known_to {
+            self.seen.insert(sequence);
+            self.skip_to(self.known_to);
+        }
+    }
+
+    /// Everything up to this one is known, and what was seen right behind it.
+    fn skip_to(&mut self, sequence: u64) {
+        self.known_to = self.known_to.max(sequence);
+        while let Some(next) = self.seen.first().filter(|next| **next <= self.known_to + 1) {
+            self.known_to = self.known_to.max(*next);
+            self.seen.pop_first();
+        }
+    }
+
+    /// The first [`AT_ONCE`] numbers that are missing between those that were seen.
+    fn gaps(&self) -> Vec<u64> {
+        let last = self.seen.last().copied().unwrap_or(self.known_to);
+        let numbers = self.known_to + 1..last;
+        numbers.filter(|number| !self.seen.contains(number)).take(AT_ONCE).collect()
+    }
+
+    /// Twice as many as when those that are settled were last looked for, which takes a while.
+    fn are_many(&self) -> bool {
+        self.count > MANY.max(2 * self.left)
     }
 
     fn forget(&mut self, id: &PaymentId) {
@@ -240,6 +299,12 @@ impl Earlier {
     }
 }
 
+/// The first of as many gaps as are read at once, if nothing that was seen lies between them.
+fn wide(gaps: &[u64]) -> Option<u64> {
+    let (first, last) = (*gaps.first()?, *gaps.last()?);
+    (gaps.len() == AT_ONCE && last - first < AT_ONCE as u64).then_some(first)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -253,7 +318,7 @@ mod tests {
         {
             earlier.note(sequence, id(name), content.to_owned());
         }
-        assert_eq!(earlier.known_to, 3, "4 was not seen");
+        assert_eq!((earlier.known_to, earlier.gaps()), (3, vec![4]), "4 was not seen");
         assert!(earlier.rivals(1, &id("a"), "x").is_empty());
         assert_eq!(earlier.rivals(3, &id("a"), "y"), [1]);
         assert!(earlier.rivals(3, &id("a"), "x").is_empty());
@@ -264,5 +329,19 @@ mod tests {
         assert_eq!(earlier.rivals(5, &id("a"), "z"), [3]);
         earlier.forget(&id("a"));
         assert_eq!((earlier.sequences(), earlier.count), (vec![2], 1));
+    }
+    #[test]
+    fn what_is_missing_between_those_seen_is_known_once_it_was_read_or_skipped() {
+        let mut earlier = Earlier::default();
+        [1, 2, 5, 7, 900].into_iter().for_each(|sequence| earlier.saw(sequence));
+        let gaps = earlier.gaps();
+        assert_eq!((earlier.known_to, &gaps[..4], gaps.len()), (2, &[3, 4, 6, 8][..], AT_ONCE));
+        assert_eq!(wide(&gaps), None, "5 and 7 lie between");
+        [3, 4].into_iter().for_each(|sequence| earlier.saw(sequence));
+        assert_eq!(earlier.known_to, 5);
+        earlier.skip_to(6);
+        assert_eq!((earlier.known_to, wide(&earlier.gaps())), (7, Some(8)));
+        earlier.skip_to(899);
+        assert_eq!((earlier.known_to, earlier.gaps(), earlier.seen.len()), (900, vec![], 0));
     }
 }
