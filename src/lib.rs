@@ -8,4 +8,5 @@ pub mod modules;
 pub mod mono;
 pub mod process;
 pub mod provision;
+pub mod tls;
 pub mod wire;

@@ -147,9 +147,11 @@ impl From<ConnectError> for CliError {
     fn from(error: ConnectError) -> Self {
         let exit = match &error {
             ConnectError::Unusable { .. } => Exit::Usage,
-            ConnectError::Refused { .. } | ConnectError::Unreachable { .. } => Exit::Connection,
+            ConnectError::Refused { .. }
+            | ConnectError::Tls { .. }
+            | ConnectError::Unreachable { .. } => Exit::Connection,
         };
-        Self::new(exit, error)
+        Self { hint: error.hint(), ..Self::new(exit, error) }
     }
 }
 

@@ -20,6 +20,7 @@ mod e2e;
 mod exit;
 mod fixtures;
 mod history;
+mod login;
 mod new;
 mod output;
 mod own;
@@ -82,6 +83,10 @@ async fn dispatch(cli: Cli) -> Exit {
     let output = Output::new(cli.global.json, &context);
     output::start_log(&cli.global.log, &context);
     let (global, context) = (&cli.global, &context);
+    if let Err(error) = context.require_home() {
+        output.error(&error);
+        return error.exit;
+    }
     let result = match cli.command {
         Command::Serve(args) => serve::run(args, global, context, &output).await,
         Command::Call(args) => call::run(args, global, context, &output).await,

@@ -6,6 +6,7 @@
 //! prints nothing; what a service does wrong becomes a reply, a rejected message or a dead letter,
 //! never a dead service.
 
+mod address;
 mod app;
 mod caller;
 mod connect;
@@ -16,6 +17,7 @@ mod dispatch;
 pub mod ensure;
 mod error;
 mod intake;
+mod logins;
 mod module;
 mod object;
 mod queue_group;
@@ -27,7 +29,8 @@ mod stream_consumer;
 
 pub use app::{App, DrainReport, Registered, Running, StartError};
 pub use caller::{BarrierError, Caller};
-pub use connect::{Auth, ConnectError, Connection, Target, Tls, without_secrets};
+pub use address::without_secrets;
+pub use connect::{Auth, ConnectError, Connection, JetStreamApi, Target, Tls};
 pub use dead_letter::{DeadKind, DeadLetter};
 pub use denials::Denied;
 pub use error::{Failure, ModuleError, ServiceError};
