@@ -64,10 +64,9 @@ fn explain(error: &rustls::Error) -> Trouble {
                 "see the server's log for its reason",
             ),
         },
-        rustls::Error::PeerIncompatible(_) => (
-            error.to_string(),
-            "the server must speak TLS 1.2 or 1.3",
-        ),
+        rustls::Error::PeerIncompatible(_) => {
+            (error.to_string(), "the server must speak TLS 1.2 or 1.3")
+        }
         _ => (error.to_string(), "see the server's log for its side of it"),
     };
     Trouble { cause, remedy: remedy.to_owned() }

@@ -15,7 +15,21 @@ const MAY_IMPORT: [(&str, &[&str]); 11] = [
     ("modules", &["mono", "wire"]),
     ("e2e", &["wire", "process", "broker", "provision", "mono"]),
     ("bench", &["wire", "mono"]),
-    ("cli", &["wire", "process", "provision", "broker", "mono", "modules", "e2e", "bench", "tls", "private"]),
+    (
+        "cli",
+        &[
+            "wire",
+            "process",
+            "provision",
+            "broker",
+            "mono",
+            "modules",
+            "e2e",
+            "bench",
+            "tls",
+            "private",
+        ],
+    ),
 ];
 
 /// The Rust files below `src`, with their room and their code before any `#[cfg(test)]`.

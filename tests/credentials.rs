@@ -76,7 +76,8 @@ const CALL: [&str; 4] = ["call", "nobody.there", "--data", "{}"];
 #[tokio::test]
 async fn a_user_password_or_token_in_any_url_is_sent_to_its_server() {
     let home = Home::new();
-    let users = format!("authorization {{ users: [ {{ user: \"a b\", password: {PASSWORD:?} }} ] }}");
+    let users =
+        format!("authorization {{ users: [ {{ user: \"a b\", password: {PASSWORD:?} }} ] }}");
     let one = Server::start(home.path(), "one", &users).await;
     let two = Server::start(home.path(), "two", "authorization { token: \"tok@n\" }").await;
     let (h1, h2) = (one.host(), two.host());
@@ -102,7 +103,8 @@ async fn a_user_password_or_token_in_any_url_is_sent_to_its_server() {
         let_in(Said::from(env));
         std::fs::create_dir_all(home.path().join(".config/nats/context")).unwrap();
         let context = serde_json::json!({"url": url, "user": "other", "password": "other"});
-        std::fs::write(home.path().join(".config/nats/context/c.json"), context.to_string()).unwrap();
+        std::fs::write(home.path().join(".config/nats/context/c.json"), context.to_string())
+            .unwrap();
         let_in(home.run(&[&["--context", "c"][..], &CALL].concat()));
     }
     // A flag wins over the URL.
@@ -120,7 +122,9 @@ async fn a_user_password_or_token_in_any_url_is_sent_to_its_server() {
 #[test]
 fn a_url_that_cannot_be_read_says_how_to_write_it_and_shows_no_secret() {
     let home = Home::new();
-    for url in ["nats://u:sec#ret@127.0.0.1:1", "nats://u:sec,ret@127.0.0.1:1", "http://u:sec#ret@h"] {
+    for url in
+        ["nats://u:sec#ret@127.0.0.1:1", "nats://u:sec,ret@127.0.0.1:1", "http://u:sec#ret@h"]
+    {
         let said = home.run(&[&["-s", url][..], &CALL].concat()).failed(2, "not a NATS URL");
         assert!(!said.stderr.contains("sec") && !said.stderr.contains("ret@"), "{}", said.stderr);
         assert!(said.stderr.contains("percent-encoded"), "{}", said.stderr);
@@ -130,14 +134,18 @@ fn a_url_that_cannot_be_read_says_how_to_write_it_and_shows_no_secret() {
 #[tokio::test]
 async fn the_fields_of_a_context_are_honoured_or_refused_by_name() {
     let home = Home::new();
-    let seed = "SUAGNEZMY3UYSTQYOIVRPHWJOJ4LMIYMIEB6EWF3EYKPJJAM66CLMRZ2AE";
-    let public = "UB4QGBPHNDBSEJE6GPV7CUYOZ26NIKUHZRB4EDZA3VP7WNWFWI4LPHR3";
-    let _ = public;
+    let seed = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
+    let public = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4";
     let decorated = format!(
         "\u{feff}-----BEGIN USER NKEY SEED-----\r\n{seed}\r\n------END USER NKEY SEED------\r\n"
     );
     std::fs::write(home.path().join("user.nk"), decorated).unwrap();
     let plain = Server::start(home.path(), "plain", "").await;
+    let keyed = format!("authorization {{ users: [ {{ nkey: {public} }} ] }}");
+    let keyed = Server::start(home.path(), "keyed", &keyed).await;
+    let nkey = home.path().join("user.nk");
+    let nkey = nkey.to_str().unwrap();
+    let_in(home.run(&[&["-s", &keyed.nats, "--nkey", nkey][..], &CALL].concat()));
     let folder = home.path().join(".config/nats/context");
     std::fs::create_dir_all(&folder).unwrap();
     let with = |field: &str, value: Value| {
@@ -180,7 +188,7 @@ async fn the_fields_of_a_context_are_honoured_or_refused_by_name() {
 #[test]
 fn a_home_that_nobody_knows_is_refused_and_never_guessed() {
     let home = Home::new();
-    for folder in ["", "relative"] {
+    for folder in ["relative", "./"] {
         let mut command = home.command(["call", "math", "add", "1", "2"]);
         command.env("HOME", folder).env_remove("XDG_CACHE_HOME").env_remove("XDG_RUNTIME_DIR");
         Said::from(command.output().unwrap()).failed(3, "hint: set HOME");

@@ -45,10 +45,13 @@ fn others(name: &str, context: &Context) -> String {
     let mut names: Vec<String> = std::fs::read_dir(context.nats_context_dir())
         .into_iter()
         .flatten()
-        .filter_map(|entry| Some(entry.ok()?.file_name().to_str()?.strip_suffix(".json")?.to_owned()))
+        .filter_map(|entry| {
+            Some(entry.ok()?.file_name().to_str()?.strip_suffix(".json")?.to_owned())
+        })
         .collect();
     if names.is_empty() {
-        return "there is no context yet: `mono-demo serve --save-context NAME` writes one".to_owned();
+        return "there is no context yet: `mono-demo serve --save-context NAME` writes one"
+            .to_owned();
     }
     let unlike = |other: &String| {
         let alike = similar::TextDiff::from_chars(name, other.as_str()).ratio();
@@ -98,7 +101,7 @@ pub fn write_for_roles(
 pub fn save(path: &Path, description: &str, target: &Target) -> Result<(), CliError> {
     let failed = |e| CliError::infrastructure(&format!("save NATS context {}", path.display()), e);
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
+        crate::private::folder(folder).map_err(failed)?;
     }
     let text = |path: &PathBuf| path.display().to_string();
     let mut context = NatsContext {

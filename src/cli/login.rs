@@ -56,7 +56,9 @@ pub fn named_target(args: &ConnectionArgs, context: &Context) -> Result<Option<T
     let client = match (cert, path(&args.tlskey, &file.key, "NATS_KEY")) {
         (Some(cert), Some(key)) => Some((cert, key)),
         (None, None) => None,
-        (Some(_), None) => return Err(half("a client certificate", "its key (--tlskey, NATS_KEY, `key`)")),
+        (Some(_), None) => {
+            return Err(half("a client certificate", "its key (--tlskey, NATS_KEY, `key`)"));
+        }
         (None, Some(_)) => {
             return Err(half("a client key", "its certificate (--tlscert, NATS_CERT, `cert`)"));
         }
@@ -138,8 +140,10 @@ fn by_context(file: &NatsContext, context: &Context) -> Result<Option<Auth>, Cli
         return Ok(Some(Auth::User(file.user.clone(), file.password.clone())));
     }
     if file.creds.starts_with("op://") {
-        return Err(CliError::usage("the NATS context's `creds` is in 1Password, which is not asked")
-            .hint("write it to a file with `op read … > user.creds`, and name that with --creds"));
+        return Err(CliError::usage(
+            "the NATS context's `creds` is in 1Password, which is not asked",
+        )
+        .hint("write it to a file with `op read … > user.creds`, and name that with --creds"));
     }
     if !file.creds.is_empty() {
         return creds(&path(&file.creds)).map(Some);
@@ -203,5 +207,7 @@ fn seed(path: &Path) -> Result<String, CliError> {
         .map(str::trim)
         .find(seed)
         .map(str::to_owned)
-        .ok_or_else(|| failed(&"no seed is in it: a line of letters and digits that begins with SU"))
+        .ok_or_else(|| {
+            failed(&"no seed is in it: a line of letters and digits that begins with SU")
+        })
 }

@@ -49,6 +49,10 @@ use output::Output;
 
 /// Runs the program: hidden roles first, then the command that the arguments name.
 pub fn main() -> ExitCode {
+    // With a umask of 0 everybody could write what we and our children make.
+    let others_write = rustix::fs::Mode::WGRP | rustix::fs::Mode::WOTH;
+    let found = rustix::process::umask(others_write);
+    rustix::process::umask(found | others_write);
     let mut args = std::env::args_os().skip(1);
     if args.next().is_some_and(|first| first == crate::process::reaper::SUBCOMMAND) {
         return crate::process::reaper::main(args);

@@ -35,12 +35,8 @@ pub(super) fn servers(list: &str) -> Result<Vec<Server>, String> {
 }
 
 fn server(text: &str) -> Result<Server, String> {
-    let unreadable = |why: String| match user_info(text) {
-        None if !text.contains("://") || text.matches(':').count() < 3 => why,
-        _ => format!("{why}; {ENCODE}"),
-    };
-    let addr: ServerAddr =
-        text.parse().map_err(|e| unreadable(format!("not a NATS URL: {e}")))?;
+    let unreadable = |why: String| format!("{why}; {ENCODE}");
+    let addr: ServerAddr = text.parse().map_err(|e| unreadable(format!("not a NATS URL: {e}")))?;
     let mut url = addr.into_inner();
     let decoded = |text: &str| {
         percent_encoding::percent_decode_str(text)
@@ -109,7 +105,9 @@ fn is_host(one: &str) -> bool {
     let host = host.trim_start_matches('[').trim_end_matches(']');
     !host.is_empty()
         && port.trim_end_matches('/').chars().all(|c| c.is_ascii_digit())
-        && host.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%' | '/'))
+        && host
+            .chars()
+            .all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '%' | '/'))
 }
 
 /// No colon behind the scheme: there is no password in it.

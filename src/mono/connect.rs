@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::context::ContextBuilder;
 use async_nats::jetstream::Context;
+use async_nats::jetstream::context::ContextBuilder;
 use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
 use tokio::sync::watch;
 
 use super::address::{self, without_secrets};
-use super::logins::Logins;
 use super::caller::{BarrierError, Caller};
 use super::denials::{Denials, Denied};
+use super::logins::Logins;
 
 /// Where to connect and as whom.
 #[derive(Clone, Default)]
@@ -344,7 +344,8 @@ async fn options(
 
 /// A file with nothing of use in it would only be told as a handshake that fails.
 async fn pem(what: &str, path: &Path, holds: &str) -> Result<(), String> {
-    let text = tokio::fs::read(path).await.map_err(|e| format!("{what} {}: {e}", path.display()))?;
+    let text =
+        tokio::fs::read(path).await.map_err(|e| format!("{what} {}: {e}", path.display()))?;
     match String::from_utf8_lossy(&text).contains(holds) {
         true => Ok(()),
         false => Err(format!("{what} {}: no PEM of one is in this file", path.display())),

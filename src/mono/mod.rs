@@ -27,9 +27,9 @@ mod stats;
 mod stream;
 mod stream_consumer;
 
+pub use address::without_secrets;
 pub use app::{App, DrainReport, Registered, Running, StartError};
 pub use caller::{BarrierError, Caller};
-pub use address::without_secrets;
 pub use connect::{Auth, ConnectError, Connection, JetStreamApi, Target, Tls};
 pub use dead_letter::{DeadKind, DeadLetter};
 pub use denials::Denied;

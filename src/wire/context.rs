@@ -86,8 +86,14 @@ const OF_NO_CONCERN: [&str; 4] =
 const REFUSED: [(&str, &str); 5] = [
     ("socks_proxy", "no SOCKS proxy can be used here: reach the server directly, or by a tunnel"),
     ("nsc", "write a creds file with `nsc generate creds`, and name it as `creds`"),
-    ("windows_cert_store", "export the certificate and key to PEM files, named as `cert` and `key`"),
-    ("windows_cert_match", "export the certificate and key to PEM files, named as `cert` and `key`"),
+    (
+        "windows_cert_store",
+        "export the certificate and key to PEM files, named as `cert` and `key`",
+    ),
+    (
+        "windows_cert_match",
+        "export the certificate and key to PEM files, named as `cert` and `key`",
+    ),
     ("windows_ca_certs_match", "export the authority to a PEM file, named as `ca`"),
 ];
 
