@@ -6,6 +6,8 @@ pub mod cli;
 pub mod e2e;
 pub mod modules;
 pub mod mono;
+pub mod private;
 pub mod process;
 pub mod provision;
+pub mod tls;
 pub mod wire;

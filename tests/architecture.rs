@@ -4,16 +4,32 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// DESIGN.md's table. `cli` may import all; `lib` and `main` are the doors.
-const MAY_IMPORT: [(&str, &[&str]); 9] = [
+const MAY_IMPORT: [(&str, &[&str]); 11] = [
     ("wire", &[]),
     ("process", &[]),
-    ("provision", &["process"]),
-    ("broker", &["process", "provision"]),
-    ("mono", &["wire"]),
+    ("tls", &[]),
+    ("private", &[]),
+    ("provision", &["process", "private"]),
+    ("broker", &["process", "provision", "tls", "private"]),
+    ("mono", &["wire", "tls"]),
     ("modules", &["mono", "wire"]),
     ("e2e", &["wire", "process", "broker", "provision", "mono"]),
     ("bench", &["wire", "mono"]),
-    ("cli", &["wire", "process", "provision", "broker", "mono", "modules", "e2e", "bench"]),
+    (
+        "cli",
+        &[
+            "wire",
+            "process",
+            "provision",
+            "broker",
+            "mono",
+            "modules",
+            "e2e",
+            "bench",
+            "tls",
+            "private",
+        ],
+    ),
 ];
 
 /// The Rust files below `src`, with their room and their code before any `#[cfg(test)]`.

@@ -83,6 +83,12 @@ pub enum StartError {
         /// The whole log, if the caller said where to keep it.
         log_path: Option<PathBuf>,
     },
+    /// No client would accept the server's certificate.
+    #[error("nats-server speaks TLS, and no client would accept it: {}", trouble.cause)]
+    Certificate {
+        /// Why, and what to do about it.
+        trouble: crate::tls::Trouble,
+    },
     /// The system gave no random numbers for passwords.
     #[error("no passwords could be drawn from /dev/urandom: {source}")]
     NoRandomness {
@@ -110,6 +116,7 @@ impl StartError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::PortInUse { .. } => "stop the other process, or ask for another port".to_owned(),
+            Self::Certificate { trouble } => trouble.remedy.clone(),
             Self::PortLost { .. } => {
                 "a client that reconnects without a pause can be given the port as its own"
                     .to_owned()

@@ -117,7 +117,9 @@ async fn prove(
         Err(Deaf::PortTaken(_) | Deaf::Silence) => return Err(early_exit(place, child).await),
     };
     tokio::select! {
-        () = ready::answering(place, listening.clients, waiting_for) => Ok(listening),
+        answers = ready::answering(place, listening.clients, waiting_for) => {
+            answers.map(|()| listening).map_err(|trouble| StartError::Certificate { trouble })
+        }
         _ = child.wait() => Err(early_exit(place, child).await),
     }
 }

@@ -9,6 +9,7 @@ use super::logins::{Credentials, Logins};
 use super::roles::Role;
 use super::settings::{Auth, Settings};
 use crate::process::Lines;
+use crate::tls::Trouble;
 
 /// Where a server listens, as its log says; all on 127.0.0.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,28 +78,44 @@ fn hear(line: &str) -> Option<Heard> {
 /// its account. A member of a cluster could not answer that before it has found the others.
 ///
 /// Tries again until it succeeds; `waiting_for` always holds what is still missing.
-pub(super) async fn answering(place: &Place, port: u16, waiting_for: &mut String) {
+///
+/// # Errors
+/// A certificate that no client would accept: waiting does not mend it.
+pub(super) async fn answering(
+    place: &Place,
+    port: u16,
+    waiting_for: &mut String,
+) -> Result<(), Trouble> {
     loop {
         *waiting_for = match attempt(place, port).await {
-            Ok(()) => return,
-            Err(problem) => problem,
+            Ok(()) => return Ok(()),
+            Err(Problem::Tls(trouble)) => return Err(trouble),
+            Err(Problem::NotYet(what)) => what,
         };
         // A refused connection cannot be awaited; the first attempt nearly always succeeds.
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-async fn attempt(place: &Place, port: u16) -> Result<(), String> {
+enum Problem {
+    NotYet(String),
+    Tls(Trouble),
+}
+
+async fn attempt(place: &Place, port: u16) -> Result<(), Problem> {
     let name = &place.name;
     let client = options(&place.settings, place.logins.as_ref())
         .connect(format!("nats://127.0.0.1:{port}"))
         .await
-        .map_err(|e| format!("connecting to 127.0.0.1:{port} ({e})"))?;
+        .map_err(|e| match crate::tls::trouble(&e) {
+            Some(trouble) => Problem::Tls(trouble),
+            None => Problem::NotYet(format!("connecting to 127.0.0.1:{port} ({e})")),
+        })?;
     let found = client.server_info().server_name;
     if found != *name {
-        return Err(format!(
+        return Err(Problem::NotYet(format!(
             "looking for server {name} on 127.0.0.1:{port}, where {found} answers"
-        ));
+        )));
     }
     if place.member.is_some() {
         return Ok(());
@@ -107,7 +124,7 @@ async fn attempt(place: &Place, port: u16) -> Result<(), String> {
         .query_account()
         .await
         .map(|_| ())
-        .map_err(|e| format!("asking JetStream for its account ({e})"))
+        .map_err(|e| Problem::NotYet(format!("asking JetStream for its account ({e})")))
 }
 
 /// How we connect ourselves.

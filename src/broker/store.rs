@@ -1,8 +1,8 @@
 //! One broker a store folder: two on the same one would destroy it.
 
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::error::StartError;
@@ -125,7 +125,8 @@ pub(super) fn write_first(folder: &Path, path: &Path, text: &str) -> std::io::Re
     }
 }
 
-/// Makes a folder that only we can enter, and those above it that are missing.
+/// Makes a folder that only we can enter, and those above it that are missing; one that others can
+/// write is refused.
 pub(super) fn private_folders(folder: &Path) -> std::io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+    crate::private::folder(folder)
 }

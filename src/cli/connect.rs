@@ -1,6 +1,5 @@
 //! Which server a command talks to: named, found running, or started for this one call.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::args::{ConnectionArgs, Global, Tools};
@@ -10,10 +9,9 @@ use super::output::Output;
 use super::signals::from_here_on;
 use super::{contexts, running, services};
 use crate::broker::{self, Broker, Credentials, Role};
-use crate::mono::{Auth, Connection, Running, Target, Tls};
+use crate::mono::{Auth, Connection, Running, Target};
 use crate::process::Reaper;
 use crate::provision;
-use crate::wire::context::NatsContext;
 
 /// How long a drain may take at the end of a one-shot command.
 const DRAIN: Duration = Duration::from_secs(5);
@@ -222,35 +220,7 @@ pub fn timeout(args: &ConnectionArgs, context: &Context) -> Result<Duration, Cli
 
 /// The server that flags, a context or the environment name, if any does.
 pub fn named_target(args: &ConnectionArgs, context: &Context) -> Result<Option<Target>, CliError> {
-    let named = args.context.clone().or_else(|| match args.server {
-        Some(_) => None,
-        None => context.var("NATS_CONTEXT"),
-    });
-    let file = named.map(|name| contexts::read(&name, context)).transpose()?.unwrap_or_default();
-    let url = args
-        .server
-        .clone()
-        .or_else(|| (!file.url.is_empty()).then(|| file.url.clone()))
-        .or_else(|| context.var("NATS_URL"));
-    let Some(url) = url else {
-        return match credentials_without_server(args) {
-            Some(flag) => Err(CliError::usage(format!(
-                "{flag} needs a server: name one with --server, --context or NATS_URL"
-            ))),
-            None => Ok(None),
-        };
-    };
-    Ok(Some(Target {
-        url,
-        auth: auth(args, &file, context)?,
-        tls: Tls {
-            ca: first_path(&args.tlsca, &file.ca, context.path_var("NATS_CA")),
-            client: first_path(&args.tlscert, &file.cert, context.path_var("NATS_CERT"))
-                .zip(first_path(&args.tlskey, &file.key, context.path_var("NATS_KEY"))),
-        },
-        inbox_prefix: (!file.inbox_prefix.is_empty()).then(|| file.inbox_prefix.clone()),
-        ..Target::default()
-    }))
+    super::login::named_target(args, context)
 }
 
 /// The variable that names the server, if no flag does.
@@ -258,68 +228,4 @@ pub fn named_by(args: &ConnectionArgs, context: &Context) -> Option<&'static str
     let flag = args.server.is_some() || args.context.is_some();
     let set = |name: &&str| !flag && context.var(name).is_some();
     ["NATS_CONTEXT", "NATS_URL"].into_iter().find(set)
-}
-
-fn credentials_without_server(args: &ConnectionArgs) -> Option<&'static str> {
-    [
-        ("--user", args.user.is_some()),
-        ("--token", args.token.is_some()),
-        ("--creds", args.creds.is_some()),
-        ("--nkey", args.nkey.is_some()),
-        ("--tlsca", args.tlsca.is_some()),
-        ("--tlscert", args.tlscert.is_some()),
-    ]
-    .into_iter()
-    .find_map(|(flag, given)| given.then_some(flag))
-}
-
-/// Flags first, then the context, then the environment.
-fn auth(args: &ConnectionArgs, file: &NatsContext, context: &Context) -> Result<Auth, CliError> {
-    let from_env = |name| context.var(name);
-    if let Some(user) = &args.user {
-        let password =
-            args.password.clone().or_else(|| from_env("NATS_PASSWORD")).unwrap_or_default();
-        return Ok(Auth::User(user.clone(), password));
-    }
-    if let Some(token) = &args.token {
-        return Ok(Auth::Token(token.clone()));
-    }
-    if let Some(path) = &args.creds {
-        return Ok(Auth::Creds(path.clone()));
-    }
-    if let Some(path) = &args.nkey {
-        return seed(path);
-    }
-    if !file.creds.is_empty() {
-        return Ok(Auth::Creds(PathBuf::from(&file.creds)));
-    }
-    if !file.nkey.is_empty() {
-        return seed(Path::new(&file.nkey));
-    }
-    if !file.user.is_empty() {
-        return Ok(Auth::User(file.user.clone(), file.password.clone()));
-    }
-    if !file.token.is_empty() {
-        return Ok(Auth::Token(file.token.clone()));
-    }
-    if let Some(user) = from_env("NATS_USER") {
-        return Ok(Auth::User(user, from_env("NATS_PASSWORD").unwrap_or_default()));
-    }
-    if let Some(token) = from_env("NATS_TOKEN") {
-        return Ok(Auth::Token(token));
-    }
-    if let Some(path) = context.path_var("NATS_CREDS") {
-        return Ok(Auth::Creds(path));
-    }
-    context.path_var("NATS_NKEY").map_or(Ok(Auth::None), |path| seed(&path))
-}
-
-fn seed(path: &Path) -> Result<Auth, CliError> {
-    std::fs::read_to_string(path)
-        .map(|text| Auth::Nkey(text.trim().to_owned()))
-        .map_err(|e| CliError::usage(format!("nkey file {}: {e}", path.display())))
-}
-
-fn first_path(flag: &Option<PathBuf>, file: &str, env: Option<PathBuf>) -> Option<PathBuf> {
-    flag.clone().or_else(|| (!file.is_empty()).then(|| PathBuf::from(file))).or(env)
 }

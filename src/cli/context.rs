@@ -5,10 +5,14 @@ use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
+use super::exit::CliError;
+
 /// Everything a command may know of its surroundings.
 #[derive(Debug, Clone)]
 pub struct Context {
     vars: HashMap<OsString, OsString>,
+    /// This user's own folder, if the system knows one.
+    home: Option<PathBuf>,
     /// The working folder.
     pub cwd: PathBuf,
     /// This program.
@@ -27,6 +31,9 @@ impl Context {
     pub fn from_environment() -> Self {
         Self {
             vars: std::env::vars_os().collect(),
+            // Without HOME, what the password database says. A relative one would be another folder
+            // to each command.
+            home: std::env::home_dir().filter(|home| home.is_absolute()),
             cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             exe: this_program(),
             temp: std::env::temp_dir(),
@@ -83,17 +90,45 @@ impl Context {
 
     /// Where a running `serve` says where it is.
     pub fn runtime_dir(&self) -> PathBuf {
-        match self.path_var("XDG_RUNTIME_DIR") {
+        match self.path_var("XDG_RUNTIME_DIR").filter(|p| p.is_absolute()) {
             Some(folder) => folder.join("mono-demo"),
             None => self.cache_dir().join("run"),
         }
     }
 
+    /// Refuses where neither HOME nor the password database knows a folder that is this user's own:
+    /// anything that could be guessed instead, as in `/tmp`, another user can prepare.
+    ///
+    /// # Errors
+    /// What to set.
+    pub fn require_home(&self) -> Result<(), CliError> {
+        let named = |name: &&str| self.path_var(name).is_some_and(|path| path.is_absolute());
+        let all = ["XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"];
+        if self.home.is_some() || all.iter().all(|name| named(&name)) {
+            return Ok(());
+        }
+        let evidence = match self.os("HOME") {
+            Some(home) => format!("HOME is {}, which is no absolute path", home.display()),
+            None => "HOME is not set, and the password database has none for this user".to_owned(),
+        };
+        Err(CliError::infrastructure("find your home folder", evidence)
+            .hint("set HOME, or XDG_CACHE_HOME, XDG_STATE_HOME and XDG_CONFIG_HOME, to folders of your own"))
+    }
+
     fn xdg(&self, name: &str, under_home: &str) -> PathBuf {
-        // A relative path in an XDG variable is to be ignored, says the specification.
+        // A relative path in an XDG variable is to be ignored, says the specification. Without a home
+        // no command comes here that would write: see `require_home`.
         self.path_var(name).filter(|p| p.is_absolute()).unwrap_or_else(|| {
-            self.path_var("HOME").unwrap_or_else(|| self.temp.clone()).join(under_home)
+            self.home.clone().unwrap_or_else(|| PathBuf::from("/nonexistent")).join(under_home)
         })
+    }
+
+    /// A path with `~` at its beginning, where no shell has expanded it.
+    pub fn expanded(&self, path: &Path) -> PathBuf {
+        match (path.strip_prefix("~"), &self.home) {
+            (Ok(rest), Some(home)) => home.join(rest),
+            _ => path.to_owned(),
+        }
     }
 
     /// A path that the user gave, made absolute.

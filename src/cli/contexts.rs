@@ -8,15 +8,16 @@ use std::path::{Path, PathBuf};
 use super::context::Context;
 use super::exit::CliError;
 use crate::broker::Role;
-use crate::mono::{Auth, Target, Tls, without_secrets};
+use crate::mono::{Auth, JetStreamApi, Target, Tls, without_secrets};
 use crate::wire::context::NatsContext;
 
-/// The file of a context; the name cannot leave the folder.
+/// The file of a context, by natscli's rule: the name cannot leave the folder.
 pub fn path(name: &str, context: &Context) -> Result<PathBuf, CliError> {
-    let good = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name.is_empty() || name.starts_with('.') || !name.chars().all(good) {
+    let bad = |c: char| c.is_control() || std::path::is_separator(c);
+    if name.is_empty() || name.contains("..") || name.chars().any(bad) {
         return Err(CliError::usage(format!(
-            "NATS context {name:?}: a context's name has letters, digits, - _ and . only"
+            "NATS context {name:?}: a context's name has no `..`, no separator and no control \
+             character in it, and there is no such file"
         )));
     }
     Ok(context.nats_context_dir().join(format!("{name}.json")))
@@ -28,12 +29,37 @@ pub fn read(name: &str, context: &Context) -> Result<NatsContext, CliError> {
     let file = Path::new(name).extension().is_some_and(|e| e == "json");
     let file = file.then(|| context.absolute(Path::new(name))).filter(|path| path.is_file());
     let path = file.map_or_else(|| self::path(name, context), Ok)?;
-    let text = std::fs::read_to_string(&path).map_err(|e| {
-        CliError::usage(format!("NATS context {name:?}: read {}: {e}", path.display()))
-            .hint("`nats context ls` lists the contexts; `mono-demo serve --save-context NAME` writes one")
-    })?;
-    serde_json::from_str(&text)
-        .map_err(|e| CliError::usage(format!("NATS context {name:?}: {}: {e}", path.display())))
+    let failed = |e: &dyn std::fmt::Display| {
+        CliError::usage(format!("NATS context {name:?}: {}: {e}", path.display()))
+    };
+    let text = std::fs::read(&path).map_err(|e| failed(&e).hint(others(name, context)))?;
+    let (read, unknown) = NatsContext::parse(&text).map_err(|e| failed(&e))?;
+    if !unknown.is_empty() {
+        tracing::warn!(context = name, fields = unknown.join(", "), "unknown fields are ignored");
+    }
+    Ok(read)
+}
+
+/// What there is in place of a context that is not there; the most alike first.
+fn others(name: &str, context: &Context) -> String {
+    let mut names: Vec<String> = std::fs::read_dir(context.nats_context_dir())
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| {
+            Some(entry.ok()?.file_name().to_str()?.strip_suffix(".json")?.to_owned())
+        })
+        .collect();
+    if names.is_empty() {
+        return "there is no context yet: `mono-demo serve --save-context NAME` writes one"
+            .to_owned();
+    }
+    let unlike = |other: &String| {
+        let alike = similar::TextDiff::from_chars(name, other.as_str()).ratio();
+        (((1.0 - alike) * 1000.0) as u32, other.clone())
+    };
+    names.sort_by_cached_key(unlike);
+    names.truncate(5);
+    format!("there are {}; `nats context ls` lists all", names.join(", "))
 }
 
 /// The context that `nats context select` chose, if any: natscli keeps its name beside the contexts.
@@ -50,7 +76,7 @@ pub fn target(file: NatsContext) -> Target {
             true => Auth::None,
             false => Auth::User(file.user, file.password),
         },
-        tls: Tls { ca: path(&file.ca), client: None },
+        tls: Tls { ca: path(&file.ca), ..Tls::default() },
         inbox_prefix: (!file.inbox_prefix.is_empty()).then_some(file.inbox_prefix),
         url: file.url,
         ..Target::default()
@@ -81,22 +107,40 @@ pub fn write_for_roles(
 pub fn save(path: &Path, description: &str, target: &Target) -> Result<(), CliError> {
     let failed = |e| CliError::infrastructure(&format!("save NATS context {}", path.display()), e);
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
+        crate::private::folder(folder).map_err(failed)?;
     }
-    let (user, password) = match &target.auth {
-        Auth::User(user, password) => (user.clone(), password.clone()),
-        _ => Default::default(),
-    };
-    let ca = target.tls.ca.as_ref().map(|ca| ca.display().to_string()).unwrap_or_default();
-    let context = NatsContext {
+    let text = |path: &PathBuf| path.display().to_string();
+    let mut context = NatsContext {
         description: description.to_owned(),
-        url: without_secrets(&target.url),
+        // With the user or token that is in it: the file is as private as the fields for them.
+        url: target.url.clone(),
         inbox_prefix: target.inbox_prefix.clone().unwrap_or_default(),
-        user,
-        password,
-        ca,
+        ca: target.tls.ca.as_ref().map(text).unwrap_or_default(),
+        tls_first: target.tls.first,
         ..NatsContext::default()
     };
+    if let Some((cert, key)) = &target.tls.client {
+        (context.cert, context.key) = (text(cert), text(key));
+    }
+    match &target.jetstream {
+        JetStreamApi::Here => {}
+        JetStreamApi::Domain(domain) => context.jetstream_domain = domain.clone(),
+        JetStreamApi::Prefix(prefix) => context.jetstream_api_prefix = prefix.clone(),
+    }
+    match &target.auth {
+        Auth::None => {}
+        Auth::User(user, password) => {
+            (context.user, context.password) = (user.clone(), password.clone());
+        }
+        Auth::Token(token) => context.token = token.clone(),
+        Auth::Creds(path) => context.creds = text(path),
+        Auth::Nkey(_) | Auth::Jwt(_) => {
+            return Err(CliError::usage(format!(
+                "save NATS context {}: a seed is not written into it; use a creds file",
+                path.display()
+            )));
+        }
+    }
     context.save(path).map_err(failed)
 }
 

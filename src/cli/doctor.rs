@@ -56,8 +56,8 @@ pub async fn run(
         python_env(&settings).await,
         node(&settings).await,
         go(&settings).await,
-        server(global, context).await?,
-        folder("cache", &settings.cache_dir),
+        server(global, context).await,
+        cache(&settings.cache_dir),
     ];
     for finding in &findings {
         let mark = if finding.ok { "ok" } else { "--" };
@@ -85,8 +85,19 @@ async fn broker(settings: &provision::Settings) -> Finding {
         },
         Ok(provision::Found { server: None, notes }) => {
             let version = provision::MANAGED_VERSION;
+            // It is installed by pip.
+            let python = provision::find_python(settings);
             let text = if settings.offline {
-                format!("none found, and --offline forbids installing {version}")
+                format!(
+                    "none found, and --offline forbids installing {version}: run once without \
+                     --offline, or name one with --nats-server"
+                )
+            } else if let Err(error) = &python {
+                let hint = error.hint().unwrap_or_default();
+                format!(
+                    "none found, and {version} cannot be installed: {error}\n                 \
+                     hint: {hint}; or name a nats-server with --nats-server"
+                )
             } else {
                 format!(
                     "none yet: {version} is installed at the first use, or now by `mono-demo doctor --fix`"
@@ -94,7 +105,7 @@ async fn broker(settings: &provision::Settings) -> Finding {
             };
             Finding {
                 name,
-                ok: !settings.offline,
+                ok: !settings.offline && python.is_ok(),
                 text,
                 detail: json!({ "path": null, "notes": notes }),
             }
@@ -112,6 +123,18 @@ async fn python_env(settings: &provision::Settings) -> Finding {
             text: format!("{} with nats-py {} at {}", env.version, env.nats_py, env.python.display()),
             detail: json!({ "path": env.python, "version": env.version, "nats_py": env.nats_py }),
         },
+        Ok(None) if settings.offline => Finding {
+            name,
+            ok: true,
+            text: "optional: `e2e` leaves this client out; --offline forbids making its environment"
+                .to_owned(),
+            detail: json!({ "path": null }),
+        },
+        Ok(None) if let Err(error) = provision::find_python(settings) => {
+            let missing = missing(name, &error);
+            let text = format!("optional: `e2e` leaves this client out; {}", missing.text);
+            Finding { ok: true, text, ..missing }
+        }
         Ok(None) => Finding {
             name,
             ok: true,
@@ -124,7 +147,7 @@ async fn python_env(settings: &provision::Settings) -> Finding {
 
 async fn node(settings: &provision::Settings) -> Finding {
     let found = provision::find_node_client(settings, &node_sources()).await;
-    optional("node", found, |client| {
+    optional("node", settings.offline, found, |client| {
         let path = client.driver();
         let text = format!("{}, its client at {}", client.version, path.display());
         (text, json!({ "path": path, "version": client.version }))
@@ -133,7 +156,7 @@ async fn node(settings: &provision::Settings) -> Finding {
 
 async fn go(settings: &provision::Settings) -> Finding {
     let found = provision::find_go_client(settings, &go_sources()).await;
-    optional("go", found, |client| {
+    optional("go", settings.offline, found, |client| {
         let text = format!("{} built its client, {}", client.built_with, client.driver.display());
         (text, json!({ "path": client.driver, "built_with": client.built_with }))
     })
@@ -142,6 +165,7 @@ async fn go(settings: &provision::Settings) -> Finding {
 /// A client that `e2e` does without where its tools are missing.
 fn optional<T>(
     name: &'static str,
+    offline: bool,
     found: Result<Option<T>, provision::ProvisionError>,
     shown: impl FnOnce(T) -> (String, serde_json::Value),
 ) -> Finding {
@@ -150,6 +174,13 @@ fn optional<T>(
             let (text, detail) = shown(client);
             Finding { name, ok: true, text, detail }
         }
+        Ok(None) if offline => Finding {
+            name,
+            ok: true,
+            text: "optional: `e2e` leaves this client out; --offline forbids preparing it"
+                .to_owned(),
+            detail: json!({ "path": null }),
+        },
         Ok(None) => Finding {
             name,
             ok: true,
@@ -157,6 +188,10 @@ fn optional<T>(
                 .to_owned(),
             detail: json!({ "path": null }),
         },
+        // What is there and is not what was prepared is not run, and not left out in silence.
+        Err(error) if !matches!(error, provision::ProvisionError::NoTool { .. }) => {
+            missing(name, &error)
+        }
         Err(error) => {
             let text = "optional: `e2e` leaves this client out";
             let missing = missing(name, &error);
@@ -174,25 +209,37 @@ fn missing(name: &'static str, error: &provision::ProvisionError) -> Finding {
 }
 
 /// The server that commands would talk to.
-async fn server(global: &Global, context: &Context) -> Result<Finding, CliError> {
+async fn server(global: &Global, context: &Context) -> Finding {
     let name = "server";
-    let (target, how) = match named_target(&global.connection, context)? {
+    let named = match named_target(&global.connection, context) {
+        Ok(named) => named,
+        Err(error) => {
+            let hint = error.hint.as_ref().map(|hint| format!("\n                 hint: {hint}"));
+            return Finding {
+                name,
+                ok: false,
+                text: format!("{error}{}", hint.unwrap_or_default()),
+                detail: json!({ "url": null, "error": error.to_string() }),
+            };
+        }
+    };
+    let (target, how) = match named {
         Some(target) => (target, "named"),
         None => match running::living(context).into_iter().next() {
             Some(runtime) => (Target { url: runtime.url, ..Target::default() }, "a running serve"),
             None => {
-                return Ok(Finding {
+                return Finding {
                     name,
                     ok: true,
                     text: "none named and none running: each command starts its own broker"
                         .to_owned(),
                     detail: json!({ "url": null }),
-                });
+                };
             }
         },
     };
     let url = without_secrets(&target.url);
-    let finding = match Connection::open(&target, "mono-demo doctor").await {
+    match Connection::open(&target, "mono-demo doctor").await {
         Ok(connection) => {
             let info = connection.client().server_info();
             let version = info.version.clone();
@@ -214,13 +261,36 @@ async fn server(global: &Global, context: &Context) -> Result<Finding, CliError>
         Err(error) => Finding {
             name,
             ok: how != "named",
-            text: format!("{error} ({how})"),
+            text: format!(
+                "{error} ({how})\n                 hint: {}",
+                error.hint().unwrap_or_else(|| "start it, or name another one with --server, \
+                    --context or NATS_URL"
+                    .to_owned())
+            ),
             detail: json!({ "url": url, "error": error.to_string() }),
         },
-    };
-    Ok(finding)
+    }
 }
 
-fn folder(name: &'static str, path: &std::path::Path) -> Finding {
-    Finding { name, ok: true, text: path.display().to_string(), detail: json!(path) }
+/// The cache folder, which must take what is installed; where it is not there yet, that above it.
+fn cache(path: &std::path::Path) -> Finding {
+    let there = path.ancestors().find(|folder| folder.exists()).unwrap_or(path);
+    let written = crate::private::check(there).and_then(|()| {
+        // A page, so that a full disk is found too.
+        let mut file = tempfile::NamedTempFile::new_in(there)?;
+        std::io::Write::write_all(&mut file, &[b'x'; 4096])?;
+        file.as_file().sync_all()
+    });
+    let (ok, text) = match &written {
+        Ok(()) => (true, path.display().to_string()),
+        Err(error) => (
+            false,
+            format!(
+                "{}: nothing can be written there: {error}\n                 hint: make it \
+                 writable for you, free space on its disk, or set XDG_CACHE_HOME to another folder",
+                path.display()
+            ),
+        ),
+    };
+    Finding { name: "cache", ok, text, detail: json!(path) }
 }

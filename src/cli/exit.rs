@@ -136,7 +136,7 @@ impl From<ClientError> for CliError {
         let hint = match &error {
             ClientError::NoResponders { .. } => Some("start the services with `mono-demo serve`"),
             ClientError::NoStream { .. } | ClientError::NotAcknowledged { .. } => Some(
-                "`nats stream ls` lists the streams of a server; \
+                "`nats stream ls` lists the streams of a server, which must run JetStream (`nats-server -js`); \
                  `mono-demo serve` makes the stream of `services.payment.payment-process`",
             ),
             _ => None,
@@ -149,9 +149,11 @@ impl From<ConnectError> for CliError {
     fn from(error: ConnectError) -> Self {
         let exit = match &error {
             ConnectError::Unusable { .. } => Exit::Usage,
-            ConnectError::Refused { .. } | ConnectError::Unreachable { .. } => Exit::Connection,
+            ConnectError::Refused { .. }
+            | ConnectError::Tls { .. }
+            | ConnectError::Unreachable { .. } => Exit::Connection,
         };
-        Self::new(exit, error)
+        Self { hint: error.hint(), ..Self::new(exit, error) }
     }
 }
 
@@ -163,6 +165,6 @@ impl From<crate::provision::ProvisionError> for CliError {
 
 impl From<crate::broker::StartError> for CliError {
     fn from(error: crate::broker::StartError) -> Self {
-        Self::new(Exit::Infrastructure, error)
+        Self { hint: error.hint(), ..Self::new(Exit::Infrastructure, error) }
     }
 }

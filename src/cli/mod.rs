@@ -20,6 +20,7 @@ mod e2e;
 mod exit;
 mod fixtures;
 mod history;
+mod login;
 mod new;
 mod output;
 mod own;
@@ -55,6 +56,10 @@ const BLOCKED: Duration = Duration::from_secs(1);
 
 /// Runs the program: hidden roles first, then the command that the arguments name.
 pub fn main() -> ExitCode {
+    // With a umask of 0 everybody could write what we and our children make.
+    let others_write = rustix::fs::Mode::WGRP | rustix::fs::Mode::WOTH;
+    let found = rustix::process::umask(others_write);
+    rustix::process::umask(found | others_write);
     let mut args = std::env::args_os().skip(1);
     if args.next().is_some_and(|first| first == crate::process::reaper::SUBCOMMAND) {
         return crate::process::reaper::main(args);
@@ -95,6 +100,10 @@ async fn dispatch(cli: Cli) -> Exit {
     let output = Output::new(cli.global.json, &context);
     output::start_log(&cli.global.log, &context);
     let (global, context) = (&cli.global, &context);
+    if let Err(error) = context.require_home() {
+        output.error(&error);
+        return error.exit;
+    }
     let result = match cli.command {
         Command::Serve(args) => serve::run(args, global, context, &output).await,
         Command::Call(args) => until_signal(call::run(args, global, context, &output)).await,

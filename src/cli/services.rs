@@ -1,6 +1,5 @@
 //! The built-in modules, made from settings: the one place that knows all three.
 
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -91,8 +90,8 @@ pub async fn start(
     proof: Proof,
 ) -> Result<Running, CliError> {
     let Keeping { journals, durable, recreate } = keeping;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(journals).map_err(|e| {
-        CliError::infrastructure(&format!("make the journal folder {}", journals.display()), e)
+    crate::private::folder(journals).map_err(|e| {
+        CliError::infrastructure(&format!("use the journal folder {}", journals.display()), e)
     })?;
     let journal = |name: &str| {
         Journal::open(journals.join(name), durable)

@@ -1,30 +1,42 @@
 //! Connecting: one reconnect policy, one drain.
 
-use std::path::PathBuf;
+use std::hash::{BuildHasher, Hasher};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream::{self, Context};
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ReconnectToServer, ServerAddr};
+use async_nats::jetstream::Context;
+use async_nats::jetstream::context::ContextBuilder;
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
 use tokio::sync::watch;
 
+use super::address::{self, without_secrets};
 use super::caller::{BarrierError, Caller};
 use super::denials::{Denials, Denied};
+use super::logins::Logins;
 use super::outage::{Advice, Outage};
 
 /// Where to connect and as whom.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Target {
     /// One or more servers, comma separated: `nats://127.0.0.1:4222`.
     pub url: String,
-    /// As whom.
+    /// As whom; a user or token in a server's URL comes before it, for that server.
     pub auth: Auth,
     /// Certificates, if any.
     pub tls: Tls,
+    /// Where JetStream's API is, if not at `$JS.API`.
+    pub jetstream: JetStreamApi,
     /// Replies come on `<prefix>.…`; default `_INBOX`.
     pub inbox_prefix: Option<String>,
     /// Whether nothing of it is logged: for a connection that is broken on purpose.
     pub quiet: bool,
+}
+
+impl std::fmt::Debug for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Target({}, {:?}, …)", without_secrets(&self.url), self.auth)
+    }
 }
 
 /// Credentials. Their `Debug` shows no secret.
@@ -39,6 +51,8 @@ pub enum Auth {
     Token(String),
     /// A `.creds` file.
     Creds(PathBuf),
+    /// What would be in a `.creds` file: a user's JWT and the seed that proves it.
+    Jwt(String),
     /// An nkey seed.
     Nkey(String),
 }
@@ -50,6 +64,7 @@ impl std::fmt::Debug for Auth {
             Self::User(..) => "User(…)",
             Self::Token(_) => "Token(…)",
             Self::Creds(_) => "Creds(…)",
+            Self::Jwt(_) => "Jwt(…)",
             Self::Nkey(_) => "Nkey(…)",
         })
     }
@@ -62,6 +77,20 @@ pub struct Tls {
     pub ca: Option<PathBuf>,
     /// The client's certificate and key.
     pub client: Option<(PathBuf, PathBuf)>,
+    /// The handshake comes before the server says anything (`handshake_first` of nats-server).
+    pub first: bool,
+}
+
+/// Where JetStream's API is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum JetStreamApi {
+    /// At `$JS.API`.
+    #[default]
+    Here,
+    /// In a domain.
+    Domain(String),
+    /// Behind a prefix of one's own, as an account import makes it.
+    Prefix(String),
 }
 
 /// Why there is no connection.
@@ -83,6 +112,16 @@ pub enum ConnectError {
         /// What is wrong.
         evidence: String,
     },
+    /// The two ends could not agree on TLS.
+    #[error("connect to {url}: {cause}")]
+    Tls {
+        /// Where to, without secrets.
+        url: String,
+        /// Why.
+        cause: String,
+        /// What to do about it.
+        remedy: String,
+    },
     /// Nobody answered.
     #[error("connect to {url}: no NATS server answered ({evidence})")]
     Unreachable {
@@ -91,6 +130,17 @@ pub enum ConnectError {
         /// The last error.
         evidence: String,
     },
+}
+
+impl ConnectError {
+    /// What to do about it, where there is something to do.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Tls { remedy, .. } => Some(remedy.clone()),
+            _ => None,
+        }
+    }
 }
 
 /// A connection that knows when it was made anew and when it is closed.
@@ -133,11 +183,9 @@ impl Connection {
     pub async fn open(target: &Target, name: &str) -> Result<Self, ConnectError> {
         let url = without_secrets(&target.url);
         let unusable = |evidence: String| ConnectError::Unusable { url: url.clone(), evidence };
-        let servers: Vec<ServerAddr> = target
-            .url
-            .split(',')
-            .map(|s| s.trim().parse().map_err(|e| unusable(format!("not a NATS URL: {e}"))))
-            .collect::<Result<_, _>>()?;
+        let servers = address::servers(&target.url).map_err(unusable)?;
+        let logins = Logins::new(&servers, &target.auth).map_err(unusable)?;
+        let servers: Vec<ServerAddr> = servers.into_iter().map(|server| server.addr).collect();
         let (reconnects_tx, reconnects) = watch::channel(0);
         let (state_tx, state) = watch::channel(End::Open);
         let denials = Denials::new();
@@ -148,26 +196,40 @@ impl Connection {
             outage: Mutex::default(),
             quiet: target.quiet,
         });
-        let options = options(target, name).await.map_err(|e| unusable(e.to_string()))?;
-        let client = options
-            .event_callback(move |event| {
-                observer.observe(&event);
-                std::future::ready(())
-            })
-            .connect(servers)
-            .await
-            .map_err(|e| match e.kind() {
-                ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
-                    ConnectError::Refused { url: url.clone(), evidence: e.to_string() }
+        // One server after the other, each with its own login, from anywhere in the list: clients
+        // spread over a cluster.
+        let start = std::hash::RandomState::new().build_hasher().finish() as usize;
+        let mut worst: Option<ConnectError> = None;
+        for n in 0..servers.len() {
+            let first = servers[start.wrapping_add(n) % servers.len()].clone();
+            let at = without_secrets(&first.clone().into_inner().to_string());
+            let options = options(target, name, &logins, first).await.map_err(unusable)?;
+            let observer = Arc::clone(&observer);
+            let connected = options
+                .event_callback(move |event| {
+                    observer.observe(&event);
+                    std::future::ready(())
+                })
+                .connect(servers.clone())
+                .await;
+            match connected {
+                Ok(client) => {
+                    let jetstream = jetstream(client.clone(), &target.jetstream);
+                    let caller = Caller::new(client, denials);
+                    return Ok(Self { caller, jetstream, reconnects, state });
                 }
-                ConnectErrorKind::ServerParse | ConnectErrorKind::Tls => unusable(e.to_string()),
-                _ => ConnectError::Unreachable { url: url.clone(), evidence: e.to_string() },
-            })?;
-        let jetstream = jetstream::context::ContextBuilder::new()
-            .timeout(Duration::from_secs(5))
-            .ack_timeout(Duration::from_secs(5))
-            .build(client.clone());
-        Ok(Self { caller: Caller::new(client, denials), jetstream, reconnects, state })
+                Err(error) => {
+                    let url = if servers.len() == 1 { url.clone() } else { at };
+                    let error = explain(url, &error);
+                    // A server that answered says more than one that is away.
+                    let says_more = !matches!(error, ConnectError::Unreachable { .. });
+                    if worst.is_none() || says_more {
+                        worst = Some(error);
+                    }
+                }
+            }
+        }
+        Err(worst.unwrap_or_else(|| unusable("no server is named".to_owned())))
     }
 
     /// The client for core NATS.
@@ -255,47 +317,74 @@ impl Connection {
     }
 }
 
-async fn options(target: &Target, name: &str) -> std::io::Result<ConnectOptions> {
-    let mut options = ConnectOptions::new()
+fn explain(url: String, error: &async_nats::ConnectError) -> ConnectError {
+    if let Some(crate::tls::Trouble { cause, remedy }) = crate::tls::trouble(error) {
+        return ConnectError::Tls { url, cause, remedy };
+    }
+    let evidence = error.to_string();
+    match error.kind() {
+        ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
+            ConnectError::Refused { url, evidence }
+        }
+        ConnectErrorKind::ServerParse | ConnectErrorKind::Tls => {
+            ConnectError::Unusable { url, evidence }
+        }
+        _ => ConnectError::Unreachable { url, evidence },
+    }
+}
+
+fn jetstream(client: Client, api: &JetStreamApi) -> Context {
+    let limit = Duration::from_secs(5);
+    let builder = ContextBuilder::new().timeout(limit).ack_timeout(limit);
+    match api {
+        JetStreamApi::Here => builder.build(client),
+        JetStreamApi::Domain(domain) => builder.domain(domain).build(client),
+        JetStreamApi::Prefix(prefix) => builder.api_prefix(prefix).build(client),
+    }
+}
+
+async fn options(
+    target: &Target,
+    name: &str,
+    logins: &Logins,
+    first: ServerAddr,
+) -> Result<ConnectOptions, String> {
+    let mut options = logins
+        .options(&target.auth, first)
+        .await?
         .name(name)
         // The default of 65,536 silently drops messages of a burst.
         .subscription_capacity(1_048_576)
         .connection_timeout(Duration::from_secs(5))
         // Where nothing arrives any more and nobody says so, only a ping without an answer tells:
         // noticed within 15 s. The default of a minute would make it three.
-        .ping_interval(Duration::from_secs(5))
-        .reconnect_to_server_callback(|servers, _| async move {
-            // The first attempt at a cluster goes to one server after the other; of a choice made
-            // here only that one would be tried.
-            if servers.len() > 1 && !servers.iter().any(|s| s.did_connect) {
-                return None;
-            }
-            let next = servers.iter().min_by_key(|s| s.failed_attempts)?;
-            let wait = 20 * u64::try_from(next.failed_attempts).unwrap_or(u64::MAX).min(25);
-            Some(ReconnectToServer {
-                addr: next.addr.clone(),
-                delay: Some(Duration::from_millis(wait)),
-            })
-        });
+        .ping_interval(Duration::from_secs(5));
     if let Some(prefix) = &target.inbox_prefix {
         options = options.custom_inbox_prefix(prefix);
     }
-    options = match &target.auth {
-        Auth::None => options,
-        Auth::User(user, password) => options.user_and_password(user.clone(), password.clone()),
-        Auth::Token(token) => options.token(token.clone()),
-        Auth::Nkey(seed) => options.nkey(seed.clone()),
-        Auth::Creds(path) => options.credentials_file(path).await.map_err(|e| {
-            std::io::Error::new(e.kind(), format!("credentials file {}: {e}", path.display()))
-        })?,
-    };
     if let Some(ca) = &target.tls.ca {
+        pem("the root certificate", ca, "CERTIFICATE-----").await?;
         options = options.add_root_certificates(ca.clone()).require_tls(true);
     }
     if let Some((cert, key)) = &target.tls.client {
+        pem("the client's certificate", cert, "CERTIFICATE-----").await?;
+        pem("the client's key", key, "PRIVATE KEY-----").await?;
         options = options.add_client_certificate(cert.clone(), key.clone()).require_tls(true);
     }
+    if target.tls.first {
+        options = options.tls_first();
+    }
     Ok(options)
+}
+
+/// A file with nothing of use in it would only be told as a handshake that fails.
+async fn pem(what: &str, path: &Path, holds: &str) -> Result<(), String> {
+    let text =
+        tokio::fs::read(path).await.map_err(|e| format!("{what} {}: {e}", path.display()))?;
+    match String::from_utf8_lossy(&text).contains(holds) {
+        true => Ok(()),
+        false => Err(format!("{what} {}: no PEM of one is in this file", path.display())),
+    }
 }
 
 impl Observer {
@@ -358,26 +447,12 @@ fn log(event: &Event) {
     }
 }
 
-/// The URL with user, password and token replaced: fit for messages and logs.
-pub fn without_secrets(url: &str) -> String {
-    url.split(',')
-        .map(|one| match (one.split_once("://"), one.rsplit_once('@')) {
-            (Some((scheme, _)), Some((_, host))) => format!("{scheme}://…@{host}"),
-            (None, Some((_, host))) => format!("…@{host}"),
-            _ => one.to_owned(),
-        })
-        .collect::<Vec<_>>()
-        .join(",")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn no_secret_is_shown() {
-        assert_eq!(without_secrets("nats://u:p@h:1"), "nats://…@h:1");
-        assert_eq!(without_secrets("nats://h:1,nats://tok@g"), "nats://h:1,nats://…@g");
         let auth = Auth::User("u".into(), "secret".into());
         assert!(!format!("{auth:?}").contains("secret"));
     }

@@ -117,6 +117,23 @@ fn is_election(code: ErrorCode) -> bool {
     [ErrorCode::CLUSTER_NOT_AVAILABLE, ErrorCode::CLUSTER_NOT_LEADER].contains(&code)
 }
 
+/// What to do where JetStream does not answer, or not this account.
+fn without_jetstream(evidence: &str) -> Option<String> {
+    let says = |words: &[&str]| words.iter().any(|word| evidence.contains(word));
+    if says(&["10039", "not enabled for account"]) {
+        return Some(
+            "the server runs JetStream, and not for this account: set `jetstream: enabled` in the \
+             account, in the server's configuration"
+                .to_owned(),
+        );
+    }
+    says(&["no responders", "10076", "unavailable", "not enabled"]).then(|| {
+        "the server does not run JetStream, or not for this account: start it as \
+         `nats-server -js`"
+            .to_owned()
+    })
+}
+
 /// What is asked of JetStream.
 struct Question<D> {
     operation: String,
@@ -149,7 +166,10 @@ impl<D: Future<Output = String>> Question<D> {
             let evidence = match answer {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) if elects(&error) => error.to_string(),
-                Ok(Err(error)) => return Err(ModuleError::new(operation, error)),
+                Ok(Err(error)) => {
+                    let hint = without_jetstream(&error.to_string());
+                    return Err(ModuleError { hint, ..ModuleError::new(operation, error) });
+                }
                 Err(_) => format!("no answer within {limit:?}"),
             };
             if began.elapsed() >= patience.all {

@@ -6,6 +6,7 @@
 //! prints nothing; what a service does wrong becomes a reply, a rejected message or a dead letter,
 //! never a dead service.
 
+mod address;
 mod app;
 mod caller;
 mod connect;
@@ -19,6 +20,7 @@ mod error;
 mod in_hand;
 mod intake;
 mod letter;
+mod logins;
 mod module;
 mod object;
 mod outage;
@@ -30,9 +32,10 @@ mod stats;
 mod stream;
 mod stream_consumer;
 
+pub use address::without_secrets;
 pub use app::{App, DrainReport, Registered, Running, StartError};
 pub use caller::{BarrierError, Caller};
-pub use connect::{Auth, ConnectError, Connection, Target, Tls, without_secrets};
+pub use connect::{Auth, ConnectError, Connection, JetStreamApi, Target, Tls};
 pub use dead_letter::{DeadKind, DeadLetter};
 pub use decode::decode;
 pub use denials::Denied;

@@ -1,8 +1,8 @@
 //! The cache folder: its lock, its staging folders, its manifests.
 
-use std::fs::{DirBuilder, File, Permissions, TryLockError};
+use std::fs::{File, Permissions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use super::error::ProvisionError;
 use super::settings::Progress;
+use crate::private;
 
 const STAGING: &str = "staging-";
 
@@ -91,11 +92,12 @@ impl Locked {
 
 /// Makes a folder, and those above it, that only we can enter.
 pub(super) fn make_private(folder: &Path) -> Result<(), ProvisionError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(problem("make the folder", folder))
+    private::folder(folder).map_err(problem("use the folder", folder))
+}
+
+/// Makes sure that nobody else could have written what is there, before it is run.
+pub(super) fn check_private(path: &Path) -> Result<(), ProvisionError> {
+    private::check(path).map_err(problem("trust", path))
 }
 
 /// Turns an I/O error into ours.
@@ -169,6 +171,42 @@ pub(super) async fn sha256_of_file(path: &Path) -> Result<String, ProvisionError
         }
     });
     hashed.await.unwrap_or_else(|e| Err(io::Error::other(e))).map_err(problem("read", path))
+}
+
+/// The sha256 of all files below a folder, their names and what links point to; not of `except`.
+pub(super) async fn sha256_of_folder(
+    folder: &Path,
+    except: &'static str,
+) -> Result<String, ProvisionError> {
+    let wanted = folder.to_owned();
+    let hashed = tokio::task::spawn_blocking(move || {
+        let (mut folders, mut files) = (vec![wanted.clone()], Vec::new());
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder)? {
+                let entry = entry?;
+                match entry.file_type()?.is_dir() {
+                    true => folders.push(entry.path()),
+                    false if entry.path() != wanted.join(except) => files.push(entry.path()),
+                    false => {}
+                }
+            }
+        }
+        files.sort();
+        let mut hash = Sha256::new();
+        for path in files {
+            let link = path.is_symlink();
+            let content = match link {
+                true => path.read_link()?.into_os_string().into_encoded_bytes(),
+                false => std::fs::read(&path)?,
+            };
+            let name = path.strip_prefix(&wanted).unwrap_or(&path).as_os_str().as_encoded_bytes();
+            hash.update(format!("{link} {} {} ", name.len(), content.len()));
+            hash.update(name);
+            hash.update(content);
+        }
+        Ok(hex(&hash.finalize()))
+    });
+    hashed.await.unwrap_or_else(|e| Err(io::Error::other(e))).map_err(problem("read", folder))
 }
 
 /// A text's sha256 in hex.

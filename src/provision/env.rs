@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::cache::{Locked, problem, read_json, sha256_of, write_json};
+use super::cache::{Locked, check_private, problem, read_json, sha256_of, write_json};
 use super::error::ProvisionError;
 use super::python::{self, Interpreter, venv_python};
 use super::server::Source;
@@ -138,6 +138,8 @@ pub async fn find_python_env(
         if let Some(marker) = whole(&folder, requirements)
             && marker.asked.contains(&program)
         {
+            check_private(&folder)?;
+            check_private(&folder.join(MARKER))?;
             return Ok(Some(marker.env(&folder)));
         }
     }

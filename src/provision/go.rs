@@ -37,7 +37,7 @@ pub async fn go_client(
     sources: &Sources,
     progress: &Progress<'_>,
 ) -> Result<GoClient, ProvisionError> {
-    if let Some(client) = built(settings, sources) {
+    if let Some(client) = built(settings, sources).await? {
         return Ok(client);
     }
     let go = locate(settings, "go", HINT)?;
@@ -57,16 +57,19 @@ pub async fn find_go_client(
     settings: &Settings,
     sources: &Sources,
 ) -> Result<Option<GoClient>, ProvisionError> {
-    let client = built(settings, sources);
+    let client = built(settings, sources).await?;
     if client.is_none() {
         locate(settings, "go", HINT)?;
     }
     Ok(client)
 }
 
-fn built(settings: &Settings, sources: &Sources) -> Option<GoClient> {
-    let (folder, marker) = find(settings, sources)?;
-    Some(GoClient { driver: folder.join(PROGRAM), built_with: marker.made_with })
+async fn built(settings: &Settings, sources: &Sources) -> Result<Option<GoClient>, ProvisionError> {
+    let found = find(settings, sources).await?;
+    Ok(found.map(|(folder, marker)| GoClient {
+        driver: folder.join(PROGRAM),
+        built_with: marker.made_with,
+    }))
 }
 
 async fn version(go: &Path) -> Result<String, ProvisionError> {

@@ -7,7 +7,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use super::cache::{Locked, Stamp, hex, problem, read_json, sha256_of_file, write_json};
+use super::cache::{
+    Locked, Stamp, check_private, hex, problem, read_json, sha256_of_file, write_json,
+};
 use super::error::ProvisionError;
 use super::python;
 use super::server::{NatsServer, Source, check};
@@ -61,6 +63,8 @@ pub(super) async fn find(settings: &Settings) -> Result<Option<NatsServer>, Prov
     let Ok(version) = manifest.version.parse() else {
         return Ok(None);
     };
+    check_private(&path)?;
+    check_private(&manifest_in(&folder))?;
     if stamp != manifest.stamp {
         let found = sha256_of_file(&path).await?;
         if found != manifest.sha256 {

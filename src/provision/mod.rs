@@ -36,6 +36,7 @@ pub use go::{GoClient, find_go_client, go_client};
 pub use managed::MANAGED_VERSION;
 pub use node::{NodeClient, find_node_client, node_client};
 pub use prepared::{Sources, unpacked};
+pub use python::find_python;
 pub use server::{Found, NatsServer, Source, find_nats_server, nats_server};
 pub use settings::{Progress, Settings};
 pub use version::{NotAVersion, Version};

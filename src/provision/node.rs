@@ -49,7 +49,7 @@ pub async fn node_client(
     progress: &Progress<'_>,
 ) -> Result<NodeClient, ProvisionError> {
     let (node, version) = probe(settings).await?;
-    if let Some((folder, _)) = find(settings, sources) {
+    if let Some((folder, _)) = find(settings, sources).await? {
         return Ok(NodeClient { node, version, folder });
     }
     let folder = prepare(settings, sources, &version, progress, async |folder| {
@@ -69,7 +69,7 @@ pub async fn find_node_client(
     sources: &Sources,
 ) -> Result<Option<NodeClient>, ProvisionError> {
     let (node, version) = probe(settings).await?;
-    Ok(find(settings, sources).map(|(folder, _)| NodeClient { node, version, folder }))
+    Ok(find(settings, sources).await?.map(|(folder, _)| NodeClient { node, version, folder }))
 }
 
 async fn probe(settings: &Settings) -> Result<(PathBuf, String), ProvisionError> {

@@ -4,7 +4,9 @@ use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::cache::{Locked, problem, read_json, sha256_of, write_json};
+use super::cache::{
+    Locked, check_private, problem, read_json, sha256_of, sha256_of_folder, write_json,
+};
 use super::error::ProvisionError;
 use super::settings::{Progress, Settings};
 
@@ -56,15 +58,35 @@ impl Sources {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Marker {
     sources_sha256: String,
+    /// Of all that was made of them: what is run from here is what was prepared.
+    prepared_sha256: String,
     /// The version of the tool that made it.
     pub(super) made_with: String,
 }
 
 /// The folder and its marker, if it was prepared; runs nothing.
-pub(super) fn find(settings: &Settings, sources: &Sources) -> Option<(PathBuf, Marker)> {
-    let folder = sources.folder_in(&settings.cache_dir).canonicalize().ok()?;
-    let marker: Marker = read_json(&folder.join(MARKER))?;
-    (marker.sources_sha256 == sources.sha256()).then_some((folder, marker))
+///
+/// # Errors
+/// If others could have written there, or if what is there is not what was prepared.
+pub(super) async fn find(
+    settings: &Settings,
+    sources: &Sources,
+) -> Result<Option<(PathBuf, Marker)>, ProvisionError> {
+    let Ok(folder) = sources.folder_in(&settings.cache_dir).canonicalize() else {
+        return Ok(None);
+    };
+    let Some(marker) = read_json::<Marker>(&folder.join(MARKER)) else { return Ok(None) };
+    if marker.sources_sha256 != sources.sha256() {
+        return Ok(None);
+    }
+    check_private(&folder)?;
+    check_private(&folder.join(MARKER))?;
+    let found = sha256_of_folder(&folder, MARKER).await?;
+    if found != marker.prepared_sha256 {
+        let expected = marker.prepared_sha256;
+        return Err(ProvisionError::Tampered { path: folder.join(MARKER), expected, found });
+    }
+    Ok(Some((folder, marker)))
 }
 
 /// Prepares the folder: `build` gets a copy of the sources, in a staging folder, and the marker is
@@ -85,7 +107,7 @@ pub(super) async fn prepare(
         });
     }
     let cache = Locked::take(&settings.cache_dir, progress).await?;
-    if let Some((folder, _)) = find(settings, sources) {
+    if let Some((folder, _)) = find(settings, sources).await? {
         return Ok(folder);
     }
     let folder = sources.folder_in(cache.folder());
@@ -94,7 +116,11 @@ pub(super) async fn prepare(
     let made = staging.path().join("made");
     sources.write(&made)?;
     build(&made).await?;
-    let marker = Marker { sources_sha256: sources.sha256(), made_with: made_with.to_owned() };
+    let marker = Marker {
+        sources_sha256: sources.sha256(),
+        prepared_sha256: sha256_of_folder(&made, MARKER).await?,
+        made_with: made_with.to_owned(),
+    };
     write_json(&made.join(MARKER), &marker)?;
     // Here only if it is not whole.
     match std::fs::remove_dir_all(&folder) {
@@ -116,7 +142,7 @@ pub async fn unpacked(
     sources: &Sources,
     progress: &Progress<'_>,
 ) -> Result<PathBuf, ProvisionError> {
-    if let Some((folder, _)) = find(settings, sources) {
+    if let Some((folder, _)) = find(settings, sources).await? {
         return Ok(folder);
     }
     let settings = Settings { offline: false, ..settings.clone() };
@@ -162,7 +188,14 @@ mod tests {
         assert_ne!(one, other);
         assert_eq!(std::fs::read_to_string(one.join("built")).unwrap(), "2");
         assert_eq!(std::fs::read_to_string(other.join("built")).unwrap(), "3");
-        assert_eq!(find(&settings, &sources("2")).unwrap().1.made_with, "1.0");
+        let (folder, marker) = find(&settings, &sources("2")).await.unwrap().unwrap();
+        assert_eq!(marker.made_with, "1.0");
+        // What was changed since is not run.
+        std::fs::write(folder.join("built"), "evil").unwrap();
+        let error = find(&settings, &sources("2")).await.unwrap_err();
+        assert!(matches!(error, ProvisionError::Tampered { .. }), "{error}");
+        let error = prepared(&settings, &sources("2")).await.unwrap_err();
+        assert!(matches!(error, ProvisionError::Tampered { .. }), "{error}");
     }
 
     #[tokio::test]
@@ -174,7 +207,7 @@ mod tests {
             Err(ProvisionError::NoTool { tool: "x", problem: String::new(), hint: "" })
         });
         failed.await.unwrap_err();
-        assert!(find(&settings, &sources).is_none());
+        assert!(find(&settings, &sources).await.unwrap().is_none());
         let left: Vec<_> = std::fs::read_dir(cache.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name())
@@ -189,7 +222,7 @@ mod tests {
         let error = prepared(&offline, &sources("2")).await.unwrap_err();
         assert!(matches!(error, ProvisionError::Offline { .. }), "{error}");
         prepared(&Settings::new(cache.path()), &sources("2")).await.unwrap();
-        assert!(find(&offline, &sources("2")).is_some());
+        assert!(find(&offline, &sources("2")).await.unwrap().is_some());
     }
 
     #[test]

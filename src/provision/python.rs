@@ -46,8 +46,8 @@ pub(super) fn locate(settings: &Settings) -> Result<PathBuf, ProvisionError> {
     let cwd = "/";
     which::which_in(wanted, settings.path.as_ref(), cwd).map_err(|e| {
         let hint = match settings.python {
-            Some(_) => "correct --python, or leave it out and python3 on PATH is used",
-            None => "install Python 3.10 or newer (`apt-get install python3 python3-venv`, `brew install python`), or name one with --python",
+            Some(_) => "correct MONO_DEMO_PYTHON, or unset it and python3 on PATH is used",
+            None => "install Python 3.10 or newer (`apt-get install python3 python3-venv`, `brew install python`), or name one with MONO_DEMO_PYTHON",
         };
         ProvisionError::NoPython {
             problem: format!("{}: {e}", wanted.display()),
@@ -56,11 +56,19 @@ pub(super) fn locate(settings: &Settings) -> Result<PathBuf, ProvisionError> {
     })
 }
 
+/// Whether there is a Python to build from; runs nothing.
+///
+/// # Errors
+/// That there is none, and what to do about it.
+pub fn find_python(settings: &Settings) -> Result<PathBuf, ProvisionError> {
+    locate(settings)
+}
+
 /// Runs `program` to learn its version.
 pub(super) async fn probe(program: &Path) -> Result<Interpreter, ProvisionError> {
     let no_python = |problem| ProvisionError::NoPython {
         problem: format!("{} {problem}", program.display()),
-        hint: "install Python 3.10 or newer, or name one with --python".to_owned(),
+        hint: "install Python 3.10 or newer, or name one with MONO_DEMO_PYTHON".to_owned(),
     };
     let question = "import sys, json; print(json.dumps({'version': sys.version_info[:3], \
                     'executable': getattr(sys, '_base_executable', None) or sys.executable}))";

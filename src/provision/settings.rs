@@ -16,7 +16,7 @@ pub struct Settings {
     pub cache_dir: PathBuf,
     /// Forbids installing.
     pub offline: bool,
-    /// `--python` or `MONO_DEMO_PYTHON`: the interpreter to build from; `python3` on `PATH` if `None`.
+    /// `MONO_DEMO_PYTHON`: the interpreter to build from; `python3` on `PATH` if `None`.
     pub python: Option<PathBuf>,
 }
 

@@ -6,9 +6,9 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-/// A context. Fields that are not used here are left alone; empty is the same as missing. Its `Debug`
-/// shows no secret.
+/// A context; empty is the same as missing. Its `Debug` shows no secret.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NatsContext {
@@ -45,6 +45,80 @@ pub struct NatsContext {
     /// Replies come on `<prefix>.…`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub inbox_prefix: String,
+    /// A user's JWT, which the seed at `nkey` proves.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub user_jwt: String,
+    /// The domain of JetStream.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub jetstream_domain: String,
+    /// The prefix of JetStream's API.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub jetstream_api_prefix: String,
+    /// TLS before the server says anything.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tls_first: bool,
+}
+
+/// The texts above, by name.
+const TEXTS: [&str; 14] = [
+    "description",
+    "url",
+    "user",
+    "password",
+    "token",
+    "creds",
+    "nkey",
+    "cert",
+    "key",
+    "ca",
+    "inbox_prefix",
+    "user_jwt",
+    "jetstream_domain",
+    "jetstream_api_prefix",
+];
+
+/// Of natscli's own concern: its colours, its monitor of events, its name for the context; and the
+/// kind of match, which says nothing without one.
+const OF_NO_CONCERN: [&str; 4] =
+    ["name", "color_scheme", "jetstream_event_prefix", "windows_cert_match_by"];
+
+/// What a connection could not do without, and this program cannot do; and what to do instead.
+const REFUSED: [(&str, &str); 5] = [
+    ("socks_proxy", "no SOCKS proxy can be used here: reach the server directly, or by a tunnel"),
+    ("nsc", "write a creds file with `nsc generate creds`, and name it as `creds`"),
+    (
+        "windows_cert_store",
+        "export the certificate and key to PEM files, named as `cert` and `key`",
+    ),
+    (
+        "windows_cert_match",
+        "export the certificate and key to PEM files, named as `cert` and `key`",
+    ),
+    ("windows_ca_certs_match", "export the authority to a PEM file, named as `ca`"),
+];
+
+/// Why a text is no context that can be used. It has no value of the text in it.
+#[derive(Debug, thiserror::Error)]
+pub enum ContextError {
+    /// It is no JSON object.
+    #[error("no JSON object: {0}")]
+    Json(String),
+    /// A field has a value of another kind.
+    #[error("field `{field}`: expected {expected}")]
+    Kind {
+        /// Its name.
+        field: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// A field that cannot be honoured.
+    #[error("field `{field}` cannot be honoured: {instead}")]
+    Refused {
+        /// Its name.
+        field: &'static str,
+        /// What to do instead.
+        instead: &'static str,
+    },
 }
 
 impl fmt::Debug for NatsContext {
@@ -55,6 +129,43 @@ impl fmt::Debug for NatsContext {
 }
 
 impl NatsContext {
+    /// Reads a context as natscli does, with or without a byte order mark; `null` is the same as
+    /// missing. Also returns the names of fields that nobody here knows.
+    ///
+    /// # Errors
+    /// [`ContextError`]: a field that a connection could not do without is refused by name.
+    pub fn parse(text: &[u8]) -> Result<(Self, Vec<String>), ContextError> {
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        let mut fields: serde_json::Map<String, Value> =
+            serde_json::from_slice(text).map_err(|e| {
+                // The parser quotes a value that is of the wrong kind: it may be a secret.
+                ContextError::Json(format!("line {} column {}", e.line(), e.column()))
+            })?;
+        fields.retain(|_, value| !value.is_null());
+        let mut unknown = Vec::new();
+        for (name, value) in &fields {
+            let kind = |expected| ContextError::Kind { field: name.clone(), expected };
+            if TEXTS.contains(&name.as_str()) {
+                if !value.is_string() {
+                    return Err(kind("a text"));
+                }
+            } else if name == "tls_first" {
+                if !value.is_boolean() {
+                    return Err(kind("true or false"));
+                }
+            } else if let Some((field, instead)) = REFUSED.iter().find(|(field, _)| field == name) {
+                let empty = [Value::from(""), Value::Array(Vec::new())].contains(value);
+                if !empty {
+                    return Err(ContextError::Refused { field, instead });
+                }
+            } else if !OF_NO_CONCERN.contains(&name.as_str()) {
+                unknown.push(name.clone());
+            }
+        }
+        let read = serde_json::from_value(Value::Object(fields));
+        Ok((read.map_err(|_| ContextError::Json("line 1 column 1".to_owned()))?, unknown))
+    }
+
     /// Writes it whole, for this user only (0600): a reader sees all of it or what was there before.
     ///
     /// # Errors
@@ -90,7 +201,34 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(serde_json::from_str::<NatsContext>(&text).unwrap(), context);
         assert!(!format!("{context:?}").contains("secret"));
-        let natscli: NatsContext = serde_json::from_str(r#"{"user_jwt": "", "url": "u"}"#).unwrap();
-        assert_eq!(natscli.url, "u");
+    }
+
+    #[test]
+    fn what_natscli_writes_is_read_and_what_cannot_be_honoured_is_refused_by_name() {
+        let natscli = "\u{feff}{\"description\": \"\", \"url\": \"u\", \"socks_proxy\": \"\", \
+            \"color_scheme\": \"\", \"tls_first\": true, \"windows_ca_certs_match\": null, \"nsc\": \"\"}";
+        let (read, unknown) = NatsContext::parse(natscli.as_bytes()).unwrap();
+        assert_eq!((read.url.as_str(), read.tls_first, unknown), ("u", true, Vec::new()));
+        let (_, unknown) = NatsContext::parse(br#"{"colour": 1}"#).unwrap();
+        assert_eq!(unknown, ["colour"]);
+        for (field, value) in [
+            ("socks_proxy", "\"socks5://h\""),
+            ("nsc", "\"nsc://o/a/u\""),
+            ("windows_cert_store", "\"user\""),
+            ("windows_cert_match", "\"x\""),
+            ("windows_ca_certs_match", "[\"x\"]"),
+            ("password", "12345"),
+            ("tls_first", "\"yes\""),
+            ("url", "[\"12345\"]"),
+        ] {
+            let text = format!("{{\"{field}\": {value}}}");
+            let error = NatsContext::parse(text.as_bytes()).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("field `{field}`")), "{error}");
+            assert!(!error.contains("12345"), "{error}");
+        }
+        for text in ["", "[]", "\"12345\"", "{\"password\": 12345"] {
+            let error = NatsContext::parse(text.as_bytes()).unwrap_err().to_string();
+            assert!(error.starts_with("no JSON object") && !error.contains("12345"), "{error}");
+        }
     }
 }

@@ -1,0 +1,119 @@
+//! Which login goes to which server: that of its URL, else the connection's.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_nats::{ConnectOptions, ReconnectToServer, ServerAddr};
+
+use super::address::{Login, Server};
+use super::connect::Auth;
+
+/// The logins that URLs carry.
+#[derive(Clone)]
+pub(super) struct Logins {
+    of_url: Arc<Vec<(ServerAddr, Option<Login>)>>,
+    base: Option<Login>,
+}
+
+impl Logins {
+    /// # Errors
+    /// A mixture of logins in URLs and a key that only the connection as a whole can have.
+    pub(super) fn new(servers: &[Server], auth: &Auth) -> Result<Self, String> {
+        let base = match auth {
+            Auth::User(user, password) => Some(Login::User(user.clone(), password.clone())),
+            Auth::Token(token) => Some(Login::Token(token.clone())),
+            _ => None,
+        };
+        let some = servers.iter().any(|server| server.login.is_some());
+        let all = servers.iter().all(|server| server.login.is_some());
+        if some && !all && matches!(auth, Auth::Creds(_) | Auth::Jwt(_) | Auth::Nkey(_)) {
+            return Err("some servers have a user in their URL and others are to get a key: \
+                        give a user to each, or to none"
+                .to_owned());
+        }
+        let of_url = servers.iter().map(|s| (s.addr.clone(), s.login.clone())).collect();
+        Ok(Self { of_url: Arc::new(of_url), base })
+    }
+
+    /// For this server; one that the cluster told of gets what a URL of the list has, as in nats.go.
+    fn of(&self, addr: &ServerAddr) -> Option<Login> {
+        let named = self.of_url.iter().find(|(named, _)| named == addr);
+        match named {
+            Some((_, login)) => login.clone(),
+            None => self.of_url.iter().find_map(|(_, login)| login.clone()),
+        }
+        .or_else(|| self.base.clone())
+    }
+
+    /// Options that connect to `first`, and later to the server that failed least, with its login.
+    pub(super) async fn options(
+        &self,
+        auth: &Auth,
+        first: ServerAddr,
+    ) -> Result<ConnectOptions, String> {
+        if !self.of_url.iter().any(|(_, login)| login.is_some()) {
+            return Ok(choosing(with_auth(auth).await?, first, |_| {}));
+        }
+        // The login is asked for without the server's name: the one that was chosen is remembered.
+        let chosen = Arc::new(Mutex::new(self.of(&first)));
+        let (asked, logins) = (Arc::clone(&chosen), self.clone());
+        let options = ConnectOptions::with_auth_callback(move |_| {
+            let login = asked.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            async move {
+                let mut auth = async_nats::Auth::new();
+                match login {
+                    Some(Login::User(user, password)) => {
+                        (auth.username, auth.password) = (Some(user), Some(password));
+                    }
+                    Some(Login::Token(token)) => auth.token = Some(token),
+                    None => {}
+                }
+                Ok(auth)
+            }
+        });
+        Ok(choosing(options, first, move |addr| {
+            *chosen.lock().unwrap_or_else(PoisonError::into_inner) = logins.of(addr);
+        }))
+    }
+}
+
+/// `first` until there was a connection; from then on the server that failed least, after 0, 20, 40
+/// … at most 500 ms.
+fn choosing(
+    options: ConnectOptions,
+    first: ServerAddr,
+    chosen: impl Fn(&ServerAddr) + Send + Sync + 'static,
+) -> ConnectOptions {
+    options.reconnect_to_server_callback(move |servers, _| {
+        let next = match servers.iter().any(|server| server.did_connect) {
+            false => Some((first.clone(), 0)),
+            true => servers
+                .iter()
+                .min_by_key(|server| server.failed_attempts)
+                .map(|server| (server.addr.clone(), server.failed_attempts)),
+        };
+        let next = next.map(|(addr, failed)| {
+            chosen(&addr);
+            let wait = 20 * u64::try_from(failed).unwrap_or(u64::MAX).min(25);
+            ReconnectToServer { addr, delay: Some(Duration::from_millis(wait)) }
+        });
+        async move { next }
+    })
+}
+
+async fn with_auth(auth: &Auth) -> Result<ConnectOptions, String> {
+    let options = ConnectOptions::new();
+    Ok(match auth {
+        Auth::None => options,
+        Auth::User(user, password) => options.user_and_password(user.clone(), password.clone()),
+        Auth::Token(token) => options.token(token.clone()),
+        Auth::Nkey(seed) => options.nkey(seed.clone()),
+        Auth::Jwt(text) => options.credentials(text).map_err(|e| format!("user JWT: {e}"))?,
+        Auth::Creds(path) => {
+            let failed =
+                |e: &dyn std::fmt::Display| format!("credentials file {}: {e}", path.display());
+            let text = tokio::fs::read_to_string(path).await.map_err(|e| failed(&e))?;
+            options.credentials(&text).map_err(|e| failed(&e))?
+        }
+    })
+}

@@ -1,0 +1,116 @@
+//! Folders and files that nobody else could have prepared: whose they are, and who may write there.
+
+use std::fs::{DirBuilder, Metadata};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
+use std::path::Path;
+
+const GROUP_OR_OTHERS_WRITE: u32 = 0o022;
+const OTHERS_WRITE: u32 = 0o002;
+const STICKY: u32 = 0o1000;
+
+/// Makes a folder, and those above it that are missing, for this user only (0700, whatever the
+/// umask); and makes sure of it as [`check`] does.
+///
+/// # Errors
+/// Those of the file system, or that somebody else could write there.
+pub fn folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    check(path)
+}
+
+/// Makes sure that only this user, or the system, could have written what is at this path: a folder,
+/// a file, or a symbolic link.
+///
+/// It belongs to this user or to root, and neither group nor others may write it. So do the folders
+/// above it and the links on the way, where others may write only to a sticky folder, as `/tmp` is.
+///
+/// # Errors
+/// `PermissionDenied` that names what others could write, and what to do.
+pub fn check(path: &Path) -> io::Result<()> {
+    let path = std::path::absolute(path)?;
+    let real = path.canonicalize()?;
+    let found = real.metadata()?;
+    owned(&real, &found)?;
+    if found.mode() & GROUP_OR_OTHERS_WRITE != 0 {
+        return Err(refused(&real, "its group or others may write it", "chmod go-w"));
+    }
+    // By the way it was named, too: a link may be somebody else's.
+    for above in path.ancestors().chain(real.ancestors().skip(1)) {
+        let found = above.symlink_metadata()?;
+        owned(above, &found)?;
+        if found.is_dir() && found.mode() & OTHERS_WRITE != 0 && found.mode() & STICKY == 0 {
+            return Err(refused(above, "others may write it", "chmod o-w"));
+        }
+    }
+    Ok(())
+}
+
+fn owned(path: &Path, found: &Metadata) -> io::Result<()> {
+    let us = rustix::process::geteuid().as_raw();
+    match found.uid() {
+        0 => Ok(()),
+        uid if uid == us => Ok(()),
+        uid => Err(refused(path, &format!("it belongs to another user ({uid})"), "chown")),
+    }
+}
+
+fn refused(path: &Path, why: &str, remedy: &str) -> io::Error {
+    let path = path.display();
+    let text = format!("{path} is not used: {why} (`{remedy} {path}`, or choose another folder)");
+    io::Error::new(io::ErrorKind::PermissionDenied, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    fn mode(path: &Path, mode: u32) {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn a_folder_of_ours_is_made_private_and_what_others_may_write_is_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let above = root.path().join("above");
+        let ours = above.join("ours");
+        folder(&ours).unwrap();
+        for made in [&above, &ours] {
+            assert_eq!(made.metadata().unwrap().mode() & 0o777, 0o700);
+        }
+        for writable in [0o770, 0o707, 0o777] {
+            mode(&ours, writable);
+            assert!(check(&ours).unwrap_err().to_string().contains("chmod go-w"));
+        }
+        mode(&ours, 0o755);
+        check(&ours).unwrap();
+        // Above it: others could put another folder in its place, unless it is sticky.
+        mode(&above, 0o777);
+        assert!(folder(&ours).unwrap_err().to_string().contains("others may write it"));
+        mode(&above, 0o1777);
+        folder(&ours).unwrap();
+        let link = root.path().join("link");
+        symlink(&ours, &link).unwrap();
+        check(&link).unwrap();
+    }
+
+    #[test]
+    fn what_belongs_to_another_user_is_refused() {
+        if !rustix::process::geteuid().is_root() {
+            return; // nobody else can give a file away
+        }
+        let root = tempfile::tempdir().unwrap();
+        let (theirs, link) = (root.path().join("theirs"), root.path().join("link"));
+        std::fs::create_dir(&theirs).unwrap();
+        std::os::unix::fs::chown(&theirs, Some(12345), None).unwrap();
+        for path in [theirs.clone(), theirs.join("ours")] {
+            assert!(folder(&path).unwrap_err().to_string().contains("another user (12345)"));
+        }
+        // A link that somebody planted, to a folder that is ours.
+        symlink(root.path(), &link).unwrap();
+        std::os::unix::fs::lchown(&link, Some(12345), None).unwrap();
+        assert!(check(&link).unwrap_err().to_string().contains("link is not used"));
+    }
+}

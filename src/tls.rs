@@ -1,0 +1,108 @@
+//! What a TLS handshake that failed says, and what to do about it.
+
+use std::error::Error;
+
+use async_nats::rustls::{self, AlertDescription, CertificateError};
+
+/// Why the two ends do not speak TLS with each other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// The cause, in words.
+    pub cause: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+/// How to make an authority and a certificate that it signs: the certificate itself must not be one.
+const PROPER: &str = "a server's certificate must not be an authority (CA:FALSE): make an authority, \
+     sign a certificate for the server with it (`openssl req -x509 … -addext basicConstraints=CA:FALSE \
+     -addext subjectAltName=IP:127.0.0.1 -CA ca.pem -CAkey ca-key.pem`, or `mkcert 127.0.0.1`), and \
+     give the authority to clients (`--tls-ca` of serve, `--tlsca` of other commands)";
+
+/// Finds the TLS error in the chain of causes, if there is one.
+#[must_use]
+pub fn trouble(error: &(dyn Error + 'static)) -> Option<Trouble> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<rustls::Error>() {
+            return Some(explain(found));
+        }
+        // An I/O error hides what it was made from: its `source` is that one's source.
+        let inside = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        next = match inside {
+            Some(inside) => Some(inside),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+fn explain(error: &rustls::Error) -> Trouble {
+    let (cause, remedy) = match error {
+        rustls::Error::InvalidCertificate(problem) => return certificate(problem),
+        rustls::Error::InvalidMessage(_) => (
+            "what answers there does not speak TLS from the first byte".to_owned(),
+            "use nats:// rather than tls://, and leave out --tlsca, --tlscert and `tls_first`, \
+             unless the server speaks TLS",
+        ),
+        rustls::Error::AlertReceived(alert) => match alert {
+            AlertDescription::CertificateRequired | AlertDescription::HandshakeFailure => (
+                "the server wants a certificate of the client".to_owned(),
+                "name one with --tlscert and its key with --tlskey",
+            ),
+            AlertDescription::BadCertificate
+            | AlertDescription::UnknownCA
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::UnsupportedCertificate => (
+                format!("the server refused the client's certificate ({alert:?})"),
+                "name one that the server's authority has signed, with --tlscert and --tlskey",
+            ),
+            _ => (
+                format!("the server ended the TLS handshake ({alert:?})"),
+                "see the server's log for its reason",
+            ),
+        },
+        rustls::Error::PeerIncompatible(_) => {
+            (error.to_string(), "the server must speak TLS 1.2 or 1.3")
+        }
+        _ => (error.to_string(), "see the server's log for its side of it"),
+    };
+    Trouble { cause, remedy: remedy.to_owned() }
+}
+
+fn certificate(problem: &CertificateError) -> Trouble {
+    let (cause, remedy) = match problem {
+        CertificateError::UnknownIssuer => (
+            "no authority that is trusted here has signed the server's certificate".to_owned(),
+            "name the authority that signed it with --tlsca (or NATS_CA, or `ca` in a context); for \
+             a `serve` of your own with --tls-ca of serve",
+        ),
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => (
+            format!("the server's certificate is not for the name it was asked by ({problem})"),
+            "use a name or address in the URL that the certificate has as subject alternative name, \
+             or make one with it (for a `serve`: IP:127.0.0.1)",
+        ),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => (
+            format!("the server's certificate has expired ({problem})"),
+            "renew it, or set this machine's clock",
+        ),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => (
+            format!("the server's certificate is not valid yet ({problem})"),
+            "set this machine's clock, or wait",
+        ),
+        other if format!("{other:?}").contains("CaUsedAsEndEntity") => (
+            "the server's certificate is that of an authority itself (CA:TRUE), and such a one \
+             proves no server"
+                .to_owned(),
+            PROPER,
+        ),
+        other => (
+            format!("the server's certificate cannot be used ({other})"),
+            "make a new one: X.509 version 3 with a subject alternative name, an ECDSA, Ed25519 or \
+             RSA key of 2048 bits or more",
+        ),
+    };
+    Trouble { cause, remedy: remedy.to_owned() }
+}

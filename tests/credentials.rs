@@ -1,0 +1,205 @@
+//! Users, passwords and tokens where a person may write them, against a server that asks for them.
+
+mod support;
+
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use support::program::{Home, Said};
+use support::{eventually, nats_server};
+
+/// A password with all that has to be encoded in a URL.
+const PASSWORD: &str = "p@:/,%#?w";
+const ENCODED: &str = "p%40%3A%2F%2C%25%23%3Fw";
+
+/// A bare nats-server with a configuration of its own.
+struct Server {
+    child: Child,
+    nats: String,
+    websocket: String,
+}
+
+impl Server {
+    async fn start(folder: &Path, name: &str, config: &str) -> Self {
+        let folder = folder.join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("server.conf");
+        let text = format!(
+            "listen: \"127.0.0.1:-1\"\nports_file_dir: {:?}\nwebsocket {{ listen: \"127.0.0.1:-1\", no_tls: true }}\n{config}\n",
+            folder.display().to_string()
+        );
+        std::fs::write(&file, text).unwrap();
+        let mut command = Command::new(nats_server().await.path);
+        command.arg("-c").arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().unwrap();
+        let ports = folder.join(format!("nats-server_{}.ports", child.id()));
+        let read = || serde_json::from_slice::<Value>(&std::fs::read(&ports).ok()?).ok();
+        eventually("the server listens", Duration::from_secs(10), || read().is_some());
+        let ports = read().unwrap();
+        let first = |kind: &str| ports[kind][0].as_str().unwrap().to_owned();
+        Self { child, nats: first("nats"), websocket: first("websocket") }
+    }
+
+    fn host(&self) -> &str {
+        self.nats.split("://").nth(1).unwrap()
+    }
+
+    fn websocket(&self) -> &str {
+        self.websocket.split("://").nth(1).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Is let in: nobody serves there.
+#[track_caller]
+fn let_in(said: Said) {
+    let said = said.failed(5, "no responders");
+    assert!(!said.stderr.contains(PASSWORD) && !said.stderr.contains(ENCODED), "{}", said.stderr);
+}
+
+#[track_caller]
+fn refused(said: Said) {
+    let said = said.failed(8, "refused the credentials");
+    assert!(!said.stderr.contains(PASSWORD) && !said.stderr.contains(ENCODED), "{}", said.stderr);
+}
+
+const CALL: [&str; 4] = ["call", "nobody.there", "--data", "{}"];
+
+#[tokio::test]
+async fn a_user_password_or_token_in_any_url_is_sent_to_its_server() {
+    let home = Home::new();
+    let users =
+        format!("authorization {{ users: [ {{ user: \"a b\", password: {PASSWORD:?} }} ] }}");
+    let one = Server::start(home.path(), "one", &users).await;
+    let two = Server::start(home.path(), "two", "authorization { token: \"tok@n\" }").await;
+    let (h1, h2) = (one.host(), two.host());
+    let user = format!("a%20b:{ENCODED}");
+    let dead = "nats://x:y@127.0.0.1:1";
+    for url in [
+        format!("nats://{user}@{h1}"),
+        format!("{user}@{h1}"),
+        format!("nats://tok%40n@{h2}"),
+        format!("{dead},nats://{user}@{h1}"),
+        format!("nats://{user}@{h1},{dead}"),
+        // Each to its own: the other's would be refused.
+        format!("nats://{user}@{h1},nats://tok%40n@{h2}"),
+        // One that wants what its URL does not say is passed over.
+        format!("nats://{h2},nats://{user}@{h1}"),
+        format!("ws://{user}@{}", one.websocket()),
+        format!("ws://tok%40n@{}", two.websocket()),
+    ] {
+        for _ in 0..2 {
+            let_in(home.run(&[&["-s", &url][..], &CALL].concat()));
+        }
+        let env = home.command(CALL).env("NATS_URL", &url).output().unwrap();
+        let_in(Said::from(env));
+        std::fs::create_dir_all(home.path().join(".config/nats/context")).unwrap();
+        let context = serde_json::json!({"url": url, "user": "other", "password": "other"});
+        std::fs::write(home.path().join(".config/nats/context/c.json"), context.to_string())
+            .unwrap();
+        let_in(home.run(&[&["--context", "c"][..], &CALL].concat()));
+    }
+    // A flag wins over the URL.
+    let good = ["--user", "a b", "--password", PASSWORD];
+    let wrong = format!("nats://x:y@{h1}");
+    let_in(home.run(&[&["-s", &wrong][..], &good, &CALL].concat()));
+    let right = format!("nats://{user}@{h1}");
+    refused(home.run(&[&["-s", &right, "--user", "x", "--password", "y"][..], &CALL].concat()));
+    refused(home.run(&[&["-s", &wrong][..], &CALL].concat()));
+    refused(home.run(&[&["-s", h1][..], &CALL].concat()));
+    let serve = ["serve", "-s", &wrong, "--journal-dir", "j"];
+    refused(home.run(&serve));
+}
+
+#[test]
+fn a_url_that_cannot_be_read_says_how_to_write_it_and_shows_no_secret() {
+    let home = Home::new();
+    for url in
+        ["nats://u:sec#ret@127.0.0.1:1", "nats://u:sec,ret@127.0.0.1:1", "http://u:sec#ret@h"]
+    {
+        let said = home.run(&[&["-s", url][..], &CALL].concat()).failed(2, "not a NATS URL");
+        assert!(!said.stderr.contains("sec") && !said.stderr.contains("ret@"), "{}", said.stderr);
+        assert!(said.stderr.contains("percent-encoded"), "{}", said.stderr);
+    }
+}
+
+#[tokio::test]
+async fn the_fields_of_a_context_are_honoured_or_refused_by_name() {
+    let home = Home::new();
+    let seed = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
+    let public = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4";
+    let decorated = format!(
+        "\u{feff}-----BEGIN USER NKEY SEED-----\r\n{seed}\r\n------END USER NKEY SEED------\r\n"
+    );
+    std::fs::write(home.path().join("user.nk"), decorated).unwrap();
+    let plain = Server::start(home.path(), "plain", "").await;
+    let keyed = format!("authorization {{ users: [ {{ nkey: {public} }} ] }}");
+    let keyed = Server::start(home.path(), "keyed", &keyed).await;
+    let nkey = home.path().join("user.nk");
+    let nkey = nkey.to_str().unwrap();
+    let_in(home.run(&[&["-s", &keyed.nats, "--nkey", nkey][..], &CALL].concat()));
+    let folder = home.path().join(".config/nats/context");
+    std::fs::create_dir_all(&folder).unwrap();
+    let with = |field: &str, value: Value| {
+        let context = serde_json::json!({"url": plain.nats, field: value});
+        std::fs::write(folder.join("c.json"), format!("\u{feff}{context}")).unwrap();
+        home.run(&[&["--context", "c"][..], &CALL].concat())
+    };
+    for (field, value) in [
+        ("nkey", "~/user.nk"),
+        ("color_scheme", "blue"),
+        ("jetstream_event_prefix", "x"),
+        ("jetstream_domain", "hub"),
+        ("jetstream_api_prefix", "js.hub"),
+        ("socks_proxy", ""),
+        ("inbox_prefix", "_INBOX_mine"),
+    ] {
+        let_in(with(field, value.into()));
+    }
+    for (field, value, needle) in [
+        ("socks_proxy", "socks5://h:1".into(), "field `socks_proxy` cannot be honoured"),
+        ("nsc", "nsc://a/b/c".into(), "field `nsc` cannot be honoured"),
+        ("windows_cert_store", "user".into(), "field `windows_cert_store` cannot be honoured"),
+        ("user_jwt", "eyJ".into(), "`user_jwt` proves nothing"),
+        ("creds", "op://v/i/f".into(), "1Password"),
+        ("creds", "~/none.creds".into(), "none.creds: No such file"),
+        ("cert", "c.pem".into(), "named without its key"),
+        ("password", 12345.into(), "field `password`: expected a text"),
+    ] {
+        let said = with(field, value).failed(2, needle);
+        assert!(!said.stderr.contains("12345"), "{}", said.stderr);
+    }
+    std::fs::write(home.path().join("user.nk"), "nothing").unwrap();
+    with("nkey", "~/user.nk".into()).failed(2, "no seed is in it");
+    // A server that is not asked for TLS by name speaks first: the handshake is told as the cause.
+    with("tls_first", true.into()).failed(8, "does not speak TLS from the first byte");
+    with("url", "".into()).failed(2, "names no server");
+    home.run(&[&["--context", "cc"][..], &CALL].concat()).failed(2, "there are c");
+}
+
+#[test]
+fn a_home_that_nobody_knows_is_refused_and_never_guessed() {
+    let home = Home::new();
+    for folder in ["relative", "./"] {
+        let mut command = home.command(["call", "math", "add", "1", "2"]);
+        command.env("HOME", folder).env_remove("XDG_CACHE_HOME").env_remove("XDG_RUNTIME_DIR");
+        Said::from(command.output().unwrap()).failed(3, "hint: set HOME");
+    }
+    // Without HOME the password database says where; nothing is looked for in the temporary folder.
+    let planted = home.path().join(".cache/mono-demo");
+    std::fs::create_dir_all(&planted).unwrap();
+    let mut command = home.command(["--offline", "--json", "doctor"]);
+    command.env_remove("HOME").env_remove("XDG_CACHE_HOME").env("XDG_RUNTIME_DIR", "run");
+    let said = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    assert!(!said.contains(&*planted.to_string_lossy()), "{said}");
+    assert!(said.contains("mono-demo"), "{said}");
+    assert!(!home.path().join("run").exists());
+}
