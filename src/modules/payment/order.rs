@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::ledger::{CONSUMER, Ledger, LedgerError, RECONNECTED, REQUESTS};
+use super::salvage::usable_id;
 use super::service::{self, PaymentId};
 use crate::mono::Failure;
 use crate::wire::subjects::PAYMENT_PROCESS;
@@ -51,11 +52,39 @@ struct Earlier {
     /// The same of single ones behind a gap.
     seen: BTreeSet<u64>,
     /// The messages of ids that nobody is known to have claimed: their numbers and contents.
-    open: HashMap<PaymentId, BTreeMap<u64, String>>,
+    open: HashMap<PaymentId, BTreeMap<u64, Content>>,
     /// How many those are.
     count: usize,
     /// How many of them were left when those that are settled were last looked for.
     left: usize,
+}
+
+/// What tells a message from another one of its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Content {
+    Known(String),
+    /// Not asked for yet: few ids have a second message.
+    Body(Vec<u8>),
+}
+
+/// A longer body is not kept, but its content at once.
+const KEPT_BYTES: usize = 1024;
+
+impl Content {
+    fn of(body: Vec<u8>) -> Self {
+        if body.len() <= KEPT_BYTES { Self::Body(body) } else { Self::Known(content_of(&body)) }
+    }
+
+    fn is(&self, content: &str) -> bool {
+        match self {
+            Self::Known(known) => known == content,
+            Self::Body(body) => content_of(body) == content,
+        }
+    }
+}
+
+fn content_of(body: &[u8]) -> String {
+    service::identify(body).map_or_else(|| service::raw_content(body), |(_, content)| content)
 }
 
 impl Order {
@@ -78,7 +107,7 @@ impl Order {
         id: &PaymentId,
         content: &str,
     ) -> Result<(), Failure> {
-        self.earlier().note(sequence, id.clone(), content.to_owned());
+        self.earlier().note(sequence, id.clone(), Content::Known(content.to_owned()));
         if self.earlier().known_to < sequence {
             self.look_back(sequence).await?;
         }
@@ -151,8 +180,8 @@ impl Order {
     }
 
     fn note(&self, message: Waiting) {
-        match service::identify(&message.body) {
-            Some((id, content)) => self.earlier().note(message.sequence, id, content),
+        match usable_id(&message.body) {
+            Some(id) => self.earlier().note(message.sequence, id, Content::of(message.body)),
             None => self.passed(message.sequence),
         }
     }
@@ -238,7 +267,7 @@ struct Stored {
 }
 
 impl Earlier {
-    fn note(&mut self, sequence: u64, id: PaymentId, content: String) {
+    fn note(&mut self, sequence: u64, id: PaymentId, content: Content) {
         self.saw(sequence);
         if self.open.entry(id).or_default().insert(sequence, content).is_none() {
             self.count += 1;
@@ -289,7 +318,7 @@ impl Earlier {
     /// The earlier messages of this id with other content.
     fn rivals(&self, sequence: u64, id: &PaymentId, content: &str) -> Vec<u64> {
         let earlier = self.open.get(id).into_iter().flat_map(|all| all.range(..sequence));
-        earlier.filter(|(_, other)| *other != content).map(|(sequence, _)| *sequence).collect()
+        earlier.filter(|(_, other)| !other.is(content)).map(|(sequence, _)| *sequence).collect()
     }
 
     fn sequences(&self) -> Vec<u64> {
@@ -316,7 +345,7 @@ mod tests {
         for (sequence, name, content) in
             [(1, "a", "x"), (2, "b", "y"), (3, "a", "y"), (5, "a", "z")]
         {
-            earlier.note(sequence, id(name), content.to_owned());
+            earlier.note(sequence, id(name), Content::Known(content.to_owned()));
         }
         assert_eq!((earlier.known_to, earlier.gaps()), (3, vec![4]), "4 was not seen");
         assert!(earlier.rivals(1, &id("a"), "x").is_empty());
