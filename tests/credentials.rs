@@ -203,3 +203,44 @@ fn a_home_that_nobody_knows_is_refused_and_never_guessed() {
     assert!(said.contains("mono-demo"), "{said}");
     assert!(!home.path().join("run").exists());
 }
+
+#[tokio::test]
+async fn a_server_without_jetstream_is_told_how_to_get_it() {
+    let home = Home::new();
+    let plain = Server::start(home.path(), "plain", "").await;
+    let serve = ["serve", "-s", &plain.nats, "--journal-dir", "j"];
+    home.run(&serve).failed(3, "`nats-server -js`");
+    home.run(&["-s", &plain.nats, "pay", "p", "1"]).failed(5, "`nats-server -js`");
+    let config = "jetstream: {}\naccounts { A: { users: [ { user: u, password: p } ] } }";
+    let config = config.replace(
+        "{}",
+        &format!("{{ store_dir: {:?} }}", home.path().join("js").display().to_string()),
+    );
+    let other = Server::start(home.path(), "other", &config).await;
+    let url = format!("nats://u:p@{}", other.host());
+    home.run(&["serve", "-s", &url, "--journal-dir", "j"]).failed(3, "jetstream: enabled");
+}
+
+#[test]
+fn doctor_names_what_is_missing_and_what_to_do() {
+    let home = Home::new();
+    let doctor = |args: &[&str], vars: &[(&str, &str)]| {
+        let mut command = home.command(["doctor"]);
+        let empty = home.path().join("cache");
+        command.args(args).env("XDG_CACHE_HOME", &empty).env("PATH", home.path());
+        command.envs(vars.iter().copied());
+        Said::from(command.output().unwrap())
+    };
+    let told = |said: Said, needle: &str| {
+        assert!(said.stdout.contains(needle), "{needle}: {}", said.stdout);
+        said.failed(3, "");
+    };
+    told(doctor(&[], &[]), "cannot be installed: no Python");
+    told(doctor(&[], &[]), "MONO_DEMO_PYTHON");
+    told(doctor(&["--offline"], &[]), "forbids installing");
+    told(doctor(&[], &[("NATS_URL", "nats://u:secret@127.0.0.1:1")]), "no NATS server answered");
+    told(doctor(&["--context", "none"], &[]), "no context yet");
+    told(doctor(&["--nats-server", "/none"], &[]), "could not run /none");
+    std::fs::write(home.path().join("cache"), "a file").unwrap();
+    told(doctor(&[], &[]), "nothing can be written there");
+}

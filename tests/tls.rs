@@ -108,3 +108,64 @@ async fn a_cluster_speaks_tls_with_roles_too() {
     }
     cluster.stop().await.unwrap();
 }
+
+/// The commonest certificate of all: made by one `openssl req -x509`, which makes an authority.
+#[tokio::test]
+async fn an_authority_as_server_certificate_is_told_at_once_with_the_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let cert = folder.path().join("cert.pem");
+    let key_file = folder.path().join("key.pem");
+    std::fs::write(&cert, certificate.pem()).unwrap();
+    std::fs::write(&key_file, key.serialize_pem()).unwrap();
+    for ca in [Some(cert.clone()), None] {
+        let trusted = ca.is_some();
+        let tls = Tls { cert: cert.clone(), key: key_file.clone(), ca };
+        let mut settings = settings(&tls).await;
+        settings.ready_timeout = std::time::Duration::from_secs(600);
+        let problem = Broker::start(settings).await.unwrap_err();
+        assert!(matches!(problem, StartError::Certificate { .. }), "{problem}");
+        if trusted {
+            assert!(problem.to_string().contains("that of an authority itself"), "{problem}");
+            assert!(problem.hint().unwrap().contains("basicConstraints=CA:FALSE"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_fault_of_a_handshake_is_told_with_its_remedy() {
+    use mono_demo::mono::{ConnectError, Connection, Target, Tls as ClientTls};
+    let folder = tempfile::tempdir().unwrap();
+    let tls = certificates(folder.path());
+    let secure = Broker::start(settings(&tls).await).await.unwrap();
+    let plain = Broker::start(Settings::new(nats_server().await, reaper())).await.unwrap();
+    let empty = folder.path().join("empty.pem");
+    std::fs::write(&empty, "nothing").unwrap();
+    let ca = tls.ca.clone();
+    let localhost = secure.url().replace("127.0.0.1", "localhost");
+    let over_tls = plain.url().replace("nats://", "tls://");
+    let said = async |url: &str, ca, first| {
+        let tls = ClientTls { ca, first, client: None };
+        let target = Target { url: url.to_owned(), tls, quiet: true, ..Target::default() };
+        Connection::open(&target, "test").await.unwrap_err()
+    };
+    for (url, ca, first, needle, remedy) in [
+        (secure.url(), None, false, "no authority that is trusted here", "--tlsca"),
+        (&localhost, ca.clone(), false, "not for the name", "subject alternative name"),
+        (&over_tls, ca.clone(), false, "does not speak TLS", "use nats://"),
+        (plain.url(), ca.clone(), true, "does not speak TLS", "use nats://"),
+        (secure.url(), ca.clone(), true, "does not speak TLS", "tls_first"),
+    ] {
+        let error = said(url, ca, first).await;
+        assert!(matches!(error, ConnectError::Tls { .. }), "{url}: {error}");
+        assert!(error.to_string().contains(needle), "{url}: {error}");
+        assert!(error.hint().unwrap().contains(remedy), "{url}: {:?}", error.hint());
+    }
+    let error = said(secure.url(), Some(empty), false).await;
+    assert!(error.to_string().contains("empty.pem: no PEM of one"), "{error}");
+    secure.stop().await.unwrap();
+    plain.stop().await.unwrap();
+}

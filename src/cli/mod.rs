@@ -19,6 +19,8 @@ mod driver;
 mod e2e;
 mod exit;
 mod fixtures;
+#[cfg(test)]
+mod hint_flags;
 mod history;
 mod login;
 mod new;
