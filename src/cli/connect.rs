@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::args::{ConnectionArgs, Global, Tools};
 use super::context::Context;
-use super::exit::{CliError, Exit};
+use super::exit::CliError;
 use super::output::Output;
 use super::{contexts, runtime_file, services};
 use crate::broker::{self, Broker, Credentials, Role};
@@ -104,7 +104,7 @@ impl From<BrokerError> for CliError {
         match error {
             BrokerError::Provision(error) => error.into(),
             BrokerError::Start(error) => error.into(),
-            BrokerError::Cluster(error) => CliError::new(Exit::Infrastructure, error),
+            BrokerError::Cluster(error) => error.into(),
         }
     }
 }

@@ -163,6 +163,12 @@ impl From<crate::provision::ProvisionError> for CliError {
 
 impl From<crate::broker::StartError> for CliError {
     fn from(error: crate::broker::StartError) -> Self {
-        Self::new(Exit::Infrastructure, error)
+        Self { hint: error.hint(), ..Self::new(Exit::Infrastructure, error) }
+    }
+}
+
+impl From<crate::broker::ClusterError> for CliError {
+    fn from(error: crate::broker::ClusterError) -> Self {
+        Self { hint: error.hint(), ..Self::new(Exit::Infrastructure, error) }
     }
 }

@@ -116,8 +116,11 @@ mod tests {
 
     #[test]
     fn what_the_broker_says_of_the_sender_is_for_nobody_else() {
-        let mut headers =
-            marked("headers", b"NATS/1.0\r\nX: a\rb\r\nNats-Request-Info: {\"acc\":\"c\"}\r\n\r\n", "bad");
+        let mut headers = marked(
+            "headers",
+            b"NATS/1.0\r\nX: a\rb\r\nNats-Request-Info: {\"acc\":\"c\"}\r\n\r\n",
+            "bad",
+        );
         headers.insert(REQUEST_INFO, "{}");
         headers.insert("X", "x");
         let kept = Unreadable::of(Some(&headers)).unwrap();
