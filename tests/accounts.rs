@@ -335,7 +335,8 @@ async fn who_asked_is_told_to_nobody_else() {
     headers.insert("X-Trace", "kept");
     for subject in ["services.payment.payment-process", "services.notification.email-send"] {
         let (headers, body) = (headers.clone(), "neither".into());
-        client.publish_with_headers(subject, headers, body).await.unwrap();
+        let reply = client.new_inbox();
+        client.publish_with_reply_and_headers(subject, reply, headers, body).await.unwrap();
     }
     let next = async |subscriber: &mut Subscriber| {
         tokio::time::timeout(LIMIT, subscriber.next()).await.expect("in time").expect("a message")
@@ -346,7 +347,7 @@ async fn who_asked_is_told_to_nobody_else() {
         assert!(!told.contains("Request-Info") && !told.contains("client-client"), "{told}");
     }
     assert!(told(&letter).contains("X-Trace: kept"), "{}", told(&letter));
-    // The broker does tell the services.
+    // The broker does tell the services: it adds this where an answer is wanted.
     assert!(told(&next(&mut asked).await).contains("Nats-Request-Info"));
     world.stop().await;
 }

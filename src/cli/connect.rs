@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::args::{ConnectionArgs, Global, Tools};
 use super::context::Context;
-use super::exit::{CliError, Exit};
+use super::exit::CliError;
 use super::output::Output;
 use super::signals::from_here_on;
 use super::{contexts, running, services};
@@ -157,7 +157,7 @@ impl From<BrokerError> for CliError {
         match error {
             BrokerError::Provision(error) => error.into(),
             BrokerError::Start(error) => error.into(),
-            BrokerError::Cluster(error) => CliError::new(Exit::Infrastructure, error),
+            BrokerError::Cluster(error) => error.into(),
         }
     }
 }

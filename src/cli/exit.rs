@@ -168,3 +168,9 @@ impl From<crate::broker::StartError> for CliError {
         Self { hint: error.hint(), ..Self::new(Exit::Infrastructure, error) }
     }
 }
+
+impl From<crate::broker::ClusterError> for CliError {
+    fn from(error: crate::broker::ClusterError) -> Self {
+        Self { hint: error.hint(), ..Self::new(Exit::Infrastructure, error) }
+    }
+}

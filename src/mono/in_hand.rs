@@ -9,37 +9,58 @@ use async_nats::jetstream::message::Acker;
 pub(crate) type Key = (u64, i128);
 
 /// What the workers of one service have in hand in this process.
-#[derive(Default)]
-pub(crate) struct InHand(Mutex<HashMap<Key, Arc<Acker>>>);
+pub(crate) struct InHand<A = Acker>(Mutex<HashMap<Key, Arc<A>>>);
 
 /// One message in hand, until this is dropped.
-pub(crate) struct Held<'a> {
-    all: &'a InHand,
+pub(crate) struct Held<'a, A = Acker> {
+    all: &'a InHand<A>,
     key: Key,
 }
 
-impl InHand {
+impl<A> Default for InHand<A> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<A> InHand<A> {
     /// Takes a message in hand. `None` if it is already: whoever has it acknowledges the latest
     /// delivery from now on, since the broker has given up the ones before.
-    pub(crate) fn take(&self, key: Key, acker: Acker) -> Option<Held<'_>> {
+    pub(crate) fn take(&self, key: Key, acker: A) -> Option<Held<'_, A>> {
         let before = self.lock().insert(key, Arc::new(acker));
-        before.is_none().then_some(Held { all: self, key })
+        // Made only where it is returned: one that is dropped lets go of the message.
+        before.is_none().then(|| Held { all: self, key })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Arc<Acker>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Arc<A>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Held<'_> {
+impl<A> Held<'_, A> {
     /// Acknowledges the latest delivery.
-    pub(crate) fn acker(&self) -> Arc<Acker> {
+    pub(crate) fn acker(&self) -> Arc<A> {
         Arc::clone(self.all.lock().get(&self.key).expect("in hand until dropped"))
     }
 }
 
-impl Drop for Held<'_> {
+impl<A> Drop for Held<'_, A> {
     fn drop(&mut self) {
         self.all.lock().remove(&self.key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_comes_again_stays_in_hand_and_is_answered_for_by_the_latest_delivery() {
+        let all = InHand::default();
+        let held = all.take((1, 0), "first").expect("nobody has it");
+        assert!(all.take((1, 0), "second").is_none());
+        assert_eq!(*held.acker(), "second");
+        drop(held);
+        assert!(all.take((1, 0), "third").is_some());
     }
 }

@@ -82,6 +82,17 @@ pub enum ClusterError {
     },
 }
 
+impl ClusterError {
+    /// What to do about it, as one line, where there is something to do.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Prepare { source } | Self::Start { source, .. } => source.hint(),
+            _ => None,
+        }
+    }
+}
+
 fn last_lines(tails: &[Vec<String>]) -> String {
     let line = |tail: &Vec<String>| match tail.iter().rfind(|line| !line.trim().is_empty()) {
         Some(line) => format!("`{line}`"),
