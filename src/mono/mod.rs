@@ -7,6 +7,7 @@
 //! never a dead service.
 
 mod app;
+mod attempt;
 mod caller;
 mod connect;
 mod dead_letter;
@@ -15,6 +16,7 @@ mod discovery;
 mod dispatch;
 pub mod ensure;
 mod error;
+mod failures;
 mod in_hand;
 mod intake;
 mod letter;
@@ -35,6 +37,7 @@ pub use connect::{Auth, ConnectError, Connection, Target, Tls, without_secrets};
 pub use dead_letter::{DeadKind, DeadLetter};
 pub use denials::Denied;
 pub use error::{Failure, ModuleError, ServiceError};
+pub use failures::{Failures, LetterRemoved, Record};
 pub use letter::Letter;
 pub use module::{BoxFuture, Call, Module, Registration, Services};
 pub use object::Object;
