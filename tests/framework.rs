@@ -10,8 +10,8 @@ use async_nats::jetstream::stream;
 use futures_util::StreamExt;
 use mono_demo::broker::{self, Broker};
 use mono_demo::mono::{
-    App, Call, Connection, DeadKind, Delivery, Failure, Module, Running, ServiceError, Services,
-    StartError, StreamHandler, StreamSettings, Target,
+    App, Call, Connection, DeadKind, Delivery, Failure, Failures, Module, Running, ServiceError,
+    Services, StartError, StreamHandler, StreamSettings, Target,
 };
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -287,6 +287,7 @@ impl Module for Workers {
                 ..Default::default()
             },
             dead_letter_prefix: "dead".into(),
+            failures: Failures::new("failures", "failures", 1),
         };
         let handler = Jobs { done: self.done.clone(), attempts: Arc::clone(&self.attempts) };
         services.stream_consumer("job", settings, handler).bounds(3, 0);
@@ -307,6 +308,7 @@ impl StreamHandler for Jobs {
             "fail once" if delivery.deliveries == 1 => Err(Failure::Retry("not yet".into())),
             "always fail" => Err(Failure::Retry("never".into())),
             "panic" => panic!("boom"),
+            "later" if delivery.deliveries <= 30 => Err(Failure::Later("not now".into())),
             "hang" => std::future::pending().await,
             "reject" => Err(Failure::Dead(DeadKind::Rejected, "unwanted".into())),
             _ => {
@@ -444,6 +446,50 @@ async fn handlers_that_hang_in_every_slot_are_let_go_and_the_rest_is_handled() {
     running.drain(Duration::from_millis(100)).await;
     assert!(fixture.connection.close(SOON).await);
     fixture.broker.stop().await.expect("the broker stops");
+}
+
+/// What is on record about the only job that there is a record of.
+async fn record(fixture: &Fixture) -> Value {
+    let stream = fixture.connection.jetstream().get_stream("failures").await.unwrap();
+    let found = stream.get_last_raw_message_by_subject("failures.*").await.unwrap();
+    serde_json::from_slice(&found.payload).unwrap()
+}
+
+#[tokio::test]
+async fn what_is_not_its_own_fault_never_counts_against_a_message() {
+    let fixture = Fixture::new().await;
+    let (running, mut seen, attempts) = workers(&fixture).await;
+    publish_job(&fixture, r#""later""#).await;
+    let message = tokio::time::timeout(SOON, seen.next()).await.expect("the job").unwrap();
+    assert_eq!(&message.payload[..], b"later");
+    assert_eq!(attempts.load(Ordering::SeqCst), 31);
+    // From the 21st delivery on it was marked that a handler began, and each mark was taken back.
+    running.drain(SOON).await;
+    assert_eq!(record(&fixture).await, json!({"failures": 0, "reason": "", "begun": 0}));
+    assert!(fixture.connection.close(SOON).await);
+    fixture.broker.stop().await.expect("the broker stops");
+}
+
+#[tokio::test]
+async fn a_message_that_ended_fifty_processes_in_a_row_is_given_up() {
+    let fixture = Fixture::new().await;
+    let (running, _, attempts) = workers(&fixture).await;
+    let mut dead = fixture.connection.client().subscribe("dead.*").await.unwrap();
+    running.drain(SOON).await;
+    publish_job(&fixture, r#""later""#).await;
+    let jetstream = fixture.connection.jetstream();
+    let jobs = jetstream.get_stream("jobs").await.unwrap();
+    let job = jobs.get_raw_message(1).await.unwrap();
+    let subject = format!("failures.1-{}", job.time.unix_timestamp_nanos());
+    let marks = json!({"begun": 50}).to_string();
+    jetstream.publish(subject, marks.into()).await.unwrap().await.unwrap();
+    drop(attempts);
+    let (running, _, attempts) = workers(&fixture).await;
+    let letter = tokio::time::timeout(SOON, dead.next()).await.expect("a letter").unwrap();
+    let reason = header(&letter, "Mono-Dead-Letter-Reason").unwrap();
+    assert_eq!(reason, "50 processes ended while they had it in hand");
+    assert_eq!(attempts.load(Ordering::SeqCst), 1, "the first delivery asks nobody");
+    fixture.end(running).await;
 }
 
 /// Publishes until it is acknowledged: the client may still be reconnecting.

@@ -13,7 +13,7 @@ use mono_demo::modules::journal::Journal;
 use mono_demo::modules::math::{self, MathClient, MathModule};
 use mono_demo::modules::notification::{Email, EmailClient, Mailer, NotificationModule};
 use mono_demo::modules::payment::{
-    self, Gateway, Ledger, PaymentClient, PaymentModule, Submission,
+    self, Gateway, GatewayRule, Ledger, PaymentClient, PaymentModule, Submission,
 };
 use mono_demo::mono::{self, App, Connection, Running, Target};
 use support::{nats_server, reaper};
@@ -49,7 +49,9 @@ async fn serve(connection: &Connection, folder: &std::path::Path) -> Result<Runn
     let journal = |name: &str| Journal::open(folder.join(name), false).expect("a journal");
     let settings = payment::Settings::default();
     let ledger = Ledger::new(connection.clone(), settings.replicas);
-    let gateway = Gateway::new(Vec::new(), settings.chance, journal("gateway"));
+    let fails_once =
+        GatewayRule { id: Some("p-once".to_owned()), fail_times: 1, ..GatewayRule::default() };
+    let gateway = Gateway::new(vec![fails_once], settings.chance, journal("gateway"));
     let mailer = Mailer::new(Vec::new(), journal("mailer"));
     App::new()
         .module(MathModule::new(math::Settings::default()))
@@ -128,6 +130,9 @@ async fn ask_everything(
     payments.submit(&submission).await.map_err(|e| e.to_string())?;
     let paid = payments.wait("p-1", LIMIT).await.map_err(|e| e.to_string())?;
     assert_eq!(paid.status.as_str(), "completed");
+    let submission = Submission { payment_id: "p-once", amount: "1", ..Submission::default() };
+    payments.submit(&submission).await.map_err(|e| e.to_string())?;
+    payments.wait("p-once", LIMIT).await.map_err(|e| e.to_string())?;
     let other = payments.status("p-2").await.map_err(|e| e.to_string())?;
     assert!(!other.status.is_final());
     client

@@ -97,19 +97,25 @@ impl Default for Roles {
                 "payments.ledger.*",
                 "payments.intent.*",
                 "payments.dead-letters.*",
+                "payments.failures.*",
             ]),
             subscribe: owned(&["_INBOX_worker.>", "services.>", "$SRV.>"]),
         };
         let mut roles =
             Roles { client, worker, shared: Some(Shared::default()), clients: Vec::new() };
-        for stream in
-            ["payment-requests", "payment-ledger", "payment-intents", "payment-dead-letters"]
-        {
+        for stream in [
+            "payment-requests",
+            "payment-ledger",
+            "payment-intents",
+            "payment-dead-letters",
+            "payment-failures",
+        ] {
             roles.worker_makes(stream);
         }
         roles.worker_reads("payment-ledger");
         roles.worker_reads("payment-intents");
         roles.worker_reads("payment-requests");
+        roles.worker_reads("payment-failures");
         roles.worker_consumes("payment-requests", "payment-payment-process");
         roles
     }

@@ -3,14 +3,20 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
+use tokio::time::{Instant, sleep_until};
+
+/// While no handler ends for so long, nothing waits for one: whoever asked is told at once.
+const STALLED: Duration = Duration::from_secs(2);
 
 /// What a worker does with more messages than it may handle at once.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Excess {
-    /// Keep this many waiting, refuse the rest: the sender is told at once.
+    /// Keep this many waiting while handlers end, refuse the rest: the sender is told at once.
     Refuse { backlog: usize },
     /// Take no more from the source: the broker keeps them.
     Hold,
@@ -35,6 +41,9 @@ pub(crate) async fn dispatch<M, H, R>(
         Excess::Refuse { backlog } => backlog,
         Excess::Hold => 0,
     };
+    // Since when no handler has ended, although none more may begin.
+    let mut since = Instant::now();
+    let mut look = pin!(sleep_until(since + STALLED));
     loop {
         let take = open
             && match excess {
@@ -46,11 +55,28 @@ pub(crate) async fn dispatch<M, H, R>(
             Some(()) = running.next(), if !running.is_empty() => {
                 if let Some(message) = waiting.pop_front() {
                     running.push(handle(message));
+                    since = Instant::now();
+                }
+            }
+            () = look.as_mut(), if !waiting.is_empty() => {
+                let stalled = since.elapsed() >= STALLED;
+                look.as_mut().reset(if stalled { Instant::now() } else { since } + STALLED);
+                if stalled {
+                    for message in waiting.drain(..) {
+                        refuse(message).await;
+                    }
                 }
             }
             message = source.next(), if take => match message {
-                Some(message) if running.len() < concurrency => running.push(handle(message)),
-                Some(message) if waiting.len() < backlog => waiting.push_back(message),
+                Some(message) if running.len() < concurrency => {
+                    running.push(handle(message));
+                    if running.len() == concurrency {
+                        since = Instant::now();
+                    }
+                }
+                Some(message) if waiting.len() < backlog && since.elapsed() < STALLED => {
+                    waiting.push_back(message);
+                }
                 Some(message) => refuse(message).await,
                 None => open = false,
             },
@@ -100,6 +126,62 @@ mod tests {
         assert_eq!(*peak.borrow(), 4);
         assert_eq!(*done.borrow() + *refused.borrow(), 100);
         assert!(*refused.borrow() > 0);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn nothing_waits_for_handlers_that_hang_and_one_that_ends_opens_the_way_again() {
+        let (asked, source) = tokio::sync::mpsc::unbounded_channel();
+        let source = stream::unfold(source, |mut source| async {
+            source.recv().await.map(|message| (message, source))
+        });
+        let (refused, done) = (RefCell::new(Vec::new()), RefCell::new(Vec::new()));
+        let (hangs, began) = (tokio::sync::Notify::new(), Instant::now());
+        let work = dispatch(
+            Box::pin(source),
+            2,
+            Excess::Refuse { backlog: 10 },
+            |n: u32| {
+                let (hangs, done) = (&hangs, &done);
+                async move {
+                    if n < 2 {
+                        hangs.notified().await;
+                    }
+                    done.borrow_mut().push(n);
+                }
+            },
+            |n| {
+                refused.borrow_mut().push(n);
+                std::future::ready(())
+            },
+        );
+        let ask = async {
+            for n in 0..5 {
+                asked.send(n).unwrap();
+            }
+            while refused.borrow().len() < 3 {
+                tokio::task::yield_now().await;
+            }
+            assert!(began.elapsed() >= STALLED);
+            asked.send(5).unwrap();
+            let again = Instant::now();
+            while refused.borrow().len() < 4 {
+                tokio::task::yield_now().await;
+            }
+            assert!(again.elapsed() < STALLED / 2, "at once");
+            hangs.notify_one();
+            while done.borrow().is_empty() {
+                tokio::task::yield_now().await;
+            }
+            asked.send(6).unwrap();
+            while done.borrow().len() < 2 {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!((&*refused.borrow(), &*done.borrow()), (&vec![2, 3, 4, 5], &vec![0, 6]));
+            hangs.notify_one();
+            drop(asked);
+        };
+        tokio::join!(work, ask);
+        assert_eq!((refused.borrow().len(), done.borrow().len()), (4, 3));
     }
 
     #[tokio::test(flavor = "current_thread")]

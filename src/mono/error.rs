@@ -36,7 +36,7 @@ impl ServiceError {
 /// A stream handler's failure: what happens to the message next.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// Transient: deliver it again after the backoff, until the deliveries are used up.
+    /// The message's own: deliver it again after the backoff, until it has failed too often.
     #[error("{0}")]
     Retry(String),
     /// Not the message's fault (the broker or a journal is away): deliver it again, uncounted.

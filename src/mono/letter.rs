@@ -44,6 +44,13 @@ impl<'a> Letter<'a> {
             return Ok(());
         }
         let Self { connection, settings, delivery, kind, reason, .. } = self;
+        let name = delivery.name();
+        // A letter that was sent again or purged meanwhile does not come back.
+        if delivery.deliveries > 1
+            && settings.failures.read(connection, &name).await?.letter.is_some()
+        {
+            return Ok(());
+        }
         let origin = Origin {
             stream: &delivery.stream,
             subject: &delivery.subject,
@@ -55,7 +62,7 @@ impl<'a> Letter<'a> {
         set_header(&mut letter.headers, h::EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
         cut_to_fit(&mut letter.headers, &mut letter.body, connection.client().max_payload());
         let prefix = &settings.dead_letter_prefix;
-        let subject = format!("{prefix}.{}-{}", delivery.sequence, delivery.stored_ns);
+        let subject = format!("{prefix}.{name}");
         let jetstream = connection.jetstream();
         let acknowledged = async {
             jetstream.publish_with_headers(subject, letter.headers, letter.body).await?.await

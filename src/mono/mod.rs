@@ -8,6 +8,7 @@
 
 mod address;
 mod app;
+mod attempt;
 mod caller;
 mod connect;
 mod dead_letter;
@@ -17,6 +18,7 @@ mod discovery;
 mod dispatch;
 pub mod ensure;
 mod error;
+mod failures;
 mod in_hand;
 mod intake;
 mod letter;
@@ -40,6 +42,7 @@ pub use dead_letter::{DeadKind, DeadLetter};
 pub use decode::decode;
 pub use denials::Denied;
 pub use error::{Failure, ModuleError, ServiceError};
+pub use failures::{Failures, LetterRemoved, Record};
 pub use letter::Letter;
 pub use module::{BoxFuture, Call, Module, Registration, Services};
 pub use object::Object;

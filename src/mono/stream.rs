@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::dead_letter::DeadKind;
 use super::error::Failure;
+use super::failures::Failures;
 use super::letter::Letter;
 use super::module::BoxFuture;
 use crate::wire::Unreadable;
@@ -28,20 +29,23 @@ pub struct StreamSettings {
     /// How long a handler may work on one delivery. Then it is dropped, and the message delivered
     /// again, perhaps to another worker.
     pub handle_limit: Duration,
-    /// How many deliveries a message gets before it is given up (at least 1).
+    /// How often a message may fail by its own fault before it is given up (at least 1). What a
+    /// broker, a disk or a killed process costs is not counted.
     pub max_deliver: u64,
-    /// The wait after the first, second, … failed delivery; the last one repeats.
+    /// The wait after the first, second, … failure; the last one repeats.
     pub backoff: Vec<Duration>,
     /// The stream of dead letters, made if it does not exist.
     pub dead_letters: stream::Config,
     /// Dead letters are stored on `<prefix>.<sequence>-<time>`, one subject an original message.
     pub dead_letter_prefix: String,
+    /// Where its failures are counted.
+    pub failures: Failures,
 }
 
 impl StreamSettings {
-    pub(crate) fn backoff_after(&self, deliveries: u64) -> Duration {
+    pub(crate) fn backoff_after(&self, times: u64) -> Duration {
         let last = self.backoff.len().saturating_sub(1);
-        let index = usize::try_from(deliveries.saturating_sub(1)).unwrap_or(last).min(last);
+        let index = usize::try_from(times.saturating_sub(1)).unwrap_or(last).min(last);
         self.backoff.get(index).copied().unwrap_or(Duration::ZERO)
     }
 }
@@ -65,6 +69,14 @@ pub struct Delivery {
     pub deliveries: u64,
     /// Who handles it.
     pub worker: Arc<str>,
+}
+
+impl Delivery {
+    /// The message's name in the subjects of its dead letter and its failures: a stream that is made
+    /// anew counts from 1 again.
+    pub(crate) fn name(&self) -> String {
+        format!("{}-{}", self.sequence, self.stored_ns)
+    }
 }
 
 /// What is left to do with a message that its handler gave up.
@@ -173,6 +185,7 @@ mod tests {
             backoff: vec![Duration::from_millis(1), Duration::from_millis(5)],
             dead_letters: stream::Config::default(),
             dead_letter_prefix: "x".into(),
+            failures: Failures::new("f", "f", 1),
         };
         assert_eq!(settings.backoff_after(1), Duration::from_millis(1));
         assert_eq!(settings.backoff_after(2), Duration::from_millis(5));

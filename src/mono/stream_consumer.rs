@@ -1,8 +1,9 @@
 //! Stream consumer: each stored message is handled until it is acknowledged or a dead letter.
 //!
-//! The bound on deliveries is kept here and not by the server's `max_deliver`: a process killed
-//! during the last delivery would leave a message that the server never delivers again. Here it
-//! comes once more, and the handler's `give_up` settles it. No sweeper is needed.
+//! The bound is kept here and not by the server's `max_deliver`: a process killed during the last
+//! delivery would leave a message that the server never delivers again. Here it comes once more, and
+//! the handler's `give_up` settles it. No sweeper is needed. What is bounded is not deliveries but the
+//! message's own failures, which [`Attempt`] counts.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use async_nats::jetstream::consumer::{AckPolicy, pull};
 use async_nats::jetstream::{self, AckKind, stream};
 use futures_util::{Stream, StreamExt, stream as futures_stream};
 
+use super::attempt::{Attempt, Verdict};
 use super::connect::Connection;
 use super::dead_letter::DeadKind;
 use super::dispatch::{Excess, dispatch, guarded};
@@ -28,9 +30,10 @@ pub(crate) async fn prepare(
     settings: &StreamSettings,
     subject: &str,
 ) -> Result<(), ModuleError> {
-    let (stream, _) = tokio::try_join!(
+    let (stream, _, _) = tokio::try_join!(
         ensure::stream(connection, &settings.stream),
-        ensure::stream(connection, &settings.dead_letters)
+        ensure::stream(connection, &settings.dead_letters),
+        ensure::stream(connection, &settings.failures.stream)
     )?;
     ensure_consumer(connection, &stream, settings, subject).await
 }
@@ -197,11 +200,17 @@ impl Worker {
         let Some(held) = self.in_hand.take((delivery.sequence, delivery.stored_ns), acker) else {
             return;
         };
+        let attempt = Attempt::new(&self.connection, &self.settings, &delivery);
         let result = tokio::select! {
             biased;
-            result = self.settle(&delivery) => result,
+            result = async {
+                let result = self.settle(&delivery, &attempt).await;
+                attempt.stopped(&self.shutdown).await;
+                result
+            } => result,
             () = self.keep(&held) => Err(self.let_go(&delivery)),
             () = self.shutdown.expired() => {
+                attempt.stopped(&self.shutdown).await;
                 self.acknowledge(&held, AckKind::Nak(None)).await;
                 return;
             }
@@ -218,9 +227,8 @@ impl Worker {
                 tracing::info!(sequence = delivery.sequence, kind = kind.as_str(), %reason, "dead letter");
                 self.acknowledge(&held, AckKind::Ack).await;
             }
-            Err(reason) => {
+            Err((wait, reason)) => {
                 stats.failed(started.elapsed(), &reason);
-                let wait = self.settings.backoff_after(delivery.deliveries);
                 tracing::debug!(sequence = delivery.sequence, %reason, ?wait, "delivering again");
                 self.acknowledge(&held, AckKind::Nak(Some(wait))).await;
             }
@@ -228,38 +236,46 @@ impl Worker {
     }
 
     /// Handles and, where it must be, gives up: `Ok(None)` done, `Ok(Some(…))` a dead letter now,
-    /// `Err` to be delivered again.
-    async fn settle(&self, delivery: &Delivery) -> Result<Option<(DeadKind, String)>, String> {
-        // A message that ends its process each time never gets to fail in an orderly way.
-        let hopeless = delivery.deliveries > self.settings.max_deliver.saturating_mul(10);
-        let failure = if hopeless {
-            Failure::Retry(format!("delivered {} times without an outcome", delivery.deliveries))
-        } else {
-            match guarded(self.handler.handle(delivery)).await {
-                Ok(Ok(())) => return Ok(None),
-                Ok(Err(failure)) => failure,
-                Err(panic) => Failure::Retry(panic),
-            }
+    /// `Err` to be delivered again after a wait.
+    async fn settle(
+        &self,
+        delivery: &Delivery,
+        attempt: &Attempt<'_>,
+    ) -> Result<Option<(DeadKind, String)>, (Duration, String)> {
+        let later = |failure: Failure| (self.wait(delivery), failure.to_string());
+        let handled = match attempt.begin().await.map_err(later)? {
+            Verdict::Try => guarded(self.handler.handle(delivery)).await,
+            Verdict::GiveUp(reason) => Ok(Err(Failure::Dead(DeadKind::Exhausted, reason))),
         };
-        let (kind, reason) = match failure {
-            Failure::Dead(kind, reason) => (kind, reason),
-            Failure::Later(reason) => return Err(reason),
-            Failure::Retry(reason) if delivery.deliveries >= self.settings.max_deliver => (
-                DeadKind::Exhausted,
-                format!("{reason} (after {} deliveries)", delivery.deliveries),
-            ),
-            Failure::Retry(reason) => return Err(reason),
+        let (kind, reason) = match handled {
+            Ok(Ok(())) => return Ok(None),
+            Ok(Err(Failure::Dead(kind, reason))) => (kind, reason),
+            Ok(Err(failure @ Failure::Later(_))) => return Err(later(failure)),
+            Ok(Err(Failure::Retry(reason))) | Err(reason) => {
+                let failures = attempt.failed(&reason).await.map_err(later)?;
+                match attempt.verdict(&failures) {
+                    Verdict::Try => {
+                        return Err((self.settings.backoff_after(failures.failures), reason));
+                    }
+                    Verdict::GiveUp(reason) => (DeadKind::Exhausted, reason),
+                }
+            }
         };
         let letter = Letter::new(&self.connection, &self.settings, delivery, kind, &reason);
         match guarded(self.handler.give_up(delivery, kind, &reason, &letter)).await {
             Ok(Ok(Settled::Done)) => Ok(None),
             Ok(Ok(Settled::Bury)) => {
-                letter.file().await.map_err(|failure| failure.to_string())?;
+                letter.file().await.map_err(later)?;
                 Ok(Some((kind, reason)))
             }
-            Ok(Err(failure)) => Err(failure.to_string()),
-            Err(panic) => Err(panic),
+            Ok(Err(failure)) => Err(later(failure)),
+            Err(panic) => Err((self.wait(delivery), panic)),
         }
+    }
+
+    /// Before a delivery that is no fault of the message.
+    fn wait(&self, delivery: &Delivery) -> Duration {
+        self.settings.backoff_after(delivery.deliveries)
     }
 
     /// Tells the broker that the work goes on, three times in each `ack_wait`; returns when a
@@ -277,14 +293,14 @@ impl Worker {
     }
 
     /// Its handler is dropped, as if its process had ended, and another worker may take it.
-    fn let_go(&self, delivery: &Delivery) -> String {
+    fn let_go(&self, delivery: &Delivery) -> (Duration, String) {
         let limit = self.settings.handle_limit;
         let reason = format!("the handler did not end within {limit:?}");
         tracing::warn!(
             stream = %delivery.stream, sequence = delivery.sequence, %reason,
             "a message is let go, to be delivered again"
         );
-        reason
+        (self.wait(delivery), reason)
     }
 
     async fn acknowledge(&self, held: &Held<'_>, kind: AckKind) {

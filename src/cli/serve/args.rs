@@ -89,7 +89,7 @@ Settings, as --settings FILE (each may be left out):
   [math]          workers = 1
   [notification]  workers = 1, mailer = [{ to = \"bad@example.com\", fail = true, delay = \"50ms\" }]
   [payment]       workers = 1, concurrency = 256, ack_wait = \"5s\", max_deliver = 5, backoff = [\"100ms\", \"1s\"],
-                  gateway_timeout = \"10s\", replicas = 1,
+                  gateway_timeout = \"10s\", handle_limit = \"5m\", replicas = 1,
                   gateway = [{ id = \"pay-7\", fail_times = 2 },
                              { amount = \"13.13\", outcome = \"decline\", reason = \"stolen card\" },
                              { id = \"pay-8\", delay = \"2s\" }, { id = \"pay-9\", outcome = \"hang\" }],

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::books::{Books, Seen};
 use super::dead_letters::{DEAD_LETTERS, DeadLetter};
 use super::ledger::{INTENTS, LEDGER, REQUESTS};
-use super::module::has_letter;
+use super::letters::{self, Removed};
 use super::salvage::usable_id;
 use super::store::{self, Contents, StoreError};
 use super::types::{Entry, Intent, Status};
@@ -106,7 +106,10 @@ async fn once(connection: &Connection, outside: &Outside) -> Result<Audit, Audit
             let contents = store::read(&stream).await?;
             let letters: Vec<_> = contents.messages.iter().cloned().map(DeadLetter::from).collect();
             audit.name_unreadable(&letters);
-            compare_letters(&entries, &letters, contents.last, &waiting, &mut audit);
+            let created = stream.cached_info().created.unix_timestamp_nanos();
+            let removed = Removed::read(connection, created).await?;
+            let found = letters::compare(&entries, &letters, contents.last, &waiting, &removed);
+            audit.problems.extend(found);
         }
         None => audit.problems.push(format!("stream `{DEAD_LETTERS}` does not exist")),
     }
@@ -247,39 +250,6 @@ fn compare_claims(
     audit.problems.extend(stuck.map(|id| {
         format!("payment `{id}` is claimed, has no outcome, and its request is not waiting")
     }));
-}
-
-/// Each payment that was given up has its letter, and each letter of a payment that was given up
-/// its outcome. `dlq` removes letters, which leaves gaps in their numbers: only what the gaps cannot
-/// account for was never there.
-fn compare_letters(
-    entries: &BTreeMap<String, Entry>,
-    letters: &[DeadLetter],
-    last_letter: u64,
-    waiting: &HashSet<String>,
-    audit: &mut Audit,
-) {
-    let (mut of, mut without) = (HashSet::new(), Vec::new());
-    for letter in letters {
-        of.insert(letter.original_sequence);
-        let Some(id) = usable_id(&letter.stored.body) else { continue };
-        let settled = entries.contains_key(id.as_str()) || waiting.contains(id.as_str());
-        if letter.kind == "exhausted" && !settled {
-            without.push(format!("dead letter {}: payment `{id}` has no outcome", letter.sequence));
-        }
-    }
-    audit.problems.extend(without);
-    let lacking: Vec<_> = entries
-        .iter()
-        .filter(|(_, entry)| has_letter(entry) && !of.contains(&entry.request_sequence))
-        .collect();
-    let removed = last_letter.saturating_sub(letters.len() as u64);
-    if lacking.len() as u64 > removed {
-        audit.problems.extend(lacking.iter().map(|(id, entry)| {
-            let message = &entry.message;
-            format!("payment `{id}` was given up and has no dead letter ({message})")
-        }));
-    }
 }
 
 fn compare_charges(

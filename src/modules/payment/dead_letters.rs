@@ -5,9 +5,10 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use async_nats::jetstream::stream::Stream;
 
+use super::ledger;
 use super::store::{self, StoreError, Stored, failed};
 use crate::modules::{ClientError, publish_acknowledged};
-use crate::mono::Connection;
+use crate::mono::{Connection, LetterRemoved};
 use crate::wire::{Unreadable, headers as h};
 
 /// The stream.
@@ -124,7 +125,7 @@ impl DeadLetters {
         let caller = self.connection.caller();
         let body = letter.stored.body.clone();
         let ack = publish_acknowledged(caller, &letter.subject, headers, body, limit).await?;
-        self.purge(letter).await.map_err(|e| ClientError::Other {
+        self.remove(letter, "replayed").await.map_err(|e| ClientError::Other {
             operation: format!("remove dead letter {} after sending it again", letter.sequence),
             evidence: e.to_string(),
         })?;
@@ -136,6 +137,22 @@ impl DeadLetters {
     /// # Errors
     /// [`StoreError`].
     pub async fn purge(&self, letter: &DeadLetter) -> Result<(), StoreError> {
+        self.remove(letter, "purged").await
+    }
+
+    /// That it is done on purpose is on record first: a letter that is gone without that is a loss,
+    /// and its message, should it come once more, gets no second one.
+    async fn remove(&self, letter: &DeadLetter, how: &str) -> Result<(), StoreError> {
+        if let Some((_, message)) = letter.stored.subject.rsplit_once('.') {
+            let removed = LetterRemoved { sequence: letter.sequence, how: how.to_owned() };
+            let failures = ledger::failures(1);
+            let noted = failures.change(&self.connection, message, |record| {
+                record.letter = Some(removed.clone());
+            });
+            noted
+                .await
+                .map_err(|e| failed("note the removal of a message from", DEAD_LETTERS, e))?;
+        }
         let deleted = self.stream.delete_message(letter.sequence).await;
         deleted.map(drop).map_err(|e| failed("remove a message from", DEAD_LETTERS, e))
     }

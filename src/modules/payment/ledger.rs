@@ -14,10 +14,10 @@ use super::books::{Books, Seen};
 use super::dead_letters::DEAD_LETTERS;
 use super::service::PaymentId;
 use super::types::{Entry, Intent};
-use crate::mono::{Connection, ModuleError, ensure, is_wrong_last_sequence};
+use crate::mono::{Connection, Failures, ModuleError, ensure, is_wrong_last_sequence};
 use crate::wire::headers::EXPECTED_LAST_SUBJECT_SEQUENCE;
 use crate::wire::subjects::{
-    DEAD_LETTER_PREFIX, EVENT_PREFIX, INTENT_PREFIX, LEDGER_PREFIX, PAYMENT_PROCESS,
+    DEAD_LETTER_PREFIX, EVENT_PREFIX, FAILURE_PREFIX, INTENT_PREFIX, LEDGER_PREFIX, PAYMENT_PROCESS,
 };
 
 /// The stream of outcomes.
@@ -26,6 +26,9 @@ pub const LEDGER: &str = "payment-ledger";
 pub const INTENTS: &str = "payment-intents";
 /// The stream of submissions that are not settled yet.
 pub const REQUESTS: &str = "payment-requests";
+
+/// The stream that counts the failures of submissions, and tells which dead letters `dlq` removed.
+pub const FAILURES: &str = "payment-failures";
 
 /// The durable consumer that all workers of all instances share.
 pub const CONSUMER: &str = "payment-payment-process";
@@ -346,6 +349,11 @@ pub(crate) fn requests_stream(replicas: usize) -> jetstream::stream::Config {
         num_replicas: replicas,
         ..Config::default()
     }
+}
+
+/// Where the failures of submissions are counted.
+pub(crate) fn failures(replicas: usize) -> Failures {
+    Failures::new(FAILURES, FAILURE_PREFIX, replicas)
 }
 
 /// The stream that keeps dead letters: one for each original message.

@@ -12,8 +12,10 @@ mod crash;
 mod dead_letters;
 mod gateway;
 mod ledger;
+mod letters;
 mod module;
 mod order;
+mod process;
 mod sabotage;
 mod salvage;
 mod service;
@@ -27,7 +29,9 @@ pub use client::{PaymentClient, Submission};
 pub use crash::{CrashPoints, CrashRule};
 pub use dead_letters::{DEAD_LETTERS, DeadLetter, DeadLetters};
 pub use gateway::{Chance, Gateway, GatewayRule, Outcome};
-pub use ledger::{CONSUMER, Claim, Commit, INTENTS, LEDGER, Ledger, LedgerError, REQUESTS};
+pub use ledger::{
+    CONSUMER, Claim, Commit, FAILURES, INTENTS, LEDGER, Ledger, LedgerError, REQUESTS,
+};
 pub use module::{PaymentModule, Settings};
 pub use sabotage::Sabotage;
 pub use salvage::usable_id;

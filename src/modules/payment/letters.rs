@@ -1,0 +1,97 @@
+//! Holds the dead letters against the outcomes: no payment is given up without its letter, and none is
+//! gone that `dlq` did not remove.
+
+use std::collections::{BTreeMap, HashSet};
+
+use super::dead_letters::DeadLetter;
+use super::ledger::FAILURES;
+use super::process::has_letter;
+use super::salvage::usable_id;
+use super::store::{self, StoreError};
+use super::types::Entry;
+use crate::mono::{Connection, Record};
+
+/// Streams that were made together were made within this time, in nanoseconds.
+const TOGETHER_NS: i128 = 60_000_000_000;
+
+/// The dead letters that were sent again or purged.
+#[derive(Debug, Default)]
+pub(super) struct Removed {
+    /// By their own number.
+    letters: HashSet<u64>,
+    /// By their original's number.
+    originals: HashSet<u64>,
+    /// Each removal there ever was is on record: the record is as old as the letters. Else letters
+    /// may have been removed before it began, and only their number is known.
+    whole: bool,
+}
+
+impl Removed {
+    /// What is on record; `letters_ns` is when their stream was made.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) async fn read(
+        connection: &Connection,
+        letters_ns: i128,
+    ) -> Result<Self, StoreError> {
+        let Some(stream) = store::find(connection, FAILURES).await? else {
+            return Ok(Self::default());
+        };
+        let began = stream.cached_info().created.unix_timestamp_nanos();
+        let mut removed = Self { whole: began <= letters_ns + TOGETHER_NS, ..Self::default() };
+        for message in store::read(&stream).await?.messages {
+            let Ok(record) = serde_json::from_slice::<Record>(&message.body) else { continue };
+            let Some(letter) = record.letter else { continue };
+            removed.letters.insert(letter.sequence);
+            let name = message.subject.rsplit('.').next().unwrap_or_default();
+            let original: Option<u64> =
+                name.split('-').next().and_then(|number| number.parse().ok());
+            removed.originals.extend(original);
+        }
+        Ok(removed)
+    }
+}
+
+/// Everything that must not be.
+pub(super) fn compare(
+    entries: &BTreeMap<String, Entry>,
+    letters: &[DeadLetter],
+    last_letter: u64,
+    waiting: &HashSet<String>,
+    removed: &Removed,
+) -> Vec<String> {
+    let (mut numbers, mut originals) = (HashSet::new(), HashSet::new());
+    let mut problems = Vec::new();
+    for letter in letters {
+        numbers.insert(letter.sequence);
+        originals.insert(letter.original_sequence);
+        let Some(id) = usable_id(&letter.stored.body) else { continue };
+        let settled = entries.contains_key(id.as_str()) || waiting.contains(id.as_str());
+        if letter.kind == "exhausted" && !settled {
+            problems
+                .push(format!("dead letter {}: payment `{id}` has no outcome", letter.sequence));
+        }
+    }
+    let lacking: Vec<_> = entries
+        .iter()
+        .filter(|(_, entry)| has_letter(entry))
+        .filter(|(_, entry)| !originals.contains(&entry.request_sequence))
+        .filter(|(_, entry)| !removed.originals.contains(&entry.request_sequence))
+        .collect();
+    let gone: Vec<_> = (1..=last_letter)
+        .filter(|number| !numbers.contains(number) && !removed.letters.contains(number))
+        .collect();
+    if removed.whole || lacking.len() > gone.len() {
+        problems.extend(lacking.iter().map(|(id, entry)| {
+            let message = &entry.message;
+            format!("payment `{id}` was given up and has no dead letter ({message})")
+        }));
+    }
+    if removed.whole {
+        problems.extend(gone.iter().map(|number| {
+            format!("dead letter {number} is gone, and `dlq` neither sent it again nor purged it")
+        }));
+    }
+    problems
+}

@@ -1,0 +1,116 @@
+//! One attempt at a message: what counts against it, and when it is given up.
+//!
+//! Only a failure that its handler returns, or a panic, counts. A message that ends its process each
+//! time never gets to fail, so one that was delivered [`WORN`] times is marked before its handler
+//! begins, and the mark is taken back at any orderly end. Only [`MARKS`] in a row end it: processes
+//! that somebody else kills hit the same message by chance, and never that often.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::connect::Connection;
+use super::error::Failure;
+use super::failures::Record;
+use super::shutdown::Shutdown;
+use super::stream::{Delivery, StreamSettings};
+
+/// After so many deliveries it is marked that a handler begins.
+const WORN: u64 = 20;
+/// So many marks in a row are not chance.
+const MARKS: u64 = 50;
+/// How long taking back a mark may take while the service stops.
+const LAST: Duration = Duration::from_secs(1);
+
+/// What is to be done with a message.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Its handler may try.
+    Try,
+    /// It had its attempts, for this reason.
+    GiveUp(String),
+}
+
+/// One delivery, and what is on record about its message.
+pub(crate) struct Attempt<'a> {
+    connection: &'a Connection,
+    settings: &'a StreamSettings,
+    delivery: &'a Delivery,
+    marked: AtomicBool,
+}
+
+impl<'a> Attempt<'a> {
+    pub(crate) fn new(
+        connection: &'a Connection,
+        settings: &'a StreamSettings,
+        delivery: &'a Delivery,
+    ) -> Self {
+        Self { connection, settings, delivery, marked: AtomicBool::new(false) }
+    }
+
+    /// Whether the handler may try; a first delivery may, and asks nobody.
+    pub(crate) async fn begin(&self) -> Result<Verdict, Failure> {
+        if self.delivery.deliveries <= 1 {
+            return Ok(Verdict::Try);
+        }
+        let failures = &self.settings.failures;
+        let record = failures.read(self.connection, &self.delivery.name()).await?;
+        let verdict = self.verdict(&record);
+        if verdict == Verdict::Try && self.delivery.deliveries > WORN {
+            self.marked.store(true, Ordering::Relaxed);
+            self.change(|record| record.begun += 1).await?;
+        }
+        Ok(verdict)
+    }
+
+    /// Counts a failure of the message's own.
+    pub(crate) async fn failed(&self, reason: &str) -> Result<Record, Failure> {
+        let noted = self.change(|record| {
+            record.failures += 1;
+            record.begun = 0;
+            reason.clone_into(&mut record.reason);
+        });
+        let record = noted.await?;
+        self.marked.store(false, Ordering::Relaxed);
+        Ok(record)
+    }
+
+    /// Whether a message with this record may be tried again.
+    pub(crate) fn verdict(&self, record: &Record) -> Verdict {
+        let Record { failures, reason, begun, .. } = record;
+        if *failures >= self.settings.max_deliver {
+            Verdict::GiveUp(format!("{reason} (after {failures} attempts)"))
+        } else if *begun >= MARKS {
+            Verdict::GiveUp(format!("{begun} processes ended while they had it in hand"))
+        } else {
+            Verdict::Try
+        }
+    }
+
+    /// Its handler stopped in an orderly way: the mark, if there is one, is taken back, once the
+    /// broker is there, however long that takes.
+    pub(crate) async fn stopped(&self, shutdown: &Shutdown) {
+        while self.marked.load(Ordering::Relaxed) {
+            let draining = async {
+                shutdown.draining().await;
+                tokio::time::sleep(LAST).await;
+            };
+            let change = tokio::select! {
+                change = self.change(|record| record.begun = 0) => change,
+                () = draining => return,
+            };
+            match change {
+                Ok(_) => self.marked.store(false, Ordering::Relaxed),
+                Err(error) => {
+                    tracing::debug!(%error, "a mark is not taken back yet");
+                    // The broker is away, and what ends that cannot be observed from here.
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    async fn change(&self, change: impl Fn(&mut Record)) -> Result<Record, Failure> {
+        let failures = &self.settings.failures;
+        failures.change(self.connection, &self.delivery.name(), change).await
+    }
+}
