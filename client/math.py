@@ -60,7 +60,10 @@ class MathClient:
         reply = await wire.ask(self._nc, MATH_CALCULATE, body.encode(request), timeout=timeout)
         result, error = reply.get("result"), reply.get("error")
         has_result = isinstance(result, (int, float)) and not isinstance(result, bool)
-        if isinstance(error, str) and error:
+        reply.setdefault("operation", operation)
+        if error is not None and not isinstance(error, str):
+            raise BadReply(f"the error is no text: {reply}")
+        if error:
             # The original server writes `"result": 0` beside its errors: the error wins.
             reply.pop("result", None)
         elif has_result:

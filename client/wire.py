@@ -8,6 +8,8 @@ What nats-py 2.16 does not do by itself, and this file does:
   nothing about it; and while it reconnects, its flush returns at once. See `_barrier`.
 - A PONG that comes after its flush timed out ends its read loop, and the connection is deaf from
   then on. Here a flush is never cancelled; one stops waiting for it.
+- Its request takes every reply with status 503 for the server's "no responders", also a service's
+  that has a body, and throws it away. See `_asked`.
 - It compares only the body with `max_payload`; the server counts the headers too, and closes the
   connection for good where the sum is too large.
 - A violation of permissions arrives beside the operation: see denials.py.
@@ -16,7 +18,6 @@ What nats-py 2.16 does not do by itself, and this file does:
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import re
 import unicodedata
@@ -133,22 +134,20 @@ async def request(nc: NATS, message: Outgoing, *, timeout: float = DEFAULT_TIMEO
     deadline = Deadline(timeout)
     await _connected(nc, message, deadline)
     what = f"request to {message.subject}"
-    subject, payload, headers = message.subject, message.payload, message.nats_headers()
     try:
-        with Denials.of(nc).watch(subject) as denied:
+        with Denials.of(nc).watch(message.subject) as denied:
             if denied.done():
                 _check(denied.result(), what)
-            # nats-py's own timeout does not bound the write before the wait.
-            asked = nc.request(subject, payload, timeout=deadline.left(), headers=headers)
-            return await _bounded(asked, deadline, denied, what)
+            reply = await _bounded(_asked(nc, message), deadline, denied, what)
     except PermissionDenied:  # an OSError too
         raise
     except (asyncio.TimeoutError, nats.errors.TimeoutError):
         raise RequestTimeout(f"{what}: no reply within {deadline}") from None
-    except nats.errors.NoRespondersError:
-        raise NoResponders(f"{what}: nobody listens there") from None
     except (nats.errors.Error, OSError) as error:
         raise _translated(error, what) from error
+    if not reply.data and (reply.headers or {}).get("Status") == "503":
+        raise NoResponders(f"{what}: nobody listens there")
+    return reply
 
 
 async def ask(
@@ -270,6 +269,20 @@ async def unsubscribe(subscription: Subscription) -> None:
         await subscription.unsubscribe()
     except (nats.errors.Error, OSError):
         pass  # what is not there any more delivers nothing
+
+
+async def _asked(nc: NATS, message: Outgoing) -> Msg:
+    """The first reply, whatever its status, to an inbox of its own."""
+    answered: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
+    inbox = await nc.subscribe(nc.new_inbox(), future=answered)
+    try:
+        await inbox.unsubscribe(limit=1)
+        headers = message.nats_headers()
+        await nc.publish(message.subject, message.payload, reply=inbox.subject, headers=headers)
+        return await answered
+    except BaseException:
+        await unsubscribe(inbox)
+        raise
 
 
 class _Pairs(dict[str, str]):
@@ -396,9 +409,10 @@ def _service_error(headers: Mapping[str, str], data: bytes) -> ServiceError:
     message = headers.get("Mono-Error-Message") or headers.get("Nats-Service-Error")
     if not message:
         try:
-            message = str(json.loads(data)["error"])
-        except (ValueError, KeyError, TypeError, RecursionError):
-            message = "the service gave no reason"
+            reason = body.decode(data).get("error")
+        except BadReply:
+            reason = None
+        message = reason if isinstance(reason, str) and reason else "the service gave no reason"
     code = headers.get("Nats-Service-Error-Code", "")
     number = int(code) if re.fullmatch(r"[0-9]{3}", code) else 500
     return ServiceError(number, message, headers.get("Mono-Error-Type", ""))

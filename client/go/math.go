@@ -40,6 +40,9 @@ func (m *Math) Calculate(ctx context.Context, operation string, a float64, b *fl
 	if err := ask(ctx, m.nc, MathCalculate, mathRequest{operation, a, b}, &reply); err != nil {
 		return nil, err
 	}
+	if reply.Operation == "" {
+		reply.Operation = operation
+	}
 	if err := reply.settle(); err != nil {
 		return nil, err
 	}

@@ -34,6 +34,8 @@ type Ack struct {
 	Duplicate bool `json:"duplicate"`
 }
 
+var threeDigits = regexp.MustCompile("^[0-9]{3}$")
+
 var headerName = regexp.MustCompile("^[!#$%&'*+\\-.^_`|~0-9A-Za-z]+$")
 
 // NewMsg is a message to publish, with its subject and headers checked.
@@ -135,6 +137,9 @@ func Submit(ctx context.Context, nc *nats.Conn, message *nats.Msg) (*Ack, error)
 			return nil, denied
 		}
 		return nil, translated(err, what)
+	}
+	if ack.Sequence == 0 {
+		return nil, badReply("this is no acknowledgement of a stream: it has no sequence")
 	}
 	return &Ack{Stream: ack.Stream, Sequence: ack.Sequence, Duplicate: ack.Duplicate}, nil
 }
@@ -321,14 +326,14 @@ func serviceError(reply *nats.Msg) *Error {
 		var body struct {
 			Error string `json:"error"`
 		}
-		if json.Unmarshal(reply.Data, &body) != nil || body.Error == "" {
+		if decode(reply.Data, &body) != nil || body.Error == "" {
 			body.Error = "the service gave no reason"
 		}
 		message = body.Error
 	}
-	code, err := strconv.Atoi(reply.Header.Get("Nats-Service-Error-Code"))
-	if err != nil || code < 100 || code > 999 {
-		code = 500
+	code := 500
+	if text := reply.Header.Get("Nats-Service-Error-Code"); threeDigits.MatchString(text) {
+		code, _ = strconv.Atoi(text)
 	}
 	// A failure inside may have come after the effect; the others come before the work.
 	definite := code >= 400 && code < 500 || code == 503

@@ -49,7 +49,11 @@ export class MathClient {
       b: b === undefined || b === null ? undefined : checkNumber("b", b),
     });
     const { reply, text } = await ask(this.#nc, MATH_CALCULATE, body, options);
-    if (typeof reply.error === "string" && reply.error !== "") {
+    reply.operation ??= operation;
+    if (reply.error !== undefined && reply.error !== null && typeof reply.error !== "string") {
+      throw new BadReply(`the error is no text: ${text}`);
+    }
+    if (reply.error) {
       // The original server writes `"result": 0` beside its errors: the error wins.
       delete reply.result;
     } else if (typeof reply.result === "number") {

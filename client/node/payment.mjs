@@ -44,6 +44,8 @@ import { ask, DEFAULT_TIMEOUT, Outgoing, submit, subscribe } from "./wire.mjs";
 
 const STATUSES = new Set(["pending", "processing", "completed", "failed"]);
 
+const NUMBER = /^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
+
 /** The service refuses a longer userId or subscriptionId. */
 const MAX_FIELD_BYTES = 256;
 /** An event is a core message and can be missed across a reconnect: ask at least this often (ms). */
@@ -129,7 +131,7 @@ export class PaymentClient {
     }
     if (reply.amount !== undefined && reply.amount !== null) {
       const digits = typeof reply.amount === "string" ? reply.amount : numberToken(text, "amount");
-      if (digits === null) {
+      if (digits === null || !NUMBER.test(digits)) {
         throw new BadReply(`the status has an amount that is no number: ${text}`);
       }
       reply.amount = digits;

@@ -347,12 +347,13 @@ function serviceError({ headers, data }) {
   let reason = headers?.get("Mono-Error-Message") || headers?.get("Nats-Service-Error");
   if (!reason) {
     try {
-      reason = String(decode(data).reply.error ?? "the service gave no reason");
+      const { error } = decode(data).reply;
+      reason = typeof error === "string" ? error : "";
     } catch {
-      reason = "the service gave no reason";
+      // A body that is no JSON object has no reason either.
     }
   }
   const code = headers?.get("Nats-Service-Error-Code") ?? "";
   const number = /^[0-9]{3}$/.test(code) ? Number(code) : 500;
-  return new ServiceError(number, reason, headers?.get("Mono-Error-Type") ?? "");
+  return new ServiceError(number, reason || "the service gave no reason", headers?.get("Mono-Error-Type") ?? "");
 }

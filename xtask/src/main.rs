@@ -128,6 +128,8 @@ fn checks_of_other_clients() -> Vec<Step> {
             "test/lines.test.mjs",
             "test/original.test.mjs",
             "test/vectors.test.mjs",
+            "test/headers.test.mjs",
+            "test/replies.test.mjs",
         ];
         steps.push(Step { name: "node tests", command: inside("node", "client/node", &tests) });
         let mut shop = at_root(&binary());
