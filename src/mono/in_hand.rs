@@ -23,7 +23,8 @@ impl InHand {
     /// delivery from now on, since the broker has given up the ones before.
     pub(crate) fn take(&self, key: Key, acker: Acker) -> Option<Held<'_>> {
         let before = self.lock().insert(key, Arc::new(acker));
-        before.is_none().then_some(Held { all: self, key })
+        // Made only where it is given out: dropping one ends what another one holds.
+        before.is_none().then(|| Held { all: self, key })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Arc<Acker>>> {
