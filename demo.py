@@ -12,10 +12,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import hmac
 import io
 import json
 import os
+import secrets
 import ssl
+import stat
 import sys
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -160,40 +163,81 @@ def find_url(explicit: str | None, env: Mapping[str, str]) -> str:
     """Where the server is: `--nats-url`, NATS_URL, a running `serve`, the default of NATS."""
     if url := explicit or env.get("NATS_URL"):
         return url
-    return str((running_serve(env) or {}).get("url", DEFAULT_URL))
+    found = running_serves(env)
+    return str(found[0]["url"]) if found else DEFAULT_URL
 
 
-def find_login(explicit: str | None, env: Mapping[str, str]) -> dict[str, Any]:
-    """What to show that server, as nats-py takes it: from NATS_USER, NATS_PASSWORD and NATS_CA or,
-    with a running `serve`, from the file that it names."""
-    if explicit or env.get("NATS_URL"):
-        user, password, ca = (env.get(f"NATS_{name}") for name in ("USER", "PASSWORD", "CA"))
-    else:
-        try:
-            folder = Path((running_serve(env) or {})["contexts"])
-            shown = json.loads((folder / "client.json").read_text())
-            user, password, ca = (shown.get(name) for name in ("user", "password", "ca"))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return {}  # it asks for nothing
+def named_login(env: Mapping[str, str]) -> dict[str, Any]:
+    """What to show a server that was named, as nats-py takes it: NATS_USER, NATS_PASSWORD, NATS_CA."""
+    return login_of(*(env.get(f"NATS_{name}") for name in ("USER", "PASSWORD", "CA")))
+
+
+def serve_login(serve: Mapping[str, Any]) -> dict[str, Any]:
+    """What to show a running `serve`, from the file that it names."""
+    try:
+        shown = json.loads((Path(serve["contexts"]) / "client.json").read_text())
+        return login_of(*(shown.get(name) for name in ("user", "password", "ca")))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}  # it asks for nothing
+
+
+def login_of(user: str | None, password: str | None, ca: str | None) -> dict[str, Any]:
     login: dict[str, Any] = {"user": user, "password": password} if user else {}
     if ca:
         login["tls"] = ssl.create_default_context(cafile=ca)
     return login
 
 
-def running_serve(env: Mapping[str, str]) -> dict[str, Any] | None:
-    """The runtime file of a `serve` that is still alive."""
+def running_serves(env: Mapping[str, str]) -> list[dict[str, Any]]:
+    """What each living `serve` of this user says of itself, the newest first.
+
+    Whether the server at its URL is the one that is meant, only `proves` tells."""
     if runtime := env.get("XDG_RUNTIME_DIR"):
-        path = Path(runtime) / "mono-demo" / "serve.json"
+        folder = Path(runtime) / "mono-demo"
     else:
         cache = env.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        path = Path(cache) / "mono-demo" / "run" / "serve.json"
+        folder = Path(cache) / "mono-demo" / "run"
+    if not is_ours(folder):
+        return []
+    found = [serve for path in folder.glob("serve-*.json") if (serve := read_serve(path))]
+    return sorted(found, key=lambda serve: serve["since_ms"], reverse=True)
+
+
+def read_serve(path: Path) -> dict[str, Any] | None:
     try:
+        if not is_ours(path):
+            return None
         found: dict[str, Any] = json.loads(path.read_text())
-        url, pid = str(found["url"]), int(found["pid"])
+        pid, started = int(found["pid"]), found.get("started")
+        serve = {**found, "url": str(found["url"]), "secret": str(found["secret"])}
+        serve["since_ms"] = int(found.get("since_ms", 0))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return {**found, "url": url} if is_alive(pid) else None
+    same = path.name == f"serve-{pid}.json" and is_alive(pid) and began(pid) == started
+    return serve if same else None
+
+
+def is_ours(path: Path) -> bool:
+    """Whether it belongs to this user, is no link, and nobody else may write it."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    if os.name != "posix":
+        return True
+    return (
+        not stat.S_ISLNK(found.st_mode)
+        and found.st_uid == os.geteuid()
+        and not found.st_mode & 0o022
+    )
+
+
+def began(pid: int) -> int | None:
+    """When a process began, in the system's ticks: pids are used again (proc(5), the 22nd word)."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def is_alive(pid: int) -> bool:
@@ -208,6 +252,22 @@ def is_alive(pid: int) -> bool:
     except PermissionError:
         pass  # it lives, and belongs to somebody else
     return True
+
+
+def answer(secret: str, question: bytes) -> str:
+    """What only a holder of the secret can say to a question; the secret does not follow from it."""
+    return hmac.new(secret.encode(), question, "sha256").hexdigest()
+
+
+async def proves(nc: NATS, secret: str) -> bool:
+    """Whether the server is that of the `serve` whose file has this secret, which is never sent."""
+    question = secrets.token_hex(32).encode()
+    subject = f"services.serve.proof-{answer(secret, b'subject')[:16]}"
+    try:
+        reply = await nc.request(subject, question, timeout=2)
+    except Exception:  # no responders, a timeout, a lost connection: not proved
+        return False
+    return hmac.compare_digest(reply.data, answer(secret, question).encode())
 
 
 async def connect(url: str, login: Mapping[str, Any]) -> NATS:
@@ -237,10 +297,26 @@ async def connect(url: str, login: Mapping[str, Any]) -> NATS:
         raise Unreachable(f"no NATS server at {url}: {cause}") from error
 
 
+async def find(explicit: str | None, env: Mapping[str, str]) -> NATS:
+    """A connection to the server that is named, else to a running `serve` that proves itself, else
+    to the default of NATS."""
+    if url := explicit or env.get("NATS_URL"):
+        return await connect(url, named_login(env))
+    for serve in running_serves(env):
+        try:
+            nc = await connect(serve["url"], serve_login(serve))
+        except (Unreachable, OSError):
+            continue
+        if await proves(nc, serve["secret"]):
+            return nc
+        await nc.close()
+    return await connect(DEFAULT_URL, {})
+
+
 async def tour(
-    url: str, login: Mapping[str, Any], names: list[str], tell: Narrator
+    explicit: str | None, env: Mapping[str, str], names: list[str], tell: Narrator
 ) -> None:
-    nc = await connect(url, login)
+    nc = await find(explicit, env)
     try:
         for name in names:
             await TOURS[name](nc, tell)
@@ -291,8 +367,7 @@ def main(argv: list[str] | None = None) -> int:
     tell = Narrator(colour=colour)
     url = find_url(args.nats_url, os.environ)
     try:
-        login = find_login(args.nats_url, os.environ)
-        asyncio.run(tour(url, login, args.names or list(TOURS), tell))
+        asyncio.run(tour(args.nats_url, os.environ, args.names or list(TOURS), tell))
     except Unreachable as error:
         return fail(EXIT_INFRASTRUCTURE, str(error), HINT_SERVE)
     except (NoResponders, NoStream) as error:

@@ -88,6 +88,10 @@ class PaymentClient:
         `amount` is required: Decimal, int, str ("9.99") or float (its shortest form), above zero
         and with no more decimals than `currency` (ISO 4217; USD where it is None) has.
         After an error that is not `definite`, submit the same again: it is charged once.
+
+        `duplicate` says that a message with this id came shortly before. Whose it was, nothing
+        tells: anybody may put this id on another payment. So this one is then stored without the
+        message id, which cannot charge it twice; `sequence` is that of the other one.
         Also raises NoStream, PublishRefused, BadReply and PayloadTooLarge.
         """
         if amount is None:
@@ -101,8 +105,14 @@ class PaymentClient:
             ),
             "currency": currency,
         }
-        message = wire.Outgoing(PAYMENT_PROCESS, body.encode(fields), {"Nats-Msg-Id": [payment_id]})
-        return await wire.submit(self._nc, message, timeout=timeout)
+        payload = body.encode(fields)
+        deadline = wire.Deadline(timeout)
+        message = wire.Outgoing(PAYMENT_PROCESS, payload, {"Nats-Msg-Id": [payment_id]})
+        ack = await wire.submit(self._nc, message, timeout=timeout)
+        if ack.duplicate:
+            left = max(deadline.left(), 0.001)
+            await wire.submit(self._nc, wire.Outgoing(PAYMENT_PROCESS, payload), timeout=left)
+        return ack
 
     async def get_status(
         self, payment_id: str, *, timeout: float = wire.DEFAULT_TIMEOUT
@@ -118,7 +128,9 @@ class PaymentClient:
         )
         if reply.get("payment_id") != payment_id or reply.get("status") not in _STATUSES:
             raise BadReply(f"not a status of payment {payment_id}: {reply}")
-        if "amount" in reply:
+        if reply.get("amount") is None:
+            reply.pop("amount", None)  # null: not known yet
+        else:
             reply["amount"] = _exact(reply["amount"])
         return cast(PaymentStatus, reply)
 

@@ -71,7 +71,7 @@ fn with_auth_each_command_finds_its_role_and_strangers_are_refused() {
     drop(second);
 
     let saved = home.path().join(".config/nats/context/mine.json");
-    let runtime = home.path().join("run/mono-demo/serve.json");
+    let runtime = home.path().join(format!("run/mono-demo/serve-{}.json", serve.pid()));
     for file in [&saved, &client, &worker, &context(&serve, "harness"), &runtime] {
         assert_eq!(mode(file), 0o600, "{}", file.display());
     }
@@ -107,6 +107,49 @@ fn passwords_stay_with_a_store_folder_and_only_there() {
     std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
     let args = [&["serve"][..], &kept].concat();
     home.run(&args).failed(3, "others may read it (mode 644)");
+}
+
+#[test]
+fn payments_stay_when_a_store_folder_gets_roles_and_when_it_loses_them() {
+    let home = Home::new();
+    let mut paid = Vec::<String>::new();
+    for auth in [&[][..], &["--auth"], &[], &["--auth"]] {
+        let serve = home.serve(&[&["--port", "0", "--store-dir", "store"], auth].concat());
+        for id in &paid {
+            let said = home.run(&["call", "payment", "status", id]).ok();
+            assert!(said.contains("completed"), "{id} with {auth:?}: {said}");
+        }
+        let id = format!("pay-{}", paid.len());
+        home.run(&["pay", &id, "1"]).ok();
+        paid.push(id);
+        serve.signal("TERM");
+        assert_eq!(serve.ended().0, Some(0));
+    }
+}
+
+#[test]
+fn each_client_has_a_context_and_an_account_of_its_own_and_keeps_its_password() {
+    let home = Home::new();
+    let kept = ["--port", "0", "--auth", "--store-dir", "store"];
+    drop(home.serve(&kept)); // a file of passwords without further clients
+    let serve = home.serve(&[&kept[..], &["--client", "shop", "--client", "desk"]].concat());
+    let first = ["shop", "desk"].map(|name| password(&serve, name));
+    for name in ["shop", "desk"] {
+        let file = context(&serve, name);
+        assert_eq!(mode(&file), 0o600);
+        let file = file.to_str().unwrap();
+        assert_eq!(home.run(&["--context", file, "call", "math", "add", "1", "2"]).ok(), "3\n");
+        home.run(&["--context", file, "pay", name, "1"]).ok();
+    }
+    drop(serve);
+    let serve = home.serve(&[&kept[..], &["--client", "shop"]].concat());
+    assert_eq!(password(&serve, "shop"), first[0]);
+    assert!(!context(&serve, "desk").exists());
+    drop(serve);
+    for (name, why) in [("worker", "already"), ("../x", "a-z"), ("", "a-z"), ("A", "a-z")] {
+        home.run(&["serve", "--auth", "--client", name]).failed(2, why);
+    }
+    home.run(&["serve", "--client", "shop"]).failed(2, "--auth");
 }
 
 #[test]
@@ -210,7 +253,7 @@ fn a_wrong_key_or_file_is_told_before_anything_serves() {
     serve("cert.pem", "other.pem").failed(3, "private key does not match public key");
     std::fs::write(home.path().join("text.pem"), "hello").unwrap();
     serve("cert.pem", "text.pem").failed(2, "text.pem: this is no PEM file");
-    assert!(!home.path().join("run/mono-demo/serve.json").exists());
+    assert!(!home.path().join("run").exists());
 }
 
 /// A scenario that fails, whose program shows what it was given, and keeps all that it can see.

@@ -277,6 +277,7 @@ impl Module for Workers {
             },
             durable: "workers-job".into(),
             ack_wait: Duration::from_millis(500),
+            handle_limit: Duration::from_secs(3),
             max_deliver: 3,
             backoff: vec![Duration::from_millis(10)],
             dead_letters: stream::Config {
@@ -288,7 +289,7 @@ impl Module for Workers {
             dead_letter_prefix: "dead".into(),
         };
         let handler = Jobs { done: self.done.clone(), attempts: Arc::clone(&self.attempts) };
-        services.stream_consumer("job", settings, handler);
+        services.stream_consumer("job", settings, handler).bounds(3, 0);
     }
 }
 
@@ -306,6 +307,7 @@ impl StreamHandler for Jobs {
             "fail once" if delivery.deliveries == 1 => Err(Failure::Retry("not yet".into())),
             "always fail" => Err(Failure::Retry("never".into())),
             "panic" => panic!("boom"),
+            "hang" => std::future::pending().await,
             "reject" => Err(Failure::Dead(DeadKind::Rejected, "unwanted".into())),
             _ => {
                 self.done.publish("done", job.into()).await.unwrap();
@@ -402,20 +404,68 @@ async fn a_killed_broker_is_reconnected_to_and_its_messages_are_handled() {
     let mut fixture = Fixture::new().await;
     let (running, mut seen, _) = workers(&fixture).await;
     fixture.broker.kill_and_restart().await.expect("the broker comes back");
-    let jetstream = fixture.connection.jetstream();
-    // The client may still be reconnecting: the publish is repeated until it is acknowledged.
-    let deadline = tokio::time::Instant::now() + SOON;
-    loop {
-        let sent =
-            async { jetstream.publish("services.workers.job", r#""after""#.into()).await?.await };
-        match sent.await {
-            Ok(_) => break,
-            Err(e) => assert!(tokio::time::Instant::now() < deadline, "{e}"),
-        }
-    }
+    publish_job(&fixture, r#""after""#).await;
     let message = tokio::time::timeout(SOON, seen.next()).await.expect("the job").unwrap();
     assert_eq!(&message.payload[..], b"after");
     fixture.end(running).await;
+}
+
+#[tokio::test]
+async fn a_hung_handler_blocks_only_itself_when_the_broker_comes_back() {
+    let mut fixture = Fixture::new().await;
+    let (running, mut seen, attempts) = workers(&fixture).await;
+    publish_job(&fixture, r#""hang""#).await;
+    until_attempts(&attempts, 1).await;
+    fixture.broker.kill_and_restart().await.expect("the broker comes back");
+    let back = std::time::Instant::now();
+    publish_job(&fixture, r#""after""#).await;
+    let message = tokio::time::timeout(SOON, seen.next()).await.expect("the job").unwrap();
+    assert_eq!(&message.payload[..], b"after");
+    // The hung one is delivered again after `ack_wait`, and does not run twice at once.
+    if back.elapsed() < Duration::from_secs(2) {
+        assert_eq!(attempts.load(Ordering::SeqCst), 2);
+    }
+    running.drain(Duration::from_millis(100)).await;
+    assert!(fixture.connection.close(SOON).await);
+    fixture.broker.stop().await.expect("the broker stops");
+}
+
+#[tokio::test]
+async fn handlers_that_hang_in_every_slot_are_let_go_and_the_rest_is_handled() {
+    let fixture = Fixture::new().await;
+    let (running, mut seen, attempts) = workers(&fixture).await;
+    for _ in 0..3 {
+        publish_job(&fixture, r#""hang""#).await;
+    }
+    until_attempts(&attempts, 3).await;
+    publish_job(&fixture, r#""rest""#).await;
+    let message = tokio::time::timeout(SOON, seen.next()).await.expect("the job").unwrap();
+    assert_eq!(&message.payload[..], b"rest");
+    running.drain(Duration::from_millis(100)).await;
+    assert!(fixture.connection.close(SOON).await);
+    fixture.broker.stop().await.expect("the broker stops");
+}
+
+/// Publishes until it is acknowledged: the client may still be reconnecting.
+async fn publish_job(fixture: &Fixture, job: &'static str) {
+    let jetstream = fixture.connection.jetstream();
+    let deadline = tokio::time::Instant::now() + SOON;
+    loop {
+        let sent = async { jetstream.publish("services.workers.job", job.into()).await?.await };
+        match sent.await {
+            Ok(_) => return,
+            Err(e) => assert!(tokio::time::Instant::now() < deadline, "{e}"),
+        }
+    }
+}
+
+async fn until_attempts(attempts: &AtomicUsize, wanted: usize) {
+    let reached = async {
+        while attempts.load(Ordering::SeqCst) < wanted {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(SOON, reached).await.expect("so many attempts");
 }
 
 #[tokio::test]

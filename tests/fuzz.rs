@@ -306,6 +306,24 @@ fn requests_are_answered_with_finite_numbers_or_refused_in_one_line() {
 }
 
 #[test]
+fn an_id_that_is_found_in_a_body_is_usable_and_the_one_that_a_whole_body_names() {
+    use mono_demo::modules::payment::usable_id;
+    fuzz("payment", |input| {
+        let found = usable_id(input);
+        if let Some(id) = &found {
+            assert!(subjects::is_payment_id(id.as_str()));
+            let escaped = input.contains(&b'\\');
+            assert!(escaped || text(input).contains(id.as_str()), "{id} is not there");
+        }
+        let whole = serde_json::from_slice::<mono_demo::mono::Object<PaymentRequest>>(input);
+        if let Ok(mono_demo::mono::Object(request)) = whole {
+            let named = Some(request.payment_id).filter(|id| subjects::is_payment_id(id));
+            assert_eq!(found.map(|id| id.to_string()), named);
+        }
+    });
+}
+
+#[test]
 fn journals_are_read_line_by_line_or_refused() {
     use mono_demo::modules::payment::Seen;
     use mono_demo::wire::journal::{ChargeRecord, CrashRecord, EmailRecord};

@@ -48,6 +48,17 @@ fn a_new_suite_runs_green_at_once_and_red_when_its_service_is_broken() {
 }
 
 #[test]
+fn a_new_suite_drains_green_right_after_the_broker_was_killed() {
+    let home = Home::new();
+    home.run(&["e2e", "new", "suite"]).ok();
+    let killed = "description = \"The broker is killed at the very end\"\n\n[[step]]\nfault = \"kill-broker\"\n";
+    std::fs::write(home.path().join("suite/scenarios/killed.toml"), killed).unwrap();
+    e2e(&home, &["killed", "--update"]).ok();
+    let said = e2e(&home, &["killed", "--repeat", "5"]).ok();
+    assert!(said.contains("5 passed, 0 failed"), "{said}");
+}
+
+#[test]
 fn a_service_that_is_not_ready_says_why() {
     for (service, words) in [
         (

@@ -77,8 +77,17 @@ async fn a_day_at_work(roles: Roles) -> Result<(), String> {
             // Another one finds what the first has made.
             let second = serve(&worker, folder.path()).await?;
             ask_everything(client.client(), harness.client()).await?;
+            find_the_serve(worker.client(), client.client()).await?;
+            // One that starts later reads what came before its first payment.
+            let third = serve(&worker, folder.path()).await?;
             first.drain(LIMIT).await;
             second.drain(LIMIT).await;
+            let payments = PaymentClient::new(client.client().clone(), LIMIT);
+            let submission =
+                Submission { payment_id: "p-4", amount: "9.99", ..Submission::default() };
+            payments.submit(&submission).await.map_err(|e| e.to_string())?;
+            payments.wait("p-4", LIMIT).await.map_err(|e| e.to_string())?;
+            third.drain(LIMIT).await;
             Ok(())
         } => done,
     };
@@ -138,7 +147,29 @@ async fn ask_everything(
             heard(&mut answers).await?;
         }
     }
+    let mut events = listen(client, "payments.events.*").await?;
+    let submission = Submission { payment_id: "p-3", amount: "1", ..Submission::default() };
+    payments.submit(&submission).await.map_err(|e| e.to_string())?;
+    heard(&mut events).await?;
     Ok(())
+}
+
+/// A runtime file is believed once its `serve` has answered for it, on a subject of its own.
+async fn find_the_serve(
+    worker: &async_nats::Client,
+    client: &async_nats::Client,
+) -> Result<(), String> {
+    let mut asked = listen(worker, "services.serve.proof-0123456789abcdef").await?;
+    let answering = async {
+        let question = asked.next().await.and_then(|question| question.reply);
+        let reply = question.ok_or("nothing was asked")?;
+        worker.publish(reply, "proof".into()).await.map_err(|e| e.to_string())
+    };
+    let asking = async {
+        let subject = "services.serve.proof-0123456789abcdef";
+        client.request(subject, "question".into()).await.map(drop).map_err(|e| e.to_string())
+    };
+    futures_util::future::try_join(asking, answering).await.map(drop)
 }
 
 async fn listen(
@@ -179,7 +210,10 @@ async fn services_and_their_clients_can_do_all_they_do() {
 /// Every way to take one subject away, with what was taken.
 fn one_less(roles: &Roles) -> Vec<(String, Roles)> {
     type List = fn(&mut Roles) -> &mut Vec<String>;
-    let lists: [List; 4] = [
+    let lists: [List; 7] = [
+        |roles| &mut roles.shared.as_mut().unwrap().services,
+        |roles| &mut roles.shared.as_mut().unwrap().surveys,
+        |roles| &mut roles.shared.as_mut().unwrap().events,
         |roles| &mut roles.client.publish,
         |roles| &mut roles.client.subscribe,
         |roles| &mut roles.worker.publish,

@@ -12,6 +12,11 @@ fn processes_in(home: &Home) -> Vec<u32> {
     processes_with(home.path().to_str().unwrap())
 }
 
+/// How many `serve` say where they are.
+fn runtime_files(home: &Home) -> usize {
+    home.path().join("run/mono-demo").read_dir().map_or(0, Iterator::count)
+}
+
 fn pay(home: &Home, id: &str) -> String {
     home.run(&["pay", id, "9.99"]).ok()
 }
@@ -58,7 +63,7 @@ fn sigterm_and_ctrl_c_drain_and_leave_nothing() {
             .filter(|name| name != "run")
             .collect();
         assert!(left.is_empty(), "{left:?}");
-        assert!(!home.path().join("run/mono-demo/serve.json").exists());
+        assert_eq!(runtime_files(&home), 0);
     }
 }
 
@@ -75,7 +80,7 @@ fn sigkill_leaves_no_process_and_no_folder_within_a_second() {
         processes_in(&home).is_empty() && left == 0
     });
     // The runtime file is left, and does not mislead: the next call starts its own broker.
-    assert!(home.path().join("run/mono-demo/serve.json").exists());
+    assert_eq!(runtime_files(&home), 1);
     assert_eq!(home.run(&["call", "math", "add", "1", "2"]).ok(), "3\n");
 }
 
@@ -219,4 +224,103 @@ fn a_cluster_serves_from_every_node_survives_one_and_leaves_nothing() {
     assert_eq!(processes_in(&home), [] as [u32; 0]);
     home.run(&["serve", "--server", &url, "--cluster", "3"])
         .failed(2, "--cluster is for a broker that serve starts");
+}
+
+#[test]
+fn of_two_the_first_is_still_found_when_the_second_has_stopped() {
+    let home = Home::new();
+    let first = home.serve(&["--port", "0"]);
+    let second = home.serve(&["--port", "0"]);
+    let said = home.run(&["call", "math", "add", "1", "2"]);
+    assert!(said.stderr.contains("2 `serve` are running; this uses the newest"), "{}", said.stderr);
+    assert!(said.stderr.contains(&second.url()), "{}", said.stderr);
+    pay(&home, "second");
+    second.signal("TERM");
+    assert_eq!(second.ended().0, Some(0));
+    pay(&home, "first");
+    let said = home.run(&["--server", &first.url(), "call", "payment", "status", "first"]).ok();
+    assert!(said.starts_with("completed"), "{said}");
+}
+
+#[test]
+fn one_on_an_existing_system_is_found() {
+    let broker = Home::new();
+    let serve = broker.serve(&["--port", "0"]);
+    let home = Home::new();
+    let joined = home.serve(&["--server", &serve.url()]);
+    let said = home.run(&["pay", "p", "1"]);
+    assert!(!said.stderr.contains("temporary"), "{}", said.stderr);
+    said.ok();
+    drop(joined);
+}
+
+#[test]
+fn a_stranger_on_the_port_of_one_that_lives_is_not_paid() {
+    let home = Home::new();
+    let serve = home.serve(&["--port", "0"]);
+    let path = home.path().join(format!("run/mono-demo/serve-{}.json", serve.pid()));
+    // Another broker, whose `serve` does not know the secret, stands at the URL.
+    let strangers = Home::new();
+    let stranger = strangers.serve(&["--port", "0"]);
+    let text = std::fs::read_to_string(&path).unwrap().replace(&serve.url(), &stranger.url());
+    std::fs::write(&path, text).unwrap();
+    let said = home.run(&["pay", "p", "1"]);
+    assert!(said.stderr.contains("is not used: nobody there answers for it"), "{}", said.stderr);
+    assert!(said.stderr.contains("temporary broker"), "{}", said.stderr);
+    let status = strangers.run(&["call", "payment", "status", "p"]).ok();
+    assert!(status.starts_with("pending"), "the stranger was paid: {status}");
+}
+
+#[test]
+fn audit_and_dlq_without_a_server_start_nothing() {
+    let home = Home::new();
+    for args in [&["audit"][..], &["dlq", "ls"]] {
+        let said = home.run(args).failed(8, "no server is named and no `serve` is running");
+        assert_eq!(said.stdout, "");
+    }
+}
+
+#[test]
+fn the_selected_context_is_used_where_nothing_else_names_a_server() {
+    let elsewhere = Home::new();
+    let serve = elsewhere.serve(&["--port", "0"]);
+    let home = Home::new();
+    let folder = home.path().join(".config/nats");
+    std::fs::create_dir_all(folder.join("context")).unwrap();
+    let file = serde_json::json!({ "url": serve.url() }).to_string();
+    std::fs::write(folder.join("context/mine.json"), file).unwrap();
+    std::fs::write(folder.join("context.txt"), "mine\n").unwrap();
+    let said = home.run(&["pay", "p", "1"]);
+    assert!(said.stderr.contains("using the NATS context mine"), "{}", said.stderr);
+    said.ok();
+    let status = elsewhere.run(&["call", "payment", "status", "p"]).ok();
+    assert!(status.starts_with("completed"), "{status}");
+    // A `serve` that runs is nearer.
+    let near = home.serve(&["--port", "0"]);
+    assert_eq!(home.run(&["call", "math", "add", "1", "2"]).stderr, "");
+    drop(near);
+}
+
+#[test]
+fn a_stale_ready_file_is_removed_before_the_start() {
+    let home = Home::new();
+    std::fs::write(home.path().join("ready"), "{}").unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    home.run(&["serve", "--port", &port, "--ready-file", "ready"]).failed(3, "uses that port");
+    assert!(!home.path().join("ready").exists());
+}
+
+#[test]
+fn a_second_serve_says_which_variable_made_it_join() {
+    let home = Home::new();
+    let serve = home.serve(&["--port", "0"]);
+    let mut second = home.command(["serve", "--ready-file", "second"]);
+    second.env("NATS_URL", serve.url()).stderr(std::process::Stdio::piped());
+    let second = second.stdout(std::process::Stdio::null()).spawn().unwrap();
+    eventually("it serves", Duration::from_secs(30), || home.path().join("second").exists());
+    let pid = second.id().to_string();
+    assert!(std::process::Command::new("kill").arg(pid).status().unwrap().success());
+    let stderr = String::from_utf8(second.wait_with_output().unwrap().stderr).unwrap();
+    assert!(stderr.contains("because NATS_URL names it"), "{stderr}");
 }

@@ -1,4 +1,4 @@
-//! Bad input and its good neighbours, through the Rust side; Python reads the same file.
+//! Bad input and its good neighbours, through the Rust side; Python, Node and Go read the same file.
 
 use std::collections::BTreeMap;
 
@@ -209,6 +209,28 @@ fn no_refusal_is_long_or_has_control_characters() {
         if let Err(error) = judge(vector) {
             assert!(error.len() < 700, "{} bytes: {vector:?}", error.len());
             assert!(!error.chars().any(char::is_control), "{error:?}: {vector:?}");
+        }
+    }
+}
+
+#[test]
+fn the_table_of_currencies_is_the_shared_one() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/currencies.json");
+    let file: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let table = file["decimals"].as_object().unwrap();
+    let letters = || 'A'..='Z';
+    for code in letters()
+        .flat_map(|a| letters().flat_map(move |b| letters().map(move |c| format!("{a}{b}{c}"))))
+    {
+        let amount = |decimals: u64| match decimals {
+            0 => "1".to_owned(),
+            n => format!("1.{}1", "0".repeat(usize::try_from(n).unwrap() - 1)),
+        };
+        let accepted = |decimals| Money::parse(&amount(decimals), &code).is_ok();
+        let has = table.get(&code).map(|decimals| decimals.as_u64().unwrap());
+        assert_eq!(accepted(0), has.is_some(), "{code}");
+        if let Some(has) = has {
+            assert!(accepted(has) && !accepted(has + 1), "{code} has {has}");
         }
     }
 }

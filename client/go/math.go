@@ -40,10 +40,22 @@ func (m *Math) Calculate(ctx context.Context, operation string, a float64, b *fl
 	if err := ask(ctx, m.nc, MathCalculate, mathRequest{operation, a, b}, &reply); err != nil {
 		return nil, err
 	}
-	if (reply.Result == nil) == (reply.Error == "") {
-		return nil, badReply("neither a number nor an error, or both")
+	if err := reply.settle(); err != nil {
+		return nil, err
 	}
 	return &reply, nil
+}
+
+// settle leaves a result or an error. The original server writes `"result": 0` beside its errors:
+// the error wins.
+func (r *MathReply) settle() error {
+	switch {
+	case r.Error != "":
+		r.Result = nil
+	case r.Result == nil:
+		return badReply("neither a number nor an error")
+	}
+	return nil
 }
 
 // Add is a + b.

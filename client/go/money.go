@@ -14,12 +14,12 @@ const DefaultCurrency = "USD"
 const (
 	// Digits before the point; more are refused, by the service too.
 	maxWholeDigits = 15
-	// Characters of an amount; more can only be zeros.
-	maxLength = 40
+	// Beyond every amount that is accepted, and far from where an int overflows.
+	maxExponent = 1 << 30
 )
 
 // The grammar of JSON's numbers (RFC 8259, section 6), without the sign.
-var decimal = regexp.MustCompile(`^(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,4}))?$`)
+var decimal = regexp.MustCompile(`^(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$`)
 
 // AmountToken is the JSON number for a decimal text, with exactly the decimals that were given:
 // "9.90" is 9.90. No binary float takes part.
@@ -31,18 +31,30 @@ func AmountToken(amount, currency string) (string, error) {
 	if !ok {
 		return "", badInput("currency %q is not a known ISO 4217 code, as USD", excerpt(currency))
 	}
-	whole, fraction, err := exact(amount)
+	digits, point, err := exact(amount)
 	if err != nil {
 		return "", err
 	}
-	if strings.Trim(whole+fraction, "0") == "" {
+	first := strings.IndexAny(digits, "123456789")
+	if first < 0 {
 		return "", badInput("amount %q is not above zero", excerpt(amount))
 	}
-	if len(whole) > maxWholeDigits {
+	// Before anything is written out: an exponent may be of any size.
+	if point-first > maxWholeDigits {
 		return "", badInput("amount %q has over %d digits before the point", excerpt(amount), maxWholeDigits)
 	}
-	if given := len(strings.TrimRight(fraction, "0")); given > decimals {
+	if given := len(strings.TrimRight(digits, "0")) - point; given > decimals {
 		return "", badInput("amount %q has %d decimals, and %s has %d", excerpt(amount), given, currency, decimals)
+	}
+	if point <= 0 {
+		digits, point = strings.Repeat("0", 1-point)+digits, 1
+	}
+	if missing := point - len(digits); missing > 0 {
+		digits += strings.Repeat("0", missing)
+	}
+	whole, fraction := strings.TrimLeft(digits[:point], "0"), digits[point:]
+	if whole == "" {
+		whole = "0"
 	}
 	if fraction == "" {
 		return whole, nil
@@ -50,34 +62,19 @@ func AmountToken(amount, currency string) (string, error) {
 	return whole + "." + fraction, nil
 }
 
-// The digits of an amount on both sides of the point.
-func exact(amount string) (whole, fraction string, err error) {
+// The digits of an amount, and how many of them stand before the point.
+func exact(amount string) (digits string, point int, err error) {
 	parts := decimal.FindStringSubmatch(amount)
 	if parts == nil {
 		if strings.HasPrefix(amount, "-") && decimal.MatchString(amount[1:]) {
-			return "", "", badInput("amount %q is not above zero", excerpt(amount))
+			return "", 0, badInput("amount %q is not above zero", excerpt(amount))
 		}
-		return "", "", badInput("amount %q is not a decimal number, as 9.99", excerpt(amount))
+		return "", 0, badInput("amount %q is not a decimal number, as 9.99", excerpt(amount))
 	}
 	exponent := 0
 	if parts[3] != "" {
-		exponent, _ = strconv.Atoi(parts[3]) // at most four digits
+		exponent, _ = strconv.Atoi(parts[3]) // out of range, it is the largest or the smallest
+		exponent = max(-maxExponent, min(exponent, maxExponent))
 	}
-	digits := parts[1] + parts[2]
-	if len(digits) > maxLength || exponent > maxLength || exponent < -maxLength {
-		return "", "", badInput("amount %q has too many digits", excerpt(amount))
-	}
-	point := len(parts[1]) + exponent
-	if point <= 0 {
-		digits = strings.Repeat("0", 1-point) + digits
-		point = 1
-	}
-	if missing := point - len(digits); missing > 0 {
-		digits += strings.Repeat("0", missing)
-	}
-	whole = strings.TrimLeft(digits[:point], "0")
-	if whole == "" {
-		whole = "0"
-	}
-	return whole, digits[point:], nil
+	return parts[1] + parts[2], len(parts[1]) + exponent, nil
 }

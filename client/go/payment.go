@@ -69,7 +69,32 @@ func (s *Status) IsFinal() bool { return s.Status == "completed" || s.Status == 
 
 // Submit hands a payment to JetStream; from the Ack on it is neither lost nor charged twice. After
 // an error that is not Definite, submit the same again: it is charged once.
+//
+// Duplicate says that a message with this id came shortly before. Whose it was, nothing tells:
+// anybody may put this id on another payment. So this one is then stored without the message id,
+// which cannot charge it twice; Sequence is that of the other one.
 func (p *Payments) Submit(ctx context.Context, payment Payment) (*Ack, error) {
+	message, err := payment.message()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := bounded(ctx, DefaultTimeout)
+	defer cancel()
+	ack, err := Submit(ctx, p.nc, message)
+	if err != nil || !ack.Duplicate {
+		return ack, err
+	}
+	again, err := NewMsg(PaymentProcess, message.Data, nil)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := Submit(ctx, p.nc, again); err != nil {
+		return nil, err
+	}
+	return ack, nil
+}
+
+func (payment Payment) message() (*nats.Msg, error) {
 	if err := checkPaymentID(payment.ID); err != nil {
 		return nil, err
 	}
@@ -92,11 +117,7 @@ func (p *Payments) Submit(ctx context.Context, payment Payment) (*Ack, error) {
 	if err != nil {
 		return nil, err
 	}
-	message, err := NewMsg(PaymentProcess, payload, map[string][]string{nats.MsgIdHdr: {payment.ID}})
-	if err != nil {
-		return nil, err
-	}
-	return Submit(ctx, p.nc, message)
+	return NewMsg(PaymentProcess, payload, map[string][]string{nats.MsgIdHdr: {payment.ID}})
 }
 
 // Status is what is known now. An id that was never seen, or is not yet processed, is `pending`.

@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
@@ -46,11 +47,11 @@ func NewMsg(subject string, payload []byte, headers map[string][]string) (*nats.
 			return nil, badInput("header name %q has a character it cannot have", excerpt(name))
 		}
 		for _, value := range values {
-			if strings.ContainsAny(value, "\r\n") {
-				return nil, badInput("the value of header %s has more than one line", name)
-			}
 			if !utf8.ValidString(value) {
 				return nil, badInput("the value of header %s is not valid Unicode", name)
+			}
+			if strings.ContainsFunc(value, unicode.IsControl) {
+				return nil, badInput("the value of header %s is not one line without control characters", name)
 			}
 			if message.Header == nil {
 				message.Header = nats.Header{}
@@ -191,12 +192,26 @@ func ask(ctx context.Context, nc *nats.Conn, subject string, request, into any) 
 	if err != nil {
 		return err
 	}
+	if err := CheckHeaders(reply); err != nil {
+		return err
+	}
 	_, failed := reply.Header["Nats-Service-Error"]
 	_, coded := reply.Header["Nats-Service-Error-Code"]
 	if failed || coded || reply.Header.Get("Mono-Error") == "true" {
 		return serviceError(reply)
 	}
 	return decode(reply.Data, into)
+}
+
+// CheckHeaders fails where a message came with headers that nats.go cannot decode. It hands such a
+// message on without any, and a reply's error would be taken for a result; its size on the wire tells.
+func CheckHeaders(received *nats.Msg) error {
+	bare := len(received.Subject) + len(received.Reply) + len(received.Data)
+	if received.Header != nil || received.Size() <= bare {
+		return nil
+	}
+	what := fmt.Sprintf("a message came on %q, and its headers cannot be read", received.Subject)
+	return &Error{Kind: Other, Message: what}
 }
 
 // encode is strict JSON on one line.
@@ -214,6 +229,9 @@ func encode(value any) ([]byte, error) {
 func decode(data []byte, into any) error {
 	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
 		return badReply("the reply is not a JSON object: %q", excerpt(string(data)))
+	}
+	if fault := unreadable(data); fault != "" {
+		return badReply("the reply %s: %q", fault, excerpt(string(data)))
 	}
 	if err := json.Unmarshal(data, into); err != nil {
 		return badReply("the reply does not follow the contract (%v): %q", err, excerpt(string(data)))

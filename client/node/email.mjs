@@ -86,7 +86,7 @@ function outgoing(email) {
     body: checkText("body", email.body ?? "") || undefined,
   };
   for (const name of /** @type {const} */ (["to", "subject"])) {
-    if (fields[name].trim() === "") {
+    if (/^\p{White_Space}*$/u.test(fields[name])) {
       throw new BadInput(`${name} must not be empty`);
     }
     if (/\p{Cc}/u.test(fields[name])) {

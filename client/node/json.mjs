@@ -65,7 +65,7 @@ export function decode(data) {
   let source;
   let value;
   try {
-    source = new TextDecoder("utf-8", { fatal: true }).decode(data);
+    source = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
     value = JSON.parse(source);
   } catch (error) {
     const shown = excerpt(Buffer.from(data).toString());
@@ -74,7 +74,43 @@ export function decode(data) {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new BadReply(`the reply is not a JSON object: ${excerpt(value)}`);
   }
+  const fault = unreadable(value, 1);
+  if (fault !== undefined) {
+    throw new BadReply(`the reply ${fault}: ${excerpt(source)}`);
+  }
   return { reply: value, text: source };
+}
+
+/** Clients of all languages read as many levels. */
+const MAX_LEVELS = 127;
+
+/**
+ * What JSON.parse lets through, and the other languages do not.
+ *
+ * @param {unknown} value
+ * @param {number} level
+ * @returns {string | undefined}
+ */
+function unreadable(value, level) {
+  if (typeof value === "number") {
+    return Number.isFinite(value) ? undefined : "has a number beyond all bounds";
+  }
+  if (typeof value === "string") {
+    return isWellFormed(value) ? undefined : "is not valid Unicode";
+  }
+  if (typeof value !== "object" || value === null) {
+    return undefined;
+  }
+  if (level > MAX_LEVELS) {
+    return `has over ${MAX_LEVELS} levels`;
+  }
+  for (const [name, item] of Object.entries(value)) {
+    const fault = unreadable(name, level) ?? unreadable(item, level + 1);
+    if (fault !== undefined) {
+      return fault;
+    }
+  }
+  return undefined;
 }
 
 /**

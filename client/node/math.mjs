@@ -49,8 +49,13 @@ export class MathClient {
       b: b === undefined || b === null ? undefined : checkNumber("b", b),
     });
     const { reply, text } = await ask(this.#nc, MATH_CALCULATE, body, options);
-    if ((typeof reply.result === "number") === (typeof reply.error === "string")) {
-      throw new BadReply(`neither a number nor an error, or both: ${text}`);
+    if (typeof reply.error === "string" && reply.error !== "") {
+      // The original server writes `"result": 0` beside its errors: the error wins.
+      delete reply.result;
+    } else if (typeof reply.result === "number") {
+      delete reply.error; // null or empty: there is none
+    } else {
+      throw new BadReply(`neither a number nor an error: ${text}`);
     }
     return /** @type {MathReply} */ (reply);
   }

@@ -12,10 +12,8 @@ import { excerpt } from "./subjects.mjs";
 
 /** Digits before the point; more are refused, by the service too. */
 const MAX_WHOLE_DIGITS = 15;
-/** Characters of an amount; more can only be zeros. */
-const MAX_LENGTH = 40;
 /** The grammar of JSON's numbers (RFC 8259, section 6), without the sign. */
-const DECIMAL = /^(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,4}))?$/;
+const DECIMAL = /^(0|[1-9][0-9]*)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/;
 
 /** Codes without minor units (gold, tests) are out. @type {[number, string][]} */
 const CODES = [
@@ -57,25 +55,31 @@ export function amountToken(amount, currency = DEFAULT_CURRENCY) {
   if (decimals === undefined) {
     throw new BadInput(`currency ${excerpt(currency)} is not a known ISO 4217 code, as USD`);
   }
-  const { whole, fraction } = exact(amount);
-  if (!/[1-9]/.test(whole + fraction)) {
+  const { digits, point } = exact(amount);
+  const first = digits.search(/[1-9]/);
+  if (first < 0) {
     throw new BadInput(`amount ${excerpt(amount)} is not above zero`);
   }
-  if (whole.length > MAX_WHOLE_DIGITS) {
+  // Before anything is written out: an exponent may be of any size.
+  if (point - first > MAX_WHOLE_DIGITS) {
     throw new BadInput(`amount ${excerpt(amount)} has over ${MAX_WHOLE_DIGITS} digits before the point`);
   }
-  const given = fraction.replace(/0+$/, "").length;
+  const given = digits.replace(/0+$/, "").length - point;
   if (given > decimals) {
     throw new BadInput(`amount ${excerpt(amount)} has ${given} decimals, and ${currency} has ${decimals}`);
   }
+  const padded = point <= 0 ? "0".repeat(1 - point) + digits : digits.padEnd(point, "0");
+  const at = Math.max(point, 1);
+  const whole = padded.slice(0, at).replace(/^0+(?=[0-9])/, "");
+  const fraction = padded.slice(at);
   return fraction === "" ? whole : `${whole}.${fraction}`;
 }
 
 /**
- * The digits of an amount on both sides of the point.
+ * The digits of an amount, and how many of them stand before the point.
  *
  * @param {Amount} amount
- * @returns {{ whole: string, fraction: string }}
+ * @returns {{ digits: string, point: number }}
  */
 function exact(amount) {
   if (!["string", "number", "bigint"].includes(typeof amount)) {
@@ -90,13 +94,5 @@ function exact(amount) {
     );
   }
   const [, before = "", after = "", power = "0"] = parts;
-  const exponent = Number(power);
-  if (before.length + after.length > MAX_LENGTH || Math.abs(exponent) > MAX_LENGTH) {
-    throw new BadInput(`amount ${excerpt(amount)} has too many digits`);
-  }
-  const digits = before + after;
-  const point = before.length + exponent;
-  const padded = point <= 0 ? "0".repeat(1 - point) + digits : digits.padEnd(point, "0");
-  const at = Math.max(point, 1);
-  return { whole: padded.slice(0, at).replace(/^0+(?=[0-9])/, ""), fraction: padded.slice(at) };
+  return { digits: before + after, point: before.length + Number(power) };
 }

@@ -13,7 +13,7 @@ import {
 import { checkText, encode, numberToken, Token } from "./json.mjs";
 import { amountToken } from "./money.mjs";
 import { checkPaymentId, PAYMENT_PROCESS, PAYMENT_STATUS, paymentEvents } from "./subjects.mjs";
-import { ask, Outgoing, submit, subscribe } from "./wire.mjs";
+import { ask, DEFAULT_TIMEOUT, Outgoing, submit, subscribe } from "./wire.mjs";
 
 /** @typedef {import("./money.mjs").Amount} Amount */
 /** @typedef {import("./wire.mjs").Ack} Ack */
@@ -76,6 +76,10 @@ export class PaymentClient {
    *
    * `amount` is above zero and has no more decimals than `currency` (ISO 4217, USD by default).
    * After an error that is not `definite`, submit the same again: it is charged once.
+   *
+   * `duplicate` says that a message with this id came shortly before. Whose it was, nothing tells:
+   * anybody may put this id on another payment. So this one is then stored without the message id,
+   * which cannot charge it twice; `sequence` is that of the other one.
    * Also throws NoStream, PublishRefused, BadReply and PayloadTooLarge.
    *
    * @param {string} paymentId 1 to 64 of A-Z a-z 0-9 _ -
@@ -85,7 +89,13 @@ export class PaymentClient {
    * @param {Timeout & { currency?: string }} [options]
    * @returns {Promise<Ack>}
    */
-  async submitPayment(paymentId, userId, subscriptionId, amount, { currency, timeout } = {}) {
+  async submitPayment(
+    paymentId,
+    userId,
+    subscriptionId,
+    amount,
+    { currency, timeout = DEFAULT_TIMEOUT } = {},
+  ) {
     const body = encode({
       payment_id: checkPaymentId(paymentId),
       user_id: optional("userId", userId),
@@ -94,7 +104,13 @@ export class PaymentClient {
       currency,
     });
     const message = new Outgoing(PAYMENT_PROCESS, body, { "Nats-Msg-Id": [paymentId] });
-    return submit(this.#nc, message, { timeout });
+    const deadline = new Deadline(timeout);
+    const ack = await submit(this.#nc, message, { timeout });
+    if (ack.duplicate) {
+      const left = Math.max(deadline.left(), 1);
+      await submit(this.#nc, new Outgoing(PAYMENT_PROCESS, body), { timeout: left });
+    }
+    return ack;
   }
 
   /**

@@ -74,7 +74,7 @@ function checkTokens(subject) {
   if (Buffer.byteLength(subject) > MAX_BYTES) {
     throw new BadInput(`subject ${excerpt(subject)} is longer than ${MAX_BYTES} bytes`);
   }
-  if (/[\s\p{Cc}]/u.test(subject)) {
+  if (/[\p{White_Space}\p{Cc}]/u.test(subject)) {
     throw new BadInput(`subject ${excerpt(subject)} has white space or a control character`);
   }
   const tokens = subject.split(".");

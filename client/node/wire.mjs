@@ -73,8 +73,8 @@ export class Outgoing {
         throw new BadInput(`header name ${excerpt(name)} has a character it cannot have`);
       }
       for (const value of values) {
-        if (/[\r\n]/.test(value)) {
-          throw new BadInput(`the value of header ${name} has more than one line`);
+        if (/\p{Cc}/u.test(value)) {
+          throw new BadInput(`the value of header ${name} is not one line without control characters`);
         }
         if (!isWellFormed(value)) {
           throw new BadInput(`the value of header ${name} is not valid Unicode`);
@@ -124,7 +124,7 @@ export async function request(nc, message, { timeout = DEFAULT_TIMEOUT } = {}) {
  */
 export async function ask(nc, subject, payload, options) {
   const reply = await request(nc, new Outgoing(subject, payload), options);
-  const { headers } = reply;
+  const headers = readHeaders(reply);
   const failed =
     headers?.get("Mono-Error") === "true" ||
     headers?.has("Nats-Service-Error") ||
@@ -133,6 +133,20 @@ export async function ask(nc, subject, payload, options) {
     throw serviceError(reply);
   }
   return decode(reply.data);
+}
+
+/**
+ * The headers of a message; nats.js decodes them only here, and throws its own error on some.
+ *
+ * @param {Msg} message
+ */
+export function readHeaders(message) {
+  try {
+    return message.headers;
+  } catch (cause) {
+    const what = `a message came on ${message.subject}, and its headers cannot be read`;
+    throw new BadReply(`${what}: ${String(cause)}`, { cause });
+  }
 }
 
 /**

@@ -46,7 +46,10 @@ async def main() -> None:
         except (TimeoutError, nats.errors.Error):
             continue
         for message in messages:
-            await settle(nc, js, message)
+            try:
+                await settle(nc, js, message)
+            except (TimeoutError, nats.errors.Error, OSError):
+                pass  # the broker is away: the order is delivered again
     await nc.close()
 
 

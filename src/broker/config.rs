@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use super::accounts;
 use super::launch::{Member, Place};
 use super::settings::{Auth, Port, Store, Tls};
 
@@ -27,7 +28,7 @@ pub(super) fn text(place: &Place, port: Port) -> String {
     match &settings.auth {
         None => {}
         Some(Auth::Roles(roles)) => {
-            text.extend(place.logins.iter().map(|logins| logins.config(roles)));
+            text.extend(place.logins.iter().map(|logins| accounts::config(logins, roles)));
         }
         Some(Auth::Token(token)) => {
             let _ = writeln!(text, "authorization {{ token: {} }}", quoted(token));

@@ -42,6 +42,17 @@ pub enum StartError {
         /// How many were asked for.
         asked: usize,
     },
+    /// The store folder of a cluster was made with accounts for clients and services, or without.
+    #[error(
+        "the store folder {} was made {} --auth: the nodes of a cluster cannot change that", store.display(),
+        if *auth { "with" } else { "without" }
+    )]
+    OtherAccount {
+        /// The store folder.
+        store: PathBuf,
+        /// Whether it was made with them.
+        auth: bool,
+    },
     /// A node's port, counted on from the first one's, would be over 65535.
     #[error("there is no port {first} + {index}")]
     NoSuchPort {
@@ -115,6 +126,10 @@ impl StartError {
             }
             Self::OtherCluster { store, found, .. } => {
                 format!("ask for {found} nodes, or choose another folder than {}", store.display())
+            }
+            Self::OtherAccount { store, auth } => {
+                let (with, folder) = (if *auth { "with" } else { "without" }, store.display());
+                format!("start it {with} --auth, or choose another folder than {folder}")
             }
             Self::NoSuchPort { .. } => "ask for a lower port".to_owned(),
             Self::NotReady { .. } => "a busy machine may need a longer ready timeout".to_owned(),

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::config;
 use super::error::StartError;
+use super::logins::Logins;
 use super::ready::{self, Deaf, Listening};
-use super::roles::Logins;
 use super::settings::{Port, Settings};
 use super::store::OwnedStore;
 use crate::process::{Child, Spawn};

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::accounts;
 use super::error::{StartError, StopError};
 use super::launch::{Member, Place, launch};
+use super::logins::{Credentials, Logins};
 use super::ports::Placeholder;
 use super::ready::Listening;
-use super::roles::{Credentials, Logins, Role};
+use super::roles::Role;
 use super::settings::{Auth, Port, Settings, Store};
 use super::store::OwnedStore;
 use crate::process::{Child, ExitStatus, Lines, Signal};
@@ -71,6 +73,12 @@ impl Broker {
                 (folder, None)
             }
         };
+        let roles = match &settings.auth {
+            Some(Auth::Roles(roles)) => roles.shared.as_ref(),
+            _ => None,
+        };
+        let account = roles.map_or(accounts::GLOBAL, |_| accounts::SERVICES);
+        accounts::house(&store_dir, account, member.is_some())?;
         let port = settings.port;
         let place = Place {
             name,
@@ -139,6 +147,12 @@ impl Broker {
     #[must_use]
     pub fn credentials(&self, role: Role) -> Option<&Credentials> {
         self.place.logins.as_ref().map(|logins| logins.of(role))
+    }
+
+    /// What one of the further [clients](super::Roles::clients) shows.
+    #[must_use]
+    pub fn client_credentials(&self, name: &str) -> Option<Credentials> {
+        self.place.logins.as_ref()?.of_client(name)
     }
 
     /// The passwords of this run, where there are roles.
@@ -345,10 +359,12 @@ pub(super) fn run_folder(settings: &Settings) -> Result<TempDir, StartError> {
 /// The passwords, if there are to be roles: drawn for this run, or those of the store folder.
 pub(super) fn logins(settings: &Settings) -> Result<Option<Logins>, StartError> {
     match (&settings.auth, &settings.store) {
-        (Some(Auth::Roles(_)), Store::Folder(folder)) => Logins::kept_in(folder).map(Some),
-        (Some(Auth::Roles(_)), Store::Temporary) => {
-            Logins::draw().map(Some).map_err(|source| StartError::NoRandomness { source })
+        (Some(Auth::Roles(roles)), Store::Folder(folder)) => {
+            Logins::kept_in(folder, &roles.clients).map(Some)
         }
+        (Some(Auth::Roles(roles)), Store::Temporary) => Logins::draw(&roles.clients)
+            .map(Some)
+            .map_err(|source| StartError::NoRandomness { source }),
         _ => Ok(None),
     }
 }

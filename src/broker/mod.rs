@@ -9,12 +9,15 @@
 //! | `lifecycle` | the handle: kill, restart, pause, stop |
 //! | `ports` | keeps a port from being taken while its server is down |
 //! | `store` | one broker a store folder; a cluster's names |
-//! | `roles` | who may do what: users, their subjects, their passwords |
+//! | `roles` | who may do what: users and their subjects |
+//! | `accounts` | what clients see of the services, each from an account of its own |
+//! | `logins` | the users' passwords |
 //! | `cluster` | the handle to several servers: leaders, quorum, healing |
 //! | `leaks` | what is left behind: connections, subscriptions, unacknowledged messages |
 //! | `faults` | one handle that breaks servers, networks and service processes |
 //! | `proxy` | a bad network on demand, in front of a broker |
 
+mod accounts;
 mod cluster;
 mod config;
 mod error;
@@ -22,6 +25,7 @@ mod faults;
 mod launch;
 mod leaks;
 mod lifecycle;
+mod logins;
 mod ports;
 mod proxy;
 mod ready;
@@ -29,11 +33,13 @@ mod roles;
 mod settings;
 mod store;
 
+pub use accounts::{Shared, accounts_config};
 pub use cluster::{Cluster, ClusterError};
 pub use error::{StartError, StopError};
 pub use faults::{Fault, FaultError, Faults, Servers, ServiceProcesses, Side, What};
 pub use leaks::{ClientConnection, ConsumerState, LeakReport, MonitorError, Share};
 pub use lifecycle::Broker;
+pub use logins::Credentials;
 pub use proxy::{Counts, Cut, Direction, Proxy};
-pub use roles::{Credentials, Permissions, Role, Roles};
+pub use roles::{Permissions, Role, Roles};
 pub use settings::{Auth, ClusterSettings, Port, Settings, Store, Tls};

@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_nats::{ConnectOptions, ReconnectToServer};
 
 use super::launch::Place;
-use super::roles::{Credentials, Logins, Role};
+use super::logins::{Credentials, Logins};
+use super::roles::Role;
 use super::settings::{Auth, Settings};
 use crate::process::Lines;
 use crate::tls::Trouble;

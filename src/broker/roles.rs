@@ -1,19 +1,6 @@
 //! Who may do what: one user a role, with the subjects it needs and no others.
 
-use std::fmt::{self, Write as _};
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
-
-use serde::{Deserialize, Serialize};
-
-use super::config::quoted;
-use super::error::StartError;
-use super::store::{private_folders, write_first};
-
-/// In a store folder: the passwords of its roles.
-const KEPT: &str = "roles.json";
+use super::accounts::Shared;
 
 /// A part that a program plays at a broker with [`Auth::Roles`](super::Auth::Roles).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,7 +31,7 @@ impl Role {
     }
 
     /// Where the role's replies come. A client has NATS's default, so that it needs no settings; the
-    /// others have one of their own, which no client can listen to.
+    /// others have one of their own, which the other one of the two cannot listen to.
     #[must_use]
     pub fn inbox_prefix(self) -> &'static str {
         match self {
@@ -74,6 +61,11 @@ pub struct Roles {
     pub client: Permissions,
     /// Whoever answers.
     pub worker: Permissions,
+    /// What of the services' account clients see, each in an account of its own; `None` has all in
+    /// one account, where a reply goes wherever the asker says.
+    pub shared: Option<Shared>,
+    /// Names of more clients beside `client`, each with the same permissions.
+    pub clients: Vec<String>,
 }
 
 impl Default for Roles {
@@ -95,8 +87,9 @@ impl Default for Roles {
         };
         let worker = Permissions {
             publish: owned(&[
-                // Replies.
-                "_INBOX.>",
+                // Replies: to clients, under a name that the broker gives to where they wait in
+                // their own account; and to the harness.
+                "_R_.>",
                 "_INBOX_harness.>",
                 // A message to itself, as a client.
                 "_INBOX_worker.barrier.*",
@@ -107,7 +100,8 @@ impl Default for Roles {
             ]),
             subscribe: owned(&["_INBOX_worker.>", "services.>", "$SRV.>"]),
         };
-        let mut roles = Roles { client, worker };
+        let mut roles =
+            Roles { client, worker, shared: Some(Shared::default()), clients: Vec::new() };
         for stream in
             ["payment-requests", "payment-ledger", "payment-intents", "payment-dead-letters"]
         {
@@ -115,6 +109,7 @@ impl Default for Roles {
         }
         roles.worker_reads("payment-ledger");
         roles.worker_reads("payment-intents");
+        roles.worker_reads("payment-requests");
         roles.worker_consumes("payment-requests", "payment-payment-process");
         roles
     }
@@ -125,7 +120,7 @@ impl Roles {
     #[must_use]
     pub fn unlimited() -> Self {
         let all = || Permissions { publish: vec![">".to_owned()], subscribe: vec![">".to_owned()] };
-        Self { client: all(), worker: all() }
+        Self { client: all(), worker: all(), shared: None, clients: Vec::new() }
     }
 
     /// Lets workers make a stream or find that it is there; not change, purge or delete it.
@@ -147,138 +142,5 @@ impl Roles {
             format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"),
             format!("$JS.ACK.{stream}.{consumer}.>"),
         ]);
-    }
-}
-
-/// A user and a password. Its `Debug` does not show the password.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Credentials {
-    /// The user.
-    pub user: String,
-    /// The password; drawn anew for each run or store folder, the same through restarts.
-    pub password: String,
-}
-
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Credentials({}, …)", self.user)
-    }
-}
-
-/// The passwords of one run, or of one store folder.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Logins {
-    client: Credentials,
-    worker: Credentials,
-    harness: Credentials,
-}
-
-impl Logins {
-    pub(super) fn draw() -> io::Result<Logins> {
-        let draw = |role: Role| {
-            Ok::<_, io::Error>(Credentials { user: role.user().to_owned(), password: secret()? })
-        };
-        Ok(Logins {
-            client: draw(Role::Client)?,
-            worker: draw(Role::Worker)?,
-            harness: draw(Role::Harness)?,
-        })
-    }
-
-    /// Those that a store folder was used with; new ones for a new folder.
-    ///
-    /// The file is for this user only; one that others could read has told its secrets, and is
-    /// refused.
-    pub(super) fn kept_in(folder: &Path) -> Result<Logins, StartError> {
-        let path = folder.join(KEPT);
-        let problem = |source| StartError::Prepare {
-            what: "the file of the roles' passwords",
-            path: path.clone(),
-            source,
-        };
-        private_folders(folder).map_err(problem)?;
-        if !path.exists() {
-            let drawn = Self::draw().map_err(|source| StartError::NoRandomness { source })?;
-            let text = serde_json::json!(drawn).to_string() + "\n";
-            write_first(folder, &path, &text).map_err(problem)?;
-        }
-        let mut file = File::open(&path).map_err(problem)?;
-        let mode = file.metadata().map_err(problem)?.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 {
-            let why = format!("others may read it (mode {mode:o}); remove it for new passwords");
-            return Err(problem(io::Error::other(why)));
-        }
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(problem)?;
-        serde_json::from_str(&text).map_err(|e| problem(e.into()))
-    }
-
-    pub(super) fn of(&self, role: Role) -> &Credentials {
-        match role {
-            Role::Client => &self.client,
-            Role::Worker => &self.worker,
-            Role::Harness => &self.harness,
-        }
-    }
-
-    /// The users in nats-server's own language.
-    pub(super) fn config(&self, roles: &Roles) -> String {
-        let mut text = "authorization {\n  users: [\n".to_owned();
-        for (login, may) in [
-            (&self.client, Some(&roles.client)),
-            (&self.worker, Some(&roles.worker)),
-            (&self.harness, None),
-        ] {
-            let (user, password) = (quoted(&login.user), quoted(&login.password));
-            let _ = write!(text, "    {{ user: {user}, password: {password}");
-            if let Some(Permissions { publish, subscribe }) = may {
-                let (publish, subscribe) = (list(publish), list(subscribe));
-                let _ = write!(
-                    text,
-                    ", permissions: {{ publish: {{ allow: {publish} }}, subscribe: {{ allow: {subscribe} }} }}"
-                );
-            }
-            text.push_str(" }\n");
-        }
-        text.push_str("  ]\n}\n");
-        text
-    }
-}
-
-fn list(subjects: &[String]) -> String {
-    let subjects: Vec<String> = subjects.iter().map(|subject| quoted(subject)).collect();
-    format!("[{}]", subjects.join(", "))
-}
-
-/// 128 bits that nobody can guess, as text.
-///
-/// From the system: a NUID, which names our servers, is unique but can be guessed from the one
-/// before it.
-pub(super) fn secret() -> io::Result<String> {
-    let mut bytes = [0; 16];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_is_long_new_each_time_and_not_shown() {
-        let (a, b) = (secret().unwrap(), secret().unwrap());
-        assert_eq!(a.len(), 32);
-        assert_ne!(a, b);
-        let shown = format!("{:?}", Credentials { user: "u".into(), password: a.clone() });
-        assert!(!shown.contains(&a), "{shown}");
-    }
-
-    #[test]
-    fn an_empty_list_of_subjects_allows_none() {
-        assert_eq!(list(&[]), "[]");
-        assert_eq!(list(&["a.>".into(), "b".into()]), r#"["a.>", "b"]"#);
     }
 }

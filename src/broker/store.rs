@@ -105,8 +105,8 @@ impl ClusterNames {
     }
 }
 
-/// All of the file or nothing of it, even if we are killed.
-fn write_whole(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {
+/// All of the file or nothing of it, even if we are killed; for us only (0600).
+pub(super) fn write_whole(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
     file.as_file().sync_all()?;
@@ -114,7 +114,7 @@ fn write_whole(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The same, for us only (0600), unless somebody else was first: theirs stays.
+/// The same, unless somebody else was first: theirs stays.
 pub(super) fn write_first(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;

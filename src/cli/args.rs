@@ -80,7 +80,8 @@ pub struct Tools {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Connection")]
 pub struct ConnectionArgs {
-    /// NATS server(s) to use, comma separated [env: NATS_URL; default: a running `serve`, else an own broker].
+    /// NATS server(s) to use, comma separated [env: NATS_URL; default: a running `serve`, else the context that
+    /// `nats context select` chose, else an own broker].
     #[arg(short, long, global = true, value_name = "URL")]
     pub server: Option<String>,
     /// A NATS context: a name, as `nats context ls` shows them, or a file .json [env: NATS_CONTEXT].

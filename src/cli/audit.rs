@@ -12,7 +12,8 @@ use super::connect::{Session, named_target};
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
-use super::runtime_file;
+use super::running;
+use super::signals::from_here_on;
 use crate::broker::{Port, Role, Store};
 use crate::modules::payment::{Audit, Outside, audit};
 use crate::mono::Connection;
@@ -34,6 +35,7 @@ pub async fn run(
     context: &Context,
     output: &Output,
 ) -> Result<Exit, CliError> {
+    from_here_on().await;
     let found = match &args.store_dir {
         None => running(&args, global, context, output).await?,
         Some(folder) => {
@@ -56,11 +58,11 @@ async fn running(
     context: &Context,
     output: &Output,
 ) -> Result<Audit, CliError> {
-    let session = Session::open(Role::Harness, global, context, output).await?;
+    let session = Session::open_there("audit", Role::Harness, global, context, output).await?;
     let name = session.connection.client().server_info().server_name;
     let of_serve = || {
-        let runtime = runtime_file::read(context)?;
-        runtime.name.split(',').any(|node| node == name).then_some(runtime.journals)
+        let of_this = |runtime: &running::Runtime| runtime.name.split(',').any(|node| node == name);
+        running::living(context).into_iter().find(of_this).map(|runtime| runtime.journals)
     };
     let journals = args.journal_dir.as_ref().map(|p| context.absolute(p)).or_else(of_serve);
     let outside = journals.as_deref().map(Outside::in_folder).unwrap_or_default();
@@ -86,7 +88,14 @@ async fn at_rest(
     }
     let store = Store::Folder(folder.to_owned());
     // It is there for a moment, and for nobody else.
-    let wanted = Wanted { nodes: 1, port: Some(Port::Any), store, auth: true, tls: None };
+    let wanted = Wanted {
+        nodes: 1,
+        port: Some(Port::Any),
+        store,
+        auth: true,
+        clients: Vec::new(),
+        tls: None,
+    };
     let broker = Brokers::start(&wanted, &global.tools, context, output).await?;
     for warning in broker.warnings() {
         output.note(format!("nats-server: {warning}"));
@@ -115,7 +124,10 @@ fn tell(found: &Audit, output: &Output) -> Exit {
             "note: without the gateway's journal (--journal-dir DIR) charges are not compared",
         ),
     }
-    for line in of_each_kind(&found.problems) {
+    for line in of_each_kind("NOTE     ", &found.unreadable) {
+        output.line(line);
+    }
+    for line in of_each_kind("PROBLEM  ", &found.problems) {
         output.line(line);
     }
     output.object(&json!({ "ok": found.problems.is_empty(), "audit": found }));
@@ -126,8 +138,8 @@ fn tell(found: &Audit, output: &Output) -> Exit {
     Exit::Mismatch
 }
 
-/// The problems as people read them: of each kind the first few.
-fn of_each_kind(problems: &[String]) -> Vec<String> {
+/// Findings as people read them: of each kind the first few.
+fn of_each_kind(word: &str, problems: &[String]) -> Vec<String> {
     const SHOWN: usize = 5;
     // What stands between backticks differs from case to case.
     let kind = |problem: &str| problem.split('`').step_by(2).collect::<String>();
@@ -141,9 +153,9 @@ fn of_each_kind(problems: &[String]) -> Vec<String> {
     }
     let mut lines = Vec::new();
     for (_, of_it) in kinds {
-        lines.extend(of_it.iter().take(SHOWN).map(|problem| format!("PROBLEM  {problem}")));
+        lines.extend(of_it.iter().take(SHOWN).map(|problem| format!("{word}{problem}")));
         if let Some(more) = of_it.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-            lines.push(format!("PROBLEM  … and {more} more of this kind; --json lists all"));
+            lines.push(format!("{word}… and {more} more of this kind; --json lists all"));
         }
     }
     lines
@@ -156,7 +168,7 @@ mod tests {
         let mut problems: Vec<String> =
             (0..7).map(|n| format!("payment `p-{n}` is lost")).collect();
         problems.insert(3, "stream `s` does not exist".to_owned());
-        let lines = super::of_each_kind(&problems);
+        let lines = super::of_each_kind("PROBLEM  ", &problems);
         assert_eq!(lines.len(), 7, "{lines:?}");
         assert_eq!(lines[5], "PROBLEM  … and 2 more of this kind; --json lists all");
         assert_eq!(lines[6], "PROBLEM  stream `s` does not exist");

@@ -12,7 +12,7 @@ use super::output::Output;
 use crate::broker::{
     Auth, Broker, Cluster, ClusterError, ClusterSettings, Port, Role, Roles, StartError, Store, Tls,
 };
-use crate::mono::Target;
+use crate::mono::{self, Target};
 use crate::process::ExitStatus;
 
 /// The port that every NATS client tries by default.
@@ -27,6 +27,8 @@ pub struct Wanted {
     pub store: Store,
     /// Whether clients must show who they are.
     pub auth: bool,
+    /// Names of more clients beside `client`.
+    pub clients: Vec<String>,
     /// Whether they must speak TLS.
     pub tls: Option<Tls>,
 }
@@ -81,7 +83,8 @@ impl Brokers {
         output: &Output,
     ) -> Result<Self, BrokerError> {
         let mut node = broker_settings(tools, context, output, port, wanted.store.clone()).await?;
-        node.auth = wanted.auth.then(|| Auth::Roles(Roles::default()));
+        let roles = || Roles { clients: wanted.clients.clone(), ..Roles::default() };
+        node.auth = wanted.auth.then(|| Auth::Roles(roles()));
         node.tls = wanted.tls.clone();
         if wanted.nodes == 1 {
             let broker = Broker::start(node).await?;
@@ -100,6 +103,15 @@ impl Brokers {
         let node = &self.nodes()[0];
         let mut target = as_role(&self.url, role, node.credentials(role));
         target.tls.ca = node.settings().tls.as_ref().and_then(|tls| tls.ca.clone());
+        target
+    }
+
+    /// How a further client connects.
+    pub fn target_of(&self, client: &str) -> Target {
+        let mut target = self.target(Role::Client);
+        let login = self.nodes()[0].client_credentials(client);
+        target.auth =
+            login.map_or(target.auth, |login| mono::Auth::User(login.user, login.password));
         target
     }
 

@@ -18,6 +18,7 @@ use crate::broker::Role;
 use crate::modules::math::{MathClient, Operation};
 use crate::modules::payment::{PaymentClient, StatusReply};
 use crate::modules::{ask, service_error};
+use crate::wire::Unreadable;
 use crate::wire::subjects::{self, Token};
 
 /// Arguments of `call`.
@@ -180,6 +181,10 @@ fn raw_reply(
     context: &Context,
     output: &Output,
 ) -> Result<Exit, CliError> {
+    if let Some(unreadable) = Unreadable::of(reply.headers.as_ref()) {
+        output.body(&reply.payload, context.stdout_tty);
+        return Err(CliError::new(Exit::Service, format!("{subject} answered, and {unreadable}")));
+    }
     if let Some(error) = service_error(subject, reply.headers.as_ref()) {
         return Err(error.into());
     }

@@ -44,7 +44,8 @@ pub fn node_sources() -> Sources {
 pub fn go_sources() -> Sources {
     sources!("go",
         "go.mod" "go.sum" "cmd/driver/main.go"
-        "client.go" "currencies.go" "denials.go" "email.go" "errors.go" "math.go" "money.go" "payment.go"
+        "client.go" "currencies.go" "denials.go" "email.go" "errors.go" "json.go" "math.go" "money.go"
+        "payment.go"
         "subjects.go" "wire.go"
         "internal/driver/arguments.go" "internal/driver/calls.go" "internal/driver/driver.go"
         "internal/driver/fields.go" "internal/driver/inbox.go" "internal/driver/replies.go"

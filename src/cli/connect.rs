@@ -6,7 +6,8 @@ use super::args::{ConnectionArgs, Global, Tools};
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
-use super::{contexts, runtime_file, services};
+use super::signals::from_here_on;
+use super::{contexts, running, services};
 use crate::broker::{self, Broker, Credentials, Role};
 use crate::mono::{Auth, Connection, Running, Target};
 use crate::process::Reaper;
@@ -30,8 +31,8 @@ struct Own {
 }
 
 impl Session {
-    /// Connects to the named server, to a running `serve`, or to a broker of its own; to the latter
-    /// two in this role, where they have roles.
+    /// Connects to the server that is there, or to a broker of its own; in this role, where that has
+    /// roles. A broker of its own is said on stderr.
     pub async fn open(
         role: Role,
         global: &Global,
@@ -39,13 +40,43 @@ impl Session {
         output: &Output,
     ) -> Result<Self, CliError> {
         let timeout = timeout(&global.connection, context)?;
-        if let Some(target) = named_target(&global.connection, context)? {
-            let connection = Connection::open(&target, "mono-demo").await?;
+        if let Some(connection) = there(role, global, context, output).await? {
             return Ok(Self { connection, timeout, own: None });
         }
-        if let Some(connection) = running_serve(role, context).await {
-            return Ok(Self { connection, timeout, own: None });
+        let own = Self::start(role, timeout, global, context, output).await?;
+        output.note(
+            "note: no server is named and none is running, so this uses a temporary broker: \
+             nothing is kept",
+        );
+        Ok(own)
+    }
+
+    /// Connects to the server that is there, and starts none: what is asked is about what it holds.
+    pub async fn open_there(
+        command: &str,
+        role: Role,
+        global: &Global,
+        context: &Context,
+        output: &Output,
+    ) -> Result<Self, CliError> {
+        let timeout = timeout(&global.connection, context)?;
+        match there(role, global, context, output).await? {
+            Some(connection) => Ok(Self { connection, timeout, own: None }),
+            None => Err(CliError::new(
+                Exit::Connection,
+                format!("{command}: no server is named and no `serve` is running"),
+            )
+            .hint("name one with --server, or start `mono-demo serve`")),
         }
+    }
+
+    async fn start(
+        role: Role,
+        timeout: Duration,
+        global: &Global,
+        context: &Context,
+        output: &Output,
+    ) -> Result<Self, CliError> {
         let store = broker::Store::Temporary;
         let mut settings =
             broker_settings(&global.tools, context, output, broker::Port::Any, store).await?;
@@ -65,11 +96,6 @@ impl Session {
         Ok(Self { connection, timeout, own: Some(Own { broker, running, connection: serving }) })
     }
 
-    /// True if the broker was started for this call and ends with it.
-    pub fn is_temporary(&self) -> bool {
-        self.own.is_some()
-    }
-
     /// Drains and stops what was started.
     pub async fn close(self) {
         self.connection.close(DRAIN).await;
@@ -81,6 +107,35 @@ impl Session {
             }
         }
     }
+}
+
+/// A connection to the server that flags or the environment name, to a running `serve`, or to the
+/// server of the context that `nats context select` chose; in this order.
+///
+/// A `serve` that this user keeps running is nearer than a context that was once selected: who tries
+/// something out must not meet another system by it.
+async fn there(
+    role: Role,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Option<Connection>, CliError> {
+    from_here_on().await;
+    let connect = async |target: &Target| Connection::open(target, "mono-demo").await;
+    if let Some(target) = named_target(&global.connection, context)? {
+        return Ok(Some(connect(&target).await?));
+    }
+    if let Some(connection) = running::find(role, context, output).await {
+        return Ok(Some(connection));
+    }
+    let Some(name) = contexts::selected(context) else { return Ok(None) };
+    let args = ConnectionArgs { context: Some(name.clone()), ..global.connection.clone() };
+    let why = "`nats context select` chose it; --server or --context names another server";
+    let target = named_target(&args, context).map_err(|e| e.hint(why))?;
+    let Some(target) = target else { return Ok(None) };
+    output.note(format!("note: using the NATS context {name}, which `nats context select` chose"));
+    let connection = connect(&target).await.map_err(|e| CliError::from(e).hint(why))?;
+    Ok(Some(connection))
 }
 
 /// Why there is no broker for this process.
@@ -168,22 +223,9 @@ pub fn named_target(args: &ConnectionArgs, context: &Context) -> Result<Option<T
     super::login::named_target(args, context)
 }
 
-/// A connection to the `serve` that the runtime file names, if it still serves.
-async fn running_serve(role: Role, context: &Context) -> Option<Connection> {
-    let runtime = runtime_file::read(context)?;
-    let target = match &runtime.contexts {
-        None => Target { url: runtime.url.clone(), ..Target::default() },
-        Some(folder) => {
-            let text = std::fs::read_to_string(contexts::of_role(folder, role)).ok()?;
-            contexts::target(serde_json::from_str(&text).ok()?)
-        }
-    };
-    let connection = Connection::open(&target, "mono-demo").await.ok()?;
-    let answers = connection.client().server_info().server_name;
-    if runtime.name.split(',').any(|name| name == answers) {
-        return Some(connection);
-    }
-    // Another broker listens there now: the file is a leftover of a `serve` that was killed.
-    connection.close(DRAIN).await;
-    None
+/// The variable that names the server, if no flag does.
+pub fn named_by(args: &ConnectionArgs, context: &Context) -> Option<&'static str> {
+    let flag = args.server.is_some() || args.context.is_some();
+    let set = |name: &&str| !flag && context.var(name).is_some();
+    ["NATS_CONTEXT", "NATS_URL"].into_iter().find(set)
 }

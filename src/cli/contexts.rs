@@ -62,6 +62,12 @@ fn others(name: &str, context: &Context) -> String {
     format!("there are {}; `nats context ls` lists all", names.join(", "))
 }
 
+/// The context that `nats context select` chose, if any: natscli keeps its name beside the contexts.
+pub fn selected(context: &Context) -> Option<String> {
+    let text = std::fs::read_to_string(context.nats_context_dir().with_extension("txt")).ok()?;
+    Some(text.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
 /// How to connect with one that `serve` wrote.
 pub fn target(file: NatsContext) -> Target {
     let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));

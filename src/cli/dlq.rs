@@ -11,6 +11,7 @@ use super::output::Output;
 use crate::broker::Role;
 use crate::modules::payment::{DeadLetter, DeadLetters, StoreError};
 use crate::wire::headers::bounded;
+use crate::wire::{Unreadable, readable};
 
 /// Arguments of `dlq`.
 #[derive(Debug, Args)]
@@ -59,7 +60,7 @@ pub async fn run(
     {
         return Err(CliError::usage("dlq: name dead letters by number, by --kind, or --all"));
     }
-    let session = Session::open(Role::Harness, global, context, output).await?;
+    let session = Session::open_there("dlq", Role::Harness, global, context, output).await?;
     let result = with(&args.command, &session, output).await;
     session.close().await;
     result
@@ -141,18 +142,18 @@ fn line(letter: &DeadLetter) -> String {
 }
 
 fn show(letter: &DeadLetter, output: &Output) {
-    let headers: Vec<(String, String)> = letter
-        .stored
-        .headers
-        .iter()
+    let headers: Vec<(String, String)> = readable(&letter.stored.headers)
         .flat_map(|(name, values)| {
-            values.iter().map(move |v| (name.to_string(), v.as_str().to_owned()))
+            values.iter().map(move |v| (name.to_owned(), v.as_str().to_owned()))
         })
         .collect();
     let mut sorted = headers.clone();
     sorted.sort();
     for (name, value) in &sorted {
         output.line(format!("{name}: {}", bounded(value, 512)));
+    }
+    if let Some(unreadable) = Unreadable::of(Some(&letter.stored.headers)) {
+        output.line(unreadable);
     }
     output.line("");
     output.body(&letter.stored.body, true);

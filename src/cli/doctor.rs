@@ -9,7 +9,7 @@ use super::connect::{named_target, provision_settings};
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
-use super::{python, runtime_file};
+use super::{python, running};
 use crate::mono::{Connection, Target, without_secrets};
 use crate::provision;
 
@@ -225,7 +225,7 @@ async fn server(global: &Global, context: &Context) -> Finding {
     };
     let (target, how) = match named {
         Some(target) => (target, "named"),
-        None => match runtime_file::read(context) {
+        None => match running::living(context).into_iter().next() {
             Some(runtime) => (Target { url: runtime.url, ..Target::default() }, "a running serve"),
             None => {
                 return Finding {

@@ -12,6 +12,7 @@ use super::connect::{provision_settings, reaper};
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::{Output, printable};
+use super::signals::from_here_on;
 use super::typed::BuiltIn;
 use crate::e2e::conform::{self, CheckError, Checked, Verdict};
 use crate::e2e::driver::{RustDriver, serve_stdio};
@@ -110,6 +111,7 @@ async fn check(
     context: &Context,
     output: &Output,
 ) -> Result<Exit, CliError> {
+    from_here_on().await;
     let tools = provision_settings(&global.tools, context);
     let server = provision::nats_server(&tools, &|line: &str| output.note(line)).await?;
     let mut words = args.command.into_iter();
@@ -118,11 +120,7 @@ async fn check(
     let spawn = Spawn::new("the driver", program).args(words).cwd(&context.cwd);
     let told = |checked: &Checked| tell(checked, output);
     let reaper = reaper(context);
-    let results = tokio::select! {
-        results = conform::check(server, &reaper, &spawn, &args.only, told) => results?,
-        // Dropping the check ends the broker and the driver.
-        _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
-    };
+    let results = conform::check(server, &reaper, &spawn, &args.only, told).await?;
     let count = |wanted: fn(&Verdict) -> bool| {
         results.iter().filter(|checked| wanted(&checked.verdict)).count()
     };

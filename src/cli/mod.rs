@@ -31,7 +31,7 @@ mod pay;
 mod publish;
 mod python;
 mod review;
-mod runtime_file;
+mod running;
 mod serve;
 mod services;
 mod signals;
@@ -41,6 +41,7 @@ mod typed;
 mod watch;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
@@ -48,6 +49,12 @@ use args::{Cli, Command};
 use context::Context;
 use exit::{CliError, Exit};
 use output::Output;
+use signals::until_signal;
+
+use crate::process::Farewell;
+
+/// How long the end waits for a call that blocks a thread.
+const BLOCKED: Duration = Duration::from_secs(1);
 
 /// Runs the program: hidden roles first, then the command that the arguments name.
 pub fn main() -> ExitCode {
@@ -63,14 +70,17 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Help goes to stdout with status 0; a mistake to stderr.
-            if !error.use_stderr() {
-                let _ = error.print();
-                return Exit::Success.into();
+            let output = Output::new(false, &Context::from_environment());
+            if error.use_stderr() {
+                output.usage(&error);
+                return Exit::Usage.into();
             }
-            Output::new(false, &Context::from_environment()).usage(&error);
-            return Exit::Usage.into();
+            output.help(&error);
+            return output.end(Exit::Success).into();
         }
     };
+    // Dropped last, so that this process ends after everything that it started.
+    let _farewell = Farewell;
     // One thread: everything here waits for the broker far more than it computes, and one thread
     // is 20 to 40 % faster at that than several.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -81,7 +91,10 @@ pub fn main() -> ExitCode {
             return Exit::Infrastructure.into();
         }
     };
-    runtime.block_on(dispatch(cli)).into()
+    let exit = runtime.block_on(dispatch(cli));
+    // A blocking read or lock that does not return must not keep the process.
+    runtime.shutdown_timeout(BLOCKED);
+    exit.into()
 }
 
 async fn dispatch(cli: Cli) -> Exit {
@@ -95,22 +108,20 @@ async fn dispatch(cli: Cli) -> Exit {
     }
     let result = match cli.command {
         Command::Serve(args) => serve::run(args, global, context, &output).await,
-        Command::Call(args) => call::run(args, global, context, &output).await,
-        Command::Publish(args) => publish::run(args, global, context, &output).await,
-        Command::Pay(args) => pay::run(args, global, context, &output).await,
+        Command::Call(args) => until_signal(call::run(args, global, context, &output)).await,
+        Command::Publish(args) => until_signal(publish::run(args, global, context, &output)).await,
+        Command::Pay(args) => until_signal(pay::run(args, global, context, &output)).await,
         Command::E2e(args) => e2e::run(args, global, context, &output).await,
-        Command::Dlq(args) => dlq::run(args, global, context, &output).await,
-        Command::Audit(args) => audit::run(args, global, context, &output).await,
+        Command::Dlq(args) => until_signal(dlq::run(args, global, context, &output)).await,
+        Command::Audit(args) => until_signal(audit::run(args, global, context, &output)).await,
         Command::History(args) => history::run(args, context, &output),
-        Command::Driver(args) => driver::run(args, global, context, &output).await,
+        Command::Driver(args) => until_signal(driver::run(args, global, context, &output)).await,
         Command::Spec(args) => spec::run(&args, &output),
-        Command::Doctor(args) => doctor::run(args, global, context, &output).await,
+        Command::Doctor(args) => until_signal(doctor::run(args, global, context, &output)).await,
     };
-    match result {
-        Ok(exit) => exit,
-        Err(error) => {
-            output.error(&error);
-            error.exit
-        }
-    }
+    let exit = result.unwrap_or_else(|error| {
+        output.error(&error);
+        error.exit
+    });
+    output.end(exit)
 }

@@ -1,14 +1,18 @@
 //! The only place that prints.
 
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
+use std::sync::{Arc, OnceLock};
 
 use console::Style;
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::exit::CliError;
+use super::exit::{CliError, Exit};
 
 /// Stdout for results, stderr for everything else; with `--json`, one object on stdout.
+///
+/// What could not be written to stdout is remembered, and [`end`](Self::end) tells it: everything else
+/// goes on meanwhile.
 #[derive(Debug)]
 pub struct Output {
     /// True under `--json`.
@@ -16,6 +20,38 @@ pub struct Output {
     stdout_colour: bool,
     stderr_colour: bool,
     stderr_tty: bool,
+    unwritten: Unwritten,
+}
+
+/// Why something could not be written to stdout, if so: the first reason.
+type Unwritten = Arc<OnceLock<io::Error>>;
+
+/// Stdout, as everything here sees it: writing never fails, and what went wrong is remembered.
+struct Stdout(Unwritten);
+
+impl Stdout {
+    fn remember(&self, result: io::Result<()>) {
+        match result {
+            Ok(()) => {}
+            // A closed pipe (`mono-demo … | head`) is the reader's right, not an error.
+            Err(e) if e.kind() == ErrorKind::BrokenPipe => {}
+            Err(e) => {
+                let _ = self.0.set(e);
+            }
+        }
+    }
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.remember(io::stdout().write_all(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.remember(io::stdout().flush());
+        Ok(())
+    }
 }
 
 impl Output {
@@ -25,13 +61,31 @@ impl Output {
             stdout_colour: context.colour(context.stdout_tty),
             stderr_colour: context.colour(context.stderr_tty),
             stderr_tty: context.stderr_tty,
+            unwritten: Arc::default(),
         }
+    }
+
+    fn stdout(&self) -> Stdout {
+        Stdout(self.unwritten.clone())
+    }
+
+    /// The exit code of a command that ends so. Output that was not written is no success.
+    pub fn end(&self, exit: Exit) -> Exit {
+        let _ = self.stdout().flush();
+        let Some(why) = self.unwritten.get() else { return exit };
+        self.complain(&CliError::infrastructure("write to stdout", why));
+        if exit == Exit::Success { Exit::Infrastructure } else { exit }
+    }
+
+    /// Help and version, as the argument parser has them.
+    pub fn help(&self, text: &clap::Error) {
+        self.stdout().remember(text.print());
     }
 
     /// A line of the result for people; nothing under `--json`.
     pub fn line(&self, text: impl std::fmt::Display) {
         if !self.json {
-            write_line(&mut std::io::stdout().lock(), &printable(&text.to_string()));
+            write_line(&mut self.stdout(), &printable(&text.to_string()));
         }
     }
 
@@ -40,14 +94,14 @@ impl Output {
         if !self.json {
             let style = style.clone().force_styling(self.stdout_colour);
             let text = style.apply_to(printable(&text.to_string())).to_string();
-            write_line(&mut std::io::stdout().lock(), &text);
+            write_line(&mut self.stdout(), &text);
         }
     }
 
     /// The result for machines; nothing without `--json`.
     pub fn object(&self, value: &Value) {
         if self.json {
-            write_line(&mut std::io::stdout().lock(), &value.to_string());
+            write_line(&mut self.stdout(), &value.to_string());
         }
     }
 
@@ -56,13 +110,14 @@ impl Output {
         if self.json {
             return;
         }
-        let mut stdout = std::io::stdout().lock();
+        let mut stdout = self.stdout();
         if to_terminal {
             let text = String::from_utf8_lossy(bytes);
             write_line(&mut stdout, &printable(&text));
         } else {
             let _ = stdout.write_all(bytes);
             let _ = stdout.write_all(b"\n");
+            let _ = stdout.flush();
         }
     }
 
@@ -77,6 +132,10 @@ impl Output {
             "ok": false,
             "error": { "kind": error.exit.word(), "code": error.exit.code(), "message": error.message },
         }));
+        self.complain(error);
+    }
+
+    fn complain(&self, error: &CliError) {
         let (red, cyan, off) =
             if self.stderr_colour { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
         let mut stderr = std::io::stderr().lock();
@@ -97,12 +156,12 @@ impl Output {
 
     /// Where a report for people goes; nowhere under `--json`.
     pub fn writer(&self) -> Box<dyn Write> {
-        if self.json { Box::new(std::io::sink()) } else { Box::new(std::io::stdout()) }
+        if self.json { Box::new(std::io::sink()) } else { Box::new(self.stdout()) }
     }
 
     /// Where lines for a CI system go, which reads both: not between the object of `--json`.
     pub fn annotations(&self) -> Box<dyn Write> {
-        if self.json { Box::new(std::io::stderr()) } else { Box::new(std::io::stdout()) }
+        if self.json { Box::new(std::io::stderr()) } else { Box::new(self.stdout()) }
     }
 
     /// True if progress may be drawn over on stderr.
@@ -123,7 +182,7 @@ pub fn printable(text: &str) -> String {
 }
 
 fn write_line(to: &mut dyn Write, text: &str) {
-    // A closed pipe (`mono-demo … | head`) is the reader's right, not an error.
+    // Of stdout it is remembered, and of stderr there is nobody left to tell.
     let _ = writeln!(to, "{text}");
     let _ = to.flush();
 }

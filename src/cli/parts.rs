@@ -172,7 +172,7 @@ fn serve(context: &Context, sabotage: Option<Sabotage>) -> ServiceSpawn {
             .arg(&services.settings)
             .arg("--journal-dir")
             .arg(&services.journal_dir)
-            .arg("--note-deliveries")
+            .args(["--note-deliveries", "--unlisted"])
             .args(sabotaged)
             // What a person has set for other commands must not reach a scenario.
             .env_remove("NATS_URL")

@@ -62,9 +62,6 @@ pub async fn run(
     let mut global = global.clone();
     (global.connection.user, global.connection.timeout) = (None, None);
     let session = Session::open(Role::Client, &global, context, output).await?;
-    if session.is_temporary() {
-        output.note("note: no server is named and none is running, so this uses a temporary broker: nothing is kept");
-    }
     let result = submit_and_follow(&args, &payment, &session, output).await;
     session.close().await;
     result
@@ -112,8 +109,8 @@ fn report(
     reply: &StatusReply,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    // A repeated message id with other content is acknowledged as a duplicate and its content
-    // vanishes, so the outcome on record must be checked to be about this payment.
+    // The first content of an id stands, whoever sent it: the outcome on record must be checked to
+    // be about this payment.
     if reply.content.as_ref().is_some_and(|content| *content != payment.content()) {
         return Err(CliError::new(
             Exit::Domain,

@@ -218,6 +218,7 @@ fn described(error: &ClientError) -> DriverError {
         ClientError::Permissions { .. } => ErrorKind::Permissions,
         ClientError::PublishRefused { .. }
         | ClientError::NotAcknowledged { .. }
+        | ClientError::Unreadable { .. }
         | ClientError::Other { .. } => ErrorKind::Other,
     };
     let (message, code) = match error {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::mono::{BarrierError, Caller, Denied};
 use crate::wire::driver::Ack;
-use crate::wire::headers as h;
+use crate::wire::{Unreadable, headers as h};
 
 /// Why a typed client's call failed. Each says whether it certainly did not happen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +66,16 @@ pub enum ClientError {
         /// The service's words.
         message: String,
     },
+    /// It answered, and the answer's headers cannot be read: whether it is an error is unknown.
+    #[error("{subject} answered, and {what}; its body: {body}")]
+    Unreadable {
+        /// Who answered.
+        subject: String,
+        /// What could not be read.
+        what: String,
+        /// A bounded excerpt of the body.
+        body: String,
+    },
     /// A domain error in a normal reply.
     #[error("{0}")]
     Domain(String),
@@ -104,8 +114,20 @@ impl ClientError {
         match self {
             Self::Permissions { definite, .. } => *definite,
             Self::Service { code, .. } => (400..500).contains(code) || *code == 503,
-            Self::Timeout { .. } | Self::NotAcknowledged { .. } | Self::Other { .. } => false,
+            Self::Timeout { .. }
+            | Self::NotAcknowledged { .. }
+            | Self::Unreadable { .. }
+            | Self::Other { .. } => false,
             _ => true,
+        }
+    }
+
+    /// True where a restart of a service or the broker explains it, so that one may ask again.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Service { code, .. } => *code >= 500,
+            Self::NoResponders { .. } | Self::Timeout { .. } => true,
+            _ => false,
         }
     }
 }
@@ -122,6 +144,13 @@ pub(crate) async fn request<T: Serialize, R: DeserializeOwned>(
 ) -> Result<R, ClientError> {
     let body = encode(request)?;
     let reply = ask(caller, subject, None, body, limit).await?;
+    if let Some(unreadable) = Unreadable::of(reply.headers.as_ref()) {
+        return Err(ClientError::Unreadable {
+            subject: subject.to_owned(),
+            what: unreadable.to_string(),
+            body: h::bounded(&String::from_utf8_lossy(&reply.payload), 100),
+        });
+    }
     if let Some(error) = service_error(subject, reply.headers.as_ref()) {
         return Err(error);
     }
@@ -254,13 +283,14 @@ pub fn service_error(subject: &str, headers: Option<&HeaderMap>) -> Option<Clien
     let headers = headers?;
     let text = |name: &str| headers.get(name).map(|v| v.as_str().to_owned());
     let code = text(h::SERVICE_ERROR_CODE);
-    if text(h::ERROR).as_deref() != Some("true") && code.is_none() {
+    let words = text(h::SERVICE_ERROR);
+    if text(h::ERROR).as_deref() != Some("true") && code.is_none() && words.is_none() {
         return None;
     }
     Some(ClientError::Service {
         subject: subject.to_owned(),
         code: code.and_then(|c| c.parse().ok()).unwrap_or(500),
-        message: text(h::ERROR_MESSAGE).or_else(|| text(h::SERVICE_ERROR)).unwrap_or_default(),
+        message: text(h::ERROR_MESSAGE).or(words).unwrap_or_default(),
     })
 }
 

@@ -277,7 +277,8 @@ impl Running {
                 );
                 self.tasks.spawn(work);
             }
-            Kind::StreamConsumer { handler, settings } => {
+            Kind::StreamConsumer { handler, settings, in_hand } => {
+                let in_hand = Arc::clone(in_hand);
                 let (handler, settings) = (Arc::clone(handler), *settings.clone());
                 let connection = self.connection.clone();
                 let work = stream_consumer::work(
@@ -285,6 +286,7 @@ impl Running {
                     registration,
                     handler,
                     settings,
+                    in_hand,
                     worker,
                     shutdown,
                 );

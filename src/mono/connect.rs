@@ -2,8 +2,8 @@
 
 use std::hash::{BuildHasher, Hasher};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::ContextBuilder;
@@ -14,6 +14,7 @@ use super::address::{self, without_secrets};
 use super::caller::{BarrierError, Caller};
 use super::denials::{Denials, Denied};
 use super::logins::Logins;
+use super::outage::{Advice, Outage};
 
 /// Where to connect and as whom.
 #[derive(Clone, Default)]
@@ -148,7 +149,27 @@ pub struct Connection {
     caller: Caller,
     jetstream: Context,
     reconnects: watch::Receiver<u64>,
-    closed: watch::Receiver<bool>,
+    state: watch::Receiver<End>,
+}
+
+/// How a connection ended, if it did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+enum End {
+    #[default]
+    Open,
+    /// In an orderly drain.
+    Closed,
+    /// For good, and nobody here asked for it.
+    GivenUp(String),
+}
+
+/// What the client library's events change.
+struct Observer {
+    reconnects: watch::Sender<u64>,
+    state: watch::Sender<End>,
+    denials: Denials,
+    outage: Mutex<Outage>,
+    quiet: bool,
 }
 
 impl Connection {
@@ -166,9 +187,15 @@ impl Connection {
         let logins = Logins::new(&servers, &target.auth).map_err(unusable)?;
         let servers: Vec<ServerAddr> = servers.into_iter().map(|server| server.addr).collect();
         let (reconnects_tx, reconnects) = watch::channel(0);
-        let (closed_tx, closed) = watch::channel(false);
-        let (reconnects_tx, closed_tx) = (Arc::new(reconnects_tx), Arc::new(closed_tx));
+        let (state_tx, state) = watch::channel(End::Open);
         let denials = Denials::new();
+        let observer = Arc::new(Observer {
+            reconnects: reconnects_tx,
+            state: state_tx,
+            denials: denials.clone(),
+            outage: Mutex::default(),
+            quiet: target.quiet,
+        });
         // One server after the other, each with its own login, from anywhere in the list: clients
         // spread over a cluster.
         let start = std::hash::RandomState::new().build_hasher().finish() as usize;
@@ -177,18 +204,11 @@ impl Connection {
             let first = servers[start.wrapping_add(n) % servers.len()].clone();
             let at = without_secrets(&first.clone().into_inner().to_string());
             let options = options(target, name, &logins, first).await.map_err(unusable)?;
-            let (noted, quiet) = (denials.clone(), target.quiet);
-            let (reconnects_tx, closed_tx) = (Arc::clone(&reconnects_tx), Arc::clone(&closed_tx));
+            let observer = Arc::clone(&observer);
             let connected = options
                 .event_callback(move |event| {
-                    let (reconnects, closed) = (Arc::clone(&reconnects_tx), Arc::clone(&closed_tx));
-                    let denials = noted.clone();
-                    async move {
-                        if !quiet {
-                            log(&event);
-                        }
-                        observe(&event, &reconnects, &closed, &denials);
-                    }
+                    observer.observe(&event);
+                    std::future::ready(())
                 })
                 .connect(servers.clone())
                 .await;
@@ -196,7 +216,7 @@ impl Connection {
                 Ok(client) => {
                     let jetstream = jetstream(client.clone(), &target.jetstream);
                     let caller = Caller::new(client, denials);
-                    return Ok(Self { caller, jetstream, reconnects, closed });
+                    return Ok(Self { caller, jetstream, reconnects, state });
                 }
                 Err(error) => {
                     let url = if servers.len() == 1 { url.clone() } else { at };
@@ -271,14 +291,29 @@ impl Connection {
         self.caller.barrier(limit).await
     }
 
+    /// Returns, with the reason, when nothing goes over this connection any more, for good: its task
+    /// in the client library has ended, or the server has refused the credentials for 10 s. A
+    /// connection that broke is none of these; it is made anew.
+    ///
+    /// Whoever serves waits for it beside its work: subscriptions just end, or just stay silent.
+    pub async fn ended(&self) -> String {
+        let mut state = self.state.clone();
+        match state.wait_for(|state| *state != End::Open).await.as_deref() {
+            Ok(End::GivenUp(why)) => why.clone(),
+            Ok(_) => "it was closed".to_owned(),
+            // The event callback was dropped: the task that called it is gone.
+            Err(_) => "its task in the client library ended".to_owned(),
+        }
+    }
+
     /// Drains and waits until the connection is closed, at most `limit`; `false` if it was not.
     pub async fn close(self, limit: Duration) -> bool {
-        let mut closed = self.closed.clone();
+        let mut state = self.state.clone();
         if self.client().drain().await.is_err() {
             return true; // it is closed already
         }
         // `drain()` returns before draining has ended; the closed event tells.
-        tokio::time::timeout(limit, closed.wait_for(|closed| *closed)).await.is_ok()
+        tokio::time::timeout(limit, state.wait_for(|state| *state == End::Closed)).await.is_ok()
     }
 }
 
@@ -352,22 +387,48 @@ async fn pem(what: &str, path: &Path, holds: &str) -> Result<(), String> {
     }
 }
 
-fn observe(
-    event: &Event,
-    reconnects: &watch::Sender<u64>,
-    closed: &watch::Sender<bool>,
-    denials: &Denials,
-) {
-    match event {
-        Event::Connected => {
-            denials.begin_anew();
-            reconnects.send_modify(|n| *n += 1);
+impl Observer {
+    fn observe(&self, event: &Event) {
+        if !self.quiet {
+            log(event);
         }
-        Event::Closed => {
-            closed.send_replace(true);
+        match event {
+            Event::Connected => {
+                self.denials.begin_anew();
+                self.outage().over();
+                self.reconnects.send_modify(|n| *n += 1);
+            }
+            Event::Closed => {
+                self.state.send_replace(End::Closed);
+            }
+            Event::Disconnected => self.outage().lost(Instant::now()),
+            Event::ServerError(error) => self.denials.note(&error.to_string()),
+            Event::ClientError(error) => self.attempt_failed(&error.to_string()),
+            _ => {}
         }
-        Event::ServerError(error) => denials.note(&error.to_string()),
-        _ => {}
+    }
+
+    fn attempt_failed(&self, words: &str) {
+        let advice = self.outage().failed(Instant::now(), words);
+        match advice {
+            Advice::Quiet => {}
+            Advice::Say(lasted) if !self.quiet => {
+                let lasted = Duration::from_secs(lasted.as_secs());
+                tracing::warn!(
+                    error = words,
+                    "still no connection to the broker, after {lasted:?}"
+                );
+            }
+            Advice::Say(_) => {}
+            Advice::GiveUp => {
+                let why = format!("the broker has refused the credentials for 10 s ({words})");
+                self.state.send_replace(End::GivenUp(why));
+            }
+        }
+    }
+
+    fn outage(&self) -> MutexGuard<'_, Outage> {
+        self.outage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

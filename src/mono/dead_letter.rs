@@ -4,7 +4,10 @@ use async_nats::HeaderMap;
 use bytes::Bytes;
 
 use super::module::set_header;
-use crate::wire::headers as h;
+use crate::wire::{Unreadable, headers as h, readable};
+
+/// nats-server stores no message with longer headers.
+const MAX_STORED_HEADERS: usize = 65_535;
 
 /// Why a message is dead, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,10 +60,11 @@ impl DeadLetter {
         reason: &str,
     ) -> Self {
         let mut headers = HeaderMap::new();
-        for (name, values) in original.into_iter().flat_map(HeaderMap::iter) {
-            let name: &str = name.as_ref();
-            // A `Nats-*` header would act again (deduplicate, compare-and-set): it is kept, renamed.
-            let kept = if name.to_ascii_lowercase().starts_with("nats-") {
+        for (name, values) in original.into_iter().flat_map(readable) {
+            // A `Nats-*` header would act again (deduplicate, compare-and-set), and ours would be
+            // believed: it is kept, renamed.
+            let lower = name.to_ascii_lowercase();
+            let kept = if lower.starts_with("nats-") || lower.starts_with("mono-dead-letter-") {
                 format!("{}{name}", h::DEAD_ORIGINAL_PREFIX)
             } else {
                 name.to_owned()
@@ -68,6 +72,10 @@ impl DeadLetter {
             for value in values {
                 headers.append(kept.as_str(), value.clone());
             }
+        }
+        let unreadable = Unreadable::of(original);
+        if let Some(block) = unreadable.as_ref().and_then(Unreadable::headers_base64) {
+            headers.insert(h::DEAD_RAW_HEADERS, block);
         }
         set_header(&mut headers, h::DEAD_KIND, kind.as_str());
         set_header(&mut headers, h::DEAD_REASON, reason);
@@ -82,13 +90,16 @@ impl DeadLetter {
 /// Makes a message fit that was near the limit before a reason was added: the headers that are not
 /// ours go first, if they alone are half of it, then the end of the body.
 pub(crate) fn cut_to_fit(headers: &mut HeaderMap, body: &mut Bytes, max_payload: usize) {
-    if wire_bytes(headers) + body.len() <= max_payload {
+    let most = (max_payload / 2).min(MAX_STORED_HEADERS);
+    let length = wire_bytes(headers);
+    if length <= MAX_STORED_HEADERS && length + body.len() <= max_payload {
         return;
     }
-    if wire_bytes(headers) > max_payload / 2 {
+    if length > most {
         let ours = |name: &str| {
             name.starts_with("Mono-Dead-Letter-")
                 || name.starts_with("Mono-Error")
+                || name == h::RAW_HEADERS
                 || name == h::EXPECTED_LAST_SUBJECT_SEQUENCE
         };
         let mut kept = HeaderMap::new();
@@ -98,9 +109,24 @@ pub(crate) fn cut_to_fit(headers: &mut HeaderMap, body: &mut Bytes, max_payload:
             }
         }
         *headers = kept;
+        for name in [h::DEAD_RAW_HEADERS, h::RAW_HEADERS] {
+            cut_value(headers, name, most);
+        }
     }
     set_header(headers, h::CUT_FROM, &body.len().to_string());
     body.truncate(max_payload.saturating_sub(wire_bytes(headers)));
+}
+
+/// Makes headers fit by the end of one value, which is base64.
+fn cut_value(headers: &mut HeaderMap, name: &str, most: usize) {
+    let Some(value) = headers.get(name).map(|value| value.as_str().to_owned()) else { return };
+    // With room for the headers that say so.
+    let excess = (wire_bytes(headers) + 100).saturating_sub(most);
+    if excess > 0 {
+        let kept = value.len().saturating_sub(excess) / 4 * 4;
+        headers.insert(name, &value[..kept]);
+        set_header(headers, h::RAW_HEADERS_CUT_FROM, &value.len().to_string());
+    }
 }
 
 /// How long headers are on the wire: `NATS/1.0`, a line each, an empty line.
@@ -155,5 +181,17 @@ mod tests {
         assert!(left > 800 && kept && cut.as_deref() == Some("1000"), "{left}");
         let (left, kept, cut) = letter(300, 700);
         assert!(left == 300 && !kept && cut.as_deref() == Some("300"), "{left}");
+    }
+
+    #[test]
+    fn raw_headers_that_no_stream_would_take_are_cut() {
+        let mut headers = HeaderMap::new();
+        headers.insert(h::DEAD_RAW_HEADERS, "QUJD".repeat(20_000));
+        let mut body = Bytes::from_static(b"{}");
+        cut_to_fit(&mut headers, &mut body, 1_048_576);
+        assert!(wire_bytes(&headers) <= MAX_STORED_HEADERS);
+        let kept = headers.get(h::DEAD_RAW_HEADERS).unwrap().as_str();
+        assert!(kept.len() > 65_000 && kept.len().is_multiple_of(4), "{}", kept.len());
+        assert_eq!(headers.get(h::RAW_HEADERS_CUT_FROM).unwrap().as_str(), "80000");
     }
 }

@@ -11,16 +11,21 @@ mod app;
 mod caller;
 mod connect;
 mod dead_letter;
+mod decode;
 mod denials;
 mod discovery;
 mod dispatch;
 pub mod ensure;
 mod error;
+mod in_hand;
 mod intake;
+mod letter;
 mod logins;
 mod module;
 mod object;
+mod outage;
 mod queue_group;
+mod refusal;
 mod request_reply;
 mod shutdown;
 mod stats;
@@ -32,19 +37,11 @@ pub use app::{App, DrainReport, Registered, Running, StartError};
 pub use caller::{BarrierError, Caller};
 pub use connect::{Auth, ConnectError, Connection, JetStreamApi, Target, Tls};
 pub use dead_letter::{DeadKind, DeadLetter};
+pub use decode::decode;
 pub use denials::Denied;
 pub use error::{Failure, ModuleError, ServiceError};
+pub use letter::Letter;
 pub use module::{BoxFuture, Call, Module, Registration, Services};
 pub use object::Object;
+pub use refusal::is_wrong_last_sequence;
 pub use stream::{Delivery, Settled, StreamHandler, StreamSettings};
-
-/// Reads a JSON body, or says in one bounded line why it cannot be read.
-///
-/// # Errors
-/// The text of the JSON error with its position, fit for a header.
-pub fn decode<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, String> {
-    serde_json::from_slice(body).map_err(|e| {
-        let what = if e.is_data() { "does not fit" } else { "is not valid JSON" };
-        crate::wire::headers::one_line(&format!("request {what}: {e}"))
-    })
-}

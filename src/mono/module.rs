@@ -11,9 +11,11 @@ use serde::de::DeserializeOwned;
 
 use super::dispatch::guarded;
 use super::error::{ModuleError, ServiceError};
+use super::in_hand::InHand;
 use super::shutdown::Shutdown;
 use super::stats::Stats;
 use super::stream::{DynStreamHandler, StreamHandler, StreamSettings, erase};
+use crate::wire::Unreadable;
 use crate::wire::subjects::{self, Token, TokenError};
 
 /// A future that can be stored: what dyn-safe async methods return.
@@ -54,8 +56,15 @@ pub(crate) type Handler =
 
 pub(crate) enum Kind {
     RequestReply(Handler),
-    QueueGroup { handler: Handler, rejected: Option<String> },
-    StreamConsumer { handler: Arc<dyn DynStreamHandler>, settings: Box<StreamSettings> },
+    QueueGroup {
+        handler: Handler,
+        rejected: Option<String>,
+    },
+    StreamConsumer {
+        handler: Arc<dyn DynStreamHandler>,
+        settings: Box<StreamSettings>,
+        in_hand: Arc<InHand>,
+    },
 }
 
 /// One registered service.
@@ -157,7 +166,11 @@ impl Services {
         self.add(
             service,
             group,
-            Kind::StreamConsumer { handler: erase(handler), settings: Box::new(settings) },
+            Kind::StreamConsumer {
+                handler: erase(handler),
+                settings: Box::new(settings),
+                in_hand: Arc::default(),
+            },
         )
     }
 
@@ -218,6 +231,9 @@ pub(crate) async fn handled(
     worker: &Arc<str>,
     shutdown: &Shutdown,
 ) -> Result<Bytes, ServiceError> {
+    if let Some(unreadable) = Unreadable::of(message.headers.as_ref()) {
+        return Err(ServiceError::bad_request(unreadable.to_string()));
+    }
     let call = Call { worker: Arc::clone(worker), headers: message.headers.clone() };
     tokio::select! {
         biased;

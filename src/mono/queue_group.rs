@@ -13,7 +13,8 @@ use super::error::ServiceError;
 use super::intake::until_drained;
 use super::module::{Handler, Registration, error_headers, handled};
 use super::shutdown::Shutdown;
-use crate::wire::headers::ServiceErrorCode;
+use crate::wire::Unreadable;
+use crate::wire::headers::{self as h, ServiceErrorCode};
 
 /// One worker of a queue group; returns after the drain.
 pub(crate) async fn work(
@@ -83,6 +84,10 @@ async fn failed(
     }
     let Some(subject) = rejected else { return };
     let (mut headers, mut body) = (error_headers(&error), message.payload);
+    let unreadable = Unreadable::of(message.headers.as_ref());
+    if let Some(block) = unreadable.as_ref().and_then(Unreadable::headers_base64) {
+        headers.insert(h::RAW_HEADERS, block);
+    }
     cut_to_fit(&mut headers, &mut body, client.max_payload());
     let sent = client.publish_with_headers(subject.to_owned(), headers, body).await;
     if let Err(error) = sent {

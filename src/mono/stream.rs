@@ -11,7 +11,9 @@ use serde::de::DeserializeOwned;
 
 use super::dead_letter::DeadKind;
 use super::error::Failure;
+use super::letter::Letter;
 use super::module::BoxFuture;
+use crate::wire::Unreadable;
 
 /// How a stream is consumed.
 #[derive(Debug, Clone)]
@@ -23,6 +25,9 @@ pub struct StreamSettings {
     /// How long a delivery may take before another worker gets it. Handlers that take longer keep
     /// their message: progress is reported while they run.
     pub ack_wait: Duration,
+    /// How long a handler may work on one delivery. Then it is dropped, and the message delivered
+    /// again, perhaps to another worker.
+    pub handle_limit: Duration,
     /// How many deliveries a message gets before it is given up (at least 1).
     pub max_deliver: u64,
     /// The wait after the first, second, … failed delivery; the last one repeats.
@@ -92,14 +97,16 @@ pub trait StreamHandler: Send + Sync + 'static {
     }
 
     /// Called before a message is filed as a dead letter: undecodable, refused, or out of
-    /// deliveries. May run more than once for a message. An error delivers it once more.
+    /// deliveries. May run more than once for a message. An error delivers it once more. The letter is
+    /// filed afterwards, unless the handler files it itself, before what it records.
     fn give_up(
         &self,
         delivery: &Delivery,
         kind: DeadKind,
         reason: &str,
+        letter: &Letter<'_>,
     ) -> impl Future<Output = Result<Settled, Failure>> + Send {
-        let _ = (delivery, kind, reason);
+        let _ = (delivery, kind, reason, letter);
         std::future::ready(Ok(Settled::Bury))
     }
 }
@@ -113,6 +120,7 @@ pub(crate) trait DynStreamHandler: Send + Sync {
         delivery: &'a Delivery,
         kind: DeadKind,
         reason: &'a str,
+        letter: &'a Letter<'a>,
     ) -> BoxFuture<'a, Result<Settled, Failure>>;
 }
 
@@ -121,6 +129,9 @@ struct Erased<H>(H);
 impl<H: StreamHandler> DynStreamHandler for Erased<H> {
     fn handle<'a>(&'a self, delivery: &'a Delivery) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
+            if let Some(unreadable) = Unreadable::of(delivery.headers.as_ref()) {
+                return Err(Failure::Dead(DeadKind::Malformed, unreadable.to_string()));
+            }
             match super::decode(&delivery.body) {
                 Ok(message) => self.0.handle(message, delivery).await,
                 Err(reason) => Err(Failure::Dead(DeadKind::Malformed, reason)),
@@ -137,8 +148,9 @@ impl<H: StreamHandler> DynStreamHandler for Erased<H> {
         delivery: &'a Delivery,
         kind: DeadKind,
         reason: &'a str,
+        letter: &'a Letter<'a>,
     ) -> BoxFuture<'a, Result<Settled, Failure>> {
-        Box::pin(self.0.give_up(delivery, kind, reason))
+        Box::pin(self.0.give_up(delivery, kind, reason, letter))
     }
 }
 
@@ -156,6 +168,7 @@ mod tests {
             stream: stream::Config::default(),
             durable: "d".into(),
             ack_wait: Duration::from_secs(1),
+            handle_limit: Duration::from_secs(60),
             max_deliver: 5,
             backoff: vec![Duration::from_millis(1), Duration::from_millis(5)],
             dead_letters: stream::Config::default(),

@@ -8,20 +8,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::consumer::{AckPolicy, pull};
-use async_nats::jetstream::context::PublishErrorKind;
-use async_nats::jetstream::message::Acker;
 use async_nats::jetstream::{self, AckKind, stream};
 use futures_util::{Stream, StreamExt, stream as futures_stream};
 
 use super::connect::Connection;
-use super::dead_letter::{DeadKind, DeadLetter, Origin, cut_to_fit};
+use super::dead_letter::DeadKind;
 use super::dispatch::{Excess, dispatch, guarded};
 use super::ensure;
 use super::error::{Failure, ModuleError};
-use super::module::{Registration, set_header};
+use super::in_hand::{Held, InHand};
+use super::letter::Letter;
+use super::module::Registration;
 use super::shutdown::Shutdown;
 use super::stream::{Delivery, DynStreamHandler, Settled, StreamSettings};
-use crate::wire::headers as h;
 
 /// Makes the streams and the durable consumer, or adopts what is there.
 pub(crate) async fn prepare(
@@ -60,40 +59,21 @@ pub(crate) async fn work(
     registration: Arc<Registration>,
     handler: Arc<dyn DynStreamHandler>,
     settings: StreamSettings,
+    in_hand: Arc<InHand>,
     worker: Arc<str>,
     shutdown: Shutdown,
 ) {
-    let worker = Worker { connection, registration, handler, settings, worker, shutdown };
-    let mut pause = Duration::from_millis(20);
-    loop {
-        let pulled = tokio::select! {
-            biased;
-            () = worker.shutdown.draining() => return,
-            pulled = worker.pull() => pulled,
-        };
-        match pulled {
-            Ok(deliveries) => {
-                pause = Duration::from_millis(20);
-                dispatch(
-                    deliveries,
-                    worker.registration.concurrency,
-                    Excess::Hold,
-                    |message| worker.handle(message),
-                    |_| async {},
-                )
-                .await;
-            }
-            Err(error) => {
-                tracing::warn!(stream = %worker.settings.stream.name, %error, "cannot pull; trying again");
-                // The broker is away or the consumer was deleted: nothing here can be observed,
-                // so the wait grows from 20 ms to 1 s.
-                tokio::select! {
-                    () = worker.shutdown.draining() => return,
-                    () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(1)),
-                }
-            }
-        }
-    }
+    let worker = Worker { connection, registration, handler, settings, worker, shutdown, in_hand };
+    // One loop over all pulls: pulling anew waits for nothing that is in hand, and the concurrency
+    // counts what every pull brought.
+    dispatch(
+        worker.deliveries(),
+        worker.registration.concurrency,
+        Excess::Hold,
+        |message| worker.handle(message),
+        |_| async {},
+    )
+    .await;
 }
 
 struct Worker {
@@ -103,9 +83,50 @@ struct Worker {
     settings: StreamSettings,
     worker: Arc<str>,
     shutdown: Shutdown,
+    in_hand: Arc<InHand>,
 }
 
 impl Worker {
+    /// Everything that is delivered, pulled anew whenever a pull ends, until the drain.
+    fn deliveries(&self) -> impl Stream<Item = jetstream::Message> + Unpin + use<'_> {
+        Box::pin(futures_stream::unfold(None, move |mut pull| async move {
+            loop {
+                if pull.is_none() {
+                    pull = Some(self.pull_patiently().await?);
+                }
+                match pull.as_mut()?.next().await {
+                    Some(message) => return Some((message, pull)),
+                    None => pull = None,
+                }
+            }
+        }))
+    }
+
+    /// The next pull that the broker grants; `None` on drain.
+    async fn pull_patiently(
+        &self,
+    ) -> Option<impl Stream<Item = jetstream::Message> + Unpin + use<'_>> {
+        let mut pause = Duration::from_millis(20);
+        loop {
+            let pulled = tokio::select! {
+                biased;
+                () = self.shutdown.draining() => return None,
+                pulled = self.pull() => pulled,
+            };
+            let error = match pulled {
+                Ok(messages) => return Some(messages),
+                Err(error) => error,
+            };
+            tracing::warn!(stream = %self.settings.stream.name, %error, "cannot pull; trying again");
+            // The broker is away or the consumer was deleted: nothing here can be observed,
+            // so the wait grows from 20 ms to 1 s.
+            tokio::select! {
+                () = self.shutdown.draining() => return None,
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(1)),
+            }
+        }
+    }
+
     /// A stream of deliveries that ends on drain, on a reconnect and on any error: the caller
     /// pulls anew. Everything the client buffers is handled at once (the batch stays below the
     /// concurrency), so that no message ages unseen in a buffer while its `ack_wait` runs.
@@ -171,12 +192,17 @@ impl Worker {
             }
         };
         let (_, acker) = message.split();
+        // Delivered again while its handler is still at work here: that handler goes on, and answers
+        // for this delivery too. It never runs twice at once in one process.
+        let Some(held) = self.in_hand.take((delivery.sequence, delivery.stored_ns), acker) else {
+            return;
+        };
         let result = tokio::select! {
             biased;
             result = self.settle(&delivery) => result,
-            () = self.keep(&acker) => unreachable!("progress is reported until the handler ends"),
+            () = self.keep(&held) => Err(self.let_go(&delivery)),
             () = self.shutdown.expired() => {
-                self.acknowledge(&acker, AckKind::Nak(None)).await;
+                self.acknowledge(&held, AckKind::Nak(None)).await;
                 return;
             }
         };
@@ -184,19 +210,19 @@ impl Worker {
         match result {
             Ok(None) => {
                 stats.handled(started.elapsed());
-                self.acknowledge(&acker, AckKind::Ack).await;
+                self.acknowledge(&held, AckKind::Ack).await;
                 self.handler.acknowledged(&delivery).await;
             }
             Ok(Some((kind, reason))) => {
                 stats.failed(started.elapsed(), &reason);
                 tracing::info!(sequence = delivery.sequence, kind = kind.as_str(), %reason, "dead letter");
-                self.acknowledge(&acker, AckKind::Ack).await;
+                self.acknowledge(&held, AckKind::Ack).await;
             }
             Err(reason) => {
                 stats.failed(started.elapsed(), &reason);
                 let wait = self.settings.backoff_after(delivery.deliveries);
                 tracing::debug!(sequence = delivery.sequence, %reason, ?wait, "delivering again");
-                self.acknowledge(&acker, AckKind::Nak(Some(wait))).await;
+                self.acknowledge(&held, AckKind::Nak(Some(wait))).await;
             }
         }
     }
@@ -224,10 +250,11 @@ impl Worker {
             ),
             Failure::Retry(reason) => return Err(reason),
         };
-        match guarded(self.handler.give_up(delivery, kind, &reason)).await {
+        let letter = Letter::new(&self.connection, &self.settings, delivery, kind, &reason);
+        match guarded(self.handler.give_up(delivery, kind, &reason, &letter)).await {
             Ok(Ok(Settled::Done)) => Ok(None),
             Ok(Ok(Settled::Bury)) => {
-                self.bury(delivery, kind, &reason).await?;
+                letter.file().await.map_err(|failure| failure.to_string())?;
                 Ok(Some((kind, reason)))
             }
             Ok(Err(failure)) => Err(failure.to_string()),
@@ -235,51 +262,34 @@ impl Worker {
         }
     }
 
-    /// Stores the dead letter; the server refuses a second one for the same original.
-    async fn bury(&self, delivery: &Delivery, kind: DeadKind, reason: &str) -> Result<(), String> {
-        let origin = Origin {
-            stream: &delivery.stream,
-            subject: &delivery.subject,
-            sequence: delivery.sequence,
-            deliveries: delivery.deliveries,
-        };
-        let mut letter = DeadLetter::new(
-            delivery.headers.as_ref(),
-            delivery.body.clone(),
-            &origin,
-            kind,
-            reason,
-        );
-        set_header(&mut letter.headers, h::EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
-        let max_payload = self.connection.client().max_payload();
-        cut_to_fit(&mut letter.headers, &mut letter.body, max_payload);
-        let subject = format!(
-            "{}.{}-{}",
-            self.settings.dead_letter_prefix, delivery.sequence, delivery.stored_ns
-        );
-        let jetstream = self.connection.jetstream();
-        let acknowledged = async {
-            jetstream.publish_with_headers(subject, letter.headers, letter.body).await?.await
-        };
-        match self.connection.unless_reconnected(acknowledged).await {
-            Some(Ok(_)) => Ok(()),
-            Some(Err(e)) if e.kind() == PublishErrorKind::WrongLastSequence => Ok(()),
-            Some(Err(e)) => Err(format!("file a dead letter: {e}")),
-            None => Err("file a dead letter: the connection was made anew".to_owned()),
-        }
-    }
-
-    /// Tells the broker that the work goes on, three times in each `ack_wait`; never returns.
-    async fn keep(&self, acker: &Acker) {
+    /// Tells the broker that the work goes on, three times in each `ack_wait`; returns when a
+    /// handler has had all the time that one gets.
+    async fn keep(&self, held: &Held<'_>) {
+        let started = Instant::now();
         loop {
-            tokio::time::sleep(self.settings.ack_wait / 3).await;
-            self.acknowledge(acker, AckKind::Progress).await;
+            let left = self.settings.handle_limit.saturating_sub(started.elapsed());
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep((self.settings.ack_wait / 3).min(left)).await;
+            self.acknowledge(held, AckKind::Progress).await;
         }
     }
 
-    async fn acknowledge(&self, acker: &Acker, kind: AckKind) {
+    /// Its handler is dropped, as if its process had ended, and another worker may take it.
+    fn let_go(&self, delivery: &Delivery) -> String {
+        let limit = self.settings.handle_limit;
+        let reason = format!("the handler did not end within {limit:?}");
+        tracing::warn!(
+            stream = %delivery.stream, sequence = delivery.sequence, %reason,
+            "a message is let go, to be delivered again"
+        );
+        reason
+    }
+
+    async fn acknowledge(&self, held: &Held<'_>, kind: AckKind) {
         // A lost acknowledgement delivers the message again, which the handler must bear anyway.
-        if let Err(error) = acker.ack_with(kind).await {
+        if let Err(error) = held.acker().ack_with(kind).await {
             tracing::debug!(%error, "an acknowledgement could not be sent");
         }
     }

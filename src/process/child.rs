@@ -21,6 +21,7 @@ use super::control::{Report, Request};
 use super::counts::{Counts, Pipe};
 use super::drain::{StdoutError, StdoutSink, drain_stderr, drain_stdout};
 use super::error::{SignalError, SpawnError};
+use super::farewell;
 use super::line_log::{LineLog, Lines};
 use super::reaper;
 use super::spawn::{Reaper, Spawn};
@@ -129,6 +130,8 @@ impl Child {
             exe: reaper.exe().to_owned(),
             source,
         })?;
+        let reaper_pid = process.id();
+        farewell::started(reaper_pid);
 
         // Now, because waiting for the reaper would close it.
         let stdin = process.stdin.take();
@@ -189,6 +192,7 @@ impl Child {
         tokio::spawn(async move {
             // So that the reaper does not stay behind as a zombie, and that `close` sees it go.
             let _ = process.wait().await;
+            farewell::ended(reaper_pid);
             drop(reaper_lives);
         });
 

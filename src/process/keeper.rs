@@ -17,6 +17,7 @@ use std::process::Stdio;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+use super::farewell;
 use super::reaper::{SUBCOMMAND, remove_tree};
 
 /// The reaper's argument that makes it a keeper.
@@ -26,7 +27,7 @@ pub(super) const KEEP: &str = "--keep";
 #[derive(Debug)]
 pub(super) struct Keeper {
     names: PipeWriter,
-    /// Never waited for: it ends after us.
+    /// It ends after us; only an orderly end of the whole process waits for it.
     _process: Child,
 }
 
@@ -38,7 +39,9 @@ impl Keeper {
         command.arg0("mono-demo").arg(SUBCOMMAND).arg(KEEP).arg(root);
         // Ctrl-C in the terminal is not for it, and nobody waits for its output.
         command.process_group(0).stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null());
-        Ok(Keeper { names, _process: command.spawn()? })
+        let process = command.spawn()?;
+        farewell::started(process.id());
+        Ok(Keeper { names, _process: process })
     }
 
     /// A new folder of this name that only we can enter.

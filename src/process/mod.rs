@@ -17,6 +17,7 @@
 //! | `child` | the handle: signals, waiting, output |
 //! | `reaper` | the other program: a plain synchronous parent |
 //! | `keeper` | removes folders that were made just before we were killed |
+//! | `farewell` | waits at the end of this process for reapers and keepers |
 //! | `orphans` | what left the child's group and outlived it |
 //! | `channel` | our end of the channel to the reaper |
 //! | `control` | the words the two say to each other |
@@ -33,6 +34,7 @@ mod control;
 mod counts;
 mod drain;
 mod error;
+mod farewell;
 mod keeper;
 mod line_log;
 mod orphans;
@@ -45,6 +47,7 @@ pub use clean::clean;
 pub use counts::Pipe;
 pub use drain::{MAX_STDOUT_LINE, StdoutError};
 pub use error::{SignalError, SpawnError};
+pub use farewell::Farewell;
 pub use line_log::{Lines, TAIL_LINES};
 pub use spawn::{Reaper, Spawn};
 pub use status::{ExitStatus, Signal};

@@ -12,6 +12,8 @@ pub const SERVICE_ERROR: &str = "Nats-Service-Error";
 pub const SERVICE_ERROR_CODE: &str = "Nats-Service-Error-Code";
 /// JetStream's deduplication id.
 pub const MSG_ID: &str = "Nats-Msg-Id";
+/// Who asked and how far away it is: the broker adds it to what comes from another account.
+pub const REQUEST_INFO: &str = "Nats-Request-Info";
 /// JetStream's compare-and-set on the last sequence of a subject.
 pub const EXPECTED_LAST_SUBJECT_SEQUENCE: &str = "Nats-Expected-Last-Subject-Sequence";
 /// Why a message became a dead letter, one line.
@@ -26,6 +28,12 @@ pub const DEAD_SUBJECT: &str = "Mono-Dead-Letter-Subject";
 pub const DEAD_SEQUENCE: &str = "Mono-Dead-Letter-Sequence";
 /// How often it was delivered.
 pub const DEAD_DELIVERIES: &str = "Mono-Dead-Letter-Deliveries";
+/// The original's header block in base64, where it could not be read.
+pub const DEAD_RAW_HEADERS: &str = "Mono-Dead-Letter-Raw-Headers";
+/// The same for a message that is rejected without being stored.
+pub const RAW_HEADERS: &str = "Mono-Raw-Headers";
+/// How many bytes of base64 there were before they were cut: a stream takes 64 KiB of headers.
+pub const RAW_HEADERS_CUT_FROM: &str = "Mono-Raw-Headers-Cut-From";
 /// Prefix under which the original's `Nats-*` headers are kept: they would act again otherwise.
 pub const DEAD_ORIGINAL_PREFIX: &str = "Mono-Original-";
 

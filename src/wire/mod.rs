@@ -7,3 +7,6 @@ pub mod driver;
 pub mod headers;
 pub mod journal;
 pub mod subjects;
+mod unreadable;
+
+pub use unreadable::{Unreadable, readable};

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import demo
 import pytest
@@ -99,12 +100,25 @@ def test_without_nats_py_there_is_a_hint() -> None:
 
 
 def write_runtime_file(folder: Path, content: str) -> None:
-    (folder / "mono-demo").mkdir(parents=True)
-    (folder / "mono-demo" / "serve.json").write_text(content)
+    (folder / "mono-demo").mkdir(parents=True, mode=0o700)
+    write_file(folder / "mono-demo" / f"serve-{os.getpid()}.json", content)
+
+
+def write_file(path: Path, content: str) -> None:
+    path.write_text(content)
+    path.chmod(0o600)
+
+
+def alive_serve() -> dict[str, Any]:
+    pid = os.getpid()
+    return {
+        "url": "nats://127.0.0.1:5555", "pid": pid, "started": demo.began(pid),
+        "since_ms": 1, "name": unique("serve"), "secret": "s",
+    }
 
 
 def test_the_server_is_looked_for_in_order(tmp_path: Path) -> None:
-    alive = {"url": "nats://127.0.0.1:5555", "pid": os.getpid(), "name": unique("serve")}
+    alive = alive_serve()
     write_runtime_file(tmp_path, json.dumps(alive))
     runtime = {"XDG_RUNTIME_DIR": str(tmp_path)}
     named = {**runtime, "NATS_URL": "nats://127.0.0.1:6666"}
@@ -115,17 +129,30 @@ def test_the_server_is_looked_for_in_order(tmp_path: Path) -> None:
 
 
 def test_without_a_runtime_folder_the_cache_has_the_file(tmp_path: Path) -> None:
-    alive = {"url": "nats://127.0.0.1:5555", "pid": os.getpid(), "name": unique("serve")}
+    alive = alive_serve()
     folder = tmp_path / "mono-demo" / "run"
-    folder.mkdir(parents=True)
-    (folder / "serve.json").write_text(json.dumps(alive))
+    folder.mkdir(parents=True, mode=0o700)
+    write_file(folder / f"serve-{os.getpid()}.json", json.dumps(alive))
     assert demo.find_url(None, {"XDG_CACHE_HOME": str(tmp_path)}) == "nats://127.0.0.1:5555"
 
 
 def test_a_serve_that_has_ended_is_not_used(tmp_path: Path) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    write_runtime_file(tmp_path, json.dumps({"url": "nats://127.0.0.1:5555", "pid": ended.pid}))
+    (tmp_path / "mono-demo").mkdir(mode=0o700)
+    dead = {**alive_serve(), "pid": ended.pid}
+    write_file(tmp_path / "mono-demo" / f"serve-{ended.pid}.json", json.dumps(dead))
+    assert demo.find_url(None, {"XDG_RUNTIME_DIR": str(tmp_path)}) == demo.DEFAULT_URL
+
+
+def test_another_process_of_the_same_number_is_not_used(tmp_path: Path) -> None:
+    write_runtime_file(tmp_path, json.dumps({**alive_serve(), "started": 1}))
+    assert demo.find_url(None, {"XDG_RUNTIME_DIR": str(tmp_path)}) == demo.DEFAULT_URL
+
+
+def test_what_others_may_write_is_not_used(tmp_path: Path) -> None:
+    write_runtime_file(tmp_path, json.dumps(alive_serve()))
+    (tmp_path / "mono-demo").chmod(0o777)
     assert demo.find_url(None, {"XDG_RUNTIME_DIR": str(tmp_path)}) == demo.DEFAULT_URL
 
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import pytest
 
 from client import BadInput, BadReply, body, email, wire
-from client.money import amount_token
+from client.money import MINOR_UNITS, amount_token
 from client.payment import PaymentClient
 from client.subjects import check_payment_id, check_publish_subject
 
@@ -122,3 +122,8 @@ def test_a_group_that_is_left_out_says_why() -> None:
     assert len(VECTORS) >= 250
     for name, group in FILE["groups"].items():
         assert name in MINE or group["why"], name
+
+
+def test_the_table_of_currencies_is_the_shared_one() -> None:
+    path = Path(__file__).parents[1] / "vectors" / "currencies.json"
+    assert json.loads(path.read_text("utf-8"))["decimals"] == MINOR_UNITS

@@ -3,6 +3,7 @@
 
 pub mod keeping;
 pub mod program;
+pub mod raw;
 pub mod suite;
 
 use std::io::{BufRead, BufReader};

@@ -122,7 +122,13 @@ fn checks_of_other_clients() -> Vec<Step> {
     };
     let mut steps = Vec::new();
     if has("node", &["--version"]) {
-        let tests = ["--test", "test/money.test.mjs", "test/lines.test.mjs"];
+        let tests = [
+            "--test",
+            "test/money.test.mjs",
+            "test/lines.test.mjs",
+            "test/original.test.mjs",
+            "test/vectors.test.mjs",
+        ];
         steps.push(Step { name: "node tests", command: inside("node", "client/node", &tests) });
         let mut shop = at_root(&binary());
         shop.args(["e2e", "examples/shop"]);

@@ -5,7 +5,7 @@ import { Deadline, LATE } from "../deadline.mjs";
 import { BadInput, ClientError, ConnectionFailed, RequestTimeout, ServiceError } from "../errors.mjs";
 import { stringify } from "../json.mjs";
 import { excerpt } from "../subjects.mjs";
-import { publish, request, submit, subscribe } from "../wire.mjs";
+import { publish, readHeaders, request, submit, subscribe } from "../wire.mjs";
 import { bind, method } from "./calls.mjs";
 import { connect, drain } from "./connection.mjs";
 import { parse } from "./fields.mjs";
@@ -254,8 +254,9 @@ function described(error) {
  *
  * @param {Msg} message
  */
-function shown({ subject, data, headers }) {
-  const pairs = [...(headers ?? [])].map(([name, values]) => [name, [...values]]);
+function shown(message) {
+  const { subject, data } = message;
+  const pairs = [...(readHeaders(message) ?? [])].map(([name, values]) => [name, [...values]]);
   return {
     subject,
     payload_base64: Buffer.from(data).toString("base64"),

@@ -54,6 +54,7 @@ async fn watch(
     // From before the first run, so that no change is missed.
     let mut changes = Watch::start(&suite.root, &suite.fixtures, shown_from(&suite.root, context))
         .map_err(failed)?;
+    let mut signals = Signals::listen()?;
     let mut only = None;
     loop {
         match once(&args, only, global, context, output).await {
@@ -65,7 +66,7 @@ async fn watch(
         output.note("watching for changes; Ctrl-C ends");
         let touched = tokio::select! {
             touched = changes.next() => touched.map_err(failed)?,
-            _ = tokio::signal::ctrl_c() => return Ok(Exit::Success),
+            () = signals.first() => return Ok(Exit::Success),
         };
         only = match touched {
             Touched::All => None,
@@ -82,7 +83,12 @@ async fn once(
     context: &Context,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    let mut settings = settings(args, global, context, output).await?;
+    // From here on a signal is an orderly end, also while things are still prepared.
+    let mut signals = Signals::listen()?;
+    let mut settings = tokio::select! {
+        settings = settings(args, global, context, output) => settings?,
+        () = signals.first() => return Ok(Exit::Interrupted),
+    };
     settings.filter.only = only;
     if args.list {
         return list(&settings, output);
@@ -102,7 +108,7 @@ async fn once(
     if args.record {
         return tokio::select! {
             recorded = fixtures::record(&settings, &chosen, output) => recorded,
-            _ = tokio::signal::ctrl_c() => Ok(Exit::Interrupted),
+            () = signals.first() => Ok(Exit::Interrupted),
         };
     }
     let mut files = reports(args, context)?;
@@ -118,12 +124,12 @@ async fn once(
     reporters.push(&mut terminal);
     reporters.extend(files.iter_mut().map(|file| &mut **file as &mut dyn Reporter));
     if args.keep {
-        return keep(&settings, &mut reporters, output).await;
+        return keep(&settings, &mut reporters, &mut signals, output).await;
     }
     let summary = tokio::select! {
         summary = e2e::run(&settings, &mut reporters) => summary?,
         // Dropping the run ends every process and removes every folder.
-        _ = tokio::signal::ctrl_c() => return Ok(Exit::Interrupted),
+        () = signals.first() => return Ok(Exit::Interrupted),
     };
     let exit = exit(settings.mode, &summary)?;
     output.object(&json!({ "ok": summary.is_ok(), "summary": summary }));
@@ -135,10 +141,9 @@ async fn once(
 async fn keep(
     settings: &Settings,
     reporters: &mut [&mut dyn Reporter],
+    signals: &mut Signals,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    // From before the end of the runs, so that no signal is missed while all is told.
-    let mut signals = Signals::listen()?;
     let (summary, left_up) = tokio::select! {
         ended = e2e::run_and_leave_up(settings, reporters) => ended?,
         () = signals.first() => return Ok(Exit::Interrupted),
@@ -153,7 +158,7 @@ async fn keep(
         None => output.line(kept::nothing(&summary)),
         Some(kept) => {
             kept.tell(output);
-            if let Some(cut_short) = kept.until_stopped(&mut signals, output).await? {
+            if let Some(cut_short) = kept.until_stopped(signals, output).await? {
                 return Ok(cut_short);
             }
         }

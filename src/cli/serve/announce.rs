@@ -1,7 +1,5 @@
 //! Says what serves, to people and to those who wait for it.
 
-use std::path::PathBuf;
-
 use serde_json::json;
 
 use super::args::ServeArgs;
@@ -12,7 +10,7 @@ use crate::cli::context::Context;
 use crate::cli::contexts;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
-use crate::cli::runtime_file::{self, Runtime, RuntimeFile};
+use crate::cli::running::{Process, Prover, Runtime, RuntimeFile, Secret};
 use crate::cli::services::REPLICAS;
 use crate::mono::{Target, without_secrets};
 use crate::provision::Version;
@@ -20,14 +18,21 @@ use crate::provision::Version;
 /// Of NATS contexts, for whoever lists them.
 const DESCRIPTION: &str = "mono-demo serve";
 
-/// Prints what serves and writes the files that others wait for; they go when serving ends.
-pub(super) fn announce(
+/// What others find a `serve` by, while it is held.
+pub(super) struct Announced {
+    _files: Vec<RuntimeFile>,
+    _prover: Option<Prover>,
+}
+
+/// Prints what serves and writes the files that others wait for and find it by; they go when serving
+/// ends.
+pub(super) async fn announce(
     args: &ServeArgs,
     serving: &Serving,
     target: &Target,
     context: &Context,
     output: &Output,
-) -> Result<Vec<RuntimeFile>, CliError> {
+) -> Result<Announced, CliError> {
     let url = without_secrets(&target.url);
     for registered in serving.running.registered() {
         output.line(registered);
@@ -71,6 +76,12 @@ pub(super) fn announce(
     });
     let contexts = contexts.transpose()?;
     if let Some(folder) = &contexts {
+        for (broker, name) in
+            serving.broker.iter().flat_map(|b| args.client.iter().map(move |c| (b, c)))
+        {
+            let path = folder.join(name).with_extension("json");
+            contexts::save(&path, DESCRIPTION, &broker.target_of(name))?;
+        }
         let client = contexts::of_role(folder, Role::Client);
         output.line(format!(
             "credentials: {} (as in `mono-demo --context FILE`, `nats --context FILE`)",
@@ -78,22 +89,27 @@ pub(super) fn announce(
         ));
     }
 
-    let runtime = Runtime {
+    let mut runtime = Runtime {
         url: url.clone(),
-        pid: std::process::id(),
+        process: Process::this(),
+        since_ms: Runtime::now_ms(),
         name: serving.broker.as_ref().map_or(server.server_name, Brokers::names),
         journals: serving.journals.clone(),
         contexts,
+        secret: None,
     };
-    let write = |path: PathBuf| {
-        RuntimeFile::write(path, &runtime).map_err(|e| CliError::new(Exit::Infrastructure, e))
-    };
+    let failed = |e: String| CliError::new(Exit::Infrastructure, e);
     let mut files = Vec::new();
-    if serving.broker.is_some() {
-        files.push(write(runtime_file::path(context))?);
+    let mut prover = None;
+    if !args.unlisted {
+        let secret = Secret::draw().map_err(|e| CliError::infrastructure("draw a secret", e))?;
+        prover = Some(Prover::start(&serving.connection, secret.clone()).await);
+        runtime.secret = Some(secret);
+        files.push(RuntimeFile::publish(context, &runtime).map_err(failed)?);
+        runtime.secret = None;
     }
     if let Some(path) = &args.ready_file {
-        files.push(write(context.absolute(path))?);
+        files.push(RuntimeFile::write(context.absolute(path), &runtime).map_err(failed)?);
     }
     if let Some(name) = &args.save_context {
         let path = contexts::path(name, context)?;
@@ -105,11 +121,11 @@ pub(super) fn announce(
     output.object(&json!({
         "ok": true,
         "url": url,
-        "pid": runtime.pid,
+        "pid": runtime.process.pid,
         "name": runtime.name,
         "services": serving.running.registered().iter()
             .map(|r| (r.module.clone(), json!(r.subjects)))
             .collect::<serde_json::Map<_, _>>(),
     }));
-    Ok(files)
+    Ok(Announced { _files: files, _prover: prover })
 }

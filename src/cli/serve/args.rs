@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::broker::{Port, Store, Tls};
+use crate::broker::{Port, Role, Store, Tls};
 use crate::cli::args::duration;
 use crate::cli::brokers::{Brokers, Wanted};
 use crate::cli::context::Context;
@@ -30,6 +30,10 @@ pub struct ServeArgs {
     /// with --store-dir they stay the same.
     #[arg(long)]
     pub(super) auth: bool,
+    /// One more client beside `client`, with a password and a context file NAME.json of its own; may be
+    /// given several times. No client can read what is answered to another one.
+    #[arg(long, value_name = "NAME", requires = "auth", value_parser = client_name)]
+    pub(super) client: Vec<String>,
     /// Speak TLS only, with this certificate for 127.0.0.1 (PEM).
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(super) tls_cert: Option<PathBuf>,
@@ -73,6 +77,9 @@ pub struct ServeArgs {
     /// Note what workers begin with, in `deliveries.jsonl` beside the other journals.
     #[arg(long, hide = true)]
     pub(super) note_deliveries: bool,
+    /// Is not found by other commands: it serves a scenario.
+    #[arg(long, hide = true)]
+    pub(super) unlisted: bool,
 }
 
 const SETTINGS_HELP: &str = "\
@@ -141,6 +148,7 @@ impl ServeArgs {
                 None => Store::Temporary,
             },
             auth: self.auth,
+            clients: self.client.clone(),
             tls: self.tls(context)?,
         })
     }
@@ -177,6 +185,16 @@ impl ServeArgs {
             // On an existing system every instance of this machine must see the same books.
             (None, None, None) => context.state_dir().join("journals"),
         }
+    }
+}
+
+/// A client's name is a user's, an account's and a file's.
+fn client_name(text: &str) -> Result<String, String> {
+    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    match Role::of_user(text) {
+        Some(_) => Err("there is a user of this name already".to_owned()),
+        None if (1..=64).contains(&text.len()) && text.chars().all(good) => Ok(text.to_owned()),
+        None => Err("a client's name is 1 to 64 of a-z, 0-9 and -".to_owned()),
     }
 }
 

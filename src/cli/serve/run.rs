@@ -8,14 +8,15 @@ use super::serving::Serving;
 use crate::broker::Role;
 use crate::cli::args::Global;
 use crate::cli::brokers::Brokers;
-use crate::cli::connect::named_target;
+use crate::cli::connect::{named_by, named_target};
 use crate::cli::context::Context;
 use crate::cli::contexts;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
+use crate::cli::running;
 use crate::cli::services::{self, Proof};
 use crate::cli::signals::Signals;
-use crate::mono::Connection;
+use crate::mono::{Connection, without_secrets};
 
 pub async fn run(
     args: ServeArgs,
@@ -27,11 +28,22 @@ pub async fn run(
     if let Some(name) = &args.save_context {
         contexts::path(name, context)?;
     }
+    if let Some(path) = &args.ready_file {
+        let removed = running::remove_stale(&context.absolute(path));
+        removed.map_err(|e| CliError::new(Exit::Infrastructure, e))?;
+    }
     // From here on a signal is an orderly end, also while things are still starting.
     let mut signals = Signals::listen()?;
     let (broker, target) = match named_target(&global.connection, context)? {
         Some(target) => {
             args.refuse_broker_flags()?;
+            if let Some(variable) = named_by(&global.connection, context) {
+                output.note(format!(
+                    "note: joining {}, because {variable} names it; `env -u {variable} mono-demo \
+                     serve` starts a broker",
+                    without_secrets(&target.url)
+                ));
+            }
             (None, target)
         }
         None => {
@@ -73,10 +85,17 @@ pub async fn run(
         }
     };
     let mut serving = Serving { broker, connection, running, journals };
-    let files = announce(&args, &serving, &target, context, output)?;
+    let announced = match announce(&args, &serving, &target, context, output).await {
+        Ok(announced) => announced,
+        Err(error) => {
+            // In order, as ever: what is stored stays as it is.
+            serving.stop(args.drain_timeout, output).await?;
+            return Err(error);
+        }
+    };
 
     let stopped = serving.until_stopped(&mut signals, output).await;
-    drop(files);
+    drop(announced);
     let ended = tokio::select! {
         biased;
         ended = serving.stop(args.drain_timeout, output) => ended,

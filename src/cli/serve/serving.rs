@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+
 use crate::cli::brokers::Brokers;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
@@ -18,22 +20,26 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// Returns when a signal came, or with an error when the broker is lost for good. A broker
-    /// that ends unasked is started again on its port and store; clients reconnect by themselves.
+    /// Returns when a signal came, or with an error when the broker or the connection to it is lost
+    /// for good. A broker that ends unasked is started again on its port and store; clients reconnect by themselves.
     pub(super) async fn until_stopped(
         &mut self,
         signals: &mut Signals,
         output: &Output,
     ) -> Result<Exit, CliError> {
         loop {
-            let Some(broker) = &mut self.broker else {
-                signals.first().await;
-                return Ok(Exit::Success);
+            let broker = async {
+                match &mut self.broker {
+                    Some(broker) => broker.exited().await,
+                    None => std::future::pending().await,
+                }
             };
             let (node, status) = tokio::select! {
                 () = signals.first() => return Ok(Exit::Success),
-                ended = broker.exited() => ended,
+                why = self.connection.ended() => return Err(deaf(&why)),
+                ended = broker => ended,
             };
+            let Some(broker) = &mut self.broker else { continue };
             let url = broker.nodes()[node].url();
             output.note(format!("nats-server ended with {status}; starting it again on {url}"));
             for line in broker.nodes()[node].log_tail().iter().rev().take(5).rev() {
@@ -45,6 +51,9 @@ impl Serving {
     }
 
     pub(super) async fn stop(self, limit: Duration, output: &Output) -> Result<Exit, CliError> {
+        // Over a connection that is gone nothing can be finished.
+        let gone = self.connection.ended().now_or_never().is_some();
+        let limit = if gone { Duration::ZERO } else { limit };
         output.note("draining: finishing what is in hand");
         let report = self.running.drain(limit).await;
         if !report.complete {
@@ -59,4 +68,10 @@ impl Serving {
         output.note("stopped");
         Ok(Exit::Success)
     }
+}
+
+/// Nobody would be served any more: whoever started this process starts it again.
+fn deaf(why: &str) -> CliError {
+    let message = format!("serve: the services hear nothing any more: the connection ended: {why}");
+    CliError::new(Exit::Connection, message)
 }

@@ -6,6 +6,7 @@ import os
 import signal
 
 import nats
+import nats.errors
 import nats.micro
 from nats.micro.request import Request
 
@@ -33,8 +34,19 @@ async def main() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await stop.wait()
-    await service.stop()
+    try:
+        # Answers what is in hand, at most this long: the broker may be away just now.
+        await asyncio.wait_for(drain(nc, service), timeout=3)
+    except (asyncio.TimeoutError, nats.errors.Error, OSError):
+        pass  # without a connection, nothing is in hand that could be answered
     await nc.close()
+
+
+async def drain(nc: nats.NATS, service: nats.micro.Service) -> None:
+    while not nc.is_connected:
+        await asyncio.sleep(0.05)  # it is being made anew
+    await service.stop()
+    await nc.flush(timeout=2)
 
 
 asyncio.run(main())

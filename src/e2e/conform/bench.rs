@@ -28,7 +28,8 @@ pub fn roles() -> Roles {
         publish: owned(&["check.>", "_INBOX.>"]),
         subscribe: owned(&["check.>", "_INBOX.>"]),
     };
-    Roles { client, ..Roles::default() }
+    // One account: the driver's subjects are the bench's.
+    Roles { client, shared: None, ..Roles::default() }
 }
 
 pub struct Bench {

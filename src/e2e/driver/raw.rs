@@ -14,8 +14,10 @@ use crate::{
     e2e::seen,
     mono::{BarrierError, Connection},
     wire::{
+        Unreadable,
         driver::{Ack, DriverError, ErrorKind, Headers, Message, Outcome},
-        headers::check,
+        headers::{bounded, check},
+        readable,
         subjects::check_publish_subject,
     },
 };
@@ -45,7 +47,7 @@ pub(super) async fn request(
     let asked = connection.client().send_request(subject.clone(), request);
     let asked = async { Ok(asked.await) };
     match unless_denied(connection, &subject, asked).await? {
-        Ok(message) => Ok(to_value(&wire_message(&message))),
+        Ok(message) => wire_message(&message),
         Err(error) => Err(match error.kind() {
             RequestErrorKind::NoResponders => failed(ErrorKind::NoResponders, true, &error),
             RequestErrorKind::TimedOut => failed(ErrorKind::Timeout, false, &error),
@@ -136,7 +138,8 @@ pub(super) async fn submit(
             Kind::TimedOut => failed(ErrorKind::Timeout, false, &error),
             Kind::MaxPayloadExceeded => failed(ErrorKind::MaxPayload, true, &error),
             Kind::BrokenPipe => failed(ErrorKind::Connection, false, &error),
-            Kind::WrongLastMessageId | Kind::WrongLastSequence => {
+            Kind::WrongLastMessageId => failed(ErrorKind::Other, true, &error),
+            _ if crate::mono::is_wrong_last_sequence(&error) => {
                 failed(ErrorKind::Other, true, &error)
             }
             _ => failed(ErrorKind::Other, false, &error),
@@ -163,21 +166,27 @@ pub(super) async fn publish_and_abort(
     std::process::abort()
 }
 
-/// A message as the protocol has it.
-pub(super) fn wire_message(message: &async_nats::Message) -> Message {
-    Message {
+/// A message as the protocol has it, or what could not be read of it.
+pub(super) fn wire_message(message: &async_nats::Message) -> Raw {
+    if let Some(unreadable) = Unreadable::of(message.headers.as_ref()) {
+        let body = bounded(&String::from_utf8_lossy(&message.payload), 100);
+        let said =
+            format!("a message came on {}, and {unreadable}; its body: {body}", message.subject);
+        return Err(failed(ErrorKind::Other, true, &said));
+    }
+    Ok(to_value(&Message {
         subject: message.subject.to_string(),
         payload_base64: seen::base64(&message.payload),
         headers: wire_headers(message.headers.as_ref()),
-    }
+    }))
 }
 
 /// Headers as the protocol has them.
 pub(crate) fn wire_headers(headers: Option<&HeaderMap>) -> Headers {
-    let all = headers.into_iter().flat_map(HeaderMap::iter);
+    let all = headers.into_iter().flat_map(readable);
     all.map(|(name, values)| {
         let values = values.iter().map(|value| value.as_str().to_owned()).collect();
-        (name.to_string(), values)
+        (name.to_owned(), values)
     })
     .collect()
 }

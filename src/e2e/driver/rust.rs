@@ -124,7 +124,7 @@ impl RustDriver {
         };
         let mut subscriber = subscriber.lock().await;
         match tokio::time::timeout(timeout, subscriber.next()).await {
-            Ok(Some(message)) => Ok(to_value(&raw::wire_message(&message))),
+            Ok(Some(message)) => raw::wire_message(&message),
             Ok(None) => Err(failed(ErrorKind::Connection, true, &"the subscription has ended")),
             Err(_) => Err(failed(ErrorKind::Timeout, true, &"no message in time")),
         }

@@ -9,13 +9,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::books::{Books, Seen};
-use super::dead_letters::DEAD_LETTERS;
+use super::dead_letters::{DEAD_LETTERS, DeadLetter};
 use super::ledger::{INTENTS, LEDGER, REQUESTS};
-use super::service;
+use super::module::has_letter;
+use super::salvage::usable_id;
 use super::store::{self, Contents, StoreError};
 use super::types::{Entry, Intent, Status};
 use crate::modules::journal::{Journal, JournalError};
 use crate::mono::{Connection, ModuleError};
+use crate::wire::Unreadable;
 use crate::wire::journal::{ChargeOutcome, ChargeRecord};
 
 /// What the audit found.
@@ -33,6 +35,8 @@ pub struct Audit {
     pub charges: Option<usize>,
     /// Claimed, without an outcome yet.
     pub open: Vec<String>,
+    /// Messages that were sent with bytes which cannot be read, waiting or dead letters by now.
+    pub unreadable: Vec<String>,
     /// Everything that must not be; empty is good.
     pub problems: Vec<String>,
 }
@@ -97,8 +101,14 @@ async fn once(connection: &Connection, outside: &Outside) -> Result<Audit, Audit
         decoded(INTENTS, &intents, |i: &Intent| i.payment_id.clone(), &mut audit);
     let handled = entries.values().map(|entry| entry.request_sequence).max().unwrap_or(0);
     let waiting = waiting(connection, handled, &mut audit).await?;
-    if store::find(connection, DEAD_LETTERS).await?.is_none() {
-        audit.problems.push(format!("stream `{DEAD_LETTERS}` does not exist"));
+    match store::find(connection, DEAD_LETTERS).await? {
+        Some(stream) => {
+            let contents = store::read(&stream).await?;
+            let letters: Vec<_> = contents.messages.iter().cloned().map(DeadLetter::from).collect();
+            audit.name_unreadable(&letters);
+            compare_letters(&entries, &letters, contents.last, &waiting, &mut audit);
+        }
+        None => audit.problems.push(format!("stream `{DEAD_LETTERS}` does not exist")),
     }
     audit.claims = claims.len();
     audit.completed = entries.values().filter(|e| e.status == Status::Completed).count();
@@ -122,6 +132,8 @@ async fn write_once(
         return Ok(Contents::default());
     };
     let contents = store::read(&stream).await?;
+    // Only services of ours write here, and none of them wrote that.
+    audit.problems.extend(contents.unreadable(name));
     let start = 1..contents.first.min(contents.last + 1);
     let missing: Vec<u64> = start.chain(contents.missing.iter().copied()).collect();
     audit.problems.extend(unreadable(name, &missing));
@@ -146,14 +158,32 @@ async fn waiting(
     let contents = store::read_waiting(&stream).await?;
     audit.waiting = contents.stated;
     audit.problems.extend(unreadable(REQUESTS, &contents.missing));
+    audit.unreadable.extend(contents.unreadable(REQUESTS));
     let last = contents.last;
     if last < handled {
         audit.problems.push(format!(
             "stream `{REQUESTS}` ends with message {last}, and the ledger has the outcome of message {handled}"
         ));
     }
-    let ids = contents.messages.iter().filter_map(|message| service::usable_id(&message.body));
+    let ids = contents.messages.iter().filter_map(|message| usable_id(&message.body));
     Ok(ids.map(|id| id.to_string()).collect())
+}
+
+impl Audit {
+    /// Names the dead letters whose originals could not be read; a letter that cannot be read itself
+    /// is none that a service filed.
+    fn name_unreadable(&mut self, letters: &[DeadLetter]) {
+        for letter in letters {
+            let number = letter.sequence;
+            if let Some(unreadable) = Unreadable::of(Some(&letter.stored.headers)) {
+                self.problems
+                    .push(format!("stream `{DEAD_LETTERS}`: message `{number}`: `{unreadable}`"));
+            } else if letter.raw_headers().is_some() {
+                let line = format!("dead letter `{number}`: `{}`", letter.reason);
+                self.unreadable.push(line);
+            }
+        }
+    }
 }
 
 /// One line for each run of numbers.
@@ -217,6 +247,39 @@ fn compare_claims(
     audit.problems.extend(stuck.map(|id| {
         format!("payment `{id}` is claimed, has no outcome, and its request is not waiting")
     }));
+}
+
+/// Each payment that was given up has its letter, and each letter of a payment that was given up
+/// its outcome. `dlq` removes letters, which leaves gaps in their numbers: only what the gaps cannot
+/// account for was never there.
+fn compare_letters(
+    entries: &BTreeMap<String, Entry>,
+    letters: &[DeadLetter],
+    last_letter: u64,
+    waiting: &HashSet<String>,
+    audit: &mut Audit,
+) {
+    let (mut of, mut without) = (HashSet::new(), Vec::new());
+    for letter in letters {
+        of.insert(letter.original_sequence);
+        let Some(id) = usable_id(&letter.stored.body) else { continue };
+        let settled = entries.contains_key(id.as_str()) || waiting.contains(id.as_str());
+        if letter.kind == "exhausted" && !settled {
+            without.push(format!("dead letter {}: payment `{id}` has no outcome", letter.sequence));
+        }
+    }
+    audit.problems.extend(without);
+    let lacking: Vec<_> = entries
+        .iter()
+        .filter(|(_, entry)| has_letter(entry) && !of.contains(&entry.request_sequence))
+        .collect();
+    let removed = last_letter.saturating_sub(letters.len() as u64);
+    if lacking.len() as u64 > removed {
+        audit.problems.extend(lacking.iter().map(|(id, entry)| {
+            let message = &entry.message;
+            format!("payment `{id}` was given up and has no dead letter ({message})")
+        }));
+    }
 }
 
 fn compare_charges(

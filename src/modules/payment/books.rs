@@ -9,12 +9,12 @@ use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use async_nats::jetstream::stream;
+use async_nats::jetstream::{consumer, stream};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
 use super::dead_letters::DEAD_LETTERS;
-use super::ledger::{INTENTS, LEDGER, REQUESTS};
+use super::ledger::{CONSUMER, INTENTS, LEDGER, REQUESTS};
 use crate::mono::{Connection, ModuleError, ensure};
 
 /// All streams of payments.
@@ -58,6 +58,37 @@ impl Seen {
             Some(((*name).to_owned(), Held::from(found?.cached_info())))
         });
         Ok(Self { at_rest: false, streams: held.collect() })
+    }
+
+    /// What the streams hold once this process handles nothing any more; at rest only if nobody else
+    /// handles anything either.
+    ///
+    /// Acknowledgements are only sent, and the server takes a message out of the stream some time
+    /// after it has taken its acknowledgement. So what waits is not what the stream holds, but what
+    /// the consumer says is not acknowledged, asked when all our acknowledgements have been taken.
+    ///
+    /// # Errors
+    /// [`ModuleError`] if JetStream does not say.
+    pub async fn at_rest(connection: &Connection) -> Result<Self, ModuleError> {
+        let failed = |e: &dyn std::fmt::Display| ModuleError::new("see what waits", e);
+        // The consumer takes acknowledgements in order, and answers this one, which changes nothing,
+        // after all those before it.
+        let subject = format!("$JS.ACK.{REQUESTS}.{CONSUMER}.1.1.1.0.0");
+        let taken = connection.client().request(subject, "+WPI".into()).await;
+        taken.map_err(|e| failed(&e))?;
+        let found = connection
+            .jetstream()
+            .get_consumer_from_stream::<consumer::pull::Config, _, _>(CONSUMER, REQUESTS)
+            .await
+            .map_err(|e| failed(&e))?;
+        let info = found.cached_info();
+        let mut seen = Self::now(connection).await?;
+        if let Some(requests) = seen.streams.get_mut(REQUESTS) {
+            let waiting = info.num_pending.saturating_add(info.num_ack_pending as u64);
+            requests.messages = requests.messages.min(waiting);
+        }
+        seen.at_rest = info.num_waiting == 0;
+        Ok(seen)
     }
 
     /// Streams that are not there although another one has had a message. All four are made before

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_nats::HeaderMap;
+use bytes::Bytes;
 use futures_util::StreamExt;
 use serde::Serialize;
 use tokio::time::Instant;
@@ -59,6 +60,10 @@ impl PaymentClient {
     /// Submits a payment with its id as message id, and waits for the stream's acknowledgement:
     /// from then on it is neither lost nor charged twice.
     ///
+    /// `duplicate` says that a message with this id came shortly before. Whose it was, and what it
+    /// said, nothing tells: anybody may put this id on another payment. So this one is then stored
+    /// without the message id, which cannot charge it twice; `sequence` is that of the other one.
+    ///
     /// # Errors
     /// [`ClientError::BadInput`] names the field, before anything is sent. After
     /// [`ClientError::Timeout`] it is unknown whether it was accepted: submit the same id again.
@@ -74,9 +79,24 @@ impl PaymentClient {
             amount: Exact(s.amount.to_owned()),
             currency: s.currency,
         })?;
+        let deadline = Instant::now() + self.timeout;
         let mut headers = HeaderMap::new();
         headers.insert(MSG_ID, s.payment_id);
-        publish_acknowledged(&self.caller, PAYMENT_PROCESS, headers, body, self.timeout).await
+        let ack = self.publish(headers, body.clone(), self.timeout).await?;
+        if ack.duplicate {
+            let left = deadline.saturating_duration_since(Instant::now());
+            self.publish(HeaderMap::new(), body, left).await?;
+        }
+        Ok(ack)
+    }
+
+    async fn publish(
+        &self,
+        headers: HeaderMap,
+        body: Bytes,
+        limit: Duration,
+    ) -> Result<Ack, ClientError> {
+        publish_acknowledged(&self.caller, PAYMENT_PROCESS, headers, body, limit).await
     }
 
     /// Asks `services.payment.status`.
@@ -95,7 +115,8 @@ impl PaymentClient {
     /// connection is made anew, so it also asks once a second.
     ///
     /// # Errors
-    /// [`ClientError::Timeout`] with the last status seen, or the error that kept coming.
+    /// [`ClientError::Timeout`] with the last status seen, or the error that kept coming; at once
+    /// what a restart does not mend: see [`ClientError::is_passing`].
     pub async fn wait(
         &self,
         payment_id: &str,
@@ -127,9 +148,7 @@ impl PaymentClient {
                 Ok(reply) if reply.status.is_final() => return Ok(reply),
                 Ok(reply) => format!("the status is {}", reply.status.as_str()),
                 // Services may be restarting; the deadline decides.
-                Err(e @ (ClientError::NoResponders { .. } | ClientError::Timeout { .. })) => {
-                    e.to_string()
-                }
+                Err(e) if e.is_passing() => e.to_string(),
                 Err(e) => return Err(e),
             };
             tokio::select! {

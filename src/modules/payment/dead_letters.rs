@@ -8,7 +8,7 @@ use async_nats::jetstream::stream::Stream;
 use super::store::{self, StoreError, Stored, failed};
 use crate::modules::{ClientError, publish_acknowledged};
 use crate::mono::Connection;
-use crate::wire::headers as h;
+use crate::wire::{Unreadable, headers as h};
 
 /// The stream.
 pub const DEAD_LETTERS: &str = "payment-dead-letters";
@@ -37,15 +37,23 @@ impl From<Stored> for DeadLetter {
         let text = |name: &str| {
             stored.headers.get(name).map(|v| v.as_str().to_owned()).unwrap_or_default()
         };
+        let unreadable = Unreadable::of(Some(&stored.headers)).map(|what| what.to_string());
         Self {
             sequence: stored.sequence,
             kind: text(h::DEAD_KIND),
-            reason: text(h::DEAD_REASON),
+            reason: unreadable.unwrap_or_else(|| text(h::DEAD_REASON)),
             subject: text(h::DEAD_SUBJECT),
             original_sequence: text(h::DEAD_SEQUENCE).parse().unwrap_or(0),
             deliveries: text(h::DEAD_DELIVERIES).parse().unwrap_or(0),
             stored,
         }
+    }
+}
+
+impl DeadLetter {
+    /// The original's header block in base64, where it could not be read.
+    pub fn raw_headers(&self) -> Option<&str> {
+        self.stored.headers.get(h::DEAD_RAW_HEADERS).map(|value| value.as_str())
     }
 }
 
@@ -83,6 +91,15 @@ impl DeadLetters {
     /// # Errors
     /// [`ClientError`]; the letter is still there.
     pub async fn replay(&self, letter: &DeadLetter, limit: Duration) -> Result<u64, ClientError> {
+        let foreign = Unreadable::of(Some(&letter.stored.headers)).is_some();
+        if foreign || letter.raw_headers().is_some() {
+            // Without its headers it would be another message than the one that was refused.
+            return Err(ClientError::BadInput(format!(
+                "dead letter {0} cannot be sent again: its headers cannot be read; `dlq show {0}` \
+                 has the body, which can be submitted as a message of its own",
+                letter.sequence
+            )));
+        }
         if let Some(bytes) = letter.stored.headers.get(h::CUT_FROM) {
             return Err(ClientError::BadInput(format!(
                 "dead letter {} is not whole: the original of {} bytes did not fit beside its reason",

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::jetstream;
-use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::stream::{
     Config, DiscardPolicy, LastRawMessageErrorKind, Republish, RetentionPolicy, StorageType, Stream,
 };
@@ -15,7 +14,7 @@ use super::books::{Books, Seen};
 use super::dead_letters::DEAD_LETTERS;
 use super::service::PaymentId;
 use super::types::{Entry, Intent};
-use crate::mono::{Connection, ModuleError, ensure};
+use crate::mono::{Connection, ModuleError, ensure, is_wrong_last_sequence};
 use crate::wire::headers::EXPECTED_LAST_SUBJECT_SEQUENCE;
 use crate::wire::subjects::{
     DEAD_LETTER_PREFIX, EVENT_PREFIX, INTENT_PREFIX, LEDGER_PREFIX, PAYMENT_PROCESS,
@@ -32,7 +31,10 @@ pub const REQUESTS: &str = "payment-requests";
 pub const CONSUMER: &str = "payment-payment-process";
 
 /// The answer, if there was one, went to a connection that is no more.
-const RECONNECTED: &str = "the connection was made anew before the broker answered";
+pub(super) const RECONNECTED: &str = "the connection was made anew before the broker answered";
+
+/// How often the nodes of a cluster are asked again, every 200 ms, before something counts as lost.
+const APPLIED: u32 = 25;
 
 /// What came of writing a claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,11 +58,28 @@ pub enum Commit {
 
 /// A step that JetStream did not answer; the message must be delivered again.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{operation} of payment `{payment_id}`: {evidence}")]
+#[error("{operation}: {evidence}")]
 pub struct LedgerError {
-    operation: &'static str,
-    payment_id: String,
+    operation: String,
     evidence: String,
+}
+
+impl LedgerError {
+    fn new(operation: &str, id: &PaymentId, evidence: String) -> Self {
+        Self { operation: format!("{operation} of payment `{id}`"), evidence }
+    }
+
+    /// In a cluster a record can refuse a second one before a read shows it: that is no conflict and
+    /// no loss, but a question to ask again.
+    fn refused_and_nothing_there(operation: &str, id: &PaymentId) -> Self {
+        let evidence = "refused, because there is a record, and a read shows none yet";
+        Self::new(operation, id, evidence.to_owned())
+    }
+
+    /// What is waiting in `payment-requests` could not be read.
+    pub(super) fn looking_back(evidence: String) -> Self {
+        Self { operation: format!("read earlier messages of stream `{REQUESTS}`"), evidence }
+    }
 }
 
 /// The two streams, and compare-and-set on them.
@@ -129,16 +148,34 @@ impl Ledger {
     /// [`ModuleError`].
     pub async fn remember(&self, at_rest: bool) -> Result<(), ModuleError> {
         let Some(books) = &self.books else { return Ok(()) };
-        books.write(&Seen { at_rest, ..Seen::now(&self.connection).await? })
+        let seen = match at_rest {
+            true => Seen::at_rest(&self.connection).await?,
+            false => Seen::now(&self.connection).await?,
+        };
+        // It syncs: not on the runtime's thread.
+        let (books, failed) = (books.clone(), ModuleError::new("write the books", "no thread"));
+        tokio::task::spawn_blocking(move || books.write(&seen)).await.unwrap_or(Err(failed))
     }
 
     async fn see_what_was_lost(&self) -> Result<(), ModuleError> {
-        let now = Seen::now(&self.connection).await?;
+        let mut now = Seen::now(&self.connection).await?;
         let before = self.books.as_ref().map_or(Ok(None), Books::read);
-        let mut lost = match before {
-            Ok(before) => before.map(|before| before.lost(&now)).unwrap_or_default(),
+        let mut lost = match &before {
+            Ok(Some(before)) => before.lost(&now),
+            Ok(None) => Vec::new(),
             Err(error) => vec![error.to_string()],
         };
+        if let (Ok(Some(before)), true) = (before, self.replicas > 1) {
+            // A leader just elected may not have applied all that it has yet.
+            for _ in 0..APPLIED {
+                if lost.is_empty() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                now = Seen::now(&self.connection).await?;
+                lost = before.lost(&now);
+            }
+        }
         if lost.is_empty() {
             lost = now.gone();
         }
@@ -212,7 +249,8 @@ impl Ledger {
         let found: Option<Intent> = self.intent(id).await?;
         Ok(match found {
             Some(found) if found.content == intent.content => Claim::Same,
-            _ => Claim::Other,
+            Some(_) => Claim::Other,
+            None => return Err(LedgerError::refused_and_nothing_there("claim", id)),
         })
     }
 
@@ -226,11 +264,7 @@ impl Ledger {
         }
         match self.entry(id).await? {
             Some(entry) => Ok(Commit::Exists(Box::new(entry))),
-            None => Err(LedgerError {
-                operation: "commit",
-                payment_id: id.to_string(),
-                evidence: "the ledger refused the entry and shows none".to_owned(),
-            }),
+            None => Err(LedgerError::refused_and_nothing_there("commit", id)),
         }
     }
 
@@ -258,8 +292,7 @@ impl Ledger {
         id: &PaymentId,
         record: &T,
     ) -> Result<bool, LedgerError> {
-        let failed =
-            |evidence: String| LedgerError { operation, payment_id: id.to_string(), evidence };
+        let failed = |evidence: String| LedgerError::new(operation, id, evidence);
         let body = serde_json::to_vec(record).map_err(|e| failed(e.to_string()))?;
         let mut headers = HeaderMap::new();
         headers.insert(EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
@@ -272,7 +305,7 @@ impl Ledger {
         let answer = self.connection.unless_reconnected(acknowledged).await.transpose();
         match answer.map_err(|denied| failed(denied.to_string()))? {
             Some(Ok(_)) => Ok(true),
-            Some(Err(e)) if e.kind() == PublishErrorKind::WrongLastSequence => Ok(false),
+            Some(Err(e)) if is_wrong_last_sequence(&e) => Ok(false),
             Some(Err(e)) => Err(failed(e.to_string())),
             None => Err(failed(RECONNECTED.to_owned())),
         }
@@ -285,8 +318,7 @@ impl Ledger {
         operation: &'static str,
         id: &PaymentId,
     ) -> Result<Option<T>, LedgerError> {
-        let failed =
-            |evidence: String| LedgerError { operation, payment_id: id.to_string(), evidence };
+        let failed = |evidence: String| LedgerError::new(operation, id, evidence);
         let jetstream = self.connection.jetstream();
         let stream =
             jetstream.get_stream_no_info(stream).await.map_err(|e| failed(e.to_string()))?;

@@ -8,13 +8,15 @@ use serde::Deserialize;
 use super::crash::{CrashPoints, CrashRule, Step};
 use super::gateway::{Chance, Charge, Gateway, GatewayRule, Outcome};
 use super::ledger::{self, Claim, Commit, Ledger, LedgerError};
+use super::order::Order;
 use super::sabotage::{Sabotage, Saboteur};
+use super::salvage::usable_id;
 use super::service::{self, Payment, PaymentId};
 use super::types::{Entry, Intent, PaymentRequest, Status, StatusRequest};
 use crate::modules::{deliveries::Deliveries, duration, journal::JournalError};
 use crate::mono::{
-    BoxFuture, Call, DeadKind, Delivery, Failure, Module, ModuleError, Object, ServiceError,
-    Services, Settled, StreamHandler, StreamSettings,
+    BoxFuture, Call, DeadKind, Delivery, Failure, Letter, Module, ModuleError, Object,
+    ServiceError, Services, Settled, StreamHandler, StreamSettings,
 };
 use crate::wire::journal::DeliveryRecord;
 use crate::wire::subjects::DEAD_LETTER_PREFIX;
@@ -30,6 +32,10 @@ pub struct Settings {
     /// How long a delivery may stay silent before another worker gets it; default 5 s.
     #[serde(with = "duration")]
     pub ack_wait: Duration,
+    /// How long a worker may be at work on one delivery before the payment is let go, for another
+    /// worker to take; default 5 minutes, and never less than `gateway_timeout` and a minute.
+    #[serde(with = "duration")]
+    pub handle_limit: Duration,
     /// How many deliveries a payment gets while the gateway fails; default 5.
     pub max_deliver: u64,
     /// The wait after each failed delivery, the last one repeats; default 100 ms to 5 s.
@@ -55,6 +61,7 @@ impl Default for Settings {
             workers: 1,
             concurrency: 256,
             ack_wait: Duration::from_secs(5),
+            handle_limit: Duration::from_secs(300),
             max_deliver: 5,
             backoff: [100, 500, 1000, 5000].map(Duration::from_millis).to_vec(),
             gateway_timeout: Duration::from_secs(10),
@@ -114,6 +121,9 @@ impl Module for PaymentModule {
             stream: ledger::requests_stream(s.replicas),
             durable: ledger::CONSUMER.to_owned(),
             ack_wait: s.ack_wait,
+            handle_limit: s
+                .handle_limit
+                .max(s.gateway_timeout.saturating_add(Duration::from_secs(60))),
             max_deliver: s.max_deliver.max(1),
             backoff: s.backoff.clone(),
             dead_letters: ledger::dead_letters_stream(s.replicas),
@@ -121,6 +131,7 @@ impl Module for PaymentModule {
         };
         let process = Process {
             ledger: self.ledger.clone(),
+            order: Order::new(self.ledger.clone()),
             gateway: Arc::clone(&self.gateway),
             gateway_timeout: s.gateway_timeout,
             crash: Arc::clone(&self.crash),
@@ -176,6 +187,7 @@ impl Module for PaymentModule {
 /// The steps C to F of PAYMENTS.md; the framework does B and G.
 struct Process {
     ledger: Ledger,
+    order: Order,
     gateway: Arc<Gateway>,
     gateway_timeout: Duration,
     crash: Arc<CrashPoints>,
@@ -201,12 +213,15 @@ impl StreamHandler for Process {
         }
         let id = payment.id.as_str();
         self.crash.reach(Step::C, id);
-        match self.ledger.claim(&payment.id, &payment.intent(&delivery.worker, now())).await? {
+        match self.claim(&payment.id, &payment.intent(&delivery.worker, now()), delivery).await? {
             Claim::Mine => {}
             Claim::Other => return Err(conflict(&payment.id)),
             // Somebody began: finished, at work on it now, or dead. The charge is idempotent.
             Claim::Same => {
-                if self.ledger.entry(&payment.id).await?.is_some() {
+                if let Some(entry) = self.ledger.entry(&payment.id).await? {
+                    if wants_letter_of(&entry, delivery) {
+                        return Err(Failure::Dead(DeadKind::Exhausted, entry.message));
+                    }
                     self.crash.reach(Step::F, id);
                     return Ok(());
                 }
@@ -224,13 +239,17 @@ impl StreamHandler for Process {
                 ))
             })??;
         self.crash.reach(Step::E, id);
+        if let Outcome::Cancelled(reason) = outcome {
+            // Given up before, by a process that ended before the entry: with its letter now.
+            return Err(Failure::Dead(DeadKind::Exhausted, reason));
+        }
         self.record(&payment, outcome, delivery).await?;
         self.crash.reach(Step::F, id);
         Ok(())
     }
 
     async fn acknowledged(&self, delivery: &Delivery) {
-        let Some(id) = service::usable_id(&delivery.body) else { return };
+        let Some(id) = usable_id(&delivery.body) else { return };
         if self.crash.due(Step::G, id.as_str()) {
             // The acknowledgement is only queued here; the crash is to come after it was sent.
             let _ = self.ledger.connection().barrier(Duration::from_secs(1)).await;
@@ -243,16 +262,30 @@ impl StreamHandler for Process {
         delivery: &Delivery,
         kind: DeadKind,
         reason: &str,
+        letter: &Letter<'_>,
     ) -> Result<Settled, Failure> {
         match kind {
             DeadKind::Conflict => Ok(Settled::Bury),
-            DeadKind::Malformed | DeadKind::Rejected => self.refuse(delivery, reason).await,
-            DeadKind::Exhausted => self.abandon(delivery, reason).await,
+            DeadKind::Malformed | DeadKind::Rejected => self.refuse(delivery, reason, letter).await,
+            DeadKind::Exhausted => self.abandon(delivery, reason, letter).await,
         }
     }
 }
 
 impl Process {
+    /// Claims the id, in its turn: content that was acknowledged earlier comes first.
+    async fn claim(
+        &self,
+        id: &PaymentId,
+        intent: &Intent,
+        delivery: &Delivery,
+    ) -> Result<Claim, Failure> {
+        self.order.turn(delivery.sequence, id, &intent.content).await?;
+        let claim = self.ledger.claim(id, intent).await?;
+        self.order.claimed(id);
+        Ok(claim)
+    }
+
     /// Commits what the gateway said.
     async fn record(
         &self,
@@ -267,10 +300,7 @@ impl Process {
             Outcome::Unavailable(reason) => return Err(Failure::Retry(reason)),
             // The claim is ours, so the key was used outside this ledger: a journal kept longer
             // than its store. Nothing was charged for this content.
-            Outcome::KeyReused => (
-                Status::Failed,
-                "Payment failed: the gateway knows this id with other content".to_owned(),
-            ),
+            Outcome::KeyReused => (Status::Failed, KEY_REUSED.to_owned()),
         };
         let entry = payment.entry(status, message, delivery.sequence, &delivery.worker, now());
         match self.ledger.commit(&payment.id, &entry).await? {
@@ -281,8 +311,16 @@ impl Process {
     }
 
     /// A message that cannot be accepted: where its id is usable and free, the payment is failed.
-    async fn refuse(&self, delivery: &Delivery, reason: &str) -> Result<Settled, Failure> {
-        let Some(id) = service::usable_id(&delivery.body) else { return Ok(Settled::Bury) };
+    async fn refuse(
+        &self,
+        delivery: &Delivery,
+        reason: &str,
+        letter: &Letter<'_>,
+    ) -> Result<Settled, Failure> {
+        let Some(id) = usable_id(&delivery.body) else {
+            self.order.passed(delivery.sequence);
+            return Ok(Settled::Bury);
+        };
         let content = service::raw_content(&delivery.body);
         let (worker, at) = (delivery.worker.to_string(), now());
         let intent = Intent {
@@ -295,7 +333,7 @@ impl Process {
         };
         // The claim keeps a good request of the same id, charged at this moment, from being
         // recorded as failed.
-        if self.ledger.claim(&id, &intent).await? == Claim::Other {
+        if self.claim(&id, &intent, delivery).await? == Claim::Other {
             return Ok(Settled::Bury);
         }
         let entry = Entry {
@@ -311,32 +349,60 @@ impl Process {
             worker,
             at,
         };
+        // The letter comes before the entry: an outcome without its letter would be missed for ever.
+        letter.file().await?;
         self.ledger.commit(&id, &entry).await?;
         Ok(Settled::Bury)
     }
 
     /// A payment out of deliveries: its key is closed first, so that `failed` is the truth even if
     /// an earlier charge is still under way somewhere.
-    async fn abandon(&self, delivery: &Delivery, reason: &str) -> Result<Settled, Failure> {
+    async fn abandon(
+        &self,
+        delivery: &Delivery,
+        reason: &str,
+        letter: &Letter<'_>,
+    ) -> Result<Settled, Failure> {
         let payment = crate::mono::decode::<Object<PaymentRequest>>(&delivery.body)
             .and_then(|Object(request)| Payment::check(&request));
-        let Ok(payment) = payment else { return self.refuse(delivery, reason).await };
-        match self.ledger.claim(&payment.id, &payment.intent(&delivery.worker, now())).await? {
+        let Ok(payment) = payment else { return self.refuse(delivery, reason, letter).await };
+        match self.claim(&payment.id, &payment.intent(&delivery.worker, now()), delivery).await? {
             Claim::Other => return Ok(Settled::Bury),
-            Claim::Same if self.ledger.entry(&payment.id).await?.is_some() => {
-                return Ok(Settled::Done);
-            }
-            Claim::Mine | Claim::Same => {}
+            Claim::Mine => {}
+            Claim::Same => match self.ledger.entry(&payment.id).await? {
+                Some(entry) if wants_letter_of(&entry, delivery) => return Ok(Settled::Bury),
+                Some(_) => return Ok(Settled::Done),
+                None => {}
+            },
         }
         let content = payment.content();
         let outcome = self.gateway.cancel(&charge(&payment, &content, delivery), reason)?;
         let settled = match outcome {
-            Outcome::Cancelled(_) => Settled::Bury,
+            Outcome::Cancelled(_) => {
+                letter.file().await?;
+                Settled::Bury
+            }
             _ => Settled::Done,
         };
         self.record(&payment, outcome, delivery).await?;
         Ok(settled)
     }
+}
+
+/// The one failure that is neither a decline nor has a dead letter.
+const KEY_REUSED: &str = "Payment failed: the gateway knows this id with other content";
+
+/// Whether an outcome is one that came with a dead letter: out of deliveries, or not acceptable.
+pub(super) fn has_letter(entry: &Entry) -> bool {
+    let given_up = ["Payment failed: ", "Payment rejected: "];
+    entry.status == Status::Failed
+        && entry.message != KEY_REUSED
+        && given_up.iter().any(|prefix| entry.message.starts_with(prefix))
+}
+
+/// Whether this delivery's message is the one whose letter belongs to the entry.
+fn wants_letter_of(entry: &Entry, delivery: &Delivery) -> bool {
+    entry.request_sequence == delivery.sequence && has_letter(entry)
 }
 
 fn noted(at: String, payment_id: &str, delivery: &Delivery) -> DeliveryRecord {

@@ -3,7 +3,9 @@
 use sha2::{Digest, Sha256};
 
 use super::amount::{Exact, Money};
+use super::salvage::usable_id;
 use super::types::{Entry, Intent, PaymentRequest, Status, StatusReply};
+use crate::mono::Object;
 use crate::wire::subjects::is_payment_id;
 
 /// A payment id: 1 to 64 characters of `A-Z a-z 0-9 _ -`, so that it is safe in a subject.
@@ -157,10 +159,13 @@ pub(crate) fn raw_content(body: &[u8]) -> String {
     format!("raw-{}", hex(body))
 }
 
-/// The id in a body that is not an acceptable payment, if it has a usable one.
-pub(crate) fn usable_id(body: &[u8]) -> Option<PaymentId> {
-    let value: serde_json::Value = serde_json::from_slice(body).ok()?;
-    PaymentId::new(value.get("payment_id")?.as_str()?).ok()
+/// Whose a body is, acceptable or not, and what tells its content from another.
+pub(crate) fn identify(body: &[u8]) -> Option<(PaymentId, String)> {
+    let request = serde_json::from_slice::<Object<PaymentRequest>>(body);
+    match request.map(|Object(request)| Payment::check(&request)) {
+        Ok(Ok(payment)) => Some((payment.id.clone(), payment.content())),
+        _ => Some((usable_id(body)?, raw_content(body))),
+    }
 }
 
 /// What the records say of an id.
@@ -242,10 +247,13 @@ mod tests {
     }
 
     #[test]
-    fn a_usable_id_is_found_in_a_bad_request() {
-        assert_eq!(usable_id(br#"{"payment_id":"p-1","amount":-1}"#).unwrap().as_str(), "p-1");
-        assert!(usable_id(br#"{"payment_id":"p 1"}"#).is_none());
-        assert!(usable_id(b"{").is_none());
-        assert!(usable_id(b"[]").is_none());
+    fn a_body_is_identified_whether_it_is_acceptable_or_not() {
+        let good = br#"{"payment_id":"p","amount":"9.990"}"#;
+        let same = br#"{"payment_id":"p","amount":9.99}"#;
+        assert_eq!(identify(good), identify(same));
+        let (id, content) = identify(br#"{"payment_id":"p","amount":1e400}"#).unwrap();
+        assert_eq!(id.as_str(), "p");
+        assert!(content.starts_with("raw-"), "{content}");
+        assert_eq!(identify(b"{}"), None);
     }
 }

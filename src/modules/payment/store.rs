@@ -10,6 +10,7 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream as futures_stream};
 
 use crate::mono::{Connection, ensure};
+use crate::wire::Unreadable;
 
 /// How long the next message of a stream may take to come; what has not come by then is asked for
 /// by its number.
@@ -58,6 +59,16 @@ pub struct Contents {
     pub missing: Vec<u64>,
 }
 
+impl Contents {
+    /// A line for each message whose headers cannot be read.
+    pub fn unreadable<'a>(&'a self, stream: &'a str) -> impl Iterator<Item = String> + 'a {
+        self.messages.iter().filter_map(move |message| {
+            let unreadable = Unreadable::of(Some(&message.headers))?;
+            Some(format!("stream `{stream}`: message `{}`: `{unreadable}`", message.sequence))
+        })
+    }
+}
+
 /// The stream of this name; `None` where there is none.
 ///
 /// # Errors
@@ -87,6 +98,8 @@ pub async fn read(stream: &Stream) -> Result<Contents, StoreError> {
         .create_consumer(OrderedConfig::default())
         .await
         .map_err(|e| failed("read", &name, e))?;
+    // Made anew where the connection breaks: then the last message tells its name.
+    let mut reader = consumer.cached_info().name.clone();
     let mut messages = consumer.messages().await.map_err(|e| failed("read", &name, e))?;
     let mut expected = state.first_sequence;
     let mut unseen: Vec<u64> = Vec::new();
@@ -100,6 +113,9 @@ pub async fn read(stream: &Stream) -> Result<Contents, StoreError> {
         };
         let info = message.info().map_err(|e| failed("read", &name, e))?;
         let (sequence, pending) = (info.stream_sequence, info.pending);
+        if info.consumer != reader {
+            reader = info.consumer.to_owned();
+        }
         unseen.extend(expected..sequence);
         expected = sequence + 1;
         contents.messages.push(Stored {
@@ -112,6 +128,9 @@ pub async fn read(stream: &Stream) -> Result<Contents, StoreError> {
             break;
         }
     }
+    drop(messages);
+    // Else it stays for some seconds, and a server has room for so many only. Gone is gone.
+    let _ = stream.delete_consumer(&reader).await;
     unseen.extend(expected..=state.last_sequence);
     // A busy server may just have been slow: each is asked for by its number.
     let (found, missing) = by_number(stream, &name, unseen).await?;

@@ -138,7 +138,7 @@ func request(ctx context.Context, _ *Driver, nc *nats.Conn, fields fields) (any,
 	if err != nil {
 		return nil, err
 	}
-	return shown(reply), nil
+	return shown(reply)
 }
 
 func publish(ctx context.Context, _ *Driver, nc *nats.Conn, fields fields) (any, error) {

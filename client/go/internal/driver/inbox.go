@@ -103,7 +103,7 @@ func next(ctx context.Context, d *Driver, _ *nats.Conn, fields fields) (any, err
 	defer late.Stop()
 	for {
 		if message := inbox.take(); message != nil {
-			return shown(message), nil
+			return shown(message)
 		}
 		select {
 		case <-inbox.arrived:

@@ -99,10 +99,13 @@ type message struct {
 	Headers       map[string][]string `json:"headers"`
 }
 
-func shown(received *nats.Msg) message {
+func shown(received *nats.Msg) (any, error) {
+	if err := client.CheckHeaders(received); err != nil {
+		return nil, err
+	}
 	headers := map[string][]string(received.Header)
 	if headers == nil {
 		headers = map[string][]string{}
 	}
-	return message{received.Subject, base64.StdEncoding.EncodeToString(received.Data), headers}
+	return message{received.Subject, base64.StdEncoding.EncodeToString(received.Data), headers}, nil
 }

@@ -266,8 +266,8 @@ mod tests {
     fn a_request_goes_through_the_broker_and_its_reply_comes_back() {
         insta::assert_snapshot!(heard(r#"
             client <<- [PUB services.math.calculate _INBOX.a.1 2] {"b": 1}
-            worker ->> [MSG services.math.calculate 7 _INBOX.a.1 2] {"b": 1}
-            worker <<- [HPUB _INBOX.a.1 4 6] hhhh{"result": 3}
+            worker ->> [MSG services.math.calculate 7 _R_.x.y 2] {"b": 1}
+            worker <<- [HPUB _R_.x.y 4 6] hhhh{"result": 3}
             client ->> [HMSG _INBOX.a.1 1 4 6] hhhh{"result": 3}
             client <<- [PUB nobody _INBOX.a.2 0]
         "#), @r#"

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
+use super::imports::undone;
 use super::line::{Connection, Line, Op, Way, What};
 
 /// Something that a connection did or got.
@@ -51,7 +52,7 @@ pub(super) fn heard(lines: &[Line]) -> Vec<Heard<'_>> {
         };
         out.extend(what.map(|what| Heard { at, connection, what }));
     }
-    out
+    undone(out)
 }
 
 fn whole<'a>(op: &'a Op, bytes: &'a [u8]) -> Option<Said<'a>> {

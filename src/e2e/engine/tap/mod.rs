@@ -9,6 +9,7 @@
 //! | `line` | a line of the log, read |
 //! | `end` | that the log has everything so far |
 //! | `heard` | lines to whole messages |
+//! | `imports` | the reply subjects of other accounts |
 //! | `carried` | what was sent, for checks |
 //! | `conversation` | messages between parties, for pictures |
 //! | `subject` | what a subject alone tells |
@@ -17,6 +18,7 @@ mod carried;
 mod conversation;
 mod end;
 mod heard;
+mod imports;
 mod line;
 mod subject;
 

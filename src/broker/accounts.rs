@@ -1,0 +1,189 @@
+//! Accounts: subjects of one are not those of another, so that a reply subject is no way in.
+//!
+//! The services have an account, and each client has one. What a client may ask it imports; the broker
+//! gives its reply subject another name on the way (`_R_.…`), and whatever answers there, a worker or a
+//! stream, comes out in the account of the client that asked: never in the ledger, nor at another
+//! client.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use super::config::quoted;
+use super::error::StartError;
+use super::logins::{Credentials, Logins};
+use super::roles::{Permissions, Role, Roles};
+
+/// Where services, harness and streams are.
+pub(super) const SERVICES: &str = "services";
+/// Where everything is at a server without accounts.
+pub(super) const GLOBAL: &str = "$G";
+/// How long the way of a reply is kept open.
+const ONE_ANSWER_WITHIN: &str = "10m";
+/// The same where nobody knows how many come: each question costs the broker memory for as long.
+const ANSWERS_WITHIN: &str = "10s";
+
+/// What clients see of the services' account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shared {
+    /// What is asked and answered once, by a service or a stream.
+    pub services: Vec<String>,
+    /// What is asked and answered by however many there are.
+    pub surveys: Vec<String>,
+    /// What clients may listen to. They cannot publish there, not even for themselves.
+    pub events: Vec<String>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        let owned = |subjects: &[&str]| subjects.iter().map(|&s| s.to_owned()).collect();
+        Shared {
+            services: owned(&[
+                "services.math.calculate",
+                "services.notification.email-send",
+                "services.payment.payment-process",
+                "services.payment.status",
+                // Whether it is the `serve` that a runtime file names.
+                "services.serve.*",
+            ]),
+            surveys: owned(&["$SRV.>"]),
+            events: owned(&["payments.events.*", "services.notification.email-rejected"]),
+        }
+    }
+}
+
+/// The same for a nats-server of somebody's own, which finds the passwords in its environment.
+///
+/// Replies come to NATS's default inboxes there: whoever is in an account needs no settings.
+#[must_use]
+pub fn accounts_config() -> String {
+    let (logins, mut roles) = (Logins::variables(), Roles::default());
+    roles.worker.publish.push("_INBOX.>".to_owned());
+    roles.worker.subscribe.push("_INBOX.>".to_owned());
+    let mut text = config(&logins, &roles);
+    for role in [Role::Client, Role::Worker, Role::Harness] {
+        let variable = &logins.of(role).password;
+        text = text.replace(&quoted(variable), variable);
+    }
+    text
+}
+
+/// The users in nats-server's own language, each in its account.
+pub(super) fn config(logins: &Logins, roles: &Roles) -> String {
+    let Roles { client, worker, shared, clients } = roles;
+    let more = clients.iter().filter_map(|name| logins.of_client(name));
+    let clients: Vec<Credentials> =
+        std::iter::once(logins.of(Role::Client).clone()).chain(more).collect();
+    let of_services = [
+        user(logins.of(Role::Worker), Some(worker), &[]),
+        user(logins.of(Role::Harness), None, &[]),
+    ];
+    let Some(shared) = shared else {
+        let clients = clients.iter().map(|login| user(login, Some(client), &[]));
+        let users: String = clients.chain(of_services).collect();
+        return format!("authorization {{\n  users: [\n{users}  ]\n}}\n");
+    };
+    let mut text = format!(
+        "accounts {{\n  {SERVICES} {{\n    jetstream: enabled\n    users: [\n{}    ]\n    exports: [\n{}    ]\n  }}\n",
+        of_services.concat(),
+        shared.exports()
+    );
+    for login in &clients {
+        let _ = writeln!(
+            text,
+            "  {} {{\n    users: [\n{}    ]\n    imports: [\n{}    ]\n  }}",
+            quoted(&format!("client-{}", login.user)),
+            user(login, Some(client), &shared.events),
+            shared.imports()
+        );
+    }
+    text + "}\n"
+}
+
+/// Makes the streams of a store folder those of this account: a server keeps each account's in a folder
+/// of its own, and would find none after a change from plain `serve` to `--auth`, or back.
+///
+/// The nodes of a cluster have also agreed on the account's name among themselves: they keep it.
+pub(super) fn house(store: &Path, account: &str, in_cluster: bool) -> Result<(), StartError> {
+    let accounts = store.join("jetstream");
+    let other = accounts.join(if account == GLOBAL { SERVICES } else { GLOBAL });
+    let own = accounts.join(account);
+    if !holds_streams(&other) || holds_streams(&own) {
+        return Ok(());
+    }
+    if in_cluster {
+        return Err(StartError::OtherAccount { store: store.to_owned(), auth: account == GLOBAL });
+    }
+    let moved = || {
+        if own.exists() {
+            std::fs::remove_dir_all(&own)?;
+        }
+        std::fs::rename(&other, &own)?;
+        std::fs::File::open(&accounts)?.sync_all()
+    };
+    moved().map_err(|source| StartError::Prepare {
+        what: "the account's streams in",
+        path: accounts.clone(),
+        source,
+    })
+}
+
+fn holds_streams(account: &Path) -> bool {
+    let streams = std::fs::read_dir(account.join("streams"));
+    streams.is_ok_and(|mut streams| streams.next().is_some())
+}
+
+impl Shared {
+    fn exports(&self) -> String {
+        let one = format!("response_threshold: \"{ONE_ANSWER_WITHIN}\"");
+        let several = format!("response_type: stream, response_threshold: \"{ANSWERS_WITHIN}\"");
+        let service = |how: String| {
+            move |subject: &String| format!("      {{ service: {}, {how} }}\n", quoted(subject))
+        };
+        let event = |subject: &String| format!("      {{ stream: {} }}\n", quoted(subject));
+        let services = self.services.iter().map(service(one));
+        let surveys = self.surveys.iter().map(service(several));
+        services.chain(surveys).chain(self.events.iter().map(event)).collect()
+    }
+
+    fn imports(&self) -> String {
+        let import = |kind: &'static str| {
+            move |subject: &String| {
+                let subject = quoted(subject);
+                format!("      {{ {kind}: {{ account: {SERVICES}, subject: {subject} }} }}\n")
+            }
+        };
+        let services = self.services.iter().chain(&self.surveys).map(import("service"));
+        services.chain(self.events.iter().map(import("stream"))).collect()
+    }
+}
+
+/// One user, a line.
+fn user(login: &Credentials, may: Option<&Permissions>, not: &[String]) -> String {
+    let (user, password) = (quoted(&login.user), quoted(&login.password));
+    let mut text = format!("      {{ user: {user}, password: {password}");
+    if let Some(Permissions { publish, subscribe }) = may {
+        let (publish, subscribe) = (list(publish), list(subscribe));
+        let deny = if not.is_empty() { String::new() } else { format!(", deny: {}", list(not)) };
+        let _ = write!(
+            text,
+            ", permissions: {{ publish: {{ allow: {publish}{deny} }}, subscribe: {{ allow: {subscribe} }} }}"
+        );
+    }
+    text + " }\n"
+}
+
+fn list(subjects: &[String]) -> String {
+    let subjects: Vec<String> = subjects.iter().map(|subject| quoted(subject)).collect();
+    format!("[{}]", subjects.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::list;
+
+    #[test]
+    fn an_empty_list_of_subjects_allows_none() {
+        assert_eq!(list(&[]), "[]");
+        assert_eq!(list(&["a.>".into(), "b".into()]), r#"["a.>", "b"]"#);
+    }
+}

@@ -1,0 +1,161 @@
+//! The passwords of the roles: drawn at random, and kept with a store folder.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Write as _};
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::StartError;
+use super::roles::Role;
+use super::store::{private_folders, write_first, write_whole};
+
+/// In a store folder: the passwords of its roles.
+const KEPT: &str = "roles.json";
+
+/// A user and a password. Its `Debug` does not show the password.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credentials {
+    /// The user.
+    pub user: String,
+    /// The password; drawn anew for each run or store folder, the same through restarts.
+    pub password: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Credentials({}, …)", self.user)
+    }
+}
+
+/// The passwords of one run, or of one store folder.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Logins {
+    client: Credentials,
+    worker: Credentials,
+    harness: Credentials,
+    /// Of more clients, by name; a file of an older version has none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    clients: BTreeMap<String, String>,
+}
+
+impl Logins {
+    /// New ones, also for clients of these names.
+    pub(super) fn draw(clients: &[String]) -> io::Result<Logins> {
+        let draw = |role: Role| {
+            Ok::<_, io::Error>(Credentials { user: role.user().to_owned(), password: secret()? })
+        };
+        let mut logins = Logins {
+            client: draw(Role::Client)?,
+            worker: draw(Role::Worker)?,
+            harness: draw(Role::Harness)?,
+            clients: BTreeMap::new(),
+        };
+        logins.add(clients)?;
+        Ok(logins)
+    }
+
+    /// With a variable in the place of each password, as `$CLIENT_PASSWORD`.
+    pub(super) fn variables() -> Logins {
+        let of = |role: Role| {
+            let user = role.user().to_owned();
+            Credentials { password: format!("${}_PASSWORD", user.to_ascii_uppercase()), user }
+        };
+        Logins {
+            client: of(Role::Client),
+            worker: of(Role::Worker),
+            harness: of(Role::Harness),
+            clients: BTreeMap::new(),
+        }
+    }
+
+    /// Draws for those clients that have none; whether there were any.
+    fn add(&mut self, clients: &[String]) -> io::Result<bool> {
+        let before = self.clients.len();
+        for name in clients {
+            if !self.clients.contains_key(name) {
+                self.clients.insert(name.clone(), secret()?);
+            }
+        }
+        Ok(self.clients.len() > before)
+    }
+
+    /// Those that a store folder was used with; new ones for a new folder.
+    ///
+    /// The file is for this user only; one that others could read has told its secrets, and is
+    /// refused.
+    pub(super) fn kept_in(folder: &Path, clients: &[String]) -> Result<Logins, StartError> {
+        let path = folder.join(KEPT);
+        let problem = |source| StartError::Prepare {
+            what: "the file of the roles' passwords",
+            path: path.clone(),
+            source,
+        };
+        private_folders(folder).map_err(problem)?;
+        if !path.exists() {
+            let drawn =
+                Self::draw(clients).map_err(|source| StartError::NoRandomness { source })?;
+            let text = serde_json::json!(drawn).to_string() + "\n";
+            write_first(folder, &path, &text).map_err(problem)?;
+        }
+        let mut file = File::open(&path).map_err(problem)?;
+        let mode = file.metadata().map_err(problem)?.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            let why = format!("others may read it (mode {mode:o}); remove it for new passwords");
+            return Err(problem(io::Error::other(why)));
+        }
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(problem)?;
+        let mut kept: Logins = serde_json::from_str(&text).map_err(|e| problem(e.into()))?;
+        // One that is not named this time keeps its password for another, and cannot log in.
+        if kept.add(clients).map_err(|source| StartError::NoRandomness { source })? {
+            let text = serde_json::json!(kept).to_string() + "\n";
+            write_whole(folder, &path, &text).map_err(problem)?;
+        }
+        Ok(kept)
+    }
+
+    /// Of one of the further clients.
+    pub(super) fn of_client(&self, name: &str) -> Option<Credentials> {
+        let password = self.clients.get(name)?.clone();
+        Some(Credentials { user: name.to_owned(), password })
+    }
+
+    pub(super) fn of(&self, role: Role) -> &Credentials {
+        match role {
+            Role::Client => &self.client,
+            Role::Worker => &self.worker,
+            Role::Harness => &self.harness,
+        }
+    }
+}
+
+/// 128 bits that nobody can guess, as text.
+///
+/// From the system: a NUID, which names our servers, is unique but can be guessed from the one
+/// before it.
+pub(super) fn secret() -> io::Result<String> {
+    let mut bytes = [0; 16];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_long_new_each_time_and_not_shown() {
+        let (a, b) = (secret().unwrap(), secret().unwrap());
+        assert_eq!(a.len(), 32);
+        assert_ne!(a, b);
+        let shown = format!("{:?}", Credentials { user: "u".into(), password: a.clone() });
+        assert!(!shown.contains(&a), "{shown}");
+    }
+}

@@ -1,0 +1,208 @@
+//! What a `serve` says of itself in a file: written, read back and believed.
+
+use std::fs::{File, Metadata, Permissions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::process::geteuid;
+use serde::{Deserialize, Serialize};
+
+use super::process::Process;
+use super::proof::Secret;
+use crate::cli::context::Context;
+
+/// What the file says; `--ready-file` gets the same without the secret.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Runtime {
+    /// Where clients connect.
+    pub url: String,
+    /// The `serve` process.
+    #[serde(flatten)]
+    pub process: Process,
+    /// When it was ready, in milliseconds since 1970: the newest is used.
+    #[serde(default)]
+    pub since_ms: u64,
+    /// The broker's `server_name`. Of a cluster those of all nodes, comma separated.
+    pub name: String,
+    /// The folder of the simulated gateway's and mailer's journals.
+    pub journals: PathBuf,
+    /// With `--auth` or TLS, a private folder that has a NATS context for each role: `client.json`,
+    /// `worker.json`, `harness.json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contexts: Option<PathBuf>,
+    /// What the server proves to know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<Secret>,
+}
+
+impl Runtime {
+    /// Now, as `since_ms` has it.
+    pub fn now_ms() -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A file that is there while its owner serves.
+#[derive(Debug)]
+pub struct RuntimeFile {
+    path: PathBuf,
+    text: String,
+}
+
+impl RuntimeFile {
+    /// Writes the file whole and for this user only: a reader sees all of it or nothing.
+    ///
+    /// # Errors
+    /// The path and the operating system's words.
+    pub fn write(path: PathBuf, runtime: &Runtime) -> Result<Self, String> {
+        let failed = |e: io::Error| format!("write {}: {e}", path.display());
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut make = std::fs::DirBuilder::new();
+        make.recursive(true).mode(0o700).create(folder).map_err(failed)?;
+        let text = serde_json::json!(runtime).to_string() + "\n";
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        file.persist(&path).map_err(|e| failed(e.error))?;
+        Ok(Self { path, text })
+    }
+
+    /// Writes it where commands look, and removes those of processes that were killed.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write), and if the folder is somebody else's.
+    pub fn publish(context: &Context, runtime: &Runtime) -> Result<Self, String> {
+        let path = path(context, runtime.process.pid);
+        let folder = context.runtime_dir();
+        let file = Self::write(path, runtime)?;
+        let ours =
+            std::fs::symlink_metadata(&folder).is_ok_and(|at| at.uid() == geteuid().as_raw());
+        if !ours {
+            return Err(format!(
+                "the runtime folder {} belongs to somebody else",
+                folder.display()
+            ));
+        }
+        std::fs::set_permissions(&folder, Permissions::from_mode(0o700))
+            .map_err(|e| format!("make {} private: {e}", folder.display()))?;
+        for (path, runtime) in believed(&folder) {
+            if !runtime.process.lives() {
+                let _ = std::fs::remove_file(path);
+            }
+        }
+        Ok(file)
+    }
+}
+
+impl Drop for RuntimeFile {
+    fn drop(&mut self) {
+        // A later `serve` may have put its own there: that one stays.
+        if std::fs::read_to_string(&self.path).is_ok_and(|now| now == self.text) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Where the `serve` of this pid says where it is.
+pub fn path(context: &Context, pid: u32) -> PathBuf {
+    context.runtime_dir().join(format!("serve-{pid}.json"))
+}
+
+/// Removes what a former `serve` left at `--ready-file`: a script must not take it for ours.
+///
+/// # Errors
+/// The path and the operating system's words.
+pub fn remove_stale(path: &Path) -> Result<(), String> {
+    match std::fs::remove_file(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            Err(format!("remove the old ready file {}: {e}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What every living `serve` of this user says of itself, the newest first.
+pub fn living(context: &Context) -> Vec<Runtime> {
+    let all = believed(&context.runtime_dir()).into_iter().map(|(_, runtime)| runtime);
+    let mut living: Vec<Runtime> = all.filter(|runtime| runtime.process.lives()).collect();
+    living.sort_by_key(|runtime| std::cmp::Reverse(runtime.since_ms));
+    living
+}
+
+/// The files in a folder that nobody but this user can have written.
+fn believed(folder: &Path) -> Vec<(PathBuf, Runtime)> {
+    if !std::fs::symlink_metadata(folder).is_ok_and(|found| found.is_dir() && is_ours(&found)) {
+        return Vec::new();
+    }
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    paths.filter_map(|path| read(&path).map(|runtime| (path, runtime))).collect()
+}
+
+fn read(path: &Path) -> Option<Runtime> {
+    let name = path.file_name()?.to_str()?;
+    let pid: u32 = name.strip_prefix("serve-")?.strip_suffix(".json")?.parse().ok()?;
+    // Of what it leads to, a link tells nothing.
+    std::fs::symlink_metadata(path).ok().filter(Metadata::is_file)?;
+    let file = File::open(path).ok()?;
+    file.metadata().ok().filter(|found| found.is_file() && is_ours(found))?;
+    let mut text = Vec::new();
+    file.take(1 << 20).read_to_end(&mut text).ok()?;
+    serde_json::from_slice(&text).ok().filter(|runtime: &Runtime| runtime.process.pid == pid)
+}
+
+/// Whether it belongs to this user, and nobody else may write it.
+fn is_ours(found: &Metadata) -> bool {
+    found.uid() == geteuid().as_raw() && found.mode() & 0o022 == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runtime(pid: u32) -> Runtime {
+        Runtime {
+            url: "nats://127.0.0.1:1".into(),
+            process: Process { pid, started: None },
+            since_ms: 0,
+            name: "n".into(),
+            journals: "j".into(),
+            contexts: None,
+            secret: None,
+        }
+    }
+
+    #[test]
+    fn a_file_goes_with_its_owner_and_not_with_a_former_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run/ready.json");
+        let first = RuntimeFile::write(path.clone(), &runtime(1)).unwrap();
+        let second = RuntimeFile::write(path.clone(), &runtime(2)).unwrap();
+        drop(first);
+        assert!(path.exists());
+        drop(second);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_others_may_write_is_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("serve-7.json");
+        let _file = RuntimeFile::write(path.clone(), &runtime(7)).unwrap();
+        let mode = |path: &Path, mode| {
+            std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+        };
+        assert_eq!(believed(folder.path()).len(), 1);
+        mode(&path, 0o622);
+        assert_eq!(believed(folder.path()).len(), 0, "a file that others may write");
+        mode(&path, 0o600);
+        mode(folder.path(), 0o777);
+        assert_eq!(believed(folder.path()).len(), 0, "a folder that others may write");
+        mode(folder.path(), 0o700);
+        std::os::unix::fs::symlink(&path, folder.path().join("serve-8.json")).unwrap();
+        std::fs::copy(&path, folder.path().join("serve-9.json")).unwrap();
+        assert_eq!(believed(folder.path()).len(), 1, "a link, and a name that is another's");
+    }
+}

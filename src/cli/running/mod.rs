@@ -1,0 +1,27 @@
+//! How commands and `demo.py` find a running `serve`, and know that it is one.
+//!
+//! Each `serve` writes a file of its own, `serve-PID.json`, into the runtime folder; the newest that
+//! lives and proves itself is used. A file is believed only if
+//!
+//! - it and its folder belong to this user, and nobody else may write them;
+//! - its process lives: this pid, begun at this moment, for pids are used again;
+//! - the server at its URL proves the secret that the file holds: it answers a question that was never
+//!   asked before with a code that only a holder of the secret can compute. The secret itself is never
+//!   sent. Of several `serve` on one server each answers for itself.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `file` | what a file says; written, read back and believed |
+//! | `process` | which process is meant: a pid, and when it began |
+//! | `proof` | the question and its answer |
+//! | `find` | from files to one connection |
+
+mod file;
+mod find;
+mod process;
+mod proof;
+
+pub use file::{Runtime, RuntimeFile, living, remove_stale};
+pub use find::find;
+pub use process::Process;
+pub use proof::{Prover, Secret};

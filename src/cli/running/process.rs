@@ -1,0 +1,48 @@
+//! Which process is meant: a pid, and when it began.
+
+use rustix::process::{Pid, test_kill_process};
+use serde::{Deserialize, Serialize};
+
+/// A process of this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Process {
+    /// Its number, which the system gives to others later.
+    pub pid: u32,
+    /// When it began, in the system's own ticks; `None` where the system does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<u64>,
+}
+
+impl Process {
+    /// This one.
+    pub fn this() -> Self {
+        let pid = std::process::id();
+        Self { pid, started: started(pid) }
+    }
+
+    /// Whether it lives, and is not another one of the same number.
+    pub fn lives(self) -> bool {
+        let Some(pid) = i32::try_from(self.pid).ok().and_then(Pid::from_raw) else { return false };
+        test_kill_process(pid).is_ok() && started(self.pid) == self.started
+    }
+}
+
+/// The 22nd word of `/proc/PID/stat` (proc(5)); the second, the name, may have anything in it.
+fn started(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pid_that_was_given_to_another_is_not_it() {
+        let this = Process::this();
+        assert!(this.lives());
+        let another = Process { started: Some(this.started.unwrap_or(7) - 1), ..this };
+        assert!(!another.lives());
+        assert!(!Process { pid: 0, started: None }.lives());
+    }
+}

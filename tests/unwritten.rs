@@ -1,0 +1,111 @@
+//! Output that was not written is no success; a reader that has gone is no error.
+#![cfg(target_os = "linux")]
+
+mod support;
+
+use std::fs::File;
+use std::process::{Command, Stdio};
+
+use support::program::Home;
+
+fn full() -> Stdio {
+    File::options().write(true).open("/dev/full").expect("/dev/full").into()
+}
+
+/// The exit code and what is on stderr, with stdout on a full device.
+fn onto_full(home: &Home, args: &[&str]) -> (Option<i32>, String) {
+    let output = home.command(args).stdout(full()).stderr(Stdio::piped()).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[track_caller]
+fn is_told(home: &Home, args: &[&str]) {
+    let (code, stderr) = onto_full(home, args);
+    assert_eq!(code, Some(3), "{args:?}: {stderr}");
+    assert_eq!(stderr.matches("write to stdout: No space left on device").count(), 1, "{stderr}");
+}
+
+#[test]
+fn a_full_device_is_told_once_by_commands_that_need_no_server() {
+    let home = Home::new();
+    for args in [
+        &["--help"][..],
+        &["--version"],
+        &["help", "serve"],
+        &["call", "--help"],
+        &["spec", "--json-schema"],
+        &["spec", "--asyncapi"],
+        &["spec", "--asyncapi", "--json"],
+        &["e2e", "--list"],
+        &["e2e", "--list", "--json"],
+        &["e2e", "schema"],
+        &["driver", "schema"],
+        &["driver", "protocol"],
+        &["doctor", "--offline"],
+    ] {
+        is_told(&home, args);
+    }
+}
+
+#[test]
+fn a_full_device_is_told_once_by_commands_that_ask_a_server() {
+    let home = Home::new();
+    let serve = home.serve(&["--port", "0"]);
+    for args in [
+        &["call", "math", "add", "1", "2"][..],
+        &["call", "math", "add", "1", "2", "--json"],
+        &["call", "math", "calculate", "--data", r#"{"operation":"add","a":1,"b":2}"#],
+        &["call", "payment", "status", "p"],
+        &["pay", "p", "1", "--json"],
+        &["pay", "p", "1"],
+        &["publish", "notification", "email-send", "a@example.com", "Hello"],
+        &["dlq", "ls"],
+        &["audit"],
+        &["audit", "--json"],
+    ] {
+        is_told(&home, args);
+    }
+    drop(serve);
+}
+
+#[test]
+fn an_error_keeps_its_code_on_a_full_device() {
+    let home = Home::new();
+    let (code, stderr) = onto_full(&home, &["call", "math", "divide", "1", "0", "--json"]);
+    assert_eq!(code, Some(4), "{stderr}");
+    assert!(stderr.contains("division by zero") && stderr.contains("No space left"), "{stderr}");
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_error() {
+    let home = Home::new();
+    for args in [
+        &["spec", "--asyncapi"][..],
+        &["--help"],
+        &["e2e", "--list"],
+        &["call", "math", "add", "1", "2"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = home.command(args).stdout(writer).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{args:?}: {stderr}");
+        assert!(!stderr.contains("error") && !stderr.contains("panic"), "{args:?}: {stderr}");
+    }
+}
+
+#[test]
+fn a_closed_stdout_is_nobody_who_reads_and_harms_nothing() {
+    let home = Home::new();
+    let program = home.command([] as [&str; 0]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "exec \"$0\" call math add 1 2 >&-"]).arg(program.get_program());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    let output = shell.current_dir(home.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}
