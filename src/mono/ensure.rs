@@ -127,7 +127,7 @@ fn without_jetstream(evidence: &str) -> Option<String> {
                 .to_owned(),
         );
     }
-    says(&["no responders", "10076", "unavailable", "not enabled"]).then(|| {
+    says(&["no responders", "resource does not exist", "10076", "not enabled"]).then(|| {
         "the server does not run JetStream, or not for this account: start it as \
          `nats-server -js`"
             .to_owned()
