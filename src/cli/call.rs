@@ -185,7 +185,7 @@ fn raw_reply(
         output.body(&reply.payload, context.stdout_tty);
         return Err(CliError::new(Exit::Service, format!("{subject} answered, and {unreadable}")));
     }
-    if let Some(error) = service_error(subject, reply.headers.as_ref()) {
+    if let Some(error) = service_error(subject, reply) {
         return Err(error.into());
     }
     let value: Option<Value> = serde_json::from_slice(&reply.payload).ok();

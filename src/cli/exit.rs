@@ -131,7 +131,7 @@ impl From<ClientError> for CliError {
             | ClientError::Unreadable { .. } => Exit::Service,
             ClientError::Domain(_) => Exit::Domain,
             ClientError::Permissions { .. } => Exit::Connection,
-            ClientError::Other { .. } => Exit::Infrastructure,
+            ClientError::Connection { .. } | ClientError::Other { .. } => Exit::Infrastructure,
         };
         let hint = match &error {
             ClientError::NoResponders { .. } => Some("start the services with `mono-demo serve`"),

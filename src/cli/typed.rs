@@ -11,7 +11,7 @@ use crate::modules::math::{MathClient, Operation, Reply};
 use crate::modules::notification::{Email, EmailClient};
 use crate::modules::payment::{PaymentClient, Submission};
 use crate::mono::Caller;
-use crate::wire::driver::{DriverError, ErrorKind, Outcome};
+use crate::wire::driver::{DriverError, Outcome};
 
 /// `math.*`, `email.*` and `payment.*`, as the Python package names them.
 #[derive(Debug, Clone, Copy)]
@@ -207,23 +207,9 @@ impl Arguments {
 }
 
 fn described(error: &ClientError) -> DriverError {
-    let kind = match error {
-        ClientError::BadInput(_) => ErrorKind::BadInput,
-        ClientError::NoResponders { .. } => ErrorKind::NoResponders,
-        ClientError::NoStream { .. } => ErrorKind::NoStream,
-        ClientError::Timeout { .. } => ErrorKind::Timeout,
-        ClientError::Service { .. } => ErrorKind::ServiceError,
-        ClientError::Domain(_) => ErrorKind::Domain,
-        ClientError::MaxPayload { .. } => ErrorKind::MaxPayload,
-        ClientError::Permissions { .. } => ErrorKind::Permissions,
-        ClientError::PublishRefused { .. }
-        | ClientError::NotAcknowledged { .. }
-        | ClientError::Unreadable { .. }
-        | ClientError::Other { .. } => ErrorKind::Other,
-    };
     let (message, code) = match error {
         ClientError::Service { code, message, .. } => (message.clone(), Some(*code)),
         other => (other.to_string(), None),
     };
-    DriverError { kind, definite: error.is_definite(), message, code }
+    DriverError { kind: error.kind(), definite: error.is_definite(), message, code }
 }

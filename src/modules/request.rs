@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::mono::{BarrierError, Caller, Denied};
-use crate::wire::driver::Ack;
+use crate::wire::driver::{Ack, ErrorKind};
 use crate::wire::{Unreadable, headers as h};
 
 /// Why a typed client's call failed. Each says whether it certainly did not happen.
@@ -97,7 +97,15 @@ pub enum ClientError {
         /// False where it refused only the inbox that the answer would have come to.
         definite: bool,
     },
-    /// Anything else: the connection, an answer that cannot be read.
+    /// The connection broke, or there is none; it may have happened.
+    #[error("{operation}: {evidence}")]
+    Connection {
+        /// What was tried.
+        operation: String,
+        /// What came back.
+        evidence: String,
+    },
+    /// Anything else, as an answer that cannot be read.
     #[error("{operation}: {evidence}")]
     Other {
         /// What was tried.
@@ -117,8 +125,28 @@ impl ClientError {
             Self::Timeout { .. }
             | Self::NotAcknowledged { .. }
             | Self::Unreadable { .. }
+            | Self::Connection { .. }
             | Self::Other { .. } => false,
             _ => true,
+        }
+    }
+
+    /// The word that clients of all languages share for it.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::BadInput(_) => ErrorKind::BadInput,
+            Self::NoResponders { .. } => ErrorKind::NoResponders,
+            Self::NoStream { .. } => ErrorKind::NoStream,
+            Self::Timeout { .. } => ErrorKind::Timeout,
+            Self::Service { .. } => ErrorKind::ServiceError,
+            Self::Domain(_) => ErrorKind::Domain,
+            Self::MaxPayload { .. } => ErrorKind::MaxPayload,
+            Self::Permissions { .. } => ErrorKind::Permissions,
+            Self::Connection { .. } => ErrorKind::Connection,
+            Self::PublishRefused { .. }
+            | Self::NotAcknowledged { .. }
+            | Self::Unreadable { .. }
+            | Self::Other { .. } => ErrorKind::Other,
         }
     }
 
@@ -126,7 +154,7 @@ impl ClientError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Service { code, .. } => *code >= 500,
-            Self::NoResponders { .. } | Self::Timeout { .. } => true,
+            Self::NoResponders { .. } | Self::Timeout { .. } | Self::Connection { .. } => true,
             _ => false,
         }
     }
@@ -151,7 +179,7 @@ pub(crate) async fn request<T: Serialize, R: DeserializeOwned>(
             body: h::bounded(&String::from_utf8_lossy(&reply.payload), 100),
         });
     }
-    if let Some(error) = service_error(subject, reply.headers.as_ref()) {
+    if let Some(error) = service_error(subject, &reply) {
         return Err(error);
     }
     serde_json::from_slice(&reply.payload).map_err(|e| ClientError::Other {
@@ -190,7 +218,7 @@ pub async fn ask(
             ClientError::BadInput(format!("{subject:?} is not a subject"))
         }
         RequestErrorKind::Other => {
-            ClientError::Other { operation: operation(), evidence: e.to_string() }
+            ClientError::Connection { operation: operation(), evidence: e.to_string() }
         }
     })
 }
@@ -258,7 +286,7 @@ async fn publish_one(
         PublishErrorKind::InvalidSubject => {
             ClientError::BadInput(format!("{subject:?} is not a subject"))
         }
-        PublishErrorKind::Send => ClientError::Other {
+        PublishErrorKind::Send => ClientError::Connection {
             operation: format!("publish to `{subject}`"),
             evidence: e.to_string(),
         },
@@ -269,7 +297,7 @@ async fn barrier(caller: &Caller, subject: &str, limit: Duration) -> Result<(), 
     let operation = format!("publish to `{subject}`");
     caller.barrier(limit).await.map_err(|e| match e {
         BarrierError::Late(limit) => ClientError::Timeout { operation, limit },
-        BarrierError::Connection(evidence) => ClientError::Other { operation, evidence },
+        BarrierError::Connection(evidence) => ClientError::Connection { operation, evidence },
     })
 }
 
@@ -278,19 +306,26 @@ pub(crate) fn denied(operation: &str, Denied { words, definite }: Denied) -> Cli
     ClientError::Permissions { operation: operation.to_owned(), evidence: words, definite }
 }
 
-/// The error that the reply's headers carry, if any.
-pub fn service_error(subject: &str, headers: Option<&HeaderMap>) -> Option<ClientError> {
-    let headers = headers?;
+/// The error that the reply's headers carry, if any; its reason is in the body where they have none.
+pub fn service_error(subject: &str, reply: &async_nats::Message) -> Option<ClientError> {
+    let headers = reply.headers.as_ref()?;
     let text = |name: &str| headers.get(name).map(|v| v.as_str().to_owned());
     let code = text(h::SERVICE_ERROR_CODE);
     let words = text(h::SERVICE_ERROR);
     if text(h::ERROR).as_deref() != Some("true") && code.is_none() && words.is_none() {
         return None;
     }
+    let said = |text: &String| !text.is_empty();
+    let reason = text(h::ERROR_MESSAGE).filter(said).or(words.filter(said));
+    let in_body = || {
+        let body: serde_json::Value = serde_json::from_slice(&reply.payload).ok()?;
+        body.get("error")?.as_str().map(str::to_owned).filter(said)
+    };
+    let three_digits = |c: &String| c.len() == 3 && c.bytes().all(|b| b.is_ascii_digit());
     Some(ClientError::Service {
         subject: subject.to_owned(),
-        code: code.and_then(|c| c.parse().ok()).unwrap_or(500),
-        message: text(h::ERROR_MESSAGE).or(words).unwrap_or_default(),
+        code: code.filter(three_digits).and_then(|c| c.parse().ok()).unwrap_or(500),
+        message: reason.or_else(in_body).unwrap_or_else(|| "the service gave no reason".to_owned()),
     })
 }
 
@@ -304,8 +339,7 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Bytes, ClientError> {
 struct PublishReply {
     #[serde(default)]
     stream: String,
-    #[serde(default)]
-    seq: u64,
+    seq: Option<u64>,
     #[serde(default)]
     duplicate: bool,
     error: Option<ApiError>,
@@ -349,13 +383,15 @@ pub async fn publish_acknowledged(
     };
     let ack: PublishReply =
         serde_json::from_slice(&reply.payload).map_err(|_| not_acknowledged())?;
-    match ack.error {
-        Some(error) => Err(ClientError::PublishRefused {
+    match (ack.error, ack.seq) {
+        (Some(error), _) => Err(ClientError::PublishRefused {
             subject: subject.to_owned(),
             code: error.code,
             message: error.description,
         }),
-        None if ack.stream.is_empty() => Err(not_acknowledged()),
-        None => Ok(Ack { stream: ack.stream, sequence: ack.seq, duplicate: ack.duplicate }),
+        (None, Some(sequence)) if !ack.stream.is_empty() => {
+            Ok(Ack { stream: ack.stream, sequence, duplicate: ack.duplicate })
+        }
+        (None, _) => Err(not_acknowledged()),
     }
 }

@@ -118,6 +118,15 @@ def test_a_vector_gets_its_verdict_here_too(vector: dict[str, Any]) -> None:
             assert value == Decimal(vector["value"])
 
 
+@pytest.mark.parametrize("group", sorted(MINE))
+def test_a_vector_with_the_opposite_verdict_is_told(group: str) -> None:
+    opposite = {"accept": "reject", "reject": "accept"}
+    for vector in (vector for vector in VECTORS if vector["group"] == group):
+        doctored = {**vector, "verdict": opposite[vector["verdict"]]}
+        with pytest.raises(AssertionError):
+            test_a_vector_gets_its_verdict_here_too(doctored)
+
+
 def test_a_group_that_is_left_out_says_why() -> None:
     assert len(VECTORS) >= 250
     for name, group in FILE["groups"].items():

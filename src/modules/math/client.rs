@@ -2,10 +2,20 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use super::types::{Operation, Reply, Request};
 use crate::modules::request::{ClientError, request};
 use crate::mono::Caller;
 use crate::wire::subjects;
+
+/// A reply as other servers may write it: ours always say the operation.
+#[derive(Deserialize)]
+struct Answer {
+    result: Option<f64>,
+    operation: Option<String>,
+    error: Option<String>,
+}
 
 /// Asks `services.math.calculate`.
 #[derive(Debug, Clone)]
@@ -34,14 +44,21 @@ impl MathClient {
             return Err(ClientError::BadInput("operands must be finite numbers".to_owned()));
         }
         let body = Request { operation: operation.to_owned(), a, b };
-        let mut reply: Reply =
+        let answer: Answer =
             request(&self.caller, subjects::MATH_CALCULATE, &body, self.timeout).await?;
-        reply.error = reply.error.filter(|error| !error.is_empty());
-        if reply.error.is_some() {
-            // The original server writes `"result": 0` beside its errors: the error wins.
-            reply.result = None;
+        let error = answer.error.filter(|error| !error.is_empty());
+        if answer.result.is_none() && error.is_none() {
+            return Err(ClientError::Other {
+                operation: format!("read the reply of `{}`", subjects::MATH_CALCULATE),
+                evidence: "it has neither a result nor an error".to_owned(),
+            });
         }
-        Ok(reply)
+        Ok(Reply {
+            // The original server writes `"result": 0` beside its errors: the error wins.
+            result: answer.result.filter(|_| error.is_none()),
+            operation: answer.operation.unwrap_or(body.operation),
+            error,
+        })
     }
 
     /// The result of an operation.

@@ -106,7 +106,20 @@ impl PaymentClient {
     pub async fn status(&self, payment_id: &str) -> Result<StatusReply, ClientError> {
         PaymentId::new(payment_id).map_err(ClientError::BadInput)?;
         let body = StatusRequest { payment_id: payment_id.to_owned() };
-        request(&self.caller, PAYMENT_STATUS, &body, self.timeout).await
+        let reply: StatusReply = request(&self.caller, PAYMENT_STATUS, &body, self.timeout).await?;
+        if reply.payment_id != payment_id {
+            return Err(ClientError::Other {
+                operation: format!("ask for the status of payment `{payment_id}`"),
+                evidence: "the answer is about another payment".to_owned(),
+            });
+        }
+        if reply.amount.as_ref().is_some_and(|amount| !is_number(&amount.0)) {
+            return Err(ClientError::Other {
+                operation: format!("ask for the status of payment `{payment_id}`"),
+                evidence: "its amount is no number".to_owned(),
+            });
+        }
+        Ok(reply)
     }
 
     /// Waits until the status is `completed` or `failed`, at most `limit`.
@@ -126,7 +139,7 @@ impl PaymentClient {
         let deadline = Instant::now() + limit;
         let operation = format!("wait for the final status of payment `{id}`");
         let other =
-            |evidence: String| ClientError::Other { operation: operation.clone(), evidence };
+            |evidence: String| ClientError::Connection { operation: operation.clone(), evidence };
         let subject = format!("{EVENT_PREFIX}.{id}");
         let watched = async {
             let events = self.caller.client().subscribe(subject.clone()).await;
@@ -161,4 +174,9 @@ impl PaymentClient {
             }
         }
     }
+}
+
+/// A JSON number, or one between quotes.
+fn is_number(token: &str) -> bool {
+    serde_json::from_str::<f64>(token.trim_matches('"')).is_ok()
 }

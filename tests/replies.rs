@@ -1,0 +1,123 @@
+//! What the typed clients make of replies, and what a wait rides out: Python, Node and Go read the
+//! same rows.
+
+use std::time::Duration;
+
+use mono_demo::modules::ClientError;
+use mono_demo::modules::math::{MathClient, Operation};
+use mono_demo::modules::payment::{PaymentClient, Status, Submission};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+#[path = "support/answers.rs"]
+mod answers;
+
+use answers::{Answer, answers};
+
+#[derive(Deserialize)]
+struct Rows<T> {
+    rows: Vec<T>,
+}
+
+#[derive(Deserialize)]
+struct Reply {
+    ask: String,
+    #[serde(flatten)]
+    answer: Answer,
+}
+
+#[derive(Deserialize)]
+struct Wait {
+    name: String,
+    ends: Option<String>,
+    #[serde(flatten)]
+    answer: Answer,
+}
+
+fn rows<T: DeserializeOwned>(name: &str) -> Vec<T> {
+    let path = format!("{}/tests/vectors/{name}", env!("CARGO_MANIFEST_DIR"));
+    serde_json::from_slice::<Rows<T>>(&std::fs::read(path).unwrap()).unwrap().rows
+}
+
+/// What the client makes of it, in the row's own words.
+async fn outcome(row: &Reply) -> Value {
+    let url = answers(vec![row.answer.clone()]).await;
+    let client = async_nats::connect(url).await.unwrap();
+    let limit = if row.answer.body.is_none() { 200 } else { 20_000 };
+    let limit = Duration::from_millis(limit);
+    let payment = PaymentClient::new(client.clone(), limit);
+    let value = match row.ask.as_str() {
+        "add" => {
+            let math = MathClient::new(client, limit);
+            math.result(Operation::Add, 1.0, Some(2.0)).await.map(|result| result.to_string())
+        }
+        "status" => payment.status("p").await.map(|reply| reply.status.as_str().to_owned()),
+        "submit" => {
+            let submission = Submission { payment_id: "p", amount: "1", ..Submission::default() };
+            payment.submit(&submission).await.map(|ack| ack.sequence.to_string())
+        }
+        other => panic!("nobody asks {other}"),
+    };
+    match value {
+        Ok(value) => json!({"kind": "ok", "value": value}),
+        Err(error) => {
+            let (code, message) = match &error {
+                ClientError::Service { code, message, .. } => (Some(code), message.clone()),
+                other => (None, other.to_string()),
+            };
+            let definite = error.is_definite();
+            json!({"kind": error.kind(), "definite": definite, "code": code, "message": message})
+        }
+    }
+}
+
+/// The fields in which an outcome is not what its row says.
+fn differing(row: &Value, seen: &Value) -> Vec<&'static str> {
+    let mut fields = vec!["kind", "definite", "code", "message", "value"];
+    fields.retain(|field| row.get(field).is_some_and(|wanted| seen.get(field) != Some(wanted)));
+    fields
+}
+
+#[tokio::test]
+async fn every_reply_is_what_its_row_says_and_a_doctored_row_is_told() {
+    let rows: Vec<Value> = rows("error-kinds.json");
+    assert!(rows.len() >= 50, "{}", rows.len());
+    let mut wrong = Vec::new();
+    for row in rows {
+        let reply = Reply::deserialize(&row).unwrap();
+        let seen = outcome(&reply).await;
+        let differing_fields = differing(&row, &seen);
+        if !differing_fields.is_empty() {
+            wrong.push(format!("{}: {differing_fields:?} in {seen}", row["name"]));
+        }
+        let mut doctored = row.clone();
+        doctored["kind"] = json!("bad_input");
+        assert!(differing(&doctored, &seen).contains(&"kind"), "{row}");
+        if let Some(definite) = row.get("definite").and_then(Value::as_bool) {
+            doctored["definite"] = json!(!definite);
+            let told = differing(&doctored, &seen).contains(&"definite");
+            assert!(told || differing_fields.contains(&"definite"), "{row}");
+        }
+    }
+    assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn a_wait_rides_out_what_its_row_says() {
+    let completed = r#"{"payment_id":"p","status":"completed"}"#;
+    let completed = Answer { body: Some(completed.to_owned()), ..Answer::default() };
+    let mut wrong = Vec::new();
+    for row in rows::<Wait>("wait.json") {
+        let url = answers(vec![row.answer, completed.clone()]).await;
+        let client = async_nats::connect(url).await.unwrap();
+        let payment = PaymentClient::new(client, Duration::from_secs(2));
+        let waited = payment.wait("p", Duration::from_secs(20)).await;
+        let ended = waited.map(|reply| assert_eq!(reply.status, Status::Completed)).err();
+        let ended = ended.map(|error| (json!(error.kind()), error));
+        if ended.as_ref().map(|(kind, _)| kind.as_str().unwrap()) != row.ends.as_deref() {
+            wrong.push(format!("{}: {ended:?}", row.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
+}
