@@ -35,7 +35,8 @@ fn paid_with(text: Option<&[u8]>) -> (String, Value, Vec<u8>) {
 
 #[test]
 fn half_a_line_is_cut_off_and_reported_and_payments_complete() {
-    let (said, _, journal) = paid_with(Some(b"{\"at\":\"2026-01-01T00:00:00Z\",\"key\":\"torn\",\"con"));
+    let (said, _, journal) =
+        paid_with(Some(b"{\"at\":\"2026-01-01T00:00:00Z\",\"key\":\"torn\",\"con"));
     assert!(said.contains("half a line at its end was cut off"), "{said}");
     assert!(!String::from_utf8(journal).unwrap().contains("torn"));
 }
