@@ -46,7 +46,8 @@ async fn stopped_in_the_middle(nodes: &[&str], rounds: usize) {
         };
         let url = serve.url();
         let task = tokio::spawn(async move { submit(&url, &format!("r{round}"), 3000).await });
-        // Each round stops at another moment of the work.
+        // Each round stops at another moment of the work: submissions are not waited for, so there is
+        // no number of acknowledged ones to watch.
         tokio::time::sleep(Duration::from_millis(100 + 90 * round as u64)).await;
         serve.signal(if round % 4 == 3 { "KILL" } else { "TERM" });
         tokio::task::block_in_place(|| serve.ended());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::args::{ConnectionArgs, Global, Tools};
 use super::context::Context;
-use super::exit::CliError;
+use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::signals::from_here_on;
 use super::{contexts, running, services};

@@ -9,6 +9,7 @@ use crate::modules::deliveries::Deliveries;
 use crate::modules::journal::Journal;
 use crate::modules::{math, notification, payment};
 use crate::mono::{App, Connection, Running};
+use crate::wire::journal::{ChargeRecord, EmailRecord};
 
 /// Settings of the modules: a table each, as in `[payment]`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -97,15 +98,15 @@ pub async fn start(
         Journal::open(journals.join(name), durable)
             .map_err(|e| CliError::new(Exit::Infrastructure, e))
     };
-    let mailer = notification::Mailer::new(settings.notification.mailer, journal("mailer.jsonl")?);
+    let (charges, emails) = (journal("gateway.jsonl")?, journal("mailer.jsonl")?);
+    charges.examine::<ChargeRecord>().await;
+    emails.examine::<EmailRecord>().await;
+    let mailer = notification::Mailer::new(settings.notification.mailer, emails);
     let ledger = payment::Ledger::new(connection.clone(), settings.payment.replicas)
         .remembering(durable.then(|| payment::Books::beside(journals)))
         .recreating(recreate);
-    let gateway = payment::Gateway::new(
-        settings.payment.gateway.clone(),
-        settings.payment.chance,
-        journal("gateway.jsonl")?,
-    );
+    let gateway =
+        payment::Gateway::new(settings.payment.gateway.clone(), settings.payment.chance, charges);
     let crash = payment::CrashPoints::new(settings.payment.crash.clone(), || {
         Journal::open(journals.join("crashes.jsonl"), durable)
     })

@@ -22,9 +22,9 @@ impl Deliveries {
     }
 
     /// Notes one, where any are noted; `record` is given the time.
-    pub fn note(&self, record: impl FnOnce(String) -> DeliveryRecord) {
+    pub async fn note(&self, record: impl FnOnce(String) -> DeliveryRecord) {
         let Some(journal) = &self.journal else { return };
-        if let Err(error) = journal.append(&record(jiff::Timestamp::now().to_string())) {
+        if let Err(error) = journal.append(&record(jiff::Timestamp::now().to_string())).await {
             tracing::warn!(%error, "a delivery could not be noted");
         }
     }

@@ -1,16 +1,33 @@
-//! A journal that several processes write: JSON lines behind a file lock.
+//! A journal that several processes write: JSON lines behind a file lock, on a thread of its own.
+//!
+//! A lock that another process holds, or a slow disk, may hold a journal up for any time. So the file
+//! is touched by one thread only, which nothing waits for at the end of the program; what it is asked
+//! to do is awaited, and can be given up. All that is asked for while it is busy shares one lock and
+//! one sync.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::oneshot;
+
+pub use file::Follow;
+use file::JournalFile;
+
+mod file;
+
+/// After this long whoever waits says what for.
+const SLOW: Duration = Duration::from_secs(1);
+/// After so much more the wait is given up: whoever asked has other things to do meanwhile.
+const LIMIT: Duration = Duration::from_secs(5);
+/// As much is done under one lock at most, so that other processes have their turn.
+const BATCH: usize = 256;
 
 /// Why a journal cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 #[error("journal {}: {operation}: {evidence}", path.display())]
 pub struct JournalError {
     path: PathBuf,
@@ -18,15 +35,27 @@ pub struct JournalError {
     evidence: String,
 }
 
+impl JournalError {
+    fn new(path: &Path, operation: &'static str, evidence: impl std::fmt::Display) -> Self {
+        Self { path: path.to_owned(), operation, evidence: evidence.to_string() }
+    }
+}
+
+/// What is done while the lock is held; then, when all is synced, what is told of it.
+type Work = Box<dyn FnOnce(Result<&mut Follow<'_>, JournalError>) -> Told + Send>;
+type Told = Box<dyn FnOnce(Result<(), JournalError>) + Send>;
+
 /// An append-only file of JSON lines.
 ///
 /// Writers lock the file for each append, so lines of several processes never mix, and what was
-/// appended survives a process that is killed (not a power cut: see `sync`).
+/// appended survives a process that is killed (not a power cut: see `sync`). A line is there whole or
+/// not at all: half a line, which a full disk or a kill has left, is cut off and reported.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
-    file: Mutex<File>,
-    sync: bool,
+    work: mpsc::Sender<Work>,
+    /// Somebody waits, and it was said.
+    waiting: AtomicBool,
 }
 
 impl Journal {
@@ -36,166 +65,204 @@ impl Journal {
     /// [`JournalError`] names the path.
     pub fn open(path: impl Into<PathBuf>, sync: bool) -> Result<Self, JournalError> {
         let path = path.into();
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .read(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|e| JournalError {
-                path: path.clone(),
-                operation: "open",
-                evidence: e.to_string(),
-            })?;
-        Ok(Self { path, file: Mutex::new(file), sync })
+        let file = JournalFile::open(&path, sync)?;
+        let (work, todo) = mpsc::channel();
+        std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || run(file, &todo))
+            .map_err(|e| JournalError::new(&path, "start its thread", e))?;
+        Ok(Self { path, work, waiting: AtomicBool::new(false) })
     }
 
-    /// Opens a file that must exist, to read what is in it.
-    ///
-    /// # Errors
-    /// [`JournalError`] names the path.
-    pub fn read_only(path: impl Into<PathBuf>) -> Result<Self, JournalError> {
-        let path = path.into();
-        let file = File::open(&path).map_err(|e| JournalError {
-            path: path.clone(),
-            operation: "open",
-            evidence: e.to_string(),
-        })?;
-        Ok(Self { path, file: Mutex::new(file), sync: false })
-    }
-
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// All its bytes, none of a line that is being written.
-    ///
-    /// # Errors
-    /// [`JournalError`].
-    pub fn whole(&self) -> Result<Vec<u8>, JournalError> {
-        let mut text = Vec::new();
-        self.transact(|follow| {
-            let mut file = follow.file;
-            let read = file.rewind().and_then(|()| file.read_to_end(&mut text));
-            read.map_err(|e| JournalError {
-                path: self.path.clone(),
-                operation: "read",
-                evidence: e.to_string(),
-            })?;
-            Ok(None::<()>)
-        })?;
-        Ok(text)
+    /// Looks through the file for lines that are no `T` and reports them in the log; half a line at
+    /// the end is cut off by that, and reported too. Where somebody holds its lock it says so and
+    /// returns.
+    pub async fn examine<T: DeserializeOwned + 'static>(&self) {
+        let found = self.enqueue(|follow| follow.since::<T>(0).map(|(_, damaged, _)| damaged));
+        match tokio::time::timeout(SLOW, found).await {
+            Ok(Ok(Ok(damaged))) => report(&self.path, &damaged),
+            Ok(Ok(Err(error))) => tracing::warn!(%error, "the journal cannot be used now"),
+            Ok(Err(_)) | Err(_) => self.say_what_is_waited_for(),
+        }
     }
 
     /// Appends one line.
     ///
     /// # Errors
-    /// [`JournalError`].
-    pub fn append<T: Serialize>(&self, record: &T) -> Result<(), JournalError> {
-        self.transact(|_: &mut Follow<'_>| Ok(Some(record)))
+    /// [`JournalError`]: it was not appended.
+    pub async fn append<T: Serialize>(&self, record: &T) -> Result<(), JournalError> {
+        let line = self.encoded(record)?;
+        self.transact(move |follow| follow.append_line(&line)).await
     }
 
-    /// Holds the lock while `decide` reads what others wrote and says what to append.
+    /// Holds the lock while `work` reads what others wrote and appends; returns once it is synced,
+    /// where that was asked for. What is given up before its turn came is not done.
     ///
     /// # Errors
-    /// [`JournalError`]; a line that cannot be read is one, with its number.
-    pub fn transact<T: Serialize>(
+    /// [`JournalError`], that of `work` among them; also after [`LIMIT`] without an answer, when it is
+    /// unknown whether it is done.
+    pub async fn transact<R: Send + 'static>(
         &self,
-        decide: impl FnOnce(&mut Follow<'_>) -> Result<Option<T>, JournalError>,
-    ) -> Result<(), JournalError> {
-        let error = |operation, e: &dyn std::fmt::Display| JournalError {
-            path: self.path.clone(),
-            operation,
-            evidence: e.to_string(),
-        };
-        let file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        file.lock().map_err(|e| error("lock", &e))?;
-        let mut follow = Follow { file: &file, path: &self.path };
-        let result = decide(&mut follow).and_then(|record| {
-            let Some(record) = record else { return Ok(()) };
-            let mut line = serde_json::to_vec(&record).map_err(|e| error("encode", &e))?;
-            line.push(b'\n');
-            // One write: a process killed here leaves the whole line or nothing of it.
-            (&*file).write_all(&line).map_err(|e| error("append", &e))?;
-            if self.sync {
-                file.sync_data().map_err(|e| error("sync", &e))?;
+        work: impl FnOnce(&mut Follow<'_>) -> Result<R, JournalError> + Send + 'static,
+    ) -> Result<R, JournalError> {
+        let mut done = self.enqueue(work);
+        let answer = match tokio::time::timeout(SLOW, &mut done).await {
+            Ok(answer) => answer,
+            Err(_) => {
+                self.say_what_is_waited_for();
+                let waited = tokio::time::timeout(LIMIT, done).await;
+                waited.map_err(|_| {
+                    JournalError::new(
+                        &self.path,
+                        "wait for its lock, or the disk",
+                        "it takes too long",
+                    )
+                })?
             }
-            Ok(())
-        });
-        file.unlock().map_err(|e| error("unlock", &e))?;
-        result
+        };
+        self.waiting.store(false, Ordering::Relaxed);
+        answer.unwrap_or_else(|_| Err(JournalError::new(&self.path, "write", "its thread ended")))
+    }
+
+    fn encoded<T: Serialize>(&self, record: &T) -> Result<Vec<u8>, JournalError> {
+        let mut line =
+            serde_json::to_vec(record).map_err(|e| JournalError::new(&self.path, "encode", e))?;
+        line.push(b'\n');
+        Ok(line)
+    }
+
+    fn enqueue<R: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Follow<'_>) -> Result<R, JournalError> + Send + 'static,
+    ) -> oneshot::Receiver<Result<R, JournalError>> {
+        let (tell, done) = oneshot::channel();
+        // A thread that is gone drops the sender, and that is an answer too.
+        let _ = self.work.send(Box::new(move |follow| {
+            if tell.is_closed() {
+                return Box::new(|_| {});
+            }
+            let result = follow.and_then(work);
+            Box::new(move |synced| {
+                let _ = tell.send(synced.and(result));
+            })
+        }));
+        done
+    }
+
+    fn say_what_is_waited_for(&self) {
+        if self.waiting.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        tracing::warn!(
+            "waiting for the journal {}: another process holds its lock, or the disk is slow",
+            self.path.display()
+        );
     }
 }
 
-/// Reads a journal while its lock is held.
-pub struct Follow<'a> {
-    file: &'a File,
-    path: &'a Path,
+/// Does what there is to do, as much at a time as has come in.
+fn run(mut file: JournalFile, todo: &mpsc::Receiver<Work>) {
+    while let Ok(first) = todo.recv() {
+        let mut told = Vec::new();
+        let synced = file.locked(|file| {
+            let mut next = Some(first);
+            while let Some(work) = next.take().or_else(|| todo.try_recv().ok()) {
+                told.push(match file {
+                    Ok(follow) => work(Ok(follow)),
+                    Err(error) => work(Err(error.clone())),
+                });
+                if told.len() == BATCH {
+                    break;
+                }
+            }
+        });
+        for tell in told {
+            tell(synced.clone());
+        }
+    }
 }
 
-impl Follow<'_> {
-    /// The records from byte `offset` on, and the offset after them.
-    ///
-    /// # Errors
-    /// [`JournalError`]; nothing unreadable is passed over in silence.
-    pub fn since<T: DeserializeOwned>(
-        &mut self,
-        offset: u64,
-    ) -> Result<(Vec<T>, u64), JournalError> {
-        let error = |operation, evidence: String| JournalError {
-            path: self.path.to_owned(),
-            operation,
-            evidence,
-        };
-        let mut text = String::new();
-        let mut file = self.file;
-        file.seek(SeekFrom::Start(offset)).map_err(|e| error("seek", e.to_string()))?;
-        let read = file.read_to_string(&mut text).map_err(|e| error("read", e.to_string()))?;
-        let records = text
-            .lines()
-            .map(|line| {
-                serde_json::from_str(line)
-                    .map_err(|e| error("read", format!("after byte {offset}: {e}: {line}")))
-            })
-            .collect::<Result<_, _>>()?;
-        Ok((records, offset + read as u64))
+/// The records of a file that is only read, and what is no record in it: half a line at the end,
+/// which whoever appends next cuts off, is told apart.
+///
+/// # Errors
+/// [`JournalError`] names the path.
+pub fn read<T: DeserializeOwned>(
+    path: &Path,
+) -> Result<(Vec<T>, Vec<Damaged>, Option<Damaged>), JournalError> {
+    let failed = |e: &dyn std::fmt::Display| JournalError::new(path, "read", e);
+    if !std::fs::metadata(path).map_err(|e| failed(&e))?.is_file() {
+        return Err(failed(&"it is not a file"));
+    }
+    let text = std::fs::read(path).map_err(|e| failed(&e))?;
+    let (records, mut damaged) = records(&text, 0);
+    let whole = text.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+    let torn = damaged.pop_if(|last| last.at >= whole as u64);
+    Ok((records, damaged, torn))
+}
+
+/// The records of a journal's text, one after the other; what is no record is told with its place.
+fn records<T: DeserializeOwned>(text: &[u8], offset: u64) -> (Vec<T>, Vec<Damaged>) {
+    let (mut records, mut damaged) = (Vec::new(), Vec::new());
+    let mut at = offset;
+    for line in text.split_inclusive(|b| *b == b'\n') {
+        if !line.trim_ascii().is_empty() {
+            match serde_json::from_slice(line) {
+                Ok(record) => records.push(record),
+                Err(e) => damaged.push(Damaged::new(at, line, &e)),
+            }
+        }
+        at += line.len() as u64;
+    }
+    (records, damaged)
+}
+
+/// Says once which lines are passed over.
+fn report(path: &Path, damaged: &[Damaged]) {
+    let Some(first) = damaged.first() else { return };
+    let lines = match damaged.len() {
+        1 => "1 damaged line is".to_owned(),
+        n => format!("{n} damaged lines are"),
+    };
+    tracing::warn!("journal {}: {lines} passed over; the first {first}", path.display());
+}
+
+/// A line that is no record.
+#[derive(Debug, Clone)]
+pub struct Damaged {
+    at: u64,
+    evidence: String,
+    excerpt: String,
+    key: Option<String>,
+}
+
+impl Damaged {
+    fn new(at: u64, line: &[u8], error: &serde_json::Error) -> Self {
+        let excerpt = String::from_utf8_lossy(&line[..line.len().min(120)]).trim_end().to_owned();
+        let excerpt = excerpt.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c });
+        let key = readable_key(line);
+        Self { at, evidence: error.to_string(), excerpt: excerpt.collect(), key }
+    }
+
+    /// The key that can still be read in it.
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+}
+
+/// What stands between the quotes after `"key":`.
+fn readable_key(line: &[u8]) -> Option<String> {
+    const NAME: &[u8] = b"\"key\":\"";
+    let at = line.windows(NAME.len()).position(|part| part == NAME)? + NAME.len();
+    let length = line[at..].iter().position(|b| *b == b'"')?;
+    String::from_utf8(line[at..at + length].to_vec()).ok()
+}
+
+impl std::fmt::Display for Damaged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "at byte {}: {}: {}", self.at, self.evidence, self.excerpt)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_one_writer_appends_another_reads() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("j.jsonl");
-        let (a, b) = (Journal::open(&path, false).unwrap(), Journal::open(&path, true).unwrap());
-        a.append(&1).unwrap();
-        b.append(&2).unwrap();
-        let mut seen = (Vec::<u32>::new(), 0);
-        b.transact(|follow| {
-            seen = follow.since(0)?;
-            Ok(Some(3))
-        })
-        .unwrap();
-        assert_eq!(seen.0, [1, 2]);
-        a.transact(|follow| {
-            seen = follow.since(seen.1)?;
-            Ok(None::<u32>)
-        })
-        .unwrap();
-        assert_eq!(seen.0, [3]);
-    }
-
-    #[test]
-    fn a_damaged_line_is_an_error_that_shows_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("j.jsonl");
-        std::fs::write(&path, "1\n{\n").unwrap();
-        let journal = Journal::open(&path, false).unwrap();
-        let error = journal.transact(|f| f.since::<u32>(0).map(|_| None::<u32>)).unwrap_err();
-        assert!(error.to_string().contains("j.jsonl"), "{error}");
-    }
-}
+mod tests;

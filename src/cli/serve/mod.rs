@@ -5,12 +5,14 @@
 //! | `args` | the flags, and what they ask for |
 //! | `run` | starts everything, serves, drains |
 //! | `serving` | what serves, until a signal comes |
+//! | `watch` | what others did to the streams meanwhile, and a broker that cannot store |
 //! | `announce` | says so, to people and to those who wait for it |
 
 mod announce;
 mod args;
 mod run;
 mod serving;
+mod watch;
 
 pub use args::ServeArgs;
 pub use run::run;

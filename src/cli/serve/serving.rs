@@ -5,11 +5,15 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 
+use super::watch::Watch;
 use crate::cli::brokers::Brokers;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::signals::Signals;
 use crate::mono::{Connection, Running};
+
+/// Between two attempts to start a broker again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// Everything that serves, in the order in which it is stopped.
 pub(super) struct Serving {
@@ -27,9 +31,10 @@ impl Serving {
         signals: &mut Signals,
         output: &Output,
     ) -> Result<Exit, CliError> {
+        let mut watch = Watch::default();
         loop {
             let broker = async {
-                match &mut self.broker {
+                match &self.broker {
                     Some(broker) => broker.exited().await,
                     None => std::future::pending().await,
                 }
@@ -38,6 +43,12 @@ impl Serving {
                 () = signals.first() => return Ok(Exit::Success),
                 why = self.connection.ended() => return Err(deaf(&why)),
                 ended = broker => ended,
+                changes = watch.changed(&self.connection, self.broker.as_ref()) => {
+                    for change in changes {
+                        output.note(format!("warning: {change}"));
+                    }
+                    continue;
+                }
             };
             let Some(broker) = &mut self.broker else { continue };
             let url = broker.nodes()[node].url();
@@ -45,7 +56,16 @@ impl Serving {
             for line in broker.nodes()[node].log_tail().iter().rev().take(5).rev() {
                 output.note(format!("  nats-server: {line}"));
             }
-            broker.restart(node).await?;
+            let mut pause = Duration::from_secs(1);
+            while let Err(error) = broker.restart(node).await {
+                output.note(format!("{error}; nats-server is started again in {pause:?}"));
+                tokio::select! {
+                    () = signals.first() => return Ok(Exit::Success),
+                    // A full disk, or a port that somebody took: nobody tells when it is over.
+                    () = tokio::time::sleep(pause) => {}
+                }
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
             output.note("nats-server serves again");
         }
     }

@@ -56,13 +56,14 @@ impl Mailer {
             tokio::time::sleep(rule.delay).await; // simulated work
         }
         let sent = !rule.is_some_and(|rule| rule.fail);
-        self.journal.append(&EmailRecord {
+        let record = EmailRecord {
             at: jiff::Timestamp::now().to_string(),
             to: email.to.clone(),
             subject: email.subject.clone(),
             worker: worker.to_owned(),
             sent,
-        })?;
+        };
+        self.journal.append(&record).await?;
         if sent { Ok(()) } else { Err(MailError::Refused) }
     }
 }

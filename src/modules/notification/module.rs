@@ -79,7 +79,7 @@ impl Module for NotificationModule {
                     None => None,
                 };
                 check(&email).map_err(ServiceError::bad_request)?;
-                deliveries.note(|at| delivery(at, &email, &call.worker));
+                deliveries.note(|at| delivery(at, &email, &call.worker)).await;
                 mailer.send(&email, &call.worker).await.map_err(|e| match e {
                     MailError::Refused => ServiceError::bad_request(e.to_string()),
                     MailError::Journal(_) => ServiceError::internal(e.to_string()),

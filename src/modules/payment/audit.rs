@@ -15,7 +15,7 @@ use super::letters::{self, Removed};
 use super::salvage::usable_id;
 use super::store::{self, Contents, StoreError};
 use super::types::{Entry, Intent, Status};
-use crate::modules::journal::{Journal, JournalError};
+use crate::modules::journal::{self, JournalError};
 use crate::mono::{Connection, ModuleError};
 use crate::wire::Unreadable;
 use crate::wire::journal::{ChargeOutcome, ChargeRecord};
@@ -35,7 +35,8 @@ pub struct Audit {
     pub charges: Option<usize>,
     /// Claimed, without an outcome yet.
     pub open: Vec<String>,
-    /// Messages that were sent with bytes which cannot be read, waiting or dead letters by now.
+    /// Messages that were sent with bytes which cannot be read, waiting or dead letters by now, and
+    /// half a line at the journal's end.
     pub unreadable: Vec<String>,
     /// Everything that must not be; empty is good.
     pub problems: Vec<String>,
@@ -296,18 +297,13 @@ fn compare_charges(
 
 /// The gateway's journal, line by line: what cannot be read is a finding.
 fn charges(path: &Path, audit: &mut Audit) -> Result<Vec<ChargeRecord>, JournalError> {
-    let text = Journal::read_only(path)?.whole()?;
-    let mut records = Vec::new();
-    for (number, line) in text.split(|byte| *byte == b'\n').enumerate() {
-        match serde_json::from_slice(line) {
-            Ok(record) => records.push(record),
-            Err(_) if line.is_empty() => {}
-            Err(e) => {
-                let number = number + 1;
-                audit.problems.push(format!("journal {}: line {number}: {e}", path.display()));
-            }
-        }
-    }
+    let (records, damaged, torn) = journal::read(path)?;
+    let name = path.display();
+    audit.problems.extend(damaged.iter().map(|line| format!("journal `{name}`: `{line}`")));
+    // Nobody was ever answered with it, and whoever writes next cuts it off.
+    audit
+        .unreadable
+        .extend(torn.map(|line| format!("journal `{name}` ends in half a line: `{line}`")));
     Ok(records)
 }
 

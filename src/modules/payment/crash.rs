@@ -57,24 +57,26 @@ impl CrashPoints {
 
     /// True if this payment has yet to abort the process after this step; it is noted as done, so
     /// that the next delivery gets further.
-    pub fn due(&self, step: Step, key: &str) -> bool {
+    pub async fn due(&self, step: Step, key: &str) -> bool {
         let matches = |rule: &CrashRule| rule.step == step && key.starts_with(&rule.prefix);
         let Some(journal) = self.journal.as_ref().filter(|_| self.rules.iter().any(matches)) else {
             return false;
         };
         let crash = CrashRecord { step: format!("{step:?}"), key: key.to_owned() };
-        let mut due = false;
-        let noted = journal.transact(|follow| {
-            let (before, _) = follow.since::<CrashRecord>(0)?;
-            due = !before.contains(&crash);
-            Ok(due.then_some(&crash))
+        let noted = journal.transact(move |follow| {
+            let (before, _, _) = follow.since::<CrashRecord>(0)?;
+            let due = !before.contains(&crash);
+            if due {
+                follow.append(&crash)?;
+            }
+            Ok(due)
         });
-        due && noted.is_ok()
+        noted.await.unwrap_or(false)
     }
 
     /// Aborts the process if [`Self::due`].
-    pub fn reach(&self, step: Step, key: &str) {
-        if self.due(step, key) {
+    pub async fn reach(&self, step: Step, key: &str) {
+        if self.due(step, key).await {
             std::process::abort();
         }
     }
@@ -84,20 +86,20 @@ impl CrashPoints {
 mod tests {
     use super::*;
 
-    #[test]
-    fn each_payment_crashes_once_at_its_step_and_only_where_a_rule_says_so() {
+    #[tokio::test]
+    async fn each_payment_crashes_once_at_its_step_and_only_where_a_rule_says_so() {
         let folder = tempfile::tempdir().unwrap();
         let open = || Journal::open(folder.path().join("crashes"), false);
         let rules = vec![CrashRule { step: Step::E, prefix: "e-".into() }];
         let points = CrashPoints::new(rules.clone(), open).unwrap();
-        assert!(!points.due(Step::D, "e-1"));
-        assert!(!points.due(Step::E, "other"));
-        assert!(points.due(Step::E, "e-1"));
-        assert!(!points.due(Step::E, "e-1"));
+        assert!(!points.due(Step::D, "e-1").await);
+        assert!(!points.due(Step::E, "other").await);
+        assert!(points.due(Step::E, "e-1").await);
+        assert!(!points.due(Step::E, "e-1").await);
         let next_process = CrashPoints::new(rules, open).unwrap();
-        assert!(!next_process.due(Step::E, "e-1"));
-        assert!(next_process.due(Step::E, "e-2"));
+        assert!(!next_process.due(Step::E, "e-1").await);
+        assert!(next_process.due(Step::E, "e-2").await);
         let off = CrashPoints::new(vec![], || panic!("no journal without rules")).unwrap();
-        assert!(!off.due(Step::E, "e-3"));
+        assert!(!off.due(Step::E, "e-3").await);
     }
 }

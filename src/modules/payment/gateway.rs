@@ -3,15 +3,15 @@
 //! The journal lies outside NATS and is shared by every process that opens the same file. It is
 //! what a real gateway's own books are: the oracle for "charged once".
 
-use std::collections::HashMap;
-use std::sync::Mutex;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::amount::Money;
-use crate::modules::journal::{Journal, JournalError};
+use crate::modules::journal::{Follow, Journal, JournalError};
 use crate::wire::journal::{ChargeOutcome, ChargeRecord};
 
 /// What happens to the charges that a rule matches; every given condition must hold.
@@ -92,13 +92,17 @@ pub struct Gateway {
     rules: Vec<GatewayRule>,
     chance: Chance,
     journal: Journal,
-    books: Mutex<Books>,
+    /// Touched by the journal's thread only.
+    books: Arc<Mutex<Books>>,
 }
 
 /// What the journal says so far.
 #[derive(Debug, Default)]
 struct Books {
     offset: u64,
+    generation: u64,
+    /// Keys of damaged lines, which may hide a charge.
+    doubtful: HashSet<String>,
     accounts: HashMap<String, Account>,
 }
 
@@ -111,32 +115,37 @@ struct Account {
 impl Gateway {
     /// A gateway with these rules; the first that matches counts.
     pub fn new(rules: Vec<GatewayRule>, chance: Chance, journal: Journal) -> Self {
-        Self { rules, chance, journal, books: Mutex::default() }
+        Self { rules, chance, journal, books: Arc::default() }
     }
 
-    /// Charges, or repeats the answer that this key got before.
+    /// Charges, or repeats the answer that this key got before; unavailable where the simulated bank
+    /// takes longer than `limit`. The journal's own delays are not the bank's.
     ///
     /// # Errors
-    /// [`JournalError`]: nothing was charged.
-    pub async fn charge(&self, charge: &Charge<'_>) -> Result<Outcome, JournalError> {
-        let rule = self.rules.iter().find(|rule| rule.matches(charge));
-        if let Some(rule) = rule {
-            if !rule.delay.is_zero() {
-                tokio::time::sleep(rule.delay).await; // the simulated network and bank
-            }
-            if rule.outcome == RuleOutcome::Hang {
-                std::future::pending::<()>().await;
-            }
+    /// [`JournalError`]: nothing was answered; the same key may be charged again.
+    pub async fn charge(
+        &self,
+        charge: &Charge<'_>,
+        limit: Duration,
+    ) -> Result<Outcome, JournalError> {
+        let rule = self.rules.iter().find(|rule| rule.matches(charge)).cloned();
+        if let Some(rule) = &rule
+            && tokio::time::timeout(limit, rule.take_time()).await.is_err()
+        {
+            let late = format!("the gateway did not answer within {limit:?}");
+            return Ok(Outcome::Unavailable(late));
         }
-        self.settle(charge, |account| match rule {
+        let (chance, key) = (self.chance, charge.key.to_owned());
+        self.settle(charge, move |account| match rule {
             Some(rule) => rule.outcome(account.failures),
-            None => self.chance.outcome(charge.key, account.failures),
+            None => chance.outcome(&key, account.failures),
         })
+        .await
     }
 
     /// Charges without looking whether the key was settled: for sabotage only.
-    pub(super) fn charge_again(&self, charge: &Charge<'_>) -> Result<Outcome, JournalError> {
-        self.journal.append(&record(charge, ChargeOutcome::Approved, None))?;
+    pub(super) async fn charge_again(&self, charge: &Charge<'_>) -> Result<Outcome, JournalError> {
+        self.journal.append(&record(charge, ChargeOutcome::Approved, None)).await?;
         Ok(Outcome::Approved)
     }
 
@@ -144,41 +153,61 @@ impl Gateway {
     ///
     /// # Errors
     /// [`JournalError`]: the key may still be open.
-    pub fn cancel(&self, charge: &Charge<'_>, reason: &str) -> Result<Outcome, JournalError> {
-        self.settle(charge, |_| (ChargeOutcome::Cancelled, Some(reason.to_owned())))
+    pub async fn cancel(&self, charge: &Charge<'_>, reason: &str) -> Result<Outcome, JournalError> {
+        let reason = reason.to_owned();
+        self.settle(charge, |_| (ChargeOutcome::Cancelled, Some(reason))).await
     }
 
     /// Reads the books up to their end and, if the key is open, writes what `decide` says, all
     /// under the journal's lock.
-    fn settle(
+    async fn settle(
         &self,
         charge: &Charge<'_>,
-        decide: impl FnOnce(&Account) -> (ChargeOutcome, Option<String>),
+        decide: impl FnOnce(&Account) -> (ChargeOutcome, Option<String>) + Send + 'static,
     ) -> Result<Outcome, JournalError> {
-        let mut books = self.books.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let mut answer = Outcome::KeyReused;
-        self.journal.transact(|follow| {
-            let (records, offset) = follow.since::<ChargeRecord>(books.offset)?;
-            books.offset = offset;
-            for record in records {
-                books.enter(record);
-            }
-            let account = books.accounts.get(charge.key).cloned().unwrap_or_default();
+        let books = Arc::clone(&self.books);
+        // What is said of it is decided under the lock.
+        let mut charge = record(charge, ChargeOutcome::Unavailable, None);
+        let work = move |follow: &mut Follow<'_>| {
+            let mut books = books.lock().unwrap_or_else(PoisonError::into_inner);
+            books.read_on(follow)?;
+            let account = books.accounts.get(&charge.key).cloned().unwrap_or_default();
             if let Some(settled) = account.settled {
-                if settled.content == charge.content {
-                    answer = told(settled.outcome, settled.reason);
-                }
-                return Ok(None);
+                return Ok(match settled.content == charge.content {
+                    true => told(settled.outcome, settled.reason),
+                    false => Outcome::KeyReused,
+                });
             }
-            let (outcome, reason) = decide(&account);
-            answer = told(outcome, reason.clone());
-            Ok(Some(record(charge, outcome, reason)))
-        })?;
-        Ok(answer)
+            if books.doubtful.contains(&charge.key) {
+                let why = format!("a damaged line may hide what key `{}` was answered", charge.key);
+                return Err(follow.error("read", why));
+            }
+            (charge.outcome, charge.reason) = decide(&account);
+            follow.append(&charge)?;
+            Ok(told(charge.outcome, charge.reason))
+        };
+        self.journal.transact(work).await
     }
 }
 
 impl Books {
+    /// Enters what has been appended since.
+    fn read_on(&mut self, follow: &mut Follow<'_>) -> Result<(), JournalError> {
+        if self.generation != follow.generation() {
+            // Another file, or a shorter one: it is counted from its beginning. What is known to be
+            // settled is not forgotten.
+            (self.generation, self.offset) = (follow.generation(), 0);
+            self.accounts.values_mut().for_each(|account| account.failures = 0);
+        }
+        let (records, damaged, offset) = follow.since::<ChargeRecord>(self.offset)?;
+        self.offset = offset;
+        for record in records {
+            self.enter(record);
+        }
+        self.doubtful.extend(damaged.iter().filter_map(|line| line.key().map(str::to_owned)));
+        Ok(())
+    }
+
     fn enter(&mut self, record: ChargeRecord) {
         let account = self.accounts.entry(record.key.clone()).or_default();
         if record.outcome == ChargeOutcome::Unavailable {
@@ -213,6 +242,16 @@ fn told(outcome: ChargeOutcome, reason: Option<String>) -> Outcome {
 }
 
 impl GatewayRule {
+    /// The simulated network and bank.
+    async fn take_time(&self) {
+        if !self.delay.is_zero() {
+            tokio::time::sleep(self.delay).await;
+        }
+        if self.outcome == RuleOutcome::Hang {
+            std::future::pending::<()>().await;
+        }
+    }
+
     fn matches(&self, charge: &Charge<'_>) -> bool {
         self.id.as_deref().is_none_or(|id| id == charge.key)
             && self.amount.is_none_or(|amount| amount == charge.money.amount())
@@ -256,6 +295,8 @@ impl Chance {
 mod tests {
     use super::*;
 
+    const LIMIT: Duration = Duration::from_secs(5);
+
     fn gateway(rules: Vec<GatewayRule>, path: &std::path::Path) -> Gateway {
         Gateway::new(rules, Chance::default(), Journal::open(path, false).unwrap())
     }
@@ -269,9 +310,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("g");
         let (a, b) = (gateway(vec![], &path), gateway(vec![], &path));
-        assert_eq!(a.charge(&charge("p", "c")).await.unwrap(), Outcome::Approved);
-        assert_eq!(b.charge(&charge("p", "c")).await.unwrap(), Outcome::Approved);
-        assert_eq!(b.charge(&charge("p", "other")).await.unwrap(), Outcome::KeyReused);
+        assert_eq!(a.charge(&charge("p", "c"), LIMIT).await.unwrap(), Outcome::Approved);
+        assert_eq!(b.charge(&charge("p", "c"), LIMIT).await.unwrap(), Outcome::Approved);
+        assert_eq!(b.charge(&charge("p", "other"), LIMIT).await.unwrap(), Outcome::KeyReused);
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
     }
 
@@ -282,11 +323,11 @@ mod tests {
         let rules = vec![GatewayRule { id: Some("p".into()), fail_times: 2, ..Default::default() }];
         for _ in 0..2 {
             let fresh = gateway(rules.clone(), &path);
-            let outcome = fresh.charge(&charge("p", "c")).await.unwrap();
+            let outcome = fresh.charge(&charge("p", "c"), LIMIT).await.unwrap();
             assert!(matches!(outcome, Outcome::Unavailable(_)));
         }
         assert_eq!(
-            gateway(rules, &path).charge(&charge("p", "c")).await.unwrap(),
+            gateway(rules, &path).charge(&charge("p", "c"), LIMIT).await.unwrap(),
             Outcome::Approved
         );
     }
@@ -296,10 +337,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let gateway = gateway(vec![], &folder.path().join("g"));
         let cancelled = Outcome::Cancelled("gave up".into());
-        assert_eq!(gateway.cancel(&charge("p", "c"), "gave up").unwrap(), cancelled);
-        assert_eq!(gateway.charge(&charge("p", "c")).await.unwrap(), cancelled);
-        assert_eq!(gateway.charge(&charge("q", "c")).await.unwrap(), Outcome::Approved);
-        assert_eq!(gateway.cancel(&charge("q", "c"), "late").unwrap(), Outcome::Approved);
+        assert_eq!(gateway.cancel(&charge("p", "c"), "gave up").await.unwrap(), cancelled);
+        assert_eq!(gateway.charge(&charge("p", "c"), LIMIT).await.unwrap(), cancelled);
+        assert_eq!(gateway.charge(&charge("q", "c"), LIMIT).await.unwrap(), Outcome::Approved);
+        assert_eq!(gateway.cancel(&charge("q", "c"), "late").await.unwrap(), Outcome::Approved);
     }
 
     #[test]
@@ -309,5 +350,28 @@ mod tests {
         assert_eq!(run(chance), run(chance));
         assert_ne!(run(chance), run(Chance { seed: 8, ..chance }));
         assert!(run(chance).iter().any(|(o, _)| *o == ChargeOutcome::Declined));
+    }
+
+    #[tokio::test]
+    async fn a_damaged_line_stops_only_the_key_that_it_may_be_about() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("g");
+        std::fs::write(&path, b"{\"at\":\"\xff\",\"key\":\"p\",\"outc\n").unwrap();
+        let gateway = gateway(vec![], &path);
+        assert_eq!(gateway.charge(&charge("q", "c"), LIMIT).await.unwrap(), Outcome::Approved);
+        let refused = gateway.charge(&charge("p", "c"), LIMIT).await.unwrap_err();
+        assert!(refused.to_string().contains("may hide what key `p`"), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn a_journal_that_was_removed_does_not_charge_again_what_this_process_charged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("g");
+        let gateway = gateway(vec![], &path);
+        assert_eq!(gateway.charge(&charge("p", "c"), LIMIT).await.unwrap(), Outcome::Approved);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(gateway.charge(&charge("p", "c"), LIMIT).await.unwrap(), Outcome::Approved);
+        assert_eq!(gateway.charge(&charge("q", "c"), LIMIT).await.unwrap(), Outcome::Approved);
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
     }
 }

@@ -34,8 +34,8 @@ impl StreamHandler for Process {
         Object(request): Object<PaymentRequest>,
         delivery: &Delivery,
     ) -> Result<(), Failure> {
-        self.deliveries.note(|at| noted(at, &request.payment_id, delivery));
-        self.crash.reach(Step::B, &request.payment_id);
+        self.deliveries.note(|at| noted(at, &request.payment_id, delivery)).await;
+        self.crash.reach(Step::B, &request.payment_id).await;
         let payment = Payment::check(&request).map_err(|e| Failure::Dead(DeadKind::Rejected, e))?;
         if let Some(kind) = self.sabotage.filter(|kind| kind.breaks_processing()) {
             let Self { ledger, gateway, crash, .. } = self;
@@ -43,7 +43,7 @@ impl StreamHandler for Process {
             return saboteur.handle(kind).await;
         }
         let id = payment.id.as_str();
-        self.crash.reach(Step::C, id);
+        self.crash.reach(Step::C, id).await;
         match self.claim(&payment.id, &payment.intent(&delivery.worker, now()), delivery).await? {
             Claim::Mine => {}
             Claim::Other => return Err(conflict(&payment.id)),
@@ -53,35 +53,28 @@ impl StreamHandler for Process {
                     if wants_letter_of(&entry, delivery) {
                         return Err(Failure::Dead(DeadKind::Exhausted, entry.message));
                     }
-                    self.crash.reach(Step::F, id);
+                    self.crash.reach(Step::F, id).await;
                     return Ok(());
                 }
             }
         }
-        self.crash.reach(Step::D, id);
+        self.crash.reach(Step::D, id).await;
         let content = payment.content();
         let charge = charge(&payment, &content, delivery);
-        let outcome = tokio::time::timeout(self.gateway_timeout, self.gateway.charge(&charge))
-            .await
-            .map_err(|_| {
-                Failure::Retry(format!(
-                    "the gateway did not answer within {:?}",
-                    self.gateway_timeout
-                ))
-            })??;
-        self.crash.reach(Step::E, id);
+        let outcome = self.gateway.charge(&charge, self.gateway_timeout).await?;
+        self.crash.reach(Step::E, id).await;
         if let Outcome::Cancelled(reason) = outcome {
             // Given up before, by a process that ended before the entry: with its letter now.
             return Err(Failure::Dead(DeadKind::Exhausted, reason));
         }
         self.record(&payment, outcome, delivery).await?;
-        self.crash.reach(Step::F, id);
+        self.crash.reach(Step::F, id).await;
         Ok(())
     }
 
     async fn acknowledged(&self, delivery: &Delivery) {
         let Some(id) = usable_id(&delivery.body) else { return };
-        if self.crash.due(Step::G, id.as_str()) {
+        if self.crash.due(Step::G, id.as_str()).await {
             // The acknowledgement is only queued here; the crash is to come after it was sent.
             let _ = self.ledger.connection().barrier(Duration::from_secs(1)).await;
             std::process::abort();
@@ -207,7 +200,7 @@ impl Process {
             },
         }
         let content = payment.content();
-        let outcome = self.gateway.cancel(&charge(&payment, &content, delivery), reason)?;
+        let outcome = self.gateway.cancel(&charge(&payment, &content, delivery), reason).await?;
         let settled = match outcome {
             Outcome::Cancelled(_) => {
                 letter.file().await?;

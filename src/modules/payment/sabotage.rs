@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use rust_decimal::Decimal;
 
@@ -90,7 +91,7 @@ impl Saboteur<'_> {
         let (payment, delivery) = (self.payment.clone(), self.delivery.clone());
         let crash = Arc::clone(self.crash);
         tokio::spawn(async move {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
             let late = Saboteur {
                 ledger: &ledger,
                 gateway: &gateway,
@@ -114,15 +115,17 @@ impl Saboteur<'_> {
             money: payment.money,
             worker: &delivery.worker,
         };
-        let outcome =
-            if keyed { gateway.charge(&charge).await? } else { gateway.charge_again(&charge)? };
-        crash.reach(Step::E, payment.id.as_str());
+        let outcome = match keyed {
+            true => gateway.charge(&charge, Duration::MAX).await?,
+            false => gateway.charge_again(&charge).await?,
+        };
+        crash.reach(Step::E, payment.id.as_str()).await;
         let status = if outcome == Outcome::Approved { Status::Completed } else { Status::Failed };
         let at = jiff::Timestamp::now().to_string();
         let message = "sabotaged".to_owned();
         let entry = payment.entry(status, message, delivery.sequence, &delivery.worker, at);
         ledger.commit(&payment.id, &entry).await?;
-        crash.reach(Step::F, payment.id.as_str());
+        crash.reach(Step::F, payment.id.as_str()).await;
         Ok(())
     }
 }

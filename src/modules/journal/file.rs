@@ -1,0 +1,199 @@
+//! The file of a journal, as its thread has it: locked, mended, read, appended to, synced.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Damaged, JournalError, records};
+
+/// The file.
+pub(super) struct JournalFile {
+    path: PathBuf,
+    file: File,
+    sync: bool,
+    /// How often it was found to be another file, or a shorter one, than before.
+    generation: u64,
+    length: u64,
+}
+
+impl JournalFile {
+    pub(super) fn open(path: &Path, sync: bool) -> Result<Self, JournalError> {
+        Ok(Self { path: path.to_owned(), file: open(path)?, sync, generation: 0, length: 0 })
+    }
+
+    /// Holds the lock while `work` is done, and syncs what it has appended.
+    pub(super) fn locked(
+        &mut self,
+        work: impl FnOnce(&mut Result<Follow<'_>, JournalError>),
+    ) -> Result<(), JournalError> {
+        let ready = self.lock().and_then(|()| self.mend());
+        let file = &self.file;
+        let mut follow = ready.map(|()| Follow {
+            file,
+            path: &self.path,
+            generation: self.generation,
+            appended: false,
+        });
+        work(&mut follow);
+        let appended = follow.is_ok_and(|follow| follow.appended);
+        let synced = match appended && self.sync {
+            true => self.file.sync_data().map_err(|e| self.error("sync", e)),
+            false => Ok(()),
+        };
+        self.length = self.file.metadata().map_or(0, |now| now.len());
+        let _ = self.file.unlock();
+        synced
+    }
+
+    /// Locks the file that is there now: somebody may have moved or removed the one that was.
+    fn lock(&mut self) -> Result<(), JournalError> {
+        loop {
+            self.file.lock().map_err(|e| self.error("lock", e))?;
+            let ours = self.file.metadata().map_err(|e| self.error("look at", e))?;
+            let there = std::fs::metadata(&self.path);
+            if there.is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino())) {
+                return Ok(());
+            }
+            let _ = self.file.unlock();
+            tracing::warn!("journal {}: it was removed or replaced", self.path.display());
+            self.file = open(&self.path)?;
+            self.generation += 1;
+        }
+    }
+
+    /// Cuts off half a line: whoever wrote it is gone, or could not write on.
+    fn mend(&mut self) -> Result<(), JournalError> {
+        let length = self.file.metadata().map_err(|e| self.error("look at", e))?.len();
+        if length < self.length {
+            tracing::warn!("journal {}: it is shorter than it was", self.path.display());
+            self.generation += 1;
+        }
+        self.length = length;
+        let tail = tail(&self.file, length).map_err(|e| self.error("read", e))?;
+        if tail.is_empty() {
+            return Ok(());
+        }
+        if serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&tail).is_ok() {
+            // Only its end is missing.
+            return (&self.file).write_all(b"\n").map_err(|e| self.error("append", e));
+        }
+        let whole = length - tail.len() as u64;
+        self.file.set_len(whole).map_err(|e| self.error("cut off half a line", e))?;
+        self.length = whole;
+        tracing::warn!(
+            "journal {}: half a line at its end was cut off, {} bytes from byte {whole} on; it was never answered",
+            self.path.display(),
+            tail.len()
+        );
+        Ok(())
+    }
+
+    fn error(&self, operation: &'static str, evidence: std::io::Error) -> JournalError {
+        JournalError::new(&self.path, operation, evidence)
+    }
+}
+
+fn open(path: &Path) -> Result<File, JournalError> {
+    // A pipe would be waited for.
+    if let Ok(found) = std::fs::metadata(path)
+        && !found.is_file()
+    {
+        return Err(JournalError::new(path, "open", "it is not a file"));
+    }
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .read(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|e| JournalError::new(path, "open", e))
+}
+
+/// What comes after the last line break.
+fn tail(mut file: &File, length: u64) -> std::io::Result<Vec<u8>> {
+    let mut tail = Vec::new();
+    let mut end = length;
+    let mut size = 1;
+    while end > 0 {
+        let from = end.saturating_sub(size);
+        let mut part = vec![0; (end - from) as usize];
+        file.seek(SeekFrom::Start(from))?;
+        file.read_exact(&mut part)?;
+        let at = part.iter().rposition(|b| *b == b'\n');
+        part.drain(..at.map_or(0, |at| at + 1));
+        part.append(&mut tail);
+        tail = part;
+        if at.is_some() {
+            break;
+        }
+        (end, size) = (from, 64 * 1024);
+    }
+    Ok(tail)
+}
+
+/// Reads a journal, and appends to it, while its lock is held.
+pub struct Follow<'a> {
+    file: &'a File,
+    path: &'a Path,
+    generation: u64,
+    appended: bool,
+}
+
+impl Follow<'_> {
+    /// Another number than before says that it is another file, to be read from its beginning.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// The records from byte `offset` on, the lines that are none, and the offset after them.
+    ///
+    /// # Errors
+    /// [`JournalError`] if the file cannot be read.
+    pub fn since<T: DeserializeOwned>(
+        &mut self,
+        offset: u64,
+    ) -> Result<(Vec<T>, Vec<Damaged>, u64), JournalError> {
+        let mut text = Vec::new();
+        let mut file = self.file;
+        let read = file
+            .seek(SeekFrom::Start(offset))
+            .and_then(|_| file.read_to_end(&mut text))
+            .map_err(|e| JournalError::new(self.path, "read", e))?;
+        let (records, damaged) = records(&text, offset);
+        Ok((records, damaged, offset + read as u64))
+    }
+
+    /// What is wrong with what is in it.
+    pub fn error(&self, operation: &'static str, evidence: String) -> JournalError {
+        JournalError::new(self.path, operation, evidence)
+    }
+
+    /// Appends one line.
+    ///
+    /// # Errors
+    /// [`JournalError`]: nothing of it is there.
+    pub fn append<T: Serialize>(&mut self, record: &T) -> Result<(), JournalError> {
+        let mut line =
+            serde_json::to_vec(record).map_err(|e| JournalError::new(self.path, "encode", e))?;
+        line.push(b'\n');
+        self.append_line(&line)
+    }
+
+    pub(super) fn append_line(&mut self, line: &[u8]) -> Result<(), JournalError> {
+        let error = |e| JournalError::new(self.path, "append", e);
+        let before = self.file.metadata().map_err(error)?.len();
+        self.appended = true;
+        let mut file = self.file;
+        file.write_all(line).map_err(|e| {
+            // A full disk takes a part of a line. What cannot be cut off now is when it is opened.
+            if let Err(error) = self.file.set_len(before) {
+                tracing::warn!(%error, "journal {}: half a line is left", self.path.display());
+            }
+            error(e)
+        })
+    }
+}

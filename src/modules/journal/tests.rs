@@ -1,0 +1,81 @@
+use super::*;
+
+fn made(text: &[u8]) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("j.jsonl");
+    std::fs::write(&path, text).unwrap();
+    (folder, path)
+}
+
+async fn all(journal: &Journal) -> (Vec<serde_json::Value>, usize) {
+    let read = journal.transact(|follow| follow.since(0)).await.unwrap();
+    (read.0, read.1.len())
+}
+
+#[tokio::test]
+async fn what_one_writer_appends_another_reads() {
+    let (_folder, path) = made(b"");
+    let (a, b) = (Journal::open(&path, false).unwrap(), Journal::open(&path, true).unwrap());
+    a.append(&1).await.unwrap();
+    b.append(&2).await.unwrap();
+    a.append(&3).await.unwrap();
+    assert_eq!(all(&a).await.0, [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn half_a_line_is_cut_off_and_a_damaged_one_is_passed_over() {
+    for (text, whole, damaged) in [
+        (&b"{\"n\":1}\n{\"n\":"[..], 1, 0),
+        (b"{\"n\":1}\r\n{\"n\":2}\r\n", 2, 0),
+        (b"{\"n\":1}\n\xff\xfe\n{\"n\":2}\n", 2, 1),
+        (b"{\"n\":1}\n\0\0\0\0", 1, 0),
+        (b"{\"n\":1}\n{\"n\":2}", 2, 0),
+        (b"half", 0, 0),
+        (b"\n\n", 0, 0),
+        (&[b'x'; 200_000], 0, 0),
+    ] {
+        let (_folder, path) = made(text);
+        let journal = Journal::open(&path, false).unwrap();
+        journal.append(&serde_json::json!({ "n": 9 })).await.unwrap();
+        let (records, bad) = all(&journal).await;
+        assert_eq!((records.len(), bad), (whole + 1, damaged), "{:?}", &text[..text.len().min(40)]);
+        assert!(std::fs::read(&path).unwrap().ends_with(b"{\"n\":9}\n"));
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_removed_is_made_anew_and_a_folder_is_refused() {
+    let (folder, path) = made(b"1\n");
+    let journal = Journal::open(&path, false).unwrap();
+    journal.append(&2).await.unwrap();
+    std::fs::remove_file(&path).unwrap();
+    journal.append(&3).await.unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), b"3\n");
+    let refused = Journal::open(folder.path(), false).unwrap_err();
+    assert!(refused.to_string().contains("it is not a file"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_lock_that_another_holds_blocks_no_runtime_and_can_be_given_up() {
+    let (_folder, path) = made(b"");
+    let other = std::fs::File::open(&path).unwrap();
+    other.lock().unwrap();
+    let journal = Journal::open(&path, true).unwrap();
+    let waited = tokio::time::timeout(Duration::from_millis(50), journal.append(&1)).await;
+    assert!(waited.is_err());
+    other.unlock().unwrap();
+    journal.append(&2).await.unwrap();
+    // What was given up before its turn is not done.
+    assert_eq!(std::fs::read(&path).unwrap(), b"2\n");
+}
+
+#[tokio::test]
+async fn what_is_only_read_is_left_as_it_is() {
+    let text = b"{\"n\":1}\n{\"key\":\"p-7\",\xff}\n{\"n\":2}\n{\"n\":";
+    let (_folder, path) = made(text);
+    let (records, damaged, torn) = read::<serde_json::Value>(&path).unwrap();
+    assert_eq!(records.len(), 2);
+    assert_eq!(damaged.iter().map(Damaged::key).collect::<Vec<_>>(), [Some("p-7")]);
+    assert!(torn.is_some());
+    assert_eq!(std::fs::read(&path).unwrap(), text);
+}

@@ -1,0 +1,98 @@
+//! The journals outside NATS: torn, damaged, missing, locked by somebody who is stopped.
+
+mod support;
+
+use std::fs::File;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use support::eventually;
+use support::program::{Home, Said};
+
+const SERVE: [&str; 5] = ["--port", "0", "--journal-dir", "books", "--drain-timeout=2s"];
+
+fn audit(home: &Home) -> (Value, String) {
+    let said = home.run(&["audit", "--journal-dir", "books", "--json"]);
+    (serde_json::from_str(&said.stdout).expect("JSON"), said.stderr)
+}
+
+/// Serves from a gateway's journal that holds `text`, pays, and says what `serve` said of it.
+fn paid_with(text: Option<&[u8]>) -> (String, Value, Vec<u8>) {
+    let home = Home::new();
+    let path = home.path().join("books/gateway.jsonl");
+    std::fs::create_dir(home.path().join("books")).unwrap();
+    if let Some(text) = text {
+        std::fs::write(&path, text).unwrap();
+    }
+    let serve = home.serve(&SERVE);
+    let (before, _) = audit(&home);
+    home.run(&["pay", "fresh", "9.99"]).ok();
+    serve.signal("TERM");
+    let (code, _, stderr) = serve.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+    (stderr, before, std::fs::read(&path).unwrap())
+}
+
+#[test]
+fn half_a_line_is_cut_off_and_reported_and_payments_complete() {
+    let (said, _, journal) =
+        paid_with(Some(b"{\"at\":\"2026-01-01T00:00:00Z\",\"key\":\"torn\",\"con"));
+    assert!(said.contains("half a line at its end was cut off"), "{said}");
+    assert!(!String::from_utf8(journal).unwrap().contains("torn"));
+}
+
+#[test]
+fn an_empty_and_a_missing_journal_are_no_trouble() {
+    for text in [None, Some(&b""[..])] {
+        let (said, audit, _) = paid_with(text);
+        assert!(!said.contains("WARN"), "{said}");
+        assert_eq!(audit["ok"], true, "{audit}");
+    }
+}
+
+#[test]
+fn a_damaged_line_is_passed_over_and_told_by_serve_and_by_audit() {
+    let (said, audit, journal) = paid_with(Some(b"{\"key\":\"p\xff\xfe\n"));
+    assert!(said.contains("1 damaged line is passed over"), "{said}");
+    assert_eq!(audit["ok"], false, "{audit}");
+    let problems = audit["audit"]["problems"].to_string();
+    assert!(problems.contains("gateway.jsonl"), "{problems}");
+    assert!(journal.starts_with(b"{\"key\":\"p\xff\xfe\n"), "nothing is repaired");
+}
+
+#[test]
+fn a_folder_in_the_place_of_a_journal_is_refused_by_name() {
+    let home = Home::new();
+    std::fs::create_dir_all(home.path().join("books/gateway.jsonl")).unwrap();
+    let args = [&["serve"], &SERVE[..]].concat();
+    home.run(&args).failed(3, "gateway.jsonl");
+}
+
+#[test]
+fn a_journal_that_another_process_holds_stops_no_other_service_and_no_end() {
+    let home = Home::new();
+    let serve = home.serve(&SERVE);
+    let held = File::open(home.path().join("books/gateway.jsonl")).unwrap();
+    held.lock().unwrap();
+    home.run(&["pay", "waits", "1", "--no-wait"]).ok();
+    eventually("the payment is in hand", Duration::from_secs(10), || {
+        home.run(&["call", "payment", "status", "waits"]).stdout.starts_with("processing")
+    });
+    let began = Instant::now();
+    let quick = |said: Said| said.ok();
+    assert_eq!(quick(home.run(&["--timeout=2s", "call", "math", "add", "1", "2"])), "3\n");
+    quick(home.run(&["--timeout=2s", "call", "payment", "status", "waits"]));
+    println!("math and status answered {:?} after the lock was taken", began.elapsed());
+    // It is let go, and the payment goes on.
+    held.unlock().unwrap();
+    eventually("the payment is completed", Duration::from_secs(30), || {
+        home.run(&["call", "payment", "status", "waits"]).stdout.starts_with("completed")
+    });
+    held.lock().unwrap();
+    home.run(&["pay", "again", "1", "--no-wait"]).ok();
+    let began = Instant::now();
+    serve.signal("TERM");
+    let (code, _, stderr) = serve.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
