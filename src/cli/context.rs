@@ -104,7 +104,7 @@ impl Context {
     pub fn require_home(&self) -> Result<(), CliError> {
         let named = |name: &&str| self.path_var(name).is_some_and(|path| path.is_absolute());
         let all = ["XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"];
-        if self.home.is_some() || all.iter().all(|name| named(&name)) {
+        if self.home.is_some() || all.iter().all(named) {
             return Ok(());
         }
         let evidence = match self.os("HOME") {

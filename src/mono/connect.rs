@@ -202,7 +202,7 @@ impl Connection {
         let mut worst: Option<ConnectError> = None;
         for n in 0..servers.len() {
             let first = servers[start.wrapping_add(n) % servers.len()].clone();
-            let at = without_secrets(&first.clone().into_inner().to_string());
+            let at = without_secrets(first.clone().into_inner().as_ref());
             let options = options(target, name, &logins, first).await.map_err(unusable)?;
             let observer = Arc::clone(&observer);
             let connected = options
