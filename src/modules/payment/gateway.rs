@@ -184,6 +184,10 @@ impl Gateway {
             }
             (charge.outcome, charge.reason) = decide(&account);
             follow.append(&charge)?;
+            if charge.outcome != ChargeOutcome::Unavailable {
+                // The file may be gone before it is read back.
+                books.enter(charge.clone());
+            }
             Ok(told(charge.outcome, charge.reason))
         };
         self.journal.transact(work).await
