@@ -182,14 +182,22 @@ fn run(mut file: JournalFile, todo: &mpsc::Receiver<Work>) {
     }
 }
 
-/// The records of a file that is only read, and what is no record in it: half a line at the end,
-/// which whoever appends next cuts off, is told apart.
+/// What a journal says that is only read.
+#[derive(Debug)]
+pub struct Contents<T> {
+    /// In the order in which they were appended.
+    pub records: Vec<T>,
+    /// Whole lines that are no record.
+    pub damaged: Vec<Damaged>,
+    /// Half a line at the end: whoever appends next cuts it off.
+    pub torn: Option<Damaged>,
+}
+
+/// The records of a file that is only read, and what is no record in it.
 ///
 /// # Errors
 /// [`JournalError`] names the path.
-pub fn read<T: DeserializeOwned>(
-    path: &Path,
-) -> Result<(Vec<T>, Vec<Damaged>, Option<Damaged>), JournalError> {
+pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Contents<T>, JournalError> {
     let failed = |e: &dyn std::fmt::Display| JournalError::new(path, "read", e);
     if !std::fs::metadata(path).map_err(|e| failed(&e))?.is_file() {
         return Err(failed(&"it is not a file"));
@@ -198,7 +206,7 @@ pub fn read<T: DeserializeOwned>(
     let (records, mut damaged) = records(&text, 0);
     let whole = text.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
     let torn = damaged.pop_if(|last| last.at >= whole as u64);
-    Ok((records, damaged, torn))
+    Ok(Contents { records, damaged, torn })
 }
 
 /// The records of a journal's text, one after the other; what is no record is told with its place.

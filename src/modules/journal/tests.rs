@@ -73,7 +73,7 @@ async fn a_lock_that_another_holds_blocks_no_runtime_and_can_be_given_up() {
 async fn what_is_only_read_is_left_as_it_is() {
     let text = b"{\"n\":1}\n{\"key\":\"p-7\",\xff}\n{\"n\":2}\n{\"n\":";
     let (_folder, path) = made(text);
-    let (records, damaged, torn) = read::<serde_json::Value>(&path).unwrap();
+    let Contents { records, damaged, torn } = read::<serde_json::Value>(&path).unwrap();
     assert_eq!(records.len(), 2);
     assert_eq!(damaged.iter().map(Damaged::key).collect::<Vec<_>>(), [Some("p-7")]);
     assert!(torn.is_some());

@@ -297,7 +297,7 @@ fn compare_charges(
 
 /// The gateway's journal, line by line: what cannot be read is a finding.
 fn charges(path: &Path, audit: &mut Audit) -> Result<Vec<ChargeRecord>, JournalError> {
-    let (records, damaged, torn) = journal::read(path)?;
+    let journal::Contents { records, damaged, torn } = journal::read(path)?;
     let name = path.display();
     audit.problems.extend(damaged.iter().map(|line| format!("journal `{name}`: `{line}`")));
     // Nobody was ever answered with it, and whoever writes next cuts it off.
