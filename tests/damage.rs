@@ -289,7 +289,7 @@ fn what_cannot_be_audited_is_said() {
     let text = std::fs::read_to_string(&journal).unwrap();
     std::fs::write(&journal, text.replacen('{', "\u{1b}[31m", 1)).unwrap();
     let said = audit(&name).failed(1, "").stdout;
-    assert!(said.contains("gateway.jsonl: line 1:") && !said.contains('\u{1b}'), "{said}");
+    assert!(said.contains("gateway.jsonl`: `at byte 0:") && !said.contains('\u{1b}'), "{said}");
     assert!(said.contains("payment `pay-1` is completed and was never charged"), "{said}");
     let books = store.path(&name).join("journals/streams.json");
     std::fs::write(&books, "{").unwrap();

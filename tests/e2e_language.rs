@@ -223,23 +223,20 @@ fn the_teardown_runs_whatever_happened_and_its_failure_is_told_beside_the_first(
 }
 
 /// Where a client may both send and listen.
-const REJECTED: &str = "services.notification.email-rejected";
+const REJECTED: &str = "_INBOX.barrier.told";
 
 fn events(expected: &str) -> String {
-    let publish = |n: u32| {
-        format!(
-            "[[step]]\npublish = \"services.notification.email-rejected\"\nbody = {{ n = {n} }}\n\n"
-        )
-    };
+    let publish =
+        |n: u32| format!("[[step]]\npublish = \"_INBOX.barrier.told\"\nbody = {{ n = {n} }}\n\n");
     format!("{}{}{}[[step]]\nexpect_messages = {expected}\n", publish(2), publish(1), publish(2))
 }
 
 #[test]
 fn messages_are_counted_and_matched_in_any_order() {
     let good = [
-        r#"{ subject = "services.notification.email-rejected", count = 3 }"#,
-        r#"{ subject = "services.notification.email-rejected", count = 3, body = { n = "\#number" } }"#,
-        r#"{ subject = "services.notification.email-rejected", unordered = [{ n = 1 }, { n = 2 }, { n = 2 }] }"#,
+        r#"{ subject = "_INBOX.barrier.told", count = 3 }"#,
+        r#"{ subject = "_INBOX.barrier.told", count = 3, body = { n = "\#number" } }"#,
+        r#"{ subject = "_INBOX.barrier.told", unordered = [{ n = 1 }, { n = 2 }, { n = 2 }] }"#,
     ];
     for expected in good {
         let home = suite(&[("a.toml", &events(&expected.replace("\\#", "#")))]);
@@ -253,15 +250,15 @@ fn messages_are_counted_and_matched_in_any_order() {
     }
     for (expected, needle) in [
         (
-            r#"{ subject = "services.notification.email-rejected", count = 2 }"#,
-            "more than 2 messages on services.notification.email-rejected",
+            r#"{ subject = "_INBOX.barrier.told", count = 2 }"#,
+            "more than 2 messages on _INBOX.barrier.told",
         ),
         (
-            r#"{ subject = "services.notification.email-rejected", unordered = [{ n = 1 }, { n = 2 }, { n = 1 }] }"#,
+            r#"{ subject = "_INBOX.barrier.told", unordered = [{ n = 1 }, { n = 2 }, { n = 1 }] }"#,
             "bodies: expected an element of its own for {\"n\":1}, saw [{\"n\":2},{\"n\":1},{\"n\":2}]",
         ),
         (
-            r#"{ subject = "services.notification.email-rejected", count = 3, body = { n = 2 } }"#,
+            r#"{ subject = "_INBOX.barrier.told", count = 3, body = { n = 2 } }"#,
             "bodies[1].n: expected 2, saw 1",
         ),
     ] {
@@ -269,11 +266,10 @@ fn messages_are_counted_and_matched_in_any_order() {
         let said = e2e(&home, &["--ci"]).failed(1, "");
         assert!(said.stdout.contains(needle), "no {needle} in {}", said.stdout);
     }
-    let text = events(r#"{ subject = "services.notification.email-rejected", count = 4 }"#)
-        + "within = \"300ms\"\n";
+    let text = events(r#"{ subject = "_INBOX.barrier.told", count = 4 }"#) + "within = \"300ms\"\n";
     let home = suite(&[("a.toml", &text)]);
     let said = e2e(&home, &["--ci"]).failed(1, "");
-    let needle = "expected 4 messages on services.notification.email-rejected within 300ms, saw 3: [{\"n\":2},{\"n\":1},{\"n\":2}]";
+    let needle = "expected 4 messages on _INBOX.barrier.told within 300ms, saw 3: [{\"n\":2},{\"n\":1},{\"n\":2}]";
     assert!(said.stdout.contains(needle), "{}", said.stdout);
 }
 
@@ -308,11 +304,11 @@ run = ["sh", "-c", "echo hello; echo $$; exit 3"]
 run = ["sh", "-c", "cat /proc/sys/kernel/random/uuid"]
 
 [[step]]
-publish = "services.notification.email-rejected"
+publish = "_INBOX.barrier.told"
 body = { at = "2026-07-01T10:00:00Z", tag = "#new", list = [1, { a = 1.5 }] }
 
 [[step]]
-expect_message = { subject = "services.notification.email-rejected" }
+expect_message = { subject = "_INBOX.barrier.told" }
 
 [[step]]
 settle = true
@@ -362,11 +358,11 @@ stdout = "#string"
 stderr = ""
 
 [[step]]
-publish = "services.notification.email-rejected"
+publish = "_INBOX.barrier.told"
 body = { at = "2026-07-01T10:00:00Z", tag = "#new", list = [1, { a = 1.5 }] }
 
 [[step]]
-expect_message = { subject = "services.notification.email-rejected", body = { at = "#timestamp", list = [1, { a = 1.5 }], tag = "##new" } }
+expect_message = { subject = "_INBOX.barrier.told", body = { at = "#timestamp", list = [1, { a = 1.5 }], tag = "##new" } }
 
 [[step]]
 settle = true

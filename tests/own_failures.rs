@@ -113,8 +113,10 @@ impl<'a> SmallDisk<'a> {
     /// `None` where this user may not mount one.
     fn mounted(at: &'a Path) -> Option<Self> {
         std::fs::create_dir(at).unwrap();
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(at).output();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=2m,mode=0700", "tmpfs"])
+            .arg(at)
+            .output();
         mounted.is_ok_and(|output| output.status.success()).then_some(Self(at))
     }
 

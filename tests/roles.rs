@@ -79,7 +79,7 @@ async fn a_day_at_work(roles: Roles) -> Result<(), String> {
             // Another one finds what the first has made.
             let second = serve(&worker, folder.path()).await?;
             ask_everything(client.client(), harness.client()).await?;
-            find_the_serve(worker.client(), client.client()).await?;
+            find_the_serve(&worker, client.client()).await?;
             // One that starts later reads what came before its first payment.
             let third = serve(&worker, folder.path()).await?;
             first.drain(LIMIT).await;
@@ -160,11 +160,10 @@ async fn ask_everything(
 }
 
 /// A runtime file is believed once its `serve` has answered for it, on a subject of its own.
-async fn find_the_serve(
-    worker: &async_nats::Client,
-    client: &async_nats::Client,
-) -> Result<(), String> {
-    let mut asked = listen(worker, "services.serve.proof-0123456789abcdef").await?;
+async fn find_the_serve(worker: &Connection, client: &async_nats::Client) -> Result<(), String> {
+    let mut asked = listen(worker.client(), "services.serve.proof-0123456789abcdef").await?;
+    worker.barrier(LIMIT).await.map_err(|e| e.to_string())?;
+    let worker = worker.client();
     let answering = async {
         let question = asked.next().await.and_then(|question| question.reply);
         let reply = question.ok_or("nothing was asked")?;

@@ -10,6 +10,7 @@ use async_nats::HeaderMap;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, LastRawMessageErrorKind};
 use async_nats::jetstream::{self, ErrorCode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::connect::Connection;
@@ -23,10 +24,10 @@ use crate::wire::headers::EXPECTED_LAST_SUBJECT_SEQUENCE;
 const CONTENTIONS: usize = 5;
 
 /// What is on record about one message.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "FailureRecord")]
 pub struct Record {
     /// How often it failed by its own fault.
-    #[serde(default)]
     pub failures: u64,
     /// Why, the last time.
     #[serde(default)]
@@ -40,7 +41,7 @@ pub struct Record {
 }
 
 /// A dead letter that was sent again or purged, and not lost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LetterRemoved {
     /// The letter's sequence in the stream of dead letters.
     pub sequence: u64,

@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 
 use super::messages::{definitions, messages};
 use crate::modules::notification::WORKERS;
-use crate::modules::payment::{CONSUMER, DEAD_LETTERS, INTENTS, LEDGER, REQUESTS};
+use crate::modules::payment::{CONSUMER, DEAD_LETTERS, FAILURES, INTENTS, LEDGER, REQUESTS};
 use crate::wire::subjects::{
-    DEAD_LETTER_PREFIX, EMAIL_REJECTED, EMAIL_SEND, EVENT_PREFIX, INTENT_PREFIX, LEDGER_PREFIX,
-    MATH_CALCULATE, PAYMENT_PROCESS, PAYMENT_STATUS,
+    DEAD_LETTER_PREFIX, EMAIL_REJECTED, EMAIL_SEND, EVENT_PREFIX, FAILURE_PREFIX, INTENT_PREFIX,
+    LEDGER_PREFIX, MATH_CALCULATE, PAYMENT_PROCESS, PAYMENT_STATUS,
 };
 
 /// The whole document.
@@ -91,6 +91,13 @@ fn channels() -> Value {
             &stored(DEAD_LETTERS),
             &["DeadLetter"],
         ),
+        "paymentFailures": family(
+            FAILURE_PREFIX,
+            "message",
+            "One an original message: its sequence, and when it was stored",
+            &stored(FAILURES),
+            &["FailureRecord"],
+        ),
         "inbox": {
             "address": null,
             "description": "The reply subject that the request carries.",
@@ -142,6 +149,7 @@ fn operations() -> Value {
         "paymentCommit": operation("send", "paymentLedger", "Writes an outcome, once"),
         "paymentEvent": operation("send", "paymentEvents", "Hints at an outcome"),
         "paymentDeadLetter": operation("send", "paymentDeadLetters", "Files what was given up"),
+        "paymentFailure": operation("send", "paymentFailures", "Counts a message's own failures"),
     })
 }
 

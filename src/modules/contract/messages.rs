@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::modules::payment::{Entry, Intent, PaymentRequest, StatusReply, StatusRequest};
 use crate::modules::{math, notification};
+use crate::mono::Record;
 use crate::wire::headers as h;
 
 /// A message that crosses the wire.
@@ -152,6 +153,11 @@ pub fn messages() -> Vec<Message> {
             }),
         ),
         any("DeadLetter", "A payment request that was given up, as it came", DEAD_HEADERS),
+        of::<Record>(
+            "FailureRecord",
+            "How often a payment request failed by its own fault, the latest state",
+            json!({ "failures": 1, "reason": "the gateway is unavailable", "begun": 0 }),
+        ),
     ]
 }
 
