@@ -131,6 +131,8 @@ fn checks_of_other_clients() -> Vec<Step> {
             "test/headers.test.mjs",
             "test/replies.test.mjs",
         ];
+        let install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+        steps.push(Step { name: "node packages", command: inside("npm", "client/node", &install) });
         steps.push(Step { name: "node tests", command: inside("node", "client/node", &tests) });
         let mut shop = at_root(&binary());
         shop.args(["e2e", "examples/shop"]);
