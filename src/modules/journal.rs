@@ -99,7 +99,7 @@ impl Journal {
     /// where that was asked for. What is given up before its turn came is not done.
     ///
     /// # Errors
-    /// [`JournalError`], that of `work` among them; also after [`LIMIT`] without an answer, when it is
+    /// [`JournalError`], that of `work` among them; also after `LIMIT` without an answer, when it is
     /// unknown whether it is done.
     pub async fn transact<R: Send + 'static>(
         &self,
