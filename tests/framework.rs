@@ -481,7 +481,7 @@ async fn a_message_that_ended_fifty_processes_in_a_row_is_given_up() {
     let jobs = jetstream.get_stream("jobs").await.unwrap();
     let job = jobs.get_raw_message(1).await.unwrap();
     let subject = format!("failures.1-{}", job.time.unix_timestamp_nanos());
-    let marks = json!({"begun": 50}).to_string();
+    let marks = json!({"failures": 0, "begun": 50}).to_string();
     jetstream.publish(subject, marks.into()).await.unwrap().await.unwrap();
     drop(attempts);
     let (running, _, attempts) = workers(&fixture).await;
