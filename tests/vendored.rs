@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-/// The files of async-nats 0.51.0 as crates.io has it, of those that are carried.
+/// The files of async-nats 0.51.0 as published, of those that are carried.
 const PUBLISHED: &str = "5af2b44ac7a0f0d0239fbfde859297be06824d3c6cad22e5b979e66bb69aa85a";
 /// Added here, and no part of the crate.
 const ADDED: [&str; 2] = ["LICENSE", "rustfmt.toml"];

@@ -178,7 +178,7 @@ impl Connection {
         }
 
         if self.read_buf.starts_with(b"MSG ") {
-            let line = String::from_utf8_lossy(&self.read_buf[4..len]);
+            let line = unreadable::text(&self.read_buf[4..len]);
             let mut args = line.split(' ').filter(|s| !s.is_empty());
 
             // Parse the operation syntax: MSG <subject> <sid> [reply-to] <#bytes>
@@ -257,7 +257,7 @@ impl Connection {
         if self.read_buf.starts_with(b"HMSG ") {
             // Extract the arguments that come after "HMSG": a subject may hold any whitespace but
             // the blank.
-            let line = String::from_utf8_lossy(&self.read_buf[5..len]);
+            let line = unreadable::text(&self.read_buf[5..len]);
             let mut args = line.split(' ').filter(|s| !s.is_empty());
 
             // <subject> <sid> [reply-to] <# header bytes><# total bytes>

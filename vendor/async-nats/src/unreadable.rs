@@ -3,6 +3,7 @@
 //! A message whose header block, subject or reply subject cannot be read is delivered all the same,
 //! with one header, [`MARKER`], that holds the raw bytes.
 
+use std::borrow::Cow;
 use std::str::{from_utf8, FromStr};
 
 use base64::engine::{general_purpose::STANDARD, Engine};
@@ -37,6 +38,13 @@ impl Block {
             }
         })
     }
+}
+
+/// The arguments of an operation; owned where they are not UTF-8.
+///
+/// `from_utf8` takes whole words at a time, which `from_utf8_lossy` does not.
+pub(crate) fn text(arguments: &[u8]) -> Cow<'_, str> {
+    from_utf8(arguments).map_or_else(|_| String::from_utf8_lossy(arguments), Cow::Borrowed)
 }
 
 /// True where a status may be the server's own word (no responders, a heartbeat, the end of a
