@@ -40,6 +40,7 @@ from .errors import (
     RequestTimeout,
     ServiceError,
 )
+from .headers import check, guard
 from .math import MathClient
 from .payment import PaymentClient
 from .subjects import excerpt
@@ -330,6 +331,7 @@ def _no_constant(name: str) -> NoReturn:
 async def connect(url: str, user: str | None, password: str | None) -> nats.aio.client.Client:
     """Connects, and from then on reconnects for ever; raises PermissionDenied, ConnectionFailed."""
     nc = nats.aio.client.Client()
+    guard(nc)
     refused = asyncio.Event()
     last: list[Exception] = []
 
@@ -390,13 +392,11 @@ def described(error: ClientError) -> dict[str, object]:
 
 
 def shown(message: Msg) -> dict[str, object]:
-    """A message as it came. nats-py keeps the last value of a name; earlier ones are lost."""
+    """A message as it came; raises BadReply where its headers or subjects cannot be read."""
     return {
         "subject": message.subject,
+        "headers": check(message).values_of,
         "payload_base64": base64.b64encode(message.data).decode(),
-        "headers": {
-            getattr(name, "value", name): [value] for name, value in (message.headers or {}).items()
-        },
     }
 
 

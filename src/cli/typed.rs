@@ -61,22 +61,12 @@ async fn math(client: MathClient, name: &str, args: &Arguments) -> Answer {
     let ask = async {
         let a = args.number(0, "a")?;
         let b = if operation.needs_b() { Some(args.number(1, "b")?) } else { None };
-        client.result(operation, a, b).await
+        client.number(operation, a, b).await
     };
-    Some(match ask.await {
-        // The habit of the older Python client: no number is `None`.
-        Err(ClientError::Domain(error))
-            if matches!(operation, Operation::Divide | Operation::Sqrt)
-                && error != "result is not a finite number" =>
-        {
-            Ok(Value::Null)
-        }
-        Ok(result) => {
-            let reply = Reply { result: Some(result), operation: String::new(), error: None };
-            Ok(as_value(&reply)["result"].take())
-        }
-        Err(error) => Err(error),
-    })
+    Some(ask.await.map(|result| {
+        let reply = Reply { result, operation: String::new(), error: None };
+        as_value(&reply)["result"].take()
+    }))
 }
 
 async fn email(client: &EmailClient, name: &str, args: &Arguments) -> Answer {

@@ -126,7 +126,6 @@ fn checks_of_other_clients() -> Vec<Step> {
             "--test",
             "test/money.test.mjs",
             "test/lines.test.mjs",
-            "test/original.test.mjs",
             "test/vectors.test.mjs",
             "test/headers.test.mjs",
             "test/replies.test.mjs",
@@ -146,7 +145,8 @@ fn checks_of_other_clients() -> Vec<Step> {
         steps.push(Step { name: "go vet", command: inside("go", "client/go", &["vet", "./..."]) });
         steps.push(Step {
             name: "go tests",
-            command: inside("go", "client/go", &["test", "./..."]),
+            // What lies outside of the module, as the vectors, does not count for its cache.
+            command: inside("go", "client/go", &["test", "-count=1", "./..."]),
         });
     }
     steps

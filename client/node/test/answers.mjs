@@ -66,8 +66,7 @@ export async function answers(rows) {
  */
 function message(subscriptions, to, block, body) {
   const [, sid] = subscriptions.find(([subject]) => to.startsWith(subject.replace(/\*$/, ""))) ?? [];
-  if (block === "") {
-    return `MSG ${to} ${sid} ${body.length}\r\n${body}\r\n`;
-  }
-  return `HMSG ${to} ${sid} ${block.length} ${block.length + body.length}\r\n${block}${body}\r\n`;
+  const [head, whole] = [Buffer.byteLength(block), Buffer.byteLength(block + body)];
+  const sizes = block === "" ? `MSG ${to} ${sid} ${whole}` : `HMSG ${to} ${sid} ${head} ${whole}`;
+  return `${sizes}\r\n${block}${body}\r\n`;
 }

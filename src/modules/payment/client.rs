@@ -176,7 +176,8 @@ impl PaymentClient {
     }
 }
 
-/// A JSON number, or one between quotes.
+/// A JSON number, or one between quotes and without blanks.
 fn is_number(token: &str) -> bool {
-    serde_json::from_str::<f64>(token.trim_matches('"')).is_ok()
+    let token = token.trim_matches('"');
+    token.trim() == token && serde_json::from_str::<f64>(token).is_ok()
 }
