@@ -26,8 +26,13 @@ UNREADABLE = ":unreadable"
 # What the server says beside "no responders".
 _SUBJECT = "Nats-Subject"
 
+# Unicode's White_Space; Python's own also has four control characters.
+_BLANKS = (
+    "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008"
+    "\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
 _NAME = re.compile(r"[!-9;-~]+")
-_FIRST_LINE = re.compile(r"NATS/1\.0(?:\s+(.*))?", re.DOTALL)
+_FIRST_LINE = re.compile(rf"NATS/1\.0(?:[{_BLANKS}]+(.*))?", re.DOTALL)
 _STATUS = re.compile(r"[1-9][0-9]{2}")
 # nats-py's own take any white space for the end of a subject; the server only these.
 _MSG = re.compile(rb"\AMSG[ \t]+([^ \t\r\n]+)[ \t]+([0-9]+)[ \t]+(([^ \t\r\n]+)[ \t]+)?(\d+)\r\n")
@@ -134,7 +139,7 @@ def _parse(block: str) -> Headers:
     if first_line is None:
         raise ValueError("the first line is not NATS/1.0")
     headers = Headers()
-    status, _, words = (first_line[1] or "").strip().partition(" ")
+    status, _, words = (first_line[1] or "").strip(_BLANKS).partition(" ")
     if status:
         if not _STATUS.fullmatch(status):
             raise ValueError("the status is not a number of three digits")
@@ -150,15 +155,15 @@ def _parse(block: str) -> Headers:
         if not _NAME.fullmatch(name):
             raise ValueError("a header's name is not of visible ASCII characters")
         # A line that begins with white space goes on with the value of the one before.
-        while at < len(lines) and lines[at][:1].isspace():
+        while at < len(lines) and lines[at][:1] and lines[at][0] in _BLANKS:
             value, at = value + lines[at], at + 1
         if "\r" in value or "\0" in value:
             raise ValueError("a header's value has a carriage return or a NUL in it")
-        headers.values_of.setdefault(name, []).append(value.strip())
-        headers[name] = value.strip()
+        headers[name] = value.strip(_BLANKS)
+        headers.values_of.setdefault(name, []).append(headers[name])
     # For nats-py itself.
     if status:
         headers["Status"] = status
-    if words.strip():
-        headers["Description"] = words.strip()
+    if words:
+        headers["Description"] = words.strip(_BLANKS)
     return headers

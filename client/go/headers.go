@@ -22,6 +22,7 @@ const (
 var (
 	visible     = regexp.MustCompile("^[!-~]+$")
 	threeDigits = regexp.MustCompile("^[0-9]{3}$")
+	statusCode  = regexp.MustCompile("^[1-9][0-9]{2}$")
 )
 
 // CheckHeaders fails where the headers, the subject or the reply subject of a message cannot be read.
@@ -52,7 +53,7 @@ func CheckHeaders(received *nats.Msg) error {
 		}
 	}
 	if status := received.Header[statusHeader]; why == "" && startsWithStatus(received) &&
-		!threeDigits.MatchString(status[len(status)-1]) {
+		!statusCode.MatchString(status[len(status)-1]) {
 		why = "the status is not a number of three digits"
 	}
 	if why == "" {

@@ -10,6 +10,8 @@ import { excerpt } from "./subjects.mjs";
 /** @typedef {import("@nats-io/nats-core").Msg} Msg */
 
 const NAME = /^[!-9;-~]+$/;
+/** As other languages have it: without U+FEFF, and with U+0085. */
+const BLANKS = /^\p{White_Space}+|\p{White_Space}+$/gu;
 
 /** The values of headers, by name and in their order, and the status of the first line. */
 export class Headers {
@@ -88,12 +90,12 @@ function text(bytes, what) {
 /** @param {string} block */
 function parse(block) {
   const [first = "", ...lines] = block.split("\n").map((line) => line.replace(/\r$/, ""));
-  const status = /^NATS\/1\.0(?:\s+(.*))?$/s.exec(first);
+  const status = /^NATS\/1\.0(?:\p{White_Space}+(.*))?$/su.exec(first);
   if (status === null) {
     throw new Error("the first line is not NATS/1.0");
   }
   const headers = new Headers();
-  const said = (status[1] ?? "").trim().split(" ")[0] ?? "";
+  const said = (status[1] ?? "").replace(BLANKS, "").split(" ")[0] ?? "";
   if (said !== "" && !/^[1-9][0-9]{2}$/.test(said)) {
     throw new Error("the status is not a number of three digits");
   }
@@ -113,13 +115,13 @@ function parse(block) {
     }
     let value = line.slice(colon + 1);
     // A line that begins with white space goes on with the value of the one before.
-    while (/^\s/.test(lines[0] ?? "")) {
+    while (/^\p{White_Space}/u.test(lines[0] ?? "")) {
       value += lines.shift();
     }
     if (/[\r\0]/.test(value)) {
       throw new Error("a header's value has a carriage return or a NUL in it");
     }
-    headers.append(name, value.trim());
+    headers.append(name, value.replace(BLANKS, ""));
   }
   return headers;
 }
