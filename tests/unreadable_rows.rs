@@ -67,8 +67,7 @@ fn good() -> Answer {
 /// What came of a request; the next one is answered on the same connection.
 async fn asked(row: &Row, body: &str) -> String {
     let (url, connections) = counted_answers(vec![with_body(&row.answer, body), good()]).await;
-    let math =
-        MathClient::new(async_nats::connect(url).await.unwrap(), Duration::from_secs(20));
+    let math = MathClient::new(async_nats::connect(url).await.unwrap(), Duration::from_secs(20));
     let add = || math.result(Operation::Add, 1.0, Some(2.0));
     let first = add().await;
     assert_eq!(add().await.ok(), Some(4.0), "{}: the next one", row.name);
@@ -149,8 +148,7 @@ async fn no_message_of_a_subscription_costs_the_next_one() {
 async fn an_acknowledgement_that_cannot_be_read_is_none() {
     let row = with_body(&rows()[0].answer, r#"{"stream":"s","seq":7}"#);
     let client = async_nats::connect(answers(vec![row]).await).await.unwrap();
-    let payment =
-        mono_demo::modules::payment::PaymentClient::new(client, Duration::from_secs(20));
+    let payment = mono_demo::modules::payment::PaymentClient::new(client, Duration::from_secs(20));
     let submission = mono_demo::modules::payment::Submission {
         payment_id: "p",
         amount: "1",
