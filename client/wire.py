@@ -19,8 +19,8 @@ What nats-py 2.16 does not do by itself, and this file does:
 from __future__ import annotations
 
 import asyncio
-import math
 import re
+import sys
 import unicodedata
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -115,8 +115,9 @@ class Deadline:
     def __init__(self, timeout: float) -> None:
         if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
             raise BadInput(f"timeout must be seconds, not a {type(timeout).__name__}")
-        if not math.isfinite(timeout) or timeout <= 0:
-            raise BadInput(f"timeout must be a number of seconds above zero, not {timeout}")
+        if not 0 < timeout <= sys.float_info.max:
+            shown = excerpt(timeout)
+            raise BadInput(f"timeout must be a number of seconds above zero, not {shown}")
         self.timeout = timeout
         self._at = asyncio.get_running_loop().time() + timeout
 
