@@ -313,7 +313,8 @@ class Fields:
 def parse(line: bytes) -> tuple[int, Fields]:
     """A command's id and fields; raises ValueError where there is no id to answer to."""
     try:
-        command = json.loads(line, parse_float=Decimal, parse_constant=_no_constant)
+        # As text: json itself takes a byte order mark, and UTF-16, off bytes.
+        command = json.loads(line.decode(), parse_float=Decimal, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if not isinstance(command, dict):

@@ -178,3 +178,38 @@ async fn a_wait_rides_out_what_its_row_says_and_a_doctored_row_is_told() {
     }
     assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// The exit code of the program, asked the same.
+async fn exit_code(row: &Reply) -> Option<i32> {
+    let home = tempfile::tempdir().unwrap();
+    let url = answers(vec![row.answer.clone()]).await;
+    let timeout = if row.answer.body.is_none() { "300ms" } else { "20s" };
+    let asks: &[&str] = match row.ask.as_str() {
+        "add" => &["call", "math", "add", "1", "2"],
+        "status" => &["call", "payment", "status", "p"],
+        _ => &[
+            "publish",
+            "-J",
+            "services.payment.payment-process",
+            "--data",
+            r#"{"payment_id":"p","amount":1}"#,
+        ],
+    };
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_mono-demo"));
+    command.args(["--server", &url, "--timeout", timeout]).args(asks);
+    command.env_clear().env("HOME", home.path()).kill_on_drop(true);
+    command.output().await.unwrap().status.code()
+}
+
+#[tokio::test]
+async fn the_program_ends_with_the_code_that_the_row_says() {
+    let mut wrong = Vec::new();
+    for row in rows::<Value>("error-kinds.json") {
+        let code = exit_code(&Reply::deserialize(&row).unwrap()).await;
+        let wanted = row["exit"].as_i64();
+        if code.map(i64::from) != wanted {
+            wrong.push(format!("{}: {code:?}", row["name"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
+}

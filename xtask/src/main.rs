@@ -127,6 +127,7 @@ fn checks_of_other_clients() -> Vec<Step> {
             "test/money.test.mjs",
             "test/lines.test.mjs",
             "test/vectors.test.mjs",
+            "test/driver.test.mjs",
             "test/timeouts.test.mjs",
             "test/unreadable.test.mjs",
             "test/replies.test.mjs",
