@@ -128,6 +128,7 @@ fn checks_of_other_clients() -> Vec<Step> {
             "test/lines.test.mjs",
             "test/vectors.test.mjs",
             "test/driver.test.mjs",
+            "test/doctored.test.mjs",
             "test/timeouts.test.mjs",
             "test/unreadable.test.mjs",
             "test/replies.test.mjs",
