@@ -48,7 +48,7 @@ def decode(data: bytes, *, parse_float: Callable[[str], Any] | None = None) -> d
     try:
         value = json.loads(
             data.decode(),
-            parse_float=parse_float or _finite,
+            parse_float=_in_range(parse_float) if parse_float else _finite,
             parse_int=_int,
             parse_constant=_no_constant,
         )
@@ -93,6 +93,16 @@ def _finite(token: str) -> float:
     if math.isinf(number):
         raise ValueError(f"{excerpt(token)} is out of range")
     return number
+
+
+def _in_range(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Parses what a float could hold: services and other clients read no larger number."""
+
+    def read(token: str) -> Any:
+        _finite(token)
+        return parse(token)
+
+    return read
 
 
 def _int(token: str) -> int:

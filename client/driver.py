@@ -40,6 +40,7 @@ from .errors import (
     RequestTimeout,
     ServiceError,
 )
+from .headers import check, guard
 from .math import MathClient
 from .payment import PaymentClient
 from .subjects import excerpt
@@ -312,7 +313,8 @@ class Fields:
 def parse(line: bytes) -> tuple[int, Fields]:
     """A command's id and fields; raises ValueError where there is no id to answer to."""
     try:
-        command = json.loads(line, parse_float=Decimal, parse_constant=_no_constant)
+        # As text: json itself takes a byte order mark, and UTF-16, off bytes.
+        command = json.loads(line.decode(), parse_float=Decimal, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if not isinstance(command, dict):
@@ -330,6 +332,7 @@ def _no_constant(name: str) -> NoReturn:
 async def connect(url: str, user: str | None, password: str | None) -> nats.aio.client.Client:
     """Connects, and from then on reconnects for ever; raises PermissionDenied, ConnectionFailed."""
     nc = nats.aio.client.Client()
+    guard(nc)
     refused = asyncio.Event()
     last: list[Exception] = []
 
@@ -390,13 +393,11 @@ def described(error: ClientError) -> dict[str, object]:
 
 
 def shown(message: Msg) -> dict[str, object]:
-    """A message as it came. nats-py keeps the last value of a name; earlier ones are lost."""
+    """A message as it came; raises BadReply where its headers or subjects cannot be read."""
     return {
         "subject": message.subject,
+        "headers": check(message).values_of,
         "payload_base64": base64.b64encode(message.data).decode(),
-        "headers": {
-            getattr(name, "value", name): [value] for name, value in (message.headers or {}).items()
-        },
     }
 
 

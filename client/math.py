@@ -59,17 +59,19 @@ class MathClient:
         }
         reply = await wire.ask(self._nc, MATH_CALCULATE, body.encode(request), timeout=timeout)
         result, error = reply.get("result"), reply.get("error")
-        has_result = isinstance(result, (int, float)) and not isinstance(result, bool)
-        reply.setdefault("operation", operation)
-        if error is not None and not isinstance(error, str):
-            raise BadReply(f"the error is no text: {reply}")
+        is_number = isinstance(result, (int, float)) and not isinstance(result, bool)
+        if reply.get("operation") is None:
+            reply["operation"] = operation
+        for name in ("operation", "error"):
+            if not isinstance(reply.get(name, ""), (str, type(None))):
+                raise BadReply(f"the {name} is no text: {reply}")
+        if not is_number and (result is not None or not error):
+            raise BadReply(f"neither a number nor an error: {reply}")
         if error:
             # The original server writes `"result": 0` beside its errors: the error wins.
             reply.pop("result", None)
-        elif has_result:
-            reply.pop("error", None)  # null or empty: there is none
         else:
-            raise BadReply(f"neither a number nor an error: {reply}")
+            reply.pop("error", None)  # null or empty: there is none
         return cast(MathReply, reply)
 
     async def add(self, a: Number, b: Number, *, timeout: float = wire.DEFAULT_TIMEOUT) -> Number:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
+from typing import TYPE_CHECKING, Literal, TypedDict, cast
 
 from . import body, wire
 from .errors import (
@@ -17,7 +18,7 @@ from .errors import (
     ServiceError,
 )
 from .money import DEFAULT_CURRENCY, Amount, amount_token
-from .subjects import PAYMENT_PROCESS, PAYMENT_STATUS, check_payment_id, payment_events
+from .subjects import PAYMENT_PROCESS, PAYMENT_STATUS, check_payment_id, excerpt, payment_events
 
 if TYPE_CHECKING:
     from nats.aio.client import Client as NATS
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 Status = Literal["pending", "processing", "completed", "failed"]
 FINAL: frozenset[str] = frozenset({"completed", "failed"})
 _STATUSES = FINAL | {"pending", "processing"}
+
+# The grammar of JSON's numbers (RFC 8259, section 6).
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 
 # The service refuses a longer user_id or subscription_id.
 _MAX_FIELD_BYTES = 256
@@ -128,9 +132,12 @@ class PaymentClient:
         )
         if reply.get("payment_id") != payment_id or reply.get("status") not in _STATUSES:
             raise BadReply(f"not a status of payment {payment_id}: {reply}")
-        if reply.get("amount") is None:
-            reply.pop("amount", None)  # null: not known yet
-        else:
+        for name in ("message", "amount", "currency", "content"):
+            if reply.get(name) is None:
+                reply.pop(name, None)  # null: not known yet
+            elif name != "amount" and not isinstance(reply[name], str):
+                raise BadReply(f"the status has a {name} that is no text: {reply[name]!r}")
+        if "amount" in reply:
             reply["amount"] = _exact(reply["amount"])
         return cast(PaymentStatus, reply)
 
@@ -193,11 +200,14 @@ def _passes(error: ClientError) -> bool:
     return isinstance(error, (NoResponders, RequestTimeout, ConnectionFailed))
 
 
-def _exact(amount: Any) -> Decimal:
+def _exact(amount: object) -> Decimal:
+    if isinstance(amount, Decimal):
+        return amount
+    if isinstance(amount, int) and not isinstance(amount, bool):
+        return Decimal(amount)
     try:
-        if isinstance(amount, bool):
-            raise TypeError
-        value = Decimal(amount)
-    except (InvalidOperation, TypeError, ValueError):
-        raise BadReply(f"the status has an amount that is no number: {amount!r}") from None
-    return value
+        if isinstance(amount, str) and _NUMBER.fullmatch(amount):
+            return Decimal(amount)
+    except InvalidOperation:
+        pass  # an exponent that Python has no Decimal for
+    raise BadReply(f"the status has an amount that is no number: {excerpt(amount)}")

@@ -10,6 +10,7 @@ What nats-py 2.16 does not do by itself, and this file does:
   then on. Here a flush is never cancelled; one stops waiting for it.
 - Its request takes every reply with status 503 for the server's "no responders", also a service's
   that has a body, and throws it away. See `_asked`.
+- Some header blocks and subjects end its read loop: see headers.py.
 - It compares only the body with `max_payload`; the server counts the headers too, and closes the
   connection for good where the sum is too large.
 - A violation of permissions arrives beside the operation: see denials.py.
@@ -18,8 +19,8 @@ What nats-py 2.16 does not do by itself, and this file does:
 from __future__ import annotations
 
 import asyncio
-import math
 import re
+import sys
 import unicodedata
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ from .errors import (
     RequestTimeout,
     ServiceError,
 )
+from .headers import check, first, guard, is_no_responders
 from .subjects import check_publish_subject, excerpt
 
 #: How long a call may take where the caller does not say, in seconds.
@@ -113,8 +115,9 @@ class Deadline:
     def __init__(self, timeout: float) -> None:
         if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
             raise BadInput(f"timeout must be seconds, not a {type(timeout).__name__}")
-        if not math.isfinite(timeout) or timeout <= 0:
-            raise BadInput(f"timeout must be a number of seconds above zero, not {timeout}")
+        if not 0 < timeout <= sys.float_info.max:
+            shown = excerpt(timeout)
+            raise BadInput(f"timeout must be a number of seconds above zero, not {shown}")
         self.timeout = timeout
         self._at = asyncio.get_running_loop().time() + timeout
 
@@ -135,7 +138,7 @@ async def request(nc: NATS, message: Outgoing, *, timeout: float = DEFAULT_TIMEO
     await _connected(nc, message, deadline)
     what = f"request to {message.subject}"
     try:
-        with Denials.of(nc).watch(message.subject) as denied:
+        with _watched(nc).watch(message.subject) as denied:
             if denied.done():
                 _check(denied.result(), what)
             reply = await _bounded(_asked(nc, message), deadline, denied, what)
@@ -145,7 +148,7 @@ async def request(nc: NATS, message: Outgoing, *, timeout: float = DEFAULT_TIMEO
         raise RequestTimeout(f"{what}: no reply within {deadline}") from None
     except (nats.errors.Error, OSError) as error:
         raise _translated(error, what) from error
-    if not reply.data and (reply.headers or {}).get("Status") == "503":
+    if is_no_responders(reply):
         raise NoResponders(f"{what}: nobody listens there")
     return reply
 
@@ -163,8 +166,8 @@ async def ask(
     Raises ServiceError where the service says so, BadReply, and what `request` raises.
     """
     reply = await request(nc, Outgoing(subject, payload), timeout=timeout)
-    headers = reply.headers or {}
-    if headers.get("Mono-Error") == "true" or any(
+    headers = check(reply)
+    if first(headers, "Mono-Error") == "true" or any(
         name in headers for name in ("Nats-Service-Error", "Nats-Service-Error-Code")
     ):
         raise _service_error(headers, reply.data)
@@ -182,7 +185,7 @@ async def publish(
     batch = list(messages)
     for message in batch:
         await _connected(nc, message, deadline)
-    denials = Denials.of(nc)
+    denials = _watched(nc)
     seen = denials.count
     reconnects = nc.stats["reconnects"]
     for index, message in enumerate(batch):
@@ -211,6 +214,7 @@ async def submit(nc: NATS, message: Outgoing, *, timeout: float = DEFAULT_TIMEOU
         reply = await request(nc, message, timeout=timeout)
     except NoResponders:
         raise NoStream(f"no stream stores {message.subject}, or JetStream is not ready") from None
+    check(reply)
     answer = body.decode(reply.data)
     error = answer.get("error")
     if isinstance(error, dict):
@@ -220,9 +224,9 @@ async def submit(nc: NATS, message: Outgoing, *, timeout: float = DEFAULT_TIMEOU
             str(error.get("description") or "JetStream gave no reason"),
         )
     stream, sequence = answer.get("stream"), answer.get("seq")
-    if not isinstance(stream, str) or not isinstance(sequence, int):
+    if not isinstance(stream, str) or not stream or _int(sequence) < 1:
         raise BadReply(f"this is no acknowledgement of a stream: {excerpt(reply.data)}")
-    return Ack(stream, sequence, answer.get("duplicate") is True)
+    return Ack(stream, _int(sequence), answer.get("duplicate") is True)
 
 
 async def subscribe(
@@ -240,7 +244,7 @@ async def subscribe(
     deadline = Deadline(timeout)
     what = f"subscribe to {excerpt(subject)}"
     await _connected(nc, None, deadline)
-    denials = Denials.of(nc)
+    denials = _watched(nc)
     seen = denials.count
     try:
         subscription = await _bounded(nc.subscribe(subject, queue_group, cb=handler), deadline)
@@ -269,6 +273,12 @@ async def unsubscribe(subscription: Subscription) -> None:
         await subscription.unsubscribe()
     except (nats.errors.Error, OSError):
         pass  # what is not there any more delivers nothing
+
+
+def _watched(nc: NATS) -> Denials:
+    """What the server refuses on the connection, which no message ends from now on."""
+    guard(nc)
+    return Denials.of(nc)
 
 
 async def _asked(nc: NATS, message: Outgoing) -> Msg:
@@ -406,17 +416,17 @@ def _translated(error: Exception, what: str, *, definite: bool = True) -> Client
 
 
 def _service_error(headers: Mapping[str, str], data: bytes) -> ServiceError:
-    message = headers.get("Mono-Error-Message") or headers.get("Nats-Service-Error")
+    message = first(headers, "Mono-Error-Message") or first(headers, "Nats-Service-Error")
     if not message:
         try:
             reason = body.decode(data).get("error")
         except BadReply:
             reason = None
         message = reason if isinstance(reason, str) and reason else "the service gave no reason"
-    code = headers.get("Nats-Service-Error-Code", "")
+    code = first(headers, "Nats-Service-Error-Code")
     number = int(code) if re.fullmatch(r"[0-9]{3}", code) else 500
-    return ServiceError(number, message, headers.get("Mono-Error-Type", ""))
+    return ServiceError(number, message, first(headers, "Mono-Error-Type"))
 
 
 def _int(value: object) -> int:
-    return value if isinstance(value, int) else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -13,37 +13,55 @@ import (
 	"testing"
 )
 
-// answer is a header block and a body, where there are any.
+// answer is a header block and a body, where there are any; the subjects are those of a message of a
+// subscription.
 type answer struct {
-	Block string
-	Body  *string
-	Fault string
+	Block          string
+	Body           *string
+	Fault          string
+	Subject, Reply string
 }
 
 type answering struct {
-	mutex sync.Mutex
-	rows  []answer
+	mutex       sync.Mutex
+	all, rows   []answer
+	connections int
 }
 
 // answers one request with each of these, the last again and again; it returns its URL.
 func answers(t *testing.T, rows ...answer) string {
+	t.Helper()
+	url, _ := countedAnswers(t, rows...)
+	return url
+}
+
+// countedAnswers also tells of its connections. Whoever subscribes to `x.>` gets all rows at once.
+func countedAnswers(t *testing.T, rows ...answer) (string, func() int) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
-	server := &answering{rows: rows}
+	server := &answering{all: rows, rows: rows}
 	go func() {
 		for {
 			connection, err := listener.Accept()
 			if err != nil {
 				return
 			}
+			server.mutex.Lock()
+			server.connections++
+			server.mutex.Unlock()
 			go server.serve(connection)
 		}
 	}()
-	return "nats://" + listener.Addr().String()
+	connections := func() int {
+		server.mutex.Lock()
+		defer server.mutex.Unlock()
+		return server.connections
+	}
+	return "nats://" + listener.Addr().String(), connections
 }
 
 func (a *answering) next() answer {
@@ -73,6 +91,11 @@ func (a *answering) serve(connection net.Conn) {
 			fmt.Fprint(connection, "PONG\r\n")
 		case "SUB":
 			subscriptions[last] = words[1]
+			if words[1] == "x.>" {
+				for _, row := range a.all {
+					fmt.Fprint(connection, row.message(subscriptions, row.Subject))
+				}
+			}
 		case "PUB", "HPUB":
 			size, _ := strconv.Atoi(last)
 			if _, err := io.CopyN(io.Discard, reader, int64(size)+2); err != nil {
@@ -94,8 +117,11 @@ func (a *answering) serve(connection net.Conn) {
 
 func (row answer) message(subscriptions map[string]string, to string) string {
 	for sid, subject := range subscriptions {
-		if !strings.HasPrefix(to, strings.TrimRight(subject, "*")) {
+		if !strings.HasPrefix(to, strings.TrimRight(subject, "*>")) {
 			continue
+		}
+		if row.Reply != "" {
+			sid += " " + row.Reply
 		}
 		if row.Block == "" {
 			return fmt.Sprintf("MSG %s %s %d\r\n%s\r\n", to, sid, len(*row.Body), *row.Body)

@@ -4,8 +4,10 @@ package client
 
 import (
 	"encoding/json"
+	"reflect"
 	"regexp"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -81,4 +83,29 @@ func levels(value any, above int) int {
 		}
 	}
 	return deepest
+}
+
+// unmarshal reads an object into a struct by the exact names of its fields; encoding/json by itself
+// takes `ERROR` for `error` too.
+func unmarshal(data []byte, into any) error {
+	kind := reflect.TypeOf(into).Elem()
+	if kind.Kind() != reflect.Struct {
+		return json.Unmarshal(data, into)
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(data, &members); err != nil {
+		return err
+	}
+	known := make(map[string]json.RawMessage)
+	for n := range kind.NumField() {
+		name, _, _ := strings.Cut(kind.Field(n).Tag.Get("json"), ",")
+		if value, there := members[name]; there {
+			known[name] = value
+		}
+	}
+	exact, err := json.Marshal(known)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(exact, into)
 }

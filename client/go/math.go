@@ -5,6 +5,7 @@ package client
 import (
 	"context"
 	"math"
+	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
 )
@@ -35,6 +36,9 @@ func (m *Math) Calculate(ctx context.Context, operation string, a float64, b *fl
 		if value != nil && (math.IsNaN(*value) || math.IsInf(*value, 0)) {
 			return nil, badInput("a number must be finite, not %v", *value)
 		}
+	}
+	if !utf8.ValidString(operation) {
+		return nil, badInput("the operation is not valid Unicode")
 	}
 	var reply MathReply
 	if err := ask(ctx, m.nc, MathCalculate, mathRequest{operation, a, b}, &reply); err != nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
 )
@@ -101,6 +102,10 @@ func (payment Payment) message() (*nats.Msg, error) {
 	for _, field := range []string{payment.UserID, payment.SubscriptionID} {
 		if len(field) > maxFieldBytes {
 			return nil, badInput("user and subscription are at most %d bytes long", maxFieldBytes)
+		}
+		// encoding/json would put U+FFFD in its place.
+		if !utf8.ValidString(field) {
+			return nil, badInput("user and subscription must be valid Unicode")
 		}
 	}
 	currency := payment.Currency

@@ -57,9 +57,14 @@ func (row replyRow) seen(t *testing.T) outcome {
 	if err == nil {
 		return outcome{Kind: "ok", Value: value}
 	}
+	return failure(t, err)
+}
+
+func failure(t *testing.T, err error) outcome {
+	t.Helper()
 	var known *Error
 	if !errors.As(err, &known) {
-		t.Fatalf("%s: %v", row.Name, err)
+		t.Fatal(err)
 	}
 	return outcome{string(known.Kind), known.Message, "", &known.Definite, known.Code}
 }
@@ -108,7 +113,7 @@ func TestAReplyIsWhatItsRowSaysAndADoctoredRowIsTold(t *testing.T) {
 	}
 }
 
-func TestAWaitRidesOutWhatItsRowSays(t *testing.T) {
+func TestAWaitRidesOutWhatItsRowSaysAndADoctoredRowIsTold(t *testing.T) {
 	var file struct {
 		Rows []struct {
 			Name, Ends string
@@ -135,6 +140,10 @@ func TestAWaitRidesOutWhatItsRowSays(t *testing.T) {
 		}
 		if ended != row.Ends {
 			t.Errorf("%s: %v", row.Name, err)
+		}
+		// The doctored row: what is ridden out ends, and the other way round.
+		if doctored := map[bool]string{true: "other", false: ""}[row.Ends == ""]; ended == doctored {
+			t.Errorf("%s: a doctored row is not told", row.Name)
 		}
 	}
 }

@@ -20,7 +20,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Ack is JetStream's word that a message is stored.
@@ -33,8 +32,6 @@ type Ack struct {
 	// one was not.
 	Duplicate bool `json:"duplicate"`
 }
-
-var threeDigits = regexp.MustCompile("^[0-9]{3}$")
 
 var headerName = regexp.MustCompile("^[!#$%&'*+\\-.^_`|~0-9A-Za-z]+$")
 
@@ -68,27 +65,60 @@ func NewMsg(subject string, payload []byte, headers map[string][]string) (*nats.
 func Request(ctx context.Context, nc *nats.Conn, message *nats.Msg) (*nats.Msg, error) {
 	ctx, cancel := bounded(ctx, DefaultTimeout)
 	defer cancel()
-	if err := ready(ctx, nc); err != nil {
+	what := "request to " + message.Subject
+	if err := ready(ctx, nc, what); err != nil {
 		return nil, err
 	}
-	what := "request to " + message.Subject
 	ctx, done := denialsOf(nc).watch(ctx, message.Subject, what)
 	defer done()
-	reply, err := nc.RequestMsgWithContext(ctx, message)
+	reply, err := asked(ctx, nc, message)
 	if err != nil {
 		if denied := refused(ctx); denied != nil {
 			return nil, denied
 		}
 		return nil, translated(err, what)
 	}
+	if isNoResponders(reply) {
+		return nil, &Error{Kind: NoResponders, Definite: true, Message: what + ": nobody listens there"}
+	}
 	return reply, nil
+}
+
+// asked is the first reply, whatever its status, to an inbox of its own: nats.go takes each one with
+// status 503 and no body for the server's own.
+func asked(ctx context.Context, nc *nats.Conn, message *nats.Msg) (*nats.Msg, error) {
+	replies := make(chan *nats.Msg, 1)
+	inbox, err := nc.ChanSubscribe(nc.NewInbox(), replies)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = inbox.Unsubscribe() }()
+	if err := inbox.AutoUnsubscribe(1); err != nil {
+		return nil, err
+	}
+	closed := nc.StatusChanged(nats.CLOSED)
+	defer nc.RemoveStatusListener(closed)
+	request := &nats.Msg{
+		Subject: message.Subject, Reply: inbox.Subject, Header: message.Header, Data: message.Data,
+	}
+	if err := nc.PublishMsg(request); err != nil {
+		return nil, err
+	}
+	select {
+	case reply := <-replies:
+		return reply, nil
+	case <-closed:
+		return nil, errors.New("the connection was closed")
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // Publish publishes all, and returns once the broker has them.
 func Publish(ctx context.Context, nc *nats.Conn, messages ...*nats.Msg) error {
 	ctx, cancel := bounded(ctx, DefaultTimeout)
 	defer cancel()
-	if err := ready(ctx, nc); err != nil {
+	if err := ready(ctx, nc, "publish"); err != nil {
 		return err
 	}
 	for _, message := range messages {
@@ -119,29 +149,34 @@ func Publish(ctx context.Context, nc *nats.Conn, messages ...*nats.Msg) error {
 
 // Submit publishes to JetStream, and returns its acknowledgement.
 func Submit(ctx context.Context, nc *nats.Conn, message *nats.Msg) (*Ack, error) {
-	ctx, cancel := bounded(ctx, DefaultTimeout)
-	defer cancel()
-	what := "submit to " + message.Subject
-	js, err := jetstream.New(nc)
-	if err != nil {
-		return nil, translated(err, what)
+	reply, err := Request(ctx, nc, message)
+	if is(err, NoResponders) {
+		return nil, &Error{Kind: NoStream, Definite: true, cause: err, Message: fmt.Sprintf(
+			"no stream stores %s, or JetStream is not ready", message.Subject)}
 	}
-	if err := ready(ctx, nc); err != nil {
+	if err == nil {
+		err = CheckHeaders(reply)
+	}
+	if err != nil {
 		return nil, err
 	}
-	ctx, done := denialsOf(nc).watch(ctx, message.Subject, what)
-	defer done()
-	ack, err := js.PublishMsg(ctx, message, jetstream.WithRetryAttempts(0))
-	if err != nil {
-		if denied := refused(ctx); denied != nil {
-			return nil, denied
-		}
-		return nil, translated(err, what)
+	var answer struct {
+		Stream    string `json:"stream"`
+		Sequence  uint64 `json:"seq"`
+		Duplicate bool   `json:"duplicate"`
+		Error     *struct {
+			Description string `json:"description"`
+		} `json:"error"`
 	}
-	if ack.Sequence == 0 {
-		return nil, badReply("this is no acknowledgement of a stream: it has no sequence")
+	switch err := decode(reply.Data, &answer); {
+	case err != nil:
+		return nil, err
+	case answer.Error != nil:
+		return nil, &Error{Kind: Other, Definite: true, Message: answer.Error.Description}
+	case answer.Stream == "" || answer.Sequence == 0:
+		return nil, badReply("this is no acknowledgement of a stream: %q", excerpt(string(reply.Data)))
 	}
-	return &Ack{Stream: ack.Stream, Sequence: ack.Sequence, Duplicate: ack.Duplicate}, nil
+	return &Ack{Stream: answer.Stream, Sequence: answer.Sequence, Duplicate: answer.Duplicate}, nil
 }
 
 // Subscribe returns once the broker delivers to handler what anyone publishes. The subject may have
@@ -155,7 +190,7 @@ func Subscribe(
 	if err := checkSubscribeSubject(subject); err != nil {
 		return nil, err
 	}
-	if err := ready(ctx, nc); err != nil {
+	if err := ready(ctx, nc, what); err != nil {
 		return nil, err
 	}
 	denials := denialsOf(nc)
@@ -167,7 +202,7 @@ func Subscribe(
 	// Whoever is slow must not lose what came in between.
 	_ = subscription.SetPendingLimits(-1, -1)
 	err = barrier(ctx, nc, what, nc.Stats().Reconnects)
-	for is(err, Connection) && ready(ctx, nc) == nil {
+	for is(err, Connection) && ready(ctx, nc, what) == nil {
 		// It comes back with the subscription in it; only the proof is to be had again.
 		err = barrier(ctx, nc, what, nc.Stats().Reconnects)
 	}
@@ -200,23 +235,12 @@ func ask(ctx context.Context, nc *nats.Conn, subject string, request, into any) 
 	if err := CheckHeaders(reply); err != nil {
 		return err
 	}
-	_, failed := reply.Header["Nats-Service-Error"]
-	_, coded := reply.Header["Nats-Service-Error-Code"]
-	if failed || coded || reply.Header.Get("Mono-Error") == "true" {
+	_, failed := header(reply, "Nats-Service-Error")
+	_, coded := header(reply, "Nats-Service-Error-Code")
+	if said, _ := header(reply, "Mono-Error"); failed || coded || said == "true" {
 		return serviceError(reply)
 	}
 	return decode(reply.Data, into)
-}
-
-// CheckHeaders fails where a message came with headers that nats.go cannot decode. It hands such a
-// message on without any, and a reply's error would be taken for a result; its size on the wire tells.
-func CheckHeaders(received *nats.Msg) error {
-	bare := len(received.Subject) + len(received.Reply) + len(received.Data)
-	if received.Header != nil || received.Size() <= bare {
-		return nil
-	}
-	what := fmt.Sprintf("a message came on %q, and its headers cannot be read", received.Subject)
-	return &Error{Kind: Other, Message: what}
 }
 
 // encode is strict JSON on one line.
@@ -238,15 +262,18 @@ func decode(data []byte, into any) error {
 	if fault := unreadable(data); fault != "" {
 		return badReply("the reply %s: %q", fault, excerpt(string(data)))
 	}
-	if err := json.Unmarshal(data, into); err != nil {
+	if err := unmarshal(data, into); err != nil {
 		return badReply("the reply does not follow the contract (%v): %q", err, excerpt(string(data)))
 	}
 	return nil
 }
 
-// ready waits until there is a connection.
-func ready(ctx context.Context, nc *nats.Conn) error {
+// ready waits until there is a connection, and fails where the context has ended: nothing was sent.
+func ready(ctx context.Context, nc *nats.Conn, what string) error {
 	if nc.IsConnected() {
+		if err := ctx.Err(); err != nil {
+			return &Error{Kind: Timeout, Definite: true, Message: what + ": there was no time left to send it", cause: err}
+		}
 		return nil
 	}
 	changes := nc.StatusChanged(nats.CONNECTED, nats.CLOSED)
@@ -293,23 +320,13 @@ func barrier(ctx context.Context, nc *nats.Conn, what string, reconnects uint64)
 // translated is the error of nats.go in our terms.
 func translated(err error, what string) *Error {
 	failed := &Error{Kind: Connection, Message: fmt.Sprintf("%s: %v", what, err), cause: err}
-	var refused *jetstream.APIError
 	switch {
-	case errors.As(err, &refused):
-		failed.Kind, failed.Definite, failed.Message = Other, true, refused.Description
-	case errors.Is(err, jetstream.ErrNoStreamResponse):
-		failed.Kind, failed.Definite = NoStream, true
-		failed.Message = what + ": no stream stores it, or JetStream is not ready"
-	case errors.Is(err, nats.ErrNoResponders):
-		failed.Kind, failed.Definite = NoResponders, true
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, nats.ErrTimeout):
 		failed.Kind, failed.Message = Timeout, what+": no reply in time"
 	case errors.Is(err, nats.ErrMaxPayload):
 		failed.Kind, failed.Definite = MaxPayload, true
 	case errors.Is(err, nats.ErrBadSubject), errors.Is(err, nats.ErrBadQueueName):
 		failed.Kind, failed.Definite = BadInput, true
-	case errors.Is(err, jetstream.ErrInvalidJSAck):
-		failed.Kind = Other
 	case errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrConnectionDraining),
 		errors.Is(err, nats.ErrReconnectBufExceeded):
 		failed.Definite = true
@@ -318,9 +335,9 @@ func translated(err error, what string) *Error {
 }
 
 func serviceError(reply *nats.Msg) *Error {
-	message := reply.Header.Get("Mono-Error-Message")
+	message, _ := header(reply, "Mono-Error-Message")
 	if message == "" {
-		message = reply.Header.Get("Nats-Service-Error")
+		message, _ = header(reply, "Nats-Service-Error")
 	}
 	if message == "" {
 		var body struct {
@@ -332,7 +349,7 @@ func serviceError(reply *nats.Msg) *Error {
 		message = body.Error
 	}
 	code := 500
-	if text := reply.Header.Get("Nats-Service-Error-Code"); threeDigits.MatchString(text) {
+	if text, _ := header(reply, "Nats-Service-Error-Code"); threeDigits.MatchString(text) {
 		code, _ = strconv.Atoi(text)
 	}
 	// A failure inside may have come after the effect; the others come before the work.

@@ -50,16 +50,20 @@ export class MathClient {
     });
     const { reply, text } = await ask(this.#nc, MATH_CALCULATE, body, options);
     reply.operation ??= operation;
-    if (reply.error !== undefined && reply.error !== null && typeof reply.error !== "string") {
-      throw new BadReply(`the error is no text: ${text}`);
+    for (const name of ["operation", "error"]) {
+      if (typeof (reply[name] ?? "") !== "string") {
+        throw new BadReply(`the ${name} is no text: ${text}`);
+      }
+    }
+    const none = reply.result === undefined || reply.result === null;
+    if (typeof reply.result !== "number" && (!none || !reply.error)) {
+      throw new BadReply(`neither a number nor an error: ${text}`);
     }
     if (reply.error) {
       // The original server writes `"result": 0` beside its errors: the error wins.
       delete reply.result;
-    } else if (typeof reply.result === "number") {
-      delete reply.error; // null or empty: there is none
     } else {
-      throw new BadReply(`neither a number nor an error: ${text}`);
+      delete reply.error; // null or empty: there is none
     }
     return /** @type {MathReply} */ (reply);
   }

@@ -44,7 +44,7 @@ import { ask, DEFAULT_TIMEOUT, Outgoing, submit, subscribe } from "./wire.mjs";
 
 const STATUSES = new Set(["pending", "processing", "completed", "failed"]);
 
-const NUMBER = /^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
+const NUMBER = /^-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
 
 /** The service refuses a longer userId or subscriptionId. */
 const MAX_FIELD_BYTES = 256;
@@ -129,7 +129,14 @@ export class PaymentClient {
     if (reply.payment_id !== paymentId || !STATUSES.has(String(reply.status))) {
       throw new BadReply(`not a status of payment ${paymentId}: ${text}`);
     }
-    if (reply.amount !== undefined && reply.amount !== null) {
+    for (const name of ["message", "amount", "currency", "content"]) {
+      if (reply[name] === null) {
+        delete reply[name]; // not known yet
+      } else if (name !== "amount" && !["string", "undefined"].includes(typeof reply[name])) {
+        throw new BadReply(`the status has a ${name} that is no text: ${text}`);
+      }
+    }
+    if (reply.amount !== undefined) {
       const digits = typeof reply.amount === "string" ? reply.amount : numberToken(text, "amount");
       if (digits === null || !NUMBER.test(digits)) {
         throw new BadReply(`the status has an amount that is no number: ${text}`);

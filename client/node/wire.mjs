@@ -4,16 +4,14 @@
 // what was published before it: its PONG proves that the broker has that. A flush whose connection
 // breaks is refused, so nobody believes the PONG of another connection. `link.mjs` has the rest.
 
-import { jetstream, JetStreamApiError } from "@nats-io/jetstream";
 import {
   ClosedConnectionError,
+  createInbox,
   DrainingConnectionError,
   headers as natsHeaders,
   InvalidArgumentError,
   InvalidSubjectError,
-  NoRespondersError,
   PermissionViolationError,
-  TimeoutError,
 } from "@nats-io/nats-core";
 import { Deadline, LATE } from "./deadline.mjs";
 import {
@@ -29,6 +27,7 @@ import {
   RequestTimeout,
   ServiceError,
 } from "./errors.mjs";
+import { isNoResponders, readHeaders } from "./headers.mjs";
 import { decode } from "./json.mjs";
 import { Link } from "./link.mjs";
 import { checkPublishSubject, checkSubscribeSubject, excerpt, isWellFormed } from "./subjects.mjs";
@@ -102,16 +101,63 @@ export async function request(nc, message, { timeout = DEFAULT_TIMEOUT } = {}) {
   const deadline = new Deadline(timeout);
   const link = Link.of(nc);
   await link.ready(deadline);
-  const options = { timeout: Math.max(1, deadline.left()), headers: message.natsHeaders() };
+  const what = `request to ${message.subject}`;
   const seen = link.denials;
+  /** @type {() => void} */
+  let giveUp = () => {};
   try {
-    return await nc.request(message.subject, message.payload, options);
-  } catch (error) {
-    if (error instanceof TimeoutError) {
-      link.checkPermission(message.subject, seen);
+    const reply = await deadline.bound(asked(nc, message, (end) => (giveUp = end)));
+    if (reply !== LATE) {
+      return checkAnswered(reply, what);
     }
-    throw translated(error, `request to ${message.subject}`, deadline);
+  } catch (error) {
+    throw translated(error, what);
+  } finally {
+    giveUp();
   }
+  link.checkPermission(message.subject, seen);
+  throw new RequestTimeout(`${what}: no reply within ${deadline}`);
+}
+
+/**
+ * The first reply, whatever its status, to an inbox of its own: nats.js takes each one with status
+ * 503 and no body for the server's own, and throws in the middle of its parser where that one's
+ * headers cannot be read.
+ *
+ * @param {NatsConnection} nc
+ * @param {Outgoing} message
+ * @param {(giveUp: () => void) => void} begun is told how to end it
+ * @returns {Promise<Msg>}
+ */
+function asked(nc, message, begun) {
+  return new Promise((resolve, reject) => {
+    const inbox = createInbox(/** @type {any} */ (nc).options?.inboxPrefix);
+    const subscription = nc.subscribe(inbox, {
+      max: 1,
+      callback: (error, reply) => (error === null ? resolve(reply) : reject(error)),
+    });
+    begun(() => subscription.unsubscribe());
+    // So that nats.js hands on here what the server refuses of the request.
+    Object.assign(subscription, { requestSubject: message.subject });
+    void subscription.closed.then(() => {
+      const text = `request to ${message.subject}: the connection was closed`;
+      reject(new ConnectionFailed(text, { definite: false }));
+    });
+    nc.publish(message.subject, message.payload, { reply: inbox, headers: message.natsHeaders() });
+  });
+}
+
+/**
+ * The reply, unless it is the server's word that nobody listens.
+ *
+ * @param {Msg} reply
+ * @param {string} what
+ */
+function checkAnswered(reply, what) {
+  if (reply.data.length === 0 && isNoResponders(readHeaders(reply), reply.data)) {
+    throw new NoResponders(`${what}: nobody listens there`);
+  }
+  return reply;
 }
 
 /**
@@ -126,27 +172,13 @@ export async function ask(nc, subject, payload, options) {
   const reply = await request(nc, new Outgoing(subject, payload), options);
   const headers = readHeaders(reply);
   const failed =
-    headers?.get("Mono-Error") === "true" ||
-    headers?.has("Nats-Service-Error") ||
-    headers?.has("Nats-Service-Error-Code");
+    headers.get("Mono-Error") === "true" ||
+    headers.has("Nats-Service-Error") ||
+    headers.has("Nats-Service-Error-Code");
   if (failed) {
-    throw serviceError(reply);
+    throw serviceError(headers, reply.data);
   }
   return decode(reply.data);
-}
-
-/**
- * The headers of a message; nats.js decodes them only here, and throws its own error on some.
- *
- * @param {Msg} message
- */
-export function readHeaders(message) {
-  try {
-    return message.headers;
-  } catch (cause) {
-    const what = `a message came on ${message.subject}, and its headers cannot be read`;
-    throw new BadReply(`${what}: ${String(cause)}`, { cause });
-  }
 }
 
 /**
@@ -172,7 +204,7 @@ export async function publish(nc, messages, { timeout = DEFAULT_TIMEOUT } = {}) 
     }
     await barrier(nc, what, deadline);
   } catch (error) {
-    throw translated(error, what, deadline);
+    throw translated(error, what);
   }
   for (const message of messages) {
     link.checkPermission(message.subject, seen);
@@ -187,30 +219,34 @@ export async function publish(nc, messages, { timeout = DEFAULT_TIMEOUT } = {}) 
  * @param {Timeout} [options]
  * @returns {Promise<Ack>}
  */
-export async function submit(nc, message, { timeout = DEFAULT_TIMEOUT } = {}) {
-  const deadline = new Deadline(timeout);
-  const link = Link.of(nc);
-  await link.ready(deadline);
-  const options = { timeout: Math.max(1, deadline.left()), headers: message.natsHeaders() };
-  const seen = link.denials;
+export async function submit(nc, message, options) {
+  let answer;
   try {
-    const ack = await jetstream(nc).publish(message.subject, message.payload, options);
-    if (typeof ack?.stream !== "string" || !Number.isInteger(ack.seq)) {
-      throw new BadReply(`this is no acknowledgement of a stream: ${excerpt(ack)}`);
-    }
-    return { stream: ack.stream, sequence: ack.seq, duplicate: ack.duplicate === true };
+    answer = await request(nc, message, options);
   } catch (error) {
-    if (error instanceof TimeoutError) {
-      link.checkPermission(message.subject, seen);
-    }
-    const what = `submit to ${message.subject}`;
-    const translation = translated(error, what, deadline);
-    if (translation instanceof NoResponders) {
-      const text = `${what}: no stream stores it, or JetStream is not ready`;
+    if (error instanceof NoResponders) {
+      const text = `no stream stores ${message.subject}, or JetStream is not ready`;
       throw new NoStream(text, { cause: error });
     }
-    throw translation;
+    throw error;
   }
+  readHeaders(answer);
+  const { stream, seq, duplicate, error } = decode(answer.data).reply;
+  if (typeof error === "object" && error !== null) {
+    const { code, err_code, description } = /** @type {Record<string, unknown>} */ (error);
+    const words = typeof description === "string" && description !== "" ? description : "";
+    throw new PublishRefused(Number(code), Number(err_code), words || "JetStream gave no reason");
+  }
+  if (typeof stream !== "string" || stream === "" || !isSequence(seq)) {
+    const shown = excerpt(Buffer.from(answer.data).toString());
+    throw new BadReply(`this is no acknowledgement of a stream: ${shown}`);
+  }
+  return { stream, sequence: seq, duplicate: duplicate === true };
+}
+
+/** @param {unknown} value @returns {value is number} */
+function isSequence(value) {
+  return typeof value === "number" && Number.isInteger(value) && value > 0;
 }
 
 /**
@@ -254,7 +290,7 @@ export async function subscribe(nc, subject, handler, options = {}) {
     return subscription;
   } catch (error) {
     subscription.unsubscribe();
-    throw translated(error, what, deadline);
+    throw translated(error, what);
   }
 }
 
@@ -298,62 +334,46 @@ function checkSize(nc, message) {
  *
  * @param {unknown} error
  * @param {string} what
- * @param {Deadline} deadline
  * @returns {ClientError}
  */
-function translated(error, what, deadline) {
+function translated(error, what) {
   if (error instanceof ClientError) {
     return error;
   }
-  const text = error instanceof Error ? error.message : String(error);
+  const message = `${what}: ${error instanceof Error ? error.message : String(error)}`;
   const options = { cause: error };
-  // A request that failed carries why in its cause, and JetStream wraps it once more.
-  const causes = [error];
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    causes.push(cause.cause);
+  if (error instanceof PermissionViolationError) {
+    const denied = new PermissionDenied(message, options);
+    // Refused the inbox that the answer would have come to: the request may have happened.
+    denied.definite = !(error.operation === "subscription" && what.startsWith("request"));
+    return denied;
   }
-  /** @param {...(abstract new (...args: any[]) => unknown)} classes */
-  const is = (...classes) => causes.some((cause) => classes.some((c) => cause instanceof c));
-  if (error instanceof JetStreamApiError) {
-    return new PublishRefused(error.status, error.code, text);
+  if (error instanceof InvalidArgumentError && message.includes("max_payload")) {
+    return new PayloadTooLarge(message, options);
   }
-  if (is(NoRespondersError)) {
-    return new NoResponders(`${what}: nobody listens there`, options);
+  if (error instanceof InvalidArgumentError || error instanceof InvalidSubjectError) {
+    return new BadInput(message, options);
   }
-  if (is(TimeoutError)) {
-    return new RequestTimeout(`${what}: no reply within ${deadline}`, options);
-  }
-  if (is(PermissionViolationError)) {
-    return new PermissionDenied(`${what}: ${text}`, options);
-  }
-  if (is(InvalidArgumentError) && text.includes("max_payload")) {
-    return new PayloadTooLarge(`${what}: ${text}`, options);
-  }
-  if (is(InvalidArgumentError, InvalidSubjectError)) {
-    return new BadInput(`${what}: ${text}`, options);
-  }
-  if (is(SyntaxError)) {
-    return new BadReply(`${what}: the answer is not JSON`, options);
-  }
-  const definite = is(ClosedConnectionError, DrainingConnectionError);
-  return new ConnectionFailed(`${what}: ${text}`, { definite, cause: error });
+  const definite = error instanceof ClosedConnectionError || error instanceof DrainingConnectionError;
+  return new ConnectionFailed(message, { definite, cause: error });
 }
 
 /**
- * @param {Msg} reply
+ * @param {import("./headers.mjs").Headers} headers
+ * @param {Uint8Array} body
  * @returns {ServiceError}
  */
-function serviceError({ headers, data }) {
-  let reason = headers?.get("Mono-Error-Message") || headers?.get("Nats-Service-Error");
+function serviceError(headers, body) {
+  let reason = headers.get("Mono-Error-Message") || headers.get("Nats-Service-Error");
   if (!reason) {
     try {
-      const { error } = decode(data).reply;
+      const { error } = decode(body).reply;
       reason = typeof error === "string" ? error : "";
     } catch {
       // A body that is no JSON object has no reason either.
     }
   }
-  const code = headers?.get("Nats-Service-Error-Code") ?? "";
+  const code = headers.get("Nats-Service-Error-Code");
   const number = /^[0-9]{3}$/.test(code) ? Number(code) : 500;
-  return new ServiceError(number, reason || "the service gave no reason", headers?.get("Mono-Error-Type") ?? "");
+  return new ServiceError(number, reason || "the service gave no reason", headers.get("Mono-Error-Type"));
 }

@@ -33,8 +33,8 @@ macro_rules! sources {
 pub fn node_sources() -> Sources {
     sources!("node",
         "package.json" "package-lock.json" "index.mjs" "driver.mjs"
-        "deadline.mjs" "email.mjs" "errors.mjs" "json.mjs" "link.mjs" "math.mjs" "money.mjs"
-        "payment.mjs" "subjects.mjs" "wire.mjs"
+        "deadline.mjs" "email.mjs" "errors.mjs" "headers.mjs" "json.mjs" "link.mjs" "math.mjs"
+        "money.mjs" "payment.mjs" "subjects.mjs" "wire.mjs"
         "driver/calls.mjs" "driver/connection.mjs" "driver/driver.mjs" "driver/fields.mjs"
         "driver/inbox.mjs" "driver/lines.mjs"
     )
@@ -44,9 +44,8 @@ pub fn node_sources() -> Sources {
 pub fn go_sources() -> Sources {
     sources!("go",
         "go.mod" "go.sum" "cmd/driver/main.go"
-        "client.go" "currencies.go" "denials.go" "email.go" "errors.go" "json.go" "math.go" "money.go"
-        "payment.go"
-        "subjects.go" "wire.go"
+        "client.go" "currencies.go" "denials.go" "email.go" "errors.go" "headers.go" "json.go"
+        "math.go" "money.go" "payment.go" "subjects.go" "wire.go"
         "internal/driver/arguments.go" "internal/driver/calls.go" "internal/driver/driver.go"
         "internal/driver/fields.go" "internal/driver/inbox.go" "internal/driver/replies.go"
         "internal/driver/session.go"

@@ -7,6 +7,8 @@ pub mod journal;
 pub mod math;
 pub mod notification;
 pub mod payment;
+mod reply;
 mod request;
 
-pub use request::{ClientError, ask, publish, publish_acknowledged, service_error};
+pub use reply::service_error;
+pub use request::{ClientError, ask, publish, publish_acknowledged};

@@ -8,9 +8,10 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::reply::{read, readable, service_error};
 use crate::mono::{BarrierError, Caller, Denied};
 use crate::wire::driver::{Ack, ErrorKind};
-use crate::wire::{Unreadable, headers as h};
+use crate::wire::headers as h;
 
 /// Why a typed client's call failed. Each says whether it certainly did not happen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -172,17 +173,11 @@ pub(crate) async fn request<T: Serialize, R: DeserializeOwned>(
 ) -> Result<R, ClientError> {
     let body = encode(request)?;
     let reply = ask(caller, subject, None, body, limit).await?;
-    if let Some(unreadable) = Unreadable::of(reply.headers.as_ref()) {
-        return Err(ClientError::Unreadable {
-            subject: subject.to_owned(),
-            what: unreadable.to_string(),
-            body: h::bounded(&String::from_utf8_lossy(&reply.payload), 100),
-        });
-    }
+    readable(subject, &reply)?;
     if let Some(error) = service_error(subject, &reply) {
         return Err(error);
     }
-    serde_json::from_slice(&reply.payload).map_err(|e| ClientError::Other {
+    read(&reply.payload).map_err(|e| ClientError::Other {
         operation: format!("read the reply of `{subject}`"),
         evidence: e.to_string(),
     })
@@ -306,29 +301,6 @@ pub(crate) fn denied(operation: &str, Denied { words, definite }: Denied) -> Cli
     ClientError::Permissions { operation: operation.to_owned(), evidence: words, definite }
 }
 
-/// The error that the reply's headers carry, if any; its reason is in the body where they have none.
-pub fn service_error(subject: &str, reply: &async_nats::Message) -> Option<ClientError> {
-    let headers = reply.headers.as_ref()?;
-    let text = |name: &str| headers.get(name).map(|v| v.as_str().to_owned());
-    let code = text(h::SERVICE_ERROR_CODE);
-    let words = text(h::SERVICE_ERROR);
-    if text(h::ERROR).as_deref() != Some("true") && code.is_none() && words.is_none() {
-        return None;
-    }
-    let said = |text: &String| !text.is_empty();
-    let reason = text(h::ERROR_MESSAGE).filter(said).or(words.filter(said));
-    let in_body = || {
-        let body: serde_json::Value = serde_json::from_slice(&reply.payload).ok()?;
-        body.get("error")?.as_str().map(str::to_owned).filter(said)
-    };
-    let three_digits = |c: &String| c.len() == 3 && c.bytes().all(|b| b.is_ascii_digit());
-    Some(ClientError::Service {
-        subject: subject.to_owned(),
-        code: code.filter(three_digits).and_then(|c| c.parse().ok()).unwrap_or(500),
-        message: reason.or_else(in_body).unwrap_or_else(|| "the service gave no reason".to_owned()),
-    })
-}
-
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Bytes, ClientError> {
     serde_json::to_vec(value)
         .map(Bytes::from)
@@ -381,15 +353,15 @@ pub async fn publish_acknowledged(
         subject: subject.to_owned(),
         answer: h::bounded(&String::from_utf8_lossy(&reply.payload), 100),
     };
-    let ack: PublishReply =
-        serde_json::from_slice(&reply.payload).map_err(|_| not_acknowledged())?;
+    readable(subject, &reply)?;
+    let ack: PublishReply = read(&reply.payload).map_err(|_| not_acknowledged())?;
     match (ack.error, ack.seq) {
         (Some(error), _) => Err(ClientError::PublishRefused {
             subject: subject.to_owned(),
             code: error.code,
             message: error.description,
         }),
-        (None, Some(sequence)) if !ack.stream.is_empty() => {
+        (None, Some(sequence)) if !ack.stream.is_empty() && sequence > 0 => {
             Ok(Ack { stream: ack.stream, sequence, duplicate: ack.duplicate })
         }
         (None, _) => Err(not_acknowledged()),

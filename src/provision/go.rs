@@ -10,7 +10,7 @@ use super::prepared::{Sources, find, locate, prepare};
 use super::settings::{Progress, Settings};
 use super::step::{last_lines, run, run_step};
 
-const HINT: &str = "install Go 1.25 or newer and have it on PATH \
+const HINT: &str = "install Go 1.26 or newer and have it on PATH \
                     (`brew install go`; what `apt-get install golang` brings may be older)";
 const PROGRAM: &str = "driver";
 

@@ -126,9 +126,11 @@ fn checks_of_other_clients() -> Vec<Step> {
             "--test",
             "test/money.test.mjs",
             "test/lines.test.mjs",
-            "test/original.test.mjs",
             "test/vectors.test.mjs",
-            "test/headers.test.mjs",
+            "test/driver.test.mjs",
+            "test/doctored.test.mjs",
+            "test/timeouts.test.mjs",
+            "test/unreadable.test.mjs",
             "test/replies.test.mjs",
         ];
         let install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
@@ -146,7 +148,8 @@ fn checks_of_other_clients() -> Vec<Step> {
         steps.push(Step { name: "go vet", command: inside("go", "client/go", &["vet", "./..."]) });
         steps.push(Step {
             name: "go tests",
-            command: inside("go", "client/go", &["test", "./..."]),
+            // What lies outside of the module, as the vectors, does not count for its cache.
+            command: inside("go", "client/go", &["test", "-count=1", "./..."]),
         });
     }
     steps

@@ -3,9 +3,10 @@
 import { readFileSync } from "node:fs";
 import { Deadline, LATE } from "../deadline.mjs";
 import { BadInput, ClientError, ConnectionFailed, RequestTimeout, ServiceError } from "../errors.mjs";
+import { readHeaders } from "../headers.mjs";
 import { stringify } from "../json.mjs";
 import { excerpt } from "../subjects.mjs";
-import { publish, readHeaders, request, submit, subscribe } from "../wire.mjs";
+import { publish, request, submit, subscribe } from "../wire.mjs";
 import { bind, method } from "./calls.mjs";
 import { connect, drain } from "./connection.mjs";
 import { parse } from "./fields.mjs";
@@ -256,12 +257,8 @@ function described(error) {
  */
 function shown(message) {
   const { subject, data } = message;
-  const pairs = [...(readHeaders(message) ?? [])].map(([name, values]) => [name, [...values]]);
-  return {
-    subject,
-    payload_base64: Buffer.from(data).toString("base64"),
-    headers: Object.fromEntries(pairs),
-  };
+  const headers = Object.fromEntries(readHeaders(message));
+  return { subject, payload_base64: Buffer.from(data).toString("base64"), headers };
 }
 
 function libraryVersion() {

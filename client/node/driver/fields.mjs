@@ -91,7 +91,7 @@ export class Fields {
  * @returns {{ id: number, fields: Fields }}
  */
 export function parse(line) {
-  const text = new TextDecoder("utf-8", { fatal: true }).decode(line);
+  const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(line);
   const command = JSON.parse(text);
   if (typeof command !== "object" || command === null || Array.isArray(command)) {
     throw new SyntaxError("not a JSON object");

@@ -2,12 +2,17 @@
 
 import { createServer } from "node:net";
 
-/** @typedef {{ block: string, body: string | null, fault?: string }} Answer */
+/**
+ * `subject` and `reply` are those of a message of a subscription, one character a byte.
+ *
+ * @typedef {{ block: string | Buffer, body: string | null, fault?: string, subject?: string, reply?: string }} Answer
+ */
 
 const INFO = { version: "2.14.0", headers: true, max_payload: 1048576, proto: 1, jetstream: true };
 
 /**
- * Answers one request with each of these, the last again and again.
+ * Answers one request with each of these, the last again and again; whoever subscribes to `x.>` gets
+ * all of them at once.
  *
  * @param {Answer[]} rows
  */
@@ -15,7 +20,9 @@ export async function answers(rows) {
   const left = [...rows];
   /** @type {Set<import("node:net").Socket>} */
   const sockets = new Set();
+  let connections = 0;
   const server = createServer((socket) => {
+    connections += 1;
     sockets.add(socket);
     socket.on("error", () => {});
     /** @type {[string, string][]} */
@@ -36,6 +43,9 @@ export async function answers(rows) {
           socket.write("PONG\r\n");
         } else if (verb === "SUB") {
           subscriptions.push([words[0] ?? "", words.at(-1) ?? ""]);
+          if (words[0] === "x.>") {
+            rows.forEach((row) => socket.write(message(subscriptions, row.subject ?? "x.y", row)));
+          }
         } else if (published && words.length === (verb === "PUB" ? 3 : 4)) {
           const row = /** @type {Answer} */ (left.length > 1 ? left.shift() : left[0]);
           if (row.fault === "close") {
@@ -43,7 +53,7 @@ export async function answers(rows) {
             return;
           }
           if (row.body !== null) {
-            socket.write(message(subscriptions, words[1] ?? "", row.block, row.body));
+            socket.write(message(subscriptions, words[1] ?? "", row));
           }
         }
       }
@@ -55,19 +65,19 @@ export async function answers(rows) {
     server.close();
     sockets.forEach((socket) => socket.destroy());
   };
-  return { servers: `127.0.0.1:${port}`, close };
+  return { servers: `127.0.0.1:${port}`, close, connections: () => connections };
 }
 
 /**
  * @param {[string, string][]} subscriptions
  * @param {string} to
- * @param {string} block
- * @param {string} body
+ * @param {Answer} row
  */
-function message(subscriptions, to, block, body) {
-  const [, sid] = subscriptions.find(([subject]) => to.startsWith(subject.replace(/\*$/, ""))) ?? [];
-  if (block === "") {
-    return `MSG ${to} ${sid} ${body.length}\r\n${body}\r\n`;
-  }
-  return `HMSG ${to} ${sid} ${block.length} ${block.length + body.length}\r\n${block}${body}\r\n`;
+function message(subscriptions, to, row) {
+  const [, sid] = subscriptions.find(([subject]) => to.startsWith(subject.replace(/[*>]$/, ""))) ?? [];
+  const [block, body] = [Buffer.from(row.block), Buffer.from(row.body ?? "")];
+  const words = [block.length > 0 ? "HMSG" : "MSG", to, sid, row.reply ?? ""].filter((word) => word !== "");
+  const sizes = block.length > 0 ? [block.length, block.length + body.length] : [body.length];
+  const line = Buffer.from(`${[...words, ...sizes].join(" ")}\r\n`, "latin1");
+  return Buffer.concat([line, block, body, Buffer.from("\r\n")]);
 }

@@ -181,14 +181,15 @@ pub(super) fn wire_message(message: &async_nats::Message) -> Raw {
     }))
 }
 
-/// Headers as the protocol has them.
+/// Headers as the protocol has them; what cannot be read is named under a name that nobody can send.
 pub(crate) fn wire_headers(headers: Option<&HeaderMap>) -> Headers {
-    let all = headers.into_iter().flat_map(readable);
-    all.map(|(name, values)| {
+    let all = headers.into_iter().flat_map(readable).map(|(name, values)| {
         let values = values.iter().map(|value| value.as_str().to_owned()).collect();
         (name.to_owned(), values)
-    })
-    .collect()
+    });
+    let unreadable =
+        Unreadable::of(headers).map(|what| (":unreadable".to_owned(), vec![what.to_string()]));
+    all.chain(unreadable).collect()
 }
 
 /// A failure, in the library's own words.

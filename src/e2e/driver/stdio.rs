@@ -35,13 +35,20 @@ pub async fn serve_stdio(
     });
     let mut lines = BufReader::new(input).lines();
     let mut under_way = JoinSet::new();
-    while let Some(line) = lines.next_line().await? {
+    // What is in hand is answered also where the input ends with a line that is no command.
+    let ended = loop {
+        let line = match lines.next_line().await {
+            Ok(Some(line)) => line,
+            Ok(None) => break Ok(()),
+            Err(error) => break Err(error),
+        };
         if line.trim().is_empty() {
             continue;
         }
-        let (id, op) = match read(&line)? {
-            (id, Ok(op)) => (id, op),
-            (id, Err(outcome)) => {
+        let (id, op) = match read(&line) {
+            Err(error) => break Err(error),
+            Ok((id, Ok(op))) => (id, op),
+            Ok((id, Err(outcome))) => {
                 // A reader that has gone does not want the reply.
                 let _ = replies.send(Reply { id, outcome });
                 continue;
@@ -57,11 +64,12 @@ pub async fn serve_stdio(
         });
         // So that a long conversation does not keep every task that has ended.
         while under_way.try_join_next().is_some() {}
-    }
+    };
     while under_way.join_next().await.is_some() {}
     drop(replies);
     writer.await.map_err(io::Error::other)??;
-    driver.close().await.map_err(io::Error::other)
+    driver.close().await.map_err(io::Error::other)?;
+    ended
 }
 
 /// A command's id, and what to do; or the answer to a command that cannot be done.

@@ -49,16 +49,19 @@ pub(super) fn crashes(journal_dir: &Path) -> Result<Vec<CrashRecord>, String> {
 
 /// Whole lines only: a process that was killed may have left half a line behind.
 fn journal<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, String> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
     };
-    text.split_inclusive('\n')
-        .filter(|line| line.ends_with('\n') && !line.trim().is_empty())
+    bytes
+        .split_inclusive(|byte| *byte == b'\n')
+        .filter(|line| line.ends_with(b"\n") && !line.trim_ascii().is_empty())
         .map(|line| {
-            serde_json::from_str(line)
-                .map_err(|error| format!("{} has a bad line {line:?}: {error}", path.display()))
+            serde_json::from_slice(line).map_err(|error| {
+                let line = String::from_utf8_lossy(line);
+                format!("{} has a bad line {line:?}: {error}", path.display())
+            })
         })
         .collect()
 }
@@ -214,6 +217,11 @@ mod tests {
         let path = folder.path().join("mailer.jsonl");
         std::fs::write(&path, format!("{line}\n{}", &line[..20])).unwrap();
         assert_eq!(emails(folder.path()).unwrap().len(), 1);
+        // In the middle of a letter.
+        std::fs::write(&path, [line.as_bytes(), b"\n{\"at\":\"\xc3"].concat()).unwrap();
+        assert_eq!(emails(folder.path()).unwrap().len(), 1);
+        std::fs::write(&path, [line.as_bytes(), b"\n\xff\n"].concat()).unwrap();
+        assert!(emails(folder.path()).unwrap_err().contains("has a bad line"));
         std::fs::write(&path, format!("{line}\nrubbish\n")).unwrap();
         assert!(emails(folder.path()).unwrap_err().contains("rubbish"));
     }

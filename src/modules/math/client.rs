@@ -79,4 +79,26 @@ impl MathClient {
             )),
         }
     }
+
+    /// The same, but `None` where these numbers are known to have no result: a division by zero,
+    /// the square root of a negative.
+    ///
+    /// # Errors
+    /// All that [`Self::result`] returns.
+    pub async fn number(
+        &self,
+        operation: Operation,
+        a: f64,
+        b: Option<f64>,
+    ) -> Result<Option<f64>, ClientError> {
+        let has_none = match operation {
+            Operation::Divide => b == Some(0.0),
+            Operation::Sqrt => a < 0.0,
+            _ => false,
+        };
+        match self.result(operation, a, b).await {
+            Err(ClientError::Domain(_)) if has_none => Ok(None),
+            other => other.map(Some),
+        }
+    }
 }

@@ -79,7 +79,7 @@ impl PaymentClient {
             amount: Exact(s.amount.to_owned()),
             currency: s.currency,
         })?;
-        let deadline = Instant::now() + self.timeout;
+        let deadline = after(self.timeout);
         let mut headers = HeaderMap::new();
         headers.insert(MSG_ID, s.payment_id);
         let ack = self.publish(headers, body.clone(), self.timeout).await?;
@@ -136,7 +136,7 @@ impl PaymentClient {
         limit: Duration,
     ) -> Result<StatusReply, ClientError> {
         let id = PaymentId::new(payment_id).map_err(ClientError::BadInput)?;
-        let deadline = Instant::now() + limit;
+        let deadline = after(limit);
         let operation = format!("wait for the final status of payment `{id}`");
         let other =
             |evidence: String| ClientError::Connection { operation: operation.clone(), evidence };
@@ -176,7 +176,14 @@ impl PaymentClient {
     }
 }
 
-/// A JSON number, or one between quotes.
+/// A limit may be longer than the clock can hold.
+fn after(limit: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(limit).unwrap_or_else(|| now + Duration::from_secs(1 << 30))
+}
+
+/// A JSON number, or one between quotes and without blanks.
 fn is_number(token: &str) -> bool {
-    serde_json::from_str::<f64>(token.trim_matches('"')).is_ok()
+    let token = token.trim_matches('"');
+    token.trim() == token && serde_json::from_str::<f64>(token).is_ok()
 }

@@ -346,12 +346,12 @@ impl Connection {
             }
             let Block {
                 headers,
-                mut status,
+                status,
                 description,
             } = block;
-            if !unreadable::is_control(&payload, reply.as_ref()) {
-                status = None;
-            }
+            let status = status.filter(|status| {
+                unreadable::is_control(*status, &headers, &payload, reply.as_ref())
+            });
 
             trace!(
                 subject = %subject,

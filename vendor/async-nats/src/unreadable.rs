@@ -8,7 +8,7 @@ use std::str::{from_utf8, FromStr};
 
 use base64::engine::{general_purpose::STANDARD, Engine};
 
-use crate::header::{HeaderMap, HeaderName, HeaderValue};
+use crate::header::{self, HeaderMap, HeaderName, HeaderValue};
 use crate::status::StatusCode;
 use crate::subject::Subject;
 
@@ -49,9 +49,18 @@ pub(crate) fn text(arguments: &[u8]) -> Cow<'_, str> {
 
 /// True where a status may be the server's own word (no responders, a heartbeat, the end of a
 /// pull) and not one that a publisher wrote: what the server says has no body, and no reply subject
-/// but that of flow control, while each message out of a stream has one.
-pub(crate) fn is_control(payload: &[u8], reply: Option<&Subject>) -> bool {
-    payload.is_empty() && reply.map_or(true, |reply| reply.starts_with("$JS.FC."))
+/// but that of flow control, while each message out of a stream has one. Beside "no responders" it
+/// says for which subject, and nothing else.
+pub(crate) fn is_control(
+    status: StatusCode,
+    headers: &HeaderMap,
+    payload: &[u8],
+    reply: Option<&Subject>,
+) -> bool {
+    payload.is_empty()
+        && reply.map_or(true, |reply| reply.starts_with("$JS.FC."))
+        && (status != StatusCode::NO_RESPONDERS
+            || headers.iter().all(|(name, _)| *name == header::NATS_SUBJECT))
 }
 
 /// Marks what is not UTF-8 in the arguments of `MSG` or `HMSG`; such a reply subject is no use.

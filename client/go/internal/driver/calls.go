@@ -5,12 +5,16 @@ package driver
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"time"
 
 	"github.com/nats-io/nats.go"
 
 	"mono-demo/client"
 )
+
+// longest is what a clock can hold, and more than anybody waits.
+const longest = (1 << 30) * time.Second
 
 // method has parameters, those with a ? may be left out, and options beside `timeout`.
 type method struct {
@@ -71,7 +75,12 @@ func call(ctx context.Context, _ *Driver, nc *nats.Conn, fields fields) (any, er
 		return nil, err
 	}
 	if seconds := args.optionalNumber("timeout"); seconds != nil {
-		timeout = time.Duration(*seconds * float64(time.Second))
+		if timeout, err = duration(*seconds); err != nil {
+			return nil, err
+		}
+	}
+	if args.err != nil {
+		return nil, args.err
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -80,6 +89,14 @@ func call(ctx context.Context, _ *Driver, nc *nats.Conn, fields fields) (any, er
 		err = args.err
 	}
 	return result, err
+}
+
+// duration is so many seconds, above zero; what a Duration cannot hold is more than anybody waits.
+func duration(seconds float64) (time.Duration, error) {
+	if !(seconds > 0) || math.IsInf(seconds, 0) {
+		return 0, badInput("timeout must be a number of seconds above zero, not %v", seconds)
+	}
+	return time.Duration(min(seconds, longest.Seconds()) * float64(time.Second)), nil
 }
 
 func binary[T any](run func(*client.Math, context.Context, float64, float64) (T, error)) method {

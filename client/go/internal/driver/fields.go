@@ -73,8 +73,7 @@ func (f fields) integer(name string) (uint64, error) {
 // timeout is the field `timeout_ms`.
 func (f fields) timeout() (time.Duration, error) {
 	ms, err := f.integer("timeout_ms")
-	// What a Duration can hold, and more than anybody waits.
-	return time.Duration(min(ms, 1<<40)) * time.Millisecond, err
+	return time.Duration(min(ms, uint64(longest/time.Millisecond))) * time.Millisecond, err
 }
 
 func (f fields) deadline(ctx context.Context) (context.Context, context.CancelFunc, error) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"strings"
 	"sync"
 
 	"github.com/nats-io/nats.go"
@@ -103,9 +104,11 @@ func shown(received *nats.Msg) (any, error) {
 	if err := client.CheckHeaders(received); err != nil {
 		return nil, err
 	}
-	headers := map[string][]string(received.Header)
-	if headers == nil {
-		headers = map[string][]string{}
+	headers := map[string][]string{}
+	for name, values := range received.Header {
+		for _, value := range values {
+			headers[name] = append(headers[name], strings.TrimSpace(value))
+		}
 	}
 	return message{received.Subject, base64.StdEncoding.EncodeToString(received.Data), headers}, nil
 }

@@ -87,15 +87,24 @@ impl Stage<'_> {
                 }
             }
         }
-        self.no_message(subject).await.map_err(|stop| match stop {
-            Stop::Failed(_) => self.failed(format!("more than {count} messages on {subject}")),
-            other => other,
-        })?;
-        Ok(Seen::messages(&messages))
+        match self.before_the_fence(subject).await? {
+            None => Ok(Seen::messages(&messages)),
+            Some(_) => Err(self.failed(format!("more than {count} messages on {subject}"))),
+        }
+    }
+
+    pub(super) async fn no_message(&self, subject: &str) -> Result<Seen, Stop> {
+        match self.before_the_fence(subject).await? {
+            None => Ok(Seen::Ok(Default::default())),
+            Some(message) => {
+                let body = Seen::message(&message).main_part();
+                Err(self.failed(format!("expected no message on {subject}, saw {body}")))
+            }
+        }
     }
 
     /// Everything that the broker had for this client before the fence has come when the fence has.
-    pub(super) async fn no_message(&self, subject: &str) -> Result<Seen, Stop> {
+    async fn before_the_fence(&self, subject: &str) -> Result<Option<Message>, Stop> {
         let op = Op::Publish {
             subject: FENCE.to_owned(),
             payload_base64: String::new(),
@@ -107,13 +116,7 @@ impl Stage<'_> {
         if self.next(FENCE, Duration::from_secs(10)).await?.is_none() {
             return Err(self.failed("the fence did not come within 10 s".to_owned()));
         }
-        match self.next(subject, HAND_OVER).await? {
-            None => Ok(Seen::Ok(Default::default())),
-            Some(message) => {
-                let body = Seen::message(&message).main_part();
-                Err(self.failed(format!("expected no message on {subject}, saw {body}")))
-            }
-        }
+        self.next(subject, HAND_OVER).await
     }
 
     async fn next(&self, subject: &str, timeout: Duration) -> Result<Option<Message>, Stop> {

@@ -94,7 +94,9 @@ fn operation(way: Way, text: &str) -> Option<Op> {
         let end = payload.rfind('"')?;
         return Some(Op::Payload { way, bytes: unquoted(&payload[..end]) });
     }
-    let words: Vec<&str> = text.strip_prefix('[')?.strip_suffix(']')?.split(' ').collect();
+    // The server's own parser takes any number of blanks and tabs between the words.
+    let words = text.strip_prefix('[')?.strip_suffix(']')?.split([' ', '\t']);
+    let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
     let message = |subject: &str, reply: &str, header: &str, bytes: &str| {
         Some(Op::Message {
             way,
@@ -120,9 +122,8 @@ fn operation(way: Way, text: &str) -> Option<Op> {
         (Way::In, ["SUB", subject, _]) => {
             Some(Op::Subscribe { subject: (*subject).to_owned(), queue: false })
         }
-        // Some libraries send an empty queue group for none.
-        (Way::In, ["SUB", subject, queue, _]) => {
-            Some(Op::Subscribe { subject: (*subject).to_owned(), queue: !queue.is_empty() })
+        (Way::In, ["SUB", subject, _queue, _]) => {
+            Some(Op::Subscribe { subject: (*subject).to_owned(), queue: true })
         }
         _ => None,
     }
@@ -153,7 +154,10 @@ fn unquoted(text: &str) -> Vec<u8> {
             ('n', _) => out.push(b'\n'),
             ('r', _) => out.push(b'\r'),
             ('t', _) => out.push(b'\t'),
-            ('a' | 'b' | 'f' | 'v', _) => out.push(b' '),
+            ('a', _) => out.push(0x07),
+            ('b', _) => out.push(0x08),
+            ('f', _) => out.push(0x0c),
+            ('v', _) => out.push(0x0b),
             (other, _) => out.extend_from_slice(other.encode_utf8(&mut [0; 4]).as_bytes()),
         }
         if code.is_some() {
@@ -191,6 +195,7 @@ mod tests {
         assert_eq!(op("<<- [PUB a.b r 4]"), message(Way::In, "r", 0, 4));
         assert_eq!(op("<<- [HPUB a.b 12 16]"), message(Way::In, "", 12, 16));
         assert_eq!(op("<<- [HPUB a.b r 12 16]"), message(Way::In, "r", 12, 16));
+        assert_eq!(op("<<- [HPUB  a.b\tr  12   16]"), message(Way::In, "r", 12, 16));
         assert_eq!(op("->> [MSG a.b 21 4]"), message(Way::Out, "", 0, 4));
         assert_eq!(op("->> [MSG a.b 21 r 4]"), message(Way::Out, "r", 0, 4));
         assert_eq!(op("->> [HMSG a.b 21 12 16]"), message(Way::Out, "", 12, 16));
@@ -217,6 +222,7 @@ mod tests {
         assert_eq!(payload(r#"->> MSG_PAYLOAD: ["half..."]"#), "half...");
         assert_eq!(payload(r#"->> MSG_PAYLOAD: ["<<- [PUB a 4]"]"#), "<<- [PUB a 4]");
         assert_eq!(payload(r#"->> MSG_PAYLOAD: ["\xff\q\x"]"#), "\u{fffd}qx");
+        assert_eq!(payload(r#"->> MSG_PAYLOAD: ["\a\b\f\v"]"#), "\u{7}\u{8}\u{c}\u{b}");
     }
 
     #[test]
