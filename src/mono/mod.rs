@@ -33,9 +33,10 @@ mod shutdown;
 mod stats;
 mod stream;
 mod stream_consumer;
+mod tasks;
 
 pub use address::without_secrets;
-pub use app::{App, DrainReport, Registered, Running, StartError};
+pub use app::{App, DrainReport, Lost, Registered, Running, StartError};
 pub use caller::{BarrierError, Caller};
 pub use connect::{Auth, ConnectError, Connection, JetStreamApi, Target, Tls};
 pub use dead_letter::{DeadKind, DeadLetter};

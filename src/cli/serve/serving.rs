@@ -10,7 +10,7 @@ use crate::cli::brokers::Brokers;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::signals::Signals;
-use crate::mono::{Connection, Running};
+use crate::mono::{Connection, Lost, Running};
 
 /// Between two attempts to start a broker again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -24,8 +24,8 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// Returns when a signal came, or with an error when the broker or the connection to it is lost
-    /// for good. A broker that ends unasked is started again on its port and store; clients reconnect by themselves.
+    /// Returns when a signal came, or with an error when a part of the services or the connection is
+    /// lost for good. A broker that ends unasked is started again on its port and store; clients reconnect by themselves.
     pub(super) async fn until_stopped(
         &mut self,
         signals: &mut Signals,
@@ -41,7 +41,7 @@ impl Serving {
             };
             let (node, status) = tokio::select! {
                 () = signals.first() => return Ok(Exit::Success),
-                why = self.connection.ended() => return Err(deaf(&why)),
+                lost = self.running.lost() => return Err(ended(&lost)),
                 ended = broker => ended,
                 changes = watch.changed(&self.connection, self.broker.as_ref()) => {
                     for change in changes {
@@ -91,7 +91,12 @@ impl Serving {
 }
 
 /// Nobody would be served any more: whoever started this process starts it again.
-fn deaf(why: &str) -> CliError {
-    let message = format!("serve: the services hear nothing any more: the connection ended: {why}");
-    CliError::new(Exit::Connection, message)
+fn ended(lost: &Lost) -> CliError {
+    let (exit, what) = match lost {
+        Lost::Connection(_) | Lost::Refused(_) => {
+            (Exit::Connection, "the services hear nothing any more")
+        }
+        Lost::Task { .. } => (Exit::Infrastructure, "a part of the services is gone"),
+    };
+    CliError::new(exit, format!("serve: {what}: {lost}"))
 }
