@@ -42,6 +42,7 @@ pub use connect::{Auth, ConnectError, Connection, JetStreamApi, Target, Tls};
 pub use dead_letter::{DeadKind, DeadLetter};
 pub use decode::decode;
 pub use denials::Denied;
+pub(crate) use dispatch::panic_text;
 pub use error::{Failure, ModuleError, ServiceError};
 pub use failures::{Failures, LetterRemoved, Record};
 pub use letter::Letter;
