@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod keeping;
+pub mod payments;
 pub mod program;
 pub mod raw;
 pub mod suite;
