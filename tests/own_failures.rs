@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use mono_demo::broker::{Direction, Proxy};
 use support::payments::{LIMIT, Payments};
 
 /// A file system of two megabytes; unmounted when dropped.
@@ -138,4 +139,92 @@ async fn a_hung_gateway_keeps_no_other_payment_waiting_when_the_broker_comes_bac
     let took = accepted.elapsed();
     assert!(took < Duration::from_secs(15), "{took:?}");
     books.end(serve).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_in_the_journals_place_fails_no_payment() {
+    for max_deliver in 1..=2 {
+        let settings = format!(
+            "[payment]\nmax_deliver = {max_deliver}\nack_wait = \"1s\"\nbackoff = [\"20ms\"]\n\
+             gateway = [{{ fail_times = {} }}]\n",
+            max_deliver - 1
+        );
+        let payments = Payments::new(&settings).await;
+        let serve = payments.serve();
+        let journal = payments.home.path().join("books/gateway.jsonl");
+        std::fs::remove_file(&journal).unwrap();
+        std::fs::create_dir(&journal).unwrap();
+        payments.pay(5).await;
+        // Each came 40 times, which is more than any number of attempts.
+        payments.until_deliveries(200).await;
+        assert_eq!(payments.count("payment-ledger").await, 0);
+        std::fs::remove_dir(&journal).unwrap();
+        payments.all_completed(5).await;
+        payments.end(serve).await;
+    }
+}
+
+/// So many bytes pass on a payment's way, from the pull to the acknowledgement.
+const BYTES: std::ops::RangeInclusive<u64> = 1..=2300;
+
+/// Cuts the connection to the broker at another place of the way of each payment, so that each step
+/// is hit; says how many there were.
+async fn pay_with_cuts(payments: &Payments, proxy: &Proxy) -> usize {
+    let mut number = 0;
+    for direction in [Direction::ToServer, Direction::ToClient] {
+        for bytes in BYTES.step_by(191) {
+            proxy.cut_after(direction, bytes);
+            let id = format!("p-{number}");
+            payments.submit(&id).await;
+            payments.outcome(&id).await;
+            number += 1;
+        }
+    }
+    number
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_away_in_any_step_fails_no_payment() {
+    for max_deliver in 1..=2 {
+        // One failure more than the gateway's own would be one too many.
+        let settings = format!(
+            "[payment]\nmax_deliver = {max_deliver}\nack_wait = \"500ms\"\nbackoff = [\"20ms\"]\n\
+             gateway = [{{ fail_times = {} }}]\n",
+            max_deliver - 1
+        );
+        let payments = Payments::new(&settings).await;
+        let proxy = Proxy::start(payments.broker.port(), 7).await.unwrap();
+        let serve = payments.serve_through(&proxy.url());
+        let count = pay_with_cuts(&payments, &proxy).await;
+        payments.all_completed(count).await;
+        payments.all_settled(count).await;
+        assert_eq!(payments.count("payment-dead-letters").await, 0);
+        payments.end(serve).await;
+        proxy.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_away_in_any_step_of_giving_up_costs_no_attempt_and_no_letter() {
+    let settings = "[payment]\nmax_deliver = 2\nack_wait = \"500ms\"\nbackoff = [\"20ms\"]\n\
+                    chance = { unavailable_percent = 100 }\n";
+    let payments = Payments::new(settings).await;
+    let proxy = Proxy::start(payments.broker.port(), 7).await.unwrap();
+    let serve = payments.serve_through(&proxy.url());
+    let count = pay_with_cuts(&payments, &proxy).await;
+    payments.all_settled(count).await;
+    let journal = std::fs::read_to_string(payments.home.path().join("books/gateway.jsonl"));
+    let journal = journal.unwrap();
+    for n in 0..count {
+        let entry = payments.outcome(&format!("p-{n}")).await;
+        let message = "Payment failed: gateway unavailable (after 2 attempts)";
+        assert_eq!(entry["message"], message, "{entry}");
+        let key = format!("\"key\":\"p-{n}\"");
+        let failed = |line: &&str| line.contains(&key) && line.contains("unavailable\"");
+        assert!(journal.lines().filter(failed).count() >= 2, "p-{n}: {journal}");
+    }
+    assert_eq!(payments.count("payment-dead-letters").await, count);
+    assert_eq!(payments.audit()["ok"], true, "{}", payments.audit());
+    payments.end(serve).await;
+    proxy.stop().await;
 }
