@@ -50,22 +50,17 @@ async fn none_is_settled(payments: &Payments) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_stream_of_letters_keeps_payments_waiting_and_the_letters_come_once_it_can() {
-    let full = |config: &Config| Config {
-        max_messages: 1,
-        discard: DiscardPolicy::New,
-        ..config.clone()
-    };
-    let small = |config: &Config| Config {
-        max_bytes: 300,
-        discard: DiscardPolicy::New,
-        ..config.clone()
-    };
+    let full =
+        |config: &Config| Config { max_messages: 1, discard: DiscardPolicy::New, ..config.clone() };
+    let small =
+        |config: &Config| Config { max_bytes: 300, discard: DiscardPolicy::New, ..config.clone() };
     for narrowed in [&full as &dyn Fn(&Config) -> Config, &small] {
         let payments = Payments::new(FAILING).await;
         let serve = payments.serve();
         let config = config(&payments).await;
         // One that somebody else left takes the place.
-        let foreign = payments.jetstream.publish("payments.dead-letters.0-0", vec![b'x'; 200].into());
+        let foreign =
+            payments.jetstream.publish("payments.dead-letters.0-0", vec![b'x'; 200].into());
         foreign.await.unwrap().await.unwrap();
         payments.jetstream.update_stream(&narrowed(&config)).await.unwrap();
         payments.pay(PAYMENTS).await;
@@ -116,9 +111,11 @@ async fn a_letter_that_was_filed_before_is_enough_though_its_stream_takes_no_mor
     let request = request.await.unwrap();
     let name = format!("{}-{}", request.sequence, request.time.unix_timestamp_nanos());
     let mut headers = async_nats::HeaderMap::new();
-    for (name, value) in
-        [("Kind", "exhausted"), ("Sequence", "1"), ("Reason", "gateway unavailable (after 1 attempt)")]
-    {
+    for (name, value) in [
+        ("Kind", "exhausted"),
+        ("Sequence", "1"),
+        ("Reason", "gateway unavailable (after 1 attempt)"),
+    ] {
         headers.insert(format!("Mono-Dead-Letter-{name}"), value);
     }
     let subject = format!("payments.dead-letters.{name}");
@@ -189,7 +186,8 @@ async fn letters_that_are_sent_again_while_their_originals_come_again_lose_nothi
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_broker_away_while_letters_are_filed_loses_none_and_the_audit_finds_one_that_is_missing() {
+async fn a_broker_away_while_letters_are_filed_loses_none_and_the_audit_finds_one_that_is_missing()
+{
     let mut payments = Payments::new(FAILING).await;
     let serve = payments.serve();
     payments.pay(PAYMENTS).await;

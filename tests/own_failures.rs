@@ -43,7 +43,8 @@ impl Drop for SmallDisk<'_> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_on_a_full_disk_fails_no_payment() {
     let books =
-        Payments::new("[payment]\nmax_deliver = 1\nack_wait = \"1s\"\nbackoff = [\"20ms\"]\n").await;
+        Payments::new("[payment]\nmax_deliver = 1\nack_wait = \"1s\"\nbackoff = [\"20ms\"]\n")
+            .await;
     let folder = books.home.path().join("books");
     let Some(disk) = SmallDisk::mounted(&folder) else {
         eprintln!("skipped: a small tmpfs cannot be mounted here (that takes root)");
