@@ -7,21 +7,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use support::program::Home;
-use support::{eventually, lives, processes_with};
-
-/// What runs for this home: brokers, services, reapers, keepers.
-fn processes_in(home: &Home) -> Vec<u32> {
-    processes_with(home.path().to_str().unwrap())
-}
-
-fn send(signal: &str, pid: u32) {
-    let status = Command::new("kill").args([format!("-{signal}"), pid.to_string()]).status();
-    assert!(status.expect("kill runs").success());
-}
+use support::{eventually, lives, processes_with, send};
 
 fn keepers_in(home: &Home) -> Vec<u32> {
     let keepers = processes_with("--keep");
-    keepers.into_iter().filter(|pid| processes_in(home).contains(pid)).collect()
+    keepers.into_iter().filter(|pid| home.processes().contains(pid)).collect()
 }
 
 /// Two processes that want a core each; they end with the test.
@@ -60,7 +50,7 @@ fn code_of(mut child: Child) -> Option<i32> {
 /// Nothing is left at the very moment of the end: no process, no folder.
 #[track_caller]
 fn nothing_is_left(home: &Home) {
-    assert_eq!(processes_in(home), [] as [u32; 0]);
+    assert_eq!(home.processes(), [] as [u32; 0]);
     let folders = home.path().read_dir().unwrap().map(|e| e.unwrap().file_name());
     let left = folders.filter(|name| {
         let name = name.to_string_lossy();
@@ -80,7 +70,7 @@ fn serve_does_not_end_while_its_keeper_lives() {
     serve.signal("TERM");
     let pid = serve.pid();
     eventually("all but the keeper is gone", Duration::from_secs(20), || {
-        processes_in(&home).iter().all(|of| *of == pid || keepers.contains(of))
+        home.processes().iter().all(|of| *of == pid || keepers.contains(of))
     });
     // That something does not happen cannot be awaited.
     let until = Instant::now() + Duration::from_millis(500);
@@ -140,7 +130,7 @@ fn a_one_shot_call_that_is_told_to_stop_leaves_nothing() {
         let home_of = home.command(["pay", "p", "1", "--timeout", "60s"]);
         let child = started(home_of);
         eventually("its broker runs", Duration::from_secs(30), || {
-            processes_in(&home).iter().any(|pid| *pid != child.id())
+            home.processes().iter().any(|pid| *pid != child.id())
         });
         send(signal, child.id());
         let code = code_of(child);

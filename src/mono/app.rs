@@ -218,9 +218,18 @@ impl Running {
 
     /// Takes nothing new, finishes what is in hand within `limit`, gives the rest back (a request
     /// gets 503, a stream message is delivered again), stops the modules and flushes.
-    pub async fn drain(mut self, limit: Duration) -> DrainReport {
+    pub async fn drain(self, limit: Duration) -> DrainReport {
+        self.drain_until(tokio::time::sleep(limit)).await
+    }
+
+    /// The same; waits for what is in hand until `enough` returns.
+    pub async fn drain_until(mut self, enough: impl Future<Output = ()>) -> DrainReport {
         self.trigger.drain();
-        let complete = tokio::time::timeout(limit, self.join()).await.is_ok();
+        let complete = tokio::select! {
+            biased;
+            () = self.join() => true,
+            () = enough => false,
+        };
         if !complete {
             self.trigger.expire();
             // Workers end by themselves now; a handler that never yields is the exception.
@@ -229,7 +238,7 @@ impl Running {
         for module in &self.modules {
             module.stop().await;
         }
-        if let Err(error) = self.connection.barrier(limit.min(Duration::from_secs(1))).await {
+        if let Err(error) = self.connection.barrier(Duration::from_secs(1)).await {
             tracing::warn!(%error, "the last replies may not have reached the broker");
         }
         DrainReport { complete }

@@ -56,6 +56,13 @@ pub fn copy(from: &Path, to: &Path) {
     assert!(status.expect("cp").success(), "cp {}", from.display());
 }
 
+/// Sends a signal, as `TERM`, to a process.
+#[track_caller]
+pub fn send(signal: &str, pid: u32) {
+    let status = Command::new("kill").args([format!("-{signal}"), pid.to_string()]).status();
+    assert!(status.expect("kill runs").success(), "kill -{signal} {pid}");
+}
+
 /// Whether a process lives; a zombie does not.
 pub fn lives(pid: u32) -> bool {
     state(pid).is_some_and(|state| state != 'Z')

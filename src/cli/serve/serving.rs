@@ -1,9 +1,7 @@
 //! What serves, until a signal comes.
 
 use std::path::PathBuf;
-use std::time::Duration;
-
-use futures_util::FutureExt as _;
+use std::time::{Duration, Instant};
 
 use super::watch::Watch;
 use crate::cli::brokers::Brokers;
@@ -71,15 +69,30 @@ impl Serving {
     }
 
     pub(super) async fn stop(self, limit: Duration, output: &Output) -> Result<Exit, CliError> {
-        // Over a connection that is gone nothing can be finished.
-        let gone = self.connection.ended().now_or_never().is_some();
-        let limit = if gone { Duration::ZERO } else { limit };
         output.note("draining: finishing what is in hand");
-        let report = self.running.drain(limit).await;
+        let (began, connection, broker) =
+            (Instant::now(), self.connection.clone(), self.broker.as_ref());
+        let out_of_reach = async {
+            match broker {
+                Some(broker) => broker.all_exited().await,
+                None => std::future::pending().await,
+            }
+        };
+        let enough = async {
+            tokio::select! {
+                () = tokio::time::sleep(limit) => {}
+                // Nothing can be finished there any more.
+                _ = connection.ended() => {}
+                () = out_of_reach => {}
+            }
+        };
+        let report = self.running.drain_until(enough).await;
         if !report.complete {
-            output.note(format!(
-                "not everything was finished within {limit:?}; the rest is delivered again"
-            ));
+            let why = match began.elapsed() >= limit {
+                true => format!(" within {limit:?}"),
+                false => ": the broker is gone".to_owned(),
+            };
+            output.note(format!("not everything was finished{why}; the rest is delivered again"));
         }
         self.connection.close(Duration::from_secs(2)).await;
         if let Some(broker) = self.broker {
