@@ -131,6 +131,11 @@ impl Helper {
         std::env::var_os("MONO_DEMO_TEST_ARGUMENT").expect("only to be run by another test").into()
     }
 
+    /// Waits until it ends by itself.
+    pub fn ended(mut self) -> std::process::ExitStatus {
+        self.process.wait().expect("reap the helper")
+    }
+
     /// Kills it with SIGKILL.
     pub fn kill(&mut self) {
         self.process.kill().expect("kill the helper");
