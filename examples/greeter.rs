@@ -35,11 +35,14 @@ impl Module for Greeter {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url = std::env::var("NATS_URL").unwrap_or_else(|_| "nats://127.0.0.1:4222".to_owned());
     let connection = Connection::open(&Target { url, ..Target::default() }, "greeter").await?;
-    let running = App::new().module(Greeter).start(connection.clone()).await?;
+    let mut running = App::new().module(Greeter).start(connection.clone()).await?;
     for registered in running.registered() {
         println!("{registered}");
     }
-    tokio::signal::ctrl_c().await?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        lost = running.lost() => return Err(lost.into()),
+    }
     running.drain(std::time::Duration::from_secs(5)).await;
     connection.close(std::time::Duration::from_secs(5)).await;
     Ok(())

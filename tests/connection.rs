@@ -118,7 +118,7 @@ impl Guarded {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let server = support::nats_server().await;
-        write_config(folder.path(), "first");
+        write_config(folder.path(), "first", "");
         let process = Command::new(&server.path)
             .arg("-c")
             .arg(folder.path().join("nats.conf"))
@@ -141,7 +141,12 @@ impl Guarded {
     }
 
     fn change_the_password(&self) {
-        write_config(self.folder.path(), "second");
+        self.reload("second", "");
+    }
+
+    /// Takes up other settings while it runs.
+    fn reload(&self, password: &str, permissions: &str) {
+        write_config(self.folder.path(), password, permissions);
         let pid = self.process.id().to_string();
         assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
     }
@@ -154,12 +159,13 @@ impl Drop for Guarded {
     }
 }
 
-fn write_config(folder: &std::path::Path, password: &str) {
+fn write_config(folder: &std::path::Path, password: &str, permissions: &str) {
     let shown = folder.display();
     let text = format!(
         "listen: 127.0.0.1:-1\nports_file_dir: \"{shown}\"\n\
          jetstream {{ store_dir: \"{shown}/store\" }}\n\
-         authorization {{ user: worker, password: \"{password}\" }}\n"
+         authorization {{ users: [\n\
+         {{ user: worker, password: \"{password}\" {permissions} }} ] }}\n"
     );
     std::fs::write(folder.join("nats.conf"), text).unwrap();
 }
@@ -175,4 +181,20 @@ async fn serve_whose_credentials_are_revoked_ends_with_a_message_and_8() {
     assert_eq!(code, Some(8), "{stderr}");
     let why = "the services hear nothing any more: the connection ended: the broker has refused";
     assert!(stderr.contains(why), "{stderr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_that_may_not_listen_any_more_ends_with_a_message_and_8() {
+    for taken in ["services.math.calculate", "_INBOX.>"] {
+        let server = Guarded::start().await;
+        let home = Home::new();
+        let url = server.url().unwrap();
+        let serve = home.serve(&["--server", &url, "--user", "worker", "--password", "first"]);
+        let narrowed = format!(", permissions: {{ subscribe: {{ deny: \"{taken}\" }} }}");
+        server.reload("first", &narrowed);
+        let (code, _, stderr) = serve.ended();
+        assert_eq!(code, Some(8), "{taken}: {stderr}");
+        let why = "the services hear nothing any more: the broker took a subscription away:";
+        assert!(stderr.contains(why), "{taken}: {stderr}");
+    }
 }

@@ -144,3 +144,49 @@ async fn the_rust_driver_speaks_the_protocol_over_streams() {
     driver.close().await.unwrap();
     broker.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_driver_that_nobody_hears_any_more_ends() {
+    let driver = Arc::new(RustDriver::new(Arc::new(Echo)));
+    // Its input stays open.
+    let (mut commands, input) = tokio::io::duplex(65536);
+    let (output, theirs) = tokio::io::duplex(65536);
+    drop(output);
+    let line = json!({"id": 1, "op": "hello", "protocol": 99, "seed": 1, "url": "nats://x"});
+    let line = format!("{line}\n");
+    tokio::io::AsyncWriteExt::write_all(&mut commands, line.as_bytes()).await.unwrap();
+    let served = serve_stdio(driver, input, theirs);
+    let ended = tokio::time::timeout(Duration::from_secs(20), served).await.expect("it ends");
+    assert!(ended.is_err());
+}
+
+struct Broken;
+
+impl Driver for Broken {
+    fn name(&self) -> &str {
+        "broken"
+    }
+
+    fn perform(&self, _: Op) -> BoxFuture<'_, Result<Outcome, DriverFault>> {
+        async { panic!("a bug in the client") }.boxed()
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), DriverFault>> {
+        std::future::ready(Ok(())).boxed()
+    }
+
+    fn log_tail(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_a_driver_is_its_answer() {
+    let (mut output, theirs) = tokio::io::duplex(65536);
+    let line = format!("{}\n", json!({"id": 7, "op": "unsubscribe", "subscription": 1}));
+    serve_stdio(Arc::new(Broken), line.as_bytes(), theirs).await.unwrap();
+    let mut text = String::new();
+    tokio::io::AsyncReadExt::read_to_string(&mut output, &mut text).await.unwrap();
+    assert!(text.contains(r#""id":7"#), "{text}");
+    assert!(text.contains("the driver panicked: a bug in the client"), "{text}");
+}

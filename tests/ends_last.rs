@@ -7,21 +7,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use support::program::Home;
-use support::{eventually, lives, processes_with};
-
-/// What runs for this home: brokers, services, reapers, keepers.
-fn processes_in(home: &Home) -> Vec<u32> {
-    processes_with(home.path().to_str().unwrap())
-}
-
-fn send(signal: &str, pid: u32) {
-    let status = Command::new("kill").args([format!("-{signal}"), pid.to_string()]).status();
-    assert!(status.expect("kill runs").success());
-}
+use support::{eventually, lives, processes_with, send};
 
 fn keepers_in(home: &Home) -> Vec<u32> {
     let keepers = processes_with("--keep");
-    keepers.into_iter().filter(|pid| processes_in(home).contains(pid)).collect()
+    keepers.into_iter().filter(|pid| home.processes().contains(pid)).collect()
 }
 
 /// Two processes that want a core each; they end with the test.
@@ -60,7 +50,7 @@ fn code_of(mut child: Child) -> Option<i32> {
 /// Nothing is left at the very moment of the end: no process, no folder.
 #[track_caller]
 fn nothing_is_left(home: &Home) {
-    assert_eq!(processes_in(home), [] as [u32; 0]);
+    assert_eq!(home.processes(), [] as [u32; 0]);
     let folders = home.path().read_dir().unwrap().map(|e| e.unwrap().file_name());
     let left = folders.filter(|name| {
         let name = name.to_string_lossy();
@@ -80,7 +70,7 @@ fn serve_does_not_end_while_its_keeper_lives() {
     serve.signal("TERM");
     let pid = serve.pid();
     eventually("all but the keeper is gone", Duration::from_secs(20), || {
-        processes_in(&home).iter().all(|of| *of == pid || keepers.contains(of))
+        home.processes().iter().all(|of| *of == pid || keepers.contains(of))
     });
     // That something does not happen cannot be awaited.
     let until = Instant::now() + Duration::from_millis(500);
@@ -140,7 +130,7 @@ fn a_one_shot_call_that_is_told_to_stop_leaves_nothing() {
         let home_of = home.command(["pay", "p", "1", "--timeout", "60s"]);
         let child = started(home_of);
         eventually("its broker runs", Duration::from_secs(30), || {
-            processes_in(&home).iter().any(|pid| *pid != child.id())
+            home.processes().iter().any(|pid| *pid != child.id())
         });
         send(signal, child.id());
         let code = code_of(child);
@@ -191,5 +181,85 @@ fn nohup_is_respected() {
     assert!(ready.exists(), "it drains");
     send("TERM", child.id());
     assert_eq!(code_of(child), Some(0));
+    nothing_is_left(&home);
+}
+
+/// The scenarios of this project.
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures");
+
+#[test]
+fn e2e_leaves_nothing_whether_it_is_green_red_or_told_to_stop() {
+    let home = Home::new();
+    let e2e = |args: &[&str]| {
+        let args = [&["e2e", "--client", "rust", "--fixtures", FIXTURES], args].concat();
+        home.command(args)
+    };
+    let green = e2e(&["math/operations"]).output().unwrap();
+    assert_eq!(green.status.code(), Some(0), "{}", String::from_utf8_lossy(&green.stderr));
+    nothing_is_left(&home);
+    // What it is to serve ends at once.
+    let red = e2e(&["math/operations", "--nats-server", "/bin/false"]).output().unwrap();
+    assert_ne!(red.status.code(), Some(0));
+    nothing_is_left(&home);
+    for signal in ["TERM", "INT", "HUP"] {
+        let child = started(e2e(&["math", "payment"]));
+        eventually("a broker runs", Duration::from_secs(60), || !home.brokers().is_empty());
+        send(signal, child.id());
+        assert_eq!(code_of(child), Some(130), "{signal}");
+        nothing_is_left(&home);
+    }
+}
+
+#[test]
+fn driver_check_leaves_nothing_whether_the_driver_passes_fails_or_hangs() {
+    let home = Home::new();
+    let bin = env!("CARGO_BIN_EXE_mono-demo");
+    home.run(&["driver", "check", "--only", "hello", "--", bin, "driver", "rust"]).ok();
+    nothing_is_left(&home);
+    let said = home.run(&["driver", "check", "--only", "hello", "--", "sh", "-c", "echo no; cat"]);
+    said.failed(1, "");
+    nothing_is_left(&home);
+    let child = started(home.command(["driver", "check", "--", "sleep", "1000"]));
+    eventually("a broker runs", Duration::from_secs(60), || !home.brokers().is_empty());
+    send("TERM", child.id());
+    assert_eq!(code_of(child), Some(130));
+    nothing_is_left(&home);
+}
+
+#[test]
+fn a_call_that_runs_out_of_time_leaves_nothing() {
+    let home = Home::new();
+    // On a fast machine the answer may be there in time.
+    for args in [&["call", "math", "add", "1", "2"][..], &["pay", "p", "1"]] {
+        let output = home.command([args, &["--timeout", "1ms"]].concat()).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(matches!(output.status.code(), Some(0 | 6)), "{args:?}: {stderr}");
+        nothing_is_left(&home);
+    }
+}
+
+/// Run as another process by the test below: it starts a broker and panics.
+#[test]
+#[ignore = "run by a_panic_leaves_nothing"]
+fn helper_panics_with_a_broker() {
+    let root = support::Helper::argument();
+    let _farewell = mono_demo::process::Farewell;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let server = support::nats_server().await;
+        let settings = mono_demo::broker::Settings::new(server, support::reaper_in(root));
+        let _broker = mono_demo::broker::Broker::start(settings).await.unwrap();
+        println!("told ready");
+        panic!("with a broker in hand");
+    });
+}
+
+#[test]
+fn a_panic_leaves_nothing() {
+    let home = Home::new();
+    let helper = support::Helper::start("helper_panics_with_a_broker", home.path());
+    // A panicking test's process ends with a failure once all of it has ended.
+    let status = helper.ended();
+    assert!(!status.success());
     nothing_is_left(&home);
 }

@@ -1,67 +1,162 @@
-//! An orderly stop is no damage: what `serve` left, the same `serve` takes up again.
+//! An orderly stop is no damage: what `serve` left, the same `serve` takes up again, in whatever state
+//! it was when it was stopped.
 
 mod support;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use support::program::Home;
+use async_nats::jetstream;
+use futures_util::future::join_all;
+use serde_json::Value;
+use support::program::{Home, Serve};
+use support::{eventually, lives, send};
 
 const SUBJECT: &str = "services.payment.payment-process";
+const LIMIT: Duration = Duration::from_secs(60);
 
-/// Publishes payments without waiting for each, and says how many were sent when it is cut off.
-async fn submit(url: &str, prefix: &str, count: usize) {
-    let Ok(client) = async_nats::connect(url).await else { return };
-    for n in 0..count {
-        let body = format!(r#"{{"payment_id":"{prefix}-{n}","amount":"1.00"}}"#);
-        if client.publish(SUBJECT, body.into()).await.is_err() {
-            return;
-        }
-    }
-    let _ = client.flush().await;
-    // They go on until the server is gone.
-    loop {
-        let body = format!(r#"{{"payment_id":"{prefix}-more","amount":"1.00"}}"#);
-        let sent = client.publish(SUBJECT, body.into()).await;
-        if sent.is_err() || client.flush().await.is_err() {
+async fn connect(urls: &str) -> Result<jetstream::Context, async_nats::ConnectError> {
+    let urls: Vec<async_nats::ServerAddr> =
+        urls.split(',').map(|url| url.parse().unwrap()).collect();
+    Ok(jetstream::new(async_nats::connect(urls).await?))
+}
+
+/// Submits so many payments, a hundred at once, until it is cut off.
+async fn submit(urls: String, round: usize, most: u64) {
+    let Ok(jetstream) = connect(&urls).await else { return };
+    for hundred in 0..most.div_ceil(100) {
+        let submissions = (0..100).map(|n| {
+            let body = format!(r#"{{"payment_id":"r{round}-{hundred}-{n}","amount":"1.00"}}"#);
+            async { jetstream.publish(SUBJECT, body.into()).await?.await }
+        });
+        if join_all(submissions).await.iter().any(Result::is_err) {
             return;
         }
     }
 }
 
-async fn stopped_in_the_middle(nodes: &[&str], rounds: usize) {
+/// Waits until so many payments have an outcome.
+async fn until_outcomes(urls: &str, wanted: u64) -> jetstream::Context {
+    let jetstream = connect(urls).await.unwrap();
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        let ledger = jetstream.get_stream("payment-ledger").await;
+        if ledger.is_ok_and(|ledger| ledger.cached_info().state.messages >= wanted) {
+            return jetstream;
+        }
+        assert!(Instant::now() < deadline, "{wanted} outcomes");
+    }
+}
+
+/// In which state `serve` is when it is stopped, and how.
+#[derive(Debug, Clone, Copy)]
+enum Stop {
+    /// With these signals, one after the other.
+    Signals(&'static [&'static str]),
+    /// One of its brokers gets a signal first.
+    BrokerFirst(&'static str),
+    /// One of its brokers was killed, and is being started again.
+    WhileRestarting,
+}
+
+const WAYS: [Stop; 9] = [
+    Stop::Signals(&["TERM"]),
+    Stop::Signals(&["TERM", "TERM"]),
+    Stop::Signals(&["HUP"]),
+    Stop::Signals(&["HUP", "TERM"]),
+    Stop::Signals(&["INT", "INT"]),
+    Stop::Signals(&["KILL"]),
+    Stop::BrokerFirst("TERM"),
+    Stop::BrokerFirst("KILL"),
+    Stop::WhileRestarting,
+];
+
+/// A cluster's other nodes go on meanwhile.
+const WAYS_OF_A_CLUSTER: [Stop; 5] = [
+    Stop::Signals(&["TERM"]),
+    Stop::BrokerFirst("TERM"),
+    Stop::BrokerFirst("KILL"),
+    Stop::BrokerFirst("STOP"),
+    Stop::WhileRestarting,
+];
+
+fn stop(how: Stop, home: &Home, serve: Serve) {
+    let brokers = home.brokers();
+    let mut codes = vec![Some(0)];
+    match how {
+        Stop::Signals(signals) => {
+            for signal in signals {
+                // It may have ended at the first already.
+                if lives(serve.pid()) {
+                    serve.signal(signal);
+                }
+            }
+            match signals {
+                ["INT", "INT"] => codes.push(Some(130)),
+                ["KILL"] => codes = vec![None],
+                _ => {}
+            }
+        }
+        Stop::BrokerFirst(signal) => {
+            send(signal, brokers[0]);
+            serve.signal("TERM");
+        }
+        Stop::WhileRestarting => {
+            send("KILL", brokers[0]);
+            eventually("it is started again", LIMIT, || {
+                home.brokers().iter().any(|broker| !brokers.contains(broker))
+            });
+            serve.signal("TERM");
+        }
+    }
+    let (code, _, stderr) = serve.ended();
+    assert!(codes.contains(&code), "{how:?}: {code:?}: {stderr}");
+    if code.is_some() {
+        assert_eq!(home.processes(), [] as [u32; 0], "{how:?}");
+    }
+}
+
+async fn stopped_in_the_middle(ways: &[Stop], nodes: &[&str]) {
     let home = Home::new();
     let args = |workers: &'static str| {
         [&["--port", "0", "--store-dir", "store", "--workers", workers], nodes].concat()
     };
-    let mut refused = Vec::new();
-    for round in 0..rounds {
-        let workers = if round % 2 == 0 { "1" } else { "3" };
+    let start = |n: usize, after: &str| {
+        let workers = if n.is_multiple_of(2) { "1" } else { "3" };
         let serve = tokio::task::block_in_place(|| home.try_serve(&args(workers)));
-        let serve = match serve {
-            Ok(serve) => serve,
-            Err(said) => {
-                refused.push(format!("round {round}: {}", said.stderr));
-                break;
-            }
-        };
+        serve.unwrap_or_else(|said| panic!("refused after {after}: {}", said.stderr))
+    };
+    let (mut after, mut outcomes) = ("nothing".to_owned(), 0);
+    for (round, how) in ways.iter().enumerate() {
+        let serve = start(round, &after);
         let url = serve.url();
-        let task = tokio::spawn(async move { submit(&url, &format!("r{round}"), 3000).await });
-        // Each round stops at another moment of the work: submissions are not waited for, so there is
-        // no number of acknowledged ones to watch.
-        tokio::time::sleep(Duration::from_millis(100 + 90 * round as u64)).await;
-        serve.signal(if round % 4 == 3 { "KILL" } else { "TERM" });
-        tokio::task::block_in_place(|| serve.ended());
-        task.abort();
+        // Each round stops at another moment of the work, and some of it is always in hand.
+        let share = 30 + 70 * round as u64;
+        let submitting = tokio::spawn(submit(url.clone(), round, share + 300));
+        outcomes += share;
+        until_outcomes(&url, outcomes).await;
+        tokio::task::block_in_place(|| stop(*how, &home, serve));
+        submitting.abort();
+        after = format!("{how:?}");
     }
-    assert!(refused.is_empty(), "{refused:?}");
+    let serve = start(0, &after);
+    let jetstream = until_outcomes(&serve.url(), outcomes).await;
+    let deadline = Instant::now() + LIMIT;
+    while jetstream.get_stream("payment-requests").await.unwrap().cached_info().state.messages > 0 {
+        assert!(Instant::now() < deadline, "not everything is settled");
+    }
+    let said = home.run(&["--json", "audit"]);
+    let audit: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(audit["ok"], true, "{audit}");
+    serve.signal("TERM");
+    serve.ended();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_in_the_middle_of_submissions_is_never_taken_for_damage() {
-    stopped_in_the_middle(&[], 10).await;
+    stopped_in_the_middle(&WAYS, &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nor_is_that_of_a_cluster() {
-    stopped_in_the_middle(&["--cluster", "3"], 5).await;
+    stopped_in_the_middle(&WAYS_OF_A_CLUSTER, &["--cluster", "3"]).await;
 }

@@ -7,104 +7,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream::{self, consumer::pull};
-use mono_demo::broker::{Broker, Settings};
-use serde_json::{Value, json};
-use support::program::{Home, Serve};
-use support::{nats_server, reaper};
-
-const SUBJECT: &str = "services.payment.payment-process";
-const LIMIT: Duration = Duration::from_secs(60);
-
-struct Books {
-    home: Home,
-    broker: Broker,
-    jetstream: jetstream::Context,
-}
-
-impl Books {
-    async fn new(settings: &str) -> Self {
-        let broker = Broker::start(Settings::new(nats_server().await, reaper())).await.unwrap();
-        let home = Home::new();
-        std::fs::write(home.path().join("s.toml"), settings).unwrap();
-        let client = async_nats::connect(broker.url()).await.unwrap();
-        Self { home, broker, jetstream: jetstream::new(client) }
-    }
-
-    fn serve(&self) -> Serve {
-        let args =
-            ["--server", self.broker.url(), "--settings", "s.toml", "--journal-dir", "books"];
-        tokio::task::block_in_place(|| self.home.serve(&args))
-    }
-
-    async fn pay(&self, payments: usize) {
-        for n in 0..payments {
-            self.submit(&format!("p-{n}")).await;
-        }
-    }
-
-    /// Until it is acknowledged: the client may still be reconnecting.
-    async fn submit(&self, id: &str) {
-        let body = json!({ "payment_id": id, "amount": "1.00" }).to_string();
-        let deadline = Instant::now() + LIMIT;
-        loop {
-            let sent = async { self.jetstream.publish(SUBJECT, body.clone().into()).await?.await };
-            match sent.await {
-                Ok(_) => return,
-                Err(error) => assert!(Instant::now() < deadline, "{error}"),
-            }
-        }
-    }
-
-    /// How many deliveries there were; `None` while the broker is away.
-    async fn deliveries(&self) -> Option<u64> {
-        let consumer = self.jetstream.get_consumer_from_stream::<pull::Config, _, _>(
-            "payment-payment-process",
-            "payment-requests",
-        );
-        Some(consumer.await.ok()?.cached_info().delivered.consumer_sequence)
-    }
-
-    async fn until_deliveries(&self, wanted: u64) {
-        let deadline = Instant::now() + LIMIT;
-        while self.deliveries().await.is_none_or(|deliveries| deliveries < wanted) {
-            assert!(Instant::now() < deadline, "{wanted} deliveries");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// The last message on a subject of a stream.
-    async fn last(&self, stream: &str, subject: &str) -> Option<Value> {
-        let stream = self.jetstream.get_stream(stream).await.ok()?;
-        let found = stream.get_last_raw_message_by_subject(subject).await.ok()?;
-        Some(serde_json::from_slice(&found.payload).unwrap())
-    }
-
-    async fn outcome(&self, id: &str) -> Value {
-        let subject = format!("payments.ledger.{id}");
-        let deadline = Instant::now() + LIMIT;
-        loop {
-            if let Some(entry) = self.last("payment-ledger", &subject).await {
-                return entry;
-            }
-            assert!(Instant::now() < deadline, "no outcome of {id}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    async fn all_completed(&self, payments: usize) {
-        for n in 0..payments {
-            let entry = self.outcome(&format!("p-{n}")).await;
-            assert_eq!(entry["status"], "completed", "{entry}");
-        }
-    }
-
-    async fn end(self, serve: Serve) {
-        serve.signal("TERM");
-        serve.ended();
-        self.broker.stop().await.unwrap();
-    }
-}
+use mono_demo::broker::{Direction, Proxy};
+use support::payments::{LIMIT, Payments};
 
 /// A file system of two megabytes; unmounted when dropped.
 struct SmallDisk<'a>(&'a Path);
@@ -139,7 +43,8 @@ impl Drop for SmallDisk<'_> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_journal_on_a_full_disk_fails_no_payment() {
     let books =
-        Books::new("[payment]\nmax_deliver = 1\nack_wait = \"1s\"\nbackoff = [\"20ms\"]\n").await;
+        Payments::new("[payment]\nmax_deliver = 1\nack_wait = \"1s\"\nbackoff = [\"20ms\"]\n")
+            .await;
     let folder = books.home.path().join("books");
     let Some(disk) = SmallDisk::mounted(&folder) else {
         eprintln!("skipped: a small tmpfs cannot be mounted here (that takes root)");
@@ -160,7 +65,7 @@ async fn a_journal_on_a_full_disk_fails_no_payment() {
 async fn a_broker_killed_twenty_times_fails_no_payment() {
     let settings = "[payment]\nmax_deliver = 1\nack_wait = \"500ms\"\nbackoff = [\"20ms\"]\n\
                     gateway = [{ id = \"p-0\", delay = \"3s\" }, { id = \"p-1\", delay = \"300ms\" }]\n";
-    let mut books = Books::new(settings).await;
+    let mut books = Payments::new(settings).await;
     let serve = books.serve();
     books.pay(10).await;
     for _ in 0..20 {
@@ -174,7 +79,7 @@ async fn a_broker_killed_twenty_times_fails_no_payment() {
 async fn a_service_killed_again_and_again_with_payments_in_hand_fails_none() {
     let settings = "[payment]\nmax_deliver = 1\nack_wait = \"300ms\"\nbackoff = [\"20ms\"]\n\
                     gateway = [{ id = \"p-0\", outcome = \"hang\" }, { id = \"p-1\", outcome = \"hang\" }]\n";
-    let books = Books::new(settings).await;
+    let books = Payments::new(settings).await;
     let mut serve = books.serve();
     books.pay(2).await;
     for kill in 1..=24 {
@@ -196,7 +101,7 @@ async fn a_service_killed_again_and_again_with_payments_in_hand_fails_none() {
 async fn a_payment_fails_after_exactly_so_many_failures_though_its_service_is_killed_in_between() {
     let settings = "[payment]\nmax_deliver = 3\nack_wait = \"500ms\"\nbackoff = [\"700ms\"]\n\
                     chance = { unavailable_percent = 100 }\n";
-    let books = Books::new(settings).await;
+    let books = Payments::new(settings).await;
     let mut serve = books.serve();
     books.pay(1).await;
     for failures in 1..=2 {
@@ -223,7 +128,7 @@ async fn a_payment_fails_after_exactly_so_many_failures_though_its_service_is_ki
 async fn a_hung_gateway_keeps_no_other_payment_waiting_when_the_broker_comes_back() {
     let settings = "[payment]\nack_wait = \"1s\"\ngateway_timeout = \"10m\"\n\
                     gateway = [{ id = \"hangs\", outcome = \"hang\" }]\n";
-    let mut books = Books::new(settings).await;
+    let mut books = Payments::new(settings).await;
     let serve = books.serve();
     books.submit("hangs").await;
     books.until_deliveries(1).await;
@@ -235,4 +140,92 @@ async fn a_hung_gateway_keeps_no_other_payment_waiting_when_the_broker_comes_bac
     let took = accepted.elapsed();
     assert!(took < Duration::from_secs(15), "{took:?}");
     books.end(serve).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_in_the_journals_place_fails_no_payment() {
+    for max_deliver in 1..=2 {
+        let settings = format!(
+            "[payment]\nmax_deliver = {max_deliver}\nack_wait = \"1s\"\nbackoff = [\"20ms\"]\n\
+             gateway = [{{ fail_times = {} }}]\n",
+            max_deliver - 1
+        );
+        let payments = Payments::new(&settings).await;
+        let serve = payments.serve();
+        let journal = payments.home.path().join("books/gateway.jsonl");
+        std::fs::remove_file(&journal).unwrap();
+        std::fs::create_dir(&journal).unwrap();
+        payments.pay(5).await;
+        // Each came 40 times, which is more than any number of attempts.
+        payments.until_deliveries(200).await;
+        assert_eq!(payments.count("payment-ledger").await, 0);
+        std::fs::remove_dir(&journal).unwrap();
+        payments.all_completed(5).await;
+        payments.end(serve).await;
+    }
+}
+
+/// So many bytes pass on a payment's way, from the pull to the acknowledgement.
+const BYTES: std::ops::RangeInclusive<u64> = 1..=2300;
+
+/// Cuts the connection to the broker at another place of the way of each payment, so that each step
+/// is hit; says how many there were.
+async fn pay_with_cuts(payments: &Payments, proxy: &Proxy) -> usize {
+    let mut number = 0;
+    for direction in [Direction::ToServer, Direction::ToClient] {
+        for bytes in BYTES.step_by(191) {
+            proxy.cut_after(direction, bytes);
+            let id = format!("p-{number}");
+            payments.submit(&id).await;
+            payments.outcome(&id).await;
+            number += 1;
+        }
+    }
+    number
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_away_in_any_step_fails_no_payment() {
+    for max_deliver in 1..=2 {
+        // One failure more than the gateway's own would be one too many.
+        let settings = format!(
+            "[payment]\nmax_deliver = {max_deliver}\nack_wait = \"500ms\"\nbackoff = [\"20ms\"]\n\
+             gateway = [{{ fail_times = {} }}]\n",
+            max_deliver - 1
+        );
+        let payments = Payments::new(&settings).await;
+        let proxy = Proxy::start(payments.broker.port(), 7).await.unwrap();
+        let serve = payments.serve_through(&proxy.url());
+        let count = pay_with_cuts(&payments, &proxy).await;
+        payments.all_completed(count).await;
+        payments.all_settled(count).await;
+        assert_eq!(payments.count("payment-dead-letters").await, 0);
+        payments.end(serve).await;
+        proxy.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_away_in_any_step_of_giving_up_costs_no_attempt_and_no_letter() {
+    let settings = "[payment]\nmax_deliver = 2\nack_wait = \"500ms\"\nbackoff = [\"20ms\"]\n\
+                    chance = { unavailable_percent = 100 }\n";
+    let payments = Payments::new(settings).await;
+    let proxy = Proxy::start(payments.broker.port(), 7).await.unwrap();
+    let serve = payments.serve_through(&proxy.url());
+    let count = pay_with_cuts(&payments, &proxy).await;
+    payments.all_settled(count).await;
+    let journal = std::fs::read_to_string(payments.home.path().join("books/gateway.jsonl"));
+    let journal = journal.unwrap();
+    for n in 0..count {
+        let entry = payments.outcome(&format!("p-{n}")).await;
+        let message = "Payment failed: gateway unavailable (after 2 attempts)";
+        assert_eq!(entry["message"], message, "{entry}");
+        let key = format!("\"key\":\"p-{n}\"");
+        let failed = |line: &&str| line.contains(&key) && line.contains("unavailable\"");
+        assert!(journal.lines().filter(failed).count() >= 2, "p-{n}: {journal}");
+    }
+    assert_eq!(payments.count("payment-dead-letters").await, count);
+    assert_eq!(payments.audit()["ok"], true, "{}", payments.audit());
+    payments.end(serve).await;
+    proxy.stop().await;
 }

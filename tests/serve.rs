@@ -5,12 +5,7 @@ mod support;
 use std::time::Duration;
 
 use support::program::Home;
-use support::{eventually, lives, processes_with};
-
-/// What runs for a `serve`, by the folder its broker runs in: brokers and reapers.
-fn processes_in(home: &Home) -> Vec<u32> {
-    processes_with(home.path().to_str().unwrap())
-}
+use support::{eventually, lives, send};
 
 /// How many `serve` say where they are.
 fn runtime_files(home: &Home) -> usize {
@@ -54,7 +49,7 @@ fn sigterm_and_ctrl_c_drain_and_leave_nothing() {
         let (code, _, stderr) = serve.ended();
         assert_eq!(code, Some(0), "{stderr}");
         assert!(stderr.contains("draining") && stderr.ends_with("stopped\n"), "{stderr}");
-        assert_eq!(processes_in(&home), [] as [u32; 0]);
+        assert_eq!(home.processes(), [] as [u32; 0]);
         let left: Vec<_> = home
             .path()
             .read_dir()
@@ -71,42 +66,17 @@ fn sigterm_and_ctrl_c_drain_and_leave_nothing() {
 fn sigkill_leaves_no_process_and_no_folder_within_a_second() {
     let home = Home::new();
     let serve = home.serve(&["--port", "0"]);
-    assert!(!processes_in(&home).is_empty());
+    assert!(!home.processes().is_empty());
     serve.signal("KILL");
     eventually("everything of serve is gone", Duration::from_secs(1), || {
         let folders = home.path().read_dir().unwrap().filter_map(Result::ok);
         let left =
             folders.filter(|e| e.file_name().to_string_lossy().starts_with("mono-demo")).count();
-        processes_in(&home).is_empty() && left == 0
+        home.processes().is_empty() && left == 0
     });
     // The runtime file is left, and does not mislead: the next call starts its own broker.
     assert_eq!(runtime_files(&home), 1);
     assert_eq!(home.run(&["call", "math", "add", "1", "2"]).ok(), "3\n");
-}
-
-#[test]
-fn a_second_ctrl_c_ends_at_once() {
-    let home = Home::new();
-    let serve = home.serve(&[
-        "--port",
-        "0",
-        "--gateway",
-        "id = \"slow\", delay = \"60s\"",
-        "--drain-timeout",
-        "60s",
-    ]);
-    home.run(&["pay", "slow", "1", "--no-wait"]).ok();
-    eventually("the payment is in hand", Duration::from_secs(10), || {
-        home.run(&["call", "payment", "status", "slow"]).ok().starts_with("processing")
-    });
-    serve.signal("INT");
-    eventually("draining begins", Duration::from_secs(5), || !serve.is_ready());
-    serve.signal("INT");
-    let (code, _, stderr) = serve.ended();
-    assert_eq!(code, Some(130), "{stderr}");
-    eventually("everything of serve is gone", Duration::from_secs(2), || {
-        processes_in(&home).is_empty()
-    });
 }
 
 #[test]
@@ -154,16 +124,8 @@ fn a_broker_that_dies_is_started_again_on_its_port_and_store() {
     let home = Home::new();
     let serve = home.serve(&["--port", "0"]);
     pay(&home, "before");
-    let broker = processes_with("nats-server")
-        .into_iter()
-        .filter(|pid| processes_in(&home).contains(pid))
-        .find(|pid| {
-            let exe = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
-            exe.file_name().is_some_and(|name| name == "nats-server")
-        })
-        .expect("the broker's process");
-    let status = std::process::Command::new("kill").args(["-KILL", &broker.to_string()]).status();
-    assert!(status.unwrap().success());
+    let broker = home.brokers()[0];
+    send("KILL", broker);
     eventually("the old broker is gone", Duration::from_secs(5), || !lives(broker));
     let url = serve.url();
     eventually("it serves again", Duration::from_secs(10), || {
@@ -196,24 +158,15 @@ fn a_cluster_serves_from_every_node_survives_one_and_leaves_nothing() {
     }
     // Found by its runtime file, whichever node answers.
     pay(&home, "kept");
-    let brokers = || {
-        let named = |pid: &u32| {
-            let exe = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
-            exe.file_name().is_some_and(|name| name == "nats-server")
-        };
-        processes_in(&home).into_iter().filter(named).collect::<Vec<_>>()
-    };
-    let before = brokers();
+    let before = home.brokers();
     assert_eq!(before.len(), 3);
-    let status =
-        std::process::Command::new("kill").args(["-KILL", &before[0].to_string()]).status();
-    assert!(status.unwrap().success());
+    send("KILL", before[0]);
     eventually("the payment is still there", Duration::from_secs(30), || {
         let said = home.run(&["--server", &url, "call", "payment", "status", "kept"]);
         said.stdout.starts_with("completed")
     });
     eventually("three run again", Duration::from_secs(10), || {
-        let now = brokers();
+        let now = home.brokers();
         now.len() == 3 && !now.contains(&before[0])
     });
     serve.signal("TERM");
@@ -221,7 +174,7 @@ fn a_cluster_serves_from_every_node_survives_one_and_leaves_nothing() {
     assert_eq!(code, Some(0), "{stderr}");
     assert!(stdout.contains("cluster of 3 nats-servers"), "{stdout}");
     assert!(stderr.contains("starting it again"), "{stderr}");
-    assert_eq!(processes_in(&home), [] as [u32; 0]);
+    assert_eq!(home.processes(), [] as [u32; 0]);
     home.run(&["serve", "--server", &url, "--cluster", "3"])
         .failed(2, "--cluster is for a broker that serve starts");
 }

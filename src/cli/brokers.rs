@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use futures_util::future::select_all;
+use futures_util::future::{join_all, select_all};
 
 use super::args::Tools;
 use super::connect::{BrokerError, as_role, broker_settings};
@@ -162,6 +162,11 @@ impl Brokers {
         let (status, node, _) =
             select_all(self.nodes().iter().map(|node| Box::pin(node.exited()))).await;
         (node, status)
+    }
+
+    /// Waits until every server has ended.
+    pub async fn all_exited(&self) {
+        join_all(self.nodes().iter().map(Broker::exited)).await;
     }
 
     /// Starts a server again on its port and store.

@@ -1,7 +1,6 @@
 //! Runs side by side, each in a task of its own.
 
 use std::{
-    any::Any,
     collections::BTreeMap,
     sync::{
         Arc,
@@ -20,6 +19,7 @@ use super::{
     event::{Event, RunId},
     fixture::Fixture,
 };
+use crate::mono::panic_text;
 
 /// One scenario with one client, to be run.
 #[derive(Clone)]
@@ -132,9 +132,4 @@ impl Pool {
         let outcome = Some((outcome, Duration::ZERO));
         Finished { run, outcome, standing: None, _permit: None }
     }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }

@@ -4,18 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
-
 use super::connect::Connection;
 use super::discovery::{self, Description};
 use super::error::ModuleError;
 use super::module::{BoxFuture, Kind, Module, Registration, Services};
 use super::shutdown::{self, Shutdown, Trigger};
+use super::tasks::{Ended, Tasks};
 use super::{queue_group, request_reply, stream_consumer};
 use crate::wire::subjects::{Token, TokenError};
 
 /// How long the broker may take to process the subscriptions.
 const SUBSCRIBED: Duration = Duration::from_secs(10);
+/// A subscription ends with its connection, of which another task tells, a moment later.
+const TOLD: Duration = Duration::from_secs(1);
 
 /// Modules that will be started together.
 #[derive(Default)]
@@ -89,9 +90,30 @@ pub struct Running {
     registered: Vec<Registered>,
     connection: Connection,
     trigger: Trigger,
-    tasks: JoinSet<()>,
-    /// Workers that take from streams, until all else is started.
-    takers: Vec<BoxFuture<'static, ()>>,
+    tasks: Tasks,
+    /// Workers that take from streams, each with its name, until all else is started.
+    takers: Vec<(String, BoxFuture<'static, ()>)>,
+    /// How many refusals there were when all had started.
+    refused_before: u64,
+}
+
+/// Why an application that nobody drains does not do all its work any more.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Lost {
+    /// Its connection ended.
+    #[error("the connection ended: {0}")]
+    Connection(String),
+    /// The server took a subscription away.
+    #[error("the broker took a subscription away: {0}")]
+    Refused(String),
+    /// One of its tasks ended.
+    #[error("{task} ended: {evidence}")]
+    Task {
+        /// Which.
+        task: String,
+        /// Its panic, or that there was none.
+        evidence: String,
+    },
 }
 
 /// How a drain went.
@@ -135,8 +157,9 @@ impl App {
             registered: Vec::new(),
             connection,
             trigger,
-            tasks: JoinSet::new(),
+            tasks: Tasks::default(),
             takers: Vec::new(),
+            refused_before: 0,
         };
         let instance = nuid::next().to_string();
         for module in self.modules {
@@ -147,9 +170,10 @@ impl App {
             evidence: error.to_string(),
         })?;
         // Nothing is taken out of a stream by what may yet fail to start.
-        for taker in std::mem::take(&mut running.takers) {
-            running.tasks.spawn(taker);
+        for (name, taker) in std::mem::take(&mut running.takers) {
+            running.tasks.spawn(name, taker);
         }
+        running.refused_before = running.connection.caller().refusals();
         Ok(running)
     }
 }
@@ -160,11 +184,52 @@ impl Running {
         &self.registered
     }
 
+    /// Returns when this application does not do all its work any more, although nobody drains it.
+    ///
+    /// A worker ends only by a fault that nothing inside could mend. Whoever runs an application
+    /// waits for it beside whatever else ends it, and ends the process: one that is started again
+    /// serves again. Dropping the wait loses nothing.
+    pub async fn lost(&mut self) -> Lost {
+        let own: Vec<&str> =
+            self.registered.iter().flat_map(|r| &r.subjects).map(String::as_str).collect();
+        let ended = tokio::select! {
+            biased;
+            why = self.connection.ended() => return Lost::Connection(why),
+            denied = self.connection.caller().refused_since(self.refused_before, &own) => {
+                return Lost::Refused(denied.words);
+            }
+            Some(ended) = self.tasks.next() => ended,
+        };
+        match ended {
+            Ended { name, panic: Some(panic) } => {
+                Lost::Task { task: name, evidence: format!("it panicked: {panic}") }
+            }
+            Ended { name, panic: None } => {
+                match tokio::time::timeout(TOLD, self.connection.ended()).await {
+                    Ok(why) => Lost::Connection(why),
+                    Err(_) => {
+                        let evidence = "its subscription ended".to_owned();
+                        Lost::Task { task: name, evidence }
+                    }
+                }
+            }
+        }
+    }
+
     /// Takes nothing new, finishes what is in hand within `limit`, gives the rest back (a request
     /// gets 503, a stream message is delivered again), stops the modules and flushes.
-    pub async fn drain(mut self, limit: Duration) -> DrainReport {
+    pub async fn drain(self, limit: Duration) -> DrainReport {
+        self.drain_until(tokio::time::sleep(limit)).await
+    }
+
+    /// The same; waits for what is in hand until `enough` returns.
+    pub async fn drain_until(mut self, enough: impl Future<Output = ()>) -> DrainReport {
         self.trigger.drain();
-        let complete = tokio::time::timeout(limit, self.join()).await.is_ok();
+        let complete = tokio::select! {
+            biased;
+            () = self.join() => true,
+            () = enough => false,
+        };
         if !complete {
             self.trigger.expire();
             // Workers end by themselves now; a handler that never yields is the exception.
@@ -173,16 +238,16 @@ impl Running {
         for module in &self.modules {
             module.stop().await;
         }
-        if let Err(error) = self.connection.barrier(limit.min(Duration::from_secs(1))).await {
+        if let Err(error) = self.connection.barrier(Duration::from_secs(1)).await {
             tracing::warn!(%error, "the last replies may not have reached the broker");
         }
         DrainReport { complete }
     }
 
     async fn join(&mut self) {
-        while let Some(ended) = self.tasks.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(%error, "a worker ended badly");
+        while let Some(Ended { name, panic }) = self.tasks.next().await {
+            if let Some(panic) = panic {
+                tracing::error!(%panic, "{name} ended badly");
             }
         }
     }
@@ -230,8 +295,8 @@ impl Running {
         let client = self.connection.client().clone();
         let answering = discovery::answer(client, description, shutdown.clone())
             .await
-            .map_err(|e| StartError::Subscribe { module: name, evidence: e.to_string() })?;
-        self.tasks.spawn(answering);
+            .map_err(|e| StartError::Subscribe { module: name.clone(), evidence: e.to_string() })?;
+        self.tasks.spawn(format!("the service API of module `{name}`"), answering);
         self.modules.push(module);
         Ok(())
     }
@@ -244,6 +309,7 @@ impl Running {
     ) -> Result<(), String> {
         let client = self.connection.client().clone();
         let (registration, shutdown) = (Arc::clone(registration), shutdown.clone());
+        let name = format!("worker {worker} of `{}`", registration.subject);
         let subscribe = || {
             client.queue_subscribe(registration.subject.clone(), registration.queue_group.clone())
         };
@@ -260,7 +326,7 @@ impl Running {
                     worker,
                     shutdown,
                 );
-                self.tasks.spawn(work);
+                self.tasks.spawn(name, work);
             }
             Kind::QueueGroup { handler, rejected } => {
                 let subscriber = subscribe().await.map_err(|e| e.to_string())?;
@@ -275,7 +341,7 @@ impl Running {
                     worker,
                     shutdown,
                 );
-                self.tasks.spawn(work);
+                self.tasks.spawn(name, work);
             }
             Kind::StreamConsumer { handler, settings, in_hand } => {
                 let in_hand = Arc::clone(in_hand);
@@ -290,7 +356,7 @@ impl Running {
                     worker,
                     shutdown,
                 );
-                self.takers.push(Box::pin(work));
+                self.takers.push((name, Box::pin(work)));
             }
         }
         Ok(())

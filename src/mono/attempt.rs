@@ -78,7 +78,8 @@ impl<'a> Attempt<'a> {
     pub(crate) fn verdict(&self, record: &Record) -> Verdict {
         let Record { failures, reason, begun, .. } = record;
         if *failures >= self.settings.max_deliver {
-            Verdict::GiveUp(format!("{reason} (after {failures} attempts)"))
+            let attempts = if *failures == 1 { "attempt" } else { "attempts" };
+            Verdict::GiveUp(format!("{reason} (after {failures} {attempts})"))
         } else if *begun >= MARKS {
             Verdict::GiveUp(format!("{begun} processes ended while they had it in hand"))
         } else {

@@ -69,6 +69,18 @@ impl Caller {
         self.denials.any().await
     }
 
+    /// How often the server has refused something.
+    pub(super) fn refusals(&self) -> u64 {
+        self.denials.count()
+    }
+
+    /// Waits until the server, after so many refusals, refuses one of these subscriptions, or the
+    /// inbox that answers come to. It does so also when somebody narrows what this user may.
+    pub(super) async fn refused_since(&self, mark: u64, subscriptions: &[&str]) -> Denied {
+        let inboxes = self.inbox_prefix();
+        self.denials.hear(mark, About { subjects: subscriptions, inboxes: &inboxes }).await
+    }
+
     /// Returns when the broker has processed everything sent on this connection before: after it, a
     /// message published from anywhere finds this connection's subscriptions, and what the broker
     /// refused is known.

@@ -1,5 +1,6 @@
 //! The loop every worker runs: take messages, handle a bounded number at once, until the source ends.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -34,6 +35,16 @@ pub(crate) async fn dispatch<M, H, R>(
     H: Future<Output = ()>,
     R: Future<Output = ()>,
 {
+    // A handler's own panic is answered further in. Whatever else may panic (what a handler that is
+    // let go does when it is dropped) costs its message, and not the worker.
+    let handle = |message| {
+        let handling = handle(message);
+        async {
+            if let Err(panic) = guarded(handling).await {
+                tracing::error!(%panic, "a message was left as it was");
+            }
+        }
+    };
     let mut running = FuturesUnordered::new();
     let mut waiting = VecDeque::new();
     let mut open = true;
@@ -87,14 +98,15 @@ pub(crate) async fn dispatch<M, H, R>(
 
 /// Runs a handler; a panic in it is an error, never the end of the service.
 pub(crate) async fn guarded<T>(handler: impl Future<Output = T>) -> Result<T, String> {
-    AssertUnwindSafe(handler).catch_unwind().await.map_err(|panic| {
-        let text = panic
-            .downcast_ref::<&str>()
-            .map(|s| (*s).to_owned())
-            .or_else(|| panic.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| "no message".to_owned());
-        crate::wire::headers::one_line(&format!("handler panicked: {text}"))
-    })
+    let ended = AssertUnwindSafe(handler).catch_unwind().await;
+    ended.map_err(|panic| format!("handler panicked: {}", panic_text(&*panic)))
+}
+
+/// What a panic says, in one bounded line.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    crate::wire::headers::one_line(text.unwrap_or("no message"))
 }
 
 #[cfg(test)]

@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use async_nats::jetstream::context::PublishErrorKind;
+
 use super::connect::Connection;
 use super::dead_letter::{DeadKind, DeadLetter, Origin, cut_to_fit};
 use super::error::Failure;
 use super::module::set_header;
-use super::refusal::is_wrong_last_sequence;
 use super::stream::{Delivery, StreamSettings};
 use crate::wire::headers as h;
 
@@ -70,7 +71,9 @@ impl<'a> Letter<'a> {
         let failed = |evidence: &str| Failure::Later(format!("file a dead letter: {evidence}"));
         match connection.unless_reconnected(acknowledged).await {
             Some(Ok(_)) => {}
-            Some(Err(e)) if is_wrong_last_sequence(&e) => {}
+            // It is there. That somebody else has it in hand at this moment (10164) is another
+            // refusal: that one may yet be lost.
+            Some(Err(e)) if e.kind() == PublishErrorKind::WrongLastSequence => {}
             Some(Err(e)) => return Err(failed(&e.to_string())),
             None => return Err(failed("the connection was made anew")),
         }

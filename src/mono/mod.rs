@@ -33,14 +33,16 @@ mod shutdown;
 mod stats;
 mod stream;
 mod stream_consumer;
+mod tasks;
 
 pub use address::without_secrets;
-pub use app::{App, DrainReport, Registered, Running, StartError};
+pub use app::{App, DrainReport, Lost, Registered, Running, StartError};
 pub use caller::{BarrierError, Caller};
 pub use connect::{Auth, ConnectError, Connection, JetStreamApi, Target, Tls};
 pub use dead_letter::{DeadKind, DeadLetter};
 pub use decode::decode;
 pub use denials::Denied;
+pub(crate) use dispatch::panic_text;
 pub use error::{Failure, ModuleError, ServiceError};
 pub use failures::{Failures, LetterRemoved, Record};
 pub use letter::Letter;

@@ -220,7 +220,8 @@ impl Worker {
             Ok(None) => {
                 stats.handled(started.elapsed());
                 self.acknowledge(&held, AckKind::Ack).await;
-                self.handler.acknowledged(&delivery).await;
+                drop(held);
+                self.tell_acknowledged(&delivery).await;
             }
             Ok(Some((kind, reason))) => {
                 stats.failed(started.elapsed(), &reason);
@@ -279,17 +280,31 @@ impl Worker {
     }
 
     /// Tells the broker that the work goes on, three times in each `ack_wait`; returns when a
-    /// handler has had all the time that one gets.
+    /// handler has had all the time that one gets, also while nothing can be sent.
     async fn keep(&self, held: &Held<'_>) {
-        let started = Instant::now();
-        loop {
-            let left = self.settings.handle_limit.saturating_sub(started.elapsed());
-            if left.is_zero() {
-                return;
+        let going_on = async {
+            loop {
+                tokio::time::sleep(self.settings.ack_wait / 3).await;
+                self.acknowledge(held, AckKind::Progress).await;
             }
-            tokio::time::sleep((self.settings.ack_wait / 3).min(left)).await;
-            self.acknowledge(held, AckKind::Progress).await;
-        }
+        };
+        let _: Result<(), _> = tokio::time::timeout(self.settings.handle_limit, going_on).await;
+    }
+
+    /// Tells the handler, which may hang or panic here as anywhere.
+    async fn tell_acknowledged(&self, delivery: &Delivery) {
+        let (limit, sequence) = (self.settings.handle_limit, delivery.sequence);
+        let told = guarded(self.handler.acknowledged(delivery));
+        let evidence = tokio::select! {
+            biased;
+            told = tokio::time::timeout(limit, told) => match told {
+                Ok(Ok(())) => return,
+                Ok(Err(panic)) => panic,
+                Err(_) => format!("the handler did not end within {limit:?}"),
+            },
+            () = self.shutdown.expired() => return,
+        };
+        tracing::warn!(sequence, %evidence, "after a message was acknowledged");
     }
 
     /// Its handler is dropped, as if its process had ended, and another worker may take it.

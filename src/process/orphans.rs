@@ -21,11 +21,15 @@ mod linux {
         Pid, Signal, WaitId, WaitIdOptions, getpid, kill_process, set_child_subreaper, waitid,
     };
 
-    /// How long they may take to go by themselves: one may be the reaper of a child's child, which
-    /// is tidying up.
+    use crate::process::reaper::SUBCOMMAND;
+
+    /// How long they may take to go by themselves.
     const FAREWELL: Duration = Duration::from_millis(500);
+    /// How long a reaper or keeper of a child's child may take: what it did not tidy up would be left
+    /// for ever, and on a loaded machine it needs its time.
+    const TIDYING: Duration = Duration::from_secs(8);
     /// When even something that forks faster than it is killed is let go.
-    const PATIENCE: Duration = Duration::from_secs(5);
+    const PATIENCE: Duration = Duration::from_secs(12);
 
     /// Makes whatever is orphaned below us our child.
     pub fn adopt() {
@@ -44,8 +48,9 @@ mod linux {
                 // No child is left, as almost always at the first look; or too many come.
                 Ok(None) | Err(_) => return,
             }
-            if began.elapsed() >= FAREWELL {
-                for child in children() {
+            let waited = began.elapsed();
+            if waited >= FAREWELL {
+                for child in children().filter(|child| waited >= TIDYING || !tidies_up(*child)) {
                     // Nobody but us reaps it, so its pid is not somebody else's yet.
                     let _ = kill_process(child, Signal::KILL);
                 }
@@ -55,11 +60,18 @@ mod linux {
         }
     }
 
-    fn children() -> Vec<Pid> {
+    fn children() -> impl Iterator<Item = Pid> {
         let us = getpid();
-        let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
+        let processes = std::fs::read_dir("/proc").into_iter().flatten();
         let pids = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        pids.filter_map(Pid::from_raw).filter(|pid| parent(*pid) == Some(us)).collect()
+        pids.filter_map(Pid::from_raw).filter(move |pid| parent(*pid) == Some(us))
+    }
+
+    /// Whether it is a reaper or a keeper, by its first argument. Somebody else's program that says so
+    /// gains some seconds by it.
+    fn tidies_up(pid: Pid) -> bool {
+        let line = std::fs::read(format!("/proc/{}/cmdline", pid.as_raw_pid())).unwrap_or_default();
+        line.split(|byte| *byte == 0).nth(1) == Some(SUBCOMMAND.as_bytes())
     }
 
     fn parent(pid: Pid) -> Option<Pid> {

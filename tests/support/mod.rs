@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod keeping;
+pub mod payments;
 pub mod program;
 pub mod raw;
 pub mod suite;
@@ -53,6 +54,13 @@ pub fn fake_nats_server(folder: &Path, script: &str) -> PathBuf {
 pub fn copy(from: &Path, to: &Path) {
     let status = Command::new("cp").arg("-R").arg(from).arg(to).status();
     assert!(status.expect("cp").success(), "cp {}", from.display());
+}
+
+/// Sends a signal, as `TERM`, to a process.
+#[track_caller]
+pub fn send(signal: &str, pid: u32) {
+    let status = Command::new("kill").args([format!("-{signal}"), pid.to_string()]).status();
+    assert!(status.expect("kill runs").success(), "kill -{signal} {pid}");
 }
 
 /// Whether a process lives; a zombie does not.
@@ -121,6 +129,11 @@ impl Helper {
     /// What the helper was given.
     pub fn argument() -> PathBuf {
         std::env::var_os("MONO_DEMO_TEST_ARGUMENT").expect("only to be run by another test").into()
+    }
+
+    /// Waits until it ends by itself.
+    pub fn ended(mut self) -> std::process::ExitStatus {
+        self.process.wait().expect("reap the helper")
     }
 
     /// Kills it with SIGKILL.

@@ -10,7 +10,7 @@ use predicates::str::contains;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{eventually, shared_cache};
+use super::{processes_with, send, shared_cache};
 
 /// A place where nothing else serves.
 pub struct Home {
@@ -42,6 +42,20 @@ impl Home {
             command.env_remove(name);
         }
         command
+    }
+
+    /// What runs for this home: `serve`, its brokers, reapers and keepers.
+    pub fn processes(&self) -> Vec<u32> {
+        processes_with(self.path().to_str().expect("UTF-8"))
+    }
+
+    /// The nats-servers among them.
+    pub fn brokers(&self) -> Vec<u32> {
+        let is_server = |pid: &u32| {
+            let exe = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+            exe.file_name().is_some_and(|name| name == "nats-server")
+        };
+        self.processes().into_iter().filter(is_server).collect()
     }
 
     pub fn run(&self, args: &[&str]) -> Said {
@@ -138,16 +152,20 @@ impl Serve {
     }
 
     pub fn signal(&self, name: &str) {
-        let status =
-            Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
-        assert!(status.expect("kill runs").success());
+        send(name, self.pid());
     }
 
     /// Waits for the end and returns the exit code, stdout and stderr.
     pub fn ended(mut self) -> (Option<i32>, String, String) {
         let limit = Duration::from_secs(20);
-        let child = std::cell::RefCell::new(&mut self.child);
-        eventually("serve ends", limit, || child.borrow_mut().try_wait().unwrap().is_some());
+        let deadline = std::time::Instant::now() + limit;
+        while self.child.try_wait().expect("its status").is_none() {
+            if std::time::Instant::now() >= deadline {
+                let _ = self.child.kill();
+                panic!("serve did not end within {limit:?}; it said {}", self.output().1);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
         let (stdout, stderr) = self.output();
         (self.child.wait().unwrap().code(), stdout, stderr)
     }

@@ -1,16 +1,14 @@
 //! What serves, until a signal comes.
 
 use std::path::PathBuf;
-use std::time::Duration;
-
-use futures_util::FutureExt as _;
+use std::time::{Duration, Instant};
 
 use super::watch::Watch;
 use crate::cli::brokers::Brokers;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::signals::Signals;
-use crate::mono::{Connection, Running};
+use crate::mono::{Connection, Lost, Running};
 
 /// Between two attempts to start a broker again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -24,8 +22,8 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    /// Returns when a signal came, or with an error when the broker or the connection to it is lost
-    /// for good. A broker that ends unasked is started again on its port and store; clients reconnect by themselves.
+    /// Returns when a signal came, or with an error when a part of the services or the connection is
+    /// lost for good. A broker that ends unasked is started again on its port and store; clients reconnect by themselves.
     pub(super) async fn until_stopped(
         &mut self,
         signals: &mut Signals,
@@ -41,7 +39,7 @@ impl Serving {
             };
             let (node, status) = tokio::select! {
                 () = signals.first() => return Ok(Exit::Success),
-                why = self.connection.ended() => return Err(deaf(&why)),
+                lost = self.running.lost() => return Err(ended(&lost)),
                 ended = broker => ended,
                 changes = watch.changed(&self.connection, self.broker.as_ref()) => {
                     for change in changes {
@@ -71,15 +69,30 @@ impl Serving {
     }
 
     pub(super) async fn stop(self, limit: Duration, output: &Output) -> Result<Exit, CliError> {
-        // Over a connection that is gone nothing can be finished.
-        let gone = self.connection.ended().now_or_never().is_some();
-        let limit = if gone { Duration::ZERO } else { limit };
         output.note("draining: finishing what is in hand");
-        let report = self.running.drain(limit).await;
+        let (began, connection, broker) =
+            (Instant::now(), self.connection.clone(), self.broker.as_ref());
+        let out_of_reach = async {
+            match broker {
+                Some(broker) => broker.all_exited().await,
+                None => std::future::pending().await,
+            }
+        };
+        let enough = async {
+            tokio::select! {
+                () = tokio::time::sleep(limit) => {}
+                // Nothing can be finished there any more.
+                _ = connection.ended() => {}
+                () = out_of_reach => {}
+            }
+        };
+        let report = self.running.drain_until(enough).await;
         if !report.complete {
-            output.note(format!(
-                "not everything was finished within {limit:?}; the rest is delivered again"
-            ));
+            let why = match began.elapsed() >= limit {
+                true => format!(" within {limit:?}"),
+                false => ": the broker is gone".to_owned(),
+            };
+            output.note(format!("not everything was finished{why}; the rest is delivered again"));
         }
         self.connection.close(Duration::from_secs(2)).await;
         if let Some(broker) = self.broker {
@@ -91,7 +104,12 @@ impl Serving {
 }
 
 /// Nobody would be served any more: whoever started this process starts it again.
-fn deaf(why: &str) -> CliError {
-    let message = format!("serve: the services hear nothing any more: the connection ended: {why}");
-    CliError::new(Exit::Connection, message)
+fn ended(lost: &Lost) -> CliError {
+    let (exit, what) = match lost {
+        Lost::Connection(_) | Lost::Refused(_) => {
+            (Exit::Connection, "the services hear nothing any more")
+        }
+        Lost::Task { .. } => (Exit::Infrastructure, "a part of the services is gone"),
+    };
+    CliError::new(exit, format!("serve: {what}: {lost}"))
 }

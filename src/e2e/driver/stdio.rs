@@ -1,7 +1,8 @@
 //! Serves a driver on a pair of streams: what `mono-demo driver rust` does on stdin and stdout.
 
-use std::{io, sync::Arc};
+use std::{fmt::Display, io, panic::AssertUnwindSafe, sync::Arc};
 
+use futures_util::FutureExt as _;
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader},
@@ -10,21 +11,26 @@ use tokio::{
 };
 
 use super::{Driver, raw};
-use crate::wire::driver::{ErrorKind, OPERATIONS, Op, Outcome, Reply};
+use crate::{
+    mono::panic_text,
+    wire::driver::{ErrorKind, OPERATIONS, Op, Outcome, Reply},
+};
 
 /// Answers commands until the input ends, then drains.
 ///
-/// Commands are done side by side; replies come in the order in which they are ready.
+/// Commands are done side by side; replies come in the order in which they are ready. A panic is a
+/// reply too.
 ///
 /// # Errors
-/// A line without an id to answer to, a fault of the driver, or a stream that broke.
+/// A line without an id to answer to, a fault of the driver, or a stream that broke: also the output,
+/// at once, since nobody would hear an answer any more.
 pub async fn serve_stdio(
     driver: Arc<dyn Driver>,
     input: impl AsyncRead + Unpin + Send,
     mut output: impl AsyncWrite + Unpin + Send + 'static,
 ) -> io::Result<()> {
     let (replies, mut outgoing) = mpsc::unbounded_channel::<Reply>();
-    let writer = tokio::spawn(async move {
+    let mut writer = tokio::spawn(async move {
         while let Some(reply) = outgoing.recv().await {
             let mut line = serde_json::to_vec(&reply)?;
             line.push(b'\n');
@@ -37,7 +43,14 @@ pub async fn serve_stdio(
     let mut under_way = JoinSet::new();
     // What is in hand is answered also where the input ends with a line that is no command.
     let ended = loop {
-        let line = match lines.next_line().await {
+        let line = tokio::select! {
+            line = lines.next_line() => line,
+            broken = &mut writer => {
+                broken.map_err(io::Error::other)??;
+                return Err(io::Error::other("the output ended"));
+            }
+        };
+        let line = match line {
             Ok(Some(line)) => line,
             Ok(None) => break Ok(()),
             Err(error) => break Err(error),
@@ -56,9 +69,15 @@ pub async fn serve_stdio(
         };
         let (driver, replies) = (driver.clone(), replies.clone());
         under_way.spawn(async move {
-            let outcome = match driver.perform(op).await {
-                Ok(outcome) => outcome,
-                Err(fault) => Outcome::Err(raw::failed(ErrorKind::Other, false, &fault)),
+            let performed = AssertUnwindSafe(async { driver.perform(op).await }).catch_unwind();
+            let failed = |why: &dyn Display| raw::failed(ErrorKind::Other, false, why);
+            let outcome = match performed.await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(fault)) => Outcome::Err(failed(&fault)),
+                Err(panic) => {
+                    let why = format!("the driver panicked: {}", panic_text(&*panic));
+                    Outcome::Err(failed(&why))
+                }
             };
             let _ = replies.send(Reply { id, outcome });
         });
