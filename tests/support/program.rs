@@ -61,10 +61,12 @@ impl Home {
         static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let n = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let ready = self.path().join(format!("ready-{n}.json"));
+        let stderr = self.path().join(format!("stderr-{n}"));
+        let file = std::fs::File::create(&stderr).expect("a file for stderr");
         let mut command = self.command(["serve", "--ready-file"]);
-        command.arg(&ready).args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.arg(&ready).args(args).stdout(Stdio::piped()).stderr(file);
         let child = command.spawn().expect("serve starts");
-        let mut serve = Serve { child, ready };
+        let mut serve = Serve { child, ready, stderr };
         let limit = Duration::from_secs(60);
         let deadline = std::time::Instant::now() + limit;
         // A file that another process makes: there is nothing to wait on but its being there.
@@ -115,6 +117,7 @@ impl Said {
 pub struct Serve {
     child: Child,
     ready: PathBuf,
+    stderr: PathBuf,
 }
 
 impl Serve {
@@ -137,6 +140,22 @@ impl Serve {
         self.runtime()["url"].as_str().expect("a URL").to_owned()
     }
 
+    /// What it has said on stderr so far.
+    pub fn stderr(&self) -> String {
+        std::fs::read_to_string(&self.stderr).expect("its stderr")
+    }
+
+    /// Waits until it has said this on stderr.
+    #[track_caller]
+    pub fn says(&self, limit: Duration, needle: &str) {
+        let deadline = std::time::Instant::now() + limit;
+        while !self.stderr().contains(needle) {
+            let said = std::time::Instant::now() < deadline;
+            assert!(said, "not said within {limit:?}: {needle}\n{}", self.stderr());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     pub fn signal(&self, name: &str) {
         let status =
             Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status();
@@ -154,14 +173,11 @@ impl Serve {
 
     fn output(&mut self) -> (String, String) {
         use std::io::Read;
-        let (mut out, mut err) = (String::new(), String::new());
+        let mut out = String::new();
         if let Some(mut stdout) = self.child.stdout.take() {
             let _ = stdout.read_to_string(&mut out);
         }
-        if let Some(mut stderr) = self.child.stderr.take() {
-            let _ = stderr.read_to_string(&mut err);
-        }
-        (out, err)
+        (out, self.stderr())
     }
 }
 

@@ -5,13 +5,15 @@
 //! | `args` | the flags, and what they ask for |
 //! | `run` | starts everything, serves, drains |
 //! | `serving` | what serves, until a signal comes |
-//! | `watch` | what others did to the streams meanwhile, and a broker that cannot store |
+//! | `watch` | what others did to the streams meanwhile |
+//! | `storage` | a broker of ours that cannot store, and when a restart helps |
 //! | `announce` | says so, to people and to those who wait for it |
 
 mod announce;
 mod args;
 mod run;
 mod serving;
+mod storage;
 mod watch;
 
 pub use args::ServeArgs;

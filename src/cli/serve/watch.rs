@@ -12,7 +12,6 @@ use futures_util::future::join_all;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::cli::brokers::Brokers;
 use crate::modules::payment::{CONSUMER, DEAD_LETTERS, INTENTS, LEDGER, REQUESTS};
 use crate::mono::Connection;
 
@@ -45,19 +44,13 @@ enum Look {
 
 impl Watch {
     /// Returns when something was changed that was not told yet, with a sentence for each change.
-    /// What a broker of ours complains of that keeps it from storing is told as well.
-    pub(super) async fn changed(
-        &mut self,
-        connection: &Connection,
-        broker: Option<&Brokers>,
-    ) -> Vec<String> {
+    pub(super) async fn changed(&mut self, connection: &Connection) -> Vec<String> {
         loop {
             let looks = join_all(STREAMS.iter().map(|name| look_at(connection, name))).await;
             let mut found = HashSet::new();
             for (name, look) in looks.into_iter().flatten() {
                 self.compare(name, look, &mut found);
             }
-            found.extend(broker.into_iter().flat_map(Brokers::warnings).filter_map(cannot_store));
             let fresh: Vec<String> = found
                 .iter()
                 .filter(|line| self.suspected.contains(*line) && !self.told.contains(*line))
@@ -128,15 +121,6 @@ async fn look_at(connection: &Connection, name: &'static str) -> Vec<(&'static s
         looks.push((CONSUMER, look));
     }
     looks
-}
-
-/// A line of a broker's log that says that it stores nothing any more. It may go on so when there is
-/// space again.
-fn cannot_store(line: String) -> Option<String> {
-    const SIGNS: [&str; 3] = ["resource limits exceeded", "no space left", "JetStream disabled"];
-    SIGNS.iter().any(|sign| line.contains(sign)).then(|| {
-        format!("nats-server refuses to store messages, perhaps until it is started again: {line}")
-    })
 }
 
 fn there(config: &impl Serialize, messages: u64) -> Look {
