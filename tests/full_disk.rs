@@ -48,7 +48,7 @@ async fn fill(jetstream: &async_nats::jetstream::Context, prefix: &str, limit: u
 
 async fn jetstream(url: &str) -> async_nats::jetstream::Context {
     let limit = Duration::from_secs(2);
-    let client = async_nats::connect(url).await.unwrap();
+    let client = async_nats::connect(url.split(',').collect::<Vec<_>>()).await.unwrap();
     async_nats::jetstream::context::ContextBuilder::new()
         .timeout(limit)
         .ack_timeout(limit)
@@ -229,15 +229,15 @@ fn all_is_well(home: &Home, url: &str, accepted: &[String]) {
     assert_eq!(audit["ok"], true, "{audit}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn serve_tells_a_full_disk_and_heals_its_broker_when_there_is_space() {
+/// A disk that is filled under `serve`, and then has space again.
+async fn filled_and_freed(size: &str, more: &[&str]) {
     let home = Home::new();
-    let Some(_disk) = SmallDisk::mounted(&home.path().join("disk"), "24m") else {
+    let Some(_disk) = SmallDisk::mounted(&home.path().join("disk"), size) else {
         eprintln!("skipped: a small tmpfs cannot be mounted here (that takes root)");
         return;
     };
     let args = ["--port", "0", "--store-dir", "disk/store", "--journal-dir", "books"];
-    let serving = tokio::task::block_in_place(|| home.serve(&args));
+    let serving = tokio::task::block_in_place(|| home.serve(&[&args, more].concat()));
     let url = serving.url();
     let (mut accepted, held) = accepted_and_in_hand(&home, 0..5);
     let filler = home.path().join("disk/filler");
@@ -257,6 +257,16 @@ async fn serve_tells_a_full_disk_and_heals_its_broker_when_there_is_space() {
     serving.signal("TERM");
     let (code, _, stderr) = serving.ended();
     assert_eq!(code, Some(0), "{stderr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_tells_a_full_disk_and_heals_its_broker_when_there_is_space() {
+    filled_and_freed("24m", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_heals_every_node_of_a_cluster_whose_disk_was_full() {
+    filled_and_freed("64m", &["--cluster", "3"]).await;
 }
 
 /// A nats-server whose limit for all streams is what a file says when it starts.
