@@ -318,3 +318,33 @@ async fn serve_tells_that_the_limit_is_reached_and_heals_its_broker_when_there_i
     let (code, _, stderr) = serving.ended();
     assert_eq!(code, Some(0), "{stderr}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_not_ours_is_told_and_who_must_start_it_again() {
+    let home = Home::new();
+    let (server, limit) = limited_server(&home, "200KB").await;
+    let mut settings = Settings::new(nats_server().await, reaper());
+    settings.server.path = server;
+    settings.store = Store::Folder(home.path().join("store"));
+    let mut broker = Broker::start(settings).await.unwrap();
+    let url = broker.url().to_owned();
+    let args = ["--server", &url, "--journal-dir", "books"];
+    let serving = tokio::task::block_in_place(|| home.serve(&args));
+    let (mut accepted, held) = accepted_and_in_hand(&home, 0..3);
+    let submitted = fill(&jetstream(&url).await, "limit", 100).await;
+    accepted.extend(submitted.acknowledged);
+    held.unlock().unwrap();
+    serving.says(Duration::from_secs(20), "the broker stores nothing that payments need");
+    serving.says(Duration::from_secs(1), "insufficient resources");
+    let who = format!("nats-server {} was not started here: whoever runs it", broker.name());
+    serving.says(Duration::from_secs(1), &who);
+
+    std::fs::write(limit, "100MB").unwrap();
+    broker.restart().await.unwrap();
+    serving.says(Duration::from_secs(30), "what payments need is stored again");
+    all_is_well(&home, &url, &accepted);
+    serving.signal("TERM");
+    let (code, _, stderr) = serving.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+    broker.stop().await.unwrap();
+}

@@ -16,6 +16,7 @@ use crate::cli::output::Output;
 use crate::cli::running;
 use crate::cli::services::{self, Proof};
 use crate::cli::signals::Signals;
+use crate::modules::payment;
 use crate::mono::{Connection, without_secrets};
 
 pub async fn run(
@@ -59,10 +60,12 @@ pub async fn run(
     let connection = Connection::open(&target, "mono-demo services").await?;
     let journals = args.journal_dir(broker.as_ref(), context);
     let proof = Proof { sabotage: args.sabotage, note_deliveries: args.note_deliveries };
+    let refusals = payment::Refusals::default();
     let keeping = services::Keeping {
         journals: &journals,
         durable: args.store_dir.is_some(),
         recreate: args.recreate,
+        refusals: refusals.clone(),
     };
     if let (Some(broker), true) = (&broker, keeping.durable) {
         for warning in broker.warnings() {
@@ -84,7 +87,7 @@ pub async fn run(
             return not_started.map(|_| Exit::Interrupted);
         }
     };
-    let mut serving = Serving { broker, connection, running, journals };
+    let mut serving = Serving { broker, connection, running, journals, refusals };
     let announced = match announce(&args, &serving, &target, context, output).await {
         Ok(announced) => announced,
         Err(error) => {

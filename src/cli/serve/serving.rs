@@ -11,6 +11,7 @@ use crate::cli::brokers::Brokers;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::signals::Signals;
+use crate::modules::payment::Refusals;
 use crate::mono::{Connection, Running};
 use crate::process::ExitStatus;
 
@@ -23,6 +24,7 @@ pub(super) struct Serving {
     pub(super) connection: Connection,
     pub(super) running: Running,
     pub(super) journals: PathBuf,
+    pub(super) refusals: Refusals,
 }
 
 impl Serving {
@@ -34,6 +36,7 @@ impl Serving {
         output: &Output,
     ) -> Result<Exit, CliError> {
         let (mut watch, mut storage) = (Watch::default(), Storage::new());
+        let mut refused = false;
         loop {
             let broker = async {
                 match &self.broker {
@@ -46,6 +49,11 @@ impl Serving {
                 why = self.connection.ended() => return Err(deaf(&why)),
                 (node, status) = broker => self.say_why_it_ended(node, status, output),
                 news = storage.news(self.broker.as_ref()) => self.say_what_is_stored(news, output),
+                words = self.refused_or_not(refused) => {
+                    refused = words.is_some();
+                    self.say_whether_payments_are_stored(words.as_deref(), output);
+                    None
+                }
                 changes = watch.changed(&self.connection) => {
                     for change in changes {
                         output.note(format!("warning: {change}"));
@@ -93,6 +101,29 @@ impl Serving {
                 ));
                 Some(node)
             }
+        }
+    }
+
+    /// The broker's words when it begins to refuse what payments need; nothing when it no more does.
+    async fn refused_or_not(&self, refused: bool) -> Option<String> {
+        if refused {
+            self.refusals.end().await;
+            return None;
+        }
+        Some(self.refusals.begin().await)
+    }
+
+    fn say_whether_payments_are_stored(&self, refused: Option<&str>, output: &Output) {
+        let Some(words) = refused else { return output.note("what payments need is stored again") };
+        output.note(format!(
+            "warning: the broker stores nothing that payments need, so they wait: {words}"
+        ));
+        if self.broker.is_none() {
+            let server = self.connection.client().server_info().server_name;
+            output.note(format!(
+                "hint: nats-server {server} was not started here: whoever runs it has to make space, \
+                 or raise its limits, and to start it again, for it may go on refusing until then"
+            ));
         }
     }
 

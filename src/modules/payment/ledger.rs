@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::books::{Books, Seen};
 use super::dead_letters::DEAD_LETTERS;
+use super::refusals::Refusals;
 use super::service::PaymentId;
 use super::types::{Entry, Intent};
 use crate::mono::{Connection, Failures, ModuleError, ensure, is_wrong_last_sequence};
@@ -92,12 +93,20 @@ pub struct Ledger {
     replicas: usize,
     books: Option<Books>,
     recreate: bool,
+    refusals: Refusals,
 }
 
 impl Ledger {
     /// The ledger behind this connection; streams are made with `replicas` copies.
     pub fn new(connection: Connection, replicas: usize) -> Self {
-        Self { connection, replicas, books: None, recreate: false }
+        let refusals = Refusals::default();
+        Self { connection, replicas, books: None, recreate: false, refusals }
+    }
+
+    /// The same, which tells there whether the broker stores what it is given.
+    #[must_use]
+    pub fn telling(self, refusals: Refusals) -> Self {
+        Self { refusals, ..self }
     }
 
     /// The same, which remembers in a file what the streams held: for a store of our own.
@@ -306,7 +315,13 @@ impl Ledger {
         let subjects = [subject.as_str()];
         let acknowledged = self.connection.unless_denied(&subjects, acknowledged);
         let answer = self.connection.unless_reconnected(acknowledged).await.transpose();
-        match answer.map_err(|denied| failed(denied.to_string()))? {
+        let answer = answer.map_err(|denied| failed(denied.to_string()))?;
+        match &answer {
+            Some(Err(e)) if !is_wrong_last_sequence(e) => self.refusals.failed(&self.connection, e),
+            Some(_) => self.refusals.stored(),
+            None => {}
+        }
+        match answer {
             Some(Ok(_)) => Ok(true),
             Some(Err(e)) if is_wrong_last_sequence(&e) => Ok(false),
             Some(Err(e)) => Err(failed(e.to_string())),

@@ -16,6 +16,7 @@ mod letters;
 mod module;
 mod order;
 mod process;
+mod refusals;
 mod sabotage;
 mod salvage;
 mod service;
@@ -33,6 +34,7 @@ pub use ledger::{
     CONSUMER, Claim, Commit, FAILURES, INTENTS, LEDGER, Ledger, LedgerError, REQUESTS,
 };
 pub use module::{PaymentModule, Settings};
+pub use refusals::Refusals;
 pub use sabotage::Sabotage;
 pub use salvage::usable_id;
 pub use service::{Payment, PaymentId};
