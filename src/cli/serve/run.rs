@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::announce::announce;
 use super::args::ServeArgs;
 use super::serving::Serving;
+use super::watch::Watch;
 use crate::broker::Role;
 use crate::cli::args::Global;
 use crate::cli::brokers::Brokers;
@@ -88,6 +89,7 @@ pub async fn run(
         }
     };
     let mut serving = Serving { broker, connection, running, journals, refusals };
+    let watch = Watch::begin(&serving.connection).await;
     let announced = match announce(&args, &serving, &target, context, output).await {
         Ok(announced) => announced,
         Err(error) => {
@@ -97,7 +99,7 @@ pub async fn run(
         }
     };
 
-    let stopped = serving.until_stopped(&mut signals, output).await;
+    let stopped = serving.until_stopped(watch, &mut signals, output).await;
     drop(announced);
     let ended = tokio::select! {
         biased;

@@ -32,11 +32,11 @@ impl Serving {
     /// for good. A broker that ends unasked is started again on its port and store; clients reconnect by themselves.
     pub(super) async fn until_stopped(
         &mut self,
+        mut watch: Watch,
         signals: &mut Signals,
         output: &Output,
     ) -> Result<Exit, CliError> {
-        let (mut watch, mut storage) = (Watch::default(), Storage::new());
-        let mut refused = false;
+        let (mut storage, mut refused) = (Storage::new(), false);
         loop {
             let broker = async {
                 match &self.broker {

@@ -21,6 +21,7 @@ mod sabotage;
 mod salvage;
 mod service;
 mod store;
+mod streams;
 mod types;
 
 pub use amount::{Money, MoneyError};
@@ -39,4 +40,5 @@ pub use sabotage::Sabotage;
 pub use salvage::usable_id;
 pub use service::{Payment, PaymentId};
 pub use store::StoreError;
+pub use streams::streams;
 pub use types::{Entry, Intent, PaymentRequest, Status, StatusReply, StatusRequest};
