@@ -28,7 +28,20 @@ impl Home {
 
     /// `mono-demo`, knowing only this home.
     pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mono-demo"));
+        self.command_under(&[], args)
+    }
+
+    /// The same, run by another program, as `setpriv` or `sh`.
+    fn command_under<S: AsRef<OsStr>>(
+        &self,
+        runner: &[&str],
+        args: impl IntoIterator<Item = S>,
+    ) -> Command {
+        let program = env!("CARGO_BIN_EXE_mono-demo");
+        let mut command = Command::new(runner.first().copied().unwrap_or(program));
+        if let [_, rest @ ..] = runner {
+            command.args(rest).arg(program);
+        }
         command.args(args).current_dir(self.path()).env("HOME", self.path());
         command.env("XDG_CACHE_HOME", shared_cache().parent().expect("its parent"));
         command.env("XDG_RUNTIME_DIR", self.path().join("run")).env("TMPDIR", self.path());
@@ -58,12 +71,17 @@ impl Home {
 
     /// The same; what it said if it ends before it is ready.
     pub fn try_serve(&self, args: &[&str]) -> Result<Serve, Box<Said>> {
+        self.try_serve_under(&[], args)
+    }
+
+    /// The same, run by another program, which it takes the place of.
+    pub fn try_serve_under(&self, runner: &[&str], args: &[&str]) -> Result<Serve, Box<Said>> {
         static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let n = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let ready = self.path().join(format!("ready-{n}.json"));
         let stderr = self.path().join(format!("stderr-{n}"));
         let file = std::fs::File::create(&stderr).expect("a file for stderr");
-        let mut command = self.command(["serve", "--ready-file"]);
+        let mut command = self.command_under(runner, ["serve", "--ready-file"]);
         command.arg(&ready).args(args).stdout(Stdio::piped()).stderr(file);
         let child = command.spawn().expect("serve starts");
         let mut serve = Serve { child, ready, stderr };
