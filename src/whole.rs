@@ -63,6 +63,10 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
 
 /// A file in the same folder that holds the text, on disk; it goes if it is dropped.
 fn beside(path: &Path, mode: u32, text: &[u8]) -> io::Result<NamedTempFile> {
+    // A rename would put a file in the place of a device.
+    if path.symlink_metadata().is_ok_and(|there| !there.is_file() && !there.is_symlink()) {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a file"));
+    }
     let mut file = tempfile::Builder::new()
         .prefix(".new-")
         .permissions(Permissions::from_mode(mode))
