@@ -21,8 +21,11 @@ fn run(program: &str, args: &[&str]) -> bool {
     ended.is_ok_and(|status| status.success())
 }
 
+/// Its name, and how it is put there.
+type Trouble = (&'static str, fn(&Path));
+
 /// What can lie in the place of a file.
-fn troubles() -> [(&'static str, fn(&Path)); 4] {
+fn troubles() -> [Trouble; 4] {
     [
         ("a pipe", |path| assert!(run("mkfifo", &[path.to_str().unwrap()]))),
         ("a folder", |path| std::fs::create_dir(path).unwrap()),
