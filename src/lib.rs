@@ -10,4 +10,5 @@ pub mod private;
 pub mod process;
 pub mod provision;
 pub mod tls;
+pub mod whole;
 pub mod wire;

@@ -1,32 +1,181 @@
-//! What somebody else does to the streams of payments while they are served is told, by name.
+//! What somebody else does to the streams of payments, while they are served or before, is told by name.
 
 mod support;
 
-use support::program::Home;
+use std::time::Duration;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stream_that_is_narrowed_purged_or_deleted_is_named() {
-    let home = Home::new();
-    let serve = tokio::task::block_in_place(|| home.serve(&["--port", "0"]));
-    let url = serve.url();
-    tokio::task::block_in_place(|| home.run(&["-s", &url, "pay", "p", "1"]).ok());
-    let jetstream = async_nats::jetstream::new(async_nats::connect(&url).await.unwrap());
-    // The first look says how it was; nobody but the process knows when that was.
-    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
-    let requests = jetstream.get_stream("payment-requests").await.unwrap();
-    let mut config = requests.cached_info().config.clone();
-    config.max_messages = 7;
+use async_nats::jetstream::Context;
+use async_nats::jetstream::stream::{Config, DiscardPolicy};
+use mono_demo::broker::{Broker, Settings};
+use support::program::{Home, Serve};
+use support::{eventually, nats_server, reaper};
+
+/// Told by the second look that finds it, and a look is every 3 s.
+const TOLD: Duration = Duration::from_secs(20);
+
+fn serve(home: &Home, args: &[&str]) -> Serve {
+    tokio::task::block_in_place(|| home.serve(args))
+}
+
+async fn jetstream(url: &str) -> Context {
+    let servers: Vec<&str> = url.split(',').collect();
+    async_nats::jetstream::new(async_nats::connect(servers).await.unwrap())
+}
+
+/// What an outsider with the right to do so does to a stream.
+async fn change(jetstream: &Context, stream: &str, change: impl FnOnce(&mut Config)) {
+    let stream = jetstream.get_stream(stream).await.unwrap();
+    let mut config = stream.cached_info().config.clone();
+    change(&mut config);
     jetstream.update_stream(config).await.unwrap();
-    requests.delete_consumer("payment-payment-process").await.unwrap();
-    jetstream.delete_stream("payment-dead-letters").await.unwrap();
-    // Told by the second look that finds it.
-    tokio::time::sleep(std::time::Duration::from_secs(12)).await;
+}
+
+/// Ends it, and makes sure that each of these was said once.
+fn said_once(serve: Serve, lines: &[&str]) {
     serve.signal("TERM");
-    let (_, _, stderr) = tokio::task::block_in_place(|| serve.ended());
-    for line in [
-        "stream `payment-requests` was changed by somebody else: `max_msgs` was -1 and is 7",
-        "stream `payment-dead-letters` was deleted by somebody else",
-    ] {
+    let (code, _, stderr) = serve.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+    for line in lines {
         assert_eq!(stderr.matches(line).count(), 1, "{line}: {stderr}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_narrowed_or_sealed_is_named_with_what_was_changed() {
+    let home = Home::new();
+    let serve = serve(&home, &["--port", "0"]);
+    let jetstream = jetstream(&serve.url()).await;
+    change(&jetstream, "payment-requests", |config| config.max_messages = 7).await;
+    change(&jetstream, "payment-dead-letters", |config| {
+        config.max_age = Duration::from_secs(300);
+        config.discard_new_per_subject = false;
+        config.discard = DiscardPolicy::Old;
+    })
+    .await;
+    change(&jetstream, "payment-failures", |config| config.subjects = vec!["else".to_owned()])
+        .await;
+    change(&jetstream, "payment-intents", |config| config.max_bytes = 1_000_000).await;
+    change(&jetstream, "payment-ledger", |config| config.sealed = true).await;
+    let lines = [
+        "warning: stream `payment-requests` was changed by somebody else: `max_msgs` was -1 and is 7\n",
+        "warning: stream `payment-dead-letters` was changed by somebody else: `discard` was \"new\" \
+         and is \"old\", `discard_new_per_subject` was true and is unset, `max_age` was 0ns and is 300s",
+        "stream `payment-failures` was changed by somebody else: `subjects` was \
+         [\"payments.failures.*\"] and is [\"else\"]",
+        "stream `payment-intents` was changed by somebody else: `max_bytes` was -1 and is 1000000",
+        "stream `payment-ledger` was changed by somebody else: ",
+    ];
+    lines.iter().for_each(|line| serve.says(TOLD, line));
+    serve.says(TOLD, "`sealed` was unset and is true");
+    said_once(serve, &lines);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_purged_is_named() {
+    let home = Home::new();
+    let settings = "[payment]\nconcurrency = 1\ngateway = [{ outcome = \"hang\" }]\n";
+    std::fs::write(home.path().join("hang.toml"), settings).unwrap();
+    let args = ["--port=0", "--settings=hang.toml", "--drain-timeout=200ms"];
+    let serve = serve(&home, &args);
+    let url = serve.url();
+    let jetstream = jetstream(&url).await;
+    for n in 0..5 {
+        home.run(&["pay", &format!("p-{n}"), "1", "--no-wait"]).ok();
+        let body = format!(r#"{{"payment_id":"bad {n}"}}"#);
+        let published = jetstream.publish("services.payment.payment-process", body.into()).await;
+        published.unwrap().await.unwrap();
+    }
+    eventually("a payment is in hand", Duration::from_secs(10), || {
+        home.run(&["call", "payment", "status", "p-0"]).stdout.starts_with("processing")
+    });
+    jetstream.get_stream("payment-requests").await.unwrap().purge().await.unwrap();
+    let (undelivered, claimed) = (
+        "stream `payment-requests` was purged, or messages of it were deleted, by somebody else: some \
+         were given to no worker",
+        "stream `payment-requests` was purged, or messages of it were deleted, by somebody else: \
+         payments are claimed",
+    );
+    serve.says(TOLD, undelivered);
+    serve.says(TOLD, claimed);
+    said_once(serve, &[undelivered, claimed]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_that_dlq_did_not_remove_are_missed() {
+    let home = Home::new();
+    let serve = serve(&home, &["--port", "0"]);
+    let jetstream = jetstream(&serve.url()).await;
+    let letters = jetstream.get_stream("payment-dead-letters").await.unwrap();
+    for n in 0..3 {
+        let body = format!(r#"{{"payment_id":"bad-{n}"}}"#);
+        let published = jetstream.publish("services.payment.payment-process", body.into()).await;
+        published.unwrap().await.unwrap();
+    }
+    let there = async || letters.get_info().await.unwrap().state.messages;
+    while there().await < 3 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    home.run(&["dlq", "purge", "1"]).ok();
+    assert_eq!(there().await, 2);
+    letters.purge().await.unwrap();
+    let line = "some letters are gone that `dlq` did not remove";
+    serve.says(TOLD, line);
+    said_once(serve, &[line]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_deleted_is_named_also_where_it_is_made_anew() {
+    let home = Home::new();
+    let serve = serve(&home, &["--port", "0"]);
+    let jetstream = jetstream(&serve.url()).await;
+    let requests = jetstream.get_stream("payment-requests").await.unwrap();
+    requests.delete_consumer("payment-payment-process").await.unwrap();
+    jetstream.delete_stream("payment-ledger").await.unwrap();
+    jetstream.delete_stream("payment-failures").await.unwrap();
+    let letters = jetstream.get_stream("payment-dead-letters").await.unwrap();
+    let config = letters.cached_info().config.clone();
+    jetstream.delete_stream("payment-dead-letters").await.unwrap();
+    jetstream.create_stream(config).await.unwrap();
+    let lines = [
+        "consumer `payment-payment-process` was deleted by somebody else",
+        "stream `payment-ledger` was deleted by somebody else\n",
+        "stream `payment-failures` was deleted by somebody else\n",
+        "stream `payment-dead-letters` was deleted by somebody else, and made anew",
+    ];
+    lines.iter().for_each(|line| serve.says(TOLD, line));
+    said_once(serve, &lines);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_changed_before_serve_started_is_named_too_also_at_a_server_of_others() {
+    let home = Home::new();
+    let broker = Broker::start(Settings::new(nats_server().await, reaper())).await.unwrap();
+    let (url, jetstream) = (broker.url().to_owned(), jetstream(broker.url()).await);
+    let args = ["--server", &url, "--journal-dir", "books"];
+    said_once(serve(&home, &args), &[]);
+    change(&jetstream, "payment-requests", |config| config.max_messages = 7).await;
+    let second = serve(&home, &args);
+    let before =
+        "stream `payment-requests` is not as `serve` makes it: `max_msgs` is 7, and should be -1";
+    second.says(TOLD, before);
+    change(&jetstream, "payment-requests", |config| config.max_messages = 5).await;
+    let since = "stream `payment-requests` was changed by somebody else: `max_msgs` was 7 and is 5";
+    second.says(TOLD, since);
+    said_once(second, &[before, since]);
+    broker.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_is_watched_as_well() {
+    let home = Home::new();
+    let serve = serve(&home, &["--port", "0", "--cluster", "3"]);
+    let jetstream = jetstream(&serve.url()).await;
+    change(&jetstream, "payment-requests", |config| config.max_messages = 7).await;
+    jetstream.delete_stream("payment-dead-letters").await.unwrap();
+    let lines = [
+        "stream `payment-requests` was changed by somebody else: `max_msgs` was -1 and is 7",
+        "stream `payment-dead-letters` was deleted by somebody else",
+    ];
+    lines.iter().for_each(|line| serve.says(TOLD, line));
+    said_once(serve, &lines);
 }

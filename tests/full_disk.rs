@@ -48,7 +48,7 @@ async fn fill(jetstream: &async_nats::jetstream::Context, prefix: &str, limit: u
 
 async fn jetstream(url: &str) -> async_nats::jetstream::Context {
     let limit = Duration::from_secs(2);
-    let client = async_nats::connect(url).await.unwrap();
+    let client = async_nats::connect(url.split(',').collect::<Vec<_>>()).await.unwrap();
     async_nats::jetstream::context::ContextBuilder::new()
         .timeout(limit)
         .ack_timeout(limit)
@@ -132,10 +132,12 @@ struct SmallDisk(PathBuf);
 
 impl SmallDisk {
     /// `None` where this user may not mount one.
-    fn mounted(at: &Path) -> Option<SmallDisk> {
+    fn mounted(at: &Path, size: &str) -> Option<SmallDisk> {
         std::fs::create_dir(at).unwrap();
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"]).arg(at).output();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
+            .arg(at)
+            .output();
         mounted.is_ok_and(|output| output.status.success()).then(|| SmallDisk(at.to_owned()))
     }
 
@@ -154,7 +156,7 @@ impl Drop for SmallDisk {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_accepts_nothing_that_it_then_loses() {
     let home = Home::new();
-    let Some(disk) = SmallDisk::mounted(&home.path().join("disk")) else {
+    let Some(disk) = SmallDisk::mounted(&home.path().join("disk"), "2m") else {
         eprintln!("skipped: a small tmpfs cannot be mounted here (that takes root)");
         return;
     };
@@ -202,4 +204,147 @@ async fn a_full_disk_accepts_nothing_that_it_then_loses() {
     serving.signal("TERM");
     let (code, _, stderr) = serving.ended();
     assert_eq!(code, Some(0), "{stderr}");
+}
+
+/// Payments that are accepted and in hand for as long as the gateway's journal is locked.
+fn accepted_and_in_hand(home: &Home, ids: std::ops::Range<usize>) -> (Vec<String>, std::fs::File) {
+    let held = std::fs::File::open(home.path().join("books/gateway.jsonl")).unwrap();
+    held.lock().unwrap();
+    let ids: Vec<String> = ids.map(|n| format!("waits-{n}")).collect();
+    for id in &ids {
+        home.run(&["pay", id, "1", "--no-wait"]).ok();
+    }
+    (ids, held)
+}
+
+/// Everything accepted is completed, and a new payment too.
+fn all_is_well(home: &Home, url: &str, accepted: &[String]) {
+    for id in accepted {
+        eventually(&format!("{id} is completed"), Duration::from_secs(30), || {
+            completed(home, url, id)
+        });
+    }
+    home.run(&["pay", "afterwards", "1"]).ok();
+    let audit = audit(home, url, "books");
+    assert_eq!(audit["ok"], true, "{audit}");
+}
+
+/// A disk that is filled under `serve`, and then has space again.
+async fn filled_and_freed(size: &str, more: &[&str]) {
+    let home = Home::new();
+    let Some(_disk) = SmallDisk::mounted(&home.path().join("disk"), size) else {
+        eprintln!("skipped: a small tmpfs cannot be mounted here (that takes root)");
+        return;
+    };
+    let args = ["--port", "0", "--store-dir", "disk/store", "--journal-dir", "books"];
+    let serving = tokio::task::block_in_place(|| home.serve(&[&args, more].concat()));
+    let url = serving.url();
+    let (mut accepted, held) = accepted_and_in_hand(&home, 0..5);
+    let filler = home.path().join("disk/filler");
+    let mut file = std::fs::File::create(&filler).unwrap();
+    std::io::copy(&mut std::io::repeat(1), &mut file).expect_err("a full disk");
+    let submitted = fill(&jetstream(&url).await, "full", 100).await;
+    accepted.extend(submitted.acknowledged);
+    serving.says(Duration::from_secs(10), "refuses to store messages: [ERR]");
+    assert!(!serving.stderr().contains("starting nats-server"), "{}", serving.stderr());
+    held.unlock().unwrap();
+
+    drop(file);
+    std::fs::remove_file(&filler).unwrap();
+    serving.says(Duration::from_secs(10), "there is space in");
+    serving.says(Duration::from_secs(20), "nats-server serves again");
+    all_is_well(&home, &url, &accepted);
+    serving.signal("TERM");
+    let (code, _, stderr) = serving.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_tells_a_full_disk_and_heals_its_broker_when_there_is_space() {
+    filled_and_freed("24m", &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_heals_every_node_of_a_cluster_whose_disk_was_full() {
+    filled_and_freed("64m", &["--cluster", "3"]).await;
+}
+
+/// A nats-server whose limit for all streams is what a file says when it starts.
+async fn limited_server(home: &Home, limit: &str) -> (PathBuf, PathBuf) {
+    let file = home.path().join("limit");
+    std::fs::write(&file, limit).unwrap();
+    let (real, limit) = (nats_server().await.path, file.display());
+    let script = format!(
+        r#"[ "$1" = -c ] || exec {real} "$@"
+sed "s/store_dir:/max_file_store: $(cat {limit})\n  store_dir:/" "$2" > "$2.limited"
+exec {real} -c "$2.limited""#,
+        real = real.display()
+    );
+    (support::fake_nats_server(&home.path().join("bin"), &script), file)
+}
+
+/// Takes space from the disk that the store is on, and no time.
+fn take_space(at: &Path) {
+    let status = Command::new("fallocate").args(["-l", "256M"]).arg(at).status();
+    assert!(status.unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_tells_that_the_limit_is_reached_and_heals_its_broker_when_there_is_space() {
+    let home = Home::new();
+    let (server, limit) = limited_server(&home, "200KB").await;
+    let filler = home.path().join("filler");
+    take_space(&filler);
+    let args = [
+        "--port=0",
+        "--store-dir=store",
+        "--journal-dir=books",
+        "--nats-server",
+        server.to_str().unwrap(),
+    ];
+    let serving = tokio::task::block_in_place(|| home.serve(&args));
+    let url = serving.url();
+    let (mut accepted, held) = accepted_and_in_hand(&home, 0..3);
+    let submitted = fill(&jetstream(&url).await, "limit", 100).await;
+    accepted.extend(submitted.acknowledged);
+    serving.says(Duration::from_secs(10), "file resource limits exceeded for server");
+    held.unlock().unwrap();
+    std::fs::write(limit, "100MB").unwrap();
+    assert!(!serving.stderr().contains("starting nats-server"), "{}", serving.stderr());
+    std::fs::remove_file(filler).unwrap();
+    serving.says(Duration::from_secs(20), "nats-server serves again");
+    all_is_well(&home, &url, &accepted);
+    serving.signal("TERM");
+    let (code, _, stderr) = serving.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_not_ours_is_told_and_who_must_start_it_again() {
+    let home = Home::new();
+    let (server, limit) = limited_server(&home, "200KB").await;
+    let mut settings = Settings::new(nats_server().await, reaper());
+    settings.server.path = server;
+    settings.store = Store::Folder(home.path().join("store"));
+    let mut broker = Broker::start(settings).await.unwrap();
+    let url = broker.url().to_owned();
+    let args = ["--server", &url, "--journal-dir", "books"];
+    let serving = tokio::task::block_in_place(|| home.serve(&args));
+    let (mut accepted, held) = accepted_and_in_hand(&home, 0..3);
+    let submitted = fill(&jetstream(&url).await, "limit", 100).await;
+    accepted.extend(submitted.acknowledged);
+    held.unlock().unwrap();
+    serving.says(Duration::from_secs(20), "the broker stores nothing that payments need");
+    serving.says(Duration::from_secs(1), "insufficient resources");
+    let who = format!("nats-server {} was not started here: whoever runs it", broker.name());
+    serving.says(Duration::from_secs(1), &who);
+
+    std::fs::write(limit, "100MB").unwrap();
+    broker.restart().await.unwrap();
+    serving.says(Duration::from_secs(30), "what payments need is stored again");
+    all_is_well(&home, &url, &accepted);
+    serving.signal("TERM");
+    let (code, _, stderr) = serving.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+    broker.stop().await.unwrap();
 }

@@ -12,6 +12,7 @@ use super::config::quoted;
 use super::error::StartError;
 use super::logins::{Credentials, Logins};
 use super::roles::{Permissions, Role, Roles};
+use crate::whole;
 
 /// Where services, harness and streams are.
 pub(super) const SERVICES: &str = "services";
@@ -117,8 +118,7 @@ pub(super) fn house(store: &Path, account: &str, in_cluster: bool) -> Result<(),
         if own.exists() {
             std::fs::remove_dir_all(&own)?;
         }
-        std::fs::rename(&other, &own)?;
-        std::fs::File::open(&accounts)?.sync_all()
+        whole::rename(&other, &own)
     };
     moved().map_err(|source| StartError::Prepare {
         what: "the account's streams in",

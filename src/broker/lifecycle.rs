@@ -185,7 +185,8 @@ impl Broker {
     }
 
     /// The lines of the running server's log, from the first that is still kept.
-    pub(super) fn lines(&self) -> Lines {
+    #[must_use]
+    pub fn log_lines(&self) -> Lines {
         self.child.stderr_lines()
     }
 

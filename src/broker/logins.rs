@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::error::StartError;
 use super::roles::Role;
-use super::store::{private_folders, write_first, write_whole};
+use super::store::private_folders;
+use crate::whole;
 
 /// In a store folder: the passwords of its roles.
 const KEPT: &str = "roles.json";
@@ -99,7 +100,7 @@ impl Logins {
             let drawn =
                 Self::draw(clients).map_err(|source| StartError::NoRandomness { source })?;
             let text = serde_json::json!(drawn).to_string() + "\n";
-            write_first(folder, &path, &text).map_err(problem)?;
+            whole::write_first(&path, text).map_err(problem)?;
         }
         let mut file = File::open(&path).map_err(problem)?;
         let mode = file.metadata().map_err(problem)?.permissions().mode() & 0o777;
@@ -113,7 +114,7 @@ impl Logins {
         // One that is not named this time keeps its password for another, and cannot log in.
         if kept.add(clients).map_err(|source| StartError::NoRandomness { source })? {
             let text = serde_json::json!(kept).to_string() + "\n";
-            write_whole(folder, &path, &text).map_err(problem)?;
+            whole::write(&path, text).map_err(problem)?;
         }
         Ok(kept)
     }

@@ -1,11 +1,12 @@
 //! One broker a store folder: two on the same one would destroy it.
 
 use std::fs::{File, TryLockError};
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::error::StartError;
+use crate::whole;
 
 /// A store folder that is ours until this is dropped.
 ///
@@ -96,32 +97,11 @@ impl ClusterNames {
             Err(e) if e.kind() == ErrorKind::NotFound => {
                 let names = Self::new(nodes);
                 let text = format!("{}\n{}\n", names.cluster, names.nodes.join("\n"));
-                write_whole(folder, &path, &text)
-                    .map_err(problem("the file of the cluster's names"))?;
+                whole::write(&path, text).map_err(problem("the file of the cluster's names"))?;
                 Ok(names)
             }
             Err(e) => Err(problem("the file of the cluster's names")(e)),
         }
-    }
-}
-
-/// All of the file or nothing of it, even if we are killed; for us only (0600).
-pub(super) fn write_whole(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
-}
-
-/// The same, unless somebody else was first: theirs stays.
-pub(super) fn write_first(folder: &Path, path: &Path, text: &str) -> std::io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    match file.persist_noclobber(path) {
-        Err(e) if e.error.kind() != ErrorKind::AlreadyExists => Err(e.error),
-        _ => Ok(()),
     }
 }
 

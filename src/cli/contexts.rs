@@ -9,6 +9,7 @@ use super::context::Context;
 use super::exit::CliError;
 use crate::broker::Role;
 use crate::mono::{Auth, JetStreamApi, Target, Tls, without_secrets};
+use crate::whole;
 use crate::wire::context::NatsContext;
 
 /// The file of a context, by natscli's rule: the name cannot leave the folder.
@@ -141,7 +142,7 @@ pub fn save(path: &Path, description: &str, target: &Target) -> Result<(), CliEr
             )));
         }
     }
-    context.save(path).map_err(failed)
+    whole::write(path, context.text()).map_err(failed)
 }
 
 /// Saves the same for a shell, for this user only: a program that takes its server and its login from

@@ -1,7 +1,7 @@
 //! `e2e fmt` and `e2e schema`: fixtures as files, without running them.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
@@ -11,6 +11,7 @@ use super::exit::{CliError, Exit};
 use super::output::{Output, printable};
 use crate::e2e::fixture::{self, Fixture, Source};
 use crate::e2e::{self, Recorded, Settings};
+use crate::whole;
 
 /// Arguments of `e2e fmt`.
 #[derive(Debug, Args)]
@@ -49,7 +50,8 @@ pub fn fmt(args: &FmtArgs, context: &Context, output: &Output) -> Result<Exit, C
                     if args.check {
                         output.line(printable(&diff(&shown, &text, &formatted)));
                     } else {
-                        write(&file, &formatted).map_err(|error| cannot("write", error))?;
+                        whole::write_public(&file, &formatted)
+                            .map_err(|error| cannot("write", error))?;
                         output.line(format!("formatted {shown}"));
                     }
                     changed.push(shown);
@@ -93,7 +95,7 @@ pub async fn record(
             }
             Recorded::New { path, old, new } => {
                 output.line(printable(&diff(&fixture.source.path, &old, &new)));
-                write(&path, &new).map_err(|error| {
+                whole::write_public(&path, &new).map_err(|error| {
                     CliError::usage(format!("cannot write {}: {error}", path.display()))
                 })?;
                 written.push(name);
@@ -110,16 +112,4 @@ pub async fn record(
 pub fn diff(name: &str, old: &str, new: &str) -> String {
     let diff = similar::TextDiff::from_lines(old, new);
     diff.unified_diff().context_radius(3).header(name, name).to_string()
-}
-
-/// All or nothing: to a file beside it that has its permissions, then renamed.
-pub fn write(path: &Path, text: &str) -> io::Result<()> {
-    use std::io::Write as _;
-    let real = path.canonicalize()?;
-    let folder = real.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new().prefix(".fixture-").tempfile_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().set_permissions(std::fs::metadata(&real)?.permissions())?;
-    file.persist(&real)?;
-    Ok(())
 }

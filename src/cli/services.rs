@@ -65,7 +65,7 @@ pub fn payment_content(body: &[u8]) -> Option<String> {
 }
 
 /// What the modules keep, and where.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Keeping<'a> {
     /// The folder of their journals.
     pub journals: &'a Path,
@@ -74,12 +74,15 @@ pub struct Keeping<'a> {
     pub durable: bool,
     /// Streams that were lost are made anew.
     pub recreate: bool,
+    /// Where it is told whether the broker stores anything.
+    pub refusals: payment::Refusals,
 }
 
 impl<'a> Keeping<'a> {
     /// For as long as a temporary broker lives.
     pub fn for_now(journals: &'a Path) -> Self {
-        Self { journals, durable: false, recreate: false }
+        let refusals = payment::Refusals::default();
+        Self { journals, durable: false, recreate: false, refusals }
     }
 }
 
@@ -90,7 +93,7 @@ pub async fn start(
     keeping: Keeping<'_>,
     proof: Proof,
 ) -> Result<Running, CliError> {
-    let Keeping { journals, durable, recreate } = keeping;
+    let Keeping { journals, durable, recreate, refusals } = keeping;
     crate::private::folder(journals).map_err(|e| {
         CliError::infrastructure(&format!("use the journal folder {}", journals.display()), e)
     })?;
@@ -104,7 +107,8 @@ pub async fn start(
     let mailer = notification::Mailer::new(settings.notification.mailer, emails);
     let ledger = payment::Ledger::new(connection.clone(), settings.payment.replicas)
         .remembering(durable.then(|| payment::Books::beside(journals)))
-        .recreating(recreate);
+        .recreating(recreate)
+        .telling(refusals);
     let gateway =
         payment::Gateway::new(settings.payment.gateway.clone(), settings.payment.chance, charges);
     let crash = payment::CrashPoints::new(settings.payment.crash.clone(), || {

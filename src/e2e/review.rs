@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::snapshot::{SnapshotError, transcript_in};
+use crate::whole;
 
 /// A transcript that waits beside its golden file, as `NAME.snap.new`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +69,7 @@ impl Pending {
         transcript_in(&self.path)?;
         let failed =
             |source| SnapshotError::Io { doing: "accept", path: self.path.clone(), source };
-        fs::rename(&self.path, self.golden()).map_err(failed)
+        whole::rename(&self.path, &self.golden()).map_err(failed)
     }
 
     /// Removes it; the golden file stays as it is.

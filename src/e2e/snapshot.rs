@@ -15,6 +15,7 @@ use std::{
 };
 
 use super::inside;
+use crate::whole;
 
 /// The lines of a golden file before the transcript.
 pub const HEADING_LINES: usize = 4;
@@ -142,20 +143,10 @@ impl Golden {
         }
     }
 
-    /// All or nothing: to a file beside it, then renamed.
+    /// All or nothing.
     fn write(&self, path: &Path, transcript: &str) -> Result<(), SnapshotError> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let attempt = || -> io::Result<()> {
-            use std::io::Write as _;
-            let mut file = tempfile::Builder::new()
-                .prefix(".golden-")
-                .permissions(readable_by_all())
-                .tempfile_in(folder)?;
-            file.write_all(self.format(transcript).as_bytes())?;
-            file.persist(path)?;
-            Ok(())
-        };
-        attempt().map_err(|error| io_error("write", path, error))
+        let written = whole::write_public(path, self.format(transcript));
+        written.map_err(|error| io_error("write", path, error))
     }
 
     fn format(&self, transcript: &str) -> String {
@@ -171,11 +162,6 @@ impl Golden {
 }
 
 #[cfg(unix)]
-fn readable_by_all() -> fs::Permissions {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::Permissions::from_mode(0o644)
-}
-
 fn io_error(doing: &'static str, path: &Path, source: io::Error) -> SnapshotError {
     SnapshotError::Io { doing, path: path.to_owned(), source }
 }

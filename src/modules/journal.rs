@@ -33,11 +33,14 @@ pub struct JournalError {
     path: PathBuf,
     operation: &'static str,
     evidence: String,
+    /// The file can be used, and what is in it cannot.
+    content: bool,
 }
 
 impl JournalError {
     fn new(path: &Path, operation: &'static str, evidence: impl std::fmt::Display) -> Self {
-        Self { path: path.to_owned(), operation, evidence: evidence.to_string() }
+        let (path, evidence) = (path.to_owned(), evidence.to_string());
+        Self { path, operation, evidence, content: false }
     }
 }
 
@@ -56,6 +59,8 @@ pub struct Journal {
     work: mpsc::Sender<Work>,
     /// Somebody waits, and it was said.
     waiting: AtomicBool,
+    /// It cannot be used, and it was said.
+    failing: AtomicBool,
 }
 
 impl Journal {
@@ -71,7 +76,8 @@ impl Journal {
             .name("journal".to_owned())
             .spawn(move || run(file, &todo))
             .map_err(|e| JournalError::new(&path, "start its thread", e))?;
-        Ok(Self { path, work, waiting: AtomicBool::new(false) })
+        let (waiting, failing) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Self { path, work, waiting, failing })
     }
 
     /// Looks through the file for lines that are no `T` and reports them in the log; half a line at
@@ -81,7 +87,7 @@ impl Journal {
         let found = self.enqueue(|follow| follow.since::<T>(0).map(|(_, damaged, _)| damaged));
         match tokio::time::timeout(SLOW, found).await {
             Ok(Ok(Ok(damaged))) => report(&self.path, &damaged),
-            Ok(Ok(Err(error))) => tracing::warn!(%error, "the journal cannot be used now"),
+            Ok(Ok(Err(error))) => self.say_whether_it_can_be_used(Some(&error)),
             Ok(Err(_)) | Err(_) => self.say_what_is_waited_for(),
         }
     }
@@ -121,7 +127,22 @@ impl Journal {
             }
         };
         self.waiting.store(false, Ordering::Relaxed);
-        answer.unwrap_or_else(|_| Err(JournalError::new(&self.path, "write", "its thread ended")))
+        let ended = || Err(JournalError::new(&self.path, "write", "its thread ended"));
+        let answer = answer.unwrap_or_else(|_| ended());
+        self.say_whether_it_can_be_used(answer.as_ref().err());
+        answer
+    }
+
+    /// Once when it begins to fail, and once when that is over: what needs it waits in silence.
+    fn say_whether_it_can_be_used(&self, error: Option<&JournalError>) {
+        let error = error.filter(|error| !error.content);
+        match (error, self.failing.swap(error.is_some(), Ordering::Relaxed)) {
+            (Some(error), false) => tracing::warn!("{error}; what needs it waits"),
+            (None, true) => {
+                tracing::warn!("journal {}: it can be used again", self.path.display());
+            }
+            _ => {}
+        }
     }
 
     fn encoded<T: Serialize>(&self, record: &T) -> Result<Vec<u8>, JournalError> {

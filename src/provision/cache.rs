@@ -1,7 +1,7 @@
 //! The cache folder: its lock, its staging folders, its manifests.
 
 use std::fs::{File, Permissions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::error::ProvisionError;
 use super::settings::Progress;
-use crate::private;
+use crate::{private, whole};
 
 const STAGING: &str = "staging-";
 
@@ -116,16 +116,9 @@ pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
 
 /// Writes a manifest so that it is there whole, or not at all.
 pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), ProvisionError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let write = || {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        serde_json::to_writer_pretty(&mut file, value)?;
-        file.write_all(b"\n")?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().map_err(problem("write", path))
+    let text = serde_json::to_string_pretty(value).map_err(io::Error::from);
+    let written = text.and_then(|text| whole::write(path, text + "\n"));
+    written.map_err(problem("write", path))
 }
 
 /// What tells that a file has not been touched since it was stamped.

@@ -14,6 +14,7 @@ use super::error::ProvisionError;
 use super::python;
 use super::server::{NatsServer, Source, check};
 use super::settings::{Progress, Settings};
+use crate::whole;
 
 /// The version of the managed copy.
 pub const MANAGED_VERSION: &str = "2.15.1";
@@ -97,7 +98,7 @@ pub(super) async fn install(
         }
         _ => {}
     }
-    std::fs::rename(&made, &folder).map_err(problem("rename the staging folder to", &folder))?;
+    whole::rename(&made, &folder).map_err(problem("rename the staging folder to", &folder))?;
     drop(staging);
     find(settings).await?.ok_or_else(|| malformed("it vanished while it was being installed"))
 }

@@ -9,6 +9,7 @@ use super::cache::{
 };
 use super::error::ProvisionError;
 use super::settings::{Progress, Settings};
+use crate::whole;
 
 /// Written last, into the staging folder: a folder with it is whole.
 const MARKER: &str = "mono-demo.json";
@@ -129,7 +130,7 @@ pub(super) async fn prepare(
         }
         _ => {}
     }
-    std::fs::rename(&made, &folder).map_err(problem("rename the staging folder to", &folder))?;
+    whole::rename(&made, &folder).map_err(problem("rename the staging folder to", &folder))?;
     Ok(folder)
 }
 

@@ -2,8 +2,6 @@
 //! reads it (ADR-21).
 
 use std::fmt;
-use std::io::{self, Write as _};
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -166,17 +164,9 @@ impl NatsContext {
         Ok((read.map_err(|_| ContextError::Json("line 1 column 1".to_owned()))?, unknown))
     }
 
-    /// Writes it whole, for this user only (0600): a reader sees all of it or what was there before.
-    ///
-    /// # Errors
-    /// Those of the file system.
-    pub fn save(&self, path: &Path) -> io::Result<()> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        // Made with 0600, so that nobody else can read it at any time.
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(format!("{:#}\n", serde_json::json!(self)).as_bytes())?;
-        file.persist(path)?;
-        Ok(())
+    /// As natscli reads it. It has secrets in it: write it for this user only.
+    pub fn text(&self) -> String {
+        format!("{:#}\n", serde_json::json!(self))
     }
 }
 
@@ -185,21 +175,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_context_is_kept_for_its_user_and_read_back() {
-        use std::os::unix::fs::PermissionsExt as _;
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("client.json");
-        // Whoever made it readable before: the new one is not.
-        std::fs::write(&path, "{}").unwrap();
+    fn a_context_is_read_back_and_shows_no_secret() {
         let context = NatsContext {
             user: "client".into(),
             password: "secret".into(),
             ..NatsContext::default()
         };
-        context.save(&path).unwrap();
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-        let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(serde_json::from_str::<NatsContext>(&text).unwrap(), context);
+        assert_eq!(
+            NatsContext::parse(context.text().as_bytes()).unwrap(),
+            (context.clone(), vec![])
+        );
         assert!(!format!("{context:?}").contains("secret"));
     }
 

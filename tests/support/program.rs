@@ -28,7 +28,20 @@ impl Home {
 
     /// `mono-demo`, knowing only this home.
     pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mono-demo"));
+        self.command_under(&[], args)
+    }
+
+    /// The same, run by another program, as `setpriv` or `sh`.
+    fn command_under<S: AsRef<OsStr>>(
+        &self,
+        runner: &[&str],
+        args: impl IntoIterator<Item = S>,
+    ) -> Command {
+        let program = env!("CARGO_BIN_EXE_mono-demo");
+        let mut command = Command::new(runner.first().copied().unwrap_or(program));
+        if let [_, rest @ ..] = runner {
+            command.args(rest).arg(program);
+        }
         command.args(args).current_dir(self.path()).env("HOME", self.path());
         command.env("XDG_CACHE_HOME", shared_cache().parent().expect("its parent"));
         command.env("XDG_RUNTIME_DIR", self.path().join("run")).env("TMPDIR", self.path());
@@ -72,13 +85,20 @@ impl Home {
 
     /// The same; what it said if it ends before it is ready.
     pub fn try_serve(&self, args: &[&str]) -> Result<Serve, Box<Said>> {
+        self.try_serve_under(&[], args)
+    }
+
+    /// The same, run by another program, which it takes the place of.
+    pub fn try_serve_under(&self, runner: &[&str], args: &[&str]) -> Result<Serve, Box<Said>> {
         static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let n = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let ready = self.path().join(format!("ready-{n}.json"));
-        let mut command = self.command(["serve", "--ready-file"]);
-        command.arg(&ready).args(args).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let stderr = self.path().join(format!("stderr-{n}"));
+        let file = std::fs::File::create(&stderr).expect("a file for stderr");
+        let mut command = self.command_under(runner, ["serve", "--ready-file"]);
+        command.arg(&ready).args(args).stdout(Stdio::piped()).stderr(file);
         let child = command.spawn().expect("serve starts");
-        let mut serve = Serve { child, ready };
+        let mut serve = Serve { child, ready, stderr };
         let limit = Duration::from_secs(60);
         let deadline = std::time::Instant::now() + limit;
         // A file that another process makes: there is nothing to wait on but its being there.
@@ -129,6 +149,7 @@ impl Said {
 pub struct Serve {
     child: Child,
     ready: PathBuf,
+    stderr: PathBuf,
 }
 
 impl Serve {
@@ -149,6 +170,22 @@ impl Serve {
 
     pub fn url(&self) -> String {
         self.runtime()["url"].as_str().expect("a URL").to_owned()
+    }
+
+    /// What it has said on stderr so far.
+    pub fn stderr(&self) -> String {
+        std::fs::read_to_string(&self.stderr).expect("its stderr")
+    }
+
+    /// Waits until it has said this on stderr.
+    #[track_caller]
+    pub fn says(&self, limit: Duration, needle: &str) {
+        let deadline = std::time::Instant::now() + limit;
+        while !self.stderr().contains(needle) {
+            let said = std::time::Instant::now() < deadline;
+            assert!(said, "not said within {limit:?}: {needle}\n{}", self.stderr());
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     pub fn signal(&self, name: &str) {
@@ -172,14 +209,11 @@ impl Serve {
 
     fn output(&mut self) -> (String, String) {
         use std::io::Read;
-        let (mut out, mut err) = (String::new(), String::new());
+        let mut out = String::new();
         if let Some(mut stdout) = self.child.stdout.take() {
             let _ = stdout.read_to_string(&mut out);
         }
-        if let Some(mut stderr) = self.child.stderr.take() {
-            let _ = stderr.read_to_string(&mut err);
-        }
-        (out, err)
+        (out, self.stderr())
     }
 }
 

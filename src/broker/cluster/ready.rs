@@ -33,7 +33,7 @@ pub(super) async fn leader_elected(
     nodes: &[Broker],
     settings: &Settings,
 ) -> Result<(), ClusterError> {
-    let said = select_all(nodes.iter().map(|node| Box::pin(says_a_leader(node.lines()))));
+    let said = select_all(nodes.iter().map(|node| Box::pin(says_a_leader(node.log_lines()))));
     let heard = tokio::time::timeout(settings.ready_timeout, said).await;
     let waiting_for = "waiting for a leader of the nodes".to_owned();
     heard.map(|_| ()).map_err(|_| not_ready(nodes, settings, waiting_for))

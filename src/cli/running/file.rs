@@ -1,7 +1,7 @@
 //! What a `serve` says of itself in a file: written, read back and believed.
 
 use std::fs::{File, Metadata, Permissions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::process::Process;
 use super::proof::Secret;
 use crate::cli::context::Context;
+use crate::whole;
 
 /// What the file says; `--ready-file` gets the same without the secret.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -63,9 +64,7 @@ impl RuntimeFile {
         let mut make = std::fs::DirBuilder::new();
         make.recursive(true).mode(0o700).create(folder).map_err(failed)?;
         let text = serde_json::json!(runtime).to_string() + "\n";
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-        file.write_all(text.as_bytes()).map_err(failed)?;
-        file.persist(&path).map_err(|e| failed(e.error))?;
+        whole::write(&path, &text).map_err(failed)?;
         Ok(Self { path, text })
     }
 

@@ -98,18 +98,19 @@ pub(super) async fn announce(
         contexts,
         secret: None,
     };
-    let failed = |e: String| CliError::new(Exit::Infrastructure, e);
     let mut files = Vec::new();
     let mut prover = None;
     if !args.unlisted {
         let secret = Secret::draw().map_err(|e| CliError::infrastructure("draw a secret", e))?;
         prover = Some(Prover::start(&serving.connection, secret.clone()).await);
         runtime.secret = Some(secret);
-        files.push(RuntimeFile::publish(context, &runtime).map_err(failed)?);
+        let (context, whole) = (context.clone(), runtime.clone());
+        files.push(written(move || RuntimeFile::publish(&context, &whole)).await?);
         runtime.secret = None;
     }
     if let Some(path) = &args.ready_file {
-        files.push(RuntimeFile::write(context.absolute(path), &runtime).map_err(failed)?);
+        let (path, runtime) = (context.absolute(path), runtime.clone());
+        files.push(written(move || RuntimeFile::write(path, &runtime)).await?);
     }
     if let Some(name) = &args.save_context {
         let path = contexts::path(name, context)?;
@@ -128,4 +129,13 @@ pub(super) async fn announce(
             .collect::<serde_json::Map<_, _>>(),
     }));
     Ok(Announced { _files: files, _prover: prover })
+}
+
+/// It is synced, and everything serves already: not on the runtime's thread.
+async fn written(
+    write: impl FnOnce() -> Result<RuntimeFile, String> + Send + 'static,
+) -> Result<RuntimeFile, CliError> {
+    let written = tokio::task::spawn_blocking(write).await;
+    let written = written.unwrap_or_else(|_| Err("write the runtime file: no thread".to_owned()));
+    written.map_err(|e| CliError::new(Exit::Infrastructure, e))
 }

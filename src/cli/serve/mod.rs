@@ -5,13 +5,19 @@
 //! | `args` | the flags, and what they ask for |
 //! | `run` | starts everything, serves, drains |
 //! | `serving` | what serves, until a signal comes |
-//! | `watch` | what others did to the streams meanwhile, and a broker that cannot store |
+//! | `watch` | what others did to the streams, meanwhile and before |
+//! | `snapshot`, `stream_config`, `losses` | one look at them; what differs; what is missing |
+//! | `storage` | a broker of ours that cannot store, and when a restart helps |
 //! | `announce` | says so, to people and to those who wait for it |
 
 mod announce;
 mod args;
+mod losses;
 mod run;
 mod serving;
+mod snapshot;
+mod storage;
+mod stream_config;
 mod watch;
 
 pub use args::ServeArgs;

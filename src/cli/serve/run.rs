@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::announce::announce;
 use super::args::ServeArgs;
 use super::serving::Serving;
+use super::watch::Watch;
 use crate::broker::Role;
 use crate::cli::args::Global;
 use crate::cli::brokers::Brokers;
@@ -16,6 +17,7 @@ use crate::cli::output::Output;
 use crate::cli::running;
 use crate::cli::services::{self, Proof};
 use crate::cli::signals::Signals;
+use crate::modules::payment;
 use crate::mono::{Connection, without_secrets};
 
 pub async fn run(
@@ -59,10 +61,12 @@ pub async fn run(
     let connection = Connection::open(&target, "mono-demo services").await?;
     let journals = args.journal_dir(broker.as_ref(), context);
     let proof = Proof { sabotage: args.sabotage, note_deliveries: args.note_deliveries };
+    let refusals = payment::Refusals::default();
     let keeping = services::Keeping {
         journals: &journals,
         durable: args.store_dir.is_some(),
         recreate: args.recreate,
+        refusals: refusals.clone(),
     };
     if let (Some(broker), true) = (&broker, keeping.durable) {
         for warning in broker.warnings() {
@@ -84,7 +88,8 @@ pub async fn run(
             return not_started.map(|_| Exit::Interrupted);
         }
     };
-    let mut serving = Serving { broker, connection, running, journals };
+    let mut serving = Serving { broker, connection, running, journals, refusals };
+    let watch = Watch::begin(&serving.connection).await;
     let announced = match announce(&args, &serving, &target, context, output).await {
         Ok(announced) => announced,
         Err(error) => {
@@ -94,7 +99,7 @@ pub async fn run(
         }
     };
 
-    let stopped = serving.until_stopped(&mut signals, output).await;
+    let stopped = serving.until_stopped(watch, &mut signals, output).await;
     drop(announced);
     let ended = tokio::select! {
         biased;

@@ -3,12 +3,15 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use super::storage::{News, Storage};
 use super::watch::Watch;
 use crate::cli::brokers::Brokers;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::signals::Signals;
+use crate::modules::payment::Refusals;
 use crate::mono::{Connection, Lost, Running};
+use crate::process::ExitStatus;
 
 /// Between two attempts to start a broker again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
@@ -19,6 +22,7 @@ pub(super) struct Serving {
     pub(super) connection: Connection,
     pub(super) running: Running,
     pub(super) journals: PathBuf,
+    pub(super) refusals: Refusals,
 }
 
 impl Serving {
@@ -26,10 +30,11 @@ impl Serving {
     /// lost for good. A broker that ends unasked is started again on its port and store; clients reconnect by themselves.
     pub(super) async fn until_stopped(
         &mut self,
+        mut watch: Watch,
         signals: &mut Signals,
         output: &Output,
     ) -> Result<Exit, CliError> {
-        let mut watch = Watch::default();
+        let (mut storage, mut refused) = (Storage::new(), false);
         loop {
             let broker = async {
                 match &self.broker {
@@ -37,35 +42,95 @@ impl Serving {
                     None => std::future::pending().await,
                 }
             };
-            let (node, status) = tokio::select! {
+            let restart = tokio::select! {
                 () = signals.first() => return Ok(Exit::Success),
                 lost = self.running.lost() => return Err(ended(&lost)),
-                ended = broker => ended,
-                changes = watch.changed(&self.connection, self.broker.as_ref()) => {
+                (node, status) = broker => self.say_why_it_ended(node, status, output),
+                news = storage.news(self.broker.as_ref()) => self.say_what_is_stored(news, output),
+                words = refused_or_not(&self.refusals, refused) => {
+                    refused = words.is_some();
+                    self.say_whether_payments_are_stored(words.as_deref(), output);
+                    None
+                }
+                changes = watch.changed(&self.connection) => {
                     for change in changes {
                         output.note(format!("warning: {change}"));
                     }
-                    continue;
+                    None
                 }
             };
-            let Some(broker) = &mut self.broker else { continue };
-            let url = broker.nodes()[node].url();
-            output.note(format!("nats-server ended with {status}; starting it again on {url}"));
-            for line in broker.nodes()[node].log_tail().iter().rev().take(5).rev() {
-                output.note(format!("  nats-server: {line}"));
+            if let Some(node) = restart
+                && self.restart(node, signals, output).await == Restarted::Stopped
+            {
+                return Ok(Exit::Success);
             }
-            let mut pause = Duration::from_secs(1);
-            while let Err(error) = broker.restart(node).await {
-                output.note(format!("{error}; nats-server is started again in {pause:?}"));
-                tokio::select! {
-                    () = signals.first() => return Ok(Exit::Success),
-                    // A full disk, or a port that somebody took: nobody tells when it is over.
-                    () = tokio::time::sleep(pause) => {}
-                }
-                pause = (pause * 2).min(LONGEST_PAUSE);
-            }
-            output.note("nats-server serves again");
         }
+    }
+
+    fn say_why_it_ended(&self, node: usize, status: ExitStatus, output: &Output) -> Option<usize> {
+        let broker = &self.broker.as_ref()?.nodes()[node];
+        let url = broker.url();
+        output.note(format!("nats-server ended with {status}; starting it again on {url}"));
+        for line in broker.log_tail().iter().rev().take(5).rev() {
+            output.note(format!("  nats-server: {line}"));
+        }
+        Some(node)
+    }
+
+    /// The node that is to be started again, if that helps now.
+    fn say_what_is_stored(&self, news: News, output: &Output) -> Option<usize> {
+        let nodes = self.broker.as_ref()?.nodes();
+        match news {
+            News::Refuses { node, words } => {
+                let (url, store) = (nodes[node].url(), nodes[node].store_dir().display());
+                output.note(format!(
+                    "warning: nats-server on {url} refuses to store messages: {words}"
+                ));
+                output.note(format!(
+                    "hint: make space in {store}: nats-server is started again then"
+                ));
+                None
+            }
+            News::Space { node } => {
+                let (url, store) = (nodes[node].url(), nodes[node].store_dir().display());
+                output.note(format!(
+                    "there is space in {store} again; starting nats-server on {url} again, for it \
+                     would go on refusing"
+                ));
+                Some(node)
+            }
+        }
+    }
+
+    fn say_whether_payments_are_stored(&self, refused: Option<&str>, output: &Output) {
+        let Some(words) = refused else { return output.note("what payments need is stored again") };
+        output.note(format!(
+            "warning: the broker stores nothing that payments need, so they wait: {words}"
+        ));
+        if self.broker.is_none() {
+            let server = self.connection.client().server_info().server_name;
+            output.note(format!(
+                "hint: nats-server {server} was not started here: whoever runs it has to make space, \
+                 or raise its limits, and to start it again, for it may go on refusing until then"
+            ));
+        }
+    }
+
+    /// Starts a server again, for as long as it takes.
+    async fn restart(&mut self, node: usize, signals: &mut Signals, output: &Output) -> Restarted {
+        let Some(broker) = &mut self.broker else { return Restarted::Serves };
+        let mut pause = Duration::from_secs(1);
+        while let Err(error) = broker.restart(node).await {
+            output.note(format!("{error}; nats-server is started again in {pause:?}"));
+            tokio::select! {
+                () = signals.first() => return Restarted::Stopped,
+                // A full disk, or a port that somebody took: nobody tells when it is over.
+                () = tokio::time::sleep(pause) => {}
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        output.note("nats-server serves again");
+        Restarted::Serves
     }
 
     pub(super) async fn stop(self, limit: Duration, output: &Output) -> Result<Exit, CliError> {
@@ -101,6 +166,23 @@ impl Serving {
         output.note("stopped");
         Ok(Exit::Success)
     }
+}
+
+/// The broker's words when it begins to refuse what payments need; nothing when it no more does.
+async fn refused_or_not(refusals: &Refusals, refused: bool) -> Option<String> {
+    if refused {
+        refusals.end().await;
+        return None;
+    }
+    Some(refusals.begin().await)
+}
+
+/// What came of starting a server again.
+#[derive(Debug, PartialEq, Eq)]
+enum Restarted {
+    Serves,
+    /// A signal came first.
+    Stopped,
 }
 
 /// Nobody would be served any more: whoever started this process starts it again.

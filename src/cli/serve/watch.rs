@@ -1,68 +1,60 @@
-//! Notices what others do to the streams of payments while they are served.
+//! Notices what others do to the streams of payments while they are served, and did before.
 //!
 //! Whoever may administer the NATS system can narrow, seal, purge or delete a stream, or the
 //! consumer; nobody tells those who depend on it. So it is looked at every few seconds.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
-use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::{ConsumerInfoErrorKind, GetStreamErrorKind};
-use futures_util::future::join_all;
-use serde::Serialize;
-use serde_json::{Map, Value};
-
-use crate::cli::brokers::Brokers;
-use crate::modules::payment::{CONSUMER, DEAD_LETTERS, INTENTS, LEDGER, REQUESTS};
+use super::losses::losses;
+use super::snapshot::{Look, Snapshot};
+use super::stream_config::{Config, changes, intended, unlike_intended};
+use crate::modules::payment::CONSUMER;
 use crate::mono::Connection;
 
-const STREAMS: [&str; 4] = [INTENTS, LEDGER, DEAD_LETTERS, REQUESTS];
 /// Between two looks: others' changes are not told, they can only be looked for.
 const PAUSE: Duration = Duration::from_secs(3);
 
 /// What the streams were when serving began, and what was said of them since.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    known: BTreeMap<&'static str, Known>,
+    /// What losses are counted from.
+    before: Option<Snapshot>,
+    known: Vec<Known>,
     /// Found by the last look; told if the next one finds it too, so that an election is no change.
-    suspected: HashSet<String>,
+    suspected: BTreeSet<String>,
     told: HashSet<String>,
 }
 
+/// A stream or consumer as it was first seen.
 #[derive(Debug)]
 struct Known {
-    config: Map<String, Value>,
-    messages: u64,
-}
-
-/// What a look at one thing shows.
-enum Look {
-    There(Map<String, Value>, u64),
-    Gone,
-    /// There is no answer now; that is told elsewhere.
-    Unknown,
+    name: &'static str,
+    config: Config,
+    created: String,
+    /// What was wrong with it then.
+    unlike_intended: Option<String>,
 }
 
 impl Watch {
+    /// Remembers how everything is now: what is done from here on is told.
+    pub(super) async fn begin(connection: &Connection) -> Self {
+        let mut watch = Self::default();
+        watch.suspected = watch.compare(Snapshot::take(connection).await);
+        watch
+    }
+
     /// Returns when something was changed that was not told yet, with a sentence for each change.
-    /// What a broker of ours complains of that keeps it from storing is told as well.
-    pub(super) async fn changed(
-        &mut self,
-        connection: &Connection,
-        broker: Option<&Brokers>,
-    ) -> Vec<String> {
+    pub(super) async fn changed(&mut self, connection: &Connection) -> Vec<String> {
         loop {
-            let looks = join_all(STREAMS.iter().map(|name| look_at(connection, name))).await;
-            let mut found = HashSet::new();
-            for (name, look) in looks.into_iter().flatten() {
-                self.compare(name, look, &mut found);
-            }
-            found.extend(broker.into_iter().flat_map(Brokers::warnings).filter_map(cannot_store));
+            let found = self.compare(Snapshot::take(connection).await);
             let fresh: Vec<String> = found
-                .iter()
-                .filter(|line| self.suspected.contains(*line) && !self.told.contains(*line))
+                .intersection(&self.suspected)
+                .filter(|line| !self.told.contains(*line))
                 .cloned()
                 .collect();
+            // What is undone and done again is told again.
+            self.told.retain(|line| found.contains(line));
             self.suspected = found;
             self.told.extend(fresh.iter().cloned());
             tokio::time::sleep(PAUSE).await;
@@ -72,76 +64,53 @@ impl Watch {
         }
     }
 
-    fn compare(&mut self, name: &'static str, look: Look, found: &mut HashSet<String>) {
-        let what = if name == CONSUMER { "consumer" } else { "stream" };
-        match (look, self.known.get_mut(name)) {
-            (Look::Unknown, _) | (Look::Gone, None) => {}
-            (Look::There(config, messages), None) => {
-                self.known.insert(name, Known { config, messages });
-            }
-            (Look::Gone, Some(_)) => {
-                found.insert(format!("{what} `{name}` was deleted by somebody else"));
-            }
-            (Look::There(config, messages), Some(known)) => {
-                let keys: HashSet<&String> = known.config.keys().chain(config.keys()).collect();
-                for key in keys {
-                    let value =
-                        |map: &Map<String, Value>| map.get(key).cloned().unwrap_or_default();
-                    let (before, now) = (value(&known.config), value(&config));
-                    if before != now {
-                        found.insert(format!(
-                            "{what} `{name}` was changed by somebody else: `{key}` was {before} and is {now}"
-                        ));
-                    }
-                }
-                if messages < known.messages && [INTENTS, LEDGER].contains(&name) {
-                    let had = known.messages;
-                    found.insert(format!(
-                        "stream `{name}` had {had} messages and has fewer: somebody else purged or deleted them"
-                    ));
-                } else {
-                    known.messages = messages;
-                }
-            }
+    /// What the look shows that should not be.
+    fn compare(&mut self, now: Snapshot) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        for (name, look) in &now.streams {
+            let look = look.as_ref().map(|seen| (&seen.config, seen.created.as_str()));
+            found.extend(self.compare_one("stream", name, look));
         }
+        let look = now.consumer.as_ref().map(|seen| (&seen.config, seen.created.as_str()));
+        found.extend(self.compare_one("consumer", CONSUMER, look));
+        let lost = self.before.as_ref().map_or_else(Vec::new, |before| losses(before, &now));
+        // Counted from before the loss for as long as there is one.
+        if lost.is_empty() && now.is_whole() {
+            self.before = Some(now);
+        }
+        found.extend(lost);
+        found
     }
-}
 
-/// Looks at a stream, and at the consumer where it is that of the requests.
-async fn look_at(connection: &Connection, name: &'static str) -> Vec<(&'static str, Look)> {
-    let stream = match connection.jetstream().get_stream(name).await {
-        Ok(stream) => stream,
-        Err(error) => {
-            let gone = matches!(error.kind(), GetStreamErrorKind::JetStream(e)
-                if e.error_code() == ErrorCode::STREAM_NOT_FOUND);
-            return vec![(name, if gone { Look::Gone } else { Look::Unknown })];
-        }
-    };
-    let info = stream.cached_info();
-    let mut looks = vec![(name, there(&info.config, info.state.messages))];
-    if name == REQUESTS {
-        let look = match stream.consumer_info(CONSUMER).await {
-            Ok(info) => there(&info.config, 0),
-            Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => Look::Gone,
-            Err(_) => Look::Unknown,
+    fn compare_one(
+        &mut self,
+        what: &str,
+        name: &'static str,
+        look: Look<(&Config, &str)>,
+    ) -> Option<String> {
+        let (config, created) = match look {
+            Look::There(seen) => seen,
+            Look::Gone => return Some(format!("{what} `{name}` was deleted by somebody else")),
+            Look::Unknown => return None,
         };
-        looks.push((CONSUMER, look));
-    }
-    looks
-}
-
-/// A line of a broker's log that says that it stores nothing any more. It may go on so when there is
-/// space again.
-fn cannot_store(line: String) -> Option<String> {
-    const SIGNS: [&str; 3] = ["resource limits exceeded", "no space left", "JetStream disabled"];
-    SIGNS.iter().any(|sign| line.contains(sign)).then(|| {
-        format!("nats-server refuses to store messages, perhaps until it is started again: {line}")
-    })
-}
-
-fn there(config: &impl Serialize, messages: u64) -> Look {
-    match serde_json::to_value(config) {
-        Ok(Value::Object(config)) => Look::There(config, messages),
-        _ => Look::Unknown,
+        let Some(known) = self.known.iter().find(|known| known.name == name) else {
+            let unlike = intended(name).and_then(|intended| unlike_intended(&intended, config));
+            let unlike =
+                unlike.map(|how| format!("{what} `{name}` is not as `serve` makes it: {how}"));
+            self.known.push(Known {
+                name,
+                config: config.clone(),
+                created: created.to_owned(),
+                unlike_intended: unlike.clone(),
+            });
+            return unlike;
+        };
+        if let Some(how) = changes(&known.config, config) {
+            return Some(format!("{what} `{name}` was changed by somebody else: {how}"));
+        }
+        if known.created != created {
+            return Some(format!("{what} `{name}` was deleted by somebody else, and made anew"));
+        }
+        known.unlike_intended.clone()
     }
 }

@@ -1,6 +1,6 @@
 //! Reads what checks are about: the journals, which are kept outside NATS, and the streams.
 
-use std::{io, path::Path, time::Duration};
+use std::{fmt::Display, io, path::Path, time::Duration};
 
 use async_nats::jetstream::{self, stream::RawMessageErrorKind};
 use futures_util::StreamExt as _;
@@ -47,23 +47,37 @@ pub(super) fn crashes(journal_dir: &Path) -> Result<Vec<CrashRecord>, String> {
     journal(&journal_dir.join("crashes.jsonl"))
 }
 
-/// Whole lines only: a process that was killed may have left half a line behind.
+/// Whole lines only: a process that was killed may have left half a line behind, cut anywhere.
+///
+/// A whole line that is no record may hide one: then nothing can be judged by the rest.
 fn journal<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, String> {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
+    let failed = |error: &dyn Display| format!("cannot read {}: {error}", path.display());
+    match std::fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
-    };
-    bytes
-        .split_inclusive(|byte| *byte == b'\n')
-        .filter(|line| line.ends_with(b"\n") && !line.trim_ascii().is_empty())
-        .map(|line| {
-            serde_json::from_slice(line).map_err(|error| {
-                let line = String::from_utf8_lossy(line);
-                format!("{} has a bad line {line:?}: {error}", path.display())
-            })
+        // A pipe would be waited for.
+        Ok(found) if !found.is_file() => return Err(failed(&"it is not a file")),
+        _ => {}
+    }
+    let text = std::fs::read(path).map_err(|error| failed(&error))?;
+    let lines = text.split_inclusive(|byte| *byte == b'\n').enumerate();
+    lines
+        .filter(|(_, line)| line.ends_with(b"\n") && !line.trim_ascii().is_empty())
+        .map(|(n, line)| {
+            serde_json::from_slice(line).map_err(|error| damaged(path, n, line, &error))
         })
         .collect()
+}
+
+fn damaged(path: &Path, n: usize, line: &[u8], error: &serde_json::Error) -> String {
+    let start = String::from_utf8_lossy(&line[..line.len().min(80)]);
+    let start: String =
+        start.trim_end().chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect();
+    format!(
+        "the journal {} is damaged, so what happened cannot be judged by it: line {} is no record \
+         ({error}); it begins `{start}`",
+        path.display(),
+        n + 1
+    )
 }
 
 /// A record in a stream, and when the server stored it.
@@ -217,12 +231,17 @@ mod tests {
         let path = folder.path().join("mailer.jsonl");
         std::fs::write(&path, format!("{line}\n{}", &line[..20])).unwrap();
         assert_eq!(emails(folder.path()).unwrap().len(), 1);
-        // In the middle of a letter.
-        std::fs::write(&path, [line.as_bytes(), b"\n{\"at\":\"\xc3"].concat()).unwrap();
+        // Cut in the middle of a character.
+        std::fs::write(&path, [line.as_bytes(), b"\n\r\n{\"at\":\"\xe2\x82"].concat()).unwrap();
         assert_eq!(emails(folder.path()).unwrap().len(), 1);
-        std::fs::write(&path, [line.as_bytes(), b"\n\xff\n"].concat()).unwrap();
-        assert!(emails(folder.path()).unwrap_err().contains("has a bad line"));
-        std::fs::write(&path, format!("{line}\nrubbish\n")).unwrap();
-        assert!(emails(folder.path()).unwrap_err().contains("rubbish"));
+        for rubbish in [&b"rubbish"[..], b"{\"at\":\"\xff\x1b[2J", &line.as_bytes()[..20]] {
+            std::fs::write(&path, [line.as_bytes(), b"\n", rubbish, b"\n"].concat()).unwrap();
+            let said = emails(folder.path()).unwrap_err();
+            assert!(said.contains("mailer.jsonl is damaged, so what happened"), "{said}");
+            assert!(said.contains("line 2 is no record") && !said.contains('\x1b'), "{said}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert!(emails(folder.path()).unwrap_err().ends_with("mailer.jsonl: it is not a file"));
     }
 }

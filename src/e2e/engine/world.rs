@@ -30,6 +30,7 @@ use crate::{
         fixture::Fixture,
         history::Recorder,
     },
+    whole,
     wire::context::NatsContext,
 };
 
@@ -281,7 +282,7 @@ fn prepare(
     if let Some(Credentials { user, password }) = login.clone() {
         (context.user, context.password) = (user, password);
     }
-    context.save(&credentials)?;
+    whole::write(&credentials, context.text())?;
     let url = networks.services_url(brokers);
     Ok(ServiceContext { url, login, credentials, settings, journal_dir, seed })
 }

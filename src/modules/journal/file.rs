@@ -169,7 +169,7 @@ impl Follow<'_> {
 
     /// What is wrong with what is in it.
     pub fn error(&self, operation: &'static str, evidence: String) -> JournalError {
-        JournalError::new(self.path, operation, evidence)
+        JournalError { content: true, ..JournalError::new(self.path, operation, evidence) }
     }
 
     /// Appends one line.

@@ -6,7 +6,7 @@
 //! what the other streams hold, and, for a store of our own, this file.
 
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use async_nats::jetstream::{consumer, stream};
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::dead_letters::DEAD_LETTERS;
 use super::ledger::{CONSUMER, INTENTS, LEDGER, REQUESTS};
 use crate::mono::{Connection, ModuleError, ensure};
+use crate::whole;
 
 /// All streams of payments.
 const STREAMS: [&str; 4] = [INTENTS, LEDGER, DEAD_LETTERS, REQUESTS];
@@ -181,16 +182,8 @@ impl Books {
     /// # Errors
     /// [`ModuleError`] names the path.
     pub fn write(&self, seen: &Seen) -> Result<(), ModuleError> {
-        let write = || -> std::io::Result<()> {
-            let folder = self.path.parent().unwrap_or(Path::new("."));
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            serde_json::to_writer(&mut file, seen)?;
-            file.write_all(b"\n")?;
-            file.as_file().sync_all()?;
-            file.persist(&self.path)?;
-            Ok(())
-        };
-        write().map_err(|e| self.failed("write", &e))
+        let text = serde_json::json!(seen).to_string() + "\n";
+        whole::write(&self.path, text).map_err(|e| self.failed("write", &e))
     }
 
     fn failed(&self, doing: &str, evidence: &dyn std::fmt::Display) -> ModuleError {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use async_nats::jetstream::stream::Stream;
 
-use super::ledger;
 use super::store::{self, StoreError, Stored, failed};
+use super::streams;
 use crate::modules::{ClientError, publish_acknowledged};
 use crate::mono::{Connection, LetterRemoved};
 use crate::wire::{Unreadable, headers as h};
@@ -145,7 +145,7 @@ impl DeadLetters {
     async fn remove(&self, letter: &DeadLetter, how: &str) -> Result<(), StoreError> {
         if let Some((_, message)) = letter.stored.subject.rsplit_once('.') {
             let removed = LetterRemoved { sequence: letter.sequence, how: how.to_owned() };
-            let failures = ledger::failures(1);
+            let failures = streams::failures(1);
             let noted = failures.change(&self.connection, message, |record| {
                 record.letter = Some(removed.clone());
             });

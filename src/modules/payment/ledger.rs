@@ -3,22 +3,18 @@
 use std::time::Duration;
 
 use async_nats::HeaderMap;
-use async_nats::jetstream;
-use async_nats::jetstream::stream::{
-    Config, DiscardPolicy, LastRawMessageErrorKind, Republish, RetentionPolicy, StorageType, Stream,
-};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, LastRawMessageErrorKind, Stream};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::books::{Books, Seen};
-use super::dead_letters::DEAD_LETTERS;
+use super::refusals::Refusals;
 use super::service::PaymentId;
+use super::streams;
 use super::types::{Entry, Intent};
-use crate::mono::{Connection, Failures, ModuleError, ensure, is_wrong_last_sequence};
+use crate::mono::{Connection, ModuleError, ensure, is_wrong_last_sequence};
 use crate::wire::headers::EXPECTED_LAST_SUBJECT_SEQUENCE;
-use crate::wire::subjects::{
-    DEAD_LETTER_PREFIX, EVENT_PREFIX, FAILURE_PREFIX, INTENT_PREFIX, LEDGER_PREFIX, PAYMENT_PROCESS,
-};
+use crate::wire::subjects::{INTENT_PREFIX, LEDGER_PREFIX};
 
 /// The stream of outcomes.
 pub const LEDGER: &str = "payment-ledger";
@@ -92,12 +88,20 @@ pub struct Ledger {
     replicas: usize,
     books: Option<Books>,
     recreate: bool,
+    refusals: Refusals,
 }
 
 impl Ledger {
     /// The ledger behind this connection; streams are made with `replicas` copies.
     pub fn new(connection: Connection, replicas: usize) -> Self {
-        Self { connection, replicas, books: None, recreate: false }
+        let refusals = Refusals::default();
+        Self { connection, replicas, books: None, recreate: false, refusals }
+    }
+
+    /// The same, which tells there whether the broker stores what it is given.
+    #[must_use]
+    pub fn telling(self, refusals: Refusals) -> Self {
+        Self { refusals, ..self }
     }
 
     /// The same, which remembers in a file what the streams held: for a store of our own.
@@ -124,23 +128,16 @@ impl Ledger {
     /// that had payments and are gone or shorter: see [`Books`].
     pub async fn prepare(&self) -> Result<(), ModuleError> {
         self.see_what_was_lost().await?;
-        let ledger = Config {
-            republish: Some(Republish {
-                source: format!("{LEDGER_PREFIX}.*"),
-                destination: format!("{EVENT_PREFIX}.{{{{wildcard(1)}}}}"),
-                headers_only: false,
-            }),
-            ..self.write_once(LEDGER, LEDGER_PREFIX)
-        };
-        let intents = self.write_once(INTENTS, INTENT_PREFIX);
-        let dead_letters = dead_letters_stream(self.replicas);
+        let ledger = streams::ledger_stream(self.replicas);
+        let intents = streams::intents_stream(self.replicas);
+        let dead_letters = streams::dead_letters_stream(self.replicas);
         tokio::try_join!(
             self.ensure(ledger),
             self.ensure(intents),
             ensure::stream(&self.connection, &dead_letters)
         )?;
         // The last one: no message can come before all are there.
-        ensure::stream(&self.connection, &requests_stream(self.replicas)).await?;
+        ensure::stream(&self.connection, &streams::requests_stream(self.replicas)).await?;
         self.remember(false).await
     }
 
@@ -222,25 +219,6 @@ impl Ledger {
         ))
     }
 
-    /// One message a subject, for ever: the server itself refuses a second one.
-    fn write_once(&self, name: &str, prefix: &str) -> Config {
-        Config {
-            name: name.to_owned(),
-            subjects: vec![format!("{prefix}.*")],
-            retention: RetentionPolicy::Limits,
-            storage: StorageType::File,
-            max_messages_per_subject: 1,
-            discard: DiscardPolicy::New,
-            discard_new_per_subject: true,
-            deny_delete: true,
-            deny_purge: true,
-            // Reads go to the leader: a lagging replica could answer `pending` after `completed`.
-            allow_direct: false,
-            num_replicas: self.replicas,
-            ..Config::default()
-        }
-    }
-
     /// Claims the id for the intent's content.
     ///
     /// # Errors
@@ -306,7 +284,13 @@ impl Ledger {
         let subjects = [subject.as_str()];
         let acknowledged = self.connection.unless_denied(&subjects, acknowledged);
         let answer = self.connection.unless_reconnected(acknowledged).await.transpose();
-        match answer.map_err(|denied| failed(denied.to_string()))? {
+        let answer = answer.map_err(|denied| failed(denied.to_string()))?;
+        match &answer {
+            Some(Err(e)) if !is_wrong_last_sequence(e) => self.refusals.failed(&self.connection, e),
+            Some(_) => self.refusals.stored(),
+            None => {}
+        }
+        match answer {
             Some(Ok(_)) => Ok(true),
             Some(Err(e)) if is_wrong_last_sequence(&e) => Ok(false),
             Some(Err(e)) => Err(failed(e.to_string())),
@@ -335,38 +319,5 @@ impl Ledger {
             Err(e) if e.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
             Err(e) => Err(failed(e.to_string())),
         }
-    }
-}
-
-/// The stream that keeps submissions until they are settled.
-pub(crate) fn requests_stream(replicas: usize) -> jetstream::stream::Config {
-    Config {
-        name: REQUESTS.to_owned(),
-        subjects: vec![PAYMENT_PROCESS.to_owned()],
-        retention: RetentionPolicy::WorkQueue,
-        storage: StorageType::File,
-        duplicate_window: Duration::from_secs(120),
-        num_replicas: replicas,
-        ..Config::default()
-    }
-}
-
-/// Where the failures of submissions are counted.
-pub(crate) fn failures(replicas: usize) -> Failures {
-    Failures::new(FAILURES, FAILURE_PREFIX, replicas)
-}
-
-/// The stream that keeps dead letters: one for each original message.
-pub(crate) fn dead_letters_stream(replicas: usize) -> jetstream::stream::Config {
-    Config {
-        name: DEAD_LETTERS.to_owned(),
-        subjects: vec![format!("{DEAD_LETTER_PREFIX}.*")],
-        retention: RetentionPolicy::Limits,
-        storage: StorageType::File,
-        max_messages_per_subject: 1,
-        discard: DiscardPolicy::New,
-        discard_new_per_subject: true,
-        num_replicas: replicas,
-        ..Config::default()
     }
 }

@@ -16,10 +16,12 @@ mod letters;
 mod module;
 mod order;
 mod process;
+mod refusals;
 mod sabotage;
 mod salvage;
 mod service;
 mod store;
+mod streams;
 mod types;
 
 pub use amount::{Money, MoneyError};
@@ -33,8 +35,10 @@ pub use ledger::{
     CONSUMER, Claim, Commit, FAILURES, INTENTS, LEDGER, Ledger, LedgerError, REQUESTS,
 };
 pub use module::{PaymentModule, Settings};
+pub use refusals::Refusals;
 pub use sabotage::Sabotage;
 pub use salvage::usable_id;
 pub use service::{Payment, PaymentId};
 pub use store::StoreError;
+pub use streams::streams;
 pub use types::{Entry, Intent, PaymentRequest, Status, StatusReply, StatusRequest};

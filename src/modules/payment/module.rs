@@ -12,6 +12,7 @@ use super::order::Order;
 use super::process::Process;
 use super::sabotage::Sabotage;
 use super::service::{self, PaymentId};
+use super::streams;
 use super::types::StatusRequest;
 use crate::modules::{deliveries::Deliveries, duration};
 use crate::mono::{
@@ -116,7 +117,7 @@ impl Module for PaymentModule {
     fn register(&self, services: &mut Services) {
         let s = &self.settings;
         let stream = StreamSettings {
-            stream: ledger::requests_stream(s.replicas),
+            stream: streams::requests_stream(s.replicas),
             durable: ledger::CONSUMER.to_owned(),
             ack_wait: s.ack_wait,
             handle_limit: s
@@ -124,9 +125,9 @@ impl Module for PaymentModule {
                 .max(s.gateway_timeout.saturating_add(Duration::from_secs(60))),
             max_deliver: s.max_deliver.max(1),
             backoff: s.backoff.clone(),
-            dead_letters: ledger::dead_letters_stream(s.replicas),
+            dead_letters: streams::dead_letters_stream(s.replicas),
             dead_letter_prefix: DEAD_LETTER_PREFIX.to_owned(),
-            failures: ledger::failures(s.replicas),
+            failures: streams::failures(s.replicas),
         };
         let process = Process {
             ledger: self.ledger.clone(),

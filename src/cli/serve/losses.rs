@@ -1,0 +1,123 @@
+//! What the streams of payments have lost, by their numbers alone.
+//!
+//! A purge leaves no trace but that. Other messages come and go meanwhile, so only what the numbers
+//! prove is told, whatever happened between two looks at two streams.
+
+use super::snapshot::Snapshot;
+use crate::modules::payment::{DEAD_LETTERS, FAILURES, INTENTS, LEDGER, REQUESTS};
+
+/// What is gone now that was there before, a sentence each.
+pub(super) fn losses(before: &Snapshot, now: &Snapshot) -> Vec<String> {
+    let mut lost: Vec<String> =
+        [INTENTS, LEDGER].iter().filter_map(|name| fewer(before, now, name)).collect();
+    lost.extend(never_delivered(before, now));
+    lost.extend(claimed_in_vain(now));
+    lost.extend(letters(before, now));
+    lost
+}
+
+/// From these nothing is ever removed.
+fn fewer(before: &Snapshot, now: &Snapshot, name: &str) -> Option<String> {
+    let (had, has) = (before.stream(name)?.messages, now.stream(name)?.messages);
+    (has < had).then(|| {
+        format!(
+            "stream `{name}` had {had} messages and has fewer: somebody else purged or deleted them"
+        )
+    })
+}
+
+/// A request that is settled was delivered before, or is in hand.
+fn never_delivered(before: &Snapshot, now: &Snapshot) -> Option<String> {
+    let (was, is) = (before.consumer.seen()?, now.consumer.seen()?);
+    let (had, has) = (before.stream(REQUESTS)?, now.stream(REQUESTS)?);
+    if was.created != is.created || had.created != has.created {
+        return None;
+    }
+    let gone = (had.messages + has.last.saturating_sub(had.last)).saturating_sub(has.messages);
+    let deliveries = now.delivered.checked_sub(was.delivered)?.saturating_add(was.in_hand);
+    (gone > deliveries).then(|| {
+        format!(
+            "stream `{REQUESTS}` was purged, or messages of it were deleted, by somebody else: some \
+             were given to no worker; whoever submitted them must do so again"
+        )
+    })
+}
+
+/// A payment that is claimed and has no outcome has a request, which is settled after the outcome.
+fn claimed_in_vain(now: &Snapshot) -> Option<String> {
+    let requests = now.stream(REQUESTS)?;
+    let unfinished = now.stream(INTENTS)?.messages.saturating_sub(now.stream(LEDGER)?.messages);
+    let came_meanwhile = now.last_request.saturating_sub(requests.last);
+    (unfinished > requests.messages.saturating_add(came_meanwhile)).then(|| {
+        format!(
+            "stream `{REQUESTS}` was purged, or messages of it were deleted, by somebody else: \
+             payments are claimed, have no outcome, and no request any more; `mono-demo audit` \
+             names them, and they must be submitted again"
+        )
+    })
+}
+
+/// A letter that `dlq` removes is noted first.
+fn letters(before: &Snapshot, now: &Snapshot) -> Option<String> {
+    let (had, has) = (before.stream(DEAD_LETTERS)?, now.stream(DEAD_LETTERS)?);
+    let (noted_then, noted) = (before.stream(FAILURES)?, now.stream(FAILURES)?);
+    if had.created != has.created || noted_then.created != noted.created {
+        return None;
+    }
+    let gone = (had.messages + has.last.saturating_sub(had.last)).saturating_sub(has.messages);
+    (gone > noted.last.saturating_sub(noted_then.last)).then(|| {
+        format!(
+            "stream `{DEAD_LETTERS}` was purged, or messages of it were deleted, by somebody else: \
+             some letters are gone that `dlq` did not remove"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::snapshot::{Consumer, Look, Stream};
+    use super::*;
+
+    /// Messages and the last one's number of each stream; deliveries, and those in hand.
+    fn snapshot(streams: [(&'static str, u64, u64); 5], delivered: u64, in_hand: u64) -> Snapshot {
+        let streams = streams.map(|(name, messages, last)| {
+            (name, Look::There(Stream { messages, last, ..Stream::default() }))
+        });
+        let last_request = streams[0].1.seen().unwrap().last;
+        let consumer = Look::There(Consumer { delivered, in_hand, ..Consumer::default() });
+        Snapshot { consumer, streams: streams.into(), last_request, delivered }
+    }
+
+    #[test]
+    fn what_is_handled_is_no_loss_and_what_is_purged_is_one() {
+        let at = |requests: (u64, u64), intents, ledger, letters: (u64, u64), failures| {
+            [
+                (REQUESTS, requests.0, requests.1),
+                (INTENTS, intents, intents),
+                (LEDGER, ledger, ledger),
+                (DEAD_LETTERS, letters.0, letters.1),
+                (FAILURES, 1, failures),
+            ]
+        };
+        // Ten waiting, three of them claimed and in hand, one dead letter.
+        let before = snapshot(at((10, 10), 3, 0, (1, 1), 4), 3, 3);
+        for (now, words) in [
+            (snapshot(at((10, 10), 3, 0, (1, 1), 4), 3, 3), None),
+            // The three are done, two more came and are claimed.
+            (snapshot(at((9, 12), 5, 3, (1, 1), 4), 5, 2), None),
+            (snapshot(at((0, 12), 12, 12, (1, 1), 4), 12, 0), None),
+            // `dlq` removed the letter.
+            (snapshot(at((10, 10), 3, 0, (0, 1), 5), 3, 3), None),
+            (snapshot(at((0, 10), 3, 3, (1, 1), 4), 3, 0), Some("given to no worker")),
+            (snapshot(at((2, 10), 3, 0, (1, 1), 4), 30, 0), Some("no request any more")),
+            (snapshot(at((10, 10), 2, 0, (1, 1), 4), 3, 3), Some("`payment-intents` had 3")),
+            (snapshot(at((10, 10), 3, 0, (0, 1), 4), 3, 3), Some("`dlq` did not remove")),
+        ] {
+            let lost = losses(&before, &now);
+            match words {
+                None => assert!(lost.is_empty(), "{lost:?}"),
+                Some(words) => assert!(lost.len() == 1 && lost[0].contains(words), "{lost:?}"),
+            }
+        }
+    }
+}

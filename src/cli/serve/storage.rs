@@ -1,0 +1,266 @@
+//! Notices a broker of ours that refuses to store, and when starting it again helps.
+//!
+//! After a full disk nats-server goes on refusing when there is space again: a stream whose file could
+//! not be written takes no message any more, and the limit of all streams together is made of the
+//! space that there was when the server started. A restart ends both, once there is space.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use futures_util::future::select_all;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout_at;
+
+use crate::cli::brokers::Brokers;
+use crate::process::Lines;
+
+/// As many bytes must fit before a restart is worth it.
+const ROOM: u64 = 1 << 20;
+/// Between two looks whether they fit: that somebody made space is told to nobody.
+const LOOK: Duration = Duration::from_secs(1);
+/// Between two restarts of a server whose disk is full again and again: so long at first, and twice as
+/// long after each, at most [`LONGEST`].
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Why a server stores nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// A file of the store could not be written.
+    Write,
+    /// All streams together have reached the limit that was set when the server started.
+    Limit,
+}
+
+/// What happened to a server's store.
+#[derive(Debug)]
+pub(super) enum News {
+    /// It began to refuse, in its own words.
+    Refuses { node: usize, words: String },
+    /// There is space, and the server has to be started again to use it.
+    Space { node: usize },
+}
+
+/// The stores of our brokers.
+#[derive(Debug)]
+pub(super) struct Storage {
+    nodes: Vec<Node>,
+    next_look: Instant,
+}
+
+/// The store of one server.
+#[derive(Debug)]
+struct Node {
+    folder: PathBuf,
+    /// What is told of the server of this process id.
+    pid: u32,
+    lines: Lines,
+    /// What all streams together may take, as it was when the server started.
+    limit: u64,
+    refusal: Option<Refusal>,
+    pause: Duration,
+    not_before: Instant,
+}
+
+impl Storage {
+    pub(super) fn new() -> Self {
+        Self { nodes: Vec::new(), next_look: Instant::now() }
+    }
+
+    /// Returns when there is something to say, or to do. Can be given up at any time.
+    pub(super) async fn news(&mut self, brokers: Option<&Brokers>) -> News {
+        let Some(brokers) = brokers else { return std::future::pending().await };
+        self.follow(brokers).await;
+        loop {
+            let refused = self
+                .nodes
+                .iter_mut()
+                .enumerate()
+                .map(|(n, node)| Box::pin(async move { (n, node.next_refusal().await) }));
+            let refused = async { select_all(refused).await.0 };
+            if let Ok((node, (refusal, words))) = timeout_at(self.next_look.into(), refused).await
+                && self.nodes[node].refuses(refusal)
+            {
+                return News::Refuses { node, words };
+            }
+            if Instant::now() < self.next_look {
+                continue;
+            }
+            self.next_look = Instant::now() + LOOK;
+            for (node, store) in self.nodes.iter_mut().enumerate() {
+                if store.restart_helps().await {
+                    store.restarts();
+                    return News::Space { node };
+                }
+            }
+        }
+    }
+
+    /// Turns to the servers that were started since.
+    async fn follow(&mut self, brokers: &Brokers) {
+        for (n, broker) in brokers.nodes().iter().enumerate() {
+            let before = self.nodes.get(n);
+            if before.is_some_and(|node| node.pid == broker.pid()) {
+                continue;
+            }
+            let now = Instant::now();
+            let node = Node {
+                folder: broker.store_dir().to_owned(),
+                pid: broker.pid(),
+                lines: broker.log_lines(),
+                limit: in_background(broker.store_dir(), limit_of).await.unwrap_or_default(),
+                refusal: None,
+                pause: before.map_or(SHORTEST, |node| node.pause),
+                not_before: before.map_or(now, |node| node.not_before),
+            };
+            match self.nodes.get_mut(n) {
+                Some(old) => *old = node,
+                None => self.nodes.push(node),
+            }
+        }
+    }
+}
+
+impl Node {
+    async fn next_refusal(&mut self) -> (Refusal, String) {
+        while let Some(line) = self.lines.next().await {
+            if let Some((refusal, words)) = refusal(&line) {
+                return (refusal, words.to_owned());
+            }
+        }
+        // It has ended: that is noticed elsewhere.
+        std::future::pending().await
+    }
+
+    /// True where that is news.
+    fn refuses(&mut self, refusal: Refusal) -> bool {
+        let known = self.refusal;
+        // A limit ends by itself when messages go; what could not be written never does.
+        if known != Some(Refusal::Write) {
+            self.refusal = Some(refusal);
+        }
+        known.is_none()
+    }
+
+    async fn restart_helps(&self) -> bool {
+        let Some(refusal) = self.refusal else { return false };
+        if Instant::now() < self.not_before {
+            return false;
+        }
+        let limit = self.limit;
+        let helps = in_background(&self.folder, move |folder| {
+            takes(folder, ROOM)?;
+            Ok(refusal == Refusal::Write || limit_of(folder)? >= limit.saturating_add(ROOM))
+        });
+        helps.await.unwrap_or(false)
+    }
+
+    /// The next restart is further away than this one was, unless that is long ago.
+    fn restarts(&mut self) {
+        let now = Instant::now();
+        let long_ago = now.duration_since(self.not_before) > LONGEST;
+        let pause = if long_ago { SHORTEST } else { self.pause };
+        self.not_before = now + pause;
+        self.pause = (pause * 2).min(LONGEST);
+    }
+}
+
+/// What a server's line says of its store, from its level on.
+fn refusal(line: &str) -> Option<(Refusal, &str)> {
+    const CANNOT_WRITE: [&str; 7] = [
+        "critical write error",
+        "failed to store a msg",
+        "no space left",
+        "quota exceeded",
+        "read-only file system",
+        "input/output error",
+        "will be disabled",
+    ];
+    // What we say ourselves of its log file has no level.
+    let at = ["[WRN]", "[ERR]", "[FTL]"].iter().find_map(|level| line.find(level))?;
+    let words = &line[at..];
+    let text = words.to_lowercase();
+    if text.contains("resource limits exceeded") {
+        return Some((Refusal::Limit, words));
+    }
+    CANNOT_WRITE.iter().any(|sign| text.contains(sign)).then_some((Refusal::Write, words))
+}
+
+/// What a server that starts now lets all streams together take: three quarters of what is there and
+/// of what is free (`diskAvailable` of nats-server).
+fn limit_of(folder: &Path) -> std::io::Result<u64> {
+    let found = rustix::fs::statvfs(folder)?;
+    let free = found.f_bavail.saturating_mul(found.f_frsize);
+    Ok(free.saturating_add(size_of(folder)?) / 4 * 3)
+}
+
+/// The bytes of all files in a folder; what goes meanwhile has none.
+fn size_of(folder: &Path) -> std::io::Result<u64> {
+    let mut size = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let Ok(entry) = entry else { continue };
+        let Ok(found) = entry.metadata() else { continue };
+        size += if found.is_dir() { size_of(&entry.path()).unwrap_or(0) } else { found.len() };
+    }
+    Ok(size)
+}
+
+/// Writes so many bytes, which go at once. Free space alone does not say it: there are quotas, and
+/// file systems that can only be read.
+fn takes(folder: &Path, bytes: u64) -> std::io::Result<()> {
+    let mut file = tempfile::tempfile_in(folder)?;
+    std::io::copy(&mut std::io::Read::take(std::io::repeat(1), bytes), &mut file)?;
+    file.flush()?;
+    file.sync_all()
+}
+
+/// A disk may take any time: not on the runtime's thread. `None` if it fails.
+async fn in_background<T: Send + 'static>(
+    folder: &Path,
+    work: impl FnOnce(&Path) -> std::io::Result<T> + Send + 'static,
+) -> Option<T> {
+    let folder = folder.to_owned();
+    spawn_blocking(move || work(&folder)).await.ok()?.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_says_that_it_stores_nothing_in_many_words() {
+        let said = |line: &str| refusal(line).map(|(refusal, _)| refusal);
+        let stamp = "[1] 2026/11/28 06:38:42.656475";
+        for (words, expected) in [
+            ("[ERR] JetStream file resource limits exceeded for server", Some(Refusal::Limit)),
+            ("[ERR] JetStream resource limits exceeded for server", Some(Refusal::Limit)),
+            (
+                "[ERR] Filestore [s] Critical write error: write 3.blk: no space left on device",
+                Some(Refusal::Write),
+            ),
+            ("[ERR] JetStream stream '$G > s' critical write error: EIO", Some(Refusal::Write)),
+            ("[ERR] JetStream failed to store a msg on stream '$G > s': x", Some(Refusal::Write)),
+            ("[ERR] JetStream out of file resources, will be DISABLED", Some(Refusal::Write)),
+            ("[WRN] x: disk quota exceeded", Some(Refusal::Write)),
+            ("[WRN] x: read-only file system", Some(Refusal::Write)),
+            ("[WRN] Filestore [s] Stream state: corrupt state file", None),
+            ("[INF] no space left, says a client's name", None),
+        ] {
+            assert_eq!(said(&format!("{stamp} {words}")), expected, "{words}");
+        }
+        assert_eq!(said("[the log file could not be written: No space left on device]"), None);
+    }
+
+    #[test]
+    fn what_fits_is_written_and_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        takes(folder.path(), ROOM).unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        std::fs::create_dir(folder.path().join("a")).unwrap();
+        std::fs::write(folder.path().join("a/b"), [0; 1000]).unwrap();
+        assert_eq!(size_of(folder.path()).unwrap(), 1000);
+        let missing = folder.path().join("missing");
+        assert!(takes(&missing, 1).is_err() && limit_of(&missing).is_err());
+    }
+}

@@ -1,0 +1,145 @@
+//! Files that are written whole: a reader sees all of one or what was there before, also after a kill
+//! or a power loss.
+//!
+//! A file beside it is written, synced and renamed, and then the folder is synced, without which a
+//! rename may be undone by a power loss. All of it blocks: where other things wait, it belongs on
+//! another thread.
+
+use std::fs::{File, Permissions};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+/// Writes a file for this user only (0600).
+///
+/// # Errors
+/// Those of the file system; what was there before is then there still.
+pub fn write(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
+    let file = beside(path, 0o600, text.as_ref())?;
+    file.persist(path)?;
+    sync_folder_of(path)
+}
+
+/// The same, unless there is one already: that stays, also where somebody else is first just now.
+///
+/// # Errors
+/// Those of the file system.
+pub fn write_first(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
+    let file = beside(path, 0o600, text.as_ref())?;
+    match file.persist_noclobber(path) {
+        Err(e) if e.error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(e) => Err(e.error),
+        Ok(_) => sync_folder_of(path),
+    }
+}
+
+/// Writes a file for others to read too, as the umask allows; one that is there keeps its permissions, and a link to it
+/// stays one.
+///
+/// # Errors
+/// As [`write()`].
+pub fn write_public(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let file = beside(&path, 0o644, text.as_ref())?;
+    if let Ok(there) = path.metadata() {
+        file.as_file().set_permissions(there.permissions())?;
+    }
+    file.persist(&path)?;
+    sync_folder_of(&path)
+}
+
+/// Renames a file or a folder, whose content has been synced where it must last.
+///
+/// # Errors
+/// Those of the file system.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(from, to)?;
+    sync_folder_of(to)?;
+    // Else both names may be there afterwards.
+    sync_folder_of(from)
+}
+
+/// A file in the same folder that holds the text, on disk; it goes if it is dropped.
+fn beside(path: &Path, mode: u32, text: &[u8]) -> io::Result<NamedTempFile> {
+    // A rename would put a file in the place of a device.
+    if path.symlink_metadata().is_ok_and(|there| !there.is_file() && !there.is_symlink()) {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a file"));
+    }
+    let mut file = tempfile::Builder::new()
+        .prefix(".new-")
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(folder_of(path))?;
+    file.write_all(text)?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+fn sync_folder_of(path: &Path) -> io::Result<()> {
+    match File::open(folder_of(path))?.sync_all() {
+        // Some file systems have no such thing, as those of other machines.
+        Err(e) if matches!(e.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        synced => synced,
+    }
+}
+
+/// That of a bare name is where we are.
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().unwrap().permissions().mode() & 0o777
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = folder.read_dir().unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_file_is_replaced_for_its_user_only_and_nothing_is_left_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        // Whoever made it readable before: the new one is not.
+        std::fs::write(&path, "old").unwrap();
+        write(&path, "new").unwrap();
+        assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("new", 0o600));
+        write_first(&path, "newer").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+        rename(&path, &folder.path().join("b")).unwrap();
+        assert_eq!(names(folder.path()), ["b"]);
+    }
+
+    #[test]
+    fn what_cannot_be_written_leaves_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        // A folder cannot be replaced by a file.
+        std::fs::create_dir(&path).unwrap();
+        assert!(write(&path, "new").is_err());
+        assert!(write(&folder.path().join("missing/a"), "new").is_err());
+        assert_eq!(names(folder.path()), ["a"]);
+    }
+
+    #[test]
+    fn a_public_file_keeps_its_permissions_and_its_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("a"), folder.path().join("link"));
+        write_public(&path, "1").unwrap();
+        assert_eq!(mode(&path), 0o644);
+        std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        write_public(&link, "2").unwrap();
+        assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("2", 0o640));
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+    }
+}

@@ -1,0 +1,244 @@
+//! Whatever lies in a journal's place, or holds it up: math and status answer, `serve` ends within its
+//! limit, and what waited goes on when the trouble is over.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use mono_demo::broker::{Broker, Settings};
+use support::program::{Home, Serve};
+use support::{eventually, nats_server, reaper};
+
+const SERVE: [&str; 5] = ["--port", "0", "--journal-dir", "books", "--drain-timeout=2s"];
+/// Payments go to the one, emails to the other.
+const JOURNALS: [&str; 2] = ["gateway.jsonl", "mailer.jsonl"];
+
+fn run(program: &str, args: &[&str]) -> bool {
+    let ended =
+        Command::new(program).args(args).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    ended.is_ok_and(|status| status.success())
+}
+
+/// Its name, and how it is put there.
+type Trouble = (&'static str, fn(&Path));
+
+/// What can lie in the place of a file.
+fn troubles() -> [Trouble; 4] {
+    [
+        ("a pipe", |path| assert!(run("mkfifo", &[path.to_str().unwrap()]))),
+        ("a folder", |path| std::fs::create_dir(path).unwrap()),
+        ("a link to itself", |path| std::os::unix::fs::symlink(path, path).unwrap()),
+        ("a device", |path| std::os::unix::fs::symlink("/dev/null", path).unwrap()),
+    ]
+}
+
+fn remove(path: &Path) {
+    if path.symlink_metadata().unwrap().is_dir() {
+        std::fs::remove_dir(path).unwrap();
+    } else {
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
+/// Work that needs both journals, and then what needs neither.
+fn others_are_served(home: &Home, trouble: &str) {
+    let id = trouble.replace(' ', "-");
+    home.run(&["pay", &id, "1", "--no-wait"]).ok();
+    home.run(&["publish", "notification", "email-send", "a@example.com", &id]).ok();
+    let began = Instant::now();
+    for _ in 0..3 {
+        assert_eq!(home.run(&["--timeout=2s", "call", "math", "add", "1", "2"]).ok(), "3\n");
+        home.run(&["--timeout=2s", "call", "payment", "status", &id]).ok();
+    }
+    println!("{trouble}: math and status answered six times in {:?}", began.elapsed());
+}
+
+fn ends_within_its_limit(serve: Serve) {
+    let began = Instant::now();
+    serve.signal("TERM");
+    let (code, _, stderr) = serve.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}: {stderr}", began.elapsed());
+}
+
+fn is_completed(home: &Home, id: &str) {
+    eventually(&format!("{id} is completed"), Duration::from_secs(40), || {
+        home.run(&["call", "payment", "status", id]).stdout.starts_with("completed")
+    });
+}
+
+#[test]
+fn what_is_no_file_is_refused_at_the_start_by_name() {
+    for journal in JOURNALS {
+        for (_, put) in troubles() {
+            let home = Home::new();
+            std::fs::create_dir(home.path().join("books")).unwrap();
+            put(&home.path().join("books").join(journal));
+            home.run(&[&["serve"], &SERVE[..]].concat()).failed(3, journal);
+        }
+    }
+}
+
+#[test]
+fn what_takes_a_journals_place_later_stops_nothing_else_and_is_got_over() {
+    for journal in JOURNALS {
+        let home = Home::new();
+        let serve = home.serve(&SERVE);
+        home.run(&["pay", "before", "1"]).ok();
+        let path = home.path().join("books").join(journal);
+        let away = home.path().join("away");
+        let mut ids = Vec::new();
+        for (trouble, put) in troubles() {
+            std::fs::rename(&path, &away).unwrap();
+            put(&path);
+            others_are_served(&home, trouble);
+            remove(&path);
+            std::fs::rename(&away, &path).unwrap();
+            ids.push(trouble.replace(' ', "-"));
+        }
+        ids.iter().for_each(|id| is_completed(&home, id));
+        assert_eq!(home.run(&["audit", "--journal-dir", "books", "--json"]).stderr, "");
+        std::fs::remove_file(&path).unwrap();
+        troubles()[0].1(&path);
+        others_are_served(&home, "at the end");
+        ends_within_its_limit(serve);
+    }
+}
+
+/// Another process that holds a journal's lock; ended when dropped.
+struct Holder(Child);
+
+impl Holder {
+    fn of(path: &Path) -> Holder {
+        let child = Command::new("flock").arg(path).args(["-c", "exec sleep 600"]).spawn().unwrap();
+        eventually("another process has the lock", Duration::from_secs(10), || {
+            let file = std::fs::File::open(path).unwrap();
+            file.try_lock().is_err()
+        });
+        Holder(child)
+    }
+
+    fn signal(&self, name: &str) {
+        assert!(run("pkill", &[&format!("-{name}"), "-P", &self.0.id().to_string()]));
+        assert!(run("kill", &[&format!("-{name}"), &self.0.id().to_string()]));
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        self.signal("KILL");
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_lock_whose_holder_is_stopped_holds_up_nothing_else_and_no_end() {
+    for journal in JOURNALS {
+        let home = Home::new();
+        let serve = home.serve(&SERVE);
+        let path = home.path().join("books").join(journal);
+        let holder = Holder::of(&path);
+        holder.signal("STOP");
+        others_are_served(&home, "held");
+        drop(holder);
+        is_completed(&home, "held");
+        let holder = Holder::of(&path);
+        holder.signal("STOP");
+        others_are_served(&home, "held again");
+        ends_within_its_limit(serve);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_full_in_the_middle_of_a_line_leaves_no_half_line() {
+    let home = Home::new();
+    let broker = Broker::start(Settings::new(nats_server().await, reaper())).await.unwrap();
+    let url = broker.url().to_owned();
+    let args = ["--server", &url, "--journal-dir", "books", "--drain-timeout=2s"];
+    // A file that may grow to 2 KB is what a full disk is to whoever writes it: a part of the line is
+    // taken, the rest is refused.
+    let runner = ["sh", "-c", r#"trap "" XFSZ; ulimit -S -f 4; exec "$0" "$@""#];
+    let serve = tokio::task::block_in_place(|| home.try_serve_under(&runner, &args));
+    let serve = serve.unwrap_or_else(|said| panic!("{}", said.stderr));
+    let path = home.path().join("books/gateway.jsonl");
+    let ids: Vec<String> = (0..12).map(|n| format!("full-{n}")).collect();
+    for id in &ids {
+        home.run(&["-s", &url, "pay", id, "1", "--no-wait"]).ok();
+    }
+    let completed = |id: &String| {
+        home.run(&["-s", &url, "call", "payment", "status", id]).stdout.starts_with("completed")
+    };
+    serve
+        .says(Duration::from_secs(20), "append: File too large (os error 27); what needs it waits");
+    assert_eq!(
+        home.run(&["-s", &url, "--timeout=2s", "call", "math", "add", "1", "2"]).ok(),
+        "3\n"
+    );
+    let text = std::fs::read(&path).unwrap();
+    assert!(text.ends_with(b"\n") && text.len() < 2048, "{}", String::from_utf8_lossy(&text));
+    assert!(ids.iter().filter(|id| completed(id)).count() < ids.len());
+
+    let pid = serve.pid().to_string();
+    assert!(run("prlimit", &["--pid", &pid, "--fsize=unlimited"]));
+    for id in &ids {
+        eventually(&format!("{id} is completed"), Duration::from_secs(40), || completed(id));
+    }
+    serve.says(Duration::from_secs(1), "gateway.jsonl: it can be used again");
+    let audit = home.run(&["-s", &url, "audit", "--journal-dir", "books", "--json"]);
+    assert!(audit.stdout.contains(r#""ok":true"#), "{}", audit.stdout);
+    tokio::task::block_in_place(|| ends_within_its_limit(serve));
+    broker.stop().await.unwrap();
+}
+
+/// Half a line that nobody may cut off.
+fn torn(home: &Home) -> PathBuf {
+    let path = home.path().join("books/gateway.jsonl");
+    std::fs::create_dir(home.path().join("books")).unwrap();
+    std::fs::write(&path, b"{\"at\":\"2026").unwrap();
+    path
+}
+
+#[test]
+fn half_a_line_that_cannot_be_cut_off_is_told_and_got_over() {
+    for attribute in ["a", "i"] {
+        let home = Home::new();
+        let path = torn(&home);
+        let path = path.to_str().unwrap();
+        if !run("chattr", &[&format!("+{attribute}"), path]) {
+            eprintln!(
+                "skipped: files cannot be made append-only or immutable here (that takes root)"
+            );
+            return;
+        }
+        let serve = home.try_serve(&SERVE);
+        if attribute == "i" {
+            // It cannot be opened to be written.
+            let said = serve.err().expect("it is refused");
+            assert!(run("chattr", &["-i", path]));
+            said.failed(3, "gateway.jsonl: open: Operation not permitted");
+            continue;
+        }
+        let serve = serve.unwrap_or_else(|said| panic!("{}", said.stderr));
+        serve.says(Duration::from_secs(10), "cut off half a line: Operation not permitted");
+        others_are_served(&home, "append only");
+        assert!(run("chattr", &["-a", path]));
+        is_completed(&home, "append-only");
+        serve.says(Duration::from_secs(1), "half a line at its end was cut off");
+        ends_within_its_limit(serve);
+    }
+}
+
+#[test]
+fn a_file_that_may_not_be_read_is_refused_by_name() {
+    let home = Home::new();
+    let path = torn(&home);
+    assert!(run("chmod", &["000", path.to_str().unwrap()]));
+    // Root may read it all the same, but for this.
+    let drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--"];
+    let root = run("test", &["-r", path.to_str().unwrap()]);
+    let said = home.try_serve_under(if root { &drop } else { &[] }, &SERVE);
+    let said = said.err().expect("it is refused");
+    said.failed(3, "gateway.jsonl: open: Permission denied");
+}
