@@ -146,7 +146,7 @@ impl Broker {
     /// restart.
     #[must_use]
     pub fn credentials(&self, role: Role) -> Option<&Credentials> {
-        self.place.logins.as_ref().map(|logins| logins.of(role))
+        self.place.logins.as_ref()?.of(role)
     }
 
     /// What one of the further [clients](super::Roles::clients) shows.

@@ -1,7 +1,7 @@
 //! The passwords of the roles: drawn at random, and kept with a store folder.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::StartError;
 use super::roles::Role;
+use super::secret::draw_secret;
 use super::store::{private_folders, write_first, write_whole};
 
 /// In a store folder: the passwords of its roles.
@@ -37,6 +38,9 @@ pub(super) struct Logins {
     client: Credentials,
     worker: Credentials,
     harness: Credentials,
+    /// New for each run: who knows it can ask whether a server is the one that is meant.
+    #[serde(skip)]
+    finder: Option<Credentials>,
     /// Of more clients, by name; a file of an older version has none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     clients: BTreeMap<String, String>,
@@ -46,12 +50,14 @@ impl Logins {
     /// New ones, also for clients of these names.
     pub(super) fn draw(clients: &[String]) -> io::Result<Logins> {
         let draw = |role: Role| {
-            Ok::<_, io::Error>(Credentials { user: role.user().to_owned(), password: secret()? })
+            let password = draw_secret()?;
+            Ok::<_, io::Error>(Credentials { user: role.user().to_owned(), password })
         };
         let mut logins = Logins {
             client: draw(Role::Client)?,
             worker: draw(Role::Worker)?,
             harness: draw(Role::Harness)?,
+            finder: Some(draw(Role::Finder)?),
             clients: BTreeMap::new(),
         };
         logins.add(clients)?;
@@ -68,6 +74,7 @@ impl Logins {
             client: of(Role::Client),
             worker: of(Role::Worker),
             harness: of(Role::Harness),
+            finder: None,
             clients: BTreeMap::new(),
         }
     }
@@ -77,7 +84,7 @@ impl Logins {
         let before = self.clients.len();
         for name in clients {
             if !self.clients.contains_key(name) {
-                self.clients.insert(name.clone(), secret()?);
+                self.clients.insert(name.clone(), draw_secret()?);
             }
         }
         Ok(self.clients.len() > before)
@@ -110,6 +117,8 @@ impl Logins {
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(problem)?;
         let mut kept: Logins = serde_json::from_str(&text).map_err(|e| problem(e.into()))?;
+        let drawn = Self::draw(&[]).map_err(|source| StartError::NoRandomness { source })?;
+        kept.finder = drawn.finder;
         // One that is not named this time keeps its password for another, and cannot log in.
         if kept.add(clients).map_err(|source| StartError::NoRandomness { source })? {
             let text = serde_json::json!(kept).to_string() + "\n";
@@ -124,26 +133,15 @@ impl Logins {
         Some(Credentials { user: name.to_owned(), password })
     }
 
-    pub(super) fn of(&self, role: Role) -> &Credentials {
+    /// Of a role; a finder's are only where they were drawn.
+    pub(super) fn of(&self, role: Role) -> Option<&Credentials> {
         match role {
-            Role::Client => &self.client,
-            Role::Worker => &self.worker,
-            Role::Harness => &self.harness,
+            Role::Client => Some(&self.client),
+            Role::Worker => Some(&self.worker),
+            Role::Harness => Some(&self.harness),
+            Role::Finder => self.finder.as_ref(),
         }
     }
-}
-
-/// 128 bits that nobody can guess, as text.
-///
-/// From the system: a NUID, which names our servers, is unique but can be guessed from the one
-/// before it.
-pub(super) fn secret() -> io::Result<String> {
-    let mut bytes = [0; 16];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
 }
 
 #[cfg(test)]
@@ -151,11 +149,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_long_new_each_time_and_not_shown() {
-        let (a, b) = (secret().unwrap(), secret().unwrap());
-        assert_eq!(a.len(), 32);
-        assert_ne!(a, b);
-        let shown = format!("{:?}", Credentials { user: "u".into(), password: a.clone() });
-        assert!(!shown.contains(&a), "{shown}");
+    fn a_password_is_not_shown() {
+        let password = draw_secret().unwrap();
+        let shown = format!("{:?}", Credentials { user: "u".into(), password: password.clone() });
+        assert!(!shown.contains(&password), "{shown}");
     }
 }

@@ -12,6 +12,7 @@
 //! | `roles` | who may do what: users and their subjects |
 //! | `accounts` | what clients see of the services, each from an account of its own |
 //! | `logins` | the users' passwords |
+//! | `secret` | what nobody can guess |
 //! | `cluster` | the handle to several servers: leaders, quorum, healing |
 //! | `leaks` | what is left behind: connections, subscriptions, unacknowledged messages |
 //! | `faults` | one handle that breaks servers, networks and service processes |
@@ -30,6 +31,7 @@ mod ports;
 mod proxy;
 mod ready;
 mod roles;
+mod secret;
 mod settings;
 mod store;
 
@@ -42,4 +44,5 @@ pub use lifecycle::Broker;
 pub use logins::Credentials;
 pub use proxy::{Counts, Cut, Direction, Proxy};
 pub use roles::{Permissions, Role, Roles};
+pub use secret::draw_secret;
 pub use settings::{Auth, ClusterSettings, Port, Settings, Store, Tls};

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::process::Process;
 use super::proof::Secret;
 use crate::cli::context::Context;
+use crate::wire::context::NatsContext;
 
-/// What the file says; `--ready-file` gets the same without the secret.
+/// What the file says; `--ready-file` gets the same without the secret and the login.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Runtime {
     /// Where clients connect.
@@ -29,9 +30,12 @@ pub struct Runtime {
     /// The folder of the simulated gateway's and mailer's journals.
     pub journals: PathBuf,
     /// With `--auth` or TLS, a private folder that has a NATS context for each role: `client.json`,
-    /// `worker.json`, `harness.json`.
+    /// `worker.json`, `harness.json`, `finder.json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contexts: Option<PathBuf>,
+    /// On an existing system, how this user was let in there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<NatsContext>,
     /// What the server proves to know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<Secret>,
@@ -170,6 +174,7 @@ mod tests {
             name: "n".into(),
             journals: "j".into(),
             contexts: None,
+            login: None,
             secret: None,
         }
     }
