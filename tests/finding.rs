@@ -177,3 +177,24 @@ fn a_stranger_between_a_client_and_a_cluster_is_shown_no_password() {
         assert!(!heard.contains(&password), "the password of {role} was sent: {heard}");
     }
 }
+
+/// The services connect again and again while their broker is away.
+#[test]
+fn a_stranger_in_the_place_of_a_broker_that_died_is_shown_no_password_by_the_services() {
+    let home = Home::new();
+    let serve = home.serve(&["--port", "0", "--auth"]);
+    let (passwords, name) = (passwords(&serve), serve.runtime()["name"].clone());
+    let port = port(&serve.url());
+    let broker = broker_at(&home, port);
+    serve.signal("STOP");
+    kill(broker);
+    let stranger = Stranger::at(port, name.as_str().unwrap());
+    serve.signal("CONT");
+    eventually("the services are back", Duration::from_secs(20), || {
+        stranger.heard().contains("mono-demo services")
+    });
+    let heard = stranger.heard();
+    for (role, password) in passwords {
+        assert!(!heard.contains(&password), "the password of {role} was sent: {heard}");
+    }
+}

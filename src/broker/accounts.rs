@@ -75,7 +75,9 @@ pub(super) fn config(logins: &Logins, roles: &Roles) -> String {
     let clients: Vec<Credentials> =
         logins.of(Role::Client).cloned().into_iter().chain(more).collect();
     let of = |role, may| logins.of(role).map(|login| user(login, may, &[])).unwrap_or_default();
-    let of_services = [of(Role::Worker, Some(worker)), of(Role::Harness, None)];
+    let key = logins.worker_key().map(|key| format!("nkey: {}", quoted(&key.public)));
+    let by_key = key.map(|key| entry(&key, Some(worker), &[])).unwrap_or_default();
+    let of_services = [of(Role::Worker, Some(worker)), by_key, of(Role::Harness, None)];
     let Some(shared) = shared else {
         let clients = clients.iter().map(|login| user(login, Some(client), &[]));
         let users: String = clients.chain(of_services).collect();
@@ -174,7 +176,12 @@ impl Shared {
 /// One user, a line.
 fn user(login: &Credentials, may: Option<&Permissions>, not: &[String]) -> String {
     let (user, password) = (quoted(&login.user), quoted(&login.password));
-    let mut text = format!("      {{ user: {user}, password: {password}");
+    entry(&format!("user: {user}, password: {password}"), may, not)
+}
+
+/// The same, for one who is known by something else.
+fn entry(who: &str, may: Option<&Permissions>, not: &[String]) -> String {
+    let mut text = format!("      {{ {who}");
     if let Some(Permissions { publish, subscribe }) = may {
         let (publish, subscribe) = (list(publish), list(subscribe));
         let deny = if not.is_empty() { String::new() } else { format!(", deny: {}", list(not)) };

@@ -32,6 +32,30 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// A key, with which a program shows who it is and gives nothing away: the server asks it to sign
+/// something. Its `Debug` does not show the seed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key {
+    /// What the server knows.
+    pub public: String,
+    /// What signs.
+    pub seed: String,
+}
+
+impl Key {
+    fn draw() -> io::Result<Key> {
+        let pair = nkeys::KeyPair::new_user();
+        let seed = pair.seed().map_err(io::Error::other)?;
+        Ok(Key { public: pair.public_key(), seed })
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({}, …)", self.public)
+    }
+}
+
 /// The passwords of one run, or of one store folder.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Logins {
@@ -41,6 +65,9 @@ pub(super) struct Logins {
     /// New for each run: who knows it can ask whether a server is the one that is meant.
     #[serde(skip)]
     finder: Option<Credentials>,
+    /// New for each run too.
+    #[serde(skip)]
+    worker_key: Option<Key>,
     /// Of more clients, by name; a file of an older version has none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     clients: BTreeMap<String, String>,
@@ -58,6 +85,7 @@ impl Logins {
             worker: draw(Role::Worker)?,
             harness: draw(Role::Harness)?,
             finder: Some(draw(Role::Finder)?),
+            worker_key: Some(Key::draw()?),
             clients: BTreeMap::new(),
         };
         logins.add(clients)?;
@@ -75,6 +103,7 @@ impl Logins {
             worker: of(Role::Worker),
             harness: of(Role::Harness),
             finder: None,
+            worker_key: None,
             clients: BTreeMap::new(),
         }
     }
@@ -108,6 +137,7 @@ impl Logins {
             let text = serde_json::json!(drawn).to_string() + "\n";
             write_first(folder, &path, &text).map_err(problem)?;
         }
+        crate::private::check(&path).map_err(problem)?;
         let mut file = File::open(&path).map_err(problem)?;
         let mode = file.metadata().map_err(problem)?.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
@@ -118,7 +148,7 @@ impl Logins {
         file.read_to_string(&mut text).map_err(problem)?;
         let mut kept: Logins = serde_json::from_str(&text).map_err(|e| problem(e.into()))?;
         let drawn = Self::draw(&[]).map_err(|source| StartError::NoRandomness { source })?;
-        kept.finder = drawn.finder;
+        (kept.finder, kept.worker_key) = (drawn.finder, drawn.worker_key);
         // One that is not named this time keeps its password for another, and cannot log in.
         if kept.add(clients).map_err(|source| StartError::NoRandomness { source })? {
             let text = serde_json::json!(kept).to_string() + "\n";
@@ -131,6 +161,11 @@ impl Logins {
     pub(super) fn of_client(&self, name: &str) -> Option<Credentials> {
         let password = self.clients.get(name)?.clone();
         Some(Credentials { user: name.to_owned(), password })
+    }
+
+    /// The key that a worker shows in place of its password.
+    pub(super) fn worker_key(&self) -> Option<&Key> {
+        self.worker_key.as_ref()
     }
 
     /// Of a role; a finder's are only where they were drawn.

@@ -1,8 +1,8 @@
 //! What a `serve` says of itself in a file: written, read back and believed.
 
-use std::fs::{File, Metadata, Permissions};
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -78,19 +78,16 @@ impl RuntimeFile {
     /// # Errors
     /// As [`write`](Self::write), and if the folder is somebody else's.
     pub fn publish(context: &Context, runtime: &Runtime) -> Result<Self, String> {
-        let path = path(context, runtime.process.pid);
         let folder = context.runtime_dir();
-        let file = Self::write(path, runtime)?;
-        let ours =
-            std::fs::symlink_metadata(&folder).is_ok_and(|at| at.uid() == geteuid().as_raw());
-        if !ours {
-            return Err(format!(
-                "the runtime folder {} belongs to somebody else",
-                folder.display()
-            ));
-        }
-        std::fs::set_permissions(&folder, Permissions::from_mode(0o700))
-            .map_err(|e| format!("make {} private: {e}", folder.display()))?;
+        let private = crate::private::folder(&folder).and_then(|()| {
+            // Nobody looks behind a link.
+            match std::fs::symlink_metadata(&folder)?.is_dir() {
+                true => Ok(()),
+                false => Err(io::Error::other("it is a link, and must be a folder")),
+            }
+        });
+        private.map_err(|e| format!("use the runtime folder {}: {e}", folder.display()))?;
+        let file = Self::write(path(context, runtime.process.pid), runtime)?;
         for (path, runtime) in believed(&folder) {
             if !runtime.process.lives() {
                 let _ = std::fs::remove_file(path);
@@ -137,7 +134,9 @@ pub fn living(context: &Context) -> Vec<Runtime> {
 
 /// The files in a folder that nobody but this user can have written.
 fn believed(folder: &Path) -> Vec<(PathBuf, Runtime)> {
-    if !std::fs::symlink_metadata(folder).is_ok_and(|found| found.is_dir() && is_ours(&found)) {
+    let there = std::fs::symlink_metadata(folder);
+    let ours = there.is_ok_and(|found| found.is_dir() && is_ours(&found));
+    if !ours || crate::private::check(folder).is_err() {
         return Vec::new();
     }
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
@@ -164,6 +163,9 @@ fn is_ours(found: &Metadata) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn runtime(pid: u32) -> Runtime {

@@ -5,7 +5,6 @@ use std::time::Duration;
 use super::announce::announce;
 use super::args::ServeArgs;
 use super::serving::Serving;
-use crate::broker::Role;
 use crate::cli::args::Global;
 use crate::cli::brokers::Brokers;
 use crate::cli::connect::{named_by, named_target};
@@ -52,7 +51,7 @@ pub async fn run(
                 started = Brokers::start(&wanted, &global.tools, context, output) => started?,
                 () = signals.first() => return Ok(Exit::Interrupted),
             };
-            let target = brokers.target(Role::Worker);
+            let target = brokers.serving();
             (Some(brokers), target)
         }
     };
