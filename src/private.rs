@@ -156,7 +156,7 @@ mod tests {
         let file = root.path().join("file");
         std::fs::write(&file, "planted").unwrap();
         check_all(file.parent().unwrap()).unwrap_err();
-        std::fs::remove_dir(&theirs).unwrap();
+        std::fs::remove_dir_all(&theirs).unwrap();
         check_all(file.parent().unwrap()).unwrap();
         mode(&file, 0o620);
         assert!(check_all(root.path()).unwrap_err().to_string().contains("file is not used"));

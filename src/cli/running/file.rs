@@ -111,16 +111,23 @@ pub fn path(context: &Context, pid: u32) -> PathBuf {
     context.runtime_dir().join(format!("serve-{pid}.json"))
 }
 
-/// Removes what a former `serve` left at `--ready-file`: a script must not take it for ours.
+/// Removes what a former `serve` left at `--ready-file`: a script must not take it for ours. What is no
+/// file of text, as a device or a folder, stays, and cannot become one.
 ///
 /// # Errors
-/// The path and the operating system's words.
+/// The path and the operating system's words, or what is there.
 pub fn remove_stale(path: &Path) -> Result<(), String> {
-    match std::fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => {
-            Err(format!("remove the old ready file {}: {e}", path.display()))
+    let failed = |e: io::Error| format!("remove the old ready file {}: {e}", path.display());
+    match std::fs::symlink_metadata(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(failed(e)),
+        Ok(found) if found.is_file() || found.is_symlink() => {
+            std::fs::remove_file(path).map_err(failed)
         }
-        _ => Ok(()),
+        Ok(_) => Err(format!(
+            "the ready file {} cannot be written: what is there is a device or a folder, not a file",
+            path.display()
+        )),
     }
 }
 
