@@ -341,3 +341,15 @@ fn a_second_serve_says_which_variable_made_it_join() {
     let stderr = String::from_utf8(second.wait_with_output().unwrap().stderr).unwrap();
     assert!(stderr.contains("because NATS_URL names it"), "{stderr}");
 }
+
+#[test]
+fn publish_with_confirm_says_where_nobody_listens() {
+    let home = Home::new();
+    let _serve = home.serve(&["--port", "0"]);
+    let publish = |subject: &str| {
+        home.run(&["publish", subject, "--data", "{}", "--confirm", "--timeout", "1s"])
+    };
+    publish("nobody.there").failed(5, "no responders");
+    publish("services.math.calculate").ok();
+    home.run(&["publish", "nobody.there", "--data", "{}"]).ok();
+}
