@@ -172,17 +172,31 @@ def named_login(env: Mapping[str, str]) -> dict[str, Any]:
     return login_of(*(env.get(f"NATS_{name}") for name in ("USER", "PASSWORD", "CA")))
 
 
-def serve_login(serve: Mapping[str, Any]) -> dict[str, Any]:
-    """What to show a running `serve`, from the file that it names."""
+def serve_login(serve: Mapping[str, Any], role: str) -> dict[str, Any]:
+    """What to show a running `serve` in a role, from the file that it names."""
+    names = ("user", "password", "ca", "token", "creds")
     try:
-        shown = json.loads((Path(serve["contexts"]) / "client.json").read_text())
-        return login_of(*(shown.get(name) for name in ("user", "password", "ca")))
+        if folder := serve.get("contexts"):
+            shown = json.loads((Path(folder) / f"{role}.json").read_text())
+        else:
+            shown = serve["login"]
+        return login_of(*(shown.get(name) for name in names))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}  # it asks for nothing
 
 
-def login_of(user: str | None, password: str | None, ca: str | None) -> dict[str, Any]:
+def login_of(
+    user: str | None,
+    password: str | None,
+    ca: str | None,
+    token: str | None = None,
+    creds: str | None = None,
+) -> dict[str, Any]:
     login: dict[str, Any] = {"user": user, "password": password} if user else {}
+    if token:
+        login["token"] = token
+    if creds:
+        login["user_credentials"] = creds
     if ca:
         login["tls"] = ssl.create_default_context(cafile=ca)
     return login
@@ -192,15 +206,40 @@ def running_serves(env: Mapping[str, str]) -> list[dict[str, Any]]:
     """What each living `serve` of this user says of itself, the newest first.
 
     Whether the server at its URL is the one that is meant, only `proves` tells."""
-    if runtime := env.get("XDG_RUNTIME_DIR"):
-        folder = Path(runtime) / "mono-demo"
-    else:
-        cache = env.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        folder = Path(cache) / "mono-demo" / "run"
-    if not is_ours(folder):
+    folder = runtime_folder(env)
+    if folder is None or not is_ours(folder):
         return []
     found = [serve for path in folder.glob("serve-*.json") if (serve := read_serve(path))]
     return sorted(found, key=lambda serve: serve["since_ms"], reverse=True)
+
+
+def runtime_folder(env: Mapping[str, str]) -> Path | None:
+    """Where a running `serve` says where it is; none where nobody knows a folder of this user's own.
+
+    A relative path in an XDG variable is ignored, as their specification says."""
+    if runtime := absolute(env.get("XDG_RUNTIME_DIR")):
+        return runtime / "mono-demo"
+    cache = absolute(env.get("XDG_CACHE_HOME"))
+    if cache is None and (home := home_folder(env)):
+        cache = home / ".cache"
+    return cache / "mono-demo" / "run" if cache else None
+
+
+def home_folder(env: Mapping[str, str]) -> Path | None:
+    """HOME, or what the password database says of this user; never a guess."""
+    if home := env.get("HOME"):
+        return absolute(home)
+    try:
+        # Path.home() would ask the environment of this process.
+        import pwd
+
+        return absolute(pwd.getpwuid(os.getuid()).pw_dir)
+    except (ImportError, KeyError):
+        return Path.home() if os.name != "posix" else None
+
+
+def absolute(text: str | None) -> Path | None:
+    return Path(text) if text and Path(text).is_absolute() else None
 
 
 def read_serve(path: Path) -> dict[str, Any] | None:
@@ -259,15 +298,17 @@ def answer(secret: str, question: bytes) -> str:
     return hmac.new(secret.encode(), question, "sha256").hexdigest()
 
 
-async def proves(nc: NATS, secret: str) -> bool:
-    """Whether the server is that of the `serve` whose file has this secret, which is never sent."""
+async def proves(nc: NATS, secret: str, name: str = "") -> bool:
+    """Whether the server is that of the `serve` whose file has this secret, which is never sent.
+
+    Asked as a finder, the answer also has the name of the server that was asked."""
     question = secrets.token_hex(32).encode()
     subject = f"services.serve.proof-{answer(secret, b'subject')[:16]}"
     try:
         reply = await nc.request(subject, question, timeout=2)
     except Exception:  # no responders, a timeout, a lost connection: not proved
         return False
-    return hmac.compare_digest(reply.data, answer(secret, question).encode())
+    return hmac.compare_digest(reply.data, answer(secret, question + name.encode()).encode())
 
 
 async def connect(url: str, login: Mapping[str, Any]) -> NATS:
@@ -303,14 +344,38 @@ async def find(explicit: str | None, env: Mapping[str, str]) -> NATS:
     if url := explicit or env.get("NATS_URL"):
         return await connect(url, named_login(env))
     for serve in running_serves(env):
-        try:
-            nc = await connect(serve["url"], serve_login(serve))
-        except (Unreachable, OSError):
-            continue
-        if await proves(nc, serve["secret"]):
+        if nc := await find_serve(serve):
             return nc
-        await nc.close()
     return await connect(DEFAULT_URL, {})
+
+
+async def find_serve(serve: Mapping[str, Any]) -> NATS | None:
+    """A connection to this `serve`; no password is shown to a server that has not proved itself."""
+    if not serve.get("contexts"):
+        return await proved(serve["url"], serve_login(serve, "client"), serve["secret"])
+    finder = serve_login(serve, "finder")
+    # One server after the other: what one of them proved says nothing of another one's port.
+    for url, name in zip(serve["url"].split(","), str(serve.get("name", "")).split(","), strict=False):
+        found = await proved(url, finder, serve["secret"], name if "user" in finder else "")
+        if found is None:
+            continue
+        # While the one connection lasts, nobody else can have taken the port for the other.
+        nc = await proved(url, serve_login(serve, "client"), serve["secret"])
+        await found.close()
+        if nc is not None:
+            return nc
+    return None
+
+
+async def proved(url: str, login: Mapping[str, Any], secret: str, name: str = "") -> NATS | None:
+    try:
+        nc = await connect(url, login)
+    except (Unreachable, OSError):
+        return None
+    if await proves(nc, secret, name):
+        return nc
+    await nc.close()
+    return None
 
 
 async def tour(

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::Path;
 
 const GROUP_OR_OTHERS_WRITE: u32 = 0o022;
+const GROUP_WRITES: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 
@@ -23,7 +24,8 @@ pub fn folder(path: &Path) -> io::Result<()> {
 /// a file, or a symbolic link.
 ///
 /// It belongs to this user or to root, and neither group nor others may write it. So do the folders
-/// above it and the links on the way, where others may write only to a sticky folder, as `/tmp` is.
+/// above it and the links on the way; where others may write to one of these, it is sticky, as `/tmp`
+/// is, or the group has only this user in it, as many systems give one to each.
 ///
 /// # Errors
 /// `PermissionDenied` that names what others could write, and what to do.
@@ -39,11 +41,49 @@ pub fn check(path: &Path) -> io::Result<()> {
     for above in path.ancestors().chain(real.ancestors().skip(1)) {
         let found = above.symlink_metadata()?;
         owned(above, &found)?;
-        if found.is_dir() && found.mode() & OTHERS_WRITE != 0 && found.mode() & STICKY == 0 {
+        if !found.is_dir() || found.mode() & STICKY != 0 {
+            continue;
+        }
+        if found.mode() & OTHERS_WRITE != 0 {
             return Err(refused(above, "others may write it", "chmod o-w"));
+        }
+        if found.mode() & GROUP_WRITES != 0 && !is_our_own_group(found.gid()) {
+            return Err(refused(above, "its group may write it", "chmod g-w"));
         }
     }
     Ok(())
+}
+
+/// Does [`check`] for a folder, and makes sure of the same of all that is in it. What a link in it leads
+/// to is not looked at: it was chosen by whoever made the link.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_all(folder: &Path) -> io::Result<()> {
+    check(folder)?;
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir()? {
+            let (path, found) = entry.and_then(|e| Ok((e.path(), e.metadata()?)))?;
+            owned(&path, &found)?;
+            if found.is_symlink() {
+                continue;
+            }
+            if found.mode() & GROUP_OR_OTHERS_WRITE != 0 {
+                return Err(refused(&path, "its group or others may write it", "chmod go-w"));
+            }
+            if found.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// By the habit of the systems that make one: the group has the user's number.
+fn is_our_own_group(gid: u32) -> bool {
+    let (us, ours) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    gid == ours && ours == us
 }
 
 fn owned(path: &Path, found: &Metadata) -> io::Result<()> {
@@ -89,8 +129,13 @@ mod tests {
         // Above it: others could put another folder in its place, unless it is sticky.
         mode(&above, 0o777);
         assert!(folder(&ours).unwrap_err().to_string().contains("others may write it"));
-        mode(&above, 0o1777);
-        folder(&ours).unwrap();
+        for sticky in [0o1777, 0o1770] {
+            mode(&above, sticky);
+            folder(&ours).unwrap();
+        }
+        mode(&above, 0o770);
+        assert_eq!(check(&ours).is_ok(), is_our_own_group(above.metadata().unwrap().gid()));
+        mode(&above, 0o700);
         let link = root.path().join("link");
         symlink(&ours, &link).unwrap();
         check(&link).unwrap();
@@ -108,6 +153,18 @@ mod tests {
         for path in [theirs.clone(), theirs.join("ours")] {
             assert!(folder(&path).unwrap_err().to_string().contains("another user (12345)"));
         }
+        let file = root.path().join("file");
+        std::fs::write(&file, "planted").unwrap();
+        check_all(file.parent().unwrap()).unwrap_err();
+        std::fs::remove_dir_all(&theirs).unwrap();
+        check_all(file.parent().unwrap()).unwrap();
+        mode(&file, 0o620);
+        assert!(check_all(root.path()).unwrap_err().to_string().contains("file is not used"));
+        let group = root.path().join("group");
+        std::fs::create_dir_all(group.join("ours")).unwrap();
+        std::os::unix::fs::chown(&group, None, Some(12345)).unwrap();
+        mode(&group, 0o770);
+        assert!(check(&group.join("ours")).unwrap_err().to_string().contains("its group may"));
         // A link that somebody planted, to a folder that is ours.
         symlink(root.path(), &link).unwrap();
         std::os::unix::fs::lchown(&link, Some(12345), None).unwrap();

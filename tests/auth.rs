@@ -339,7 +339,7 @@ fn no_password_of_a_run_is_in_output_reports_histories_logs_or_command_lines() {
         let secrets = config.split("password: \"").skip(1);
         let secrets: Vec<String> =
             secrets.map(|rest| rest.split('"').next().unwrap().to_owned()).collect();
-        assert_eq!(secrets.len(), 3);
+        assert_eq!(secrets.len(), 4);
 
         // The program told it, and what is told about the program does not.
         let report = std::fs::read_to_string(home.path().join("report.json")).unwrap();

@@ -265,6 +265,23 @@ fn a_stale_ready_file_is_removed_before_the_start() {
 }
 
 #[test]
+fn a_ready_file_that_is_a_device_or_a_folder_is_refused_and_stays() {
+    let home = Home::new();
+    std::fs::create_dir(home.path().join("folder")).unwrap();
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(home.path().join("pipe"))
+            .status()
+            .unwrap()
+            .success()
+    );
+    for path in ["folder", "pipe"] {
+        home.run(&["serve", "--port", "0", "--ready-file", path]).failed(3, "a device or a folder");
+        assert!(home.path().join(path).symlink_metadata().is_ok_and(|found| !found.is_file()));
+    }
+}
+
+#[test]
 fn a_second_serve_says_which_variable_made_it_join() {
     let home = Home::new();
     let serve = home.serve(&["--port", "0"]);
@@ -276,4 +293,16 @@ fn a_second_serve_says_which_variable_made_it_join() {
     assert!(std::process::Command::new("kill").arg(pid).status().unwrap().success());
     let stderr = String::from_utf8(second.wait_with_output().unwrap().stderr).unwrap();
     assert!(stderr.contains("because NATS_URL names it"), "{stderr}");
+}
+
+#[test]
+fn publish_with_confirm_says_where_nobody_listens() {
+    let home = Home::new();
+    let _serve = home.serve(&["--port", "0"]);
+    let publish = |subject: &str| {
+        home.run(&["publish", subject, "--data", "{}", "--confirm", "--timeout", "1s"])
+    };
+    publish("nobody.there").failed(5, "no responders");
+    publish("services.math.calculate").ok();
+    home.run(&["publish", "nobody.there", "--data", "{}"]).ok();
 }

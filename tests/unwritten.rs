@@ -109,3 +109,18 @@ fn a_closed_stdout_is_nobody_who_reads_and_harms_nothing() {
     let output = shell.current_dir(home.path()).output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
 }
+
+#[test]
+fn a_report_or_a_judgement_on_a_full_device_is_told() {
+    let home = Home::new();
+    let run = ["e2e", "math/division-by-zero", "--client", "rust"];
+    for kind in ["html", "junit", "json", "tap"] {
+        let report = format!("{kind}=/dev/full");
+        let said = home.run(&[&run[..], &["--report", &report]].concat());
+        said.failed(3, "cannot write the report /dev/full");
+    }
+    is_told(&home, &run);
+    home.run(&[&run[..], &["--history", "kept"]].concat()).ok();
+    is_told(&home, &["history", "check", "kept"]);
+    is_told(&home, &["history", "check", "kept", "--json"]);
+}

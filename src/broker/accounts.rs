@@ -18,6 +18,8 @@ use crate::whole;
 pub(super) const SERVICES: &str = "services";
 /// Where everything is at a server without accounts.
 pub(super) const GLOBAL: &str = "$G";
+/// Where somebody answers that the server is the one that is meant.
+const PROOF: &str = "services.serve.*";
 /// How long the way of a reply is kept open.
 const ONE_ANSWER_WITHIN: &str = "10m";
 /// The same where nobody knows how many come: each question costs the broker memory for as long.
@@ -43,8 +45,7 @@ impl Default for Shared {
                 "services.notification.email-send",
                 "services.payment.payment-process",
                 "services.payment.status",
-                // Whether it is the `serve` that a runtime file names.
-                "services.serve.*",
+                PROOF,
             ]),
             surveys: owned(&["$SRV.>"]),
             events: owned(&["payments.events.*", "services.notification.email-rejected"]),
@@ -62,8 +63,8 @@ pub fn accounts_config() -> String {
     roles.worker.subscribe.push("_INBOX.>".to_owned());
     let mut text = config(&logins, &roles);
     for role in [Role::Client, Role::Worker, Role::Harness] {
-        let variable = &logins.of(role).password;
-        text = text.replace(&quoted(variable), variable);
+        let Some(login) = logins.of(role) else { continue };
+        text = text.replace(&quoted(&login.password), &login.password);
     }
     text
 }
@@ -73,11 +74,11 @@ pub(super) fn config(logins: &Logins, roles: &Roles) -> String {
     let Roles { client, worker, shared, clients } = roles;
     let more = clients.iter().filter_map(|name| logins.of_client(name));
     let clients: Vec<Credentials> =
-        std::iter::once(logins.of(Role::Client).clone()).chain(more).collect();
-    let of_services = [
-        user(logins.of(Role::Worker), Some(worker), &[]),
-        user(logins.of(Role::Harness), None, &[]),
-    ];
+        logins.of(Role::Client).cloned().into_iter().chain(more).collect();
+    let of = |role, may| logins.of(role).map(|login| user(login, may, &[])).unwrap_or_default();
+    let key = logins.worker_key().map(|key| format!("nkey: {}", quoted(&key.public)));
+    let by_key = key.map(|key| entry(&key, Some(worker), &[])).unwrap_or_default();
+    let of_services = [of(Role::Worker, Some(worker)), by_key, of(Role::Harness, None)];
     let Some(shared) = shared else {
         let clients = clients.iter().map(|login| user(login, Some(client), &[]));
         let users: String = clients.chain(of_services).collect();
@@ -97,7 +98,22 @@ pub(super) fn config(logins: &Logins, roles: &Roles) -> String {
             shared.imports()
         );
     }
+    if let Some(login) = logins.of(Role::Finder) {
+        text += &finder(login);
+    }
     text + "}\n"
+}
+
+/// The account of whoever looks whether this is the server that is meant. What it asks comes to the
+/// answerer with the name of the server that it was asked at: nobody can pass it on.
+fn finder(login: &Credentials) -> String {
+    let may =
+        Permissions { publish: vec![PROOF.to_owned()], subscribe: vec!["_INBOX.>".to_owned()] };
+    let (subject, login) = (quoted(PROOF), user(login, Some(&may), &[]));
+    format!(
+        "  finder {{\n    users: [\n{login}    ]\n    imports: [\n      \
+         {{ service: {{ account: {SERVICES}, subject: {subject} }}, share: true }}\n    ]\n  }}\n"
+    )
 }
 
 /// Makes the streams of a store folder those of this account: a server keeps each account's in a folder
@@ -160,7 +176,12 @@ impl Shared {
 /// One user, a line.
 fn user(login: &Credentials, may: Option<&Permissions>, not: &[String]) -> String {
     let (user, password) = (quoted(&login.user), quoted(&login.password));
-    let mut text = format!("      {{ user: {user}, password: {password}");
+    entry(&format!("user: {user}, password: {password}"), may, not)
+}
+
+/// The same, for one who is known by something else.
+fn entry(who: &str, may: Option<&Permissions>, not: &[String]) -> String {
+    let mut text = format!("      {{ {who}");
     if let Some(Permissions { publish, subscribe }) = may {
         let (publish, subscribe) = (list(publish), list(subscribe));
         let deny = if not.is_empty() { String::new() } else { format!(", deny: {}", list(not)) };

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::accounts;
 use super::error::{StartError, StopError};
 use super::launch::{Member, Place, launch};
-use super::logins::{Credentials, Logins};
+use super::logins::{Credentials, Key, Logins};
 use super::ports::Placeholder;
 use super::ready::Listening;
 use super::roles::Role;
@@ -146,7 +146,14 @@ impl Broker {
     /// restart.
     #[must_use]
     pub fn credentials(&self, role: Role) -> Option<&Credentials> {
-        self.place.logins.as_ref().map(|logins| logins.of(role))
+        self.place.logins.as_ref()?.of(role)
+    }
+
+    /// What a worker can show in place of its password, so that nobody who takes the server's place
+    /// while it is down learns anything; drawn anew for each run.
+    #[must_use]
+    pub fn worker_key(&self) -> Option<&Key> {
+        self.place.logins.as_ref()?.worker_key()
     }
 
     /// What one of the further [clients](super::Roles::clients) shows.

@@ -1,7 +1,7 @@
 //! The passwords of the roles: drawn at random, and kept with a store folder.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::StartError;
 use super::roles::Role;
+use super::secret::draw_secret;
 use super::store::private_folders;
 use crate::whole;
 
@@ -32,12 +33,42 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// A key, with which a program shows who it is and gives nothing away: the server asks it to sign
+/// something. Its `Debug` does not show the seed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key {
+    /// What the server knows.
+    pub public: String,
+    /// What signs.
+    pub seed: String,
+}
+
+impl Key {
+    fn draw() -> io::Result<Key> {
+        let pair = nkeys::KeyPair::new_user();
+        let seed = pair.seed().map_err(io::Error::other)?;
+        Ok(Key { public: pair.public_key(), seed })
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({}, …)", self.public)
+    }
+}
+
 /// The passwords of one run, or of one store folder.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Logins {
     client: Credentials,
     worker: Credentials,
     harness: Credentials,
+    /// New for each run: who knows it can ask whether a server is the one that is meant.
+    #[serde(skip)]
+    finder: Option<Credentials>,
+    /// New for each run too.
+    #[serde(skip)]
+    worker_key: Option<Key>,
     /// Of more clients, by name; a file of an older version has none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     clients: BTreeMap<String, String>,
@@ -47,12 +78,15 @@ impl Logins {
     /// New ones, also for clients of these names.
     pub(super) fn draw(clients: &[String]) -> io::Result<Logins> {
         let draw = |role: Role| {
-            Ok::<_, io::Error>(Credentials { user: role.user().to_owned(), password: secret()? })
+            let password = draw_secret()?;
+            Ok::<_, io::Error>(Credentials { user: role.user().to_owned(), password })
         };
         let mut logins = Logins {
             client: draw(Role::Client)?,
             worker: draw(Role::Worker)?,
             harness: draw(Role::Harness)?,
+            finder: Some(draw(Role::Finder)?),
+            worker_key: Some(Key::draw()?),
             clients: BTreeMap::new(),
         };
         logins.add(clients)?;
@@ -69,6 +103,8 @@ impl Logins {
             client: of(Role::Client),
             worker: of(Role::Worker),
             harness: of(Role::Harness),
+            finder: None,
+            worker_key: None,
             clients: BTreeMap::new(),
         }
     }
@@ -78,7 +114,7 @@ impl Logins {
         let before = self.clients.len();
         for name in clients {
             if !self.clients.contains_key(name) {
-                self.clients.insert(name.clone(), secret()?);
+                self.clients.insert(name.clone(), draw_secret()?);
             }
         }
         Ok(self.clients.len() > before)
@@ -102,6 +138,7 @@ impl Logins {
             let text = serde_json::json!(drawn).to_string() + "\n";
             whole::write_first(&path, text).map_err(problem)?;
         }
+        crate::private::check(&path).map_err(problem)?;
         let mut file = File::open(&path).map_err(problem)?;
         let mode = file.metadata().map_err(problem)?.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
@@ -111,6 +148,8 @@ impl Logins {
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(problem)?;
         let mut kept: Logins = serde_json::from_str(&text).map_err(|e| problem(e.into()))?;
+        let drawn = Self::draw(&[]).map_err(|source| StartError::NoRandomness { source })?;
+        (kept.finder, kept.worker_key) = (drawn.finder, drawn.worker_key);
         // One that is not named this time keeps its password for another, and cannot log in.
         if kept.add(clients).map_err(|source| StartError::NoRandomness { source })? {
             let text = serde_json::json!(kept).to_string() + "\n";
@@ -125,26 +164,20 @@ impl Logins {
         Some(Credentials { user: name.to_owned(), password })
     }
 
-    pub(super) fn of(&self, role: Role) -> &Credentials {
+    /// The key that a worker shows in place of its password.
+    pub(super) fn worker_key(&self) -> Option<&Key> {
+        self.worker_key.as_ref()
+    }
+
+    /// Of a role; a finder's are only where they were drawn.
+    pub(super) fn of(&self, role: Role) -> Option<&Credentials> {
         match role {
-            Role::Client => &self.client,
-            Role::Worker => &self.worker,
-            Role::Harness => &self.harness,
+            Role::Client => Some(&self.client),
+            Role::Worker => Some(&self.worker),
+            Role::Harness => Some(&self.harness),
+            Role::Finder => self.finder.as_ref(),
         }
     }
-}
-
-/// 128 bits that nobody can guess, as text.
-///
-/// From the system: a NUID, which names our servers, is unique but can be guessed from the one
-/// before it.
-pub(super) fn secret() -> io::Result<String> {
-    let mut bytes = [0; 16];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    }))
 }
 
 #[cfg(test)]
@@ -152,11 +185,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_is_long_new_each_time_and_not_shown() {
-        let (a, b) = (secret().unwrap(), secret().unwrap());
-        assert_eq!(a.len(), 32);
-        assert_ne!(a, b);
-        let shown = format!("{:?}", Credentials { user: "u".into(), password: a.clone() });
-        assert!(!shown.contains(&a), "{shown}");
+    fn a_password_is_not_shown() {
+        let password = draw_secret().unwrap();
+        let shown = format!("{:?}", Credentials { user: "u".into(), password: password.clone() });
+        assert!(!shown.contains(&password), "{shown}");
     }
 }

@@ -11,7 +11,8 @@
 //! | `store` | one broker a store folder; a cluster's names |
 //! | `roles` | who may do what: users and their subjects |
 //! | `accounts` | what clients see of the services, each from an account of its own |
-//! | `logins` | the users' passwords |
+//! | `logins` | the users' passwords, and a key of the services |
+//! | `secret` | what nobody can guess |
 //! | `cluster` | the handle to several servers: leaders, quorum, healing |
 //! | `leaks` | what is left behind: connections, subscriptions, unacknowledged messages |
 //! | `faults` | one handle that breaks servers, networks and service processes |
@@ -30,6 +31,7 @@ mod ports;
 mod proxy;
 mod ready;
 mod roles;
+mod secret;
 mod settings;
 mod store;
 
@@ -39,7 +41,8 @@ pub use error::{StartError, StopError};
 pub use faults::{Fault, FaultError, Faults, Servers, ServiceProcesses, Side, What};
 pub use leaks::{ClientConnection, ConsumerState, LeakReport, MonitorError, Share};
 pub use lifecycle::Broker;
-pub use logins::Credentials;
+pub use logins::{Credentials, Key};
 pub use proxy::{Counts, Cut, Direction, Proxy};
 pub use roles::{Permissions, Role, Roles};
+pub use secret::draw_secret;
 pub use settings::{Auth, ClusterSettings, Port, Settings, Store, Tls};

@@ -152,7 +152,7 @@ pub(super) fn options(settings: &Settings, logins: Option<&Logins>) -> ConnectOp
     }
     match &settings.auth {
         None => options,
-        Some(Auth::Roles(_)) => match logins.map(|logins| logins.of(Role::Harness).clone()) {
+        Some(Auth::Roles(_)) => match logins.and_then(|logins| logins.of(Role::Harness).cloned()) {
             Some(Credentials { user, password }) => options
                 .user_and_password(user, password)
                 .custom_inbox_prefix(Role::Harness.inbox_prefix()),

@@ -11,6 +11,9 @@ pub enum Role {
     Worker,
     /// Sets up, breaks and examines: may do everything.
     Harness,
+    /// Looks whether a server is the one that is meant, before it shows that any other password: may
+    /// ask for the proof, and nothing else.
+    Finder,
 }
 
 impl Role {
@@ -21,13 +24,16 @@ impl Role {
             Role::Client => "client",
             Role::Worker => "worker",
             Role::Harness => "harness",
+            Role::Finder => "finder",
         }
     }
 
     /// The role whose user has this name.
     #[must_use]
     pub fn of_user(name: &str) -> Option<Self> {
-        [Role::Client, Role::Worker, Role::Harness].into_iter().find(|role| role.user() == name)
+        [Role::Client, Role::Worker, Role::Harness, Role::Finder]
+            .into_iter()
+            .find(|role| role.user() == name)
     }
 
     /// Where the role's replies come. A client has NATS's default, so that it needs no settings; the
@@ -35,7 +41,7 @@ impl Role {
     #[must_use]
     pub fn inbox_prefix(self) -> &'static str {
         match self {
-            Role::Client => "_INBOX",
+            Role::Client | Role::Finder => "_INBOX",
             Role::Worker => "_INBOX_worker",
             Role::Harness => "_INBOX_harness",
         }

@@ -106,6 +106,16 @@ impl Brokers {
         target
     }
 
+    /// How the services of this process connect: by a key, which is not given away where somebody else
+    /// takes a server's place while that is down.
+    pub fn serving(&self) -> Target {
+        let mut target = self.target(Role::Worker);
+        if let Some(key) = self.nodes()[0].worker_key() {
+            target.auth = mono::Auth::Nkey(key.seed.clone());
+        }
+        target
+    }
+
     /// How a further client connects.
     pub fn target_of(&self, client: &str) -> Target {
         let mut target = self.target(Role::Client);

@@ -72,12 +72,25 @@ pub fn selected(context: &Context) -> Option<String> {
 /// How to connect with one that `serve` wrote.
 pub fn target(file: NatsContext) -> Target {
     let path = |text: &str| (!text.is_empty()).then(|| PathBuf::from(text));
+    let auth = match (path(&file.creds), file.user.is_empty(), file.token.is_empty()) {
+        (Some(creds), ..) => Auth::Creds(creds),
+        (None, false, _) => Auth::User(file.user, file.password),
+        (None, true, false) => Auth::Token(file.token),
+        (None, true, true) => Auth::None,
+    };
+    let jetstream = match (file.jetstream_api_prefix, file.jetstream_domain) {
+        (prefix, _) if !prefix.is_empty() => JetStreamApi::Prefix(prefix),
+        (_, domain) if !domain.is_empty() => JetStreamApi::Domain(domain),
+        _ => JetStreamApi::Here,
+    };
     Target {
-        auth: match file.user.is_empty() {
-            true => Auth::None,
-            false => Auth::User(file.user, file.password),
+        auth,
+        tls: Tls {
+            ca: path(&file.ca),
+            client: path(&file.cert).zip(path(&file.key)),
+            first: file.tls_first,
         },
-        tls: Tls { ca: path(&file.ca), ..Tls::default() },
+        jetstream,
         inbox_prefix: (!file.inbox_prefix.is_empty()).then_some(file.inbox_prefix),
         url: file.url,
         ..Target::default()
@@ -98,7 +111,7 @@ pub fn write_for_roles(
     let folder = run_dir.join("contexts");
     let failed = |e| CliError::infrastructure(&format!("make {}", folder.display()), e);
     std::fs::DirBuilder::new().mode(0o700).create(&folder).map_err(failed)?;
-    for role in [Role::Client, Role::Worker, Role::Harness] {
+    for role in [Role::Client, Role::Worker, Role::Harness, Role::Finder] {
         save(&of_role(&folder, role), description, &target(role))?;
     }
     Ok(folder)
@@ -110,7 +123,20 @@ pub fn save(path: &Path, description: &str, target: &Target) -> Result<(), CliEr
     if let Some(folder) = path.parent() {
         crate::private::folder(folder).map_err(failed)?;
     }
-    let text = |path: &PathBuf| path.display().to_string();
+    let context = of_target(description, target).ok_or_else(|| {
+        CliError::usage(format!(
+            "save NATS context {}: a seed is not written into it; use a creds file",
+            path.display()
+        ))
+    })?;
+    whole::write(path, context.text()).map_err(failed)
+}
+
+/// The context that says the same; `None` where that would write down the seed of a key.
+pub fn of_target(description: &str, target: &Target) -> Option<NatsContext> {
+    // Who reads it is in another folder.
+    let text =
+        |path: &PathBuf| std::path::absolute(path).as_ref().unwrap_or(path).display().to_string();
     let mut context = NatsContext {
         description: description.to_owned(),
         // With the user or token that is in it: the file is as private as the fields for them.
@@ -135,14 +161,9 @@ pub fn save(path: &Path, description: &str, target: &Target) -> Result<(), CliEr
         }
         Auth::Token(token) => context.token = token.clone(),
         Auth::Creds(path) => context.creds = text(path),
-        Auth::Nkey(_) | Auth::Jwt(_) => {
-            return Err(CliError::usage(format!(
-                "save NATS context {}: a seed is not written into it; use a creds file",
-                path.display()
-            )));
-        }
+        Auth::Nkey(_) | Auth::Jwt(_) => return None,
     }
-    whole::write(path, context.text()).map_err(failed)
+    Some(context)
 }
 
 /// Saves the same for a shell, for this user only: a program that takes its server and its login from

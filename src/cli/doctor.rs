@@ -5,12 +5,12 @@ use serde_json::json;
 
 use super::args::Global;
 use super::clients::{go_sources, node_sources};
-use super::connect::{named_target, provision_settings};
+use super::connect::provision_settings;
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
-use super::{python, running};
-use crate::mono::{Connection, Target, without_secrets};
+use super::python;
+use super::reachable::server;
 use crate::provision;
 
 /// Arguments of `doctor`.
@@ -22,11 +22,11 @@ pub struct DoctorArgs {
 }
 
 /// One finding; `ok` is true where nothing has to be done.
-struct Finding {
-    name: &'static str,
-    ok: bool,
-    text: String,
-    detail: serde_json::Value,
+pub(super) struct Finding {
+    pub(super) name: &'static str,
+    pub(super) ok: bool,
+    pub(super) text: String,
+    pub(super) detail: serde_json::Value,
 }
 
 pub async fn run(
@@ -206,70 +206,6 @@ fn missing(name: &'static str, error: &provision::ProvisionError) -> Finding {
         None => error.to_string(),
     };
     Finding { name, ok: false, text, detail: json!({ "path": null, "error": error.to_string() }) }
-}
-
-/// The server that commands would talk to.
-async fn server(global: &Global, context: &Context) -> Finding {
-    let name = "server";
-    let named = match named_target(&global.connection, context) {
-        Ok(named) => named,
-        Err(error) => {
-            let hint = error.hint.as_ref().map(|hint| format!("\n                 hint: {hint}"));
-            return Finding {
-                name,
-                ok: false,
-                text: format!("{error}{}", hint.unwrap_or_default()),
-                detail: json!({ "url": null, "error": error.to_string() }),
-            };
-        }
-    };
-    let (target, how) = match named {
-        Some(target) => (target, "named"),
-        None => match running::living(context).into_iter().next() {
-            Some(runtime) => (Target { url: runtime.url, ..Target::default() }, "a running serve"),
-            None => {
-                return Finding {
-                    name,
-                    ok: true,
-                    text: "none named and none running: each command starts its own broker"
-                        .to_owned(),
-                    detail: json!({ "url": null }),
-                };
-            }
-        },
-    };
-    let url = without_secrets(&target.url);
-    match Connection::open(&target, "mono-demo doctor").await {
-        Ok(connection) => {
-            let info = connection.client().server_info();
-            let version = info.version.clone();
-            connection.close(std::time::Duration::from_secs(2)).await;
-            let old = version.parse::<provision::Version>().is_ok_and(|version| !version.will_do());
-            let oldest = provision::Version::OLDEST;
-            let advice = if old {
-                format!("; older than {oldest}, and older ones have known holes")
-            } else {
-                String::new()
-            };
-            Finding {
-                name,
-                ok: true,
-                text: format!("{url} ({how}), nats-server {version}{advice}"),
-                detail: json!({ "url": url, "version": version, "old": old }),
-            }
-        }
-        Err(error) => Finding {
-            name,
-            ok: how != "named",
-            text: format!(
-                "{error} ({how})\n                 hint: {}",
-                error.hint().unwrap_or_else(|| "start it, or name another one with --server, \
-                    --context or NATS_URL"
-                    .to_owned())
-            ),
-            detail: json!({ "url": url, "error": error.to_string() }),
-        },
-    }
 }
 
 /// The cache folder, which must take what is installed; where it is not there yet, that above it.

@@ -30,6 +30,7 @@ mod parts;
 mod pay;
 mod publish;
 mod python;
+mod reachable;
 mod review;
 mod running;
 mod serve;

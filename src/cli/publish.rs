@@ -15,7 +15,7 @@ use super::exit::{CliError, Exit};
 use super::output::Output;
 use crate::broker::Role;
 use crate::modules::notification::{Email, EmailClient};
-use crate::modules::{publish, publish_acknowledged};
+use crate::modules::{ClientError, ask, publish, publish_acknowledged};
 
 /// Arguments of `publish`.
 #[derive(Debug, Args)]
@@ -30,6 +30,9 @@ pub struct PublishArgs {
     /// Publish to JetStream: wait for the acknowledgement, print stream, sequence and duplicate.
     #[arg(short = 'J', long)]
     jetstream: bool,
+    /// With --data: make sure that somebody listens, by asking for an answer, which is not shown; else exit code 5.
+    #[arg(long, requires = "data", conflicts_with = "jetstream")]
+    confirm: bool,
     #[command(flatten)]
     message: MessageArgs,
 }
@@ -49,7 +52,7 @@ pub async fn run(
     let session = Session::open(Role::Client, global, context, output).await?;
     let mut result = Ok(());
     for _ in 0..args.message.count {
-        result = once(&what, args.jetstream, &session, output).await;
+        result = once(&what, &args, &session, output).await;
         if result.is_err() {
             break;
         }
@@ -95,7 +98,7 @@ fn read(args: &PublishArgs, context: &Context) -> Result<What, CliError> {
 
 async fn once(
     what: &What,
-    jetstream: bool,
+    args: &PublishArgs,
     session: &Session,
     output: &Output,
 ) -> Result<(), CliError> {
@@ -107,7 +110,7 @@ async fn once(
             output.line(format!("queued  {} to {}", email.subject, email.to));
             output.object(&json!({ "ok": true, "queued": 1 }));
         }
-        What::Raw { subject, headers, body } if jetstream => {
+        What::Raw { subject, headers, body } if args.jetstream => {
             let (headers, body) = (headers.clone(), body.clone());
             let published = publish_acknowledged(caller, subject, headers, body, session.timeout);
             let ack = published.await?;
@@ -119,7 +122,16 @@ async fn once(
         }
         What::Raw { subject, headers, body } => {
             let headers = (!headers.is_empty()).then(|| headers.clone());
-            publish(caller, subject, headers, body.clone(), session.timeout).await?;
+            if args.confirm {
+                // An answer, a refusal or silence: in each case somebody was there.
+                let asked = ask(caller, subject, headers, body.clone(), session.timeout).await;
+                match asked {
+                    Ok(_) | Err(ClientError::Timeout { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            } else {
+                publish(caller, subject, headers, body.clone(), session.timeout).await?;
+            }
             output.line(format!("published  {} bytes to {subject}", body.len()));
             output.object(&json!({ "ok": true, "bytes": body.len() }));
         }

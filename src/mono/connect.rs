@@ -57,6 +57,14 @@ pub enum Auth {
     Nkey(String),
 }
 
+impl Auth {
+    /// Whether nothing is shown, but what the URL carries.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+}
+
 impl std::fmt::Debug for Auth {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

@@ -100,6 +100,13 @@ pub(super) fn check_private(path: &Path) -> Result<(), ProvisionError> {
     private::check(path).map_err(problem("trust", path))
 }
 
+/// The same of a folder and all that is in it, off the runtime's thread.
+pub(super) async fn check_all_private(folder: &Path) -> Result<(), ProvisionError> {
+    let wanted = folder.to_owned();
+    let checked = tokio::task::spawn_blocking(move || private::check_all(&wanted));
+    checked.await.unwrap_or_else(|e| Err(io::Error::other(e))).map_err(problem("trust", folder))
+}
+
 /// Turns an I/O error into ours.
 pub(super) fn problem(
     doing: &'static str,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::cache::{Stamp, read_json, sha256_of, write_json};
+use super::cache::{Stamp, check_private, read_json, sha256_of, write_json};
 use super::error::ProvisionError;
 use super::server::{NatsServer, Source, check};
 use super::settings::Settings;
@@ -33,7 +33,8 @@ pub(super) async fn check_once(
     };
     let key = sha256_of(&path.to_string_lossy());
     let note = settings.cache_dir.join("checked").join(format!("{}.json", &key[..16]));
-    if let Some(known) = read_json::<Checked>(&note)
+    if check_private(&note).is_ok()
+        && let Some(known) = read_json::<Checked>(&note)
         && known.path == path
         && known.stamp == stamp
         && let Some(server) = NatsServer::known(&path, &known.version, source)

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::cache::{Locked, check_private, problem, read_json, sha256_of, write_json};
+use super::cache::{Locked, check_all_private, problem, read_json, sha256_of, write_json};
 use super::error::ProvisionError;
 use super::python::{self, Interpreter, venv_python};
 use super::server::Source;
@@ -101,6 +101,7 @@ pub async fn python_env(
     remove_leftovers(cache.folder());
     let folder = folder_for(cache.folder(), requirements, &interpreter);
     if let Some(mut marker) = whole(&folder, requirements) {
+        check_all_private(&folder).await?;
         // Built by another run while we waited, or found through another name of the same Python.
         if !marker.asked.contains(&interpreter.program) {
             marker.asked.push(interpreter.program);
@@ -124,7 +125,7 @@ pub async fn python_env(
 /// Looks for the environment, installs nothing and runs nothing.
 ///
 /// # Errors
-/// If the interpreter that was named does not exist.
+/// If the interpreter that was named does not exist, or if others could have written there.
 pub async fn find_python_env(
     settings: &Settings,
     requirements: &str,
@@ -138,8 +139,7 @@ pub async fn find_python_env(
         if let Some(marker) = whole(&folder, requirements)
             && marker.asked.contains(&program)
         {
-            check_private(&folder)?;
-            check_private(&folder.join(MARKER))?;
+            check_all_private(&folder).await?;
             return Ok(Some(marker.env(&folder)));
         }
     }

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::cache::{
-    Locked, check_private, problem, read_json, sha256_of, sha256_of_folder, write_json,
+    Locked, check_all_private, problem, read_json, sha256_of, sha256_of_folder, write_json,
 };
 use super::error::ProvisionError;
 use super::settings::{Progress, Settings};
@@ -80,8 +80,7 @@ pub(super) async fn find(
     if marker.sources_sha256 != sources.sha256() {
         return Ok(None);
     }
-    check_private(&folder)?;
-    check_private(&folder.join(MARKER))?;
+    check_all_private(&folder).await?;
     let found = sha256_of_folder(&folder, MARKER).await?;
     if found != marker.prepared_sha256 {
         let expected = marker.prepared_sha256;

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import demo
 import pytest
-from support import PATIENCE, ROOT, Server, unique
+from support import PATIENCE, ROOT, START_PATIENCE, Server, binary, unique
 
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -168,3 +172,102 @@ def test_colour_is_for_the_terminal_only(capsys: pytest.CaptureFixture[str]) -> 
     demo.Narrator(colour=True).heading("Math")
     demo.Narrator(colour=False).heading("Math")
     assert capsys.readouterr().out == "\n\x1b[1;36mMath\x1b[0m\n\nMath\n"
+
+
+class Stranger:
+    """A false server: lets everybody in, and records what it is sent."""
+
+    def __init__(self, port: int, name: str) -> None:
+        self.heard = ""
+        self._info = {
+            "server_id": "S", "server_name": name, "version": "2.15.1", "proto": 1, "headers": True,
+            "host": "127.0.0.1", "port": port, "max_payload": 1 << 20, "auth_required": True,
+        }
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._listener = socket.create_server(("127.0.0.1", port))
+                break
+            except OSError:  # the broker that was killed still has it
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        while True:
+            stream, _ = self._listener.accept()
+            threading.Thread(target=self._talk, args=(stream,), daemon=True).start()
+
+    def _talk(self, stream: socket.socket) -> None:
+        with stream, stream.makefile("rwb") as lines:
+            lines.write(f"INFO {json.dumps(self._info)}\r\n".encode())
+            lines.flush()
+            for line in lines:
+                self.heard += line.decode()
+                if line == b"PING\r\n":
+                    lines.write(b"PONG\r\n")
+                    lines.flush()
+
+
+def test_a_stranger_in_the_place_of_a_serve_is_shown_no_password(tmp_path: Path) -> None:
+    ready = tmp_path / "ready.json"
+    env = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path), "TMPDIR": str(tmp_path)}
+    serve = subprocess.Popen(
+        [binary(), "serve", "--port", "0", "--auth", "--ready-file", ready],
+        env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + START_PATIENCE
+        while not ready.exists():
+            assert serve.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
+        said = json.loads(ready.read_text())
+        found = run_demo("--math-only", env={"XDG_RUNTIME_DIR": str(tmp_path)})
+        assert (found.returncode, found.stderr) == (0, "")
+        contexts = Path(said["contexts"])
+        passwords = [
+            json.loads((contexts / f"{role}.json").read_text())["password"]
+            for role in ("client", "worker", "harness")
+        ]
+        os.kill(serve.pid, signal.SIGSTOP)
+        brokers = [pid for pid in processes_of(tmp_path) if "nats-server" in pid[1]]
+        assert len(brokers) == 1
+        os.kill(brokers[0][0], signal.SIGKILL)
+        stranger = Stranger(int(said["url"].rpartition(":")[2]), said["name"])
+        run_demo("--math-only", env={"XDG_RUNTIME_DIR": str(tmp_path)})
+        assert "CONNECT" in stranger.heard
+        assert not [password for password in passwords if password in stranger.heard]
+    finally:
+        serve.kill()
+        serve.wait()
+
+
+def processes_of(folder: Path) -> list[tuple[int, str]]:
+    """Pid and program of each process whose command line names this folder."""
+    found = []
+    for proc in Path("/proc").iterdir():
+        try:
+            if proc.name.isdigit() and str(folder) in (proc / "cmdline").read_text():
+                found.append((int(proc.name), os.path.basename(os.readlink(proc / "exe"))))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("variable", ["XDG_RUNTIME_DIR", "XDG_CACHE_HOME", "HOME"])
+def test_a_relative_folder_is_not_looked_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    for folder in ("mono-demo", "mono-demo/run", ".cache", ".cache/mono-demo/run"):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_file(tmp_path / folder / f"serve-{os.getpid()}.json", json.dumps(alive_serve()))
+    monkeypatch.chdir(tmp_path)
+    home = {} if variable == "HOME" else {"HOME": str(tmp_path / "none")}
+    assert demo.find_url(None, {**home, variable: "."}) == demo.DEFAULT_URL
+
+
+def test_without_home_the_password_database_says_where() -> None:
+    import pwd
+
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    assert demo.runtime_folder({}) == Path(home) / ".cache/mono-demo/run"

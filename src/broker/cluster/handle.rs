@@ -10,9 +10,10 @@ use super::ready;
 use crate::broker::error::StartError;
 use crate::broker::launch::Member;
 use crate::broker::lifecycle::{Broker, logins, private_folder, run_folder};
-use crate::broker::logins::{Credentials, Logins, secret};
+use crate::broker::logins::{Credentials, Logins};
 use crate::broker::ports::Placeholder;
 use crate::broker::roles::Role;
+use crate::broker::secret::draw_secret;
 use crate::broker::settings::{ClusterSettings, Port, Settings, Store};
 use crate::broker::store::ClusterNames;
 use crate::process::{ExitStatus, Signal};
@@ -57,7 +58,7 @@ impl Cluster {
         if !Placeholder::LETS_THE_SERVER_IN {
             routes.clear();
         }
-        let drawn = secret().map_err(|source| StartError::NoRandomness { source });
+        let drawn = draw_secret().map_err(|source| StartError::NoRandomness { source });
         let secret = drawn.map_err(alone)?;
         let logins = logins(&settings).map_err(alone)?;
         let mut nodes = Vec::new();

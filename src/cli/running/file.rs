@@ -1,8 +1,8 @@
 //! What a `serve` says of itself in a file: written, read back and believed.
 
-use std::fs::{File, Metadata, Permissions};
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,8 +13,9 @@ use super::process::Process;
 use super::proof::Secret;
 use crate::cli::context::Context;
 use crate::whole;
+use crate::wire::context::NatsContext;
 
-/// What the file says; `--ready-file` gets the same without the secret.
+/// What the file says; `--ready-file` gets the same without the secret and the login.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Runtime {
     /// Where clients connect.
@@ -30,9 +31,12 @@ pub struct Runtime {
     /// The folder of the simulated gateway's and mailer's journals.
     pub journals: PathBuf,
     /// With `--auth` or TLS, a private folder that has a NATS context for each role: `client.json`,
-    /// `worker.json`, `harness.json`.
+    /// `worker.json`, `harness.json`, `finder.json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contexts: Option<PathBuf>,
+    /// On an existing system, how this user was let in there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<NatsContext>,
     /// What the server proves to know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<Secret>,
@@ -73,19 +77,16 @@ impl RuntimeFile {
     /// # Errors
     /// As [`write`](Self::write), and if the folder is somebody else's.
     pub fn publish(context: &Context, runtime: &Runtime) -> Result<Self, String> {
-        let path = path(context, runtime.process.pid);
         let folder = context.runtime_dir();
-        let file = Self::write(path, runtime)?;
-        let ours =
-            std::fs::symlink_metadata(&folder).is_ok_and(|at| at.uid() == geteuid().as_raw());
-        if !ours {
-            return Err(format!(
-                "the runtime folder {} belongs to somebody else",
-                folder.display()
-            ));
-        }
-        std::fs::set_permissions(&folder, Permissions::from_mode(0o700))
-            .map_err(|e| format!("make {} private: {e}", folder.display()))?;
+        let private = crate::private::folder(&folder).and_then(|()| {
+            // Nobody looks behind a link.
+            match std::fs::symlink_metadata(&folder)?.is_dir() {
+                true => Ok(()),
+                false => Err(io::Error::other("it is a link, and must be a folder")),
+            }
+        });
+        private.map_err(|e| format!("use the runtime folder {}: {e}", folder.display()))?;
+        let file = Self::write(path(context, runtime.process.pid), runtime)?;
         for (path, runtime) in believed(&folder) {
             if !runtime.process.lives() {
                 let _ = std::fs::remove_file(path);
@@ -109,16 +110,23 @@ pub fn path(context: &Context, pid: u32) -> PathBuf {
     context.runtime_dir().join(format!("serve-{pid}.json"))
 }
 
-/// Removes what a former `serve` left at `--ready-file`: a script must not take it for ours.
+/// Removes what a former `serve` left at `--ready-file`: a script must not take it for ours. What is no
+/// file of text, as a device or a folder, stays, and cannot become one.
 ///
 /// # Errors
-/// The path and the operating system's words.
+/// The path and the operating system's words, or what is there.
 pub fn remove_stale(path: &Path) -> Result<(), String> {
-    match std::fs::remove_file(path) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => {
-            Err(format!("remove the old ready file {}: {e}", path.display()))
+    let failed = |e: io::Error| format!("remove the old ready file {}: {e}", path.display());
+    match std::fs::symlink_metadata(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(failed(e)),
+        Ok(found) if found.is_file() || found.is_symlink() => {
+            std::fs::remove_file(path).map_err(failed)
         }
-        _ => Ok(()),
+        Ok(_) => Err(format!(
+            "the ready file {} cannot be written: what is there is a device or a folder, not a file",
+            path.display()
+        )),
     }
 }
 
@@ -132,7 +140,9 @@ pub fn living(context: &Context) -> Vec<Runtime> {
 
 /// The files in a folder that nobody but this user can have written.
 fn believed(folder: &Path) -> Vec<(PathBuf, Runtime)> {
-    if !std::fs::symlink_metadata(folder).is_ok_and(|found| found.is_dir() && is_ours(&found)) {
+    let there = std::fs::symlink_metadata(folder);
+    let ours = there.is_ok_and(|found| found.is_dir() && is_ours(&found));
+    if !ours || crate::private::check(folder).is_err() {
         return Vec::new();
     }
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
@@ -159,6 +169,9 @@ fn is_ours(found: &Metadata) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn runtime(pid: u32) -> Runtime {
@@ -169,6 +182,7 @@ mod tests {
             name: "n".into(),
             journals: "j".into(),
             contexts: None,
+            login: None,
             secret: None,
         }
     }

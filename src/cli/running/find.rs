@@ -1,5 +1,8 @@
 //! From the files of running `serve` processes to one connection.
 
+use std::path::Path;
+use std::time::Duration;
+
 use super::file::{Runtime, living};
 use super::proof::proves;
 use crate::broker::Role;
@@ -7,6 +10,9 @@ use crate::cli::context::Context;
 use crate::cli::contexts;
 use crate::cli::output::Output;
 use crate::mono::{Connection, Target};
+
+/// How long a connection that is not needed any more may take to close.
+const CLOSES: Duration = Duration::from_secs(1);
 
 /// A connection to the newest `serve` of this user that proves itself, in this role, where it has
 /// roles; says so where there are several, and which is passed over and why.
@@ -36,23 +42,61 @@ pub async fn find(role: Role, context: &Context, output: &Output) -> Option<Conn
     None
 }
 
-async fn open(runtime: &Runtime, role: Role) -> Result<Connection, String> {
-    let secret = runtime.secret.as_ref().ok_or("its file has no secret to prove")?;
-    let target = match &runtime.contexts {
-        None => Target { url: runtime.url.clone(), ..Target::default() },
-        Some(folder) => {
-            let path = contexts::of_role(folder, role);
-            let failed = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
-            let text = std::fs::read_to_string(&path).map_err(|e| failed(&e))?;
-            contexts::target(serde_json::from_str(&text).map_err(|e| failed(&e))?)
-        }
+/// A connection to this one, in this role, once it has proved itself. No password is shown to a server
+/// that has not.
+///
+/// # Errors
+/// Why it is not used.
+pub async fn open(runtime: &Runtime, role: Role) -> Result<Connection, String> {
+    let Some(folder) = &runtime.contexts else {
+        let target = match runtime.login.clone() {
+            Some(login) => contexts::target(login),
+            None => Target { url: runtime.url.clone(), ..Target::default() },
+        };
+        return proved(&target, runtime, "").await;
     };
-    let connection = Connection::open(&target, "mono-demo").await.map_err(|e| e.to_string())?;
-    match proves(&connection, secret).await {
+    let (finder, target) = (read(folder, Role::Finder)?, read(folder, role)?);
+    let mut why = "it has no server".to_owned();
+    // One server after the other: what one of them proved says nothing of another one's port.
+    for (url, name) in runtime.url.split(',').zip(runtime.name.split(',')) {
+        let at = |target: &Target| Target { url: url.to_owned(), ..target.clone() };
+        // Whom a broker without passwords does not know, it tells nothing of.
+        let name = if finder.auth.is_none() { "" } else { name };
+        let found = match proved(&at(&finder), runtime, name).await {
+            Ok(found) => found,
+            Err(error) => {
+                why = error;
+                continue;
+            }
+        };
+        // While the one connection lasts, nobody else can have taken the port for the other.
+        let connection = proved(&at(&target), runtime, "").await;
+        found.close(CLOSES).await;
+        match connection {
+            Ok(connection) => return Ok(connection),
+            Err(error) => why = error,
+        }
+    }
+    Err(why)
+}
+
+/// A connection to a server that proves itself under this name.
+async fn proved(target: &Target, runtime: &Runtime, name: &str) -> Result<Connection, String> {
+    let secret = runtime.secret.as_ref().ok_or("its file has no secret to prove")?;
+    let connection = Connection::open(target, "mono-demo").await.map_err(|e| e.to_string())?;
+    match proves(&connection, secret, name).await {
         Ok(()) => Ok(connection),
         Err(why) => {
-            connection.close(std::time::Duration::from_secs(1)).await;
+            connection.close(CLOSES).await;
             Err(why)
         }
     }
+}
+
+/// How to connect in a role.
+fn read(folder: &Path, role: Role) -> Result<Target, String> {
+    let path = contexts::of_role(folder, role);
+    let failed = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
+    let text = std::fs::read_to_string(&path).map_err(|e| failed(&e))?;
+    Ok(contexts::target(serde_json::from_str(&text).map_err(|e| failed(&e))?))
 }

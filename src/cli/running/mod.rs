@@ -9,6 +9,9 @@
 //!   asked before with a code that only a holder of the secret can compute. The secret itself is never
 //!   sent. Of several `serve` on one server each answers for itself.
 //!
+//! With `--auth` the question is asked as a user who may do nothing else (`Role::Finder`), whose password
+//! is new for each run: whoever has taken the server's place hears no password that is worth anything.
+//!
 //! | file | idea |
 //! | --- | --- |
 //! | `file` | what a file says; written, read back and believed |
@@ -22,6 +25,6 @@ mod process;
 mod proof;
 
 pub use file::{Runtime, RuntimeFile, living, remove_stale};
-pub use find::find;
+pub use find::{find, open};
 pub use process::Process;
 pub use proof::{Prover, Secret};

@@ -1,19 +1,23 @@
 //! A question that only this `serve` can answer: it has the secret of its runtime file.
 //!
-//! The answer is HMAC-SHA256 (RFC 2104) of a question that is drawn anew each time, so that neither
-//! shows the secret, and an answer that was overheard is of no use.
+//! The answer is an HMAC-SHA256 of a question that is drawn anew each time, so that neither shows the
+//! secret, and an answer that was overheard is of no use. The name of the server that the question was
+//! asked at is part of it, as the broker itself tells that to the answerer: one who stands in the place
+//! of a node that is down cannot pass the question on to another node.
 
-use std::fmt::{self, Write as _};
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::fmt;
+use std::io;
 use std::time::Duration;
 
+use async_nats::Message;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
+use sha2::Sha256;
 use tokio::task::JoinHandle;
 
+use crate::broker::draw_secret;
 use crate::modules::{ClientError, ask};
 use crate::mono::Connection;
 
@@ -23,8 +27,10 @@ const LIMIT: Duration = Duration::from_secs(2);
 const SPREADS: Duration = Duration::from_secs(1);
 /// No question is longer.
 const LONGEST: usize = 64;
+/// Where the broker tells who asked, of those who ask as a finder.
+const WHO_ASKED: &str = "Nats-Request-Info";
 
-/// 256 bits that nobody can guess. Its `Debug` does not show them.
+/// What nobody can guess. Its `Debug` does not show it.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
@@ -41,34 +47,31 @@ impl Secret {
     /// # Errors
     /// The system has no randomness.
     pub fn draw() -> io::Result<Self> {
-        let mut bytes = [0; 32];
-        File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-        Ok(Self(hex(&bytes)))
+        draw_secret().map(Self)
     }
 
     /// Where its holder answers; the secret does not follow from it.
     fn subject(&self) -> String {
-        format!("services.serve.proof-{}", &self.answer(b"subject")[..16])
+        format!("services.serve.proof-{}", &self.answer(b"subject", "")[..16])
     }
 
-    fn answer(&self, question: &[u8]) -> String {
-        let mut key = [0; 64];
-        let secret = self.0.as_bytes();
-        // One from a damaged file may have any length.
-        let length = secret.len().min(key.len());
-        key[..length].copy_from_slice(&secret[..length]);
-        let inner = Sha256::new().chain_update(key.map(|b| b ^ 0x36)).chain_update(question);
-        let outer =
-            Sha256::new().chain_update(key.map(|b| b ^ 0x5c)).chain_update(inner.finalize());
-        hex(&outer.finalize())
+    /// To a question that was asked at this server; its name is empty where nobody tells it.
+    fn answer(&self, question: &[u8], server: &str) -> String {
+        #[expect(clippy::expect_used, reason = "a key of any length is one")]
+        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.as_bytes()).expect("a key");
+        mac.update(question);
+        mac.update(server.as_bytes());
+        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+/// The server that it was asked at.
+fn asked_at(question: &Message) -> String {
+    let told = || -> Option<serde_json::Value> {
+        serde_json::from_str(question.headers.as_ref()?.get(WHO_ASKED)?.as_str()).ok()
+    };
+    let server = |told: serde_json::Value| Some(told.get("server")?.as_str()?.to_owned());
+    told().and_then(server).unwrap_or_default()
 }
 
 /// Answers for this process until it is dropped.
@@ -85,11 +88,12 @@ impl Prover {
         Self(tokio::spawn(async move {
             let Ok(mut questions) = listening else { return };
             while let Some(question) = questions.next().await {
+                let answer = secret.answer(&question.payload, &asked_at(&question));
                 let (Some(reply), true) = (question.reply, question.payload.len() <= LONGEST)
                 else {
                     continue;
                 };
-                let _ = client.publish(reply, secret.answer(&question.payload).into()).await;
+                let _ = client.publish(reply, answer.into()).await;
             }
         }))
     }
@@ -101,11 +105,12 @@ impl Drop for Prover {
     }
 }
 
-/// Whether whoever is there has the secret.
+/// Whether whoever is there has the secret, and heard the question at the server of this name; the name
+/// is empty for those whom the broker does not tell about.
 ///
 /// # Errors
 /// Why that is not known, or not so.
-pub async fn proves(connection: &Connection, secret: &Secret) -> Result<(), String> {
+pub async fn proves(connection: &Connection, secret: &Secret, server: &str) -> Result<(), String> {
     let question = Secret::draw().map_err(|e| e.to_string())?.0;
     let asked = tokio::time::Instant::now();
     let reply = loop {
@@ -122,7 +127,7 @@ pub async fn proves(connection: &Connection, secret: &Secret) -> Result<(), Stri
             Err(error) => return Err(error.to_string()),
         }
     };
-    match reply.payload == secret.answer(question.as_bytes()) {
+    match reply.payload == secret.answer(question.as_bytes(), server) {
         true => Ok(()),
         false => Err("whoever answers there does not know its secret".to_owned()),
     }
@@ -137,7 +142,7 @@ mod tests {
         // RFC 4231, test case 2.
         let secret = Secret("Jefe".to_owned());
         assert_eq!(
-            secret.answer(b"what do ya want for nothing?"),
+            secret.answer(b"what do ya want ", "for nothing?"),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
         );
     }

@@ -14,6 +14,7 @@ use crate::cli::running::{Process, Prover, Runtime, RuntimeFile, Secret};
 use crate::cli::services::REPLICAS;
 use crate::mono::{Target, without_secrets};
 use crate::provision::Version;
+use crate::wire::context::NatsContext;
 
 /// Of NATS contexts, for whoever lists them.
 const DESCRIPTION: &str = "mono-demo serve";
@@ -96,6 +97,7 @@ pub(super) async fn announce(
         name: serving.broker.as_ref().map_or(server.server_name, Brokers::names),
         journals: serving.journals.clone(),
         contexts,
+        login: None,
         secret: None,
     };
     let mut files = Vec::new();
@@ -104,9 +106,10 @@ pub(super) async fn announce(
         let secret = Secret::draw().map_err(|e| CliError::infrastructure("draw a secret", e))?;
         prover = Some(Prover::start(&serving.connection, secret.clone()).await);
         runtime.secret = Some(secret);
+        runtime.login = joined_as(serving, target, output);
         let (context, whole) = (context.clone(), runtime.clone());
         files.push(written(move || RuntimeFile::publish(&context, &whole)).await?);
-        runtime.secret = None;
+        (runtime.secret, runtime.login) = (None, None);
     }
     if let Some(path) = &args.ready_file {
         let (path, runtime) = (context.absolute(path), runtime.clone());
@@ -138,4 +141,19 @@ async fn written(
     let written = tokio::task::spawn_blocking(write).await;
     let written = written.unwrap_or_else(|_| Err("write the runtime file: no thread".to_owned()));
     written.map_err(|e| CliError::new(Exit::Infrastructure, e))
+}
+
+/// How this user was let into an existing system: what commands show it too.
+fn joined_as(serving: &Serving, target: &Target, output: &Output) -> Option<NatsContext> {
+    if serving.broker.is_some() {
+        return None;
+    }
+    let login = contexts::of_target(DESCRIPTION, target);
+    if login.is_none() {
+        output.note(
+            "note: the seed of a key is not written down, so commands must name this server and the \
+             key themselves",
+        );
+    }
+    login
 }

@@ -6,7 +6,6 @@ use super::announce::announce;
 use super::args::ServeArgs;
 use super::serving::Serving;
 use super::watch::Watch;
-use crate::broker::Role;
 use crate::cli::args::Global;
 use crate::cli::brokers::Brokers;
 use crate::cli::connect::{named_by, named_target};
@@ -54,7 +53,7 @@ pub async fn run(
                 started = Brokers::start(&wanted, &global.tools, context, output) => started?,
                 () = signals.first() => return Ok(Exit::Interrupted),
             };
-            let target = brokers.target(Role::Worker);
+            let target = brokers.serving();
             (Some(brokers), target)
         }
     };

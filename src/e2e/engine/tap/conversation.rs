@@ -211,12 +211,12 @@ impl Talk {
     }
 }
 
-/// A role's part in the conversation; the harness has none.
+/// A role's part in the conversation; the harness and who looks for the server have none.
 fn party(role: Role) -> Option<Party> {
     match role {
         Role::Client => Some(Party::Client),
         Role::Worker => Some(Party::Services),
-        Role::Harness => None,
+        Role::Harness | Role::Finder => None,
     }
 }
 
