@@ -103,7 +103,8 @@ fn no_password_is_shown_and_the_files_are_for_this_user_only() {
         let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
         assert_eq!(mode, 0o600, "{:?}", entry.path());
     }
-    assert_eq!(files, 4);
+    // Three roles, the finder, and the same for a shell.
+    assert_eq!(files, 5);
     let passwords = ["client", "worker", "harness"].map(|role| {
         let text = std::fs::read(keeping.context(role)).unwrap();
         let context: Value = serde_json::from_slice(&text).unwrap();

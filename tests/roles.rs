@@ -64,7 +64,7 @@ async fn serve(connection: &Connection, folder: &std::path::Path) -> Result<Runn
 
 /// Everything that services and clients do, with these roles: the first refusal or failure, if any.
 async fn a_day_at_work(roles: Roles) -> Result<(), String> {
-    let broker = Broker::start(settings(roles).await).await.expect("a broker");
+    let broker = Broker::start(settings(roles).await).await.map_err(|e| e.to_string())?;
     let folder = tempfile::tempdir().unwrap();
     let worker = connect(&broker, Role::Worker).await;
     let client = connect(&broker, Role::Client).await;
@@ -366,7 +366,7 @@ async fn a_cluster_has_the_same_roles_on_every_node_and_shows_no_secret() {
     let debug = format!("{cluster:?}");
     let secrets = config.split("password: \"").skip(1).map(|rest| rest.split('"').next().unwrap());
     let secrets: Vec<&str> = secrets.collect();
-    assert_eq!(secrets.len(), 4, "three roles, and what the nodes show each other");
+    assert_eq!(secrets.len(), 5, "three roles, the finder, and what the nodes show each other");
     assert!(secrets.iter().all(|secret| !debug.contains(secret)));
     cluster.stop().await.unwrap();
 }

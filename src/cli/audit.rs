@@ -124,8 +124,10 @@ fn tell(found: &Audit, output: &Output) -> Exit {
             "note: without the gateway's journal (--journal-dir DIR) charges are not compared",
         ),
     }
-    for line in of_each_kind("NOTE     ", &found.unreadable) {
-        output.line(line);
+    for notes in [&found.unreadable, &found.unused] {
+        for line in of_each_kind("NOTE     ", notes) {
+            output.line(line);
+        }
     }
     for line in of_each_kind("PROBLEM  ", &found.problems) {
         output.line(line);

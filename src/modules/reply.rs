@@ -1,6 +1,9 @@
 //! What a reply says: an error in its headers, or the object in its body.
 
+use std::collections::BTreeMap;
+
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::request::ClientError;
@@ -18,10 +21,12 @@ pub(super) fn readable(subject: &str, reply: &async_nats::Message) -> Result<(),
 }
 
 /// Reads the object in a reply as the clients in other languages do: a field that nobody reads is
-/// held to JSON too, and of a field that comes twice the last one counts.
+/// held to JSON too, and of a field that comes twice the last one counts. An amount keeps its digits,
+/// which a [`Value`] would not.
 pub(super) fn read<R: DeserializeOwned>(body: &[u8]) -> serde_json::Result<R> {
-    let fields: Map<String, Value> = serde_json::from_slice(body)?;
-    serde_json::from_value(Value::Object(fields))
+    serde_json::from_slice::<Map<String, Value>>(body)?;
+    let fields: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(body)?;
+    serde_json::from_str(&serde_json::to_string(&fields)?)
 }
 
 /// The error that the reply's headers carry, if any; its reason is in the body where they have none.

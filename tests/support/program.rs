@@ -93,8 +93,9 @@ impl Home {
         static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let n = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let ready = self.path().join(format!("ready-{n}.json"));
-        let stderr = self.path().join(format!("stderr-{n}"));
-        let file = std::fs::File::create(&stderr).expect("a file for stderr");
+        // Not in the home: what is left in there is looked at.
+        let stderr = tempfile::NamedTempFile::new().expect("a file for stderr");
+        let file = stderr.reopen().expect("the same file");
         let mut command = self.command_under(runner, ["serve", "--ready-file"]);
         command.arg(&ready).args(args).stdout(Stdio::piped()).stderr(file);
         let child = command.spawn().expect("serve starts");
@@ -149,7 +150,7 @@ impl Said {
 pub struct Serve {
     child: Child,
     ready: PathBuf,
-    stderr: PathBuf,
+    stderr: tempfile::NamedTempFile,
 }
 
 impl Serve {

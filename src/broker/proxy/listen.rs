@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,17 +22,38 @@ pub(super) struct Network {
     pub(super) seed: u64,
 }
 
+/// A listener that refuses from the moment it is dropped.
+///
+/// Closing it is not enough: a child that is being started just now has a copy of it until it executes
+/// its program, and the system goes on accepting for that copy.
+pub(super) struct Listener(TcpListener);
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // It may have been shut by somebody else; then it refuses already.
+        let _ = rustix::net::shutdown(&self.0, rustix::net::Shutdown::Both);
+    }
+}
+
+impl Deref for Listener {
+    type Target = TcpListener;
+
+    fn deref(&self) -> &TcpListener {
+        &self.0
+    }
+}
+
 /// Listens on a port that we may hold already.
-pub(super) fn listen(port: u16) -> io::Result<TcpListener> {
+pub(super) fn listen(port: u16) -> io::Result<Listener> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
     socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
-    socket.listen(1024)
+    socket.listen(1024).map(Listener)
 }
 
 impl Network {
     /// Accepts until it is aborted, which ends its connections too.
-    pub(super) async fn serve(self, port: u16, listener: TcpListener) {
+    pub(super) async fn serve(self, port: u16, listener: Listener) {
         let mut links = JoinSet::new();
         let mut plan = self.plan.subscribe();
         let mut listener = Some(listener);
@@ -39,7 +61,7 @@ impl Network {
         loop {
             let refuse = plan.borrow_and_update().refuse;
             match (&listener, refuse) {
-                // Closing it is the only way to have the system refuse.
+                // Dropping it is the only way to have the system refuse.
                 (Some(_), true) => listener = None,
                 (None, false) => listener = listen(port).ok(),
                 _ => {}
@@ -88,7 +110,7 @@ impl Network {
     }
 }
 
-async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+async fn accept(listener: Option<&Listener>) -> io::Result<(TcpStream, SocketAddr)> {
     match listener {
         Some(listener) => listener.accept().await,
         None => std::future::pending().await,
@@ -101,5 +123,23 @@ struct Open(Arc<watch::Sender<Counts>>);
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.send_modify(|counts| counts.open -= 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_dropped_listener_refuses_although_somebody_has_a_copy_of_it() {
+        let listener = listen(0).unwrap();
+        let address = listener.local_addr().unwrap();
+        let copy = listener.as_fd().try_clone_to_owned().unwrap();
+        drop(listener);
+        assert!(TcpStream::connect(address).await.is_err());
+        drop(listen(address.port()).expect("the port is free for us"));
+        drop(copy);
     }
 }

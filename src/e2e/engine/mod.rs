@@ -6,6 +6,7 @@
 //! | `world` | everything that runs: started and stopped |
 //! | `brokers` | the broker, or the cluster: started, broken on purpose, stopped |
 //! | `networks` | proxies before the servers, for those who are to have a bad network |
+//! | `ready` | starts a process of a service, and tells when it is ready |
 //! | `services` | the service processes: started, started again, drained |
 //! | `faults` | broken on purpose, and put on record |
 //! | `steps` | does a step, again where it says so, and holds it against what is expected |
@@ -37,6 +38,7 @@ mod load;
 mod machine;
 mod networks;
 mod program;
+mod ready;
 mod record;
 mod recovery;
 mod secrets;

@@ -1,27 +1,25 @@
 //! The service processes of a run: started, started again, drained.
 
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
-
-use futures_util::{
-    FutureExt as _, StreamExt as _,
-    future::{BoxFuture, select_all, try_join_all},
-};
-use serde_json::Value;
+use std::time::{Duration, Instant};
 
 use super::{
-    Machine, ServiceContext, ServiceUnderTest, Stop, brokers::Access, standing::ServiceProcess,
+    Machine, ServiceContext, ServiceUnderTest, Stop,
+    brokers::Access,
+    ready::{NotStarted, answers, start_process},
+    standing::ServiceProcess,
 };
 use crate::{
     broker::ServiceProcesses,
-    e2e::{fixture::Fixture, suite::Ready},
+    e2e::fixture::Fixture,
     process::{Child, ExitStatus, Reaper, Signal},
 };
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, join_all, select_all, try_join_all},
+};
 
-/// NATS has no event for a new subscription: a service is asked until it answers.
-const ASK_AGAIN: Duration = Duration::from_millis(20);
+/// One that ends so often in a row before it is ready will never be; a step's limit mostly comes first.
+const RESTARTS: u32 = 200;
 
 /// The service processes.
 pub(super) struct Services {
@@ -49,9 +47,6 @@ struct Wanted {
     in_view: bool,
 }
 
-/// Why none run: the reason, and the end of the log.
-pub(super) type NotStarted = (Stop, Vec<String>);
-
 impl Services {
     /// Starts as many as suite and fixture say, and returns once all are ready.
     pub(super) async fn start(
@@ -77,10 +72,8 @@ impl Services {
             log: Vec::new(),
             timed: Vec::new(),
         };
-        match services.start_missing().await {
-            Ok(()) => Ok(services),
-            Err(stop) => Err((stop, services.log)),
-        }
+        services.start_missing().await?;
+        Ok(services)
     }
 
     /// How many run just now.
@@ -107,7 +100,7 @@ impl Services {
     }
 
     /// Starts those that are missing side by side, on the broker that runs.
-    async fn start_missing(&mut self) -> Result<(), Stop> {
+    async fn start_missing(&mut self) -> Result<(), NotStarted> {
         let mut starting = Vec::new();
         for Wanted { service, processes, .. } in self.wanted.iter().filter(|w| w.in_view) {
             let running = self.running.iter().filter(|child| child.name() == service.name).count();
@@ -115,30 +108,29 @@ impl Services {
                 starting.push(start_process(&self.reaper, &self.context, service));
             }
         }
-        let started = try_join_all(starting).await;
-        let started = match started {
-            Ok(started) => started,
-            Err((stop, tail)) => {
-                self.log = tail;
-                return Err(stop);
+        let mut failed = None;
+        // One that did not start is no reason to end another.
+        for started in join_all(starting).await {
+            match started {
+                Ok(child) => self.running.push(child),
+                Err(reason) => failed = Some(reason),
             }
+        }
+        let started = match failed {
+            Some(not_started) => Err(not_started),
+            None => self.answering().await,
         };
-        self.running.extend(started);
-        self.answering().await
+        started.inspect_err(|not_started| self.log.clone_from(&not_started.log))
     }
 
     /// Waits until those are ready of whom only the broker can tell.
-    async fn answering(&mut self) -> Result<(), Stop> {
+    async fn answering(&self) -> Result<(), NotStarted> {
         let waiting = self.wanted.iter().filter(|wanted| wanted.in_view).map(|wanted| {
             let service = &wanted.service;
             let mine = self.running.iter().filter(|child| child.name() == service.name).collect();
             answers(service, mine, &self.harness)
         });
-        let waited = try_join_all(waiting).await;
-        waited.map(drop).map_err(|(stop, tail)| {
-            self.log = tail;
-            stop
-        })
+        try_join_all(waiting).await.map(drop)
     }
 
     /// Starts again what ends unasked, where the fixture says so; returns only with an error.
@@ -146,17 +138,35 @@ impl Services {
         if !self.restart {
             return std::future::pending().await;
         }
+        let mut ended_unready = 0;
         loop {
-            if let Err(stop) = self.start_missing().await {
-                return stop;
+            match self.start_missing().await {
+                Ok(()) => ended_unready = 0,
+                // What waits for it may end it before it is ready, each time another message.
+                Err(not_started) if not_started.ended && ended_unready < RESTARTS => {
+                    ended_unready += 1;
+                }
+                Err(not_started) => return not_started.reason,
+            }
+            if self.let_ended_go().await || ended_unready > 0 {
+                continue;
             }
             if self.running.is_empty() {
                 return std::future::pending().await;
             }
-            let (_, at, _) = select_all(self.running.iter().map(|s| Box::pin(s.wait()))).await;
+            select_all(self.running.iter().map(|s| Box::pin(s.wait()))).await;
+            self.let_ended_go().await;
+        }
+    }
+
+    /// Keeps the logs of those that have ended; true if there were any.
+    async fn let_ended_go(&mut self) -> bool {
+        let before = self.running.len();
+        while let Some(at) = self.running.iter().position(|s| s.try_status().is_some()) {
             let ended = self.running.remove(at);
             self.keep_log(ended).await;
         }
+        self.running.len() < before
     }
 
     /// Stops the services in order; that they end well is part of what every scenario proves.
@@ -229,7 +239,7 @@ impl ServiceProcesses for Services {
 
     fn start_missing(&mut self) -> BoxFuture<'_, Result<(), String>> {
         let started = Services::start_missing(self);
-        started.map(|started| started.map_err(|stop| stop.to_string())).boxed()
+        started.map(|started| started.map_err(|why| why.reason.to_string())).boxed()
     }
 
     fn drain_limit(&self) -> Duration {
@@ -246,143 +256,4 @@ fn timed(process: &Child) -> impl Iterator<Item = (Instant, String, String)> {
 /// A program that knows nothing of SIGTERM ends by it, and a shell says so with 128 + 15.
 fn is_orderly(status: ExitStatus) -> bool {
     status.success() || status == ExitStatus::Signal(15) || status.code() == Some(143)
-}
-
-/// Starts one process, and waits for its line where that is how it is seen to be ready.
-async fn start_process(
-    reaper: &Reaper,
-    context: &ServiceContext,
-    service: &ServiceUnderTest,
-) -> Result<Child, NotStarted> {
-    let mut spawn = (service.spawn)(context);
-    spawn.name.clone_from(&service.name);
-    let child = Child::spawn(reaper, spawn).await.map_err(|error| {
-        (Stop::broken(&format!("cannot start {}", service.name), error), Vec::new())
-    })?;
-    // A program that asks must not wait for a person.
-    drop(child.take_stdin());
-    let Ready::Line(text) = &service.ready else { return Ok(child) };
-    let printed = async {
-        let mut lines = child.stderr_lines();
-        while let Some(line) = lines.next().await {
-            if line.contains(text.as_str()) {
-                return;
-            }
-        }
-        // Its outputs are closed: how it ended tells more.
-        std::future::pending().await
-    };
-    let how = format!("print a line with `{text}`");
-    within(service, &[&child], printed, &how).await?;
-    Ok(child)
-}
-
-/// Waits until the processes of a service answer, where that is how they are seen to be ready.
-async fn answers(
-    service: &ServiceUnderTest,
-    processes: Vec<&Child>,
-    harness: &Access,
-) -> Result<(), NotStarted> {
-    if processes.is_empty() {
-        return Ok(());
-    }
-    match &service.ready {
-        Ready::Line(_) => Ok(()),
-        Ready::Subject(subject) => {
-            let how = format!("answer a request on {subject}");
-            within(service, &processes, replied(harness, subject), &how).await
-        }
-        Ready::Service(name) => {
-            let subject = format!("$SRV.PING.{name}");
-            let (asked, many) = (instances(harness, &subject, processes.len()), processes.len());
-            let how = format!("answer {subject} with {many} of them");
-            within(service, &processes, asked, &how).await
-        }
-    }
-}
-
-/// Waits for a sign of readiness; a process that ends before, or no sign in time, is the reason.
-async fn within(
-    service: &ServiceUnderTest,
-    processes: &[&Child],
-    sign: impl Future<Output = ()>,
-    how: &str,
-) -> Result<(), NotStarted> {
-    let name = &service.name;
-    let limit = service.ready_within;
-    tokio::pin!(sign);
-    let ended = select_all(processes.iter().map(|process| Box::pin(process.wait())));
-    tokio::select! {
-        biased;
-        () = &mut sign => Ok(()),
-        (status, at, _) = ended => {
-            processes[at].drained().await;
-            // It was ready, and ended before we had read what it said.
-            if tokio::task::unconstrained(&mut sign).now_or_never().is_some() {
-                return Ok(());
-            }
-            let tail = processes[at].tail();
-            let last = tail.last().cloned().unwrap_or_default();
-            let reason = format!(
-                "{name} ended with {status} before it was ready; last line of its log: `{last}`"
-            );
-            Err((Stop::Broken(reason), tail))
-        }
-        () = tokio::time::sleep(limit) => {
-            let tail = processes.iter().flat_map(|process| process.tail()).collect();
-            Err((Stop::Broken(format!("{name} did not {how} within {limit:?}")), tail))
-        }
-    }
-}
-
-/// Returns once anything answers a request there.
-async fn replied(harness: &Access, subject: &str) {
-    loop {
-        if let Ok(client) = harness.connect().await {
-            while client.connection_state() == async_nats::connection::State::Connected {
-                if client.request(subject.to_owned(), "".into()).await.is_ok() {
-                    return;
-                }
-                tokio::time::sleep(ASK_AGAIN).await;
-            }
-        }
-        tokio::time::sleep(ASK_AGAIN).await;
-    }
-}
-
-/// Returns once so many different instances answer.
-async fn instances(harness: &Access, subject: &str, many: usize) {
-    loop {
-        if let Ok(seen) = ping(harness, subject, many).await
-            && seen >= many
-        {
-            return;
-        }
-        tokio::time::sleep(ASK_AGAIN).await;
-    }
-}
-
-/// How many instances answer, up to `many`.
-async fn ping(harness: &Access, subject: &str, many: usize) -> Result<usize, async_nats::Error> {
-    let client = harness.connect().await?;
-    let inbox = client.new_inbox();
-    let mut replies = client.subscribe(inbox.clone()).await?;
-    let mut seen = BTreeSet::new();
-    loop {
-        client.publish_with_reply(subject.to_owned(), inbox.clone(), "".into()).await?;
-        // Each answers at once; one that is not up yet is asked again.
-        let again = tokio::time::sleep(5 * ASK_AGAIN);
-        tokio::pin!(again);
-        loop {
-            let reply = tokio::select! {
-                reply = replies.next() => reply.ok_or("the connection has ended")?,
-                () = &mut again => break,
-            };
-            let reply: Value = serde_json::from_slice(&reply.payload).unwrap_or_default();
-            seen.extend(reply["id"].as_str().map(str::to_owned));
-            if seen.len() >= many {
-                return Ok(seen.len());
-            }
-        }
-    }
 }

@@ -142,9 +142,9 @@ impl World {
                     leaks,
                 });
             }
-            (Err((stop, tail)), _) => {
-                logs.push(log("services", tail));
-                stop
+            (Err(not_started), _) => {
+                logs.push(log("services", not_started.log));
+                not_started.reason
             }
             (Ok(_), Err(fault)) => Stop::broken("cannot start the driver", fault),
         };

@@ -38,6 +38,9 @@ pub struct Audit {
     /// Messages that were sent with bytes which cannot be read, waiting or dead letters by now, and
     /// half a line at the journal's end.
     pub unreadable: Vec<String>,
+    /// Numbers of claims and outcomes without a message, where nothing else misses one: a write that
+    /// failed, as on a full disk, takes a number and is never acknowledged.
+    pub unused: Vec<String>,
     /// Everything that must not be; empty is good.
     pub problems: Vec<String>,
 }
@@ -94,8 +97,9 @@ async fn once(connection: &Connection, outside: &Outside) -> Result<Audit, Audit
     if let Some(before) = outside.books.as_ref().map_or(Ok(None), Books::read)? {
         audit.problems.extend(before.lost(&Seen::now(connection).await?));
     }
-    let ledger = write_once(connection, LEDGER, &mut audit).await?;
-    let intents = write_once(connection, INTENTS, &mut audit).await?;
+    let mut gaps = Vec::new();
+    let ledger = write_once(connection, LEDGER, &mut audit, &mut gaps).await?;
+    let intents = write_once(connection, INTENTS, &mut audit, &mut gaps).await?;
     let entries: BTreeMap<String, Entry> =
         decoded(LEDGER, &ledger, |e: &Entry| e.payment_id.clone(), &mut audit);
     let claims: BTreeMap<String, Intent> =
@@ -122,14 +126,16 @@ async fn once(connection: &Connection, outside: &Outside) -> Result<Audit, Audit
         let charges = charges(path, &mut audit)?;
         compare_charges(&entries, &charges, &waiting, &mut audit);
     }
+    audit.judge(gaps);
     Ok(audit)
 }
 
-/// Reads a stream from which nothing is ever removed: each number from 1 on must be there.
+/// Reads a stream from which nothing is ever removed: a number from 1 on without a message is a gap.
 async fn write_once(
     connection: &Connection,
     name: &'static str,
     audit: &mut Audit,
+    gaps: &mut Vec<String>,
 ) -> Result<Contents, StoreError> {
     let Some(stream) = store::find(connection, name).await? else {
         audit.problems.push(format!("stream `{name}` does not exist"));
@@ -140,7 +146,7 @@ async fn write_once(
     audit.problems.extend(contents.unreadable(name));
     let start = 1..contents.first.min(contents.last + 1);
     let missing: Vec<u64> = start.chain(contents.missing.iter().copied()).collect();
-    audit.problems.extend(unreadable(name, &missing));
+    gaps.extend(unreadable(name, &missing));
     let (read, stated) = (contents.messages.len() as u64, contents.stated);
     if missing.is_empty() && read != stated {
         let problem = format!("stream `{name}` says it has {stated} messages and shows {read}");
@@ -174,6 +180,17 @@ async fn waiting(
 }
 
 impl Audit {
+    /// A gap is a loss, unless claims, outcomes, charges and what waits agree without it.
+    fn judge(&mut self, gaps: Vec<String>) {
+        let agree = self.problems.is_empty() && self.charges.is_some();
+        if agree {
+            let why = "no claim, outcome or charge lacks its counterpart";
+            self.unused.extend(gaps.into_iter().map(|gap| format!("{gap}; {why}")));
+        } else {
+            self.problems.extend(gaps);
+        }
+    }
+
     /// Names the dead letters whose originals could not be read; a letter that cannot be read itself
     /// is none that a service filed.
     fn name_unreadable(&mut self, letters: &[DeadLetter]) {
@@ -309,6 +326,21 @@ fn charges(path: &Path, audit: &mut Audit) -> Result<Vec<ChargeRecord>, JournalE
 
 #[cfg(test)]
 mod tests {
+    use super::Audit;
+
+    #[test]
+    fn a_gap_is_a_loss_where_something_else_misses_a_message_or_charges_are_unknown() {
+        let gap = || vec!["gap".to_owned()];
+        let judged = |charges: Option<usize>, problems: Vec<String>| {
+            let mut audit = Audit { charges, problems, ..Audit::default() };
+            audit.judge(gap());
+            (audit.problems.len(), audit.unused.len())
+        };
+        assert_eq!(judged(Some(1), Vec::new()), (0, 1));
+        assert_eq!(judged(Some(1), vec!["payment `p` is open".to_owned()]), (2, 0));
+        assert_eq!(judged(None, Vec::new()), (1, 0));
+    }
+
     #[test]
     fn a_run_of_messages_is_one_line() {
         let lines = super::unreadable("s", &[3, 5, 6, 7, 9]);
