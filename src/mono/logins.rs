@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_nats::{ConnectOptions, ReconnectToServer, ServerAddr};
 
 use super::address::{Login, Server};
-use super::connect::Auth;
+use super::target::Auth;
 
 /// The logins that URLs carry.
 #[derive(Clone)]
