@@ -41,6 +41,8 @@ pub enum Auth {
     Creds(PathBuf),
     /// What would be in a `.creds` file: a user's JWT and the seed that proves it.
     Jwt(String),
+    /// A user's JWT that needs no proof: a bearer token.
+    Bearer(String),
     /// An nkey seed.
     Nkey(String),
 }
@@ -61,6 +63,7 @@ impl std::fmt::Debug for Auth {
             Self::Token(_) => "Token(…)",
             Self::Creds(_) => "Creds(…)",
             Self::Jwt(_) => "Jwt(…)",
+            Self::Bearer(_) => "Bearer(…)",
             Self::Nkey(_) => "Nkey(…)",
         })
     }
