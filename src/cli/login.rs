@@ -81,7 +81,7 @@ pub fn named_target(args: &ConnectionArgs, context: &Context) -> Result<Option<T
     Ok(Some(Target {
         url,
         auth,
-        tls: Tls { ca, client, first: file.tls_first },
+        tls: Tls { ca, client, first: args.tlsfirst || file.tls_first },
         jetstream,
         inbox_prefix: (!file.inbox_prefix.is_empty()).then_some(file.inbox_prefix),
         ..Target::default()
@@ -100,6 +100,7 @@ fn credentials_without_server(args: &ConnectionArgs) -> Option<&'static str> {
         ("--nkey", args.nkey.is_some()),
         ("--tlsca", args.tlsca.is_some()),
         ("--tlscert", args.tlscert.is_some()),
+        ("--tlsfirst", args.tlsfirst),
     ]
     .into_iter()
     .find_map(|(flag, given)| given.then_some(flag))
