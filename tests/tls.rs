@@ -8,29 +8,17 @@ use async_nats::ConnectOptions;
 use mono_demo::broker::{
     Auth, Broker, Cluster, ClusterSettings, Role, Roles, Settings, StartError, Tls,
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+use support::certificates::{Authority, Certificate};
 use support::{nats_server, reaper};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// An authority, and a server's certificate for 127.0.0.1 that it signed, as files.
 fn certificates(folder: &Path) -> Tls {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, &authority).unwrap();
-    let write = |name: &str, text: String| {
-        let path = folder.join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    };
-    Tls {
-        cert: write("cert \"quoted\".pem", certificate.pem()),
-        key: write("key.pem", key.serialize_pem()),
-        ca: Some(write("ca.pem", authority.pem())),
-    }
+    let authority = Authority::new(folder, "ca");
+    let Certificate { cert, key } = authority.sign("\"quoted\"", |_| {});
+    Tls { cert, key, ca: Some(authority.pem) }
 }
 
 async fn settings(tls: &Tls) -> Settings {

@@ -70,7 +70,7 @@ impl Connection {
                 }
                 Err(error) => {
                     let url = if servers.len() == 1 { url.clone() } else { at };
-                    let error = explain(url, &error);
+                    let error = explain(url, &target.tls, &error);
                     // A server that answered says more than one that is away.
                     let says_more = !matches!(error, ConnectError::Unreachable { .. });
                     if worst.is_none() || says_more {

@@ -2,6 +2,8 @@
 
 use async_nats::ConnectErrorKind;
 
+use super::target::Tls;
+
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
@@ -38,6 +40,8 @@ pub enum ConnectError {
         url: String,
         /// The last error.
         evidence: String,
+        /// What to do about it, where something else answered than was asked for.
+        remedy: Option<&'static str>,
     },
 }
 
@@ -47,13 +51,14 @@ impl ConnectError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Tls { remedy, .. } => Some(remedy.clone()),
+            Self::Unreachable { remedy, .. } => remedy.map(str::to_owned),
             _ => None,
         }
     }
 }
 
 /// What the client library said, told apart.
-pub(super) fn explain(url: String, error: &async_nats::ConnectError) -> ConnectError {
+pub(super) fn explain(url: String, tls: &Tls, error: &async_nats::ConnectError) -> ConnectError {
     if let Some(crate::tls::Trouble { cause, remedy }) = crate::tls::trouble(error) {
         return ConnectError::Tls { url, cause, remedy };
     }
@@ -62,9 +67,45 @@ pub(super) fn explain(url: String, error: &async_nats::ConnectError) -> ConnectE
         ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
             ConnectError::Refused { url, evidence }
         }
-        ConnectErrorKind::ServerParse | ConnectErrorKind::Tls => {
-            ConnectError::Unusable { url, evidence }
+        ConnectErrorKind::Tls => {
+            ConnectError::Unusable { url, evidence: of_the_files(tls, evidence) }
         }
-        _ => ConnectError::Unreachable { url, evidence },
+        ConnectErrorKind::ServerParse => ConnectError::Unusable { url, evidence },
+        _ => {
+            let remedy = remedy(&url, &evidence);
+            ConnectError::Unreachable { url, evidence, remedy }
+        }
     }
+}
+
+/// The client library does not name the files that it could not use together.
+fn of_the_files(tls: &Tls, evidence: String) -> String {
+    match &tls.client {
+        Some((cert, key)) if evidence.contains("could not add certificate or key") => format!(
+            "the key {} is not that of the client's certificate {}",
+            key.display(),
+            cert.display()
+        ),
+        _ => evidence,
+    }
+}
+
+/// What to do where something answers, and not as the URL says.
+fn remedy(url: &str, evidence: &str) -> Option<&'static str> {
+    let says = |words: &str| evidence.contains(words);
+    let websocket = url.starts_with("ws://") || url.starts_with("wss://");
+    if websocket && (says("HTTP") || says("Switching Protocols")) {
+        return Some(
+            "what answers there is not such a websocket: use wss:// where it speaks TLS, and nats:// \
+             for a port that is none",
+        );
+    }
+    if !websocket && (says("expected INFO") || says("timed out")) {
+        return Some(
+            "it took the connection and said nothing: is it paused? Where TLS comes first \
+             (`handshake_first`), give --tlsfirst, or `tls_first` in a context; a port for websockets \
+             wants ws:// or wss://",
+        );
+    }
+    None
 }

@@ -45,10 +45,17 @@ pub(super) async fn options(
 
 /// A file with nothing of use in it would only be told as a handshake that fails.
 async fn pem(what: &str, path: &Path, holds: &str) -> Result<(), String> {
-    let text =
-        tokio::fs::read(path).await.map_err(|e| format!("{what} {}: {e}", path.display()))?;
-    match String::from_utf8_lossy(&text).contains(holds) {
+    let name = format!("{what} {}", path.display());
+    let text = tokio::fs::read(path).await.map_err(|e| format!("{name}: {e}"))?;
+    let text = String::from_utf8_lossy(&text);
+    if text.contains("ENCRYPTED") {
+        return Err(format!(
+            "{name}: it is encrypted; `openssl pkey -in {} -out KEY` writes one that is not",
+            path.display()
+        ));
+    }
+    match text.contains(holds) {
         true => Ok(()),
-        false => Err(format!("{what} {}: no PEM of one is in this file", path.display())),
+        false => Err(format!("{name}: no PEM of one is in this file")),
     }
 }

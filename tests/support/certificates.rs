@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     date_time_ymd,
 };
 
@@ -23,11 +23,19 @@ pub struct Certificate {
 impl Authority {
     pub fn new(folder: &Path, name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let pem = folder.join(format!("{name}.pem"));
         std::fs::write(&pem, issuer.pem()).unwrap();
         Self { issuer, pem }
+    }
+
+    /// Another one of the same name: only its key tells.
+    pub fn renewed(&self, folder: &Path) -> Self {
+        std::fs::create_dir_all(folder).unwrap();
+        let name = self.pem.file_stem().unwrap().to_str().unwrap();
+        Self::new(folder, name)
     }
 
     /// Signs one for 127.0.0.1, as `change` wants it.
@@ -61,4 +69,20 @@ pub fn not_yet_valid(params: &mut CertificateParams) {
 
 pub fn for_a_client(params: &mut CertificateParams) {
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+}
+
+pub fn for_a_server(params: &mut CertificateParams) {
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+}
+
+pub fn for_another_host(params: &mut CertificateParams) {
+    *params = CertificateParams::new(vec!["example.org".to_owned()]).unwrap();
+}
+
+pub fn for_no_host(params: &mut CertificateParams) {
+    *params = CertificateParams::new(Vec::new()).unwrap();
+}
+
+pub fn an_authority(params: &mut CertificateParams) {
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
 }
