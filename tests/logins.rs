@@ -50,8 +50,12 @@ async fn a_jwt_is_shown_however_its_seed_comes() {
     ] {
         let creds = write(&format!("{name}.creds"), text);
         let_in(home.run(&[&["-s", &server.nats, "--creds", &creds][..], &CALL].concat()));
-        let_in(with_context(&home, &json!({"url": server.nats, "creds": format!("~/{name}.creds")})));
-        let env = home.command(CALL).env("NATS_URL", &server.nats).env("NATS_CREDS", &creds).output();
+        let_in(with_context(
+            &home,
+            &json!({"url": server.nats, "creds": format!("~/{name}.creds")}),
+        ));
+        let env =
+            home.command(CALL).env("NATS_URL", &server.nats).env("NATS_CREDS", &creds).output();
         let_in(Said::from(env.unwrap()));
     }
     let data = |text: &str| format!("data:;base64,{}", STANDARD.encode(text));
@@ -81,11 +85,23 @@ async fn a_jwt_is_shown_however_its_seed_comes() {
     for (fields, needle) in [
         (json!({"user_jwt": issued.user}), "it is no bearer token"),
         (json!({"user_jwt": issued.user, "user_seed": "S"}), "`user_seed`: no seed is in it"),
-        (json!({"user_jwt": "env://NONE", "user_seed": issued.seed}), "`user_jwt` cannot be honoured: the variable \"NONE\" is not set"),
-        (json!({"user_jwt": "file:///none", "user_seed": issued.seed}), "`user_jwt` cannot be honoured: /none: No such file"),
+        (
+            json!({"user_jwt": "env://NONE", "user_seed": issued.seed}),
+            "`user_jwt` cannot be honoured: the variable \"NONE\" is not set",
+        ),
+        (
+            json!({"user_jwt": "file:///none", "user_seed": issued.seed}),
+            "`user_jwt` cannot be honoured: /none: No such file",
+        ),
         (json!({"creds": "nsc://o/a/u"}), "`creds` cannot be honoured: it is kept by nsc"),
-        (json!({"creds": "data:text"}), "`creds` cannot be honoured: its `data:` is no text in base64"),
-        (json!({"user": "u", "password": "op://v/i/f"}), "`password` cannot be honoured: it is in 1Password"),
+        (
+            json!({"creds": "data:text"}),
+            "`creds` cannot be honoured: its `data:` is no text in base64",
+        ),
+        (
+            json!({"user": "u", "password": "op://v/i/f"}),
+            "`password` cannot be honoured: it is in 1Password",
+        ),
         (json!({"token": "OP://v/i/f"}), "`token` cannot be honoured: it is in 1Password"),
         (json!({"ca": "data:;base64,AAAA"}), "`ca` cannot be honoured: only a file"),
     ] {
@@ -155,7 +171,8 @@ async fn each_server_of_a_list_is_shown_the_login_of_its_own_url() {
     let_in(home.run(&[&["-s", &all][..], &CALL].concat()));
     // One that refuses says more than two that are away, and shows no secret.
     let wrong = all.replace("p%401", "wrong");
-    let said = home.run(&[&["-s", &wrong][..], &CALL].concat()).failed(8, "refused the credentials");
+    let said =
+        home.run(&[&["-s", &wrong][..], &CALL].concat()).failed(8, "refused the credentials");
     assert!(!said.stderr.contains("wrong") && !said.stderr.contains("p@"), "{}", said.stderr);
     // By a websocket or without one: the same server.
     let url = &urls[1];

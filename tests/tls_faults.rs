@@ -129,7 +129,12 @@ async fn an_end_that_speaks_otherwise_than_it_was_asked_is_told_with_the_remedy(
     fails(&home, &at("tls", plain.host()), &[], no_tls);
     fails(&home, &plain.nats, &ca, no_tls);
     fails(&home, &plain.nats, &["--tlsfirst"], (8, no_tls.1, "leave out --tlsfirst"));
-    fails(&home, &at("wss", plain.websocket_host()), &ca, (8, no_tls.1, "ws:// rather than wss://"));
+    fails(
+        &home,
+        &at("wss", plain.websocket_host()),
+        &ca,
+        (8, no_tls.1, "ws:// rather than wss://"),
+    );
     // TLS, where plain was asked.
     let stranger = (8, "no authority that is trusted here", "--tlsca");
     fails(&home, &at("nats", secure.host()), &[], stranger);

@@ -137,9 +137,7 @@ fn by_context(file: &NatsContext, context: &Context) -> Result<Option<Auth>, Cli
         tracing::warn!("the NATS context's `{other}` is not used: its `{first}` comes first");
     }
     Ok(Some(match first {
-        Some("user") => {
-            Auth::User(file.user.clone(), field("password", &file.password).text()?)
-        }
+        Some("user") => Auth::User(file.user.clone(), field("password", &file.password).text()?),
         Some("creds") => match field("creds", &file.creds).file_or_text()? {
             Ok(path) => creds(&path)?,
             Err(text) => Auth::Jwt(text),
