@@ -163,6 +163,10 @@ async fn a_server_without_jetstream_is_told_how_to_get_it() {
     let serve = ["serve", "-s", &plain.nats, "--journal-dir", "j"];
     home.run(&serve).failed(3, "`nats-server -js`");
     home.run(&["-s", &plain.nats, "pay", "p", "1"]).failed(5, "`nats-server -js`");
+    home.run(&["-s", &plain.nats, "audit"]).failed(3, "`nats-server -js`");
+    home.run(&["-s", &plain.nats, "dlq", "ls"]).failed(3, "`nats-server -js`");
+    let stored = ["publish", "-J", "services.payment.payment-process", "--data", "{}"];
+    home.run(&[&["-s", &plain.nats][..], &stored].concat()).failed(5, "`nats-server -js`");
     let config = "jetstream: {}\naccounts { A: { users: [ { user: u, password: p } ] } }";
     let config = config.replace(
         "{}",
@@ -171,6 +175,8 @@ async fn a_server_without_jetstream_is_told_how_to_get_it() {
     let other = BareServer::start(home.path(), "other", &config).await;
     let url = format!("nats://u:p@{}", other.host());
     home.run(&["serve", "-s", &url, "--journal-dir", "j"]).failed(3, "jetstream: enabled");
+    home.run(&["-s", &url, "audit"]).failed(3, "jetstream: enabled");
+    home.run(&["-s", &url, "dlq", "ls"]).failed(3, "jetstream: enabled");
 }
 
 #[test]
