@@ -161,6 +161,12 @@ fn of_each_kind(word: &str, problems: &[String]) -> Vec<String> {
     lines
 }
 
+impl From<AuditError> for CliError {
+    fn from(error: AuditError) -> Self {
+        Self { hint: error.hint(), ..Self::new(Exit::Infrastructure, error) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -172,11 +178,5 @@ mod tests {
         assert_eq!(lines.len(), 7, "{lines:?}");
         assert_eq!(lines[5], "PROBLEM  … and 2 more of this kind; --json lists all");
         assert_eq!(lines[6], "PROBLEM  stream `s` does not exist");
-    }
-}
-
-impl From<AuditError> for CliError {
-    fn from(error: AuditError) -> Self {
-        Self { hint: error.hint(), ..Self::new(Exit::Infrastructure, error) }
     }
 }

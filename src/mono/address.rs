@@ -189,4 +189,30 @@ mod tests {
             assert_eq!(without_secrets(url), shown, "{url}");
         }
     }
+
+    /// All languages read the same rows.
+    #[test]
+    fn the_logins_of_a_list_are_those_of_the_vectors() {
+        let text = include_str!("../../tests/vectors/logins.json");
+        let vectors: serde_json::Value = serde_json::from_str(text).unwrap();
+        for row in vectors["rows"].as_array().unwrap() {
+            let url = row["url"].as_str().unwrap();
+            let found = servers(url).unwrap_or_else(|e| panic!("{url}: {e}"));
+            let found: Vec<_> = found
+                .into_iter()
+                .map(|server| match server.login {
+                    Some(Login::User(user, password)) => [Some(user), Some(password), None],
+                    Some(Login::Token(token)) => [None, None, Some(token)],
+                    None => [None, None, None],
+                })
+                .collect();
+            let text =
+                |server: &serde_json::Value, key: &str| server[key].as_str().map(str::to_owned);
+            let expected = row["servers"].as_array().unwrap().iter();
+            let expected: Vec<_> = expected
+                .map(|server| ["user", "password", "token"].map(|key| text(server, key)))
+                .collect();
+            assert_eq!(found, expected, "{url}");
+        }
+    }
 }

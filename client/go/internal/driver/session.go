@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"strings"
 	"sync"
 	"time"
 
@@ -150,9 +151,26 @@ func connect(fields fields) (*nats.Conn, error) {
 		return nc, nil
 	}
 	failed := &client.Error{Kind: client.Connection, Definite: true}
-	failed.Message = fmt.Sprintf("no connection to %s: %v", url, err)
+	// Nor may what nats.go says of a URL that it cannot read: it quotes it.
+	why := strings.ReplaceAll(err.Error(), url, withoutLogin(url))
+	failed.Message = fmt.Sprintf("no connection to %s: %s", withoutLogin(url), why)
 	if errors.Is(err, nats.ErrAuthorization) {
 		failed.Kind = client.Permissions
 	}
 	return nil, failed
+}
+
+// The list of URLs, fit to be shown. nats.go itself shows each server the login of its URL.
+func withoutLogin(urls string) string {
+	shown := strings.Split(urls, ",")
+	for n, url := range shown {
+		scheme, rest, found := strings.Cut(strings.TrimSpace(url), "://")
+		if !found {
+			scheme, rest = "", scheme
+		} else {
+			scheme += "://"
+		}
+		shown[n] = scheme + rest[strings.LastIndex(rest, "@")+1:]
+	}
+	return strings.Join(shown, ",")
 }
