@@ -367,7 +367,10 @@ async def find(explicit: str | None, env: Mapping[str, str]) -> NATS:
 async def find_serve(serve: Mapping[str, Any]) -> NATS | None:
     """A connection to this `serve`; no password is shown to a server that has not proved itself."""
     if not serve.get("contexts"):
-        return await proved(serve["url"], serve_login(serve, "client"), serve["secret"])
+        # Where it joined a system with a login in its URLs, they are in that of its login.
+        joined = serve.get("login")
+        url = str(joined.get("url") or serve["url"]) if isinstance(joined, dict) else serve["url"]
+        return await proved(url, serve_login(serve, "client"), serve["secret"])
     finder = serve_login(serve, "finder")
     # One server after the other: what one of them proved says nothing of another one's port.
     for url, name in zip(serve["url"].split(","), str(serve.get("name", "")).split(","), strict=False):
@@ -438,6 +441,7 @@ def main(argv: list[str] | None = None) -> int:
     args = arguments(argv)
     try:
         from client import ClientError, NoResponders, NoStream
+        from client.login import without_login
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] != "nats":
             raise
@@ -445,7 +449,7 @@ def main(argv: list[str] | None = None) -> int:
 
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     tell = Narrator(colour=colour)
-    url = find_url(args.nats_url, os.environ)
+    url = without_login(find_url(args.nats_url, os.environ))
     try:
         asyncio.run(tour(args.nats_url, os.environ, args.names or list(TOURS), tell))
     except Unreachable as error:

@@ -151,8 +151,11 @@ func connect(fields fields) (*nats.Conn, error) {
 		return nc, nil
 	}
 	failed := &client.Error{Kind: client.Connection, Definite: true}
-	// Nor may what nats.go says of a URL that it cannot read: it quotes it.
-	why := strings.ReplaceAll(err.Error(), url, withoutLogin(url))
+	// nats.go quotes a URL that it cannot read, with its login.
+	why := err.Error()
+	for _, one := range strings.Split(url, ",") {
+		why = strings.ReplaceAll(why, strings.TrimSpace(one), withoutLogin(one))
+	}
 	failed.Message = fmt.Sprintf("no connection to %s: %s", withoutLogin(url), why)
 	if errors.Is(err, nats.ErrAuthorization) {
 		failed.Kind = client.Permissions
@@ -162,15 +165,16 @@ func connect(fields fields) (*nats.Conn, error) {
 
 // The list of URLs, fit to be shown. nats.go itself shows each server the login of its URL.
 func withoutLogin(urls string) string {
-	shown := strings.Split(urls, ",")
-	for n, url := range shown {
-		scheme, rest, found := strings.Cut(strings.TrimSpace(url), "://")
-		if !found {
-			scheme, rest = "", scheme
-		} else {
-			scheme += "://"
+	var shown []string
+	for _, url := range strings.Split(urls, ",") {
+		if url = strings.TrimSpace(url); url == "" {
+			continue
 		}
-		shown[n] = scheme + rest[strings.LastIndex(rest, "@")+1:]
+		from := 0
+		if mark := strings.Index(url, "://"); mark >= 0 {
+			from = mark + len("://")
+		}
+		shown = append(shown, url[:from]+url[from+strings.LastIndex(url[from:], "@")+1:])
 	}
 	return strings.Join(shown, ",")
 }
