@@ -130,8 +130,12 @@ fn encoded(text: &str) -> String {
 async fn a_name_of_any_characters_goes_through_a_url_wherever_one_may_stand() {
     let home = Home::new();
     let users = NAMES.map(|name| format!("{{ user: {name:?}, password: {:?} }}", name.repeat(2)));
-    let users = format!("authorization {{ users: [ {} ] }}", users.join(", "));
+    let nothing = "{ user: nothing, password: \"\" }";
+    let users = format!("authorization {{ users: [ {}, {nothing} ] }}", users.join(", "));
     let server = BareServer::start(home.path(), "names", &users).await;
+    // An empty password is one: without it, this would be a token.
+    let empty = format!("nats://nothing:@{}", server.host());
+    let_in(home.run(&[&["-s", &empty][..], &CALL].concat()));
     for name in NAMES {
         let login = format!("{}:{}", encoded(name), encoded(&name.repeat(2)));
         let url = format!("nats://{login}@{}", server.host());

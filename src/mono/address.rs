@@ -47,6 +47,10 @@ fn server(text: &str) -> Result<Server, String> {
     let login = match (url.username(), url.password()) {
         ("", None) => None,
         (user, Some(password)) => Some(Login::User(decoded(user)?, decoded(password)?)),
+        // The parser takes an empty password for none.
+        (user, None) if user_info(text).is_some_and(|(from, to)| text[from..to].contains(':')) => {
+            Some(Login::User(decoded(user)?, String::new()))
+        }
         (token, None) => Some(Login::Token(decoded(token)?)),
     };
     // From here on nothing that logs or shows an address can show a secret.
@@ -139,7 +143,7 @@ mod tests {
             ("nats://a,nats://b%40c:p%3Aq%2C%25@h:1", user("b@c", "p:q,%")),
             ("ws://u:p@h:80", user("u", "p")),
             ("wss://tok@h", Some(("tok".into(), None))),
-            ("tls://u:@h", Some(("u".into(), None))),
+            ("tls://u:@h", user("u", "")),
             ("nats://u:p@ss@h", user("u", "p@ss")),
             ("nats://u:p@[::1]:4222", user("u", "p")),
             (" nats://h , nats://u:p%20w@g ,", user("u", "p w")),
