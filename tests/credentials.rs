@@ -165,6 +165,9 @@ async fn a_server_without_jetstream_is_told_how_to_get_it() {
     home.run(&["-s", &plain.nats, "pay", "p", "1"]).failed(5, "`nats-server -js`");
     home.run(&["-s", &plain.nats, "audit"]).failed(3, "`nats-server -js`");
     home.run(&["-s", &plain.nats, "dlq", "ls"]).failed(3, "`nats-server -js`");
+    // A scenario has a broker of its own, which has it: who names another one is told so.
+    home.run(&["-s", &plain.nats, "e2e", "--list"])
+        .failed(2, "each scenario has a broker of its own");
     let stored = ["publish", "-J", "services.payment.payment-process", "--data", "{}"];
     home.run(&[&["-s", &plain.nats][..], &stored].concat()).failed(5, "`nats-server -js`");
     let config = "jetstream: {}\naccounts { A: { users: [ { user: u, password: p } ] } }";
