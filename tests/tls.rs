@@ -9,7 +9,9 @@ use mono_demo::broker::{
     Auth, Broker, Cluster, ClusterSettings, Role, Roles, Settings, StartError, Tls,
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
-use support::certificates::{Authority, Certificate};
+use support::certificates::{
+    Authority, Certificate, expired, for_a_client, for_another_host, not_yet_valid,
+};
 use support::{nats_server, reaper};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -120,6 +122,27 @@ async fn an_authority_as_server_certificate_is_told_at_once_with_the_remedy() {
             assert!(problem.to_string().contains("that of an authority itself"), "{problem}");
             assert!(problem.hint().unwrap().contains("basicConstraints=CA:FALSE"));
         }
+    }
+}
+
+/// `serve --tls-cert` refuses at once what no client would accept.
+#[tokio::test]
+async fn a_certificate_that_no_client_would_accept_serves_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new(folder.path(), "ca");
+    for (certificate, cause) in [
+        (authority.sign("expired", expired), "certificate has expired"),
+        (authority.sign("early", not_yet_valid), "not valid yet"),
+        (authority.sign("host", for_another_host), "not for the name"),
+        (authority.sign("client", for_a_client), "not for servers"),
+    ] {
+        let Certificate { cert, key } = certificate;
+        let tls = Tls { cert, key, ca: Some(authority.pem.clone()) };
+        let mut settings = settings(&tls).await;
+        settings.ready_timeout = std::time::Duration::from_secs(600);
+        let problem = Broker::start(settings).await.unwrap_err();
+        assert!(problem.to_string().contains(cause), "{cause}: {problem}");
+        assert!(problem.hint().is_some(), "{problem}");
     }
 }
 
