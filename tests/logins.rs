@@ -4,9 +4,11 @@
 mod support;
 
 use std::path::Path;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use mono_demo::mono::{Connection, Target};
 use serde_json::{Value, json};
 use support::bare_server::BareServer;
 use support::certificates::Authority;
@@ -185,6 +187,29 @@ async fn each_server_of_a_list_is_shown_the_login_of_its_own_url() {
     for _ in 0..4 {
         let_in(home.run(&[&["-s", &mixed][..], &CALL].concat()));
     }
+}
+
+/// The services keep their connection for as long as they live: it moves on, with the other login.
+#[tokio::test]
+async fn a_connection_that_moves_on_shows_the_next_server_its_own_login() {
+    let home = Home::new();
+    let mut servers = Vec::new();
+    for n in 0..2 {
+        let users = format!("authorization {{ user: \"u{n}\", password: \"p@{n}\" }}");
+        servers.push(BareServer::start(home.path(), &format!("s{n}"), &users).await);
+    }
+    let [one, two] = [0, 1].map(|n| format!("nats://u{n}:p%40{n}@{}", servers[n].host()));
+    let target = Target { url: format!("{one},{two}"), quiet: true, ..Target::default() };
+    let connection = Connection::open(&target, "test").await.unwrap();
+    let port = connection.client().server_info().port.to_string();
+    let mut reconnected = connection.reconnected();
+    servers.retain(|server| !server.host().ends_with(&format!(":{port}")));
+    assert_eq!(servers.len(), 1);
+    let patience = Duration::from_secs(20);
+    tokio::time::timeout(patience, reconnected.changed()).await.unwrap().unwrap();
+    connection.client().flush().await.unwrap();
+    assert_ne!(connection.client().server_info().port.to_string(), port);
+    assert!(connection.close(patience).await);
 }
 
 #[tokio::test]
