@@ -83,6 +83,19 @@ fn a_url_that_cannot_be_read_says_how_to_write_it_and_shows_no_secret() {
     }
 }
 
+#[test]
+fn a_variable_that_cannot_be_read_does_not_count_as_unset() {
+    use std::os::unix::ffi::OsStrExt;
+    let home = Home::new();
+    for name in ["NATS_CONTEXT", "NATS_URL", "NATS_USER", "NATS_PASSWORD", "NATS_TOKEN"] {
+        let mut command = home.command(CALL);
+        command.env(name, std::ffi::OsStr::from_bytes(b"nats://u:sec\xe9@127.0.0.1:1"));
+        let said = Said::from(command.output().unwrap());
+        let said = said.failed(2, &format!("the variable {name} is not UTF-8"));
+        assert!(!said.stderr.contains("sec"), "{}", said.stderr);
+    }
+}
+
 #[tokio::test]
 async fn the_fields_of_a_context_are_honoured_or_refused_by_name() {
     let home = Home::new();

@@ -19,6 +19,7 @@ use crate::wire::context::NatsContext;
 /// For the login, flags come before the user or token in a URL, that before a context's fields, and
 /// those before the environment.
 pub fn named_target(args: &ConnectionArgs, context: &Context) -> Result<Option<Target>, CliError> {
+    readable(context)?;
     let named = args.context.clone().or_else(|| match args.server {
         Some(_) => None,
         None => context.var("NATS_CONTEXT"),
@@ -86,6 +87,16 @@ pub fn named_target(args: &ConnectionArgs, context: &Context) -> Result<Option<T
         inbox_prefix: (!file.inbox_prefix.is_empty()).then_some(file.inbox_prefix),
         ..Target::default()
     }))
+}
+
+/// A variable that is set and cannot be read names something: it must not count as unset.
+fn readable(context: &Context) -> Result<(), CliError> {
+    let names = ["NATS_CONTEXT", "NATS_URL", "NATS_USER", "NATS_PASSWORD", "NATS_TOKEN"];
+    let unreadable = |name: &&str| context.os(name).is_some_and(|value| value.to_str().is_none());
+    match names.into_iter().find(unreadable) {
+        Some(name) => Err(CliError::usage(format!("the variable {name} is not UTF-8"))),
+        None => Ok(()),
+    }
 }
 
 fn half(there: &str, missing: &str) -> CliError {
