@@ -312,30 +312,45 @@ async def proves(nc: NATS, secret: str, name: str = "") -> bool:
 
 
 async def connect(url: str, login: Mapping[str, Any]) -> NATS:
-    """Connects, or raises Unreachable within a few seconds."""
-    import nats
+    """Connects, or raises Unreachable within a few seconds; a login in a URL comes before `login`."""
+    from client.login import by_login, without_login
 
+    shown = without_login(url)
+    try:
+        groups = by_login(url)
+    except ValueError as error:
+        raise Unreachable(f"no NATS server at {shown}: a login in it is not UTF-8") from error
     causes: list[str] = []
+    for servers, of_url in groups:
+        # Certificates are for all; another login is not shown beside that of the URL.
+        names = {"tls"} if of_url else set(login)
+        options = {name: value for name, value in login.items() if name in names}
+        try:
+            return await dial(servers, {**options, **of_url}, causes)
+        except Exception as error:  # nats-py has no common base for an unreadable URL
+            causes.append(f"{error or type(error).__name__}")
+    cause = causes[0] if causes else "no server is named"
+    raise Unreachable(f"no NATS server at {shown}: {cause}")
+
+
+async def dial(servers: list[str], login: Mapping[str, Any], causes: list[str]) -> NATS:
+    import nats
 
     async def on_error(error: Exception) -> None:
         causes.append(str(error) or type(error).__name__)
 
-    try:
-        return await asyncio.wait_for(
-            nats.connect(
-                url,
-                **login,
-                name="demo.py",
-                error_cb=on_error,
-                connect_timeout=2,
-                max_reconnect_attempts=3,
-                reconnect_time_wait=0.1,
-            ),
-            timeout=10,
-        )
-    except Exception as error:  # nats-py has no common base for an unreadable URL
-        cause = causes[0] if causes else f"{error or type(error).__name__}"
-        raise Unreachable(f"no NATS server at {url}: {cause}") from error
+    return await asyncio.wait_for(
+        nats.connect(
+            servers,
+            **login,
+            name="demo.py",
+            error_cb=on_error,
+            connect_timeout=2,
+            max_reconnect_attempts=3,
+            reconnect_time_wait=0.1,
+        ),
+        timeout=10,
+    )
 
 
 async def find(explicit: str | None, env: Mapping[str, str]) -> NATS:
@@ -352,7 +367,10 @@ async def find(explicit: str | None, env: Mapping[str, str]) -> NATS:
 async def find_serve(serve: Mapping[str, Any]) -> NATS | None:
     """A connection to this `serve`; no password is shown to a server that has not proved itself."""
     if not serve.get("contexts"):
-        return await proved(serve["url"], serve_login(serve, "client"), serve["secret"])
+        # Where it joined a system with a login in its URLs, they are in that of its login.
+        joined = serve.get("login")
+        url = str(joined.get("url") or serve["url"]) if isinstance(joined, dict) else serve["url"]
+        return await proved(url, serve_login(serve, "client"), serve["secret"])
     finder = serve_login(serve, "finder")
     # One server after the other: what one of them proved says nothing of another one's port.
     for url, name in zip(serve["url"].split(","), str(serve.get("name", "")).split(","), strict=False):
@@ -423,6 +441,7 @@ def main(argv: list[str] | None = None) -> int:
     args = arguments(argv)
     try:
         from client import ClientError, NoResponders, NoStream
+        from client.login import without_login
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] != "nats":
             raise
@@ -430,7 +449,7 @@ def main(argv: list[str] | None = None) -> int:
 
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     tell = Narrator(colour=colour)
-    url = find_url(args.nats_url, os.environ)
+    url = without_login(find_url(args.nats_url, os.environ))
     try:
         asyncio.run(tour(args.nats_url, os.environ, args.names or list(TOURS), tell))
     except Unreachable as error:

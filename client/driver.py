@@ -41,6 +41,7 @@ from .errors import (
     ServiceError,
 )
 from .headers import check, guard
+from .login import by_login, without_login
 from .math import MathClient
 from .payment import PaymentClient
 from .subjects import excerpt
@@ -331,6 +332,27 @@ def _no_constant(name: str) -> NoReturn:
 
 async def connect(url: str, user: str | None, password: str | None) -> nats.aio.client.Client:
     """Connects, and from then on reconnects for ever; raises PermissionDenied, ConnectionFailed."""
+    shown = excerpt(without_login(url))
+    try:
+        groups = by_login(url, user, password)
+    except ValueError as error:
+        text = f"cannot connect to {shown}: its user, password or token is not UTF-8"
+        raise ConnectionFailed(text, definite=True) from error
+    failures: list[ClientError] = []
+    for servers, login in groups:
+        try:
+            return await dial(servers, login, shown, CONNECT_TIMEOUT / len(groups))
+        except (PermissionDenied, ConnectionFailed) as error:
+            failures.append(error)
+    # One that answered says more than one that is away.
+    failures.sort(key=lambda error: not isinstance(error, PermissionDenied))
+    raise failures[0] if failures else ConnectionFailed("no server is named", definite=True)
+
+
+async def dial(
+    servers: list[str], login: Mapping[str, str], shown: str, limit: float
+) -> nats.aio.client.Client:
+    """The same with one login; no message has anything of it."""
     nc = nats.aio.client.Client()
     guard(nc)
     refused = asyncio.Event()
@@ -347,8 +369,6 @@ async def connect(url: str, user: str | None, password: str | None) -> nats.aio.
 
     options: dict[str, Any] = {
         "name": "mono-demo python driver",
-        "user": user,
-        "password": password,
         "error_cb": on_error,
         "reconnected_cb": on_reconnect,
         "connect_timeout": 1,
@@ -357,30 +377,29 @@ async def connect(url: str, user: str | None, password: str | None) -> nats.aio.
         "drain_timeout": DRAIN_TIMEOUT,
         "ping_interval": PING_INTERVAL,
         "max_outstanding_pings": 2,
+        **login,
     }
-    connecting = asyncio.ensure_future(nc.connect(url.split(","), **options))
+    connecting = asyncio.ensure_future(nc.connect(servers, **options))
     denial = asyncio.ensure_future(refused.wait())
     try:
         await asyncio.wait(
             {connecting, denial},
-            timeout=CONNECT_TIMEOUT,
+            timeout=limit,
             return_when=asyncio.FIRST_COMPLETED,
         )
         if connecting.done():
             connecting.result()
             return nc
     except Exception as error:  # a URL that nats-py cannot read, in its many ways
-        text = f"cannot connect to {excerpt(url)}: {error!r}"
+        text = f"cannot connect to {shown}: {error!r}"
         raise ConnectionFailed(text, definite=True) from error
     finally:
         connecting.cancel()
         denial.cancel()
     cause = str(last[0]) or type(last[0]).__name__ if last else "no answer"
     if refused.is_set():
-        raise PermissionDenied(f"{url} refused the connection: {cause}")
-    raise ConnectionFailed(
-        f"no connection to {url} within {CONNECT_TIMEOUT:g} s: {cause}", definite=True
-    )
+        raise PermissionDenied(f"{shown} refused the connection: {cause}")
+    raise ConnectionFailed(f"no connection to {shown} within {limit:g} s: {cause}", definite=True)
 
 
 def described(error: ClientError) -> dict[str, object]:

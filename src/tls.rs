@@ -42,22 +42,29 @@ fn explain(error: &rustls::Error) -> Trouble {
         rustls::Error::InvalidCertificate(problem) => return certificate(problem),
         rustls::Error::InvalidMessage(_) => (
             "what answers there does not speak TLS from the first byte".to_owned(),
-            "use nats:// rather than tls://, and leave out --tlsca, --tlscert and `tls_first`, \
-             unless the server speaks TLS",
+            "leave out --tlsfirst (`tls_first` in a context), which few servers want; if it does not \
+             speak TLS at all, use nats:// rather than tls://, or ws:// rather than wss://, and leave \
+             out --tlsca and --tlscert too",
         ),
         rustls::Error::AlertReceived(alert) => match alert {
             AlertDescription::CertificateRequired | AlertDescription::HandshakeFailure => (
                 "the server wants a certificate of the client".to_owned(),
                 "name one with --tlscert and its key with --tlskey",
             ),
+            // nats-server says "expired" of one that is not valid yet, too.
+            AlertDescription::CertificateExpired => (
+                format!("the server refused the client's certificate ({alert:?})"),
+                "see with `openssl x509 -noout -dates -in FILE` from when and until when it is \
+                 valid, and renew it, or set the clocks",
+            ),
             AlertDescription::BadCertificate
             | AlertDescription::UnknownCA
             | AlertDescription::CertificateUnknown
-            | AlertDescription::CertificateExpired
             | AlertDescription::CertificateRevoked
             | AlertDescription::UnsupportedCertificate => (
                 format!("the server refused the client's certificate ({alert:?})"),
-                "name one that the server's authority has signed, with --tlscert and --tlskey",
+                "name one that the server's authority has signed, and for clients \
+                 (extendedKeyUsage=clientAuth), with --tlscert and --tlskey",
             ),
             _ => (
                 format!("the server ended the TLS handshake ({alert:?})"),
@@ -78,6 +85,17 @@ fn certificate(problem: &CertificateError) -> Trouble {
             "no authority that is trusted here has signed the server's certificate".to_owned(),
             "name the authority that signed it with --tlsca (or NATS_CA, or `ca` in a context); for \
              a `serve` of your own with --tls-ca of serve",
+        ),
+        // Of an authority with the same name: made anew, as a rule, since its file was given away.
+        CertificateError::BadSignature => (
+            "an authority of the same name as the trusted one, but another one, has signed the \
+             server's certificate"
+                .to_owned(),
+            "name the authority that signed it with --tlsca (or NATS_CA, or `ca` in a context)",
+        ),
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => (
+            format!("the server's certificate is not for servers ({problem})"),
+            "make one with extendedKeyUsage=serverAuth, or with no such limit",
         ),
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => (
             format!("the server's certificate is not for the name it was asked by ({problem})"),

@@ -2,61 +2,13 @@
 
 mod support;
 
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-
 use serde_json::Value;
+use support::bare_server::BareServer;
 use support::program::{Home, Said};
-use support::{eventually, nats_server};
 
 /// A password with all that has to be encoded in a URL.
 const PASSWORD: &str = "p@:/,%#?w";
 const ENCODED: &str = "p%40%3A%2F%2C%25%23%3Fw";
-
-/// A bare nats-server with a configuration of its own.
-struct Server {
-    child: Child,
-    nats: String,
-    websocket: String,
-}
-
-impl Server {
-    async fn start(folder: &Path, name: &str, config: &str) -> Self {
-        let folder = folder.join(name);
-        std::fs::create_dir_all(&folder).unwrap();
-        let file = folder.join("server.conf");
-        let text = format!(
-            "listen: \"127.0.0.1:-1\"\nports_file_dir: {:?}\nwebsocket {{ listen: \"127.0.0.1:-1\", no_tls: true }}\n{config}\n",
-            folder.display().to_string()
-        );
-        std::fs::write(&file, text).unwrap();
-        let mut command = Command::new(nats_server().await.path);
-        command.arg("-c").arg(&file).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().unwrap();
-        let ports = folder.join(format!("nats-server_{}.ports", child.id()));
-        let read = || serde_json::from_slice::<Value>(&std::fs::read(&ports).ok()?).ok();
-        eventually("the server listens", Duration::from_secs(10), || read().is_some());
-        let ports = read().unwrap();
-        let first = |kind: &str| ports[kind][0].as_str().unwrap().to_owned();
-        Self { child, nats: first("nats"), websocket: first("websocket") }
-    }
-
-    fn host(&self) -> &str {
-        self.nats.split("://").nth(1).unwrap()
-    }
-
-    fn websocket(&self) -> &str {
-        self.websocket.split("://").nth(1).unwrap()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 /// Is let in: nobody serves there.
 #[track_caller]
@@ -78,8 +30,8 @@ async fn a_user_password_or_token_in_any_url_is_sent_to_its_server() {
     let home = Home::new();
     let users =
         format!("authorization {{ users: [ {{ user: \"a b\", password: {PASSWORD:?} }} ] }}");
-    let one = Server::start(home.path(), "one", &users).await;
-    let two = Server::start(home.path(), "two", "authorization { token: \"tok@n\" }").await;
+    let one = BareServer::start(home.path(), "one", &users).await;
+    let two = BareServer::start(home.path(), "two", "authorization { token: \"tok@n\" }").await;
     let (h1, h2) = (one.host(), two.host());
     let user = format!("a%20b:{ENCODED}");
     let dead = "nats://x:y@127.0.0.1:1";
@@ -93,8 +45,8 @@ async fn a_user_password_or_token_in_any_url_is_sent_to_its_server() {
         format!("nats://{user}@{h1},nats://tok%40n@{h2}"),
         // One that wants what its URL does not say is passed over.
         format!("nats://{h2},nats://{user}@{h1}"),
-        format!("ws://{user}@{}", one.websocket()),
-        format!("ws://tok%40n@{}", two.websocket()),
+        format!("ws://{user}@{}", one.websocket_host()),
+        format!("ws://tok%40n@{}", two.websocket_host()),
     ] {
         for _ in 0..2 {
             let_in(home.run(&[&["-s", &url][..], &CALL].concat()));
@@ -131,6 +83,19 @@ fn a_url_that_cannot_be_read_says_how_to_write_it_and_shows_no_secret() {
     }
 }
 
+#[test]
+fn a_variable_that_cannot_be_read_does_not_count_as_unset() {
+    use std::os::unix::ffi::OsStrExt;
+    let home = Home::new();
+    for name in ["NATS_CONTEXT", "NATS_URL", "NATS_USER", "NATS_PASSWORD", "NATS_TOKEN"] {
+        let mut command = home.command(CALL);
+        command.env(name, std::ffi::OsStr::from_bytes(b"nats://u:sec\xe9@127.0.0.1:1"));
+        let said = Said::from(command.output().unwrap());
+        let said = said.failed(2, &format!("the variable {name} is not UTF-8"));
+        assert!(!said.stderr.contains("sec"), "{}", said.stderr);
+    }
+}
+
 #[tokio::test]
 async fn the_fields_of_a_context_are_honoured_or_refused_by_name() {
     let home = Home::new();
@@ -140,9 +105,9 @@ async fn the_fields_of_a_context_are_honoured_or_refused_by_name() {
         "\u{feff}-----BEGIN USER NKEY SEED-----\r\n{seed}\r\n------END USER NKEY SEED------\r\n"
     );
     std::fs::write(home.path().join("user.nk"), decorated).unwrap();
-    let plain = Server::start(home.path(), "plain", "").await;
+    let plain = BareServer::start(home.path(), "plain", "").await;
     let keyed = format!("authorization {{ users: [ {{ nkey: {public} }} ] }}");
-    let keyed = Server::start(home.path(), "keyed", &keyed).await;
+    let keyed = BareServer::start(home.path(), "keyed", &keyed).await;
     let nkey = home.path().join("user.nk");
     let nkey = nkey.to_str().unwrap();
     let_in(home.run(&[&["-s", &keyed.nats, "--nkey", nkey][..], &CALL].concat()));
@@ -207,18 +172,27 @@ fn a_home_that_nobody_knows_is_refused_and_never_guessed() {
 #[tokio::test]
 async fn a_server_without_jetstream_is_told_how_to_get_it() {
     let home = Home::new();
-    let plain = Server::start(home.path(), "plain", "").await;
+    let plain = BareServer::start(home.path(), "plain", "").await;
     let serve = ["serve", "-s", &plain.nats, "--journal-dir", "j"];
     home.run(&serve).failed(3, "`nats-server -js`");
     home.run(&["-s", &plain.nats, "pay", "p", "1"]).failed(5, "`nats-server -js`");
+    home.run(&["-s", &plain.nats, "audit"]).failed(3, "`nats-server -js`");
+    home.run(&["-s", &plain.nats, "dlq", "ls"]).failed(3, "`nats-server -js`");
+    // A scenario has a broker of its own, which has it: who names another one is told so.
+    home.run(&["-s", &plain.nats, "e2e", "--list"])
+        .failed(2, "each scenario has a broker of its own");
+    let stored = ["publish", "-J", "services.payment.payment-process", "--data", "{}"];
+    home.run(&[&["-s", &plain.nats][..], &stored].concat()).failed(5, "`nats-server -js`");
     let config = "jetstream: {}\naccounts { A: { users: [ { user: u, password: p } ] } }";
     let config = config.replace(
         "{}",
         &format!("{{ store_dir: {:?} }}", home.path().join("js").display().to_string()),
     );
-    let other = Server::start(home.path(), "other", &config).await;
+    let other = BareServer::start(home.path(), "other", &config).await;
     let url = format!("nats://u:p@{}", other.host());
     home.run(&["serve", "-s", &url, "--journal-dir", "j"]).failed(3, "jetstream: enabled");
+    home.run(&["-s", &url, "audit"]).failed(3, "jetstream: enabled");
+    home.run(&["-s", &url, "dlq", "ls"]).failed(3, "jetstream: enabled");
 }
 
 #[test]

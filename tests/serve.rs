@@ -4,7 +4,8 @@ mod support;
 
 use std::time::Duration;
 
-use support::program::Home;
+use support::bare_server::BareServer;
+use support::program::{Home, Said};
 use support::{eventually, lives, send};
 
 /// How many `serve` say where they are.
@@ -295,8 +296,8 @@ fn a_second_serve_says_which_variable_made_it_join() {
     assert!(stderr.contains("because NATS_URL names it"), "{stderr}");
 }
 
-#[test]
-fn publish_with_confirm_says_where_nobody_listens() {
+#[tokio::test]
+async fn publish_with_confirm_says_where_nobody_listens() {
     let home = Home::new();
     let _serve = home.serve(&["--port", "0"]);
     let publish = |subject: &str| {
@@ -305,4 +306,37 @@ fn publish_with_confirm_says_where_nobody_listens() {
     publish("nobody.there").failed(5, "no responders");
     publish("services.math.calculate").ok();
     home.run(&["publish", "nobody.there", "--data", "{}"]).ok();
+    let email = ["publish", "notification", "email-send", "a@example.com", "Hello", "--confirm"];
+    assert_eq!(home.run(&email).ok(), "queued  Hello to a@example.com\n");
+    // A broker without services: the named form tells as the raw one does, and without is quiet.
+    let alone = BareServer::start(home.path(), "alone", "").await;
+    let there = |args: &[&str]| home.run(&[&["-s", &alone.nats], args].concat());
+    there(&email).failed(5, "no responders");
+    there(&[&email[..], &["--count", "2"]].concat()).failed(5, "no responders");
+    there(&email[..5]).ok();
+}
+
+#[tokio::test]
+async fn a_serve_that_the_environment_sends_elsewhere_says_which_variable_does() {
+    let home = Home::new();
+    let alone = BareServer::start(home.path(), "alone", "").await;
+    let contexts = home.path().join(".config/nats/context");
+    std::fs::create_dir_all(&contexts).unwrap();
+    let context = serde_json::json!({ "url": alone.nats });
+    std::fs::write(contexts.join("mine.json"), context.to_string()).unwrap();
+    let serve = |variable: &str, value: &str| {
+        let mut command = home.command(["serve", "--journal-dir", "j"]);
+        Said::from(command.env(variable, value).output().unwrap())
+    };
+    for (variable, value, code) in [
+        // It goes as far as JetStream, which is not there.
+        ("NATS_URL", alone.nats.as_str(), 3),
+        ("NATS_CONTEXT", "mine", 3),
+        // What a `serve` that is gone had said to export.
+        ("NATS_URL", "nats://u:secret@127.0.0.1:1", 8),
+    ] {
+        let said = serve(variable, value).failed(code, &format!("because {variable} names it"));
+        assert!(said.stderr.contains(&format!("`env -u {variable} mono-demo serve`")));
+        assert!(!said.stderr.contains("secret"), "{}", said.stderr);
+    }
 }

@@ -8,29 +8,19 @@ use async_nats::ConnectOptions;
 use mono_demo::broker::{
     Auth, Broker, Cluster, ClusterSettings, Role, Roles, Settings, StartError, Tls,
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+use support::certificates::{
+    Authority, Certificate, expired, for_a_client, for_another_host, not_yet_valid,
+};
 use support::{nats_server, reaper};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// An authority, and a server's certificate for 127.0.0.1 that it signed, as files.
 fn certificates(folder: &Path) -> Tls {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, &authority).unwrap();
-    let write = |name: &str, text: String| {
-        let path = folder.join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    };
-    Tls {
-        cert: write("cert \"quoted\".pem", certificate.pem()),
-        key: write("key.pem", key.serialize_pem()),
-        ca: Some(write("ca.pem", authority.pem())),
-    }
+    let authority = Authority::new(folder, "ca");
+    let Certificate { cert, key } = authority.sign("\"quoted\"", |_| {});
+    Tls { cert, key, ca: Some(authority.pem) }
 }
 
 async fn settings(tls: &Tls) -> Settings {
@@ -132,6 +122,27 @@ async fn an_authority_as_server_certificate_is_told_at_once_with_the_remedy() {
             assert!(problem.to_string().contains("that of an authority itself"), "{problem}");
             assert!(problem.hint().unwrap().contains("basicConstraints=CA:FALSE"));
         }
+    }
+}
+
+/// `serve --tls-cert` refuses at once what no client would accept.
+#[tokio::test]
+async fn a_certificate_that_no_client_would_accept_serves_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new(folder.path(), "ca");
+    for (certificate, cause) in [
+        (authority.sign("expired", expired), "certificate has expired"),
+        (authority.sign("early", not_yet_valid), "not valid yet"),
+        (authority.sign("host", for_another_host), "not for the name"),
+        (authority.sign("client", for_a_client), "not for servers"),
+    ] {
+        let Certificate { cert, key } = certificate;
+        let tls = Tls { cert, key, ca: Some(authority.pem.clone()) };
+        let mut settings = settings(&tls).await;
+        settings.ready_timeout = std::time::Duration::from_secs(600);
+        let problem = Broker::start(settings).await.unwrap_err();
+        assert!(problem.to_string().contains(cause), "{cause}: {problem}");
+        assert!(problem.hint().is_some(), "{problem}");
     }
 }
 

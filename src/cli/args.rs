@@ -111,6 +111,9 @@ pub struct ConnectionArgs {
     /// Client key [env: NATS_KEY].
     #[arg(long, global = true, value_name = "FILE", requires = "tlscert")]
     pub tlskey: Option<PathBuf>,
+    /// TLS comes before the server says anything (`handshake_first` of nats-server).
+    #[arg(long, global = true)]
+    pub tlsfirst: bool,
     /// How long one request may take, as 250ms or 5s [env: NATS_TIMEOUT; default: 5s].
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Duration>,

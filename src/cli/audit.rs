@@ -15,7 +15,7 @@ use super::output::Output;
 use super::running;
 use super::signals::from_here_on;
 use crate::broker::{Port, Role, Store};
-use crate::modules::payment::{Audit, Outside, audit};
+use crate::modules::payment::{Audit, AuditError, Outside, audit};
 use crate::mono::Connection;
 
 /// Arguments of `audit`.
@@ -68,7 +68,7 @@ async fn running(
     let outside = journals.as_deref().map(Outside::in_folder).unwrap_or_default();
     let result = audit(&session.connection, &outside).await;
     session.close().await;
-    result.map_err(|e| CliError::new(Exit::Infrastructure, e))
+    Ok(result?)
 }
 
 /// Looks at a store that nobody serves from.
@@ -106,7 +106,7 @@ async fn at_rest(
     let result = audit(&connection, &outside).await;
     connection.close(Duration::from_secs(2)).await;
     broker.stop().await?;
-    result.map_err(|e| CliError::new(Exit::Infrastructure, e))
+    Ok(result?)
 }
 
 fn tell(found: &Audit, output: &Output) -> Exit {
@@ -161,6 +161,12 @@ fn of_each_kind(word: &str, problems: &[String]) -> Vec<String> {
         }
     }
     lines
+}
+
+impl From<AuditError> for CliError {
+    fn from(error: AuditError) -> Self {
+        Self { hint: error.hint(), ..Self::new(Exit::Infrastructure, error) }
+    }
 }
 
 #[cfg(test)]

@@ -15,7 +15,8 @@ Any other service, by module and name or by subject:
 /// The table of `publish --help`.
 pub const PUBLISHES: &str = "\
 Services:
-  notification email-send TO SUBJECT [BODY]   queue an email (fire-and-forget)
+  notification email-send TO SUBJECT [BODY]   queue an email (fire-and-forget: with no worker it is
+                                              gone, and --confirm says so)
 
 Any other, by module and name or by subject; -J waits for the stream's acknowledgement:
   publish notification email-send --data '{\"to\": \"user@example.com\", \"subject\": \"Hello\"}'

@@ -161,7 +161,7 @@ pub fn of_target(description: &str, target: &Target) -> Option<NatsContext> {
         }
         Auth::Token(token) => context.token = token.clone(),
         Auth::Creds(path) => context.creds = text(path),
-        Auth::Nkey(_) | Auth::Jwt(_) => return None,
+        Auth::Nkey(_) | Auth::Jwt(_) | Auth::Bearer(_) => return None,
     }
     Some(context)
 }

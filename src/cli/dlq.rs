@@ -176,6 +176,6 @@ fn summary(letter: &DeadLetter) -> Value {
 
 impl From<StoreError> for CliError {
     fn from(error: StoreError) -> Self {
-        Self::new(Exit::Infrastructure, error)
+        Self { hint: error.hint.clone(), ..Self::new(Exit::Infrastructure, error) }
     }
 }

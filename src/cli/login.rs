@@ -2,10 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
 use super::args::ConnectionArgs;
 use super::context::Context;
 use super::contexts;
 use super::exit::CliError;
+use super::reference::Field;
 use crate::mono::{Auth, JetStreamApi, Target, Tls, without_secrets};
 use crate::wire::context::NatsContext;
 
@@ -14,12 +19,13 @@ use crate::wire::context::NatsContext;
 /// For the login, flags come before the user or token in a URL, that before a context's fields, and
 /// those before the environment.
 pub fn named_target(args: &ConnectionArgs, context: &Context) -> Result<Option<Target>, CliError> {
+    readable(context)?;
     let named = args.context.clone().or_else(|| match args.server {
         Some(_) => None,
         None => context.var("NATS_CONTEXT"),
     });
     let (named, file) = match named {
-        Some(name) => (true, contexts::read(&name, context).map(|file| expanded(file, context))?),
+        Some(name) => (true, contexts::read(&name, context)?),
         None => (false, NatsContext::default()),
     };
     let url = args
@@ -48,12 +54,16 @@ pub fn named_target(args: &ConnectionArgs, context: &Context) -> Result<Option<T
             None => by_environment(context)?,
         },
     };
-    let path = |flag: &Option<PathBuf>, file: &str, name| {
-        let file = (!file.is_empty()).then(|| PathBuf::from(file));
-        flag.clone().or(file).or_else(|| context.path_var(name)).map(|path| context.expanded(&path))
+    let path = |flag: &Option<PathBuf>, name: &'static str, value: &str, variable| {
+        let named = match (flag, value) {
+            (Some(path), _) => Some(context.expanded(path)),
+            (None, "") => context.path_var(variable).map(|path| context.expanded(&path)),
+            (None, value) => Some(Field { name, value, context }.file()?),
+        };
+        Ok::<_, CliError>(named)
     };
-    let cert = path(&args.tlscert, &file.cert, "NATS_CERT");
-    let client = match (cert, path(&args.tlskey, &file.key, "NATS_KEY")) {
+    let cert = path(&args.tlscert, "cert", &file.cert, "NATS_CERT")?;
+    let client = match (cert, path(&args.tlskey, "key", &file.key, "NATS_KEY")?) {
         (Some(cert), Some(key)) => Some((cert, key)),
         (None, None) => None,
         (Some(_), None) => {
@@ -68,42 +78,29 @@ pub fn named_target(args: &ConnectionArgs, context: &Context) -> Result<Option<T
         (_, domain) if !domain.is_empty() => JetStreamApi::Domain(domain),
         _ => JetStreamApi::Here,
     };
-    let ca = path(&args.tlsca, &file.ca, "NATS_CA");
+    let ca = path(&args.tlsca, "ca", &file.ca, "NATS_CA")?;
     Ok(Some(Target {
         url,
         auth,
-        tls: Tls { ca, client, first: file.tls_first },
+        tls: Tls { ca, client, first: args.tlsfirst || file.tls_first },
         jetstream,
         inbox_prefix: (!file.inbox_prefix.is_empty()).then_some(file.inbox_prefix),
         ..Target::default()
     }))
 }
 
+/// A variable that is set and cannot be read names something: it must not count as unset.
+fn readable(context: &Context) -> Result<(), CliError> {
+    let names = ["NATS_CONTEXT", "NATS_URL", "NATS_USER", "NATS_PASSWORD", "NATS_TOKEN"];
+    let unreadable = |name: &&str| context.os(name).is_some_and(|value| value.to_str().is_none());
+    match names.into_iter().find(unreadable) {
+        Some(name) => Err(CliError::usage(format!("the variable {name} is not UTF-8"))),
+        None => Ok(()),
+    }
+}
+
 fn half(there: &str, missing: &str) -> CliError {
     CliError::usage(format!("{there} was named without {missing}"))
-}
-
-/// As natscli reads a context: variables in the path of a creds file.
-fn expanded(mut file: NatsContext, context: &Context) -> NatsContext {
-    file.creds = variables(&file.creds, context);
-    file
-}
-
-/// `$NAME` and `${NAME}`; one that is not set is nothing.
-fn variables(text: &str, context: &Context) -> String {
-    let mut parts = text.split('$');
-    let mut whole = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let (name, rest) = match part.strip_prefix('{').and_then(|part| part.split_once('}')) {
-            Some(braced) => braced,
-            None => part.split_at(
-                part.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(part.len()),
-            ),
-        };
-        whole.push_str(&context.var(name).unwrap_or_default());
-        whole.push_str(rest);
-    }
-    whole
 }
 
 fn credentials_without_server(args: &ConnectionArgs) -> Option<&'static str> {
@@ -114,6 +111,7 @@ fn credentials_without_server(args: &ConnectionArgs) -> Option<&'static str> {
         ("--nkey", args.nkey.is_some()),
         ("--tlsca", args.tlsca.is_some()),
         ("--tlscert", args.tlscert.is_some()),
+        ("--tlsfirst", args.tlsfirst),
     ]
     .into_iter()
     .find_map(|(flag, given)| given.then_some(flag))
@@ -133,37 +131,74 @@ fn by_flag(args: &ConnectionArgs, context: &Context) -> Result<Option<Auth>, Cli
     args.nkey.as_ref().map(|path| nkey(&context.expanded(path))).transpose()
 }
 
-/// In natscli's order.
+/// In natscli's order. What comes after the first login is not shown to the server, and told.
 fn by_context(file: &NatsContext, context: &Context) -> Result<Option<Auth>, CliError> {
-    let path = |text: &str| context.expanded(Path::new(text));
-    if !file.user.is_empty() {
-        return Ok(Some(Auth::User(file.user.clone(), file.password.clone())));
+    let field = |name, value| Field { name, value, context };
+    let logins = [
+        ("user", &file.user),
+        ("creds", &file.creds),
+        ("nkey", &file.nkey),
+        ("user_jwt", &file.user_jwt),
+        ("token", &file.token),
+    ];
+    let mut named = logins.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name);
+    let first = named.next();
+    for other in named.filter(|other| (first, *other) != (Some("nkey"), "user_jwt")) {
+        let first = first.unwrap_or_default();
+        tracing::warn!("the NATS context's `{other}` is not used: its `{first}` comes first");
     }
-    if file.creds.starts_with("op://") {
-        return Err(CliError::usage(
-            "the NATS context's `creds` is in 1Password, which is not asked",
-        )
-        .hint("write it to a file with `op read … > user.creds`, and name that with --creds"));
-    }
-    if !file.creds.is_empty() {
-        return creds(&path(&file.creds)).map(Some);
-    }
-    match (file.user_jwt.is_empty(), file.nkey.is_empty()) {
-        (false, false) => {
-            let seed = seed(&path(&file.nkey))?;
-            Ok(Some(Auth::Jwt(format!(
-                "-----BEGIN NATS USER JWT-----\n{}\n------END NATS USER JWT------\n\
-                 -----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n",
-                file.user_jwt.trim()
-            ))))
+    Ok(Some(match first {
+        Some("user") => Auth::User(file.user.clone(), field("password", &file.password).text()?),
+        Some("creds") => match field("creds", &file.creds).file_or_text()? {
+            Ok(path) => creds(&path)?,
+            Err(text) => Auth::Jwt(text),
+        },
+        Some("nkey") => {
+            let seed = match field("nkey", &file.nkey).file_or_text()? {
+                Ok(path) => seed_in(&path)?,
+                Err(text) => seed("the NATS context's `nkey`", &text)?,
+            };
+            match file.user_jwt.is_empty() {
+                true => Auth::Nkey(seed),
+                false => proven(&field("user_jwt", &file.user_jwt).text()?, &seed),
+            }
         }
-        (false, true) => Err(CliError::usage(
-            "the NATS context's `user_jwt` proves nothing without the seed of its key",
-        )
-        .hint("name the seed's file as `nkey`, or a creds file, which has both, as `creds`")),
-        (true, false) => nkey(&path(&file.nkey)).map(Some),
-        (true, true) => Ok((!file.token.is_empty()).then(|| Auth::Token(file.token.clone()))),
+        Some("user_jwt") => {
+            let jwt = field("user_jwt", &file.user_jwt).text()?;
+            match file.user_seed.is_empty() {
+                true => Auth::Bearer(bearer(jwt)?),
+                false => {
+                    let text = field("user_seed", &file.user_seed).text()?;
+                    proven(&jwt, &seed("the NATS context's `user_seed`", &text)?)
+                }
+            }
+        }
+        Some(_) => Auth::Token(field("token", &file.token).text()?),
+        None => return Ok(None),
+    }))
+}
+
+/// A JWT and the seed that proves it.
+fn proven(jwt: &str, seed: &str) -> Auth {
+    Auth::Jwt(format!(
+        "-----BEGIN NATS USER JWT-----\n{}\n------END NATS USER JWT------\n\
+         -----BEGIN USER NKEY SEED-----\n{seed}\n------END USER NKEY SEED------\n",
+        jwt.trim()
+    ))
+}
+
+/// A JWT that needs no proof, because its account says that whoever has it is the user.
+fn bearer(jwt: String) -> Result<String, CliError> {
+    let claims = jwt.split('.').nth(1).and_then(|claims| URL_SAFE_NO_PAD.decode(claims).ok());
+    let claims = claims.and_then(|claims| serde_json::from_slice::<Value>(&claims).ok());
+    if claims.is_some_and(|claims| claims["nats"]["bearer_token"] == true) {
+        return Ok(jwt);
     }
+    Err(CliError::usage(
+        "the NATS context's `user_jwt` proves nothing without the seed of its key: it is no bearer \
+         token",
+    )
+    .hint("name the seed as `user_seed`, or a creds file, which has both, as `creds`"))
 }
 
 fn by_environment(context: &Context) -> Result<Auth, CliError> {
@@ -189,25 +224,26 @@ fn creds(path: &Path) -> Result<Auth, CliError> {
 }
 
 fn nkey(path: &Path) -> Result<Auth, CliError> {
-    seed(path).map(Auth::Nkey)
+    seed_in(path).map(Auth::Nkey)
 }
 
-/// The seed in a file: alone, or between the lines of `nsc` and `nk`, which say what it is.
-fn seed(path: &Path) -> Result<String, CliError> {
-    let failed =
-        |e: &dyn std::fmt::Display| CliError::usage(format!("nkey file {}: {e}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|e| failed(&e))?;
+fn seed_in(path: &Path) -> Result<String, CliError> {
+    let name = format!("nkey file {}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|e| CliError::usage(format!("{name}: {e}")));
+    seed(&name, &text?)
+}
+
+/// The seed in a text: alone, or between the lines of `nsc` and `nk`, which say what it is.
+fn seed(name: &str, text: &str) -> Result<String, CliError> {
     let seed = |line: &&str| {
         line.len() >= 50
             && line.starts_with('S')
             && line.chars().all(|c| matches!(c, 'A'..='Z' | '2'..='7'))
     };
-    text.trim_start_matches('\u{feff}')
-        .lines()
-        .map(str::trim)
-        .find(seed)
-        .map(str::to_owned)
-        .ok_or_else(|| {
-            failed(&"no seed is in it: a line of letters and digits that begins with SU")
-        })
+    let mut lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
+    lines.find(seed).map(str::to_owned).ok_or_else(|| {
+        CliError::usage(format!(
+            "{name}: no seed is in it: a line of letters and digits that begins with SU"
+        ))
+    })
 }

@@ -31,6 +31,7 @@ mod pay;
 mod publish;
 mod python;
 mod reachable;
+mod reference;
 mod review;
 mod running;
 mod serve;

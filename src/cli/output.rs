@@ -187,9 +187,12 @@ fn write_line(to: &mut dyn Write, text: &str) {
     let _ = to.flush();
 }
 
+/// What the client library logs: its connector says only what the error that it returns says too.
+const CLIENT_LIBRARY: &str = "async_nats=error,async_nats::connector=off";
+
 /// Sends the log to stderr at the level that `--log` names.
 pub fn start_log(level: &str, context: &Context) {
-    let filter = tracing_subscriber::EnvFilter::try_new(format!("{level},async_nats=error"))
+    let filter = tracing_subscriber::EnvFilter::try_new(format!("{level},{CLIENT_LIBRARY}"))
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -15,7 +15,7 @@ use super::exit::{CliError, Exit};
 use super::output::Output;
 use crate::broker::Role;
 use crate::modules::notification::{Email, EmailClient};
-use crate::modules::{ClientError, ask, publish, publish_acknowledged};
+use crate::modules::{publish, publish_acknowledged, publish_confirmed};
 
 /// Arguments of `publish`.
 #[derive(Debug, Args)]
@@ -30,8 +30,8 @@ pub struct PublishArgs {
     /// Publish to JetStream: wait for the acknowledgement, print stream, sequence and duplicate.
     #[arg(short = 'J', long)]
     jetstream: bool,
-    /// With --data: make sure that somebody listens, by asking for an answer, which is not shown; else exit code 5.
-    #[arg(long, requires = "data", conflicts_with = "jetstream")]
+    /// Make sure that somebody listens, by asking for an answer, which is not shown; else exit code 5.
+    #[arg(long, conflicts_with = "jetstream")]
     confirm: bool,
     #[command(flatten)]
     message: MessageArgs,
@@ -106,7 +106,10 @@ async fn once(
     match what {
         What::Email(email) => {
             let emails = EmailClient::new(&session.connection);
-            emails.send(std::slice::from_ref(email)).await?;
+            match args.confirm {
+                true => emails.send_confirmed(email, session.timeout).await?,
+                false => drop(emails.send(std::slice::from_ref(email)).await?),
+            }
             output.line(format!("queued  {} to {}", email.subject, email.to));
             output.object(&json!({ "ok": true, "queued": 1 }));
         }
@@ -122,18 +125,13 @@ async fn once(
         }
         What::Raw { subject, headers, body } => {
             let headers = (!headers.is_empty()).then(|| headers.clone());
-            if args.confirm {
-                // An answer, a refusal or silence: in each case somebody was there.
-                let asked = ask(caller, subject, headers, body.clone(), session.timeout).await;
-                match asked {
-                    Ok(_) | Err(ClientError::Timeout { .. }) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            } else {
-                publish(caller, subject, headers, body.clone(), session.timeout).await?;
+            let (bytes, body, limit) = (body.len(), body.clone(), session.timeout);
+            match args.confirm {
+                true => publish_confirmed(caller, subject, headers, body, limit).await?,
+                false => publish(caller, subject, headers, body, limit).await?,
             }
-            output.line(format!("published  {} bytes to {subject}", body.len()));
-            output.object(&json!({ "ok": true, "bytes": body.len() }));
+            output.line(format!("published  {bytes} bytes to {subject}"));
+            output.object(&json!({ "ok": true, "bytes": bytes }));
         }
     }
     Ok(())

@@ -11,4 +11,4 @@ mod reply;
 mod request;
 
 pub use reply::service_error;
-pub use request::{ClientError, ask, publish, publish_acknowledged};
+pub use request::{ClientError, ask, publish, publish_acknowledged, publish_confirmed};

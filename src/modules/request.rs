@@ -183,6 +183,25 @@ pub(crate) async fn request<T: Serialize, R: DeserializeOwned>(
     })
 }
 
+/// Publishes, and makes sure that somebody listens, by asking for an answer: an answer, a refusal or
+/// silence, in each case somebody was there.
+///
+/// # Errors
+/// [`ClientError::NoResponders`] where nobody is, and what [`ask`] says of a message that was not
+/// sent.
+pub async fn publish_confirmed(
+    caller: &Caller,
+    subject: &str,
+    headers: Option<HeaderMap>,
+    body: Bytes,
+    limit: Duration,
+) -> Result<(), ClientError> {
+    match ask(caller, subject, headers, body, limit).await {
+        Ok(_) | Err(ClientError::Timeout { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Sends bytes and returns the reply as it came, an error reply too.
 ///
 /// # Errors

@@ -47,6 +47,10 @@ fn server(text: &str) -> Result<Server, String> {
     let login = match (url.username(), url.password()) {
         ("", None) => None,
         (user, Some(password)) => Some(Login::User(decoded(user)?, decoded(password)?)),
+        // The parser takes an empty password for none.
+        (user, None) if user_info(text).is_some_and(|(from, to)| text[from..to].contains(':')) => {
+            Some(Login::User(decoded(user)?, String::new()))
+        }
         (token, None) => Some(Login::Token(decoded(token)?)),
     };
     // From here on nothing that logs or shows an address can show a secret.
@@ -139,7 +143,7 @@ mod tests {
             ("nats://a,nats://b%40c:p%3Aq%2C%25@h:1", user("b@c", "p:q,%")),
             ("ws://u:p@h:80", user("u", "p")),
             ("wss://tok@h", Some(("tok".into(), None))),
-            ("tls://u:@h", Some(("u".into(), None))),
+            ("tls://u:@h", user("u", "")),
             ("nats://u:p@ss@h", user("u", "p@ss")),
             ("nats://u:p@[::1]:4222", user("u", "p")),
             (" nats://h , nats://u:p%20w@g ,", user("u", "p w")),
@@ -187,6 +191,32 @@ mod tests {
             ("nats://sec/ret@h", "nats://h"),
         ] {
             assert_eq!(without_secrets(url), shown, "{url}");
+        }
+    }
+
+    /// All languages read the same rows.
+    #[test]
+    fn the_logins_of_a_list_are_those_of_the_vectors() {
+        let text = include_str!("../../tests/vectors/logins.json");
+        let vectors: serde_json::Value = serde_json::from_str(text).unwrap();
+        for row in vectors["rows"].as_array().unwrap() {
+            let url = row["url"].as_str().unwrap();
+            let found = servers(url).unwrap_or_else(|e| panic!("{url}: {e}"));
+            let found: Vec<_> = found
+                .into_iter()
+                .map(|server| match server.login {
+                    Some(Login::User(user, password)) => [Some(user), Some(password), None],
+                    Some(Login::Token(token)) => [None, None, Some(token)],
+                    None => [None, None, None],
+                })
+                .collect();
+            let text =
+                |server: &serde_json::Value, key: &str| server[key].as_str().map(str::to_owned);
+            let expected = row["servers"].as_array().unwrap().iter();
+            let expected: Vec<_> = expected
+                .map(|server| ["user", "password", "token"].map(|key| text(server, key)))
+                .collect();
+            assert_eq!(found, expected, "{url}");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_nats::{ConnectOptions, ReconnectToServer, ServerAddr};
 
 use super::address::{Login, Server};
-use super::connect::Auth;
+use super::target::Auth;
 
 /// The logins that URLs carry.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ impl Logins {
         };
         let some = servers.iter().any(|server| server.login.is_some());
         let all = servers.iter().all(|server| server.login.is_some());
-        if some && !all && matches!(auth, Auth::Creds(_) | Auth::Jwt(_) | Auth::Nkey(_)) {
+        if some && !all && is_key(auth) {
             return Err("some servers have a user in their URL and others are to get a key: \
                         give a user to each, or to none"
                 .to_owned());
@@ -101,6 +101,11 @@ fn choosing(
     })
 }
 
+/// Whether it is one that only the connection as a whole can have.
+fn is_key(auth: &Auth) -> bool {
+    matches!(auth, Auth::Creds(_) | Auth::Jwt(_) | Auth::Bearer(_) | Auth::Nkey(_))
+}
+
 async fn with_auth(auth: &Auth) -> Result<ConnectOptions, String> {
     let options = ConnectOptions::new();
     Ok(match auth {
@@ -108,12 +113,27 @@ async fn with_auth(auth: &Auth) -> Result<ConnectOptions, String> {
         Auth::User(user, password) => options.user_and_password(user.clone(), password.clone()),
         Auth::Token(token) => options.token(token.clone()),
         Auth::Nkey(seed) => options.nkey(seed.clone()),
-        Auth::Jwt(text) => options.credentials(text).map_err(|e| format!("user JWT: {e}"))?,
+        Auth::Jwt(text) => {
+            options.credentials(&whole(text)).map_err(|e| format!("user JWT: {e}"))?
+        }
+        Auth::Bearer(jwt) => {
+            let jwt = jwt.clone();
+            ConnectOptions::with_auth_callback(move |_| {
+                let mut auth = async_nats::Auth::new();
+                auth.jwt = Some(jwt.clone());
+                std::future::ready(Ok(auth))
+            })
+        }
         Auth::Creds(path) => {
             let failed =
                 |e: &dyn std::fmt::Display| format!("credentials file {}: {e}", path.display());
             let text = tokio::fs::read_to_string(path).await.map_err(|e| failed(&e))?;
-            options.credentials(&text).map_err(|e| failed(&e))?
+            options.credentials(&whole(&text)).map_err(|e| failed(&e))?
         }
     })
+}
+
+/// The client library wants an end to the last line, which an editor may have left out.
+fn whole(text: &str) -> String {
+    format!("{}\n", text.trim_end())
 }

@@ -43,9 +43,12 @@ pub struct NatsContext {
     /// Replies come on `<prefix>.…`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub inbox_prefix: String,
-    /// A user's JWT, which the seed at `nkey` proves.
+    /// A user's JWT, which the seed in `user_seed`, or at `nkey`, proves.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub user_jwt: String,
+    /// The seed of its key.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub user_seed: String,
     /// The domain of JetStream.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub jetstream_domain: String,
@@ -58,7 +61,7 @@ pub struct NatsContext {
 }
 
 /// The texts above, by name.
-const TEXTS: [&str; 14] = [
+const TEXTS: [&str; 15] = [
     "description",
     "url",
     "user",
@@ -71,6 +74,7 @@ const TEXTS: [&str; 14] = [
     "ca",
     "inbox_prefix",
     "user_jwt",
+    "user_seed",
     "jetstream_domain",
     "jetstream_api_prefix",
 ];
@@ -134,12 +138,16 @@ impl NatsContext {
     /// [`ContextError`]: a field that a connection could not do without is refused by name.
     pub fn parse(text: &[u8]) -> Result<(Self, Vec<String>), ContextError> {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        let mut fields: serde_json::Map<String, Value> =
-            serde_json::from_slice(text).map_err(|e| {
-                // The parser quotes a value that is of the wrong kind: it may be a secret.
-                ContextError::Json(format!("line {} column {}", e.line(), e.column()))
-            })?;
-        fields.retain(|_, value| !value.is_null());
+        let fields: serde_json::Map<String, Value> = serde_json::from_slice(text).map_err(|e| {
+            // The parser quotes a value that is of the wrong kind: it may be a secret.
+            ContextError::Json(format!("line {} column {}", e.line(), e.column()))
+        })?;
+        // natscli's parser takes `URL` for `url`.
+        let fields: serde_json::Map<String, Value> = fields
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name.to_ascii_lowercase(), value))
+            .collect();
         let mut unknown = Vec::new();
         for (name, value) in &fields {
             let kind = |expected| ContextError::Kind { field: name.clone(), expected };

@@ -41,9 +41,10 @@ pub enum Op {
         protocol: u32,
         /// Seeds whatever the driver draws by chance.
         seed: u64,
-        /// `nats://127.0.0.1:PORT`; of several servers all, comma separated.
+        /// `nats://127.0.0.1:PORT`; of several servers all, comma separated. A user or token in
+        /// one, percent-encoded, is for that server, and never shown.
         url: String,
-        /// User name, where the broker asks for one.
+        /// User name, where the broker asks for one and the URL carries none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         user: Option<String>,
         /// Its password.

@@ -1,6 +1,9 @@
 //! What tests share: a reaper, a provisioned server, looking at /proc; the built program; a suite.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
+pub mod bare_server;
+pub mod certificates;
+pub mod jwt;
 pub mod keeping;
 pub mod payments;
 pub mod program;
@@ -91,7 +94,7 @@ pub fn processes_with(needle: &str) -> Vec<u32> {
 ///
 /// It looks again and again because processes that are not our children cannot be awaited.
 #[track_caller]
-pub fn eventually(what: &str, limit: Duration, done: impl Fn() -> bool) {
+pub fn eventually(what: &str, limit: Duration, mut done: impl FnMut() -> bool) {
     let deadline = Instant::now() + limit;
     while !done() {
         assert!(Instant::now() < deadline, "not within {limit:?}: {what}");

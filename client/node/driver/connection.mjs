@@ -5,6 +5,7 @@ import { connect as dial } from "@nats-io/transport-node";
 import { Deadline, LATE } from "../deadline.mjs";
 import { ConnectionFailed, PermissionDenied } from "../errors.mjs";
 import { Link } from "../link.mjs";
+import { byLogin, withoutLogin } from "../login.mjs";
 import { excerpt } from "../subjects.mjs";
 
 /** How long a hello tries to connect, in milliseconds. */
@@ -27,36 +28,70 @@ const DRAIN_TIMEOUT = 3000;
  * @returns {Promise<NatsConnection>}
  */
 export async function connect(url, user, pass) {
-  try {
-    const dialling = dial({
-      servers: url.split(","),
-      user,
-      pass,
-      name: "mono-demo node driver",
-      timeout: DIAL_TIMEOUT,
-      maxReconnectAttempts: -1,
-      reconnectDelayHandler: () => RECONNECT_WAIT,
-      pingInterval: PING_INTERVAL,
-      maxPingOut: 2,
-      ignoreAuthErrorAbort: true,
-    });
-    const nc = await new Deadline(CONNECT_TIMEOUT).bound(dialling);
-    if (nc === LATE) {
-      throw new Error(`no answer within ${CONNECT_TIMEOUT} ms`);
+  const shown = excerpt(withoutLogin(url));
+  const groups = logins(url, user, pass, shown);
+  const failures = [];
+  for (const { servers, login } of groups) {
+    try {
+      return await attempt(servers, login, CONNECT_TIMEOUT / groups.length);
+    } catch (error) {
+      failures.push(failure(error, shown));
     }
-    Link.of(nc);
-    void follow(nc);
-    return nc;
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    if (error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError) {
-      throw new PermissionDenied(`${excerpt(url)} refused the connection: ${why}`, { cause: error });
-    }
-    throw new ConnectionFailed(`no connection to ${excerpt(url)}: ${why}`, {
-      definite: true,
-      cause: error,
-    });
   }
+  // One that answered says more than one that is away.
+  const refused = failures.find((failed) => failed instanceof PermissionDenied);
+  throw refused ?? failures[0] ?? new ConnectionFailed("no server is named", { definite: true });
+}
+
+/**
+ * @param {string} url
+ * @param {string | undefined} user
+ * @param {string | undefined} pass
+ * @param {string} shown
+ */
+function logins(url, user, pass, shown) {
+  try {
+    return byLogin(url, user, pass);
+  } catch (cause) {
+    const why = "its user, password or token is not percent-encoded UTF-8";
+    throw new ConnectionFailed(`no connection to ${shown}: ${why}`, { definite: true, cause });
+  }
+}
+
+/**
+ * @param {string[]} servers
+ * @param {import("../login.mjs").Group["login"]} login
+ * @param {number} limit
+ * @returns {Promise<NatsConnection>}
+ */
+async function attempt(servers, login, limit) {
+  const dialling = dial({
+    servers,
+    ...login,
+    name: "mono-demo node driver",
+    timeout: DIAL_TIMEOUT,
+    maxReconnectAttempts: -1,
+    reconnectDelayHandler: () => RECONNECT_WAIT,
+    pingInterval: PING_INTERVAL,
+    maxPingOut: 2,
+    ignoreAuthErrorAbort: true,
+  });
+  const nc = await new Deadline(limit).bound(dialling);
+  if (nc === LATE) {
+    throw new Error(`no answer within ${limit} ms`);
+  }
+  Link.of(nc);
+  void follow(nc);
+  return nc;
+}
+
+/** In terms that all languages share; with nothing of a login. @param {unknown} error @param {string} shown */
+function failure(error, shown) {
+  const why = error instanceof Error ? error.message : String(error);
+  if (error instanceof AuthorizationError || error instanceof UserAuthenticationExpiredError) {
+    return new PermissionDenied(`${shown} refused the connection: ${why}`, { cause: error });
+  }
+  return new ConnectionFailed(`no connection to ${shown}: ${why}`, { definite: true, cause: error });
 }
 
 /**

@@ -28,6 +28,13 @@ pub async fn run(
     context: &Context,
     output: &Output,
 ) -> Result<Exit, CliError> {
+    if global.connection.server.is_some() || global.connection.context.is_some() {
+        return Err(CliError::usage(
+            "e2e: --server and --context name an existing system, and each scenario has a broker of \
+             its own",
+        )
+        .hint("leave them out; services of your own are in a suite (`mono-demo e2e new`)"));
+    }
     match args.command {
         None if args.run.watch => watch(args.run, global, context, output).await,
         None => once(&args.run, None, global, context, output).await,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::service::check;
 use super::types::Email;
-use crate::modules::request::{ClientError, encode, publish_all};
+use crate::modules::request::{ClientError, encode, publish_all, publish_confirmed};
 use crate::mono::Caller;
 use crate::wire::subjects;
 
@@ -38,5 +38,15 @@ impl EmailClient {
         }
         publish_all(&self.caller, subjects::EMAIL_SEND, bodies, LIMIT).await?;
         Ok(emails.len())
+    }
+
+    /// Queues an email that somebody is there to take: a worker, of ours or another one's.
+    ///
+    /// # Errors
+    /// [`ClientError::BadInput`], and [`ClientError::NoResponders`] where nobody listens; the email is
+    /// gone then.
+    pub async fn send_confirmed(&self, email: &Email, limit: Duration) -> Result<(), ClientError> {
+        check(email).map_err(ClientError::BadInput)?;
+        publish_confirmed(&self.caller, subjects::EMAIL_SEND, None, encode(email)?, limit).await
     }
 }

@@ -59,6 +59,18 @@ pub enum AuditError {
     Books(#[from] ModuleError),
 }
 
+impl AuditError {
+    /// What to do about it, where there is something to do.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Store(error) => error.hint.clone(),
+            Self::Books(error) => error.hint.clone(),
+            Self::Journal(_) => None,
+        }
+    }
+}
+
 /// What lies outside NATS.
 #[derive(Debug, Clone, Default)]
 pub struct Outside {

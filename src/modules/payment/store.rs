@@ -41,6 +41,8 @@ pub struct StoreError {
     pub stream: String,
     /// What came back.
     pub evidence: String,
+    /// What to do about it, where there is something to do.
+    pub hint: Option<String>,
 }
 
 /// What a stream holds, and what it should hold and cannot show.
@@ -74,7 +76,9 @@ impl Contents {
 /// # Errors
 /// [`StoreError`].
 pub async fn find(connection: &Connection, name: &str) -> Result<Option<Stream>, StoreError> {
-    ensure::find(connection, name).await.map_err(|e| failed("find", name, e.evidence))
+    ensure::find(connection, name)
+        .await
+        .map_err(|e| StoreError { hint: e.hint, ..failed("find", name, e.evidence) })
 }
 
 /// Everything in a stream, from its first message to the last that it has now.
@@ -204,5 +208,5 @@ pub(super) fn failed(
     stream: &str,
     evidence: impl std::fmt::Display,
 ) -> StoreError {
-    StoreError { operation, stream: stream.to_owned(), evidence: evidence.to_string() }
+    StoreError { operation, stream: stream.to_owned(), evidence: evidence.to_string(), hint: None }
 }

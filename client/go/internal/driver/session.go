@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"strings"
 	"sync"
 	"time"
 
@@ -150,9 +151,30 @@ func connect(fields fields) (*nats.Conn, error) {
 		return nc, nil
 	}
 	failed := &client.Error{Kind: client.Connection, Definite: true}
-	failed.Message = fmt.Sprintf("no connection to %s: %v", url, err)
+	// nats.go quotes a URL that it cannot read, with its login.
+	why := err.Error()
+	for _, one := range strings.Split(url, ",") {
+		why = strings.ReplaceAll(why, strings.TrimSpace(one), withoutLogin(one))
+	}
+	failed.Message = fmt.Sprintf("no connection to %s: %s", withoutLogin(url), why)
 	if errors.Is(err, nats.ErrAuthorization) {
 		failed.Kind = client.Permissions
 	}
 	return nil, failed
+}
+
+// The list of URLs, fit to be shown. nats.go itself shows each server the login of its URL.
+func withoutLogin(urls string) string {
+	var shown []string
+	for _, url := range strings.Split(urls, ",") {
+		if url = strings.TrimSpace(url); url == "" {
+			continue
+		}
+		from := 0
+		if mark := strings.Index(url, "://"); mark >= 0 {
+			from = mark + len("://")
+		}
+		shown = append(shown, url[:from]+url[from+strings.LastIndex(url[from:], "@")+1:])
+	}
+	return strings.Join(shown, ",")
 }

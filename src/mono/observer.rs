@@ -1,0 +1,100 @@
+//! What happens to a connection, as the client library tells it: kept, counted and logged.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_nats::Event;
+use tokio::sync::watch;
+
+use super::denials::Denials;
+use super::outage::{Advice, Outage};
+
+/// How a connection ended, if it did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum End {
+    #[default]
+    Open,
+    /// In an orderly drain.
+    Closed,
+    /// For good, and nobody here asked for it.
+    GivenUp(String),
+}
+
+/// What the client library's events change.
+pub(super) struct Observer {
+    reconnects: watch::Sender<u64>,
+    state: watch::Sender<End>,
+    denials: Denials,
+    outage: Mutex<Outage>,
+    quiet: bool,
+}
+
+impl Observer {
+    /// One that logs nothing where `quiet`.
+    pub(super) fn new(
+        reconnects: watch::Sender<u64>,
+        state: watch::Sender<End>,
+        denials: Denials,
+        quiet: bool,
+    ) -> Self {
+        Self { reconnects, state, denials, outage: Mutex::default(), quiet }
+    }
+
+    pub(super) fn observe(&self, event: &Event) {
+        if !self.quiet {
+            log(event);
+        }
+        match event {
+            Event::Connected => {
+                self.denials.begin_anew();
+                self.outage().over();
+                self.reconnects.send_modify(|n| *n += 1);
+            }
+            Event::Closed => {
+                self.state.send_replace(End::Closed);
+            }
+            Event::Disconnected => self.outage().lost(Instant::now()),
+            Event::ServerError(error) => self.denials.note(&error.to_string()),
+            Event::ClientError(error) => self.attempt_failed(&error.to_string()),
+            _ => {}
+        }
+    }
+
+    fn attempt_failed(&self, words: &str) {
+        let advice = self.outage().failed(Instant::now(), words);
+        match advice {
+            Advice::Quiet => {}
+            Advice::Say(lasted) if !self.quiet => {
+                let lasted = Duration::from_secs(lasted.as_secs());
+                tracing::warn!(
+                    error = words,
+                    "still no connection to the broker, after {lasted:?}"
+                );
+            }
+            Advice::Say(_) => {}
+            Advice::GiveUp => {
+                let why = format!("the broker has refused the credentials for 10 s ({words})");
+                self.state.send_replace(End::GivenUp(why));
+            }
+        }
+    }
+
+    fn outage(&self) -> MutexGuard<'_, Outage> {
+        self.outage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn log(event: &Event) {
+    match event {
+        Event::Connected | Event::Closed => {}
+        Event::SlowConsumer(sid) => {
+            tracing::error!(
+                subscription = sid,
+                "slow consumer: the client dropped messages of this subscription"
+            );
+        }
+        Event::Disconnected => tracing::warn!("disconnected from the broker; reconnecting"),
+        Event::ServerError(error) => tracing::warn!(%error, "the broker reports"),
+        other => tracing::debug!(event = %other, "connection"),
+    }
+}
