@@ -293,9 +293,10 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def answer(secret: str, question: bytes) -> str:
-    """What only a holder of the secret can say to a question; the secret does not follow from it."""
-    return hmac.new(secret.encode(), question, "sha256").hexdigest()
+def answer(secret: str, question: bytes, name: str = "") -> str:
+    """What only a holder of the secret can say to a question that was asked at the server of this name;
+    the secret does not follow from it."""
+    return hmac.new(secret.encode(), question + b"\0" + name.encode(), "sha256").hexdigest()
 
 
 async def proves(nc: NATS, secret: str, name: str = "") -> bool:
@@ -308,7 +309,7 @@ async def proves(nc: NATS, secret: str, name: str = "") -> bool:
         reply = await nc.request(subject, question, timeout=2)
     except Exception:  # no responders, a timeout, a lost connection: not proved
         return False
-    return hmac.compare_digest(reply.data, answer(secret, question + name.encode()).encode())
+    return hmac.compare_digest(reply.data, answer(secret, question, name).encode())
 
 
 async def connect(url: str, login: Mapping[str, Any]) -> NATS:

@@ -5,142 +5,23 @@ mod support;
 
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions, HeaderMap, Subscriber};
 use futures_util::StreamExt;
-use mono_demo::broker::{Auth, Broker, Credentials, Role, Roles, Settings};
-use mono_demo::modules::journal::Journal;
-use mono_demo::modules::math::{self, MathModule};
-use mono_demo::modules::notification::{Mailer, NotificationModule};
-use mono_demo::modules::payment::{
-    self, Gateway, Ledger, PaymentClient, PaymentModule, Submission,
-};
-use mono_demo::mono::{self, App, Connection, Running, Target};
-use support::program::Home;
-use support::{nats_server, reaper};
+use mono_demo::modules::payment::{PaymentClient, Submission};
+use support::accounts::{LIMIT, VICTIMS, World, ask_all, heard, listen, settled};
 
-const LIMIT: Duration = Duration::from_secs(10);
-/// Where a client would like others to write, or to be heard.
-const VICTIMS: [&str; 12] = [
-    "payments.ledger.victim",
-    "payments.intent.x",
-    "payments.dead-letters.9-9",
-    "payments.events.victim",
-    "services.notification.email-rejected",
-    "$JS.API.STREAM.DELETE.payment-ledger",
-    "$JS.API.STREAM.PURGE.payment-requests",
-    "$JS.ACK.payment-requests.payment-payment-process.1.1.1.1.0",
-    "_INBOX_worker.victim",
-    "_INBOX_harness.victim",
-    "$SYS.REQ.SERVER.PING",
-    "_R_.forged.reply",
-];
-
-struct World {
-    broker: Broker,
-    running: Running,
-    _folder: tempfile::TempDir,
-}
-
-impl World {
-    /// The services, and a second client called `other`.
-    async fn start() -> World {
-        let mut settings = Settings::new(nats_server().await, reaper());
-        let roles = Roles { clients: vec!["other".to_owned()], ..Roles::default() };
-        settings.auth = Some(Auth::Roles(roles));
-        let broker = Broker::start(settings).await.expect("a broker");
-        let login = broker.credentials(Role::Worker).unwrap().clone();
-        let target = Target {
-            url: broker.url().to_owned(),
-            auth: mono::Auth::User(login.user, login.password),
-            inbox_prefix: Some(Role::Worker.inbox_prefix().to_owned()),
-            ..Target::default()
-        };
-        let connection = Connection::open(&target, "services").await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let journal = |name: &str| Journal::open(folder.path().join(name), false).unwrap();
-        let settings = payment::Settings::default();
-        let ledger = Ledger::new(connection.clone(), settings.replicas);
-        let gateway = Gateway::new(Vec::new(), settings.chance, journal("gateway"));
-        let mailer = Mailer::new(Vec::new(), journal("mailer"));
-        let running = App::new()
-            .module(MathModule::new(math::Settings::default()))
-            .module(NotificationModule::new(1, mailer))
-            .module(PaymentModule::new(settings, ledger, gateway))
-            .start(connection)
-            .await
-            .unwrap();
-        World { broker, running, _folder: folder }
-    }
-
-    async fn connect(&self, login: Credentials) -> Client {
-        let options = ConnectOptions::with_user_and_password(login.user, login.password);
-        options.connect(self.broker.url()).await.unwrap()
-    }
-
-    async fn client(&self) -> Client {
-        self.connect(self.broker.credentials(Role::Client).unwrap().clone()).await
-    }
-
-    async fn other(&self) -> Client {
-        self.connect(self.broker.client_credentials("other").unwrap()).await
-    }
-
-    /// As the harness, with whose inboxes nothing is published.
-    async fn harness(&self) -> Client {
-        self.connect(self.broker.credentials(Role::Harness).unwrap().clone()).await
-    }
-
-    async fn stop(self) {
-        self.running.drain(LIMIT).await;
-        self.broker.stop().await.unwrap();
-    }
-}
-
-async fn listen(client: &Client, subject: &str) -> Subscriber {
-    let subscriber = client.subscribe(subject.to_owned()).await.unwrap();
-    client.flush().await.unwrap();
-    subscriber
-}
-
-/// What came until now: behind a message to itself.
-async fn heard(client: &Client, subscriber: &mut Subscriber) -> Vec<String> {
-    let mut fence = listen(client, "_INBOX.barrier.fence").await;
-    client.publish("_INBOX.barrier.fence", "".into()).await.unwrap();
-    tokio::time::timeout(LIMIT, fence.next()).await.expect("the fence comes back");
-    let mut subjects = Vec::new();
-    while let Ok(Some(message)) = tokio::time::timeout(Duration::ZERO, subscriber.next()).await {
-        subjects.push(message.subject.to_string());
-    }
-    subjects
-}
-
-/// Asks everything that answers, with this reply subject.
-async fn ask_all(client: &Client, reply: &str, id: &str) {
-    let payment = format!(r#"{{"payment_id": "{id}", "amount": 1}}"#);
-    for (subject, body) in [
-        ("services.math.calculate", r#"{"operation": "add", "a": 1, "b": 2}"#),
-        ("services.math.calculate", "not a calculation"),
-        ("services.notification.email-send", r#"{"to": "a@example.com", "subject": "s"}"#),
-        ("services.payment.status", r#"{"payment_id": "p"}"#),
-        ("services.payment.payment-process", &payment),
-        ("$SRV.PING", ""),
-        ("$SRV.INFO.math", ""),
-    ] {
-        let (reply, body) = (reply.to_owned(), body.to_owned().into());
-        client.publish_with_reply(subject, reply, body).await.unwrap();
-    }
-    client.flush().await.unwrap();
-}
-
-/// Waits until a payment has been settled, and with it what was asked before.
-async fn settled(client: &Client, id: &str) {
-    let paid = PaymentClient::new(client.clone(), LIMIT).wait(id, LIMIT).await.unwrap();
-    assert_eq!(paid.status.as_str(), "completed");
-}
+const SUM: &str = r#"{"operation":"add","a":1,"b":2}"#;
 
 #[tokio::test]
 async fn nobody_writes_where_a_client_may_not_because_it_names_that_for_its_reply() {
-    let world = World::start().await;
+    nobody_writes_by_reply(World::start().await).await;
+}
+
+#[tokio::test]
+async fn nobody_does_so_on_a_cluster() {
+    nobody_writes_by_reply(World::start_on_three().await).await;
+}
+
+async fn nobody_writes_by_reply(world: World) {
     let (client, other, harness) =
         (world.client().await, world.other().await, world.harness().await);
     let mut all = listen(&harness, ">").await;
@@ -168,10 +49,34 @@ async fn nobody_writes_where_a_client_may_not_because_it_names_that_for_its_repl
 
 #[tokio::test]
 async fn a_client_hears_nothing_that_is_for_another_one() {
-    let world = World::start().await;
+    hears_nothing_of_another(World::start().await).await;
+}
+
+#[tokio::test]
+async fn a_client_of_a_cluster_hears_nothing_that_is_for_another_one() {
+    hears_nothing_of_another(World::start_on_three().await).await;
+}
+
+async fn hears_nothing_of_another(world: World) {
     let (client, other) = (world.client().await, world.other().await);
     let mut ears = Vec::new();
-    for subject in ["_INBOX.>", ">", "_R_.>", "services.>", "$SRV.>", "$JS.>", "$SYS.>"] {
+    for subject in [
+        "_INBOX.>",
+        "_INBOX.*.*",
+        "_INBOX.barrier.*",
+        ">",
+        "*.>",
+        "_R_.>",
+        "_GR_.>",
+        "$GR.>",
+        "services.>",
+        "services.serve.*",
+        "$SRV.>",
+        "$JS.>",
+        "$JSC.>",
+        "$NRG.>",
+        "$SYS.>",
+    ] {
         ears.push((subject, listen(&other, subject).await));
     }
     // Requests of others cannot be had either, as a service of that name.
@@ -184,9 +89,7 @@ async fn a_client_hears_nothing_that_is_for_another_one() {
     other.flush().await.unwrap();
     for n in 0..20 {
         ask_all(&client, &client.new_inbox(), &format!("p-{n}")).await;
-        let sum = client
-            .request("services.math.calculate", r#"{"operation":"add","a":1,"b":2}"#.into())
-            .await;
+        let sum = client.request("services.math.calculate", SUM.into()).await;
         assert!(sum.unwrap().payload.starts_with(b"{\"result\":3"));
     }
     settled(&client, "p-19").await;
@@ -209,12 +112,26 @@ async fn what_a_client_writes_at_its_own_place_reaches_nobody_else() {
     let forged: Vec<&str> = VICTIMS
         .iter()
         .copied()
-        .chain(["services.notification.other", "services.made.up"])
+        .chain([
+            "services.notification.other",
+            "services.made.up",
+            "$JS.API.INFO",
+            "$JS.API.STREAM.NAMES",
+            "$JS.API.STREAM.MSG.GET.payment-ledger",
+            "$JS.API.CONSUMER.MSG.NEXT.payment-requests.payment-payment-process",
+            "$JS.FC.payment-requests.x.y",
+            "$SYS.ACCOUNT.services.CONNECT",
+        ])
         .collect();
     for &subject in &forged {
         client.publish(subject, "forged".into()).await.unwrap();
     }
     let _ = client.request("services.nobody.here", "".into()).await;
+    for subject in ["$JS.API.INFO", "$JS.API.STREAM.INFO.payment-ledger", "$SRV.PING.*"] {
+        let answer = client.request(subject, "".into());
+        let answer = tokio::time::timeout(Duration::from_millis(300), answer).await;
+        assert!(!matches!(answer, Ok(Ok(_))), "{subject}: {answer:?}");
+    }
     let seen = heard(&harness, &mut all).await;
     assert!(!seen.iter().any(|subject| forged.contains(&subject.as_str())), "{seen:?}");
     assert_eq!(heard(&other, &mut events).await, [] as [&str; 0]);
@@ -228,224 +145,68 @@ async fn nobody_there_is_told_at_once_and_what_comes_back_is_whole() {
     let answer = client.request("services.math.calculate", "no json".into()).await.unwrap();
     let headers = answer.headers.expect("headers");
     assert_eq!(headers.get("Nats-Service-Error-Code").map(|v| v.as_str()), Some("400"));
-    world.running.drain(LIMIT).await;
+    let stop = world.drain().await;
     let began = std::time::Instant::now();
     for subject in ["services.math.calculate", "services.payment.status", "services.made.up"] {
         let error = client.request(subject, "{}".into()).await.unwrap_err();
         assert_eq!(error.kind(), async_nats::RequestErrorKind::NoResponders, "{subject}");
     }
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
-    world.broker.stop().await.unwrap();
+    stop.await;
 }
 
 #[tokio::test]
-async fn headers_that_command_a_stream_command_nothing() {
+async fn a_finder_asks_for_the_proof_and_for_nothing_else() {
     let world = World::start().await;
-    let (client, harness) = (world.client().await, world.harness().await);
-    let submit = async |id: &str, headers: HeaderMap| {
-        let body = format!(r#"{{"payment_id": "{id}", "amount": 1}}"#);
-        let sent =
-            client.request_with_headers("services.payment.payment-process", headers, body.into());
-        String::from_utf8(sent.await.unwrap().payload.to_vec()).unwrap()
+    let (finder, harness) = (world.finder().await, world.harness().await);
+    let mut all = listen(&harness, ">").await;
+    let mut questions = listen(&harness, "services.serve.*").await;
+    assert_eq!(heard(&harness, &mut questions).await, [] as [&str; 0]);
+    ask_all(&finder, &finder.new_inbox(), "by-finder").await;
+    for &subject in &VICTIMS {
+        finder.publish(subject, "forged".into()).await.unwrap();
+        // What it may ask is not answered where it may not write.
+        let reply = subject.to_owned();
+        finder.publish_with_reply("services.serve.proof-x", reply, "?".into()).await.unwrap();
+    }
+    let asked = finder.publish_with_reply("services.serve.proof-x", finder.new_inbox(), "".into());
+    asked.await.unwrap();
+    finder.flush().await.unwrap();
+    let mut next = async || {
+        let question = tokio::time::timeout(LIMIT, questions.next()).await;
+        question.expect("asked").expect("a question").payload
     };
-    let first = submit("first", HeaderMap::new()).await;
-    assert!(first.contains("\"seq\""), "{first}");
-    let mut wild = listen(&harness, "payments.ledger.forged").await;
-    for (name, value) in [
-        ("Nats-Rollup", "all"),
-        ("Nats-Rollup", "sub"),
-        ("Nats-TTL", "1s"),
-        ("Nats-Schedule", "@every 1s"),
-        ("Nats-Schedule-Target", "payments.ledger.forged"),
-        ("Nats-Expected-Stream", "payment-ledger"),
-        ("Nats-Expected-Last-Sequence", "999"),
-        ("Nats-Batch-Id", "b"),
-        ("Nats-Incr", "+1"),
-        ("Nats-Marker-Reason", "MaxAge"),
-    ] {
-        let mut headers = HeaderMap::new();
-        headers.insert(name, value);
-        if name == "Nats-Schedule-Target" {
-            headers.insert("Nats-Schedule", "@every 1s");
-        }
-        if name == "Nats-Batch-Id" {
-            headers.insert("Nats-Batch-Sequence", "1");
-            headers.insert("Nats-Batch-Commit", "1");
-        }
-        let id = format!("h-{}-{}", name.to_lowercase(), value.len());
-        let said = submit(&id, headers).await;
-        println!("{name}: {said}");
-        // What was accepted is a payment like any other.
-        if !said.contains("\"error\"") {
-            settled(&client, &id).await;
-        }
-    }
-    settled(&client, "first").await;
-    submit("last", HeaderMap::new()).await;
-    settled(&client, "last").await;
-    assert_eq!(heard(&harness, &mut wild).await, [] as [&str; 0]);
+    // Those to other places may be dropped by the server itself.
+    while !next().await.is_empty() {}
+    let seen = heard(&harness, &mut all).await;
+    let other: Vec<_> = seen
+        .iter()
+        .filter(|s| !s.starts_with("services.serve.") && !s.starts_with("_INBOX"))
+        .collect();
+    assert!(other.is_empty(), "{other:?}");
     world.stop().await;
 }
 
+/// The asker's own connection may not bear it.
 #[tokio::test]
-async fn a_message_id_that_somebody_else_has_used_costs_nobody_a_payment() {
+async fn who_wants_its_answers_everywhere_harms_nobody_else() {
     let world = World::start().await;
-    let (client, other) = (world.client().await, world.other().await);
-    let mut headers = HeaderMap::new();
-    headers.insert("Nats-Msg-Id", "victim");
-    let body = r#"{"payment_id": "attack", "amount": 1}"#.into();
-    other
-        .request_with_headers("services.payment.payment-process", headers, body)
-        .await
-        .expect("it is stored");
-    let payments = PaymentClient::new(client.clone(), LIMIT);
-    let submission = Submission { payment_id: "victim", amount: "9.99", ..Submission::default() };
-    let ack = payments.submit(&submission).await.unwrap();
-    assert!(ack.duplicate, "{ack:?}");
-    settled(&client, "victim").await;
-    let paid = payments.status("victim").await.unwrap();
-    assert_eq!(serde_json::json!(paid)["amount"].to_string(), "9.99");
-    settled(&client, "attack").await;
+    let (other, harness) = (world.other().await, world.harness().await);
+    let mut ears = vec![listen(&other, "_INBOX.>").await, listen(&harness, "payments.>").await];
+    for reply in [">", "*", "*.>", "_INBOX.>"] {
+        let asker = world.client().await;
+        for n in 0..5 {
+            ask_all(&asker, reply, &format!("p-{n}")).await;
+            for asks in [&other, &world.client().await] {
+                let sum = asks.request("services.math.calculate", SUM.into());
+                assert!(sum.await.unwrap().payload.starts_with(b"{\"result\":3"), "{reply}");
+            }
+        }
+    }
+    settled(&other, "p-4").await;
+    for ear in &mut ears {
+        let seen = heard(&harness, ear).await;
+        assert!(!seen.iter().any(|subject| subject.contains(['>', '*'])), "{seen:?}");
+    }
     world.stop().await;
-}
-
-/// What a message says in its headers, the encoded ones read.
-fn told(message: &async_nats::Message) -> String {
-    use base64::Engine as _;
-    let headers = message.headers.iter().flat_map(HeaderMap::iter);
-    headers.fold(String::new(), |mut text, (name, values)| {
-        for value in values {
-            let decoded = base64::engine::general_purpose::STANDARD.decode(value.as_str());
-            let decoded = String::from_utf8_lossy(&decoded.unwrap_or_default()).into_owned();
-            text += &format!("{name}: {} {decoded}\n", value.as_str());
-        }
-        text
-    })
-}
-
-#[tokio::test]
-async fn who_asked_is_told_to_nobody_else() {
-    let world = World::start().await;
-    let (client, other, harness) =
-        (world.client().await, world.other().await, world.harness().await);
-    let mut letters = listen(&harness, "payments.dead-letters.*").await;
-    let mut events = listen(&other, "services.notification.email-rejected").await;
-    let mut headers = HeaderMap::new();
-    headers.insert("X-Trace", "kept");
-    for subject in ["services.payment.payment-process", "services.notification.email-send"] {
-        let (headers, body) = (headers.clone(), "neither".into());
-        let reply = client.new_inbox();
-        client.publish_with_reply_and_headers(subject, reply, headers, body).await.unwrap();
-    }
-    let next = async |subscriber: &mut Subscriber| {
-        tokio::time::timeout(LIMIT, subscriber.next()).await.expect("in time").expect("a message")
-    };
-    let (letter, event) = (next(&mut letters).await, next(&mut events).await);
-    for message in [&letter, &event] {
-        let told = told(message);
-        assert!(!told.contains("Request-Info") && !told.contains("client-client"), "{told}");
-    }
-    assert!(told(&letter).contains("X-Trace: kept"), "{}", told(&letter));
-    world.stop().await;
-}
-
-#[test]
-fn a_cluster_keeps_the_accounts_that_its_store_was_made_with_and_says_what_to_do() {
-    for (made, asked, with, remedy) in [
-        (&[][..], &["--auth"][..], "was made without --auth", "start it without --auth"),
-        (&["--auth"][..], &[][..], "was made with --auth", "start it with --auth"),
-    ] {
-        let home = Home::new();
-        let base = ["--cluster", "3", "--port", "0", "--store-dir", "data"];
-        let serve = home.serve(&[&base, made].concat());
-        serve.signal("TERM");
-        assert_eq!(serve.ended().0, Some(0));
-        let Err(said) = home.try_serve(&[&base, asked].concat()) else {
-            panic!("it starts though the store {with}");
-        };
-        assert!(said.stderr.contains(with) && said.stderr.contains(remedy), "{}", said.stderr);
-        let again = home.serve(&[&base, made].concat());
-        again.signal("TERM");
-        assert_eq!(again.ended().0, Some(0));
-    }
-}
-
-/// A nats-server of somebody's own; killed at the end.
-struct Own {
-    process: std::process::Child,
-    url: String,
-}
-
-impl Own {
-    /// With this config behind what every server needs, and passwords in its environment.
-    async fn start(home: &Home, config: &str) -> Own {
-        let folder = home.path().join("own");
-        std::fs::create_dir(&folder).unwrap();
-        let text = format!(
-            "host: \"127.0.0.1\"\nport: -1\nports_file_dir: \"{0}\"\njetstream {{ store_dir: \"{0}/js\" }}\n{config}",
-            folder.display()
-        );
-        let path = folder.join("server.conf");
-        std::fs::write(&path, text).unwrap();
-        let mut command = std::process::Command::new(&nats_server().await.path);
-        command.arg("-c").arg(&path).arg("-l").arg(folder.join("log"));
-        for user in ["CLIENT", "WORKER", "HARNESS"] {
-            command.env(format!("{user}_PASSWORD"), format!("of-{}", user.to_lowercase()));
-        }
-        let process = command.spawn().expect("a server");
-        let ports = folder.join(format!("nats-server_{}.ports", process.id()));
-        let said = || std::fs::read_to_string(folder.join("log")).unwrap_or_default();
-        let mut own = Own { process, url: String::new() };
-        while own.url.is_empty() {
-            assert!(own.process.try_wait().unwrap().is_none(), "{}", said());
-            // A file of another process: there is nothing to wait on but its being there.
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            let text = std::fs::read_to_string(&ports).unwrap_or_default();
-            let ports: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-            own.url = ports["nats"][0].as_str().unwrap_or_default().to_owned();
-        }
-        own
-    }
-
-    async fn connect(&self, user: &str) -> Client {
-        let password = format!("of-{user}");
-        let options = ConnectOptions::with_user_and_password(user.to_owned(), password);
-        options.connect(&self.url).await.unwrap()
-    }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_accounts_that_spec_prints_do_the_same_on_a_server_of_ones_own() {
-    let home = Home::new();
-    let config = home.run(&["spec", "--accounts"]).ok();
-    assert!(config.contains("password: $WORKER_PASSWORD"), "{config}");
-    let own = Own::start(&home, &config).await;
-    let named = ["--server", &own.url, "--user", "worker", "--password", "of-worker"];
-    let serve = home.serve(&named);
-    let (client, harness) = (own.connect("client").await, own.connect("harness").await);
-    let mut ledger = listen(&harness, "payments.ledger.*").await;
-    for victim in VICTIMS {
-        ask_all(&client, victim, "by-reply").await;
-        client.publish(victim, "forged".into()).await.unwrap();
-    }
-    let stream = client.request("$JS.API.STREAM.INFO.payment-ledger", "".into());
-    let stream = tokio::time::timeout(Duration::from_secs(1), stream).await;
-    assert!(!matches!(stream, Ok(Ok(_))), "a client reads a stream: {stream:?}");
-    let payments = PaymentClient::new(client.clone(), LIMIT);
-    let submission = Submission { payment_id: "paid", amount: "9", ..Submission::default() };
-    payments.submit(&submission).await.unwrap();
-    settled(&client, "paid").await;
-    settled(&client, "by-reply").await;
-    let mut written = heard(&harness, &mut ledger).await;
-    written.sort();
-    assert_eq!(written, ["payments.ledger.by-reply", "payments.ledger.paid"]);
-    serve.signal("TERM");
-    assert_eq!(serve.ended().0, Some(0));
 }

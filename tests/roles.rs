@@ -366,7 +366,7 @@ async fn a_cluster_has_the_same_roles_on_every_node_and_shows_no_secret() {
     let debug = format!("{cluster:?}");
     let secrets = config.split("password: \"").skip(1).map(|rest| rest.split('"').next().unwrap());
     let secrets: Vec<&str> = secrets.collect();
-    assert_eq!(secrets.len(), 5, "three roles, the finder, and what the nodes show each other");
+    assert_eq!(secrets.len(), 5, "four roles, and what the nodes show each other");
     assert!(secrets.iter().all(|secret| !debug.contains(secret)));
     cluster.stop().await.unwrap();
 }

@@ -4,6 +4,8 @@
 mod support;
 
 use std::fs::File;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use support::program::Home;
@@ -117,10 +119,59 @@ fn a_report_or_a_judgement_on_a_full_device_is_told() {
     for kind in ["html", "junit", "json", "tap"] {
         let report = format!("{kind}=/dev/full");
         let said = home.run(&[&run[..], &["--report", &report]].concat());
-        said.failed(3, "cannot write the report /dev/full");
+        let said = said.failed(3, "cannot write the report /dev/full");
+        assert!(said.stderr.contains("No space left on device"), "{kind}: {}", said.stderr);
     }
     is_told(&home, &run);
     home.run(&[&run[..], &["--history", "kept"]].concat()).ok();
     is_told(&home, &["history", "check", "kept"]);
     is_told(&home, &["history", "check", "kept", "--json"]);
+}
+
+/// A folder in which nobody can write, root by a mount of the folder onto itself.
+struct ReadOnly<'a>(&'a Path);
+
+impl<'a> ReadOnly<'a> {
+    fn make(folder: &'a Path) -> Self {
+        std::fs::set_permissions(folder, PermissionsExt::from_mode(0o555)).unwrap();
+        let mount = |args: &[&str]| {
+            Command::new("mount").args(args).arg(folder).stderr(Stdio::null()).status()
+        };
+        let path = folder.to_str().unwrap();
+        if mount(&["--bind", path]).is_ok_and(|status| status.success()) {
+            assert!(mount(&["-o", "remount,bind,ro"]).unwrap().success());
+        }
+        Self(folder)
+    }
+}
+
+impl Drop for ReadOnly<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(self.0).stderr(Stdio::null()).status();
+        let _ = std::fs::set_permissions(self.0, PermissionsExt::from_mode(0o755));
+    }
+}
+
+#[test]
+fn what_differs_is_told_also_where_nothing_can_be_kept_for_review() {
+    let home = Home::new();
+    let suite = home.path().join("suite/math");
+    std::fs::create_dir_all(&suite).unwrap();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/math");
+    for name in ["division-by-zero.toml", "division-by-zero.snap"] {
+        support::copy(&fixtures.join(name), &suite.join(name));
+    }
+    let golden = suite.join("division-by-zero.snap");
+    let text = std::fs::read_to_string(&golden).unwrap();
+    std::fs::write(&golden, text.replace("division by zero", "nothing")).unwrap();
+    let _read_only = ReadOnly::make(&suite);
+    let run = ["e2e", "--fixtures", "suite", "math/division-by-zero", "--client", "rust"];
+    let said = home.run(&run);
+    for words in
+        ["the transcript differs from", "it is not kept for review: cannot write", "nothing"]
+    {
+        let all = format!("{}{}", said.stdout, said.stderr);
+        assert!(all.contains(words), "{words}: {all}");
+    }
+    said.failed(1, "");
 }

@@ -98,7 +98,10 @@ pub(super) fn config(logins: &Logins, roles: &Roles) -> String {
             shared.imports()
         );
     }
-    if let Some(login) = logins.of(Role::Finder) {
+    // Nobody can import what is not there.
+    if let Some(login) = logins.of(Role::Finder)
+        && shared.services.iter().any(|subject| subject == PROOF)
+    {
         text += &finder(login);
     }
     text + "}\n"

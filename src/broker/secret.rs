@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 
+use crate::provision::hex;
+
 /// 128 bits from the system, as text of 32 digits.
 ///
 /// A NUID, which names our servers, is unique but can be guessed from the one before it.
@@ -12,7 +14,7 @@ use std::io::{self, Read as _};
 pub fn draw_secret() -> io::Result<String> {
     let mut bytes = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+    Ok(hex(&bytes))
 }
 
 #[cfg(test)]

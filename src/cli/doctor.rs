@@ -29,6 +29,22 @@ pub(super) struct Finding {
     pub(super) detail: serde_json::Value,
 }
 
+impl Finding {
+    /// As a member of the printed object.
+    fn object(self) -> (String, serde_json::Value) {
+        let mut detail = self.detail;
+        detail["ok"] = self.ok.into();
+        (self.name.to_owned(), detail)
+    }
+}
+
+/// Whether what is not there yet can be made.
+#[derive(Clone, Copy)]
+struct Makes {
+    offline: bool,
+    cache_takes_it: bool,
+}
+
 pub async fn run(
     args: DoctorArgs,
     global: &Global,
@@ -51,112 +67,111 @@ pub async fn run(
             }
         }
     }
+    let cache = cache(&settings.cache_dir);
+    // What is not there yet cannot be made elsewhere.
+    let makes = Makes { offline: settings.offline, cache_takes_it: cache.ok };
     let findings = [
-        broker(&settings).await,
-        python_env(&settings).await,
-        node(&settings).await,
-        go(&settings).await,
+        broker(&settings, makes).await,
+        python_env(&settings, makes).await,
+        node(&settings, makes).await,
+        go(&settings, makes).await,
         server(global, context).await,
-        cache(&settings.cache_dir),
+        cache,
     ];
     for finding in &findings {
         let mark = if finding.ok { "ok" } else { "--" };
         output.line(format!("{mark}  {:<12} {}", finding.name, finding.text));
     }
     let healthy = findings.iter().all(|finding| finding.ok);
-    let details: serde_json::Map<_, _> =
-        findings.iter().map(|f| (f.name.to_owned(), f.detail.clone())).collect();
+    let details: serde_json::Map<_, _> = findings.into_iter().map(Finding::object).collect();
     output.object(&json!({ "ok": healthy, "findings": details }));
     Ok(if healthy { Exit::Success } else { Exit::Infrastructure })
 }
 
-async fn broker(settings: &provision::Settings) -> Finding {
+async fn broker(settings: &provision::Settings, makes: Makes) -> Finding {
     let name = "nats-server";
-    match provision::find_nats_server(settings).await {
-        Ok(provision::Found { server: Some(server), notes }) => Finding {
-            name,
-            ok: true,
-            text: [format!("{} at {} ({})", server.version, server.path.display(), server.source)]
-                .into_iter()
-                .chain(notes)
-                .collect::<Vec<_>>()
-                .join("\n                 "),
-            detail: json!({ "path": server.path, "version": server.version.to_string(), "source": server.source.to_string() }),
-        },
-        Ok(provision::Found { server: None, notes }) => {
-            let version = provision::MANAGED_VERSION;
-            // It is installed by pip.
-            let python = provision::find_python(settings);
-            let text = if settings.offline {
-                format!(
-                    "none found, and --offline forbids installing {version}: run once without \
-                     --offline, or name one with --nats-server"
-                )
-            } else if let Err(error) = &python {
-                let hint = error.hint().unwrap_or_default();
-                format!(
-                    "none found, and {version} cannot be installed: {error}\n                 \
-                     hint: {hint}; or name a nats-server with --nats-server"
-                )
-            } else {
-                format!(
-                    "none yet: {version} is installed at the first use, or now by `mono-demo doctor --fix`"
-                )
-            };
-            Finding {
-                name,
-                ok: !settings.offline && python.is_ok(),
-                text,
-                detail: json!({ "path": null, "notes": notes }),
+    let (server, notes) = match provision::find_nats_server(settings).await {
+        Ok(provision::Found { server, notes }) => (server, notes),
+        Err(error) => return missing(name, &error),
+    };
+    if let Some(server) = server {
+        if let Err(error) = provision::server_runs(&server).await {
+            return missing(name, &error);
+        }
+        let found = format!("{} at {} ({})", server.version, server.path.display(), server.source);
+        let text = lines(std::iter::once(found).chain(notes));
+        let detail = json!({
+            "path": server.path,
+            "version": server.version.to_string(),
+            "source": server.source.to_string(),
+        });
+        return Finding { name, ok: true, text, detail };
+    }
+    let version = provision::MANAGED_VERSION;
+    let (ok, text) = if makes.offline {
+        let text = format!(
+            "none found, and --offline forbids installing {version}: run once without \
+             --offline, or name one with --nats-server"
+        );
+        (false, text)
+    } else if !makes.cache_takes_it {
+        let text = format!(
+            "none found, and {version} cannot be installed: the cache folder does not take it; see \
+             `cache` below, or name one with --nats-server"
+        );
+        (false, text)
+    } else if let Err(error) = provision::find_python(settings, provision::Makes::Server).await {
+        // It is installed by pip.
+        let hint = error.hint().unwrap_or_default();
+        let cannot = format!("none found, and {version} cannot be installed: {error}");
+        let hint = format!("hint: {hint}; or name a nats-server with --nats-server");
+        (false, lines([cannot, hint]))
+    } else {
+        let text = format!(
+            "none yet: {version} is installed at the first use, or now by `mono-demo doctor --fix`"
+        );
+        (true, text)
+    };
+    let detail = json!({ "path": null, "notes": notes });
+    Finding { name, ok, text: lines(std::iter::once(text).chain(notes)), detail }
+}
+
+async fn python_env(settings: &provision::Settings, makes: Makes) -> Finding {
+    let mut found = provision::find_python_env(settings, python::REQUIREMENTS).await;
+    match &found {
+        Ok(Some(env)) => {
+            if let Err(error) = provision::python_env_runs(env).await {
+                return missing("python", &error);
             }
         }
-        Err(error) => missing(name, &error),
+        // A Python that was named must do.
+        Ok(None) => match provision::find_python(settings, provision::Makes::Environment).await {
+            Err(error) if settings.python.is_some() => return missing("python", &error),
+            Err(error) => found = Err(error),
+            Ok(_) => {}
+        },
+        Err(error) if settings.python.is_some() => return missing("python", error),
+        Err(_) => {}
     }
+    optional("python", makes, found, |env| {
+        let path = env.python.display();
+        let text = format!("{} with nats-py {} at {path}", env.version, env.nats_py);
+        (text, json!({ "path": env.python, "version": env.version, "nats_py": env.nats_py }))
+    })
 }
 
-async fn python_env(settings: &provision::Settings) -> Finding {
-    let name = "python";
-    match provision::find_python_env(settings, python::REQUIREMENTS).await {
-        Ok(Some(env)) => Finding {
-            name,
-            ok: true,
-            text: format!("{} with nats-py {} at {}", env.version, env.nats_py, env.python.display()),
-            detail: json!({ "path": env.python, "version": env.version, "nats_py": env.nats_py }),
-        },
-        Ok(None) if settings.offline => Finding {
-            name,
-            ok: true,
-            text: "optional: `e2e` leaves this client out; --offline forbids making its environment"
-                .to_owned(),
-            detail: json!({ "path": null }),
-        },
-        Ok(None) if let Err(error) = provision::find_python(settings) => {
-            let missing = missing(name, &error);
-            let text = format!("optional: `e2e` leaves this client out; {}", missing.text);
-            Finding { ok: true, text, ..missing }
-        }
-        Ok(None) => Finding {
-            name,
-            ok: true,
-            text: "no environment yet: it is made at the first use, or now by `mono-demo doctor --fix`".to_owned(),
-            detail: json!({ "path": null }),
-        },
-        Err(error) => missing(name, &error),
-    }
-}
-
-async fn node(settings: &provision::Settings) -> Finding {
+async fn node(settings: &provision::Settings, makes: Makes) -> Finding {
     let found = provision::find_node_client(settings, &node_sources()).await;
-    optional("node", settings.offline, found, |client| {
+    optional("node", makes, found, |client| {
         let path = client.driver();
         let text = format!("{}, its client at {}", client.version, path.display());
         (text, json!({ "path": path, "version": client.version }))
     })
 }
 
-async fn go(settings: &provision::Settings) -> Finding {
+async fn go(settings: &provision::Settings, makes: Makes) -> Finding {
     let found = provision::find_go_client(settings, &go_sources()).await;
-    optional("go", settings.offline, found, |client| {
+    optional("go", makes, found, |client| {
         let text = format!("{} built its client, {}", client.built_with, client.driver.display());
         (text, json!({ "path": client.driver, "built_with": client.built_with }))
     })
@@ -165,44 +180,43 @@ async fn go(settings: &provision::Settings) -> Finding {
 /// A client that `e2e` does without where its tools are missing.
 fn optional<T>(
     name: &'static str,
-    offline: bool,
+    makes: Makes,
     found: Result<Option<T>, provision::ProvisionError>,
     shown: impl FnOnce(T) -> (String, serde_json::Value),
 ) -> Finding {
-    match found {
+    use provision::ProvisionError::{NoPython, NoTool};
+
+    let without = "optional: `e2e` leaves this client out";
+    let text = match found {
         Ok(Some(client)) => {
             let (text, detail) = shown(client);
-            Finding { name, ok: true, text, detail }
+            return Finding { name, ok: true, text, detail };
         }
-        Ok(None) if offline => Finding {
-            name,
-            ok: true,
-            text: "optional: `e2e` leaves this client out; --offline forbids preparing it"
-                .to_owned(),
-            detail: json!({ "path": null }),
-        },
-        Ok(None) => Finding {
-            name,
-            ok: true,
-            text: "its client is prepared at the first use, or now by `mono-demo doctor --fix`"
-                .to_owned(),
-            detail: json!({ "path": null }),
-        },
-        // What is there and is not what was prepared is not run, and not left out in silence.
-        Err(error) if !matches!(error, provision::ProvisionError::NoTool { .. }) => {
-            missing(name, &error)
+        Ok(None) if makes.offline => format!("{without}; --offline forbids preparing it"),
+        Ok(None) if !makes.cache_takes_it => {
+            format!("{without}; it cannot be prepared: see `cache` below")
         }
-        Err(error) => {
-            let text = "optional: `e2e` leaves this client out";
+        Ok(None) => {
+            "its client is prepared at the first use, or now by `mono-demo doctor --fix`".to_owned()
+        }
+        Err(error @ (NoTool { .. } | NoPython { .. })) => {
             let missing = missing(name, &error);
-            Finding { ok: true, text: format!("{text}; {}", missing.text), ..missing }
+            return Finding { ok: true, text: format!("{without}; {}", missing.text), ..missing };
         }
-    }
+        // What is there and is not what was prepared is not run, and not left out in silence.
+        Err(error) => return missing(name, &error),
+    };
+    Finding { name, ok: true, text, detail: json!({ "path": null }) }
+}
+
+/// Below each other, behind a finding's name.
+fn lines(lines: impl IntoIterator<Item = String>) -> String {
+    lines.into_iter().collect::<Vec<_>>().join("\n                 ")
 }
 
 fn missing(name: &'static str, error: &provision::ProvisionError) -> Finding {
     let text = match error.hint() {
-        Some(hint) => format!("{error}\n                 hint: {hint}"),
+        Some(hint) => lines([error.to_string(), format!("hint: {hint}")]),
         None => error.to_string(),
     };
     Finding { name, ok: false, text, detail: json!({ "path": null, "error": error.to_string() }) }
@@ -229,5 +243,6 @@ fn cache(path: &std::path::Path) -> Finding {
             ),
         ),
     };
-    Finding { name: "cache", ok, text, detail: json!(path) }
+    let error = written.err().map(|error| error.to_string());
+    Finding { name: "cache", ok, text, detail: json!({ "path": path, "error": error }) }
 }

@@ -117,11 +117,15 @@ fn compared(mode: Mode, file: &File, run: &RunId, outcome: &Outcome) -> Verdict 
         }
         Err(error) => return bad_file(&error),
     };
-    if mode == Mode::Compare
-        && let Err(error) = file.golden.write_pending(&outcome.transcript)
-    {
-        return bad_file(&error);
-    }
+    let pending = match mode {
+        Mode::Compare => file.golden.write_pending(&outcome.transcript),
+        _ => Ok(()),
+    };
+    // What differs is worth more than the file for its review.
+    let message = match pending {
+        Ok(()) => message,
+        Err(error) => format!("{message}; it is not kept for review: {error}"),
+    };
     differs(message, &golden, &outcome.transcript, ("golden", &run.client), Some(place))
 }
 

@@ -88,6 +88,8 @@ impl fmt::Display for Registered {
 pub struct Running {
     modules: Vec<Box<dyn Module>>,
     registered: Vec<Registered>,
+    /// Where the service API answers.
+    surveyed: Vec<String>,
     connection: Connection,
     trigger: Trigger,
     tasks: Tasks,
@@ -155,6 +157,7 @@ impl App {
         let mut running = Running {
             modules: Vec::new(),
             registered: Vec::new(),
+            surveyed: Vec::new(),
             connection,
             trigger,
             tasks: Tasks::default(),
@@ -190,8 +193,8 @@ impl Running {
     /// waits for it beside whatever else ends it, and ends the process: one that is started again
     /// serves again. Dropping the wait loses nothing.
     pub async fn lost(&mut self) -> Lost {
-        let own: Vec<&str> =
-            self.registered.iter().flat_map(|r| &r.subjects).map(String::as_str).collect();
+        let registered = self.registered.iter().flat_map(|r| &r.subjects);
+        let own: Vec<&str> = registered.chain(&self.surveyed).map(String::as_str).collect();
         let ended = tokio::select! {
             biased;
             why = self.connection.ended() => return Lost::Connection(why),
@@ -286,6 +289,7 @@ impl Running {
             module: name.clone(),
             subjects: registrations.iter().map(|r| r.subject.clone()).collect(),
         });
+        let surveyed = discovery::subjects(&name, instance);
         let description = Description {
             module: name.clone(),
             instance: instance.to_owned(),
@@ -293,9 +297,11 @@ impl Running {
             registrations,
         };
         let client = self.connection.client().clone();
-        let answering = discovery::answer(client, description, shutdown.clone())
-            .await
-            .map_err(|e| StartError::Subscribe { module: name.clone(), evidence: e.to_string() })?;
+        let answering =
+            discovery::answer(client, &surveyed, description, shutdown.clone()).await.map_err(
+                |e| StartError::Subscribe { module: name.clone(), evidence: e.to_string() },
+            )?;
+        self.surveyed.extend(surveyed);
         self.tasks.spawn(format!("the service API of module `{name}`"), answering);
         self.modules.push(module);
         Ok(())

@@ -70,13 +70,13 @@ impl Caller {
     }
 
     /// How often the server has refused something.
-    pub(super) fn refusals(&self) -> u64 {
+    pub fn refusals(&self) -> u64 {
         self.denials.count()
     }
 
     /// Waits until the server, after so many refusals, refuses one of these subscriptions, or the
     /// inbox that answers come to. It does so also when somebody narrows what this user may.
-    pub(super) async fn refused_since(&self, mark: u64, subscriptions: &[&str]) -> Denied {
+    pub async fn refused_since(&self, mark: u64, subscriptions: &[&str]) -> Denied {
         let inboxes = self.inbox_prefix();
         self.denials.hear(mark, About { subjects: subscriptions, inboxes: &inboxes }).await
     }

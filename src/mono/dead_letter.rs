@@ -64,7 +64,7 @@ impl DeadLetter {
             // A `Nats-*` header would act again (deduplicate, compare-and-set), and ours would be
             // believed: it is kept, renamed.
             let lower = name.to_ascii_lowercase();
-            let kept = if lower.starts_with("nats-") || lower.starts_with("mono-dead-letter-") {
+            let kept = if lower.starts_with("nats-") || lower.starts_with("mono-") {
                 format!("{}{name}", h::DEAD_ORIGINAL_PREFIX)
             } else {
                 name.to_owned()
@@ -146,6 +146,8 @@ mod tests {
     fn headers_that_would_act_again_are_renamed_and_the_rest_is_kept() {
         let mut original = HeaderMap::new();
         original.insert("Nats-Msg-Id", "pay-1");
+        // Believed, it would never be sent again.
+        original.insert(h::CUT_FROM, "9");
         original.append("X-Trace", "a");
         original.append("X-Trace", "b");
         let origin = Origin { stream: "s", subject: "a.b", sequence: 7, deliveries: 3 };
@@ -157,6 +159,7 @@ mod tests {
             "not JSON:\nline 1",
         );
         assert!(letter.headers.get("Nats-Msg-Id").is_none());
+        assert!(letter.headers.get(h::CUT_FROM).is_none());
         assert_eq!(letter.headers.get("Mono-Original-Nats-Msg-Id").unwrap().as_str(), "pay-1");
         assert_eq!(letter.headers.get_all("X-Trace").count(), 2);
         assert_eq!(letter.headers.get(h::DEAD_REASON).unwrap().as_str(), "not JSON: line 1");

@@ -19,18 +19,22 @@ pub(crate) struct Description {
 
 const VERBS: [&str; 3] = ["PING", "INFO", "STATS"];
 
-/// Subscribes with and without name and id, and answers until the drain.
+/// What a module's instance is asked at: with and without name and id.
+pub(crate) fn subjects(module: &str, instance: &str) -> Vec<String> {
+    let suffixes = [String::new(), format!(".{module}"), format!(".{module}.{instance}")];
+    VERBS.iter().flat_map(|verb| suffixes.iter().map(move |s| format!("$SRV.{verb}{s}"))).collect()
+}
+
+/// Subscribes to these subjects, and answers until the drain.
 pub(crate) async fn answer(
     client: Client,
+    subjects: &[String],
     description: Description,
     shutdown: Shutdown,
-) -> Result<impl Future<Output = ()>, SubscribeError> {
+) -> Result<impl Future<Output = ()> + use<>, SubscribeError> {
     let mut subscribers = Vec::new();
-    for verb in VERBS {
-        let (name, id) = (&description.module, &description.instance);
-        for suffix in [String::new(), format!(".{name}"), format!(".{name}.{id}")] {
-            subscribers.push(client.subscribe(format!("$SRV.{verb}{suffix}")).await?);
-        }
+    for subject in subjects {
+        subscribers.push(client.subscribe(subject.clone()).await?);
     }
     Ok(async move {
         let mut asked = stream::select_all(subscribers);

@@ -214,6 +214,7 @@ pub(super) fn sha256_of(text: &str) -> String {
     hex(&Sha256::digest(text.as_bytes()))
 }
 
-pub(super) fn hex(bytes: &[u8]) -> String {
+/// Bytes as people and manifests write them.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -87,6 +87,16 @@ pub enum ProvisionError {
         /// What it is.
         found: String,
     },
+    /// What was installed is there, and does not work any more.
+    #[error("{} does not work: {problem}", path.display())]
+    Broken {
+        /// The program.
+        path: PathBuf,
+        /// What is to be removed, so that it is installed anew.
+        remove: PathBuf,
+        /// What came of running it.
+        problem: String,
+    },
     /// What was downloaded does not have the form it should have.
     #[error("could not install {what}: {problem}")]
     Malformed {
@@ -131,6 +141,9 @@ impl ProvisionError {
             Self::Offline { .. } => "run once without --offline".to_owned(),
             Self::NoPython { hint, .. } | Self::Install { hint, .. } => hint.clone(),
             Self::NoTool { hint, .. } => (*hint).to_owned(),
+            Self::Broken { remove, .. } => {
+                format!("remove {} and run again: it is then installed anew", remove.display())
+            }
             Self::Tampered { path, .. } => format!(
                 "remove {} and run again: it is then installed anew",
                 path.parent().unwrap_or(path).display()

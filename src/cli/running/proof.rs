@@ -3,13 +3,14 @@
 //! The answer is an HMAC-SHA256 of a question that is drawn anew each time, so that neither shows the
 //! secret, and an answer that was overheard is of no use. The name of the server that the question was
 //! asked at is part of it, as the broker itself tells that to the answerer: one who stands in the place
-//! of a node that is down cannot pass the question on to another node.
+//! of a node that is down cannot pass the question on to another node. A byte that is in no name stands
+//! between the two, so that a longer question, asked where nobody tells a name, is not the same.
 
 use std::fmt;
 use std::io;
 use std::time::Duration;
 
-use async_nats::Message;
+use async_nats::{Client, HeaderMap, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -19,7 +20,9 @@ use tokio::task::JoinHandle;
 
 use crate::broker::draw_secret;
 use crate::modules::{ClientError, ask};
-use crate::mono::Connection;
+use crate::mono::{Caller, Connection};
+use crate::provision::hex;
+use crate::wire::headers::REQUEST_INFO;
 
 /// How long an answer may take: the process may be stopped.
 const LIMIT: Duration = Duration::from_secs(2);
@@ -27,8 +30,6 @@ const LIMIT: Duration = Duration::from_secs(2);
 const SPREADS: Duration = Duration::from_secs(1);
 /// No question is longer.
 const LONGEST: usize = 64;
-/// Where the broker tells who asked, of those who ask as a finder.
-const WHO_ASKED: &str = "Nats-Request-Info";
 
 /// What nobody can guess. Its `Debug` does not show it.
 #[derive(Clone, Serialize, Deserialize)]
@@ -57,18 +58,25 @@ impl Secret {
 
     /// To a question that was asked at this server; its name is empty where nobody tells it.
     fn answer(&self, question: &[u8], server: &str) -> String {
+        self.code(&[question, b"\0", server.as_bytes()])
+    }
+
+    /// The HMAC-SHA256 of all parts, one behind the other.
+    fn code(&self, parts: &[&[u8]]) -> String {
         #[expect(clippy::expect_used, reason = "a key of any length is one")]
         let mut mac = Hmac::<Sha256>::new_from_slice(self.0.as_bytes()).expect("a key");
-        mac.update(question);
-        mac.update(server.as_bytes());
-        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+        parts.iter().for_each(|part| mac.update(part));
+        hex(&mac.finalize().into_bytes())
     }
 }
 
-/// The server that it was asked at.
-fn asked_at(question: &Message) -> String {
+/// The server that it was asked at, as the broker tells of those who ask as a finder. One who sends
+/// such a header along with the broker's own is asked nowhere.
+fn asked_at(headers: Option<&HeaderMap>) -> String {
     let told = || -> Option<serde_json::Value> {
-        serde_json::from_str(question.headers.as_ref()?.get(WHO_ASKED)?.as_str()).ok()
+        let mut told = headers?.get_all(REQUEST_INFO);
+        let (Some(told), None) = (told.next(), told.next()) else { return None };
+        serde_json::from_str(told.as_str()).ok()
     };
     let server = |told: serde_json::Value| Some(told.get("server")?.as_str()?.to_owned());
     told().and_then(server).unwrap_or_default()
@@ -76,32 +84,64 @@ fn asked_at(question: &Message) -> String {
 
 /// Answers for this process until it is dropped.
 #[derive(Debug)]
-pub struct Prover(JoinHandle<()>);
+pub struct Prover {
+    caller: Caller,
+    subject: String,
+    /// How many refusals there were before it listened.
+    refused_before: u64,
+    /// Ends only if it hears nothing any more.
+    answering: JoinHandle<String>,
+}
 
 impl Prover {
-    /// Listens; who asks from now on is answered. On a system that does not let us nobody is.
+    /// Listens; who asks from now on is answered. On a system that does not let us nobody is: see
+    /// [`lost`](Self::lost).
     pub async fn start(connection: &Connection, secret: Secret) -> Self {
-        let client = connection.client().clone();
-        let listening = client.subscribe(secret.subject()).await;
+        let caller = connection.caller().clone();
+        let (refused_before, subject) = (caller.refusals(), secret.subject());
+        let listening = caller.client().subscribe(subject.clone()).await;
         // So that the server has it before anybody reads of it.
-        let _ = connection.caller().barrier(LIMIT).await;
-        Self(tokio::spawn(async move {
-            let Ok(mut questions) = listening else { return };
-            while let Some(question) = questions.next().await {
-                let answer = secret.answer(&question.payload, &asked_at(&question));
-                let (Some(reply), true) = (question.reply, question.payload.len() <= LONGEST)
-                else {
-                    continue;
-                };
-                let _ = client.publish(reply, answer.into()).await;
+        let _ = caller.barrier(LIMIT).await;
+        let client = caller.client().clone();
+        let answering = tokio::spawn(async move {
+            match listening {
+                Ok(questions) => answer_all(&client, questions, &secret).await,
+                Err(error) => return error.to_string(),
             }
-        }))
+            "its subscription ended".to_owned()
+        });
+        Self { caller, subject, refused_before, answering }
+    }
+
+    /// Returns, once, why nobody is answered any more, or never was. Dropping the wait loses nothing.
+    pub async fn lost(&mut self) -> String {
+        if self.subject.is_empty() {
+            std::future::pending::<()>().await;
+        }
+        let own = [self.subject.as_str()];
+        let why = tokio::select! {
+            biased;
+            denied = self.caller.refused_since(self.refused_before, &own) => denied.words,
+            ended = &mut self.answering => ended.unwrap_or_else(|error| error.to_string()),
+        };
+        self.subject.clear();
+        why
     }
 }
 
 impl Drop for Prover {
     fn drop(&mut self) {
-        self.0.abort();
+        self.answering.abort();
+    }
+}
+
+async fn answer_all(client: &Client, mut questions: Subscriber, secret: &Secret) {
+    while let Some(question) = questions.next().await {
+        let answer = secret.answer(&question.payload, &asked_at(question.headers.as_ref()));
+        let (Some(reply), true) = (question.reply, question.payload.len() <= LONGEST) else {
+            continue;
+        };
+        let _ = client.publish(reply, answer.into()).await;
     }
 }
 
@@ -142,9 +182,29 @@ mod tests {
         // RFC 4231, test case 2.
         let secret = Secret("Jefe".to_owned());
         assert_eq!(
-            secret.answer(b"what do ya want ", "for nothing?"),
+            secret.code(&[b"what do ya want ", b"for nothing?"]),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
         );
+    }
+
+    #[test]
+    fn the_answer_at_one_server_is_never_that_at_another() {
+        let secret = Secret::draw().unwrap();
+        // By a longer question, asked where no name is told.
+        assert_ne!(secret.answer(b"question", "node"), secret.answer(b"questionnode", ""));
+        assert_ne!(secret.answer(b"question", "node"), secret.answer(b"question\0node", ""));
+    }
+
+    #[test]
+    fn a_name_that_an_asker_sends_along_is_not_believed() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(asked_at(None), "");
+        headers.append(REQUEST_INFO, r#"{"server": "true"}"#);
+        assert_eq!(asked_at(Some(&headers)), "true");
+        let mut forged = HeaderMap::new();
+        forged.append(REQUEST_INFO, r#"{"server": "false"}"#);
+        forged.append(REQUEST_INFO, r#"{"server": "true"}"#);
+        assert_eq!(asked_at(Some(&forged)), "");
     }
 
     #[test]

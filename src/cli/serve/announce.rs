@@ -22,7 +22,17 @@ const DESCRIPTION: &str = "mono-demo serve";
 /// What others find a `serve` by, while it is held.
 pub(super) struct Announced {
     _files: Vec<RuntimeFile>,
-    _prover: Option<Prover>,
+    prover: Option<Prover>,
+}
+
+impl Announced {
+    /// Returns, once, why commands do not find this `serve` any more. Dropping the wait loses nothing.
+    pub(super) async fn lost(&mut self) -> String {
+        match &mut self.prover {
+            Some(prover) => prover.lost().await,
+            None => std::future::pending().await,
+        }
+    }
 }
 
 /// Prints what serves and writes the files that others wait for and find it by; they go when serving
@@ -131,7 +141,7 @@ pub(super) async fn announce(
             .map(|r| (r.module.clone(), json!(r.subjects)))
             .collect::<serde_json::Map<_, _>>(),
     }));
-    Ok(Announced { _files: files, _prover: prover })
+    Ok(Announced { _files: files, prover })
 }
 
 /// It is synced, and everything serves already: not on the runtime's thread.

@@ -89,7 +89,7 @@ pub async fn run(
     };
     let mut serving = Serving { broker, connection, running, journals, refusals };
     let watch = Watch::begin(&serving.connection).await;
-    let announced = match announce(&args, &serving, &target, context, output).await {
+    let mut announced = match announce(&args, &serving, &target, context, output).await {
         Ok(announced) => announced,
         Err(error) => {
             // In order, as ever: what is stored stays as it is.
@@ -98,7 +98,7 @@ pub async fn run(
         }
     };
 
-    let stopped = serving.until_stopped(watch, &mut signals, output).await;
+    let stopped = serving.until_stopped(watch, &mut announced, &mut signals, output).await;
     drop(announced);
     let ended = tokio::select! {
         biased;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use super::announce::Announced;
 use super::storage::{News, Storage};
 use super::watch::Watch;
 use crate::cli::brokers::Brokers;
@@ -31,6 +32,7 @@ impl Serving {
     pub(super) async fn until_stopped(
         &mut self,
         mut watch: Watch,
+        announced: &mut Announced,
         signals: &mut Signals,
         output: &Output,
     ) -> Result<Exit, CliError> {
@@ -50,6 +52,11 @@ impl Serving {
                 words = refused_or_not(&self.refusals, refused) => {
                     refused = words.is_some();
                     self.say_whether_payments_are_stored(words.as_deref(), output);
+                    None
+                }
+                why = announced.lost() => {
+                    output.note(format!("warning: commands do not find this `serve`: {why}"));
+                    output.note("hint: name its server with --server, --context or NATS_URL");
                     None
                 }
                 changes = watch.changed(&self.connection) => {
@@ -89,6 +96,19 @@ impl Serving {
                 output.note(format!(
                     "hint: make space in {store}: nats-server is started again then"
                 ));
+                None
+            }
+            News::Stopped { node, words } => {
+                let url = nodes[node].url();
+                output.note(format!(
+                    "warning: a message has stopped a stream of nats-server on {url}, which takes no \
+                     other one any more: {words}"
+                ));
+                output.note(
+                    "hint: it was sent with the header Nats-Expected-Last-Msg-Id, for which a cluster \
+                     stops; nothing acknowledged is lost, and no restart ends it: keep the store, and \
+                     give a new one to `serve`",
+                );
                 None
             }
             News::Space { node } => {

@@ -29,6 +29,9 @@ const LONGEST: Duration = Duration::from_secs(60);
 enum Refusal {
     /// A file of the store could not be written.
     Write,
+    /// A replicated message whose header the server cannot hold, and stops for: it comes again at each
+    /// start, so that a restart helps nobody and harms whatever else is served.
+    Message,
     /// All streams together have reached the limit that was set when the server started.
     Limit,
 }
@@ -38,6 +41,8 @@ enum Refusal {
 pub(super) enum News {
     /// It began to refuse, in its own words.
     Refuses { node: usize, words: String },
+    /// A stream has stopped, in its own words, and no restart mends it.
+    Stopped { node: usize, words: String },
     /// There is space, and the server has to be started again to use it.
     Space { node: usize },
 }
@@ -59,6 +64,8 @@ struct Node {
     /// What all streams together may take, as it was when the server started.
     limit: u64,
     refusal: Option<Refusal>,
+    /// Whether a message has stopped one of its streams.
+    stopped: bool,
     pause: Duration,
     not_before: Instant,
 }
@@ -82,7 +89,10 @@ impl Storage {
             if let Ok((node, (refusal, words))) = timeout_at(self.next_look.into(), refused).await
                 && self.nodes[node].refuses(refusal)
             {
-                return News::Refuses { node, words };
+                return match refusal {
+                    Refusal::Message => News::Stopped { node, words },
+                    Refusal::Write | Refusal::Limit => News::Refuses { node, words },
+                };
             }
             if Instant::now() < self.next_look {
                 continue;
@@ -111,6 +121,7 @@ impl Storage {
                 lines: broker.log_lines(),
                 limit: in_background(broker.store_dir(), limit_of).await.unwrap_or_default(),
                 refusal: None,
+                stopped: before.is_some_and(|node| node.stopped),
                 pause: before.map_or(SHORTEST, |node| node.pause),
                 not_before: before.map_or(now, |node| node.not_before),
             };
@@ -136,6 +147,10 @@ impl Node {
     /// True where that is news.
     fn refuses(&mut self, refusal: Refusal) -> bool {
         let known = self.refusal;
+        if refusal == Refusal::Message {
+            let told = std::mem::replace(&mut self.stopped, true);
+            return !told;
+        }
         // A limit ends by itself when messages go; what could not be written never does.
         if known != Some(Refusal::Write) {
             self.refusal = Some(refusal);
@@ -183,6 +198,9 @@ fn refusal(line: &str) -> Option<(Refusal, &str)> {
     let text = words.to_lowercase();
     if text.contains("resource limits exceeded") {
         return Some((Refusal::Limit, words));
+    }
+    if text.contains("critical write error") && text.contains(" mismatch") {
+        return Some((Refusal::Message, words));
     }
     CANNOT_WRITE.iter().any(|sign| text.contains(sign)).then_some((Refusal::Write, words))
 }
@@ -240,6 +258,10 @@ mod tests {
                 Some(Refusal::Write),
             ),
             ("[ERR] JetStream stream '$G > s' critical write error: EIO", Some(Refusal::Write)),
+            (
+                "[ERR] JetStream stream 'services > s' critical write error: last msgid mismatch: \"a\" vs \"\"",
+                Some(Refusal::Message),
+            ),
             ("[ERR] JetStream failed to store a msg on stream '$G > s': x", Some(Refusal::Write)),
             ("[ERR] JetStream out of file resources, will be DISABLED", Some(Refusal::Write)),
             ("[WRN] x: disk quota exceeded", Some(Refusal::Write)),

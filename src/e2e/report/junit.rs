@@ -1,6 +1,11 @@
 //! `--report junit=PATH`: a suite a scenario's folder, a case a run.
 
-use std::{collections::BTreeMap, io, path::Path, time::Duration};
+use std::{
+    collections::BTreeMap,
+    io::{self, Write as _},
+    path::Path,
+    time::Duration,
+};
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde_json::Value;
@@ -48,7 +53,9 @@ impl Reporter for Junit {
                     suite.add_test_cases(cases);
                     report.add_test_suite(suite);
                 }
-                report.serialize(&self.output.file).map_err(io::Error::other)?;
+                // To memory: its error would not say why a file was not written.
+                let text = report.to_string().map_err(io::Error::other)?;
+                self.output.file.write_all(text.as_bytes())?;
             }
             _ => {}
         }

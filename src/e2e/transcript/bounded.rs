@@ -2,6 +2,8 @@
 
 use sha2::{Digest as _, Sha256};
 
+use crate::provision::hex;
+
 /// Longer texts are shown by their beginning, their length and their SHA-256.
 const LONGEST: usize = 2000;
 
@@ -12,6 +14,5 @@ pub(super) fn bounded(text: &str) -> String {
     }
     let beginning: String = text.chars().take(80).collect();
     let digest = Sha256::digest(text.as_bytes());
-    let hex: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("{beginning}… ({} bytes, sha256 {hex})", text.len())
+    format!("{beginning}… ({} bytes, sha256 {})", text.len(), hex(&digest[..8]))
 }

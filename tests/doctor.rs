@@ -1,0 +1,146 @@
+//! `doctor` says what is so, and what to do about it: each thing that can be wrong, on purpose.
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use support::program::{Home, Said};
+use support::{copy, fake_nats_server, shared_cache};
+
+/// A program of this name that prints this.
+fn fake(folder: &Path, name: &str, script: &str) {
+    let made = fake_nats_server(&folder.join(format!("made-{name}")), script);
+    copy(&made, &folder.join(name));
+}
+
+/// With nothing on PATH but what is in this folder, and an empty cache.
+fn alone(home: &Home, tools: &Path) -> Command {
+    let mut command = home.command(["doctor"]);
+    command.env("PATH", tools).env("XDG_CACHE_HOME", home.path().join("cache"));
+    for name in ["MONO_DEMO_PYTHON", "MONO_DEMO_NATS_SERVER"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// The rows and the exit code.
+#[track_caller]
+fn says(command: &mut Command, code: i32, needles: &[&str]) {
+    let said = Said::from(command.output().unwrap());
+    for needle in needles {
+        assert!(said.stdout.contains(needle), "{needle}:\n{}", said.stdout);
+    }
+    said.failed(code, "");
+}
+
+const OLD_PYTHON: &str = r#"echo '{"version": [3, 8, 1], "executable": "/x"}'"#;
+const PYTHON: &str = r#"case "$1" in -m) exit 1;; esac; echo '{"version": [3, 12, 1], "executable": "/x", "venv": VENV}'"#;
+
+#[test]
+fn tools_that_are_too_old_or_broken_are_no_tools() {
+    let home = Home::new();
+    let tools = home.path().join("tools");
+    for (python, problem) in [
+        (OLD_PYTHON, "is Python 3.8.1; 3.10 or newer is needed"),
+        ("exit 9", "ended with exit status: 9"),
+        ("echo 2.7", "answered `2.7`"),
+        (&PYTHON.replace("VENV", "false"), "cannot make virtual environments"),
+    ] {
+        let tools = tools.join(problem.len().to_string());
+        fake(&tools, "python3", python);
+        fake(&tools, "nats-server", "echo 'nats-server: v2.9.1'");
+        fake(&tools, "node", "echo v12.0.0");
+        fake(&tools, "go", "echo go1.20.3");
+        let rows = [
+            &format!(
+                "2.15.1 cannot be installed: no Python that will do was found: {}",
+                tools.join("python3").display()
+            )[..],
+            problem,
+            "passed over: ",
+            "is nats-server 2.9.1; 2.14.0 or newer is needed",
+            "ok  python       optional: `e2e` leaves this client out; no Python that will do",
+            "is Node 12.0.0; 18 or newer is needed",
+            "is go1.20.3; 1.26 or newer is needed",
+        ];
+        says(&mut alone(&home, &tools), 3, &rows);
+        // One that was named must do.
+        let mut named = alone(&home, &home.path().join("empty"));
+        named.env("MONO_DEMO_PYTHON", tools.join("python3"));
+        says(&mut named, 3, &["--  python       no Python that will do", problem]);
+    }
+}
+
+#[test]
+fn what_can_be_installed_is_said_to_be_and_only_then() {
+    let home = Home::new();
+    let tools = home.path().join("tools");
+    fake(&tools, "python3", &PYTHON.replace("VENV", "true"));
+    fake(&tools, "node", "echo v20.0.0");
+    // Node alone prepares nothing.
+    let rows = [
+        "ok  nats-server  none yet: 2.15.1 is installed at the first use",
+        "ok  python       its client is prepared at the first use",
+        "no npm that will do was found",
+    ];
+    says(&mut alone(&home, &tools), 0, &rows);
+    // Where the cache takes nothing, nothing is installed.
+    std::fs::write(home.path().join("cache"), "a file").unwrap();
+    let rows = [
+        "--  nats-server  none found, and 2.15.1 cannot be installed: the cache folder does not",
+        "ok  python       optional: `e2e` leaves this client out; it cannot be prepared",
+        "--  cache        ",
+    ];
+    says(&mut alone(&home, &tools), 3, &rows);
+    let mut json = alone(&home, &tools);
+    let said = Said::from(json.arg("--json").output().unwrap());
+    let said: Value = serde_json::from_str(&said.stdout).unwrap();
+    let findings = &said["findings"];
+    assert_eq!((&said["ok"], &findings["cache"]["ok"]), (&false.into(), &false.into()), "{said}");
+    assert!(findings["cache"]["error"].is_string() && findings["server"]["ok"] == true, "{said}");
+}
+
+/// What is installed, copied to where it can be broken.
+#[test]
+fn a_copy_that_was_broken_since_is_named_with_what_to_remove() {
+    let home = Home::new();
+    home.run(&["doctor", "--fix"]);
+    let cache = home.path().join("cache");
+    std::fs::create_dir(&cache).unwrap();
+    std::fs::set_permissions(&cache, PermissionsExt::from_mode(0o700)).unwrap();
+    copy(&shared_cache(), &cache.join("mono-demo"));
+    let doctor = || {
+        let mut command = home.command(["doctor", "--offline"]);
+        command.env("XDG_CACHE_HOME", &cache).env_remove("MONO_DEMO_NATS_SERVER");
+        command
+    };
+    let folder = cache.join("mono-demo/nats-server-2.15.1");
+    let server = folder.join("nats-server");
+    // Where a nats-server is on PATH, none was installed.
+    if server.exists() {
+        let mode =
+            |mode| std::fs::set_permissions(&server, PermissionsExt::from_mode(mode)).unwrap();
+        mode(0o600);
+        let remove = format!("hint: remove {} and run again", folder.display());
+        says(&mut doctor(), 3, &["does not work: Permission denied", &remove]);
+        mode(0o700);
+        let manifest = std::fs::read(folder.join("manifest.json")).unwrap();
+        std::fs::remove_file(folder.join("manifest.json")).unwrap();
+        says(&mut doctor(), 3, &["passed over: ", "is no whole installation"]);
+        std::fs::write(folder.join("manifest.json"), manifest).unwrap();
+        std::fs::write(&server, "half").unwrap();
+        says(&mut doctor(), 3, &["is not what was installed", &remove]);
+    }
+    let envs = std::fs::read_dir(cache.join("mono-demo")).unwrap().flatten();
+    for env in envs.filter(|e| e.file_name().to_string_lossy().starts_with("python-")) {
+        let site = std::fs::read_dir(env.path().join("lib")).unwrap().flatten();
+        for site in site {
+            let _ = std::fs::remove_dir_all(site.path().join("site-packages/nats"));
+        }
+        let remove = format!("hint: remove {} and run again", env.path().display());
+        says(&mut doctor(), 3, &["does not work: `import nats`: ModuleNotFoundError", &remove]);
+    }
+}
