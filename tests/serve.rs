@@ -220,9 +220,25 @@ fn a_stranger_on_the_port_of_one_that_lives_is_not_paid() {
     std::fs::write(&path, text).unwrap();
     let said = home.run(&["pay", "p", "1"]);
     assert!(said.stderr.contains("is not used: nobody there answers for it"), "{}", said.stderr);
-    assert!(said.stderr.contains("temporary broker"), "{}", said.stderr);
+    said.failed(8, "a `serve` of yours is running, and cannot be used");
     let status = strangers.run(&["call", "payment", "status", "p"]).ok();
     assert!(status.starts_with("pending"), "the stranger was paid: {status}");
+}
+
+#[test]
+fn nothing_is_done_elsewhere_while_serve_or_its_broker_is_paused() {
+    let home = Home::new();
+    let serve = home.serve(&["--port", "0"]);
+    for paused in [home.brokers()[0], serve.pid()] {
+        support::send("STOP", paused);
+        for args in [&["pay", "p", "1"][..], &["call", "math", "add", "1", "2"]] {
+            let said =
+                home.run(args).failed(8, "a `serve` of yours is running, and cannot be used");
+            assert_eq!(said.stdout, "");
+        }
+        support::send("CONT", paused);
+        assert_eq!(home.run(&["call", "math", "add", "1", "2"]).ok(), "3\n");
+    }
 }
 
 #[test]

@@ -191,7 +191,7 @@ async fn stored_ones_are_dead_letters_with_their_bytes_and_stay_readable_after_a
         assert!(block.starts_with(&kept), "{why}");
         let cut = header("Mono-Raw-Headers-Cut-From").is_some();
         assert_eq!(kept.len() < block.len(), cut, "{why}");
-        home.run(&["dlq", "replay", &number]).failed(2, "cannot be sent again");
+        home.run(&["dlq", "replay", &number]).failed(4, "cannot be sent again");
     }
     serve.signal("TERM");
     let (code, _, stderr) = serve.ended();
@@ -221,7 +221,7 @@ async fn stored_ones_are_dead_letters_with_their_bytes_and_stay_readable_after_a
     assert!(foreign["reason"].as_str().unwrap().contains("the headers cannot be read"));
     let number = foreign["number"].to_string();
     assert!(home.run(&["dlq", "show", &number]).ok().contains(r"X: a\rb"));
-    home.run(&["dlq", "replay", &number]).failed(2, "cannot be sent again");
+    home.run(&["dlq", "replay", &number]).failed(4, "cannot be sent again");
     home.run(&["dlq", "purge", &number]).ok();
 }
 

@@ -6,6 +6,7 @@
 //! client.
 
 use std::fmt::Write as _;
+use std::io;
 use std::path::Path;
 
 use super::config::quoted;
@@ -127,7 +128,12 @@ pub(super) fn house(store: &Path, account: &str, in_cluster: bool) -> Result<(),
     let accounts = store.join("jetstream");
     let other = accounts.join(if account == GLOBAL { SERVICES } else { GLOBAL });
     let own = accounts.join(account);
-    if !holds_streams(&other) || holds_streams(&own) {
+    let failed = |source| StartError::Prepare {
+        what: "the account's streams in",
+        path: accounts.clone(),
+        source,
+    };
+    if !holds_streams(&other).map_err(failed)? || holds_streams(&own).map_err(failed)? {
         return Ok(());
     }
     if in_cluster {
@@ -139,16 +145,16 @@ pub(super) fn house(store: &Path, account: &str, in_cluster: bool) -> Result<(),
         }
         whole::rename(&other, &own)
     };
-    moved().map_err(|source| StartError::Prepare {
-        what: "the account's streams in",
-        path: accounts.clone(),
-        source,
-    })
+    moved().map_err(failed)
 }
 
-fn holds_streams(account: &Path) -> bool {
-    let streams = std::fs::read_dir(account.join("streams"));
-    streams.is_ok_and(|mut streams| streams.next().is_some())
+fn holds_streams(account: &Path) -> io::Result<bool> {
+    match std::fs::read_dir(account.join("streams")) {
+        Ok(mut streams) => Ok(streams.next().is_some()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+        // What cannot be read is not taken for empty: that would be removed.
+        Err(e) => Err(e),
+    }
 }
 
 impl Shared {

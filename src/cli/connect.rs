@@ -125,7 +125,7 @@ async fn there(
     if let Some(target) = named_target(&global.connection, context)? {
         return Ok(Some(connect(&target).await?));
     }
-    if let Some(connection) = running::find(role, context, output).await {
+    if let Some(connection) = running::find(role, context, output).await? {
         return Ok(Some(connection));
     }
     let Some(name) = contexts::selected(context) else { return Ok(None) };

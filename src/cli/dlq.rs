@@ -9,6 +9,7 @@ use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
 use crate::broker::Role;
+use crate::modules::ClientError;
 use crate::modules::payment::{DeadLetter, DeadLetters, StoreError};
 use crate::wire::headers::bounded;
 use crate::wire::{Unreadable, readable};
@@ -90,11 +91,25 @@ async fn with(command: &DlqCommand, session: &Session, output: &Output) -> Resul
         }
         DlqCommand::Replay(which) => {
             let chosen = choose(&all, which, false)?;
+            let mut left = Vec::new();
             for letter in &chosen {
-                let sequence = letters.replay(letter, session.timeout).await?;
-                output.line(format!("replayed {} as message {sequence}", letter.sequence));
+                match letters.replay(letter, session.timeout).await {
+                    Ok(sequence) => {
+                        output.line(format!("replayed {} as message {sequence}", letter.sequence));
+                    }
+                    // One that cannot be sent again holds up no other.
+                    Err(error @ ClientError::BadInput(_)) => {
+                        output.note(format!("error: {error}"));
+                        left.push(letter.sequence);
+                    }
+                    Err(error) => return Err(error.into()),
+                }
             }
-            output.object(&json!({ "ok": true, "replayed": chosen.len() }));
+            let replayed = chosen.len() - left.len();
+            output.object(&json!({ "ok": left.is_empty(), "replayed": replayed, "left": left }));
+            if !left.is_empty() {
+                return Ok(Exit::Domain);
+            }
         }
         DlqCommand::Purge(which) => {
             let chosen = choose(&all, which, false)?;

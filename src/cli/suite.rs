@@ -24,7 +24,7 @@ macro_rules! beside {
 /// The Python client, and the program that a scenario runs.
 const BESIDE: &[(&str, &str)] = beside!(
     "demo.py" "client/__init__.py" "client/body.py" "client/driver.py" "client/email.py"
-    "client/denials.py" "client/errors.py" "client/headers.py" "client/math.py" "client/money.py"
+    "client/denials.py" "client/errors.py" "client/headers.py" "client/login.py" "client/math.py" "client/money.py"
     "client/payment.py" "client/subjects.py" "client/wire.py"
 );
 

@@ -197,7 +197,11 @@ pub async fn publish_confirmed(
     limit: Duration,
 ) -> Result<(), ClientError> {
     match ask(caller, subject, headers, body, limit).await {
-        Ok(_) | Err(ClientError::Timeout { .. }) => Ok(()),
+        Ok(_) => Ok(()),
+        // A broker that answers now has read the message, and would have said that nobody is there.
+        Err(silence @ ClientError::Timeout { .. }) => {
+            caller.barrier(limit).await.map_err(|_| silence)
+        }
         Err(error) => Err(error),
     }
 }

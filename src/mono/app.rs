@@ -95,6 +95,8 @@ pub struct Running {
     tasks: Tasks,
     /// Workers that take from streams, each with its name, until all else is started.
     takers: Vec<(String, BoxFuture<'static, ()>)>,
+    /// A task that ended, until it is told.
+    ended: Option<Ended>,
     /// How many refusals there were when all had started.
     refused_before: u64,
 }
@@ -162,6 +164,7 @@ impl App {
             trigger,
             tasks: Tasks::default(),
             takers: Vec::new(),
+            ended: None,
             refused_before: 0,
         };
         let instance = nuid::next().to_string();
@@ -195,28 +198,29 @@ impl Running {
     pub async fn lost(&mut self) -> Lost {
         let registered = self.registered.iter().flat_map(|r| &r.subjects);
         let own: Vec<&str> = registered.chain(&self.surveyed).map(String::as_str).collect();
-        let ended = tokio::select! {
+        tokio::select! {
             biased;
             why = self.connection.ended() => return Lost::Connection(why),
             denied = self.connection.caller().refused_since(self.refused_before, &own) => {
                 return Lost::Refused(denied.words);
             }
-            Some(ended) = self.tasks.next() => ended,
-        };
-        match ended {
-            Ended { name, panic: Some(panic) } => {
-                Lost::Task { task: name, evidence: format!("it panicked: {panic}") }
-            }
-            Ended { name, panic: None } => {
-                match tokio::time::timeout(TOLD, self.connection.ended()).await {
-                    Ok(why) => Lost::Connection(why),
-                    Err(_) => {
-                        let evidence = "its subscription ended".to_owned();
-                        Lost::Task { task: name, evidence }
-                    }
-                }
-            }
+            // Kept, for whoever drops this wait now and waits again.
+            Some(ended) = self.tasks.next(), if self.ended.is_none() => self.ended = Some(ended),
+            () = std::future::ready(()), if self.ended.is_some() => {}
         }
+        if self.ended.as_ref().is_some_and(|ended| ended.panic.is_none())
+            && let Ok(why) = tokio::time::timeout(TOLD, self.connection.ended()).await
+        {
+            return Lost::Connection(why);
+        }
+        let Some(Ended { name: task, panic }) = self.ended.take() else {
+            return Lost::Connection("all of it ended".to_owned());
+        };
+        let evidence = panic.map_or_else(
+            || "its subscription ended".to_owned(),
+            |panic| format!("it panicked: {panic}"),
+        );
+        Lost::Task { task, evidence }
     }
 
     /// Takes nothing new, finishes what is in hand within `limit`, gives the rest back (a request

@@ -93,11 +93,14 @@ pub fn readable(headers: &HeaderMap) -> impl Iterator<Item = (&str, &[async_nats
 /// The broker's line about the sender is not the sender's: a block in base64 without it.
 fn without_request_info(base64: String) -> String {
     let Ok(block) = STANDARD.decode(&base64) else { return base64 };
-    let begins = format!("\r\n{REQUEST_INFO}: ");
-    let at = block.windows(begins.len()).position(|bytes| bytes == begins.as_bytes());
+    // The broker writes its line last, and right behind what a broken block ends with.
+    let begins = format!("{REQUEST_INFO}: {{");
+    let at = block.windows(begins.len()).rposition(|bytes| bytes == begins.as_bytes());
     let Some(at) = at else { return base64 };
-    let line = &block[at + 2..];
-    let Some(end) = line.windows(2).position(|bytes| bytes == b"\r\n") else { return base64 };
+    let line = &block[at..];
+    let end = line.windows(2).position(|bytes| bytes == b"\r\n").unwrap_or(line.len());
+    // With the line break before it, where it has one; the one behind it ends the block.
+    let at = if block[..at].ends_with(b"\r\n") { at - 2 } else { at };
     STANDARD.encode([&block[..at], &line[end..]].concat())
 }
 
@@ -124,6 +127,10 @@ mod tests {
         headers.insert(REQUEST_INFO, "{}");
         headers.insert("X", "x");
         let kept = Unreadable::of(Some(&headers)).unwrap();
+        let block = STANDARD.decode(kept.headers_base64().unwrap()).unwrap();
+        assert_eq!(block, b"NATS/1.0\r\nX: a\rb\r\n\r\n");
+        let broken = b"NATS/1.0\r\nX: a\rbNats-Request-Info: {\"acc\":\"c\"}\r\n\r\n";
+        let kept = Unreadable::of(Some(&marked("headers", broken, "bad"))).unwrap();
         let block = STANDARD.decode(kept.headers_base64().unwrap()).unwrap();
         assert_eq!(block, b"NATS/1.0\r\nX: a\rb\r\n\r\n");
         assert_eq!(readable(&headers).map(|(name, _)| name).collect::<Vec<_>>(), ["X"]);

@@ -8,6 +8,7 @@ use super::proof::proves;
 use crate::broker::Role;
 use crate::cli::context::Context;
 use crate::cli::contexts;
+use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::mono::{Connection, Target};
 
@@ -15,8 +16,16 @@ use crate::mono::{Connection, Target};
 const CLOSES: Duration = Duration::from_secs(1);
 
 /// A connection to the newest `serve` of this user that proves itself, in this role, where it has
-/// roles; says so where there are several, and which is passed over and why.
-pub async fn find(role: Role, context: &Context, output: &Output) -> Option<Connection> {
+/// roles; says so where there are several, and which is passed over and why. `None` where none lives.
+///
+/// # Errors
+/// One lives, paused or cut off as it may be, and none can be used: nothing else takes its place, for
+/// what it would do is lost to it.
+pub async fn find(
+    role: Role,
+    context: &Context,
+    output: &Output,
+) -> Result<Option<Connection>, CliError> {
     let living = living(context);
     for runtime in &living {
         match open(runtime, role).await {
@@ -31,7 +40,7 @@ pub async fn find(role: Role, context: &Context, output: &Output) -> Option<Conn
                         runtime.process.pid
                     ));
                 }
-                return Some(connection);
+                return Ok(Some(connection));
             }
             Err(why) => output.note(format!(
                 "note: the `serve` at {} (pid {}) is not used: {why}",
@@ -39,11 +48,17 @@ pub async fn find(role: Role, context: &Context, output: &Output) -> Option<Conn
             )),
         }
     }
-    None
+    if living.is_empty() {
+        return Ok(None);
+    }
+    let message = "a `serve` of yours is running, and cannot be used";
+    let hint =
+        "name a server with --server, or end that `serve`: nothing else is done in its place";
+    Err(CliError::new(Exit::Connection, message).hint(hint))
 }
 
-/// A connection to this one, in this role, once it has proved itself. No password is shown to a server
-/// that has not.
+/// A connection to this one, in this role, once it has proved itself. No password of a broker of ours is
+/// shown to a server that has not; a `serve` that joined a system says with which login.
 ///
 /// # Errors
 /// Why it is not used.

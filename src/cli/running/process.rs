@@ -27,15 +27,34 @@ impl Process {
     }
 }
 
-/// The 22nd word of `/proc/PID/stat` (proc(5)); the second, the name, may have anything in it.
+/// The 22nd word of `/proc/PID/stat` (proc(5)); the second, the name, may have anything in it. `None`
+/// for one that has ended, and whose parent has not asked how yet.
 fn started(pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
+    let words = stat.rsplit_once(") ")?.1;
+    if words.starts_with('Z') {
+        return None;
+    }
+    words.split(' ').nth(19)?.parse().ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_that_has_ended_lives_no_more_also_before_its_parent_has_asked() {
+        let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let process = Process { pid: child.id(), started: started(child.id()) };
+        assert!(process.lives());
+        child.kill().unwrap();
+        let ended = || std::fs::read_to_string(format!("/proc/{}/stat", process.pid)).unwrap();
+        while !ended().contains(") Z ") {
+            std::thread::yield_now();
+        }
+        assert!(!process.lives());
+        child.wait().unwrap();
+    }
 
     #[test]
     fn a_pid_that_was_given_to_another_is_not_it() {

@@ -93,7 +93,9 @@ pub async fn run(
         Ok(announced) => announced,
         Err(error) => {
             // In order, as ever: what is stored stays as it is.
-            serving.stop(args.drain_timeout, output).await?;
+            if let Err(also) = serving.stop(args.drain_timeout, output).await {
+                output.note(format!("error: {also}"));
+            }
             return Err(error);
         }
     };

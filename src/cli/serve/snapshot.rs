@@ -70,7 +70,7 @@ pub(super) struct Consumer {
 }
 
 /// All of them. The order in which they are looked at is that of the fields.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Snapshot {
     pub(super) consumer: Look<Consumer>,
     /// By name; the requests before the claims, the claims before the outcomes, the dead letters
@@ -80,10 +80,13 @@ pub(super) struct Snapshot {
     pub(super) last_request: u64,
     /// Deliveries by then.
     pub(super) delivered: u64,
+    /// How often the connection had been made anew when it began.
+    pub(super) reconnects: u64,
 }
 
 impl Snapshot {
     pub(super) async fn take(connection: &Connection) -> Self {
+        let reconnects = *connection.reconnected().borrow();
         let consumer = consumer(connection).await;
         let mut streams = BTreeMap::new();
         for name in [REQUESTS, INTENTS, LEDGER, DEAD_LETTERS, FAILURES] {
@@ -91,7 +94,7 @@ impl Snapshot {
         }
         let last_request = stream(connection, REQUESTS).await.seen().map_or(u64::MAX, |s| s.last);
         let delivered = self::consumer(connection).await.seen().map_or(u64::MAX, |c| c.delivered);
-        Self { consumer, streams, last_request, delivered }
+        Self { consumer, streams, last_request, delivered, reconnects }
     }
 
     pub(super) fn stream(&self, name: &str) -> Option<&Stream> {

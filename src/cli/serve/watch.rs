@@ -6,6 +6,8 @@
 use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::losses::losses;
 use super::snapshot::{Look, Snapshot};
 use super::stream_config::{Config, changes, intended, unlike_intended};
@@ -24,6 +26,8 @@ pub(super) struct Watch {
     /// Found by the last look; told if the next one finds it too, so that an election is no change.
     suspected: BTreeSet<String>,
     told: HashSet<String>,
+    /// Not sooner, however often the wait for it is begun anew.
+    next_look: Option<Instant>,
 }
 
 /// A stream or consumer as it was first seen.
@@ -47,6 +51,10 @@ impl Watch {
     /// Returns when something was changed that was not told yet, with a sentence for each change.
     pub(super) async fn changed(&mut self, connection: &Connection) -> Vec<String> {
         loop {
+            // Without one it is the first.
+            if let Some(next) = self.next_look {
+                tokio::time::sleep_until(next).await;
+            }
             let found = self.compare(Snapshot::take(connection).await);
             let fresh: Vec<String> = found
                 .intersection(&self.suspected)
@@ -57,7 +65,7 @@ impl Watch {
             self.told.retain(|line| found.contains(line));
             self.suspected = found;
             self.told.extend(fresh.iter().cloned());
-            tokio::time::sleep(PAUSE).await;
+            self.next_look = Some(Instant::now() + PAUSE);
             if !fresh.is_empty() {
                 return fresh;
             }

@@ -5,12 +5,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use async_nats::jetstream::context::ConsumerInfoErrorKind;
+use async_nats::jetstream::stream::Stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::books::{Books, Seen};
 use super::dead_letters::{DEAD_LETTERS, DeadLetter};
-use super::ledger::{INTENTS, LEDGER, REQUESTS};
+use super::ledger::{CONSUMER, INTENTS, LEDGER, REQUESTS};
 use super::letters::{self, Removed};
 use super::salvage::usable_id;
 use super::store::{self, Contents, StoreError};
@@ -38,8 +40,9 @@ pub struct Audit {
     /// Messages that were sent with bytes which cannot be read, waiting or dead letters by now, and
     /// half a line at the journal's end.
     pub unreadable: Vec<String>,
-    /// Numbers of claims and outcomes without a message, where nothing else misses one: a write that
-    /// failed, as on a full disk, takes a number and is never acknowledged.
+    /// What the broker left behind, and nobody waits for: numbers of claims and outcomes without a
+    /// message, where nothing else misses one (a write that failed, as on a full disk, takes a number
+    /// and is never acknowledged), and requests that are settled and still stored.
     pub unused: Vec<String>,
     /// Everything that must not be; empty is good.
     pub problems: Vec<String>,
@@ -177,8 +180,15 @@ async fn waiting(
         audit.problems.push(format!("stream `{REQUESTS}` does not exist"));
         return Ok(HashSet::new());
     };
-    let contents = store::read_waiting(&stream).await?;
-    audit.waiting = contents.stated;
+    let settled_to = settled_to(&stream).await?;
+    let mut contents = store::read_waiting(&stream).await?;
+    let is_settled = |message: &mut store::Stored| message.sequence <= settled_to;
+    let settled: Vec<u64> =
+        contents.messages.extract_if(.., is_settled).map(|message| message.sequence).collect();
+    audit.unused.extend(settled.iter().map(|number| {
+        format!("stream `{REQUESTS}`: message `{number}` is settled and still stored")
+    }));
+    audit.waiting = contents.stated - settled.len() as u64;
     audit.problems.extend(unreadable(REQUESTS, &contents.missing));
     audit.unreadable.extend(contents.unreadable(REQUESTS));
     let last = contents.last;
@@ -189,6 +199,16 @@ async fn waiting(
     }
     let ids = contents.messages.iter().filter_map(|message| usable_id(&message.body));
     Ok(ids.map(|id| id.to_string()).collect())
+}
+
+/// Up to this number the consumer delivers nothing again. A broker that is ended in a bad moment may
+/// have stored that, and not the removal of a message.
+async fn settled_to(stream: &Stream) -> Result<u64, StoreError> {
+    match stream.consumer_info(CONSUMER).await {
+        Ok(info) => Ok(info.ack_floor.stream_sequence),
+        Err(e) if e.kind() == ConsumerInfoErrorKind::NotFound => Ok(0),
+        Err(e) => Err(store::failed("look at the consumer of", REQUESTS, e)),
+    }
 }
 
 impl Audit {

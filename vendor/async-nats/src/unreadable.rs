@@ -90,7 +90,8 @@ fn mark(headers: &mut HeaderMap, part: &str, bytes: &[u8], why: &str) {
 
 fn parse(block: &[u8]) -> Result<Block, &'static str> {
     let text = from_utf8(block).map_err(|_| "not UTF-8")?;
-    let mut lines = text.lines().peekable();
+    // Only CRLF ends a line, as for the server: else a line feed in a value would hide a header from it.
+    let mut lines = text.split("\r\n").peekable();
     let suffix = match lines.next() {
         None => "",
         Some(line) => line
@@ -133,7 +134,7 @@ fn parse(block: &[u8]) -> Result<Block, &'static str> {
             value.push_str(v);
         }
         value.truncate(value.trim_end().len());
-        // `lines` leaves no line feed and `check` no carriage return: this cannot panic.
+        // `check` leaves no line break: this cannot panic.
         headers.append(name, HeaderValue::from(value));
     }
     Ok(Block {
@@ -144,8 +145,8 @@ fn parse(block: &[u8]) -> Result<Block, &'static str> {
 }
 
 fn check(line: &str) -> Result<(), &'static str> {
-    match memchr::memchr2(b'\r', 0, line.as_bytes()) {
+    match memchr::memchr3(b'\r', b'\n', 0, line.as_bytes()) {
         None => Ok(()),
-        Some(_) => Err("a header's value has a carriage return or a NUL in it"),
+        Some(_) => Err("a header's value has a line break or a NUL in it"),
     }
 }
