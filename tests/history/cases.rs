@@ -210,6 +210,12 @@ fn what_was_on_its_way_while_something_broke_may_come_late() {
     assert_eq!(breaches(&excused, Property::Order), []);
     let before = run(&[std::slice::from_ref(&fault), &published, &swapped]);
     assert_eq!(breaches(&before, Property::Order), [Breach::OutOfOrder]);
+    // Broken all the while, and mended later: as where a quorum is away for seconds.
+    let (begin, end) = ([fault.clone()], [fault.replace("begin", "end")]);
+    let during = run(&[&begin, &published, &swapped, &end]);
+    assert_eq!(breaches(&during, Property::Order), []);
+    let between = run(&[&begin, &end, &published, &swapped, &begin, &end]);
+    assert_eq!(breaches(&between, Property::Order), [Breach::OutOfOrder]);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::event::{
-    Charge, DeadLetter, Delivery, Email, Event, Fault, Invoke, Kind, Outcome, Payment, Reading,
-    Records, Reply, What,
+    Charge, DeadLetter, Delivery, Email, Event, Fault, Invoke, Kind, Outcome, Payment, Phase,
+    Reading, Records, Reply, What,
 };
 
 /// A history by operation, payment and message.
@@ -212,9 +212,18 @@ impl<'a> Index<'a> {
         self.faults.iter().max_by_key(|(event, _)| event.at_ns).copied()
     }
 
-    /// Whether something was broken or mended between two times, both included.
+    /// Whether something was broken or mended between two times, both included, or was broken all the
+    /// while, and mended later.
     pub(super) fn fault_between(&self, from_ns: u64, to_ns: u64) -> bool {
-        self.faults.iter().any(|(event, _)| (from_ns..=to_ns).contains(&event.at_ns))
+        let under_way = |begun: &Event, fault: &Fault| {
+            let ends = self.faults.iter().filter(|(_, f)| f.phase == Phase::End);
+            let mut ends = ends.filter(|(e, f)| f.name == fault.name && e.at_ns >= begun.at_ns);
+            begun.at_ns < from_ns && ends.next().is_some_and(|(end, _)| end.at_ns > to_ns)
+        };
+        self.faults.iter().any(|(event, fault)| {
+            (from_ns..=to_ns).contains(&event.at_ns)
+                || fault.phase == Phase::Begin && under_way(event, fault)
+        })
     }
 
     /// The final state of a payment that was there first.

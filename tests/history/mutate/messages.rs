@@ -1,6 +1,6 @@
 //! Broken in replies, deliveries and emails.
 
-use mono_demo::e2e::history::{Delivery, Event, History, What};
+use mono_demo::e2e::history::{Delivery, Event, History, Phase, What};
 
 use super::doctor::{Mutant, insert_after, naming, op_of, pick, renumbered, what};
 use crate::model::Dice;
@@ -92,11 +92,13 @@ pub(super) fn reorder(history: &History, dice: &mut Dice) -> Option<Mutant> {
     };
     // What was on its way while something broke may come late.
     let broken = |from: u64, to: usize| {
-        history.events.iter().any(|event| {
-            matches!(event.what, What::Fault(_))
-                && event.at_ns >= history.events[from as usize - 1].at_ns
-                && event.at_ns <= history.events[to].at_ns
-        })
+        let (from, to) = (history.events[from as usize - 1].at_ns, history.events[to].at_ns);
+        let mut under_way = 0;
+        history.events.iter().filter(|event| event.at_ns <= to).any(|event| {
+            let What::Fault(fault) = &event.what else { return false };
+            under_way += if fault.phase == Phase::Begin { 1 } else { -1 };
+            event.at_ns >= from
+        }) || under_way > 0
     };
     let deliveries: Vec<usize> =
         (0..history.events.len()).filter(|at| core(*at).is_some()).collect();
