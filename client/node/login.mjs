@@ -22,6 +22,7 @@ export function byLogin(urls, user, pass) {
     const given = user === undefined ? {} : { user, pass: pass ?? "" };
     const login = info === undefined ? given : decoded(info);
     const key = JSON.stringify(login);
+    /** @type {Group} */
     const group = groups.get(key) ?? { servers: [], login };
     group.servers.push(bare);
     groups.set(key, group);

@@ -126,6 +126,7 @@ fn checks_of_other_clients() -> Vec<Step> {
             "--test",
             "test/money.test.mjs",
             "test/lines.test.mjs",
+            "test/login.test.mjs",
             "test/vectors.test.mjs",
             "test/driver.test.mjs",
             "test/doctored.test.mjs",
