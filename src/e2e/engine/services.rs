@@ -2,6 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, join_all, select_all, try_join_all},
+};
+
 use super::{
     Machine, ServiceContext, ServiceUnderTest, Stop,
     brokers::Access,
@@ -12,10 +17,6 @@ use crate::{
     broker::ServiceProcesses,
     e2e::fixture::Fixture,
     process::{Child, ExitStatus, Reaper, Signal},
-};
-use futures_util::{
-    FutureExt as _,
-    future::{BoxFuture, join_all, select_all, try_join_all},
 };
 
 /// One that ends so often in a row before it is ready will never be; a step's limit mostly comes first.
