@@ -104,7 +104,7 @@ fn rust_checks() -> [Step; 5] {
             command: cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
         },
         Step { name: "docs", command: docs },
-        Step { name: "rust tests", command: cargo(&["test", "--workspace"]) },
+        Step { name: "rust tests", command: cargo(&["test", "--workspace", "--no-fail-fast"]) },
         Step { name: "build", command: cargo(&["build", "--release"]) },
     ]
 }
