@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
-use mono_demo::e2e::conform;
+use mono_demo::e2e::driver::conformance as conform;
 use mono_demo::provision;
 use serde_json::Value;
 

@@ -8,8 +8,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use mono_demo::e2e::fixture::{self, Context, FixtureError, Name, Source};
-use mono_demo::e2e::schemas::Schemas;
+use mono_demo::e2e::scenario as fixture;
+use mono_demo::e2e::scenario::Context;
+use mono_demo::e2e::text::{FixtureError, Name, Source};
+use mono_demo::e2e::verdict::Schemas;
 use mono_demo::modules::contract::json_schema;
 
 fn folder() -> PathBuf {

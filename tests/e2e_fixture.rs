@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use mono_demo::e2e::fixture::{Action, Context, Fixture, FixtureError, Name, Source, parse};
-use mono_demo::e2e::schemas::Schemas;
+use mono_demo::e2e::scenario::{Action, Context, Fixture, parse};
+use mono_demo::e2e::text::{FixtureError, Name, Source};
+use mono_demo::e2e::verdict::Schemas;
 
 fn read(text: &str) -> Result<Vec<Fixture>, FixtureError> {
     let validate = |settings: &toml::Table| match settings.get("payment") {

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use mono_demo::e2e::fixture::{Source, format};
+use mono_demo::e2e::scenario::format;
+use mono_demo::e2e::text::Source;
 use proptest::prelude::*;
 use proptest::sample::Index;
 

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use mono_demo::e2e;
 use mono_demo::e2e::driver::TypedCalls;
-use mono_demo::e2e::engine::Client;
-use mono_demo::e2e::event::Summary;
+use mono_demo::e2e::record::Summary;
 use mono_demo::e2e::report::{Json, Junit, Look, Tap, Terminal};
-use mono_demo::e2e::{self, Again, E2eError, Filter, Mode};
+use mono_demo::e2e::run::Client;
+use mono_demo::e2e::session::{Again, E2eError, Filter, Mode};
 use mono_demo::mono::Caller;
 use mono_demo::wire::driver::Outcome;
 use serde_json::{Map, Value, json};

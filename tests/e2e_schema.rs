@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mono_demo::e2e::fixture;
+use mono_demo::e2e::scenario as fixture;
 use serde_json::Value;
 
 fn root() -> &'static Path {

@@ -7,10 +7,13 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use mono_demo::e2e::fixture::{self, Name, Source};
-use mono_demo::e2e::history::{self, History, Policy};
-use mono_demo::e2e::schemas::Schemas;
-use mono_demo::e2e::snapshot::{Comparison, Golden};
+use mono_demo::e2e::record::history;
+use mono_demo::e2e::record::history::History;
+use mono_demo::e2e::scenario as fixture;
+use mono_demo::e2e::text::{Name, Source};
+use mono_demo::e2e::verdict::Policy;
+use mono_demo::e2e::verdict::Schemas;
+use mono_demo::e2e::verdict::{Comparison, Golden};
 use mono_demo::modules::duration;
 use mono_demo::modules::payment::{Money, Payment, PaymentRequest};
 use mono_demo::wire::driver::{Command, Reply};
@@ -237,7 +240,7 @@ fn histories_are_read_and_judged_or_refused_by_line() {
         Ok(history) => {
             let lines = history.to_json_lines().unwrap();
             assert_eq!(History::read(lines.as_bytes()).unwrap(), history);
-            let report = history::check(&history, Policy::default());
+            let report = mono_demo::e2e::verdict::check(&history, Policy::default());
             assert!(["valid", "invalid", "unknown"].contains(&report.word()));
             assert!(report.to_string().contains("status never goes back"));
         }

@@ -6,9 +6,9 @@ mod support;
 use std::time::{Duration, Instant};
 
 use mono_demo::broker::Roles;
-use mono_demo::e2e::Mode;
-use mono_demo::e2e::engine::Client;
 use mono_demo::e2e::report::Json;
+use mono_demo::e2e::run::Client;
+use mono_demo::e2e::session::Mode;
 use mono_demo::process::Spawn;
 use serde_json::Value;
 use support::suite::{Fake, Suite, client, in_process};

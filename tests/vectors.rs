@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
-use mono_demo::e2e::fixture::Name;
+use mono_demo::e2e::text::Name;
 use mono_demo::modules::duration;
 use mono_demo::modules::notification::{self, Email};
 use mono_demo::modules::payment::{Money, Payment, PaymentId, PaymentRequest};

@@ -9,8 +9,8 @@ use super::exit::{CliError, Exit};
 use super::output::Output;
 use super::python;
 use super::typed::BuiltIn;
-use crate::e2e::ClientUnderTest;
-use crate::e2e::engine::Client;
+use crate::e2e::run::Client;
+use crate::e2e::session::ClientUnderTest;
 use crate::process::Spawn;
 use crate::provision::{self, ProvisionError, Sources};
 

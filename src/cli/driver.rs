@@ -14,7 +14,7 @@ use super::exit::{CliError, Exit};
 use super::output::{Output, printable};
 use super::signals::from_here_on;
 use super::typed::BuiltIn;
-use crate::e2e::conform::{self, CheckError, Checked, Verdict};
+use crate::e2e::driver::{CheckError, Checked, Verdict, conformance as conform};
 use crate::e2e::driver::{RustDriver, serve_stdio};
 use crate::process::Spawn;
 use crate::provision;

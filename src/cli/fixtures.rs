@@ -9,8 +9,11 @@ use serde_json::json;
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::{Output, printable};
-use crate::e2e::fixture::{self, Fixture, Source};
-use crate::e2e::{self, Recorded, Settings};
+use crate::e2e;
+use crate::e2e::scenario as fixture;
+use crate::e2e::scenario::Fixture;
+use crate::e2e::session::{Recorded, Settings};
+use crate::e2e::text::Source;
 use crate::whole;
 
 /// Arguments of `e2e fmt`.

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::exit::CliError;
 use super::output::Output;
 use super::own;
-use crate::e2e::suite;
+use crate::e2e::scenario::suite;
 use crate::provision::{self, Sources};
 
 static FIXTURES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/fixtures");

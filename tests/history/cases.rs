@@ -1,8 +1,7 @@
 //! Single histories, written as the lines of a file, and what is said of each.
 
-use mono_demo::e2e::history::{
-    Breach, History, Policy, Property, QueueLoss, Report, Verdict, check,
-};
+use mono_demo::e2e::record::history::History;
+use mono_demo::e2e::verdict::{Breach, Policy, Property, QueueLoss, Report, Verdict, check};
 
 const SUBMIT: &str = r#"invoke":{"process":"c","op":1,"kind":"submit","subject":"s","payment":{"id":"p","amount":"9.99","currency":"USD","content":"a"}}"#;
 const ACKNOWLEDGED: &str = r#"ok":{"process":"c","op":1,"sequence":1}"#;

@@ -7,9 +7,8 @@ mod mutate;
 use std::time::{Duration, Instant};
 
 use model::{Dice, Size, valid_history};
-use mono_demo::e2e::history::{
-    Event, History, Policy, Property, QueueLoss, Records, Report, Verdict, Violation, check,
-};
+use mono_demo::e2e::record::history::{Event, History, Records};
+use mono_demo::e2e::verdict::{Policy, Property, QueueLoss, Report, Verdict, Violation, check};
 use mutate::{MUTATIONS, Mutant};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
@@ -72,7 +71,7 @@ proptest! {
         let last = history.events.len() - 1;
         let whole = [Records::Deliveries].into();
         history.events[last].what =
-            mono_demo::e2e::history::What::End(mono_demo::e2e::history::End { whole });
+            mono_demo::e2e::record::history::What::End(mono_demo::e2e::record::history::End { whole });
         let report = judged(&history);
         prop_assert!(report.word() != "invalid", "{report}");
         if report.figures.acknowledged > 0 {

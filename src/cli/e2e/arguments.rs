@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 use crate::cli::fixtures::FmtArgs;
 use crate::cli::suite::Asked;
 use crate::cli::{new, review};
-use crate::e2e::fixture::Leaks;
-use crate::e2e::{Expression, Shard};
+use crate::e2e::scenario::Leaks;
+use crate::e2e::session::{Expression, Shard};
 use crate::modules::payment::Sabotage;
 
 /// Arguments of `e2e`: what is run, unless a subcommand says to do something else with scenarios.

@@ -17,10 +17,11 @@ use crate::cli::output::Output;
 use crate::cli::signals::Signals;
 use crate::cli::watch::{Touched, Watch};
 use crate::cli::{fixtures, new, review, suite};
-use crate::e2e::event::Summary;
+use crate::e2e;
+use crate::e2e::record::Summary;
 use crate::e2e::report::{Github, Html, Json, Junit, Look, Reporter, Tap, Terminal};
-use crate::e2e::review::pending;
-use crate::e2e::{self, E2eError, Mode, Settings};
+use crate::e2e::session::pending;
+use crate::e2e::session::{E2eError, Mode, Settings};
 
 pub async fn run(
     args: E2eArgs,

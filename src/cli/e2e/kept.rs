@@ -10,8 +10,9 @@ use crate::cli::contexts;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::signals::Signals;
-use crate::e2e::event::{Place, Summary, Verdict};
-use crate::e2e::{Inventory, LeftUp};
+use crate::e2e::record::Inventory;
+use crate::e2e::record::{Place, Summary, Verdict};
+use crate::e2e::session::LeftUp;
 use crate::process::clean;
 
 const AS_HARNESS: &str = "as harness, who may do everything:";

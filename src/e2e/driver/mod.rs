@@ -10,19 +10,20 @@
 //!
 //! The protocol is in [`crate::wire::driver`].
 
-mod lock;
-mod pipe;
-mod raw;
-mod rust;
-mod stdio;
+pub mod conformance;
+pub(crate) mod lock;
+pub(crate) mod pipe;
+pub(crate) mod raw;
+pub(crate) mod rust;
+pub(crate) mod stdio;
+
+pub use conformance::{CheckError, Checked, Verdict};
 
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
 
-pub(super) use pipe::MAX_LOG_MIB;
 pub use pipe::PipeDriver;
-pub(super) use raw::wire_headers;
 pub use rust::{RustDriver, TypedCalls};
 pub use stdio::serve_stdio;
 

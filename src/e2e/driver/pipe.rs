@@ -19,7 +19,8 @@ use tokio::{
     task::AbortHandle,
 };
 
-use super::{Driver, DriverFault, bound, lock::lock, word};
+use super::lock::lock;
+use crate::e2e::driver::{Driver, DriverFault, bound, word};
 use crate::{
     process::{Child, ExitStatus, Pipe, Reaper, Spawn, StdoutError},
     wire::{

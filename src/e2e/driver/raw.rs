@@ -10,22 +10,17 @@ use async_nats::{
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use crate::{
-    e2e::seen,
-    mono::{BarrierError, Connection},
-    wire::{
-        Unreadable,
-        driver::{Ack, DriverError, ErrorKind, Headers, Message, Outcome},
-        headers::{bounded, check},
-        readable,
-        subjects::check_publish_subject,
-    },
-};
+use crate::e2e::record::seen;
+use crate::mono::{BarrierError, Connection};
+use crate::wire::driver::{Ack, DriverError, ErrorKind, Headers, Message, Outcome};
+use crate::wire::headers::{bounded, check};
+use crate::wire::subjects::check_publish_subject;
+use crate::wire::{Unreadable, readable};
 
 type Raw = Result<Value, DriverError>;
 
 /// An operation's outcome.
-pub(super) fn outcome(result: Raw) -> Outcome {
+pub(in crate::e2e) fn outcome(result: Raw) -> Outcome {
     match result {
         Ok(value) => Outcome::Ok(value),
         Err(error) => Outcome::Err(error),
@@ -33,7 +28,7 @@ pub(super) fn outcome(result: Raw) -> Outcome {
 }
 
 /// Raw request-reply.
-pub(super) async fn request(
+pub(in crate::e2e) async fn request(
     connection: &Connection,
     subject: String,
     payload: &str,
@@ -59,7 +54,7 @@ pub(super) async fn request(
 }
 
 /// Core publish, flushed.
-pub(super) async fn publish(
+pub(in crate::e2e) async fn publish(
     connection: &Connection,
     subject: String,
     payload: &str,
@@ -82,7 +77,7 @@ pub(super) async fn publish(
 }
 
 /// The result of `operation`, or at once that the server denies it its subject.
-pub(super) async fn unless_denied<T>(
+pub(in crate::e2e) async fn unless_denied<T>(
     connection: &Connection,
     subject: &str,
     operation: impl Future<Output = Result<T, DriverError>>,
@@ -92,7 +87,10 @@ pub(super) async fn unless_denied<T>(
 }
 
 /// Waits until the server has taken everything that was sent before.
-pub(super) async fn flush(connection: &Connection, timeout: Duration) -> Result<(), DriverError> {
+pub(in crate::e2e) async fn flush(
+    connection: &Connection,
+    timeout: Duration,
+) -> Result<(), DriverError> {
     let passed = async {
         loop {
             // A connection that was lost in between swallows the proof: it is asked for again.
@@ -111,7 +109,7 @@ pub(super) async fn flush(connection: &Connection, timeout: Duration) -> Result<
 }
 
 /// JetStream publish with its acknowledgement.
-pub(super) async fn submit(
+pub(in crate::e2e) async fn submit(
     connection: &Connection,
     subject: String,
     payload: &str,
@@ -148,7 +146,7 @@ pub(super) async fn submit(
 }
 
 /// Publishes to a stream and aborts this process before it reads the answer.
-pub(super) async fn publish_and_abort(
+pub(in crate::e2e) async fn publish_and_abort(
     connection: &Connection,
     subject: String,
     payload: &str,
@@ -167,7 +165,7 @@ pub(super) async fn publish_and_abort(
 }
 
 /// A message as the protocol has it, or what could not be read of it.
-pub(super) fn wire_message(message: &async_nats::Message) -> Raw {
+pub(in crate::e2e) fn wire_message(message: &async_nats::Message) -> Raw {
     if let Some(unreadable) = Unreadable::of(message.headers.as_ref()) {
         let body = bounded(&String::from_utf8_lossy(&message.payload), 100);
         let said =
@@ -193,7 +191,7 @@ pub(crate) fn wire_headers(headers: Option<&HeaderMap>) -> Headers {
 }
 
 /// A failure, in the library's own words.
-pub(super) fn failed(
+pub(in crate::e2e) fn failed(
     kind: ErrorKind,
     definite: bool,
     error: &dyn std::fmt::Display,
@@ -202,7 +200,7 @@ pub(super) fn failed(
 }
 
 /// Plain data: it always serialises.
-pub(super) fn to_value(data: &impl serde::Serialize) -> Value {
+pub(in crate::e2e) fn to_value(data: &impl serde::Serialize) -> Value {
     serde_json::to_value(data).unwrap_or_default()
 }
 

@@ -13,11 +13,9 @@ use async_nats::Subscriber;
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture};
 use serde_json::{Map, Value, json};
 
-use super::{
-    Driver, DriverFault,
-    lock::lock,
-    raw::{self, failed, outcome, to_value},
-};
+use super::lock::lock;
+use super::raw::{failed, outcome, to_value};
+use crate::e2e::driver::{Driver, DriverFault, raw};
 use crate::{
     mono::{Auth, Caller, ConnectError, Connection, Target},
     wire::driver::{DriverError, ErrorKind, Hello, OPERATIONS, Op, Outcome, PROTOCOL_VERSION},
@@ -185,7 +183,7 @@ impl Driver for RustDriver {
     }
 
     fn perform(&self, op: Op) -> BoxFuture<'_, Result<Outcome, DriverFault>> {
-        let (word, bound) = (super::word(&op), super::bound(&op));
+        let (word, bound) = (crate::e2e::driver::word(&op), crate::e2e::driver::bound(&op));
         async move {
             tokio::time::timeout(bound, self.act(op)).await.map_err(|_| DriverFault::Hung {
                 name: "rust".to_owned(),

@@ -10,7 +10,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Driver, raw};
+use crate::e2e::driver::{Driver, raw};
 use crate::{
     mono::panic_text,
     wire::driver::{ErrorKind, OPERATIONS, Op, Outcome, Reply},

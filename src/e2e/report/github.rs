@@ -10,14 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Reporter;
-use crate::{
-    e2e::{
-        event::{Event, Failure, Place, RunReport, Verdict},
-        fixture::FixtureError,
-    },
-    process::clean,
-};
+use crate::e2e::record::event::{Event, Failure, Place, RunReport, Verdict};
+use crate::e2e::report::Reporter;
+use crate::e2e::text::error::FixtureError;
+use crate::process::clean;
 
 /// How many lines of a diff an annotation shows; the log has all of them.
 const DIFF_LINES: usize = 30;
@@ -152,10 +148,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::e2e::{
-        event::{RunId, Summary},
-        fixture::{Name, Problem, Source},
-    };
+    use crate::e2e::record::event::{RunId, Summary};
+    use crate::e2e::text::error::Problem;
+    use crate::e2e::text::name::Name;
+    use crate::e2e::text::source::Source;
 
     fn report(verdict: Verdict) -> RunReport {
         RunReport {

@@ -7,8 +7,8 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{Output, Reporter};
-use crate::e2e::event::Event;
+use crate::e2e::record::event::Event;
+use crate::e2e::report::{Output, Reporter};
 
 /// Writes the document when everything has ended.
 #[derive(Debug)]

@@ -9,12 +9,12 @@
 //! | `html` | one page with everything, drawn |
 //! | `tap` | a line a run, for whatever reads the Test Anything Protocol |
 
-mod github;
-mod html;
-mod json;
-mod junit;
-mod tap;
-mod terminal;
+pub(crate) mod github;
+pub(crate) mod html;
+pub(crate) mod json;
+pub(crate) mod junit;
+pub(crate) mod tap;
+pub(crate) mod terminal;
 
 use std::{
     fs::File,
@@ -29,7 +29,7 @@ pub use junit::Junit;
 pub use tap::Tap;
 pub use terminal::{Look, Terminal};
 
-use super::event::Event;
+use crate::e2e::record::event::Event;
 
 /// Hears everything that happens, in order.
 pub trait Reporter {

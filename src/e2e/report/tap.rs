@@ -7,8 +7,8 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{Output, Reporter};
-use crate::e2e::event::{Event, Failure, RunReport, Verdict};
+use crate::e2e::record::event::{Event, Failure, RunReport, Verdict};
+use crate::e2e::report::{Output, Reporter};
 
 /// Writes each run when it ends, so that a reader sees it at once.
 #[derive(Debug)]

@@ -8,14 +8,10 @@ use std::{
 use console::Style;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::Reporter;
-use crate::{
-    e2e::{
-        counted::counted,
-        event::{Event, Failure, RunReport, Summary, Verdict},
-    },
-    process::clean,
-};
+use crate::e2e::record::event::{Event, Failure, RunReport, Summary, Verdict};
+use crate::e2e::report::Reporter;
+use crate::e2e::text::counted::counted;
+use crate::process::clean;
 
 /// How much of a log is shown.
 const LOG_LINES: usize = 12;

@@ -5,7 +5,7 @@ mod dice;
 mod plan;
 mod world;
 
-use mono_demo::e2e::history::History;
+use mono_demo::e2e::record::history::History;
 
 pub use dice::Dice;
 use world::World;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use mono_demo::e2e::history::{Invoke, Kind, Payment, Phase, Refusal, Reply, What};
+use mono_demo::e2e::record::history::{Invoke, Kind, Payment, Phase, Refusal, Reply, What};
 
 use super::world::{Step, World};
 use super::{EMAIL, SUBMIT, Size};

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use mono_demo::e2e::history::{
+use mono_demo::e2e::record::history::{
     Charge, DeadLetter, Delivery, Email, End, Fault, Invoke, Outcome, Payment, Phase, Reading,
     Records, Reply, Status, What,
 };

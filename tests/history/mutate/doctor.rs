@@ -1,6 +1,6 @@
 //! What is done to a history, and what is asked of it first.
 
-use mono_demo::e2e::history::{Event, History, Kind, What};
+use mono_demo::e2e::record::history::{Event, History, Kind, What};
 
 use crate::model::Dice;
 

@@ -1,6 +1,6 @@
 //! Broken in replies, deliveries and emails.
 
-use mono_demo::e2e::history::{Delivery, Event, History, Phase, What};
+use mono_demo::e2e::record::history::{Delivery, Event, History, Phase, What};
 
 use super::doctor::{Mutant, insert_after, naming, op_of, pick, renumbered, what};
 use crate::model::Dice;

@@ -5,7 +5,8 @@ mod messages;
 mod payments;
 mod readings;
 
-use mono_demo::e2e::history::{History, Property};
+use mono_demo::e2e::record::history::History;
+use mono_demo::e2e::verdict::Property;
 
 pub use doctor::Mutant;
 pub use messages::email_lost;

@@ -1,6 +1,6 @@
 //! Broken in charges, outcomes and dead letters.
 
-use mono_demo::e2e::history::{Amount, Charge, Event, History, Kind, Status, What};
+use mono_demo::e2e::record::history::{Amount, Charge, Event, History, Kind, Status, What};
 use mono_demo::wire::journal::ChargeOutcome;
 
 use super::doctor::{

@@ -1,6 +1,6 @@
 //! Broken in what is read of a payment.
 
-use mono_demo::e2e::history::{History, Status, What};
+use mono_demo::e2e::record::history::{History, Status, What};
 
 use super::doctor::{Mutant, changed, naming, op_of};
 use crate::model::Dice;

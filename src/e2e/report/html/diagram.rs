@@ -2,11 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::{
-    layout::{Arrow, Layout, Mark, Row, What},
-    show,
-};
-use crate::e2e::trace::Party;
+use super::layout::{Arrow, Layout, Mark, Row, What};
+use crate::e2e::record::trace::Party;
+use crate::e2e::report::html::show;
 
 /// Where the times end and the lanes begin.
 const LEFT: usize = 64;
@@ -20,7 +18,7 @@ const HEAD: usize = 40;
 const CHARACTER: usize = 62;
 
 /// The picture; `id` is unique on the page.
-pub(super) fn draw(layout: &Layout, id: &str) -> Markup {
+pub(in crate::e2e) fn draw(layout: &Layout, id: &str) -> Markup {
     let width = LEFT + 2 * MARGIN + LANE * layout.lanes.len().saturating_sub(1);
     let tops: Vec<usize> = layout
         .rows

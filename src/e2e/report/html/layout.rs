@@ -1,7 +1,7 @@
 //! A trace to rows and bands: what the diagram draws and its text alternative says.
 
-use super::show;
-use crate::e2e::trace::{Effect, Kind, Message, Party, Trace};
+use crate::e2e::record::trace::{Effect, Kind, Message, Party, Trace};
+use crate::e2e::report::html::show;
 
 /// With more effects than this and no messages, as under a load, they are not drawn.
 const MOST_EFFECTS: usize = 100;
@@ -10,21 +10,21 @@ const REPEATED: usize = 3;
 
 /// What is drawn, from top to bottom.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Layout {
+pub(in crate::e2e) struct Layout {
     /// From left to right.
-    pub(super) lanes: Vec<Party>,
-    pub(super) rows: Vec<Row>,
-    pub(super) bands: Vec<Band>,
+    pub(in crate::e2e) lanes: Vec<Party>,
+    pub(in crate::e2e) rows: Vec<Row>,
+    pub(in crate::e2e) bands: Vec<Band>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Row {
-    pub(super) at_ns: u64,
-    pub(super) what: What,
+pub(in crate::e2e) struct Row {
+    pub(in crate::e2e) at_ns: u64,
+    pub(in crate::e2e) what: What,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum What {
+pub(in crate::e2e) enum What {
     /// A step begins.
     Step { number: usize, heading: String, stopped_here: bool },
     /// A message, or a call that no broker sees.
@@ -38,23 +38,23 @@ pub(super) enum What {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Arrow {
-    pub(super) from: Party,
-    pub(super) to: Party,
+pub(in crate::e2e) struct Arrow {
+    pub(in crate::e2e) from: Party,
+    pub(in crate::e2e) to: Party,
     /// An answer to something above.
-    pub(super) back: bool,
+    pub(in crate::e2e) back: bool,
     /// What it is, in a few words.
-    pub(super) label: String,
+    pub(in crate::e2e) label: String,
     /// Its body.
-    pub(super) text: String,
+    pub(in crate::e2e) text: String,
     /// What nobody may miss.
-    pub(super) mark: Option<Mark>,
+    pub(in crate::e2e) mark: Option<Mark>,
     /// So often in a row.
-    pub(super) times: usize,
+    pub(in crate::e2e) times: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(in crate::e2e) enum Mark {
     /// The stream delivers it once more.
     Redelivery { attempt: u64 },
     /// The stream had it already.
@@ -65,7 +65,7 @@ pub(super) enum Mark {
 
 impl Mark {
     /// Words for everybody, with a sign for the eye.
-    pub(super) fn words(&self) -> String {
+    pub(in crate::e2e) fn words(&self) -> String {
         match self {
             Self::Redelivery { attempt } => format!("↻ redelivery, attempt {attempt}"),
             Self::Duplicate => "⧉ duplicate: the stream had it".to_owned(),
@@ -73,7 +73,7 @@ impl Mark {
         }
     }
 
-    pub(super) fn class(&self) -> &'static str {
+    pub(in crate::e2e) fn class(&self) -> &'static str {
         match self {
             Self::Redelivery { .. } => "redelivery",
             Self::Duplicate => "duplicate",
@@ -84,16 +84,16 @@ impl Mark {
 
 /// Rows during which something was broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Band {
-    pub(super) name: String,
+pub(in crate::e2e) struct Band {
+    pub(in crate::e2e) name: String,
     /// The row in which it begins.
-    pub(super) first: usize,
+    pub(in crate::e2e) first: usize,
     /// The row in which it ends, or the last one.
-    pub(super) last: usize,
+    pub(in crate::e2e) last: usize,
 }
 
 /// Lays a trace out.
-pub(super) fn layout(trace: &Trace) -> Layout {
+pub(in crate::e2e) fn layout(trace: &Trace) -> Layout {
     let rows = repeats_once(in_order(trace));
     let bands = bands(&rows);
     let takes_part = |party: &Party| {
@@ -245,7 +245,7 @@ fn bands(rows: &[Row]) -> Vec<Band> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::e2e::trace::{Bounded, Fault, Step};
+    use crate::e2e::record::trace::{Bounded, Fault, Step};
 
     fn kept<T>(kept: Vec<T>) -> Bounded<T> {
         Bounded { kept, more: 0 }

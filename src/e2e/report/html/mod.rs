@@ -12,11 +12,11 @@
 //!
 //! Markup is written with escaping at compile time; nothing here puts tags together by hand.
 
-mod diagram;
-mod layout;
-mod page;
-mod run;
-mod show;
+pub(crate) mod diagram;
+pub(crate) mod layout;
+pub(crate) mod page;
+pub(crate) mod run;
+pub(crate) mod show;
 
 use std::{
     io::{self, Write as _},
@@ -25,8 +25,8 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{Output, Reporter};
-use crate::e2e::event::Event;
+use crate::e2e::record::event::Event;
+use crate::e2e::report::{Output, Reporter};
 use page::{Cell, Page};
 
 /// Writes the page when everything has ended.

@@ -7,23 +7,19 @@ use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
-use super::{
-    run,
-    show::{self, SIGNS, Sign},
-};
-use crate::e2e::{
-    counted::counted,
-    event::{RunId, RunReport, Summary},
-    trace::About,
-};
+use super::show::{SIGNS, Sign};
+use crate::e2e::record::event::{RunId, RunReport, Summary};
+use crate::e2e::record::trace::About;
+use crate::e2e::report::html::{run, show};
+use crate::e2e::text::counted::counted;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
 /// A run in the table, and its part of the page.
 #[derive(Debug)]
-pub(super) struct Cell {
-    pub(super) run: RunId,
+pub(in crate::e2e) struct Cell {
+    pub(in crate::e2e) run: RunId,
     sign: Sign,
     elapsed_ms: u64,
     about: Arc<About>,
@@ -31,7 +27,7 @@ pub(super) struct Cell {
 }
 
 impl Cell {
-    pub(super) fn new(report: &RunReport) -> Self {
+    pub(in crate::e2e) fn new(report: &RunReport) -> Self {
         Self {
             run: report.run.clone(),
             sign: show::sign(&report.verdict),
@@ -43,14 +39,14 @@ impl Cell {
 }
 
 /// Everything, sorted by run.
-pub(super) struct Page<'a> {
-    pub(super) summary: &'a Summary,
-    pub(super) began: Timestamp,
-    pub(super) cells: &'a [Cell],
+pub(in crate::e2e) struct Page<'a> {
+    pub(in crate::e2e) summary: &'a Summary,
+    pub(in crate::e2e) began: Timestamp,
+    pub(in crate::e2e) cells: &'a [Cell],
 }
 
 impl Page<'_> {
-    pub(super) fn render(&self) -> String {
+    pub(in crate::e2e) fn render(&self) -> String {
         let title = format!("mono-demo e2e: {}", self.in_short());
         html! {
             (DOCTYPE)

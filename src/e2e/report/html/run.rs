@@ -2,19 +2,14 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use super::{
-    diagram,
-    layout::{Layout, What, layout},
-    show,
-};
-use crate::e2e::{
-    counted::counted,
-    event::{Failure, RunReport, Verdict},
-    trace::{Bounded, Trace},
-};
+use super::layout::{Layout, What, layout};
+use crate::e2e::record::event::{Failure, RunReport, Verdict};
+use crate::e2e::record::trace::{Bounded, Trace};
+use crate::e2e::report::html::{diagram, show};
+use crate::e2e::text::counted::counted;
 
 /// The whole run, closed unless it did not pass.
-pub(super) fn section(report: &RunReport) -> Markup {
+pub(in crate::e2e) fn section(report: &RunReport) -> Markup {
     let sign = show::sign(&report.verdict);
     let open = !matches!(sign.word, "passed" | "written" | "skipped");
     let anchor = show::anchor(&report.run);

@@ -1,28 +1,26 @@
 //! How things are shown: texts that are safe, times, verdicts as word, sign and colour.
 
-use crate::{
-    e2e::event::{RunId, Verdict},
-    process::clean,
-};
+use crate::e2e::record::event::{RunId, Verdict};
+use crate::process::clean;
 
 /// Many lines, without what could act on a page or mislead whoever reads it: control characters and
 /// direction overrides. Tags are no danger; the markup escapes them.
-pub(super) fn text(text: &str) -> String {
+pub(in crate::e2e) fn text(text: &str) -> String {
     text.lines().map(clean).collect::<Vec<_>>().join("\n")
 }
 
 /// Milliseconds of nanoseconds, with as many digits as matter.
-pub(super) fn ms(ns: u64) -> String {
+pub(in crate::e2e) fn ms(ns: u64) -> String {
     format!("{}.{}", ns / 1_000_000, ns % 1_000_000 / 100_000)
 }
 
 /// Seconds of milliseconds.
-pub(super) fn seconds(ms: u64) -> String {
+pub(in crate::e2e) fn seconds(ms: u64) -> String {
     format!("{}.{:02} s", ms / 1000, ms % 1000 / 10)
 }
 
 /// At most so many characters.
-pub(super) fn cut(text: &str, most: usize) -> String {
+pub(in crate::e2e) fn cut(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
     }
@@ -33,15 +31,15 @@ pub(super) fn cut(text: &str, most: usize) -> String {
 
 /// A verdict for people: never by colour alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Sign {
+pub(in crate::e2e) struct Sign {
     /// Also its class and its filter.
-    pub(super) word: &'static str,
+    pub(in crate::e2e) word: &'static str,
     /// For the eye only.
-    pub(super) mark: &'static str,
+    pub(in crate::e2e) mark: &'static str,
 }
 
 /// All signs, in the order of the filter.
-pub(super) const SIGNS: [Sign; 6] = [
+pub(in crate::e2e) const SIGNS: [Sign; 6] = [
     Sign { word: "failed", mark: "✗" },
     Sign { word: "broken", mark: "!" },
     Sign { word: "flaky", mark: "~" },
@@ -51,7 +49,7 @@ pub(super) const SIGNS: [Sign; 6] = [
 ];
 
 /// The sign of a verdict.
-pub(super) fn sign(verdict: &Verdict) -> Sign {
+pub(in crate::e2e) fn sign(verdict: &Verdict) -> Sign {
     let at = match verdict {
         Verdict::Failed(_) => 0,
         Verdict::Broken { .. } => 1,
@@ -64,7 +62,7 @@ pub(super) fn sign(verdict: &Verdict) -> Sign {
 }
 
 /// The fragment of a run, which stays the same from report to report.
-pub(super) fn anchor(run: &RunId) -> String {
+pub(in crate::e2e) fn anchor(run: &RunId) -> String {
     let mut anchor = format!("{}/{}", run.scenario, run.client);
     if let Some(round) = run.round {
         anchor.push_str(&format!("/{round}"));

@@ -1,0 +1,176 @@
+//! The protocol on paper, from its types: JSON Schema, and `docs/protocol.md`.
+
+use std::fmt::Write as _;
+
+use schemars::SchemaGenerator;
+use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
+
+use super::list::CHECKS;
+use crate::wire::driver::{
+    Ack, Command, DriverError, ErrorKind, Hello, Message, Op, PROTOCOL_VERSION, Reply,
+};
+
+/// The types' own file: its head says what the protocol is.
+const SOURCE: &str = include_str!("../../../wire/driver.rs");
+
+/// A conversation as it goes; `→` is to the driver.
+const EXAMPLE: &str = r#"→ {"id":1,"op":"hello","protocol":1,"seed":1,"url":"nats://127.0.0.1:4222"}
+← {"id":1,"ok":{"name":"node","library":"nats.js 3.3.1","capabilities":["call","request","publish"]}}
+→ {"id":2,"op":"call","method":"math.add","args":[10,5],"timeout_ms":5000}
+→ {"id":3,"op":"request","subject":"nobody","payload_base64":"","timeout_ms":5000}
+← {"id":3,"err":{"kind":"no_responders","definite":true,"message":"nobody listens there"}}
+← {"id":2,"ok":15}
+→ {"id":4,"op":"levitate"}
+← {"id":4,"skip":"this driver does not know the operation levitate"}"#;
+
+/// JSON Schema (2020-12) of a line either way, and of what `ok` carries.
+pub fn schema() -> Value {
+    let mut generator = SchemaGenerator::new(SchemaSettings::draft2020_12());
+    let command = generator.subschema_for::<Command>();
+    let reply = generator.subschema_for::<Reply>();
+    for of_ok in [
+        generator.subschema_for::<Hello>(),
+        generator.subschema_for::<Message>(),
+        generator.subschema_for::<Ack>(),
+    ] {
+        drop(of_ok); // it is among the definitions now
+    }
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": format!("One line of the driver protocol of mono-demo, version {PROTOCOL_VERSION}"),
+        "anyOf": [command, reply],
+        "$defs": generator.take_definitions(true),
+    })
+}
+
+/// The whole of `docs/protocol.md`.
+pub fn markdown() -> String {
+    let mut out = format!(
+        "<!-- Written by `mono-demo driver protocol` from src/wire/driver.rs: change it there. -->\n\n\
+         # The driver protocol, version {PROTOCOL_VERSION}\n\n{}\n\n\
+         `mono-demo driver schema` prints its JSON Schema, `mono-demo driver check -- COMMAND` checks a\n\
+         driver.\n\n```text\n{EXAMPLE}\n```\n\n## Commands\n\n\
+         Each has an `id`, a whole number, and an `op`.\n",
+        head(SOURCE)
+    );
+    let ops = of::<Op>();
+    for op in ops["oneOf"].as_array().into_iter().flatten() {
+        let word = op["properties"]["op"]["const"].as_str().unwrap_or_default();
+        let _ = write!(out, "\n### `{word}`\n\n{}\n", described(op));
+        fields(&mut out, op);
+    }
+    out.push_str("\n## Replies\n\nThe command's `id`, and one of `ok`, `err` and `skip`.\n");
+    for (title, schema) in [
+        ("`ok` of `hello`", of::<Hello>()),
+        ("A message", of::<Message>()),
+        ("An acknowledgement", of::<Ack>()),
+        ("`err`", of::<DriverError>()),
+    ] {
+        let _ = write!(out, "\n### {title}\n\n{}\n", described(&schema));
+        fields(&mut out, &schema);
+    }
+    out.push_str("\n### `kind`\n\n| kind | meaning |\n| --- | --- |\n");
+    for kind in of::<ErrorKind>()["oneOf"].as_array().into_iter().flatten() {
+        let word = kind["const"].as_str().unwrap_or_default();
+        let _ = writeln!(out, "| `{word}` | {} |", described(kind));
+    }
+    out.push_str("\n## What is checked\n\n| check | promise |\n| --- | --- |\n");
+    for check in CHECKS {
+        let _ = writeln!(out, "| `{}` | {} |", check.name, check.promise);
+    }
+    out
+}
+
+fn of<T: schemars::JsonSchema>() -> Value {
+    SchemaGenerator::new(SchemaSettings::draft2020_12()).into_root_schema_for::<T>().to_value()
+}
+
+/// The `//!` lines of a file.
+fn head(source: &str) -> String {
+    let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
+    let text =
+        lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n");
+    plain(&text)
+}
+
+/// A sentence of a doc comment, without links into Rust.
+fn plain(text: &str) -> String {
+    let text = text.replace("[`", "`").replace("`]", "`");
+    text.replace("`Op::Hello`", "`hello`").replace("`DriverError::definite`", "`definite`")
+}
+
+fn described(schema: &Value) -> String {
+    plain(schema["description"].as_str().unwrap_or_default())
+}
+
+/// A table of an object's members but `op`; those that are required come first.
+fn fields(out: &mut String, object: &Value) {
+    let Some(properties) = object["properties"].as_object() else { return };
+    let required =
+        |name: &str| object["required"].as_array().into_iter().flatten().any(|other| other == name);
+    let mut members: Vec<_> = properties.iter().filter(|(name, _)| *name != "op").collect();
+    members.sort_by_key(|(name, _)| !required(name));
+    if members.is_empty() {
+        return;
+    }
+    out.push_str("\n| field | type | meaning |\n| --- | --- | --- |\n");
+    for (name, schema) in members {
+        let optional = if required(name) { "" } else { ", optional" };
+        let text = described(schema).replace('\n', " ");
+        let _ = writeln!(out, "| `{name}` | {}{optional} | {text} |", type_of(schema));
+    }
+}
+
+fn type_of(schema: &Value) -> String {
+    let named = |value: &Value| match value.as_str() {
+        Some("array") => {
+            let items = type_of(&schema["items"]);
+            if items == "any" { "list".to_owned() } else { format!("list of {items}") }
+        }
+        Some("integer") => "whole number".to_owned(),
+        Some("object") if schema["additionalProperties"]["type"] == "array" => {
+            "lists of strings by name".to_owned()
+        }
+        Some(word) => word.to_owned(),
+        None => "any".to_owned(),
+    };
+    match &schema["type"] {
+        Value::Array(types) => {
+            types.iter().filter(|name| *name != "null").map(named).collect::<Vec<_>>().join(" or ")
+        }
+        Value::Null => match schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
+            Some("ErrorKind") => "`kind`, below".to_owned(),
+            Some("Headers") => "lists of strings by name".to_owned(),
+            _ => "any".to_owned(),
+        },
+        one => named(one),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_conversation_is_of_the_protocol() {
+        for line in EXAMPLE.lines() {
+            match line.split_once(' ').unwrap() {
+                ("→", command) if command.contains("levitate") => {}
+                ("→", command) => drop(serde_json::from_str::<Command>(command).unwrap()),
+                (_, reply) => drop(serde_json::from_str::<Reply>(reply).unwrap()),
+            }
+        }
+    }
+
+    #[test]
+    fn every_operation_and_kind_is_on_paper() {
+        let page = markdown();
+        for op in crate::wire::driver::OPERATIONS {
+            assert!(page.contains(&format!("### `{op}`")), "{op}");
+        }
+        assert!(page.contains("| `no_responders` | Nobody listens on the subject. |"), "{page}");
+        assert!(!page.contains("[`"), "a link into Rust is left");
+        assert!(!page.contains("|  |"), "something has no description: {page}");
+    }
+}

@@ -1,0 +1,334 @@
+//! What the engine tells: plain data, in order. Reporters see these and never the engine.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::trace::{About, Trace};
+use crate::e2e::text::name::Name;
+use crate::e2e::verdict::report::Report;
+
+/// One scenario with one client.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct RunId {
+    /// Which scenario.
+    pub scenario: Name,
+    /// Which client.
+    pub client: String,
+    /// Which time, from 1, where every run is done several times.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub round: Option<u32>,
+}
+
+impl std::fmt::Display for RunId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} [{}]", self.scenario, self.client)?;
+        self.round.map_or(Ok(()), |round| write!(f, " #{round}"))
+    }
+}
+
+/// Something happened.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// Before anything else.
+    Started {
+        /// How many scenarios were chosen.
+        scenarios: usize,
+        /// How many runs that makes.
+        runs: usize,
+        /// How many at a time.
+        jobs: usize,
+        /// For whatever is drawn by chance.
+        seed: u64,
+    },
+    /// A run begins.
+    RunStarted {
+        /// Which.
+        run: RunId,
+    },
+    /// A run begins a step.
+    StepStarted {
+        /// Which run.
+        run: RunId,
+        /// From 0.
+        index: usize,
+        /// Line of the fixture, from 1.
+        line: usize,
+        /// `call`, `request`, …
+        verb: &'static str,
+    },
+    /// A run came to its end.
+    RunFinished(Box<RunReport>),
+    /// After everything else.
+    Finished(Summary),
+}
+
+/// How one run ended, with all the evidence.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunReport {
+    /// Which run.
+    pub run: RunId,
+    /// How it ended.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// From the broker's start to the last process's end, milliseconds.
+    pub elapsed_ms: u64,
+    /// What happened, redacted.
+    pub transcript: String,
+    /// The last lines of each process, for a run that did not pass.
+    pub logs: Vec<Log>,
+    /// The command that runs only this again.
+    pub again: String,
+    /// What the run's history came to; absent where the run ended before it was judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<Box<RunHistory>>,
+    /// What it left behind at the broker; absent where that is nothing, or where it did not get to its
+    /// end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leaks: Option<Box<RunLeaks>>,
+    /// Where the history was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history_file: Option<String>,
+    /// What is known of the scenario before it runs.
+    #[serde(skip)]
+    pub about: Arc<About>,
+    /// How it went, where a reporter wants that; of a flaky run, the attempt that passed.
+    #[serde(skip)]
+    pub trace: Option<Box<Trace>>,
+}
+
+/// What the history of a run came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunHistory {
+    /// `valid`, `invalid` or `unknown`.
+    pub verdict: &'static str,
+    /// Promise by promise, and in numbers.
+    #[serde(flatten)]
+    pub report: Report,
+    /// Whether the scenario is about these numbers: it has a check on them.
+    #[serde(skip)]
+    pub asked_for: bool,
+}
+
+/// What a run left behind at the broker.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct RunLeaks {
+    /// What is there that was not there at the start.
+    pub found: Vec<Leak>,
+    /// Why that is not all that is known, if a look could not be had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown: Option<String>,
+}
+
+impl RunLeaks {
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty() && self.unknown.is_none()
+    }
+
+    /// A line for each.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        let unknown = self.unknown.iter().map(|reason| format!("not known {reason}"));
+        self.found.iter().map(Leak::to_string).chain(unknown)
+    }
+}
+
+/// One thing that was left behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Leak {
+    /// What it is.
+    pub kind: LeakKind,
+    /// The name of the connection, or of the consumer.
+    pub by: String,
+    /// What follows after the name.
+    pub told: String,
+}
+
+impl Leak {
+    /// Whether another one tells the same once more.
+    pub fn is_same(&self, other: &Leak) -> bool {
+        (self.kind, &self.by) == (other.kind, &other.by)
+    }
+}
+
+impl std::fmt::Display for Leak {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { kind, by, told } = self;
+        let what = match kind {
+            LeakKind::Connection | LeakKind::Subscription => "",
+            LeakKind::Consumer | LeakKind::Unacknowledged => "consumer ",
+        };
+        write!(f, "{what}`{by}` {told}")
+    }
+}
+
+/// What can be left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LeakKind {
+    /// A connection.
+    Connection,
+    /// A subscription of a connection.
+    Subscription,
+    /// A consumer of a stream.
+    Consumer,
+    /// Messages that a consumer has delivered and nobody has acknowledged.
+    Unacknowledged,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "verdict", rename_all = "snake_case")]
+pub enum Verdict {
+    /// As expected.
+    Passed,
+    /// As expected by the fixture; its golden file was written.
+    Updated,
+    /// Something differs.
+    Failed(Failure),
+    /// It did not pass, and then, tried again, it did: something is a race.
+    Flaky {
+        /// How many attempts did not pass.
+        failures: u32,
+        /// What the first of them ended with.
+        first: Failure,
+    },
+    /// The client or the machine cannot do it.
+    Skipped {
+        /// Why.
+        reason: String,
+    },
+    /// The harness could not do its part; nothing is known about the services.
+    Broken {
+        /// What could not be done, with the evidence.
+        reason: String,
+    },
+}
+
+impl Verdict {
+    /// What did not pass, as a failure; `None` where it passed or was left out.
+    pub fn failure(&self) -> Option<Failure> {
+        match self {
+            Self::Failed(failure) => Some(failure.clone()),
+            Self::Broken { reason } => {
+                Some(Failure { message: reason.clone(), ..Failure::default() })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What differs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Failure {
+    /// One sentence.
+    pub message: String,
+    /// The fixture's line with a caret under it.
+    pub excerpt: Option<String>,
+    /// Unified diff of transcripts, from the golden one to this one.
+    pub diff: Option<String>,
+    /// Where to look first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+/// A place in a file of the suite, for tools that show failures beside the text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The file, from the suite's root.
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// In characters, from 1; absent where the whole line is meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
+}
+
+/// The end of a process's output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Log {
+    /// `broker`, `services`, `driver python`.
+    pub name: String,
+    /// Free of control characters.
+    pub lines: Vec<String>,
+}
+
+/// How all runs ended.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Summary {
+    /// Chosen scenarios.
+    pub scenarios: usize,
+    /// Runs that ended.
+    pub runs: usize,
+    /// As expected, golden files written included.
+    pub passed: usize,
+    /// Of those, golden files written.
+    pub updated: usize,
+    /// Something differs.
+    pub failed: usize,
+    /// Passed only when tried again.
+    pub flaky: usize,
+    /// Could not be done by this client or on this machine.
+    pub skipped: usize,
+    /// The harness failed.
+    pub broken: usize,
+    /// Not begun, after `fail_fast` or an interrupt.
+    pub not_run: usize,
+    /// Of what was run several times: how often it passed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rounds: Vec<Rounds>,
+    /// Whole time, milliseconds.
+    pub elapsed_ms: u64,
+    /// For whatever was drawn by chance.
+    pub seed: u64,
+}
+
+/// How often a run passed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rounds {
+    /// Which, without a round.
+    #[serde(flatten)]
+    pub run: RunId,
+    /// So many times.
+    pub passed: usize,
+    /// Of so many.
+    pub of: usize,
+}
+
+impl Summary {
+    /// Counts a run.
+    pub fn count(&mut self, run: &RunId, verdict: &Verdict) {
+        self.runs += 1;
+        if run.round.is_some() {
+            self.count_round(run, verdict);
+        }
+        match verdict {
+            Verdict::Passed => self.passed += 1,
+            Verdict::Updated => {
+                self.passed += 1;
+                self.updated += 1;
+            }
+            Verdict::Failed(_) => self.failed += 1,
+            Verdict::Flaky { .. } => self.flaky += 1,
+            Verdict::Skipped { .. } => self.skipped += 1,
+            Verdict::Broken { .. } => self.broken += 1,
+        }
+    }
+
+    fn count_round(&mut self, run: &RunId, verdict: &Verdict) {
+        let run = RunId { round: None, ..run.clone() };
+        let at = self.rounds.iter().position(|rounds| rounds.run == run);
+        let at = at.unwrap_or_else(|| {
+            self.rounds.push(Rounds { run, passed: 0, of: 0 });
+            self.rounds.len() - 1
+        });
+        self.rounds[at].of += 1;
+        self.rounds[at].passed += usize::from(*verdict == Verdict::Passed);
+    }
+
+    /// Whether everything is as expected.
+    pub fn is_ok(&self) -> bool {
+        self.failed == 0 && self.flaky == 0 && self.broken == 0 && self.not_run == 0
+    }
+}

@@ -1,0 +1,81 @@
+//! What a client is doing: begun on record, and ended on record whatever becomes of it.
+
+use super::event::{Payment, Reading, Refusal, Reply, What};
+use super::recorder::Recorder;
+use crate::wire::headers::one_line;
+
+/// What an operation is about.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Target {
+    /// A payment, to submit or to ask about.
+    Payment(Payment),
+    /// Any other message, by an id that is unique to one publish.
+    Message(String),
+    /// Neither.
+    Nothing,
+}
+
+/// An operation under way. One that is dropped may have happened, and is recorded so.
+#[must_use = "an operation ends as ok, fail or unknown"]
+pub struct Operation {
+    recorder: Recorder,
+    process: String,
+    op: u64,
+    settled: bool,
+}
+
+impl Operation {
+    pub(in crate::e2e) fn new(recorder: Recorder, process: String, op: u64) -> Self {
+        Self { recorder, process, op, settled: false }
+    }
+
+    /// It happened.
+    pub fn ok(self) {
+        self.replied(Reply::default());
+    }
+
+    /// A stream has it, under this sequence.
+    pub fn acknowledged(self, sequence: u64, duplicate: bool) {
+        self.replied(Reply { sequence: Some(sequence), duplicate, ..Reply::default() });
+    }
+
+    /// A status was read.
+    pub fn read(self, reading: Reading) {
+        self.replied(Reply { reading: Some(reading), ..Reply::default() });
+    }
+
+    /// It certainly did not happen.
+    pub fn fail(mut self, reason: &str) {
+        let refusal = self.refusal(reason);
+        self.settle(What::Fail(refusal));
+    }
+
+    /// It may have happened.
+    pub fn unknown(mut self, reason: &str) {
+        let refusal = self.refusal(reason);
+        self.settle(What::Unknown(refusal));
+    }
+
+    fn replied(mut self, reply: Reply) {
+        let process = self.process.clone();
+        self.settle(What::Ok(Reply { process, op: self.op, ..reply }));
+    }
+
+    fn refusal(&self, reason: &str) -> Refusal {
+        Refusal { process: self.process.clone(), op: self.op, reason: one_line(reason) }
+    }
+
+    fn settle(&mut self, what: What) {
+        self.settled = true;
+        self.recorder.append(what);
+    }
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        if !self.settled {
+            let refusal = self.refusal("abandoned before an answer came");
+            self.settle(What::Unknown(refusal));
+        }
+    }
+}

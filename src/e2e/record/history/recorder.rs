@@ -1,0 +1,328 @@
+//! Writes a history while the run goes on: cheap, from any thread, in one order on one clock.
+
+use std::{
+    io::{self, BufWriter, Write},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use jiff::Timestamp;
+
+use super::clock::Clock;
+use super::event::{
+    Charge, DeadLetter, Delivery, Email, End, Fault, Invoke, Kind, Outcome, Phase, Records, What,
+};
+use super::operation::{Operation, Target};
+use crate::wire::{
+    headers::one_line,
+    journal::{ChargeRecord, DeliveryRecord, EmailRecord},
+};
+
+/// Where a run's events go; clones write to the same history.
+///
+/// ```
+/// use mono_demo::e2e::history::{Kind, Payment, Recorder, Records, Target};
+/// let recorder = Recorder::new(Vec::new());
+/// let payment = Payment { id: "pay-7".into(), content: None, amount: "9.99".parse().ok(), currency: Some("USD".into()) };
+/// let submit = recorder.invoke("client-1", Kind::Submit, "services.payment.payment-process", Target::Payment(payment));
+/// submit.acknowledged(1, false);
+/// recorder.finish([Records::Charges]).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct Recorder {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    clock: Clock,
+    next_op: AtomicU64,
+    file: Mutex<File>,
+}
+
+struct File {
+    out: BufWriter<Box<dyn Write + Send>>,
+    seq: u64,
+    /// The first write that failed; nothing is written after it.
+    failed: Option<io::Error>,
+    ended: bool,
+}
+
+/// Why a history is not whole.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// It could not be written.
+    #[error("write the history: {0}")]
+    Write(#[from] io::Error),
+    /// A journal has a line that does not fit.
+    #[error("{journal} has {text:?}, which is not {expected}")]
+    Journal {
+        /// `gateway`, `mailer` or `workers'`.
+        journal: &'static str,
+        /// What it has.
+        text: String,
+        /// What was expected.
+        expected: &'static str,
+    },
+}
+
+impl Recorder {
+    /// A history that begins now and is written to `out`.
+    pub fn new(out: impl Write + Send + 'static) -> Self {
+        let file = File { out: BufWriter::new(Box::new(out)), seq: 0, failed: None, ended: false };
+        Self {
+            shared: Arc::new(Shared {
+                clock: Clock::start(),
+                next_op: AtomicU64::new(1),
+                file: Mutex::new(file),
+            }),
+        }
+    }
+
+    /// The run's clock.
+    pub fn clock(&self) -> Clock {
+        self.shared.clock
+    }
+
+    /// Records that `process` begins an operation: call it before the first byte goes out.
+    pub fn invoke(&self, process: &str, kind: Kind, subject: &str, target: Target) -> Operation {
+        let op = self.shared.next_op.fetch_add(1, Ordering::Relaxed);
+        let (payment, message) = match target {
+            Target::Payment(payment) => (Some(payment), None),
+            Target::Message(message) => (None, Some(message)),
+            Target::Nothing => (None, None),
+        };
+        let process = process.to_owned();
+        let subject = subject.to_owned();
+        self.append(What::Invoke(Invoke {
+            process: process.clone(),
+            op,
+            kind,
+            subject,
+            payment,
+            message,
+        }));
+        Operation::new(self.clone(), process, op)
+    }
+
+    /// Records the workers' journal of deliveries, read after the run.
+    ///
+    /// # Errors
+    /// [`RecordError::Journal`] quotes what is not a time.
+    pub fn deliveries(&self, journal: &[DeliveryRecord]) -> Result<(), RecordError> {
+        for record in journal {
+            let at_ns = self.wall_ns("workers'", &record.at)?;
+            self.append_at(at_ns, What::Delivery(Delivery::from(record)));
+        }
+        Ok(())
+    }
+
+    /// Records one end of a fault.
+    pub fn fault(&self, name: &str, phase: Phase) {
+        self.append(What::Fault(Fault { name: name.to_owned(), phase }));
+    }
+
+    /// Records the gateway's journal, read after the run.
+    ///
+    /// # Errors
+    /// [`RecordError::Journal`] quotes what is not a time or an amount.
+    pub fn charges(&self, journal: &[ChargeRecord]) -> Result<(), RecordError> {
+        for record in journal {
+            let at_ns = self.wall_ns("gateway", &record.at)?;
+            let charge = Charge::try_from(record).map_err(|_| RecordError::Journal {
+                journal: "gateway",
+                text: record.amount.clone(),
+                expected: "an exact decimal",
+            })?;
+            self.append_at(at_ns, What::Charge(charge));
+        }
+        Ok(())
+    }
+
+    /// Records the mailer's journal, read after the run.
+    ///
+    /// # Errors
+    /// [`RecordError::Journal`] quotes what is not a time.
+    pub fn emails(&self, journal: &[EmailRecord]) -> Result<(), RecordError> {
+        for record in journal {
+            let at_ns = self.wall_ns("mailer", &record.at)?;
+            self.append_at(at_ns, What::Email(Email::from(record)));
+        }
+        Ok(())
+    }
+
+    /// Records a ledger entry, written at `at_ns`.
+    pub fn outcome(&self, at_ns: u64, outcome: Outcome) {
+        self.append_at(at_ns, What::Outcome(outcome));
+    }
+
+    /// Records a dead letter, stored at `at_ns`.
+    pub fn dead_letter(&self, at_ns: u64, letter: DeadLetter) {
+        self.append_at(at_ns, What::DeadLetter(letter));
+    }
+
+    /// Records what happens now.
+    pub fn append(&self, what: What) {
+        self.write(None, what);
+    }
+
+    /// Records what happened at `at_ns`, and is learned of only now.
+    pub fn append_at(&self, at_ns: u64, what: What) {
+        self.write(Some(at_ns), what);
+    }
+
+    /// Ends the history, naming the records that are whole in it. Without this line a history
+    /// counts as cut off, and what is not in it may have happened.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`]: the first write that failed.
+    pub fn finish(&self, whole: impl IntoIterator<Item = Records>) -> Result<(), RecordError> {
+        self.append(What::End(End { whole: whole.into_iter().collect() }));
+        let mut file = self.lock();
+        file.ended = true;
+        match file.failed.take() {
+            Some(error) => Err(error.into()),
+            None => Ok(file.out.flush()?),
+        }
+    }
+
+    fn wall_ns(&self, journal: &'static str, text: &str) -> Result<u64, RecordError> {
+        let wall: Timestamp = text.parse().map_err(|_| RecordError::Journal {
+            journal,
+            text: one_line(text),
+            expected: "a time of RFC 3339",
+        })?;
+        Ok(self.shared.clock.ns_at(wall))
+    }
+
+    /// The text is made before the lock is taken; number and time under it, so that they agree.
+    fn write(&self, at_ns: Option<u64>, what: What) {
+        let body = serde_json::to_string(&what).map_err(io::Error::from);
+        let mut file = self.lock();
+        if file.failed.is_some() || file.ended {
+            return;
+        }
+        let at_ns = at_ns.unwrap_or_else(|| self.shared.clock.now_ns());
+        file.seq += 1;
+        let seq = file.seq;
+        let written = body.and_then(|body| {
+            let body = body.strip_prefix('{').unwrap_or(&body);
+            writeln!(file.out, "{{\"seq\":{seq},\"at_ns\":{at_ns},{body}")
+        });
+        file.failed = written.err();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, File> {
+        self.shared.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::e2e::record::history::event::Event;
+    use crate::e2e::record::history::reader::History;
+
+    /// A file that can still be read when the recorder is gone.
+    #[derive(Clone, Default)]
+    struct Shelf(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shelf {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn read(shelf: &Shelf) -> Vec<Event> {
+        History::read(&shelf.0.lock().unwrap()).unwrap().events
+    }
+
+    #[test]
+    fn threads_share_one_order_and_one_clock() {
+        let shelf = Shelf::default();
+        let recorder = Recorder::new(shelf.clone());
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                let recorder = recorder.clone();
+                scope.spawn(move || {
+                    for _ in 0..500 {
+                        let process = format!("client-{thread}");
+                        recorder.invoke(&process, Kind::Request, "s", Target::Nothing).ok();
+                    }
+                });
+            }
+        });
+        recorder.finish([]).unwrap();
+        let events = read(&shelf);
+        assert_eq!(events.len(), 4 * 500 * 2 + 1);
+        assert!(events.is_sorted_by_key(|event| event.at_ns));
+        let ops: std::collections::BTreeSet<u64> = events
+            .iter()
+            .filter_map(|event| match &event.what {
+                What::Invoke(invoke) => Some(invoke.op),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(ops.len(), 2000);
+    }
+
+    #[test]
+    fn an_operation_that_is_dropped_may_have_happened() {
+        let shelf = Shelf::default();
+        let recorder = Recorder::new(shelf.clone());
+        drop(recorder.invoke("c", Kind::Submit, "s", Target::Message("m\u{1b}[31m".into())));
+        recorder.invoke("c", Kind::Submit, "s", Target::Nothing).fail("no\r\nresponders");
+        recorder.finish([Records::Charges]).unwrap();
+        recorder.fault("late", Phase::Begin);
+        let events = read(&shelf);
+        assert!(matches!(&events[1].what, What::Unknown(refusal) if refusal.op == 1));
+        assert!(
+            matches!(&events[3].what, What::Fail(refusal) if refusal.reason == "no  responders")
+        );
+        assert!(matches!(&events[4].what, What::End(_)), "nothing follows the end");
+    }
+
+    #[test]
+    fn journals_are_put_on_the_clock_of_the_run() {
+        let shelf = Shelf::default();
+        let recorder = Recorder::new(shelf.clone());
+        let second = std::time::Duration::from_secs(1);
+        let at = recorder.clock().started_at().checked_add(second).unwrap().to_string();
+        let charge = |at: &str, amount: &str| ChargeRecord {
+            at: at.to_owned(),
+            key: "p".to_owned(),
+            content: "c".to_owned(),
+            outcome: crate::wire::journal::ChargeOutcome::Approved,
+            amount: amount.to_owned(),
+            currency: "USD".to_owned(),
+            reason: None,
+            worker: "w".to_owned(),
+        };
+        recorder.charges(&[charge(&at, "9.99")]).unwrap();
+        let wrong = recorder.charges(&[charge("yesterday", "9.99")]).unwrap_err();
+        assert!(wrong.to_string().contains("\"yesterday\""), "{wrong}");
+        assert!(recorder.charges(&[charge(&at, "many")]).is_err());
+        recorder.finish([]).unwrap();
+        assert_eq!(read(&shelf)[0].at_ns, 1_000_000_000);
+    }
+
+    #[test]
+    fn a_write_that_fails_is_told_at_the_end() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let recorder = Recorder::new(Full);
+        recorder.fault("kill-broker", Phase::Begin);
+        assert!(matches!(recorder.finish([]), Err(RecordError::Write(_))));
+    }
+}

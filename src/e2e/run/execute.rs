@@ -1,0 +1,190 @@
+//! Runs one scenario with one client: a fresh broker, the services, the driver, step by step.
+
+use std::path::Path;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::stage::machine::{CLIENT, Client, Machine};
+use super::stage::standing::Standing;
+use super::stage::world::World;
+use super::steps::sequence::Carried;
+use crate::e2e::record::event::{Event, RunHistory, RunId};
+use crate::e2e::record::outcome::{End, Outcome, Stop};
+use crate::e2e::scenario::ast::check::Check;
+use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::text::redact::Redactions;
+use crate::e2e::text::template::Variables;
+use crate::e2e::verdict::transcript::writer::Transcript;
+
+/// Runs one scenario with one client; whatever it starts, it stops. A `traced` run also says how it
+/// went.
+pub async fn execute(
+    machine: &Machine,
+    fixture: &Fixture,
+    run: &RunId,
+    client: &Client,
+    events: &UnboundedSender<Event>,
+    traced: bool,
+) -> Outcome {
+    let (outcome, standing) = leave_up(machine, fixture, run, client, events, traced).await;
+    let stopped = match standing {
+        Some(standing) => standing.stop().await,
+        None => Ok(()),
+    };
+    match (outcome.end, stopped) {
+        (End::Held, Err(error)) => Outcome { end: Stop::from(error).into(), ..outcome },
+        (end, _) => Outcome { end, ..outcome },
+    }
+}
+
+/// The same, but hands back what still stands at the end of it: the broker, if it did start, and of
+/// a run that did not hold also its services and networks.
+pub async fn leave_up(
+    machine: &Machine,
+    fixture: &Fixture,
+    run: &RunId,
+    client: &Client,
+    events: &UnboundedSender<Event>,
+    traced: bool,
+) -> (Outcome, Option<Standing>) {
+    if let Client::Unavailable(reason) = client {
+        return (Outcome::unstarted(End::Skipped(reason.clone())), None);
+    }
+    let variables = match variables(machine, fixture, run, client) {
+        Ok(variables) => variables,
+        Err(reason) => return (Outcome::unstarted(End::Skipped(reason)), None),
+    };
+    let mut world = match World::start(machine, fixture, run, client, traced).await {
+        Ok(world) => world,
+        Err(failed) => {
+            let unstarted = Outcome::unstarted(failed.stop.into());
+            let outcome = failed.secrets.out_of(Outcome { logs: failed.logs, ..unstarted });
+            return (outcome, failed.standing);
+        }
+    };
+    let secrets = world.secrets();
+    let transcript = Transcript::new(
+        Redactions::new(literals(&world, machine))
+            .with(fixture.redact.iter().chain(&machine.redact).cloned()),
+    );
+    let mut carried = Carried { variables, seen: Vec::new(), transcript };
+    let mut ended =
+        super::steps::sequence::all(&mut world, fixture, run, events, &mut carried).await;
+    let mut history = None;
+    if ended.is_ok() {
+        ended = conclude(&mut world, fixture, &mut carried, &mut history).await;
+    }
+    let history_file = world.kept_history().map(Path::to_owned);
+    let logs = world.logs();
+    let tape = std::mem::take(&mut world.tape);
+    let trace = match traced {
+        true => Some(Box::new(
+            super::probe::trace::gather(&world, tape, fixture, &carried.transcript, &ended).await,
+        )),
+        false => None,
+    };
+    // Of a run that stopped on its way nobody expects that it has tidied up.
+    let (left, watch, standing) = world.leave(ended.is_ok()).await;
+    let (leaks, leaked) = watch.verdict(fixture);
+    let end = match ended.and(left).and(leaked) {
+        Err(stop) => stop.into(),
+        Ok(()) => End::Held,
+    };
+    let (transcript, seen) = (carried.transcript.text().to_owned(), carried.seen);
+    let outcome = Outcome { end, transcript, seen, logs, history, leaks, history_file, trace };
+    (secrets.out_of(outcome), Some(standing))
+}
+
+/// Texts of this run and this machine that no golden file may have.
+fn literals(world: &World, machine: &Machine) -> Vec<(String, &'static str)> {
+    let mut literals = vec![
+        (world.run_dir().display().to_string(), "run"),
+        (machine.root.display().to_string(), "root"),
+    ];
+    if let Some(Ok(python)) = machine.variables.get("python") {
+        literals.push((python.clone(), "python"));
+    }
+    literals
+}
+
+/// The caller's variables; those that a program needs and that are not available are a reason to
+/// skip.
+fn variables(
+    machine: &Machine,
+    fixture: &Fixture,
+    run: &RunId,
+    client: &Client,
+) -> Result<Variables, String> {
+    use crate::e2e::scenario::ast::step::Action;
+    use crate::e2e::text::template::names;
+    let is_command = matches!(client, Client::Command { .. });
+    let steps = fixture.steps.iter().chain(&fixture.teardown);
+    let programs = steps.filter_map(|step| match &step.action {
+        Action::Run(program) => Some(program),
+        _ => None,
+    });
+    for name in programs.flatten().flat_map(|text| names(text)) {
+        if let Some(Err(reason)) = machine.variables.get(name) {
+            return Err(format!("{{{{{name}}}}} is not available: {reason}"));
+        }
+        if name == CLIENT && !is_command {
+            return Err(format!("{{{{{CLIENT}}}}} is a program, and {} is none", run.client));
+        }
+    }
+    let available = machine.variables.iter().filter_map(|(name, value)| {
+        Some((name.clone(), serde_json::Value::from(value.as_ref().ok()?.as_str())))
+    });
+    // Stays as it is in the transcript, which is the same for every client.
+    let itself = (CLIENT.to_owned(), serde_json::Value::from(format!("{{{{{CLIENT}}}}}")));
+    Ok(available.chain([itself]).collect())
+}
+
+/// Holds the checks: each must come true while the services run, and must still be true once they
+/// have drained and ended.
+async fn conclude(
+    world: &mut World,
+    fixture: &Fixture,
+    carried: &mut Carried,
+    history: &mut Option<Box<RunHistory>>,
+) -> Result<(), Stop> {
+    let checks: Vec<Check> =
+        fixture.checks.iter().map(|check| check.filled(&carried.variables)).collect();
+    let clock = world.recorder.clock();
+    for check in &checks {
+        let line = Some(fixture.source.line(&check.span));
+        let heading = format!("check {}", check.kind.word());
+        world.tape.begin(clock, &carried.transcript, line, "check", &heading);
+        crate::e2e::verdict::checks::look::comes_true(world, fixture, check).await?;
+    }
+    // Unless a scenario left something paused, this changes nothing.
+    world.brokers.resume().await;
+    world.look_for_leaks().await;
+    world.tape.begin(clock, &carried.transcript, None, "drain", "the services drain and end");
+    world.services.drain(fixture).await?;
+    world.tape.begin(
+        clock,
+        &carried.transcript,
+        None,
+        "judge",
+        "the history, and all checks once more",
+    );
+    let report = super::record::conclude(world, fixture).await?;
+    *history = Some(Box::new(RunHistory {
+        verdict: report.word(),
+        report: report.clone(),
+        asked_for: fixture
+            .checks
+            .iter()
+            .any(|check| crate::e2e::verdict::checks::look::judges_the_history(&check.kind)),
+    }));
+    if report.word() == "invalid" {
+        let message = format!("the history of this run is invalid\n{report}");
+        return Err(Stop::failed(fixture, &(0..0), message));
+    }
+    for check in &checks {
+        let evidence =
+            crate::e2e::verdict::checks::look::still_true(world, fixture, check, &report).await?;
+        carried.transcript.check(check, &evidence);
+    }
+    Ok(())
+}

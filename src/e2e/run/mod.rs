@@ -1,0 +1,11 @@
+//! TODO
+
+pub(crate) mod execute;
+pub(crate) mod probe;
+pub(crate) mod record;
+pub(crate) mod stage;
+pub(crate) mod steps;
+
+pub use stage::machine::{
+    Client, ContentOf, Machine, ServiceContext, ServiceSpawn, ServiceUnderTest, ServicesOf,
+};

@@ -1,0 +1,154 @@
+//! What the broker carried: each message once, and who sent it.
+
+use std::collections::HashSet;
+
+use super::heard::{Heard, Said, heard};
+use super::line::{Connection, Line, Way};
+use crate::broker::Role;
+
+/// A message that a client sent, or that the server sent of its own accord: what a stream answers,
+/// what it publishes again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::e2e) struct Carried {
+    pub(in crate::e2e) subject: String,
+    pub(in crate::e2e) reply: String,
+    pub(in crate::e2e) body: Vec<u8>,
+    /// Library, version and name of the client that sent it; `None` is the server.
+    pub(in crate::e2e) sender: Option<String>,
+}
+
+/// The messages of a trace, whose lines are in the order of time, without those of the harness.
+///
+/// A delivery of what was sent is no message of its own, however often it comes.
+pub(in crate::e2e) fn carried(lines: &[Line]) -> Vec<Carried> {
+    let mut known: HashSet<(&str, &[u8])> = HashSet::new();
+    let mut out = Vec::new();
+    for Heard { connection, what, .. } in heard(lines) {
+        let Said::Message { way, subject, reply, head, body } = what else { continue };
+        let first = known.insert((subject, body));
+        let wanted = match way {
+            Way::In => connection.role() != Some(Role::Harness),
+            Way::Out => first && !is_status(head),
+        };
+        if wanted {
+            out.push(Carried {
+                subject: subject.to_owned(),
+                reply: reply.to_owned(),
+                body: body.to_owned(),
+                sender: (way == Way::In).then(|| name(connection)),
+            });
+        }
+    }
+    out
+}
+
+/// `v0.51.0:rust:mono-demo services`.
+fn name(connection: &Connection) -> String {
+    connection.whose.split('"').nth(1).unwrap_or_default().to_owned()
+}
+
+/// The server says "no responders", "no messages": a first line of headers with a number (ADR-4).
+fn is_status(head: &[u8]) -> bool {
+    head.strip_prefix(b"NATS/1.0 ").is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit))
+}
+
+/// Whether a subject is one of those that `pattern` means. What begins with a wildcard does not mean
+/// the server's own subjects and inboxes.
+pub(in crate::e2e) fn matches(pattern: &str, subject: &str) -> bool {
+    if pattern.starts_with(['*', '>']) && subject.starts_with(['$', '_']) {
+        return false;
+    }
+    let (mut wanted, mut tokens) = (pattern.split('.'), subject.split('.'));
+    loop {
+        match (wanted.next(), tokens.next()) {
+            (Some(">"), Some(_)) => return true,
+            (Some("*"), Some(_)) => {}
+            (Some(wanted), Some(token)) if wanted == token => {}
+            (None, None) => return true,
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `client 1 <<- [PUB a 2] {}`: who, on which connection, what.
+    fn heard(script: &str) -> Vec<(String, String, Option<String>)> {
+        let mut lines = Vec::new();
+        for (n, line) in script.trim().lines().enumerate() {
+            let [user, cid, rest] = line.trim().splitn(3, ' ').collect::<Vec<_>>()[..] else {
+                panic!("{line}")
+            };
+            let (op, body) = rest.split_once("] ").unwrap_or((rest.trim_end_matches(']'), ""));
+            let head = format!(
+                "[8] 2026/11/23 15:24:43.{n:06} [TRC] 127.0.0.1:3 - cid:{cid} - \"v1:go:{user}\" - \"$G/user:{user}\" - "
+            );
+            let payload = format!("{head}{} MSG_PAYLOAD: [{body:?}]", &op[..3]);
+            let payload = Some(payload).filter(|_| !body.is_empty());
+            for line in [format!("{head}{op}]")].into_iter().chain(payload) {
+                lines.push(crate::e2e::run::probe::broker_trace::line::parse(&line).unwrap());
+            }
+        }
+        let text = |body: Vec<u8>| String::from_utf8(body).unwrap();
+        carried(&lines).into_iter().map(|c| (c.subject, text(c.body), c.sender)).collect()
+    }
+
+    fn sent(subject: &str, body: &str, by: &str) -> (String, String, Option<String>) {
+        (subject.into(), body.into(), Some(format!("v1:go:{by}")))
+    }
+
+    #[test]
+    fn what_is_delivered_was_sent_once_and_the_harness_is_nobody() {
+        assert_eq!(
+            heard(
+                "client 1 <<- [PUB a _INBOX.1 2] {}
+                 worker 2 ->> [MSG a 7 _INBOX.1 2] {}
+                 worker 3 ->> [MSG a 7 _INBOX.1 2] {}
+                 client 1 <<- [PUB a 2] {}
+                 harness 4 <<- [PUB b 2] {}
+                 client 1 ->> [MSG b 1 2] {}"
+            ),
+            [sent("a", "{}", "client"), sent("a", "{}", "client")]
+        );
+    }
+
+    #[test]
+    fn an_empty_message_is_one_too() {
+        assert_eq!(
+            heard("client 1 <<- [PUB a 0]\nworker 2 <<- [PUB _INBOX.1 0]"),
+            [sent("a", "", "client"), sent("_INBOX.1", "", "worker")]
+        );
+    }
+
+    #[test]
+    fn what_the_server_says_of_its_own_accord_counts_but_no_status() {
+        assert_eq!(
+            heard(
+                "client 1 <<- [PUB pay _INBOX.1 1] 1
+                 client 1 ->> [MSG _INBOX.1 1 9] {\"seq\":1}
+                 client 1 <<- [PUB none _INBOX.2 1] 2
+                 client 1 ->> [HMSG _INBOX.2 1 16 16] NATS/1.0 503\r\n\r\n"
+            ),
+            [
+                sent("pay", "1", "client"),
+                ("_INBOX.1".into(), "{\"seq\":1}".into(), None),
+                sent("none", "2", "client"),
+            ]
+        );
+    }
+
+    #[test]
+    fn wildcards_mean_tokens() {
+        for (pattern, subject) in [("a.b", "a.b"), ("a.*", "a.b"), ("a.>", "a.b.c"), (">", "a")] {
+            assert!(matches(pattern, subject), "{pattern} {subject}");
+        }
+        for (pattern, subject) in
+            [("a.*", "a"), ("a.>", "a"), ("a.*", "a.b.c"), (">", "_INBOX.1"), ("*.API", "$JS.API")]
+        {
+            assert!(!matches(pattern, subject), "{pattern} {subject}");
+        }
+        assert!(matches("_INBOX.>", "_INBOX.1"));
+    }
+}

@@ -1,0 +1,55 @@
+//! Knows that a trace has everything that has happened so far.
+
+use std::{
+    fs::File,
+    io::{Read as _, Seek as _, SeekFrom},
+    path::Path,
+    time::Duration,
+};
+
+use bytes::Bytes;
+
+use crate::e2e::run::stage::brokers::Access;
+use crate::e2e::run::stage::world::World;
+
+/// How soon the file is read again, which another task writes.
+const AGAIN: Duration = Duration::from_millis(5);
+
+/// Waits until each server's log file has what a connection to it has just done: what was before, it
+/// has too. Patience is the caller's.
+///
+/// # Errors
+/// Why a server cannot be asked, in words.
+pub(in crate::e2e) async fn last_lines(world: &World) -> Result<(), String> {
+    let harness = world.harness();
+    let all = harness.url.split(',').zip(world.brokers.log_paths()).map(|(url, path)| {
+        let access = Access { url: url.to_owned(), ..harness.clone() };
+        async move {
+            let begin = std::fs::metadata(path).map_or(0, |found| found.len());
+            let mark = format!("_E2E.trace.{}", nuid::next());
+            let said = said(&access, &mark).await;
+            said.map_err(|error| format!("cannot ask {url} for the end of its trace: {error}"))?;
+            while !has(path, begin, &mark) {
+                tokio::time::sleep(AGAIN).await;
+            }
+            Ok(())
+        }
+    });
+    futures_util::future::try_join_all(all).await.map(drop)
+}
+
+async fn said(access: &Access, mark: &str) -> Result<(), async_nats::Error> {
+    let client = access.connect().await?;
+    client.publish(mark.to_owned(), Bytes::new()).await?;
+    client.flush().await?;
+    Ok(())
+}
+
+fn has(path: &Path, begin: u64, mark: &str) -> bool {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|mut file| {
+        file.seek(SeekFrom::Start(begin))?;
+        file.read_to_end(&mut bytes)
+    });
+    read.is_ok() && bytes.windows(mark.len()).any(|window| window == mark.as_bytes())
+}

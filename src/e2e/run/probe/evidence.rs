@@ -1,0 +1,245 @@
+//! Reads what checks are about: the journals, which are kept outside NATS, and the streams.
+
+use std::{fmt::Display, io, path::Path, time::Duration};
+
+use async_nats::jetstream::{self, stream::RawMessageErrorKind};
+use futures_util::StreamExt as _;
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::e2e::driver::raw::wire_headers;
+use crate::e2e::record::seen::{Body, headers};
+use crate::e2e::run::stage::brokers::Access;
+use crate::wire::driver::Headers;
+use crate::wire::headers as h;
+use crate::wire::journal::{ChargeRecord, CrashRecord, DeliveryRecord, EmailRecord};
+use crate::wire::subjects::LEDGER_PREFIX;
+
+/// How long a whole stream may take to read.
+const READ: Duration = Duration::from_secs(30);
+const DEAD_LETTERS: &str = "payment-dead-letters";
+const LEDGER: &str = "payment-ledger";
+
+/// The gateway's journal.
+pub(in crate::e2e) fn charges(journal_dir: &Path) -> Result<Vec<ChargeRecord>, String> {
+    journal(&journal_dir.join("gateway.jsonl"))
+}
+
+/// The mailer's journal.
+pub(in crate::e2e) fn emails(journal_dir: &Path) -> Result<Vec<EmailRecord>, String> {
+    journal(&journal_dir.join("mailer.jsonl"))
+}
+
+/// The journal of what workers began with.
+pub(in crate::e2e) fn deliveries(journal_dir: &Path) -> Result<Vec<DeliveryRecord>, String> {
+    journal(&journal_dir.join("deliveries.jsonl"))
+}
+
+/// The journal of crash points.
+pub(in crate::e2e) fn crashes(journal_dir: &Path) -> Result<Vec<CrashRecord>, String> {
+    journal(&journal_dir.join("crashes.jsonl"))
+}
+
+/// Whole lines only: a process that was killed may have left half a line behind, cut anywhere.
+///
+/// A whole line that is no record may hide one: then nothing can be judged by the rest.
+fn journal<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, String> {
+    let failed = |error: &dyn Display| format!("cannot read {}: {error}", path.display());
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        // A pipe would be waited for.
+        Ok(found) if !found.is_file() => return Err(failed(&"it is not a file")),
+        _ => {}
+    }
+    let text = std::fs::read(path).map_err(|error| failed(&error))?;
+    let lines = text.split_inclusive(|byte| *byte == b'\n').enumerate();
+    lines
+        .filter(|(_, line)| line.ends_with(b"\n") && !line.trim_ascii().is_empty())
+        .map(|(n, line)| {
+            serde_json::from_slice(line).map_err(|error| damaged(path, n, line, &error))
+        })
+        .collect()
+}
+
+fn damaged(path: &Path, n: usize, line: &[u8], error: &serde_json::Error) -> String {
+    let start = String::from_utf8_lossy(&line[..line.len().min(80)]);
+    let start: String =
+        start.trim_end().chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c }).collect();
+    format!(
+        "the journal {} is damaged, so what happened cannot be judged by it: line {} is no record \
+         ({error}); it begins `{start}`",
+        path.display(),
+        n + 1
+    )
+}
+
+/// A record in a stream, and when the server stored it.
+pub(in crate::e2e) struct Stored {
+    pub(in crate::e2e) at: Timestamp,
+    pub(in crate::e2e) record: Value,
+}
+
+/// All dead letters, oldest first, as `kind`, `reason`, `subject`, `deliveries`, `body`, `headers`.
+pub(in crate::e2e) async fn dead_letters(access: &Access) -> Result<Vec<Stored>, String> {
+    let messages = stored(access, DEAD_LETTERS, None).await?;
+    Ok(messages.into_iter().map(dead_letter).collect())
+}
+
+fn dead_letter((mut all, Stored { at, record: body }): (Headers, Stored)) -> Stored {
+    let mut take = |name: &str| {
+        let values = all.remove(name).unwrap_or_default();
+        values.into_iter().next().map_or(Value::Null, Value::from)
+    };
+    let kind = take(h::DEAD_KIND);
+    let reason = take(h::DEAD_REASON);
+    let subject = take(h::DEAD_SUBJECT);
+    let deliveries = take(h::DEAD_DELIVERIES);
+    let sequence = take(h::DEAD_SEQUENCE);
+    let number = |value: &Value| value.as_str().and_then(|text| text.parse::<u64>().ok());
+    let (deliveries, sequence) = (number(&deliveries), number(&sequence));
+    let record = json!({
+        "kind": kind,
+        "reason": reason,
+        "subject": subject,
+        "deliveries": deliveries,
+        "sequence": sequence,
+        "body": body,
+        "headers": headers(&all),
+    });
+    Stored { at, record }
+}
+
+/// All entries of the ledger.
+pub(in crate::e2e) async fn ledger_entries(access: &Access) -> Result<Vec<Stored>, String> {
+    let messages = stored(access, LEDGER, None).await?;
+    Ok(messages.into_iter().map(|(_, entry)| entry).collect())
+}
+
+/// The ledger's entries for one payment.
+pub(in crate::e2e) async fn ledger(access: &Access, id: &str) -> Result<Vec<Value>, String> {
+    let messages = stored(access, LEDGER, Some(format!("{LEDGER_PREFIX}.{id}"))).await?;
+    Ok(messages.into_iter().map(|(_, entry)| entry.record).collect())
+}
+
+/// What a stream holds.
+pub(in crate::e2e) struct Held {
+    pub(in crate::e2e) messages: u64,
+    pub(in crate::e2e) subjects: u64,
+    /// The bodies, oldest first, where they are asked for.
+    pub(in crate::e2e) bodies: Vec<(String, Value)>,
+}
+
+/// What a stream of any retention holds, read by its numbers: a consumer would change a work queue.
+pub(in crate::e2e) async fn held(
+    access: &Access,
+    stream: &str,
+    bodies: bool,
+) -> Result<Held, String> {
+    let read = async {
+        let context = jetstream::new(access.connect().await?);
+        let stream = context.get_stream(stream).await?;
+        let state = &stream.cached_info().state;
+        let (messages, subjects) = (state.messages, state.subjects_count);
+        let mut held = Held { messages, subjects, bodies: Vec::new() };
+        for sequence in state.first_sequence..=state.last_sequence {
+            if !bodies {
+                break;
+            }
+            match stream.get_raw_message(sequence).await {
+                Ok(message) => {
+                    let body = Body::read(&message.payload).value();
+                    held.bodies.push((message.subject.to_string(), body));
+                }
+                // Acknowledged or removed in between.
+                Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok::<_, async_nats::Error>(held)
+    };
+    in_time(stream, read).await
+}
+
+/// All messages of a stream, or of one of its subjects; none where there is no such stream.
+async fn stored(
+    access: &Access,
+    stream: &str,
+    subject: Option<String>,
+) -> Result<Vec<(Headers, Stored)>, String> {
+    let read = async {
+        let context = jetstream::new(access.connect().await?);
+        let stream = match context.get_stream(stream).await {
+            Ok(stream) => stream,
+            Err(error) if is_missing(&error) => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+        };
+        let config = jetstream::consumer::pull::OrderedConfig {
+            filter_subject: subject.unwrap_or_default(),
+            ..Default::default()
+        };
+        let mut consumer = stream.create_consumer(config).await?;
+        let pending = usize::try_from(consumer.info().await?.num_pending)?;
+        // Made anew where the connection breaks: then the last message tells its name.
+        let mut name = consumer.cached_info().name.clone();
+        let mut messages = consumer.messages().await?.take(pending);
+        let mut out = Vec::new();
+        while let Some(message) = messages.next().await {
+            let message = message?;
+            let info = message.info()?;
+            name = info.consumer.to_owned();
+            let at = Timestamp::from_nanosecond(info.published.unix_timestamp_nanos())?;
+            let record = Body::read(&message.payload).value();
+            out.push((wire_headers(message.headers.as_ref()), Stored { at, record }));
+        }
+        drop(messages);
+        // Else it stays for half a minute, and looks as if somebody had forgotten it.
+        stream.delete_consumer(&name).await?;
+        Ok::<_, async_nats::Error>(out)
+    };
+    in_time(stream, read).await
+}
+
+/// What was read of a stream, or why it could not be read in time.
+async fn in_time<T>(
+    stream: &str,
+    read: impl Future<Output = Result<T, async_nats::Error>>,
+) -> Result<T, String> {
+    match tokio::time::timeout(READ, read).await {
+        Ok(result) => result.map_err(|error| format!("cannot read stream {stream}: {error}")),
+        Err(_) => Err(format!("stream {stream} could not be read within {READ:?}")),
+    }
+}
+
+fn is_missing(error: &jetstream::context::GetStreamError) -> bool {
+    use jetstream::context::GetStreamErrorKind as Kind;
+    matches!(error.kind(), Kind::JetStream(error)
+        if error.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_line_is_left_out_and_a_bad_line_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(emails(folder.path()), Ok(Vec::new()));
+        let line = r#"{"at":"t","to":"a@x","subject":"s","worker":"w1","sent":true}"#;
+        let path = folder.path().join("mailer.jsonl");
+        std::fs::write(&path, format!("{line}\n{}", &line[..20])).unwrap();
+        assert_eq!(emails(folder.path()).unwrap().len(), 1);
+        // Cut in the middle of a character.
+        std::fs::write(&path, [line.as_bytes(), b"\n\r\n{\"at\":\"\xe2\x82"].concat()).unwrap();
+        assert_eq!(emails(folder.path()).unwrap().len(), 1);
+        for rubbish in [&b"rubbish"[..], b"{\"at\":\"\xff\x1b[2J", &line.as_bytes()[..20]] {
+            std::fs::write(&path, [line.as_bytes(), b"\n", rubbish, b"\n"].concat()).unwrap();
+            let said = emails(folder.path()).unwrap_err();
+            assert!(said.contains("mailer.jsonl is damaged, so what happened"), "{said}");
+            assert!(said.contains("line 2 is no record") && !said.contains('\x1b'), "{said}");
+        }
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert!(emails(folder.path()).unwrap_err().ends_with("mailer.jsonl: it is not a file"));
+    }
+}

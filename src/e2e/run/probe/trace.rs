@@ -1,0 +1,208 @@
+//! Gathers the trace of a run, for reports that want one: the tape of the steps, the broker's log,
+//! the history, the other logs.
+//!
+//! What cannot be read is left out: a report has less to show, and the run's verdict stays what it
+//! is.
+
+use std::time::Duration;
+
+use crate::e2e::record::history::clock::Clock;
+use crate::e2e::record::history::event::{Event, Phase, What};
+use crate::e2e::record::history::reader::History;
+use crate::e2e::record::outcome::Stop;
+use crate::e2e::record::tape::Tape;
+use crate::e2e::record::trace::{Bounded, Effect, Fault, LogLine, Party, Trace};
+use crate::e2e::run::probe::{broker_trace as tap, evidence};
+use crate::e2e::run::stage::world::World;
+use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::verdict::transcript::writer::Transcript;
+use crate::process::clean;
+
+/// So many messages are drawn: more are no picture any more, and make a page of many runs too large.
+const MOST_MESSAGES: usize = 200;
+/// So many faults and effects are shown.
+const MOST_EVENTS: usize = 200;
+/// So many log lines are shown.
+const MOST_LINES: usize = 600;
+/// With more repetitions than this of one step, the broker is not asked to trace them.
+const MOST_REPEATED: u32 = 200;
+/// More of the broker's log is not read.
+const MOST_BYTES: u64 = 16 * 1024 * 1024;
+/// How long the end of the broker's log may be on its way to its file.
+const LAST_LINES: Duration = Duration::from_millis(500);
+
+/// Why the messages of this scenario are not looked at; `None` where they are.
+pub(in crate::e2e) fn untapped(fixture: &Fixture) -> Option<&'static str> {
+    let many = fixture.steps.iter().any(|step| {
+        let copies = step.load.as_ref().map_or(1, |load| load.copies);
+        step.repeat.is_some_and(|times| times.saturating_mul(copies) > MOST_REPEATED)
+    });
+    many.then_some("This scenario puts a load on the broker: its messages are not traced")
+}
+
+/// Everything, bounded; the broker still runs.
+pub(in crate::e2e) async fn gather(
+    world: &World,
+    tape: Tape,
+    fixture: &Fixture,
+    written: &Transcript,
+    ended: &Result<(), Stop>,
+) -> Trace {
+    let clock = world.recorder.clock();
+    let steps = tape.end(clock, written, ended);
+    let load = untapped(fixture);
+    if load.is_none() {
+        let _ = tokio::time::timeout(LAST_LINES, super::broker_trace::end::last_lines(world)).await;
+    }
+    let mut lines = Vec::new();
+    let mut untapped = load;
+    for path in world.brokers.log_paths() {
+        match tap::read(path, MOST_BYTES) {
+            Ok((read, whole)) => {
+                lines.extend(read);
+                if !whole {
+                    untapped = untapped
+                        .or(Some("The broker's trace is too long; only its beginning is shown"));
+                }
+            }
+            Err(_) => untapped = untapped.or(Some("The broker's trace cannot be read")),
+        }
+    }
+    lines.sort_by_key(|line| line.at);
+    let messages = match load {
+        None => super::broker_trace::conversation::conversation(&lines, |at| clock.ns_at(at)),
+        Some(_) => Vec::new(),
+    };
+    let (faults, effects) = history(world);
+    Trace {
+        steps,
+        messages: Bounded::first(MOST_MESSAGES, messages),
+        untapped,
+        faults: Bounded::first(MOST_EVENTS, faults),
+        effects: Bounded::first(MOST_EVENTS, effects),
+        logs: logs(world, clock, &lines),
+    }
+}
+
+/// What the history says, with what gateway and mailer wrote if the run did not get to its end.
+fn history(world: &World) -> (Vec<Fault>, Vec<Effect>) {
+    let recorder = &world.recorder;
+    let _ = evidence::charges(world.journal_dir()).map(|journal| recorder.charges(&journal));
+    let _ = evidence::emails(world.journal_dir()).map(|journal| recorder.emails(&journal));
+    // Where the run has concluded, it is ended already and none of this is written.
+    let _ = recorder.finish([]);
+    let Ok(history) = History::open(world.history_path()) else {
+        return (Vec::new(), Vec::new());
+    };
+    (faults(&history.events), effects(&history.events))
+}
+
+fn faults(events: &[Event]) -> Vec<Fault> {
+    let mut faults: Vec<Fault> = Vec::new();
+    for event in events {
+        let What::Fault(fault) = &event.what else { continue };
+        match fault.phase {
+            Phase::Begin => {
+                faults.push(Fault { name: fault.name.clone(), begin_ns: event.at_ns, end_ns: None })
+            }
+            Phase::End => {
+                let open = faults.iter_mut().rfind(|f| f.name == fault.name && f.end_ns.is_none());
+                if let Some(open) = open {
+                    open.end_ns = Some(event.at_ns);
+                }
+            }
+        }
+    }
+    faults
+}
+
+fn effects(events: &[Event]) -> Vec<Effect> {
+    let mut effects: Vec<Effect> = events.iter().filter_map(effect).collect();
+    effects.sort_by_key(|effect| effect.at_ns);
+    effects
+}
+
+fn effect(event: &Event) -> Option<Effect> {
+    let (at, text) = match &event.what {
+        What::Charge(charge) => {
+            let outcome = serde_json::to_value(charge.outcome).ok()?;
+            let outcome = outcome.as_str()?;
+            let text = format!(
+                "charge of {}: {outcome}, {} {}",
+                charge.payment_id, charge.amount, charge.currency
+            );
+            (Party::Gateway, text)
+        }
+        What::Email(email) => {
+            let word = if email.sent { "sent" } else { "refused" };
+            (Party::Mailer, format!("{word}: {}", email.message))
+        }
+        What::Outcome(outcome) => {
+            (Party::Ledger, format!("{} is {}", outcome.payment_id, outcome.reading.status))
+        }
+        What::DeadLetter(letter) => {
+            let id = letter.payment_id.as_deref().unwrap_or("a message without a usable id");
+            (Party::Broker, format!("dead letter, {}: {id}", letter.kind))
+        }
+        What::Fail(refusal) => (Party::Client, format!("did not happen: {}", refusal.reason)),
+        What::Unknown(refusal) => (Party::Client, format!("may have happened: {}", refusal.reason)),
+        _ => return None,
+    };
+    Some(Effect { at_ns: event.at_ns, at, text: clean(&text) })
+}
+
+/// The lines of all processes by time; of too many the last. What the broker said before the clock
+/// was started is its banner.
+fn logs(
+    world: &World,
+    clock: Clock,
+    broker: &[super::broker_trace::line::Line],
+) -> Bounded<LogLine> {
+    let mut lines: Vec<LogLine> = broker
+        .iter()
+        .filter_map(|line| match &line.what {
+            super::broker_trace::line::What::Plain(text) => Some(LogLine {
+                at_ns: clock.ns_at(line.at),
+                source: "broker".to_owned(),
+                text: clean(text),
+            }),
+            super::broker_trace::line::What::Trace { .. } => None,
+        })
+        .filter(|line| line.at_ns > 0)
+        .collect();
+    let driver = format!("driver {}", world.driver.name());
+    let driver = world.driver.timed_log().into_iter().map(|(at, text)| (at, driver.clone(), text));
+    lines.extend(
+        world.services.timed_log().into_iter().chain(driver).map(|(at, source, text)| LogLine {
+            at_ns: clock.ns_of(at),
+            source,
+            text,
+        }),
+    );
+    lines.sort_by_key(|line| line.at_ns);
+    let more = lines.len().saturating_sub(MOST_LINES);
+    Bounded { kept: lines.split_off(more), more }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::e2e::record::history;
+
+    #[test]
+    fn a_fault_has_both_ends_or_none() {
+        let line = |seq, name: &str, phase| Event {
+            seq,
+            at_ns: seq * 10,
+            what: What::Fault(history::Fault { name: name.to_owned(), phase }),
+        };
+        let events = [
+            line(1, "kill-broker", Phase::Begin),
+            line(2, "kill-broker", Phase::End),
+            line(3, "kill-broker", Phase::Begin),
+            line(4, "cut", Phase::End),
+        ];
+        let ends: Vec<_> = faults(&events).iter().map(|f| (f.begin_ns, f.end_ns)).collect();
+        assert_eq!(ends, [(10, Some(20)), (30, None)]);
+    }
+}

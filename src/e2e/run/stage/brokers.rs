@@ -1,0 +1,206 @@
+//! The broker of a run, or its cluster: started, broken on purpose, stopped.
+
+use std::path::Path;
+
+use super::secrets::Secrets;
+use crate::broker::{
+    Broker, Cluster, ClusterError, ClusterSettings, Credentials, LeakReport, Role, Servers,
+    Settings, StartError, StopError,
+};
+use crate::e2e::scenario::ast::scenario::Fixture;
+
+/// What the clients of a run connect to.
+pub(in crate::e2e) struct Brokers {
+    kind: Kind,
+    url: String,
+    /// How many faults there were.
+    broken: usize,
+}
+
+enum Kind {
+    One(Box<Broker>),
+    Several(Box<Cluster>),
+}
+
+/// Why a broker or a cluster did not start, break, heal or stop as asked.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::e2e) enum BrokersError {
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Stop(#[from] StopError),
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+}
+
+impl Brokers {
+    /// One broker, or a cluster, whose nodes tell clients of each other; not where somebody is behind
+    /// a proxy, who would go past it.
+    pub(in crate::e2e) async fn start(
+        settings: Settings,
+        fixture: &Fixture,
+    ) -> Result<Self, BrokersError> {
+        let advertise = !fixture.proxy.client && !fixture.proxy.services;
+        let Some(nodes) = fixture.broker.cluster else {
+            let broker = Broker::start(settings).await?;
+            let url = broker.url().to_owned();
+            return Ok(Self { kind: Kind::One(Box::new(broker)), url, broken: 0 });
+        };
+        let settings = ClusterSettings { nodes, advertise, ..ClusterSettings::new(settings) };
+        let cluster = Cluster::start(settings).await?;
+        let url = cluster.urls();
+        Ok(Self { kind: Kind::Several(Box::new(cluster)), url, broken: 0 })
+    }
+
+    /// All of them, comma separated.
+    pub(in crate::e2e) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// For a program that takes only one: it learns of the others from that one.
+    pub(in crate::e2e) fn first_url(&self) -> &str {
+        self.url.split(',').next().unwrap_or_default()
+    }
+
+    /// How a program in this role connects.
+    pub(in crate::e2e) fn access(&self, role: Role) -> Access {
+        let credentials = match &self.kind {
+            Kind::One(broker) => broker.credentials(role),
+            Kind::Several(cluster) => cluster.credentials(role),
+        };
+        Access { url: self.url.clone(), role, credentials: credentials.cloned() }
+    }
+
+    /// The passwords of all roles.
+    pub(in crate::e2e) fn secrets(&self) -> Secrets {
+        let all = [Role::Client, Role::Worker, Role::Harness].map(|role| self.access(role));
+        Secrets::new(all.into_iter().filter_map(|access| Some(access.credentials?.password)))
+    }
+
+    /// Where they listen.
+    pub(in crate::e2e) fn ports(&self) -> Vec<u16> {
+        match &self.kind {
+            Kind::One(broker) => vec![broker.port()],
+            Kind::Several(cluster) => cluster.nodes().iter().map(Broker::port).collect(),
+        }
+    }
+
+    /// The private folder of the run.
+    pub(in crate::e2e) fn run_dir(&self) -> &Path {
+        match &self.kind {
+            Kind::One(broker) => broker.run_dir(),
+            Kind::Several(cluster) => cluster.run_dir(),
+        }
+    }
+
+    /// For the handle that breaks them; the leaders of these streams take turns, and the last of them
+    /// is left where a quorum is lost.
+    pub(in crate::e2e) fn servers<'a>(&'a mut self, streams: &'a [String]) -> Servers<'a> {
+        let turn = self.broken.checked_rem(streams.len()).and_then(|turn| streams.get(turn));
+        let leader_of = turn.map_or("", String::as_str);
+        let left_with = streams.last().map_or("", String::as_str);
+        self.broken += 1;
+        match &mut self.kind {
+            Kind::One(broker) => Servers::One(broker),
+            Kind::Several(cluster) => Servers::Several { cluster, leader_of, left_with },
+        }
+    }
+
+    /// The servers.
+    pub(in crate::e2e) fn nodes(&self) -> &[Broker] {
+        match &self.kind {
+            Kind::One(broker) => std::slice::from_ref(&**broker),
+            Kind::Several(cluster) => cluster.nodes(),
+        }
+    }
+
+    /// Lets everything go on that is paused; what is not, is not changed.
+    pub(in crate::e2e) async fn resume(&self) {
+        for node in self.nodes() {
+            // One that is down has nothing to resume.
+            let _ = node.resume().await;
+        }
+    }
+
+    /// The whole log, a file a node.
+    pub(in crate::e2e) fn log_paths(&self) -> impl Iterator<Item = &Path> {
+        self.nodes().iter().map(Broker::log_path)
+    }
+
+    /// The last lines of the log, node by node.
+    pub(in crate::e2e) fn log_tail(&self) -> Vec<String> {
+        self.tails(|tail| tail)
+    }
+
+    /// What was logged after it was ready; all of it where it never was. Its banner explains no
+    /// failure.
+    pub(in crate::e2e) fn log_tail_since_ready(&self) -> Vec<String> {
+        self.tails(|mut tail| {
+            let ready = tail.iter().rposition(|line| line.contains("[INF] Server is ready"));
+            tail.drain(..ready.map_or(0, |at| at + 1));
+            tail
+        })
+    }
+
+    fn tails(&self, cut: impl Fn(Vec<String>) -> Vec<String>) -> Vec<String> {
+        match &self.kind {
+            Kind::One(broker) => cut(broker.log_tail()),
+            Kind::Several(cluster) => {
+                let named = cluster.nodes().iter().enumerate().flat_map(|(index, node)| {
+                    let tail = cut(node.log_tail());
+                    tail.into_iter().map(move |line| format!("node {index}: {line}"))
+                });
+                named.collect()
+            }
+        }
+    }
+
+    /// What is left behind just now.
+    ///
+    /// # Errors
+    /// Why that cannot be known, in words.
+    pub(in crate::e2e) async fn leak_report(&self) -> Result<LeakReport, String> {
+        if let Some(down) = self.nodes().iter().position(|node| node.try_status().is_some()) {
+            return Err(match self.kind {
+                Kind::One(_) => "the broker is down".to_owned(),
+                Kind::Several(_) => format!("node {down} is down"),
+            });
+        }
+        let report = match &self.kind {
+            Kind::One(broker) => broker.leak_report().await,
+            Kind::Several(cluster) => cluster.leak_report().await,
+        };
+        report.map_err(|error| error.to_string())
+    }
+
+    /// Stops everything and removes the run's folder.
+    pub(in crate::e2e) async fn stop(self) -> Result<(), BrokersError> {
+        match self.kind {
+            Kind::One(broker) => Ok(broker.stop().await?),
+            Kind::Several(cluster) => Ok(cluster.stop().await?),
+        }
+    }
+}
+
+/// How a program connects: where to, and what it shows.
+#[derive(Debug, Clone)]
+pub(in crate::e2e) struct Access {
+    /// All brokers, comma separated.
+    pub(in crate::e2e) url: String,
+    pub(in crate::e2e) role: Role,
+    pub(in crate::e2e) credentials: Option<Credentials>,
+}
+
+impl Access {
+    /// Connects to any of them.
+    pub(in crate::e2e) async fn connect(
+        &self,
+    ) -> Result<async_nats::Client, async_nats::ConnectError> {
+        let mut options =
+            async_nats::ConnectOptions::new().custom_inbox_prefix(self.role.inbox_prefix());
+        if let Some(Credentials { user, password }) = self.credentials.clone() {
+            options = options.user_and_password(user, password);
+        }
+        options.connect(self.url.split(',').collect::<Vec<_>>()).await
+    }
+}

@@ -1,0 +1,113 @@
+//! What the engine is given: the broker's program, the services under test, the clients.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+
+use crate::broker::{Credentials, Roles};
+use crate::e2e::driver::rust::TypedCalls;
+use crate::e2e::scenario::ast::scenario::Leaks;
+use crate::e2e::scenario::suite::Ready;
+use crate::e2e::session::kept::Kept;
+use crate::e2e::text::redact::Row;
+use crate::process::{Reaper, Spawn};
+use crate::provision::NatsServer;
+
+/// What the machine offers to every run.
+#[derive(Clone)]
+pub struct Machine {
+    /// Each run has one of its own.
+    pub server: NatsServer,
+    /// Holds every process.
+    pub reaper: Reaper,
+    /// Where the runs' private folders go.
+    pub run_root: PathBuf,
+    /// The services under test, for the settings that a fixture gives them.
+    pub services: ServicesOf,
+    /// What clients and services may do at the broker.
+    pub roles: Roles,
+    /// What `{{name}}` stands for, or why it is not available here.
+    pub variables: BTreeMap<String, Result<String, String>>,
+    /// The working folder of `run` steps.
+    pub root: PathBuf,
+    /// The folder from which people see the suite's files: theirs, or the suite's.
+    pub shown_from: PathBuf,
+    /// For whatever is drawn by chance.
+    pub seed: u64,
+    /// Where histories are kept; `None` where they go with their runs.
+    pub histories: Option<Arc<Kept>>,
+    /// What tells one content of a payment from another, as the services write it.
+    pub contents: Option<ContentOf>,
+    /// A driver that aborts right after it has published a submission.
+    pub dying_client: Option<Spawn>,
+    /// What is done about leaks where a fixture does not say.
+    pub leaks: Leaks,
+    /// Streams whose leaders break in turns where a fault does not name one; the last takes
+    /// submissions.
+    pub leaders: Vec<String>,
+    /// What differs from run to run, beside what fixtures say of it.
+    pub redact: Vec<Row>,
+}
+
+/// The hash of a payment's content, from the body of its submission; `None` for a body that is
+/// no acceptable payment.
+pub type ContentOf = Arc<dyn Fn(&[u8]) -> Option<String> + Send + Sync>;
+
+/// The services under test, from the tables of a fixture's `[services]`.
+pub type ServicesOf = Arc<dyn Fn(&toml::Table) -> Vec<ServiceUnderTest> + Send + Sync>;
+
+/// One service under test.
+#[derive(Clone)]
+pub struct ServiceUnderTest {
+    /// As faults and logs call it; unique.
+    pub name: String,
+    /// Builds its command.
+    pub spawn: ServiceSpawn,
+    /// How it is seen to be ready.
+    pub ready: Ready,
+    /// How long that may take.
+    pub ready_within: Duration,
+    /// How long it may take to drain.
+    pub stop_within: Duration,
+    /// How many processes run the command, for each that the fixture asks for.
+    pub processes: u32,
+}
+
+/// Builds the command that starts a service; its process is named after the service.
+pub type ServiceSpawn = Arc<dyn Fn(&ServiceContext) -> Spawn + Send + Sync>;
+
+/// What the command that starts a service is told.
+#[derive(Debug, Clone)]
+pub struct ServiceContext {
+    /// The broker.
+    pub url: String,
+    /// As whom the services connect.
+    pub login: Option<Credentials>,
+    /// The same as a NATS context: a file that only this user can read.
+    pub credentials: PathBuf,
+    /// TOML, a table a module.
+    pub settings: PathBuf,
+    /// Where the simulated gateway and mailer keep their journals.
+    pub journal_dir: PathBuf,
+    /// For whatever is drawn by chance.
+    pub seed: u64,
+}
+
+/// The variable of `run` steps that stands for a client that is a program.
+pub const CLIENT: &str = "client";
+
+/// How to get one client under test.
+#[derive(Clone)]
+pub enum Client {
+    /// The Rust client, in process.
+    InProcess(Arc<dyn TypedCalls>),
+    /// A driver program.
+    Program(Box<Spawn>),
+    /// A program that `run` steps start as `{{client}}`; what else a scenario does, Rust does.
+    Command {
+        /// The program and its first arguments.
+        words: Vec<String>,
+        /// For the raw verbs.
+        raw: Arc<dyn TypedCalls>,
+    },
+    /// Not on this machine, and why.
+    Unavailable(String),
+}

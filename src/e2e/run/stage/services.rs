@@ -1,0 +1,257 @@
+//! The service processes of a run: started, started again, drained.
+
+use std::time::{Duration, Instant};
+
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, join_all, select_all, try_join_all},
+};
+
+use super::brokers::Access;
+use super::machine::{Machine, ServiceContext, ServiceUnderTest};
+use super::ready::{NotStarted, answers, start_process};
+use super::standing::ServiceProcess;
+use crate::broker::ServiceProcesses;
+use crate::e2e::record::outcome::Stop;
+use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::process::{Child, ExitStatus, Reaper, Signal};
+
+/// One that ends so often in a row before it is ready will never be; a step's limit mostly comes first.
+const RESTARTS: u32 = 200;
+
+/// The service processes.
+pub(in crate::e2e) struct Services {
+    reaper: Reaper,
+    context: ServiceContext,
+    harness: Access,
+    wanted: Vec<Wanted>,
+    /// Whether one that ends unasked is started again.
+    restart: bool,
+    running: Vec<Child>,
+    /// While only one service is looked at, the processes of the others.
+    aside: Vec<Child>,
+    /// The end of the log of the last that ended.
+    log: Vec<String>,
+    /// Of all that have ended: the moment in which a line came, whose it is, and the line.
+    timed: Vec<(Instant, String, String)>,
+}
+
+/// A service, and how many processes of it there are to be.
+#[derive(Clone)]
+struct Wanted {
+    service: ServiceUnderTest,
+    processes: usize,
+    /// False while another service is looked at.
+    in_view: bool,
+}
+
+impl Services {
+    /// Starts as many as suite and fixture say, and returns once all are ready.
+    pub(in crate::e2e) async fn start(
+        machine: &Machine,
+        context: &ServiceContext,
+        fixture: &Fixture,
+        harness: Access,
+    ) -> Result<Self, NotStarted> {
+        let times = fixture.processes.services;
+        let wanted = (machine.services)(&fixture.services).into_iter().map(|service| Wanted {
+            processes: (service.processes * times) as usize,
+            in_view: true,
+            service,
+        });
+        let mut services = Self {
+            reaper: machine.reaper.clone(),
+            context: context.clone(),
+            harness,
+            wanted: wanted.collect(),
+            restart: fixture.processes.restart,
+            running: Vec::new(),
+            aside: Vec::new(),
+            log: Vec::new(),
+            timed: Vec::new(),
+        };
+        services.start_missing().await?;
+        Ok(services)
+    }
+
+    /// How many run just now.
+    pub(in crate::e2e) fn processes(&self) -> usize {
+        self.running.len() + self.aside.len()
+    }
+
+    /// What they were told.
+    pub(in crate::e2e) fn context(&self) -> &ServiceContext {
+        &self.context
+    }
+
+    /// Until [`all_in_view`](Self::all_in_view), faults hit only this service; `None` is all.
+    pub(in crate::e2e) fn only(&mut self, name: Option<&str>) {
+        let Some(name) = name else { return };
+        self.wanted.iter_mut().for_each(|wanted| wanted.in_view = wanted.service.name == name);
+        self.aside.extend(self.running.extract_if(.., |process| process.name() != name));
+    }
+
+    /// Faults hit all services.
+    pub(in crate::e2e) fn all_in_view(&mut self) {
+        self.wanted.iter_mut().for_each(|wanted| wanted.in_view = true);
+        self.running.append(&mut self.aside);
+    }
+
+    /// Starts those that are missing side by side, on the broker that runs.
+    async fn start_missing(&mut self) -> Result<(), NotStarted> {
+        let mut starting = Vec::new();
+        for Wanted { service, processes, .. } in self.wanted.iter().filter(|w| w.in_view) {
+            let running = self.running.iter().filter(|child| child.name() == service.name).count();
+            for _ in running..*processes {
+                starting.push(start_process(&self.reaper, &self.context, service));
+            }
+        }
+        let mut failed = None;
+        // One that did not start is no reason to end another.
+        for started in join_all(starting).await {
+            match started {
+                Ok(child) => self.running.push(child),
+                Err(reason) => failed = Some(reason),
+            }
+        }
+        let started = match failed {
+            Some(not_started) => Err(not_started),
+            None => self.answering().await,
+        };
+        started.inspect_err(|not_started| self.log.clone_from(&not_started.log))
+    }
+
+    /// Waits until those are ready of whom only the broker can tell.
+    async fn answering(&self) -> Result<(), NotStarted> {
+        let waiting = self.wanted.iter().filter(|wanted| wanted.in_view).map(|wanted| {
+            let service = &wanted.service;
+            let mine = self.running.iter().filter(|child| child.name() == service.name).collect();
+            answers(service, mine, &self.harness)
+        });
+        try_join_all(waiting).await.map(drop)
+    }
+
+    /// Starts again what ends unasked, where the fixture says so; returns only with an error.
+    pub(in crate::e2e) async fn supervise(&mut self) -> Stop {
+        if !self.restart {
+            return std::future::pending().await;
+        }
+        let mut ended_unready = 0;
+        loop {
+            match self.start_missing().await {
+                Ok(()) => ended_unready = 0,
+                // What waits for it may end it before it is ready, each time another message.
+                Err(not_started) if not_started.ended && ended_unready < RESTARTS => {
+                    ended_unready += 1;
+                }
+                Err(not_started) => return not_started.reason,
+            }
+            if self.let_ended_go().await || ended_unready > 0 {
+                continue;
+            }
+            if self.running.is_empty() {
+                return std::future::pending().await;
+            }
+            select_all(self.running.iter().map(|s| Box::pin(s.wait()))).await;
+            self.let_ended_go().await;
+        }
+    }
+
+    /// Keeps the logs of those that have ended; true if there were any.
+    async fn let_ended_go(&mut self) -> bool {
+        let before = self.running.len();
+        while let Some(at) = self.running.iter().position(|s| s.try_status().is_some()) {
+            let ended = self.running.remove(at);
+            self.keep_log(ended).await;
+        }
+        self.running.len() < before
+    }
+
+    /// Stops the services in order; that they end well is part of what every scenario proves.
+    pub(in crate::e2e) async fn drain(&mut self, fixture: &Fixture) -> Result<(), Stop> {
+        for process in std::mem::take(&mut self.running) {
+            if self.restart && process.try_status().is_some() {
+                self.keep_log(process).await; // it ended unasked, as it may here
+                continue;
+            }
+            // Unless a scenario left it paused, this changes nothing.
+            let _ = process.signal(Signal::Cont).await;
+            let ended = process.stop(self.limit_of(process.name())).await;
+            let name = process.name().to_owned();
+            self.keep_log(process).await;
+            let status = ended.map_err(|error| Stop::broken("cannot stop the services", error))?;
+            if !is_orderly(status) {
+                let message = format!("{name} was told to drain and ended with {status}");
+                return Err(Stop::failed(fixture, &(0..0), message));
+            }
+        }
+        Ok(())
+    }
+
+    fn limit_of(&self, name: &str) -> Duration {
+        let wanted = self.wanted.iter().find(|wanted| wanted.service.name == name);
+        wanted.map_or(Duration::ZERO, |wanted| wanted.service.stop_within)
+    }
+
+    /// Lets a process go that has ended, and keeps the end of its log.
+    async fn keep_log(&mut self, process: Child) {
+        process.drained().await;
+        self.log = process.tail();
+        self.timed.extend(timed(&process));
+        process.close().await;
+    }
+
+    /// The last lines of each that ended or runs: when it came, whose it is, and the line.
+    pub(in crate::e2e) fn timed_log(&self) -> Vec<(Instant, String, String)> {
+        let running = self.running.iter().chain(&self.aside).flat_map(timed);
+        self.timed.iter().cloned().chain(running).collect()
+    }
+
+    /// The last lines: of the last that ended, then of those that run.
+    pub(in crate::e2e) fn log_tail(&self) -> Vec<String> {
+        let running = self.running.iter().flat_map(Child::tail);
+        self.log.iter().cloned().chain(running).collect()
+    }
+
+    /// What is left of them, and the last lines of those that have ended; only a scenario that has
+    /// failed already gets here with services.
+    pub(in crate::e2e) fn left(mut self) -> (Vec<ServiceProcess>, Vec<(String, String)>) {
+        self.all_in_view();
+        let running = std::mem::take(&mut self.running);
+        let left = running
+            .into_iter()
+            .map(|child| ServiceProcess { stop_within: self.limit_of(child.name()), child });
+        let left = left.collect();
+        (left, self.timed.into_iter().map(|(_, name, line)| (name, line)).collect())
+    }
+}
+
+impl ServiceProcesses for Services {
+    fn running(&mut self) -> &mut Vec<Child> {
+        &mut self.running
+    }
+
+    fn ended(&mut self, process: Child) -> BoxFuture<'_, ()> {
+        self.keep_log(process).boxed()
+    }
+
+    fn start_missing(&mut self) -> BoxFuture<'_, Result<(), String>> {
+        let started = Services::start_missing(self);
+        started.map(|started| started.map_err(|why| why.reason.to_string())).boxed()
+    }
+
+    fn drain_limit(&self) -> Duration {
+        let in_view = self.wanted.iter().filter(|wanted| wanted.in_view);
+        in_view.map(|wanted| wanted.service.stop_within).max().unwrap_or_default()
+    }
+}
+
+fn timed(process: &Child) -> impl Iterator<Item = (Instant, String, String)> {
+    let name = process.name();
+    process.timed_tail().into_iter().map(move |(at, line)| (at, name.to_owned(), line))
+}
+
+/// A program that knows nothing of SIGTERM ends by it, and a shell says so with 128 + 15.
+fn is_orderly(status: ExitStatus) -> bool {
+    status.success() || status == ExitStatus::Signal(15) || status.code() == Some(143)
+}

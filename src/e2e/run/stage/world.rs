@@ -1,0 +1,326 @@
+//! Everything that runs for one scenario: started, and stopped.
+
+use std::{
+    fs::File,
+    io::Write as _,
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use super::brokers::{Access, Brokers};
+use super::machine::{CLIENT, Client, Machine, ServiceContext};
+use super::networks::Networks;
+use super::secrets::Secrets;
+use super::services::Services;
+use super::standing::Standing;
+use crate::broker::{Credentials, Fault, Role, What};
+use crate::e2e::driver;
+use crate::e2e::driver::Driver;
+use crate::e2e::driver::pipe::PipeDriver;
+use crate::e2e::driver::rust::RustDriver;
+use crate::e2e::record::event::{Log, RunId};
+use crate::e2e::record::history::recorder::Recorder;
+use crate::e2e::record::outcome::Stop;
+use crate::e2e::record::tape::Tape;
+use crate::e2e::run::probe::leaks::Watch;
+use crate::e2e::run::probe::{broker_trace as tap, drift, trace};
+use crate::e2e::run::steps::faults;
+use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::wire::context::NatsContext;
+use crate::{broker, whole};
+
+/// How long the client may take to have the broker process all that it has sent.
+const FLUSH: Duration = Duration::from_secs(2);
+
+/// What runs.
+pub(in crate::e2e) struct World {
+    machine: Machine,
+    pub(in crate::e2e) brokers: Brokers,
+    /// Between the broker and those who are to have a bad network.
+    pub(in crate::e2e) networks: Networks,
+    pub(in crate::e2e) services: Services,
+    pub(in crate::e2e) driver: Arc<dyn Driver>,
+    /// What `{{client}}` of a `run` step is.
+    command: Vec<String>,
+    pub(in crate::e2e) recorder: Recorder,
+    history: PathBuf,
+    /// What was done when.
+    pub(in crate::e2e) tape: Tape,
+    /// What is broken until something mends it, by the name in the history.
+    pub(in crate::e2e) broken: Vec<(Fault, String)>,
+    /// What broke, in order: the same for the same seed.
+    pub(in crate::e2e) schedule: Vec<String>,
+    /// What is left behind.
+    leaks: Watch,
+}
+
+/// Why nothing runs.
+pub(in crate::e2e) struct StartFailed {
+    pub(in crate::e2e) stop: Stop,
+    pub(in crate::e2e) logs: Vec<Log>,
+    pub(in crate::e2e) secrets: Secrets,
+    /// The broker, if it did start.
+    pub(in crate::e2e) standing: Option<Standing>,
+}
+
+impl World {
+    /// Starts broker, services and driver, and returns once all three are ready.
+    pub(in crate::e2e) async fn start(
+        machine: &Machine,
+        fixture: &Fixture,
+        run: &RunId,
+        client: &Client,
+        traced: bool,
+    ) -> Result<Self, StartFailed> {
+        let bare = |stop| StartFailed {
+            stop,
+            logs: Vec::new(),
+            secrets: Secrets::default(),
+            standing: None,
+        };
+        let leaks = Watch::new(fixture, machine.leaks);
+        let mut settings = broker::Settings::new(machine.server.clone(), machine.reaper.clone());
+        settings.run_root = Some(machine.run_root.clone());
+        settings.max_payload = fixture.broker.max_payload;
+        settings.auth = Some(broker::Auth::Roles(machine.roles.clone()));
+        // Else a lame duck waits 10 s before it sends its clients away.
+        settings.extra_config = "lame_duck_grace_period: \"200ms\"\n".to_owned();
+        settings.extra_config.push_str(match (drift::is_looked_for(fixture), traced) {
+            (true, _) => tap::CONFIG_WHOLE,
+            (false, true) if trace::untapped(fixture).is_none() => tap::CONFIG,
+            (false, true) => tap::CONFIG_WITHOUT,
+            (false, false) => "",
+        });
+        settings.monitoring = leaks.looks();
+        let brokers = Brokers::start(settings, fixture)
+            .await
+            .map_err(|error| bare(Stop::broken("cannot start the broker", error)))?;
+        let networks = match Networks::start(fixture.proxy, &brokers, machine.seed).await {
+            Ok(networks) => networks,
+            Err(error) => return Err(bare(Stop::broken("cannot start the proxies", error))),
+        };
+        let context = match prepare(&brokers, &networks, fixture, machine.seed) {
+            Ok(context) => context,
+            Err(error) => {
+                return Err(bare(Stop::broken("cannot write the services' files", error)));
+            }
+        };
+        let (history, recorder) = match history(machine, run, &brokers) {
+            Ok((path, file)) => (path, Recorder::new(file)),
+            Err(error) => return Err(bare(Stop::broken("cannot write the history", error))),
+        };
+        let mut access = brokers.access(Role::Client);
+        access.url = networks.client_url(&brokers);
+        let (services, driver) = tokio::join!(
+            Services::start(machine, &context, fixture, brokers.access(Role::Harness)),
+            start_driver(machine, run, client, &access)
+        );
+        let secrets = brokers.secrets();
+        let mut logs = vec![log("broker", brokers.log_tail())];
+        let stop = match (services, driver) {
+            (Ok(services), Ok(driver)) => {
+                return Ok(Self {
+                    machine: machine.clone(),
+                    brokers,
+                    networks,
+                    services,
+                    driver,
+                    command: match client {
+                        Client::Command { words, .. } => words.clone(),
+                        _ => Vec::new(),
+                    },
+                    recorder,
+                    history,
+                    tape: Tape::default(),
+                    broken: Vec::new(),
+                    schedule: Vec::new(),
+                    leaks,
+                });
+            }
+            (Err(not_started), _) => {
+                logs.push(log("services", not_started.log));
+                not_started.reason
+            }
+            (Ok(_), Err(fault)) => Stop::broken("cannot start the driver", fault),
+        };
+        let standing = Some(Standing::new(brokers, networks, context, history));
+        Err(StartFailed { stop, logs, secrets, standing })
+    }
+
+    /// A program with its arguments, `{{client}}` among them put in.
+    pub(in crate::e2e) fn argv(&self, program: &[String]) -> Vec<String> {
+        let itself = format!("{{{{{CLIENT}}}}}");
+        let words = program.iter().map(|word| match *word == itself {
+            true => self.command.as_slice(),
+            false => std::slice::from_ref(word),
+        });
+        words.flatten().cloned().collect()
+    }
+
+    /// The private folder of this run.
+    pub(in crate::e2e) fn run_dir(&self) -> &Path {
+        self.brokers.run_dir()
+    }
+
+    /// How a program in this role connects.
+    pub(in crate::e2e) fn access(&self, role: Role) -> Access {
+        self.brokers.access(role)
+    }
+
+    /// How the engine itself connects.
+    pub(in crate::e2e) fn harness(&self) -> Access {
+        self.access(Role::Harness)
+    }
+
+    /// What nobody is to be told.
+    pub(in crate::e2e) fn secrets(&self) -> Secrets {
+        self.brokers.secrets()
+    }
+
+    /// What every run shares.
+    pub(in crate::e2e) fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// Where the simulated gateway and mailer keep their journals.
+    pub(in crate::e2e) fn journal_dir(&self) -> &Path {
+        &self.services.context().journal_dir
+    }
+
+    /// The history of this run.
+    pub(in crate::e2e) fn history_path(&self) -> &Path {
+        &self.history
+    }
+
+    /// The same, if it stays after the run.
+    pub(in crate::e2e) fn kept_history(&self) -> Option<&Path> {
+        self.machine.histories.as_ref().map(|_| self.history.as_path())
+    }
+
+    /// How the client under test connects: through its network, if it has one of its own.
+    pub(in crate::e2e) fn client_access(&self) -> Access {
+        let mut access = self.access(Role::Client);
+        access.url = self.networks.client_url(&self.brokers);
+        access
+    }
+
+    /// The last lines of each process.
+    pub(in crate::e2e) fn logs(&self) -> Vec<Log> {
+        vec![
+            log("broker", self.brokers.log_tail_since_ready()),
+            log("services", self.services.log_tail()),
+            log(&format!("driver {}", self.driver.name()), self.driver.log_tail()),
+        ]
+    }
+
+    /// Looks at what is there before the first step.
+    pub(in crate::e2e) async fn begin_looking_for_leaks(&mut self) {
+        self.leaks.begin(&self.brokers, self.services.processes()).await;
+    }
+
+    /// Looks at what is there after the last step.
+    pub(in crate::e2e) async fn look_for_leaks(&mut self) {
+        let broken = self.broken.iter().find(|(fault, _)| fault.what.is_of_a_network());
+        let broken = broken.map(|(_, name)| name.as_str());
+        if self.leaks.looks() && broken.is_none() {
+            // What the client has subscribed to is on its way, perhaps. If this fails, nothing is
+            // known to be missing.
+            let _ = tokio::time::timeout(FLUSH, self.driver.perform(faults::barrier())).await;
+        }
+        self.leaks.after_steps(&self.brokers, broken).await;
+    }
+
+    /// Sends the client away and hands back what still stands. Of a run that held, whose services
+    /// have drained, that is the broker, and it is looked at what is left behind there. Of any other
+    /// all is as it was when it stopped; only a broker that is paused goes on, for nobody could look
+    /// at what it has.
+    pub(in crate::e2e) async fn leave(mut self, held: bool) -> (Result<(), Stop>, Watch, Standing) {
+        self.brokers.resume().await;
+        let driver = self.driver.close().await;
+        let driver = driver.map_err(|fault| Stop::broken("cannot end the driver", fault));
+        if held {
+            std::mem::take(&mut self.networks).stop().await;
+            self.leaks.at_end(&self.brokers).await;
+        }
+        let context = self.services.context().clone();
+        let mut standing = Standing::new(self.brokers, self.networks, context, self.history);
+        (standing.services, standing.last_lines) = self.services.left();
+        standing.broken = self.broken;
+        standing.broken.retain(|(fault, _)| fault.what != What::PauseBroker);
+        (driver, self.leaks, standing)
+    }
+}
+
+fn log(name: &str, lines: Vec<String>) -> Log {
+    Log { name: name.to_owned(), lines }
+}
+
+fn prepare(
+    brokers: &Brokers,
+    networks: &Networks,
+    fixture: &Fixture,
+    seed: u64,
+) -> std::io::Result<ServiceContext> {
+    let folder = brokers.run_dir().join("services");
+    let journal_dir: PathBuf = folder.join("journals");
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&journal_dir)?;
+    let settings = folder.join("settings.toml");
+    let text = toml::to_string(&fixture.services).map_err(std::io::Error::other)?;
+    private_file(&settings)?.write_all(text.as_bytes())?;
+    let Access { role, credentials: login, .. } = brokers.access(Role::Worker);
+    let credentials = folder.join("worker.json");
+    let mut context = NatsContext {
+        description: "services under test".to_owned(),
+        inbox_prefix: role.inbox_prefix().to_owned(),
+        ..NatsContext::default()
+    };
+    if let Some(Credentials { user, password }) = login.clone() {
+        (context.user, context.password) = (user, password);
+    }
+    whole::write(&credentials, context.text())?;
+    let url = networks.services_url(brokers);
+    Ok(ServiceContext { url, login, credentials, settings, journal_dir, seed })
+}
+
+/// A new file that only this user can read.
+pub(in crate::e2e) fn private_file(path: &Path) -> std::io::Result<File> {
+    File::options().create(true).write(true).truncate(true).mode(0o600).open(path)
+}
+
+/// The file of this run's history: in the folder that keeps them, or in the run's own.
+fn history(machine: &Machine, run: &RunId, brokers: &Brokers) -> std::io::Result<(PathBuf, File)> {
+    let path = match &machine.histories {
+        Some(kept) => kept.file(run)?,
+        None => brokers.run_dir().join("history.jsonl"),
+    };
+    let file = private_file(&path)?;
+    Ok((path, file))
+}
+
+async fn start_driver(
+    machine: &Machine,
+    run: &RunId,
+    client: &Client,
+    access: &Access,
+) -> Result<Arc<dyn Driver>, driver::DriverFault> {
+    let driver: Arc<dyn Driver> = match client {
+        Client::InProcess(typed) | Client::Command { raw: typed, .. } => {
+            Arc::new(RustDriver::new(typed.clone()))
+        }
+        Client::Program(spawn) => {
+            let spawn = spawn.as_ref().clone();
+            Arc::new(PipeDriver::start(&run.client, &machine.reaper, spawn).await?)
+        }
+        Client::Unavailable(reason) => return Err(driver::DriverFault::Start(reason.clone())),
+    };
+    let credentials = access.credentials.as_ref();
+    let greeted = driver::hello(driver.as_ref(), &access.url, credentials, machine.seed).await;
+    if let Err(fault) = greeted {
+        // It is gone before the run is; that it does not end well is no news.
+        let _ = driver.close().await;
+        return Err(fault);
+    }
+    Ok(driver)
+}

@@ -1,0 +1,308 @@
+//! A load under faults: submits until all is acknowledged, or publishes once, while things break as
+//! the seed says.
+//!
+//! Faults come by progress and not by time: a fault is due once so many submissions are
+//! acknowledged, so that the same seed breaks at the same places on any machine. A load that is
+//! faster than its faults waits for them: each begins while submissions are on their way.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt as _, stream};
+use serde_json::Value;
+use tokio::{
+    sync::Notify,
+    time::{Interval, MissedTickBehavior},
+};
+
+use super::attempt::millis;
+use super::dying::Dying;
+use crate::broker::Fault;
+use crate::e2e::driver::Driver;
+use crate::e2e::record::history::recorder::Recorder;
+use crate::e2e::record::outcome::Stop;
+use crate::e2e::record::seen;
+use crate::e2e::run::record;
+use crate::e2e::run::stage::machine::ContentOf;
+use crate::e2e::run::stage::world::World;
+use crate::e2e::run::steps::dying;
+use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::scenario::ast::step::{Action, Load, Payload, Step};
+use crate::e2e::scenario::fill::filled;
+use crate::e2e::text::template::Variables;
+use crate::wire::driver::{Op, Outcome};
+
+/// Bound on one attempt where the step does not say.
+const ATTEMPT: Duration = Duration::from_millis(500);
+/// How long one submission may take to be acknowledged where the step does not say.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// A broker that is away does not say when it is back to a client without a connection.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Submits, breaks and submits again; what held, a line each.
+pub(in crate::e2e) async fn run(
+    world: &mut World,
+    fixture: &Fixture,
+    step: &Step,
+    load: &Load,
+    variables: &Variables,
+) -> Result<Vec<String>, Stop> {
+    let times = step.repeat.unwrap_or(1) * load.copies;
+    let mut chance = Chance(world.machine().seed);
+    let plan = plan(load, times, &mut chance);
+    let again: Vec<bool> = (0..times).map(|_| chance.percent(load.again_percent)).collect();
+    let dying = match load.client_dies {
+        false => None,
+        true => Some(Dying::of(world).ok_or_else(|| {
+            Stop::Skipped("there is no client here that dies when it is told to".to_owned())
+        })?),
+    };
+    let submitter = Submitter {
+        driver: world.driver.clone(),
+        recorder: world.recorder.clone(),
+        contents: world.machine().contents.clone(),
+        dying,
+        attempt: step.timeout.unwrap_or(ATTEMPT),
+        patience: step.within.unwrap_or(PATIENCE),
+        done: AtomicU32::new(0),
+        allowed: AtomicU32::new(0),
+        pace: load.rate.map(|rate| {
+            let each = (Duration::from_secs(1) / rate).max(Duration::from_nanos(1));
+            let mut pace = tokio::time::interval(each);
+            // After a pause the load goes on as before; it does not catch up.
+            pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            tokio::sync::Mutex::new(pace)
+        }),
+        progress: Notify::new(),
+    };
+    let submitter = &submitter;
+    // Up to the next fault, and as many more as are on their way when it begins.
+    let until = |next: usize| match plan.get(next) {
+        Some((due, _)) => due + step.concurrency,
+        None => times,
+    };
+    submitter.allow(until(0));
+    let submitting = async {
+        let all = stream::iter(1..=times).map(|n| {
+            let mut variables = variables.clone();
+            variables.insert("n".to_owned(), Value::from((n - 1) / load.copies + 1));
+            variables.insert("k".to_owned(), Value::from((n - 1) % load.copies + 1));
+            let (action, twice) = (filled(&step.action, &variables), again[n as usize - 1]);
+            async move {
+                submitter.reached(&submitter.allowed, n).await;
+                if let Some(pace) = &submitter.pace {
+                    pace.lock().await.tick().await;
+                }
+                let process = format!("client-{}", n % step.concurrency.max(1));
+                let op = message(&action, submitter.attempt)?;
+                if let Some(dying) = &submitter.dying {
+                    submitter.once_by_one_that_dies(dying, &op).await?;
+                }
+                if matches!(action, Action::Publish(_)) {
+                    return submitter.once(&process, op).await;
+                }
+                submitter.until_acknowledged(&process, &op).await?;
+                if twice {
+                    submitter.until_acknowledged(&process, &op).await?;
+                }
+                Ok::<_, String>(())
+            }
+        });
+        let mut all = all.buffer_unordered(step.concurrency as usize);
+        let mut failed = None;
+        while let Some(result) = all.next().await {
+            submitter.done.fetch_add(1, Ordering::SeqCst);
+            submitter.progress.notify_waiters();
+            failed = failed.or(result.err());
+        }
+        failed.map_or(Ok(()), |message| Err(Stop::failed(fixture, &step.span, message)))
+    };
+    let breaking = async {
+        for (n, (due, fault)) in plan.iter().enumerate() {
+            tokio::select! {
+                biased;
+                () = submitter.reached(&submitter.done, *due) => {}
+                stop = world.services.supervise() => return Err(stop),
+            }
+            submitter.allow(until(n + 1));
+            world.fault(fault, Some(*due)).await?;
+        }
+        tokio::select! {
+            biased;
+            () = submitter.reached(&submitter.done, times) => Ok(()),
+            stop = world.services.supervise() => Err(stop),
+        }
+    };
+    let breaking = async {
+        let broken = breaking.await;
+        submitter.allow(times); // also where a fault could not be made
+        broken
+    };
+    let (submitted, broken) = tokio::join!(submitting, breaking);
+    submitted.and(broken)?;
+    let mut lines = vec![match step.action {
+        Action::Publish(_) => format!("{times} published"),
+        _ => format!("{times} acknowledged"),
+    }];
+    if load.client_dies {
+        lines.push(format!("client aborted after the publish × {times}"));
+    }
+    lines.extend(load.under.iter().map(|(fault, count)| format!("{fault} × {count}")));
+    Ok(lines)
+}
+
+/// When each fault is due, counted in submissions; none in the last tenth.
+fn plan(load: &Load, times: u32, chance: &mut Chance) -> Vec<(u32, Fault)> {
+    let last = (times - times / 10).max(1);
+    let mut plan: Vec<(u32, Fault)> = load
+        .under
+        .iter()
+        .flat_map(|(fault, count)| std::iter::repeat_n(fault.clone(), *count as usize))
+        .map(|fault| (chance.below(last), fault))
+        .collect();
+    plan.sort_by_key(|(due, _)| *due);
+    plan
+}
+
+struct Submitter {
+    driver: Arc<dyn Driver>,
+    recorder: Recorder,
+    contents: Option<ContentOf>,
+    dying: Option<Dying>,
+    attempt: Duration,
+    patience: Duration,
+    done: AtomicU32,
+    /// How many may be begun.
+    allowed: AtomicU32,
+    /// When the next may be begun.
+    pace: Option<tokio::sync::Mutex<Interval>>,
+    /// One of the two has changed.
+    progress: Notify,
+}
+
+impl Submitter {
+    /// Sends the same again until a stream has it: after anything but an acknowledgement it is
+    /// unknown, or certain, that it was not stored.
+    async fn until_acknowledged(&self, process: &str, op: &Op) -> Result<(), String> {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            let Outcome::Err(error) = self.attempt(process, op.clone()).await? else {
+                return Ok(());
+            };
+            if Instant::now() >= deadline {
+                return Err(format!("not acknowledged within {:?}: {error}", self.patience));
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    }
+
+    /// What nothing acknowledges is sent once: sent again, it would be another message.
+    async fn once(&self, process: &str, op: Op) -> Result<(), String> {
+        match self.attempt(process, op).await? {
+            Outcome::Err(error) => Err(error.to_string()),
+            _ => Ok(()),
+        }
+    }
+
+    async fn attempt(&self, process: &str, op: Op) -> Result<Outcome, String> {
+        let operation = record::begin(&self.recorder, self.contents.as_ref(), process, &op);
+        let outcome = self.driver.perform(op).await.map_err(|e| e.to_string())?;
+        if let Some(operation) = operation {
+            record::end(operation, false, &outcome);
+        }
+        match outcome {
+            Outcome::Skip(reason) => Err(reason),
+            outcome => Ok(outcome),
+        }
+    }
+
+    /// Nobody is left who knows whether it was stored.
+    async fn once_by_one_that_dies(&self, dying: &Dying, op: &Op) -> Result<(), String> {
+        let operation = record::begin(&self.recorder, self.contents.as_ref(), dying::NAME, op);
+        dying.perform(op.clone(), &record::payment_id(op).unwrap_or_default()).await?;
+        if let Some(operation) = operation {
+            operation.unknown("the client died before it read the answer");
+        }
+        Ok(())
+    }
+
+    fn allow(&self, many: u32) {
+        self.allowed.store(many, Ordering::SeqCst);
+        self.progress.notify_waiters();
+    }
+
+    async fn reached(&self, counter: &AtomicU32, due: u32) {
+        loop {
+            let changed = self.progress.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            if counter.load(Ordering::SeqCst) >= due {
+                return;
+            }
+            changed.await;
+        }
+    }
+}
+
+fn message(action: &Action, timeout: Duration) -> Result<Op, String> {
+    let (Action::Submit(out) | Action::Publish(out)) = action else {
+        return Err("only `submit` and `publish` can be a load under faults".to_owned());
+    };
+    let body = match &out.payload {
+        Payload::Json(value) => value.to_string().into_bytes(),
+        Payload::Text(text) => text.clone().into_bytes(),
+        _ => return Err("a load under faults has a `body` or a `text`".to_owned()),
+    };
+    let (subject, headers) = (out.subject.clone(), out.headers.clone());
+    let payload_base64 = seen::base64(&body);
+    Ok(match action {
+        Action::Publish(_) => Op::Publish { subject, payload_base64, headers },
+        _ => Op::Submit { subject, payload_base64, headers, timeout_ms: millis(timeout) },
+    })
+}
+
+/// SplitMix64 (Steele, Lea, Flood 2014): the same seed, the same draws.
+struct Chance(u64);
+
+impl Chance {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    fn below(&mut self, bound: u32) -> u32 {
+        u32::try_from(self.next() % u64::from(bound.max(1))).unwrap_or(0)
+    }
+
+    fn percent(&mut self, percent: u32) -> bool {
+        self.below(100) < percent
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker::What;
+
+    #[test]
+    fn the_same_seed_breaks_at_the_same_places() {
+        let load = Load {
+            copies: 1,
+            again_percent: 5,
+            under: vec![(Fault::new(What::KillBroker), 20), (Fault::new(What::KillServices), 20)],
+            rate: None,
+            client_dies: false,
+        };
+        let drawn = |seed| plan(&load, 1000, &mut Chance(seed));
+        assert_eq!(drawn(7), drawn(7));
+        assert_ne!(drawn(7), drawn(8));
+        assert_eq!(drawn(7).len(), 40);
+        assert!(drawn(7).iter().all(|(due, _)| *due < 900));
+    }
+}

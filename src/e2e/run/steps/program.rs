@@ -1,0 +1,144 @@
+//! A program of a `run` step: its exit code and both outputs, whole, within a time.
+
+use std::{path::Path, time::Duration};
+
+use serde_json::{Value, json};
+
+use crate::broker::Credentials;
+use crate::e2e::record::seen::Seen;
+use crate::e2e::run::stage::brokers::Access;
+use crate::process::{Child, ExitStatus, Pipe, Reaper, Spawn};
+
+/// How long a program may take where the step does not say.
+pub(in crate::e2e) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+/// More lines are counted, not kept.
+const MOST_LINES: usize = 5000;
+/// Nor are lines after so much text.
+const MOST_BYTES: usize = 4 << 20;
+/// A program that writes more to one pipe is ended: it takes the time of the runs beside it.
+const FLOOD_MIB: u64 = 64;
+
+/// Why there is no outcome.
+pub(in crate::e2e) enum Failed {
+    /// It could not be started.
+    Start(String),
+    /// It was ended before it ended by itself: it took too long, or wrote too much.
+    Ended(String),
+}
+
+/// Runs `program` to its end, with `NATS_URL`, `NATS_USER` and `NATS_PASSWORD` in its environment: what
+/// the `nats` command line reads.
+pub(in crate::e2e) async fn run(
+    reaper: &Reaper,
+    program: &[String],
+    cwd: &Path,
+    access: &Access,
+    timeout: Duration,
+) -> Result<Seen, Failed> {
+    let [executable, args @ ..] = program else {
+        return Err(Failed::Start("no program".to_owned()));
+    };
+    let mut spawn = Spawn::new(executable.as_str(), executable)
+        .args(args)
+        .env("NATS_URL", &access.url)
+        // What a person has set for other commands must not reach a scenario.
+        .env_remove("NATS_CONTEXT")
+        .env_remove("NATS_TOKEN")
+        .env_remove("NATS_CREDS")
+        .env_remove("NATS_NKEY")
+        .cwd(cwd);
+    if let Some(Credentials { user, password }) = &access.credentials {
+        spawn = spawn.env("NATS_USER", user).env("NATS_PASSWORD", password);
+    }
+    let child =
+        Child::spawn(reaper, spawn).await.map_err(|error| Failed::Start(error.to_string()))?;
+    // A program that asks must not wait for a person.
+    drop(child.take_stdin());
+    let whole = async {
+        let (stdout, stderr, status) = tokio::join!(stdout(&child), stderr(&child), child.wait());
+        Seen::program(exit(status), stdout, stderr)
+    };
+    let flood = FLOOD_MIB << 20;
+    let ended = tokio::select! {
+        seen = whole => Ok(seen),
+        () = child.exceeds(Pipe::Stdout, flood) => Err(flooded(Pipe::Stdout)),
+        () = child.exceeds(Pipe::Stderr, flood) => Err(flooded(Pipe::Stderr)),
+        () = tokio::time::sleep(timeout) => Err(late(&child, timeout)),
+    };
+    // What is left of its process group ends with it.
+    child.close().await;
+    ended.map_err(Failed::Ended)
+}
+
+fn flooded(pipe: Pipe) -> String {
+    format!("wrote more than {FLOOD_MIB} MiB on {pipe} and was ended")
+}
+
+fn late(child: &Child, timeout: Duration) -> String {
+    let tail = child.tail();
+    let last = tail.last().map(|line| format!("; last line of stderr: `{line}`"));
+    let last = last.unwrap_or_default();
+    match child.try_status() {
+        None => format!("did not end within {timeout:?}{last}"),
+        Some(status) => {
+            format!(
+                "ended with {status}, and something still held its output after {timeout:?}{last}"
+            )
+        }
+    }
+}
+
+async fn stdout(child: &Child) -> String {
+    let mut text = Text::default();
+    if let Some(mut lines) = child.take_stdout() {
+        while let Some(line) = lines.recv().await {
+            text.add(&line.unwrap_or_else(|error| format!("({error})")));
+        }
+    }
+    text.end()
+}
+
+async fn stderr(child: &Child) -> String {
+    let mut text = Text::default();
+    let mut lines = child.stderr_lines();
+    while let Some(line) = lines.next().await {
+        text.add(&line);
+    }
+    text.end()
+}
+
+fn exit(status: ExitStatus) -> Value {
+    match status.code() {
+        Some(code) => json!(code),
+        None => json!(status.to_string()),
+    }
+}
+
+/// Lines, bounded in number and in size.
+#[derive(Default)]
+struct Text {
+    text: String,
+    lines: usize,
+    kept: usize,
+}
+
+impl Text {
+    fn add(&mut self, line: &str) {
+        self.lines += 1;
+        if self.kept < self.lines - 1 {
+            return; // what comes after a gap would mislead
+        }
+        if self.lines <= MOST_LINES && self.text.len() + line.len() <= MOST_BYTES {
+            self.kept += 1;
+            self.text.push_str(line);
+            self.text.push('\n');
+        }
+    }
+
+    fn end(mut self) -> String {
+        if self.lines > self.kept {
+            self.text.push_str(&format!("({} more lines)\n", self.lines - self.kept));
+        }
+        self.text
+    }
+}

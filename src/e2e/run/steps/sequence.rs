@@ -1,0 +1,135 @@
+//! All steps in order, then those of the teardown.
+
+use serde_json::Value;
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::listen::{Subscriptions, subscribe};
+use super::stage::Stage;
+use crate::e2e::record::event::{Event, RunId};
+use crate::e2e::record::outcome::Stop;
+use crate::e2e::record::seen::Seen;
+use crate::e2e::run::stage::world::World;
+use crate::e2e::run::steps::{load, settle, teardown};
+use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::scenario::ast::step::{Action, Step};
+use crate::e2e::scenario::fill::filled;
+use crate::e2e::text::template::Variables;
+use crate::e2e::verdict::transcript::writer::Transcript;
+
+/// What goes on from step to step.
+pub(in crate::e2e) struct Carried {
+    /// Values for `{{name}}`.
+    pub(in crate::e2e) variables: Variables,
+    /// What each step came to.
+    pub(in crate::e2e) seen: Vec<Vec<Seen>>,
+    pub(in crate::e2e) transcript: Transcript,
+}
+
+/// Does all steps in order, then those of the teardown, whatever the steps came to.
+pub(in crate::e2e) async fn all(
+    world: &mut World,
+    fixture: &Fixture,
+    run: &RunId,
+    events: &UnboundedSender<Event>,
+    carried: &mut Carried,
+) -> Result<(), Stop> {
+    // Nothing has happened yet that would have to be undone.
+    let subscriptions = subscribe(world, fixture).await?;
+    world.begin_looking_for_leaks().await;
+    let mut index = 0;
+    let mut started = |step: &Step| {
+        // A reporter that has gone is not the scenario's business.
+        let _ = events.send(Event::StepStarted {
+            run: run.clone(),
+            index,
+            line: fixture.source.line(&step.span),
+            verb: step.action.verb(),
+        });
+        index += 1;
+    };
+    let mut ended = Ok(());
+    for step in &fixture.steps {
+        started(step);
+        ended = one(world, fixture, &subscriptions, step, carried).await;
+        if ended.is_err() {
+            break;
+        }
+    }
+    for step in &fixture.teardown {
+        if let Some(name) = teardown::missing(step, &carried.variables) {
+            // Its step was not reached: there is nothing to undo.
+            let why = format!("left out: {{{{{name}}}}} was not saved");
+            carried.transcript.note(&format!("teardown {}", step.action.verb()), &[why]);
+            continue;
+        }
+        started(step);
+        let undone = one(world, fixture, &subscriptions, step, carried).await;
+        ended = teardown::beside(ended, undone);
+    }
+    ended
+}
+
+/// Does one step.
+async fn one(
+    world: &mut World,
+    fixture: &Fixture,
+    subscriptions: &Subscriptions,
+    step: &Step,
+    carried: &mut Carried,
+) -> Result<(), Stop> {
+    let Carried { variables, seen, transcript } = carried;
+    seen.push(Vec::new());
+    let clock = world.recorder.clock();
+    world.tape.step(clock, transcript, fixture, step);
+    match &step.action {
+        Action::Fault(fault) => {
+            let done = world.fault(fault, None).await?;
+            transcript.note(&format!("fault {fault}"), &[done]);
+        }
+        Action::Settle => {
+            let within = step.within.unwrap_or(settle::DEFAULT_WITHIN);
+            let harness = world.harness();
+            tokio::select! {
+                settled = settle::settle(&harness, within) => {
+                    settled.map_err(|reason| Stop::failed(fixture, &step.span, reason))?;
+                }
+                stop = world.services.supervise() => return Err(stop),
+            }
+            transcript.note("settle", &["nothing is in flight".to_owned()]);
+        }
+        action => match &step.load {
+            Some(load) => {
+                let lines = load::run(world, fixture, step, load, variables).await?;
+                transcript.load(step, &filled(action, variables), &lines);
+            }
+            None => {
+                let stage = Stage { world, fixture, subscriptions, step };
+                let outcomes = stage.repeated(variables, transcript).await?;
+                save(fixture, step, &outcomes, variables)?;
+                seen.pop();
+                seen.push(outcomes);
+            }
+        },
+    }
+    Ok(())
+}
+
+/// Keeps values of the last outcome for later steps.
+fn save(
+    fixture: &Fixture,
+    step: &Step,
+    outcomes: &[Seen],
+    variables: &mut Variables,
+) -> Result<(), Stop> {
+    for save in &step.save {
+        let whole = outcomes.last().map_or(Value::Null, Seen::main_part);
+        match whole.pointer(&save.pointer) {
+            Some(value) => drop(variables.insert(save.name.clone(), value.clone())),
+            None => {
+                let message = format!("there is no `{}` to save in {whole}", save.pointer);
+                return Err(Stop::failed(fixture, &step.span, message));
+            }
+        }
+    }
+    Ok(())
+}

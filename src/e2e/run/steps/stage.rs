@@ -1,0 +1,117 @@
+//! A step on its stage: once or many times, again where it says so, and held against what is
+//! expected.
+
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt as _, stream};
+use serde_json::Value;
+
+use super::listen::Subscriptions;
+use crate::e2e::record::outcome::Stop;
+use crate::e2e::record::seen::Seen;
+use crate::e2e::run::stage::world::World;
+use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::scenario::ast::step::{Action, Expect, Step};
+use crate::e2e::scenario::fill::filled;
+use crate::e2e::text::error::Span;
+use crate::e2e::text::matcher::Difference;
+use crate::e2e::text::template::{Variables, fill};
+use crate::e2e::verdict::transcript::writer::Transcript;
+
+/// What a step asks again about is in another process: there is nothing to wait on.
+const ASK_AGAIN: Duration = Duration::from_millis(20);
+
+/// A step on its stage.
+pub(in crate::e2e) struct Stage<'a> {
+    pub(in crate::e2e) world: &'a World,
+    pub(in crate::e2e) fixture: &'a Fixture,
+    pub(in crate::e2e) subscriptions: &'a Subscriptions,
+    pub(in crate::e2e) step: &'a Step,
+}
+
+impl Stage<'_> {
+    /// As often as the step says, so many at a time; the outcomes in order.
+    pub(in crate::e2e) async fn repeated(
+        &self,
+        variables: &Variables,
+        transcript: &mut Transcript,
+    ) -> Result<Vec<Seen>, Stop> {
+        let times = self.step.repeat.unwrap_or(1);
+        let attempts = stream::iter(1..=times).map(|n| {
+            let mut variables = variables.clone();
+            if self.step.repeat.is_some() {
+                variables.insert("n".to_owned(), Value::from(n));
+            }
+            async move { self.until_it_holds(n, &variables).await }
+        });
+        let results: Vec<_> = attempts.buffered(self.step.concurrency as usize).collect().await;
+        let mut outcomes = Vec::new();
+        let mut failed = None;
+        for result in results {
+            match result {
+                Ok(seen) => outcomes.push(seen),
+                Err((seen, stop)) => {
+                    outcomes.extend(seen);
+                    failed = failed.or(Some(stop));
+                }
+            }
+        }
+        transcript.step(self.step, &filled(&self.step.action, variables), &outcomes);
+        if let Some(stop) = failed {
+            return Err(stop);
+        }
+        let skipped = outcomes.iter().find_map(|seen| match seen {
+            Seen::Skip(reason) => Some(Stop::Skipped(reason.clone())),
+            _ => None,
+        });
+        skipped.map_or(Ok(outcomes), Err)
+    }
+
+    /// Asked again until it holds, where the step says `within`.
+    async fn until_it_holds(
+        &self,
+        n: u32,
+        variables: &Variables,
+    ) -> Result<Seen, (Option<Seen>, Stop)> {
+        let action = filled(&self.step.action, variables);
+        let fill_in = |e: &Expect| Expect { pattern: fill(&e.pattern, variables), ..e.clone() };
+        let expects: Vec<Expect> = self.step.expects.iter().map(fill_in).collect();
+        // The next message is waited for; asking again would take the one after it.
+        let patience = match action {
+            Action::ExpectMessage { .. } | Action::ExpectMessages { .. } => Duration::ZERO,
+            _ => self.step.within.unwrap_or_default(),
+        };
+        let deadline = Instant::now() + patience;
+        loop {
+            let seen = self.attempt(&action).await.map_err(|stop| (None, stop))?;
+            if self.step.open {
+                return Ok(seen);
+            }
+            let (expect, difference) = match seen.check(&expects) {
+                Ok(()) => return Ok(seen),
+                Err(difference) => difference,
+            };
+            if Instant::now() >= deadline {
+                let span = expect.map_or(&self.step.span, |expect| &expect.span);
+                let stop = self.differs(span, n, &difference);
+                return Err((Some(seen), stop));
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    }
+
+    fn differs(&self, span: &Span, n: u32, difference: &Difference) -> Stop {
+        let mut message = difference.to_string();
+        if self.step.repeat.is_some() {
+            message.push_str(&format!(" (repetition {n})"));
+        }
+        if let Some(within) = self.step.within {
+            message.push_str(&format!(" (asked for {within:?})"));
+        }
+        Stop::failed(self.fixture, span, message)
+    }
+
+    pub(in crate::e2e) fn failed(&self, message: String) -> Stop {
+        Stop::failed(self.fixture, &self.step.span, message)
+    }
+}

@@ -1,0 +1,5 @@
+//! What a fixture says, once it is known to make sense.
+
+pub(crate) mod check;
+pub(crate) mod scenario;
+pub(crate) mod step;

@@ -1,0 +1,129 @@
+//! A scenario: its settings, its steps, its checks.
+
+use std::path::{Path, PathBuf};
+
+use super::check::Check;
+use super::step::Step;
+use crate::e2e::text::error::Span;
+use crate::e2e::text::name::Name;
+use crate::e2e::text::redact::Row;
+use crate::e2e::text::source::Source;
+
+/// One scenario, as written.
+#[derive(Debug, Clone)]
+pub struct Fixture {
+    /// Its path below the suite, without the extension; the name of its row follows, if it is one.
+    pub name: Name,
+    /// The row that it is, of a fixture with rows.
+    pub row: Option<String>,
+    /// Its text, for messages that point into it.
+    pub source: Source,
+    /// What it proves, one sentence.
+    pub description: String,
+    /// For filters.
+    pub tags: Vec<String>,
+    /// The clients it is for; `None` is all of them.
+    pub clients: Option<Vec<String>>,
+    /// Settings of the services, a table a module; handed on unread.
+    pub services: toml::Table,
+    /// The service processes.
+    pub processes: Processes,
+    /// The broker's settings.
+    pub broker: BrokerTable,
+    /// Who is behind a network that can be made bad.
+    pub proxy: ProxyTable,
+    /// What else differs from run to run, and is replaced in the transcript.
+    pub redact: Vec<Row>,
+    /// What is done about leaks, and where it says so.
+    pub leaks: Option<(Leaks, Span)>,
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+    /// What is done after the steps, whatever they came to.
+    pub teardown: Vec<Step>,
+    /// What must hold at the end.
+    pub checks: Vec<Check>,
+}
+
+impl Fixture {
+    /// Its golden file, beside it: one a row, so that a row that changes is reviewed alone.
+    pub fn golden(&self) -> PathBuf {
+        let path = Path::new(&*self.source.path);
+        match &self.row {
+            Some(row) => path.with_extension(format!("{row}.snap")),
+            None => path.with_extension("snap"),
+        }
+    }
+
+    /// The files that say what it does and expects, as they are shown to people.
+    pub fn files(&self) -> impl Iterator<Item = PathBuf> {
+        self.source.paths().map(PathBuf::from).chain([self.golden()])
+    }
+}
+
+/// What is done about what a run leaves behind at the broker.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Leaks {
+    /// Nobody looks.
+    Ignore,
+    /// It is told.
+    #[default]
+    Report,
+    /// It turns the run red.
+    Fail,
+}
+
+impl Leaks {
+    /// As fixtures and the command line say it.
+    pub const WORDS: &[&str] = &["fail", "report", "ignore"];
+}
+
+impl std::str::FromStr for Leaks {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        match word {
+            "fail" => Ok(Self::Fail),
+            "report" => Ok(Self::Report),
+            "ignore" => Ok(Self::Ignore),
+            _ => Err(format!("expected one of {}", Self::WORDS.join(", "))),
+        }
+    }
+}
+
+/// `[processes]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Processes {
+    /// How many there are, all of the same services.
+    pub services: u32,
+    /// Whether one that ends unasked is started again during loads and while settling.
+    pub restart: bool,
+}
+
+/// `[broker]`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BrokerTable {
+    /// The server's `max_payload`, bytes.
+    pub max_payload: Option<usize>,
+    /// So many servers that replicate each other's streams; `None` is one server.
+    pub cluster: Option<usize>,
+}
+
+/// What holds for every scenario of a suite that does not say otherwise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// What is done about leaks.
+    pub leaks: Option<Leaks>,
+    /// The broker's settings.
+    pub broker: BrokerTable,
+    /// Who is behind a network that can be made bad.
+    pub proxy: ProxyTable,
+}
+
+/// `[proxy]`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ProxyTable {
+    /// The client under test.
+    pub client: bool,
+    /// The service processes, behind proxies of their own.
+    pub services: bool,
+}

@@ -1,0 +1,163 @@
+//! A step: a verb, what goes with it, what is expected.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::broker::Fault;
+use crate::e2e::text::error::Span;
+use crate::wire::driver::Headers;
+
+/// One step: a verb, what is expected of it, and how long that may take.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Of the verb and its value.
+    pub span: Span,
+    /// What is done.
+    pub action: Action,
+    /// What must be seen; all of them.
+    pub expects: Vec<Expect>,
+    /// Asked again until it holds, at most this long.
+    pub within: Option<Duration>,
+    /// Bound on one attempt.
+    pub timeout: Option<Duration>,
+    /// How often, with `{{n}}` from 1.
+    pub repeat: Option<u32>,
+    /// How many of those at a time.
+    pub concurrency: u32,
+    /// Values kept for later steps.
+    pub save: Vec<Save>,
+    /// Nothing is expected yet: whatever it comes to is taken, to be written down.
+    pub open: bool,
+    /// Of a `submit` or `publish`: sent until all is acknowledged, while things break.
+    pub load: Option<Load>,
+}
+
+/// A load under faults.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Of a hundred submissions, how many are submitted once more.
+    pub again_percent: u32,
+    /// Each is submitted by so many clients at once, counted by `{{k}}`; 1 unless said.
+    pub copies: u32,
+    /// What breaks meanwhile, and how often; the seed says when.
+    pub under: Vec<(Fault, u32)>,
+    /// How many are begun in a second, at most.
+    pub rate: Option<u32>,
+    /// Each is submitted first by a client process that dies before it reads the answer.
+    pub client_dies: bool,
+}
+
+/// What a step does.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// A method of the typed client.
+    Call {
+        /// `<client>.<method>`.
+        method: String,
+        /// Positional arguments.
+        args: Vec<Value>,
+        /// Keyword arguments.
+        kwargs: Map<String, Value>,
+    },
+    /// Raw request-reply.
+    Request(Outgoing),
+    /// Raw core publish.
+    Publish(Outgoing),
+    /// JetStream publish with its acknowledgement.
+    Submit(Outgoing),
+    /// Any program: the program and its arguments.
+    Run(Vec<String>),
+    /// Something breaks, or is mended.
+    Fault(Fault),
+    /// Until nothing is in flight in JetStream.
+    Settle,
+    /// The next message on a subject.
+    ExpectMessage {
+        /// May have wildcards.
+        subject: String,
+        /// There must be none.
+        none: bool,
+    },
+    /// So many messages on a subject and no more, in any order.
+    ExpectMessages {
+        /// May have wildcards.
+        subject: String,
+        /// How many.
+        count: u32,
+    },
+}
+
+impl Action {
+    /// The word in the fixture.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Call { .. } => "call",
+            Self::Request(_) => "request",
+            Self::Publish(_) => "publish",
+            Self::Submit(_) => "submit",
+            Self::Run(_) => "run",
+            Self::Fault(_) => "fault",
+            Self::Settle => "settle",
+            Self::ExpectMessage { .. } => "expect_message",
+            Self::ExpectMessages { .. } => "expect_messages",
+        }
+    }
+
+    /// The subject that it listens on, and whether a fence must show that nothing more comes.
+    pub fn listens(&self) -> Option<(&str, bool)> {
+        match self {
+            Self::ExpectMessage { subject, none } => Some((subject, *none)),
+            Self::ExpectMessages { subject, .. } => Some((subject, true)),
+            _ => None,
+        }
+    }
+}
+
+/// A message that a step sends.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// Where to.
+    pub subject: String,
+    /// What.
+    pub payload: Payload,
+    /// With which headers.
+    pub headers: Headers,
+}
+
+/// A body, in one of the ways to write it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Payload {
+    /// `body`: data, sent as JSON with sorted keys.
+    Json(Value),
+    /// `text`: sent as it is.
+    Text(String),
+    /// `bytes_base64`: any bytes.
+    Bytes(Vec<u8>),
+    /// `body_file`: a file beside the fixture.
+    File(String),
+    /// `body_size`: so many bytes of filler.
+    Filler(usize),
+}
+
+/// One expectation: the part of what was seen that it is about, and the pattern.
+#[derive(Debug, Clone)]
+pub struct Expect {
+    /// `reply`, `error`, `ack`, `headers`, `exit`, `stdout`, `stderr`, `body`, `bodies`.
+    pub key: &'static str,
+    /// Of its value.
+    pub span: Span,
+    /// With matchers and `{{variables}}` in it.
+    pub pattern: Value,
+    /// No other keys than those in the pattern.
+    pub exact: bool,
+}
+
+/// A value kept for later steps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Save {
+    /// Used as `{{name}}`.
+    pub name: String,
+    /// JSON pointer into what was seen; empty is the whole.
+    pub pointer: String,
+}

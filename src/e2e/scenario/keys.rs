@@ -1,0 +1,322 @@
+//! Every key that a fixture may have, with the form of its value and what it says: the reader
+//! knows no other, the JSON Schema is made of them, and `docs/scenarios.md` has all of them.
+
+use super::ast::scenario::Leaks;
+
+/// What a value looks like.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::e2e) enum Form {
+    /// A string.
+    Text,
+    /// Strings.
+    Texts,
+    /// A string, or several.
+    OneOrTexts,
+    /// One of these strings.
+    Word(&'static [&'static str]),
+    /// A whole number from so much up.
+    Count(u32),
+    /// `true` or `false`.
+    Truth,
+    /// `"250ms"`, `"5s"`, `"2m"`.
+    Duration,
+    /// Anything that JSON can say.
+    Data,
+    /// An array of it.
+    Array,
+    /// A table of it.
+    Object,
+    /// Anything, in which strings may be matchers.
+    Pattern,
+    /// Patterns.
+    Patterns,
+    /// A name and one text or several.
+    Headers,
+    /// The kind of an error, or a table about it.
+    Error,
+    /// A name, or names and JSON pointers.
+    Save,
+    /// A fault's word.
+    Fault,
+    /// Faults, with how often each, or a table about it.
+    Under,
+    /// Counts by the step of a payment.
+    Crashes,
+    /// A table with these keys.
+    Table(&'static [Key]),
+    /// Tables with these keys.
+    Tables(&'static [Key]),
+    /// Patterns by name.
+    Redactions,
+    /// Tables by name, not looked into.
+    Modules,
+    /// Tables that have a name and whatever values.
+    Rows,
+    /// `[[step]]`, `[[check]]`: their keys go by verb.
+    Steps,
+    /// As above.
+    Checks,
+}
+
+/// A key, the form of its value, and what it says.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::e2e) struct Key {
+    /// As in the fixture.
+    pub word: &'static str,
+    /// Of its value.
+    pub form: Form,
+    /// One sentence, for editors.
+    pub about: &'static str,
+}
+
+const fn key(word: &'static str, form: Form, about: &'static str) -> Key {
+    Key { word, form, about }
+}
+
+/// The words of some keys.
+pub(in crate::e2e) fn words(keys: &[Key]) -> Vec<&'static str> {
+    keys.iter().map(|key| key.word).collect()
+}
+
+/// The top of a fixture.
+pub(in crate::e2e) const TOP: &[Key] = &[
+    key("description", Form::Text, "What the scenario proves, one sentence."),
+    key("tags", Form::Texts, "For filters: `--tag`, `-E 'tag(fault)'`."),
+    key("clients", Form::Texts, "The clients it is for; all of them unless said."),
+    key(
+        "leaks",
+        Form::Word(Leaks::WORDS),
+        "What becomes of a run that leaves something behind; told unless said.",
+    ),
+    key("redact", Form::Redactions, "What else differs from run to run, by the word in its place."),
+    key("broker", Form::Table(BROKER), "The broker's settings."),
+    key("proxy", Form::Table(PROXY), "Who is behind a network that can be made bad."),
+    key("processes", Form::Table(PROCESSES), "The service processes."),
+    key("services", Form::Modules, "Settings of the services, a table a module."),
+    key("row", Form::Rows, "One scenario a row: its `name`, and values used as `{{name}}`."),
+    key("step", Form::Steps, "What is done, in order."),
+    key("teardown", Form::Steps, "Done after the steps, whatever they came to."),
+    key("check", Form::Checks, "What must hold at the end, and stay so."),
+];
+
+/// `[broker]`.
+pub(in crate::e2e) const BROKER: &[Key] = &[
+    key("max_payload", Form::Count(4096), "The server's `max_payload`, bytes."),
+    key("cluster", Form::Count(3), "So many servers that replicate each other's streams."),
+];
+
+/// `[proxy]`.
+pub(in crate::e2e) const PROXY: &[Key] = &[
+    key("client", Form::Truth, "Puts the client under test behind a proxy."),
+    key("services", Form::Truth, "Puts the service processes behind proxies of their own."),
+];
+
+/// `[processes]`.
+pub(in crate::e2e) const PROCESSES: &[Key] = &[
+    key("services", Form::Count(1), "How many service processes there are; 1 unless said."),
+    key("restart", Form::Truth, "Starts again what ends unasked."),
+];
+
+const FOR: Key = key("for", Form::Duration, "It lasts so long, and is then mended.");
+const ON: Key = key("on", Form::Word(&["client", "services"]), "Whose network it is.");
+const SERVICE: Key = key("service", Form::Text, "Which of the suite's services.");
+const STREAM: Key = key("stream", Form::Text, "Whose leader, of a cluster.");
+const LATENCY: Key = key("latency", Form::Duration, "So much longer takes every byte.");
+const JITTER: Key = key("jitter", Form::Duration, "And by chance up to so much more.");
+const AFTER_BYTES: Key = key("after_bytes", Form::Count(1), "It is cut once so many have passed.");
+const DIRECTION: Key =
+    key("direction", Form::Word(&["to-server", "to-client"]), "Which bytes it is about.");
+const CHUNK: Key = key("chunk", Form::Count(1), "So many bytes at a time.");
+const EVERY: Key = key("every", Form::Duration, "And so long between them.");
+const NODES: Key = key("nodes", Form::Count(1), "So many nodes of the cluster.");
+
+/// A fault of `under`, as a table.
+pub(in crate::e2e) const UNDER: &[Key] = &[
+    key("times", Form::Count(1), "How often; once unless said."),
+    FOR,
+    ON,
+    SERVICE,
+    STREAM,
+    LATENCY,
+    JITTER,
+    AFTER_BYTES,
+    DIRECTION,
+    CHUNK,
+    EVERY,
+    NODES,
+];
+
+/// What steps have, in the order in which they are written; which of them go with which verb, `steps` says.
+pub(in crate::e2e) const STEP: &[Key] = &[
+    key("call", Form::Text, "A method of the typed client, as `math.add`."),
+    key("args", Form::Array, "Positional arguments."),
+    key("kwargs", Form::Object, "Keyword arguments."),
+    key("request", Form::Text, "Sends to a subject and waits for the reply."),
+    key("publish", Form::Text, "Sends to a subject; nothing answers."),
+    key("submit", Form::Text, "Sends to a stream and waits for the acknowledgement."),
+    key("body", Form::Data, "The message: data, sent as JSON."),
+    key("text", Form::Text, "The message: text, sent as it is."),
+    key("bytes_base64", Form::Text, "The message: any bytes, as base64."),
+    key("body_file", Form::Text, "The message: a file beside the fixture or below it."),
+    key("body_size", Form::Count(0), "The message: so many bytes of filler."),
+    key("headers", Form::Headers, "Headers of the message."),
+    key("run", Form::Texts, "A program and its arguments; `NATS_URL` is in its environment."),
+    key("fault", Form::Fault, "Something breaks, or is mended."),
+    FOR,
+    ON,
+    SERVICE,
+    STREAM,
+    LATENCY,
+    JITTER,
+    AFTER_BYTES,
+    DIRECTION,
+    CHUNK,
+    EVERY,
+    NODES,
+    key("settle", Form::Truth, "Waits until nothing is in flight in any stream."),
+    key("expect_message", Form::Table(MESSAGE), "The next message on a subject, or none."),
+    key("expect_messages", Form::Table(MESSAGES), "So many messages on a subject and no more."),
+    key("repeat", Form::Count(1), "How often, counted by `{{n}}` from 1."),
+    key("copies", Form::Count(1), "Load: submitted by so many clients, counted by `{{k}}`."),
+    key("concurrency", Form::Count(1), "How many of those at a time."),
+    key("rate", Form::Count(1), "Load: at most so many are begun in a second."),
+    key("again", Form::Count(0), "Load: of a hundred, how many are submitted once more."),
+    key("client_dies", Form::Truth, "Load: its process aborts before it reads the answer."),
+    key("under", Form::Under, "Load: what breaks meanwhile, and how often."),
+    key("reply", Form::Pattern, "Expected: the reply's body, or what the method returned."),
+    key("reply_headers", Form::Pattern, "Expected: the reply's headers."),
+    key("ack", Form::Pattern, "Expected: `stream`, `sequence`, `duplicate`."),
+    key("error", Form::Error, "Expected: it fails."),
+    key("exit", Form::Pattern, "Expected: the program's exit code; 0 unless said."),
+    key("stdout", Form::Pattern, "Expected: what it printed."),
+    key("stderr", Form::Pattern, "Expected: what it printed to stderr."),
+    key("match", Form::Word(&["subset", "exact"]), "Whether other keys may be there: `subset`."),
+    key("timeout", Form::Duration, "Bound on one attempt."),
+    key("within", Form::Duration, "Asked again until it holds, at most this long."),
+    key("save", Form::Save, "Keeps values, for `{{name}}` in later steps."),
+];
+
+/// `expect_message`.
+pub(in crate::e2e) const MESSAGE: &[Key] = &[
+    key("subject", Form::Text, "Where; wildcards are allowed."),
+    key("body", Form::Pattern, "Expected: its body."),
+    key("headers", Form::Pattern, "Expected: its headers."),
+    key("none", Form::Truth, "There is none: proved by a fence along the same path."),
+];
+
+/// `expect_messages`.
+pub(in crate::e2e) const MESSAGES: &[Key] = &[
+    key("subject", Form::Text, "Where; wildcards are allowed."),
+    key("count", Form::Count(1), "How many, and no more: proved by a fence."),
+    key("body", Form::Pattern, "Expected: the body of each."),
+    key("headers", Form::Pattern, "Expected: the headers of each."),
+    key("unordered", Form::Patterns, "Expected: their bodies, in any order."),
+];
+
+/// A step that stands for those of another file.
+pub(in crate::e2e) const INCLUDE: &[Key] = &[
+    key("include", Form::Text, "The steps of a file below the suite's folder."),
+    key("with", Form::Object, "The values of its parameters."),
+];
+
+/// The top of a file of shared steps.
+pub(in crate::e2e) const SHARED: &[Key] = &[
+    key("params", Form::Texts, "The names of its parameters, used as `{{name}}`."),
+    key("step", Form::Steps, "What is done, in order."),
+];
+
+/// `error`, as a table.
+pub(in crate::e2e) const ERROR: &[Key] = &[
+    key("kind", Form::Pattern, "What went wrong, or a matcher."),
+    key("definite", Form::Pattern, "`true`: it certainly did not happen."),
+    key("code", Form::Pattern, "The service's code, as 400."),
+    key("message", Form::Pattern, "The words."),
+];
+
+/// What checks have; which of them go with which word, `checks` says.
+pub(in crate::e2e) const CHECK: &[Key] = &[
+    key("charged_once", Form::OneOrTexts, "The gateway approved each payment exactly once."),
+    key("never_charged", Form::OneOrTexts, "The gateway never approved these payments."),
+    key("crashed", Form::Crashes, "How often processes aborted, by the step of a payment."),
+    key("dead_letters", Form::Tables(LETTER), "Exactly these dead letters, in any order."),
+    key("emails", Form::Table(EMAILS), "The mailer's journal."),
+    key("final_within", Form::Duration, "Everything is final so soon after the last fault."),
+    key("recovered_within", Form::Duration, "It works again so soon after each fault."),
+    key("history", Form::Pattern, "The verdict on the run's history, and its figures."),
+    key("ledger", Form::Text, "Exactly one ledger entry for this payment."),
+    key("schema", Form::OneOrTexts, "Every message on a subject is valid by one of these."),
+    key("stream", Form::Text, "What this stream of JetStream holds."),
+    key("subject", Form::Text, "Of `schema`: where; wildcards are allowed."),
+    key("replies", Form::OneOrTexts, "Of `schema`: every reply is valid by one of these."),
+    key("messages", Form::Count(0), "Of `stream`: so many messages."),
+    key("subjects", Form::Count(0), "Of `stream`: on so many different subjects."),
+    key("each", Form::Pattern, "Of `stream`: the body of every message."),
+    key("repeat", Form::Count(1), "So many ids, made with `{{n}}` from 1."),
+    key("amount", Form::Text, "Of `charged_once`: exact decimal."),
+    key("entry", Form::Pattern, "Of `ledger`: what is in the entry."),
+    key("within", Form::Duration, "It may take this long to come true; then it stays so."),
+];
+
+/// A dead letter of `dead_letters`.
+pub(in crate::e2e) const LETTER: &[Key] = &[
+    key("kind", Form::Pattern, "`malformed`, `conflict`, `exhausted`, …"),
+    key("reason", Form::Pattern, "Why, in words."),
+    key("subject", Form::Pattern, "Where the message was sent."),
+    key("deliveries", Form::Pattern, "How often it was delivered."),
+    key("body", Form::Pattern, "The message."),
+    key("headers", Form::Pattern, "Its headers."),
+];
+
+/// `emails`.
+pub(in crate::e2e) const EMAILS: &[Key] = &[
+    key("count", Form::Count(0), "Handed over, in all."),
+    key("workers", Form::Count(0), "By so many different workers."),
+    key("each_once", Form::Truth, "No two for the same recipient and subject."),
+    key("refused", Form::Count(0), "Refused by the mailer."),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What stands between backticks in the user's document, word by word.
+    fn documented() -> std::collections::BTreeSet<&'static str> {
+        let page = include_str!("../../../docs/scenarios.md");
+        let code = page.split('`').skip(1).step_by(2);
+        code.flat_map(|code| {
+            code.split(|c: char| !c.is_ascii_alphanumeric() && !['_', '-', '#'].contains(&c))
+        })
+        .collect()
+    }
+
+    #[test]
+    fn the_document_has_every_word_that_the_reader_knows() {
+        let documented = documented();
+        let sheets = [
+            TOP, BROKER, PROXY, PROCESSES, STEP, MESSAGE, MESSAGES, INCLUDE, SHARED, UNDER, ERROR,
+            CHECK, LETTER, EMAILS,
+        ];
+        let words = sheets.into_iter().flat_map(words);
+        let words = words
+            .chain(crate::e2e::scenario::verbs::fault_words())
+            .chain(crate::e2e::scenario::verbs::ERROR_KINDS)
+            .chain(crate::e2e::text::matcher::MATCHERS.map(|word| word.trim_end_matches(':')))
+            .chain(crate::e2e::text::matcher::OF_ARRAYS);
+        let missing: Vec<&str> = words.filter(|word| !documented.contains(word)).collect();
+        assert!(missing.is_empty(), "docs/scenarios.md does not speak of {missing:?}");
+    }
+
+    #[test]
+    fn every_key_is_there_once_and_says_what_it_is_in_one_line() {
+        for keys in [
+            TOP, BROKER, PROXY, PROCESSES, STEP, MESSAGE, MESSAGES, INCLUDE, SHARED, UNDER, ERROR,
+            CHECK, LETTER, EMAILS,
+        ] {
+            let mut seen = std::collections::BTreeSet::new();
+            for Key { word, about, .. } in keys {
+                assert!(seen.insert(word), "{word} is there twice");
+                assert!(about.ends_with(['.', '…', '`']) && about.len() <= 80, "{about}");
+            }
+        }
+    }
+}

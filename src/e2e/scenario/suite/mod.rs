@@ -1,0 +1,109 @@
+//! A suite of one's own: which services it starts, which clients test them, where its scenarios are.
+//!
+//! Text in, a [`Suite`] out, or every mistake with its line, column and a caret; nothing here reads
+//! a file or starts a program.
+//!
+//! ```toml
+//! scenarios = "scenarios"                # the folder of fixtures; this is the default
+//! redact = { order = "ord_[0-9a-z]{12}" }  # what differs from run to run, for transcripts
+//! prepare = [["npm", "ci"]]              # run in order, once, before anything else
+//!
+//! leaks = "fail"                         # for every scenario that does not say otherwise
+//! broker = { max_payload = 65536 }       # the same; also `proxy`
+//!
+//! [services.worker]                      # any number of them
+//! run = ["{{python}}", "worker.py"]      # any command; it runs in the suite's folder
+//! ready = { service = "worker" }         # or { subject = "jobs.ping" } or { line = "listening" }
+//! ready_within = "20s"
+//! stop_within = "15s"                    # after SIGTERM
+//! processes = 2                          # the same command so many times; default 1
+//! env = { LOG = "debug" }
+//!
+//! [clients.python]                       # default: the built-in `rust` client, raw verbs only
+//! driver = ["{{python}}", "driver.py"]   # speaks the driver protocol, see docs/protocol.md
+//!
+//! [clients.shell]
+//! run = ["./shop"]                       # `{{client}}` of `run` steps; raw verbs are `rust`'s
+//! ```
+//!
+//! Each command gets `NATS_URL`, `NATS_USER` and `NATS_PASSWORD`, and must use all three.
+//!
+//! | ready | means |
+//! | --- | --- |
+//! | `service = "NAME"` | so many instances answer `$SRV.PING.NAME` (ADR-32) as there are processes |
+//! | `subject = "SUBJECT"` | a request there is answered, whatever the answer says |
+//! | `line = "TEXT"` | a line of stdout or stderr has this text in it |
+
+pub(crate) mod parse;
+
+use std::{collections::BTreeMap, time::Duration};
+
+pub use parse::parse;
+
+use super::ast::scenario::Defaults;
+use crate::e2e::text::redact::Row;
+
+/// What a suite file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suite {
+    /// The folder of fixtures, below the suite's.
+    pub scenarios: String,
+    /// What holds for every scenario that does not say otherwise.
+    pub defaults: Defaults,
+    /// What differs from run to run, and is replaced in transcripts.
+    pub redact: Vec<Row>,
+    /// Commands that are run once, in order, before anything else.
+    pub prepare: Vec<Vec<String>>,
+    /// In the order of their names.
+    pub services: Vec<Service>,
+    /// In the order of their names; empty is the built-in `rust` client.
+    pub clients: Vec<Client>,
+}
+
+/// One service under test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// As faults and logs call it.
+    pub name: String,
+    /// The command.
+    pub run: Vec<String>,
+    /// Added to its environment.
+    pub env: BTreeMap<String, String>,
+    /// How it is seen to be ready.
+    pub ready: Ready,
+    /// How long that may take.
+    pub ready_within: Duration,
+    /// How long it may take to end after SIGTERM.
+    pub stop_within: Duration,
+    /// How many processes run the command.
+    pub processes: u32,
+}
+
+/// How a service is seen to be ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ready {
+    /// It answers `$SRV.PING.<name>`, once for each process.
+    Service(String),
+    /// It answers a request on this subject.
+    Subject(String),
+    /// It prints a line with this text.
+    Line(String),
+}
+
+/// One client under test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// As in a fixture's `clients`.
+    pub name: String,
+    /// What it is.
+    pub command: Command,
+}
+
+/// The two kinds of clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// It speaks the driver protocol.
+    Driver(Vec<String>),
+    /// `{{client}}` of `run` steps.
+    Run(Vec<String>),
+}

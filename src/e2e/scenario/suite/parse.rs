@@ -1,0 +1,295 @@
+//! Reads a suite file.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use toml::de::{DeTable, DeValue};
+
+use crate::e2e::scenario::findings::Findings;
+use crate::e2e::scenario::parse::{defaults, redact};
+use crate::e2e::scenario::reader::Fields;
+use crate::e2e::scenario::suite::{Client, Command, Ready, Service, Suite};
+use crate::e2e::text::error::{FixtureError, Problem, Span};
+use crate::e2e::text::source::Source;
+use crate::wire::subjects::Token;
+
+const READY_WITHIN: Duration = Duration::from_secs(20);
+const STOP_WITHIN: Duration = Duration::from_secs(15);
+/// More processes of one service than that are a slip of the finger.
+const MOST_PROCESSES: u32 = 100;
+
+/// Reads a suite file; `variables` are the names that `{{name}}` may use.
+///
+/// # Errors
+/// [`FixtureError`] has every problem that was found.
+///
+/// ```
+/// use mono_demo::e2e::{fixture::Source, suite};
+/// let text = "[services.worker]\nrun = [\"./worker\"]\nready = { lime = \"up\" }\n";
+/// let error = suite::parse(Source::new("suite.toml", text), Default::default()).unwrap_err();
+/// assert!(error.to_string().contains("did you mean `line`?"));
+/// ```
+pub fn parse(source: Source, variables: BTreeSet<String>) -> Result<Suite, FixtureError> {
+    let text = source.text.clone();
+    let document = match DeTable::parse(&text) {
+        Ok(document) => document,
+        Err(error) => {
+            return Err(FixtureError { source, problems: vec![Problem::of_toml(&error)] });
+        }
+    };
+    let mut findings = Findings { variables, ..Findings::default() };
+    let known =
+        ["scenarios", "leaks", "broker", "proxy", "redact", "prepare", "services", "clients"];
+    let top = Fields::new(document.get_ref(), 0..0, "key", &known, &mut findings);
+    let suite = Suite {
+        scenarios: scenarios(&top, &mut findings),
+        defaults: defaults(&top, &mut findings),
+        redact: redact(&top, &mut findings),
+        prepare: prepare(&top, &mut findings),
+        services: named(&top, "services", service, &mut findings),
+        clients: named(&top, "clients", client, &mut findings),
+    };
+    if findings.problems.is_empty() {
+        Ok(suite)
+    } else {
+        findings.problems.sort_by_key(|problem| problem.span.start);
+        Err(FixtureError { source, problems: findings.problems })
+    }
+}
+
+/// A folder below the suite's, so that a suite can be copied whole.
+fn scenarios(top: &Fields<'_, '_>, findings: &mut Findings) -> String {
+    let folder = top.text("scenarios", findings).unwrap_or_else(|| "scenarios".to_owned());
+    let inside = folder.split('/').all(|part| !matches!(part, "" | ".."));
+    if !inside {
+        let message = format!("`{folder}` is not a folder below the suite's");
+        findings.add(top.span_of("scenarios"), message);
+    }
+    folder
+}
+
+fn prepare(top: &Fields<'_, '_>, findings: &mut Findings) -> Vec<Vec<String>> {
+    let Some(item) = top.get("prepare") else { return Vec::new() };
+    let DeValue::Array(items) = item.get_ref() else {
+        findings
+            .add(item.span(), "`prepare` must be an array of commands, each an array of strings");
+        return Vec::new();
+    };
+    let mut commands = Vec::new();
+    for item in items {
+        let words = match item.get_ref() {
+            DeValue::Array(words) => words.iter().map(|word| word.get_ref().as_str()).collect(),
+            _ => None,
+        };
+        match words.filter(|words: &Vec<&str>| !words.is_empty()) {
+            Some(words) => {
+                words.iter().for_each(|word| findings.check_variables(&item.span(), word));
+                commands.push(words.into_iter().map(str::to_owned).collect());
+            }
+            None => findings.add_with_help(
+                item.span(),
+                "a command is an array of strings, the program first",
+                "as in prepare = [[\"npm\", \"ci\"]]",
+            ),
+        }
+    }
+    commands
+}
+
+/// The tables of `[services.*]` or `[clients.*]`.
+fn named<T>(
+    top: &Fields<'_, '_>,
+    key: &str,
+    read: fn(&str, &Fields<'_, '_>, &mut Findings) -> Option<T>,
+    findings: &mut Findings,
+) -> Vec<T> {
+    let Some((table, _)) = top.table(key, findings) else { return Vec::new() };
+    let mut out = Vec::new();
+    for (name, item) in table {
+        let text = name.get_ref().as_ref();
+        if Token::new(text).is_err() {
+            findings.add_with_help(
+                name.span(),
+                format!("`{text}` cannot be a name here"),
+                "expected lower-case letters, digits and single hyphens",
+            );
+            continue;
+        }
+        match item.get_ref() {
+            DeValue::Table(table) => {
+                let fields = known_fields(key, table, name.span(), findings);
+                out.extend(read(text, &fields, findings));
+            }
+            _ => findings.add(item.span(), format!("`{text}` must be a table")),
+        }
+    }
+    out
+}
+
+fn known_fields<'a, 'i>(
+    key: &str,
+    table: &'a DeTable<'i>,
+    span: Span,
+    findings: &mut Findings,
+) -> Fields<'a, 'i> {
+    let (what, known): (_, &[&str]) = match key {
+        "services" => (
+            "key of a service",
+            &["run", "env", "ready", "ready_within", "stop_within", "processes"],
+        ),
+        _ => ("key of a client", &["driver", "run"]),
+    };
+    Fields::new(table, span, what, known, findings)
+}
+
+fn service(name: &str, fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<Service> {
+    let run = command("run", fields, findings);
+    let ready = ready(fields, findings);
+    let processes = fields.count("processes", 1, findings).unwrap_or(1);
+    if processes > MOST_PROCESSES {
+        let message = format!("at most {MOST_PROCESSES} processes of a service, not {processes}");
+        findings.add(fields.span_of("processes"), message);
+    }
+    if run.is_none() && fields.get("run").is_none() {
+        findings.add_with_help(
+            fields.span.clone(),
+            format!("service `{name}` has no `run`"),
+            "the command that starts it, as in run = [\"{{python}}\", \"worker.py\"]",
+        );
+    }
+    Some(Service {
+        name: name.to_owned(),
+        run: run?,
+        env: env(fields, findings),
+        ready: ready?,
+        ready_within: fields.duration("ready_within", findings).unwrap_or(READY_WITHIN),
+        stop_within: fields.duration("stop_within", findings).unwrap_or(STOP_WITHIN),
+        processes,
+    })
+}
+
+fn client(name: &str, fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<Client> {
+    let driver = command("driver", fields, findings).map(Command::Driver);
+    let run = command("run", fields, findings).map(Command::Run);
+    let given = [fields.get("driver"), fields.get("run")].into_iter().flatten().count();
+    if given != 1 {
+        findings.add_with_help(
+            fields.span.clone(),
+            format!("client `{name}` has either a `driver` or a `run`"),
+            "a driver speaks the protocol of docs/protocol.md; a `run` is what `{{client}}` of `run` steps stands for",
+        );
+        return None;
+    }
+    Some(Client { name: name.to_owned(), command: driver.or(run)? })
+}
+
+fn command(key: &str, fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<Vec<String>> {
+    let words = fields.texts(key, findings)?;
+    if words.is_empty() || words[0].is_empty() {
+        findings.add(fields.span_of(key), format!("`{key}` names a program"));
+        return None;
+    }
+    Some(words)
+}
+
+fn env(fields: &Fields<'_, '_>, findings: &mut Findings) -> BTreeMap<String, String> {
+    let Some((table, _)) = fields.table("env", findings) else { return BTreeMap::new() };
+    let mut env = BTreeMap::new();
+    for (name, item) in table {
+        let text = item.get_ref().as_str();
+        match text {
+            Some(value) => {
+                findings.check_variables(&item.span(), value);
+                env.insert(name.get_ref().to_string(), value.to_owned());
+            }
+            None => findings.add(item.span(), "a variable's value is a string"),
+        }
+        if name.get_ref().is_empty() || name.get_ref().contains(['=', '\0']) {
+            findings.add(name.span(), "a variable's name is not empty and has no `=`");
+        }
+    }
+    env
+}
+
+fn ready(fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<Ready> {
+    const HELP: &str =
+        "one of ready = { service = \"NAME\" }, { subject = \"SUBJECT\" }, { line = \"TEXT\" }";
+    if fields.get("ready").is_none() {
+        let message = "a service says how it is seen to be `ready`";
+        findings.add_with_help(fields.span.clone(), message, HELP);
+        return None;
+    }
+    let (table, span) = fields.table("ready", findings)?;
+    let known = ["service", "subject", "line"];
+    let problems = findings.problems.len();
+    let how = Fields::new(table, span.clone(), "key of `ready`", &known, findings);
+    let mut given = [
+        how.text("service", findings).map(Ready::Service),
+        how.text("subject", findings).map(Ready::Subject),
+        how.text("line", findings).map(Ready::Line),
+    ]
+    .into_iter()
+    .flatten();
+    match (given.next(), given.next()) {
+        (Some(ready), None) if has_text(&ready) => Some(ready),
+        _ => {
+            if findings.problems.len() == problems {
+                findings.add_with_help(span, "`ready` says one thing to wait for", HELP);
+            }
+            None
+        }
+    }
+}
+
+fn has_text(ready: &Ready) -> bool {
+    match ready {
+        Ready::Service(text) | Ready::Subject(text) | Ready::Line(text) => !text.trim().is_empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Suite, String> {
+        let variables = ["python".to_owned()].into();
+        parse(Source::new("suite.toml", text), variables).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_suite_file_names_services_and_clients() {
+        let suite = read(
+            "scenarios = \"cases/all\"\nprepare = [[\"npm\", \"ci\"]]\n\
+             [services.worker]\nrun = [\"{{python}}\", \"worker.py\"]\nready = { service = \"worker\" }\n\
+             processes = 2\nenv = { LOG = \"debug\" }\nstop_within = \"3s\"\n\
+             [services.web]\nrun = [\"node\", \"web.mjs\"]\nready = { line = \"listening\" }\n\
+             [clients.python]\ndriver = [\"{{python}}\", \"driver.py\"]\n[clients.shell]\nrun = [\"./shop\"]\n",
+        )
+        .unwrap();
+        assert_eq!(suite.scenarios, "cases/all");
+        assert_eq!(suite.prepare, [["npm", "ci"]]);
+        let [web, worker] = suite.services.as_slice() else { panic!("{suite:?}") };
+        assert_eq!((web.processes, &web.ready), (1, &Ready::Line("listening".to_owned())));
+        assert_eq!((worker.processes, worker.stop_within), (2, Duration::from_secs(3)));
+        assert_eq!(worker.env["LOG"], "debug");
+        assert_eq!(suite.clients[1].command, Command::Run(vec!["./shop".to_owned()]));
+        assert_eq!(read("").unwrap().scenarios, "scenarios");
+    }
+
+    #[test]
+    fn every_mistake_is_shown_with_its_place() {
+        let error = read(
+            "scenarios = \"../elsewhere\"\nprepare = [\"npm ci\"]\nservice = 1\n\
+             [services.Worker]\nrun = [\"x\"]\n\
+             [services.a]\nready = { line = \"up\" }\n\
+             [services.b]\nrun = []\nready = { line = \"up\", subject = \"x\" }\n\
+             [services.c]\nrun = [\"{{pyton}}\"]\nready = \"up\"\nprocesses = 0\n\
+             [services.d]\nrun = [\"x\"]\n\
+             [clients.e]\n[clients.f]\ndriver = [\"x\"]\nrun = [\"y\"]\n",
+        )
+        .unwrap_err();
+        insta::assert_snapshot!(error);
+    }
+}

@@ -1,0 +1,108 @@
+//! Which scenarios, with which clients, in which shard.
+
+pub(crate) mod expression;
+pub(crate) mod shard;
+
+pub use expression::{Expression, Subject};
+pub use shard::Shard;
+
+use std::{collections::BTreeSet, path::PathBuf};
+
+use crate::e2e::scenario::ast::scenario::Fixture;
+
+/// Which runs are wanted; empty is all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// A whole name, a folder with a `/` at its end, a pattern with `*`, or part of a name.
+    pub names: Vec<String>,
+    /// Tags, any of which is enough.
+    pub tags: Vec<String>,
+    /// And only those of these files: fixtures, shared steps, golden files, as they are shown.
+    pub only: Option<BTreeSet<PathBuf>>,
+    /// And this holds.
+    pub expression: Option<Expression>,
+    /// And of what is left, this part.
+    pub shard: Option<Shard>,
+}
+
+impl Filter {
+    /// Scenarios by name and tag. A name that is a whole one chooses that scenario and no longer
+    /// name.
+    pub fn choose(&self, fixtures: Vec<Fixture>) -> Vec<Fixture> {
+        let whole: Vec<bool> = self
+            .names
+            .iter()
+            .map(|wanted| fixtures.iter().any(|fixture| fixture.name.as_str() == wanted))
+            .collect();
+        let by_name = |fixture: &Fixture| {
+            self.names.is_empty()
+                || self.names.iter().zip(&whole).any(|(wanted, whole)| match whole {
+                    true => fixture.name.as_str() == wanted,
+                    false => name_matches(wanted, fixture.name.as_str()),
+                })
+        };
+        let by_tag = |fixture: &Fixture| {
+            self.tags.is_empty() || fixture.tags.iter().any(|tag| self.tags.contains(tag))
+        };
+        let by_only = |fixture: &Fixture| {
+            self.only.as_ref().is_none_or(|only| fixture.files().any(|file| only.contains(&file)))
+        };
+        let wanted = |fixture: &Fixture| by_name(fixture) && by_tag(fixture) && by_only(fixture);
+        fixtures.into_iter().filter(wanted).collect()
+    }
+
+    /// Whether a scenario is to run with a client.
+    pub fn takes(&self, fixture: &Fixture, client: &str) -> bool {
+        let name = fixture.name.as_str();
+        self.expression.as_ref().is_none_or(|expression| {
+            expression.holds(Subject { name, tags: &fixture.tags, client })
+        })
+    }
+
+    /// The words of the filter, for a message.
+    pub fn words(&self) -> Vec<&str> {
+        self.names.iter().chain(&self.tags).map(String::as_str).collect()
+    }
+}
+
+/// A folder ends with `/`, a pattern has a `*`; anything else is part of a name.
+fn name_matches(wanted: &str, name: &str) -> bool {
+    if wanted.contains('*') {
+        return pattern_matches(wanted, name);
+    }
+    if wanted.ends_with('/') { name.starts_with(wanted) } else { name.contains(wanted) }
+}
+
+/// `*` stands for any text, the whole name must match.
+fn pattern_matches(pattern: &str, name: &str) -> bool {
+    let (first, rest) = pattern.split_once('*').unwrap_or((pattern, ""));
+    let Some(mut name) = name.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = rest.split('*').collect();
+    // The last part is the name's end; those before are found from the left.
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        match name.split_once(part) {
+            Some((_, after)) => name = after,
+            None => return false,
+        }
+    }
+    name.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_matched_by_part_folder_or_pattern() {
+        let name = "payment/broker-killed";
+        for yes in
+            ["broker", "payment/", "payment/*", "*killed", "*/b*k*", "payment/broker-killed*"]
+        {
+            assert!(name_matches(yes, name), "{yes}");
+        }
+        for no in ["math", "broker/", "*broker", "killed*", "payment*x*"] {
+            assert!(!name_matches(no, name), "{no}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Finds and reads the fixtures of a suite.
+
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::settings::{ClientUnderTest, E2eError, Settings};
+use crate::e2e::run::stage::machine::{CLIENT, Client};
+use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::scenario::parse::{Context, parse};
+use crate::e2e::text::error::{FixtureError, Problem};
+use crate::e2e::text::inside;
+use crate::e2e::text::name::Name;
+use crate::e2e::text::source::Source;
+
+/// The end of the names of files with shared steps, which are no scenarios.
+const SHARED: &str = ".steps.toml";
+
+/// Reads every fixture below [`Settings::fixtures`], in the order of their names.
+///
+/// # Errors
+/// [`E2eError::Fixtures`] has the mistakes of all of them.
+pub fn load(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
+    let mut paths = Vec::new();
+    walk(&settings.fixtures, "toml", &mut paths)?;
+    paths.retain(|path| !path.to_string_lossy().ends_with(SHARED));
+    let mut fixtures = Vec::new();
+    let mut bad = Vec::new();
+    for path in paths {
+        let text = inside::read_text(&settings.fixtures, &path)
+            .map_err(|error| E2eError::read(&path, error))?;
+        let shown = path.strip_prefix(&settings.machine.shown_from).unwrap_or(&path);
+        let source = Source::new(&shown.display().to_string(), &text);
+        match name_of(&settings.fixtures, &path) {
+            Ok(name) => match read(settings, name, source) {
+                Ok(scenarios) => fixtures.extend(scenarios),
+                Err(error) => bad.push(error),
+            },
+            Err(problem) => bad.push(FixtureError { source, problems: vec![problem] }),
+        }
+    }
+    fixtures.sort_by(|a, b| a.name.cmp(&b.name));
+    for pair in fixtures.windows(2).filter(|pair| pair[0].name == pair[1].name) {
+        let (row, other) = if pair[0].row.is_some() { (0, 1) } else { (1, 0) };
+        let message = format!("two scenarios are named {}", pair[0].name);
+        let help = format!("{} is the other one", pair[row].source.path);
+        let problem = Problem { span: 0..0, message, help: Some(help) };
+        bad.push(FixtureError { source: pair[other].source.clone(), problems: vec![problem] });
+    }
+    if !bad.is_empty() {
+        return Err(E2eError::Fixtures(bad));
+    }
+    Ok(fixtures)
+}
+
+/// Reads one fixture of a suite.
+pub(in crate::e2e) fn read(
+    settings: &Settings,
+    name: Name,
+    source: Source,
+) -> Result<Vec<Fixture>, FixtureError> {
+    let is_program = |client: &ClientUnderTest| matches!(client.client, Client::Command { .. });
+    let client = settings.clients.iter().any(is_program).then(|| CLIENT.to_owned());
+    let variables = settings.machine.variables.keys().chain(&client);
+    let context = Context {
+        validate_services: &*settings.validate_services,
+        variables: variables.cloned().collect(),
+        services: settings.known_services.iter().cloned().collect(),
+        clients: settings.known_clients.iter().cloned().collect(),
+        defaults: settings.defaults,
+        leaders: !settings.machine.leaders.is_empty(),
+        schema: &|word| settings.schemas.find(word),
+        include: &|path| shared(&settings.fixtures, path),
+    };
+    parse(name, source, &context)
+}
+
+/// All files of fixtures below a folder, shared steps among them; of a file, itself.
+///
+/// # Errors
+/// [`E2eError::Read`] where a folder cannot be read.
+pub fn files(path: &Path) -> Result<Vec<PathBuf>, E2eError> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut paths = Vec::new();
+    walk(path, "toml", &mut paths)?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// The text of a file of fixtures.
+///
+/// # Errors
+/// The system's reason, or that it is no file that a suite has.
+pub fn text_of(path: &Path) -> io::Result<String> {
+    inside::read_text(path.parent().unwrap_or(Path::new(".")), path)
+}
+
+/// The text of shared steps.
+fn shared(root: &Path, path: &str) -> Result<String, String> {
+    inside::read_text(root, &root.join(path)).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => format!("there is no file {path} below the suite's folder"),
+        _ => format!("cannot read {path}: {error}"),
+    })
+}
+
+fn name_of(root: &Path, path: &Path) -> Result<Name, Problem> {
+    let relative = path.strip_prefix(root).unwrap_or(path).with_extension("");
+    let parts: Vec<String> =
+        relative.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    Name::new(&parts.join("/")).map_err(|error| Problem {
+        span: 0..0,
+        message: error.to_string(),
+        help: Some("rename the file".to_owned()),
+    })
+}
+
+/// All files below a folder whose names end so; hidden ones and links to folders are left out.
+fn walk(folder: &Path, end: &str, paths: &mut Vec<PathBuf>) -> Result<(), E2eError> {
+    let entries = fs::read_dir(folder)
+        .and_then(Iterator::collect::<io::Result<Vec<_>>>)
+        .map_err(|error| E2eError::read(folder, error))?;
+    for entry in entries {
+        let path = entry.path();
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        let kind = entry.file_type().map_err(|error| E2eError::read(&path, error))?;
+        if kind.is_dir() {
+            walk(&path, end, paths)?;
+        } else if path.extension().is_some_and(|extension| extension == end) {
+            paths.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Golden files that no scenario has, as they are shown: of what was renamed or removed.
+///
+/// # Errors
+/// As [`load`].
+pub fn left_over(settings: &Settings) -> Result<Vec<PathBuf>, E2eError> {
+    let had: BTreeSet<PathBuf> =
+        load(settings)?.iter().map(|fixture| golden_path(settings, fixture)).collect();
+    let mut found = Vec::new();
+    walk(&settings.fixtures, "snap", &mut found)?;
+    found.retain(|path| !had.contains(path));
+    let shown_from = &settings.machine.shown_from;
+    Ok(found
+        .into_iter()
+        .map(|path| path.strip_prefix(shown_from).map(Path::to_owned).unwrap_or(path))
+        .collect())
+}
+
+/// What a golden file says that it is of: the same from wherever it is written.
+pub(in crate::e2e) fn golden_source(settings: &Settings, fixture: &Fixture) -> String {
+    let path = settings.machine.shown_from.join(&*fixture.source.path);
+    path.strip_prefix(&settings.machine.root).unwrap_or(&path).display().to_string()
+}
+
+/// The golden file of a scenario.
+pub fn golden_path(settings: &Settings, fixture: &Fixture) -> PathBuf {
+    settings.machine.shown_from.join(fixture.golden())
+}

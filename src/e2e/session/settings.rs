@@ -1,0 +1,147 @@
+//! What `e2e` is told, and what it can refuse.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::choose::Filter;
+use crate::e2e::run::stage::machine::{Client, Machine};
+use crate::e2e::scenario::ast::scenario::Defaults;
+use crate::e2e::scenario::clustered::OnCluster;
+use crate::e2e::text::error::FixtureError;
+use crate::e2e::verdict::schema::Schemas;
+
+/// What to run, with what, and what to do with golden files.
+pub struct Settings {
+    /// The folder of fixtures.
+    pub fixtures: PathBuf,
+    /// Which of them.
+    pub filter: Filter,
+    /// The clients under test, in order: with [`Mode::Update`] the first writes the golden file.
+    pub clients: Vec<ClientUnderTest>,
+    /// Names that a fixture's `clients` may use, chosen or not; empty is any.
+    pub known_clients: Vec<String>,
+    /// Names of services that a fault may use; empty where there is one kind of process.
+    pub known_services: Vec<String>,
+    /// What holds for every scenario that does not say otherwise; its leaks are the machine's.
+    pub defaults: Defaults,
+    /// Schemas that checks may name.
+    pub schemas: Schemas,
+    /// How many runs at a time; 0 is four times as many as the machine has cores.
+    pub jobs: usize,
+    /// What is done about golden files.
+    pub mode: Mode,
+    /// Begins no run after the first that does not pass.
+    pub fail_fast: bool,
+    /// What is run more than once.
+    pub again: Again,
+    /// Runs every scenario on a cluster.
+    pub cluster: Option<OnCluster>,
+    /// Broker, services, variables.
+    pub machine: Machine,
+    /// Says what is wrong with settings of services, if anything.
+    pub validate_services: Arc<Validate>,
+    /// How to run one scenario, up to its name: `mono-demo e2e`.
+    pub command: String,
+}
+
+/// What is run more than once, and how often.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Again {
+    /// Nothing.
+    #[default]
+    Never,
+    /// Every run so many times, each counted, to find what does not always pass.
+    Rounds(u32),
+    /// What did not pass, up to so many times more. What passes then is flaky, and no pass.
+    Retries(u32),
+}
+
+/// Checks settings of services, a table a module.
+pub type Validate = dyn Fn(&toml::Table) -> Result<(), String> + Send + Sync;
+
+/// One client under test.
+#[derive(Clone)]
+pub struct ClientUnderTest {
+    /// As in a fixture's `clients`.
+    pub name: String,
+    /// How to get it.
+    pub client: Client,
+    /// Runs only the scenarios whose `clients` name it.
+    pub only_where_named: bool,
+}
+
+/// What is done about golden files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Compare; write what differs beside the golden file, as `.snap.new`.
+    Compare,
+    /// Write golden files from the first client; the others must equal it.
+    Update,
+    /// Compare and write nothing.
+    Ci,
+}
+
+/// Why nothing was run.
+#[derive(Debug, thiserror::Error)]
+pub enum E2eError {
+    /// Fixtures that make no sense, all of them.
+    #[error("{}", render(.0))]
+    Fixtures(Vec<FixtureError>),
+    /// Nothing is left to run.
+    #[error("no scenario matches: {given}")]
+    NothingChosen {
+        /// The filter, in words.
+        given: String,
+        /// A name that is near.
+        near: Option<String>,
+    },
+    /// A folder or file of the suite cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// A pending transcript cannot be removed.
+    #[error(transparent)]
+    Golden(crate::e2e::verdict::golden::SnapshotError),
+    /// A report cannot be written.
+    #[error("cannot write the report {}: {source}", path.display())]
+    Report {
+        /// Which.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+impl E2eError {
+    pub(in crate::e2e) fn read(path: &Path, source: io::Error) -> Self {
+        Self::Read { path: path.to_owned(), source }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NothingChosen { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
+            Self::NothingChosen { .. } => Some(
+                "`--list` shows all scenarios; a suite of your own is named by its folder"
+                    .to_owned(),
+            ),
+            _ => None,
+        }
+    }
+
+    /// Whether the caller's input is to blame, and not the machine.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Fixtures(_) | Self::NothingChosen { .. } | Self::Read { .. })
+    }
+}
+
+fn render(errors: &[FixtureError]) -> String {
+    errors.iter().map(FixtureError::to_string).collect::<Vec<_>>().join("\n\n")
+}

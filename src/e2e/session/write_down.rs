@@ -1,0 +1,390 @@
+//! `--record`: a scenario is run twice, and what its steps came to is written into the fixture as
+//! what is expected of them. What is expected already stays, and so do comments.
+//!
+//! What differs between the two runs, and ids and times in any case, become matchers: they would
+//! differ the next time.
+
+use std::{path::PathBuf, sync::LazyLock};
+
+use regex_lite::Regex;
+use serde_json::{Map, Value};
+use tokio::sync::mpsc;
+use toml_edit::{DocumentMut, InlineTable, Item, Table};
+
+use super::discover::read;
+use super::runner::clients_of;
+use super::settings::{E2eError, Settings};
+use crate::e2e::record::event::RunId;
+use crate::e2e::record::outcome::End;
+use crate::e2e::record::seen::Seen;
+use crate::e2e::run::execute as engine;
+use crate::e2e::run::stage::machine::Client;
+use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::scenario::ast::step::{Action, Step};
+use crate::e2e::text::matcher::{TIMESTAMP, UUID, canonical_value};
+use crate::e2e::text::template;
+use crate::wire::driver::DriverError;
+
+/// What a fixture expects in one of these keys is its author's, and the step is left alone.
+const EXPECTED: [&str; 7] = ["reply", "reply_headers", "ack", "error", "exit", "stdout", "stderr"];
+/// Of a reply's headers, those that the services set.
+const HEADERS: [&str; 2] = ["Mono-", "Nats-Service-Error"];
+
+/// What came of one scenario.
+#[derive(Debug)]
+pub enum Recorded {
+    /// The fixture with what was seen, to be written.
+    New {
+        /// The file.
+        path: PathBuf,
+        /// As it is.
+        old: String,
+        /// As it is to be.
+        new: String,
+    },
+    /// Every step says already what is expected of it, or has nothing to expect.
+    Nothing,
+    /// It cannot be recorded, and why.
+    LeftOut(String),
+    /// It did not come to its end, and why; nothing is written.
+    Failed(String),
+}
+
+/// Records one scenario, with the first of its clients that is on this machine.
+pub async fn record(settings: &Settings, fixture: &Fixture) -> Result<Recorded, E2eError> {
+    if fixture.row.is_some() {
+        let reason = "one text is for all rows: what is expected of each, its row says";
+        return Ok(Recorded::LeftOut(reason.to_owned()));
+    }
+    let mut available =
+        clients_of(settings, fixture).filter(|c| !matches!(c.client, Client::Unavailable(_)));
+    let Some(client) = available.next() else {
+        return Ok(Recorded::LeftOut("no client of it is on this machine".to_owned()));
+    };
+    let old = fixture.source.text.to_string();
+    // It has been read as TOML before.
+    let Ok(mut document) = old.parse::<DocumentMut>() else { return Ok(Recorded::Nothing) };
+    let mut opened = fixture.clone();
+    let open = open(&document, &mut opened);
+    if open.is_empty() {
+        return Ok(Recorded::Nothing);
+    }
+    let run = RunId { scenario: fixture.name.clone(), client: client.name.clone(), round: None };
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let (events, _) = mpsc::unbounded_channel();
+        let outcome =
+            engine::execute(&settings.machine, &opened, &run, &client.client, &events, false).await;
+        match outcome.end {
+            End::Held => runs.push(outcome.seen),
+            End::Failed(failure) => {
+                return Ok(Recorded::Failed(failure.excerpt.unwrap_or(failure.message)));
+            }
+            End::Skipped(reason) => return Ok(Recorded::LeftOut(reason)),
+            End::Broken(reason) => return Ok(Recorded::Failed(reason)),
+        }
+    }
+    for (at, table) in &open {
+        let seen: Vec<&Seen> = runs.iter().filter_map(|seen| seen.get(*at)).flatten().collect();
+        let step = &opened.steps[*at];
+        if let Some(table) = step_table(&mut document, *table) {
+            expect(step, &seen, table);
+        }
+    }
+    let new = in_form(fixture, &document.to_string());
+    if new == in_form(fixture, &old) {
+        return Ok(Recorded::Nothing);
+    }
+    // Never write what would not hold.
+    let source = crate::e2e::text::source::Source::new(&fixture.source.path, &new);
+    let again = read(settings, fixture.name.clone(), source);
+    let again = again.map_err(|error| E2eError::Fixtures(vec![error]))?;
+    let steps = again.first().map(|fixture| fixture.steps.as_slice()).unwrap_or_default();
+    for (at, _) in &open {
+        for seen in runs.iter().filter_map(|seen| seen.get(*at)).flatten() {
+            if let Some(Err((_, difference))) = steps.get(*at).map(|step| seen.check(&step.expects))
+            {
+                let line = fixture.source.line(&opened.steps[*at].span);
+                return Ok(Recorded::Failed(format!(
+                    "what was seen in the step of line {line} cannot be written as an expectation: {difference}"
+                )));
+            }
+        }
+    }
+    let path = settings.machine.shown_from.join(&*fixture.source.path);
+    Ok(Recorded::New { path, old, new })
+}
+
+/// The text in its one form, if it has one.
+fn in_form(fixture: &Fixture, text: &str) -> String {
+    let source = crate::e2e::text::source::Source::new(&fixture.source.path, text);
+    crate::e2e::scenario::format::format(&source).unwrap_or_else(|_| text.to_owned())
+}
+
+/// Opens the steps of the fixture's own text that expect nothing yet; where each is among the
+/// steps, and among the text's tables.
+fn open(document: &DocumentMut, fixture: &mut Fixture) -> Vec<(usize, usize)> {
+    let Some(tables) = document.get("step").and_then(Item::as_array_of_tables) else {
+        return Vec::new();
+    };
+    // A step in the text is one step, unless it is an include.
+    let mut own = tables.iter().enumerate().filter(|(_, table)| !table.contains_key("include"));
+    let mut open = Vec::new();
+    for (at, step) in fixture.steps.iter_mut().enumerate() {
+        if !fixture.source.is_own(&step.span) {
+            continue;
+        }
+        let Some((table_at, table)) = own.next() else { break };
+        if takes(step) && !expects(table) {
+            step.open = true;
+            open.push((at, table_at));
+        }
+    }
+    open
+}
+
+/// Whether there can be something to expect of it.
+fn takes(step: &Step) -> bool {
+    let kind = match step.action {
+        Action::Call { .. } | Action::Request(_) | Action::Publish(_) | Action::Submit(_) => true,
+        Action::Run(_) => true,
+        Action::ExpectMessage { none, .. } => !none,
+        _ => false,
+    };
+    kind && step.load.is_none()
+}
+
+fn expects(table: &Table) -> bool {
+    let inner = table.get("expect_message").and_then(Item::as_inline_table);
+    EXPECTED.iter().any(|key| table.contains_key(key))
+        || inner.is_some_and(|inner| inner.contains_key("body") || inner.contains_key("headers"))
+}
+
+fn step_table(document: &mut DocumentMut, at: usize) -> Option<&mut Table> {
+    document.get_mut("step")?.as_array_of_tables_mut()?.get_mut(at)
+}
+
+/// Writes into a step what all of its outcomes have in common.
+fn expect(step: &Step, seen: &[&Seen], table: &mut Table) {
+    let errors: Vec<&DriverError> = seen
+        .iter()
+        .filter_map(|seen| match seen {
+            Seen::Err(error) => Some(error),
+            _ => None,
+        })
+        .collect();
+    if !errors.is_empty() {
+        if errors.len() == seen.len() {
+            put(table, "error", common(errors.iter().map(|error| error_value(error))));
+        }
+        return; // now and then it fails: there is nothing to expect
+    }
+    let part = |key: &str| {
+        let parts: Option<Vec<Value>> = seen
+            .iter()
+            .map(|seen| match seen {
+                Seen::Ok(fields) => fields.get(key).cloned(),
+                _ => None,
+            })
+            .collect();
+        parts.filter(|parts| !parts.is_empty()).and_then(common)
+    };
+    match &step.action {
+        Action::Submit(_) => {
+            let mut ack = part("ack");
+            // The order in which others submit is theirs.
+            if let Some(Value::Object(ack)) = &mut ack
+                && (step.repeat.is_some() || step.within.is_some() || ack["sequence"] == "#number")
+            {
+                ack.remove("sequence");
+            }
+            put(table, "ack", ack);
+        }
+        Action::Run(_) => {
+            put(table, "exit", part("exit").filter(|exit| *exit != 0));
+            put(table, "stdout", part("stdout").filter(|out| *out != ""));
+            put(table, "stderr", part("stderr"));
+        }
+        Action::ExpectMessage { .. } => {
+            let body = part("body").as_ref().and_then(to_toml);
+            let inner = table.get_mut("expect_message").and_then(Item::as_inline_table_mut);
+            if let (Some(body), Some(inner)) = (body, inner) {
+                inner.insert("body", body);
+            }
+        }
+        _ => {
+            put(table, "reply", part("reply").filter(|reply| !reply.is_null()));
+            let mut headers = part("reply_headers").unwrap_or_default();
+            if let Some(headers) = headers.as_object_mut() {
+                headers.retain(|name, _| HEADERS.iter().any(|own| name.starts_with(own)));
+            }
+            put(
+                table,
+                "reply_headers",
+                Some(headers).filter(|h| h.as_object().is_some_and(|h| !h.is_empty())),
+            );
+        }
+    }
+}
+
+fn put(table: &mut Table, key: &str, pattern: Option<Value>) {
+    if let Some(value) = pattern.as_ref().and_then(to_toml) {
+        table.insert(key, Item::Value(value));
+    }
+}
+
+/// The service's own words are expected; a library's are not.
+fn error_value(error: &DriverError) -> Value {
+    let mut fields = serde_json::to_value(error).unwrap_or_default();
+    if let Some(fields) = fields.as_object_mut() {
+        let own = ["domain", "service_error"].iter().any(|kind| fields["kind"] == *kind);
+        fields.retain(|key, value| !value.is_null() && (own || key != "message"));
+    }
+    fields
+}
+
+/// The pattern that all of them match.
+fn common(values: impl IntoIterator<Item = Value>) -> Option<Value> {
+    let values: Vec<Value> = values.into_iter().map(|value| canonical_value(&value)).collect();
+    let first = values.first()?;
+    Some(values.iter().fold(alone(first), |pattern, value| both(&pattern, &alone(value))))
+}
+
+/// A value as a pattern: ids and times will be others the next time.
+fn alone(value: &Value) -> Value {
+    static VOLATILE: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
+        [("#uuid", UUID), ("#timestamp", TIMESTAMP)]
+            .into_iter()
+            .filter_map(|(word, pattern)| Some((word, Regex::new(&format!("^{pattern}$")).ok()?)))
+            .collect()
+    });
+    match value {
+        Value::String(text) => match VOLATILE.iter().find(|(_, rule)| rule.is_match(text)) {
+            Some((word, _)) => Value::from(*word),
+            // What stands for a value, or for a password, would not hold.
+            None if !template::names(text).is_empty()
+                || text.contains(crate::e2e::run::stage::secrets::INSTEAD) =>
+            {
+                Value::from("#string")
+            }
+            None if text.starts_with('#') => Value::from(format!("#{text}")),
+            None => value.clone(),
+        },
+        Value::Null => Value::from("#any"),
+        Value::Number(number) if number.as_i64().is_none() && !number.is_f64() => {
+            Value::from("#number")
+        }
+        Value::Array(items) => items.iter().map(alone).collect(),
+        Value::Object(fields) => {
+            let key = |key: &str| match key.starts_with('#') {
+                true => format!("#{key}"),
+                false => key.to_owned(),
+            };
+            fields
+                .iter()
+                .map(|(name, value)| (key(name), alone(value)))
+                .collect::<Map<_, _>>()
+                .into()
+        }
+        other => other.clone(),
+    }
+}
+
+/// The pattern that what two patterns stand for matches.
+fn both(a: &Value, b: &Value) -> Value {
+    let matcher =
+        |value: &Value| value.as_str().is_some_and(|s| s.starts_with('#') && !s.starts_with("##"));
+    let number = |value: &Value| value.is_number() || value == "#number";
+    let text = |value: &Value| {
+        value.is_string() && (!matcher(value) || value != "#any" && value != "#number")
+    };
+    match (a, b) {
+        (a, b) if a == b => a.clone(),
+        (Value::Object(a), Value::Object(b)) => {
+            // What is not always there is not expected.
+            let fields = a.iter().filter_map(|(key, a)| Some((key.clone(), both(a, b.get(key)?))));
+            fields.collect::<Map<_, _>>().into()
+        }
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+            a.iter().zip(b).map(|(a, b)| both(a, b)).collect()
+        }
+        (a, b) if number(a) && number(b) => Value::from("#number"),
+        (a, b) if text(a) && text(b) => Value::from("#string"),
+        _ => Value::from("#any"),
+    }
+}
+
+/// As TOML, which knows no null; `None` is never asked for: there is none in a pattern.
+fn to_toml(value: &Value) -> Option<toml_edit::Value> {
+    Some(match value {
+        Value::Null => return None,
+        Value::Bool(truth) => (*truth).into(),
+        Value::Number(number) => match number.as_i64() {
+            Some(number) => number.into(),
+            None => number.as_f64()?.into(),
+        },
+        Value::String(text) => text.as_str().into(),
+        Value::Array(items) => {
+            items.iter().filter_map(to_toml).collect::<toml_edit::Array>().into()
+        }
+        Value::Object(fields) => {
+            let mut table = InlineTable::new();
+            for (key, value) in fields {
+                table.insert(key, to_toml(value)?);
+            }
+            table.into()
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::e2e::text::matcher::compare;
+    use serde_json::json;
+
+    #[test]
+    fn what_differs_becomes_a_matcher_and_what_is_not_always_there_is_left_out() {
+        let (a, b) = (
+            json!({"id": "6f9619ff-8b86-d011-b42d-00cf4fc964ff", "at": "2026-07-01T10:00:00Z", "n": 1, "same": [1, {"x": 2.0}], "s": "a", "odd": 1, "t": null, "list": [1], "#any": "#any"}),
+            json!({"id": "7f9619ff-8b86-d011-b42d-00cf4fc964ff", "at": "2026-07-01T10:00:01Z", "n": 2, "same": [1, {"x": 2.0}], "s": "b", "t": 7, "list": [1, 2], "#any": "#any"}),
+        );
+        let pattern = common([a.clone(), b.clone()]).unwrap();
+        let expected = json!({"id": "#uuid", "at": "#timestamp", "n": "#number", "same": [1, {"x": 2}], "s": "#string", "t": "#any", "list": "#any", "##any": "##any"});
+        assert_eq!(pattern, expected);
+        for seen in [a, b] {
+            compare(&pattern, &seen, false, "").unwrap();
+        }
+        assert!(to_toml(&pattern).is_some());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_pattern_of_two_values_matches_both(a in value(), b in value()) {
+            let pattern = common([a.clone(), b.clone()]).unwrap();
+            for seen in [a, b] {
+                compare(&pattern, &seen, false, "").unwrap();
+            }
+        }
+    }
+
+    fn value() -> impl proptest::strategy::Strategy<Value = Value> {
+        use proptest::prelude::*;
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "[#{}a-z:]{0,6}".prop_map(Value::from),
+            Just(json!("#re:(")),
+            Just(json!("{{n}}")),
+        ];
+        leaf.prop_recursive(3, 12, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                prop::collection::btree_map("[#a-c]{0,2}", inner, 0..3)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+}

@@ -1,0 +1,18 @@
+//! Long texts, shown by their beginning.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::provision::hex;
+
+/// Longer texts are shown by their beginning, their length and their SHA-256.
+const LONGEST: usize = 2000;
+
+/// The whole text, or its beginning, its length and its SHA-256.
+pub(in crate::e2e) fn bounded(text: &str) -> String {
+    if text.len() <= LONGEST {
+        return text.to_owned();
+    }
+    let beginning: String = text.chars().take(80).collect();
+    let digest = Sha256::digest(text.as_bytes());
+    format!("{beginning}… ({} bytes, sha256 {})", text.len(), hex(&digest[..8]))
+}

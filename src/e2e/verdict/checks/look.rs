@@ -1,0 +1,129 @@
+//! When checks look: until each holds, and once more when everything has drained.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::effects::{charged_once, crashed, emails, never_charged};
+use super::judged::{final_within, history};
+use super::records::{dead_letters, ledger, stream, valid};
+use crate::e2e::record::history::reader::History;
+use crate::e2e::record::outcome::Stop;
+use crate::e2e::run::probe::drift::Found;
+use crate::e2e::run::probe::{drift, evidence};
+use crate::e2e::run::stage::world::World;
+use crate::e2e::scenario::ast::check::{Check, CheckKind};
+use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::verdict::recovery;
+use crate::e2e::verdict::report::Report;
+
+/// What holds, a line each for the transcript; or why it does not.
+pub(in crate::e2e) type Finding = Result<Vec<String>, String>;
+
+/// Waits until a check holds.
+pub(in crate::e2e) async fn comes_true(
+    world: &World,
+    fixture: &Fixture,
+    check: &Check,
+) -> Result<(), Stop> {
+    if judges_the_history(&check.kind) {
+        return Ok(()); // a history is judged when it is whole
+    }
+    let deadline = Instant::now() + check.within;
+    loop {
+        let Err(reason) = look(world, fixture, check, None).await? else {
+            return Ok(());
+        };
+        if Instant::now() >= deadline {
+            let message = format!("{reason} (looked for {:?})", check.within);
+            return Err(Stop::failed(fixture, &check.span, message));
+        }
+        // A journal is a file of another process: it is read again.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Looks once more, after everything has drained.
+pub(in crate::e2e) async fn still_true(
+    world: &World,
+    fixture: &Fixture,
+    check: &Check,
+    report: &Report,
+) -> Result<Vec<String>, Stop> {
+    look(world, fixture, check, Some(report)).await?.map_err(|reason| {
+        let message = match judges_the_history(&check.kind) {
+            true => reason,
+            false => format!("{reason} (it held before the services had drained)"),
+        };
+        Stop::failed(fixture, &check.span, message)
+    })
+}
+
+/// Whether a check is about the history, which is whole only at the end.
+pub(in crate::e2e) fn judges_the_history(kind: &CheckKind) -> bool {
+    use CheckKind::{FinalWithin, History, RecoveredWithin};
+    matches!(kind, History { .. } | FinalWithin { .. } | RecoveredWithin { .. })
+}
+
+async fn look(
+    world: &World,
+    fixture: &Fixture,
+    check: &Check,
+    report: Option<&Report>,
+) -> Result<Finding, Stop> {
+    let charges = || evidence::charges(world.journal_dir()).map_err(Stop::Broken);
+    Ok(match &check.kind {
+        CheckKind::ChargedOnce { ids, amount } => charged_once(&charges()?, ids, amount.as_deref()),
+        CheckKind::NeverCharged { ids } => never_charged(&charges()?, ids),
+        CheckKind::Emails { count, workers, each_once, refused } => {
+            let records = evidence::emails(world.journal_dir()).map_err(Stop::Broken)?;
+            emails(&records, *count, *workers, *each_once, *refused)
+        }
+        CheckKind::DeadLetters { expected } => {
+            let letters = evidence::dead_letters(&world.harness()).await.map_err(Stop::Broken)?;
+            let letters: Vec<Value> = letters.into_iter().map(|letter| letter.record).collect();
+            dead_letters(&letters, expected)
+        }
+        CheckKind::Crashed { expected } => {
+            let records = evidence::crashes(world.journal_dir()).map_err(Stop::Broken)?;
+            crashed(&records, expected)
+        }
+        CheckKind::History { expected } => match report {
+            Some(report) => history(report, expected),
+            None => Err("the history is not whole yet".to_owned()),
+        },
+        CheckKind::FinalWithin { limit } => match report {
+            Some(report) => final_within(report, *limit),
+            None => Err("the history is not whole yet".to_owned()),
+        },
+        CheckKind::RecoveredWithin { limit } => {
+            let history = History::open(world.history_path());
+            let history = history.map_err(|e| Stop::broken("judge the recovery", e))?;
+            recovery::recovered(&history, *limit)
+                .map(|_| vec![format!("after each fault something succeeded within {limit:?}")])
+        }
+        CheckKind::Schema { subject, messages, replies } => {
+            if report.is_some() {
+                drift::until_all_is_traced(world).await.map_err(Stop::Broken)?;
+            }
+            let found = drift::look(world, subject, messages, replies).map_err(Stop::Broken)?;
+            match found {
+                Found::Valid => Ok(valid(subject, messages, replies)),
+                Found::Nothing(reason) => Err(reason),
+                // Nothing that comes later makes it good.
+                Found::Drift(reason) => return Err(Stop::failed(fixture, &check.span, reason)),
+            }
+        }
+        CheckKind::Stream { name, messages, subjects, each } => {
+            match evidence::held(&world.harness(), name, each.is_some()).await {
+                Ok(held) => stream(name, &held, *messages, *subjects, each.as_ref()),
+                // One that is not there yet may still come.
+                Err(reason) => Err(reason),
+            }
+        }
+        CheckKind::Ledger { id, entry } => {
+            let entries = evidence::ledger(&world.harness(), id).await.map_err(Stop::Broken)?;
+            ledger(&entries, id, entry)
+        }
+    })
+}

@@ -1,0 +1,154 @@
+//! No effect happens twice: at most one approved charge a payment, for what was submitted, and
+//! completed exactly where there is one. The gateway's journal is the oracle.
+
+use crate::e2e::record::history::amount::Amount;
+use crate::e2e::record::history::event::{Charge, Event, Payment, Records, Status};
+use crate::e2e::verdict::index::{Ended, Final, Index, Operation, PaymentLife};
+use crate::e2e::verdict::verdict::{Breach, Finding, Findings, Property, copies};
+use crate::wire::journal::ChargeOutcome;
+
+pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
+    let mut findings = Findings::default();
+    let mut completed_unproved = 0;
+    for life in &index.payments {
+        let approved: Vec<(&Event, &Charge)> = life
+            .charges
+            .iter()
+            .filter(|(_, charge)| charge.outcome == ChargeOutcome::Approved)
+            .copied()
+            .collect();
+        findings.looked_at += approved.len();
+        let one = One { index, life, finals: index.finals(life) };
+        if let [(first, _), (second, _), ..] = approved.as_slice() {
+            let message = format!("{} was charged {} times, not once", life.id, approved.len());
+            let evidence = copies([*first, *second]);
+            findings.broken(Breach::ChargedTwice, message, evidence, one.submits());
+        }
+        for (event, charge) in &approved {
+            one.asked_for(event, charge, &mut findings);
+        }
+        match approved.first() {
+            Some((event, charge)) => one.charged(event, charge, &mut findings),
+            None => one.uncharged(&mut findings, &mut completed_unproved),
+        }
+    }
+    let submitted = index.payments.iter().any(|life| !life.submits.is_empty());
+    if submitted && !index.is_whole(Records::Charges) {
+        findings.unknown(format!(
+            "the gateway's journal is not whole in this history; {completed_unproved} payments are completed without a charge on record"
+        ));
+    }
+    findings.finish(Property::Once)
+}
+
+/// One payment.
+struct One<'a, 'i> {
+    index: &'i Index<'a>,
+    life: &'i PaymentLife<'a>,
+    finals: Vec<Final<'a>>,
+}
+
+impl<'a> One<'a, '_> {
+    fn operations(&self) -> impl Iterator<Item = &Operation<'a>> {
+        self.life.submits.iter().map(|at| &self.index.operations[*at])
+    }
+
+    /// The first of them, for people.
+    fn submits(&self) -> Vec<Event> {
+        copies(self.operations().take(4).flat_map(|operation| operation.events()))
+    }
+
+    fn is(&self, status: Status) -> Option<&Final<'a>> {
+        self.finals.iter().find(|seen| seen.reading.status == status)
+    }
+
+    /// A charge is for something that was submitted, and may have arrived.
+    fn asked_for(&self, event: &Event, charge: &Charge, findings: &mut Findings) {
+        let id = self.life.id;
+        let charged = format!("{} {}", charge.amount, charge.currency);
+        let Some(first) = self.operations().next() else {
+            let message = format!("{id} was charged {charged}, and nobody submitted it");
+            findings.broken(Breach::ChargedUnasked, message, copies([event]), []);
+            return;
+        };
+        let matches = |operation: &Operation<'_>| {
+            operation.payment().is_some_and(|payment| is_for(charge, payment))
+        };
+        if !self.operations().any(matches) {
+            let message = format!(
+                "{id} was charged {charged}, and none of its {} submits is for that",
+                self.life.submits.len()
+            );
+            let evidence = copies([event, first.begun]);
+            findings.broken(Breach::ChargedOther, message, evidence, self.submits());
+        } else if self.operations().filter(|o| matches(o)).all(|o| o.ended() == Ended::Fail) {
+            let refused = self.operations().find(|o| matches(o)).unwrap_or(first);
+            let message = format!("{id} was charged, and its submit certainly did not happen");
+            let evidence = copies(refused.events().into_iter().chain([event]));
+            findings.broken(Breach::HappenedAfterFail, message, evidence, self.submits());
+        }
+    }
+
+    /// Charged: completed, never failed, for the same amount.
+    fn charged(&self, event: &Event, charge: &Charge, findings: &mut Findings) {
+        let id = self.life.id;
+        if let Some(failed) = self.is(Status::Failed) {
+            let message = format!("{id} is failed, and was charged");
+            let evidence = copies(failed.shown_by.iter().copied().chain([event]));
+            findings.broken(Breach::FailedCharged, message, evidence, self.submits());
+        }
+        let other = self
+            .finals
+            .iter()
+            .find(|seen| seen.reading.status == Status::Completed && !same_money(charge, seen));
+        if let Some(completed) = other {
+            let message = format!(
+                "{id} was charged {} {}, and is completed for {} {}",
+                charge.amount,
+                charge.currency,
+                completed.reading.amount.unwrap_or_default(),
+                completed.reading.currency.as_deref().unwrap_or_default()
+            );
+            let evidence = copies(completed.shown_by.iter().copied().chain([event]));
+            findings.broken(Breach::CompletedOther, message, evidence, self.submits());
+        }
+        if self.finals.is_empty() {
+            match self.index.end.filter(|_| self.index.is_whole(Records::Outcomes)) {
+                Some(end) => {
+                    let message = format!("{id} was charged, and has no final outcome");
+                    let evidence = copies([event, end]);
+                    findings.broken(Breach::ChargedWithoutOutcome, message, evidence, self.submits());
+                }
+                None => findings.unknown(format!(
+                    "{id} was charged, and has no final outcome here; the outcomes were not all read"
+                )),
+            }
+        }
+    }
+
+    fn uncharged(&self, findings: &mut Findings, unproved: &mut usize) {
+        let Some(completed) = self.is(Status::Completed) else { return };
+        match self.index.end.filter(|_| self.index.is_whole(Records::Charges)) {
+            Some(end) => {
+                let message = format!("{} is completed, and was never charged", self.life.id);
+                let evidence = copies(completed.shown_by.iter().copied().chain([end]));
+                findings.broken(Breach::CompletedUncharged, message, evidence, self.submits());
+            }
+            None => *unproved += 1,
+        }
+    }
+}
+
+/// A charge is for a submit: the same content where both have one, and the same money.
+fn is_for(charge: &Charge, payment: &Payment) -> bool {
+    let content = charge.content.as_ref().zip(payment.content.as_ref()).is_none_or(|(a, b)| a == b);
+    let amount = payment.amount.is_none_or(|amount| amount == charge.amount);
+    let currency = payment.currency.as_ref().is_none_or(|c| *c == charge.currency);
+    content && amount && currency
+}
+
+fn same_money(charge: &Charge, seen: &Final<'_>) -> bool {
+    let is = |amount: Amount| amount == charge.amount;
+    seen.reading.amount.is_none_or(is)
+        && seen.reading.currency.as_ref().is_none_or(|c| *c == charge.currency)
+}

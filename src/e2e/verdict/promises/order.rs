@@ -1,0 +1,57 @@
+//! Order for each subject and publisher: what was published later is not delivered earlier to the
+//! same worker. Redeliveries may come whenever they come, and so may what was on its way while
+//! something broke: its first delivery may have died with a process.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::e2e::record::history::event::Event;
+use crate::e2e::verdict::index::{Ended, Index, Operation};
+use crate::e2e::verdict::verdict::{Breach, Finding, Findings, Property, copies};
+
+/// Subject, publisher, worker.
+type Line<'a> = (&'a str, &'a str, &'a str);
+
+pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
+    let mut findings = Findings::default();
+    // Of each line, the delivery whose publish began last.
+    let mut latest: HashMap<Line<'_>, (&Event, &Operation<'_>)> = HashMap::new();
+    let mut seen: HashSet<(&str, Option<u64>, &str)> = HashSet::new();
+    for (event, delivery) in &index.deliveries {
+        // In core NATS each subscriber of its own has a copy, and each group one.
+        let receiver = match (&delivery.sequence, &delivery.queue_group) {
+            (Some(_), _) => "",
+            (None, Some(group)) => group,
+            (None, None) => &delivery.worker,
+        };
+        let again = !seen.insert((&delivery.message, delivery.sequence, receiver));
+        // A message that was sent more than once has no one place in the order.
+        let [at] = index.operations_of(&delivery.message) else { continue };
+        let operation = &index.operations[*at];
+        if again || delivery.attempt > 1 || index.fault_between(operation.begun.at_ns, event.at_ns)
+        {
+            continue;
+        }
+        findings.looked_at += 1;
+        let line =
+            (delivery.subject.as_str(), operation.invoke.process.as_str(), &*delivery.worker);
+        // Only what had returned before the other began was surely published first: concurrent
+        // publishes have no order, and one that is unknown may have gone out at any time.
+        let returned = operation.returned.filter(|_| operation.ended() == Ended::Ok);
+        match (latest.get(&line), returned) {
+            (Some((before, later)), Some(returned)) if later.begun.seq > returned.seq => {
+                let message = format!(
+                    "{} got a message of {} on {} after one that was published later",
+                    line.2, line.1, line.0
+                );
+                let evidence = copies([operation.begun, returned, later.begun, *before, *event]);
+                findings.broken(Breach::OutOfOrder, message, evidence, []);
+            }
+            _ => {}
+        }
+        let entry = latest.entry(line).or_insert((*event, operation));
+        if operation.begun.seq > entry.1.begun.seq {
+            *entry = (*event, operation);
+        }
+    }
+    findings.finish(Property::Order)
+}
