@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use mono_demo::e2e::scenario as fixture;
 use mono_demo::e2e::scenario::Context;
+use mono_demo::e2e::text::Schemas;
 use mono_demo::e2e::text::{FixtureError, Name, Source};
-use mono_demo::e2e::verdict::Schemas;
 use mono_demo::modules::contract::json_schema;
 
 fn folder() -> PathBuf {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use mono_demo::e2e::scenario::{Action, Context, Fixture, parse};
+use mono_demo::e2e::text::Schemas;
 use mono_demo::e2e::text::{FixtureError, Name, Source};
-use mono_demo::e2e::verdict::Schemas;
 
 fn read(text: &str) -> Result<Vec<Fixture>, FixtureError> {
     let validate = |settings: &toml::Table| match settings.get("payment") {

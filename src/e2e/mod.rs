@@ -34,12 +34,12 @@ pub mod text;
 pub mod verdict;
 
 pub use record::inventory::{BrokerAt, Inventory, NetworksAt, ServiceAt};
+pub use run::stage::kept::Kept;
 pub use scenario::clustered::OnCluster;
 pub use session::choose::Filter;
 pub use session::choose::expression::{Expression, ExpressionError, Subject};
 pub use session::choose::shard::{Shard, ShardError};
 pub use session::discover::{files, golden_path, left_over, load, text_of};
-pub use session::kept::Kept;
 pub use session::left_up::LeftUp;
 pub use session::runner::{chosen, clients_of, run, run_and_leave_up};
 pub use session::settings::{Again, ClientUnderTest, E2eError, Mode, Settings, Validate};

@@ -18,10 +18,10 @@ use crate::cli::signals::Signals;
 use crate::cli::watch::{Touched, Watch};
 use crate::cli::{fixtures, new, review, suite};
 use crate::e2e;
-use crate::e2e::record::Summary;
 use crate::e2e::report::{Github, Html, Json, Junit, Look, Reporter, Tap, Terminal};
 use crate::e2e::session::pending;
 use crate::e2e::session::{E2eError, Mode, Settings};
+use crate::e2e::verdict::event::Summary;
 
 pub async fn run(
     args: E2eArgs,

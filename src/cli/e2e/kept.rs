@@ -11,8 +11,9 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::signals::Signals;
 use crate::e2e::record::Inventory;
-use crate::e2e::record::{Place, Summary, Verdict};
+use crate::e2e::record::Place;
 use crate::e2e::session::LeftUp;
+use crate::e2e::verdict::event::{Summary, Verdict};
 use crate::process::clean;
 
 const AS_HARNESS: &str = "as harness, who may do everything:";

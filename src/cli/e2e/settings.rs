@@ -12,11 +12,12 @@ use crate::cli::exit::CliError;
 use crate::cli::output::Output;
 use crate::cli::suite::{self, Suite};
 use crate::cli::{parts, services};
+use crate::e2e::run::Kept;
 use crate::e2e::run::{ContentOf, Machine};
 use crate::e2e::scenario::Leaks;
 use crate::e2e::scenario::OnCluster;
-use crate::e2e::session::{Again, Filter, Kept, Mode, Settings};
-use crate::e2e::verdict::Schemas;
+use crate::e2e::session::{Again, Filter, Mode, Settings};
+use crate::e2e::text::Schemas;
 use crate::provision;
 
 /// What the arguments come to on this machine: the suite is found, and what it needs is prepared.

@@ -38,6 +38,9 @@ pub const GRACE: Duration = Duration::from_secs(5);
 /// The bound of commands that carry none.
 pub const UNBOUNDED: Duration = Duration::from_secs(30);
 
+/// Published to by the client to prove that its connection works.
+const BARRIER: &str = "_INBOX.barrier.reconnected";
+
 /// A client under test.
 pub trait Driver: Send + Sync {
     /// As in a fixture's `clients`.
@@ -180,5 +183,14 @@ fn bound(op: &Op) -> Duration {
         | Op::Submit { timeout_ms, .. }
         | Op::Next { timeout_ms, .. } => Duration::from_millis(*timeout_ms).saturating_add(GRACE),
         _ => UNBOUNDED,
+    }
+}
+
+/// A message of the client to nobody: once it is done, the broker has processed all before it.
+pub(in crate::e2e) fn barrier() -> Op {
+    Op::Publish {
+        subject: BARRIER.to_owned(),
+        payload_base64: String::new(),
+        headers: Default::default(),
     }
 }

@@ -2,11 +2,6 @@
 
 use super::history::clock::Clock;
 use super::trace::Step;
-use crate::e2e::record::outcome::Stop;
-use crate::e2e::scenario::ast::scenario::Fixture;
-use crate::e2e::scenario::ast::step::Step as Asked;
-use crate::e2e::verdict::transcript::heading::heading;
-use crate::e2e::verdict::transcript::writer::Transcript;
 
 /// A longer part of a transcript is shown by its beginning, characters.
 const LONGEST: usize = 20_000;
@@ -25,30 +20,11 @@ struct Begun {
 }
 
 impl Tape {
-    /// A step of the fixture begins.
-    pub(in crate::e2e) fn step(
-        &mut self,
-        clock: Clock,
-        written: &Transcript,
-        fixture: &Fixture,
-        step: &Asked,
-    ) {
-        let text = heading(step, &step.action);
-        let line = Some(fixture.source.line(&step.span));
-        self.begin(
-            clock,
-            written,
-            line,
-            step.action.verb(),
-            text.lines().next().unwrap_or_default(),
-        );
-    }
-
-    /// Something else begins.
+    /// A step, or something else, begins, with `written` in the transcript so far.
     pub(in crate::e2e) fn begin(
         &mut self,
         clock: Clock,
-        written: &Transcript,
+        written: &str,
         line: Option<usize>,
         verb: &'static str,
         heading: &str,
@@ -62,26 +38,20 @@ impl Tape {
             block: String::new(),
             stopped_here: false,
         };
-        self.steps.push(Begun { step, from: written.text().len() });
+        self.steps.push(Begun { step, from: written.len() });
     }
 
-    /// All steps, the last of which ends now.
-    pub(in crate::e2e) fn end(
-        self,
-        clock: Clock,
-        written: &Transcript,
-        ended: &Result<(), Stop>,
-    ) -> Vec<Step> {
-        let text = written.text();
+    /// All steps, the last of which ends now, where the run stopped if it did.
+    pub(in crate::e2e) fn end(self, clock: Clock, written: &str, stopped: bool) -> Vec<Step> {
         let ends = self.steps.iter().skip(1).map(|next| (next.step.at_ns, next.from));
-        let ends: Vec<_> = ends.chain([(clock.now_ns(), text.len())]).collect();
+        let ends: Vec<_> = ends.chain([(clock.now_ns(), written.len())]).collect();
         let mut steps: Vec<Step> = self
             .steps
             .into_iter()
             .zip(ends)
             .map(|(Begun { mut step, from }, (until_ns, to))| {
                 step.took_ns = until_ns.saturating_sub(step.at_ns);
-                let block = text.get(from..to).unwrap_or_default().trim();
+                let block = written.get(from..to).unwrap_or_default().trim();
                 step.block = block.chars().take(LONGEST).collect();
                 if step.block.len() < block.len() {
                     step.block.push('…');
@@ -89,7 +59,7 @@ impl Tape {
                 step
             })
             .collect();
-        if let (Err(_), Some(last)) = (ended, steps.last_mut()) {
+        if let (true, Some(last)) = (stopped, steps.last_mut()) {
             last.stopped_here = true;
         }
         steps

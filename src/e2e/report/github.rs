@@ -10,9 +10,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::e2e::record::event::{Event, Failure, Place, RunReport, Verdict};
+use crate::e2e::record::run::{Failure, Place};
 use crate::e2e::report::Reporter;
 use crate::e2e::text::error::FixtureError;
+use crate::e2e::verdict::event::{Event, RunReport, Verdict};
 use crate::process::clean;
 
 /// How many lines of a diff an annotation shows; the log has all of them.
@@ -148,10 +149,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::e2e::record::event::{RunId, Summary};
+    use crate::e2e::record::run::RunId;
     use crate::e2e::text::error::Problem;
     use crate::e2e::text::name::Name;
     use crate::e2e::text::source::Source;
+    use crate::e2e::verdict::event::Summary;
 
     fn report(verdict: Verdict) -> RunReport {
         RunReport {

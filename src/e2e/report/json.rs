@@ -7,8 +7,8 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::e2e::record::event::Event;
 use crate::e2e::report::{Output, Reporter};
+use crate::e2e::verdict::event::Event;
 
 /// Writes the document when everything has ended.
 #[derive(Debug)]

@@ -10,8 +10,9 @@ use std::{
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde_json::Value;
 
-use crate::e2e::record::event::{Event, Failure, RunReport, Verdict};
+use crate::e2e::record::run::Failure;
 use crate::e2e::report::{Output, Reporter};
+use crate::e2e::verdict::event::{Event, RunReport, Verdict};
 use crate::e2e::verdict::figures::Figures;
 
 /// Writes the file when everything has ended.

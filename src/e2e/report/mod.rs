@@ -29,7 +29,7 @@ pub use junit::Junit;
 pub use tap::Tap;
 pub use terminal::{Look, Terminal};
 
-use crate::e2e::record::event::Event;
+use super::verdict::event::Event;
 
 /// Hears everything that happens, in order.
 pub trait Reporter {

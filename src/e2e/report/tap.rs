@@ -7,8 +7,9 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::e2e::record::event::{Event, Failure, RunReport, Verdict};
+use crate::e2e::record::run::Failure;
 use crate::e2e::report::{Output, Reporter};
+use crate::e2e::verdict::event::{Event, RunReport, Verdict};
 
 /// Writes each run when it ends, so that a reader sees it at once.
 #[derive(Debug)]

@@ -8,9 +8,10 @@ use std::{
 use console::Style;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::e2e::record::event::{Event, Failure, RunReport, Summary, Verdict};
+use crate::e2e::record::run::Failure;
 use crate::e2e::report::Reporter;
 use crate::e2e::text::counted::counted;
+use crate::e2e::verdict::event::{Event, RunReport, Summary, Verdict};
 use crate::process::clean;
 
 /// How much of a log is shown.

@@ -8,12 +8,13 @@ use super::stage::machine::{CLIENT, Client, Machine};
 use super::stage::standing::Standing;
 use super::stage::world::World;
 use super::steps::sequence::Carried;
-use crate::e2e::record::event::{Event, RunHistory, RunId};
-use crate::e2e::record::outcome::{End, Outcome, Stop};
+use crate::e2e::record::run::RunId;
 use crate::e2e::scenario::ast::check::Check;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::text::redact::Redactions;
 use crate::e2e::text::template::Variables;
+use crate::e2e::verdict::event::{Event, RunHistory};
+use crate::e2e::verdict::outcome::{End, Outcome, Stop};
 use crate::e2e::verdict::transcript::writer::Transcript;
 
 /// Runs one scenario with one client; whatever it starts, it stops. A `traced` run also says how it
@@ -79,7 +80,14 @@ pub async fn leave_up(
     let tape = std::mem::take(&mut world.tape);
     let trace = match traced {
         true => Some(Box::new(
-            super::probe::trace::gather(&world, tape, fixture, &carried.transcript, &ended).await,
+            super::probe::trace::gather(
+                &world,
+                tape,
+                fixture,
+                carried.transcript.text(),
+                ended.is_err(),
+            )
+            .await,
         )),
         false => None,
     };
@@ -153,17 +161,17 @@ async fn conclude(
     for check in &checks {
         let line = Some(fixture.source.line(&check.span));
         let heading = format!("check {}", check.kind.word());
-        world.tape.begin(clock, &carried.transcript, line, "check", &heading);
-        crate::e2e::verdict::checks::look::comes_true(world, fixture, check).await?;
+        world.tape.begin(clock, carried.transcript.text(), line, "check", &heading);
+        super::checks::comes_true(world, fixture, check).await?;
     }
     // Unless a scenario left something paused, this changes nothing.
     world.brokers.resume().await;
     world.look_for_leaks().await;
-    world.tape.begin(clock, &carried.transcript, None, "drain", "the services drain and end");
+    world.tape.begin(clock, carried.transcript.text(), None, "drain", "the services drain and end");
     world.services.drain(fixture).await?;
     world.tape.begin(
         clock,
-        &carried.transcript,
+        carried.transcript.text(),
         None,
         "judge",
         "the history, and all checks once more",
@@ -175,15 +183,14 @@ async fn conclude(
         asked_for: fixture
             .checks
             .iter()
-            .any(|check| crate::e2e::verdict::checks::look::judges_the_history(&check.kind)),
+            .any(|check| super::checks::judges_the_history(&check.kind)),
     }));
     if report.word() == "invalid" {
         let message = format!("the history of this run is invalid\n{report}");
         return Err(Stop::failed(fixture, &(0..0), message));
     }
     for check in &checks {
-        let evidence =
-            crate::e2e::verdict::checks::look::still_true(world, fixture, check, &report).await?;
+        let evidence = super::checks::still_true(world, fixture, check, &report).await?;
         carried.transcript.check(check, &evidence);
     }
     Ok(())

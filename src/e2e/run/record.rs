@@ -13,10 +13,10 @@ use crate::e2e::record::history::event::{
 use crate::e2e::record::history::operation::{Operation, Target};
 use crate::e2e::record::history::reader::History;
 use crate::e2e::record::history::recorder::Recorder;
-use crate::e2e::record::outcome::Stop;
 use crate::e2e::scenario::ast::check::CheckKind;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::{Action, Step};
+use crate::e2e::verdict::outcome::Stop;
 use crate::e2e::verdict::report::{Policy, Report};
 use crate::wire::driver::{Op, Outcome};
 use crate::wire::journal::email_id;

@@ -11,7 +11,7 @@ use super::parse::Context;
 use super::reader::Fields;
 use crate::e2e::scenario::keys;
 use crate::e2e::text::error::{Problem, Span};
-use crate::e2e::verdict::schema::Schema;
+use crate::e2e::text::schema::Schema;
 
 const WORDS: [&str; 11] = [
     "charged_once",

@@ -14,8 +14,8 @@ use crate::e2e::scenario::{checks, faults, keys, steps};
 use crate::e2e::text::error::{FixtureError, Problem, Span};
 use crate::e2e::text::name::Name;
 use crate::e2e::text::redact::Row;
+use crate::e2e::text::schema::{Schema, SchemaError};
 use crate::e2e::text::source::Source;
-use crate::e2e::verdict::schema::{Schema, SchemaError};
 use crate::wire::subjects::Token;
 
 /// What a fixture may refer to and only the caller knows.

@@ -3,9 +3,10 @@
 use std::io;
 
 use crate::broker::{Credentials, Role};
-use crate::e2e::record::event::{RunId, RunReport, Verdict};
 use crate::e2e::record::inventory::Inventory;
+use crate::e2e::record::run::RunId;
 use crate::e2e::run::stage::standing::{Standing, StandingError};
+use crate::e2e::verdict::event::{RunReport, Verdict};
 
 /// A run that has come to its end, and of which everything that can be is still up.
 ///

@@ -3,7 +3,6 @@
 pub(crate) mod choose;
 pub(crate) mod discover;
 pub(crate) mod judge;
-pub(crate) mod kept;
 pub(crate) mod left_up;
 pub(crate) mod pool;
 pub(crate) mod review;
@@ -14,7 +13,6 @@ pub(crate) mod write_down;
 pub use choose::Filter;
 pub use choose::expression::Expression;
 pub use choose::shard::Shard;
-pub use kept::Kept;
 pub use left_up::LeftUp;
 pub use review::{Pending, pending};
 pub use settings::{Again, ClientUnderTest, E2eError, Mode, Settings, Validate};

@@ -14,12 +14,13 @@ use tokio::{
     task::{Id, JoinError, JoinSet},
 };
 
-use crate::e2e::record::event::{Event, RunId};
-use crate::e2e::record::outcome::{End, Outcome};
+use crate::e2e::record::run::RunId;
 use crate::e2e::run::execute as engine;
 use crate::e2e::run::stage::machine::{Client, Machine};
 use crate::e2e::run::stage::standing::Standing;
 use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::verdict::event::Event;
+use crate::e2e::verdict::outcome::{End, Outcome};
 use crate::mono::panic_text;
 
 /// One scenario with one client, to be run.

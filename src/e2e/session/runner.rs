@@ -15,15 +15,16 @@ use super::judge::{Judge, Judged};
 use super::left_up::{Chooser, LeftUp};
 use super::pool::{Finished, Job, Pool};
 use super::settings::{Again, E2eError, Mode, Settings};
-use crate::e2e::record::event::{Event, Failure, RunId, RunReport, Summary, Verdict};
-use crate::e2e::record::outcome::Outcome;
+use crate::e2e::record::run::{Failure, RunId};
 use crate::e2e::record::trace::About;
 use crate::e2e::report::Reporter;
 use crate::e2e::run::stage::machine::Client;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::Action;
 use crate::e2e::text::name::Name;
+use crate::e2e::verdict::event::{Event, RunReport, Summary, Verdict};
 use crate::e2e::verdict::golden::Golden;
+use crate::e2e::verdict::outcome::Outcome;
 
 /// Runs what the settings choose, and tells the reporters.
 ///

@@ -11,7 +11,7 @@ use crate::e2e::run::stage::machine::{Client, Machine};
 use crate::e2e::scenario::ast::scenario::Defaults;
 use crate::e2e::scenario::clustered::OnCluster;
 use crate::e2e::text::error::FixtureError;
-use crate::e2e::verdict::schema::Schemas;
+use crate::e2e::text::schema::Schemas;
 
 /// What to run, with what, and what to do with golden files.
 pub struct Settings {

@@ -14,8 +14,7 @@ use toml_edit::{DocumentMut, InlineTable, Item, Table};
 use super::discover::read;
 use super::runner::clients_of;
 use super::settings::{E2eError, Settings};
-use crate::e2e::record::event::RunId;
-use crate::e2e::record::outcome::End;
+use crate::e2e::record::run::RunId;
 use crate::e2e::record::seen::Seen;
 use crate::e2e::run::execute as engine;
 use crate::e2e::run::stage::machine::Client;
@@ -23,6 +22,7 @@ use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::{Action, Step};
 use crate::e2e::text::matcher::{TIMESTAMP, UUID, canonical_value};
 use crate::e2e::text::template;
+use crate::e2e::verdict::outcome::End;
 use crate::wire::driver::DriverError;
 
 /// What a fixture expects in one of these keys is its author's, and the step is left alone.

@@ -7,6 +7,9 @@ use crate::provision::hex;
 /// Longer texts are shown by their beginning, their length and their SHA-256.
 const LONGEST: usize = 2000;
 
+/// So much of a body is shown, characters.
+const EXCERPT: usize = 160;
+
 /// The whole text, or its beginning, its length and its SHA-256.
 pub(in crate::e2e) fn bounded(text: &str) -> String {
     if text.len() <= LONGEST {
@@ -15,4 +18,13 @@ pub(in crate::e2e) fn bounded(text: &str) -> String {
     let beginning: String = text.chars().take(80).collect();
     let digest = Sha256::digest(text.as_bytes());
     format!("{beginning}… ({} bytes, sha256 {})", text.len(), hex(&digest[..8]))
+}
+
+/// The beginning of a body, with a mark where there is more.
+pub(in crate::e2e) fn excerpt(text: &str) -> String {
+    let mut shown: String = text.chars().take(EXCERPT).collect();
+    if text.chars().count() > EXCERPT {
+        shown.push('…');
+    }
+    shown
 }

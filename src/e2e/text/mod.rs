@@ -7,10 +7,13 @@ pub(crate) mod inside;
 pub(crate) mod matcher;
 pub(crate) mod name;
 pub(crate) mod redact;
+pub(crate) mod schema;
 pub(crate) mod source;
+pub(crate) mod subject;
 pub(crate) mod template;
 
 pub use error::FixtureError;
 pub use name::Name;
 pub use redact::Row;
+pub use schema::Schemas;
 pub use source::Source;

@@ -25,8 +25,8 @@ use std::{
 
 use jiff::Timestamp;
 
-use crate::e2e::record::event::Event;
 use crate::e2e::report::{Output, Reporter};
+use crate::e2e::verdict::event::Event;
 use page::{Cell, Page};
 
 /// Writes the page when everything has ended.

@@ -3,10 +3,11 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::layout::{Layout, What, layout};
-use crate::e2e::record::event::{Failure, RunReport, Verdict};
+use crate::e2e::record::run::Failure;
 use crate::e2e::record::trace::{Bounded, Trace};
 use crate::e2e::report::html::{diagram, show};
 use crate::e2e::text::counted::counted;
+use crate::e2e::verdict::event::{RunReport, Verdict};
 
 /// The whole run, closed unless it did not pass.
 pub(in crate::e2e) fn section(report: &RunReport) -> Markup {

@@ -1,6 +1,7 @@
 //! How things are shown: texts that are safe, times, verdicts as word, sign and colour.
 
-use crate::e2e::record::event::{RunId, Verdict};
+use crate::e2e::record::run::RunId;
+use crate::e2e::verdict::event::Verdict;
 use crate::process::clean;
 
 /// Many lines, without what could act on a page or mislead whoever reads it: control characters and

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::e2e::driver::raw::wire_headers;
 use crate::e2e::record::seen::{Body, headers};
 use crate::e2e::run::stage::brokers::Access;
+use crate::e2e::verdict::checks::records::Held;
 use crate::wire::driver::Headers;
 use crate::wire::headers as h;
 use crate::wire::journal::{ChargeRecord, CrashRecord, DeliveryRecord, EmailRecord};
@@ -120,14 +121,6 @@ pub(in crate::e2e) async fn ledger_entries(access: &Access) -> Result<Vec<Stored
 pub(in crate::e2e) async fn ledger(access: &Access, id: &str) -> Result<Vec<Value>, String> {
     let messages = stored(access, LEDGER, Some(format!("{LEDGER_PREFIX}.{id}"))).await?;
     Ok(messages.into_iter().map(|(_, entry)| entry.record).collect())
-}
-
-/// What a stream holds.
-pub(in crate::e2e) struct Held {
-    pub(in crate::e2e) messages: u64,
-    pub(in crate::e2e) subjects: u64,
-    /// The bodies, oldest first, where they are asked for.
-    pub(in crate::e2e) bodies: Vec<(String, Value)>,
 }
 
 /// What a stream of any retention holds, read by its numbers: a consumer would change a work queue.

@@ -18,11 +18,11 @@ use std::{
 };
 
 use crate::broker::{ConsumerState, LeakReport, Role};
-use crate::e2e::record::event::{Leak, LeakKind, RunLeaks};
-use crate::e2e::record::outcome::Stop;
+use crate::e2e::record::run::{Leak, LeakKind, RunLeaks};
 use crate::e2e::run::stage::brokers::Brokers;
 use crate::e2e::scenario::ast::scenario::{Fixture, Leaks};
 use crate::e2e::text::counted::counted;
+use crate::e2e::verdict::outcome::Stop;
 
 /// How long what looks like a leak may take to go where it is only told.
 const PATIENCE: Duration = Duration::from_millis(500);

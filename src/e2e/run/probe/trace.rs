@@ -9,13 +9,11 @@ use std::time::Duration;
 use crate::e2e::record::history::clock::Clock;
 use crate::e2e::record::history::event::{Event, Phase, What};
 use crate::e2e::record::history::reader::History;
-use crate::e2e::record::outcome::Stop;
 use crate::e2e::record::tape::Tape;
 use crate::e2e::record::trace::{Bounded, Effect, Fault, LogLine, Party, Trace};
 use crate::e2e::run::probe::{broker_trace as tap, evidence};
 use crate::e2e::run::stage::world::World;
 use crate::e2e::scenario::ast::scenario::Fixture;
-use crate::e2e::verdict::transcript::writer::Transcript;
 use crate::process::clean;
 
 /// So many messages are drawn: more are no picture any more, and make a page of many runs too large.
@@ -24,33 +22,22 @@ const MOST_MESSAGES: usize = 200;
 const MOST_EVENTS: usize = 200;
 /// So many log lines are shown.
 const MOST_LINES: usize = 600;
-/// With more repetitions than this of one step, the broker is not asked to trace them.
-const MOST_REPEATED: u32 = 200;
 /// More of the broker's log is not read.
 const MOST_BYTES: u64 = 16 * 1024 * 1024;
 /// How long the end of the broker's log may be on its way to its file.
 const LAST_LINES: Duration = Duration::from_millis(500);
-
-/// Why the messages of this scenario are not looked at; `None` where they are.
-pub(in crate::e2e) fn untapped(fixture: &Fixture) -> Option<&'static str> {
-    let many = fixture.steps.iter().any(|step| {
-        let copies = step.load.as_ref().map_or(1, |load| load.copies);
-        step.repeat.is_some_and(|times| times.saturating_mul(copies) > MOST_REPEATED)
-    });
-    many.then_some("This scenario puts a load on the broker: its messages are not traced")
-}
 
 /// Everything, bounded; the broker still runs.
 pub(in crate::e2e) async fn gather(
     world: &World,
     tape: Tape,
     fixture: &Fixture,
-    written: &Transcript,
-    ended: &Result<(), Stop>,
+    written: &str,
+    stopped: bool,
 ) -> Trace {
     let clock = world.recorder.clock();
-    let steps = tape.end(clock, written, ended);
-    let load = untapped(fixture);
+    let steps = tape.end(clock, written, stopped);
+    let load = super::broker_trace::level::untapped(fixture);
     if load.is_none() {
         let _ = tokio::time::timeout(LAST_LINES, super::broker_trace::end::last_lines(world)).await;
     }

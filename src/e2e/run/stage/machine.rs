@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
+use super::kept::Kept;
 use crate::broker::{Credentials, Roles};
 use crate::e2e::driver::rust::TypedCalls;
 use crate::e2e::scenario::ast::scenario::Leaks;
 use crate::e2e::scenario::suite::Ready;
-use crate::e2e::session::kept::Kept;
 use crate::e2e::text::redact::Row;
 use crate::process::{Reaper, Spawn};
 use crate::provision::NatsServer;

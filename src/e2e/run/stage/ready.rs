@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::brokers::Access;
 use super::machine::{ServiceContext, ServiceUnderTest};
-use crate::e2e::record::outcome::Stop;
 use crate::e2e::scenario::suite::Ready;
+use crate::e2e::verdict::outcome::Stop;
 use crate::process::{Child, Reaper};
 
 /// NATS has no event for a new subscription: a service is asked until it answers.

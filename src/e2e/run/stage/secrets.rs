@@ -1,7 +1,8 @@
 //! The passwords of a run, taken out of everything that is told about it.
 
-use crate::e2e::record::event::{Failure, Log, RunHistory};
-use crate::e2e::record::outcome::{End, Outcome};
+use crate::e2e::record::run::{Failure, Log};
+use crate::e2e::verdict::event::RunHistory;
+use crate::e2e::verdict::outcome::{End, Outcome};
 
 /// What stands in their place.
 pub(in crate::e2e) const INSTEAD: &str = "<password>";
@@ -72,7 +73,7 @@ impl Secrets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::e2e::record::event::{Leak, LeakKind, RunLeaks};
+    use crate::e2e::record::run::{Leak, LeakKind, RunLeaks};
     use crate::e2e::record::seen::Seen;
     use crate::wire::driver as wire;
     use serde_json::json;

@@ -10,10 +10,10 @@ use futures_util::{
 use super::brokers::Access;
 use super::machine::{Machine, ServiceContext, ServiceUnderTest};
 use super::ready::{NotStarted, answers, start_process};
-use super::standing::ServiceProcess;
+use super::service_process::ServiceProcess;
 use crate::broker::ServiceProcesses;
-use crate::e2e::record::outcome::Stop;
 use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::verdict::outcome::Stop;
 use crate::process::{Child, ExitStatus, Reaper, Signal};
 
 /// One that ends so often in a row before it is ready will never be; a step's limit mostly comes first.

@@ -14,13 +14,14 @@ use futures_util::{
 };
 
 use super::brokers::Brokers;
+use super::files::private_file;
 use super::machine::ServiceContext;
 use super::networks::Networks;
 use super::secrets::Secrets;
-use super::world::private_file;
+use super::service_process::ServiceProcess;
 use crate::broker::{Broker, Credentials, Fault, Role, What};
 use crate::e2e::record::inventory::{BrokerAt, Inventory, NetworksAt, ServiceAt};
-use crate::e2e::record::outcome::Stop;
+use crate::e2e::verdict::outcome::Stop;
 use crate::process::{Child, Lines};
 
 /// The broker with its store; of a run that stopped on its way also its services and networks.
@@ -41,13 +42,6 @@ pub struct Standing {
     service_log: Option<PathBuf>,
     /// Whose end was told: pids of services, and numbers of servers.
     told: (BTreeSet<u32>, BTreeSet<usize>),
-}
-
-/// A service process.
-pub(in crate::e2e) struct ServiceProcess {
-    pub(in crate::e2e) child: Child,
-    /// How long it may take to end after SIGTERM.
-    pub(in crate::e2e) stop_within: Duration,
 }
 
 impl Standing {

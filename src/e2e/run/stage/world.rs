@@ -3,13 +3,14 @@
 use std::{
     fs::File,
     io::Write as _,
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use super::brokers::{Access, Brokers};
+use super::files::private_file;
 use super::machine::{CLIENT, Client, Machine, ServiceContext};
 use super::networks::Networks;
 use super::secrets::Secrets;
@@ -20,14 +21,13 @@ use crate::e2e::driver;
 use crate::e2e::driver::Driver;
 use crate::e2e::driver::pipe::PipeDriver;
 use crate::e2e::driver::rust::RustDriver;
-use crate::e2e::record::event::{Log, RunId};
 use crate::e2e::record::history::recorder::Recorder;
-use crate::e2e::record::outcome::Stop;
+use crate::e2e::record::run::{Log, RunId};
 use crate::e2e::record::tape::Tape;
+use crate::e2e::run::probe::broker_trace::level;
 use crate::e2e::run::probe::leaks::Watch;
-use crate::e2e::run::probe::{broker_trace as tap, drift, trace};
-use crate::e2e::run::steps::faults;
 use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::verdict::outcome::Stop;
 use crate::wire::context::NatsContext;
 use crate::{broker, whole};
 
@@ -87,12 +87,7 @@ impl World {
         settings.auth = Some(broker::Auth::Roles(machine.roles.clone()));
         // Else a lame duck waits 10 s before it sends its clients away.
         settings.extra_config = "lame_duck_grace_period: \"200ms\"\n".to_owned();
-        settings.extra_config.push_str(match (drift::is_looked_for(fixture), traced) {
-            (true, _) => tap::CONFIG_WHOLE,
-            (false, true) if trace::untapped(fixture).is_none() => tap::CONFIG,
-            (false, true) => tap::CONFIG_WITHOUT,
-            (false, false) => "",
-        });
+        settings.extra_config.push_str(level::config(fixture, traced));
         settings.monitoring = leaks.looks();
         let brokers = Brokers::start(settings, fixture)
             .await
@@ -227,7 +222,7 @@ impl World {
         if self.leaks.looks() && broken.is_none() {
             // What the client has subscribed to is on its way, perhaps. If this fails, nothing is
             // known to be missing.
-            let _ = tokio::time::timeout(FLUSH, self.driver.perform(faults::barrier())).await;
+            let _ = tokio::time::timeout(FLUSH, self.driver.perform(driver::barrier())).await;
         }
         self.leaks.after_steps(&self.brokers, broken).await;
     }
@@ -282,11 +277,6 @@ fn prepare(
     whole::write(&credentials, context.text())?;
     let url = networks.services_url(brokers);
     Ok(ServiceContext { url, login, credentials, settings, journal_dir, seed })
-}
-
-/// A new file that only this user can read.
-pub(in crate::e2e) fn private_file(path: &Path) -> std::io::Result<File> {
-    File::options().create(true).write(true).truncate(true).mode(0o600).open(path)
 }
 
 /// The file of this run's history: in the folder that keeps them, or in the run's own.

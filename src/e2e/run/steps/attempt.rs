@@ -4,13 +4,13 @@ use std::{path::Path, time::Duration};
 
 use super::stage::Stage;
 use crate::broker::Role;
-use crate::e2e::record::outcome::Stop;
 use crate::e2e::record::seen;
 use crate::e2e::record::seen::Seen;
 use crate::e2e::run::record;
 use crate::e2e::run::steps::program;
 use crate::e2e::scenario::ast::step::{Action, Outgoing, Payload};
 use crate::e2e::text::inside;
+use crate::e2e::verdict::outcome::Stop;
 use crate::wire::driver::{Headers, Op, Outcome};
 
 /// Bound on one attempt where the step does not say.

@@ -3,16 +3,14 @@
 use std::time::Duration;
 
 use crate::broker::{Fault, Faults, Side, What};
+use crate::e2e::driver;
 use crate::e2e::record::history::event::Phase;
-use crate::e2e::record::outcome::Stop;
 use crate::e2e::run::stage::world::World;
-use crate::wire::driver::{Op, Outcome};
+use crate::e2e::verdict::outcome::Stop;
+use crate::wire::driver::Outcome;
 
 /// How long the client may take to find a broker again that is back.
 const RECONNECT: Duration = Duration::from_secs(15);
-/// Published to by the client to prove that its connection works.
-const BARRIER: &str = "_INBOX.barrier.reconnected";
-
 impl World {
     /// Breaks or mends something, where a load says so once `due` submissions are acknowledged;
     /// returns once the break has happened and what must be back is back. Says what has happened.
@@ -66,7 +64,7 @@ impl World {
     async fn reconnected(&self, fault: &Fault) -> Result<(), Stop> {
         let attempts = async {
             loop {
-                match self.driver.perform(barrier()).await {
+                match self.driver.perform(driver::barrier()).await {
                     Ok(Outcome::Ok(_) | Outcome::Skip(_)) => return Ok(()),
                     // A driver has no word for "connected again": it is asked until it works.
                     Ok(Outcome::Err(_)) => tokio::time::sleep(Duration::from_millis(20)).await,
@@ -76,15 +74,6 @@ impl World {
         };
         let late = || format!("{fault}: the client did not reconnect within {RECONNECT:?}");
         tokio::time::timeout(RECONNECT, attempts).await.map_err(|_| Stop::Broken(late()))?
-    }
-}
-
-/// A message of the client to nobody: once it is done, the broker has processed all before it.
-pub(in crate::e2e) fn barrier() -> Op {
-    Op::Publish {
-        subject: BARRIER.to_owned(),
-        payload_base64: String::new(),
-        headers: Default::default(),
     }
 }
 

@@ -7,11 +7,11 @@ use std::{
 
 use super::attempt::{DEFAULT_TIMEOUT, millis};
 use super::stage::Stage;
-use crate::e2e::record::outcome::Stop;
 use crate::e2e::record::seen::Seen;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::text::matcher::canonical;
+use crate::e2e::verdict::outcome::Stop;
 use crate::wire::driver::{ErrorKind, Message, Op, Outcome};
 
 /// The fence of `none`; the client publishes it and hears it on the same connection. It may: see

@@ -23,7 +23,6 @@ use super::dying::Dying;
 use crate::broker::Fault;
 use crate::e2e::driver::Driver;
 use crate::e2e::record::history::recorder::Recorder;
-use crate::e2e::record::outcome::Stop;
 use crate::e2e::record::seen;
 use crate::e2e::run::record;
 use crate::e2e::run::stage::machine::ContentOf;
@@ -33,6 +32,7 @@ use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::{Action, Load, Payload, Step};
 use crate::e2e::scenario::fill::filled;
 use crate::e2e::text::template::Variables;
+use crate::e2e::verdict::outcome::Stop;
 use crate::wire::driver::{Op, Outcome};
 
 /// Bound on one attempt where the step does not say.

@@ -5,8 +5,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::listen::{Subscriptions, subscribe};
 use super::stage::Stage;
-use crate::e2e::record::event::{Event, RunId};
-use crate::e2e::record::outcome::Stop;
+use crate::e2e::record::run::RunId;
 use crate::e2e::record::seen::Seen;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::run::steps::{load, settle, teardown};
@@ -14,6 +13,9 @@ use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::{Action, Step};
 use crate::e2e::scenario::fill::filled;
 use crate::e2e::text::template::Variables;
+use crate::e2e::verdict::event::Event;
+use crate::e2e::verdict::outcome::Stop;
+use crate::e2e::verdict::transcript::heading::heading;
 use crate::e2e::verdict::transcript::writer::Transcript;
 
 /// What goes on from step to step.
@@ -80,7 +82,10 @@ async fn one(
     let Carried { variables, seen, transcript } = carried;
     seen.push(Vec::new());
     let clock = world.recorder.clock();
-    world.tape.step(clock, transcript, fixture, step);
+    let heading = heading(step, &step.action);
+    let (line, first) = (fixture.source.line(&step.span), heading.lines().next());
+    let verb = step.action.verb();
+    world.tape.begin(clock, transcript.text(), Some(line), verb, first.unwrap_or_default());
     match &step.action {
         Action::Fault(fault) => {
             let done = world.fault(fault, None).await?;

@@ -7,7 +7,6 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 
 use super::listen::Subscriptions;
-use crate::e2e::record::outcome::Stop;
 use crate::e2e::record::seen::Seen;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::scenario::ast::scenario::Fixture;
@@ -16,6 +15,7 @@ use crate::e2e::scenario::fill::filled;
 use crate::e2e::text::error::Span;
 use crate::e2e::text::matcher::Difference;
 use crate::e2e::text::template::{Variables, fill};
+use crate::e2e::verdict::outcome::Stop;
 use crate::e2e::verdict::transcript::writer::Transcript;
 
 /// What a step asks again about is in another process: there is nothing to wait on.

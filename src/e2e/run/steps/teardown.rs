@@ -1,10 +1,10 @@
 //! What the teardown adds to what the steps came to.
 
-use crate::e2e::record::event::Failure;
-use crate::e2e::record::outcome::Stop;
+use crate::e2e::record::run::Failure;
 use crate::e2e::scenario::ast::step::Step;
 use crate::e2e::scenario::fill::used;
 use crate::e2e::text::template::Variables;
+use crate::e2e::verdict::outcome::Stop;
 
 /// The first that went wrong, with what went wrong in the teardown told beside it.
 pub(in crate::e2e) fn beside(

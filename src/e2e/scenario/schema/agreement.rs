@@ -3,8 +3,8 @@
 use super::*;
 use crate::e2e::scenario::parse::{Context, parse};
 use crate::e2e::text::name::Name;
+use crate::e2e::text::schema::Schemas;
 use crate::e2e::text::source::Source;
-use crate::e2e::verdict::schema::Schemas;
 use std::path::Path;
 
 /// A value of every type that TOML has, and of every form.

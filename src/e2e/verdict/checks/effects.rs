@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::look::Finding;
+use super::finding::Finding;
 use crate::wire::journal::{ChargeOutcome, ChargeRecord, CrashRecord, EmailRecord};
 
 pub(in crate::e2e) fn charged_once(

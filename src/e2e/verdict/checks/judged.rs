@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::look::Finding;
+use super::finding::Finding;
 use crate::e2e::text::matcher::{canonical, compare};
 use crate::e2e::verdict::report::Report;
 use crate::e2e::verdict::verdict::{Property, Verdict};

@@ -2,12 +2,13 @@
 //!
 //! | file | idea |
 //! | --- | --- |
-//! | `look` | when they look, and at what |
 //! | `effects` | what was done outside NATS |
 //! | `records` | what is on record in NATS |
+//! | `drift` | messages on a subject against a schema |
 //! | `judged` | what the judge of the history says |
 
+pub(crate) mod drift;
 pub(crate) mod effects;
+pub(crate) mod finding;
 pub(crate) mod judged;
-pub(crate) mod look;
 pub(crate) mod records;

@@ -2,22 +2,30 @@
 
 use serde_json::Value;
 
-use super::look::Finding;
-use crate::e2e::run::probe::{drift, evidence};
+use super::drift::named;
+use super::finding::Finding;
 use crate::e2e::text::matcher::{canonical, compare};
-use crate::e2e::verdict::schema::Schema;
+use crate::e2e::text::schema::Schema;
+
+/// What a stream holds.
+pub(in crate::e2e) struct Held {
+    pub(in crate::e2e) messages: u64,
+    pub(in crate::e2e) subjects: u64,
+    /// The bodies, oldest first, where they are asked for.
+    pub(in crate::e2e) bodies: Vec<(String, Value)>,
+}
 
 pub(in crate::e2e) fn valid(subject: &str, messages: &[Schema], replies: &[Schema]) -> Vec<String> {
-    let mut lines = vec![format!("each message on {subject} is {}", drift::named(messages))];
+    let mut lines = vec![format!("each message on {subject} is {}", named(messages))];
     if !replies.is_empty() {
-        lines.push(format!("each reply is {}", drift::named(replies)));
+        lines.push(format!("each reply is {}", named(replies)));
     }
     lines
 }
 
 pub(in crate::e2e) fn stream(
     name: &str,
-    held: &evidence::Held,
+    held: &Held,
     messages: Option<u64>,
     subjects: Option<u64>,
     each: Option<&Value>,

@@ -5,17 +5,7 @@ use std::collections::HashSet;
 use super::heard::{Heard, Said, heard};
 use super::line::{Connection, Line, Way};
 use crate::broker::Role;
-
-/// A message that a client sent, or that the server sent of its own accord: what a stream answers,
-/// what it publishes again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::e2e) struct Carried {
-    pub(in crate::e2e) subject: String,
-    pub(in crate::e2e) reply: String,
-    pub(in crate::e2e) body: Vec<u8>,
-    /// Library, version and name of the client that sent it; `None` is the server.
-    pub(in crate::e2e) sender: Option<String>,
-}
+use crate::e2e::record::carried::Carried;
 
 /// The messages of a trace, whose lines are in the order of time, without those of the harness.
 ///
@@ -50,24 +40,6 @@ fn name(connection: &Connection) -> String {
 /// The server says "no responders", "no messages": a first line of headers with a number (ADR-4).
 fn is_status(head: &[u8]) -> bool {
     head.strip_prefix(b"NATS/1.0 ").is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_digit))
-}
-
-/// Whether a subject is one of those that `pattern` means. What begins with a wildcard does not mean
-/// the server's own subjects and inboxes.
-pub(in crate::e2e) fn matches(pattern: &str, subject: &str) -> bool {
-    if pattern.starts_with(['*', '>']) && subject.starts_with(['$', '_']) {
-        return false;
-    }
-    let (mut wanted, mut tokens) = (pattern.split('.'), subject.split('.'));
-    loop {
-        match (wanted.next(), tokens.next()) {
-            (Some(">"), Some(_)) => return true,
-            (Some("*"), Some(_)) => {}
-            (Some(wanted), Some(token)) if wanted == token => {}
-            (None, None) => return true,
-            _ => return false,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -137,18 +109,5 @@ mod tests {
                 sent("none", "2", "client"),
             ]
         );
-    }
-
-    #[test]
-    fn wildcards_mean_tokens() {
-        for (pattern, subject) in [("a.b", "a.b"), ("a.*", "a.b"), ("a.>", "a.b.c"), (">", "a")] {
-            assert!(matches(pattern, subject), "{pattern} {subject}");
-        }
-        for (pattern, subject) in
-            [("a.*", "a"), ("a.>", "a"), ("a.*", "a.b.c"), (">", "_INBOX.1"), ("*.API", "$JS.API")]
-        {
-            assert!(!matches(pattern, subject), "{pattern} {subject}");
-        }
-        assert!(matches("_INBOX.>", "_INBOX.1"));
     }
 }

@@ -11,7 +11,7 @@ use super::line::{Connection, Line, Way};
 use super::subject::{acknowledgement, is_noise};
 use crate::broker::Role;
 use crate::e2e::record::trace::{Kind, Message, Party};
-use crate::e2e::run::probe::broker_trace::excerpt;
+use crate::e2e::text::bounded::excerpt;
 use crate::process::clean;
 use crate::wire::headers;
 use crate::wire::subjects::LEDGER_PREFIX;

@@ -6,6 +6,7 @@
 //!
 //! | file | idea |
 //! | --- | --- |
+//! | `level` | how much a broker is asked to trace |
 //! | `line` | a line of the log, read |
 //! | `end` | that the log has everything so far |
 //! | `heard` | lines to whole messages |
@@ -19,6 +20,7 @@ pub(crate) mod conversation;
 pub(crate) mod end;
 pub(crate) mod heard;
 pub(crate) mod imports;
+pub(crate) mod level;
 pub(crate) mod line;
 pub(crate) mod subject;
 
@@ -29,27 +31,6 @@ use std::{
 };
 
 pub(in crate::e2e) use line::Line;
-
-/// More lines of nats-server's config, for brokers whose messages are to be seen. The server puts
-/// `[REDACTED]` in the place of every secret that a client shows.
-pub(in crate::e2e) const CONFIG: &str =
-    "trace: true\nmax_traced_msg_len: 1024\nlogtime_utc: true\n";
-/// The same with whole bodies, for checks that read them.
-pub(in crate::e2e) const CONFIG_WHOLE: &str = "trace: true\nlogtime_utc: true\n";
-/// The same for brokers under a load, whose messages are too many: only the clock is told.
-pub(in crate::e2e) const CONFIG_WITHOUT: &str = "logtime_utc: true\n";
-
-/// So much of a body is shown, characters.
-const EXCERPT: usize = 160;
-
-/// The beginning of a body, with a mark where there is more.
-pub(in crate::e2e) fn excerpt(text: &str) -> String {
-    let mut shown: String = text.chars().take(EXCERPT).collect();
-    if text.chars().count() > EXCERPT {
-        shown.push('…');
-    }
-    shown
-}
 
 /// The lines of a log, and whether that is all of it; no more than `most` bytes are read.
 pub(in crate::e2e) fn read(path: &Path, most: u64) -> io::Result<(Vec<Line>, bool)> {

@@ -8,7 +8,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::e2e::record::event::RunId;
+use crate::e2e::record::run::RunId;
 
 /// Where histories stay after their runs.
 #[derive(Debug)]

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::event::{Failure, Log, Place, RunHistory, RunLeaks};
-use super::seen::Seen;
-use super::trace::Trace;
+use super::event::RunHistory;
+use crate::e2e::record::run::{Failure, Log, Place, RunLeaks};
+use crate::e2e::record::seen::Seen;
+use crate::e2e::record::trace::Trace;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::text::error::{Span, point_at};
 

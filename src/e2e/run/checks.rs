@@ -4,21 +4,19 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::effects::{charged_once, crashed, emails, never_charged};
-use super::judged::{final_within, history};
-use super::records::{dead_letters, ledger, stream, valid};
+use super::probe::{drift, evidence};
+use super::stage::world::World;
 use crate::e2e::record::history::reader::History;
-use crate::e2e::record::outcome::Stop;
-use crate::e2e::run::probe::drift::Found;
-use crate::e2e::run::probe::{drift, evidence};
-use crate::e2e::run::stage::world::World;
 use crate::e2e::scenario::ast::check::{Check, CheckKind};
 use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::verdict::checks::drift::Found;
+use crate::e2e::verdict::checks::effects::{charged_once, crashed, emails, never_charged};
+use crate::e2e::verdict::checks::finding::Finding;
+use crate::e2e::verdict::checks::judged::{final_within, history};
+use crate::e2e::verdict::checks::records::{dead_letters, ledger, stream, valid};
+use crate::e2e::verdict::outcome::Stop;
 use crate::e2e::verdict::recovery;
 use crate::e2e::verdict::report::Report;
-
-/// What holds, a line each for the transcript; or why it does not.
-pub(in crate::e2e) type Finding = Result<Vec<String>, String>;
 
 /// Waits until a check holds.
 pub(in crate::e2e) async fn comes_true(
