@@ -320,7 +320,7 @@ async def connect(url: str, login: Mapping[str, Any]) -> NATS:
     try:
         groups = by_login(url)
     except ValueError as error:
-        raise Unreachable(f"no NATS server at {shown}: a login in it is not UTF-8") from error
+        raise Unreachable(f"no NATS server at {shown}: {error}") from error
     causes: list[str] = []
     for servers, of_url in groups:
         # Certificates are for all; another login is not shown beside that of the URL.
@@ -330,8 +330,7 @@ async def connect(url: str, login: Mapping[str, Any]) -> NATS:
             return await dial(servers, {**options, **of_url}, causes)
         except Exception as error:  # nats-py has no common base for an unreadable URL
             causes.append(f"{error or type(error).__name__}")
-    cause = causes[0] if causes else "no server is named"
-    raise Unreachable(f"no NATS server at {shown}: {cause}")
+    raise Unreachable(f"no NATS server at {shown}: {causes[0]}")
 
 
 async def dial(servers: list[str], login: Mapping[str, Any], causes: list[str]) -> NATS:

@@ -2,45 +2,79 @@
 
 nats-py shows what a URL carries as it stands there, percent-encoded, and a login that is given beside
 it to all servers. So servers with different logins are different connections to try.
+
+All languages read such a list alike: `src/mono/address.rs` has the rule.
 """
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote
+
+_SCHEME = re.compile("(nats|tls|wss?)://", re.IGNORECASE | re.ASCII)
+#: A host, perhaps with a port and a path.
+_HOST = re.compile(r"(\[[^]\s/?#]*\]|[^\[:/?#\s][^:/?#\s]*)(:[0-9]+)?([/?#]\S*)?")
 
 
 def by_login(
     urls: str, user: str | None = None, password: str | None = None
 ) -> list[tuple[list[str], dict[str, str]]]:
     """The servers of a comma-separated list that share a login, in order, and what nats-py takes for
-    it; `user` and `password` are for those whose URL carries none. Raises ValueError where a login is
-    not UTF-8."""
+    it; `user` and `password` are for those whose URL carries none. Raises ValueError, with nothing of
+    the URLs in it, where one of them could be read in two ways, or none is named."""
     groups: dict[tuple[tuple[str, str], ...], list[str]] = {}
     given = {} if user is None else {"user": user, "password": password or ""}
-    for url in _split(urls):
-        scheme, login, host = _parts(url)
-        of_url = _decoded(login) if login is not None else given
-        groups.setdefault(tuple(of_url.items()), []).append(scheme + host)
+    for item in _items(urls):
+        scheme, info, host = _parts(item)
+        if re.search("[,/?#]", info) or not _HOST.fullmatch(host):
+            raise ValueError(
+                "not a NATS URL: a special character in a user name, password or token is "
+                "percent-encoded (@ is %40, / is %2F, : is %3A, # is %23, ? is %3F, % is %25, "
+                "a comma is %2C), and a login in a list has a scheme before it"
+            )
+        groups.setdefault(tuple((_decoded(info) or given).items()), []).append(scheme + host)
+    if not groups:
+        raise ValueError("no server is named")
     return [(servers, dict(login)) for login, servers in groups.items()]
 
 
 def without_login(urls: str) -> str:
-    """The same list, fit to be shown."""
-    return ",".join(scheme + host for scheme, _, host in map(_parts, _split(urls)))
+    """The same list, fit to be shown. What stands where a host should stand and cannot be one may be
+    a password: from there on nothing is shown."""
+    shown: list[str] = []
+    for scheme, _, host in map(_parts, _items(urls)):
+        if not _HOST.fullmatch(host):
+            return ",".join([*shown, "…"])
+        shown.append(scheme + host)
+    return ",".join(shown)
 
 
-def _split(urls: str) -> list[str]:
-    return [url for one in urls.split(",") if (url := one.strip())]
+def _items(urls: str) -> list[str]:
+    """A comma that should have been encoded cuts a login in two: an `@` without a scheme takes what
+    stands before it, up to a scheme or the end of another login."""
+    items: list[str] = []
+    for piece in filter(None, map(str.strip, urls.split(","))):
+        item = piece
+        while "@" in item and not _SCHEME.match(item) and items and "@" not in items[-1]:
+            item = f"{items.pop()},{item}"
+        items.append(item)
+    return items
 
 
-def _parts(url: str) -> tuple[str, str | None, str]:
-    scheme, mark, rest = url.rpartition("://")
-    login, at, host = rest.rpartition("@")
-    return scheme + mark, login if at else None, host
+def _parts(item: str) -> tuple[str, str, str]:
+    """Scheme, login as it is written, and host; a password may have an `@`: the last one counts."""
+    found = _SCHEME.match(item)
+    scheme = found[0] if found else ""
+    info, _, host = item[len(scheme) :].rpartition("@")
+    return scheme.lower(), info, host
 
 
-def _decoded(login: str) -> dict[str, str]:
-    user, colon, password = login.partition(":")
-    if not colon:
-        return {"token": unquote(user, errors="strict")}
-    return {"user": unquote(user, errors="strict"), "password": unquote(password, errors="strict")}
+def _decoded(info: str) -> dict[str, str]:
+    user, colon, password = info.partition(":")
+    try:
+        user, password = unquote(user, errors="strict"), unquote(password, errors="strict")
+    except UnicodeDecodeError:
+        raise ValueError("the user, password or token in a URL is not UTF-8") from None
+    if info in ("", ":"):
+        return {}
+    return {"user": user, "password": password} if colon else {"token": user}

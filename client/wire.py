@@ -20,10 +20,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sys
-import unicodedata
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import nats.errors
@@ -32,6 +30,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from . import body
+from .deadline import Deadline
 from .denials import Denial, Denials
 from .errors import (
     BadInput,
@@ -47,18 +46,26 @@ from .errors import (
     ServiceError,
 )
 from .headers import check, first, guard, is_no_responders
-from .subjects import check_publish_subject, excerpt
+from .outgoing import Outgoing
+from .subjects import excerpt
+
+__all__ = [
+    "DEFAULT_TIMEOUT",
+    "Ack",
+    "Deadline",
+    "Outgoing",
+    "ask",
+    "publish",
+    "request",
+    "submit",
+    "subscribe",
+    "unsubscribe",
+]
 
 #: How long a call may take where the caller does not say, in seconds.
 DEFAULT_TIMEOUT = 5.0
 
-#: Values by name; a name may have several.
-Headers = Mapping[str, Sequence[str]]
-
 T = TypeVar("T")
-
-_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-_PREAMBLE_BYTES = len(b"NATS/1.0\r\n\r\n")
 
 
 @dataclass(frozen=True)
@@ -71,62 +78,6 @@ class Ack:
     sequence: int
     #: True where a message with the same `Nats-Msg-Id` was stored shortly before: this one was not.
     duplicate: bool
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """A message to publish, with its subject and headers checked."""
-
-    subject: str
-    payload: bytes = b""
-    headers: Headers = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        check_publish_subject(self.subject)
-        for name, values in self.headers.items():
-            if not _HEADER_NAME.fullmatch(name):
-                raise BadInput(f"header name {excerpt(name)} has a character it cannot have")
-            for value in values:
-                if any(unicodedata.category(c) == "Cc" for c in value):
-                    raise BadInput(
-                        f"the value of header {name} is not one line without control characters"
-                    )
-                try:
-                    value.encode()
-                except UnicodeEncodeError:
-                    raise BadInput(f"the value of header {name} is not valid Unicode") from None
-
-    def size_bytes(self) -> int:
-        """What the server compares with its `max_payload`: headers and body together."""
-        lines = [
-            f"{name}: {value}\r\n" for name, values in self.headers.items() for value in values
-        ]
-        preamble = _PREAMBLE_BYTES if lines else 0
-        return len(self.payload) + preamble + sum(len(line.encode()) for line in lines)
-
-    def nats_headers(self) -> dict[str, str] | None:
-        """The headers as nats-py takes them."""
-        return _Pairs(self.headers) if any(self.headers.values()) else None
-
-
-class Deadline:
-    """A point in time, for calls that have several steps within one timeout (seconds)."""
-
-    def __init__(self, timeout: float) -> None:
-        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-            raise BadInput(f"timeout must be seconds, not a {type(timeout).__name__}")
-        if not 0 < timeout <= sys.float_info.max:
-            shown = excerpt(timeout)
-            raise BadInput(f"timeout must be a number of seconds above zero, not {shown}")
-        self.timeout = timeout
-        self._at = asyncio.get_running_loop().time() + timeout
-
-    def left(self) -> float:
-        """Seconds that are left; 0 where it has passed."""
-        return max(0.0, self._at - asyncio.get_running_loop().time())
-
-    def __str__(self) -> str:
-        return f"{self.timeout:g} s"
 
 
 async def request(nc: NATS, message: Outgoing, *, timeout: float = DEFAULT_TIMEOUT) -> Msg:
@@ -293,17 +244,6 @@ async def _asked(nc: NATS, message: Outgoing) -> Msg:
     except BaseException:
         await unsubscribe(inbox)
         raise
-
-
-class _Pairs(dict[str, str]):
-    """Headers as nats-py takes them, except that one name may come with several values."""
-
-    def __init__(self, headers: Headers) -> None:
-        super().__init__({name: ", ".join(values) for name, values in headers.items()})
-        self._pairs = [(name, value) for name, values in headers.items() for value in values]
-
-    def items(self) -> Any:
-        return list(self._pairs)
 
 
 async def _connected(nc: NATS, message: Outgoing | None, deadline: Deadline) -> None:

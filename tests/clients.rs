@@ -50,12 +50,10 @@ fn the_binary_carries_every_file_of_the_python_client() {
     let (_, list) = listed.split_once("= beside!(").unwrap();
     let list = list.split_once(");").unwrap().0;
     let carried: BTreeSet<&str> = list.split('"').skip(1).step_by(2).collect();
-    let there: BTreeSet<String> = std::fs::read_dir(root().join("client"))
-        .unwrap()
-        .map(|entry| format!("client/{}", entry.unwrap().file_name().to_string_lossy()))
-        .filter(|path| path.ends_with(".py"))
-        .chain(["demo.py".to_owned()])
-        .collect();
+    let mut there = BTreeSet::new();
+    files(&root().join("client"), &root(), &mut there);
+    there.retain(|path| path.ends_with(".py"));
+    there.insert("demo.py".to_owned());
     assert!(there.iter().all(|path| carried.contains(path.as_str())), "{there:?} {carried:?}");
     assert_eq!(carried.len(), there.len());
 }

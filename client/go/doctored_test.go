@@ -22,6 +22,7 @@ var red = map[string]string{
 	"unreadable.json":  "TestNoMessageOfASubscriptionCostsTheNextOne",
 	"timeouts.json":    "TestATimeoutGetsTheVerdictOfItsRow",
 	"drivers.json":     "TestTheDriverEndsAndAnswersAsItsRowSays",
+	"logins.json":      "TestEachServerIsShownTheLoginOfItsOwnUrl",
 }
 
 func TestEachDoctoredFileIsTold(t *testing.T) {

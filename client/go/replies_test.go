@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 
 type outcome struct {
 	Kind, Message, Value string
+	// Words that are in the message.
+	Says string
 	Definite             *bool
 	Code                 int
 }
@@ -66,7 +69,7 @@ func failure(t *testing.T, err error) outcome {
 	if !errors.As(err, &known) {
 		t.Fatal(err)
 	}
-	return outcome{string(known.Kind), known.Message, "", &known.Definite, known.Code}
+	return outcome{Kind: string(known.Kind), Message: known.Message, Definite: &known.Definite, Code: known.Code}
 }
 
 // differs says in what, or nothing; what the row leaves open may be anything.
@@ -82,6 +85,8 @@ func (row outcome) differs(seen outcome) string {
 		return "message"
 	case row.Value != "" && row.Value != seen.Value:
 		return "value"
+	case !strings.Contains(seen.Message, row.Says):
+		return "says"
 	}
 	return ""
 }

@@ -9,6 +9,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -172,7 +173,8 @@ func Submit(ctx context.Context, nc *nats.Conn, message *nats.Msg) (*Ack, error)
 	case err != nil:
 		return nil, err
 	case answer.Error != nil:
-		return nil, &Error{Kind: Other, Definite: true, Message: answer.Error.Description}
+		words := cmp.Or(answer.Error.Description, "JetStream gave no reason")
+		return nil, &Error{Kind: Other, Definite: true, Message: words}
 	case answer.Stream == "" || answer.Sequence == 0:
 		return nil, badReply("this is no acknowledgement of a stream: %q", excerpt(string(reply.Data)))
 	}

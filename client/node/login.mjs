@@ -2,12 +2,19 @@
 //
 // nats.js reads none from a URL, and shows one that is given beside it to all servers. So servers with
 // different logins are different connections to try.
+//
+// All languages read such a list alike: `src/mono/address.rs` has the rule.
 
 /** @typedef {{ servers: string[], login: { user?: string, pass?: string, token?: string } }} Group */
 
+const SCHEME = /^(nats|tls|wss?):\/\//i;
+/** A host, perhaps with a port and a path. */
+const HOST = /^(\[[^\]\s/?#]*\]|[^[:/?#\s][^:/?#\s]*)(:[0-9]+)?([/?#]\S*)?$/;
+
 /**
  * The servers of a comma-separated list that share a login, in order; `user` and `pass` are for those
- * whose URL carries none. Throws URIError where a login is not UTF-8.
+ * whose URL carries none. Throws RangeError, with nothing of the URLs in it, where one of them could be
+ * read in two ways, or none is named.
  *
  * @param {string} urls
  * @param {string | undefined} [user]
@@ -17,53 +24,87 @@
 export function byLogin(urls, user, pass) {
   /** @type {Map<string, Group>} */
   const groups = new Map();
-  for (const url of split(urls)) {
-    const { bare, info } = parts(url);
-    const given = user === undefined ? {} : { user, pass: pass ?? "" };
-    const login = info === undefined ? given : decoded(info);
+  const given = user === undefined ? {} : { user, pass: pass ?? "" };
+  for (const { scheme, info, host } of items(urls).map(parts)) {
+    if (/[,/?#]/.test(info) || !HOST.test(host)) {
+      throw new RangeError(
+        "not a NATS URL: a special character in a user name, password or token is " +
+          "percent-encoded (@ is %40, / is %2F, : is %3A, # is %23, ? is %3F, % is %25, " +
+          "a comma is %2C), and a login in a list has a scheme before it",
+      );
+    }
+    const login = decoded(info) ?? given;
     const key = JSON.stringify(login);
     /** @type {Group} */
     const group = groups.get(key) ?? { servers: [], login };
-    group.servers.push(bare);
+    group.servers.push(scheme + host);
     groups.set(key, group);
+  }
+  if (groups.size === 0) {
+    throw new RangeError("no server is named");
   }
   return [...groups.values()];
 }
 
-/** The same list, fit to be shown. @param {string} urls */
+/**
+ * The same list, fit to be shown. What stands where a host should stand and cannot be one may be a
+ * password: from there on nothing is shown.
+ *
+ * @param {string} urls
+ */
 export function withoutLogin(urls) {
-  return split(urls)
-    .map((url) => parts(url).bare)
-    .join(",");
+  const all = items(urls).map(parts);
+  const unreadable = all.findIndex(({ host }) => !HOST.test(host));
+  const shown = all.map(({ scheme, host }) => scheme + host);
+  return (unreadable < 0 ? shown : [...shown.slice(0, unreadable), "…"]).join(",");
 }
 
-/** @param {string} urls */
-function split(urls) {
-  return urls
-    .split(",")
-    .map((url) => url.trim())
-    .filter((url) => url !== "");
-}
-
-/** @param {string} url @returns {{ bare: string, info: string | undefined }} */
-function parts(url) {
-  const mark = url.indexOf("://");
-  const from = mark < 0 ? 0 : mark + "://".length;
-  const at = url.lastIndexOf("@");
-  if (at < from) {
-    return { bare: url, info: undefined };
+/**
+ * A comma that should have been encoded cuts a login in two: an `@` without a scheme takes what stands
+ * before it, up to a scheme or the end of another login.
+ *
+ * @param {string} urls
+ */
+function items(urls) {
+  /** @type {string[]} */
+  const found = [];
+  for (let item of urls.split(",").map((piece) => piece.trim())) {
+    if (item === "") {
+      continue;
+    }
+    while (item.includes("@") && !SCHEME.test(item) && found.at(-1)?.includes("@") === false) {
+      item = `${found.pop()},${item}`;
+    }
+    found.push(item);
   }
-  return { bare: url.slice(0, from) + url.slice(at + 1), info: url.slice(from, at) };
+  return found;
 }
 
-/** @param {string} info */
+/** A password may have an `@` that is not encoded: the last one counts. @param {string} item */
+function parts(item) {
+  const scheme = SCHEME.exec(item)?.[0] ?? "";
+  const rest = item.slice(scheme.length);
+  const at = rest.lastIndexOf("@");
+  return { scheme: scheme.toLowerCase(), info: rest.slice(0, Math.max(at, 0)), host: rest.slice(at + 1) };
+}
+
+/** @param {string} info @returns {Group["login"] | undefined} */
 function decoded(info) {
+  if (info === "" || info === ":") {
+    return undefined;
+  }
   const colon = info.indexOf(":");
   if (colon < 0) {
-    return { token: decodeURIComponent(info) };
+    return { token: unquoted(info) };
   }
-  return {
-    user: decodeURIComponent(info.slice(0, colon)),
-    pass: decodeURIComponent(info.slice(colon + 1)),
-  };
+  return { user: unquoted(info.slice(0, colon)), pass: unquoted(info.slice(colon + 1)) };
+}
+
+/** A percent sign that encodes nothing is one, unlike in decodeURIComponent. @param {string} text */
+function unquoted(text) {
+  try {
+    return decodeURIComponent(text.replace(/%(?![0-9a-f]{2})/gi, "%25"));
+  } catch {
+    throw new RangeError("the user, password or token in a URL is not UTF-8");
+  }
 }

@@ -47,8 +47,8 @@ pub fn go_sources() -> Sources {
         "client.go" "currencies.go" "denials.go" "email.go" "errors.go" "headers.go" "json.go"
         "math.go" "money.go" "payment.go" "subjects.go" "wire.go"
         "internal/driver/arguments.go" "internal/driver/calls.go" "internal/driver/driver.go"
-        "internal/driver/fields.go" "internal/driver/inbox.go" "internal/driver/replies.go"
-        "internal/driver/session.go"
+        "internal/driver/fields.go" "internal/driver/inbox.go" "internal/driver/login.go"
+        "internal/driver/replies.go" "internal/driver/session.go"
     )
 }
 

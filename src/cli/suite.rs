@@ -23,9 +23,11 @@ macro_rules! beside {
 
 /// The Python client, and the program that a scenario runs.
 const BESIDE: &[(&str, &str)] = beside!(
-    "demo.py" "client/__init__.py" "client/body.py" "client/driver.py" "client/email.py"
-    "client/denials.py" "client/errors.py" "client/headers.py" "client/login.py" "client/math.py" "client/money.py"
+    "demo.py" "client/__init__.py" "client/body.py" "client/deadline.py" "client/denials.py" "client/email.py"
+    "client/errors.py" "client/headers.py" "client/login.py" "client/math.py" "client/money.py" "client/outgoing.py"
     "client/payment.py" "client/subjects.py" "client/wire.py"
+    "client/driver/__init__.py" "client/driver/__main__.py" "client/driver/connection.py" "client/driver/driver.py"
+    "client/driver/fields.py" "client/driver/lines.py" "client/driver/replies.py"
 );
 
 /// A folder of fixtures.

@@ -350,7 +350,7 @@ def test_no_input_at_all_is_a_clean_end() -> None:
 
 def test_whatever_prints_does_not_reach_the_protocol() -> None:
     program = (
-        "import os, client.driver as d; out = d.claim_stdout(); print('stray');"
+        "import os, client.driver.lines as d; out = d.claim_stdout(); print('stray');"
         "os.system('echo native'); print('{}', file=out, flush=True)"
     )
     ended = subprocess.run(

@@ -16,7 +16,7 @@ from answers import answers
 from nats.aio.msg import Msg
 
 from client import BadReply, ClientError, MathClient, wire
-from client.driver import shown
+from client.driver.replies import shown
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 ROWS = [

@@ -40,7 +40,7 @@ export async function connect(url, user, pass) {
   }
   // One that answered says more than one that is away.
   const refused = failures.find((failed) => failed instanceof PermissionDenied);
-  throw refused ?? failures[0] ?? new ConnectionFailed("no server is named", { definite: true });
+  throw refused ?? failures[0];
 }
 
 /**
@@ -53,8 +53,7 @@ function logins(url, user, pass, shown) {
   try {
     return byLogin(url, user, pass);
   } catch (cause) {
-    const why = "its user, password or token is not percent-encoded UTF-8";
-    throw new ConnectionFailed(`no connection to ${shown}: ${why}`, { definite: true, cause });
+    throw failure(cause, shown);
   }
 }
 

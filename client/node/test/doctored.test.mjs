@@ -21,6 +21,7 @@ const RED = {
   "unreadable.json": "a reply is what its row says, and the next one comes",
   "timeouts.json": "a timeout gets the verdict of its row",
   "drivers.json": "the driver ends and answers as its row says",
+  "logins.json": "nats://h:4222 goes to each server with the login of its own",
 };
 
 test("each doctored file is told", () => {
@@ -39,7 +40,7 @@ test("each doctored file is told", () => {
       owner[at.at(-1)] = value;
       writeFileSync(path, JSON.stringify(all));
     }
-    const suite = ["vectors", "replies", "unreadable", "timeouts", "driver"].map((name) => `test/${name}.test.mjs`);
+    const suite = ["vectors", "replies", "unreadable", "timeouts", "driver", "login"].map((name) => `test/${name}.test.mjs`);
     // Else this would be a part of the run that it belongs to, and say nothing itself.
     const { NODE_TEST_CONTEXT: _, ...env } = process.env;
     const command = ["--test", "--test-reporter=tap", ...suite];

@@ -7,7 +7,7 @@ import { byLogin, withoutLogin } from "../login.mjs";
 
 /** @typedef {{ url: string, user?: string, password?: string, token?: string }} Server */
 
-/** @type {{ url: string, servers: Server[], shown: string }[]} */
+/** @type {{ url: string, servers?: Server[], shown: string }[]} */
 const rows = JSON.parse(
   readFileSync(new URL("../../../tests/vectors/logins.json", import.meta.url), "utf8"),
 ).rows;
@@ -20,7 +20,24 @@ function loginOf({ user, password, token }) {
   return user === undefined ? {} : { user, pass: password };
 }
 
+/** @param {string} url */
+function refusal(url) {
+  try {
+    byLogin(url);
+  } catch (error) {
+    return String(error);
+  }
+  return assert.fail("it is read");
+}
+
 for (const { url, servers, shown } of rows) {
+  if (servers === undefined) {
+    test(`${url} is refused`, () => {
+      assert.equal(withoutLogin(url), shown);
+      assert.doesNotMatch(refusal(url), /secret|more/);
+    });
+    continue;
+  }
   test(`${url} goes to each server with the login of its own`, () => {
     assert.equal(withoutLogin(url), shown);
     const found = byLogin(url).flatMap((group) => group.servers.map((one) => [one, group.login]));

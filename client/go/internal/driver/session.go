@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"strings"
 	"sync"
 	"time"
 
@@ -117,11 +116,26 @@ func (s *session) drain() {
 }
 
 func connect(fields fields) (*nats.Conn, error) {
-	url, err := fields.text("url")
+	urls, err := fields.text("url")
 	if err != nil {
 		return nil, err
 	}
+	failed := func(err error) error {
+		message := fmt.Sprintf("no connection to %s: %v", withoutLogin(urls), err)
+		return &client.Error{Kind: client.Connection, Definite: true, Message: message}
+	}
+	all, err := servers(urls)
+	if err != nil {
+		return nil, failed(err)
+	}
 	options := []nats.Option{
+		func(options *nats.Options) error {
+			options.Servers = nil
+			for _, one := range all {
+				options.Servers = append(options.Servers, one.url.String())
+			}
+			return nil
+		},
 		nats.Name("mono-demo go driver"),
 		nats.Timeout(connectTimeout),
 		nats.MaxReconnects(-1),
@@ -146,35 +160,15 @@ func connect(fields fields) (*nats.Conn, error) {
 	if user != "" {
 		options = append(options, nats.UserInfo(user, password))
 	}
-	nc, err := nats.Connect(url, options...)
-	if err == nil {
+	// No URL is given here: nats.go would split a list of them by a rule of its own.
+	nc, err := nats.Connect("", options...)
+	switch {
+	case err == nil:
 		return nc, nil
+	case errors.Is(err, nats.ErrAuthorization):
+		message := fmt.Sprintf("%s refused the connection: %v", withoutLogin(urls), err)
+		return nil, &client.Error{Kind: client.Permissions, Definite: true, Message: message}
+	default:
+		return nil, failed(err)
 	}
-	failed := &client.Error{Kind: client.Connection, Definite: true}
-	// nats.go quotes a URL that it cannot read, with its login.
-	why := err.Error()
-	for _, one := range strings.Split(url, ",") {
-		why = strings.ReplaceAll(why, strings.TrimSpace(one), withoutLogin(one))
-	}
-	failed.Message = fmt.Sprintf("no connection to %s: %s", withoutLogin(url), why)
-	if errors.Is(err, nats.ErrAuthorization) {
-		failed.Kind = client.Permissions
-	}
-	return nil, failed
-}
-
-// The list of URLs, fit to be shown. nats.go itself shows each server the login of its URL.
-func withoutLogin(urls string) string {
-	var shown []string
-	for _, url := range strings.Split(urls, ",") {
-		if url = strings.TrimSpace(url); url == "" {
-			continue
-		}
-		from := 0
-		if mark := strings.Index(url, "://"); mark >= 0 {
-			from = mark + len("://")
-		}
-		shown = append(shown, url[:from]+url[from+strings.LastIndex(url[from:], "@")+1:])
-	}
-	return strings.Join(shown, ",")
 }

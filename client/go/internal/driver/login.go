@@ -1,0 +1,126 @@
+// What each URL of a list says of who connects. All languages read such a list alike:
+// `src/mono/address.rs` has the rule.
+
+package driver
+
+import (
+	"cmp"
+	"errors"
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+var (
+	scheme = regexp.MustCompile("^(?i:nats|tls|wss?)://")
+	// A host, perhaps with a port and a path.
+	host = regexp.MustCompile(`^(\[[^\]\s/?#]*\]|[^\[:/?#\s][^:/?#\s]*)(:[0-9]+)?([/?#]\S*)?$`)
+	// A percent sign that encodes nothing is one.
+	percent = regexp.MustCompile("%([0-9A-Fa-f]{2})?")
+)
+
+var (
+	errUnreadable = errors.New("not a NATS URL: a special character in a user name, password or token " +
+		"is percent-encoded (@ is %40, / is %2F, : is %3A, # is %23, ? is %3F, % is %25, " +
+		"a comma is %2C), and a login in a list has a scheme before it")
+	errNotUTF8  = errors.New("the user, password or token in a URL is not UTF-8")
+	errNoServer = errors.New("no server is named")
+)
+
+// One of a list: as it is shown, and with its login, as nats.go reads it.
+type server struct {
+	shown string
+	url   *url.URL
+}
+
+// servers reads a comma-separated list. No error has anything of the URLs in it.
+func servers(urls string) ([]server, error) {
+	var found []server
+	for _, item := range items(urls) {
+		scheme, info, at := parts(item)
+		if strings.ContainsAny(info, ",/?#") || !host.MatchString(at) {
+			return nil, errUnreadable
+		}
+		login, err := decoded(info)
+		if err != nil {
+			return nil, err
+		}
+		parsed, err := url.Parse(cmp.Or(scheme, "nats://") + at)
+		if err != nil {
+			return nil, errUnreadable
+		}
+		parsed.User = login
+		found = append(found, server{scheme + at, parsed})
+	}
+	if found == nil {
+		return nil, errNoServer
+	}
+	return found, nil
+}
+
+// withoutLogin is the list, fit to be shown. What stands where a host should stand and cannot be one
+// may be a password: from there on nothing is shown.
+func withoutLogin(urls string) string {
+	var shown []string
+	for _, item := range items(urls) {
+		scheme, _, at := parts(item)
+		if !host.MatchString(at) {
+			shown = append(shown, "…")
+			break
+		}
+		shown = append(shown, scheme+at)
+	}
+	return strings.Join(shown, ",")
+}
+
+// items are the URLs of a list. A comma that should have been encoded cuts a login in two: an `@`
+// without a scheme takes what stands before it, up to a scheme or the end of another login.
+func items(urls string) []string {
+	var found []string
+	for _, item := range strings.Split(urls, ",") {
+		if item = strings.TrimSpace(item); item == "" {
+			continue
+		}
+		for strings.Contains(item, "@") && !scheme.MatchString(item) {
+			last := len(found) - 1
+			if last < 0 || strings.Contains(found[last], "@") {
+				break
+			}
+			found, item = found[:last], found[last]+","+item
+		}
+		found = append(found, item)
+	}
+	return found
+}
+
+// parts are the scheme, the login as it is written, and the host. A password may have an `@` that is
+// not encoded: the last one counts.
+func parts(item string) (string, string, string) {
+	start := scheme.FindString(item)
+	rest := item[len(start):]
+	at := strings.LastIndex(rest, "@")
+	return strings.ToLower(start), rest[:max(at, 0)], rest[at+1:]
+}
+
+func decoded(info string) (*url.Userinfo, error) {
+	if info == "" || info == ":" {
+		return nil, nil
+	}
+	user, password, both := strings.Cut(info, ":")
+	for _, text := range []*string{&user, &password} {
+		*text = percent.ReplaceAllStringFunc(*text, func(found string) string {
+			if plain, err := url.PathUnescape(found); err == nil {
+				return plain
+			}
+			return found
+		})
+		if !utf8.ValidString(*text) {
+			return nil, errNotUTF8
+		}
+	}
+	if !both {
+		return url.User(user), nil
+	}
+	return url.UserPassword(user, password), nil
+}
