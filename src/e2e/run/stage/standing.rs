@@ -5,7 +5,6 @@ use std::{
     fs::File,
     io::{self, Write as _},
     path::PathBuf,
-    time::Duration,
 };
 
 use futures_util::{
