@@ -17,8 +17,6 @@ pub(crate) mod raw;
 pub(crate) mod rust;
 pub(crate) mod stdio;
 
-pub use conformance::{CheckError, Checked, Verdict};
-
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;

@@ -17,7 +17,8 @@ use crate::e2e::scenario::ast::check::CheckKind;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::{Action, Step};
 use crate::e2e::verdict::outcome::Stop;
-use crate::e2e::verdict::report::{Policy, Report};
+use crate::e2e::verdict::policy::Policy;
+use crate::e2e::verdict::report::Report;
 use crate::wire::driver::{Op, Outcome};
 use crate::wire::journal::email_id;
 use crate::wire::subjects::{

@@ -6,12 +6,13 @@ use serde_json::Value;
 use toml::de::DeTable;
 
 use super::ast::check::{Check, CheckKind};
+use super::context::Context;
 use super::findings::Findings;
-use super::parse::Context;
 use super::reader::Fields;
 use crate::e2e::scenario::keys;
-use crate::e2e::text::error::{Problem, Span};
+use crate::e2e::text::error::Problem;
 use crate::e2e::text::schema::Schema;
+use crate::e2e::text::span::Span;
 
 const WORDS: [&str; 11] = [
     "charged_once",

@@ -1,17 +1,12 @@
 //! Values of TOML as data: JSON, settings, patterns.
 
 use serde_json::{Map, Value};
-use toml::{
-    Spanned,
-    de::{DeTable, DeValue},
-};
+use toml::de::{DeTable, DeValue};
 
 use super::findings::{Findings, article};
+use super::item::Item;
 use crate::e2e::text::error::nearest;
 use crate::e2e::text::matcher;
-
-/// A value with its place.
-pub type Item<'i> = Spanned<DeValue<'i>>;
 
 /// The text of a string.
 pub fn as_text<'a>(item: &'a Item<'_>) -> Option<&'a str> {

@@ -9,7 +9,7 @@ use super::findings::Findings;
 use super::reader::Fields;
 use super::verbs::{ERROR_KINDS, Verb};
 use crate::e2e::scenario::{keys, messages};
-use crate::e2e::text::error::Span;
+use crate::e2e::text::span::Span;
 
 pub(in crate::e2e) fn expects(
     verb: &Verb,

@@ -10,7 +10,7 @@ use super::data::as_text;
 use super::findings::Findings;
 use super::reader::Fields;
 use crate::broker::{Direction, Fault, Side, What};
-use crate::e2e::text::error::Span;
+use crate::e2e::text::span::Span;
 
 /// The keys that give a fault its values; which of them go with which word, `takes` says.
 pub(in crate::e2e) const KEYS: &[&str] = &[

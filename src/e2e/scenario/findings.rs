@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::data::Item;
-use crate::e2e::text::error::{Problem, Span, nearest};
+use super::item::Item;
+use crate::e2e::text::error::{Problem, nearest};
+use crate::e2e::text::span::Span;
 use crate::e2e::text::template;
 
 /// What was found wrong so far, and which `{{names}}` a string may use.

@@ -1,42 +1,22 @@
 //! The top of a fixture: description, tags, clients, settings; then its steps and checks.
 
-use std::collections::BTreeSet;
-
 use toml::de::{DeTable, DeValue};
 
 use super::ast::scenario::{BrokerTable, Defaults, Fixture, Leaks, Processes, ProxyTable};
+use super::context::Context;
 use super::data::to_toml;
 use super::expand::gather::gather;
-use super::expand::written::{Written, expand};
+use super::expand::rows::Written;
+use super::expand::written::expand;
 use super::findings::Findings;
 use super::reader::Fields;
 use crate::e2e::scenario::{checks, faults, keys, steps};
-use crate::e2e::text::error::{FixtureError, Problem, Span};
+use crate::e2e::text::error::{FixtureError, Problem};
 use crate::e2e::text::name::Name;
 use crate::e2e::text::redact::Row;
-use crate::e2e::text::schema::{Schema, SchemaError};
 use crate::e2e::text::source::Source;
+use crate::e2e::text::span::Span;
 use crate::wire::subjects::Token;
-
-/// What a fixture may refer to and only the caller knows.
-pub struct Context<'a> {
-    /// Says what is wrong with settings of services (a table a module), if anything.
-    pub validate_services: &'a dyn Fn(&toml::Table) -> Result<(), String>,
-    /// Names that `{{name}}` may use besides saved values.
-    pub variables: BTreeSet<String>,
-    /// Names that `clients` may use; empty is any.
-    pub clients: BTreeSet<String>,
-    /// What holds where a scenario does not say.
-    pub defaults: Defaults,
-    /// Services that a fault may name, where there are several.
-    pub services: BTreeSet<String>,
-    /// Whether it is known whose leader is meant where a fault does not say.
-    pub leaders: bool,
-    /// The schema of this name, or why there is none.
-    pub schema: &'a dyn Fn(&str) -> Result<Schema, SchemaError>,
-    /// The text of shared steps by their path below the suite's folder, or why there is none.
-    pub include: &'a dyn Fn(&str) -> Result<String, String>,
-}
 
 /// Reads a fixture: one scenario, or one a row.
 ///

@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use toml::de::{DeTable, DeValue};
 
-use super::data::{Item, as_integer, as_text, check_pattern, to_json};
+use super::data::{as_integer, as_text, check_pattern, to_json};
 use super::findings::Findings;
-use crate::e2e::text::error::Span;
+use super::item::Item;
+use crate::e2e::text::span::Span;
 
 /// One table that is being read.
 pub struct Fields<'a, 'i> {

@@ -10,7 +10,7 @@ use super::findings::Findings;
 use super::reader::Fields;
 use super::verbs::{VERBS, Verb, verb_words};
 use crate::e2e::scenario::{faults, keys, messages, outgoing};
-use crate::e2e::text::error::Span;
+use crate::e2e::text::span::Span;
 
 /// All steps of a fixture, or of its teardown. Includes are written out already.
 pub(in crate::e2e) fn read(key: &str, top: &Fields<'_, '_>, findings: &mut Findings) -> Vec<Step> {

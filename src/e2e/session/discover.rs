@@ -9,7 +9,8 @@ use std::{
 use super::settings::{ClientUnderTest, E2eError, Settings};
 use crate::e2e::run::stage::machine::{CLIENT, Client};
 use crate::e2e::scenario::ast::scenario::Fixture;
-use crate::e2e::scenario::parse::{Context, parse};
+use crate::e2e::scenario::context::Context;
+use crate::e2e::scenario::parse::parse;
 use crate::e2e::text::error::{FixtureError, Problem};
 use crate::e2e::text::inside;
 use crate::e2e::text::name::Name;

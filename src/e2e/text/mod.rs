@@ -9,6 +9,7 @@ pub(crate) mod name;
 pub(crate) mod redact;
 pub(crate) mod schema;
 pub(crate) mod source;
+pub(crate) mod span;
 pub(crate) mod subject;
 pub(crate) mod template;
 

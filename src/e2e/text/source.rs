@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::error::Span;
+use super::span::Span;
 
 /// A fixture's text and what it is called in messages.
 #[derive(Debug, Clone)]

@@ -7,7 +7,8 @@ use crate::e2e::record::run::{Failure, Log, Place, RunLeaks};
 use crate::e2e::record::seen::Seen;
 use crate::e2e::record::trace::Trace;
 use crate::e2e::scenario::ast::scenario::Fixture;
-use crate::e2e::text::error::{Span, point_at};
+use crate::e2e::text::error::point_at;
+use crate::e2e::text::span::Span;
 
 /// How a run came to its end, before its transcript is compared.
 #[derive(Debug)]

@@ -1,34 +1,16 @@
 //! Every promise held against a history.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use serde::Serialize;
 
 use super::figures::{Figures, Sums, figures};
 use super::index::Index;
+use super::policy::Policy;
 use super::promises::{acknowledged, finality, once, order, queue, replies, status};
 use super::verdict::{Finding, Property, Verdict};
 use crate::e2e::record::history::reader::History;
 use crate::wire::headers::bounded;
-
-/// What counts as broken where opinions may differ.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Policy {
-    /// Whether a queue message may be lost.
-    pub queue_loss: QueueLoss,
-    /// How long after the last fault everything must be final; `None` is no bound.
-    pub final_within: Option<Duration>,
-}
-
-/// Whether a queue message may be lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum QueueLoss {
-    /// Core NATS keeps nothing: losses are counted.
-    #[default]
-    Counted,
-    /// A message that reached no worker is a violation.
-    Forbidden,
-}
 
 /// What came of a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]

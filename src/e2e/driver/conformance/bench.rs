@@ -6,9 +6,8 @@ use async_nats::jetstream::{self, stream};
 use async_nats::{Client, HeaderMap, Message, Subscriber};
 use futures_util::StreamExt as _;
 
-use super::talk::Complaint;
-use crate::broker::{Broker, Credentials, Permissions, Role, Roles};
-use crate::e2e::driver::conformance::{CheckError, SOON};
+use super::talk::{Complaint, SOON};
+use crate::broker::{Broker, Credentials, Permissions, Role, Roles, StartError};
 
 /// Small, so that what is too large is not much.
 pub const MAX_PAYLOAD: usize = 65_536;
@@ -20,6 +19,17 @@ pub const STREAM: &str = "CHECK";
 pub const NOBODY: &str = "check.nobody";
 /// What the driver's user may not do begins with it.
 pub const FORBIDDEN: &str = "forbidden";
+
+/// Why nothing could be checked.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The broker did not start.
+    #[error(transparent)]
+    Broker(#[from] StartError),
+    /// Our own connection or stream could not be made.
+    #[error("cannot prepare the checks: {0}")]
+    Bench(String),
+}
 
 /// What the driver's user may do.
 pub fn roles() -> Roles {

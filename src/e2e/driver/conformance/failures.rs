@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::bench::{Bench, FORBIDDEN, MAX_PAYLOAD, NOBODY};
 use super::messages::{next, publish, subscribe};
-use super::talk::{Complaint, Talk};
+use super::talk::{Complaint, SOON, Talk};
 use crate::e2e::record::seen::base64;
 use crate::wire::driver::ErrorKind;
 
@@ -108,7 +108,7 @@ pub async fn reconnect(bench: &mut Bench, talk: &mut Talk) -> Result<(), Complai
         // Whether the first attempt meets the dead connection is nobody's fault.
         let began = Instant::now();
         while let Err(complaint) = publish(talk, &subject, b"again").await {
-            if began.elapsed() > crate::e2e::driver::conformance::SOON {
+            if began.elapsed() > SOON {
                 return Err(format!("after the broker's restart: {complaint}"));
             }
         }

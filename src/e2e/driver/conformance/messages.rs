@@ -5,8 +5,7 @@ use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::bench::{Bench, STORED, STREAM};
-use super::talk::{Complaint, Talk};
-use crate::e2e::driver::conformance::SOON;
+use super::talk::{Complaint, SOON, Talk};
 use crate::e2e::record::seen::{base64, from_base64};
 use crate::wire::driver::{Ack, ErrorKind, Message};
 use crate::wire::headers::MSG_ID;

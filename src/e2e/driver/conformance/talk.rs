@@ -9,12 +9,13 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::broker::Credentials;
-use crate::e2e::driver::conformance::SOON;
 use crate::e2e::driver::pipe::MAX_LOG_MIB;
 use crate::process::{Child, ExitStatus, Pipe, Reaper, Spawn, StdoutError};
 use crate::wire::driver::{DriverError, ErrorKind, PROTOCOL_VERSION, Reply};
 use crate::wire::headers::bounded;
 
+/// How long anything that should happen at once may take.
+pub const SOON: Duration = Duration::from_secs(10);
 /// How much of a line is shown.
 const SHOWN_BYTES: usize = 240;
 /// How many lines of the record are shown, from its beginning and from its end.

@@ -1,6 +1,6 @@
 //! What a client is doing: begun on record, and ended on record whatever becomes of it.
 
-use super::event::{Payment, Reading, Refusal, Reply, What};
+use super::event::{Invoke, Kind, Payment, Reading, Refusal, Reply, What};
 use super::recorder::Recorder;
 use crate::wire::headers::one_line;
 
@@ -13,6 +13,29 @@ pub enum Target {
     Message(String),
     /// Neither.
     Nothing,
+}
+
+impl Recorder {
+    /// Records that `process` begins an operation: call it before the first byte goes out.
+    pub fn invoke(&self, process: &str, kind: Kind, subject: &str, target: Target) -> Operation {
+        let op = self.next_operation();
+        let (payment, message) = match target {
+            Target::Payment(payment) => (Some(payment), None),
+            Target::Message(message) => (None, Some(message)),
+            Target::Nothing => (None, None),
+        };
+        let process = process.to_owned();
+        let subject = subject.to_owned();
+        self.append(What::Invoke(Invoke {
+            process: process.clone(),
+            op,
+            kind,
+            subject,
+            payment,
+            message,
+        }));
+        Operation::new(self.clone(), process, op)
+    }
 }
 
 /// An operation under way. One that is dropped may have happened, and is recorded so.

@@ -12,9 +12,8 @@ use jiff::Timestamp;
 
 use super::clock::Clock;
 use super::event::{
-    Charge, DeadLetter, Delivery, Email, End, Fault, Invoke, Kind, Outcome, Phase, Records, What,
+    Charge, DeadLetter, Delivery, Email, End, Fault, Outcome, Phase, Records, What,
 };
-use super::operation::{Operation, Target};
 use crate::wire::{
     headers::one_line,
     journal::{ChargeRecord, DeliveryRecord, EmailRecord},
@@ -80,30 +79,14 @@ impl Recorder {
         }
     }
 
+    /// The number of an operation that begins.
+    pub(in crate::e2e) fn next_operation(&self) -> u64 {
+        self.shared.next_op.fetch_add(1, Ordering::Relaxed)
+    }
+
     /// The run's clock.
     pub fn clock(&self) -> Clock {
         self.shared.clock
-    }
-
-    /// Records that `process` begins an operation: call it before the first byte goes out.
-    pub fn invoke(&self, process: &str, kind: Kind, subject: &str, target: Target) -> Operation {
-        let op = self.shared.next_op.fetch_add(1, Ordering::Relaxed);
-        let (payment, message) = match target {
-            Target::Payment(payment) => (Some(payment), None),
-            Target::Message(message) => (None, Some(message)),
-            Target::Nothing => (None, None),
-        };
-        let process = process.to_owned();
-        let subject = subject.to_owned();
-        self.append(What::Invoke(Invoke {
-            process: process.clone(),
-            op,
-            kind,
-            subject,
-            payment,
-            message,
-        }));
-        Operation::new(self.clone(), process, op)
     }
 
     /// Records the workers' journal of deliveries, read after the run.

@@ -1,12 +1,9 @@
 //! Listens for messages: subscribed before the first step, and none behind a fence.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use super::attempt::{DEFAULT_TIMEOUT, millis};
-use super::stage::Stage;
+use super::stage::{Stage, Subscriptions};
 use crate::e2e::record::seen::Seen;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::scenario::ast::scenario::Fixture;
@@ -21,15 +18,12 @@ const FENCE: &str = "_INBOX.barrier.fence";
 /// to hand it over.
 const HAND_OVER: Duration = Duration::from_millis(50);
 
-/// Subscriptions by subject, as the driver knows them.
-pub(in crate::e2e) type Subscriptions = BTreeMap<String, u64>;
-
 /// Subscribes to everything that the scenario expects, flushed, before its first step.
 pub(in crate::e2e) async fn subscribe(
     world: &World,
     fixture: &Fixture,
 ) -> Result<Subscriptions, Stop> {
-    let mut subscriptions = Subscriptions::new();
+    let mut subscriptions = super::stage::Subscriptions::new();
     for step in fixture.steps.iter().chain(&fixture.teardown) {
         let Some((subject, fenced)) = step.action.listens() else {
             continue;

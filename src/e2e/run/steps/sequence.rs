@@ -3,8 +3,9 @@
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::listen::{Subscriptions, subscribe};
+use super::listen::subscribe;
 use super::stage::Stage;
+use super::stage::Subscriptions;
 use crate::e2e::record::run::RunId;
 use crate::e2e::record::seen::Seen;
 use crate::e2e::run::stage::world::World;

@@ -1,25 +1,28 @@
 //! A step on its stage: once or many times, again where it says so, and held against what is
 //! expected.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 
-use super::listen::Subscriptions;
 use crate::e2e::record::seen::Seen;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::{Action, Expect, Step};
 use crate::e2e::scenario::fill::filled;
-use crate::e2e::text::error::Span;
 use crate::e2e::text::matcher::Difference;
+use crate::e2e::text::span::Span;
 use crate::e2e::text::template::{Variables, fill};
 use crate::e2e::verdict::outcome::Stop;
 use crate::e2e::verdict::transcript::writer::Transcript;
 
 /// What a step asks again about is in another process: there is nothing to wait on.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Subscriptions by subject, as the driver knows them.
+pub(in crate::e2e) type Subscriptions = BTreeMap<String, u64>;
 
 /// A step on its stage.
 pub(in crate::e2e) struct Stage<'a> {

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::Value;
 
-use crate::e2e::text::error::Span;
 use crate::e2e::text::schema::Schema;
+use crate::e2e::text::span::Span;
 use crate::e2e::text::template;
 
 /// One check on the outcome of the whole scenario.

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::check::Check;
 use super::step::Step;
-use crate::e2e::text::error::Span;
 use crate::e2e::text::name::Name;
 use crate::e2e::text::redact::Row;
 use crate::e2e::text::source::Source;
+use crate::e2e::text::span::Span;
 
 /// One scenario, as written.
 #[derive(Debug, Clone)]

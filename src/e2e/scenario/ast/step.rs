@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::broker::Fault;
-use crate::e2e::text::error::Span;
+use crate::e2e::text::span::Span;
 use crate::wire::driver::Headers;
 
 /// One step: a verb, what is expected of it, and how long that may take.

@@ -11,8 +11,9 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use crate::e2e::scenario::data::{Item, to_json};
+use crate::e2e::scenario::data::to_json;
 use crate::e2e::scenario::findings::Findings;
+use crate::e2e::scenario::item::Item;
 use crate::e2e::text::template;
 use crate::e2e::text::template::Variables;
 

@@ -2,13 +2,16 @@
 
 use toml::de::DeTable;
 
-use super::written::STEPS;
-use crate::e2e::scenario::data::Item;
-use crate::e2e::scenario::parse::Context;
-use crate::e2e::text::error::{Problem, Span};
+use crate::e2e::scenario::context::Context;
+use crate::e2e::scenario::item::Item;
+use crate::e2e::text::error::Problem;
 use crate::e2e::text::inside::stays_below;
 use crate::e2e::text::name::Name;
 use crate::e2e::text::source::Source;
+use crate::e2e::text::span::Span;
+
+/// The arrays of steps.
+pub(in crate::e2e) const STEPS: [&str; 2] = ["step", "teardown"];
 
 /// The most that a fixture includes: times, and bytes in all.
 const MOST_INCLUDES: usize = 200;

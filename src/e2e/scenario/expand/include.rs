@@ -9,12 +9,12 @@ use toml::{
 
 use super::fill::{Values, fill_table, names_in, values};
 use super::gather::check_path;
-use super::written::check_name;
-use crate::e2e::scenario::data::Item;
+use super::names::check_name;
 use crate::e2e::scenario::findings::Findings;
+use crate::e2e::scenario::item::Item;
 use crate::e2e::scenario::keys;
 use crate::e2e::scenario::reader::Fields;
-use crate::e2e::text::error::Span;
+use crate::e2e::text::span::Span;
 
 /// The most steps that a scenario has, those of its includes among them.
 const MOST_STEPS: usize = 10_000;

@@ -10,10 +10,11 @@
 //! | `rows` | one document a row |
 //! | `include` | steps in the place of their include |
 //! | `written` | all of it |
-//! | `fill` | values in the place of their names |
+//! | `fill`, `names` | values in the place of their names |
 
 pub(crate) mod fill;
 pub(crate) mod gather;
 pub(crate) mod include;
+pub(crate) mod names;
 pub(crate) mod rows;
 pub(crate) mod written;

@@ -5,13 +5,22 @@ use std::collections::BTreeMap;
 use toml::de::DeTable;
 
 use super::fill::{Values, fill_table, names_in, values};
-use super::written::{Written, check_name};
+use super::names::check_name;
 use crate::e2e::scenario::findings::Findings;
 use crate::e2e::scenario::reader::Fields;
-use crate::e2e::text::error::Span;
+use crate::e2e::text::span::Span;
 
 /// The most rows of a fixture.
 const MOST_ROWS: usize = 1000;
+
+/// A document without rows and includes, and the row that it is.
+pub(in crate::e2e) struct Written<'t> {
+    /// The row's name; `None` in a fixture without rows.
+    pub row: Option<String>,
+    pub document: DeTable<'t>,
+    /// Names that have been replaced wherever they have a value.
+    pub names: Vec<String>,
+}
 
 /// One document a row.
 pub(in crate::e2e) fn rows<'t>(

@@ -7,24 +7,10 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-use super::gather::Texts;
+use super::gather::{STEPS, Texts};
 use super::include::Writer;
-use super::rows::rows;
+use super::rows::{Written, rows};
 use crate::e2e::scenario::findings::Findings;
-use crate::e2e::text::error::Span;
-use crate::e2e::text::template;
-
-/// The arrays of steps.
-pub(in crate::e2e) const STEPS: [&str; 2] = ["step", "teardown"];
-
-/// A document without rows and includes, and the row that it is.
-pub(in crate::e2e) struct Written<'t> {
-    /// The row's name; `None` in a fixture without rows.
-    pub row: Option<String>,
-    pub document: DeTable<'t>,
-    /// Names that have been replaced wherever they have a value.
-    pub names: Vec<String>,
-}
 
 /// Writes out rows and includes.
 pub(in crate::e2e) fn expand<'t>(
@@ -51,17 +37,4 @@ pub(in crate::e2e) fn expand<'t>(
             written
         })
         .collect()
-}
-
-/// A name that `{{name}}` can be, and that is nobody else's.
-pub(in crate::e2e) fn check_name(name: &str, span: &Span, of: &str, findings: &mut Findings) {
-    let named = template::names(&format!("{{{{{name}}}}}")).len() == 1;
-    if !named {
-        let message = format!(
-            "`{name}` cannot name a value of a {of}: expected lower-case letters, digits and `_`"
-        );
-        findings.add(span.clone(), message);
-    } else if ["n", "k"].contains(&name) || findings.variables.contains(name) {
-        findings.add(span.clone(), format!("`{{{{{name}}}}}` has a meaning of its own"));
-    }
 }

@@ -1,7 +1,8 @@
 //! Holds the schema and the reader against each other, with every value in every place.
 
 use super::*;
-use crate::e2e::scenario::parse::{Context, parse};
+use crate::e2e::scenario::context::Context;
+use crate::e2e::scenario::parse::parse;
 use crate::e2e::text::name::Name;
 use crate::e2e::text::schema::Schemas;
 use crate::e2e::text::source::Source;

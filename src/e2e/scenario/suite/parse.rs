@@ -11,8 +11,9 @@ use crate::e2e::scenario::findings::Findings;
 use crate::e2e::scenario::parse::{defaults, redact};
 use crate::e2e::scenario::reader::Fields;
 use crate::e2e::scenario::suite::{Client, Command, Ready, Service, Suite};
-use crate::e2e::text::error::{FixtureError, Problem, Span};
+use crate::e2e::text::error::{FixtureError, Problem};
 use crate::e2e::text::source::Source;
+use crate::e2e::text::span::Span;
 use crate::wire::subjects::Token;
 
 const READY_WITHIN: Duration = Duration::from_secs(20);

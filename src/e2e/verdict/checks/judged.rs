@@ -36,7 +36,8 @@ mod tests {
     #[test]
     fn final_within_goes_red_for_late_open_and_unbroken() {
         use crate::e2e::record::history::reader::History;
-        use crate::e2e::verdict::report::{Policy, check};
+        use crate::e2e::verdict::policy::Policy;
+        use crate::e2e::verdict::report::check;
         let limit = Duration::from_secs(10);
         let judged = |lines: &[&str]| {
             let numbered = lines

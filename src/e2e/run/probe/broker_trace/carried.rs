@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::heard::{Heard, Said, heard};
+use super::heard::heard;
 use super::line::{Connection, Line, Way};
+use super::said::{Heard, Said};
 use crate::broker::Role;
 use crate::e2e::record::carried::Carried;
 

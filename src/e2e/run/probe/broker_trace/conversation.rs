@@ -6,8 +6,9 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::heard::{Heard, Said, heard};
+use super::heard::heard;
 use super::line::{Connection, Line, Way};
+use super::said::{Heard, Said};
 use super::subject::{acknowledgement, is_noise};
 use crate::broker::Role;
 use crate::e2e::record::trace::{Kind, Message, Party};

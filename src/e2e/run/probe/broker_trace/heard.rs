@@ -5,28 +5,8 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::imports::undone;
-use super::line::{Connection, Line, Op, Way, What};
-
-/// Something that a connection did or got.
-pub(in crate::e2e) struct Heard<'a> {
-    /// When it began.
-    pub(in crate::e2e) at: Timestamp,
-    pub(in crate::e2e) connection: &'a Connection,
-    pub(in crate::e2e) what: Said<'a>,
-}
-
-pub(in crate::e2e) enum Said<'a> {
-    Message {
-        way: Way,
-        subject: &'a str,
-        reply: &'a str,
-        head: &'a [u8],
-        /// As much of it as was traced.
-        body: &'a [u8],
-    },
-    /// It listens, as one of a group or not.
-    Subscribe { queue: bool },
-}
+use super::line::{Line, Op, What};
+use super::said::{Heard, Said};
 
 /// Everything, in the order in which it was complete; `lines` are in the order of time.
 ///
@@ -39,7 +19,9 @@ pub(in crate::e2e) fn heard(lines: &[Line]) -> Vec<Heard<'_>> {
     for line in lines {
         let What::Trace { connection, op } = &line.what else { continue };
         let (at, what) = match op {
-            Op::Subscribe { queue, .. } => (line.at, Some(Said::Subscribe { queue: *queue })),
+            Op::Subscribe { queue, .. } => {
+                (line.at, Some(super::said::Said::Subscribe { queue: *queue }))
+            }
             Op::Message { bytes: 0, .. } => (line.at, whole(op, &[])),
             Op::Message { way, .. } => {
                 begun.insert((connection.id, *way), (line.at, op));
@@ -58,5 +40,5 @@ pub(in crate::e2e) fn heard(lines: &[Line]) -> Vec<Heard<'_>> {
 fn whole<'a>(op: &'a Op, bytes: &'a [u8]) -> Option<Said<'a>> {
     let Op::Message { way, subject, reply, header_bytes, .. } = op else { return None };
     let (head, body) = bytes.split_at((*header_bytes).min(bytes.len()));
-    Some(Said::Message { way: *way, subject, reply, head, body })
+    Some(super::said::Said::Message { way: *way, subject, reply, head, body })
 }

@@ -5,8 +5,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::heard::{Heard, Said};
 use super::line::Way;
+use super::said::{Heard, Said};
 
 /// How every name begins that the broker gives.
 const GIVEN: &str = "_R_.";

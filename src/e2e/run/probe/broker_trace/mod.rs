@@ -9,7 +9,7 @@
 //! | `level` | how much a broker is asked to trace |
 //! | `line` | a line of the log, read |
 //! | `end` | that the log has everything so far |
-//! | `heard` | lines to whole messages |
+//! | `said`, `heard` | lines to whole messages |
 //! | `imports` | the reply subjects of other accounts |
 //! | `carried` | what was sent, for checks |
 //! | `conversation` | messages between parties, for pictures |
@@ -22,6 +22,7 @@ pub(crate) mod heard;
 pub(crate) mod imports;
 pub(crate) mod level;
 pub(crate) mod line;
+pub(crate) mod said;
 pub(crate) mod subject;
 
 use std::{

@@ -1,0 +1,26 @@
+//! What a fixture may refer to and only the caller knows.
+
+use std::collections::BTreeSet;
+
+use super::ast::scenario::Defaults;
+use crate::e2e::text::schema::{Schema, SchemaError};
+
+/// What a fixture may refer to and only the caller knows.
+pub struct Context<'a> {
+    /// Says what is wrong with settings of services (a table a module), if anything.
+    pub validate_services: &'a dyn Fn(&toml::Table) -> Result<(), String>,
+    /// Names that `{{name}}` may use besides saved values.
+    pub variables: BTreeSet<String>,
+    /// Names that `clients` may use; empty is any.
+    pub clients: BTreeSet<String>,
+    /// What holds where a scenario does not say.
+    pub defaults: Defaults,
+    /// Services that a fault may name, where there are several.
+    pub services: BTreeSet<String>,
+    /// Whether it is known whose leader is meant where a fault does not say.
+    pub leaders: bool,
+    /// The schema of this name, or why there is none.
+    pub schema: &'a dyn Fn(&str) -> Result<Schema, SchemaError>,
+    /// The text of shared steps by their path below the suite's folder, or why there is none.
+    pub include: &'a dyn Fn(&str) -> Result<String, String>,
+}
