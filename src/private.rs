@@ -1,14 +1,19 @@
 //! Folders and files that nobody else could have prepared: whose they are, and who may write there.
 
+use std::ffi::OsStr;
 use std::fs::{DirBuilder, Metadata};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
 
 const GROUP_OR_OTHERS_WRITE: u32 = 0o022;
 const GROUP_WRITES: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
+/// As many links are followed on one way, as by Linux (path_resolution(7)).
+const MOST_LINKS: usize = 40;
 
 /// Makes a folder, and those above it that are missing, for this user only (0700, whatever the
 /// umask); and makes sure of it as [`check`] does.
@@ -23,33 +28,62 @@ pub fn folder(path: &Path) -> io::Result<()> {
 /// Makes sure that only this user, or the system, could have written what is at this path: a folder,
 /// a file, or a symbolic link.
 ///
-/// It belongs to this user or to root, and neither group nor others may write it. So do the folders
-/// above it and the links on the way; where others may write to one of these, it is sticky, as `/tmp`
-/// is, or the group has only this user in it, as many systems give one to each.
+/// It belongs to this user or to root, and neither group nor others may write it. So do every folder
+/// and every link on the way, also on that of a link; where others may write to such a folder, it is
+/// sticky, as `/tmp` is, or the group has only this user in it, as many systems give one to each.
 ///
 /// # Errors
 /// `PermissionDenied` that names what others could write, and what to do.
 pub fn check(path: &Path) -> io::Result<()> {
-    let path = std::path::absolute(path)?;
-    let real = path.canonicalize()?;
+    let real = follow(&std::path::absolute(path)?)?;
     let found = real.metadata()?;
     owned(&real, &found)?;
     if found.mode() & GROUP_OR_OTHERS_WRITE != 0 {
         return Err(refused(&real, "its group or others may write it", "chmod go-w"));
     }
-    // By the way it was named, too: a link may be somebody else's.
-    for above in path.ancestors().chain(real.ancestors().skip(1)) {
-        let found = above.symlink_metadata()?;
-        owned(above, &found)?;
-        if !found.is_dir() || found.mode() & STICKY != 0 {
+    Ok(())
+}
+
+/// Where a path leads, as the system finds it: one part after the other. Whoever may change a folder or
+/// a link on the way decides that, so each is checked before it is gone through.
+fn follow(path: &Path) -> io::Result<PathBuf> {
+    let parts = |path: &Path| path.iter().rev().map(OsStr::to_owned).collect::<Vec<_>>();
+    let (mut left, mut real, mut links) = (parts(path), PathBuf::from("/"), 0);
+    while let Some(part) = left.pop() {
+        passable(&real)?;
+        if part == ".." {
+            real.pop();
             continue;
         }
-        if found.mode() & OTHERS_WRITE != 0 {
-            return Err(refused(above, "others may write it", "chmod o-w"));
+        // The root, which a path or a link begins with, takes the place of all before it.
+        let next = real.join(part);
+        let found = next.symlink_metadata()?;
+        if !found.is_symlink() {
+            real = next;
+            continue;
         }
-        if found.mode() & GROUP_WRITES != 0 && !is_our_own_group(found.gid()) {
-            return Err(refused(above, "its group may write it", "chmod g-w"));
+        owned(&next, &found)?;
+        links += 1;
+        if links > MOST_LINKS {
+            return Err(Errno::LOOP.into());
         }
+        left.append(&mut parts(&next.read_link()?));
+    }
+    Ok(real)
+}
+
+/// Makes sure that nobody else could have put there what is looked for in this folder.
+fn passable(folder: &Path) -> io::Result<()> {
+    let found = folder.symlink_metadata()?;
+    owned(folder, &found)?;
+    if !found.is_dir() || found.mode() & STICKY != 0 {
+        return Ok(());
+    }
+    if found.mode() & OTHERS_WRITE != 0 {
+        return Err(refused(folder, "others may write it", "chmod o-w"));
+    }
+    if found.mode() & GROUP_WRITES != 0 && !is_our_own_group(found.gid()) {
+        return Err(refused(folder, "its group may write it", "chmod g-w"));
     }
     Ok(())
 }
@@ -139,6 +173,36 @@ mod tests {
         let link = root.path().join("link");
         symlink(&ours, &link).unwrap();
         check(&link).unwrap();
+    }
+
+    #[test]
+    fn every_link_on_the_way_is_followed_and_checked() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        folder(&at("ours")).unwrap();
+        folder(&at("open")).unwrap();
+        // By a link of ours to one that lies where others may write.
+        symlink(at("ours"), at("open/second")).unwrap();
+        symlink("open/second", at("first")).unwrap();
+        check(&at("first")).unwrap();
+        check(&at("open/../first/.")).unwrap();
+        mode(&at("open"), 0o777);
+        let refused = check(&at("first")).unwrap_err().to_string();
+        assert!(refused.contains("open is not used: others may write it"), "{refused}");
+        mode(&at("open"), 0o700);
+        symlink("loop", at("loop")).unwrap();
+        assert_eq!(
+            check(&at("loop")).unwrap_err().raw_os_error(),
+            Some(Errno::LOOP.raw_os_error())
+        );
+        let mut last = at("ours");
+        for n in 0..MOST_LINKS {
+            symlink(&last, at(&format!("link-{n}"))).unwrap();
+            last = at(&format!("link-{n}"));
+        }
+        check(&last).unwrap();
+        symlink(&last, at("one-more")).unwrap();
+        check(&at("one-more")).unwrap_err();
     }
 
     #[test]

@@ -15,7 +15,8 @@ use tempfile::NamedTempFile;
 /// Writes a file for this user only (0600).
 ///
 /// # Errors
-/// Those of the file system; what was there before is then there still.
+/// Those of the file system; what was there before is then there still. Only where the folder cannot
+/// be synced, at last, the new file is in its place, and a power loss may undo that.
 pub fn write(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
     let file = beside(path, 0o600, text.as_ref())?;
     file.persist(path)?;
@@ -25,7 +26,7 @@ pub fn write(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
 /// The same, unless there is one already: that stays, also where somebody else is first just now.
 ///
 /// # Errors
-/// Those of the file system.
+/// As [`write()`].
 pub fn write_first(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
     let file = beside(path, 0o600, text.as_ref())?;
     match file.persist_noclobber(path) {
@@ -35,8 +36,8 @@ pub fn write_first(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
     }
 }
 
-/// Writes a file for others to read too, as the umask allows; one that is there keeps its permissions, and a link to it
-/// stays one.
+/// Writes a file for others to read too, as the umask allows; one that is there keeps its permissions,
+/// and a link to it stays one.
 ///
 /// # Errors
 /// As [`write()`].
@@ -53,7 +54,7 @@ pub fn write_public(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
 /// Renames a file or a folder, whose content has been synced where it must last.
 ///
 /// # Errors
-/// Those of the file system.
+/// Those of the file system. Where a folder cannot be synced, it has been renamed.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     std::fs::rename(from, to)?;
     sync_folder_of(to)?;

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mono_demo::broker::{Broker, Settings};
+use mono_demo::modules::journal::Journal;
 use support::program::{Home, Serve};
 use support::{eventually, nats_server, reaper};
 
@@ -151,6 +152,23 @@ fn a_lock_whose_holder_is_stopped_holds_up_nothing_else_and_no_end() {
     }
 }
 
+#[test]
+fn damaged_lines_are_told_also_where_the_lock_was_held_at_the_start() {
+    let home = Home::new();
+    std::fs::create_dir(home.path().join("books")).unwrap();
+    for journal in JOURNALS {
+        std::fs::write(home.path().join("books").join(journal), b"{\"key\":\"p\xff\n").unwrap();
+    }
+    let holders = JOURNALS.map(|journal| Holder::of(&home.path().join("books").join(journal)));
+    let serve = home.serve(&SERVE);
+    serve.says(Duration::from_secs(10), "waiting for the journal");
+    assert!(!serve.stderr().contains("damaged"), "{}", serve.stderr());
+    drop(holders);
+    for journal in JOURNALS {
+        serve.says(Duration::from_secs(20), &format!("{journal}: 1 damaged line is passed over"));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_is_full_in_the_middle_of_a_line_leaves_no_half_line() {
     let home = Home::new();
@@ -190,6 +208,43 @@ async fn a_disk_that_is_full_in_the_middle_of_a_line_leaves_no_half_line() {
     assert!(audit.stdout.contains(r#""ok":true"#), "{}", audit.stdout);
     tokio::task::block_in_place(|| ends_within_its_limit(serve));
     broker.stop().await.unwrap();
+}
+
+/// Run by the test below, where a file may grow to 2 KB and is only appended to.
+#[tokio::test]
+#[ignore = "another test runs it"]
+async fn appends_beside_half_a_line() {
+    let path = PathBuf::from(std::env::var_os("MONO_DEMO_TEST_ARGUMENT").unwrap());
+    let journal = Journal::open(&path, false).unwrap();
+    let both = journal.transact(|follow| {
+        follow.append(&"x".repeat(4000)).unwrap_err();
+        let pid = std::process::id().to_string();
+        assert!(run("prlimit", &["--pid", &pid, "--fsize=unlimited"]));
+        follow.append(&"next")
+    });
+    let refused = both.await.unwrap_err().to_string();
+    assert!(refused.contains("cut off half a line: Operation not permitted"), "{refused}");
+}
+
+#[tokio::test]
+async fn nothing_is_written_behind_half_a_line_that_cannot_be_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("j.jsonl");
+    std::fs::write(&path, "1\n").unwrap();
+    if !run("chattr", &["+a", path.to_str().unwrap()]) {
+        eprintln!("skipped: a file cannot be made append-only here (that takes root)");
+        return;
+    }
+    let mut helper = Command::new("sh");
+    helper.args(["-c", r#"trap "" XFSZ; ulimit -S -f 4; exec "$0" "$@""#]);
+    helper.arg(std::env::current_exe().unwrap());
+    helper.args(["--ignored", "--exact", "--nocapture", "appends_beside_half_a_line"]);
+    let output = helper.env("MONO_DEMO_TEST_ARGUMENT", &path).output().unwrap();
+    assert!(run("chattr", &["-a", path.to_str().unwrap()]));
+    assert!(output.status.success(), "{output:?}");
+    let journal = Journal::open(&path, false).unwrap();
+    journal.append(&2).await.unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n2\n");
 }
 
 /// Half a line that nobody may cut off.

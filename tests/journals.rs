@@ -6,8 +6,9 @@ use std::fs::File;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use support::bare_server::BareServer;
 use support::eventually;
-use support::program::{Home, Said};
+use support::program::{Home, Said, Serve};
 
 const SERVE: [&str; 5] = ["--port", "0", "--journal-dir", "books", "--drain-timeout=2s"];
 
@@ -58,6 +59,31 @@ fn a_damaged_line_is_passed_over_and_told_by_serve_and_by_audit() {
     let problems = audit["audit"]["problems"].to_string();
     assert!(problems.contains("gateway.jsonl"), "{problems}");
     assert!(journal.starts_with(b"{\"key\":\"p\xff\xfe\n"), "nothing is repaired");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_system_that_is_joined_has_journals_of_its_own_whatever_it_is_called() {
+    let home = Home::new();
+    let server = async |name: &str| {
+        let jetstream = format!("jetstream {{ store_dir: {:?} }}", home.path().join(name));
+        BareServer::start(home.path(), name, &jetstream).await
+    };
+    let (one, other) = (server("one").await, server("other").await);
+    let journals = |serve: &Serve| serve.runtime()["journals"].as_str().unwrap().to_owned();
+    let join = |url: &str| home.serve(&["--server", url, "--drain-timeout=2s"]);
+    let serve = join(&one.nats);
+    let its = journals(&serve);
+    for (amount, serve) in [("1", serve), ("2", join(&other.nats))] {
+        let url = serve.url();
+        let paid = home.run(&["-s", &url, "pay", "the-same-id", amount]).ok();
+        assert!(paid.contains("completed"), "{paid}");
+        let folder = journals(&serve);
+        assert_eq!(folder == its, amount == "1", "{folder}");
+        let charges = std::fs::read_to_string(format!("{folder}/gateway.jsonl")).unwrap();
+        assert_eq!(charges.lines().count(), 1, "{charges}");
+    }
+    let by_name = join(&one.nats.replace("127.0.0.1", "localhost"));
+    assert_eq!(journals(&by_name), its);
 }
 
 #[test]

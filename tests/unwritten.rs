@@ -7,8 +7,10 @@ use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use support::program::Home;
+use support::send;
 
 fn full() -> Stdio {
     File::options().write(true).open("/dev/full").expect("/dev/full").into()
@@ -68,6 +70,27 @@ fn a_full_device_is_told_once_by_commands_that_ask_a_server() {
         is_told(&home, args);
     }
     drop(serve);
+}
+
+#[test]
+fn serve_ends_in_order_where_nobody_hears_that_it_is_ready() {
+    for more in [&[][..], &["--json"]] {
+        let home = Home::new();
+        let mut command = home.command([&["serve", "--port", "0"], more].concat());
+        let child = command.stdout(full()).stderr(Stdio::piped()).spawn().unwrap();
+        let pid = child.id();
+        let (ended, wait) = std::sync::mpsc::channel();
+        std::thread::spawn(move || ended.send(child.wait_with_output().unwrap()));
+        let output = wait.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| {
+            send("KILL", pid);
+            panic!("it serves on");
+        });
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(3), "{stderr}");
+        assert!(stderr.contains("stopped\n"), "in order: {stderr}");
+        assert_eq!(stderr.matches("No space left on device").count(), 1, "{stderr}");
+        assert_eq!(home.processes(), [] as [u32; 0]);
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::context::Context;
 use super::contexts;
 use super::exit::CliError;
 use super::reference::Field;
-use crate::mono::{Auth, JetStreamApi, Target, Tls, without_secrets};
+use crate::mono::{Auth, JetStreamApi, Target, Tls, read_given_text, without_secrets};
 use crate::wire::context::NatsContext;
 
 /// The server that flags, a context or the environment name, if any does.
@@ -229,7 +229,7 @@ fn nkey(path: &Path) -> Result<Auth, CliError> {
 
 fn seed_in(path: &Path) -> Result<String, CliError> {
     let name = format!("nkey file {}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|e| CliError::usage(format!("{name}: {e}")));
+    let text = read_given_text(path).map_err(|e| CliError::usage(format!("{name}: {e}")));
     seed(&name, &text?)
 }
 

@@ -69,6 +69,11 @@ impl Output {
         Stdout(self.unwritten.clone())
     }
 
+    /// Whether something could not be written to stdout.
+    pub fn is_unwritten(&self) -> bool {
+        self.unwritten.get().is_some()
+    }
+
     /// The exit code of a command that ends so. Output that was not written is no success.
     pub fn end(&self, exit: Exit) -> Exit {
         let _ = self.stdout().flush();

@@ -19,7 +19,7 @@ use crate::e2e::run::{Client, ServiceContext, ServiceSpawn, ServiceUnderTest, Se
 use crate::e2e::scenario::{Service, Suite, suite};
 use crate::e2e::session::{ClientUnderTest, E2eError};
 use crate::e2e::text::{Source, template};
-use crate::mono::Caller;
+use crate::mono::{Caller, read_given_text};
 use crate::process::Spawn;
 use crate::wire::driver::{DriverError, ErrorKind, Outcome};
 
@@ -39,7 +39,7 @@ pub type Variables = BTreeMap<String, Result<String, String>>;
 /// It cannot be read, or has mistakes: all of them.
 pub fn read(folder: &Path, shown: &Path) -> Result<Suite, CliError> {
     let path = folder.join(FILE);
-    let text = std::fs::read_to_string(&path)
+    let text = read_given_text(&path)
         .map_err(|e| CliError::usage(format!("cannot read {}: {e}", path.display())))?;
     let source = Source::new(&shown.join(FILE).display().to_string(), &text);
     let variables = ["python".to_owned()].into();

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::context::Context;
 use super::exit::CliError;
+use crate::mono::read_given_text;
 
 /// Where the value of a field is.
 enum Reference<'a> {
@@ -66,7 +67,7 @@ impl Field<'_> {
             Reference::Bare(text) => return Ok(text.to_owned()),
             Reference::File(path) => {
                 let path = self.path(path);
-                std::fs::read_to_string(&path)
+                read_given_text(&path)
                     .map_err(|e| self.refused(&format!("{}: {e}", path.display())))?
             }
             Reference::Variable(name) => self

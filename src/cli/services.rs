@@ -8,7 +8,7 @@ use super::exit::{CliError, Exit};
 use crate::modules::deliveries::Deliveries;
 use crate::modules::journal::Journal;
 use crate::modules::{math, notification, payment};
-use crate::mono::{App, Connection, Running};
+use crate::mono::{App, Connection, Running, StartError};
 use crate::wire::journal::{ChargeRecord, EmailRecord};
 
 /// Settings of the modules: a table each, as in `[payment]`.
@@ -86,6 +86,35 @@ impl<'a> Keeping<'a> {
     }
 }
 
+/// Makes the streams of payments, or adopts what is there, and names the system: the same for all who
+/// join it, by whatever URL, and another one for another account or a new store. Its journals are
+/// found by that.
+///
+/// The claims say it: while they are there, so may charges be that nobody else remembers, and without
+/// them the ledger still keeps what was settled from being charged again.
+///
+/// # Errors
+/// As [`start`], for the streams.
+pub async fn system(
+    connection: &Connection,
+    settings: &Settings,
+    recreate: bool,
+) -> Result<String, CliError> {
+    let ledger = payment::Ledger::new(connection.clone(), settings.payment.replicas);
+    let ledger = ledger.recreating(recreate);
+    let made = tokio::select! {
+        biased;
+        evidence = connection.denied() => Err(StartError::Denied { evidence }),
+        made = ledger.claims_made_at() => made
+            .map_err(|source| StartError::Module { module: "payment".to_owned(), source }),
+    };
+    made.map(|made| format!("system-{made}")).map_err(not_started)
+}
+
+fn not_started(error: StartError) -> CliError {
+    CliError { hint: error.hint(), ..CliError::new(Exit::Infrastructure, error) }
+}
+
 /// Starts the modules on a connection.
 pub async fn start(
     connection: &Connection,
@@ -136,5 +165,5 @@ pub async fn start(
         )
         .start(connection.clone())
         .await
-        .map_err(|e| CliError { hint: e.hint(), ..CliError::new(Exit::Infrastructure, e) })
+        .map_err(not_started)
 }

@@ -6,13 +6,13 @@
 //! one sync.
 
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 pub use file::Follow;
 use file::JournalFile;
@@ -25,6 +25,9 @@ const SLOW: Duration = Duration::from_secs(1);
 const LIMIT: Duration = Duration::from_secs(5);
 /// As much is done under one lock at most, so that other processes have their turn.
 const BATCH: usize = 256;
+/// As much waits for the thread at most, also where nobody waits for it any more; what comes then
+/// waits to be let in.
+const QUEUE: usize = 4 * BATCH;
 
 /// Why a journal cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -71,10 +74,10 @@ impl Journal {
     pub fn open(path: impl Into<PathBuf>, sync: bool) -> Result<Self, JournalError> {
         let path = path.into();
         let file = JournalFile::open(&path, sync)?;
-        let (work, todo) = mpsc::channel();
+        let (work, todo) = mpsc::channel(QUEUE);
         std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || run(file, &todo))
+            .spawn(move || run(file, todo))
             .map_err(|e| JournalError::new(&path, "start its thread", e))?;
         let (waiting, failing) = (AtomicBool::new(false), AtomicBool::new(false));
         Ok(Self { path, work, waiting, failing })
@@ -82,13 +85,20 @@ impl Journal {
 
     /// Looks through the file for lines that are no `T` and reports them in the log; half a line at
     /// the end is cut off by that, and reported too. Where somebody holds its lock it says so and
-    /// returns.
+    /// returns; the file is looked through when the lock is free.
     pub async fn examine<T: DeserializeOwned + 'static>(&self) {
-        let found = self.enqueue(|follow| follow.since::<T>(0).map(|(_, damaged, _)| damaged));
-        match tokio::time::timeout(SLOW, found).await {
-            Ok(Ok(Ok(damaged))) => report(&self.path, &damaged),
-            Ok(Ok(Err(error))) => self.say_whether_it_can_be_used(Some(&error)),
-            Ok(Err(_)) | Err(_) => self.say_what_is_waited_for(),
+        let (path, (tell, done)) = (self.path.clone(), oneshot::channel());
+        let work: Work = Box::new(move |follow| {
+            let examined = follow.and_then(|follow| follow.since::<T>(0));
+            let examined = examined.map(|(_, damaged, _)| report(&path, &damaged));
+            Box::new(move |_| {
+                let _ = tell.send(examined);
+            })
+        });
+        let examined = async { self.work.send(work).await.ok().and(done.await.ok()) };
+        match tokio::time::timeout(SLOW, examined).await {
+            Ok(Some(examined)) => self.say_whether_it_can_be_used(examined.as_ref().err()),
+            Ok(None) | Err(_) => self.say_what_is_waited_for(),
         }
     }
 
@@ -111,7 +121,7 @@ impl Journal {
         &self,
         work: impl FnOnce(&mut Follow<'_>) -> Result<R, JournalError> + Send + 'static,
     ) -> Result<R, JournalError> {
-        let mut done = self.enqueue(work);
+        let mut done = pin!(self.enqueue(work));
         let answer = match tokio::time::timeout(SLOW, &mut done).await {
             Ok(answer) => answer,
             Err(_) => {
@@ -127,8 +137,6 @@ impl Journal {
             }
         };
         self.waiting.store(false, Ordering::Relaxed);
-        let ended = || Err(JournalError::new(&self.path, "write", "its thread ended"));
-        let answer = answer.unwrap_or_else(|_| ended());
         self.say_whether_it_can_be_used(answer.as_ref().err());
         answer
     }
@@ -152,13 +160,12 @@ impl Journal {
         Ok(line)
     }
 
-    fn enqueue<R: Send + 'static>(
+    async fn enqueue<R: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Follow<'_>) -> Result<R, JournalError> + Send + 'static,
-    ) -> oneshot::Receiver<Result<R, JournalError>> {
+    ) -> Result<R, JournalError> {
         let (tell, done) = oneshot::channel();
-        // A thread that is gone drops the sender, and that is an answer too.
-        let _ = self.work.send(Box::new(move |follow| {
+        let work: Work = Box::new(move |follow| {
             if tell.is_closed() {
                 return Box::new(|_| {});
             }
@@ -166,8 +173,12 @@ impl Journal {
             Box::new(move |synced| {
                 let _ = tell.send(synced.and(result));
             })
-        }));
-        done
+        });
+        let ended = || Err(JournalError::new(&self.path, "write", "its thread ended"));
+        match self.work.send(work).await {
+            Ok(()) => done.await.unwrap_or_else(|_| ended()),
+            Err(_) => ended(),
+        }
     }
 
     fn say_what_is_waited_for(&self) {
@@ -182,8 +193,8 @@ impl Journal {
 }
 
 /// Does what there is to do, as much at a time as has come in.
-fn run(mut file: JournalFile, todo: &mpsc::Receiver<Work>) {
-    while let Ok(first) = todo.recv() {
+fn run(mut file: JournalFile, mut todo: mpsc::Receiver<Work>) {
+    while let Some(first) = todo.blocking_recv() {
         let mut told = Vec::new();
         let synced = file.locked(|file| {
             let mut next = Some(first);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_nats::{ConnectOptions, ServerAddr};
 
+use super::given::{in_background, no_byte_order_mark, read_given};
 use super::logins::Logins;
 use super::target::Target;
 
@@ -46,7 +47,11 @@ pub(super) async fn options(
 /// A file with nothing of use in it would only be told as a handshake that fails.
 async fn pem(what: &str, path: &Path, holds: &str) -> Result<(), String> {
     let name = format!("{what} {}", path.display());
-    let text = tokio::fs::read(path).await.map_err(|e| format!("{name}: {e}"))?;
+    if tokio::fs::metadata(path).await.is_ok_and(|found| !found.is_file()) {
+        return Err(format!("{name}: it is not a file: it is read again for each connection"));
+    }
+    let text = in_background(path, read_given).await.map_err(|e| format!("{name}: {e}"))?;
+    no_byte_order_mark(&text).map_err(|e| format!("{name}: {e}"))?;
     let text = String::from_utf8_lossy(&text);
     if text.contains("ENCRYPTED") {
         return Err(format!(

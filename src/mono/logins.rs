@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_nats::{ConnectOptions, ReconnectToServer, ServerAddr};
 
 use super::address::{Login, Server};
+use super::given::{in_background, read_given_text};
 use super::target::Auth;
 
 /// The logins that URLs carry.
@@ -127,7 +128,7 @@ async fn with_auth(auth: &Auth) -> Result<ConnectOptions, String> {
         Auth::Creds(path) => {
             let failed =
                 |e: &dyn std::fmt::Display| format!("credentials file {}: {e}", path.display());
-            let text = tokio::fs::read_to_string(path).await.map_err(|e| failed(&e))?;
+            let text = in_background(path, read_given_text).await.map_err(|e| failed(&e))?;
             options.credentials(&whole(&text)).map_err(|e| failed(&e))?
         }
     })

@@ -68,8 +68,10 @@ impl RuntimeFile {
         let mut make = std::fs::DirBuilder::new();
         make.recursive(true).mode(0o700).create(folder).map_err(failed)?;
         let text = serde_json::json!(runtime).to_string() + "\n";
-        whole::write(&path, &text).map_err(failed)?;
-        Ok(Self { path, text })
+        // Before it is written: also one that was not written to its end goes.
+        let file = Self { path: path.clone(), text };
+        whole::write(&path, &file.text).map_err(failed)?;
+        Ok(file)
     }
 
     /// Writes it where commands look, and removes those of processes that were killed.
@@ -98,8 +100,10 @@ impl RuntimeFile {
 
 impl Drop for RuntimeFile {
     fn drop(&mut self) {
-        // A later `serve` may have put its own there: that one stays.
-        if std::fs::read_to_string(&self.path).is_ok_and(|now| now == self.text) {
+        // A later `serve` may have put its own there: that one stays. So does what is no file, and
+        // reading that may have no end.
+        let is_file = std::fs::symlink_metadata(&self.path).is_ok_and(|found| found.is_file());
+        if is_file && std::fs::read_to_string(&self.path).is_ok_and(|now| now == self.text) {
             let _ = std::fs::remove_file(&self.path);
         }
     }

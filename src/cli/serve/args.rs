@@ -12,6 +12,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::CliError;
 use crate::cli::services::{REPLICAS, Settings};
 use crate::modules::payment::Sabotage;
+use crate::mono::{no_byte_order_mark, read_given, read_given_text};
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
@@ -59,7 +60,8 @@ pub struct ServeArgs {
     /// Settings of the services, a TOML file with the tables math, notification and payment.
     #[arg(long, value_name = "FILE")]
     pub(super) settings: Option<PathBuf>,
-    /// Where the simulated gateway and mailer keep their journals [default: beside the streams].
+    /// Where the simulated gateway and mailer keep their journals [default: beside the streams; on an
+    /// existing system a folder of this user for each].
     #[arg(long, value_name = "DIR")]
     pub(super) journal_dir: Option<PathBuf>,
     /// Write {"url", "pid", "name"} to this file when everything serves; it goes when serving ends.
@@ -94,7 +96,8 @@ Settings, as --settings FILE (each may be left out):
                              { amount = \"13.13\", outcome = \"decline\", reason = \"stolen card\" },
                              { id = \"pay-8\", delay = \"2s\" }, { id = \"pay-9\", outcome = \"hang\" }],
                   chance = { seed = 7, decline_percent = 5, unavailable_percent = 10 }
-A payment that no rule matches is approved.";
+A payment that no rule matches is approved. A handle_limit below gateway_timeout and a minute is
+raised to that, with a warning.";
 
 impl ServeArgs {
     /// The services' settings: the file's, and what other flags say.
@@ -104,8 +107,8 @@ impl ServeArgs {
             Some(path) => {
                 let failed =
                     |e: String| CliError::usage(format!("--settings {}: {e}", path.display()));
-                let text = std::fs::read_to_string(context.absolute(path))
-                    .map_err(|e| failed(e.to_string()))?;
+                let text =
+                    read_given_text(&context.absolute(path)).map_err(|e| failed(e.to_string()))?;
                 Settings::parse(&text).map_err(failed)?
             }
         };
@@ -160,8 +163,12 @@ impl ServeArgs {
             let failed = |e: &dyn std::fmt::Display| {
                 CliError::usage(format!("{flag} {}: {e}", path.display()))
             };
-            let text = std::fs::read_to_string(&path).map_err(|e| failed(&e))?;
-            if !text.contains("-----BEGIN ") {
+            if std::fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+                return Err(failed(&"it is not a file: nats-server reads it at each start"));
+            }
+            let text = read_given(&path).map_err(|e| failed(&e))?;
+            no_byte_order_mark(&text).map_err(|e| failed(&e))?;
+            if !String::from_utf8_lossy(&text).contains("-----BEGIN ") {
                 return Err(failed(&"this is no PEM file"));
             }
             Ok(path)
@@ -176,14 +183,17 @@ impl ServeArgs {
         }))
     }
 
-    /// Where the simulated gateway and mailer keep their journals.
-    pub(super) fn journal_dir(&self, broker: Option<&Brokers>, context: &Context) -> PathBuf {
-        match (&self.journal_dir, &self.store_dir, broker) {
-            (Some(folder), _, _) => context.absolute(folder),
-            (None, Some(store), _) => context.absolute(store).join("journals"),
-            (None, None, Some(broker)) => broker.run_dir().join("journals"),
-            // On an existing system every instance of this machine must see the same books.
-            (None, None, None) => context.state_dir().join("journals"),
+    /// Where the simulated gateway and mailer keep their journals; on an existing system that is not
+    /// said by flags alone.
+    pub(super) fn journal_dir(
+        &self,
+        broker: Option<&Brokers>,
+        context: &Context,
+    ) -> Option<PathBuf> {
+        match (&self.journal_dir, &self.store_dir) {
+            (Some(folder), _) => Some(context.absolute(folder)),
+            (None, Some(store)) => Some(context.absolute(store).join("journals")),
+            (None, None) => broker.map(|broker| broker.run_dir().join("journals")),
         }
     }
 }

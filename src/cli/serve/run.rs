@@ -1,5 +1,6 @@
 //! Starts everything, serves until a signal comes, and drains.
 
+use std::future::Future;
 use std::time::Duration;
 
 use super::announce::announce;
@@ -7,7 +8,7 @@ use super::args::ServeArgs;
 use super::serving::Serving;
 use super::watch::Watch;
 use crate::cli::args::Global;
-use crate::cli::brokers::Brokers;
+use crate::cli::brokers::{Brokers, Wanted};
 use crate::cli::connect::{named_by, named_target};
 use crate::cli::context::Context;
 use crate::cli::contexts;
@@ -17,7 +18,7 @@ use crate::cli::running;
 use crate::cli::services::{self, Proof};
 use crate::cli::signals::Signals;
 use crate::modules::payment;
-use crate::mono::{Connection, without_secrets};
+use crate::mono::{Connection, Target, without_secrets};
 
 pub async fn run(
     args: ServeArgs,
@@ -33,11 +34,18 @@ pub async fn run(
         let removed = running::remove_stale(&context.absolute(path));
         removed.map_err(|e| CliError::new(Exit::Infrastructure, e))?;
     }
-    // From here on a signal is an orderly end, also while things are still starting.
-    let mut signals = Signals::listen()?;
-    let (broker, target) = match named_target(&global.connection, context)? {
+    // All that is read comes first: what waits there, as for a pipe, a signal ends in the system's way.
+    let system = match named_target(&global.connection, context)? {
         Some(target) => {
             args.refuse_broker_flags()?;
+            System::Existing(target)
+        }
+        None => System::Ours(args.wanted(context)?),
+    };
+    // From here on a signal is an orderly end, also while things are still starting.
+    let mut signals = Signals::listen()?;
+    let (broker, target) = match system {
+        System::Existing(target) => {
             if let Some(variable) = named_by(&global.connection, context) {
                 output.note(format!(
                     "note: joining {}, because {variable} names it; `env -u {variable} mono-demo \
@@ -47,68 +55,109 @@ pub async fn run(
             }
             (None, target)
         }
-        None => {
-            let wanted = args.wanted(context)?;
-            let brokers = tokio::select! {
-                started = Brokers::start(&wanted, &global.tools, context, output) => started?,
-                () = signals.first() => return Ok(Exit::Interrupted),
+        System::Ours(wanted) => {
+            let brokers = Brokers::start(&wanted, &global.tools, context, output);
+            let brokers = match unless_told_to_end(&mut signals, brokers).await {
+                Ok(brokers) => brokers,
+                Err(end) => return end,
             };
             let target = brokers.serving();
             (Some(brokers), target)
         }
     };
-    let connection = Connection::open(&target, "mono-demo services").await?;
-    let journals = args.journal_dir(broker.as_ref(), context);
-    let proof = Proof { sabotage: args.sabotage, note_deliveries: args.note_deliveries };
-    let refusals = payment::Refusals::default();
-    let keeping = services::Keeping {
-        journals: &journals,
-        durable: args.store_dir.is_some(),
-        recreate: args.recreate,
-        refusals: refusals.clone(),
+    let connection = async { Ok(Connection::open(&target, "mono-demo services").await?) };
+    let connection = match unless_told_to_end(&mut signals, connection).await {
+        Ok(connection) => connection,
+        Err(end) => return not_started(None, broker, end).await,
     };
-    if let (Some(broker), true) = (&broker, keeping.durable) {
+    let durable = args.store_dir.is_some();
+    if let (Some(broker), true) = (&broker, durable) {
         for warning in broker.warnings() {
             output.note(format!("nats-server: {warning}"));
         }
     }
-    let started = tokio::select! {
-        started = services::start(&connection, settings, keeping, proof) => started.map(Some),
-        () = signals.first() => Ok(None),
-    };
-    let running = match started {
-        Ok(Some(running)) => running,
-        not_started => {
-            // In order, so that what is stored stays as it is.
-            connection.close(Duration::from_secs(2)).await;
-            if let Some(broker) = broker {
-                broker.stop().await?;
+    let refusals = payment::Refusals::default();
+    let start = async {
+        let journals = match args.journal_dir(broker.as_ref(), context) {
+            Some(folder) => folder,
+            None => {
+                let name = services::system(&connection, &settings, args.recreate).await?;
+                context.state_dir().join("journals").join(name)
             }
-            return not_started.map(|_| Exit::Interrupted);
-        }
+        };
+        let proof = Proof { sabotage: args.sabotage, note_deliveries: args.note_deliveries };
+        let keeping = services::Keeping {
+            journals: &journals,
+            durable,
+            recreate: args.recreate,
+            refusals: refusals.clone(),
+        };
+        let running = services::start(&connection, settings, keeping, proof).await?;
+        Ok((running, journals))
+    };
+    let (running, journals) = match unless_told_to_end(&mut signals, start).await {
+        Ok(started) => started,
+        Err(end) => return not_started(Some(connection), broker, end).await,
     };
     let mut serving = Serving { broker, connection, running, journals, refusals };
-    let watch = Watch::begin(&serving.connection).await;
-    let mut announced = match announce(&args, &serving, &target, context, output).await {
-        Ok(announced) => announced,
-        Err(error) => {
-            // In order, as ever: what is stored stays as it is.
-            if let Err(also) = serving.stop(args.drain_timeout, output).await {
-                output.note(format!("error: {also}"));
-            }
-            return Err(error);
-        }
+    let begin = async {
+        let watch = Watch::begin(&serving.connection).await;
+        Ok((watch, announce(&args, &serving, &target, context, output).await?))
     };
-
-    let stopped = serving.until_stopped(watch, &mut announced, &mut signals, output).await;
-    drop(announced);
-    let ended = tokio::select! {
+    let outcome = match unless_told_to_end(&mut signals, begin).await {
+        // Whoever waits for the line would wait for ever; `Output::end` says why it ends.
+        Ok(_) if output.is_unwritten() => Ok(Exit::Success),
+        Ok((watch, mut announced)) => {
+            serving.until_stopped(watch, &mut announced, &mut signals, output).await
+        }
+        Err(end) => end,
+    };
+    // In order, as ever: what is stored stays as it is.
+    let stopped = tokio::select! {
         biased;
-        ended = serving.stop(args.drain_timeout, output) => ended,
+        stopped = serving.stop(args.drain_timeout, output) => stopped,
         () = signals.second() => {
             output.note("stopped at once: what was in hand is delivered again");
             return Ok(Exit::Interrupted);
         }
     };
-    stopped.and(ended)
+    if let (Err(_), Err(also)) = (&outcome, &stopped) {
+        output.note(format!("error: {also}"));
+    }
+    outcome.and_then(|exit| stopped.map(|()| exit))
+}
+
+/// What is served on.
+enum System {
+    /// One that somebody else runs.
+    Existing(Target),
+    /// A broker that is started for it.
+    Ours(Wanted),
+}
+
+/// The outcome of a part of the start; or how everything ends, where that fails or a signal comes
+/// first.
+async fn unless_told_to_end<T>(
+    signals: &mut Signals,
+    part: impl Future<Output = Result<T, CliError>>,
+) -> Result<T, Result<Exit, CliError>> {
+    tokio::select! {
+        outcome = part => outcome.map_err(Err),
+        () = signals.first() => Err(Ok(Exit::Interrupted)),
+    }
+}
+
+/// Stops in order what was started before the services, so that what is stored stays as it is.
+async fn not_started(
+    connection: Option<Connection>,
+    broker: Option<Brokers>,
+    end: Result<Exit, CliError>,
+) -> Result<Exit, CliError> {
+    if let Some(connection) = connection {
+        connection.close(Duration::from_secs(2)).await;
+    }
+    if let Some(broker) = broker {
+        broker.stop().await?;
+    }
+    end
 }

@@ -28,7 +28,8 @@ pub(super) struct Serving {
 
 impl Serving {
     /// Returns when a signal came, or with an error when a part of the services or the connection is
-    /// lost for good. A broker that ends unasked is started again on its port and store; clients reconnect by themselves.
+    /// lost for good. A broker that ends unasked is started again on its port and store; clients
+    /// reconnect by themselves.
     pub(super) async fn until_stopped(
         &mut self,
         mut watch: Watch,
@@ -140,7 +141,13 @@ impl Serving {
     async fn restart(&mut self, node: usize, signals: &mut Signals, output: &Output) -> Restarted {
         let Some(broker) = &mut self.broker else { return Restarted::Serves };
         let mut pause = Duration::from_secs(1);
-        while let Err(error) = broker.restart(node).await {
+        loop {
+            let restarted = tokio::select! {
+                restarted = broker.restart(node) => restarted,
+                // What was begun of it goes with everything else.
+                () = signals.first() => return Restarted::Stopped,
+            };
+            let Err(error) = restarted else { break };
             output.note(format!("{error}; nats-server is started again in {pause:?}"));
             tokio::select! {
                 () = signals.first() => return Restarted::Stopped,
@@ -153,7 +160,7 @@ impl Serving {
         Restarted::Serves
     }
 
-    pub(super) async fn stop(self, limit: Duration, output: &Output) -> Result<Exit, CliError> {
+    pub(super) async fn stop(self, limit: Duration, output: &Output) -> Result<(), CliError> {
         output.note("draining: finishing what is in hand");
         let (began, connection, broker) =
             (Instant::now(), self.connection.clone(), self.broker.as_ref());
@@ -184,7 +191,7 @@ impl Serving {
             broker.stop().await?;
         }
         output.note("stopped");
-        Ok(Exit::Success)
+        Ok(())
     }
 }
 

@@ -23,6 +23,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// long after each, at most [`LONGEST`].
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
+/// A limit that is not told of for so long may have ended by itself, as messages go: nats-server tells
+/// of it at most every 10 s, and only when there is something to store.
+const TOLD_AGAIN: Duration = Duration::from_secs(30);
 
 /// Why a server stores nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +50,9 @@ pub(super) enum News {
     Space { node: usize },
 }
 
+/// When a server spoke of its refusal the last time.
+type LastTold = Instant;
+
 /// The stores of our brokers.
 #[derive(Debug)]
 pub(super) struct Storage {
@@ -61,9 +67,9 @@ struct Node {
     /// What is told of the server of this process id.
     pid: u32,
     lines: Lines,
-    /// What all streams together may take, as it was when the server started.
-    limit: u64,
-    refusal: Option<Refusal>,
+    /// What all streams together may take, as it was when the server started, where that is known.
+    limit: Option<u64>,
+    refusal: Option<(Refusal, LastTold)>,
     /// Whether a message has stopped one of its streams.
     stopped: bool,
     pause: Duration,
@@ -119,7 +125,7 @@ impl Storage {
                 folder: broker.store_dir().to_owned(),
                 pid: broker.pid(),
                 lines: broker.log_lines(),
-                limit: in_background(broker.store_dir(), limit_of).await.unwrap_or_default(),
+                limit: in_background(broker.store_dir(), limit_of).await,
                 refusal: None,
                 stopped: before.is_some_and(|node| node.stopped),
                 pause: before.map_or(SHORTEST, |node| node.pause),
@@ -146,27 +152,29 @@ impl Node {
 
     /// True where that is news.
     fn refuses(&mut self, refusal: Refusal) -> bool {
-        let known = self.refusal;
         if refusal == Refusal::Message {
             let told = std::mem::replace(&mut self.stopped, true);
             return !told;
         }
-        // A limit ends by itself when messages go; what could not be written never does.
-        if known != Some(Refusal::Write) {
-            self.refusal = Some(refusal);
-        }
+        let known = self.refusal.filter(|known| !may_have_ended(*known));
+        // What could not be written once never is, also where the limit is told of later.
+        let worst = known
+            .map_or(refusal, |(known, _)| if known == Refusal::Write { known } else { refusal });
+        self.refusal = Some((worst, Instant::now()));
         known.is_none()
     }
 
     async fn restart_helps(&self) -> bool {
-        let Some(refusal) = self.refusal else { return false };
+        let Some(refusal) = self.refusal.filter(|known| !may_have_ended(*known)) else {
+            return false;
+        };
         if Instant::now() < self.not_before {
             return false;
         }
         let limit = self.limit;
         let helps = in_background(&self.folder, move |folder| {
             takes(folder, ROOM)?;
-            Ok(refusal == Refusal::Write || limit_of(folder)? >= limit.saturating_add(ROOM))
+            Ok(refusal.0 == Refusal::Write || has_grown(limit, limit_of(folder)?))
         });
         helps.await.unwrap_or(false)
     }
@@ -179,6 +187,16 @@ impl Node {
         self.not_before = now + pause;
         self.pause = (pause * 2).min(LONGEST);
     }
+}
+
+/// Whether a server that says nothing of it any more may store again without a restart.
+fn may_have_ended((refusal, last_told): (Refusal, LastTold)) -> bool {
+    refusal == Refusal::Limit && last_told.elapsed() > TOLD_AGAIN
+}
+
+/// Whether a restart would give more room than there was; of what is not known it is not tried.
+fn has_grown(limit: Option<u64>, now: u64) -> bool {
+    limit.is_some_and(|limit| now >= limit.saturating_add(ROOM))
 }
 
 /// What a server's line says of its store, from its level on.
@@ -272,6 +290,25 @@ mod tests {
             assert_eq!(said(&format!("{stamp} {words}")), expected, "{words}");
         }
         assert_eq!(said("[the log file could not be written: No space left on device]"), None);
+    }
+
+    #[test]
+    fn only_what_cannot_end_by_itself_is_restarted_for_however_long_ago_it_was_told() {
+        let now = Instant::now();
+        let Some(long_ago) = now.checked_sub(2 * TOLD_AGAIN) else { return };
+        for (refusal, last_told, ended) in [
+            (Refusal::Limit, now, false),
+            (Refusal::Limit, long_ago, true),
+            (Refusal::Write, long_ago, false),
+        ] {
+            assert_eq!(may_have_ended((refusal, last_told)), ended, "{refusal:?}");
+        }
+    }
+
+    #[test]
+    fn a_limit_that_is_not_known_has_not_grown() {
+        assert!(has_grown(Some(ROOM), 2 * ROOM) && !has_grown(Some(ROOM), ROOM));
+        assert!(!has_grown(None, u64::MAX));
     }
 
     #[test]

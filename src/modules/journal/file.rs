@@ -32,11 +32,12 @@ impl JournalFile {
     ) -> Result<(), JournalError> {
         let ready = self.lock().and_then(|()| self.mend());
         let file = &self.file;
-        let mut follow = ready.map(|()| Follow {
+        let mut follow = ready.map(|appended| Follow {
             file,
             path: &self.path,
             generation: self.generation,
-            appended: false,
+            appended,
+            half_from: None,
         });
         work(&mut follow);
         let appended = follow.is_ok_and(|follow| follow.appended);
@@ -65,8 +66,9 @@ impl JournalFile {
         }
     }
 
-    /// Cuts off half a line: whoever wrote it is gone, or could not write on.
-    fn mend(&mut self) -> Result<(), JournalError> {
+    /// Cuts off half a line: whoever wrote it is gone, or could not write on. Says whether something
+    /// was appended.
+    fn mend(&mut self) -> Result<bool, JournalError> {
         let length = self.file.metadata().map_err(|e| self.error("look at", e))?.len();
         if length < self.length {
             tracing::warn!("journal {}: it is shorter than it was", self.path.display());
@@ -75,11 +77,12 @@ impl JournalFile {
         self.length = length;
         let tail = tail(&self.file, length).map_err(|e| self.error("read", e))?;
         if tail.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
         if serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&tail).is_ok() {
             // Only its end is missing.
-            return (&self.file).write_all(b"\n").map_err(|e| self.error("append", e));
+            let ended = (&self.file).write_all(b"\n").map_err(|e| self.error("append", e));
+            return ended.map(|()| true);
         }
         let whole = length - tail.len() as u64;
         self.file.set_len(whole).map_err(|e| self.error("cut off half a line", e))?;
@@ -89,7 +92,7 @@ impl JournalFile {
             self.path.display(),
             tail.len()
         );
-        Ok(())
+        Ok(false)
     }
 
     fn error(&self, operation: &'static str, evidence: std::io::Error) -> JournalError {
@@ -141,6 +144,8 @@ pub struct Follow<'a> {
     path: &'a Path,
     generation: u64,
     appended: bool,
+    /// Where half a line begins that a write has left, and that could not be cut off.
+    half_from: Option<u64>,
 }
 
 impl Follow<'_> {
@@ -157,6 +162,7 @@ impl Follow<'_> {
         &mut self,
         offset: u64,
     ) -> Result<(Vec<T>, Vec<Damaged>, u64), JournalError> {
+        self.cut_off()?;
         let mut text = Vec::new();
         let mut file = self.file;
         let read = file
@@ -184,16 +190,28 @@ impl Follow<'_> {
     }
 
     pub(super) fn append_line(&mut self, line: &[u8]) -> Result<(), JournalError> {
+        // Nothing is ever joined to it.
+        self.cut_off()?;
         let error = |e| JournalError::new(self.path, "append", e);
         let before = self.file.metadata().map_err(error)?.len();
         self.appended = true;
         let mut file = self.file;
         file.write_all(line).map_err(|e| {
-            // A full disk takes a part of a line. What cannot be cut off now is when it is opened.
-            if let Err(error) = self.file.set_len(before) {
-                tracing::warn!(%error, "journal {}: half a line is left", self.path.display());
+            // A full disk takes a part of a line.
+            self.half_from = Some(before);
+            if let Err(error) = self.cut_off() {
+                tracing::warn!("{error}; half a line is left until it can be");
             }
             error(e)
         })
+    }
+
+    /// Cuts off what a write that failed has left, if it is there still.
+    fn cut_off(&mut self) -> Result<(), JournalError> {
+        let Some(whole) = self.half_from else { return Ok(()) };
+        let cut = self.file.set_len(whole);
+        cut.map_err(|e| JournalError::new(self.path, "cut off half a line", e))?;
+        self.half_from = None;
+        Ok(())
     }
 }

@@ -70,6 +70,31 @@ async fn a_lock_that_another_holds_blocks_no_runtime_and_can_be_given_up() {
 }
 
 #[tokio::test]
+async fn what_was_given_up_while_another_holds_the_lock_does_not_pile_up() {
+    let (_folder, path) = made(b"");
+    let other = std::fs::File::open(&path).unwrap();
+    other.lock().unwrap();
+    let journal = Journal::open(&path, false).unwrap();
+    let asked = std::sync::Arc::new(());
+    for _ in 0..20_000 {
+        let work = std::sync::Arc::clone(&asked);
+        let given_up = tokio::time::timeout(
+            Duration::ZERO,
+            journal.transact(move |_| {
+                drop(work);
+                Ok(())
+            }),
+        );
+        assert!(given_up.await.is_err());
+    }
+    let kept = std::sync::Arc::strong_count(&asked);
+    assert!(kept < 2000, "{kept} are kept");
+    other.unlock().unwrap();
+    journal.append(&1).await.unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), b"1\n");
+}
+
+#[tokio::test]
 async fn what_is_only_read_is_left_as_it_is() {
     let text = b"{\"n\":1}\n{\"key\":\"p-7\",\xff}\n{\"n\":2}\n{\"n\":";
     let (_folder, path) = made(text);

@@ -141,6 +141,17 @@ impl Ledger {
         self.remember(false).await
     }
 
+    /// The same; and when the claims' stream was made, in nanoseconds since 1970.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    pub async fn claims_made_at(&self) -> Result<i128, ModuleError> {
+        self.prepare().await?;
+        let claims = streams::intents_stream(self.replicas);
+        let claims = ensure::stream(&self.connection, &claims).await?;
+        Ok(claims.cached_info().created.unix_timestamp_nanos())
+    }
+
     /// Writes down what the streams hold, where that is kept; `at_rest` if nothing is handled any
     /// more.
     ///

@@ -32,7 +32,8 @@ pub struct Settings {
     #[serde(with = "duration")]
     pub ack_wait: Duration,
     /// How long a worker may be at work on one delivery before the payment is let go, for another
-    /// worker to take; default 5 minutes, and never less than `gateway_timeout` and a minute.
+    /// worker to take; default 5 minutes. Less than `gateway_timeout` and a minute is raised to that,
+    /// with a warning: a gateway that takes its time would never be heard.
     #[serde(with = "duration")]
     pub handle_limit: Duration,
     /// How often the gateway may fail a payment; default 5. Other trouble is not counted.
@@ -52,6 +53,13 @@ pub struct Settings {
     pub crash: Vec<CrashRule>,
     /// Copies of each stream that is made; default 1.
     pub replicas: usize,
+}
+
+impl Settings {
+    /// The `handle_limit` that is kept.
+    fn effective_handle_limit(&self) -> Duration {
+        self.handle_limit.max(self.gateway_timeout.saturating_add(Duration::from_secs(60)))
+    }
 }
 
 impl Default for Settings {
@@ -120,9 +128,7 @@ impl Module for PaymentModule {
             stream: streams::requests_stream(s.replicas),
             durable: ledger::CONSUMER.to_owned(),
             ack_wait: s.ack_wait,
-            handle_limit: s
-                .handle_limit
-                .max(s.gateway_timeout.saturating_add(Duration::from_secs(60))),
+            handle_limit: s.effective_handle_limit(),
             max_deliver: s.max_deliver.max(1),
             backoff: s.backoff.clone(),
             dead_letters: streams::dead_letters_stream(s.replicas),
@@ -168,6 +174,13 @@ impl Module for PaymentModule {
     }
 
     fn start(&self) -> BoxFuture<'_, Result<(), ModuleError>> {
+        let (asked, kept) = (self.settings.handle_limit, self.settings.effective_handle_limit());
+        if kept > asked {
+            tracing::warn!(
+                "payment: handle_limit is {kept:?} rather than {asked:?}: a minute more than \
+                 gateway_timeout, at least"
+            );
+        }
         Box::pin(self.ledger.prepare())
     }
 
@@ -181,5 +194,24 @@ impl Module for PaymentModule {
                 Err(_) => tracing::warn!("what the streams hold is not on record: no answer"),
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payment_is_not_let_go_before_its_gateway_had_its_time() {
+        for (settings, kept) in [
+            ("", 300),
+            (r#"handle_limit = "2m""#, 120),
+            (r#"handle_limit = "30s""#, 70),
+            (r#"gateway_timeout = "10m""#, 660),
+            ("gateway_timeout = \"10m\"\nhandle_limit = \"20m\"", 1200),
+        ] {
+            let found: Settings = toml::from_str(settings).unwrap();
+            assert_eq!(found.effective_handle_limit(), Duration::from_secs(kept), "{settings}");
+        }
     }
 }

@@ -2,17 +2,18 @@
 
 use std::error::Error as _;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::{self, ErrorCode};
 use tokio::sync::watch;
-use tokio::time::timeout_at;
+use tokio::time::Instant;
 
 use crate::mono::Connection;
 
-/// After this long without a write that was stored, silence and elections are no passing trouble.
+/// A write that fails so long after another one, with none stored in between, is no passing trouble,
+/// as an election is. That nothing was written since says nothing.
 const LASTING: Duration = Duration::from_secs(10);
 
 /// Claims and outcomes that the broker has refused, or not acknowledged, since it last stored one.
@@ -23,29 +24,21 @@ pub struct Refusals(Arc<watch::Sender<Option<Refused>>>);
 struct Refused {
     since: Instant,
     words: String,
-    /// The server says so, rather than nothing.
+    /// The server says that it has no room, or writes have failed for long.
     certain: bool,
 }
 
 impl Refusals {
     /// Waits until the broker stores nothing, and returns its words; at once where it says that it
-    /// has no room, and after 10 s for anything else.
+    /// has no room, and with the first write that fails 10 s after another one for anything else.
     pub async fn begin(&self) -> String {
         let mut state = self.0.subscribe();
-        loop {
-            let refused = state.borrow_and_update().clone();
-            let changed = match refused {
-                None => state.changed().await,
-                Some(Refused { words, certain: true, .. }) => return words,
-                Some(Refused { words, since, .. }) => {
-                    match timeout_at((since + LASTING).into(), state.changed()).await {
-                        Ok(changed) => changed,
-                        Err(_) => return words,
-                    }
-                }
-            };
-            debug_assert!(changed.is_ok(), "its sender is ours");
-        }
+        let certain = state.wait_for(|state| state.as_ref().is_some_and(|now| now.certain)).await;
+        // Its sender is ours: there is no error.
+        certain
+            .ok()
+            .and_then(|state| state.as_ref().map(|now| now.words.clone()))
+            .unwrap_or_default()
     }
 
     /// Waits until the broker has stored something again.
@@ -70,6 +63,7 @@ impl Refusals {
     fn refused(&self, words: String, certain: bool) {
         self.0.send_if_modified(|state| {
             let since = state.as_ref().map_or_else(Instant::now, |refused| refused.since);
+            let certain = certain || since.elapsed() >= LASTING;
             let new = Some(Refused { since, words, certain });
             let changed = *state != new;
             *state = new;
@@ -103,9 +97,17 @@ mod tests {
             tokio::time::timeout(Duration::from_secs(1), refusals.begin()).await.ok()
         };
         assert_eq!(brief(refusals.clone()).await, None);
-        refusals.refused("no acknowledgement".into(), false);
+        let silence = || refusals.refused("no acknowledgement".into(), false);
+        silence();
         assert_eq!(brief(refusals.clone()).await, None);
+        // Nothing was written since: that is no refusal.
+        tokio::time::advance(10 * LASTING).await;
+        assert_eq!(brief(refusals.clone()).await, None);
+        silence();
         assert_eq!(refusals.begin().await, "no acknowledgement");
+        refusals.stored();
+        silence();
+        assert_eq!(brief(refusals.clone()).await, None, "counted from the first that failed");
         refusals.refused("insufficient resources".into(), true);
         assert_eq!(refusals.begin().await, "insufficient resources");
         refusals.stored();
