@@ -9,11 +9,10 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use mono_demo::e2e;
 use mono_demo::e2e::driver::TypedCalls;
 use mono_demo::e2e::report::{Json, Junit, Look, Tap, Terminal};
 use mono_demo::e2e::run::Client;
-use mono_demo::e2e::session::{Again, E2eError, Filter, Mode};
+use mono_demo::e2e::session::{self, Again, E2eError, Filter, Mode};
 use mono_demo::e2e::verdict::event::Summary;
 use mono_demo::mono::Caller;
 use mono_demo::wire::driver::Outcome;
@@ -164,7 +163,7 @@ async fn names_and_tags_choose() {
         let owned = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect();
         suite.settings.filter =
             Filter { names: owned(names), tags: owned(tags), ..Filter::default() };
-        e2e::chosen(&suite.settings)
+        session::chosen(&suite.settings)
             .map(|all| all.iter().map(|f| f.name.to_string()).collect::<Vec<_>>())
     };
     assert_eq!(chosen(&[], &[]).unwrap(), ["a/b", "a/b-c", "d"]);
@@ -263,9 +262,9 @@ async fn expressions_and_shards_choose() {
             shard: shard.map(|shard| shard.parse().unwrap()),
             ..Filter::default()
         };
-        let chosen = e2e::chosen(&suite.settings)?;
+        let chosen = session::chosen(&suite.settings)?;
         let runs = chosen.iter().flat_map(|fixture| {
-            let clients = e2e::clients_of(&suite.settings, fixture);
+            let clients = session::clients_of(&suite.settings, fixture);
             clients.map(|client| format!("{} {}", fixture.name, client.name))
         });
         Ok::<_, E2eError>(runs.collect::<Vec<_>>())

@@ -7,7 +7,6 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use mono_demo::e2e::record::history;
 use mono_demo::e2e::record::history::History;
 use mono_demo::e2e::scenario as fixture;
 use mono_demo::e2e::text::Schemas;

@@ -9,11 +9,10 @@ use serde_json::json;
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::{Output, printable};
-use crate::e2e;
 use crate::e2e::scenario as fixture;
 use crate::e2e::scenario::Fixture;
-use crate::e2e::session::{Recorded, Settings};
-use crate::e2e::text::Source;
+use crate::e2e::session::{self, Recorded, Settings};
+use crate::e2e::text::{Source, counted};
 use crate::whole;
 
 /// Arguments of `e2e fmt`.
@@ -40,12 +39,12 @@ pub fn fmt(args: &FmtArgs, context: &Context, output: &Output) -> Result<Exit, C
     let paths = if args.paths.is_empty() { vec!["fixtures".into()] } else { args.paths.clone() };
     let (mut seen, mut changed, mut wrong) = (0_usize, Vec::new(), Vec::new());
     for path in &paths {
-        for file in e2e::files(&context.absolute(path))? {
+        for file in session::files(&context.absolute(path))? {
             let shown = file.strip_prefix(&context.cwd).unwrap_or(&file).display().to_string();
             let cannot = |doing: &str, error: io::Error| {
                 CliError::usage(format!("cannot {doing} {shown}: {error}"))
             };
-            let text = e2e::text_of(&file).map_err(|error| cannot("read", error))?;
+            let text = session::text_of(&file).map_err(|error| cannot("read", error))?;
             seen += 1;
             match fixture::format(&Source::new(&shown, &text)) {
                 Ok(formatted) if formatted == text => {}
@@ -71,7 +70,7 @@ pub fn fmt(args: &FmtArgs, context: &Context, output: &Output) -> Result<Exit, C
         (true, n) => format!("{n} not in form: `mono-demo e2e fmt` writes them"),
         (false, n) => format!("{n} written"),
     };
-    output.line(format!("{}, {what}", e2e::counted(seen, "fixture")));
+    output.line(format!("{}, {what}", counted(seen, "fixture")));
     let ok = !args.check || changed.is_empty();
     output.object(&json!({ "ok": ok, "fixtures": seen, "changed": changed }));
     Ok(if ok { Exit::Success } else { Exit::Mismatch })
@@ -86,7 +85,7 @@ pub async fn record(
     let (mut written, mut failed) = (Vec::new(), Vec::new());
     for fixture in chosen {
         let name = &fixture.name;
-        match e2e::record(settings, fixture).await? {
+        match session::record(settings, fixture).await? {
             Recorded::Nothing => output.line(format!("{name}: nothing to record")),
             Recorded::LeftOut(reason) => {
                 output.line(format!("{name}: left out: {}", printable(&reason)));
@@ -106,7 +105,7 @@ pub async fn record(
         }
     }
     let (all, new, bad) = (chosen.len(), written.len(), failed.len());
-    output.line(format!("{}, {new} written, {bad} failed", e2e::counted(all, "scenario")));
+    output.line(format!("{}, {new} written, {bad} failed", counted(all, "scenario")));
     output.object(&json!({ "ok": bad == 0, "written": written, "failed": failed }));
     Ok(if bad == 0 { Exit::Success } else { Exit::Mismatch })
 }

@@ -8,12 +8,11 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use mono_demo::broker::Roles;
-use mono_demo::e2e;
 use mono_demo::e2e::driver::TypedCalls;
 use mono_demo::e2e::report::{Look, Reporter, Terminal};
 use mono_demo::e2e::run::{Client, Machine};
 use mono_demo::e2e::scenario::Leaks;
-use mono_demo::e2e::session::{Again, ClientUnderTest, Filter, Mode, Settings};
+use mono_demo::e2e::session::{self, Again, ClientUnderTest, Filter, Mode, Settings};
 use mono_demo::e2e::text::Schemas;
 use mono_demo::e2e::verdict::event::Summary;
 use mono_demo::mono::Caller;
@@ -138,7 +137,7 @@ impl Suite {
 
     /// Runs it for these reporters.
     pub async fn run_for(&self, reporters: &mut [&mut dyn Reporter]) -> Summary {
-        let summary = e2e::run(&self.settings, reporters).await.unwrap();
+        let summary = session::run(&self.settings, reporters).await.unwrap();
         let left = std::fs::read_dir(&self.settings.machine.run_root).unwrap().count();
         assert_eq!(left, 0, "folders are left behind");
         summary

@@ -17,10 +17,8 @@ use crate::cli::output::Output;
 use crate::cli::signals::Signals;
 use crate::cli::watch::{Touched, Watch};
 use crate::cli::{fixtures, new, review, suite};
-use crate::e2e;
 use crate::e2e::report::{Github, Html, Json, Junit, Look, Reporter, Tap, Terminal};
-use crate::e2e::session::pending;
-use crate::e2e::session::{E2eError, Mode, Settings};
+use crate::e2e::session::{self, E2eError, Mode, Settings, pending};
 use crate::e2e::verdict::event::Summary;
 
 pub async fn run(
@@ -107,7 +105,7 @@ async fn once(
         Github::new(output.annotations(), root)
     });
     // A bad path of a report, or a bad fixture, costs no run.
-    let chosen = e2e::chosen(&settings);
+    let chosen = session::chosen(&settings);
     if let (Err(E2eError::Fixtures(errors)), Some(github)) = (&chosen, &mut github) {
         // The error itself is told below.
         let _ = github.mistakes(errors);
@@ -135,7 +133,7 @@ async fn once(
         return keep(&settings, &mut reporters, &mut signals, output).await;
     }
     let summary = tokio::select! {
-        summary = e2e::run(&settings, &mut reporters) => summary?,
+        summary = session::run(&settings, &mut reporters) => summary?,
         // Dropping the run ends every process and removes every folder.
         () = signals.first() => return Ok(Exit::Interrupted),
     };
@@ -153,7 +151,7 @@ async fn keep(
     output: &Output,
 ) -> Result<Exit, CliError> {
     let (summary, left_up) = tokio::select! {
-        ended = e2e::run_and_leave_up(settings, reporters) => ended?,
+        ended = session::run_and_leave_up(settings, reporters) => ended?,
         () = signals.first() => return Ok(Exit::Interrupted),
     };
     let exit = exit(settings.mode, &summary)?;
@@ -188,7 +186,7 @@ fn what_is_left_to_do(settings: &Settings, output: &Output) {
             if waiting == 1 { ("transcript", "waits") } else { ("transcripts", "wait") };
         output.note(format!("{waiting} {what} {wait} for review: `mono-demo e2e review {folder}`"));
     }
-    for path in e2e::left_over(settings).unwrap_or_default() {
+    for path in session::left_over(settings).unwrap_or_default() {
         output.note(format!("{} is of no scenario: remove or rename it", path.display()));
     }
 }
@@ -209,7 +207,7 @@ fn exit(mode: Mode, summary: &Summary) -> Result<Exit, CliError> {
 }
 
 fn list(settings: &Settings, output: &Output) -> Result<Exit, CliError> {
-    let chosen = e2e::chosen(settings)?;
+    let chosen = session::chosen(settings)?;
     let width = chosen.iter().map(|fixture| fixture.name.as_str().len()).max().unwrap_or(0);
     for fixture in &chosen {
         output.line(format!("{:<width$}  {}", fixture.name, fixture.description));
@@ -217,7 +215,7 @@ fn list(settings: &Settings, output: &Output) -> Result<Exit, CliError> {
     let scenarios: Vec<_> = chosen
         .iter()
         .map(|fixture| {
-            let clients: Vec<_> = e2e::clients_of(settings, fixture).map(|c| &c.name).collect();
+            let clients: Vec<_> = session::clients_of(settings, fixture).map(|c| &c.name).collect();
             json!({
                 "name": fixture.name,
                 "description": fixture.description,

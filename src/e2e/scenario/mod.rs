@@ -82,9 +82,11 @@
 //! | `keys` | every key with its form and what it says: for reader, schema, form and document |
 //! | `expand` | rows and includes, written out before anything else is read |
 //! | `parse`, `steps`, `verbs`, `expects`, `checks`, … | read what is written out into an [`ast`](Fixture) |
-//! | `reader`, `findings`, `error` | a table key by key; mistakes with their place |
-//! | `data` | values of TOML as JSON, settings, patterns |
-//! | `source` | texts, and where a place in them is |
+//! | `reader`, `findings` | a table key by key; mistakes with their place |
+//! | `item`, `data` | values of TOML as JSON, settings, patterns |
+//! | `context` | what only the caller knows |
+//! | [`suite`] | a suite file: services, clients and scenarios of one's own |
+//! | `fill`, `clustered` | a step with its variables filled in; the same scenario on a cluster |
 //! | `schema`, `format` | for editors; the one form |
 
 pub(crate) mod ast;
@@ -106,7 +108,7 @@ pub(crate) mod parse;
 pub(crate) mod reader;
 pub(crate) mod schema;
 pub(crate) mod steps;
-pub(crate) mod suite;
+pub mod suite;
 pub(crate) mod verbs;
 
 pub use clustered::OnCluster;

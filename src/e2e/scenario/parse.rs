@@ -24,7 +24,7 @@ use crate::wire::subjects::Token;
 /// [`FixtureError`] has every problem that was found.
 ///
 /// ```
-/// use mono_demo::e2e::{fixture::{Context, Name, Source, parse}, schemas::SchemaError};
+/// use mono_demo::e2e::{scenario::{Context, parse}, text::{Name, SchemaError, Source}};
 /// let text = "description = \"adds\"\n[[step]]\ncall = \"math.add\"\nargs = [1, 2]\nrepyl = 3\n";
 /// let context = Context {
 ///     validate_services: &|_| Ok(()),

@@ -1,4 +1,13 @@
-//! TODO
+//! All runs of a command: which, side by side, again where asked to, kept and reviewed.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `settings` | what a session is given |
+//! | `discover`, `choose` | the suite's scenarios; which of them are wanted |
+//! | `runner`, `pool` | side by side, again where asked to |
+//! | `judge`, `review` | against golden files; what waits to become one |
+//! | `left_up` | `--keep`: the run that stays up |
+//! | `write_down` | `--record`: what happened becomes what is expected |
 
 pub(crate) mod choose;
 pub(crate) mod discover;
@@ -11,9 +20,11 @@ pub(crate) mod settings;
 pub(crate) mod write_down;
 
 pub use choose::Filter;
-pub use choose::expression::Expression;
-pub use choose::shard::Shard;
+pub use choose::expression::{Expression, ExpressionError, Subject};
+pub use choose::shard::{Shard, ShardError};
+pub use discover::{files, left_over, load, text_of};
 pub use left_up::LeftUp;
 pub use review::{Pending, pending};
+pub use runner::{chosen, clients_of, run, run_and_leave_up};
 pub use settings::{Again, ClientUnderTest, E2eError, Mode, Settings, Validate};
-pub use write_down::Recorded;
+pub use write_down::{Recorded, record};

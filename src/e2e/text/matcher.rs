@@ -85,7 +85,7 @@ pub fn check_text(text: &str) -> Result<(), String> {
 /// The first [`Difference`], keys in alphabetical order.
 ///
 /// ```
-/// use mono_demo::e2e::matcher::compare;
+/// use mono_demo::e2e::text::compare;
 /// use serde_json::json;
 /// let seen = json!({"result": 15.0, "operation": "add"});
 /// assert!(compare(&json!({"result": 15}), &seen, false, "reply").is_ok());
@@ -270,7 +270,7 @@ fn same_number(a: &serde_json::Number, b: &serde_json::Number) -> bool {
 /// One line of JSON with sorted keys; a whole number has no fraction (`15`, not `15.0`).
 ///
 /// ```
-/// use mono_demo::e2e::matcher::canonical;
+/// use mono_demo::e2e::text::canonical;
 /// let value = serde_json::json!({"b": 15.0, "a": [1.5]});
 /// assert_eq!(canonical(&value), r#"{"a":[1.5],"b":15}"#);
 /// ```

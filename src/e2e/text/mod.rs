@@ -1,4 +1,13 @@
-//! TODO
+//! Texts: patterns over JSON, `{{names}}`, places and mistakes, and what may be read below a folder.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `matcher`, `schema` | patterns and JSON Schemas that values are held against |
+//! | `template`, `name`, `subject` | `{{name}}`, names of scenarios, subjects with wildcards |
+//! | `span`, `source`, `error` | places in texts, and what is wrong there |
+//! | `redact` | texts that differ from run to run, replaced |
+//! | `bounded`, `counted` | long texts by their beginning; a number and its word |
+//! | `inside` | files below a folder, and none outside |
 
 pub(crate) mod bounded;
 pub(crate) mod counted;
@@ -13,8 +22,10 @@ pub(crate) mod span;
 pub(crate) mod subject;
 pub(crate) mod template;
 
+pub use counted::counted;
 pub use error::FixtureError;
+pub use matcher::{canonical, compare};
 pub use name::Name;
 pub use redact::Row;
-pub use schema::Schemas;
+pub use schema::{SchemaError, Schemas};
 pub use source::Source;

@@ -5,10 +5,10 @@ use std::fmt;
 use serde::Serialize;
 
 use super::figures::{Figures, Sums, figures};
+use super::finding::{Finding, Property, Verdict};
 use super::index::Index;
 use super::policy::Policy;
 use super::promises::{acknowledged, finality, once, order, queue, replies, status};
-use super::verdict::{Finding, Property, Verdict};
 use crate::e2e::record::history::reader::History;
 use crate::wire::headers::bounded;
 

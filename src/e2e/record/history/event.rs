@@ -15,8 +15,7 @@ use super::amount::Amount;
 use crate::wire::journal::{ChargeOutcome, ChargeRecord, DeliveryRecord, EmailRecord, email_id};
 
 /// One line of a history.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "super::line::Line")]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Event {
     /// Order of recording, from 1 without a gap. What returned before something else was invoked
     /// has the smaller number.

@@ -1,6 +1,7 @@
 //! A line as it is read: not through serde's `flatten`, which would lose the column of a mistake.
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::event::{
     Charge, DeadLetter, Delivery, Email, End, Event, Fault, Invoke, Outcome, Refusal, Reply, What,
@@ -9,7 +10,7 @@ use super::event::{
 /// Exactly one of the options is there.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::e2e) struct Line {
+struct Line {
     seq: u64,
     at_ns: u64,
     invoke: Option<Invoke>,
@@ -23,6 +24,12 @@ pub(in crate::e2e) struct Line {
     dead_letter: Option<DeadLetter>,
     fault: Option<Fault>,
     end: Option<End>,
+}
+
+impl<'de> Deserialize<'de> for Event {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Line::deserialize(deserializer)?.try_into().map_err(D::Error::custom)
+    }
 }
 
 impl TryFrom<Line> for Event {

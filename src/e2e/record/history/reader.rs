@@ -70,7 +70,7 @@ impl History {
     /// [`ReadError`] names line and column.
     ///
     /// ```
-    /// use mono_demo::e2e::history::History;
+    /// use mono_demo::e2e::record::history::History;
     /// let error = History::read(b"{\"seq\":1,\"at_ns\":-5}\n").unwrap_err();
     /// assert!(error.to_string().starts_with("history line 1, column 19: "));
     /// ```

@@ -22,7 +22,7 @@ use crate::wire::{
 /// Where a run's events go; clones write to the same history.
 ///
 /// ```
-/// use mono_demo::e2e::history::{Kind, Payment, Recorder, Records, Target};
+/// use mono_demo::e2e::record::history::{Kind, Payment, Recorder, Records, Target};
 /// let recorder = Recorder::new(Vec::new());
 /// let payment = Payment { id: "pay-7".into(), content: None, amount: "9.99".parse().ok(), currency: Some("USD".into()) };
 /// let submit = recorder.invoke("client-1", Kind::Submit, "services.payment.payment-process", Target::Payment(payment));
@@ -203,6 +203,8 @@ impl Recorder {
 
 #[cfg(test)]
 mod tests {
+    use super::super::event::Kind;
+    use super::super::operation::Target;
     use super::*;
     use crate::e2e::record::history::event::Event;
     use crate::e2e::record::history::reader::History;

@@ -1,4 +1,12 @@
-//! TODO
+//! What is read from the broker and beside it, as evidence.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `evidence` | journals and streams that checks are about |
+//! | `broker_trace` | what crossed the broker, from its own trace |
+//! | `drift` | all messages, for checks with a schema |
+//! | `leaks` | what is left behind at the broker |
+//! | `trace` | how the run went, for reports that draw |
 
 pub(crate) mod broker_trace;
 pub(crate) mod drift;

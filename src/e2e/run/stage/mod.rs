@@ -1,4 +1,17 @@
-//! TODO
+//! What runs for a scenario: started, broken on purpose, stopped.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `machine` | what it is given: servers, services and clients, and how to get each |
+//! | `world` | everything that runs |
+//! | `brokers` | the broker, or the cluster |
+//! | `networks` | proxies before the servers, for those who are to have a bad network |
+//! | `ready` | starts a process of a service, and tells when it is ready |
+//! | `services`, `service_process` | the service processes: started, started again, drained |
+//! | `standing` | what still stands at its end: looked at, followed, stopped |
+//! | `kept` | where histories stay |
+//! | `secrets` | takes the passwords of a run out of what is told about it |
+//! | `files` | files of a run |
 
 pub(crate) mod brokers;
 pub(crate) mod files;

@@ -6,6 +6,11 @@
 //! | `stage` | one of them: once or many times, again where it says so, compared |
 //! | `attempt` | what the driver, or a program, is asked once |
 //! | `listen` | messages that are waited for, and the fence behind which none may come |
+//! | `load`, `dying` | a load under faults; a client that dies right after it has published |
+//! | `faults` | broken on purpose, and put on record |
+//! | `program` | a program of a `run` step |
+//! | `settle` | observes that nothing is in flight |
+//! | `teardown` | what it adds to what the steps came to |
 
 pub(crate) mod attempt;
 pub(crate) mod dying;

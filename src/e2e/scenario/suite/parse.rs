@@ -27,7 +27,7 @@ const MOST_PROCESSES: u32 = 100;
 /// [`FixtureError`] has every problem that was found.
 ///
 /// ```
-/// use mono_demo::e2e::{fixture::Source, suite};
+/// use mono_demo::e2e::{scenario::suite, text::Source};
 /// let text = "[services.worker]\nrun = [\"./worker\"]\nready = { lime = \"up\" }\n";
 /// let error = suite::parse(Source::new("suite.toml", text), Default::default()).unwrap_err();
 /// assert!(error.to_string().contains("did you mean `line`?"));

@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::finding::Finding;
 use crate::e2e::text::matcher::{canonical, compare};
+use crate::e2e::verdict::finding::{Property, Verdict};
 use crate::e2e::verdict::report::Report;
-use crate::e2e::verdict::verdict::{Property, Verdict};
 
 /// The verdict and the figures, as far as they are expected; the rest differs from run to run.
 pub(in crate::e2e) fn history(report: &Report, expected: &Value) -> Finding {

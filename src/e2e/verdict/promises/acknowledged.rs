@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use crate::e2e::record::history::event::{DeadLetter, Event, Kind, Payment, Reading, Records};
+use crate::e2e::verdict::finding::{Breach, Finding, Findings, Property, copies};
 use crate::e2e::verdict::index::{Ended, Index, Operation, PaymentLife};
-use crate::e2e::verdict::verdict::{Breach, Finding, Findings, Property, copies};
 use crate::wire::subjects::PAYMENT_PROCESS;
 
 /// What several payments have in common, told once.

@@ -4,8 +4,8 @@
 use std::{collections::HashMap, time::Duration};
 
 use crate::e2e::record::history::event::Event;
+use crate::e2e::verdict::finding::{Breach, Finding, Findings, Property, copies};
 use crate::e2e::verdict::index::{Ended, Index};
-use crate::e2e::verdict::verdict::{Breach, Finding, Findings, Property, copies};
 
 /// How everything ended after the last fault.
 pub(in crate::e2e) struct Endings<'a> {

@@ -3,8 +3,8 @@
 
 use crate::e2e::record::history::amount::Amount;
 use crate::e2e::record::history::event::{Charge, Event, Payment, Records, Status};
+use crate::e2e::verdict::finding::{Breach, Finding, Findings, Property, copies};
 use crate::e2e::verdict::index::{Ended, Final, Index, Operation, PaymentLife};
-use crate::e2e::verdict::verdict::{Breach, Finding, Findings, Property, copies};
 use crate::wire::journal::ChargeOutcome;
 
 pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {

@@ -5,8 +5,8 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::e2e::record::history::event::Event;
+use crate::e2e::verdict::finding::{Breach, Finding, Findings, Property, copies};
 use crate::e2e::verdict::index::{Ended, Index, Operation};
-use crate::e2e::verdict::verdict::{Breach, Finding, Findings, Property, copies};
 
 /// Subject, publisher, worker.
 type Line<'a> = (&'a str, &'a str, &'a str);

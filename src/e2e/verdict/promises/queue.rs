@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 
 use crate::e2e::record::history::event::{Event, Kind, Records};
+use crate::e2e::verdict::finding::{Breach, Finding, Findings, Property, copies};
 use crate::e2e::verdict::index::{Ended, Index, MessageLife, Operation};
 use crate::e2e::verdict::policy::QueueLoss;
-use crate::e2e::verdict::verdict::{Breach, Finding, Findings, Property, copies};
 
 /// Whether a worker has dealt with a message: it is in the mailer's journal, or refused on record.
 /// Where that journal is not whole, having been handed to a worker is all that can be known.

@@ -1,7 +1,7 @@
 //! One reply a request: every operation ends exactly once, and nothing ends that did not begin.
 
+use crate::e2e::verdict::finding::{Breach, Finding, Findings, Property, copies};
 use crate::e2e::verdict::index::Index;
-use crate::e2e::verdict::verdict::{Breach, Finding, Findings, Property, copies};
 
 pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
     let mut findings = Findings::default();

@@ -2,8 +2,8 @@
 //! or more. Readings that overlap may come in any order; a final status is the only one, ever.
 
 use crate::e2e::record::history::event::{Event, Reading};
+use crate::e2e::verdict::finding::{Breach, Finding, Findings, Property, copies};
 use crate::e2e::verdict::index::{Index, PaymentLife};
-use crate::e2e::verdict::verdict::{Breach, Finding, Findings, Property, copies};
 
 /// A status that was read: asked at one point, answered at a later one.
 #[derive(Clone, Copy)]
