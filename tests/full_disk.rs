@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mono_demo::broker::{Broker, Settings, Store};
 use serde_json::Value;
-use support::program::Home;
+use support::program::{Home, Serve};
 use support::{eventually, nats_server, reaper};
 
 const SUBJECT: &str = "services.payment.payment-process";
@@ -229,6 +229,14 @@ fn all_is_well(home: &Home, url: &str, accepted: &[String]) {
     assert_eq!(audit["ok"], true, "{audit}");
 }
 
+/// Everything is well, and `serve` ends as it should.
+fn ends_well(home: &Home, serving: Serve, accepted: &[String]) {
+    all_is_well(home, &serving.url(), accepted);
+    serving.signal("TERM");
+    let (code, _, stderr) = serving.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+}
+
 /// A disk that is filled under `serve`, and then has space again.
 async fn filled_and_freed(size: &str, more: &[&str]) {
     let home = Home::new();
@@ -253,10 +261,7 @@ async fn filled_and_freed(size: &str, more: &[&str]) {
     std::fs::remove_file(&filler).unwrap();
     serving.says(Duration::from_secs(10), "there is space in");
     serving.says(Duration::from_secs(20), "nats-server serves again");
-    all_is_well(&home, &url, &accepted);
-    serving.signal("TERM");
-    let (code, _, stderr) = serving.ended();
-    assert_eq!(code, Some(0), "{stderr}");
+    ends_well(&home, serving, &accepted);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -313,10 +318,7 @@ async fn serve_tells_that_the_limit_is_reached_and_heals_its_broker_when_there_i
     assert!(!serving.stderr().contains("starting nats-server"), "{}", serving.stderr());
     std::fs::remove_file(filler).unwrap();
     serving.says(Duration::from_secs(20), "nats-server serves again");
-    all_is_well(&home, &url, &accepted);
-    serving.signal("TERM");
-    let (code, _, stderr) = serving.ended();
-    assert_eq!(code, Some(0), "{stderr}");
+    ends_well(&home, serving, &accepted);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -342,9 +344,6 @@ async fn a_broker_that_is_not_ours_is_told_and_who_must_start_it_again() {
     std::fs::write(limit, "100MB").unwrap();
     broker.restart().await.unwrap();
     serving.says(Duration::from_secs(30), "what payments need is stored again");
-    all_is_well(&home, &url, &accepted);
-    serving.signal("TERM");
-    let (code, _, stderr) = serving.ended();
-    assert_eq!(code, Some(0), "{stderr}");
+    ends_well(&home, serving, &accepted);
     broker.stop().await.unwrap();
 }
