@@ -96,6 +96,7 @@ fn each_kind_of_failure_has_its_exit_code() {
         (vec!["--nats-server", "/none", "serve"], 3, "/none"),
         (vec!["serve", "--settings", "none.toml"], 2, "--settings none.toml"),
         (vec!["serve", "--gateway", "id = 5"], 2, "--gateway"),
+        (vec!["serve", "--gateway", " "], 2, "an empty rule says nothing"),
         (vec!["frobnicate"], 2, "unrecognized subcommand"),
     ] {
         home.run(&args).failed(code, needle);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
-use mono_demo::e2e::driver::conformance as conform;
+use mono_demo::e2e::driver::conformance;
 use mono_demo::provision;
 use serde_json::Value;
 
@@ -35,7 +35,7 @@ fn passes(driver: &[&str]) {
     let checks = said["checks"].as_array().unwrap();
     let not_passed: Vec<_> = checks.iter().filter(|one| one["verdict"] != "passed").collect();
     assert!(not_passed.is_empty(), "{driver:?}: {not_passed:#?}");
-    assert_eq!(checks.len(), conform::names().count());
+    assert_eq!(checks.len(), conformance::names().count());
     assert_eq!(status, Some(0));
 }
 
@@ -101,7 +101,7 @@ fn found(fault: &str, name: &str) -> Result<(), String> {
 
 #[test]
 fn each_check_finds_its_fault() {
-    let names: Vec<&str> = conform::names().collect();
+    let names: Vec<&str> = conformance::names().collect();
     let left = Mutex::new(names.iter());
     let missed = Mutex::new(Vec::new());
     std::thread::scope(|scope| {

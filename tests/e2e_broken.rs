@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use mono_demo::e2e::scenario as fixture;
+use mono_demo::e2e::scenario;
 use mono_demo::e2e::scenario::Context;
 use mono_demo::e2e::text::Schemas;
 use mono_demo::e2e::text::{FixtureError, Name, Source};
@@ -58,7 +58,7 @@ fn read(name: &str, text: &str) -> Result<(), FixtureError> {
         },
     };
     let path = format!("{name}.toml");
-    fixture::parse(Name::new(name).expect("a name"), Source::new(&path, text), &context).map(drop)
+    scenario::parse(Name::new(name).expect("a name"), Source::new(&path, text), &context).map(drop)
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn every_message_names_file_line_and_column_and_points() {
 
 #[test]
 fn the_schema_refuses_what_is_wrong_in_form() {
-    let validator = jsonschema::draft7::new(&fixture::schema()).expect("a schema");
+    let validator = jsonschema::draft7::new(&scenario::schema()).expect("a schema");
     let mut of_form = 0;
     for (name, text) in broken() {
         let first = text.lines().next().unwrap_or_default();

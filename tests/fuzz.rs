@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use mono_demo::e2e::record::history::History;
-use mono_demo::e2e::scenario as fixture;
+use mono_demo::e2e::scenario;
 use mono_demo::e2e::text::Schemas;
 use mono_demo::e2e::text::{Name, Source};
 use mono_demo::e2e::verdict::Policy;
@@ -169,7 +169,7 @@ fn fixtures_are_read_or_every_mistake_is_shown() {
     let validate = |settings: &toml::Table| {
         settings.get("payment").map_or(Ok(()), |_| Err("no payments here".to_owned()))
     };
-    let context = fixture::Context {
+    let context = scenario::Context {
         validate_services: &validate,
         variables: ["n".to_owned()].into(),
         clients: ["rust".to_owned()].into(),
@@ -181,7 +181,7 @@ fn fixtures_are_read_or_every_mistake_is_shown() {
     };
     fuzz("fixture", |input| {
         let name = Name::new("any/name").unwrap();
-        if let Err(error) = fixture::parse(name, Source::new("any.toml", &text(input)), &context) {
+        if let Err(error) = scenario::parse(name, Source::new("any.toml", &text(input)), &context) {
             assert!(!error.problems.is_empty());
             assert!(error.to_string().contains("error"));
         }

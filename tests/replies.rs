@@ -130,6 +130,11 @@ async fn every_reply_of_the_original_server_is_what_its_row_says_and_a_doctored_
 fn differing(row: &Value, seen: &Value) -> Vec<&'static str> {
     let mut fields = vec!["kind", "definite", "code", "message", "value"];
     fields.retain(|field| row.get(field).is_some_and(|wanted| seen.get(field) != Some(wanted)));
+    if let Some(words) = row.get("says").and_then(Value::as_str)
+        && !seen["message"].as_str().is_some_and(|message| message.contains(words))
+    {
+        fields.push("says");
+    }
     fields
 }
 

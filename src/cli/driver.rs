@@ -14,7 +14,7 @@ use super::exit::{CliError, Exit};
 use super::output::{Output, printable};
 use super::signals::from_here_on;
 use super::typed::BuiltIn;
-use crate::e2e::driver::conformance as conform;
+use crate::e2e::driver::conformance;
 use crate::e2e::driver::conformance::{CheckError, Checked, Verdict};
 use crate::e2e::driver::{RustDriver, serve_stdio};
 use crate::process::Spawn;
@@ -44,7 +44,7 @@ enum DriverCommand {
 #[derive(Debug, Args)]
 struct CheckArgs {
     /// Only this check; may be given several times.
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(conform::names()), hide_possible_values = true)]
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(conformance::names()), hide_possible_values = true)]
     only: Vec<String>,
     /// The command that starts the driver.
     #[arg(value_name = "COMMAND", last = true, required = true)]
@@ -62,12 +62,12 @@ pub async fn run(
         DriverCommand::Check(args) => check(args, global, context, output).await,
         DriverCommand::Schema => {
             // A schema is for machines either way.
-            output.line(format!("{:#}", conform::schema()));
-            output.object(&conform::schema());
+            output.line(format!("{:#}", conformance::schema()));
+            output.object(&conformance::schema());
             Ok(Exit::Success)
         }
         DriverCommand::Protocol => {
-            let page = conform::markdown();
+            let page = conformance::markdown();
             output.line(page.trim_end());
             output.object(&json!({ "ok": true, "markdown": page }));
             Ok(Exit::Success)
@@ -121,7 +121,7 @@ async fn check(
     let spawn = Spawn::new("the driver", program).args(words).cwd(&context.cwd);
     let told = |checked: &Checked| tell(checked, output);
     let reaper = reaper(context);
-    let results = conform::check(server, &reaper, &spawn, &args.only, told).await?;
+    let results = conformance::check(server, &reaper, &spawn, &args.only, told).await?;
     let count = |wanted: fn(&Verdict) -> bool| {
         results.iter().filter(|checked| wanted(&checked.verdict)).count()
     };

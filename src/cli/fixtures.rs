@@ -9,7 +9,7 @@ use serde_json::json;
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::{Output, printable};
-use crate::e2e::scenario as fixture;
+use crate::e2e::scenario;
 use crate::e2e::scenario::Fixture;
 use crate::e2e::session::{self, Recorded, Settings};
 use crate::e2e::text::{Source, counted};
@@ -28,7 +28,7 @@ pub struct FmtArgs {
 
 /// A schema is for machines either way.
 pub fn schema(output: &Output) -> Exit {
-    let schema = fixture::schema();
+    let schema = scenario::schema();
     output.line(format!("{schema:#}"));
     output.object(&schema);
     Exit::Success
@@ -46,7 +46,7 @@ pub fn fmt(args: &FmtArgs, context: &Context, output: &Output) -> Result<Exit, C
             };
             let text = session::text_of(&file).map_err(|error| cannot("read", error))?;
             seen += 1;
-            match fixture::format(&Source::new(&shown, &text)) {
+            match scenario::format(&Source::new(&shown, &text)) {
                 Ok(formatted) if formatted == text => {}
                 Ok(formatted) => {
                     if args.check {

@@ -11,6 +11,7 @@ use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::{Output, printable};
 use crate::e2e::record::history::History;
+use crate::e2e::verdict;
 use crate::e2e::verdict::{Policy, QueueLoss, Report};
 
 /// Arguments of `history`.
@@ -53,7 +54,7 @@ pub fn run(args: HistoryArgs, context: &Context, output: &Output) -> Result<Exit
         let shown = file.strip_prefix(&context.cwd).unwrap_or(&file).display().to_string();
         let history = History::open(&file)
             .map_err(|error| CliError::usage(format!("history check: {shown}: {error}")))?;
-        let report = crate::e2e::verdict::check(&history, policy);
+        let report = verdict::check(&history, policy);
         output.line(printable(&format!("{shown}: {}", report.word())));
         for line in report.to_string().lines() {
             output.line(printable(&format!("  {line}")));

@@ -382,7 +382,10 @@ pub async fn publish_acknowledged(
         (Some(error), _) => Err(ClientError::PublishRefused {
             subject: subject.to_owned(),
             code: error.code,
-            message: error.description,
+            message: match error.description.is_empty() {
+                true => "JetStream gave no reason".to_owned(),
+                false => error.description,
+            },
         }),
         (None, Some(sequence)) if !ack.stream.is_empty() && sequence > 0 => {
             Ok(Ack { stream: ack.stream, sequence, duplicate: ack.duplicate })

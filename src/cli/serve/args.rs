@@ -217,6 +217,11 @@ fn rules<T: serde::de::DeserializeOwned>(flag: &str, given: &[String]) -> Result
     given
         .iter()
         .map(|text| {
+            if text.trim().is_empty() {
+                return Err(CliError::usage(format!(
+                    "{flag} {text:?}: an empty rule says nothing"
+                )));
+            }
             toml::from_str::<Wrapped<T>>(&format!("rule = {{ {text} }}"))
                 .map(|wrapped| wrapped.rule)
                 .map_err(|e| CliError::usage(format!("{flag} {text:?}: {}", e.message())))

@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::lock::lock;
 use super::raw::{failed, outcome, to_value};
+use crate::e2e::driver;
 use crate::e2e::driver::{Driver, DriverFault, raw};
 use crate::{
     mono::{Auth, Caller, ConnectError, Connection, Target},
@@ -183,7 +184,7 @@ impl Driver for RustDriver {
     }
 
     fn perform(&self, op: Op) -> BoxFuture<'_, Result<Outcome, DriverFault>> {
-        let (word, bound) = (crate::e2e::driver::word(&op), crate::e2e::driver::bound(&op));
+        let (word, bound) = (driver::word(&op), driver::bound(&op));
         async move {
             tokio::time::timeout(bound, self.act(op)).await.map_err(|_| DriverFault::Hung {
                 name: "rust".to_owned(),

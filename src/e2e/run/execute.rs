@@ -4,9 +4,13 @@ use std::path::Path;
 
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::checks;
+use super::probe::trace;
+use super::record;
 use super::stage::machine::{CLIENT, Client, Machine};
 use super::stage::standing::Standing;
 use super::stage::world::World;
+use super::steps::sequence;
 use super::steps::sequence::Carried;
 use crate::e2e::record::run::RunId;
 use crate::e2e::scenario::ast::check::Check;
@@ -69,8 +73,7 @@ pub async fn leave_up(
             .with(fixture.redact.iter().chain(&machine.redact).cloned()),
     );
     let mut carried = Carried { variables, seen: Vec::new(), transcript };
-    let mut ended =
-        super::steps::sequence::all(&mut world, fixture, run, events, &mut carried).await;
+    let mut ended = sequence::all(&mut world, fixture, run, events, &mut carried).await;
     let mut history = None;
     if ended.is_ok() {
         ended = conclude(&mut world, fixture, &mut carried, &mut history).await;
@@ -80,14 +83,7 @@ pub async fn leave_up(
     let tape = std::mem::take(&mut world.tape);
     let trace = match traced {
         true => Some(Box::new(
-            super::probe::trace::gather(
-                &world,
-                tape,
-                fixture,
-                carried.transcript.text(),
-                ended.is_err(),
-            )
-            .await,
+            trace::gather(&world, tape, fixture, carried.transcript.text(), ended.is_err()).await,
         )),
         false => None,
     };
@@ -162,7 +158,7 @@ async fn conclude(
         let line = Some(fixture.source.line(&check.span));
         let heading = format!("check {}", check.kind.word());
         world.tape.begin(clock, carried.transcript.text(), line, "check", &heading);
-        super::checks::comes_true(world, fixture, check).await?;
+        checks::comes_true(world, fixture, check).await?;
     }
     // Unless a scenario left something paused, this changes nothing.
     world.brokers.resume().await;
@@ -176,21 +172,18 @@ async fn conclude(
         "judge",
         "the history, and all checks once more",
     );
-    let report = super::record::conclude(world, fixture).await?;
+    let report = record::conclude(world, fixture).await?;
     *history = Some(Box::new(RunHistory {
         verdict: report.word(),
         report: report.clone(),
-        asked_for: fixture
-            .checks
-            .iter()
-            .any(|check| super::checks::judges_the_history(&check.kind)),
+        asked_for: fixture.checks.iter().any(|check| checks::judges_the_history(&check.kind)),
     }));
     if report.word() == "invalid" {
         let message = format!("the history of this run is invalid\n{report}");
         return Err(Stop::failed(fixture, &(0..0), message));
     }
     for check in &checks {
-        let evidence = super::checks::still_true(world, fixture, check, &report).await?;
+        let evidence = checks::still_true(world, fixture, check, &report).await?;
         carried.transcript.check(check, &evidence);
     }
     Ok(())

@@ -7,17 +7,20 @@ use super::probe::evidence;
 use super::probe::evidence::Stored;
 use super::stage::machine::ContentOf;
 use super::stage::world::World;
+use crate::e2e::record::history::amount::Amount;
 use crate::e2e::record::history::event::{
     DeadLetter, Kind, Outcome as Final, Payment, Reading, Records,
 };
 use crate::e2e::record::history::operation::{Operation, Target};
 use crate::e2e::record::history::reader::History;
+use crate::e2e::record::history::recorder::RecordError;
 use crate::e2e::record::history::recorder::Recorder;
 use crate::e2e::scenario::ast::check::CheckKind;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::{Action, Step};
 use crate::e2e::verdict::outcome::Stop;
 use crate::e2e::verdict::policy::Policy;
+use crate::e2e::verdict::report;
 use crate::e2e::verdict::report::Report;
 use crate::wire::driver::{Op, Outcome};
 use crate::wire::journal::email_id;
@@ -111,16 +114,14 @@ pub(in crate::e2e) async fn conclude(world: &World, fixture: &Fixture) -> Result
         _ => None,
     });
     let policy = Policy { final_within: limits.min(), ..Policy::default() };
-    Ok(crate::e2e::verdict::report::check(&history, policy))
+    Ok(report::check(&history, policy))
 }
 
 async fn add_records(world: &World) -> Result<(), Stop> {
     let broken = |doing: &'static str| move |e: String| Stop::broken(doing, e);
     let recorder = &world.recorder;
     let charges = evidence::charges(world.journal_dir()).map_err(broken("read the journal"))?;
-    let text = |e: crate::e2e::record::history::recorder::RecordError| {
-        Stop::broken("record the history", e)
-    };
+    let text = |e: RecordError| Stop::broken("record the history", e);
     recorder.charges(&charges).map_err(text)?;
     let deliveries =
         evidence::deliveries(world.journal_dir()).map_err(broken("read the journal"))?;
@@ -215,7 +216,7 @@ fn payment(fields: &Map<String, Value>) -> Option<Payment> {
 }
 
 /// A number by its shortest form, which is what a client was given, or a text.
-fn amount(fields: &Map<String, Value>) -> Option<crate::e2e::record::history::amount::Amount> {
+fn amount(fields: &Map<String, Value>) -> Option<Amount> {
     match fields.get("amount")? {
         Value::String(text) => text.parse().ok(),
         Value::Number(number) => number.to_string().parse().ok(),

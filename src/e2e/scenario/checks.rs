@@ -13,6 +13,8 @@ use crate::e2e::scenario::keys;
 use crate::e2e::text::error::Problem;
 use crate::e2e::text::schema::Schema;
 use crate::e2e::text::span::Span;
+use crate::e2e::text::template;
+use crate::e2e::text::template::Variables;
 
 const WORDS: [&str; 11] = [
     "charged_once",
@@ -195,7 +197,7 @@ fn schemas(
     let mut found = Vec::new();
     for word in words.iter().flatten() {
         match (context.schema)(word) {
-            _ if !crate::e2e::text::template::names(word).is_empty() => {
+            _ if !template::names(word).is_empty() => {
                 findings.add(
                     span(),
                     "a schema is found before the first step: no saved value names it",
@@ -228,11 +230,8 @@ fn ids(word: &str, fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<V
     Some(
         numbers
             .flat_map(|n| {
-                let n =
-                    crate::e2e::text::template::Variables::from([("n".to_owned(), Value::from(n))]);
-                ids.iter()
-                    .map(move |id| crate::e2e::text::template::fill_text(id, &n))
-                    .collect::<Vec<_>>()
+                let n = Variables::from([("n".to_owned(), Value::from(n))]);
+                ids.iter().map(move |id| template::fill_text(id, &n)).collect::<Vec<_>>()
             })
             .collect(),
     )

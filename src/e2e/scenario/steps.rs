@@ -11,6 +11,7 @@ use super::reader::Fields;
 use super::verbs::{VERBS, Verb, verb_words};
 use crate::e2e::scenario::{faults, keys, messages, outgoing};
 use crate::e2e::text::span::Span;
+use crate::e2e::text::template;
 
 /// All steps of a fixture, or of its teardown. Includes are written out already.
 pub(in crate::e2e) fn read(key: &str, top: &Fields<'_, '_>, findings: &mut Findings) -> Vec<Step> {
@@ -177,7 +178,7 @@ fn save(fields: &Fields<'_, '_>, findings: &mut Findings) -> Vec<Save> {
         findings.add(span.clone(), message);
     }
     for save in &saves {
-        let named = crate::e2e::text::template::names(&format!("{{{{{}}}}}", save.name)).len() == 1;
+        let named = template::names(&format!("{{{{{}}}}}", save.name)).len() == 1;
         if !named || save.name == "n" {
             findings.add(
                 span.clone(),

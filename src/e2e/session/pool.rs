@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::e2e::record::run::RunId;
-use crate::e2e::run::execute as engine;
+use crate::e2e::run::execute;
 use crate::e2e::run::stage::machine::{Client, Machine};
 use crate::e2e::run::stage::standing::Standing;
 use crate::e2e::scenario::ast::scenario::Fixture;
@@ -94,9 +94,9 @@ impl Pool {
             let _ = events.send(Event::RunStarted { run: job.run.clone() });
             let Job { fixture, run, client } = job;
             let (outcome, standing) = if leaves_up {
-                engine::leave_up(&machine, &fixture, &run, &client, &events, traced).await
+                execute::leave_up(&machine, &fixture, &run, &client, &events, traced).await
             } else {
-                let run = engine::execute(&machine, &fixture, &run, &client, &events, traced);
+                let run = execute::execute(&machine, &fixture, &run, &client, &events, traced);
                 (run.await, None)
             };
             let outcome = Some((outcome, began.elapsed()));

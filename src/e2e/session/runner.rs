@@ -14,6 +14,7 @@ use super::discover::{golden_path, golden_source, load};
 use super::judge::{Judge, Judged};
 use super::left_up::{Chooser, LeftUp};
 use super::pool::{Finished, Job, Pool};
+use super::settings::ClientUnderTest;
 use super::settings::{Again, E2eError, Mode, Settings};
 use crate::e2e::record::run::{Failure, RunId};
 use crate::e2e::record::trace::About;
@@ -21,6 +22,7 @@ use crate::e2e::report::Reporter;
 use crate::e2e::run::stage::machine::Client;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::Action;
+use crate::e2e::text::error;
 use crate::e2e::text::name::Name;
 use crate::e2e::verdict::event::{Event, RunReport, Summary, Verdict};
 use crate::e2e::verdict::golden::Golden;
@@ -155,8 +157,7 @@ pub fn chosen(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
     if chosen.is_empty() && settings.filter.only.is_none() {
         let words = settings.filter.words();
         let near = words.first().and_then(|word| {
-            crate::e2e::text::error::nearest(word, names.iter().map(String::as_str))
-                .map(str::to_owned)
+            error::nearest(word, names.iter().map(String::as_str)).map(str::to_owned)
         });
         return Err(E2eError::NothingChosen { given: words.join(", "), near });
     }
@@ -167,7 +168,7 @@ pub fn chosen(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
 pub fn clients_of<'a>(
     settings: &'a Settings,
     fixture: &'a Fixture,
-) -> impl Iterator<Item = &'a super::settings::ClientUnderTest> {
+) -> impl Iterator<Item = &'a ClientUnderTest> {
     settings.clients.iter().filter(|client| {
         let meant = match &fixture.clients {
             Some(named) => named.contains(&client.name),

@@ -12,6 +12,7 @@ use crate::e2e::scenario::ast::scenario::Defaults;
 use crate::e2e::scenario::clustered::OnCluster;
 use crate::e2e::text::error::FixtureError;
 use crate::e2e::text::schema::Schemas;
+use crate::e2e::verdict::golden::SnapshotError;
 
 /// What to run, with what, and what to do with golden files.
 pub struct Settings {
@@ -108,7 +109,7 @@ pub enum E2eError {
     },
     /// A pending transcript cannot be removed.
     #[error(transparent)]
-    Golden(crate::e2e::verdict::golden::SnapshotError),
+    Golden(SnapshotError),
     /// A report cannot be written.
     #[error("cannot write the report {}: {source}", path.display())]
     Report {

@@ -16,11 +16,14 @@ use super::runner::clients_of;
 use super::settings::{E2eError, Settings};
 use crate::e2e::record::run::RunId;
 use crate::e2e::record::seen::Seen;
-use crate::e2e::run::execute as engine;
+use crate::e2e::run::execute;
 use crate::e2e::run::stage::machine::Client;
+use crate::e2e::run::stage::secrets;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::{Action, Step};
+use crate::e2e::scenario::format;
 use crate::e2e::text::matcher::{TIMESTAMP, UUID, canonical_value};
+use crate::e2e::text::source::Source;
 use crate::e2e::text::template;
 use crate::e2e::verdict::outcome::End;
 use crate::wire::driver::DriverError;
@@ -74,7 +77,8 @@ pub async fn record(settings: &Settings, fixture: &Fixture) -> Result<Recorded, 
     for _ in 0..2 {
         let (events, _) = mpsc::unbounded_channel();
         let outcome =
-            engine::execute(&settings.machine, &opened, &run, &client.client, &events, false).await;
+            execute::execute(&settings.machine, &opened, &run, &client.client, &events, false)
+                .await;
         match outcome.end {
             End::Held => runs.push(outcome.seen),
             End::Failed(failure) => {
@@ -96,7 +100,7 @@ pub async fn record(settings: &Settings, fixture: &Fixture) -> Result<Recorded, 
         return Ok(Recorded::Nothing);
     }
     // Never write what would not hold.
-    let source = crate::e2e::text::source::Source::new(&fixture.source.path, &new);
+    let source = Source::new(&fixture.source.path, &new);
     let again = read(settings, fixture.name.clone(), source);
     let again = again.map_err(|error| E2eError::Fixtures(vec![error]))?;
     let steps = again.first().map(|fixture| fixture.steps.as_slice()).unwrap_or_default();
@@ -117,8 +121,8 @@ pub async fn record(settings: &Settings, fixture: &Fixture) -> Result<Recorded, 
 
 /// The text in its one form, if it has one.
 fn in_form(fixture: &Fixture, text: &str) -> String {
-    let source = crate::e2e::text::source::Source::new(&fixture.source.path, text);
-    crate::e2e::scenario::format::format(&source).unwrap_or_else(|_| text.to_owned())
+    let source = Source::new(&fixture.source.path, text);
+    format::format(&source).unwrap_or_else(|_| text.to_owned())
 }
 
 /// Opens the steps of the fixture's own text that expect nothing yet; where each is among the
@@ -262,9 +266,7 @@ fn alone(value: &Value) -> Value {
         Value::String(text) => match VOLATILE.iter().find(|(_, rule)| rule.is_match(text)) {
             Some((word, _)) => Value::from(*word),
             // What stands for a value, or for a password, would not hold.
-            None if !template::names(text).is_empty()
-                || text.contains(crate::e2e::run::stage::secrets::INSTEAD) =>
-            {
+            None if !template::names(text).is_empty() || text.contains(secrets::INSTEAD) => {
                 Value::from("#string")
             }
             None if text.starts_with('#') => Value::from(format!("#{text}")),

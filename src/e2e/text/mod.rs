@@ -24,7 +24,7 @@ pub(crate) mod template;
 
 pub use counted::counted;
 pub use error::FixtureError;
-pub use matcher::{canonical, compare};
+pub use matcher::{Difference, canonical, compare};
 pub use name::Name;
 pub use redact::Row;
 pub use schema::{SchemaError, Schemas};

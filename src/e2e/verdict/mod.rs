@@ -27,7 +27,7 @@ pub(crate) mod recovery;
 pub(crate) mod report;
 pub(crate) mod transcript;
 
-pub use finding::{Breach, Property, Verdict, Violation};
+pub use finding::{Breach, Finding, Property, SHOWN, Verdict, Violation};
 pub use golden::{Comparison, Golden, SnapshotError};
 pub use policy::{Policy, QueueLoss};
 pub use report::{Report, check};

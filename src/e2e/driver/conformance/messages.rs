@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::bench::{Bench, STORED, STREAM};
 use super::talk::{Complaint, SOON, Talk};
+use crate::e2e::driver::raw;
 use crate::e2e::record::seen::{base64, from_base64};
 use crate::wire::driver::{Ack, ErrorKind, Message};
 use crate::wire::headers::MSG_ID;
@@ -98,7 +99,7 @@ pub async fn headers(bench: &mut Bench, talk: &mut Talk) -> Result<(), Complaint
     let fields = json!({ "subject": subject, "payload_base64": "", "headers": out });
     talk.ok("publish", fields).await?;
     let got = ours_next(&mut ours).await?;
-    let arrived = json!(crate::e2e::driver::raw::wire_headers(got.headers.as_ref()));
+    let arrived = json!(raw::wire_headers(got.headers.as_ref()));
     if arrived != out {
         return Err(format!("at the broker, its headers are {arrived}"));
     }

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::amount::Amount;
+use super::amount::AmountError;
 use crate::wire::journal::{ChargeOutcome, ChargeRecord, DeliveryRecord, EmailRecord, email_id};
 
 /// One line of a history.
@@ -352,7 +353,7 @@ impl From<&EmailRecord> for Email {
 }
 
 impl TryFrom<&ChargeRecord> for Charge {
-    type Error = super::amount::AmountError;
+    type Error = AmountError;
 
     fn try_from(record: &ChargeRecord) -> Result<Self, Self::Error> {
         Ok(Self {

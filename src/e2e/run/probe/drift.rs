@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::e2e::run::probe::broker_trace as tap;
+use super::broker_trace::carried;
+use super::broker_trace::end;
+use crate::e2e::run::probe::broker_trace;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::text::schema::Schema;
 use crate::e2e::verdict::checks::drift::{Found, hold};
@@ -24,7 +26,7 @@ pub(in crate::e2e) fn look(
 ) -> Result<Found, String> {
     let mut lines = Vec::new();
     for path in world.brokers.log_paths() {
-        let read = tap::read(path, MOST_BYTES);
+        let read = broker_trace::read(path, MOST_BYTES);
         let (more, whole) = read.map_err(|e| format!("cannot read the broker's trace: {e}"))?;
         if !whole {
             let most = MOST_BYTES >> 20;
@@ -35,7 +37,7 @@ pub(in crate::e2e) fn look(
         lines.extend(more);
     }
     lines.sort_by_key(|line| line.at);
-    Ok(hold(&super::broker_trace::carried::carried(&lines), subject, messages, replies))
+    Ok(hold(&carried::carried(&lines), subject, messages, replies))
 }
 
 /// Waits until the trace has everything that was sent before, of each server.
@@ -44,7 +46,5 @@ pub(in crate::e2e) fn look(
 /// Why that is not known, in words.
 pub(in crate::e2e) async fn until_all_is_traced(world: &World) -> Result<(), String> {
     let late = |_| format!("the broker's trace is not complete after {LAST_LINES:?}");
-    tokio::time::timeout(LAST_LINES, super::broker_trace::end::last_lines(world))
-        .await
-        .map_err(late)?
+    tokio::time::timeout(LAST_LINES, end::last_lines(world)).await.map_err(late)?
 }

@@ -4,6 +4,10 @@
 //! What cannot be read is left out: a report has less to show, and the run's verdict stays what it
 //! is.
 
+use super::broker_trace::conversation;
+use super::broker_trace::end;
+use super::broker_trace::level;
+use super::broker_trace::line::{self, Line};
 use std::time::Duration;
 
 use crate::e2e::record::history::clock::Clock;
@@ -11,7 +15,7 @@ use crate::e2e::record::history::event::{Event, Phase, What};
 use crate::e2e::record::history::reader::History;
 use crate::e2e::record::tape::Tape;
 use crate::e2e::record::trace::{Bounded, Effect, Fault, LogLine, Party, Trace};
-use crate::e2e::run::probe::{broker_trace as tap, evidence};
+use crate::e2e::run::probe::{broker_trace, evidence};
 use crate::e2e::run::stage::world::World;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::process::clean;
@@ -37,14 +41,14 @@ pub(in crate::e2e) async fn gather(
 ) -> Trace {
     let clock = world.recorder.clock();
     let steps = tape.end(clock, written, stopped);
-    let load = super::broker_trace::level::untapped(fixture);
+    let load = level::untapped(fixture);
     if load.is_none() {
-        let _ = tokio::time::timeout(LAST_LINES, super::broker_trace::end::last_lines(world)).await;
+        let _ = tokio::time::timeout(LAST_LINES, end::last_lines(world)).await;
     }
     let mut lines = Vec::new();
     let mut untapped = load;
     for path in world.brokers.log_paths() {
-        match tap::read(path, MOST_BYTES) {
+        match broker_trace::read(path, MOST_BYTES) {
             Ok((read, whole)) => {
                 lines.extend(read);
                 if !whole {
@@ -57,7 +61,7 @@ pub(in crate::e2e) async fn gather(
     }
     lines.sort_by_key(|line| line.at);
     let messages = match load {
-        None => super::broker_trace::conversation::conversation(&lines, |at| clock.ns_at(at)),
+        None => conversation::conversation(&lines, |at| clock.ns_at(at)),
         Some(_) => Vec::new(),
     };
     let (faults, effects) = history(world);
@@ -140,20 +144,16 @@ fn effect(event: &Event) -> Option<Effect> {
 
 /// The lines of all processes by time; of too many the last. What the broker said before the clock
 /// was started is its banner.
-fn logs(
-    world: &World,
-    clock: Clock,
-    broker: &[super::broker_trace::line::Line],
-) -> Bounded<LogLine> {
+fn logs(world: &World, clock: Clock, broker: &[Line]) -> Bounded<LogLine> {
     let mut lines: Vec<LogLine> = broker
         .iter()
         .filter_map(|line| match &line.what {
-            super::broker_trace::line::What::Plain(text) => Some(LogLine {
+            line::What::Plain(text) => Some(LogLine {
                 at_ns: clock.ns_at(line.at),
                 source: "broker".to_owned(),
                 text: clean(text),
             }),
-            super::broker_trace::line::What::Trace { .. } => None,
+            line::What::Trace { .. } => None,
         })
         .filter(|line| line.at_ns > 0)
         .collect();

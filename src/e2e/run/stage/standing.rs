@@ -13,6 +13,7 @@ use futures_util::{
 };
 
 use super::brokers::Brokers;
+use super::brokers::BrokersError;
 use super::files::private_file;
 use super::machine::ServiceContext;
 use super::networks::Networks;
@@ -186,7 +187,7 @@ impl Standing {
 /// Why what stood could not be stopped in order.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot stop the broker: {0}")]
-pub struct StandingError(#[from] super::brokers::BrokersError);
+pub struct StandingError(#[from] BrokersError);
 
 impl From<StandingError> for Stop {
     fn from(error: StandingError) -> Self {

@@ -23,7 +23,7 @@ pub(in crate::e2e) async fn subscribe(
     world: &World,
     fixture: &Fixture,
 ) -> Result<Subscriptions, Stop> {
-    let mut subscriptions = super::stage::Subscriptions::new();
+    let mut subscriptions = Subscriptions::new();
     for step in fixture.steps.iter().chain(&fixture.teardown) {
         let Some((subject, fenced)) = step.action.listens() else {
             continue;

@@ -19,9 +19,7 @@ pub(in crate::e2e) fn heard(lines: &[Line]) -> Vec<Heard<'_>> {
     for line in lines {
         let What::Trace { connection, op } = &line.what else { continue };
         let (at, what) = match op {
-            Op::Subscribe { queue, .. } => {
-                (line.at, Some(super::said::Said::Subscribe { queue: *queue }))
-            }
+            Op::Subscribe { queue, .. } => (line.at, Some(Said::Subscribe { queue: *queue })),
             Op::Message { bytes: 0, .. } => (line.at, whole(op, &[])),
             Op::Message { way, .. } => {
                 begun.insert((connection.id, *way), (line.at, op));
@@ -40,5 +38,5 @@ pub(in crate::e2e) fn heard(lines: &[Line]) -> Vec<Heard<'_>> {
 fn whole<'a>(op: &'a Op, bytes: &'a [u8]) -> Option<Said<'a>> {
     let Op::Message { way, subject, reply, header_bytes, .. } = op else { return None };
     let (head, body) = bytes.split_at((*header_bytes).min(bytes.len()));
-    Some(super::said::Said::Message { way: *way, subject, reply, head, body })
+    Some(Said::Message { way: *way, subject, reply, head, body })
 }
