@@ -9,50 +9,22 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
-use super::config::quoted;
 use super::error::StartError;
 use super::logins::{Credentials, Logins};
+use super::quoted::quoted;
 use super::roles::{Permissions, Role, Roles};
+use super::shared::PROOF;
+use super::shared::Shared;
 use crate::whole;
 
 /// Where services, harness and streams are.
 pub(super) const SERVICES: &str = "services";
 /// Where everything is at a server without accounts.
 pub(super) const GLOBAL: &str = "$G";
-/// Where somebody answers that the server is the one that is meant.
-const PROOF: &str = "services.serve.*";
 /// How long the way of a reply is kept open.
 const ONE_ANSWER_WITHIN: &str = "10m";
 /// The same where nobody knows how many come: each question costs the broker memory for as long.
 const ANSWERS_WITHIN: &str = "10s";
-
-/// What clients see of the services' account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shared {
-    /// What is asked and answered once, by a service or a stream.
-    pub services: Vec<String>,
-    /// What is asked and answered by however many there are.
-    pub surveys: Vec<String>,
-    /// What clients may listen to. They cannot publish there, not even for themselves.
-    pub events: Vec<String>,
-}
-
-impl Default for Shared {
-    fn default() -> Self {
-        let owned = |subjects: &[&str]| subjects.iter().map(|&s| s.to_owned()).collect();
-        Shared {
-            services: owned(&[
-                "services.math.calculate",
-                "services.notification.email-send",
-                "services.payment.payment-process",
-                "services.payment.status",
-                PROOF,
-            ]),
-            surveys: owned(&["$SRV.>"]),
-            events: owned(&["payments.events.*", "services.notification.email-rejected"]),
-        }
-    }
-}
 
 /// The same for a nats-server of somebody's own, which finds the passwords in its environment.
 ///

@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::accounts;
-use super::launch::{Member, Place};
+use super::place::{Member, Place};
+use super::quoted::quoted;
 use super::settings::{Auth, Port, Store, Tls};
 
 /// The config file's text.
@@ -80,29 +81,9 @@ fn absolute(path: &Path) -> String {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned()
 }
 
-/// A string that the server reads back as it is.
-pub(super) fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c.is_ascii_control() => {
-                let _ = write!(out, "\\x{:02X}", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
 #[cfg(test)]
 mod tests {
-    use super::quoted;
+    use crate::broker::quoted::quoted;
 
     #[test]
     fn quotes_and_controls_are_escaped() {

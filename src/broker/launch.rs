@@ -1,6 +1,5 @@
 //! From a config file to a server that has been proved ready.
 
-use std::fmt;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
@@ -8,52 +7,13 @@ use std::time::Duration;
 
 use super::config;
 use super::error::StartError;
-use super::logins::Logins;
+use super::place::Place;
 use super::ready::{self, Deaf, Listening};
-use super::settings::{Port, Settings};
-use super::store::OwnedStore;
+use super::settings::Port;
 use crate::process::{Child, Spawn};
 
 /// How long to wait for the rest of a log whose server has ended.
 const DRAIN_PATIENCE: Duration = Duration::from_millis(500);
-
-/// What a broker has for as long as it lives, whichever server serves it just now.
-#[derive(Debug)]
-pub(super) struct Place {
-    pub(super) settings: Settings,
-    /// A nonce, so that a server that is not ours is never taken for ours.
-    pub(super) name: String,
-    pub(super) run_dir: PathBuf,
-    /// What the reaper removes: the run folder, or that of the whole cluster.
-    pub(super) remove: PathBuf,
-    pub(super) store_dir: PathBuf,
-    pub(super) log_path: PathBuf,
-    pub(super) owned: Option<OwnedStore>,
-    /// The passwords of this run, where there are roles.
-    pub(super) logins: Option<Logins>,
-    /// Its part in a cluster, if it is not alone.
-    pub(super) member: Option<Member>,
-}
-
-/// One server's part in a cluster.
-pub(super) struct Member {
-    /// The cluster's name.
-    pub(super) cluster: String,
-    /// Where it listens for the others.
-    pub(super) port: u16,
-    /// Where all listen for each other, itself included.
-    pub(super) all: Vec<u16>,
-    /// What the servers show each other.
-    pub(super) secret: String,
-    /// Whether it tells clients of the others.
-    pub(super) advertise: bool,
-}
-
-impl fmt::Debug for Member {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Member({}, port {})", self.cluster, self.port)
-    }
-}
 
 /// Starts a server and returns once it is ready, with its ports.
 ///

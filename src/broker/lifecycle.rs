@@ -8,8 +8,9 @@ use tempfile::TempDir;
 
 use super::accounts;
 use super::error::{StartError, StopError};
-use super::launch::{Member, Place, launch};
+use super::launch::launch;
 use super::logins::{Credentials, Key, Logins};
+use super::place::{Member, Place};
 use super::ports::Placeholder;
 use super::ready::Listening;
 use super::roles::Role;

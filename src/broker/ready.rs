@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use async_nats::{ConnectOptions, ReconnectToServer};
 
-use super::launch::Place;
 use super::logins::{Credentials, Logins};
+use super::place::Place;
 use super::roles::Role;
 use super::settings::{Auth, Settings};
 use crate::process::Lines;

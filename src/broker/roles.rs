@@ -1,6 +1,6 @@
 //! Who may do what: one user a role, with the subjects it needs and no others.
 
-use super::accounts::Shared;
+use super::shared::Shared;
 
 /// A part that a program plays at a broker with [`Auth::Roles`](super::Auth::Roles).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

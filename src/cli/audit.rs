@@ -6,11 +6,11 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
-use super::args::Global;
 use super::brokers::{Brokers, Wanted};
 use super::connect::{Session, named_target};
 use super::context::Context;
 use super::exit::{CliError, Exit};
+use super::global::Global;
 use super::output::Output;
 use super::running;
 use super::signals::from_here_on;

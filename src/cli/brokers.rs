@@ -4,10 +4,10 @@ use std::path::Path;
 
 use futures_util::future::{join_all, select_all};
 
-use super::args::Tools;
 use super::connect::{BrokerError, as_role, broker_settings};
 use super::context::Context;
 use super::exit::{CliError, Exit};
+use super::global::Tools;
 use super::output::Output;
 use crate::broker::{
     Auth, Broker, Cluster, ClusterError, ClusterSettings, Port, Role, Roles, StartError, Store, Tls,

@@ -7,12 +7,12 @@ use bytes::Bytes;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::args::{Global, MessageArgs};
 use super::catalogue;
 use super::connect::Session;
 use super::context::Context;
 use super::data;
 use super::exit::{CliError, Exit};
+use super::global::{Global, MessageArgs};
 use super::output::Output;
 use crate::broker::Role;
 use crate::modules::math::{MathClient, Operation};

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::args::{ConnectionArgs, Global, Tools};
 use super::context::Context;
 use super::exit::{CliError, Exit};
+use super::global::{ConnectionArgs, Global, Tools};
 use super::output::Output;
 use super::signals::from_here_on;
 use super::{contexts, running, services};
@@ -211,9 +211,8 @@ pub fn provision_settings(tools: &Tools, context: &Context) -> provision::Settin
 pub fn timeout(args: &ConnectionArgs, context: &Context) -> Result<Duration, CliError> {
     match (args.timeout, context.var("NATS_TIMEOUT")) {
         (Some(timeout), _) => Ok(timeout),
-        (None, Some(text)) => {
-            super::args::duration(&text).map_err(|e| CliError::usage(format!("NATS_TIMEOUT: {e}")))
-        }
+        (None, Some(text)) => super::global::duration(&text)
+            .map_err(|e| CliError::usage(format!("NATS_TIMEOUT: {e}"))),
         (None, None) => Ok(Duration::from_secs(5)),
     }
 }

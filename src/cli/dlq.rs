@@ -3,10 +3,10 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::args::Global;
 use super::connect::Session;
 use super::context::Context;
 use super::exit::{CliError, Exit};
+use super::global::Global;
 use super::output::Output;
 use crate::broker::Role;
 use crate::modules::ClientError;

@@ -3,11 +3,12 @@
 use clap::Args;
 use serde_json::json;
 
-use super::args::Global;
 use super::clients::{go_sources, node_sources};
 use super::connect::provision_settings;
 use super::context::Context;
 use super::exit::{CliError, Exit};
+use super::finding::Finding;
+use super::global::Global;
 use super::output::Output;
 use super::python;
 use super::reachable::server;
@@ -19,23 +20,6 @@ pub struct DoctorArgs {
     /// Install what is missing, into the cache folder.
     #[arg(long)]
     fix: bool,
-}
-
-/// One finding; `ok` is true where nothing has to be done.
-pub(super) struct Finding {
-    pub(super) name: &'static str,
-    pub(super) ok: bool,
-    pub(super) text: String,
-    pub(super) detail: serde_json::Value,
-}
-
-impl Finding {
-    /// As a member of the printed object.
-    fn object(self) -> (String, serde_json::Value) {
-        let mut detail = self.detail;
-        detail["ok"] = self.ok.into();
-        (self.name.to_owned(), detail)
-    }
 }
 
 /// Whether what is not there yet can be made.

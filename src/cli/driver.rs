@@ -7,10 +7,10 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::args::Global;
 use super::connect::{provision_settings, reaper};
 use super::context::Context;
 use super::exit::{CliError, Exit};
+use super::global::Global;
 use super::output::{Output, printable};
 use super::signals::from_here_on;
 use super::typed::BuiltIn;

@@ -6,9 +6,9 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::args::duration;
 use super::context::Context;
 use super::exit::{CliError, Exit};
+use super::global::duration;
 use super::output::{Output, printable};
 use crate::e2e::record::history::History;
 use crate::e2e::verdict;

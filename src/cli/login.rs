@@ -6,10 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use super::args::ConnectionArgs;
 use super::context::Context;
 use super::contexts;
 use super::exit::CliError;
+use super::global::ConnectionArgs;
 use super::reference::Field;
 use crate::mono::{Auth, JetStreamApi, Target, Tls, read_given_text, without_secrets};
 use crate::wire::context::NatsContext;

@@ -18,7 +18,9 @@ mod doctor;
 mod driver;
 mod e2e;
 mod exit;
+mod finding;
 mod fixtures;
+mod global;
 #[cfg(test)]
 mod hint_flags;
 mod history;
@@ -65,7 +67,7 @@ pub fn main() -> ExitCode {
     let found = rustix::process::umask(others_write);
     rustix::process::umask(found | others_write);
     let mut args = std::env::args_os().skip(1);
-    if args.next().is_some_and(|first| first == crate::process::reaper::SUBCOMMAND) {
+    if args.next().is_some_and(|first| first == crate::process::SUBCOMMAND) {
         return crate::process::reaper::main(args);
     }
     let cli = match Cli::try_parse() {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use clap::Args;
 use serde_json::json;
 
-use super::args::{Global, duration};
 use super::call::status_line;
 use super::connect::Session;
 use super::context::Context;
 use super::exit::{CliError, Exit};
+use super::global::{Global, duration};
 use super::output::Output;
 use crate::broker::Role;
 use crate::modules::ClientError;

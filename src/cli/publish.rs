@@ -5,13 +5,13 @@ use bytes::Bytes;
 use clap::Args;
 use serde_json::json;
 
-use super::args::{Global, MessageArgs};
 use super::call::raw_subject;
 use super::catalogue;
 use super::connect::Session;
 use super::context::Context;
 use super::data;
 use super::exit::{CliError, Exit};
+use super::global::{Global, MessageArgs};
 use super::output::Output;
 use crate::broker::Role;
 use crate::modules::notification::{Email, EmailClient};

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::args::{ConnectionArgs, Global};
 use super::connect::named_target;
 use super::context::Context;
-use super::doctor::Finding;
 use super::exit::CliError;
+use super::finding::Finding;
+use super::global::{ConnectionArgs, Global};
 use super::{contexts, running};
 use crate::broker::Role;
 use crate::mono::{Connection, Target, without_secrets};

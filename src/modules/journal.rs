@@ -14,10 +14,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot};
 
+pub use error::JournalError;
 pub use file::Follow;
 use file::JournalFile;
+pub use records::Damaged;
+use records::records;
 
+mod error;
 mod file;
+mod records;
 
 /// After this long whoever waits says what for.
 const SLOW: Duration = Duration::from_secs(1);
@@ -28,24 +33,6 @@ const BATCH: usize = 256;
 /// As much waits for the thread at most, also where nobody waits for it any more; what comes then
 /// waits to be let in.
 const QUEUE: usize = 4 * BATCH;
-
-/// Why a journal cannot be used.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("journal {}: {operation}: {evidence}", path.display())]
-pub struct JournalError {
-    path: PathBuf,
-    operation: &'static str,
-    evidence: String,
-    /// The file can be used, and what is in it cannot.
-    content: bool,
-}
-
-impl JournalError {
-    fn new(path: &Path, operation: &'static str, evidence: impl std::fmt::Display) -> Self {
-        let (path, evidence) = (path.to_owned(), evidence.to_string());
-        Self { path, operation, evidence, content: false }
-    }
-}
 
 /// What is done while the lock is held; then, when all is synced, what is told of it.
 type Work = Box<dyn FnOnce(Result<&mut Follow<'_>, JournalError>) -> Told + Send>;
@@ -241,22 +228,6 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Contents<T>, JournalErro
     Ok(Contents { records, damaged, torn })
 }
 
-/// The records of a journal's text, one after the other; what is no record is told with its place.
-fn records<T: DeserializeOwned>(text: &[u8], offset: u64) -> (Vec<T>, Vec<Damaged>) {
-    let (mut records, mut damaged) = (Vec::new(), Vec::new());
-    let mut at = offset;
-    for line in text.split_inclusive(|b| *b == b'\n') {
-        if !line.trim_ascii().is_empty() {
-            match serde_json::from_slice(line) {
-                Ok(record) => records.push(record),
-                Err(e) => damaged.push(Damaged::new(at, line, &e)),
-            }
-        }
-        at += line.len() as u64;
-    }
-    (records, damaged)
-}
-
 /// Says once which lines are passed over.
 fn report(path: &Path, damaged: &[Damaged]) {
     let Some(first) = damaged.first() else { return };
@@ -265,43 +236,6 @@ fn report(path: &Path, damaged: &[Damaged]) {
         n => format!("{n} damaged lines are"),
     };
     tracing::warn!("journal {}: {lines} passed over; the first {first}", path.display());
-}
-
-/// A line that is no record.
-#[derive(Debug, Clone)]
-pub struct Damaged {
-    at: u64,
-    evidence: String,
-    excerpt: String,
-    key: Option<String>,
-}
-
-impl Damaged {
-    fn new(at: u64, line: &[u8], error: &serde_json::Error) -> Self {
-        let excerpt = String::from_utf8_lossy(&line[..line.len().min(120)]).trim_end().to_owned();
-        let excerpt = excerpt.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c });
-        let key = readable_key(line);
-        Self { at, evidence: error.to_string(), excerpt: excerpt.collect(), key }
-    }
-
-    /// The key that can still be read in it.
-    pub fn key(&self) -> Option<&str> {
-        self.key.as_deref()
-    }
-}
-
-/// What stands between the quotes after `"key":`.
-fn readable_key(line: &[u8]) -> Option<String> {
-    const NAME: &[u8] = b"\"key\":\"";
-    let at = line.windows(NAME.len()).position(|part| part == NAME)? + NAME.len();
-    let length = line[at..].iter().position(|b| *b == b'"')?;
-    String::from_utf8(line[at..at + length].to_vec()).ok()
-}
-
-impl std::fmt::Display for Damaged {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "at byte {}: {}: {}", self.at, self.evidence, self.excerpt)
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The three services, one a messaging pattern, each as types, service (pure), module and client.
 
+mod client_error;
 pub mod contract;
 pub mod deliveries;
 pub mod duration;
@@ -10,5 +11,6 @@ pub mod payment;
 mod reply;
 mod request;
 
+pub use client_error::ClientError;
 pub use reply::service_error;
-pub use request::{ClientError, ask, publish, publish_acknowledged, publish_confirmed};
+pub use request::{ask, publish, publish_acknowledged, publish_confirmed};

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::request::ClientError;
+use super::client_error::ClientError;
 use crate::wire::{Unreadable, headers as h};
 
 /// Fails where the headers, or the subject, cannot be read: whether it is an error is unknown.

@@ -8,158 +8,11 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::client_error::ClientError;
 use super::reply::{read, readable, service_error};
 use crate::mono::{BarrierError, Caller, Denied};
-use crate::wire::driver::{Ack, ErrorKind};
+use crate::wire::driver::Ack;
 use crate::wire::headers as h;
-
-/// Why a typed client's call failed. Each says whether it certainly did not happen.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ClientError {
-    /// The arguments were refused here; nothing was sent.
-    #[error("{0}")]
-    BadInput(String),
-    /// Nobody listens on the subject.
-    #[error("request `{subject}`: no responders: no service listens on this subject")]
-    NoResponders {
-        /// Where the request went.
-        subject: String,
-    },
-    /// No stream has this subject.
-    #[error("publish to `{subject}`: no stream has this subject")]
-    NoStream {
-        /// Where the message went.
-        subject: String,
-    },
-    /// The stream refused it.
-    #[error("publish to `{subject}`: the stream refused it: {message} ({code})")]
-    PublishRefused {
-        /// Where the message went.
-        subject: String,
-        /// JetStream's code, as an HTTP status.
-        code: u16,
-        /// JetStream's words.
-        message: String,
-    },
-    /// Something answered, and it was not a stream: a service listens on the subject.
-    #[error("publish to `{subject}`: the answer is not a stream's acknowledgement: {answer}")]
-    NotAcknowledged {
-        /// Where the message went.
-        subject: String,
-        /// A bounded excerpt of what came back.
-        answer: String,
-    },
-    /// No answer in time; it may have happened.
-    #[error("{operation}: no answer within {limit:?}; it may have happened")]
-    Timeout {
-        /// What was tried.
-        operation: String,
-        /// The bound that passed.
-        limit: Duration,
-    },
-    /// The service answered with an error.
-    #[error("{subject} answered {code}: {message}")]
-    Service {
-        /// Who answered.
-        subject: String,
-        /// 400, 500, 503: see CONTRACT.md.
-        code: u16,
-        /// The service's words.
-        message: String,
-    },
-    /// It answered, and the answer's headers cannot be read: whether it is an error is unknown.
-    #[error("{subject} answered, and {what}; its body: {body}")]
-    Unreadable {
-        /// Who answered.
-        subject: String,
-        /// What could not be read.
-        what: String,
-        /// A bounded excerpt of the body.
-        body: String,
-    },
-    /// A domain error in a normal reply.
-    #[error("{0}")]
-    Domain(String),
-    /// Larger than the server's `max_payload`; nothing was sent.
-    #[error("the message of {bytes} bytes is larger than the server's max_payload of {limit}")]
-    MaxPayload {
-        /// The message's size.
-        bytes: usize,
-        /// The server's limit.
-        limit: usize,
-    },
-    /// The server denied it.
-    #[error("{operation}: {evidence}")]
-    Permissions {
-        /// What was tried.
-        operation: String,
-        /// The server's words.
-        evidence: String,
-        /// False where it refused only the inbox that the answer would have come to.
-        definite: bool,
-    },
-    /// The connection broke, or there is none; it may have happened.
-    #[error("{operation}: {evidence}")]
-    Connection {
-        /// What was tried.
-        operation: String,
-        /// What came back.
-        evidence: String,
-    },
-    /// Anything else, as an answer that cannot be read.
-    #[error("{operation}: {evidence}")]
-    Other {
-        /// What was tried.
-        operation: String,
-        /// What came back.
-        evidence: String,
-    },
-}
-
-impl ClientError {
-    /// True if it certainly did not happen. A failure inside a service (500) may have come after
-    /// its effect.
-    pub fn is_definite(&self) -> bool {
-        match self {
-            Self::Permissions { definite, .. } => *definite,
-            Self::Service { code, .. } => (400..500).contains(code) || *code == 503,
-            Self::Timeout { .. }
-            | Self::NotAcknowledged { .. }
-            | Self::Unreadable { .. }
-            | Self::Connection { .. }
-            | Self::Other { .. } => false,
-            _ => true,
-        }
-    }
-
-    /// The word that clients of all languages share for it.
-    pub fn kind(&self) -> ErrorKind {
-        match self {
-            Self::BadInput(_) => ErrorKind::BadInput,
-            Self::NoResponders { .. } => ErrorKind::NoResponders,
-            Self::NoStream { .. } => ErrorKind::NoStream,
-            Self::Timeout { .. } => ErrorKind::Timeout,
-            Self::Service { .. } => ErrorKind::ServiceError,
-            Self::Domain(_) => ErrorKind::Domain,
-            Self::MaxPayload { .. } => ErrorKind::MaxPayload,
-            Self::Permissions { .. } => ErrorKind::Permissions,
-            Self::Connection { .. } => ErrorKind::Connection,
-            Self::PublishRefused { .. }
-            | Self::NotAcknowledged { .. }
-            | Self::Unreadable { .. }
-            | Self::Other { .. } => ErrorKind::Other,
-        }
-    }
-
-    /// True where a restart of a service or the broker explains it, so that one may ask again.
-    pub fn is_passing(&self) -> bool {
-        match self {
-            Self::Service { code, .. } => *code >= 500,
-            Self::NoResponders { .. } | Self::Timeout { .. } | Self::Connection { .. } => true,
-            _ => false,
-        }
-    }
-}
 
 /// Sends `request` as JSON and reads the reply.
 ///
@@ -177,7 +30,7 @@ pub(crate) async fn request<T: Serialize, R: DeserializeOwned>(
     if let Some(error) = service_error(subject, &reply) {
         return Err(error);
     }
-    read(&reply.payload).map_err(|e| ClientError::Other {
+    read(&reply.payload).map_err(|e| super::client_error::ClientError::Other {
         operation: format!("read the reply of `{subject}`"),
         evidence: e.to_string(),
     })
@@ -199,7 +52,7 @@ pub async fn publish_confirmed(
     match ask(caller, subject, headers, body, limit).await {
         Ok(_) => Ok(()),
         // A broker that answers now has read the message, and would have said that nobody is there.
-        Err(silence @ ClientError::Timeout { .. }) => {
+        Err(silence @ super::client_error::ClientError::Timeout { .. }) => {
             caller.barrier(limit).await.map_err(|_| silence)
         }
         Err(error) => Err(error),
@@ -227,17 +80,22 @@ pub async fn ask(
     let asked = client.send_request(subject.to_owned(), request);
     let answered = caller.unless_denied(&[subject], asked).await;
     answered.map_err(|e| denied(&operation(), e))?.map_err(|e| match e.kind() {
-        RequestErrorKind::NoResponders => ClientError::NoResponders { subject: subject.to_owned() },
-        RequestErrorKind::TimedOut => ClientError::Timeout { operation: operation(), limit },
+        RequestErrorKind::NoResponders => {
+            super::client_error::ClientError::NoResponders { subject: subject.to_owned() }
+        }
+        RequestErrorKind::TimedOut => {
+            super::client_error::ClientError::Timeout { operation: operation(), limit }
+        }
         RequestErrorKind::MaxPayloadExceeded => {
-            ClientError::MaxPayload { bytes, limit: client.max_payload() }
+            super::client_error::ClientError::MaxPayload { bytes, limit: client.max_payload() }
         }
         RequestErrorKind::InvalidSubject => {
-            ClientError::BadInput(format!("{subject:?} is not a subject"))
+            super::client_error::ClientError::BadInput(format!("{subject:?} is not a subject"))
         }
-        RequestErrorKind::Other => {
-            ClientError::Connection { operation: operation(), evidence: e.to_string() }
-        }
+        RequestErrorKind::Other => super::client_error::ClientError::Connection {
+            operation: operation(),
+            evidence: e.to_string(),
+        },
     })
 }
 
@@ -255,7 +113,7 @@ pub async fn publish_all(
     let largest = bodies.iter().map(Bytes::len).max().unwrap_or_default();
     if largest > caller.client().max_payload() {
         let limit = caller.client().max_payload();
-        return Err(ClientError::MaxPayload { bytes: largest, limit });
+        return Err(super::client_error::ClientError::MaxPayload { bytes: largest, limit });
     }
     let published = async {
         for body in bodies {
@@ -299,12 +157,12 @@ async fn publish_one(
     };
     sent.map_err(|e| match e.kind() {
         PublishErrorKind::MaxPayloadExceeded => {
-            ClientError::MaxPayload { bytes, limit: client.max_payload() }
+            super::client_error::ClientError::MaxPayload { bytes, limit: client.max_payload() }
         }
         PublishErrorKind::InvalidSubject => {
-            ClientError::BadInput(format!("{subject:?} is not a subject"))
+            super::client_error::ClientError::BadInput(format!("{subject:?} is not a subject"))
         }
-        PublishErrorKind::Send => ClientError::Connection {
+        PublishErrorKind::Send => super::client_error::ClientError::Connection {
             operation: format!("publish to `{subject}`"),
             evidence: e.to_string(),
         },
@@ -314,20 +172,26 @@ async fn publish_one(
 async fn barrier(caller: &Caller, subject: &str, limit: Duration) -> Result<(), ClientError> {
     let operation = format!("publish to `{subject}`");
     caller.barrier(limit).await.map_err(|e| match e {
-        BarrierError::Late(limit) => ClientError::Timeout { operation, limit },
-        BarrierError::Connection(evidence) => ClientError::Connection { operation, evidence },
+        BarrierError::Late(limit) => super::client_error::ClientError::Timeout { operation, limit },
+        BarrierError::Connection(evidence) => {
+            super::client_error::ClientError::Connection { operation, evidence }
+        }
     })
 }
 
 /// A refusal, with what was tried.
 pub(crate) fn denied(operation: &str, Denied { words, definite }: Denied) -> ClientError {
-    ClientError::Permissions { operation: operation.to_owned(), evidence: words, definite }
+    super::client_error::ClientError::Permissions {
+        operation: operation.to_owned(),
+        evidence: words,
+        definite,
+    }
 }
 
 pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Bytes, ClientError> {
-    serde_json::to_vec(value)
-        .map(Bytes::from)
-        .map_err(|e| ClientError::BadInput(format!("the request cannot be encoded: {e}")))
+    serde_json::to_vec(value).map(Bytes::from).map_err(|e| {
+        super::client_error::ClientError::BadInput(format!("the request cannot be encoded: {e}"))
+    })
 }
 
 #[derive(Deserialize)]
@@ -360,26 +224,33 @@ pub async fn publish_acknowledged(
     limit: Duration,
 ) -> Result<Ack, ClientError> {
     let operation = || format!("publish to `{subject}`");
-    let no_stream = || ClientError::NoStream { subject: subject.to_owned() };
+    let no_stream = || super::client_error::ClientError::NoStream { subject: subject.to_owned() };
     let reply = match ask(caller, subject, Some(headers), body, limit).await {
-        Err(ClientError::NoResponders { .. }) => return Err(no_stream()),
-        Err(ClientError::Timeout { limit, .. }) => {
-            return Err(ClientError::Timeout { operation: operation(), limit });
+        Err(super::client_error::ClientError::NoResponders { .. }) => return Err(no_stream()),
+        Err(super::client_error::ClientError::Timeout { limit, .. }) => {
+            return Err(super::client_error::ClientError::Timeout {
+                operation: operation(),
+                limit,
+            });
         }
-        Err(ClientError::Permissions { evidence, definite, .. }) => {
+        Err(super::client_error::ClientError::Permissions { evidence, definite, .. }) => {
             let operation = operation();
-            return Err(ClientError::Permissions { operation, evidence, definite });
+            return Err(super::client_error::ClientError::Permissions {
+                operation,
+                evidence,
+                definite,
+            });
         }
         other => other?,
     };
-    let not_acknowledged = || ClientError::NotAcknowledged {
+    let not_acknowledged = || super::client_error::ClientError::NotAcknowledged {
         subject: subject.to_owned(),
         answer: h::bounded(&String::from_utf8_lossy(&reply.payload), 100),
     };
     readable(subject, &reply)?;
     let ack: PublishReply = read(&reply.payload).map_err(|_| not_acknowledged())?;
     match (ack.error, ack.seq) {
-        (Some(error), _) => Err(ClientError::PublishRefused {
+        (Some(error), _) => Err(super::client_error::ClientError::PublishRefused {
             subject: subject.to_owned(),
             code: error.code,
             message: match error.description.is_empty() {

@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::connect::Connection;
+use super::delivery::Delivery;
 use super::error::Failure;
 use super::failures::Record;
 use super::shutdown::Shutdown;
-use super::stream::{Delivery, StreamSettings};
+use super::stream_settings::StreamSettings;
 
 /// After so many deliveries it is marked that a handler begins.
 const WORN: u64 = 20;

@@ -6,7 +6,6 @@ use async_nats::Client;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 
-use super::connect::Connection;
 use super::denials::{About, Denials, Denied};
 
 /// A client for core NATS, and what the server has refused it.
@@ -22,12 +21,6 @@ pub struct Caller {
 impl From<Client> for Caller {
     fn from(client: Client) -> Self {
         Self { client, denials: Denials::new() }
-    }
-}
-
-impl From<&Connection> for Caller {
-    fn from(connection: &Connection) -> Self {
-        connection.caller().clone()
     }
 }
 

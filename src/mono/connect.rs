@@ -27,6 +27,12 @@ pub struct Connection {
     state: watch::Receiver<End>,
 }
 
+impl From<&Connection> for Caller {
+    fn from(connection: &Connection) -> Self {
+        connection.caller().clone()
+    }
+}
+
 impl Connection {
     /// Connects under `name`, which the server's monitoring shows.
     ///

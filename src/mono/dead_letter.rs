@@ -3,7 +3,7 @@
 use async_nats::HeaderMap;
 use bytes::Bytes;
 
-use super::module::set_header;
+use super::headers::set_header;
 use crate::wire::{Unreadable, headers as h, readable};
 
 /// nats-server stores no message with longer headers.

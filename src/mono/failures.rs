@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::connect::Connection;
 use super::ensure;
 use super::error::Failure;
-use super::module::set_header;
+use super::headers::set_header;
 use super::refusal::is_wrong_last_sequence;
 use crate::wire::headers::EXPECTED_LAST_SUBJECT_SEQUENCE;
 

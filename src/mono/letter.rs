@@ -6,9 +6,10 @@ use async_nats::jetstream::context::PublishErrorKind;
 
 use super::connect::Connection;
 use super::dead_letter::{DeadKind, DeadLetter, Origin, cut_to_fit};
+use super::delivery::Delivery;
 use super::error::Failure;
-use super::module::set_header;
-use super::stream::{Delivery, StreamSettings};
+use super::headers::set_header;
+use super::stream_settings::StreamSettings;
 use crate::wire::headers as h;
 
 /// The dead letter of one delivery, not yet filed.

@@ -1,7 +1,6 @@
 //! A module, and the typed registrations it makes.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use async_nats::HeaderMap;
@@ -11,15 +10,15 @@ use serde::de::DeserializeOwned;
 
 use super::dispatch::guarded;
 use super::error::{ModuleError, ServiceError};
+use super::future::BoxFuture;
+use super::headers::set_header;
 use super::in_hand::InHand;
 use super::shutdown::Shutdown;
 use super::stats::Stats;
-use super::stream::{DynStreamHandler, StreamHandler, StreamSettings, erase};
+use super::stream::{DynStreamHandler, StreamHandler, erase};
+use super::stream_settings::StreamSettings;
 use crate::wire::Unreadable;
 use crate::wire::subjects::{self, Token, TokenError};
-
-/// A future that can be stored: what dyn-safe async methods return.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// A unit of services that starts and stops together.
 ///
@@ -261,9 +260,4 @@ pub(crate) fn error_headers(error: &ServiceError) -> HeaderMap {
         set_header(&mut headers, name, value);
     }
     headers
-}
-
-/// Sets a header; async-nats panics on CR or LF, so the value becomes one line first.
-pub(crate) fn set_header(headers: &mut HeaderMap, name: &str, value: &str) {
-    headers.insert(name, crate::wire::headers::one_line(value).as_str());
 }

@@ -2,82 +2,15 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
-use async_nats::HeaderMap;
-use async_nats::jetstream::stream;
-use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 use super::dead_letter::DeadKind;
+use super::delivery::Delivery;
 use super::error::Failure;
-use super::failures::Failures;
+use super::future::BoxFuture;
 use super::letter::Letter;
-use super::module::BoxFuture;
 use crate::wire::Unreadable;
-
-/// How a stream is consumed.
-#[derive(Debug, Clone)]
-pub struct StreamSettings {
-    /// The stream, made if it does not exist.
-    pub stream: stream::Config,
-    /// The durable consumer's name; all workers of all instances share it.
-    pub durable: String,
-    /// How long a delivery may take before another worker gets it. Handlers that take longer keep
-    /// their message: progress is reported while they run.
-    pub ack_wait: Duration,
-    /// How long a handler may work on one delivery. Then it is dropped, and the message delivered
-    /// again, perhaps to another worker.
-    pub handle_limit: Duration,
-    /// How often a message may fail by its own fault before it is given up (at least 1). What a
-    /// broker, a disk or a killed process costs is not counted.
-    pub max_deliver: u64,
-    /// The wait after the first, second, … failure; the last one repeats.
-    pub backoff: Vec<Duration>,
-    /// The stream of dead letters, made if it does not exist.
-    pub dead_letters: stream::Config,
-    /// Dead letters are stored on `<prefix>.<sequence>-<time>`, one subject an original message.
-    pub dead_letter_prefix: String,
-    /// Where its failures are counted.
-    pub failures: Failures,
-}
-
-impl StreamSettings {
-    pub(crate) fn backoff_after(&self, times: u64) -> Duration {
-        let last = self.backoff.len().saturating_sub(1);
-        let index = usize::try_from(times.saturating_sub(1)).unwrap_or(last).min(last);
-        self.backoff.get(index).copied().unwrap_or(Duration::ZERO)
-    }
-}
-
-/// One delivery of a stored message.
-#[derive(Debug, Clone)]
-pub struct Delivery {
-    /// The body as it was published.
-    pub body: Bytes,
-    /// Its headers.
-    pub headers: Option<HeaderMap>,
-    /// The subject it was published on.
-    pub subject: String,
-    /// The stream that holds it.
-    pub stream: String,
-    /// Its sequence there.
-    pub sequence: u64,
-    /// When the stream stored it, nanoseconds since 1970.
-    pub stored_ns: i128,
-    /// How often it was delivered, this one included.
-    pub deliveries: u64,
-    /// Who handles it.
-    pub worker: Arc<str>,
-}
-
-impl Delivery {
-    /// The message's name in the subjects of its dead letter and its failures: a stream that is made
-    /// anew counts from 1 again.
-    pub(crate) fn name(&self) -> String {
-        format!("{}-{}", self.sequence, self.stored_ns)
-    }
-}
 
 /// What is left to do with a message that its handler gave up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,27 +101,4 @@ impl<H: StreamHandler> DynStreamHandler for Erased<H> {
 
 pub(crate) fn erase<H: StreamHandler>(handler: H) -> Arc<dyn DynStreamHandler> {
     Arc::new(Erased(handler))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_last_backoff_repeats() {
-        let settings = StreamSettings {
-            stream: stream::Config::default(),
-            durable: "d".into(),
-            ack_wait: Duration::from_secs(1),
-            handle_limit: Duration::from_secs(60),
-            max_deliver: 5,
-            backoff: vec![Duration::from_millis(1), Duration::from_millis(5)],
-            dead_letters: stream::Config::default(),
-            dead_letter_prefix: "x".into(),
-            failures: Failures::new("f", "f", 1),
-        };
-        assert_eq!(settings.backoff_after(1), Duration::from_millis(1));
-        assert_eq!(settings.backoff_after(2), Duration::from_millis(5));
-        assert_eq!(settings.backoff_after(9), Duration::from_millis(5));
-    }
 }

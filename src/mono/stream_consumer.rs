@@ -15,6 +15,7 @@ use futures_util::{Stream, StreamExt, stream as futures_stream};
 use super::attempt::{Attempt, Verdict};
 use super::connect::Connection;
 use super::dead_letter::DeadKind;
+use super::delivery::Delivery;
 use super::dispatch::{Excess, dispatch, guarded};
 use super::ensure;
 use super::error::{Failure, ModuleError};
@@ -22,7 +23,8 @@ use super::in_hand::{Held, InHand};
 use super::letter::Letter;
 use super::module::Registration;
 use super::shutdown::Shutdown;
-use super::stream::{Delivery, DynStreamHandler, Settled, StreamSettings};
+use super::stream::{DynStreamHandler, Settled};
+use super::stream_settings::StreamSettings;
 
 /// Makes the streams and the durable consumer, or adopts what is there.
 pub(crate) async fn prepare(

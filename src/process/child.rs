@@ -23,9 +23,9 @@ use super::drain::{StdoutError, StdoutSink, drain_stderr, drain_stdout};
 use super::error::{SignalError, SpawnError};
 use super::farewell;
 use super::line_log::{LineLog, Lines};
-use super::reaper;
 use super::spawn::{Reaper, Spawn};
 use super::status::{ExitStatus, Signal};
+use super::subcommand::SUBCOMMAND;
 
 /// How long a reaper may take to start its program; it needs a few milliseconds.
 const REAPER_TIMEOUT: Duration = Duration::from_secs(20);
@@ -105,7 +105,7 @@ impl Child {
         let mut command = Command::new(reaper.exe());
         // The name that `ps` shows.
         command.arg0("mono-demo");
-        command.arg(reaper::SUBCOMMAND).arg("--socket").arg(&socket);
+        command.arg(SUBCOMMAND).arg("--socket").arg(&socket);
         for folder in &spawn.remove_on_exit {
             command.arg("--remove").arg(folder);
         }

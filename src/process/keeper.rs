@@ -18,7 +18,8 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
 use super::farewell;
-use super::reaper::{SUBCOMMAND, remove_tree};
+use super::remove::remove_tree;
+use super::subcommand::SUBCOMMAND;
 
 /// The reaper's argument that makes it a keeper.
 pub(super) const KEEP: &str = "--keep";

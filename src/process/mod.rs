@@ -39,8 +39,10 @@ mod keeper;
 mod line_log;
 mod orphans;
 pub mod reaper;
+mod remove;
 mod spawn;
 mod status;
+mod subcommand;
 
 pub use child::Child;
 pub use clean::clean;
@@ -51,3 +53,4 @@ pub use farewell::Farewell;
 pub use line_log::{Lines, TAIL_LINES};
 pub use spawn::{Reaper, Spawn};
 pub use status::{ExitStatus, Signal};
+pub use subcommand::SUBCOMMAND;

@@ -21,7 +21,7 @@ mod linux {
         Pid, Signal, WaitId, WaitIdOptions, getpid, kill_process, set_child_subreaper, waitid,
     };
 
-    use crate::process::reaper::SUBCOMMAND;
+    use crate::process::subcommand::SUBCOMMAND;
 
     /// How long they may take to go by themselves.
     const FAREWELL: Duration = Duration::from_millis(500);

@@ -26,10 +26,9 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, kill_process_group, waitid};
 use super::control::{Report, Request};
 use super::keeper::{KEEP, keep};
 use super::orphans;
+use super::remove::remove_tree;
 use super::status::{ExitStatus, Signal};
-
-/// The hidden first argument that makes the binary a reaper.
-pub const SUBCOMMAND: &str = "__reap";
+use super::subcommand::SUBCOMMAND;
 
 /// How long to wait for the lock of a child whose parent died: its reaper is ending it right now.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
@@ -123,19 +122,6 @@ impl Order {
         }
         for folder in &self.remove {
             remove_tree(folder);
-        }
-    }
-}
-
-/// Removes a folder that processes which have just been killed may still be writing into.
-pub(super) fn remove_tree(folder: &Path) {
-    for _ in 0..50 {
-        match std::fs::remove_dir_all(folder) {
-            Ok(()) => return,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return,
-            // A dying grandchild is not ours to wait for, and can add a file between the listing and
-            // the removal; it is gone within milliseconds.
-            Err(_) => std::thread::sleep(Duration::from_millis(10)),
         }
     }
 }

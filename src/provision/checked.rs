@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::asked::{NatsServer, Source, check};
 use super::cache::{Stamp, check_private, read_json, sha256_of, write_json};
 use super::error::ProvisionError;
-use super::server::{NatsServer, Source, check};
 use super::settings::Settings;
 
 /// A smaller file is a script that runs a server, which may change without the script.

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::asked::Source;
 use super::cache::{Locked, check_all_private, problem, read_json, sha256_of, write_json};
 use super::error::ProvisionError;
 use super::python::{self, Interpreter, venv_python};
-use super::server::Source;
 use super::settings::{Progress, Settings};
 
 const MARKER: &str = "mono-demo.json";

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
+use super::asked::{NatsServer, Source, check};
 use super::env::PythonEnv;
 use super::error::ProvisionError;
-use super::server::{NatsServer, Source, check};
 use super::step::run;
 
 /// Importing takes a tenth of a second.

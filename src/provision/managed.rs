@@ -7,12 +7,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use super::asked::{NatsServer, Source, check};
 use super::cache::{
     Locked, Stamp, check_private, hex, problem, read_json, sha256_of_file, write_json,
 };
 use super::error::ProvisionError;
 use super::python;
-use super::server::{NatsServer, Source, check};
 use super::settings::{Progress, Settings};
 use crate::whole;
 

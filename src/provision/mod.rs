@@ -16,6 +16,7 @@
 //! | `step` | one command of an installation |
 //! | `cache` | the cache folder: its lock, its staging folders, its manifests |
 
+mod asked;
 mod cache;
 mod checked;
 mod env;
@@ -31,6 +32,7 @@ mod settings;
 mod step;
 mod version;
 
+pub use asked::{NatsServer, Source};
 pub(crate) use cache::hex;
 pub use env::{PythonEnv, find_python_env, python_env};
 pub use error::ProvisionError;
@@ -40,6 +42,6 @@ pub use managed::MANAGED_VERSION;
 pub use node::{NodeClient, find_node_client, node_client};
 pub use prepared::{Sources, unpacked};
 pub use python::{Makes, find_python};
-pub use server::{Found, NatsServer, Source, find_nats_server, nats_server};
+pub use server::{Found, find_nats_server, nats_server};
 pub use settings::{Progress, Settings};
 pub use version::{NotAVersion, Version};

@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::counts::Counts;
-use super::listen::{self, Network};
+use super::listen;
+use super::network::Network;
 use super::plan::{Cut, Dice, Direction, Plan};
 use crate::broker::ports::Placeholder;
 

@@ -9,7 +9,7 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::listen::Network;
+use super::network::Network;
 use super::plan::{Cut, Dice, Direction, Plan};
 
 const CHUNK: usize = 16 * 1024;

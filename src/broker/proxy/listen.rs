@@ -12,15 +12,7 @@ use tokio::task::JoinSet;
 
 use super::counts::Counts;
 use super::link;
-use super::plan::Plan;
-
-/// What every connection of a proxy shares.
-#[derive(Clone, Debug)]
-pub(super) struct Network {
-    pub(super) plan: Arc<watch::Sender<Plan>>,
-    pub(super) counts: Arc<watch::Sender<Counts>>,
-    pub(super) seed: u64,
-}
+use super::network::Network;
 
 /// A listener that refuses from the moment it is dropped.
 ///

@@ -17,6 +17,7 @@ mod counts;
 mod handle;
 mod link;
 mod listen;
+mod network;
 mod plan;
 
 pub use counts::Counts;

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::arguments::RunArgs;
-use crate::cli::args::Global;
 use crate::cli::connect::{provision_settings, reaper};
 use crate::cli::context::Context;
 use crate::cli::driver::spawn_dying_rust;
 use crate::cli::exit::CliError;
+use crate::cli::global::Global;
 use crate::cli::output::Output;
 use crate::cli::suite::{self, Suite};
 use crate::cli::{parts, services};

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::announced::Announced;
 use super::args::ServeArgs;
 use super::serving::Serving;
 use crate::broker::Role;
@@ -18,22 +19,6 @@ use crate::wire::context::NatsContext;
 
 /// Of NATS contexts, for whoever lists them.
 const DESCRIPTION: &str = "mono-demo serve";
-
-/// What others find a `serve` by, while it is held.
-pub(super) struct Announced {
-    _files: Vec<RuntimeFile>,
-    prover: Option<Prover>,
-}
-
-impl Announced {
-    /// Returns, once, why commands do not find this `serve` any more. Dropping the wait loses nothing.
-    pub(super) async fn lost(&mut self) -> String {
-        match &mut self.prover {
-            Some(prover) => prover.lost().await,
-            None => std::future::pending().await,
-        }
-    }
-}
 
 /// Prints what serves and writes the files that others wait for and find it by; they go when serving
 /// ends.

@@ -6,10 +6,10 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::broker::{Port, Role, Store, Tls};
-use crate::cli::args::duration;
 use crate::cli::brokers::{Brokers, Wanted};
 use crate::cli::context::Context;
 use crate::cli::exit::CliError;
+use crate::cli::global::duration;
 use crate::cli::services::{REPLICAS, Settings};
 use crate::modules::payment::Sabotage;
 use crate::mono::{no_byte_order_mark, read_given, read_given_text};

@@ -11,6 +11,7 @@
 //! | `announce` | says so, to people and to those who wait for it |
 
 mod announce;
+mod announced;
 mod args;
 mod losses;
 mod run;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::announce::Announced;
+use super::announced::Announced;
 use super::storage::{News, Storage};
 use super::watch::Watch;
 use crate::cli::brokers::Brokers;

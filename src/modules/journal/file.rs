@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Damaged, JournalError, records};
+use super::error::JournalError;
+use super::records::{Damaged, records};
 
 /// The file.
 pub(super) struct JournalFile {

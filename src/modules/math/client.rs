@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::types::{Operation, Reply, Request};
-use crate::modules::request::{ClientError, request};
+use crate::modules::client_error::ClientError;
+use crate::modules::request::request;
 use crate::mono::Caller;
 use crate::wire::subjects;
 

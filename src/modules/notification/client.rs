@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::service::check;
 use super::types::Email;
-use crate::modules::request::{ClientError, encode, publish_all, publish_confirmed};
+use crate::modules::client_error::ClientError;
+use crate::modules::request::{encode, publish_all, publish_confirmed};
 use crate::mono::Caller;
 use crate::wire::subjects;
 

@@ -11,9 +11,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::books::{Books, Seen};
-use super::dead_letters::{DEAD_LETTERS, DeadLetter};
-use super::ledger::{CONSUMER, INTENTS, LEDGER, REQUESTS};
+use super::dead_letters::DeadLetter;
 use super::letters::{self, Removed};
+use super::names::DEAD_LETTERS;
+use super::names::{CONSUMER, INTENTS, LEDGER, REQUESTS};
 use super::salvage::usable_id;
 use super::store::{self, Contents, StoreError};
 use super::types::{Entry, Intent, Status};

@@ -13,8 +13,8 @@ use async_nats::jetstream::{consumer, stream};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::dead_letters::DEAD_LETTERS;
-use super::ledger::{CONSUMER, INTENTS, LEDGER, REQUESTS};
+use super::names::DEAD_LETTERS;
+use super::names::{CONSUMER, INTENTS, LEDGER, REQUESTS};
 use crate::mono::{Connection, ModuleError, ensure};
 use crate::whole;
 

@@ -9,9 +9,11 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::amount::Exact;
-use super::service::{Payment, PaymentId};
+use super::id::PaymentId;
+use super::service::Payment;
 use super::types::{StatusReply, StatusRequest};
-use crate::modules::request::{ClientError, denied, encode, publish_acknowledged, request};
+use crate::modules::client_error::ClientError;
+use crate::modules::request::{denied, encode, publish_acknowledged, request};
 use crate::mono::{BarrierError, Caller};
 use crate::wire::driver::Ack;
 use crate::wire::headers::MSG_ID;

@@ -5,14 +5,12 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use async_nats::jetstream::stream::Stream;
 
+use super::names::DEAD_LETTERS;
 use super::store::{self, StoreError, Stored, failed};
 use super::streams;
 use crate::modules::{ClientError, publish_acknowledged};
 use crate::mono::{Connection, LetterRemoved};
 use crate::wire::{Unreadable, headers as h};
-
-/// The stream.
-pub const DEAD_LETTERS: &str = "payment-dead-letters";
 
 /// A dead letter, read.
 #[derive(Debug, Clone)]

@@ -8,26 +8,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::books::{Books, Seen};
+use super::id::PaymentId;
+use super::names::INTENTS;
+use super::names::LEDGER;
+use super::names::REQUESTS;
 use super::refusals::Refusals;
-use super::service::PaymentId;
 use super::streams;
 use super::types::{Entry, Intent};
 use crate::mono::{Connection, ModuleError, ensure, is_wrong_last_sequence};
 use crate::wire::headers::EXPECTED_LAST_SUBJECT_SEQUENCE;
 use crate::wire::subjects::{INTENT_PREFIX, LEDGER_PREFIX};
-
-/// The stream of outcomes.
-pub const LEDGER: &str = "payment-ledger";
-/// The stream of claims.
-pub const INTENTS: &str = "payment-intents";
-/// The stream of submissions that are not settled yet.
-pub const REQUESTS: &str = "payment-requests";
-
-/// The stream that counts the failures of submissions, and tells which dead letters `dlq` removed.
-pub const FAILURES: &str = "payment-failures";
-
-/// The durable consumer that all workers of all instances share.
-pub const CONSUMER: &str = "payment-payment-process";
 
 /// The answer, if there was one, went to a connection that is no more.
 pub(super) const RECONNECTED: &str = "the connection was made anew before the broker answered";

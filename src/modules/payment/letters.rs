@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::dead_letters::DeadLetter;
-use super::ledger::FAILURES;
+use super::names::FAILURES;
 use super::process::has_letter;
 use super::salvage::usable_id;
 use super::store::{self, StoreError};

@@ -7,11 +7,13 @@ use serde::Deserialize;
 
 use super::crash::{CrashPoints, CrashRule};
 use super::gateway::{Chance, Gateway, GatewayRule};
-use super::ledger::{self, Ledger, LedgerError};
+use super::id::PaymentId;
+use super::ledger::{Ledger, LedgerError};
+use super::names;
 use super::order::Order;
 use super::process::Process;
 use super::sabotage::Sabotage;
-use super::service::{self, PaymentId};
+use super::service;
 use super::streams;
 use super::types::StatusRequest;
 use crate::modules::{deliveries::Deliveries, duration};
@@ -126,7 +128,7 @@ impl Module for PaymentModule {
         let s = &self.settings;
         let stream = StreamSettings {
             stream: streams::requests_stream(s.replicas),
-            durable: ledger::CONSUMER.to_owned(),
+            durable: names::CONSUMER.to_owned(),
             ack_wait: s.ack_wait,
             handle_limit: s.effective_handle_limit(),
             max_deliver: s.max_deliver.max(1),

@@ -21,9 +21,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use super::ledger::{CONSUMER, Ledger, LedgerError, RECONNECTED, REQUESTS};
+use super::id::PaymentId;
+use super::ledger::{Ledger, LedgerError, RECONNECTED};
+use super::names::{CONSUMER, REQUESTS};
 use super::salvage::usable_id;
-use super::service::{self, PaymentId};
+use super::service;
 use crate::mono::Failure;
 use crate::wire::subjects::PAYMENT_PROCESS;
 

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use super::crash::{CrashPoints, Step};
 use super::gateway::{Charge, Gateway, Outcome};
+use super::id::PaymentId;
 use super::ledger::{Claim, Commit, Ledger, LedgerError};
 use super::order::Order;
 use super::sabotage::{Sabotage, Saboteur};
 use super::salvage::usable_id;
-use super::service::{self, Payment, PaymentId};
+use super::service;
+use super::service::Payment;
 use super::types::{Entry, Intent, PaymentRequest, Status};
 use crate::modules::{deliveries::Deliveries, journal::JournalError};
 use crate::mono::{DeadKind, Delivery, Failure, Letter, Object, Settled, StreamHandler};

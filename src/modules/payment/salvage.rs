@@ -11,7 +11,7 @@
 //! - Two ids that are alike are one. Two that differ are none: nobody can say which was meant.
 //! - The id is looked for in the first [`MAX_BYTES`] of a body.
 
-use super::service::PaymentId;
+use super::id::PaymentId;
 
 /// How far into a body the id is looked for: the default of the server's `max_payload`.
 pub const MAX_BYTES: usize = 1 << 20;

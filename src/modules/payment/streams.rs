@@ -6,8 +6,8 @@ use async_nats::jetstream::stream::{
     Config, DiscardPolicy, Republish, RetentionPolicy, StorageType,
 };
 
-use super::dead_letters::DEAD_LETTERS;
-use super::ledger::{FAILURES, INTENTS, LEDGER, REQUESTS};
+use super::names::DEAD_LETTERS;
+use super::names::{FAILURES, INTENTS, LEDGER, REQUESTS};
 use crate::mono::Failures;
 use crate::wire::subjects::{
     DEAD_LETTER_PREFIX, EVENT_PREFIX, FAILURE_PREFIX, INTENT_PREFIX, LEDGER_PREFIX, PAYMENT_PROCESS,

@@ -1,0 +1,18 @@
+//! What `doctor` finds.
+
+/// One finding; `ok` is true where nothing has to be done.
+pub(super) struct Finding {
+    pub(super) name: &'static str,
+    pub(super) ok: bool,
+    pub(super) text: String,
+    pub(super) detail: serde_json::Value,
+}
+
+impl Finding {
+    /// As a member of the printed object.
+    pub(super) fn object(self) -> (String, serde_json::Value) {
+        let mut detail = self.detail;
+        detail["ok"] = self.ok.into();
+        (self.name.to_owned(), detail)
+    }
+}

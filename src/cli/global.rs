@@ -1,0 +1,101 @@
+//! Options of every command, and those that several have.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Print one machine-readable object on stdout.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What goes to the log on stderr: error, warn, info, debug, trace.
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        default_value = "warn",
+        hide_default_value = true
+    )]
+    pub log: String,
+    #[command(flatten)]
+    pub tools: Tools,
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+}
+
+/// Where the broker's binary comes from.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Tools")]
+pub struct Tools {
+    /// The nats-server to run [env: MONO_DEMO_NATS_SERVER; default: PATH, else a managed copy].
+    #[arg(long, global = true, value_name = "PATH")]
+    pub nats_server: Option<PathBuf>,
+    /// Install nothing: fail where something is missing.
+    #[arg(long, global = true)]
+    pub offline: bool,
+}
+
+/// natscli's connection flags.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Connection")]
+pub struct ConnectionArgs {
+    /// NATS server(s) to use, comma separated [env: NATS_URL; default: a running `serve`, else the context that
+    /// `nats context select` chose, else an own broker].
+    #[arg(short, long, global = true, value_name = "URL")]
+    pub server: Option<String>,
+    /// A NATS context: a name, as `nats context ls` shows them, or a file .json [env: NATS_CONTEXT].
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
+    /// User name [env: NATS_USER].
+    #[arg(long, global = true)]
+    pub user: Option<String>,
+    /// Password [env: NATS_PASSWORD].
+    #[arg(long, global = true, requires = "user")]
+    pub password: Option<String>,
+    /// Token [env: NATS_TOKEN].
+    #[arg(long, global = true, conflicts_with = "user")]
+    pub token: Option<String>,
+    /// Credentials file [env: NATS_CREDS].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub creds: Option<PathBuf>,
+    /// File with an nkey seed [env: NATS_NKEY].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub nkey: Option<PathBuf>,
+    /// Root certificate [env: NATS_CA].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub tlsca: Option<PathBuf>,
+    /// Client certificate [env: NATS_CERT].
+    #[arg(long, global = true, value_name = "FILE", requires = "tlskey")]
+    pub tlscert: Option<PathBuf>,
+    /// Client key [env: NATS_KEY].
+    #[arg(long, global = true, value_name = "FILE", requires = "tlscert")]
+    pub tlskey: Option<PathBuf>,
+    /// TLS comes before the server says anything (`handshake_first` of nats-server).
+    #[arg(long, global = true)]
+    pub tlsfirst: bool,
+    /// How long one request may take, as 250ms or 5s [env: NATS_TIMEOUT; default: 5s].
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
+    pub timeout: Option<Duration>,
+}
+
+/// `-H K:V` and what a message is made of.
+#[derive(Debug, Args)]
+pub struct MessageArgs {
+    /// The message's body: text, @FILE, or - for stdin.
+    #[arg(long, value_name = "BODY|@FILE|-", allow_hyphen_values = true)]
+    pub data: Option<String>,
+    /// A header, as `Trace-Id:abc`; may be given several times.
+    #[arg(short = 'H', long = "header", value_name = "K:V")]
+    pub headers: Vec<String>,
+    /// How many times.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub count: u32,
+}
+
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let found = crate::modules::duration::parse(text)?;
+    if found.is_zero() { Err("must be above 0".to_owned()) } else { Ok(found) }
+}

@@ -1,0 +1,56 @@
+//! A journal's text, as records and what is none.
+
+use serde::de::DeserializeOwned;
+
+/// The records of a journal's text, one after the other; what is no record is told with its place.
+pub(super) fn records<T: DeserializeOwned>(text: &[u8], offset: u64) -> (Vec<T>, Vec<Damaged>) {
+    let (mut records, mut damaged) = (Vec::new(), Vec::new());
+    let mut at = offset;
+    for line in text.split_inclusive(|b| *b == b'\n') {
+        if !line.trim_ascii().is_empty() {
+            match serde_json::from_slice(line) {
+                Ok(record) => records.push(record),
+                Err(e) => damaged.push(Damaged::new(at, line, &e)),
+            }
+        }
+        at += line.len() as u64;
+    }
+    (records, damaged)
+}
+
+/// A line that is no record.
+#[derive(Debug, Clone)]
+pub struct Damaged {
+    pub(super) at: u64,
+    evidence: String,
+    excerpt: String,
+    key: Option<String>,
+}
+
+impl Damaged {
+    pub(super) fn new(at: u64, line: &[u8], error: &serde_json::Error) -> Self {
+        let excerpt = String::from_utf8_lossy(&line[..line.len().min(120)]).trim_end().to_owned();
+        let excerpt = excerpt.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c });
+        let key = readable_key(line);
+        Self { at, evidence: error.to_string(), excerpt: excerpt.collect(), key }
+    }
+
+    /// The key that can still be read in it.
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+}
+
+/// What stands between the quotes after `"key":`.
+fn readable_key(line: &[u8]) -> Option<String> {
+    const NAME: &[u8] = b"\"key\":\"";
+    let at = line.windows(NAME.len()).position(|part| part == NAME)? + NAME.len();
+    let length = line[at..].iter().position(|b| *b == b'"')?;
+    String::from_utf8(line[at..at + length].to_vec()).ok()
+}
+
+impl std::fmt::Display for Damaged {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "at byte {}: {}: {}", self.at, self.evidence, self.excerpt)
+    }
+}

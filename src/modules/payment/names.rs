@@ -1,0 +1,16 @@
+//! What the streams of payments and their consumer are called.
+
+/// The stream of outcomes.
+pub const LEDGER: &str = "payment-ledger";
+/// The stream of claims.
+pub const INTENTS: &str = "payment-intents";
+/// The stream of submissions that are not settled yet.
+pub const REQUESTS: &str = "payment-requests";
+
+/// The stream that counts the failures of submissions, and tells which dead letters `dlq` removed.
+pub const FAILURES: &str = "payment-failures";
+
+/// The durable consumer that all workers of all instances share.
+pub const CONSUMER: &str = "payment-payment-process";
+/// The stream of dead letters.
+pub const DEAD_LETTERS: &str = "payment-dead-letters";
