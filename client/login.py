@@ -51,14 +51,19 @@ def without_login(urls: str) -> str:
 
 def _items(urls: str) -> list[str]:
     """A comma that should have been encoded cuts a login in two: an `@` without a scheme takes what
-    stands before it, up to a scheme or the end of another login."""
+    stands before it, up to a scheme or the end of another login without one."""
     items: list[str] = []
     for piece in filter(None, map(str.strip, urls.split(","))):
         item = piece
-        while "@" in item and not _SCHEME.match(item) and items and "@" not in items[-1]:
+        while "@" in item and not _SCHEME.match(item) and items and _may_be_cut(items[-1]):
             item = f"{items.pop()},{item}"
         items.append(item)
     return items
+
+
+def _may_be_cut(item: str) -> bool:
+    """Whether what follows a comma may belong to its login."""
+    return "@" not in item or _SCHEME.match(item) is not None
 
 
 def _parts(item: str) -> tuple[str, str, str]:

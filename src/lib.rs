@@ -4,6 +4,7 @@ pub mod broker;
 
 pub mod cli;
 pub mod e2e;
+pub mod given;
 pub mod modules;
 pub mod mono;
 pub mod private;

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use mono_demo::e2e::record::history::History;
 use mono_demo::e2e::scenario;
+use mono_demo::e2e::session::{Comparison, Golden};
 use mono_demo::e2e::text::Schemas;
 use mono_demo::e2e::text::{Name, Source};
 use mono_demo::e2e::verdict::Policy;
-use mono_demo::e2e::verdict::{Comparison, Golden};
 use mono_demo::modules::duration;
 use mono_demo::modules::payment::{Money, Payment, PaymentRequest};
 use mono_demo::wire::driver::{Command, Reply};

@@ -87,6 +87,14 @@ async fn each_system_that_is_joined_has_journals_of_its_own_whatever_it_is_calle
 }
 
 #[test]
+fn streams_of_a_joined_system_are_made_anew_only_beside_the_journals_that_are_named() {
+    let home = Home::new();
+    let said = home.run(&["serve", "--server", "127.0.0.1:1", "--recreate"]);
+    let said = said.failed(2, "without its streams nothing says which they are");
+    assert!(said.stderr.contains("--journal-dir"), "{}", said.stderr);
+}
+
+#[test]
 fn a_folder_in_the_place_of_a_journal_is_refused_by_name() {
     let home = Home::new();
     std::fs::create_dir_all(home.path().join("books/gateway.jsonl")).unwrap();

@@ -136,3 +136,47 @@ async fn a_signal_ends_it_while_a_broker_does_not_start_again() {
     assert!(!stderr.contains("is started again in"), "it was not waited for: {stderr}");
     assert_eq!(home.processes(), [] as [u32; 0]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_while_a_node_does_not_start_again_leaves_the_others_their_folder() {
+    let home = Home::new();
+    let real = nats_server().await.path.display().to_string();
+    // The first three starts are those of servers; every later one never gets so far.
+    let script = format!(
+        "case \"$1\" in -c) ;; *) exec {real} \"$@\" ;; esac\n\
+         [ $(ls \"$0\".start-* 2>/dev/null | wc -l) -ge 3 ] && : > \"$0.again\" && exec sleep 600\n\
+         : > \"$0.start-$$\"\nexec {real} \"$@\""
+    );
+    let program = fake_nats_server(&home.path().join("fake"), &script);
+    let settings = ["--cluster", "3", "--gateway", "id = 'p', delay = '6s'"];
+    let program_args = ["--port", "0", "--nats-server", program.to_str().unwrap()];
+    let serve = home.serve(&[&program_args[..], &settings].concat());
+    // In hand before the kill: a stream whose leader is gone takes nothing for a while.
+    home.run(&["pay", "p", "1", "--no-wait"]).ok();
+    eventually("it is in hand", SOON, || {
+        home.run(&["call", "payment", "status", "p"]).ok().starts_with("processing")
+    });
+    send("KILL", home.brokers()[0]);
+    let again = program.with_extension("again");
+    eventually("a node is started again", SOON, || again.exists());
+    serve.signal("TERM");
+    let (code, _, stderr) = serve.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.ends_with("stopped\n"), "in order: {stderr}");
+    assert!(!stderr.contains("journal"), "its journals are there to the end: {stderr}");
+    assert!(!stderr.contains("not everything"), "what was in hand is finished: {stderr}");
+    assert_eq!(home.processes(), [] as [u32; 0]);
+}
+
+#[test]
+fn whoever_ends_it_at_once_when_the_ready_file_is_there_has_had_the_line_too() {
+    for _ in 0..8 {
+        let home = Home::new();
+        // It is waited for by its ready file.
+        let serve = home.serve(&["--port", "0"]);
+        serve.signal("TERM");
+        let (code, stdout, stderr) = serve.ended();
+        assert_eq!(code, Some(0), "{stderr}");
+        assert!(stdout.contains("\nReady: "), "{stdout}");
+    }
+}

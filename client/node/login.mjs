@@ -61,7 +61,7 @@ export function withoutLogin(urls) {
 
 /**
  * A comma that should have been encoded cuts a login in two: an `@` without a scheme takes what stands
- * before it, up to a scheme or the end of another login.
+ * before it, up to a scheme or the end of another login without one.
  *
  * @param {string} urls
  */
@@ -72,12 +72,17 @@ function items(urls) {
     if (item === "") {
       continue;
     }
-    while (item.includes("@") && !SCHEME.test(item) && found.at(-1)?.includes("@") === false) {
+    while (item.includes("@") && !SCHEME.test(item) && mayBeCut(found.at(-1))) {
       item = `${found.pop()},${item}`;
     }
     found.push(item);
   }
   return found;
+}
+
+/** Whether what follows a comma may belong to its login. @param {string | undefined} item */
+function mayBeCut(item) {
+  return item !== undefined && (!item.includes("@") || SCHEME.test(item));
 }
 
 /** A password may have an `@` that is not encoded: the last one counts. @param {string} item */

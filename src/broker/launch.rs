@@ -19,6 +19,49 @@ const DRAIN_PATIENCE: Duration = Duration::from_millis(500);
 ///
 /// One that is alone answers for JetStream too; a member of a cluster only for itself.
 pub(super) async fn launch(place: &Place, port: Port) -> Result<(Child, Listening), StartError> {
+    let child = spawn(place, port).await?;
+    match ready(place, port, &child).await {
+        Ok(listening) => Ok((child, listening)),
+        Err(problem) => {
+            // The run folder stays: the caller decides.
+            child.release().await;
+            Err(problem)
+        }
+    }
+}
+
+/// The same for a server whose run folder is in use: it stays also where this is given up.
+pub(super) async fn launch_again(
+    place: &Place,
+    port: Port,
+) -> Result<(Child, Listening), StartError> {
+    let mut unproved = Unproved(Some(spawn(place, port).await?));
+    let proved = match &unproved.0 {
+        Some(child) => ready(place, port, child).await,
+        None => unreachable!("nobody else takes it"),
+    };
+    match (proved, unproved.0.take()) {
+        (Ok(listening), Some(child)) => Ok((child, listening)),
+        (Err(problem), Some(child)) => {
+            child.release().await;
+            Err(problem)
+        }
+        (_, None) => unreachable!("nobody else takes it"),
+    }
+}
+
+/// A server that is not ready yet. Given up, it is ended, and its reaper removes nothing.
+struct Unproved(Option<Child>);
+
+impl Drop for Unproved {
+    fn drop(&mut self) {
+        if let Some(child) = self.0.take() {
+            tokio::spawn(child.release());
+        }
+    }
+}
+
+async fn spawn(place: &Place, port: Port) -> Result<Child, StartError> {
     let settings = &place.settings;
     let config = write_config(place, port)?;
     let mut spawn = Spawn::new("nats-server", &settings.server.path)
@@ -31,29 +74,28 @@ pub(super) async fn launch(place: &Place, port: Port) -> Result<(Child, Listenin
     if let Some(owned) = &place.owned {
         spawn = spawn.hold_lock(owned.server_lock());
     }
-    let child = Child::spawn(&settings.reaper, spawn).await;
-    let child = child.map_err(|e| match (e, &place.owned) {
+    Child::spawn(&settings.reaper, spawn).await.map_err(|e| match (e, &place.owned) {
         (crate::process::SpawnError::Locked { .. }, Some(owned)) => {
             StartError::StoreInUse { store: owned.folder().to_owned() }
         }
         (e, _) => e.into(),
-    })?;
+    })
+}
+
+/// Returns once it is ready, with its ports.
+async fn ready(place: &Place, port: Port, child: &Child) -> Result<Listening, StartError> {
+    let settings = &place.settings;
     let mut waiting_for = "waiting for it to listen".to_owned();
-    let proof = prove(place, port, &child, &mut waiting_for);
-    let proved = tokio::time::timeout(settings.ready_timeout, proof).await;
-    let problem = match proved {
-        Ok(Ok(listening)) => return Ok((child, listening)),
-        Ok(Err(problem)) => problem,
-        Err(_) => StartError::NotReady {
+    let proof = prove(place, port, child, &mut waiting_for);
+    match tokio::time::timeout(settings.ready_timeout, proof).await {
+        Ok(proved) => proved,
+        Err(_) => Err(StartError::NotReady {
             after: settings.ready_timeout,
             waiting_for,
             tail: child.tail(),
             log_path: settings.log.clone(),
-        },
-    };
-    // The run folder stays: the caller decides, at a restart it is still in use.
-    child.release().await;
-    Err(problem)
+        }),
+    }
 }
 
 /// What a server logs of each message where the settings have it traced: far too much for a tail.

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::accounts;
 use super::error::{StartError, StopError};
-use super::launch::launch;
+use super::launch::{launch, launch_again};
 use super::logins::{Credentials, Key, Logins};
 use super::place::{Member, Place};
 use super::ports::Placeholder;
@@ -258,7 +258,7 @@ impl Broker {
     /// As [`start`](Self::start), and [`StartError::PortLost`] if another process took the port and
     /// kept it until the ready timeout. The broker is then down, and can be restarted once more.
     ///
-    /// To be awaited to its end: if it is cancelled, the run folder may be gone.
+    /// If it is cancelled, what was begun of it is ended, and the broker is down.
     pub async fn restart(&mut self) -> Result<(), StartError> {
         // Whatever is left of the old server is ended by `release` below.
         let _ = self.child.stop(STOP_GRACE).await;
@@ -266,7 +266,7 @@ impl Broker {
         let began = Instant::now();
         let limit = self.place.settings.ready_timeout;
         let (child, listening) = loop {
-            match launch(&self.place, Port::Fixed(self.listening.clients)).await {
+            match launch_again(&self.place, Port::Fixed(self.listening.clients)).await {
                 Ok(launched) => break launched,
                 Err(StartError::PortInUse { port }) if began.elapsed() >= limit => {
                     return Err(StartError::PortLost { port, waited: limit });

@@ -11,7 +11,8 @@ use super::contexts;
 use super::exit::CliError;
 use super::global::ConnectionArgs;
 use super::reference::Field;
-use crate::mono::{Auth, JetStreamApi, Target, Tls, read_given_text, without_secrets};
+use crate::given::read_given_text;
+use crate::mono::{Auth, JetStreamApi, Target, Tls, without_secrets};
 use crate::wire::context::NatsContext;
 
 /// The server that flags, a context or the environment name, if any does.

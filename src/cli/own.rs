@@ -19,7 +19,8 @@ use crate::e2e::run::{Client, ServiceContext, ServiceSpawn, ServiceUnderTest, Se
 use crate::e2e::scenario::{Service, Suite, suite};
 use crate::e2e::session::{ClientUnderTest, E2eError};
 use crate::e2e::text::{Source, template};
-use crate::mono::{Caller, read_given_text};
+use crate::given::read_given_text;
+use crate::mono::Caller;
 use crate::process::Spawn;
 use crate::wire::driver::{DriverError, ErrorKind, Outcome};
 

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::context::Context;
 use super::exit::CliError;
-use crate::mono::read_given_text;
+use crate::given::read_given_text;
 
 /// Where the value of a field is.
 enum Reference<'a> {

@@ -9,8 +9,8 @@ use serde_json::json;
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
+use crate::e2e::session::SnapshotError;
 use crate::e2e::session::{Pending, pending};
-use crate::e2e::verdict::SnapshotError;
 
 /// Arguments of `e2e review`.
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@
 
 use std::path::{Path, PathBuf};
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ pub struct Journal {
     path: PathBuf,
     work: mpsc::Sender<Work>,
     /// Somebody waits, and it was said.
-    waiting: AtomicBool,
+    waiting: Arc<AtomicBool>,
     /// It cannot be used, and it was said.
     failing: AtomicBool,
 }
@@ -66,7 +67,7 @@ impl Journal {
             .name("journal".to_owned())
             .spawn(move || run(file, todo))
             .map_err(|e| JournalError::new(&path, "start its thread", e))?;
-        let (waiting, failing) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (waiting, failing) = (Arc::default(), AtomicBool::new(false));
         Ok(Self { path, work, waiting, failing })
     }
 
@@ -75,17 +76,23 @@ impl Journal {
     /// returns; the file is looked through when the lock is free.
     pub async fn examine<T: DeserializeOwned + 'static>(&self) {
         let (path, (tell, done)) = (self.path.clone(), oneshot::channel());
+        let waiting = Arc::clone(&self.waiting);
         let work: Work = Box::new(move |follow| {
+            // What is waited for later is said anew.
+            waiting.store(false, Ordering::Relaxed);
             let examined = follow.and_then(|follow| follow.since::<T>(0));
             let examined = examined.map(|(_, damaged, _)| report(&path, &damaged));
             Box::new(move |_| {
-                let _ = tell.send(examined);
+                if let Err(Err(error)) = tell.send(examined) {
+                    tracing::warn!("{error}; it was not looked through");
+                }
             })
         });
         let examined = async { self.work.send(work).await.ok().and(done.await.ok()) };
         match tokio::time::timeout(SLOW, examined).await {
             Ok(Some(examined)) => self.say_whether_it_can_be_used(examined.as_ref().err()),
-            Ok(None) | Err(_) => self.say_what_is_waited_for(),
+            Ok(None) => self.say_whether_it_can_be_used(Some(&self.has_ended())),
+            Err(_) => self.say_what_is_waited_for(),
         }
     }
 
@@ -102,7 +109,7 @@ impl Journal {
     /// where that was asked for. What is given up before its turn came is not done.
     ///
     /// # Errors
-    /// [`JournalError`], that of `work` among them; also after `LIMIT` without an answer, when it is
+    /// [`JournalError`], that of `work` among them; also after 6 s without an answer, when it is
     /// unknown whether it is done.
     pub async fn transact<R: Send + 'static>(
         &self,
@@ -161,11 +168,14 @@ impl Journal {
                 let _ = tell.send(synced.and(result));
             })
         });
-        let ended = || Err(JournalError::new(&self.path, "write", "its thread ended"));
         match self.work.send(work).await {
-            Ok(()) => done.await.unwrap_or_else(|_| ended()),
-            Err(_) => ended(),
+            Ok(()) => done.await.unwrap_or_else(|_| Err(self.has_ended())),
+            Err(_) => Err(self.has_ended()),
         }
+    }
+
+    fn has_ended(&self) -> JournalError {
+        JournalError::new(&self.path, "write", "its thread ended")
     }
 
     fn say_what_is_waited_for(&self) {

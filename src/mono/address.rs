@@ -56,18 +56,23 @@ pub fn without_secrets(url: &str) -> String {
 }
 
 /// The URLs of a list. A comma that should have been encoded cuts a login in two: an `@` without a
-/// scheme takes what stands before it, up to a scheme or the end of another login.
+/// scheme takes what stands before it, up to a scheme or the end of another login without one.
 fn items(list: &str) -> Vec<String> {
     let mut items: Vec<String> = Vec::new();
     for piece in list.split(',').map(str::trim).filter(|piece| !piece.is_empty()) {
         let mut item = piece.to_owned();
         while item.contains('@') && scheme(&item).is_empty() {
-            let Some(before) = items.pop_if(|before| !before.contains('@')) else { break };
+            let Some(before) = items.pop_if(|before| may_be_cut(before)) else { break };
             item = format!("{before},{item}");
         }
         items.push(item);
     }
     items
+}
+
+/// Whether what follows a comma may belong to its login.
+fn may_be_cut(item: &str) -> bool {
+    !item.contains('@') || !scheme(item).is_empty()
 }
 
 /// The scheme in lower case, the login as it is written, and the host with all that follows it. A

@@ -10,7 +10,7 @@ use super::denials::{About, Denials, Denied};
 
 /// A client for core NATS, and what the server has refused it.
 ///
-/// Made from a [`Connection`]. One that is made from a bare [`Client`] works as well, and learns of
+/// Made from a [`Connection`](super::Connection). One that is made from a bare [`Client`] works as well, and learns of
 /// a refusal only as a timeout: whoever opened the connection has not told it to listen.
 #[derive(Debug, Clone)]
 pub struct Caller {

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use async_nats::{ConnectOptions, ServerAddr};
 
-use super::given::{in_background, no_byte_order_mark, read_given};
 use super::logins::Logins;
 use super::target::Target;
+use crate::given::{in_background, no_byte_order_mark, read_given};
 
 /// Those that connect to `first`.
 pub(super) async fn options(

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_nats::{ConnectOptions, ReconnectToServer, ServerAddr};
 
 use super::address::{Login, Server};
-use super::given::{in_background, read_given_text};
 use super::target::Auth;
+use crate::given::{in_background, read_given_text};
 
 /// The logins that URLs carry.
 #[derive(Clone)]

@@ -11,8 +11,8 @@ use crate::cli::context::Context;
 use crate::cli::exit::CliError;
 use crate::cli::global::duration;
 use crate::cli::services::{REPLICAS, Settings};
+use crate::given::{no_byte_order_mark, read_given, read_given_text};
 use crate::modules::payment::Sabotage;
-use crate::mono::{no_byte_order_mark, read_given, read_given_text};
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]

@@ -1,9 +1,11 @@
 //! Starts everything, serves until a signal comes, and drains.
 
 use std::future::Future;
+use std::pin::pin;
 use std::time::Duration;
 
 use super::announce::announce;
+use super::announced::Announced;
 use super::args::ServeArgs;
 use super::serving::Serving;
 use super::watch::Watch;
@@ -38,6 +40,14 @@ pub async fn run(
     let system = match named_target(&global.connection, context)? {
         Some(target) => {
             args.refuse_broker_flags()?;
+            if args.recreate && args.journal_dir.is_none() {
+                let folder = context.state_dir().join("journals");
+                return Err(CliError::usage(
+                    "serve --recreate: what the gateway has charged is in the journals of this system, \
+                     and without its streams nothing says which they are",
+                )
+                .hint(format!("name their folder with --journal-dir: one in {}", folder.display())));
+            }
             System::Existing(target)
         }
         None => System::Ours(args.wanted(context)?),
@@ -68,7 +78,7 @@ pub async fn run(
     let connection = async { Ok(Connection::open(&target, "mono-demo services").await?) };
     let connection = match unless_told_to_end(&mut signals, connection).await {
         Ok(connection) => connection,
-        Err(end) => return not_started(None, broker, end).await,
+        Err(end) => return not_started(&mut signals, None, broker, end, output).await,
     };
     let durable = args.store_dir.is_some();
     if let (Some(broker), true) = (&broker, durable) {
@@ -97,20 +107,25 @@ pub async fn run(
     };
     let (running, journals) = match unless_told_to_end(&mut signals, start).await {
         Ok(started) => started,
-        Err(end) => return not_started(Some(connection), broker, end).await,
+        Err(end) => return not_started(&mut signals, Some(connection), broker, end, output).await,
     };
     let mut serving = Serving { broker, connection, running, journals, refusals };
-    let begin = async {
-        let watch = Watch::begin(&serving.connection).await;
-        Ok((watch, announce(&args, &serving, &target, context, output).await?))
-    };
-    let outcome = match unless_told_to_end(&mut signals, begin).await {
-        // Whoever waits for the line would wait for ever; `Output::end` says why it ends.
-        Ok(_) if output.is_unwritten() => Ok(Exit::Success),
-        Ok((watch, mut announced)) => {
-            serving.until_stopped(watch, &mut announced, &mut signals, output).await
-        }
+    let watch = async { Ok(Watch::begin(&serving.connection).await) };
+    let outcome = match unless_told_to_end(&mut signals, watch).await {
         Err(end) => end,
+        Ok(watch) => {
+            let announced = announce(&args, &serving, &target, context, output);
+            match announced_anyway(&mut signals, announced, args.drain_timeout).await {
+                None => Ok(Exit::Interrupted),
+                Some((Err(error), _)) => Err(error),
+                // Whoever waits for the line would wait for ever; `Output::end` says why it ends.
+                Some(_) if output.is_unwritten() => Ok(Exit::Success),
+                Some((Ok(_), true)) => Ok(Exit::Success),
+                Some((Ok(mut announced), false)) => {
+                    serving.until_stopped(watch, &mut announced, &mut signals, output).await
+                }
+            }
+        }
     };
     // In order, as ever: what is stored stays as it is.
     let stopped = tokio::select! {
@@ -147,17 +162,46 @@ async fn unless_told_to_end<T>(
     }
 }
 
-/// Stops in order what was started before the services, so that what is stored stays as it is.
+/// Announces, also where a signal comes meanwhile: whoever has seen the ready file and ends us at once
+/// has the line too. Says whether one came; `None` where it then took too long.
+async fn announced_anyway(
+    signals: &mut Signals,
+    announced: impl Future<Output = Result<Announced, CliError>>,
+    limit: Duration,
+) -> Option<(Result<Announced, CliError>, bool)> {
+    let mut announced = pin!(announced);
+    tokio::select! {
+        announced = &mut announced => return Some((announced, false)),
+        () = signals.first() => {}
+    }
+    tokio::time::timeout(limit, announced).await.ok().map(|announced| (announced, true))
+}
+
+/// Stops in order what was started before the services, so that what is stored stays as it is; at once
+/// where another Ctrl-C comes.
 async fn not_started(
+    signals: &mut Signals,
     connection: Option<Connection>,
     broker: Option<Brokers>,
     end: Result<Exit, CliError>,
+    output: &Output,
 ) -> Result<Exit, CliError> {
-    if let Some(connection) = connection {
-        connection.close(Duration::from_secs(2)).await;
+    let stop = async {
+        if let Some(connection) = connection {
+            connection.close(Duration::from_secs(2)).await;
+        }
+        match broker {
+            Some(broker) => broker.stop().await,
+            None => Ok(()),
+        }
+    };
+    let stopped = tokio::select! {
+        biased;
+        stopped = stop => stopped,
+        () = signals.second() => return Ok(Exit::Interrupted),
+    };
+    if let (Err(_), Err(also)) = (&end, &stopped) {
+        output.note(format!("error: {also}"));
     }
-    if let Some(broker) = broker {
-        broker.stop().await?;
-    }
-    end
+    end.and_then(|exit| stopped.map(|()| exit))
 }

@@ -144,7 +144,7 @@ impl Serving {
         loop {
             let restarted = tokio::select! {
                 restarted = broker.restart(node) => restarted,
-                // What was begun of it goes with everything else.
+                // What was begun of it is ended; the folder that others share stays.
                 () = signals.first() => return Restarted::Stopped,
             };
             let Err(error) = restarted else { break };

@@ -6,6 +6,7 @@
 //! | `rust` | the Rust client, in process |
 //! | `raw` | what NATS itself does, with its errors in the terms that all clients share |
 //! | `lock` | a lock that no panic poisons |
+//! | [`conformance`] | what a driver must do, checked one promise at a time |
 //! | `stdio` | any driver, served on stdin and stdout: what a program of ours does |
 //!
 //! The protocol is in [`crate::wire::driver`].

@@ -1,4 +1,4 @@
-//! Reports: each sees events and writes; none knows the engine.
+//! Reports: each sees events and writes; none knows a run.
 //!
 //! | file | idea |
 //! | --- | --- |

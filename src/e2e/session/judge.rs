@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use super::golden::{Comparison, Golden, HEADING_LINES, SnapshotError};
 use super::settings::Mode;
 use crate::e2e::record::run::{Failure, Place, RunId};
 use crate::e2e::text::name::Name;
 use crate::e2e::verdict::event::Verdict;
-use crate::e2e::verdict::golden::{Comparison, Golden, HEADING_LINES, SnapshotError};
 use crate::e2e::verdict::outcome::{End, Outcome};
 
 /// A run with its verdict.

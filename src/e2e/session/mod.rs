@@ -5,12 +5,13 @@
 //! | `settings` | what a session is given |
 //! | `discover`, `choose` | the suite's scenarios; which of them are wanted |
 //! | `runner`, `pool` | side by side, again where asked to |
-//! | `judge`, `review` | against golden files; what waits to become one |
+//! | `golden`, `judge`, `review` | against golden files; what waits to become one |
 //! | `left_up` | `--keep`: the run that stays up |
 //! | `write_down` | `--record`: what happened becomes what is expected |
 
 pub(crate) mod choose;
 pub(crate) mod discover;
+pub(crate) mod golden;
 pub(crate) mod judge;
 pub(crate) mod left_up;
 pub(crate) mod pool;
@@ -23,6 +24,7 @@ pub use choose::Filter;
 pub use choose::expression::{Expression, ExpressionError, Subject};
 pub use choose::shard::{Shard, ShardError};
 pub use discover::{files, left_over, load, text_of};
+pub use golden::{Comparison, Golden, SnapshotError};
 pub use left_up::LeftUp;
 pub use review::{Pending, pending};
 pub use runner::{chosen, clients_of, run, run_and_leave_up};

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::e2e::verdict::golden::{SnapshotError, transcript_in};
+use super::golden::{SnapshotError, transcript_in};
 use crate::whole;
 
 /// A transcript that waits beside its golden file, as `NAME.snap.new`.

@@ -11,6 +11,7 @@ use std::{
 use tokio::sync::mpsc;
 
 use super::discover::{golden_path, golden_source, load};
+use super::golden::Golden;
 use super::judge::{Judge, Judged};
 use super::left_up::{Chooser, LeftUp};
 use super::pool::{Finished, Job, Pool};
@@ -25,7 +26,6 @@ use crate::e2e::scenario::ast::step::Action;
 use crate::e2e::text::error;
 use crate::e2e::text::name::Name;
 use crate::e2e::verdict::event::{Event, RunReport, Summary, Verdict};
-use crate::e2e::verdict::golden::Golden;
 use crate::e2e::verdict::outcome::Outcome;
 
 /// Runs what the settings choose, and tells the reporters.

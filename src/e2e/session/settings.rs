@@ -7,12 +7,12 @@ use std::{
 };
 
 use super::choose::Filter;
+use super::golden::SnapshotError;
 use crate::e2e::run::stage::machine::{Client, Machine};
 use crate::e2e::scenario::ast::scenario::Defaults;
 use crate::e2e::scenario::clustered::OnCluster;
 use crate::e2e::text::error::FixtureError;
 use crate::e2e::text::schema::Schemas;
-use crate::e2e::verdict::golden::SnapshotError;
 
 /// What to run, with what, and what to do with golden files.
 pub struct Settings {

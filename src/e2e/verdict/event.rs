@@ -1,4 +1,4 @@
-//! What the engine tells: plain data, in order. Reporters see these and never the engine.
+//! What is told of runs: plain data, in order. Reporters see these and never a run.
 
 use std::sync::Arc;
 

@@ -10,7 +10,7 @@
 //! | `finding`, `report`, `policy`, `figures`, `gap` | what came of them |
 //! | `recovery` | how soon after a fault something succeeds again |
 //! | `checks` | what `[[check]]` asks for, from evidence alone |
-//! | `transcript`, `golden` | what happened as text that does not change; held against its golden file |
+//! | `transcript` | what happened, as text that does not change |
 //! | `outcome`, [`event`] | how a run ended, and what is told of it |
 
 pub(crate) mod checks;
@@ -18,7 +18,6 @@ pub mod event;
 pub(crate) mod figures;
 pub(crate) mod finding;
 pub(crate) mod gap;
-pub(crate) mod golden;
 pub(crate) mod index;
 pub(crate) mod outcome;
 pub(crate) mod policy;
@@ -28,6 +27,5 @@ pub(crate) mod report;
 pub(crate) mod transcript;
 
 pub use finding::{Breach, Finding, Property, SHOWN, Verdict, Violation};
-pub use golden::{Comparison, Golden, SnapshotError};
 pub use policy::{Policy, QueueLoss};
 pub use report::{Report, check};

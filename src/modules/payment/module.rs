@@ -177,7 +177,7 @@ impl Module for PaymentModule {
 
     fn start(&self) -> BoxFuture<'_, Result<(), ModuleError>> {
         let (asked, kept) = (self.settings.handle_limit, self.settings.effective_handle_limit());
-        if kept > asked {
+        if kept > asked && asked != Settings::default().handle_limit {
             tracing::warn!(
                 "payment: handle_limit is {kept:?} rather than {asked:?}: a minute more than \
                  gateway_timeout, at least"

@@ -63,7 +63,9 @@ impl Refusals {
     fn refused(&self, words: String, certain: bool) {
         self.0.send_if_modified(|state| {
             let since = state.as_ref().map_or_else(Instant::now, |refused| refused.since);
-            let certain = certain || since.elapsed() >= LASTING;
+            // Both may come before anybody looks: the worse one stays.
+            let known = state.as_ref().is_some_and(|refused| refused.certain);
+            let certain = certain || known || since.elapsed() >= LASTING;
             let new = Some(Refused { since, words, certain });
             let changed = *state != new;
             *state = new;

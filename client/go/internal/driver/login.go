@@ -75,7 +75,8 @@ func withoutLogin(urls string) string {
 }
 
 // items are the URLs of a list. A comma that should have been encoded cuts a login in two: an `@`
-// without a scheme takes what stands before it, up to a scheme or the end of another login.
+// without a scheme takes what stands before it, up to a scheme or the end of another login
+// without one.
 func items(urls string) []string {
 	var found []string
 	for _, item := range strings.Split(urls, ",") {
@@ -84,7 +85,7 @@ func items(urls string) []string {
 		}
 		for strings.Contains(item, "@") && !scheme.MatchString(item) {
 			last := len(found) - 1
-			if last < 0 || strings.Contains(found[last], "@") {
+			if last < 0 || strings.Contains(found[last], "@") && !scheme.MatchString(found[last]) {
 				break
 			}
 			found, item = found[:last], found[last]+","+item

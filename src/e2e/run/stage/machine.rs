@@ -1,4 +1,4 @@
-//! What the engine is given: the broker's program, the services under test, the clients.
+//! What a run is given: the broker's program, the services under test, the clients.
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 

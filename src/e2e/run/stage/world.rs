@@ -164,7 +164,7 @@ impl World {
         self.brokers.access(role)
     }
 
-    /// How the engine itself connects.
+    /// How the harness itself connects.
     pub(in crate::e2e) fn harness(&self) -> Access {
         self.access(Role::Harness)
     }

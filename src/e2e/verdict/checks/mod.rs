@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `effects` | what was done outside NATS |
 //! | `records` | what is on record in NATS |
+//! | `finding` | what a check comes to |
 //! | `drift` | messages on a subject against a schema |
 //! | `judged` | what the judge of the history says |
 

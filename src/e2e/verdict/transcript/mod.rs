@@ -18,7 +18,6 @@
 //! | `writer` | part by part, redacted |
 //! | `heading` | what is done |
 //! | `outcome` | what came of it |
-//! | `bounded` | long texts, by their beginning |
 
 pub(crate) mod heading;
 pub(crate) mod outcome;

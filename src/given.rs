@@ -36,7 +36,7 @@ pub fn read_given_text(path: &Path) -> io::Result<String> {
 ///
 /// # Errors
 /// As `read`.
-pub(super) async fn in_background<T: Send + 'static>(
+pub(crate) async fn in_background<T: Send + 'static>(
     path: &Path,
     read: fn(&Path) -> io::Result<T>,
 ) -> io::Result<T> {
