@@ -187,7 +187,7 @@ async fn a_finder_asks_for_the_proof_and_for_nothing_else() {
     world.stop().await;
 }
 
-/// The asker's own connection may not bear it.
+/// The asker's own connections may not bear it, nor those of other programs with its password.
 #[tokio::test]
 async fn who_wants_its_answers_everywhere_harms_nobody_else() {
     let world = World::start().await;
@@ -197,10 +197,9 @@ async fn who_wants_its_answers_everywhere_harms_nobody_else() {
         let asker = world.client().await;
         for n in 0..5 {
             ask_all(&asker, reply, &format!("p-{n}")).await;
-            for asks in [&other, &world.client().await] {
-                let sum = asks.request("services.math.calculate", SUM.into());
-                assert!(sum.await.unwrap().payload.starts_with(b"{\"result\":3"), "{reply}");
-            }
+            let sum = other.request("services.math.calculate", SUM.into());
+            let sum = sum.await.unwrap_or_else(|e| panic!("{reply}, {n}: {e}"));
+            assert!(sum.payload.starts_with(b"{\"result\":3"), "{reply}");
         }
     }
     settled(&other, "p-4").await;
