@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use super::broker_trace::carried;
-use super::broker_trace::end;
-use crate::e2e::run::probe::broker_trace;
+use super::broker_trace::{self, carried, end};
 use crate::e2e::run::stage::world::World;
 use crate::e2e::text::schema::Schema;
 use crate::e2e::verdict::checks::drift::{Found, hold};
