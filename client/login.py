@@ -12,8 +12,12 @@ import re
 from urllib.parse import unquote
 
 _SCHEME = re.compile("(nats|tls|wss?)://", re.IGNORECASE | re.ASCII)
-#: A host, perhaps with a port and a path.
-_HOST = re.compile(r"(\[[^]\s/?#]*\]|[^\[:/?#\s][^:/?#\s]*)(:[0-9]+)?([/?#]\S*)?")
+#: A host, perhaps with a port and a path; what is not ASCII is encoded, as a percent sign is.
+_HOST = re.compile(
+    r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?"
+)
+#: What may surround a URL; each language has blanks of its own.
+_BLANKS = "\t\n\v\f\r "
 
 
 def by_login(
@@ -53,7 +57,7 @@ def _items(urls: str) -> list[str]:
     """A comma that should have been encoded cuts a login in two: an `@` without a scheme takes what
     stands before it, up to a scheme or the end of another login without one."""
     items: list[str] = []
-    for piece in filter(None, map(str.strip, urls.split(","))):
+    for piece in filter(None, (piece.strip(_BLANKS) for piece in urls.split(","))):
         item = piece
         while "@" in item and not _SCHEME.match(item) and items and _may_be_cut(items[-1]):
             item = f"{items.pop()},{item}"

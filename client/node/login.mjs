@@ -8,8 +8,10 @@
 /** @typedef {{ servers: string[], login: { user?: string, pass?: string, token?: string } }} Group */
 
 const SCHEME = /^(nats|tls|wss?):\/\//i;
-/** A host, perhaps with a port and a path. */
-const HOST = /^(\[[^\]\s/?#]*\]|[^[:/?#\s][^:/?#\s]*)(:[0-9]+)?([/?#]\S*)?$/;
+/** A host, perhaps with a port and a path; what is not ASCII is encoded, as a percent sign is. */
+const HOST = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?$/;
+/** What may surround a URL; each language has blanks of its own. */
+const BLANKS = /^[\t\n\v\f\r ]+|[\t\n\v\f\r ]+$/g;
 
 /**
  * The servers of a comma-separated list that share a login, in order; `user` and `pass` are for those
@@ -68,7 +70,7 @@ export function withoutLogin(urls) {
 function items(urls) {
   /** @type {string[]} */
   const found = [];
-  for (let item of urls.split(",").map((piece) => piece.trim())) {
+  for (let item of urls.split(",").map((piece) => piece.replace(BLANKS, ""))) {
     if (item === "") {
       continue;
     }

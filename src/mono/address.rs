@@ -1,6 +1,9 @@
 //! The servers that a target names, and what each URL says about who connects.
 
+use std::sync::LazyLock;
+
 use async_nats::ServerAddr;
+use regex_lite::Regex;
 
 /// What to do about a URL that cannot be read because of what its user or password contains.
 const ENCODE: &str = "a special character in a user name, password or token is percent-encoded: \
@@ -8,6 +11,16 @@ const ENCODE: &str = "a special character in a user name, password or token is p
 
 /// `nats://` is assumed where none is written.
 const SCHEMES: [&str; 4] = ["nats://", "tls://", "ws://", "wss://"];
+
+/// What may surround a URL; each language has blanks of its own.
+const BLANKS: [char; 6] = ['\t', '\n', '\x0b', '\x0c', '\r', ' '];
+
+/// A host, perhaps with a port and a path; what is not ASCII is encoded, as a percent sign is.
+static HOST: LazyLock<Regex> = LazyLock::new(|| {
+    let host =
+        r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?$";
+    Regex::new(host).expect("it is written above")
+});
 
 /// A server, without its user; and the login that its URL carries.
 #[derive(Clone)]
@@ -46,7 +59,7 @@ pub fn without_secrets(url: &str) -> String {
     let mut shown = Vec::new();
     for item in items(url) {
         let (scheme, _, host) = parts(&item);
-        if !is_host(host) {
+        if !HOST.is_match(host) {
             shown.push("…".to_owned());
             break;
         }
@@ -59,7 +72,9 @@ pub fn without_secrets(url: &str) -> String {
 /// scheme takes what stands before it, up to a scheme or the end of another login without one.
 fn items(list: &str) -> Vec<String> {
     let mut items: Vec<String> = Vec::new();
-    for piece in list.split(',').map(str::trim).filter(|piece| !piece.is_empty()) {
+    for piece in
+        list.split(',').map(|piece| piece.trim_matches(BLANKS)).filter(|piece| !piece.is_empty())
+    {
         let mut item = piece.to_owned();
         while item.contains('@') && scheme(&item).is_empty() {
             let Some(before) = items.pop_if(|before| may_be_cut(before)) else { break };
@@ -94,20 +109,6 @@ fn scheme(item: &str) -> &'static str {
     SCHEMES.into_iter().find(begins).unwrap_or_default()
 }
 
-/// Whether it is a host, perhaps with a port and a path.
-fn is_host(text: &str) -> bool {
-    let authority = text.split(['/', '?', '#']).next().unwrap_or_default();
-    let name_len = match authority.strip_prefix('[') {
-        Some(inside) => inside.find(']').map_or(0, |at| at + "[]".len()),
-        None => authority.find(':').unwrap_or(authority.len()),
-    };
-    let (name, port) = authority.split_at(name_len);
-    let is_port = |port: &str| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
-    !name.is_empty()
-        && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
-        && !text.contains(char::is_whitespace)
-}
-
 fn server(item: &str) -> Result<Server, String> {
     let unreadable = |why: String| format!("not a NATS URL: {why}; {ENCODE}");
     let (scheme, info, host) = parts(item);
@@ -118,7 +119,7 @@ fn server(item: &str) -> Result<Server, String> {
         };
         return Err(unreadable(why.to_owned()));
     }
-    if !is_host(host) {
+    if !HOST.is_match(host) {
         return Err(unreadable("it has no host, or what follows the host is no port".to_owned()));
     }
     let scheme = if scheme.is_empty() { SCHEMES[0] } else { scheme };

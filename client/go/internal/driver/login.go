@@ -13,12 +13,17 @@ import (
 )
 
 var (
-	scheme = regexp.MustCompile("^(?i:nats|tls|wss?)://")
-	// A host, perhaps with a port and a path.
-	host = regexp.MustCompile(`^(\[[^\]\s/?#]*\]|[^\[:/?#\s][^:/?#\s]*)(:[0-9]+)?([/?#]\S*)?$`)
+	// Not by `(?i)`, to which ſ is an s.
+	scheme = regexp.MustCompile("^([Nn][Aa][Tt][Ss]|[Tt][Ll][Ss]|[Ww][Ss][Ss]?)://")
+	// A host, perhaps with a port and a path; what is not ASCII is encoded, as a percent sign is.
+	host = regexp.MustCompile(
+		`^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?$`)
 	// A percent sign that encodes nothing is one.
 	percent = regexp.MustCompile("%([0-9A-Fa-f]{2})?")
 )
+
+// What may surround a URL; each language has blanks of its own.
+const blanks = "\t\n\v\f\r "
 
 var (
 	errUnreadable = errors.New("not a NATS URL: a special character in a user name, password or token " +
@@ -80,7 +85,7 @@ func withoutLogin(urls string) string {
 func items(urls string) []string {
 	var found []string
 	for _, item := range strings.Split(urls, ",") {
-		if item = strings.TrimSpace(item); item == "" {
+		if item = strings.Trim(item, blanks); item == "" {
 			continue
 		}
 		for strings.Contains(item, "@") && !scheme.MatchString(item) {
