@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+
 use super::connect::Connection;
 use super::discovery::{self, Description};
 use super::error::ModuleError;
@@ -16,6 +18,8 @@ use crate::wire::subjects::{Token, TokenError};
 
 /// How long the broker may take to process the subscriptions.
 const SUBSCRIBED: Duration = Duration::from_secs(10);
+/// How long it may take to give back what is not finished, and to flush.
+const GIVES_BACK: Duration = Duration::from_secs(1);
 /// A subscription ends with its connection, of which another task tells, a moment later.
 const TOLD: Duration = Duration::from_secs(1);
 
@@ -230,23 +234,36 @@ impl Running {
         self.drain_until(tokio::time::sleep(limit)).await
     }
 
-    /// The same; waits for what is in hand until `enough` returns.
-    pub async fn drain_until(mut self, enough: impl Future<Output = ()>) -> DrainReport {
+    /// The same; waits for what is in hand until `enough` returns, and [`GIVES_BACK`] longer for all
+    /// that is left to do then.
+    pub async fn drain_until(mut self, enough: impl Future<Output = ()> + Send) -> DrainReport {
         self.trigger.drain();
+        let enough = enough.shared();
         let complete = tokio::select! {
             biased;
             () = self.join() => true,
-            () = enough => false,
+            () = enough.clone() => false,
         };
-        if !complete {
-            self.trigger.expire();
-            // Workers end by themselves now; a handler that never yields is the exception.
-            let _ = tokio::time::timeout(Duration::from_secs(1), self.join()).await;
-        }
-        for module in &self.modules {
-            module.stop().await;
-        }
-        if let Err(error) = self.connection.barrier(Duration::from_secs(1)).await {
+        let too_late = async {
+            enough.await;
+            tokio::time::sleep(GIVES_BACK).await;
+        };
+        let last = async {
+            if !complete {
+                self.trigger.expire();
+                // Workers end by themselves now; a handler that never yields is the exception.
+                let _ = tokio::time::timeout(GIVES_BACK, self.join()).await;
+            }
+            for module in &self.modules {
+                module.stop().await;
+            }
+            self.connection.barrier(GIVES_BACK).await.map_err(|error| error.to_string())
+        };
+        let flushed = tokio::select! {
+            flushed = last => flushed,
+            () = too_late => Err(format!("the broker did not answer within {GIVES_BACK:?}")),
+        };
+        if let Err(error) = flushed {
             tracing::warn!(%error, "the last replies may not have reached the broker");
         }
         DrainReport { complete }

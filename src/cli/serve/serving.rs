@@ -17,6 +17,9 @@ use crate::process::ExitStatus;
 /// Between two attempts to start a broker again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// How long the connection may take to close, where there is so much time.
+const CLOSES: Duration = Duration::from_secs(2);
+
 /// Everything that serves, in the order in which it is stopped.
 pub(super) struct Serving {
     pub(super) broker: Option<Brokers>,
@@ -186,7 +189,9 @@ impl Serving {
             };
             output.note(format!("not everything was finished{why}; the rest is delivered again"));
         }
-        self.connection.close(Duration::from_secs(2)).await;
+        // What was to reach the broker has: a drain makes sure of it, for as long as there is time.
+        let left = limit.saturating_sub(began.elapsed()).min(CLOSES);
+        self.connection.close(left).await;
         if let Some(broker) = self.broker {
             broker.stop().await?;
         }
@@ -221,4 +226,20 @@ fn ended(lost: &Lost) -> CliError {
         Lost::Task { .. } => (Exit::Infrastructure, "a part of the services is gone"),
     };
     CliError::new(exit, format!("serve: {what}: {lost}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No request can end a task, as far as is known; who restarts `serve` sees why, if one does.
+    #[test]
+    fn a_task_that_is_gone_ends_serve_as_a_fault_of_its_own() {
+        let (task, evidence) = ("worker w of `services.math.calculate`", "it panicked: why");
+        let error = ended(&Lost::Task { task: task.into(), evidence: evidence.into() });
+        assert_eq!(error.exit, Exit::Infrastructure);
+        let message = format!("serve: a part of the services is gone: {task} ended: {evidence}");
+        assert_eq!(error.message, message);
+        assert_eq!(ended(&Lost::Connection("it was closed".into())).exit, Exit::Connection);
+    }
 }
