@@ -89,7 +89,7 @@ fn passable(folder: &Path) -> io::Result<()> {
 }
 
 /// Does [`check`] for a folder, and makes sure of the same of all that is in it. What a link in it leads
-/// to is not looked at: it was chosen by whoever made the link.
+/// to is not looked at: it was chosen by whoever made the link. What is removed meanwhile is nothing.
 ///
 /// # Errors
 /// As [`check`].
@@ -97,8 +97,10 @@ pub fn check_all(folder: &Path) -> io::Result<()> {
     check(folder)?;
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in folder.read_dir()? {
-            let (path, found) = entry.and_then(|e| Ok((e.path(), e.metadata()?)))?;
+        let Some(entries) = if_there(folder.read_dir())? else { continue };
+        for entry in entries {
+            let path = entry?.path();
+            let Some(found) = if_there(path.symlink_metadata())? else { continue };
             owned(&path, &found)?;
             if found.is_symlink() {
                 continue;
@@ -112,6 +114,13 @@ pub fn check_all(folder: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+fn if_there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
+    match found {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        found => found.map(Some),
+    }
 }
 
 /// By the habit of the systems that make one: the group has the user's number.

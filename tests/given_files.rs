@@ -55,6 +55,55 @@ fn a_file_without_an_end_is_refused_by_name() {
     }
 }
 
+/// Whoever looks there waited for a writer, and no signal ended it.
+#[test]
+fn a_pipe_in_the_place_of_a_file_that_nobody_named_is_refused_by_name() {
+    let home = Home::new();
+    std::fs::create_dir(home.path().join("names")).unwrap();
+    let names = home.path().join("names/cluster.names");
+    std::fs::write(names, "cluster\none\ntwo\nthree\n").unwrap();
+    let serve = "serve --port 0 --store-dir";
+    for (place, script, code) in [
+        ("store/journals/streams.json", format!("{serve} store"), 3),
+        ("store/journals/streams.json", "audit --store-dir store".to_owned(), 3),
+        ("roles/roles.json", format!("{serve} roles --auth"), 3),
+        ("lock/broker.lock", format!("{serve} lock"), 3),
+        ("server/server.lock", format!("{serve} server"), 3),
+        ("names/cluster.names", format!("{serve} names --cluster 3"), 3),
+        (".config/nats/context.txt", "call math add 1 2".to_owned(), 2),
+        (".config/nats/context/c.json", "--context c call math add 1 2".to_owned(), 2),
+    ] {
+        let path = home.path().join(place);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let before = std::fs::read(&path).ok();
+        let _ = std::fs::remove_file(&path);
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        println!("{place}: {script}");
+        let said = run(&home, &script).failed(code, "it is not a file");
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(said.stderr.contains(name), "{}", said.stderr);
+        std::fs::remove_file(&path).unwrap();
+        if let Some(before) = before {
+            std::fs::write(&path, before).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_file_without_an_end_that_nobody_named_is_refused_by_name() {
+    let home = Home::new();
+    let contexts = home.path().join(".config/nats/context");
+    std::fs::create_dir_all(&contexts).unwrap();
+    let name = contexts.with_extension("txt");
+    let too_long = std::fs::File::create(&name).unwrap();
+    too_long.set_len(1 << 40).unwrap();
+    run(&home, "call math add 1 2").failed(2, "context.txt: it is larger than 4 MiB");
+    std::fs::write(&name, "c").unwrap();
+    std::fs::rename(&name, contexts.join("c.json")).unwrap();
+    std::fs::File::create(contexts.join("c.json")).unwrap().set_len(1 << 40).unwrap();
+    run(&home, "--context c call math add 1 2").failed(2, "c.json: it is larger than 4 MiB");
+}
+
 #[test]
 fn what_a_pipe_holds_is_read() {
     let home = Home::new();

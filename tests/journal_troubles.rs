@@ -143,7 +143,9 @@ fn a_lock_whose_holder_is_stopped_holds_up_nothing_else_and_no_end() {
         let holder = Holder::of(&path);
         holder.signal("STOP");
         others_are_served(&home, "held");
+        serve.says(Duration::from_secs(20), "waiting for the journal");
         drop(holder);
+        serve.says(Duration::from_secs(20), &format!("{journal} is waited for no more"));
         is_completed(&home, "held");
         let holder = Holder::of(&path);
         holder.signal("STOP");
@@ -166,6 +168,7 @@ fn damaged_lines_are_told_also_where_the_lock_was_held_at_the_start() {
     drop(holders);
     for journal in JOURNALS {
         serve.says(Duration::from_secs(20), &format!("{journal}: 1 damaged line is passed over"));
+        serve.says(Duration::from_secs(20), &format!("{journal} is waited for no more"));
     }
 }
 

@@ -51,6 +51,41 @@ fn an_empty_and_a_missing_journal_are_no_trouble() {
     }
 }
 
+/// It ends at once, and has said this at its start, or nothing of the kind.
+fn starts_and_says(home: &Home, words: Option<&str>) {
+    let serve = home.serve(&["--port", "0", "--store-dir", "store"]);
+    serve.signal("TERM");
+    let (code, _, stderr) = serve.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+    match words {
+        Some(words) => assert!(stderr.contains(words), "{words}: {stderr}"),
+        None => assert!(!stderr.contains("WARN"), "{stderr}"),
+    }
+}
+
+#[test]
+fn journals_that_were_lost_beside_streams_that_were_not_are_told_at_the_start() {
+    let home = Home::new();
+    let serve = home.serve(&["--port", "0", "--store-dir", "store"]);
+    home.run(&["pay", "p", "1"]).ok();
+    serve.signal("TERM");
+    assert_eq!(serve.ended().0, Some(0));
+    let journal = home.path().join("store/journals/gateway.jsonl");
+    let charges = std::fs::read(&journal).unwrap();
+    let told = "gateway.jsonl: no record is in it, and stream `payment-ledger` has an outcome";
+    starts_and_says(&home, None);
+    for lost in [&b""[..], b"\n", b"{\"at\":\"2026"] {
+        std::fs::write(&journal, lost).unwrap();
+        starts_and_says(&home, Some(told));
+    }
+    std::fs::remove_file(&journal).unwrap();
+    starts_and_says(&home, Some(told));
+    std::fs::write(&journal, charges).unwrap();
+    std::fs::remove_file(home.path().join("store/journals/streams.json")).unwrap();
+    starts_and_says(&home, Some("streams.json is missing: nothing tells"));
+    starts_and_says(&home, None);
+}
+
 #[test]
 fn a_damaged_line_is_passed_over_and_told_by_serve_and_by_audit() {
     let (said, audit, journal) = paid_with(Some(b"{\"key\":\"p\xff\xfe\n"));

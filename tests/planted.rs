@@ -143,6 +143,65 @@ fn passwords_and_a_runtime_folder_that_others_prepared_are_refused() {
     }
 }
 
+/// One that has served a payment and an email, and has ended.
+fn served(home: &Home, args: &[&str]) {
+    let serve = home.serve(args);
+    home.run(&["pay", "p", "1"]).ok();
+    serve.signal("TERM");
+    assert_eq!(serve.ended().0, Some(0));
+}
+
+#[test]
+fn what_a_store_folder_holds_is_believed_only_where_nobody_else_could_have_written_it() {
+    let home = Home::new();
+    let serve = ["serve", "--port", "0", "--store-dir", "store"];
+    served(&home, &serve[1..]);
+    let audit = ["audit", "--store-dir", "store"];
+    for (place, also_by) in [
+        ("journals/gateway.jsonl", Some(&audit[..])),
+        ("journals/mailer.jsonl", None),
+        ("journals/streams.json", Some(&audit[..])),
+        ("jetstream", Some(&audit[..])),
+        ("a stream", None),
+    ] {
+        let path = match place {
+            // Where it lies is another place for each way to let clients in.
+            "a stream" => deep(&home.path().join("store/jetstream"), "meta.inf"),
+            place => home.path().join("store").join(place),
+        };
+        let before = path.metadata().unwrap().permissions().mode();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let refuse = |why: &str| {
+            for args in std::iter::once(&serve[..]).chain(also_by) {
+                home.run(args).failed(3, &format!("{name} is not used: {why}"));
+            }
+        };
+        for writable in [0o020, 0o002] {
+            mode(&path, before | writable);
+            refuse("its group or others may write it");
+        }
+        mode(&path, before);
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&path, Some(12345), None).unwrap();
+            refuse("it belongs to another user (12345)");
+            std::os::unix::fs::chown(&path, Some(0), None).unwrap();
+        }
+    }
+    home.run(&audit).ok();
+    served(&home, &serve[1..]);
+}
+
+#[test]
+fn the_names_of_a_cluster_that_others_could_have_written_are_refused() {
+    let home = Home::new();
+    std::fs::create_dir(home.path().join("store")).unwrap();
+    let names = home.path().join("store/cluster.names");
+    std::fs::write(&names, "cluster\none\ntwo\nthree\n").unwrap();
+    mode(&names, 0o666);
+    home.run(&["serve", "--cluster", "3", "--store-dir", "store"])
+        .failed(3, "cluster.names is not used: its group or others may write it");
+}
+
 /// With a umask of 0 everybody could write what is made.
 #[test]
 fn nothing_that_is_made_can_be_written_by_others_whatever_the_umask() {

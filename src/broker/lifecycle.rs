@@ -15,7 +15,7 @@ use super::ports::Placeholder;
 use super::ready::Listening;
 use super::roles::Role;
 use super::settings::{Auth, Port, Settings, Store};
-use super::store::OwnedStore;
+use super::store::{OwnedStore, check_streams};
 use crate::process::{Child, ExitStatus, Lines, Signal};
 
 /// How long a server may take to end after SIGTERM; it takes 2 ms, and more with much to write.
@@ -66,6 +66,7 @@ impl Broker {
         let (store_dir, owned) = match &settings.store {
             Store::Folder(folder) => {
                 let owned = OwnedStore::take(folder)?;
+                check_streams(owned.folder()).await?;
                 (owned.folder().to_owned(), Some(owned))
             }
             Store::Temporary => {

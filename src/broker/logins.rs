@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -13,6 +12,7 @@ use super::error::StartError;
 use super::roles::Role;
 use super::secret::draw_secret;
 use super::store::private_folders;
+use crate::given::read_private;
 use crate::whole;
 
 /// In a store folder: the passwords of its roles.
@@ -138,16 +138,13 @@ impl Logins {
             let text = serde_json::json!(drawn).to_string() + "\n";
             whole::write_first(&path, text).map_err(problem)?;
         }
-        crate::private::check(&path).map_err(problem)?;
-        let mut file = File::open(&path).map_err(problem)?;
-        let mode = file.metadata().map_err(problem)?.permissions().mode() & 0o777;
+        let text = read_private(&path).map_err(problem)?;
+        let mode = path.metadata().map_err(problem)?.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             let why = format!("others may read it (mode {mode:o}); remove it for new passwords");
             return Err(problem(io::Error::other(why)));
         }
-        let mut text = String::new();
-        file.read_to_string(&mut text).map_err(problem)?;
-        let mut kept: Logins = serde_json::from_str(&text).map_err(|e| problem(e.into()))?;
+        let mut kept: Logins = serde_json::from_slice(&text).map_err(|e| problem(e.into()))?;
         let drawn = Self::draw(&[]).map_err(|source| StartError::NoRandomness { source })?;
         (kept.finder, kept.worker_key) = (drawn.finder, drawn.worker_key);
         // One that is not named this time keeps its password for another, and cannot log in.

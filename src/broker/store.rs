@@ -6,7 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::error::StartError;
-use crate::whole;
+use crate::given::{open_file, read_private};
+use crate::{private, whole};
 
 /// A store folder that is ours until this is dropped.
 ///
@@ -27,17 +28,19 @@ impl OwnedStore {
         private_folders(folder).map_err(problem("the store folder"))?;
         // Absolute: the server's working folder is not ours.
         let folder = folder.canonicalize().map_err(problem("the store folder"))?;
-        let lock = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(folder.join("broker.lock"))
-            .map_err(problem("a lock in the store folder"))?;
+        let mut options = File::options();
+        let options = options.create(true).truncate(false).write(true).mode(0o600);
+        let path = folder.join("broker.lock");
+        let locked = |path: &Path, source| StartError::Prepare {
+            what: "a lock in the store folder",
+            path: path.to_owned(),
+            source,
+        };
+        let lock = open_file(&path, options).map_err(|e| locked(&path, e))?;
         match lock.try_lock() {
             Ok(()) => Ok(OwnedStore { lock, folder }),
             Err(TryLockError::WouldBlock) => Err(StartError::StoreInUse { store: folder }),
-            Err(TryLockError::Error(e)) => Err(problem("a lock in the store folder")(e)),
+            Err(TryLockError::Error(e)) => Err(locked(&path, e)),
         }
     }
 
@@ -83,8 +86,9 @@ impl ClusterNames {
             move |source| StartError::Prepare { what, path, source }
         };
         private_folders(folder).map_err(problem("the folder of the cluster's names"))?;
-        match std::fs::read_to_string(&path) {
+        match read_private(&path) {
             Ok(text) => {
+                let text = String::from_utf8_lossy(&text);
                 let mut names = text.lines().map(str::to_owned);
                 let cluster = names.next().unwrap_or_default();
                 let found = ClusterNames { cluster, nodes: names.collect() };
@@ -108,5 +112,19 @@ impl ClusterNames {
 /// Makes a folder that only we can enter, and those above it that are missing; one that others can
 /// write is refused.
 pub(super) fn private_folders(folder: &Path) -> std::io::Result<()> {
-    crate::private::folder(folder)
+    private::folder(folder)
+}
+
+/// Makes sure that nobody else could have written the streams in a store folder, if there are any.
+pub(super) async fn check_streams(store: &Path) -> Result<(), StartError> {
+    let streams = store.join("jetstream");
+    let problem =
+        |source| StartError::Prepare { what: "the streams in", path: streams.clone(), source };
+    if !streams.try_exists().map_err(problem)? {
+        return Ok(());
+    }
+    // There may be many files.
+    let all = streams.clone();
+    let checked = tokio::task::spawn_blocking(move || private::check_all(&all)).await;
+    checked.unwrap_or_else(|e| Err(e.into())).map_err(problem)
 }

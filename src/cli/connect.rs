@@ -128,7 +128,7 @@ async fn there(
     if let Some(connection) = running::find(role, context, output).await? {
         return Ok(Some(connection));
     }
-    let Some(name) = contexts::selected(context) else { return Ok(None) };
+    let Some(name) = contexts::selected(context)? else { return Ok(None) };
     let args = ConnectionArgs { context: Some(name.clone()), ..global.connection.clone() };
     let why = "`nats context select` chose it; --server or --context names another server";
     let target = named_target(&args, context).map_err(|e| e.hint(why))?;

@@ -1,13 +1,14 @@
 //! NATS contexts: the files that say where a server is and what to show it, found, read and written.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::context::Context;
 use super::exit::CliError;
 use crate::broker::Role;
+use crate::given::{read_file, read_file_text};
 use crate::mono::{Auth, JetStreamApi, Target, Tls, without_secrets};
 use crate::whole;
 use crate::wire::context::NatsContext;
@@ -33,7 +34,7 @@ pub fn read(name: &str, context: &Context) -> Result<NatsContext, CliError> {
     let failed = |e: &dyn std::fmt::Display| {
         CliError::usage(format!("NATS context {name:?}: {}: {e}", path.display()))
     };
-    let text = std::fs::read(&path).map_err(|e| failed(&e).hint(others(name, context)))?;
+    let text = read_file(&path).map_err(|e| failed(&e).hint(others(name, context)))?;
     let (read, unknown) = NatsContext::parse(&text).map_err(|e| failed(&e))?;
     if !unknown.is_empty() {
         tracing::warn!(context = name, fields = unknown.join(", "), "unknown fields are ignored");
@@ -64,9 +65,18 @@ fn others(name: &str, context: &Context) -> String {
 }
 
 /// The context that `nats context select` chose, if any: natscli keeps its name beside the contexts.
-pub fn selected(context: &Context) -> Option<String> {
-    let text = std::fs::read_to_string(context.nats_context_dir().with_extension("txt")).ok()?;
-    Some(text.trim().to_owned()).filter(|name| !name.is_empty())
+/// What was chosen and cannot be read must not count as nothing: another server would be talked to.
+pub fn selected(context: &Context) -> Result<Option<String>, CliError> {
+    let path = context.nats_context_dir().with_extension("txt");
+    match read_file_text(&path) {
+        Ok(text) => Ok(Some(text.trim().to_owned()).filter(|name| !name.is_empty())),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(e) => Err(CliError::usage(format!(
+            "the name of the selected NATS context, {}: {e}",
+            path.display()
+        ))
+        .hint("choose one with `nats context select`, or name a server with --server")),
+    }
 }
 
 /// How to connect with one that `serve` wrote.

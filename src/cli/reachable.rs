@@ -34,7 +34,11 @@ pub(super) async fn server(global: &Global, context: &Context) -> Finding {
             )),
         }
     }
-    if let Some(name) = contexts::selected(context) {
+    let selected = match contexts::selected(context) {
+        Ok(selected) => selected,
+        Err(error) => return unusable(&error),
+    };
+    if let Some(name) = selected {
         let args = ConnectionArgs { context: Some(name), ..global.connection.clone() };
         match named_target(&args, context) {
             Ok(Some(target)) => return connected(&target, "the selected context").await,

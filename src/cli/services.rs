@@ -9,7 +9,7 @@ use crate::modules::deliveries::Deliveries;
 use crate::modules::journal::Journal;
 use crate::modules::{math, notification, payment};
 use crate::mono::{App, Connection, Running, StartError};
-use crate::wire::journal::{ChargeRecord, EmailRecord};
+use crate::wire::journal::EmailRecord;
 
 /// Settings of the modules: a table each, as in `[payment]`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -131,8 +131,7 @@ pub async fn start(
             .map_err(|e| CliError::new(Exit::Infrastructure, e))
     };
     let (charges, emails) = (journal("gateway.jsonl")?, journal("mailer.jsonl")?);
-    charges.examine::<ChargeRecord>().await;
-    emails.examine::<EmailRecord>().await;
+    emails.examine::<EmailRecord>(None).await;
     let mailer = notification::Mailer::new(settings.notification.mailer, emails);
     let ledger = payment::Ledger::new(connection.clone(), settings.payment.replicas)
         .remembering(durable.then(|| payment::Books::beside(journals)))

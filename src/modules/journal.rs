@@ -5,6 +5,8 @@
 //! to do is awaited, and can be given up. All that is asked for while it is busy shares one lock and
 //! one sync.
 
+use std::fs::{File, OpenOptions};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
@@ -20,6 +22,9 @@ pub use file::Follow;
 use file::JournalFile;
 pub use records::Damaged;
 use records::records;
+
+use crate::given::open_file;
+use crate::private;
 
 mod error;
 mod file;
@@ -48,8 +53,7 @@ type Told = Box<dyn FnOnce(Result<(), JournalError>) + Send>;
 pub struct Journal {
     path: PathBuf,
     work: mpsc::Sender<Work>,
-    /// Somebody waits, and it was said.
-    waiting: Arc<AtomicBool>,
+    waiting: Arc<Waiting>,
     /// It cannot be used, and it was said.
     failing: AtomicBool,
 }
@@ -63,25 +67,29 @@ impl Journal {
         let path = path.into();
         let file = JournalFile::open(&path, sync)?;
         let (work, todo) = mpsc::channel(QUEUE);
+        let waiting = Arc::new(Waiting { path: path.clone(), told: AtomicBool::new(false) });
+        let waits = Arc::clone(&waiting);
         std::thread::Builder::new()
             .name("journal".to_owned())
-            .spawn(move || run(file, todo))
+            .spawn(move || run(file, todo, &waits))
             .map_err(|e| JournalError::new(&path, "start its thread", e))?;
-        let (waiting, failing) = (Arc::default(), AtomicBool::new(false));
-        Ok(Self { path, work, waiting, failing })
+        Ok(Self { path, work, waiting, failing: AtomicBool::new(false) })
     }
 
     /// Looks through the file for lines that are no `T` and reports them in the log; half a line at
     /// the end is cut off by that, and reported too. Where somebody holds its lock it says so and
-    /// returns; the file is looked through when the lock is free.
-    pub async fn examine<T: DeserializeOwned + 'static>(&self) {
+    /// returns; the file is looked through when the lock is free. Where `beside` says what speaks for
+    /// records, that there are none is reported with it.
+    pub async fn examine<T: DeserializeOwned + 'static>(&self, beside: Option<String>) {
         let (path, (tell, done)) = (self.path.clone(), oneshot::channel());
-        let waiting = Arc::clone(&self.waiting);
         let work: Work = Box::new(move |follow| {
-            // What is waited for later is said anew.
-            waiting.store(false, Ordering::Relaxed);
             let examined = follow.and_then(|follow| follow.since::<T>(0));
-            let examined = examined.map(|(_, damaged, _)| report(&path, &damaged));
+            let examined = examined.map(|(records, damaged, _)| {
+                report(&path, &damaged);
+                if let Some(beside) = beside.filter(|_| records.is_empty()) {
+                    tracing::warn!("journal {}: no record is in it, and {beside}", path.display());
+                }
+            });
             Box::new(move |_| {
                 if let Err(Err(error)) = tell.send(examined) {
                     tracing::warn!("{error}; it was not looked through");
@@ -92,7 +100,7 @@ impl Journal {
         match tokio::time::timeout(SLOW, examined).await {
             Ok(Some(examined)) => self.say_whether_it_can_be_used(examined.as_ref().err()),
             Ok(None) => self.say_whether_it_can_be_used(Some(&self.has_ended())),
-            Err(_) => self.say_what_is_waited_for(),
+            Err(_) => self.waiting.begins(),
         }
     }
 
@@ -119,7 +127,7 @@ impl Journal {
         let answer = match tokio::time::timeout(SLOW, &mut done).await {
             Ok(answer) => answer,
             Err(_) => {
-                self.say_what_is_waited_for();
+                self.waiting.begins();
                 let waited = tokio::time::timeout(LIMIT, done).await;
                 waited.map_err(|_| {
                     JournalError::new(
@@ -130,7 +138,8 @@ impl Journal {
                 })?
             }
         };
-        self.waiting.store(false, Ordering::Relaxed);
+        // It may have come just before the wait was told.
+        self.waiting.ends();
         self.say_whether_it_can_be_used(answer.as_ref().err());
         answer
     }
@@ -177,9 +186,18 @@ impl Journal {
     fn has_ended(&self) -> JournalError {
         JournalError::new(&self.path, "write", "its thread ended")
     }
+}
 
-    fn say_what_is_waited_for(&self) {
-        if self.waiting.swap(true, Ordering::Relaxed) {
+/// Somebody waits for the lock or the disk: told once when it begins, and once when it is over.
+#[derive(Debug)]
+struct Waiting {
+    path: PathBuf,
+    told: AtomicBool,
+}
+
+impl Waiting {
+    fn begins(&self) {
+        if self.told.swap(true, Ordering::Relaxed) {
             return;
         }
         tracing::warn!(
@@ -187,10 +205,16 @@ impl Journal {
             self.path.display()
         );
     }
+
+    fn ends(&self) {
+        if self.told.swap(false, Ordering::Relaxed) {
+            tracing::warn!("the journal {} is waited for no more", self.path.display());
+        }
+    }
 }
 
 /// Does what there is to do, as much at a time as has come in.
-fn run(mut file: JournalFile, mut todo: mpsc::Receiver<Work>) {
+fn run(mut file: JournalFile, mut todo: mpsc::Receiver<Work>, waiting: &Waiting) {
     while let Some(first) = todo.blocking_recv() {
         let mut told = Vec::new();
         let synced = file.locked(|file| {
@@ -205,6 +229,8 @@ fn run(mut file: JournalFile, mut todo: mpsc::Receiver<Work>) {
                 }
             }
         });
+        // Also where nobody waits for an answer any more.
+        waiting.ends();
         for tell in told {
             tell(synced.clone());
         }
@@ -227,11 +253,14 @@ pub struct Contents<T> {
 /// # Errors
 /// [`JournalError`] names the path.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Contents<T>, JournalError> {
-    let failed = |e: &dyn std::fmt::Display| JournalError::new(path, "read", e);
-    if !std::fs::metadata(path).map_err(|e| failed(&e))?.is_file() {
-        return Err(failed(&"it is not a file"));
-    }
-    let text = std::fs::read(path).map_err(|e| failed(&e))?;
+    let whole = |mut file: File| {
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map(|_| text)
+    };
+    let text = private::check(path)
+        .and_then(|()| open_file(path, OpenOptions::new().read(true)))
+        .and_then(whole)
+        .map_err(|e| JournalError::new(path, "read", e))?;
     let (records, mut damaged) = records(&text, 0);
     let whole = text.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
     let torn = damaged.pop_if(|last| last.at >= whole as u64);

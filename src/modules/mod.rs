@@ -1,5 +1,6 @@
 //! The three services, one a messaging pattern, each as types, service (pure), module and client.
 
+pub mod bounded;
 mod client_error;
 pub mod contract;
 pub mod deliveries;

@@ -27,21 +27,28 @@ pub(super) async fn first_report(
         accepted = listener.accept() => {
             accepted.map_err(|e| format!("could not be heard: {e}"))?.0
         }
-        status = process.wait() => {
-            let mut said = String::new();
-            if let Some(stderr) = process.stderr.take() {
-                let _ = stderr.take(2000).read_to_string(&mut said).await;
-            }
-            let ended = status.map_or_else(|e| e.to_string(), |status| status.to_string());
-            return Err(format!("ended at once ({ended}); it said `{}`", clean(&said)));
-        }
+        status = process.wait() => return Err(ended(status, process).await),
     };
     let (read, write) = stream.into_split();
     let mut reports = BufReader::new(read);
     let mut line = String::new();
-    reports.read_line(&mut line).await.map_err(|e| format!("could not be heard: {e}"))?;
+    let read = reports.read_line(&mut line).await;
+    if read.map_err(|e| format!("could not be heard: {e}"))? == 0 {
+        let status = process.wait().await;
+        return Err(ended(status, process).await);
+    }
     let report = line.parse().map_err(|()| format!("said `{}` first", clean(&line)))?;
     Ok((reports, write, report))
+}
+
+/// How it ended before it had said anything.
+async fn ended(status: std::io::Result<std::process::ExitStatus>, process: &mut Process) -> String {
+    let mut said = String::new();
+    if let Some(stderr) = process.stderr.take() {
+        let _ = stderr.take(2000).read_to_string(&mut said).await;
+    }
+    let ended = status.map_or_else(|e| e.to_string(), |status| status.to_string());
+    format!("ended at once ({ended}); it said `{}`", clean(&said))
 }
 
 /// Lets the reaper go, and the folders stay.

@@ -29,6 +29,7 @@ use super::orphans;
 use super::remove::remove_tree;
 use super::status::{ExitStatus, Signal};
 use super::subcommand::SUBCOMMAND;
+use crate::given::open_file;
 
 /// How long to wait for the lock of a child whose parent died: its reaper is ending it right now.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
@@ -128,7 +129,10 @@ impl Order {
 
 /// Locks a file; somebody else may be about to let go of it, so it asks for a while.
 fn hold(path: &Path) -> io::Result<File> {
-    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+    let mut options = File::options();
+    let options = options.create(true).truncate(false).write(true).mode(0o600);
+    let named = |e: io::Error| io::Error::new(e.kind(), format!("lock {}: {e}", path.display()));
+    let file = open_file(path, options).map_err(named)?;
     let deadline = Instant::now() + LOCK_PATIENCE;
     loop {
         match file.try_lock() {

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use super::error::ProvisionError;
 use super::settings::Progress;
+use crate::given::{open_file, read_file};
 use crate::{private, whole};
 
 const STAGING: &str = "staging-";
@@ -118,7 +119,7 @@ pub(super) fn problem(
 
 /// Reads a manifest; `None` if there is none, or if it is not one.
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Option<T> {
-    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    serde_json::from_slice(&read_file(path).ok()?).ok()
 }
 
 /// Writes a manifest so that it is there whole, or not at all.
@@ -160,7 +161,7 @@ impl Stamp {
 pub(super) async fn sha256_of_file(path: &Path) -> Result<String, ProvisionError> {
     let wanted = path.to_owned();
     let hashed = tokio::task::spawn_blocking(move || {
-        let mut file = File::open(&wanted)?;
+        let mut file = open_file(&wanted, File::options().read(true))?;
         let mut hash = Sha256::new();
         let mut buffer = vec![0; 256 * 1024];
         loop {
@@ -197,7 +198,11 @@ pub(super) async fn sha256_of_folder(
             let link = path.is_symlink();
             let content = match link {
                 true => path.read_link()?.into_os_string().into_encoded_bytes(),
-                false => std::fs::read(&path)?,
+                false => {
+                    let mut bytes = Vec::new();
+                    open_file(&path, File::options().read(true))?.read_to_end(&mut bytes)?;
+                    bytes
+                }
             };
             let name = path.strip_prefix(&wanted).unwrap_or(&path).as_os_str().as_encoded_bytes();
             hash.update(format!("{link} {} {} ", name.len(), content.len()));

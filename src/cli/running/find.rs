@@ -10,6 +10,7 @@ use crate::cli::context::Context;
 use crate::cli::contexts;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
+use crate::given::read_private;
 use crate::mono::{Connection, Target};
 
 /// How long a connection that is not needed any more may take to close.
@@ -112,6 +113,6 @@ async fn proved(target: &Target, runtime: &Runtime, name: &str) -> Result<Connec
 fn read(folder: &Path, role: Role) -> Result<Target, String> {
     let path = contexts::of_role(folder, role);
     let failed = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
-    let text = std::fs::read_to_string(&path).map_err(|e| failed(&e))?;
-    Ok(contexts::target(serde_json::from_str(&text).map_err(|e| failed(&e))?))
+    let text = read_private(&path).map_err(|e| failed(&e))?;
+    Ok(contexts::target(serde_json::from_slice(&text).map_err(|e| failed(&e))?))
 }

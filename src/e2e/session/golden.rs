@@ -15,6 +15,7 @@ use std::{
 };
 
 use crate::e2e::text::inside;
+use crate::given::read_file_text;
 use crate::whole;
 
 /// The lines of a golden file before the transcript.
@@ -170,7 +171,7 @@ fn io_error(doing: &'static str, path: &Path, source: io::Error) -> SnapshotErro
 /// # Errors
 /// [`SnapshotError`] where it cannot be read or is of another form.
 pub fn transcript_in(path: &Path) -> Result<String, SnapshotError> {
-    let text = fs::read_to_string(path).map_err(|error| io_error("read", path, error))?;
+    let text = read_file_text(path).map_err(|error| io_error("read", path, error))?;
     body(&text).ok_or_else(|| SnapshotError::Format { path: path.to_owned() })
 }
 

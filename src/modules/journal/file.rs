@@ -10,6 +10,8 @@ use serde::de::DeserializeOwned;
 
 use super::error::JournalError;
 use super::records::{Damaged, records};
+use crate::given::open_file;
+use crate::private;
 
 /// The file.
 pub(super) struct JournalFile {
@@ -102,18 +104,9 @@ impl JournalFile {
 }
 
 fn open(path: &Path) -> Result<File, JournalError> {
-    // A pipe would be waited for.
-    if let Ok(found) = std::fs::metadata(path)
-        && !found.is_file()
-    {
-        return Err(JournalError::new(path, "open", "it is not a file"));
-    }
-    OpenOptions::new()
-        .create(true)
-        .append(true)
-        .read(true)
-        .mode(0o600)
-        .open(path)
+    let mut options = OpenOptions::new();
+    let file = open_file(path, options.create(true).append(true).read(true).mode(0o600));
+    file.and_then(|file| private::check(path).map(|()| file))
         .map_err(|e| JournalError::new(path, "open", e))
 }
 

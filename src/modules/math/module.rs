@@ -4,13 +4,15 @@ use serde::Deserialize;
 
 use super::service::calculate;
 use super::types::Request;
+use crate::modules::bounded;
 use crate::mono::{Call, Module, Object, ServiceError, Services};
 
 /// Settings of the module.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Workers in this process; default 1.
+    /// Workers in this process, 1 to 256; default 1.
+    #[serde(deserialize_with = "bounded::workers")]
     pub workers: usize,
 }
 

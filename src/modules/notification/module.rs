@@ -8,7 +8,7 @@ use super::mailer::{MailError, Mailer, MailerRule};
 use super::sabotage::Overtaking;
 use super::service::check;
 use super::types::Email;
-use crate::modules::deliveries::Deliveries;
+use crate::modules::{bounded, deliveries::Deliveries};
 use crate::mono::{Call, Module, Object, ServiceError, Services};
 use crate::wire::journal::{DeliveryRecord, email_id};
 use crate::wire::subjects::EMAIL_SEND;
@@ -22,7 +22,8 @@ pub const WORKERS: &str = "email-workers";
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Workers in this process; default 1.
+    /// Workers in this process, 1 to 256; default 1.
+    #[serde(deserialize_with = "bounded::workers")]
     pub workers: usize,
     /// Rules of the simulated mailer; the first that matches counts.
     pub mailer: Vec<MailerRule>,

@@ -110,7 +110,9 @@ pub async fn audit(connection: &Connection, outside: &Outside) -> Result<Audit, 
 
 async fn once(connection: &Connection, outside: &Outside) -> Result<Audit, AuditError> {
     let mut audit = Audit::default();
-    if let Some(before) = outside.books.as_ref().map_or(Ok(None), Books::read)? {
+    if let Some(books) = &outside.books
+        && let Some(before) = books.read().await?
+    {
         audit.problems.extend(before.lost(&Seen::now(connection).await?));
     }
     let mut gaps = Vec::new();

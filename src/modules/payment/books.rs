@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::names::DEAD_LETTERS;
 use super::names::{CONSUMER, INTENTS, LEDGER, REQUESTS};
+use crate::given::{in_background, read_private};
 use crate::mono::{Connection, ModuleError, ensure};
 use crate::whole;
 
@@ -108,6 +109,11 @@ impl Seen {
             .collect()
     }
 
+    /// Whether one of the streams has had a message.
+    pub fn has_had_messages(&self) -> bool {
+        self.streams.values().any(|held| held.last_sequence > 0)
+    }
+
     /// What was seen here and is not there now.
     pub fn lost(&self, now: &Self) -> Vec<String> {
         let mut lost = Vec::new();
@@ -157,6 +163,12 @@ pub struct Books {
     path: PathBuf,
 }
 
+impl std::fmt::Display for Books {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.path.display().fmt(f)
+    }
+}
+
 impl Books {
     /// The file of the journals in this folder.
     pub fn beside(journals: &Path) -> Self {
@@ -166,9 +178,10 @@ impl Books {
     /// What was written last; `None` where nothing ever was.
     ///
     /// # Errors
-    /// A file that cannot be read is an error, with its path: it may be what is damaged.
-    pub fn read(&self) -> Result<Option<Seen>, ModuleError> {
-        match std::fs::read(&self.path) {
+    /// A file that cannot be read, or that somebody else could have written, is an error, with its
+    /// path: it may be what is damaged.
+    pub async fn read(&self) -> Result<Option<Seen>, ModuleError> {
+        match in_background(&self.path, read_private).await {
             Ok(text) => {
                 serde_json::from_slice(&text).map(Some).map_err(|e| self.failed("read", &e))
             }

@@ -11,6 +11,7 @@ use rust_decimal::Decimal;
 use serde::Deserialize;
 
 use super::amount::Money;
+use super::names::LEDGER;
 use crate::modules::journal::{Follow, Journal, JournalError};
 use crate::wire::journal::{ChargeOutcome, ChargeRecord};
 
@@ -116,6 +117,22 @@ impl Gateway {
     /// A gateway with these rules; the first that matches counts.
     pub fn new(rules: Vec<GatewayRule>, chance: Chance, journal: Journal) -> Self {
         Self { rules, chance, journal, books: Arc::default() }
+    }
+
+    /// Looks through the journal as [`Journal::examine`] does; one without records beside this many
+    /// outcomes is told.
+    pub async fn examine(&self, outcomes: u64) {
+        let beside = (outcomes > 0).then(|| {
+            let outcomes = match outcomes {
+                1 => "an outcome".to_owned(),
+                n => format!("{n} outcomes"),
+            };
+            format!(
+                "stream `{LEDGER}` has {outcomes}: unless nothing of that was charged, it was emptied \
+                 or removed, or is another system's; `mono-demo audit` names what is missing"
+            )
+        });
+        self.journal.examine::<ChargeRecord>(beside).await;
     }
 
     /// Charges, or repeats the answer that this key got before; unavailable where the simulated bank

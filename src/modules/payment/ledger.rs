@@ -131,7 +131,16 @@ impl Ledger {
         self.remember(false).await
     }
 
-    /// The same; and when the claims' stream was made, in nanoseconds since 1970.
+    /// How many payments have an outcome.
+    ///
+    /// # Errors
+    /// [`ModuleError`] if JetStream does not say.
+    pub async fn outcomes(&self) -> Result<u64, ModuleError> {
+        let ledger = ensure::find(&self.connection, LEDGER).await?;
+        Ok(ledger.map_or(0, |ledger| ledger.cached_info().state.messages))
+    }
+
+    /// Makes the streams as [`prepare`](Self::prepare); and when the claims' stream was made, in nanoseconds since 1970.
     ///
     /// # Errors
     /// As [`prepare`](Self::prepare).
@@ -160,10 +169,20 @@ impl Ledger {
 
     async fn see_what_was_lost(&self) -> Result<(), ModuleError> {
         let mut now = Seen::now(&self.connection).await?;
-        let before = self.books.as_ref().map_or(Ok(None), Books::read);
+        let before = match &self.books {
+            Some(books) => books.read().await,
+            None => Ok(None),
+        };
         let mut lost = match &before {
             Ok(Some(before)) => before.lost(&now),
-            Ok(None) => Vec::new(),
+            Ok(None) => {
+                if let Some(books) = self.books.as_ref().filter(|_| now.has_had_messages()) {
+                    tracing::warn!(
+                        "{books} is missing: nothing tells whether the streams are shorter than they were"
+                    );
+                }
+                Vec::new()
+            }
             Err(error) => vec![error.to_string()],
         };
         if let (Ok(Some(before)), true) = (before, self.replicas > 1) {

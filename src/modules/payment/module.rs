@@ -16,7 +16,7 @@ use super::sabotage::Sabotage;
 use super::service;
 use super::streams;
 use super::types::StatusRequest;
-use crate::modules::{deliveries::Deliveries, duration};
+use crate::modules::{bounded, deliveries::Deliveries, duration};
 use crate::mono::{
     BoxFuture, Call, Module, ModuleError, Object, ServiceError, Services, StreamSettings,
 };
@@ -26,7 +26,8 @@ use crate::wire::subjects::DEAD_LETTER_PREFIX;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Workers in this process; default 1.
+    /// Workers in this process, 1 to 256; default 1.
+    #[serde(deserialize_with = "bounded::workers")]
     pub workers: usize,
     /// Payments that one worker has in hand at once; default 256.
     pub concurrency: usize,
@@ -53,7 +54,8 @@ pub struct Settings {
     pub chance: Chance,
     /// Crash points, for proofs only; none by default.
     pub crash: Vec<CrashRule>,
-    /// Copies of each stream that is made; default 1.
+    /// Copies of each stream that is made, 1 to 5; default 1.
+    #[serde(deserialize_with = "bounded::replicas")]
     pub replicas: usize,
 }
 
@@ -183,7 +185,11 @@ impl Module for PaymentModule {
                  gateway_timeout, at least"
             );
         }
-        Box::pin(self.ledger.prepare())
+        Box::pin(async {
+            self.ledger.prepare().await?;
+            self.gateway.examine(self.ledger.outcomes().await?).await;
+            Ok(())
+        })
     }
 
     fn stop(&self) -> BoxFuture<'_, ()> {
