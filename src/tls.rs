@@ -4,6 +4,8 @@ use std::error::Error;
 
 use async_nats::rustls::{self, AlertDescription, CertificateError};
 
+pub mod pem;
+
 /// Why the two ends do not speak TLS with each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {

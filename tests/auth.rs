@@ -250,9 +250,42 @@ fn a_wrong_key_or_file_is_told_before_anything_serves() {
     let serve = |cert: &str, key: &str| {
         home.run(&["serve", "--port", "0", "--tls-cert", cert, "--tls-key", key])
     };
-    serve("cert.pem", "other.pem").failed(3, "private key does not match public key");
-    std::fs::write(home.path().join("text.pem"), "hello").unwrap();
-    serve("cert.pem", "text.pem").failed(2, "text.pem: this is no PEM file");
+    let text = |name: &str| std::fs::read_to_string(home.path().join(name)).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(home.path().join(name), text).unwrap();
+    write("text.pem", "hello");
+    for name in ["cert", "key", "ca"] {
+        let whole = text(&format!("{name}.pem"));
+        write(&format!("half-{name}.pem"), &whole[..whole.len() / 2]);
+    }
+    write("chain.pem", &(text("ca.pem") + &text("cert.pem")));
+    write("damaged.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    let old = "Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA";
+    write(
+        "old.pem",
+        &format!("-----BEGIN EC PRIVATE KEY-----\n{old}\n-----END EC PRIVATE KEY-----"),
+    );
+    write(
+        "encrypted.pem",
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+    );
+    for (cert, key, words) in [
+        ("cert.pem", "other.pem", "other.pem: its first certificate is of another key"),
+        ("chain.pem", "key.pem", "one's own comes first"),
+        ("damaged.pem", "key.pem", "key.pem: its first certificate is damaged"),
+        ("cert.pem", "text.pem", "text.pem: no PEM of one is in this file"),
+        ("text.pem", "key.pem", "text.pem: no PEM of one is in this file"),
+        ("key.pem", "cert.pem", "key.pem: no PEM of one is in this file, but a key"),
+        ("cert.pem", "ca.pem", "ca.pem: no PEM of one is in this file, but a certificate"),
+        ("half-cert.pem", "key.pem", "half-cert.pem: its PEM has no end"),
+        ("cert.pem", "half-key.pem", "half-key.pem: its PEM has no end"),
+        ("cert.pem", "encrypted.pem", "encrypted.pem: it is encrypted; `openssl pkey -in"),
+        ("cert.pem", "old.pem", "old.pem: it is encrypted; `openssl pkey -in"),
+    ] {
+        serve(cert, key).failed(2, words);
+    }
+    let with_ca = ["--tls-cert", "cert.pem", "--tls-key", "key.pem", "--tls-ca", "half-ca.pem"];
+    home.run(&[&["serve", "--port", "0"], &with_ca[..]].concat())
+        .failed(2, "half-ca.pem: its PEM has no end");
     assert!(!home.path().join("run").exists());
 }
 

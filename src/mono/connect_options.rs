@@ -8,6 +8,7 @@ use async_nats::{ConnectOptions, ServerAddr};
 use super::logins::Logins;
 use super::target::Target;
 use crate::given::{in_background, no_byte_order_mark, read_given};
+use crate::tls::pem;
 
 /// Those that connect to `first`.
 pub(super) async fn options(
@@ -30,12 +31,12 @@ pub(super) async fn options(
         options = options.custom_inbox_prefix(prefix);
     }
     if let Some(ca) = &target.tls.ca {
-        pem("the root certificate", ca, "CERTIFICATE-----").await?;
+        usable("the root certificate", ca, certificates).await?;
         options = options.add_root_certificates(ca.clone()).require_tls(true);
     }
     if let Some((cert, key)) = &target.tls.client {
-        pem("the client's certificate", cert, "CERTIFICATE-----").await?;
-        pem("the client's key", key, "PRIVATE KEY-----").await?;
+        usable("the client's certificate", cert, certificates).await?;
+        usable("the client's key", key, self::key).await?;
         options = options.add_client_certificate(cert.clone(), key.clone()).require_tls(true);
     }
     if target.tls.first {
@@ -44,23 +45,25 @@ pub(super) async fn options(
     Ok(options)
 }
 
-/// A file with nothing of use in it would only be told as a handshake that fails.
-async fn pem(what: &str, path: &Path, holds: &str) -> Result<(), String> {
-    let name = format!("{what} {}", path.display());
+/// What is of no use in a file would only be told as a handshake that fails.
+async fn usable(
+    what: &str,
+    path: &Path,
+    read: fn(&Path, &[u8]) -> Result<(), String>,
+) -> Result<(), String> {
+    let named = |why: &dyn std::fmt::Display| format!("{what} {}: {why}", path.display());
     if tokio::fs::metadata(path).await.is_ok_and(|found| !found.is_file()) {
-        return Err(format!("{name}: it is not a file: it is read again for each connection"));
+        return Err(named(&"it is not a file: it is read again for each connection"));
     }
-    let text = in_background(path, read_given).await.map_err(|e| format!("{name}: {e}"))?;
-    no_byte_order_mark(&text).map_err(|e| format!("{name}: {e}"))?;
-    let text = String::from_utf8_lossy(&text);
-    if text.contains("ENCRYPTED") {
-        return Err(format!(
-            "{name}: it is encrypted; `openssl pkey -in {} -out KEY` writes one that is not",
-            path.display()
-        ));
-    }
-    match text.contains(holds) {
-        true => Ok(()),
-        false => Err(format!("{name}: no PEM of one is in this file")),
-    }
+    let text = in_background(path, read_given).await.map_err(|e| named(&e))?;
+    no_byte_order_mark(&text).map_err(|e| named(&e))?;
+    read(path, &text).map_err(|e| named(&e))
+}
+
+fn certificates(_: &Path, text: &[u8]) -> Result<(), String> {
+    pem::certificates(text).map(drop)
+}
+
+fn key(path: &Path, text: &[u8]) -> Result<(), String> {
+    pem::key(path, text).map(drop)
 }

@@ -1,6 +1,6 @@
 //! The flags of `serve`, and what they ask for.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -12,7 +12,9 @@ use crate::cli::exit::CliError;
 use crate::cli::global::duration;
 use crate::cli::services::{REPLICAS, Settings};
 use crate::given::{no_byte_order_mark, read_given, read_given_text};
+use crate::modules::bounded::WORKERS;
 use crate::modules::payment::Sabotage;
+use crate::tls::pem;
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
@@ -49,7 +51,7 @@ pub struct ServeArgs {
     #[arg(long)]
     pub(super) recreate: bool,
     /// Workers of each service in this process.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(WORKERS))]
     pub(super) workers: Option<u16>,
     /// A rule of the simulated gateway, as 'id = "pay-7", fail_times = 2'; may be given several times.
     #[arg(long, value_name = "RULE")]
@@ -156,31 +158,26 @@ impl ServeArgs {
         })
     }
 
-    /// The certificate, its key and its authority; each can be read.
+    /// The certificate, its key and its authority: each can be used, and the first two together.
     fn tls(&self, context: &Context) -> Result<Option<Tls>, CliError> {
-        let file = |flag: &str, path: &PathBuf| {
-            let path = context.absolute(path);
-            let failed = |e: &dyn std::fmt::Display| {
-                CliError::usage(format!("{flag} {}: {e}", path.display()))
-            };
-            if std::fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
-                return Err(failed(&"it is not a file: nats-server reads it at each start"));
-            }
-            let text = read_given(&path).map_err(|e| failed(&e))?;
-            no_byte_order_mark(&text).map_err(|e| failed(&e))?;
-            if !String::from_utf8_lossy(&text).contains("-----BEGIN ") {
-                return Err(failed(&"this is no PEM file"));
-            }
-            Ok(path)
-        };
         let (Some(cert), Some(key)) = (&self.tls_cert, &self.tls_key) else {
             return Ok(None);
         };
-        Ok(Some(Tls {
-            cert: file("--tls-cert", cert)?,
-            key: file("--tls-key", key)?,
-            ca: self.tls_ca.as_ref().map(|ca| file("--tls-ca", ca)).transpose()?,
-        }))
+        let (cert, key) = (context.absolute(cert), context.absolute(key));
+        let ca = self.tls_ca.as_ref().map(|ca| context.absolute(ca));
+        let chain = used("--tls-cert", &cert, pem::certificates)?;
+        let own_key = used("--tls-key", &key, |text| pem::key(&key, text))?;
+        if let Some(ca) = &ca {
+            used("--tls-ca", ca, pem::certificates)?;
+        }
+        if let Err(why) = pem::belong_together(chain, own_key) {
+            return Err(CliError::usage(format!(
+                "--tls-cert {} with --tls-key {}: {why}",
+                cert.display(),
+                key.display()
+            )));
+        }
+        Ok(Some(Tls { cert, key, ca }))
     }
 
     /// Where the simulated gateway and mailer keep their journals; on an existing system that is not
@@ -196,6 +193,22 @@ impl ServeArgs {
             (None, None) => broker.map(|broker| broker.run_dir().join("journals")),
         }
     }
+}
+
+/// What a file of PEM holds, which nats-server reads too.
+fn used<T>(
+    flag: &str,
+    path: &Path,
+    read: impl FnOnce(&[u8]) -> Result<T, String>,
+) -> Result<T, CliError> {
+    let failed =
+        |e: &dyn std::fmt::Display| CliError::usage(format!("{flag} {}: {e}", path.display()));
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(failed(&"it is not a file: nats-server reads it at each start"));
+    }
+    let text = read_given(path).map_err(|e| failed(&e))?;
+    no_byte_order_mark(&text).map_err(|e| failed(&e))?;
+    read(&text).map_err(|e| failed(&e))
 }
 
 /// A client's name is a user's, an account's and a file's.

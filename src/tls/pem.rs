@@ -1,0 +1,77 @@
+//! Certificates and keys as files have them (PEM): whether they are of use is told before they are used.
+
+use std::path::Path;
+
+use async_nats::rustls::crypto::ring::default_provider;
+use async_nats::rustls::pki_types::pem::{Error as PemError, PemObject};
+use async_nats::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use async_nats::rustls::sign::CertifiedKey;
+use async_nats::rustls::{CertificateError, Error, InconsistentKeys};
+
+/// The certificates in a file, the server's or client's own first.
+///
+/// # Errors
+/// What is wrong with the file, and what to do about it.
+pub fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
+    match found {
+        Ok(found) if !found.is_empty() => Ok(found),
+        Ok(_) => Err(nothing(text, "PRIVATE KEY-----", "a key")),
+        Err(error) => Err(damaged(&error)),
+    }
+}
+
+/// The private key in the file at `path`.
+///
+/// # Errors
+/// As [`certificates`]; or that it is encrypted: nobody is asked for its password.
+pub fn key(path: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
+    if String::from_utf8_lossy(text).contains("ENCRYPTED") {
+        return Err(format!(
+            "it is encrypted; `openssl pkey -in {} -out KEY` writes one that is not",
+            path.display()
+        ));
+    }
+    PrivateKeyDer::from_pem_slice(text).map_err(|error| match error {
+        PemError::NoItemsFound => nothing(text, "CERTIFICATE-----", "a certificate"),
+        error => damaged(&error),
+    })
+}
+
+/// Whether the key is that of the first certificate. Of what is not known here, as some kinds of keys
+/// are, whoever uses them finds out.
+///
+/// # Errors
+/// What is wrong with the certificate.
+pub fn belong_together(
+    certificates: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<(), String> {
+    match CertifiedKey::from_der(certificates, key, &default_provider()) {
+        Err(Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => Err(
+            "its first certificate is of another key; one's own comes first, before that of its \
+             authority"
+                .to_owned(),
+        ),
+        Err(Error::InvalidCertificate(CertificateError::BadEncoding)) => {
+            Err("its first certificate is damaged; copy it again".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn nothing(text: &[u8], other: &str, name: &str) -> String {
+    match String::from_utf8_lossy(text).contains(other) {
+        true => format!("no PEM of one is in this file, but {name}: were two files swapped?"),
+        false => "no PEM of one is in this file".to_owned(),
+    }
+}
+
+fn damaged(error: &PemError) -> String {
+    match error {
+        PemError::MissingSectionEnd { .. } => {
+            "its PEM has no end: a part of the file is missing; copy it again".to_owned()
+        }
+        error => format!("its PEM is damaged ({error}); copy it again"),
+    }
+}
