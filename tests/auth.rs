@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::Value;
-use support::program::{Home, Serve};
+use support::program::{Home, Said, Serve};
 
 fn mode(path: &Path) -> u32 {
     path.metadata().unwrap_or_else(|e| panic!("{}: {e}", path.display())).permissions().mode()
@@ -54,12 +54,35 @@ fn with_auth_each_command_finds_its_role_and_strangers_are_refused() {
     for named in ["mine", client.to_str().unwrap()] {
         assert_eq!(home.run(&["--context", named, "call", "math", "add", "1", "2"]).ok(), "3\n");
     }
-    home.run(&["--server", &url, "call", "math", "add", "1", "2"])
-        .failed(8, "refused the credentials");
-    // A client is not the harness.
-    home.run(&["--context", "mine", "dlq", "ls"]).failed(3, "dead");
+    // Whoever names only the URL is told what lets him in, each command as its role.
+    for (command, role) in
+        [(["call", "math", "add", "1", "2"].as_slice(), "client"), (&["audit"], "harness")]
+    {
+        let said = home.run(&[&["--server", &url], command].concat());
+        let said = said.failed(8, "refused the credentials");
+        let export = format!("`export NATS_CONTEXT={}`", context(&serve, role).display());
+        assert!(said.stderr.contains(&export), "{}", said.stderr);
+    }
+    let doctor = home.run(&["--server", &url, "doctor"]).failed(3, "");
+    let export = format!("`export NATS_CONTEXT={}`", client.display());
+    assert!(doctor.stdout.contains(&export), "{}", doctor.stdout);
+    // A client is not the harness, and a worker is neither: it is said who may, and at once.
+    let (worker, harness) = (context(&serve, "worker"), context(&serve, "harness"));
+    let may = format!("the role `harness` may: --context {}", harness.display());
+    for (named, command) in [
+        ("mine", ["dlq", "ls"].as_slice()),
+        ("mine", &["dlq", "purge", "--all"]),
+        ("mine", &["audit"]),
+        (worker.to_str().unwrap(), &["audit"]),
+    ] {
+        let said = home.run(&[&["--context", named], command].concat());
+        let said = said.failed(8, "Permissions Violation");
+        assert!(said.stderr.contains(&may), "{}", said.stderr);
+    }
+    let said = home.run(&["--context", worker.to_str().unwrap(), "call", "math", "add", "1", "2"]);
+    let said = said.failed(8, "Permissions Violation");
+    assert!(said.stderr.contains("`client` may ask services"), "{}", said.stderr);
     // Another instance joins as a worker.
-    let worker = context(&serve, "worker");
     let second = home.serve(&[
         "--server",
         &url,
@@ -85,6 +108,35 @@ fn with_auth_each_command_finds_its_role_and_strangers_are_refused() {
         assert!(!(told.clone() + &stdout + &stderr).contains(password), "a password is shown");
     }
     assert!(!client.exists(), "it goes with the run");
+}
+
+#[test]
+fn what_serve_says_to_export_lets_a_shell_in() {
+    for how in [["--auth"].as_slice(), &[]] {
+        let home = Home::new();
+        let serve = home.serve(&[&["--port", "0"], how].concat());
+        let context = (!how.is_empty()).then(|| context(&serve, "client"));
+        let exported = |pair: &str| {
+            let (name, value) = pair.split_once('=').unwrap();
+            let mut command = home.command(["call", "math", "add", "10", "5"]);
+            command.env(name, value).output().unwrap()
+        };
+        let expected = match &context {
+            Some(file) => format!("NATS_CONTEXT={}", file.display()),
+            None => format!("NATS_URL={}", serve.url()),
+        };
+        assert_eq!(exported(&expected).stdout, b"15\n");
+        serve.signal("TERM");
+        let (_, stdout, _) = serve.ended();
+        let exports: Vec<_> = stdout.lines().filter_map(|l| l.strip_prefix("export ")).collect();
+        assert_eq!(exports, [expected], "{stdout}");
+        // The file is gone with its `serve`: it is said what is to be done about that.
+        if let Some(file) = context {
+            let mut command = home.command(["call", "math", "add", "10", "5"]);
+            let said = Said::from(command.env("NATS_CONTEXT", &file).output().unwrap());
+            said.failed(2, "`unset NATS_CONTEXT`");
+        }
+    }
 }
 
 #[test]
@@ -191,7 +243,8 @@ fn what_is_refused_is_said_at_once_also_with_a_broker_of_ones_own() {
     let args =
         ["serve", "--server", &url, "--context", client.to_str().unwrap(), "--journal-dir", "j"];
     let began = Instant::now();
-    home.run(&args).failed(3, "Permissions Violation");
+    let said = home.run(&args).failed(8, "Permissions Violation");
+    assert!(said.stderr.contains("that is `worker`"), "{}", said.stderr);
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
 }
 

@@ -60,15 +60,12 @@ async fn running(
 ) -> Result<Audit, CliError> {
     let session = Session::open_there("audit", Role::Harness, global, context, output).await?;
     let name = session.connection.client().server_info().server_name;
-    let of_serve = || {
-        let of_this = |runtime: &running::Runtime| runtime.name.split(',').any(|node| node == name);
-        running::living(context).into_iter().find(of_this).map(|runtime| runtime.journals)
-    };
+    let of_serve = || running::of_server(&name, context).map(|runtime| runtime.journals);
     let journals = args.journal_dir.as_ref().map(|p| context.absolute(p)).or_else(of_serve);
     let outside = journals.as_deref().map(Outside::in_folder).unwrap_or_default();
-    let result = audit(&session.connection, &outside).await;
+    let result = session.doing("audit", audit(&session.connection, &outside), context).await;
     session.close().await;
-    Ok(result?)
+    result
 }
 
 /// Looks at a store that nobody serves from.
