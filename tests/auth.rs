@@ -33,7 +33,8 @@ const ROLES: [&str; 3] = ["client", "worker", "harness"];
 #[test]
 fn with_auth_each_command_finds_its_role_and_strangers_are_refused() {
     let home = Home::new();
-    let serve = home.serve(&["--port", "0", "--auth", "--save-context", "mine"]);
+    let (save, store) = (["--save-context", "mine"], ["--store-dir", "data"]);
+    let serve = home.serve(&[["--port", "0", "--auth"].as_slice(), &save, &store].concat());
     let passwords = ROLES.map(|role| password(&serve, role));
     assert_eq!(home.run(&["call", "math", "add", "10", "5"]).ok(), "15\n");
     home.run(&["pay", "pay-1", "9.99"]).ok();
@@ -66,6 +67,8 @@ fn with_auth_each_command_finds_its_role_and_strangers_are_refused() {
     let doctor = home.run(&["--server", &url, "doctor"]).failed(3, "");
     let export = format!("`export NATS_CONTEXT={}`", client.display());
     assert!(doctor.stdout.contains(&export), "{}", doctor.stdout);
+    // That passwords are in a file of this user only is on purpose.
+    assert!(!serve.stderr().contains("Plaintext"), "{}", serve.stderr());
     // A client is not the harness, and a worker is neither: it is said who may, and at once.
     let (worker, harness) = (context(&serve, "worker"), context(&serve, "harness"));
     let may = format!("the role `harness` may: --context {}", harness.display());
@@ -82,6 +85,11 @@ fn with_auth_each_command_finds_its_role_and_strangers_are_refused() {
     let said = home.run(&["--context", worker.to_str().unwrap(), "call", "math", "add", "1", "2"]);
     let said = said.failed(8, "Permissions Violation");
     assert!(said.stderr.contains("`client` may ask services"), "{}", said.stderr);
+    // The store is in use, by a `serve` that can be asked.
+    let said = home.run(&["audit", "--store-dir", "data"]).failed(3, "is in use");
+    let hint = format!("`mono-demo audit --context {}`", harness.display());
+    assert!(said.stderr.contains(&hint), "{}", said.stderr);
+    home.run(&["--context", harness.to_str().unwrap(), "audit"]).ok();
     // Another instance joins as a worker.
     let second = home.serve(&[
         "--server",
@@ -130,12 +138,12 @@ fn what_serve_says_to_export_lets_a_shell_in() {
         let (_, stdout, _) = serve.ended();
         let exports: Vec<_> = stdout.lines().filter_map(|l| l.strip_prefix("export ")).collect();
         assert_eq!(exports, [expected], "{stdout}");
-        // The file is gone with its `serve`: it is said what is to be done about that.
-        if let Some(file) = context {
-            let mut command = home.command(["call", "math", "add", "10", "5"]);
-            let said = Said::from(command.env("NATS_CONTEXT", &file).output().unwrap());
-            said.failed(2, "`unset NATS_CONTEXT`");
-        }
+        // What was exported outlives its `serve`: it is said what is to be done about that.
+        let (code, unset) = match context {
+            Some(_) => (2, "`unset NATS_CONTEXT`"),
+            None => (8, "`unset NATS_URL`"),
+        };
+        Said::from(exported(&exports[0])).failed(code, unset);
     }
 }
 
@@ -237,9 +245,13 @@ fn what_is_refused_is_said_at_once_also_with_a_broker_of_ones_own() {
     for (args, subject) in ways {
         refused(args, subject);
     }
+    // A `serve` that is not let in is told as whom to join, not that it would be found.
+    let url = _serve.url();
+    let said = home.run(&["serve", "--server", &url]).failed(8, "refused the credentials");
+    let join = format!("join it by `--context {}`", context(&_serve, "worker").display());
+    assert!(said.stderr.contains(&join), "{}", said.stderr);
     // Services that may not do what they need say so, and do not start.
     let client = context(&_serve, "client");
-    let url = _serve.url();
     let args =
         ["serve", "--server", &url, "--context", client.to_str().unwrap(), "--journal-dir", "j"];
     let began = Instant::now();

@@ -147,7 +147,8 @@ async fn there(
         opened.map_err(|error| not_let_in(error, target, role, context))
     };
     if let Some(target) = named_target(&global.connection, context)? {
-        return Ok(Some(connect(&target).await?));
+        let connection = connect(&target).await;
+        return connection.map(Some).map_err(|error| of_the_variable(error, global, context));
     }
     if let Some(connection) = running::find(role, context, output).await? {
         return Ok(Some(connection));
@@ -160,6 +161,16 @@ async fn there(
     output.note(format!("note: using the NATS context {name}, which `nats context select` chose"));
     let connection = connect(&target).await.map_err(|e| e.hint(why))?;
     Ok(Some(connection))
+}
+
+/// What was exported while a `serve` ran outlives it.
+fn of_the_variable(error: CliError, global: &Global, context: &Context) -> CliError {
+    match named_by(&global.connection, context) {
+        Some(variable) if error.hint.is_none() => {
+            error.hint(format!("{variable} names it: start it, or `unset {variable}`"))
+        }
+        _ => error,
+    }
 }
 
 /// Why there is no broker for this process.

@@ -24,11 +24,14 @@ pub fn not_let_in(error: ConnectError, target: &Target, role: Role, context: &Co
     }) else {
         return error;
     };
-    error.hint(format!(
-        "it is your `serve` (pid {pid}): without --server and NATS_URL it is found, and you are let in; \
-         or `export NATS_CONTEXT={}`",
-        word(file.display())
-    ))
+    let file = word(file.display());
+    error.hint(match role {
+        Role::Worker => format!("it is your `serve` (pid {pid}): join it by `--context {file}`"),
+        _ => format!(
+            "it is your `serve` (pid {pid}): without --server and NATS_URL it is found, and you are let \
+             in; or `export NATS_CONTEXT={file}`"
+        ),
+    })
 }
 
 /// Not let do something, in the server's words.
