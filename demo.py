@@ -5,7 +5,7 @@
     python demo.py                    # in another
 
 Waits for outcomes, never for time to pass. Exit status: 0 all as told, 1 something differs, 2 bad
-usage, 3 no server or no nats-py, 8 refused by the server.
+usage, 3 no server or no nats-py, 8 refused by the server, or not trusted.
 """
 
 from __future__ import annotations
@@ -31,10 +31,13 @@ if TYPE_CHECKING:
 DEFAULT_URL = "nats://127.0.0.1:4222"
 HINT_SERVE = "cargo run --release -- serve"
 HINT_LOGIN = (
-    "name a user with NATS_USER and NATS_PASSWORD, or in the URL; without NATS_URL and --server "
-    "a running `serve` of yours is found, and lets you in"
+    "name a user with NATS_USER and NATS_PASSWORD, or in the URL, and with NATS_CA who signed the "
+    "server's certificate; without NATS_URL and --server a running `serve` of yours is found, and lets you in"
 )
-HINT_INSTALL = "python -m pip install --require-hashes -r client/requirements.txt"
+HINT_INSTALL = (
+    "python -m pip install --require-hashes -r client/requirements.txt, "
+    "or run it with the Python that `mono-demo doctor` shows"
+)
 
 EXIT_DIFFERS = 1
 EXIT_USAGE = 2
@@ -54,7 +57,7 @@ class Unreachable(Exception):
 
 
 class Refused(Unreachable):
-    """There is one, and it does not let this user in."""
+    """There is one, and it does not let this user in, or is not to be trusted."""
 
 
 class Narrator:
@@ -343,6 +346,8 @@ async def connect(url: str, login: Mapping[str, Any]) -> NATS:
     for cause in causes:
         if "authorization violation" in cause.lower():
             raise Refused(f"the server at {shown} refused the login: {cause}")
+        if "CERTIFICATE_VERIFY_FAILED" in cause:
+            raise Refused(f"the server at {shown} is not trusted: {cause}")
     raise Unreachable(f"no NATS server at {shown}: {causes[0]}")
 
 

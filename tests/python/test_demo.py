@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -14,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import demo
 import pytest
@@ -209,6 +210,16 @@ class Stranger:
                 if line == b"PING\r\n":
                     lines.write(b"PONG\r\n")
                     lines.flush()
+
+
+def test_a_server_that_is_not_trusted_is_no_missing_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def dial(servers: list[str], login: object, causes: list[str]) -> NoReturn:
+        causes.append("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed (_ssl.c:1006)")
+        raise OSError("no servers available")
+
+    monkeypatch.setattr(demo, "dial", dial)
+    with pytest.raises(demo.Refused, match="is not trusted"):
+        asyncio.run(demo.connect("tls://127.0.0.1:4222", {}))
 
 
 @contextlib.contextmanager
