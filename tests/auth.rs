@@ -137,13 +137,17 @@ fn what_serve_says_to_export_lets_a_shell_in() {
         serve.signal("TERM");
         let (_, stdout, _) = serve.ended();
         let exports: Vec<_> = stdout.lines().filter_map(|l| l.strip_prefix("export ")).collect();
-        assert_eq!(exports, [expected], "{stdout}");
+        assert_eq!(exports, [&expected], "{stdout}");
         // What was exported outlives its `serve`: it is said what is to be done about that.
         let (code, unset) = match context {
             Some(_) => (2, "`unset NATS_CONTEXT`"),
             None => (8, "`unset NATS_URL`"),
         };
-        Said::from(exported(&exports[0])).failed(code, unset);
+        Said::from(exported(exports[0])).failed(code, unset);
+        if let Some(url) = expected.strip_prefix("NATS_URL=") {
+            let said = home.run(&["--server", url, "call", "math", "add", "10", "5"]);
+            said.failed(8, "hint: start it, or name another server");
+        }
     }
 }
 

@@ -148,7 +148,7 @@ async fn there(
     };
     if let Some(target) = named_target(&global.connection, context)? {
         let connection = connect(&target).await;
-        return connection.map(Some).map_err(|error| of_the_variable(error, global, context));
+        return connection.map(Some).map_err(|error| not_there(error, global, context));
     }
     if let Some(connection) = running::find(role, context, output).await? {
         return Ok(Some(connection));
@@ -163,14 +163,15 @@ async fn there(
     Ok(Some(connection))
 }
 
-/// What was exported while a `serve` ran outlives it.
-fn of_the_variable(error: CliError, global: &Global, context: &Context) -> CliError {
-    match named_by(&global.connection, context) {
-        Some(variable) if error.hint.is_none() => {
-            error.hint(format!("{variable} names it: start it, or `unset {variable}`"))
-        }
-        _ => error,
+/// What to do where nobody answers; what was exported while a `serve` ran outlives it.
+fn not_there(error: CliError, global: &Global, context: &Context) -> CliError {
+    if error.hint.is_some() || error.exit != Exit::Connection {
+        return error;
     }
+    error.hint(match named_by(&global.connection, context) {
+        Some(variable) => format!("{variable} names it: start it, or `unset {variable}`"),
+        None => "start it, or name another server with --server or --context".to_owned(),
+    })
 }
 
 /// Why there is no broker for this process.
