@@ -5,7 +5,7 @@
     python demo.py                    # in another
 
 Waits for outcomes, never for time to pass. Exit status: 0 all as told, 1 something differs, 2 bad
-usage, 3 no server or no nats-py.
+usage, 3 no server or no nats-py, 8 refused by the server, or not trusted.
 """
 
 from __future__ import annotations
@@ -30,11 +30,19 @@ if TYPE_CHECKING:
 
 DEFAULT_URL = "nats://127.0.0.1:4222"
 HINT_SERVE = "cargo run --release -- serve"
-HINT_INSTALL = "python -m pip install --require-hashes -r client/requirements.txt"
+HINT_LOGIN = (
+    "name a user with NATS_USER and NATS_PASSWORD, or in the URL, and with NATS_CA who signed the "
+    "server's certificate; without NATS_URL and --server a running `serve` of yours is found, and lets you in"
+)
+HINT_INSTALL = (
+    "python -m pip install --require-hashes -r client/requirements.txt, "
+    "or run it with the Python that `mono-demo doctor` shows"
+)
 
 EXIT_DIFFERS = 1
 EXIT_USAGE = 2
 EXIT_INFRASTRUCTURE = 3
+EXIT_REFUSED = 8
 
 #: How long a payment may take to reach its outcome, seconds.
 PAYMENT_TIMEOUT = 30.0
@@ -46,6 +54,10 @@ class Differs(Exception):
 
 class Unreachable(Exception):
     """There is no server to tour."""
+
+
+class Refused(Unreachable):
+    """There is one, and it does not let this user in, or is not to be trusted."""
 
 
 class Narrator:
@@ -160,7 +172,7 @@ def expect(holds: bool, otherwise: str) -> None:
 
 
 def find_url(explicit: str | None, env: Mapping[str, str]) -> str:
-    """Where the server is: `--nats-url`, NATS_URL, a running `serve`, the default of NATS."""
+    """Where the server is: `--server`, NATS_URL, a running `serve`, the default of NATS."""
     if url := explicit or env.get("NATS_URL"):
         return url
     found = running_serves(env)
@@ -313,7 +325,8 @@ async def proves(nc: NATS, secret: str, name: str = "") -> bool:
 
 
 async def connect(url: str, login: Mapping[str, Any]) -> NATS:
-    """Connects, or raises Unreachable within a few seconds; a login in a URL comes before `login`."""
+    """Connects, or raises Unreachable or Refused within a few seconds; a login in a URL comes before
+    `login`."""
     from client.login import by_login, without_login
 
     shown = without_login(url)
@@ -330,6 +343,11 @@ async def connect(url: str, login: Mapping[str, Any]) -> NATS:
             return await dial(servers, {**options, **of_url}, causes)
         except Exception as error:  # nats-py has no common base for an unreadable URL
             causes.append(f"{error or type(error).__name__}")
+    for cause in causes:
+        if "authorization violation" in cause.lower():
+            raise Refused(f"the server at {shown} refused the login: {cause}")
+        if "CERTIFICATE_VERIFY_FAILED" in cause:
+            raise Refused(f"the server at {shown} is not trusted: {cause}")
     raise Unreachable(f"no NATS server at {shown}: {causes[0]}")
 
 
@@ -430,7 +448,10 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
             help=f"only the {name} part",
         )
     parser.add_argument(
+        "-s",
+        "--server",
         "--nats-url",
+        dest="nats_url",
         metavar="URL",
         help=f"default: NATS_URL, else a running `serve`, else {DEFAULT_URL}",
     )
@@ -440,7 +461,7 @@ def arguments(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     args = arguments(argv)
     try:
-        from client import ClientError, NoResponders, NoStream
+        from client import ClientError, NoResponders, NoStream, PermissionDenied
         from client.login import without_login
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] != "nats":
@@ -452,10 +473,14 @@ def main(argv: list[str] | None = None) -> int:
     url = without_login(find_url(args.nats_url, os.environ))
     try:
         asyncio.run(tour(args.nats_url, os.environ, args.names or list(TOURS), tell))
+    except Refused as error:
+        return fail(EXIT_REFUSED, str(error), HINT_LOGIN)
     except Unreachable as error:
         return fail(EXIT_INFRASTRUCTURE, str(error), HINT_SERVE)
     except (NoResponders, NoStream) as error:
         return fail(EXIT_INFRASTRUCTURE, f"{url} does not run the services: {error}", HINT_SERVE)
+    except PermissionDenied as error:
+        return fail(EXIT_REFUSED, str(error), HINT_LOGIN)
     except (ClientError, Differs) as error:
         return fail(EXIT_DIFFERS, str(error))
     except KeyboardInterrupt:

@@ -240,7 +240,11 @@ async def _asked(nc: NATS, message: Outgoing) -> Msg:
         await inbox.unsubscribe(limit=1)
         headers = message.nats_headers()
         await nc.publish(message.subject, message.payload, reply=inbox.subject, headers=headers)
-        return await answered
+        reply = await answered
+        if not reply.data:
+            # The server does not count its own word that nobody listens, and would keep the inbox.
+            await unsubscribe(inbox)
+        return reply
     except BaseException:
         await unsubscribe(inbox)
         raise

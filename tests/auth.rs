@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::Value;
-use support::program::{Home, Serve};
+use support::program::{Home, Said, Serve};
 
 fn mode(path: &Path) -> u32 {
     path.metadata().unwrap_or_else(|e| panic!("{}: {e}", path.display())).permissions().mode()
@@ -33,7 +33,8 @@ const ROLES: [&str; 3] = ["client", "worker", "harness"];
 #[test]
 fn with_auth_each_command_finds_its_role_and_strangers_are_refused() {
     let home = Home::new();
-    let serve = home.serve(&["--port", "0", "--auth", "--save-context", "mine"]);
+    let (save, store) = (["--save-context", "mine"], ["--store-dir", "data"]);
+    let serve = home.serve(&[["--port", "0", "--auth"].as_slice(), &save, &store].concat());
     let passwords = ROLES.map(|role| password(&serve, role));
     assert_eq!(home.run(&["call", "math", "add", "10", "5"]).ok(), "15\n");
     home.run(&["pay", "pay-1", "9.99"]).ok();
@@ -54,12 +55,42 @@ fn with_auth_each_command_finds_its_role_and_strangers_are_refused() {
     for named in ["mine", client.to_str().unwrap()] {
         assert_eq!(home.run(&["--context", named, "call", "math", "add", "1", "2"]).ok(), "3\n");
     }
-    home.run(&["--server", &url, "call", "math", "add", "1", "2"])
-        .failed(8, "refused the credentials");
-    // A client is not the harness.
-    home.run(&["--context", "mine", "dlq", "ls"]).failed(3, "dead");
+    // Whoever names only the URL is told what lets him in, each command as its role.
+    for (command, role) in
+        [(["call", "math", "add", "1", "2"].as_slice(), "client"), (&["audit"], "harness")]
+    {
+        let said = home.run(&[&["--server", &url], command].concat());
+        let said = said.failed(8, "refused the credentials");
+        let export = format!("`export NATS_CONTEXT={}`", context(&serve, role).display());
+        assert!(said.stderr.contains(&export), "{}", said.stderr);
+    }
+    let doctor = home.run(&["--server", &url, "doctor"]).failed(3, "");
+    let export = format!("`export NATS_CONTEXT={}`", client.display());
+    assert!(doctor.stdout.contains(&export), "{}", doctor.stdout);
+    // That passwords are in a file of this user only is on purpose.
+    assert!(!serve.stderr().contains("Plaintext"), "{}", serve.stderr());
+    // A client is not the harness, and a worker is neither: it is said who may, and at once.
+    let (worker, harness) = (context(&serve, "worker"), context(&serve, "harness"));
+    let may = format!("the role `harness` may: --context {}", harness.display());
+    for (named, command) in [
+        ("mine", ["dlq", "ls"].as_slice()),
+        ("mine", &["dlq", "purge", "--all"]),
+        ("mine", &["audit"]),
+        (worker.to_str().unwrap(), &["audit"]),
+    ] {
+        let said = home.run(&[&["--context", named], command].concat());
+        let said = said.failed(8, "Permissions Violation");
+        assert!(said.stderr.contains(&may), "{}", said.stderr);
+    }
+    let said = home.run(&["--context", worker.to_str().unwrap(), "call", "math", "add", "1", "2"]);
+    let said = said.failed(8, "Permissions Violation");
+    assert!(said.stderr.contains("`client` may ask services"), "{}", said.stderr);
+    // The store is in use, by a `serve` that can be asked.
+    let said = home.run(&["audit", "--store-dir", "data"]).failed(3, "is in use");
+    let hint = format!("`mono-demo audit --context {}`", harness.display());
+    assert!(said.stderr.contains(&hint), "{}", said.stderr);
+    home.run(&["--context", harness.to_str().unwrap(), "audit"]).ok();
     // Another instance joins as a worker.
-    let worker = context(&serve, "worker");
     let second = home.serve(&[
         "--server",
         &url,
@@ -85,6 +116,39 @@ fn with_auth_each_command_finds_its_role_and_strangers_are_refused() {
         assert!(!(told.clone() + &stdout + &stderr).contains(password), "a password is shown");
     }
     assert!(!client.exists(), "it goes with the run");
+}
+
+#[test]
+fn what_serve_says_to_export_lets_a_shell_in() {
+    for how in [["--auth"].as_slice(), &[]] {
+        let home = Home::new();
+        let serve = home.serve(&[&["--port", "0"], how].concat());
+        let context = (!how.is_empty()).then(|| context(&serve, "client"));
+        let exported = |pair: &str| {
+            let (name, value) = pair.split_once('=').unwrap();
+            let mut command = home.command(["call", "math", "add", "10", "5"]);
+            command.env(name, value).output().unwrap()
+        };
+        let expected = match &context {
+            Some(file) => format!("NATS_CONTEXT={}", file.display()),
+            None => format!("NATS_URL={}", serve.url()),
+        };
+        assert_eq!(exported(&expected).stdout, b"15\n");
+        serve.signal("TERM");
+        let (_, stdout, _) = serve.ended();
+        let exports: Vec<_> = stdout.lines().filter_map(|l| l.strip_prefix("export ")).collect();
+        assert_eq!(exports, [&expected], "{stdout}");
+        // What was exported outlives its `serve`: it is said what is to be done about that.
+        let (code, unset) = match context {
+            Some(_) => (2, "`unset NATS_CONTEXT`"),
+            None => (8, "`unset NATS_URL`"),
+        };
+        Said::from(exported(exports[0])).failed(code, unset);
+        if let Some(url) = expected.strip_prefix("NATS_URL=") {
+            let said = home.run(&["--server", url, "call", "math", "add", "10", "5"]);
+            said.failed(8, "hint: start it, or name another server");
+        }
+    }
 }
 
 #[test]
@@ -185,13 +249,18 @@ fn what_is_refused_is_said_at_once_also_with_a_broker_of_ones_own() {
     for (args, subject) in ways {
         refused(args, subject);
     }
+    // A `serve` that is not let in is told as whom to join, not that it would be found.
+    let url = _serve.url();
+    let said = home.run(&["serve", "--server", &url]).failed(8, "refused the credentials");
+    let join = format!("join it by `--context {}`", context(&_serve, "worker").display());
+    assert!(said.stderr.contains(&join), "{}", said.stderr);
     // Services that may not do what they need say so, and do not start.
     let client = context(&_serve, "client");
-    let url = _serve.url();
     let args =
         ["serve", "--server", &url, "--context", client.to_str().unwrap(), "--journal-dir", "j"];
     let began = Instant::now();
-    home.run(&args).failed(3, "Permissions Violation");
+    let said = home.run(&args).failed(8, "Permissions Violation");
+    assert!(said.stderr.contains("that is `worker`"), "{}", said.stderr);
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
 }
 

@@ -62,7 +62,7 @@ fn tools_that_are_too_old_or_broken_are_no_tools() {
             problem,
             "passed over: ",
             "is nats-server 2.9.1; 2.14.0 or newer is needed",
-            "ok  python       optional: `e2e` leaves this client out; no Python that will do",
+            "no  python       optional: `e2e` leaves this client out; no Python that will do",
             "is Node 12.0.0; 18 or newer is needed",
             "is go1.20.3; 1.26 or newer is needed",
         ];
@@ -91,7 +91,7 @@ fn what_can_be_installed_is_said_to_be_and_only_then() {
     std::fs::write(home.path().join("cache"), "a file").unwrap();
     let rows = [
         "--  nats-server  none found, and 2.15.1 cannot be installed: the cache folder does not",
-        "ok  python       optional: `e2e` leaves this client out; it cannot be prepared",
+        "no  python       optional: `e2e` leaves this client out; it cannot be prepared",
         "--  cache        ",
     ];
     says(&mut alone(&home, &tools), 3, &rows);

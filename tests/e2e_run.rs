@@ -5,7 +5,7 @@ mod support;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -298,4 +298,21 @@ async fn reports_are_files_that_are_opened_first() {
         serde_json::from_slice(&std::fs::read(suite.at("r.json")).unwrap()).unwrap();
     assert_eq!(document["summary"]["runs"], 2);
     assert_eq!(document["runs"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_load_that_no_stream_stores_fails_soon_and_says_what_to_do() {
+    // For longer than this test may take, one after the other.
+    let load = |more: &str| {
+        let load = "[[step]]\nsubmit = \"orders.new\"\nbody = { n = \"{{n}}\" }\nrepeat = 50\nconcurrency = 2\n";
+        format!("{load}{more}")
+    };
+    let (calm, broken) = (load("rate = 100\n"), load("under = { restart-broker = 3 }\n"));
+    let suite = suite(&[("calm", &calm), ("broken", &broken)]).await;
+    let began = Instant::now();
+    let (summary, report) = suite.run().await;
+    assert_eq!(summary.failed, 2, "{report}");
+    assert!(report.matches("no stream has the subject `orders.new`").count() >= 2, "{report}");
+    assert!(report.contains("let a service make the stream"), "{report}");
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }

@@ -319,3 +319,46 @@ fn what_a_suite_says_for_all_its_scenarios_each_may_say_otherwise() {
     suite(&home, "leaks = \"fial\"\n[broker]\ncluster = 1\n", &[]);
     e2e(&home, &[]).failed(2, "did you mean `fail`?");
 }
+
+#[test]
+fn fixtures_without_a_suite_file_run_with_every_client_of_this_program_from_anywhere() {
+    let home = Home::new();
+    let folder = home.path().join("elsewhere/my scenarios");
+    std::fs::create_dir_all(&folder).unwrap();
+    let text = |reply: &str| {
+        format!(
+            "description = \"A sum\"\n\n[[step]]\ncall = \"math.add\"\nargs = [1, 2]\nreply = {reply}\n"
+        )
+    };
+    let fixture = folder.join("sum.toml");
+    std::fs::write(&fixture, text("3")).unwrap();
+    let e2e = |args: &[&str]| {
+        home.run(&[&["e2e", "--fixtures", "elsewhere/my scenarios"], args].concat())
+    };
+    let said = e2e(&["--update", "--require", "python"]).ok();
+    assert!(said.contains("ok   sum [python]"), "{said}");
+
+    // What is to be typed again has all that decided how it ended.
+    std::fs::write(&fixture, text("4")).unwrap();
+    let said = e2e(&["--client", "rust", "--leaks", "ignore", "--sabotage", "drop"]).failed(1, "");
+    let again = "again: mono-demo e2e --fixtures 'elsewhere/my scenarios' --leaks ignore --sabotage \
+                 drop sum --client rust --seed 1";
+    assert!(said.stdout.contains(again), "{}", said.stdout);
+    // A cheat writes nothing down: what it said is nothing to accept.
+    let left: Vec<_> = folder.read_dir().unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+    let said = e2e(&["--client", "rust", "--sabotage", "drop", "--update"]);
+    said.failed(2, "--sabotage");
+}
+
+#[test]
+fn the_services_of_a_suite_are_not_made_to_cheat() {
+    let home = Home::new();
+    suite(
+        &home,
+        &format!("[services.waits]\n{WAITS}ready = {{ line = \"up\" }}\n"),
+        &[("s", STEP)],
+    );
+    let said = e2e(&home, &["--sabotage", "drop"]).failed(2, "services of its own");
+    assert_eq!(said.stdout, "");
+}

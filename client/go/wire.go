@@ -88,13 +88,15 @@ func Request(ctx context.Context, nc *nats.Conn, message *nats.Msg) (*nats.Msg, 
 // asked is the first reply, whatever its status, to an inbox of its own: nats.go takes each one with
 // status 503 and no body for the server's own.
 func asked(ctx context.Context, nc *nats.Conn, message *nats.Msg) (*nats.Msg, error) {
-	replies := make(chan *nats.Msg, 1)
+	replies := make(chan *nats.Msg, 2)
 	inbox, err := nc.ChanSubscribe(nc.NewInbox(), replies)
 	if err != nil {
 		return nil, err
 	}
+	// The server does not count its own word that nobody listens: nats.go must not take that for the
+	// last message, or the server would keep the inbox.
 	defer func() { _ = inbox.Unsubscribe() }()
-	if err := inbox.AutoUnsubscribe(1); err != nil {
+	if err := inbox.AutoUnsubscribe(2); err != nil {
 		return nil, err
 	}
 	closed := nc.StatusChanged(nats.CLOSED)

@@ -9,10 +9,12 @@ use serde_json::json;
 use super::brokers::{Brokers, Wanted};
 use super::connect::{Session, named_target};
 use super::context::Context;
+use super::contexts::of_role;
 use super::exit::{CliError, Exit};
 use super::global::Global;
 use super::output::Output;
 use super::running;
+use super::shell::word;
 use super::signals::from_here_on;
 use crate::broker::{Port, Role, Store};
 use crate::modules::payment::{Audit, AuditError, Outside, audit};
@@ -60,15 +62,12 @@ async fn running(
 ) -> Result<Audit, CliError> {
     let session = Session::open_there("audit", Role::Harness, global, context, output).await?;
     let name = session.connection.client().server_info().server_name;
-    let of_serve = || {
-        let of_this = |runtime: &running::Runtime| runtime.name.split(',').any(|node| node == name);
-        running::living(context).into_iter().find(of_this).map(|runtime| runtime.journals)
-    };
+    let of_serve = || running::of_server(&name, context).map(|runtime| runtime.journals);
     let journals = args.journal_dir.as_ref().map(|p| context.absolute(p)).or_else(of_serve);
     let outside = journals.as_deref().map(Outside::in_folder).unwrap_or_default();
-    let result = audit(&session.connection, &outside).await;
+    let result = session.doing("audit", audit(&session.connection, &outside), context).await;
     session.close().await;
-    Ok(result?)
+    result
 }
 
 /// Looks at a store that nobody serves from.
@@ -96,7 +95,11 @@ async fn at_rest(
         clients: Vec::new(),
         tls: None,
     };
-    let broker = Brokers::start(&wanted, &global.tools, context, output).await?;
+    let broker = Brokers::start(&wanted, &global.tools, context, output).await;
+    let broker = broker.map_err(|error| match asks_the_serve_on(folder, context) {
+        Some(command) => error.hint(format!("a `serve` runs on it, and can be asked: `{command}`")),
+        None => error,
+    })?;
     for warning in broker.warnings() {
         output.note(format!("nats-server: {warning}"));
     }
@@ -107,6 +110,20 @@ async fn at_rest(
     connection.close(Duration::from_secs(2)).await;
     broker.stop().await?;
     Ok(result?)
+}
+
+/// How to audit a store that a `serve` of this user runs on.
+fn asks_the_serve_on(folder: &Path, context: &Context) -> Option<String> {
+    let folder = folder.canonicalize().ok()?;
+    let on_it = |runtime: &running::Runtime| runtime.journals.starts_with(&folder);
+    let serve = running::living(context).into_iter().find(on_it)?;
+    let how = match serve.contexts {
+        Some(contexts) => {
+            format!("--context {}", word(of_role(&contexts, Role::Harness).display()))
+        }
+        None => format!("--server {}", serve.url),
+    };
+    Some(format!("mono-demo audit {how}"))
 }
 
 fn tell(found: &Audit, output: &Output) -> Exit {

@@ -1,18 +1,18 @@
 //! The clients under test: where each comes from, and what is said of one that is not here.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::context::Context;
 use super::driver::spawn_rust;
 use super::exit::{CliError, Exit};
 use super::output::Output;
-use super::python;
 use super::typed::BuiltIn;
+use super::{python, suite};
 use crate::e2e::run::Client;
 use crate::e2e::session::ClientUnderTest;
 use crate::process::Spawn;
-use crate::provision::{self, ProvisionError, Sources};
+use crate::provision::{self, Progress, ProvisionError, Sources};
 
 /// The Rust client once more, as a program; runs only where it is named.
 const RUST_PIPE: &str = "rust-pipe";
@@ -66,7 +66,7 @@ pub struct Wanted<'a> {
 /// The chosen clients, and Python's interpreter for the scenarios that run a program of theirs.
 pub struct Prepared {
     pub clients: Vec<ClientUnderTest>,
-    pub python: Result<std::path::PathBuf, String>,
+    pub python: Result<PathBuf, String>,
 }
 
 impl Wanted<'_> {
@@ -127,12 +127,13 @@ pub async fn prepare(
             "rust" => Ok(Client::InProcess(Arc::new(BuiltIn))),
             RUST_PIPE => Ok(Client::Program(Box::new(spawn_rust(context)))),
             _ if wanted.only_listed => Ok(Client::Unavailable("not looked for".to_owned())),
-            "python" => Ok(match &python {
-                Ok(python) => Client::Program(Box::new(
-                    Spawn::new("driver python", python).args(["-m", "client.driver"]).cwd(root),
-                )),
-                Err(reason) => Client::Unavailable(reason.clone()),
-            }),
+            "python" => match &python {
+                Ok(python) => python_client(root, tools, &progress).await.map(|folder| {
+                    let driver = Spawn::new("driver python", python).args(["-m", "client.driver"]);
+                    Client::Program(Box::new(driver.cwd(folder)))
+                }),
+                Err(reason) => Ok(Client::Unavailable(reason.clone())),
+            },
             "node" => {
                 provision::node_client(tools, &node_sources(), &progress).await.map(|client| {
                     let driver = Spawn::new("driver node", &client.node).arg(client.driver());
@@ -156,4 +157,17 @@ pub async fn prepare(
         }
     }
     Ok(Prepared { clients, python })
+}
+
+/// The folder of the Python client: that of the fixtures, where they are in a checkout, so that a change
+/// of the client is seen; else it comes out of this program, as the other clients do.
+async fn python_client(
+    root: &Path,
+    tools: &provision::Settings,
+    progress: &Progress<'_>,
+) -> Result<PathBuf, ProvisionError> {
+    match root.join("client/driver/__main__.py").is_file() {
+        true => Ok(root.to_owned()),
+        false => provision::unpacked(tools, &suite::sources(), progress).await,
+    }
 }

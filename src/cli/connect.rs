@@ -6,6 +6,7 @@ use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::global::{ConnectionArgs, Global, Tools};
 use super::output::Output;
+use super::refused::{not_let_do, not_let_in};
 use super::signals::from_here_on;
 use super::{contexts, running, services};
 use crate::broker::{self, Broker, Credentials, Role};
@@ -96,6 +97,26 @@ impl Session {
         Ok(Self { connection, timeout, own: Some(Own { broker, running, connection: serving }) })
     }
 
+    /// The outcome of what only the harness may do everywhere; or the server's refusal as soon as it is
+    /// heard, for JetStream would not answer.
+    pub async fn doing<T, E>(
+        &self,
+        operation: &str,
+        work: impl Future<Output = Result<T, E>>,
+        context: &Context,
+    ) -> Result<T, CliError>
+    where
+        CliError: From<E>,
+    {
+        tokio::select! {
+            biased;
+            words = self.connection.denied() => {
+                Err(not_let_do(operation, &words, Role::Harness, &self.connection, context))
+            }
+            outcome = work => Ok(outcome?),
+        }
+    }
+
     /// Drains and stops what was started.
     pub async fn close(self) {
         self.connection.close(DRAIN).await;
@@ -121,9 +142,13 @@ async fn there(
     output: &Output,
 ) -> Result<Option<Connection>, CliError> {
     from_here_on().await;
-    let connect = async |target: &Target| Connection::open(target, "mono-demo").await;
+    let connect = async |target: &Target| {
+        let opened = Connection::open(target, "mono-demo").await;
+        opened.map_err(|error| not_let_in(error, target, role, context))
+    };
     if let Some(target) = named_target(&global.connection, context)? {
-        return Ok(Some(connect(&target).await?));
+        let connection = connect(&target).await;
+        return connection.map(Some).map_err(|error| not_there(error, global, context));
     }
     if let Some(connection) = running::find(role, context, output).await? {
         return Ok(Some(connection));
@@ -134,8 +159,19 @@ async fn there(
     let target = named_target(&args, context).map_err(|e| e.hint(why))?;
     let Some(target) = target else { return Ok(None) };
     output.note(format!("note: using the NATS context {name}, which `nats context select` chose"));
-    let connection = connect(&target).await.map_err(|e| CliError::from(e).hint(why))?;
+    let connection = connect(&target).await.map_err(|e| e.hint(why))?;
     Ok(Some(connection))
+}
+
+/// What to do where nobody answers; what was exported while a `serve` ran outlives it.
+fn not_there(error: CliError, global: &Global, context: &Context) -> CliError {
+    if error.hint.is_some() || error.exit != Exit::Connection {
+        return error;
+    }
+    error.hint(match named_by(&global.connection, context) {
+        Some(variable) => format!("{variable} names it: start it, or `unset {variable}`"),
+        None => "start it, or name another server with --server or --context".to_owned(),
+    })
 }
 
 /// Why there is no broker for this process.

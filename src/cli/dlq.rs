@@ -62,19 +62,25 @@ pub async fn run(
         return Err(CliError::usage("dlq: name dead letters by number, by --kind, or --all"));
     }
     let session = Session::open_there("dlq", Role::Harness, global, context, output).await?;
-    let result = with(&args.command, &session, output).await;
+    let result = with(&args.command, &session, context, output).await;
     session.close().await;
     result
 }
 
-async fn with(command: &DlqCommand, session: &Session, output: &Output) -> Result<Exit, CliError> {
-    let Some(letters) = DeadLetters::open(&session.connection).await? else {
+async fn with(
+    command: &DlqCommand,
+    session: &Session,
+    context: &Context,
+    output: &Output,
+) -> Result<Exit, CliError> {
+    let open = DeadLetters::open(&session.connection);
+    let Some(letters) = session.doing("look for dead letters", open, context).await? else {
         return Err(CliError::new(
             Exit::NoResponders,
             "dlq: this server has no dead letters stream: no payment service ever ran on it",
         ));
     };
-    let all = letters.list().await?;
+    let all = session.doing("read the dead letters", letters.list(), context).await?;
     match command {
         DlqCommand::Ls(which) => {
             let chosen = choose(&all, which, true)?;
@@ -93,7 +99,11 @@ async fn with(command: &DlqCommand, session: &Session, output: &Output) -> Resul
             let chosen = choose(&all, which, false)?;
             let mut left = Vec::new();
             for letter in &chosen {
-                match letters.replay(letter, session.timeout).await {
+                // Refused, it may be sent again and not removed yet: a payment is charged once either way.
+                let operation = format!("send dead letter {} again and remove it", letter.sequence);
+                let replay = letters.replay(letter, session.timeout);
+                let replay = async { Ok::<_, CliError>(replay.await) };
+                match session.doing(&operation, replay, context).await? {
                     Ok(sequence) => {
                         output.line(format!("replayed {} as message {sequence}", letter.sequence));
                     }
@@ -114,7 +124,8 @@ async fn with(command: &DlqCommand, session: &Session, output: &Output) -> Resul
         DlqCommand::Purge(which) => {
             let chosen = choose(&all, which, false)?;
             for letter in &chosen {
-                letters.purge(letter).await?;
+                let operation = format!("remove dead letter {}", letter.sequence);
+                session.doing(&operation, letters.purge(letter), context).await?;
             }
             output.line(format!("purged {} dead letters", chosen.len()));
             output.object(&json!({ "ok": true, "purged": chosen.len() }));

@@ -63,8 +63,7 @@ pub async fn run(
         cache,
     ];
     for finding in &findings {
-        let mark = if finding.ok { "ok" } else { "--" };
-        output.line(format!("{mark}  {:<12} {}", finding.name, finding.text));
+        output.line(format!("{}  {:<12} {}", finding.mark(), finding.name, finding.text));
     }
     let healthy = findings.iter().all(|finding| finding.ok);
     let details: serde_json::Map<_, _> = findings.into_iter().map(Finding::object).collect();
@@ -170,27 +169,29 @@ fn optional<T>(
 ) -> Finding {
     use provision::ProvisionError::{NoPython, NoTool};
 
-    let without = "optional: `e2e` leaves this client out";
     let text = match found {
         Ok(Some(client)) => {
             let (text, detail) = shown(client);
             return Finding { name, ok: true, text, detail };
         }
-        Ok(None) if makes.offline => format!("{without}; --offline forbids preparing it"),
-        Ok(None) if !makes.cache_takes_it => {
-            format!("{without}; it cannot be prepared: see `cache` below")
-        }
+        Ok(None) if makes.offline => "--offline forbids preparing it".to_owned(),
+        Ok(None) if !makes.cache_takes_it => "it cannot be prepared: see `cache` below".to_owned(),
         Ok(None) => {
-            "its client is prepared at the first use, or now by `mono-demo doctor --fix`".to_owned()
+            let text =
+                "its client is prepared at the first use, or now by `mono-demo doctor --fix`";
+            return Finding {
+                name,
+                ok: true,
+                text: text.to_owned(),
+                detail: json!({ "path": null }),
+            };
         }
-        Err(error @ (NoTool { .. } | NoPython { .. })) => {
-            let missing = missing(name, &error);
-            return Finding { ok: true, text: format!("{without}; {}", missing.text), ..missing };
-        }
+        Err(error @ (NoTool { .. } | NoPython { .. })) => missing(name, &error).text,
         // What is there and is not what was prepared is not run, and not left out in silence.
         Err(error) => return missing(name, &error),
     };
-    Finding { name, ok: true, text, detail: json!({ "path": null }) }
+    let text = format!("optional: `e2e` leaves this client out; {text}");
+    Finding { name, ok: true, text, detail: json!({ "path": null, "left_out": true }) }
 }
 
 /// Below each other, behind a finding's name.

@@ -139,6 +139,10 @@ impl From<ClientError> for CliError {
                 "`nats stream ls` lists the streams of a server, which must run JetStream (`nats-server -js`); \
                  `mono-demo serve` makes the stream of `services.payment.payment-process`",
             ),
+            ClientError::Permissions { .. } => Some(
+                "connect as a user who may: of `serve --auth` and `spec --accounts`, `client` may ask \
+                 services and submit payments, and `harness` may do everything",
+            ),
             _ => None,
         };
         Self { exit, message: error.to_string(), hint: hint.map(str::to_owned) }

@@ -9,6 +9,15 @@ pub(super) struct Finding {
 }
 
 impl Finding {
+    /// For people; what is missing and can be done without is not there all the same.
+    pub(super) fn mark(&self) -> &'static str {
+        match (self.ok, self.detail["left_out"] == true) {
+            (true, false) => "ok",
+            (true, true) => "no",
+            (false, _) => "--",
+        }
+    }
+
     /// As a member of the printed object.
     pub(super) fn object(self) -> (String, serde_json::Value) {
         let mut detail = self.detail;

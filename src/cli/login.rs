@@ -26,7 +26,11 @@ pub fn named_target(args: &ConnectionArgs, context: &Context) -> Result<Option<T
         None => context.var("NATS_CONTEXT"),
     });
     let (named, file) = match named {
-        Some(name) => (true, contexts::read(&name, context)?),
+        Some(name) => {
+            let by_flag = args.context.is_some();
+            let read = contexts::read(&name, context);
+            (true, read.map_err(|error| if by_flag { error } else { of_the_variable(error) })?)
+        }
         None => (false, NatsContext::default()),
     };
     let url = args
@@ -88,6 +92,13 @@ pub fn named_target(args: &ConnectionArgs, context: &Context) -> Result<Option<T
         inbox_prefix: (!file.inbox_prefix.is_empty()).then_some(file.inbox_prefix),
         ..Target::default()
     }))
+}
+
+/// A `serve` prints an `export` of the variable, and takes the file along when it ends.
+fn of_the_variable(error: CliError) -> CliError {
+    let hint = error.hint.clone().map_or(String::new(), |hint| format!("; {hint}"));
+    error
+        .hint(format!("NATS_CONTEXT names it: `unset NATS_CONTEXT` if its `serve` has ended{hint}"))
 }
 
 /// A variable that is set and cannot be read names something: it must not count as unset.

@@ -9,6 +9,7 @@ use super::context::Context;
 use super::exit::CliError;
 use super::finding::Finding;
 use super::global::{ConnectionArgs, Global};
+use super::refused::not_let_in;
 use super::{contexts, running};
 use crate::broker::Role;
 use crate::mono::{Connection, Target, without_secrets};
@@ -20,7 +21,7 @@ const NAME: &str = "server";
 /// context.
 pub(super) async fn server(global: &Global, context: &Context) -> Finding {
     match named_target(&global.connection, context) {
-        Ok(Some(target)) => return connected(&target, "named").await,
+        Ok(Some(target)) => return connected(&target, "named", context).await,
         Ok(None) => {}
         Err(error) => return unusable(&error),
     }
@@ -41,7 +42,7 @@ pub(super) async fn server(global: &Global, context: &Context) -> Finding {
     if let Some(name) = selected {
         let args = ConnectionArgs { context: Some(name), ..global.connection.clone() };
         match named_target(&args, context) {
-            Ok(Some(target)) => return connected(&target, "the selected context").await,
+            Ok(Some(target)) => return connected(&target, "the selected context", context).await,
             Ok(None) => {}
             Err(error) => return unusable(&error),
         }
@@ -56,15 +57,15 @@ pub(super) async fn server(global: &Global, context: &Context) -> Finding {
     Finding { name: NAME, ok: false, text, detail }
 }
 
-async fn connected(target: &Target, how: &str) -> Finding {
+async fn connected(target: &Target, how: &str, context: &Context) -> Finding {
     let url = without_secrets(&target.url);
     match Connection::open(target, "mono-demo doctor").await {
         Ok(connection) => there(&url, how, connection).await,
         Err(error) => {
             let other = "start it, or name another one with --server, --context or NATS_URL";
-            let hint = error.hint();
-            let text = with_hint(&format!("{error} ({how})"), hint.as_deref().unwrap_or(other));
-            let detail = json!({ "url": url, "error": error.to_string() });
+            let CliError { message, hint, .. } = not_let_in(error, target, Role::Client, context);
+            let text = with_hint(&format!("{message} ({how})"), hint.as_deref().unwrap_or(other));
+            let detail = json!({ "url": url, "error": message });
             Finding { name: NAME, ok: false, text, detail }
         }
     }

@@ -5,6 +5,8 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::exit::{CliError, Exit};
+use super::refused::who;
+use crate::broker::Role;
 use crate::modules::deliveries::Deliveries;
 use crate::modules::journal::Journal;
 use crate::modules::{math, notification, payment};
@@ -112,7 +114,12 @@ pub async fn system(
 }
 
 fn not_started(error: StartError) -> CliError {
-    CliError { hint: error.hint(), ..CliError::new(Exit::Infrastructure, error) }
+    match &error {
+        StartError::Denied { .. } => {
+            CliError::new(Exit::Connection, error).hint(who(Role::Worker, None))
+        }
+        _ => CliError { hint: error.hint(), ..CliError::new(Exit::Infrastructure, error) },
+    }
 }
 
 /// Starts the modules on a connection.

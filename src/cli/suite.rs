@@ -143,7 +143,8 @@ pub fn names(
     Ok(names)
 }
 
-fn sources() -> Sources {
+/// The built-in scenarios, and all that they and the Python client run with.
+pub fn sources() -> Sources {
     let mut files: Vec<(String, &'static str)> =
         BESIDE.iter().map(|(path, text)| ((*path).to_owned(), *text)).collect();
     let mut folders = vec![&FIXTURES];

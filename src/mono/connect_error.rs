@@ -52,7 +52,12 @@ impl ConnectError {
         match self {
             Self::Tls { remedy, .. } => Some(remedy.clone()),
             Self::Unreachable { remedy, .. } => remedy.map(str::to_owned),
-            _ => None,
+            Self::Refused { .. } => Some(
+                "show a login that it knows: --context, --creds, --nkey, --token, or NATS_USER and \
+                 NATS_PASSWORD"
+                    .to_owned(),
+            ),
+            Self::Unusable { .. } => None,
         }
     }
 }

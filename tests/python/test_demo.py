@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
 import re
@@ -11,8 +13,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import demo
 import pytest
@@ -209,9 +212,21 @@ class Stranger:
                     lines.flush()
 
 
-def test_a_stranger_in_the_place_of_a_serve_is_shown_no_password(tmp_path: Path) -> None:
-    ready = tmp_path / "ready.json"
-    env = {**os.environ, "XDG_RUNTIME_DIR": str(tmp_path), "TMPDIR": str(tmp_path)}
+def test_a_server_that_is_not_trusted_is_no_missing_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def dial(servers: list[str], login: object, causes: list[str]) -> NoReturn:
+        causes.append("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed (_ssl.c:1006)")
+        raise OSError("no servers available")
+
+    monkeypatch.setattr(demo, "dial", dial)
+    with pytest.raises(demo.Refused, match="is not trusted"):
+        asyncio.run(demo.connect("tls://127.0.0.1:4222", {}))
+
+
+@contextlib.contextmanager
+def guarded(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], dict[str, Any]]]:
+    """A `serve` that asks for a login, and what its ready file says."""
+    ready = folder / "ready.json"
+    env = {**os.environ, "XDG_RUNTIME_DIR": str(folder), "TMPDIR": str(folder)}
     serve = subprocess.Popen(
         [binary(), "serve", "--port", "0", "--auth", "--ready-file", ready],
         env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -221,7 +236,30 @@ def test_a_stranger_in_the_place_of_a_serve_is_shown_no_password(tmp_path: Path)
         while not ready.exists():
             assert serve.poll() is None and time.monotonic() < deadline
             time.sleep(0.01)
-        said = json.loads(ready.read_text())
+        yield serve, json.loads(ready.read_text())
+    finally:
+        serve.kill()
+        serve.wait()
+
+
+def test_a_server_that_refuses_is_no_missing_one(tmp_path: Path) -> None:
+    with guarded(tmp_path) as (_, said):
+        worker = json.loads((Path(said["contexts"]) / "worker.json").read_text())
+        strangers: list[tuple[dict[str, str], str]] = [
+            ({}, "refused the login"),
+            ({"NATS_USER": "client", "NATS_PASSWORD": "wrong"}, "refused the login"),
+            ({"NATS_USER": "worker", "NATS_PASSWORD": worker["password"]}, "permissions violation"),
+        ]
+        for login, words in strangers:
+            ended = run_demo("--math-only", "--server", said["url"], env=login)
+            assert ended.returncode == 8, ended.stderr
+            error, hint = ended.stderr.splitlines()
+            assert words in error.lower() and "no NATS server" not in error, error
+            assert hint.startswith("hint: name a user with NATS_USER"), hint
+
+
+def test_a_stranger_in_the_place_of_a_serve_is_shown_no_password(tmp_path: Path) -> None:
+    with guarded(tmp_path) as (serve, said):
         found = run_demo("--math-only", env={"XDG_RUNTIME_DIR": str(tmp_path)})
         assert (found.returncode, found.stderr) == (0, "")
         contexts = Path(said["contexts"])
@@ -237,9 +275,6 @@ def test_a_stranger_in_the_place_of_a_serve_is_shown_no_password(tmp_path: Path)
         run_demo("--math-only", env={"XDG_RUNTIME_DIR": str(tmp_path)})
         assert "CONNECT" in stranger.heard
         assert not [password for password in passwords if password in stranger.heard]
-    finally:
-        serve.kill()
-        serve.wait()
 
 
 def processes_of(folder: Path) -> list[tuple[int, str]]:

@@ -65,7 +65,7 @@ pub struct RunArgs {
     #[arg(long)]
     pub list: bool,
     /// Write the golden transcripts; read them before you commit them.
-    #[arg(long, conflicts_with = "ci")]
+    #[arg(long, conflicts_with_all = ["ci", "sabotage"])]
     pub(super) update: bool,
     /// Write into each fixture what its steps came to, where it does not say yet what is expected of
     /// them; each scenario is run twice, and what differs becomes a matcher.

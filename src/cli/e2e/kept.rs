@@ -1,6 +1,6 @@
 //! `--keep`: says what is left up and how to get at it, and waits until nobody needs it any more.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
@@ -9,6 +9,7 @@ use crate::cli::connect::as_role;
 use crate::cli::contexts;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
+use crate::cli::shell::word;
 use crate::cli::signals::Signals;
 use crate::e2e::record::Inventory;
 use crate::e2e::record::Place;
@@ -158,7 +159,8 @@ impl Kept {
 
     fn of_built_in(&self) -> Vec<(&'static str, Vec<String>)> {
         let all = &self.inventory;
-        let journals = all.journals.iter().map(|path| format!("--journal-dir {}", quoted(path)));
+        let journals =
+            all.journals.iter().map(|path| format!("--journal-dir {}", word(path.display())));
         let journals = journals.collect::<String>();
         let harness = vec![
             self.with_context("mono-demo", Role::Harness, "dlq ls"),
@@ -168,7 +170,7 @@ impl Kept {
         let mut commands = vec![(AS_HARNESS, harness)];
         let none_runs = all.services.iter().all(|service| service.ended.is_some());
         if none_runs {
-            let settings = quoted(&all.service_settings);
+            let settings = word(all.service_settings.display());
             let serve = format!("serve --settings {settings} {journals}");
             let serve = self.with_context("mono-demo", Role::Worker, serve.trim());
             commands.push(("as worker, to have services again:", vec![serve]));
@@ -193,19 +195,19 @@ impl Kept {
             self.with_context("mono-demo", Role::Harness, names),
             self.with_context("nats", Role::Harness, "stream ls"),
         ];
-        let client = format!("export NATS_CONTEXT={}", quoted(&self.context(Role::Client)));
+        let client = format!("export NATS_CONTEXT={}", word(self.context(Role::Client).display()));
         vec![
             (AS_HARNESS, harness),
             ("as client, for each `mono-demo` and `nats` of a shell:", vec![client]),
             (
                 "as a service, for each that is started in a shell:",
-                vec![format!(". {}", quoted(&self.environment))],
+                vec![format!(". {}", word(self.environment.display()))],
             ),
         ]
     }
 
     fn with_context(&self, program: &str, role: Role, rest: &str) -> String {
-        format!("{program} --context {} {rest}", quoted(&self.context(role)))
+        format!("{program} --context {} {rest}", word(self.context(role).display()))
     }
 }
 
@@ -239,11 +241,4 @@ fn ended(verdict: &Verdict) -> String {
 
 fn with_end(shown: String, ended: Option<&String>) -> String {
     ended.map_or(shown.clone(), |status| format!("{shown}, ended with {status}"))
-}
-
-/// A path as a word of a shell.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/-_.".contains(c);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }

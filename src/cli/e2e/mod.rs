@@ -7,6 +7,7 @@
 //! | `command` | does it, once or again and again |
 //! | `kept` | `--keep`: what is left up, until nobody needs it |
 
+mod again;
 mod arguments;
 mod command;
 mod kept;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::again::again;
 use super::arguments::RunArgs;
 use crate::cli::connect::{provision_settings, reaper};
 use crate::cli::context::Context;
@@ -14,7 +15,6 @@ use crate::cli::suite::{self, Suite};
 use crate::cli::{parts, services};
 use crate::e2e::run::Kept;
 use crate::e2e::run::{ContentOf, Machine};
-use crate::e2e::scenario::Leaks;
 use crate::e2e::scenario::OnCluster;
 use crate::e2e::session::{Again, Filter, Mode, Settings};
 use crate::e2e::text::Schemas;
@@ -35,8 +35,15 @@ pub(super) async fn settings(
             .hint("run it on your own machine, with the line `again: …` that CI shows"));
     }
     let tools = provision_settings(&global.tools, context);
-    let Suite { fixtures, root, built_in, own } =
-        suite::find(args.asked(), &tools, context, output).await?;
+    let suite = suite::find(args.asked(), &tools, context, output).await?;
+    let command = again(args, global, &suite, context);
+    let Suite { fixtures, root, built_in, own } = suite;
+    if own.is_some() && args.sabotage.is_some() {
+        return Err(CliError::usage(
+            "--sabotage: it lets the built-in services cheat, and this suite has services of its own",
+        )
+        .hint("let a service of your own cheat by its `env`, and expect its scenarios to turn red"));
+    }
     let names = suite::names(args.asked(), &fixtures, &root, context)?;
     if built_in && args.update {
         return Err(CliError::usage("--update: the built-in scenarios cannot be changed here")
@@ -60,19 +67,6 @@ pub(super) async fn settings(
         Some(own) => parts::of_own(&own, args, &root, &tools, output).await?,
         None => parts::of_built_in(args, &root, &tools, context, output).await?,
     };
-    let mut command = "mono-demo e2e".to_owned();
-    if let Ok(below) = root.strip_prefix(&context.cwd)
-        && !below.as_os_str().is_empty()
-        && !built_in
-    {
-        command.push_str(&format!(" {}", below.display()));
-    }
-    if let Some(nodes) = args.cluster {
-        command.push_str(&format!(" --cluster {nodes}"));
-    }
-    if args.leaks == Some(Leaks::Fail) {
-        command.push_str(" --leaks fail");
-    }
     Ok(Settings {
         fixtures,
         filter: Filter {
@@ -91,6 +85,8 @@ pub(super) async fn settings(
         mode: match args {
             RunArgs { update: true, .. } => Mode::Update,
             RunArgs { ci: true, .. } => Mode::Ci,
+            // What a cheat said is nothing to accept.
+            RunArgs { sabotage: Some(_), .. } => Mode::Ci,
             _ if built_in => Mode::Ci,
             _ if context.ci() => Mode::Ci,
             _ => Mode::Compare,

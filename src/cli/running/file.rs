@@ -142,6 +142,12 @@ pub fn living(context: &Context) -> Vec<Runtime> {
     living
 }
 
+/// What the `serve` of this user says whose broker has this `server_name`.
+pub fn of_server(name: &str, context: &Context) -> Option<Runtime> {
+    let of_this = |runtime: &Runtime| runtime.name.split(',').any(|node| node == name);
+    living(context).into_iter().find(of_this)
+}
+
 /// The files in a folder that nobody but this user can have written.
 fn believed(folder: &Path) -> Vec<(PathBuf, Runtime)> {
     let there = std::fs::symlink_metadata(folder);

@@ -13,7 +13,8 @@ use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::running::{Process, Prover, Runtime, RuntimeFile, Secret};
 use crate::cli::services::REPLICAS;
-use crate::mono::{Target, without_secrets};
+use crate::cli::shell::word;
+use crate::mono::{JetStreamApi, Target, without_secrets};
 use crate::provision::Version;
 use crate::wire::context::NatsContext;
 
@@ -65,7 +66,6 @@ pub(super) async fn announce(
         "journals of the simulated gateway and mailer: {}",
         serving.journals.display()
     ));
-    output.line(format!("export NATS_URL={url}"));
     let guarded = serving.broker.as_ref().filter(|_| args.auth || args.tls_cert.is_some());
     let contexts = guarded.map(|broker| {
         contexts::write_for_roles(broker.run_dir(), DESCRIPTION, |role| broker.target(role))
@@ -83,6 +83,9 @@ pub(super) async fn announce(
             "credentials: {} (as in `mono-demo --context FILE`, `nats --context FILE`)",
             client.display()
         ));
+        output.line(format!("export NATS_CONTEXT={}", word(client.display())));
+    } else if needs_only_its_url(target) {
+        output.line(format!("export NATS_URL={url}"));
     }
 
     let mut runtime = Runtime {
@@ -127,6 +130,16 @@ pub(super) async fn announce(
             .collect::<serde_json::Map<_, _>>(),
     }));
     Ok(Announced { _files: files, prover })
+}
+
+/// Whether who knows the URL is let in, and finds all there. Who joined a system otherwise has said how.
+fn needs_only_its_url(target: &Target) -> bool {
+    let Target { url, auth, tls, jetstream, .. } = target;
+    auth.is_none()
+        && without_secrets(url) == *url
+        && tls.ca.is_none()
+        && tls.client.is_none()
+        && *jetstream == JetStreamApi::Here
 }
 
 /// It is synced, and everything serves already: not on the runtime's thread.

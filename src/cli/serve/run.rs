@@ -9,6 +9,7 @@ use super::announced::Announced;
 use super::args::ServeArgs;
 use super::serving::Serving;
 use super::watch::Watch;
+use crate::broker::Role;
 use crate::cli::brokers::{Brokers, Wanted};
 use crate::cli::connect::{named_by, named_target};
 use crate::cli::context::Context;
@@ -16,6 +17,7 @@ use crate::cli::contexts;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::global::Global;
 use crate::cli::output::Output;
+use crate::cli::refused::not_let_in;
 use crate::cli::running;
 use crate::cli::services::{self, Proof};
 use crate::cli::signals::Signals;
@@ -75,7 +77,10 @@ pub async fn run(
             (Some(brokers), target)
         }
     };
-    let connection = async { Ok(Connection::open(&target, "mono-demo services").await?) };
+    let connection = async {
+        let opened = Connection::open(&target, "mono-demo services").await;
+        opened.map_err(|error| not_let_in(error, &target, Role::Worker, context))
+    };
     let connection = match unless_told_to_end(&mut signals, connection).await {
         Ok(connection) => connection,
         Err(end) => return not_started(&mut signals, None, broker, end, output).await,

@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, io, path::Path, time::Duration};
 
-use async_nats::jetstream::{self, stream::RawMessageErrorKind};
+use async_nats::jetstream::{self, context::GetStreamByNameErrorKind, stream::RawMessageErrorKind};
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -191,6 +191,19 @@ async fn stored(
         Ok::<_, async_nats::Error>(out)
     };
     in_time(stream, read).await
+}
+
+/// The stream that has a subject; `None` where JetStream says that none has.
+pub(in crate::e2e) async fn stream_of(
+    access: &Access,
+    subject: &str,
+) -> Result<Option<String>, async_nats::Error> {
+    let context = jetstream::new(access.connect().await?);
+    match context.stream_by_subject(subject).await {
+        Ok(stream) => Ok(Some(stream)),
+        Err(error) if error.kind() == GetStreamByNameErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// What was read of a stream, or why it could not be read in time.

@@ -7,7 +7,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU32, Ordering},
+    atomic::{AtomicBool, AtomicU32, Ordering},
 };
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,9 @@ use crate::broker::Fault;
 use crate::e2e::driver::Driver;
 use crate::e2e::record::history::recorder::Recorder;
 use crate::e2e::record::seen;
+use crate::e2e::run::probe::evidence;
 use crate::e2e::run::record;
+use crate::e2e::run::stage::brokers::Access;
 use crate::e2e::run::stage::machine::ContentOf;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::run::steps::dying;
@@ -33,7 +35,7 @@ use crate::e2e::scenario::ast::step::{Action, Load, Payload, Step};
 use crate::e2e::scenario::fill::filled;
 use crate::e2e::text::template::Variables;
 use crate::e2e::verdict::outcome::Stop;
-use crate::wire::driver::{Op, Outcome};
+use crate::wire::driver::{ErrorKind, Op, Outcome};
 
 /// Bound on one attempt where the step does not say.
 const ATTEMPT: Duration = Duration::from_millis(500);
@@ -41,6 +43,9 @@ const ATTEMPT: Duration = Duration::from_millis(500);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// A broker that is away does not say when it is back to a client without a connection.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
+/// How long a subject may be in no stream before JetStream is asked whether it is in one: a service may
+/// make its stream late, and a cluster without a leader says the same.
+const WITHOUT_STREAM: Duration = Duration::from_secs(3);
 
 /// Submits, breaks and submits again; what held, a line each.
 pub(in crate::e2e) async fn run(
@@ -67,6 +72,8 @@ pub(in crate::e2e) async fn run(
         dying,
         attempt: step.timeout.unwrap_or(ATTEMPT),
         patience: step.within.unwrap_or(PATIENCE),
+        harness: world.harness(),
+        given_up: AtomicBool::new(false),
         done: AtomicU32::new(0),
         allowed: AtomicU32::new(0),
         pace: load.rate.map(|rate| {
@@ -93,6 +100,9 @@ pub(in crate::e2e) async fn run(
             let (action, twice) = (filled(&step.action, &variables), again[n as usize - 1]);
             async move {
                 submitter.reached(&submitter.allowed, n).await;
+                if submitter.has_given_up() {
+                    return Ok(());
+                }
                 if let Some(pace) = &submitter.pace {
                     pace.lock().await.tick().await;
                 }
@@ -115,8 +125,13 @@ pub(in crate::e2e) async fn run(
         let mut failed = None;
         while let Some(result) = all.next().await {
             submitter.done.fetch_add(1, Ordering::SeqCst);
+            if failed.is_none()
+                && let Err(message) = result
+            {
+                failed = Some(message);
+                submitter.give_up();
+            }
             submitter.progress.notify_waiters();
-            failed = failed.or(result.err());
         }
         failed.map_or(Ok(()), |message| Err(Stop::failed(fixture, &step.span, message)))
     };
@@ -126,6 +141,9 @@ pub(in crate::e2e) async fn run(
                 biased;
                 () = submitter.reached(&submitter.done, *due) => {}
                 stop = world.services.supervise() => return Err(stop),
+            }
+            if submitter.has_given_up() {
+                return Ok(());
             }
             submitter.allow(until(n + 1));
             world.fault(fault, Some(*due)).await?;
@@ -174,6 +192,9 @@ struct Submitter {
     dying: Option<Dying>,
     attempt: Duration,
     patience: Duration,
+    harness: Access,
+    /// One has failed for good: no other is begun.
+    given_up: AtomicBool,
     done: AtomicU32,
     /// How many may be begun.
     allowed: AtomicU32,
@@ -188,6 +209,7 @@ impl Submitter {
     /// unknown, or certain, that it was not stored.
     async fn until_acknowledged(&self, process: &str, op: &Op) -> Result<(), String> {
         let deadline = Instant::now() + self.patience;
+        let mut without_stream = Instant::now();
         loop {
             let Outcome::Err(error) = self.attempt(process, op.clone()).await? else {
                 return Ok(());
@@ -195,8 +217,40 @@ impl Submitter {
             if Instant::now() >= deadline {
                 return Err(format!("not acknowledged within {:?}: {error}", self.patience));
             }
+            if self.has_given_up() {
+                return Ok(()); // it has been said why
+            }
+            if error.kind != ErrorKind::NoStream {
+                without_stream = Instant::now();
+            } else if without_stream.elapsed() >= WITHOUT_STREAM {
+                self.in_a_stream(op).await?;
+                without_stream = Instant::now();
+            }
             tokio::time::sleep(ASK_AGAIN).await;
         }
+    }
+
+    /// Fails where JetStream says that no stream has the subject; where it does not say, nobody knows.
+    async fn in_a_stream(&self, op: &Op) -> Result<(), String> {
+        let Op::Submit { subject, .. } = op else { return Ok(()) };
+        let asked = evidence::stream_of(&self.harness, subject);
+        match tokio::time::timeout(WITHOUT_STREAM, asked).await {
+            Ok(Ok(None)) => Err(format!(
+                "no stream has the subject `{subject}`, so nothing is ever acknowledged there: let a \
+                 service make the stream before it is ready, or `publish` where nothing is to be stored"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn has_given_up(&self) -> bool {
+        self.given_up.load(Ordering::SeqCst)
+    }
+
+    /// Those that wait for their turn are let go: they see it, and do nothing.
+    fn give_up(&self) {
+        self.given_up.store(true, Ordering::SeqCst);
+        self.allow(u32::MAX);
     }
 
     /// What nothing acknowledges is sent once: sent again, it would be another message.
