@@ -9,6 +9,7 @@ pub mod modules;
 pub mod mono;
 pub mod private;
 pub mod process;
+pub mod proof;
 pub mod provision;
 pub mod tls;
 pub mod whole;

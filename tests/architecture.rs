@@ -207,6 +207,45 @@ fn services_know_no_nats_no_clock_and_no_runtime() {
     }
 }
 
+/// Names of the built-in services and of what they promise.
+const OF_MODULES: [&str; 10] = [
+    "payment",
+    "email",
+    "notification",
+    "math",
+    "ledger",
+    "mailer",
+    "gateway",
+    "charge",
+    "dead letter",
+    "dead_letter",
+];
+
+/// Where a text of the engine names a service.
+fn named_in(code: &str) -> Vec<(usize, String)> {
+    let lines = code.lines().enumerate();
+    let named = lines.filter(|(_, line)| {
+        let line = line.to_lowercase();
+        OF_MODULES.iter().any(|name| line.contains(name))
+    });
+    named.map(|(at, line)| (at + 1, line.trim().to_owned())).collect()
+}
+
+#[test]
+fn the_engine_names_no_service_and_no_promise_of_one() {
+    let mut wrong = Vec::new();
+    for (path, room, code) in files() {
+        if room == "e2e" {
+            let place = |(at, line)| format!("{}:{at}: {line}", path.display());
+            wrong.extend(named_in(&code).into_iter().map(place));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    for names in ["use crate::wire::subjects::PAYMENT_STATUS;", "let text = \"charged\";"] {
+        assert_eq!(named_in(names).len(), 1, "{names}");
+    }
+}
+
 #[test]
 fn scenarios_are_read_and_judged_without_io() {
     for (path, _, code) in files() {

@@ -13,6 +13,7 @@ use mono_demo::e2e::scenario::Context;
 use mono_demo::e2e::text::Schemas;
 use mono_demo::e2e::text::{FixtureError, Name, Source};
 use mono_demo::modules::contract::json_schema;
+use mono_demo::proof::CHECKS;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/broken")
@@ -50,6 +51,7 @@ fn read(name: &str, text: &str) -> Result<(), FixtureError> {
         clients: ["rust", "python", "node", "go"].map(str::to_owned).into(),
         services: BTreeSet::new(),
         defaults: Default::default(),
+        checks: CHECKS,
         leaders: true,
         schema: &|word| Schemas::new(&folder(), json_schema()).find(word),
         include: &|path| {
@@ -106,7 +108,7 @@ fn every_message_names_file_line_and_column_and_points() {
 
 #[test]
 fn the_schema_refuses_what_is_wrong_in_form() {
-    let validator = jsonschema::draft7::new(&scenario::schema()).expect("a schema");
+    let validator = jsonschema::draft7::new(&scenario::schema(CHECKS)).expect("a schema");
     let mut of_form = 0;
     for (name, text) in broken() {
         let first = text.lines().next().unwrap_or_default();

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use mono_demo::e2e::scenario::{Action, Context, Fixture, parse};
 use mono_demo::e2e::text::Schemas;
 use mono_demo::e2e::text::{FixtureError, Name, Source};
+use mono_demo::proof::CHECKS;
 
 fn read(text: &str) -> Result<Vec<Fixture>, FixtureError> {
     let validate = |settings: &toml::Table| match settings.get("payment") {
@@ -18,6 +19,7 @@ fn read(text: &str) -> Result<Vec<Fixture>, FixtureError> {
         variables: BTreeSet::from(["python".to_owned()]),
         clients: ["rust", "python"].map(str::to_owned).into(),
         defaults: Default::default(),
+        checks: CHECKS,
         leaders: true,
         schema: &|word| Schemas::default().find(word),
         include: &|path| Err(format!("there is no file {path}")),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use mono_demo::e2e::scenario::format;
 use mono_demo::e2e::text::Source;
+use mono_demo::proof::CHECKS;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -80,7 +81,7 @@ fn blank_value(value: &mut toml_edit::Value) {
 }
 
 fn formatted(text: &str) -> Option<String> {
-    format(&Source::new("a.toml", text)).ok()
+    format(&Source::new("a.toml", text), CHECKS).ok()
 }
 
 fn holds(text: &str) {

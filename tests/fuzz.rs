@@ -5,6 +5,7 @@
 //! `PROPTEST_CASES=100000` makes it a long run. What is found goes into that folder.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mono_demo::e2e::record::history::History;
@@ -15,6 +16,7 @@ use mono_demo::e2e::text::{Name, Source};
 use mono_demo::e2e::verdict::Policy;
 use mono_demo::modules::duration;
 use mono_demo::modules::payment::{Money, Payment, PaymentRequest};
+use mono_demo::proof::{CHECKS, Proof};
 use mono_demo::wire::driver::{Command, Reply};
 use mono_demo::wire::{headers, subjects};
 use proptest::prelude::*;
@@ -174,6 +176,7 @@ fn fixtures_are_read_or_every_mistake_is_shown() {
         variables: ["n".to_owned()].into(),
         clients: ["rust".to_owned()].into(),
         defaults: Default::default(),
+        checks: CHECKS,
         leaders: true,
         schema: &|word| Schemas::default().find(word),
         include: &|_| Ok("params = [\"id\"]\n[[step]]\nsubmit = \"{{id}}\"\n".to_owned()),
@@ -239,9 +242,17 @@ fn histories_are_read_and_judged_or_refused_by_line() {
         Ok(history) => {
             let lines = history.to_json_lines().unwrap();
             assert_eq!(History::read(lines.as_bytes()).unwrap(), history);
-            let report = mono_demo::e2e::verdict::check(&history, Policy::default());
-            assert!(["valid", "invalid", "unknown"].contains(&report.word()));
-            assert!(report.to_string().contains("status never goes back"));
+            match mono_demo::e2e::verdict::check(
+                &history,
+                Policy::default(),
+                &[Arc::new(Proof::default())],
+            ) {
+                Ok(report) => {
+                    assert!(["valid", "invalid", "unknown"].contains(&report.word()));
+                    assert!(report.to_string().contains("status never goes back"));
+                }
+                Err(error) => assert!(error.to_string().starts_with("history line "), "{error}"),
+            }
         }
         Err(error) => assert!(error.to_string().starts_with("history line "), "{error}"),
     });

@@ -13,6 +13,7 @@ use crate::e2e::scenario;
 use crate::e2e::scenario::Fixture;
 use crate::e2e::session::{self, Recorded, Settings};
 use crate::e2e::text::{Source, counted};
+use crate::proof::CHECKS;
 use crate::whole;
 
 /// Arguments of `e2e fmt`.
@@ -28,7 +29,7 @@ pub struct FmtArgs {
 
 /// A schema is for machines either way.
 pub fn schema(output: &Output) -> Exit {
-    let schema = scenario::schema();
+    let schema = scenario::schema(CHECKS);
     output.line(format!("{schema:#}"));
     output.object(&schema);
     Exit::Success
@@ -46,7 +47,7 @@ pub fn fmt(args: &FmtArgs, context: &Context, output: &Output) -> Result<Exit, C
             };
             let text = session::text_of(&file).map_err(|error| cannot("read", error))?;
             seen += 1;
-            match scenario::format(&Source::new(&shown, &text)) {
+            match scenario::format(&Source::new(&shown, &text), CHECKS) {
                 Ok(formatted) if formatted == text => {}
                 Ok(formatted) => {
                     if args.check {

@@ -1,6 +1,7 @@
 //! `history`: judges histories that were kept by `e2e --history DIR`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
@@ -13,6 +14,7 @@ use super::output::{Output, printable};
 use crate::e2e::record::history::History;
 use crate::e2e::verdict;
 use crate::e2e::verdict::{Policy, QueueLoss, Report};
+use crate::proof::Proof;
 
 /// Arguments of `history`.
 #[derive(Debug, Args)]
@@ -54,7 +56,8 @@ pub fn run(args: HistoryArgs, context: &Context, output: &Output) -> Result<Exit
         let shown = file.strip_prefix(&context.cwd).unwrap_or(&file).display().to_string();
         let history = History::open(&file)
             .map_err(|error| CliError::usage(format!("history check: {shown}: {error}")))?;
-        let report = verdict::check(&history, policy);
+        let report = verdict::check(&history, policy, &[Arc::new(Proof::default())])
+            .map_err(|error| CliError::usage(format!("history check: {shown}: {error}")))?;
         output.line(printable(&format!("{shown}: {}", report.word())));
         for line in report.to_string().lines() {
             output.line(printable(&format!("  {line}")));

@@ -1,10 +1,15 @@
 //! Single histories, written as the lines of a file, and what is said of each.
 
 use mono_demo::e2e::record::history::History;
-use mono_demo::e2e::verdict::{Breach, Policy, Property, QueueLoss, Report, Verdict, check};
+use mono_demo::e2e::verdict::order::{ORDER, OUT_OF_ORDER};
+use mono_demo::e2e::verdict::promises::FINAL;
+use mono_demo::e2e::verdict::{Policy, Property, QueueLoss, Report, Verdict};
+use mono_demo::proof::{ACKNOWLEDGED, ONCE, QUEUE, STATUS, breach};
 
-const SUBMIT: &str = r#"invoke":{"process":"c","op":1,"kind":"submit","subject":"s","payment":{"id":"p","amount":"9.99","currency":"USD","content":"a"}}"#;
-const ACKNOWLEDGED: &str = r#"ok":{"process":"c","op":1,"sequence":1}"#;
+use crate::{check, count};
+
+const SUBMIT: &str = r#"invoke":{"process":"c","op":1,"kind":"submit","subject":"s","about":{"of":"payment","key":"p","content":{"amount":"9.99","currency":"USD","content":"a"}}}"#;
+const STORED: &str = r#"ok":{"process":"c","op":1,"sequence":1}"#;
 const TIMEOUT: &str = r#"unknown":{"process":"c","op":1,"reason":"timeout"}"#;
 const CHARGE: &str = r#"charge":{"payment_id":"p","outcome":"approved","amount":"9.990","currency":"USD","worker":"w"}"#;
 const COMPLETED: &str = r#"outcome":{"payment_id":"p","reading":{"status":"completed","amount":"9.99","currency":"USD","content":"a"}}"#;
@@ -24,7 +29,7 @@ fn judged(lines: &[&str]) -> Report {
     check(&history(lines), Policy::default())
 }
 
-fn breaches(report: &Report, property: Property) -> Vec<Breach> {
+fn breaches(report: &Report, property: Property) -> Vec<&'static str> {
     match report.verdict(property) {
         Some(Verdict::Invalid { shown, .. }) => shown.iter().map(|v| v.breach).collect(),
         _ => Vec::new(),
@@ -39,41 +44,41 @@ fn a_timeout_is_neither_a_failure_nor_a_success() {
         assert_eq!(report.figures.unknown, 1);
     }
     let twice = judged(&[SUBMIT, TIMEOUT, CHARGE, CHARGE, COMPLETED, END]);
-    assert_eq!(breaches(&twice, Property::Once), [Breach::ChargedTwice]);
+    assert_eq!(breaches(&twice, ONCE), [breach::CHARGED_TWICE]);
 }
 
 #[test]
 fn what_is_not_on_record_is_unknown_until_the_record_is_whole() {
-    let lost = judged(&[SUBMIT, ACKNOWLEDGED, END]);
-    assert_eq!(breaches(&lost, Property::Acknowledged), [Breach::Lost]);
-    assert_eq!(lost.figures.lost, 1);
-    let cut_off = judged(&[SUBMIT, ACKNOWLEDGED]);
+    let lost = judged(&[SUBMIT, STORED, END]);
+    assert_eq!(breaches(&lost, ACKNOWLEDGED), [breach::LOST]);
+    assert_eq!(count(&lost, "lost"), 1);
+    let cut_off = judged(&[SUBMIT, STORED]);
     assert_eq!(cut_off.word(), "unknown", "{cut_off}");
-    let unread = judged(&[SUBMIT, ACKNOWLEDGED, r#"end":{"whole":["charges"]}"#]);
+    let unread = judged(&[SUBMIT, STORED, r#"end":{"whole":["charges"]}"#]);
     assert_eq!(unread.word(), "unknown", "{unread}");
-    let no_oracle = judged(&[SUBMIT, ACKNOWLEDGED, COMPLETED, r#"end":{"whole":["outcomes"]}"#]);
+    let no_oracle = judged(&[SUBMIT, STORED, COMPLETED, r#"end":{"whole":["outcomes"]}"#]);
     assert!(no_oracle.to_string().contains("the gateway's journal is not whole"), "{no_oracle}");
 }
 
 #[test]
 fn another_content_of_the_same_id_is_a_conflict_on_record_or_a_duplicate_that_was_told() {
-    let other = r#"invoke":{"process":"c","op":2,"kind":"submit","subject":"s","payment":{"id":"p","amount":"9.98","currency":"USD","content":"b"}}"#;
+    let other = r#"invoke":{"process":"c","op":2,"kind":"submit","subject":"s","about":{"of":"payment","key":"p","content":{"amount":"9.98","currency":"USD","content":"b"}}}"#;
     let stored = r#"ok":{"process":"c","op":2,"sequence":2}"#;
     let known = r#"ok":{"process":"c","op":2,"sequence":1,"duplicate":true}"#;
     let letter = r#"dead_letter":{"kind":"conflict","sequence":2,"payment_id":"p"}"#;
     let run = |lines: &[&str]| {
-        judged(&[&[SUBMIT, ACKNOWLEDGED, other], lines, &[CHARGE, COMPLETED, END]].concat())
+        judged(&[&[SUBMIT, STORED, other], lines, &[CHARGE, COMPLETED, END]].concat())
     };
     assert!(run(&[stored, letter]).is_valid());
     assert!(run(&[known]).is_valid());
-    assert_eq!(breaches(&run(&[stored]), Property::Acknowledged), [Breach::ConflictLost]);
+    assert_eq!(breaches(&run(&[stored]), ACKNOWLEDGED), [breach::CONFLICT_LOST]);
 }
 
 #[test]
 fn readings_that_overlap_may_come_in_any_order() {
     let begin = |op| {
         format!(
-            r#"invoke":{{"process":"r","op":{op},"kind":"status","subject":"s","payment":{{"id":"p"}}}}"#
+            r#"invoke":{{"process":"r","op":{op},"kind":"status","subject":"s","about":{{"of":"payment","key":"p"}}}}"#
         )
     };
     let read = |op, status| {
@@ -81,36 +86,36 @@ fn readings_that_overlap_may_come_in_any_order() {
     };
     let run = |lines: &[String]| judged(&lines.iter().map(String::as_str).collect::<Vec<_>>());
     let overlap = run(&[begin(1), begin(2), read(1, "processing"), read(2, "pending")]);
-    assert_eq!(breaches(&overlap, Property::Status), []);
+    assert_eq!(breaches(&overlap, STATUS), [""; 0]);
     let after = run(&[begin(1), read(1, "processing"), begin(2), read(2, "pending")]);
-    assert_eq!(breaches(&after, Property::Status), [Breach::WentBack]);
+    assert_eq!(breaches(&after, STATUS), [breach::WENT_BACK]);
     let both = run(&[begin(1), begin(2), read(1, "completed"), read(2, "failed")]);
-    assert_eq!(breaches(&both, Property::Status), [Breach::FinalChanged]);
+    assert_eq!(breaches(&both, STATUS), [breach::FINAL_CHANGED]);
 }
 
 #[test]
 fn what_core_nats_loses_is_counted_and_broken_only_where_none_may_be_lost() {
     let lines = [
-        r#"invoke":{"process":"c","op":1,"kind":"publish","subject":"q","message":"m-1"}"#,
+        r#"invoke":{"process":"c","op":1,"kind":"publish","subject":"q","about":{"of":"message","key":"m-1"}}"#,
         r#"ok":{"process":"c","op":1}"#,
-        r#"invoke":{"process":"c","op":2,"kind":"publish","subject":"q","message":"m-2"}"#,
+        r#"invoke":{"process":"c","op":2,"kind":"publish","subject":"q","about":{"of":"message","key":"m-2"}}"#,
         r#"ok":{"process":"c","op":2}"#,
         r#"email":{"message":"m-1","worker":"w","sent":true}"#,
         END,
     ];
     let report = judged(&lines);
     assert!(report.is_valid(), "{report}");
-    assert_eq!((report.figures.queue_published, report.figures.queue_lost), (2, 1));
+    assert_eq!((count(&report, "queue_published"), count(&report, "queue_lost")), (2, 1));
     let strict =
         check(&history(&lines), Policy { queue_loss: QueueLoss::Forbidden, ..Policy::default() });
-    assert_eq!(breaches(&strict, Property::Queue), [Breach::LostInQueue]);
+    assert_eq!(breaches(&strict, QUEUE), [breach::LOST_IN_QUEUE]);
 }
 
 #[test]
 fn the_figures_say_how_long_writes_stopped_and_how_long_it_took_to_settle() {
     let report = judged(&[
         SUBMIT,
-        ACKNOWLEDGED,
+        STORED,
         r#"fault":{"name":"kill-broker","phase":"begin"}"#,
         r#"fault":{"name":"kill-broker","phase":"end"}"#,
         r#"invoke":{"process":"c","op":2,"kind":"publish","subject":"q"}"#,
@@ -124,7 +129,8 @@ fn the_figures_say_how_long_writes_stopped_and_how_long_it_took_to_settle() {
     assert_eq!(report.figures.longest_write_gap_ns, Some(1_000_000_000));
     assert_eq!(report.figures.last_fault_to_final_ns, Some(4_000_000_000));
     assert_eq!(report.figures.faults, 1);
-    assert_eq!(report.figures.charged, report.figures.paid);
+    assert_eq!(report.figures.promised["charged"], serde_json::json!({ "USD": "9.990" }));
+    assert_eq!(report.figures.promised["paid"], serde_json::json!({ "USD": "9.99" }));
     let text = report.to_string();
     assert!(text.contains("charged 9.990 USD, to the cent what is completed"), "{text}");
     assert!(text.contains("everything final 4s after the last fault"), "{text}");
@@ -134,17 +140,17 @@ fn the_figures_say_how_long_writes_stopped_and_how_long_it_took_to_settle() {
 fn what_is_no_payment_ends_as_a_dead_letter_in_the_stream_of_payments_only() {
     let submit = |subject: &str| {
         format!(
-            r#"invoke":{{"process":"c","op":1,"kind":"submit","subject":"{subject}","message":"m"}}"#
+            r#"invoke":{{"process":"c","op":1,"kind":"submit","subject":"{subject}","about":{{"of":"message","key":"m"}}}}"#
         )
     };
     let letter = r#"dead_letter":{"kind":"malformed","sequence":1}"#;
     let payments = submit("services.payment.payment-process");
-    let lost = judged(&[&payments, ACKNOWLEDGED, END]);
-    assert_eq!(breaches(&lost, Property::Acknowledged), [Breach::Lost]);
-    assert!(judged(&[&payments, ACKNOWLEDGED, letter, END]).is_valid());
-    let twice = judged(&[&payments, ACKNOWLEDGED, letter, letter, END]);
-    assert_eq!(breaches(&twice, Property::Acknowledged), [Breach::SecondDeadLetter]);
-    assert!(judged(&[&submit("orders.new"), ACKNOWLEDGED, END]).is_valid());
+    let lost = judged(&[&payments, STORED, END]);
+    assert_eq!(breaches(&lost, ACKNOWLEDGED), [breach::LOST]);
+    assert!(judged(&[&payments, STORED, letter, END]).is_valid());
+    let twice = judged(&[&payments, STORED, letter, letter, END]);
+    assert_eq!(breaches(&twice, ACKNOWLEDGED), [breach::SECOND_DEAD_LETTER]);
+    assert!(judged(&[&submit("orders.new"), STORED, END]).is_valid());
 }
 
 #[test]
@@ -166,22 +172,22 @@ fn what_is_final_too_long_after_the_last_fault_is_late() {
         check(&history(lines), Policy { final_within, ..Policy::default() })
     };
     // The outcome is three seconds after the fault, the dead letter four.
-    let lines = [SUBMIT, ACKNOWLEDGED, fault, TIMEOUT, CHARGE, COMPLETED, letter, END];
+    let lines = [SUBMIT, STORED, fault, TIMEOUT, CHARGE, COMPLETED, letter, END];
     let lines = [&lines[..3], &lines[4..]].concat();
     assert!(run(&lines, 3).is_valid(), "{}", run(&lines, 3));
-    assert_eq!(breaches(&run(&lines, 2), Property::Final), [Breach::FinalLate]);
-    assert_eq!(breaches(&run(&lines, 1), Property::Final), [Breach::FinalLate; 2]);
+    assert_eq!(breaches(&run(&lines, 2), FINAL), [breach::FINAL_LATE]);
+    assert_eq!(breaches(&run(&lines, 1), FINAL), [breach::FINAL_LATE; 2]);
     // What was submitted after the fault is measured from then, and the letter's submit is unknown.
-    let later = [fault, SUBMIT, ACKNOWLEDGED, CHARGE, COMPLETED, END];
+    let later = [fault, SUBMIT, STORED, CHARGE, COMPLETED, END];
     assert!(run(&later, 3).is_valid(), "{}", run(&later, 3));
     assert_eq!(run(&later, 3).figures.last_fault_to_final_ns, Some(3_000_000_000));
-    assert_eq!(breaches(&run(&later, 2), Property::Final), [Breach::FinalLate]);
+    assert_eq!(breaches(&run(&later, 2), FINAL), [breach::FINAL_LATE]);
     // A bound is not held against nothing.
-    let unbroken = run(&[SUBMIT, ACKNOWLEDGED, CHARGE, COMPLETED, END], 1);
+    let unbroken = run(&[SUBMIT, STORED, CHARGE, COMPLETED, END], 1);
     assert_eq!(unbroken.word(), "unknown", "{unbroken}");
-    let open = run(&[fault, SUBMIT, ACKNOWLEDGED], 1);
-    assert_eq!(open.verdict(Property::Final).unwrap().word(), "unknown", "{open}");
-    assert!(judged(&lines).verdict(Property::Final).is_none());
+    let open = run(&[fault, SUBMIT, STORED], 1);
+    assert_eq!(open.verdict(FINAL).unwrap().word(), "unknown", "{open}");
+    assert!(judged(&lines).verdict(FINAL).is_none());
 }
 
 #[test]
@@ -189,7 +195,7 @@ fn what_was_on_its_way_while_something_broke_may_come_late() {
     let publish = |op, message| {
         [
             format!(
-                r#"invoke":{{"process":"c","op":{op},"kind":"publish","subject":"q","message":"{message}"}}"#
+                r#"invoke":{{"process":"c","op":{op},"kind":"publish","subject":"q","about":{{"of":"message","key":"{message}"}}}}"#
             ),
             format!(r#"ok":{{"process":"c","op":{op}}}"#),
         ]
@@ -204,30 +210,30 @@ fn what_was_on_its_way_while_something_broke_may_come_late() {
     };
     let swapped = [delivery("b"), delivery("a")];
     let broken = run(&[&published, &swapped]);
-    assert_eq!(breaches(&broken, Property::Order), [Breach::OutOfOrder]);
+    assert_eq!(breaches(&broken, ORDER), [OUT_OF_ORDER]);
     let excused = run(&[&published, std::slice::from_ref(&fault), &swapped]);
-    assert_eq!(breaches(&excused, Property::Order), []);
+    assert_eq!(breaches(&excused, ORDER), [""; 0]);
     let before = run(&[std::slice::from_ref(&fault), &published, &swapped]);
-    assert_eq!(breaches(&before, Property::Order), [Breach::OutOfOrder]);
+    assert_eq!(breaches(&before, ORDER), [OUT_OF_ORDER]);
     // Broken all the while, and mended later: as where a quorum is away for seconds.
     let (begin, end) = ([fault.clone()], [fault.replace("begin", "end")]);
     let during = run(&[&begin, &published, &swapped, &end]);
-    assert_eq!(breaches(&during, Property::Order), []);
+    assert_eq!(breaches(&during, ORDER), [""; 0]);
     let between = run(&[&begin, &end, &published, &swapped, &begin, &end]);
-    assert_eq!(breaches(&between, Property::Order), [Breach::OutOfOrder]);
+    assert_eq!(breaches(&between, ORDER), [OUT_OF_ORDER]);
 }
 
 #[test]
 fn a_message_that_only_reached_a_worker_is_lost_where_the_mailer_would_know() {
     let lines = [
-        r#"invoke":{"process":"c","op":1,"kind":"publish","subject":"q","message":"m"}"#,
+        r#"invoke":{"process":"c","op":1,"kind":"publish","subject":"q","about":{"of":"message","key":"m"}}"#,
         r#"ok":{"process":"c","op":1}"#,
         r#"delivery":{"worker":"w","subject":"q","message":"m","queue_group":"g"}"#,
     ];
     let emails = judged(&[&lines[..], &[r#"end":{"whole":["emails"]}"#]].concat());
-    assert_eq!((emails.figures.queue_lost, emails.figures.queue_once), (1, 0));
+    assert_eq!((count(&emails, "queue_lost"), count(&emails, "queue_once")), (1, 0));
     let deliveries = judged(&[&lines[..], &[r#"end":{"whole":["deliveries"]}"#]].concat());
-    assert_eq!((deliveries.figures.queue_lost, deliveries.figures.queue_once), (0, 1));
+    assert_eq!((count(&deliveries, "queue_lost"), count(&deliveries, "queue_once")), (0, 1));
 }
 
 #[test]

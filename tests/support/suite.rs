@@ -100,7 +100,7 @@ impl Suite {
                 shown_from: folder.path().to_owned(),
                 seed: 7,
                 histories: None,
-                contents: None,
+                oracles: Vec::new(),
                 dying_client: None,
                 leaks: Leaks::default(),
             },

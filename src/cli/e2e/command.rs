@@ -155,7 +155,7 @@ async fn keep(
         () = signals.first() => return Ok(Exit::Interrupted),
     };
     let exit = exit(settings.mode, &summary)?;
-    let built_in = settings.machine.contents.is_some();
+    let built_in = settings.machine.dying_client.is_some();
     let kept = left_up.map(|left_up| Kept::new(left_up, built_in)).transpose()?;
     let object = kept.as_ref().map(Kept::object);
     output.object(&json!({ "ok": summary.is_ok(), "summary": summary, "kept": object }));

@@ -14,10 +14,11 @@ use crate::cli::output::Output;
 use crate::cli::suite::{self, Suite};
 use crate::cli::{parts, services};
 use crate::e2e::run::Kept;
-use crate::e2e::run::{ContentOf, Machine};
+use crate::e2e::run::Machine;
 use crate::e2e::scenario::OnCluster;
 use crate::e2e::session::{Again, Filter, Mode, Settings};
 use crate::e2e::text::Schemas;
+use crate::proof::{ContentOf, Proof};
 use crate::provision;
 
 /// What the arguments come to on this machine: the suite is found, and what it needs is prepared.
@@ -112,7 +113,11 @@ pub(super) async fn settings(
             root,
             seed: args.seed,
             histories: histories(args, context)?,
-            contents: parts.payments.then(|| Arc::new(services::payment_content) as ContentOf),
+            oracles: vec![Arc::new(Proof {
+                content_of: parts
+                    .payments
+                    .then(|| Arc::new(services::payment_content) as ContentOf),
+            })],
             dying_client: parts.payments.then(|| spawn_dying_rust(context)),
             leaks: args.leaks.or(parts.defaults.leaks).unwrap_or_default(),
             leaders: parts.leaders,

@@ -59,8 +59,7 @@ impl RustDriver {
         }
     }
 
-    /// The same, but `submit` ends in an abort of this process once the message is on its way:
-    /// step A of PAYMENTS.md, for proofs.
+    /// The same, but `submit` ends in an abort of this process once the message is on its way.
     #[must_use]
     pub fn dying_after_publish(self) -> Self {
         Self { dies_after_publish: true, ..self }

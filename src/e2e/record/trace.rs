@@ -24,8 +24,10 @@ pub struct Trace {
     pub untapped: Option<&'static str>,
     /// What was broken on purpose.
     pub faults: Bounded<Fault>,
-    /// What the journals and the ledger say, and what clients were told.
+    /// What oracles found, and what clients were told.
     pub effects: Bounded<Effect>,
+    /// Who takes part beside client, broker and services, from left to right.
+    pub lanes: Vec<Party>,
     /// Lines of all processes, by time.
     pub logs: Bounded<LogLine>,
 }
@@ -102,28 +104,29 @@ pub enum Party {
     Broker,
     /// Any of the service processes.
     Services,
-    /// The stream whose messages are the commits of payments.
-    Ledger,
-    /// The simulated gateway.
-    Gateway,
-    /// The simulated mailer.
-    Mailer,
+    /// A stream that is drawn apart from the broker.
+    Stream(&'static str),
+    /// Somebody whom the services call outside NATS.
+    Outside(&'static str),
+}
+
+/// Somebody who takes part beside client, broker and services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lane {
+    /// Who.
+    pub party: Party,
+    /// Where the subjects of a stream begin.
+    pub subjects: Option<&'static str>,
 }
 
 impl Party {
-    /// All of them, as drawn from left to right.
-    pub const ALL: [Self; 6] =
-        [Self::Client, Self::Broker, Self::Services, Self::Ledger, Self::Gateway, Self::Mailer];
-
     /// As shown to people.
     pub fn name(self) -> &'static str {
         match self {
             Self::Client => "client",
             Self::Broker => "broker",
             Self::Services => "services",
-            Self::Ledger => "ledger",
-            Self::Gateway => "gateway",
-            Self::Mailer => "mailer",
+            Self::Stream(name) | Self::Outside(name) => name,
         }
     }
 }
@@ -204,7 +207,7 @@ pub struct Fault {
     pub end_ns: Option<u64>,
 }
 
-/// What came of it, by a journal, by the ledger or by a client.
+/// What came of it, by a journal, by a stream or by a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effect {
     /// When it happened.

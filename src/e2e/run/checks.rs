@@ -1,19 +1,18 @@
 //! When checks look: until each holds, and once more when everything has drained.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
+use super::oracle::Oracle;
 use super::probe::{drift, evidence};
 use super::stage::world::World;
 use crate::e2e::record::history::reader::History;
 use crate::e2e::scenario::ast::check::{Check, CheckKind};
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::verdict::checks::drift::Found;
-use crate::e2e::verdict::checks::effects::{charged_once, crashed, emails, never_charged};
 use crate::e2e::verdict::checks::finding::Finding;
 use crate::e2e::verdict::checks::judged::{final_within, history};
-use crate::e2e::verdict::checks::records::{dead_letters, ledger, stream, valid};
+use crate::e2e::verdict::checks::records::{stream, valid};
 use crate::e2e::verdict::outcome::Stop;
 use crate::e2e::verdict::recovery;
 use crate::e2e::verdict::report::Report;
@@ -69,22 +68,16 @@ async fn look(
     check: &Check,
     report: Option<&Report>,
 ) -> Result<Finding, Stop> {
-    let charges = || evidence::charges(world.journal_dir()).map_err(Stop::Broken);
     Ok(match &check.kind {
-        CheckKind::ChargedOnce { ids, amount } => charged_once(&charges()?, ids, amount.as_deref()),
-        CheckKind::NeverCharged { ids } => never_charged(&charges()?, ids),
-        CheckKind::Emails { count, workers, each_once, refused } => {
-            let records = evidence::emails(world.journal_dir()).map_err(Stop::Broken)?;
-            emails(&records, *count, *workers, *each_once, *refused)
-        }
-        CheckKind::DeadLetters { expected } => {
-            let letters = evidence::dead_letters(&world.harness()).await.map_err(Stop::Broken)?;
-            let letters: Vec<Value> = letters.into_iter().map(|letter| letter.record).collect();
-            dead_letters(&letters, expected)
-        }
-        CheckKind::Crashed { expected } => {
-            let records = evidence::crashes(world.journal_dir()).map_err(Stop::Broken)?;
-            crashed(&records, expected)
+        CheckKind::Oracle(asked) => {
+            let oracles = &world.machine().oracles;
+            let knows = |oracle: &&Arc<dyn Oracle>| {
+                oracle.checks().iter().any(|known| known.key.word == asked.word)
+            };
+            match oracles.iter().find(knows) {
+                Some(oracle) => oracle.look(&world.probe(), asked).await.map_err(Stop::Broken)?,
+                None => return Err(Stop::Broken(format!("nobody here knows `{}`", asked.word))),
+            }
         }
         CheckKind::History { expected } => match report {
             Some(report) => history(report, expected),
@@ -118,10 +111,6 @@ async fn look(
                 // One that is not there yet may still come.
                 Err(reason) => Err(reason),
             }
-        }
-        CheckKind::Ledger { id, entry } => {
-            let entries = evidence::ledger(&world.harness(), id).await.map_err(Stop::Broken)?;
-            ledger(&entries, id, entry)
         }
     })
 }

@@ -6,17 +6,20 @@
 //! | `probe` | what is read from the broker and beside it |
 //! | `steps` | the steps, and what breaks meanwhile |
 //! | `checks` | when checks look, and at what |
-//! | `record` | puts what clients do on record, and what gateway and ledger say |
+//! | [`oracle`] | who knows what services promise: a trait, handed in |
+//! | `record` | puts what clients do on record, and at the end what oracles find |
 //! | `execute` | all of it, in order |
 
 pub(crate) mod checks;
 pub(crate) mod execute;
+pub mod oracle;
 pub(crate) mod probe;
 pub(crate) mod record;
 pub(crate) mod stage;
 pub(crate) mod steps;
 
+pub use probe::evidence::{Probe, Stored};
 pub use stage::kept::Kept;
 pub use stage::machine::{
-    Client, ContentOf, Machine, ServiceContext, ServiceSpawn, ServiceUnderTest, ServicesOf,
+    Client, Machine, ServiceContext, ServiceSpawn, ServiceUnderTest, ServicesOf,
 };

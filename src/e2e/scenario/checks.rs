@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde_json::Value;
 use toml::de::DeTable;
 
-use super::ast::check::{Check, CheckKind};
+use super::ast::check::{Asked, Check, CheckKind};
 use super::context::Context;
 use super::findings::Findings;
+use super::keys::{CheckWord, Form, Key};
 use super::reader::Fields;
 use crate::e2e::scenario::keys;
 use crate::e2e::text::error::Problem;
@@ -16,27 +17,12 @@ use crate::e2e::text::span::Span;
 use crate::e2e::text::template;
 use crate::e2e::text::template::Variables;
 
-const WORDS: [&str; 11] = [
-    "charged_once",
-    "never_charged",
-    "crashed",
-    "dead_letters",
-    "emails",
-    "final_within",
-    "history",
-    "ledger",
-    "recovered_within",
-    "schema",
-    "stream",
-];
+const WORDS: [&str; 5] = ["final_within", "history", "recovered_within", "schema", "stream"];
 const DEFAULT_WITHIN: Duration = Duration::from_secs(5);
 
-/// What goes with a word.
+/// What goes with a word of the engine's own.
 fn beside(word: &str) -> &'static [&'static str] {
     match word {
-        "charged_once" => &["amount", "repeat", "within"],
-        "never_charged" => &["repeat", "within"],
-        "ledger" => &["entry", "within"],
         "schema" => &["subject", "replies", "within"],
         "stream" => &["messages", "subjects", "each", "within"],
         _ => &["within"],
@@ -44,13 +30,14 @@ fn beside(word: &str) -> &'static [&'static str] {
 }
 
 /// Each word with all that goes with it.
-pub(in crate::e2e) fn words() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
-    WORDS.into_iter().map(|word| (word, beside(word).to_vec()))
-}
-
-/// The steps of a payment after which a process can be made to abort.
-pub(in crate::e2e) fn crash_points() -> Vec<&'static str> {
-    vec!["A", "B", "C", "D", "E", "F", "G"]
+pub(in crate::e2e) fn words(added: &[CheckWord]) -> Vec<(&'static str, Vec<&'static str>)> {
+    let own = WORDS.into_iter().map(|word| (word, beside(word).to_vec()));
+    let added = added.iter().map(|word| {
+        (word.key.word, word.beside.iter().map(|key| key.word).chain(["within"]).collect())
+    });
+    let mut all: Vec<_> = own.chain(added).collect();
+    all.sort_unstable();
+    all
 }
 
 /// All checks of a fixture.
@@ -71,23 +58,27 @@ fn check(
     context: &Context<'_>,
     findings: &mut Findings,
 ) -> Option<Check> {
-    let known = keys::words(keys::CHECK);
+    let known = keys::words(&keys::of_checks(context.checks));
+    let words = words(context.checks);
     let before = findings.problems.len();
     let fields = Fields::new(table, span, "key of a check", &known, findings);
-    let found: Vec<&str> = WORDS.into_iter().filter(|word| fields.get(word).is_some()).collect();
-    let word = match found.as_slice() {
-        [word] => word,
+    let found: Vec<_> = words.iter().filter(|(word, _)| fields.get(word).is_some()).collect();
+    let (word, extra) = match found.as_slice() {
+        [found] => *found,
         [] => {
             if findings.problems.len() == before {
                 findings.add_with_help(
                     fields.span.clone(),
                     "this check does not say what must hold",
-                    format!("checks are {}", WORDS.join(", ")),
+                    format!(
+                        "checks are {}",
+                        words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ")
+                    ),
                 );
             }
             return None;
         }
-        [first, second, ..] => {
+        [(first, _), (second, _), ..] => {
             findings.add_with_help(
                 fields.key_span(second),
                 format!("a check is about one thing; this one has `{first}` and `{second}`"),
@@ -96,7 +87,6 @@ fn check(
             return None;
         }
     };
-    let extra = beside(word);
     for (key, span) in fields.keys() {
         if known.contains(&key) && key != *word && !extra.contains(&key) {
             let help = format!("`{word}` takes {}", extra.join(", "));
@@ -117,44 +107,6 @@ fn kind(
     findings: &mut Findings,
 ) -> Option<CheckKind> {
     match word {
-        "charged_once" => Some(CheckKind::ChargedOnce {
-            ids: ids(word, fields, findings)?,
-            amount: fields.text("amount", findings),
-        }),
-        "never_charged" => Some(CheckKind::NeverCharged { ids: ids(word, fields, findings)? }),
-        "dead_letters" => match fields.pattern(word, findings)? {
-            Value::Array(expected) => {
-                let known = keys::words(keys::LETTER);
-                for (table, span) in fields.tables(word, findings) {
-                    Fields::new(table, span, "key of a dead letter", &known, findings);
-                }
-                Some(CheckKind::DeadLetters { expected })
-            }
-            _ => {
-                findings.add(fields.span_of(word), "`dead_letters` must be an array of tables");
-                None
-            }
-        },
-        "emails" => {
-            let (table, span) = fields.table(word, findings)?;
-            let known = keys::words(keys::EMAILS);
-            let inner = Fields::new(table, span, "key of `emails`", &known, findings);
-            Some(CheckKind::Emails {
-                count: inner.count("count", 0, findings).map(u64::from),
-                workers: inner.count("workers", 0, findings).map(u64::from),
-                each_once: inner.truth("each_once", findings).unwrap_or(false),
-                refused: inner.count("refused", 0, findings).map(u64::from),
-            })
-        }
-        "crashed" => {
-            let (table, span) = fields.table(word, findings)?;
-            let known = crash_points();
-            let inner = Fields::new(table, span, "step of a payment", &known, findings);
-            let counted = known.into_iter().filter_map(|step| {
-                Some((step.to_owned(), u64::from(inner.count(step, 0, findings)?)))
-            });
-            Some(CheckKind::Crashed { expected: counted.collect() })
-        }
         "final_within" => Some(CheckKind::FinalWithin { limit: fields.duration(word, findings)? }),
         "history" => Some(CheckKind::History { expected: fields.pattern(word, findings)? }),
         "recovered_within" => {
@@ -176,13 +128,60 @@ fn kind(
             subjects: fields.count("subjects", 0, findings).map(u64::from),
             each: fields.pattern("each", findings),
         }),
-        _ => Some(CheckKind::Ledger {
-            id: fields.text(word, findings)?,
-            entry: fields
-                .pattern("entry", findings)
-                .unwrap_or_else(|| Value::Object(serde_json::Map::new())),
-        }),
+        _ => {
+            let added = context.checks.iter().find(|added| added.key.word == word)?;
+            let beside = added
+                .beside
+                .iter()
+                .filter_map(|key| Some((key.word.to_owned(), value(key, fields, findings)?)));
+            let beside = beside.collect();
+            let (word, value) = (added.key.word, value(&added.key, fields, findings)?);
+            Some(CheckKind::Oracle(Asked { word, value, beside }))
+        }
     }
+}
+
+/// A value of a key that somebody added.
+fn value(key: &Key, fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<Value> {
+    let word = key.word;
+    match key.form {
+        Form::Text => fields.text(word, findings).map(Value::from),
+        Form::Ids => ids(word, fields, findings).map(Value::from),
+        Form::Count(least) => fields.count(word, least, findings).map(Value::from),
+        Form::Truth => fields.truth(word, findings).map(Value::from),
+        Form::Table(keys) => {
+            let (table, span) = fields.table(word, findings)?;
+            let inner = table_of(word, keys, table, span, findings);
+            let entries = keys
+                .iter()
+                .filter_map(|key| Some((key.word.to_owned(), value(key, &inner, findings)?)));
+            Some(Value::Object(entries.collect()))
+        }
+        Form::Tables(keys) => match fields.pattern(word, findings)? {
+            all @ Value::Array(_) => {
+                for (table, span) in fields.tables(word, findings) {
+                    table_of(word, keys, table, span, findings);
+                }
+                Some(all)
+            }
+            _ => {
+                let message = format!("`{word}` must be an array of tables");
+                findings.add(fields.span_of(word), message);
+                None
+            }
+        },
+        _ => fields.pattern(word, findings),
+    }
+}
+
+fn table_of<'a, 'i>(
+    word: &str,
+    keys: &[Key],
+    table: &'a DeTable<'i>,
+    span: Span,
+    findings: &mut Findings,
+) -> Fields<'a, 'i> {
+    Fields::new(table, span, &format!("key of `{word}`"), &keys::words(keys), findings)
 }
 
 /// One schema, or several of which a message must be valid by one.

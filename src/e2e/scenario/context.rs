@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::ast::scenario::Defaults;
+use super::keys::CheckWord;
 use crate::e2e::text::schema::{Schema, SchemaError};
 
 /// What a fixture may refer to and only the caller knows.
@@ -19,6 +20,8 @@ pub struct Context<'a> {
     pub services: BTreeSet<String>,
     /// Whether it is known whose leader is meant where a fault does not say.
     pub leaders: bool,
+    /// What checks may be about beside what the engine knows.
+    pub checks: &'a [CheckWord],
     /// The schema of this name, or why there is none.
     pub schema: &'a dyn Fn(&str) -> Result<Schema, SchemaError>,
     /// The text of shared steps by their path below the suite's folder, or why there is none.

@@ -4,7 +4,7 @@
 
 use toml_edit::{DocumentMut, InlineTable, Item, Key as TomlKey, RawString, Table, Value};
 
-use super::keys::{Form, Key};
+use super::keys::{CheckWord, Form, Key};
 use crate::e2e::scenario::keys;
 use crate::e2e::text::error::{FixtureError, Problem};
 use crate::e2e::text::source::Source;
@@ -14,11 +14,11 @@ const INDENT: &str = "    ";
 /// The name of a row comes first, the rest as it is written.
 const ROW: &[Key] = &[Key { word: "name", form: Form::Text, about: "" }];
 
-/// The text in its one form.
+/// The text in its one form; with the checks that oracles add.
 ///
 /// # Errors
 /// [`FixtureError`] where it is no TOML; whether it makes sense is not asked.
-pub fn format(source: &Source) -> Result<String, FixtureError> {
+pub fn format(source: &Source, added: &[CheckWord]) -> Result<String, FixtureError> {
     let refuse = |span, message: String| FixtureError {
         source: source.clone(),
         problems: vec![Problem { span, message, help: None }],
@@ -27,7 +27,7 @@ pub fn format(source: &Source) -> Result<String, FixtureError> {
         let message = error.message().lines().collect::<Vec<_>>().join("; ");
         refuse(error.span().unwrap_or(0..0), message)
     })?;
-    let text = written(&document);
+    let text = written(&document, added);
     let same = |text: &str| text.parse::<toml::Table>().ok();
     if same(&text) != same(&source.text) {
         // Better left alone than wrong; dates and such have no business in a fixture.
@@ -55,7 +55,7 @@ struct Entry<'d> {
     value: &'d Value,
 }
 
-fn written(document: &DocumentMut) -> String {
+fn written(document: &DocumentMut, added: &[CheckWord]) -> String {
     let mut sections = Vec::new();
     sections_of(document.as_table(), &mut Vec::new(), None, &mut sections);
     sections.sort_by_key(|section| (!section.path.is_empty(), section.position));
@@ -65,7 +65,7 @@ fn written(document: &DocumentMut) -> String {
     let mut out = Lines::default();
     out.all(&head);
     for section in &mut sections {
-        let keys = keys_of(&section.path);
+        let keys = &keys_of(&section.path, added);
         section.entries.sort_by_key(|entry| rank(keys, entry.path[0].get()));
         if !section.header.is_empty() {
             out.blank();
@@ -152,15 +152,17 @@ fn rank(keys: &[Key], word: &str) -> usize {
 }
 
 /// The keys that a section may have, in order.
-fn keys_of(path: &[String]) -> &'static [Key] {
+fn keys_of(path: &[String], added: &[CheckWord]) -> Vec<Key> {
     let words: Vec<&str> = path.iter().map(String::as_str).collect();
     match words.as_slice() {
-        [] => keys::TOP,
-        ["step" | "teardown"] => keys::STEP,
-        ["check"] => keys::CHECK,
-        ["row"] => ROW,
-        [word] => inner(keys::TOP.iter().find(|key| key.word == *word).map(|key| key.form)),
-        _ => &[],
+        [] => keys::TOP.to_vec(),
+        ["step" | "teardown"] => keys::STEP.to_vec(),
+        ["check"] => keys::of_checks(added),
+        ["row"] => ROW.to_vec(),
+        [word] => {
+            inner(keys::TOP.iter().find(|key| key.word == *word).map(|key| key.form)).to_vec()
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -5,13 +5,15 @@ use super::ast::scenario::Leaks;
 
 /// What a value looks like.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::e2e) enum Form {
+pub enum Form {
     /// A string.
     Text,
     /// Strings.
     Texts,
     /// A string, or several.
     OneOrTexts,
+    /// The same; with `repeat` beside it as many as `{{n}}` makes.
+    Ids,
     /// One of these strings.
     Word(&'static [&'static str]),
     /// A whole number from so much up.
@@ -40,8 +42,6 @@ pub(in crate::e2e) enum Form {
     Fault,
     /// Faults, with how often each, or a table about it.
     Under,
-    /// Counts by the step of a payment.
-    Crashes,
     /// A table with these keys.
     Table(&'static [Key]),
     /// Tables with these keys.
@@ -60,7 +60,7 @@ pub(in crate::e2e) enum Form {
 
 /// A key, the form of its value, and what it says.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::e2e) struct Key {
+pub struct Key {
     /// As in the fixture.
     pub word: &'static str,
     /// Of its value.
@@ -69,7 +69,8 @@ pub(in crate::e2e) struct Key {
     pub about: &'static str,
 }
 
-const fn key(word: &'static str, form: Form, about: &'static str) -> Key {
+/// A key.
+pub const fn key(word: &'static str, form: Form, about: &'static str) -> Key {
     Key { word, form, about }
 }
 
@@ -148,7 +149,7 @@ pub(in crate::e2e) const UNDER: &[Key] = &[
 
 /// What steps have, in the order in which they are written; which of them go with which verb, `steps` says.
 pub(in crate::e2e) const STEP: &[Key] = &[
-    key("call", Form::Text, "A method of the typed client, as `math.add`."),
+    key("call", Form::Text, "A method of the typed client, as `orders.get`."),
     key("args", Form::Array, "Positional arguments."),
     key("kwargs", Form::Object, "Keyword arguments."),
     key("request", Form::Text, "Sends to a subject and waits for the reply."),
@@ -235,15 +236,9 @@ pub(in crate::e2e) const ERROR: &[Key] = &[
 
 /// What checks have; which of them go with which word, `checks` says.
 pub(in crate::e2e) const CHECK: &[Key] = &[
-    key("charged_once", Form::OneOrTexts, "The gateway approved each payment exactly once."),
-    key("never_charged", Form::OneOrTexts, "The gateway never approved these payments."),
-    key("crashed", Form::Crashes, "How often processes aborted, by the step of a payment."),
-    key("dead_letters", Form::Tables(LETTER), "Exactly these dead letters, in any order."),
-    key("emails", Form::Table(EMAILS), "The mailer's journal."),
     key("final_within", Form::Duration, "Everything is final so soon after the last fault."),
     key("recovered_within", Form::Duration, "It works again so soon after each fault."),
     key("history", Form::Pattern, "The verdict on the run's history, and its figures."),
-    key("ledger", Form::Text, "Exactly one ledger entry for this payment."),
     key("schema", Form::OneOrTexts, "Every message on a subject is valid by one of these."),
     key("stream", Form::Text, "What this stream of JetStream holds."),
     key("subject", Form::Text, "Of `schema`: where; wildcards are allowed."),
@@ -251,29 +246,34 @@ pub(in crate::e2e) const CHECK: &[Key] = &[
     key("messages", Form::Count(0), "Of `stream`: so many messages."),
     key("subjects", Form::Count(0), "Of `stream`: on so many different subjects."),
     key("each", Form::Pattern, "Of `stream`: the body of every message."),
-    key("repeat", Form::Count(1), "So many ids, made with `{{n}}` from 1."),
-    key("amount", Form::Text, "Of `charged_once`: exact decimal."),
-    key("entry", Form::Pattern, "Of `ledger`: what is in the entry."),
-    key("within", Form::Duration, "It may take this long to come true; then it stays so."),
 ];
 
-/// A dead letter of `dead_letters`.
-pub(in crate::e2e) const LETTER: &[Key] = &[
-    key("kind", Form::Pattern, "`malformed`, `conflict`, `exhausted`, …"),
-    key("reason", Form::Pattern, "Why, in words."),
-    key("subject", Form::Pattern, "Where the message was sent."),
-    key("deliveries", Form::Pattern, "How often it was delivered."),
-    key("body", Form::Pattern, "The message."),
-    key("headers", Form::Pattern, "Its headers."),
-];
+/// Beside every check.
+const WITHIN: Key =
+    key("within", Form::Duration, "It may take this long to come true; then it stays so.");
 
-/// `emails`.
-pub(in crate::e2e) const EMAILS: &[Key] = &[
-    key("count", Form::Count(0), "Handed over, in all."),
-    key("workers", Form::Count(0), "By so many different workers."),
-    key("each_once", Form::Truth, "No two for the same recipient and subject."),
-    key("refused", Form::Count(0), "Refused by the mailer."),
-];
+/// What a check may be about that somebody adds who knows the services, and what goes with it.
+#[derive(Debug, Clone, Copy)]
+pub struct CheckWord {
+    /// The check. Of forms there may be `Text`, `Ids`, `Count`, `Truth`, `Pattern`, and tables of
+    /// these.
+    pub key: Key,
+    /// Of the same forms.
+    pub beside: &'static [Key],
+}
+
+/// What checks have, those of `added` among them, each once and in the order in which they are written.
+pub(in crate::e2e) fn of_checks(added: &[CheckWord]) -> Vec<Key> {
+    let beside = added.iter().flat_map(|word| word.beside.iter().copied());
+    let all = CHECK.iter().copied().chain(added.iter().map(|word| word.key)).chain(beside);
+    let mut keys: Vec<Key> = Vec::new();
+    for key in all.chain([WITHIN]) {
+        if !keys.iter().any(|known| known.word == key.word) {
+            keys.push(key);
+        }
+    }
+    keys
+}
 
 #[cfg(test)]
 mod tests {
@@ -294,7 +294,7 @@ mod tests {
         let documented = documented();
         let sheets = [
             TOP, BROKER, PROXY, PROCESSES, STEP, MESSAGE, MESSAGES, INCLUDE, SHARED, UNDER, ERROR,
-            CHECK, LETTER, EMAILS,
+            CHECK,
         ];
         let words = sheets.into_iter().flat_map(words);
         let words = words
@@ -310,7 +310,7 @@ mod tests {
     fn every_key_is_there_once_and_says_what_it_is_in_one_line() {
         for keys in [
             TOP, BROKER, PROXY, PROCESSES, STEP, MESSAGE, MESSAGES, INCLUDE, SHARED, UNDER, ERROR,
-            CHECK, LETTER, EMAILS,
+            CHECK,
         ] {
             let mut seen = std::collections::BTreeSet::new();
             for Key { word, about, .. } in keys {

@@ -5,7 +5,7 @@
 //! # Form
 //! ```toml
 //! description = "what it proves"           # required
-//! tags = ["payment"]                       # for filters
+//! tags = ["orders"]                        # for filters
 //! clients = ["rust", "python"]             # default: all
 //! leaks = "fail"                           # or "report", "ignore": what is left at the broker
 //! [broker]
@@ -14,17 +14,17 @@
 //! [processes]
 //! services = 2                             # service processes; default 1
 //! restart = true                           # start again what ends unasked; default false
-//! [services.payment]                       # handed to the service process as it is
+//! [services.orders]                        # handed to the service process as it is
 //! workers = 2
 //! [proxy]
 //! client = true                            # the client's network can be made bad
 //! services = true                          # and that of the services
 //! [[step]]                                 # exactly one verb each
-//! call = "math.add"
+//! call = "sums.add"
 //! args = [1, 2]
 //! reply = 3
 //! [[check]]                                # what must hold at the end, and stay so
-//! charged_once = "pay-7"
+//! stream = "ORDERS"
 //! ```
 //!
 //! | verb | goes with | seen, to be expected |
@@ -58,7 +58,7 @@
 //! | --- | --- | --- |
 //! | `kill-broker`, `restart-broker`, `lame-duck` | | SIGKILL, SIGTERM, or lame duck mode; back on the same port and store. Of a cluster each node in turn |
 //! | `pause-broker`, `resume-broker` | `for` | SIGSTOP, SIGCONT; of a cluster all nodes |
-//! | `kill-leader`, `stop-leader` | `stream` | the node that leads this stream; unless said that of the ledger, at the next fault the one that takes submissions, in turns: SIGKILL or SIGTERM; back, and healed |
+//! | `kill-leader`, `stop-leader` | `stream` | the node that leads this stream; unless said those that the suite names, in turns: SIGKILL or SIGTERM; back, and healed |
 //! | `kill-node` | `nodes = 1` | so many nodes at once, chosen by the seed; back, and healed |
 //! | `lose-quorum`, `heal` | `for`, `stream` | all nodes killed but the one that takes submissions; all back |
 //! | `kill-services`, `restart-services`, `stop-services`, `start-services` | `for` (of `stop-`) | every service process |
@@ -118,10 +118,11 @@ pub use super::text::span::Span;
 pub use crate::e2e::text::error::{FixtureError, Problem, nearest, point_at};
 pub use crate::e2e::text::name::{Name, NameError};
 pub use crate::e2e::text::source::Source;
-pub use ast::check::{Check, CheckKind};
+pub use ast::check::{Asked, Check, CheckKind};
 pub use ast::scenario::{BrokerTable, Defaults, Fixture, Leaks, Processes, ProxyTable};
 pub use ast::step::{Action, Expect, Load, Outgoing, Payload, Save, Step};
 pub use context::Context;
 pub use format::format;
+pub use keys::{CheckWord, Form, Key, key};
 pub use parse::parse;
 pub use schema::schema;

@@ -25,7 +25,7 @@ use crate::wire::subjects::Token;
 ///
 /// ```
 /// use mono_demo::e2e::{scenario::{Context, parse}, text::{Name, SchemaError, Source}};
-/// let text = "description = \"adds\"\n[[step]]\ncall = \"math.add\"\nargs = [1, 2]\nrepyl = 3\n";
+/// let text = "description = \"adds\"\n[[step]]\ncall = \"sums.add\"\nargs = [1, 2]\nrepyl = 3\n";
 /// let context = Context {
 ///     validate_services: &|_| Ok(()),
 ///     variables: Default::default(),
@@ -33,10 +33,11 @@ use crate::wire::subjects::Token;
 ///     defaults: Default::default(),
 ///     services: Default::default(),
 ///     leaders: false,
+///     checks: &[],
 ///     schema: &|word| Err(SchemaError::Path(word.to_owned())),
 ///     include: &|path| Err(format!("there is no {path}")),
 /// };
-/// let error = parse(Name::new("math/add").unwrap(), Source::new("add.toml", text), &context).unwrap_err();
+/// let error = parse(Name::new("sums/add").unwrap(), Source::new("add.toml", text), &context).unwrap_err();
 /// assert!(error.to_string().contains("did you mean `reply`?"));
 /// ```
 pub fn parse(

@@ -125,7 +125,7 @@ fn action(verb: &Verb, fields: &Fields<'_, '_>, findings: &mut Findings) -> Opti
             if method.split('.').filter(|part| !part.is_empty()).count() != 2 {
                 findings.add(
                     fields.span_of("call"),
-                    format!("`{method}` is not a method: expected a client and a method, as in `math.add`"),
+                    format!("`{method}` is not a method: expected a client and a method, as in `orders.get`"),
                 );
             }
             Some(Action::Call {

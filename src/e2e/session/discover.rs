@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::settings::{ClientUnderTest, E2eError, Settings};
+use crate::e2e::run::oracle;
 use crate::e2e::run::stage::machine::{CLIENT, Client};
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::context::Context;
@@ -71,6 +72,7 @@ pub(in crate::e2e) fn read(
         services: settings.known_services.iter().cloned().collect(),
         clients: settings.known_clients.iter().cloned().collect(),
         defaults: settings.defaults,
+        checks: &oracle::checks(&settings.machine.oracles),
         leaders: !settings.machine.leaders.is_empty(),
         schema: &|word| settings.schemas.find(word),
         include: &|path| shared(&settings.fixtures, path),

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! ---
-//! source: "fixtures/payment/happy-path.toml"
-//! expression: "A payment is charged once"
+//! source: "fixtures/orders/happy-path.toml"
+//! expression: "An order is shipped once"
 //! ---
 //! the transcript
 //! ```

@@ -17,11 +17,13 @@ use super::settings::{E2eError, Settings};
 use crate::e2e::record::run::RunId;
 use crate::e2e::record::seen::Seen;
 use crate::e2e::run::execute;
+use crate::e2e::run::oracle;
 use crate::e2e::run::stage::machine::Client;
 use crate::e2e::run::stage::secrets;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::{Action, Step};
 use crate::e2e::scenario::format;
+use crate::e2e::scenario::keys::CheckWord;
 use crate::e2e::text::matcher::{TIMESTAMP, UUID, canonical_value};
 use crate::e2e::text::source::Source;
 use crate::e2e::text::template;
@@ -95,8 +97,9 @@ pub async fn record(settings: &Settings, fixture: &Fixture) -> Result<Recorded, 
             expect(step, &seen, table);
         }
     }
-    let new = in_form(fixture, &document.to_string());
-    if new == in_form(fixture, &old) {
+    let added = oracle::checks(&settings.machine.oracles);
+    let new = in_form(fixture, &document.to_string(), &added);
+    if new == in_form(fixture, &old, &added) {
         return Ok(Recorded::Nothing);
     }
     // Never write what would not hold.
@@ -120,9 +123,9 @@ pub async fn record(settings: &Settings, fixture: &Fixture) -> Result<Recorded, 
 }
 
 /// The text in its one form, if it has one.
-fn in_form(fixture: &Fixture, text: &str) -> String {
+fn in_form(fixture: &Fixture, text: &str, added: &[CheckWord]) -> String {
     let source = Source::new(&fixture.source.path, text);
-    format::format(&source).unwrap_or_else(|_| text.to_owned())
+    format::format(&source, added).unwrap_or_else(|_| text.to_owned())
 }
 
 /// Opens the steps of the fixture's own text that expect nothing yet; where each is among the

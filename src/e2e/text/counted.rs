@@ -1,4 +1,4 @@
-//! A number and its word: `1 payment`, `2 payments`.
+//! A number and its word: `1 order`, `2 orders`.
 
 /// The word with an `s` unless there is one of them.
 pub fn counted(number: usize, word: &str) -> String {

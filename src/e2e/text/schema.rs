@@ -85,7 +85,7 @@ impl Schemas {
         Self { root: root.to_owned(), contract: Arc::new(contract) }
     }
 
-    /// The schema that a fixture calls so: a message by its name, as `MathRequest`, or a file with
+    /// The schema that a fixture calls so: a message by its name, as `Order`, or a file with
     /// or without a JSON pointer, as `schemas/order.json#/$defs/Order`.
     ///
     /// # Errors

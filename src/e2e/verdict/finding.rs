@@ -2,108 +2,43 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::e2e::record::history::event::Event;
 use crate::wire::headers::bounded;
 
 /// A promise that is checked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Property {
-    /// Nothing acknowledged is lost.
-    Acknowledged,
-    /// No effect happens twice, and each is one that was asked for.
-    Once,
-    /// One reply a request.
-    Replies,
-    /// Each queue message to at most one worker.
-    Queue,
-    /// Deliveries in publish order, for each subject and publisher.
-    Order,
-    /// A status never goes back.
-    Status,
-    /// Everything is final within a time after the last fault.
-    Final,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Property {
+    /// In JSON, and where one asks for it.
+    pub word: &'static str,
+    /// What is promised, in a few words.
+    pub says: &'static str,
+}
+
+impl Serialize for Property {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word)
+    }
 }
 
 impl fmt::Display for Property {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Acknowledged => "nothing acknowledged is lost",
-            Self::Once => "no effect happens twice",
-            Self::Replies => "one reply a request",
-            Self::Queue => "each queue message to at most one worker",
-            Self::Order => "order for each subject and publisher",
-            Self::Status => "status never goes back",
-            Self::Final => "final in time after the last fault",
-        })
+        f.pad(self.says)
     }
-}
-
-/// How a promise is broken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Breach {
-    /// Acknowledged, and it came to nothing.
-    Lost,
-    /// Acknowledged with other content than the outcome's, and no conflict is on record.
-    ConflictLost,
-    /// Two final outcomes.
-    SecondOutcome,
-    /// One message, two dead letters.
-    SecondDeadLetter,
-    /// Charged more than once.
-    ChargedTwice,
-    /// Charged for an amount or a content that nobody submitted.
-    ChargedOther,
-    /// Charged, and nobody submitted it.
-    ChargedUnasked,
-    /// Charged, and the submit had certainly not happened.
-    HappenedAfterFail,
-    /// Completed, and not charged.
-    CompletedUncharged,
-    /// Completed for another amount than was charged.
-    CompletedOther,
-    /// Failed, and charged.
-    FailedCharged,
-    /// Charged, and not final.
-    ChargedWithoutOutcome,
-    /// An operation never ended.
-    NoReply,
-    /// An operation ended twice.
-    SecondReply,
-    /// A reply to nothing.
-    StrayReply,
-    /// Two operations with one number.
-    SecondInvoke,
-    /// One message, two workers or twice the same.
-    DeliveredTwice,
-    /// One email, sent twice.
-    SentTwice,
-    /// A queue message that reached no worker, where none may be lost.
-    LostInQueue,
-    /// Delivered before a message that was published earlier.
-    OutOfOrder,
-    /// A later reading has an earlier status.
-    WentBack,
-    /// A final status became the other one.
-    FinalChanged,
-    /// Final, and too long after the last fault.
-    FinalLate,
 }
 
 /// One place where a promise is broken.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Violation {
-    /// How.
-    pub breach: Breach,
+    /// How: one word, as `lost`.
+    pub breach: &'static str,
     /// One sentence.
     pub message: String,
     /// The smallest piece of the history that shows it: without any one of these events it does
     /// not. `seq` is the line in the whole history.
     pub evidence: Vec<Event>,
-    /// What else helps to understand it, as the submits of a payment that was charged twice.
+    /// What else helps to understand it, as who submitted what came twice.
     pub context: Vec<Event>,
 }
 
@@ -160,16 +95,18 @@ pub struct Finding {
 
 /// Collects what a checker finds.
 #[derive(Debug, Default)]
-pub(in crate::e2e) struct Findings {
+pub struct Findings {
     violations: Vec<Violation>,
     why_unknown: Vec<String>,
-    pub(in crate::e2e) looked_at: usize,
+    /// How many things the promise was held against so far.
+    pub looked_at: usize,
 }
 
 impl Findings {
-    pub(in crate::e2e) fn broken(
+    /// The promise is broken, as the events of `evidence` show; those of `context` help to understand it.
+    pub fn broken(
         &mut self,
-        breach: Breach,
+        breach: &'static str,
         message: String,
         evidence: impl IntoIterator<Item = Event>,
         context: impl IntoIterator<Item = Event>,
@@ -184,11 +121,13 @@ impl Findings {
         self.violations.push(Violation { breach, message, evidence, context });
     }
 
-    pub(in crate::e2e) fn unknown(&mut self, why: String) {
+    /// Something cannot be told, and why.
+    pub fn unknown(&mut self, why: String) {
         self.why_unknown.push(why);
     }
 
-    pub(in crate::e2e) fn finish(mut self, property: Property) -> Finding {
+    /// What came of the promise.
+    pub fn finish(mut self, property: Property) -> Finding {
         let verdict = if !self.violations.is_empty() {
             let violations = self.violations.len();
             self.violations
@@ -205,6 +144,6 @@ impl Findings {
 }
 
 /// Owned copies, for evidence.
-pub(in crate::e2e) fn copies<'a>(events: impl IntoIterator<Item = &'a Event>) -> Vec<Event> {
+pub fn copies<'a>(events: impl IntoIterator<Item = &'a Event>) -> Vec<Event> {
     events.into_iter().cloned().collect()
 }

@@ -3,7 +3,6 @@
 //! A pause in which nobody wants to write is no gap: a load may wait for its next fault.
 
 use super::index::{Ended, Index, Operation};
-use crate::e2e::record::history::event::Kind;
 
 /// A write that was acknowledged in the end: from when it was first tried until then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,22 +14,22 @@ struct Wanted {
 /// Nanoseconds; `None` where nothing was written.
 pub(in crate::e2e) fn longest(index: &Index<'_>) -> Option<u64> {
     let mut wanted = Vec::new();
-    for life in &index.payments {
-        until_acknowledged(life.submits.iter().map(|at| &index.operations[*at]), &mut wanted);
+    for same in index.by_subject() {
+        until_acknowledged(same.iter().map(|at| &index.operations[*at]), &mut wanted);
     }
-    let others = index.operations.iter().filter(|operation| operation.payment().is_none());
+    let others = index.operations.iter().filter(|operation| operation.about().is_none());
     others.for_each(|operation| until_acknowledged([operation], &mut wanted));
     stall(wanted)
 }
 
-/// The same payment is submitted again until it is acknowledged: all of that is one wanted write.
+/// The same thing is sent again until it is acknowledged: all of that is one wanted write.
 fn until_acknowledged<'i, 'a: 'i>(
     operations: impl IntoIterator<Item = &'i Operation<'a>>,
     wanted: &mut Vec<Wanted>,
 ) {
     let mut from = None;
     for operation in operations {
-        if !matches!(operation.invoke.kind, Kind::Submit | Kind::Publish) {
+        if !operation.is_write() {
             continue;
         }
         let from_ns = *from.get_or_insert(operation.begun.at_ns);

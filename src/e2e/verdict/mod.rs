@@ -5,8 +5,9 @@
 //!
 //! | file | idea |
 //! | --- | --- |
-//! | `index` | a history by operation, payment and message |
-//! | `promises` | a promise a file |
+//! | `index` | a history by operation and by what operations are about |
+//! | [`promises`] | what an oracle that is handed in says: the trait |
+//! | `replies`, `order` | what the engine knows itself |
 //! | `finding`, `report`, `policy`, `figures`, `gap` | what came of them |
 //! | `recovery` | how soon after a fault something succeeds again |
 //! | `checks` | what `[[check]]` asks for, from evidence alone |
@@ -18,14 +19,17 @@ pub mod event;
 pub(crate) mod figures;
 pub(crate) mod finding;
 pub(crate) mod gap;
-pub(crate) mod index;
+pub mod index;
+pub mod order;
 pub(crate) mod outcome;
 pub(crate) mod policy;
-pub(crate) mod promises;
+pub mod promises;
 pub(crate) mod recovery;
+pub mod replies;
 pub(crate) mod report;
 pub(crate) mod transcript;
 
-pub use finding::{Breach, Finding, Property, SHOWN, Verdict, Violation};
+pub use figures::Figures;
+pub use finding::{Finding, Findings, Property, SHOWN, Verdict, Violation, copies};
 pub use policy::{Policy, QueueLoss};
 pub use report::{Report, check};

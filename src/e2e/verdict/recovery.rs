@@ -15,7 +15,7 @@ struct Recovery<'a> {
 
 /// How many faults were recovered from, if each was within the time.
 ///
-/// A fault during whose aftermath another begins is left out: nobody promised anything for then.
+/// A fault that another follows at once is left out: nobody promised anything for then.
 pub(in crate::e2e) fn recovered(history: &History, within: Duration) -> Result<usize, String> {
     let recoveries = recoveries(history, within);
     if recoveries.is_empty() {

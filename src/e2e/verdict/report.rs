@@ -1,14 +1,17 @@
 //! Every promise held against a history.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::figures::{Figures, Sums, figures};
+use super::figures::{Figures, figures};
 use super::finding::{Finding, Property, Verdict};
 use super::index::Index;
 use super::policy::Policy;
-use super::promises::{acknowledged, finality, once, order, queue, replies, status};
+use super::promises::{Promises, Unreadable};
+use super::{order, replies};
+use crate::e2e::record::history::event::What;
 use crate::e2e::record::history::reader::History;
 use crate::wire::headers::bounded;
 
@@ -40,36 +43,36 @@ impl Report {
     }
 }
 
-/// Holds every promise against a history.
-pub fn check(history: &History, policy: Policy) -> Report {
+/// Holds every promise against a history: those of the oracles, then that each request has one reply
+/// and that order is kept.
+///
+/// # Errors
+/// [`Unreadable`]: a fact that no oracle knows, or that has another shape.
+pub fn check<P: Promises + ?Sized>(
+    history: &History,
+    policy: Policy,
+    oracles: &[Arc<P>],
+) -> Result<Report, Unreadable> {
+    known(history, oracles)?;
     let index = Index::new(&history.events);
-    let mut findings = vec![
-        acknowledged::check(&index),
-        once::check(&index),
-        replies::check(&index),
-        queue::check(&index, policy.queue_loss),
-        order::check(&index),
-        status::check(&index),
-    ];
-    findings.extend(policy.final_within.map(|within| finality::check(&index, within)));
-    let figures = figures(&index);
-    sums(&figures, &mut findings);
-    Report { findings, figures }
+    let judged = oracles.iter().map(|oracle| oracle.judge(&index, policy));
+    let mut judged = judged.collect::<Result<Vec<_>, _>>()?;
+    let findings = judged.iter_mut().flat_map(|judged| std::mem::take(&mut judged.findings));
+    let findings = findings.chain([replies::check(&index), order::check(&index)]).collect();
+    Ok(Report { findings, figures: figures(&index, &mut judged) })
 }
 
-/// The sums follow from the payments one by one, unless an entry has no amount.
-fn sums(figures: &Figures, findings: &mut [Finding]) {
-    let once = findings.iter_mut().find(|finding| finding.property == Property::Once);
-    if let Some(Finding { verdict: verdict @ Verdict::Valid, .. }) = once
-        && figures.charged != figures.paid
-    {
-        let why = format!(
-            "charged {}, completed {}: an outcome is on record without its amount",
-            Sums(&figures.charged),
-            Sums(&figures.paid)
-        );
-        *verdict = Verdict::Unknown { why: vec![why] };
+/// A fact of a word that is misspelt, or of an oracle that is not here, would not be looked at.
+fn known<P: Promises + ?Sized>(history: &History, oracles: &[Arc<P>]) -> Result<(), Unreadable> {
+    for event in &history.events {
+        let What::Fact(fact) = &event.what else { continue };
+        if !oracles.iter().any(|oracle| oracle.facts().contains(&fact.word.as_str())) {
+            let what = format!("`{}`", bounded(&fact.word, 40));
+            let reason = "nobody here knows such an event".to_owned();
+            return Err(Unreadable { line: event.seq, what, reason });
+        }
     }
+    Ok(())
 }
 
 /// A line a promise, then the figures; what is broken is shown with its evidence.

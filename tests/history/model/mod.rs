@@ -5,7 +5,8 @@ mod dice;
 mod plan;
 mod world;
 
-use mono_demo::e2e::record::history::History;
+use mono_demo::e2e::record::history::{Event, History, What};
+use mono_demo::proof::facts::Known;
 
 pub use dice::Dice;
 use world::World;
@@ -30,4 +31,14 @@ pub fn valid_history(size: Size) -> History {
     world.plan(size);
     world.run();
     History::from_events(world.events)
+}
+
+/// A fact as it stands in a history.
+pub fn fact(known: &Known) -> What {
+    What::Fact(known.fact().unwrap())
+}
+
+/// The fact that an event is, if it is one.
+pub fn known(what: &What) -> Option<Known> {
+    Known::of(&Event { seq: 1, at_ns: 0, what: what.clone() }).unwrap()
 }

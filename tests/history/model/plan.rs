@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use mono_demo::e2e::record::history::{Invoke, Kind, Payment, Phase, Refusal, Reply, What};
+use mono_demo::e2e::record::history::{About, Invoke, Kind, Phase, Refusal, Reply, What};
+use mono_demo::proof::facts::{Payment, message as message_of};
 
 use super::world::{Step, World};
 use super::{EMAIL, SUBMIT, Size};
@@ -39,7 +40,7 @@ impl World {
         }
         for n in 0..size.requests {
             let process = format!("client-{}", n % 3);
-            let op = self.invoke(&process, Kind::Request, "services.math.calculate", None, None);
+            let op = self.invoke(&process, Kind::Request, "services.math.calculate", None);
             let answer = self.answer(&process, op.1, 80);
             self.actors.push([op.0, answer].into());
         }
@@ -54,13 +55,12 @@ impl World {
         process: &str,
         kind: Kind,
         subject: &str,
-        payment: Option<Payment>,
-        message: Option<String>,
+        about: Option<About>,
     ) -> (Step, u64) {
         let op = self.next_op;
         self.next_op += 1;
         let (process, subject) = (process.to_owned(), subject.to_owned());
-        (Step::Invoke(Invoke { process, op, kind, subject, payment, message }), op)
+        (Step::Invoke(Invoke { process, op, kind, subject, about }), op)
     }
 
     fn answer(&mut self, process: &str, op: u64, ok: usize) -> Step {
@@ -90,8 +90,7 @@ impl World {
             // Some submit the same id with another amount, at the same time.
             let other = self.dice.percent(10);
             let payment = payment(if other { cents + 1 } else { cents });
-            let (begun, op) =
-                self.invoke(client, Kind::Submit, SUBMIT, Some(payment.clone()), None);
+            let (begun, op) = self.invoke(client, Kind::Submit, SUBMIT, Some(payment.about()));
             let message = self.dice.percent(50).then(|| payment.id.clone());
             let store = Step::Store { op, payment: Some(payment), message };
             let process = client.to_owned();
@@ -114,9 +113,10 @@ impl World {
     }
 
     fn plan_poison(&mut self, client: &str, n: u64, script: &mut VecDeque<Step>) {
-        let message = Some(format!("poison-{n}"));
-        let (begun, op) = self.invoke(client, Kind::Submit, SUBMIT, None, message.clone());
-        let store = Step::Store { op, payment: None, message };
+        let message = format!("poison-{n}");
+        let about = Some(message_of(message.clone()));
+        let (begun, op) = self.invoke(client, Kind::Submit, SUBMIT, about);
+        let store = Step::Store { op, payment: None, message: Some(message) };
         script.extend([begun, store, Step::Acknowledge { process: client.to_owned(), op }]);
     }
 
@@ -125,7 +125,7 @@ impl World {
         let id = format!("pay-{n}");
         let payment = Payment { id: id.clone(), content: None, amount: None, currency: None };
         let (begun, op) =
-            self.invoke(&process, Kind::Status, "services.payment.status", Some(payment), None);
+            self.invoke(&process, Kind::Status, "services.payment.status", Some(payment.about()));
         script.push_back(begun);
         if self.dice.percent(10) {
             script.push_back(self.answer(&process, op, 0));
@@ -138,7 +138,8 @@ impl World {
     fn plan_email(&mut self, publisher: u64, n: u64, script: &mut VecDeque<Step>) {
         let process = format!("publisher-{publisher}");
         let message = format!("email-{publisher}-{n}");
-        let (begun, op) = self.invoke(&process, Kind::Publish, EMAIL, None, Some(message.clone()));
+        let (begun, op) =
+            self.invoke(&process, Kind::Publish, EMAIL, Some(message_of(message.clone())));
         let spread = Step::Spread { message };
         let answer = self.answer(&process, op, 100);
         let timeout = Refusal { process, op, reason: "timeout".into() };

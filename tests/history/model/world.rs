@@ -3,12 +3,15 @@
 use std::collections::{HashMap, VecDeque};
 
 use mono_demo::e2e::record::history::{
-    Charge, DeadLetter, Delivery, Email, End, Fault, Invoke, Outcome, Payment, Phase, Reading,
-    Records, Reply, Status, What,
+    DELIVERIES, Delivery, End, Fault, Invoke, Json, Phase, Reply, What,
+};
+use mono_demo::proof::facts::{
+    CHARGES, Charge, DEAD_LETTERS, DeadLetter, EMAILS, Email, Known, OUTCOMES, Outcome, Payment,
+    Reading, Status,
 };
 use mono_demo::wire::journal::ChargeOutcome;
 
-use super::{Dice, EMAIL, SUBMIT, Size};
+use super::{Dice, EMAIL, SUBMIT, Size, fact};
 
 #[derive(Debug, Clone)]
 pub(super) enum Step {
@@ -123,13 +126,7 @@ impl World {
         }
         let journals = std::mem::take(&mut self.journals);
         self.events.extend(journals);
-        let whole = [
-            Records::Deliveries,
-            Records::Charges,
-            Records::Emails,
-            Records::Outcomes,
-            Records::DeadLetters,
-        ];
+        let whole = [DELIVERIES, CHARGES, EMAILS, OUTCOMES, DEAD_LETTERS].map(str::to_owned);
         self.now += 1;
         self.tell(What::End(End { whole: whole.into() }));
     }
@@ -164,13 +161,14 @@ impl World {
                 self.sampled.insert(op, reading);
             }
             Step::Read { process, op } => {
-                let reading = self.sampled.remove(&op);
+                let reading = self.sampled.remove(&op).map(|reading| Json::of(&reading).unwrap());
                 self.tell(What::Ok(Reply { process, op, reading, ..Reply::default() }));
             }
             Step::Bury { sequence, kind, message, payment_id } => {
                 let kind = kind.to_owned();
                 let sequence = Some(sequence);
-                self.journal(What::DeadLetter(DeadLetter { kind, sequence, message, payment_id }));
+                let letter = DeadLetter { kind, sequence, message, payment_id };
+                self.journal(fact(&Known::DeadLetter(letter)));
             }
             Step::Deliver { sequence, message, attempt } => {
                 let worker = format!("worker-{}", self.dice.below(2));
@@ -253,14 +251,14 @@ impl World {
             _ => ChargeOutcome::Approved,
         };
         if !self.settled.contains_key(&payment.id) {
-            self.journal(What::Charge(Charge {
+            self.journal(fact(&Known::Charge(Charge {
                 payment_id: payment.id.clone(),
                 outcome,
                 content: payment.content.clone(),
                 amount: payment.amount.unwrap_or_default(),
                 currency: payment.currency.clone().unwrap_or_default(),
                 worker: "w".to_owned(),
-            }));
+            })));
             if outcome == ChargeOutcome::Unavailable {
                 self.actors[at] = Self::work(sequence, payment.clone(), 2);
                 return;
@@ -282,7 +280,8 @@ impl World {
             currency: payment.currency.clone(),
         };
         self.ledger.insert(payment.id.clone(), reading.clone());
-        self.journal(What::Outcome(Outcome { payment_id: payment.id.clone(), reading }));
+        let outcome = Outcome { payment_id: payment.id.clone(), reading };
+        self.journal(fact(&Known::Outcome(outcome)));
     }
 
     fn reading(&self, id: &str) -> Reading {
@@ -319,7 +318,7 @@ impl World {
         }));
         if !own {
             let sent = self.dice.percent(95);
-            self.journal(What::Email(Email { message, worker: name, sent }));
+            self.journal(fact(&Known::Email(Email { message, worker: name, sent })));
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use mono_demo::e2e::record::history::{Event, History, Kind, What};
 
-use crate::model::Dice;
+use mono_demo::proof::facts::{Known, Payment};
+
+use crate::model::{self, Dice, known};
 
 /// A doctored history, and what tells the events that the evidence must name.
 pub struct Mutant {
@@ -54,12 +56,30 @@ pub(super) fn naming((history, what): (History, What)) -> Mutant {
     Mutant { history, touched: Box::new(move |seen| *seen == what) }
 }
 
-pub(super) fn payment_of(what: &What) -> Option<&str> {
+pub(super) fn payment_of(what: &What) -> Option<String> {
     match what {
-        What::Invoke(invoke) => invoke.payment.as_ref().map(|payment| payment.id.as_str()),
-        What::Charge(charge) => Some(&charge.payment_id),
-        What::Outcome(outcome) => Some(&outcome.payment_id),
+        What::Invoke(invoke) => Some(Payment::of(invoke.about.as_ref()?).unwrap()?.id),
+        _ => match known(what)? {
+            Known::Charge(charge) => Some(charge.payment_id),
+            Known::Outcome(outcome) => Some(outcome.payment_id),
+            Known::Email(_) | Known::DeadLetter(_) => None,
+        },
+    }
+}
+
+/// The id of the queue message that an operation is about.
+pub(super) fn message_of(what: &What) -> Option<&str> {
+    match what {
+        What::Invoke(invoke) => invoke.about.as_ref().map(|about| about.key.as_str()),
         _ => None,
+    }
+}
+
+/// The same fact with another content.
+pub(super) fn change(what: &mut What, change: impl Fn(&mut Known)) {
+    if let Some(mut fact) = known(what) {
+        change(&mut fact);
+        *what = model::fact(&fact);
     }
 }
 
@@ -67,7 +87,7 @@ pub(super) fn payment_of(what: &What) -> Option<&str> {
 pub(super) fn reads_of(history: &History, id: &str) -> Vec<u64> {
     let reads = history.events.iter().filter_map(|event| match &event.what {
         What::Invoke(invoke) if invoke.kind == Kind::Status => {
-            (payment_of(&event.what) == Some(id)).then_some(invoke.op)
+            (payment_of(&event.what).as_deref() == Some(id)).then_some(invoke.op)
         }
         _ => None,
     });

@@ -1,9 +1,12 @@
 //! Broken in replies, deliveries and emails.
 
 use mono_demo::e2e::record::history::{Delivery, Event, History, Phase, What};
+use mono_demo::proof::facts::Known;
 
-use super::doctor::{Mutant, insert_after, naming, op_of, pick, renumbered, what};
-use crate::model::Dice;
+use super::doctor::{
+    Mutant, change, insert_after, message_of, naming, op_of, pick, renumbered, what,
+};
+use crate::model::{Dice, known};
 
 fn returned(what: &What) -> bool {
     matches!(what, What::Ok(_) | What::Fail(_) | What::Unknown(_))
@@ -44,34 +47,38 @@ pub(super) fn two_workers(history: &History, dice: &mut Dice) -> Option<Mutant> 
 }
 
 pub(super) fn email_twice(history: &History, dice: &mut Dice) -> Option<Mutant> {
-    let at = pick(history, dice, |what| matches!(what, What::Email(_)))?;
+    let at = pick(history, dice, |what| matches!(known(what), Some(Known::Email(_))))?;
     Some(naming(insert_after(history, at, |_| {})))
 }
 
 pub(super) fn email_of_two_workers(history: &History, dice: &mut Dice) -> Option<Mutant> {
-    let at = pick(history, dice, |what| matches!(what, What::Email(email) if email.sent))?;
+    let at =
+        pick(history, dice, |what| matches!(known(what), Some(Known::Email(email)) if email.sent))?;
     Some(naming(insert_after(history, at, |what| {
-        if let What::Email(email) = what {
-            "mailer-9".clone_into(&mut email.worker);
-        }
+        change(what, |fact| {
+            if let Known::Email(email) = fact {
+                "mailer-9".clone_into(&mut email.worker);
+            }
+        })
     })))
 }
 
 /// Without one email in the mailer's journal: a message that is lost.
 pub fn email_lost(history: &History, dice: &mut Dice) -> Option<Mutant> {
-    let at = pick(history, dice, |what| matches!(what, What::Email(email) if email.sent))?;
-    let What::Email(lost) = what(history, at).clone() else { return None };
+    let at =
+        pick(history, dice, |what| matches!(known(what), Some(Known::Email(email)) if email.sent))?;
+    let Some(Known::Email(lost)) = known(what(history, at)) else { return None };
     let published = history.events.iter().any(|event| {
         let What::Invoke(invoke) = &event.what else { return false };
         let ok = |event: &Event| matches!(&event.what, What::Ok(reply) if reply.op == invoke.op);
-        invoke.message.as_ref() == Some(&lost.message) && history.events.iter().any(ok)
+        message_of(&event.what) == Some(&lost.message) && history.events.iter().any(ok)
     });
     if !published {
         return None;
     }
     let mut events = history.events.clone();
     events.remove(at);
-    let touched = move |what: &What| matches!(what, What::Invoke(invoke) if invoke.message.as_ref() == Some(&lost.message));
+    let touched = move |what: &What| message_of(what) == Some(&lost.message);
     Some(Mutant { history: renumbered(events), touched: Box::new(touched) })
 }
 
@@ -82,9 +89,10 @@ pub(super) fn reorder(history: &History, dice: &mut Dice) -> Option<Mutant> {
         _ => None,
     };
     let publish = |delivery: &Delivery| {
-        let begun = history.events.iter().find(|event| {
-            matches!(&event.what, What::Invoke(i) if i.message.as_ref() == Some(&delivery.message))
-        })?;
+        let begun = history
+            .events
+            .iter()
+            .find(|event| message_of(&event.what) == Some(&delivery.message))?;
         let op = op_of(&begun.what);
         let ok = |event: &&Event| matches!(&event.what, What::Ok(reply) if Some(reply.op) == op);
         let What::Invoke(invoke) = &begun.what else { return None };

@@ -1,12 +1,15 @@
 //! Broken in charges, outcomes and dead letters.
 
-use mono_demo::e2e::record::history::{Amount, Charge, Event, History, Kind, Status, What};
+use mono_demo::e2e::record::history::{Event, History, Kind, What};
+use mono_demo::proof::amount::Amount;
+use mono_demo::proof::facts::{Charge, Known, Payment, Status};
 use mono_demo::wire::journal::ChargeOutcome;
 
 use super::doctor::{
-    Mutant, changed, insert_after, naming, op_of, payment_of, pick, reads_of, renumbered, what,
+    Mutant, change, changed, insert_after, naming, op_of, payment_of, pick, reads_of, renumbered,
+    what,
 };
-use crate::model::Dice;
+use crate::model::{Dice, fact, known};
 
 /// Payments with a submit that was acknowledged.
 fn is_acknowledged(history: &History, id: &str) -> bool {
@@ -14,7 +17,9 @@ fn is_acknowledged(history: &History, id: &str) -> bool {
         .events
         .iter()
         .filter_map(|event| match &event.what {
-            What::Invoke(i) if i.kind == Kind::Submit && payment_of(&event.what) == Some(id) => {
+            What::Invoke(i)
+                if i.kind == Kind::Submit && payment_of(&event.what).as_deref() == Some(id) =>
+            {
                 Some(i.op)
             }
             _ => None,
@@ -30,7 +35,8 @@ fn is_acknowledged(history: &History, id: &str) -> bool {
 fn without_outcome(history: &History, id: &str) -> History {
     let reads = reads_of(history, id);
     let events = history.events.iter().filter(|event| {
-        let entry = matches!(&event.what, What::Outcome(outcome) if outcome.payment_id == id);
+        let entry =
+            matches!(known(&event.what), Some(Known::Outcome(outcome)) if outcome.payment_id == id);
         !entry && op_of(&event.what).is_none_or(|op| !reads.contains(&op))
     });
     renumbered(events.cloned().collect())
@@ -40,15 +46,15 @@ pub(super) fn drop_outcome(history: &History, dice: &mut Dice) -> Option<Mutant>
     let at = pick(
         history,
         dice,
-        |what| matches!(what, What::Outcome(outcome) if is_acknowledged(history, &outcome.payment_id)),
+        |what| matches!(known(what), Some(Known::Outcome(outcome)) if is_acknowledged(history, &outcome.payment_id)),
     )?;
-    let id = payment_of(what(history, at))?.to_owned();
+    let id = payment_of(what(history, at))?;
     let history = without_outcome(history, &id);
-    Some(Mutant { history, touched: Box::new(move |what| payment_of(what) == Some(&id)) })
+    Some(Mutant { history, touched: Box::new(move |what| payment_of(what).as_ref() == Some(&id)) })
 }
 
 pub(super) fn second_outcome(history: &History, dice: &mut Dice) -> Option<Mutant> {
-    let at = pick(history, dice, |what| matches!(what, What::Outcome(_)))?;
+    let at = pick(history, dice, |what| matches!(known(what), Some(Known::Outcome(_))))?;
     Some(naming(insert_after(history, at, |_| {})))
 }
 
@@ -62,9 +68,9 @@ pub(super) fn drop_dead_letter(history: &History, dice: &mut Dice) -> Option<Mut
     let at = pick(
         history,
         dice,
-        |what| matches!(what, What::DeadLetter(letter) if letter.sequence.is_some_and(acknowledged)),
+        |what| matches!(known(what), Some(Known::DeadLetter(letter)) if letter.sequence.is_some_and(acknowledged)),
     )?;
-    let What::DeadLetter(letter) = what(history, at).clone() else { return None };
+    let Some(Known::DeadLetter(letter)) = known(what(history, at)) else { return None };
     let mut events = history.events.clone();
     events.remove(at);
     let touched =
@@ -73,20 +79,22 @@ pub(super) fn drop_dead_letter(history: &History, dice: &mut Dice) -> Option<Mut
 }
 
 pub(super) fn second_dead_letter(history: &History, dice: &mut Dice) -> Option<Mutant> {
-    let at = pick(history, dice, |what| matches!(what, What::DeadLetter(_)))?;
+    let at = pick(history, dice, |what| matches!(known(what), Some(Known::DeadLetter(_))))?;
     Some(naming(insert_after(history, at, |_| {})))
 }
 
 fn approved(what: &What) -> bool {
-    matches!(what, What::Charge(charge) if charge.outcome == ChargeOutcome::Approved)
+    matches!(known(what), Some(Known::Charge(charge)) if charge.outcome == ChargeOutcome::Approved)
 }
 
 pub(super) fn duplicate_charge(history: &History, dice: &mut Dice) -> Option<Mutant> {
     let at = pick(history, dice, approved)?;
     let another = |what: &mut What| {
-        if let What::Charge(charge) = what {
-            "another worker".clone_into(&mut charge.worker);
-        }
+        change(what, |fact| {
+            if let Known::Charge(charge) = fact {
+                "another worker".clone_into(&mut charge.worker);
+            }
+        });
     };
     Some(naming(insert_after(history, at, another)))
 }
@@ -99,9 +107,11 @@ fn a_cent_more(amount: Amount) -> Amount {
 pub(super) fn cent_charged(history: &History, dice: &mut Dice) -> Option<Mutant> {
     let at = pick(history, dice, approved)?;
     Some(naming(changed(history, at, |what| {
-        if let What::Charge(charge) = what {
-            charge.amount = a_cent_more(charge.amount);
-        }
+        change(what, |fact| {
+            if let Known::Charge(charge) = fact {
+                charge.amount = a_cent_more(charge.amount);
+            }
+        })
     })))
 }
 
@@ -109,21 +119,23 @@ pub(super) fn cent_completed(history: &History, dice: &mut Dice) -> Option<Mutan
     let at = pick(
         history,
         dice,
-        |what| matches!(what, What::Outcome(outcome) if outcome.reading.status == Status::Completed),
+        |what| matches!(known(what), Some(Known::Outcome(outcome)) if outcome.reading.status == Status::Completed),
     )?;
     Some(naming(changed(history, at, |what| {
-        if let What::Outcome(outcome) = what {
-            outcome.reading.amount = outcome.reading.amount.map(a_cent_more);
-        }
+        change(what, |fact| {
+            if let Known::Outcome(outcome) = fact {
+                outcome.reading.amount = outcome.reading.amount.map(a_cent_more);
+            }
+        })
     })))
 }
 
 pub(super) fn drop_charge(history: &History, dice: &mut Dice) -> Option<Mutant> {
     let at = pick(history, dice, approved)?;
-    let id = payment_of(what(history, at))?.to_owned();
+    let id = payment_of(what(history, at))?;
     let mut events = history.events.clone();
     events.remove(at);
-    let touched = move |what: &What| payment_of(what) == Some(&id);
+    let touched = move |what: &What| payment_of(what).as_ref() == Some(&id);
     Some(Mutant { history: renumbered(events), touched: Box::new(touched) })
 }
 
@@ -131,21 +143,25 @@ pub(super) fn charge_what_failed(history: &History, dice: &mut Dice) -> Option<M
     let at = pick(
         history,
         dice,
-        |what| matches!(what, What::Charge(charge) if charge.outcome == ChargeOutcome::Declined),
+        |what| matches!(known(what), Some(Known::Charge(charge)) if charge.outcome == ChargeOutcome::Declined),
     )?;
     Some(naming(changed(history, at, |what| {
-        if let What::Charge(charge) = what {
-            charge.outcome = ChargeOutcome::Approved;
-        }
+        change(what, |fact| {
+            if let Known::Charge(charge) = fact {
+                charge.outcome = ChargeOutcome::Approved;
+            }
+        })
     })))
 }
 
 pub(super) fn charge_unasked(history: &History, dice: &mut Dice) -> Option<Mutant> {
     let at = pick(history, dice, approved)?;
     Some(naming(insert_after(history, at, |what| {
-        if let What::Charge(charge) = what {
-            "pay-nobody".clone_into(&mut charge.payment_id);
-        }
+        change(what, |fact| {
+            if let Known::Charge(charge) = fact {
+                "pay-nobody".clone_into(&mut charge.payment_id);
+            }
+        })
     })))
 }
 
@@ -156,28 +172,31 @@ pub(super) fn failed_but_charged(history: &History, dice: &mut Dice) -> Option<M
         What::Invoke(invoke) if invoke.op == op => Some(invoke),
         _ => None,
     })?;
-    let payment = invoke.payment.as_ref().filter(|_| invoke.kind == Kind::Submit)?;
+    let payment = Payment::of(invoke.about.as_ref()?).unwrap()?;
+    if invoke.kind != Kind::Submit {
+        return None;
+    }
     let others = history.events.iter().any(|event| {
-        payment_of(&event.what) == Some(&payment.id)
+        payment_of(&event.what).as_ref() == Some(&payment.id)
             && (!matches!(&event.what, What::Invoke(i) if i.op == op || i.kind == Kind::Status))
     });
     if others {
         return None;
     }
-    let charge = What::Charge(Charge {
+    let charge = fact(&Known::Charge(Charge {
         payment_id: payment.id.clone(),
         outcome: ChargeOutcome::Approved,
         content: payment.content.clone(),
         amount: payment.amount?,
         currency: payment.currency.clone()?,
         worker: "w".to_owned(),
-    });
+    }));
     Some(naming(insert_after(history, at, |what| what.clone_from(&charge))))
 }
 
 pub(super) fn charged_never_final(history: &History, dice: &mut Dice) -> Option<Mutant> {
     let at = pick(history, dice, approved)?;
-    let id = payment_of(what(history, at))?.to_owned();
+    let id = payment_of(what(history, at))?;
     let charge = what(history, at).clone();
     let history = without_outcome(history, &id);
     Some(Mutant { history, touched: Box::new(move |what| *what == charge) })
@@ -186,16 +205,18 @@ pub(super) fn charged_never_final(history: &History, dice: &mut Dice) -> Option<
 pub(super) fn other_content_charged(history: &History, dice: &mut Dice) -> Option<Mutant> {
     let at = pick(history, dice, approved)?;
     Some(naming(changed(history, at, |what| {
-        if let What::Charge(charge) = what {
-            charge.content = Some("another user pays".to_owned());
-        }
+        change(what, |fact| {
+            if let Known::Charge(charge) = fact {
+                charge.content = Some("another user pays".to_owned());
+            }
+        })
     })))
 }
 
 pub(super) fn other_content_completed(history: &History, dice: &mut Dice) -> Option<Mutant> {
     let is_conflict = |sequence: Option<u64>| {
         history.events.iter().any(
-            |event| matches!(&event.what, What::DeadLetter(letter) if letter.sequence == sequence),
+            |event| matches!(known(&event.what), Some(Known::DeadLetter(letter)) if letter.sequence == sequence),
         )
     };
     // Stored under its own sequence, and not as a conflict.
@@ -207,19 +228,21 @@ pub(super) fn other_content_completed(history: &History, dice: &mut Dice) -> Opt
                     && !reply.duplicate && !is_conflict(reply.sequence))
             };
             invoke.kind == Kind::Submit
-                && payment_of(&event.what) == Some(id)
+                && payment_of(&event.what).as_deref() == Some(id)
                 && history.events.iter().any(stored)
         })
     };
     let at = pick(
         history,
         dice,
-        |what| matches!(what, What::Outcome(outcome) if accepted(&outcome.payment_id)),
+        |what| matches!(known(what), Some(Known::Outcome(outcome)) if accepted(&outcome.payment_id)),
     )?;
     Some(naming(changed(history, at, |what| {
-        if let What::Outcome(outcome) = what {
-            outcome.reading.content = Some("another user pays".to_owned());
-        }
+        change(what, |fact| {
+            if let Known::Outcome(outcome) = fact {
+                outcome.reading.content = Some("another user pays".to_owned());
+            }
+        })
     })))
 }
 
@@ -233,10 +256,10 @@ fn made_late(history: &History, wanted: &What) -> Option<Mutant> {
 }
 
 pub(super) fn late_outcome(history: &History, dice: &mut Dice) -> Option<Mutant> {
-    let at = pick(history, dice, |what| matches!(what, What::Outcome(_)))?;
+    let at = pick(history, dice, |what| matches!(known(what), Some(Known::Outcome(_))))?;
     let outcome = what(history, at);
     // Nobody has read it before.
-    let reads = reads_of(history, payment_of(outcome)?);
+    let reads = reads_of(history, &payment_of(outcome)?);
     let unread = history
         .events
         .iter()
@@ -245,6 +268,6 @@ pub(super) fn late_outcome(history: &History, dice: &mut Dice) -> Option<Mutant>
 }
 
 pub(super) fn late_dead_letter(history: &History, dice: &mut Dice) -> Option<Mutant> {
-    let at = pick(history, dice, |what| matches!(what, What::DeadLetter(_)))?;
+    let at = pick(history, dice, |what| matches!(known(what), Some(Known::DeadLetter(_))))?;
     made_late(history, what(history, at))
 }

@@ -1,19 +1,22 @@
 //! Broken in what is read of a payment.
 
-use mono_demo::e2e::record::history::{History, Status, What};
+use mono_demo::e2e::record::history::{History, Json, What};
+use mono_demo::proof::facts::{Reading, Status};
 
-use super::doctor::{Mutant, changed, naming, op_of};
+use super::doctor::{Mutant, changed, naming, op_of, payment_of};
 use crate::model::Dice;
 
 /// A reading after another one of the same payment had returned.
 fn later_reading(history: &History, dice: &mut Dice, first: fn(Status) -> bool) -> Option<usize> {
     let status = |what: &What| match what {
-        What::Ok(reply) => reply.reading.as_ref().map(|reading| reading.status),
+        What::Ok(reply) => {
+            reply.reading.as_ref().map(|reading| reading.read::<Reading>().unwrap().status)
+        }
         _ => None,
     };
     let id_of = |op: u64| {
         history.events.iter().find_map(|event| match &event.what {
-            What::Invoke(i) if i.op == op => Some((i.payment.clone()?.id, event.seq)),
+            What::Invoke(i) if i.op == op => Some((payment_of(&event.what)?, event.seq)),
             _ => None,
         })
     };
@@ -36,9 +39,10 @@ fn later_reading(history: &History, dice: &mut Dice, first: fn(Status) -> bool) 
 fn with_status(history: &History, at: usize, status: impl Fn(Status) -> Status) -> Mutant {
     naming(changed(history, at, |what| {
         if let What::Ok(reply) = what
-            && let Some(reading) = &mut reply.reading
+            && let Some(json) = &mut reply.reading
         {
-            reading.status = status(reading.status);
+            let reading: Reading = json.read().unwrap();
+            *json = Json::of(&Reading { status: status(reading.status), ..reading }).unwrap();
         }
     }))
 }

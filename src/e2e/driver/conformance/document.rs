@@ -17,7 +17,7 @@ const SOURCE: &str = include_str!("../../../wire/driver.rs");
 /// A conversation as it goes; `→` is to the driver.
 const EXAMPLE: &str = r#"→ {"id":1,"op":"hello","protocol":1,"seed":1,"url":"nats://127.0.0.1:4222"}
 ← {"id":1,"ok":{"name":"node","library":"nats.js 3.3.1","capabilities":["call","request","publish"]}}
-→ {"id":2,"op":"call","method":"math.add","args":[10,5],"timeout_ms":5000}
+→ {"id":2,"op":"call","method":"sums.add","args":[10,5],"timeout_ms":5000}
 → {"id":3,"op":"request","subject":"nobody","payload_base64":"","timeout_ms":5000}
 ← {"id":3,"err":{"kind":"no_responders","definite":true,"message":"nobody listens there"}}
 ← {"id":2,"ok":15}

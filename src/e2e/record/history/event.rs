@@ -1,19 +1,20 @@
 //! What a history is made of: events on one clock, each a line of JSON.
 //!
 //! ```json
-//! {"seq":1,"at_ns":1200,"invoke":{"process":"client-1","op":1,"kind":"submit","subject":"services.payment.payment-process","payment":{"id":"pay-7","amount":"9.99","currency":"USD"}}}
+//! {"seq":1,"at_ns":1200,"invoke":{"process":"client-1","op":1,"kind":"submit","subject":"orders.new","about":{"of":"order","key":"o-7","content":{"pieces":2}}}}
 //! {"seq":2,"at_ns":9100,"ok":{"process":"client-1","op":1,"sequence":1}}
-//! {"seq":3,"at_ns":9900,"charge":{"payment_id":"pay-7","outcome":"approved","amount":"9.99","currency":"USD","worker":"w-1"}}
+//! {"seq":3,"at_ns":9900,"shipped":{"order":"o-7","worker":"w-1"}}
 //! ```
-//! Beside `seq` and `at_ns` a line has exactly one key, which says what happened.
+//! Beside `seq` and `at_ns` a line has exactly one key, which says what happened. A key that is none of
+//! [`What`]'s own is the word of a [`Fact`].
 
 use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap as _;
+use serde::{Deserialize, Serialize, Serializer};
 
-use super::amount::Amount;
-use super::amount::AmountError;
-use crate::wire::journal::{ChargeOutcome, ChargeRecord, DeliveryRecord, EmailRecord, email_id};
+use super::json::Json;
+use crate::wire::journal::DeliveryRecord;
 
 /// One line of a history.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -30,8 +31,7 @@ pub struct Event {
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq)]
 pub enum What {
     /// A client begins an operation.
     Invoke(Invoke),
@@ -43,18 +43,39 @@ pub enum What {
     Unknown(Refusal),
     /// A worker was handed a message.
     Delivery(Delivery),
-    /// The gateway's journal.
-    Charge(Charge),
-    /// The mailer's journal.
-    Email(Email),
-    /// The ledger: a payment is final.
-    Outcome(Outcome),
-    /// A message that no worker could settle.
-    DeadLetter(DeadLetter),
+    /// What an oracle learned of the services.
+    Fact(Fact),
     /// Something was broken on purpose, or mended.
     Fault(Fault),
     /// The run is over, and these records are whole.
     End(End),
+}
+
+/// What an oracle learned of the services: a line of a journal, a message in a stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fact {
+    /// What kind of fact: the key of the line. One oracle knows it, and the shape of the record.
+    pub word: String,
+    /// The fact itself.
+    pub record: Json,
+}
+
+/// A table with one key.
+impl Serialize for What {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut line = serializer.serialize_map(Some(1))?;
+        match self {
+            Self::Invoke(invoke) => line.serialize_entry("invoke", invoke),
+            Self::Ok(reply) => line.serialize_entry("ok", reply),
+            Self::Fail(refusal) => line.serialize_entry("fail", refusal),
+            Self::Unknown(refusal) => line.serialize_entry("unknown", refusal),
+            Self::Delivery(delivery) => line.serialize_entry("delivery", delivery),
+            Self::Fact(fact) => line.serialize_entry(&fact.word, &fact.record),
+            Self::Fault(fault) => line.serialize_entry("fault", fault),
+            Self::End(end) => line.serialize_entry("end", end),
+        }?;
+        line.end()
+    }
 }
 
 /// A client begins an operation.
@@ -69,12 +90,22 @@ pub struct Invoke {
     pub kind: Kind,
     /// Where to.
     pub subject: String,
-    /// The payment that is submitted or asked about.
+    /// What it is about, where an oracle knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payment: Option<Payment>,
-    /// Identity of any other message, unique to one publish: an email's, a request's.
+    pub about: Option<About>,
+}
+
+/// What an operation is about, as an oracle tells one thing from another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct About {
+    /// What kind of thing: an order, a message.
+    pub of: String,
+    /// Which one. Deliveries name it so too.
+    pub key: String,
+    /// What else the oracle compares, in a shape of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    pub content: Option<Json>,
 }
 
 /// What an operation does.
@@ -87,25 +118,8 @@ pub enum Kind {
     Publish,
     /// JetStream publish that waits for its acknowledgement.
     Submit,
-    /// Reads a payment's status.
+    /// Asks how something stands.
     Status,
-}
-
-/// A payment as a client gave it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Payment {
-    /// Its id.
-    pub id: String,
-    /// Hash of its content, as ledger and gateway write it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content: Option<String>,
-    /// How much; absent where the message has no good one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub amount: Option<Amount>,
-    /// ISO 4217.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub currency: Option<String>,
 }
 
 /// An operation that happened.
@@ -122,9 +136,9 @@ pub struct Reply {
     /// Of a submit: the message id was known, and nothing was stored.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub duplicate: bool,
-    /// Of a status: what it said.
+    /// Of a status: what it said, as its oracle reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reading: Option<Reading>,
+    pub reading: Option<Json>,
 }
 
 /// An operation that did not happen, or may not have.
@@ -139,64 +153,6 @@ pub struct Refusal {
     pub reason: String,
 }
 
-/// Where a payment stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Never seen, or not yet processed.
-    Pending,
-    /// A worker has it.
-    Processing,
-    /// Charged; final.
-    Completed,
-    /// Not charged; final.
-    Failed,
-}
-
-impl Status {
-    /// True for `completed` and `failed`.
-    pub fn is_final(self) -> bool {
-        self.rank() == 2
-    }
-
-    /// It only ever grows: `pending`, `processing`, then either end.
-    pub fn rank(self) -> u8 {
-        match self {
-            Self::Pending => 0,
-            Self::Processing => 1,
-            Self::Completed | Self::Failed => 2,
-        }
-    }
-}
-
-impl std::fmt::Display for Status {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Pending => "pending",
-            Self::Processing => "processing",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-        })
-    }
-}
-
-/// What a status reply or a ledger entry says of a payment.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reading {
-    /// Where it stands.
-    pub status: Status,
-    /// Hash of the content that this is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content: Option<String>,
-    /// How much.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub amount: Option<Amount>,
-    /// ISO 4217.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub currency: Option<String>,
-}
-
 /// A worker was handed a message.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -205,7 +161,7 @@ pub struct Delivery {
     pub worker: String,
     /// The subject it came on.
     pub subject: String,
-    /// Which message: as in [`Invoke::message`], or the payment's id.
+    /// Which message: as in [`About::key`].
     pub message: String,
     /// The queue group that it was spread over; absent for a subscriber of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -225,64 +181,6 @@ fn first() -> u64 {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
 fn is_first(attempt: &u64) -> bool {
     *attempt == 1
-}
-
-/// One line of the gateway's journal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Charge {
-    /// The idempotency key.
-    pub payment_id: String,
-    /// What the gateway answered.
-    pub outcome: ChargeOutcome,
-    /// Hash of the request's content.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content: Option<String>,
-    /// How much, to the last digit.
-    pub amount: Amount,
-    /// ISO 4217.
-    pub currency: String,
-    /// Which worker asked.
-    pub worker: String,
-}
-
-/// One line of the mailer's journal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Email {
-    /// Which email: see [`email_id`](crate::wire::journal::email_id).
-    pub message: String,
-    /// Which worker had it.
-    pub worker: String,
-    /// False where the mailer refused it.
-    pub sent: bool,
-}
-
-/// A ledger entry.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Outcome {
-    /// Which payment.
-    pub payment_id: String,
-    /// What the entry says.
-    pub reading: Reading,
-}
-
-/// A message that no worker could settle, kept with its reason.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DeadLetter {
-    /// `malformed`, `rejected`, `conflict`, `exhausted`.
-    pub kind: String,
-    /// The message's sequence in its stream; absent in core NATS.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sequence: Option<u64>,
-    /// As in [`Invoke::message`], where it is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
-    /// Where it has a usable one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payment_id: Option<String>,
 }
 
 /// Something was broken on purpose, or mended.
@@ -309,25 +207,13 @@ pub enum Phase {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct End {
-    /// The records that are whole: what they do not have did not happen.
-    pub whole: BTreeSet<Records>,
+    /// The records that are whole, by the names that [`DELIVERIES`] and the oracles give them: what
+    /// they do not have did not happen.
+    pub whole: BTreeSet<String>,
 }
 
-/// Records that a history may have whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Records {
-    /// Deliveries to workers.
-    Deliveries,
-    /// The gateway's journal.
-    Charges,
-    /// The mailer's journal.
-    Emails,
-    /// What every payment came to: the ledger, or each status after everything had settled.
-    Outcomes,
-    /// Dead letters.
-    DeadLetters,
-}
+/// The record of deliveries to workers.
+pub const DELIVERIES: &str = "deliveries";
 
 impl From<&DeliveryRecord> for Delivery {
     fn from(record: &DeliveryRecord) -> Self {
@@ -339,30 +225,5 @@ impl From<&DeliveryRecord> for Delivery {
             sequence: record.sequence,
             attempt: record.attempt,
         }
-    }
-}
-
-impl From<&EmailRecord> for Email {
-    fn from(record: &EmailRecord) -> Self {
-        Self {
-            message: email_id(&record.to, &record.subject),
-            worker: record.worker.clone(),
-            sent: record.sent,
-        }
-    }
-}
-
-impl TryFrom<&ChargeRecord> for Charge {
-    type Error = AmountError;
-
-    fn try_from(record: &ChargeRecord) -> Result<Self, Self::Error> {
-        Ok(Self {
-            payment_id: record.key.clone(),
-            outcome: record.outcome,
-            content: Some(record.content.clone()),
-            amount: record.amount.parse()?,
-            currency: record.currency.clone(),
-            worker: record.worker.clone(),
-        })
     }
 }

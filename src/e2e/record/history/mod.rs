@@ -5,22 +5,21 @@
 //!
 //! | file | idea |
 //! | --- | --- |
-//! | `event`, `line`, `amount` | what a line says |
+//! | `event`, `line`, `json` | what a line says |
 //! | `recorder`, `clock`, `operation`, `reader` | to a file and back |
 
-pub(crate) mod amount;
 pub(crate) mod clock;
 pub(crate) mod event;
+pub(crate) mod json;
 pub(crate) mod line;
 pub(crate) mod operation;
 pub(crate) mod reader;
 pub(crate) mod recorder;
 
-pub use amount::Amount;
 pub use event::{
-    Charge, DeadLetter, Delivery, Email, End, Event, Fault, Invoke, Kind, Outcome, Payment, Phase,
-    Reading, Records, Refusal, Reply, Status, What,
+    About, DELIVERIES, Delivery, End, Event, Fact, Fault, Invoke, Kind, Phase, Refusal, Reply, What,
 };
-pub use operation::{Operation, Target};
+pub use json::Json;
+pub use operation::Operation;
 pub use reader::{History, ReadError};
 pub use recorder::{RecordError, Recorder};

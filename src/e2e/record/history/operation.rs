@@ -1,39 +1,23 @@
 //! What a client is doing: begun on record, and ended on record whatever becomes of it.
 
-use super::event::{Invoke, Kind, Payment, Reading, Refusal, Reply, What};
+use super::event::{About, Invoke, Kind, Refusal, Reply, What};
+use super::json::Json;
 use super::recorder::Recorder;
 use crate::wire::headers::one_line;
 
-/// What an operation is about.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Target {
-    /// A payment, to submit or to ask about.
-    Payment(Payment),
-    /// Any other message, by an id that is unique to one publish.
-    Message(String),
-    /// Neither.
-    Nothing,
-}
-
 impl Recorder {
     /// Records that `process` begins an operation: call it before the first byte goes out.
-    pub fn invoke(&self, process: &str, kind: Kind, subject: &str, target: Target) -> Operation {
+    pub fn invoke(
+        &self,
+        process: &str,
+        kind: Kind,
+        subject: &str,
+        about: Option<About>,
+    ) -> Operation {
         let op = self.next_operation();
-        let (payment, message) = match target {
-            Target::Payment(payment) => (Some(payment), None),
-            Target::Message(message) => (None, Some(message)),
-            Target::Nothing => (None, None),
-        };
         let process = process.to_owned();
         let subject = subject.to_owned();
-        self.append(What::Invoke(Invoke {
-            process: process.clone(),
-            op,
-            kind,
-            subject,
-            payment,
-            message,
-        }));
+        self.append(What::Invoke(Invoke { process: process.clone(), op, kind, subject, about }));
         Operation::new(self.clone(), process, op)
     }
 }
@@ -63,7 +47,7 @@ impl Operation {
     }
 
     /// A status was read.
-    pub fn read(self, reading: Reading) {
+    pub fn read(self, reading: Json) {
         self.replied(Reply { reading: Some(reading), ..Reply::default() });
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, io, path::Path};
 
-use super::event::{End, Event, Records, What};
+use super::event::{End, Event, What};
 
 /// A history as it was read.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -126,7 +126,7 @@ impl History {
     }
 
     /// The records that are whole.
-    pub fn whole(&self) -> BTreeSet<Records> {
+    pub fn whole(&self) -> BTreeSet<String> {
         let end = self.events.iter().rev().find_map(|event| match &event.what {
             What::End(End { whole }) => Some(whole.clone()),
             _ => None,
@@ -146,14 +146,14 @@ fn reason(error: &serde_json::Error) -> String {
 mod tests {
     use super::*;
 
-    const SUBMIT: &str = r#"{"seq":1,"at_ns":5,"invoke":{"process":"c","op":1,"kind":"submit","subject":"s","payment":{"id":"p","amount":"9.990","currency":"USD"}}}"#;
+    const SUBMIT: &str = r#"{"seq":1,"at_ns":5,"invoke":{"process":"c","op":1,"kind":"submit","subject":"s","about":{"of":"order","key":"o"}}}"#;
 
     #[test]
     fn what_is_written_is_read_back() {
         let text = format!(
             "{SUBMIT}\n{}\n{}\n",
-            r#"{"seq":2,"at_ns":6,"outcome":{"payment_id":"p","reading":{"status":"completed","amount":"9.99"}}}"#,
-            r#"{"seq":3,"at_ns":7,"end":{"whole":["charges","dead_letters"]}}"#
+            r#"{"seq":2,"at_ns":6,"shipped":{"order":"o","weight": 1.50}}"#,
+            r#"{"seq":3,"at_ns":7,"end":{"whole":["deliveries","shipments"]}}"#
         );
         let history = History::read(text.as_bytes()).unwrap();
         assert_eq!(history.to_json_lines().unwrap(), text);
@@ -172,7 +172,9 @@ mod tests {
     #[test]
     fn a_mistake_is_named_by_line_and_the_column_it_ends_at() {
         for (line, column, words) in [
-            (SUBMIT.replace("9.990", "9,99"), 115, "not an exact decimal"),
+            (SUBMIT.replace("key", "kye"), 107, "unknown field `kye`"),
+            (SUBMIT.replace("\"at_ns\":5", "\"shipped\":1"), 29, "one thing that happened"),
+            (SUBMIT.replace("{\"seq\":1", "{\"seq\":1,\"seq\":1"), 14, "`seq` is there twice"),
             (SUBMIT.replace("submit", "sumbit"), 65, "unknown variant `sumbit`"),
             (SUBMIT.replace("\"op\":1", "\"op\":-1"), 50, "invalid value: integer `-1`"),
             (SUBMIT.replace("process", "proces"), 37, "unknown field `proces`"),

@@ -9,25 +9,22 @@ use std::{
 };
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::clock::Clock;
-use super::event::{
-    Charge, DeadLetter, Delivery, Email, End, Fault, Outcome, Phase, Records, What,
-};
-use crate::wire::{
-    headers::one_line,
-    journal::{ChargeRecord, DeliveryRecord, EmailRecord},
-};
+use super::event::{Delivery, End, Fact, Fault, Phase, What};
+use super::json::Json;
+use crate::wire::{headers::one_line, journal::DeliveryRecord};
 
 /// Where a run's events go; clones write to the same history.
 ///
 /// ```
-/// use mono_demo::e2e::record::history::{Kind, Payment, Recorder, Records, Target};
+/// use mono_demo::e2e::record::history::{About, Kind, Recorder};
 /// let recorder = Recorder::new(Vec::new());
-/// let payment = Payment { id: "pay-7".into(), content: None, amount: "9.99".parse().ok(), currency: Some("USD".into()) };
-/// let submit = recorder.invoke("client-1", Kind::Submit, "services.payment.payment-process", Target::Payment(payment));
+/// let order = About { of: "order".into(), key: "o-7".into(), content: None };
+/// let submit = recorder.invoke("client-1", Kind::Submit, "orders.new", Some(order));
 /// submit.acknowledged(1, false);
-/// recorder.finish([Records::Charges]).unwrap();
+/// recorder.finish(["shipments"]).unwrap();
 /// ```
 #[derive(Clone)]
 pub struct Recorder {
@@ -57,7 +54,7 @@ pub enum RecordError {
     /// A journal has a line that does not fit.
     #[error("{journal} has {text:?}, which is not {expected}")]
     Journal {
-        /// `gateway`, `mailer` or `workers'`.
+        /// Whose it is, as `workers'`.
         journal: &'static str,
         /// What it has.
         text: String,
@@ -106,43 +103,29 @@ impl Recorder {
         self.append(What::Fault(Fault { name: name.to_owned(), phase }));
     }
 
-    /// Records the gateway's journal, read after the run.
-    ///
-    /// # Errors
-    /// [`RecordError::Journal`] quotes what is not a time or an amount.
-    pub fn charges(&self, journal: &[ChargeRecord]) -> Result<(), RecordError> {
-        for record in journal {
-            let at_ns = self.wall_ns("gateway", &record.at)?;
-            let charge = Charge::try_from(record).map_err(|_| RecordError::Journal {
-                journal: "gateway",
-                text: record.amount.clone(),
-                expected: "an exact decimal",
-            })?;
-            self.append_at(at_ns, What::Charge(charge));
-        }
-        Ok(())
-    }
-
-    /// Records the mailer's journal, read after the run.
+    /// Records a fact that is so since `at`, an RFC 3339 time on a line of the journal that is called
+    /// `journal`.
     ///
     /// # Errors
     /// [`RecordError::Journal`] quotes what is not a time.
-    pub fn emails(&self, journal: &[EmailRecord]) -> Result<(), RecordError> {
-        for record in journal {
-            let at_ns = self.wall_ns("mailer", &record.at)?;
-            self.append_at(at_ns, What::Email(Email::from(record)));
-        }
+    pub fn journaled(
+        &self,
+        journal: &'static str,
+        at: &str,
+        word: &str,
+        record: &impl Serialize,
+    ) -> Result<(), RecordError> {
+        self.fact(self.wall_ns(journal, at)?, word, record)
+    }
+
+    /// Records a fact that is so since `at_ns`.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`]: a record that JSON cannot carry.
+    pub fn fact(&self, at_ns: u64, word: &str, record: &impl Serialize) -> Result<(), RecordError> {
+        let record = Json::of(record).map_err(io::Error::from)?;
+        self.append_at(at_ns, What::Fact(Fact { word: word.to_owned(), record }));
         Ok(())
-    }
-
-    /// Records a ledger entry, written at `at_ns`.
-    pub fn outcome(&self, at_ns: u64, outcome: Outcome) {
-        self.append_at(at_ns, What::Outcome(outcome));
-    }
-
-    /// Records a dead letter, stored at `at_ns`.
-    pub fn dead_letter(&self, at_ns: u64, letter: DeadLetter) {
-        self.append_at(at_ns, What::DeadLetter(letter));
     }
 
     /// Records what happens now.
@@ -160,8 +143,8 @@ impl Recorder {
     ///
     /// # Errors
     /// [`RecordError::Write`]: the first write that failed.
-    pub fn finish(&self, whole: impl IntoIterator<Item = Records>) -> Result<(), RecordError> {
-        self.append(What::End(End { whole: whole.into_iter().collect() }));
+    pub fn finish<'a>(&self, whole: impl IntoIterator<Item = &'a str>) -> Result<(), RecordError> {
+        self.append(What::End(End { whole: whole.into_iter().map(str::to_owned).collect() }));
         let mut file = self.lock();
         file.ended = true;
         match file.failed.take() {
@@ -203,8 +186,7 @@ impl Recorder {
 
 #[cfg(test)]
 mod tests {
-    use super::super::event::Kind;
-    use super::super::operation::Target;
+    use super::super::event::{About, Kind};
     use super::*;
     use crate::e2e::record::history::event::Event;
     use crate::e2e::record::history::reader::History;
@@ -222,6 +204,10 @@ mod tests {
         }
     }
 
+    fn about(key: &str) -> Option<About> {
+        Some(About { of: "message".to_owned(), key: key.to_owned(), content: None })
+    }
+
     fn read(shelf: &Shelf) -> Vec<Event> {
         History::read(&shelf.0.lock().unwrap()).unwrap().events
     }
@@ -236,7 +222,7 @@ mod tests {
                 scope.spawn(move || {
                     for _ in 0..500 {
                         let process = format!("client-{thread}");
-                        recorder.invoke(&process, Kind::Request, "s", Target::Nothing).ok();
+                        recorder.invoke(&process, Kind::Request, "s", None).ok();
                     }
                 });
             }
@@ -259,9 +245,9 @@ mod tests {
     fn an_operation_that_is_dropped_may_have_happened() {
         let shelf = Shelf::default();
         let recorder = Recorder::new(shelf.clone());
-        drop(recorder.invoke("c", Kind::Submit, "s", Target::Message("m\u{1b}[31m".into())));
-        recorder.invoke("c", Kind::Submit, "s", Target::Nothing).fail("no\r\nresponders");
-        recorder.finish([Records::Charges]).unwrap();
+        drop(recorder.invoke("c", Kind::Submit, "s", about("m\u{1b}[31m")));
+        recorder.invoke("c", Kind::Submit, "s", None).fail("no\r\nresponders");
+        recorder.finish(["shipments"]).unwrap();
         recorder.fault("late", Phase::Begin);
         let events = read(&shelf);
         assert!(matches!(&events[1].what, What::Unknown(refusal) if refusal.op == 1));
@@ -277,22 +263,17 @@ mod tests {
         let recorder = Recorder::new(shelf.clone());
         let second = std::time::Duration::from_secs(1);
         let at = recorder.clock().started_at().checked_add(second).unwrap().to_string();
-        let charge = |at: &str, amount: &str| ChargeRecord {
-            at: at.to_owned(),
-            key: "p".to_owned(),
-            content: "c".to_owned(),
-            outcome: crate::wire::journal::ChargeOutcome::Approved,
-            amount: amount.to_owned(),
-            currency: "USD".to_owned(),
-            reason: None,
-            worker: "w".to_owned(),
-        };
-        recorder.charges(&[charge(&at, "9.99")]).unwrap();
-        let wrong = recorder.charges(&[charge("yesterday", "9.99")]).unwrap_err();
-        assert!(wrong.to_string().contains("\"yesterday\""), "{wrong}");
-        assert!(recorder.charges(&[charge(&at, "many")]).is_err());
+        recorder.journaled("porter's", &at, "shipped", &["o-7"]).unwrap();
+        let wrong = recorder.journaled("porter's", "yesterday", "shipped", &()).unwrap_err();
+        assert!(wrong.to_string().contains("porter's has \"yesterday\""), "{wrong}");
         recorder.finish([]).unwrap();
-        assert_eq!(read(&shelf)[0].at_ns, 1_000_000_000);
+        let [event, _] = read(&shelf).try_into().unwrap();
+        assert_eq!(event.at_ns, 1_000_000_000);
+        let What::Fact(fact) = event.what else { panic!("{event:?}") };
+        assert_eq!(
+            (fact.word.as_str(), fact.record.read().ok()),
+            ("shipped", Some(["o-7".to_owned()]))
+        );
     }
 
     #[test]

@@ -104,7 +104,8 @@ pub(in crate::e2e) fn layout(trace: &Trace) -> Layout {
                 _ => false,
             })
     };
-    let lanes = Party::ALL.into_iter().filter(takes_part).collect();
+    let all = [Party::Client, Party::Broker, Party::Services];
+    let lanes = all.into_iter().chain(trace.lanes.iter().copied()).filter(takes_part).collect();
     Layout { lanes, rows, bands }
 }
 
@@ -169,15 +170,15 @@ fn arrow(message: &Message) -> Arrow {
     Arrow { from, to, back, label: show::text(&label), text, mark, times: 1 }
 }
 
-/// What a journal says happened between services and gateway or mailer; what the ledger and the
-/// broker have is among the messages already, where those were seen.
+/// What a journal says happened between services and somebody outside; what streams have is among the
+/// messages already, where those were seen.
 fn effect_row(trace: &Trace, effect: &Effect) -> Option<Row> {
     let unseen = trace.messages.kept.is_empty();
     if unseen && trace.effects.kept.len() + trace.effects.more > MOST_EFFECTS {
         return None;
     }
     let what = match effect.at {
-        Party::Gateway | Party::Mailer => What::Arrow(Arrow {
+        Party::Outside(_) => What::Arrow(Arrow {
             from: Party::Services,
             to: effect.at,
             back: false,
@@ -186,7 +187,7 @@ fn effect_row(trace: &Trace, effect: &Effect) -> Option<Row> {
             mark: None,
             times: 1,
         }),
-        Party::Ledger | Party::Broker if !unseen => return None,
+        Party::Stream(_) | Party::Broker if !unseen => return None,
         at => What::Note { at, text: show::text(&effect.text) },
     };
     Some(Row { at_ns: effect.at_ns, what })
@@ -301,7 +302,8 @@ mod tests {
 
     #[test]
     fn everything_is_in_order_and_marked() {
-        use Party::{Broker, Client, Gateway, Ledger, Services};
+        use Party::{Broker, Client, Services};
+        let (depot, carrier) = (Party::Stream("depot"), Party::Outside("carrier"));
         let stored = |duplicate| Kind::Stored { stream: "requests".into(), sequence: 4, duplicate };
         let delivery = |attempt| Kind::Delivery { stream: "requests".into(), sequence: 4, attempt };
         let trace = Trace {
@@ -324,14 +326,15 @@ mod tests {
                 Fault { name: "pause-services".into(), begin_ns: 33, end_ns: None },
             ]),
             effects: kept(vec![
-                effect(34, Gateway, "charge of p: approved, 9.99 USD"),
-                effect(36, Ledger, "p is completed"),
+                effect(34, carrier, "o-7 was sent"),
+                effect(36, depot, "o-7 is shipped"),
                 effect(42, Client, "may have happened: timeout"),
             ]),
+            lanes: vec![depot, carrier],
             ..Trace::default()
         };
         insta::assert_snapshot!(shown(&layout(&trace)), @r#"
-        client | broker | services | gateway
+        client | broker | services | carrier
           1    1. submit
           2    client -> broker: a.b × 1
           3    broker --> client: stored: requests 4 × 1
@@ -342,7 +345,7 @@ mod tests {
          31 #  client -> broker: a.b × 1
          32 #  broker --> client: stored: requests 4 × 1 [⧉ duplicate: the stream had it]
          33 ## pause-services begins
-         34 ## services -> gateway: charge of p: approved, 9.99 USD × 1
+         34 ## services -> carrier: o-7 was sent × 1
          35 ## kill-broker is over after 15
          40 #  3. call !
          41 #  client -> broker: a.b ? × 1 [∅ no reply seen]
@@ -373,7 +376,7 @@ mod tests {
 
     #[test]
     fn under_a_load_neither_messages_nor_effects_are_drawn() {
-        let effects = (0..101).map(|n| effect(n, Party::Gateway, "charge")).collect();
+        let effects = (0..101).map(|n| effect(n, Party::Outside("carrier"), "sent")).collect();
         let trace = Trace {
             effects: kept(effects),
             steps: vec![step(1, "load", false)],

@@ -1,4 +1,5 @@
-//! Reads what checks are about: the journals, which are kept outside NATS, and the streams.
+//! What is read of a run by whoever judges it: the journals, which are kept outside NATS, and the
+//! streams.
 
 use std::{fmt::Display, io, path::Path, time::Duration};
 
@@ -6,40 +7,56 @@ use async_nats::jetstream::{self, context::GetStreamByNameErrorKind, stream::Raw
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::e2e::driver::raw::wire_headers;
-use crate::e2e::record::seen::{Body, headers};
+use crate::e2e::record::seen::Body;
 use crate::e2e::run::stage::brokers::Access;
 use crate::e2e::verdict::checks::records::Held;
 use crate::wire::driver::Headers;
-use crate::wire::headers as h;
-use crate::wire::journal::{ChargeRecord, CrashRecord, DeliveryRecord, EmailRecord};
-use crate::wire::subjects::LEDGER_PREFIX;
 
 /// How long a whole stream may take to read.
 const READ: Duration = Duration::from_secs(30);
-const DEAD_LETTERS: &str = "payment-dead-letters";
-const LEDGER: &str = "payment-ledger";
 
-/// The gateway's journal.
-pub(in crate::e2e) fn charges(journal_dir: &Path) -> Result<Vec<ChargeRecord>, String> {
-    journal(&journal_dir.join("gateway.jsonl"))
+/// Looks at a run, as the harness, which may see everything.
+pub struct Probe<'a> {
+    journal_dir: &'a Path,
+    access: Access,
 }
 
-/// The mailer's journal.
-pub(in crate::e2e) fn emails(journal_dir: &Path) -> Result<Vec<EmailRecord>, String> {
-    journal(&journal_dir.join("mailer.jsonl"))
+/// A message of a stream.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// When the server stored it.
+    pub at: Timestamp,
+    /// Its headers.
+    pub headers: Headers,
+    /// Its body: JSON, or what it is as text.
+    pub body: Value,
 }
 
-/// The journal of what workers began with.
-pub(in crate::e2e) fn deliveries(journal_dir: &Path) -> Result<Vec<DeliveryRecord>, String> {
-    journal(&journal_dir.join("deliveries.jsonl"))
-}
+impl<'a> Probe<'a> {
+    /// Of a run whose services were told to keep their journals in this folder.
+    pub(in crate::e2e) fn new(journal_dir: &'a Path, access: Access) -> Self {
+        Self { journal_dir, access }
+    }
 
-/// The journal of crash points.
-pub(in crate::e2e) fn crashes(journal_dir: &Path) -> Result<Vec<CrashRecord>, String> {
-    journal(&journal_dir.join("crashes.jsonl"))
+    /// A journal of the services, by the name of its file; one that is not there is empty.
+    ///
+    /// # Errors
+    /// It cannot be read, or has a line that is no record.
+    pub fn journal<T: DeserializeOwned>(&self, file: &str) -> Result<Vec<T>, String> {
+        journal(&self.journal_dir.join(file))
+    }
+
+    /// All messages of a stream, or of one of its subjects, oldest first; none where there is no such
+    /// stream.
+    ///
+    /// # Errors
+    /// The server's or the client library's words, with the stream's name.
+    pub async fn stored(&self, stream: &str, subject: Option<&str>) -> Result<Vec<Stored>, String> {
+        in_time(stream, stored(&self.access, stream, subject.unwrap_or_default())).await
+    }
 }
 
 /// Whole lines only: a process that was killed may have left half a line behind, cut anywhere.
@@ -75,54 +92,6 @@ fn damaged(path: &Path, n: usize, line: &[u8], error: &serde_json::Error) -> Str
     )
 }
 
-/// A record in a stream, and when the server stored it.
-pub(in crate::e2e) struct Stored {
-    pub(in crate::e2e) at: Timestamp,
-    pub(in crate::e2e) record: Value,
-}
-
-/// All dead letters, oldest first, as `kind`, `reason`, `subject`, `deliveries`, `body`, `headers`.
-pub(in crate::e2e) async fn dead_letters(access: &Access) -> Result<Vec<Stored>, String> {
-    let messages = stored(access, DEAD_LETTERS, None).await?;
-    Ok(messages.into_iter().map(dead_letter).collect())
-}
-
-fn dead_letter((mut all, Stored { at, record: body }): (Headers, Stored)) -> Stored {
-    let mut take = |name: &str| {
-        let values = all.remove(name).unwrap_or_default();
-        values.into_iter().next().map_or(Value::Null, Value::from)
-    };
-    let kind = take(h::DEAD_KIND);
-    let reason = take(h::DEAD_REASON);
-    let subject = take(h::DEAD_SUBJECT);
-    let deliveries = take(h::DEAD_DELIVERIES);
-    let sequence = take(h::DEAD_SEQUENCE);
-    let number = |value: &Value| value.as_str().and_then(|text| text.parse::<u64>().ok());
-    let (deliveries, sequence) = (number(&deliveries), number(&sequence));
-    let record = json!({
-        "kind": kind,
-        "reason": reason,
-        "subject": subject,
-        "deliveries": deliveries,
-        "sequence": sequence,
-        "body": body,
-        "headers": headers(&all),
-    });
-    Stored { at, record }
-}
-
-/// All entries of the ledger.
-pub(in crate::e2e) async fn ledger_entries(access: &Access) -> Result<Vec<Stored>, String> {
-    let messages = stored(access, LEDGER, None).await?;
-    Ok(messages.into_iter().map(|(_, entry)| entry).collect())
-}
-
-/// The ledger's entries for one payment.
-pub(in crate::e2e) async fn ledger(access: &Access, id: &str) -> Result<Vec<Value>, String> {
-    let messages = stored(access, LEDGER, Some(format!("{LEDGER_PREFIX}.{id}"))).await?;
-    Ok(messages.into_iter().map(|(_, entry)| entry.record).collect())
-}
-
 /// What a stream of any retention holds, read by its numbers: a consumer would change a work queue.
 pub(in crate::e2e) async fn held(
     access: &Access,
@@ -154,43 +123,39 @@ pub(in crate::e2e) async fn held(
     in_time(stream, read).await
 }
 
-/// All messages of a stream, or of one of its subjects; none where there is no such stream.
 async fn stored(
     access: &Access,
     stream: &str,
-    subject: Option<String>,
-) -> Result<Vec<(Headers, Stored)>, String> {
-    let read = async {
-        let context = jetstream::new(access.connect().await?);
-        let stream = match context.get_stream(stream).await {
-            Ok(stream) => stream,
-            Err(error) if is_missing(&error) => return Ok(Vec::new()),
-            Err(error) => return Err(error.into()),
-        };
-        let config = jetstream::consumer::pull::OrderedConfig {
-            filter_subject: subject.unwrap_or_default(),
-            ..Default::default()
-        };
-        let mut consumer = stream.create_consumer(config).await?;
-        let pending = usize::try_from(consumer.info().await?.num_pending)?;
-        // Made anew where the connection breaks: then the last message tells its name.
-        let mut name = consumer.cached_info().name.clone();
-        let mut messages = consumer.messages().await?.take(pending);
-        let mut out = Vec::new();
-        while let Some(message) = messages.next().await {
-            let message = message?;
-            let info = message.info()?;
-            name = info.consumer.to_owned();
-            let at = Timestamp::from_nanosecond(info.published.unix_timestamp_nanos())?;
-            let record = Body::read(&message.payload).value();
-            out.push((wire_headers(message.headers.as_ref()), Stored { at, record }));
-        }
-        drop(messages);
-        // Else it stays for half a minute, and looks as if somebody had forgotten it.
-        stream.delete_consumer(&name).await?;
-        Ok::<_, async_nats::Error>(out)
+    subject: &str,
+) -> Result<Vec<Stored>, async_nats::Error> {
+    let context = jetstream::new(access.connect().await?);
+    let stream = match context.get_stream(stream).await {
+        Ok(stream) => stream,
+        Err(error) if is_missing(&error) => return Ok(Vec::new()),
+        Err(error) => return Err(error.into()),
     };
-    in_time(stream, read).await
+    let config = jetstream::consumer::pull::OrderedConfig {
+        filter_subject: subject.to_owned(),
+        ..Default::default()
+    };
+    let mut consumer = stream.create_consumer(config).await?;
+    let pending = usize::try_from(consumer.info().await?.num_pending)?;
+    // Made anew where the connection breaks: then the last message tells its name.
+    let mut name = consumer.cached_info().name.clone();
+    let mut messages = consumer.messages().await?.take(pending);
+    let mut out = Vec::new();
+    while let Some(message) = messages.next().await {
+        let message = message?;
+        let info = message.info()?;
+        name = info.consumer.to_owned();
+        let at = Timestamp::from_nanosecond(info.published.unix_timestamp_nanos())?;
+        let headers = wire_headers(message.headers.as_ref());
+        out.push(Stored { at, headers, body: Body::read(&message.payload).value() });
+    }
+    drop(messages);
+    // Else it stays for half a minute, and looks as if somebody had forgotten it.
+    stream.delete_consumer(&name).await?;
+    Ok(out)
 }
 
 /// The stream that has a subject; `None` where JetStream says that none has.
@@ -230,22 +195,23 @@ mod tests {
     #[test]
     fn half_a_line_is_left_out_and_a_bad_line_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(emails(folder.path()), Ok(Vec::new()));
-        let line = r#"{"at":"t","to":"a@x","subject":"s","worker":"w1","sent":true}"#;
-        let path = folder.path().join("mailer.jsonl");
+        let path = folder.path().join("porter.jsonl");
+        let shipped = || journal::<serde_json::Map<String, Value>>(&path);
+        assert_eq!(shipped(), Ok(Vec::new()));
+        let line = r#"{"at":"t","order":"o-7","worker":"w1","shipped":true}"#;
         std::fs::write(&path, format!("{line}\n{}", &line[..20])).unwrap();
-        assert_eq!(emails(folder.path()).unwrap().len(), 1);
+        assert_eq!(shipped().unwrap().len(), 1);
         // Cut in the middle of a character.
         std::fs::write(&path, [line.as_bytes(), b"\n\r\n{\"at\":\"\xe2\x82"].concat()).unwrap();
-        assert_eq!(emails(folder.path()).unwrap().len(), 1);
+        assert_eq!(shipped().unwrap().len(), 1);
         for rubbish in [&b"rubbish"[..], b"{\"at\":\"\xff\x1b[2J", &line.as_bytes()[..20]] {
             std::fs::write(&path, [line.as_bytes(), b"\n", rubbish, b"\n"].concat()).unwrap();
-            let said = emails(folder.path()).unwrap_err();
-            assert!(said.contains("mailer.jsonl is damaged, so what happened"), "{said}");
+            let said = shipped().unwrap_err();
+            assert!(said.contains("porter.jsonl is damaged, so what happened"), "{said}");
             assert!(said.contains("line 2 is no record") && !said.contains('\x1b'), "{said}");
         }
         std::fs::remove_file(&path).unwrap();
         std::fs::create_dir(&path).unwrap();
-        assert!(emails(folder.path()).unwrap_err().ends_with("mailer.jsonl: it is not a file"));
+        assert!(shipped().unwrap_err().ends_with("porter.jsonl: it is not a file"));
     }
 }

@@ -14,8 +14,9 @@ use crate::e2e::record::history::clock::Clock;
 use crate::e2e::record::history::event::{Event, Phase, What};
 use crate::e2e::record::history::reader::History;
 use crate::e2e::record::tape::Tape;
-use crate::e2e::record::trace::{Bounded, Effect, Fault, LogLine, Party, Trace};
-use crate::e2e::run::probe::{broker_trace, evidence};
+use crate::e2e::record::trace::{Bounded, Effect, Fault, Lane, LogLine, Party, Trace};
+use crate::e2e::run::oracle::Oracles;
+use crate::e2e::run::probe::broker_trace;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::process::clean;
@@ -60,8 +61,10 @@ pub(in crate::e2e) async fn gather(
         }
     }
     lines.sort_by_key(|line| line.at);
+    let oracles = &world.machine().oracles;
+    let lanes: Vec<Lane> = oracles.iter().flat_map(|oracle| oracle.lanes().to_vec()).collect();
     let messages = match load {
-        None => conversation::conversation(&lines, |at| clock.ns_at(at)),
+        None => conversation::conversation(&lines, &lanes, |at| clock.ns_at(at)),
         Some(_) => Vec::new(),
     };
     let (faults, effects) = history(world);
@@ -71,21 +74,22 @@ pub(in crate::e2e) async fn gather(
         untapped,
         faults: Bounded::first(MOST_EVENTS, faults),
         effects: Bounded::first(MOST_EVENTS, effects),
+        lanes: lanes.iter().map(|lane| lane.party).collect(),
         logs: logs(world, clock, &lines),
     }
 }
 
-/// What the history says, with what gateway and mailer wrote if the run did not get to its end.
+/// What the history says, with what oracles see at once if the run did not get to its end.
 fn history(world: &World) -> (Vec<Fault>, Vec<Effect>) {
     let recorder = &world.recorder;
-    let _ = evidence::charges(world.journal_dir()).map(|journal| recorder.charges(&journal));
-    let _ = evidence::emails(world.journal_dir()).map(|journal| recorder.emails(&journal));
+    let oracles = &world.machine().oracles;
+    oracles.iter().for_each(|oracle| oracle.glimpse(&world.probe(), recorder));
     // Where the run has concluded, it is ended already and none of this is written.
     let _ = recorder.finish([]);
     let Ok(history) = History::open(world.history_path()) else {
         return (Vec::new(), Vec::new());
     };
-    (faults(&history.events), effects(&history.events))
+    (faults(&history.events), effects(&history.events, oracles))
 }
 
 fn faults(events: &[Event]) -> Vec<Fault> {
@@ -107,39 +111,21 @@ fn faults(events: &[Event]) -> Vec<Fault> {
     faults
 }
 
-fn effects(events: &[Event]) -> Vec<Effect> {
-    let mut effects: Vec<Effect> = events.iter().filter_map(effect).collect();
+fn effects(events: &[Event], oracles: &Oracles) -> Vec<Effect> {
+    let effects = events.iter().filter_map(|event| {
+        let (at, text) = match &event.what {
+            What::Fact(fact) => oracles.iter().find_map(|oracle| oracle.told(fact))?,
+            What::Fail(refusal) => (Party::Client, format!("did not happen: {}", refusal.reason)),
+            What::Unknown(refusal) => {
+                (Party::Client, format!("may have happened: {}", refusal.reason))
+            }
+            _ => return None,
+        };
+        Some(Effect { at_ns: event.at_ns, at, text: clean(&text) })
+    });
+    let mut effects: Vec<Effect> = effects.collect();
     effects.sort_by_key(|effect| effect.at_ns);
     effects
-}
-
-fn effect(event: &Event) -> Option<Effect> {
-    let (at, text) = match &event.what {
-        What::Charge(charge) => {
-            let outcome = serde_json::to_value(charge.outcome).ok()?;
-            let outcome = outcome.as_str()?;
-            let text = format!(
-                "charge of {}: {outcome}, {} {}",
-                charge.payment_id, charge.amount, charge.currency
-            );
-            (Party::Gateway, text)
-        }
-        What::Email(email) => {
-            let word = if email.sent { "sent" } else { "refused" };
-            (Party::Mailer, format!("{word}: {}", email.message))
-        }
-        What::Outcome(outcome) => {
-            (Party::Ledger, format!("{} is {}", outcome.payment_id, outcome.reading.status))
-        }
-        What::DeadLetter(letter) => {
-            let id = letter.payment_id.as_deref().unwrap_or("a message without a usable id");
-            (Party::Broker, format!("dead letter, {}: {id}", letter.kind))
-        }
-        What::Fail(refusal) => (Party::Client, format!("did not happen: {}", refusal.reason)),
-        What::Unknown(refusal) => (Party::Client, format!("may have happened: {}", refusal.reason)),
-        _ => return None,
-    };
-    Some(Effect { at_ns: event.at_ns, at, text: clean(&text) })
 }
 
 /// The lines of all processes by time; of too many the last. What the broker said before the clock

@@ -31,9 +31,9 @@ impl Kept {
         Ok(Self { folder: folder.to_owned(), begun: Mutex::default() })
     }
 
-    /// The file of a run that begins, as `payment/happy-path.python.jsonl`. Rounds are numbered, as
-    /// `payment/happy-path.python.round-2.jsonl`, and so are further attempts, as
-    /// `payment/happy-path.python.again-1.jsonl`. Its folder is there.
+    /// The file of a run that begins, as `orders/happy-path.python.jsonl`. Rounds are numbered, as
+    /// `orders/happy-path.python.round-2.jsonl`, and so are further attempts, as
+    /// `orders/happy-path.python.again-1.jsonl`. Its folder is there.
     ///
     /// # Errors
     /// The system's reason.
@@ -61,15 +61,15 @@ mod tests {
     fn each_run_has_a_file_and_each_round_its_own() {
         let folder = tempfile::tempdir().unwrap();
         let kept = Kept::open(&folder.path().join("new/histories")).unwrap();
-        let scenario = Name::new("math/sum").unwrap();
+        let scenario = Name::new("sums/total").unwrap();
         let run = RunId { scenario, client: "go".to_owned(), round: None };
         let name =
             |path: PathBuf| path.strip_prefix(folder.path()).unwrap().to_str().unwrap().to_owned();
-        assert_eq!(name(kept.file(&run).unwrap()), "new/histories/math/sum.go.jsonl");
-        assert_eq!(name(kept.file(&run).unwrap()), "new/histories/math/sum.go.again-1.jsonl");
+        assert_eq!(name(kept.file(&run).unwrap()), "new/histories/sums/total.go.jsonl");
+        assert_eq!(name(kept.file(&run).unwrap()), "new/histories/sums/total.go.again-1.jsonl");
         let second = RunId { round: Some(2), ..run };
-        assert_eq!(name(kept.file(&second).unwrap()), "new/histories/math/sum.go.round-2.jsonl");
-        assert!(folder.path().join("new/histories/math").is_dir());
+        assert_eq!(name(kept.file(&second).unwrap()), "new/histories/sums/total.go.round-2.jsonl");
+        assert!(folder.path().join("new/histories/sums").is_dir());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 use super::kept::Kept;
 use crate::broker::{Credentials, Roles};
 use crate::e2e::driver::rust::TypedCalls;
+use crate::e2e::run::oracle::Oracles;
 use crate::e2e::scenario::ast::scenario::Leaks;
 use crate::e2e::scenario::suite::Ready;
 use crate::e2e::text::redact::Row;
@@ -34,8 +35,8 @@ pub struct Machine {
     pub seed: u64,
     /// Where histories are kept; `None` where they go with their runs.
     pub histories: Option<Arc<Kept>>,
-    /// What tells one content of a payment from another, as the services write it.
-    pub contents: Option<ContentOf>,
+    /// Who knows what the services promise.
+    pub oracles: Oracles,
     /// A driver that aborts right after it has published a submission.
     pub dying_client: Option<Spawn>,
     /// What is done about leaks where a fixture does not say.
@@ -46,10 +47,6 @@ pub struct Machine {
     /// What differs from run to run, beside what fixtures say of it.
     pub redact: Vec<Row>,
 }
-
-/// The hash of a payment's content, from the body of its submission; `None` for a body that is
-/// no acceptable payment.
-pub type ContentOf = Arc<dyn Fn(&[u8]) -> Option<String> + Send + Sync>;
 
 /// The services under test, from the tables of a fixture's `[services]`.
 pub type ServicesOf = Arc<dyn Fn(&toml::Table) -> Vec<ServiceUnderTest> + Send + Sync>;
@@ -85,7 +82,7 @@ pub struct ServiceContext {
     pub credentials: PathBuf,
     /// TOML, a table a module.
     pub settings: PathBuf,
-    /// Where the simulated gateway and mailer keep their journals.
+    /// Where the services keep journals of what they do outside NATS.
     pub journal_dir: PathBuf,
     /// For whatever is drawn by chance.
     pub seed: u64,

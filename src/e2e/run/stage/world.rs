@@ -25,6 +25,7 @@ use crate::e2e::record::history::recorder::Recorder;
 use crate::e2e::record::run::{Log, RunId};
 use crate::e2e::record::tape::Tape;
 use crate::e2e::run::probe::broker_trace::level;
+use crate::e2e::run::probe::evidence::Probe;
 use crate::e2e::run::probe::leaks::Watch;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::verdict::outcome::Stop;
@@ -179,9 +180,14 @@ impl World {
         &self.machine
     }
 
-    /// Where the simulated gateway and mailer keep their journals.
+    /// Where the services keep journals of what they do outside NATS.
     pub(in crate::e2e) fn journal_dir(&self) -> &Path {
         &self.services.context().journal_dir
+    }
+
+    /// Looks at this run as the harness.
+    pub(in crate::e2e) fn probe(&self) -> Probe<'_> {
+        Probe::new(self.journal_dir(), self.harness())
     }
 
     /// The history of this run.

@@ -62,14 +62,12 @@ impl Stage<'_> {
 
     /// Asks the driver, and puts on record what it was asked and what came of it.
     pub(in crate::e2e) async fn ask(&self, op: Op) -> Result<Outcome, Stop> {
-        let contents = self.world.machine().contents.as_ref();
-        let operation =
-            record::begin(&self.world.recorder, contents, self.world.driver.name(), &op);
-        let is_status = record::is_status(&op);
+        let oracles = &self.world.machine().oracles;
+        let begun = record::begin(&self.world.recorder, oracles, self.world.driver.name(), &op);
         let performed = self.world.driver.perform(op).await;
         let outcome = performed.map_err(|fault| self.failed(fault.to_string()))?;
-        if let Some(operation) = operation {
-            record::end(operation, is_status, &outcome);
+        if let Some(begun) = begun {
+            begun.end(&outcome);
         }
         Ok(outcome)
     }

@@ -1,4 +1,4 @@
-//! Step A of PAYMENTS.md: a client process that publishes and dies before it reads the answer.
+//! A client process that publishes and dies before it reads the answer.
 
 use std::{io::Write as _, path::PathBuf};
 
@@ -13,6 +13,8 @@ use crate::wire::journal::CrashRecord;
 
 /// Its name in a history.
 pub(in crate::e2e) const NAME: &str = "client-that-dies";
+/// The first step of a submission, as the services call theirs that follow.
+const STEP: &str = "A";
 /// SIGABRT, which `abort` raises.
 const ABORTED: ExitStatus = ExitStatus::Signal(6);
 
@@ -42,7 +44,7 @@ impl Dying {
     ///
     /// # Errors
     /// It did not abort, and what it did instead.
-    pub(in crate::e2e) async fn perform(&self, op: Op, payment: &str) -> Result<(), String> {
+    pub(in crate::e2e) async fn perform(&self, op: Op, key: String) -> Result<(), String> {
         let driver = PipeDriver::start(NAME, &self.reaper, self.spawn.clone())
             .await
             .map_err(|fault| fault.to_string())?;
@@ -52,7 +54,7 @@ impl Dying {
             .map_err(|fault| fault.to_string())?;
         match driver.perform(op).await {
             Err(DriverFault::Exited { status: ABORTED, .. }) => {
-                self.note(payment).map_err(|error| format!("note the abort: {error}"))
+                self.note(key).map_err(|error| format!("note the abort: {error}"))
             }
             Err(fault) => Err(fault.to_string()),
             Ok(Outcome::Ok(value)) => Err(format!("{NAME} lived to answer {value}")),
@@ -62,8 +64,8 @@ impl Dying {
     }
 
     /// Beside the aborts of the services, which note their own.
-    fn note(&self, payment: &str) -> std::io::Result<()> {
-        let record = CrashRecord { step: "A".to_owned(), key: payment.to_owned() };
+    fn note(&self, key: String) -> std::io::Result<()> {
+        let record = CrashRecord { step: STEP.to_owned(), key };
         let line = format!("{}\n", serde_json::to_string(&record)?);
         let path = self.journal_dir.join("crashes.jsonl");
         let mut journal = std::fs::File::options().create(true).append(true).open(path)?;

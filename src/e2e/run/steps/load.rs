@@ -24,10 +24,10 @@ use crate::broker::Fault;
 use crate::e2e::driver::Driver;
 use crate::e2e::record::history::recorder::Recorder;
 use crate::e2e::record::seen;
+use crate::e2e::run::oracle::Oracles;
 use crate::e2e::run::probe::evidence;
 use crate::e2e::run::record;
 use crate::e2e::run::stage::brokers::Access;
-use crate::e2e::run::stage::machine::ContentOf;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::run::steps::dying;
 use crate::e2e::scenario::ast::scenario::Fixture;
@@ -68,7 +68,7 @@ pub(in crate::e2e) async fn run(
     let submitter = Submitter {
         driver: world.driver.clone(),
         recorder: world.recorder.clone(),
-        contents: world.machine().contents.clone(),
+        oracles: world.machine().oracles.clone(),
         dying,
         attempt: step.timeout.unwrap_or(ATTEMPT),
         patience: step.within.unwrap_or(PATIENCE),
@@ -188,7 +188,7 @@ fn plan(load: &Load, times: u32, chance: &mut Chance) -> Vec<(u32, Fault)> {
 struct Submitter {
     driver: Arc<dyn Driver>,
     recorder: Recorder,
-    contents: Option<ContentOf>,
+    oracles: Oracles,
     dying: Option<Dying>,
     attempt: Duration,
     patience: Duration,
@@ -262,10 +262,10 @@ impl Submitter {
     }
 
     async fn attempt(&self, process: &str, op: Op) -> Result<Outcome, String> {
-        let operation = record::begin(&self.recorder, self.contents.as_ref(), process, &op);
+        let begun = record::begin(&self.recorder, &self.oracles, process, &op);
         let outcome = self.driver.perform(op).await.map_err(|e| e.to_string())?;
-        if let Some(operation) = operation {
-            record::end(operation, false, &outcome);
+        if let Some(begun) = begun {
+            begun.end(&outcome);
         }
         match outcome {
             Outcome::Skip(reason) => Err(reason),
@@ -275,10 +275,11 @@ impl Submitter {
 
     /// Nobody is left who knows whether it was stored.
     async fn once_by_one_that_dies(&self, dying: &Dying, op: &Op) -> Result<(), String> {
-        let operation = record::begin(&self.recorder, self.contents.as_ref(), dying::NAME, op);
-        dying.perform(op.clone(), &record::payment_id(op).unwrap_or_default()).await?;
-        if let Some(operation) = operation {
-            operation.unknown("the client died before it read the answer");
+        let begun = record::begin(&self.recorder, &self.oracles, dying::NAME, op);
+        let key = record::key(&self.oracles, op).unwrap_or_default();
+        dying.perform(op.clone(), key).await?;
+        if let Some(begun) = begun {
+            begun.unknown("the client died before it read the answer");
         }
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! A check: what must hold when all is done.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::e2e::text::schema::Schema;
 use crate::e2e::text::span::Span;
@@ -22,39 +22,8 @@ pub struct Check {
 /// What a check looks at. Journals are the oracle for effects; JetStream is for records.
 #[derive(Debug, Clone, PartialEq)]
 pub enum CheckKind {
-    /// The gateway approved each of these payments exactly once.
-    ChargedOnce {
-        /// Payment ids.
-        ids: Vec<String>,
-        /// Exact decimal, as text.
-        amount: Option<String>,
-    },
-    /// The gateway never approved these payments.
-    NeverCharged {
-        /// Payment ids.
-        ids: Vec<String>,
-    },
-    /// Exactly these dead letters are stored, in any order.
-    DeadLetters {
-        /// Patterns over `kind`, `reason`, `subject`, `deliveries`, `body`, `headers`.
-        expected: Vec<Value>,
-    },
-    /// The mailer's journal.
-    Emails {
-        /// Handed over, in all.
-        count: Option<u64>,
-        /// By so many different workers.
-        workers: Option<u64>,
-        /// No two for the same recipient and subject.
-        each_once: bool,
-        /// Refused by the mailer.
-        refused: Option<u64>,
-    },
-    /// Crash points did abort processes: how often after each step.
-    Crashed {
-        /// By the step's letter.
-        expected: BTreeMap<String, u64>,
-    },
+    /// What an oracle knows how to look at.
+    Oracle(Asked),
     /// The verdict on the history of the run, and its figures.
     History {
         /// Pattern over `verdict` and the figures.
@@ -67,8 +36,7 @@ pub enum CheckKind {
     },
     /// Everything is final so soon after the last fault.
     FinalWithin {
-        /// From the end of the last fault, or from its submission where that came later, to the last
-        /// outcome or dead letter.
+        /// From the end of the last fault, or from its submission where that came later, to the last end.
         limit: Duration,
     },
     /// What a stream holds.
@@ -91,30 +59,29 @@ pub enum CheckKind {
         /// A reply is valid by one of these; empty is whatever it is.
         replies: Vec<Schema>,
     },
-    /// Exactly one ledger entry for the payment, with this in it.
-    Ledger {
-        /// Payment id.
-        id: String,
-        /// Pattern over the entry.
-        entry: Value,
-    },
+}
+
+/// A check of a [`CheckWord`](crate::e2e::scenario::CheckWord), as it stands in the fixture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// Its word.
+    pub word: &'static str,
+    /// Its value; ids are a list.
+    pub value: Value,
+    /// What stands beside it.
+    pub beside: Map<String, Value>,
 }
 
 impl CheckKind {
     /// The word in the fixture.
     pub fn word(&self) -> &'static str {
         match self {
-            Self::ChargedOnce { .. } => "charged_once",
-            Self::NeverCharged { .. } => "never_charged",
-            Self::DeadLetters { .. } => "dead_letters",
-            Self::Emails { .. } => "emails",
-            Self::Crashed { .. } => "crashed",
+            Self::Oracle(asked) => asked.word,
             Self::History { .. } => "history",
             Self::RecoveredWithin { .. } => "recovered_within",
             Self::FinalWithin { .. } => "final_within",
             Self::Schema { .. } => "schema",
             Self::Stream { .. } => "stream",
-            Self::Ledger { .. } => "ledger",
         }
     }
 }
@@ -125,16 +92,11 @@ impl Check {
         let text = |text: &String| template::fill_text(text, variables);
         let value = |value: &Value| template::fill(value, variables);
         let kind = match &self.kind {
-            CheckKind::ChargedOnce { ids, amount } => CheckKind::ChargedOnce {
-                ids: ids.iter().map(text).collect(),
-                amount: amount.as_ref().map(text),
-            },
-            CheckKind::NeverCharged { ids } => {
-                CheckKind::NeverCharged { ids: ids.iter().map(text).collect() }
-            }
-            CheckKind::DeadLetters { expected } => {
-                CheckKind::DeadLetters { expected: expected.iter().map(value).collect() }
-            }
+            CheckKind::Oracle(Asked { word, value: asked, beside }) => CheckKind::Oracle(Asked {
+                word,
+                value: value(asked),
+                beside: beside.iter().map(|(key, beside)| (key.clone(), value(beside))).collect(),
+            }),
             CheckKind::History { expected } => CheckKind::History { expected: value(expected) },
             CheckKind::Stream { name, messages, subjects, each } => CheckKind::Stream {
                 name: text(name),
@@ -147,9 +109,6 @@ impl Check {
                 messages: messages.clone(),
                 replies: replies.clone(),
             },
-            CheckKind::Ledger { id, entry } => {
-                CheckKind::Ledger { id: text(id), entry: value(entry) }
-            }
             other => other.clone(),
         };
         Self { kind, ..self.clone() }

@@ -80,7 +80,7 @@ fn row<'t>(
     let fields = Fields { table: &table, span: span.clone() };
     let Some(name) = fields.text("name", findings) else {
         if fields.get("name").is_none() {
-            let help = "it is the last part of the scenario's name, as in `math/division/by-zero`";
+            let help = "it is the last part of the scenario's name, as in `sums/division/by-zero`";
             findings.add_with_help(span, "a row has a `name`", help);
         }
         return None;

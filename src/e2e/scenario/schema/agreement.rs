@@ -2,11 +2,29 @@
 
 use super::*;
 use crate::e2e::scenario::context::Context;
+use crate::e2e::scenario::keys::key;
 use crate::e2e::scenario::parse::parse;
 use crate::e2e::text::name::Name;
 use crate::e2e::text::schema::Schemas;
 use crate::e2e::text::source::Source;
 use std::path::Path;
+
+/// Checks of every form that an oracle may add.
+const ADDED: &[CheckWord] = &[
+    CheckWord {
+        key: key("packed", Form::Ids, "These were packed."),
+        beside: &[key("repeat", Form::Count(1), "So many."), key("box", Form::Text, "In this.")],
+    },
+    CheckWord { key: key("shipped", Form::Table(SHIPPED), "What was shipped."), beside: &[] },
+    CheckWord { key: key("returned", Form::Tables(RETURNED), "What came back."), beside: &[] },
+    CheckWord {
+        key: key("shelf", Form::Text, "What a shelf has."),
+        beside: &[key("holds", Form::Pattern, "Its content.")],
+    },
+];
+const SHIPPED: &[Key] =
+    &[key("count", Form::Count(0), "So many."), key("whole", Form::Truth, "Nothing broke.")];
+const RETURNED: &[Key] = &[key("reason", Form::Pattern, "Why.")];
 
 /// A value of every type that TOML has, and of every form.
 const VALUES: [&str; 21] = [
@@ -56,7 +74,7 @@ fn places() -> Vec<String> {
     }
     for (verb, takes) in verbs::verbs() {
         let usual = match verb {
-            "call" => "\"math.add\"",
+            "call" => "\"sums.add\"",
             "run" => "[\"true\"]",
             "fault" => "\"kill-broker\"",
             "settle" => "true",
@@ -84,11 +102,11 @@ fn places() -> Vec<String> {
     for key in keys::words(keys::ERROR) {
         places.push(format!("{begin}[[step]]\npublish = \"s\"\nerror = {{ {key} = VALUE }}\n"));
     }
-    for (word, takes) in checks::words() {
+    for (word, takes) in checks::words(ADDED) {
         let usual = match word {
-            "crashed" | "emails" | "history" => "{}",
+            "shipped" | "history" => "{}",
             "final_within" | "recovered_within" => "\"5s\"",
-            "dead_letters" => "[]",
+            "returned" => "[]",
             _ => "\"pay-1\"",
         };
         places.push(format!("{begin}{settle}[[check]]\n{word} = VALUE\n"));
@@ -96,8 +114,9 @@ fn places() -> Vec<String> {
             places.push(format!("{begin}{settle}[[check]]\n{word} = {usual}\n{key} = VALUE\n"));
         }
     }
-    for (word, keys) in [("dead_letters", keys::LETTER), ("emails", keys::EMAILS)] {
-        let (open, close) = if word == "emails" { ("{", "}") } else { ("[{", "}]") };
+    for (word, keys, open, close) in
+        [("shipped", SHIPPED, "{", "}"), ("returned", RETURNED, "[{", "}]")]
+    {
         for key in keys::words(keys) {
             places
                 .push(format!("{begin}{settle}[[check]]\n{word} = {open} {key} = VALUE {close}\n"));
@@ -108,9 +127,6 @@ fn places() -> Vec<String> {
             let under = format!("under = {{ {fault} = {{ {key} = VALUE }} }}");
             places.push(format!("{begin}[[step]]\nsubmit = \"s\"\n{under}\n"));
         }
-    }
-    for point in checks::crash_points() {
-        places.push(format!("{begin}{settle}[[check]]\ncrashed = {{ {point} = VALUE }}\n"));
     }
     places
 }
@@ -123,6 +139,7 @@ fn read(text: &str) -> Result<(), Vec<String>> {
         clients: Default::default(),
         services: Default::default(),
         defaults: Default::default(),
+        checks: ADDED,
         leaders: true,
         schema: &|_| Schemas::new(Path::new("."), json!({ "$defs": { "Any": true } })).find("Any"),
         include: &|path| Err(format!("no {path} here")),
@@ -152,7 +169,7 @@ fn is_of_form(message: &str) -> bool {
 /// refuses for its form the schema refuses.
 #[test]
 fn the_schema_and_the_reader_agree() {
-    let validator = jsonschema::draft7::new(&schema()).unwrap();
+    let validator = jsonschema::draft7::new(&schema(ADDED)).unwrap();
     let (mut taken, mut refused, mut wrong) = (0, 0, Vec::new());
     for place in places() {
         for value in VALUES {

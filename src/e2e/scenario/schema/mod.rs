@@ -6,12 +6,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{Form, Key};
+use super::keys::{CheckWord, Form, Key};
 use crate::e2e::scenario::{checks, keys, verbs};
 use crate::e2e::text::matcher::{MATCHERS, OF_ARRAYS};
 
-/// Draft 7, which editors know best.
-pub fn schema() -> Value {
+/// Draft 7, which editors know best; with the checks that oracles add.
+pub fn schema(added: &[CheckWord]) -> Value {
     let mut scenario = table(keys::TOP);
     scenario["title"] = json!("a scenario");
     scenario["required"] = json!(["description", "step"]);
@@ -28,7 +28,7 @@ pub fn schema() -> Value {
         "else": shared,
         "definitions": {
             "step": one_of(&[keys::STEP, keys::INCLUDE].concat(), verbs.chain([include]).collect()),
-            "check": one_of(keys::CHECK, checks::words().collect()),
+            "check": one_of(&keys::of_checks(added), checks::words(added)),
             "error": error(),
             "replaced": { "type": "string", "pattern": "\\{\\{[a-z0-9_]+\\}\\}" },
             "pattern": pattern(),
@@ -74,16 +74,12 @@ fn written(form: Form) -> Value {
     match form {
         Form::Text => json!({ "type": "string" }),
         Form::Texts => texts(),
-        Form::OneOrTexts => json!({ "anyOf": [{ "type": "string" }, texts()] }),
+        Form::OneOrTexts | Form::Ids => json!({ "anyOf": [{ "type": "string" }, texts()] }),
         Form::Fault => json!({ "enum": verbs::fault_words() }),
         Form::Under => {
             let count = json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX });
             let how = json!({ "anyOf": [count, table(keys::UNDER)] });
             by_word(verbs::fault_words(), &how)
-        }
-        Form::Crashes => {
-            let count = json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX });
-            by_word(checks::crash_points(), &count)
         }
         Form::Word(words) => json!({ "enum": words }),
         Form::Count(least) => json!({ "type": "integer", "minimum": least, "maximum": u32::MAX }),

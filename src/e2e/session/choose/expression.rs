@@ -194,8 +194,8 @@ mod tests {
     use super::*;
 
     fn holds(text: &str) -> bool {
-        let tags = ["payment".to_owned(), "fault".to_owned()];
-        let subject = Subject { name: "payment/broker-killed", tags: &tags, client: "go" };
+        let tags = ["orders".to_owned(), "fault".to_owned()];
+        let subject = Subject { name: "orders/broker-killed", tags: &tags, client: "go" };
         text.parse::<Expression>().unwrap().holds(subject)
     }
 
@@ -206,9 +206,9 @@ mod tests {
             "name(broker) and client(go)",
             "not tag(slow)",
             "tag(slow) or tag(fault)",
-            "tag(slow) | tag(fault) & name(payment/)",
+            "tag(slow) | tag(fault) & name(orders/)",
             "!(tag(slow)|client(rust))",
-            "name(payment/*) and name( *killed )",
+            "name(orders/*) and name( *killed )",
             // `and` binds closer than `or`.
             "tag(fault) or tag(slow) and tag(slow)",
         ] {
@@ -217,7 +217,7 @@ mod tests {
         for no in [
             "tag(faul)",
             "client(g)",
-            "name(math/)",
+            "name(sums/)",
             "name(*broker)",
             "not not tag(slow)",
             "(tag(fault) or tag(slow)) and tag(slow)",

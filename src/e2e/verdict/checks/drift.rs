@@ -72,7 +72,7 @@ fn breach(schemas: &[Schema], body: &[u8]) -> Option<String> {
     (!told.is_empty()).then(|| told.join("; "))
 }
 
-/// `MathReply or ErrorReply`.
+/// `Order or Refusal`.
 pub(in crate::e2e) fn named(schemas: &[Schema]) -> String {
     schemas.iter().map(Schema::name).collect::<Vec<_>>().join(" or ")
 }

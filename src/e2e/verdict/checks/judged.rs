@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::finding::Finding;
 use crate::e2e::text::matcher::{canonical, compare};
-use crate::e2e::verdict::finding::{Property, Verdict};
+use crate::e2e::verdict::finding::Verdict;
+use crate::e2e::verdict::promises::FINAL;
 use crate::e2e::verdict::report::Report;
 
 /// The verdict and the figures, as far as they are expected; the rest differs from run to run.
@@ -22,56 +23,48 @@ pub(in crate::e2e) fn history(report: &Report, expected: &Value) -> Finding {
 
 /// What was late is in the verdict on the history already; here is what leaves it open.
 pub(in crate::e2e) fn final_within(report: &Report, limit: Duration) -> Finding {
-    match report.verdict(Property::Final) {
-        Some(Verdict::Valid) => Ok(vec![format!("final within {limit:?} of the last fault")]),
-        Some(Verdict::Unknown { why }) => Err(why.join("; ")),
-        _ => Err(format!("not everything was final within {limit:?} of the last fault\n{report}")),
+    let late = || format!("not everything was final within {limit:?} of the last fault\n{report}");
+    let mut promised =
+        report.findings.iter().filter(|finding| finding.property == FINAL).peekable();
+    if promised.peek().is_none() {
+        return Err("nobody here knows when anything is final".to_owned());
     }
+    for finding in promised {
+        match &finding.verdict {
+            Verdict::Valid => {}
+            Verdict::Unknown { why } => return Err(why.join("; ")),
+            Verdict::Invalid { .. } => return Err(late()),
+        }
+    }
+    Ok(vec![format!("final within {limit:?} of the last fault")])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::e2e::verdict::figures::Figures;
+    use crate::e2e::verdict::finding;
 
     #[test]
-    fn final_within_goes_red_for_late_open_and_unbroken() {
-        use crate::e2e::record::history::reader::History;
-        use crate::e2e::verdict::policy::Policy;
-        use crate::e2e::verdict::report::check;
+    fn final_within_goes_red_for_late_unknown_and_nobody() {
         let limit = Duration::from_secs(10);
-        let judged = |lines: &[&str]| {
-            let numbered = lines
-                .iter()
-                .zip(1..)
-                .map(|(line, n)| format!("{{\"seq\":{n},\"at_ns\":{n}000000000,\"{line}}}\n"));
-            let history = History::read(numbered.collect::<String>().as_bytes()).unwrap();
-            check(&history, Policy { final_within: Some(limit), ..Policy::default() })
+        let said = |verdicts: &[Verdict]| {
+            let finding = |verdict: &Verdict| finding::Finding {
+                property: FINAL,
+                looked_at: 1,
+                verdict: verdict.clone(),
+            };
+            let findings = verdicts.iter().map(finding).collect();
+            final_within(&Report { findings, figures: Figures::default() }, limit)
         };
-        let fault = r#"fault":{"name":"kill-broker","phase":"end"}"#;
-        let done = r#"outcome":{"payment_id":"p","reading":{"status":"completed"}}"#;
-        let end = r#"end":{"whole":["outcomes"]}"#;
-        let good = judged(&[fault, done, end]);
+        let unknown = Verdict::Unknown { why: vec!["nothing was broken".to_owned()] };
+        let late = Verdict::Invalid { violations: 1, shown: Vec::new() };
         assert_eq!(
-            final_within(&good, limit),
+            said(&[Verdict::Valid, Verdict::Valid]),
             Ok(vec!["final within 10s of the last fault".to_owned()])
         );
-        let between = r#"fault":{"name":"other","phase":"begin"}"#;
-        assert!(final_within(&judged(&[fault, between, done, end]), limit).is_ok());
-        let mut late = vec![r#"invoke":{"process":"c","op":1,"kind":"request","subject":"s"}"#; 11];
-        late.insert(0, fault);
-        late.extend([done, end]);
-        assert!(
-            final_within(&judged(&late), limit).unwrap_err().contains("p was final 12.0s after")
-        );
-        assert!(
-            final_within(&judged(&[done, end]), limit).unwrap_err().contains("nothing was broken")
-        );
-        let open = [
-            fault,
-            r#"invoke":{"process":"c","op":1,"kind":"submit","subject":"s","payment":{"id":"p"}}"#,
-            r#"ok":{"process":"c","op":1,"sequence":1}"#,
-            r#"end":{"whole":[]}"#,
-        ];
-        assert!(final_within(&judged(&open), limit).unwrap_err().contains("no final outcome"));
+        assert!(said(&[Verdict::Valid, unknown]).unwrap_err().contains("nothing was broken"));
+        assert!(said(&[Verdict::Valid, late]).unwrap_err().contains("not everything was final"));
+        assert!(said(&[]).unwrap_err().contains("nobody here knows"));
     }
 }

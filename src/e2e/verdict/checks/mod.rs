@@ -1,15 +1,13 @@
-//! Decides checks, from evidence alone, so that each can be shown a doctored journal.
+//! Decides checks, from evidence alone, so that each can be shown a doctored one.
 //!
 //! | file | idea |
 //! | --- | --- |
-//! | `effects` | what was done outside NATS |
 //! | `records` | what is on record in NATS |
 //! | `finding` | what a check comes to |
 //! | `drift` | messages on a subject against a schema |
 //! | `judged` | what the judge of the history says |
 
 pub(crate) mod drift;
-pub(crate) mod effects;
 pub(crate) mod finding;
 pub(crate) mod judged;
 pub(crate) mod records;

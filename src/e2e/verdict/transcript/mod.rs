@@ -2,10 +2,10 @@
 //! own words are in it; a client library's wording is not.
 //!
 //! ```text
-//! call math.add(10, 5)
+//! call sums.add(10, 5)
 //!   = 15
 //!
-//! request services.math.calculate "{broken"
+//! request services.sums.add "{broken"
 //!   = {"error":"…"}
 //!     Mono-Error: true
 //!

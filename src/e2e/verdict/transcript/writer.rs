@@ -134,9 +134,9 @@ mod tests {
     fn a_conversation_reads_as_text() {
         let mut transcript = Transcript::new(Redactions::new([]));
         let steps = [
-            (call("math.add"), Seen::call(Outcome::Ok(json!(15.0)))),
-            (call("math.add"), error(ErrorKind::ServiceError, "bad request")),
-            (call("math.add"), error(ErrorKind::NoResponders, "nats: the library's words")),
+            (call("sums.add"), Seen::call(Outcome::Ok(json!(15.0)))),
+            (call("sums.add"), error(ErrorKind::ServiceError, "bad request")),
+            (call("sums.add"), error(ErrorKind::NoResponders, "nats: the library's words")),
             (
                 step(Action::Request(Outgoing {
                     subject: "services.x".to_owned(),
@@ -171,19 +171,19 @@ mod tests {
         for (step, seen) in &steps {
             transcript.step(step, &step.action, std::slice::from_ref(seen));
         }
-        let mut many = call("math.add");
+        let mut many = call("sums.add");
         many.repeat = Some(3);
         many.concurrency = 2;
         let outcomes = [steps[0].1.clone(), steps[2].1.clone(), steps[0].1.clone()];
         transcript.step(&many, &many.action, &outcomes);
         insta::assert_snapshot!(transcript.text(), @r#"
-        call math.add(10, "x", b=1)
+        call sums.add(10, "x", b=1)
           = 15
 
-        call math.add(10, "x", b=1)
+        call sums.add(10, "x", b=1)
           ! service_error 400, definite: "bad request"
 
-        call math.add(10, "x", b=1)
+        call sums.add(10, "x", b=1)
           ! no_responders, definite
 
         request services.x "{bro\nken"
@@ -200,7 +200,7 @@ mod tests {
           | \u{1b}[31min <duration>
           stderr | oh
 
-        call math.add(10, "x", b=1) × 3, 2 at a time
+        call sums.add(10, "x", b=1) × 3, 2 at a time
           1 × ! no_responders, definite
           2 × = 15
         "#);

@@ -11,18 +11,18 @@ use super::line::{Connection, Line, Way};
 use super::said::{Heard, Said};
 use super::subject::{acknowledgement, is_noise};
 use crate::broker::Role;
-use crate::e2e::record::trace::{Kind, Message, Party};
+use crate::e2e::record::trace::{Kind, Lane, Message, Party};
 use crate::e2e::text::bounded::excerpt;
 use crate::process::clean;
 use crate::wire::headers;
-use crate::wire::subjects::LEDGER_PREFIX;
 
 /// The messages of a trace, whose lines are in the order of time.
 pub(in crate::e2e) fn conversation(
     lines: &[Line],
+    lanes: &[Lane],
     clock: impl Fn(Timestamp) -> u64,
 ) -> Vec<Message> {
-    let mut talk = Talk::default();
+    let mut talk = Talk { lanes: lanes.to_vec(), ..Talk::default() };
     for Heard { at, connection, what } in heard(lines) {
         talk.hear(clock(at), connection, &what);
     }
@@ -31,6 +31,8 @@ pub(in crate::e2e) fn conversation(
 
 #[derive(Default)]
 struct Talk {
+    /// Streams that are drawn apart.
+    lanes: Vec<Lane>,
     /// `None` where it turned out to be noise.
     messages: Vec<Option<Message>>,
     /// What connections without a user's name have shown themselves to be.
@@ -109,9 +111,8 @@ impl Talk {
             return None;
         } else if !reply.is_empty() {
             message.kind = Kind::Request { answered: false };
-            if subject.starts_with(LEDGER_PREFIX) {
-                message.to = Party::Ledger;
-            }
+            let into = |lane: &&Lane| lane.subjects.is_some_and(|start| subject.starts_with(start));
+            message.to = self.lanes.iter().find(into).map_or(message.to, |lane| lane.party);
         }
         let at = self.add(message);
         self.published.insert((subject.to_owned(), reply.to_owned()), at);
@@ -152,8 +153,8 @@ impl Talk {
         }
         if let Some(request) = self.asked.get(subject).copied() {
             message.kind = Kind::Reply { error: false };
-            if let Some(Message { to: Party::Ledger, .. }) = &self.messages[request] {
-                message.from = Party::Ledger;
+            if let Some(Message { to: stream @ Party::Stream(_), .. }) = &self.messages[request] {
+                message.from = *stream;
             }
             return Some(self.add(message));
         }
@@ -181,7 +182,7 @@ impl Talk {
                     self.messages[at] = None;
                 }
             }
-            Kind::Reply { error } if matches!(from, Party::Broker | Party::Ledger) => {
+            Kind::Reply { error } if matches!(from, Party::Broker | Party::Stream(_)) => {
                 let said: Value = serde_json::from_str(&text).unwrap_or_default();
                 *error = !said["error"].is_null();
                 if let Some(reason) = said["error"]["description"].as_str() {
@@ -227,6 +228,8 @@ fn message(at_ns: u64, from: Party, to: Party, kind: Kind, subject: &str) -> Mes
 mod tests {
     use super::*;
 
+    const DEPOT: Lane = Lane { party: Party::Stream("depot"), subjects: Some("depot.") };
+
     /// What a broker traced: who, and what, as `client <<- [PUB a 2] {}`.
     fn heard(script: &str) -> String {
         let mut lines = Vec::new();
@@ -254,7 +257,7 @@ mod tests {
         }
         let began: Timestamp = "2026-11-23T15:24:43Z".parse().unwrap();
         let clock = |at: Timestamp| u64::try_from(at.duration_since(began).as_micros()).unwrap();
-        let messages = conversation(&lines, clock);
+        let messages = conversation(&lines, &[DEPOT], clock);
         let shown = messages.iter().map(|m| {
             let (from, to) = (m.from.name(), m.to.name());
             format!("{} {from} -> {to}: {:?} {} {}", m.at_ns, m.kind, m.subject, m.text)
@@ -265,13 +268,13 @@ mod tests {
     #[test]
     fn a_request_goes_through_the_broker_and_its_reply_comes_back() {
         insta::assert_snapshot!(heard(r#"
-            client <<- [PUB services.math.calculate _INBOX.a.1 2] {"b": 1}
-            worker ->> [MSG services.math.calculate 7 _R_.x.y 2] {"b": 1}
+            client <<- [PUB services.sums.add _INBOX.a.1 2] {"b": 1}
+            worker ->> [MSG services.sums.add 7 _R_.x.y 2] {"b": 1}
             worker <<- [HPUB _R_.x.y 4 6] hhhh{"result": 3}
             client ->> [HMSG _INBOX.a.1 1 4 6] hhhh{"result": 3}
             client <<- [PUB nobody _INBOX.a.2 0]
         "#), @r#"
-        0 client -> services: Request { answered: true } services.math.calculate {"b": 1}
+        0 client -> services: Request { answered: true } services.sums.add {"b": 1}
         2 services -> client: Reply { error: false } _INBOX.a.1 {"result": 3}
         4 client -> broker: Request { answered: false } nobody
         "#);
@@ -295,28 +298,28 @@ mod tests {
             worker ->> [MSG pay 3 $JS.ACK.requests.worker.1.4.1.17.0 2] {}
             worker <<- [PUB $JS.ACK.requests.worker.1.4.1.17.0 4] +WPI
             worker ->> [MSG pay 3 $JS.ACK.requests.worker.2.4.2.18.0 2] {}
-            worker <<- [PUB payments.ledger.p _INBOX.w.1 2] {}
-            worker ->> [MSG _INBOX.w.1 1 9] {"stream":"payment-ledger","seq":1}
-            client ->> [MSG payments.events.p 5 2] {}
+            worker <<- [PUB depot.shipped.p _INBOX.w.1 2] {}
+            worker ->> [MSG _INBOX.w.1 1 9] {"stream":"depot","seq":1}
+            client ->> [MSG orders.events.p 5 2] {}
             worker <<- [PUB $JS.ACK.requests.worker.2.4.2.18.0 _INBOX.w.2 4] +ACK
             worker ->> [MSG _INBOX.w.2 1 0]
             client <<- [PUB pay _INBOX.a.2 2] {}
             client ->> [MSG _INBOX.a.2 1 9] {"stream":"requests","seq":4,"duplicate": true}
-            worker <<- [PUB payments.ledger.p _INBOX.w.3 2] {}
+            worker <<- [PUB depot.shipped.p _INBOX.w.3 2] {}
             worker ->> [MSG _INBOX.w.3 1 9] {"error":{"code":400,"description":"wrong last sequence: 1"}}
         "#), @r#"
         0 client -> broker: Submit pay {}
         1 broker -> client: Stored { stream: "requests", sequence: 4, duplicate: false } _INBOX.a.1 {"stream":"requests","seq":4}
         2 broker -> services: Delivery { stream: "requests", sequence: 4, attempt: 1 } pay {}
         4 broker -> services: Delivery { stream: "requests", sequence: 4, attempt: 2 } pay {}
-        5 services -> ledger: Submit payments.ledger.p {}
-        6 ledger -> services: Stored { stream: "payment-ledger", sequence: 1, duplicate: false } _INBOX.w.1 {"stream":"payment-ledger","seq":1}
-        7 broker -> client: Event payments.events.p {}
+        5 services -> depot: Submit depot.shipped.p {}
+        6 depot -> services: Stored { stream: "depot", sequence: 1, duplicate: false } _INBOX.w.1 {"stream":"depot","seq":1}
+        7 broker -> client: Event orders.events.p {}
         8 services -> broker: Settled { word: "+ACK", stream: "requests", sequence: 4 } $JS.ACK.requests.worker.2.4.2.18.0
         10 client -> broker: Submit pay {}
         11 broker -> client: Stored { stream: "requests", sequence: 4, duplicate: true } _INBOX.a.2 {"stream":"requests","seq":4,"duplicate": true}
-        12 services -> ledger: Submit payments.ledger.p {}
-        13 ledger -> services: Reply { error: true } _INBOX.w.3 wrong last sequence: 1
+        12 services -> depot: Submit depot.shipped.p {}
+        13 depot -> services: Reply { error: true } _INBOX.w.3 wrong last sequence: 1
         "#);
     }
 
@@ -329,7 +332,7 @@ mod tests {
              worker ->> [MSG _INBOX.w.9 1 0]\n\
              harness <<- [PUB $JS.API.STREAM.NAMES _INBOX.h.1 0]\n\
              harness ->> [MSG _INBOX.h.1 1 2] {}\n\
-             harness ->> [MSG pay 3 $JS.ACK.ledger.reader.1.4.1.17.0 2] {}\n\
+             harness ->> [MSG pay 3 $JS.ACK.depot.reader.1.4.1.17.0 2] {}\n\
              client <<- [PUB _E2E.fence 0]\n\
              client ->> [MSG _E2E.fence 3 0]",
         );

@@ -1,28 +1,34 @@
 //! No effect happens twice: at most one approved charge a payment, for what was submitted, and
 //! completed exactly where there is one. The gateway's journal is the oracle.
 
-use crate::e2e::record::history::amount::Amount;
-use crate::e2e::record::history::event::{Charge, Event, Payment, Records, Status};
-use crate::e2e::verdict::finding::{Breach, Finding, Findings, Property, copies};
-use crate::e2e::verdict::index::{Ended, Final, Index, Operation, PaymentLife};
+use crate::e2e::record::history::Event;
+use crate::e2e::verdict::index::{Ended, Operation};
+use crate::e2e::verdict::{Finding, Findings, Property, copies};
+use crate::proof::amount::Amount;
+use crate::proof::breach;
+use crate::proof::facts::{CHARGES, Charge, OUTCOMES, Payment, Status};
+use crate::proof::lives::{Final, Lives, PaymentLife};
 use crate::wire::journal::ChargeOutcome;
 
-pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
+/// The promise.
+pub const ONCE: Property = Property { word: "once", says: "no effect happens twice" };
+
+pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
     let mut findings = Findings::default();
     let mut completed_unproved = 0;
-    for life in &index.payments {
+    for life in &lives.payments {
         let approved: Vec<(&Event, &Charge)> = life
             .charges
             .iter()
+            .map(|(event, charge)| (*event, charge))
             .filter(|(_, charge)| charge.outcome == ChargeOutcome::Approved)
-            .copied()
             .collect();
         findings.looked_at += approved.len();
-        let one = One { index, life, finals: index.finals(life) };
+        let one = One { lives, life, finals: lives.finals(life) };
         if let [(first, _), (second, _), ..] = approved.as_slice() {
             let message = format!("{} was charged {} times, not once", life.id, approved.len());
             let evidence = copies([*first, *second]);
-            findings.broken(Breach::ChargedTwice, message, evidence, one.submits());
+            findings.broken(breach::CHARGED_TWICE, message, evidence, one.submits());
         }
         for (event, charge) in &approved {
             one.asked_for(event, charge, &mut findings);
@@ -32,25 +38,32 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
             None => one.uncharged(&mut findings, &mut completed_unproved),
         }
     }
-    let submitted = index.payments.iter().any(|life| !life.submits.is_empty());
-    if submitted && !index.is_whole(Records::Charges) {
+    let submitted = lives.payments.iter().any(|life| !life.submits.is_empty());
+    if submitted && lives.index.end_with_whole(CHARGES).is_none() {
         findings.unknown(format!(
             "the gateway's journal is not whole in this history; {completed_unproved} payments are completed without a charge on record"
         ));
     }
-    findings.finish(Property::Once)
+    findings.finish(ONCE)
 }
 
 /// One payment.
-struct One<'a, 'i> {
-    index: &'i Index<'a>,
-    life: &'i PaymentLife<'a>,
-    finals: Vec<Final<'a>>,
+struct One<'l, 'a> {
+    lives: &'l Lives<'l, 'a>,
+    life: &'l PaymentLife<'a>,
+    finals: Vec<Final<'l, 'a>>,
 }
 
-impl<'a> One<'a, '_> {
-    fn operations(&self) -> impl Iterator<Item = &Operation<'a>> {
-        self.life.submits.iter().map(|at| &self.index.operations[*at])
+impl<'l, 'a> One<'l, 'a> {
+    fn operations(&self) -> impl Iterator<Item = &'l Operation<'a>> {
+        self.life.submits.iter().map(|at| &self.lives.index.operations[*at])
+    }
+
+    /// The submits that a charge may be for.
+    fn submits_of(&self, charge: &Charge) -> impl Iterator<Item = &'l Operation<'a>> {
+        let is_for =
+            |at: &&usize| self.lives.submitted(**at).is_some_and(|payment| is_for(charge, payment));
+        self.life.submits.iter().filter(is_for).map(|at| &self.lives.index.operations[*at])
     }
 
     /// The first of them, for people.
@@ -58,44 +71,42 @@ impl<'a> One<'a, '_> {
         copies(self.operations().take(4).flat_map(|operation| operation.events()))
     }
 
-    fn is(&self, status: Status) -> Option<&Final<'a>> {
+    fn is(&self, status: Status) -> Option<&Final<'l, 'a>> {
         self.finals.iter().find(|seen| seen.reading.status == status)
     }
 
     /// A charge is for something that was submitted, and may have arrived.
     fn asked_for(&self, event: &Event, charge: &Charge, findings: &mut Findings) {
-        let id = self.life.id;
+        let id = &self.life.id;
         let charged = format!("{} {}", charge.amount, charge.currency);
         let Some(first) = self.operations().next() else {
             let message = format!("{id} was charged {charged}, and nobody submitted it");
-            findings.broken(Breach::ChargedUnasked, message, copies([event]), []);
+            findings.broken(breach::CHARGED_UNASKED, message, copies([event]), []);
             return;
         };
-        let matches = |operation: &Operation<'_>| {
-            operation.payment().is_some_and(|payment| is_for(charge, payment))
-        };
-        if !self.operations().any(matches) {
+        let Some(submit) = self.submits_of(charge).next() else {
             let message = format!(
                 "{id} was charged {charged}, and none of its {} submits is for that",
                 self.life.submits.len()
             );
             let evidence = copies([event, first.begun]);
-            findings.broken(Breach::ChargedOther, message, evidence, self.submits());
-        } else if self.operations().filter(|o| matches(o)).all(|o| o.ended() == Ended::Fail) {
-            let refused = self.operations().find(|o| matches(o)).unwrap_or(first);
+            findings.broken(breach::CHARGED_OTHER, message, evidence, self.submits());
+            return;
+        };
+        if self.submits_of(charge).all(|submit| submit.ended() == Ended::Fail) {
             let message = format!("{id} was charged, and its submit certainly did not happen");
-            let evidence = copies(refused.events().into_iter().chain([event]));
-            findings.broken(Breach::HappenedAfterFail, message, evidence, self.submits());
+            let evidence = copies(submit.events().into_iter().chain([event]));
+            findings.broken(breach::HAPPENED_AFTER_FAIL, message, evidence, self.submits());
         }
     }
 
     /// Charged: completed, never failed, for the same amount.
     fn charged(&self, event: &Event, charge: &Charge, findings: &mut Findings) {
-        let id = self.life.id;
+        let id = &self.life.id;
         if let Some(failed) = self.is(Status::Failed) {
             let message = format!("{id} is failed, and was charged");
             let evidence = copies(failed.shown_by.iter().copied().chain([event]));
-            findings.broken(Breach::FailedCharged, message, evidence, self.submits());
+            findings.broken(breach::FAILED_CHARGED, message, evidence, self.submits());
         }
         let other = self
             .finals
@@ -110,14 +121,14 @@ impl<'a> One<'a, '_> {
                 completed.reading.currency.as_deref().unwrap_or_default()
             );
             let evidence = copies(completed.shown_by.iter().copied().chain([event]));
-            findings.broken(Breach::CompletedOther, message, evidence, self.submits());
+            findings.broken(breach::COMPLETED_OTHER, message, evidence, self.submits());
         }
         if self.finals.is_empty() {
-            match self.index.end.filter(|_| self.index.is_whole(Records::Outcomes)) {
+            match self.lives.index.end_with_whole(OUTCOMES) {
                 Some(end) => {
                     let message = format!("{id} was charged, and has no final outcome");
                     let evidence = copies([event, end]);
-                    findings.broken(Breach::ChargedWithoutOutcome, message, evidence, self.submits());
+                    findings.broken(breach::CHARGED_WITHOUT_OUTCOME, message, evidence, self.submits());
                 }
                 None => findings.unknown(format!(
                     "{id} was charged, and has no final outcome here; the outcomes were not all read"
@@ -128,11 +139,11 @@ impl<'a> One<'a, '_> {
 
     fn uncharged(&self, findings: &mut Findings, unproved: &mut usize) {
         let Some(completed) = self.is(Status::Completed) else { return };
-        match self.index.end.filter(|_| self.index.is_whole(Records::Charges)) {
+        match self.lives.index.end_with_whole(CHARGES) {
             Some(end) => {
                 let message = format!("{} is completed, and was never charged", self.life.id);
                 let evidence = copies(completed.shown_by.iter().copied().chain([end]));
-                findings.broken(Breach::CompletedUncharged, message, evidence, self.submits());
+                findings.broken(breach::COMPLETED_UNCHARGED, message, evidence, self.submits());
             }
             None => *unproved += 1,
         }
@@ -147,7 +158,7 @@ fn is_for(charge: &Charge, payment: &Payment) -> bool {
     content && amount && currency
 }
 
-fn same_money(charge: &Charge, seen: &Final<'_>) -> bool {
+fn same_money(charge: &Charge, seen: &Final<'_, '_>) -> bool {
     let is = |amount: Amount| amount == charge.amount;
     seen.reading.amount.is_none_or(is)
         && seen.reading.currency.as_ref().is_none_or(|c| *c == charge.currency)

@@ -3,10 +3,17 @@
 
 use std::collections::HashMap;
 
-use crate::e2e::record::history::event::{DeadLetter, Event, Kind, Payment, Reading, Records};
-use crate::e2e::verdict::finding::{Breach, Finding, Findings, Property, copies};
-use crate::e2e::verdict::index::{Ended, Index, Operation, PaymentLife};
+use crate::e2e::record::history::{Event, Kind};
+use crate::e2e::verdict::index::{Ended, Operation};
+use crate::e2e::verdict::{Finding, Findings, Property, copies};
+use crate::proof::breach;
+use crate::proof::facts::{DEAD_LETTERS, DeadLetter, OUTCOMES, Payment, Reading, message_id};
+use crate::proof::lives::{Lives, PaymentLife};
 use crate::wire::subjects::PAYMENT_PROCESS;
+
+/// The promise.
+pub const ACKNOWLEDGED: Property =
+    Property { word: "acknowledged", says: "nothing acknowledged is lost" };
 
 /// What several payments have in common, told once.
 #[derive(Default)]
@@ -15,22 +22,22 @@ struct Unsure {
     without_letter: usize,
 }
 
-pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
+pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
     let mut findings = Findings::default();
     let mut unsure = Unsure::default();
-    let letters = Letters::new(index);
-    for life in &index.payments {
+    let letters = Letters::new(lives);
+    for life in &lives.payments {
         second_outcome(life, &mut findings);
-        payment(index, life, &letters, &mut findings, &mut unsure);
+        payment(lives, life, &letters, &mut findings, &mut unsure);
     }
-    for operation in &index.operations {
+    for (at, operation) in lives.index.operations.iter().enumerate() {
         if operation.invoke.kind == Kind::Submit
             && operation.invoke.subject == PAYMENT_PROCESS
-            && operation.invoke.payment.is_none()
+            && lives.submitted(at).is_none()
             && operation.ended() == Ended::Ok
         {
             findings.looked_at += 1;
-            unacceptable(index, operation, &letters, &mut findings, &mut unsure);
+            unacceptable(lives, operation, &letters, &mut findings, &mut unsure);
         }
     }
     letters.twice(&mut findings);
@@ -46,39 +53,39 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
             unsure.without_letter
         ));
     }
-    findings.finish(Property::Acknowledged)
+    findings.finish(ACKNOWLEDGED)
 }
 
 fn second_outcome(life: &PaymentLife<'_>, findings: &mut Findings) {
     if let [(first, _), (second, _), ..] = life.outcomes.as_slice() {
         let message = format!("{} has {} final outcomes, not one", life.id, life.outcomes.len());
-        findings.broken(Breach::SecondOutcome, message, copies([*first, *second]), []);
+        findings.broken(breach::SECOND_OUTCOME, message, copies([*first, *second]), []);
     }
 }
 
 fn payment(
-    index: &Index<'_>,
+    lives: &Lives<'_, '_>,
     life: &PaymentLife<'_>,
-    letters: &Letters<'_>,
+    letters: &Letters<'_, '_>,
     findings: &mut Findings,
     unsure: &mut Unsure,
 ) {
-    let accepted: Vec<&Operation<'_>> = life
+    let accepted: Vec<(usize, &Operation<'_>)> = life
         .submits
         .iter()
-        .map(|at| &index.operations[*at])
-        .filter(|operation| operation.ended() == Ended::Ok)
+        .map(|at| (*at, &lives.index.operations[*at]))
+        .filter(|(_, operation)| operation.ended() == Ended::Ok)
         .collect();
     findings.looked_at += accepted.len();
-    let Some(first) = accepted.first() else { return };
-    let finals = index.finals(life);
+    let Some((_, first)) = accepted.first() else { return };
+    let finals = lives.finals(life);
     let Some(outcome) = finals.first() else {
-        match index.end.filter(|_| index.is_whole(Records::Outcomes)) {
+        match lives.index.end_with_whole(OUTCOMES) {
             Some(end) => {
                 let message = format!("{} was acknowledged, and has no final outcome", life.id);
                 let evidence = copies(first.events().into_iter().chain([end]));
-                let others = accepted[1..].iter().flat_map(|operation| operation.events());
-                findings.broken(Breach::Lost, message, evidence, copies(others));
+                let others = accepted[1..].iter().flat_map(|(_, operation)| operation.events());
+                findings.broken(breach::LOST, message, evidence, copies(others));
             }
             None => unsure.without_outcome += 1,
         }
@@ -86,8 +93,8 @@ fn payment(
     };
     // A submit with other content than the outcome's is a conflict, and on record as one. One that
     // was answered as a duplicate never reached the stream: its submitter was told.
-    for operation in accepted {
-        let (Some(payment), Some(reply)) = (operation.payment(), operation.reply()) else {
+    for (at, operation) in accepted {
+        let (Some(payment), Some(reply)) = (lives.submitted(at), operation.reply()) else {
             continue;
         };
         if reply.duplicate || same_content(payment, outcome.reading) != Some(false) {
@@ -96,7 +103,7 @@ fn payment(
         if letters.of(operation, life) {
             continue;
         }
-        match index.end.filter(|_| index.is_whole(Records::DeadLetters)) {
+        match lives.index.end_with_whole(DEAD_LETTERS) {
             Some(end) => {
                 let message = format!(
                     "{} was acknowledged with other content than its outcome's, and no conflict is on record",
@@ -104,7 +111,7 @@ fn payment(
                 );
                 let shown = outcome.shown_by.iter().copied();
                 let evidence = copies(operation.events().into_iter().chain(shown).chain([end]));
-                findings.broken(Breach::ConflictLost, message, evidence, []);
+                findings.broken(breach::CONFLICT_LOST, message, evidence, []);
             }
             None => unsure.without_letter += 1,
         }
@@ -114,28 +121,28 @@ fn payment(
 /// A message of the payments' stream with no payment in it can only end as a dead letter. Other
 /// streams have no workers here, and nothing to lose.
 fn unacceptable(
-    index: &Index<'_>,
+    lives: &Lives<'_, '_>,
     operation: &Operation<'_>,
-    letters: &Letters<'_>,
+    letters: &Letters<'_, '_>,
     findings: &mut Findings,
     unsure: &mut Unsure,
 ) {
     if letters.of(operation, &PaymentLife::default()) {
         return;
     }
-    match index.end.filter(|_| index.is_whole(Records::DeadLetters)) {
+    match lives.index.end_with_whole(DEAD_LETTERS) {
         Some(end) => {
-            let name = operation.invoke.message.as_deref().unwrap_or("a message");
+            let name = operation.about().and_then(message_id).unwrap_or("a message");
             let message = format!("{name} was acknowledged, and there is no dead letter of it");
             let evidence = copies(operation.events().into_iter().chain([end]));
-            findings.broken(Breach::Lost, message, evidence, []);
+            findings.broken(breach::LOST, message, evidence, []);
         }
         None => unsure.without_letter += 1,
     }
 }
 
 /// Whether a submit is the one that an outcome is about; `None` where nothing tells.
-pub(in crate::e2e) fn same_content(payment: &Payment, reading: &Reading) -> Option<bool> {
+fn same_content(payment: &Payment, reading: &Reading) -> Option<bool> {
     if let (Some(a), Some(b)) = (&payment.content, &reading.content) {
         return Some(a == b);
     }
@@ -146,15 +153,15 @@ pub(in crate::e2e) fn same_content(payment: &Payment, reading: &Reading) -> Opti
 
 /// Dead letters by their message's sequence, or by its id.
 #[derive(Default)]
-struct Letters<'a> {
+struct Letters<'l, 'a> {
     by_sequence: HashMap<u64, Vec<&'a Event>>,
-    by_message: HashMap<&'a str, Vec<&'a Event>>,
+    by_message: HashMap<&'l str, Vec<&'a Event>>,
 }
 
-impl<'a> Letters<'a> {
-    fn new(index: &Index<'a>) -> Self {
+impl<'l, 'a> Letters<'l, 'a> {
+    fn new(lives: &'l Lives<'_, 'a>) -> Self {
         let mut letters = Self::default();
-        for (event, letter) in &index.dead_letters {
+        for (event, letter) in &lives.dead_letters {
             match letter {
                 DeadLetter { sequence: Some(sequence), .. } => {
                     letters.by_sequence.entry(*sequence).or_default().push(event);
@@ -178,9 +185,8 @@ impl<'a> Letters<'a> {
         {
             return true;
         }
-        let message = operation.invoke.message.as_deref();
-        message.is_some_and(|id| self.by_message.contains_key(id))
-            || life.dead_letters.iter().any(|(_, letter)| letter.sequence.is_none())
+        let message = operation.about().and_then(message_id);
+        message.is_some_and(|id| self.by_message.contains_key(id)) || life.unnumbered_letter
     }
 
     fn twice(&self, findings: &mut Findings) {
@@ -189,7 +195,7 @@ impl<'a> Letters<'a> {
         for events in all {
             if let [first, second, ..] = events.as_slice() {
                 let message = format!("one message has {} dead letters, not one", events.len());
-                findings.broken(Breach::SecondDeadLetter, message, copies([*first, *second]), []);
+                findings.broken(breach::SECOND_DEAD_LETTER, message, copies([*first, *second]), []);
             }
         }
     }

@@ -4,12 +4,18 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::finding::{Finding, Findings, Property, copies};
+use super::index::{Ended, Index, Operation};
 use crate::e2e::record::history::event::Event;
-use crate::e2e::verdict::finding::{Breach, Finding, Findings, Property, copies};
-use crate::e2e::verdict::index::{Ended, Index, Operation};
 
 /// Subject, publisher, worker.
 type Line<'a> = (&'a str, &'a str, &'a str);
+
+/// The promise.
+pub const ORDER: Property =
+    Property { word: "order", says: "order for each subject and publisher" };
+/// Delivered before a message that was published earlier.
+pub const OUT_OF_ORDER: &str = "out_of_order";
 
 pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
     let mut findings = Findings::default();
@@ -25,7 +31,7 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
         };
         let again = !seen.insert((&delivery.message, delivery.sequence, receiver));
         // A message that was sent more than once has no one place in the order.
-        let [at] = index.operations_of(&delivery.message) else { continue };
+        let [at] = index.writes_of(&delivery.message) else { continue };
         let operation = &index.operations[*at];
         if again || delivery.attempt > 1 || index.fault_between(operation.begun.at_ns, event.at_ns)
         {
@@ -44,7 +50,7 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
                     line.2, line.1, line.0
                 );
                 let evidence = copies([operation.begun, returned, later.begun, *before, *event]);
-                findings.broken(Breach::OutOfOrder, message, evidence, []);
+                findings.broken(OUT_OF_ORDER, message, evidence, []);
             }
             _ => {}
         }
@@ -53,5 +59,5 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
             *entry = (*event, operation);
         }
     }
-    findings.finish(Property::Order)
+    findings.finish(ORDER)
 }

@@ -1,15 +1,30 @@
-//! What was done outside NATS, by the journals: charges, emails, processes that aborted.
+//! The answers, from evidence alone, so that each can be shown a doctored journal: charges, emails,
+//! processes that aborted, dead letters, the ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::finding::Finding;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::e2e::run::oracle::Looked;
+use crate::e2e::text::{canonical, compare};
 use crate::wire::journal::{ChargeOutcome, ChargeRecord, CrashRecord, EmailRecord};
 
-pub(in crate::e2e) fn charged_once(
+/// What `emails` expects.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Numbers {
+    pub(super) count: Option<u64>,
+    pub(super) workers: Option<u64>,
+    pub(super) each_once: bool,
+    pub(super) refused: Option<u64>,
+}
+
+pub(super) fn charged_once(
     charges: &[ChargeRecord],
     ids: &[String],
     amount: Option<&str>,
-) -> Finding {
+) -> Looked {
     let mut by_amount: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for id in ids {
         let approved: Vec<&ChargeRecord> = charges
@@ -37,7 +52,7 @@ pub(in crate::e2e) fn charged_once(
         .collect())
 }
 
-pub(in crate::e2e) fn never_charged(charges: &[ChargeRecord], ids: &[String]) -> Finding {
+pub(super) fn never_charged(charges: &[ChargeRecord], ids: &[String]) -> Looked {
     for id in ids {
         let approved = |c: &&ChargeRecord| c.key == *id && c.outcome == ChargeOutcome::Approved;
         let times = charges.iter().filter(approved).count();
@@ -57,13 +72,8 @@ fn same_decimal(a: &str, b: &str) -> bool {
     }
 }
 
-pub(in crate::e2e) fn emails(
-    records: &[EmailRecord],
-    count: Option<u64>,
-    workers: Option<u64>,
-    each_once: bool,
-    refused: Option<u64>,
-) -> Finding {
+pub(super) fn emails(records: &[EmailRecord], expected: &Numbers) -> Looked {
+    let Numbers { count, workers, each_once, refused } = *expected;
     let sent: Vec<&EmailRecord> = records.iter().filter(|record| record.sent).collect();
     let refused_seen = (records.len() - sent.len()) as u64;
     let by: BTreeSet<&str> = sent.iter().map(|record| record.worker.as_str()).collect();
@@ -91,10 +101,7 @@ pub(in crate::e2e) fn emails(
     Ok(lines)
 }
 
-pub(in crate::e2e) fn crashed(
-    records: &[CrashRecord],
-    expected: &BTreeMap<String, u64>,
-) -> Finding {
+pub(super) fn crashed(records: &[CrashRecord], expected: &BTreeMap<String, u64>) -> Looked {
     let mut lines = Vec::new();
     for (step, wanted) in expected {
         let seen = records.iter().filter(|record| record.step == *step).count() as u64;
@@ -106,9 +113,53 @@ pub(in crate::e2e) fn crashed(
     Ok(lines)
 }
 
+/// Each expected letter is one of those seen, and the other way round, in any order.
+pub(super) fn dead_letters(letters: &[Value], expected: &[Value]) -> Looked {
+    let mut left: Vec<&Value> = letters.iter().collect();
+    for pattern in expected {
+        let found = left.iter().position(|letter| compare(pattern, letter, false, "").is_ok());
+        let Some(index) = found else {
+            let others: String =
+                left.iter().map(|letter| format!("; stored: {}", summary(letter))).collect();
+            return Err(format!("no dead letter matches {}{others}", canonical(pattern)));
+        };
+        left.remove(index);
+    }
+    if let Some(letter) = left.first() {
+        return Err(format!(
+            "{} dead letters are stored, not {}; one too many: {}",
+            letters.len(),
+            expected.len(),
+            summary(letter)
+        ));
+    }
+    if letters.is_empty() {
+        return Ok(vec!["none".to_owned()]);
+    }
+    let mut lines: Vec<String> = letters.iter().map(summary).collect();
+    lines.sort();
+    Ok(lines)
+}
+
+fn summary(letter: &Value) -> String {
+    let text = |key: &str| letter[key].as_str().unwrap_or_default();
+    format!("{}: {}, {}", text("kind"), text("reason"), canonical(&letter["body"]))
+}
+
+pub(super) fn ledger(entries: &[Value], id: &str, pattern: &Value) -> Looked {
+    let [entry] = entries else {
+        return Err(format!("the ledger has {} entries for {id}, not one", entries.len()));
+    };
+    match compare(pattern, entry, false, "entry") {
+        Ok(()) => Ok(vec![format!("one entry for {id}")]),
+        Err(difference) => Err(format!("the ledger's entry for {id}: {difference}")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn charge(key: &str, outcome: ChargeOutcome, amount: &str) -> ChargeRecord {
         ChargeRecord {
@@ -178,14 +229,65 @@ mod tests {
             sent,
         };
         let good = [email("a", "1", true), email("b", "2", true), email("c", "1", false)];
-        assert!(emails(&good, Some(2), Some(2), true, Some(1)).is_ok());
-        assert!(emails(&good, Some(3), None, false, None).is_err());
-        assert!(emails(&good, None, Some(3), false, None).is_err());
-        assert!(emails(&good, None, None, false, Some(0)).is_err());
+        assert!(
+            emails(
+                &good,
+                &Numbers { count: Some(2), workers: Some(2), each_once: true, refused: Some(1) }
+            )
+            .is_ok()
+        );
+        assert!(
+            emails(
+                &good,
+                &Numbers { count: Some(3), workers: None, each_once: false, refused: None }
+            )
+            .is_err()
+        );
+        assert!(
+            emails(
+                &good,
+                &Numbers { count: None, workers: Some(3), each_once: false, refused: None }
+            )
+            .is_err()
+        );
+        assert!(
+            emails(
+                &good,
+                &Numbers { count: None, workers: None, each_once: false, refused: Some(0) }
+            )
+            .is_err()
+        );
         let twice = [email("a", "1", true), email("a", "2", true)];
         assert_eq!(
-            emails(&twice, Some(2), Some(2), true, None),
+            emails(
+                &twice,
+                &Numbers { count: Some(2), workers: Some(2), each_once: true, refused: None }
+            ),
             Err("the email \"s\" to a was sent twice".to_owned())
         );
+    }
+
+    #[test]
+    fn dead_letters_go_red_for_a_missing_one_and_one_too_many() {
+        let letter = |kind: &str| json!({"kind": kind, "reason": "r", "body": {"a": 1}});
+        let letters = [letter("malformed"), letter("conflict")];
+        let expected = [json!({"kind": "conflict"}), json!({"kind": "malformed"})];
+        assert_eq!(
+            dead_letters(&letters, &expected).unwrap(),
+            ["conflict: r, {\"a\":1}", "malformed: r, {\"a\":1}"]
+        );
+        assert!(dead_letters(&letters, &expected[..1]).unwrap_err().contains("one too many"));
+        assert!(dead_letters(&letters[..1], &expected).unwrap_err().contains("no dead letter"));
+        assert_eq!(dead_letters(&[], &[]), Ok(vec!["none".to_owned()]));
+    }
+
+    #[test]
+    fn the_ledger_goes_red_for_none_two_and_another_outcome() {
+        let entry = json!({"outcome": "completed"});
+        let one = std::slice::from_ref(&entry);
+        assert!(ledger(one, "a", &json!({"outcome": "completed"})).is_ok());
+        assert!(ledger(&[], "a", &json!({})).is_err());
+        assert!(ledger(&[entry.clone(), entry.clone()], "a", &json!({})).is_err());
+        assert!(ledger(one, "a", &json!({"outcome": "failed"})).is_err());
     }
 }

@@ -1,7 +1,18 @@
 //! One reply a request: every operation ends exactly once, and nothing ends that did not begin.
 
-use crate::e2e::verdict::finding::{Breach, Finding, Findings, Property, copies};
-use crate::e2e::verdict::index::Index;
+use super::finding::{Finding, Findings, Property, copies};
+use super::index::Index;
+
+/// The promise.
+pub const REPLIES: Property = Property { word: "replies", says: "one reply a request" };
+/// An operation never ended.
+pub const NO_REPLY: &str = "no_reply";
+/// An operation ended twice.
+pub const SECOND_REPLY: &str = "second_reply";
+/// A reply to nothing.
+pub const STRAY_REPLY: &str = "stray_reply";
+/// Two operations with one number.
+pub const SECOND_INVOKE: &str = "second_invoke";
 
 pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
     let mut findings = Findings::default();
@@ -9,11 +20,11 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
     // An invoke is recorded before its reply, so that a history that was cut off has it too.
     for event in &index.strays {
         let message = "a reply to an operation that never began".to_owned();
-        findings.broken(Breach::StrayReply, message, copies([*event]), []);
+        findings.broken(STRAY_REPLY, message, copies([*event]), []);
     }
     for (first, second) in &index.begun_twice {
         let message = "two operations have the same number".to_owned();
-        findings.broken(Breach::SecondInvoke, message, copies([*first, *second]), []);
+        findings.broken(SECOND_INVOKE, message, copies([*first, *second]), []);
     }
     let mut open = 0;
     for operation in &index.operations {
@@ -25,12 +36,12 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
                     operation.again.len() + 1
                 );
                 let evidence = copies([operation.begun, first, second]);
-                findings.broken(Breach::SecondReply, message, evidence, []);
+                findings.broken(SECOND_REPLY, message, evidence, []);
             }
             (Some(_), None, _) => {}
             (None, _, Some(end)) => {
                 let message = format!("operation {op} of {process} never ended");
-                findings.broken(Breach::NoReply, message, copies([operation.begun, end]), []);
+                findings.broken(NO_REPLY, message, copies([operation.begun, end]), []);
             }
             (None, _, None) => open += 1,
         }
@@ -38,5 +49,5 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
     if open > 0 {
         findings.unknown(format!("the history was cut off while {open} operations were under way"));
     }
-    findings.finish(Property::Replies)
+    findings.finish(REPLIES)
 }

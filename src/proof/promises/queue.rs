@@ -3,64 +3,73 @@
 
 use std::collections::HashMap;
 
-use crate::e2e::record::history::event::{Event, Kind, Records};
-use crate::e2e::verdict::finding::{Breach, Finding, Findings, Property, copies};
-use crate::e2e::verdict::index::{Ended, Index, MessageLife, Operation};
-use crate::e2e::verdict::policy::QueueLoss;
+use crate::e2e::record::history::{DELIVERIES, Event, Kind};
+use crate::e2e::verdict::index::{Ended, Operation};
+use crate::e2e::verdict::{Finding, Findings, Property, QueueLoss, copies};
+use crate::proof::breach;
+use crate::proof::facts::EMAILS;
+use crate::proof::lives::{Lives, MessageLife};
+
+/// The promise.
+pub const QUEUE: Property =
+    Property { word: "queue", says: "each queue message to at most one worker" };
 
 /// Whether a worker has dealt with a message: it is in the mailer's journal, or refused on record.
 /// Where that journal is not whole, having been handed to a worker is all that can be known.
-pub(in crate::e2e) fn was_dealt_with(index: &Index<'_>, life: &MessageLife<'_>) -> bool {
-    let done = !(life.emails.is_empty() && life.dead_letters.is_empty());
-    done || (!index.is_whole(Records::Emails) && !life.deliveries.is_empty())
+pub(crate) fn was_dealt_with(lives: &Lives<'_, '_>, life: &MessageLife<'_>) -> bool {
+    let done = life.has_letter || !life.emails.is_empty();
+    done || (lives.index.end_with_whole(EMAILS).is_none() && !life.deliveries.is_empty())
 }
 
 /// The publish of a queue message that was acknowledged by the broker, if there is one.
-pub(in crate::e2e) fn published<'i, 'a>(
-    index: &'i Index<'a>,
+pub(crate) fn published<'i, 'a>(
+    lives: &Lives<'i, 'a>,
     life: &MessageLife<'a>,
 ) -> Option<&'i Operation<'a>> {
     life.operations
         .iter()
-        .map(|at| &index.operations[*at])
+        .map(|at| &lives.index.operations[*at])
         .find(|operation| operation.invoke.kind == Kind::Publish && operation.ended() == Ended::Ok)
 }
 
 /// Whether the history says of every message if a worker had it.
-pub(in crate::e2e) fn knows_losses(index: &Index<'_>) -> bool {
-    index.is_whole(Records::Deliveries) || index.is_whole(Records::Emails)
+pub(crate) fn knows_losses(lives: &Lives<'_, '_>) -> bool {
+    [DELIVERIES, EMAILS].into_iter().any(|records| lives.index.end_with_whole(records).is_some())
 }
 
-pub(in crate::e2e) fn check(index: &Index<'_>, loss: QueueLoss) -> Finding {
+pub(crate) fn check(lives: &Lives<'_, '_>, loss: QueueLoss) -> Finding {
     let mut findings = Findings::default();
     let mut undelivered = 0;
-    for life in &index.messages {
-        twice(index, life, &mut findings);
-        let Some(operation) = published(index, life) else { continue };
+    for life in &lives.messages {
+        twice(lives, life, &mut findings);
+        let Some(operation) = published(lives, life) else { continue };
         findings.looked_at += 1;
-        if was_dealt_with(index, life) {
+        if was_dealt_with(lives, life) {
             continue;
         }
         undelivered += 1;
-        if let (QueueLoss::Forbidden, Some(end), true) = (loss, index.end, knows_losses(index)) {
+        if let (QueueLoss::Forbidden, Some(end), true) =
+            (loss, lives.index.end, knows_losses(lives))
+        {
             let message = format!("{} was published, and no worker has dealt with it", life.id);
             let evidence = copies(operation.events().into_iter().chain([end]));
-            findings.broken(Breach::LostInQueue, message, evidence, []);
+            findings.broken(breach::LOST_IN_QUEUE, message, evidence, []);
         }
     }
-    if undelivered > 0 && !knows_losses(index) {
+    if undelivered > 0 && !knows_losses(lives) {
         findings.unknown(format!(
             "{undelivered} published messages have no delivery here, and neither the deliveries nor the mailer's journal is whole"
         ));
     }
-    findings.finish(Property::Queue)
+    findings.finish(QUEUE)
 }
 
-fn twice(index: &Index<'_>, life: &MessageLife<'_>, findings: &mut Findings) {
+fn twice(lives: &Lives<'_, '_>, life: &MessageLife<'_>, findings: &mut Findings) {
     // A message that was published again may be delivered again.
-    let publishes = life.operations.iter().map(|at| &index.operations[*at]);
+    let publishes = life.operations.iter().map(|at| &lives.index.operations[*at]);
     let times = publishes.filter(|operation| operation.ended() != Ended::Fail).count().max(1);
-    let context = || copies(life.operations.iter().flat_map(|at| index.operations[*at].events()));
+    let context =
+        || copies(life.operations.iter().flat_map(|at| lives.index.operations[*at].events()));
 
     // Of a group one worker has it; subscribers of their own have a copy each.
     let mut receivers: HashMap<(bool, &str), Vec<(&Event, &str)>> = HashMap::new();
@@ -83,7 +92,7 @@ fn twice(index: &Index<'_>, life: &MessageLife<'_>, findings: &mut Findings) {
                 workers.join(", ")
             );
             let evidence = copies(events.iter().take(times + 1).map(|(event, _)| *event));
-            findings.broken(Breach::DeliveredTwice, message, evidence, context());
+            findings.broken(breach::DELIVERED_TWICE, message, evidence, context());
         }
     }
     if life.emails.len() > times {
@@ -96,6 +105,6 @@ fn twice(index: &Index<'_>, life: &MessageLife<'_>, findings: &mut Findings) {
             workers.join(", ")
         );
         let evidence = copies(life.emails.iter().take(times + 1).map(|(event, _)| *event));
-        findings.broken(Breach::SentTwice, message, evidence, context());
+        findings.broken(breach::SENT_TWICE, message, evidence, context());
     }
 }

@@ -3,30 +3,33 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use crate::e2e::record::history::event::Event;
-use crate::e2e::verdict::finding::{Breach, Finding, Findings, Property, copies};
-use crate::e2e::verdict::index::{Ended, Index};
+use crate::e2e::record::history::Event;
+use crate::e2e::verdict::index::Ended;
+use crate::e2e::verdict::promises::FINAL;
+use crate::e2e::verdict::{Finding, Findings, copies};
+use crate::proof::breach;
+use crate::proof::lives::Lives;
 
 /// How everything ended after the last fault.
-pub(in crate::e2e) struct Endings<'a> {
-    pub(in crate::e2e) fault: &'a Event,
-    pub(in crate::e2e) all: Vec<Ending<'a>>,
+pub(crate) struct Endings<'l, 'a> {
+    pub(crate) fault: &'a Event,
+    pub(crate) all: Vec<Ending<'l, 'a>>,
     /// Acknowledged payments without an end.
-    pub(in crate::e2e) open: usize,
+    pub(crate) open: usize,
 }
 
 /// One payment's outcome, or one dead letter.
-pub(in crate::e2e) struct Ending<'a> {
-    payment: Option<&'a str>,
+pub(crate) struct Ending<'l, 'a> {
+    payment: Option<&'l str>,
     shown_by: Vec<&'a Event>,
     /// After the last fault, or after it was submitted where that came later.
-    pub(in crate::e2e) after: Duration,
+    pub(crate) after: Duration,
     what: &'static str,
 }
 
 /// `None` where nothing was broken.
-pub(in crate::e2e) fn endings<'a>(index: &Index<'a>) -> Option<Endings<'a>> {
-    let (fault, _) = index.last_fault()?;
+pub(crate) fn endings<'l, 'a>(lives: &'l Lives<'_, 'a>) -> Option<Endings<'l, 'a>> {
+    let fault = lives.index.last_fault()?;
     let after = |at_ns: u64, submitted: Option<u64>| {
         let submitted = submitted.unwrap_or(0);
         let what = if submitted > fault.at_ns { "it was submitted" } else { "the last fault" };
@@ -34,13 +37,13 @@ pub(in crate::e2e) fn endings<'a>(index: &Index<'a>) -> Option<Endings<'a>> {
         (Duration::from_nanos(at_ns.saturating_sub(since)), what)
     };
     let mut endings = Endings { fault, all: Vec::new(), open: 0 };
-    for life in &index.payments {
-        let submits = || life.submits.iter().map(|at| &index.operations[*at]);
-        match index.first_final(life) {
+    for life in &lives.payments {
+        let submits = || life.submits.iter().map(|at| &lives.index.operations[*at]);
+        match lives.first_final(life) {
             Some(first) => {
                 let submitted = submits().map(|operation| operation.begun.at_ns).min();
                 let (after, what) = after(first.at_ns, submitted);
-                let payment = Some(life.id);
+                let payment = Some(life.id.as_str());
                 endings.all.push(Ending { payment, shown_by: first.shown_by, after, what });
             }
             None => {
@@ -49,12 +52,13 @@ pub(in crate::e2e) fn endings<'a>(index: &Index<'a>) -> Option<Endings<'a>> {
             }
         }
     }
-    let submitted: HashMap<u64, u64> = index
+    let submitted: HashMap<u64, u64> = lives
+        .index
         .operations
         .iter()
         .filter_map(|operation| Some((operation.reply()?.sequence?, operation.begun.at_ns)))
         .collect();
-    for (event, letter) in &index.dead_letters {
+    for (event, letter) in &lives.dead_letters {
         let submitted = letter.sequence.and_then(|sequence| submitted.get(&sequence)).copied();
         let (after, what) = after(event.at_ns, submitted);
         let payment = letter.payment_id.as_deref();
@@ -63,11 +67,11 @@ pub(in crate::e2e) fn endings<'a>(index: &Index<'a>) -> Option<Endings<'a>> {
     Some(endings)
 }
 
-pub(in crate::e2e) fn check(index: &Index<'_>, within: Duration) -> Finding {
+pub(crate) fn check(lives: &Lives<'_, '_>, within: Duration) -> Finding {
     let mut findings = Findings::default();
-    let Some(Endings { fault, all, open }) = endings(index) else {
+    let Some(Endings { fault, all, open }) = endings(lives) else {
         findings.unknown("nothing was broken, so that nothing is after the last fault".to_owned());
-        return findings.finish(Property::Final);
+        return findings.finish(FINAL);
     };
     findings.looked_at = all.len();
     for Ending { payment, shown_by, after, what } in all {
@@ -75,11 +79,11 @@ pub(in crate::e2e) fn check(index: &Index<'_>, within: Duration) -> Finding {
             let name = payment.unwrap_or("a dead letter");
             let message = format!("{name} was final {after:.1?} after {what}, not {within:?}");
             let evidence = copies(shown_by.into_iter().chain([fault]));
-            findings.broken(Breach::FinalLate, message, evidence, []);
+            findings.broken(breach::FINAL_LATE, message, evidence, []);
         }
     }
     if open > 0 {
         findings.unknown(format!("{open} acknowledged payments have no final outcome here"));
     }
-    findings.finish(Property::Final)
+    findings.finish(FINAL)
 }

@@ -1,9 +1,14 @@
 //! A status never goes back: a reading that was asked for after another had returned says the same
 //! or more. Readings that overlap may come in any order; a final status is the only one, ever.
 
-use crate::e2e::record::history::event::{Event, Reading};
-use crate::e2e::verdict::finding::{Breach, Finding, Findings, Property, copies};
-use crate::e2e::verdict::index::{Index, PaymentLife};
+use crate::e2e::record::history::Event;
+use crate::e2e::verdict::{Finding, Findings, Property, copies};
+use crate::proof::breach;
+use crate::proof::facts::Reading;
+use crate::proof::lives::{Lives, PaymentLife};
+
+/// The promise.
+pub const STATUS: Property = Property { word: "status", says: "status never goes back" };
 
 /// A status that was read: asked at one point, answered at a later one.
 #[derive(Clone, Copy)]
@@ -13,21 +18,21 @@ struct Read<'a> {
     reading: &'a Reading,
 }
 
-pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
+pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
     let mut findings = Findings::default();
-    for life in &index.payments {
-        let mut reads = reads(index, life);
+    for life in &lives.payments {
+        let mut reads = reads(lives, life);
         findings.looked_at += reads.len();
-        went_back(life.id, &mut reads, &mut findings);
-        final_changed(index, life, &mut findings);
+        went_back(&life.id, &mut reads, &mut findings);
+        final_changed(lives, life, &mut findings);
     }
-    findings.finish(Property::Status)
+    findings.finish(STATUS)
 }
 
-fn reads<'a>(index: &Index<'a>, life: &PaymentLife<'a>) -> Vec<Read<'a>> {
-    let operations = life.reads.iter().map(|at| &index.operations[*at]);
-    let read = operations.filter_map(|operation| {
-        let reading = operation.reply()?.reading.as_ref()?;
+fn reads<'a>(lives: &'a Lives<'_, 'a>, life: &PaymentLife<'a>) -> Vec<Read<'a>> {
+    let read = life.reads.iter().filter_map(|at| {
+        let operation = &lives.index.operations[*at];
+        let reading = lives.reading(*at)?;
         Some(Read { begun: operation.begun, returned: operation.returned?, reading })
     });
     read.collect()
@@ -51,14 +56,14 @@ fn went_back(id: &str, reads: &mut [Read<'_>], findings: &mut Findings) {
                 earlier.reading.status, later.reading.status
             );
             let evidence = copies([earlier.begun, earlier.returned, later.begun, later.returned]);
-            findings.broken(Breach::WentBack, message, evidence, []);
+            findings.broken(breach::WENT_BACK, message, evidence, []);
         }
     }
 }
 
 /// Ledger entries count too; two entries that differ are another promise's business.
-fn final_changed(index: &Index<'_>, life: &PaymentLife<'_>, findings: &mut Findings) {
-    let finals = index.finals(life);
+fn final_changed(lives: &Lives<'_, '_>, life: &PaymentLife<'_>, findings: &mut Findings) {
+    let finals = lives.finals(life);
     let Some(first) = finals.first() else { return };
     let other = finals[1..].iter().find(|seen| {
         seen.reading.status != first.reading.status
@@ -70,6 +75,6 @@ fn final_changed(index: &Index<'_>, life: &PaymentLife<'_>, findings: &mut Findi
             life.id, first.reading.status, other.reading.status
         );
         let evidence = copies(first.shown_by.iter().chain(&other.shown_by).copied());
-        findings.broken(Breach::FinalChanged, message, evidence, []);
+        findings.broken(breach::FINAL_CHANGED, message, evidence, []);
     }
 }

@@ -1,0 +1,276 @@
+//! What a history says of payments and emails: the facts that are put into it, with their shapes.
+//!
+//! ```json
+//! "about":{"of":"payment","key":"pay-7","content":{"content":"5f…","amount":"9.99","currency":"USD"}}
+//! "charge":{"payment_id":"pay-7","outcome":"approved","amount":"9.99","currency":"USD","worker":"w-1"}
+//! "email":{"message":"a@x | hello","worker":"w-1","sent":true}
+//! "outcome":{"payment_id":"pay-7","reading":{"status":"completed","amount":"9.99"}}
+//! "dead_letter":{"kind":"conflict","sequence":3,"payment_id":"pay-7"}
+//! ```
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::amount::{Amount, AmountError};
+use crate::e2e::record::history::{About, Event, Fact, Json, What};
+use crate::e2e::verdict::promises::Unreadable;
+use crate::wire::journal::{ChargeOutcome, ChargeRecord, EmailRecord, email_id};
+
+/// The gateway's journal.
+pub const CHARGE: &str = "charge";
+/// The mailer's journal.
+pub const EMAIL: &str = "email";
+/// The ledger: a payment is final.
+pub const OUTCOME: &str = "outcome";
+/// A message that no worker could settle.
+pub const DEAD_LETTER: &str = "dead_letter";
+/// All of them.
+pub const WORDS: &[&str] = &[CHARGE, EMAIL, OUTCOME, DEAD_LETTER];
+
+/// The gateway's journal, where it is whole.
+pub const CHARGES: &str = "charges";
+/// The mailer's.
+pub const EMAILS: &str = "emails";
+/// What every payment came to: the ledger, or each status after everything had settled.
+pub const OUTCOMES: &str = "outcomes";
+/// Dead letters.
+pub const DEAD_LETTERS: &str = "dead_letters";
+
+/// What a payment's operations are about.
+const PAYMENT: &str = "payment";
+/// What a queue message's operations are about.
+const MESSAGE: &str = "message";
+
+/// A fact, read.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Known {
+    /// One line of the gateway's journal.
+    Charge(Charge),
+    /// One line of the mailer's journal.
+    Email(Email),
+    /// A ledger entry.
+    Outcome(Outcome),
+    /// A message that no worker could settle.
+    DeadLetter(DeadLetter),
+}
+
+impl Known {
+    /// The fact of an event; `None` for another event, or another oracle's.
+    ///
+    /// # Errors
+    /// [`Unreadable`]: it has another shape.
+    pub fn of(event: &Event) -> Result<Option<Self>, Unreadable> {
+        let What::Fact(Fact { word, record }) = &event.what else { return Ok(None) };
+        let read = match word.as_str() {
+            CHARGE => record.read().map(Self::Charge),
+            EMAIL => record.read().map(Self::Email),
+            OUTCOME => record.read().map(Self::Outcome),
+            DEAD_LETTER => record.read().map(Self::DeadLetter),
+            _ => return Ok(None),
+        };
+        read.map(Some).map_err(|error| Unreadable::new(event, word, &error))
+    }
+
+    /// As it stands in a history.
+    ///
+    /// # Errors
+    /// JSON's; there is none for these shapes.
+    pub fn fact(&self) -> Result<Fact, serde_json::Error> {
+        let (word, record) = match self {
+            Self::Charge(charge) => (CHARGE, Json::of(charge)),
+            Self::Email(email) => (EMAIL, Json::of(email)),
+            Self::Outcome(outcome) => (OUTCOME, Json::of(outcome)),
+            Self::DeadLetter(letter) => (DEAD_LETTER, Json::of(letter)),
+        };
+        Ok(Fact { word: word.to_owned(), record: record? })
+    }
+}
+
+/// A payment as a client gave it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Payment {
+    /// Its id.
+    #[serde(skip)]
+    pub id: String,
+    /// Hash of its content, as ledger and gateway write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// How much; absent where the message has no good one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Amount>,
+    /// ISO 4217.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+}
+
+impl Payment {
+    /// What an operation is about, if it is a payment.
+    ///
+    /// # Errors
+    /// It has another shape.
+    pub fn of(about: &About) -> Result<Option<Self>, serde_json::Error> {
+        if about.of != PAYMENT {
+            return Ok(None);
+        }
+        let read: Self = about.content.as_ref().map(Json::read).transpose()?.unwrap_or_default();
+        Ok(Some(Self { id: about.key.clone(), ..read }))
+    }
+
+    /// As operations say it.
+    pub fn about(&self) -> About {
+        About { of: PAYMENT.to_owned(), key: self.id.clone(), content: Json::of(self).ok() }
+    }
+}
+
+/// What an operation with a queue message is about; the id is unique to one publish.
+pub fn message(id: String) -> About {
+    About { of: MESSAGE.to_owned(), key: id, content: None }
+}
+
+/// The id of a message that is no payment.
+pub(super) fn message_id(about: &About) -> Option<&str> {
+    (about.of == MESSAGE).then_some(about.key.as_str())
+}
+
+/// Where a payment stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Never seen, or not yet processed.
+    Pending,
+    /// A worker has it.
+    Processing,
+    /// Charged; final.
+    Completed,
+    /// Not charged; final.
+    Failed,
+}
+
+impl Status {
+    /// True for `completed` and `failed`.
+    pub fn is_final(self) -> bool {
+        self.rank() == 2
+    }
+
+    /// It only ever grows: `pending`, `processing`, then either end.
+    pub fn rank(self) -> u8 {
+        match self {
+            Self::Pending => 0,
+            Self::Processing => 1,
+            Self::Completed | Self::Failed => 2,
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Pending => "pending",
+            Self::Processing => "processing",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        })
+    }
+}
+
+/// What a status reply or a ledger entry says of a payment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reading {
+    /// Where it stands.
+    pub status: Status,
+    /// Hash of the content that this is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// How much.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<Amount>,
+    /// ISO 4217.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+}
+
+/// One line of the gateway's journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Charge {
+    /// The idempotency key.
+    pub payment_id: String,
+    /// What the gateway answered.
+    pub outcome: ChargeOutcome,
+    /// Hash of the request's content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// How much, to the last digit.
+    pub amount: Amount,
+    /// ISO 4217.
+    pub currency: String,
+    /// Which worker asked.
+    pub worker: String,
+}
+
+/// One line of the mailer's journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Email {
+    /// Which email: see [`email_id`].
+    pub message: String,
+    /// Which worker had it.
+    pub worker: String,
+    /// False where the mailer refused it.
+    pub sent: bool,
+}
+
+/// A ledger entry.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outcome {
+    /// Which payment.
+    pub payment_id: String,
+    /// What the entry says.
+    pub reading: Reading,
+}
+
+/// A message that no worker could settle, kept with its reason.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeadLetter {
+    /// `malformed`, `rejected`, `conflict`, `exhausted`.
+    pub kind: String,
+    /// The message's sequence in its stream; absent in core NATS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
+    /// Which message of a queue, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Where it has a usable one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment_id: Option<String>,
+}
+
+impl From<&EmailRecord> for Email {
+    fn from(record: &EmailRecord) -> Self {
+        Self {
+            message: email_id(&record.to, &record.subject),
+            worker: record.worker.clone(),
+            sent: record.sent,
+        }
+    }
+}
+
+impl TryFrom<&ChargeRecord> for Charge {
+    type Error = AmountError;
+
+    fn try_from(record: &ChargeRecord) -> Result<Self, Self::Error> {
+        Ok(Self {
+            payment_id: record.key.clone(),
+            outcome: record.outcome,
+            content: Some(record.content.clone()),
+            amount: record.amount.parse()?,
+            currency: record.currency.clone(),
+            worker: record.worker.clone(),
+        })
+    }
+}

@@ -1,0 +1,181 @@
+//! A history by payment and by queue message: built once, shared by all promises.
+
+use std::collections::HashMap;
+
+use super::facts::{Charge, DeadLetter, Email, Known, Outcome, Payment, Reading, message_id};
+use crate::e2e::record::history::{Delivery, Event, Kind};
+use crate::e2e::verdict::index::{Index, Operation};
+use crate::e2e::verdict::promises::Unreadable;
+
+/// A history by payment and by queue message.
+pub(super) struct Lives<'i, 'a> {
+    pub(super) index: &'i Index<'a>,
+    pub(super) payments: Vec<PaymentLife<'a>>,
+    pub(super) messages: Vec<MessageLife<'a>>,
+    pub(super) dead_letters: Vec<(&'a Event, DeadLetter)>,
+    /// What operations are about, and what they read, by their place in [`Index::operations`].
+    submitted: HashMap<usize, Payment>,
+    readings: HashMap<usize, Reading>,
+    by_payment: HashMap<String, usize>,
+    by_message: HashMap<String, usize>,
+}
+
+/// Everything about one payment id; operations by their place in [`Index::operations`].
+#[derive(Default)]
+pub(super) struct PaymentLife<'a> {
+    pub(super) id: String,
+    pub(super) submits: Vec<usize>,
+    pub(super) reads: Vec<usize>,
+    pub(super) charges: Vec<(&'a Event, Charge)>,
+    pub(super) outcomes: Vec<(&'a Event, Outcome)>,
+    /// There is a dead letter that does not say of which message of it.
+    pub(super) unnumbered_letter: bool,
+}
+
+/// Everything about one message that is no payment.
+#[derive(Default)]
+pub(super) struct MessageLife<'a> {
+    pub(super) id: String,
+    pub(super) operations: Vec<usize>,
+    /// Of core NATS only: a stream delivers again, and says so.
+    pub(super) deliveries: Vec<(&'a Event, &'a Delivery)>,
+    pub(super) emails: Vec<(&'a Event, Email)>,
+    pub(super) has_letter: bool,
+}
+
+/// A final state of a payment, and the events that say so.
+#[derive(Clone)]
+pub(super) struct Final<'l, 'a> {
+    pub(super) reading: &'l Reading,
+    pub(super) shown_by: Vec<&'a Event>,
+    pub(super) at_ns: u64,
+}
+
+impl<'i, 'a> Lives<'i, 'a> {
+    /// # Errors
+    /// [`Unreadable`]: a fact of another shape.
+    pub(super) fn new(index: &'i Index<'a>) -> Result<Self, Unreadable> {
+        let mut lives = Self {
+            index,
+            payments: Vec::new(),
+            messages: Vec::new(),
+            dead_letters: Vec::new(),
+            submitted: HashMap::new(),
+            readings: HashMap::new(),
+            by_payment: HashMap::new(),
+            by_message: HashMap::new(),
+        };
+        for (at, operation) in index.operations.iter().enumerate() {
+            lives.operation(at, operation)?;
+        }
+        for (event, delivery) in &index.deliveries {
+            if delivery.sequence.is_none() {
+                lives.message(&delivery.message).deliveries.push((event, delivery));
+            }
+        }
+        for (event, _) in &index.facts {
+            match Known::of(event)? {
+                Some(Known::Charge(charge)) => {
+                    lives.payment(&charge.payment_id).charges.push((event, charge));
+                }
+                Some(Known::Email(email)) => {
+                    lives.message(&email.message).emails.push((event, email))
+                }
+                Some(Known::Outcome(outcome)) => {
+                    lives.payment(&outcome.payment_id).outcomes.push((event, outcome));
+                }
+                Some(Known::DeadLetter(letter)) => lives.dead_letter(event, letter),
+                None => {}
+            }
+        }
+        Ok(lives)
+    }
+
+    fn operation(&mut self, at: usize, operation: &Operation<'a>) -> Result<(), Unreadable> {
+        if let Some(about) = operation.about() {
+            let payment = Payment::of(about);
+            let payment =
+                payment.map_err(|error| Unreadable::new(operation.begun, "about", &error))?;
+            if let Some(payment) = payment {
+                let life = self.payment(&payment.id);
+                match operation.invoke.kind {
+                    Kind::Status => life.reads.push(at),
+                    _ => life.submits.push(at),
+                }
+                self.submitted.insert(at, payment);
+            } else if let Some(id) = message_id(about) {
+                self.message(id).operations.push(at);
+            }
+        }
+        if let (Some(event), Some(reading)) =
+            (operation.returned, operation.reply().and_then(|reply| reply.reading.as_ref()))
+        {
+            let reading = reading.read();
+            let reading = reading.map_err(|error| Unreadable::new(event, "reading", &error))?;
+            self.readings.insert(at, reading);
+        }
+        Ok(())
+    }
+
+    fn dead_letter(&mut self, event: &'a Event, letter: DeadLetter) {
+        if let Some(id) = &letter.payment_id {
+            self.payment(id).unnumbered_letter |= letter.sequence.is_none();
+        }
+        if let Some(id) = &letter.message {
+            self.message(id).has_letter = true;
+        }
+        self.dead_letters.push((event, letter));
+    }
+
+    fn payment(&mut self, id: &str) -> &mut PaymentLife<'a> {
+        let next = self.payments.len();
+        let at = *self.by_payment.entry(id.to_owned()).or_insert(next);
+        if at == next {
+            self.payments.push(PaymentLife { id: id.to_owned(), ..PaymentLife::default() });
+        }
+        &mut self.payments[at]
+    }
+
+    fn message(&mut self, id: &str) -> &mut MessageLife<'a> {
+        let next = self.messages.len();
+        let at = *self.by_message.entry(id.to_owned()).or_insert(next);
+        if at == next {
+            self.messages.push(MessageLife { id: id.to_owned(), ..MessageLife::default() });
+        }
+        &mut self.messages[at]
+    }
+
+    /// The payment that an operation is about.
+    pub(super) fn submitted(&self, at: usize) -> Option<&Payment> {
+        self.submitted.get(&at)
+    }
+
+    /// What an operation read.
+    pub(super) fn reading(&self, at: usize) -> Option<&Reading> {
+        self.readings.get(&at)
+    }
+
+    /// The final state of a payment that was there first.
+    pub(super) fn first_final<'l>(&'l self, life: &'l PaymentLife<'a>) -> Option<Final<'l, 'a>> {
+        self.finals(life).into_iter().min_by_key(|seen| seen.at_ns)
+    }
+
+    /// Every final state that was seen of a payment: ledger entries first, then status readings.
+    pub(super) fn finals<'l>(&'l self, life: &'l PaymentLife<'a>) -> Vec<Final<'l, 'a>> {
+        let entries = life.outcomes.iter().map(|(event, outcome)| Final {
+            reading: &outcome.reading,
+            shown_by: vec![event],
+            at_ns: event.at_ns,
+        });
+        let reads = life.reads.iter().filter_map(|at| {
+            let operation = &self.index.operations[*at];
+            let returned = operation.returned?;
+            Some(Final {
+                reading: self.reading(*at)?,
+                shown_by: operation.events(),
+                at_ns: returned.at_ns,
+            })
+        });
+        entries.chain(reads).filter(|seen| seen.reading.status.is_final()).collect()
+    }
+}

@@ -1,0 +1,7 @@
+//! The promises, one a file: each a pure function, near-linear in time.
+
+pub(super) mod acknowledged;
+pub(super) mod finality;
+pub(super) mod once;
+pub(super) mod queue;
+pub(super) mod status;
