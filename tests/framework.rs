@@ -487,7 +487,7 @@ async fn a_message_that_ended_fifty_processes_in_a_row_is_given_up() {
     let (running, _, attempts) = workers(&fixture).await;
     let letter = tokio::time::timeout(SOON, dead.next()).await.expect("a letter").unwrap();
     let reason = header(&letter, "Mono-Dead-Letter-Reason").unwrap();
-    assert_eq!(reason, "50 processes ended while they had it in hand");
+    assert_eq!(reason, "50 processes ended with it in hand");
     assert_eq!(attempts.load(Ordering::SeqCst), 1, "the first delivery asks nobody");
     fixture.end(running).await;
 }

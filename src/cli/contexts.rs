@@ -1,7 +1,7 @@
 //! NATS contexts: the files that say where a server is and what to show it, found, read and written.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,16 @@ pub fn read(name: &str, context: &Context) -> Result<NatsContext, CliError> {
     let failed = |e: &dyn std::fmt::Display| {
         CliError::usage(format!("NATS context {name:?}: {}: {e}", path.display()))
     };
-    let text = std::fs::read(&path).map_err(|e| failed(&e).hint(others(name, context)))?;
+    let text = std::fs::read(&path).map_err(|e| {
+        let error = match e.kind() {
+            ErrorKind::NotFound => CliError::usage(format!(
+                "there is no NATS context {name:?}: looked for {}",
+                path.display()
+            )),
+            _ => failed(&e),
+        };
+        error.hint(others(name, context))
+    })?;
     let (read, unknown) = NatsContext::parse(&text).map_err(|e| failed(&e))?;
     if !unknown.is_empty() {
         tracing::warn!(context = name, fields = unknown.join(", "), "unknown fields are ignored");

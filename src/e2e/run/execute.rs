@@ -15,8 +15,9 @@ use super::steps::sequence::Carried;
 use crate::e2e::record::run::RunId;
 use crate::e2e::scenario::ast::check::Check;
 use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::scenario::ast::step::Action;
 use crate::e2e::text::redact::Redactions;
-use crate::e2e::text::template::Variables;
+use crate::e2e::text::template::{Variables, names};
 use crate::e2e::verdict::event::{Event, RunHistory};
 use crate::e2e::verdict::outcome::{End, Outcome, Stop};
 use crate::e2e::verdict::transcript::writer::Transcript;
@@ -119,8 +120,6 @@ fn variables(
     run: &RunId,
     client: &Client,
 ) -> Result<Variables, String> {
-    use crate::e2e::scenario::ast::step::Action;
-    use crate::e2e::text::template::names;
     let is_command = matches!(client, Client::Command { .. });
     let steps = fixture.steps.iter().chain(&fixture.teardown);
     let programs = steps.filter_map(|step| match &step.action {

@@ -10,9 +10,9 @@ use serde::Serialize;
 
 use super::index::{Ended, Index};
 use super::promises::{finality, queue};
+use crate::counted::counted;
 use crate::e2e::record::history::amount::Amount;
 use crate::e2e::record::history::event::{Phase, Status};
-use crate::e2e::text::counted::counted;
 use crate::e2e::verdict::gap;
 use crate::wire::journal::ChargeOutcome;
 
@@ -200,10 +200,10 @@ impl Figures {
         }
         if self.dead_letters > 0 || self.redelivered > 0 {
             lines.push(format!(
-                "{}, {} of them conflicts; {} deliveries, {} of them again",
+                "{}, {} of them conflicts; {}, {} of them again",
                 counted(self.dead_letters, "dead letter"),
                 self.conflicts,
-                self.deliveries,
+                counted(self.deliveries, "delivery"),
                 self.redelivered
             ));
         }
@@ -249,8 +249,11 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} operations: {} ok, {} fail, {} unknown",
-            self.operations, self.ok, self.fail, self.unknown
+            "{}: {} ok, {} fail, {} unknown",
+            counted(self.operations, "operation"),
+            self.ok,
+            self.fail,
+            self.unknown
         )?;
         self.lines().into_iter().try_for_each(|line| writeln!(f, "{line}"))
     }

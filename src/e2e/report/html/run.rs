@@ -3,10 +3,10 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::layout::{Layout, What, layout};
+use crate::counted::counted;
 use crate::e2e::record::run::Failure;
 use crate::e2e::record::trace::{Bounded, Trace};
 use crate::e2e::report::html::{diagram, show};
-use crate::e2e::text::counted::counted;
 use crate::e2e::verdict::event::{RunReport, Verdict};
 
 /// The whole run, closed unless it did not pass.

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use crate::counted::counted;
 use crate::e2e::record::history::event::{DeadLetter, Event, Kind, Payment, Reading, Records};
 use crate::e2e::verdict::finding::{Breach, Finding, Findings, Property, copies};
 use crate::e2e::verdict::index::{Ended, Index, Operation, PaymentLife};
@@ -36,14 +37,14 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
     letters.twice(&mut findings);
     if unsure.without_outcome > 0 {
         findings.unknown(format!(
-            "{} acknowledged payments have no final outcome here, and the outcomes were not all read",
-            unsure.without_outcome
+            "with no final outcome here: {}; the outcomes were not all read",
+            counted(unsure.without_outcome, "acknowledged payment")
         ));
     }
     if unsure.without_letter > 0 {
         findings.unknown(format!(
-            "{} acknowledged messages have neither outcome nor dead letter here, and the dead letters were not all read",
-            unsure.without_letter
+            "with neither outcome nor dead letter here: {}; the dead letters were not all read",
+            counted(unsure.without_letter, "acknowledged message")
         ));
     }
     findings.finish(Property::Acknowledged)

@@ -3,6 +3,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use crate::counted::counted;
 use crate::e2e::record::history::event::Event;
 use crate::e2e::verdict::finding::{Breach, Finding, Findings, Property, copies};
 use crate::e2e::verdict::index::{Ended, Index};
@@ -79,7 +80,10 @@ pub(in crate::e2e) fn check(index: &Index<'_>, within: Duration) -> Finding {
         }
     }
     if open > 0 {
-        findings.unknown(format!("{open} acknowledged payments have no final outcome here"));
+        findings.unknown(format!(
+            "with no final outcome here: {}",
+            counted(open, "acknowledged payment")
+        ));
     }
     findings.finish(Property::Final)
 }

@@ -1,6 +1,7 @@
 //! No effect happens twice: at most one approved charge a payment, for what was submitted, and
 //! completed exactly where there is one. The gateway's journal is the oracle.
 
+use crate::counted::counted;
 use crate::e2e::record::history::amount::Amount;
 use crate::e2e::record::history::event::{Charge, Event, Payment, Records, Status};
 use crate::e2e::verdict::finding::{Breach, Finding, Findings, Property, copies};
@@ -35,7 +36,8 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
     let submitted = index.payments.iter().any(|life| !life.submits.is_empty());
     if submitted && !index.is_whole(Records::Charges) {
         findings.unknown(format!(
-            "the gateway's journal is not whole in this history; {completed_unproved} payments are completed without a charge on record"
+            "the gateway's journal is not whole in this history; completed without a charge on record: {}",
+            counted(completed_unproved, "payment")
         ));
     }
     findings.finish(Property::Once)

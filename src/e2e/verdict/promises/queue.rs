@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use crate::counted::counted;
 use crate::e2e::record::history::event::{Event, Kind, Records};
 use crate::e2e::verdict::finding::{Breach, Finding, Findings, Property, copies};
 use crate::e2e::verdict::index::{Ended, Index, MessageLife, Operation};
@@ -50,7 +51,8 @@ pub(in crate::e2e) fn check(index: &Index<'_>, loss: QueueLoss) -> Finding {
     }
     if undelivered > 0 && !knows_losses(index) {
         findings.unknown(format!(
-            "{undelivered} published messages have no delivery here, and neither the deliveries nor the mailer's journal is whole"
+            "without a delivery here: {}; neither the deliveries nor the mailer's journal is whole",
+            counted(undelivered, "published message")
         ));
     }
     findings.finish(Property::Queue)

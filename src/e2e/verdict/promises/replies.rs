@@ -1,5 +1,6 @@
 //! One reply a request: every operation ends exactly once, and nothing ends that did not begin.
 
+use crate::counted::counted;
 use crate::e2e::verdict::finding::{Breach, Finding, Findings, Property, copies};
 use crate::e2e::verdict::index::Index;
 
@@ -36,7 +37,10 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
         }
     }
     if open > 0 {
-        findings.unknown(format!("the history was cut off while {open} operations were under way"));
+        findings.unknown(format!(
+            "the history was cut off with {} under way",
+            counted(open, "operation")
+        ));
     }
     findings.finish(Property::Replies)
 }
