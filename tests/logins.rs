@@ -63,6 +63,17 @@ async fn a_jwt_is_shown_however_its_seed_comes() {
     let data = |text: &str| format!("data:;base64,{}", STANDARD.encode(text));
     write("user.nk", format!("{}\n", issued.seed));
     write("user.jwt", format!("{}\n", issued.user));
+    // A pipe can be read once, however many servers are asked.
+    let pipe = home.path().join("pipe.creds");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let dead = "nats://127.0.0.1:1,nats://127.0.0.1:2,nats://127.0.0.1:3";
+    let list = format!("{dead},{}", server.nats);
+    for _ in 0..3 {
+        let (to, text) = (pipe.clone(), issued.creds("\n"));
+        let written = std::thread::spawn(move || std::fs::write(to, text).unwrap());
+        let_in(home.run(&[&["-s", &list, "--creds", pipe.to_str().unwrap()][..], &CALL].concat()));
+        written.join().unwrap();
+    }
     for fields in [
         json!({"creds": "file://~/plain.creds"}),
         json!({"creds": "$HOME/plain.creds"}),

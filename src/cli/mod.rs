@@ -13,12 +13,12 @@ mod connect;
 mod context;
 mod contexts;
 mod data;
+mod diagnosis;
 mod dlq;
 mod doctor;
 mod driver;
 mod e2e;
 mod exit;
-mod finding;
 mod fixtures;
 mod global;
 #[cfg(test)]

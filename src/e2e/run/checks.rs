@@ -9,9 +9,9 @@ use super::stage::world::World;
 use crate::e2e::record::history::reader::History;
 use crate::e2e::scenario::ast::check::{Check, CheckKind};
 use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::verdict::checks::answer::Answer;
 use crate::e2e::verdict::checks::drift::Found;
 use crate::e2e::verdict::checks::effects::{charged_once, crashed, emails, never_charged};
-use crate::e2e::verdict::checks::finding::Finding;
 use crate::e2e::verdict::checks::judged::{final_within, history};
 use crate::e2e::verdict::checks::records::{dead_letters, ledger, stream, valid};
 use crate::e2e::verdict::outcome::Stop;
@@ -68,7 +68,7 @@ async fn look(
     fixture: &Fixture,
     check: &Check,
     report: Option<&Report>,
-) -> Result<Finding, Stop> {
+) -> Result<Answer, Stop> {
     let charges = || evidence::charges(world.journal_dir()).map_err(Stop::Broken);
     Ok(match &check.kind {
         CheckKind::ChargedOnce { ids, amount } => charged_once(&charges()?, ids, amount.as_deref()),

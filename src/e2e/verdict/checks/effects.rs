@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::finding::Finding;
+use super::answer::Answer;
 use crate::wire::journal::{ChargeOutcome, ChargeRecord, CrashRecord, EmailRecord};
 
 pub(in crate::e2e) fn charged_once(
     charges: &[ChargeRecord],
     ids: &[String],
     amount: Option<&str>,
-) -> Finding {
+) -> Answer {
     let mut by_amount: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for id in ids {
         let approved: Vec<&ChargeRecord> = charges
@@ -37,7 +37,7 @@ pub(in crate::e2e) fn charged_once(
         .collect())
 }
 
-pub(in crate::e2e) fn never_charged(charges: &[ChargeRecord], ids: &[String]) -> Finding {
+pub(in crate::e2e) fn never_charged(charges: &[ChargeRecord], ids: &[String]) -> Answer {
     for id in ids {
         let approved = |c: &&ChargeRecord| c.key == *id && c.outcome == ChargeOutcome::Approved;
         let times = charges.iter().filter(approved).count();
@@ -63,7 +63,7 @@ pub(in crate::e2e) fn emails(
     workers: Option<u64>,
     each_once: bool,
     refused: Option<u64>,
-) -> Finding {
+) -> Answer {
     let sent: Vec<&EmailRecord> = records.iter().filter(|record| record.sent).collect();
     let refused_seen = (records.len() - sent.len()) as u64;
     let by: BTreeSet<&str> = sent.iter().map(|record| record.worker.as_str()).collect();
@@ -91,10 +91,7 @@ pub(in crate::e2e) fn emails(
     Ok(lines)
 }
 
-pub(in crate::e2e) fn crashed(
-    records: &[CrashRecord],
-    expected: &BTreeMap<String, u64>,
-) -> Finding {
+pub(in crate::e2e) fn crashed(records: &[CrashRecord], expected: &BTreeMap<String, u64>) -> Answer {
     let mut lines = Vec::new();
     for (step, wanted) in expected {
         let seen = records.iter().filter(|record| record.step == *step).count() as u64;

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::answer::Answer;
 use super::drift::named;
-use super::finding::Finding;
 use crate::counted::counted;
 use crate::e2e::text::matcher::{canonical, compare};
 use crate::e2e::text::schema::Schema;
@@ -30,7 +30,7 @@ pub(in crate::e2e) fn stream(
     messages: Option<u64>,
     subjects: Option<u64>,
     each: Option<&Value>,
-) -> Finding {
+) -> Answer {
     for (wanted, seen, what) in
         [(messages, held.messages, "message"), (subjects, held.subjects, "subject")]
     {
@@ -55,7 +55,7 @@ pub(in crate::e2e) fn stream(
 }
 
 /// Each expected letter is one of those seen, and the other way round, in any order.
-pub(in crate::e2e) fn dead_letters(letters: &[Value], expected: &[Value]) -> Finding {
+pub(in crate::e2e) fn dead_letters(letters: &[Value], expected: &[Value]) -> Answer {
     let mut left: Vec<&Value> = letters.iter().collect();
     for pattern in expected {
         let found = left.iter().position(|letter| compare(pattern, letter, false, "").is_ok());
@@ -87,7 +87,7 @@ fn summary(letter: &Value) -> String {
     format!("{}: {}, {}", text("kind"), text("reason"), canonical(&letter["body"]))
 }
 
-pub(in crate::e2e) fn ledger(entries: &[Value], id: &str, pattern: &Value) -> Finding {
+pub(in crate::e2e) fn ledger(entries: &[Value], id: &str, pattern: &Value) -> Answer {
     let [entry] = entries else {
         return Err(format!("the ledger has {} entries for {id}, not one", entries.len()));
     };

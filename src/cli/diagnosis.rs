@@ -1,14 +1,14 @@
 //! What `doctor` finds.
 
 /// One finding; `ok` is true where nothing has to be done.
-pub(super) struct Finding {
+pub(super) struct Diagnosis {
     pub(super) name: &'static str,
     pub(super) ok: bool,
     pub(super) text: String,
     pub(super) detail: serde_json::Value,
 }
 
-impl Finding {
+impl Diagnosis {
     /// As a member of the printed object.
     pub(super) fn object(self) -> (String, serde_json::Value) {
         let mut detail = self.detail;
