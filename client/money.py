@@ -85,8 +85,9 @@ def amount_token(amount: Amount, currency: str = DEFAULT_CURRENCY) -> str:
     zeros = len(digits) - len("".join(map(str, digits)).rstrip("0"))
     given_decimals = max(0, -(exponent + zeros))
     if given_decimals > decimals:
+        noun = "decimal" if given_decimals == 1 else "decimals"
         raise BadInput(
-            f"amount {_shown(amount)} has {given_decimals} decimals, and {currency} has {decimals}"
+            f"amount {_shown(amount)} has {given_decimals} {noun}, and {currency} has {decimals}"
         )
     return format(value, "f")
 

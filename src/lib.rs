@@ -3,6 +3,7 @@
 pub mod broker;
 
 pub mod cli;
+pub mod counted;
 pub mod e2e;
 pub mod given;
 pub mod modules;

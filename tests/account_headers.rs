@@ -2,8 +2,6 @@
 
 mod support;
 
-use std::time::Duration;
-
 use async_nats::{HeaderMap, Subscriber};
 use futures_util::StreamExt;
 use mono_demo::modules::payment::{PaymentClient, Submission};
@@ -23,16 +21,17 @@ async fn headers_that_command_a_stream_of_a_cluster_command_nothing() {
 }
 
 async fn command_nothing(world: World, more: &[(&'static str, &'static str)]) {
-    let (client, harness) = (world.client().await, world.harness().await);
-    let submit = async |id: &str, headers: HeaderMap| {
-        let body = format!(r#"{{"payment_id": "{id}", "amount": 1}}"#);
-        let sent =
-            client.request_with_headers("services.payment.payment-process", headers, body.into());
-        // What the server refuses to the client is not sent at all.
-        let Ok(sent) = tokio::time::timeout(Duration::from_secs(2), sent).await else {
-            return "no answer, \"error\"".to_owned();
-        };
-        String::from_utf8(sent.unwrap().payload.to_vec()).unwrap()
+    let ((client, mut refused), harness) = (world.refused_client().await, world.harness().await);
+    let subject = "services.payment.payment-process";
+    let body = |id: &str| format!(r#"{{"payment_id": "{id}", "amount": 1}}"#).into();
+    let mut submit = async |id: &str, headers: HeaderMap| {
+        let sent = client.request_with_headers(subject, headers, body(id));
+        tokio::select! {
+            sent = sent => String::from_utf8(sent.unwrap().payload.to_vec()).unwrap(),
+            // What the server refuses to the client is not sent at all.
+            refusal = refused.recv() => format!("\"error\": {}", refusal.expect("a connection")),
+            () = tokio::time::sleep(LIMIT) => panic!("{id}: neither an answer nor a refusal"),
+        }
     };
     let first = submit("first", HeaderMap::new()).await;
     assert!(first.contains("\"seq\""), "{first}");
@@ -41,7 +40,7 @@ async fn command_nothing(world: World, more: &[(&'static str, &'static str)]) {
         wild.push(listen(&harness, subject).await);
     }
     wild.push(listen(&world.other().await, "services.notification.email-rejected").await);
-    let mut number = 0;
+    let (mut number, mut nowhere) = (0, String::new());
     let all = [
         ("Nats-Rollup", "all"),
         ("Nats-Rollup", "sub"),
@@ -84,6 +83,12 @@ async fn command_nothing(world: World, more: &[(&'static str, &'static str)]) {
         }
         number += 1;
         let id = format!("h-{number}");
+        if name == "Nats-Trace-Only" {
+            // It goes nowhere, and nobody is told.
+            client.publish_with_headers(subject, headers, body(&id)).await.unwrap();
+            nowhere = id;
+            continue;
+        }
         let said = submit(&id, headers).await;
         println!("{name}: {said}");
         // What was accepted is a payment like any other.
@@ -94,6 +99,8 @@ async fn command_nothing(world: World, more: &[(&'static str, &'static str)]) {
     settled(&client, "first").await;
     submit("last", HeaderMap::new()).await;
     settled(&client, "last").await;
+    let status = PaymentClient::new(client.clone(), LIMIT).status(&nowhere).await.unwrap();
+    assert_eq!(status.status.as_str(), "pending");
     for ear in &mut wild {
         assert_eq!(heard(&harness, ear).await, [] as [&str; 0]);
     }

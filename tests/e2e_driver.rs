@@ -50,7 +50,7 @@ async fn an_early_exit_tells_status_and_last_words() {
     let fault = fault("echo 'no module named nats' >&2; exit 7").await;
     assert_eq!(
         fault.to_string(),
-        "sh ended with exit status 7; the last line of its log: `no module named nats`"
+        "sh ended with exit status 7; its log says `no module named nats`"
     );
 }
 

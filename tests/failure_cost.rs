@@ -4,12 +4,11 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream::stream;
 use mono_demo::broker::{self, Broker};
 use mono_demo::mono::{
-    App, Connection, Delivery, Failure, Failures, Module, Services, StreamHandler, StreamSettings,
-    Target,
+    App, Connection, Delivery, Failure, Module, Services, StreamHandler, StreamSettings, Target,
 };
+use support::stream_jobs::jobs;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 const JOBS: u64 = 2000;
@@ -25,26 +24,7 @@ impl Module for Jobs {
     }
 
     fn register(&self, services: &mut Services) {
-        let settings = StreamSettings {
-            stream: stream::Config {
-                name: "jobs".into(),
-                subjects: vec!["services.jobs.job".into()],
-                retention: stream::RetentionPolicy::WorkQueue,
-                ..Default::default()
-            },
-            durable: "jobs-job".into(),
-            ack_wait: Duration::from_secs(30),
-            handle_limit: Duration::from_secs(60),
-            max_deliver: 5,
-            backoff: vec![Duration::from_millis(1)],
-            dead_letters: stream::Config {
-                name: "dead".into(),
-                subjects: vec!["dead.*".into()],
-                ..Default::default()
-            },
-            dead_letter_prefix: "dead".into(),
-            failures: Failures::new("failures", "failures", 1),
-        };
+        let settings = StreamSettings { backoff: vec![Duration::from_millis(1)], ..jobs("jobs") };
         services.stream_consumer("job", settings, Handler { done: self.done.clone() });
     }
 }

@@ -62,8 +62,8 @@ impl ServiceProcesses for Sleepers {
         &mut self.0
     }
 
-    fn ended(&mut self, process: Child) -> BoxFuture<'_, ()> {
-        process.close().boxed()
+    fn oldest_ended(&mut self) -> BoxFuture<'_, ()> {
+        self.0.remove(0).close().boxed()
     }
 
     fn start_missing(&mut self) -> BoxFuture<'_, Result<(), String>> {
@@ -201,7 +201,7 @@ async fn what_cannot_break_is_refused() {
     let cut = What::CutAfter { bytes: 4096, direction: Direction::ToServer };
     faults.inject(&Fault::new(cut)).await.unwrap();
     let problem = faults.inject(&Fault::new(What::HealNetwork)).await.expect_err("nobody sent");
-    assert_eq!(problem.to_string(), "nothing was cut: 4096 more bytes were to pass first");
+    assert_eq!(problem.to_string(), "nothing was cut: 4096 more bytes had to pass first");
     drop(faults);
     broker.stop().await.unwrap();
 }

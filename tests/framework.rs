@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use async_nats::jetstream::stream;
 use futures_util::StreamExt;
 use mono_demo::broker::{self, Broker};
 use mono_demo::mono::{
-    App, Call, Connection, DeadKind, Delivery, Failure, Failures, Module, Running, ServiceError,
-    Services, StartError, StreamHandler, StreamSettings, Target,
+    App, Call, Connection, DeadKind, Delivery, Failure, Module, Running, ServiceError, Services,
+    StartError, StreamHandler, StreamSettings, Target,
 };
 use serde_json::{Value, json};
+use support::stream_jobs::jobs;
 use tokio::sync::Semaphore;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -269,25 +269,10 @@ impl Module for Workers {
             })
             .workers(3);
         let settings = StreamSettings {
-            stream: stream::Config {
-                name: "jobs".into(),
-                subjects: vec!["services.workers.job".into()],
-                retention: stream::RetentionPolicy::WorkQueue,
-                ..Default::default()
-            },
-            durable: "workers-job".into(),
             ack_wait: Duration::from_millis(500),
             handle_limit: Duration::from_secs(3),
             max_deliver: 3,
-            backoff: vec![Duration::from_millis(10)],
-            dead_letters: stream::Config {
-                name: "dead".into(),
-                subjects: vec!["dead.*".into()],
-                max_messages_per_subject: 1,
-                ..Default::default()
-            },
-            dead_letter_prefix: "dead".into(),
-            failures: Failures::new("failures", "failures", 1),
+            ..jobs("workers")
         };
         let handler = Jobs { done: self.done.clone(), attempts: Arc::clone(&self.attempts) };
         services.stream_consumer("job", settings, handler).bounds(3, 0);
@@ -487,7 +472,7 @@ async fn a_message_that_ended_fifty_processes_in_a_row_is_given_up() {
     let (running, _, attempts) = workers(&fixture).await;
     let letter = tokio::time::timeout(SOON, dead.next()).await.expect("a letter").unwrap();
     let reason = header(&letter, "Mono-Dead-Letter-Reason").unwrap();
-    assert_eq!(reason, "50 processes ended while they had it in hand");
+    assert_eq!(reason, "50 processes ended with it in hand");
     assert_eq!(attempts.load(Ordering::SeqCst), 1, "the first delivery asks nobody");
     fixture.end(running).await;
 }

@@ -105,7 +105,7 @@ fn says(hostile: &Hostile, verdict: &str) {
 #[tokio::test]
 async fn a_driver_that_hangs() {
     let hangs = format!("{HELLO} trap '' TERM; echo thinking >&2; while :; do sleep 1; done");
-    let verdict = "bad did not answer `call` within 5.1s; the last line of its log: `thinking`";
+    let verdict = "bad did not answer `call` within 5.1s; its log says `thinking`";
     says(&driver("hangs", &hangs).await, verdict);
 }
 
@@ -119,7 +119,7 @@ async fn a_driver_that_prints_rubbish() {
 #[tokio::test]
 async fn a_driver_that_exits_early() {
     let exits = format!("{HELLO} echo 'out of luck' >&2; exit 4");
-    let verdict = "bad ended with exit status 4; the last line of its log: `out of luck`";
+    let verdict = "bad ended with exit status 4; its log says `out of luck`";
     says(&driver("exits", &exits).await, verdict);
     says(&driver("exits-at-once", "exit 0").await, "bad ended with exit status 0");
 }
@@ -151,7 +151,7 @@ async fn a_driver_that_floods_stdout() {
 async fn a_driver_that_floods_stderr() {
     // Long lines: in a debug build, short ones come too slowly to be more than a hang.
     let floods = format!("{HELLO} exec yes MARK{LONG_WORD} >&2");
-    let verdict = "bad wrote more than 64 MiB on stderr; the last line of its log: `hostile-";
+    let verdict = "bad wrote more than 64 MiB on stderr; its log says `hostile-";
     says(&driver("floods-err", &floods).await, verdict);
     // Before it ever answers, and without an end of line.
     let silent = "exec tr '\\0' x </dev/zero >&2";

@@ -5,13 +5,13 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream::stream;
 use futures_util::StreamExt as _;
 use mono_demo::broker::{self, Broker};
 use mono_demo::mono::{
-    App, Call, Connection, DeadKind, Delivery, Failure, Failures, Letter, Lost, Module, Running,
+    App, Call, Connection, DeadKind, Delivery, Failure, Letter, Lost, Module, Running,
     ServiceError, Services, Settled, StreamHandler, StreamSettings, Target,
 };
+use support::stream_jobs::jobs;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
@@ -45,25 +45,10 @@ impl Module for Stuck {
             })
             .bounds(1, 100);
         let settings = StreamSettings {
-            stream: stream::Config {
-                name: "jobs".into(),
-                subjects: vec!["services.stuck.job".into()],
-                retention: stream::RetentionPolicy::WorkQueue,
-                ..Default::default()
-            },
-            durable: "stuck-job".into(),
             ack_wait: Duration::from_millis(300),
             handle_limit: LIMIT,
             max_deliver: 1,
-            backoff: vec![Duration::from_millis(10)],
-            dead_letters: stream::Config {
-                name: "dead".into(),
-                subjects: vec!["dead.*".into()],
-                max_messages_per_subject: 1,
-                ..Default::default()
-            },
-            dead_letter_prefix: "dead".into(),
-            failures: Failures::new("failures", "failures", 1),
+            ..jobs("stuck")
         };
         services.stream_consumer("job", settings, Jobs { began: self.began.clone() }).bounds(1, 0);
     }

@@ -69,7 +69,7 @@ fn a_run_that_fails_stays_with_its_services_until_ctrl_c() {
         pasted(&home, command).ok();
     }
     let letters = home.run(&["--context", &keeping.context("harness"), "dlq", "ls"]).ok();
-    assert!(letters.contains("1 of 1 dead letters"), "{letters}");
+    assert!(letters.contains("1 of 1 dead letter"), "{letters}");
     let client = keeping.context("client");
     let status = home.run(&["--context", &client, "call", "payment", "status", "pay-1"]).ok();
     assert!(status.starts_with("completed  pay-1  9.99 USD"), "{status}");
@@ -136,7 +136,7 @@ fn the_only_run_stays_if_it_passes() {
     assert!(keeping.said.contains("kept: pays [rust], passed"), "{}", keeping.said);
     assert_eq!(keeping.fact("services"), Some("none runs"));
     let letters = home.run(&["--context", &keeping.context("harness"), "dlq", "ls"]).ok();
-    assert!(letters.contains("1 of 1 dead letters"), "{letters}");
+    assert!(letters.contains("1 of 1 dead letter"), "{letters}");
     keeping.signal("TERM");
     assert_eq!(keeping.code(), Some(0));
     is_gone(&home);

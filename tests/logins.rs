@@ -63,6 +63,17 @@ async fn a_jwt_is_shown_however_its_seed_comes() {
     let data = |text: &str| format!("data:;base64,{}", STANDARD.encode(text));
     write("user.nk", format!("{}\n", issued.seed));
     write("user.jwt", format!("{}\n", issued.user));
+    // A pipe can be read once, however many servers are asked.
+    let pipe = home.path().join("pipe.creds");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let dead = "nats://127.0.0.1:1,nats://127.0.0.1:2,nats://127.0.0.1:3";
+    let list = format!("{dead},{}", server.nats);
+    for _ in 0..3 {
+        let (to, text) = (pipe.clone(), issued.creds("\n"));
+        let written = std::thread::spawn(move || std::fs::write(to, text).unwrap());
+        let_in(home.run(&[&["-s", &list, "--creds", pipe.to_str().unwrap()][..], &CALL].concat()));
+        written.join().unwrap();
+    }
     for fields in [
         json!({"creds": "file://~/plain.creds"}),
         json!({"creds": "$HOME/plain.creds"}),
@@ -112,6 +123,42 @@ async fn a_jwt_is_shown_however_its_seed_comes() {
         let said = with_context(&home, &fields).failed(2, needle);
         assert!(!said.stderr.contains(&issued.seed), "{}", said.stderr);
         assert!(!said.stderr.contains(&issued.user), "{}", said.stderr);
+    }
+    // What natscli sends both of, and halves of a login.
+    for (fields, needle) in [
+        (
+            json!({"user": "u", "password": "p", "token": "t"}),
+            "`user` and its `token` are two logins",
+        ),
+        (json!({"creds": "~/plain.creds", "token": "t"}), "`creds` and its `token` are two logins"),
+        (json!({"password": "p"}), "`password` was named without its `user`"),
+        (json!({"user_seed": issued.seed}), "`user_seed` was named without its `user_jwt`"),
+        (json!({"inbox_prefix": "a b"}), "field `inbox_prefix`: subject \"a b\" has white space"),
+    ] {
+        let mut fields = fields;
+        fields["url"] = json!(server.nats);
+        with_context(&home, &fields).failed(2, needle);
+    }
+    for (flags, needle) in [
+        (["--user", "u", "--creds", "x"], "--user and --creds are two logins"),
+        (["--user", "u", "--nkey", "x"], "--user and --nkey are two logins"),
+        (["--user", "u", "--token", "x"], "--user and --token are two logins"),
+        (["--token", "t", "--creds", "x"], "--token and --creds are two logins"),
+        (["--creds", "x", "--nkey", "x"], "--creds and --nkey are two logins"),
+        (["--password", "p", "--tlsca", "x"], "--password was named without"),
+        (["--password", "p", "--creds", "x"], "--password was named without"),
+    ] {
+        home.run(&[&["-s", &server.nats][..], &flags, &CALL].concat()).failed(2, needle);
+    }
+    for (variables, needle) in [
+        (&["NATS_USER", "NATS_TOKEN"][..], "NATS_USER and NATS_TOKEN are two logins"),
+        (&["NATS_TOKEN", "NATS_CREDS"], "NATS_TOKEN and NATS_CREDS are two logins"),
+        (&["NATS_CREDS", "NATS_NKEY"], "NATS_CREDS and NATS_NKEY are two logins"),
+        (&["NATS_PASSWORD"], "NATS_PASSWORD was named without NATS_USER"),
+    ] {
+        let mut command = home.command([&["-s", &server.nats][..], &CALL].concat());
+        command.envs(variables.iter().map(|name| (name, "x")));
+        Said::from(command.output().unwrap()).failed(2, needle);
     }
     // natscli's order; what is not shown is told.
     let both = json!({"url": server.nats, "user": "u", "creds": "~/plain.creds"});

@@ -63,7 +63,7 @@ fn a_service_that_is_not_ready_says_why() {
     for (service, words) in [
         (
             "run = [\"sh\", \"-c\", \"echo no licence >&2; exit 7\"]\nready = { line = \"up\" }\n",
-            "shop ended with exit status 7 before it was ready; last line of its log: `no licence`",
+            "shop ended with exit status 7 before it was ready; its log says `no licence`",
         ),
         (
             "run = [\"sh\", \"-c\", \"echo no licence >&2; exit 7\"]\nready = { service = \"shop\" }\n",
@@ -130,6 +130,8 @@ fn a_client_may_be_a_program() {
     assert!(said.contains("ok   a [loud]") && said.contains("ok   a [also]"), "{said}");
     assert!(said.contains("FAIL a [quiet]") && said.contains("+  | hello"), "{said}");
     e2e(&home, &["--client", "lout"]).failed(2, "the suite has no client `lout`");
+    e2e(&home, &["--list", "--client", "lout"]).failed(2, "the suite has no client `lout`");
+    assert_eq!(e2e(&home, &["--list"]).ok(), "a  a\n");
 }
 
 #[test]
@@ -147,8 +149,9 @@ fn what_comes_before_is_done_once_and_its_failure_is_told() {
     );
     suite(&home, "prepare = [[\"sh\", \"-c\", \"echo twice >> done\"]]\n", &[]);
     e2e(&home, &["--list"]).ok();
+    e2e(&home, &["nope"]).failed(2, "no scenario matches: nope");
     let done = std::fs::read_to_string(home.path().join("suite/done")).unwrap();
-    assert_eq!(done, "once\n", "nothing is done for a list");
+    assert_eq!(done, "once\n", "nothing is done for a list or for a slip");
 }
 
 #[test]
@@ -182,6 +185,33 @@ fn a_fixture_may_change_a_service() {
     e2e(&home, &[]).failed(2, "unknown field `process`");
     suite(&home, file, &[("changed", &format!("[services.shoq]\nprocesses = 2\n{STEP}"))]);
     e2e(&home, &[]).failed(2, "the suite has no service `shoq`; it has shop");
+}
+
+/// Somebody holds the output of a service that has ended, so that its log has no end yet when the step
+/// that waits for it is over.
+#[test]
+fn a_step_that_ends_first_loses_nothing_that_a_service_said() {
+    let home = Home::new();
+    let shop = "echo up; echo my last words; echo $$ > pid; until [ -e end ]; do sleep 0.01; done";
+    let holder = "until [ -s pid ]; do sleep 0.01; done; pid=$(cat pid); \
+                  exec 3>/proc/$pid/fd/1 4>/proc/$pid/fd/2; echo holding; exec sleep 1000";
+    let service = |name: &str, script: &str, line: &str| {
+        format!(
+            "[services.{name}]\nrun = [\"sh\", \"-c\", \"{script}\"]\nready = {{ line = \"{line}\" }}\n"
+        )
+    };
+    let file = service("shop", shop, "up") + &service("holder", holder, "holding");
+    let end = "touch end; while kill -0 $(cat pid) 2>/dev/null; do sleep 0.01; done";
+    let run = |script: &str| format!("[[step]]\nrun = [\"sh\", \"-c\", \"{script}\"]\n");
+    let steps = format!(
+        "[processes]\nrestart = true\n{}[[step]]\nsettle = true\n{}",
+        run(end),
+        run("exit 1")
+    );
+    suite(&home, &file, &[("ends", &steps)]);
+    let said = e2e(&home, &["--ci"]).failed(1, "").stdout;
+    assert!(said.contains("holding"), "{said}");
+    assert!(said.contains("my last words"), "{said}");
 }
 
 #[test]

@@ -44,7 +44,11 @@ func AmountToken(amount, currency string) (string, error) {
 		return "", badInput("amount %q has over %d digits before the point", excerpt(amount), maxWholeDigits)
 	}
 	if given := len(strings.TrimRight(digits, "0")) - point; given > decimals {
-		return "", badInput("amount %q has %d decimals, and %s has %d", excerpt(amount), given, currency, decimals)
+		word := "decimals"
+		if given == 1 {
+			word = "decimal"
+		}
+		return "", badInput("amount %q has %d %s, and %s has %d", excerpt(amount), given, word, currency, decimals)
 	}
 	if point <= 0 {
 		digits, point = strings.Repeat("0", 1-point)+digits, 1

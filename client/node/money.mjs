@@ -66,7 +66,7 @@ export function amountToken(amount, currency = DEFAULT_CURRENCY) {
   }
   const given = digits.replace(/0+$/, "").length - point;
   if (given > decimals) {
-    throw new BadInput(`amount ${excerpt(amount)} has ${given} decimals, and ${currency} has ${decimals}`);
+    throw new BadInput(`amount ${excerpt(amount)} has ${given} decimal${given === 1 ? "" : "s"}, and ${currency} has ${decimals}`);
   }
   const padded = point <= 0 ? "0".repeat(1 - point) + digits : digits.padEnd(point, "0");
   const at = Math.max(point, 1);

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::counted::counted;
 use crate::process::{ExitStatus, SignalError, SpawnError};
 
 /// A broker did not become ready; nothing of it is left behind.
@@ -33,7 +34,7 @@ pub enum StartError {
         store: PathBuf,
     },
     /// The store folder belongs to a cluster of another size.
-    #[error("the store folder {} is that of a cluster of {found} nodes, not {asked}", store.display())]
+    #[error("the store folder {} is that of a cluster of {}, not {asked}", store.display(), counted(*found, "node"))]
     OtherCluster {
         /// The store folder.
         store: PathBuf,
@@ -125,7 +126,8 @@ impl StartError {
                 format!("stop the other broker, or choose another folder than {}", store.display())
             }
             Self::OtherCluster { store, found, .. } => {
-                format!("ask for {found} nodes, or choose another folder than {}", store.display())
+                let nodes = counted(*found, "node");
+                format!("ask for {nodes}, or choose another folder than {}", store.display())
             }
             Self::OtherAccount { store, auth } => {
                 let (with, folder) = (if *auth { "with" } else { "without" }, store.display());

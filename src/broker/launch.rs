@@ -15,32 +15,30 @@ use crate::process::{Child, Spawn};
 /// How long to wait for the rest of a log whose server has ended.
 const DRAIN_PATIENCE: Duration = Duration::from_millis(500);
 
-/// Starts a server and returns once it is ready, with its ports.
-///
-/// One that is alone answers for JetStream too; a member of a cluster only for itself.
-pub(super) async fn launch(place: &Place, port: Port) -> Result<(Child, Listening), StartError> {
-    let child = spawn(place, port).await?;
-    match ready(place, port, &child).await {
-        Ok(listening) => Ok((child, listening)),
-        Err(problem) => {
-            // The run folder stays: the caller decides.
-            child.release().await;
-            Err(problem)
-        }
-    }
+/// What becomes of the run folder where whoever starts a server gives up waiting.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum GivenUp {
+    /// It goes with the server: nobody has used it yet.
+    Removed,
+    /// It stays: it is in use.
+    Kept,
 }
 
-/// The same for a server whose run folder is in use: it stays also where this is given up.
-pub(super) async fn launch_again(
+/// Starts a server and returns once it is ready, with its ports. Where it does not get ready the run
+/// folder stays: the caller decides.
+///
+/// One that is alone answers for JetStream too; a member of a cluster only for itself.
+pub(super) async fn launch(
     place: &Place,
     port: Port,
+    given_up: GivenUp,
 ) -> Result<(Child, Listening), StartError> {
-    let mut unproved = Unproved(Some(spawn(place, port).await?));
-    let proved = match &unproved.0 {
+    let mut unproved = Unproved { child: Some(spawn(place, port).await?), given_up };
+    let proved = match &unproved.child {
         Some(child) => ready(place, port, child).await,
         None => unreachable!("nobody else takes it"),
     };
-    match (proved, unproved.0.take()) {
+    match (proved, unproved.child.take()) {
         (Ok(listening), Some(child)) => Ok((child, listening)),
         (Err(problem), Some(child)) => {
             child.release().await;
@@ -50,12 +48,16 @@ pub(super) async fn launch_again(
     }
 }
 
-/// A server that is not ready yet. Given up, it is ended, and its reaper removes nothing.
-struct Unproved(Option<Child>);
+/// A server that is not ready yet. Given up, it is ended.
+struct Unproved {
+    child: Option<Child>,
+    given_up: GivenUp,
+}
 
 impl Drop for Unproved {
     fn drop(&mut self) {
-        if let Some(child) = self.0.take() {
+        if let Some(child) = self.child.take_if(|_| self.given_up == GivenUp::Kept) {
+            // Its reaper removes nothing.
             tokio::spawn(child.release());
         }
     }

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::accounts;
 use super::error::{StartError, StopError};
-use super::launch::{launch, launch_again};
+use super::launch::{GivenUp, launch};
 use super::logins::{Credentials, Key, Logins};
 use super::place::{Member, Place};
 use super::ports::Placeholder;
@@ -96,7 +96,7 @@ impl Broker {
             logins,
             member,
         };
-        let (child, listening) = launch(&place, port).await?;
+        let (child, listening) = launch(&place, port, GivenUp::Removed).await?;
         Ok(Broker {
             child,
             place,
@@ -267,7 +267,8 @@ impl Broker {
         let began = Instant::now();
         let limit = self.place.settings.ready_timeout;
         let (child, listening) = loop {
-            match launch_again(&self.place, Port::Fixed(self.listening.clients)).await {
+            let port = Port::Fixed(self.listening.clients);
+            match launch(&self.place, port, GivenUp::Kept).await {
                 Ok(launched) => break launched,
                 Err(StartError::PortInUse { port }) if began.elapsed() >= limit => {
                     return Err(StartError::PortLost { port, waited: limit });

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 
-use crate::provision::hex;
+use data_encoding::HEXLOWER;
 
 /// 128 bits from the system, as text of 32 digits.
 ///
@@ -14,7 +14,7 @@ use crate::provision::hex;
 pub fn draw_secret() -> io::Result<String> {
     let mut bytes = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(hex(&bytes))
+    Ok(HEXLOWER.encode(&bytes))
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use super::running;
 use super::shell::word;
 use super::signals::from_here_on;
 use crate::broker::{Port, Role, Store};
+use crate::counted::counted;
 use crate::modules::payment::{Audit, AuditError, Outside, audit};
 use crate::mono::Connection;
 
@@ -128,15 +129,17 @@ fn asks_the_serve_on(folder: &Path, context: &Context) -> Option<String> {
 
 fn tell(found: &Audit, output: &Output) -> Exit {
     output.line(format!(
-        "{} waiting, {} claims, {} completed, {} failed, {} without an outcome yet",
+        "{} waiting, {}, {} completed, {} failed, {} without an outcome yet",
         found.waiting,
-        found.claims,
+        counted(found.claims, "claim"),
         found.completed,
         found.failed,
         found.open.len()
     ));
     match found.charges {
-        Some(charges) => output.line(format!("{charges} charges in the gateway's journal")),
+        Some(charges) => {
+            output.line(format!("{} in the gateway's journal", counted(charges, "charge")));
+        }
         None => output.note(
             "note: without the gateway's journal (--journal-dir DIR) charges are not compared",
         ),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::catalogue;
+use super::catalogue::{self, Known};
 use super::connect::Session;
 use super::context::Context;
 use super::data;
@@ -15,6 +15,7 @@ use super::exit::{CliError, Exit};
 use super::global::{Global, MessageArgs};
 use super::output::Output;
 use crate::broker::Role;
+use crate::counted::counted;
 use crate::modules::math::{MathClient, Operation};
 use crate::modules::payment::{PaymentClient, StatusReply};
 use crate::modules::{ask, service_error};
@@ -79,25 +80,18 @@ fn read(args: &CallArgs, context: &Context) -> Result<Ask, CliError> {
         ("payment", ["status", ..]) => Err(CliError::usage(
             "call payment status: expected one PAYMENT_ID, as in `call payment status pay-001`",
         )),
-        _ => Err(CliError::usage(format!(
-            "call {} {}: no such service by name, and no --data for a raw request",
-            args.target,
-            words.join(" ")
-        ))
-        .hint("`mono-demo call --help` lists the services")),
+        (module, words) => Err(Known::to_call().unknown(module, words.first().copied())),
     }
 }
 
 fn math(name: &str, operands: &[&str]) -> Result<Ask, CliError> {
-    let names = || Operation::ALL.map(Operation::name).join(", ");
-    let operation = Operation::parse(name).ok_or_else(|| {
-        CliError::usage(format!("call math: {name:?} is not an operation; there are {}", names()))
-    })?;
+    let operation =
+        Operation::parse(name).ok_or_else(|| Known::to_call().unknown("math", Some(name)))?;
     let wanted = if operation.needs_b() { 2 } else { 1 };
     if operands.len() != wanted {
         return Err(CliError::usage(format!(
-            "call math {name}: expected {wanted} number{}, got {}",
-            if wanted == 1 { "" } else { "s" },
+            "call math {name}: expected {}, got {}",
+            counted(wanted, "number"),
             operands.len()
         )));
     }

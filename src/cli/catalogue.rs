@@ -1,4 +1,9 @@
-//! The services and operations that `call` and `publish` know by name, for their help.
+//! The services and operations that `call` and `publish` know by name, for their help, and for
+//! whoever mistypes one.
+
+use super::exit::CliError;
+use crate::e2e::scenario::nearest;
+use crate::modules::math::Operation;
 
 /// The table of `call --help`.
 pub const CALLS: &str = "\
@@ -21,3 +26,58 @@ Services:
 Any other, by module and name or by subject; -J waits for the stream's acknowledgement:
   publish notification email-send --data '{\"to\": \"user@example.com\", \"subject\": \"Hello\"}'
   publish -J services.payment.payment-process --data @payment.json";
+
+/// What a command knows by name.
+pub struct Known {
+    command: &'static str,
+    modules: Vec<(&'static str, Vec<&'static str>)>,
+}
+
+impl Known {
+    pub fn to_call() -> Self {
+        let operations = Operation::ALL.map(Operation::name).to_vec();
+        Self { command: "call", modules: vec![("math", operations), ("payment", vec!["status"])] }
+    }
+
+    pub fn to_publish() -> Self {
+        Self { command: "publish", modules: vec![("notification", vec!["email-send"])] }
+    }
+
+    /// What is wrong with a module and an operation that are not known, and what was meant perhaps.
+    pub fn unknown(&self, module: &str, operation: Option<&str>) -> CliError {
+        let command = self.command;
+        let list = |names: &[&str]| match names {
+            [one] => format!("there is only {one}"),
+            names => format!("there are {}", names.join(", ")),
+        };
+        let else_raw = || {
+            format!(
+                "any other service is reached with --data: `mono-demo {command} --help` shows how"
+            )
+        };
+        if module.contains('.') {
+            return CliError::usage(format!("{command} {module}: a subject goes with --data"))
+                .hint(else_raw());
+        }
+        let Some((_, operations)) = self.modules.iter().find(|(name, _)| *name == module) else {
+            let names: Vec<&str> = self.modules.iter().map(|(name, _)| *name).collect();
+            let message =
+                format!("{command}: there is no module {module:?} here; {}", list(&names));
+            let meant = nearest(module, names).map(|near| {
+                let rest = operation.map(|name| format!(" {name}")).unwrap_or_default();
+                format!("did you mean `{command} {near}{rest}`?")
+            });
+            return CliError::usage(message).hint(meant.unwrap_or_else(else_raw));
+        };
+        let Some(operation) = operation else {
+            let message = format!("{command} {module}: name an operation; {}", list(operations));
+            return CliError::usage(message)
+                .hint(format!("`mono-demo {command} --help` shows what each is given"));
+        };
+        let message =
+            format!("{command} {module}: {operation:?} is not an operation; {}", list(operations));
+        let meant = nearest(operation, operations.iter().copied());
+        let meant = meant.map(|near| format!("did you mean `{command} {module} {near}`?"));
+        CliError::usage(message).hint(meant.unwrap_or_else(else_raw))
+    }
+}

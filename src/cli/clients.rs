@@ -95,11 +95,8 @@ impl Wanted<'_> {
     }
 }
 
-/// A client of which only the name is asked for.
-pub fn not_looked_for(name: String) -> ClientUnderTest {
-    let client = Client::Unavailable("not looked for".to_owned());
-    ClientUnderTest { name, client, only_where_named: false }
-}
+/// Why something is not there of which only the name is asked for.
+pub const NOT_LOOKED_FOR: &str = "not looked for";
 
 /// Prepares all that are chosen; a missing one is told in one line.
 ///
@@ -126,7 +123,7 @@ pub async fn prepare(
         let found = match name {
             "rust" => Ok(Client::InProcess(Arc::new(BuiltIn))),
             RUST_PIPE => Ok(Client::Program(Box::new(spawn_rust(context)))),
-            _ if wanted.only_listed => Ok(Client::Unavailable("not looked for".to_owned())),
+            _ if wanted.only_listed => Ok(Client::Unavailable(NOT_LOOKED_FOR.to_owned())),
             "python" => match &python {
                 Ok(python) => python_client(root, tools, &progress).await.map(|folder| {
                     let driver = Spawn::new("driver python", python).args(["-m", "client.driver"]);

@@ -34,7 +34,16 @@ pub fn read(name: &str, context: &Context) -> Result<NatsContext, CliError> {
     let failed = |e: &dyn std::fmt::Display| {
         CliError::usage(format!("NATS context {name:?}: {}: {e}", path.display()))
     };
-    let text = read_file(&path).map_err(|e| failed(&e).hint(others(name, context)))?;
+    let text = read_file(&path).map_err(|e| {
+        let error = match e.kind() {
+            ErrorKind::NotFound => CliError::usage(format!(
+                "there is no NATS context {name:?}: looked for {}",
+                path.display()
+            )),
+            _ => failed(&e),
+        };
+        error.hint(others(name, context))
+    })?;
     let (read, unknown) = NatsContext::parse(&text).map_err(|e| failed(&e))?;
     if !unknown.is_empty() {
         tracing::warn!(context = name, fields = unknown.join(", "), "unknown fields are ignored");

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use super::connect::Session;
 use super::context::Context;
 use super::exit::{CliError, Exit};
-use super::global::Global;
+use super::global::{Global, whole};
 use super::output::Output;
 use crate::broker::Role;
+use crate::counted::counted;
 use crate::modules::ClientError;
 use crate::modules::payment::{DeadLetter, DeadLetters, StoreError};
 use crate::wire::headers::bounded;
@@ -28,6 +29,7 @@ enum DlqCommand {
     /// Show one whole: headers and body.
     Show {
         /// Its number, as `ls` shows it.
+        #[arg(value_parser = whole::<u64>(1..=u64::MAX))]
         number: u64,
     },
     /// Publish them again and remove them; a payment is still charged at most once.
@@ -39,6 +41,7 @@ enum DlqCommand {
 #[derive(Debug, Args)]
 struct Which {
     /// Their numbers, as `ls` shows them.
+    #[arg(value_parser = whole::<u64>(1..=u64::MAX))]
     numbers: Vec<u64>,
     /// All of this kind: malformed, rejected, conflict, exhausted.
     #[arg(long, value_parser = ["malformed", "rejected", "conflict", "exhausted"])]
@@ -87,7 +90,7 @@ async fn with(
             for letter in &chosen {
                 output.line(line(letter));
             }
-            output.line(format!("{} of {} dead letters", chosen.len(), all.len()));
+            output.line(format!("{} of {}", chosen.len(), counted(all.len(), "dead letter")));
             let list: Vec<_> = chosen.iter().map(|letter| summary(letter)).collect();
             output.object(&json!({ "ok": true, "dead_letters": list }));
         }
@@ -127,7 +130,7 @@ async fn with(
                 let operation = format!("remove dead letter {}", letter.sequence);
                 session.doing(&operation, letters.purge(letter), context).await?;
             }
-            output.line(format!("purged {} dead letters", chosen.len()));
+            output.line(format!("purged {}", counted(chosen.len(), "dead letter")));
             output.object(&json!({ "ok": true, "purged": chosen.len() }));
         }
     }

@@ -6,8 +6,8 @@ use serde_json::json;
 use super::clients::{go_sources, node_sources};
 use super::connect::provision_settings;
 use super::context::Context;
+use super::diagnosis::Diagnosis;
 use super::exit::{CliError, Exit};
-use super::finding::Finding;
 use super::global::Global;
 use super::output::Output;
 use super::python;
@@ -66,12 +66,12 @@ pub async fn run(
         output.line(format!("{}  {:<12} {}", finding.mark(), finding.name, finding.text));
     }
     let healthy = findings.iter().all(|finding| finding.ok);
-    let details: serde_json::Map<_, _> = findings.into_iter().map(Finding::object).collect();
+    let details: serde_json::Map<_, _> = findings.into_iter().map(Diagnosis::object).collect();
     output.object(&json!({ "ok": healthy, "findings": details }));
     Ok(if healthy { Exit::Success } else { Exit::Infrastructure })
 }
 
-async fn broker(settings: &provision::Settings, makes: Makes) -> Finding {
+async fn broker(settings: &provision::Settings, makes: Makes) -> Diagnosis {
     let name = "nats-server";
     let (server, notes) = match provision::find_nats_server(settings).await {
         Ok(provision::Found { server, notes }) => (server, notes),
@@ -88,7 +88,7 @@ async fn broker(settings: &provision::Settings, makes: Makes) -> Finding {
             "version": server.version.to_string(),
             "source": server.source.to_string(),
         });
-        return Finding { name, ok: true, text, detail };
+        return Diagnosis { name, ok: true, text, detail };
     }
     let version = provision::MANAGED_VERSION;
     let (ok, text) = if makes.offline {
@@ -116,10 +116,10 @@ async fn broker(settings: &provision::Settings, makes: Makes) -> Finding {
         (true, text)
     };
     let detail = json!({ "path": null, "notes": notes });
-    Finding { name, ok, text: lines(std::iter::once(text).chain(notes)), detail }
+    Diagnosis { name, ok, text: lines(std::iter::once(text).chain(notes)), detail }
 }
 
-async fn python_env(settings: &provision::Settings, makes: Makes) -> Finding {
+async fn python_env(settings: &provision::Settings, makes: Makes) -> Diagnosis {
     let mut found = provision::find_python_env(settings, python::REQUIREMENTS).await;
     match &found {
         Ok(Some(env)) => {
@@ -143,7 +143,7 @@ async fn python_env(settings: &provision::Settings, makes: Makes) -> Finding {
     })
 }
 
-async fn node(settings: &provision::Settings, makes: Makes) -> Finding {
+async fn node(settings: &provision::Settings, makes: Makes) -> Diagnosis {
     let found = provision::find_node_client(settings, &node_sources()).await;
     optional("node", makes, found, |client| {
         let path = client.driver();
@@ -152,7 +152,7 @@ async fn node(settings: &provision::Settings, makes: Makes) -> Finding {
     })
 }
 
-async fn go(settings: &provision::Settings, makes: Makes) -> Finding {
+async fn go(settings: &provision::Settings, makes: Makes) -> Diagnosis {
     let found = provision::find_go_client(settings, &go_sources()).await;
     optional("go", makes, found, |client| {
         let text = format!("{} built its client, {}", client.built_with, client.driver.display());
@@ -166,20 +166,20 @@ fn optional<T>(
     makes: Makes,
     found: Result<Option<T>, provision::ProvisionError>,
     shown: impl FnOnce(T) -> (String, serde_json::Value),
-) -> Finding {
+) -> Diagnosis {
     use provision::ProvisionError::{NoPython, NoTool};
 
     let text = match found {
         Ok(Some(client)) => {
             let (text, detail) = shown(client);
-            return Finding { name, ok: true, text, detail };
+            return Diagnosis { name, ok: true, text, detail };
         }
         Ok(None) if makes.offline => "--offline forbids preparing it".to_owned(),
         Ok(None) if !makes.cache_takes_it => "it cannot be prepared: see `cache` below".to_owned(),
         Ok(None) => {
             let text =
                 "its client is prepared at the first use, or now by `mono-demo doctor --fix`";
-            return Finding {
+            return Diagnosis {
                 name,
                 ok: true,
                 text: text.to_owned(),
@@ -191,7 +191,7 @@ fn optional<T>(
         Err(error) => return missing(name, &error),
     };
     let text = format!("optional: `e2e` leaves this client out; {text}");
-    Finding { name, ok: true, text, detail: json!({ "path": null, "left_out": true }) }
+    Diagnosis { name, ok: true, text, detail: json!({ "path": null, "left_out": true }) }
 }
 
 /// Below each other, behind a finding's name.
@@ -199,16 +199,16 @@ fn lines(lines: impl IntoIterator<Item = String>) -> String {
     lines.into_iter().collect::<Vec<_>>().join("\n                 ")
 }
 
-fn missing(name: &'static str, error: &provision::ProvisionError) -> Finding {
+fn missing(name: &'static str, error: &provision::ProvisionError) -> Diagnosis {
     let text = match error.hint() {
         Some(hint) => lines([error.to_string(), format!("hint: {hint}")]),
         None => error.to_string(),
     };
-    Finding { name, ok: false, text, detail: json!({ "path": null, "error": error.to_string() }) }
+    Diagnosis { name, ok: false, text, detail: json!({ "path": null, "error": error.to_string() }) }
 }
 
 /// The cache folder, which must take what is installed; where it is not there yet, that above it.
-fn cache(path: &std::path::Path) -> Finding {
+fn cache(path: &std::path::Path) -> Diagnosis {
     let there = path.ancestors().find(|folder| folder.exists()).unwrap_or(path);
     let trusted = if path.exists() { crate::private::check(path) } else { Ok(()) };
     let written = trusted.and_then(|()| {
@@ -229,5 +229,5 @@ fn cache(path: &std::path::Path) -> Finding {
         ),
     };
     let error = written.err().map(|error| error.to_string());
-    Finding { name: "cache", ok, text, detail: json!({ "path": path, "error": error }) }
+    Diagnosis { name: "cache", ok, text, detail: json!({ "path": path, "error": error }) }
 }

@@ -14,6 +14,7 @@ use super::global::Global;
 use super::output::{Output, printable};
 use super::signals::from_here_on;
 use super::typed::BuiltIn;
+use crate::counted::counted;
 use crate::e2e::driver::conformance;
 use crate::e2e::driver::conformance::{CheckError, Checked, Verdict};
 use crate::e2e::driver::{RustDriver, serve_stdio};
@@ -129,8 +130,8 @@ async fn check(
     let failed = count(|verdict| matches!(verdict, Verdict::Failed { .. }));
     let skipped = results.len() - passed - failed;
     output.line(format!(
-        "{} checks: {passed} passed, {failed} failed, {skipped} skipped",
-        results.len()
+        "{}: {passed} passed, {failed} failed, {skipped} skipped",
+        counted(results.len(), "check")
     ));
     output.object(&json!({ "ok": failed == 0, "checks": results }));
     Ok(if failed == 0 { Exit::Success } else { Exit::Mismatch })

@@ -9,10 +9,11 @@ use serde_json::json;
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::{Output, printable};
+use crate::counted::counted;
 use crate::e2e::scenario;
 use crate::e2e::scenario::Fixture;
 use crate::e2e::session::{self, Recorded, Settings};
-use crate::e2e::text::{Source, counted};
+use crate::e2e::text::Source;
 use crate::proof::CHECKS;
 use crate::whole;
 

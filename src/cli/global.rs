@@ -1,9 +1,13 @@
 //! Options of every command, and those that several have.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
+
+use super::exit::CliError;
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
@@ -17,7 +21,9 @@ pub struct Global {
         global = true,
         value_name = "LEVEL",
         default_value = "warn",
-        hide_default_value = true
+        hide_default_value = true,
+        value_parser = PossibleValuesParser::new(["error", "warn", "info", "debug", "trace"]),
+        hide_possible_values = true
     )]
     pub log: String,
     #[command(flatten)]
@@ -44,21 +50,22 @@ pub struct Tools {
 pub struct ConnectionArgs {
     /// NATS server(s) to use, comma separated [env: NATS_URL; default: a running `serve`, else the context that
     /// `nats context select` chose, else an own broker].
-    #[arg(short, long, global = true, value_name = "URL")]
+    #[arg(short, long, global = true, value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
     pub server: Option<String>,
     /// A NATS context: a name, as `nats context ls` shows them, or a file .json [env: NATS_CONTEXT].
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub context: Option<String>,
     /// User name [env: NATS_USER].
-    #[arg(long, global = true)]
+    #[arg(long, global = true, value_parser = NonEmptyStringValueParser::new())]
     pub user: Option<String>,
     /// Password [env: NATS_PASSWORD].
-    #[arg(long, global = true, requires = "user")]
+    #[arg(long, global = true)]
     pub password: Option<String>,
     /// Token [env: NATS_TOKEN].
-    #[arg(long, global = true, conflicts_with = "user")]
+    #[arg(long, global = true, value_parser = NonEmptyStringValueParser::new())]
     pub token: Option<String>,
-    /// Credentials file [env: NATS_CREDS].
+    /// Credentials file [env: NATS_CREDS]. In the path of a file `~` is your home folder; $NAMES are
+    /// the shell's to expand here, and only those of a context are not.
     #[arg(long, global = true, value_name = "FILE")]
     pub creds: Option<PathBuf>,
     /// File with an nkey seed [env: NATS_NKEY].
@@ -81,6 +88,40 @@ pub struct ConnectionArgs {
     pub timeout: Option<Duration>,
 }
 
+impl ConnectionArgs {
+    /// Those that were given, by name.
+    pub fn given(&self) -> impl Iterator<Item = &'static str> {
+        [
+            ("--server", self.server.is_some()),
+            ("--context", self.context.is_some()),
+            ("--timeout", self.timeout.is_some()),
+            ("--user", self.user.is_some()),
+            ("--password", self.password.is_some()),
+            ("--token", self.token.is_some()),
+            ("--creds", self.creds.is_some()),
+            ("--nkey", self.nkey.is_some()),
+            ("--tlsca", self.tlsca.is_some()),
+            ("--tlscert", self.tlscert.is_some()),
+            ("--tlsfirst", self.tlsfirst),
+        ]
+        .into_iter()
+        .filter_map(|(flag, given)| given.then_some(flag))
+    }
+
+    /// For a command that connects to nothing that could be named.
+    ///
+    /// # Errors
+    /// The first flag that would do nothing.
+    pub fn refuse(&self, command: &str, why: &str) -> Result<(), CliError> {
+        match self.given().next() {
+            Some(flag) => {
+                Err(CliError::usage(format!("{command}: {flag} does nothing here: {why}")))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 /// `-H K:V` and what a message is made of.
 #[derive(Debug, Args)]
 pub struct MessageArgs {
@@ -91,8 +132,23 @@ pub struct MessageArgs {
     #[arg(short = 'H', long = "header", value_name = "K:V")]
     pub headers: Vec<String>,
     /// How many times.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u32>(1..=1_000_000))]
     pub count: u32,
+}
+
+/// A whole number, for clap: what is wrong is said with what is allowed.
+pub fn whole<T: TryFrom<u64>>(
+    range: RangeInclusive<u64>,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.and_then(|number| T::try_from(number).ok()).ok_or_else(|| {
+            match range.clone().into_inner() {
+                (least, u64::MAX) => format!("expected a whole number from {least} up"),
+                (least, most) => format!("expected a whole number from {least} to {most}"),
+            }
+        })
+    }
 }
 
 pub fn duration(text: &str) -> Result<Duration, String> {

@@ -33,12 +33,11 @@ pub fn named_target(args: &ConnectionArgs, context: &Context) -> Result<Option<T
         }
         None => (false, NatsContext::default()),
     };
-    let url = args
-        .server
-        .clone()
-        .or_else(|| (!file.url.is_empty()).then(|| file.url.clone()))
-        .or_else(|| context.var("NATS_URL"));
-    let Some(url) = url else {
+    let of_context = (!file.url.is_empty()).then(|| ("the NATS context's `url`", file.url.clone()));
+    let url = (args.server.clone().map(|url| ("--server", url)))
+        .or(of_context)
+        .or_else(|| context.var("NATS_URL").map(|url| ("NATS_URL", url)));
+    let Some((by, url)) = url else {
         if named {
             return Err(CliError::usage("the NATS context names no server (`url`)")
                 .hint("name one with --server or NATS_URL, or give the context a `url`"));
@@ -50,6 +49,10 @@ pub fn named_target(args: &ConnectionArgs, context: &Context) -> Result<Option<T
             None => Ok(None),
         };
     };
+    if url.split(',').all(|server| server.trim().is_empty()) {
+        let form = "expected nats://HOST:PORT, or several with commas between them";
+        return Err(CliError::usage(format!("{by} names no server: {form}")));
+    }
     let by_flag = by_flag(args, context)?;
     let url = if by_flag.is_some() { without_secrets(&url) } else { url };
     let auth = match by_flag {
@@ -116,20 +119,26 @@ fn half(there: &str, missing: &str) -> CliError {
 }
 
 fn credentials_without_server(args: &ConnectionArgs) -> Option<&'static str> {
-    [
-        ("--user", args.user.is_some()),
-        ("--token", args.token.is_some()),
-        ("--creds", args.creds.is_some()),
-        ("--nkey", args.nkey.is_some()),
-        ("--tlsca", args.tlsca.is_some()),
-        ("--tlscert", args.tlscert.is_some()),
-        ("--tlsfirst", args.tlsfirst),
-    ]
-    .into_iter()
-    .find_map(|(flag, given)| given.then_some(flag))
+    args.given().find(|flag| !["--server", "--context", "--timeout"].contains(flag))
+}
+
+/// Of several logins only one could be shown, and nobody would learn which.
+fn one_of(given: impl IntoIterator<Item = &'static str>, remedy: &str) -> Result<(), CliError> {
+    let mut given = given.into_iter();
+    match (given.next(), given.next()) {
+        (Some(one), Some(two)) => {
+            Err(CliError::usage(format!("{one} and {two} are two logins: {remedy}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn by_flag(args: &ConnectionArgs, context: &Context) -> Result<Option<Auth>, CliError> {
+    let logins = ["--user", "--token", "--creds", "--nkey"];
+    one_of(args.given().filter(|flag| logins.contains(flag)), "give one of them")?;
+    if args.password.is_some() && args.user.is_none() {
+        return Err(half("--password", "the connection's --user"));
+    }
     if let Some(user) = &args.user {
         let password = args.password.clone().or_else(|| context.var("NATS_PASSWORD"));
         return Ok(Some(Auth::User(user.clone(), password.unwrap_or_default())));
@@ -153,8 +162,24 @@ fn by_context(file: &NatsContext, context: &Context) -> Result<Option<Auth>, Cli
         ("user_jwt", &file.user_jwt),
         ("token", &file.token),
     ];
+    let whole = [
+        ("password", &file.password, "user", &file.user),
+        ("user_seed", &file.user_seed, "user_jwt", &file.user_jwt),
+    ];
+    for (name, value, other, missing) in whole {
+        if !value.is_empty() && missing.is_empty() {
+            return Err(half(&format!("the NATS context's `{name}`"), &format!("its `{other}`")));
+        }
+    }
     let mut named = logins.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, _)| name);
     let first = named.next();
+    // natscli sends a token beside any other login: which of them counts is the server's to say.
+    if !file.token.is_empty() && first != Some("token") {
+        let first = first.unwrap_or_default();
+        return Err(CliError::usage(format!(
+            "the NATS context's `{first}` and its `token` are two logins: leave one of them out"
+        )));
+    }
     for other in named.filter(|other| (first, *other) != (Some("nkey"), "user_jwt")) {
         let first = first.unwrap_or_default();
         tracing::warn!("the NATS context's `{other}` is not used: its `{first}` comes first");
@@ -214,6 +239,12 @@ fn bearer(jwt: String) -> Result<String, CliError> {
 }
 
 fn by_environment(context: &Context) -> Result<Auth, CliError> {
+    let logins = ["NATS_USER", "NATS_TOKEN", "NATS_CREDS", "NATS_NKEY"];
+    one_of(logins.into_iter().filter(|name| context.os(name).is_some()), "unset one of them")?;
+    if context.os("NATS_PASSWORD").is_some() && logins.iter().all(|name| context.os(name).is_none())
+    {
+        return Err(half("NATS_PASSWORD", "NATS_USER"));
+    }
     if let Some(user) = context.var("NATS_USER") {
         return Ok(Auth::User(user, context.var("NATS_PASSWORD").unwrap_or_default()));
     }

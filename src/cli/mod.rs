@@ -13,12 +13,12 @@ mod connect;
 mod context;
 mod contexts;
 mod data;
+mod diagnosis;
 mod dlq;
 mod doctor;
 mod driver;
 mod e2e;
 mod exit;
-mod finding;
 mod fixtures;
 mod global;
 #[cfg(test)]
@@ -103,12 +103,28 @@ pub fn main() -> ExitCode {
     exit.into()
 }
 
+/// Commands that connect to nothing refuse what would say how.
+fn refuse_connection(cli: &Cli) -> Result<(), CliError> {
+    let connection = &cli.global.connection;
+    match cli.command {
+        Command::E2e(_) => {
+            let hint = "leave it out; services of your own are in a suite (`mono-demo e2e new`)";
+            let refused = connection.refuse("e2e", "each scenario has a broker of its own");
+            refused.map_err(|error| error.hint(hint))
+        }
+        Command::Driver(_) => connection.refuse("driver", "who speaks to a driver tells it where"),
+        Command::History(_) => connection.refuse("history", "it reads files only"),
+        Command::Spec(_) => connection.refuse("spec", "it only prints"),
+        _ => Ok(()),
+    }
+}
+
 async fn dispatch(cli: Cli) -> Exit {
     let context = Context::from_environment();
     let output = Output::new(cli.global.json, &context);
     output::start_log(&cli.global.log, &context);
     let (global, context) = (&cli.global, &context);
-    if let Err(error) = context.require_home() {
+    if let Err(error) = context.require_home().and_then(|()| refuse_connection(&cli)) {
         output.error(&error);
         return error.exit;
     }

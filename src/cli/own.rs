@@ -11,6 +11,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 use tokio::process::Command;
 
+use super::clients::NOT_LOOKED_FOR;
 use super::exit::{CliError, Exit};
 use super::output::{Output, printable};
 use crate::broker::Credentials;
@@ -173,19 +174,12 @@ pub fn clients(
     suite: &Suite,
     root: &Path,
     variables: &Variables,
-    (chosen, required): (&[String], &[String]),
+    chosen: (&[String], &[String]),
 ) -> Result<Vec<ClientUnderTest>, CliError> {
-    let names = client_names(suite);
-    for name in chosen.iter().chain(required) {
-        if !names.contains(name) {
-            return Err(CliError::usage(format!("the suite has no client `{name}`"))
-                .hint(format!("it has {}", names.join(", "))));
-        }
-    }
     let raw: Arc<dyn TypedCalls> = Arc::new(NoTypedCalls);
     let mut clients = Vec::new();
-    for name in names.iter().filter(|name| chosen.is_empty() || chosen.contains(name)) {
-        let given = suite.clients.iter().find(|client| client.name == *name);
+    for name in chosen_names(suite, chosen)? {
+        let given = suite.clients.iter().find(|client| client.name == name);
         let client = match given.map(|client| &client.command) {
             None => Client::InProcess(raw.clone()),
             Some(suite::Command::Driver(words)) => {
@@ -198,9 +192,44 @@ pub fn clients(
                 Client::Command { words, raw: raw.clone() }
             }
         };
-        clients.push(ClientUnderTest { name: name.clone(), client, only_where_named: false });
+        clients.push(ClientUnderTest { name, client, only_where_named: false });
     }
     Ok(clients)
+}
+
+/// The same by name only: nothing that their commands need is looked for.
+///
+/// # Errors
+/// A chosen or required client that the suite does not name.
+pub fn clients_by_name(
+    suite: &Suite,
+    chosen: (&[String], &[String]),
+) -> Result<Vec<ClientUnderTest>, CliError> {
+    let by_name = |name: String| {
+        let given = suite.clients.iter().find(|client| client.name == name);
+        let client = match given.map(|client| &client.command) {
+            // A scenario may name it.
+            Some(suite::Command::Run(words)) => {
+                Client::Command { words: words.clone(), raw: Arc::new(NoTypedCalls) }
+            }
+            _ => Client::Unavailable(NOT_LOOKED_FOR.to_owned()),
+        };
+        ClientUnderTest { name, client, only_where_named: false }
+    };
+    Ok(chosen_names(suite, chosen)?.into_iter().map(by_name).collect())
+}
+
+fn chosen_names(
+    suite: &Suite,
+    (chosen, required): (&[String], &[String]),
+) -> Result<Vec<String>, CliError> {
+    let names = client_names(suite);
+    if let Some(name) = chosen.iter().chain(required).find(|name| !names.contains(name)) {
+        return Err(CliError::usage(format!("the suite has no client `{name}`"))
+            .hint(format!("it has {}", names.join(", "))));
+    }
+    let wanted = |name: &String| chosen.is_empty() || chosen.contains(name);
+    Ok(names.into_iter().filter(wanted).collect())
 }
 
 /// The names that a fixture's `clients` may use.

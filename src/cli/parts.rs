@@ -66,22 +66,9 @@ pub async fn of_own(
     output: &Output,
 ) -> Result<Parts, CliError> {
     let progress = |line: &str| output.note(line);
-    let python = if args.list {
-        Err("not looked for".to_owned())
-    } else {
-        let env = provision::python_env(tools, python::REQUIREMENTS, &progress).await;
-        env.map(|env| env.python.display().to_string()).map_err(|error| error.to_string())
-    };
+    let env = provision::python_env(tools, python::REQUIREMENTS, &progress).await;
+    let python = env.map(|env| env.python.display().to_string()).map_err(|error| error.to_string());
     let variables = Variables::from([("python".to_owned(), python)]);
-    if args.list {
-        // Nothing is run: the commands need not be there.
-        let names = own::client_names(suite).into_iter().map(clients::not_looked_for).collect();
-        return Ok(Parts {
-            clients: names,
-            services: Arc::new(|_| Vec::new()),
-            ..own_parts(suite, variables)
-        });
-    }
     own::prepare(suite, root, &variables, output).await?;
     let chosen = (args.client.as_slice(), args.require.as_slice());
     Ok(Parts {
@@ -89,6 +76,17 @@ pub async fn of_own(
         services: own::services(suite, root, &variables)?,
         ..own_parts(suite, variables)
     })
+}
+
+/// Of a suite file, by name only: its commands need not be there.
+///
+/// # Errors
+/// A client that the suite does not have.
+pub fn of_own_by_name(suite: &Suite, args: &RunArgs) -> Result<Parts, CliError> {
+    let variables =
+        Variables::from([("python".to_owned(), Err(clients::NOT_LOOKED_FOR.to_owned()))]);
+    let chosen = (args.client.as_slice(), args.require.as_slice());
+    Ok(Parts { clients: own::clients_by_name(suite, chosen)?, ..own_parts(suite, variables) })
 }
 
 fn own_parts(suite: &Suite, variables: Variables) -> Parts {
@@ -110,11 +108,12 @@ fn own_parts(suite: &Suite, variables: Variables) -> Parts {
     }
 }
 
-/// Of the built-in modules.
+/// Of the built-in modules; `by_name` prepares nothing.
 ///
 /// # Errors
 /// A client that must be there and cannot be prepared.
 pub async fn of_built_in(
+    by_name: bool,
     args: &RunArgs,
     root: &Path,
     tools: &provision::Settings,
@@ -127,7 +126,7 @@ pub async fn of_built_in(
                 .hint(format!("there are {}", CLIENTS.join(", "))));
         }
     }
-    let wanted = Wanted { chosen: &args.client, required: &args.require, only_listed: args.list };
+    let wanted = Wanted { chosen: &args.client, required: &args.require, only_listed: by_name };
     let Prepared { clients, python } =
         clients::prepare(wanted, tools, root, context, output).await?;
     let variable = python.map(|path| path.display().to_string());

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::call::raw_subject;
-use super::catalogue;
+use super::catalogue::{self, Known};
 use super::connect::Session;
 use super::context::Context;
 use super::data;
@@ -14,8 +14,10 @@ use super::exit::{CliError, Exit};
 use super::global::{Global, MessageArgs};
 use super::output::Output;
 use crate::broker::Role;
+use crate::counted::counted;
 use crate::modules::notification::{Email, EmailClient};
 use crate::modules::{publish, publish_acknowledged, publish_confirmed};
+use crate::wire::subjects::SERVICES;
 
 /// Arguments of `publish`.
 #[derive(Debug, Args)]
@@ -49,6 +51,13 @@ pub async fn run(
     output: &Output,
 ) -> Result<Exit, CliError> {
     let what = read(&args, context)?;
+    if let What::Raw { subject, body, .. } = &what
+        && is_read_by_nobody(subject, body)
+    {
+        output.note(format!(
+            "note: the body is no JSON, and no service at {subject} can read another"
+        ));
+    }
     let session = Session::open(Role::Client, global, context, output).await?;
     let mut result = Ok(());
     for _ in 0..args.message.count {
@@ -59,6 +68,12 @@ pub async fn run(
     }
     session.close().await;
     result.map(|()| Exit::Success)
+}
+
+/// Whoever serves below `services` reads JSON and nothing else.
+fn is_read_by_nobody(subject: &str, body: &[u8]) -> bool {
+    let service = subject.strip_prefix(SERVICES).is_some_and(|rest| rest.starts_with('.'));
+    service && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err()
 }
 
 fn read(args: &PublishArgs, context: &Context) -> Result<What, CliError> {
@@ -87,12 +102,7 @@ fn read(args: &PublishArgs, context: &Context) -> Result<What, CliError> {
         ("notification", ["email-send", ..]) => Err(CliError::usage(
             "publish notification email-send: expected TO SUBJECT [BODY], as in `publish notification email-send user@example.com Hello Body`",
         )),
-        _ => Err(CliError::usage(format!(
-            "publish {} {}: no such service by name, and no --data for a raw message",
-            args.target,
-            words.join(" ")
-        ))
-        .hint("`mono-demo publish --help` lists the services")),
+        (module, words) => Err(Known::to_publish().unknown(module, words.first().copied())),
     }
 }
 
@@ -130,7 +140,7 @@ async fn once(
                 true => publish_confirmed(caller, subject, headers, body, limit).await?,
                 false => publish(caller, subject, headers, body, limit).await?,
             }
-            output.line(format!("published  {bytes} bytes to {subject}"));
+            output.line(format!("published  {} to {subject}", counted(bytes, "byte")));
             output.object(&json!({ "ok": true, "bytes": bytes }));
         }
     }

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::connect::named_target;
 use super::context::Context;
+use super::diagnosis::Diagnosis;
 use super::exit::CliError;
-use super::finding::Finding;
 use super::global::{ConnectionArgs, Global};
 use super::refused::not_let_in;
 use super::{contexts, running};
@@ -19,7 +19,7 @@ const NAME: &str = "server";
 
 /// The server that is named, else a running `serve` that proves itself, else that of the selected
 /// context.
-pub(super) async fn server(global: &Global, context: &Context) -> Finding {
+pub(super) async fn server(global: &Global, context: &Context) -> Diagnosis {
     match named_target(&global.connection, context) {
         Ok(Some(target)) => return connected(&target, "named", context).await,
         Ok(None) => {}
@@ -49,15 +49,15 @@ pub(super) async fn server(global: &Global, context: &Context) -> Finding {
     }
     if passed_over.is_empty() {
         let text = "none named and none running: each command starts its own broker".to_owned();
-        return Finding { name: NAME, ok: true, text, detail: json!({ "url": null }) };
+        return Diagnosis { name: NAME, ok: true, text, detail: json!({ "url": null }) };
     }
     let text = passed_over.join("; ");
     let detail = json!({ "url": null, "error": text });
     let text = with_hint(&text, "stop it, or name a server with --server, --context or NATS_URL");
-    Finding { name: NAME, ok: false, text, detail }
+    Diagnosis { name: NAME, ok: false, text, detail }
 }
 
-async fn connected(target: &Target, how: &str, context: &Context) -> Finding {
+async fn connected(target: &Target, how: &str, context: &Context) -> Diagnosis {
     let url = without_secrets(&target.url);
     match Connection::open(target, "mono-demo doctor").await {
         Ok(connection) => there(&url, how, connection).await,
@@ -66,12 +66,12 @@ async fn connected(target: &Target, how: &str, context: &Context) -> Finding {
             let CliError { message, hint, .. } = not_let_in(error, target, Role::Client, context);
             let text = with_hint(&format!("{message} ({how})"), hint.as_deref().unwrap_or(other));
             let detail = json!({ "url": url, "error": message });
-            Finding { name: NAME, ok: false, text, detail }
+            Diagnosis { name: NAME, ok: false, text, detail }
         }
     }
 }
 
-async fn there(url: &str, how: &str, connection: Connection) -> Finding {
+async fn there(url: &str, how: &str, connection: Connection) -> Diagnosis {
     let version = connection.client().server_info().version;
     connection.close(Duration::from_secs(2)).await;
     let old = version.parse::<Version>().is_ok_and(|version| !version.will_do());
@@ -81,16 +81,16 @@ async fn there(url: &str, how: &str, connection: Connection) -> Finding {
     };
     let text = format!("{url} ({how}), nats-server {version}{advice}");
     let detail = json!({ "url": url, "version": version, "old": old });
-    Finding { name: NAME, ok: true, text, detail }
+    Diagnosis { name: NAME, ok: true, text, detail }
 }
 
-fn unusable(error: &CliError) -> Finding {
+fn unusable(error: &CliError) -> Diagnosis {
     let text = match &error.hint {
         Some(hint) => with_hint(&error.message, hint),
         None => error.message.clone(),
     };
     let detail = json!({ "url": null, "error": error.message });
-    Finding { name: NAME, ok: false, text, detail }
+    Diagnosis { name: NAME, ok: false, text, detail }
 }
 
 fn with_hint(text: &str, hint: &str) -> String {

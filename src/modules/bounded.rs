@@ -6,9 +6,9 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 /// Workers of a service in one process.
-pub const WORKERS: RangeInclusive<i64> = 1..=256;
+pub const WORKERS: RangeInclusive<u64> = 1..=256;
 /// Copies of a stream: the server keeps 5 at most.
-const REPLICAS: RangeInclusive<i64> = 1..=5;
+const REPLICAS: RangeInclusive<u64> = 1..=5;
 
 /// For `#[serde(deserialize_with = "…")]`: as many workers as `--workers` takes.
 ///
@@ -27,10 +27,14 @@ pub fn replicas<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::
 }
 
 fn within<'de, D: Deserializer<'de>>(
-    range: RangeInclusive<i64>,
+    range: RangeInclusive<u64>,
     deserializer: D,
 ) -> Result<usize, D::Error> {
     let number = i64::deserialize(deserializer)?;
-    let wrong = || D::Error::custom(format!("{number} is not in {range:?}"));
-    usize::try_from(number).ok().filter(|_| range.contains(&number)).ok_or_else(wrong)
+    let (least, most) = (range.start(), range.end());
+    let wrong = || {
+        D::Error::custom(format!("expected a whole number from {least} to {most}, not {number}"))
+    };
+    let number = u64::try_from(number).ok().filter(|number| range.contains(number));
+    number.and_then(|number| usize::try_from(number).ok()).ok_or_else(wrong)
 }

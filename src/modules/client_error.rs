@@ -1,7 +1,8 @@
 //! Why a typed client's call failed.
 
-use crate::wire::driver::ErrorKind;
 use std::time::Duration;
+
+use crate::wire::driver::ErrorKind;
 
 /// Why a typed client's call failed. Each says whether it certainly did not happen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

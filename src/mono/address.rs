@@ -112,15 +112,31 @@ fn scheme(item: &str) -> &'static str {
 fn server(item: &str) -> Result<Server, String> {
     let unreadable = |why: String| format!("not a NATS URL: {why}; {ENCODE}");
     let (scheme, info, host) = parts(item);
+    let in_a_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '.' | '-');
+    let other = item.split_once("://").is_some_and(|(other, _)| other.chars().all(in_a_scheme));
+    if scheme.is_empty() && other {
+        let why = format!("its scheme is none of {}", SCHEMES.join(", "));
+        return Err(match info {
+            Some(_) => unreadable(why),
+            None => format!("not a NATS URL: {why}"),
+        });
+    }
     if let Some(found) = info.and_then(|info| info.matches([',', '/', '?', '#']).next()) {
         let why = match found {
             "," => "a comma in a login, or a list in which a login has no scheme before it",
-            _ => "what is no part of a login stands before its @, or its scheme is unknown",
+            _ => "what is no part of a login stands before its @",
         };
         return Err(unreadable(why.to_owned()));
     }
     if !HOST.is_match(host) {
-        return Err(unreadable("it has no host, or what follows the host is no port".to_owned()));
+        let why = match host.split(['/', '?', '#', ':']).next() {
+            Some("") => "it has no host",
+            _ => "what follows the host is no port, or the host has a blank in it",
+        };
+        return Err(match info {
+            Some(_) => unreadable(why.to_owned()),
+            None => format!("not a NATS URL: {why}; expected nats://HOST:PORT"),
+        });
     }
     let scheme = if scheme.is_empty() { SCHEMES[0] } else { scheme };
     let addr = format!("{scheme}{host}").parse().map_err(|e| unreadable(format!("{e}")))?;
@@ -215,8 +231,12 @@ mod tests {
             ("nats://u:se#cret@h", "# is %23"),
             ("nats://u:se,cret@h", "a comma in a login"),
             ("h:1,u:p@g:1", "no scheme before it"),
-            ("http://u:p@h", "its scheme is unknown"),
+            ("http://u:p@h", "its scheme is none of nats://"),
             ("nats://u:p@", "no host"),
+            ("http://h", "none of nats://, tls://, ws://, wss://"),
+            ("http://", "none of nats://"),
+            ("nats://", "no host; expected nats://HOST:PORT"),
+            ("h:port", "is no port, or"),
             ("nats://h:99999", "invalid port number"),
             (" , ", "no server is named"),
         ] {

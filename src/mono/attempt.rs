@@ -15,6 +15,8 @@ use super::failures::Record;
 use super::shutdown::Shutdown;
 use super::stream_settings::StreamSettings;
 
+use crate::counted::counted;
+
 /// After so many deliveries it is marked that a handler begins.
 const WORN: u64 = 20;
 /// So many marks in a row are not chance.
@@ -79,10 +81,9 @@ impl<'a> Attempt<'a> {
     pub(crate) fn verdict(&self, record: &Record) -> Verdict {
         let Record { failures, reason, begun, .. } = record;
         if *failures >= self.settings.max_deliver {
-            let attempts = if *failures == 1 { "attempt" } else { "attempts" };
-            Verdict::GiveUp(format!("{reason} (after {failures} {attempts})"))
+            Verdict::GiveUp(format!("{reason} (after {})", counted(*failures, "attempt")))
         } else if *begun >= MARKS {
-            Verdict::GiveUp(format!("{begun} processes ended while they had it in hand"))
+            Verdict::GiveUp(format!("{} ended with it in hand", counted(*begun, "process")))
         } else {
             Verdict::Try
         }

@@ -45,7 +45,7 @@ impl Connection {
         let url = without_secrets(&target.url);
         let unusable = |evidence: String| ConnectError::Unusable { url: url.clone(), evidence };
         let servers = address::servers(&target.url).map_err(unusable)?;
-        let logins = Logins::new(&servers, &target.auth).map_err(unusable)?;
+        let logins = Logins::new(&servers, &target.auth).await.map_err(unusable)?;
         let servers: Vec<ServerAddr> = servers.into_iter().map(|server| server.addr).collect();
         let (reconnects_tx, reconnects) = watch::channel(0);
         let (state_tx, state) = watch::channel(End::Open);

@@ -18,8 +18,7 @@ pub(super) async fn options(
     first: ServerAddr,
 ) -> Result<ConnectOptions, String> {
     let mut options = logins
-        .options(&target.auth, first)
-        .await?
+        .options(&target.auth, first)?
         .name(name)
         // The default of 65,536 silently drops messages of a burst.
         .subscription_capacity(1_048_576)

@@ -14,12 +14,16 @@ use crate::given::{in_background, read_given_text};
 pub(super) struct Logins {
     of_url: Arc<Vec<(ServerAddr, Option<Login>)>>,
     base: Option<Login>,
+    /// What is in the credentials file, if one is named. It is read once for all servers, for a pipe
+    /// is empty after that, and again for the next connection, for a file may be renewed.
+    creds: Option<String>,
 }
 
 impl Logins {
     /// # Errors
     /// A mixture of logins in URLs and a key that only the connection as a whole can have.
-    pub(super) fn new(servers: &[Server], auth: &Auth) -> Result<Self, String> {
+    /// A credentials file that cannot be read.
+    pub(super) async fn new(servers: &[Server], auth: &Auth) -> Result<Self, String> {
         let base = match auth {
             Auth::User(user, password) => Some(Login::User(user.clone(), password.clone())),
             Auth::Token(token) => Some(Login::Token(token.clone())),
@@ -33,7 +37,14 @@ impl Logins {
                 .to_owned());
         }
         let of_url = servers.iter().map(|s| (s.addr.clone(), s.login.clone())).collect();
-        Ok(Self { of_url: Arc::new(of_url), base })
+        let creds = match auth {
+            Auth::Creds(path) => {
+                let text = in_background(path, read_given_text).await;
+                Some(text.map_err(|e| format!("credentials file {}: {e}", path.display()))?)
+            }
+            _ => None,
+        };
+        Ok(Self { of_url: Arc::new(of_url), base, creds })
     }
 
     /// For this server; one that the cluster told of gets what a URL of the list has, as in nats.go.
@@ -47,13 +58,9 @@ impl Logins {
     }
 
     /// Options that connect to `first`, and later to the server that failed least, with its login.
-    pub(super) async fn options(
-        &self,
-        auth: &Auth,
-        first: ServerAddr,
-    ) -> Result<ConnectOptions, String> {
+    pub(super) fn options(&self, auth: &Auth, first: ServerAddr) -> Result<ConnectOptions, String> {
         if !self.of_url.iter().any(|(_, login)| login.is_some()) {
-            return Ok(choosing(with_auth(auth).await?, first, |_| {}));
+            return Ok(choosing(self.with_auth(auth)?, first, |_| {}));
         }
         // The login is asked for without the server's name: the one that was chosen is remembered.
         let chosen = Arc::new(Mutex::new(self.of(&first)));
@@ -75,6 +82,30 @@ impl Logins {
         Ok(choosing(options, first, move |addr| {
             *chosen.lock().unwrap_or_else(PoisonError::into_inner) = logins.of(addr);
         }))
+    }
+
+    fn with_auth(&self, auth: &Auth) -> Result<ConnectOptions, String> {
+        let options = ConnectOptions::new();
+        Ok(match auth {
+            Auth::None => options,
+            Auth::User(user, password) => options.user_and_password(user.clone(), password.clone()),
+            Auth::Token(token) => options.token(token.clone()),
+            Auth::Nkey(seed) => options.nkey(seed.clone()),
+            Auth::Jwt(text) => {
+                options.credentials(&whole(text)).map_err(|e| format!("user JWT: {e}"))?
+            }
+            Auth::Bearer(jwt) => {
+                let jwt = jwt.clone();
+                ConnectOptions::with_auth_callback(move |_| {
+                    let mut auth = async_nats::Auth::new();
+                    auth.jwt = Some(jwt.clone());
+                    std::future::ready(Ok(auth))
+                })
+            }
+            Auth::Creds(path) => options
+                .credentials(&whole(self.creds.as_deref().unwrap_or_default()))
+                .map_err(|e| format!("credentials file {}: {e}", path.display()))?,
+        })
     }
 }
 
@@ -105,33 +136,6 @@ fn choosing(
 /// Whether it is one that only the connection as a whole can have.
 fn is_key(auth: &Auth) -> bool {
     matches!(auth, Auth::Creds(_) | Auth::Jwt(_) | Auth::Bearer(_) | Auth::Nkey(_))
-}
-
-async fn with_auth(auth: &Auth) -> Result<ConnectOptions, String> {
-    let options = ConnectOptions::new();
-    Ok(match auth {
-        Auth::None => options,
-        Auth::User(user, password) => options.user_and_password(user.clone(), password.clone()),
-        Auth::Token(token) => options.token(token.clone()),
-        Auth::Nkey(seed) => options.nkey(seed.clone()),
-        Auth::Jwt(text) => {
-            options.credentials(&whole(text)).map_err(|e| format!("user JWT: {e}"))?
-        }
-        Auth::Bearer(jwt) => {
-            let jwt = jwt.clone();
-            ConnectOptions::with_auth_callback(move |_| {
-                let mut auth = async_nats::Auth::new();
-                auth.jwt = Some(jwt.clone());
-                std::future::ready(Ok(auth))
-            })
-        }
-        Auth::Creds(path) => {
-            let failed =
-                |e: &dyn std::fmt::Display| format!("credentials file {}: {e}", path.display());
-            let text = in_background(path, read_given_text).await.map_err(|e| failed(&e))?;
-            options.credentials(&whole(&text)).map_err(|e| failed(&e))?
-        }
-    })
 }
 
 /// The client library wants an end to the last line, which an editor may have left out.

@@ -12,6 +12,8 @@ use super::clean::clean;
 use super::counts::{Counts, Pipe};
 use super::line_log::{LineLog, MAX_KEPT_LINE};
 
+use crate::counted::counted;
+
 /// The longest line of stdout that is delivered, in bytes.
 pub const MAX_STDOUT_LINE: usize = 1024 * 1024;
 
@@ -34,7 +36,7 @@ pub enum StdoutError {
         start: String,
     },
     /// Nobody had taken stdout when these lines came, and there were too many to keep.
-    #[error("{lines} lines of stdout came before anybody read it and were lost")]
+    #[error("lost {} of stdout, which came before anybody read it", counted(*lines, "line"))]
     Lost {
         /// How many.
         lines: usize,

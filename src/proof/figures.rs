@@ -9,7 +9,7 @@ use super::amount::Amount;
 use super::facts::Status;
 use super::lives::Lives;
 use super::promises::queue;
-use crate::e2e::text::counted;
+use crate::counted::counted;
 use crate::e2e::verdict::index::Ended;
 use crate::wire::journal::ChargeOutcome;
 

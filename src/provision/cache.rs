@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -166,7 +167,7 @@ pub(super) async fn sha256_of_file(path: &Path) -> Result<String, ProvisionError
         let mut buffer = vec![0; 256 * 1024];
         loop {
             match file.read(&mut buffer)? {
-                0 => return Ok(hex(&hash.finalize())),
+                0 => return Ok(HEXLOWER.encode(&hash.finalize())),
                 read => hash.update(&buffer[..read]),
             }
         }
@@ -209,17 +210,12 @@ pub(super) async fn sha256_of_folder(
             hash.update(name);
             hash.update(content);
         }
-        Ok(hex(&hash.finalize()))
+        Ok(HEXLOWER.encode(&hash.finalize()))
     });
     hashed.await.unwrap_or_else(|e| Err(io::Error::other(e))).map_err(problem("read", folder))
 }
 
 /// A text's sha256 in hex.
 pub(super) fn sha256_of(text: &str) -> String {
-    hex(&Sha256::digest(text.as_bytes()))
-}
-
-/// Bytes as people and manifests write them.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    HEXLOWER.encode(&Sha256::digest(text.as_bytes()))
 }

@@ -5,12 +5,11 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
 use super::asked::{NatsServer, Source, check};
-use super::cache::{
-    Locked, Stamp, check_private, hex, problem, read_json, sha256_of_file, write_json,
-};
+use super::cache::{Locked, Stamp, check_private, problem, read_json, sha256_of_file, write_json};
 use super::error::ProvisionError;
 use super::python;
 use super::settings::{Progress, Settings};
@@ -179,7 +178,7 @@ fn recorded_sha256(said: &[u8]) -> Result<String, ProvisionError> {
         .ok()
         .and_then(|said| URL_SAFE_NO_PAD.decode(said.digest.strip_prefix("sha256=")?).ok())
         .filter(|bytes| bytes.len() == 32)
-        .map(|bytes| hex(&bytes))
+        .map(|bytes| HEXLOWER.encode(&bytes))
         .ok_or_else(|| malformed("its wheel does not record a sha256 for it"))
 }
 

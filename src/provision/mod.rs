@@ -33,7 +33,6 @@ mod step;
 mod version;
 
 pub use asked::{NatsServer, Source};
-pub(crate) use cache::hex;
 pub use env::{PythonEnv, find_python_env, python_env};
 pub use error::ProvisionError;
 pub use go::{GoClient, find_go_client, go_client};

@@ -6,6 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::subjects::{SubjectError, check_publish_subject};
+
 /// A context; empty is the same as missing. Its `Debug` shows no secret.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -79,6 +81,9 @@ const TEXTS: [&str; 15] = [
     "jetstream_api_prefix",
 ];
 
+/// Those that become the beginning of subjects.
+const SUBJECTS: [&str; 3] = ["inbox_prefix", "jetstream_domain", "jetstream_api_prefix"];
+
 /// Of natscli's own concern: its colours, its monitor of events, its name for the context; and the
 /// kind of match, which says nothing without one.
 const OF_NO_CONCERN: [&str; 4] =
@@ -99,7 +104,7 @@ const REFUSED: [(&str, &str); 5] = [
     ("windows_ca_certs_match", "export the authority to a PEM file, named as `ca`"),
 ];
 
-/// Why a text is no context that can be used. It has no value of the text in it.
+/// Why a text is no context that can be used. It has no value in it that may be secret.
 #[derive(Debug, thiserror::Error)]
 pub enum ContextError {
     /// It is no JSON object.
@@ -112,6 +117,14 @@ pub enum ContextError {
         field: String,
         /// What it should be.
         expected: &'static str,
+    },
+    /// A field that no subject can begin with.
+    #[error("field `{field}`: {source}")]
+    Subject {
+        /// Its name.
+        field: &'static str,
+        /// What is wrong with it.
+        source: SubjectError,
     },
     /// A field that cannot be honoured.
     #[error("field `{field}` cannot be honoured: {instead}")]
@@ -168,8 +181,22 @@ impl NatsContext {
                 unknown.push(name.clone());
             }
         }
+        for field in SUBJECTS {
+            let text = fields.get(field).and_then(Value::as_str).unwrap_or_default();
+            // natscli takes a dot at the end of this one, where it would add it.
+            let text = match field {
+                "jetstream_api_prefix" => text.strip_suffix('.').unwrap_or(text),
+                _ => text,
+            };
+            if !text.is_empty() {
+                check_publish_subject(text)
+                    .map_err(|source| ContextError::Subject { field, source })?;
+            }
+        }
         let read = serde_json::from_value(Value::Object(fields));
-        Ok((read.map_err(|_| ContextError::Json("line 1 column 1".to_owned()))?, unknown))
+        let mut read: Self = read.map_err(|_| ContextError::Json("line 1 column 1".to_owned()))?;
+        read.jetstream_api_prefix.truncate(read.jetstream_api_prefix.trim_end_matches('.').len());
+        Ok((read, unknown))
     }
 
     /// As natscli reads it. It has secrets in it: write it for this user only.
@@ -202,6 +229,8 @@ mod tests {
             \"color_scheme\": \"\", \"tls_first\": true, \"windows_ca_certs_match\": null, \"nsc\": \"\"}";
         let (read, unknown) = NatsContext::parse(natscli.as_bytes()).unwrap();
         assert_eq!((read.url.as_str(), read.tls_first, unknown), ("u", true, Vec::new()));
+        let (read, _) = NatsContext::parse(br#"{"jetstream_api_prefix": "JS.hub.API."}"#).unwrap();
+        assert_eq!(read.jetstream_api_prefix, "JS.hub.API");
         let (_, unknown) = NatsContext::parse(br#"{"colour": 1}"#).unwrap();
         assert_eq!(unknown, ["colour"]);
         for (field, value) in [
@@ -213,6 +242,12 @@ mod tests {
             ("password", "12345"),
             ("tls_first", "\"yes\""),
             ("url", "[\"12345\"]"),
+            ("inbox_prefix", "\"a b\""),
+            ("inbox_prefix", "\"_INBOX.\""),
+            ("inbox_prefix", "\"_INBOX.*\""),
+            ("jetstream_api_prefix", "\"JS..API\""),
+            ("jetstream_api_prefix", "\"JS.>\""),
+            ("jetstream_domain", "\"hub\\r\\nPUB x\""),
         ] {
             let text = format!("{{\"{field}\": {value}}}");
             let error = NatsContext::parse(text.as_bytes()).unwrap_err().to_string();

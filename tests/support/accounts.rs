@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions, Subscriber};
+use async_nats::{Client, ConnectOptions, Event, Subscriber};
 use futures_util::StreamExt;
 use mono_demo::broker::{
     Auth, Broker, Cluster, ClusterSettings, Credentials, Role, Roles, Settings,
@@ -13,9 +13,11 @@ use mono_demo::modules::notification::{Mailer, NotificationModule};
 use mono_demo::modules::payment::{self, Gateway, Ledger, PaymentClient, PaymentModule};
 use mono_demo::mono::{self, App, Connection, Running, Target};
 
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
 use super::{nats_server, reaper};
 
-pub const LIMIT: Duration = Duration::from_secs(10);
+pub const LIMIT: Duration = Duration::from_secs(60);
 /// Where a client would like others to write, or to be heard.
 pub const VICTIMS: [&str; 20] = [
     "payments.ledger.victim",
@@ -110,6 +112,21 @@ impl World {
 
     pub async fn client(&self) -> Client {
         self.connect(1, self.credentials(Role::Client)).await
+    }
+
+    /// The same, and what the server refuses it.
+    pub async fn refused_client(&self) -> (Client, UnboundedReceiver<String>) {
+        let (refusals, refused) = unbounded_channel();
+        let Credentials { user, password } = self.credentials(Role::Client);
+        let options = ConnectOptions::with_user_and_password(user, password);
+        let options = options.event_callback(move |event| {
+            if let Event::ServerError(refusal) = event {
+                let _ = refusals.send(refusal.to_string());
+            }
+            std::future::ready(())
+        });
+        let nodes = self.servers.nodes();
+        (options.connect(nodes[1 % nodes.len()].url()).await.unwrap(), refused)
     }
 
     pub async fn other(&self) -> Client {

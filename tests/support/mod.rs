@@ -9,6 +9,8 @@ pub mod keeping;
 pub mod payments;
 pub mod program;
 pub mod raw;
+pub mod source;
+pub mod stream_jobs;
 pub mod suite;
 
 use std::io::{BufRead, BufReader};

@@ -88,7 +88,7 @@ impl Suite {
             again: Again::Never,
             cluster: None,
             machine: Machine {
-                server: nats_server().await,
+                server: Ok(nats_server().await),
                 reaper: reaper(),
                 run_root,
                 services: Arc::new(|_| Vec::new()),

@@ -4,13 +4,14 @@ use std::io;
 use std::time::Duration;
 
 use crate::broker::error::{StartError, StopError};
+use crate::counted::counted;
 
 /// Why a cluster did not start, break or heal as asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClusterError {
     /// A cluster of so many nodes cannot be.
-    #[error("a cluster of {nodes} nodes cannot lose any: 3 or more are needed")]
+    #[error("a cluster of {} cannot lose any: 3 or more are needed", counted(*nodes, "node"))]
     TooFew {
         /// How many were asked for.
         nodes: usize,

@@ -2,6 +2,7 @@
 
 use crate::broker::cluster::ClusterError;
 use crate::broker::error::{StartError, StopError};
+use crate::counted::counted;
 use crate::process::SignalError;
 
 /// Why something did not break or mend as asked.
@@ -33,7 +34,7 @@ pub enum FaultError {
     #[error("no services run")]
     NoServices,
     /// A connection was to be cut after some bytes, and so many of them did not come.
-    #[error("nothing was cut: {left} more bytes were to pass first")]
+    #[error("nothing was cut: {} had to pass first", counted(*left, "more byte"))]
     NothingCut {
         /// How many were still to come.
         left: u64,

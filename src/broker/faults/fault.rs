@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::broker::proxy::Direction;
+use crate::counted::counted;
 
 /// Something that is to break, or to be mended.
 ///
@@ -277,10 +278,10 @@ impl fmt::Display for Fault {
                 write!(f, " {latency:?} to {:?}", latency + jitter)?;
             }
             What::CutAfter { bytes, direction } => {
-                write!(f, " after {bytes} bytes {}", direction.word())?;
+                write!(f, " after {} {}", counted(bytes, "byte"), direction.word())?;
             }
             What::Chop { chunk, pause } => {
-                write!(f, " into {chunk} bytes, one each {pause:?}")?;
+                write!(f, " into {}, one each {pause:?}", counted(chunk, "byte"))?;
             }
             What::HalfOpen(direction) => write!(f, " {}", direction.word())?,
             What::KillNode(nodes) => write!(f, " {nodes}")?,

@@ -9,6 +9,7 @@ use super::fault::{Fault, Side, What};
 use super::servers::Servers;
 use super::services::{self, ServiceProcesses};
 use crate::broker::proxy::{Cut, Dice, Direction, Proxy};
+use crate::counted::counted;
 
 /// How long a connection that is cut may take to be gone.
 const GONE: Duration = Duration::from_secs(15);
@@ -212,9 +213,10 @@ fn said(what: What, whom: &[Side]) -> String {
             _ => "the connections are reset, and there are new ones".to_owned(),
         },
         What::CutAfter { bytes, direction } => {
-            format!("the connection that passes {bytes} more bytes {} is cut", direction.words())
+            let more = counted(bytes, "more byte");
+            format!("the connection that passes {more} {} is cut", direction.words())
         }
-        What::Chop { chunk, .. } => format!("{chunk} bytes at a time"),
+        What::Chop { chunk, .. } => format!("{} at a time", counted(chunk, "byte")),
         What::BlackHole => "nothing arrives, either way".to_owned(),
         What::HalfOpen(Direction::ToClient) => {
             format!("what {sends} arrives, and nothing comes {reaches}")

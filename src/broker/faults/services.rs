@@ -13,8 +13,9 @@ pub trait ServiceProcesses: Send {
     /// Those that run, the oldest first.
     fn running(&mut self) -> &mut Vec<Child>;
 
-    /// One has ended by a fault.
-    fn ended(&mut self, process: Child) -> BoxFuture<'_, ()>;
+    /// The oldest has ended by a fault. It stays among those that run until its log is kept, so that
+    /// whoever gives up waiting loses nothing.
+    fn oldest_ended(&mut self) -> BoxFuture<'_, ()>;
 
     /// Starts as many as are missing, and returns once they are ready; or says why not.
     fn start_missing(&mut self) -> BoxFuture<'_, Result<(), String>>;
@@ -74,17 +75,16 @@ impl dyn ServiceProcesses + '_ {
 
 /// Ends all, or the oldest: each has its turn.
 async fn end(services: &mut dyn ServiceProcesses, one: bool, kill: bool) -> Result<(), FaultError> {
-    let running = services.running();
-    let many = if one { running.len().min(1) } else { running.len() };
-    let doomed: Vec<Child> = running.drain(..many).collect();
+    let many = services.running().len();
     let limit = services.drain_limit();
-    for process in doomed {
+    for _ in 0..if one { many.min(1) } else { many } {
+        let oldest = &services.running()[0];
         if kill {
-            process.kill().await?;
+            oldest.kill().await?;
         } else {
-            process.stop(limit).await?;
+            oldest.stop(limit).await?;
         }
-        services.ended(process).await;
+        services.oldest_ended().await;
     }
     Ok(())
 }

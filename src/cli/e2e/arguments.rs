@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use crate::cli::fixtures::FmtArgs;
+use crate::cli::global::whole;
 use crate::cli::suite::Asked;
 use crate::cli::{new, review};
 use crate::e2e::scenario::Leaks;
@@ -62,7 +63,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub(super) fixtures: Option<PathBuf>,
     /// Show the scenarios and run none.
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["report", "history", "repeat", "retries", "sabotage"])]
     pub list: bool,
     /// Write the golden transcripts; read them before you commit them.
     #[arg(long, conflicts_with_all = ["ci", "sabotage"])]
@@ -83,26 +84,27 @@ pub struct RunArgs {
     #[arg(long, conflicts_with_all = ["ci", "watch", "record", "update", "list", "retries"])]
     pub(super) keep: bool,
     /// Run what did not pass up to N times more; what passes then is reported as flaky, not as passed.
-    #[arg(long, value_name = "N", conflicts_with_all = ["update", "repeat"])]
+    #[arg(long, value_name = "N", conflicts_with_all = ["update", "repeat"],
+          value_parser = whole::<u32>(0..=1_000_000))]
     pub(super) retries: Option<u32>,
     /// Do every run N times, to find out what does not always pass.
     #[arg(long, value_name = "N", conflicts_with = "update",
-          value_parser = clap::value_parser!(u32).range(1..))]
+          value_parser = whole::<u32>(1..=1_000_000))]
     pub(super) repeat: Option<u32>,
     /// Run every scenario on a cluster of N servers, with three copies of each stream; one that
     /// cannot is skipped, with the reason.
     #[arg(long, value_name = "N", conflicts_with = "update",
-          value_parser = clap::value_parser!(u16).range(3..=5))]
+          value_parser = whole::<u16>(3..=5))]
     pub(super) cluster: Option<u16>,
     /// How many runs at a time [default: four times as many as there are cores].
-    #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    pub(super) jobs: usize,
+    #[arg(short, long, value_name = "N", value_parser = whole::<usize>(1..=1_000_000))]
+    pub(super) jobs: Option<usize>,
     /// What becomes of a run that leaves something behind at the broker, where its fixture does not
     /// say: fail, report or ignore [default: what the suite says, else report].
     #[arg(long, value_name = "HOW")]
     pub(super) leaks: Option<Leaks>,
     /// For whatever is drawn by chance.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u64>(0..=u64::MAX))]
     pub(super) seed: u64,
     /// Also write a report: html=PATH, junit=PATH, json=PATH or tap=PATH; may be given several times.
     #[arg(long, value_name = "KIND=PATH", value_parser = report)]

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::arguments::{E2eArgs, E2eCommand, ReportKind, RunArgs};
 use super::kept::{self, Kept};
-use super::settings::{settings, shown_from};
+use super::settings::{Plan, shown_from};
 use crate::cli::connect::provision_settings;
 use crate::cli::context::Context;
 use crate::cli::exit::{CliError, Exit};
@@ -18,6 +18,7 @@ use crate::cli::signals::Signals;
 use crate::cli::watch::{Touched, Watch};
 use crate::cli::{fixtures, new, review, suite};
 use crate::e2e::report::{Github, Html, Json, Junit, Look, Reporter, Tap, Terminal};
+use crate::e2e::scenario::Fixture;
 use crate::e2e::session::{self, E2eError, Mode, Settings, pending};
 use crate::e2e::verdict::event::Summary;
 
@@ -27,13 +28,6 @@ pub async fn run(
     context: &Context,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    if global.connection.server.is_some() || global.connection.context.is_some() {
-        return Err(CliError::usage(
-            "e2e: --server and --context name an existing system, and each scenario has a broker of \
-             its own",
-        )
-        .hint("leave them out; services of your own are in a suite (`mono-demo e2e new`)"));
-    }
     match args.command {
         None if args.run.watch => watch(args.run, global, context, output).await,
         None => once(&args.run, None, global, context, output).await,
@@ -91,32 +85,42 @@ async fn once(
 ) -> Result<Exit, CliError> {
     // From here on a signal is an orderly end, also while things are still prepared.
     let mut signals = Signals::listen()?;
-    let mut settings = tokio::select! {
-        settings = settings(args, global, context, output) => settings?,
+    let named = async {
+        let plan = Plan::find(args, only, global, context, output).await?;
+        let by_name = plan.by_name().await?;
+        Ok::<_, CliError>((plan, by_name))
+    };
+    let (plan, by_name) = tokio::select! {
+        named = named => named?,
         () = signals.first() => return Ok(Exit::Interrupted),
     };
-    settings.filter.only = only;
-    if args.list {
-        return list(&settings, output);
-    }
     let mut github = context.github_workspace().map(|workspace| {
-        let root = settings.machine.shown_from.strip_prefix(&workspace);
-        let root = root.unwrap_or(&settings.machine.shown_from);
+        let shown_from = &by_name.machine.shown_from;
+        let root = shown_from.strip_prefix(&workspace).unwrap_or(shown_from);
         Github::new(output.annotations(), root)
     });
-    // A bad path of a report, or a bad fixture, costs no run.
-    let chosen = session::chosen(&settings);
+    // A slip in a name, or a bad fixture, is told before anything is prepared.
+    let chosen = session::chosen(&by_name);
     if let (Err(E2eError::Fixtures(errors)), Some(github)) = (&chosen, &mut github) {
         // The error itself is told below.
         let _ = github.mistakes(errors);
     }
     let chosen = chosen?;
+    if args.list {
+        list(&by_name, &chosen, output);
+        return Ok(Exit::Success);
+    }
+    let settings = tokio::select! {
+        prepared = plan.prepared() => prepared?,
+        () = signals.first() => return Ok(Exit::Interrupted),
+    };
     if args.record {
         return tokio::select! {
             recorded = fixtures::record(&settings, &chosen, output) => recorded,
             () = signals.first() => Ok(Exit::Interrupted),
         };
     }
+    // A bad path of a report costs no run.
     let mut files = reports(args, context)?;
     let look = Look {
         color: context.colour(context.stdout_tty),
@@ -206,10 +210,9 @@ fn exit(mode: Mode, summary: &Summary) -> Result<Exit, CliError> {
     })
 }
 
-fn list(settings: &Settings, output: &Output) -> Result<Exit, CliError> {
-    let chosen = session::chosen(settings)?;
+fn list(settings: &Settings, chosen: &[Fixture], output: &Output) {
     let width = chosen.iter().map(|fixture| fixture.name.as_str().len()).max().unwrap_or(0);
-    for fixture in &chosen {
+    for fixture in chosen {
         output.line(format!("{:<width$}  {}", fixture.name, fixture.description));
     }
     let scenarios: Vec<_> = chosen
@@ -225,7 +228,6 @@ fn list(settings: &Settings, output: &Output) -> Result<Exit, CliError> {
         })
         .collect();
     output.object(&json!({ "ok": true, "scenarios": scenarios }));
-    Ok(Exit::Success)
 }
 
 fn reports(args: &RunArgs, context: &Context) -> Result<Vec<Box<dyn Reporter>>, CliError> {

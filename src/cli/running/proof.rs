@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use async_nats::{Client, HeaderMap, Subscriber};
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use futures_util::StreamExt as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,6 @@ use tokio::task::JoinHandle;
 use crate::broker::draw_secret;
 use crate::modules::{ClientError, ask};
 use crate::mono::{Caller, Connection};
-use crate::provision::hex;
 use crate::wire::headers::REQUEST_INFO;
 
 /// How long an answer may take: the process may be stopped.
@@ -66,7 +66,7 @@ impl Secret {
         #[expect(clippy::expect_used, reason = "a key of any length is one")]
         let mut mac = Hmac::<Sha256>::new_from_slice(self.0.as_bytes()).expect("a key");
         parts.iter().for_each(|part| mac.update(part));
-        hex(&mac.finalize().into_bytes())
+        HEXLOWER.encode(&mac.finalize().into_bytes())
     }
 }
 

@@ -9,7 +9,7 @@ use crate::broker::{Port, Role, Store, Tls};
 use crate::cli::brokers::{Brokers, Wanted};
 use crate::cli::context::Context;
 use crate::cli::exit::CliError;
-use crate::cli::global::duration;
+use crate::cli::global::{duration, whole};
 use crate::cli::services::{REPLICAS, Settings};
 use crate::given::{no_byte_order_mark, read_given, read_given_text};
 use crate::modules::bounded::WORKERS;
@@ -21,10 +21,10 @@ use crate::tls::pem;
 #[command(after_help = SETTINGS_HELP)]
 pub struct ServeArgs {
     /// Where the broker listens; 0 is a temporary port [default: 4222 if it is free, else 0].
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = whole::<u16>(0..=65535))]
     pub(super) port: Option<u16>,
     /// So many servers that replicate the streams to each other; from --port on they count up.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(3..=5))]
+    #[arg(long, value_name = "N", value_parser = whole::<u16>(3..=5))]
     pub(super) cluster: Option<u16>,
     /// Keep the streams in this folder, every write synced to disk [default: a private temporary one].
     #[arg(long, value_name = "DIR")]
@@ -51,7 +51,7 @@ pub struct ServeArgs {
     #[arg(long)]
     pub(super) recreate: bool,
     /// Workers of each service in this process.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(WORKERS))]
+    #[arg(long, value_name = "N", value_parser = whole::<u16>(WORKERS))]
     pub(super) workers: Option<u16>,
     /// A rule of the simulated gateway, as 'id = "pay-7", fail_times = 2'; may be given several times.
     #[arg(long, value_name = "RULE")]
@@ -235,7 +235,13 @@ fn rules<T: serde::de::DeserializeOwned>(flag: &str, given: &[String]) -> Result
                     "{flag} {text:?}: an empty rule says nothing"
                 )));
             }
-            toml::from_str::<Wrapped<T>>(&format!("rule = {{ {text} }}"))
+            let table = format!("rule = {{ {text} }}").parse::<toml::Table>().map_err(|_| {
+                let form = "NAME = VALUE, with commas between several and texts in quotes";
+                CliError::usage(format!("{flag} {text:?}: this is no rule: expected {form}"))
+                    .hint("`mono-demo serve --help` has examples")
+            })?;
+            let wrapped: Result<Wrapped<T>, _> = table.try_into();
+            wrapped
                 .map(|wrapped| wrapped.rule)
                 .map_err(|e| CliError::usage(format!("{flag} {text:?}: {}", e.message())))
         })

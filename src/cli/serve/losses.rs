@@ -4,6 +4,7 @@
 //! prove is told, whatever happened between two looks at two streams.
 
 use super::snapshot::Snapshot;
+use crate::counted::counted;
 use crate::modules::payment::{DEAD_LETTERS, FAILURES, INTENTS, LEDGER, REQUESTS};
 
 /// What is gone now that was there before, a sentence each.
@@ -21,7 +22,8 @@ fn fewer(before: &Snapshot, now: &Snapshot, name: &str) -> Option<String> {
     let (had, has) = (before.stream(name)?.messages, now.stream(name)?.messages);
     (has < had).then(|| {
         format!(
-            "stream `{name}` had {had} messages and has fewer: somebody else purged or deleted them"
+            "stream `{name}` had {} and has fewer: somebody else purged or deleted them",
+            counted(had, "message")
         )
     })
 }

@@ -28,6 +28,7 @@ pub use stdio::serve_stdio;
 
 use crate::{
     broker::Credentials,
+    e2e::text::telling::telling_line,
     process::ExitStatus,
     wire::driver::{Hello, Op, Outcome, PROTOCOL_VERSION},
 };
@@ -67,7 +68,7 @@ pub enum DriverFault {
     #[error("{0}")]
     Start(String),
     /// It ended while it was needed, or with a failure.
-    #[error("{name} ended with {status}{}", last(tail))]
+    #[error("{name} ended with {status}{}", why(tail))]
     Exited {
         /// Which driver.
         name: String,
@@ -95,7 +96,7 @@ pub enum DriverFault {
         id: u64,
     },
     /// It did not answer in time.
-    #[error("{name} did not answer `{op}` within {after:?}{}", last(tail))]
+    #[error("{name} did not answer `{op}` within {after:?}{}", why(tail))]
     Hung {
         /// Which driver.
         name: String,
@@ -107,7 +108,7 @@ pub enum DriverFault {
         tail: Vec<String>,
     },
     /// It floods its log.
-    #[error("{name} wrote more than {mib} MiB on stderr{}", last(tail))]
+    #[error("{name} wrote more than {mib} MiB on stderr{}", why(tail))]
     Flooded {
         /// Which driver.
         name: String,
@@ -126,9 +127,9 @@ pub enum DriverFault {
     },
 }
 
-fn last(tail: &[String]) -> String {
-    match tail.last() {
-        Some(line) => format!("; the last line of its log: `{line}`"),
+fn why(tail: &[String]) -> String {
+    match telling_line(tail) {
+        Some(line) => format!("; its log says `{line}`"),
         None => "; its log is empty".to_owned(),
     }
 }

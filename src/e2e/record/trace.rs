@@ -21,7 +21,7 @@ pub struct Trace {
     /// What crossed the broker, in order.
     pub messages: Bounded<Message>,
     /// Why messages were not looked at; `None` where they were.
-    pub untapped: Option<&'static str>,
+    pub untraced: Option<&'static str>,
     /// What was broken on purpose.
     pub faults: Bounded<Fault>,
     /// What oracles found, and what clients were told.

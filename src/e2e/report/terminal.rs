@@ -8,9 +8,9 @@ use std::{
 use console::Style;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::counted::counted;
 use crate::e2e::record::run::Failure;
 use crate::e2e::report::Reporter;
-use crate::e2e::text::counted::counted;
 use crate::e2e::verdict::event::{Event, RunReport, Summary, Verdict};
 use crate::process::clean;
 
@@ -163,7 +163,10 @@ impl<W: Write> Terminal<W> {
 
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {
         for rounds in summary.rounds.iter().filter(|rounds| rounds.passed < rounds.of) {
-            let line = format!("{}: {} of {} rounds passed", rounds.run, rounds.passed, rounds.of);
+            let line = {
+                let of = counted(rounds.of, "round");
+                format!("{}: {} of {of} passed", rounds.run, rounds.passed)
+            };
             let line = self.paint(Style::new().yellow().bold(), &line);
             writeln!(self.out, "{line}")?;
         }

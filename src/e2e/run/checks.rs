@@ -9,8 +9,8 @@ use super::stage::world::World;
 use crate::e2e::record::history::reader::History;
 use crate::e2e::scenario::ast::check::{Check, CheckKind};
 use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::verdict::checks::answer::Answer;
 use crate::e2e::verdict::checks::drift::Found;
-use crate::e2e::verdict::checks::finding::Finding;
 use crate::e2e::verdict::checks::judged::{final_within, history};
 use crate::e2e::verdict::checks::records::{stream, valid};
 use crate::e2e::verdict::outcome::Stop;
@@ -67,7 +67,7 @@ async fn look(
     fixture: &Fixture,
     check: &Check,
     report: Option<&Report>,
-) -> Result<Finding, Stop> {
+) -> Result<Answer, Stop> {
     Ok(match &check.kind {
         CheckKind::Oracle(asked) => {
             let oracles = &world.machine().oracles;

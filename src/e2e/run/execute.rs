@@ -10,13 +10,13 @@ use super::record;
 use super::stage::machine::{CLIENT, Client, Machine};
 use super::stage::standing::Standing;
 use super::stage::world::World;
-use super::steps::sequence;
-use super::steps::sequence::Carried;
+use super::steps::sequence::{self, Progress};
 use crate::e2e::record::run::RunId;
 use crate::e2e::scenario::ast::check::Check;
 use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::scenario::ast::step::Action;
 use crate::e2e::text::redact::Redactions;
-use crate::e2e::text::template::Variables;
+use crate::e2e::text::template::{Variables, names};
 use crate::e2e::verdict::event::{Event, RunHistory};
 use crate::e2e::verdict::outcome::{End, Outcome, Stop};
 use crate::e2e::verdict::transcript::writer::Transcript;
@@ -72,18 +72,18 @@ pub async fn leave_up(
         Redactions::new(literals(&world, machine))
             .with(fixture.redact.iter().chain(&machine.redact).cloned()),
     );
-    let mut carried = Carried { variables, seen: Vec::new(), transcript };
-    let mut ended = sequence::all(&mut world, fixture, run, events, &mut carried).await;
+    let mut progress = Progress { variables, seen: Vec::new(), transcript };
+    let mut ended = sequence::all(&mut world, fixture, run, events, &mut progress).await;
     let mut history = None;
     if ended.is_ok() {
-        ended = conclude(&mut world, fixture, &mut carried, &mut history).await;
+        ended = conclude(&mut world, fixture, &mut progress, &mut history).await;
     }
     let history_file = world.kept_history().map(Path::to_owned);
     let logs = world.logs();
     let tape = std::mem::take(&mut world.tape);
     let trace = match traced {
         true => Some(Box::new(
-            trace::gather(&world, tape, fixture, carried.transcript.text(), ended.is_err()).await,
+            trace::gather(&world, tape, fixture, progress.transcript.text(), ended.is_err()).await,
         )),
         false => None,
     };
@@ -94,7 +94,7 @@ pub async fn leave_up(
         Err(stop) => stop.into(),
         Ok(()) => End::Held,
     };
-    let (transcript, seen) = (carried.transcript.text().to_owned(), carried.seen);
+    let (transcript, seen) = (progress.transcript.text().to_owned(), progress.seen);
     let outcome = Outcome { end, transcript, seen, logs, history, leaks, history_file, trace };
     (secrets.out_of(outcome), Some(standing))
 }
@@ -119,8 +119,6 @@ fn variables(
     run: &RunId,
     client: &Client,
 ) -> Result<Variables, String> {
-    use crate::e2e::scenario::ast::step::Action;
-    use crate::e2e::text::template::names;
     let is_command = matches!(client, Client::Command { .. });
     let steps = fixture.steps.iter().chain(&fixture.teardown);
     let programs = steps.filter_map(|step| match &step.action {
@@ -148,26 +146,32 @@ fn variables(
 async fn conclude(
     world: &mut World,
     fixture: &Fixture,
-    carried: &mut Carried,
+    progress: &mut Progress,
     history: &mut Option<Box<RunHistory>>,
 ) -> Result<(), Stop> {
     let checks: Vec<Check> =
-        fixture.checks.iter().map(|check| check.filled(&carried.variables)).collect();
+        fixture.checks.iter().map(|check| check.filled(&progress.variables)).collect();
     let clock = world.recorder.clock();
     for check in &checks {
         let line = Some(fixture.source.line(&check.span));
         let heading = format!("check {}", check.kind.word());
-        world.tape.begin(clock, carried.transcript.text(), line, "check", &heading);
+        world.tape.begin(clock, progress.transcript.text(), line, "check", &heading);
         checks::comes_true(world, fixture, check).await?;
     }
     // Unless a scenario left something paused, this changes nothing.
     world.brokers.resume().await;
     world.look_for_leaks().await;
-    world.tape.begin(clock, carried.transcript.text(), None, "drain", "the services drain and end");
+    world.tape.begin(
+        clock,
+        progress.transcript.text(),
+        None,
+        "drain",
+        "the services drain and end",
+    );
     world.services.drain(fixture).await?;
     world.tape.begin(
         clock,
-        carried.transcript.text(),
+        progress.transcript.text(),
         None,
         "judge",
         "the history, and all checks once more",
@@ -184,7 +188,7 @@ async fn conclude(
     }
     for check in &checks {
         let evidence = checks::still_true(world, fixture, check, &report).await?;
-        carried.transcript.check(check, &evidence);
+        progress.transcript.check(check, &evidence);
     }
     Ok(())
 }

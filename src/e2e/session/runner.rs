@@ -10,6 +10,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
+use super::choose::Filter;
 use super::discover::{golden_path, golden_source, load};
 use super::golden::Golden;
 use super::judge::{Judge, Judged};
@@ -145,6 +146,7 @@ fn usual_jobs() -> usize {
 pub fn chosen(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
     let all = load(settings)?;
     let names: Vec<String> = all.iter().map(|fixture| fixture.name.to_string()).collect();
+    let tags: Vec<String> = all.iter().flat_map(|fixture| fixture.tags.clone()).collect();
     let mut chosen = settings.filter.choose(all);
     if settings.filter.expression.is_some() {
         chosen.retain(|fixture| clients_of(settings, fixture).next().is_some());
@@ -155,11 +157,12 @@ pub fn chosen(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
     }
     // That a change touches nothing of what is wanted is no mistake either.
     if chosen.is_empty() && settings.filter.only.is_none() {
-        let words = settings.filter.words();
-        let near = words.first().and_then(|word| {
-            error::nearest(word, names.iter().map(String::as_str)).map(str::to_owned)
-        });
-        return Err(E2eError::NothingChosen { given: words.join(", "), near });
+        let Filter { names: wanted, tags: tagged, .. } = &settings.filter;
+        let near = |word: Option<&String>, known: &[String]| {
+            error::nearest(word?, known.iter().map(String::as_str)).map(str::to_owned)
+        };
+        let near = near(wanted.first(), &names).or_else(|| near(tagged.first(), &tags));
+        return Err(E2eError::NothingChosen { given: settings.filter.words().join(", "), near });
     }
     Ok(chosen)
 }

@@ -1,8 +1,7 @@
 //! Long texts, shown by their beginning.
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
-
-use crate::provision::hex;
 
 /// Longer texts are shown by their beginning, their length and their SHA-256.
 const LONGEST: usize = 2000;
@@ -17,7 +16,7 @@ pub(in crate::e2e) fn bounded(text: &str) -> String {
     }
     let beginning: String = text.chars().take(80).collect();
     let digest = Sha256::digest(text.as_bytes());
-    format!("{beginning}… ({} bytes, sha256 {})", text.len(), hex(&digest[..8]))
+    format!("{beginning}… ({} bytes, sha256 {})", text.len(), HEXLOWER.encode(&digest[..8]))
 }
 
 /// The beginning of a body, with a mark where there is more.

@@ -26,6 +26,8 @@ use std::{fmt, sync::LazyLock};
 use regex_lite::Regex;
 use serde_json::Value;
 
+use crate::counted::counted;
+
 /// All matchers, for messages.
 pub const MATCHERS: [&str; 7] =
     ["#any", "#number", "#string", "#uuid", "#timestamp", "#absent", "#re:"];
@@ -128,7 +130,7 @@ pub fn compare(pattern: &Value, seen: &Value, exact: bool, path: &str) -> Result
             if wanted.len() != items.len() {
                 return Err(differs(
                     path.to_owned(),
-                    elements(wanted.len()),
+                    counted(wanted.len(), "element"),
                     format!("{} in {}", items.len(), canonical(seen)),
                 ));
             }
@@ -192,7 +194,7 @@ fn compare_any_order(
     let differs = |expected: String| Err(differs(path.to_owned(), expected, canonical(seen)));
     let Value::Array(items) = seen else { return differs("an array".to_owned()) };
     if word == "#unordered" && patterns.len() != items.len() {
-        return differs(format!("{} in any order", elements(patterns.len())));
+        return differs(format!("{} in any order", counted(patterns.len(), "element")));
     }
     let fits: Vec<Vec<usize>> = patterns
         .iter()
@@ -228,10 +230,6 @@ fn place(
         }
     }
     false
-}
-
-fn elements(count: usize) -> String {
-    if count == 1 { "1 element".to_owned() } else { format!("{count} elements") }
 }
 
 fn differs(path: String, expected: String, seen: String) -> Difference {

@@ -6,11 +6,10 @@
 //! | `template`, `name`, `subject` | `{{name}}`, names of scenarios, subjects with wildcards |
 //! | `span`, `source`, `error` | places in texts, and what is wrong there |
 //! | `redact` | texts that differ from run to run, replaced |
-//! | `bounded`, `counted` | long texts by their beginning; a number and its word |
+//! | `bounded`, `telling` | long texts by their beginning; the line of a log that says why |
 //! | `inside` | files below a folder, and none outside |
 
 pub(crate) mod bounded;
-pub(crate) mod counted;
 pub(crate) mod error;
 pub(crate) mod inside;
 pub(crate) mod matcher;
@@ -20,9 +19,9 @@ pub(crate) mod schema;
 pub(crate) mod source;
 pub(crate) mod span;
 pub(crate) mod subject;
+pub(crate) mod telling;
 pub(crate) mod template;
 
-pub use counted::counted;
 pub use error::FixtureError;
 pub use matcher::{Difference, canonical, compare};
 pub use name::Name;

@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use super::gap;
 use super::index::{Ended, Index};
 use super::promises::Judged;
+use crate::counted::counted;
 use crate::e2e::record::history::event::Phase;
-use crate::e2e::text::counted::counted;
 
 /// The run in numbers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -71,10 +71,7 @@ impl Figures {
     pub fn lines(&self) -> Vec<String> {
         let mut lines = self.told.clone();
         if self.redelivered > 0 {
-            let deliveries = match self.deliveries {
-                1 => "1 delivery".to_owned(),
-                many => format!("{many} deliveries"),
-            };
+            let deliveries = counted(self.deliveries, "delivery");
             lines.push(format!("{deliveries}, {} of them again", self.redelivered));
         }
         if self.faults > 0 {
@@ -103,8 +100,11 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} operations: {} ok, {} fail, {} unknown",
-            self.operations, self.ok, self.fail, self.unknown
+            "{}: {} ok, {} fail, {} unknown",
+            counted(self.operations, "operation"),
+            self.ok,
+            self.fail,
+            self.unknown
         )?;
         self.lines().into_iter().try_for_each(|line| writeln!(f, "{line}"))
     }

@@ -2,6 +2,7 @@
 
 use super::finding::{Finding, Findings, Property, copies};
 use super::index::Index;
+use crate::counted::counted;
 
 /// The promise.
 pub const REPLIES: Property = Property { word: "replies", says: "one reply a request" };
@@ -47,7 +48,10 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
         }
     }
     if open > 0 {
-        findings.unknown(format!("the history was cut off while {open} operations were under way"));
+        findings.unknown(format!(
+            "the history was cut off with {} under way",
+            counted(open, "operation")
+        ));
     }
     findings.finish(REPLIES)
 }

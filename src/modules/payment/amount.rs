@@ -8,6 +8,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::ser::{Error as _, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::counted::counted;
+
 /// An amount above zero with no more decimals than its currency has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Money {
@@ -25,7 +27,7 @@ pub enum MoneyError {
     #[error("field `amount`: {0} is not above 0")]
     NotPositive(String),
     /// Finer than the currency's minor unit.
-    #[error("field `amount`: {amount} has {decimals} decimals, and {currency} has {allowed}")]
+    #[error("field `amount`: {amount} has {}, and {currency} has {allowed}", counted(*decimals, "decimal"))]
     TooFine {
         /// The amount as it was given.
         amount: String,

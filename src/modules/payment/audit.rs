@@ -18,6 +18,7 @@ use super::names::{CONSUMER, INTENTS, LEDGER, REQUESTS};
 use super::salvage::usable_id;
 use super::store::{self, Contents, StoreError};
 use super::types::{Entry, Intent, Status};
+use crate::counted::counted;
 use crate::modules::journal::{self, JournalError};
 use crate::mono::{Connection, ModuleError};
 use crate::wire::Unreadable;
@@ -167,7 +168,8 @@ async fn write_once(
     gaps.extend(unreadable(name, &missing));
     let (read, stated) = (contents.messages.len() as u64, contents.stated);
     if missing.is_empty() && read != stated {
-        let problem = format!("stream `{name}` says it has {stated} messages and shows {read}");
+        let problem =
+            format!("stream `{name}` says it has {} and shows {read}", counted(stated, "message"));
         audit.problems.push(problem);
     }
     Ok(contents)

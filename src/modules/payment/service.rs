@@ -1,5 +1,6 @@
 //! The rules: which requests are acceptable, and what the records say. Pure: no NATS, no clock.
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
 use super::amount::{Exact, Money};
@@ -79,7 +80,7 @@ impl Payment {
             self.user_id,
             self.subscription_id,
         ]);
-        hex(parts.to_string().as_bytes())
+        HEXLOWER.encode(&Sha256::digest(parts.to_string()))
     }
 
     /// The claim of this content.
@@ -121,7 +122,7 @@ impl Payment {
 
 /// The content of a body that is not an acceptable payment.
 pub(crate) fn raw_content(body: &[u8]) -> String {
-    format!("raw-{}", hex(body))
+    format!("raw-{}", HEXLOWER.encode(&Sha256::digest(body)))
 }
 
 /// Whose a body is, acceptable or not, and what tells its content from another.
@@ -162,14 +163,6 @@ pub fn status(id: &PaymentId, entry: Option<Entry>, intent: Option<Intent>) -> S
             content: None,
         },
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use crate::counted::counted;
 use crate::e2e::record::history::{Event, Kind};
 use crate::e2e::verdict::index::{Ended, Operation};
 use crate::e2e::verdict::{Finding, Findings, Property, copies};
@@ -43,14 +44,14 @@ pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
     letters.twice(&mut findings);
     if unsure.without_outcome > 0 {
         findings.unknown(format!(
-            "{} acknowledged payments have no final outcome here, and the outcomes were not all read",
-            unsure.without_outcome
+            "with no final outcome here: {}; the outcomes were not all read",
+            counted(unsure.without_outcome, "acknowledged payment")
         ));
     }
     if unsure.without_letter > 0 {
         findings.unknown(format!(
-            "{} acknowledged messages have neither outcome nor dead letter here, and the dead letters were not all read",
-            unsure.without_letter
+            "with neither outcome nor dead letter here: {}; the dead letters were not all read",
+            counted(unsure.without_letter, "acknowledged message")
         ));
     }
     findings.finish(ACKNOWLEDGED)

@@ -3,6 +3,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use crate::counted::counted;
 use crate::e2e::record::history::Event;
 use crate::e2e::verdict::index::Ended;
 use crate::e2e::verdict::promises::FINAL;
@@ -83,7 +84,10 @@ pub(crate) fn check(lives: &Lives<'_, '_>, within: Duration) -> Finding {
         }
     }
     if open > 0 {
-        findings.unknown(format!("{open} acknowledged payments have no final outcome here"));
+        findings.unknown(format!(
+            "with no final outcome here: {}",
+            counted(open, "acknowledged payment")
+        ));
     }
     findings.finish(FINAL)
 }

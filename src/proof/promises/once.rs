@@ -1,6 +1,7 @@
 //! No effect happens twice: at most one approved charge a payment, for what was submitted, and
 //! completed exactly where there is one. The gateway's journal is the oracle.
 
+use crate::counted::counted;
 use crate::e2e::record::history::Event;
 use crate::e2e::verdict::index::{Ended, Operation};
 use crate::e2e::verdict::{Finding, Findings, Property, copies};
@@ -41,7 +42,8 @@ pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
     let submitted = lives.payments.iter().any(|life| !life.submits.is_empty());
     if submitted && lives.index.end_with_whole(CHARGES).is_none() {
         findings.unknown(format!(
-            "the gateway's journal is not whole in this history; {completed_unproved} payments are completed without a charge on record"
+            "the gateway's journal is not whole in this history; completed without a charge on record: {}",
+            counted(completed_unproved, "payment")
         ));
     }
     findings.finish(ONCE)

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use crate::counted::counted;
 use crate::e2e::record::history::{DELIVERIES, Event, Kind};
 use crate::e2e::verdict::index::{Ended, Operation};
 use crate::e2e::verdict::{Finding, Findings, Property, QueueLoss, copies};
@@ -58,7 +59,8 @@ pub(crate) fn check(lives: &Lives<'_, '_>, loss: QueueLoss) -> Finding {
     }
     if undelivered > 0 && !knows_losses(lives) {
         findings.unknown(format!(
-            "{undelivered} published messages have no delivery here, and neither the deliveries nor the mailer's journal is whole"
+            "without a delivery here: {}; neither the deliveries nor the mailer's journal is whole",
+            counted(undelivered, "published message")
         ));
     }
     findings.finish(QUEUE)

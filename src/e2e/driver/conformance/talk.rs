@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::broker::Credentials;
+use crate::counted::counted;
 use crate::e2e::driver::pipe::MAX_LOG_MIB;
 use crate::process::{Child, ExitStatus, Pipe, Reaper, Spawn, StdoutError};
 use crate::wire::driver::{DriverError, ErrorKind, PROTOCOL_VERSION, Reply};
@@ -260,7 +261,7 @@ impl Talk {
         let (first, last) = SHOWN_LINES;
         let left_out = self.said.len().saturating_sub(first + last);
         let (begin, rest) = self.said.split_at(first.min(self.said.len()));
-        let gap = (left_out > 0).then(|| format!("… {left_out} more lines"));
+        let gap = (left_out > 0).then(|| format!("… {}", counted(left_out, "more line")));
         let log = self.child.tail();
         let log = log[log.len().saturating_sub(SHOWN_LOG)..].iter();
         let log = log.map(|line| {

@@ -8,10 +8,10 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest as _, Sha256};
 
 use super::show::{SIGNS, Sign};
+use crate::counted::counted;
 use crate::e2e::record::run::RunId;
 use crate::e2e::record::trace::About;
 use crate::e2e::report::html::{run, show};
-use crate::e2e::text::counted::counted;
 use crate::e2e::verdict::event::{RunReport, Summary};
 
 const STYLE: &str = include_str!("style.css");

@@ -3,10 +3,10 @@
 use maud::{Markup, PreEscaped, html};
 
 use super::layout::{Layout, What, layout};
+use crate::counted::counted;
 use crate::e2e::record::run::Failure;
 use crate::e2e::record::trace::{Bounded, Trace};
 use crate::e2e::report::html::{diagram, show};
-use crate::e2e::text::counted::counted;
 use crate::e2e::verdict::event::{RunReport, Verdict};
 
 /// The whole run, closed unless it did not pass.
@@ -109,7 +109,7 @@ fn how_it_went(trace: &Trace, anchor: &str) -> Markup {
         h4 { "Steps" }
         (steps(trace, &of("Steps")))
         h4 { "Messages" }
-        @if let Some(reason) = trace.untapped { p { (reason) "." } }
+        @if let Some(reason) = trace.untraced { p { (reason) "." } }
         (left_out(&trace.messages, "messages were seen and are not shown"))
         (left_out(&trace.effects, "effects are not shown"))
         (left_out(&trace.faults, "faults are not shown"))

@@ -18,10 +18,10 @@ use std::{
 };
 
 use crate::broker::{ConsumerState, LeakReport, Role};
+use crate::counted::counted;
 use crate::e2e::record::run::{Leak, LeakKind, RunLeaks};
 use crate::e2e::run::stage::brokers::Brokers;
 use crate::e2e::scenario::ast::scenario::{Fixture, Leaks};
-use crate::e2e::text::counted::counted;
 use crate::e2e::verdict::outcome::Stop;
 
 /// How long what looks like a leak may take to go where it is only told.
@@ -232,7 +232,7 @@ fn held(start: &LeakReport, report: &LeakReport, processes: usize) -> Vec<Leak> 
             more.push(("_INBOX.….*", now.inboxes - allowed));
         }
         if !more.is_empty() {
-            let number = more.iter().map(|(_, count)| count).sum();
+            let number: usize = more.iter().map(|(_, count)| count).sum();
             let told = format!(
                 "holds {} more than at the start: {}",
                 counted(number, "subscription"),

@@ -4,12 +4,10 @@
 //! What cannot be read is left out: a report has less to show, and the run's verdict stays what it
 //! is.
 
-use super::broker_trace::conversation;
-use super::broker_trace::end;
-use super::broker_trace::level;
-use super::broker_trace::line::{self, Line};
 use std::time::Duration;
 
+use super::broker_trace::line::{self, Line};
+use super::broker_trace::{conversation, end, level};
 use crate::e2e::record::history::clock::Clock;
 use crate::e2e::record::history::event::{Event, Phase, What};
 use crate::e2e::record::history::reader::History;
@@ -42,22 +40,22 @@ pub(in crate::e2e) async fn gather(
 ) -> Trace {
     let clock = world.recorder.clock();
     let steps = tape.end(clock, written, stopped);
-    let load = level::untapped(fixture);
+    let load = level::untraced(fixture);
     if load.is_none() {
         let _ = tokio::time::timeout(LAST_LINES, end::last_lines(world)).await;
     }
     let mut lines = Vec::new();
-    let mut untapped = load;
+    let mut untraced = load;
     for path in world.brokers.log_paths() {
         match broker_trace::read(path, MOST_BYTES) {
             Ok((read, whole)) => {
                 lines.extend(read);
                 if !whole {
-                    untapped = untapped
+                    untraced = untraced
                         .or(Some("The broker's trace is too long; only its beginning is shown"));
                 }
             }
-            Err(_) => untapped = untapped.or(Some("The broker's trace cannot be read")),
+            Err(_) => untraced = untraced.or(Some("The broker's trace cannot be read")),
         }
     }
     lines.sort_by_key(|line| line.at);
@@ -71,7 +69,7 @@ pub(in crate::e2e) async fn gather(
     Trace {
         steps,
         messages: Bounded::first(MOST_MESSAGES, messages),
-        untapped,
+        untraced,
         faults: Bounded::first(MOST_EVENTS, faults),
         effects: Bounded::first(MOST_EVENTS, effects),
         lanes: lanes.iter().map(|lane| lane.party).collect(),

@@ -15,8 +15,8 @@ use crate::provision::NatsServer;
 /// What the machine offers to every run.
 #[derive(Clone)]
 pub struct Machine {
-    /// Each run has one of its own.
-    pub server: NatsServer,
+    /// Each run has one of its own; or why it is not available here.
+    pub server: Result<NatsServer, String>,
     /// Holds every process.
     pub reaper: Reaper,
     /// Where the runs' private folders go.

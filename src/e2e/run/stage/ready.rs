@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::brokers::Access;
 use super::machine::{ServiceContext, ServiceUnderTest};
 use crate::e2e::scenario::suite::Ready;
+use crate::e2e::text::telling::telling_line;
 use crate::e2e::verdict::outcome::Stop;
 use crate::process::{Child, Reaper};
 
@@ -97,10 +98,9 @@ async fn within(
                 return Ok(());
             }
             let log = processes[at].tail();
-            let last = log.last().cloned().unwrap_or_default();
-            let reason = format!(
-                "{name} ended with {status} before it was ready; last line of its log: `{last}`"
-            );
+            let said = telling_line(&log).unwrap_or_default();
+            let reason =
+                format!("{name} ended with {status} before it was ready; its log says `{said}`");
             Err(NotStarted { reason: Stop::Broken(reason), log, ended: true })
         }
         () = tokio::time::sleep(limit) => {

@@ -100,7 +100,7 @@ mod tests {
         Trace {
             steps: vec![step],
             messages: Bounded::first(1, vec![message]),
-            untapped: None,
+            untraced: None,
             faults: Bounded::first(1, vec![Fault { name: said(), begin_ns: 1, end_ns: None }]),
             lanes: Vec::new(),
             effects: Bounded::first(1, vec![Effect { at_ns: 1, at: to, text: said() }]),

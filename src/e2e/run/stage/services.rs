@@ -161,24 +161,23 @@ impl Services {
     async fn let_ended_go(&mut self) -> bool {
         let before = self.running.len();
         while let Some(at) = self.running.iter().position(|s| s.try_status().is_some()) {
-            let ended = self.running.remove(at);
-            self.keep_log(ended).await;
+            self.let_go(at).await;
         }
         self.running.len() < before
     }
 
     /// Stops the services in order; that they end well is part of what every scenario proves.
     pub(in crate::e2e) async fn drain(&mut self, fixture: &Fixture) -> Result<(), Stop> {
-        for process in std::mem::take(&mut self.running) {
+        while let Some(process) = self.running.first() {
             if self.restart && process.try_status().is_some() {
-                self.keep_log(process).await; // it ended unasked, as it may here
+                self.let_go(0).await; // it ended unasked, as it may here
                 continue;
             }
             // Unless a scenario left it paused, this changes nothing.
             let _ = process.signal(Signal::Cont).await;
             let ended = process.stop(self.limit_of(process.name())).await;
             let name = process.name().to_owned();
-            self.keep_log(process).await;
+            self.let_go(0).await;
             let status = ended.map_err(|error| Stop::broken("cannot stop the services", error))?;
             if !is_orderly(status) {
                 let message = format!("{name} was told to drain and ended with {status}");
@@ -193,12 +192,15 @@ impl Services {
         wanted.map_or(Duration::ZERO, |wanted| wanted.service.stop_within)
     }
 
-    /// Lets a process go that has ended, and keeps the end of its log.
-    async fn keep_log(&mut self, process: Child) {
+    /// Lets a process go that has ended, and keeps the end of its log. Until then it stays in the
+    /// list: whoever gives up waiting here loses neither.
+    async fn let_go(&mut self, at: usize) {
+        let process = &self.running[at];
         process.drained().await;
+        process.end().await;
+        let process = self.running.remove(at);
         self.log = process.tail();
         self.timed.extend(timed(&process));
-        process.close().await;
     }
 
     /// The last lines of each that ended or runs: when it came, whose it is, and the line.
@@ -231,8 +233,8 @@ impl ServiceProcesses for Services {
         &mut self.running
     }
 
-    fn ended(&mut self, process: Child) -> BoxFuture<'_, ()> {
-        self.keep_log(process).boxed()
+    fn oldest_ended(&mut self) -> BoxFuture<'_, ()> {
+        self.let_go(0).boxed()
     }
 
     fn start_missing(&mut self) -> BoxFuture<'_, Result<(), String>> {

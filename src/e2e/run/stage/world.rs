@@ -82,7 +82,9 @@ impl World {
             standing: None,
         };
         let leaks = Watch::new(fixture, machine.leaks);
-        let mut settings = broker::Settings::new(machine.server.clone(), machine.reaper.clone());
+        let server = machine.server.clone();
+        let server = server.map_err(|why| bare(Stop::broken("cannot start the broker", why)))?;
+        let mut settings = broker::Settings::new(server, machine.reaper.clone());
         settings.run_root = Some(machine.run_root.clone());
         settings.max_payload = fixture.broker.max_payload;
         settings.auth = Some(broker::Auth::Roles(machine.roles.clone()));

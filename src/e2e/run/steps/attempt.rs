@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use super::stage::Stage;
+use super::running_step::RunningStep;
 use crate::broker::Role;
 use crate::e2e::record::seen;
 use crate::e2e::record::seen::Seen;
@@ -16,7 +16,7 @@ use crate::wire::driver::{Headers, Op, Outcome};
 /// Bound on one attempt where the step does not say.
 pub(in crate::e2e) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
-impl Stage<'_> {
+impl RunningStep<'_> {
     /// Does the action once.
     pub(in crate::e2e) async fn attempt(&self, action: &Action) -> Result<Seen, Stop> {
         let timeout_ms = millis(self.step.timeout.unwrap_or(DEFAULT_TIMEOUT));

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::attempt::{DEFAULT_TIMEOUT, millis};
-use super::stage::{Stage, Subscriptions};
+use super::running_step::{RunningStep, Subscriptions};
 use crate::e2e::record::seen::Seen;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::scenario::ast::scenario::Fixture;
@@ -50,7 +50,7 @@ pub(in crate::e2e) async fn subscribe(
     Ok(subscriptions)
 }
 
-impl Stage<'_> {
+impl RunningStep<'_> {
     /// The next message on a subject, within the step's time.
     pub(in crate::e2e) async fn one_message(&self, subject: &str) -> Result<Seen, Stop> {
         let within = self.step.within.unwrap_or(DEFAULT_TIMEOUT);

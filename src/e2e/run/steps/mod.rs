@@ -3,7 +3,7 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `sequence` | all of them in order, then those of the teardown |
-//! | `stage` | one of them: once or many times, again where it says so, compared |
+//! | `running_step` | one of them: once or many times, again where it says so, compared |
 //! | `attempt` | what the driver, or a program, is asked once |
 //! | `listen` | messages that are waited for, and the fence behind which none may come |
 //! | `load`, `dying` | a load under faults; a client that dies right after it has published |
@@ -18,7 +18,7 @@ pub(crate) mod faults;
 pub(crate) mod listen;
 pub(crate) mod load;
 pub(crate) mod program;
+pub(crate) mod running_step;
 pub(crate) mod sequence;
 pub(crate) mod settle;
-pub(crate) mod stage;
 pub(crate) mod teardown;

@@ -4,8 +4,8 @@ use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::listen::subscribe;
-use super::stage::Stage;
-use super::stage::Subscriptions;
+use super::running_step::RunningStep;
+use super::running_step::Subscriptions;
 use crate::e2e::record::run::RunId;
 use crate::e2e::record::seen::Seen;
 use crate::e2e::run::stage::world::World;
@@ -20,7 +20,7 @@ use crate::e2e::verdict::transcript::heading::heading;
 use crate::e2e::verdict::transcript::writer::Transcript;
 
 /// What goes on from step to step.
-pub(in crate::e2e) struct Carried {
+pub(in crate::e2e) struct Progress {
     /// Values for `{{name}}`.
     pub(in crate::e2e) variables: Variables,
     /// What each step came to.
@@ -34,7 +34,7 @@ pub(in crate::e2e) async fn all(
     fixture: &Fixture,
     run: &RunId,
     events: &UnboundedSender<Event>,
-    carried: &mut Carried,
+    progress: &mut Progress,
 ) -> Result<(), Stop> {
     // Nothing has happened yet that would have to be undone.
     let subscriptions = subscribe(world, fixture).await?;
@@ -53,20 +53,20 @@ pub(in crate::e2e) async fn all(
     let mut ended = Ok(());
     for step in &fixture.steps {
         started(step);
-        ended = one(world, fixture, &subscriptions, step, carried).await;
+        ended = one(world, fixture, &subscriptions, step, progress).await;
         if ended.is_err() {
             break;
         }
     }
     for step in &fixture.teardown {
-        if let Some(name) = teardown::missing(step, &carried.variables) {
+        if let Some(name) = teardown::missing(step, &progress.variables) {
             // Its step was not reached: there is nothing to undo.
             let why = format!("left out: {{{{{name}}}}} was not saved");
-            carried.transcript.note(&format!("teardown {}", step.action.verb()), &[why]);
+            progress.transcript.note(&format!("teardown {}", step.action.verb()), &[why]);
             continue;
         }
         started(step);
-        let undone = one(world, fixture, &subscriptions, step, carried).await;
+        let undone = one(world, fixture, &subscriptions, step, progress).await;
         ended = teardown::beside(ended, undone);
     }
     ended
@@ -78,9 +78,9 @@ async fn one(
     fixture: &Fixture,
     subscriptions: &Subscriptions,
     step: &Step,
-    carried: &mut Carried,
+    progress: &mut Progress,
 ) -> Result<(), Stop> {
-    let Carried { variables, seen, transcript } = carried;
+    let Progress { variables, seen, transcript } = progress;
     seen.push(Vec::new());
     let clock = world.recorder.clock();
     let heading = heading(step, &step.action);
@@ -109,8 +109,8 @@ async fn one(
                 transcript.load(step, &filled(action, variables), &lines);
             }
             None => {
-                let stage = Stage { world, fixture, subscriptions, step };
-                let outcomes = stage.repeated(variables, transcript).await?;
+                let under_way = RunningStep { world, fixture, subscriptions, step };
+                let outcomes = under_way.repeated(variables, transcript).await?;
                 save(fixture, step, &outcomes, variables)?;
                 seen.pop();
                 seen.push(outcomes);

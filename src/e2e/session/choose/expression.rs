@@ -59,6 +59,19 @@ impl Expression {
     }
 }
 
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::And(a, b) => write!(f, "({a} and {b})"),
+            Self::Or(a, b) => write!(f, "({a} or {b})"),
+            Self::Not(inner) => write!(f, "not {inner}"),
+            Self::Tag(tag) => write!(f, "tag({tag})"),
+            Self::Name(name) => write!(f, "name({name})"),
+            Self::Client(client) => write!(f, "client({client})"),
+        }
+    }
+}
+
 /// What cannot be read, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpressionError {
@@ -223,6 +236,15 @@ mod tests {
             "(tag(fault) or tag(slow)) and tag(slow)",
         ] {
             assert!(!holds(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn what_is_shown_of_an_expression_is_read_back_as_the_same() {
+        for text in ["tag(a)", "not name(b/) and client(go)", "(tag(a) or not tag(b)) and name(*x)"]
+        {
+            let expression: Expression = text.parse().unwrap();
+            assert_eq!(expression.to_string().parse(), Ok(expression), "{text}");
         }
     }
 

@@ -59,9 +59,11 @@ impl Filter {
         })
     }
 
-    /// The words of the filter, for a message.
-    pub fn words(&self) -> Vec<&str> {
-        self.names.iter().chain(&self.tags).map(String::as_str).collect()
+    /// The filter as it was given, for a message.
+    pub fn words(&self) -> Vec<String> {
+        let tags = self.tags.iter().map(|tag| format!("--tag {tag}"));
+        let expression = self.expression.iter().map(|filter| format!("--filter '{filter}'"));
+        self.names.iter().cloned().chain(tags).chain(expression).collect()
     }
 }
 

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::finding::Finding;
+use super::answer::Answer;
 use crate::e2e::text::matcher::{canonical, compare};
 use crate::e2e::verdict::finding::Verdict;
 use crate::e2e::verdict::promises::FINAL;
 use crate::e2e::verdict::report::Report;
 
 /// The verdict and the figures, as far as they are expected; the rest differs from run to run.
-pub(in crate::e2e) fn history(report: &Report, expected: &Value) -> Finding {
+pub(in crate::e2e) fn history(report: &Report, expected: &Value) -> Answer {
     let mut seen = serde_json::to_value(&report.figures).unwrap_or_default();
     seen["verdict"] = report.word().into();
     if let Err(difference) = compare(expected, &seen, false, "history") {
@@ -22,7 +22,7 @@ pub(in crate::e2e) fn history(report: &Report, expected: &Value) -> Finding {
 }
 
 /// What was late is in the verdict on the history already; here is what leaves it open.
-pub(in crate::e2e) fn final_within(report: &Report, limit: Duration) -> Finding {
+pub(in crate::e2e) fn final_within(report: &Report, limit: Duration) -> Answer {
     let late = || format!("not everything was final within {limit:?} of the last fault\n{report}");
     let mut promised =
         report.findings.iter().filter(|finding| finding.property == FINAL).peekable();

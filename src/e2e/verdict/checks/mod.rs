@@ -3,11 +3,11 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `records` | what is on record in NATS |
-//! | `finding` | what a check comes to |
+//! | `answer` | what a check comes to |
 //! | `drift` | messages on a subject against a schema |
 //! | `judged` | what the judge of the history says |
 
+pub(crate) mod answer;
 pub(crate) mod drift;
-pub(crate) mod finding;
 pub(crate) mod judged;
 pub(crate) mod records;

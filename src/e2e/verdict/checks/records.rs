@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
+use super::answer::Answer;
 use super::drift::named;
-use super::finding::Finding;
+use crate::counted::counted;
 use crate::e2e::text::matcher::{canonical, compare};
 use crate::e2e::text::schema::Schema;
 
@@ -29,12 +30,12 @@ pub(in crate::e2e) fn stream(
     messages: Option<u64>,
     subjects: Option<u64>,
     each: Option<&Value>,
-) -> Finding {
+) -> Answer {
     for (wanted, seen, what) in
-        [(messages, held.messages, "messages"), (subjects, held.subjects, "subjects")]
+        [(messages, held.messages, "message"), (subjects, held.subjects, "subject")]
     {
         if let Some(wanted) = wanted.filter(|wanted| *wanted != seen) {
-            return Err(format!("{name} holds {seen} {what}, not {wanted}"));
+            return Err(format!("{name} holds {}, not {wanted}", counted(seen, what)));
         }
     }
     if let Some(pattern) = each {
@@ -44,8 +45,8 @@ pub(in crate::e2e) fn stream(
         }
     }
     let mut lines = Vec::new();
-    lines.extend(messages.map(|messages| format!("{name}: {messages} messages")));
-    lines.extend(subjects.map(|subjects| format!("{name}: {subjects} subjects")));
+    lines.extend(messages.map(|messages| format!("{name}: {}", counted(messages, "message"))));
+    lines.extend(subjects.map(|subjects| format!("{name}: {}", counted(subjects, "subject"))));
     lines.extend(each.map(|pattern| format!("{name}: each is {}", canonical(pattern))));
     if lines.is_empty() {
         lines.push(format!("{name} is there"));

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use crate::counted::counted;
 use crate::e2e::record::seen;
 use crate::e2e::scenario::ast::step::{Action, Outgoing, Payload, Step};
 use crate::e2e::text::bounded::bounded;
@@ -27,7 +28,7 @@ pub fn heading(step: &Step, sent: &Action) -> String {
         Action::ExpectMessage { subject, none: true } => format!("expect no message on {subject}"),
         Action::ExpectMessage { subject, none: false } => format!("expect a message on {subject}"),
         Action::ExpectMessages { subject, count } => {
-            format!("expect {count} messages on {subject}, in any order")
+            format!("expect {} on {subject}, in any order", counted(*count, "message"))
         }
     };
     if let Some(repeat) = step.repeat {
@@ -46,7 +47,7 @@ fn outgoing(out: &Outgoing) -> String {
         Payload::Text(text) => bounded(&Value::from(text.as_str()).to_string()),
         Payload::Bytes(bytes) => format!("base64 {}", bounded(&seen::base64(bytes))),
         Payload::File(path) => format!("from {path}"),
-        Payload::Filler(size) => format!("{size} bytes of filler"),
+        Payload::Filler(size) => format!("{} of filler", counted(*size, "byte")),
     };
     let mut text = format!("{} {body}", out.subject);
     for (name, values) in &out.headers {

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
+use crate::counted::counted;
 use crate::e2e::record::seen;
 use crate::e2e::record::seen::Seen;
 use crate::e2e::text::bounded::bounded;
@@ -123,7 +124,7 @@ pub(in crate::e2e) fn grouped(outcomes: &[Seen], most: usize) -> String {
         }
     }
     if groups.len() > most {
-        let _ = writeln!(text, "  and {} other outcomes", groups.len() - most);
+        let _ = writeln!(text, "  and {}", counted(groups.len() - most, "other outcome"));
     }
     text
 }

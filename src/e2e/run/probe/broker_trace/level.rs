@@ -17,14 +17,14 @@ const MOST_REPEATED: u32 = 200;
 pub(in crate::e2e) fn config(fixture: &Fixture, traced: bool) -> &'static str {
     match (holds_schemas(fixture), traced) {
         (true, _) => CONFIG_WHOLE,
-        (false, true) if untapped(fixture).is_none() => CONFIG,
+        (false, true) if untraced(fixture).is_none() => CONFIG,
         (false, true) => CONFIG_WITHOUT,
         (false, false) => "",
     }
 }
 
 /// Why the messages of this scenario are not looked at; `None` where they are.
-pub(in crate::e2e) fn untapped(fixture: &Fixture) -> Option<&'static str> {
+pub(in crate::e2e) fn untraced(fixture: &Fixture) -> Option<&'static str> {
     let many = fixture.steps.iter().any(|step| {
         let copies = step.load.as_ref().map_or(1, |load| load.copies);
         step.repeat.is_some_and(|times| times.saturating_mul(copies) > MOST_REPEATED)

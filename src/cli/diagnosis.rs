@@ -1,14 +1,14 @@
 //! What `doctor` finds.
 
 /// One finding; `ok` is true where nothing has to be done.
-pub(super) struct Finding {
+pub(super) struct Diagnosis {
     pub(super) name: &'static str,
     pub(super) ok: bool,
     pub(super) text: String,
     pub(super) detail: serde_json::Value,
 }
 
-impl Finding {
+impl Diagnosis {
     /// For people; what is missing and can be done without is not there all the same.
     pub(super) fn mark(&self) -> &'static str {
         match (self.ok, self.detail["left_out"] == true) {

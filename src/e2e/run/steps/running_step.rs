@@ -1,4 +1,4 @@
-//! A step on its stage: once or many times, again where it says so, and held against what is
+//! A step under way: once or many times, again where it says so, and held against what is
 //! expected.
 
 use std::collections::BTreeMap;
@@ -24,15 +24,15 @@ const ASK_AGAIN: Duration = Duration::from_millis(20);
 /// Subscriptions by subject, as the driver knows them.
 pub(in crate::e2e) type Subscriptions = BTreeMap<String, u64>;
 
-/// A step on its stage.
-pub(in crate::e2e) struct Stage<'a> {
+/// A step under way.
+pub(in crate::e2e) struct RunningStep<'a> {
     pub(in crate::e2e) world: &'a World,
     pub(in crate::e2e) fixture: &'a Fixture,
     pub(in crate::e2e) subscriptions: &'a Subscriptions,
     pub(in crate::e2e) step: &'a Step,
 }
 
-impl Stage<'_> {
+impl RunningStep<'_> {
     /// As often as the step says, so many at a time; the outcomes in order.
     pub(in crate::e2e) async fn repeated(
         &self,

@@ -1,0 +1,81 @@
+//! The line of a log that says why a program ended.
+
+/// The last line that says something. What runtimes print after the error (frames, fields of the
+/// error, banners, advice) is passed over: a log of Node ends with Node's version, one of Go with
+/// `exit status 2`. The last line itself where nothing else is left.
+pub(in crate::e2e) fn telling_line(log: &[String]) -> Option<&str> {
+    let mut below = "";
+    for line in log.iter().rev() {
+        if !is_beside_the_point(line, below) {
+            return Some(line);
+        }
+        below = line;
+    }
+    log.iter().map(String::as_str).rfind(|line| !line.trim().is_empty())
+}
+
+/// `below` is the line that follows.
+fn is_beside_the_point(line: &str, below: &str) -> bool {
+    let begins = |starts: &[&str]| starts.iter().any(|start| line.starts_with(start));
+    line.trim().is_empty()
+        // Frames and fields are indented; a brace closes the fields.
+        || begins(&[" ", "\t", "}", "]"])
+        // Node: a banner, and the modules that wanted one that is missing.
+        || begins(&["Node.js v", "Require stack:", "- "])
+        // Go: the function above its indented place, and whose stack it is.
+        || (below.starts_with('\t') && line.ends_with(')') && !line.contains(' '))
+        || begins(&["goroutine ", "created by ", "exit status ", "[signal "])
+        // Rust.
+        || begins(&["note: ", "stack backtrace:"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::telling_line;
+
+    fn telling(log: &str) -> Option<String> {
+        let lines: Vec<String> = log.lines().map(str::to_owned).collect();
+        telling_line(&lines).map(str::to_owned)
+    }
+
+    #[test]
+    fn the_error_is_found_above_what_each_runtime_prints_after_it() {
+        for (log, line) in [
+            (
+                "node:internal/modules/cjs/loader:1143\n  throw err;\n  ^\n\nError: Cannot find module 'nats'\n\
+                 Require stack:\n- /s/shop.js\n    at Module._load (node:internal:1)\n    at f {\n  \
+                 code: 'MODULE_NOT_FOUND',\n  requireStack: [ '/s/shop.js' ]\n}\n\nNode.js v20.11.0",
+                "Error: Cannot find module 'nats'",
+            ),
+            (
+                "/s/shop.js:3\nthrow new TypeError(\"no licence\")\n^\n\nTypeError: no licence\n    at a (/s:1)\n\n\
+                 Node.js v22.1.0\n",
+                "TypeError: no licence",
+            ),
+            (
+                "up\npanic: no licence\n\ngoroutine 1 [running]:\nmain.main()\n\t/s/main.go:4 +0x18\nexit status 2",
+                "panic: no licence",
+            ),
+            (
+                "thread 'main' panicked at src/main.rs:2:5:\nno licence\n\
+                 note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace",
+                "no licence",
+            ),
+            (
+                "Traceback (most recent call last):\n  File \"shop.py\", line 1, in <module>\n    f()\n\
+                 ValueError: no licence",
+                "ValueError: no licence",
+            ),
+            (
+                "Exception in thread \"main\" shop.Bad: no licence\n\tat shop.Main.main(Main.java:3)\n",
+                "Exception in thread \"main\" shop.Bad: no licence",
+            ),
+            ("up\nno licence", "no licence"),
+            ("  at the end", "  at the end"),
+        ] {
+            assert_eq!(telling(log).as_deref(), Some(line), "{log}");
+        }
+        assert_eq!(telling(""), None);
+        assert_eq!(telling("\n \n"), None);
+    }
+}
