@@ -7,6 +7,7 @@ use super::context::Context;
 use super::driver::spawn_rust;
 use super::exit::{CliError, Exit};
 use super::output::Output;
+use super::own::NOT_LOOKED_FOR;
 use super::typed::BuiltIn;
 use super::{python, suite};
 use crate::e2e::run::Client;
@@ -94,9 +95,6 @@ impl Wanted<'_> {
         })
     }
 }
-
-/// Why something is not there of which only the name is asked for.
-pub const NOT_LOOKED_FOR: &str = "not looked for";
 
 /// Prepares all that are chosen; a missing one is told in one line.
 ///

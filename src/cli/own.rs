@@ -11,7 +11,6 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 use tokio::process::Command;
 
-use super::clients::NOT_LOOKED_FOR;
 use super::exit::{CliError, Exit};
 use super::output::{Output, printable};
 use crate::broker::Credentials;
@@ -25,6 +24,8 @@ use crate::mono::Caller;
 use crate::process::Spawn;
 use crate::wire::driver::{DriverError, ErrorKind, Outcome};
 
+/// Why something is not there of which only the name is asked for.
+pub const NOT_LOOKED_FOR: &str = "not looked for";
 /// The suite file's name.
 pub const FILE: &str = "suite.toml";
 /// The client of a suite that names none.

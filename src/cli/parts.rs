@@ -83,8 +83,7 @@ pub async fn of_own(
 /// # Errors
 /// A client that the suite does not have.
 pub fn of_own_by_name(suite: &Suite, args: &RunArgs) -> Result<Parts, CliError> {
-    let variables =
-        Variables::from([("python".to_owned(), Err(clients::NOT_LOOKED_FOR.to_owned()))]);
+    let variables = Variables::from([("python".to_owned(), Err(own::NOT_LOOKED_FOR.to_owned()))]);
     let chosen = (args.client.as_slice(), args.require.as_slice());
     Ok(Parts { clients: own::clients_by_name(suite, chosen)?, ..own_parts(suite, variables) })
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use super::again::again;
 use super::arguments::RunArgs;
-use crate::cli::clients::NOT_LOOKED_FOR;
 use crate::cli::connect::{provision_settings, reaper};
 use crate::cli::context::Context;
 use crate::cli::driver::spawn_dying_rust;
 use crate::cli::exit::CliError;
 use crate::cli::global::Global;
 use crate::cli::output::Output;
+use crate::cli::own::NOT_LOOKED_FOR;
 use crate::cli::parts::{self, Parts};
 use crate::cli::services;
 use crate::cli::suite::{self, Suite};
