@@ -6,8 +6,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{self, stream};
+use futures_util::TryStreamExt as _;
 use mono_demo::broker::{
-    Broker, Cluster, ClusterError, ClusterSettings, Settings, StartError, Store,
+    Broker, Cluster, ClusterError, ClusterSettings, InFlight, Settings, StartError, Store,
+    in_flight,
 };
 use mono_demo::process::ExitStatus;
 use support::{Helper, eventually, lives, nats_server, processes_with, reaper};
@@ -304,6 +306,63 @@ async fn a_store_folder_outlives_its_cluster_and_is_of_one_size() {
     let mut cluster = Cluster::start(settings).await.unwrap();
     cluster.heal().await.unwrap();
     assert_eq!(texts(&jetstream_of(&cluster).await).await, ["kept"]);
+    cluster.stop().await.unwrap();
+}
+
+/// The server leaves a consumer without a leader out of its list: whoever believes the list sees
+/// nothing in flight.
+#[tokio::test]
+async fn what_a_consumer_has_is_not_taken_for_nothing_while_it_has_no_leader() {
+    let mut cluster = start().await;
+    let jetstream = jetstream_of(&cluster).await;
+    let stream = replicated(&jetstream).await;
+    let config = jetstream::consumer::pull::Config {
+        durable_name: Some("worker".to_owned()),
+        num_replicas: 1,
+        ..Default::default()
+    };
+    let consumer = stream.create_consumer(config).await.unwrap();
+    publish(&jetstream, "a").await.unwrap();
+    let ask = |url: String| async move { in_flight(async_nats::connect(url).await?).await };
+    let on = cluster
+        .nodes()
+        .iter()
+        .position(|node| {
+            let leader = &consumer.cached_info().cluster.as_ref().unwrap().leader;
+            leader.as_deref() == Some(node.name())
+        })
+        .unwrap();
+    let elsewhere = cluster.nodes()[(on + 1) % 3].url().to_owned();
+    let waits = InFlight {
+        stream: "kept".to_owned(),
+        consumer: "worker".to_owned(),
+        pending: 1,
+        unacknowledged: 0,
+    };
+    assert_eq!(ask(elsewhere.clone()).await.unwrap(), Some(waits.clone()));
+    cluster.kill(on).await.unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    // The server waits four seconds for whoever does not answer.
+    let patient = jetstream::new(async_nats::connect(&elsewhere).await.unwrap());
+    let listed = || async {
+        let stream = patient.get_stream("kept").await?;
+        Ok::<_, async_nats::Error>(
+            stream.consumers().map_ok(|consumer| consumer.name).try_collect::<Vec<_>>().await?,
+        )
+    };
+    loop {
+        let said = listed().await;
+        if said.as_ref().is_ok_and(Vec::is_empty) {
+            break;
+        }
+        assert!(Instant::now() < until, "the list still has the consumer: {said:?}");
+    }
+    let unknown = ask(elsewhere.clone()).await.unwrap_err().to_string();
+    assert!(unknown.contains("consumer worker of stream kept does not say"), "{unknown}");
+    cluster.restart(on).await.unwrap();
+    while !ask(elsewhere.clone()).await.is_ok_and(|found| found.as_ref() == Some(&waits)) {
+        assert!(Instant::now() < until, "the consumer does not say again what it has");
+    }
     cluster.stop().await.unwrap();
 }
 

@@ -14,6 +14,7 @@
 //! | `logins` | the users' passwords, and a key of the services |
 //! | `secret` | what nobody can guess |
 //! | `cluster` | the handle to several servers: leaders, quorum, healing |
+//! | `in_flight` | what consumers still have to deliver, or wait to be told of |
 //! | `leaks` | what is left behind: connections, subscriptions, unacknowledged messages |
 //! | `faults` | one handle that breaks servers, networks and service processes |
 //! | `proxy` | a bad network on demand, in front of a broker |
@@ -23,6 +24,7 @@ mod cluster;
 mod config;
 mod error;
 mod faults;
+mod in_flight;
 mod launch;
 mod leaks;
 mod lifecycle;
@@ -42,6 +44,7 @@ pub use accounts::accounts_config;
 pub use cluster::{Cluster, ClusterError};
 pub use error::{StartError, StopError};
 pub use faults::{Fault, FaultError, Faults, Servers, ServiceProcesses, Side, What};
+pub use in_flight::{InFlight, in_flight};
 pub use leaks::{ClientConnection, ConsumerState, LeakReport, MonitorError, Share};
 pub use lifecycle::Broker;
 pub use logins::{Credentials, Key};

@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream;
-use futures_util::TryStreamExt as _;
-
+use crate::broker::in_flight;
 use crate::e2e::run::stage::brokers::Access;
 
 /// How long a step waits that does not say.
@@ -18,9 +16,10 @@ const INTERVAL: Duration = Duration::from_millis(5);
 pub(in crate::e2e) async fn settle(access: &Access, within: Duration) -> Result<(), String> {
     let deadline = Instant::now() + within;
     loop {
-        let busy = match tokio::time::timeout(within, busy(access)).await {
+        let look = async { in_flight(access.connect().await?).await };
+        let busy = match tokio::time::timeout(within, look).await {
             Ok(Ok(None)) => return Ok(()),
-            Ok(Ok(Some(busy))) => busy,
+            Ok(Ok(Some(busy))) => busy.to_string(),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "JetStream does not answer".to_owned(),
         };
@@ -29,26 +28,4 @@ pub(in crate::e2e) async fn settle(access: &Access, within: Duration) -> Result<
         }
         tokio::time::sleep(INTERVAL).await;
     }
-}
-
-/// The first consumer that has something left, in words.
-async fn busy(access: &Access) -> Result<Option<String>, async_nats::Error> {
-    let context = jetstream::new(access.connect().await?);
-    let streams: Vec<_> = context.streams().try_collect().await?;
-    for stream in streams {
-        let stream = context.get_stream_no_info(&stream.config.name).await?;
-        let consumers: Vec<_> = stream.consumers().try_collect().await?;
-        for consumer in consumers {
-            if consumer.num_pending > 0 || consumer.num_ack_pending > 0 {
-                return Ok(Some(format!(
-                    "consumer {} of stream {} has {} pending and {} unacknowledged",
-                    consumer.name,
-                    consumer.stream_name,
-                    consumer.num_pending,
-                    consumer.num_ack_pending
-                )));
-            }
-        }
-    }
-    Ok(None)
 }
