@@ -234,7 +234,7 @@ impl Running {
         self.drain_until(tokio::time::sleep(limit)).await
     }
 
-    /// The same; waits for what is in hand until `enough` returns, and [`GIVES_BACK`] longer for all
+    /// The same; waits for what is in hand until `enough` returns, and a second longer for all
     /// that is left to do then.
     pub async fn drain_until(mut self, enough: impl Future<Output = ()> + Send) -> DrainReport {
         self.trigger.drain();
