@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 pub use error::JournalError;
@@ -177,9 +178,15 @@ impl Journal {
                 let _ = tell.send(synced.and(result));
             })
         });
-        match self.work.send(work).await {
-            Ok(()) => done.await.unwrap_or_else(|_| Err(self.has_ended())),
-            Err(_) => Err(self.has_ended()),
+        // Not by `send` at once: where its task has used up its turn, the runtime lets that wait, and
+        // what is asked for next would come first.
+        let entered = match self.work.try_send(work) {
+            Err(TrySendError::Full(work)) => self.work.send(work).await.is_ok(),
+            entered => entered.is_ok(),
+        };
+        match entered {
+            true => done.await.unwrap_or_else(|_| Err(self.has_ended())),
+            false => Err(self.has_ended()),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The answers, from evidence alone, so that each can be shown a doctored journal: charges, emails,
 //! processes that aborted, dead letters, the ledger.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -25,13 +25,11 @@ pub(super) fn charged_once(
     ids: &[String],
     amount: Option<&str>,
 ) -> Looked {
+    let approved = approved(charges);
     let mut by_amount: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for id in ids {
-        let approved: Vec<&ChargeRecord> = charges
-            .iter()
-            .filter(|charge| charge.key == *id && charge.outcome == ChargeOutcome::Approved)
-            .collect();
-        let [charge] = approved.as_slice() else {
+        let approved = approved.get(id.as_str()).map_or(&[][..], Vec::as_slice);
+        let [charge] = approved else {
             return Err(format!("{id} was charged {} times, not once", approved.len()));
         };
         if let Some(wanted) = amount
@@ -52,11 +50,20 @@ pub(super) fn charged_once(
         .collect())
 }
 
+/// The approved charges of each payment.
+fn approved(charges: &[ChargeRecord]) -> HashMap<&str, Vec<&ChargeRecord>> {
+    let mut by_id: HashMap<&str, Vec<&ChargeRecord>> = HashMap::new();
+    for charge in charges.iter().filter(|charge| charge.outcome == ChargeOutcome::Approved) {
+        by_id.entry(&charge.key).or_default().push(charge);
+    }
+    by_id
+}
+
 pub(super) fn never_charged(charges: &[ChargeRecord], ids: &[String]) -> Looked {
+    let approved = approved(charges);
     for id in ids {
-        let approved = |c: &&ChargeRecord| c.key == *id && c.outcome == ChargeOutcome::Approved;
-        let times = charges.iter().filter(approved).count();
-        if times > 0 {
+        if let Some(charges) = approved.get(id.as_str()) {
+            let times = charges.len();
             return Err(format!("{id} was charged {times} times, and must never be"));
         }
     }

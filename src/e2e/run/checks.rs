@@ -106,7 +106,7 @@ async fn look(
             }
         }
         CheckKind::Stream { name, messages, subjects, each } => {
-            match evidence::held(&world.harness(), name, each.is_some()).await {
+            match evidence::held(world.harness(), name, each.is_some()).await {
                 Ok(held) => stream(name, &held, *messages, *subjects, each.as_ref()),
                 // One that is not there yet may still come.
                 Err(reason) => Err(reason),

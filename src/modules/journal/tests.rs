@@ -104,3 +104,31 @@ async fn what_is_only_read_is_left_as_it_is() {
     assert!(torn.is_some());
     assert_eq!(std::fs::read(&path).unwrap(), text);
 }
+
+/// The runtime lets a task go on after so many operations only in its next turn: what is asked for
+/// first must stand first all the same, also beside what comes in meanwhile.
+#[tokio::test]
+async fn what_is_asked_for_first_stands_first_however_long_its_task_has_run() {
+    use futures_util::StreamExt as _;
+    use futures_util::stream::FuturesUnordered;
+
+    let (_folder, path) = made(b"");
+    let journal = Journal::open(&path, false).unwrap();
+    let numbers = 0..900_u64;
+    let mut appends = FuturesUnordered::new();
+    for n in numbers.clone() {
+        let record = n;
+        let journal = &journal;
+        appends.push(async move { journal.append(&record).await });
+        // As a worker does between two messages; nothing need have come.
+        let _ = futures_util::poll!(appends.next());
+        if n % 100 == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+    while let Some(appended) = appends.next().await {
+        appended.unwrap();
+    }
+    let (found, _, _) = journal.transact(|follow| follow.since::<u64>(0)).await.unwrap();
+    assert_eq!(found, numbers.collect::<Vec<_>>());
+}

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::e2e::driver::raw::wire_headers;
 use crate::e2e::record::seen::Body;
-use crate::e2e::run::stage::brokers::Access;
+use crate::e2e::run::stage::harness::Harness;
 use crate::e2e::verdict::checks::records::Held;
 use crate::wire::driver::Headers;
 
@@ -21,7 +21,7 @@ const READ: Duration = Duration::from_secs(30);
 /// Looks at a run, as the harness, which may see everything.
 pub struct Probe<'a> {
     journal_dir: &'a Path,
-    access: Access,
+    harness: &'a Harness,
 }
 
 /// A message of a stream.
@@ -37,8 +37,8 @@ pub struct Stored {
 
 impl<'a> Probe<'a> {
     /// Of a run whose services were told to keep their journals in this folder.
-    pub(in crate::e2e) fn new(journal_dir: &'a Path, access: Access) -> Self {
-        Self { journal_dir, access }
+    pub(in crate::e2e) fn new(journal_dir: &'a Path, harness: &'a Harness) -> Self {
+        Self { journal_dir, harness }
     }
 
     /// A journal of the services, by the name of its file; one that is not there is empty.
@@ -55,7 +55,7 @@ impl<'a> Probe<'a> {
     /// # Errors
     /// The server's or the client library's words, with the stream's name.
     pub async fn stored(&self, stream: &str, subject: Option<&str>) -> Result<Vec<Stored>, String> {
-        in_time(stream, stored(&self.access, stream, subject.unwrap_or_default())).await
+        in_time(stream, stored(self.harness, stream, subject.unwrap_or_default())).await
     }
 }
 
@@ -94,12 +94,12 @@ fn damaged(path: &Path, n: usize, line: &[u8], error: &serde_json::Error) -> Str
 
 /// What a stream of any retention holds, read by its numbers: a consumer would change a work queue.
 pub(in crate::e2e) async fn held(
-    access: &Access,
+    harness: &Harness,
     stream: &str,
     bodies: bool,
 ) -> Result<Held, String> {
     let read = async {
-        let context = jetstream::new(access.connect().await?);
+        let context = jetstream::new(harness.client().await?);
         let stream = context.get_stream(stream).await?;
         let state = &stream.cached_info().state;
         let (messages, subjects) = (state.messages, state.subjects_count);
@@ -124,11 +124,11 @@ pub(in crate::e2e) async fn held(
 }
 
 async fn stored(
-    access: &Access,
+    harness: &Harness,
     stream: &str,
     subject: &str,
 ) -> Result<Vec<Stored>, async_nats::Error> {
-    let context = jetstream::new(access.connect().await?);
+    let context = jetstream::new(harness.client().await?);
     let stream = match context.get_stream(stream).await {
         Ok(stream) => stream,
         Err(error) if is_missing(&error) => return Ok(Vec::new()),
@@ -160,10 +160,10 @@ async fn stored(
 
 /// The stream that has a subject; `None` where JetStream says that none has.
 pub(in crate::e2e) async fn stream_of(
-    access: &Access,
+    harness: &Harness,
     subject: &str,
 ) -> Result<Option<String>, async_nats::Error> {
-    let context = jetstream::new(access.connect().await?);
+    let context = jetstream::new(harness.client().await?);
     match context.stream_by_subject(subject).await {
         Ok(stream) => Ok(Some(stream)),
         Err(error) if error.kind() == GetStreamByNameErrorKind::NotFound => Ok(None),

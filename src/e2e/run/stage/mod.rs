@@ -12,9 +12,11 @@
 //! | `kept` | where histories stay |
 //! | `secrets` | takes the passwords of a run out of what is told about it |
 //! | `files` | files of a run |
+//! | `harness` | the one connection of the harness itself |
 
 pub(crate) mod brokers;
 pub(crate) mod files;
+pub(crate) mod harness;
 pub(crate) mod kept;
 pub(crate) mod machine;
 pub(crate) mod networks;

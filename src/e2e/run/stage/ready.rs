@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, future::Future, time::Duration};
 use futures_util::{FutureExt as _, StreamExt as _, future::select_all};
 use serde_json::Value;
 
-use super::brokers::Access;
+use super::harness::Harness;
 use super::machine::{ServiceContext, ServiceUnderTest};
 use crate::e2e::scenario::suite::Ready;
 use crate::e2e::text::telling::telling_line;
@@ -57,7 +57,7 @@ pub(in crate::e2e) async fn start_process(
 pub(in crate::e2e) async fn answers(
     service: &ServiceUnderTest,
     processes: Vec<&Child>,
-    harness: &Access,
+    harness: &Harness,
 ) -> Result<(), NotStarted> {
     if processes.is_empty() {
         return Ok(());
@@ -112,9 +112,9 @@ async fn within(
 }
 
 /// Returns once anything answers a request there.
-async fn replied(harness: &Access, subject: &str) {
+async fn replied(harness: &Harness, subject: &str) {
     loop {
-        if let Ok(client) = harness.connect().await {
+        if let Ok(client) = harness.client().await {
             while client.connection_state() == async_nats::connection::State::Connected {
                 if client.request(subject.to_owned(), "".into()).await.is_ok() {
                     return;
@@ -127,7 +127,7 @@ async fn replied(harness: &Access, subject: &str) {
 }
 
 /// Returns once so many different instances answer.
-async fn instances(harness: &Access, subject: &str, many: usize) {
+async fn instances(harness: &Harness, subject: &str, many: usize) {
     loop {
         if let Ok(seen) = ping(harness, subject, many).await
             && seen >= many
@@ -139,8 +139,8 @@ async fn instances(harness: &Access, subject: &str, many: usize) {
 }
 
 /// How many instances answer, up to `many`.
-async fn ping(harness: &Access, subject: &str, many: usize) -> Result<usize, async_nats::Error> {
-    let client = harness.connect().await?;
+async fn ping(harness: &Harness, subject: &str, many: usize) -> Result<usize, async_nats::Error> {
+    let client = harness.client().await?;
     let inbox = client.new_inbox();
     let mut replies = client.subscribe(inbox.clone()).await?;
     let mut seen = BTreeSet::new();

@@ -7,7 +7,7 @@ use futures_util::{
     future::{BoxFuture, join_all, select_all, try_join_all},
 };
 
-use super::brokers::Access;
+use super::harness::Harness;
 use super::machine::{Machine, ServiceContext, ServiceUnderTest};
 use super::ready::{NotStarted, answers, start_process};
 use super::service_process::ServiceProcess;
@@ -23,7 +23,7 @@ const RESTARTS: u32 = 200;
 pub(in crate::e2e) struct Services {
     reaper: Reaper,
     context: ServiceContext,
-    harness: Access,
+    harness: Harness,
     wanted: Vec<Wanted>,
     /// Whether one that ends unasked is started again.
     restart: bool,
@@ -51,7 +51,7 @@ impl Services {
         machine: &Machine,
         context: &ServiceContext,
         fixture: &Fixture,
-        harness: Access,
+        harness: Harness,
     ) -> Result<Self, NotStarted> {
         let times = fixture.processes.services;
         let wanted = (machine.services)(&fixture.services).into_iter().map(|service| Wanted {

@@ -11,6 +11,7 @@ use std::{
 
 use super::brokers::{Access, Brokers};
 use super::files::private_file;
+use super::harness::Harness;
 use super::machine::{CLIENT, Client, Machine, ServiceContext};
 use super::networks::Networks;
 use super::secrets::Secrets;
@@ -39,6 +40,7 @@ const FLUSH: Duration = Duration::from_secs(2);
 pub(in crate::e2e) struct World {
     machine: Machine,
     pub(in crate::e2e) brokers: Brokers,
+    harness: Harness,
     /// Between the broker and those who are to have a bad network.
     pub(in crate::e2e) networks: Networks,
     pub(in crate::e2e) services: Services,
@@ -109,10 +111,11 @@ impl World {
             Ok((path, file)) => (path, Recorder::new(file)),
             Err(error) => return Err(bare(Stop::broken("cannot write the history", error))),
         };
+        let harness = Harness::new(brokers.access(Role::Harness));
         let mut access = brokers.access(Role::Client);
         access.url = networks.client_url(&brokers);
         let (services, driver) = tokio::join!(
-            Services::start(machine, &context, fixture, brokers.access(Role::Harness)),
+            Services::start(machine, &context, fixture, harness.clone()),
             start_driver(machine, run, client, &access)
         );
         let secrets = brokers.secrets();
@@ -122,6 +125,7 @@ impl World {
                 return Ok(Self {
                     machine: machine.clone(),
                     brokers,
+                    harness,
                     networks,
                     services,
                     driver,
@@ -167,9 +171,9 @@ impl World {
         self.brokers.access(role)
     }
 
-    /// How the harness itself connects.
-    pub(in crate::e2e) fn harness(&self) -> Access {
-        self.access(Role::Harness)
+    /// The connection of the harness itself.
+    pub(in crate::e2e) fn harness(&self) -> &Harness {
+        &self.harness
     }
 
     /// What nobody is to be told.

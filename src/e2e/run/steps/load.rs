@@ -27,7 +27,7 @@ use crate::e2e::record::seen;
 use crate::e2e::run::oracle::Oracles;
 use crate::e2e::run::probe::evidence;
 use crate::e2e::run::record;
-use crate::e2e::run::stage::brokers::Access;
+use crate::e2e::run::stage::harness::Harness;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::run::steps::dying;
 use crate::e2e::scenario::ast::scenario::Fixture;
@@ -72,7 +72,7 @@ pub(in crate::e2e) async fn run(
         dying,
         attempt: step.timeout.unwrap_or(ATTEMPT),
         patience: step.within.unwrap_or(PATIENCE),
-        harness: world.harness(),
+        harness: world.harness().clone(),
         given_up: AtomicBool::new(false),
         done: AtomicU32::new(0),
         allowed: AtomicU32::new(0),
@@ -192,7 +192,7 @@ struct Submitter {
     dying: Option<Dying>,
     attempt: Duration,
     patience: Duration,
-    harness: Access,
+    harness: Harness,
     /// One has failed for good: no other is begun.
     given_up: AtomicBool,
     done: AtomicU32,

@@ -94,7 +94,7 @@ async fn one(
         }
         Action::Settle => {
             let within = step.within.unwrap_or(settle::DEFAULT_WITHIN);
-            let harness = world.harness();
+            let harness = world.harness().clone();
             tokio::select! {
                 settled = settle::settle(&harness, within) => {
                     settled.map_err(|reason| Stop::failed(fixture, &step.span, reason))?;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::broker::in_flight;
-use crate::e2e::run::stage::brokers::Access;
+use crate::e2e::run::stage::harness::Harness;
 
 /// How long a step waits that does not say.
 pub(in crate::e2e) const DEFAULT_WITHIN: Duration = Duration::from_secs(10);
@@ -13,10 +13,10 @@ const INTERVAL: Duration = Duration::from_millis(5);
 /// Waits until all consumers of all streams have nothing left.
 ///
 /// A publish that was acknowledged is pending at once, so that nothing submitted before is missed.
-pub(in crate::e2e) async fn settle(access: &Access, within: Duration) -> Result<(), String> {
+pub(in crate::e2e) async fn settle(harness: &Harness, within: Duration) -> Result<(), String> {
     let deadline = Instant::now() + within;
     loop {
-        let look = async { in_flight(access.connect().await?).await };
+        let look = async { in_flight(harness.client().await?).await };
         let busy = match tokio::time::timeout(within, look).await {
             Ok(Ok(None)) => return Ok(()),
             Ok(Ok(Some(busy))) => busy.to_string(),

@@ -21,7 +21,7 @@ const AGAIN: Duration = Duration::from_millis(5);
 /// # Errors
 /// Why a server cannot be asked, in words.
 pub(in crate::e2e) async fn last_lines(world: &World) -> Result<(), String> {
-    let harness = world.harness();
+    let harness = world.harness().access();
     let all = harness.url.split(',').zip(world.brokers.log_paths()).map(|(url, path)| {
         let access = Access { url: url.to_owned(), ..harness.clone() };
         async move {
