@@ -493,11 +493,17 @@ def run() -> NoReturn:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without the characters still tours
     try:
-        status = main()
+        try:
+            status = main()
+        except SystemExit as ended:  # of argparse, after --help and mistakes
+            status = ended.code if isinstance(ended.code, int) else EXIT_USAGE
         sys.stdout.flush()
     except BrokenPipeError:  # as in `demo.py | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         status = EXIT_DIFFERS
+    except OSError as error:  # a full disk; what goes wrong with a server is told by its kind
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        status = fail(EXIT_INFRASTRUCTURE, f"write to stdout: {error.strerror or error}")
     sys.exit(status)
 
 

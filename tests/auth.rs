@@ -483,3 +483,18 @@ fn a_password_that_is_written_somewhere_is_found() {
     std::fs::write(folder.path().join("clean.log"), "connected").unwrap();
     assert_eq!(holders(folder.path(), &["s3cret".to_owned()]), ["leak.log"]);
 }
+
+#[test]
+fn a_context_that_serve_did_not_write_is_not_overwritten() {
+    let home = Home::new();
+    let folder = home.path().join(".config/nats/context");
+    std::fs::create_dir_all(&folder).unwrap();
+    let theirs = "{\"description\": \"production\", \"url\": \"nats://far.away:4222\"}";
+    std::fs::write(folder.join("prod.json"), theirs).unwrap();
+    let said = home.run(&["serve", "--port", "0", "--save-context", "prod"]);
+    said.failed(2, "is there already, and `serve` did not write it");
+    assert_eq!(std::fs::read_to_string(folder.join("prod.json")).unwrap(), theirs);
+    for _ in 0..2 {
+        drop(home.serve(&["--port", "0", "--save-context", "mine"]));
+    }
+}

@@ -198,3 +198,38 @@ fn what_differs_is_told_also_where_nothing_can_be_kept_for_review() {
     }
     said.failed(1, "");
 }
+
+/// What is told beside the answer goes to stderr; that nobody can be told changes nothing.
+#[test]
+fn a_log_that_cannot_be_written_ends_nothing() {
+    let home = Home::new();
+    let serve = home.serve(&["--port", "0"]);
+    let context = home.path().join("odd.json");
+    std::fs::write(&context, format!("{{\"url\": \"{}\", \"odd\": 1}}", serve.url())).unwrap();
+    let context = context.display().to_string();
+    let args = ["--context", &context, "call", "math", "add", "1", "2"];
+    let told = home.run(&args);
+    assert!(told.stderr.contains("unknown fields are ignored"), "{}", told.stderr);
+    let output = home.command(args).stderr(full()).stdout(Stdio::piped()).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.stdout, b"3\n");
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_an_error_and_no_silent_end() {
+    let home = Home::new();
+    let free = home.command(["e2e", "new", "suite"]);
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -f 1; exec \"$0\" \"$@\""]);
+    command.arg(free.get_program()).args(free.get_args()).current_dir(home.path());
+    for (name, value) in free.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let output = command.output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("File too large"), "{stderr}");
+}

@@ -136,6 +136,28 @@ pub fn write_for_roles(
     Ok(folder)
 }
 
+/// Whether a context of this name may be written: there is none, or one that was written with the same
+/// description.
+///
+/// # Errors
+/// It is somebody else's, or cannot be read.
+pub fn may_be_saved(name: &str, description: &str, context: &Context) -> Result<(), CliError> {
+    let path = path(name, context)?;
+    let text = match read_file(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        read => read,
+    };
+    let theirs = |why: String| {
+        CliError::usage(format!("save NATS context {name:?}: {} {why}", path.display()))
+            .hint("name another one, or remove it")
+    };
+    let text = text.map_err(|error| theirs(format!("is there, and cannot be read: {error}")))?;
+    match NatsContext::parse(&text) {
+        Ok((found, _)) if found.description == description => Ok(()),
+        _ => Err(theirs("is there already, and `serve` did not write it".to_owned())),
+    }
+}
+
 /// Saves how to connect, for this user only.
 pub fn save(path: &Path, description: &str, target: &Target) -> Result<(), CliError> {
     let failed = |e| CliError::infrastructure(&format!("save NATS context {}", path.display()), e);

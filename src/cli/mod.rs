@@ -123,6 +123,7 @@ async fn dispatch(cli: Cli) -> Exit {
     let context = Context::from_environment();
     let output = Output::new(cli.global.json, &context);
     output::start_log(&cli.global.log, &context);
+    signals::hear_of_large_files();
     let (global, context) = (&cli.global, &context);
     if let Err(error) = context.require_home().and_then(|()| refuse_connection(&cli)) {
         output.error(&error);

@@ -195,13 +195,27 @@ fn write_line(to: &mut dyn Write, text: &str) {
 /// What the client library logs: its connector says only what the error that it returns says too.
 const CLIENT_LIBRARY: &str = "async_nats=error,async_nats::connector=off";
 
+/// Where the log goes. What cannot be written there ends nothing: the log's library would panic.
+struct Log;
+
+impl Write for Log {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let _ = io::stderr().write_all(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Sends the log to stderr at the level that `--log` names.
 pub fn start_log(level: &str, context: &Context) {
     let filter = tracing_subscriber::EnvFilter::try_new(format!("{level},{CLIENT_LIBRARY}"))
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| Log)
         .with_ansi(context.colour(context.stderr_tty))
         .with_target(false)
         .try_init();

@@ -8,6 +8,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::exit::{CliError, Exit};
 
+/// SIGXFSZ, on Linux and macOS alike.
+const FILE_TOO_LARGE: i32 = 25;
+
+/// A limit on the size of files (`ulimit -f`) is an error of the write that meets it, and ends no process
+/// in silence: `setrlimit(2)`.
+pub fn hear_of_large_files() {
+    // Where the system does not let us, it does as before.
+    let _ = signal(SignalKind::from_raw(FILE_TOO_LARGE));
+}
+
 /// SIGTERM, SIGHUP or Ctrl-C once to stop in order, Ctrl-C again to stop at once. None that comes
 /// while nobody waits is lost.
 pub struct Signals {

@@ -306,3 +306,18 @@ def test_without_home_the_password_database_says_where() -> None:
 
     home = pwd.getpwuid(os.getuid()).pw_dir
     assert demo.runtime_folder({}) == Path(home) / ".cache/mono-demo/run"
+
+
+def test_what_cannot_be_written_is_one_message(tmp_path: Path) -> None:
+    """A full disk behind stdout is exit 3, and no traceback."""
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.run(
+            [sys.executable, ROOT / "demo.py", "--help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert process.returncode == 3
+    assert "Traceback" not in process.stderr
+    assert "write to stdout: No space left on device" in process.stderr

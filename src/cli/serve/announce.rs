@@ -19,7 +19,7 @@ use crate::provision::Version;
 use crate::wire::context::NatsContext;
 
 /// Of NATS contexts, for whoever lists them.
-const DESCRIPTION: &str = "mono-demo serve";
+pub(super) const DESCRIPTION: &str = "mono-demo serve";
 
 /// Prints what serves and writes the files that others wait for and find it by; they go when serving
 /// ends.

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
-use super::announce::announce;
+use super::announce::{DESCRIPTION, announce};
 use super::announced::Announced;
 use super::args::ServeArgs;
 use super::serving::Serving;
@@ -32,7 +32,7 @@ pub async fn run(
 ) -> Result<Exit, CliError> {
     let settings = args.settings(context)?;
     if let Some(name) = &args.save_context {
-        contexts::path(name, context)?;
+        contexts::may_be_saved(name, DESCRIPTION, context)?;
     }
     if let Some(path) = &args.ready_file {
         let removed = running::remove_stale(&context.absolute(path));
