@@ -71,6 +71,17 @@ fn few_commands_are_not_run_and_each_says_why() {
     assert!(left_out <= 8, "{left_out} blocks are not run");
 }
 
+/// A payment that is on its way for a while.
+const SLOW: &str = r#"$ mono-demo serve --gateway 'id = "pay-1", delay = "2s"'
+…
+Ready: nats://127.0.0.1:4222
+$ mono-demo publish -J services.payment.payment-process --data '{"payment_id": "pay-1", "amount": 1}'
+stored  stream payment-requests, sequence 1, duplicate false
+$ mono-demo audit
+0 waiting, 1 claim, 1 completed, 0 failed, 0 without an outcome yet
+1 charge in the gateway's journal
+consistent"#;
+
 #[test]
 fn a_page_that_says_something_else_is_red() {
     let said = |text: &str| shell::run(&format!("# A page\n\n```console\n{text}\n```\n"));
@@ -78,6 +89,7 @@ fn a_page_that_says_something_else_is_red() {
     for right in [
         "$ echo one; echo two >&2\none\ntwo\n$ true\n$ cat demo.py | head -n 1\n#!/…python3",
         "$ echo 3.2 s; echo /tmp/mono-demo-abc/x\n0.1 s\n/tmp/mono-demo-XYZ/x",
+        SLOW,
         &format!("{serve}\n$ NATS_URL=nats://127.0.0.1:4222 mono-demo call math add 1 2\n3"),
     ] {
         assert_eq!(said(right), Ok(()), "{right}");
