@@ -504,6 +504,7 @@ async fn the_example_serves_a_module_of_ones_own() {
     let fixture = Fixture::new().await;
     // `cargo test` builds the examples, `cargo test --test framework` does not.
     let mut build = std::process::Command::new(env!("CARGO"));
+    support::forget_package(&mut build);
     assert!(build.args(["build", "--quiet", "--example", "greeter"]).status().unwrap().success());
     let example = std::path::Path::new(env!("CARGO_BIN_EXE_mono-demo"))
         .with_file_name("examples")

@@ -62,6 +62,19 @@ pub fn copy(from: &Path, to: &Path) {
     assert!(status.expect("cp").success(), "cp {}", from.display());
 }
 
+/// Lets cargo be run by this command as from a shell.
+///
+/// `cargo test` tells a test about its package; ring's build script looks at that, and would build
+/// ring, and all that needs it, anew.
+pub fn forget_package(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| text.starts_with(start)) {
+            command.env_remove(&name);
+        }
+    }
+}
+
 /// Sends a signal, as `TERM`, to a process.
 #[track_caller]
 pub fn send(signal: &str, pid: u32) {

@@ -42,7 +42,21 @@ impl Home {
         if let [_, rest @ ..] = runner {
             command.args(rest).arg(program);
         }
-        command.args(args).current_dir(self.path()).env("HOME", self.path());
+        command.args(args);
+        self.is_home_of(&mut command);
+        command
+    }
+
+    /// A shell's command line, knowing only this home.
+    pub fn shell(&self, line: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", line]);
+        self.is_home_of(&mut command);
+        command
+    }
+
+    fn is_home_of(&self, command: &mut Command) {
+        command.current_dir(self.path()).env("HOME", self.path());
         command.env("XDG_CACHE_HOME", shared_cache().parent().expect("its parent"));
         command.env("XDG_RUNTIME_DIR", self.path().join("run")).env("TMPDIR", self.path());
         for name in ["CONFIG", "STATE"] {
@@ -54,7 +68,6 @@ impl Home {
         for name in ["CI", "GITHUB_ACTIONS", "GITHUB_WORKSPACE", "RUST_LOG"] {
             command.env_remove(name);
         }
-        command
     }
 
     /// What runs for this home: `serve`, its brokers, reapers and keepers.
