@@ -1,16 +1,32 @@
 //! `mono-demo`: run, call, break and prove polyglot services over NATS.
+//!
+//! | feature | rooms |
+//! | --- | --- |
+//! | none | `wire`, and the small helpers of all: `counted`, `given`, `private`, `tls`, `whole` |
+//! | `broker` | `process`, `provision`, `broker` |
+//! | `mono` | `mono` |
+//! | `schema` | JSON Schemas of what `wire` and `mono` send |
+//! | `e2e` | `e2e`, with all of the above |
+//! | `cli`, the default | `modules`, `proof` and `cli`, with all of the above: the program |
 
+#[cfg(feature = "broker")]
 pub mod broker;
-
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod counted;
+#[cfg(feature = "e2e")]
 pub mod e2e;
 pub mod given;
+#[cfg(feature = "cli")]
 pub mod modules;
+#[cfg(feature = "mono")]
 pub mod mono;
 pub mod private;
+#[cfg(feature = "broker")]
 pub mod process;
+#[cfg(feature = "cli")]
 pub mod proof;
+#[cfg(feature = "broker")]
 pub mod provision;
 pub mod tls;
 pub mod whole;

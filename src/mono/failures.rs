@@ -10,7 +10,6 @@ use async_nats::HeaderMap;
 use async_nats::jetstream::context::PublishErrorKind;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, LastRawMessageErrorKind};
 use async_nats::jetstream::{self, ErrorCode};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::connect::Connection;
@@ -24,8 +23,9 @@ use crate::wire::headers::EXPECTED_LAST_SUBJECT_SEQUENCE;
 const CONTENTIONS: usize = 5;
 
 /// What is on record about one message.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(rename = "FailureRecord")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "FailureRecord"))]
 pub struct Record {
     /// How often it failed by its own fault.
     pub failures: u64,
@@ -41,7 +41,8 @@ pub struct Record {
 }
 
 /// A dead letter that was sent again or purged, and not lost.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct LetterRemoved {
     /// The letter's sequence in the stream of dead letters.
     pub sequence: u64,

@@ -52,6 +52,7 @@ pub use dead_letter::{DeadKind, DeadLetter};
 pub use decode::decode;
 pub use delivery::Delivery;
 pub use denials::Denied;
+#[cfg(feature = "e2e")]
 pub(crate) use dispatch::panic_text;
 pub use error::{Failure, ModuleError, ServiceError};
 pub use failures::{Failures, LetterRemoved, Record};

@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -22,7 +21,8 @@ pub const OPERATIONS: [&str; 8] =
 pub type Headers = BTreeMap<String, Vec<String>>;
 
 /// One line to a driver, as in `{"id":1,"op":"call","method":"math.add","args":[10,5]}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Command {
     /// Echoed by the reply.
     pub id: u64,
@@ -32,7 +32,8 @@ pub struct Command {
 }
 
 /// What a driver can be told to do.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "op", rename_all = "snake_case")]
 pub enum Op {
     /// Connect to the broker. `ok` is [`Hello`].
@@ -122,7 +123,8 @@ pub enum Op {
 }
 
 /// `ok` of `hello`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Hello {
     /// The driver's name, as `python`.
     pub name: String,
@@ -133,7 +135,8 @@ pub struct Hello {
 }
 
 /// A message as a driver saw it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Message {
     /// The subject it came on.
     pub subject: String,
@@ -145,7 +148,8 @@ pub struct Message {
 }
 
 /// A publish acknowledgement of JetStream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Ack {
     /// The stream that stored it.
     pub stream: String,
@@ -156,7 +160,8 @@ pub struct Ack {
 }
 
 /// One line from a driver: exactly one of `ok`, `err` and `skip` beside the id.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reply {
     /// The command's id.
     pub id: u64,
@@ -166,7 +171,8 @@ pub struct Reply {
 }
 
 /// What a command came to.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It happened, with this result.
@@ -178,7 +184,8 @@ pub enum Outcome {
 }
 
 /// A command's failure, in terms that all languages share.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[error("{kind:?}: {message}")]
 pub struct DriverError {
     /// What kind of failure.
@@ -193,7 +200,8 @@ pub struct DriverError {
 }
 
 /// The kinds of failure a driver reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
     /// A domain error in a normal reply (`invalid operation`).

@@ -3,13 +3,14 @@
 //! It runs cargo and the built binary, and imports no project code.
 
 mod asyncapi;
+mod crates;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 const HELP: &str = "\
-usage: cargo xtask ci     format, lints, tests, types, scenarios, docs
+usage: cargo xtask ci     crates, format, lints, tests, types, scenarios, docs
        cargo xtask soak   the long forms of the soak scenarios, in `xtask/soak`, and of the
                           tests; histories are kept in `target/histories`";
 
@@ -39,7 +40,9 @@ fn ci() -> ExitCode {
     let started = Instant::now();
     let mut times = Vec::new();
     let mut steps = || -> Result<(), String> {
-        for step in rust_checks() {
+        println!("\n== crates");
+        crates::check(cargo(&[])).map_err(|e| format!("crates: {e}"))?;
+        for step in rust_checks().into_iter().chain(feature_checks()) {
             run(step, &mut times)?;
         }
         let binary = binary();
@@ -107,6 +110,24 @@ fn rust_checks() -> [Step; 5] {
         Step { name: "rust tests", command: cargo(&["test", "--workspace", "--no-fail-fast"]) },
         Step { name: "build", command: cargo(&["build", "--release"]) },
     ]
+}
+
+/// What each feature alone compiles, and a crate that depends on one from outside.
+fn feature_checks() -> Vec<Step> {
+    let names = ["broker", "mono", "schema", "e2e", "cli"];
+    let mut steps: Vec<Step> = names
+        .into_iter()
+        .map(|name| {
+            let alone = ["clippy", "--no-default-features", "--features", name];
+            Step { name, command: cargo(&[&alone[..], &["--", "-D", "warnings"]].concat()) }
+        })
+        .collect();
+    // Beside the rest, so that the crates that both need are compiled once.
+    let outside =
+        ["--manifest-path", "examples/broker-in-a-test/Cargo.toml", "--target-dir", "target"];
+    let command = cargo(&[&["test", "--locked"], &outside[..]].concat());
+    steps.push(Step { name: "a broker in a test of another crate", command });
+    steps
 }
 
 /// Those whose tools are here; the scenarios have run with each of these clients already.
@@ -201,8 +222,20 @@ fn run(mut step: Step, times: &mut Vec<(&'static str, Duration)>) -> Result<(), 
 fn cargo(args: &[&str]) -> Command {
     let mut command =
         at_root(Path::new(&std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into())));
+    // `cargo run` tells us what package we are. Where cargo inherits that, the build scripts of some
+    // crates (ring) count as changed, and all that needs them is compiled again, here and next time
+    // out there.
+    for (name, _) in std::env::vars_os() {
+        if is_of_a_package(&name.to_string_lossy()) {
+            command.env_remove(name);
+        }
+    }
     command.args(args);
     command
+}
+
+fn is_of_a_package(variable: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|beginning| variable.starts_with(beginning))
 }
 
 fn at_root(program: &Path) -> Command {
@@ -219,4 +252,18 @@ fn binary() -> PathBuf {
 fn root() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    /// Run by cargo, as `cargo xtask` is: so there is something to take away.
+    #[test]
+    fn cargo_is_not_told_what_package_runs_it() {
+        assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
+        let command = super::cargo(&["version"]);
+        let removed =
+            |name: &str| command.get_envs().any(|(key, value)| key == name && value.is_none());
+        assert!(removed("CARGO_MANIFEST_DIR") && removed("CARGO_PKG_NAME"), "{command:?}");
+        assert!(!removed("CARGO_TARGET_DIR") && !removed("CARGO_HOME") && !removed("PATH"));
+    }
 }

@@ -14,7 +14,7 @@ use async_nats::{Client, HeaderMap, Subscriber};
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use futures_util::StreamExt as _;
-use hmac::{Hmac, KeyInit as _, Mac as _};
+use hmac::{Hmac, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use tokio::task::JoinHandle;

@@ -4,12 +4,11 @@ use std::{
     collections::BTreeMap,
     io::{self, Write as _},
     path::Path,
-    time::Duration,
 };
 
-use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use serde_json::Value;
 
+use super::xml::Element;
 use crate::e2e::record::run::Failure;
 use crate::e2e::report::{Output, Reporter};
 use crate::e2e::verdict::event::{Event, RunReport, Verdict};
@@ -19,7 +18,7 @@ use crate::e2e::verdict::figures::Figures;
 #[derive(Debug)]
 pub struct Junit {
     output: Output,
-    suites: BTreeMap<String, Vec<TestCase>>,
+    suites: BTreeMap<String, Suite>,
 }
 
 impl Junit {
@@ -42,19 +41,12 @@ impl Reporter for Junit {
             Event::RunFinished(report) => {
                 let name = report.run.scenario.as_str();
                 let suite = name.rsplit_once('/').map_or("e2e", |(folder, _)| folder);
-                self.suites.entry(suite.to_owned()).or_default().push(case(report));
+                self.suites.entry(suite.to_owned()).or_default().add(report);
             }
             Event::Finished(summary) => {
-                let mut report = Report::new("mono-demo e2e");
-                report.set_time(Duration::from_millis(summary.elapsed_ms));
-                for (name, cases) in std::mem::take(&mut self.suites) {
-                    let mut suite = TestSuite::new(name);
-                    suite.add_test_cases(cases);
-                    report.add_test_suite(suite);
-                }
-                // To memory: its error would not say why a file was not written.
-                let text = report.to_string().map_err(io::Error::other)?;
-                self.output.file.write_all(text.as_bytes())?;
+                let suites = std::mem::take(&mut self.suites);
+                let report = document(suites, summary.elapsed_ms);
+                self.output.file.write_all(report.to_string().as_bytes())?;
             }
             _ => {}
         }
@@ -62,54 +54,105 @@ impl Reporter for Junit {
     }
 }
 
-fn case(report: &RunReport) -> TestCase {
-    let status = match &report.verdict {
-        Verdict::Passed | Verdict::Updated => TestCaseStatus::success(),
-        Verdict::Failed(failure) => {
-            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-            status.set_message(failure.message.as_str()).set_description(details(failure));
-            status
+/// The runs of a folder.
+#[derive(Debug, Default)]
+struct Suite {
+    cases: Vec<Element>,
+    counts: Counts,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Counts {
+    tests: usize,
+    skipped: usize,
+    failures: usize,
+    errors: usize,
+}
+
+impl Suite {
+    fn add(&mut self, report: &RunReport) {
+        self.counts.tests += 1;
+        match report.verdict {
+            Verdict::Passed | Verdict::Updated => {}
+            // Whoever reads only the status must not take it for a pass.
+            Verdict::Failed(_) | Verdict::Flaky { .. } => self.counts.failures += 1,
+            Verdict::Broken { .. } => self.counts.errors += 1,
+            Verdict::Skipped { .. } => self.counts.skipped += 1,
         }
-        // Whoever reads only the status must not take it for a pass.
+        self.cases.push(case(report));
+    }
+}
+
+fn document(suites: BTreeMap<String, Suite>, elapsed_ms: u64) -> Element {
+    let sum =
+        |count: fn(&Counts) -> usize| suites.values().map(|s| count(&s.counts)).sum::<usize>();
+    let root = Element::new("testsuites")
+        .attribute("name", "mono-demo e2e")
+        .attribute("tests", sum(|c| c.tests))
+        .attribute("skipped", sum(|c| c.skipped))
+        .attribute("failures", sum(|c| c.failures))
+        .attribute("errors", sum(|c| c.errors))
+        .attribute("time", seconds(elapsed_ms));
+    if suites.is_empty() {
+        return root.text("\n");
+    }
+    root.children(suites.into_iter().map(|(name, Suite { cases, counts })| {
+        Element::new("testsuite")
+            .attribute("name", name)
+            .attribute("tests", counts.tests)
+            .attribute("skipped", counts.skipped)
+            .attribute("errors", counts.errors)
+            .attribute("failures", counts.failures)
+            .children(cases)
+    }))
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{}.{:03}", ms / 1000, ms % 1000)
+}
+
+fn case(report: &RunReport) -> Element {
+    Element::new("testcase")
+        .attribute("name", &report.run)
+        .attribute("classname", report.run.scenario.as_str())
+        .attribute("time", seconds(report.elapsed_ms))
+        .children(properties(report))
+        .children(status(&report.verdict))
+        .children(report.leaks.iter().map(|leaks| {
+            let told = leaks.lines().collect::<Vec<_>>().join("\n");
+            Element::new("system-out").text(&format!("--- leaks\n{told}\n"))
+        }))
+        .children((!report.logs.is_empty()).then(|| {
+            let logs = report.logs.iter();
+            let told = logs.map(|log| format!("--- {}\n{}\n", log.name, log.lines.join("\n")));
+            Element::new("system-err").text(&told.collect::<String>())
+        }))
+}
+
+/// What the run's history came to, where it was judged.
+fn properties(report: &RunReport) -> Option<Element> {
+    let history = report.history.as_ref()?;
+    let verdict = ("history".to_owned(), history.verdict.to_owned());
+    let all = [verdict].into_iter().chain(figures(&history.report.figures));
+    Some(Element::new("properties").children(all.map(|(name, value)| {
+        Element::new("property").attribute("name", name).attribute("value", value)
+    })))
+}
+
+/// What did not simply pass.
+fn status(verdict: &Verdict) -> Option<Element> {
+    let status = |name, message: &str| Element::new(name).attribute("message", message);
+    Some(match verdict {
+        Verdict::Passed | Verdict::Updated => return None,
+        Verdict::Failed(failure) => status("failure", &failure.message).text(&details(failure)),
         Verdict::Flaky { failures, first } => {
-            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
             let message =
                 format!("flaky: attempt {} passed; the first: {}", failures + 1, first.message);
-            status.set_type("flaky").set_message(message).set_description(details(first));
-            status
+            status("failure", &message).attribute("type", "flaky").text(&details(first))
         }
-        Verdict::Broken { reason } => {
-            let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-            status.set_message(reason.as_str());
-            status
-        }
-        Verdict::Skipped { reason } => {
-            let mut status = TestCaseStatus::skipped();
-            status.set_message(reason.as_str());
-            status
-        }
-    };
-    let mut case = TestCase::new(report.run.to_string(), status);
-    case.set_classname(report.run.scenario.as_str());
-    case.set_time(Duration::from_millis(report.elapsed_ms));
-    if let Some(history) = &report.history {
-        case.add_property(("history", history.verdict));
-        for (name, value) in figures(&history.report.figures) {
-            case.add_property((name, value));
-        }
-    }
-    if let Some(leaks) = &report.leaks {
-        let told = leaks.lines().collect::<Vec<_>>().join("\n");
-        case.set_system_out(format!("--- leaks\n{told}\n"));
-    }
-    if !report.logs.is_empty() {
-        let mut text = String::new();
-        for log in &report.logs {
-            text.push_str(&format!("--- {}\n{}\n", log.name, log.lines.join("\n")));
-        }
-        case.set_system_err(text);
-    }
-    case
+        Verdict::Broken { reason } => status("error", reason),
+        Verdict::Skipped { reason } => status("skipped", reason),
+    })
 }
 
 /// By name, those that are there; a sum has a property for each currency.
@@ -132,4 +175,98 @@ fn figures(figures: &Figures) -> Vec<(String, String)> {
 fn details(failure: &Failure) -> String {
     let parts = [failure.excerpt.as_deref(), failure.diff.as_deref()];
     parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::e2e::record::run::{Leak, LeakKind, Log, RunId, RunLeaks};
+    use crate::e2e::text::name::Name;
+    use crate::e2e::verdict::event::{RunHistory, Summary};
+
+    use super::*;
+
+    fn failure(message: &str, excerpt: Option<&str>) -> Failure {
+        Failure {
+            message: message.to_owned(),
+            excerpt: excerpt.map(str::to_owned),
+            diff: excerpt.map(|_| "-a\n+\u{1b}[31mb\u{1b}[0m & <c>".to_owned()),
+            place: None,
+        }
+    }
+
+    fn run(scenario: &str, verdict: Verdict) -> RunReport {
+        RunReport {
+            run: RunId {
+                scenario: Name::new(scenario).unwrap(),
+                client: "rust".to_owned(),
+                round: None,
+            },
+            verdict,
+            elapsed_ms: 1234,
+            transcript: String::new(),
+            logs: Vec::new(),
+            again: String::new(),
+            history: None,
+            leaks: None,
+            history_file: None,
+            about: Arc::default(),
+            trace: None,
+        }
+    }
+
+    fn written(runs: Vec<RunReport>) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r.xml");
+        let mut junit = Junit::create(&path).unwrap();
+        for run in runs {
+            junit.event(&Event::RunFinished(Box::new(run))).unwrap();
+        }
+        let summary = Summary { elapsed_ms: 61_500, ..Summary::default() };
+        junit.event(&Event::Finished(summary)).unwrap();
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    #[test]
+    fn every_verdict_and_all_that_stands_beside_it() {
+        let mut figures = Figures::default();
+        (figures.operations, figures.ok) = (3, 2);
+        figures.promised.insert("sums".to_owned(), serde_json::json!({ "EUR": "1.00" }));
+        let report = crate::e2e::verdict::report::Report { findings: Vec::new(), figures };
+        let history = RunHistory { verdict: "valid", report, asked_for: false };
+        let leak =
+            Leak { kind: LeakKind::Consumer, by: "w".to_owned(), told: "is \"there\"".to_owned() };
+        let log = |name: &str, lines: &[&str]| Log {
+            name: name.to_owned(),
+            lines: lines.iter().map(|line| (*line).to_owned()).collect(),
+        };
+        let broken = Verdict::Broken { reason: "no\u{0} 'broker'\nat all".to_owned() };
+        let skipped = Verdict::Skipped { reason: "a < b".to_owned() };
+        let flaky = Verdict::Flaky { failures: 2, first: failure("once", None) };
+        let text = written(vec![
+            run("pay/good", Verdict::Passed),
+            RunReport { history: Some(Box::new(history)), ..run("pay/known", Verdict::Updated) },
+            RunReport {
+                logs: vec![log("broker", &["[1] <ok>", "grüße"]), log("services", &[])],
+                leaks: Some(Box::new(RunLeaks { found: vec![leak], unknown: None })),
+                ..run("pay/bad", Verdict::Failed(failure("1 & \"2\"", Some("  | x = <y>"))))
+            },
+            run("alone", flaky),
+            run("mail/broken", broken),
+            run("mail/skipped", skipped),
+        ]);
+        assert_eq!(text, include_str!("junit.xml"));
+    }
+
+    #[test]
+    fn nothing_that_ran_is_a_report_too() {
+        let text = written(Vec::new());
+        assert_eq!(
+            text,
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+             <testsuites name=\"mono-demo e2e\" tests=\"0\" skipped=\"0\" failures=\"0\" \
+             errors=\"0\" time=\"61.500\">\n</testsuites>\n"
+        );
+    }
 }

@@ -3,7 +3,7 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `terminal` | one line a run, evidence for what does not pass, a progress bar on a terminal |
-//! | `junit` | the XML that CI systems read |
+//! | `junit`, `xml` | the XML that CI systems read |
 //! | `github` | annotations beside the text, in the log of GitHub Actions |
 //! | `json` | all events as one document |
 //! | `html` | one page with everything, drawn |
@@ -15,6 +15,7 @@ pub(crate) mod json;
 pub(crate) mod junit;
 pub(crate) mod tap;
 pub(crate) mod terminal;
+mod xml;
 
 use std::{
     fs::File,
