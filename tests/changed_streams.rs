@@ -166,6 +166,34 @@ async fn what_was_changed_before_serve_started_is_named_too_also_at_a_server_of_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_that_is_reset_is_named_and_no_request_is_missed_for_it() {
+    let home = Home::new();
+    let broker = Broker::start(Settings::new(nats_server().await, reaper())).await.unwrap();
+    let (url, jetstream) = (broker.url().to_owned(), jetstream(broker.url()).await);
+    let args = ["--server", &url, "--journal-dir", "books"];
+    let pay = |id: &str| drop(home.run(&["-s", &url, "pay", id, "1"]).ok());
+    let reset = async || {
+        let subject = "CONSUMER.RESET.payment-requests.payment-payment-process";
+        let answer: serde_json::Value =
+            jetstream.request(subject, &serde_json::json!({"seq": 1})).await.unwrap();
+        assert_eq!(answer["error"], serde_json::Value::Null, "{answer}");
+    };
+    let first = serve(&home, &args);
+    ["a", "b", "c"].into_iter().for_each(pay);
+    said_once(first, &[]);
+    // Its first look sees three deliveries; then there are four, which are counted from none.
+    let second = serve(&home, &args);
+    reset().await;
+    ["d", "e", "f", "g"].into_iter().for_each(pay);
+    reset().await;
+    let line = "warning: consumer `payment-payment-process` was reset by somebody else";
+    second.says(TOLD, line);
+    assert!(!second.stderr().contains("must do so again"), "{}", second.stderr());
+    said_once(second, &[line]);
+    broker.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_is_watched_as_well() {
     let home = Home::new();
     let serve = serve(&home, &["--port", "0", "--cluster", "3"]);

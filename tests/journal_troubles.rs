@@ -108,6 +108,34 @@ fn what_takes_a_journals_place_later_stops_nothing_else_and_is_got_over() {
     }
 }
 
+#[test]
+fn each_cause_is_told_once_however_often_it_is_tried() {
+    let home = Home::new();
+    let serve = home.serve(&SERVE);
+    let (books, other) = (home.path().join("books"), home.path().join("other"));
+    let mode = |mode: &str, path: &Path| assert!(run("chmod", &[mode, path.to_str().unwrap()]));
+    std::fs::create_dir(&other).unwrap();
+    std::fs::write(other.join("gateway.jsonl"), "").unwrap();
+    mode("666", &other.join("gateway.jsonl"));
+    std::fs::rename(&books, home.path().join("away")).unwrap();
+    std::fs::rename(&other, &books).unwrap();
+    let ids: Vec<String> = (0..4).map(|n| format!("p-{n}")).collect();
+    for id in &ids {
+        home.run(&["pay", id, "1", "--no-wait"]).ok();
+        serve.says(Duration::from_secs(20), "gateway.jsonl is not used");
+    }
+    mode("777", &books);
+    serve.says(Duration::from_secs(60), "books is not used");
+    mode("644", &books.join("gateway.jsonl"));
+    mode("755", &books);
+    ids.iter().for_each(|id| is_completed(&home, id));
+    let said = serve.stderr();
+    assert_eq!(said.matches("what needs it waits").count(), 2, "{said}");
+    assert_eq!(said.matches("it was removed or replaced").count(), 1, "{said}");
+    assert_eq!(said.matches("it can be used again").count(), 1, "{said}");
+    ends_within_its_limit(serve);
+}
+
 /// Another process that holds a journal's lock; ended when dropped.
 struct Holder(Child);
 

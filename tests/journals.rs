@@ -121,6 +121,61 @@ async fn each_system_that_is_joined_has_journals_of_its_own_whatever_it_is_calle
     assert_eq!(journals(&by_name), its);
 }
 
+/// One idempotency key has one journal, or a kill between charge and outcome charges twice.
+#[test]
+fn a_joined_serve_uses_the_journals_of_the_one_that_runs_the_broker() {
+    for (flag, value) in [("--drain-timeout", "2s"), ("--store-dir", "store")] {
+        let home = Home::new();
+        let first = home.serve(&["--port", "0", flag, value]);
+        let url = first.url().replace("127.0.0.1", "localhost");
+        // Its own journals are not those of who joins after it.
+        let own = home.serve(&["--server", &url, "--journal-dir", "own"]);
+        let joined = home.serve(&["--server", &url, "--drain-timeout=2s"]);
+        let journals = first.runtime()["journals"].clone();
+        assert_eq!(joined.runtime()["journals"], journals, "{flag}");
+        drop(own);
+        for n in 0..4 {
+            home.run(&["-s", &url, "pay", &format!("p-{n}"), "1"]).ok();
+        }
+        let said = home.run(&["-s", &url, "audit", "--json"]);
+        assert!(said.stdout.contains(r#""ok":true"#), "{}", said.stdout);
+    }
+}
+
+#[test]
+fn a_joined_serve_uses_the_same_journals_where_passwords_are_asked_for() {
+    let home = Home::new();
+    let first = home.serve(&["--port", "0", "--auth"]);
+    let contexts = first.runtime()["contexts"].as_str().unwrap().to_owned();
+    let joined = home.serve(&["--context", &format!("{contexts}/worker.json")]);
+    assert_eq!(joined.runtime()["journals"], first.runtime()["journals"]);
+}
+
+#[test]
+fn a_joined_serve_moves_to_the_journals_of_the_broker_that_is_started_again() {
+    let home = Home::new();
+    let first = home.serve(&["--port", "0", "--drain-timeout=2s"]);
+    let url = first.url();
+    let joined = home.serve(&["--server", &url, "--drain-timeout=2s"]);
+    home.run(&["-s", &url, "pay", "before", "1"]).ok();
+    first.signal("KILL");
+    first.ended();
+    let port = url.rsplit(':').next().unwrap();
+    let again = home.serve(&["--port", port, "--drain-timeout=2s"]);
+    let journals = again.runtime()["journals"].as_str().unwrap().to_owned();
+    joined.says(Duration::from_secs(60), &format!("the journals are now in {journals}"));
+    // Nobody else serves: whose journal it is in is certain.
+    again.signal("STOP");
+    let paid = home.run(&["-s", &url, "pay", "after", "1"]).ok();
+    again.signal("CONT");
+    assert!(paid.contains("completed"), "{paid}");
+    let charges = std::fs::read_to_string(format!("{journals}/gateway.jsonl")).unwrap();
+    assert_eq!(charges.lines().count(), 1, "{charges}");
+    joined.signal("TERM");
+    let (code, _, stderr) = joined.ended();
+    assert_eq!(code, Some(0), "{stderr}");
+}
+
 #[test]
 fn streams_of_a_joined_system_are_made_anew_only_beside_the_journals_that_are_named() {
     let home = Home::new();

@@ -71,8 +71,9 @@ pub fn payment_content(body: &[u8]) -> Option<String> {
 pub struct Keeping<'a> {
     /// The folder of their journals.
     pub journals: &'a Path,
-    /// The streams are in a store folder of our own: each line is synced, and what the streams held
-    /// is remembered.
+    /// Each of their lines is synced.
+    pub synced: bool,
+    /// The streams are in a store folder of our own: what they held is remembered.
     pub durable: bool,
     /// Streams that were lost are made anew.
     pub recreate: bool,
@@ -84,7 +85,7 @@ impl<'a> Keeping<'a> {
     /// For as long as a temporary broker lives.
     pub fn for_now(journals: &'a Path) -> Self {
         let refusals = payment::Refusals::default();
-        Self { journals, durable: false, recreate: false, refusals }
+        Self { journals, synced: false, durable: false, recreate: false, refusals }
     }
 }
 
@@ -129,12 +130,12 @@ pub async fn start(
     keeping: Keeping<'_>,
     proof: Proof,
 ) -> Result<Running, CliError> {
-    let Keeping { journals, durable, recreate, refusals } = keeping;
+    let Keeping { journals, synced, durable, recreate, refusals } = keeping;
     crate::private::folder(journals).map_err(|e| {
         CliError::infrastructure(&format!("use the journal folder {}", journals.display()), e)
     })?;
     let journal = |name: &str| {
-        Journal::open(journals.join(name), durable)
+        Journal::open(journals.join(name), synced)
             .map_err(|e| CliError::new(Exit::Infrastructure, e))
     };
     let (charges, emails) = (journal("gateway.jsonl")?, journal("mailer.jsonl")?);
@@ -147,7 +148,7 @@ pub async fn start(
     let gateway =
         payment::Gateway::new(settings.payment.gateway.clone(), settings.payment.chance, charges);
     let crash = payment::CrashPoints::new(settings.payment.crash.clone(), || {
-        Journal::open(journals.join("crashes.jsonl"), durable)
+        Journal::open(journals.join("crashes.jsonl"), synced)
     })
     .map_err(|e| CliError::new(Exit::Infrastructure, e))?;
     let deliveries = match proof.note_deliveries {

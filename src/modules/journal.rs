@@ -5,12 +5,13 @@
 //! to do is awaited, and can be given up. All that is asked for while it is busy shares one lock and
 //! one sync.
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -55,8 +56,8 @@ pub struct Journal {
     path: PathBuf,
     work: mpsc::Sender<Work>,
     waiting: Arc<Waiting>,
-    /// It cannot be used, and it was said.
-    failing: AtomicBool,
+    /// Why it cannot be used, as far as it was told; empty while it can.
+    told: Mutex<HashSet<String>>,
 }
 
 impl Journal {
@@ -74,7 +75,7 @@ impl Journal {
             .name("journal".to_owned())
             .spawn(move || run(file, todo, &waits))
             .map_err(|e| JournalError::new(&path, "start its thread", e))?;
-        Ok(Self { path, work, waiting, failing: AtomicBool::new(false) })
+        Ok(Self { path, work, waiting, told: Mutex::default() })
     }
 
     /// Looks through the file for lines that are no `T` and reports them in the log; half a line at
@@ -145,12 +146,15 @@ impl Journal {
         answer
     }
 
-    /// Once when it begins to fail, and once when that is over: what needs it waits in silence.
+    /// Each cause once, and once when it can be used again: what needs it waits in silence.
     fn say_whether_it_can_be_used(&self, error: Option<&JournalError>) {
-        let error = error.filter(|error| !error.content);
-        match (error, self.failing.swap(error.is_some(), Ordering::Relaxed)) {
-            (Some(error), false) => tracing::warn!("{error}; what needs it waits"),
-            (None, true) => {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        match error.filter(|error| !error.content) {
+            Some(error) if told.insert(error.to_string()) => {
+                tracing::warn!("{error}; what needs it waits");
+            }
+            None if !told.is_empty() => {
+                told.clear();
                 tracing::warn!("journal {}: it can be used again", self.path.display());
             }
             _ => {}

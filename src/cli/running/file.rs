@@ -28,6 +28,9 @@ pub struct Runtime {
     pub since_ms: u64,
     /// The broker's `server_name`. Of a cluster those of all nodes, comma separated.
     pub name: String,
+    /// Whether that broker is its own, and not one that it joined.
+    #[serde(default)]
+    pub runs_broker: bool,
     /// The folder of the simulated gateway's and mailer's journals.
     pub journals: PathBuf,
     /// With `--auth` or TLS, a private folder that has a NATS context for each role: `client.json`,
@@ -142,10 +145,11 @@ pub fn living(context: &Context) -> Vec<Runtime> {
     living
 }
 
-/// What the `serve` of this user says whose broker has this `server_name`.
+/// What the `serve` of this user says that runs the broker of this `server_name`; else the newest that
+/// has joined it.
 pub fn of_server(name: &str, context: &Context) -> Option<Runtime> {
     let of_this = |runtime: &Runtime| runtime.name.split(',').any(|node| node == name);
-    living(context).into_iter().find(of_this)
+    living(context).into_iter().filter(of_this).min_by_key(|runtime| !runtime.runs_broker)
 }
 
 /// The files in a folder that nobody but this user can have written.
@@ -190,6 +194,7 @@ mod tests {
             process: Process { pid, started: None },
             since_ms: 0,
             name: "n".into(),
+            runs_broker: false,
             journals: "j".into(),
             contexts: None,
             login: None,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::file::{Runtime, living};
+use super::file::{Runtime, living, of_server};
 use super::proof::proves;
 use crate::broker::Role;
 use crate::cli::context::Context;
@@ -15,6 +15,8 @@ use crate::mono::{Connection, Target};
 
 /// How long a connection that is not needed any more may take to close.
 const CLOSES: Duration = Duration::from_secs(1);
+
+const NO_SECRET: &str = "its file has no secret to prove";
 
 /// A connection to the newest `serve` of this user that proves itself, in this role, where it has
 /// roles; says so where there are several, and which is passed over and why. `None` where none lives.
@@ -96,9 +98,34 @@ pub async fn open(runtime: &Runtime, role: Role) -> Result<Connection, String> {
     Err(why)
 }
 
+/// What the `serve` of this user says that runs the broker at the other end of this connection, if one
+/// does; it has not proved that yet.
+pub async fn runner(connection: &Connection, context: &Context) -> Option<Runtime> {
+    let (name, context) = (connection.client().server_info().server_name, context.clone());
+    // Files are read: not on the runtime's thread.
+    let found = tokio::task::spawn_blocking(move || of_server(&name, &context)).await;
+    found.ok().flatten().filter(|runtime| runtime.runs_broker)
+}
+
+/// Makes sure that this `serve` runs the broker at the other end of this connection.
+///
+/// # Errors
+/// Why that is not known, as while it is paused.
+pub async fn runs(runtime: &Runtime, connection: &Connection) -> Result<(), String> {
+    match (&runtime.contexts, &runtime.secret) {
+        // There a worker may not ask: a client asks the server of that name, where the file says it is.
+        (Some(_), _) => {
+            open(runtime, Role::Client).await?.close(CLOSES).await;
+            Ok(())
+        }
+        (None, Some(secret)) => proves(connection, secret, "").await,
+        (None, None) => Err(NO_SECRET.to_owned()),
+    }
+}
+
 /// A connection to a server that proves itself under this name.
 async fn proved(target: &Target, runtime: &Runtime, name: &str) -> Result<Connection, String> {
-    let secret = runtime.secret.as_ref().ok_or("its file has no secret to prove")?;
+    let secret = runtime.secret.as_ref().ok_or(NO_SECRET)?;
     let connection = Connection::open(target, "mono-demo").await.map_err(|e| e.to_string())?;
     match proves(&connection, secret, name).await {
         Ok(()) => Ok(connection),

@@ -25,6 +25,6 @@ mod process;
 mod proof;
 
 pub use file::{Runtime, RuntimeFile, living, of_server, remove_stale};
-pub use find::{find, open};
+pub use find::{find, open, runner, runs};
 pub use process::Process;
 pub use proof::{Prover, Secret};

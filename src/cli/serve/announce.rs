@@ -64,7 +64,7 @@ pub(super) async fn announce(
     }
     output.line(format!(
         "journals of the simulated gateway and mailer: {}",
-        serving.journals.display()
+        serving.journals.folder.display()
     ));
     let guarded = serving.broker.as_ref().filter(|_| args.auth || args.tls_cert.is_some());
     let contexts = guarded.map(|broker| {
@@ -93,7 +93,8 @@ pub(super) async fn announce(
         process: Process::this(),
         since_ms: Runtime::now_ms(),
         name: serving.broker.as_ref().map_or(server.server_name, Brokers::names),
-        journals: serving.journals.clone(),
+        runs_broker: serving.broker.is_some(),
+        journals: serving.journals.folder.clone(),
         contexts,
         login: None,
         secret: None,

@@ -63,7 +63,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) settings: Option<PathBuf>,
     /// Where the simulated gateway and mailer keep their journals [default: beside the streams; on an
-    /// existing system a folder of this user for each].
+    /// existing system where your `serve` that runs it keeps them, else a folder of yours for each].
     #[arg(long, value_name = "DIR")]
     pub(super) journal_dir: Option<PathBuf>,
     /// Write {"url", "pid", "name"} to this file when everything serves; it goes when serving ends.

@@ -5,7 +5,7 @@
 
 use super::snapshot::Snapshot;
 use crate::counted::counted;
-use crate::modules::payment::{DEAD_LETTERS, FAILURES, INTENTS, LEDGER, REQUESTS};
+use crate::modules::payment::{CONSUMER, DEAD_LETTERS, FAILURES, INTENTS, LEDGER, REQUESTS};
 
 /// What is gone now that was there before, a sentence each.
 pub(super) fn losses(before: &Snapshot, now: &Snapshot) -> Vec<String> {
@@ -28,23 +28,45 @@ fn fewer(before: &Snapshot, now: &Snapshot, name: &str) -> Option<String> {
     })
 }
 
-/// A request that is settled was delivered before, or is in hand.
+/// A consumer that somebody else has reset counts its deliveries from none. One that lost the latest of
+/// them, as by an election, remembers those that were acknowledged.
+pub(super) fn reset(before: &Snapshot, now: &Snapshot) -> Option<String> {
+    let (was, is) = (before.consumer.seen()?, now.consumer.seen()?);
+    let same = before.reconnects == now.reconnects && was.created == is.created;
+    (same && is.delivered < was.delivered.saturating_sub(was.in_hand)).then(|| {
+        format!(
+            "consumer `{CONSUMER}` was reset by somebody else: of {} it counts {}",
+            counted(was.delivered, "delivery"),
+            is.delivered
+        )
+    })
+}
+
+/// A request that is settled was delivered before, or is in hand. Where the deliveries are counted anew,
+/// as after a reset between two looks, those that had an outcome or a letter were delivered too.
 fn never_delivered(before: &Snapshot, now: &Snapshot) -> Option<String> {
     let (was, is) = (before.consumer.seen()?, now.consumer.seen()?);
     let (had, has) = (before.stream(REQUESTS)?, now.stream(REQUESTS)?);
     // A broker that was killed may have forgotten some of its latest deliveries.
     let same_broker = before.reconnects == now.reconnects;
-    if !same_broker || was.created != is.created || had.created != has.created {
+    let same = same_broker && was.created == is.created && had.created == has.created;
+    if !same || reset(before, now).is_some() {
         return None;
     }
     let gone = (had.messages + has.last.saturating_sub(had.last)).saturating_sub(has.messages);
-    let deliveries = now.delivered.checked_sub(was.delivered)?.saturating_add(was.in_hand);
-    (gone > deliveries).then(|| {
+    let deliveries = now.delivered.checked_sub(was.delivered)?;
+    let handled = outcomes(now)?.saturating_sub(outcomes(before)?);
+    (gone > deliveries.max(handled).saturating_add(was.in_hand)).then(|| {
         format!(
             "stream `{REQUESTS}` was purged, or messages of it were deleted, by somebody else: some \
              were given to no worker; whoever submitted them must do so again"
         )
     })
+}
+
+/// Outcomes and letters: at least one for each request that was handled, but for one that came twice.
+fn outcomes(at: &Snapshot) -> Option<u64> {
+    Some(at.stream(LEDGER)?.messages.saturating_add(at.stream(DEAD_LETTERS)?.last))
 }
 
 /// A payment that is claimed and has no outcome has a request, which is settled after the outcome.
@@ -90,6 +112,35 @@ mod tests {
         let last_request = streams[0].1.seen().unwrap().last;
         let consumer = Look::There(Consumer { delivered, in_hand, ..Consumer::default() });
         Snapshot { consumer, streams: streams.into(), last_request, delivered, reconnects: 0 }
+    }
+
+    #[test]
+    fn a_consumer_that_was_reset_proves_no_loss() {
+        let at = |requests: (u64, u64), settled: u64, delivered, in_hand| {
+            let streams = [
+                (REQUESTS, requests.0, requests.1),
+                (INTENTS, settled, settled),
+                (LEDGER, settled, settled),
+                (DEAD_LETTERS, 0, 0),
+                (FAILURES, 0, 0),
+            ];
+            snapshot(streams, delivered, in_hand)
+        };
+        // Five delivered, three of them acknowledged.
+        let before = at((2, 5), 3, 5, 2);
+        for (now, is_named) in [
+            (at((2, 5), 3, 0, 0), true),
+            (at((0, 9), 9, 2, 0), true),
+            // Those that were not acknowledged may be forgotten without a reset.
+            (at((2, 5), 3, 3, 0), false),
+            // So many came since that a reset does not show: two that were in hand, and six.
+            (at((0, 11), 11, 8, 0), false),
+        ] {
+            assert!(losses(&before, &now).is_empty(), "{:?}", losses(&before, &now));
+            assert_eq!(reset(&before, &now).is_some(), is_named, "{now:?}");
+            let after_a_restart = Snapshot { reconnects: 1, ..now };
+            assert_eq!(reset(&before, &after_a_restart), None);
+        }
     }
 
     #[test]

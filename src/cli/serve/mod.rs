@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | `args` | the flags, and what they ask for |
 //! | `run` | starts everything, serves, drains |
+//! | `journals` | where the journals are, also those of another `serve` |
+//! | `starter` | starts the services beside them |
 //! | `serving` | what serves, until a signal comes |
 //! | `watch` | what others did to the streams, meanwhile and before |
 //! | `snapshot`, `stream_config`, `losses` | one look at them; what differs; what is missing |
@@ -13,10 +15,12 @@
 mod announce;
 mod announced;
 mod args;
+mod journals;
 mod losses;
 mod run;
 mod serving;
 mod snapshot;
+mod starter;
 mod storage;
 mod stream_config;
 mod watch;

@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::announce::{DESCRIPTION, announce};
 use super::announced::Announced;
 use super::args::ServeArgs;
+use super::journals::Journals;
 use super::serving::Serving;
+use super::starter::Starter;
 use super::watch::Watch;
 use crate::broker::Role;
 use crate::cli::brokers::{Brokers, Wanted};
@@ -19,7 +21,7 @@ use crate::cli::global::Global;
 use crate::cli::output::Output;
 use crate::cli::refused::not_let_in;
 use crate::cli::running;
-use crate::cli::services::{self, Proof};
+use crate::cli::services::Proof;
 use crate::cli::signals::Signals;
 use crate::modules::payment;
 use crate::mono::{Connection, Target, without_secrets};
@@ -91,30 +93,24 @@ pub async fn run(
             output.note(format!("nats-server: {warning}"));
         }
     }
-    let refusals = payment::Refusals::default();
+    let starter = Starter {
+        settings,
+        proof: Proof { sabotage: args.sabotage, note_deliveries: args.note_deliveries },
+        durable,
+        recreate: args.recreate,
+        refusals: payment::Refusals::default(),
+    };
     let start = async {
-        let journals = match args.journal_dir(broker.as_ref(), context) {
-            Some(folder) => folder,
-            None => {
-                let name = services::system(&connection, &settings, args.recreate).await?;
-                context.state_dir().join("journals").join(name)
-            }
-        };
-        let proof = Proof { sabotage: args.sabotage, note_deliveries: args.note_deliveries };
-        let keeping = services::Keeping {
-            journals: &journals,
-            durable,
-            recreate: args.recreate,
-            refusals: refusals.clone(),
-        };
-        let running = services::start(&connection, settings, keeping, proof).await?;
+        let (broker, settings) = (broker.as_ref(), &starter.settings);
+        let journals = Journals::find(&args, broker, &connection, settings, context).await?;
+        let running = starter.start(&connection, &journals).await?;
         Ok((running, journals))
     };
     let (running, journals) = match unless_told_to_end(&mut signals, start).await {
         Ok(started) => started,
         Err(end) => return not_started(&mut signals, Some(connection), broker, end, output).await,
     };
-    let mut serving = Serving { broker, connection, running, journals, refusals };
+    let mut serving = Serving { broker, connection, running, journals, starter };
     let watch = async { Ok(Watch::begin(&serving.connection).await) };
     let outcome = match unless_told_to_end(&mut signals, watch).await {
         Err(end) => end,
@@ -127,7 +123,9 @@ pub async fn run(
                 Some(_) if output.is_unwritten() => Ok(Exit::Success),
                 Some((Ok(_), true)) => Ok(Exit::Success),
                 Some((Ok(mut announced), false)) => {
-                    serving.until_stopped(watch, &mut announced, &mut signals, output).await
+                    let limit = args.drain_timeout;
+                    let (announced, signals) = (&mut announced, &mut signals);
+                    serving.until_stopped(watch, announced, signals, limit, context, output).await
                 }
             }
         }

@@ -1,12 +1,14 @@
 //! What serves, until a signal comes.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::announced::Announced;
+use super::journals::Journals;
+use super::starter::Starter;
 use super::storage::{News, Storage};
 use super::watch::Watch;
 use crate::cli::brokers::Brokers;
+use crate::cli::context::Context;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::cli::signals::Signals;
@@ -25,8 +27,8 @@ pub(super) struct Serving {
     pub(super) broker: Option<Brokers>,
     pub(super) connection: Connection,
     pub(super) running: Running,
-    pub(super) journals: PathBuf,
-    pub(super) refusals: Refusals,
+    pub(super) journals: Journals,
+    pub(super) starter: Starter,
 }
 
 impl Serving {
@@ -38,6 +40,8 @@ impl Serving {
         mut watch: Watch,
         announced: &mut Announced,
         signals: &mut Signals,
+        limit: Duration,
+        context: &Context,
         output: &Output,
     ) -> Result<Exit, CliError> {
         let (mut storage, mut refused) = (Storage::new(), false);
@@ -53,7 +57,7 @@ impl Serving {
                 lost = self.running.lost() => return Err(ended(&lost)),
                 (node, status) = broker => self.say_why_it_ended(node, status, output),
                 news = storage.news(self.broker.as_ref()) => self.say_what_is_stored(news, output),
-                words = refused_or_not(&self.refusals, refused) => {
+                words = refused_or_not(&self.starter.refusals, refused) => {
                     refused = words.is_some();
                     self.say_whether_payments_are_stored(words.as_deref(), output);
                     None
@@ -66,6 +70,13 @@ impl Serving {
                 changes = watch.changed(&self.connection) => {
                     for change in changes {
                         output.note(format!("warning: {change}"));
+                    }
+                    None
+                }
+                folder = self.journals.moved(&self.connection, context) => {
+                    let journals = Journals::of_another(folder);
+                    if self.move_to(journals, limit, signals, output).await == Restarted::Stopped {
+                        return Ok(Exit::Success);
                     }
                     None
                 }
@@ -140,6 +151,45 @@ impl Serving {
         }
     }
 
+    /// The services begin anew beside other journals; those that there were finish what is in hand, for
+    /// as long as that may take.
+    async fn move_to(
+        &mut self,
+        journals: Journals,
+        limit: Duration,
+        signals: &mut Signals,
+        output: &Output,
+    ) -> Restarted {
+        let folder = journals.folder.display();
+        let started = tokio::select! {
+            started = self.starter.start(&self.connection, &journals) => started,
+            () = signals.first() => return Restarted::Stopped,
+        };
+        let running = match started {
+            Ok(running) => running,
+            Err(error) => {
+                output.note(format!(
+                    "warning: the journals in {folder} are to be used now, and cannot be yet: {error}"
+                ));
+                return Restarted::Serves;
+            }
+        };
+        output.note(format!(
+            "the journals are now in {folder}: they go with the `serve` that runs the broker"
+        ));
+        self.journals = journals;
+        let former = std::mem::replace(&mut self.running, running);
+        let mut outcome = Restarted::Serves;
+        let enough = async {
+            tokio::select! {
+                () = tokio::time::sleep(limit) => {}
+                () = signals.first() => outcome = Restarted::Stopped,
+            }
+        };
+        former.drain_until(enough).await;
+        outcome
+    }
+
     /// Starts a server again, for as long as it takes.
     async fn restart(&mut self, node: usize, signals: &mut Signals, output: &Output) -> Restarted {
         let Some(broker) = &mut self.broker else { return Restarted::Serves };
@@ -209,7 +259,7 @@ async fn refused_or_not(refusals: &Refusals, refused: bool) -> Option<String> {
     Some(refusals.begin().await)
 }
 
-/// What came of starting a server again.
+/// What came of starting a server, or the services, again.
 #[derive(Debug, PartialEq, Eq)]
 enum Restarted {
     Serves,

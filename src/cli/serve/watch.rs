@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::losses::losses;
+use super::losses::{losses, reset};
 use super::snapshot::{Look, Snapshot};
 use super::stream_config::{Config, changes, intended, unlike_intended};
-use crate::modules::payment::CONSUMER;
+use crate::modules::payment::{CONSUMER, REQUESTS};
 use crate::mono::Connection;
 
 /// Between two looks: others' changes are not told, they can only be looked for.
@@ -26,6 +26,8 @@ pub(super) struct Watch {
     /// Found by the last look; told if the next one finds it too, so that an election is no change.
     suspected: BTreeSet<String>,
     told: HashSet<String>,
+    /// Found by one look, which proves them, and to be told now.
+    resets: Vec<String>,
     /// Not sooner, however often the wait for it is begun anew.
     next_look: Option<Instant>,
 }
@@ -56,7 +58,7 @@ impl Watch {
                 tokio::time::sleep_until(next).await;
             }
             let found = self.compare(Snapshot::take(connection).await);
-            let fresh: Vec<String> = found
+            let mut fresh: Vec<String> = found
                 .intersection(&self.suspected)
                 .filter(|line| !self.told.contains(*line))
                 .cloned()
@@ -65,6 +67,7 @@ impl Watch {
             self.told.retain(|line| found.contains(line));
             self.suspected = found;
             self.told.extend(fresh.iter().cloned());
+            fresh.append(&mut self.resets);
             self.next_look = Some(Instant::now() + PAUSE);
             if !fresh.is_empty() {
                 return fresh;
@@ -82,10 +85,15 @@ impl Watch {
         let look = now.consumer.as_ref().map(|seen| (&seen.config, seen.created.as_str()));
         found.extend(self.compare_one("consumer", CONSUMER, look));
         let lost = self.before.as_ref().map_or_else(Vec::new, |before| losses(before, &now));
-        // Counted from before the loss for as long as there is one.
+        let reset = self.before.as_ref().and_then(|before| reset(before, &now));
+        // Counted from before the loss for as long as there is one; deliveries from the last reset on.
         if lost.is_empty() && now.is_whole() {
             self.before = Some(now);
+        } else if let (Some(before), Some(_)) = (&mut self.before, &reset) {
+            before.streams.extend(now.streams.into_iter().filter(|(name, _)| *name == REQUESTS));
+            before.consumer = now.consumer;
         }
+        self.resets.extend(reset);
         found.extend(lost);
         found
     }

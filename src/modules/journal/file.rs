@@ -63,8 +63,9 @@ impl JournalFile {
                 return Ok(());
             }
             let _ = self.file.unlock();
-            tracing::warn!("journal {}: it was removed or replaced", self.path.display());
             self.file = open(&self.path)?;
+            // Not before: what cannot be opened is told as that, once.
+            tracing::warn!("journal {}: it was removed or replaced", self.path.display());
             self.generation += 1;
         }
     }

@@ -1,0 +1,88 @@
+//! The folder of journals that a `serve` writes to: its own, or that of the `serve` whose broker it joined.
+//!
+//! An idempotency key is worth something only where all who charge look it up in the same journal.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::args::ServeArgs;
+use crate::cli::brokers::Brokers;
+use crate::cli::context::Context;
+use crate::cli::exit::{CliError, Exit};
+use crate::cli::running;
+use crate::cli::services::{self, Settings};
+use crate::mono::Connection;
+
+/// Between two looks at who runs the broker: nobody tells when another one does.
+const PAUSE: Duration = Duration::from_secs(3);
+
+/// A folder of journals.
+#[derive(Debug)]
+pub(super) struct Journals {
+    pub(super) folder: PathBuf,
+    /// It goes with the broker, which is not ours.
+    follows: bool,
+    /// Of the `serve` that runs the broker: it may be beside a store that outlives a power cut.
+    of_another: bool,
+}
+
+impl Journals {
+    /// Where flags or a broker of ours say; else those of the `serve` of this user that runs the
+    /// broker, else a folder that is named after the system.
+    ///
+    /// # Errors
+    /// A `serve` of this user says that the broker is its own, and does not prove it; or as
+    /// [`services::system`].
+    pub(super) async fn find(
+        args: &ServeArgs,
+        broker: Option<&Brokers>,
+        connection: &Connection,
+        settings: &Settings,
+        context: &Context,
+    ) -> Result<Self, CliError> {
+        if let Some(folder) = args.journal_dir(broker, context) {
+            return Ok(Self { folder, follows: false, of_another: false });
+        }
+        if let Some(runner) = running::runner(connection, context).await {
+            let pid = runner.process.pid;
+            running::runs(&runner, connection).await.map_err(|why| {
+                let message = format!(
+                    "serve: your `serve` with pid {pid} runs this broker, and does not answer for its \
+                     journals, which this one is to use: {why}"
+                );
+                let hint = "let it go on, or end it; or name a folder with --journal-dir";
+                CliError::new(Exit::Connection, message).hint(hint)
+            })?;
+            return Ok(Self::of_another(runner.journals));
+        }
+        let name = services::system(connection, settings, args.recreate).await?;
+        let folder = context.state_dir().join("journals").join(name);
+        Ok(Self { folder, follows: true, of_another: false })
+    }
+
+    /// Those of the `serve` that runs the broker.
+    pub(super) fn of_another(folder: PathBuf) -> Self {
+        Self { folder, follows: true, of_another: true }
+    }
+
+    /// Returns when the `serve` that runs the broker now has other journals, with their folder.
+    pub(super) async fn moved(&self, connection: &Connection, context: &Context) -> PathBuf {
+        if !self.follows {
+            return std::future::pending().await;
+        }
+        loop {
+            tokio::time::sleep(PAUSE).await;
+            if let Some(runner) = running::runner(connection, context).await
+                && runner.journals != self.folder
+                && running::runs(&runner, connection).await.is_ok()
+            {
+                return runner.journals;
+            }
+        }
+    }
+
+    /// Whether each line is on disk before it counts.
+    pub(super) fn synced(&self, durable: bool) -> bool {
+        durable || self.of_another
+    }
+}
