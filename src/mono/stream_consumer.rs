@@ -163,10 +163,7 @@ impl Worker {
             Err(error) => {
                 // Deleted under us, or the broker is away: making it again tells which. A stream
                 // that is gone is not made again: what it held was lost, and that must be seen.
-                let found = jetstream.get_stream(stream).await;
-                let found = found.map_err(|e| ModuleError::new(operation(), e))?;
-                let subject = &self.registration.subject;
-                ensure_consumer(&self.connection, &found, &self.settings, subject).await?;
+                self.make_consumer().await?;
                 return Err(ModuleError::new(operation(), error));
             }
         };
@@ -197,6 +194,15 @@ impl Worker {
                 }
             },
         )))
+    }
+
+    /// Makes the consumer, or sets it right.
+    async fn make_consumer(&self) -> Result<(), ModuleError> {
+        let stream = &self.settings.stream.name;
+        let found = self.connection.jetstream().get_stream(stream).await;
+        let found = found.map_err(|e| ModuleError::new(format!("find stream `{stream}`"), e))?;
+        let subject = &self.registration.subject;
+        ensure_consumer(&self.connection, &found, &self.settings, subject).await
     }
 
     async fn handle(&self, message: jetstream::Message) {
@@ -281,15 +287,7 @@ impl Worker {
     async fn set_right(&self) {
         let Ok(_alone) = self.setting_right.try_lock() else { return };
         let (stream, consumer) = (&self.settings.stream.name, &self.settings.durable);
-        let set = async {
-            let jetstream = self.connection.jetstream();
-            let found = jetstream.get_stream(stream).await;
-            let found =
-                found.map_err(|e| ModuleError::new(format!("find stream `{stream}`"), e))?;
-            let subject = &self.registration.subject;
-            ensure_consumer(&self.connection, &found, &self.settings, subject).await
-        };
-        match set.await {
+        match self.make_consumer().await {
             Ok(()) => tracing::warn!(
                 "consumer `{consumer}` of stream `{stream}` was changed by somebody else to hold \
                  back bodies (`headers_only`): set right, and what it held back fetched"
