@@ -287,6 +287,12 @@ impl Worker {
     async fn set_right(&self) {
         let Ok(_alone) = self.setting_right.try_lock() else { return };
         let (stream, consumer) = (&self.settings.stream.name, &self.settings.durable);
+        let jetstream = self.connection.jetstream();
+        let found = jetstream.get_consumer_from_stream::<pull::Config, _, _>(consumer, stream);
+        // Already, and what comes yet was delivered before.
+        if found.await.is_ok_and(|found| !found.cached_info().config.headers_only) {
+            return;
+        }
         match self.make_consumer().await {
             Ok(()) => tracing::warn!(
                 "consumer `{consumer}` of stream `{stream}` was changed by somebody else to hold \
