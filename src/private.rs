@@ -134,14 +134,27 @@ fn owned(path: &Path, found: &Metadata) -> io::Result<()> {
     match found.uid() {
         0 => Ok(()),
         uid if uid == us => Ok(()),
-        uid => Err(refused(path, &format!("it belongs to another user ({uid})"), "chown")),
+        uid => {
+            let why = format!("it belongs to another user ({uid})");
+            Err(refused(path, &why, &format!("chown {us}")))
+        }
     }
 }
 
 fn refused(path: &Path, why: &str, remedy: &str) -> io::Error {
     let path = path.display();
     let text = format!("{path} is not used: {why} (`{remedy} {path}`, or choose another folder)");
-    io::Error::new(io::ErrorKind::PermissionDenied, text)
+    io::Error::new(io::ErrorKind::PermissionDenied, Refused(text))
+}
+
+/// What others could have written, with what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Refused(String);
+
+/// Whether an error is a refusal of [`check`], and no failure of the file system.
+pub fn is_refusal(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Refused>())
 }
 
 #[cfg(test)]
@@ -224,7 +237,9 @@ mod tests {
         std::fs::create_dir(&theirs).unwrap();
         std::os::unix::fs::chown(&theirs, Some(12345), None).unwrap();
         for path in [theirs.clone(), theirs.join("ours")] {
-            assert!(folder(&path).unwrap_err().to_string().contains("another user (12345)"));
+            let refused = folder(&path).unwrap_err();
+            let remedy = format!("another user (12345) (`chown 0 {}`", theirs.display());
+            assert!(refused.to_string().contains(&remedy) && is_refusal(&refused), "{refused}");
         }
         let file = root.path().join("file");
         std::fs::write(&file, "planted").unwrap();

@@ -4,10 +4,14 @@ mod support;
 
 use std::time::Duration;
 
+use async_nats::datetime::DateTime;
 use async_nats::jetstream::Context;
+use async_nats::jetstream::consumer::{self, Info};
 use async_nats::jetstream::stream::{Config, DiscardPolicy};
 use mono_demo::broker::{Broker, Settings};
+use support::payments::{Payments, SUBJECT};
 use support::program::{Home, Serve};
+use support::raw::Raw;
 use support::{eventually, nats_server, reaper};
 
 /// Told by the second look that finds it, and a look is every 3 s.
@@ -206,4 +210,60 @@ async fn a_cluster_is_watched_as_well() {
     ];
     lines.iter().for_each(|line| serve.says(TOLD, line));
     said_once(serve, &lines);
+}
+
+const CONSUMER: &str = "payment-payment-process";
+
+async fn consumer(jetstream: &Context) -> Info {
+    let requests = jetstream.get_stream("payment-requests").await.unwrap();
+    requests.consumer_info(CONSUMER).await.unwrap()
+}
+
+fn far_off() -> DateTime {
+    async_nats::datetime::from_nanos(i128::from(u32::MAX) * 1_000_000_000).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_held_back_is_fetched_and_the_consumer_set_right() {
+    let payments = Payments::new("").await;
+    let serve = payments.serve();
+    let requests = payments.jetstream.get_stream("payment-requests").await.unwrap();
+    let mut config = consumer(&payments.jetstream).await.config;
+    config.headers_only = true;
+    requests.update_consumer::<consumer::Config>(config).await.unwrap();
+    // So that all of it comes at once, before anything is set right.
+    requests.pause_consumer(CONSUMER, far_off()).await.unwrap();
+    payments.pay(400).await;
+    // Forged by a publisher, who changed nothing: malformed all the same.
+    let forged = b"NATS/1.0\r\nNats-Msg-Size: 7\r\n\r\n";
+    let mut raw = Raw::connect(payments.broker.url());
+    raw.publish(SUBJECT.as_bytes(), b"", forged, b"");
+    // Nor can its headers be read, and its body is kept.
+    raw.publish(SUBJECT.as_bytes(), b"", b"NATS/1.0\r\nX: a\rb\r\n\r\n", b"the body");
+    raw.settle();
+    requests.resume_consumer(CONSUMER).await.unwrap();
+    payments.all_completed(400).await;
+    payments.all_settled(400).await;
+    assert_eq!(payments.count("payment-dead-letters").await, 2);
+    let letters = payments.jetstream.get_stream("payment-dead-letters").await.unwrap();
+    let letter = async |number| letters.get_raw_message(number).await.unwrap().payload;
+    let bodies = [letter(1).await, letter(2).await];
+    // In the order in which they were given up.
+    assert!(bodies.contains(&"the body".into()) && bodies.contains(&"".into()), "{bodies:?}");
+    assert!(!consumer(&payments.jetstream).await.config.headers_only);
+    said_once(serve, &["to hold back bodies (`headers_only`): set right"]);
+    payments.broker.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_that_was_paused_before_serve_started_is_resumed() {
+    let payments = Payments::new("").await;
+    said_once(payments.serve(), &[]);
+    let requests = payments.jetstream.get_stream("payment-requests").await.unwrap();
+    assert!(requests.pause_consumer(CONSUMER, far_off()).await.unwrap().paused);
+    payments.pay(3).await;
+    let serve = payments.serve();
+    payments.all_completed(3).await;
+    assert!(!consumer(&payments.jetstream).await.paused);
+    payments.end(serve).await;
 }

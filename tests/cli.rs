@@ -561,6 +561,20 @@ fn a_suite_reads_plain_files_inside_its_folder_only() {
     home.run(&["e2e", "--client", "rust"]).failed(2, "a.toml");
 }
 
+#[test]
+fn at_a_broker_of_its_own_nobody_listens_and_nothing_is_refused() {
+    let home = Home::new();
+    for flags in [&[][..], &["--confirm"]] {
+        let said = home.run(&[&["publish", "x.y", "--data", "q"][..], flags].concat());
+        let said = said.failed(5, "no responders: no service listens on this subject");
+        assert!(!said.stderr.contains("Permissions"), "{}", said.stderr);
+    }
+    home.run(&["publish", "x.y", "-J", "--data", "q"]).failed(5, "x.y");
+    home.run(&["call", "x.y", "--data", "q"]).failed(5, "no responders");
+    let payment = r#"{"payment_id":"p-1","amount":"1.00"}"#;
+    home.run(&["publish", "services.payment.payment-process", "--data", payment]).ok();
+}
+
 fn pipe(path: &std::path::Path) {
     assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
 }

@@ -218,3 +218,27 @@ fn doctor_names_what_is_missing_and_what_to_do() {
     std::fs::write(home.path().join("cache"), "a file").unwrap();
     told(doctor(&[], &[]), "nothing can be written there");
 }
+
+#[test]
+fn a_seed_in_the_place_of_a_file_name_is_not_shown() {
+    let home = Home::new();
+    let seed = format!("SUA{}", "B7".repeat(28))[..58].to_owned();
+    let not_shown = |said: Said| {
+        let said = said.failed(2, "a seed stands where the name of a file belongs");
+        assert!(!said.stderr.contains(&seed) && !said.stdout.contains(&seed), "{}", said.stderr);
+    };
+    let to = |flag: &str| home.run(&[&[flag, &seed, "-s", "127.0.0.1:1"][..], &CALL].concat());
+    not_shown(to("--nkey"));
+    not_shown(to("--creds"));
+    let env = |name| home.command(CALL).env("NATS_URL", "127.0.0.1:1").env(name, &seed).output();
+    not_shown(Said::from(env("NATS_NKEY").unwrap()));
+    not_shown(Said::from(env("NATS_CREDS").unwrap()));
+    std::fs::create_dir_all(home.path().join(".config/nats/context")).unwrap();
+    for (field, value) in
+        [("nkey", seed.clone()), ("nkey", format!("file://{seed}")), ("creds", seed.clone())]
+    {
+        let context = serde_json::json!({"url": "127.0.0.1:1", field: value}).to_string();
+        std::fs::write(home.path().join(".config/nats/context/c.json"), context).unwrap();
+        not_shown(home.run(&[&["--context", "c"][..], &CALL].concat()));
+    }
+}

@@ -281,6 +281,9 @@ fn what_cannot_be_audited_is_said() {
     let audit = |name: &str| store.home.run(&["audit", "--store-dir", name]);
     audit("nowhere").failed(2, "it has no folder `jetstream`");
     assert!(!store.path("nowhere").exists());
+    // What cannot be looked into is not said to have nothing in it.
+    std::os::unix::fs::symlink("loop", store.path("loop")).unwrap();
+    audit("loop").failed(2, "cannot be read: Too many levels of symbolic links");
     let name = store.damaged("", None);
     std::fs::remove_file(store.path(&name).join("journals/gateway.jsonl")).unwrap();
     audit(&name).failed(3, "gateway.jsonl");

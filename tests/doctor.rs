@@ -144,3 +144,33 @@ fn a_copy_that_was_broken_since_is_named_with_what_to_remove() {
         says(&mut doctor(), 3, &["does not work: `import nats`: ModuleNotFoundError", &remove]);
     }
 }
+
+#[test]
+fn a_cache_that_every_command_refuses_is_not_well() {
+    let home = Home::new();
+    let open = home.path().join("open");
+    std::fs::create_dir(&open).unwrap();
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let elsewhere = "hint: XDG_CACHE_HOME=DIR chooses another folder";
+    let mut doctor = alone(&home, &home.path().join("none"));
+    doctor.env("XDG_CACHE_HOME", open.join("cache"));
+    let refused = format!("open is not used: others may write it (`chmod o-w {}`", open.display());
+    says(&mut doctor, 3, &["--  cache", &refused, elsewhere]);
+    assert!(!open.join("cache").exists());
+    let mut call = home.command(["call", "x.y", "--data", "q"]);
+    call.env("XDG_CACHE_HOME", open.join("cache")).env_remove("MONO_DEMO_NATS_SERVER");
+    let said = Said::from(call.env("PATH", home.path()).output().unwrap()).failed(3, &refused);
+    assert!(said.stderr.contains(elsewhere), "{}", said.stderr);
+}
+
+#[test]
+fn asking_go_for_its_version_writes_nothing_at_home() {
+    let home = Home::new();
+    let tools = home.path().join("tools");
+    // As the real one counts its own use.
+    let counts =
+        "/bin/mkdir -p ${XDG_CONFIG_HOME:-$HOME/.config}/go/telemetry 2>/dev/null; echo go1.26.8";
+    fake(&tools, "go", counts);
+    says(&mut alone(&home, &tools), 3, &["ok  go"]);
+    assert!(!home.path().join(".config/go").exists());
+}

@@ -80,7 +80,12 @@ async fn a_day_at_work(roles: Roles) -> Result<(), String> {
             let second = serve(&worker, folder.path()).await?;
             ask_everything(client.client(), harness.client()).await?;
             find_the_serve(&worker, client.client()).await?;
-            // One that starts later reads what came before its first payment.
+            let requests = harness.jetstream().get_stream("payment-requests").await;
+            let far_off = async_nats::datetime::from_nanos(i128::from(u32::MAX) * 1_000_000_000);
+            let paused = requests.map_err(|e| e.to_string())?;
+            let paused = paused.pause_consumer("payment-payment-process", far_off.unwrap());
+            paused.await.map_err(|e| e.to_string())?;
+            // One that starts later resumes that, and reads what came before its first payment.
             let third = serve(&worker, folder.path()).await?;
             first.drain(LIMIT).await;
             second.drain(LIMIT).await;

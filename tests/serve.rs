@@ -40,6 +40,22 @@ fn settings_have_the_bounds_of_flags_in_their_words() {
         std::fs::write(home.path().join("s.toml"), text).unwrap();
         home.run(&[&nowhere[..], &["--settings", "s.toml"]].concat()).failed(2, words);
     }
+    for (setting, words) in [
+        ("ack_wait = \"0s\"", "must be above 0"),
+        ("gateway_timeout = \"0ms\"", "must be above 0"),
+        ("concurrency = 0", "expected a whole number from 1 to 4096, not 0"),
+        ("concurrency = 100000000", "not 100000000"),
+        ("max_deliver = 0", "expected a whole number from 1 up, not 0"),
+        ("chance = { decline_percent = 200 }", "expected a whole number from 0 to 100, not 200"),
+        ("chance = { unavailable_percent = 101 }", "from 0 to 100, not 101"),
+    ] {
+        std::fs::write(home.path().join("s.toml"), format!("[payment]\n{setting}\n")).unwrap();
+        home.run(&[&nowhere[..], &["--settings", "s.toml"]].concat()).failed(2, words);
+    }
+    let most = "[payment]\nconcurrency = 4096\nmax_deliver = 9000000000\nack_wait = \"1ms\"\n\
+                chance = { decline_percent = 100, unavailable_percent = 0 }\n";
+    std::fs::write(home.path().join("s.toml"), most).unwrap();
+    home.run(&[&nowhere[..], &["--settings", "s.toml"]].concat()).failed(8, "127.0.0.1:1");
 }
 
 #[test]

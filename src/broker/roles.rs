@@ -146,11 +146,13 @@ impl Roles {
         self.worker.publish.push(format!("$JS.API.STREAM.MSG.GET.{stream}"));
     }
 
-    /// Lets workers make a consumer of a stream, pull from it and acknowledge; not delete it.
+    /// Lets workers make a consumer of a stream, resume it, pull from it and acknowledge; not delete it.
     pub fn worker_consumes(&mut self, stream: &str, consumer: &str) {
         self.worker.publish.extend([
             format!("$JS.API.CONSUMER.CREATE.{stream}.{consumer}.>"),
             format!("$JS.API.CONSUMER.INFO.{stream}.{consumer}"),
+            // There is no other subject to resume it by; whoever may make it may pause it too.
+            format!("$JS.API.CONSUMER.PAUSE.{stream}.{consumer}"),
             format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"),
             format!("$JS.ACK.{stream}.{consumer}.>"),
         ]);

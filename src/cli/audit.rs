@@ -1,5 +1,6 @@
 //! `audit`: are streams and gateway journal of one mind?
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -83,8 +84,13 @@ async fn at_rest(
     if folder.join("cluster.names").exists() {
         return refuse("is the store of a cluster: start `serve --cluster`, and audit that");
     }
-    if !folder.join("jetstream").is_dir() {
-        return refuse("is not the store of a broker: it has no folder `jetstream`");
+    match std::fs::metadata(folder.join("jetstream")) {
+        Ok(found) if found.is_dir() => {}
+        // What this user may not look into may be one all the same.
+        Err(e) if !matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return refuse(&format!("cannot be read: {e}"));
+        }
+        _ => return refuse("is not the store of a broker: it has no folder `jetstream`"),
     }
     let store = Store::Folder(folder.to_owned());
     // It is there for a moment, and for nobody else.

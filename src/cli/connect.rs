@@ -81,7 +81,11 @@ impl Session {
         let store = broker::Store::Temporary;
         let mut settings =
             broker_settings(&global.tools, context, output, broker::Port::Any, store).await?;
-        settings.auth = Some(broker::Auth::Roles(broker::Roles::default()));
+        // The account of clients has nobody else in it: who asks for what is not served hears that
+        // nobody listens, and no refusal.
+        let mut roles = broker::Roles::default();
+        roles.client.publish = vec![">".to_owned()];
+        settings.auth = Some(broker::Auth::Roles(roles));
         let broker = Broker::start(settings).await?;
         let target = |role| as_role(broker.url(), role, broker.credentials(role));
         let serving = Connection::open(&target(Role::Worker), "mono-demo services").await?;
@@ -115,6 +119,11 @@ impl Session {
             }
             outcome = work => Ok(outcome?),
         }
+    }
+
+    /// Whether the broker was started for this call, so that nobody else can be there.
+    pub fn is_temporary(&self) -> bool {
+        self.own.is_some()
     }
 
     /// Drains and stops what was started.

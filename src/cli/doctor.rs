@@ -1,5 +1,7 @@
 //! `doctor`: what was found on this machine, and what to do about what is missing.
 
+use std::io::ErrorKind;
+
 use clap::Args;
 use serde_json::json;
 
@@ -12,6 +14,7 @@ use super::global::Global;
 use super::output::Output;
 use super::python;
 use super::reachable::server;
+use crate::private;
 use crate::provision;
 
 /// Arguments of `doctor`.
@@ -210,7 +213,11 @@ fn missing(name: &'static str, error: &provision::ProvisionError) -> Diagnosis {
 /// The cache folder, which must take what is installed; where it is not there yet, that above it.
 fn cache(path: &std::path::Path) -> Diagnosis {
     let there = path.ancestors().find(|folder| folder.exists()).unwrap_or(path);
-    let trusted = if path.exists() { crate::private::check(path) } else { Ok(()) };
+    // The way to it must be trusted too, where it is not there yet.
+    let trusted = match private::check(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        checked => checked,
+    };
     let written = trusted.and_then(|()| {
         // A page, so that a full disk is found too.
         let mut file = tempfile::NamedTempFile::new_in(there)?;
@@ -219,6 +226,10 @@ fn cache(path: &std::path::Path) -> Diagnosis {
     });
     let (ok, text) = match &written {
         Ok(()) => (true, path.display().to_string()),
+        Err(error) if private::is_refusal(error) => {
+            let hint = format!("hint: {}", provision::ANOTHER_CACHE);
+            (false, lines([format!("{}: {error}", path.display()), hint]))
+        }
         Err(error) => (
             false,
             format!(

@@ -1,5 +1,6 @@
 //! Whom a connection shows itself as, and what else flags, a context and the environment say of it.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -262,7 +263,7 @@ fn by_environment(context: &Context) -> Result<Auth, CliError> {
 fn creds(path: &Path) -> Result<Auth, CliError> {
     match std::fs::metadata(path) {
         Ok(_) => Ok(Auth::Creds(path.to_owned())),
-        Err(e) => Err(CliError::usage(format!("creds file {}: {e}", path.display()))),
+        Err(e) => Err(no_file("creds", path, &e)),
     }
 }
 
@@ -271,20 +272,30 @@ fn nkey(path: &Path) -> Result<Auth, CliError> {
 }
 
 fn seed_in(path: &Path) -> Result<String, CliError> {
-    let name = format!("nkey file {}", path.display());
-    let text = read_given_text(path).map_err(|e| CliError::usage(format!("{name}: {e}")));
-    seed(&name, &text?)
+    let text = read_given_text(path).map_err(|e| no_file("nkey", path, &e))?;
+    seed(&format!("nkey file {}", path.display()), &text)
+}
+
+/// A name that is the secret itself is not shown: where it is printed, others may read it.
+fn no_file(what: &str, path: &Path, error: &std::io::Error) -> CliError {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    if is_seed(name) {
+        return CliError::usage(format!("{what}: a seed stands where the name of a file belongs"))
+            .hint("write it to a file that only you can read, and name that");
+    }
+    CliError::usage(format!("{what} file {}: {error}", path.display()))
+}
+
+fn is_seed(text: &str) -> bool {
+    text.len() >= 50
+        && text.starts_with('S')
+        && text.chars().all(|c| matches!(c, 'A'..='Z' | '2'..='7'))
 }
 
 /// The seed in a text: alone, or between the lines of `nsc` and `nk`, which say what it is.
 fn seed(name: &str, text: &str) -> Result<String, CliError> {
-    let seed = |line: &&str| {
-        line.len() >= 50
-            && line.starts_with('S')
-            && line.chars().all(|c| matches!(c, 'A'..='Z' | '2'..='7'))
-    };
     let mut lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
-    lines.find(seed).map(str::to_owned).ok_or_else(|| {
+    lines.find(|line| is_seed(line)).map(str::to_owned).ok_or_else(|| {
         CliError::usage(format!(
             "{name}: no seed is in it: a line of letters and digits that begins with SU"
         ))

@@ -136,7 +136,8 @@ async fn once(
         What::Raw { subject, headers, body } => {
             let headers = (!headers.is_empty()).then(|| headers.clone());
             let (bytes, body, limit) = (body.len(), body.clone(), session.timeout);
-            match args.confirm {
+            // Nobody comes to listen at a broker that ends with this call.
+            match args.confirm || session.is_temporary() {
                 true => publish_confirmed(caller, subject, headers, body, limit).await?,
                 false => publish(caller, subject, headers, body, limit).await?,
             }

@@ -83,7 +83,7 @@ pub async fn find(connection: &Connection, name: &str) -> Result<Option<Stream>,
     question.ask(ELECTION, look, elects).await
 }
 
-/// The pull consumer, made if it does not exist.
+/// The pull consumer, made if it does not exist, set right and resumed if it does.
 ///
 /// # Errors
 /// As [`stream`].
@@ -103,7 +103,16 @@ pub(crate) async fn pull_consumer(
         ConsumerErrorKind::JetStream(error) => is_election(error.error_code()),
         _ => false,
     };
-    question.ask(ELECTION, || stream.create_consumer(config.clone()), elects).await.map(drop)
+    let made = || async {
+        let consumer = stream.create_consumer(config.clone()).await?;
+        // A pause is no setting, and outlasts that the others are set.
+        if consumer.cached_info().paused {
+            stream.resume_consumer(durable).await?;
+            tracing::warn!("consumer `{durable}` on stream `{name}` was paused; resumed");
+        }
+        Ok(())
+    };
+    question.ask(ELECTION, made, elects).await
 }
 
 /// The server's words when it denies what is asked about a stream, which would else be silence.

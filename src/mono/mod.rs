@@ -24,6 +24,7 @@ mod error;
 mod failures;
 mod future;
 mod headers;
+mod held_back;
 mod in_hand;
 mod intake;
 mod letter;

@@ -19,6 +19,7 @@ use super::delivery::Delivery;
 use super::dispatch::{Excess, dispatch, guarded};
 use super::ensure;
 use super::error::{Failure, ModuleError};
+use super::held_back;
 use super::in_hand::{Held, InHand};
 use super::letter::Letter;
 use super::module::Registration;
@@ -68,7 +69,17 @@ pub(crate) async fn work(
     worker: Arc<str>,
     shutdown: Shutdown,
 ) {
-    let worker = Worker { connection, registration, handler, settings, worker, shutdown, in_hand };
+    let setting_right = tokio::sync::Mutex::default();
+    let worker = Worker {
+        connection,
+        registration,
+        handler,
+        settings,
+        worker,
+        shutdown,
+        in_hand,
+        setting_right,
+    };
     // One loop over all pulls: pulling anew waits for nothing that is in hand, and the concurrency
     // counts what every pull brought.
     dispatch(
@@ -89,6 +100,7 @@ struct Worker {
     worker: Arc<str>,
     shutdown: Shutdown,
     in_hand: Arc<InHand>,
+    setting_right: tokio::sync::Mutex<()>,
 }
 
 impl Worker {
@@ -151,10 +163,7 @@ impl Worker {
             Err(error) => {
                 // Deleted under us, or the broker is away: making it again tells which. A stream
                 // that is gone is not made again: what it held was lost, and that must be seen.
-                let found = jetstream.get_stream(stream).await;
-                let found = found.map_err(|e| ModuleError::new(operation(), e))?;
-                let subject = &self.registration.subject;
-                ensure_consumer(&self.connection, &found, &self.settings, subject).await?;
+                self.make_consumer().await?;
                 return Err(ModuleError::new(operation(), error));
             }
         };
@@ -187,6 +196,15 @@ impl Worker {
         )))
     }
 
+    /// Makes the consumer, or sets it right.
+    async fn make_consumer(&self) -> Result<(), ModuleError> {
+        let stream = &self.settings.stream.name;
+        let found = self.connection.jetstream().get_stream(stream).await;
+        let found = found.map_err(|e| ModuleError::new(format!("find stream `{stream}`"), e))?;
+        let subject = &self.registration.subject;
+        ensure_consumer(&self.connection, &found, &self.settings, subject).await
+    }
+
     async fn handle(&self, message: jetstream::Message) {
         let started = Instant::now();
         let delivery = match self.delivery(&message) {
@@ -202,6 +220,7 @@ impl Worker {
         let Some(held) = self.in_hand.take((delivery.sequence, delivery.stored_ns), acker) else {
             return;
         };
+        let Some(delivery) = self.whole(delivery, &held).await else { return };
         let attempt = Attempt::new(&self.connection, &self.settings, &delivery);
         let result = tokio::select! {
             biased;
@@ -234,6 +253,53 @@ impl Worker {
                 stats.failed(started.elapsed(), &reason);
                 tracing::debug!(sequence = delivery.sequence, %reason, ?wait, "delivering again");
                 self.acknowledge(&held, AckKind::Nak(Some(wait))).await;
+            }
+        }
+    }
+
+    /// The delivery with the body that its consumer held back, and the consumer set right. `None` if
+    /// the body cannot be had now: given back, and not counted.
+    async fn whole(&self, delivery: Delivery, held: &Held<'_>) -> Option<Delivery> {
+        if !held_back::may_be(&delivery) {
+            return Some(delivery);
+        }
+        let fetched = async {
+            let fetched = held_back::fetch(&self.connection, &delivery).await?;
+            // An empty message is not held back: whoever sends one has nothing set right.
+            if !fetched.body.is_empty() {
+                self.set_right().await;
+            }
+            Ok(fetched)
+        };
+        let fetched = tokio::select! {
+            biased;
+            fetched = fetched => fetched,
+            () = self.shutdown.expired() => Err(Failure::Later("the service stops".to_owned())),
+        };
+        if let Err(error) = &fetched {
+            tracing::warn!(sequence = delivery.sequence, %error, "came without its body; given back");
+            self.acknowledge(held, AckKind::Nak(Some(self.wait(&delivery)))).await;
+        }
+        fetched.ok()
+    }
+
+    /// Has the consumer deliver bodies again; once, however many messages came without.
+    async fn set_right(&self) {
+        let Ok(_alone) = self.setting_right.try_lock() else { return };
+        let (stream, consumer) = (&self.settings.stream.name, &self.settings.durable);
+        let jetstream = self.connection.jetstream();
+        let found = jetstream.get_consumer_from_stream::<pull::Config, _, _>(consumer, stream);
+        // Already, and what comes yet was delivered before.
+        if found.await.is_ok_and(|found| !found.cached_info().config.headers_only) {
+            return;
+        }
+        match self.make_consumer().await {
+            Ok(()) => tracing::warn!(
+                "consumer `{consumer}` of stream `{stream}` was changed by somebody else to hold \
+                 back bodies (`headers_only`): set right, and what it held back fetched"
+            ),
+            Err(error) => {
+                tracing::warn!(%error, "a consumer that holds back bodies is not set right")
             }
         }
     }

@@ -4,6 +4,10 @@ use std::io;
 use std::path::PathBuf;
 
 use super::Version;
+use crate::private::is_refusal;
+
+/// What to do where the cache folder is none that may be used.
+pub const ANOTHER_CACHE: &str = "XDG_CACHE_HOME=DIR chooses another folder";
 
 /// Why there is no nats-server, no Python environment, or no client of another language.
 #[derive(Debug, thiserror::Error)]
@@ -148,6 +152,7 @@ impl ProvisionError {
                 "remove {} and run again: it is then installed anew",
                 path.parent().unwrap_or(path).display()
             ),
+            Self::Cache { source, .. } if is_refusal(source) => ANOTHER_CACHE.to_owned(),
             Self::Cache { .. } => {
                 "make sure that you can write to that folder, and that its disk is not full"
                     .to_owned()

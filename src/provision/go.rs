@@ -83,6 +83,8 @@ async fn version(go: &Path) -> Result<String, ProvisionError> {
     };
     let mut command = self::command(go, Path::new("/"));
     command.args(["env", "GOVERSION"]);
+    // Go counts its own use in the user's configuration, which a question is no reason to make.
+    command.env("XDG_CONFIG_HOME", "/dev/null").env("GOENV", "off");
     let output = run(&mut command, QUESTION_TIMEOUT).await.map_err(no_go)?;
     let version = last_lines(&output, 1);
     match minor(&version) {

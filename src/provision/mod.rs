@@ -34,7 +34,7 @@ mod version;
 
 pub use asked::{NatsServer, Source};
 pub use env::{PythonEnv, find_python_env, python_env};
-pub use error::ProvisionError;
+pub use error::{ANOTHER_CACHE, ProvisionError};
 pub use go::{GoClient, find_go_client, go_client};
 pub use health::{python_env_runs, server_runs};
 pub use managed::MANAGED_VERSION;

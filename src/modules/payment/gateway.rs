@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::amount::Money;
 use super::names::LEDGER;
+use crate::modules::bounded;
 use crate::modules::journal::{Follow, Journal, JournalError};
 use crate::wire::journal::{ChargeOutcome, ChargeRecord};
 
@@ -54,8 +55,10 @@ pub struct Chance {
     /// Any number; it is mixed with the payment id and the attempt.
     pub seed: u64,
     /// Of a hundred payments, how many are declined.
+    #[serde(deserialize_with = "bounded::percent")]
     pub decline_percent: u8,
     /// Of a hundred calls, how many fail as unavailable.
+    #[serde(deserialize_with = "bounded::percent")]
     pub unavailable_percent: u8,
 }
 

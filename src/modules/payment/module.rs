@@ -29,24 +29,26 @@ pub struct Settings {
     /// Workers in this process, 1 to 256; default 1.
     #[serde(deserialize_with = "bounded::workers")]
     pub workers: usize,
-    /// Payments that one worker has in hand at once; default 256.
+    /// Payments that one worker has in hand at once, 1 to 4096; default 256.
+    #[serde(deserialize_with = "bounded::concurrency")]
     pub concurrency: usize,
-    /// How long a delivery may stay silent before another worker gets it; default 5 s.
-    #[serde(with = "duration")]
+    /// How long a delivery may stay silent before another worker gets it; above 0, default 5 s.
+    #[serde(deserialize_with = "bounded::above_zero")]
     pub ack_wait: Duration,
     /// How long a worker may be at work on one delivery before the payment is let go, for another
     /// worker to take; default 5 minutes. Less than `gateway_timeout` and a minute is raised to that,
     /// with a warning: a gateway that takes its time would never be heard.
     #[serde(with = "duration")]
     pub handle_limit: Duration,
-    /// How often the gateway may fail a payment; default 5. Other trouble is not counted.
+    /// How often the gateway may fail a payment, 1 or more; default 5. Other trouble is not counted.
+    #[serde(deserialize_with = "bounded::once_at_least")]
     pub max_deliver: u64,
     /// The wait after each failure, the last one repeats; default 100 ms to 5 s.
     #[serde(with = "duration::list")]
     pub backoff: Vec<Duration>,
-    /// How long the gateway may take; default 10 s. After it the charge is unknown, and asked
-    /// again with the same key.
-    #[serde(with = "duration")]
+    /// How long the gateway may take; above 0, default 10 s. After it the charge is unknown, and
+    /// asked again with the same key.
+    #[serde(deserialize_with = "bounded::above_zero")]
     pub gateway_timeout: Duration,
     /// Rules of the simulated gateway; the first that matches counts.
     pub gateway: Vec<GatewayRule>,
@@ -133,7 +135,7 @@ impl Module for PaymentModule {
             durable: names::CONSUMER.to_owned(),
             ack_wait: s.ack_wait,
             handle_limit: s.effective_handle_limit(),
-            max_deliver: s.max_deliver.max(1),
+            max_deliver: s.max_deliver,
             backoff: s.backoff.clone(),
             dead_letters: streams::dead_letters_stream(s.replicas),
             dead_letter_prefix: DEAD_LETTER_PREFIX.to_owned(),
