@@ -169,8 +169,9 @@ fn the_snippets_are_commands() {
         let filled = command
             .replace("${{ matrix.shard }}", "1/2")
             .replace("$CI_NODE_INDEX/$CI_NODE_TOTAL", "2/2");
-        let mut words: Vec<&str> = filled.split(' ').collect();
-        words.push("--list");
+        // Nothing is run, so that there is nothing to report: the report's flag is held elsewhere.
+        let (filled, _) = filled.split_once(" --report ").unwrap_or((&filled, ""));
+        let words: Vec<&str> = filled.split(' ').chain(["--list"]).collect();
         let mut command = home.command(&words);
         command.current_dir(home.path().join("repo/shop"));
         assert!(said(command).ok().lines().count() >= 1, "{words:?}");
