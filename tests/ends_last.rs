@@ -147,7 +147,7 @@ fn one_shot_calls_leave_nothing_whether_they_succeed_or_fail() {
     nothing_is_left(&home);
     home.run(&["call", "math", "divide", "1", "0"]).failed(4, "division by zero");
     nothing_is_left(&home);
-    home.run(&["call", "nobody.there", "--data", "x"]).failed(8, "nobody.there");
+    home.run(&["call", "nobody.there", "--data", "x"]).failed(5, "nobody.there");
     nothing_is_left(&home);
     home.run(&["serve", "--port", "0", "--settings", "/dev/null", "--ready-file", "/dev/full/x"])
         .failed(3, "/dev/full/x");
