@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::e2e::run::oracle::Looked;
 use crate::e2e::text::{canonical, compare};
+use crate::e2e::verdict::Answer;
 use crate::wire::journal::{ChargeOutcome, ChargeRecord, CrashRecord, EmailRecord};
 
 /// What `emails` expects.
@@ -24,7 +24,7 @@ pub(super) fn charged_once(
     charges: &[ChargeRecord],
     ids: &[String],
     amount: Option<&str>,
-) -> Looked {
+) -> Answer {
     let approved = approved(charges);
     let mut by_amount: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for id in ids {
@@ -59,7 +59,7 @@ fn approved(charges: &[ChargeRecord]) -> HashMap<&str, Vec<&ChargeRecord>> {
     by_id
 }
 
-pub(super) fn never_charged(charges: &[ChargeRecord], ids: &[String]) -> Looked {
+pub(super) fn never_charged(charges: &[ChargeRecord], ids: &[String]) -> Answer {
     let approved = approved(charges);
     for id in ids {
         if let Some(charges) = approved.get(id.as_str()) {
@@ -79,7 +79,7 @@ fn same_decimal(a: &str, b: &str) -> bool {
     }
 }
 
-pub(super) fn emails(records: &[EmailRecord], expected: &Numbers) -> Looked {
+pub(super) fn emails(records: &[EmailRecord], expected: &Numbers) -> Answer {
     let Numbers { count, workers, each_once, refused } = *expected;
     let sent: Vec<&EmailRecord> = records.iter().filter(|record| record.sent).collect();
     let refused_seen = (records.len() - sent.len()) as u64;
@@ -108,7 +108,7 @@ pub(super) fn emails(records: &[EmailRecord], expected: &Numbers) -> Looked {
     Ok(lines)
 }
 
-pub(super) fn crashed(records: &[CrashRecord], expected: &BTreeMap<String, u64>) -> Looked {
+pub(super) fn crashed(records: &[CrashRecord], expected: &BTreeMap<String, u64>) -> Answer {
     let mut lines = Vec::new();
     for (step, wanted) in expected {
         let seen = records.iter().filter(|record| record.step == *step).count() as u64;
@@ -121,7 +121,7 @@ pub(super) fn crashed(records: &[CrashRecord], expected: &BTreeMap<String, u64>)
 }
 
 /// Each expected letter is one of those seen, and the other way round, in any order.
-pub(super) fn dead_letters(letters: &[Value], expected: &[Value]) -> Looked {
+pub(super) fn dead_letters(letters: &[Value], expected: &[Value]) -> Answer {
     let mut left: Vec<&Value> = letters.iter().collect();
     for pattern in expected {
         let found = left.iter().position(|letter| compare(pattern, letter, false, "").is_ok());
@@ -153,7 +153,7 @@ fn summary(letter: &Value) -> String {
     format!("{}: {}, {}", text("kind"), text("reason"), canonical(&letter["body"]))
 }
 
-pub(super) fn ledger(entries: &[Value], id: &str, pattern: &Value) -> Looked {
+pub(super) fn ledger(entries: &[Value], id: &str, pattern: &Value) -> Answer {
     let [entry] = entries else {
         return Err(format!("the ledger has {} entries for {id}, not one", entries.len()));
     };

@@ -13,8 +13,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::amount::{Amount, AmountError};
-use crate::e2e::record::history::{About, Event, Fact, Json, What};
-use crate::e2e::verdict::promises::Unreadable;
+use crate::e2e::record::history::{About, Fact, Json};
 use crate::wire::journal::{ChargeOutcome, ChargeRecord, EmailRecord, email_id};
 
 /// The gateway's journal.
@@ -56,12 +55,11 @@ pub enum Known {
 }
 
 impl Known {
-    /// The fact of an event; `None` for another event, or another oracle's.
+    /// A fact of this oracle; `None` for another's.
     ///
     /// # Errors
-    /// [`Unreadable`]: it has another shape.
-    pub fn of(event: &Event) -> Result<Option<Self>, Unreadable> {
-        let What::Fact(Fact { word, record }) = &event.what else { return Ok(None) };
+    /// It has another shape.
+    pub fn of(Fact { word, record }: &Fact) -> Result<Option<Self>, serde_json::Error> {
         let read = match word.as_str() {
             CHARGE => record.read().map(Self::Charge),
             EMAIL => record.read().map(Self::Email),
@@ -69,7 +67,7 @@ impl Known {
             DEAD_LETTER => record.read().map(Self::DeadLetter),
             _ => return Ok(None),
         };
-        read.map(Some).map_err(|error| Unreadable::new(event, word, &error))
+        read.map(Some)
     }
 
     /// As it stands in a history.

@@ -73,8 +73,9 @@ impl<'i, 'a> Lives<'i, 'a> {
                 lives.message(&delivery.message).deliveries.push((event, delivery));
             }
         }
-        for (event, _) in &index.facts {
-            match Known::of(event)? {
+        for (event, fact) in &index.facts {
+            let unreadable = |error| Unreadable::new(event, &fact.word, &error);
+            match Known::of(fact).map_err(unreadable)? {
                 Some(Known::Charge(charge)) => {
                     lives.payment(&charge.payment_id).charges.push((event, charge));
                 }

@@ -34,14 +34,14 @@ pub use promises::queue::QUEUE;
 pub use promises::status::STATUS;
 pub use words::CHECKS;
 
-use crate::e2e::record::history::{Event, Fact, Json, Recorder};
+use crate::e2e::record::history::{Fact, Json, Recorder};
 use crate::e2e::record::trace::{Lane, Party};
 use crate::e2e::run::Probe;
-use crate::e2e::run::oracle::{Looked, Operation, Oracle};
+use crate::e2e::run::oracle::{Operation, Oracle};
 use crate::e2e::scenario::{Asked, CheckWord};
 use crate::e2e::verdict::index::Index;
 use crate::e2e::verdict::promises::{Endings, Judged, Promises, Unreadable};
-use crate::e2e::verdict::{Finding, Policy, Verdict};
+use crate::e2e::verdict::{Answer, Finding, Policy, Verdict};
 use crate::wire::driver::Op;
 use crate::wire::subjects::LEDGER_PREFIX;
 use facts::Known;
@@ -88,9 +88,7 @@ impl Promises for Proof {
     }
 
     fn told(&self, fact: &Fact) -> Option<(Party, String)> {
-        let event =
-            Event { seq: 0, at_ns: 0, what: crate::e2e::record::history::What::Fact(fact.clone()) };
-        Some(match Known::of(&event).ok()?? {
+        Some(match Known::of(fact).ok()?? {
             Known::Charge(charge) => {
                 let outcome = serde_json::to_value(charge.outcome).ok()?;
                 let (id, outcome) = (charge.payment_id, outcome.as_str()?);
@@ -156,7 +154,7 @@ impl Oracle for Proof {
         &'a self,
         probe: &'a Probe<'a>,
         asked: &'a Asked,
-    ) -> BoxFuture<'a, Result<Looked, String>> {
+    ) -> BoxFuture<'a, Result<Answer, String>> {
         words::look(probe, asked).boxed()
     }
 

@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use super::checks;
 use super::gather;
 use crate::e2e::run::Probe;
-use crate::e2e::run::oracle::Looked;
 use crate::e2e::scenario::{Asked, CheckWord, Form, Key, key};
+use crate::e2e::verdict::Answer;
 
 const REPEAT: Key = key("repeat", Form::Count(1), "So many ids, made with `{{n}}` from 1.");
 const AMOUNT: Key = key("amount", Form::Text, "Of `charged_once`: exact decimal.");
@@ -77,7 +77,7 @@ const EMAILS: &[Key] = &[
 ///
 /// # Errors
 /// A journal or a stream cannot be read.
-pub(super) async fn look(probe: &Probe<'_>, asked: &Asked) -> Result<Looked, String> {
+pub(super) async fn look(probe: &Probe<'_>, asked: &Asked) -> Result<Answer, String> {
     let Asked { word, value, beside } = asked;
     Ok(match *word {
         "charged_once" => {

@@ -13,6 +13,7 @@ use crate::e2e::record::history::recorder::Recorder;
 use crate::e2e::record::trace::Lane;
 use crate::e2e::scenario::ast::check::Asked;
 use crate::e2e::scenario::keys::CheckWord;
+use crate::e2e::verdict::checks::answer::Answer;
 use crate::e2e::verdict::promises::Promises;
 use crate::wire::driver::Op;
 
@@ -51,14 +52,11 @@ pub trait Oracle: Promises {
         &'a self,
         probe: &'a Probe<'a>,
         asked: &'a Asked,
-    ) -> BoxFuture<'a, Result<Looked, String>>;
+    ) -> BoxFuture<'a, Result<Answer, String>>;
 
     /// Who takes part beside client, broker and services, as drawn from left to right.
     fn lanes(&self) -> &'static [Lane];
 }
-
-/// What holds, a line each for the transcript; or why it does not.
-pub type Looked = Result<Vec<String>, String>;
 
 /// Oracles, as they were handed in.
 pub type Oracles = Vec<Arc<dyn Oracle>>;

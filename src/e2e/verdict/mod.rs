@@ -29,6 +29,7 @@ pub mod replies;
 pub(crate) mod report;
 pub(crate) mod transcript;
 
+pub use checks::answer::Answer;
 pub use figures::Figures;
 pub use finding::{Finding, Findings, Property, SHOWN, Verdict, Violation, copies};
 pub use policy::{Policy, QueueLoss};

@@ -5,7 +5,7 @@ mod dice;
 mod plan;
 mod world;
 
-use mono_demo::e2e::record::history::{Event, History, What};
+use mono_demo::e2e::record::history::{History, What};
 use mono_demo::proof::facts::Known;
 
 pub use dice::Dice;
@@ -40,5 +40,8 @@ pub fn fact(known: &Known) -> What {
 
 /// The fact that an event is, if it is one.
 pub fn known(what: &What) -> Option<Known> {
-    Known::of(&Event { seq: 1, at_ns: 0, what: what.clone() }).unwrap()
+    match what {
+        What::Fact(fact) => Known::of(fact).unwrap(),
+        _ => None,
+    }
 }

@@ -1,4 +1,4 @@
 //! What a check comes to.
 
 /// What holds, a line each for the transcript; or why it does not.
-pub(in crate::e2e) type Answer = Result<Vec<String>, String>;
+pub type Answer = Result<Vec<String>, String>;
