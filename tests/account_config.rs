@@ -1,14 +1,12 @@
 //! Accounts in a store's life, and on a nats-server of somebody's own.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::accounts::{LIMIT, VICTIMS, ask_all, heard, listen, settled};
+use crate::support::nats_server;
+use crate::support::program::Home;
 use async_nats::{Client, ConnectOptions};
 use mono_demo::modules::payment::{PaymentClient, Submission};
-use support::accounts::{LIMIT, VICTIMS, ask_all, heard, listen, settled};
-use support::nats_server;
-use support::program::Home;
 
 #[test]
 fn a_cluster_keeps_the_accounts_that_its_store_was_made_with_and_says_what_to_do() {

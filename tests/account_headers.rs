@@ -1,12 +1,10 @@
 //! Headers of a client command neither streams nor the broker, and tell nothing false.
 
-mod support;
-
+use crate::support::accounts::{LIMIT, World, heard, listen, settled};
+use crate::support::program::Home;
 use async_nats::{HeaderMap, Subscriber};
 use futures_util::StreamExt;
 use mono_demo::modules::payment::{PaymentClient, Submission};
-use support::accounts::{LIMIT, World, heard, listen, settled};
-use support::program::Home;
 
 #[tokio::test]
 async fn headers_that_command_a_stream_command_nothing() {

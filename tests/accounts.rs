@@ -1,11 +1,9 @@
 //! A reply subject is no way in: what a client may not write to, nobody writes to for it, and what one
 //! client asked no other one hears.
 
-mod support;
-
+use crate::support::accounts::{LIMIT, VICTIMS, World, ask_all, heard, listen, settled};
 use futures_util::StreamExt;
 use mono_demo::modules::payment::{PaymentClient, Submission};
-use support::accounts::{LIMIT, VICTIMS, World, ask_all, heard, listen, settled};
 
 const SUM: &str = r#"{"operation":"add","a":1,"b":2}"#;
 

@@ -1,11 +1,9 @@
 //! The house keeps its shape: who may import whom, who may print, who may read the environment.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use support::source::{document, files, named, rows};
+use crate::support::source::{document, files, named, rows};
 
 /// A room of ARCHITECTURE.md, and the rooms that it may import.
 type Table = BTreeMap<String, Vec<String>>;
@@ -234,4 +232,21 @@ fn every_proof_that_the_guarantees_name_exists() {
         named += 1;
     }
     assert!(named > 20, "{named}");
+}
+
+#[test]
+fn every_file_of_tests_is_in_the_program_of_tests() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let main = std::fs::read_to_string(folder.join("main.rs")).unwrap();
+    let mut files = 0;
+    for entry in folder.read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        let tests = path.extension().is_some_and(|e| e == "rs") || path.join("mod.rs").exists();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        if tests && name != "main" {
+            assert!(main.contains(&format!("mod {name};\n")), "tests/main.rs leaves out {name}");
+            files += 1;
+        }
+    }
+    assert!(files > 60, "{files}");
 }

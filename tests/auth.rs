@@ -1,15 +1,14 @@
 //! Credentials and TLS as a person meets them: `serve --auth`, one-shot commands, scenarios; and that
 //! no password gets out.
 
-mod support;
-
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::support;
+use crate::support::program::{Home, Said, Serve};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::Value;
-use support::program::{Home, Said, Serve};
 
 fn mode(path: &Path) -> u32 {
     path.metadata().unwrap_or_else(|e| panic!("{}: {e}", path.display())).permissions().mode()

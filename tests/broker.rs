@@ -1,18 +1,16 @@
 //! A broker, against the real nats-server.
 
-mod support;
-
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::support::{
+    Helper, eventually, fake_nats_server, lives, nats_server, processes_with, reaper, state,
+};
 use async_nats::jetstream;
 use futures_util::StreamExt;
 use mono_demo::broker::{Auth, Broker, MonitorError, Port, Settings, Share, StartError, Store};
 use mono_demo::process::{ExitStatus, Signal};
-use support::{
-    Helper, eventually, fake_nats_server, lives, nats_server, processes_with, reaper, state,
-};
 
 async fn settings() -> Settings {
     Settings::new(nats_server().await, reaper())
@@ -469,7 +467,7 @@ async fn killing_its_owner_leaves_nothing_of_a_broker_and_frees_its_store() {
     let server = nats_server().await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("run")).unwrap();
-    let mut helper = Helper::start("helper_holds_a_broker", folder.path());
+    let mut helper = Helper::start("broker::helper_holds_a_broker", folder.path());
     let pid: u32 = helper.told[0].parse().unwrap();
     let run_dir = helper.told[1].clone();
     assert!(lives(pid));

@@ -1,18 +1,16 @@
 //! What somebody else does to the streams of payments, while they are served or before, is told by name.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::payments::{Payments, SUBJECT};
+use crate::support::program::{Home, Serve};
+use crate::support::raw::Raw;
+use crate::support::{eventually, nats_server, reaper};
 use async_nats::datetime::DateTime;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::{self, Info};
 use async_nats::jetstream::stream::{Config, DiscardPolicy};
 use mono_demo::broker::{Broker, Settings};
-use support::payments::{Payments, SUBJECT};
-use support::program::{Home, Serve};
-use support::raw::Raw;
-use support::{eventually, nats_server, reaper};
 
 /// Told by the second look that finds it, and a look is every 3 s.
 const TOLD: Duration = Duration::from_secs(20);

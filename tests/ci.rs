@@ -1,12 +1,10 @@
 //! `e2e` where nobody looks on: nothing is written, nothing that is missing counts as a pass, and
 //! GitHub is told where to look.
 
-mod support;
-
 use std::path::Path;
 use std::process::Command;
 
-use support::program::{Home, Said};
+use crate::support::program::{Home, Said};
 
 const GOOD: &str = "description = \"d\"\n[[step]]\ncall = \"math.add\"\nargs = [1, 2]\nreply = 3\n";
 

@@ -1,9 +1,8 @@
 //! The commands as a person types them, wrong ones too.
 
-mod support;
-
+use crate::support;
+use crate::support::program::Home;
 use serde_json::{Value, json};
-use support::program::Home;
 
 fn object(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|e| panic!("{e}: {text}"))

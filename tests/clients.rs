@@ -1,8 +1,7 @@
 //! The clients in other languages: what the binary carries is what the folders have, and their
 //! tables agree.
 
-mod support;
-
+use crate::support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

@@ -1,10 +1,9 @@
 //! A cluster of brokers, against the real nats-server.
 
-mod support;
-
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::support::{Helper, eventually, lives, nats_server, processes_with, reaper};
 use async_nats::jetstream::{self, stream};
 use futures_util::TryStreamExt as _;
 use mono_demo::broker::{
@@ -12,7 +11,6 @@ use mono_demo::broker::{
     in_flight,
 };
 use mono_demo::process::ExitStatus;
-use support::{Helper, eventually, lives, nats_server, processes_with, reaper};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 async fn settings() -> ClusterSettings {
@@ -407,7 +405,7 @@ async fn helper_holds_a_cluster() {
 async fn killing_its_owner_leaves_nothing_of_a_cluster() {
     nats_server().await;
     let folder = tempfile::tempdir().unwrap();
-    let mut helper = Helper::start("helper_holds_a_cluster", folder.path());
+    let mut helper = Helper::start("cluster::helper_holds_a_cluster", folder.path());
     let run_dir = helper.told[0].clone();
     assert_eq!(processes_with(&run_dir).len(), 6, "the servers and their reapers");
     helper.kill();

@@ -1,17 +1,16 @@
 //! A connection and a broker that breaks the protocol, or does not want it any more: it is made anew,
 //! or whoever uses it hears of its end.
 
-mod support;
-
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use crate::support;
+use crate::support::eventually;
+use crate::support::program::Home;
 use futures_util::StreamExt as _;
 use mono_demo::mono::{Connection, Target};
-use support::eventually;
-use support::program::Home;
 
 const SOON: Duration = Duration::from_secs(20);
 

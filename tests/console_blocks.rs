@@ -1,12 +1,8 @@
 //! Whatever a page shows of a shell is what the reader will see: every block is run.
 
-#[path = "console/compare.rs"]
 mod compare;
-#[path = "console/page.rs"]
 mod page;
-#[path = "console/shell.rs"]
 mod shell;
-mod support;
 
 use std::path::{Path, PathBuf};
 

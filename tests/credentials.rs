@@ -1,10 +1,8 @@
 //! Users, passwords and tokens where a person may write them, against a server that asks for them.
 
-mod support;
-
+use crate::support::bare_server::BareServer;
+use crate::support::program::{Home, Said};
 use serde_json::Value;
-use support::bare_server::BareServer;
-use support::program::{Home, Said};
 
 /// A password with all that has to be encoded in a URL.
 const PASSWORD: &str = "p@:/,%#?w";

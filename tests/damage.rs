@@ -2,11 +2,10 @@
 //!
 //! How nats-server itself takes each of these is in `docs/guarantees.md`: mostly it says nothing.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 
-use support::program::{Home, Said};
+use crate::support;
+use crate::support::program::{Home, Said};
 
 /// Payments that are charged.
 const CHARGED: [&str; 6] = ["pay-1", "pay-2", "pay-3", "pay-4", "pay-5", "pay-6"];

@@ -1,13 +1,11 @@
 //! `dlq` on a running `serve`: what it lists, shows, replays and purges, and that replaying charges
 //! nothing twice.
 
-mod support;
-
 use std::fmt::Write as _;
 
+use crate::support::eventually;
+use crate::support::program::{Home, Serve};
 use serde_json::Value;
-use support::eventually;
-use support::program::{Home, Serve};
 
 const SUBJECT: &str = "services.payment.payment-process";
 

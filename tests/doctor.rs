@@ -1,14 +1,12 @@
 //! `doctor` says what is so, and what to do about it: each thing that can be wrong, on purpose.
 
-mod support;
-
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::program::{Home, Said};
+use crate::support::{copy, fake_nats_server, shared_cache};
 use serde_json::Value;
-use support::program::{Home, Said};
-use support::{copy, fake_nats_server, shared_cache};
 
 /// A program of this name that prints this.
 fn fake(folder: &Path, name: &str, script: &str) {

@@ -1,15 +1,13 @@
 //! A drain under load: what the broker has sent on the way is handled, and nobody waits in vain.
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::support::{nats_server, reaper};
 use async_nats::client::RequestErrorKind;
 use mono_demo::broker::{Broker, Settings};
 use mono_demo::mono::{App, Call, Connection, Module, ServiceError, Services, Target};
-use support::{nats_server, reaper};
 
 const ROUNDS: usize = 20;
 const ASKING: usize = 64;

@@ -1,8 +1,6 @@
 //! A message that drifts from its schema turns a scenario red, with the path of its field.
 
-mod support;
-
-use support::program::{Home, Said};
+use crate::support::program::{Home, Said};
 
 const SCHEMA: &str = r#"{
     "type": "object",

@@ -1,7 +1,6 @@
 //! `driver check`: the drivers of all languages pass, and each check finds the fault it is for.
 
-mod support;
-
+use crate::support;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;

@@ -1,7 +1,6 @@
 //! Drivers that do wrong: each fault is named, with the evidence.
 
-mod support;
-
+use crate::support;
 use std::sync::Arc;
 use std::time::Duration;
 

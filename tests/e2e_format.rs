@@ -165,13 +165,10 @@ description = "d"
 amount = "1.50"
 charged_once="p" # once
 
-
-
 # The first step.
 # It has two lines.
 [[step]] # here
 within = "5s"
-
 
 # Why it is expected.
 reply = {b=1,a=[ 1,2 ,]}

@@ -1,10 +1,8 @@
 //! Rows, includes, teardown, counted messages and `--record`, run by the program against the broker.
 
-mod support;
-
 use std::path::Path;
 
-use support::program::{Home, Said};
+use crate::support::program::{Home, Said};
 
 /// A suite of these files; each fixture gets a description.
 fn suite(files: &[(&str, &str)]) -> Home {

@@ -1,13 +1,12 @@
 //! What runs leave behind at the broker: each kind of leak turns a run red that says so, with the
 //! name of whoever leaks, and is told where that was not asked for; what is tidied up is no leak.
 
-mod support;
-
 use std::any::Any;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::suite::{Suite, in_process};
 use async_nats::jetstream;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -22,7 +21,6 @@ use mono_demo::mono::Caller;
 use mono_demo::process::Spawn;
 use mono_demo::wire::driver::Outcome;
 use serde_json::{Map, Value, json};
-use support::suite::{Suite, in_process};
 
 type Kept = Arc<Mutex<Vec<Box<dyn Any + Send>>>>;
 

@@ -1,12 +1,11 @@
 //! Whole runs of small suites, without services: what passes, what does not, and what is reported.
 
-mod support;
-
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::support::suite::{Fake, Suite, in_process};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use mono_demo::e2e::driver::TypedCalls;
@@ -17,7 +16,6 @@ use mono_demo::e2e::verdict::event::Summary;
 use mono_demo::mono::Caller;
 use mono_demo::wire::driver::Outcome;
 use serde_json::{Map, Value, json};
-use support::suite::{Fake, Suite, in_process};
 
 /// Answers `bad` to the calls that are counted here, and `good` to all others.
 struct Uneven {

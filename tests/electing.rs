@@ -1,14 +1,12 @@
 //! Services that start on a cluster while it elects, several processes at once.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::program::Home;
+use crate::support::{nats_server, reaper};
 use async_nats::jetstream;
 use mono_demo::broker::{Broker, Cluster, ClusterSettings, Settings};
 use mono_demo::mono::{ConnectError, Connection, Target};
-use support::program::Home;
-use support::{nats_server, reaper};
 
 const PROCESSES: usize = 4;
 const STREAMS: [&str; 4] =

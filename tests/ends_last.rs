@@ -1,13 +1,12 @@
 //! The program ends after everything that it started, however it ends.
 
-mod support;
-
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::program::Home;
-use support::{eventually, lives, processes_with, send};
+use crate::support;
+use crate::support::program::Home;
+use crate::support::{eventually, lives, processes_with, send};
 
 fn keepers_in(home: &Home) -> Vec<u32> {
     let keepers = processes_with("--keep");
@@ -257,7 +256,7 @@ fn helper_panics_with_a_broker() {
 #[test]
 fn a_panic_leaves_nothing() {
     let home = Home::new();
-    let helper = support::Helper::start("helper_panics_with_a_broker", home.path());
+    let helper = support::Helper::start("ends_last::helper_panics_with_a_broker", home.path());
     // A panicking test's process ends with a failure once all of it has ended.
     let status = helper.ended();
     assert!(!status.success());

@@ -1,14 +1,13 @@
 //! What counting failures costs: nothing where nothing fails, two messages where something does.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support;
+use crate::support::stream_jobs::jobs;
 use mono_demo::broker::{self, Broker};
 use mono_demo::mono::{
     App, Connection, Delivery, Failure, Module, Services, StreamHandler, StreamSettings, Target,
 };
-use support::stream_jobs::jobs;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 const JOBS: u64 = 2000;

@@ -1,9 +1,8 @@
 //! The one handle to faults: servers, networks and service processes, against the real nats-server.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::{nats_server, reaper, state};
 use async_nats::{Client, ConnectOptions, Event};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -12,7 +11,6 @@ use mono_demo::broker::{
     ServiceProcesses, Settings, Side, What,
 };
 use mono_demo::process::{Child, Spawn};
-use support::{nats_server, reaper, state};
 use tokio::sync::watch;
 
 const SHORT: Duration = Duration::from_millis(300);

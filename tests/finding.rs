@@ -1,16 +1,14 @@
 //! Finding a running `serve` gives nothing away to whoever has taken its place.
 
-mod support;
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::program::{Home, Serve};
+use crate::support::{eventually, lives, processes_with};
 use serde_json::Value;
-use support::program::{Home, Serve};
-use support::{eventually, lives, processes_with};
 
 /// A false server, which records what it is sent.
 struct Stranger(Arc<Mutex<String>>);

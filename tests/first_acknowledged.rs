@@ -1,11 +1,11 @@
 //! First means first acknowledged: content that came second never stands, and an id that can be read
 //! never stays pending.
 
-mod support;
-
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::support::program::{Home, Serve};
+use crate::support::{nats_server, reaper};
 use async_nats::jetstream;
 use futures_util::{StreamExt, stream};
 use mono_demo::broker::{Broker, Cluster, ClusterSettings, Settings};
@@ -14,8 +14,6 @@ use mono_demo::modules::payment::{
 };
 use mono_demo::mono::{Connection, Target};
 use serde_json::Value;
-use support::program::{Home, Serve};
-use support::{nats_server, reaper};
 
 const SUBJECT: &str = "services.payment.payment-process";
 

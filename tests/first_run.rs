@@ -1,11 +1,9 @@
 //! A fresh machine: an empty home, an empty cache, and a PATH without nats-server.
 
-mod support;
-
 use std::path::Path;
 use std::process::Command;
 
-use support::program::Said;
+use crate::support::program::Said;
 
 /// `mono-demo` in the checkout, knowing only this home; the PATH has no nats-server.
 fn mono_demo(home: &Path, args: &[&str]) -> Command {

@@ -1,11 +1,11 @@
 //! The service framework against a real broker.
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::support;
+use crate::support::stream_jobs::jobs;
 use futures_util::StreamExt;
 use mono_demo::broker::{self, Broker};
 use mono_demo::mono::{
@@ -13,7 +13,6 @@ use mono_demo::mono::{
     StartError, StreamHandler, StreamSettings, Target,
 };
 use serde_json::{Value, json};
-use support::stream_jobs::jobs;
 use tokio::sync::Semaphore;
 
 const SOON: Duration = Duration::from_secs(10);
@@ -502,7 +501,7 @@ async fn until_attempts(attempts: &AtomicUsize, wanted: usize) {
 #[tokio::test]
 async fn the_example_serves_a_module_of_ones_own() {
     let fixture = Fixture::new().await;
-    // `cargo test` builds the examples, `cargo test --test framework` does not.
+    // `cargo test` builds the examples, `cargo test --test all` does not.
     let mut build = std::process::Command::new(env!("CARGO"));
     support::forget_package(&mut build);
     assert!(build.args(["build", "--quiet", "--example", "greeter"]).status().unwrap().success());

@@ -1,15 +1,14 @@
 //! A store without space: what cannot be stored is refused with the cause, and nothing accepted is lost.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use crate::support;
+use crate::support::program::{Home, Serve};
+use crate::support::{eventually, nats_server, reaper};
 use mono_demo::broker::{Broker, Settings, Store};
 use serde_json::Value;
-use support::program::{Home, Serve};
-use support::{eventually, nats_server, reaper};
 
 const SUBJECT: &str = "services.payment.payment-process";
 

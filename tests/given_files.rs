@@ -1,11 +1,9 @@
 //! Files that the user names: what has no end is refused by name, a pipe is read.
 #![cfg(target_os = "linux")]
 
-mod support;
-
 use std::process::Command;
 
-use support::program::{Home, Said};
+use crate::support::program::{Home, Said};
 
 /// Runs it in a shell, where it may take 2 GB of memory: a file without end takes all there is.
 fn run(home: &Home, script: &str) -> Said {

@@ -1,17 +1,16 @@
 //! Drivers and programs that do their worst: each is ended with all that it started, the verdict
 //! says what it did, and the run beside it passes.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support;
+use crate::support::suite::{Fake, Suite, client, in_process};
 use mono_demo::broker::Roles;
 use mono_demo::e2e::report::Json;
 use mono_demo::e2e::run::Client;
 use mono_demo::e2e::session::Mode;
 use mono_demo::process::Spawn;
 use serde_json::Value;
-use support::suite::{Fake, Suite, client, in_process};
 
 /// Answers `hello` as it should, and reads what it is asked first.
 const HELLO: &str = r#"read line; echo '{"id":1,"ok":{"name":"sh","library":"none","capabilities":[]}}'; read line; "#;
@@ -219,7 +218,7 @@ async fn helper_is_flooded() {
 
 #[test]
 fn floods_take_no_memory() {
-    let helper = support::Helper::start("helper_is_flooded", std::path::Path::new("-"));
+    let helper = support::Helper::start("hostile::helper_is_flooded", std::path::Path::new("-"));
     let grown: Vec<u64> = helper.told.iter().map(|kib| kib.parse().unwrap()).collect();
     assert_eq!(grown.len(), 6);
     assert!(grown.iter().sum::<u64>() < MOST_GROWTH_KIB, "KiB more, by flood: {grown:?}");

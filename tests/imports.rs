@@ -1,12 +1,10 @@
 //! Which file uses which: no two use each other, over however many others, and the rooms of `e2e`
 //! import in one direction.
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use support::source::{document, files, named, rows};
+use crate::support::source::{document, files, named, rows};
 
 /// The second table: the rooms of `e2e`, each of which may import those before it.
 fn rooms_of_e2e() -> Vec<String> {

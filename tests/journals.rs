@@ -1,14 +1,12 @@
 //! The journals outside NATS: torn, damaged, missing, locked by somebody who is stopped.
 
-mod support;
-
 use std::fs::File;
 use std::time::{Duration, Instant};
 
+use crate::support::bare_server::BareServer;
+use crate::support::eventually;
+use crate::support::program::{Home, Said, Serve};
 use serde_json::Value;
-use support::bare_server::BareServer;
-use support::eventually;
-use support::program::{Home, Said, Serve};
 
 const SERVE: [&str; 5] = ["--port", "0", "--journal-dir", "books", "--drain-timeout=2s"];
 

@@ -1,15 +1,13 @@
 //! `e2e --keep`: what is left up, what is said of it, and how it ends.
 
-mod support;
-
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
+use crate::support::eventually;
+use crate::support::keeping::{Keeping, LIMIT, is_gone, nothing_is_left, pasted};
+use crate::support::program::{Home, Said};
 use serde_json::Value;
-use support::eventually;
-use support::keeping::{Keeping, LIMIT, is_gone, nothing_is_left, pasted};
-use support::program::{Home, Said};
 
 /// Nobody listens there, and so it is.
 const STEP: &str = "[[step]]\nrequest = \"nobody\"\nerror = \"no_responders\"\n";

@@ -1,11 +1,9 @@
 //! `e2e --history DIR` and `history check`: what a run keeps, and what is said of it afterwards.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 
+use crate::support::program::{Home, Said};
 use serde_json::{Value, json};
-use support::program::{Home, Said};
 
 fn e2e(home: &Home, args: &[&str]) -> Said {
     let mut command = home.command(["e2e", "--client", "rust", "--ci"]);

@@ -1,17 +1,15 @@
 //! How everything ends: in order under load, and by SIGKILL at any moment.
 
-mod support;
-
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::support::program::{Home, Serve};
+use crate::support::{eventually, nats_server, processes_with, reaper};
 use async_nats::client::RequestErrorKind;
 use mono_demo::broker::{Broker, Settings};
-use support::program::{Home, Serve};
-use support::{eventually, nats_server, processes_with, reaper};
 
 const SLOW: &str = r#"
 [notification]

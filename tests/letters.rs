@@ -1,13 +1,11 @@
 //! Dead letters survive kills: each payment that was given up has its letter, once.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::program::Home;
+use crate::support::{eventually, nats_server, reaper};
 use mono_demo::broker::{Broker, Settings};
 use serde_json::{Value, json};
-use support::program::Home;
-use support::{eventually, nats_server, reaper};
 
 const PAYMENTS: usize = 400;
 const SUBJECT: &str = "services.payment.payment-process";

@@ -1,13 +1,12 @@
 //! Dead letters that cannot be stored now, or that `dlq` removes while their originals come again:
 //! nothing is lost, no letter comes twice, and `audit` finds what is missing.
 
-mod support;
-
 use std::time::Instant;
 
+use crate::support;
+use crate::support::payments::{LIMIT, Payments};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Stream};
 use serde_json::Value;
-use support::payments::{LIMIT, Payments};
 
 const LETTERS: &str = "payment-dead-letters";
 const PAYMENTS: usize = 12;

@@ -1,19 +1,17 @@
 //! Every kind of login that NATS has, against a server that asks for it: keys, JWTs, names in any
 //! script; over TCP, TLS and websockets; in URLs, contexts and variables.
 
-mod support;
-
 use std::path::Path;
 use std::time::Duration;
 
+use crate::support::bare_server::BareServer;
+use crate::support::certificates::Authority;
+use crate::support::jwt::Issued;
+use crate::support::program::{Home, Said};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mono_demo::mono::{Connection, Target};
 use serde_json::{Value, json};
-use support::bare_server::BareServer;
-use support::certificates::Authority;
-use support::jwt::Issued;
-use support::program::{Home, Said};
 
 const CALL: [&str; 4] = ["call", "nobody.there", "--data", "{}"];
 

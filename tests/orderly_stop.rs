@@ -1,15 +1,13 @@
 //! An orderly stop is no damage: what `serve` left, the same `serve` takes up again, in whatever state
 //! it was when it was stopped.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::program::{Home, Serve};
+use crate::support::{eventually, lives, send};
 use async_nats::jetstream;
 use futures_util::future::join_all;
 use serde_json::Value;
-use support::program::{Home, Serve};
-use support::{eventually, lives, send};
 
 const SUBJECT: &str = "services.payment.payment-process";
 const LIMIT: Duration = Duration::from_secs(60);

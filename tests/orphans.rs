@@ -1,14 +1,12 @@
 //! What a child's child left is tidied up by its own reaper, however long that takes on a loaded
 //! machine, before ours ends.
 
-mod support;
-
 use std::path::Path;
 use std::time::Duration;
 
+use crate::support::program::Home;
+use crate::support::{eventually, lives, processes_with, reaper, send};
 use mono_demo::process::{Child, Spawn};
-use support::program::Home;
-use support::{eventually, lives, processes_with, reaper, send};
 
 const SOON: Duration = Duration::from_secs(30);
 

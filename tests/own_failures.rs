@@ -1,14 +1,12 @@
 //! Only a payment's own failures count against it: no trouble of a disk, a broker or a process does.
 
-mod support;
-
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::support::payments::{LIMIT, Payments};
 use mono_demo::broker::{Direction, Proxy};
-use support::payments::{LIMIT, Payments};
 
 /// A file system of two megabytes; unmounted when dropped.
 struct SmallDisk<'a>(&'a Path);

@@ -1,8 +1,6 @@
 //! Suites of one's own, as a person writes them: any services, any clients.
 
-mod support;
-
-use support::program::{Home, Said};
+use crate::support::program::{Home, Said};
 
 /// A suite in a folder of that home.
 fn suite(home: &Home, file: &str, scenarios: &[(&str, &str)]) {

@@ -1,14 +1,12 @@
 //! What somebody else could have put in a folder of ours is neither run nor believed.
 #![cfg(target_os = "linux")]
 
-mod support;
-
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use support::program::{Home, Said};
-use support::shared_cache;
+use crate::support::program::{Home, Said};
+use crate::support::shared_cache;
 
 fn mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();

@@ -1,14 +1,12 @@
 //! Children and their reapers, with real processes.
 
-mod support;
-
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::support::{Helper, eventually, lives, processes_with, reaper, reaper_in, state};
 use mono_demo::process::{
     Child, ExitStatus, Reaper, Signal, SignalError, Spawn, SpawnError, StdoutError,
 };
-use support::{Helper, eventually, lives, processes_with, reaper, reaper_in, state};
 use tokio::io::AsyncWriteExt;
 
 fn sh(script: &str) -> Spawn {
@@ -467,7 +465,7 @@ fn killing_the_parent_leaves_neither_process_nor_folder() {
     let folder = root.path().join("run");
     std::fs::create_dir_all(folder.join("deep/er")).unwrap();
     std::fs::write(folder.join("deep/er/file"), "x").unwrap();
-    let mut helper = Helper::start("helper_holds_a_family", &folder);
+    let mut helper = Helper::start("process::helper_holds_a_family", &folder);
     let pids: Vec<u32> = helper.told.iter().map(|pid| pid.parse().unwrap()).collect();
     assert_eq!(pids.len(), 3, "reaper, child and grandchild");
     assert!(pids.iter().all(|pid| lives(*pid)));

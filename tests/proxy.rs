@@ -1,14 +1,12 @@
 //! A bad network between a client and the real nats-server.
 
-mod support;
-
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
+use crate::support::{nats_server, reaper};
 use async_nats::{Client, ConnectOptions};
 use futures_util::StreamExt;
 use mono_demo::broker::{Broker, Cut, Direction, Proxy, Settings};
-use support::{nats_server, reaper};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -10,10 +10,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-#[path = "support/answers.rs"]
-mod answers;
-
-use answers::{Answer, answers};
+use crate::support::answers::{Answer, answers};
 
 #[derive(Deserialize)]
 struct Rows<T> {

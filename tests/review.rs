@@ -1,11 +1,9 @@
 //! `e2e review`: changed transcripts are shown, accepted, rejected and left, by key or all at once.
 
-mod support;
-
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use support::program::{Home, Said};
+use crate::support::program::{Home, Said};
 
 const HEADING: &str = "---\nsource: \"fixtures/x.toml\"\nexpression: \"d\"\n---\n";
 

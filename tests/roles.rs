@@ -1,10 +1,9 @@
 //! Roles, with the real services: what each needs works, and nothing else does.
 
-mod support;
-
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use crate::support::{nats_server, reaper};
 use futures_util::StreamExt;
 use mono_demo::broker::{
     Auth, Broker, Cluster, ClusterSettings, Credentials, Role, Roles, Settings,
@@ -16,7 +15,6 @@ use mono_demo::modules::payment::{
     self, Gateway, GatewayRule, Ledger, PaymentClient, PaymentModule, Submission,
 };
 use mono_demo::mono::{self, App, Connection, Running, Target};
-use support::{nats_server, reaper};
 
 const LIMIT: Duration = Duration::from_secs(5);
 

@@ -1,9 +1,7 @@
 //! A test of the tests: workers that break their promises must turn scenarios red, through the
 //! checker that is there for it.
 
-mod support;
-
-use support::program::{Home, Said};
+use crate::support::program::{Home, Said};
 
 /// Runs a scenario with workers that cheat so.
 fn cheat(scenario: &str, how: &[&str]) -> Said {

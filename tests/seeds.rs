@@ -1,10 +1,8 @@
 //! The same seed breaks the same things at the same places: held by the histories of whole runs.
 
-mod support;
-
 use std::path::Path;
 
-use support::program::Home;
+use crate::support::program::Home;
 
 const FIXTURE: &str = r#"
 description = "broken again and again"

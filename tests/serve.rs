@@ -1,12 +1,11 @@
 //! `serve`: what it prints, how it ends, what it keeps.
 
-mod support;
-
 use std::time::Duration;
 
-use support::bare_server::BareServer;
-use support::program::{Home, Said};
-use support::{eventually, lives, send};
+use crate::support;
+use crate::support::bare_server::BareServer;
+use crate::support::program::{Home, Said};
+use crate::support::{eventually, lives, send};
 
 /// How many `serve` say where they are.
 fn runtime_files(home: &Home) -> usize {

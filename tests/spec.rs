@@ -1,15 +1,13 @@
 //! `spec`: the documents are those that the types make, and running services keep to them.
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::support::program::Home;
 use async_nats::{HeaderMap, jetstream};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use mono_demo::modules::contract::{asyncapi, json_schema, messages};
 use serde_json::{Value, json};
-use support::program::Home;
 
 /// What is committed under `docs` is what the program prints; `UPDATE_DOCS=1` writes it.
 #[test]

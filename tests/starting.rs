@@ -1,7 +1,5 @@
 //! A signal ends `serve` in order also while it starts, and while it starts a broker again.
 
-mod support;
-
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::process::{Child, Stdio};
@@ -9,9 +7,9 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use support::bare_server::BareServer;
-use support::program::Home;
-use support::{eventually, fake_nats_server, nats_server, send};
+use crate::support::bare_server::BareServer;
+use crate::support::program::Home;
+use crate::support::{eventually, fake_nats_server, nats_server, send};
 
 const SOON: Duration = Duration::from_secs(60);
 

@@ -1,18 +1,16 @@
 //! TLS to a broker, with certificates made for the test.
 
-mod support;
-
 use std::path::Path;
 
+use crate::support::certificates::{
+    Authority, Certificate, expired, for_a_client, for_another_host, not_yet_valid,
+};
+use crate::support::{nats_server, reaper};
 use async_nats::ConnectOptions;
 use mono_demo::broker::{
     Auth, Broker, Cluster, ClusterSettings, Role, Roles, Settings, StartError, Tls,
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
-use support::certificates::{
-    Authority, Certificate, expired, for_a_client, for_another_host, not_yet_valid,
-};
-use support::{nats_server, reaper};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

@@ -1,16 +1,14 @@
 //! What is wrong between two ends that should speak TLS is told at once, with what to do about it.
 
-mod support;
-
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use support::bare_server::BareServer;
-use support::certificates::{
+use crate::support::bare_server::BareServer;
+use crate::support::certificates::{
     Authority, Certificate, an_authority, expired, for_a_client, for_a_server, for_another_host,
     for_no_host, not_yet_valid,
 };
-use support::program::{Home, Said};
+use crate::support::program::{Home, Said};
 
 /// Nothing of it waits for a limit of ours; the machine may be busy.
 const AT_ONCE: Duration = Duration::from_secs(4);

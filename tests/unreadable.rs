@@ -1,9 +1,11 @@
 //! Bytes that a client library cannot read: answered, rejected, buried; nobody else is harmed.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support;
+use crate::support::eventually;
+use crate::support::program::{Home, Serve};
+use crate::support::raw::{Dice, Raw, strange_blocks, unreadable_blocks, unreadable_statuses};
 use async_nats::jetstream;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use futures_util::future::BoxFuture;
@@ -12,9 +14,6 @@ use mono_demo::e2e::driver::{Driver as _, RustDriver, TypedCalls, hello};
 use mono_demo::mono::Caller;
 use mono_demo::wire::driver::{DriverError, Op, Outcome};
 use serde_json::{Map, Value};
-use support::eventually;
-use support::program::{Home, Serve};
-use support::raw::{Dice, Raw, strange_blocks, unreadable_blocks, unreadable_statuses};
 
 const MATH: &[u8] = b"services.math.calculate";
 const SUM: &[u8] = br#"{"operation":"add","a":20,"b":22}"#;

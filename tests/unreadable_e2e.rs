@@ -1,8 +1,6 @@
 //! A scenario that listens says what it could not read, on whatever step it comes.
 
-mod support;
-
-use support::suite::{Fake, Suite, in_process};
+use crate::support::suite::{Fake, Suite, in_process};
 
 /// Publishes one message with a bare carriage return in a header, and one that can be read.
 const STRANGER: &str = r#"

@@ -14,10 +14,7 @@ use mono_demo::wire::driver::{ErrorKind, Op, Outcome};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-#[path = "support/answers.rs"]
-mod answers;
-
-use answers::{Answer, answers, counted_answers};
+use crate::support::answers::{Answer, answers, counted_answers};
 
 #[derive(Deserialize)]
 struct File {

@@ -1,16 +1,15 @@
 //! Output that was not written is no success; a reader that has gone is no error.
 #![cfg(target_os = "linux")]
 
-mod support;
-
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use support::program::Home;
-use support::send;
+use crate::support;
+use crate::support::program::Home;
+use crate::support::send;
 
 fn full() -> Stdio {
     File::options().write(true).open("/dev/full").expect("/dev/full").into()

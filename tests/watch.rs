@@ -1,13 +1,11 @@
 //! `e2e --watch`: what a change of a file touches is run again.
 
-mod support;
-
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use support::program::Home;
+use crate::support::program::Home;
 
 const STEP: &str = "[[step]]\nrequest = \"services.math.calculate\"\nbody = { operation = \"add\", a = 1, b = 2 }\n";
 

@@ -6,7 +6,7 @@ use mono_demo::e2e::verdict::promises::FINAL;
 use mono_demo::e2e::verdict::{Policy, Property, QueueLoss, Report, Verdict};
 use mono_demo::proof::{ACKNOWLEDGED, ONCE, QUEUE, STATUS, breach};
 
-use crate::{check, count};
+use crate::history::{check, count};
 
 const SUBMIT: &str = r#"invoke":{"process":"c","op":1,"kind":"submit","subject":"s","about":{"of":"payment","key":"p","content":{"amount":"9.99","currency":"USD","content":"a"}}}"#;
 const STORED: &str = r#"ok":{"process":"c","op":1,"sequence":1}"#;

@@ -7,6 +7,7 @@ something to find.
 import base64
 import json
 import os
+import queue
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ good = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 asked = {}
 said_hello = False
 turn = threading.Semaphore(1)
+waiting = queue.Queue()
 
 
 def say(reply):
@@ -61,8 +63,6 @@ def command_passes(command):
     if FAULT == "reconnect" and op == "publish":
         err = {"kind": "connection", "definite": True, "message": "gone for good"}
         return say({"id": command["id"], "err": err})
-    if FAULT == "side-by-side":
-        turn.acquire()
     forward(command)
 
 
@@ -106,6 +106,15 @@ def replies():
         reply_passes(json.loads(line))
 
 
+def one_at_a_time():
+    """Passes a command on once the one before it is answered."""
+    while True:
+        command = waiting.get()
+        turn.acquire()
+        command_passes(command)
+
+
+threading.Thread(target=one_at_a_time, daemon=True).start()
 reader = threading.Thread(target=replies, daemon=True)
 reader.start()
 for line in sys.stdin:
@@ -116,10 +125,8 @@ for line in sys.stdin:
             os._exit(0)
         good.stdin.write(line.encode())
         continue
-    # Side by side with the wait for a turn, so that the end of input is seen.
-    threading.Thread(target=command_passes, args=(command,), daemon=True).start() if (
-        FAULT == "side-by-side"
-    ) else command_passes(command)
+    # In the order of its input, beside which the end of input is seen.
+    waiting.put(command) if FAULT == "side-by-side" else command_passes(command)
 if FAULT == "end-of-input":
     os._exit(0)
 good.stdin.close()

@@ -1,7 +1,7 @@
 //! What tests share: a reaper, a provisioned server, looking at /proc; the built program; a suite.
-#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 pub mod accounts;
+pub mod answers;
 pub mod bare_server;
 pub mod certificates;
 pub mod jwt;

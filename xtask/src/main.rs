@@ -17,6 +17,9 @@ usage: cargo xtask ci     crates, format, lints, tests, types, scenarios, docs; 
        cargo xtask soak   the long forms of the soak scenarios, in `xtask/soak`, and of the
                           tests; histories are kept in `target/histories`";
 
+/// How many tests run at once on each core.
+const TESTS_PER_CORE: usize = 4;
+
 /// A step: its name, and what runs.
 struct Step {
     name: &'static str,
@@ -98,8 +101,9 @@ fn soak() -> ExitCode {
     scenarios.args(["e2e", "--fixtures", "xtask/soak", "--client", "rust", "--jobs", "1"]);
     scenarios.args(["--history", "target/histories"]);
     // Tests whose long form is ignored by `cargo test`.
-    let tests = ["--test", "kills", "--test", "electing", "--test", "dlq"];
-    let tests = [&["test", "--release"], &tests[..], &["--", "--ignored", "--nocapture"]].concat();
+    let tests = ["test", "--release", "--test", "all", "--"];
+    let tests =
+        [&tests[..], &["kills::", "electing::", "dlq::", "--ignored", "--nocapture"]].concat();
     let mut times = Vec::new();
     let steps = [
         Step { name: "build", command: cargo(&["build", "--release"]) },
@@ -119,6 +123,10 @@ fn soak() -> ExitCode {
 fn rust_checks() -> [Step; 5] {
     let mut docs = cargo(&["doc", "--workspace", "--no-deps"]);
     docs.env("RUSTDOCFLAGS", "-D warnings");
+    let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
+    // Most of a test's time is waiting, for a process or a broker.
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    tests.env("RUST_TEST_THREADS", (cores * TESTS_PER_CORE).to_string());
     [
         Step { name: "format", command: cargo(&["fmt", "--all", "--check"]) },
         Step {
@@ -126,7 +134,7 @@ fn rust_checks() -> [Step; 5] {
             command: cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
         },
         Step { name: "docs", command: docs },
-        Step { name: "rust tests", command: cargo(&["test", "--workspace", "--no-fail-fast"]) },
+        Step { name: "rust tests", command: tests },
         Step { name: "build", command: cargo(&["build", "--release"]) },
     ]
 }

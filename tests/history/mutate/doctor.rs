@@ -4,7 +4,7 @@ use mono_demo::e2e::record::history::{Event, History, Kind, What};
 
 use mono_demo::proof::facts::{Known, Payment};
 
-use crate::model::{self, Dice, known};
+use crate::history::model::{self, Dice, known};
 
 /// A doctored history, and what tells the events that the evidence must name.
 pub struct Mutant {

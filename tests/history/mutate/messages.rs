@@ -6,7 +6,7 @@ use mono_demo::proof::facts::Known;
 use super::doctor::{
     Mutant, change, insert_after, message_of, naming, op_of, pick, renumbered, what,
 };
-use crate::model::{Dice, known};
+use crate::history::model::{Dice, known};
 
 fn returned(what: &What) -> bool {
     matches!(what, What::Ok(_) | What::Fail(_) | What::Unknown(_))

@@ -12,7 +12,7 @@ use mono_demo::proof::{ACKNOWLEDGED, ONCE, QUEUE, STATUS};
 pub use doctor::Mutant;
 pub use messages::email_lost;
 
-use crate::model::Dice;
+use crate::history::model::Dice;
 
 pub struct Mutation {
     pub name: &'static str,

@@ -9,7 +9,7 @@ use super::doctor::{
     Mutant, change, changed, insert_after, naming, op_of, payment_of, pick, reads_of, renumbered,
     what,
 };
-use crate::model::{Dice, fact, known};
+use crate::history::model::{Dice, fact, known};
 
 /// Payments with a submit that was acknowledged.
 fn is_acknowledged(history: &History, id: &str) -> bool {
@@ -249,7 +249,7 @@ pub(super) fn other_content_completed(history: &History, dice: &mut Dice) -> Opt
 /// The event is moved to just after the time in which everything must be final, whatever came last.
 fn made_late(history: &History, wanted: &What) -> Option<Mutant> {
     let last = history.events.iter().map(|event| event.at_ns).max()?;
-    let bound = u64::try_from(crate::FINAL_WITHIN.as_nanos()).ok()?;
+    let bound = u64::try_from(crate::history::FINAL_WITHIN.as_nanos()).ok()?;
     let mut events = history.events.clone();
     events.iter_mut().find(|event| event.what == *wanted)?.at_ns = last + bound + 1;
     Some(naming((renumbered(events), wanted.clone())))

@@ -4,7 +4,7 @@ use mono_demo::e2e::record::history::{History, Json, What};
 use mono_demo::proof::facts::{Reading, Status};
 
 use super::doctor::{Mutant, changed, naming, op_of, payment_of};
-use crate::model::Dice;
+use crate::history::model::Dice;
 
 /// A reading after another one of the same payment had returned.
 fn later_reading(history: &History, dice: &mut Dice, first: fn(Status) -> bool) -> Option<usize> {

@@ -3,17 +3,14 @@
 //! The browser is Chromium, where it is on `PATH`; without it one line says so. With `AXE` set to
 //! the file `axe.min.js` of the package axe-core, its accessibility rules are held too.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod browser;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use crate::support::program::{Home, Said};
 use browser::Browser;
 use serde_json::{Value, json};
-use support::program::{Home, Said};
 
 /// A step that changes nothing.
 const CALL: &str = "[[step]]\ncall = \"math.add\"\nargs = [1, 2]\nreply = 3\n";
