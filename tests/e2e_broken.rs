@@ -51,6 +51,7 @@ fn read(name: &str, text: &str) -> Result<(), FixtureError> {
         clients: ["rust", "python", "node", "go"].map(str::to_owned).into(),
         services: BTreeSet::new(),
         defaults: Default::default(),
+        promises: Default::default(),
         checks: CHECKS,
         leaders: true,
         schema: &|word| Schemas::new(&folder(), json_schema()).find(word),

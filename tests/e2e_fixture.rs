@@ -19,6 +19,7 @@ fn read(text: &str) -> Result<Vec<Fixture>, FixtureError> {
         variables: BTreeSet::from(["python".to_owned()]),
         clients: ["rust", "python"].map(str::to_owned).into(),
         defaults: Default::default(),
+        promises: Default::default(),
         checks: CHECKS,
         leaders: true,
         schema: &|word| Schemas::default().find(word),

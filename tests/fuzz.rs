@@ -176,6 +176,7 @@ fn fixtures_are_read_or_every_mistake_is_shown() {
         variables: ["n".to_owned()].into(),
         clients: ["rust".to_owned()].into(),
         defaults: Default::default(),
+        promises: Default::default(),
         checks: CHECKS,
         leaders: true,
         schema: &|word| Schemas::default().find(word),

@@ -60,6 +60,7 @@ mod own_failures;
 mod own_suites;
 mod planted;
 mod process;
+mod promises;
 mod provision;
 mod proxy;
 mod replies;

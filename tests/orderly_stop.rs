@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::support::program::{Home, Serve};
 use crate::support::{eventually, lives, send};
 use async_nats::jetstream;
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use serde_json::Value;
 
@@ -42,6 +43,7 @@ async fn until_outcomes(urls: &str, wanted: u64) -> jetstream::Context {
             return jetstream;
         }
         assert!(Instant::now() < deadline, "{wanted} outcomes");
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
@@ -113,6 +115,15 @@ fn stop(how: Stop, home: &Home, serve: Serve) {
     }
 }
 
+/// What is still there, and what its worker says.
+async fn evidence(requests: &jetstream::stream::Stream, serve: &Serve) -> String {
+    let consumers: Vec<_> = requests.consumers().collect().await;
+    let first = requests.cached_info().state.first_sequence;
+    let message = requests.get_raw_message(first).await;
+    let state = &requests.cached_info().state;
+    format!("{state:?}\n{consumers:?}\n{message:?}\n{}", serve.stderr())
+}
+
 async fn stopped_in_the_middle(ways: &[Stop], nodes: &[&str]) {
     let home = Home::new();
     let args = |workers: &'static str| {
@@ -139,8 +150,14 @@ async fn stopped_in_the_middle(ways: &[Stop], nodes: &[&str]) {
     let serve = start(0, &after);
     let jetstream = until_outcomes(&serve.url(), outcomes).await;
     let deadline = Instant::now() + LIMIT;
-    while jetstream.get_stream("payment-requests").await.unwrap().cached_info().state.messages > 0 {
-        assert!(Instant::now() < deadline, "not everything is settled");
+    loop {
+        let requests = jetstream.get_stream("payment-requests").await.unwrap();
+        if requests.cached_info().state.messages == 0 {
+            break;
+        }
+        let late = Instant::now() >= deadline;
+        assert!(!late, "not everything is settled: {}", evidence(&requests, &serve).await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let said = home.run(&["--json", "audit"]);
     let audit: Value = serde_json::from_str(&said.stdout).unwrap();

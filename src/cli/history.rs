@@ -13,6 +13,8 @@ use super::global::duration;
 use super::output::{Output, printable};
 use crate::e2e::record::history::History;
 use crate::e2e::verdict;
+use crate::e2e::verdict::promised::Declared;
+use crate::e2e::verdict::promises::Promises;
 use crate::e2e::verdict::{Policy, QueueLoss, Report};
 use crate::proof::Proof;
 
@@ -56,7 +58,8 @@ pub fn run(args: HistoryArgs, context: &Context, output: &Output) -> Result<Exit
         let shown = file.strip_prefix(&context.cwd).unwrap_or(&file).display().to_string();
         let history = History::open(&file)
             .map_err(|error| CliError::usage(format!("history check: {shown}: {error}")))?;
-        let report = verdict::check(&history, policy, &[Arc::new(Proof::default())])
+        let oracles: [Arc<dyn Promises>; 2] = [Arc::new(Proof::default()), Arc::new(Declared)];
+        let report = verdict::check(&history, policy, &oracles)
             .map_err(|error| CliError::usage(format!("history check: {shown}: {error}")))?;
         output.line(printable(&format!("{shown}: {}", report.word())));
         for line in report.to_string().lines() {

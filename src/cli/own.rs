@@ -15,7 +15,7 @@ use super::exit::{CliError, Exit};
 use super::output::{Output, printable};
 use crate::broker::Credentials;
 use crate::e2e::driver::TypedCalls;
-use crate::e2e::run::{Client, ServiceContext, ServiceSpawn, ServiceUnderTest, ServicesOf};
+use crate::e2e::run::{Client, DIR, ServiceContext, ServiceSpawn, ServiceUnderTest, ServicesOf};
 use crate::e2e::scenario::{Service, Suite, suite};
 use crate::e2e::session::{ClientUnderTest, E2eError};
 use crate::e2e::text::{Source, template};
@@ -116,6 +116,7 @@ fn under_test(service: &Service, tables: &toml::Table, root: &Path) -> ServiceUn
         // It learns of the other nodes of a cluster from the first.
         let url = context.url.split(',').next().unwrap_or_default();
         spawn = spawn.env("NATS_URL", url).env("MONO_DEMO_SEED", context.seed.to_string());
+        spawn = spawn.env(DIR, &context.dir);
         if let Some(Credentials { user, password }) = &context.login {
             spawn = spawn.env("NATS_USER", user).env("NATS_PASSWORD", password);
         }

@@ -16,8 +16,7 @@ use super::own::{self, Variables};
 use super::{python, services};
 use crate::broker::Roles;
 use crate::e2e::run::{ServiceContext, ServiceSpawn, ServiceUnderTest, ServicesOf};
-use crate::e2e::scenario::Defaults;
-use crate::e2e::scenario::{Ready, Suite};
+use crate::e2e::scenario::{Defaults, Promise, Ready, Suite};
 use crate::e2e::session::{ClientUnderTest, Validate};
 use crate::e2e::text::Row;
 use crate::modules::contract::json_schema;
@@ -42,6 +41,8 @@ pub struct Parts {
     pub roles: Roles,
     /// What holds for every scenario that does not say otherwise.
     pub defaults: Defaults,
+    /// What the suite promises.
+    pub promises: Vec<Promise>,
     /// Streams whose leaders break where a fault names none.
     pub leaders: Vec<String>,
     /// What differs from run to run.
@@ -96,6 +97,7 @@ fn own_parts(suite: &Suite, variables: Variables) -> Parts {
         services: Arc::new(|_| Vec::new()),
         known_services: names.clone(),
         defaults: suite.defaults,
+        promises: suite.promises.clone(),
         leaders: Vec::new(),
         redact: suite.redact.clone(),
         contract: serde_json::Value::Null,
@@ -145,6 +147,7 @@ pub async fn of_built_in(
         known_services: Vec::new(),
         roles: Roles::default(),
         defaults: Defaults::default(),
+        promises: Vec::new(),
         leaders: [LEDGER, REQUESTS].map(str::to_owned).to_vec(),
         redact: Vec::new(),
         contract: json_schema(),

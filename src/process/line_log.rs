@@ -21,6 +21,7 @@ pub struct Lines {
     log: Arc<LineLog>,
     ticks: watch::Receiver<u64>,
     next: u64,
+    missed: u64,
 }
 
 impl Lines {
@@ -33,6 +34,7 @@ impl Lines {
             self.ticks.mark_unchanged();
             {
                 let kept = self.log.kept();
+                self.missed += kept.first.saturating_sub(self.next);
                 self.next = self.next.max(kept.first);
                 if let Some((_, line)) = kept.lines.get((self.next - kept.first) as usize) {
                     self.next += 1;
@@ -44,6 +46,13 @@ impl Lines {
             }
             self.ticks.changed().await.ok()?;
         }
+    }
+}
+
+impl Lines {
+    /// How many lines were gone before they could be read.
+    pub fn missed(&self) -> u64 {
+        self.missed
     }
 }
 
@@ -114,7 +123,7 @@ impl LineLog {
     }
 
     pub(super) fn follow(self: &Arc<Self>) -> Lines {
-        Lines { log: self.clone(), ticks: self.ticks.subscribe(), next: 0 }
+        Lines { log: self.clone(), ticks: self.ticks.subscribe(), next: 0, missed: 0 }
     }
 
     pub(super) fn tail(&self) -> Vec<String> {

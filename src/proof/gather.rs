@@ -39,7 +39,8 @@ pub(super) async fn dead_letters(probe: &Probe<'_>) -> Result<Vec<Stored>, Strin
     Ok(messages.into_iter().map(dead_letter).collect())
 }
 
-fn dead_letter(Stored { at, headers: mut all, body }: Stored) -> Stored {
+fn dead_letter(stored: Stored) -> Stored {
+    let mut all = stored.headers;
     let mut take = |name: &str| {
         let values = all.remove(name).unwrap_or_default();
         values.into_iter().next().map_or(Value::Null, Value::from)
@@ -57,10 +58,10 @@ fn dead_letter(Stored { at, headers: mut all, body }: Stored) -> Stored {
         "subject": subject,
         "deliveries": deliveries,
         "sequence": sequence,
-        "body": body,
+        "body": stored.body,
         "headers": headers(&all),
     });
-    Stored { at, headers: all, body }
+    Stored { headers: all, body, ..stored }
 }
 
 /// The ledger's entries for one payment.

@@ -105,6 +105,7 @@ impl Suite {
                 leaks: Leaks::default(),
             },
             defaults: Default::default(),
+            promises: Default::default(),
             schemas: Schemas::default(),
             validate_services: Arc::new(|_| Ok(())),
             command: "mono-demo e2e".to_owned(),

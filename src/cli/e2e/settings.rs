@@ -134,6 +134,7 @@ impl<'a> Plan<'a> {
             known_clients: parts.known_clients,
             known_services: parts.known_services,
             defaults: parts.defaults,
+            promises: parts.promises,
             schemas: Schemas::new(root, parts.contract),
             jobs: args.jobs.unwrap_or_default(),
             mode: match args {

@@ -70,7 +70,7 @@ async fn look(
 ) -> Result<Answer, Stop> {
     Ok(match &check.kind {
         CheckKind::Oracle(asked) => {
-            let oracles = &world.machine().oracles;
+            let oracles = world.oracles();
             let knows = |oracle: &&Arc<dyn Oracle>| {
                 oracle.checks().iter().any(|known| known.key.word == asked.word)
             };

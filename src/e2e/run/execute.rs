@@ -1,16 +1,20 @@
 //! Runs one scenario with one client: a fresh broker, the services, the driver, step by step.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::checks;
 use super::probe::trace;
+use super::promised::{self, Declared, Given};
 use super::record;
+use super::stage::hearing::Hearing;
 use super::stage::machine::{CLIENT, Client, Machine};
 use super::stage::standing::Standing;
 use super::stage::world::World;
 use super::steps::sequence::{self, Progress};
+use crate::broker::Role;
 use crate::e2e::record::run::RunId;
 use crate::e2e::scenario::ast::check::Check;
 use crate::e2e::scenario::ast::scenario::Fixture;
@@ -59,7 +63,8 @@ pub async fn leave_up(
         Ok(variables) => variables,
         Err(reason) => return (Outcome::unstarted(End::Skipped(reason)), None),
     };
-    let mut world = match World::start(machine, fixture, run, client, traced).await {
+    let hearing = Hearing::of(promised::services(fixture));
+    let mut world = match World::start(machine, fixture, run, client, traced, hearing).await {
         Ok(world) => world,
         Err(failed) => {
             let unstarted = Outcome::unstarted(failed.stop.into());
@@ -73,7 +78,10 @@ pub async fn leave_up(
             .with(fixture.redact.iter().chain(&machine.redact).cloned()),
     );
     let mut progress = Progress { variables, seen: Vec::new(), transcript };
-    let mut ended = sequence::all(&mut world, fixture, run, events, &mut progress).await;
+    let mut ended = promise(&mut world, fixture).await;
+    if ended.is_ok() {
+        ended = sequence::all(&mut world, fixture, run, events, &mut progress).await;
+    }
     let mut history = None;
     if ended.is_ok() {
         ended = conclude(&mut world, fixture, &mut progress, &mut history).await;
@@ -97,6 +105,27 @@ pub async fn leave_up(
     let (transcript, seen) = (progress.transcript.text().to_owned(), progress.seen);
     let outcome = Outcome { end, transcript, seen, logs, history, leaks, history_file, trace };
     (secrets.out_of(outcome), Some(standing))
+}
+
+/// Looks after what the suite and the scenario promise, from before the first step.
+async fn promise(world: &mut World, fixture: &Fixture) -> Result<(), Stop> {
+    if fixture.promises.is_empty() {
+        return Ok(());
+    }
+    let given = Given {
+        harness: world.harness(),
+        hearing: world.hearing(),
+        recorder: &world.recorder,
+        history: world.history_path(),
+        dir: world.dir(),
+        root: &world.machine().root,
+        reaper: &world.machine().reaper,
+        access: world.access(Role::Harness),
+    };
+    let declared = Declared::begin(fixture, given).await;
+    let declared = declared.map_err(|why| Stop::broken("look after the promises", why))?;
+    world.add_oracle(Arc::new(declared));
+    Ok(())
 }
 
 /// Texts of this run and this machine that no golden file may have.
@@ -152,6 +181,10 @@ async fn conclude(
     let checks: Vec<Check> =
         fixture.checks.iter().map(|check| check.filled(&progress.variables)).collect();
     let clock = world.recorder.clock();
+    for oracle in world.oracles() {
+        let settled = oracle.settled(&world.recorder).await;
+        settled.map_err(|why| Stop::broken("look for what was promised", why))?;
+    }
     for check in &checks {
         let line = Some(fixture.source.line(&check.span));
         let heading = format!("check {}", check.kind.word());
@@ -180,10 +213,16 @@ async fn conclude(
     *history = Some(Box::new(RunHistory {
         verdict: report.word(),
         report: report.clone(),
-        asked_for: fixture.checks.iter().any(|check| checks::judges_the_history(&check.kind)),
+        asked_for: !fixture.promises.is_empty()
+            || fixture.checks.iter().any(|check| checks::judges_the_history(&check.kind)),
     }));
     if report.word() == "invalid" {
         let message = format!("the history of this run is invalid\n{report}");
+        return Err(Stop::failed(fixture, &(0..0), message));
+    }
+    // Who promises something asks for a verdict.
+    if report.leaves_a_promise_open() {
+        let message = format!("what was promised cannot be told\n{report}");
         return Err(Stop::failed(fixture, &(0..0), message));
     }
     for check in &checks {

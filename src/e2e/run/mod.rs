@@ -7,6 +7,7 @@
 //! | `steps` | the steps, and what breaks meanwhile |
 //! | `checks` | when checks look, and at what |
 //! | [`oracle`] | who knows what services promise: a trait, handed in |
+//! | `promised` | the promises that a suite declares, seen kept or broken |
 //! | `record` | puts what clients do on record, and at the end what oracles find |
 //! | `execute` | all of it, in order |
 
@@ -14,6 +15,7 @@ pub(crate) mod checks;
 pub(crate) mod execute;
 pub mod oracle;
 pub(crate) mod probe;
+pub(crate) mod promised;
 pub(crate) mod record;
 pub(crate) mod stage;
 pub(crate) mod steps;
@@ -23,3 +25,4 @@ pub use stage::kept::Kept;
 pub use stage::machine::{
     Client, Machine, ServiceContext, ServiceSpawn, ServiceUnderTest, ServicesOf,
 };
+pub use steps::program::DIR;

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
 use super::probe::evidence::Probe;
-use crate::e2e::record::history::event::{About, Kind};
+use crate::e2e::record::history::event::{About, Fact, Kind};
 use crate::e2e::record::history::json::Json;
 use crate::e2e::record::history::recorder::Recorder;
 use crate::e2e::record::trace::Lane;
@@ -25,6 +26,20 @@ use crate::wire::driver::Op;
 pub trait Oracle: Promises {
     /// What an operation is; `None` where it knows nothing of it.
     fn operation(&self, op: &Op) -> Option<Operation>;
+
+    /// What else the history is to say of an operation that has begun, under its number.
+    fn asked(&self, _op: &Op, _number: u64) -> Vec<Fact> {
+        Vec::new()
+    }
+
+    /// Waits, when all steps are done and the services still run, until what they promised is there or
+    /// too late.
+    ///
+    /// # Errors
+    /// It cannot look.
+    fn settled<'a>(&'a self, _recorder: &'a Recorder) -> BoxFuture<'a, Result<(), String>> {
+        std::future::ready(Ok(())).boxed()
+    }
 
     /// What the reply to a [`Kind::Status`] says, as [`Promises::judge`] reads it.
     fn reading(&self, reply: &Value) -> Option<Json>;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::oracle::{self, Oracle, Oracles};
 use super::stage::world::World;
-use crate::e2e::record::history::event::Kind;
+use crate::e2e::record::history::event::{Kind, What};
 use crate::e2e::record::history::operation::Operation;
 use crate::e2e::record::history::reader::History;
 use crate::e2e::record::history::recorder::Recorder;
@@ -39,7 +39,11 @@ pub(in crate::e2e) fn begin<'a>(
     };
     let oracle::Operation { kind, subject, about } = operation;
     let reader = oracle.filter(|_| kind == Kind::Status);
-    Some(Begun { operation: recorder.invoke(process, kind, &subject, about), reader })
+    let operation = recorder.invoke(process, kind, &subject, about);
+    for fact in oracles.iter().flat_map(|oracle| oracle.asked(op, operation.number())) {
+        recorder.append(What::Fact(fact));
+    }
+    Some(Begun { operation, reader })
 }
 
 /// What an operation is about, by the first oracle that knows it.
@@ -96,10 +100,9 @@ impl Begun<'_> {
 /// what was asked for, and is left out.
 pub(in crate::e2e) async fn conclude(world: &World, fixture: &Fixture) -> Result<Report, Stop> {
     let unseen = |step: &Step| matches!(step.action, Action::Run(_));
-    let whole = match fixture.steps.iter().chain(&fixture.teardown).any(unseen) {
-        true => Vec::new(),
-        false => gather(world).await.map_err(|e| Stop::broken("gather what was done", e))?,
-    };
+    let unseen = fixture.steps.iter().chain(&fixture.teardown).any(unseen);
+    let whole = gather(world, unseen);
+    let whole = whole.await.map_err(|e| Stop::broken("gather what was done", e))?;
     world.recorder.finish(whole).map_err(|e| Stop::broken("record the history", e))?;
     let broken = |error: &dyn std::fmt::Display| Stop::broken("judge the history", error);
     let history = History::open(world.history_path()).map_err(|error| broken(&error))?;
@@ -108,17 +111,21 @@ pub(in crate::e2e) async fn conclude(world: &World, fixture: &Fixture) -> Result
         _ => None,
     });
     let policy = Policy { final_within: limits.min(), ..Policy::default() };
-    report::check(&history, policy, &world.machine().oracles).map_err(|error| broken(&error))
+    report::check(&history, policy, world.oracles()).map_err(|error| broken(&error))
 }
 
 /// The names of the records that are whole. The deliveries are not: a worker that was killed may have
 /// had a message before it could say so.
-async fn gather(world: &World) -> Result<Vec<&'static str>, String> {
+async fn gather(world: &World, unseen: bool) -> Result<Vec<&'static str>, String> {
     let probe = world.probe();
-    let deliveries = probe.journal(DELIVERY_JOURNAL)?;
-    world.recorder.deliveries(&deliveries).map_err(|error| error.to_string())?;
+    if !unseen {
+        let deliveries = probe.journal(DELIVERY_JOURNAL)?;
+        world.recorder.deliveries(&deliveries).map_err(|error| error.to_string())?;
+    }
     let mut whole = Vec::new();
-    for oracle in &world.machine().oracles {
+    // Those of the machine take all for what clients on record asked for.
+    let mine = if unseen { world.machine().oracles.len() } else { 0 };
+    for oracle in world.oracles().iter().skip(mine) {
         whole.extend(oracle.gather(&probe, &world.recorder).await?);
     }
     Ok(whole)

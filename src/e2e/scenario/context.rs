@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::ast::promise::Promise;
 use super::ast::scenario::Defaults;
 use super::keys::CheckWord;
 use crate::e2e::text::schema::{Schema, SchemaError};
@@ -22,6 +23,8 @@ pub struct Context<'a> {
     pub leaders: bool,
     /// What checks may be about beside what the engine knows.
     pub checks: &'a [CheckWord],
+    /// What the suite promises.
+    pub promises: &'a [Promise],
     /// The schema of this name, or why there is none.
     pub schema: &'a dyn Fn(&str) -> Result<Schema, SchemaError>,
     /// The text of shared steps by their path below the suite's folder, or why there is none.

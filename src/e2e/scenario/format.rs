@@ -159,6 +159,7 @@ fn keys_of(path: &[String], added: &[CheckWord]) -> Vec<Key> {
         ["step" | "teardown"] => keys::STEP.to_vec(),
         ["check"] => keys::of_checks(added),
         ["row"] => ROW.to_vec(),
+        ["promise", _] => keys::PROMISE.to_vec(),
         [word] => {
             inner(keys::TOP.iter().find(|key| key.word == *word).map(|key| key.form)).to_vec()
         }
@@ -169,7 +170,7 @@ fn keys_of(path: &[String], added: &[CheckWord]) -> Vec<Key> {
 /// The keys that a value of this form may have.
 fn inner(form: Option<Form>) -> &'static [Key] {
     match form {
-        Some(Form::Table(keys) | Form::Tables(keys)) => keys,
+        Some(Form::Table(keys) | Form::Tables(keys) | Form::OneOrTables(keys)) => keys,
         Some(Form::Error) => keys::ERROR,
         _ => &[],
     }

@@ -46,6 +46,10 @@ pub enum Form {
     Table(&'static [Key]),
     /// Tables with these keys.
     Tables(&'static [Key]),
+    /// Such a table, or several.
+    OneOrTables(&'static [Key]),
+    /// Such tables by name.
+    Named(&'static [Key]),
     /// Patterns by name.
     Redactions,
     /// Tables by name, not looked into.
@@ -94,6 +98,7 @@ pub(in crate::e2e) const TOP: &[Key] = &[
     key("proxy", Form::Table(PROXY), "Who is behind a network that can be made bad."),
     key("processes", Form::Table(PROCESSES), "The service processes."),
     key("services", Form::Modules, "Settings of the services, a table a module."),
+    key("promise", Form::Named(PROMISE), "What becomes of operations, a table a promise."),
     key("row", Form::Rows, "One scenario a row: its `name`, and values used as `{{name}}`."),
     key("step", Form::Steps, "What is done, in order."),
     key("teardown", Form::Steps, "Done after the steps, whatever they came to."),
@@ -116,6 +121,44 @@ pub(in crate::e2e) const PROXY: &[Key] = &[
 pub(in crate::e2e) const PROCESSES: &[Key] = &[
     key("services", Form::Count(1), "How many service processes there are; 1 unless said."),
     key("restart", Form::Truth, "Starts again what ends unasked."),
+];
+
+/// `[promise.NAME]`.
+pub(in crate::e2e) const PROMISE: &[Key] = &[
+    key("operation", Form::Table(OPERATION), "What a client does."),
+    key("key", Form::Text, "What tells one from another: a pointer, `header:NAME`, `subject:N`."),
+    key("effect", Form::OneOrTables(EFFECT), "Where an acknowledged one is seen."),
+    key("times", Form::Word(&["once", "at-least-once", "at-most-once"]), "How often; once."),
+    key("within", Form::Duration, "So soon after the last operation and the last fault; 10 s."),
+    key("order", Form::Text, "Those with one value here have their effects in order."),
+    key("final", Form::Table(ENDING), "How it ends, for good."),
+    key("unasked", Form::Word(&["fail", "ignore"]), "What an effect is that nobody asked for."),
+];
+
+/// `operation` of a promise.
+pub(in crate::e2e) const OPERATION: &[Key] = &[
+    key("submit", Form::Text, "On this subject; wildcards are allowed."),
+    key("request", Form::Text, "On this subject; wildcards are allowed."),
+    key("publish", Form::Text, "On this subject; wildcards are allowed."),
+    key("call", Form::Text, "This method of the typed client."),
+];
+
+/// `effect` of a promise.
+pub(in crate::e2e) const EFFECT: &[Key] = &[
+    key("stream", Form::Text, "A message of this stream."),
+    key("subject", Form::Text, "A message on this subject; beside `stream`, of those there."),
+    key("kv", Form::Text, "An entry of this bucket."),
+    key("log", Form::Text, "A line that this service prints."),
+    key("file", Form::Text, "A line of JSON in this file below MONO_DEMO_DIR."),
+    key("command", Form::Texts, "A line of JSON that this program prints."),
+    key("key", Form::Text, "Whose effect it is: as in the promise; of a log a regular expression."),
+];
+
+/// `final` of a promise.
+pub(in crate::e2e) const ENDING: &[Key] = &[
+    key("effect", Form::Count(0), "Which of the effects says so, from 0."),
+    key("value", Form::Text, "Where its value is."),
+    key("among", Form::Texts, "The values that are final."),
 ];
 
 const FOR: Key = key("for", Form::Duration, "It lasts so long, and is then mended.");
@@ -281,8 +324,9 @@ mod tests {
 
     /// What stands between backticks in the user's document, word by word.
     fn documented() -> std::collections::BTreeSet<&'static str> {
-        let page = include_str!("../../../docs/scenarios.md");
-        let code = page.split('`').skip(1).step_by(2);
+        let pages =
+            [include_str!("../../../docs/scenarios.md"), include_str!("../../../docs/promises.md")];
+        let code = pages.into_iter().flat_map(|page| page.split('`').skip(1).step_by(2));
         code.flat_map(|code| {
             code.split(|c: char| !c.is_ascii_alphanumeric() && !['_', '-', '#'].contains(&c))
         })
@@ -293,8 +337,8 @@ mod tests {
     fn the_document_has_every_word_that_the_reader_knows() {
         let documented = documented();
         let sheets = [
-            TOP, BROKER, PROXY, PROCESSES, STEP, MESSAGE, MESSAGES, INCLUDE, SHARED, UNDER, ERROR,
-            CHECK,
+            TOP, BROKER, PROXY, PROCESSES, PROMISE, OPERATION, EFFECT, ENDING, STEP, MESSAGE,
+            MESSAGES, INCLUDE, SHARED, UNDER, ERROR, CHECK,
         ];
         let words = sheets.into_iter().flat_map(words);
         let words = words
@@ -303,14 +347,17 @@ mod tests {
             .chain(crate::e2e::text::matcher::MATCHERS.map(|word| word.trim_end_matches(':')))
             .chain(crate::e2e::text::matcher::OF_ARRAYS);
         let missing: Vec<&str> = words.filter(|word| !documented.contains(word)).collect();
-        assert!(missing.is_empty(), "docs/scenarios.md does not speak of {missing:?}");
+        assert!(
+            missing.is_empty(),
+            "docs/scenarios.md and promises.md do not speak of {missing:?}"
+        );
     }
 
     #[test]
     fn every_key_is_there_once_and_says_what_it_is_in_one_line() {
         for keys in [
-            TOP, BROKER, PROXY, PROCESSES, STEP, MESSAGE, MESSAGES, INCLUDE, SHARED, UNDER, ERROR,
-            CHECK,
+            TOP, BROKER, PROXY, PROCESSES, PROMISE, OPERATION, EFFECT, ENDING, STEP, MESSAGE,
+            MESSAGES, INCLUDE, SHARED, UNDER, ERROR, CHECK,
         ] {
             let mut seen = std::collections::BTreeSet::new();
             for Key { word, about, .. } in keys {

@@ -19,6 +19,10 @@
 //! [proxy]
 //! client = true                            # the client's network can be made bad
 //! services = true                          # and that of the services
+//! [promise.order]                          # what becomes of operations: see `promises`
+//! operation = { submit = "orders.new" }
+//! key = "/order_id"
+//! effect = { stream = "RECEIPTS", key = "/order_id" }
 //! [[step]]                                 # exactly one verb each
 //! call = "sums.add"
 //! args = [1, 2]
@@ -82,6 +86,7 @@
 //! | `keys` | every key with its form and what it says: for reader, schema, form and document |
 //! | `expand` | rows and includes, written out before anything else is read |
 //! | `parse`, `steps`, `verbs`, `expects`, `checks`, … | read what is written out into an [`ast`](Fixture) |
+//! | `promises` | `[promise.NAME]` of fixtures and suites |
 //! | `reader`, `findings` | a table key by key; mistakes with their place |
 //! | `item`, `data` | values of TOML as JSON, settings, patterns |
 //! | `context` | what only the caller knows |
@@ -105,6 +110,7 @@ pub(crate) mod keys;
 pub(crate) mod messages;
 pub(crate) mod outgoing;
 pub(crate) mod parse;
+pub(crate) mod promises;
 pub(crate) mod reader;
 pub(crate) mod schema;
 pub(crate) mod steps;
@@ -119,6 +125,7 @@ pub use crate::e2e::text::error::{FixtureError, Problem, nearest, point_at};
 pub use crate::e2e::text::name::{Name, NameError};
 pub use crate::e2e::text::source::Source;
 pub use ast::check::{Asked, Check, CheckKind};
+pub use ast::promise::Promise;
 pub use ast::scenario::{BrokerTable, Defaults, Fixture, Leaks, Processes, ProxyTable};
 pub use ast::step::{Action, Expect, Load, Outgoing, Payload, Save, Step};
 pub use context::Context;

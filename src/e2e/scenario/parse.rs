@@ -2,6 +2,7 @@
 
 use toml::de::{DeTable, DeValue};
 
+use super::ast::promise::Promise;
 use super::ast::scenario::{BrokerTable, Defaults, Fixture, Leaks, Processes, ProxyTable};
 use super::context::Context;
 use super::data::to_toml;
@@ -10,7 +11,7 @@ use super::expand::rows::Written;
 use super::expand::written::expand;
 use super::findings::Findings;
 use super::reader::Fields;
-use crate::e2e::scenario::{checks, faults, keys, steps};
+use crate::e2e::scenario::{checks, faults, keys, promises, steps};
 use crate::e2e::text::error::{FixtureError, Problem};
 use crate::e2e::text::name::Name;
 use crate::e2e::text::redact::Row;
@@ -34,6 +35,7 @@ use crate::wire::subjects::Token;
 ///     services: Default::default(),
 ///     leaders: false,
 ///     checks: &[],
+///     promises: &[],
 ///     schema: &|word| Err(SchemaError::Path(word.to_owned())),
 ///     include: &|path| Err(format!("there is no {path}")),
 /// };
@@ -134,6 +136,7 @@ fn scenario(
         proxy: proxy(&top, context.defaults.proxy, findings),
         redact: redact(&top, findings),
         leaks: leaks(&top, findings),
+        promises: promises(&top, context, findings),
         steps: steps::read("step", &top, findings),
         teardown: steps::read("teardown", &top, findings),
         checks: checks::read(&top, context, findings),
@@ -145,6 +148,13 @@ fn scenario(
         findings.add(0..0, "a scenario has at least one `[[step]]`");
     }
     fixture
+}
+
+/// Those of the suite that it does not make itself, in other words, and its own.
+fn promises(top: &Fields<'_, '_>, context: &Context<'_>, findings: &mut Findings) -> Vec<Promise> {
+    let own = promises::read(top, true, findings);
+    let others = context.promises.iter().filter(|one| own.iter().all(|own| own.name != one.name));
+    others.cloned().chain(own.clone()).collect()
 }
 
 fn clients(

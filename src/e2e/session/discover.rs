@@ -72,6 +72,7 @@ pub(in crate::e2e) fn read(
         services: settings.known_services.iter().cloned().collect(),
         clients: settings.known_clients.iter().cloned().collect(),
         defaults: settings.defaults,
+        promises: &settings.promises,
         checks: &oracle::checks(&settings.machine.oracles),
         leaders: !settings.machine.leaders.is_empty(),
         schema: &|word| settings.schemas.find(word),

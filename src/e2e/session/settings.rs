@@ -9,6 +9,7 @@ use std::{
 use super::choose::Filter;
 use super::golden::SnapshotError;
 use crate::e2e::run::stage::machine::{Client, Machine};
+use crate::e2e::scenario::ast::promise::Promise;
 use crate::e2e::scenario::ast::scenario::Defaults;
 use crate::e2e::scenario::clustered::OnCluster;
 use crate::e2e::text::error::FixtureError;
@@ -28,6 +29,8 @@ pub struct Settings {
     pub known_services: Vec<String>,
     /// What holds for every scenario that does not say otherwise; its leaks are the machine's.
     pub defaults: Defaults,
+    /// What the suite promises.
+    pub promises: Vec<Promise>,
     /// Schemas that checks may name.
     pub schemas: Schemas,
     /// How many runs at a time; 0 is four times as many as the machine has cores.

@@ -86,6 +86,9 @@ impl Verdict {
 pub struct Finding {
     /// The promise.
     pub property: Property,
+    /// Which of them, where a suite declares several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// How many things it was held against: a promise that holds of nothing is worth nothing.
     pub looked_at: usize,
     /// What came of it.
@@ -121,6 +124,11 @@ impl Findings {
         self.violations.push(Violation { breach, message, evidence, context });
     }
 
+    /// How many places there are so far in which it is broken like that.
+    pub fn count(&self, breach: &str) -> usize {
+        self.violations.iter().filter(|violation| violation.breach == breach).count()
+    }
+
     /// Something cannot be told, and why.
     pub fn unknown(&mut self, why: String) {
         self.why_unknown.push(why);
@@ -139,7 +147,7 @@ impl Findings {
         } else {
             Verdict::Valid
         };
-        Finding { property, looked_at: self.looked_at, verdict }
+        Finding { property, name: None, looked_at: self.looked_at, verdict }
     }
 }
 

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `index` | a history by operation and by what operations are about |
 //! | [`promises`] | what an oracle that is handed in says: the trait |
+//! | [`promised`] | what a suite declares: `[promise.NAME]` |
 //! | `replies`, `order` | what the engine knows itself |
 //! | `finding`, `report`, `policy`, `figures`, `gap` | what came of them |
 //! | `recovery` | how soon after a fault something succeeds again |
@@ -23,6 +24,7 @@ pub mod index;
 pub mod order;
 pub(crate) mod outcome;
 pub(crate) mod policy;
+pub mod promised;
 pub mod promises;
 pub(crate) mod recovery;
 pub mod replies;

@@ -36,6 +36,13 @@ impl Report {
         self.word() == "valid"
     }
 
+    /// Whether of a promise that a suite declares it cannot be told if it holds.
+    pub(in crate::e2e) fn leaves_a_promise_open(&self) -> bool {
+        let declared = |finding: &&Finding| finding.name.is_some();
+        let unknown = |finding: &Finding| matches!(finding.verdict, Verdict::Unknown { .. });
+        self.findings.iter().filter(declared).any(unknown)
+    }
+
     /// What came of one promise.
     pub fn verdict(&self, property: Property) -> Option<&Verdict> {
         let finding = self.findings.iter().find(|finding| finding.property == property);
@@ -80,7 +87,14 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.findings {
             let word = finding.verdict.word();
-            writeln!(f, "{word:<8} {} ({} looked at)", finding.property, finding.looked_at)?;
+            let property = finding.property;
+            match &finding.name {
+                None => writeln!(f, "{word:<8} {property} ({} looked at)", finding.looked_at)?,
+                Some(name) => {
+                    let name = bounded(name, 200);
+                    writeln!(f, "{word:<8} {property} {name} ({} looked at)", finding.looked_at)?;
+                }
+            }
             match &finding.verdict {
                 Verdict::Valid => {}
                 Verdict::Unknown { why } => {

@@ -36,6 +36,11 @@ impl Operation {
         Self { recorder, process, op, settled: false }
     }
 
+    /// Its number in the history.
+    pub fn number(&self) -> u64 {
+        self.op
+    }
+
     /// It happened.
     pub fn ok(self) {
         self.replied(Reply::default());

@@ -153,6 +153,18 @@ impl Recorder {
         }
     }
 
+    /// Has all that was recorded be in the file.
+    ///
+    /// # Errors
+    /// [`RecordError::Write`]: it cannot be written, now or before.
+    pub(in crate::e2e) fn flush(&self) -> Result<(), RecordError> {
+        let mut file = self.lock();
+        match &file.failed {
+            Some(error) => Err(io::Error::new(error.kind(), error.to_string()).into()),
+            None => Ok(file.out.flush()?),
+        }
+    }
+
     fn wall_ns(&self, journal: &'static str, text: &str) -> Result<u64, RecordError> {
         let wall: Timestamp = text.parse().map_err(|_| RecordError::Journal {
             journal,

@@ -3,7 +3,9 @@
 
 use std::{fmt::Display, io, path::Path, time::Duration};
 
-use async_nats::jetstream::{self, context::GetStreamByNameErrorKind, stream::RawMessageErrorKind};
+use async_nats::jetstream::{
+    self, consumer::DeliverPolicy, context::GetStreamByNameErrorKind, stream::RawMessageErrorKind,
+};
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -27,6 +29,10 @@ pub struct Probe<'a> {
 /// A message of a stream.
 #[derive(Debug, Clone)]
 pub struct Stored {
+    /// Its sequence in the stream.
+    pub sequence: u64,
+    /// Where it was published.
+    pub subject: String,
     /// When the server stored it.
     pub at: Timestamp,
     /// Its headers.
@@ -55,14 +61,14 @@ impl<'a> Probe<'a> {
     /// # Errors
     /// The server's or the client library's words, with the stream's name.
     pub async fn stored(&self, stream: &str, subject: Option<&str>) -> Result<Vec<Stored>, String> {
-        in_time(stream, stored(self.harness, stream, subject.unwrap_or_default())).await
+        stored_from(self.harness, stream, subject, 1).await
     }
 }
 
 /// Whole lines only: a process that was killed may have left half a line behind, cut anywhere.
 ///
 /// A whole line that is no record may hide one: then nothing can be judged by the rest.
-fn journal<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, String> {
+pub(in crate::e2e) fn journal<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, String> {
     let failed = |error: &dyn Display| format!("cannot read {}: {error}", path.display());
     match std::fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -123,10 +129,21 @@ pub(in crate::e2e) async fn held(
     in_time(stream, read).await
 }
 
+/// The same, from a sequence on.
+pub(in crate::e2e) async fn stored_from(
+    harness: &Harness,
+    stream: &str,
+    subject: Option<&str>,
+    from: u64,
+) -> Result<Vec<Stored>, String> {
+    in_time(stream, stored(harness, stream, subject.unwrap_or_default(), from)).await
+}
+
 async fn stored(
     harness: &Harness,
     stream: &str,
     subject: &str,
+    from: u64,
 ) -> Result<Vec<Stored>, async_nats::Error> {
     let context = jetstream::new(harness.client().await?);
     let stream = match context.get_stream(stream).await {
@@ -136,6 +153,7 @@ async fn stored(
     };
     let config = jetstream::consumer::pull::OrderedConfig {
         filter_subject: subject.to_owned(),
+        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from },
         ..Default::default()
     };
     let mut consumer = stream.create_consumer(config).await?;
@@ -150,7 +168,14 @@ async fn stored(
         name = info.consumer.to_owned();
         let at = Timestamp::from_nanosecond(info.published.unix_timestamp_nanos())?;
         let headers = wire_headers(message.headers.as_ref());
-        out.push(Stored { at, headers, body: Body::read(&message.payload).value() });
+        let (sequence, subject) = (info.stream_sequence, message.subject.to_string());
+        out.push(Stored {
+            sequence,
+            subject,
+            at,
+            headers,
+            body: Body::read(&message.payload).value(),
+        });
     }
     drop(messages);
     // Else it stays for half a minute, and looks as if somebody had forgotten it.
@@ -182,7 +207,7 @@ async fn in_time<T>(
     }
 }
 
-fn is_missing(error: &jetstream::context::GetStreamError) -> bool {
+pub(in crate::e2e) fn is_missing(error: &jetstream::context::GetStreamError) -> bool {
     use jetstream::context::GetStreamErrorKind as Kind;
     matches!(error.kind(), Kind::JetStream(error)
         if error.error_code() == jetstream::ErrorCode::STREAM_NOT_FOUND)

@@ -59,7 +59,7 @@ pub(in crate::e2e) async fn gather(
         }
     }
     lines.sort_by_key(|line| line.at);
-    let oracles = &world.machine().oracles;
+    let oracles = world.oracles();
     let lanes: Vec<Lane> = oracles.iter().flat_map(|oracle| oracle.lanes().to_vec()).collect();
     let messages = match load {
         None => conversation::conversation(&lines, &lanes, |at| clock.ns_at(at)),
@@ -80,7 +80,7 @@ pub(in crate::e2e) async fn gather(
 /// What the history says, with what oracles see at once if the run did not get to its end.
 fn history(world: &World) -> (Vec<Fault>, Vec<Effect>) {
     let recorder = &world.recorder;
-    let oracles = &world.machine().oracles;
+    let oracles = world.oracles();
     oracles.iter().for_each(|oracle| oracle.glimpse(&world.probe(), recorder));
     // Where the run has concluded, it is ended already and none of this is written.
     let _ = recorder.finish([]);

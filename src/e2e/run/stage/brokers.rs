@@ -196,11 +196,24 @@ impl Access {
     pub(in crate::e2e) async fn connect(
         &self,
     ) -> Result<async_nats::Client, async_nats::ConnectError> {
-        let mut options =
+        self.connect_with(self.options()).await
+    }
+
+    /// As whom it connects.
+    pub(in crate::e2e) fn options(&self) -> async_nats::ConnectOptions {
+        let options =
             async_nats::ConnectOptions::new().custom_inbox_prefix(self.role.inbox_prefix());
-        if let Some(Credentials { user, password }) = self.credentials.clone() {
-            options = options.user_and_password(user, password);
+        match self.credentials.clone() {
+            Some(Credentials { user, password }) => options.user_and_password(user, password),
+            None => options,
         }
+    }
+
+    /// Connects to any of them, with options of its own.
+    pub(in crate::e2e) async fn connect_with(
+        &self,
+        options: async_nats::ConnectOptions,
+    ) -> Result<async_nats::Client, async_nats::ConnectError> {
         options.connect(self.url.split(',').collect::<Vec<_>>()).await
     }
 }

@@ -84,6 +84,8 @@ pub struct ServiceContext {
     pub settings: PathBuf,
     /// Where the services keep journals of what they do outside NATS.
     pub journal_dir: PathBuf,
+    /// A folder of this run that services, programs and promises share.
+    pub dir: PathBuf,
     /// For whatever is drawn by chance.
     pub seed: u64,
 }

@@ -17,6 +17,7 @@
 pub(crate) mod brokers;
 pub(crate) mod files;
 pub(crate) mod harness;
+pub(crate) mod hearing;
 pub(crate) mod kept;
 pub(crate) mod machine;
 pub(crate) mod networks;

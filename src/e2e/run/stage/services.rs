@@ -8,6 +8,7 @@ use futures_util::{
 };
 
 use super::harness::Harness;
+use super::hearing::Hearing;
 use super::machine::{Machine, ServiceContext, ServiceUnderTest};
 use super::ready::{NotStarted, answers, start_process};
 use super::service_process::ServiceProcess;
@@ -24,6 +25,7 @@ pub(in crate::e2e) struct Services {
     reaper: Reaper,
     context: ServiceContext,
     harness: Harness,
+    hearing: Hearing,
     wanted: Vec<Wanted>,
     /// Whether one that ends unasked is started again.
     restart: bool,
@@ -52,6 +54,7 @@ impl Services {
         context: &ServiceContext,
         fixture: &Fixture,
         harness: Harness,
+        hearing: Hearing,
     ) -> Result<Self, NotStarted> {
         let times = fixture.processes.services;
         let wanted = (machine.services)(&fixture.services).into_iter().map(|service| Wanted {
@@ -63,6 +66,7 @@ impl Services {
             reaper: machine.reaper.clone(),
             context: context.clone(),
             harness,
+            hearing,
             wanted: wanted.collect(),
             restart: fixture.processes.restart,
             running: Vec::new(),
@@ -110,7 +114,10 @@ impl Services {
         // One that did not start is no reason to end another.
         for started in join_all(starting).await {
             match started {
-                Ok(child) => self.running.push(child),
+                Ok(child) => {
+                    self.hearing.follow(&child);
+                    self.running.push(child);
+                }
                 Err(reason) => failed = Some(reason),
             }
         }

@@ -12,6 +12,7 @@ use std::{
 use super::brokers::{Access, Brokers};
 use super::files::private_file;
 use super::harness::Harness;
+use super::hearing::Hearing;
 use super::machine::{CLIENT, Client, Machine, ServiceContext};
 use super::networks::Networks;
 use super::secrets::Secrets;
@@ -25,6 +26,7 @@ use crate::e2e::driver::rust::RustDriver;
 use crate::e2e::record::history::recorder::Recorder;
 use crate::e2e::record::run::{Log, RunId};
 use crate::e2e::record::tape::Tape;
+use crate::e2e::run::oracle::{Oracle, Oracles};
 use crate::e2e::run::probe::broker_trace::level;
 use crate::e2e::run::probe::evidence::Probe;
 use crate::e2e::run::probe::leaks::Watch;
@@ -39,6 +41,9 @@ const FLUSH: Duration = Duration::from_secs(2);
 /// What runs.
 pub(in crate::e2e) struct World {
     machine: Machine,
+    /// Who knows what the services promise: the machine's, and this run's own.
+    oracles: Oracles,
+    hearing: Hearing,
     pub(in crate::e2e) brokers: Brokers,
     harness: Harness,
     /// Between the broker and those who are to have a bad network.
@@ -76,6 +81,7 @@ impl World {
         run: &RunId,
         client: &Client,
         traced: bool,
+        hearing: Hearing,
     ) -> Result<Self, StartFailed> {
         let bare = |stop| StartFailed {
             stop,
@@ -115,7 +121,7 @@ impl World {
         let mut access = brokers.access(Role::Client);
         access.url = networks.client_url(&brokers);
         let (services, driver) = tokio::join!(
-            Services::start(machine, &context, fixture, harness.clone()),
+            Services::start(machine, &context, fixture, harness.clone(), hearing.clone()),
             start_driver(machine, run, client, &access)
         );
         let secrets = brokers.secrets();
@@ -124,6 +130,8 @@ impl World {
             (Ok(services), Ok(driver)) => {
                 return Ok(Self {
                     machine: machine.clone(),
+                    oracles: machine.oracles.clone(),
+                    hearing,
                     brokers,
                     harness,
                     networks,
@@ -184,6 +192,26 @@ impl World {
     /// What every run shares.
     pub(in crate::e2e) fn machine(&self) -> &Machine {
         &self.machine
+    }
+
+    /// Who knows what the services promise.
+    pub(in crate::e2e) fn oracles(&self) -> &Oracles {
+        &self.oracles
+    }
+
+    /// One more, who knows what this run promises.
+    pub(in crate::e2e) fn add_oracle(&mut self, oracle: Arc<dyn Oracle>) {
+        self.oracles.push(oracle);
+    }
+
+    /// What services print, where a promise is about it.
+    pub(in crate::e2e) fn hearing(&self) -> &Hearing {
+        &self.hearing
+    }
+
+    /// The folder that services, programs and promises share.
+    pub(in crate::e2e) fn dir(&self) -> &Path {
+        &self.services.context().dir
     }
 
     /// Where the services keep journals of what they do outside NATS.
@@ -272,7 +300,10 @@ fn prepare(
 ) -> std::io::Result<ServiceContext> {
     let folder = brokers.run_dir().join("services");
     let journal_dir: PathBuf = folder.join("journals");
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&journal_dir)?;
+    let dir: PathBuf = folder.join("dir");
+    for folder in [&journal_dir, &dir] {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
     let settings = folder.join("settings.toml");
     let text = toml::to_string(&fixture.services).map_err(std::io::Error::other)?;
     private_file(&settings)?.write_all(text.as_bytes())?;
@@ -288,7 +319,7 @@ fn prepare(
     }
     whole::write(&credentials, context.text())?;
     let url = networks.services_url(brokers);
-    Ok(ServiceContext { url, login, credentials, settings, journal_dir, seed })
+    Ok(ServiceContext { url, login, credentials, settings, journal_dir, dir, seed })
 }
 
 /// The file of this run's history: in the folder that keeps them, or in the run's own.

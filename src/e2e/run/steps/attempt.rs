@@ -46,8 +46,10 @@ impl RunningStep<'_> {
                 let mut access = self.world.access(Role::Client);
                 // A program may take only one; it learns of the others from that one.
                 access.url = self.world.brokers.first_url().to_owned();
-                let argv = &self.world.argv(argv);
-                match program::run(&machine.reaper, argv, &machine.root, &access, timeout).await {
+                let (argv, dir) = (&self.world.argv(argv), self.world.dir());
+                match program::run(&machine.reaper, argv, &machine.root, (&access, dir), timeout)
+                    .await
+                {
                     Ok(seen) => Ok(seen),
                     Err(program::Failed::Start(reason)) => Err(Stop::Broken(reason)),
                     Err(program::Failed::Ended(reason)) => Err(self.failed(reason)),
@@ -62,7 +64,7 @@ impl RunningStep<'_> {
 
     /// Asks the driver, and puts on record what it was asked and what came of it.
     pub(in crate::e2e) async fn ask(&self, op: Op) -> Result<Outcome, Stop> {
-        let oracles = &self.world.machine().oracles;
+        let oracles = self.world.oracles();
         let begun = record::begin(&self.world.recorder, oracles, self.world.driver.name(), &op);
         let performed = self.world.driver.perform(op).await;
         let outcome = performed.map_err(|fault| self.failed(fault.to_string()))?;

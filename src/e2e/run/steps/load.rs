@@ -68,7 +68,7 @@ pub(in crate::e2e) async fn run(
     let submitter = Submitter {
         driver: world.driver.clone(),
         recorder: world.recorder.clone(),
-        oracles: world.machine().oracles.clone(),
+        oracles: world.oracles().clone(),
         dying,
         attempt: step.timeout.unwrap_or(ATTEMPT),
         patience: step.within.unwrap_or(PATIENCE),

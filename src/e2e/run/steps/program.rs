@@ -11,6 +11,8 @@ use crate::process::{Child, ExitStatus, Pipe, Reaper, Spawn};
 
 /// How long a program may take where the step does not say.
 pub(in crate::e2e) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
+/// The folder of a run that services, programs and promises share.
+pub const DIR: &str = "MONO_DEMO_DIR";
 /// More lines are counted, not kept.
 const MOST_LINES: usize = 5000;
 /// Nor are lines after so much text.
@@ -26,13 +28,13 @@ pub(in crate::e2e) enum Failed {
     Ended(String),
 }
 
-/// Runs `program` to its end, with `NATS_URL`, `NATS_USER` and `NATS_PASSWORD` in its environment: what
-/// the `nats` command line reads.
+/// Runs `program` to its end, with `NATS_URL`, `NATS_USER` and `NATS_PASSWORD` in its environment, which
+/// the `nats` command line reads, and the run's folder as [`DIR`].
 pub(in crate::e2e) async fn run(
     reaper: &Reaper,
     program: &[String],
     cwd: &Path,
-    access: &Access,
+    (access, dir): (&Access, &Path),
     timeout: Duration,
 ) -> Result<Seen, Failed> {
     let [executable, args @ ..] = program else {
@@ -41,6 +43,7 @@ pub(in crate::e2e) async fn run(
     let mut spawn = Spawn::new(executable.as_str(), executable)
         .args(args)
         .env("NATS_URL", &access.url)
+        .env(DIR, dir)
         // What a person has set for other commands must not reach a scenario.
         .env_remove("NATS_CONTEXT")
         .env_remove("NATS_TOKEN")

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::check::Check;
+use super::promise::Promise;
 use super::step::Step;
 use crate::e2e::text::name::Name;
 use crate::e2e::text::redact::Row;
@@ -36,6 +37,8 @@ pub struct Fixture {
     pub redact: Vec<Row>,
     /// What is done about leaks, and where it says so.
     pub leaks: Option<(Leaks, Span)>,
+    /// What becomes of operations: the suite's promises, then its own.
+    pub promises: Vec<Promise>,
     /// What is done, in order.
     pub steps: Vec<Step>,
     /// What is done after the steps, whatever they came to.

@@ -140,6 +140,7 @@ fn read(text: &str) -> Result<(), Vec<String>> {
         services: Default::default(),
         defaults: Default::default(),
         checks: ADDED,
+        promises: &[],
         leaders: true,
         schema: &|_| Schemas::new(Path::new("."), json!({ "$defs": { "Any": true } })).find("Any"),
         include: &|path| Err(format!("no {path} here")),

@@ -121,6 +121,14 @@ fn written(form: Form) -> Value {
         }),
         Form::Table(keys) => table(keys),
         Form::Tables(keys) => json!({ "type": "array", "items": table(keys) }),
+        Form::OneOrTables(keys) => json!({
+            "anyOf": [table(keys), { "type": "array", "items": table(keys), "minItems": 1 }],
+        }),
+        Form::Named(keys) => json!({
+            "type": "object",
+            "propertyNames": { "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$" },
+            "additionalProperties": table(keys),
+        }),
         Form::Redactions => json!({
             "type": "object",
             "propertyNames": { "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$" },

@@ -40,6 +40,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 pub use parse::parse;
 
+use super::ast::promise::Promise;
 use super::ast::scenario::Defaults;
 use crate::e2e::text::redact::Row;
 
@@ -52,6 +53,8 @@ pub struct Suite {
     pub defaults: Defaults,
     /// What differs from run to run, and is replaced in transcripts.
     pub redact: Vec<Row>,
+    /// What becomes of operations, in every scenario that does them.
+    pub promises: Vec<Promise>,
     /// Commands that are run once, in order, before anything else.
     pub prepare: Vec<Vec<String>>,
     /// In the order of their names.

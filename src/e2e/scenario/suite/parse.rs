@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::e2e::scenario::findings::Findings;
 use crate::e2e::scenario::parse::{defaults, redact};
+use crate::e2e::scenario::promises;
 use crate::e2e::scenario::reader::Fields;
 use crate::e2e::scenario::suite::{Client, Command, Ready, Service, Suite};
 use crate::e2e::text::error::{FixtureError, Problem};
@@ -41,15 +42,27 @@ pub fn parse(source: Source, variables: BTreeSet<String>) -> Result<Suite, Fixtu
         }
     };
     let mut findings = Findings { variables, ..Findings::default() };
-    let known =
-        ["scenarios", "leaks", "broker", "proxy", "redact", "prepare", "services", "clients"];
+    let known = [
+        "scenarios",
+        "leaks",
+        "broker",
+        "proxy",
+        "redact",
+        "promise",
+        "prepare",
+        "services",
+        "clients",
+    ];
     let top = Fields::new(document.get_ref(), 0..0, "key", &known, &mut findings);
+    let services = named(&top, "services", service, &mut findings);
+    findings.services = services.iter().map(|service| service.name.clone()).collect();
     let suite = Suite {
         scenarios: scenarios(&top, &mut findings),
         defaults: defaults(&top, &mut findings),
         redact: redact(&top, &mut findings),
         prepare: prepare(&top, &mut findings),
-        services: named(&top, "services", service, &mut findings),
+        promises: promises::read(&top, false, &mut findings),
+        services,
         clients: named(&top, "clients", client, &mut findings),
     };
     if findings.problems.is_empty() {

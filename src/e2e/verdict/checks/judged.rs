@@ -51,6 +51,7 @@ mod tests {
         let said = |verdicts: &[Verdict]| {
             let finding = |verdict: &Verdict| finding::Finding {
                 property: FINAL,
+                name: None,
                 looked_at: 1,
                 verdict: verdict.clone(),
             };

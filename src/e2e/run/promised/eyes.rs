@@ -1,0 +1,341 @@
+//! Looks at one place of effects, again and again: what was not there before.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use async_nats::jetstream::stream::RetentionPolicy;
+use async_nats::jetstream::{self, stream};
+use futures_util::StreamExt as _;
+use serde_json::Value;
+
+use super::pick::Message;
+use crate::counted::counted;
+use crate::e2e::driver::raw::wire_headers;
+use crate::e2e::record::history::clock::Clock;
+use crate::e2e::record::seen::{Body, Seen};
+use crate::e2e::run::probe::evidence::{self, is_missing};
+use crate::e2e::run::stage::brokers::Access;
+use crate::e2e::run::stage::harness::Harness;
+use crate::e2e::run::stage::hearing::Hearing;
+use crate::e2e::run::steps::program;
+use crate::e2e::scenario::ast::promise::{Pick, Place};
+use crate::process::Reaper;
+use crate::wire::driver::Headers;
+
+/// The header of what stands in a bucket for an entry that is gone (ADR-8).
+const KV_OPERATION: &str = "KV-Operation";
+
+/// What everybody needs who looks.
+pub(super) struct Surroundings {
+    pub(super) harness: Harness,
+    pub(super) hearing: Hearing,
+    pub(super) clock: Clock,
+    /// `MONO_DEMO_DIR` of the services.
+    pub(super) dir: PathBuf,
+    /// The suite's.
+    pub(super) root: PathBuf,
+    pub(super) reaper: Reaper,
+    /// As whom programs connect.
+    pub(super) access: Access,
+}
+
+/// An effect that was found.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) at_ns: u64,
+    pub(super) key: Option<String>,
+    pub(super) value: Option<String>,
+    pub(super) place: String,
+}
+
+/// Looks at one place.
+pub(super) struct Eye {
+    at: Place,
+    key: Pick,
+    value: Option<Pick>,
+    /// What was heard on a subject.
+    ear: Option<Ear>,
+    /// How far it has looked: a sequence, or so many lines.
+    next: u64,
+    /// When a line that has no time of its own was there first.
+    since: HashMap<usize, u64>,
+    pub(super) found: Vec<Found>,
+    pub(super) gap: Option<String>,
+}
+
+/// Messages as they come.
+struct Ear {
+    heard: Arc<Mutex<Vec<(Instant, async_nats::Message)>>>,
+    deaf: Arc<Mutex<bool>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Ear {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Eye {
+    /// Opens it; whoever listens to a subject listens from here on.
+    pub(super) async fn open(
+        at: &Place,
+        key: &Pick,
+        value: Option<&Pick>,
+        around: &Surroundings,
+    ) -> Result<Self, String> {
+        let ear = match at {
+            Place::Subject(subject) => Some(Ear::open(subject, around).await?),
+            _ => None,
+        };
+        Ok(Self {
+            at: at.clone(),
+            key: key.clone(),
+            value: value.cloned(),
+            ear,
+            next: 0,
+            since: HashMap::new(),
+            found: Vec::new(),
+            gap: None,
+        })
+    }
+
+    /// From the beginning once more, where what was seen may be gone by now.
+    pub(super) fn afresh(&mut self) {
+        if !matches!(self.at, Place::Subject(_) | Place::Log(_)) {
+            (self.next, self.gap) = (0, None);
+            self.found.clear();
+        }
+    }
+
+    /// Looks for what was not there before.
+    pub(super) async fn look(&mut self, around: &Surroundings) -> Result<(), String> {
+        match self.at.clone() {
+            Place::Stream { name, subject } => self.stream(around, &name, subject.as_deref()).await,
+            Place::Kv(bucket) => self.bucket(around, &bucket).await,
+            Place::Subject(_) => {
+                self.heard(around);
+                Ok(())
+            }
+            Place::Log(service) => {
+                self.log(around, &service);
+                Ok(())
+            }
+            Place::File(path) => self.file(around, &path),
+            Place::Command(words) => self.command(around, &words).await,
+        }
+    }
+
+    async fn stream(
+        &mut self,
+        around: &Surroundings,
+        name: &str,
+        subject: Option<&str>,
+    ) -> Result<(), String> {
+        let Some(info) = info(&around.harness, name).await? else { return Ok(()) };
+        if info.config.retention != RetentionPolicy::Limits {
+            self.gap = Some(format!(
+                "stream {name} removes what was handled ({:?}): what was in it cannot be counted; \
+                 look at its subject, or at what its worker writes",
+                info.config.retention
+            ));
+            return Ok(());
+        }
+        let state = &info.state;
+        let gone = state.last_sequence.saturating_sub(state.messages);
+        if gone > 0 && self.gap.is_none() {
+            self.gap = Some(format!(
+                "stream {name} has removed {}: what they were is not known",
+                counted(usize::try_from(gone).unwrap_or(usize::MAX), "message")
+            ));
+        }
+        for stored in self.stored(around, name, subject).await? {
+            let place = format!("{name} sequence {} ({})", stored.sequence, stored.subject);
+            self.message(&stored.subject, &stored, place, around);
+        }
+        Ok(())
+    }
+
+    async fn bucket(&mut self, around: &Surroundings, bucket: &str) -> Result<(), String> {
+        let name = format!("KV_{bucket}");
+        let Some(info) = info(&around.harness, &name).await? else { return Ok(()) };
+        if info.config.max_messages_per_subject == 1 {
+            self.gap = Some(format!(
+                "bucket {bucket} keeps one value a key, so that what was written twice is not seen: \
+                 give it a history of 2 or more, or promise `times = \"at-least-once\"`"
+            ));
+        }
+        let prefix = format!("$KV.{bucket}.");
+        for stored in self.stored(around, &name, None).await? {
+            if stored.headers.contains_key(KV_OPERATION) {
+                continue;
+            }
+            let key = stored.subject.strip_prefix(&prefix).unwrap_or(&stored.subject).to_owned();
+            let place = format!("bucket {bucket}, revision {} of {key}", stored.sequence);
+            self.message(&key, &stored, place, around);
+        }
+        Ok(())
+    }
+
+    async fn stored(
+        &mut self,
+        around: &Surroundings,
+        stream: &str,
+        subject: Option<&str>,
+    ) -> Result<Vec<evidence::Stored>, String> {
+        let from = self.next.max(1);
+        let stored = evidence::stored_from(&around.harness, stream, subject, from).await?;
+        self.next = stored.last().map_or(self.next, |last| last.sequence + 1);
+        Ok(stored)
+    }
+
+    fn message(
+        &mut self,
+        subject: &str,
+        stored: &evidence::Stored,
+        place: String,
+        around: &Surroundings,
+    ) {
+        let message = Message { subject, headers: &stored.headers, body: &stored.body };
+        self.add(&message, around.clock.ns_at(stored.at), place);
+    }
+
+    fn heard(&mut self, around: &Surroundings) {
+        let Some(ear) = &self.ear else { return };
+        let from = usize::try_from(self.next).unwrap_or(usize::MAX);
+        let new: Vec<_> = lock(&ear.heard).iter().skip(from).cloned().collect();
+        if *lock(&ear.deaf) {
+            self.gap = Some(format!(
+                "{} could not be heard while the broker was away: effects there are told by a \
+                 stream",
+                self.at
+            ));
+        }
+        for (at, message) in new {
+            self.next += 1;
+            let headers = wire_headers(message.headers.as_ref());
+            let body = Body::read(&message.payload).value();
+            let place = format!("message {} on {}", self.next, message.subject);
+            let message = Message { subject: &message.subject, headers: &headers, body: &body };
+            self.add(&message, around.clock.ns_of(at), place);
+        }
+    }
+
+    fn log(&mut self, around: &Surroundings, service: &str) {
+        let Pick::Captured(pattern) = &self.key else { return };
+        // It was compiled when the promise was read.
+        let Ok(regex) = regex_lite::Regex::new(pattern) else { return };
+        let from = usize::try_from(self.next).unwrap_or(usize::MAX);
+        for heard in around.hearing.heard(service, from) {
+            self.next += 1;
+            let Some(found) = regex.captures(&heard.line) else { continue };
+            let key = found.get(1).map(|group| group.as_str().to_owned());
+            let place = format!("{service} (pid {}): `{}`", heard.pid, heard.line);
+            let at_ns = around.clock.ns_of(heard.at);
+            self.found.push(Found { at_ns, key, value: None, place });
+        }
+    }
+
+    fn file(&mut self, around: &Surroundings, path: &str) -> Result<(), String> {
+        let lines: Vec<Value> = evidence::journal(&around.dir.join(path))?;
+        self.lines(lines, &format!("{path} line"), around);
+        Ok(())
+    }
+
+    async fn command(&mut self, around: &Surroundings, words: &[String]) -> Result<(), String> {
+        let Surroundings { reaper, root, access, dir, .. } = around;
+        let ran = program::run(reaper, words, root, (access, dir), program::DEFAULT_TIMEOUT).await;
+        let shown = words.join(" ");
+        let failed = |why: String| format!("`{shown}` {why}");
+        let seen = match ran {
+            Ok(Seen::Ok(seen)) => seen,
+            Ok(_) => return Err(failed("gave no outcome".to_owned())),
+            Err(program::Failed::Start(why)) => {
+                return Err(failed(format!("could not be started: {why}")));
+            }
+            Err(program::Failed::Ended(why)) => return Err(failed(why)),
+        };
+        if seen["exit"] != 0 {
+            let exit = &seen["exit"];
+            return Err(failed(format!("ended with {exit}: {}", seen["stderr"])));
+        }
+        let stdout = seen["stdout"].as_str().unwrap_or_default();
+        let lines = stdout.lines().filter(|line| !line.trim().is_empty()).enumerate();
+        let lines = lines.map(|(n, line)| {
+            serde_json::from_str(line)
+                .map_err(|error| failed(format!("printed no JSON on line {}: {error}", n + 1)))
+        });
+        self.lines(lines.collect::<Result<_, _>>()?, &format!("`{shown}` line"), around);
+        Ok(())
+    }
+
+    /// Lines that were there before are known by their number.
+    fn lines(&mut self, lines: Vec<Value>, place: &str, around: &Surroundings) {
+        let from = usize::try_from(self.next).unwrap_or(usize::MAX);
+        for (n, body) in lines.iter().enumerate().skip(from) {
+            let at_ns = *self.since.entry(n).or_insert_with(|| around.clock.now_ns());
+            let message = Message { subject: "", headers: &Headers::new(), body };
+            self.add(&message, at_ns, format!("{place} {}", n + 1));
+            self.next += 1;
+        }
+    }
+
+    fn add(&mut self, message: &Message<'_>, at_ns: u64, place: String) {
+        let key = message.pick(&self.key);
+        let value = self.value.as_ref().and_then(|value| message.pick(value));
+        self.found.push(Found { at_ns, key, value, place });
+    }
+
+    /// How often it may look: a program is more work than a question.
+    pub(super) fn is_dear(&self) -> bool {
+        matches!(self.at, Place::Command(_))
+    }
+}
+
+impl Ear {
+    /// A connection of its own, which notes when it was away: what came then nobody heard.
+    async fn open(subject: &str, around: &Surroundings) -> Result<Self, String> {
+        let failed = |error: &dyn std::fmt::Display| format!("cannot listen to {subject}: {error}");
+        let deaf = Arc::new(Mutex::new(false));
+        let noted = deaf.clone();
+        let options = around.harness.access().options().event_callback(move |event| {
+            if matches!(event, async_nats::Event::Disconnected | async_nats::Event::SlowConsumer(_))
+            {
+                *lock(&noted) = true;
+            }
+            std::future::ready(())
+        });
+        let connected = around.harness.access().connect_with(options).await;
+        let client = connected.map_err(|error| failed(&error))?;
+        let mut messages =
+            client.subscribe(subject.to_owned()).await.map_err(|error| failed(&error))?;
+        client.flush().await.map_err(|error| failed(&error))?;
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let shelf = heard.clone();
+        let task = tokio::spawn(async move {
+            // Kept as long as it listens.
+            let _client = client;
+            while let Some(message) = messages.next().await {
+                lock(&shelf).push((Instant::now(), message));
+            }
+        });
+        Ok(Self { heard, deaf, task })
+    }
+}
+
+/// A stream as it is; `None` where there is none.
+async fn info(harness: &Harness, name: &str) -> Result<Option<stream::Info>, String> {
+    let failed = |error: &dyn std::fmt::Display| format!("cannot look at stream {name}: {error}");
+    let context = jetstream::new(harness.client().await.map_err(|error| failed(&error))?);
+    match context.get_stream(name).await {
+        Ok(stream) => Ok(Some(stream.cached_info().clone())),
+        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}

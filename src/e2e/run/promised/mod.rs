@@ -1,0 +1,286 @@
+//! The promises that a suite declares, seen kept or broken: which operations they are about, where
+//! their effects are, and what was found there.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `pick` | values out of messages, as promises name their places |
+//! | `eyes` | looks at one place of effects |
+
+mod eyes;
+mod pick;
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use super::oracle::{Operation, Oracle};
+use super::probe::evidence::Probe;
+use super::stage::brokers::Access;
+use super::stage::harness::Harness;
+use super::stage::hearing::Hearing;
+use super::steps::settle;
+use crate::e2e::record::history::event::{About, Fact, Kind};
+use crate::e2e::record::history::json::Json;
+use crate::e2e::record::history::reader::History;
+use crate::e2e::record::history::recorder::Recorder;
+use crate::e2e::record::trace::{Lane, Party};
+use crate::e2e::scenario::ast::check::Asked;
+use crate::e2e::scenario::ast::promise::{Place, Promise, Verb};
+use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::scenario::ast::step::Action;
+use crate::e2e::scenario::keys::CheckWord;
+use crate::e2e::verdict::checks::answer::Answer;
+use crate::e2e::verdict::index::Index;
+use crate::e2e::verdict::policy::Policy;
+use crate::e2e::verdict::promised::facts::{self, Declaration, Effect, Gap};
+use crate::e2e::verdict::promised::{self, Open};
+use crate::e2e::verdict::promises::{Judged, Promises, Unreadable};
+use crate::process::Reaper;
+use crate::wire::driver::Op;
+use eyes::{Eye, Surroundings};
+
+/// Nobody says when an effect is there: it is looked for.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// The same where a program has to be run for it.
+const RUN_AGAIN: Duration = Duration::from_millis(250);
+
+/// What a run hands to whoever looks after its promises.
+pub(in crate::e2e) struct Given<'a> {
+    pub(in crate::e2e) harness: &'a Harness,
+    pub(in crate::e2e) hearing: &'a Hearing,
+    pub(in crate::e2e) recorder: &'a Recorder,
+    pub(in crate::e2e) history: &'a Path,
+    pub(in crate::e2e) dir: &'a Path,
+    pub(in crate::e2e) root: &'a Path,
+    pub(in crate::e2e) reaper: &'a Reaper,
+    pub(in crate::e2e) access: Access,
+}
+
+/// The promises of one run.
+pub(in crate::e2e) struct Declared {
+    promises: Vec<Promise>,
+    history: PathBuf,
+    around: Surroundings,
+    /// One an effect, in the order of promises and effects.
+    eyes: Mutex<Vec<(usize, usize, Eye)>>,
+}
+
+/// The services whose lines a promise is about.
+pub(in crate::e2e) fn services(fixture: &Fixture) -> BTreeSet<String> {
+    let effects = fixture.promises.iter().flat_map(|promise| &promise.effects);
+    let services = effects.filter_map(|effect| match &effect.at {
+        Place::Log(service) => Some(service.clone()),
+        _ => None,
+    });
+    services.collect()
+}
+
+impl Declared {
+    /// Writes down what is promised, and begins to listen.
+    ///
+    /// # Errors
+    /// It cannot listen.
+    pub(in crate::e2e) async fn begin(fixture: &Fixture, given: Given<'_>) -> Result<Self, String> {
+        let promises = fixture.promises.clone();
+        let around = Surroundings {
+            harness: given.harness.clone(),
+            hearing: given.hearing.clone(),
+            clock: given.recorder.clock(),
+            dir: given.dir.to_owned(),
+            root: given.root.to_owned(),
+            reaper: given.reaper.clone(),
+            access: given.access,
+        };
+        let steps = fixture.steps.iter().chain(&fixture.teardown);
+        let unseen = steps.into_iter().any(|step| matches!(step.action, Action::Run(_)));
+        let mut eyes = Vec::new();
+        for (n, promise) in promises.iter().enumerate() {
+            let declaration = Declaration { promise: promise.clone(), unseen };
+            let now = around.clock.now_ns();
+            let told = given.recorder.fact(now, facts::PROMISE, &declaration);
+            told.map_err(|error| error.to_string())?;
+            for (at, effect) in promise.effects.iter().enumerate() {
+                let ending = promise.ending.as_ref().filter(|ending| ending.effect == at);
+                let value = ending.map(|ending| &ending.value);
+                eyes.push((n, at, Eye::open(&effect.at, &effect.key, value, &around).await?));
+            }
+        }
+        Ok(Self { promises, history: given.history.to_owned(), around, eyes: Mutex::new(eyes) })
+    }
+
+    /// Promises with an operation, and the message that it is.
+    fn of<'a>(&'a self, op: &'a Op) -> impl Iterator<Item = (&'a Promise, Picked)> + 'a {
+        self.promises.iter().filter_map(move |promise| {
+            let picked = pick::of_operation(&promise.operation, op, |message| Picked {
+                key: message.pick(&promise.key),
+                order: promise.order.as_ref().and_then(|order| message.pick(order)),
+            });
+            Some((promise, picked?))
+        })
+    }
+
+    async fn until_done(&self, recorder: &Recorder) -> Result<(), String> {
+        if self.promises.is_empty() {
+            return Ok(());
+        }
+        recorder.flush().map_err(|error| error.to_string())?;
+        let history = History::open(&self.history).map_err(|error| error.to_string())?;
+        let open = promised::open(&Index::new(&history.events));
+        let mut open: HashSet<Open> =
+            open.map_err(|error| error.to_string())?.into_iter().collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        let within = self.promises.iter().map(|promise| promise.within).max().unwrap_or_default();
+        let deadline = Instant::now() + within;
+        let mut eyes = self.eyes.lock().await;
+        let dear = eyes.iter().any(|(.., eye)| eye.is_dear());
+        loop {
+            let mut failed = None;
+            for (promise, effect, eye) in &mut *eyes {
+                let known = eye.found.len();
+                failed = eye.look(&self.around).await.err().or(failed);
+                let promise = &self.promises[*promise];
+                for found in &eye.found[known.min(eye.found.len())..] {
+                    let (promise, effect, key) = (promise, *effect, found.key.clone());
+                    if !is_an_end(promise, effect, found.value.as_deref()) {
+                        continue;
+                    }
+                    let promise = promise.name.clone();
+                    open.remove(&Open { promise, effect, key: key.unwrap_or_default() });
+                }
+            }
+            if open.is_empty() || Instant::now() >= deadline {
+                break;
+            }
+            tokio::time::sleep(if dear { RUN_AGAIN } else { LOOK_AGAIN }).await;
+        }
+        drop(eyes);
+        // What comes again would come now. What is still in flight then is told by its effects.
+        let left = deadline.saturating_duration_since(Instant::now());
+        let _ = settle::settle(&self.around.harness, left).await;
+        Ok(())
+    }
+
+    async fn write_down(&self, recorder: &Recorder) -> Result<&'static [&'static str], String> {
+        let mut eyes = self.eyes.lock().await;
+        let heard_all = self.around.hearing.whole().await;
+        for (promise, effect, eye) in &mut *eyes {
+            let of = self.promises[*promise].name.clone();
+            eye.afresh();
+            if let Err(why) = eye.look(&self.around).await {
+                eye.gap.get_or_insert(why);
+            }
+            let place = &self.promises[*promise].effects[*effect].at;
+            if matches!(place, Place::Log(_)) && !heard_all {
+                eye.gap.get_or_insert(format!("not every line of the {place} could be read"));
+            }
+            let failed = |error: &dyn std::fmt::Display| error.to_string();
+            for found in std::mem::take(&mut eye.found) {
+                let eyes::Found { at_ns, key, value, place } = found;
+                let effect = Effect { promise: of.clone(), effect: *effect, key, value, place };
+                recorder.fact(at_ns, facts::EFFECT, &effect).map_err(|error| failed(&error))?;
+            }
+            if let Some(why) = eye.gap.take() {
+                let gap = Gap { promise: of, effect: *effect, why };
+                let now = self.around.clock.now_ns();
+                recorder.fact(now, facts::GAP, &gap).map_err(|error| failed(&error))?;
+            }
+        }
+        // Nobody listens any more: what a run leaves behind is looked for now.
+        eyes.clear();
+        Ok(&[facts::EFFECTS])
+    }
+}
+
+/// What tells an operation from another, and what it keeps its order with.
+struct Picked {
+    key: Option<String>,
+    order: Option<String>,
+}
+
+/// Where a promise says how things end, only that counts.
+fn is_an_end(promise: &Promise, effect: usize, value: Option<&str>) -> bool {
+    let ending = promise.ending.as_ref().filter(|ending| ending.effect == effect);
+    ending
+        .is_none_or(|ending| value.is_some_and(|value| ending.among.iter().any(|end| end == value)))
+}
+
+impl Promises for Declared {
+    fn facts(&self) -> &'static [&'static str] {
+        promised::Declared.facts()
+    }
+
+    fn judge(&self, index: &Index<'_>, policy: Policy) -> Result<Judged, Unreadable> {
+        promised::Declared.judge(index, policy)
+    }
+
+    fn told(&self, fact: &Fact) -> Option<(Party, String)> {
+        promised::Declared.told(fact)
+    }
+}
+
+impl Oracle for Declared {
+    fn operation(&self, op: &Op) -> Option<Operation> {
+        let (promise, picked) = self.of(op).next()?;
+        let (kind, subject) = match op {
+            Op::Submit { subject, .. } => (Kind::Submit, subject),
+            Op::Publish { subject, .. } => (Kind::Publish, subject),
+            Op::Request { subject, .. } => (Kind::Request, subject),
+            Op::Call { method, .. } if promise.operation.verb == Verb::Call => {
+                (Kind::Request, method)
+            }
+            _ => return None,
+        };
+        let about = |key| About { of: promise.name.clone(), key, content: None };
+        Some(Operation { kind, subject: subject.clone(), about: picked.key.map(about) })
+    }
+
+    fn asked(&self, op: &Op, number: u64) -> Vec<Fact> {
+        let asked = self.of(op).filter_map(|(promise, Picked { key, order })| {
+            let promise = promise.name.clone();
+            let record = Json::of(&facts::Asked { promise, op: number, key, order }).ok()?;
+            Some(Fact { word: facts::ASKED.to_owned(), record })
+        });
+        asked.collect()
+    }
+
+    fn settled<'a>(&'a self, recorder: &'a Recorder) -> BoxFuture<'a, Result<(), String>> {
+        self.until_done(recorder).boxed()
+    }
+
+    fn reading(&self, _: &Value) -> Option<Json> {
+        None
+    }
+
+    fn gather<'a>(
+        &'a self,
+        _: &'a Probe<'a>,
+        recorder: &'a Recorder,
+    ) -> BoxFuture<'a, Result<&'static [&'static str], String>> {
+        self.write_down(recorder).boxed()
+    }
+
+    fn glimpse(&self, _: &Probe<'_>, _: &Recorder) {}
+
+    fn checks(&self) -> &'static [CheckWord] {
+        &[]
+    }
+
+    fn look<'a>(
+        &'a self,
+        _: &'a Probe<'a>,
+        asked: &'a Asked,
+    ) -> BoxFuture<'a, Result<Answer, String>> {
+        std::future::ready(Err(format!("nobody here knows `{}`", asked.word))).boxed()
+    }
+
+    fn lanes(&self) -> &'static [Lane] {
+        &[]
+    }
+}

@@ -1,0 +1,81 @@
+//! What services print, kept line by line where a promise is about it.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
+
+use crate::process::Child;
+
+/// How long the last lines of a process that has ended may take.
+const LAST_LINES: Duration = Duration::from_secs(5);
+
+/// Follows the processes of the services that it is told; clones share what was heard.
+#[derive(Clone, Default)]
+pub(in crate::e2e) struct Hearing {
+    services: Arc<BTreeSet<String>>,
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    heard: Vec<Heard>,
+    missed: Vec<(String, u64)>,
+    following: Vec<JoinHandle<()>>,
+}
+
+/// One line.
+#[derive(Debug, Clone)]
+pub(in crate::e2e) struct Heard {
+    pub(in crate::e2e) at: Instant,
+    pub(in crate::e2e) service: String,
+    pub(in crate::e2e) pid: u32,
+    pub(in crate::e2e) line: String,
+}
+
+impl Hearing {
+    /// Of these services and no others.
+    pub(in crate::e2e) fn of(services: BTreeSet<String>) -> Self {
+        Self { services: Arc::new(services), shared: Arc::default() }
+    }
+
+    /// Follows a process from its first line, if anybody wants to know.
+    pub(in crate::e2e) fn follow(&self, process: &Child) {
+        let service = process.name().to_owned();
+        if !self.services.contains(&service) {
+            return;
+        }
+        let (pid, mut lines, shared) = (process.pid(), process.stderr_lines(), self.shared.clone());
+        let following = tokio::spawn(async move {
+            while let Some(line) = lines.next().await {
+                let heard = Heard { at: Instant::now(), service: service.clone(), pid, line };
+                lock(&shared).heard.push(heard);
+            }
+            if lines.missed() > 0 {
+                lock(&shared).missed.push((service, lines.missed()));
+            }
+        });
+        lock(&self.shared).following.push(following);
+    }
+
+    /// What was heard of a service, from the line with this number on.
+    pub(in crate::e2e) fn heard(&self, service: &str, from: usize) -> Vec<Heard> {
+        let shared = lock(&self.shared);
+        let of = shared.heard.iter().filter(|heard| heard.service == service);
+        of.skip(from).cloned().collect()
+    }
+
+    /// Waits for the last lines of processes that have ended; false where somebody still holds an
+    /// output, or lines came faster than they could be read.
+    pub(in crate::e2e) async fn whole(&self) -> bool {
+        let following = std::mem::take(&mut lock(&self.shared).following);
+        let all = futures_util::future::join_all(following);
+        let ended = tokio::time::timeout(LAST_LINES, all).await.is_ok();
+        ended && lock(&self.shared).missed.is_empty()
+    }
+}
+
+fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,300 @@
+//! How a promise is broken: lost, twice, unasked, late, out of order, not final.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::lives::{Life, Lives, Seen};
+use crate::counted::counted;
+use crate::e2e::record::history::event::{Event, Phase};
+use crate::e2e::scenario::ast::promise::{Times, Unasked};
+use crate::e2e::verdict::finding::{Findings, Property, copies};
+use crate::e2e::verdict::index::{Ended, Index, Operation};
+
+/// What is judged.
+pub const PROMISE: Property = Property { word: "promise", says: "promise" };
+/// Acknowledged, and its effect is not there.
+pub const LOST: &str = "lost";
+/// Its effect is there more than once.
+pub const TWICE: &str = "twice";
+/// An effect of what nobody asked for, or of what was refused for certain.
+pub const UNASKED: &str = "unasked";
+/// Its effect came after its time.
+pub const LATE: &str = "late";
+/// Its effect came before that of what was done earlier.
+pub const OUT_OF_ORDER: &str = "out_of_order";
+/// It has effects, and none that is an end.
+pub const NOT_FINAL: &str = "not_final";
+/// Another word after one that is an end.
+pub const CHANGED_AFTER_FINAL: &str = "changed_after_final";
+
+/// Holds all of a promise against what was seen.
+pub(super) fn check(lives: &Lives<'_, '_>, findings: &mut Findings) {
+    findings.looked_at = lives.operations();
+    unknown(lives, findings);
+    if findings.looked_at == 0 {
+        return;
+    }
+    for life in lives.by_key.iter().map(|(key, life)| OfKey { lives, key, life }) {
+        for effect in 0..life.life.effects.len() {
+            life.lost(effect, findings);
+            life.twice(effect, findings);
+            life.unasked(effect, findings);
+        }
+        life.changed(findings);
+    }
+    late(lives, lives.promise().within, findings);
+    order(lives, findings);
+}
+
+/// Effects that came after their time.
+pub(super) fn late(lives: &Lives<'_, '_>, within: Duration, findings: &mut Findings) {
+    let Some(from) = lives.from() else { return };
+    let limit = from.at_ns.saturating_add(u64::try_from(within.as_nanos()).unwrap_or(u64::MAX));
+    for (key, life) in lives.acknowledged() {
+        for effect in 0..life.effects.len() {
+            let Some((event, seen)) = lives.counting(life, effect).next() else { continue };
+            if event.at_ns > limit {
+                let took = Duration::from_nanos(event.at_ns - from.at_ns);
+                let message = format!(
+                    "`{key}` was done {took:.1?} after the last operation and fault, which is more \
+                     than {within:?}: {}",
+                    seen.place
+                );
+                findings.broken(LATE, message, copies([from, event]), operation_of(life));
+            }
+        }
+    }
+}
+
+/// What became of one key, in its promise.
+struct OfKey<'l, 'i, 'a> {
+    lives: &'l Lives<'i, 'a>,
+    key: &'l str,
+    life: &'l Life<'i, 'a>,
+}
+
+impl<'a> OfKey<'_, '_, 'a> {
+    fn at(&self, effect: usize) -> String {
+        self.lives.promise().effects[effect].at.to_string()
+    }
+
+    fn counting(&self, effect: usize) -> Vec<&Seen<'a>> {
+        self.lives.counting(self.life, effect).collect()
+    }
+
+    fn lost(&self, effect: usize, findings: &mut Findings) {
+        let Some((operation, acknowledged)) = self.life.acknowledged() else { return };
+        let (Some(end), Times::Once | Times::AtLeastOnce) =
+            (self.lives.end(effect), self.lives.promise().times)
+        else {
+            return;
+        };
+        if !self.counting(effect).is_empty() {
+            return;
+        }
+        let (key, at) = (self.key, self.at(effect));
+        let what = acknowledgement(operation);
+        let meanwhile = broken_between(self.lives.index, operation.begun.at_ns, end.at_ns);
+        let faults = told(&meanwhile);
+        let evidence = [operation.begun, acknowledged, end];
+        match self.life.effects[effect].last() {
+            None => {
+                let message = format!("`{key}` was {what}, and is not in {at}{faults}");
+                findings.broken(LOST, message, copies(evidence), copies(meanwhile));
+            }
+            Some((last, seen)) => {
+                let value = seen.value.as_deref().unwrap_or("(nothing)");
+                let message = format!(
+                    "`{key}` was {what}, and never came to an end: the last word is `{value}` in \
+                     {}{faults}",
+                    seen.place
+                );
+                let evidence = copies(evidence.into_iter().chain([*last]));
+                findings.broken(NOT_FINAL, message, evidence, copies(meanwhile));
+            }
+        }
+    }
+
+    fn twice(&self, effect: usize, findings: &mut Findings) {
+        let counting = self.counting(effect);
+        if self.lives.promise().times == Times::AtLeastOnce || counting.len() < 2 {
+            return;
+        }
+        let (first, second) = (counting[0], counting[1]);
+        // Two different ends are told as a change.
+        if first.1.value != second.1.value {
+            return;
+        }
+        let meanwhile = broken_between(self.lives.index, 0, second.0.at_ns);
+        let message = format!(
+            "`{}` is {} in {}, not once: {} and {}{}",
+            self.key,
+            counted(counting.len(), "time"),
+            self.at(effect),
+            first.1.place,
+            second.1.place,
+            told(&meanwhile)
+        );
+        let context = operation_of(self.life).into_iter().chain(copies(meanwhile));
+        findings.broken(TWICE, message, copies([first.0, second.0]), context);
+    }
+
+    fn unasked(&self, effect: usize, findings: &mut Findings) {
+        let allowed = self.lives.promise().unasked == Unasked::Ignore || self.lives.declared.unseen;
+        let Some((event, seen)) = self.life.effects[effect].first() else { return };
+        match self.life.operations.last() {
+            None if !allowed => {
+                let message = format!("nobody asked for `{}`: {}", self.key, seen.place);
+                findings.broken(UNASKED, message, copies([*event]), []);
+            }
+            Some(last) if !self.life.may_be() => {
+                let message = format!(
+                    "`{}` was refused for certain, and was done all the same: {}",
+                    self.key, seen.place
+                );
+                let evidence = copies(last.events().into_iter().chain([*event]));
+                findings.broken(UNASKED, message, evidence, []);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whatever follows an end, and is not the same word.
+    fn changed(&self, findings: &mut Findings) {
+        let Some(ending) = &self.lives.promise().ending else { return };
+        let Some(seen) = self.life.effects.get(ending.effect) else { return };
+        let is_end = |(_, seen): &&Seen<'a>| {
+            seen.value.as_ref().is_some_and(|value| ending.among.contains(value))
+        };
+        let Some(at) = seen.iter().position(|one| is_end(&one)) else { return };
+        let end = &seen[at];
+        if let Some(after) = seen[at + 1..].iter().find(|after| after.1.value != end.1.value) {
+            let word = |seen: &Seen<'a>| seen.1.value.clone().unwrap_or_default();
+            let message = format!(
+                "`{}` was `{}` for good in {}, and then `{}` in {}",
+                self.key,
+                word(end),
+                end.1.place,
+                word(after),
+                after.1.place
+            );
+            let context = operation_of(self.life);
+            findings.broken(CHANGED_AFTER_FINAL, message, copies([end.0, after.0]), context);
+        }
+    }
+}
+
+/// The first effect of an operation, what became of it, and its key.
+type Done<'l, 'i, 'a> = (&'l Seen<'a>, &'l Life<'i, 'a>, &'l str);
+
+/// Effects of operations that keep their order: only what was acknowledged before another began was
+/// surely first.
+fn order(lives: &Lives<'_, '_>, findings: &mut Findings) {
+    let mut lines: BTreeMap<(usize, &str), Vec<Done<'_, '_, '_>>> = BTreeMap::new();
+    for (key, life) in lives.acknowledged() {
+        // What was done more than once has no one place in the order.
+        let (Some(order), [_]) = (&life.order, life.operations.as_slice()) else { continue };
+        for effect in 0..life.effects.len() {
+            if let Some(first) = lives.counting(life, effect).next() {
+                lines.entry((effect, order)).or_default().push((first, life, key));
+            }
+        }
+    }
+    for ((_, order), mut line) in lines {
+        line.sort_by_key(|((event, _), ..)| (event.at_ns, event.seq));
+        let mut latest: Option<(&Seen<'_>, &Operation<'_>, &str)> = None;
+        for (seen, life, key) in line {
+            let Some((operation, acknowledged)) = life.acknowledged() else { continue };
+            match latest {
+                Some((before, later, other)) if later.begun.seq > acknowledged.seq => {
+                    let message = format!(
+                        "`{key}` of `{order}` was acknowledged before `{other}` was asked for, and \
+                         was done after it: {} before {}",
+                        before.1.place, seen.1.place
+                    );
+                    let evidence =
+                        copies([operation.begun, acknowledged, later.begun, before.0, seen.0]);
+                    findings.broken(OUT_OF_ORDER, message, evidence, []);
+                }
+                Some((_, later, _)) if later.begun.seq > operation.begun.seq => {}
+                _ => latest = Some((seen, operation, key)),
+            }
+        }
+    }
+}
+
+/// What cannot be told, and why.
+fn unknown(lives: &Lives<'_, '_>, findings: &mut Findings) {
+    let promise = lives.promise();
+    let operation = format!("{} {}", promise.operation.verb.word(), promise.operation.on);
+    if lives.operations() == 0 && lives.keyless == 0 {
+        findings.unknown(format!("no `{operation}` was done: there is nothing to look at"));
+    } else if promise.own && lives.acknowledged().next().is_none() {
+        findings.unknown(format!("no `{operation}` was acknowledged: nothing was promised of it"));
+    }
+    if lives.keyless > 0 {
+        let many = counted(lives.keyless, "operation");
+        findings.unknown(format!("{many} on `{}` had no key", promise.operation.on));
+    }
+    if lives.index.end_with_whole(super::facts::EFFECTS).is_none() {
+        findings.unknown("the history ends before the effects were looked for".to_owned());
+    }
+    for gap in &lives.gaps {
+        findings.unknown(gap.why.clone());
+    }
+    if promise.unasked == Unasked::Ignore {
+        return;
+    }
+    for (effect, many) in &lives.keyless_effects {
+        let at = promise.effects.get(*effect).map(|effect| effect.at.to_string());
+        let (many, at) = (counted(*many, "effect"), at.unwrap_or_default());
+        findings.unknown(format!("{many} in {at} had no key: whose they are is not known"));
+    }
+    let unasked = |life: &&Life<'_, '_>| life.operations.is_empty();
+    let unasked = lives.by_key.values().filter(unasked).count();
+    if lives.declared.unseen && unasked > 0 {
+        findings.unknown(format!(
+            "{} that no client asked for on record: a program of a `run` step may have",
+            counted(unasked, "effect")
+        ));
+    }
+}
+
+/// `acknowledged (sequence 4) for client-1`.
+fn acknowledgement(operation: &Operation<'_>) -> String {
+    let process = &operation.invoke.process;
+    match operation.reply().and_then(|reply| reply.sequence) {
+        Some(sequence) => format!("acknowledged to {process} (sequence {sequence})"),
+        None if operation.ended() == Ended::Ok => format!("acknowledged to {process}"),
+        None => format!("asked for by {process}"),
+    }
+}
+
+fn operation_of(life: &Life<'_, '_>) -> Vec<Event> {
+    life.operations.iter().take(2).flat_map(|operation| copies(operation.events())).collect()
+}
+
+/// What was broken in this time.
+fn broken_between<'a>(index: &Index<'a>, from_ns: u64, to_ns: u64) -> Vec<&'a Event> {
+    let begun = index.faults.iter().filter(|(_, fault)| fault.phase == Phase::Begin);
+    let within = begun.filter(|(event, _)| (from_ns..=to_ns).contains(&event.at_ns));
+    within.map(|(event, _)| *event).collect()
+}
+
+/// `; meanwhile kill-broker, kill-services`; the last three.
+fn told(faults: &[&Event]) -> String {
+    use crate::e2e::record::history::event::What;
+    let mut names: Vec<&str> = Vec::new();
+    for event in faults.iter().rev() {
+        if let What::Fault(fault) = &event.what
+            && !names.contains(&fault.name.as_str())
+            && names.len() < 3
+        {
+            names.push(&fault.name);
+        }
+    }
+    match names.is_empty() {
+        true => String::new(),
+        false => format!("; broken meanwhile: {}", names.join(", ")),
+    }
+}

@@ -1,0 +1,236 @@
+//! One promise's operations and effects, by key.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::facts::{self, Asked, Declaration, Effect, Gap, Known};
+use crate::e2e::record::history::event::Event;
+use crate::e2e::scenario::ast::promise::{Promise, Times};
+use crate::e2e::verdict::index::{Ended, Index, Operation};
+use crate::e2e::verdict::promises::Unreadable;
+
+/// An effect, and when.
+pub(super) type Seen<'a> = (&'a Event, Effect);
+
+/// One promise: what was asked for, and what was seen.
+pub(super) struct Lives<'i, 'a> {
+    pub(super) index: &'i Index<'a>,
+    pub(super) declared: Declaration,
+    /// By key, in the order of the keys.
+    pub(super) by_key: BTreeMap<String, Life<'i, 'a>>,
+    /// Operations without a key.
+    pub(super) keyless: usize,
+    /// Effects without one, by effect.
+    pub(super) keyless_effects: BTreeMap<usize, usize>,
+    pub(super) gaps: Vec<Gap>,
+}
+
+/// What became of one key.
+#[derive(Default)]
+pub(super) struct Life<'i, 'a> {
+    /// In the order in which they began.
+    pub(super) operations: Vec<&'i Operation<'a>>,
+    /// What the first of them keeps its order with.
+    pub(super) order: Option<String>,
+    /// For each effect of the promise, those that were seen, in order.
+    pub(super) effects: Vec<Vec<Seen<'a>>>,
+}
+
+/// An effect that was promised to an acknowledged operation, and is not there yet.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Open {
+    /// Of which promise.
+    pub promise: String,
+    /// Which of its effects.
+    pub effect: usize,
+    /// Of which operation.
+    pub key: String,
+}
+
+impl<'a> Life<'_, 'a> {
+    /// The first that was acknowledged.
+    pub(super) fn acknowledged(&self) -> Option<(&Operation<'a>, &'a Event)> {
+        let first = self.operations.iter().find(|operation| operation.ended() == Ended::Ok)?;
+        Some((first, first.returned?))
+    }
+
+    /// One may have been done: it was not refused for certain.
+    pub(super) fn may_be(&self) -> bool {
+        self.operations.iter().any(|operation| operation.ended() != Ended::Fail)
+    }
+}
+
+/// All promises of a history, in the order in which they were declared.
+pub(super) fn of<'i, 'a>(index: &'i Index<'a>) -> Result<Vec<Lives<'i, 'a>>, Unreadable> {
+    let mut all: Vec<Lives<'i, 'a>> = Vec::new();
+    let mut by_name: HashMap<String, usize> = HashMap::new();
+    let mut by_op: HashMap<u64, &'i Operation<'a>> = HashMap::new();
+    let known = |event: &Event, fact| {
+        Known::of(fact).map_err(|error| Unreadable::new(event, &fact.word, &error))
+    };
+    // What is promised may be told at the end.
+    for (event, fact) in &index.facts {
+        if let Some(Known::Promise(declared)) = known(event, fact)? {
+            by_name.insert(declared.promise.name.clone(), all.len());
+            all.push(Lives {
+                index,
+                declared,
+                by_key: BTreeMap::new(),
+                keyless: 0,
+                keyless_effects: BTreeMap::new(),
+                gaps: Vec::new(),
+            });
+        }
+    }
+    if all.is_empty() {
+        return Ok(all);
+    }
+    by_op.extend(index.operations.iter().map(|operation| (operation.invoke.op, operation)));
+    for (event, fact) in &index.facts {
+        let Some(known) = known(event, fact)? else { continue };
+        let of = |name: &str| by_name.get(name).copied();
+        match known {
+            Known::Promise(_) => {}
+            Known::Asked(asked) => {
+                let found = of(&asked.promise).zip(by_op.get(&asked.op));
+                if let Some((at, operation)) = found {
+                    all[at].asked(asked, operation);
+                }
+            }
+            Known::Effect(effect) => {
+                if let Some(at) = of(&effect.promise) {
+                    all[at].seen(event, effect);
+                }
+            }
+            Known::Gap(gap) => {
+                if let Some(at) = of(&gap.promise) {
+                    all[at].gaps.push(gap);
+                }
+            }
+        }
+    }
+    for lives in &mut all {
+        for effects in lives.by_key.values_mut().flat_map(|life| &mut life.effects) {
+            effects.sort_by_key(|(event, _)| (event.at_ns, event.seq));
+        }
+    }
+    Ok(all)
+}
+
+impl<'i, 'a> Lives<'i, 'a> {
+    fn life(&mut self, key: String) -> &mut Life<'i, 'a> {
+        let effects = self.declared.promise.effects.len();
+        self.by_key.entry(key).or_insert_with(|| Life {
+            effects: (0..effects).map(|_| Vec::new()).collect(),
+            ..Life::default()
+        })
+    }
+
+    fn asked(&mut self, asked: Asked, operation: &'i Operation<'a>) {
+        let Some(key) = asked.key else {
+            self.keyless += 1;
+            return;
+        };
+        let life = self.life(key);
+        if life.operations.is_empty() {
+            life.order = asked.order;
+        }
+        life.operations.push(operation);
+    }
+
+    fn seen(&mut self, event: &'a Event, effect: Effect) {
+        match effect.key.clone() {
+            None => *self.keyless_effects.entry(effect.effect).or_default() += 1,
+            Some(key) => {
+                let at = effect.effect;
+                if let Some(effects) = self.life(key).effects.get_mut(at) {
+                    effects.push((event, effect));
+                }
+            }
+        }
+    }
+
+    pub(super) fn promise(&self) -> &Promise {
+        &self.declared.promise
+    }
+
+    /// The promise in a few words.
+    pub(super) fn name(&self) -> String {
+        let promise = self.promise();
+        let places: Vec<String> = promise.effects.iter().map(|e| e.at.to_string()).collect();
+        format!("{}: {}, {}", promise.name, promise.times.word(), places.join(", "))
+    }
+
+    /// A suite's promise is about the scenarios that do such operations.
+    pub(super) fn is_of_this_run(&self) -> bool {
+        self.promise().own || self.keyless > 0 || self.operations() > 0
+    }
+
+    /// How many operations there were that have a key.
+    pub(super) fn operations(&self) -> usize {
+        self.by_key.values().map(|life| life.operations.len()).sum()
+    }
+
+    /// What was acknowledged, with its key.
+    pub(super) fn acknowledged(&self) -> impl Iterator<Item = (&str, &Life<'i, 'a>)> {
+        let all = self.by_key.iter().map(|(key, life)| (key.as_str(), life));
+        all.filter(|(_, life)| life.acknowledged().is_some())
+    }
+
+    /// The effects of one place that count: where it says how things end, those that are an end.
+    pub(super) fn counting<'l>(
+        &self,
+        life: &'l Life<'i, 'a>,
+        effect: usize,
+    ) -> impl Iterator<Item = &'l Seen<'a>> {
+        let ending = self.promise().ending.as_ref().filter(|ending| ending.effect == effect);
+        let among = ending.map(|ending| ending.among.clone());
+        life.effects[effect].iter().filter(move |(_, seen)| match &among {
+            None => true,
+            Some(among) => seen.value.as_ref().is_some_and(|value| among.contains(value)),
+        })
+    }
+
+    /// All that was promised to it is there.
+    pub(super) fn is_done(&self, life: &Life<'i, 'a>) -> bool {
+        (0..self.promise().effects.len()).all(|effect| self.counting(life, effect).next().is_some())
+    }
+
+    /// The end of the run, where what was not seen is not there.
+    pub(super) fn end(&self, effect: usize) -> Option<&'a Event> {
+        let whole = self.index.end_with_whole(facts::EFFECTS);
+        whole.filter(|_| self.gaps.iter().all(|gap| gap.effect != effect))
+    }
+
+    /// From when on effects have their time: the end of the last operation, and of the last fault.
+    pub(super) fn from(&self) -> Option<&'a Event> {
+        let operations = self.by_key.values().flat_map(|life| &life.operations);
+        let ends = operations.map(|operation| operation.returned.unwrap_or(operation.begun));
+        ends.chain(self.index.last_fault()).max_by_key(|event| event.at_ns)
+    }
+
+    /// The longest that the first effect of an acknowledged operation took after that.
+    pub(super) fn longest_ns(&self) -> Option<u64> {
+        let from = self.from()?.at_ns;
+        let firsts = self.acknowledged().flat_map(|(_, life)| {
+            (0..life.effects.len()).filter_map(|effect| self.counting(life, effect).next())
+        });
+        firsts.map(|(event, _)| event.at_ns.saturating_sub(from)).max()
+    }
+
+    /// What is not there yet of what was acknowledged.
+    pub(super) fn open(&self) -> Vec<Open> {
+        if self.promise().times == Times::AtMostOnce {
+            return Vec::new();
+        }
+        let missing = self.acknowledged().flat_map(|(key, life)| {
+            (0..life.effects.len())
+                .filter(|effect| self.counting(life, *effect).next().is_none())
+                .map(|effect| Open {
+                    promise: self.promise().name.clone(),
+                    effect,
+                    key: key.to_owned(),
+                })
+        });
+        missing.collect()
+    }
+}

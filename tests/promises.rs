@@ -1,0 +1,110 @@
+//! Promises of services that know nothing of this program: kept, and broken in every way.
+
+use crate::support::program::{Home, Said};
+
+const WORKER: &str = include_str!("promises/worker.py");
+
+const SUITE: &str = r#"
+[services.worker]
+run = ["{{python}}", "worker.py"]
+ready = { line = "ready" }
+
+[promise.order]
+operation = { submit = "orders.new" }
+key = "/id"
+effect = [
+    { stream = "RECEIPTS", key = "/id" },
+    { kv = "shipped" },
+    { log = "worker", key = 'shipped (\S+)' },
+    { file = "shipped.jsonl", key = "/id" },
+    { subject = "shipped.*", key = "subject:2" },
+    { command = ["cat", "{{MONO}}"], key = "/id" },
+]
+order = "/customer"
+within = "4s"
+final = { value = "/status", among = ["shipped", "refused"] }
+"#;
+
+const STEPS: &str = r#"
+[[step]]
+submit = "orders.new"
+body = { id = "o-{{n}}", customer = "c-1" }
+repeat = 4
+"#;
+
+/// A suite in which the worker is wrong in these ways, a scenario each.
+fn suite(home: &Home, faults: &[&str]) {
+    let root = home.path().join("suite");
+    std::fs::create_dir_all(root.join("scenarios")).unwrap();
+    std::fs::write(root.join("worker.py"), WORKER).unwrap();
+    std::fs::write(root.join("fixed.jsonl"), "").unwrap();
+    // A program sees the run's folder in its environment, as services do.
+    let command = r#"["sh", "-c", "cat $MONO_DEMO_DIR/shipped.jsonl 2>/dev/null || true"]"#;
+    let text = SUITE.replace(r#"["cat", "{{MONO}}"]"#, command);
+    std::fs::write(root.join("suite.toml"), text).unwrap();
+    for fault in faults {
+        let text = format!(
+            "description = \"{fault}\"\n[services.worker]\nenv = {{ FAULT = \"{fault}\" }}\n{STEPS}"
+        );
+        std::fs::write(root.join(format!("scenarios/{fault}.toml")), text).unwrap();
+    }
+}
+
+fn e2e(home: &Home, args: &[&str]) -> Said {
+    home.run(&[&["e2e", "suite"], args].concat())
+}
+
+#[test]
+fn a_promise_that_is_kept_is_told_with_what_was_looked_at_and_judged_again() {
+    let home = Home::new();
+    suite(&home, &["none"]);
+    let said = e2e(&home, &["--update", "--history", "kept"]);
+    let told = said.ok();
+    let figures = "promise order: 4 acknowledged, 4 done, 0 lost, 0 twice, 0 unasked";
+    assert!(told.contains(figures), "{told}");
+    let judged = home.run(&["history", "check", "kept"]).ok();
+    assert!(judged.contains("promise order: once, stream RECEIPTS, bucket shipped"));
+    assert!(judged.contains("(4 looked at)") && judged.contains(figures), "{judged}");
+}
+
+/// What the worker does wrong, and the sentence that tells it.
+const WRONG: &[(&str, &str)] = &[
+    ("lose", "`o-2` was acknowledged to rust (sequence 2), and is not in stream RECEIPTS"),
+    ("twice", "`o-2` is 2 times in stream RECEIPTS, not once: RECEIPTS sequence 4 (receipts.o-2)"),
+    ("unasked", "nobody asked for `o-99`: RECEIPTS sequence"),
+    ("never-ends", "never came to an end: the last word is `packed` in RECEIPTS sequence 3"),
+    ("changes", "`o-2` was `shipped` for good in RECEIPTS sequence 4 (receipts.o-2), and then"),
+    ("swap", "`o-2` of `c-1` was acknowledged before `o-3` was asked for, and was done after it"),
+    ("bucket-twice", "`o-2` is 2 times in bucket shipped, not once: bucket shipped, revision 2 of"),
+    ("silent", "`o-2` was acknowledged to rust (sequence 2), and is not in log of worker"),
+    ("no-line", "`o-2` was acknowledged to rust (sequence 2), and is not in file shipped.jsonl"),
+    ("purges", "`o-1` was acknowledged to rust (sequence 1), and is not in stream RECEIPTS"),
+];
+
+#[test]
+fn each_way_to_break_one_turns_its_scenario_red_with_the_evidence() {
+    let home = Home::new();
+    let faults: Vec<&str> = WRONG.iter().map(|(fault, _)| *fault).collect();
+    suite(&home, &faults);
+    let said = e2e(&home, &["--ci"]).failed(1, "");
+    for (fault, sentence) in WRONG {
+        let at = said.stdout.find(&format!("\nFAIL {fault} ")).or(said.stdout.find(fault));
+        assert!(at.is_some() && said.stdout.contains(sentence), "{fault}\n{}", said.stdout);
+    }
+    let all = format!("{0} scenarios, {0} runs: 0 passed, {0} failed", WRONG.len());
+    assert!(said.stdout.contains(&all), "{}", said.stdout);
+}
+
+#[test]
+fn a_promise_that_nothing_could_break_is_no_pass() {
+    let home = Home::new();
+    suite(&home, &["none"]);
+    let own = "\n[promise.mine]\noperation = { submit = \"elsewhere\" }\nkey = \"/id\"\n\
+        effect = { stream = \"RECEIPTS\", key = \"/id\" }\n";
+    let path = home.path().join("suite/scenarios/none.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{text}{own}")).unwrap();
+    let said = e2e(&home, &["--ci"]).failed(1, "");
+    let nothing = "no `submit elsewhere` was done: there is nothing to look at";
+    assert!(said.stdout.contains(nothing), "{}", said.stdout);
+}
