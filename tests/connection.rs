@@ -216,3 +216,28 @@ async fn serve_that_nobody_may_ask_for_its_proof_says_so_and_serves_on() {
     let (code, _, stderr) = serve.ended();
     assert_eq!((code, stderr.matches("do not find").count()), (Some(0), 1), "{stderr}");
 }
+
+/// So many commands wait for a connection that is away that no other one is taken, a close neither.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_takes_no_command_any_more_is_closed_in_its_time() {
+    let (listener, target) = listen();
+    let broker = std::thread::spawn(move || {
+        let (first, _) = listener.accept().unwrap();
+        greet(&first, "PING");
+    });
+    let connection = Connection::open(&target, "test").await.unwrap();
+    broker.join().unwrap();
+    let client = connection.client().clone();
+    let full = async {
+        loop {
+            let published = client.publish("x", "y".into());
+            // Where it is taken, that is at once.
+            if tokio::time::timeout(Duration::from_millis(200), published).await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(SOON, full).await.expect("a queue with an end");
+    let closed = tokio::time::timeout(SOON, connection.close(Duration::from_millis(100))).await;
+    assert!(!closed.expect("closed in its time"), "it could not be drained");
+}

@@ -145,7 +145,7 @@ pub(in crate::e2e) const OPERATION: &[Key] = &[
 
 /// `effect` of a promise.
 pub(in crate::e2e) const EFFECT: &[Key] = &[
-    key("stream", Form::Text, "A message of this stream."),
+    key("stream", Form::OneOrTexts, "A message of this stream, or of one of these."),
     key("subject", Form::Text, "A message on this subject; beside `stream`, of those there."),
     key("kv", Form::Text, "An entry of this bucket."),
     key("log", Form::Text, "A line that this service prints."),

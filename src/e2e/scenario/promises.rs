@@ -159,11 +159,11 @@ fn effect(table: &DeTable<'_>, span: Span, findings: &mut Findings) -> Option<Ef
     let known = keys::words(keys::EFFECT);
     let problems = findings.problems.len();
     let fields = Fields::new(table, span.clone(), "key of `effect`", &known, findings);
-    let stream = fields.text("stream", findings);
+    let streams = fields.one_or_texts("stream", findings).filter(|names| !names.is_empty());
     let subject = fields.text("subject", findings);
-    let filtered = stream.is_some();
+    let filtered = streams.is_some();
     let mut given = [
-        stream.map(|name| Place::Stream { name, subject: subject.clone() }),
+        streams.map(|names| Place::Stream { names, subject: subject.clone() }),
         subject.filter(|_| !filtered).map(Place::Subject),
         fields.text("kv", findings).map(Place::Kv),
         fields.text("log", findings).map(Place::Log),

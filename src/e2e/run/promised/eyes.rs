@@ -57,8 +57,10 @@ pub(super) struct Eye {
     value: Option<Pick>,
     /// What was heard on a subject.
     ear: Option<Ear>,
-    /// How far it has looked: a sequence, or so many lines.
-    next: u64,
+    /// How many lines or messages it has seen.
+    seen: usize,
+    /// The sequence from which on it has not looked, by stream.
+    next: HashMap<String, u64>,
     /// When a line that has no time of its own was there first.
     since: HashMap<usize, u64>,
     pub(super) found: Vec<Found>,
@@ -95,7 +97,8 @@ impl Eye {
             key: key.clone(),
             value: value.cloned(),
             ear,
-            next: 0,
+            seen: 0,
+            next: HashMap::new(),
             since: HashMap::new(),
             found: Vec::new(),
             gap: None,
@@ -105,7 +108,8 @@ impl Eye {
     /// From the beginning once more, where what was seen may be gone by now.
     pub(super) fn afresh(&mut self) {
         if !matches!(self.at, Place::Subject(_) | Place::Log(_)) {
-            (self.next, self.gap) = (0, None);
+            (self.seen, self.gap) = (0, None);
+            self.next.clear();
             self.found.clear();
         }
     }
@@ -113,7 +117,12 @@ impl Eye {
     /// Looks for what was not there before.
     pub(super) async fn look(&mut self, around: &Surroundings) -> Result<(), String> {
         match self.at.clone() {
-            Place::Stream { name, subject } => self.stream(around, &name, subject.as_deref()).await,
+            Place::Stream { names, subject } => {
+                for name in &names {
+                    self.stream(around, name, subject.as_deref()).await?;
+                }
+                Ok(())
+            }
             Place::Kv(bucket) => self.bucket(around, &bucket).await,
             Place::Subject(_) => {
                 self.heard(around);
@@ -185,9 +194,9 @@ impl Eye {
         stream: &str,
         subject: Option<&str>,
     ) -> Result<Vec<evidence::Stored>, String> {
-        let from = self.next.max(1);
-        let stored = evidence::stored_from(&around.harness, stream, subject, from).await?;
-        self.next = stored.last().map_or(self.next, |last| last.sequence + 1);
+        let next = self.next.entry(stream.to_owned()).or_insert(1);
+        let stored = evidence::stored_from(&around.harness, stream, subject, *next).await?;
+        *next = stored.last().map_or(*next, |last| last.sequence + 1);
         Ok(stored)
     }
 
@@ -204,8 +213,7 @@ impl Eye {
 
     fn heard(&mut self, around: &Surroundings) {
         let Some(ear) = &self.ear else { return };
-        let from = usize::try_from(self.next).unwrap_or(usize::MAX);
-        let new: Vec<_> = lock(&ear.heard).iter().skip(from).cloned().collect();
+        let new: Vec<_> = lock(&ear.heard).iter().skip(self.seen).cloned().collect();
         if *lock(&ear.deaf) {
             self.gap = Some(format!(
                 "{} could not be heard while the broker was away: effects there are told by a \
@@ -214,10 +222,10 @@ impl Eye {
             ));
         }
         for (at, message) in new {
-            self.next += 1;
+            self.seen += 1;
             let headers = wire_headers(message.headers.as_ref());
             let body = Body::read(&message.payload).value();
-            let place = format!("message {} on {}", self.next, message.subject);
+            let place = format!("message {} on {}", self.seen, message.subject);
             let message = Message { subject: &message.subject, headers: &headers, body: &body };
             self.add(&message, around.clock.ns_of(at), place);
         }
@@ -227,9 +235,8 @@ impl Eye {
         let Pick::Captured(pattern) = &self.key else { return };
         // It was compiled when the promise was read.
         let Ok(regex) = regex_lite::Regex::new(pattern) else { return };
-        let from = usize::try_from(self.next).unwrap_or(usize::MAX);
-        for heard in around.hearing.heard(service, from) {
-            self.next += 1;
+        for heard in around.hearing.heard(service, self.seen) {
+            self.seen += 1;
             let Some(found) = regex.captures(&heard.line) else { continue };
             let key = found.get(1).map(|group| group.as_str().to_owned());
             let place = format!("{service} (pid {}): `{}`", heard.pid, heard.line);
@@ -273,12 +280,11 @@ impl Eye {
 
     /// Lines that were there before are known by their number.
     fn lines(&mut self, lines: Vec<Value>, place: &str, around: &Surroundings) {
-        let from = usize::try_from(self.next).unwrap_or(usize::MAX);
-        for (n, body) in lines.iter().enumerate().skip(from) {
+        for (n, body) in lines.iter().enumerate().skip(self.seen) {
             let at_ns = *self.since.entry(n).or_insert_with(|| around.clock.now_ns());
             let message = Message { subject: "", headers: &Headers::new(), body };
             self.add(&message, at_ns, format!("{place} {}", n + 1));
-            self.next += 1;
+            self.seen += 1;
         }
     }
 

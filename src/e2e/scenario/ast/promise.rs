@@ -103,10 +103,10 @@ pub struct Effect {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
-    /// The messages of a stream; with a filter, those on a subject.
+    /// The messages of a stream, or of several that count as one; with a filter, those on a subject.
     Stream {
-        /// Its name.
-        name: String,
+        /// Their names.
+        names: Vec<String>,
         /// May have wildcards.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         subject: Option<String>,
@@ -127,8 +127,10 @@ pub enum Place {
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Stream { name, subject: None } => write!(f, "stream {name}"),
-            Self::Stream { name, subject: Some(subject) } => write!(f, "stream {name} ({subject})"),
+            Self::Stream { names, subject } => {
+                write!(f, "stream {}", names.join(" or "))?;
+                subject.as_ref().map_or(Ok(()), |subject| write!(f, " ({subject})"))
+            }
             Self::Subject(subject) => write!(f, "subject {subject}"),
             Self::Kv(bucket) => write!(f, "bucket {bucket}"),
             Self::Log(service) => write!(f, "log of {service}"),

@@ -17,7 +17,7 @@ fn promise() -> Promise {
         "name": "order", "own": true,
         "operation": { "verb": "submit", "on": "orders.new" },
         "key": { "pointer": "/id" },
-        "effects": [{ "at": { "stream": { "name": "RECEIPTS" } }, "key": { "pointer": "/id" } }],
+        "effects": [{ "at": { "stream": { "names": ["RECEIPTS"] } }, "key": { "pointer": "/id" } }],
         "times": "once", "within_ms": 10_000, "order": { "pointer": "/customer" },
         "final": { "effect": 0, "value": { "pointer": "/status" }, "among": ["shipped", "refused"] },
         "unasked": "fail",
