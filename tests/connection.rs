@@ -238,6 +238,9 @@ async fn a_connection_that_takes_no_command_any_more_is_closed_in_its_time() {
         }
     };
     tokio::time::timeout(SOON, full).await.expect("a queue with an end");
-    let closed = tokio::time::timeout(SOON, connection.close(Duration::from_millis(100))).await;
+    let limit = Duration::from_millis(100);
+    let passed = tokio::time::timeout(SOON, connection.barrier(limit)).await;
+    assert!(passed.expect("told in its time").is_err(), "nothing could be sent");
+    let closed = tokio::time::timeout(SOON, connection.close(limit)).await;
     assert!(!closed.expect("closed in its time"), "it could not be drained");
 }

@@ -32,6 +32,7 @@ mod e2e_run;
 mod e2e_schema;
 mod electing;
 mod ends_last;
+mod examples;
 mod failure_cost;
 mod faults;
 mod finding;

@@ -90,15 +90,19 @@ impl Caller {
         let (prefix, id) = inbox.rsplit_once('.').unwrap_or(("_INBOX", &inbox));
         let subject = format!("{prefix}.barrier.{id}");
         let mark = self.denials.count();
-        let mut echo = self.client.subscribe(subject.clone()).await.map_err(|e| failed(&e))?;
-        self.client.publish(subject.clone(), Bytes::new()).await.map_err(|e| failed(&e))?;
         let about = About { subjects: &[&subject], inboxes: "" };
-        tokio::select! {
-            biased;
-            message = echo.next() => message.map(drop).ok_or_else(|| failed(&"the connection closed"))?,
-            _ = self.denials.hear(mark, about) => {}
-            () = tokio::time::sleep(limit) => return Err(BarrierError::Late(limit)),
-        }
+        // Where so much waits for a broker that is away that nothing more is taken, sending waits too.
+        let echoed = async {
+            let echo = self.client.subscribe(subject.clone()).await;
+            let mut echo = echo.map_err(|e| failed(&e))?;
+            self.client.publish(subject.clone(), Bytes::new()).await.map_err(|e| failed(&e))?;
+            tokio::select! {
+                biased;
+                message = echo.next() => message.map(drop).ok_or_else(|| failed(&"the connection closed")),
+                _ = self.denials.hear(mark, about) => Ok(()),
+            }
+        };
+        tokio::time::timeout(limit, echoed).await.map_err(|_| BarrierError::Late(limit))??;
         // What the server said before the echo is on its way through another task, which was woken
         // before this one.
         for _ in 0..3 {

@@ -165,11 +165,15 @@ impl Connection {
     /// Drains and waits until the connection is closed, at most `limit`; `false` if it was not.
     pub async fn close(self, limit: Duration) -> bool {
         let mut state = self.state.clone();
-        if self.client().drain().await.is_err() {
-            return true; // it is closed already
-        }
-        // `drain()` returns before draining has ended; the closed event tells.
-        tokio::time::timeout(limit, state.wait_for(|state| *state == End::Closed)).await.is_ok()
+        let closed = async {
+            // Where so much waits for a broker that is away that nothing more is taken, this waits too.
+            // It fails where the connection is closed already.
+            if self.client().drain().await.is_ok() {
+                // It returns before draining has ended; the closed event tells.
+                let _ = state.wait_for(|state| *state == End::Closed).await;
+            }
+        };
+        tokio::time::timeout(limit, closed).await.is_ok()
     }
 }
 

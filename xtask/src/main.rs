@@ -20,6 +20,9 @@ usage: cargo xtask ci     crates, format, lints, tests, types, scenarios, docs; 
 /// How many tests run at once on each core.
 const TESTS_PER_CORE: usize = 4;
 
+/// Suites of services that know nothing of this program.
+const SUITES: [&str; 4] = ["shop", "dispatch", "checkout", "profiles"];
+
 /// A step: its name, and what runs.
 struct Step {
     name: &'static str,
@@ -226,7 +229,8 @@ fn checks_of_the_built_binary(binary: &Path, python: &Path) -> [Step; 4] {
     let mut tests = at_root(python);
     tests.args(["-m", "pytest", "tests/", "-v"]).env("MONO_DEMO_BIN", binary);
     let mut form = at_root(binary);
-    form.args(["e2e", "fmt", "--check", "fixtures", "xtask/soak", "examples/shop/scenarios"]);
+    form.args(["e2e", "fmt", "--check", "fixtures", "xtask/soak"]);
+    form.args(SUITES.map(|suite| format!("examples/{suite}/scenarios")));
     let mut scenarios = at_root(binary);
     scenarios.args(["e2e", "--require", "rust,python"]);
     [
