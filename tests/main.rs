@@ -53,6 +53,7 @@ mod kept_histories;
 mod kills;
 mod letters;
 mod letters_in_trouble;
+mod limits;
 mod logins;
 mod orderly_stop;
 mod orphans;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::timeout;
 
 use super::checks;
 use super::probe::trace;
@@ -10,6 +11,7 @@ use super::record;
 use super::stage::machine::{CLIENT, Client, Machine};
 use super::stage::standing::Standing;
 use super::stage::world::World;
+use super::steps::limit::{self, Limit};
 use super::steps::sequence::{self, Progress};
 use crate::e2e::record::run::RunId;
 use crate::e2e::scenario::ast::check::Check;
@@ -73,10 +75,14 @@ pub async fn leave_up(
             .with(fixture.redact.iter().chain(&machine.redact).cloned()),
     );
     let mut progress = Progress { variables, seen: Vec::new(), transcript };
-    let mut ended = sequence::all(&mut world, fixture, run, events, &mut progress).await;
     let mut history = None;
+    let limit = Limit::of(fixture);
+    let mut ended = sequence::all(&mut world, fixture, run, events, limit, &mut progress).await;
     if ended.is_ok() {
-        ended = conclude(&mut world, fixture, &mut progress, &mut history).await;
+        let concluded = conclude(&mut world, fixture, &mut progress, &mut history);
+        ended = timeout(limit.left(), concluded)
+            .await
+            .unwrap_or_else(|_| Err(limit::reached(&world, fixture)));
     }
     let history_file = world.kept_history().map(Path::to_owned);
     let logs = world.logs();

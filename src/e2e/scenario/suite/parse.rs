@@ -41,8 +41,17 @@ pub fn parse(source: Source, variables: BTreeSet<String>) -> Result<Suite, Fixtu
         }
     };
     let mut findings = Findings { variables, ..Findings::default() };
-    let known =
-        ["scenarios", "leaks", "broker", "proxy", "redact", "prepare", "services", "clients"];
+    let known = [
+        "scenarios",
+        "leaks",
+        "within",
+        "broker",
+        "proxy",
+        "redact",
+        "prepare",
+        "services",
+        "clients",
+    ];
     let top = Fields::new(document.get_ref(), 0..0, "key", &known, &mut findings);
     let suite = Suite {
         scenarios: scenarios(&top, &mut findings),
