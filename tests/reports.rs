@@ -101,11 +101,11 @@ fn assert_is_told_whole(home: &Home) {
     assert_eq!(document["runs"][1]["reason"], "interrupted before it came to its end");
     let junit = read(&junit);
     assert!(
-        junit.contains("failures=\"1\" errors=\"1\"") && junit.ends_with("</testsuites>\n"),
+        junit.contains("failures=\"1\" errors=\"2\"") && junit.ends_with("</testsuites>\n"),
         "{junit}"
     );
     assert!(read(&html).ends_with("</html>"));
-    assert!(read(&tap).ends_with("\n1..2\n"));
+    assert!(read(&tap).ends_with("\n1..3\n"));
     let beside: Vec<_> = home.path().read_dir().unwrap().map(|e| e.unwrap().file_name()).collect();
     assert!(!beside.iter().any(|name| name.to_string_lossy().starts_with(".new-")), "{beside:?}");
 }
@@ -150,6 +150,28 @@ fn a_suite_that_cannot_be_written_shows_the_difference_and_then_the_trouble() {
     let said = home.run(&["e2e", "shop"]).failed(1, trouble);
     assert!(said.stdout.contains("     -  ! timeout, definite\n"), "{}", said.stdout);
     assert!(said.stdout.contains("     +  ! no_responders, definite\n"), "{}", said.stdout);
+}
+
+#[test]
+fn a_report_that_cannot_be_written_at_the_end_hides_no_difference() {
+    let home = shop(&[]);
+    let folder = home.path().join("reports");
+    let steps = format!(
+        "description = \"a\"\n\n[[step]]\nrun = [\"rm\", \"-r\", \"{}\"]\n\n{}",
+        folder.display(),
+        ask("timeout")
+    );
+    std::fs::write(home.path().join("shop/scenarios/a.toml"), &steps).unwrap();
+    let args = ["e2e", "shop", "--update", "--report", "json=reports/r.json"];
+    let args = [&args[..], &["--report", "tap=r.tap"]].concat();
+    std::fs::create_dir(&folder).unwrap();
+    let trouble = "cannot write the report";
+    home.run(&args).failed(1, trouble);
+    assert!(read(&home.path().join("r.tap")).contains("not ok 1 - a [rust]"), "the other is there");
+    std::fs::create_dir(&folder).unwrap();
+    let green = steps.replace("timeout", "no_responders");
+    std::fs::write(home.path().join("shop/scenarios/a.toml"), green).unwrap();
+    home.run(&args).failed(3, trouble);
 }
 
 #[test]

@@ -5,10 +5,14 @@ use std::{collections::BTreeMap, io, path::Path};
 use serde_json::Value;
 
 use super::xml::Element;
+use crate::counted::counted;
 use crate::e2e::record::run::Failure;
 use crate::e2e::report::{Output, Reporter};
 use crate::e2e::verdict::event::{Event, RunReport, Summary, Verdict};
 use crate::e2e::verdict::figures::Figures;
+
+/// The suite, and its one case, that stands for the runs that were not begun.
+const NOT_RUN: &str = "not run";
 
 /// Writes the file when everything has ended.
 #[derive(Debug)]
@@ -40,7 +44,10 @@ impl Reporter for Junit {
                 self.suites.entry(suite.to_owned()).or_default().add(report);
             }
             Event::Finished(summary) => {
-                let suites = std::mem::take(&mut self.suites);
+                let mut suites = std::mem::take(&mut self.suites);
+                if summary.not_run > 0 {
+                    suites.insert(NOT_RUN.to_owned(), not_run(summary.not_run));
+                }
                 self.output.write(&document(suites, summary).to_string())?;
             }
             _ => {}
@@ -76,6 +83,17 @@ impl Suite {
         }
         self.cases.push(case(report));
     }
+}
+
+/// Whoever reads only this file must not take what was not begun for what passed.
+fn not_run(runs: usize) -> Suite {
+    let message = format!("{} not begun", counted(runs, "run"));
+    let case = Element::new("testcase")
+        .attribute("name", NOT_RUN)
+        .attribute("classname", NOT_RUN)
+        .attribute("time", seconds(0))
+        .children([Element::new("error").attribute("message", message)]);
+    Suite { cases: vec![case], counts: Counts { tests: 1, errors: 1, ..Counts::default() } }
 }
 
 fn document(suites: BTreeMap<String, Suite>, summary: &Summary) -> Element {

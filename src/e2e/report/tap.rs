@@ -62,8 +62,9 @@ impl Reporter for Tap {
                 let facts =
                     summary.setup.facts().map(|(name, value)| format!("# {name}: {value}\n"));
                 let (facts, points) = (facts.concat(), &self.points);
-                // The plan comes last: fewer runs than were planned may be done.
-                self.output.write(&format!("TAP version 14\n{facts}{points}1..{}\n", self.written))
+                // What was not begun is planned, and missing: that is no success.
+                let plan = self.written + summary.not_run;
+                self.output.write(&format!("TAP version 14\n{facts}{points}1..{plan}\n"))
             }
             _ => Ok(()),
         }

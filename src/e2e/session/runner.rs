@@ -36,8 +36,8 @@ use crate::e2e::verdict::outcome::{End, Outcome};
 /// written. Dropping the future ends every process and removes every folder.
 ///
 /// # Errors
-/// [`E2eError`] where nothing was run, or where a report cannot be written; what a scenario comes to
-/// is in the [`Summary`].
+/// [`E2eError`] where nothing was run; what a scenario comes to, and a report that could not be
+/// written, is in the [`Summary`].
 pub async fn run(
     settings: &Settings,
     reporters: &mut [&mut dyn Reporter],
@@ -160,7 +160,10 @@ async fn all(
         tell.event(&Event::RunFinished(Box::new(report)))?;
     }
     summary.elapsed_ms = millis(began.elapsed());
-    tell.event(&Event::Finished(summary.clone()))?;
+    // What the runs came to is worth more than a report that could not be written.
+    if let Err(error) = tell.event(&Event::Finished(summary.clone())) {
+        summary.trouble.push(error.to_string());
+    }
     Ok((summary, chooser.chosen))
 }
 

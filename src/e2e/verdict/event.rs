@@ -214,7 +214,7 @@ pub struct Summary {
     pub seed: u64,
     /// Ended by a signal; what was under way then is broken, and what was not begun is not run.
     pub interrupted: bool,
-    /// What could not be written into the suite's folder, and changes no verdict.
+    /// What could not be written, a report or into the suite's folder, and changes no verdict.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trouble: Vec<String>,
     /// Of what, with what and where.
