@@ -31,6 +31,19 @@ async fn a_load_that_cannot_succeed_stops_at_its_first_definite_failure() {
 }
 
 #[tokio::test]
+async fn a_load_counts_what_has_succeeded() {
+    // With a second digit it is larger than the server takes.
+    let grows = format!("text = \"{}{{{{n}}}}\"", "x".repeat(4095));
+    let stream = "[[step]]\nrequest = \"$JS.API.STREAM.CREATE.orders\"\n\
+                  body = { name = \"orders\", subjects = [\"orders.>\"] }\n\n";
+    let grows = format!("[broker]\nmax_payload = 4096\n\n{stream}{}", load(&grows, ""));
+    let suite = suite(&[("grows", &grows)]).await;
+    let (summary, report) = suite.run().await;
+    assert_eq!(summary.failed, 1, "{report}");
+    assert!(report.contains("9 of 50 acknowledged, then: MaxPayload: "), "{report}");
+}
+
+#[tokio::test]
 async fn a_load_that_is_not_permitted_stops_at_once() {
     let mut suite = suite(&[("denied", &load("body = 1", ""))]).await;
     // Those of the built-in services, which know of no orders.
