@@ -50,7 +50,11 @@ fn a_suite_is_found_from_below_and_named_first_and_last() {
 
     // The others find the same one.
     let deep = |args: &[&str]| said(&mut at(&home, "shop/src/deep", args)).ok();
-    assert_eq!(deep(&["--list"]).lines().count(), 2);
+    let list = said(&mut at(&home, "shop/src/deep", &["--list"]));
+    assert_eq!(list.stderr, format!("suite {}\n", root.display()));
+    assert_eq!(list.ok().lines().count(), 2);
+    let record = said(&mut at(&home, "shop/src/deep", &["--record", "a"]));
+    assert!(record.stderr.starts_with(&format!("suite {}\n", root.display())), "{}", record.stderr);
     assert!(deep(&["fmt", "--check"]).contains("2 fixtures"), "{}", deep(&["fmt", "--check"]));
     std::fs::write(root.join("scenarios/a.snap.new"), "---\nsource: \"x\"\n---\nx\n").unwrap();
     assert!(deep(&["review", "--reject"]).contains("1 rejected"));

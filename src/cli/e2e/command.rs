@@ -106,6 +106,10 @@ async fn once(
         let _ = github.mistakes(errors);
     }
     let chosen = chosen?;
+    if args.list || args.record {
+        // A run says it in its report.
+        output.note(format!("suite {}", by_name.invocation.suite));
+    }
     if args.list {
         list(&by_name, &chosen, output);
         return Ok(Exit::Success);
