@@ -51,6 +51,15 @@ pub fn write_public(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
     sync_folder_of(&path)
 }
 
+/// Whether [`write_public`] could write there now; nothing changes.
+///
+/// # Errors
+/// As [`write()`].
+pub fn try_public(path: &Path) -> io::Result<()> {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    beside(&path, 0o644, b"").map(drop)
+}
+
 /// Renames a file or a folder, whose content has been synced where it must last.
 ///
 /// # Errors
@@ -128,6 +137,10 @@ mod tests {
         std::fs::create_dir(&path).unwrap();
         assert!(write(&path, "new").is_err());
         assert!(write(&folder.path().join("missing/a"), "new").is_err());
+        assert!(
+            try_public(&path).is_err() && try_public(&folder.path().join("missing/a")).is_err()
+        );
+        try_public(&folder.path().join("b")).unwrap();
         assert_eq!(names(folder.path()), ["a"]);
     }
 

@@ -143,6 +143,7 @@ fn a_slip_is_told_in_plain_words_with_what_was_meant() {
         (vec!["--context", "none", "call", "math", "add", "1", "2"], "nats/context/none.json"),
         (vec!["-s", "nats://h", "e2e"], "e2e: --server does nothing here"),
         (vec!["--creds", "x", "e2e", "--list"], "e2e: --creds does nothing here"),
+        (vec!["--nkey", "x", "e2e", "--list"], "e2e: --nkey does nothing here"),
         (vec!["--timeout", "1s", "spec", "--asyncapi"], "spec: --timeout does nothing here"),
         (vec!["--user", "u", "driver", "rust"], "driver: --user does nothing here"),
         (vec!["e2e", "--list", "--report", "tap=x"], "cannot be used with"),

@@ -62,7 +62,8 @@ fn the_built_in_suite_runs_from_any_folder_and_writes_nothing_there() {
     let empty = tempfile::tempdir().unwrap();
     let e2e = |args: &[&str]| {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mono-demo"));
-        command.arg("e2e").args(args).current_dir(empty.path());
+        // There is no suite, which CI does not take for the built-in one.
+        command.arg("e2e").args(args).current_dir(empty.path()).env_remove("CI");
         command.env("XDG_CACHE_HOME", support::shared_cache().join("xdg"));
         command.output().unwrap()
     };

@@ -11,6 +11,8 @@ use super::exit::CliError;
 #[derive(Debug, Clone)]
 pub struct Context {
     vars: HashMap<OsString, OsString>,
+    /// What follows the program's name on its command line.
+    pub arguments: Vec<OsString>,
     /// This user's own folder, if the system knows one.
     home: Option<PathBuf>,
     /// The working folder.
@@ -31,6 +33,7 @@ impl Context {
     pub fn from_environment() -> Self {
         Self {
             vars: std::env::vars_os().collect(),
+            arguments: std::env::args_os().skip(1).collect(),
             // Without HOME, what the password database says. A relative one would be another folder
             // to each command.
             home: std::env::home_dir().filter(|home| home.is_absolute()),

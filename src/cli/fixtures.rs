@@ -9,6 +9,7 @@ use serde_json::json;
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::{Output, printable};
+use super::suite;
 use crate::counted::counted;
 use crate::e2e::scenario;
 use crate::e2e::scenario::Fixture;
@@ -20,7 +21,7 @@ use crate::whole;
 /// Arguments of `e2e fmt`.
 #[derive(Debug, Args)]
 pub struct FmtArgs {
-    /// Fixtures, or folders of them [default: fixtures].
+    /// Fixtures, or folders of them [default: those that `e2e` runs here].
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// Write nothing: show what would change, and exit with 1 if anything would.
@@ -38,7 +39,10 @@ pub fn schema(output: &Output) -> Exit {
 
 /// Formats, or says what would change. Files that are no TOML are told, and the others formatted.
 pub fn fmt(args: &FmtArgs, context: &Context, output: &Output) -> Result<Exit, CliError> {
-    let paths = if args.paths.is_empty() { vec!["fixtures".into()] } else { args.paths.clone() };
+    let paths = match args.paths.as_slice() {
+        [] => vec![suite::fixtures_here(context)?],
+        paths => paths.to_vec(),
+    };
     let (mut seen, mut changed, mut wrong) = (0_usize, Vec::new(), Vec::new());
     for path in &paths {
         for file in session::files(&context.absolute(path))? {
@@ -63,6 +67,10 @@ pub fn fmt(args: &FmtArgs, context: &Context, output: &Output) -> Result<Exit, C
                 Err(error) => wrong.push(error.to_string()),
             }
         }
+    }
+    if seen == 0 {
+        let paths = paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>();
+        return Err(CliError::usage(format!("there is no fixture in {}", paths.join(", "))));
     }
     if !wrong.is_empty() {
         return Err(CliError::usage(wrong.join("\n\n")));

@@ -9,15 +9,16 @@ use serde_json::json;
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
+use super::suite;
 use crate::e2e::session::SnapshotError;
 use crate::e2e::session::{Pending, pending};
 
 /// Arguments of `e2e review`.
 #[derive(Debug, Args)]
 pub struct ReviewArgs {
-    /// The folder to look in.
-    #[arg(value_name = "DIR", default_value = "fixtures")]
-    folder: PathBuf,
+    /// The folder to look in [default: that of the scenarios that `e2e` runs here].
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
     /// Accept all, and ask nothing.
     #[arg(long)]
     accept: bool,
@@ -40,7 +41,10 @@ pub fn run(args: &ReviewArgs, context: &Context, output: &Output) -> Result<Exit
         return Err(CliError::usage("CI is set: what changes a golden file is for a person")
             .hint("run it on your own machine, and commit what it wrote"));
     }
-    let folder = context.absolute(&args.folder);
+    let folder = match &args.folder {
+        Some(folder) => context.absolute(folder),
+        None => suite::fixtures_here(context)?,
+    };
     let waiting = pending(&folder)
         .map_err(|e| CliError::usage(format!("cannot read {}: {e}", folder.display())))?;
     let all = match args {
@@ -84,7 +88,10 @@ pub fn run(args: &ReviewArgs, context: &Context, output: &Output) -> Result<Exit
     let left = waiting.len() - accepted.len() - rejected.len();
     let (took, refused) = (accepted.len(), rejected.len());
     output.line(match waiting.len() {
-        0 => format!("nothing below {} waits for review", args.folder.display()),
+        0 => {
+            let shown = folder.strip_prefix(&context.cwd).unwrap_or(&folder);
+            format!("nothing below {} waits for review", shown.display())
+        }
         _ => format!("{took} accepted, {refused} rejected, {left} left"),
     });
     output.object(&json!({ "ok": true, "accepted": accepted, "rejected": rejected, "left": left }));

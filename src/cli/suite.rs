@@ -1,5 +1,5 @@
-//! Which suite: one of one's own, the built-in one in the folder where one works or, anywhere else,
-//! out of this program.
+//! Which suite: one of one's own, as Cargo finds a package: in the folder where one works or above it;
+//! the built-in one in the folder where one works or, anywhere else, out of this program.
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,9 @@ use crate::e2e::scenario::suite;
 use crate::provision::{self, Sources};
 
 static FIXTURES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/fixtures");
+
+/// Why there is no suite here.
+const NONE: &str = "no suite.toml here or above, no folder fixtures here";
 
 /// Where fixtures lie unless told otherwise.
 const FOLDER: &str = "fixtures";
@@ -40,58 +43,98 @@ pub struct Suite {
     pub built_in: bool,
     /// What its suite file says; `None` where the services are the built-in ones.
     pub own: Option<suite::Suite>,
+    /// As people see it.
+    pub shown: String,
 }
 
 /// What the command line says of suite and scenarios.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Asked<'a> {
+    /// The built-in suite, whatever lies here.
+    pub builtin: bool,
     /// Paths and names.
     pub names: &'a [String],
     /// The folder of scenarios, by its flag.
     pub fixtures: Option<&'a Path>,
 }
 
-/// The suite that was named, else that of the working folder, else the built-in one.
+/// The suite that was named, else that of the working folder, else the built-in one: in CI only if it
+/// was asked for, since nobody reads there that the suite which was meant is somewhere else.
 ///
 /// # Errors
 /// A suite file that cannot be read; if the built-in suite cannot be unpacked into the cache
-/// folder.
+/// folder; no suite in CI.
 pub async fn find(
     asked: Asked<'_>,
     tools: &provision::Settings,
     context: &Context,
     output: &Output,
 ) -> Result<Suite, CliError> {
+    let shown = match asked.builtin {
+        true => "built into mono-demo".to_owned(),
+        false => match here(asked, context)? {
+            Some(suite) => return Ok(suite),
+            None => format!("built into mono-demo ({NONE})"),
+        },
+    };
+    if context.ci() && !asked.builtin {
+        let message = format!("{NONE}: in CI the built-in scenarios run only with --builtin");
+        return Err(CliError::usage(message)
+            .hint("name your suite, as in `mono-demo e2e my-suite`, or run this in its folder"));
+    }
+    let root = provision::unpacked(tools, &sources(), &|line: &str| output.note(line)).await?;
+    Ok(Suite { fixtures: root.join(FOLDER), root, built_in: true, own: None, shown })
+}
+
+/// The folder of fixtures of the suite that was named or is here.
+///
+/// # Errors
+/// A suite file that cannot be read; no suite.
+pub fn fixtures_here(context: &Context) -> Result<PathBuf, CliError> {
+    match here(Asked::default(), context)? {
+        Some(suite) => Ok(suite.fixtures),
+        None => Err(CliError::usage(NONE).hint("name a folder of fixtures")),
+    }
+}
+
+/// The suite that was named, else that of the working folder or one above it, if there is one.
+fn here(asked: Asked<'_>, context: &Context) -> Result<Option<Suite>, CliError> {
+    let shown = |folder: &Path| match folder.strip_prefix(&context.cwd) {
+        Ok(inside) if !inside.as_os_str().is_empty() => inside.display().to_string(),
+        _ => folder.display().to_string(),
+    };
     if let Some(root) = own_root(asked, context) {
-        let shown = root.strip_prefix(&context.cwd).unwrap_or(&root);
-        let own = own::read(&root, shown)?;
+        let own = own::read(&root, root.strip_prefix(&context.cwd).unwrap_or(&root))?;
         let fixtures = match asked.fixtures.map(|path| context.absolute(path)) {
             Some(folder) if folder.canonicalize().ok().as_ref() != Some(&root) => folder,
             _ => root.join(&own.scenarios),
         };
-        return Ok(Suite { fixtures, root, built_in: false, own: Some(own) });
+        let shown = shown(&root);
+        return Ok(Some(Suite { fixtures, root, built_in: false, own: Some(own), shown }));
     }
     let named = folder(asked, context);
     let here = context.absolute(Path::new(FOLDER));
     if named.is_some() || here.is_dir() {
         let fixtures = named.map_or(here, |path| context.absolute(&path));
         let root = fixtures.parent().map_or_else(|| context.cwd.clone(), PathBuf::from);
-        return Ok(Suite { fixtures, root, built_in: false, own: None });
+        let shown = shown(&fixtures);
+        return Ok(Some(Suite { fixtures, root, built_in: false, own: None, shown }));
     }
-    let root = provision::unpacked(tools, &sources(), &|line: &str| output.note(line)).await?;
-    Ok(Suite { fixtures: root.join(FOLDER), root, built_in: true, own: None })
+    Ok(None)
 }
 
-/// The folder with a suite file: that of a path that was named or above it, else the working
-/// folder.
+/// The nearest folder with a suite file, from a path that was named upwards, else from the working
+/// folder; a folder of fixtures in the working folder is nearer than a suite file above.
 fn own_root(asked: Asked<'_>, context: &Context) -> Option<PathBuf> {
     let has_file = |folder: &Path| folder.join(own::FILE).is_file();
     let named = asked.fixtures.into_iter().chain(asked.names.iter().map(Path::new));
     let mut existing = named.filter_map(|path| context.absolute(path).canonicalize().ok());
-    match existing.next() {
-        Some(path) => path.ancestors().find(|folder| has_file(folder)).map(Path::to_owned),
-        None => has_file(&context.cwd).then(|| context.cwd.clone()),
-    }
+    let named = existing.next();
+    let from = named.as_deref().unwrap_or(&context.cwd);
+    let is_near = |folder: &&Path| {
+        has_file(folder) || named.is_none() && *folder == from && folder.join(FOLDER).is_dir()
+    };
+    from.ancestors().find(is_near).filter(|folder| has_file(folder)).map(Path::to_owned)
 }
 
 /// The folder of fixtures that was named, by flag or as the one folder that is not below

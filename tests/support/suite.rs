@@ -14,7 +14,7 @@ use mono_demo::e2e::run::{Client, Machine};
 use mono_demo::e2e::scenario::Leaks;
 use mono_demo::e2e::session::{self, Again, ClientUnderTest, Filter, Mode, Settings};
 use mono_demo::e2e::text::Schemas;
-use mono_demo::e2e::verdict::event::Summary;
+use mono_demo::e2e::verdict::event::{Invocation, Summary};
 use mono_demo::mono::Caller;
 use mono_demo::wire::driver::Outcome;
 use serde_json::{Map, Value, json};
@@ -109,6 +109,8 @@ impl Suite {
             schemas: Schemas::default(),
             validate_services: Arc::new(|_| Ok(())),
             command: "mono-demo e2e".to_owned(),
+            pass_with_no_runs: false,
+            invocation: Invocation { suite: "small".to_owned(), ..Invocation::default() },
         };
         Self { folder, settings }
     }
@@ -138,7 +140,8 @@ impl Suite {
 
     /// Runs it for these reporters.
     pub async fn run_for(&self, reporters: &mut [&mut dyn Reporter]) -> Summary {
-        let summary = session::run(&self.settings, reporters).await.unwrap();
+        let summary =
+            session::run(&self.settings, reporters, std::future::pending()).await.unwrap();
         let left = std::fs::read_dir(&self.settings.machine.run_root).unwrap().count();
         assert_eq!(left, 0, "folders are left behind");
         summary

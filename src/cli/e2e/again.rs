@@ -20,6 +20,7 @@ pub(super) fn again(args: &RunArgs, global: &Global, suite: &Suite, context: &Co
         path.display().to_string()
     };
     match (&suite.own, &args.fixtures) {
+        _ if args.builtin => words.push("--builtin".to_owned()),
         _ if suite.built_in => {}
         (Some(_), None) if suite.root == context.cwd => {}
         (Some(_), None) => words.push(word(from_here(&suite.root))),
@@ -42,5 +43,74 @@ pub(super) fn again(args: &RunArgs, global: &Global, suite: &Suite, context: &Co
     if let Some(server) = &global.tools.nats_server {
         add("--nats-server", &server.display().to_string());
     }
+    words.extend(global.tools.offline.then(|| "--offline".to_owned()));
     words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::*;
+    use crate::cli::args::{Cli, Command};
+
+    /// What decides how a run ends, as it is given.
+    const CARRIED: &[(&str, &str)] = &[
+        ("builtin", "--builtin"),
+        ("cluster", "--cluster 3"),
+        ("fixtures", "--fixtures elsewhere"),
+        ("leaks", "--leaks ignore"),
+        ("nats_server", "--nats-server /opt/nats-server"),
+        ("offline", "--offline"),
+        ("sabotage", "--sabotage drop"),
+    ];
+
+    /// What does not, or is said of the run itself, and why.
+    const LEFT_OUT: &[(&str, &[&str])] = &[
+        ("the run names its own", &["names", "client", "seed"]),
+        ("which others are run", &["tag", "filter", "shard", "require", "pass_with_no_runs"]),
+        ("how often, or how many beside it", &["repeat", "retries", "jobs", "fail_fast"]),
+        ("what is done instead, or afterwards", &["list", "update", "record", "keep", "watch"]),
+        ("what is written or shown", &["ci", "report", "history", "quiet", "verbose"]),
+        ("the same of every command", &["json", "log", "help", "version"]),
+        (
+            "refused",
+            &[
+                "server", "context", "user", "password", "token", "creds", "nkey", "tlsca",
+                "tlscert", "tlskey", "tlsfirst", "timeout",
+            ],
+        ),
+    ];
+
+    #[test]
+    fn every_option_is_carried_or_left_out_for_a_reason() {
+        let mut command = Cli::command();
+        command.build();
+        let e2e = command.find_subcommand("e2e").unwrap();
+        let all = command.get_arguments().chain(e2e.get_arguments());
+        let all: BTreeSet<&str> = all.map(|argument| argument.get_id().as_str()).collect();
+        let known = CARRIED.iter().map(|(id, _)| *id);
+        let known = known.chain(LEFT_OUT.iter().flat_map(|(_, ids)| ids.iter().copied()));
+        let known: BTreeSet<&str> = known.collect();
+        assert_eq!(all, known, "decide whether `again: …` carries it");
+
+        let context = Context::from_environment();
+        for (id, given) in CARRIED {
+            let words = ["mono-demo", "e2e"].into_iter().chain(given.split(' '));
+            let Cli { global, command: Command::E2e(args) } = Cli::parse_from(words) else {
+                unreachable!("{given}")
+            };
+            let suite = Suite {
+                fixtures: context.cwd.join("elsewhere"),
+                root: context.cwd.clone(),
+                built_in: *id == "builtin",
+                own: None,
+                shown: String::new(),
+            };
+            let again = again(&args.run, &global, &suite, &context);
+            assert!(again.contains(given), "{again}");
+        }
+    }
 }

@@ -52,6 +52,9 @@ pub struct RunArgs {
     /// Only this part of the scenarios, as 1/4: to spread them over several machines.
     #[arg(long, value_name = "K/N")]
     pub(super) shard: Option<Shard>,
+    /// A choice that leaves nothing to run, and runs that are all left out, are no mistake.
+    #[arg(long)]
+    pub(super) pass_with_no_runs: bool,
     /// Only this client: rust, python, node, go, rust-pipe, or one of your suite's; may be given
     /// several times [default: all that this machine has the tools for].
     #[arg(long, value_name = "CLIENT")]
@@ -59,9 +62,13 @@ pub struct RunArgs {
     /// Clients that must be there, as rust,python,node,go: without one of them nothing is run.
     #[arg(long, value_name = "CLIENTS", value_delimiter = ',')]
     pub require: Vec<String>,
-    /// The folder of scenarios [default: fixtures, else the built-in ones].
+    /// The folder of scenarios [default: that of the suite.toml here or above, else fixtures, else the
+    /// built-in ones].
     #[arg(long, value_name = "DIR")]
     pub(super) fixtures: Option<PathBuf>,
+    /// Run the scenarios that are built into this program, whatever lies here.
+    #[arg(long, conflicts_with_all = ["fixtures", "update", "record", "watch"])]
+    pub(super) builtin: bool,
     /// Show the scenarios and run none.
     #[arg(long, conflicts_with_all = ["report", "history", "repeat", "retries", "sabotage"])]
     pub list: bool,
@@ -130,7 +137,8 @@ pub struct RunArgs {
 impl RunArgs {
     /// What they say of which suite.
     pub(super) fn asked(&self) -> Asked<'_> {
-        Asked { names: &self.names, fixtures: self.fixtures.as_deref() }
+        let Self { builtin, names, fixtures, .. } = self;
+        Asked { builtin: *builtin, names, fixtures: fixtures.as_deref() }
     }
 }
 

@@ -106,6 +106,10 @@ async fn once(
         let _ = github.mistakes(errors);
     }
     let chosen = chosen?;
+    if args.list || args.record {
+        // A run says it in its report.
+        output.note(format!("suite {}", by_name.invocation.suite));
+    }
     if args.list {
         list(&by_name, &chosen, output);
         return Ok(Exit::Success);
@@ -136,12 +140,8 @@ async fn once(
     if args.keep {
         return keep(&settings, &mut reporters, &mut signals, output).await;
     }
-    let summary = tokio::select! {
-        summary = session::run(&settings, &mut reporters) => summary?,
-        // Dropping the run ends every process and removes every folder.
-        () = signals.first() => return Ok(Exit::Interrupted),
-    };
-    let exit = exit(settings.mode, &summary)?;
+    let summary = session::run(&settings, &mut reporters, signals.first()).await?;
+    let exit = exit(&settings, &summary, output)?;
     output.object(&json!({ "ok": summary.is_ok(), "summary": summary }));
     what_is_left_to_do(&settings, output);
     Ok(exit)
@@ -154,11 +154,12 @@ async fn keep(
     signals: &mut Signals,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    let (summary, left_up) = tokio::select! {
-        ended = session::run_and_leave_up(settings, reporters) => ended?,
-        () = signals.first() => return Ok(Exit::Interrupted),
-    };
-    let exit = exit(settings.mode, &summary)?;
+    let (summary, left_up) =
+        session::run_and_leave_up(settings, reporters, signals.first()).await?;
+    let exit = exit(settings, &summary, output)?;
+    if exit == Exit::Interrupted {
+        return Ok(exit);
+    }
     let built_in = settings.machine.dying_client.is_some();
     let kept = left_up.map(|left_up| Kept::new(left_up, built_in)).transpose()?;
     let object = kept.as_ref().map(Kept::object);
@@ -196,14 +197,24 @@ fn what_is_left_to_do(settings: &Settings, output: &Output) {
 }
 
 /// What all runs together come to.
-fn exit(mode: Mode, summary: &Summary) -> Result<Exit, CliError> {
-    if mode == Mode::Ci && summary.scenarios > 0 && summary.runs == 0 && summary.not_run == 0 {
-        let message = "nothing was run: none of the clients of these scenarios is here";
-        return Err(CliError::new(Exit::Infrastructure, message).hint(
-            "`mono-demo doctor` shows what is missing; --client chooses among what is there",
+fn exit(settings: &Settings, summary: &Summary, output: &Output) -> Result<Exit, CliError> {
+    let may_be_empty = settings.pass_with_no_runs || settings.filter.only.is_some();
+    if summary.is_ok() && summary.is_empty() && !may_be_empty {
+        let why = match summary.runs {
+            0 => "none of the clients of these scenarios is here",
+            _ => "every run was left out, for the reason that stands under it",
+        };
+        return Err(CliError::infrastructure("nothing was run", why).hint(
+            "`mono-demo doctor` shows what is missing; --client chooses among what is there; \
+             --pass-with-no-runs if that is as it should be",
         ));
     }
+    if let (true, Some(trouble)) = (summary.is_ok(), summary.trouble.first()) {
+        return Err(CliError::new(Exit::Infrastructure, trouble));
+    }
+    summary.trouble.iter().for_each(|trouble| output.note(format!("error: {trouble}")));
     Ok(match summary {
+        summary if summary.interrupted => Exit::Interrupted,
         summary if summary.broken > 0 => Exit::Infrastructure,
         summary if summary.is_ok() => Exit::Success,
         _ => Exit::Mismatch,

@@ -15,12 +15,15 @@ use crate::cli::output::Output;
 use crate::cli::own::NOT_LOOKED_FOR;
 use crate::cli::parts::{self, Parts};
 use crate::cli::services;
+use crate::cli::shell::word;
 use crate::cli::suite::{self, Suite};
+use crate::counted::counted;
 use crate::e2e::run::Kept;
 use crate::e2e::run::Machine;
 use crate::e2e::scenario::OnCluster;
 use crate::e2e::session::{Again, Filter, Mode, Settings};
 use crate::e2e::text::Schemas;
+use crate::e2e::verdict::event::Invocation;
 use crate::proof::{ContentOf, Proof};
 use crate::provision::{self, NatsServer};
 
@@ -177,8 +180,25 @@ impl<'a> Plan<'a> {
             },
             validate_services: parts.validate,
             command: again(args, self.global, &self.suite, context),
+            pass_with_no_runs: args.pass_with_no_runs,
+            invocation: Invocation {
+                suite: self.suite.shown.clone(),
+                command: command_line(context),
+                machine: machine(),
+            },
         }
     }
+}
+
+/// What was typed; nothing that `e2e` takes is secret.
+fn command_line(context: &Context) -> String {
+    let words = context.arguments.iter().map(|argument| word(argument.display()));
+    ["mono-demo".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
+}
+
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{} {}, {}", std::env::consts::OS, std::env::consts::ARCH, counted(cores, "core"))
 }
 
 /// Where people are, if the suite is there or below: so paths in messages can be opened.

@@ -41,6 +41,11 @@ impl Tape {
         self.steps.push(Begun { step, from: written.len() });
     }
 
+    /// What was begun last: its heading, and the line of the fixture where it has one.
+    pub(in crate::e2e) fn under_way(&self) -> Option<(&str, Option<usize>)> {
+        self.steps.last().map(|begun| (begun.step.heading.as_str(), begun.step.line))
+    }
+
     /// All steps, the last of which ends now, where the run stopped if it did.
     pub(in crate::e2e) fn end(self, clock: Clock, written: &str, stopped: bool) -> Vec<Step> {
         let ends = self.steps.iter().skip(1).map(|next| (next.step.at_ns, next.from));

@@ -153,7 +153,7 @@ mod tests {
     use crate::e2e::text::error::Problem;
     use crate::e2e::text::name::Name;
     use crate::e2e::text::source::Source;
-    use crate::e2e::verdict::event::Summary;
+    use crate::e2e::verdict::event::{Setup, Summary};
 
     fn report(verdict: Verdict) -> RunReport {
         RunReport {
@@ -196,7 +196,8 @@ mod tests {
             diff: Some("-= 1\n+= 2".to_owned()),
             ..failure("expected 100%,\nsaw: 7", "fixtures/a,b:c.toml")
         });
-        let started = Event::Started { scenarios: 1, runs: 1, jobs: 1, seed: 1 };
+        let started =
+            Event::Started { setup: Setup::default(), scenarios: 1, runs: 1, jobs: 1, seed: 1 };
         assert_eq!(
             said(&[
                 started,
@@ -231,7 +232,8 @@ mod tests {
 
     #[test]
     fn an_interrupted_run_lets_later_commands_be_heard() {
-        let started = Event::Started { scenarios: 1, runs: 1, jobs: 1, seed: 1 };
+        let started =
+            Event::Started { setup: Setup::default(), scenarios: 1, runs: 1, jobs: 1, seed: 1 };
         assert_eq!(said(&[started]), "::stop-commands::WORD\n::WORD::\n");
     }
 

@@ -1,9 +1,6 @@
 //! `--report json=PATH`: one document with every run and the summary.
 
-use std::{
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{io, path::Path};
 
 use serde_json::{Value, json};
 
@@ -37,9 +34,7 @@ impl Reporter for Json {
             Event::RunFinished(report) => self.runs.push(serde_json::to_value(report)?),
             Event::Finished(summary) => {
                 let document = json!({ "version": 1, "summary": summary, "runs": self.runs });
-                serde_json::to_writer_pretty(&self.output.file, &document)?;
-                self.output.file.write_all(b"\n")?;
-                self.output.file.flush()?;
+                self.output.write(&format!("{document:#}\n"))?;
             }
             _ => {}
         }

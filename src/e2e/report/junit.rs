@@ -1,18 +1,18 @@
 //! `--report junit=PATH`: a suite a scenario's folder, a case a run.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{collections::BTreeMap, io, path::Path};
 
 use serde_json::Value;
 
 use super::xml::Element;
+use crate::counted::counted;
 use crate::e2e::record::run::Failure;
 use crate::e2e::report::{Output, Reporter};
-use crate::e2e::verdict::event::{Event, RunReport, Verdict};
+use crate::e2e::verdict::event::{Event, RunReport, Summary, Verdict};
 use crate::e2e::verdict::figures::Figures;
+
+/// The suite, and its one case, that stands for the runs that were not begun.
+const NOT_RUN: &str = "not run";
 
 /// Writes the file when everything has ended.
 #[derive(Debug)]
@@ -44,9 +44,11 @@ impl Reporter for Junit {
                 self.suites.entry(suite.to_owned()).or_default().add(report);
             }
             Event::Finished(summary) => {
-                let suites = std::mem::take(&mut self.suites);
-                let report = document(suites, summary.elapsed_ms);
-                self.output.file.write_all(report.to_string().as_bytes())?;
+                let mut suites = std::mem::take(&mut self.suites);
+                if summary.not_run > 0 {
+                    suites.insert(NOT_RUN.to_owned(), not_run(summary.not_run));
+                }
+                self.output.write(&document(suites, summary).to_string())?;
             }
             _ => {}
         }
@@ -83,7 +85,18 @@ impl Suite {
     }
 }
 
-fn document(suites: BTreeMap<String, Suite>, elapsed_ms: u64) -> Element {
+/// Whoever reads only this file must not take what was not begun for what passed.
+fn not_run(runs: usize) -> Suite {
+    let message = format!("{} not begun", counted(runs, "run"));
+    let case = Element::new("testcase")
+        .attribute("name", NOT_RUN)
+        .attribute("classname", NOT_RUN)
+        .attribute("time", seconds(0))
+        .children([Element::new("error").attribute("message", message)]);
+    Suite { cases: vec![case], counts: Counts { tests: 1, errors: 1, ..Counts::default() } }
+}
+
+fn document(suites: BTreeMap<String, Suite>, summary: &Summary) -> Element {
     let sum =
         |count: fn(&Counts) -> usize| suites.values().map(|s| count(&s.counts)).sum::<usize>();
     let root = Element::new("testsuites")
@@ -92,7 +105,8 @@ fn document(suites: BTreeMap<String, Suite>, elapsed_ms: u64) -> Element {
         .attribute("skipped", sum(|c| c.skipped))
         .attribute("failures", sum(|c| c.failures))
         .attribute("errors", sum(|c| c.errors))
-        .attribute("time", seconds(elapsed_ms));
+        .attribute("time", seconds(summary.elapsed_ms));
+    let setup = summary.setup.facts().map(|(name, value)| (name.to_owned(), value.to_owned()));
     if suites.is_empty() {
         return root.text("\n");
     }
@@ -103,6 +117,7 @@ fn document(suites: BTreeMap<String, Suite>, elapsed_ms: u64) -> Element {
             .attribute("skipped", counts.skipped)
             .attribute("errors", counts.errors)
             .attribute("failures", counts.failures)
+            .children([properties(setup.clone())])
             .children(cases)
     }))
 }
@@ -116,7 +131,7 @@ fn case(report: &RunReport) -> Element {
         .attribute("name", &report.run)
         .attribute("classname", report.run.scenario.as_str())
         .attribute("time", seconds(report.elapsed_ms))
-        .children(properties(report))
+        .children(history(report))
         .children(status(&report.verdict))
         .children(report.leaks.iter().map(|leaks| {
             let told = leaks.lines().collect::<Vec<_>>().join("\n");
@@ -130,13 +145,16 @@ fn case(report: &RunReport) -> Element {
 }
 
 /// What the run's history came to, where it was judged.
-fn properties(report: &RunReport) -> Option<Element> {
+fn history(report: &RunReport) -> Option<Element> {
     let history = report.history.as_ref()?;
     let verdict = ("history".to_owned(), history.verdict.to_owned());
-    let all = [verdict].into_iter().chain(figures(&history.report.figures));
-    Some(Element::new("properties").children(all.map(|(name, value)| {
+    Some(properties([verdict].into_iter().chain(figures(&history.report.figures))))
+}
+
+fn properties(all: impl IntoIterator<Item = (String, String)>) -> Element {
+    Element::new("properties").children(all.into_iter().map(|(name, value)| {
         Element::new("property").attribute("name", name).attribute("value", value)
-    })))
+    }))
 }
 
 /// What did not simply pass.
@@ -183,7 +201,7 @@ mod tests {
 
     use crate::e2e::record::run::{Leak, LeakKind, Log, RunId, RunLeaks};
     use crate::e2e::text::name::Name;
-    use crate::e2e::verdict::event::{RunHistory, Summary};
+    use crate::e2e::verdict::event::{Invocation, RunHistory, Setup};
 
     use super::*;
 
@@ -223,7 +241,13 @@ mod tests {
         for run in runs {
             junit.event(&Event::RunFinished(Box::new(run))).unwrap();
         }
-        let summary = Summary { elapsed_ms: 61_500, ..Summary::default() };
+        let invocation = Invocation {
+            suite: "shop".to_owned(),
+            command: "mono-demo e2e shop -E 'tag(\"a\")'".to_owned(),
+            machine: "linux x86_64, 2 cores".to_owned(),
+        };
+        let setup = Setup { invocation, found: 7, broker: "nats-server 2.15.1".to_owned() };
+        let summary = Summary { elapsed_ms: 61_500, setup, ..Summary::default() };
         junit.event(&Event::Finished(summary)).unwrap();
         std::fs::read_to_string(path).unwrap()
     }

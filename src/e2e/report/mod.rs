@@ -19,7 +19,7 @@ mod xml;
 
 use std::{
     fs::File,
-    io,
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
@@ -31,6 +31,7 @@ pub use tap::Tap;
 pub use terminal::{Look, Terminal};
 
 use super::verdict::event::Event;
+use crate::whole;
 
 /// Hears everything that happens, in order.
 pub trait Reporter {
@@ -49,16 +50,32 @@ pub trait Reporter {
     fn event(&mut self, event: &Event) -> io::Result<()>;
 }
 
-/// A file that was opened before anything ran, so that a bad path costs no run.
+/// A file that is written whole at the end, and was tried before anything ran, so that a bad path costs
+/// no run.
 #[derive(Debug)]
 struct Output {
     path: PathBuf,
-    file: File,
+    /// Opened already where it is no file but a device or a pipe, in whose place none may be put.
+    device: Option<File>,
 }
 
 impl Output {
     fn create(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: path.to_owned(), file: File::create(path)? })
+        let device = match path.metadata() {
+            Ok(there) if !there.is_file() => Some(File::options().write(true).open(path)?),
+            _ => {
+                whole::try_public(path)?;
+                None
+            }
+        };
+        Ok(Self { path: path.to_owned(), device })
+    }
+
+    fn write(&mut self, report: &str) -> io::Result<()> {
+        match &mut self.device {
+            Some(device) => device.write_all(report.as_bytes()),
+            None => whole::write_public(&self.path, report),
+        }
     }
 
     fn name(&self) -> String {

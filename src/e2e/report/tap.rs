@@ -1,9 +1,8 @@
-//! `--report tap=PATH`: the Test Anything Protocol, version 14, a test point a run, as runs end.
+//! `--report tap=PATH`: the Test Anything Protocol, version 14, a test point a run, in the order of their
+//! ends.
 
-use std::{
-    io::{self, Write as _},
-    path::Path,
-};
+use std::fmt::{self, Write as _};
+use std::{io, path::Path};
 
 use serde_json::{Value, json};
 
@@ -11,10 +10,11 @@ use crate::e2e::record::run::Failure;
 use crate::e2e::report::{Output, Reporter};
 use crate::e2e::verdict::event::{Event, RunReport, Verdict};
 
-/// Writes each run when it ends, so that a reader sees it at once.
+/// Writes the file when everything has ended.
 #[derive(Debug)]
 pub struct Tap {
     output: Output,
+    points: String,
     written: usize,
 }
 
@@ -24,14 +24,14 @@ impl Tap {
     /// # Errors
     /// The file cannot be made.
     pub fn create(path: &Path) -> io::Result<Self> {
-        Ok(Self { output: Output::create(path)?, written: 0 })
+        Ok(Self { output: Output::create(path)?, points: String::new(), written: 0 })
     }
 
-    fn point(&mut self, report: &RunReport) -> io::Result<()> {
+    fn point(&mut self, report: &RunReport) -> fmt::Result {
         self.written += 1;
         let number = self.written;
         let name = escaped(&report.run.to_string());
-        let file = &mut self.output.file;
+        let file = &mut self.points;
         match &report.verdict {
             Verdict::Passed | Verdict::Updated => writeln!(file, "ok {number} - {name}")?,
             Verdict::Skipped { reason } => {
@@ -57,12 +57,14 @@ impl Reporter for Tap {
 
     fn event(&mut self, event: &Event) -> io::Result<()> {
         match event {
-            Event::Started { .. } => writeln!(self.output.file, "TAP version 14"),
-            Event::RunFinished(report) => self.point(report),
-            // The plan comes last: fewer runs than were planned may be done.
-            Event::Finished(_) => {
-                writeln!(self.output.file, "1..{}", self.written)?;
-                self.output.file.flush()
+            Event::RunFinished(report) => self.point(report).map_err(io::Error::other),
+            Event::Finished(summary) => {
+                let facts =
+                    summary.setup.facts().map(|(name, value)| format!("# {name}: {value}\n"));
+                let (facts, points) = (facts.concat(), &self.points);
+                // What was not begun is planned, and missing: that is no success.
+                let plan = self.written + summary.not_run;
+                self.output.write(&format!("TAP version 14\n{facts}{points}1..{plan}\n"))
             }
             _ => Ok(()),
         }

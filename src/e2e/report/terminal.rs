@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::counted::counted;
 use crate::e2e::record::run::Failure;
 use crate::e2e::report::Reporter;
-use crate::e2e::verdict::event::{Event, RunReport, Summary, Verdict};
+use crate::e2e::verdict::event::{Event, RunReport, Setup, Summary, Verdict};
 use crate::process::clean;
 
 /// How much of a log is shown.
@@ -36,12 +36,14 @@ pub struct Terminal<W> {
     look: Look,
     bar: Option<ProgressBar>,
     names: usize,
+    /// What did not pass, a line each.
+    bad: Vec<String>,
 }
 
 impl<W: Write> Terminal<W> {
     /// A report on `out`.
     pub fn new(out: W, look: Look) -> Self {
-        Self { out, look, bar: None, names: 0 }
+        Self { out, look, bar: None, names: 0, bad: Vec::new() }
     }
 
     fn paint(&self, style: Style, text: &str) -> String {
@@ -57,6 +59,10 @@ impl<W: Write> Terminal<W> {
             Verdict::Broken { .. } => ("ERR ", Style::new().red().bold()),
             Verdict::Skipped { .. } => ("skip", Style::new().yellow()),
         };
+        if let Some(reason) = report.verdict.reason() {
+            let word = self.paint(style.clone(), word.trim_end());
+            self.bad.push(format!("{word} {}: {}", report.run, clean(&reason)));
+        }
         if self.look.quiet && matches!(report.verdict, Verdict::Passed | Verdict::Updated) {
             return Ok(());
         }
@@ -161,7 +167,21 @@ impl<W: Write> Terminal<W> {
         text.lines().try_for_each(|line| writeln!(self.out, "     {}", clean(line).trim_end()))
     }
 
+    fn setup(&mut self, setup: &Setup, chosen: usize) -> io::Result<()> {
+        let mut line = setup.suite();
+        if chosen < setup.found {
+            line.push_str(&format!(", {chosen} chosen"));
+        }
+        writeln!(self.out, "{}", clean(&line))
+    }
+
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {
+        if !self.bad.is_empty() {
+            writeln!(self.out, "what did not pass:")?;
+        }
+        for line in std::mem::take(&mut self.bad) {
+            writeln!(self.out, "{line}")?;
+        }
         for rounds in summary.rounds.iter().filter(|rounds| rounds.passed < rounds.of) {
             let line = {
                 let of = counted(rounds.of, "round");
@@ -171,7 +191,8 @@ impl<W: Write> Terminal<W> {
             writeln!(self.out, "{line}")?;
         }
         let mut line = format!(
-            "{}, {}: {} passed, {} failed",
+            "{}{}, {}: {} passed, {} failed",
+            if summary.interrupted { "interrupted: " } else { "" },
             counted(summary.scenarios, "scenario"),
             counted(summary.runs, "run"),
             summary.passed,
@@ -188,7 +209,8 @@ impl<W: Write> Terminal<W> {
                 line.push_str(&format!(", {number} {word}"));
             }
         }
-        line.push_str(&format!(" in {}", seconds(summary.elapsed_ms)));
+        let suite = clean(&summary.setup.suite());
+        line.push_str(&format!(" in {} ({suite})", seconds(summary.elapsed_ms)));
         let style = if summary.is_ok() { Style::new().green() } else { Style::new().red() };
         let line = self.paint(style.bold(), &line);
         writeln!(self.out, "{line}")?;
@@ -203,7 +225,8 @@ impl<W: Write> Reporter for Terminal<W> {
 
     fn event(&mut self, event: &Event) -> io::Result<()> {
         match event {
-            Event::Started { runs, .. } => {
+            Event::Started { setup, scenarios, runs, .. } => {
+                self.setup(setup, *scenarios)?;
                 if self.look.progress {
                     self.bar = Some(bar(*runs));
                 }

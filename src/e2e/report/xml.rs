@@ -93,4 +93,31 @@ mod tests {
              <a b=\"&quot;&apos;&lt;&amp;&gt; x\">\n    <c>&lt;/c&gt;\n]]&gt;</c>\n</a>\n"
         );
     }
+
+    /// Another's parser, that of CI systems written in Python, says what it has read.
+    #[test]
+    fn every_text_is_well_formed_and_what_xml_can_hold_is_read_again() {
+        // A line each: what a terminal takes for the beginning of a command ends with its line.
+        let every: String = ('\0'..=char::MAX).map(|c| format!("<{c}>\n")).collect();
+        let element = Element::new("a")
+            .children([Element::new("b").attribute("c", &every), Element::new("d").text(&every)]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r.xml");
+        std::fs::write(&path, element.to_string()).unwrap();
+        let expat = "import sys, xml.etree.ElementTree as tree\n\
+                     root = tree.parse(sys.argv[1]).getroot()\n\
+                     attribute = root.find('b').get('c').replace(' ', '\\n')\n\
+                     open(sys.argv[1], 'w', newline='').write(root.find('d').text)\n\
+                     print(len(attribute.split('\\n')))\n";
+        let mut python = std::process::Command::new("python3");
+        let output = python.args(["-X", "utf8", "-c", expat]).arg(&path).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let read = std::fs::read_to_string(&path).unwrap();
+        let shown: String = every.split_inclusive('\n').map(|line| clean(line) + "\n").collect();
+        let held = |c: char| !matches!(c, '\u{fffe}' | '\u{ffff}');
+        assert!(read == shown.chars().filter(|c| held(*c)).collect::<String>());
+        // Each line feed, and the two spaces of tab and space.
+        let attribute = every.matches('\n').count() + 3;
+        assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{attribute}\n"));
+    }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::timeout;
 
 use super::checks;
 use super::probe::trace;
@@ -13,6 +14,7 @@ use super::stage::hearing::Hearing;
 use super::stage::machine::{CLIENT, Client, Machine};
 use super::stage::standing::Standing;
 use super::stage::world::World;
+use super::steps::limit::{self, Limit};
 use super::steps::sequence::{self, Progress};
 use crate::broker::Role;
 use crate::e2e::record::run::RunId;
@@ -78,13 +80,17 @@ pub async fn leave_up(
             .with(fixture.redact.iter().chain(&machine.redact).cloned()),
     );
     let mut progress = Progress { variables, seen: Vec::new(), transcript };
+    let mut history = None;
+    let limit = Limit::of(fixture);
     let mut ended = promise(&mut world, fixture).await;
     if ended.is_ok() {
-        ended = sequence::all(&mut world, fixture, run, events, &mut progress).await;
+        ended = sequence::all(&mut world, fixture, run, events, limit, &mut progress).await;
     }
-    let mut history = None;
     if ended.is_ok() {
-        ended = conclude(&mut world, fixture, &mut progress, &mut history).await;
+        let concluded = conclude(&mut world, fixture, &mut progress, &mut history);
+        ended = timeout(limit.left(), concluded)
+            .await
+            .unwrap_or_else(|_| Err(limit::reached(&world, fixture)));
     }
     let history_file = world.kept_history().map(Path::to_owned);
     let logs = world.logs();

@@ -93,6 +93,11 @@ pub(in crate::e2e) const TOP: &[Key] = &[
         Form::Word(Leaks::WORDS),
         "What becomes of a run that leaves something behind; told unless said.",
     ),
+    key(
+        "within",
+        Form::Duration,
+        "All its steps and checks together may take this long; 10 minutes unless said.",
+    ),
     key("redact", Form::Redactions, "What else differs from run to run, by the word in its place."),
     key("broker", Form::Table(BROKER), "The broker's settings."),
     key("proxy", Form::Table(PROXY), "Who is behind a network that can be made bad."),

@@ -8,6 +8,7 @@
 //! tags = ["orders"]                        # for filters
 //! clients = ["rust", "python"]             # default: all
 //! leaks = "fail"                           # or "report", "ignore": what is left at the broker
+//! within = "2m"                            # all its steps and checks together; 10 minutes unless said
 //! [broker]
 //! max_payload = 65536                      # bytes
 //! cluster = 3                              # so many servers; default one

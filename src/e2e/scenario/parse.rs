@@ -1,5 +1,7 @@
 //! The top of a fixture: description, tags, clients, settings; then its steps and checks.
 
+use std::time::Duration;
+
 use toml::de::{DeTable, DeValue};
 
 use super::ast::promise::Promise;
@@ -18,6 +20,9 @@ use crate::e2e::text::redact::Row;
 use crate::e2e::text::source::Source;
 use crate::e2e::text::span::Span;
 use crate::wire::subjects::Token;
+
+/// How long a scenario may take where neither it nor its suite says.
+const LIMIT: Duration = Duration::from_secs(10 * 60);
 
 /// Reads a fixture: one scenario, or one a row.
 ///
@@ -137,6 +142,7 @@ fn scenario(
         redact: redact(&top, findings),
         leaks: leaks(&top, findings),
         promises: promises(&top, context, findings),
+        within: top.duration("within", findings).or(context.defaults.within).unwrap_or(LIMIT),
         steps: steps::read("step", &top, findings),
         teardown: steps::read("teardown", &top, findings),
         checks: checks::read(&top, context, findings),
@@ -229,6 +235,7 @@ pub(in crate::e2e) fn defaults(top: &Fields<'_, '_>, findings: &mut Findings) ->
     let usual = Defaults::default();
     Defaults {
         leaks: leaks(top, findings).map(|(leaks, _)| leaks),
+        within: top.duration("within", findings),
         broker: broker(top, usual.broker, findings),
         proxy: proxy(top, usual.proxy, findings),
     }

@@ -62,7 +62,7 @@ impl Judge {
             let verdict = updated(file, &run, &outcome);
             return vec![(run, verdict, outcome, elapsed)];
         }
-        let verdict = write(file, &outcome);
+        let verdict = write(file, &run, &outcome);
         let held = matches!(verdict, Verdict::Passed | Verdict::Updated);
         file.written = Some(if held { Ok(outcome.transcript.clone()) } else { Err(()) });
         let waiting = std::mem::take(&mut file.waiting);
@@ -102,18 +102,9 @@ fn compared(mode: Mode, file: &File, run: &RunId, outcome: &Outcome) -> Verdict 
     if let Some(verdict) = unless_held(outcome) {
         return verdict;
     }
-    let path = file.golden.shown();
-    let (message, golden, place) = match file.golden.compare(&outcome.transcript) {
+    let comparison = match file.golden.compare(&outcome.transcript) {
         Ok(Comparison::Same) => return Verdict::Passed,
-        Ok(Comparison::New) => {
-            let place = Place { file: file.golden.fixture().to_owned(), line: 1, column: None };
-            (format!("there is no golden file {path} yet"), String::new(), place)
-        }
-        Ok(Comparison::Differs(golden)) => {
-            let message = format!("with client {}, the transcript differs from {path}", run.client);
-            let place = first_difference(file, &golden, &outcome.transcript);
-            (message, golden, place)
-        }
+        Ok(comparison) => comparison,
         Err(error) => return bad_file(&error),
     };
     let pending = match mode {
@@ -121,19 +112,45 @@ fn compared(mode: Mode, file: &File, run: &RunId, outcome: &Outcome) -> Verdict 
         _ => Ok(()),
     };
     // What differs is worth more than the file for its review.
-    let message = match pending {
-        Ok(()) => message,
-        Err(error) => format!("{message}; it is not kept for review: {error}"),
-    };
-    differs(message, &golden, &outcome.transcript, ("golden", &run.client), Some(place))
+    let trouble = pending.err().map(|error| format!("; it is not kept for review: {error}"));
+    not_as_golden(file, run, outcome, comparison, &trouble.unwrap_or_default())
 }
 
-fn write(file: &File, outcome: &Outcome) -> Verdict {
+/// Another transcript than the golden file's, or one without such a file.
+fn not_as_golden(
+    file: &File,
+    run: &RunId,
+    outcome: &Outcome,
+    comparison: Comparison,
+    trouble: &str,
+) -> Verdict {
+    let path = file.golden.shown();
+    let (message, golden, place) = match comparison {
+        Comparison::Differs(golden) => {
+            let message = format!("with client {}, the transcript differs from {path}", run.client);
+            let place = first_difference(file, &golden, &outcome.transcript);
+            (message, golden, place)
+        }
+        Comparison::Same | Comparison::New => {
+            let place = Place { file: file.golden.fixture().to_owned(), line: 1, column: None };
+            (format!("there is no golden file {path} yet"), String::new(), place)
+        }
+    };
+    let names = ("golden", run.client.as_str());
+    differs(message + trouble, &golden, &outcome.transcript, names, Some(place))
+}
+
+fn write(file: &File, run: &RunId, outcome: &Outcome) -> Verdict {
     if let Some(verdict) = unless_held(outcome) {
         return verdict;
     }
     let before = file.golden.compare(&outcome.transcript);
     match (before, file.golden.update(&outcome.transcript)) {
+        // What differs is worth more than why it could not be written.
+        (Ok(comparison @ (Comparison::New | Comparison::Differs(_))), Err(error)) => {
+            let trouble = format!("; it is not written: {error}");
+            not_as_golden(file, run, outcome, comparison, &trouble)
+        }
         (_, Err(error)) => bad_file(&error),
         (Ok(Comparison::Same), Ok(())) => Verdict::Passed,
         (_, Ok(())) => Verdict::Updated,
@@ -235,6 +252,19 @@ mod tests {
         let judged = verdicts(judge.judge(run("python"), held("x"), Duration::ZERO, true));
         assert!(matches!(judged[0].1, Verdict::Failed(_)));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_shown_and_then_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut judge = judge(Mode::Update, &folder);
+        // Nothing is written into a folder that has gone.
+        folder.close().unwrap();
+        let judged = verdicts(judge.judge(run("rust"), held("x"), Duration::ZERO, true));
+        let Verdict::Failed(failure) = &judged[0].1 else { panic!("{judged:?}") };
+        let start = "there is no golden file a.snap yet; it is not written: cannot write ";
+        assert!(failure.message.starts_with(start), "{failure:?}");
+        assert!(failure.diff.as_ref().is_some_and(|diff| diff.ends_with("\n+x\n")), "{failure:?}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `settings` | what a session is given |
 //! | `discover`, `choose` | the suite's scenarios; which of them are wanted |
-//! | `runner`, `pool` | side by side, again where asked to |
+//! | `runner`, `pool`, `retries` | side by side, again where asked to |
 //! | `golden`, `judge`, `review` | against golden files; what waits to become one |
 //! | `left_up` | `--keep`: the run that stays up |
 //! | `write_down` | `--record`: what happened becomes what is expected |
@@ -15,6 +15,7 @@ pub(crate) mod golden;
 pub(crate) mod judge;
 pub(crate) mod left_up;
 pub(crate) mod pool;
+pub(crate) mod retries;
 pub(crate) mod review;
 pub(crate) mod runner;
 pub(crate) mod settings;

@@ -110,6 +110,11 @@ impl Pool {
         self.stop.store(true, Ordering::Relaxed);
     }
 
+    /// How many have not been handed out, begun or not.
+    pub(in crate::e2e) fn left(&self) -> usize {
+        self.tasks.len()
+    }
+
     /// The next run that has ended; `None` where none is left. Dropping this loses nothing.
     pub(in crate::e2e) async fn next(&mut self) -> Option<Finished> {
         let joined = self.tasks.join_next_with_id().await?;

@@ -2,8 +2,8 @@
 //! golden file.
 
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
-    io,
+    collections::BTreeMap,
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,12 +13,13 @@ use tokio::sync::mpsc;
 use super::choose::Filter;
 use super::discover::{golden_path, golden_source, load};
 use super::golden::Golden;
-use super::judge::{Judge, Judged};
+use super::judge::Judge;
 use super::left_up::{Chooser, LeftUp};
 use super::pool::{Finished, Job, Pool};
+use super::retries::{Decision, Retries};
 use super::settings::ClientUnderTest;
 use super::settings::{Again, E2eError, Mode, Settings};
-use crate::e2e::record::run::{Failure, RunId};
+use crate::e2e::record::run::RunId;
 use crate::e2e::record::trace::About;
 use crate::e2e::report::Reporter;
 use crate::e2e::run::stage::machine::Client;
@@ -26,20 +27,23 @@ use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::Action;
 use crate::e2e::text::error;
 use crate::e2e::text::name::Name;
-use crate::e2e::verdict::event::{Event, RunReport, Summary, Verdict};
-use crate::e2e::verdict::outcome::Outcome;
+use crate::e2e::verdict::event::{Event, RunReport, Setup, Summary, Verdict};
+use crate::e2e::verdict::outcome::{End, Outcome};
 
 /// Runs what the settings choose, and tells the reporters.
 ///
-/// Dropping the future ends every process and removes every folder.
+/// When `interrupted` returns, what is under way ends at once, and reports of what was done are
+/// written. Dropping the future ends every process and removes every folder.
 ///
 /// # Errors
-/// [`E2eError`] where nothing was run; what a scenario comes to is in the [`Summary`].
+/// [`E2eError`] where nothing was run; what a scenario comes to, and a report that could not be
+/// written, is in the [`Summary`].
 pub async fn run(
     settings: &Settings,
     reporters: &mut [&mut dyn Reporter],
+    interrupted: impl Future<Output = ()>,
 ) -> Result<Summary, E2eError> {
-    Ok(all(settings, reporters, false).await?.0)
+    Ok(all(settings, reporters, interrupted, false).await?.0)
 }
 
 /// The same, but of the first run that does not pass everything stays up that can, and no other is
@@ -51,23 +55,33 @@ pub async fn run(
 pub async fn run_and_leave_up(
     settings: &Settings,
     reporters: &mut [&mut dyn Reporter],
+    interrupted: impl Future<Output = ()>,
 ) -> Result<(Summary, Option<LeftUp>), E2eError> {
-    all(settings, reporters, true).await
+    all(settings, reporters, interrupted, true).await
 }
 
 async fn all(
     settings: &Settings,
     reporters: &mut [&mut dyn Reporter],
+    interrupted: impl Future<Output = ()>,
     leaves_up: bool,
 ) -> Result<(Summary, Option<LeftUp>), E2eError> {
     let began = Instant::now();
-    let fixtures: Vec<Arc<Fixture>> = chosen(settings)?.into_iter().map(Arc::new).collect();
+    let mut interrupted = pin!(interrupted);
+    let found = load(settings)?;
+    let setup = setup(settings, found.len());
+    let fixtures: Vec<Arc<Fixture>> = choose(settings, found).into_iter().map(Arc::new).collect();
     let jobs = jobs(settings, &fixtures);
     let parallel = if settings.jobs == 0 { usual_jobs() } else { settings.jobs };
-    let mut summary =
-        Summary { scenarios: fixtures.len(), seed: settings.machine.seed, ..Summary::default() };
+    let mut summary = Summary {
+        scenarios: fixtures.len(),
+        seed: settings.machine.seed,
+        setup: setup.clone(),
+        ..Summary::default()
+    };
     let mut tell = Telling { reporters };
     tell.event(&Event::Started {
+        setup,
         scenarios: fixtures.len(),
         runs: jobs.len(),
         jobs: parallel,
@@ -77,7 +91,8 @@ async fn all(
     if settings.mode == Mode::Compare {
         // What an earlier run left for review is about an earlier run.
         for (golden, _) in goldens.values() {
-            golden.discard_pending().map_err(E2eError::Golden)?;
+            let discarded = golden.discard_pending();
+            summary.trouble.extend(discarded.err().map(|error| error.to_string()));
         }
     }
     let mut judge = Judge::new(settings.mode, goldens);
@@ -89,17 +104,26 @@ async fn all(
     let abouts = abouts(&fixtures);
     let mut retries = Retries::new(settings.again, &jobs);
     jobs.into_iter().for_each(|job| pool.spawn(job));
+    let mut under_way = BTreeMap::new();
     loop {
-        // Events first: a run's beginning is told before its end.
+        // Events before ends: a run's beginning is told before its end.
         let finished = tokio::select! {
             biased;
+            () = &mut interrupted => {
+                summary.interrupted = true;
+                break;
+            }
             Some(event) = incoming.recv() => {
+                if let Event::RunStarted { run } = &event {
+                    under_way.insert(run.clone(), Instant::now());
+                }
                 tell.event(&event)?;
                 continue;
             }
             finished = pool.next() => finished,
         };
         let Some(Finished { run, outcome, mut standing, .. }) = finished else { break };
+        under_way.remove(&run);
         let Some((outcome, elapsed)) = outcome else {
             summary.not_run += 1;
             continue;
@@ -124,13 +148,22 @@ async fn all(
             tell.event(&Event::RunFinished(Box::new(report)))?;
         }
     }
-    for (run, verdict, outcome, elapsed) in judge.rest() {
+    let cut_short = under_way.into_iter().map(|(run, began)| {
+        let reason = "interrupted before it came to its end".to_owned();
+        let outcome = Outcome::unstarted(End::Broken(reason.clone()));
+        (run, Verdict::Broken { reason }, outcome, began.elapsed())
+    });
+    summary.not_run += pool.left().saturating_sub(cut_short.len());
+    for (run, verdict, outcome, elapsed) in judge.rest().into_iter().chain(cut_short) {
         let report = report(settings, &abouts, run, verdict, outcome, elapsed);
         summary.count(&report.run, &report.verdict);
         tell.event(&Event::RunFinished(Box::new(report)))?;
     }
     summary.elapsed_ms = millis(began.elapsed());
-    tell.event(&Event::Finished(summary.clone()))?;
+    // What the runs came to is worth more than a report that could not be written.
+    if let Err(error) = tell.event(&Event::Finished(summary.clone())) {
+        summary.trouble.push(error.to_string());
+    }
     Ok((summary, chooser.chosen))
 }
 
@@ -142,29 +175,53 @@ fn usual_jobs() -> usize {
 /// The scenarios that the filter leaves.
 ///
 /// # Errors
-/// [`E2eError`] for a fixture that makes no sense, chosen or not, and where nothing is left.
+/// [`E2eError`] for a fixture that makes no sense, chosen or not, and where no run is left.
 pub fn chosen(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
     let all = load(settings)?;
     let names: Vec<String> = all.iter().map(|fixture| fixture.name.to_string()).collect();
     let tags: Vec<String> = all.iter().flat_map(|fixture| fixture.tags.clone()).collect();
+    let chosen = choose(settings, all);
+    let runs = chosen.iter().any(|fixture| clients_of(settings, fixture).next().is_some());
+    // That a change touches nothing of what is wanted is no mistake.
+    if runs || settings.pass_with_no_runs || settings.filter.only.is_some() {
+        return Ok(chosen);
+    }
+    let Filter { names: wanted, tags: tagged, .. } = &settings.filter;
+    let near = |word: Option<&String>, known: &[String]| {
+        error::nearest(word?, known.iter().map(String::as_str)).map(str::to_owned)
+    };
+    let near = near(wanted.first(), &names).or_else(|| near(tagged.first(), &tags));
+    let mut given = settings.filter.words();
+    if !chosen.is_empty() {
+        given.extend(settings.clients.iter().map(|client| format!("--client {}", client.name)));
+    }
+    if given.is_empty() {
+        given.push("there is none".to_owned());
+    }
+    Err(E2eError::NothingChosen {
+        given: given.join(", "),
+        near: near.filter(|_| chosen.is_empty()),
+    })
+}
+
+/// The same, where a client that is not on this machine may leave no run: that is told otherwise.
+fn choose(settings: &Settings, all: Vec<Fixture>) -> Vec<Fixture> {
     let mut chosen = settings.filter.choose(all);
     if settings.filter.expression.is_some() {
         chosen.retain(|fixture| clients_of(settings, fixture).next().is_some());
     }
-    if let Some(shard) = settings.filter.shard.filter(|_| !chosen.is_empty()) {
-        // A shard without a scenario is no mistake: there are more machines than scenarios.
-        return Ok(shard.choose(chosen));
+    match settings.filter.shard {
+        Some(shard) => shard.choose(chosen),
+        None => chosen,
     }
-    // That a change touches nothing of what is wanted is no mistake either.
-    if chosen.is_empty() && settings.filter.only.is_none() {
-        let Filter { names: wanted, tags: tagged, .. } = &settings.filter;
-        let near = |word: Option<&String>, known: &[String]| {
-            error::nearest(word?, known.iter().map(String::as_str)).map(str::to_owned)
-        };
-        let near = near(wanted.first(), &names).or_else(|| near(tagged.first(), &tags));
-        return Err(E2eError::NothingChosen { given: settings.filter.words().join(", "), near });
-    }
-    Ok(chosen)
+}
+
+fn setup(settings: &Settings, found: usize) -> Setup {
+    let broker = match &settings.machine.server {
+        Ok(server) => format!("nats-server {}", server.version),
+        Err(reason) => format!("no nats-server: {reason}"),
+    };
+    Setup { invocation: settings.invocation.clone(), found, broker }
 }
 
 /// The names of the clients that a scenario runs with.
@@ -205,61 +262,6 @@ fn jobs(settings: &Settings, fixtures: &[Arc<Fixture>]) -> Vec<Job> {
         }
     }
     jobs
-}
-
-/// What did not pass is tried again, up to a bound, and what passes then is flaky.
-struct Retries {
-    /// Of each run that may be tried again: the job, and how many attempts are left.
-    left: BTreeMap<RunId, (Job, u32)>,
-    /// Of each run that is being tried again: how many attempts did not pass, and the first.
-    failures: BTreeMap<RunId, (u32, Failure)>,
-}
-
-enum Decision {
-    /// It is told.
-    Final(Box<Judged>),
-    /// It is run again.
-    Again(Job),
-}
-
-impl Retries {
-    fn new(again: Again, jobs: &[Job]) -> Self {
-        let left = match again {
-            Again::Retries(most) => {
-                jobs.iter().map(|job| (job.run.clone(), (job.clone(), most))).collect()
-            }
-            Again::Never | Again::Rounds(_) => BTreeMap::new(),
-        };
-        Self { left, failures: BTreeMap::new() }
-    }
-
-    /// True if this attempt is not followed by another one, whatever it comes to.
-    fn is_last(&self, run: &RunId) -> bool {
-        self.left.get(run).is_none_or(|(_, left)| *left == 0)
-    }
-
-    fn decide(&mut self, (run, verdict, outcome, elapsed): Judged) -> Decision {
-        let Some(failure) = verdict.failure() else {
-            let verdict = match (self.failures.remove(&run), verdict) {
-                (Some((failures, first)), Verdict::Passed) => Verdict::Flaky { failures, first },
-                // Left out at a later attempt: what is known is that it did not pass.
-                (Some((_, first)), _) => Verdict::Failed(first),
-                (None, verdict) => verdict,
-            };
-            return Decision::Final(Box::new((run, verdict, outcome, elapsed)));
-        };
-        match self.left.get_mut(&run) {
-            Some((job, left)) if *left > 0 => {
-                *left -= 1;
-                match self.failures.entry(run) {
-                    Entry::Vacant(entry) => _ = entry.insert((1, failure)),
-                    Entry::Occupied(mut entry) => entry.get_mut().0 += 1,
-                }
-                Decision::Again(job.clone())
-            }
-            _ => Decision::Final(Box::new((run, verdict, outcome, elapsed))),
-        }
-    }
 }
 
 fn goldens(
@@ -346,13 +348,15 @@ struct Telling<'a, 'b> {
 }
 
 impl Telling<'_, '_> {
+    /// Tells all of them, also after one that cannot write.
     fn event(&mut self, event: &Event) -> Result<(), E2eError> {
+        let mut told = Ok(());
         for reporter in self.reporters.iter_mut() {
-            reporter.event(event).map_err(|source: io::Error| E2eError::Report {
-                path: reporter.name().into(),
-                source,
-            })?;
+            if let Err(source) = reporter.event(event) {
+                let failed = E2eError::Report { path: reporter.name().into(), source };
+                told = told.and(Err(failed));
+            }
         }
-        Ok(())
+        told
     }
 }

@@ -7,13 +7,13 @@ use std::{
 };
 
 use super::choose::Filter;
-use super::golden::SnapshotError;
 use crate::e2e::run::stage::machine::{Client, Machine};
 use crate::e2e::scenario::ast::promise::Promise;
 use crate::e2e::scenario::ast::scenario::Defaults;
 use crate::e2e::scenario::clustered::OnCluster;
 use crate::e2e::text::error::FixtureError;
 use crate::e2e::text::schema::Schemas;
+use crate::e2e::verdict::event::Invocation;
 
 /// What to run, with what, and what to do with golden files.
 pub struct Settings {
@@ -49,6 +49,10 @@ pub struct Settings {
     pub validate_services: Arc<Validate>,
     /// How to run one scenario, up to its name: `mono-demo e2e`.
     pub command: String,
+    /// A choice that leaves nothing to run is no mistake.
+    pub pass_with_no_runs: bool,
+    /// What reports say of what was asked for.
+    pub invocation: Invocation,
 }
 
 /// What is run more than once, and how often.
@@ -110,9 +114,6 @@ pub enum E2eError {
         /// The system's reason.
         source: io::Error,
     },
-    /// A pending transcript cannot be removed.
-    #[error(transparent)]
-    Golden(SnapshotError),
     /// A report cannot be written.
     #[error("cannot write the report {}: {source}", path.display())]
     Report {
@@ -133,7 +134,8 @@ impl E2eError {
         match self {
             Self::NothingChosen { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
             Self::NothingChosen { .. } => Some(
-                "`--list` shows all scenarios; a suite of your own is named by its folder"
+                "`--list` shows all scenarios, a suite of your own is named by its folder, and \
+                 --pass-with-no-runs is for a choice that may be empty"
                     .to_owned(),
             ),
             _ => None,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::report::Report;
+use crate::counted::counted;
 use crate::e2e::record::run::{Failure, Log, RunId, RunLeaks};
 use crate::e2e::record::trace::{About, Trace};
 
@@ -14,6 +15,8 @@ use crate::e2e::record::trace::{About, Trace};
 pub enum Event {
     /// Before anything else.
     Started {
+        /// Of what, with what and where.
+        setup: Setup,
         /// How many scenarios were chosen.
         scenarios: usize,
         /// How many runs that makes.
@@ -43,6 +46,42 @@ pub enum Event {
     RunFinished(Box<RunReport>),
     /// After everything else.
     Finished(Summary),
+}
+
+/// What was asked for, and where.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Invocation {
+    /// The suite as people see it: its folder, or that it is the built-in one.
+    pub suite: String,
+    /// The command line, as a shell reads it.
+    pub command: String,
+    /// System, processor and how many cores.
+    pub machine: String,
+}
+
+/// What was run, with what and where: every report says it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Setup {
+    /// What was asked for, and where.
+    #[serde(flatten)]
+    pub invocation: Invocation,
+    /// How many scenarios the suite has, chosen or not.
+    pub found: usize,
+    /// The broker's program and version.
+    pub broker: String,
+}
+
+impl Setup {
+    /// `suite shop: 5 scenarios`.
+    pub fn suite(&self) -> String {
+        format!("suite {}: {}", self.invocation.suite, counted(self.found, "scenario"))
+    }
+
+    /// All of it, by name.
+    pub fn facts(&self) -> [(&'static str, &str); 4] {
+        let Invocation { suite, command, machine } = &self.invocation;
+        [("suite", suite), ("command", command), ("broker", &self.broker), ("machine", machine)]
+    }
 }
 
 /// How one run ended, with all the evidence.
@@ -132,6 +171,17 @@ impl Verdict {
             _ => None,
         }
     }
+
+    /// Why it is no pass, in one line.
+    pub fn reason(&self) -> Option<String> {
+        let first = match self {
+            Self::Failed(failure) => &failure.message,
+            Self::Broken { reason } => reason,
+            Self::Flaky { first, .. } => &first.message,
+            Self::Passed | Self::Updated | Self::Skipped { .. } => return None,
+        };
+        Some(first.lines().next().unwrap_or_default().to_owned())
+    }
 }
 
 /// How all runs ended.
@@ -162,6 +212,13 @@ pub struct Summary {
     pub elapsed_ms: u64,
     /// For whatever was drawn by chance.
     pub seed: u64,
+    /// Ended by a signal; what was under way then is broken, and what was not begun is not run.
+    pub interrupted: bool,
+    /// What could not be written, a report or into the suite's folder, and changes no verdict.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trouble: Vec<String>,
+    /// Of what, with what and where.
+    pub setup: Setup,
 }
 
 /// How often a run passed.
@@ -209,6 +266,15 @@ impl Summary {
 
     /// Whether everything is as expected.
     pub fn is_ok(&self) -> bool {
-        self.failed == 0 && self.flaky == 0 && self.broken == 0 && self.not_run == 0
+        self.failed == 0
+            && self.flaky == 0
+            && self.broken == 0
+            && self.not_run == 0
+            && !self.interrupted
+    }
+
+    /// Whether no run came to an end that says anything.
+    pub fn is_empty(&self) -> bool {
+        self.runs == self.skipped && self.not_run == 0
     }
 }

@@ -18,10 +18,7 @@ pub(crate) mod page;
 pub(crate) mod run;
 pub(crate) mod show;
 
-use std::{
-    io::{self, Write as _},
-    path::Path,
-};
+use std::{io, path::Path};
 
 use jiff::Timestamp;
 
@@ -64,8 +61,7 @@ impl Reporter for Html {
             Event::Finished(summary) => {
                 self.cells.sort_by(|a, b| a.run.cmp(&b.run));
                 let page = Page { summary, began: self.began, cells: &self.cells };
-                self.output.file.write_all(page.render().as_bytes())?;
-                self.output.file.flush()?;
+                self.output.write(&page.render())?;
             }
             _ => {}
         }

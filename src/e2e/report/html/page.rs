@@ -24,6 +24,8 @@ pub(in crate::e2e) struct Cell {
     sign: Sign,
     elapsed_ms: u64,
     about: Arc<About>,
+    /// Why it is no pass.
+    reason: Option<String>,
     section: PreEscaped<String>,
 }
 
@@ -34,6 +36,7 @@ impl Cell {
             sign: show::sign(&report.verdict),
             elapsed_ms: report.elapsed_ms,
             about: report.about.clone(),
+            reason: report.verdict.reason().map(|reason| show::text(&reason)),
             section: run::section(report),
         }
     }
@@ -105,14 +108,16 @@ impl Page<'_> {
 
     fn head(&self) -> Markup {
         let summary = self.summary;
-        let bad: Vec<&Cell> = self
-            .cells
-            .iter()
-            .filter(|cell| matches!(cell.sign.word, "failed" | "broken" | "flaky"))
-            .collect();
+        let mut bad: BTreeMap<&str, Vec<&Cell>> = BTreeMap::new();
+        for cell in self.cells {
+            if let Some(reason) = &cell.reason {
+                bad.entry(reason).or_default().push(cell);
+            }
+        }
         html! {
             h1 {
-                @if summary.is_ok() { span.sign.passed { "✓" } " As expected" }
+                @if summary.interrupted { span.sign.failed { "✗" } " Interrupted" }
+                @else if summary.is_ok() { span.sign.passed { "✓" } " As expected" }
                 @else { span.sign.failed { "✗" } " Not as expected" }
             }
             p {
@@ -125,16 +130,22 @@ impl Page<'_> {
                 time datetime=(self.began.to_string()) { (self.began.strftime("%Y-%m-%d %H:%M:%S UTC")) }
                 ", seed " (summary.seed)
             }
+            dl.setup.muted {
+                @for (name, value) in summary.setup.facts() { dt { (name) } dd { code { (show::text(value)) } } }
+            }
             @if !bad.is_empty() {
                 nav aria-label="What did not pass" {
-                    ul.bad-runs {
-                        @for cell in bad {
-                            li { a href={ "#" (show::anchor(&cell.run)) } {
-                                span class={ "sign " (cell.sign.word) } {
-                                    span aria-hidden="true" { (cell.sign.mark) } " " (cell.sign.word)
-                                }
-                                " " (show::text(&cell.run.to_string()))
-                            } }
+                    @for (reason, cells) in bad {
+                        p.reason { strong { (reason) } " (" (counted(cells.len(), "run")) ")" }
+                        ul.bad-runs {
+                            @for cell in cells {
+                                li { a href={ "#" (show::anchor(&cell.run)) } {
+                                    span class={ "sign " (cell.sign.word) } {
+                                        span aria-hidden="true" { (cell.sign.mark) } " " (cell.sign.word)
+                                    }
+                                    " " (show::text(&cell.run.to_string()))
+                                } }
+                            }
                         }
                     }
                 }

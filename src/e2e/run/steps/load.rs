@@ -101,7 +101,7 @@ pub(in crate::e2e) async fn run(
             async move {
                 submitter.reached(&submitter.allowed, n).await;
                 if submitter.has_given_up() {
-                    return Ok(());
+                    return Ok(false);
                 }
                 if let Some(pace) = &submitter.pace {
                     pace.lock().await.tick().await;
@@ -112,28 +112,30 @@ pub(in crate::e2e) async fn run(
                     submitter.once_by_one_that_dies(dying, &op).await?;
                 }
                 if matches!(action, Action::Publish(_)) {
-                    return submitter.once(&process, op).await;
+                    return submitter.once(&process, op).await.map(|()| true);
                 }
-                submitter.until_acknowledged(&process, &op).await?;
-                if twice {
-                    submitter.until_acknowledged(&process, &op).await?;
-                }
-                Ok::<_, String>(())
+                let once = submitter.until_acknowledged(&process, &op).await?;
+                let again = !twice || submitter.until_acknowledged(&process, &op).await?;
+                Ok::<_, String>(once && again)
             }
         });
         let mut all = all.buffer_unordered(step.concurrency as usize);
         let mut failed = None;
         while let Some(result) = all.next().await {
-            submitter.done.fetch_add(1, Ordering::SeqCst);
-            if failed.is_none()
-                && let Err(message) = result
-            {
-                failed = Some(message);
-                submitter.give_up();
+            match result {
+                Ok(done) => submitter.has_done(done),
+                Err(message) if failed.is_none() => {
+                    failed = Some(message);
+                    submitter.give_up();
+                }
+                Err(_) => {} // it has been said why
             }
-            submitter.progress.notify_waiters();
         }
-        failed.map_or(Ok(()), |message| Err(Stop::failed(fixture, &step.span, message)))
+        let done = submitter.done.load(Ordering::SeqCst);
+        failed.map_or(Ok(()), |message| {
+            let message = format!("{done} of {times} {}, then: {message}", past(&step.action));
+            Err(Stop::failed(fixture, &step.span, message))
+        })
     };
     let breaking = async {
         for (n, (due, fault)) in plan.iter().enumerate() {
@@ -161,15 +163,20 @@ pub(in crate::e2e) async fn run(
     };
     let (submitted, broken) = tokio::join!(submitting, breaking);
     submitted.and(broken)?;
-    let mut lines = vec![match step.action {
-        Action::Publish(_) => format!("{times} published"),
-        _ => format!("{times} acknowledged"),
-    }];
+    let mut lines = vec![format!("{times} {}", past(&step.action))];
     if load.client_dies {
         lines.push(format!("client aborted after the publish × {times}"));
     }
     lines.extend(load.under.iter().map(|(fault, count)| format!("{fault} × {count}")));
     Ok(lines)
+}
+
+/// What has become of one that is done.
+fn past(action: &Action) -> &'static str {
+    match action {
+        Action::Publish(_) => "published",
+        _ => "acknowledged",
+    }
 }
 
 /// When each fault is due, counted in submissions; none in the last tenth.
@@ -195,6 +202,7 @@ struct Submitter {
     harness: Harness,
     /// One has failed for good: no other is begun.
     given_up: AtomicBool,
+    /// How many have succeeded.
     done: AtomicU32,
     /// How many may be begun.
     allowed: AtomicU32,
@@ -205,20 +213,24 @@ struct Submitter {
 }
 
 impl Submitter {
-    /// Sends the same again until a stream has it: after anything but an acknowledgement it is
-    /// unknown, or certain, that it was not stored.
-    async fn until_acknowledged(&self, process: &str, op: &Op) -> Result<(), String> {
+    /// Sends the same again until a stream has it, and says whether one has: after anything but an
+    /// acknowledgement it is unknown, or certain, that it was not stored. What will be refused whenever
+    /// it is sent is sent once.
+    async fn until_acknowledged(&self, process: &str, op: &Op) -> Result<bool, String> {
         let deadline = Instant::now() + self.patience;
         let mut without_stream = Instant::now();
         loop {
             let Outcome::Err(error) = self.attempt(process, op.clone()).await? else {
-                return Ok(());
+                return Ok(true);
             };
+            if error.definite && is_for_good(error.kind) {
+                return Err(error.to_string());
+            }
             if Instant::now() >= deadline {
                 return Err(format!("not acknowledged within {:?}: {error}", self.patience));
             }
             if self.has_given_up() {
-                return Ok(()); // it has been said why
+                return Ok(false); // it has been said why
             }
             if error.kind != ErrorKind::NoStream {
                 without_stream = Instant::now();
@@ -247,7 +259,12 @@ impl Submitter {
         self.given_up.load(Ordering::SeqCst)
     }
 
-    /// Those that wait for their turn are let go: they see it, and do nothing.
+    fn has_done(&self, done: bool) {
+        self.done.fetch_add(u32::from(done), Ordering::SeqCst);
+        self.progress.notify_waiters();
+    }
+
+    /// Those that wait for their turn, or for others, are let go: they see it, and do nothing.
     fn give_up(&self) {
         self.given_up.store(true, Ordering::SeqCst);
         self.allow(u32::MAX);
@@ -289,17 +306,23 @@ impl Submitter {
         self.progress.notify_waiters();
     }
 
+    /// Returns when the counter is so far, or never will be.
     async fn reached(&self, counter: &AtomicU32, due: u32) {
         loop {
             let changed = self.progress.notified();
             tokio::pin!(changed);
             changed.as_mut().enable();
-            if counter.load(Ordering::SeqCst) >= due {
+            if counter.load(Ordering::SeqCst) >= due || self.has_given_up() {
                 return;
             }
             changed.await;
         }
     }
+}
+
+/// Whether the same would be refused again, however the broker and the services are by then.
+fn is_for_good(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::BadInput | ErrorKind::MaxPayload | ErrorKind::Permissions)
 }
 
 fn message(action: &Action, timeout: Duration) -> Result<Op, String> {

@@ -9,12 +9,14 @@
 //! | `load`, `dying` | a load under faults; a client that dies right after it has published |
 //! | `faults` | broken on purpose, and put on record |
 //! | `program` | a program of a `run` step |
+//! | `limit` | how long a scenario may take |
 //! | `settle` | observes that nothing is in flight |
 //! | `teardown` | what it adds to what the steps came to |
 
 pub(crate) mod attempt;
 pub(crate) mod dying;
 pub(crate) mod faults;
+pub(crate) mod limit;
 pub(crate) mod listen;
 pub(crate) mod load;
 pub(crate) mod program;

@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::timeout;
 
+use super::limit::{self, Limit};
 use super::listen::subscribe;
 use super::running_step::RunningStep;
 use super::running_step::Subscriptions;
@@ -28,12 +30,14 @@ pub(in crate::e2e) struct Progress {
     pub(in crate::e2e) transcript: Transcript,
 }
 
-/// Does all steps in order, then those of the teardown, whatever the steps came to.
+/// Does all steps in order, then those of the teardown, whatever the steps came to: these have as long
+/// again.
 pub(in crate::e2e) async fn all(
     world: &mut World,
     fixture: &Fixture,
     run: &RunId,
     events: &UnboundedSender<Event>,
+    limit: Limit,
     progress: &mut Progress,
 ) -> Result<(), Stop> {
     // Nothing has happened yet that would have to be undone.
@@ -53,11 +57,13 @@ pub(in crate::e2e) async fn all(
     let mut ended = Ok(());
     for step in &fixture.steps {
         started(step);
-        ended = one(world, fixture, &subscriptions, step, progress).await;
+        let done = timeout(limit.left(), one(world, fixture, &subscriptions, step, progress));
+        ended = done.await.unwrap_or_else(|_| Err(limit::reached(world, fixture)));
         if ended.is_err() {
             break;
         }
     }
+    let limit = Limit::of(fixture);
     for step in &fixture.teardown {
         if let Some(name) = teardown::missing(step, &progress.variables) {
             // Its step was not reached: there is nothing to undo.
@@ -66,7 +72,8 @@ pub(in crate::e2e) async fn all(
             continue;
         }
         started(step);
-        let undone = one(world, fixture, &subscriptions, step, progress).await;
+        let undone = timeout(limit.left(), one(world, fixture, &subscriptions, step, progress));
+        let undone = undone.await.unwrap_or_else(|_| Err(limit::reached(world, fixture)));
         ended = teardown::beside(ended, undone);
     }
     ended

@@ -1,6 +1,7 @@
 //! A scenario: its settings, its steps, its checks.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::check::Check;
 use super::promise::Promise;
@@ -39,6 +40,8 @@ pub struct Fixture {
     pub leaks: Option<(Leaks, Span)>,
     /// What becomes of operations: the suite's promises, then its own.
     pub promises: Vec<Promise>,
+    /// How long its steps and checks may take, all together.
+    pub within: Duration,
     /// What is done, in order.
     pub steps: Vec<Step>,
     /// What is done after the steps, whatever they came to.
@@ -116,6 +119,8 @@ pub struct BrokerTable {
 pub struct Defaults {
     /// What is done about leaks.
     pub leaks: Option<Leaks>,
+    /// How long the steps and checks of one may take, all together.
+    pub within: Option<Duration>,
     /// The broker's settings.
     pub broker: BrokerTable,
     /// Who is behind a network that can be made bad.

@@ -9,6 +9,7 @@
 //! prepare = [["npm", "ci"]]              # run in order, once, before anything else
 //!
 //! leaks = "fail"                         # for every scenario that does not say otherwise
+//! within = "5m"                          # how long each may take, all together
 //! broker = { max_payload = 65536 }       # the same; also `proxy`
 //!
 //! [services.worker]                      # any number of them

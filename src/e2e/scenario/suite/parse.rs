@@ -45,6 +45,7 @@ pub fn parse(source: Source, variables: BTreeSet<String>) -> Result<Suite, Fixtu
     let known = [
         "scenarios",
         "leaks",
+        "within",
         "broker",
         "proxy",
         "redact",

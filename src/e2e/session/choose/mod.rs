@@ -63,7 +63,8 @@ impl Filter {
     pub fn words(&self) -> Vec<String> {
         let tags = self.tags.iter().map(|tag| format!("--tag {tag}"));
         let expression = self.expression.iter().map(|filter| format!("--filter '{filter}'"));
-        self.names.iter().cloned().chain(tags).chain(expression).collect()
+        let shard = self.shard.iter().map(|shard| format!("--shard {shard}"));
+        self.names.iter().cloned().chain(tags).chain(expression).chain(shard).collect()
     }
 }
 
