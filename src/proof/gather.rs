@@ -58,7 +58,7 @@ fn dead_letter(Stored { at, headers: mut all, body }: Stored) -> Stored {
         "deliveries": deliveries,
         "sequence": sequence,
         "body": body,
-        "headers": headers(&all),
+        "headers": headers(&all).nearest(),
     });
     Stored { at, headers: all, body }
 }

@@ -22,8 +22,8 @@ struct File {
     golden: Golden,
     /// With [`Mode::Update`], the client that writes it.
     first: String,
-    /// What the first client wrote, once it has; `Err` where it did not hold.
-    written: Option<Result<String, ()>>,
+    /// Whether the first client has written it, once it has run; `Err` where it did not hold.
+    written: Option<Result<(), ()>>,
     /// Runs of others that came before the first client's.
     waiting: Vec<(RunId, Outcome, Duration)>,
 }
@@ -64,7 +64,7 @@ impl Judge {
         }
         let verdict = write(file, &outcome);
         let held = matches!(verdict, Verdict::Passed | Verdict::Updated);
-        file.written = Some(if held { Ok(outcome.transcript.clone()) } else { Err(()) });
+        file.written = Some(if held { Ok(()) } else { Err(()) });
         let waiting = std::mem::take(&mut file.waiting);
         let mut judged = vec![(run, verdict, outcome, elapsed)];
         judged.extend(waiting.into_iter().map(|(run, outcome, elapsed)| {
@@ -103,16 +103,17 @@ fn compared(mode: Mode, file: &File, run: &RunId, outcome: &Outcome) -> Verdict 
         return verdict;
     }
     let path = file.golden.shown();
-    let (message, golden, place) = match file.golden.compare(&outcome.transcript) {
+    let (message, golden, seen, place) = match file.golden.compare(&outcome.transcript) {
         Ok(Comparison::Same) => return Verdict::Passed,
         Ok(Comparison::New) => {
             let place = Place { file: file.golden.fixture().to_owned(), line: 1, column: None };
-            (format!("there is no golden file {path} yet"), String::new(), place)
+            let message = format!("there is no golden file {path} yet");
+            (message, String::new(), outcome.transcript.clone(), place)
         }
-        Ok(Comparison::Differs(golden)) => {
+        Ok(Comparison::Differs { golden, seen }) => {
             let message = format!("with client {}, the transcript differs from {path}", run.client);
-            let place = first_difference(file, &golden, &outcome.transcript);
-            (message, golden, place)
+            let place = first_difference(file, &golden, &seen);
+            (message, golden, seen, place)
         }
         Err(error) => return bad_file(&error),
     };
@@ -125,7 +126,7 @@ fn compared(mode: Mode, file: &File, run: &RunId, outcome: &Outcome) -> Verdict 
         Ok(()) => message,
         Err(error) => format!("{message}; it is not kept for review: {error}"),
     };
-    differs(message, &golden, &outcome.transcript, ("golden", &run.client), Some(place))
+    differs(message, &golden, &seen, ("golden", &run.client), Some(place))
 }
 
 fn write(file: &File, outcome: &Outcome) -> Verdict {
@@ -145,15 +146,16 @@ fn updated(file: &File, run: &RunId, outcome: &Outcome) -> Verdict {
     if let Some(verdict) = unless_held(outcome) {
         return verdict;
     }
-    match &file.written {
-        Some(Ok(written)) if written.trim_end() == outcome.transcript.trim_end() => Verdict::Passed,
-        Some(Ok(written)) => {
+    match (&file.written, file.golden.compare(&outcome.transcript)) {
+        (Some(Ok(())), Ok(Comparison::Same)) => Verdict::Passed,
+        (Some(Ok(())), Ok(Comparison::Differs { golden, seen })) => {
             let message =
                 format!("client {} does otherwise than client {}", run.client, file.first);
-            let place = first_difference(file, written, &outcome.transcript);
+            let place = first_difference(file, &golden, &seen);
             let names = (file.first.as_str(), run.client.as_str());
-            differs(message, written, &outcome.transcript, names, Some(place))
+            differs(message, &golden, &seen, names, Some(place))
         }
+        (_, Err(error)) => bad_file(&error),
         _ => Verdict::Failed(Failure {
             message: format!("client {} did not get to write the golden file", file.first),
             ..Failure::default()

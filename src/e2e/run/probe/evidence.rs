@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::e2e::driver::raw::wire_headers;
-use crate::e2e::record::seen::Body;
 use crate::e2e::run::stage::harness::Harness;
+use crate::e2e::text::data::Data;
 use crate::e2e::verdict::checks::records::Held;
 use crate::wire::driver::Headers;
 
@@ -110,7 +110,7 @@ pub(in crate::e2e) async fn held(
             }
             match stream.get_raw_message(sequence).await {
                 Ok(message) => {
-                    let body = Body::read(&message.payload).value();
+                    let body = Data::read(&message.payload);
                     held.bodies.push((message.subject.to_string(), body));
                 }
                 // Acknowledged or removed in between.
@@ -121,6 +121,11 @@ pub(in crate::e2e) async fn held(
         Ok::<_, async_nats::Error>(held)
     };
     in_time(stream, read).await
+}
+
+/// JSON as serde_json has it, else text, else base64.
+fn body(payload: &[u8]) -> Value {
+    serde_json::from_slice(payload).unwrap_or_else(|_| Data::text(payload.to_vec()).nearest())
 }
 
 async fn stored(
@@ -150,7 +155,7 @@ async fn stored(
         name = info.consumer.to_owned();
         let at = Timestamp::from_nanosecond(info.published.unix_timestamp_nanos())?;
         let headers = wire_headers(message.headers.as_ref());
-        out.push(Stored { at, headers, body: Body::read(&message.payload).value() });
+        out.push(Stored { at, headers, body: body(&message.payload) });
     }
     drop(messages);
     // Else it stays for half a minute, and looks as if somebody had forgotten it.
