@@ -126,6 +126,7 @@ async fn another_reply_is_another_golden_text() {
             "header-twice",
             [Answer(b"1", &[("A", "[\"a\",\"b\"]")]), Answer(b"1", &[("A", "a"), ("A", "b")])],
         ),
+        ("header-control", [Answer(b"1", &[("A", "\u{7f}")]), Answer(b"1", &[("A", "\\u{7f}")])]),
         ("header-matcher", [Answer(b"1", &[("A", "#any")]), Answer(b"1", &[("A", "x")])]),
     ];
     let mut scenarios = Vec::new();

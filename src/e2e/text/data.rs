@@ -161,6 +161,24 @@ impl Data {
         same.then_some(nearest)
     }
 
+    /// Whether [`Self::nearest`] is something else: a number with more digits than say which double it is
+    /// (17), or a key that is there twice.
+    pub fn is_more(&self) -> bool {
+        match self {
+            Self::Number(digits) => {
+                let mantissa = digits.split('e').next().unwrap_or_default();
+                let counted = mantissa.trim_start_matches(['-', '0', '.']);
+                counted.bytes().filter(u8::is_ascii_digit).count() > 17 && self.exact().is_none()
+            }
+            Self::Array(items) => items.iter().any(Self::is_more),
+            Self::Object(fields) => {
+                fields.windows(2).any(|two| two[0].0 == two[1].0)
+                    || fields.iter().any(|(_, value)| value.is_more())
+            }
+            _ => false,
+        }
+    }
+
     /// With every text in it, keys included, as `told` has it.
     pub fn told_by(self, told: &impl Fn(String) -> String) -> Self {
         match self {
@@ -401,6 +419,19 @@ mod tests {
         for lost in ["12345678901234567.89", "18446744073709551616", r#"{"a":1,"a":1}"#, "[1e400]"]
         {
             assert_eq!(exact(lost), None, "{lost}");
+        }
+    }
+
+    #[test]
+    fn more_than_doubles_is_told_from_another_way_to_write_one() {
+        let is_more = |text: &str| Data::read(text.as_bytes()).is_more();
+        for text in ["18446744073709551616", r#"[{"a":1,"a":1}]"#, "0.10000000000000000001"] {
+            assert!(is_more(text), "{text}");
+        }
+        for text in
+            ["0.10000000000000001", "0.00012345678901234567", "18446744073709551615", "-1e300"]
+        {
+            assert!(!is_more(text), "{text}");
         }
     }
 

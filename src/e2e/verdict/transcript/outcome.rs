@@ -103,10 +103,11 @@ fn messages(subjects: &[Data], parts: &Parts) -> Vec<Seen> {
 
 /// A header's value as it is, unless that could be read in another way.
 pub(super) fn header_text(value: &Data) -> String {
+    let is_plain = |text: &str| {
+        text.trim() == text && !text.starts_with(['"', '#']) && !text.contains(char::is_control)
+    };
     match value {
-        Data::String(text) if text.trim() != text || text.starts_with(['"', '#']) => {
-            value.notation().to_string()
-        }
+        Data::String(text) if !is_plain(text) => value.notation().to_string(),
         other => part_text(other),
     }
 }
