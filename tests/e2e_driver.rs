@@ -35,6 +35,27 @@ async fn a_good_driver_shakes_hands_and_ends_at_the_end_of_input() {
 }
 
 #[tokio::test]
+async fn a_result_that_would_lose_digits_is_an_error() {
+    for (ok, kept) in [("18446744073709551616", false), ("[15.0,0.10000000000000001]", true)] {
+        let answer = format!("read line; echo '{{\"id\":2,\"ok\":{ok}}}'");
+        let driver = sh(&format!("{HELLO}; {answer}; cat >/dev/null")).await;
+        hello(&driver, "nats://127.0.0.1:1", None, 1).await.unwrap();
+        let op = Op::Call {
+            method: "a.b".to_owned(),
+            args: Vec::new(),
+            kwargs: Map::new(),
+            timeout_ms: 60_000,
+        };
+        match driver.perform(op).await.unwrap() {
+            Outcome::Ok(_) => assert!(kept, "{ok}"),
+            Outcome::Err(error) => assert!(!kept && error.message.contains(ok), "{error}"),
+            Outcome::Skip(reason) => panic!("{reason}"),
+        }
+        driver.close().await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_stray_line_is_quoted() {
     let fault = fault("read line; echo 'connected!'; cat >/dev/null").await;
     assert!(

@@ -42,6 +42,7 @@ mod framework;
 mod full_disk;
 mod fuzz;
 mod given_files;
+mod golden_sees;
 mod history;
 mod hostile;
 mod html;

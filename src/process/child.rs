@@ -23,6 +23,7 @@ use super::drain::{StdoutError, StdoutSink, drain_stderr, drain_stdout};
 use super::error::{SignalError, SpawnError};
 use super::farewell;
 use super::line_log::{LineLog, Lines};
+use super::output::Output;
 use super::spawn::{Reaper, Spawn};
 use super::status::{ExitStatus, Signal};
 use super::subcommand::SUBCOMMAND;
@@ -57,6 +58,8 @@ pub struct Child {
     stdout_taken: Arc<AtomicBool>,
     stderr: Arc<LineLog>,
     written: Arc<Counts>,
+    /// Of stdout and stderr, where they are kept whole.
+    outputs: Option<[Output; 2]>,
     /// Closed once the reaper is gone.
     reaper_gone: watch::Receiver<()>,
 }
@@ -171,18 +174,22 @@ impl Child {
 
         let (stderr, written) = (LineLog::new(), Counts::new());
         let stdout_taken = Arc::new(AtomicBool::new(false));
+        let outputs = spawn.keep_output.then(<[Output; 2]>::default);
+        let [whole_stdout, whole_stderr] =
+            outputs.clone().map_or([None, None], |both| both.map(Some));
         let (sink, stdout) = StdoutSink::new(stderr.clone(), stdout_taken.clone());
         if let Some(pipe) = process.stderr.take() {
             tokio::spawn(drain_stderr(
                 pipe,
                 stderr.clone(),
                 written.clone(),
+                whole_stderr,
                 log,
                 spawn.only_logged,
             ));
         }
         if let Some(pipe) = process.stdout.take() {
-            tokio::spawn(drain_stdout(pipe, sink, written.clone()));
+            tokio::spawn(drain_stdout(pipe, sink, written.clone(), whole_stdout));
         }
         let answers = Answers::default();
         let (status_sender, status) = watch::channel(None);
@@ -208,6 +215,7 @@ impl Child {
             stdout_taken,
             stderr,
             written,
+            outputs,
             reaper_gone,
         })
     }
@@ -345,6 +353,16 @@ impl Child {
     /// Waits until stderr has been read to its end, so that the tail is whole.
     pub async fn drained(&self) {
         self.stderr.closed().await;
+    }
+
+    /// All of stdout and stderr until both are closed, byte by byte, of a child that was spawned with
+    /// [`Spawn::keep_output`]; else nothing. Of more than 4 MiB the rest is a line with its digest.
+    pub async fn output(&self) -> [Vec<u8>; 2] {
+        if let Some(mut lines) = self.take_stdout() {
+            while lines.recv().await.is_some() {}
+        }
+        self.drained().await;
+        self.outputs.as_ref().map(|both| both.each_ref().map(Output::bytes)).unwrap_or_default()
     }
 
     /// Completes once the child has written more than `bytes` to this pipe; never, if it does not.

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use super::clean::clean;
 use super::counts::{Counts, Pipe};
 use super::line_log::{LineLog, MAX_KEPT_LINE};
+use super::output::Output;
 
 use crate::counted::counted;
 
@@ -106,6 +107,7 @@ pub(super) async fn drain_stderr(
     mut pipe: impl AsyncRead + Unpin,
     lines: Arc<LineLog>,
     counts: Arc<Counts>,
+    whole: Option<Output>,
     mut log: Option<File>,
     only_logged: Option<fn(&[u8]) -> bool>,
 ) {
@@ -122,6 +124,9 @@ pub(super) async fn drain_stderr(
             Ok(read) => read,
         };
         counts.add(Pipe::Stderr, read);
+        if let Some(whole) = &whole {
+            whole.add(&buffer[..read]);
+        }
         // A blocking write, on purpose: it goes to the page cache, and must not fall behind the lines.
         if let Some(file) = &mut log
             && let Err(e) = file.write_all(&buffer[..read])
@@ -196,6 +201,7 @@ pub(super) async fn drain_stdout(
     mut pipe: impl AsyncRead + Unpin,
     mut sink: StdoutSink,
     counts: Arc<Counts>,
+    whole: Option<Output>,
 ) {
     let mut splitter = Splitter::new(MAX_STDOUT_LINE);
     let mut buffer = vec![0; 16 * 1024];
@@ -205,6 +211,9 @@ pub(super) async fn drain_stdout(
             Ok(read) => read,
         };
         counts.add(Pipe::Stdout, read);
+        if let Some(whole) = &whole {
+            whole.add(&buffer[..read]);
+        }
         let mut rest = &buffer[..read];
         while !rest.is_empty() {
             let complete;
@@ -230,7 +239,7 @@ mod tests {
 
     async fn stderr_of(bytes: &[u8]) -> Arc<LineLog> {
         let lines = LineLog::new();
-        drain_stderr(bytes, lines.clone(), Counts::new(), None, None).await;
+        drain_stderr(bytes, lines.clone(), Counts::new(), None, None, None).await;
         lines
     }
 
@@ -250,6 +259,7 @@ mod tests {
             &text[..],
             lines.clone(),
             Counts::new(),
+            None,
             Some(file.try_clone().unwrap()),
             Some(only_logged),
         )
@@ -274,7 +284,7 @@ mod tests {
         let (sink, mut lines) = StdoutSink::new(LineLog::new(), Arc::new(AtomicBool::new(true)));
         let mut bytes = vec![b'x'; MAX_STDOUT_LINE + 1];
         bytes.extend_from_slice(b"\n\xff\nfine\n");
-        drain_stdout(&bytes[..], sink, Counts::new()).await;
+        drain_stdout(&bytes[..], sink, Counts::new(), None).await;
         let long = lines.recv().await.unwrap().unwrap_err();
         assert!(matches!(long, StdoutError::TooLong { .. }));
         let not_text = lines.recv().await.unwrap().unwrap_err();
@@ -287,7 +297,7 @@ mod tests {
     async fn a_line_that_never_ends_is_told_before_its_end() {
         let (sink, mut lines) = StdoutSink::new(LineLog::new(), Arc::new(AtomicBool::new(true)));
         let (mut theirs, ours) = tokio::io::duplex(64 * 1024);
-        let drain = tokio::spawn(drain_stdout(ours, sink, Counts::new()));
+        let drain = tokio::spawn(drain_stdout(ours, sink, Counts::new(), None));
         let text = vec![b'x'; 3 * MAX_STDOUT_LINE];
         tokio::io::AsyncWriteExt::write_all(&mut theirs, &text).await.unwrap();
         let long = lines.recv().await.unwrap().unwrap_err();
@@ -303,7 +313,7 @@ mod tests {
         let (sink, mut lines) = StdoutSink::new(LineLog::new(), Arc::new(AtomicBool::new(true)));
         let mut bytes = vec![b'x'; MAX_STDOUT_LINE];
         bytes.push(b'\n');
-        drain_stdout(&bytes[..], sink, Counts::new()).await;
+        drain_stdout(&bytes[..], sink, Counts::new(), None).await;
         assert_eq!(lines.recv().await.unwrap().unwrap().len(), MAX_STDOUT_LINE);
     }
 
@@ -313,7 +323,7 @@ mod tests {
         let taken = Arc::new(AtomicBool::new(false));
         let (sink, mut lines) = StdoutSink::new(tail.clone(), taken);
         let text: String = (0..5000).map(|n| format!("line {n}\n")).collect();
-        drain_stdout(text.as_bytes(), sink, Counts::new()).await;
+        drain_stdout(text.as_bytes(), sink, Counts::new(), None).await;
         assert_eq!(tail.tail()[49], "line 4999");
         assert_eq!(lines.recv().await.unwrap().unwrap(), "line 0");
     }

@@ -22,6 +22,7 @@
 //! | `channel` | our end of the channel to the reaper |
 //! | `control` | the words the two say to each other |
 //! | `drain` | a reader for life on each pipe: lines of bounded length, a log file |
+//! | `output` | all that was printed, byte by byte, where it is wanted |
 //! | `line_log` | the last lines, which many may follow |
 //! | `counts` | how much was written, by pipe |
 //! | `clean` | text that is safe to show in a terminal |
@@ -38,6 +39,7 @@ mod farewell;
 mod keeper;
 mod line_log;
 mod orphans;
+mod output;
 pub mod reaper;
 mod remove;
 mod spawn;

@@ -93,6 +93,8 @@ pub struct Spawn {
     pub log: Option<PathBuf>,
     /// Lines of stderr for which this holds go to the log file alone: no tail and no follower has them.
     pub only_logged: Option<fn(&[u8]) -> bool>,
+    /// All that it prints is kept, byte by byte.
+    pub keep_output: bool,
 }
 
 impl Spawn {
@@ -109,6 +111,7 @@ impl Spawn {
             hold_lock: None,
             log: None,
             only_logged: None,
+            keep_output: false,
         }
     }
 
@@ -165,6 +168,13 @@ impl Spawn {
     #[must_use]
     pub fn log(mut self, file: impl Into<PathBuf>) -> Self {
         self.log = Some(file.into());
+        self
+    }
+
+    /// Keeps all that it prints, for [`Child::output`](super::Child::output).
+    #[must_use]
+    pub fn keep_output(mut self) -> Self {
+        self.keep_output = true;
         self
     }
 

@@ -124,7 +124,8 @@ pub(super) fn crashed(records: &[CrashRecord], expected: &BTreeMap<String, u64>)
 pub(super) fn dead_letters(letters: &[Value], expected: &[Value]) -> Answer {
     let mut left: Vec<&Value> = letters.iter().collect();
     for pattern in expected {
-        let found = left.iter().position(|letter| compare(pattern, letter, false, "").is_ok());
+        let found =
+            left.iter().position(|letter| compare(pattern, &(*letter).into(), false, "").is_ok());
         let Some(index) = found else {
             let others: String =
                 left.iter().map(|letter| format!("; stored: {}", summary(letter))).collect();
@@ -157,7 +158,7 @@ pub(super) fn ledger(entries: &[Value], id: &str, pattern: &Value) -> Answer {
     let [entry] = entries else {
         return Err(format!("the ledger has {} entries for {id}, not one", entries.len()));
     };
-    match compare(pattern, entry, false, "entry") {
+    match compare(pattern, &entry.into(), false, "entry") {
         Ok(()) => Ok(vec![format!("one entry for {id}")]),
         Err(difference) => Err(format!("the ledger's entry for {id}: {difference}")),
     }

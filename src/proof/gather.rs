@@ -59,7 +59,7 @@ fn dead_letter(stored: Stored) -> Stored {
         "deliveries": deliveries,
         "sequence": sequence,
         "body": stored.body,
-        "headers": headers(&all),
+        "headers": headers(&all).nearest(),
     });
     Stored { headers: all, body, ..stored }
 }

@@ -52,7 +52,8 @@ pub enum Op {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         password: Option<String>,
     },
-    /// A method of the typed client library, as `math.add`. `ok` is what it returned, as JSON.
+    /// A method of the typed client library, as `math.add`. `ok` is what it returned, as JSON; a number
+    /// with more digits than a double, as a string.
     Call {
         /// `<client>.<method>`: `math.*`, `email.*`, `payment.*`.
         method: String,

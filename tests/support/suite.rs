@@ -130,6 +130,14 @@ impl Suite {
         self.settings.fixtures.join(name)
     }
 
+    /// How many fixtures it has.
+    pub fn count(&self) -> usize {
+        let files = std::fs::read_dir(&self.settings.fixtures).unwrap();
+        files
+            .filter(|file| file.as_ref().unwrap().path().extension().is_some_and(|e| e == "toml"))
+            .count()
+    }
+
     /// Runs it; the summary, and what a terminal shows.
     pub async fn run(&self) -> (Summary, String) {
         let mut text = Vec::new();

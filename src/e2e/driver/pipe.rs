@@ -13,6 +13,7 @@ use std::{
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
+use serde_json::value::RawValue;
 use tokio::{
     io::AsyncWriteExt as _,
     sync::{mpsc, oneshot},
@@ -21,10 +22,11 @@ use tokio::{
 
 use super::lock::lock;
 use crate::e2e::driver::{Driver, DriverFault, bound, word};
+use crate::e2e::text::data::Data;
 use crate::{
     process::{Child, ExitStatus, Pipe, Reaper, Spawn, StdoutError},
     wire::{
-        driver::{Command, Op, Outcome, Reply},
+        driver::{Command, DriverError, ErrorKind, Op, Outcome, Reply},
         headers,
     },
 };
@@ -263,7 +265,31 @@ async fn hear(
             return Err(DriverFault::UnknownId { name: shared.name.clone(), id: reply.id });
         };
         // Nobody waits any more where the scenario was given up.
-        let _ = waiting.send(reply.outcome);
+        let _ = waiting.send(all_of(reply.outcome, &line));
     }
     Ok(())
+}
+
+/// What a line says, unless that is more than an [`Outcome`] can hold: told as less, it would be equal to
+/// what it is not.
+fn all_of(outcome: Outcome, line: &str) -> Outcome {
+    #[derive(serde::Deserialize)]
+    struct Said<'a> {
+        #[serde(borrow)]
+        ok: &'a RawValue,
+    }
+    let said = serde_json::from_str::<Said<'_>>(line).ok();
+    match said.and_then(|said| Data::json(said.ok.get())).filter(Data::is_more) {
+        Some(more) => Outcome::Err(DriverError {
+            kind: ErrorKind::Other,
+            definite: false,
+            message: format!(
+                "it returned a number with more digits than a double, or a key twice: {}; \
+                 let the method return that as a string",
+                headers::bounded(&more.to_string(), QUOTED_BYTES)
+            ),
+            code: None,
+        }),
+        None => outcome,
+    }
 }

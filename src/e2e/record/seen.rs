@@ -1,9 +1,13 @@
 //! What a step came to, as data that expectations are compared with and transcripts are made of.
 
-use base64::Engine as _;
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
-use crate::e2e::scenario::ast::step::Expect;
+use base64::Engine as _;
+use serde_json::{Value, json};
+
+use crate::e2e::scenario::ast::step::{Expect, InGolden};
+use crate::e2e::text::data::Data;
+use crate::e2e::text::matched::matched;
 use crate::e2e::text::matcher;
 use crate::e2e::text::matcher::Difference;
 use crate::wire::driver::{Ack, DriverError, Headers, Message, Outcome};
@@ -12,48 +16,20 @@ use crate::wire::driver::{Ack, DriverError, Headers, Message, Outcome};
 #[derive(Debug, Clone, PartialEq)]
 pub enum Seen {
     /// It happened; the keys are those that a fixture can expect (`reply`, `ack`, `exit`, …).
-    Ok(Map<String, Value>),
+    Ok(Parts),
     /// It did not, or may not have.
     Err(DriverError),
     /// The client cannot do it.
     Skip(String),
 }
 
-/// How a body was read.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Body {
-    /// Nothing at all.
-    Empty,
-    /// JSON.
-    Json(Value),
-    /// Text that is not JSON.
-    Text(String),
-    /// Neither; base64.
-    Bytes(String),
-}
+/// Headers that a broker adds to what a stream sends on: they differ from run to run, or say where the
+/// message was.
+const OF_THE_BROKER: [&str; 5] =
+    ["Nats-Last-Sequence", "Nats-Sequence", "Nats-Stream", "Nats-Subject", "Nats-Time-Stamp"];
 
-impl Body {
-    /// Reads a body in the most telling way.
-    pub fn read(bytes: &[u8]) -> Self {
-        if bytes.is_empty() {
-            return Self::Empty;
-        }
-        match (serde_json::from_slice(bytes), std::str::from_utf8(bytes)) {
-            (Ok(value), _) => Self::Json(value),
-            (Err(_), Ok(text)) => Self::Text(text.to_owned()),
-            (Err(_), Err(_)) => Self::Bytes(base64(bytes)),
-        }
-    }
-
-    /// As data: JSON as it is, text and base64 as strings, nothing as the empty string.
-    pub fn value(self) -> Value {
-        match self {
-            Self::Empty => Value::String(String::new()),
-            Self::Json(value) => value,
-            Self::Text(text) | Self::Bytes(text) => Value::String(text),
-        }
-    }
-}
+/// The parts of an outcome by their keys.
+pub type Parts = BTreeMap<String, Data>;
 
 /// Standard base64.
 pub fn base64(bytes: &[u8]) -> String {
@@ -68,85 +44,76 @@ pub fn from_base64(text: &str) -> Vec<u8> {
 }
 
 /// Headers as data: a string where a name has one value.
-pub fn headers(headers: &Headers) -> Value {
-    headers
-        .iter()
-        .map(|(name, values)| match values.as_slice() {
-            [value] => (name.clone(), json!(value)),
-            values => (name.clone(), json!(values)),
-        })
-        .collect::<Map<_, _>>()
-        .into()
+pub fn headers(headers: &Headers) -> Data {
+    let text = |value: &String| Data::String(value.clone());
+    let fields = headers.iter().map(|(name, values)| match values.as_slice() {
+        [value] => (name.clone(), text(value)),
+        values => (name.clone(), values.iter().map(text).collect()),
+    });
+    Data::Object(fields.collect())
 }
 
 impl Seen {
     /// What a typed call returned.
     pub fn call(outcome: Outcome) -> Self {
-        Self::map(outcome, |value| Ok(fields([("reply", value)])))
+        Self::map(outcome, |value| Ok(fields([("reply", value.into())])))
     }
 
     /// A raw reply.
     pub fn request(outcome: Outcome) -> Self {
         Self::map(outcome, |value| {
             let message: Message = serde_json::from_value(value)?;
-            let body = Body::read(&from_base64(&message.payload_base64));
-            Ok(fields([("reply", body.value()), ("reply_headers", headers(&message.headers))]))
+            let (body, headers) = (body(&message), headers(&message.headers));
+            Ok(fields([("reply", body), ("reply_headers", headers)]))
         })
     }
 
     /// A flushed publish.
     pub fn publish(outcome: Outcome) -> Self {
-        Self::map(outcome, |_| Ok(Map::new()))
+        Self::map(outcome, |_| Ok(Parts::new()))
     }
 
     /// A JetStream acknowledgement.
     pub fn submit(outcome: Outcome) -> Self {
         Self::map(outcome, |value| {
             let ack: Ack = serde_json::from_value(value)?;
-            Ok(fields([("ack", serde_json::to_value(ack)?)]))
+            Ok(fields([("ack", serde_json::to_value(ack)?.into())]))
         })
     }
 
     /// A message of a subscription.
     pub fn message(message: &Message) -> Self {
-        let body = Body::read(&from_base64(&message.payload_base64));
         Self::Ok(fields([
-            ("subject", json!(message.subject)),
-            ("body", body.value()),
+            ("subject", Data::String(message.subject.clone())),
+            ("body", body(message)),
             ("headers", headers(&message.headers)),
         ]))
     }
 
     /// Messages of a subscription, in the order in which they came.
     pub fn messages(messages: &[Message]) -> Self {
-        let body = |m: &Message| Body::read(&from_base64(&m.payload_base64)).value();
         Self::Ok(fields([
-            ("subjects", messages.iter().map(|m| json!(m.subject)).collect()),
+            ("subjects", messages.iter().map(|m| Data::String(m.subject.clone())).collect()),
             ("bodies", messages.iter().map(body).collect()),
             ("headers", messages.iter().map(|m| headers(&m.headers)).collect()),
         ]))
     }
 
     /// A program that ended.
-    pub fn program(exit: Value, stdout: String, stderr: String) -> Self {
-        Self::Ok(fields([("exit", exit), ("stdout", json!(stdout)), ("stderr", json!(stderr))]))
+    pub fn program(exit: Data, stdout: Vec<u8>, stderr: Vec<u8>) -> Self {
+        Self::Ok(fields([
+            ("exit", exit),
+            ("stdout", Data::text(stdout)),
+            ("stderr", Data::text(stderr)),
+        ]))
     }
 
     /// With every text in it as `told` has it.
     pub fn told_by(self, told: &impl Fn(String) -> String) -> Self {
-        fn value(of: Value, told: &impl Fn(String) -> String) -> Value {
-            match of {
-                Value::String(text) => Value::String(told(text)),
-                Value::Array(items) => items.into_iter().map(|item| value(item, told)).collect(),
-                Value::Object(fields) => Value::Object(map(fields, told)),
-                other => other,
-            }
-        }
-        fn map(fields: Map<String, Value>, told: &impl Fn(String) -> String) -> Map<String, Value> {
-            fields.into_iter().map(|(key, of)| (told(key), value(of, told))).collect()
-        }
         match self {
-            Self::Ok(fields) => Self::Ok(map(fields, told)),
+            Self::Ok(parts) => {
+                Self::Ok(parts.into_iter().map(|(key, part)| (key, part.told_by(told))).collect())
+            }
             Self::Err(error) => Self::Err(DriverError { message: told(error.message), ..error }),
             Self::Skip(reason) => Self::Skip(told(reason)),
         }
@@ -154,7 +121,7 @@ impl Seen {
 
     fn map(
         outcome: Outcome,
-        read: impl Fn(Value) -> Result<Map<String, Value>, serde_json::Error>,
+        read: impl Fn(serde_json::Value) -> Result<Parts, serde_json::Error>,
     ) -> Self {
         match outcome {
             Outcome::Ok(value) => match read(value.clone()) {
@@ -174,12 +141,45 @@ impl Seen {
     }
 
     /// The part of an outcome that a JSON pointer of `save` is about.
-    pub fn main_part(&self) -> Value {
-        let Self::Ok(fields) = self else {
-            return Value::Null;
+    pub fn main_part(&self) -> Data {
+        let Self::Ok(parts) = self else { return Data::Null };
+        match main_key(parts) {
+            Some(key) => parts[key].clone(),
+            None => Data::Object(parts.clone().into_iter().collect()),
+        }
+    }
+
+    /// What a golden file has of it: matchers in the place of what they matched, and nothing of what is
+    /// left out.
+    pub fn in_golden(&self, expects: &[Expect], of: &InGolden) -> Self {
+        let mut parts = match self {
+            Self::Ok(parts) => parts.clone(),
+            Self::Err(error) => fields([("error", error_value(error))]),
+            Self::Skip(_) => return self.clone(),
         };
-        let part = ["reply", "ack", "body", "bodies"].iter().find_map(|key| fields.get(*key));
-        part.cloned().unwrap_or_else(|| Value::Object(fields.clone()))
+        for expect in expects {
+            // Each body stays beside its subject and headers.
+            let in_place = match expect.pattern.get("#unordered") {
+                Some(bodies) if expect.key == "bodies" => Some(json!({ "#contains": bodies })),
+                _ => None,
+            };
+            if let Some(part) = parts.get_mut(expect.key) {
+                *part = matched(in_place.as_ref().unwrap_or(&expect.pattern), part, expect.exact);
+            }
+        }
+        for key in ["reply_headers", "headers"] {
+            let expected = |name: &&str| {
+                expects.iter().any(|expect| expect.key == key && names(&expect.pattern, name))
+            };
+            let added = OF_THE_BROKER.iter().filter(|name| !expected(name));
+            if let Some(headers) = parts.get_mut(key) {
+                added.for_each(|name| without(headers, name));
+            }
+        }
+        if let InGolden::Without(pointers) = of {
+            pointers.iter().for_each(|pointer| leave_out(&mut parts, pointer));
+        }
+        Self::Ok(parts)
     }
 
     /// Holds the outcome against all expectations.
@@ -207,12 +207,12 @@ impl Seen {
                 Difference {
                     path: String::new(),
                     expected: "an error".to_owned(),
-                    seen: matcher::canonical(&Value::Object(fields.clone())),
+                    seen: Data::Object(fields.clone().into_iter().collect()).to_string(),
                 },
             )),
             (Self::Ok(fields), None) => {
                 for expect in expects {
-                    let seen = fields.get(expect.key).unwrap_or(&Value::Null);
+                    let seen = fields.get(expect.key).unwrap_or(&Data::Null);
                     matcher::compare(&expect.pattern, seen, expect.exact, expect.key)
                         .map_err(|difference| (Some(expect), difference))?;
                 }
@@ -224,17 +224,78 @@ impl Seen {
 
 /// `no_responders, definite`.
 pub fn describe(error: &DriverError) -> String {
-    let kind = serde_json::to_value(error.kind).unwrap_or_default();
-    let code = error.code.map(|code| format!(" {code}")).unwrap_or_default();
-    let definite = if error.definite { "definite" } else { "may have happened" };
-    format!("{}{code}, {definite}", kind.as_str().unwrap_or("other"))
+    described(&error_value(error))
 }
 
-fn error_value(error: &DriverError) -> Value {
-    serde_json::to_value(error).unwrap_or_default()
+/// The same of an error in which matchers may stand.
+pub fn described(error: &Data) -> String {
+    let part = |key| error.get(key).filter(|part| **part != Data::Null);
+    let kind = part("kind").map_or("other".to_owned(), part_text);
+    let code = part("code").map(|code| format!(" {}", part_text(code))).unwrap_or_default();
+    let definite = match part("definite") {
+        Some(Data::Bool(true)) => "definite".to_owned(),
+        Some(Data::Bool(false)) | None => "may have happened".to_owned(),
+        Some(part) => part_text(part),
+    };
+    format!("{kind}{code}, {definite}")
 }
 
-fn fields<const N: usize>(entries: [(&str, Value); N]) -> Map<String, Value> {
+/// A word without quotation marks, anything else as JSON.
+pub fn part_text(part: &Data) -> String {
+    match part {
+        Data::String(text) | Data::Matched(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// An error as patterns see it.
+pub fn error_value(error: &DriverError) -> Data {
+    serde_json::to_value(error).unwrap_or_default().into()
+}
+
+fn body(message: &Message) -> Data {
+    Data::read(&from_base64(&message.payload_base64))
+}
+
+/// Where most of an outcome is.
+fn main_key(parts: &Parts) -> Option<&'static str> {
+    ["reply", "ack", "body", "bodies"].into_iter().find(|key| parts.contains_key(*key))
+}
+
+/// Whether a pattern over headers, of one message or several, names this one.
+fn names(pattern: &Value, name: &str) -> bool {
+    match pattern {
+        Value::Array(messages) => messages.iter().any(|pattern| names(pattern, name)),
+        pattern => pattern.get(name).is_some(),
+    }
+}
+
+/// Takes a header out of one message, or of each of several.
+fn without(headers: &mut Data, name: &str) {
+    match headers {
+        Data::Array(messages) => messages.iter_mut().for_each(|headers| without(headers, name)),
+        headers => headers.remove(&format!("/{name}")),
+    }
+}
+
+/// Takes out what a pointer leads to; of several messages, in the body of each.
+fn leave_out(parts: &mut Parts, pointer: &str) {
+    match main_key(parts).and_then(|key| Some((key, parts.get_mut(key)?))) {
+        Some(("bodies", Data::Array(bodies))) => {
+            bodies.iter_mut().for_each(|body| body.remove(pointer));
+        }
+        Some((_, part)) => part.remove(pointer),
+        None => {
+            let mut all = Data::Object(std::mem::take(parts).into_iter().collect());
+            all.remove(pointer);
+            if let Data::Object(left) = all {
+                parts.extend(left);
+            }
+        }
+    }
+}
+
+fn fields<const N: usize>(entries: [(&str, Data); N]) -> Parts {
     entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
@@ -283,10 +344,35 @@ mod tests {
     fn a_raw_reply_is_read_as_json_or_text() {
         let message =
             |body: &[u8]| Outcome::Ok(json!({"subject": "x", "payload_base64": base64(body)}));
-        assert_eq!(Seen::request(message(b"{\"a\":1}")).main_part(), json!({"a": 1}));
-        assert_eq!(Seen::request(message(b"hello")).main_part(), json!("hello"));
-        assert_eq!(Seen::request(message(b"")).main_part(), json!(""));
-        assert_eq!(Seen::request(message(b"\xff")).main_part(), json!("/w=="));
+        let read = |body: &[u8]| Seen::request(message(body)).main_part();
+        assert_eq!(read(b"{\"a\":1}"), json!({"a": 1}).into());
+        assert_eq!(read(b"\"hello\""), Data::String("hello".to_owned()));
+        assert_eq!(read(b"hello"), Data::Text("hello".to_owned()));
+        assert_eq!(read(b""), Data::Text(String::new()));
+        assert_eq!(read(b"\xff"), Data::Bytes(b"\xff".to_vec()));
         assert!(matches!(Seen::request(Outcome::Ok(json!(1))), Seen::Err(_)));
+    }
+
+    #[test]
+    fn a_golden_file_has_matchers_and_nothing_of_what_is_left_out() {
+        let reply = |pattern| [expect("reply", pattern)];
+        let seen = Seen::call(Outcome::Ok(json!({"id": 7, "took": 3, "at": [1, 2]})));
+        let without = InGolden::Without(vec!["/took".to_owned(), "/at/0".to_owned()]);
+        let golden = seen.in_golden(&reply(json!({"id": "#number"})), &without);
+        assert_eq!(golden.main_part().to_string(), r##"{"at":[2],"id":"#number"}"##);
+        let message = |subject: &str, n: u32| Message {
+            subject: subject.to_owned(),
+            payload_base64: base64(json!({ "n": n, "took": n }).to_string().as_bytes()),
+            headers: Headers::new(),
+        };
+        let two = Seen::messages(&[message("a", 1), message("b", 2)]);
+        let bodies = [expect("bodies", json!({ "#unordered": [{ "n": 2 }, { "n": "#number" }] }))];
+        let Seen::Ok(parts) = two.in_golden(&bodies, &without) else { panic!() };
+        assert_eq!(parts["bodies"].to_string(), r##"[{"n":"#number"},{"n":2}]"##);
+        assert_eq!(parts["subjects"].to_string(), r#"["a","b"]"#);
+        let message = [expect("error", json!({"message": "#re:answer"}))];
+        let Seen::Ok(parts) = timeout().in_golden(&message, &InGolden::Whole) else { panic!() };
+        assert_eq!(part_text(parts["error"].get("message").unwrap()), "#re:answer");
+        assert_eq!(described(&parts["error"]), "timeout, may have happened");
     }
 }

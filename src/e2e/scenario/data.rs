@@ -7,6 +7,7 @@ use super::findings::{Findings, article};
 use super::item::Item;
 use crate::e2e::text::error::nearest;
 use crate::e2e::text::matcher;
+use crate::e2e::text::number;
 
 /// The text of a string.
 pub fn as_text<'a>(item: &'a Item<'_>) -> Option<&'a str> {
@@ -49,7 +50,7 @@ pub(in crate::e2e) fn check_pattern(item: &Item<'_>, findings: &mut Findings) {
         DeValue::String(text) => {
             if let Err(message) = matcher::check_text(text) {
                 let near = nearest(text, matcher::MATCHERS);
-                let help = match near.filter(|_| !text.starts_with("#re:")) {
+                let help = match near.filter(|_| !text.contains(':')) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!(
                         "matchers are {}; `##` begins a text with one `#`",
@@ -68,6 +69,15 @@ pub(in crate::e2e) fn check_pattern(item: &Item<'_>, findings: &mut Findings) {
     }
 }
 
+/// What to do with a number that loses digits.
+const DIGITS: &str =
+    "`\"#number:1.10\"` expects a number with all its digits, and `text` sends it as it is written";
+
+/// The one form of a float of TOML, which may have a sign where JSON has none.
+fn written(float: &str) -> String {
+    number::normal(float.trim_start_matches('+'))
+}
+
 /// TOML data as JSON; what JSON cannot say (dates, infinity) is a problem.
 pub fn to_json(item: &Item<'_>, findings: &mut Findings) -> Value {
     match item.get_ref() {
@@ -78,20 +88,32 @@ pub fn to_json(item: &Item<'_>, findings: &mut Findings) -> Value {
         DeValue::Integer(_) => match as_integer(item) {
             Some(number) => Value::from(number),
             None => {
-                findings.add(item.span(), "this number does not fit into 64 bits");
+                findings.add_with_help(
+                    item.span(),
+                    "this number does not fit into 64 bits",
+                    DIGITS,
+                );
                 Value::Null
             }
         },
         DeValue::Float(float) => {
-            let number = float.as_str().parse().ok().and_then(serde_json::Number::from_f64);
-            if number.is_none() {
-                findings.add_with_help(
+            let double = float.as_str().parse().ok().and_then(serde_json::Number::from_f64);
+            match double {
+                None => findings.add_with_help(
                     item.span(),
                     "JSON has no infinity and no NaN",
                     "send it as `text` to see what the service says to it",
-                );
+                ),
+                Some(ref double)
+                    if number::normal(&double.to_string()) != written(float.as_str()) =>
+                {
+                    let message =
+                        format!("this number has more digits than a double, which is {double}");
+                    findings.add_with_help(item.span(), message, DIGITS);
+                }
+                Some(_) => {}
             }
-            number.map_or(Value::Null, Value::Number)
+            double.map_or(Value::Null, Value::Number)
         }
         DeValue::Boolean(truth) => Value::Bool(*truth),
         DeValue::Datetime(_) => {

@@ -38,6 +38,8 @@ pub enum Form {
     Error,
     /// A name, or names and JSON pointers.
     Save,
+    /// Whether at all, or JSON pointers.
+    Golden,
     /// A fault's word.
     Fault,
     /// Faults, with how often each, or a table about it.
@@ -243,6 +245,7 @@ pub(in crate::e2e) const STEP: &[Key] = &[
     key("timeout", Form::Duration, "Bound on one attempt."),
     key("within", Form::Duration, "Asked again until it holds, at most this long."),
     key("save", Form::Save, "Keeps values, for `{{name}}` in later steps."),
+    key("golden", Form::Golden, "`false`: not in the golden file; or the parts that are not."),
 ];
 
 /// `expect_message`.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
-use super::ast::step::{Action, Save, Step};
+use super::ast::step::{Action, InGolden, Save, Step};
 use super::data::as_text;
 use super::expects::expects;
 use super::findings::Findings;
@@ -88,6 +88,7 @@ fn step(table: &DeTable<'_>, span: Span, findings: &mut Findings) -> Option<Step
         concurrency: concurrency(&fields, repeat, findings),
         save: save(&fields, findings),
         open: false,
+        golden: golden(&fields, findings),
         load: faults::load(&fields, findings),
     });
     if !had_n {
@@ -157,6 +158,32 @@ fn action(verb: &Verb, fields: &Fields<'_, '_>, findings: &mut Findings) -> Opti
     }
 }
 
+/// `golden = false` leaves the step out, `golden = ["/took"]` parts of what it came to.
+fn golden(fields: &Fields<'_, '_>, findings: &mut Findings) -> InGolden {
+    let Some(item) = fields.get("golden") else { return InGolden::Whole };
+    match item.get_ref() {
+        DeValue::Boolean(true) => InGolden::Whole,
+        DeValue::Boolean(false) => InGolden::Nothing,
+        DeValue::Array(_) => {
+            let pointers = fields.texts("golden", findings).unwrap_or_default();
+            for pointer in pointers.iter().filter(|pointer| !pointer.starts_with('/')) {
+                no_pointer(pointer, item.span(), findings);
+            }
+            InGolden::Without(pointers)
+        }
+        _ => {
+            findings.wrong_type("golden", item, "false or an array of JSON pointers");
+            InGolden::Whole
+        }
+    }
+}
+
+fn no_pointer(text: &str, span: Span, findings: &mut Findings) {
+    let message =
+        format!("`{text}` is not a JSON pointer: it begins with `/`, as in \"/items/0/id\"");
+    findings.add(span, message);
+}
+
 /// `save = "name"` keeps the whole; `save = { name = "/pointer" }` keeps parts.
 fn save(fields: &Fields<'_, '_>, findings: &mut Findings) -> Vec<Save> {
     let Some(item) = fields.get("save") else {
@@ -189,13 +216,7 @@ fn save(fields: &Fields<'_, '_>, findings: &mut Findings) -> Vec<Save> {
             );
         }
         if !save.pointer.is_empty() && !save.pointer.starts_with('/') {
-            findings.add(
-                span.clone(),
-                format!(
-                    "`{}` is not a JSON pointer: it begins with `/`, as in \"/items/0/id\"",
-                    save.pointer
-                ),
-            );
+            no_pointer(&save.pointer, span.clone(), findings);
         }
     }
     saves

@@ -27,7 +27,7 @@ const SUBMIT: &[&str] = &[
 ];
 const PUBLISH: &[&str] =
     &["body", "text", "bytes_base64", "body_file", "body_size", "headers", "rate", "under"];
-const COMMON: &[&str] = &["within", "timeout", "repeat", "concurrency", "save", "match"];
+const COMMON: &[&str] = &["within", "timeout", "repeat", "concurrency", "save", "match", "golden"];
 
 pub(in crate::e2e) const VERBS: [Verb; 9] = [
     Verb {
@@ -51,13 +51,13 @@ pub(in crate::e2e) const VERBS: [Verb; 9] = [
         word: "expect_message",
         inputs: &[],
         expects: &[],
-        common: &["within", "repeat", "save", "match"],
+        common: &["within", "repeat", "save", "match", "golden"],
     },
     Verb {
         word: "expect_messages",
         inputs: &[],
         expects: &[],
-        common: &["within", "save", "match"],
+        common: &["within", "save", "match", "golden"],
     },
 ];
 

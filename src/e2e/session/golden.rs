@@ -15,6 +15,7 @@ use std::{
 };
 
 use crate::e2e::text::inside;
+use crate::e2e::verdict::transcript::golden_text::in_words_of;
 use crate::given::read_file_text;
 use crate::whole;
 
@@ -61,8 +62,13 @@ pub enum Comparison {
     Same,
     /// There is no golden file yet.
     New,
-    /// The golden file says this instead.
-    Differs(String),
+    /// They are not.
+    Differs {
+        /// What the golden file says.
+        golden: String,
+        /// The transcript, with the matchers of the golden file where they stand for it.
+        seen: String,
+    },
 }
 
 impl Golden {
@@ -108,7 +114,16 @@ impl Golden {
             Err(error) => return Err(io_error("read", &self.path, error)),
         };
         let body = body(&text).ok_or_else(|| SnapshotError::Format { path: self.path.clone() })?;
-        Ok(if body == normal(transcript) { Comparison::Same } else { Comparison::Differs(body) })
+        let seen = in_words_of(&body, &normal(transcript));
+        Ok(if body == seen { Comparison::Same } else { Comparison::Differs { golden: body, seen } })
+    }
+
+    /// The transcript as it is to be written: in the words of the file, where there is one.
+    fn in_its_words(&self, transcript: &str) -> String {
+        match self.compare(transcript) {
+            Ok(Comparison::Differs { seen, .. }) => seen,
+            _ => transcript.to_owned(),
+        }
     }
 
     /// Writes the transcript as the golden one, and removes a pending one.
@@ -117,7 +132,7 @@ impl Golden {
     /// [`SnapshotError`] where a file cannot be written.
     pub fn update(&self, transcript: &str) -> Result<(), SnapshotError> {
         if self.compare(transcript).ok() != Some(Comparison::Same) {
-            self.write(&self.path, transcript)?;
+            self.write(&self.path, &self.in_its_words(transcript))?;
         }
         self.discard_pending()
     }
@@ -127,7 +142,7 @@ impl Golden {
     /// # Errors
     /// [`SnapshotError`] where the file cannot be written.
     pub fn write_pending(&self, transcript: &str) -> Result<(), SnapshotError> {
-        self.write(&self.pending_path(), transcript)
+        self.write(&self.pending_path(), &self.in_its_words(transcript))
     }
 
     /// Removes a pending transcript, if there is one.
@@ -220,8 +235,20 @@ mod tests {
         golden.update("a\n---\nb\n").unwrap();
         assert!(!golden.pending_path().exists());
         assert_eq!(golden.compare("a\n---\nb").unwrap(), Comparison::Same);
-        assert_eq!(golden.compare("c").unwrap(), Comparison::Differs("a\n---\nb".to_owned()));
+        let differs = Comparison::Differs { golden: "a\n---\nb".to_owned(), seen: "c".to_owned() };
+        assert_eq!(golden.compare("c").unwrap(), differs);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn matchers_written_by_hand_outlive_an_update_of_what_else_differs() {
+        let folder = tempfile::tempdir().unwrap();
+        let golden = golden(&folder);
+        golden.update("a\n  = {\"took\":\"#number\"}\n\nb\n  = 1\n").unwrap();
+        assert_eq!(golden.compare("a\n  = {\"took\":7}\n\nb\n  = 1\n").unwrap(), Comparison::Same);
+        golden.update("a\n  = {\"took\":7}\n\nb\n  = 2\n").unwrap();
+        let text = transcript_in(golden.path()).unwrap();
+        assert_eq!(text, "a\n  = {\"took\":\"#number\"}\n\nb\n  = 2");
     }
 
     #[test]

@@ -22,8 +22,8 @@ struct File {
     golden: Golden,
     /// With [`Mode::Update`], the client that writes it.
     first: String,
-    /// What the first client wrote, once it has; `Err` where it did not hold.
-    written: Option<Result<String, ()>>,
+    /// Whether the first client has written it, once it has run; `Err` where it did not hold.
+    written: Option<Result<(), ()>>,
     /// Runs of others that came before the first client's.
     waiting: Vec<(RunId, Outcome, Duration)>,
 }
@@ -64,7 +64,7 @@ impl Judge {
         }
         let verdict = write(file, &run, &outcome);
         let held = matches!(verdict, Verdict::Passed | Verdict::Updated);
-        file.written = Some(if held { Ok(outcome.transcript.clone()) } else { Err(()) });
+        file.written = Some(if held { Ok(()) } else { Err(()) });
         let waiting = std::mem::take(&mut file.waiting);
         let mut judged = vec![(run, verdict, outcome, elapsed)];
         judged.extend(waiting.into_iter().map(|(run, outcome, elapsed)| {
@@ -125,19 +125,20 @@ fn not_as_golden(
     trouble: &str,
 ) -> Verdict {
     let path = file.golden.shown();
-    let (message, golden, place) = match comparison {
-        Comparison::Differs(golden) => {
+    let (message, golden, seen, place) = match comparison {
+        Comparison::Differs { golden, seen } => {
             let message = format!("with client {}, the transcript differs from {path}", run.client);
-            let place = first_difference(file, &golden, &outcome.transcript);
-            (message, golden, place)
+            let place = first_difference(file, &golden, &seen);
+            (message, golden, seen, place)
         }
         Comparison::Same | Comparison::New => {
             let place = Place { file: file.golden.fixture().to_owned(), line: 1, column: None };
-            (format!("there is no golden file {path} yet"), String::new(), place)
+            let message = format!("there is no golden file {path} yet");
+            (message, String::new(), outcome.transcript.clone(), place)
         }
     };
     let names = ("golden", run.client.as_str());
-    differs(message + trouble, &golden, &outcome.transcript, names, Some(place))
+    differs(message + trouble, &golden, &seen, names, Some(place))
 }
 
 fn write(file: &File, run: &RunId, outcome: &Outcome) -> Verdict {
@@ -147,7 +148,7 @@ fn write(file: &File, run: &RunId, outcome: &Outcome) -> Verdict {
     let before = file.golden.compare(&outcome.transcript);
     match (before, file.golden.update(&outcome.transcript)) {
         // What differs is worth more than why it could not be written.
-        (Ok(comparison @ (Comparison::New | Comparison::Differs(_))), Err(error)) => {
+        (Ok(comparison @ (Comparison::New | Comparison::Differs { .. })), Err(error)) => {
             let trouble = format!("; it is not written: {error}");
             not_as_golden(file, run, outcome, comparison, &trouble)
         }
@@ -162,15 +163,16 @@ fn updated(file: &File, run: &RunId, outcome: &Outcome) -> Verdict {
     if let Some(verdict) = unless_held(outcome) {
         return verdict;
     }
-    match &file.written {
-        Some(Ok(written)) if written.trim_end() == outcome.transcript.trim_end() => Verdict::Passed,
-        Some(Ok(written)) => {
+    match (&file.written, file.golden.compare(&outcome.transcript)) {
+        (Some(Ok(())), Ok(Comparison::Same)) => Verdict::Passed,
+        (Some(Ok(())), Ok(Comparison::Differs { golden, seen })) => {
             let message =
                 format!("client {} does otherwise than client {}", run.client, file.first);
-            let place = first_difference(file, written, &outcome.transcript);
+            let place = first_difference(file, &golden, &seen);
             let names = (file.first.as_str(), run.client.as_str());
-            differs(message, written, &outcome.transcript, names, Some(place))
+            differs(message, &golden, &seen, names, Some(place))
         }
+        (_, Err(error)) => bad_file(&error),
         _ => Verdict::Failed(Failure {
             message: format!("client {} did not get to write the golden file", file.first),
             ..Failure::default()

@@ -15,16 +15,18 @@ use super::discover::read;
 use super::runner::clients_of;
 use super::settings::{E2eError, Settings};
 use crate::e2e::record::run::RunId;
+use crate::e2e::record::seen;
 use crate::e2e::record::seen::Seen;
 use crate::e2e::run::execute;
 use crate::e2e::run::oracle;
 use crate::e2e::run::stage::machine::Client;
 use crate::e2e::run::stage::secrets;
 use crate::e2e::scenario::ast::scenario::Fixture;
-use crate::e2e::scenario::ast::step::{Action, Step};
+use crate::e2e::scenario::ast::step::{Action, Expect, Step};
 use crate::e2e::scenario::format;
 use crate::e2e::scenario::keys::CheckWord;
-use crate::e2e::text::matcher::{TIMESTAMP, UUID, canonical_value};
+use crate::e2e::text::data::Data;
+use crate::e2e::text::matcher::{TIMESTAMP, UUID};
 use crate::e2e::text::source::Source;
 use crate::e2e::text::template;
 use crate::e2e::verdict::outcome::End;
@@ -108,9 +110,13 @@ pub async fn record(settings: &Settings, fixture: &Fixture) -> Result<Recorded, 
     let again = again.map_err(|error| E2eError::Fixtures(vec![error]))?;
     let steps = again.first().map(|fixture| fixture.steps.as_slice()).unwrap_or_default();
     for (at, _) in &open {
+        let none = template::Variables::new();
+        let expects: Vec<Expect> = steps
+            .get(*at)
+            .map(|step| step.expects.iter().map(|expect| expect.filled(&none)).collect())
+            .unwrap_or_default();
         for seen in runs.iter().filter_map(|seen| seen.get(*at)).flatten() {
-            if let Some(Err((_, difference))) = steps.get(*at).map(|step| seen.check(&step.expects))
-            {
+            if let Err((_, difference)) = seen.check(&expects) {
                 let line = fixture.source.line(&opened.steps[*at].span);
                 return Ok(Recorded::Failed(format!(
                     "what was seen in the step of line {line} cannot be written as an expectation: {difference}"
@@ -182,12 +188,12 @@ fn expect(step: &Step, seen: &[&Seen], table: &mut Table) {
         .collect();
     if !errors.is_empty() {
         if errors.len() == seen.len() {
-            put(table, "error", common(errors.iter().map(|error| error_value(error))));
+            put(table, "error", common(errors.iter().map(|error| error_value(error).into())));
         }
         return; // now and then it fails: there is nothing to expect
     }
     let part = |key: &str| {
-        let parts: Option<Vec<Value>> = seen
+        let parts: Option<Vec<Data>> = seen
             .iter()
             .map(|seen| match seen {
                 Seen::Ok(fields) => fields.get(key).cloned(),
@@ -251,58 +257,63 @@ fn error_value(error: &DriverError) -> Value {
 }
 
 /// The pattern that all of them match.
-fn common(values: impl IntoIterator<Item = Value>) -> Option<Value> {
-    let values: Vec<Value> = values.into_iter().map(|value| canonical_value(&value)).collect();
-    let first = values.first()?;
-    Some(values.iter().fold(alone(first), |pattern, value| both(&pattern, &alone(value))))
+fn common(values: impl IntoIterator<Item = Data>) -> Option<Value> {
+    let patterns = values.into_iter().map(|value| alone(&value));
+    patterns.reduce(|a, b| both(&a, &b))
 }
 
 /// A value as a pattern: ids and times will be others the next time.
-fn alone(value: &Value) -> Value {
+fn alone(value: &Data) -> Value {
     static VOLATILE: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
         [("#uuid", UUID), ("#timestamp", TIMESTAMP)]
             .into_iter()
             .filter_map(|(word, pattern)| Some((word, Regex::new(&format!("^{pattern}$")).ok()?)))
             .collect()
     });
+    let key = |key: &str| template::escaped(&hashed(key));
     match value {
-        Value::String(text) => match VOLATILE.iter().find(|(_, rule)| rule.is_match(text)) {
-            Some((word, _)) => Value::from(*word),
-            // What stands for a value, or for a password, would not hold.
-            None if !template::names(text).is_empty() || text.contains(secrets::INSTEAD) => {
-                Value::from("#string")
+        Data::String(text) | Data::Text(text) => {
+            match VOLATILE.iter().find(|(_, rule)| rule.is_match(text)) {
+                Some((word, _)) => Value::from(*word),
+                // What stands for a password would not hold.
+                None if text.contains(secrets::INSTEAD) => Value::from("#string"),
+                None => template::escaped(&hashed(text)).into(),
             }
-            None if text.starts_with('#') => Value::from(format!("#{text}")),
-            None => value.clone(),
+        }
+        Data::Bytes(bytes) => format!("#base64:{}", seen::base64(bytes)).into(),
+        Data::Number(digits) => match value.exact() {
+            Some(number) if number.is_i64() || number.is_f64() => number,
+            _ => format!("#number:{digits}").into(),
         },
-        Value::Null => Value::from("#any"),
-        Value::Number(number) if number.as_i64().is_none() && !number.is_f64() => {
-            Value::from("#number")
+        Data::Bool(truth) => Value::Bool(*truth),
+        Data::Array(items) => items.iter().map(alone).collect(),
+        // Which of two values of a key is meant, no pattern can say.
+        Data::Object(fields) if fields.windows(2).any(|two| two[0].0 == two[1].0) => {
+            Value::from("#any")
         }
-        Value::Array(items) => items.iter().map(alone).collect(),
-        Value::Object(fields) => {
-            let key = |key: &str| match key.starts_with('#') {
-                true => format!("#{key}"),
-                false => key.to_owned(),
-            };
-            fields
-                .iter()
-                .map(|(name, value)| (key(name), alone(value)))
-                .collect::<Map<_, _>>()
-                .into()
-        }
-        other => other.clone(),
+        Data::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| (key(name), alone(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+        Data::Null | Data::Matched(_) | Data::Unordered(_) => Value::from("#any"),
     }
+}
+
+/// A text that is no matcher.
+fn hashed(text: &str) -> String {
+    if text.starts_with('#') { format!("#{text}") } else { text.to_owned() }
 }
 
 /// The pattern that what two patterns stand for matches.
 fn both(a: &Value, b: &Value) -> Value {
     let matcher =
         |value: &Value| value.as_str().is_some_and(|s| s.starts_with('#') && !s.starts_with("##"));
-    let number = |value: &Value| value.is_number() || value == "#number";
-    let text = |value: &Value| {
-        value.is_string() && (!matcher(value) || value != "#any" && value != "#number")
-    };
+    let begins = |value: &Value, word: &str| value.as_str().is_some_and(|s| s.starts_with(word));
+    let number = |value: &Value| value.is_number() || begins(value, "#number");
+    let other =
+        |value: &Value| value == "#any" || begins(value, "#number") || begins(value, "#base64");
+    let text = |value: &Value| value.is_string() && (!matcher(value) || !other(value));
     match (a, b) {
         (a, b) if a == b => a.clone(),
         (Value::Object(a), Value::Object(b)) => {
@@ -354,11 +365,11 @@ mod tests {
             json!({"id": "6f9619ff-8b86-d011-b42d-00cf4fc964ff", "at": "2026-07-01T10:00:00Z", "n": 1, "same": [1, {"x": 2.0}], "s": "a", "odd": 1, "t": null, "list": [1], "#any": "#any"}),
             json!({"id": "7f9619ff-8b86-d011-b42d-00cf4fc964ff", "at": "2026-07-01T10:00:01Z", "n": 2, "same": [1, {"x": 2.0}], "s": "b", "t": 7, "list": [1, 2], "#any": "#any"}),
         );
-        let pattern = common([a.clone(), b.clone()]).unwrap();
+        let pattern = common([(&a).into(), (&b).into()]).unwrap();
         let expected = json!({"id": "#uuid", "at": "#timestamp", "n": "#number", "same": [1, {"x": 2}], "s": "#string", "t": "#any", "list": "#any", "##any": "##any"});
         assert_eq!(pattern, expected);
         for seen in [a, b] {
-            compare(&pattern, &seen, false, "").unwrap();
+            compare(&pattern, &seen.into(), false, "").unwrap();
         }
         assert!(to_toml(&pattern).is_some());
     }
@@ -366,9 +377,10 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn the_pattern_of_two_values_matches_both(a in value(), b in value()) {
-            let pattern = common([a.clone(), b.clone()]).unwrap();
+            let pattern = common([(&a).into(), (&b).into()]).unwrap();
             for seen in [a, b] {
-                compare(&pattern, &seen, false, "").unwrap();
+                let pattern = template::fill(&pattern, &template::Variables::new());
+                compare(&pattern, &seen.into(), false, "").unwrap();
             }
         }
     }
@@ -380,9 +392,10 @@ mod tests {
             any::<bool>().prop_map(Value::from),
             any::<u64>().prop_map(Value::from),
             any::<f64>().prop_map(Value::from),
-            "[#{}a-z:]{0,6}".prop_map(Value::from),
+            r"[#{}\\a-z:]{0,6}".prop_map(Value::from),
             Just(json!("#re:(")),
             Just(json!("{{n}}")),
+            Just(json!(r"\{{n}} \\{{n}}")),
         ];
         leaf.prop_recursive(3, 12, 3, |inner| {
             prop_oneof![

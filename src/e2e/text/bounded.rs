@@ -15,8 +15,12 @@ pub(in crate::e2e) fn bounded(text: &str) -> String {
         return text.to_owned();
     }
     let beginning: String = text.chars().take(80).collect();
-    let digest = Sha256::digest(text.as_bytes());
-    format!("{beginning}… ({} bytes, sha256 {})", text.len(), HEXLOWER.encode(&digest[..8]))
+    format!("{beginning}… ({} bytes, sha256 {})", text.len(), digest(text.as_bytes()))
+}
+
+/// The beginning of a SHA-256, hexadecimal.
+pub(in crate::e2e) fn digest(bytes: &[u8]) -> String {
+    HEXLOWER.encode(&Sha256::digest(bytes)[..8])
 }
 
 /// The beginning of a body, with a mark where there is more.

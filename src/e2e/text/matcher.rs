@@ -8,6 +8,8 @@
 //! | `"#timestamp"` | an RFC 3339 date and time |
 //! | `"#absent"` | a key that is not there |
 //! | `"#re:^a+$"` | a string in which the regular expression finds something |
+//! | `"#number:0.10"` | this number, with more digits than TOML keeps |
+//! | `"#base64:/w=="` | these bytes, which are no text |
 //! | `"##x"` | the string `#x` |
 //! | anything else | itself; 15 and 15.0 are the same number |
 //!
@@ -23,14 +25,26 @@
 
 use std::{fmt, sync::LazyLock};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use regex_lite::Regex;
 use serde_json::Value;
 
+use super::data::Data;
 use crate::counted::counted;
 
-/// All matchers, for messages.
-pub const MATCHERS: [&str; 7] =
-    ["#any", "#number", "#string", "#uuid", "#timestamp", "#absent", "#re:"];
+/// All matchers, for messages; something follows after those with a colon.
+pub const MATCHERS: [&str; 9] = [
+    "#any",
+    "#number",
+    "#string",
+    "#uuid",
+    "#timestamp",
+    "#absent",
+    "#re:",
+    "#number:",
+    "#base64:",
+];
 
 /// The matchers of arrays: keys that are alone in a table.
 pub const OF_ARRAYS: [&str; 2] = ["#unordered", "#contains"];
@@ -70,7 +84,7 @@ pub fn check_text(text: &str) -> Result<(), String> {
     let Some(rest) = text.strip_prefix('#') else {
         return Ok(());
     };
-    if rest.starts_with('#') || MATCHERS[..6].contains(&text) {
+    if rest.starts_with('#') || (MATCHERS.contains(&text) && !text.ends_with(':')) {
         return Ok(());
     }
     if let Some(pattern) = text.strip_prefix("#re:") {
@@ -78,7 +92,29 @@ pub fn check_text(text: &str) -> Result<(), String> {
             .map(|_| ())
             .map_err(|e| format!("`{text}` is not a regular expression: {e}"));
     }
+    if let Some(digits) = text.strip_prefix("#number:") {
+        return match Data::json(digits) {
+            Some(Data::Number(_)) => Ok(()),
+            _ => Err(format!("`{text}` is not a number of JSON")),
+        };
+    }
+    if let Some(bytes) = text.strip_prefix("#base64:") {
+        return STANDARD
+            .decode(bytes)
+            .map(|_| ())
+            .map_err(|e| format!("`{text}` is not base64: {e}"));
+    }
     Err(format!("`{text}` is not a matcher"))
+}
+
+/// Whether a text stands for other than itself.
+pub(in crate::e2e) fn is_matcher(text: &str) -> bool {
+    text.starts_with('#') && !text.starts_with("##")
+}
+
+/// The text that a pattern's text or key stands for, which is not a matcher.
+pub(in crate::e2e) fn unescaped(text: &str) -> &str {
+    text.strip_prefix('#').filter(|rest| rest.starts_with('#')).unwrap_or(text)
 }
 
 /// Compares `seen` with `pattern`. `path` says where in the whole the value is.
@@ -87,51 +123,49 @@ pub fn check_text(text: &str) -> Result<(), String> {
 /// The first [`Difference`], keys in alphabetical order.
 ///
 /// ```
-/// use mono_demo::e2e::text::compare;
+/// use mono_demo::e2e::text::{Data, compare};
 /// use serde_json::json;
-/// let seen = json!({"result": 15.0, "operation": "add"});
+/// let seen = Data::read(br#"{"result": 15.0, "operation": "add"}"#);
 /// assert!(compare(&json!({"result": 15}), &seen, false, "reply").is_ok());
 /// let difference = compare(&json!({"result": 16}), &seen, false, "reply").unwrap_err();
 /// assert_eq!(difference.to_string(), "reply.result: expected 16, saw 15");
 /// ```
-pub fn compare(pattern: &Value, seen: &Value, exact: bool, path: &str) -> Result<(), Difference> {
+pub fn compare(pattern: &Value, seen: &Data, exact: bool, path: &str) -> Result<(), Difference> {
     match (pattern, seen) {
         (Value::String(text), _) => compare_text(text, seen, path),
         (Value::Object(wanted), _) if of_array(wanted).is_some() => match of_array(wanted) {
-            Some((word, patterns)) => compare_any_order(word, patterns, seen, exact, path),
+            Some((word, patterns)) => in_any_order(word, patterns, seen, exact, path).map(drop),
             None => Ok(()),
         },
-        (Value::Object(wanted), Value::Object(fields)) => {
-            let unescaped =
-                |key: &str| key.strip_prefix('#').filter(|k| k.starts_with('#')).map(str::to_owned);
-            let wanted: serde_json::Map<String, Value> = wanted
-                .iter()
-                .map(|(key, pattern)| {
-                    (unescaped(key).unwrap_or_else(|| key.clone()), pattern.clone())
-                })
-                .collect();
-            for (key, pattern) in &wanted {
+        (Value::Object(wanted), Data::Object(fields)) => {
+            for (key, pattern) in wanted {
+                let key = unescaped(key);
                 let path = member(path, key);
-                match fields.get(key) {
-                    Some(seen) => compare(pattern, seen, exact, &path)?,
-                    None if pattern == "#absent" => {}
-                    None => return Err(differs(path, describe(pattern), "nothing".to_owned())),
+                match seen.values(key).as_slice() {
+                    [seen] => compare(pattern, seen, exact, &path)?,
+                    [] if pattern == "#absent" => {}
+                    [] => return Err(differs(path, describe(pattern), "nothing".to_owned())),
+                    several => {
+                        let all: Vec<String> = several.iter().map(|one| one.to_string()).collect();
+                        let times = format!("it {} times: {}", all.len(), all.join(", "));
+                        return Err(differs(path, describe(pattern), times));
+                    }
                 }
             }
-            match fields.iter().find(|(key, _)| !wanted.contains_key(*key)) {
+            let known = |key: &String| wanted.keys().any(|wanted| unescaped(wanted) == key);
+            match fields.iter().find(|(key, _)| !known(key)) {
                 Some((key, value)) if exact => {
-                    let path = member(path, key);
-                    Err(differs(path, "nothing".to_owned(), canonical(value)))
+                    Err(differs(member(path, key), "nothing".to_owned(), value.to_string()))
                 }
                 _ => Ok(()),
             }
         }
-        (Value::Array(wanted), Value::Array(items)) => {
+        (Value::Array(wanted), Data::Array(items)) => {
             if wanted.len() != items.len() {
                 return Err(differs(
                     path.to_owned(),
                     counted(wanted.len(), "element"),
-                    format!("{} in {}", items.len(), canonical(seen)),
+                    format!("{} in {seen}", items.len()),
                 ));
             }
             for (index, (pattern, seen)) in wanted.iter().zip(items).enumerate() {
@@ -139,60 +173,64 @@ pub fn compare(pattern: &Value, seen: &Value, exact: bool, path: &str) -> Result
             }
             Ok(())
         }
-        (Value::Number(wanted), Value::Number(number)) if same_number(wanted, number) => Ok(()),
-        (wanted, seen) if wanted == seen => Ok(()),
-        (wanted, seen) => Err(differs(path.to_owned(), canonical(wanted), canonical(seen))),
+        (wanted, seen) if Data::from(wanted) == *seen => Ok(()),
+        (wanted, seen) => Err(differs(path.to_owned(), canonical(wanted), seen.to_string())),
     }
 }
 
-fn compare_text(text: &str, seen: &Value, path: &str) -> Result<(), Difference> {
+fn compare_text(text: &str, seen: &Data, path: &str) -> Result<(), Difference> {
     static UUID_ALONE: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(&format!("^{UUID}$")).ok());
     static TIMESTAMP_ALONE: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(&format!("^{TIMESTAMP}$")).ok());
-    let finds = |regex: Option<&Regex>| match (regex, seen) {
-        (Some(regex), Value::String(seen)) => regex.is_match(seen),
-        _ => false,
+    let finds = |regex: Option<&Regex>| {
+        regex.zip(seen.as_str()).is_some_and(|(regex, seen)| regex.is_match(seen))
     };
+    let after = |word: &str| text.strip_prefix(word);
     let holds = match text {
         "#any" => true,
-        "#number" => seen.is_number(),
-        "#string" => seen.is_string(),
+        "#number" => matches!(seen, Data::Number(_)),
+        "#string" => seen.as_str().is_some(),
         "#uuid" => finds(UUID_ALONE.as_ref()),
         "#timestamp" => finds(TIMESTAMP_ALONE.as_ref()),
         "#absent" => false,
-        _ => match (text.strip_prefix("#re:"), text.strip_prefix("##")) {
-            (Some(pattern), _) => finds(Regex::new(pattern).ok().as_ref()),
-            (None, Some(rest)) => seen.as_str().is_some_and(|s| s.strip_prefix('#') == Some(rest)),
-            (None, None) => seen == text,
+        _ if !is_matcher(text) => seen.as_str() == Some(unescaped(text)),
+        _ => match (after("#re:"), after("#number:"), after("#base64:")) {
+            (Some(pattern), ..) => finds(Regex::new(pattern).ok().as_ref()),
+            (_, Some(digits), _) => Data::json(digits).as_ref() == Some(seen),
+            (.., Some(bytes)) => match seen {
+                Data::Bytes(seen) => STANDARD.decode(bytes).as_ref() == Ok(seen),
+                _ => false,
+            },
+            _ => false,
         },
     };
     if holds {
         Ok(())
     } else {
         let wanted = describe(&Value::String(text.to_owned()));
-        Err(differs(path.to_owned(), wanted, canonical(seen)))
+        Err(differs(path.to_owned(), wanted, seen.to_string()))
     }
 }
 
 /// The matcher that a table is, and its patterns.
-fn of_array(table: &serde_json::Map<String, Value>) -> Option<(&str, &[Value])> {
+pub(in crate::e2e) fn of_array(table: &serde_json::Map<String, Value>) -> Option<(&str, &[Value])> {
     let (word, patterns) = table.iter().next().filter(|_| table.len() == 1)?;
     let known = OF_ARRAYS.contains(&word.as_str());
     known.then_some((word.as_str(), patterns.as_array()?))
 }
 
 /// Finds an element of its own for each pattern (Kuhn's augmenting paths): one that two patterns
-/// match goes to the one that has no other.
-fn compare_any_order(
+/// match goes to the one that has no other. Where the element of each pattern is.
+pub(in crate::e2e) fn in_any_order(
     word: &str,
     patterns: &[Value],
-    seen: &Value,
+    seen: &Data,
     exact: bool,
     path: &str,
-) -> Result<(), Difference> {
-    let differs = |expected: String| Err(differs(path.to_owned(), expected, canonical(seen)));
-    let Value::Array(items) = seen else { return differs("an array".to_owned()) };
+) -> Result<Vec<usize>, Difference> {
+    let differs = |expected: String| Err(differs(path.to_owned(), expected, seen.to_string()));
+    let Data::Array(items) = seen else { return differs("an array".to_owned()) };
     if word == "#unordered" && patterns.len() != items.len() {
         return differs(format!("{} in any order", counted(patterns.len(), "element")));
     }
@@ -210,7 +248,8 @@ fn compare_any_order(
             return differs(format!("an element{also} for {}", describe(pattern)));
         }
     }
-    Ok(())
+    let of = |pattern| owner.iter().position(|owner| *owner == Some(pattern));
+    Ok((0..patterns.len()).filter_map(of).collect())
 }
 
 /// Gives a pattern an element, moving others where they can.
@@ -245,9 +284,11 @@ fn describe(pattern: &Value) -> String {
         Some("#uuid") => "a UUID".to_owned(),
         Some("#timestamp") => "an RFC 3339 time".to_owned(),
         Some("#absent") => "nothing".to_owned(),
-        Some(text) => match text.strip_prefix("#re:") {
-            Some(regex) => format!("a string matching /{regex}/"),
-            None => canonical(&Value::String(text.replacen("##", "#", 1))),
+        Some(text) => match text.split_once(':') {
+            Some(("#re", regex)) => format!("a string matching /{regex}/"),
+            Some(("#number", digits)) => digits.to_owned(),
+            Some(("#base64", bytes)) => format!("base64 {bytes}"),
+            _ => canonical(&Value::from(unescaped(text))),
         },
         None => canonical(pattern),
     }
@@ -257,15 +298,7 @@ fn member(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
-/// Integers by value, everything else as the nearest double.
-fn same_number(a: &serde_json::Number, b: &serde_json::Number) -> bool {
-    match (a.as_i64(), b.as_i64()) {
-        (Some(a), Some(b)) => a == b,
-        _ => a.as_f64() == b.as_f64(),
-    }
-}
-
-/// One line of JSON with sorted keys; a whole number has no fraction (`15`, not `15.0`).
+/// One line of JSON with sorted keys and numbers in their one form (`15`, not `15.0`).
 ///
 /// ```
 /// use mono_demo::e2e::text::canonical;
@@ -273,28 +306,7 @@ fn same_number(a: &serde_json::Number, b: &serde_json::Number) -> bool {
 /// assert_eq!(canonical(&value), r#"{"a":[1.5],"b":15}"#);
 /// ```
 pub fn canonical(value: &Value) -> String {
-    canonical_value(value).to_string()
-}
-
-/// As [`canonical`], still a value.
-pub fn canonical_value(value: &Value) -> Value {
-    /// Above it, not every whole number is a double.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    match value {
-        Value::Number(number) if number.is_f64() => match number.as_f64() {
-            #[expect(clippy::cast_possible_truncation, reason = "bounded by EXACT")]
-            Some(double) if double.fract() == 0.0 && double.abs() < EXACT => {
-                Value::from(double as i64)
-            }
-            _ => value.clone(),
-        },
-        Value::Array(items) => items.iter().map(canonical_value).collect(),
-        // The map is a BTreeMap: its keys are sorted.
-        Value::Object(fields) => {
-            fields.iter().map(|(key, value)| (key.clone(), canonical_value(value))).collect()
-        }
-        other => other.clone(),
-    }
+    Data::from(value).to_string()
 }
 
 #[cfg(test)]
@@ -304,14 +316,14 @@ mod tests {
 
     #[track_caller]
     fn matches(pattern: Value, seen: Value) {
-        if let Err(difference) = compare(&pattern, &seen, false, "") {
+        if let Err(difference) = compare(&pattern, &seen.into(), false, "") {
             panic!("{difference}");
         }
     }
 
     #[track_caller]
     fn differs(pattern: Value, seen: Value, message: &str) {
-        let difference = compare(&pattern, &seen, false, "").expect_err("should differ");
+        let difference = compare(&pattern, &seen.into(), false, "").expect_err("should differ");
         assert_eq!(difference.to_string(), message);
     }
 
@@ -340,7 +352,7 @@ mod tests {
         let pattern = json!({"a": {"b": 1}});
         let seen = json!({"a": {"b": 1, "c": 2}, "d": 3});
         matches(pattern.clone(), seen.clone());
-        let difference = compare(&pattern, &seen, true, "reply").unwrap_err();
+        let difference = compare(&pattern, &seen.into(), true, "reply").unwrap_err();
         assert_eq!(difference.to_string(), "reply.a.c: expected nothing, saw 2");
     }
 
@@ -374,15 +386,45 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_compared_by_value() {
-        matches(json!(15), json!(15.0));
-        matches(json!(9.99), json!(9.99));
-        differs(
+    fn numbers_are_compared_by_value_and_with_all_digits() {
+        let reads = |pattern: Value, seen: &str, message: &str| {
+            let compared = compare(&pattern, &Data::read(seen.as_bytes()), false, "");
+            let said = compared.err().map(|difference| difference.to_string());
+            assert_eq!(said.unwrap_or_default(), message, "{seen}");
+        };
+        reads(json!(15), "15.0", "");
+        reads(json!(15), "1.5e1", "");
+        reads(json!({"x": 0.1}), r#"{"x":1e-1}"#, "");
+        reads(
+            json!({"x": 0.1}),
+            r#"{"x":0.10000000000000000001}"#,
+            "x: expected 0.1, saw 0.10000000000000000001",
+        );
+        reads(json!("#number:0.10000000000000000001"), "0.100000000000000000010", "");
+        reads(
+            json!("#number:0.10000000000000000001"),
+            "0.1",
+            "expected 0.10000000000000000001, saw 0.1",
+        );
+        reads(
             json!(9_007_199_254_740_993_i64),
-            json!(9_007_199_254_740_992_i64),
+            "9007199254740992",
             "expected 9007199254740993, saw 9007199254740992",
         );
-        differs(json!(15), json!("15"), r#"expected 15, saw "15""#);
+        reads(json!(15), "\"15\"", r#"expected 15, saw "15""#);
+        reads(json!({"a": 2}), r#"{"a":1,"a":2}"#, "a: expected 2, saw it 2 times: 1, 2");
+    }
+
+    #[test]
+    fn bytes_are_not_their_base64() {
+        let seen = Data::read(b"\xff");
+        for pattern in ["/w==", "#string", "#re:."] {
+            assert!(compare(&json!(pattern), &seen, false, "").is_err(), "{pattern}");
+        }
+        compare(&json!("#base64:/w=="), &seen, false, "").unwrap();
+        let difference = compare(&json!("#base64:/g=="), &seen, false, "").unwrap_err();
+        assert_eq!(difference.to_string(), "expected base64 /g==, saw base64 /w==");
+        assert!(compare(&json!("#base64:/w=="), &Data::read(b"/w=="), false, "").is_err());
     }
 
     #[test]
@@ -390,6 +432,9 @@ mod tests {
         assert!(check_text("plain").is_ok());
         assert!(check_text("##literal").is_ok());
         assert!(check_text("#re:a+").is_ok());
+        assert!(check_text("#number:1e400").is_ok() && check_text("#number:x").is_err());
+        assert!(check_text("#base64:/w==").is_ok() && check_text("#base64:/w").is_err());
+        assert!(check_text("#re").is_err() && check_text("#number:").is_err());
         assert!(check_text("#nummer").unwrap_err().contains("#nummer"));
         assert!(check_text("#re:(").unwrap_err().contains("regular expression"));
     }

@@ -2,7 +2,9 @@
 //!
 //! | file | idea |
 //! | --- | --- |
+//! | `data`, `number` | data with all its digits and keys, and what is no JSON |
 //! | `matcher`, `schema` | patterns and JSON Schemas that values are held against |
+//! | `matched` | data with each matcher in the place of what it matched |
 //! | `template`, `name`, `subject` | `{{name}}`, names of scenarios, subjects with wildcards |
 //! | `span`, `source`, `error` | places in texts, and what is wrong there |
 //! | `redact` | texts that differ from run to run, replaced |
@@ -10,10 +12,13 @@
 //! | `inside` | files below a folder, and none outside |
 
 pub(crate) mod bounded;
+pub(crate) mod data;
 pub(crate) mod error;
 pub(crate) mod inside;
+pub(crate) mod matched;
 pub(crate) mod matcher;
 pub(crate) mod name;
+pub(crate) mod number;
 pub(crate) mod redact;
 pub(crate) mod schema;
 pub(crate) mod source;
@@ -22,6 +27,7 @@ pub(crate) mod subject;
 pub(crate) mod telling;
 pub(crate) mod template;
 
+pub use data::Data;
 pub use error::FixtureError;
 pub use matcher::{Difference, canonical, compare};
 pub use name::Name;

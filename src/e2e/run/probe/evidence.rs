@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::e2e::driver::raw::wire_headers;
-use crate::e2e::record::seen::Body;
 use crate::e2e::run::stage::harness::Harness;
+use crate::e2e::text::data::Data;
 use crate::e2e::verdict::checks::records::Held;
 use crate::wire::driver::Headers;
 
@@ -39,6 +39,8 @@ pub struct Stored {
     pub headers: Headers,
     /// Its body: JSON, or what it is as text.
     pub body: Value,
+    /// The same as it came.
+    pub payload: Vec<u8>,
 }
 
 impl<'a> Probe<'a> {
@@ -116,7 +118,7 @@ pub(in crate::e2e) async fn held(
             }
             match stream.get_raw_message(sequence).await {
                 Ok(message) => {
-                    let body = Body::read(&message.payload).value();
+                    let body = Data::read(&message.payload);
                     held.bodies.push((message.subject.to_string(), body));
                 }
                 // Acknowledged or removed in between.
@@ -127,6 +129,11 @@ pub(in crate::e2e) async fn held(
         Ok::<_, async_nats::Error>(held)
     };
     in_time(stream, read).await
+}
+
+/// JSON as serde_json has it, else text, else base64.
+fn body(payload: &[u8]) -> Value {
+    serde_json::from_slice(payload).unwrap_or_else(|_| Data::text(payload.to_vec()).nearest())
 }
 
 /// The same, from a sequence on.
@@ -169,13 +176,8 @@ async fn stored(
         let at = Timestamp::from_nanosecond(info.published.unix_timestamp_nanos())?;
         let headers = wire_headers(message.headers.as_ref());
         let (sequence, subject) = (info.stream_sequence, message.subject.to_string());
-        out.push(Stored {
-            sequence,
-            subject,
-            at,
-            headers,
-            body: Body::read(&message.payload).value(),
-        });
+        let payload = message.payload.to_vec();
+        out.push(Stored { sequence, subject, at, headers, body: body(&payload), payload });
     }
     drop(messages);
     // Else it stays for half a minute, and looks as if somebody had forgotten it.

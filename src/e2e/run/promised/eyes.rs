@@ -8,19 +8,20 @@ use std::time::Instant;
 use async_nats::jetstream::stream::RetentionPolicy;
 use async_nats::jetstream::{self, stream};
 use futures_util::StreamExt as _;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::pick::Message;
 use crate::counted::counted;
 use crate::e2e::driver::raw::wire_headers;
 use crate::e2e::record::history::clock::Clock;
-use crate::e2e::record::seen::{Body, Seen};
+use crate::e2e::record::seen::Seen;
 use crate::e2e::run::probe::evidence::{self, is_missing};
 use crate::e2e::run::stage::brokers::Access;
 use crate::e2e::run::stage::harness::Harness;
 use crate::e2e::run::stage::hearing::Hearing;
 use crate::e2e::run::steps::program;
 use crate::e2e::scenario::ast::promise::{Pick, Place};
+use crate::e2e::text::data::Data;
 use crate::process::Reaper;
 use crate::wire::driver::Headers;
 
@@ -207,7 +208,8 @@ impl Eye {
         place: String,
         around: &Surroundings,
     ) {
-        let message = Message { subject, headers: &stored.headers, body: &stored.body };
+        let body = Data::read(&stored.payload);
+        let message = Message { subject, headers: &stored.headers, body: &body };
         self.add(&message, around.clock.ns_at(stored.at), place);
     }
 
@@ -224,7 +226,7 @@ impl Eye {
         for (at, message) in new {
             self.seen += 1;
             let headers = wire_headers(message.headers.as_ref());
-            let body = Body::read(&message.payload).value();
+            let body = Data::read(&message.payload);
             let place = format!("message {} on {}", self.seen, message.subject);
             let message = Message { subject: &message.subject, headers: &headers, body: &body };
             self.add(&message, around.clock.ns_of(at), place);
@@ -246,7 +248,8 @@ impl Eye {
     }
 
     fn file(&mut self, around: &Surroundings, path: &str) -> Result<(), String> {
-        let lines: Vec<Value> = evidence::journal(&around.dir.join(path))?;
+        let lines: Vec<Box<RawValue>> = evidence::journal(&around.dir.join(path))?;
+        let lines = lines.iter().filter_map(|line| Data::json(line.get())).collect();
         self.lines(lines, &format!("{path} line"), around);
         Ok(())
     }
@@ -264,22 +267,22 @@ impl Eye {
             }
             Err(program::Failed::Ended(why)) => return Err(failed(why)),
         };
-        if seen["exit"] != 0 {
-            let exit = &seen["exit"];
-            return Err(failed(format!("ended with {exit}: {}", seen["stderr"])));
+        let part = |name: &str| seen.get(name).map(Data::nearest).unwrap_or_default();
+        if part("exit") != 0 {
+            return Err(failed(format!("ended with {}: {}", part("exit"), part("stderr"))));
         }
-        let stdout = seen["stdout"].as_str().unwrap_or_default();
+        let stdout = seen.get("stdout").and_then(Data::as_str).unwrap_or_default();
         let lines = stdout.lines().filter(|line| !line.trim().is_empty()).enumerate();
         let lines = lines.map(|(n, line)| {
-            serde_json::from_str(line)
-                .map_err(|error| failed(format!("printed no JSON on line {}: {error}", n + 1)))
+            let json = Data::json(line);
+            json.ok_or_else(|| failed(format!("printed no JSON on line {}: {line}", n + 1)))
         });
         self.lines(lines.collect::<Result<_, _>>()?, &format!("`{shown}` line"), around);
         Ok(())
     }
 
     /// Lines that were there before are known by their number.
-    fn lines(&mut self, lines: Vec<Value>, place: &str, around: &Surroundings) {
+    fn lines(&mut self, lines: Vec<Data>, place: &str, around: &Surroundings) {
         for (n, body) in lines.iter().enumerate().skip(self.seen) {
             let at_ns = *self.since.entry(n).or_insert_with(|| around.clock.now_ns());
             let message = Message { subject: "", headers: &Headers::new(), body };

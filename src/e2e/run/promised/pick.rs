@@ -1,9 +1,10 @@
 //! Values out of messages and lines, as promises name their places.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::e2e::record::seen::{Body, from_base64};
+use crate::e2e::record::seen::from_base64;
 use crate::e2e::scenario::ast::promise::{Operation, Pick, Verb};
+use crate::e2e::text::data::Data;
 use crate::e2e::text::subject::matches;
 use crate::wire::driver::{Headers, Op};
 
@@ -11,7 +12,7 @@ use crate::wire::driver::{Headers, Op};
 pub(super) struct Message<'a> {
     pub(super) subject: &'a str,
     pub(super) headers: &'a Headers,
-    pub(super) body: &'a Value,
+    pub(super) body: &'a Data,
 }
 
 impl Message<'_> {
@@ -30,11 +31,11 @@ impl Message<'_> {
     }
 }
 
-/// Strings, numbers and truth values; the rest is no name of anything.
-fn text(value: &Value) -> Option<String> {
+/// Strings, numbers with all their digits, and truth values; the rest is no name of anything.
+fn text(value: &Data) -> Option<String> {
     match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        Data::String(text) | Data::Number(text) => Some(text.clone()),
+        Data::Bool(truth) => Some(truth.to_string()),
         _ => None,
     }
 }
@@ -57,7 +58,7 @@ pub(super) fn of_operation<T>(
         }
         Op::Call { method, args, kwargs, .. } => {
             let is_this = operation.verb == Verb::Call && operation.on == *method;
-            let body = json!({ "args": args, "kwargs": kwargs });
+            let body = Data::from(json!({ "args": args, "kwargs": kwargs }));
             let message = Message { subject: method, headers: &Headers::new(), body: &body };
             return is_this.then(|| read(&message));
         }
@@ -66,7 +67,7 @@ pub(super) fn of_operation<T>(
     if operation.verb != verb || !matches(&operation.on, subject) {
         return None;
     }
-    let body = Body::read(&from_base64(payload)).value();
+    let body = Data::read(&from_base64(payload));
     Some(read(&Message { subject, headers, body: &body }))
 }
 
@@ -77,11 +78,12 @@ mod tests {
     #[test]
     fn a_value_is_in_the_body_a_header_or_the_subject() {
         let headers = Headers::from([("Nats-Msg-Id".to_owned(), vec!["m-1".to_owned()])]);
-        let body = json!({ "id": "o-7", "n": 12, "deep": [{ "x": true }], "none": null });
+        let body = br#"{ "id": "o-7", "n": 12345678901234567890123, "deep": [{ "x": true }], "none": null }"#;
+        let body = Data::read(body);
         let message = Message { subject: "orders.eu.7", headers: &headers, body: &body };
         for (pick, found) in [
             (Pick::Pointer("/id".to_owned()), Some("o-7")),
-            (Pick::Pointer("/n".to_owned()), Some("12")),
+            (Pick::Pointer("/n".to_owned()), Some("12345678901234567890123")),
             (Pick::Pointer("/deep/0/x".to_owned()), Some("true")),
             (Pick::Pointer("/none".to_owned()), None),
             (Pick::Pointer("/deep".to_owned()), None),

@@ -129,7 +129,7 @@ mod tests {
             let outcome = Outcome {
                 transcript: said("transcript"),
                 seen: vec![vec![
-                    Seen::program(json!(0), said("stdout"), said("stderr")),
+                    Seen::program(json!(0).into(), said("stdout").into(), said("stderr").into()),
                     Seen::call(wire::Outcome::Ok(json!([{ said("key"): said("reply") }]))),
                     Seen::Skip(said("reason")),
                     Seen::Err(wire::DriverError {

@@ -7,7 +7,6 @@ use super::running_step::{RunningStep, Subscriptions};
 use crate::e2e::record::seen::Seen;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::scenario::ast::scenario::Fixture;
-use crate::e2e::text::matcher::canonical;
 use crate::e2e::verdict::outcome::Stop;
 use crate::wire::driver::{ErrorKind, Message, Op, Outcome};
 
@@ -72,7 +71,7 @@ impl RunningStep<'_> {
                 Some(message) => messages.push(message),
                 None => {
                     let bodies = Seen::messages(&messages).main_part();
-                    let (found, seen) = (messages.len(), canonical(&bodies));
+                    let (found, seen) = (messages.len(), bodies);
                     return Err(self.failed(format!(
                         "expected {count} messages on {subject} within {within:?}, saw {found}: {seen}"
                     )));

@@ -13,10 +13,6 @@ use crate::process::{Child, ExitStatus, Pipe, Reaper, Spawn};
 pub(in crate::e2e) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 /// The folder of a run that services, programs and promises share.
 pub const DIR: &str = "MONO_DEMO_DIR";
-/// More lines are counted, not kept.
-const MOST_LINES: usize = 5000;
-/// Nor are lines after so much text.
-const MOST_BYTES: usize = 4 << 20;
 /// A program that writes more to one pipe is ended: it takes the time of the runs beside it.
 const FLOOD_MIB: u64 = 64;
 
@@ -49,6 +45,7 @@ pub(in crate::e2e) async fn run(
         .env_remove("NATS_TOKEN")
         .env_remove("NATS_CREDS")
         .env_remove("NATS_NKEY")
+        .keep_output()
         .cwd(cwd);
     if let Some(Credentials { user, password }) = &access.credentials {
         spawn = spawn.env("NATS_USER", user).env("NATS_PASSWORD", password);
@@ -58,8 +55,8 @@ pub(in crate::e2e) async fn run(
     // A program that asks must not wait for a person.
     drop(child.take_stdin());
     let whole = async {
-        let (stdout, stderr, status) = tokio::join!(stdout(&child), stderr(&child), child.wait());
-        Seen::program(exit(status), stdout, stderr)
+        let ([stdout, stderr], status) = tokio::join!(child.output(), child.wait());
+        Seen::program(exit(status).into(), stdout, stderr)
     };
     let flood = FLOOD_MIB << 20;
     let ended = tokio::select! {
@@ -91,57 +88,9 @@ fn late(child: &Child, timeout: Duration) -> String {
     }
 }
 
-async fn stdout(child: &Child) -> String {
-    let mut text = Text::default();
-    if let Some(mut lines) = child.take_stdout() {
-        while let Some(line) = lines.recv().await {
-            text.add(&line.unwrap_or_else(|error| format!("({error})")));
-        }
-    }
-    text.end()
-}
-
-async fn stderr(child: &Child) -> String {
-    let mut text = Text::default();
-    let mut lines = child.stderr_lines();
-    while let Some(line) = lines.next().await {
-        text.add(&line);
-    }
-    text.end()
-}
-
 fn exit(status: ExitStatus) -> Value {
     match status.code() {
         Some(code) => json!(code),
         None => json!(status.to_string()),
-    }
-}
-
-/// Lines, bounded in number and in size.
-#[derive(Default)]
-struct Text {
-    text: String,
-    lines: usize,
-    kept: usize,
-}
-
-impl Text {
-    fn add(&mut self, line: &str) {
-        self.lines += 1;
-        if self.kept < self.lines - 1 {
-            return; // what comes after a gap would mislead
-        }
-        if self.lines <= MOST_LINES && self.text.len() + line.len() <= MOST_BYTES {
-            self.kept += 1;
-            self.text.push_str(line);
-            self.text.push('\n');
-        }
-    }
-
-    fn end(mut self) -> String {
-        if self.lines > self.kept {
-            self.text.push_str(&format!("({} more lines)\n", self.lines - self.kept));
-        }
-        self.text
     }
 }

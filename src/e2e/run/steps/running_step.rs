@@ -14,7 +14,7 @@ use crate::e2e::scenario::ast::step::{Action, Expect, Step};
 use crate::e2e::scenario::fill::filled;
 use crate::e2e::text::matcher::Difference;
 use crate::e2e::text::span::Span;
-use crate::e2e::text::template::{Variables, fill};
+use crate::e2e::text::template::Variables;
 use crate::e2e::verdict::outcome::Stop;
 use crate::e2e::verdict::transcript::writer::Transcript;
 
@@ -48,18 +48,21 @@ impl RunningStep<'_> {
             async move { self.until_it_holds(n, &variables).await }
         });
         let results: Vec<_> = attempts.buffered(self.step.concurrency as usize).collect().await;
-        let mut outcomes = Vec::new();
+        let (mut outcomes, mut shown) = (Vec::new(), Vec::new());
         let mut failed = None;
         for result in results {
             match result {
-                Ok(seen) => outcomes.push(seen),
+                Ok((seen, in_golden)) => {
+                    outcomes.push(seen);
+                    shown.push(in_golden);
+                }
                 Err((seen, stop)) => {
-                    outcomes.extend(seen);
+                    shown.extend(seen);
                     failed = failed.or(Some(stop));
                 }
             }
         }
-        transcript.step(self.step, &filled(&self.step.action, variables), &outcomes);
+        transcript.step(self.step, &filled(&self.step.action, variables), &shown);
         if let Some(stop) = failed {
             return Err(stop);
         }
@@ -70,15 +73,15 @@ impl RunningStep<'_> {
         skipped.map_or(Ok(outcomes), Err)
     }
 
-    /// Asked again until it holds, where the step says `within`.
+    /// Asked again until it holds, where the step says `within`; what was seen, and what a golden file
+    /// has of it.
     async fn until_it_holds(
         &self,
         n: u32,
         variables: &Variables,
-    ) -> Result<Seen, (Option<Seen>, Stop)> {
+    ) -> Result<(Seen, Seen), (Option<Seen>, Stop)> {
         let action = filled(&self.step.action, variables);
-        let fill_in = |e: &Expect| Expect { pattern: fill(&e.pattern, variables), ..e.clone() };
-        let expects: Vec<Expect> = self.step.expects.iter().map(fill_in).collect();
+        let expects: Vec<Expect> = self.step.expects.iter().map(|e| e.filled(variables)).collect();
         // The next message is waited for; asking again would take the one after it.
         let patience = match action {
             Action::ExpectMessage { .. } | Action::ExpectMessages { .. } => Duration::ZERO,
@@ -87,11 +90,12 @@ impl RunningStep<'_> {
         let deadline = Instant::now() + patience;
         loop {
             let seen = self.attempt(&action).await.map_err(|stop| (None, stop))?;
-            if self.step.open {
-                return Ok(seen);
-            }
-            let (expect, difference) = match seen.check(&expects) {
-                Ok(()) => return Ok(seen),
+            let held = if self.step.open { Ok(()) } else { seen.check(&expects) };
+            let (expect, difference) = match held {
+                Ok(()) => {
+                    let in_golden = seen.in_golden(&expects, &self.step.golden);
+                    return Ok((seen, in_golden));
+                }
                 Err(difference) => difference,
             };
             if Instant::now() >= deadline {

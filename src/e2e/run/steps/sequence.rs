@@ -1,6 +1,5 @@
 //! All steps in order, then those of the teardown.
 
-use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
 
@@ -15,6 +14,7 @@ use crate::e2e::run::steps::{load, settle, teardown};
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::{Action, Step};
 use crate::e2e::scenario::fill::filled;
+use crate::e2e::text::data::Data;
 use crate::e2e::text::template::Variables;
 use crate::e2e::verdict::event::Event;
 use crate::e2e::verdict::outcome::Stop;
@@ -135,14 +135,21 @@ fn save(
     variables: &mut Variables,
 ) -> Result<(), Stop> {
     for save in &step.save {
-        let whole = outcomes.last().map_or(Value::Null, Seen::main_part);
-        match whole.pointer(&save.pointer) {
-            Some(value) => drop(variables.insert(save.name.clone(), value.clone())),
-            None => {
-                let message = format!("there is no `{}` to save in {whole}", save.pointer);
-                return Err(Stop::failed(fixture, &step.span, message));
+        let whole = outcomes.last().map_or(Data::Null, Seen::main_part);
+        let part = whole.pointer(&save.pointer);
+        let message = match part.map(|part| (part, part.exact())) {
+            Some((_, Some(value))) => {
+                variables.insert(save.name.clone(), value);
+                continue;
             }
-        }
+            Some((part, None)) => format!(
+                "`{}` cannot be saved without losing digits or keys of {part}: its numbers have to be doubles \
+                 or fit into 64 bits, and its keys be there once",
+                save.name
+            ),
+            None => format!("there is no `{}` to save in {whole}", save.pointer),
+        };
+        return Err(Stop::failed(fixture, &step.span, message));
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::broker::Fault;
 use crate::e2e::text::span::Span;
+use crate::e2e::text::template;
 use crate::wire::driver::Headers;
 
 /// One step: a verb, what is expected of it, and how long that may take.
@@ -29,8 +30,22 @@ pub struct Step {
     pub save: Vec<Save>,
     /// Nothing is expected yet: whatever it comes to is taken, to be written down.
     pub open: bool,
+    /// What its golden file has of it.
+    pub golden: InGolden,
     /// Of a `submit` or `publish`: sent until all is acknowledged, while things break.
     pub load: Option<Load>,
+}
+
+/// What a golden file has of a step.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum InGolden {
+    /// All that it came to.
+    #[default]
+    Whole,
+    /// All but what these JSON pointers lead to.
+    Without(Vec<String>),
+    /// Not even that it was done.
+    Nothing,
 }
 
 /// A load under faults.
@@ -151,6 +166,13 @@ pub struct Expect {
     pub pattern: Value,
     /// No other keys than those in the pattern.
     pub exact: bool,
+}
+
+impl Expect {
+    /// With values that steps have saved.
+    pub fn filled(&self, variables: &template::Variables) -> Self {
+        Self { pattern: template::fill(&self.pattern, variables), ..self.clone() }
+    }
 }
 
 /// A value kept for later steps.

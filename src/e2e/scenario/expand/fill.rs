@@ -91,5 +91,5 @@ fn fill_text(text: &str, values: &Values<'_>) -> Option<String> {
         Some((name.to_owned(), to_json(&value, &mut Findings::default())))
     });
     let used: BTreeMap<String, Value> = used.collect();
-    (!used.is_empty()).then(|| template::fill_text(text, &Variables::from(used)))
+    (!used.is_empty()).then(|| template::fill_some(text, &Variables::from(used)))
 }

@@ -119,6 +119,12 @@ fn written(form: Form) -> Value {
                 },
             ],
         }),
+        Form::Golden => json!({
+            "anyOf": [
+                { "type": "boolean" },
+                { "type": "array", "items": { "type": "string", "pattern": "^/" } },
+            ],
+        }),
         Form::Table(keys) => table(keys),
         Form::Tables(keys) => json!({ "type": "array", "items": table(keys) }),
         Form::OneOrTables(keys) => json!({
@@ -155,8 +161,9 @@ fn texts() -> Value {
 
 /// A string that begins with `#`, as a regular expression.
 fn matcher() -> String {
-    let words: Vec<&str> = MATCHERS.iter().filter(|word| !word.ends_with(':')).copied().collect();
-    format!("^(##|#re:|({})$)", words.join("|"))
+    let (open, words): (Vec<&str>, Vec<&str>) =
+        MATCHERS.iter().partition(|word| word.ends_with(':'));
+    format!("^(##|{}|({})$)", open.join("|"), words.join("|"))
 }
 
 /// A string that begins with one `#` is a matcher.

@@ -14,7 +14,7 @@ use crate::e2e::verdict::report::Report;
 pub(in crate::e2e) fn history(report: &Report, expected: &Value) -> Answer {
     let mut seen = serde_json::to_value(&report.figures).unwrap_or_default();
     seen["verdict"] = report.word().into();
-    if let Err(difference) = compare(expected, &seen, false, "history") {
+    if let Err(difference) = compare(expected, &(&seen).into(), false, "history") {
         return Err(format!("{difference}\n{report}"));
     }
     let keys = expected.as_object().into_iter().flatten();

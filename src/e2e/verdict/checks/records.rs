@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::answer::Answer;
 use super::drift::named;
 use crate::counted::counted;
+use crate::e2e::text::data::Data;
 use crate::e2e::text::matcher::{canonical, compare};
 use crate::e2e::text::schema::Schema;
 
@@ -13,7 +14,7 @@ pub(in crate::e2e) struct Held {
     pub(in crate::e2e) messages: u64,
     pub(in crate::e2e) subjects: u64,
     /// The bodies, oldest first, where they are asked for.
-    pub(in crate::e2e) bodies: Vec<(String, Value)>,
+    pub(in crate::e2e) bodies: Vec<(String, Data)>,
 }
 
 pub(in crate::e2e) fn valid(subject: &str, messages: &[Schema], replies: &[Schema]) -> Vec<String> {

@@ -4,10 +4,12 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+use super::outcome::header_text;
 use crate::counted::counted;
 use crate::e2e::record::seen;
 use crate::e2e::scenario::ast::step::{Action, Outgoing, Payload, Step};
 use crate::e2e::text::bounded::bounded;
+use crate::e2e::text::data::Data;
 use crate::e2e::text::matcher::canonical;
 
 /// The line that says what is done.
@@ -44,7 +46,7 @@ fn outgoing(out: &Outgoing) -> String {
     let body = match &out.payload {
         Payload::Json(value) => bounded(&canonical(value)),
         Payload::Text(text) if text.is_empty() => "(empty)".to_owned(),
-        Payload::Text(text) => bounded(&Value::from(text.as_str()).to_string()),
+        Payload::Text(text) => format!("text {}", bounded(&Value::from(text.as_str()).to_string())),
         Payload::Bytes(bytes) => format!("base64 {}", bounded(&seen::base64(bytes))),
         Payload::File(path) => format!("from {path}"),
         Payload::Filler(size) => format!("{} of filler", counted(*size, "byte")),
@@ -52,6 +54,7 @@ fn outgoing(out: &Outgoing) -> String {
     let mut text = format!("{} {body}", out.subject);
     for (name, values) in &out.headers {
         for value in values {
+            let value = header_text(&Data::String(value.clone()));
             let _ = write!(text, "\n    {name}: {value}");
         }
     }

@@ -2,102 +2,125 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Map, Value};
-
+use super::output::output;
 use crate::counted::counted;
 use crate::e2e::record::seen;
-use crate::e2e::record::seen::Seen;
+use crate::e2e::record::seen::{Parts, Seen, part_text};
 use crate::e2e::text::bounded::bounded;
-use crate::e2e::text::matcher::{canonical, canonical_value};
-use crate::wire::driver::ErrorKind;
+use crate::e2e::text::data::Data;
 
 /// Longer JSON is shown on several lines.
 const LINE: usize = 100;
-/// A reply's headers are shown if they begin with one of these; the rest is the library's noise.
-const HEADERS: [&str; 2] = ["Mono-", "Nats-Service-Error"];
+/// Errors in which the words are the service's; a library's own would make a golden file of every client.
+const ITS_OWN_WORDS: [&str; 2] = ["domain", "service_error"];
 
 /// What one attempt came to.
 pub(in crate::e2e) fn outcome(seen: &Seen, with_sequence: bool) -> String {
     match seen {
         Seen::Skip(reason) => format!("  = skipped: {reason}\n"),
-        Seen::Err(error) => {
-            // A library's own words would make a golden file of every client.
-            let words = match error.kind {
-                ErrorKind::Domain | ErrorKind::ServiceError => {
-                    format!(": {}", Value::from(error.message.as_str()))
-                }
-                _ => String::new(),
-            };
-            format!("  ! {}{words}\n", seen::describe(error))
-        }
-        Seen::Ok(fields) => succeeded(fields, with_sequence),
+        Seen::Err(error) => failed(&seen::error_value(error)),
+        Seen::Ok(parts) => succeeded(parts, with_sequence),
     }
 }
 
-fn succeeded(fields: &Map<String, Value>, with_sequence: bool) -> String {
+fn failed(error: &Data) -> String {
+    let part = |key| error.get(key);
+    let own = part("kind").is_some_and(|kind| ITS_OWN_WORDS.contains(&&*part_text(kind)));
+    let words = part("message").filter(|words| own || matches!(words, Data::Matched(_)));
+    let words = words.map(|words| format!(": {}", words.notation())).unwrap_or_default();
+    format!("  ! {}{words}\n", seen::described(error))
+}
+
+fn succeeded(parts: &Parts, with_sequence: bool) -> String {
     let mut text = String::new();
-    if let Some(exit) = fields.get("exit") {
-        let _ =
-            writeln!(text, "  = exit {}", exit.as_str().map_or(exit.to_string(), str::to_owned));
-        for (key, mark) in [("stdout", "|"), ("stderr", "stderr |")] {
-            let output = fields.get(key).and_then(Value::as_str).unwrap_or_default();
-            for line in output.lines() {
-                let _ = writeln!(text, "  {}", format!("{mark} {line}").trim_end());
-            }
-        }
-        return text;
+    if let Some(error) = parts.get("error") {
+        return failed(error);
     }
-    if let Some(ack) = fields.get("ack") {
-        let _ = write!(text, "  = ack {}", ack["stream"].as_str().unwrap_or_default());
-        if with_sequence {
-            let _ = write!(text, " sequence {}", ack["sequence"]);
+    if let Some(ack) = parts.get("ack") {
+        let part = |key| ack.get(key);
+        let stream = part("stream").map(part_text).unwrap_or_default();
+        let _ = write!(text, "  = ack {stream}");
+        if let Some(sequence) = part("sequence").filter(|_| with_sequence) {
+            let _ = write!(text, " sequence {}", part_text(sequence));
         }
-        if ack["duplicate"] == true {
-            text.push_str(" duplicate");
+        match part("duplicate") {
+            Some(Data::Bool(true)) => text.push_str(" duplicate"),
+            Some(Data::Matched(matcher)) => drop(write!(text, " duplicate {matcher}")),
+            _ => {}
         }
         text.push('\n');
         return text;
     }
-    if let Some(Value::Array(subjects)) = fields.get("subjects") {
-        let of = |key: &str, index: usize| fields[key][index].clone();
-        let message = |(index, subject): (usize, &Value)| {
-            Seen::Ok(Map::from_iter([
-                ("subject".to_owned(), subject.clone()),
-                ("body".to_owned(), of("bodies", index)),
-                ("headers".to_owned(), of("headers", index)),
-            ]))
-        };
+    if let Some(Data::Array(subjects)) = parts.get("subjects") {
         // In what order they come, nobody promises.
-        let messages: Vec<Seen> = subjects.iter().enumerate().map(message).collect();
-        return grouped(&messages, usize::MAX);
+        return grouped(&messages(subjects, parts), usize::MAX);
     }
-    if let Some(subject) = fields.get("subject").and_then(Value::as_str) {
+    if let Some(exit) = parts.get("exit") {
+        let _ = writeln!(text, "  = exit {}", part_text(exit));
+    }
+    for (key, mark) in [("stdout", ""), ("stderr", "stderr ")] {
+        text.extend(parts.get(key).map(|printed| output(mark, printed)));
+    }
+    if let Some(subject) = parts.get("subject").and_then(Data::as_str) {
         let _ = writeln!(text, "  = on {subject}");
     }
-    if let Some(value) = fields.get("reply").or_else(|| fields.get("body")) {
+    if let Some(value) = parts.get("reply").or_else(|| parts.get("body")) {
         let _ = writeln!(text, "  = {}", json_text(value));
     }
-    let headers = fields.get("reply_headers").or_else(|| fields.get("headers"));
-    for (name, value) in headers.and_then(Value::as_object).into_iter().flatten() {
-        if HEADERS.iter().any(|prefix| name.starts_with(prefix)) {
-            let value = value.as_str().map_or_else(|| canonical(value), str::to_owned);
-            let _ = writeln!(text, "    {name}: {}", bounded(&value));
+    if let Some(Data::Object(headers)) = parts.get("reply_headers").or_else(|| parts.get("headers"))
+    {
+        for (name, value) in headers {
+            let several = match value {
+                Data::Array(values) => values.as_slice(),
+                one => std::slice::from_ref(one),
+            };
+            for value in several {
+                let _ = writeln!(text, "    {name}: {}", bounded(&header_text(value)));
+            }
         }
     }
     text
 }
 
-/// JSON on one line, or on several where it is long.
-fn json_text(value: &Value) -> String {
-    if value == "" {
-        return "(empty)".to_owned();
+/// Each message of several: with the part of each key that is its own.
+fn messages(subjects: &[Data], parts: &Parts) -> Vec<Seen> {
+    let bodies = match parts.get("bodies") {
+        Some(Data::Array(bodies)) => bodies.as_slice(),
+        _ => &[],
+    };
+    let all_headers = match parts.get("headers") {
+        Some(Data::Array(headers)) => headers.as_slice(),
+        _ => &[],
+    };
+    let message = |(index, subject): (usize, &Data)| {
+        let part = |key: &str, of: &[Data]| Some((key.to_owned(), of.get(index)?.clone()));
+        let parts = [part("body", bodies), part("headers", all_headers)];
+        let subject = Some(("subject".to_owned(), subject.clone()));
+        Seen::Ok(parts.into_iter().chain([subject]).flatten().collect())
+    };
+    subjects.iter().enumerate().map(message).collect()
+}
+
+/// A header's value as it is, unless that could be read in another way.
+pub(super) fn header_text(value: &Data) -> String {
+    let is_plain = |text: &str| {
+        text.trim() == text && !text.starts_with(['"', '#']) && !text.contains(char::is_control)
+    };
+    match value {
+        Data::String(text) if !is_plain(text) => value.notation().to_string(),
+        other => part_text(other),
     }
-    let line = canonical(value);
-    if line.len() <= LINE || !(value.is_object() || value.is_array()) {
+}
+
+/// JSON on one line, or on several where it is long.
+fn json_text(value: &Data) -> String {
+    let value = value.notation();
+    let line = value.to_string();
+    let several = matches!(value, Data::Array(_) | Data::Object(_) | Data::Unordered(_));
+    if line.len() <= LINE || !several {
         return bounded(&line);
     }
-    let pretty = serde_json::to_string_pretty(&canonical_value(value)).unwrap_or(line);
-    bounded(&pretty).replace('\n', "\n    ")
+    bounded(&value.pretty()).replace('\n', "\n    ")
 }
 
 /// Equal outcomes counted. A few are sorted, since the order in which concurrent ones come is not
@@ -132,11 +155,10 @@ pub(in crate::e2e) fn grouped(outcomes: &[Seen], most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn a_long_text_is_shown_by_its_digest() {
-        let text = json_text(&json!("x".repeat(5000)));
+        let text = json_text(&Data::String("x".repeat(5000)));
         assert!(text.contains("5002 bytes, sha256 "));
         assert!(text.len() < 200);
     }

@@ -6,7 +6,7 @@ use super::heading::heading;
 use super::outcome::{grouped, outcome};
 use crate::e2e::record::seen::Seen;
 use crate::e2e::scenario::ast::check::Check;
-use crate::e2e::scenario::ast::step::{Action, Step};
+use crate::e2e::scenario::ast::step::{Action, InGolden, Step};
 use crate::e2e::text::redact::Redactions;
 
 /// So many different outcomes of a repeated step are shown.
@@ -33,6 +33,9 @@ impl Transcript {
     /// Adds a step that was done once, or `repeat` times with these outcomes. `sent` is the step's
     /// action with its variables filled in; of a repeated step, as it is written.
     pub fn step(&mut self, step: &Step, sent: &Action, outcomes: &[Seen]) {
+        if step.golden == InGolden::Nothing {
+            return;
+        }
         let mut block = heading(step, sent);
         block.push('\n');
         let is_output = matches!(step.action, Action::Run(_));
@@ -56,7 +59,9 @@ impl Transcript {
 
     /// Adds a load under faults.
     pub fn load(&mut self, step: &Step, action: &Action, lines: &[String]) {
-        self.note(&heading(step, action), lines);
+        if step.golden != InGolden::Nothing {
+            self.note(&heading(step, action), lines);
+        }
     }
 
     /// Adds a check with its evidence.
@@ -109,6 +114,7 @@ mod tests {
             concurrency: 1,
             save: Vec::new(),
             open: false,
+            golden: InGolden::Whole,
             load: None,
         }
     }
@@ -162,9 +168,9 @@ mod tests {
             (
                 step(Action::Run(vec!["demo".to_owned()])),
                 Seen::program(
-                    json!(3),
-                    "at 127.0.0.1:4000\n\u{1b}[31min 3 ms\n".to_owned(),
-                    "oh\n".to_owned(),
+                    json!(3).into(),
+                    b"at 127.0.0.1:4000\n\x1b[31min 3 ms\n".to_vec(),
+                    b"oh\n".to_vec(),
                 ),
             ),
         ];
@@ -186,9 +192,10 @@ mod tests {
         call sums.add(10, "x", b=1)
           ! no_responders, definite
 
-        request services.x "{bro\nken"
+        request services.x text "{bro\nken"
             A: 1
           = {"a":"<uuid:1>","b":2}
+            Date: noise
             Mono-Error: true
 
         submit s 70000 bytes of filler
@@ -197,7 +204,7 @@ mod tests {
         run demo
           = exit 3
           | at <address>
-          | \u{1b}[31min <duration>
+          |"\u001b[31min <duration>"
           stderr | oh
 
         call sums.add(10, "x", b=1) × 3, 2 at a time
