@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::oracle::{self, Oracle, Oracles};
 use super::stage::world::World;
-use crate::e2e::record::history::event::Kind;
+use crate::e2e::record::history::event::{Kind, OPERATIONS};
 use crate::e2e::record::history::operation::Operation;
 use crate::e2e::record::history::reader::History;
 use crate::e2e::record::history::recorder::Recorder;
@@ -92,14 +92,14 @@ impl Begun<'_> {
 
 /// Adds what oracles find, ends the history, and judges it.
 ///
-/// A program of a `run` step submits and asks unseen: with one, what is found cannot be held against
-/// what was asked for, and is left out.
+/// A program of a `run` step submits and asks unseen: with one, the operations are not whole, and what
+/// is found is not held against what was asked for.
 pub(in crate::e2e) async fn conclude(world: &World, fixture: &Fixture) -> Result<Report, Stop> {
     let unseen = |step: &Step| matches!(step.action, Action::Run(_));
-    let whole = match fixture.steps.iter().chain(&fixture.teardown).any(unseen) {
-        true => Vec::new(),
-        false => gather(world).await.map_err(|e| Stop::broken("gather what was done", e))?,
-    };
+    let mut whole = gather(world).await.map_err(|e| Stop::broken("gather what was done", e))?;
+    if !fixture.steps.iter().chain(&fixture.teardown).any(unseen) {
+        whole.push(OPERATIONS);
+    }
     world.recorder.finish(whole).map_err(|e| Stop::broken("record the history", e))?;
     let broken = |error: &dyn std::fmt::Display| Stop::broken("judge the history", error);
     let history = History::open(world.history_path()).map_err(|error| broken(&error))?;

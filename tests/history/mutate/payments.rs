@@ -1,13 +1,12 @@
 //! Broken in charges, outcomes and dead letters.
 
 use mono_demo::e2e::record::history::{Event, History, Kind, What};
-use mono_demo::proof::amount::Amount;
 use mono_demo::proof::facts::{Charge, Known, Payment, Status};
 use mono_demo::wire::journal::ChargeOutcome;
 
 use super::doctor::{
-    Mutant, change, changed, insert_after, naming, op_of, payment_of, pick, reads_of, renumbered,
-    what,
+    Mutant, a_cent_more, change, changed, insert_after, naming, op_of, payment_of, pick, reads_of,
+    renumbered, what,
 };
 use crate::history::model::{Dice, fact, known};
 
@@ -68,7 +67,7 @@ pub(super) fn drop_dead_letter(history: &History, dice: &mut Dice) -> Option<Mut
     let at = pick(
         history,
         dice,
-        |what| matches!(known(what), Some(Known::DeadLetter(letter)) if letter.sequence.is_some_and(acknowledged)),
+        |what| matches!(known(what), Some(Known::DeadLetter(letter)) if letter.kind != "exhausted" && letter.sequence.is_some_and(acknowledged)),
     )?;
     let Some(Known::DeadLetter(letter)) = known(what(history, at)) else { return None };
     let mut events = history.events.clone();
@@ -97,11 +96,6 @@ pub(super) fn duplicate_charge(history: &History, dice: &mut Dice) -> Option<Mut
         });
     };
     Some(naming(insert_after(history, at, another)))
-}
-
-fn a_cent_more(amount: Amount) -> Amount {
-    let cent = "0.01".parse().unwrap_or_default();
-    amount.checked_add(cent).unwrap_or_default()
 }
 
 pub(super) fn cent_charged(history: &History, dice: &mut Dice) -> Option<Mutant> {

@@ -4,6 +4,7 @@
 use std::{fmt::Display, io, path::Path, time::Duration};
 
 use async_nats::jetstream::{self, context::GetStreamByNameErrorKind, stream::RawMessageErrorKind};
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -33,6 +34,8 @@ pub struct Stored {
     pub headers: Headers,
     /// Its body: JSON, or what it is as text.
     pub body: Value,
+    /// Its body as it came.
+    pub bytes: Bytes,
 }
 
 impl<'a> Probe<'a> {
@@ -150,7 +153,8 @@ async fn stored(
         name = info.consumer.to_owned();
         let at = Timestamp::from_nanosecond(info.published.unix_timestamp_nanos())?;
         let headers = wire_headers(message.headers.as_ref());
-        out.push(Stored { at, headers, body: Body::read(&message.payload).value() });
+        let (body, bytes) = (Body::read(&message.payload).value(), message.payload.clone());
+        out.push(Stored { at, headers, body, bytes });
     }
     drop(messages);
     // Else it stays for half a minute, and looks as if somebody had forgotten it.
