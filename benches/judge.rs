@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn compare() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let mut seconds = Vec::new();
-    for payments in ["12500", "125000"] {
+    for payments in ["6750", "67500"] {
         let file = folder.path().join(payments);
         let itself = |args: &[&str]| Command::new(std::env::current_exe()?).args(args).output();
         let path = file.display().to_string();

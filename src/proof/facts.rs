@@ -130,6 +130,11 @@ pub fn message(id: String) -> About {
     About { of: MESSAGE.to_owned(), key: id, content: None }
 }
 
+/// The id of a payment.
+pub(super) fn payment_id(about: &About) -> Option<&str> {
+    (about.of == PAYMENT).then_some(about.key.as_str())
+}
+
 /// The id of a message that is no payment.
 pub(super) fn message_id(about: &About) -> Option<&str> {
     (about.of == MESSAGE).then_some(about.key.as_str())

@@ -2,7 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::facts::{Charge, DeadLetter, Email, Known, Outcome, Payment, Reading, message_id};
+use super::facts::{
+    Charge, DeadLetter, Email, Known, Outcome, Payment, Reading, message_id, payment_id,
+};
 use crate::e2e::record::history::{Delivery, Event, Kind};
 use crate::e2e::verdict::index::{Ended, Index, Operation};
 use crate::e2e::verdict::promises::Unreadable;
@@ -131,18 +133,19 @@ impl<'i, 'a> Lives<'i, 'a> {
     }
 
     fn operation(&mut self, at: usize, operation: &Operation<'a>) -> Result<(), Unreadable> {
-        let message = operation.about().and_then(message_id);
-        let payment = operation.about().map(Payment::of).transpose();
-        let payment =
-            payment.map_err(|error| Unreadable::new(operation.begun, "about", &error))?.flatten();
-        match (payment, message) {
-            (Some(payment), _) => {
-                let life = self.payment(&payment.id);
-                match operation.invoke.kind {
-                    Kind::Status => life.reads.push(at),
-                    _ => life.submits.push(at),
-                }
-                self.submitted.insert(at, payment);
+        let about = operation.about();
+        let message = about.and_then(message_id);
+        match (about.and_then(payment_id), message) {
+            // It only asks for one: nothing else of it is looked at.
+            (Some(id), _) if operation.invoke.kind == Kind::Status => {
+                self.payment(id).reads.push(at);
+            }
+            (Some(id), _) => {
+                self.payment(id).submits.push(at);
+                let payment = about.map(Payment::of).transpose();
+                let unreadable = |error| Unreadable::new(operation.begun, "about", &error);
+                let payment = payment.map_err(unreadable)?.flatten();
+                self.submitted.extend(payment.map(|payment| (at, payment)));
             }
             (None, message) => {
                 // A message of the stream of payments has a name where it is no payment, too.
@@ -175,18 +178,16 @@ impl<'i, 'a> Lives<'i, 'a> {
     }
 
     fn payment(&mut self, id: &str) -> &mut PaymentLife<'a> {
-        let next = self.payments.len();
-        let at = *self.by_payment.entry(id.to_owned()).or_insert(next);
-        if at == next {
+        let (at, is_new) = place(&mut self.by_payment, id);
+        if is_new {
             self.payments.push(PaymentLife { id: id.to_owned(), ..PaymentLife::default() });
         }
         &mut self.payments[at]
     }
 
     fn message(&mut self, id: &str) -> &mut MessageLife<'a> {
-        let next = self.messages.len();
-        let at = *self.by_message.entry(id.to_owned()).or_insert(next);
-        if at == next {
+        let (at, is_new) = place(&mut self.by_message, id);
+        if is_new {
             self.messages.push(MessageLife { id: id.to_owned(), ..MessageLife::default() });
         }
         &mut self.messages[at]
@@ -230,4 +231,14 @@ impl<'i, 'a> Lives<'i, 'a> {
         });
         entries.chain(reads).filter(|seen| seen.reading.status.is_final()).collect()
     }
+}
+
+/// Where something is, or is to be put, and whether it is new; only what is new is copied.
+fn place(places: &mut HashMap<String, usize>, id: &str) -> (usize, bool) {
+    if let Some(at) = places.get(id) {
+        return (*at, false);
+    }
+    let next = places.len();
+    places.insert(id.to_owned(), next);
+    (next, true)
 }

@@ -1,11 +1,11 @@
 //! Broken by what nobody asked for.
 
-use mono_demo::e2e::record::history::{Event, History, Kind, What};
+use mono_demo::e2e::record::history::{Event, History, What};
 use mono_demo::proof::facts::{Email, Known, Outcome, Payment, Reading, Status};
 use mono_demo::wire::journal::ChargeOutcome;
 
 use super::doctor::{
-    Mutant, TWO_SECONDS, change, changed, insert_after, message_of, naming, op_of, payment_of,
+    Mutant, TWO_SECONDS, change, changed, failed_submit, insert_after, message_of, naming, op_of,
     pick, renumbered, what,
 };
 use crate::history::model::{Dice, EMAIL, fact, known};
@@ -37,25 +37,8 @@ pub(super) fn outcome_of_other_content(history: &History, dice: &mut Dice) -> Op
     })))
 }
 
-/// What certainly did not happen, and is the only one of its payment or message.
-fn failed(history: &History, dice: &mut Dice, kind: Kind) -> Option<(usize, What)> {
-    let at = pick(history, dice, |what| matches!(what, What::Fail(_)))?;
-    let op = op_of(what(history, at))?;
-    let begun = |event: &&Event| matches!(&event.what, What::Invoke(i) if i.op == op);
-    let begun = history.events.iter().find(begun)?;
-    let alone = !history.events.iter().any(|event| {
-        op_of(&event.what) != Some(op)
-            && payment_of(&event.what).is_some_and(|id| Some(id) == payment_of(&begun.what))
-    });
-    let is_kind = matches!(&begun.what, What::Invoke(invoke) if invoke.kind == kind);
-    (alone && is_kind).then(|| (at, begun.what.clone()))
-}
-
 pub(super) fn outcome_of_failed_submit(history: &History, dice: &mut Dice) -> Option<Mutant> {
-    let (at, begun) = failed(history, dice, Kind::Submit)?;
-    let What::Invoke(invoke) = begun else { return None };
-    let payment = Payment::of(invoke.about.as_ref()?).unwrap()?;
-    let Payment { id, content, amount, currency } = payment;
+    let (at, Payment { id, content, amount, currency }) = failed_submit(history, dice)?;
     let reading = Reading { status: Status::Failed, content, amount, currency };
     let outcome = fact(&Known::Outcome(Outcome { payment_id: id, sequence: None, reading }));
     Some(naming(insert_after(history, at, |what| what.clone_from(&outcome))))

@@ -139,6 +139,25 @@ pub(super) fn outcome_of(history: &History, id: &str) -> Option<(usize, Outcome)
     })
 }
 
+/// The end of a submit that certainly did not happen, and is the only one of its payment.
+pub(super) fn failed_submit(history: &History, dice: &mut Dice) -> Option<(usize, Payment)> {
+    let failed = history.events.iter().enumerate().filter_map(|(at, event)| {
+        let What::Fail(refusal) = &event.what else { return None };
+        let begun = history.events[..at].iter().find_map(|event| match &event.what {
+            What::Invoke(invoke) if invoke.op == refusal.op => Some(invoke),
+            _ => None,
+        })?;
+        let payment = Payment::of(begun.about.as_ref()?).unwrap()?;
+        let is_other = |event: &Event| {
+            let other_submit = !matches!(&event.what, What::Invoke(i) if i.op == refusal.op || i.kind == Kind::Status);
+            other_submit && payment_of(&event.what).as_ref() == Some(&payment.id)
+        };
+        let alone = begun.kind == Kind::Submit && !history.events.iter().any(is_other);
+        alone.then_some((at, payment))
+    });
+    one_of(failed.collect(), dice)
+}
+
 /// One of them.
 pub(super) fn one_of<T>(mut found: Vec<T>, dice: &mut Dice) -> Option<T> {
     (!found.is_empty()).then(|| found.swap_remove(dice.below(found.len())))

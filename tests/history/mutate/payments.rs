@@ -1,12 +1,12 @@
 //! Broken in charges, outcomes and dead letters.
 
 use mono_demo::e2e::record::history::{Event, History, Kind, What};
-use mono_demo::proof::facts::{Charge, Known, Payment, Status};
+use mono_demo::proof::facts::{Charge, Known, Status};
 use mono_demo::wire::journal::ChargeOutcome;
 
 use super::doctor::{
-    Mutant, a_cent_more, change, changed, insert_after, naming, op_of, payment_of, pick, reads_of,
-    renumbered, what,
+    Mutant, a_cent_more, change, changed, failed_submit, insert_after, naming, op_of, payment_of,
+    pick, reads_of, renumbered, what,
 };
 use crate::history::model::{Dice, fact, known};
 
@@ -160,23 +160,7 @@ pub(super) fn charge_unasked(history: &History, dice: &mut Dice) -> Option<Mutan
 }
 
 pub(super) fn failed_but_charged(history: &History, dice: &mut Dice) -> Option<Mutant> {
-    let at = pick(history, dice, |what| matches!(what, What::Fail(_)))?;
-    let op = op_of(what(history, at))?;
-    let invoke = history.events.iter().find_map(|event| match &event.what {
-        What::Invoke(invoke) if invoke.op == op => Some(invoke),
-        _ => None,
-    })?;
-    let payment = Payment::of(invoke.about.as_ref()?).unwrap()?;
-    if invoke.kind != Kind::Submit {
-        return None;
-    }
-    let others = history.events.iter().any(|event| {
-        payment_of(&event.what).as_ref() == Some(&payment.id)
-            && (!matches!(&event.what, What::Invoke(i) if i.op == op || i.kind == Kind::Status))
-    });
-    if others {
-        return None;
-    }
+    let (at, payment) = failed_submit(history, dice)?;
     let charge = fact(&Known::Charge(Charge {
         payment_id: payment.id.clone(),
         outcome: ChargeOutcome::Approved,
