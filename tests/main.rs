@@ -78,6 +78,7 @@ mod starting;
 mod support;
 mod tls;
 mod tls_faults;
+mod unproved;
 mod unreadable;
 mod unreadable_e2e;
 mod unreadable_rows;

@@ -66,6 +66,16 @@ pub fn payment_content(body: &[u8]) -> Option<String> {
     payment::Payment::check(&request).ok().map(|payment| payment.content())
 }
 
+/// How the workers of emails break their promises, where they do.
+fn of_emails(sabotage: payment::Sabotage) -> Option<notification::Sabotage> {
+    Some(match sabotage {
+        payment::Sabotage::Reorder => notification::Sabotage::OutOfOrder,
+        payment::Sabotage::EmailTwice => notification::Sabotage::Twice,
+        payment::Sabotage::UnaskedEmail => notification::Sabotage::Unasked,
+        _ => return None,
+    })
+}
+
 /// What the modules keep, and where.
 #[derive(Debug, Clone)]
 pub struct Keeping<'a> {
@@ -156,13 +166,12 @@ pub async fn start(
             .map_err(|e| CliError::new(Exit::Infrastructure, e))?,
         false => Deliveries::default(),
     };
-    let reordered = proof.sabotage == Some(payment::Sabotage::Reorder);
     App::new()
         .module(math::MathModule::new(settings.math))
         .module(
             notification::NotificationModule::new(settings.notification.workers, mailer)
                 .noting(deliveries.clone())
-                .out_of_order(reordered),
+                .sabotaged(proof.sabotage.and_then(of_emails)),
         )
         .module(
             payment::PaymentModule::new(settings.payment, ledger, gateway)

@@ -30,9 +30,82 @@ pub const DELIVERED_TWICE: &str = "delivered_twice";
 pub const SENT_TWICE: &str = "sent_twice";
 /// A queue message that reached no worker, where none may be lost.
 pub const LOST_IN_QUEUE: &str = "lost_in_queue";
+/// An email that nobody published.
+pub const EMAIL_UNASKED: &str = "email_unasked";
+/// A delivery of a message that nobody published.
+pub const DELIVERED_UNASKED: &str = "delivered_unasked";
+/// A ledger entry of a payment that nobody submitted.
+pub const OUTCOME_UNASKED: &str = "outcome_unasked";
+/// A ledger entry of a content that nobody submitted.
+pub const OUTCOME_OTHER: &str = "outcome_other";
+/// A dead letter of a message that nobody submitted.
+pub const LETTER_UNASKED: &str = "letter_unasked";
+/// Charged before it was submitted.
+pub const CHARGED_EARLY: &str = "charged_early";
+/// The gateway had settled it, and was asked for something else after that.
+pub const SETTLED_AGAIN: &str = "settled_again";
+/// Charged after it was completed.
+pub const CHARGED_AFTER: &str = "charged_after";
+/// Completed, and a dead letter too.
+pub const COMPLETED_DEAD: &str = "completed_dead";
+/// The same content again, filed as a conflict.
+pub const FALSE_CONFLICT: &str = "false_conflict";
+/// A dead letter that does not say why.
+pub const LETTER_WITHOUT_REASON: &str = "letter_without_reason";
+/// Failed, and nothing on record says why.
+pub const FAILED_WITHOUT_REASON: &str = "failed_without_reason";
+/// Given up, and no dead letter of it.
+pub const GIVEN_UP_WITHOUT_LETTER: &str = "given_up_without_letter";
+/// Of two contents the second stands.
+pub const SECOND_CONTENT: &str = "second_content";
+/// A status for another amount, currency or content than the outcome's.
+pub const STATUS_OTHER: &str = "status_other";
+/// A status that is not final, long after the outcome was on record.
+pub const STALE: &str = "stale";
+/// A final status was told, and there is no outcome on record.
+pub const TOLD_UNRECORDED: &str = "told_unrecorded";
 /// A later reading has an earlier status.
 pub const WENT_BACK: &str = "went_back";
 /// A final status became the other one.
 pub const FINAL_CHANGED: &str = "final_changed";
 /// Final, and too long after the last fault.
 pub const FINAL_LATE: &str = "final_late";
+
+/// Each of them: a mutation of a valid history shows it.
+pub const ALL: &[&str] = &[
+    LOST,
+    CONFLICT_LOST,
+    SECOND_OUTCOME,
+    SECOND_DEAD_LETTER,
+    CHARGED_TWICE,
+    CHARGED_OTHER,
+    CHARGED_UNASKED,
+    HAPPENED_AFTER_FAIL,
+    COMPLETED_UNCHARGED,
+    COMPLETED_OTHER,
+    FAILED_CHARGED,
+    CHARGED_WITHOUT_OUTCOME,
+    DELIVERED_TWICE,
+    SENT_TWICE,
+    LOST_IN_QUEUE,
+    EMAIL_UNASKED,
+    DELIVERED_UNASKED,
+    OUTCOME_UNASKED,
+    OUTCOME_OTHER,
+    LETTER_UNASKED,
+    CHARGED_EARLY,
+    SETTLED_AGAIN,
+    CHARGED_AFTER,
+    COMPLETED_DEAD,
+    FALSE_CONFLICT,
+    LETTER_WITHOUT_REASON,
+    FAILED_WITHOUT_REASON,
+    GIVEN_UP_WITHOUT_LETTER,
+    SECOND_CONTENT,
+    STATUS_OTHER,
+    STALE,
+    TOLD_UNRECORDED,
+    WENT_BACK,
+    FINAL_CHANGED,
+    FINAL_LATE,
+];

@@ -4,8 +4,8 @@
 //! "about":{"of":"payment","key":"pay-7","content":{"content":"5f…","amount":"9.99","currency":"USD"}}
 //! "charge":{"payment_id":"pay-7","outcome":"approved","amount":"9.99","currency":"USD","worker":"w-1"}
 //! "email":{"message":"a@x | hello","worker":"w-1","sent":true}
-//! "outcome":{"payment_id":"pay-7","reading":{"status":"completed","amount":"9.99"}}
-//! "dead_letter":{"kind":"conflict","sequence":3,"payment_id":"pay-7"}
+//! "outcome":{"payment_id":"pay-7","sequence":1,"reading":{"status":"completed","amount":"9.99"}}
+//! "dead_letter":{"kind":"conflict","sequence":3,"payment_id":"pay-7","content":"a0…","reason":"…"}
 //! ```
 
 use std::fmt;
@@ -31,10 +31,13 @@ pub const WORDS: &[&str] = &[CHARGE, EMAIL, OUTCOME, DEAD_LETTER];
 pub const CHARGES: &str = "charges";
 /// The mailer's.
 pub const EMAILS: &str = "emails";
-/// What every payment came to: the ledger, or each status after everything had settled.
+/// What every payment came to: the ledger.
 pub const OUTCOMES: &str = "outcomes";
 /// Dead letters.
 pub const DEAD_LETTERS: &str = "dead_letters";
+
+/// The kind of a dead letter whose payment has other content.
+pub const CONFLICT: &str = "conflict";
 
 /// What a payment's operations are about.
 const PAYMENT: &str = "payment";
@@ -125,6 +128,11 @@ impl Payment {
 /// What an operation with a queue message is about; the id is unique to one publish.
 pub fn message(id: String) -> About {
     About { of: MESSAGE.to_owned(), key: id, content: None }
+}
+
+/// The id of a payment.
+pub(super) fn payment_id(about: &About) -> Option<&str> {
+    (about.of == PAYMENT).then_some(about.key.as_str())
 }
 
 /// The id of a message that is no payment.
@@ -227,6 +235,9 @@ pub struct Email {
 pub struct Outcome {
     /// Which payment.
     pub payment_id: String,
+    /// The sequence of the message that it is the outcome of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<u64>,
     /// What the entry says.
     pub reading: Reading,
 }
@@ -235,7 +246,7 @@ pub struct Outcome {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeadLetter {
-    /// `malformed`, `rejected`, `conflict`, `exhausted`.
+    /// `malformed`, `rejected`, [`CONFLICT`], `exhausted`.
     pub kind: String,
     /// The message's sequence in its stream; absent in core NATS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -246,6 +257,12 @@ pub struct DeadLetter {
     /// Where it has a usable one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_id: Option<String>,
+    /// Hash of the message's content, where that is an acceptable payment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// Why, in words; empty where the letter does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 impl From<&EmailRecord> for Email {

@@ -6,15 +6,12 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::amount::Amount;
-use super::facts::Status;
+use super::facts::{CONFLICT, Status};
 use super::lives::Lives;
 use super::promises::queue;
 use crate::counted::counted;
 use crate::e2e::verdict::index::Ended;
 use crate::wire::journal::ChargeOutcome;
-
-/// The kind of a dead letter whose payment has other content.
-const CONFLICT: &str = "conflict";
 
 /// Payments and emails in numbers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]

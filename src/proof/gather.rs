@@ -74,6 +74,7 @@ pub(super) async fn ledger(probe: &Probe<'_>, id: &str) -> Result<Vec<Value>, St
 pub(super) async fn all(
     probe: &Probe<'_>,
     recorder: &Recorder,
+    content: impl Fn(&[u8]) -> Option<String>,
 ) -> Result<&'static [&'static str], String> {
     let text = |error: RecordError| error.to_string();
     write_charges(&charges(probe)?, recorder).map_err(text)?;
@@ -81,16 +82,19 @@ pub(super) async fn all(
     for Stored { at, body, .. } in probe.stored(LEDGER, None).await? {
         let payment_id = body["payment_id"].as_str().unwrap_or_default().to_owned();
         if let Some(reading) = body.as_object().and_then(reading_of) {
-            let outcome = Outcome { payment_id, reading };
+            let sequence = body["request_sequence"].as_u64();
+            let outcome = Outcome { payment_id, sequence, reading };
             recorder.fact(clock.ns_at(at), OUTCOME, &outcome).map_err(text)?;
         }
     }
-    for Stored { at, body: letter, .. } in dead_letters(probe).await? {
+    for Stored { at, body: letter, bytes, .. } in dead_letters(probe).await? {
         let letter = DeadLetter {
             kind: letter["kind"].as_str().unwrap_or_default().to_owned(),
             sequence: letter["sequence"].as_u64(),
             message: None,
             payment_id: letter["body"]["payment_id"].as_str().map(str::to_owned),
+            content: content(&bytes),
+            reason: Some(letter["reason"].as_str().unwrap_or_default().to_owned()),
         };
         recorder.fact(clock.ns_at(at), DEAD_LETTER, &letter).map_err(text)?;
     }

@@ -1,11 +1,14 @@
 //! A history by payment and by queue message: built once, shared by all promises.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::facts::{Charge, DeadLetter, Email, Known, Outcome, Payment, Reading, message_id};
+use super::facts::{
+    Charge, DeadLetter, Email, Known, Outcome, Payment, Reading, message_id, payment_id,
+};
 use crate::e2e::record::history::{Delivery, Event, Kind};
-use crate::e2e::verdict::index::{Index, Operation};
+use crate::e2e::verdict::index::{Ended, Index, Operation};
 use crate::e2e::verdict::promises::Unreadable;
+use crate::wire::subjects::{EMAIL_SEND, PAYMENT_PROCESS};
 
 /// A history by payment and by queue message.
 pub(super) struct Lives<'i, 'a> {
@@ -13,11 +16,47 @@ pub(super) struct Lives<'i, 'a> {
     pub(super) payments: Vec<PaymentLife<'a>>,
     pub(super) messages: Vec<MessageLife<'a>>,
     pub(super) dead_letters: Vec<(&'a Event, DeadLetter)>,
+    pub(super) unnamed: Unnamed,
     /// What operations are about, and what they read, by their place in [`Index::operations`].
     submitted: HashMap<usize, Payment>,
     readings: HashMap<usize, Reading>,
     by_payment: HashMap<String, usize>,
     by_message: HashMap<String, usize>,
+}
+
+/// Messages for the workers of which nobody knows what they are about, and that may have arrived.
+#[derive(Default)]
+pub(super) struct Unnamed {
+    /// Those that were acknowledged, in the stream of payments.
+    sequences: HashSet<u64>,
+    /// Another may be in that stream, at any place.
+    anywhere: bool,
+    /// One that was not held to be no payment: it was sent as something else than a submission.
+    pub(super) may_be_a_payment: bool,
+    pub(super) may_be_an_email: bool,
+}
+
+impl Unnamed {
+    fn operation(&mut self, operation: &Operation<'_>) {
+        let (ended, kind) = (operation.ended(), operation.invoke.kind);
+        match operation.invoke.subject.as_str() {
+            _ if ended == Ended::Fail => {}
+            EMAIL_SEND => self.may_be_an_email = true,
+            PAYMENT_PROCESS => {
+                self.may_be_a_payment |= kind != Kind::Submit;
+                match operation.reply().and_then(|reply| reply.sequence) {
+                    Some(sequence) => drop(self.sequences.insert(sequence)),
+                    None => self.anywhere = true,
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether one of them may be this message of the stream.
+    pub(super) fn may_be(&self, sequence: Option<u64>) -> bool {
+        self.anywhere || sequence.is_some_and(|sequence| self.sequences.contains(&sequence))
+    }
 }
 
 /// Everything about one payment id; operations by their place in [`Index::operations`].
@@ -60,6 +99,7 @@ impl<'i, 'a> Lives<'i, 'a> {
             payments: Vec::new(),
             messages: Vec::new(),
             dead_letters: Vec::new(),
+            unnamed: Unnamed::default(),
             submitted: HashMap::new(),
             readings: HashMap::new(),
             by_payment: HashMap::new(),
@@ -93,19 +133,28 @@ impl<'i, 'a> Lives<'i, 'a> {
     }
 
     fn operation(&mut self, at: usize, operation: &Operation<'a>) -> Result<(), Unreadable> {
-        if let Some(about) = operation.about() {
-            let payment = Payment::of(about);
-            let payment =
-                payment.map_err(|error| Unreadable::new(operation.begun, "about", &error))?;
-            if let Some(payment) = payment {
-                let life = self.payment(&payment.id);
-                match operation.invoke.kind {
-                    Kind::Status => life.reads.push(at),
-                    _ => life.submits.push(at),
+        let about = operation.about();
+        let message = about.and_then(message_id);
+        match (about.and_then(payment_id), message) {
+            // It only asks for one: nothing else of it is looked at.
+            (Some(id), _) if operation.invoke.kind == Kind::Status => {
+                self.payment(id).reads.push(at);
+            }
+            (Some(id), _) => {
+                self.payment(id).submits.push(at);
+                let payment = about.map(Payment::of).transpose();
+                let unreadable = |error| Unreadable::new(operation.begun, "about", &error);
+                let payment = payment.map_err(unreadable)?.flatten();
+                self.submitted.extend(payment.map(|payment| (at, payment)));
+            }
+            (None, message) => {
+                // A message of the stream of payments has a name where it is no payment, too.
+                if message.is_none() || operation.invoke.subject == PAYMENT_PROCESS {
+                    self.unnamed.operation(operation);
                 }
-                self.submitted.insert(at, payment);
-            } else if let Some(id) = message_id(about) {
-                self.message(id).operations.push(at);
+                if let Some(id) = message {
+                    self.message(id).operations.push(at);
+                }
             }
         }
         if let (Some(event), Some(reading)) =
@@ -129,21 +178,24 @@ impl<'i, 'a> Lives<'i, 'a> {
     }
 
     fn payment(&mut self, id: &str) -> &mut PaymentLife<'a> {
-        let next = self.payments.len();
-        let at = *self.by_payment.entry(id.to_owned()).or_insert(next);
-        if at == next {
+        let (at, is_new) = place(&mut self.by_payment, id);
+        if is_new {
             self.payments.push(PaymentLife { id: id.to_owned(), ..PaymentLife::default() });
         }
         &mut self.payments[at]
     }
 
     fn message(&mut self, id: &str) -> &mut MessageLife<'a> {
-        let next = self.messages.len();
-        let at = *self.by_message.entry(id.to_owned()).or_insert(next);
-        if at == next {
+        let (at, is_new) = place(&mut self.by_message, id);
+        if is_new {
             self.messages.push(MessageLife { id: id.to_owned(), ..MessageLife::default() });
         }
         &mut self.messages[at]
+    }
+
+    /// Everything about a payment.
+    pub(super) fn of_payment(&self, id: &str) -> Option<&PaymentLife<'a>> {
+        self.by_payment.get(id).map(|at| &self.payments[*at])
     }
 
     /// The payment that an operation is about.
@@ -179,4 +231,14 @@ impl<'i, 'a> Lives<'i, 'a> {
         });
         entries.chain(reads).filter(|seen| seen.reading.status.is_final()).collect()
     }
+}
+
+/// Where something is, or is to be put, and whether it is new; only what is new is copied.
+fn place(places: &mut HashMap<String, usize>, id: &str) -> (usize, bool) {
+    if let Some(at) = places.get(id) {
+        return (*at, false);
+    }
+    let next = places.len();
+    places.insert(id.to_owned(), next);
+    (next, true)
 }

@@ -29,8 +29,12 @@ use serde_json::Value;
 
 pub use figures::Figures;
 pub use promises::acknowledged::ACKNOWLEDGED;
+pub use promises::asked::ASKED;
+pub use promises::first::FIRST;
+pub use promises::letters::LETTERS;
 pub use promises::once::ONCE;
 pub use promises::queue::QUEUE;
+pub use promises::settled::SETTLED;
 pub use promises::status::STATUS;
 pub use words::CHECKS;
 
@@ -75,9 +79,13 @@ impl Promises for Proof {
         let mut findings = vec![
             promises::acknowledged::check(&lives),
             once(&figures, promises::once::check(&lives)),
+            promises::settled::check(&lives),
+            promises::first::check(&lives),
+            promises::letters::check(&lives),
             promises::queue::check(&lives, policy.queue_loss),
             promises::status::check(&lives),
         ];
+        findings.extend(promises::asked::check(&lives));
         let within = policy.final_within;
         findings.extend(within.map(|within| promises::finality::check(&lives, within)));
         let endings = promises::finality::endings(&lives).map(|endings| Endings {
@@ -139,7 +147,7 @@ impl Oracle for Proof {
         probe: &'a Probe<'a>,
         recorder: &'a Recorder,
     ) -> BoxFuture<'a, Result<&'static [&'static str], String>> {
-        gather::all(probe, recorder).boxed()
+        gather::all(probe, recorder, |body| self.content_of.as_ref()?(body)).boxed()
     }
 
     fn glimpse(&self, probe: &Probe<'_>, recorder: &Recorder) {

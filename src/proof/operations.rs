@@ -21,9 +21,10 @@ pub(super) fn operation(op: &Op, content: impl Fn(&[u8]) -> Option<String>) -> O
             (Kind::Submit, PAYMENT_PROCESS, target(payment))
         }
         Op::Publish { subject, payload_base64, .. } if subject == EMAIL_SEND => {
-            let body = json(payload_base64);
-            let fields = body.as_ref().and_then(Value::as_object);
-            (Kind::Publish, EMAIL_SEND, message(fields.and_then(email)))
+            (Kind::Publish, EMAIL_SEND, message(email_in(payload_base64)))
+        }
+        Op::Request { subject, payload_base64, .. } if subject == EMAIL_SEND => {
+            (Kind::Request, EMAIL_SEND, message(email_in(payload_base64)))
         }
         Op::Request { subject, payload_base64, .. } if subject == PAYMENT_STATUS => {
             let body = json(payload_base64);
@@ -80,6 +81,10 @@ fn target(payment: Option<Payment>) -> Option<About> {
 
 fn message(id: Option<String>) -> Option<About> {
     id.map(facts::message)
+}
+
+fn email_in(payload_base64: &str) -> Option<String> {
+    email(json(payload_base64)?.as_object()?)
 }
 
 /// Who an email is told from another by; one without is refused, and no email.

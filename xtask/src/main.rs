@@ -14,6 +14,7 @@ usage: cargo xtask ci     crates, format, lints, tests, types, scenarios, docs; 
                           Node and Go where those are, and with `--require node,go` it is red
                           where they are not
        cargo xtask features   each feature alone, and a crate from outside that wants a broker only
+       cargo xtask judge  how long the judge takes for 10^5 and 10^6 events, and how much memory
        cargo xtask soak   the long forms of the soak scenarios, in `xtask/soak`, and of the
                           tests; histories are kept in `target/histories`";
 
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         }
         ["features"] => features(),
         ["soak"] => soak(),
+        ["judge"] => judge(),
         ["help" | "--help" | "-h"] => {
             println!("{HELP}");
             ExitCode::SUCCESS
@@ -98,6 +100,18 @@ fn features() -> ExitCode {
     }
 }
 
+/// Figures for people: nothing is held, since what else runs decides them.
+fn judge() -> ExitCode {
+    let step = Step { name: "judge", command: cargo(&["bench", "--bench", "judge"]) };
+    match run(step, &mut Vec::new()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask judge: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// Thousands of payments under kills; `fixtures/soak` has the short forms, which CI runs.
 fn soak() -> ExitCode {
     let mut scenarios = at_root(&binary());
@@ -106,12 +120,13 @@ fn soak() -> ExitCode {
     // Tests whose long form is ignored by `cargo test`.
     let tests = ["test", "--release", "--test", "all", "--"];
     let tests =
-        [&tests[..], &["kills::", "electing::", "dlq::", "--ignored", "--nocapture"]].concat();
+        [&tests[..], &["kills::", "electing::", "dlq::", "history::", "--ignored", "--nocapture"]]
+            .concat();
     let mut times = Vec::new();
     let steps = [
         Step { name: "build", command: cargo(&["build", "--release"]) },
         Step { name: "soak", command: scenarios },
-        Step { name: "kills, elections and dead letters", command: cargo(&tests) },
+        Step { name: "kills, elections, dead letters and histories", command: cargo(&tests) },
     ];
     let result = steps.into_iter().try_for_each(|step| run(step, &mut times));
     match result {

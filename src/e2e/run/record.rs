@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::oracle::{self, Oracle, Oracles};
 use super::stage::world::World;
-use crate::e2e::record::history::event::{Kind, What};
+use crate::e2e::record::history::event::{Kind, OPERATIONS, What};
 use crate::e2e::record::history::operation::Operation;
 use crate::e2e::record::history::reader::History;
 use crate::e2e::record::history::recorder::Recorder;
@@ -96,13 +96,14 @@ impl Begun<'_> {
 
 /// Adds what oracles find, ends the history, and judges it.
 ///
-/// A program of a `run` step submits and asks unseen: with one, what is found cannot be held against
-/// what was asked for, and is left out.
+/// A program of a `run` step submits and asks unseen: with one, the operations are not whole, and what
+/// is found is not held against what was asked for.
 pub(in crate::e2e) async fn conclude(world: &World, fixture: &Fixture) -> Result<Report, Stop> {
     let unseen = |step: &Step| matches!(step.action, Action::Run(_));
-    let unseen = fixture.steps.iter().chain(&fixture.teardown).any(unseen);
-    let whole = gather(world, unseen);
-    let whole = whole.await.map_err(|e| Stop::broken("gather what was done", e))?;
+    let mut whole = gather(world).await.map_err(|e| Stop::broken("gather what was done", e))?;
+    if !fixture.steps.iter().chain(&fixture.teardown).any(unseen) {
+        whole.push(OPERATIONS);
+    }
     world.recorder.finish(whole).map_err(|e| Stop::broken("record the history", e))?;
     let broken = |error: &dyn std::fmt::Display| Stop::broken("judge the history", error);
     let history = History::open(world.history_path()).map_err(|error| broken(&error))?;
@@ -116,16 +117,12 @@ pub(in crate::e2e) async fn conclude(world: &World, fixture: &Fixture) -> Result
 
 /// The names of the records that are whole. The deliveries are not: a worker that was killed may have
 /// had a message before it could say so.
-async fn gather(world: &World, unseen: bool) -> Result<Vec<&'static str>, String> {
+async fn gather(world: &World) -> Result<Vec<&'static str>, String> {
     let probe = world.probe();
-    if !unseen {
-        let deliveries = probe.journal(DELIVERY_JOURNAL)?;
-        world.recorder.deliveries(&deliveries).map_err(|error| error.to_string())?;
-    }
+    let deliveries = probe.journal(DELIVERY_JOURNAL)?;
+    world.recorder.deliveries(&deliveries).map_err(|error| error.to_string())?;
     let mut whole = Vec::new();
-    // Those of the machine take all for what clients on record asked for.
-    let mine = if unseen { world.machine().oracles.len() } else { 0 };
-    for oracle in world.oracles().iter().skip(mine) {
+    for oracle in world.oracles() {
         whole.extend(oracle.gather(&probe, &world.recorder).await?);
     }
     Ok(whole)

@@ -8,7 +8,7 @@
 //! | `index` | a history by operation and by what operations are about |
 //! | [`promises`] | what an oracle that is handed in says: the trait |
 //! | [`promised`] | what a suite declares: `[promise.NAME]` |
-//! | `replies`, `order` | what the engine knows itself |
+//! | `replies`, `places`, `order`, `silence` | what the engine knows itself |
 //! | `finding`, `report`, `policy`, `figures`, `gap` | what came of them |
 //! | `recovery` | how soon after a fault something succeeds again |
 //! | `checks` | what `[[check]]` asks for, from evidence alone |
@@ -23,12 +23,14 @@ pub(crate) mod gap;
 pub mod index;
 pub mod order;
 pub(crate) mod outcome;
+pub mod places;
 pub(crate) mod policy;
 pub mod promised;
 pub mod promises;
 pub(crate) mod recovery;
 pub mod replies;
 pub(crate) mod report;
+pub mod silence;
 pub(crate) mod transcript;
 
 pub use checks::answer::Answer;

@@ -1,7 +1,9 @@
-//! One reply a request: every operation ends exactly once, and nothing ends that did not begin.
+//! One reply a request: every operation ends exactly once, nothing ends that did not begin, and no
+//! two acknowledgements are of one message.
 
 use super::finding::{Finding, Findings, Property, copies};
 use super::index::Index;
+use super::places;
 use crate::counted::counted;
 
 /// The promise.
@@ -47,6 +49,7 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
             (None, _, None) => open += 1,
         }
     }
+    places::check(index, &mut findings);
     if open > 0 {
         findings.unknown(format!(
             "the history was cut off with {} under way",

@@ -10,7 +10,7 @@ use super::finding::{Finding, Property, Verdict};
 use super::index::Index;
 use super::policy::Policy;
 use super::promises::{Promises, Unreadable};
-use super::{order, replies};
+use super::{order, replies, silence};
 use crate::e2e::record::history::event::What;
 use crate::e2e::record::history::reader::History;
 use crate::wire::headers::bounded;
@@ -65,7 +65,9 @@ pub fn check<P: Promises + ?Sized>(
     let judged = oracles.iter().map(|oracle| oracle.judge(&index, policy));
     let mut judged = judged.collect::<Result<Vec<_>, _>>()?;
     let findings = judged.iter_mut().flat_map(|judged| std::mem::take(&mut judged.findings));
-    let findings = findings.chain([replies::check(&index), order::check(&index)]).collect();
+    let mut findings: Vec<Finding> =
+        findings.chain([replies::check(&index), order::check(&index)]).collect();
+    findings.extend(silence::check(&index, &findings));
     Ok(Report { findings, figures: figures(&index, &mut judged) })
 }
 

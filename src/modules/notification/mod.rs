@@ -10,5 +10,6 @@ mod types;
 pub use client::EmailClient;
 pub use mailer::{MailError, Mailer, MailerRule};
 pub use module::{NotificationModule, Settings, WORKERS};
+pub use sabotage::Sabotage;
 pub use service::check;
 pub use types::Email;

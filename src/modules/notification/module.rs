@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::mailer::{MailError, Mailer, MailerRule};
-use super::sabotage::Overtaking;
+use super::sabotage::{Overtaking, Sabotage};
 use super::service::check;
 use super::types::Email;
 use crate::modules::{bounded, deliveries::Deliveries};
@@ -40,14 +40,14 @@ pub struct NotificationModule {
     workers: usize,
     mailer: Arc<Mailer>,
     deliveries: Deliveries,
-    overtaking: Option<Arc<Overtaking>>,
+    sabotage: Option<Sabotage>,
 }
 
 impl NotificationModule {
     /// The module with `workers` workers that send through `mailer`.
     pub fn new(workers: usize, mailer: Mailer) -> Self {
         let deliveries = Deliveries::default();
-        Self { workers, mailer: Arc::new(mailer), deliveries, overtaking: None }
+        Self { workers, mailer: Arc::new(mailer), deliveries, sabotage: None }
     }
 
     /// The same, noting what its workers begin with.
@@ -56,10 +56,10 @@ impl NotificationModule {
         Self { deliveries, ..self }
     }
 
-    /// The same, breaking the order of emails on purpose.
+    /// The same, breaking its promises on purpose.
     #[must_use]
-    pub fn out_of_order(self, sabotaged: bool) -> Self {
-        Self { overtaking: sabotaged.then(Arc::default), ..self }
+    pub fn sabotaged(self, sabotage: Option<Sabotage>) -> Self {
+        Self { sabotage, ..self }
     }
 }
 
@@ -70,7 +70,9 @@ impl Module for NotificationModule {
 
     fn register(&self, services: &mut Services) {
         let mailer = Arc::clone(&self.mailer);
-        let (deliveries, overtaking) = (self.deliveries.clone(), self.overtaking.clone());
+        let (deliveries, sabotage) = (self.deliveries.clone(), self.sabotage);
+        let overtaking: Option<Arc<Overtaking>> =
+            (sabotage == Some(Sabotage::OutOfOrder)).then(Arc::default);
         let send = move |Object(email): Object<Email>, call: Call| {
             let (mailer, deliveries) = (Arc::clone(&mailer), deliveries.clone());
             let overtaking = overtaking.clone();
@@ -81,6 +83,9 @@ impl Module for NotificationModule {
                 };
                 check(&email).map_err(ServiceError::bad_request)?;
                 deliveries.note(|at| delivery(at, &email, &call.worker)).await;
+                if let Some(beside) = sabotage.and_then(|sabotage| sabotage.beside(&email)) {
+                    let _ = mailer.send(&beside, &call.worker).await;
+                }
                 mailer.send(&email, &call.worker).await.map_err(|e| match e {
                     MailError::Refused => ServiceError::bad_request(e.to_string()),
                     MailError::Journal(_) => ServiceError::internal(e.to_string()),

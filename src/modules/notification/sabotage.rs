@@ -1,11 +1,35 @@
-//! Workers that hand emails over in another order, on purpose: the checks must find it out.
+//! Workers that break the promises of emails on purpose: the checks must find it out.
 //!
-//! Off unless `serve --sabotage reorder` asks for it, which only `e2e --sabotage` does.
+//! Off unless `serve --sabotage` asks for it, which only `e2e --sabotage` does.
 
 use std::sync::Mutex;
 use std::time::Duration;
 
 use tokio::sync::Notify;
+
+use super::types::Email;
+
+/// How the workers break their promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sabotage {
+    /// Hands emails over in another order.
+    OutOfOrder,
+    /// Hands each email over twice.
+    Twice,
+    /// Hands over an email that nobody published beside each.
+    Unasked,
+}
+
+impl Sabotage {
+    /// What is handed over beside an email.
+    pub(super) fn beside(self, email: &Email) -> Option<Email> {
+        match self {
+            Self::OutOfOrder => None,
+            Self::Twice => Some(email.clone()),
+            Self::Unasked => Some(Email { to: "nobody@example.com".to_owned(), ..email.clone() }),
+        }
+    }
+}
 
 /// How long the last email of an odd number is held back.
 const PATIENCE: Duration = Duration::from_millis(100);

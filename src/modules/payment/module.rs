@@ -12,7 +12,7 @@ use super::ledger::{Ledger, LedgerError};
 use super::names;
 use super::order::Order;
 use super::process::Process;
-use super::sabotage::Sabotage;
+use super::sabotage::{Liar, Sabotage};
 use super::service;
 use super::streams;
 use super::types::StatusRequest;
@@ -156,24 +156,21 @@ impl Module for PaymentModule {
             .bounds(s.concurrency, 0);
 
         let ledger = self.ledger.clone();
-        let forgetting = self.sabotage.and_then(Sabotage::forgets_finals).map(Arc::new);
+        let liar = Arc::new(Liar::new(self.sabotage));
         services
             .request_reply("status", move |Object(request): Object<StatusRequest>, _: Call| {
-                let (ledger, forgetting) = (ledger.clone(), forgetting.clone());
+                let (ledger, liar) = (ledger.clone(), Arc::clone(&liar));
                 async move {
                     let id =
                         PaymentId::new(&request.payment_id).map_err(ServiceError::bad_request)?;
                     let internal = |e: LedgerError| ServiceError::internal(e.to_string());
                     // The entry is asked first: a status read in this order never moves back.
-                    let entry = ledger.entry(&id).await.map_err(internal)?;
-                    let forgotten =
-                        entry.is_some() && forgetting.is_some_and(|forgetting| forgetting.is_due());
-                    let entry = entry.filter(|_| !forgotten);
+                    let entry = liar.entry(ledger.entry(&id).await.map_err(internal)?);
                     let intent = match entry {
                         Some(_) => None,
                         None => ledger.intent(&id).await.map_err(internal)?,
                     };
-                    Ok(service::status(&id, entry, intent))
+                    Ok(liar.reply(service::status(&id, entry, intent)))
                 }
             })
             .workers(s.workers);

@@ -90,6 +90,9 @@ impl StreamHandler for Process {
         reason: &str,
         letter: &Letter<'_>,
     ) -> Result<Settled, Failure> {
+        if self.sabotage == Some(Sabotage::NoLetter) {
+            return Ok(Settled::Done);
+        }
         match kind {
             DeadKind::Conflict => Ok(Settled::Bury),
             DeadKind::Malformed | DeadKind::Rejected => self.refuse(delivery, reason, letter).await,

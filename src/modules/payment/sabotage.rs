@@ -9,13 +9,17 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use super::amount::Money;
+use super::amount::{Exact, Money};
 use super::crash::{CrashPoints, Step};
 use super::gateway::{Charge, Gateway, Outcome};
+use super::id::PaymentId;
 use super::ledger::Ledger;
 use super::service::Payment;
-use super::types::Status;
-use crate::mono::{Delivery, Failure};
+use super::types::{Entry, Status, StatusReply};
+use crate::mono::{DeadKind, Delivery, Failure};
+
+/// How long the first of two contents waits.
+const HELD_BACK: Duration = Duration::from_millis(300);
 
 /// How the workers break their promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -30,28 +34,79 @@ pub enum Sabotage {
     ChangeAmount,
     /// Hands emails over in another order, and lets a status go back.
     Reorder,
+    /// Files a dead letter of what it has completed.
+    BuryCompleted,
+    /// Calls every payment a conflict once it is completed.
+    FalseConflict,
+    /// Charges what the gateway has declined.
+    ChargeDeclined,
+    /// Records the outcome first, and charges after that.
+    ChargeLate,
+    /// Records payments as failed, and says nowhere why.
+    FailSilently,
+    /// Records an outcome that nobody asked for beside each.
+    UnaskedEntry,
+    /// Charges another payment that nobody asked for beside each.
+    UnaskedCharge,
+    /// Acknowledges what it cannot accept, and files no dead letter.
+    NoLetter,
+    /// Refuses every payment with a dead letter that does not say why.
+    NoReason,
+    /// Lets the second content of an id stand.
+    SecondContent,
+    /// Tells another amount than was paid.
+    TellAmount,
+    /// Tells that a payment is completed that it knows nothing of.
+    InventStatus,
+    /// Hands each email over twice.
+    EmailTwice,
+    /// Hands over an email that nobody published beside each.
+    UnaskedEmail,
 }
 
 impl Sabotage {
     /// Whether payments are handled the wrong way.
     pub(super) fn breaks_processing(self) -> bool {
-        self != Self::Reorder
-    }
-
-    /// Who lets a status go back, where that is how promises are broken.
-    pub(super) fn forgets_finals(self) -> Option<Forgetting> {
-        (self == Self::Reorder).then(Forgetting::default)
+        !matches!(
+            self,
+            Self::Reorder
+                | Self::NoLetter
+                | Self::TellAmount
+                | Self::InventStatus
+                | Self::EmailTwice
+                | Self::UnaskedEmail
+        )
     }
 }
 
-/// Says every second time that a payment is not final when it is.
-#[derive(Debug, Default)]
-pub(super) struct Forgetting(AtomicBool);
+/// Tells of payments what is not so, where that is how promises are broken.
+#[derive(Debug)]
+pub(super) struct Liar {
+    sabotage: Option<Sabotage>,
+    forgets: AtomicBool,
+}
 
-impl Forgetting {
-    /// Whether it is forgotten this time.
-    pub(super) fn is_due(&self) -> bool {
-        self.0.fetch_xor(true, Ordering::Relaxed)
+impl Liar {
+    pub(super) fn new(sabotage: Option<Sabotage>) -> Self {
+        Self { sabotage, forgets: AtomicBool::new(false) }
+    }
+
+    /// What is on record; forgotten every second time.
+    pub(super) fn entry(&self, entry: Option<Entry>) -> Option<Entry> {
+        let forgets = self.sabotage == Some(Sabotage::Reorder);
+        entry.filter(|_| !(forgets && self.forgets.fetch_xor(true, Ordering::Relaxed)))
+    }
+
+    pub(super) fn reply(&self, reply: StatusReply) -> StatusReply {
+        match self.sabotage {
+            Some(Sabotage::TellAmount) if reply.amount.is_some() => {
+                StatusReply { amount: Some(Exact("0.01".to_owned())), ..reply }
+            }
+            Some(Sabotage::InventStatus) if reply.status == Status::Pending => {
+                StatusReply { status: Status::Completed, ..reply }
+            }
+            _ => reply,
+        }
     }
 }
 
@@ -80,9 +135,50 @@ impl Saboteur<'_> {
                 let other = Payment { money, ..self.payment.clone() };
                 Saboteur { payment: &other, ..*self }.charge(true).await
             }
-            Sabotage::Drop | Sabotage::Reorder => self.charge(true).await,
             Sabotage::Duplicate => self.charge(false).await,
+            Sabotage::BuryCompleted => self.then(DeadKind::Rejected).await,
+            Sabotage::FalseConflict => self.then(DeadKind::Conflict).await,
+            Sabotage::NoReason => Err(Failure::Dead(DeadKind::Rejected, String::new())),
+            Sabotage::ChargeDeclined => match self.ask(true).await? {
+                Outcome::Declined(_) => self.charge(false).await,
+                outcome => self.commit(&outcome).await,
+            },
+            Sabotage::ChargeLate => {
+                self.commit(&Outcome::Approved).await?;
+                self.ask(true).await.map(drop)
+            }
+            Sabotage::FailSilently => self.commit(&Outcome::KeyReused).await,
+            Sabotage::UnaskedEntry => {
+                self.charge(true).await?;
+                let nobodys = self.nobodys()?;
+                Saboteur { payment: &nobodys, ..*self }.commit(&Outcome::Approved).await
+            }
+            Sabotage::UnaskedCharge => {
+                self.charge(true).await?;
+                let nobodys = self.nobodys()?;
+                Saboteur { payment: &nobodys, ..*self }.ask(true).await.map(drop)
+            }
+            Sabotage::SecondContent => {
+                if !self.delivery.sequence.is_multiple_of(2) {
+                    // By then the next message has been handled.
+                    tokio::time::sleep(HELD_BACK).await;
+                }
+                self.charge(true).await
+            }
+            _ => self.charge(true).await,
         }
+    }
+
+    /// A payment that nobody has submitted.
+    fn nobodys(&self) -> Result<Payment, Failure> {
+        let id = PaymentId::new(&format!("{}-nobody", self.payment.id)).map_err(Failure::Retry)?;
+        Ok(Payment { id, ..self.payment.clone() })
+    }
+
+    /// Does what is to be done, and then says that it cannot be.
+    async fn then(&self, kind: DeadKind) -> Result<(), Failure> {
+        self.charge(true).await?;
+        Err(Failure::Dead(kind, "sabotaged".to_owned()))
     }
 
     /// The work takes a while; by then the acknowledgement is long gone.
@@ -107,7 +203,16 @@ impl Saboteur<'_> {
 
     /// Charges and records, without a claim and without looking at the ledger.
     async fn charge(&self, keyed: bool) -> Result<(), Failure> {
-        let Saboteur { ledger, gateway, crash, payment, delivery } = self;
+        let outcome = self.ask(keyed).await?;
+        self.crash.reach(Step::E, self.payment.id.as_str()).await;
+        self.commit(&outcome).await?;
+        self.crash.reach(Step::F, self.payment.id.as_str()).await;
+        Ok(())
+    }
+
+    /// Asks the gateway.
+    async fn ask(&self, keyed: bool) -> Result<Outcome, Failure> {
+        let Saboteur { gateway, payment, delivery, .. } = self;
         let content = payment.content();
         let charge = Charge {
             key: payment.id.as_str(),
@@ -115,17 +220,20 @@ impl Saboteur<'_> {
             money: payment.money,
             worker: &delivery.worker,
         };
-        let outcome = match keyed {
+        Ok(match keyed {
             true => gateway.charge(&charge, Duration::MAX).await?,
             false => gateway.charge_again(&charge).await?,
-        };
-        crash.reach(Step::E, payment.id.as_str()).await;
-        let status = if outcome == Outcome::Approved { Status::Completed } else { Status::Failed };
+        })
+    }
+
+    /// Records what came of it; what is on record already stays.
+    async fn commit(&self, outcome: &Outcome) -> Result<(), Failure> {
+        let Saboteur { ledger, payment, delivery, .. } = self;
+        let status = if *outcome == Outcome::Approved { Status::Completed } else { Status::Failed };
         let at = jiff::Timestamp::now().to_string();
         let message = "sabotaged".to_owned();
         let entry = payment.entry(status, message, delivery.sequence, &delivery.worker, at);
         ledger.commit(&payment.id, &entry).await?;
-        crash.reach(Step::F, payment.id.as_str()).await;
         Ok(())
     }
 }

@@ -143,7 +143,7 @@ fn unacceptable(
 }
 
 /// Whether a submit is the one that an outcome is about; `None` where nothing tells.
-fn same_content(payment: &Payment, reading: &Reading) -> Option<bool> {
+pub(crate) fn same_content(payment: &Payment, reading: &Reading) -> Option<bool> {
     if let (Some(a), Some(b)) = (&payment.content, &reading.content) {
         return Some(a == b);
     }

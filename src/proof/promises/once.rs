@@ -1,13 +1,13 @@
-//! No effect happens twice: at most one approved charge a payment, for what was submitted, and
-//! completed exactly where there is one. The gateway's journal is the oracle.
+//! No effect happens twice: at most one approved charge a payment, and completed exactly where there
+//! is one, for the same money. The gateway's journal is the oracle.
 
 use crate::counted::counted;
 use crate::e2e::record::history::Event;
-use crate::e2e::verdict::index::{Ended, Operation};
+use crate::e2e::verdict::index::Operation;
 use crate::e2e::verdict::{Finding, Findings, Property, copies};
 use crate::proof::amount::Amount;
 use crate::proof::breach;
-use crate::proof::facts::{CHARGES, Charge, OUTCOMES, Payment, Status};
+use crate::proof::facts::{CHARGES, Charge, OUTCOMES, Status};
 use crate::proof::lives::{Final, Lives, PaymentLife};
 use crate::wire::journal::ChargeOutcome;
 
@@ -30,9 +30,6 @@ pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
             let message = format!("{} was charged {} times, not once", life.id, approved.len());
             let evidence = copies([*first, *second]);
             findings.broken(breach::CHARGED_TWICE, message, evidence, one.submits());
-        }
-        for (event, charge) in &approved {
-            one.asked_for(event, charge, &mut findings);
         }
         match approved.first() {
             Some((event, charge)) => one.charged(event, charge, &mut findings),
@@ -61,13 +58,6 @@ impl<'l, 'a> One<'l, 'a> {
         self.life.submits.iter().map(|at| &self.lives.index.operations[*at])
     }
 
-    /// The submits that a charge may be for.
-    fn submits_of(&self, charge: &Charge) -> impl Iterator<Item = &'l Operation<'a>> {
-        let is_for =
-            |at: &&usize| self.lives.submitted(**at).is_some_and(|payment| is_for(charge, payment));
-        self.life.submits.iter().filter(is_for).map(|at| &self.lives.index.operations[*at])
-    }
-
     /// The first of them, for people.
     fn submits(&self) -> Vec<Event> {
         copies(self.operations().take(4).flat_map(|operation| operation.events()))
@@ -75,31 +65,6 @@ impl<'l, 'a> One<'l, 'a> {
 
     fn is(&self, status: Status) -> Option<&Final<'l, 'a>> {
         self.finals.iter().find(|seen| seen.reading.status == status)
-    }
-
-    /// A charge is for something that was submitted, and may have arrived.
-    fn asked_for(&self, event: &Event, charge: &Charge, findings: &mut Findings) {
-        let id = &self.life.id;
-        let charged = format!("{} {}", charge.amount, charge.currency);
-        let Some(first) = self.operations().next() else {
-            let message = format!("{id} was charged {charged}, and nobody submitted it");
-            findings.broken(breach::CHARGED_UNASKED, message, copies([event]), []);
-            return;
-        };
-        let Some(submit) = self.submits_of(charge).next() else {
-            let message = format!(
-                "{id} was charged {charged}, and none of its {} submits is for that",
-                self.life.submits.len()
-            );
-            let evidence = copies([event, first.begun]);
-            findings.broken(breach::CHARGED_OTHER, message, evidence, self.submits());
-            return;
-        };
-        if self.submits_of(charge).all(|submit| submit.ended() == Ended::Fail) {
-            let message = format!("{id} was charged, and its submit certainly did not happen");
-            let evidence = copies(submit.events().into_iter().chain([event]));
-            findings.broken(breach::HAPPENED_AFTER_FAIL, message, evidence, self.submits());
-        }
     }
 
     /// Charged: completed, never failed, for the same amount.
@@ -150,14 +115,6 @@ impl<'l, 'a> One<'l, 'a> {
             None => *unproved += 1,
         }
     }
-}
-
-/// A charge is for a submit: the same content where both have one, and the same money.
-fn is_for(charge: &Charge, payment: &Payment) -> bool {
-    let content = charge.content.as_ref().zip(payment.content.as_ref()).is_none_or(|(a, b)| a == b);
-    let amount = payment.amount.is_none_or(|amount| amount == charge.amount);
-    let currency = payment.currency.as_ref().is_none_or(|c| *c == charge.currency);
-    content && amount && currency
 }
 
 fn same_money(charge: &Charge, seen: &Final<'_, '_>) -> bool {

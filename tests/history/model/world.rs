@@ -1,9 +1,9 @@
 //! Plays the plans in any order; its stream, gateway, ledger and mailer behave.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use mono_demo::e2e::record::history::{
-    DELIVERIES, Delivery, End, Fault, Invoke, Json, Phase, Reply, What,
+    DELIVERIES, Delivery, End, Fault, Invoke, Json, OPERATIONS, Phase, Reply, What,
 };
 use mono_demo::proof::facts::{
     CHARGES, Charge, DEAD_LETTERS, DeadLetter, EMAILS, Email, Known, OUTCOMES, Outcome, Payment,
@@ -46,13 +46,14 @@ pub(super) enum Step {
         payment: Payment,
     },
     Commit {
+        sequence: u64,
         payment: Payment,
     },
     Bury {
         sequence: u64,
         kind: &'static str,
         message: Option<String>,
-        payment_id: Option<String>,
+        payment: Option<Payment>,
     },
     Sample {
         op: u64,
@@ -84,6 +85,8 @@ pub(super) struct World {
     stored: HashMap<u64, (u64, bool)>,
     message_ids: HashMap<String, u64>,
     sequence: u64,
+    /// By payment and sequence, the contents that wait for their claim.
+    unclaimed: HashMap<String, BTreeMap<u64, Option<String>>>,
     intents: HashMap<String, Option<String>>,
     settled: HashMap<String, ChargeOutcome>,
     ledger: HashMap<String, Reading>,
@@ -104,6 +107,7 @@ impl World {
             stored: HashMap::new(),
             message_ids: HashMap::new(),
             sequence: 0,
+            unclaimed: HashMap::new(),
             intents: HashMap::new(),
             settled: HashMap::new(),
             ledger: HashMap::new(),
@@ -126,7 +130,8 @@ impl World {
         }
         let journals = std::mem::take(&mut self.journals);
         self.events.extend(journals);
-        let whole = [DELIVERIES, CHARGES, EMAILS, OUTCOMES, DEAD_LETTERS].map(str::to_owned);
+        let whole = [OPERATIONS, DELIVERIES, CHARGES, EMAILS, OUTCOMES, DEAD_LETTERS];
+        let whole = whole.map(str::to_owned);
         self.now += 1;
         self.tell(What::End(End { whole: whole.into() }));
     }
@@ -164,11 +169,15 @@ impl World {
                 let reading = self.sampled.remove(&op).map(|reading| Json::of(&reading).unwrap());
                 self.tell(What::Ok(Reply { process, op, reading, ..Reply::default() }));
             }
-            Step::Bury { sequence, kind, message, payment_id } => {
-                let kind = kind.to_owned();
-                let sequence = Some(sequence);
-                let letter = DeadLetter { kind, sequence, message, payment_id };
-                self.journal(fact(&Known::DeadLetter(letter)));
+            Step::Bury { sequence, kind, message, payment } => {
+                self.journal(fact(&Known::DeadLetter(DeadLetter {
+                    kind: kind.to_owned(),
+                    sequence: Some(sequence),
+                    message,
+                    payment_id: payment.as_ref().map(|payment| payment.id.clone()),
+                    content: payment.and_then(|payment| payment.content),
+                    reason: Some(format!("it is {kind}")),
+                })));
             }
             Step::Deliver { sequence, message, attempt } => {
                 let worker = format!("worker-{}", self.dice.below(2));
@@ -184,7 +193,7 @@ impl World {
             }
             Step::Claim { sequence, payment } => self.claim(sequence, &payment, at),
             Step::Charge { sequence, payment } => self.charge(sequence, &payment, at),
-            Step::Commit { payment } => self.commit(&payment),
+            Step::Commit { sequence, payment } => self.commit(sequence, &payment),
         }
     }
 
@@ -198,13 +207,15 @@ impl World {
         let sequence = self.sequence;
         self.stored.insert(op, (sequence, false));
         let Some(payment) = payment else {
-            let bury = Step::Bury { sequence, kind: "malformed", message, payment_id: None };
+            let bury = Step::Bury { sequence, kind: "malformed", message, payment: None };
             self.actors.push([bury].into());
             return;
         };
         if let Some(id) = message {
             self.message_ids.insert(id, sequence);
         }
+        let waiting = self.unclaimed.entry(payment.id.clone()).or_default();
+        waiting.insert(sequence, payment.content.clone());
         let work = Self::work(sequence, payment, 1);
         self.actors.push(work);
     }
@@ -215,7 +226,7 @@ impl World {
             Step::Deliver { sequence, message, attempt },
             Step::Claim { sequence, payment: payment.clone() },
             Step::Charge { sequence, payment: payment.clone() },
-            Step::Commit { payment },
+            Step::Commit { sequence, payment },
         ]
         .into()
     }
@@ -230,13 +241,20 @@ impl World {
     }
 
     fn claim(&mut self, sequence: u64, payment: &Payment, at: usize) {
+        let earlier = self.unclaimed.entry(payment.id.clone()).or_default();
+        if earlier.range(..sequence).any(|(_, content)| *content != payment.content) {
+            // What was acknowledged earlier comes first.
+            self.actors[at] = Self::work(sequence, payment.clone(), 2);
+            return;
+        }
         if self.dies(sequence, payment, at) {
             return;
         }
+        self.unclaimed.entry(payment.id.clone()).or_default().remove(&sequence);
         let owner = self.intents.entry(payment.id.clone()).or_insert(payment.content.clone());
         if *owner != payment.content {
-            let payment_id = Some(payment.id.clone());
-            let bury = Step::Bury { sequence, kind: "conflict", message: None, payment_id };
+            let payment = Some(payment.clone());
+            let bury = Step::Bury { sequence, kind: "conflict", message: None, payment };
             self.actors[at] = [bury].into();
         } else if self.ledger.contains_key(&payment.id) {
             self.actors[at].clear();
@@ -265,10 +283,18 @@ impl World {
             }
             self.settled.insert(payment.id.clone(), outcome);
         }
-        self.dies(sequence, payment, at);
+        if self.dies(sequence, payment, at) || self.ledger.contains_key(&payment.id) {
+            return;
+        }
+        if self.settled[&payment.id] == ChargeOutcome::Cancelled {
+            // The letter comes before the outcome.
+            let payment = Some(payment.clone());
+            let bury = Step::Bury { sequence, kind: "exhausted", message: None, payment };
+            self.actors[at].push_front(bury);
+        }
     }
 
-    fn commit(&mut self, payment: &Payment) {
+    fn commit(&mut self, sequence: u64, payment: &Payment) {
         if self.ledger.contains_key(&payment.id) {
             return;
         }
@@ -280,7 +306,8 @@ impl World {
             currency: payment.currency.clone(),
         };
         self.ledger.insert(payment.id.clone(), reading.clone());
-        let outcome = Outcome { payment_id: payment.id.clone(), reading };
+        let sequence = Some(sequence);
+        let outcome = Outcome { payment_id: payment.id.clone(), sequence, reading };
         self.journal(fact(&Known::Outcome(outcome)));
     }
 

@@ -2,7 +2,8 @@
 
 use mono_demo::e2e::record::history::{Event, History, Kind, What};
 
-use mono_demo::proof::facts::{Known, Payment};
+use mono_demo::proof::amount::Amount;
+use mono_demo::proof::facts::{Known, Outcome, Payment};
 
 use crate::history::model::{self, Dice, known};
 
@@ -101,4 +102,70 @@ pub(super) fn op_of(what: &What) -> Option<u64> {
         What::Fail(refusal) | What::Unknown(refusal) => Some(refusal.op),
         _ => None,
     }
+}
+
+/// A submission of a payment that the stream acknowledged as stored anew.
+pub(super) struct Accepted {
+    pub(super) payment: Payment,
+    pub(super) begun: usize,
+    pub(super) returned: usize,
+    pub(super) sequence: u64,
+}
+
+/// All of them, in the order in which they began.
+pub(super) fn accepted(history: &History) -> Vec<Accepted> {
+    let submits = history.events.iter().enumerate().filter_map(|(begun, event)| {
+        let What::Invoke(invoke) = &event.what else { return None };
+        if invoke.kind != Kind::Submit {
+            return None;
+        }
+        let payment = Payment::of(invoke.about.as_ref()?).unwrap()?;
+        history.events.iter().enumerate().find_map(|(returned, event)| match &event.what {
+            What::Ok(reply) if reply.op == invoke.op && !reply.duplicate => {
+                let (payment, sequence) = (payment.clone(), reply.sequence?);
+                Some(Accepted { payment, begun, returned, sequence })
+            }
+            _ => None,
+        })
+    });
+    submits.collect()
+}
+
+/// The ledger's entry of a payment.
+pub(super) fn outcome_of(history: &History, id: &str) -> Option<(usize, Outcome)> {
+    history.events.iter().enumerate().find_map(|(at, event)| match known(&event.what)? {
+        Known::Outcome(outcome) if outcome.payment_id == id => Some((at, outcome)),
+        _ => None,
+    })
+}
+
+/// The end of a submit that certainly did not happen, and is the only one of its payment.
+pub(super) fn failed_submit(history: &History, dice: &mut Dice) -> Option<(usize, Payment)> {
+    let failed = history.events.iter().enumerate().filter_map(|(at, event)| {
+        let What::Fail(refusal) = &event.what else { return None };
+        let begun = history.events[..at].iter().find_map(|event| match &event.what {
+            What::Invoke(invoke) if invoke.op == refusal.op => Some(invoke),
+            _ => None,
+        })?;
+        let payment = Payment::of(begun.about.as_ref()?).unwrap()?;
+        let is_other = |event: &Event| {
+            let other_submit = !matches!(&event.what, What::Invoke(i) if i.op == refusal.op || i.kind == Kind::Status);
+            other_submit && payment_of(&event.what).as_ref() == Some(&payment.id)
+        };
+        let alone = begun.kind == Kind::Submit && !history.events.iter().any(is_other);
+        alone.then_some((at, payment))
+    });
+    one_of(failed.collect(), dice)
+}
+
+/// One of them.
+pub(super) fn one_of<T>(mut found: Vec<T>, dice: &mut Dice) -> Option<T> {
+    (!found.is_empty()).then(|| found.swap_remove(dice.below(found.len())))
+}
+
+/// Nanoseconds.
+pub(super) const TWO_SECONDS: u64 = 2_000_000_000;
+
+pub(super) fn a_cent_more(amount: Amount) -> Amount {
+    amount.checked_add("0.01".parse().unwrap_or_default()).unwrap_or_default()
 }

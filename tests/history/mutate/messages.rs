@@ -4,7 +4,8 @@ use mono_demo::e2e::record::history::{Delivery, Event, History, Phase, What};
 use mono_demo::proof::facts::Known;
 
 use super::doctor::{
-    Mutant, change, insert_after, message_of, naming, op_of, pick, renumbered, what,
+    Accepted, Mutant, accepted, change, changed, insert_after, message_of, naming, one_of, op_of,
+    pick, renumbered, what,
 };
 use crate::history::model::{Dice, known};
 
@@ -128,4 +129,28 @@ pub(super) fn reorder(history: &History, dice: &mut Dice) -> Option<Mutant> {
         }
     }
     None
+}
+
+/// Another acknowledgement gets this sequence.
+fn with_sequence(history: &History, returned: usize, sequence: u64) -> Mutant {
+    naming(changed(history, returned, |what| {
+        if let What::Ok(reply) = what {
+            reply.sequence = Some(sequence);
+        }
+    }))
+}
+
+pub(super) fn one_place(history: &History, dice: &mut Dice) -> Option<Mutant> {
+    let mut all = accepted(history);
+    let first = all.pop()?;
+    let second = one_of(all, dice)?;
+    Some(with_sequence(history, second.returned, first.sequence))
+}
+
+/// What was submitted after all others had been acknowledged is said to be stored before them.
+pub(super) fn place_went_back(history: &History, dice: &mut Dice) -> Option<Mutant> {
+    let all = accepted(history);
+    let later = |later: &Accepted| all.iter().any(|first| first.returned < later.begun);
+    let found = all.iter().filter(|submit| later(submit)).collect();
+    Some(with_sequence(history, one_of(found, dice)?.returned, 0))
 }

@@ -1,19 +1,22 @@
 //! Doctored histories: each mutation breaks one promise in one place.
 
+mod asked;
 mod doctor;
+mod letters;
 mod messages;
 mod payments;
 mod readings;
 
 use mono_demo::e2e::record::history::History;
 use mono_demo::e2e::verdict::{Property, order::ORDER, promises::FINAL, replies::REPLIES};
-use mono_demo::proof::{ACKNOWLEDGED, ONCE, QUEUE, STATUS};
+use mono_demo::proof::{ACKNOWLEDGED, ASKED, FIRST, LETTERS, ONCE, QUEUE, SETTLED, STATUS};
 
 pub use doctor::Mutant;
 pub use messages::email_lost;
 
 use crate::history::model::Dice;
 
+#[derive(Clone, Copy)]
 pub struct Mutation {
     pub name: &'static str,
     /// The promise that it breaks.
@@ -29,30 +32,57 @@ const fn mutation(
     Mutation { name, property, apply }
 }
 
-pub const MUTATIONS: [Mutation; 25] = [
+pub const MUTATIONS: &[Mutation] = &[
     mutation("drop an outcome", ACKNOWLEDGED, payments::drop_outcome),
     mutation("a second outcome", ACKNOWLEDGED, payments::second_outcome),
     mutation("drop a dead letter", ACKNOWLEDGED, payments::drop_dead_letter),
     mutation("a second dead letter", ACKNOWLEDGED, payments::second_dead_letter),
+    mutation("another content completed", ACKNOWLEDGED, payments::other_content_completed),
     mutation("duplicate a charge", ONCE, payments::duplicate_charge),
-    mutation("a cent more charged", ONCE, payments::cent_charged),
     mutation("a cent more completed", ONCE, payments::cent_completed),
     mutation("drop a charge", ONCE, payments::drop_charge),
     mutation("charge what failed", ONCE, payments::charge_what_failed),
-    mutation("charge what nobody submitted", ONCE, payments::charge_unasked),
-    mutation("a submit that failed was charged", ONCE, payments::failed_but_charged),
     mutation("charged, and never final", ONCE, payments::charged_never_final),
+    mutation("approved after declined", SETTLED, letters::approved_after_declined),
+    mutation("approved after cancelled", SETTLED, letters::approved_after_cancelled),
+    mutation("declined, and tried again", SETTLED, letters::declined_and_tried_again),
+    mutation("charged after completed", SETTLED, letters::charged_after_completed),
+    mutation("the second content stands", FIRST, letters::second_content),
+    mutation("completed and a dead letter", LETTERS, letters::completed_and_dead),
+    mutation("a repetition filed as a conflict", LETTERS, letters::repetition_as_conflict),
+    mutation("a dead letter without its reason", LETTERS, letters::no_reason),
+    mutation("failed, and nobody said why", LETTERS, letters::failed_without_reason),
+    mutation("given up without a letter", LETTERS, letters::given_up_without_letter),
+    mutation("a cent more charged", ASKED, payments::cent_charged),
+    mutation("another content charged", ASKED, payments::other_content_charged),
+    mutation("charge what nobody submitted", ASKED, payments::charge_unasked),
+    mutation("charged before it was submitted", ASKED, asked::charged_early),
+    mutation("a submit that failed was charged", ASKED, payments::failed_but_charged),
+    mutation("an outcome that nobody asked for", ASKED, asked::outcome_unasked),
+    mutation(
+        "an outcome of a content that nobody submitted",
+        ASKED,
+        asked::outcome_of_other_content,
+    ),
+    mutation("an outcome of a submit that failed", ASKED, asked::outcome_of_failed_submit),
+    mutation("a dead letter of what nobody submitted", ASKED, asked::letter_unasked),
+    mutation("an email that nobody published", ASKED, asked::email_unasked),
+    mutation("an email of a publish that failed", ASKED, asked::email_of_failed_publish),
+    mutation("a delivery of what nobody published", ASKED, asked::delivery_unasked),
     mutation("a second reply", REPLIES, messages::second_reply),
     mutation("drop a reply", REPLIES, messages::drop_reply),
     mutation("drop an invoke", REPLIES, messages::drop_invoke),
+    mutation("two acknowledgements of one sequence", REPLIES, messages::one_place),
+    mutation("a sequence that goes back", REPLIES, messages::place_went_back),
     mutation("deliver to two workers", QUEUE, messages::two_workers),
     mutation("send an email twice", QUEUE, messages::email_twice),
     mutation("send an email to another worker too", QUEUE, messages::email_of_two_workers),
     mutation("reorder deliveries", ORDER, messages::reorder),
-    mutation("another content charged", ONCE, payments::other_content_charged),
-    mutation("another content completed", ACKNOWLEDGED, payments::other_content_completed),
     mutation("an outcome long after the last fault", FINAL, payments::late_outcome),
     mutation("a dead letter long after the last fault", FINAL, payments::late_dead_letter),
     mutation("move a status back", STATUS, readings::status_back),
     mutation("change a final status", STATUS, readings::final_changed),
+    mutation("a status with another amount", STATUS, readings::other_amount),
+    mutation("not final long after the outcome", STATUS, readings::stale),
+    mutation("told, and not on record", STATUS, readings::told_unrecorded),
 ];

@@ -1,13 +1,12 @@
 //! Broken in charges, outcomes and dead letters.
 
 use mono_demo::e2e::record::history::{Event, History, Kind, What};
-use mono_demo::proof::amount::Amount;
-use mono_demo::proof::facts::{Charge, Known, Payment, Status};
+use mono_demo::proof::facts::{Charge, Known, Status};
 use mono_demo::wire::journal::ChargeOutcome;
 
 use super::doctor::{
-    Mutant, change, changed, insert_after, naming, op_of, payment_of, pick, reads_of, renumbered,
-    what,
+    Mutant, a_cent_more, change, changed, failed_submit, insert_after, naming, op_of, payment_of,
+    pick, reads_of, renumbered, what,
 };
 use crate::history::model::{Dice, fact, known};
 
@@ -68,7 +67,7 @@ pub(super) fn drop_dead_letter(history: &History, dice: &mut Dice) -> Option<Mut
     let at = pick(
         history,
         dice,
-        |what| matches!(known(what), Some(Known::DeadLetter(letter)) if letter.sequence.is_some_and(acknowledged)),
+        |what| matches!(known(what), Some(Known::DeadLetter(letter)) if letter.kind != "exhausted" && letter.sequence.is_some_and(acknowledged)),
     )?;
     let Some(Known::DeadLetter(letter)) = known(what(history, at)) else { return None };
     let mut events = history.events.clone();
@@ -97,11 +96,6 @@ pub(super) fn duplicate_charge(history: &History, dice: &mut Dice) -> Option<Mut
         });
     };
     Some(naming(insert_after(history, at, another)))
-}
-
-fn a_cent_more(amount: Amount) -> Amount {
-    let cent = "0.01".parse().unwrap_or_default();
-    amount.checked_add(cent).unwrap_or_default()
 }
 
 pub(super) fn cent_charged(history: &History, dice: &mut Dice) -> Option<Mutant> {
@@ -166,23 +160,7 @@ pub(super) fn charge_unasked(history: &History, dice: &mut Dice) -> Option<Mutan
 }
 
 pub(super) fn failed_but_charged(history: &History, dice: &mut Dice) -> Option<Mutant> {
-    let at = pick(history, dice, |what| matches!(what, What::Fail(_)))?;
-    let op = op_of(what(history, at))?;
-    let invoke = history.events.iter().find_map(|event| match &event.what {
-        What::Invoke(invoke) if invoke.op == op => Some(invoke),
-        _ => None,
-    })?;
-    let payment = Payment::of(invoke.about.as_ref()?).unwrap()?;
-    if invoke.kind != Kind::Submit {
-        return None;
-    }
-    let others = history.events.iter().any(|event| {
-        payment_of(&event.what).as_ref() == Some(&payment.id)
-            && (!matches!(&event.what, What::Invoke(i) if i.op == op || i.kind == Kind::Status))
-    });
-    if others {
-        return None;
-    }
+    let (at, payment) = failed_submit(history, dice)?;
     let charge = fact(&Known::Charge(Charge {
         payment_id: payment.id.clone(),
         outcome: ChargeOutcome::Approved,

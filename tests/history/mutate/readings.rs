@@ -1,10 +1,13 @@
 //! Broken in what is read of a payment.
 
-use mono_demo::e2e::record::history::{History, Json, What};
-use mono_demo::proof::facts::{Reading, Status};
+use mono_demo::e2e::record::history::{Event, History, Invoke, Json, Kind, Reply, What};
+use mono_demo::proof::facts::{Known, Payment, Reading, Status};
 
-use super::doctor::{Mutant, changed, naming, op_of, payment_of};
-use crate::history::model::Dice;
+use super::doctor::{
+    Mutant, TWO_SECONDS, a_cent_more, changed, naming, op_of, outcome_of, payment_of, pick,
+    reads_of, renumbered, what,
+};
+use crate::history::model::{Dice, known};
 
 /// A reading after another one of the same payment had returned.
 fn later_reading(history: &History, dice: &mut Dice, first: fn(Status) -> bool) -> Option<usize> {
@@ -58,4 +61,55 @@ pub(super) fn final_changed(history: &History, dice: &mut Dice) -> Option<Mutant
         Status::Completed => Status::Failed,
         _ => Status::Completed,
     }))
+}
+
+fn told(what: &What) -> Option<Reading> {
+    let What::Ok(reply) = what else { return None };
+    reply.reading.as_ref().map(|reading| reading.read().unwrap())
+}
+
+pub(super) fn other_amount(history: &History, dice: &mut Dice) -> Option<Mutant> {
+    let at = pick(history, dice, |what| told(what).is_some_and(|told| told.amount.is_some()))?;
+    Some(naming(changed(history, at, |what| {
+        let reading = told(what).unwrap();
+        let reading = Reading { amount: reading.amount.map(a_cent_more), ..reading };
+        if let What::Ok(reply) = what {
+            reply.reading = Json::of(&reading).ok();
+        }
+    })))
+}
+
+/// Asked for two seconds after all that happened, and not final.
+pub(super) fn stale(history: &History, dice: &mut Dice) -> Option<Mutant> {
+    let outcome = pick(history, dice, |what| matches!(known(what), Some(Known::Outcome(_))))?;
+    let payment = Payment { id: payment_of(what(history, outcome))?, ..Payment::default() };
+    let (process, op) = ("reader-late".to_owned(), 1_000_000);
+    let (kind, subject) = (Kind::Status, "services.payment.status".to_owned());
+    let about = Some(payment.about());
+    let invoke = What::Invoke(Invoke { process: process.clone(), op, kind, subject, about });
+    let reading = Reading { status: Status::Pending, content: None, amount: None, currency: None };
+    let reading = Json::of(&reading).ok();
+    let pending = What::Ok(Reply { process, op, reading, ..Reply::default() });
+    let mut events = history.events.clone();
+    let end = events.pop()?;
+    let at_ns = events.iter().map(|event| event.at_ns).max()? + TWO_SECONDS;
+    for what in [invoke, pending.clone(), end.what] {
+        events.push(Event { seq: 0, at_ns, what });
+    }
+    Some(naming((renumbered(events), pending)))
+}
+
+/// Somebody was told an outcome that is nowhere on record.
+pub(super) fn told_unrecorded(history: &History, dice: &mut Dice) -> Option<Mutant> {
+    let at = pick(history, dice, |what| told(what).is_some_and(|told| told.status.is_final()))?;
+    let op = op_of(what(history, at))?;
+    let begun = history.events.iter().find(|e| matches!(&e.what, What::Invoke(i) if i.op == op))?;
+    let id = payment_of(&begun.what)?;
+    let (entry, _) = outcome_of(history, &id)?;
+    let reads = reads_of(history, &id);
+    let mut events = history.events.clone();
+    events.remove(entry);
+    // Any of those who were told shows it.
+    let touched = move |what: &What| op_of(what).is_some_and(|op| reads.contains(&op));
+    Some(Mutant { history: renumbered(events), touched: Box::new(touched) })
 }

@@ -215,6 +215,10 @@ pub struct End {
 /// The record of deliveries to workers.
 pub const DELIVERIES: &str = "deliveries";
 
+/// The record of operations: whole where nobody acted unseen, as a program of a `run` step does. Only
+/// then is what nobody on record has asked for asked for by nobody.
+pub const OPERATIONS: &str = "operations";
+
 impl From<&DeliveryRecord> for Delivery {
     fn from(record: &DeliveryRecord) -> Self {
         Self {

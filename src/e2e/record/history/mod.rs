@@ -17,7 +17,8 @@ pub(crate) mod reader;
 pub(crate) mod recorder;
 
 pub use event::{
-    About, DELIVERIES, Delivery, End, Event, Fact, Fault, Invoke, Kind, Phase, Refusal, Reply, What,
+    About, DELIVERIES, Delivery, End, Event, Fact, Fault, Invoke, Kind, OPERATIONS, Phase, Refusal,
+    Reply, What,
 };
 pub use json::Json;
 pub use operation::Operation;

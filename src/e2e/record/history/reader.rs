@@ -44,6 +44,9 @@ pub enum ReadError {
         /// The number that is there.
         seen: u64,
     },
+    /// There is nothing in it.
+    #[error("no line that is whole: an empty file is no history")]
+    Empty,
     /// Something follows the end.
     #[error("history line {line}: an event after the end")]
     AfterEnd {
@@ -56,11 +59,14 @@ impl History {
     /// Reads a file of JSON lines.
     ///
     /// # Errors
-    /// [`ReadError`].
+    /// [`ReadError`]; a file without a whole line is no history.
     pub fn open(path: &Path) -> Result<Self, ReadError> {
         let bytes = fs::read(path)
             .map_err(|source| ReadError::Io { path: path.display().to_string(), source })?;
-        Self::read(&bytes)
+        match Self::read(&bytes)? {
+            history if history.events.is_empty() => Err(ReadError::Empty),
+            history => Ok(history),
+        }
     }
 
     /// Reads JSON lines. A last line without its line feed was cut off while it was written, and

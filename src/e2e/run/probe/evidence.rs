@@ -6,6 +6,7 @@ use std::{fmt::Display, io, path::Path, time::Duration};
 use async_nats::jetstream::{
     self, consumer::DeliverPolicy, context::GetStreamByNameErrorKind, stream::RawMessageErrorKind,
 };
+use bytes::Bytes;
 use futures_util::StreamExt as _;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -39,8 +40,8 @@ pub struct Stored {
     pub headers: Headers,
     /// Its body: JSON, or what it is as text.
     pub body: Value,
-    /// The same as it came.
-    pub payload: Vec<u8>,
+    /// Its body as it came.
+    pub bytes: Bytes,
 }
 
 impl<'a> Probe<'a> {
@@ -176,8 +177,8 @@ async fn stored(
         let at = Timestamp::from_nanosecond(info.published.unix_timestamp_nanos())?;
         let headers = wire_headers(message.headers.as_ref());
         let (sequence, subject) = (info.stream_sequence, message.subject.to_string());
-        let payload = message.payload.to_vec();
-        out.push(Stored { sequence, subject, at, headers, body: body(&payload), payload });
+        let (body, bytes) = (body(&message.payload), message.payload.clone());
+        out.push(Stored { sequence, subject, at, headers, body, bytes });
     }
     drop(messages);
     // Else it stays for half a minute, and looks as if somebody had forgotten it.

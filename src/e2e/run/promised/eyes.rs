@@ -208,7 +208,7 @@ impl Eye {
         place: String,
         around: &Surroundings,
     ) {
-        let body = Data::read(&stored.payload);
+        let body = Data::read(&stored.bytes);
         let message = Message { subject, headers: &stored.headers, body: &body };
         self.add(&message, around.clock.ns_at(stored.at), place);
     }

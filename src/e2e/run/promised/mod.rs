@@ -32,12 +32,11 @@ use crate::e2e::record::trace::{Lane, Party};
 use crate::e2e::scenario::ast::check::Asked;
 use crate::e2e::scenario::ast::promise::{Place, Promise, Verb};
 use crate::e2e::scenario::ast::scenario::Fixture;
-use crate::e2e::scenario::ast::step::Action;
 use crate::e2e::scenario::keys::CheckWord;
 use crate::e2e::verdict::checks::answer::Answer;
 use crate::e2e::verdict::index::Index;
 use crate::e2e::verdict::policy::Policy;
-use crate::e2e::verdict::promised::facts::{self, Declaration, Effect, Gap};
+use crate::e2e::verdict::promised::facts::{self, Effect, Gap};
 use crate::e2e::verdict::promised::{self, Open};
 use crate::e2e::verdict::promises::{Judged, Promises, Unreadable};
 use crate::process::Reaper;
@@ -96,13 +95,10 @@ impl Declared {
             reaper: given.reaper.clone(),
             access: given.access,
         };
-        let steps = fixture.steps.iter().chain(&fixture.teardown);
-        let unseen = steps.into_iter().any(|step| matches!(step.action, Action::Run(_)));
         let mut eyes = Vec::new();
         for (n, promise) in promises.iter().enumerate() {
-            let declaration = Declaration { promise: promise.clone(), unseen };
             let now = around.clock.now_ns();
-            let told = given.recorder.fact(now, facts::PROMISE, &declaration);
+            let told = given.recorder.fact(now, facts::PROMISE, promise);
             told.map_err(|error| error.to_string())?;
             for (at, effect) in promise.effects.iter().enumerate() {
                 let ending = promise.ending.as_ref().filter(|ending| ending.effect == at);

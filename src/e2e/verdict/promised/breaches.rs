@@ -42,7 +42,7 @@ pub(super) fn check(lives: &Lives<'_, '_>, findings: &mut Findings) {
         }
         life.changed(findings);
     }
-    late(lives, lives.promise().within, findings);
+    late(lives, lives.promise.within, findings);
     order(lives, findings);
 }
 
@@ -75,7 +75,7 @@ struct OfKey<'l, 'i, 'a> {
 
 impl<'a> OfKey<'_, '_, 'a> {
     fn at(&self, effect: usize) -> String {
-        self.lives.promise().effects[effect].at.to_string()
+        self.lives.promise.effects[effect].at.to_string()
     }
 
     fn counting(&self, effect: usize) -> Vec<&Seen<'a>> {
@@ -85,7 +85,7 @@ impl<'a> OfKey<'_, '_, 'a> {
     fn lost(&self, effect: usize, findings: &mut Findings) {
         let Some((operation, acknowledged)) = self.life.acknowledged() else { return };
         let (Some(end), Times::Once | Times::AtLeastOnce) =
-            (self.lives.end(effect), self.lives.promise().times)
+            (self.lives.end(effect), self.lives.promise.times)
         else {
             return;
         };
@@ -117,7 +117,7 @@ impl<'a> OfKey<'_, '_, 'a> {
 
     fn twice(&self, effect: usize, findings: &mut Findings) {
         let counting = self.counting(effect);
-        if self.lives.promise().times == Times::AtLeastOnce || counting.len() < 2 {
+        if self.lives.promise.times == Times::AtLeastOnce || counting.len() < 2 {
             return;
         }
         let (first, second) = (counting[0], counting[1]);
@@ -140,7 +140,7 @@ impl<'a> OfKey<'_, '_, 'a> {
     }
 
     fn unasked(&self, effect: usize, findings: &mut Findings) {
-        let allowed = self.lives.promise().unasked == Unasked::Ignore || self.lives.declared.unseen;
+        let allowed = self.lives.promise.unasked == Unasked::Ignore || !self.lives.all_is_seen();
         let Some((event, seen)) = self.life.effects[effect].first() else { return };
         match self.life.operations.last() {
             None if !allowed => {
@@ -161,7 +161,7 @@ impl<'a> OfKey<'_, '_, 'a> {
 
     /// Whatever follows an end, and is not the same word.
     fn changed(&self, findings: &mut Findings) {
-        let Some(ending) = &self.lives.promise().ending else { return };
+        let Some(ending) = &self.lives.promise.ending else { return };
         let Some(seen) = self.life.effects.get(ending.effect) else { return };
         let is_end = |(_, seen): &&Seen<'a>| {
             seen.value.as_ref().is_some_and(|value| ending.among.contains(value))
@@ -225,7 +225,7 @@ fn order(lives: &Lives<'_, '_>, findings: &mut Findings) {
 
 /// What cannot be told, and why.
 fn unknown(lives: &Lives<'_, '_>, findings: &mut Findings) {
-    let promise = lives.promise();
+    let promise = &lives.promise;
     let operation = format!("{} {}", promise.operation.verb.word(), promise.operation.on);
     if lives.operations() == 0 && lives.keyless == 0 {
         findings.unknown(format!("no `{operation}` was done: there is nothing to look at"));
@@ -252,7 +252,7 @@ fn unknown(lives: &Lives<'_, '_>, findings: &mut Findings) {
     }
     let unasked = |life: &&Life<'_, '_>| life.operations.is_empty();
     let unasked = lives.by_key.values().filter(unasked).count();
-    if lives.declared.unseen && unasked > 0 {
+    if !lives.all_is_seen() && unasked > 0 {
         findings.unknown(format!(
             "{} that no client asked for on record: a program of a `run` step may have",
             counted(unasked, "effect")

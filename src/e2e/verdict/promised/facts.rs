@@ -1,7 +1,7 @@
 //! What a history says of promises.
 //!
 //! ```json
-//! "promise":{"promise":{"name":"order",…},"unseen":false}
+//! "promise":{"name":"order","operation":{"verb":"submit","on":"orders.new"},…}
 //! "asked":{"promise":"order","op":7,"key":"o-7","order":"c-1"}
 //! "effect":{"promise":"order","effect":0,"key":"o-7","value":"shipped","place":"RECEIPTS sequence 4 (receipts.o-7)"}
 //! "gap":{"promise":"order","effect":0,"why":"stream RECEIPTS has removed 3 messages"}
@@ -24,17 +24,6 @@ pub const GAP: &str = "gap";
 pub const WORDS: &[&str] = &[PROMISE, ASKED, EFFECT, GAP];
 /// The record of effects, where it is whole.
 pub const EFFECTS: &str = "effects";
-
-/// What is promised.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Declaration {
-    /// As it was written.
-    pub promise: Promise,
-    /// Programs of the scenario may have done such operations too, unseen.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub unseen: bool,
-}
 
 /// An operation is about a promise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,7 +75,7 @@ pub struct Gap {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Known {
     /// What is promised.
-    Promise(Declaration),
+    Promise(Promise),
     /// An operation is about a promise.
     Asked(Asked),
     /// An effect was seen.

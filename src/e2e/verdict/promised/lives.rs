@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::facts::{self, Asked, Declaration, Effect, Gap, Known};
-use crate::e2e::record::history::event::Event;
+use super::facts::{self, Asked, Effect, Gap, Known};
+use crate::e2e::record::history::event::{Event, OPERATIONS};
 use crate::e2e::scenario::ast::promise::{Promise, Times};
 use crate::e2e::verdict::index::{Ended, Index, Operation};
 use crate::e2e::verdict::promises::Unreadable;
@@ -14,7 +14,7 @@ pub(super) type Seen<'a> = (&'a Event, Effect);
 /// One promise: what was asked for, and what was seen.
 pub(super) struct Lives<'i, 'a> {
     pub(super) index: &'i Index<'a>,
-    pub(super) declared: Declaration,
+    pub(super) promise: Promise,
     /// By key, in the order of the keys.
     pub(super) by_key: BTreeMap<String, Life<'i, 'a>>,
     /// Operations without a key.
@@ -69,11 +69,11 @@ pub(super) fn of<'i, 'a>(index: &'i Index<'a>) -> Result<Vec<Lives<'i, 'a>>, Unr
     };
     // What is promised may be told at the end.
     for (event, fact) in &index.facts {
-        if let Some(Known::Promise(declared)) = known(event, fact)? {
-            by_name.insert(declared.promise.name.clone(), all.len());
+        if let Some(Known::Promise(promise)) = known(event, fact)? {
+            by_name.insert(promise.name.clone(), all.len());
             all.push(Lives {
                 index,
-                declared,
+                promise,
                 by_key: BTreeMap::new(),
                 keyless: 0,
                 keyless_effects: BTreeMap::new(),
@@ -118,7 +118,7 @@ pub(super) fn of<'i, 'a>(index: &'i Index<'a>) -> Result<Vec<Lives<'i, 'a>>, Unr
 
 impl<'i, 'a> Lives<'i, 'a> {
     fn life(&mut self, key: String) -> &mut Life<'i, 'a> {
-        let effects = self.declared.promise.effects.len();
+        let effects = self.promise.effects.len();
         self.by_key.entry(key).or_insert_with(|| Life {
             effects: (0..effects).map(|_| Vec::new()).collect(),
             ..Life::default()
@@ -149,20 +149,21 @@ impl<'i, 'a> Lives<'i, 'a> {
         }
     }
 
-    pub(super) fn promise(&self) -> &Promise {
-        &self.declared.promise
+    /// Whether nobody may have done such operations unseen.
+    pub(super) fn all_is_seen(&self) -> bool {
+        self.index.end_with_whole(OPERATIONS).is_some()
     }
 
     /// The promise in a few words.
     pub(super) fn name(&self) -> String {
-        let promise = self.promise();
+        let promise = &self.promise;
         let places: Vec<String> = promise.effects.iter().map(|e| e.at.to_string()).collect();
         format!("{}: {}, {}", promise.name, promise.times.word(), places.join(", "))
     }
 
     /// A suite's promise is about the scenarios that do such operations.
     pub(super) fn is_of_this_run(&self) -> bool {
-        self.promise().own || self.keyless > 0 || self.operations() > 0
+        self.promise.own || self.keyless > 0 || self.operations() > 0
     }
 
     /// How many operations there were that have a key.
@@ -182,7 +183,7 @@ impl<'i, 'a> Lives<'i, 'a> {
         life: &'l Life<'i, 'a>,
         effect: usize,
     ) -> impl Iterator<Item = &'l Seen<'a>> {
-        let ending = self.promise().ending.as_ref().filter(|ending| ending.effect == effect);
+        let ending = self.promise.ending.as_ref().filter(|ending| ending.effect == effect);
         let among = ending.map(|ending| ending.among.clone());
         life.effects[effect].iter().filter(move |(_, seen)| match &among {
             None => true,
@@ -192,7 +193,7 @@ impl<'i, 'a> Lives<'i, 'a> {
 
     /// All that was promised to it is there.
     pub(super) fn is_done(&self, life: &Life<'i, 'a>) -> bool {
-        (0..self.promise().effects.len()).all(|effect| self.counting(life, effect).next().is_some())
+        (0..self.promise.effects.len()).all(|effect| self.counting(life, effect).next().is_some())
     }
 
     /// The end of the run, where what was not seen is not there.
@@ -219,14 +220,14 @@ impl<'i, 'a> Lives<'i, 'a> {
 
     /// What is not there yet of what was acknowledged.
     pub(super) fn open(&self) -> Vec<Open> {
-        if self.promise().times == Times::AtMostOnce {
+        if self.promise.times == Times::AtMostOnce {
             return Vec::new();
         }
         let missing = self.acknowledged().flat_map(|(key, life)| {
             (0..life.effects.len())
                 .filter(|effect| self.counting(life, *effect).next().is_none())
                 .map(|effect| Open {
-                    promise: self.promise().name.clone(),
+                    promise: self.promise.name.clone(),
                     effect,
                     key: key.to_owned(),
                 })

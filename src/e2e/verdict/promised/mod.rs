@@ -57,9 +57,9 @@ impl Promises for Declared {
             let endings = judged.endings.get_or_insert_default();
             endings.open += figures.lost;
             endings.longest_ns = endings.longest_ns.max(lives.longest_ns());
-            judged.lines.push(figures.line(&lives.declared.promise.name));
+            judged.lines.push(figures.line(&lives.promise.name));
             all.add(&figures);
-            by_name.insert(lives.declared.promise.name.clone(), figures.json());
+            by_name.insert(lives.promise.name.clone(), figures.json());
         }
         if !by_name.is_empty() {
             if let Value::Object(sums) = all.json() {

@@ -1,10 +1,10 @@
 use serde::Serialize;
 use serde_json::json;
 
-use super::facts::{Asked, Declaration, EFFECTS, Effect, Gap};
+use super::facts::{Asked, EFFECTS, Effect, Gap};
 use super::*;
 use crate::e2e::record::history::event::{
-    End, Event, Fault, Invoke, Kind, Phase, Refusal, Reply, What,
+    End, Event, Fault, Invoke, Kind, OPERATIONS, Phase, Refusal, Reply, What,
 };
 use crate::e2e::record::history::json::Json;
 use crate::e2e::record::history::reader::History;
@@ -82,13 +82,12 @@ impl Told {
     }
 
     fn end(&mut self, whole: bool) {
-        let whole = whole.then(|| EFFECTS.to_owned());
-        self.0.push((90, What::End(End { whole: whole.into_iter().collect() })));
+        let whole = [EFFECTS, OPERATIONS].into_iter().filter(|_| whole).map(str::to_owned);
+        self.0.push((90, What::End(End { whole: whole.collect() })));
     }
 
     fn judged(mut self, promise: &Promise) -> Judged {
-        let declaration = Declaration { promise: promise.clone(), unseen: false };
-        self.fact(0, facts::PROMISE, &declaration);
+        self.fact(0, facts::PROMISE, promise);
         let end = self.0.iter().position(|(_, what)| matches!(what, What::End(_)));
         let promised = self.0.pop().unwrap();
         self.0.insert(0, promised);

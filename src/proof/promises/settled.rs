@@ -1,0 +1,71 @@
+//! What is settled stays settled: once the gateway has approved, declined or cancelled, nothing more
+//! is asked of it under that key, and nothing is charged once the outcome is on record.
+
+use crate::e2e::record::history::Event;
+use crate::e2e::verdict::{Finding, Findings, Property, copies};
+use crate::proof::breach;
+use crate::proof::facts::{Charge, Status};
+use crate::proof::lives::{Lives, PaymentLife};
+use crate::wire::journal::ChargeOutcome;
+
+/// The promise.
+pub const SETTLED: Property =
+    Property { word: "settled", says: "what the gateway has settled stays so" };
+
+pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
+    let mut findings = Findings::default();
+    for life in &lives.payments {
+        again(life, &mut findings);
+        after_completed(life, &mut findings);
+    }
+    findings.finish(SETTLED)
+}
+
+/// Two approvals are another promise's business.
+fn again(life: &PaymentLife<'_>, findings: &mut Findings) {
+    let mut settled: Option<&(&Event, Charge)> = None;
+    for charge in &life.charges {
+        findings.looked_at += 1;
+        let both_approved = |first: &Charge| {
+            [first, &charge.1].iter().all(|charge| charge.outcome == ChargeOutcome::Approved)
+        };
+        match settled {
+            Some((before, first)) if !both_approved(first) => {
+                let message = format!(
+                    "{} was {} at the gateway, and {} after that",
+                    life.id,
+                    word(first.outcome),
+                    word(charge.1.outcome)
+                );
+                let evidence = copies([*before, charge.0]);
+                findings.broken(breach::SETTLED_AGAIN, message, evidence, []);
+                return;
+            }
+            None if charge.1.outcome != ChargeOutcome::Unavailable => settled = Some(charge),
+            _ => {}
+        }
+    }
+}
+
+fn word(outcome: ChargeOutcome) -> &'static str {
+    match outcome {
+        ChargeOutcome::Approved => "approved",
+        ChargeOutcome::Declined => "declined",
+        ChargeOutcome::Unavailable => "tried again",
+        ChargeOutcome::Cancelled => "cancelled",
+    }
+}
+
+/// Both times are of the wall's clock of one machine.
+fn after_completed(life: &PaymentLife<'_>, findings: &mut Findings) {
+    let Some((entry, outcome)) = life.outcomes.first() else { return };
+    let late = |(event, charge): &&(&Event, Charge)| {
+        charge.outcome == ChargeOutcome::Approved && event.at_ns > entry.at_ns
+    };
+    if outcome.reading.status == Status::Completed
+        && let Some((charge, _)) = life.charges.iter().find(late)
+    {
+        let message = format!("{} was charged after it was completed", life.id);
+        findings.broken(breach::CHARGED_AFTER, message, copies([*entry, *charge]), []);
+    }
+}
