@@ -215,21 +215,18 @@ impl<'i, 'a> Lives<'i, 'a> {
 
     /// Every final state that was seen of a payment: ledger entries first, then status readings.
     pub(super) fn finals<'l>(&'l self, life: &'l PaymentLife<'a>) -> Vec<Final<'l, 'a>> {
-        let entries = life.outcomes.iter().map(|(event, outcome)| Final {
-            reading: &outcome.reading,
-            shown_by: vec![event],
-            at_ns: event.at_ns,
+        let is_final = |reading: &&Reading| reading.status.is_final();
+        let entries = life.outcomes.iter().filter_map(|(event, outcome)| {
+            let reading = Some(&outcome.reading).filter(is_final)?;
+            Some(Final { reading, shown_by: vec![event], at_ns: event.at_ns })
         });
         let reads = life.reads.iter().filter_map(|at| {
+            let reading = self.reading(*at).filter(is_final)?;
             let operation = &self.index.operations[*at];
             let returned = operation.returned?;
-            Some(Final {
-                reading: self.reading(*at)?,
-                shown_by: operation.events(),
-                at_ns: returned.at_ns,
-            })
+            Some(Final { reading, shown_by: operation.events(), at_ns: returned.at_ns })
         });
-        entries.chain(reads).filter(|seen| seen.reading.status.is_final()).collect()
+        entries.chain(reads).collect()
     }
 }
 

@@ -25,7 +25,7 @@ pub enum Data {
     Null,
     /// `true`, `false`.
     Bool(bool),
-    /// A number in its one form, so that equal numbers are equal texts: see [`number::normal`].
+    /// A number in its one form, so that equal numbers are equal texts: see `number::normal`.
     Number(String),
     /// A string of JSON.
     String(String),

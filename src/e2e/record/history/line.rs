@@ -13,6 +13,51 @@ impl<'de> Deserialize<'de> for Event {
     }
 }
 
+/// A key: a string of its own only where it is a fact's.
+enum Key {
+    Seq,
+    AtNs,
+    Invoke,
+    Ok,
+    Fail,
+    Unknown,
+    Delivery,
+    Fault,
+    End,
+    Other(String),
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_identifier(Word)
+    }
+}
+
+struct Word;
+
+impl Visitor<'_> for Word {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<Key, E> {
+        Ok(match word {
+            "seq" => Key::Seq,
+            "at_ns" => Key::AtNs,
+            "invoke" => Key::Invoke,
+            "ok" => Key::Ok,
+            "fail" => Key::Fail,
+            "unknown" => Key::Unknown,
+            "delivery" => Key::Delivery,
+            "fault" => Key::Fault,
+            "end" => Key::End,
+            other => Key::Other(other.to_owned()),
+        })
+    }
+}
+
 struct Line;
 
 impl<'de> Visitor<'de> for Line {
@@ -24,24 +69,25 @@ impl<'de> Visitor<'de> for Line {
 
     fn visit_map<A: MapAccess<'de>>(self, mut line: A) -> Result<Event, A::Error> {
         let (mut seq, mut at_ns, mut what) = (None, None, None);
-        while let Some(word) = line.next_key::<String>()? {
-            match word.as_str() {
-                "seq" if seq.is_none() => seq = Some(line.next_value()?),
-                "at_ns" if at_ns.is_none() => at_ns = Some(line.next_value()?),
-                "seq" | "at_ns" => {
-                    return Err(A::Error::custom(format!("`{word}` is there twice")));
-                }
+        while let Some(key) = line.next_key()? {
+            match key {
+                Key::Seq if seq.is_none() => seq = Some(line.next_value()?),
+                Key::AtNs if at_ns.is_none() => at_ns = Some(line.next_value()?),
+                Key::Seq => return Err(A::Error::custom("`seq` is there twice")),
+                Key::AtNs => return Err(A::Error::custom("`at_ns` is there twice")),
                 _ if what.is_some() => {
                     return Err(A::Error::custom("a line says one thing that happened, not two"));
                 }
-                "invoke" => what = Some(What::Invoke(line.next_value()?)),
-                "ok" => what = Some(What::Ok(line.next_value()?)),
-                "fail" => what = Some(What::Fail(line.next_value()?)),
-                "unknown" => what = Some(What::Unknown(line.next_value()?)),
-                "delivery" => what = Some(What::Delivery(line.next_value()?)),
-                "fault" => what = Some(What::Fault(line.next_value()?)),
-                "end" => what = Some(What::End(line.next_value()?)),
-                _ => what = Some(What::Fact(Fact { word, record: line.next_value()? })),
+                Key::Invoke => what = Some(What::Invoke(line.next_value()?)),
+                Key::Ok => what = Some(What::Ok(line.next_value()?)),
+                Key::Fail => what = Some(What::Fail(line.next_value()?)),
+                Key::Unknown => what = Some(What::Unknown(line.next_value()?)),
+                Key::Delivery => what = Some(What::Delivery(line.next_value()?)),
+                Key::Fault => what = Some(What::Fault(line.next_value()?)),
+                Key::End => what = Some(What::End(line.next_value()?)),
+                Key::Other(word) => {
+                    what = Some(What::Fact(Fact { word, record: line.next_value()? }));
+                }
             }
         }
         Ok(Event {

@@ -55,6 +55,64 @@ pub enum ReadError {
     },
 }
 
+/// So much is read by one thread: less is not worth another.
+const PART: usize = 1 << 20;
+
+/// Some lines, as far as they are events.
+#[derive(Default)]
+struct Part {
+    events: Vec<Event>,
+    /// What is wrong with the line after them.
+    wrong: Option<Wrong>,
+}
+
+struct Wrong {
+    column: usize,
+    reason: String,
+}
+
+/// The lines in order, read side by side.
+fn parts(bytes: &[u8]) -> Vec<Part> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let many = (bytes.len() / PART).clamp(1, cores);
+    let mut cuts = Vec::new();
+    let mut rest = bytes;
+    for left in (1..=many).rev() {
+        // Up to the end of the line in which an even share of the rest ends.
+        let share = rest.len() / left;
+        let end = rest[share..].iter().position(|byte| *byte == b'\n').map(|at| share + at + 1);
+        let (part, after) = rest.split_at(end.filter(|_| left > 1).unwrap_or(rest.len()));
+        cuts.push(part);
+        rest = after;
+    }
+    std::thread::scope(|scope| {
+        let reading: Vec<_> = cuts.into_iter().map(|cut| scope.spawn(|| part(cut))).collect();
+        // A thread that panicked goes on panicking here.
+        let read = |reading: std::thread::ScopedJoinHandle<'_, Part>| match reading.join() {
+            Ok(part) => part,
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        reading.into_iter().map(read).collect()
+    })
+}
+
+fn part(bytes: &[u8]) -> Part {
+    let mut part = Part::default();
+    for text in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let Some(text) = text.strip_suffix(b"\n") else { break };
+        match serde_json::from_slice(text) {
+            Ok(event) => part.events.push(event),
+            Err(error) => {
+                // What is wrong with the line as a whole is known at its end.
+                let column = if error.column() == 0 { text.len().max(1) } else { error.column() };
+                part.wrong = Some(Wrong { column, reason: reason(&error) });
+                break;
+            }
+        }
+    }
+    part
+}
+
 impl History {
     /// Reads a file of JSON lines.
     ///
@@ -82,23 +140,22 @@ impl History {
     /// ```
     pub fn read(bytes: &[u8]) -> Result<Self, ReadError> {
         let mut events: Vec<Event> = Vec::new();
-        for (index, text) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
-            let line = index + 1;
-            let Some(text) = text.strip_suffix(b"\n") else { break };
-            let event: Event = serde_json::from_slice(text).map_err(|error| ReadError::Line {
-                line,
-                // What is wrong with the line as a whole is known at its end.
-                column: if error.column() == 0 { text.len().max(1) } else { error.column() },
-                reason: reason(&error),
-            })?;
-            let expected = line as u64;
-            if event.seq != expected {
-                return Err(ReadError::Sequence { line, expected, seen: event.seq });
+        for part in parts(bytes) {
+            events.reserve(part.events.len());
+            for event in part.events {
+                let expected = events.len() as u64 + 1;
+                let line = events.len() + 1;
+                if event.seq != expected {
+                    return Err(ReadError::Sequence { line, expected, seen: event.seq });
+                }
+                if matches!(events.last(), Some(Event { what: What::End(_), .. })) {
+                    return Err(ReadError::AfterEnd { line });
+                }
+                events.push(event);
             }
-            if matches!(events.last(), Some(Event { what: What::End(_), .. })) {
-                return Err(ReadError::AfterEnd { line });
+            if let Some(Wrong { column, reason }) = part.wrong {
+                return Err(ReadError::Line { line: events.len() + 1, column, reason });
             }
-            events.push(event);
         }
         Ok(Self { events })
     }
@@ -194,6 +251,30 @@ mod tests {
             };
             assert!(reason.contains(words), "{line}: {error}");
             assert_eq!(*seen, column, "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_long_history_is_read_by_several_and_is_the_same() {
+        let line = |n: u64| SUBMIT.replace("\"seq\":1", &format!("\"seq\":{n}"));
+        let lines: Vec<String> = (1..=30_000).map(line).collect();
+        let read = |lines: &[String]| History::read((lines.join("\n") + "\n").as_bytes());
+        assert!(lines.join("\n").len() > 3 * PART, "there are several parts");
+        let history = read(&lines).unwrap();
+        assert!(history.events.iter().map(|event| event.seq).eq(1..=30_000));
+        for wrong in [0, 9_999, 15_000, 15_001, 29_999] {
+            let mut doctored = lines.clone();
+            doctored[wrong] = "{}".to_owned();
+            // What is wrong first is told.
+            doctored[29_999] = "{}".to_owned();
+            let error = read(&doctored).unwrap_err();
+            assert!(matches!(error, ReadError::Line { line, .. } if line == wrong + 1), "{error}");
+            let mut moved = lines.clone();
+            moved.remove(wrong);
+            match read(&moved) {
+                Err(ReadError::Sequence { line, .. }) => assert_eq!(line, wrong + 1),
+                other => assert!(wrong == 29_999 && other.is_ok(), "{wrong}"),
+            }
         }
     }
 
