@@ -39,7 +39,10 @@ fn suite(home: &Home, faults: &[&str]) {
     std::fs::write(root.join("worker.py"), WORKER).unwrap();
     std::fs::write(root.join("fixed.jsonl"), "").unwrap();
     // A program sees the run's folder in its environment, as services do.
-    let command = r#"["sh", "-c", "cat $MONO_DEMO_DIR/shipped.jsonl 2>/dev/null || true"]"#;
+    let command = r#"["{{python}}", "lines.py"]"#;
+    let lines = "import os\npath = os.environ['MONO_DEMO_DIR'] + '/shipped.jsonl'\n\
+        print(open(path).read() if os.path.exists(path) else '')\n";
+    std::fs::write(root.join("lines.py"), lines).unwrap();
     let text = SUITE.replace(r#"["cat", "{{MONO}}"]"#, command);
     std::fs::write(root.join("suite.toml"), text).unwrap();
     for fault in faults {

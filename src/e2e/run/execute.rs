@@ -19,6 +19,7 @@ use super::steps::sequence::{self, Progress};
 use crate::broker::Role;
 use crate::e2e::record::run::RunId;
 use crate::e2e::scenario::ast::check::Check;
+use crate::e2e::scenario::ast::promise::Place;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::Action;
 use crate::e2e::text::redact::Redactions;
@@ -82,7 +83,7 @@ pub async fn leave_up(
     let mut progress = Progress { variables, seen: Vec::new(), transcript };
     let mut history = None;
     let limit = Limit::of(fixture);
-    let mut ended = promise(&mut world, fixture).await;
+    let mut ended = promise(&mut world, fixture, &progress.variables).await;
     if ended.is_ok() {
         ended = sequence::all(&mut world, fixture, run, events, limit, &mut progress).await;
     }
@@ -114,7 +115,7 @@ pub async fn leave_up(
 }
 
 /// Looks after what the suite and the scenario promise, from before the first step.
-async fn promise(world: &mut World, fixture: &Fixture) -> Result<(), Stop> {
+async fn promise(world: &mut World, fixture: &Fixture, variables: &Variables) -> Result<(), Stop> {
     if fixture.promises.is_empty() {
         return Ok(());
     }
@@ -127,6 +128,7 @@ async fn promise(world: &mut World, fixture: &Fixture) -> Result<(), Stop> {
         root: &world.machine().root,
         reaper: &world.machine().reaper,
         access: world.access(Role::Harness),
+        variables,
     };
     let declared = Declared::begin(fixture, given).await;
     let declared = declared.map_err(|why| Stop::broken("look after the promises", why))?;
@@ -160,7 +162,12 @@ fn variables(
         Action::Run(program) => Some(program),
         _ => None,
     });
-    for name in programs.flatten().flat_map(|text| names(text)) {
+    let effects = fixture.promises.iter().flat_map(|promise| &promise.effects);
+    let looking = effects.filter_map(|effect| match &effect.at {
+        Place::Command(words) => Some(words),
+        _ => None,
+    });
+    for name in programs.chain(looking).flatten().flat_map(|text| names(text)) {
         if let Some(Err(reason)) = machine.variables.get(name) {
             return Err(format!("{{{{{name}}}}} is not available: {reason}"));
         }

@@ -209,7 +209,13 @@ fn effect(table: &DeTable<'_>, span: Span, findings: &mut Findings) -> Option<Ef
             None
         }
     };
-    Some(Effect { at, key: key? })
+    let key = key?;
+    if matches!(at, Place::File(_) | Place::Command(_)) && !matches!(key, Pick::Pointer(_)) {
+        let message = "a line of JSON has no header and no subject".to_owned();
+        let help = "its key is a JSON pointer, as \"/order_id\"";
+        findings.add_with_help(fields.span_of("key"), message, help);
+    }
+    Some(Effect { at, key })
 }
 
 fn ending(fields: &Fields<'_, '_>, effects: usize, findings: &mut Findings) -> Option<Ending> {

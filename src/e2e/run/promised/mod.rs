@@ -33,6 +33,7 @@ use crate::e2e::scenario::ast::check::Asked;
 use crate::e2e::scenario::ast::promise::{Place, Promise, Verb};
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::keys::CheckWord;
+use crate::e2e::text::template::{Variables, fill_text};
 use crate::e2e::verdict::checks::answer::Answer;
 use crate::e2e::verdict::index::Index;
 use crate::e2e::verdict::policy::Policy;
@@ -58,6 +59,7 @@ pub(in crate::e2e) struct Given<'a> {
     pub(in crate::e2e) root: &'a Path,
     pub(in crate::e2e) reaper: &'a Reaper,
     pub(in crate::e2e) access: Access,
+    pub(in crate::e2e) variables: &'a Variables,
 }
 
 /// The promises of one run.
@@ -103,7 +105,8 @@ impl Declared {
             for (at, effect) in promise.effects.iter().enumerate() {
                 let ending = promise.ending.as_ref().filter(|ending| ending.effect == at);
                 let value = ending.map(|ending| &ending.value);
-                eyes.push((n, at, Eye::open(&effect.at, &effect.key, value, &around).await?));
+                let place = filled(&effect.at, given.variables);
+                eyes.push((n, at, Eye::open(&place, &effect.key, value, &around).await?));
             }
         }
         Ok(Self { promises, history: given.history.to_owned(), around, eyes: Mutex::new(eyes) })
@@ -137,10 +140,10 @@ impl Declared {
         let mut eyes = self.eyes.lock().await;
         let dear = eyes.iter().any(|(.., eye)| eye.is_dear());
         loop {
-            let mut failed = None;
             for (promise, effect, eye) in &mut *eyes {
                 let known = eye.found.len();
-                failed = eye.look(&self.around).await.err().or(failed);
+                // A broker that is away may be back in time; what stays so is told at the end.
+                let _ = eye.look(&self.around).await;
                 let promise = &self.promises[*promise];
                 for found in &eye.found[known.min(eye.found.len())..] {
                     let (promise, effect, key) = (promise, *effect, found.key.clone());
@@ -198,6 +201,16 @@ impl Declared {
 struct Picked {
     key: Option<String>,
     order: Option<String>,
+}
+
+/// A program with its variables.
+fn filled(place: &Place, variables: &Variables) -> Place {
+    match place {
+        Place::Command(words) => {
+            Place::Command(words.iter().map(|word| fill_text(word, variables)).collect())
+        }
+        other => other.clone(),
+    }
 }
 
 /// Where a promise says how things end, only that counts.

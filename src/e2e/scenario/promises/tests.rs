@@ -42,7 +42,7 @@ fn every_mistake_is_shown_with_its_place() {
          [promise.none]\n\
          [promise.log]\noperation = { submitted = \"a\" }\nkey = \"/id\"\n\
          effect = [{ log = \"worker\", key = \"shipped\" }, { log = \"wroker\", key = \"(x)\" }, \
-         { file = \"../x\", key = \"subject:0\" }, { stream = \"A\" }, { key = \"/x\" }]\n\
+         { file = \"../x\", key = \"subject:0\" }, { file = \"x\", key = \"header:A\" }, { stream = \"A\" }, { key = \"/x\" }]\n\
          final = { effect = 7, value = \"/status\" }\nunasked = \"maybe\"\n",
     )
     .unwrap_err();
