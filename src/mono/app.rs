@@ -13,7 +13,7 @@ use super::future::BoxFuture;
 use super::module::{Kind, Module, Registration, Services};
 use super::shutdown::{self, Shutdown, Trigger};
 use super::tasks::{Ended, Tasks};
-use super::{queue_group, request_reply, stream_consumer};
+use super::{queue_group, request_reply, stream_consumer, stream_place};
 use crate::wire::subjects::{Token, TokenError};
 
 /// How long the broker may take to process the subscriptions.
@@ -296,7 +296,7 @@ impl Running {
         let registrations: Vec<_> = services.list.into_iter().map(Arc::new).collect();
         for registration in &registrations {
             if let Kind::StreamConsumer { settings, .. } = &registration.kind {
-                stream_consumer::prepare(&self.connection, settings, &registration.subject)
+                stream_place::prepare(&self.connection, settings, &registration.subject)
                     .await
                     .map_err(failed)?;
             }

@@ -40,6 +40,7 @@ mod shutdown;
 mod stats;
 mod stream;
 mod stream_consumer;
+mod stream_place;
 mod stream_settings;
 mod target;
 mod tasks;

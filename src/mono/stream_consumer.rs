@@ -8,8 +8,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream::consumer::{AckPolicy, pull};
-use async_nats::jetstream::{self, AckKind, stream};
+use async_nats::jetstream::{self, AckKind};
 use futures_util::{Stream, StreamExt, stream as futures_stream};
 
 use super::attempt::{Attempt, Verdict};
@@ -17,7 +16,6 @@ use super::connect::Connection;
 use super::dead_letter::DeadKind;
 use super::delivery::Delivery;
 use super::dispatch::{Excess, dispatch, guarded};
-use super::ensure;
 use super::error::{Failure, ModuleError};
 use super::held_back;
 use super::in_hand::{Held, InHand};
@@ -26,38 +24,6 @@ use super::module::Registration;
 use super::shutdown::Shutdown;
 use super::stream::{DynStreamHandler, Settled};
 use super::stream_settings::StreamSettings;
-
-/// Makes the streams and the durable consumer, or adopts what is there.
-pub(crate) async fn prepare(
-    connection: &Connection,
-    settings: &StreamSettings,
-    subject: &str,
-) -> Result<(), ModuleError> {
-    let (stream, _, _) = tokio::try_join!(
-        ensure::stream(connection, &settings.stream),
-        ensure::stream(connection, &settings.dead_letters),
-        ensure::stream(connection, &settings.failures.stream)
-    )?;
-    ensure_consumer(connection, &stream, settings, subject).await
-}
-
-async fn ensure_consumer(
-    connection: &Connection,
-    stream: &stream::Stream,
-    settings: &StreamSettings,
-    subject: &str,
-) -> Result<(), ModuleError> {
-    let consumer = pull::Config {
-        durable_name: Some(settings.durable.clone()),
-        ack_policy: AckPolicy::Explicit,
-        ack_wait: settings.ack_wait,
-        max_deliver: -1,
-        max_ack_pending: 4096,
-        filter_subject: subject.to_owned(),
-        ..Default::default()
-    };
-    ensure::pull_consumer(connection, stream, &consumer).await
-}
 
 /// One worker; returns after the drain.
 pub(crate) async fn work(
