@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use async_nats::jetstream::consumer::pull;
 use async_nats::jetstream::{self, AckKind};
 use futures_util::{Stream, StreamExt, stream as futures_stream};
 
@@ -23,6 +24,7 @@ use super::letter::Letter;
 use super::module::Registration;
 use super::shutdown::Shutdown;
 use super::stream::{DynStreamHandler, Settled};
+use super::stream_place;
 use super::stream_settings::StreamSettings;
 
 /// One worker; returns after the drain.
@@ -168,7 +170,7 @@ impl Worker {
         let found = self.connection.jetstream().get_stream(stream).await;
         let found = found.map_err(|e| ModuleError::new(format!("find stream `{stream}`"), e))?;
         let subject = &self.registration.subject;
-        ensure_consumer(&self.connection, &found, &self.settings, subject).await
+        stream_place::ensure_consumer(&self.connection, &found, &self.settings, subject).await
     }
 
     async fn handle(&self, message: jetstream::Message) {

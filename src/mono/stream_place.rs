@@ -22,7 +22,8 @@ pub(crate) async fn prepare(
     ensure_consumer(connection, &stream, settings, subject).await
 }
 
-async fn ensure_consumer(
+/// Makes the durable consumer, or adopts what is there.
+pub(super) async fn ensure_consumer(
     connection: &Connection,
     stream: &stream::Stream,
     settings: &StreamSettings,
