@@ -100,7 +100,6 @@ impl ConnectionArgs {
             ("--token", self.token.is_some()),
             ("--creds", self.creds.is_some()),
             ("--nkey", self.nkey.is_some()),
-            ("--nkey", self.nkey.is_some()),
             ("--tlsca", self.tlsca.is_some()),
             ("--tlscert", self.tlscert.is_some()),
             ("--tlsfirst", self.tlsfirst),
