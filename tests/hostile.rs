@@ -212,8 +212,8 @@ async fn helper_is_flooded() {
         ("out", format!("{HELLO} exec yes MARK")),
         ("long", long),
     ] {
-        let flood = driver_within("60s", &format!("memory-{word}"), &script);
-        grown.push(flood.await.growth_kib);
+        let word = format!("memory-{word}");
+        grown.push(driver_within("60s", &word, &script).await.growth_kib);
     }
     let lines = format!("exec yes {LONG_WORD}");
     for script in [lines.as_str(), "exec cat /dev/zero >&2"] {
