@@ -58,8 +58,13 @@ class Headers(dict[str, str]):
         self.size_bytes = 0
 
 
+# With these words the server closes the connection: nats-py knows what to do then.
+_ENDS = re.compile("stale connection|authorization violation", re.IGNORECASE)
+
+
 def guard(nc: NATS) -> None:
-    """Lets no message, whatever its bytes, end the connection's read loop."""
+    """Lets no message, whatever its bytes, end the connection's read loop, and no refusal of the
+    server, which goes on, the connection: for good, as nats-py does."""
     if nc in _guarded:
         return
     _guarded.add(nc)
@@ -84,6 +89,16 @@ def guard(nc: NATS) -> None:
         known = connection()
         return known and type(known)._build_message(known, sid, subject, reply, data, headers)
 
+    async def process_err(words: str) -> None:
+        known = connection()
+        if known is None:
+            return
+        if _ENDS.search(words) or not known.is_connected:
+            await type(known)._process_err(known, words)
+        else:
+            await known._error_cb(nats.errors.Error(f"nats: {words.strip(chr(39))}"))
+
+    nc._process_err = process_err  # type: ignore[method-assign, assignment]
     nc._process_headers = process_headers  # type: ignore[method-assign, assignment]
     nc._build_message = build_message  # type: ignore[method-assign, assignment]
 

@@ -46,8 +46,31 @@ impl Caller {
         subjects: &[&str],
         operation: impl IntoFuture<Output = T>,
     ) -> Result<T, Denied> {
-        let (mark, inboxes) = (self.denials.count(), self.inbox_prefix());
-        let about = About { subjects, inboxes: &inboxes };
+        let inboxes = self.inbox_prefix();
+        self.unless(About { subjects, subscribes: false, inboxes: &inboxes }, operation).await
+    }
+
+    /// The same of an operation that subscribes to the subject: of a subscription too many the server
+    /// does not say which it is, so of several at once all are refused.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub async fn subscribed<T>(
+        &self,
+        subject: &str,
+        operation: impl IntoFuture<Output = T>,
+    ) -> Result<T, Denied> {
+        let inboxes = self.inbox_prefix();
+        self.unless(About { subjects: &[subject], subscribes: true, inboxes: &inboxes }, operation)
+            .await
+    }
+
+    async fn unless<T>(
+        &self,
+        about: About<'_>,
+        operation: impl IntoFuture<Output = T>,
+    ) -> Result<T, Denied> {
+        let mark = self.denials.count();
         let outcome = tokio::select! {
             biased;
             denied = self.denials.hear(mark, about) => return Err(denied),
@@ -71,7 +94,8 @@ impl Caller {
     /// inbox that answers come to. It does so also when somebody narrows what this user may.
     pub async fn refused_since(&self, mark: u64, subscriptions: &[&str]) -> Denied {
         let inboxes = self.inbox_prefix();
-        self.denials.hear(mark, About { subjects: subscriptions, inboxes: &inboxes }).await
+        let about = About { subjects: subscriptions, subscribes: false, inboxes: &inboxes };
+        self.denials.hear(mark, about).await
     }
 
     /// Returns when the broker has processed everything sent on this connection before: after it, a
@@ -80,7 +104,7 @@ impl Caller {
     ///
     /// `Client::flush` only writes to the socket; the broker may not have read it yet. It handles a
     /// connection's lines in order, so a message to ourselves comes back after all of them. A user
-    /// that may not send itself one is told so in the same order.
+    /// that may not send itself one, or subscribe any more, is told so in the same order.
     ///
     /// # Errors
     /// What could not be sent, or that it did not come back within `limit`.
@@ -92,7 +116,7 @@ impl Caller {
         let mark = self.denials.count();
         let mut echo = self.client.subscribe(subject.clone()).await.map_err(|e| failed(&e))?;
         self.client.publish(subject.clone(), Bytes::new()).await.map_err(|e| failed(&e))?;
-        let about = About { subjects: &[&subject], inboxes: "" };
+        let about = About { subjects: &[&subject], subscribes: true, inboxes: "" };
         tokio::select! {
             biased;
             message = echo.next() => message.map(drop).ok_or_else(|| failed(&"the connection closed"))?,
