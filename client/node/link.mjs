@@ -7,6 +7,7 @@
 
 import { PermissionViolationError } from "@nats-io/nats-core";
 import { ConnectionFailed, PermissionDenied } from "./errors.mjs";
+import { excerpt } from "./subjects.mjs";
 
 /** @typedef {import("@nats-io/nats-core").NatsConnection} NatsConnection */
 /** @typedef {import("./deadline.mjs").Deadline} Deadline */
@@ -105,7 +106,8 @@ export class Link {
       return !seen.includes(error) && (named || (subscribes && isTooMany(error)));
     });
     if (denial !== undefined) {
-      throw new PermissionDenied(denial.message, { cause: denial });
+      const what = isTooMany(denial) ? `subscribe to ${excerpt(subject)}: ` : "";
+      throw new PermissionDenied(`${what}${denial.message}`, { cause: denial });
     }
   }
 }

@@ -110,8 +110,10 @@ impl RustDriver {
             Ok(subscriber)
         };
         let subscribed = connection.caller().subscribed(&subject, subscribed).await;
-        let subscriber = subscribed
-            .map_err(|denied| failed(ErrorKind::Permissions, denied.definite, &denied))??;
+        let subscriber = subscribed.map_err(|denied| {
+            let said = format!("subscribe to {subject}: {denied}");
+            failed(ErrorKind::Permissions, denied.definite, &said)
+        })??;
         let id = self.next_subscription.fetch_add(1, Ordering::Relaxed);
         lock(&self.subscriptions).insert(id, Arc::new(tokio::sync::Mutex::new(subscriber)));
         Ok(json!({ "subscription": id }))
