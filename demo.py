@@ -15,6 +15,7 @@ import asyncio
 import hmac
 import io
 import json
+import logging
 import os
 import secrets
 import ssl
@@ -34,6 +35,7 @@ HINT_LOGIN = (
     "name a user with NATS_USER and NATS_PASSWORD, or in the URL, and with NATS_CA who signed the "
     "server's certificate; without NATS_URL and --server a running `serve` of yours is found, and lets you in"
 )
+HINT_CA = "NATS_CA names a file with the certificates, in PEM, of the authorities that are trusted"
 HINT_INSTALL = (
     "python -m pip install --require-hashes -r client/requirements.txt, "
     "or run it with the Python that `mono-demo doctor` shows"
@@ -54,6 +56,10 @@ class Differs(Exception):
 
 class Unreachable(Exception):
     """There is no server to tour."""
+
+
+class Unusable(Exception):
+    """What the tour was given cannot be used."""
 
 
 class Refused(Unreachable):
@@ -193,7 +199,7 @@ def serve_login(serve: Mapping[str, Any], role: str) -> dict[str, Any]:
         else:
             shown = serve["login"]
         return login_of(*(shown.get(name) for name in names))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (Unusable, OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}  # it asks for nothing
 
 
@@ -210,8 +216,18 @@ def login_of(
     if creds:
         login["user_credentials"] = creds
     if ca:
-        login["tls"] = ssl.create_default_context(cafile=ca)
+        login["tls"] = trusting(ca)
     return login
+
+
+def trusting(ca: str) -> ssl.SSLContext:
+    """TLS with whoever an authority in this file has signed; raises Unusable."""
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except ssl.SSLError as error:
+        raise Unusable(f"the authority {ca}: no PEM of a certificate is in this file") from error
+    except OSError as error:
+        raise Unusable(f"the authority {ca}: {error.strerror or error}") from error
 
 
 def running_serves(env: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -354,10 +370,18 @@ async def connect(url: str, login: Mapping[str, Any]) -> NATS:
 async def dial(servers: list[str], login: Mapping[str, Any], causes: list[str]) -> NATS:
     import nats
 
-    async def on_error(error: Exception) -> None:
-        causes.append(str(error) or type(error).__name__)
+    # So many of them are not trusted; that does not get better.
+    strangers = 0
+    hopeless: asyncio.Future[NATS] = asyncio.get_running_loop().create_future()
 
-    return await asyncio.wait_for(
+    async def on_error(error: Exception) -> None:
+        nonlocal strangers
+        causes.append(str(error) or type(error).__name__)
+        strangers += isinstance(error, ssl.SSLCertVerificationError)
+        if strangers >= len(servers) and not hopeless.done():
+            hopeless.set_exception(error)
+
+    connecting = asyncio.ensure_future(
         nats.connect(
             servers,
             **login,
@@ -366,9 +390,19 @@ async def dial(servers: list[str], login: Mapping[str, Any], causes: list[str]) 
             connect_timeout=2,
             max_reconnect_attempts=3,
             reconnect_time_wait=0.1,
-        ),
-        timeout=10,
+        )
     )
+    either = {connecting, hopeless}
+    for one in either:  # whichever is not waited for any more has no outcome for anybody
+        one.add_done_callback(lambda one: one.cancelled() or one.exception())
+    try:
+        done, _ = await asyncio.wait(either, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+        if not done:
+            raise asyncio.TimeoutError
+        return done.pop().result()
+    finally:
+        connecting.cancel()
+        hopeless.cancel()
 
 
 async def find(explicit: str | None, env: Mapping[str, str]) -> NATS:
@@ -468,11 +502,15 @@ def main(argv: list[str] | None = None) -> int:
             raise
         return fail(EXIT_INFRASTRUCTURE, "nats-py is not installed", HINT_INSTALL)
 
+    # Of a server that goes away, asyncio says "returning true from eof_received() has no effect".
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     tell = Narrator(colour=colour)
     url = without_login(find_url(args.nats_url, os.environ))
     try:
         asyncio.run(tour(args.nats_url, os.environ, args.names or list(TOURS), tell))
+    except Unusable as error:
+        return fail(EXIT_USAGE, str(error), HINT_CA)
     except Refused as error:
         return fail(EXIT_REFUSED, str(error), HINT_LOGIN)
     except Unreachable as error:

@@ -28,10 +28,15 @@ _VIOLATION = re.compile(
 )
 
 
+# Of a subscription too many the server does not say which it is.
+_TOO_MANY = "maximum subscriptions exceeded"
+
+
 class Denial(NamedTuple):
     """One refusal; `definite` is false where what it stopped is only the answer."""
 
     number: int
+    #: In lower case; empty where there is one subscription too many.
     subject: str
     text: str
     definite: bool = True
@@ -67,10 +72,11 @@ class Denials:
 
         nc._error_cb = on_error
 
-    def since(self, count: int, subject: str) -> Denial | None:
-        """The refusal of `subject` after there had been `count`, if there is one."""
-        lowered = subject.lower()
-        return next((d for d in self._kept if d.number >= count and d.subject == lowered), None)
+    def since(self, count: int, subject: str, *, subscribes: bool = False) -> Denial | None:
+        """The refusal of `subject` after there had been `count`, if there is one; for whoever
+        subscribes also that of a subscription too many."""
+        about = {subject.lower(), ""} if subscribes else {subject.lower()}
+        return next((d for d in self._kept if d.number >= count and d.subject in about), None)
 
     @contextmanager
     def watch(self, subject: str) -> Iterator[asyncio.Future[Denial]]:
@@ -88,9 +94,9 @@ class Denials:
 
     def _note(self, text: str) -> None:
         found = _VIOLATION.search(text)
-        if found is None:
+        if found is None and _TOO_MANY not in text.lower():
             return
-        action, subject = found[1].lower(), found[2].lower()
+        action, subject = (found[1].lower(), found[2].lower()) if found else ("subscription", "")
         deaf = action == "subscription" and subject.startswith(self._inboxes)
         denial = Denial(self.count, subject, text, definite=not deaf)
         self.count += 1

@@ -31,6 +31,8 @@ _BLANKS = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008"
     "\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 )
+_BLANK = re.compile(f"[{_BLANKS}]")
+_BROKEN = re.compile("[\r\n\0]")
 _NAME = re.compile(r"[!-9;-~]+")
 _FIRST_LINE = re.compile(rf"NATS/1\.0(?:[{_BLANKS}]+(.*))?", re.DOTALL)
 _STATUS = re.compile(r"[1-9][0-9]{2}")
@@ -52,10 +54,17 @@ class Headers(dict[str, str]):
         self.values_of: dict[str, list[str]] = {}
         #: 0 where the first line has none.
         self.status = 0
+        #: Of the whole block, as it came.
+        self.size_bytes = 0
+
+
+# With these words the server closes the connection: nats-py knows what to do then.
+_ENDS = re.compile("stale connection|authorization violation", re.IGNORECASE)
 
 
 def guard(nc: NATS) -> None:
-    """Lets no message, whatever its bytes, end the connection's read loop."""
+    """Lets no message, whatever its bytes, end the connection's read loop, and no refusal of the
+    server, which goes on, the connection: for good, as nats-py does."""
     if nc in _guarded:
         return
     _guarded.add(nc)
@@ -80,6 +89,16 @@ def guard(nc: NATS) -> None:
         known = connection()
         return known and type(known)._build_message(known, sid, subject, reply, data, headers)
 
+    async def process_err(words: str) -> None:
+        known = connection()
+        if known is None:
+            return
+        if _ENDS.search(words) or not known.is_connected:
+            await type(known)._process_err(known, words)
+        else:
+            await known._error_cb(nats.errors.Error(f"nats: {words.strip(chr(39))}"))
+
+    nc._process_err = process_err  # type: ignore[method-assign, assignment]
     nc._process_headers = process_headers  # type: ignore[method-assign, assignment]
     nc._build_message = build_message  # type: ignore[method-assign, assignment]
 
@@ -96,18 +115,18 @@ def check(message: Msg) -> Headers:
 
 
 def is_no_responders(message: Msg) -> bool:
-    """True for the word of the server itself that nobody listens: status 503, no body, and no
-    header but the subject.
+    """True for the word of the server itself that nobody listens: status 503, no body, and not a
+    byte more than it takes to say so, and for which subject.
 
-    A service may answer with the same status, with a body or with headers of its own.
+    Whatever else has that status comes from somebody who has read the request.
     """
     headers = message.headers
-    return (
-        isinstance(headers, Headers)
-        and headers.status == 503
-        and not message.data
-        and set(headers.values_of) <= {_SUBJECT}
-    )
+    if not isinstance(headers, Headers) or headers.status != 503 or message.data:
+        return False
+    words, subjects = headers.get("Description", ""), headers.values_of.get(_SUBJECT, [])
+    said = "NATS/1.0 503" + (f" {words}" if words else "") + "\r\n"
+    said += "".join(f"{_SUBJECT}: {subject}\r\n" for subject in subjects) + "\r\n"
+    return len(subjects) <= 1 and headers.size_bytes == len(said.encode())
 
 
 def first(headers: Mapping[str, str], name: str) -> str:
@@ -120,7 +139,9 @@ def first(headers: Mapping[str, str], name: str) -> str:
 def read(block: bytes) -> Headers:
     """Reads a block; of one that cannot be read there is UNREADABLE, with the reason."""
     try:
-        return _parse(block.decode())
+        headers = _parse(block.decode())
+        headers.size_bytes = len(block)
+        return headers
     except UnicodeDecodeError:
         return _unreadable("the headers are not UTF-8")
     except ValueError as error:
@@ -134,12 +155,14 @@ def _unreadable(why: str) -> Headers:
 
 
 def _parse(block: str) -> Headers:
-    lines = [line.removesuffix("\r") for line in block.split("\n")]
+    lines = block.split("\r\n")
     first_line = _FIRST_LINE.fullmatch(lines[0])
     if first_line is None:
         raise ValueError("the first line is not NATS/1.0")
+    if _BROKEN.search(lines[0]):
+        raise ValueError("the first line has a line break or a NUL in it")
     headers = Headers()
-    status, _, words = (first_line[1] or "").strip(_BLANKS).partition(" ")
+    status, *words = _BLANK.split((first_line[1] or "").strip(_BLANKS), maxsplit=1)
     if status:
         if not _STATUS.fullmatch(status):
             raise ValueError("the status is not a number of three digits")
@@ -148,7 +171,10 @@ def _parse(block: str) -> Headers:
     while at < len(lines):
         line, at = lines[at], at + 1
         if not line:
-            continue
+            # Some readers stop here: what they do not see could be an error.
+            if lines[at:] not in ([], [""]):
+                raise ValueError("something is behind the empty line that ends them")
+            break
         name, colon, value = line.partition(":")
         if not colon or not name:
             raise ValueError("a line has no colon" if not colon else "a header has no name")
@@ -157,13 +183,13 @@ def _parse(block: str) -> Headers:
         # A line that begins with white space goes on with the value of the one before.
         while at < len(lines) and lines[at][:1] and lines[at][0] in _BLANKS:
             value, at = value + lines[at], at + 1
-        if "\r" in value or "\0" in value:
-            raise ValueError("a header's value has a carriage return or a NUL in it")
+        if _BROKEN.search(value):
+            raise ValueError("a header's value has a line break or a NUL in it")
         headers[name] = value.strip(_BLANKS)
         headers.values_of.setdefault(name, []).append(headers[name])
     # For nats-py itself.
     if status:
         headers["Status"] = status
     if words:
-        headers["Description"] = words.strip(_BLANKS)
+        headers["Description"] = words[0].strip(_BLANKS)
     return headers

@@ -211,7 +211,7 @@ async def subscribe(
             except ConnectionFailed:
                 # It comes back with the subscription in it; only the proof is to be had again.
                 await _connected(nc, None, deadline)
-        _check(denials.since(seen, subject), what)
+        _check(denials.since(seen, subject, subscribes=True), what)
     except BaseException:
         await unsubscribe(subscription)
         raise

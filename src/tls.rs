@@ -49,9 +49,17 @@ fn explain(error: &rustls::Error) -> Trouble {
              out --tlsca and --tlscert too",
         ),
         rustls::Error::AlertReceived(alert) => match alert {
-            AlertDescription::CertificateRequired | AlertDescription::HandshakeFailure => (
+            AlertDescription::CertificateRequired => (
                 "the server wants a certificate of the client".to_owned(),
                 "name one with --tlscert and its key with --tlskey",
+            ),
+            // Of TLS 1.2 also that of a server that misses the client's certificate.
+            AlertDescription::HandshakeFailure => (
+                "the server wants a certificate of the client, or has no algorithm in common with \
+                 this program"
+                    .to_owned(),
+                "name a certificate with --tlscert and its key with --tlskey; or give the server an \
+                 RSA key of 2048 bits or more, or an ECDSA key on P-256 or P-384 (P-521 is not taken)",
             ),
             // nats-server says "expired" of one that is not valid yet, too.
             AlertDescription::CertificateExpired => (
@@ -89,11 +97,19 @@ fn certificate(problem: &CertificateError) -> Trouble {
              a `serve` of your own with --tls-ca of serve",
         ),
         // Of an authority with the same name: made anew, as a rule, since its file was given away.
+        // A key that is too short cannot sign either.
         CertificateError::BadSignature => (
             "an authority of the same name as the trusted one, but another one, has signed the \
-             server's certificate"
+             server's certificate, or an RSA key in it or above it has fewer than 2048 bits"
                 .to_owned(),
-            "name the authority that signed it with --tlsca (or NATS_CA, or `ca` in a context)",
+            "name the authority that signed it with --tlsca (or NATS_CA, or `ca` in a context); \
+             `openssl x509 -noout -text -in FILE` shows how long its key is",
+        ),
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => (
+            "the server's certificate is signed with an algorithm that is not taken, as SHA-1 is not"
+                .to_owned(),
+            "sign it again with SHA-256 or better",
         ),
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => (
             format!("the server's certificate is not for servers ({problem})"),
@@ -125,4 +141,34 @@ fn certificate(problem: &CertificateError) -> Trouble {
         ),
     };
     Trouble { cause, remedy: remedy.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(error: rustls::Error) -> String {
+        let Trouble { cause, remedy } = explain(&error);
+        assert!(cause.len() < 200 && !cause.contains('\n'), "{cause}");
+        format!("{cause}; {remedy}")
+    }
+
+    #[test]
+    fn a_cause_that_is_one_of_two_is_told_as_both() {
+        let failure = told(rustls::Error::AlertReceived(AlertDescription::HandshakeFailure));
+        assert!(failure.contains("certificate of the client, or has no algorithm"), "{failure}");
+        assert!(failure.contains("P-521"), "{failure}");
+        let short = told(rustls::Error::InvalidCertificate(CertificateError::BadSignature));
+        assert!(short.contains("another one") && short.contains("fewer than 2048 bits"), "{short}");
+    }
+
+    #[test]
+    fn an_old_algorithm_is_named_in_a_line_and_not_by_its_numbers() {
+        let old = CertificateError::UnsupportedSignatureAlgorithmContext {
+            signature_algorithm_id: vec![42; 9],
+            supported_algorithms: Vec::new(),
+        };
+        let old = told(rustls::Error::InvalidCertificate(old));
+        assert!(old.contains("SHA-1") && !old.contains("42"), "{old}");
+    }
 }

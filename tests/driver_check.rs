@@ -1,22 +1,19 @@
 //! `driver check`: the drivers of all languages pass, and each check finds the fault it is for.
 
-use crate::support;
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 
 use mono_demo::e2e::driver::conformance;
-use mono_demo::provision;
 use serde_json::Value;
+
+use crate::support::{drivers, root};
 
 const BIN: &str = env!("CARGO_BIN_EXE_mono-demo");
 
-fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-}
-
 /// What `driver check` says, and its exit status.
-fn check(only: Option<&str>, driver: &[&str]) -> (Value, Option<i32>) {
+fn check(only: Option<&str>, driver: &[impl AsRef<OsStr>]) -> (Value, Option<i32>) {
     let mut command = Command::new(BIN);
     command.args(["--json", "driver", "check"]).current_dir(root());
     command.args(only.iter().flat_map(|name| ["--only", name]));
@@ -29,7 +26,7 @@ fn check(only: Option<&str>, driver: &[&str]) -> (Value, Option<i32>) {
 }
 
 #[track_caller]
-fn passes(driver: &[&str]) {
+fn passes(driver: &[String]) {
     let (said, status) = check(None, driver);
     let checks = said["checks"].as_array().unwrap();
     let not_passed: Vec<_> = checks.iter().filter(|one| one["verdict"] != "passed").collect();
@@ -38,47 +35,27 @@ fn passes(driver: &[&str]) {
     assert_eq!(status, Some(0));
 }
 
-fn settings() -> provision::Settings {
-    let mut settings = provision::Settings::new(support::shared_cache());
-    settings.path = std::env::var_os("PATH");
-    settings
-}
-
 #[test]
 fn the_rust_driver_passes() {
-    passes(&[BIN, "driver", "rust"]);
+    passes(&drivers::rust());
 }
 
 #[tokio::test]
 async fn the_python_driver_passes() {
-    let requirements = std::fs::read_to_string(root().join("client/requirements.txt")).unwrap();
-    let env = provision::python_env(&settings(), &requirements, &|_| {}).await.unwrap();
-    passes(&[env.python.to_str().unwrap(), "-m", "client.driver"]);
-}
-
-/// Of a cache that `mono-demo doctor --fix` prepares; where the tools are missing, nothing is said.
-fn prepared(client: &str) -> Option<String> {
-    let cache = support::shared_cache();
-    let output = Command::new(BIN)
-        .args(["--json", "doctor", "--fix"])
-        .env("XDG_CACHE_HOME", cache.join("xdg"))
-        .output()
-        .expect("the program starts");
-    let said: Value = serde_json::from_slice(&output.stdout).expect("one object");
-    said["findings"][client]["path"].as_str().map(str::to_owned)
+    passes(&drivers::python().await);
 }
 
 #[test]
 fn the_node_driver_passes() {
-    if let Some(driver) = prepared("node") {
-        passes(&["node", &driver]);
+    if let Some(driver) = drivers::node() {
+        passes(&driver);
     }
 }
 
 #[test]
 fn the_go_driver_passes() {
-    if let Some(driver) = prepared("go") {
-        passes(&[&driver]);
+    if let Some(driver) = drivers::go() {
+        passes(&driver);
     }
 }
 

@@ -10,7 +10,7 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 use mono_demo::e2e::driver::{Driver as _, RustDriver, TypedCalls, hello};
 use mono_demo::modules::math::{MathClient, Operation};
 use mono_demo::mono::Caller;
-use mono_demo::wire::driver::{ErrorKind, Op, Outcome};
+use mono_demo::wire::driver::{ErrorKind, Headers, Op, Outcome};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -25,10 +25,17 @@ struct File {
 struct Row {
     name: String,
     kind: String,
+    /// What a reply without a body is.
+    #[serde(default = "other")]
+    empty: String,
     #[serde(default)]
     lenient: BTreeMap<String, String>,
     #[serde(flatten)]
     answer: Answer,
+}
+
+fn other() -> String {
+    "other".to_owned()
 }
 
 impl Row {
@@ -71,9 +78,27 @@ async fn asked(row: &Row, body: &str) -> String {
     assert_eq!(connections.load(Ordering::Relaxed), 1, "{}: connected again", row.name);
     match first {
         Ok(result) => assert_eq!(result, 3.0, "{}", row.name),
-        Err(error) => return json!(error.kind()).as_str().unwrap().to_owned(),
+        Err(error) => {
+            let kind = json!(error.kind()).as_str().unwrap().to_owned();
+            assert_eq!(error.is_definite(), kind != "other", "{}: {error}", row.name);
+            return kind;
+        }
     }
     "ok".to_owned()
+}
+
+async fn driver(url: &str) -> RustDriver {
+    let driver = RustDriver::new(Arc::new(NoCalls));
+    hello(&driver, url, None, 1).await.unwrap();
+    driver
+}
+
+/// The word of an outcome; one that is no error of the request is never definite.
+fn told(row: &Row, outcome: Outcome) -> String {
+    let Outcome::Err(error) = outcome else { return "ok".to_owned() };
+    let kind = json!(error.kind).as_str().unwrap().to_owned();
+    assert_eq!(error.definite, kind != "other", "{}: {error}", row.name);
+    kind
 }
 
 #[tokio::test]
@@ -85,9 +110,37 @@ async fn a_reply_is_what_its_row_says_and_the_next_one_comes() {
         if !row.allows(&kind) {
             wrong.push(format!("{}: {kind}", row.name));
         }
-        let empty = if row.name == "status 503" { "other".into() } else { asked(row, "").await };
-        if empty != "other" {
+        let empty = asked(row, "").await;
+        if empty != row.empty {
             wrong.push(format!("{}, with an empty body: {empty}", row.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn a_raw_request_and_a_submit_are_not_definite_where_the_answer_cannot_be_read() {
+    let mut wrong = Vec::new();
+    let addressed = |row: &Row| !row.answer.subject.is_empty() || !row.answer.reply.is_empty();
+    for row in rows().iter().filter(|row| !addressed(row)) {
+        let ack = r#"{"stream":"s","seq":7}"#;
+        let (subject, payload_base64, timeout_ms) = ("a".to_owned(), String::new(), 20_000);
+        let (headers, body) = (Headers::new(), payload_base64.clone());
+        let submit = Op::Submit {
+            subject: subject.clone(),
+            payload_base64,
+            headers: headers.clone(),
+            timeout_ms,
+        };
+        let request = Op::Request { subject, payload_base64: body, headers, timeout_ms };
+        for (op, body) in [(&submit, ack), (&request, ack), (&request, "")] {
+            let driver = driver(&answers(vec![with_body(&row.answer, body)]).await).await;
+            let kind = told(row, driver.perform(op.clone()).await.unwrap());
+            let nobody = body.is_empty() && row.empty == "no_responders";
+            if kind != if nobody { row.empty.as_str() } else { row.kind.as_str() } {
+                wrong.push(format!("{}, {op:?}: {kind}", row.name));
+            }
+            driver.close().await.unwrap();
         }
     }
     assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
@@ -114,8 +167,7 @@ async fn no_message_of_a_subscription_costs_the_next_one() {
     let mut wrong = Vec::new();
     for row in rows() {
         let (url, connections) = counted_answers(vec![with_body(&row.answer, "{}"), good()]).await;
-        let driver = RustDriver::new(Arc::new(NoCalls));
-        hello(&driver, &url, None, 1).await.unwrap();
+        let driver = driver(&url).await;
         let subscribe = Op::Subscribe { subject: "x.>".to_owned(), queue_group: None };
         let Outcome::Ok(value) = driver.perform(subscribe).await.unwrap() else { panic!() };
         let subscription = value["subscription"].as_u64().unwrap();
@@ -123,6 +175,7 @@ async fn no_message_of_a_subscription_costs_the_next_one() {
         let kind = match next().await.unwrap() {
             Outcome::Err(error) if error.kind == ErrorKind::Other => {
                 assert!(error.message.contains("cannot be read"), "{}", error.message);
+                assert!(!error.definite, "{}", error.message);
                 "other"
             }
             Outcome::Ok(_) => "ok",

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
-import sys
 import threading
 from typing import NoReturn, TextIO
 
-from .driver import Driver
-from .lines import claim_stdout, read_lines
+from .driver import BROKEN, Driver, Unheard
+from .lines import Lines, claim_stdout, log, read_lines
 
 
 async def serve(out: TextIO) -> int:
-    lines: asyncio.Queue[bytes | None] = asyncio.Queue()
+    lines: Lines = asyncio.Queue()
     reader = threading.Thread(
         target=read_lines, args=(asyncio.get_running_loop(), lines), daemon=True
     )
@@ -22,15 +22,15 @@ async def serve(out: TextIO) -> int:
 
 
 def main() -> NoReturn:
-    out = claim_stdout()
+    # Of a server that goes away, asyncio says "returning true from eof_received() has no effect".
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     try:
-        status = asyncio.run(serve(out))
-        out.flush()
+        status = asyncio.run(serve(claim_stdout()))
     except KeyboardInterrupt:
         status = 130
-    except BrokenPipeError:
-        status = 1
-    sys.stderr.flush()
+    except (Unheard, OSError) as error:
+        log(f"replies cannot be written: {error}")
+        status = BROKEN
     # Not sys.exit: the thread may still hold stdin, and the interpreter would wait for its lock.
     os._exit(status)
 

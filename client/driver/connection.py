@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Mapping
 from typing import Any
 
@@ -48,12 +49,18 @@ async def dial(
     """The same with one login; no message has anything of it."""
     nc = nats.aio.client.Client()
     guard(nc)
-    refused = asyncio.Event()
+    refused, untrusted = asyncio.Event(), asyncio.Event()
     last: list[Exception] = []
+    strangers = 0
 
     async def on_error(error: Exception) -> None:
+        nonlocal strangers
         log(f"nats: {error or type(error).__name__}")
         last[:] = [error]
+        # What one of them shows does not get better by asking again.
+        strangers += isinstance(error, ssl.SSLCertVerificationError)
+        if strangers >= len(servers):
+            untrusted.set()
         if "authorization" in str(error).lower() or "authentication" in str(error).lower():
             refused.set()
 
@@ -74,9 +81,10 @@ async def dial(
     }
     connecting = asyncio.ensure_future(nc.connect(servers, **options))
     denial = asyncio.ensure_future(refused.wait())
+    stranger = asyncio.ensure_future(untrusted.wait())
     try:
         await asyncio.wait(
-            {connecting, denial},
+            {connecting, denial, stranger},
             timeout=limit,
             return_when=asyncio.FIRST_COMPLETED,
         )
@@ -89,7 +97,10 @@ async def dial(
     finally:
         connecting.cancel()
         denial.cancel()
+        stranger.cancel()
     cause = str(last[0]) or type(last[0]).__name__ if last else "no answer"
     if refused.is_set():
         raise PermissionDenied(f"{shown} refused the connection: {cause}")
+    if untrusted.is_set():
+        raise ConnectionFailed(f"{shown} is not trusted: {cause}", definite=True)
     raise ConnectionFailed(f"no connection to {shown} within {limit:g} s: {cause}", definite=True)

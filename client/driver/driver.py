@@ -7,7 +7,7 @@ import inspect
 import random
 import traceback
 from collections.abc import Awaitable, Callable
-from typing import TextIO
+from typing import Any, TextIO
 
 import nats.aio.client
 from nats.aio.msg import Msg
@@ -21,7 +21,7 @@ from ..payment import PaymentClient
 from ..subjects import excerpt
 from .connection import DRAIN_TIMEOUT, connect
 from .fields import Fields, parse, without_decimals
-from .lines import log
+from .lines import Lines, log
 from .replies import described, shown, to_json
 
 PROTOCOL_VERSION = 1
@@ -36,6 +36,14 @@ METHODS = frozenset(
     + ["math.sqrt", "email.send_email", "email.send_bulk_emails"]
     + [f"payment.{name}" for name in ("submit_payment", "get_status", "wait_for_status")]
 )
+
+
+#: The exit status where commands cannot be read, or replies cannot be written.
+BROKEN = 3
+
+
+class Unheard(Exception):
+    """A reply cannot be written; the text says why."""
 
 
 class Skipped(Exception):
@@ -67,6 +75,8 @@ class Driver:
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
+        # Why nobody hears an answer any more.
+        self._unheard: asyncio.Future[OSError] = asyncio.get_running_loop().create_future()
         self._connected: asyncio.Future[nats.aio.client.Client] | None = None
         self._inboxes: dict[int, Inbox] = {}
         self._last_subscription = 0
@@ -82,10 +92,25 @@ class Driver:
             "unsubscribe": self.unsubscribe,
         }
 
-    async def run(self, lines: asyncio.Queue[bytes | None]) -> int:
-        """Serves until the input ends (None); returns the exit status."""
+    async def run(self, lines: Lines) -> int:
+        """Serves until the input ends (None), and returns the exit status.
+
+        Raises Unheard as soon as a reply cannot be written.
+        """
+        serving = asyncio.ensure_future(self._serve(lines))
+        either: set[asyncio.Future[Any]] = {serving, self._unheard}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if self._unheard.done():
+            raise Unheard(str(self._unheard.result()))
+        return serving.result()
+
+    async def _serve(self, lines: Lines) -> int:
         status = 0
         while (line := await lines.get()) is not None:
+            if isinstance(line, OSError):
+                log(f"commands cannot be read: {line}")
+                status = BROKEN
+                break
             try:
                 command_id, fields = parse(line)
             except ValueError as error:
@@ -137,7 +162,8 @@ class Driver:
         try:
             print(line, file=self._out, flush=True)
         except OSError as error:
-            log(f"nobody reads the replies any more ({error}); lost: {excerpt(line)}")
+            if not self._unheard.done():
+                self._unheard.set_result(error)
 
     async def hello(self, fields: Fields) -> object:
         protocol = fields.get("protocol", int)
@@ -165,14 +191,14 @@ class Driver:
         }
 
     async def call(self, fields: Fields) -> object:
-        name = fields.get("method", str)
+        name, timeout = fields.get("method", str), fields.seconds()
         if name not in METHODS:
             raise Skipped(f"this client library has no method {excerpt(name)}")
         args, kwargs = fields.get("args", list, []), fields.get("kwargs", dict, {})
         group, method_name = name.split(".")
         if group != "payment":  # money stays exact; the rest are plain numbers
             args, kwargs = without_decimals(args), without_decimals(kwargs)
-        kwargs.setdefault("timeout", fields.seconds())
+        kwargs.setdefault("timeout", timeout)
         method = getattr(CLIENTS[group](await self._nc()), method_name)
         try:
             inspect.signature(method).bind(*args, **kwargs)
@@ -204,14 +230,14 @@ class Driver:
         return {"subscription": self._last_subscription}
 
     async def next(self, fields: Fields) -> object:
-        timeout_ms = fields.get("timeout_ms", int)
+        timeout = fields.seconds()
         messages = self._inbox(fields).messages
         if not messages.empty():
             return shown(messages.get_nowait())
         try:
-            return shown(await asyncio.wait_for(messages.get(), timeout_ms / 1000))
+            return shown(await asyncio.wait_for(messages.get(), timeout))
         except asyncio.TimeoutError:
-            raise NothingCame(f"no message within {timeout_ms} ms") from None
+            raise NothingCame(f"no message within {timeout:g} s") from None
 
     async def unsubscribe(self, fields: Fields) -> object:
         inbox = self._inbox(fields)

@@ -31,7 +31,10 @@ class Fields:
         return value
 
     def seconds(self) -> float:
+        """The field `timeout_ms`, above 0."""
         timeout_ms = self.get("timeout_ms", int)
+        if not 0 < timeout_ms < 1 << 64:
+            raise BadInput(f"timeout_ms is not above 0: {excerpt(timeout_ms)}")
         return float(timeout_ms) / 1000
 
     def message(self) -> wire.Outgoing:

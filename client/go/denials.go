@@ -26,10 +26,21 @@ const (
 
 var violation = regexp.MustCompile(`(?i)permissions violation for (publish|subscription) to "(.*?)"(?: using queue|$)`)
 
+// operation is what may be refused.
+type operation int
+
+const (
+	publishing operation = iota
+	asking
+	subscribing
+)
+
 // denial is one refusal.
 type denial struct {
-	number  uint64
-	subject string // in lower case
+	number uint64
+	// In lower case; empty where there is one subscription too many, of which the server does not say
+	// which.
+	subject string
 	err     error
 	// What was refused is the inbox that answers come to: the request may have happened.
 	inbox bool
@@ -99,17 +110,17 @@ func denialsOf(nc *nats.Conn) *denials {
 }
 
 func (d *denials) note(err error) {
-	if !errors.Is(err, nats.ErrPermissionViolation) {
-		return
-	}
 	found := violation.FindStringSubmatch(err.Error())
-	if found == nil {
+	if found == nil && !errors.Is(err, nats.ErrMaxSubscriptionsExceeded) {
 		return
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	denied := &denial{number: d.count, subject: strings.ToLower(found[2]), err: err}
-	denied.inbox = strings.EqualFold(found[1], "subscription") && strings.HasPrefix(denied.subject, d.inboxes)
+	denied := &denial{number: d.count, err: err}
+	if found != nil {
+		denied.subject = strings.ToLower(found[2])
+		denied.inbox = strings.EqualFold(found[1], "subscription") && strings.HasPrefix(denied.subject, d.inboxes)
+	}
 	if denied.inbox {
 		d.deaf, d.deafSince = denied, d.reconnects()
 	}
@@ -131,12 +142,14 @@ func (d *denials) mark() uint64 {
 
 // find is the refusal of the subject since the mark, or of the inbox where that matters; and what
 // to wait on for another.
-func (d *denials) find(subject string, mark uint64, asks bool) (*denial, <-chan struct{}) {
+func (d *denials) find(subject string, mark uint64, of operation) (*denial, <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	subject = strings.ToLower(subject)
+	asks, subscribes := of == asking, of == subscribing
 	for _, denied := range d.kept {
-		if denied.number >= mark && (denied.subject == subject || asks && denied.inbox) {
+		about := denied.subject == subject || asks && denied.inbox || subscribes && denied.subject == ""
+		if denied.number >= mark && about {
 			return denied, d.changed
 		}
 	}
@@ -148,16 +161,18 @@ func (d *denials) find(subject string, mark uint64, asks bool) (*denial, <-chan 
 
 // since is the refusal of the subject since the mark, once the error handler has heard all that the
 // connection knows by now.
-func (d *denials) since(nc *nats.Conn, subject string, mark uint64, what string) *Error {
+func (d *denials) since(nc *nats.Conn, subject string, mark uint64, of operation, what string) *Error {
 	last := nc.LastError()
 	late := time.NewTimer(deniedPatience)
 	defer late.Stop()
 	for {
-		denied, changed := d.find(subject, mark, false)
+		denied, changed := d.find(subject, mark, of)
 		if denied != nil {
 			return denied.failed(what)
 		}
-		if d.knows(last) {
+		// One too many is the same error each time: it may be an old one, of which nothing more comes.
+		again := of == subscribing && errors.Is(last, nats.ErrMaxSubscriptionsExceeded)
+		if !again && d.knows(last) {
 			return nil
 		}
 		select {
@@ -190,7 +205,7 @@ func (d *denials) watch(ctx context.Context, subject, what string) (context.Cont
 	mark := d.mark()
 	go func() {
 		for {
-			denied, changed := d.find(subject, mark, true)
+			denied, changed := d.find(subject, mark, asking)
 			if denied != nil {
 				cancel(denied.failed(what))
 				return

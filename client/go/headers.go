@@ -1,11 +1,12 @@
 // Header blocks of messages, as nats.go reads them: it hands on no raw bytes, so what it lets through
-// and the clients in other languages do not is found in what it made of them.
+// and the clients in other languages do not is found in what it made of them, and in their size.
 
 package client
 
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -52,9 +53,13 @@ func CheckHeaders(received *nats.Msg) error {
 			}
 		}
 	}
-	if status := received.Header[statusHeader]; why == "" && startsWithStatus(received) &&
-		!statusCode.MatchString(status[len(status)-1]) {
-		why = "the status is not a number of three digits"
+	if why == "" && received.Header != nil {
+		switch block := read(received); {
+		case !block.plausible():
+			why = "its headers have more or fewer bytes than what is known of them"
+		case block.hasStatus && !statusCode.MatchString(block.status):
+			why = "the status is not a number of three digits"
+		}
 	}
 	if why == "" {
 		return nil
@@ -63,33 +68,75 @@ func CheckHeaders(received *nats.Msg) error {
 	return &Error{Kind: Other, Message: what}
 }
 
-// startsWithStatus says that the first line may have had a status, not only a header of that name.
-func startsWithStatus(received *nats.Msg) bool {
-	lines := len("NATS/1.0\r\n\r\n")
+// block is one way to read a header block: nats.go makes the headers `Status` and `Description` of the
+// first line, which lines may be called as well.
+type block struct {
+	status    string
+	hasStatus bool
+	// Its lines without the first, and those of them that servers add.
+	lines, added int
+	// How many bytes it has beside names, values, words, colons and line ends: blanks, and what
+	// nats.go passes over.
+	excess int
+}
+
+// read is the way to read it in which each value has its blank; where there is none, all is on the
+// first line.
+func read(received *nats.Msg) block {
+	plain := block{excess: blockBytes(received) - len("NATS/1.0\r\n\r\n")}
 	for name, values := range received.Header {
 		for _, value := range values {
-			lines += len(name) + len(":") + len(value) + len("\r\n")
+			plain.excess -= len(name) + len(":") + len(value) + len("\r\n")
+		}
+		plain.lines += len(values)
+		if strings.HasPrefix(name, "Nats-") {
+			plain.added += len(values)
 		}
 	}
-	// The line `Status: 503` is longer than the status on the first line.
-	return len(received.Header[statusHeader]) > 0 && blockBytes(received) < lines
+	ways := []block{plain}
+	if status := received.Header[statusHeader]; len(status) > 0 {
+		inline := plain
+		inline.status, inline.hasStatus = status[len(status)-1], true
+		inline.lines--
+		inline.excess += len("Status:\r\n") - len(" ")
+		ways = append(ways, inline)
+		if len(received.Header[wordsHeader]) > 0 {
+			inline.lines--
+			inline.excess += len("Description:\r\n") - len(" ")
+			ways = append(ways, inline)
+		}
+	}
+	if exact := slices.IndexFunc(ways, block.exact); exact >= 0 {
+		return ways[exact]
+	}
+	return ways[len(ways)-1]
+}
+
+// exact is true where there is one blank before each value and none elsewhere.
+func (b block) exact() bool { return b.excess == b.lines }
+
+// plausible is true where the bytes beside names and values may be blanks: one before each value, or
+// none (as some clients write), or one in what the server adds to such a block; or more, but not so
+// many that an error is behind the empty line where nats.go stops. Fewer are line feeds for line ends.
+func (b block) plausible() bool {
+	more := b.lines > 0 || b.hasStatus
+	return b.exact() || b.excess == 0 || b.excess == b.added ||
+		more && b.excess > b.lines && b.excess < len("Mono-Error:true")
 }
 
 // isNoResponders is true for the word of the server itself that nobody listens: status 503, no body,
-// and no header but the subject. A service may answer with the same status, with a body or with
-// headers of its own.
+// and not a byte more than it takes to say so, and for which subject. Whatever else has that status
+// comes from somebody who has read the request.
 func isNoResponders(reply *nats.Msg) bool {
-	if len(reply.Data) > 0 || reply.Header.Get(statusHeader) != "503" {
+	if len(reply.Data) > 0 || CheckHeaders(reply) != nil {
 		return false
 	}
-	block := "NATS/1.0 503"
-	if words := reply.Header.Get(wordsHeader); words != "" {
-		block += " " + words
+	block, subjects := read(reply), reply.Header[subjectHeader]
+	own := len(subjects) == block.lines && block.lines <= 1
+	if own && block.lines == 1 {
+		own = subjects[0] == strings.TrimSpace(subjects[0])
 	}
-	if subject, ok := reply.Header[subjectHeader]; ok {
-		block += "\r\n" + subjectHeader + ": " + subject[0]
-	}
-	return blockBytes(reply) == len(block)+len("\r\n\r\n")
+	return own && block.exact() && block.status == "503"
 }
 
 // header is the first value of that name without blanks around it, and whether there is one.

@@ -143,7 +143,7 @@ func Publish(ctx context.Context, nc *nats.Conn, messages ...*nats.Msg) error {
 		return err
 	}
 	for _, message := range messages {
-		if denied := denials.since(nc, message.Subject, mark, "publish to "+message.Subject); denied != nil {
+		if denied := denials.since(nc, message.Subject, mark, publishing, "publish to "+message.Subject); denied != nil {
 			return denied
 		}
 	}
@@ -211,7 +211,7 @@ func Subscribe(
 		err = barrier(ctx, nc, what, nc.Stats().Reconnects)
 	}
 	if err == nil {
-		if denied := denials.since(nc, subject, mark, what); denied != nil {
+		if denied := denials.since(nc, subject, mark, subscribing, what); denied != nil {
 			err = denied
 		}
 	}

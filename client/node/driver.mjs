@@ -4,17 +4,23 @@
 // the protocol. Commands run side by side, and replies come in any order. End of input: what is in
 // hand ends, the connection drains, exit status 0. A line without an id to answer to: status 2.
 
-import { Driver } from "./driver/driver.mjs";
+import { fstatSync } from "node:fs";
+import { BROKEN, Driver } from "./driver/driver.mjs";
 
 // nats.js prints in places: stdout is for the protocol alone.
 const write = process.stdout.write.bind(process.stdout);
 process.stdout.write = /** @type {any} */ (process.stderr.write.bind(process.stderr));
 Object.assign(globalThis, { console: new console.Console(process.stderr, process.stderr) });
 process.stdout.on("error", (error) => {
-  console.error(`nobody reads the replies any more: ${error.message}`);
-  process.exit(1);
+  console.error(`replies cannot be written: ${error.message}`);
+  process.exit(BROKEN);
 });
 
+// Node takes a folder for an input that has ended.
+if (fstatSync(0).isDirectory()) {
+  console.error("commands cannot be read: stdin is a folder");
+  process.exit(BROKEN);
+}
 const driver = new Driver((line) => write(`${line}\n`));
 const status = await driver.run(process.stdin);
 // Whatever timers are left must not keep the process.

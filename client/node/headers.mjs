@@ -10,6 +10,9 @@ import { excerpt } from "./subjects.mjs";
 /** @typedef {import("@nats-io/nats-core").Msg} Msg */
 
 const NAME = /^[!-9;-~]+$/;
+const BROKEN = /[\r\n\0]/;
+/** The first line behind its version. */
+const STATUS = /^(\P{White_Space}*)(.*)$/su;
 /** As other languages have it: without U+FEFF, and with U+0085. */
 const BLANKS = /^\p{White_Space}+|\p{White_Space}+$/gu;
 
@@ -17,6 +20,10 @@ const BLANKS = /^\p{White_Space}+|\p{White_Space}+$/gu;
 export class Headers {
   /** 0 where the first line has none. */
   status = 0;
+  /** What is behind the status. */
+  words = "";
+  /** Of the whole block, as it came. */
+  sizeBytes = 0;
   /** @type {Map<string, string[]>} */
   #values = new Map();
 
@@ -64,15 +71,20 @@ export function readHeaders(message) {
 }
 
 /**
- * True for the word of the server itself that nobody listens: status 503, no body, and no header but
- * the subject. A service may answer with the same status, with a body or with headers of its own.
+ * True for the word of the server itself that nobody listens: status 503, no body, and not a byte
+ * more than it takes to say so, and for which subject. Whatever else has that status comes from
+ * somebody who has read the request.
  *
  * @param {Headers} headers
  * @param {Uint8Array} body
  */
 export function isNoResponders(headers, body) {
-  const others = [...headers].some(([name]) => name !== "Nats-Subject");
-  return headers.status === 503 && body.length === 0 && !others;
+  const subjects = [...headers].flatMap(([name, values]) => (name === "Nats-Subject" ? values : []));
+  const words = headers.words === "" ? "" : ` ${headers.words}`;
+  const lines = subjects.map((subject) => `Nats-Subject: ${subject}\r\n`).join("");
+  const size = Buffer.byteLength(`NATS/1.0 503${words}\r\n${lines}\r\n`);
+  const own = subjects.length <= 1 && headers.sizeBytes === size;
+  return headers.status === 503 && body.length === 0 && own;
 }
 
 /**
@@ -89,21 +101,30 @@ function text(bytes, what) {
 
 /** @param {string} block */
 function parse(block) {
-  const [first = "", ...lines] = block.split("\n").map((line) => line.replace(/\r$/, ""));
+  const [first = "", ...lines] = block.split("\r\n");
   const status = /^NATS\/1\.0(?:\p{White_Space}+(.*))?$/su.exec(first);
   if (status === null) {
     throw new Error("the first line is not NATS/1.0");
   }
+  if (BROKEN.test(first)) {
+    throw new Error("the first line has a line break or a NUL in it");
+  }
   const headers = new Headers();
-  const said = (status[1] ?? "").replace(BLANKS, "").split(" ")[0] ?? "";
+  headers.sizeBytes = Buffer.byteLength(block);
+  const [, said = "", words = ""] = STATUS.exec((status[1] ?? "").replace(BLANKS, "")) ?? [];
   if (said !== "" && !/^[1-9][0-9]{2}$/.test(said)) {
     throw new Error("the status is not a number of three digits");
   }
   headers.status = Number(said);
+  headers.words = words.replace(BLANKS, "");
   while (lines.length > 0) {
     const line = lines.shift() ?? "";
     if (line === "") {
-      continue;
+      // Some readers stop here: what they do not see could be an error.
+      if (lines.join("\n") !== "") {
+        throw new Error("something is behind the empty line that ends them");
+      }
+      break;
     }
     const colon = line.indexOf(":");
     if (colon < 1) {
@@ -118,8 +139,8 @@ function parse(block) {
     while (/^\p{White_Space}/u.test(lines[0] ?? "")) {
       value += lines.shift();
     }
-    if (/[\r\0]/.test(value)) {
-      throw new Error("a header's value has a carriage return or a NUL in it");
+    if (BROKEN.test(value)) {
+      throw new Error("a header's value has a line break or a NUL in it");
     }
     headers.append(name, value.replace(BLANKS, ""));
   }

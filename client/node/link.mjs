@@ -7,6 +7,7 @@
 
 import { PermissionViolationError } from "@nats-io/nats-core";
 import { ConnectionFailed, PermissionDenied } from "./errors.mjs";
+import { excerpt } from "./subjects.mjs";
 
 /** @typedef {import("@nats-io/nats-core").NatsConnection} NatsConnection */
 /** @typedef {import("./deadline.mjs").Deadline} Deadline */
@@ -36,7 +37,7 @@ export class Link {
     this.up = nc.info !== undefined;
     /** Why it went down, or the last thing that the server complained of. */
     this.lastError = "";
-    /** @type {PermissionViolationError[]} */
+    /** What the server refused. @type {Error[]} */
     this.denials = [];
     /** @type {Set<() => void>} */
     this.waiting = new Set();
@@ -51,7 +52,7 @@ export class Link {
         this.up = true;
       } else if (status.type === "error") {
         this.lastError = status.error.message;
-        if (status.error instanceof PermissionViolationError) {
+        if (status.error instanceof PermissionViolationError || isTooMany(status.error)) {
           this.denials = [...this.denials.slice(-255), status.error];
         }
       }
@@ -92,15 +93,26 @@ export class Link {
   }
 
   /**
-   * Throws PermissionDenied where the server has said so about `subject` since it had `seen` denials.
+   * Throws PermissionDenied where the server has said so about `subject` since it had `seen` denials;
+   * to whoever subscribes also where it said that there is a subscription too many.
    *
    * @param {string} subject
-   * @param {readonly PermissionViolationError[]} seen
+   * @param {readonly Error[]} seen
+   * @param {{ subscribes?: boolean }} [options]
    */
-  checkPermission(subject, seen) {
-    const denial = this.denials.find((error) => !seen.includes(error) && error.subject === subject);
+  checkPermission(subject, seen, { subscribes = false } = {}) {
+    const denial = this.denials.find((error) => {
+      const named = error instanceof PermissionViolationError && error.subject === subject;
+      return !seen.includes(error) && (named || (subscribes && isTooMany(error)));
+    });
     if (denial !== undefined) {
-      throw new PermissionDenied(denial.message, { cause: denial });
+      const what = isTooMany(denial) ? `subscribe to ${excerpt(subject)}: ` : "";
+      throw new PermissionDenied(`${what}${denial.message}`, { cause: denial });
     }
   }
+}
+
+/** Of a subscription too many the server does not say which it is. @param {Error} error */
+function isTooMany(error) {
+  return error.message.toLowerCase().includes("maximum subscriptions exceeded");
 }

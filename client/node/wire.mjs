@@ -286,7 +286,7 @@ export async function subscribe(nc, subject, handler, options = {}) {
         await link.ready(deadline);
       }
     }
-    link.checkPermission(subject, seen);
+    link.checkPermission(subject, seen, { subscribes: true });
     return subscription;
   } catch (error) {
     subscription.unsubscribe();

@@ -17,7 +17,7 @@ use super::typed::BuiltIn;
 use crate::counted::counted;
 use crate::e2e::driver::conformance;
 use crate::e2e::driver::conformance::{CheckError, Checked, Verdict};
-use crate::e2e::driver::{RustDriver, serve_stdio};
+use crate::e2e::driver::{RustDriver, ServeError, serve_stdio};
 use crate::process::Spawn;
 use crate::provision;
 
@@ -91,9 +91,13 @@ async fn rust(context: &Context) -> Result<Exit, CliError> {
             )));
         }
     });
-    serve_stdio(driver, tokio::io::stdin(), tokio::io::stdout())
-        .await
-        .map_err(|error| CliError::usage(format!("the driver's input: {error}")))?;
+    serve_stdio(driver, tokio::io::stdin(), tokio::io::stdout()).await.map_err(|error| {
+        let exit = match error {
+            ServeError::NoCommand { .. } => Exit::Usage,
+            _ => Exit::Infrastructure,
+        };
+        CliError::new(exit, error)
+    })?;
     Ok(Exit::Success)
 }
 

@@ -46,8 +46,31 @@ impl Caller {
         subjects: &[&str],
         operation: impl IntoFuture<Output = T>,
     ) -> Result<T, Denied> {
-        let (mark, inboxes) = (self.denials.count(), self.inbox_prefix());
-        let about = About { subjects, inboxes: &inboxes };
+        let inboxes = self.inbox_prefix();
+        self.unless(About { subjects, subscribes: false, inboxes: &inboxes }, operation).await
+    }
+
+    /// The same of an operation that subscribes to the subject: of a subscription too many the server
+    /// does not say which it is, so of several at once all are refused.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub async fn subscribed<T>(
+        &self,
+        subject: &str,
+        operation: impl IntoFuture<Output = T>,
+    ) -> Result<T, Denied> {
+        let inboxes = self.inbox_prefix();
+        self.unless(About { subjects: &[subject], subscribes: true, inboxes: &inboxes }, operation)
+            .await
+    }
+
+    async fn unless<T>(
+        &self,
+        about: About<'_>,
+        operation: impl IntoFuture<Output = T>,
+    ) -> Result<T, Denied> {
+        let mark = self.denials.count();
         let outcome = tokio::select! {
             biased;
             denied = self.denials.hear(mark, about) => return Err(denied),
@@ -71,7 +94,8 @@ impl Caller {
     /// inbox that answers come to. It does so also when somebody narrows what this user may.
     pub async fn refused_since(&self, mark: u64, subscriptions: &[&str]) -> Denied {
         let inboxes = self.inbox_prefix();
-        self.denials.hear(mark, About { subjects: subscriptions, inboxes: &inboxes }).await
+        let about = About { subjects: subscriptions, subscribes: false, inboxes: &inboxes };
+        self.denials.hear(mark, about).await
     }
 
     /// Returns when the broker has processed everything sent on this connection before: after it, a
@@ -80,7 +104,7 @@ impl Caller {
     ///
     /// `Client::flush` only writes to the socket; the broker may not have read it yet. It handles a
     /// connection's lines in order, so a message to ourselves comes back after all of them. A user
-    /// that may not send itself one is told so in the same order.
+    /// that may not send itself one, or subscribe any more, is told so in the same order.
     ///
     /// # Errors
     /// What could not be sent, or that it did not come back within `limit`.
@@ -90,7 +114,7 @@ impl Caller {
         let (prefix, id) = inbox.rsplit_once('.').unwrap_or(("_INBOX", &inbox));
         let subject = format!("{prefix}.barrier.{id}");
         let mark = self.denials.count();
-        let about = About { subjects: &[&subject], inboxes: "" };
+        let about = About { subjects: &[&subject], subscribes: true, inboxes: "" };
         // Where so much waits for a broker that is away that nothing more is taken, sending waits too.
         let echoed = async {
             let echo = self.client.subscribe(subject.clone()).await;

@@ -107,7 +107,8 @@ fn remedy(url: &str, evidence: &str) -> Option<&'static str> {
     }
     if !websocket && (says("expected INFO") || says("timed out")) {
         return Some(
-            "it took the connection and said nothing: is it paused? Where TLS comes first \
+            "it took the connection and said nothing, or nothing more: is it paused, or is what should \
+             speak TLS with it? Where TLS comes first \
              (`handshake_first`), give --tlsfirst, or `tls_first` in a context; a port for websockets \
              wants ws:// or wss://",
         );

@@ -25,7 +25,8 @@ struct Log {
 /// One refusal.
 #[derive(Debug, Clone)]
 struct Denial {
-    /// Of what; the server's words name it.
+    /// Of what, as the server's words name it; empty where there is one subscription too many, of
+    /// which it does not say which.
     subject: String,
     /// Whether it was a subscription; a publish otherwise.
     subscription: bool,
@@ -49,13 +50,17 @@ pub struct Denied {
 pub(super) struct About<'a> {
     /// The subjects that it publishes or subscribes to.
     pub(super) subjects: &'a [&'a str],
+    /// Whether it makes a subscription.
+    pub(super) subscribes: bool,
     /// Where its answer comes: if that subscription was ever refused, none does.
     pub(super) inboxes: &'a str,
 }
 
 impl About<'_> {
     fn concerns(&self, denial: &Denial, since_mark: bool) -> bool {
-        self.is_inbox(denial) || since_mark && self.subjects.contains(&denial.subject.as_str())
+        let named = self.subjects.contains(&denial.subject.as_str());
+        let unnamed = self.subscribes && denial.subject.is_empty();
+        self.is_inbox(denial) || since_mark && (named || unnamed)
     }
 
     fn is_inbox(&self, denial: &Denial) -> bool {
@@ -141,9 +146,14 @@ impl Log {
     }
 }
 
-/// Reads `Permissions Violation for Publish to "a.b"`, as the server writes it.
+/// Reads `Permissions Violation for Publish to "a.b"` and `maximum subscriptions exceeded`, as the
+/// server writes them.
 fn read(report: &str) -> Option<Denial> {
     let lower = report.to_ascii_lowercase();
+    if lower.contains("maximum subscriptions exceeded") {
+        let words = crate::wire::headers::one_line(report);
+        return Some(Denial { subject: String::new(), subscription: true, words });
+    }
     if !lower.contains("permissions violation") {
         return None;
     }
@@ -165,7 +175,18 @@ mod tests {
         "nats: Permissions Violation for Subscription to \"_INBOX.x.*\" using queue \"q\"";
 
     fn about<'a>(subjects: &'a [&'a str], inboxes: &'a str) -> About<'a> {
-        About { subjects, inboxes }
+        About { subjects, subscribes: false, inboxes }
+    }
+
+    #[test]
+    fn a_subscription_too_many_concerns_whoever_subscribes_since_and_nobody_else() {
+        let denials = Denials::new();
+        let mark = denials.count();
+        denials.note("nats: maximum subscriptions exceeded");
+        let subscribing = About { subscribes: true, ..about(&["a"], "_INBOX") };
+        assert!(denials.since(mark, subscribing).is_some_and(|denied| denied.definite));
+        assert_eq!(denials.since(mark, about(&["a"], "_INBOX")), None, "it publishes");
+        assert_eq!(denials.since(denials.count(), subscribing), None, "an old one");
     }
 
     #[test]

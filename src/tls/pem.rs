@@ -26,7 +26,11 @@ pub fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String>
 /// # Errors
 /// As [`certificates`]; or that it is encrypted: nobody is asked for its password.
 pub fn key(path: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
-    if String::from_utf8_lossy(text).contains("ENCRYPTED") {
+    // What stands outside of the PEM is a comment; OpenSSL's older form says it inside.
+    let encrypted = |line: &str| {
+        line == "-----BEGIN ENCRYPTED PRIVATE KEY-----" || line == "Proc-Type: 4,ENCRYPTED"
+    };
+    if String::from_utf8_lossy(text).lines().map(str::trim).any(encrypted) {
         return Err(format!(
             "it is encrypted; `openssl pkey -in {} -out KEY` writes one that is not",
             path.display()
@@ -73,5 +77,25 @@ fn damaged(error: &PemError) -> String {
             "its PEM has no end: a part of the file is missing; copy it again".to_owned()
         }
         error => format!("its PEM is damaged ({error}); copy it again"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_key_that_is_encrypted_is_told_to_be() {
+        let plain = rcgen::KeyPair::generate().unwrap().serialize_pem();
+        let path = Path::new("key.pem");
+        let commented = format!("# was ENCRYPTED, is not any more\n{plain}");
+        assert!(key(path, commented.as_bytes()).is_ok());
+        for begins in [
+            "-----BEGIN ENCRYPTED PRIVATE KEY-----\r\nAAAA\r\n",
+            "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n",
+        ] {
+            let why = key(path, begins.as_bytes()).unwrap_err();
+            assert!(why.contains("it is encrypted"), "{why}");
+        }
     }
 }

@@ -1,9 +1,17 @@
 //! The driver protocol: JSON lines, commands in on stdin, replies out on stdout, logs on stderr.
 //!
 //! Control never runs over the broker that is being killed. The first command is
-//! [`Op::Hello`]; replies carry the command's id and may come in any order. End of input means
-//! drain and exit with status 0. A line on stdout that is not a reply is a fault of the driver. A
-//! line that has no id to answer to ends the driver with another status.
+//! [`Op::Hello`]; replies carry the command's id and may come in any order. A line on stdout that is
+//! not a reply is a fault of the driver.
+//!
+//! How a driver ends; drivers of others may have other numbers, but 0 means the first row alone:
+//!
+//! | what happens | what it does | status |
+//! | --- | --- | --- |
+//! | its input ends, or was closed before it began | what is in hand has 3 s, and is answered as `connection`, not definite, where it has no outcome by then; it drains | 0 |
+//! | a line has no id to answer to | the same, and stderr says which line | 2 |
+//! | its input cannot be read, as a folder | the same, and stderr says why | 3 |
+//! | a reply cannot be written: nobody reads it, or the disk is full | it ends at once, and stderr says why | 3 |
 
 use std::collections::BTreeMap;
 
@@ -63,7 +71,7 @@ pub enum Op {
         /// Keyword arguments.
         #[serde(default)]
         kwargs: Map<String, Value>,
-        /// Bound on the whole call, milliseconds.
+        /// Bound on the whole call, milliseconds, above 0.
         timeout_ms: u64,
     },
     /// Raw request-reply. `ok` is a [`Message`].
@@ -75,7 +83,7 @@ pub enum Op {
         /// Headers, if any.
         #[serde(default)]
         headers: Headers,
-        /// Bound, milliseconds.
+        /// Bound, milliseconds, above 0.
         timeout_ms: u64,
     },
     /// Raw core publish, flushed before the reply. `ok` is `{}`.
@@ -97,7 +105,7 @@ pub enum Op {
         /// Headers, if any.
         #[serde(default)]
         headers: Headers,
-        /// Bound, milliseconds.
+        /// Bound, milliseconds, above 0.
         timeout_ms: u64,
     },
     /// Core subscription, flushed before the reply: a barrier. `ok` is `{"subscription": n}`.
@@ -113,7 +121,7 @@ pub enum Op {
     Next {
         /// What `subscribe` answered.
         subscription: u64,
-        /// Bound, milliseconds.
+        /// Bound, milliseconds, above 0.
         timeout_ms: u64,
     },
     /// Ends a subscription. `ok` is `{}`.
@@ -121,6 +129,19 @@ pub enum Op {
         /// What `subscribe` answered.
         subscription: u64,
     },
+}
+
+impl Op {
+    /// Its own bound, milliseconds; `None` where it carries none.
+    pub fn timeout_ms(&self) -> Option<u64> {
+        match self {
+            Self::Call { timeout_ms, .. }
+            | Self::Request { timeout_ms, .. }
+            | Self::Submit { timeout_ms, .. }
+            | Self::Next { timeout_ms, .. } => Some(*timeout_ms),
+            _ => None,
+        }
+    }
 }
 
 /// `ok` of `hello`.

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import demo
+import nats
 import pytest
 from support import PATIENCE, ROOT, START_PATIENCE, Server, binary, unique
 
@@ -220,6 +222,45 @@ def test_a_server_that_is_not_trusted_is_no_missing_one(monkeypatch: pytest.Monk
     monkeypatch.setattr(demo, "dial", dial)
     with pytest.raises(demo.Refused, match="is not trusted"):
         asyncio.run(demo.connect("tls://127.0.0.1:4222", {}))
+
+
+def test_a_server_that_is_not_trusted_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_again = False
+
+    async def connect(servers: list[str], *, error_cb: Any, **_: object) -> None:
+        nonlocal asked_again
+        await error_cb(ssl.SSLCertVerificationError("CERTIFICATE_VERIFY_FAILED"))
+        for _turn in range(10):
+            await asyncio.sleep(0)
+        asked_again = True
+        raise OSError("no servers available")
+
+    monkeypatch.setattr(nats, "connect", connect)
+    with pytest.raises(demo.Refused, match="is not trusted"):
+        asyncio.run(demo.connect("tls://127.0.0.1:4222", {}))
+    assert not asked_again
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "No such file"),
+        ("", "no PEM of a certificate"),
+        ("-----BEGIN CERTIFICATE-----\nMIIB\n", "no PEM of a certificate"),
+        ("-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n", "no PEM of a certificate"),
+    ],
+)
+def test_an_authority_that_cannot_be_used_is_named(
+    tmp_path: Path, content: str | None, words: str
+) -> None:
+    ca = tmp_path / "ca.pem"
+    if content is not None:
+        ca.write_text(content)
+    ended = run_demo("--math-only", "--server", "tls://127.0.0.1:1", env={"NATS_CA": str(ca)})
+    assert ended.returncode == 2, ended.stderr
+    error, hint = ended.stderr.splitlines()
+    assert error.startswith(f"error: the authority {ca}: ") and words in error, error
+    assert hint.startswith("hint: NATS_CA names a file"), hint
 
 
 @contextlib.contextmanager

@@ -71,6 +71,8 @@ ERRS = {
     "no-responders": {"kind": "timeout"},
     "timeout": {"definite": True},
     "next-timeout": {"kind": "other"},
+    "no-time": {"kind": "timeout"},
+    "cut-off": {"definite": True},
     "no-stream": {"kind": "no_responders"},
     "max-payload": {"kind": "connection"},
     "bad-subject": {"kind": "other"},

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod answers;
 pub mod bare_server;
 pub mod certificates;
+pub mod drivers;
 pub mod jwt;
 pub mod keeping;
 pub mod payments;
@@ -25,6 +26,11 @@ use mono_demo::provision::{self, NatsServer};
 /// The folder that all test runs share: what is installed there is installed once.
 pub fn shared_cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache")
+}
+
+/// The checkout.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 pub fn reaper() -> Reaper {

@@ -21,6 +21,9 @@ const PROTOCOL_VERSION = 1;
 /** How long what is in hand may take at the end of input, in milliseconds. */
 const END_TIMEOUT = 3000;
 
+/** The exit status where commands cannot be read, or replies cannot be written. */
+export const BROKEN = 3;
+
 /** This driver cannot do it; the text says why. */
 class Skipped extends Error {}
 
@@ -63,21 +66,34 @@ export class Driver {
    */
   async run(input) {
     let status = 0;
-    for await (const line of lines(input)) {
-      let command;
-      try {
-        command = parse(line);
-      } catch (error) {
-        const text = error instanceof Error ? error.message : String(error);
-        console.error(`a line that is no command (${text}): ${excerpt(line.toString())}`);
-        status = 2;
-        break;
+    try {
+      for await (const line of lines(input)) {
+        if (!this.#begin(line)) {
+          status = 2;
+          break;
+        }
       }
-      const { id, fields } = command;
-      this.#running.set(id, this.#answer(id, fields).finally(() => this.#running.delete(id)));
+    } catch (error) {
+      console.error(`commands cannot be read: ${error}`);
+      status = BROKEN;
     }
     await this.#finish();
     return status;
+  }
+
+  /** False where the line is no command. @param {Buffer} line */
+  #begin(line) {
+    let command;
+    try {
+      command = parse(line);
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      console.error(`a line that is no command (${text}): ${excerpt(line.toString())}`);
+      return false;
+    }
+    const { id, fields } = command;
+    this.#running.set(id, this.#answer(id, fields).finally(() => this.#running.delete(id)));
+    return true;
   }
 
   async #finish() {
@@ -153,11 +169,11 @@ export class Driver {
   /** @param {Fields} fields */
   async call(fields) {
     const name = fields.text("method");
+    const timeout = fields.timeout();
     const found = method(name);
     if (found === undefined) {
       throw new Skipped(`this client library has no method ${excerpt(name)}`);
     }
-    const timeout = fields.integer("timeout_ms");
     const [args, kwargs] = [fields.list("args"), fields.record("kwargs")];
     const { bound, options } = bind(name, found, args, kwargs, timeout);
     return found.run(await this.#nc(), bound, options);
@@ -165,7 +181,7 @@ export class Driver {
 
   /** @param {Fields} fields */
   async request(fields) {
-    const [message, timeout] = [fields.message(), fields.integer("timeout_ms")];
+    const [message, timeout] = [fields.message(), fields.timeout()];
     return shown(await request(await this.#nc(), message, { timeout }));
   }
 
@@ -178,7 +194,7 @@ export class Driver {
 
   /** @param {Fields} fields */
   async submit(fields) {
-    const [message, timeout] = [fields.message(), fields.integer("timeout_ms")];
+    const [message, timeout] = [fields.message(), fields.timeout()];
     return submit(await this.#nc(), message, { timeout });
   }
 
@@ -198,7 +214,7 @@ export class Driver {
 
   /** @param {Fields} fields */
   async next(fields) {
-    const timeout = fields.integer("timeout_ms");
+    const timeout = fields.timeout();
     const message = await this.#inbox(fields).next(timeout);
     if (message === LATE) {
       throw new NothingCame(`no message within ${timeout} ms`);

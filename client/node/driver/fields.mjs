@@ -43,6 +43,11 @@ export class Fields {
       : this.#wrong(name, "an integer");
   }
 
+  /** The field `timeout_ms`, above 0. */
+  timeout() {
+    return this.integer("timeout_ms") || this.#wrong("timeout_ms", "above 0");
+  }
+
   /** @param {string} name @returns {unknown[]} */
   list(name) {
     const value = this.#fields[name] ?? [];

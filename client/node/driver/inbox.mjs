@@ -26,13 +26,13 @@ export class Inbox {
   /**
    * The next message, or LATE where none came in time; one that comes later is still there.
    *
-   * @param {number} timeoutMs 0 asks for one that is there already
+   * @param {number} timeoutMs
    * @returns {Promise<Msg | typeof LATE>}
    */
   async next(timeoutMs) {
     const message = this.#messages.shift();
-    if (message !== undefined || timeoutMs === 0) {
-      return message ?? LATE;
+    if (message !== undefined) {
+      return message;
     }
     return new Promise((resolve) => {
       /** @param {Msg} message */

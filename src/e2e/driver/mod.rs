@@ -24,7 +24,7 @@ use futures_util::future::BoxFuture;
 
 pub use pipe::PipeDriver;
 pub use rust::{RustDriver, TypedCalls};
-pub use stdio::serve_stdio;
+pub use stdio::{ServeError, serve_stdio};
 
 use crate::{
     broker::Credentials,
@@ -177,13 +177,7 @@ fn word(op: &Op) -> &'static str {
 
 /// How long a driver may take for a command before it counts as hung.
 fn bound(op: &Op) -> Duration {
-    match op {
-        Op::Call { timeout_ms, .. }
-        | Op::Request { timeout_ms, .. }
-        | Op::Submit { timeout_ms, .. }
-        | Op::Next { timeout_ms, .. } => Duration::from_millis(*timeout_ms).saturating_add(GRACE),
-        _ => UNBOUNDED,
-    }
+    op.timeout_ms().map_or(UNBOUNDED, |ms| Duration::from_millis(ms).saturating_add(GRACE))
 }
 
 /// A message of the client to nobody: once it is done, the broker has processed all before it.

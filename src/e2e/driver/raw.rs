@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_nats::{
     HeaderMap, HeaderName, HeaderValue,
     client::{PublishErrorKind, RequestErrorKind},
-    jetstream,
+    jetstream::{self, publish::PublishAck, response::Response},
 };
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use crate::mono::{BarrierError, Connection};
 use crate::wire::driver::{Ack, DriverError, ErrorKind, Headers, Message, Outcome};
 use crate::wire::headers::{bounded, check};
 use crate::wire::subjects::check_publish_subject;
-use crate::wire::{Unreadable, readable};
+use crate::wire::{Unreadable, readable as readable_headers};
 
 type Raw = Result<Value, DriverError>;
 
@@ -35,22 +35,29 @@ pub(in crate::e2e) async fn request(
     headers: &Headers,
     timeout: Duration,
 ) -> Raw {
+    wire_message(&asked(connection, subject, payload, headers, timeout).await?)
+}
+
+async fn asked(
+    connection: &Connection,
+    subject: String,
+    payload: &str,
+    headers: &Headers,
+    timeout: Duration,
+) -> Result<async_nats::Message, DriverError> {
     let request = async_nats::Request::new()
         .payload(checked(&subject, payload)?)
         .headers(header_map(headers)?)
         .timeout(Some(timeout));
     let asked = connection.client().send_request(subject.clone(), request);
     let asked = async { Ok(asked.await) };
-    match unless_denied(connection, &subject, asked).await? {
-        Ok(message) => wire_message(&message),
-        Err(error) => Err(match error.kind() {
-            RequestErrorKind::NoResponders => failed(ErrorKind::NoResponders, true, &error),
-            RequestErrorKind::TimedOut => failed(ErrorKind::Timeout, false, &error),
-            RequestErrorKind::MaxPayloadExceeded => failed(ErrorKind::MaxPayload, true, &error),
-            RequestErrorKind::InvalidSubject => failed(ErrorKind::BadInput, true, &error),
-            _ => failed(ErrorKind::Connection, false, &error),
-        }),
-    }
+    unless_denied(connection, &subject, asked).await?.map_err(|error| match error.kind() {
+        RequestErrorKind::NoResponders => failed(ErrorKind::NoResponders, true, &error),
+        RequestErrorKind::TimedOut => failed(ErrorKind::Timeout, false, &error),
+        RequestErrorKind::MaxPayloadExceeded => failed(ErrorKind::MaxPayload, true, &error),
+        RequestErrorKind::InvalidSubject => failed(ErrorKind::BadInput, true, &error),
+        _ => failed(ErrorKind::Connection, false, &error),
+    })
 }
 
 /// Core publish, flushed.
@@ -116,32 +123,27 @@ pub(in crate::e2e) async fn submit(
     headers: &Headers,
     timeout: Duration,
 ) -> Raw {
-    use jetstream::context::PublishErrorKind as Kind;
-    let payload = checked(&subject, payload)?;
-    let headers = header_map(headers)?;
-    let context = jetstream::context::ContextBuilder::new()
-        .timeout(timeout)
-        .ack_timeout(timeout)
-        .build(connection.client().clone());
-    let sent = context.publish_with_headers(subject.clone(), headers, payload);
-    let attempt = async { Ok(async { sent.await?.await }.await) };
-    match unless_denied(connection, &subject, attempt).await? {
-        Ok(ack) => Ok(to_value(&Ack {
-            stream: ack.stream,
-            sequence: ack.sequence,
-            duplicate: ack.duplicate,
-        })),
-        Err(error) => Err(match error.kind() {
-            Kind::StreamNotFound => failed(ErrorKind::NoStream, true, &error),
-            Kind::TimedOut => failed(ErrorKind::Timeout, false, &error),
-            Kind::MaxPayloadExceeded => failed(ErrorKind::MaxPayload, true, &error),
-            Kind::BrokenPipe => failed(ErrorKind::Connection, false, &error),
-            Kind::WrongLastMessageId => failed(ErrorKind::Other, true, &error),
-            _ if crate::mono::is_wrong_last_sequence(&error) => {
-                failed(ErrorKind::Other, true, &error)
-            }
-            _ => failed(ErrorKind::Other, false, &error),
-        }),
+    let nobody = format!("no stream stores {subject}, or JetStream is not ready");
+    let reply = match asked(connection, subject, payload, headers, timeout).await {
+        Err(error) if error.kind == ErrorKind::NoResponders => {
+            return Err(failed(ErrorKind::NoStream, true, &nobody));
+        }
+        other => other?,
+    };
+    readable(&reply)?;
+    match serde_json::from_slice(&reply.payload) {
+        Ok(Response::Ok(PublishAck { stream, sequence, duplicate, .. }))
+            if !stream.is_empty() && sequence > 0 =>
+        {
+            Ok(to_value(&Ack { stream, sequence, duplicate }))
+        }
+        // The stream has stored nothing.
+        Ok(Response::Err { error }) => Err(failed(ErrorKind::Other, true, &error)),
+        _ => {
+            let answer = bounded(&String::from_utf8_lossy(&reply.payload), 100);
+            let said = format!("this is no acknowledgement of a stream: {answer}");
+            Err(failed(ErrorKind::Other, false, &said))
+        }
     }
 }
 
@@ -166,12 +168,7 @@ pub(in crate::e2e) async fn publish_and_abort(
 
 /// A message as the protocol has it, or what could not be read of it.
 pub(in crate::e2e) fn wire_message(message: &async_nats::Message) -> Raw {
-    if let Some(unreadable) = Unreadable::of(message.headers.as_ref()) {
-        let body = bounded(&String::from_utf8_lossy(&message.payload), 100);
-        let said =
-            format!("a message came on {}, and {unreadable}; its body: {body}", message.subject);
-        return Err(failed(ErrorKind::Other, true, &said));
-    }
+    readable(message)?;
     Ok(to_value(&Message {
         subject: message.subject.to_string(),
         payload_base64: seen::base64(&message.payload),
@@ -179,9 +176,17 @@ pub(in crate::e2e) fn wire_message(message: &async_nats::Message) -> Raw {
     }))
 }
 
+fn readable(message: &async_nats::Message) -> Result<(), DriverError> {
+    let Some(what) = Unreadable::of(message.headers.as_ref()) else { return Ok(()) };
+    let body = bounded(&String::from_utf8_lossy(&message.payload), 100);
+    let said = format!("a message came on {}, and {what}; its body: {body}", message.subject);
+    // Of a reply: what was asked has been handled, whatever the answer says.
+    Err(failed(ErrorKind::Other, false, &said))
+}
+
 /// Headers as the protocol has them; what cannot be read is named under a name that nobody can send.
 pub(crate) fn wire_headers(headers: Option<&HeaderMap>) -> Headers {
-    let all = headers.into_iter().flat_map(readable).map(|(name, values)| {
+    let all = headers.into_iter().flat_map(readable_headers).map(|(name, values)| {
         let values = values.iter().map(|value| value.as_str().to_owned()).collect();
         (name.to_owned(), values)
     });

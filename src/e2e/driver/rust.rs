@@ -109,7 +109,11 @@ impl RustDriver {
             raw::flush(connection, FLUSH).await?;
             Ok(subscriber)
         };
-        let subscriber = raw::unless_denied(connection, &subject, subscribed).await?;
+        let subscribed = connection.caller().subscribed(&subject, subscribed).await;
+        let subscriber = subscribed.map_err(|denied| {
+            let said = format!("subscribe to {subject}: {denied}");
+            failed(ErrorKind::Permissions, denied.definite, &said)
+        })??;
         let id = self.next_subscription.fetch_add(1, Ordering::Relaxed);
         lock(&self.subscriptions).insert(id, Arc::new(tokio::sync::Mutex::new(subscriber)));
         Ok(json!({ "subscription": id }))
@@ -139,6 +143,9 @@ impl RustDriver {
     }
 
     async fn act(&self, op: Op) -> Outcome {
+        if op.timeout_ms() == Some(0) {
+            return Outcome::Err(failed(ErrorKind::BadInput, true, &"timeout_ms is not above 0"));
+        }
         let op = match op {
             Op::Hello { protocol, url, user, password, .. } => {
                 return outcome(self.hello(protocol, url, user.zip(password)).await);

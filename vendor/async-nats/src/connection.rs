@@ -344,14 +344,14 @@ impl Connection {
             if let Some(addresses) = addresses {
                 unreadable::mark_addresses(&addresses, &mut reply, &mut block.headers);
             }
+            if !unreadable::is_control(&block, header_len, &payload, reply.as_ref()) {
+                block.status = None;
+            }
             let Block {
                 headers,
                 status,
                 description,
             } = block;
-            let status = status.filter(|status| {
-                unreadable::is_control(*status, &headers, &payload, reply.as_ref())
-            });
 
             trace!(
                 subject = %subject,

@@ -49,18 +49,32 @@ pub(crate) fn text(arguments: &[u8]) -> Cow<'_, str> {
 
 /// True where a status may be the server's own word (no responders, a heartbeat, the end of a
 /// pull) and not one that a publisher wrote: what the server says has no body, and no reply subject
-/// but that of flow control, while each message out of a stream has one. Beside "no responders" it
-/// says for which subject, and nothing else.
+/// but that of flow control, while each message out of a stream has one. "No responders" has not a
+/// byte more than it takes to say so, and for which subject.
 pub(crate) fn is_control(
-    status: StatusCode,
-    headers: &HeaderMap,
+    block: &Block,
+    block_len: usize,
     payload: &[u8],
     reply: Option<&Subject>,
 ) -> bool {
     payload.is_empty()
         && reply.map_or(true, |reply| reply.starts_with("$JS.FC."))
-        && (status != StatusCode::NO_RESPONDERS
-            || headers.iter().all(|(name, _)| *name == header::NATS_SUBJECT))
+        && (block.status != Some(StatusCode::NO_RESPONDERS)
+            || no_responders_len(block) == Some(block_len))
+}
+
+/// How long the block is in which the server itself says so; `None` where it has other headers.
+fn no_responders_len(block: &Block) -> Option<usize> {
+    let mut len = "NATS/1.0 503\r\n\r\n".len();
+    len += block.description.as_ref().map_or(0, |words| " ".len() + words.len());
+    for (name, values) in block.headers.iter() {
+        let [value] = values.as_slice() else { return None };
+        if *name != header::NATS_SUBJECT {
+            return None;
+        }
+        len += "Nats-Subject: \r\n".len() + value.as_str().len();
+    }
+    Some(len)
 }
 
 /// Marks what is not UTF-8 in the arguments of `MSG` or `HMSG`; such a reply subject is no use.
@@ -97,11 +111,12 @@ fn parse(block: &[u8]) -> Result<Block, &'static str> {
         Some(line) => line
             .strip_prefix("NATS/1.0")
             .filter(|suffix| suffix.is_empty() || suffix.starts_with(char::is_whitespace))
-            .map(str::trim)
             .ok_or("the first line is not NATS/1.0")?,
     };
+    check(suffix).map_err(|()| "the first line has a line break or a NUL in it")?;
+    let suffix = suffix.trim();
     let (status, description) = suffix
-        .split_once(' ')
+        .split_once(char::is_whitespace)
         .map(|(status, description)| (status.trim(), description.trim()))
         .unwrap_or((suffix, ""));
     let status = match status {
@@ -117,7 +132,11 @@ fn parse(block: &[u8]) -> Result<Block, &'static str> {
     let mut headers = HeaderMap::new();
     while let Some(line) = lines.next() {
         if line.is_empty() {
-            continue;
+            // Some readers stop here: what they do not see could be an error.
+            if !lines.next().unwrap_or_default().is_empty() || lines.next().is_some() {
+                return Err("something is behind the empty line that ends them");
+            }
+            break;
         }
         let (name, value) = line.split_once(':').ok_or("a line has no colon")?;
         if name.is_empty() {
@@ -127,10 +146,10 @@ fn parse(block: &[u8]) -> Result<Block, &'static str> {
             .map_err(|_| "a header's name is not of visible ASCII characters")?;
 
         // Read the header value, which might have been split into multiple lines
-        check(value)?;
+        check(value).map_err(|()| BROKEN_VALUE)?;
         let mut value = value.trim_start().to_owned();
         while let Some(v) = lines.next_if(|s| s.starts_with(char::is_whitespace)) {
-            check(v)?;
+            check(v).map_err(|()| BROKEN_VALUE)?;
             value.push_str(v);
         }
         value.truncate(value.trim_end().len());
@@ -144,9 +163,11 @@ fn parse(block: &[u8]) -> Result<Block, &'static str> {
     })
 }
 
-fn check(line: &str) -> Result<(), &'static str> {
+const BROKEN_VALUE: &str = "a header's value has a line break or a NUL in it";
+
+fn check(line: &str) -> Result<(), ()> {
     match memchr::memchr3(b'\r', b'\n', 0, line.as_bytes()) {
         None => Ok(()),
-        Some(_) => Err("a header's value has a line break or a NUL in it"),
+        Some(_) => Err(()),
     }
 }

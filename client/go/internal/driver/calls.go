@@ -62,13 +62,13 @@ func call(ctx context.Context, _ *Driver, nc *nats.Conn, fields fields) (any, er
 	if err != nil {
 		return nil, err
 	}
-	method, known := methods[name]
-	if !known {
-		return nil, skip("this client library has no method " + name)
-	}
 	timeout, err := fields.timeout()
 	if err != nil {
 		return nil, err
+	}
+	method, known := methods[name]
+	if !known {
+		return nil, skip("this client library has no method " + name)
 	}
 	args, err := bind(name, method, fields)
 	if err != nil {

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"io"
 	"log"
+	"os/signal"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -16,8 +18,12 @@ import (
 	"mono-demo/client"
 )
 
-// How long what is in hand, and then the drain, may take at the end of input.
-const endTimeout = 3 * time.Second
+const (
+	// How long what is in hand, and then the drain, may take at the end of input.
+	endTimeout = 3 * time.Second
+	// The exit status where commands cannot be read, or replies cannot be written.
+	broken = 3
+)
 
 // Driver has one connection, and runs commands over it.
 type Driver struct {
@@ -32,8 +38,28 @@ func New(out io.Writer) *Driver {
 	return &Driver{out: newReplies(out), inboxes: inboxes{open: make(map[uint64]*inbox)}}
 }
 
-// Run serves until the input ends, and returns the exit status.
+// Run serves until the input ends, and returns the exit status: at once where a reply cannot be
+// written, since nobody would hear an answer any more.
 func (d *Driver) Run(input io.Reader) int {
+	// A reader that has gone is an error of the write, not the end of this process.
+	signal.Ignore(syscall.SIGPIPE)
+	ended := make(chan int, 1)
+	go func() { ended <- d.serve(input) }()
+	var err error
+	select {
+	case err = <-d.out.unheard:
+	case status := <-ended:
+		select {
+		case err = <-d.out.unheard:
+		default:
+			return status
+		}
+	}
+	log.Printf("replies cannot be written: %v", err)
+	return broken
+}
+
+func (d *Driver) serve(input io.Reader) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var underWay sync.WaitGroup
@@ -54,8 +80,8 @@ func (d *Driver) Run(input io.Reader) int {
 		}
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
-				log.Printf("reading commands: %v", err)
-				status = 1
+				log.Printf("commands cannot be read: %v", err)
+				status = broken
 			}
 			break
 		}

@@ -70,9 +70,12 @@ func (f fields) integer(name string) (uint64, error) {
 	return number, err
 }
 
-// timeout is the field `timeout_ms`.
+// timeout is the field `timeout_ms`, above 0.
 func (f fields) timeout() (time.Duration, error) {
 	ms, err := f.integer("timeout_ms")
+	if err == nil && ms == 0 {
+		err = badInput("timeout_ms is not above 0")
+	}
 	return time.Duration(min(ms, uint64(longest/time.Millisecond))) * time.Millisecond, err
 }
 

@@ -41,10 +41,12 @@ type replies struct {
 	mu       sync.Mutex
 	out      io.Writer
 	underWay map[uint64]bool
+	// Why nobody hears an answer any more; it has room for the first error.
+	unheard chan error
 }
 
 func newReplies(out io.Writer) *replies {
-	return &replies{out: out, underWay: make(map[uint64]bool)}
+	return &replies{out: out, underWay: make(map[uint64]bool), unheard: make(chan error, 1)}
 }
 
 func (r *replies) begin(id uint64) {
@@ -65,7 +67,10 @@ func (r *replies) answer(id uint64, reply reply) {
 	encoder := json.NewEncoder(r.out)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(reply); err != nil {
-		log.Printf("a reply is lost, to command %d: %v", id, err)
+		select {
+		case r.unheard <- err:
+		default:
+		}
 	}
 }
 

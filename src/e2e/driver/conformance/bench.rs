@@ -114,6 +114,12 @@ impl Bench {
         }
     }
 
+    /// The next message, which the driver sends.
+    pub async fn next(&self, subscriber: &mut Subscriber) -> Result<Message, Complaint> {
+        let next = tokio::time::timeout(SOON, subscriber.next()).await;
+        next.ok().flatten().ok_or_else(|| format!("it sent no message within {SOON:?}"))
+    }
+
     /// The next message that is here already.
     pub async fn here(&self, subscriber: &mut Subscriber) -> Result<Option<Message>, Complaint> {
         self.fence().await?;

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::bench::Bench;
 use super::talk::{Complaint, Talk};
 use crate::process::ExitStatus;
+use crate::wire::driver::ErrorKind;
 
 pub async fn bad_line(bench: &mut Bench, talk: &mut Talk) -> Result<(), Complaint> {
     talk.hello(bench.url()).await?;
@@ -29,6 +30,18 @@ pub async fn end_of_input(bench: &mut Bench, talk: &mut Talk) -> Result<(), Comp
     } else {
         Err(format!("command {in_hand} was in hand, and was never answered"))
     }
+}
+
+pub async fn cut_off(bench: &mut Bench, talk: &mut Talk) -> Result<(), Complaint> {
+    talk.hello(bench.url()).await?;
+    let subject = bench.subject();
+    let mut ours = bench.subscribe(&subject).await?;
+    let fields = json!({ "subject": subject, "payload_base64": "", "timeout_ms": 600_000 });
+    let in_hand = talk.send("request", fields).await?;
+    bench.next(&mut ours).await?;
+    talk.end_input();
+    succeeded(talk.ended().await?)?;
+    talk.failed("request", in_hand, ErrorKind::Connection, Some(false)).await
 }
 
 pub async fn drain(bench: &mut Bench, talk: &mut Talk) -> Result<(), Complaint> {

@@ -40,6 +40,27 @@ pub async fn next_timeout(bench: &mut Bench, talk: &mut Talk) -> Result<(), Comp
     next(talk, subscription).await.map(drop)
 }
 
+pub async fn no_time(bench: &mut Bench, talk: &mut Talk) -> Result<(), Complaint> {
+    talk.hello(bench.url()).await?;
+    let subject = bench.subject();
+    let mut ours = bench.subscribe(&subject).await?;
+    for op in ["request", "submit", "next"] {
+        if !talk.capabilities.iter().any(|claimed| claimed == op) {
+            continue;
+        }
+        let mut fields = match op {
+            "next" => json!({ "subscription": subscribe(talk, &subject, None).await? }),
+            _ => json!({ "subject": subject, "payload_base64": "" }),
+        };
+        fields["timeout_ms"] = json!(0);
+        talk.fails(op, fields, ErrorKind::BadInput, Some(true)).await?;
+    }
+    match bench.here(&mut ours).await? {
+        None => Ok(()),
+        Some(_) => Err("it was refused, and sent all the same".to_owned()),
+    }
+}
+
 pub async fn no_stream(bench: &mut Bench, talk: &mut Talk) -> Result<(), Complaint> {
     talk.hello(bench.url()).await?;
     let fields = json!({ "subject": NOBODY, "payload_base64": "", "timeout_ms": 5000 });

@@ -55,6 +55,7 @@ pub const CHECKS: &[Check] = checks![
     "no-responders", "a request that nobody hears fails at once as no_responders, definite", ["request"], failures::no_responders;
     "timeout", "a request without an answer fails in time as timeout, not definite", ["request"], failures::timeout;
     "next-timeout", "`next` without a message fails in time as timeout", ["subscribe", "next"], failures::next_timeout;
+    "no-time", "a timeout of 0 is bad_input, definite, and nothing is sent", [], failures::no_time;
     "no-stream", "a submit that no stream takes fails as no_stream, definite", ["submit"], failures::no_stream;
     "max-payload", "what the server would not take is not sent: max_payload, definite", ["publish"], failures::max_payload;
     "refused", "what this user may not do fails at once as permissions, definite, also several at once", ["publish"], failures::refused;
@@ -62,6 +63,7 @@ pub const CHECKS: &[Check] = checks![
     "reconnect", "it comes back by itself when the broker was killed", ["publish", "subscribe", "next"], failures::reconnect;
     "bad-line", "a line that is no command ends it with a failure, and not a word on stdout", [], ending::bad_line;
     "end-of-input", "at the end of input it finishes what is in hand and exits with status 0", [], ending::end_of_input;
+    "cut-off", "what has no outcome in time after the end of input fails as connection, not definite", ["request"], ending::cut_off;
     "drain", "what was published before the end of input is delivered", ["publish"], ending::drain;
     "no-input", "without any input it exits with status 0 and says nothing", [], ending::no_input;
 ];

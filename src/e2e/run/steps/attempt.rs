@@ -96,5 +96,6 @@ impl RunningStep<'_> {
 
 /// Whole milliseconds, as the driver protocol counts them.
 pub(in crate::e2e) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    // A driver takes none for nothing that could be done in.
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1)
 }
