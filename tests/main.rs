@@ -63,6 +63,7 @@ mod process;
 mod promises;
 mod provision;
 mod proxy;
+mod reaped;
 mod replies;
 mod review;
 mod roles;
