@@ -68,6 +68,7 @@ mod process;
 mod promises;
 mod provision;
 mod proxy;
+mod reaped;
 mod replies;
 mod reports;
 mod review;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::program::Home;
-use crate::support::{eventually, lives, processes_with, reaper, send};
+use crate::support::{eventually, lives, reaper};
 use mono_demo::process::{Child, Spawn};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -13,9 +13,11 @@ const SOON: Duration = Duration::from_secs(30);
 /// A `serve` below a reaper of ours, as a service under test is.
 async fn nested_serve(home: &Home, ready: &Path) -> Child {
     let command = home.command(["serve", "--port", "0", "--ready-file"]);
-    // Beside it something out of its group that tidies nothing up.
-    let decoy = "setsid sh -c 'echo $$ > decoy; exec sleep 1000' & exec \"$0\" \"$@\"";
-    let spawn = Spawn::new("serve", "sh").args(["-c", decoy]).arg(command.get_program());
+    // Beside it, out of its group, something that tidies nothing up, and something that has the first
+    // argument of those that do, and that takes its time.
+    let beside = "mkfifo __reap; setsid sh -c 'echo $$ > slow; exec cat __reap' & \
+        setsid sh -c 'echo $$ > decoy; exec sleep 1000' & exec \"$0\" \"$@\"";
+    let spawn = Spawn::new("serve", "sh").args(["-c", beside]).arg(command.get_program());
     let mut spawn = spawn.cwd(home.path());
     for (name, value) in command.get_envs() {
         spawn = match value {
@@ -34,32 +36,22 @@ async fn a_slow_reaper_of_a_childs_child_is_waited_for() {
     let home = Home::new();
     let ready = home.path().join("ready");
     let child = nested_serve(&home, &ready).await;
-    let run = home.path().to_str().unwrap();
-    // That of the broker, and the keeper: both have the folder in their command line.
-    let below: Vec<u32> = processes_with("__reap")
-        .into_iter()
-        .filter(|pid| {
-            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            let line = String::from_utf8_lossy(&line);
-            line.contains(run) && !line.contains(ready.to_str().unwrap())
-        })
-        .collect();
-    assert_eq!(below.len(), 2, "a reaper and a keeper");
-    // As on a machine where they do not get their turn.
-    below.iter().for_each(|pid| send("STOP", *pid));
+    let pid_in = |name: &str| -> u32 {
+        let pid = || std::fs::read_to_string(home.path().join(name)).ok()?.trim().parse().ok();
+        tokio::task::block_in_place(|| eventually("it runs", SOON, || pid().is_some()));
+        pid().expect("a pid")
+    };
+    let (slow, decoy) = (pid_in("slow"), pid_in("decoy"));
     let killed = tokio::spawn(async move {
         let status = child.kill().await;
         child.close().await;
         status
     });
-    let decoy = std::fs::read_to_string(home.path().join("decoy")).unwrap();
-    let decoy: u32 = decoy.trim().parse().unwrap();
-    // Whoever ends that one has looked at these too.
+    // Whoever ends that one has looked at the other too.
     tokio::task::block_in_place(|| eventually("orphans are ended", SOON, || !lives(decoy)));
-    for pid in &below {
-        assert!(lives(*pid), "it was killed before it had tidied up");
-    }
-    below.iter().for_each(|pid| send("CONT", *pid));
+    assert!(lives(slow), "it was killed before it had tidied up");
+    // Its end of file.
+    std::fs::write(home.path().join("__reap"), "").unwrap();
     killed.await.unwrap().unwrap();
     assert_eq!(home.processes(), [] as [u32; 0]);
     let folders = home.path().read_dir().unwrap().map(|entry| entry.unwrap().file_name());

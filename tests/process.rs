@@ -3,11 +3,15 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::support::{Helper, eventually, lives, processes_with, reaper, reaper_in, state};
+use crate::support::{
+    Helper, eventually, fake_reaper, lives, parent, processes_with, reaper, reaper_in, send, state,
+};
 use mono_demo::process::{
     Child, ExitStatus, Reaper, Signal, SignalError, Spawn, SpawnError, StdoutError,
 };
 use tokio::io::AsyncWriteExt;
+
+const SOON: Duration = Duration::from_secs(30);
 
 fn sh(script: &str) -> Spawn {
     Spawn::new("shell", "/bin/sh").arg("-c").arg(script)
@@ -15,13 +19,6 @@ fn sh(script: &str) -> Spawn {
 
 async fn spawn(spawn: Spawn) -> Child {
     Child::spawn(&reaper(), spawn).await.expect("a child")
-}
-
-/// The pid of a process's parent.
-fn parent(pid: u32) -> u32 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it lives");
-    let rest = stat.rsplit_once(") ").expect("a state").1;
-    rest.split(' ').nth(1).expect("ppid").parse().expect("a pid")
 }
 
 async fn next_line(
@@ -335,13 +332,14 @@ async fn the_reaper_is_not_in_our_process_group() {
 
 #[tokio::test]
 async fn a_killed_reaper_takes_the_child_with_it() {
-    let child = spawn(Spawn::new("sleeper", "sleep").arg("1000")).await;
-    let reaper = parent(child.pid());
-    let kill = std::process::Command::new("kill").args(["-KILL", &reaper.to_string()]).status();
-    assert!(kill.unwrap().success());
+    let folder = tempfile::tempdir().unwrap().keep();
+    let child = spawn(sh("sleep 1000").remove_on_exit(&folder)).await;
+    send("KILL", parent(child.pid()));
     assert_eq!(child.wait().await, ExitStatus::Lost);
-    eventually("the child is gone", Duration::from_secs(1), || !lives(child.pid()));
+    eventually("the child is gone", SOON, || !lives(child.pid()));
     assert!(child.signal(Signal::Term).await.is_err());
+    child.close().await;
+    assert!(!folder.exists(), "we remove what the reaper would have removed");
 }
 
 #[tokio::test]
@@ -431,6 +429,45 @@ async fn a_lock_is_held_while_the_child_lives() {
     file.try_lock().expect("free once the child has ended");
     let refused = Child::spawn(&reaper(), sh("true").hold_lock(&lock)).await;
     assert!(matches!(refused, Err(SpawnError::Locked { .. })));
+}
+
+/// Not by its reaper, which may be killed: a second server on the same store would destroy it.
+#[tokio::test]
+async fn a_lock_is_held_while_anything_of_the_child_lives() {
+    let folder = tempfile::tempdir().unwrap();
+    let lock = folder.path().join("lock");
+    // Somebody who left the group is nobody's child once the reaper is killed.
+    let script = sh("setsid sleep 1000 & echo $!; wait").hold_lock(&lock);
+    let child = spawn(script).await;
+    let left: u32 = next_line(&mut child.take_stdout().unwrap()).await.unwrap().parse().unwrap();
+    send("KILL", parent(child.pid()));
+    assert_eq!(child.wait().await, ExitStatus::Lost);
+    eventually("the child is gone", SOON, || !lives(child.pid()));
+    let refused = Child::spawn(&reaper(), sh("true").hold_lock(&lock)).await;
+    let error = refused.expect_err("something of it lives").to_string();
+    assert!(error.contains(lock.to_str().unwrap()), "{error}");
+    send("KILL", left);
+    let next = Child::spawn(&reaper(), sh("true").hold_lock(&lock)).await.expect("it is free");
+    assert!(next.wait().await.success());
+}
+
+/// One that cannot be woken, as one that is held in a debugger.
+#[tokio::test]
+async fn a_reaper_that_does_not_answer_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let reaper = Reaper::new(fake_reaper(folder.path()), folder.path());
+    let child = Child::spawn(&reaper, sh("true")).await.expect("it says so");
+    let silent = child.pid();
+    let limit = Duration::from_secs(60);
+    let sent = tokio::time::timeout(limit, child.signal(Signal::Term)).await.expect("in time");
+    let lost = matches!(sent, Err(SignalError::Exited { status: ExitStatus::Lost, .. }));
+    assert!(lost, "{sent:?}");
+    eventually("it is gone", SOON, || !lives(silent));
+
+    let child = Child::spawn(&reaper, sh("true")).await.expect("it says so");
+    let silent = child.pid();
+    tokio::time::timeout(limit, child.close()).await.expect("in time");
+    assert!(!lives(silent));
 }
 
 #[tokio::test]

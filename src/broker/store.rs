@@ -12,7 +12,7 @@ use crate::{private, whole};
 /// A store folder that is ours until this is dropped.
 ///
 /// Two locks: this one says which *broker* owns the folder, through kills and restarts too; the other,
-/// [`server_lock`](Self::server_lock), is held by the reaper for as long as a *server* lives on it,
+/// [`server_lock`](Self::server_lock), is held by the *server* itself for as long as it lives,
 /// also after we were killed.
 #[derive(Debug)]
 pub(super) struct OwnedStore {

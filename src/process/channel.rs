@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::process::Child as Process;
+use tokio::process::ChildStderr;
 use tokio::sync::{oneshot, watch};
 
+use super::attendant::Attendant;
 use super::clean::clean;
 use super::control::{Report, Request};
 use super::status::ExitStatus;
@@ -21,33 +22,36 @@ pub(super) type FirstReport = (BufReader<OwnedReadHalf>, OwnedWriteHalf, Report)
 /// Waits for the reaper to connect and to say whether the program runs; else says what it did.
 pub(super) async fn first_report(
     listener: &UnixListener,
-    process: &mut Process,
+    reaper: &Attendant,
+    stderr: &mut Option<ChildStderr>,
 ) -> Result<FirstReport, String> {
     let stream: UnixStream = tokio::select! {
         accepted = listener.accept() => {
             accepted.map_err(|e| format!("could not be heard: {e}"))?.0
         }
-        status = process.wait() => return Err(ended(status, process).await),
+        status = reaper.ended() => return Err(ended(status, stderr).await),
     };
     let (read, write) = stream.into_split();
     let mut reports = BufReader::new(read);
     let mut line = String::new();
     let read = reports.read_line(&mut line).await;
     if read.map_err(|e| format!("could not be heard: {e}"))? == 0 {
-        let status = process.wait().await;
-        return Err(ended(status, process).await);
+        return Err(ended(reaper.ended().await, stderr).await);
     }
     let report = line.parse().map_err(|()| format!("said `{}` first", clean(&line)))?;
     Ok((reports, write, report))
 }
 
 /// How it ended before it had said anything.
-async fn ended(status: std::io::Result<std::process::ExitStatus>, process: &mut Process) -> String {
+async fn ended(
+    status: Option<std::process::ExitStatus>,
+    stderr: &mut Option<ChildStderr>,
+) -> String {
     let mut said = String::new();
-    if let Some(stderr) = process.stderr.take() {
+    if let Some(stderr) = stderr {
         let _ = stderr.take(2000).read_to_string(&mut said).await;
     }
-    let ended = status.map_or_else(|e| e.to_string(), |status| status.to_string());
+    let ended = status.map_or("nobody knows how".to_owned(), |status| status.to_string());
     format!("ended at once ({ended}); it said `{}`", clean(&said))
 }
 
@@ -66,7 +70,6 @@ pub(super) async fn hear(
     mut reports: BufReader<OwnedReadHalf>,
     answers: Answers,
     status: watch::Sender<Option<ExitStatus>>,
-    last_resort: LastResort,
 ) {
     let mut line = String::new();
     while matches!(reports.read_line(&mut line).await, Ok(n) if n > 0) {
@@ -88,39 +91,7 @@ pub(super) async fn hear(
         line.clear();
     }
     if status.borrow().is_none() {
-        last_resort.kill();
         status.send_replace(Some(ExitStatus::Lost));
     }
     lock(&answers).clear();
-}
-
-/// What is left to us if somebody kills the reaper: on Linux a pid file descriptor, which names the
-/// process itself and never one that was given its pid later.
-pub(super) struct LastResort {
-    #[cfg(target_os = "linux")]
-    process: Option<std::os::fd::OwnedFd>,
-}
-
-impl LastResort {
-    #[cfg(target_os = "linux")]
-    pub(super) fn new(pid: u32) -> LastResort {
-        use rustix::process::{Pid, PidfdFlags, pidfd_open};
-        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-        LastResort { process: pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) }
-    }
-
-    #[cfg(target_os = "linux")]
-    fn kill(&self) {
-        if let Some(process) = &self.process {
-            let _ = rustix::process::pidfd_send_signal(process, rustix::process::Signal::KILL);
-        }
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    pub(super) fn new(_pid: u32) -> LastResort {
-        LastResort {}
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    fn kill(&self) {}
 }

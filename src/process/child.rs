@@ -16,20 +16,24 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::process::{ChildStdin, Command};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::channel::{Answers, LastResort, first_report, hear, lock, release};
+use super::attendant::Attendant;
+use super::channel::{Answers, first_report, hear, lock, release};
 use super::control::{Report, Request};
 use super::counts::{Counts, Pipe};
 use super::drain::{StdoutError, StdoutSink, drain_stderr, drain_stdout};
 use super::error::{SignalError, SpawnError};
-use super::farewell;
 use super::line_log::{LineLog, Lines};
 use super::output::Output;
+use super::remove::remove_tree;
 use super::spawn::{Reaper, Spawn};
 use super::status::{ExitStatus, Signal};
 use super::subcommand::SUBCOMMAND;
 
 /// How long a reaper may take to start its program; it needs a few milliseconds.
 const REAPER_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long it may take to pass a signal on; it needs a tenth of a millisecond.
+const ANSWERS: Duration = Duration::from_secs(5);
 
 /// One supervised process group.
 ///
@@ -60,8 +64,8 @@ pub struct Child {
     written: Arc<Counts>,
     /// Of stdout and stderr, where they are kept whole.
     outputs: Option<[Output; 2]>,
-    /// Closed once the reaper is gone.
-    reaper_gone: watch::Receiver<()>,
+    reaper: Attendant,
+    remove_on_exit: Vec<PathBuf>,
 }
 
 impl fmt::Debug for Child {
@@ -133,12 +137,11 @@ impl Child {
             exe: reaper.exe().to_owned(),
             source,
         })?;
-        let reaper_pid = process.id();
-        farewell::started(reaper_pid);
-
-        // Now, because waiting for the reaper would close it.
         let stdin = process.stdin.take();
-        let started = tokio::time::timeout(REAPER_TIMEOUT, first_report(&listener, &mut process));
+        let (stdout, mut stderr) = (process.stdout.take(), process.stderr.take());
+        let attendant = Attendant::new(process, &format!("the reaper of {}", spawn.name));
+        let first_report = first_report(&listener, &attendant, &mut stderr);
+        let started = tokio::time::timeout(REAPER_TIMEOUT, first_report);
         let failed = |problem| SpawnError::ReaperFailed {
             name: spawn.name.clone(),
             exe: reaper.exe().to_owned(),
@@ -166,42 +169,30 @@ impl Child {
             }
             Ok(Err(problem)) => return Err(failed(problem)),
             Err(_) => {
-                return Err(failed(format!("did not answer within {REAPER_TIMEOUT:?}")));
+                attendant.kill();
+                let problem = format!("did not answer within {REAPER_TIMEOUT:?} and is killed");
+                return Err(failed(problem));
             }
         };
         drop(listener);
         drop(folder);
 
-        let (stderr, written) = (LineLog::new(), Counts::new());
+        let (lines, written) = (LineLog::new(), Counts::new());
         let stdout_taken = Arc::new(AtomicBool::new(false));
         let outputs = spawn.keep_output.then(<[Output; 2]>::default);
         let [whole_stdout, whole_stderr] =
             outputs.clone().map_or([None, None], |both| both.map(Some));
-        let (sink, stdout) = StdoutSink::new(stderr.clone(), stdout_taken.clone());
-        if let Some(pipe) = process.stderr.take() {
-            tokio::spawn(drain_stderr(
-                pipe,
-                stderr.clone(),
-                written.clone(),
-                whole_stderr,
-                log,
-                spawn.only_logged,
-            ));
+        let (sink, stdout_lines) = StdoutSink::new(lines.clone(), stdout_taken.clone());
+        if let Some(pipe) = stderr {
+            let (lines, written) = (lines.clone(), written.clone());
+            tokio::spawn(drain_stderr(pipe, lines, written, whole_stderr, log, spawn.only_logged));
         }
-        if let Some(pipe) = process.stdout.take() {
+        if let Some(pipe) = stdout {
             tokio::spawn(drain_stdout(pipe, sink, written.clone(), whole_stdout));
         }
         let answers = Answers::default();
         let (status_sender, status) = watch::channel(None);
-        let last_resort = LastResort::new(pid);
-        tokio::spawn(hear(reports, answers.clone(), status_sender, last_resort));
-        let (reaper_lives, reaper_gone) = watch::channel(());
-        tokio::spawn(async move {
-            // So that the reaper does not stay behind as a zombie, and that `close` sees it go.
-            let _ = process.wait().await;
-            farewell::ended(reaper_pid);
-            drop(reaper_lives);
-        });
+        tokio::spawn(hear(reports, answers.clone(), status_sender));
 
         Ok(Child {
             name: spawn.name,
@@ -211,12 +202,13 @@ impl Child {
             answers,
             status,
             stdin: Mutex::new(stdin),
-            stdout: Mutex::new(Some(stdout)),
+            stdout: Mutex::new(Some(stdout_lines)),
             stdout_taken,
-            stderr,
+            stderr: lines,
             written,
             outputs,
-            reaper_gone,
+            reaper: attendant,
+            remove_on_exit: spawn.remove_on_exit,
         })
     }
 
@@ -246,9 +238,11 @@ impl Child {
             let mut requests = self.requests.lock().await;
             requests.write_all(request.as_bytes()).await
         };
-        let answer = match written {
-            Ok(()) => answered.await.ok(),
-            Err(_) => None,
+        let answer = match (written, signal) {
+            // A child that the kernel is busy with, as with a slow disk, takes its time to stand still.
+            (Ok(()), Signal::Stop) => answered.await.ok(),
+            (Ok(()), _) => self.reaper.answer(ANSWERS, answered).await.and_then(Result::ok),
+            (Err(_), _) => None,
         };
         match answer {
             Some(Report::Delivered { .. }) => Ok(()),
@@ -379,17 +373,21 @@ impl Child {
     pub async fn end(&self) {
         // If it cannot be shut, the reaper is gone already.
         let _ = self.requests.lock().await.shutdown().await;
-        let mut gone = self.reaper_gone.clone();
-        while gone.changed().await.is_ok() {}
+        let ended = self.reaper.gone().await;
+        if ended.is_none_or(|status| status.code().is_none()) {
+            // It was killed, so what it would have done is left to us.
+            let folders = self.remove_on_exit.clone();
+            let removed = move || folders.iter().for_each(|folder| remove_tree(folder));
+            let _ = tokio::task::spawn_blocking(removed).await;
+        }
     }
 
     /// Lets the child go without removing its `remove_on_exit` folders: they are the caller's again.
     ///
     /// What is left of the group is ended, as by [`close`](Self::close).
     pub async fn release(self) {
-        let mut gone = self.reaper_gone;
         release(self.requests.into_inner()).await;
-        while gone.changed().await.is_ok() {}
+        self.reaper.gone().await;
     }
 }
 

@@ -15,9 +15,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
-use super::farewell;
+use super::attendant::Attendant;
 use super::remove::remove_tree;
 use super::subcommand::SUBCOMMAND;
 
@@ -28,8 +28,6 @@ pub(super) const KEEP: &str = "--keep";
 #[derive(Debug)]
 pub(super) struct Keeper {
     names: PipeWriter,
-    /// It ends after us; only an orderly end of the whole process waits for it.
-    _process: Child,
 }
 
 impl Keeper {
@@ -41,8 +39,9 @@ impl Keeper {
         // Ctrl-C in the terminal is not for it, and nobody waits for its output.
         command.process_group(0).stdin(stdin).stdout(Stdio::null()).stderr(Stdio::null());
         let process = command.spawn()?;
-        farewell::started(process.id());
-        Ok(Keeper { names, _process: process })
+        // It ends after us; only an orderly end of the whole process waits for it.
+        Attendant::new(process, &format!("the keeper of {}", root.display()));
+        Ok(Keeper { names })
     }
 
     /// A new folder of this name that only we can enter.

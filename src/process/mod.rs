@@ -6,8 +6,10 @@
 //! whatever reason and by SIGKILL too, it ends the child's whole process group, removes the folders
 //! it was told to remove, and goes.
 //!
-//! Why not `kill_on_drop` or `PR_SET_PDEATHSIG`: the first does not run when we are killed, the
-//! second fires when the *thread* that spawned the child ends, and neither reaches grandchildren.
+//! Why not `kill_on_drop` or `PR_SET_PDEATHSIG` alone: the first does not run when we are killed, the
+//! second fires when the *thread* that spawned the child ends, and neither reaches grandchildren. The
+//! reaper has one thread that starts its child, so there the second is right: a child does not outlive
+//! a reaper that is killed. A reaper that is paused is woken, by us or, once we end, by the system.
 //! On Linux the reaper adopts what leaves the group too (`PR_SET_CHILD_SUBREAPER`): a grandchild
 //! with a session of its own is ended with the child.
 //!
@@ -16,7 +18,9 @@
 //! | `spawn` | what to start, and with which reaper |
 //! | `child` | the handle: signals, waiting, output |
 //! | `reaper` | the other program: a plain synchronous parent |
+//! | `program` | what it starts ends when it does |
 //! | `keeper` | removes folders that were made just before we were killed |
+//! | `attendant` | a reaper or a keeper: woken when it was paused, killed where it does not answer |
 //! | `farewell` | waits at the end of this process for reapers and keepers |
 //! | `orphans` | what left the child's group and outlived it |
 //! | `channel` | our end of the channel to the reaper |
@@ -28,6 +32,7 @@
 //! | `clean` | text that is safe to show in a terminal |
 //! | `status` | how a child ended, and the signals we send |
 
+mod attendant;
 mod channel;
 mod child;
 mod clean;
@@ -40,6 +45,7 @@ mod keeper;
 mod line_log;
 mod orphans;
 mod output;
+mod program;
 pub mod reaper;
 mod remove;
 mod spawn;

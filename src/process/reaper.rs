@@ -4,7 +4,8 @@
 //! [--remove D]… -- PROGRAM ARGS…`. It connects to the socket, starts the program in a process group of its own, with
 //! the stdio it inherited, and then does three things: sends the signals it is asked to send, tells
 //! how the child ended, and, once the socket closes, ends what is left and tidies up. What has left
-//! the group is ended before the child's end is told.
+//! the group is ended before the child's end is told. Where it is killed itself, the child ends with it
+//! (Linux, `program`), and what the child started may stay.
 //!
 //! A reused pid is never signalled. A pid is free for reuse only once its process has been reaped, and
 //! only the reaper can reap the child. So it looks for the exit without reaping (`WNOWAIT`), and does
@@ -15,17 +16,21 @@ use std::fs::{File, TryLockError};
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode};
+use std::process::{Child, ExitCode};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, WaitId, WaitIdOptions, kill_process_group, waitid};
 
+use super::attendant::woken_at_parents_end;
 use super::control::{Report, Request};
 use super::keeper::{KEEP, keep};
 use super::orphans;
+use super::program;
+#[cfg(target_os = "linux")]
+use super::program::{BECOME, become_program};
 use super::remove::remove_tree;
 use super::status::{ExitStatus, Signal};
 use super::subcommand::SUBCOMMAND;
@@ -40,6 +45,11 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 /// To be called before anything else in `main`: it needs no runtime and no argument parser.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut args = args.into_iter().peekable();
+    #[cfg(target_os = "linux")]
+    if args.next_if(|first| first == BECOME).is_some() {
+        return become_program(args);
+    }
+    woken_at_parents_end();
     if args.peek().is_some_and(|first| first == KEEP) {
         keep(io::stdin().lock());
         return ExitCode::SUCCESS;
@@ -106,15 +116,6 @@ impl Order {
         Ok(order)
     }
 
-    fn command(&self) -> Command {
-        let mut command = Command::new(&self.program);
-        command.args(&self.args).process_group(0);
-        if let Some(cwd) = &self.cwd {
-            command.current_dir(cwd);
-        }
-        command
-    }
-
     /// Removes the folders we were given, and the socket's if the parent did not come to it.
     fn tidy(&self) {
         let _ = std::fs::remove_file(&self.socket);
@@ -128,6 +129,9 @@ impl Order {
 }
 
 /// Locks a file; somebody else may be about to let go of it, so it asks for a while.
+///
+/// The child inherits it, and a lock goes with the last process that has the file open (flock(2)): so
+/// it is held while anything of the child lives, also where we were killed.
 fn hold(path: &Path) -> io::Result<File> {
     let mut options = File::options();
     let options = options.create(true).truncate(false).write(true).mode(0o600);
@@ -136,7 +140,10 @@ fn hold(path: &Path) -> io::Result<File> {
     let deadline = Instant::now() + LOCK_PATIENCE;
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(file),
+            Ok(()) => {
+                fcntl_setfd(&file, FdFlags::empty())?;
+                return Ok(file);
+            }
             Err(TryLockError::Error(e)) => return Err(e),
             Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
                 return Err(io::ErrorKind::WouldBlock.into());
@@ -165,7 +172,7 @@ fn supervise(order: &Order, channel: UnixStream) -> io::Result<Folders> {
         Err(e) => return Err(e),
     };
     orphans::adopt();
-    let child = match order.command().spawn() {
+    let child = match program::start(&order.program, &order.args, order.cwd.as_deref()) {
         Ok(child) => child,
         Err(e) => {
             let errno = e.raw_os_error().unwrap_or(0);

@@ -62,6 +62,23 @@ pub fn fake_nats_server(folder: &Path, script: &str) -> PathBuf {
     path
 }
 
+/// Makes a reaper that says that its program runs, and then hears nothing any more.
+pub fn fake_reaper(folder: &Path) -> PathBuf {
+    let path = folder.join("reaper");
+    let text = "#!/usr/bin/env python3
+import os, socket, sys, time
+channel = socket.socket(socket.AF_UNIX)
+channel.connect(sys.argv[sys.argv.index('--socket') + 1])
+channel.sendall(f'started {os.getpid()}\\n'.encode())
+time.sleep(1000)
+";
+    let script = folder.join("reaper.py");
+    std::fs::write(&script, text).expect("the script");
+    std::fs::set_permissions(&script, PermissionsExt::from_mode(0o755)).expect("its mode");
+    copy(&script, &path);
+    path
+}
+
 /// Copies a file or a folder.
 pub fn copy(from: &Path, to: &Path) {
     let status = Command::new("cp").arg("-R").arg(from).arg(to).status();
@@ -86,6 +103,14 @@ pub fn forget_package(command: &mut Command) {
 pub fn send(signal: &str, pid: u32) {
     let status = Command::new("kill").args([format!("-{signal}"), pid.to_string()]).status();
     assert!(status.expect("kill runs").success(), "kill -{signal} {pid}");
+}
+
+/// The pid of a process's parent.
+#[track_caller]
+pub fn parent(pid: u32) -> u32 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("it lives");
+    let rest = stat.rsplit_once(") ").expect("a state").1;
+    rest.split(' ').nth(1).expect("ppid").parse().expect("a pid")
 }
 
 /// Whether a process lives; a zombie does not.
