@@ -4,7 +4,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::support::{
-    Helper, eventually, fake_reaper, lives, parent, processes_with, reaper, reaper_in, send, state,
+    Helper, Stray, eventually, fake_reaper, lives, parent, processes_with, reaper, reaper_in, send,
+    state,
 };
 use mono_demo::process::{
     Child, ExitStatus, Reaper, Signal, SignalError, Spawn, SpawnError, StdoutError,
@@ -333,7 +334,9 @@ async fn the_reaper_is_not_in_our_process_group() {
 #[tokio::test]
 async fn a_killed_reaper_takes_the_child_with_it() {
     let folder = tempfile::tempdir().unwrap().keep();
-    let child = spawn(sh("sleep 1000").remove_on_exit(&folder)).await;
+    // No shell: what that starts may stay.
+    let sleeper = Spawn::new("sleeper", "sleep").arg("1000").remove_on_exit(&folder);
+    let child = spawn(sleeper).await;
     send("KILL", parent(child.pid()));
     assert_eq!(child.wait().await, ExitStatus::Lost);
     eventually("the child is gone", SOON, || !lives(child.pid()));
@@ -439,14 +442,15 @@ async fn a_lock_is_held_while_anything_of_the_child_lives() {
     // Somebody who left the group is nobody's child once the reaper is killed.
     let script = sh("setsid sleep 1000 & echo $!; wait").hold_lock(&lock);
     let child = spawn(script).await;
-    let left: u32 = next_line(&mut child.take_stdout().unwrap()).await.unwrap().parse().unwrap();
+    let left = next_line(&mut child.take_stdout().unwrap()).await.unwrap();
+    let left = Stray(left.parse().unwrap());
     send("KILL", parent(child.pid()));
     assert_eq!(child.wait().await, ExitStatus::Lost);
     eventually("the child is gone", SOON, || !lives(child.pid()));
     let refused = Child::spawn(&reaper(), sh("true").hold_lock(&lock)).await;
     let error = refused.expect_err("something of it lives").to_string();
     assert!(error.contains(lock.to_str().unwrap()), "{error}");
-    send("KILL", left);
+    drop(left);
     let next = Child::spawn(&reaper(), sh("true").hold_lock(&lock)).await.expect("it is free");
     assert!(next.wait().await.success());
 }

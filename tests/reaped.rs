@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::support::program::{Home, Serve};
 use crate::support::{
-    eventually, fake_nats_server, lives, nats_server, parent, processes_with, send,
+    Stray, eventually, fake_nats_server, lives, nats_server, parent, processes_with, send,
 };
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -79,12 +79,12 @@ fn a_store_is_in_use_while_its_broker_lives_whoever_else_was_killed() {
     serve.signal("STOP");
     send("KILL", parent(broker));
     drop(serve);
+    let stray = Stray(broker);
     assert!(lives(broker));
-    for command in [&["serve", "--port", "0"][..], &["audit"]] {
-        home.run(&[command, &["--store-dir", "store"]].concat())
-            .failed(3, "is in use by another broker");
-    }
-    send("KILL", broker);
+    let refusal = "is in use by another broker";
+    home.try_serve(&args).err().expect("it is refused").failed(3, refusal);
+    home.run(&["audit", "--store-dir", "store"]).failed(3, refusal);
+    drop(stray);
     let serve = home.serve(&args);
     let status = home.run(&["call", "payment", "status", "before"]).ok();
     assert!(status.starts_with("completed"), "{status}");
@@ -101,9 +101,10 @@ fn a_node_is_started_again_only_when_the_server_that_was_there_is_gone() {
     let serve = home.serve(&args);
     let broker = home.brokers()[0];
     send("KILL", parent(broker));
+    let stray = Stray(broker);
     serve.says(LIMIT, "is in use by another broker");
     assert!(lives(broker));
-    send("KILL", broker);
+    drop(stray);
     serve.says(LIMIT, "nats-server serves again");
     serve.signal("TERM");
     ends(&home, serve, 0);

@@ -105,6 +105,15 @@ pub fn send(signal: &str, pid: u32) {
     assert!(status.expect("kill runs").success(), "kill -{signal} {pid}");
 }
 
+/// A process that nothing but the test ends: killed when this is dropped, also by a test that fails.
+pub struct Stray(pub u32);
+
+impl Drop for Stray {
+    fn drop(&mut self) {
+        let _ = Command::new("kill").args(["-KILL", &self.0.to_string()]).status();
+    }
+}
+
 /// The pid of a process's parent.
 #[track_caller]
 pub fn parent(pid: u32) -> u32 {
