@@ -47,7 +47,7 @@ pub enum ServeError {
 /// Answers commands until the input ends, then drains.
 ///
 /// Commands are done side by side; replies come in the order in which they are ready. A panic is a
-/// reply too, and so is that a command had no outcome [`PATIENCE`] after the end of input.
+/// reply too, and so is that a command had no outcome `PATIENCE` after the end of input.
 ///
 /// # Errors
 /// [`ServeError`]; where the output broke at once, since nobody would hear an answer any more.
