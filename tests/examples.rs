@@ -49,7 +49,7 @@ fn a_worker_in_go_whose_attempts_are_used_up_at_once_gives_parcels_up() {
 
 #[test]
 fn services_in_python_that_charge_again_or_share_a_consumer_break_one_promise() {
-    let twice = " 2 times in stream PAYMENTS, not once: PAYMENTS sequence ";
+    let twice = " times in stream PAYMENTS, not once: PAYMENTS sequence ";
     let lost = "and is not in stream SHIPMENTS";
     holds("checkout", &[("idempotency", "charged", twice), ("durable", "shipped", lost)]);
 }

@@ -22,6 +22,7 @@ const OF_OTHERS: &[&str] = &[
     "--remove",
     "--require-hashes",
     "--socket",
+    "--become",
     "--version",
     "--help",
     "--config",

@@ -20,6 +20,7 @@ use crate::cli::suite::{self, Suite};
 use crate::counted::counted;
 use crate::e2e::run::Kept;
 use crate::e2e::run::Machine;
+use crate::e2e::run::oracle::Oracle;
 use crate::e2e::scenario::OnCluster;
 use crate::e2e::session::{Again, Filter, Mode, Settings};
 use crate::e2e::text::Schemas;
@@ -168,11 +169,8 @@ impl<'a> Plan<'a> {
                 root: root.clone(),
                 seed: args.seed,
                 histories,
-                oracles: vec![Arc::new(Proof {
-                    content_of: parts
-                        .payments
-                        .then(|| Arc::new(services::payment_content) as ContentOf),
-                })],
+                // Of services of one's own it would say that it looked at nothing.
+                oracles: parts.payments.then(proof).into_iter().collect(),
                 dying_client: parts.payments.then(|| spawn_dying_rust(context)),
                 leaks: args.leaks.or(parts.defaults.leaks).unwrap_or_default(),
                 leaders: parts.leaders,
@@ -199,6 +197,11 @@ fn command_line(context: &Context) -> String {
 fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     format!("{} {}, {}", std::env::consts::OS, std::env::consts::ARCH, counted(cores, "core"))
+}
+
+/// What the built-in services promise.
+fn proof() -> Arc<dyn Oracle> {
+    Arc::new(Proof { content_of: Some(Arc::new(services::payment_content) as ContentOf) })
 }
 
 /// Where people are, if the suite is there or below: so paths in messages can be opened.
