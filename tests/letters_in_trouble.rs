@@ -3,7 +3,6 @@
 
 use std::time::Instant;
 
-use crate::support;
 use crate::support::payments::{LIMIT, Payments};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, Stream};
 use serde_json::Value;

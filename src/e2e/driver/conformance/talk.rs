@@ -15,8 +15,9 @@ use crate::process::{Child, ExitStatus, Pipe, Reaper, Spawn, StdoutError};
 use crate::wire::driver::{DriverError, ErrorKind, PROTOCOL_VERSION, Reply};
 use crate::wire::headers::bounded;
 
-/// How long anything that should happen at once may take.
-pub const SOON: Duration = Duration::from_secs(10);
+/// How long anything that should happen at once may take; a program takes seconds to start where much else
+/// runs.
+pub const SOON: Duration = Duration::from_secs(30);
 /// How much of a line is shown.
 const SHOWN_BYTES: usize = 240;
 /// How many lines of the record are shown, from its beginning and from its end.
