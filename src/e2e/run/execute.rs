@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::checks;
 use super::probe::trace;
-use super::promised::{self, Declared, Given};
+use super::promised::{self, Declared, Surroundings};
 use super::record;
 use super::stage::hearing::Hearing;
 use super::stage::machine::{CLIENT, Client, Machine};
@@ -119,18 +119,17 @@ async fn promise(world: &mut World, fixture: &Fixture, variables: &Variables) ->
     if fixture.promises.is_empty() {
         return Ok(());
     }
-    let given = Given {
-        harness: world.harness(),
-        hearing: world.hearing(),
-        recorder: &world.recorder,
-        history: world.history_path(),
-        dir: world.dir(),
-        root: &world.machine().root,
-        reaper: &world.machine().reaper,
+    let around = Surroundings {
+        harness: world.harness().clone(),
+        hearing: world.hearing().clone(),
+        clock: world.recorder.clock(),
+        dir: world.dir().to_owned(),
+        root: world.machine().root.clone(),
+        reaper: world.machine().reaper.clone(),
         access: world.access(Role::Harness),
-        variables,
     };
-    let declared = Declared::begin(fixture, given).await;
+    let (recorder, history) = (&world.recorder, world.history_path());
+    let declared = Declared::begin(fixture, around, recorder, history, variables).await;
     let declared = declared.map_err(|why| Stop::broken("look after the promises", why))?;
     world.add_oracle(Arc::new(declared));
     Ok(())

@@ -42,7 +42,9 @@ pub trait Oracle: Promises {
     }
 
     /// What the reply to a [`Kind::Status`] says, as [`Promises::judge`] reads it.
-    fn reading(&self, reply: &Value) -> Option<Json>;
+    fn reading(&self, _reply: &Value) -> Option<Json> {
+        None
+    }
 
     /// Writes down what it finds of the services when all has drained. What it returns are the names of
     /// the records that are whole now.
@@ -54,10 +56,12 @@ pub trait Oracle: Promises {
 
     /// The same, of a run that did not get to its end, for reports that draw it: what can be had at
     /// once, and no more.
-    fn glimpse(&self, probe: &Probe<'_>, recorder: &Recorder);
+    fn glimpse(&self, _probe: &Probe<'_>, _recorder: &Recorder) {}
 
     /// What `[[check]]` may ask it.
-    fn checks(&self) -> &'static [CheckWord];
+    fn checks(&self) -> &'static [CheckWord] {
+        &[]
+    }
 
     /// Looks whether a check holds.
     ///
@@ -65,12 +69,16 @@ pub trait Oracle: Promises {
     /// It cannot look.
     fn look<'a>(
         &'a self,
-        probe: &'a Probe<'a>,
+        _probe: &'a Probe<'a>,
         asked: &'a Asked,
-    ) -> BoxFuture<'a, Result<Answer, String>>;
+    ) -> BoxFuture<'a, Result<Answer, String>> {
+        std::future::ready(Err(format!("nobody here knows `{}`", asked.word))).boxed()
+    }
 
     /// Who takes part beside client, broker and services, as drawn from left to right.
-    fn lanes(&self) -> &'static [Lane];
+    fn lanes(&self) -> &'static [Lane] {
+        &[]
+    }
 }
 
 /// Oracles, as they were handed in.
@@ -85,6 +93,16 @@ pub struct Operation {
     pub subject: String,
     /// What it is about.
     pub about: Option<About>,
+}
+
+/// What a raw verb is, and where to; `None` for what has no effect of its own.
+pub(in crate::e2e) fn sent(op: &Op) -> Option<(Kind, &str)> {
+    match op {
+        Op::Submit { subject, .. } => Some((Kind::Submit, subject)),
+        Op::Publish { subject, .. } => Some((Kind::Publish, subject)),
+        Op::Request { subject, .. } => Some((Kind::Request, subject)),
+        _ => None,
+    }
 }
 
 /// What checks may ask of all of them.

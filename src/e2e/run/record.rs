@@ -57,13 +57,8 @@ fn known<'a>(oracles: &'a Oracles, op: &Op) -> Option<(&'a dyn Oracle, oracle::O
 
 /// One of which nobody knows what it is about.
 fn unknown(op: &Op) -> Option<oracle::Operation> {
-    let (kind, subject) = match op {
-        Op::Submit { subject, .. } => (Kind::Submit, subject),
-        Op::Publish { subject, .. } => (Kind::Publish, subject),
-        Op::Request { subject, .. } => (Kind::Request, subject),
-        _ => return None,
-    };
-    Some(oracle::Operation { kind, subject: subject.clone(), about: None })
+    let (kind, subject) = oracle::sent(op)?;
+    Some(oracle::Operation { kind, subject: subject.to_owned(), about: None })
 }
 
 impl Begun<'_> {

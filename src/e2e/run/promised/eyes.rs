@@ -8,6 +8,7 @@ use std::time::Instant;
 use async_nats::jetstream::stream::RetentionPolicy;
 use async_nats::jetstream::{self, stream};
 use futures_util::StreamExt as _;
+use regex_lite::Regex;
 use serde_json::value::RawValue;
 
 use super::pick::Message;
@@ -29,17 +30,17 @@ use crate::wire::driver::Headers;
 const KV_OPERATION: &str = "KV-Operation";
 
 /// What everybody needs who looks.
-pub(super) struct Surroundings {
-    pub(super) harness: Harness,
-    pub(super) hearing: Hearing,
-    pub(super) clock: Clock,
+pub(in crate::e2e) struct Surroundings {
+    pub(in crate::e2e) harness: Harness,
+    pub(in crate::e2e) hearing: Hearing,
+    pub(in crate::e2e) clock: Clock,
     /// `MONO_DEMO_DIR` of the services.
-    pub(super) dir: PathBuf,
+    pub(in crate::e2e) dir: PathBuf,
     /// The suite's.
-    pub(super) root: PathBuf,
-    pub(super) reaper: Reaper,
+    pub(in crate::e2e) root: PathBuf,
+    pub(in crate::e2e) reaper: Reaper,
     /// As whom programs connect.
-    pub(super) access: Access,
+    pub(in crate::e2e) access: Access,
 }
 
 /// An effect that was found.
@@ -56,6 +57,8 @@ pub(super) struct Eye {
     at: Place,
     key: Pick,
     value: Option<Pick>,
+    /// Of a log: what finds the key in a line.
+    line: Option<Regex>,
     /// What was heard on a subject.
     ear: Option<Ear>,
     /// How many lines or messages it has seen.
@@ -93,7 +96,12 @@ impl Eye {
             Place::Subject(subject) => Some(Ear::open(subject, around).await?),
             _ => None,
         };
+        let line = match key {
+            Pick::Captured(pattern) => Some(Regex::new(pattern).map_err(|e| e.to_string())?),
+            _ => None,
+        };
         Ok(Self {
+            line,
             at: at.clone(),
             key: key.clone(),
             value: value.cloned(),
@@ -161,7 +169,7 @@ impl Eye {
                 counted(usize::try_from(gone).unwrap_or(usize::MAX), "message")
             ));
         }
-        for stored in self.stored(around, name, subject).await? {
+        for stored in self.stored(around, name, subject, state.last_sequence).await? {
             let place = format!("{name} sequence {} ({})", stored.sequence, stored.subject);
             self.message(&stored.subject, &stored, place, around);
         }
@@ -178,7 +186,7 @@ impl Eye {
             ));
         }
         let prefix = format!("$KV.{bucket}.");
-        for stored in self.stored(around, &name, None).await? {
+        for stored in self.stored(around, &name, None, info.state.last_sequence).await? {
             if stored.headers.contains_key(KV_OPERATION) {
                 continue;
             }
@@ -194,10 +202,14 @@ impl Eye {
         around: &Surroundings,
         stream: &str,
         subject: Option<&str>,
+        last: u64,
     ) -> Result<Vec<evidence::Stored>, String> {
         let next = self.next.entry(stream.to_owned()).or_insert(1);
+        if *next > last {
+            return Ok(Vec::new()); // nothing is new, and a look is a consumer
+        }
         let stored = evidence::stored_from(&around.harness, stream, subject, *next).await?;
-        *next = stored.last().map_or(*next, |last| last.sequence + 1);
+        *next = stored.last().map_or(0, |stored| stored.sequence).max(last) + 1;
         Ok(stored)
     }
 
@@ -234,9 +246,7 @@ impl Eye {
     }
 
     fn log(&mut self, around: &Surroundings, service: &str) {
-        let Pick::Captured(pattern) = &self.key else { return };
-        // It was compiled when the promise was read.
-        let Ok(regex) = regex_lite::Regex::new(pattern) else { return };
+        let Some(regex) = &self.line else { return };
         for heard in around.hearing.heard(service, self.seen) {
             self.seen += 1;
             let Some(found) = regex.captures(&heard.line) else { continue };

@@ -15,52 +15,32 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use serde_json::Value;
 use tokio::sync::Mutex;
 
-use super::oracle::{Operation, Oracle};
+use super::oracle::{self, Operation, Oracle};
 use super::probe::evidence::Probe;
-use super::stage::brokers::Access;
-use super::stage::harness::Harness;
-use super::stage::hearing::Hearing;
 use super::steps::settle;
 use crate::e2e::record::history::event::{About, Fact, Kind};
 use crate::e2e::record::history::json::Json;
 use crate::e2e::record::history::reader::History;
 use crate::e2e::record::history::recorder::Recorder;
-use crate::e2e::record::trace::{Lane, Party};
-use crate::e2e::scenario::ast::check::Asked;
-use crate::e2e::scenario::ast::promise::{Place, Promise, Verb};
+use crate::e2e::record::trace::Party;
+use crate::e2e::scenario::ast::promise::{Place, Promise};
 use crate::e2e::scenario::ast::scenario::Fixture;
-use crate::e2e::scenario::keys::CheckWord;
 use crate::e2e::text::template::{Variables, fill_text};
-use crate::e2e::verdict::checks::answer::Answer;
 use crate::e2e::verdict::index::Index;
 use crate::e2e::verdict::policy::Policy;
 use crate::e2e::verdict::promised::facts::{self, Effect, Gap};
 use crate::e2e::verdict::promised::{self, Open};
 use crate::e2e::verdict::promises::{Judged, Promises, Unreadable};
-use crate::process::Reaper;
 use crate::wire::driver::Op;
-use eyes::{Eye, Surroundings};
+use eyes::Eye;
+pub(in crate::e2e) use eyes::Surroundings;
 
 /// Nobody says when an effect is there: it is looked for.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// The same where a program has to be run for it.
 const RUN_AGAIN: Duration = Duration::from_millis(250);
-
-/// What a run hands to whoever looks after its promises.
-pub(in crate::e2e) struct Given<'a> {
-    pub(in crate::e2e) harness: &'a Harness,
-    pub(in crate::e2e) hearing: &'a Hearing,
-    pub(in crate::e2e) recorder: &'a Recorder,
-    pub(in crate::e2e) history: &'a Path,
-    pub(in crate::e2e) dir: &'a Path,
-    pub(in crate::e2e) root: &'a Path,
-    pub(in crate::e2e) reaper: &'a Reaper,
-    pub(in crate::e2e) access: Access,
-    pub(in crate::e2e) variables: &'a Variables,
-}
 
 /// The promises of one run.
 pub(in crate::e2e) struct Declared {
@@ -86,30 +66,25 @@ impl Declared {
     ///
     /// # Errors
     /// It cannot listen.
-    pub(in crate::e2e) async fn begin(fixture: &Fixture, given: Given<'_>) -> Result<Self, String> {
+    pub(in crate::e2e) async fn begin(
+        fixture: &Fixture,
+        around: Surroundings,
+        recorder: &Recorder,
+        history: &Path,
+        variables: &Variables,
+    ) -> Result<Self, String> {
         let promises = fixture.promises.clone();
-        let around = Surroundings {
-            harness: given.harness.clone(),
-            hearing: given.hearing.clone(),
-            clock: given.recorder.clock(),
-            dir: given.dir.to_owned(),
-            root: given.root.to_owned(),
-            reaper: given.reaper.clone(),
-            access: given.access,
-        };
         let mut eyes = Vec::new();
         for (n, promise) in promises.iter().enumerate() {
-            let now = around.clock.now_ns();
-            let told = given.recorder.fact(now, facts::PROMISE, promise);
+            let told = recorder.fact(around.clock.now_ns(), facts::PROMISE, promise);
             told.map_err(|error| error.to_string())?;
             for (at, effect) in promise.effects.iter().enumerate() {
-                let ending = promise.ending.as_ref().filter(|ending| ending.effect == at);
-                let value = ending.map(|ending| &ending.value);
-                let place = filled(&effect.at, given.variables);
+                let value = promise.ending_at(at).map(|ending| &ending.value);
+                let place = filled(&effect.at, variables);
                 eyes.push((n, at, Eye::open(&place, &effect.key, value, &around).await?));
             }
         }
-        Ok(Self { promises, history: given.history.to_owned(), around, eyes: Mutex::new(eyes) })
+        Ok(Self { promises, history: history.to_owned(), around, eyes: Mutex::new(eyes) })
     }
 
     /// Promises with an operation, and the message that it is.
@@ -124,9 +99,6 @@ impl Declared {
     }
 
     async fn until_done(&self, recorder: &Recorder) -> Result<(), String> {
-        if self.promises.is_empty() {
-            return Ok(());
-        }
         recorder.flush().map_err(|error| error.to_string())?;
         let history = History::open(&self.history).map_err(|error| error.to_string())?;
         let open = promised::open(&Index::new(&history.events));
@@ -147,7 +119,7 @@ impl Declared {
                 let promise = &self.promises[*promise];
                 for found in &eye.found[known.min(eye.found.len())..] {
                     let (promise, effect, key) = (promise, *effect, found.key.clone());
-                    if !is_an_end(promise, effect, found.value.as_deref()) {
+                    if !promise.counts(effect, found.value.as_deref()) {
                         continue;
                     }
                     let promise = promise.name.clone();
@@ -179,16 +151,15 @@ impl Declared {
             if matches!(place, Place::Log(_)) && !heard_all {
                 eye.gap.get_or_insert(format!("not every line of the {place} could be read"));
             }
-            let failed = |error: &dyn std::fmt::Display| error.to_string();
             for found in std::mem::take(&mut eye.found) {
                 let eyes::Found { at_ns, key, value, place } = found;
                 let effect = Effect { promise: of.clone(), effect: *effect, key, value, place };
-                recorder.fact(at_ns, facts::EFFECT, &effect).map_err(|error| failed(&error))?;
+                recorder.fact(at_ns, facts::EFFECT, &effect).map_err(|error| error.to_string())?;
             }
             if let Some(why) = eye.gap.take() {
                 let gap = Gap { promise: of, effect: *effect, why };
                 let now = self.around.clock.now_ns();
-                recorder.fact(now, facts::GAP, &gap).map_err(|error| failed(&error))?;
+                recorder.fact(now, facts::GAP, &gap).map_err(|error| error.to_string())?;
             }
         }
         // Nobody listens any more: what a run leaves behind is looked for now.
@@ -213,13 +184,6 @@ fn filled(place: &Place, variables: &Variables) -> Place {
     }
 }
 
-/// Where a promise says how things end, only that counts.
-fn is_an_end(promise: &Promise, effect: usize, value: Option<&str>) -> bool {
-    let ending = promise.ending.as_ref().filter(|ending| ending.effect == effect);
-    ending
-        .is_none_or(|ending| value.is_some_and(|value| ending.among.iter().any(|end| end == value)))
-}
-
 impl Promises for Declared {
     fn facts(&self) -> &'static [&'static str] {
         promised::Declared.facts()
@@ -238,16 +202,11 @@ impl Oracle for Declared {
     fn operation(&self, op: &Op) -> Option<Operation> {
         let (promise, picked) = self.of(op).next()?;
         let (kind, subject) = match op {
-            Op::Submit { subject, .. } => (Kind::Submit, subject),
-            Op::Publish { subject, .. } => (Kind::Publish, subject),
-            Op::Request { subject, .. } => (Kind::Request, subject),
-            Op::Call { method, .. } if promise.operation.verb == Verb::Call => {
-                (Kind::Request, method)
-            }
-            _ => return None,
+            Op::Call { method, .. } => (Kind::Request, method.as_str()),
+            _ => oracle::sent(op)?,
         };
         let about = |key| About { of: promise.name.clone(), key, content: None };
-        Some(Operation { kind, subject: subject.clone(), about: picked.key.map(about) })
+        Some(Operation { kind, subject: subject.to_owned(), about: picked.key.map(about) })
     }
 
     fn asked(&self, op: &Op, number: u64) -> Vec<Fact> {
@@ -263,33 +222,11 @@ impl Oracle for Declared {
         self.until_done(recorder).boxed()
     }
 
-    fn reading(&self, _: &Value) -> Option<Json> {
-        None
-    }
-
     fn gather<'a>(
         &'a self,
         _: &'a Probe<'a>,
         recorder: &'a Recorder,
     ) -> BoxFuture<'a, Result<&'static [&'static str], String>> {
         self.write_down(recorder).boxed()
-    }
-
-    fn glimpse(&self, _: &Probe<'_>, _: &Recorder) {}
-
-    fn checks(&self) -> &'static [CheckWord] {
-        &[]
-    }
-
-    fn look<'a>(
-        &'a self,
-        _: &'a Probe<'a>,
-        asked: &'a Asked,
-    ) -> BoxFuture<'a, Result<Answer, String>> {
-        std::future::ready(Err(format!("nobody here knows `{}`", asked.word))).boxed()
-    }
-
-    fn lanes(&self) -> &'static [Lane] {
-        &[]
     }
 }

@@ -34,6 +34,25 @@ pub struct Promise {
     pub unasked: Unasked,
 }
 
+impl Promise {
+    /// How this effect says that an operation ends, if it is the one that does.
+    pub fn ending_at(&self, effect: usize) -> Option<&Ending> {
+        self.ending.as_ref().filter(|ending| ending.effect == effect)
+    }
+
+    /// Whether an effect with this value counts: where it says how things end, only an end does.
+    pub fn counts(&self, effect: usize, value: Option<&str>) -> bool {
+        self.ending_at(effect).is_none_or(|ending| ending.is_final(value))
+    }
+}
+
+impl Ending {
+    /// Whether it is an end.
+    pub fn is_final(&self, value: Option<&str>) -> bool {
+        value.is_some_and(|value| self.among.iter().any(|end| end == value))
+    }
+}
+
 /// Which operations a promise is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::lives::{Life, Lives, Seen};
 use crate::counted::counted;
-use crate::e2e::record::history::event::{Event, Phase};
+use crate::e2e::record::history::event::{Event, Phase, What};
 use crate::e2e::scenario::ast::promise::{Times, Unasked};
 use crate::e2e::verdict::finding::{Findings, Property, copies};
 use crate::e2e::verdict::index::{Ended, Index, Operation};
@@ -163,10 +163,8 @@ impl<'a> OfKey<'_, '_, 'a> {
     fn changed(&self, findings: &mut Findings) {
         let Some(ending) = &self.lives.promise.ending else { return };
         let Some(seen) = self.life.effects.get(ending.effect) else { return };
-        let is_end = |(_, seen): &&Seen<'a>| {
-            seen.value.as_ref().is_some_and(|value| ending.among.contains(value))
-        };
-        let Some(at) = seen.iter().position(|one| is_end(&one)) else { return };
+        let is_end = |(_, seen): &Seen<'a>| ending.is_final(seen.value.as_deref());
+        let Some(at) = seen.iter().position(is_end) else { return };
         let end = &seen[at];
         if let Some(after) = seen[at + 1..].iter().find(|after| after.1.value != end.1.value) {
             let word = |seen: &Seen<'a>| seen.1.value.clone().unwrap_or_default();
@@ -283,7 +281,6 @@ fn broken_between<'a>(index: &Index<'a>, from_ns: u64, to_ns: u64) -> Vec<&'a Ev
 
 /// `; meanwhile kill-broker, kill-services`; the last three.
 fn told(faults: &[&Event]) -> String {
-    use crate::e2e::record::history::event::What;
     let mut names: Vec<&str> = Vec::new();
     for event in faults.iter().rev() {
         if let What::Fault(fault) = &event.what

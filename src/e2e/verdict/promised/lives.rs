@@ -179,16 +179,12 @@ impl<'i, 'a> Lives<'i, 'a> {
 
     /// The effects of one place that count: where it says how things end, those that are an end.
     pub(super) fn counting<'l>(
-        &self,
+        &'l self,
         life: &'l Life<'i, 'a>,
         effect: usize,
     ) -> impl Iterator<Item = &'l Seen<'a>> {
-        let ending = self.promise.ending.as_ref().filter(|ending| ending.effect == effect);
-        let among = ending.map(|ending| ending.among.clone());
-        life.effects[effect].iter().filter(move |(_, seen)| match &among {
-            None => true,
-            Some(among) => seen.value.as_ref().is_some_and(|value| among.contains(value)),
-        })
+        let seen = life.effects[effect].iter();
+        seen.filter(move |(_, seen)| self.promise.counts(effect, seen.value.as_deref()))
     }
 
     /// All that was promised to it is there.
