@@ -38,7 +38,9 @@ pub(crate) async fn dispatch<M, H, R>(
     // A handler's own panic is answered further in. Whatever else may panic (what a handler that is
     // let go does when it is dropped) costs its message, and not the worker.
     let handle = |message| {
-        let handling = handle(message);
+        // What one turn of the runtime may do is bounded, and whoever meets the bound waits for the next:
+        // a message would begin after those that came later. Each of them waits for a broker anyway.
+        let handling = tokio::task::unconstrained(handle(message));
         async {
             if let Err(panic) = guarded(handling).await {
                 tracing::error!(%panic, "a message was left as it was");
@@ -113,6 +115,7 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
 mod tests {
     use super::*;
     use std::cell::RefCell;
+    use std::sync::{Arc, Mutex};
 
     use futures_util::stream;
 
@@ -211,6 +214,61 @@ mod tests {
         )
         .await;
         assert_eq!(*done.borrow(), 100);
+    }
+
+    /// Lets others go first, and is woken at once: what tokio has wait for its budget is woken later.
+    async fn turn() {
+        let mut had = false;
+        std::future::poll_fn(|context| match std::mem::replace(&mut had, true) {
+            true => std::task::Poll::Ready(()),
+            false => {
+                context.waker().wake_by_ref();
+                std::task::Poll::Pending
+            }
+        })
+        .await;
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn messages_begin_in_their_order_however_much_a_turn_of_the_runtime_may_do() {
+        let (asked, source) = tokio::sync::mpsc::unbounded_channel();
+        let source = stream::unfold(source, |mut source| async {
+            source.recv().await.map(|message| (message, source))
+        });
+        tokio::spawn(async move {
+            for n in 0..5000 {
+                asked.send(n).unwrap();
+                if n % 7 == 0 {
+                    turn().await;
+                }
+            }
+        });
+        let began = Arc::new(Mutex::new(Vec::new()));
+        // Each operation of a channel is one of those of which a turn has so many.
+        let (sent, _kept) = tokio::sync::mpsc::channel(100_000);
+        let noted = began.clone();
+        let work = move |n: u32| {
+            let (began, sent) = (noted.clone(), sent.clone());
+            async move {
+                tokio::select! {
+                    biased;
+                    () = async {
+                        began.lock().unwrap().push(n);
+                        for _ in 0..5 {
+                            sent.send(n).await.unwrap();
+                            turn().await;
+                        }
+                    } => {}
+                }
+            }
+        };
+        // As a worker is: a task beside others.
+        let worker = dispatch(Box::pin(source), 1000, Excess::Hold, work, |_| async {});
+        tokio::spawn(worker).await.unwrap();
+        let began = began.lock().unwrap();
+        assert_eq!(began.len(), 5000);
+        let early = began.windows(2).find(|two| two[0] > two[1]).map(<[u32]>::to_vec);
+        assert_eq!(early, None, "one began after a later one");
     }
 
     #[tokio::test(flavor = "current_thread")]
