@@ -102,7 +102,7 @@ async fn a_dropped_broker_leaves_no_process_and_no_folder() {
     let broker = start().await;
     let folder = broker.run_dir().to_owned();
     drop(broker);
-    eventually("nothing is left", Duration::from_secs(1), || {
+    eventually("nothing is left", Duration::from_secs(60), || {
         !folder.exists() && processes_with(folder.to_str().unwrap()).is_empty()
     });
 }
@@ -480,7 +480,7 @@ async fn killing_its_owner_leaves_nothing_of_a_broker_and_frees_its_store() {
     let next = Broker::start(settings).await.unwrap();
     assert!(!lives(pid));
 
-    eventually("nothing is left", Duration::from_secs(1), || {
+    eventually("nothing is left", Duration::from_secs(60), || {
         processes_with(&run_dir).is_empty() && !Path::new(&run_dir).exists()
     });
     next.stop().await.unwrap();

@@ -4,6 +4,7 @@
 mod account_config;
 mod account_headers;
 mod accounts;
+mod answers;
 mod architecture;
 mod auth;
 mod broker;

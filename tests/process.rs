@@ -85,7 +85,7 @@ async fn a_missing_program_is_told_at_once_by_name() {
     );
     // What keeps an eye on folders lives as long as the handle.
     drop(reaper);
-    eventually("no socket folder", Duration::from_secs(1), || {
+    eventually("no socket folder", Duration::from_secs(60), || {
         root.path().read_dir().unwrap().count() == 0
             && processes_with(root.path().to_str().unwrap()).is_empty()
     });
@@ -199,7 +199,7 @@ fn sleeper_with_pid(pid: u32) -> Option<std::process::Child> {
 async fn a_pid_that_was_given_to_somebody_else_is_not_signalled() {
     let child = spawn(sh("exit 0")).await;
     child.wait().await;
-    eventually("it is reaped", Duration::from_secs(1), || state(child.pid()).is_none());
+    eventually("it is reaped", Duration::from_secs(60), || state(child.pid()).is_none());
     let Some(mut other) = sleeper_with_pid(child.pid()) else {
         eprintln!(
             "skipped: /proc/sys/kernel/ns_last_pid cannot be written, so no pid can be reused"
@@ -226,7 +226,7 @@ async fn signals_reach_the_whole_group() {
     let grandchild: u32 = line.parse().unwrap();
     assert!(lives(grandchild));
     child.kill().await.unwrap();
-    eventually("the grandchild is gone", Duration::from_secs(1), || !lives(grandchild));
+    eventually("the grandchild is gone", Duration::from_secs(60), || !lives(grandchild));
 }
 
 #[tokio::test]
@@ -235,7 +235,7 @@ async fn what_a_child_leaves_of_its_group_is_ended() {
     let line = next_line(&mut child.take_stdout().unwrap()).await.unwrap();
     let left: u32 = line.parse().unwrap();
     assert!(child.wait().await.success());
-    eventually("it is gone", Duration::from_secs(1), || !lives(left));
+    eventually("it is gone", Duration::from_secs(60), || !lives(left));
 }
 
 /// Elsewhere what leaves its group is out of reach.
@@ -263,7 +263,7 @@ async fn a_dropped_child_is_ended_with_its_folders() {
     next_line(&mut child.take_stdout().unwrap()).await.unwrap();
     let (pid, reaper) = (child.pid(), parent(child.pid()));
     drop(child);
-    eventually("all are gone", Duration::from_secs(1), || {
+    eventually("all are gone", Duration::from_secs(60), || {
         !lives(pid) && !lives(reaper) && !folder.exists()
     });
 }
@@ -511,7 +511,7 @@ fn killing_the_parent_leaves_neither_process_nor_folder() {
     assert_eq!(pids.len(), 3, "reaper, child and grandchild");
     assert!(pids.iter().all(|pid| lives(*pid)));
     helper.kill();
-    eventually("nothing is left", Duration::from_secs(1), || {
+    eventually("nothing is left", Duration::from_secs(60), || {
         !pids.iter().any(|pid| lives(*pid)) && root.path().read_dir().unwrap().count() == 0
     });
 }

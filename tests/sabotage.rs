@@ -178,6 +178,7 @@ const FOUND_OUT: &[(&str, &str, &str, &str)] = &[
         "status never goes back",
         "unknown was completed when it was asked for, and has no outcome",
     ),
+    ("answer-twice", EVERYTHING, "one reply a request", "was answered 2 times, not once: by `"),
     (
         "email-twice",
         EVERYTHING,

@@ -93,6 +93,12 @@ impl Registration {
         self
     }
 
+    /// Another queue group than the default (ADR-32): of each group one member gets a message.
+    pub fn in_group(&mut self, queue_group: &str) -> &mut Self {
+        queue_group.clone_into(&mut self.queue_group);
+        self
+    }
+
     /// The pattern's name, as the service API's metadata shows it.
     pub(crate) fn pattern(&self) -> &'static str {
         match self.kind {

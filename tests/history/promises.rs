@@ -114,7 +114,7 @@ const PROMISES: &[Promise<'_>] = &[
     promise(
         "Each request that reaches a service is answered",
         &[REPLIES],
-        &["a second reply", "drop a reply", "drop an invoke"],
+        &["a second reply", "an inbox with two replies", "drop a reply", "drop an invoke"],
     ),
     promise(
         "Each message goes to at most one worker",

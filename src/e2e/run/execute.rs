@@ -7,6 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
 
 use super::checks;
+use super::probe::inboxes::Inboxes;
 use super::probe::trace;
 use super::promised::{self, Declared, Surroundings};
 use super::record;
@@ -83,16 +84,22 @@ pub async fn leave_up(
     let mut progress = Progress { variables, seen: Vec::new(), transcript };
     let mut history = None;
     let limit = Limit::of(fixture);
-    let mut ended = promise(&mut world, fixture, &progress.variables).await;
-    if ended.is_ok() {
-        ended = sequence::all(&mut world, fixture, run, events, limit, &mut progress).await;
-    }
-    if ended.is_ok() {
-        let concluded = conclude(&mut world, fixture, &mut progress, &mut history);
-        ended = timeout(limit.left(), concluded)
-            .await
-            .unwrap_or_else(|_| Err(limit::reached(&world, fixture)));
-    }
+    let begun = begin(&mut world, fixture, &progress.variables).await;
+    let ended = match begun {
+        Ok(inboxes) => {
+            let mut ended =
+                sequence::all(&mut world, fixture, run, events, limit, &mut progress).await;
+            if ended.is_ok() {
+                let concluded =
+                    conclude(&mut world, fixture, &inboxes, &mut progress, &mut history);
+                ended = timeout(limit.left(), concluded)
+                    .await
+                    .unwrap_or_else(|_| Err(limit::reached(&world, fixture)));
+            }
+            ended
+        }
+        Err(stop) => Err(stop),
+    };
     let history_file = world.kept_history().map(Path::to_owned);
     let logs = world.logs();
     let tape = std::mem::take(&mut world.tape);
@@ -114,7 +121,18 @@ pub async fn leave_up(
     (secrets.out_of(outcome), Some(standing))
 }
 
-/// Looks after what the suite and the scenario promise, from before the first step.
+/// Listens and looks, from before the first step.
+async fn begin(
+    world: &mut World,
+    fixture: &Fixture,
+    variables: &Variables,
+) -> Result<Inboxes, Stop> {
+    promise(world, fixture, variables).await?;
+    let inboxes = Inboxes::listen(&world.access(Role::Harness), world.recorder.clock()).await;
+    inboxes.map_err(|why| Stop::broken("listen to the clients' inboxes", why))
+}
+
+/// Looks after what the suite and the scenario promise.
 async fn promise(world: &mut World, fixture: &Fixture, variables: &Variables) -> Result<(), Stop> {
     if fixture.promises.is_empty() {
         return Ok(());
@@ -187,6 +205,7 @@ fn variables(
 async fn conclude(
     world: &mut World,
     fixture: &Fixture,
+    inboxes: &Inboxes,
     progress: &mut Progress,
     history: &mut Option<Box<RunHistory>>,
 ) -> Result<(), Stop> {
@@ -221,7 +240,7 @@ async fn conclude(
         "judge",
         "the history, and all checks once more",
     );
-    let report = record::conclude(world, fixture).await?;
+    let report = record::conclude(world, fixture, inboxes).await?;
     *history = Some(Box::new(RunHistory {
         verdict: report.word(),
         report: report.clone(),

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::oracle::{self, Oracle, Oracles};
+use super::probe::inboxes::Inboxes;
 use super::stage::world::World;
 use crate::e2e::record::history::event::{Kind, OPERATIONS, What};
 use crate::e2e::record::history::operation::Operation;
@@ -93,9 +94,19 @@ impl Begun<'_> {
 ///
 /// A program of a `run` step submits and asks unseen: with one, the operations are not whole, and what
 /// is found is not held against what was asked for.
-pub(in crate::e2e) async fn conclude(world: &World, fixture: &Fixture) -> Result<Report, Stop> {
+pub(in crate::e2e) async fn conclude(
+    world: &World,
+    fixture: &Fixture,
+    inboxes: &Inboxes,
+) -> Result<Report, Stop> {
     let unseen = |step: &Step| matches!(step.action, Action::Run(_));
     let mut whole = gather(world).await.map_err(|e| Stop::broken("gather what was done", e))?;
+    let again = inboxes.answered_again(&world.brokers).await;
+    for (at_ns, answers) in
+        again.map_err(|why| Stop::broken("listen to the clients' inboxes", why))?
+    {
+        world.recorder.append_at(at_ns, What::Answers(answers));
+    }
     if !fixture.steps.iter().chain(&fixture.teardown).any(unseen) {
         whole.push(OPERATIONS);
     }

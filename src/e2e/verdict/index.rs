@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::e2e::record::history::event::{
-    About, Delivery, Event, Fact, Fault, Invoke, Kind, Phase, Reply, What,
+    About, Answers, Delivery, Event, Fact, Fault, Invoke, Kind, Phase, Reply, What,
 };
 
 /// A history by operation and by what operations are about.
@@ -11,6 +11,8 @@ use crate::e2e::record::history::event::{
 pub struct Index<'a> {
     /// In the order in which they began.
     pub operations: Vec<Operation<'a>>,
+    /// Requests that were answered more than once.
+    pub answers: Vec<(&'a Event, &'a Answers)>,
     /// Every delivery, in order.
     pub deliveries: Vec<(&'a Event, &'a Delivery)>,
     /// What oracles learned, in order.
@@ -104,6 +106,7 @@ impl<'a> Index<'a> {
                 What::Fail(refusal) | What::Unknown(refusal) => {
                     index.returned(&by_op, refusal.op, event);
                 }
+                What::Answers(answers) => index.answers.push((event, answers)),
                 What::Delivery(delivery) => index.deliveries.push((event, delivery)),
                 What::Fact(fact) => index.facts.push((event, fact)),
                 What::Fault(fault) => index.faults.push((event, fault)),

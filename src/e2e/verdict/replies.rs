@@ -1,10 +1,11 @@
-//! One reply a request: every operation ends exactly once, nothing ends that did not begin, and no
-//! two acknowledgements are of one message.
+//! One reply a request: every operation ends exactly once, nothing ends that did not begin, no request
+//! is answered by two, and no two acknowledgements are of one message.
 
 use super::finding::{Finding, Findings, Property, copies};
-use super::index::Index;
+use super::index::{Index, Operation};
 use super::places;
 use crate::counted::counted;
+use crate::e2e::record::history::event::{Answers, Event, Kind};
 
 /// The promise.
 pub const REPLIES: Property = Property { word: "replies", says: "one reply a request" };
@@ -14,6 +15,8 @@ pub const NO_REPLY: &str = "no_reply";
 pub const SECOND_REPLY: &str = "second_reply";
 /// A reply to nothing.
 pub const STRAY_REPLY: &str = "stray_reply";
+/// More than one reply came to the inbox of a request.
+pub const ANSWERED_AGAIN: &str = "answered_again";
 /// Two operations with one number.
 pub const SECOND_INVOKE: &str = "second_invoke";
 
@@ -49,6 +52,9 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
             (None, _, None) => open += 1,
         }
     }
+    for (event, answers) in &index.answers {
+        answered_again(index, event, answers, &mut findings);
+    }
     places::check(index, &mut findings);
     if open > 0 {
         findings.unknown(format!(
@@ -57,4 +63,31 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
         ));
     }
     findings.finish(REPLIES)
+}
+
+/// How much later than the client the harness may hear a reply.
+const HEARD_WITHIN: u64 = 1_000_000_000;
+
+/// The reply does not say which request it is for: those that were under way are told with it.
+fn answered_again(index: &Index<'_>, event: &Event, answers: &Answers, findings: &mut Findings) {
+    let under_way = |operation: &&Operation<'_>| {
+        let returned = operation.returned.map_or(u64::MAX, |returned| returned.at_ns);
+        let asks = operation.invoke.kind != Kind::Publish;
+        asks && (operation.begun.at_ns..=returned.saturating_add(HEARD_WITHIN))
+            .contains(&event.at_ns)
+    };
+    let asked: Vec<&Operation<'_>> = index.operations.iter().filter(under_way).collect();
+    let what = match asked[..] {
+        [Operation { invoke, .. }] => {
+            format!("`{}` of {}, operation {},", invoke.subject, invoke.process, invoke.op)
+        }
+        _ => format!("one of {} under way", counted(asked.len(), "request")),
+    };
+    let message = format!(
+        "{what} was answered {} times, not once: by `{}`, and then by `{}`; of several services a queue \
+         group has one answer",
+        answers.in_all, answers.first, answers.second
+    );
+    let context = asked.into_iter().map(|operation| operation.begun);
+    findings.broken(ANSWERED_AGAIN, message, copies([event]), copies(context));
 }

@@ -18,7 +18,8 @@ use super::streams;
 use super::types::StatusRequest;
 use crate::modules::{bounded, deliveries::Deliveries, duration};
 use crate::mono::{
-    BoxFuture, Call, Module, ModuleError, Object, ServiceError, Services, StreamSettings,
+    BoxFuture, Call, Module, ModuleError, Object, Registration, ServiceError, Services,
+    StreamSettings,
 };
 use crate::wire::subjects::DEAD_LETTER_PREFIX;
 
@@ -123,6 +124,30 @@ impl PaymentModule {
     }
 }
 
+impl PaymentModule {
+    fn register_status<'s>(&self, services: &'s mut Services) -> &'s mut Registration {
+        let ledger = self.ledger.clone();
+        let liar = Arc::new(Liar::new(self.sabotage));
+        services
+            .request_reply("status", move |Object(request): Object<StatusRequest>, _: Call| {
+                let (ledger, liar) = (ledger.clone(), Arc::clone(&liar));
+                async move {
+                    let id =
+                        PaymentId::new(&request.payment_id).map_err(ServiceError::bad_request)?;
+                    let internal = |e: LedgerError| ServiceError::internal(e.to_string());
+                    // The entry is asked first: a status read in this order never moves back.
+                    let entry = liar.entry(ledger.entry(&id).await.map_err(internal)?);
+                    let intent = match entry {
+                        Some(_) => None,
+                        None => ledger.intent(&id).await.map_err(internal)?,
+                    };
+                    Ok(liar.reply(service::status(&id, entry, intent)))
+                }
+            })
+            .workers(self.settings.workers)
+    }
+}
+
 impl Module for PaymentModule {
     fn name(&self) -> &str {
         "payment"
@@ -155,25 +180,10 @@ impl Module for PaymentModule {
             .workers(s.workers)
             .bounds(s.concurrency, 0);
 
-        let ledger = self.ledger.clone();
-        let liar = Arc::new(Liar::new(self.sabotage));
-        services
-            .request_reply("status", move |Object(request): Object<StatusRequest>, _: Call| {
-                let (ledger, liar) = (ledger.clone(), Arc::clone(&liar));
-                async move {
-                    let id =
-                        PaymentId::new(&request.payment_id).map_err(ServiceError::bad_request)?;
-                    let internal = |e: LedgerError| ServiceError::internal(e.to_string());
-                    // The entry is asked first: a status read in this order never moves back.
-                    let entry = liar.entry(ledger.entry(&id).await.map_err(internal)?);
-                    let intent = match entry {
-                        Some(_) => None,
-                        None => ledger.intent(&id).await.map_err(internal)?,
-                    };
-                    Ok(liar.reply(service::status(&id, entry, intent)))
-                }
-            })
-            .workers(s.workers);
+        self.register_status(services);
+        if self.sabotage == Some(Sabotage::AnswerTwice) {
+            self.register_status(services).in_group("payment-status-again");
+        }
     }
 
     fn start(&self) -> BoxFuture<'_, Result<(), ModuleError>> {

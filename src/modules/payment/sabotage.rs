@@ -58,6 +58,8 @@ pub enum Sabotage {
     TellAmount,
     /// Tells that a payment is completed that it knows nothing of.
     InventStatus,
+    /// Answers each question for a status twice.
+    AnswerTwice,
     /// Hands each email over twice.
     EmailTwice,
     /// Hands over an email that nobody published beside each.
@@ -73,6 +75,7 @@ impl Sabotage {
                 | Self::NoLetter
                 | Self::TellAmount
                 | Self::InventStatus
+                | Self::AnswerTwice
                 | Self::EmailTwice
                 | Self::UnaskedEmail
         )

@@ -1,6 +1,6 @@
 //! Broken in replies, deliveries and emails.
 
-use mono_demo::e2e::record::history::{Delivery, Event, History, Phase, What};
+use mono_demo::e2e::record::history::{Answers, Delivery, Event, History, Phase, What};
 use mono_demo::proof::facts::Known;
 
 use super::doctor::{
@@ -16,6 +16,18 @@ fn returned(what: &What) -> bool {
 pub(super) fn second_reply(history: &History, dice: &mut Dice) -> Option<Mutant> {
     let at = pick(history, dice, returned)?;
     Some(naming(insert_after(history, at, |_| {})))
+}
+
+pub(super) fn answered_again(history: &History, dice: &mut Dice) -> Option<Mutant> {
+    let at = pick(history, dice, returned)?;
+    Some(naming(insert_after(history, at, |what| {
+        *what = What::Answers(Answers {
+            inbox: "_INBOX.a.b".to_owned(),
+            first: "1".to_owned(),
+            second: "2".to_owned(),
+            in_all: 2,
+        });
+    })))
 }
 
 pub(super) fn drop_reply(history: &History, dice: &mut Dice) -> Option<Mutant> {

@@ -70,6 +70,7 @@ pub const MUTATIONS: &[Mutation] = &[
     mutation("an email of a publish that failed", ASKED, asked::email_of_failed_publish),
     mutation("a delivery of what nobody published", ASKED, asked::delivery_unasked),
     mutation("a second reply", REPLIES, messages::second_reply),
+    mutation("an inbox with two replies", REPLIES, messages::answered_again),
     mutation("drop a reply", REPLIES, messages::drop_reply),
     mutation("drop an invoke", REPLIES, messages::drop_invoke),
     mutation("two acknowledgements of one sequence", REPLIES, messages::one_place),

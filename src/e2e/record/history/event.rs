@@ -41,6 +41,8 @@ pub enum What {
     Fail(Refusal),
     /// It may have happened: a timeout, a connection that broke.
     Unknown(Refusal),
+    /// Several replies came to the inbox of one request.
+    Answers(Answers),
     /// A worker was handed a message.
     Delivery(Delivery),
     /// What an oracle learned of the services.
@@ -69,6 +71,7 @@ impl Serialize for What {
             Self::Ok(reply) => line.serialize_entry("ok", reply),
             Self::Fail(refusal) => line.serialize_entry("fail", refusal),
             Self::Unknown(refusal) => line.serialize_entry("unknown", refusal),
+            Self::Answers(answers) => line.serialize_entry("answers", answers),
             Self::Delivery(delivery) => line.serialize_entry("delivery", delivery),
             Self::Fact(fact) => line.serialize_entry(&fact.word, &fact.record),
             Self::Fault(fault) => line.serialize_entry("fault", fault),
@@ -151,6 +154,21 @@ pub struct Refusal {
     pub op: u64,
     /// The client library's words, one line.
     pub reason: String,
+}
+
+/// Several replies came to the inbox of one request, the first of them at [`Event::at_ns`]. A client takes
+/// that one, and shows no other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answers {
+    /// Where they came.
+    pub inbox: String,
+    /// The start of its body.
+    pub first: String,
+    /// That of the one after it.
+    pub second: String,
+    /// How many came.
+    pub in_all: u64,
 }
 
 /// A worker was handed a message.

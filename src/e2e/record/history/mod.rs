@@ -17,8 +17,8 @@ pub(crate) mod reader;
 pub(crate) mod recorder;
 
 pub use event::{
-    About, DELIVERIES, Delivery, End, Event, Fact, Fault, Invoke, Kind, OPERATIONS, Phase, Refusal,
-    Reply, What,
+    About, Answers, DELIVERIES, Delivery, End, Event, Fact, Fault, Invoke, Kind, OPERATIONS, Phase,
+    Refusal, Reply, What,
 };
 pub use json::Json;
 pub use operation::Operation;

@@ -5,11 +5,13 @@
 //! | `evidence` | journals and streams that checks are about |
 //! | `broker_trace` | what crossed the broker, from its own trace |
 //! | `drift` | all messages, for checks with a schema |
+//! | `inboxes` | replies that no client shows |
 //! | `leaks` | what is left behind at the broker |
 //! | `trace` | how the run went, for reports that draw |
 
 pub(crate) mod broker_trace;
 pub(crate) mod drift;
 pub(crate) mod evidence;
+pub(crate) mod inboxes;
 pub(crate) mod leaks;
 pub(crate) mod trace;
