@@ -105,7 +105,7 @@ fn a_second_ctrl_c_leaves_nothing_either() {
         home.run(&["call", "payment", "status", "slow"]).ok().starts_with("processing")
     });
     serve.signal("INT");
-    eventually("draining begins", Duration::from_secs(5), || !serve.is_ready());
+    eventually("draining begins", Duration::from_secs(60), || !serve.is_ready());
     serve.signal("INT");
     let (code, _, stderr) = serve.ended();
     assert_eq!(code, Some(130), "{stderr}");

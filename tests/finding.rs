@@ -84,7 +84,7 @@ fn passwords(serve: &Serve) -> Vec<(String, String)> {
 
 fn kill(pid: u32) {
     assert!(Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap().success());
-    eventually("it is gone", Duration::from_secs(5), || !lives(pid));
+    eventually("it is gone", Duration::from_secs(60), || !lives(pid));
 }
 
 /// The process that listens at this port (proc(5)).

@@ -167,7 +167,7 @@ fn a_broker_that_dies_is_started_again_on_its_port_and_store() {
     pay(&home, "before");
     let broker = home.brokers()[0];
     send("KILL", broker);
-    eventually("the old broker is gone", Duration::from_secs(5), || !lives(broker));
+    eventually("the old broker is gone", Duration::from_secs(60), || !lives(broker));
     let url = serve.url();
     eventually("it serves again", Duration::from_secs(10), || {
         let said = home.run(&["--server", &url, "call", "payment", "status", "before"]);

@@ -25,7 +25,7 @@ pub fn nothing_is_left(home: &Home) -> bool {
 /// The last of our own processes ends after us, when it sees that we have.
 #[track_caller]
 pub fn is_gone(home: &Home) {
-    eventually("everything is gone", Duration::from_secs(5), || nothing_is_left(home));
+    eventually("everything is gone", Duration::from_secs(60), || nothing_is_left(home));
 }
 
 /// `mono-demo e2e … --keep`; killed if the test forgets it.

@@ -173,21 +173,25 @@ fn status(verdict: &Verdict) -> Option<Element> {
     })
 }
 
-/// By name, those that are there; a sum has a property for each currency.
+/// By name, those that are there; what has parts, as sums by currency and a declared promise, has a
+/// property for each.
 fn figures(figures: &Figures) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let value = serde_json::to_value(figures).unwrap_or_default();
     for (name, value) in value.as_object().into_iter().flatten() {
         match value {
             Value::Null => {}
-            Value::Object(sums) => found.extend(sums.iter().map(|(currency, sum)| {
-                let sum = sum.as_str().unwrap_or_default();
-                (format!("history.{name}.{currency}"), sum.to_owned())
-            })),
-            value => found.push((format!("history.{name}"), value.to_string())),
+            Value::Object(parts) => found.extend(
+                parts.iter().map(|(part, value)| (format!("history.{name}.{part}"), plain(value))),
+            ),
+            value => found.push((format!("history.{name}"), plain(value))),
         }
     }
     found
+}
+
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn details(failure: &Failure) -> String {
@@ -257,6 +261,8 @@ mod tests {
         let mut figures = Figures::default();
         (figures.operations, figures.ok) = (3, 2);
         figures.promised.insert("sums".to_owned(), serde_json::json!({ "EUR": "1.00" }));
+        let order = serde_json::json!({ "acknowledged": 4, "lost": 0 });
+        figures.promised.insert("order".to_owned(), order);
         let report = crate::e2e::verdict::report::Report { findings: Vec::new(), figures };
         let history = RunHistory { verdict: "valid", report, asked_for: false };
         let leak =

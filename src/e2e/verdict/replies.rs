@@ -68,7 +68,10 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
 /// How much later than the client the harness may hear a reply.
 const HEARD_WITHIN: u64 = 1_000_000_000;
 
-/// The reply does not say which request it is for: those that were under way are told with it.
+/// How many requests are named where the reply may be for any of them.
+const NAMED: usize = 3;
+
+/// The reply does not say which request it is for: all that were under way are named.
 fn answered_again(index: &Index<'_>, event: &Event, answers: &Answers, findings: &mut Findings) {
     let under_way = |operation: &&Operation<'_>| {
         let returned = operation.returned.map_or(u64::MAX, |returned| returned.at_ns);
@@ -77,12 +80,19 @@ fn answered_again(index: &Index<'_>, event: &Event, answers: &Answers, findings:
             .contains(&event.at_ns)
     };
     let asked: Vec<&Operation<'_>> = index.operations.iter().filter(under_way).collect();
-    let what = match asked[..] {
-        [Operation { invoke, .. }] => {
-            format!("`{}` of {}, operation {},", invoke.subject, invoke.process, invoke.op)
-        }
-        _ => format!("one of {} under way", counted(asked.len(), "request")),
-    };
+    let mut names: Vec<String> = asked
+        .iter()
+        .map(|Operation { invoke, .. }| {
+            format!("operation {} of {} (`{}`)", invoke.op, invoke.process, invoke.subject)
+        })
+        .take(NAMED)
+        .collect();
+    match asked.len().saturating_sub(NAMED) {
+        0 if asked.is_empty() => names.push("a request".to_owned()),
+        0 => {}
+        more => names.push(counted(more, "other")),
+    }
+    let what = names.join(" or ");
     let message = format!(
         "{what} was answered {} times, not once: by `{}`, and then by `{}`; of several services a queue \
          group has one answer",
