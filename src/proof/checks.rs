@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::e2e::text::{canonical, compare};
+use crate::e2e::text::{Data, canonical, compare};
 use crate::e2e::verdict::Answer;
 use crate::wire::journal::{ChargeOutcome, ChargeRecord, CrashRecord, EmailRecord};
 
@@ -121,11 +121,10 @@ pub(super) fn crashed(records: &[CrashRecord], expected: &BTreeMap<String, u64>)
 }
 
 /// Each expected letter is one of those seen, and the other way round, in any order.
-pub(super) fn dead_letters(letters: &[Value], expected: &[Value]) -> Answer {
-    let mut left: Vec<&Value> = letters.iter().collect();
+pub(super) fn dead_letters(letters: &[Data], expected: &[Value]) -> Answer {
+    let mut left: Vec<&Data> = letters.iter().collect();
     for pattern in expected {
-        let found =
-            left.iter().position(|letter| compare(pattern, &(*letter).into(), false, "").is_ok());
+        let found = left.iter().position(|letter| compare(pattern, letter, false, "").is_ok());
         let Some(index) = found else {
             let others: String =
                 left.iter().map(|letter| format!("; stored: {}", summary(letter))).collect();
@@ -149,16 +148,17 @@ pub(super) fn dead_letters(letters: &[Value], expected: &[Value]) -> Answer {
     Ok(lines)
 }
 
-fn summary(letter: &Value) -> String {
-    let text = |key: &str| letter[key].as_str().unwrap_or_default();
-    format!("{}: {}, {}", text("kind"), text("reason"), canonical(&letter["body"]))
+fn summary(letter: &Data) -> String {
+    let text = |key: &str| letter.get(key).and_then(Data::as_str).unwrap_or_default();
+    let body = letter.get("body").map(Data::to_string).unwrap_or_default();
+    format!("{}: {}, {body}", text("kind"), text("reason"))
 }
 
-pub(super) fn ledger(entries: &[Value], id: &str, pattern: &Value) -> Answer {
+pub(super) fn ledger(entries: &[Data], id: &str, pattern: &Value) -> Answer {
     let [entry] = entries else {
         return Err(format!("the ledger has {} entries for {id}, not one", entries.len()));
     };
-    match compare(pattern, &entry.into(), false, "entry") {
+    match compare(pattern, entry, false, "entry") {
         Ok(()) => Ok(vec![format!("one entry for {id}")]),
         Err(difference) => Err(format!("the ledger's entry for {id}: {difference}")),
     }
@@ -168,6 +168,9 @@ pub(super) fn ledger(entries: &[Value], id: &str, pattern: &Value) -> Answer {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    use crate::e2e::run::Stored;
+    use crate::wire::driver::Headers;
 
     fn charge(key: &str, outcome: ChargeOutcome, amount: &str) -> ChargeRecord {
         ChargeRecord {
@@ -277,7 +280,8 @@ mod tests {
 
     #[test]
     fn dead_letters_go_red_for_a_missing_one_and_one_too_many() {
-        let letter = |kind: &str| json!({"kind": kind, "reason": "r", "body": {"a": 1}});
+        let letter =
+            |kind: &str| Data::from(&json!({"kind": kind, "reason": "r", "body": {"a": 1}}));
         let letters = [letter("malformed"), letter("conflict")];
         let expected = [json!({"kind": "conflict"}), json!({"kind": "malformed"})];
         assert_eq!(
@@ -290,8 +294,34 @@ mod tests {
     }
 
     #[test]
+    fn bodies_and_entries_are_compared_with_all_their_digits() {
+        let amount = json!({ "amount": 0.1 });
+        let (same, other) = (r#"{"amount":0.10}"#, r#"{"amount":0.10000000000000000001}"#);
+        let held = |text: &str| ledger(&[Data::read(text.as_bytes())], "a", &amount);
+        assert!(held(same).is_ok() && held(other).is_err());
+        let letter = |text: &str| {
+            let body = json!({"kind": "rejected", "reason": "r", "body": {"amount": 0.1}});
+            crate::proof::gather::with_all_digits(&stored(body, text))
+        };
+        let expected = [json!({ "body": amount })];
+        assert!(dead_letters(&[letter(same)], &expected).is_ok());
+        assert!(dead_letters(&[letter(other)], &expected).is_err());
+    }
+
+    fn stored(body: Value, bytes: &str) -> Stored {
+        Stored {
+            sequence: 1,
+            subject: "s".to_owned(),
+            at: "2026-07-01T10:00:00Z".parse().unwrap(),
+            headers: Headers::default(),
+            body,
+            bytes: bytes.to_owned().into(),
+        }
+    }
+
+    #[test]
     fn the_ledger_goes_red_for_none_two_and_another_outcome() {
-        let entry = json!({"outcome": "completed"});
+        let entry = Data::from(&json!({"outcome": "completed"}));
         let one = std::slice::from_ref(&entry);
         assert!(ledger(one, "a", &json!({"outcome": "completed"})).is_ok());
         assert!(ledger(&[], "a", &json!({})).is_err());

@@ -10,6 +10,7 @@ use super::operations::reading_of;
 use crate::e2e::record::history::{RecordError, Recorder};
 use crate::e2e::record::seen::headers;
 use crate::e2e::run::{Probe, Stored};
+use crate::e2e::text::Data;
 use crate::wire::headers as h;
 use crate::wire::journal::{ChargeRecord, CrashRecord, EmailRecord};
 use crate::wire::subjects::LEDGER_PREFIX;
@@ -64,10 +65,20 @@ fn dead_letter(stored: Stored) -> Stored {
     Stored { headers: all, body, ..stored }
 }
 
-/// The ledger's entries for one payment.
-pub(super) async fn ledger(probe: &Probe<'_>, id: &str) -> Result<Vec<Value>, String> {
+/// A dead letter as it is compared: its message's body with all digits and keys.
+pub(super) fn with_all_digits(letter: &Stored) -> Data {
+    let mut data = Data::from(&letter.body);
+    if let Data::Object(fields) = &mut data {
+        let body = fields.iter_mut().find(|(name, _)| name == "body");
+        body.into_iter().for_each(|(_, body)| *body = Data::read(&letter.bytes));
+    }
+    data
+}
+
+/// The ledger's entries for one payment, with all digits and keys.
+pub(super) async fn ledger(probe: &Probe<'_>, id: &str) -> Result<Vec<Data>, String> {
     let entries = probe.stored(LEDGER, Some(&format!("{LEDGER_PREFIX}.{id}"))).await?;
-    Ok(entries.into_iter().map(|entry| entry.body).collect())
+    Ok(entries.iter().map(|entry| Data::read(&entry.bytes)).collect())
 }
 
 /// Everything that is on record; which of it is whole.

@@ -9,6 +9,7 @@ use super::checks;
 use super::gather;
 use crate::e2e::run::Probe;
 use crate::e2e::scenario::{Asked, CheckWord, Form, Key, key};
+use crate::e2e::text::Data;
 use crate::e2e::verdict::Answer;
 
 const REPEAT: Key = key("repeat", Form::Count(1), "So many ids, made with `{{n}}` from 1.");
@@ -98,7 +99,7 @@ pub(super) async fn look(probe: &Probe<'_>, asked: &Asked) -> Result<Answer, Str
         "emails" => checks::emails(&gather::emails(probe)?, &read(word, value)?),
         "dead_letters" => {
             let letters = gather::dead_letters(probe).await?;
-            let letters: Vec<Value> = letters.into_iter().map(|letter| letter.body).collect();
+            let letters: Vec<Data> = letters.iter().map(gather::with_all_digits).collect();
             checks::dead_letters(&letters, &read::<Vec<Value>>(word, value)?)
         }
         "ledger" => {
