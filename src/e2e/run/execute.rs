@@ -93,6 +93,7 @@ pub async fn leave_up(
             .await
             .unwrap_or_else(|_| Err(limit::reached(&world, fixture)));
     }
+    let ended = world.unmet(fixture, ended);
     let history_file = world.kept_history().map(Path::to_owned);
     let logs = world.logs();
     let tape = std::mem::take(&mut world.tape);
