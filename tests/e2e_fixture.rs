@@ -232,3 +232,44 @@ fn a_fault_reads_as_it_is_asked_for() {
     assert_eq!(shown("fault = \"kill-node\"\nnodes = 2"), "kill-node 2");
     assert_eq!(shown("fault = \"pause-service\"\nfor = \"2s\""), "pause-service for 2s");
 }
+
+#[test]
+fn a_fault_by_message_says_which_messages_in_words_that_there_are() {
+    let lose = |rest: &str| format!("[[step]]\nfault = \"lose\"\n{rest}");
+    broken("lose-nothing", &lose("subject = \"orders.new\"\n"));
+    broken("lose-an-unknown-kind", &lose("what = \"puback\"\n"));
+    broken("lose-of-nobody", &lose("what = \"ack\"\nof = \"cleint\"\n"));
+    broken("lose-a-typo", &lose("what = \"ack\"\nsubjct = \"orders.*\"\n"));
+    broken("lose-on-a-side", &lose("what = \"ack\"\non = \"client\"\n"));
+    broken("lose-twice-said", &lose("what = \"ack\"\nnth = 3\nevery = 10\n"));
+    broken("lose-every-second", &lose("what = \"ack\"\nevery = \"1s\"\n"));
+    broken("lose-no-subject", &lose("what = \"ack\"\nsubject = \"orders..new\"\n"));
+    broken("lose-no-header", &lose("what = \"ack\"\nheader = \": o-7\"\n"));
+    broken("lose-when", &lose("what = \"ack\"\nwhen = \"after\"\n"));
+    let step = "[[step]]\nfault = \"disconnect\"\nwhat = \"ack\"\nwhen = \"afterwards\"\n";
+    broken("disconnect-when", step);
+    broken("delay-of-no-message", "[proxy]\nclient = true\n[[step]]\nfault = \"delay\"\nnth = 2\n");
+    let under = "[[step]]\nsubmit = \"a\"\nbody = {}\nrepeat = 9\n\
+                 under = { lose = { what = \"ack\", every = 2 } }\n";
+    broken("load-under-every", under);
+}
+
+#[test]
+fn a_fault_by_message_reads_as_it_is_asked_for_and_puts_whom_it_is_about_behind_a_proxy() {
+    let shown = |step: &str| {
+        let fixture = read(&format!("description = \"x\"\n[[step]]\n{step}\n")).expect("a fixture");
+        let Action::Fault(fault) = &fixture[0].steps[0].action else { panic!("{step}") };
+        (fault.to_string(), fixture[0].proxy.client, fixture[0].proxy.services)
+    };
+    let step = "fault = \"lose\"\nwhat = \"pub-ack\"\nsubject = \"orders.>\"\nof = \"client\"";
+    assert_eq!(shown(step), ("lose pub-ack on orders.> of client".to_owned(), true, false));
+    let step = "fault = \"delay\"\nwhat = \"delivery\"\nlatency = \"2s\"\nnth = 3\ntimes = 2";
+    assert_eq!(shown(step), ("delay 2s delivery, the 3rd, 2 times".to_owned(), true, true));
+    let step =
+        "fault = \"duplicate\"\nwhat = \"reply\"\nheader = \"A: b\"\nbody = \"o-7\"\nevery = 11";
+    let told = "duplicate reply with A: b with \"o-7\", every 11th";
+    assert_eq!(shown(step).0, told);
+    let step =
+        "fault = \"disconnect\"\nwhat = \"publish\"\nwhen = \"after\"\n[proxy]\nclient = true";
+    assert_eq!(shown(step), ("disconnect after publish".to_owned(), true, false));
+}

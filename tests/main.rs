@@ -60,6 +60,8 @@ mod letters;
 mod letters_in_trouble;
 mod limits;
 mod logins;
+mod message_faults;
+mod message_faults_e2e;
 mod orderly_stop;
 mod orphans;
 mod own_failures;

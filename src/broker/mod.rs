@@ -17,7 +17,8 @@
 //! | `in_flight` | what consumers still have to deliver, or wait to be told of |
 //! | `leaks` | what is left behind: connections, subscriptions, unacknowledged messages |
 //! | `faults` | one handle that breaks servers, networks and service processes |
-//! | `proxy` | a bad network on demand, in front of a broker |
+//! | `proxy` | a bad network on demand, in front of a broker; messages that get lost in it |
+//! | `subject` | subjects with wildcards |
 
 mod accounts;
 mod cluster;
@@ -39,6 +40,7 @@ mod secret;
 mod settings;
 mod shared;
 mod store;
+mod subject;
 
 pub use accounts::accounts_config;
 pub use cluster::{Cluster, ClusterError};
@@ -48,8 +50,12 @@ pub use in_flight::{InFlight, in_flight};
 pub use leaks::{ClientConnection, ConsumerState, LeakReport, MonitorError, Share};
 pub use lifecycle::Broker;
 pub use logins::{Credentials, Key};
-pub use proxy::{Counts, Cut, Direction, Proxy};
+pub use proxy::{
+    Counts, Cut, Direction, Fate, Heard, Hit, Matching, MessageKind, MessageRule, Moment, Proxy,
+    Turn,
+};
 pub use roles::{Permissions, Role, Roles};
 pub use secret::draw_secret;
 pub use settings::{Auth, ClusterSettings, Port, Settings, Store, Tls};
 pub use shared::Shared;
+pub use subject::matches as subject_matches;

@@ -144,7 +144,7 @@ pub async fn of_built_in(
         clients,
         known_clients: CLIENTS.map(str::to_owned).to_vec(),
         services: Arc::new(move |_| vec![service.clone()]),
-        known_services: Vec::new(),
+        known_services: vec![SERVICES.to_owned()],
         roles: Roles::default(),
         defaults: Defaults::default(),
         promises: Vec::new(),

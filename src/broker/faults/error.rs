@@ -30,6 +30,15 @@ pub enum FaultError {
     /// Nobody whom it would hit is behind a proxy.
     #[error("nobody is behind a proxy")]
     NoProxy,
+    /// It is about messages, and does not say which.
+    #[error("it is not said which messages: `Fault::messages`")]
+    NoMessages,
+    /// What is sent is encrypted.
+    #[error(
+        "the broker speaks TLS: nobody between a client and it can tell one message from another, so \
+         none can be lost, doubled, delayed or swapped there"
+    )]
+    Encrypted,
     /// There are no service processes.
     #[error("no services run")]
     NoServices,

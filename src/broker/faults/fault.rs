@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::broker::proxy::Direction;
+use crate::broker::proxy::{Direction, Fate, Matching, Moment};
 use crate::counted::counted;
 
 /// Something that is to break, or to be mended.
@@ -26,6 +26,8 @@ pub struct Fault {
     pub service: Option<String>,
     /// Of leaders: the stream that is led; `None` is what the servers are told.
     pub stream: Option<String>,
+    /// Of messages: which.
+    pub messages: Option<Matching>,
     /// After this time it is mended; `None` is when it is told to.
     pub lasts: Option<Duration>,
 }
@@ -103,6 +105,8 @@ pub enum What {
     HalfOpen(Direction),
     /// New connections are refused; those that are open stay.
     Refuse,
+    /// What becomes of messages, where [`Fault::messages`] says of which.
+    Message(Fate),
     /// The network is good again.
     HealNetwork,
     /// SIGKILL to every service process, then started again.
@@ -128,7 +132,7 @@ pub enum What {
 }
 
 /// The values that a fault has where nobody says another.
-const WORDS: [(&str, What); 27] = [
+const WORDS: [(&str, What); 31] = [
     ("kill-broker", What::KillBroker),
     ("restart-broker", What::RestartBroker),
     ("lame-duck", What::LameDuck),
@@ -145,6 +149,10 @@ const WORDS: [(&str, What); 27] = [
     ("blackhole", What::BlackHole),
     ("half-open", What::HalfOpen(Direction::ToClient)),
     ("refuse", What::Refuse),
+    ("lose", What::Message(Fate::Lose)),
+    ("duplicate", What::Message(Fate::Duplicate)),
+    ("swap", What::Message(Fate::Swap)),
+    ("disconnect", What::Message(Fate::Disconnect(Moment::Before))),
     ("heal-network", What::HealNetwork),
     ("kill-services", What::KillServices),
     ("kill-service", What::KillService),
@@ -174,6 +182,7 @@ impl What {
     #[must_use]
     pub fn word(self) -> &'static str {
         let same = std::mem::discriminant(&match self {
+            Self::Message(fate) => return fate.word(),
             Self::CutAfter { .. } => Self::Cut,
             other => other,
         });
@@ -200,6 +209,12 @@ impl What {
     #[must_use]
     pub fn is_of_a_network(self) -> bool {
         self.mended_by() == Some(Self::HealNetwork) || matches!(self, Self::Cut | Self::HealNetwork)
+    }
+
+    /// Whether it is about messages, which only a proxy can tell apart.
+    #[must_use]
+    pub fn is_of_messages(self) -> bool {
+        matches!(self, Self::Message(_))
     }
 
     /// What ends it, if it lasts: until then it is broken.
@@ -251,7 +266,19 @@ impl Fault {
     /// On everybody, until it is mended.
     #[must_use]
     pub fn new(what: What) -> Self {
-        Self { what, on: None, service: None, stream: None, lasts: None }
+        Self { what, on: None, service: None, stream: None, messages: None, lasts: None }
+    }
+
+    /// This becomes of these messages, on everybody's connections.
+    ///
+    /// ```
+    /// use mono_demo::broker::{Fate, Fault, Matching, MessageKind};
+    /// let lost = Fault::of_messages(Fate::Lose, Matching::next(MessageKind::PubAck).on("orders.>"));
+    /// assert_eq!(lost.to_string(), "lose pub-ack on orders.>");
+    /// ```
+    #[must_use]
+    pub fn of_messages(fate: Fate, messages: Matching) -> Self {
+        Self { messages: Some(messages), ..Self::new(What::Message(fate)) }
     }
 
     /// Mended after this time.
@@ -285,10 +312,19 @@ impl fmt::Display for Fault {
             }
             What::HalfOpen(direction) => write!(f, " {}", direction.word())?,
             What::KillNode(nodes) => write!(f, " {nodes}")?,
+            What::Message(Fate::Delay(time)) => write!(f, " {time:?}")?,
+            What::Message(Fate::Disconnect(moment)) => write!(f, " {}", moment.word())?,
             _ => {}
         }
-        if let Some(side) = self.on {
-            write!(f, " on {}", side.word())?;
+        if let Some(messages) = &self.messages {
+            write!(f, " {messages}")?;
+        }
+        match self.on {
+            // The service says it.
+            Some(_) if self.messages.is_some() && self.service.is_some() => {}
+            Some(side) if self.messages.is_some() => write!(f, " of {}", side.word())?,
+            Some(side) => write!(f, " on {}", side.word())?,
+            None => {}
         }
         for whose in self.service.iter().chain(&self.stream) {
             write!(f, " of {whose}")?;

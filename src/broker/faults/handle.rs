@@ -1,14 +1,15 @@
 //! The handle: breaks and mends servers, networks and service processes.
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::FaultError;
 use super::fault::{Fault, Side, What};
+use super::messages;
 use super::servers::Servers;
 use super::services::{self, ServiceProcesses};
-use crate::broker::proxy::{Cut, Dice, Direction, Proxy};
+use crate::broker::proxy::{Cut, Dice, Direction, Fate, Heard, MessageRule, Proxy};
 use crate::counted::counted;
 
 /// How long a connection that is cut may take to be gone.
@@ -32,10 +33,20 @@ const GONE: Duration = Duration::from_secs(15);
 /// ```
 pub struct Faults<'a> {
     servers: Servers<'a>,
-    networks: BTreeMap<Side, &'a [Proxy]>,
+    networks: Vec<Network<'a>>,
     services: Option<&'a mut dyn ServiceProcesses>,
     seed: u64,
     injected: u64,
+    heard: Heard,
+    rules: Vec<Arc<MessageRule>>,
+}
+
+/// Proxies in front of the servers, and for whom.
+struct Network<'a> {
+    side: Side,
+    /// Of services: which; `None` is all of them.
+    service: Option<&'a str>,
+    proxies: &'a [Proxy],
 }
 
 impl fmt::Debug for Faults<'_> {
@@ -48,16 +59,35 @@ impl<'a> Faults<'a> {
     /// A handle to servers; networks and services are added to it.
     #[must_use]
     pub fn new(servers: Servers<'a>, seed: u64) -> Self {
-        Self { servers, networks: BTreeMap::new(), services: None, seed, injected: 0 }
+        let (heard, rules): (Heard, _) = (Arc::new(|_| {}), Vec::new());
+        Self { servers, networks: Vec::new(), services: None, seed, injected: 0, heard, rules }
     }
 
     /// These proxies are in front of the servers, for those on this side.
     #[must_use]
     pub fn network(mut self, side: Side, proxies: &'a [Proxy]) -> Self {
-        if !proxies.is_empty() {
-            self.networks.insert(side, proxies);
-        }
+        self.networks.push(Network { side, service: None, proxies });
         self
+    }
+
+    /// These are in front of the servers for one of several services.
+    #[must_use]
+    pub fn network_of(mut self, service: &'a str, proxies: &'a [Proxy]) -> Self {
+        let service = Some(service);
+        self.networks.push(Network { side: Side::Services, service, proxies });
+        self
+    }
+
+    /// Is told of each message that a fault hits.
+    #[must_use]
+    pub fn hearing(mut self, heard: Heard) -> Self {
+        self.heard = heard;
+        self
+    }
+
+    /// The faults by message that were injected, in order: what each has hit, and why one has not.
+    pub fn rules(&self) -> &[Arc<MessageRule>] {
+        &self.rules
     }
 
     /// These are the service processes.
@@ -121,6 +151,7 @@ impl<'a> Faults<'a> {
             return self.network_fault(what, fault.on).await;
         }
         match what {
+            What::Message(fate) => self.message_fault(fate, fault),
             What::KillServices
             | What::KillService
             | What::StopServices
@@ -142,24 +173,47 @@ impl<'a> Faults<'a> {
     }
 
     async fn network_fault(&mut self, what: What, on: Option<Side>) -> Result<String, FaultError> {
-        let mut hit = Vec::new();
-        for (side, proxies) in &self.networks {
-            if on.is_none_or(|on| on == *side) {
-                hit.push((*side, *proxies));
-            }
-        }
-        if hit.is_empty() {
-            return Err(FaultError::NoProxy);
-        }
-        let left: Vec<u64> = hit.iter().filter_map(|(_, proxies)| not_cut(proxies)).collect();
-        for proxy in hit.iter().flat_map(|(_, proxies)| *proxies) {
+        let hit = self.hit(on, None)?;
+        let left: Vec<u64> = hit.iter().filter_map(|network| not_cut(network.proxies)).collect();
+        for proxy in hit.iter().flat_map(|network| network.proxies) {
             switch(proxy, what).await?;
         }
         if let (What::HealNetwork, Some(left)) = (what, left.first()) {
             return Err(FaultError::NothingCut { left: *left });
         }
-        let whom: Vec<Side> = hit.iter().map(|(side, _)| *side).collect();
+        let mut whom: Vec<Side> = hit.iter().map(|network| network.side).collect();
+        whom.sort_unstable();
+        whom.dedup();
         Ok(said(what, &whom))
+    }
+
+    /// Returns at once: the messages come later.
+    fn message_fault(&mut self, fate: Fate, fault: &Fault) -> Result<String, FaultError> {
+        let matching = fault.messages.clone().ok_or(FaultError::NoMessages)?;
+        if self.servers.are_encrypted() {
+            return Err(FaultError::Encrypted);
+        }
+        let said = messages::said(fate, &matching);
+        let rule = Arc::new(MessageRule::new(fate, matching, self.heard.clone()));
+        for network in self.hit(fault.on, fault.service.as_deref())? {
+            network.proxies.iter().for_each(|proxy| proxy.rule(&rule));
+        }
+        self.rules.push(rule);
+        Ok(said)
+    }
+
+    /// The networks of a side, and there of a service.
+    fn hit(
+        &self,
+        on: Option<Side>,
+        service: Option<&str>,
+    ) -> Result<Vec<&Network<'a>>, FaultError> {
+        let hit = self.networks.iter().filter(|network| {
+            let of_service = || network.service.is_none() || network.service == service;
+            on.is_none_or(|on| on == network.side) && (service.is_none() || of_service())
+        });
+        let hit: Vec<&Network<'a>> = hit.filter(|network| !network.proxies.is_empty()).collect();
+        if hit.is_empty() { Err(FaultError::NoProxy) } else { Ok(hit) }
     }
 }
 

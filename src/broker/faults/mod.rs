@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `fault` | what breaks, how, whom it hits and how long it lasts |
 //! | `handle` | breaks and mends: servers, networks, service processes |
+//! | `messages` | what a fault by message has begun, in words |
 //! | `servers` | what a fault means to one server, and to a cluster |
 //! | `services` | what it means to service processes |
 //! | `error` | why something did not break or mend as asked |
@@ -11,6 +12,7 @@
 mod error;
 mod fault;
 mod handle;
+mod messages;
 mod servers;
 mod services;
 

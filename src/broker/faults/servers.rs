@@ -32,6 +32,14 @@ impl Servers<'_> {
         }
     }
 
+    /// Whether clients have to speak TLS.
+    pub(super) fn are_encrypted(&self) -> bool {
+        match self {
+            Self::One(broker) => broker.settings().tls.is_some(),
+            Self::Several { cluster, .. } => cluster.settings().tls.is_some(),
+        }
+    }
+
     /// Breaks or mends, as `fault` or as its end; says what has happened. `nodes` are those that
     /// `kill-node` kills.
     pub(super) async fn inject(

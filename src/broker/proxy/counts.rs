@@ -1,6 +1,6 @@
 //! What a proxy has done.
 
-use super::plan::Direction;
+use super::direction::Direction;
 
 /// What a proxy has done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,11 +14,13 @@ pub struct Counts {
     /// Connections that the proxy cut: by order, after their bytes, or when a fault that had
     /// swallowed some of theirs was over.
     pub cut: u64,
+    /// Connections on which messages could not be told apart: they are encrypted, or speak no NATS.
+    pub unreadable: u64,
     /// Bytes of clients that the server was given.
     pub bytes_to_server: u64,
     /// Bytes of the server that clients were given.
     pub bytes_to_client: u64,
-    /// Bytes, of either, that were swallowed.
+    /// Bytes, of either, that were swallowed, or lost as messages.
     pub bytes_swallowed: u64,
 }
 

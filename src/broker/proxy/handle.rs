@@ -11,9 +11,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::counts::Counts;
+use super::direction::Direction;
 use super::listen;
+use super::messages::rule::MessageRule;
 use super::network::Network;
-use super::plan::{Cut, Dice, Direction, Plan};
+use super::plan::{Cut, Dice, Plan};
 use crate::broker::ports::Placeholder;
 
 /// A bad network on demand: listens on a random port of 127.0.0.1 and passes bytes on to a server.
@@ -152,6 +154,14 @@ impl Proxy {
     /// Refuses new connections, as if nobody listened; those that are open stay.
     pub fn refuse(&self) {
         self.plan.send_modify(|plan| plan.refuse = true);
+    }
+
+    /// From now on messages that match it meet their fate, on every connection.
+    pub(in crate::broker) fn rule(&self, rule: &Arc<MessageRule>) {
+        self.plan.send_modify(|plan| {
+            plan.rules.retain(|rule| !rule.is_over());
+            plan.rules.push(rule.clone());
+        });
     }
 
     /// Ends every fault. Bytes that are under way still take their time.

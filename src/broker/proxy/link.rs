@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -9,8 +10,10 @@ use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use super::direction::Direction;
+use super::messages::sieve::{Conversation, Sieve};
 use super::network::Network;
-use super::plan::{Cut, Dice, Direction, Plan};
+use super::plan::{Cut, Dice, Plan};
 
 const CHUNK: usize = 16 * 1024;
 /// How many chunks may be under way in one direction while they are delayed.
@@ -45,11 +48,13 @@ pub(super) async fn join(
     let end = {
         let (client_read, client_write) = client.split();
         let (server_read, server_write) = server.split();
+        let conversation = Arc::<Conversation>::default();
         let pump = |direction| Pump {
             network,
             plan: network.plan.subscribe(),
             direction,
             dice: Dice::new(network.seed, number, direction),
+            sieve: Sieve::new(direction, conversation.clone()),
         };
         tokio::select! {
             biased;
@@ -124,6 +129,7 @@ struct Pump<'a> {
     plan: watch::Receiver<Plan>,
     direction: Direction,
     dice: Dice,
+    sieve: Sieve,
 }
 
 /// What is under way.
@@ -149,13 +155,25 @@ impl Pump<'_> {
     ) -> Result<(), End> {
         let mut buffer = vec![0; CHUNK];
         loop {
-            let read = from.read(&mut buffer).await;
+            let read = tokio::select! {
+                read = from.read(&mut buffer) => read,
+                () = until(self.sieve.next_due()) => {
+                    self.send_late(&under_way).await;
+                    continue;
+                }
+            };
             if self.plan.borrow().swallows(self.direction) {
                 let Err(end) = self.lose(read, &mut from, &mut buffer).await;
                 return Err(end);
             }
             let read = read?;
             if read == 0 {
+                while self.sieve.next_due().is_some() {
+                    until(self.sieve.next_due()).await;
+                    self.send_late(&under_way).await;
+                }
+                let rest = self.sieve.end();
+                self.send(rest, &under_way).await;
                 return Ok(());
             }
             let mut spent = (read, false);
@@ -165,16 +183,40 @@ impl Pump<'_> {
                 false
             });
             let (allowed, cut) = spent;
-            let delay = self.plan.borrow().delay.clone();
-            let due = Instant::now() + self.dice.duration(&delay);
-            let bytes = buffer[..allowed].to_vec();
-            // Nobody receives it any more: then the other side says why.
-            let _ = under_way.send(Parcel::Bytes { due, bytes }).await;
+            let rules = self.plan.borrow().rules.clone();
+            let mut sifted = self.sieve.read(&buffer[..allowed], &rules, Instant::now());
             if cut {
+                // In the middle of whatever it was.
+                sifted.pass.append(&mut self.sieve.end());
+            }
+            if sifted.lost > 0 || sifted.unreadable {
+                self.network.counts.send_modify(|counts| {
+                    counts.bytes_swallowed += sifted.lost as u64;
+                    counts.unreadable += u64::from(sifted.unreadable);
+                });
+            }
+            self.send(sifted.pass, &under_way).await;
+            if cut || sifted.cut {
                 let _ = under_way.send(Parcel::Cut).await;
                 return Ok(());
             }
         }
+    }
+
+    async fn send_late(&mut self, under_way: &mpsc::Sender<Parcel>) {
+        let late = self.sieve.due(Instant::now());
+        self.send(late, under_way).await;
+    }
+
+    /// Has bytes be under way, for as long as the network takes just now.
+    async fn send(&mut self, bytes: Vec<u8>, under_way: &mpsc::Sender<Parcel>) {
+        if bytes.is_empty() {
+            return;
+        }
+        let delay = self.plan.borrow().delay.clone();
+        let due = Instant::now() + self.dice.duration(&delay);
+        // Nobody receives it any more: then the other side says why.
+        let _ = under_way.send(Parcel::Bytes { due, bytes }).await;
     }
 
     /// Swallows, the end too, until the fault is over; then the connection, which has a hole, is cut.
@@ -207,6 +249,14 @@ impl Pump<'_> {
     }
 }
 
+/// Returns when it is due; never where nothing is.
+async fn until(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Writes each chunk when it is due.
 async fn deliver(
     mut to: WriteHalf<'_>,
@@ -219,7 +269,10 @@ async fn deliver(
         let Parcel::Bytes { due, bytes } = parcel else {
             return Err(End::Cut(Cut::Finish));
         };
-        tokio::time::sleep_until(due).await;
+        // The runtime's clock has ticks of a millisecond: what is due now would wait for the next.
+        if due > Instant::now() {
+            tokio::time::sleep_until(due).await;
+        }
         let mut rest = &bytes[..];
         while !rest.is_empty() {
             let trickle = plan.borrow().trickle;

@@ -3,7 +3,9 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `handle` | the switches |
+//! | `direction` | the two ways through it |
 //! | `plan` | what the network does just now; the seeded dice |
+//! | `messages` | the protocol, message by message, and what becomes of each |
 //! | `counts` | what it has done |
 //! | `listen` | accepts, refuses, connects |
 //! | `link` | one connection: two pumps and its end |
@@ -14,13 +16,19 @@
 //! it the proxies' URLs.
 
 mod counts;
+mod direction;
 mod handle;
 mod link;
 mod listen;
+mod messages;
 mod network;
 mod plan;
 
 pub use counts::Counts;
+pub use direction::Direction;
 pub use handle::Proxy;
+pub use messages::kind::MessageKind;
+pub(in crate::broker) use messages::rule::ordinal;
+pub use messages::rule::{Fate, Heard, Hit, Matching, MessageRule, Moment, Turn};
+pub use plan::Cut;
 pub(in crate::broker) use plan::Dice;
-pub use plan::{Cut, Direction};

@@ -2,36 +2,11 @@
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// One way through a proxy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// What clients send.
-    ToServer,
-    /// What the server sends.
-    ToClient,
-}
-
-impl Direction {
-    /// As a fixture has it: `to-server`.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::ToServer => "to-server",
-            Self::ToClient => "to-client",
-        }
-    }
-
-    /// As in a sentence: `to the server`.
-    #[must_use]
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::ToServer => "to the server",
-            Self::ToClient => "to the client",
-        }
-    }
-}
+use super::direction::Direction;
+use super::messages::rule::MessageRule;
 
 /// How a connection is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +36,8 @@ pub(super) struct Plan {
     pub(super) cuts: (u64, Cut),
     /// One connection is to be cut after so many more bytes.
     pub(super) budget: Option<(Direction, u64)>,
+    /// What becomes of messages; those that are over among them.
+    pub(super) rules: Vec<Arc<MessageRule>>,
 }
 
 impl Plan {
@@ -74,6 +51,7 @@ impl Plan {
             refuse: false,
             cuts: (0, Cut::Reset),
             budget: None,
+            rules: Vec::new(),
         }
     }
 

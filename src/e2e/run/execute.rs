@@ -84,22 +84,9 @@ pub async fn leave_up(
     let mut progress = Progress { variables, seen: Vec::new(), transcript };
     let mut history = None;
     let limit = Limit::of(fixture);
-    let begun = begin(&mut world, fixture, &progress.variables).await;
-    let ended = match begun {
-        Ok(inboxes) => {
-            let mut ended =
-                sequence::all(&mut world, fixture, run, events, limit, &mut progress).await;
-            if ended.is_ok() {
-                let concluded =
-                    conclude(&mut world, fixture, &inboxes, &mut progress, &mut history);
-                ended = timeout(limit.left(), concluded)
-                    .await
-                    .unwrap_or_else(|_| Err(limit::reached(&world, fixture)));
-            }
-            ended
-        }
-        Err(stop) => Err(stop),
-    };
+    let through =
+        through(&mut world, fixture, run, events, limit, &mut progress, &mut history).await;
+    let ended = world.unmet(fixture, through);
     let history_file = world.kept_history().map(Path::to_owned);
     let logs = world.logs();
     let tape = std::mem::take(&mut world.tape);
@@ -119,6 +106,22 @@ pub async fn leave_up(
     let (transcript, seen) = (progress.transcript.text().to_owned(), progress.seen);
     let outcome = Outcome { end, transcript, seen, logs, history, leaks, history_file, trace };
     (secrets.out_of(outcome), Some(standing))
+}
+
+/// Every step, and then every check.
+async fn through(
+    world: &mut World,
+    fixture: &Fixture,
+    run: &RunId,
+    events: &UnboundedSender<Event>,
+    limit: Limit,
+    progress: &mut Progress,
+    history: &mut Option<Box<RunHistory>>,
+) -> Result<(), Stop> {
+    let inboxes = begin(world, fixture, &progress.variables).await?;
+    sequence::all(world, fixture, run, events, limit, progress).await?;
+    let concluded = timeout(limit.left(), conclude(world, fixture, &inboxes, progress, history));
+    concluded.await.unwrap_or_else(|_| Err(limit::reached(world, fixture)))
 }
 
 /// Listens and looks, from before the first step.

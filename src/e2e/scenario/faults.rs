@@ -6,10 +6,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::ast::scenario::{BrokerTable, ProxyTable};
 use super::ast::step::{Action, Load, Step};
-use super::data::as_text;
 use super::findings::Findings;
 use super::reader::Fields;
-use crate::broker::{Direction, Fault, Side, What};
+use crate::broker::{Direction, Fate, Fault, Matching, Moment, Side, Turn, What};
+use crate::e2e::scenario::message_faults;
 use crate::e2e::text::span::Span;
 
 /// The keys that give a fault its values; which of them go with which word, `takes` says.
@@ -25,9 +25,19 @@ pub(in crate::e2e) const KEYS: &[&str] = &[
     "chunk",
     "every",
     "nodes",
+    "what",
+    "subject",
+    "header",
+    "body",
+    "of",
+    "nth",
+    "times",
+    "when",
 ];
 const SIDES: [(&str, Side); 2] =
     [(Side::Client.word(), Side::Client), (Side::Services.word(), Side::Services)];
+const MOMENTS: [(&str, Moment); 2] =
+    [(Moment::Before.word(), Moment::Before), (Moment::After.word(), Moment::After)];
 const DIRECTIONS: [(&str, Direction); 2] = [
     (Direction::ToServer.word(), Direction::ToServer),
     (Direction::ToClient.word(), Direction::ToClient),
@@ -42,7 +52,7 @@ pub(in crate::e2e) fn step(fields: &Fields<'_, '_>, findings: &mut Findings) -> 
         findings.unknown(span, "fault", &word, &known);
         return None;
     };
-    Some(Action::Fault(fault(what, fields, findings)))
+    Some(Action::Fault(fault(what, fields, &[], findings)))
 }
 
 /// Whether submissions are a load, and what breaks under it.
@@ -76,17 +86,16 @@ fn under(fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<Vec<(Fault,
         let Some(item) = outer.get(word) else { continue };
         let (fault, times) = match item.get_ref() {
             DeValue::Table(table) => {
-                let known = [KEYS, &["times"]].concat();
-                let inner = Fields::new(table, item.span(), "key of a fault", &known, findings);
+                let inner = Fields::new(table, item.span(), "key of a fault", KEYS, findings);
                 let times = inner.count("times", 1, findings).unwrap_or(1);
-                (fault(what, &inner, findings), times)
+                (fault(what, &inner, &["times"], findings), times)
             }
             _ => match outer.count(word, 1, findings) {
                 // Without a table there are no values.
                 Some(times) => {
                     let none = DeTable::new();
                     let inner = Fields { table: &none, span: outer.span_of(word) };
-                    (fault(what, &inner, findings), times)
+                    (fault(what, &inner, &[], findings), times)
                 }
                 None => continue,
             },
@@ -98,6 +107,10 @@ fn under(fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<Vec<(Fault,
         } else if lasts(fault.what) && fault.lasts.is_none() {
             let message = format!("under a load, `{word}` must say `for` how long");
             let help = format!("as in `{word} = {{ times = 1, for = \"2s\" }}`");
+            findings.add_with_help(span, message, help);
+        } else if matches!(&fault.messages, Some(Matching { turn: Turn::Every(_), .. })) {
+            let message = format!("under a load, the seed says when `{word}` comes: not `every`");
+            let help = "`times` says how often; as a step before the load it takes `every`";
             findings.add_with_help(span, message, help);
         }
         under.push((fault, times));
@@ -113,11 +126,12 @@ fn lasts(what: What) -> bool {
 /// The keys that go with a fault.
 fn takes(what: What) -> Vec<&'static str> {
     let mut takes: Vec<&str> = match what {
-        What::Delay { .. } => vec!["latency", "jitter"],
+        What::Delay { .. } => vec!["latency", "jitter", "what"],
         What::Cut | What::CutAfter { .. } => vec!["after_bytes", "direction"],
         What::Chop { .. } => vec!["chunk", "every"],
         What::HalfOpen(_) => vec!["direction"],
         What::KillNode(_) => vec!["nodes"],
+        What::Message(fate) => message_faults::takes(fate),
         _ => Vec::new(),
     };
     if what.is_of_a_network() {
@@ -135,10 +149,12 @@ fn takes(what: What) -> Vec<&'static str> {
     takes
 }
 
-/// The values that are given, in place of the usual ones.
-fn fault(what: What, fields: &Fields<'_, '_>, findings: &mut Findings) -> Fault {
+/// The values that are given, in place of the usual ones; those that are `read` already go with each.
+fn fault(what: What, fields: &Fields<'_, '_>, read: &[&str], findings: &mut Findings) -> Fault {
+    let what = message_faults::meant(what, fields);
     let takes = takes(what);
-    for key in KEYS.iter().filter(|key| fields.get(key).is_some() && !takes.contains(key)) {
+    let left_over = |key: &&&str| !takes.contains(*key) && !read.contains(*key);
+    for key in KEYS.iter().filter(|key| fields.get(key).is_some()).filter(left_over) {
         let help = match takes.as_slice() {
             [] => format!("`{}` takes nothing", what.word()),
             takes => format!("`{}` takes {}", what.word(), takes.join(", ")),
@@ -146,7 +162,7 @@ fn fault(what: What, fields: &Fields<'_, '_>, findings: &mut Findings) -> Fault 
         let message = format!("`{key}` does not go with `{}`", what.word());
         findings.add_with_help(fields.key_span(key), message, help);
     }
-    let direction = one_of("direction", "direction", &DIRECTIONS, fields, findings);
+    let direction = fields.one_of("direction", "direction", &DIRECTIONS, findings);
     let what = match what {
         What::Delay { latency, jitter } => What::Delay {
             latency: fields.duration("latency", findings).unwrap_or(latency),
@@ -173,13 +189,23 @@ fn fault(what: What, fields: &Fields<'_, '_>, findings: &mut Findings) -> Fault 
         What::KillNode(usual) => {
             What::KillNode(fields.count("nodes", 1, findings).map_or(usual, |n| n as usize))
         }
+        What::Message(Fate::Delay(time)) => {
+            What::Message(Fate::Delay(fields.duration("latency", findings).unwrap_or(time)))
+        }
+        What::Message(Fate::Disconnect(usual)) => {
+            let moment = fields.one_of("when", "moment", &MOMENTS, findings);
+            What::Message(Fate::Disconnect(moment.unwrap_or(usual)))
+        }
         other => other,
     };
+    if what.is_of_messages() {
+        return message_faults::read(what, fields, !read.contains(&"times"), findings);
+    }
     let lasts = fields.duration("for", findings);
     if lasts == Some(Duration::ZERO) {
         findings.add(fields.span_of("for"), "a fault that lasts no time breaks nothing");
     }
-    let on = one_of("on", "side", &SIDES, fields, findings);
+    let on = fields.one_of("on", "side", &SIDES, findings);
     let service = fields.text("service", findings);
     if let Some(name) = service.as_ref().filter(|name| !findings.services.contains(*name)) {
         let known: Vec<String> = findings.services.iter().cloned().collect();
@@ -191,25 +217,34 @@ fn fault(what: What, fields: &Fields<'_, '_>, findings: &mut Findings) -> Fault 
         let message = format!("`{}` must say whose leader: the `stream`", what.word());
         findings.add_with_help(fields.span.clone(), message, "as in `stream = \"ORDERS\"`");
     }
-    Fault { what, on, service, stream, lasts }
+    Fault { on, service, stream, lasts, ..Fault::new(what) }
 }
 
-/// One of some words.
-fn one_of<T: Copy>(
-    key: &str,
-    what: &str,
-    known: &[(&str, T)],
-    fields: &Fields<'_, '_>,
-    findings: &mut Findings,
-) -> Option<T> {
-    let word = fields.text(key, findings)?;
-    let found = known.iter().find(|(name, _)| *name == word);
-    if found.is_none() {
-        let span = fields.get(key).filter(|item| as_text(item).is_some());
-        let words: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-        findings.unknown(span.map_or(0..0, toml::Spanned::span), what, &word, &words);
+/// What breaks in a step, or under it.
+fn of(step: &Step) -> impl Iterator<Item = &Fault> {
+    let under = step.load.iter().flat_map(|load| load.under.iter().map(|(fault, _)| fault));
+    let own = match &step.action {
+        Action::Fault(fault) => Some(fault),
+        _ => None,
+    };
+    own.into_iter().chain(under)
+}
+
+/// Who is behind a proxy: those whose messages a fault hits need not be put there.
+pub(in crate::e2e) fn proxied<'a>(
+    steps: impl Iterator<Item = &'a Step>,
+    said: ProxyTable,
+) -> ProxyTable {
+    let mut proxy = said;
+    for fault in steps.flat_map(of).filter(|fault| fault.what.is_of_messages()) {
+        match fault.on {
+            Some(Side::Client) => proxy.client = true,
+            Some(Side::Services) => proxy.services = true,
+            None if said.client || said.services => {}
+            None => proxy = ProxyTable { client: true, services: true },
+        }
     }
-    found.map(|(_, value)| *value)
+    proxy
 }
 
 /// A cluster breaks in other ways than one broker does, and a network only where a proxy is.
@@ -219,12 +254,7 @@ pub(in crate::e2e) fn fit(
     proxy: ProxyTable,
     findings: &mut Findings,
 ) {
-    let under = step.load.iter().flat_map(|load| load.under.iter().map(|(fault, _)| fault));
-    let own = match &step.action {
-        Action::Fault(fault) => Some(fault),
-        _ => None,
-    };
-    for fault in own.into_iter().chain(under) {
+    for fault in of(step) {
         if let Some((message, help)) = unfit(fault, broker, proxy) {
             let span: Span = step.span.clone();
             findings.add_with_help(span, format!("`{}` {message}", fault.what.word()), help);

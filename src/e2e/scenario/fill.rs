@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::ast::step::{Action, Expect, Outgoing, Payload};
+use crate::broker::{Fault, Matching};
 use crate::e2e::text::matcher::canonical;
 use crate::e2e::text::template;
 
@@ -37,8 +38,21 @@ pub(in crate::e2e) fn filled(action: &Action, variables: &template::Variables) -
         }
         // Subscribed to before anything was saved.
         Action::ExpectMessages { .. } => action.clone(),
-        Action::Fault(_) | Action::Settle => action.clone(),
+        Action::Fault(fault) => Action::Fault(fault_filled(fault, variables)),
+        Action::Settle => action.clone(),
     }
+}
+
+/// A fault with its variables filled in.
+pub(in crate::e2e) fn fault_filled(fault: &Fault, variables: &template::Variables) -> Fault {
+    let text = |text: &String| template::fill_text(text, variables);
+    let messages = fault.messages.as_ref().map(|messages| Matching {
+        subject: messages.subject.as_ref().map(text),
+        header: messages.header.as_ref().map(text),
+        body: messages.body.as_ref().map(text),
+        ..messages.clone()
+    });
+    Fault { messages, ..fault.clone() }
 }
 
 /// The names that a step's action and expectations use.
@@ -62,6 +76,10 @@ pub(in crate::e2e) fn used(action: &Action, expects: &[Expect]) -> BTreeSet<Stri
             out.headers.values().flatten().for_each(|value| text(value));
         }
         Action::Run(program) => program.iter().for_each(|arg| text(arg)),
+        Action::Fault(Fault { messages: Some(messages), .. }) => {
+            let said = [&messages.subject, &messages.header, &messages.body];
+            said.into_iter().flatten().for_each(|part| text(part));
+        }
         _ => {}
     }
     expects.iter().for_each(|expect| text(&canonical(&expect.pattern)));

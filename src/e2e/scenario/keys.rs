@@ -22,6 +22,8 @@ pub enum Form {
     Truth,
     /// `"250ms"`, `"5s"`, `"2m"`.
     Duration,
+    /// A duration, or a whole number from 1 up.
+    Every,
     /// Anything that JSON can say.
     Data,
     /// An array of it.
@@ -178,8 +180,24 @@ const AFTER_BYTES: Key = key("after_bytes", Form::Count(1), "It is cut once so m
 const DIRECTION: Key =
     key("direction", Form::Word(&["to-server", "to-client"]), "Which bytes it is about.");
 const CHUNK: Key = key("chunk", Form::Count(1), "So many bytes at a time.");
-const EVERY: Key = key("every", Form::Duration, "And so long between them.");
+const EVERY: Key =
+    key("every", Form::Every, "And so long between them; of messages: every n-th that matches.");
 const NODES: Key = key("nodes", Form::Count(1), "So many nodes of the cluster.");
+
+const WHAT: Key = key(
+    "what",
+    Form::Word(&["publish", "pub-ack", "delivery", "ack", "nak", "reply"]),
+    "It is about messages: of this kind.",
+);
+const SUBJECT: Key = key("subject", Form::Text, "On this subject; wildcards are allowed.");
+const HEADER: Key = key("header", Form::Text, "With this header, as `Nats-Msg-Id: o-7`.");
+const OF: Key = key("of", Form::Text, "Whose messages: `client`, or a service.");
+const NTH: Key = key("nth", Form::Count(1), "Which of those that match; 1, the next.");
+const WHEN: Key = key(
+    "when",
+    Form::Word(&["before", "after"]),
+    "Whether the connection ends before it arrives, or after.",
+);
 
 /// A fault of `under`, as a table.
 pub(in crate::e2e) const UNDER: &[Key] = &[
@@ -195,6 +213,13 @@ pub(in crate::e2e) const UNDER: &[Key] = &[
     CHUNK,
     EVERY,
     NODES,
+    WHAT,
+    SUBJECT,
+    HEADER,
+    key("body", Form::Text, "With this text in its body."),
+    OF,
+    NTH,
+    WHEN,
 ];
 
 /// What steps have, in the order in which they are written; which of them go with which verb, `steps` says.
@@ -205,7 +230,7 @@ pub(in crate::e2e) const STEP: &[Key] = &[
     key("request", Form::Text, "Sends to a subject and waits for the reply."),
     key("publish", Form::Text, "Sends to a subject; nothing answers."),
     key("submit", Form::Text, "Sends to a stream and waits for the acknowledgement."),
-    key("body", Form::Data, "The message: data, sent as JSON."),
+    key("body", Form::Data, "The message: data, sent as JSON; of a fault: text in it."),
     key("text", Form::Text, "The message: text, sent as it is."),
     key("bytes_base64", Form::Text, "The message: any bytes, as base64."),
     key("body_file", Form::Text, "The message: a file beside the fixture or below it."),
@@ -222,7 +247,14 @@ pub(in crate::e2e) const STEP: &[Key] = &[
     AFTER_BYTES,
     DIRECTION,
     CHUNK,
+    WHAT,
+    SUBJECT,
+    HEADER,
+    OF,
+    NTH,
     EVERY,
+    key("times", Form::Count(1), "Of messages: so many of them."),
+    WHEN,
     NODES,
     key("settle", Form::Truth, "Waits until nothing is in flight in any stream."),
     key("expect_message", Form::Table(MESSAGE), "The next message on a subject, or none."),

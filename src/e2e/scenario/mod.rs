@@ -108,6 +108,7 @@ pub(crate) mod findings;
 pub(crate) mod format;
 pub(crate) mod item;
 pub(crate) mod keys;
+pub(crate) mod message_faults;
 pub(crate) mod messages;
 pub(crate) mod outgoing;
 pub(crate) mod parse;

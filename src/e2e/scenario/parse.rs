@@ -147,6 +147,8 @@ fn scenario(
         teardown: steps::read("teardown", &top, findings),
         checks: checks::read(&top, context, findings),
     };
+    let steps = fixture.steps.iter().chain(&fixture.teardown);
+    let fixture = Fixture { proxy: faults::proxied(steps, fixture.proxy), ..fixture };
     for step in fixture.steps.iter().chain(&fixture.teardown) {
         faults::fit(step, &fixture.broker, fixture.proxy, findings);
     }

@@ -157,6 +157,28 @@ impl<'a, 'i> Fields<'a, 'i> {
         }
     }
 
+    /// Where a key's value stands.
+    pub fn value_span(&self, key: &str) -> Span {
+        self.get(key).map_or(0..0, |item| item.span())
+    }
+
+    /// One of some words; `what` is what they are.
+    pub fn one_of<T: Copy>(
+        &self,
+        key: &str,
+        what: &str,
+        known: &[(&str, T)],
+        findings: &mut Findings,
+    ) -> Option<T> {
+        let word = self.text(key, findings)?;
+        let found = known.iter().find(|(name, _)| *name == word);
+        if found.is_none() {
+            let words: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+            findings.unknown(self.value_span(key), what, &word, &words);
+        }
+        found.map(|(_, value)| *value)
+    }
+
     /// A table, not looked into.
     pub fn table(&self, key: &str, findings: &mut Findings) -> Option<(&'a DeTable<'i>, Span)> {
         let item = self.get(key)?;

@@ -5,7 +5,7 @@
 //! | `data`, `number` | data with all its digits and keys, and what is no JSON |
 //! | `matcher`, `schema` | patterns and JSON Schemas that values are held against |
 //! | `matched` | data with each matcher in the place of what it matched |
-//! | `template`, `name`, `subject` | `{{name}}`, names of scenarios, subjects with wildcards |
+//! | `template`, `name` | `{{name}}`, names of scenarios |
 //! | `span`, `source`, `error` | places in texts, and what is wrong there |
 //! | `redact` | texts that differ from run to run, replaced |
 //! | `bounded`, `telling` | long texts by their beginning; the line of a log that says why |
@@ -23,7 +23,6 @@ pub(crate) mod redact;
 pub(crate) mod schema;
 pub(crate) mod source;
 pub(crate) mod span;
-pub(crate) mod subject;
 pub(crate) mod telling;
 pub(crate) mod template;
 

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
+use crate::broker::subject_matches as matches;
 use crate::e2e::record::seen::from_base64;
 use crate::e2e::scenario::ast::promise::{Operation, Pick, Verb};
 use crate::e2e::text::data::Data;
-use crate::e2e::text::subject::matches;
 use crate::wire::driver::{Headers, Op};
 
 /// What a value is picked out of.

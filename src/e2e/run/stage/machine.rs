@@ -76,6 +76,8 @@ pub type ServiceSpawn = Arc<dyn Fn(&ServiceContext) -> Spawn + Send + Sync>;
 pub struct ServiceContext {
     /// The broker.
     pub url: String,
+    /// Where a service connects that is behind a network of its own, by its name.
+    pub networks: BTreeMap<String, String>,
     /// As whom the services connect.
     pub login: Option<Credentials>,
     /// The same as a NATS context: a file that only this user can read.
@@ -88,6 +90,14 @@ pub struct ServiceContext {
     pub dir: PathBuf,
     /// For whatever is drawn by chance.
     pub seed: u64,
+}
+
+impl ServiceContext {
+    /// What one service is told: where it connects.
+    pub(in crate::e2e) fn of(&self, service: &str) -> Self {
+        let url = self.networks.get(service).unwrap_or(&self.url).clone();
+        Self { url, ..self.clone() }
+    }
 }
 
 /// The variable of `run` steps that stands for a client that is a program.

@@ -29,7 +29,7 @@ pub(in crate::e2e) async fn start_process(
     context: &ServiceContext,
     service: &ServiceUnderTest,
 ) -> Result<Child, NotStarted> {
-    let mut spawn = (service.spawn)(context);
+    let mut spawn = (service.spawn)(&context.of(&service.name));
     spawn.name.clone_from(&service.name);
     let child = Child::spawn(reaper, spawn).await.map_err(|error| {
         let reason = Stop::broken(&format!("cannot start {}", service.name), error);

@@ -87,7 +87,10 @@ impl Standing {
             history: self.history.clone(),
             networks: NetworksAt {
                 client: (!networks.client.is_empty()).then(|| networks.client_url(brokers)),
-                services: (!networks.services.is_empty()).then(|| networks.services_url(brokers)),
+                services: {
+                    let urls: Vec<String> = networks.service_urls(brokers).into_values().collect();
+                    (!urls.is_empty()).then(|| urls.join(", "))
+                },
             },
             broken: self.broken.iter().map(|(_, name)| name.clone()).collect(),
             services_paused: self.broken.iter().any(|(fault, _)| paused(fault)),

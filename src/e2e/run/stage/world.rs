@@ -18,7 +18,7 @@ use super::networks::Networks;
 use super::secrets::Secrets;
 use super::services::Services;
 use super::standing::Standing;
-use crate::broker::{Credentials, Fault, Role, What};
+use crate::broker::{Credentials, Fault, MessageRule, Role, What};
 use crate::e2e::driver;
 use crate::e2e::driver::Driver;
 use crate::e2e::driver::pipe::PipeDriver;
@@ -31,6 +31,7 @@ use crate::e2e::run::probe::broker_trace::level;
 use crate::e2e::run::probe::evidence::Probe;
 use crate::e2e::run::probe::leaks::Watch;
 use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::text::span::Span;
 use crate::e2e::verdict::outcome::Stop;
 use crate::wire::context::NatsContext;
 use crate::{broker, whole};
@@ -58,6 +59,8 @@ pub(in crate::e2e) struct World {
     pub(in crate::e2e) tape: Tape,
     /// What is broken until something mends it, by the name in the history.
     pub(in crate::e2e) broken: Vec<(Fault, String)>,
+    /// Faults by message, with their names and where the fixture has them.
+    pub(in crate::e2e) rules: Vec<(Arc<MessageRule>, String, Span)>,
     /// What broke, in order: the same for the same seed.
     pub(in crate::e2e) schedule: Vec<String>,
     /// What is left behind.
@@ -103,7 +106,10 @@ impl World {
         let brokers = Brokers::start(settings, fixture)
             .await
             .map_err(|error| bare(Stop::broken("cannot start the broker", error)))?;
-        let networks = match Networks::start(fixture.proxy, &brokers, machine.seed).await {
+        let services =
+            (machine.services)(&fixture.services).into_iter().map(|service| service.name);
+        let networks = match Networks::start(fixture.proxy, &brokers, services, machine.seed).await
+        {
             Ok(networks) => networks,
             Err(error) => return Err(bare(Stop::broken("cannot start the proxies", error))),
         };
@@ -145,6 +151,7 @@ impl World {
                     history,
                     tape: Tape::default(),
                     broken: Vec::new(),
+                    rules: Vec::new(),
                     schedule: Vec::new(),
                     leaks,
                 });
@@ -318,8 +325,8 @@ fn prepare(
         (context.user, context.password) = (user, password);
     }
     whole::write(&credentials, context.text())?;
-    let url = networks.services_url(brokers);
-    Ok(ServiceContext { url, login, credentials, settings, journal_dir, dir, seed })
+    let (url, networks) = (brokers.url().to_owned(), networks.service_urls(brokers));
+    Ok(ServiceContext { url, networks, login, credentials, settings, journal_dir, dir, seed })
 }
 
 /// The file of this run's history: in the folder that keeps them, or in the run's own.

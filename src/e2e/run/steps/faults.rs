@@ -1,11 +1,16 @@
 //! Broken on purpose, and put on record.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::broker::{Fault, Faults, Side, What};
+use crate::broker::{Fault, Faults, Heard, Side, What};
 use crate::e2e::driver;
 use crate::e2e::record::history::event::Phase;
+use crate::e2e::record::history::recorder::Recorder;
+use crate::e2e::record::run::Failure;
 use crate::e2e::run::stage::world::World;
+use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::text::span::Span;
 use crate::e2e::verdict::outcome::Stop;
 use crate::wire::driver::Outcome;
 
@@ -18,25 +23,33 @@ impl World {
         &mut self,
         fault: &Fault,
         due: Option<u32>,
+        span: &Span,
     ) -> Result<String, Stop> {
         let (seed, injected) = (self.machine().seed, self.schedule.len() as u64);
         self.services.only(fault.service.as_deref());
         let leaders = self.machine().leaders.clone();
         let mut faults = Faults::new(self.brokers.servers(&leaders), seed)
             .network(Side::Client, &self.networks.client)
-            .network(Side::Services, &self.networks.services)
             .services(&mut self.services)
+            .hearing(hearing(&self.recorder))
             .after(injected);
+        for (service, proxies) in &self.networks.services {
+            faults = faults.network_of(service, proxies);
+        }
         let mut name = faults.drawn(fault);
         if let Some(due) = due {
             name.push_str(&format!(" at {due}"));
         }
         self.schedule.push(name.clone());
         let mends = fault.what.mends();
-        if !mends {
+        // It breaks nothing yet: each message that it hits is on record.
+        let is_of_messages = fault.what.is_of_messages();
+        if !mends && !is_of_messages {
             self.recorder.fault(&name, Phase::Begin);
         }
         let done = faults.inject(fault).await;
+        let rules = faults.rules().iter().map(|rule| (rule.clone(), name.clone(), span.clone()));
+        self.rules.extend(rules);
         self.services.all_in_view();
         let done = done.map_err(|error| Stop::broken(&fault.to_string(), error))?;
         if mends {
@@ -50,13 +63,36 @@ impl World {
             });
         } else if fault.what.mended_by().is_some() && fault.lasts.is_none() {
             self.broken.push((fault.clone(), name));
-        } else {
+        } else if !is_of_messages {
             self.recorder.fault(&name, Phase::End);
         }
         if cuts_the_client_off(fault) {
             self.reconnected(fault).await?;
         }
         Ok(done)
+    }
+
+    /// Tells beside how it went if a fault by message has done nothing: what it was there for is not
+    /// proved.
+    pub(in crate::e2e) fn unmet(
+        &self,
+        fixture: &Fixture,
+        ended: Result<(), Stop>,
+    ) -> Result<(), Stop> {
+        let mut unmet = self.rules.iter().filter_map(|(rule, name, span)| {
+            Some(Stop::failed(fixture, span, format!("`{name}` {}", rule.unmet()?)))
+        });
+        match (ended, unmet.next()) {
+            (Ok(()), Some(unmet)) => Err(unmet),
+            (Err(Stop::Failed(first)), Some(Stop::Failed(unmet))) => Err(Stop::Failed(Failure {
+                message: format!("{}; and {}", first.message, unmet.message),
+                excerpt: first
+                    .excerpt
+                    .map(|excerpt| format!("{excerpt}\n\n{}", unmet.excerpt.unwrap_or_default())),
+                ..first
+            })),
+            (ended, _) => ended,
+        }
     }
 
     /// Waits until the client's own connection carries messages again: what a step then says is
@@ -75,6 +111,16 @@ impl World {
         let late = || format!("{fault}: the client did not reconnect within {RECONNECT:?}");
         tokio::time::timeout(RECONNECT, attempts).await.map_err(|_| Stop::Broken(late()))?
     }
+}
+
+/// Puts each message that a fault hits on record.
+fn hearing(recorder: &Recorder) -> Heard {
+    let recorder = recorder.clone();
+    Arc::new(move |hit| {
+        let name = hit.to_string();
+        recorder.fault(&name, Phase::Begin);
+        recorder.fault(&name, Phase::End);
+    })
 }
 
 /// Whether the client's connection may be gone, and a new one can be had.

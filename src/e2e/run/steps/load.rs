@@ -32,7 +32,7 @@ use crate::e2e::run::stage::world::World;
 use crate::e2e::run::steps::dying;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::{Action, Load, Payload, Step};
-use crate::e2e::scenario::fill::filled;
+use crate::e2e::scenario::fill::{fault_filled, filled};
 use crate::e2e::text::template::Variables;
 use crate::e2e::verdict::outcome::Stop;
 use crate::wire::driver::{ErrorKind, Op, Outcome};
@@ -148,7 +148,7 @@ pub(in crate::e2e) async fn run(
                 return Ok(());
             }
             submitter.allow(until(n + 1));
-            world.fault(fault, Some(*due)).await?;
+            world.fault(&fault_filled(fault, variables), Some(*due), &step.span).await?;
         }
         tokio::select! {
             biased;

@@ -13,7 +13,7 @@ use crate::e2e::run::stage::world::World;
 use crate::e2e::run::steps::{load, settle, teardown};
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::{Action, Step};
-use crate::e2e::scenario::fill::filled;
+use crate::e2e::scenario::fill::{fault_filled, filled};
 use crate::e2e::text::data::Data;
 use crate::e2e::text::template::Variables;
 use crate::e2e::verdict::event::Event;
@@ -96,7 +96,8 @@ async fn one(
     world.tape.begin(clock, transcript.text(), Some(line), verb, first.unwrap_or_default());
     match &step.action {
         Action::Fault(fault) => {
-            let done = world.fault(fault, None).await?;
+            let fault = &fault_filled(fault, variables);
+            let done = world.fault(fault, None, &step.span).await?;
             transcript.note(&format!("fault {fault}"), &[done]);
         }
         Action::Settle => {

@@ -64,6 +64,7 @@ fn form(key: &Key) -> Value {
         | Form::Count(_)
         | Form::Truth
         | Form::Duration
+        | Form::Every
         | Form::Array
         | Form::Object => json!({ "anyOf": [schema, { "$ref": "#/definitions/replaced" }] }),
         _ => schema,
@@ -85,6 +86,9 @@ fn written(form: Form) -> Value {
         Form::Count(least) => json!({ "type": "integer", "minimum": least, "maximum": u32::MAX }),
         Form::Truth => json!({ "type": "boolean" }),
         Form::Duration => json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m)$" }),
+        Form::Every => {
+            json!({ "anyOf": [written(Form::Count(1)), written(Form::Duration)] })
+        }
         Form::Data => json!({}),
         Form::Array => json!({ "type": "array" }),
         Form::Object => json!({ "type": "object" }),

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
+use crate::broker::subject_matches as matches;
 use crate::e2e::record::carried::Carried;
 use crate::e2e::text::bounded::excerpt;
 use crate::e2e::text::schema::Schema;
-use crate::e2e::text::subject::matches;
 use crate::process::clean;
 
 /// What a check on schemas comes to.

@@ -2,7 +2,7 @@
 
 /// Whether a subject is one of those that `pattern` means. What begins with a wildcard does not mean
 /// the server's own subjects and inboxes.
-pub(in crate::e2e) fn matches(pattern: &str, subject: &str) -> bool {
+pub fn matches(pattern: &str, subject: &str) -> bool {
     if pattern.starts_with(['*', '>']) && subject.starts_with(['$', '_']) {
         return false;
     }

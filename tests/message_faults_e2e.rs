@@ -1,0 +1,100 @@
+//! Faults by message in scenarios of suites of one's own: whose messages, under loads, on record, and
+//! told where they hit nothing.
+
+use crate::support::program::{Home, Said};
+
+/// Answers on its own name with its name, and keeps the stream ORDERS.
+const SERVICE: &str = r#"
+import asyncio, os, sys, nats
+async def main():
+    nc = await nats.connect(os.environ["NATS_URL"], user=os.environ["NATS_USER"],
+        password=os.environ["NATS_PASSWORD"], reconnect_time_wait=0.05)
+    name = sys.argv[1]
+    async def answer(message):
+        await message.respond(name.encode())
+    await nc.subscribe(name, cb=answer)
+    if name == "one":
+        await nc.jetstream().add_stream(name="ORDERS", subjects=["orders.>"])
+    await nc.flush()
+    print("up", flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"#;
+
+fn suite(home: &Home, steps: &str) {
+    let root = home.path().join("suite");
+    std::fs::create_dir_all(root.join("scenarios")).unwrap();
+    let write = |path: &str, text: &str| std::fs::write(root.join(path), text).unwrap();
+    let service = |name: &str| {
+        format!(
+            "[services.{name}]\nrun = [\"{{{{python}}}}\", \"service.py\", \"{name}\"]\nready = {{ line = \"up\" }}\n"
+        )
+    };
+    write("suite.toml", &[service("one"), service("two")].concat());
+    write("service.py", SERVICE);
+    write("scenarios/orders.toml", &format!("description = \"orders\"\n{steps}"));
+}
+
+fn e2e(home: &Home, args: &[&str]) -> Said {
+    home.run(&[&["e2e", "suite"], args].concat())
+}
+
+fn ask(name: &str, expected: &str) -> String {
+    format!("[[step]]\nrequest = \"{name}\"\ntimeout = \"500ms\"\n{expected}\n")
+}
+
+#[test]
+fn a_fault_hits_the_messages_of_the_service_that_it_names_and_of_no_other() {
+    let home = Home::new();
+    let lose = "[[step]]\nfault = \"lose\"\nwhat = \"reply\"\nof = \"two\"\ntimes = 2\n";
+    let timeout = "error = \"timeout\"";
+    let steps = [
+        lose,
+        &ask("one", "reply = \"one\""),
+        &ask("two", timeout),
+        &ask("one", "reply = \"one\""),
+        &ask("two", timeout),
+        &ask("two", "reply = \"two\""),
+    ];
+    suite(&home, &steps.concat());
+    e2e(&home, &["--update"]).ok();
+    let golden = std::fs::read_to_string(home.path().join("suite/scenarios/orders.snap")).unwrap();
+    let told = "fault lose reply, 2 times of two\n  = the next reply never arrives, 2 times";
+    assert!(golden.contains(told), "{golden}");
+}
+
+#[test]
+fn a_fault_that_matched_nothing_turns_a_run_red_and_says_what_passed_instead() {
+    let home = Home::new();
+    let lose = "[[step]]\nfault = \"lose\"\nwhat = \"reply\"\nsubject = \"too\"\nof = \"client\"\n";
+    suite(&home, &[lose, &ask("two", "reply = \"two\"")].concat());
+    let said = e2e(&home, &["--update"]).failed(1, "").stdout;
+    let told = "`lose reply on too of client` matched nothing; what passed instead: \
+                1 × publish on two, 1 × reply on two";
+    assert!(said.contains(told) && said.contains("fault = \"lose\"\n"), "{said}");
+    // Beside what failed first.
+    suite(&home, &[lose, &ask("two", "reply = \"three\"")].concat());
+    let said = e2e(&home, &["--update"]).failed(1, "").stdout;
+    assert!(said.contains("saw text \"two\"") && said.contains("matched nothing"), "{said}");
+}
+
+#[test]
+fn under_a_load_the_seed_says_which_messages_and_each_is_on_record() {
+    let home = Home::new();
+    let load = "[[step]]\nsubmit = \"orders.new\"\nbody = { id = \"{{n}}\" }\nrepeat = 60\nconcurrency = 4\n\
+                under = { lose = { what = \"pub-ack\", of = \"client\", times = 3 }, \
+                duplicate = { what = \"publish\", subject = \"orders.*\", of = \"client\", times = 2 } }\n";
+    suite(&home, load);
+    e2e(&home, &["--update"]).ok();
+    let histories = home.path().join("histories");
+    let kept = histories.display().to_string();
+    e2e(&home, &["--seed", "7", "--history", &kept]).ok();
+    let file = std::fs::read_dir(&histories).unwrap().next().expect("a history").unwrap().path();
+    let history = std::fs::read_to_string(file).unwrap();
+    let begun = |word: &str| {
+        let begins = format!("\"name\":\"{word}");
+        history.lines().filter(|line| line.contains(&begins) && line.contains("begin")).count()
+    };
+    assert_eq!(begun("lose pub-ack on orders.new: "), 3, "{history}");
+    assert_eq!(begun("duplicate publish on orders.new: "), 2, "{history}");
+}
