@@ -5,6 +5,7 @@ mod account_config;
 mod account_headers;
 mod accounts;
 mod architecture;
+mod as_they_are;
 mod auth;
 mod broker;
 mod changed_streams;

@@ -18,6 +18,8 @@ pub enum Form {
     Word(&'static [&'static str]),
     /// A whole number from so much up.
     Count(u32),
+    /// A port: 1 to 65535.
+    Port,
     /// `true` or `false`.
     Truth,
     /// `"250ms"`, `"5s"`, `"2m"`.
@@ -38,6 +40,8 @@ pub enum Form {
     Error,
     /// A name, or names and JSON pointers.
     Save,
+    /// Variables of an environment: a text for each name.
+    Variables,
     /// Whether at all, or JSON pointers.
     Golden,
     /// A fault's word.
@@ -100,6 +104,7 @@ pub(in crate::e2e) const TOP: &[Key] = &[
         Form::Duration,
         "All its steps and checks together may take this long; 10 minutes unless said.",
     ),
+    key("exclusive", Form::Truth, "No other run goes on beside it, as fixed ports need it."),
     key("redact", Form::Redactions, "What else differs from run to run, by the word in its place."),
     key("broker", Form::Table(BROKER), "The broker's settings."),
     key("proxy", Form::Table(PROXY), "Who is behind a network that can be made bad."),
@@ -116,6 +121,9 @@ pub(in crate::e2e) const TOP: &[Key] = &[
 pub(in crate::e2e) const BROKER: &[Key] = &[
     key("max_payload", Form::Count(4096), "The server's `max_payload`, bytes."),
     key("cluster", Form::Count(3), "So many servers that replicate each other's streams."),
+    key("auth", Form::Truth, "`false`: who shows no password is let in as a service."),
+    key("port", Form::Port, "The port it listens on: one run at a time."),
+    key("config", Form::Text, "A file of nats-server's own settings, in the suite's folder."),
 ];
 
 /// `[proxy]`.
@@ -212,6 +220,8 @@ pub(in crate::e2e) const STEP: &[Key] = &[
     key("body_size", Form::Count(0), "The message: so many bytes of filler."),
     key("headers", Form::Headers, "Headers of the message."),
     key("run", Form::Texts, "A program and its arguments; `NATS_URL` is in its environment."),
+    key("cwd", Form::Text, "Its working folder, from the suite's; the suite's unless said."),
+    key("env", Form::Variables, "Its environment, beside what every program is given."),
     key("fault", Form::Fault, "Something breaks, or is mended."),
     FOR,
     ON,

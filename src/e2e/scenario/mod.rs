@@ -12,6 +12,9 @@
 //! [broker]
 //! max_payload = 65536                      # bytes
 //! cluster = 3                              # so many servers; default one
+//! auth = false                             # who shows nothing is let in as a service
+//! port = 4222                              # this port; then one run at a time
+//! config = "extra.conf"                    # nats-server's own settings, in the suite's folder
 //! [processes]
 //! services = 2                             # service processes; default 1
 //! restart = true                           # start again what ends unasked; default false
@@ -38,7 +41,7 @@
 //! | `request` | one of `body`, `text`, `bytes_base64`, `body_file`, `body_size`; `headers` | `reply`, `reply_headers` or `error` |
 //! | `publish` | the same | `error` |
 //! | `submit` | the same | `ack` or `error` |
-//! | `run` | | `exit` (0 unless said), `stdout`, `stderr` |
+//! | `run` | `cwd`, `env` | `exit` (0 unless said), `stdout`, `stderr` |
 //! | `fault` | its values, below | |
 //! | `settle` | `true` | |
 //! | `expect_message` | `subject`, `body`, `headers`, `none` in its table | |
@@ -90,6 +93,7 @@
 //! | `promises` | `[promise.NAME]` of fixtures and suites |
 //! | `reader`, `findings` | a table key by key; mistakes with their place |
 //! | `item`, `data` | values of TOML as JSON, settings, patterns |
+//! | `environment` | where a service or a program runs, and what it is given |
 //! | `context` | what only the caller knows |
 //! | [`suite`] | a suite file: services, clients and scenarios of one's own |
 //! | `fill`, `clustered` | a step with its variables filled in; the same scenario on a cluster |
@@ -100,6 +104,7 @@ pub(crate) mod checks;
 pub(crate) mod clustered;
 pub(crate) mod context;
 pub(crate) mod data;
+pub(crate) mod environment;
 pub(crate) mod expand;
 pub(crate) mod expects;
 pub(crate) mod faults;

@@ -9,6 +9,7 @@ use crate::e2e::run::oracle::Oracles;
 use crate::e2e::scenario::ast::scenario::Leaks;
 use crate::e2e::scenario::suite::Ready;
 use crate::e2e::text::redact::Row;
+use crate::e2e::text::template::Variables;
 use crate::process::{Reaper, Spawn};
 use crate::provision::NatsServer;
 
@@ -86,6 +87,8 @@ pub struct ServiceContext {
     pub journal_dir: PathBuf,
     /// A folder of this run that services, programs and promises share.
     pub dir: PathBuf,
+    /// What `{{name}}` stands for, for services.
+    pub variables: Variables,
     /// For whatever is drawn by chance.
     pub seed: u64,
 }

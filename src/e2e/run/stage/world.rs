@@ -18,6 +18,7 @@ use super::networks::Networks;
 use super::secrets::Secrets;
 use super::services::Services;
 use super::standing::Standing;
+use super::values::{self, Ports};
 use crate::broker::{Credentials, Fault, Role, What};
 use crate::e2e::driver;
 use crate::e2e::driver::Driver;
@@ -31,6 +32,8 @@ use crate::e2e::run::probe::broker_trace::level;
 use crate::e2e::run::probe::evidence::Probe;
 use crate::e2e::run::probe::leaks::Watch;
 use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::text::inside;
+use crate::e2e::text::template::Variables;
 use crate::e2e::verdict::outcome::Stop;
 use crate::wire::context::NatsContext;
 use crate::{broker, whole};
@@ -54,6 +57,7 @@ pub(in crate::e2e) struct World {
     command: Vec<String>,
     pub(in crate::e2e) recorder: Recorder,
     history: PathBuf,
+    ports: Ports,
     /// What was done when.
     pub(in crate::e2e) tape: Tape,
     /// What is broken until something mends it, by the name in the history.
@@ -94,8 +98,21 @@ impl World {
         let server = server.map_err(|why| bare(Stop::broken("cannot start the broker", why)))?;
         let mut settings = broker::Settings::new(server, machine.reaper.clone());
         settings.run_root = Some(machine.run_root.clone());
-        settings.max_payload = fixture.broker.max_payload;
-        settings.auth = Some(broker::Auth::Roles(machine.roles.clone()));
+        let asked = &fixture.broker;
+        settings.max_payload = asked.max_payload;
+        let mut roles = machine.roles.clone();
+        if asked.open {
+            roles.unnamed = Some(Role::Worker);
+        }
+        settings.auth = Some(broker::Auth::Roles(roles));
+        settings.port = asked.port.map_or(broker::Port::Any, broker::Port::Fixed);
+        if let Some(file) = &asked.config {
+            let path = machine.root.join(file);
+            let read = inside::read_text(&machine.root, &path);
+            let why = |error| format!("`config` of `broker` names {file}, which {error}");
+            read.map_err(|error| bare(Stop::broken("cannot start the broker", why(error))))?;
+            settings.include = Some(path);
+        }
         // Else a lame duck waits 10 s before it sends its clients away.
         settings.extra_config = "lame_duck_grace_period: \"200ms\"\n".to_owned();
         settings.extra_config.push_str(level::config(fixture, traced));
@@ -107,7 +124,11 @@ impl World {
             Ok(networks) => networks,
             Err(error) => return Err(bare(Stop::broken("cannot start the proxies", error))),
         };
-        let context = match prepare(&brokers, &networks, fixture, machine.seed) {
+        let ports = match values::draw(&fixture.ports) {
+            Ok(ports) => ports,
+            Err(error) => return Err(bare(Stop::broken("cannot draw ports", error))),
+        };
+        let context = match prepare(&brokers, &networks, fixture, &ports, machine.seed) {
             Ok(context) => context,
             Err(error) => {
                 return Err(bare(Stop::broken("cannot write the services' files", error)));
@@ -143,6 +164,7 @@ impl World {
                     },
                     recorder,
                     history,
+                    ports,
                     tape: Tape::default(),
                     broken: Vec::new(),
                     schedule: Vec::new(),
@@ -212,6 +234,13 @@ impl World {
     /// The folder that services, programs and promises share.
     pub(in crate::e2e) fn dir(&self) -> &Path {
         &self.services.context().dir
+    }
+
+    /// What `{{name}}` stands for in steps, which are the client's.
+    pub(in crate::e2e) fn values(&self) -> Variables {
+        let access = self.access(Role::Client);
+        let url = self.brokers.first_url();
+        values::of_run(url, access.credentials.as_ref(), self.dir(), &self.ports)
     }
 
     /// Where the services keep journals of what they do outside NATS.
@@ -296,6 +325,7 @@ fn prepare(
     brokers: &Brokers,
     networks: &Networks,
     fixture: &Fixture,
+    ports: &Ports,
     seed: u64,
 ) -> std::io::Result<ServiceContext> {
     let folder = brokers.run_dir().join("services");
@@ -319,7 +349,10 @@ fn prepare(
     }
     whole::write(&credentials, context.text())?;
     let url = networks.services_url(brokers);
-    Ok(ServiceContext { url, login, credentials, settings, journal_dir, dir, seed })
+    // It learns of the other nodes of a cluster from the first.
+    let first = url.split(',').next().unwrap_or_default();
+    let variables = values::of_run(first, login.as_ref(), &dir, ports);
+    Ok(ServiceContext { url, login, credentials, settings, journal_dir, dir, variables, seed })
 }
 
 /// The file of this run's history: in the folder that keeps them, or in the run's own.

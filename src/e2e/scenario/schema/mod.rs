@@ -62,6 +62,7 @@ fn form(key: &Key) -> Value {
         | Form::Word(_)
         | Form::Fault
         | Form::Count(_)
+        | Form::Port
         | Form::Truth
         | Form::Duration
         | Form::Array
@@ -83,6 +84,7 @@ fn written(form: Form) -> Value {
         }
         Form::Word(words) => json!({ "enum": words }),
         Form::Count(least) => json!({ "type": "integer", "minimum": least, "maximum": u32::MAX }),
+        Form::Port => json!({ "type": "integer", "minimum": 1, "maximum": u16::MAX }),
         Form::Truth => json!({ "type": "boolean" }),
         Form::Duration => json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m)$" }),
         Form::Data => json!({}),
@@ -106,6 +108,11 @@ fn written(form: Form) -> Value {
         Form::Headers => json!({
             "type": "object",
             "additionalProperties": { "anyOf": [{ "type": "string" }, texts()] },
+        }),
+        Form::Variables => json!({
+            "type": "object",
+            "propertyNames": { "pattern": "^[^=]+$" },
+            "additionalProperties": { "type": "string" },
         }),
         Form::Error => json!({ "$ref": "#/definitions/error" }),
         Form::Save => json!({
