@@ -142,6 +142,88 @@ fn a_run_has_ports_and_a_folder_that_services_and_steps_share() {
     assert!(said.stdout.contains("is no folder"), "{}", said.stdout);
 }
 
+/// Reads what the server has of a stream or consumer, with the key under which it was told.
+const LOOK: &str = r#"
+import asyncio, json, os, sys, nats
+
+async def main():
+    connection = await nats.connect(os.environ["BROKER"])
+    for subject in sys.argv[1:]:
+        told = json.loads((await connection.request(subject)).data)
+        config = told.get("config") or told["error"]
+        print(json.dumps(config, sort_keys=True))
+    await connection.close()
+
+asyncio.run(main())
+"#;
+
+#[test]
+fn streams_consumers_and_buckets_are_there_before_the_services() {
+    let home = Home::new();
+    let file = "[streams.ORDERS]\nsubjects = [\"orders.>\"]\nmax_age = \"2m\"\nretention = \"workqueue\"\n\
+                [streams.ORDERS.consumers.worker]\nack_wait = \"2s\"\nbackoff = [\"1s\", \"250ms\"]\nmax_deliver = 5\n\
+                [kv.profiles]\nhistory = 5\n[objects.files]\nttl = \"1m\"\n\
+                [services.first]\nready = { line = \"up\" }\nready_within = \"60s\"\n\
+                env = { BROKER = \"{{url_with_credentials}}\" }\n\
+                run = [\"sh\", \"-c\", \"{{python}} look.py $JS.API.STREAM.INFO.ORDERS \
+                $JS.API.CONSUMER.INFO.ORDERS.worker $JS.API.STREAM.INFO.KV_profiles \
+                $JS.API.STREAM.INFO.OBJ_files $JS.API.STREAM.INFO.MORE > {{dir}}/seen && echo up && exec sleep 1000\"]\n"
+        .replace("$JS", "'$JS'");
+    let more = "[streams.MORE]\nsubjects = [\"more\"]\nstorage = \"memory\"\n\
+                [[step]]\nrun = [\"cat\", \"{{dir}}/seen\"]\nsave = { seen = \"/stdout\" }\n\
+                [[step]]\nsubmit = \"orders.new\"\nbody = {}\nack = { stream = \"ORDERS\" }\n";
+    suite(&home, &file, &[("more", more)]);
+    std::fs::write(home.path().join("suite/look.py"), LOOK).unwrap();
+    e2e(&home, &["--update"]).ok();
+    let golden = std::fs::read_to_string(home.path().join("suite/scenarios/more.snap")).unwrap();
+    for part in [
+        r#""max_age": 120000000000"#,
+        r#""retention": "workqueue""#,
+        r#""ack_policy": "explicit""#,
+        r#""backoff": [1000000000, 250000000]"#,
+        r#""max_deliver": 5"#,
+        r#""max_msgs_per_subject": 5"#,
+        r#""subjects": ["$KV.profiles.>"]"#,
+        r#""subjects": ["$O.files.C.>", "$O.files.M.>"]"#,
+        r#""storage": "memory""#,
+    ] {
+        assert!(golden.contains(part), "{part} is not in\n{golden}");
+    }
+
+    // JetStream itself says what fits nobody.
+    let twice = format!("[streams.OTHER]\nsubjects = [\"orders.*\"]\n{STEP}");
+    suite(&home, &file, &[("twice", &twice)]);
+    let said = e2e(&home, &["--ci"]).failed(3, "");
+    let words = "stream OTHER: JetStream says `subjects overlap with an existing stream`";
+    assert!(said.stdout.contains(words), "{}", said.stdout);
+}
+
+#[test]
+fn what_is_made_first_is_made_once_and_its_mistakes_have_their_place() {
+    let home = Home::new();
+    let declared = "[streams.ORDERS]\nsubjects = [\"o\"]\n[kv.p]\n";
+    for (fixture, words) in [
+        ("[streams.ORDERS]\n", "stream ORDERS, which is asked for already by the suite"),
+        ("[streams.KV_p]\n", "is asked for already by the suite, as kv p"),
+        ("[kv.q]\n[streams.KV_q]\n", "is stream KV_q, which is asked for already, as stream KV_q"),
+        ("[streams.A]\nsubject = [\"a\"]\n", "did you mean `subjects`?"),
+        ("[streams.A]\nretention = \"workqeue\"\n", "did you mean `workqueue`?"),
+        ("[streams.A]\nmax_age = 5\n", "`max_age` must be a duration"),
+        ("[streams.A]\nmax_msgs = \"5\"\n", "`max_msgs` must be a whole number"),
+        ("[streams.\"a.b\"]\n", "`a.b` must be a name"),
+        ("[streams.A.consumers.c]\nack_weit = \"1s\"\n", "did you mean `ack_wait`?"),
+        ("[streams.A.consumers.c]\nbackoff = [\"1x\"]\n", "`1x` is not a duration"),
+        ("[kv.b]\nhistroy = 1\n", "did you mean `history`?"),
+        ("[objects.b]\ntll = \"1s\"\n", "did you mean `ttl`?"),
+        ("[stream.A]\n", "did you mean `streams`?"),
+        ("[streams.A]\n[streams.A]\n", "duplicate key"),
+    ] {
+        suite(&home, declared, &[("a", &format!("{fixture}{STEP}"))]);
+        let said = e2e(&home, &["--list"]).failed(2, words);
+        assert!(said.stderr.contains("a.toml:"), "{}", said.stderr);
+    }
+}
+
 #[test]
 fn a_password_in_a_url_is_told_to_nobody() {
     let home = Home::new();

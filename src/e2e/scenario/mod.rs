@@ -15,6 +15,8 @@
 //! auth = false                             # who shows nothing is let in as a service
 //! port = 4222                              # this port; then one run at a time
 //! config = "extra.conf"                    # nats-server's own settings, in the suite's folder
+//! [streams.ORDERS]                         # made before the services start; also `[kv.NAME]`, `[objects.NAME]`
+//! subjects = ["orders.>"]
 //! [processes]
 //! services = 2                             # service processes; default 1
 //! restart = true                           # start again what ends unasked; default false
@@ -87,9 +89,11 @@
 //!
 //! | file | idea |
 //! | --- | --- |
+//! | `form` | a key, and what its value looks like |
 //! | `keys` | every key with its form and what it says: for reader, schema, form and document |
 //! | `expand` | rows and includes, written out before anything else is read |
 //! | `parse`, `steps`, `verbs`, `expects`, `checks`, … | read what is written out into an [`ast`](Fixture) |
+//! | `stored`, `stored_keys` | streams, consumers, buckets and object stores that are made first |
 //! | `promises` | `[promise.NAME]` of fixtures and suites |
 //! | `reader`, `findings` | a table key by key; mistakes with their place |
 //! | `item`, `data` | values of TOML as JSON, settings, patterns |
@@ -110,6 +114,7 @@ pub(crate) mod expects;
 pub(crate) mod faults;
 pub(crate) mod fill;
 pub(crate) mod findings;
+pub(crate) mod form;
 pub(crate) mod format;
 pub(crate) mod item;
 pub(crate) mod keys;
@@ -120,6 +125,8 @@ pub(crate) mod promises;
 pub(crate) mod reader;
 pub(crate) mod schema;
 pub(crate) mod steps;
+pub(crate) mod stored;
+pub(crate) mod stored_keys;
 pub mod suite;
 pub(crate) mod verbs;
 
@@ -135,7 +142,8 @@ pub use ast::promise::Promise;
 pub use ast::scenario::{BrokerTable, Defaults, Fixture, Leaks, Processes, ProxyTable};
 pub use ast::step::{Action, Expect, Load, Outgoing, Payload, Save, Step};
 pub use context::Context;
+pub use form::{Form, Key, key};
 pub use format::format;
-pub use keys::{CheckWord, Form, Key, key};
+pub use keys::CheckWord;
 pub use parse::parse;
 pub use schema::schema;

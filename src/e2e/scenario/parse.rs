@@ -15,7 +15,7 @@ use super::expand::rows::Written;
 use super::expand::written::expand;
 use super::findings::Findings;
 use super::reader::Fields;
-use crate::e2e::scenario::{checks, faults, keys, promises, steps};
+use crate::e2e::scenario::{checks, faults, keys, promises, steps, stored};
 use crate::e2e::text::error::{FixtureError, Problem};
 use crate::e2e::text::inside::stays_below;
 use crate::e2e::text::name::Name;
@@ -150,6 +150,7 @@ fn scenario(
         exclusive: broker.port.is_some()
             || top.truth("exclusive", findings).unwrap_or(context.defaults.exclusive),
         ports,
+        stored: stored::read(&top, &context.defaults.stored, findings),
         broker,
         proxy: proxy(&top, context.defaults.proxy, findings),
         redact: redact(&top, findings),
@@ -269,6 +270,7 @@ pub(in crate::e2e) fn defaults(top: &Fields<'_, '_>, findings: &mut Findings) ->
         proxy: proxy(top, usual.proxy, findings),
         exclusive: top.truth("exclusive", findings).unwrap_or(usual.exclusive),
         ports: usual.ports,
+        stored: stored::read(top, &[], findings),
     }
 }
 

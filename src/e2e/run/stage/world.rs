@@ -18,6 +18,7 @@ use super::networks::Networks;
 use super::secrets::Secrets;
 use super::services::Services;
 use super::standing::Standing;
+use super::stored;
 use super::values::{self, Ports};
 use crate::broker::{Credentials, Fault, Role, What};
 use crate::e2e::driver;
@@ -139,6 +140,8 @@ impl World {
             Err(error) => return Err(bare(Stop::broken("cannot write the history", error))),
         };
         let harness = Harness::new(brokers.access(Role::Harness));
+        let made = stored::make(&harness, &fixture.stored).await;
+        made.map_err(|why| bare(Stop::broken("cannot make what the services find", why)))?;
         let mut access = brokers.access(Role::Client);
         access.url = networks.client_url(&brokers);
         let (services, driver) = tokio::join!(

@@ -5,3 +5,4 @@ pub(crate) mod of_run;
 pub mod promise;
 pub(crate) mod scenario;
 pub(crate) mod step;
+pub(crate) mod stored;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::check::Check;
 use super::promise::Promise;
 use super::step::Step;
+use super::stored::Stored;
 use crate::e2e::text::name::Name;
 use crate::e2e::text::redact::Row;
 use crate::e2e::text::source::Source;
@@ -35,6 +36,8 @@ pub struct Fixture {
     pub broker: BrokerTable,
     /// Who is behind a network that can be made bad.
     pub proxy: ProxyTable,
+    /// What the broker has before the services start: the suite's, then its own.
+    pub stored: Vec<Stored>,
     /// Whether no other run goes on beside it.
     pub exclusive: bool,
     /// The ports that are drawn for a run, by the names in `{{port:name}}`.
@@ -136,6 +139,8 @@ pub struct Defaults {
     pub broker: BrokerTable,
     /// Who is behind a network that can be made bad.
     pub proxy: ProxyTable,
+    /// What the broker has before the services start.
+    pub stored: Vec<Stored>,
     /// Whether its runs go on one at a time.
     pub exclusive: bool,
     /// The ports that its services ask for, by the names in `{{port:name}}`.

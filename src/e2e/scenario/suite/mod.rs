@@ -13,6 +13,11 @@
 //! broker = { auth = false }              # the same, as at the top of a fixture; also `proxy`
 //! exclusive = true                       # one run at a time, as fixed ports need it
 //!
+//! [streams.ORDERS]                       # made before the services start; also `kv`, `objects`
+//! subjects = ["orders.>"]
+//! [streams.ORDERS.consumers.worker]
+//! ack_wait = "2s"
+//!
 //! [services.worker]                      # any number of them
 //! run = ["{{python}}", "worker.py"]      # any command; it runs in the suite's folder,
 //! cwd = ".."                             # or in this one, from there
