@@ -6,6 +6,7 @@ mod account_headers;
 mod accounts;
 mod answers;
 mod architecture;
+mod as_they_are;
 mod auth;
 mod broker;
 mod changed_streams;

@@ -44,7 +44,12 @@ pub fn accounts_config() -> String {
 
 /// The users in nats-server's own language, each in its account.
 pub(super) fn config(logins: &Logins, roles: &Roles) -> String {
-    let Roles { client, worker, shared, clients } = roles;
+    let unnamed = roles.unnamed.map(|role| format!("no_auth_user: {}\n", quoted(role.user())));
+    users(logins, roles) + &unnamed.unwrap_or_default()
+}
+
+fn users(logins: &Logins, roles: &Roles) -> String {
+    let Roles { client, worker, shared, clients, unnamed: _ } = roles;
     let more = clients.iter().filter_map(|name| logins.of_client(name));
     let clients: Vec<Credentials> =
         logins.of(Role::Client).cloned().into_iter().chain(more).collect();

@@ -1,7 +1,7 @@
 //! The settings in nats-server's own language.
 
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use super::accounts;
 use super::place::{Member, Place};
@@ -58,7 +58,18 @@ pub(super) fn text(place: &Place, port: Port) -> String {
         text.push_str(&cluster(member));
     }
     text.push_str(&settings.extra_config);
+    if let Some(file) = &settings.include {
+        let _ = writeln!(text, "include '{}'", from(&place.run_dir, file));
+    }
     text
+}
+
+/// The way to a file from a folder: an `include` of nats-server's is looked for from the file that it
+/// stands in, also where it begins with `/`.
+fn from(folder: &Path, file: &Path) -> String {
+    let normal = |part: &Component<'_>| matches!(part, Component::Normal(_));
+    let up = "../".repeat(folder.components().filter(normal).count());
+    format!("{up}{}", absolute(file).trim_start_matches('/'))
 }
 
 /// How a server finds the others, and what they show each other.

@@ -72,6 +72,8 @@ pub struct Roles {
     pub shared: Option<Shared>,
     /// Names of more clients beside `client`, each with the same permissions.
     pub clients: Vec<String>,
+    /// As whom somebody is let in who shows nothing; nobody is if `None`.
+    pub unnamed: Option<Role>,
 }
 
 impl Default for Roles {
@@ -107,8 +109,13 @@ impl Default for Roles {
             ]),
             subscribe: owned(&["_INBOX_worker.>", "services.>", "$SRV.>"]),
         };
-        let mut roles =
-            Roles { client, worker, shared: Some(Shared::default()), clients: Vec::new() };
+        let mut roles = Roles {
+            client,
+            worker,
+            shared: Some(Shared::default()),
+            clients: Vec::new(),
+            unnamed: None,
+        };
         for stream in [
             "payment-requests",
             "payment-ledger",
@@ -132,7 +139,7 @@ impl Roles {
     #[must_use]
     pub fn unlimited() -> Self {
         let all = || Permissions { publish: vec![">".to_owned()], subscribe: vec![">".to_owned()] };
-        Self { client: all(), worker: all(), shared: None, clients: Vec::new() }
+        Self { client: all(), worker: all(), shared: None, clients: Vec::new(), unnamed: None }
     }
 
     /// Lets workers make a stream or find that it is there; not change, purge or delete it.

@@ -27,6 +27,8 @@ pub struct Settings {
     pub tls: Option<Tls>,
     /// Also serves `/varz` and the like, on a random port of 127.0.0.1.
     pub monitoring: bool,
+    /// A file in nats-server's language that is read at the end of the config file.
+    pub include: Option<PathBuf>,
     /// More lines for the config file, in nats-server's language, at its end.
     pub extra_config: String,
     /// Where the private run folder goes; where the reaper's go if `None`.
@@ -50,6 +52,7 @@ impl Settings {
             auth: None,
             tls: None,
             monitoring: false,
+            include: None,
             extra_config: String::new(),
             run_root: None,
             log: None,

@@ -88,9 +88,14 @@ pub async fn prepare(
 /// A command needs what is not available here.
 pub fn services(suite: &Suite, root: &Path, variables: &Variables) -> Result<ServicesOf, CliError> {
     let commands = suite.services.iter().map(|service| {
-        let words = filled(&service.run, variables)?;
+        let words = filled_before(&service.run, variables)?;
+        let cwd = root.join(service.cwd.as_deref().unwrap_or_default());
+        if !cwd.is_dir() {
+            let (name, cwd) = (&service.name, cwd.display());
+            return Err(CliError::usage(format!("service `{name}`: its `cwd` {cwd} is no folder")));
+        }
         let env = service.env.iter().map(|(name, value)| {
-            let value = filled(std::slice::from_ref(value), variables)?.remove(0);
+            let value = filled_before(std::slice::from_ref(value), variables)?.remove(0);
             Ok((name.clone(), value))
         });
         let env = env.collect::<Result<BTreeMap<_, _>, CliError>>()?;
@@ -107,18 +112,24 @@ fn under_test(service: &Service, tables: &toml::Table, root: &Path) -> ServiceUn
     let settings = Settings::of(tables, &service.name);
     let env: BTreeMap<String, String> =
         service.env.iter().chain(&settings.env).map(|(k, v)| (k.clone(), v.clone())).collect();
-    let (words, root, name) = (service.run.clone(), root.to_owned(), service.name.clone());
+    let (run, name) = (service.run.clone(), service.name.clone());
+    let cwd = root.join(service.cwd.as_deref().unwrap_or_default());
     let spawn: ServiceSpawn = Arc::new(move |context: &ServiceContext| {
-        let mut spawn = Spawn::new(&name, program(&words[0], &root)).args(&words[1..]).cwd(&root);
-        for (name, value) in &env {
-            spawn = spawn.env(name, value);
-        }
+        let fill = |text: &String| template::fill_text(text, &context.variables);
+        let words: Vec<String> = run.iter().map(fill).collect();
+        let mut spawn = Spawn::new(&name, program(&words[0], &cwd)).args(&words[1..]).cwd(&cwd);
         // It learns of the other nodes of a cluster from the first.
         let url = context.url.split(',').next().unwrap_or_default();
+        // Else what Python prints stays in a buffer while somebody waits for it.
+        spawn = spawn.env("PYTHONUNBUFFERED", "1");
         spawn = spawn.env("NATS_URL", url).env("MONO_DEMO_SEED", context.seed.to_string());
         spawn = spawn.env(DIR, &context.dir);
         if let Some(Credentials { user, password }) = &context.login {
             spawn = spawn.env("NATS_USER", user).env("NATS_PASSWORD", password);
+        }
+        // Last: a suite may say otherwise, as in NATS_URL = "{{url_with_credentials}}".
+        for (name, value) in &env {
+            spawn = spawn.env(name, fill(value));
         }
         spawn
     });
@@ -132,7 +143,7 @@ fn under_test(service: &Service, tables: &toml::Table, root: &Path) -> ServiceUn
     }
 }
 
-/// A path is one from the suite's folder; a bare name is looked up in `PATH`.
+/// A path is one from its working folder; a bare name is looked up in `PATH`.
 fn program(word: &str, root: &Path) -> PathBuf {
     if word.contains('/') { root.join(word) } else { PathBuf::from(word) }
 }
@@ -243,6 +254,18 @@ pub fn client_names(suite: &Suite) -> Vec<String> {
 }
 
 fn filled(words: &[String], variables: &Variables) -> Result<Vec<String>, CliError> {
+    let known = known(words, variables)?;
+    Ok(words.iter().map(|word| template::fill_text(word, &known)).collect())
+}
+
+/// The same of a service, for which each run has values too: they are filled in when it begins.
+fn filled_before(words: &[String], variables: &Variables) -> Result<Vec<String>, CliError> {
+    let known = known(words, variables)?;
+    Ok(words.iter().map(|word| template::fill_some(word, &known)).collect())
+}
+
+/// The values that a command needs.
+fn known(words: &[String], variables: &Variables) -> Result<template::Variables, CliError> {
     let mut known = template::Variables::new();
     for name in words.iter().flat_map(|word| template::names(word)) {
         match variables.get(name) {
@@ -254,7 +277,7 @@ fn filled(words: &[String], variables: &Variables) -> Result<Vec<String>, CliErr
             None => {}
         }
     }
-    Ok(words.iter().map(|word| template::fill_text(word, &known)).collect())
+    Ok(known)
 }
 
 /// A client without methods: raw verbs only.

@@ -96,7 +96,7 @@ fn own_parts(suite: &Suite, variables: Variables) -> Parts {
         known_clients: own::client_names(suite),
         services: Arc::new(|_| Vec::new()),
         known_services: names.clone(),
-        defaults: suite.defaults,
+        defaults: suite.defaults.clone(),
         promises: suite.promises.clone(),
         leaders: Vec::new(),
         redact: suite.redact.clone(),

@@ -137,7 +137,7 @@ impl<'a> Plan<'a> {
             clients: parts.clients,
             known_clients: parts.known_clients,
             known_services: parts.known_services,
-            defaults: parts.defaults,
+            defaults: parts.defaults.clone(),
             promises: parts.promises,
             schemas: Schemas::new(root, parts.contract),
             jobs: args.jobs.unwrap_or_default(),

@@ -22,7 +22,7 @@ use crate::e2e::record::run::RunId;
 use crate::e2e::scenario::ast::check::Check;
 use crate::e2e::scenario::ast::promise::Place;
 use crate::e2e::scenario::ast::scenario::Fixture;
-use crate::e2e::scenario::ast::step::Action;
+use crate::e2e::scenario::ast::step::{Action, Program};
 use crate::e2e::text::redact::Redactions;
 use crate::e2e::text::template::{Variables, names};
 use crate::e2e::verdict::event::{Event, RunHistory};
@@ -81,6 +81,7 @@ pub async fn leave_up(
         Redactions::new(literals(&world, machine))
             .with(fixture.redact.iter().chain(&machine.redact).cloned()),
     );
+    let variables = variables.into_iter().chain(world.values()).collect();
     let mut progress = Progress { variables, seen: Vec::new(), transcript };
     let mut history = None;
     let limit = Limit::of(fixture);
@@ -187,7 +188,8 @@ fn variables(
         Place::Command(words) => Some(words),
         _ => None,
     });
-    for name in programs.chain(looking).flatten().flat_map(|text| names(text)) {
+    let looking = looking.flatten().map(String::as_str);
+    for name in programs.flat_map(Program::texts).chain(looking).flat_map(names) {
         if let Some(Err(reason)) = machine.variables.get(name) {
             return Err(format!("{{{{{name}}}}} is not available: {reason}"));
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::ast::step::{Action, Expect, Outgoing, Payload};
+use super::ast::step::{Action, Expect, Outgoing, Payload, Program};
 use crate::broker::{Fault, Matching};
 use crate::e2e::text::matcher::canonical;
 use crate::e2e::text::template;
@@ -32,7 +32,11 @@ pub(in crate::e2e) fn filled(action: &Action, variables: &template::Variables) -
         Action::Request(out) => Action::Request(outgoing(out)),
         Action::Publish(out) => Action::Publish(outgoing(out)),
         Action::Submit(out) => Action::Submit(outgoing(out)),
-        Action::Run(program) => Action::Run(program.iter().map(|arg| text(arg)).collect()),
+        Action::Run(program) => Action::Run(Program {
+            words: program.words.iter().map(|arg| text(arg)).collect(),
+            cwd: program.cwd.as_deref().map(text),
+            env: program.env.iter().map(|(name, value)| (name.clone(), text(value))).collect(),
+        }),
         Action::ExpectMessage { subject, none } => {
             Action::ExpectMessage { subject: text(subject), none: *none }
         }
@@ -75,7 +79,7 @@ pub(in crate::e2e) fn used(action: &Action, expects: &[Expect]) -> BTreeSet<Stri
             }
             out.headers.values().flatten().for_each(|value| text(value));
         }
-        Action::Run(program) => program.iter().for_each(|arg| text(arg)),
+        Action::Run(program) => program.texts().for_each(&mut text),
         Action::Fault(Fault { messages: Some(messages), .. }) => {
             let said = [&messages.subject, &messages.header, &messages.body];
             said.into_iter().flatten().for_each(|part| text(part));

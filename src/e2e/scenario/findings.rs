@@ -16,6 +16,8 @@ pub struct Findings {
     pub variables: BTreeSet<String>,
     /// Names that are rows' and parameters': known everywhere, and replaced before anything is read.
     pub replaced: BTreeSet<String>,
+    /// Any `{{port:name}}` may be used: whoever asks for one here gets one.
+    pub any_port: bool,
     /// Services that a fault may name.
     pub services: BTreeSet<String>,
     /// Whose leader is meant is known where a fault does not say.
@@ -78,7 +80,8 @@ impl Findings {
     pub fn check_variables(&mut self, span: &Span, text: &str) {
         for name in template::names(text) {
             // One that is replaced and still here has no value, which has been told.
-            if !self.variables.contains(name) && !self.replaced.contains(name) {
+            let port = self.any_port && name.starts_with(template::PORT);
+            if !port && !self.variables.contains(name) && !self.replaced.contains(name) {
                 let known: Vec<&str> =
                     self.variables.iter().chain(&self.replaced).map(String::as_str).collect();
                 let near = nearest(name, known.iter().copied());

@@ -4,8 +4,9 @@
 
 use toml_edit::{DocumentMut, InlineTable, Item, Key as TomlKey, RawString, Table, Value};
 
-use super::keys::{CheckWord, Form, Key};
-use crate::e2e::scenario::keys;
+use super::form::{Form, Key};
+use super::keys::CheckWord;
+use crate::e2e::scenario::{keys, stored_keys};
 use crate::e2e::text::error::{FixtureError, Problem};
 use crate::e2e::text::source::Source;
 
@@ -160,6 +161,10 @@ fn keys_of(path: &[String], added: &[CheckWord]) -> Vec<Key> {
         ["check"] => keys::of_checks(added),
         ["row"] => ROW.to_vec(),
         ["promise", _] => keys::PROMISE.to_vec(),
+        ["streams", _] => stored_keys::STREAM.to_vec(),
+        ["streams", _, "consumers", _] => stored_keys::CONSUMER.to_vec(),
+        ["kv", _] => stored_keys::KV.to_vec(),
+        ["objects", _] => stored_keys::OBJECTS.to_vec(),
         [word] => {
             inner(keys::TOP.iter().find(|key| key.word == *word).map(|key| key.form)).to_vec()
         }

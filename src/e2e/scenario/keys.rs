@@ -2,85 +2,8 @@
 //! knows no other, the JSON Schema is made of them, and `docs/scenarios.md` has all of them.
 
 use super::ast::scenario::Leaks;
-
-/// What a value looks like.
-#[derive(Debug, Clone, Copy)]
-pub enum Form {
-    /// A string.
-    Text,
-    /// Strings.
-    Texts,
-    /// A string, or several.
-    OneOrTexts,
-    /// The same; with `repeat` beside it as many as `{{n}}` makes.
-    Ids,
-    /// One of these strings.
-    Word(&'static [&'static str]),
-    /// A whole number from so much up.
-    Count(u32),
-    /// `true` or `false`.
-    Truth,
-    /// `"250ms"`, `"5s"`, `"2m"`.
-    Duration,
-    /// A duration, or a whole number from 1 up.
-    Every,
-    /// Anything that JSON can say.
-    Data,
-    /// An array of it.
-    Array,
-    /// A table of it.
-    Object,
-    /// Anything, in which strings may be matchers.
-    Pattern,
-    /// Patterns.
-    Patterns,
-    /// A name and one text or several.
-    Headers,
-    /// The kind of an error, or a table about it.
-    Error,
-    /// A name, or names and JSON pointers.
-    Save,
-    /// Whether at all, or JSON pointers.
-    Golden,
-    /// A fault's word.
-    Fault,
-    /// Faults, with how often each, or a table about it.
-    Under,
-    /// A table with these keys.
-    Table(&'static [Key]),
-    /// Tables with these keys.
-    Tables(&'static [Key]),
-    /// Such a table, or several.
-    OneOrTables(&'static [Key]),
-    /// Such tables by name.
-    Named(&'static [Key]),
-    /// Patterns by name.
-    Redactions,
-    /// Tables by name, not looked into.
-    Modules,
-    /// Tables that have a name and whatever values.
-    Rows,
-    /// `[[step]]`, `[[check]]`: their keys go by verb.
-    Steps,
-    /// As above.
-    Checks,
-}
-
-/// A key, the form of its value, and what it says.
-#[derive(Debug, Clone, Copy)]
-pub struct Key {
-    /// As in the fixture.
-    pub word: &'static str,
-    /// Of its value.
-    pub form: Form,
-    /// One sentence, for editors.
-    pub about: &'static str,
-}
-
-/// A key.
-pub const fn key(word: &'static str, form: Form, about: &'static str) -> Key {
-    Key { word, form, about }
-}
+use super::form::{Form, Key, key};
+use super::stored_keys::{KV, OBJECTS, STREAM as STORED_STREAM};
 
 /// The words of some keys.
 pub(in crate::e2e) fn words(keys: &[Key]) -> Vec<&'static str> {
@@ -102,8 +25,12 @@ pub(in crate::e2e) const TOP: &[Key] = &[
         Form::Duration,
         "All its steps and checks together may take this long; 10 minutes unless said.",
     ),
+    key("exclusive", Form::Truth, "No other run goes on beside it, as fixed ports need it."),
     key("redact", Form::Redactions, "What else differs from run to run, by the word in its place."),
     key("broker", Form::Table(BROKER), "The broker's settings."),
+    key("streams", Form::Stored(STORED_STREAM), "Streams that are made before the services start."),
+    key("kv", Form::Stored(KV), "Buckets that are made before the services start."),
+    key("objects", Form::Stored(OBJECTS), "Object stores that are made before."),
     key("proxy", Form::Table(PROXY), "Who is behind a network that can be made bad."),
     key("processes", Form::Table(PROCESSES), "The service processes."),
     key("services", Form::Modules, "Settings of the services, a table a module."),
@@ -118,6 +45,9 @@ pub(in crate::e2e) const TOP: &[Key] = &[
 pub(in crate::e2e) const BROKER: &[Key] = &[
     key("max_payload", Form::Count(4096), "The server's `max_payload`, bytes."),
     key("cluster", Form::Count(3), "So many servers that replicate each other's streams."),
+    key("auth", Form::Truth, "`false`: who shows no password is let in as a service."),
+    key("port", Form::Port, "The port it listens on: one run at a time."),
+    key("config", Form::Text, "A file of nats-server's own settings, in the suite's folder."),
 ];
 
 /// `[proxy]`.
@@ -237,6 +167,8 @@ pub(in crate::e2e) const STEP: &[Key] = &[
     key("body_size", Form::Count(0), "The message: so many bytes of filler."),
     key("headers", Form::Headers, "Headers of the message."),
     key("run", Form::Texts, "A program and its arguments; `NATS_URL` is in its environment."),
+    key("cwd", Form::Text, "Its working folder, from the suite's; the suite's unless said."),
+    key("env", Form::Variables, "Its environment, beside what every program is given."),
     key("fault", Form::Fault, "Something breaks, or is mended."),
     FOR,
     ON,
@@ -359,51 +291,4 @@ pub(in crate::e2e) fn of_checks(added: &[CheckWord]) -> Vec<Key> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What stands between backticks in the user's document, word by word.
-    fn documented() -> std::collections::BTreeSet<&'static str> {
-        let pages =
-            [include_str!("../../../docs/scenarios.md"), include_str!("../../../docs/promises.md")];
-        let code = pages.into_iter().flat_map(|page| page.split('`').skip(1).step_by(2));
-        code.flat_map(|code| {
-            code.split(|c: char| !c.is_ascii_alphanumeric() && !['_', '-', '#'].contains(&c))
-        })
-        .collect()
-    }
-
-    #[test]
-    fn the_document_has_every_word_that_the_reader_knows() {
-        let documented = documented();
-        let sheets = [
-            TOP, BROKER, PROXY, PROCESSES, PROMISE, OPERATION, EFFECT, ENDING, STEP, MESSAGE,
-            MESSAGES, INCLUDE, SHARED, UNDER, ERROR, CHECK,
-        ];
-        let words = sheets.into_iter().flat_map(words);
-        let words = words
-            .chain(crate::e2e::scenario::verbs::fault_words())
-            .chain(crate::e2e::scenario::verbs::ERROR_KINDS)
-            .chain(crate::e2e::text::matcher::MATCHERS.map(|word| word.trim_end_matches(':')))
-            .chain(crate::e2e::text::matcher::OF_ARRAYS);
-        let missing: Vec<&str> = words.filter(|word| !documented.contains(word)).collect();
-        assert!(
-            missing.is_empty(),
-            "docs/scenarios.md and promises.md do not speak of {missing:?}"
-        );
-    }
-
-    #[test]
-    fn every_key_is_there_once_and_says_what_it_is_in_one_line() {
-        for keys in [
-            TOP, BROKER, PROXY, PROCESSES, PROMISE, OPERATION, EFFECT, ENDING, STEP, MESSAGE,
-            MESSAGES, INCLUDE, SHARED, UNDER, ERROR, CHECK,
-        ] {
-            let mut seen = std::collections::BTreeSet::new();
-            for Key { word, about, .. } in keys {
-                assert!(seen.insert(word), "{word} is there twice");
-                assert!(about.ends_with(['.', '…', '`']) && about.len() <= 80, "{about}");
-            }
-        }
-    }
-}
+mod tests;

@@ -12,6 +12,11 @@
 //! [broker]
 //! max_payload = 65536                      # bytes
 //! cluster = 3                              # so many servers; default one
+//! auth = false                             # who shows nothing is let in as a service
+//! port = 4222                              # this port; then one run at a time
+//! config = "extra.conf"                    # nats-server's own settings, in the suite's folder
+//! [streams.ORDERS]                         # made before the services start; also `[kv.NAME]`, `[objects.NAME]`
+//! subjects = ["orders.>"]
 //! [processes]
 //! services = 2                             # service processes; default 1
 //! restart = true                           # start again what ends unasked; default false
@@ -38,7 +43,7 @@
 //! | `request` | one of `body`, `text`, `bytes_base64`, `body_file`, `body_size`; `headers` | `reply`, `reply_headers` or `error` |
 //! | `publish` | the same | `error` |
 //! | `submit` | the same | `ack` or `error` |
-//! | `run` | | `exit` (0 unless said), `stdout`, `stderr` |
+//! | `run` | `cwd`, `env` | `exit` (0 unless said), `stdout`, `stderr` |
 //! | `fault` | its values, below | |
 //! | `settle` | `true` | |
 //! | `expect_message` | `subject`, `body`, `headers`, `none` in its table | |
@@ -84,12 +89,15 @@
 //!
 //! | file | idea |
 //! | --- | --- |
+//! | `form` | a key, and what its value looks like |
 //! | `keys` | every key with its form and what it says: for reader, schema, form and document |
 //! | `expand` | rows and includes, written out before anything else is read |
 //! | `parse`, `steps`, `verbs`, `expects`, `checks`, … | read what is written out into an [`ast`](Fixture) |
+//! | `stored`, `stored_keys` | streams, consumers, buckets and object stores that are made first |
 //! | `promises` | `[promise.NAME]` of fixtures and suites |
 //! | `reader`, `findings` | a table key by key; mistakes with their place |
 //! | `item`, `data` | values of TOML as JSON, settings, patterns |
+//! | `environment` | where a service or a program runs, and what it is given |
 //! | `context` | what only the caller knows |
 //! | [`suite`] | a suite file: services, clients and scenarios of one's own |
 //! | `fill`, `clustered` | a step with its variables filled in; the same scenario on a cluster |
@@ -100,11 +108,13 @@ pub(crate) mod checks;
 pub(crate) mod clustered;
 pub(crate) mod context;
 pub(crate) mod data;
+pub(crate) mod environment;
 pub(crate) mod expand;
 pub(crate) mod expects;
 pub(crate) mod faults;
 pub(crate) mod fill;
 pub(crate) mod findings;
+pub(crate) mod form;
 pub(crate) mod format;
 pub(crate) mod item;
 pub(crate) mod keys;
@@ -116,6 +126,8 @@ pub(crate) mod promises;
 pub(crate) mod reader;
 pub(crate) mod schema;
 pub(crate) mod steps;
+pub(crate) mod stored;
+pub(crate) mod stored_keys;
 pub mod suite;
 pub(crate) mod verbs;
 
@@ -131,7 +143,8 @@ pub use ast::promise::Promise;
 pub use ast::scenario::{BrokerTable, Defaults, Fixture, Leaks, Processes, ProxyTable};
 pub use ast::step::{Action, Expect, Load, Outgoing, Payload, Save, Step};
 pub use context::Context;
+pub use form::{Form, Key, key};
 pub use format::format;
-pub use keys::{CheckWord, Form, Key, key};
+pub use keys::CheckWord;
 pub use parse::parse;
 pub use schema::schema;

@@ -1,9 +1,11 @@
 //! The top of a fixture: description, tags, clients, settings; then its steps and checks.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
+use super::ast::of_run;
 use super::ast::promise::Promise;
 use super::ast::scenario::{BrokerTable, Defaults, Fixture, Leaks, Processes, ProxyTable};
 use super::context::Context;
@@ -13,12 +15,14 @@ use super::expand::rows::Written;
 use super::expand::written::expand;
 use super::findings::Findings;
 use super::reader::Fields;
-use crate::e2e::scenario::{checks, faults, keys, promises, steps};
+use crate::e2e::scenario::{checks, faults, keys, promises, steps, stored};
 use crate::e2e::text::error::{FixtureError, Problem};
+use crate::e2e::text::inside::stays_below;
 use crate::e2e::text::name::Name;
 use crate::e2e::text::redact::Row;
 use crate::e2e::text::source::Source;
 use crate::e2e::text::span::Span;
+use crate::e2e::text::template;
 use crate::wire::subjects::Token;
 
 /// How long a scenario may take where neither it nor its suite says.
@@ -128,6 +132,11 @@ fn scenario(
             "one sentence that says what it proves, on the first line",
         );
     }
+    let services = services(&top, context, findings);
+    let own_ports = of_run::ports(&services.to_string());
+    let ports: BTreeSet<String> = own_ports.union(&context.defaults.ports).cloned().collect();
+    findings.variables.extend(ports.iter().map(|port| format!("{}{port}", template::PORT)));
+    let broker = broker(&top, &context.defaults.broker, findings);
     let fixture = Fixture {
         name,
         row: None,
@@ -135,9 +144,14 @@ fn scenario(
         description: description.unwrap_or_default(),
         tags: top.texts("tags", findings).unwrap_or_default(),
         clients: clients(&top, context, findings),
-        services: services(&top, context, findings),
+        services,
         processes: processes(&top, findings),
-        broker: broker(&top, context.defaults.broker, findings),
+        // Two runs cannot have the same port.
+        exclusive: broker.port.is_some()
+            || top.truth("exclusive", findings).unwrap_or(context.defaults.exclusive),
+        ports,
+        stored: stored::read(&top, &context.defaults.stored, findings),
+        broker,
         proxy: proxy(&top, context.defaults.proxy, findings),
         redact: redact(&top, findings),
         leaks: leaks(&top, findings),
@@ -195,19 +209,35 @@ fn processes(top: &Fields<'_, '_>, findings: &mut Findings) -> Processes {
     processes
 }
 
-fn broker(top: &Fields<'_, '_>, usual: BrokerTable, findings: &mut Findings) -> BrokerTable {
+fn broker(top: &Fields<'_, '_>, usual: &BrokerTable, findings: &mut Findings) -> BrokerTable {
     let Some((table, span)) = top.table("broker", findings) else {
-        return usual;
+        return usual.clone();
     };
     let known = keys::words(keys::BROKER);
     let fields = Fields::new(table, span, "key of `[broker]`", &known, findings);
+    let auth = fields.truth("auth", findings);
+    let port = fields.port("port", findings);
+    let config = config(&fields, findings);
     let mut number = |key, least| fields.count(key, least, findings).map(|count| count as usize);
     BrokerTable {
         // The server's own requests must pass as well.
         max_payload: number("max_payload", 4096).or(usual.max_payload),
         // Two cannot lose one.
         cluster: number("cluster", 3).or(usual.cluster),
+        open: auth.map_or(usual.open, |auth| !auth),
+        port: port.or(usual.port),
+        config: config.or_else(|| usual.config.clone()),
     }
+}
+
+/// A file of nats-server's own settings; whether it is there is seen when a broker starts.
+fn config(fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<String> {
+    let path = fields.text("config", findings)?;
+    if !stays_below(&path) {
+        let message = "`config` is a file in the suite's folder or below it";
+        findings.add(fields.span_of("config"), message);
+    }
+    Some(path)
 }
 
 /// `[redact]`, of a fixture or of a suite: a pattern for each word that stands in its place.
@@ -238,8 +268,11 @@ pub(in crate::e2e) fn defaults(top: &Fields<'_, '_>, findings: &mut Findings) ->
     Defaults {
         leaks: leaks(top, findings).map(|(leaks, _)| leaks),
         within: top.duration("within", findings),
-        broker: broker(top, usual.broker, findings),
+        broker: broker(top, &usual.broker, findings),
         proxy: proxy(top, usual.proxy, findings),
+        exclusive: top.truth("exclusive", findings).unwrap_or(usual.exclusive),
+        ports: usual.ports,
+        stored: stored::read(top, &[], findings),
     }
 }
 

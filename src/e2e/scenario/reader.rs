@@ -124,6 +124,21 @@ impl<'a, 'i> Fields<'a, 'i> {
         }
     }
 
+    /// A port.
+    pub fn port(&self, key: &str, findings: &mut Findings) -> Option<u16> {
+        let item = self.get(key)?;
+        let Some(number) = as_integer(item) else {
+            findings.wrong_type(key, item, "a port, as 4222");
+            return None;
+        };
+        let port = u16::try_from(number).ok().filter(|port| *port > 0);
+        if port.is_none() {
+            let message = format!("`{key}` must be a port from 1 to 65535, not {number}");
+            findings.add(item.span(), message);
+        }
+        port
+    }
+
     /// `true` or `false`.
     pub fn truth(&self, key: &str, findings: &mut Findings) -> Option<bool> {
         let item = self.get(key)?;

@@ -3,13 +3,13 @@
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
-use super::ast::step::{Action, InGolden, Save, Step};
+use super::ast::step::{Action, InGolden, Program, Save, Step};
 use super::data::as_text;
 use super::expects::expects;
 use super::findings::Findings;
 use super::reader::Fields;
 use super::verbs::{VERBS, Verb, verb_words};
-use crate::e2e::scenario::{faults, keys, messages, outgoing};
+use crate::e2e::scenario::{environment, faults, keys, messages, outgoing};
 use crate::e2e::text::span::Span;
 use crate::e2e::text::template;
 
@@ -139,12 +139,14 @@ fn action(verb: &Verb, fields: &Fields<'_, '_>, findings: &mut Findings) -> Opti
         "publish" => outgoing::read("publish", fields, findings).map(Action::Publish),
         "submit" => outgoing::read("submit", fields, findings).map(Action::Submit),
         "run" => {
-            let program = fields.texts("run", findings)?;
-            if program.is_empty() {
+            let words = fields.texts("run", findings)?;
+            let (cwd, env) =
+                (environment::cwd(fields, findings), environment::env(fields, findings));
+            if words.is_empty() {
                 findings.add(fields.span_of("run"), "`run` needs a program and its arguments");
                 return None;
             }
-            Some(Action::Run(program))
+            Some(Action::Run(Program { words, cwd, env }))
         }
         "fault" => faults::step(fields, findings),
         "settle" => {
@@ -206,7 +208,7 @@ fn save(fields: &Fields<'_, '_>, findings: &mut Findings) -> Vec<Save> {
     }
     for save in &saves {
         let named = template::names(&format!("{{{{{}}}}}", save.name)).len() == 1;
-        if !named || save.name == "n" {
+        if !named || save.name == "n" || save.name.starts_with(template::PORT) {
             findings.add(
                 span.clone(),
                 format!(

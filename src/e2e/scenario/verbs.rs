@@ -44,7 +44,12 @@ pub(in crate::e2e) const VERBS: [Verb; 9] = [
     },
     Verb { word: "publish", inputs: PUBLISH, expects: &["error"], common: COMMON },
     Verb { word: "submit", inputs: SUBMIT, expects: &["ack", "error"], common: COMMON },
-    Verb { word: "run", inputs: &[], expects: &["exit", "stdout", "stderr"], common: COMMON },
+    Verb {
+        word: "run",
+        inputs: &["cwd", "env"],
+        expects: &["exit", "stdout", "stderr"],
+        common: COMMON,
+    },
     Verb { word: "fault", inputs: faults::KEYS, expects: &[], common: &["timeout"] },
     Verb { word: "settle", inputs: &[], expects: &[], common: &["within"] },
     Verb {

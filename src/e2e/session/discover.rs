@@ -9,6 +9,7 @@ use std::{
 use super::settings::{ClientUnderTest, E2eError, Settings};
 use crate::e2e::run::oracle;
 use crate::e2e::run::stage::machine::{CLIENT, Client};
+use crate::e2e::scenario::ast::of_run;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::context::Context;
 use crate::e2e::scenario::parse::parse;
@@ -65,13 +66,14 @@ pub(in crate::e2e) fn read(
 ) -> Result<Vec<Fixture>, FixtureError> {
     let is_program = |client: &ClientUnderTest| matches!(client.client, Client::Command { .. });
     let client = settings.clients.iter().any(is_program).then(|| CLIENT.to_owned());
-    let variables = settings.machine.variables.keys().chain(&client);
+    let variables = settings.machine.variables.keys().chain(&client).cloned();
+    let of_run = of_run::NAMES.map(str::to_owned);
     let context = Context {
         validate_services: &*settings.validate_services,
-        variables: variables.cloned().collect(),
+        variables: variables.chain(of_run).collect(),
         services: settings.known_services.iter().cloned().collect(),
         clients: settings.known_clients.iter().cloned().collect(),
-        defaults: settings.defaults,
+        defaults: settings.defaults.clone(),
         promises: &settings.promises,
         checks: &oracle::checks(&settings.machine.oracles),
         leaders: !settings.machine.leaders.is_empty(),

@@ -49,6 +49,8 @@ pub(in crate::e2e) struct Pool {
     leaves_up: bool,
     events: UnboundedSender<Event>,
     permits: Arc<Semaphore>,
+    /// How many there are: a run that wants no other beside it takes all of them.
+    places: u32,
     stop: Arc<AtomicBool>,
     tasks: JoinSet<Finished>,
     /// Which run each task is: a task that panics cannot say so itself.
@@ -71,6 +73,7 @@ impl Pool {
             leaves_up,
             events,
             permits: Arc::new(Semaphore::new(parallel)),
+            places: u32::try_from(parallel).unwrap_or(u32::MAX),
             stop: Arc::default(),
             tasks: JoinSet::new(),
             ids: BTreeMap::new(),
@@ -83,9 +86,10 @@ impl Pool {
         let (machine, events) = (self.machine.clone(), self.events.clone());
         let (permits, stop) = (self.permits.clone(), self.stop.clone());
         let (traced, leaves_up) = (self.traced, self.leaves_up);
+        let places = if job.fixture.exclusive { self.places } else { 1 };
         let handle = self.tasks.spawn(async move {
             // Nobody closes the semaphore.
-            let permit = permits.acquire_owned().await.ok();
+            let permit = permits.acquire_many_owned(places).await.ok();
             if stop.load(Ordering::Relaxed) {
                 return Finished { run: job.run, outcome: None, standing: None, _permit: permit };
             }

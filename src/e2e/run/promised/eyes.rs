@@ -22,6 +22,7 @@ use crate::e2e::run::stage::harness::Harness;
 use crate::e2e::run::stage::hearing::Hearing;
 use crate::e2e::run::steps::program;
 use crate::e2e::scenario::ast::promise::{Pick, Place};
+use crate::e2e::scenario::ast::step::Program;
 use crate::e2e::text::data::Data;
 use crate::process::Reaper;
 use crate::wire::driver::Headers;
@@ -266,7 +267,9 @@ impl Eye {
 
     async fn command(&mut self, around: &Surroundings, words: &[String]) -> Result<(), String> {
         let Surroundings { reaper, root, access, dir, .. } = around;
-        let ran = program::run(reaper, words, root, (access, dir), program::DEFAULT_TIMEOUT).await;
+        let program = &Program { words: words.to_vec(), ..Program::default() };
+        let limit = program::DEFAULT_TIMEOUT;
+        let ran = program::run(reaper, program, root, (access, dir), limit).await;
         let shown = words.join(" ");
         let failed = |why: String| format!("`{shown}` {why}");
         let seen = match ran {

@@ -9,6 +9,7 @@ use crate::e2e::run::oracle::Oracles;
 use crate::e2e::scenario::ast::scenario::Leaks;
 use crate::e2e::scenario::suite::Ready;
 use crate::e2e::text::redact::Row;
+use crate::e2e::text::template::Variables;
 use crate::process::{Reaper, Spawn};
 use crate::provision::NatsServer;
 
@@ -88,6 +89,8 @@ pub struct ServiceContext {
     pub journal_dir: PathBuf,
     /// A folder of this run that services, programs and promises share.
     pub dir: PathBuf,
+    /// What `{{name}}` stands for, for services.
+    pub variables: Variables,
     /// For whatever is drawn by chance.
     pub seed: u64,
 }
@@ -95,8 +98,10 @@ pub struct ServiceContext {
 impl ServiceContext {
     /// What one service is told: where it connects.
     pub(in crate::e2e) fn of(&self, service: &str) -> Self {
-        let url = self.networks.get(service).unwrap_or(&self.url).clone();
-        Self { url, ..self.clone() }
+        let Some(url) = self.networks.get(service) else { return self.clone() };
+        let mut of = Self { url: url.clone(), ..self.clone() };
+        of.variables.extend(values::of_url(url, self.login.as_ref()));
+        of
     }
 }
 

@@ -12,6 +12,8 @@
 //! | `kept` | where histories stay |
 //! | `secrets` | takes the passwords of a run out of what is told about it |
 //! | `files` | files of a run |
+//! | `stored` | streams and buckets that are there before the services |
+//! | `values` | what `{{name}}` stands for in a run |
 //! | `harness` | the one connection of the harness itself |
 
 pub(crate) mod brokers;
@@ -26,4 +28,6 @@ pub(crate) mod secrets;
 pub(crate) mod service_process;
 pub(crate) mod services;
 pub(crate) mod standing;
+pub(crate) mod stored;
+pub(crate) mod values;
 pub(crate) mod world;

@@ -18,6 +18,8 @@ use super::networks::Networks;
 use super::secrets::Secrets;
 use super::services::Services;
 use super::standing::Standing;
+use super::stored;
+use super::values::{self, Ports};
 use crate::broker::{Credentials, Fault, MessageRule, Role, What};
 use crate::e2e::driver;
 use crate::e2e::driver::Driver;
@@ -31,7 +33,9 @@ use crate::e2e::run::probe::broker_trace::level;
 use crate::e2e::run::probe::evidence::Probe;
 use crate::e2e::run::probe::leaks::Watch;
 use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::text::inside;
 use crate::e2e::text::span::Span;
+use crate::e2e::text::template::Variables;
 use crate::e2e::verdict::outcome::Stop;
 use crate::wire::context::NatsContext;
 use crate::{broker, whole};
@@ -55,6 +59,7 @@ pub(in crate::e2e) struct World {
     command: Vec<String>,
     pub(in crate::e2e) recorder: Recorder,
     history: PathBuf,
+    ports: Ports,
     /// What was done when.
     pub(in crate::e2e) tape: Tape,
     /// What is broken until something mends it, by the name in the history.
@@ -97,8 +102,21 @@ impl World {
         let server = server.map_err(|why| bare(Stop::broken("cannot start the broker", why)))?;
         let mut settings = broker::Settings::new(server, machine.reaper.clone());
         settings.run_root = Some(machine.run_root.clone());
-        settings.max_payload = fixture.broker.max_payload;
-        settings.auth = Some(broker::Auth::Roles(machine.roles.clone()));
+        let asked = &fixture.broker;
+        settings.max_payload = asked.max_payload;
+        let mut roles = machine.roles.clone();
+        if asked.open {
+            roles.unnamed = Some(Role::Worker);
+        }
+        settings.auth = Some(broker::Auth::Roles(roles));
+        settings.port = asked.port.map_or(broker::Port::Any, broker::Port::Fixed);
+        if let Some(file) = &asked.config {
+            let path = machine.root.join(file);
+            let read = inside::read_text(&machine.root, &path);
+            let why = |error| format!("`config` of `broker` names {file}, which {error}");
+            read.map_err(|error| bare(Stop::broken("cannot start the broker", why(error))))?;
+            settings.include = Some(path);
+        }
         // Else a lame duck waits 10 s before it sends its clients away.
         settings.extra_config = "lame_duck_grace_period: \"200ms\"\n".to_owned();
         settings.extra_config.push_str(level::config(fixture, traced));
@@ -113,7 +131,11 @@ impl World {
             Ok(networks) => networks,
             Err(error) => return Err(bare(Stop::broken("cannot start the proxies", error))),
         };
-        let context = match prepare(&brokers, &networks, fixture, machine.seed) {
+        let ports = match values::draw(&fixture.ports) {
+            Ok(ports) => ports,
+            Err(error) => return Err(bare(Stop::broken("cannot draw ports", error))),
+        };
+        let context = match prepare(&brokers, &networks, fixture, &ports, machine.seed) {
             Ok(context) => context,
             Err(error) => {
                 return Err(bare(Stop::broken("cannot write the services' files", error)));
@@ -124,6 +146,8 @@ impl World {
             Err(error) => return Err(bare(Stop::broken("cannot write the history", error))),
         };
         let harness = Harness::new(brokers.access(Role::Harness));
+        let made = stored::make(&harness, &fixture.stored).await;
+        made.map_err(|why| bare(Stop::broken("cannot make what the services find", why)))?;
         let mut access = brokers.access(Role::Client);
         access.url = networks.client_url(&brokers);
         let (services, driver) = tokio::join!(
@@ -149,6 +173,7 @@ impl World {
                     },
                     recorder,
                     history,
+                    ports,
                     tape: Tape::default(),
                     broken: Vec::new(),
                     rules: Vec::new(),
@@ -219,6 +244,13 @@ impl World {
     /// The folder that services, programs and promises share.
     pub(in crate::e2e) fn dir(&self) -> &Path {
         &self.services.context().dir
+    }
+
+    /// What `{{name}}` stands for in steps, which are the client's.
+    pub(in crate::e2e) fn values(&self) -> Variables {
+        let access = self.access(Role::Client);
+        let url = self.brokers.first_url();
+        values::of_run(url, access.credentials.as_ref(), self.dir(), &self.ports)
     }
 
     /// Where the services keep journals of what they do outside NATS.
@@ -303,6 +335,7 @@ fn prepare(
     brokers: &Brokers,
     networks: &Networks,
     fixture: &Fixture,
+    ports: &Ports,
     seed: u64,
 ) -> std::io::Result<ServiceContext> {
     let folder = brokers.run_dir().join("services");
@@ -326,7 +359,18 @@ fn prepare(
     }
     whole::write(&credentials, context.text())?;
     let (url, networks) = (brokers.url().to_owned(), networks.service_urls(brokers));
-    Ok(ServiceContext { url, networks, login, credentials, settings, journal_dir, dir, seed })
+    let variables = values::of_run(&url, login.as_ref(), &dir, ports);
+    Ok(ServiceContext {
+        url,
+        networks,
+        login,
+        credentials,
+        settings,
+        journal_dir,
+        dir,
+        variables,
+        seed,
+    })
 }
 
 /// The file of this run's history: in the folder that keeps them, or in the run's own.

@@ -8,7 +8,7 @@ use crate::e2e::record::seen;
 use crate::e2e::record::seen::Seen;
 use crate::e2e::run::record;
 use crate::e2e::run::steps::program;
-use crate::e2e::scenario::ast::step::{Action, Outgoing, Payload};
+use crate::e2e::scenario::ast::step::{Action, Outgoing, Payload, Program};
 use crate::e2e::text::inside;
 use crate::e2e::verdict::outcome::Stop;
 use crate::wire::driver::{Headers, Op, Outcome};
@@ -40,16 +40,17 @@ impl RunningStep<'_> {
                 let op = Op::Submit { subject, payload_base64, headers, timeout_ms };
                 Ok(Seen::submit(self.ask(op).await?))
             }
-            Action::Run(argv) => {
+            Action::Run(program) => {
                 let machine = self.world.machine();
                 let timeout = self.step.timeout.unwrap_or(program::DEFAULT_TIMEOUT);
                 let mut access = self.world.access(Role::Client);
                 // A program may take only one; it learns of the others from that one.
                 access.url = self.world.brokers.first_url().to_owned();
-                let (argv, dir) = (&self.world.argv(argv), self.world.dir());
-                match program::run(&machine.reaper, argv, &machine.root, (&access, dir), timeout)
-                    .await
-                {
+                let program =
+                    &Program { words: self.world.argv(&program.words), ..program.clone() };
+                let (root, dir) = (&machine.root, self.world.dir());
+                let ran = program::run(&machine.reaper, program, root, (&access, dir), timeout);
+                match ran.await {
                     Ok(seen) => Ok(seen),
                     Err(program::Failed::Start(reason)) => Err(Stop::Broken(reason)),
                     Err(program::Failed::Ended(reason)) => Err(self.failed(reason)),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::broker::Credentials;
 use crate::e2e::record::seen::Seen;
 use crate::e2e::run::stage::brokers::Access;
+use crate::e2e::scenario::ast::step::Program;
 use crate::process::{Child, ExitStatus, Pipe, Reaper, Spawn};
 
 /// How long a program may take where the step does not say.
@@ -28,14 +29,20 @@ pub(in crate::e2e) enum Failed {
 /// the `nats` command line reads, and the run's folder as [`DIR`].
 pub(in crate::e2e) async fn run(
     reaper: &Reaper,
-    program: &[String],
-    cwd: &Path,
+    program: &Program,
+    root: &Path,
     (access, dir): (&Access, &Path),
     timeout: Duration,
 ) -> Result<Seen, Failed> {
-    let [executable, args @ ..] = program else {
+    let [executable, args @ ..] = program.words.as_slice() else {
         return Err(Failed::Start("no program".to_owned()));
     };
+    let cwd = program.cwd.as_ref().map_or_else(|| root.to_owned(), |cwd| root.join(cwd));
+    if !cwd.is_dir() {
+        let message =
+            format!("cannot start {executable}: its `cwd` {} is no folder", cwd.display());
+        return Err(Failed::Start(message));
+    }
     let mut spawn = Spawn::new(executable.as_str(), executable)
         .args(args)
         .env("NATS_URL", &access.url)
@@ -49,6 +56,9 @@ pub(in crate::e2e) async fn run(
         .cwd(cwd);
     if let Some(Credentials { user, password }) = &access.credentials {
         spawn = spawn.env("NATS_USER", user).env("NATS_PASSWORD", password);
+    }
+    for (name, value) in &program.env {
+        spawn = spawn.env(name, value);
     }
     let child =
         Child::spawn(reaper, spawn).await.map_err(|error| Failed::Start(error.to_string()))?;

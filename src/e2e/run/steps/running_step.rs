@@ -8,6 +8,7 @@ use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 
 use crate::e2e::record::seen::Seen;
+use crate::e2e::run::stage::values::as_written;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::{Action, Expect, Step};
@@ -62,7 +63,8 @@ impl RunningStep<'_> {
                 }
             }
         }
-        transcript.step(self.step, &filled(&self.step.action, variables), &shown);
+        let sent = filled(&self.step.action, &as_written(variables));
+        transcript.step(self.step, &sent, &shown);
         if let Some(stop) = failed {
             return Err(stop);
         }

@@ -9,6 +9,7 @@ use super::running_step::RunningStep;
 use super::running_step::Subscriptions;
 use crate::e2e::record::run::RunId;
 use crate::e2e::record::seen::Seen;
+use crate::e2e::run::stage::values::as_written;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::run::steps::{load, settle, teardown};
 use crate::e2e::scenario::ast::scenario::Fixture;
@@ -114,7 +115,7 @@ async fn one(
         action => match &step.load {
             Some(load) => {
                 let lines = load::run(world, fixture, step, load, variables).await?;
-                transcript.load(step, &filled(action, variables), &lines);
+                transcript.load(step, &filled(action, &as_written(variables)), &lines);
             }
             None => {
                 let under_way = RunningStep { world, fixture, subscriptions, step };

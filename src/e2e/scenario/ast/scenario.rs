@@ -1,11 +1,13 @@
 //! A scenario: its settings, its steps, its checks.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::check::Check;
 use super::promise::Promise;
 use super::step::Step;
+use super::stored::Stored;
 use crate::e2e::text::name::Name;
 use crate::e2e::text::redact::Row;
 use crate::e2e::text::source::Source;
@@ -34,6 +36,12 @@ pub struct Fixture {
     pub broker: BrokerTable,
     /// Who is behind a network that can be made bad.
     pub proxy: ProxyTable,
+    /// What the broker has before the services start: the suite's, then its own.
+    pub stored: Vec<Stored>,
+    /// Whether no other run goes on beside it.
+    pub exclusive: bool,
+    /// The ports that are drawn for a run, by the names in `{{port:name}}`.
+    pub ports: BTreeSet<String>,
     /// What else differs from run to run, and is replaced in the transcript.
     pub redact: Vec<Row>,
     /// What is done about leaks, and where it says so.
@@ -106,16 +114,22 @@ pub struct Processes {
 }
 
 /// `[broker]`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BrokerTable {
     /// The server's `max_payload`, bytes.
     pub max_payload: Option<usize>,
     /// So many servers that replicate each other's streams; `None` is one server.
     pub cluster: Option<usize>,
+    /// `auth = false`: who shows nothing is let in as a service.
+    pub open: bool,
+    /// The port it listens on; one that is free if `None`. The nodes of a cluster count on from it.
+    pub port: Option<u16>,
+    /// A file of nats-server's own settings, below the suite's folder.
+    pub config: Option<String>,
 }
 
 /// What holds for every scenario of a suite that does not say otherwise.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Defaults {
     /// What is done about leaks.
     pub leaks: Option<Leaks>,
@@ -125,6 +139,12 @@ pub struct Defaults {
     pub broker: BrokerTable,
     /// Who is behind a network that can be made bad.
     pub proxy: ProxyTable,
+    /// What the broker has before the services start.
+    pub stored: Vec<Stored>,
+    /// Whether its runs go on one at a time.
+    pub exclusive: bool,
+    /// The ports that its services ask for, by the names in `{{port:name}}`.
+    pub ports: BTreeSet<String>,
 }
 
 /// `[proxy]`.

@@ -1,5 +1,6 @@
 //! A step: a verb, what goes with it, what is expected.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -81,8 +82,8 @@ pub enum Action {
     Publish(Outgoing),
     /// JetStream publish with its acknowledgement.
     Submit(Outgoing),
-    /// Any program: the program and its arguments.
-    Run(Vec<String>),
+    /// Any program.
+    Run(Program),
     /// Something breaks, or is mended.
     Fault(Fault),
     /// Until nothing is in flight in JetStream.
@@ -126,6 +127,25 @@ impl Action {
             Self::ExpectMessages { subject, .. } => Some((subject, true)),
             _ => None,
         }
+    }
+}
+
+/// A program that a step runs.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Program {
+    /// The program and its arguments.
+    pub words: Vec<String>,
+    /// Its working folder, from the suite's; the suite's if `None`.
+    pub cwd: Option<String>,
+    /// Added to its environment.
+    pub env: BTreeMap<String, String>,
+}
+
+impl Program {
+    /// All in it that may have `{{name}}` in it.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        let texts = self.words.iter().chain(&self.cwd).chain(self.env.values());
+        texts.map(String::as_str)
     }
 }
 

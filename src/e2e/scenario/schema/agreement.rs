@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::e2e::scenario::context::Context;
-use crate::e2e::scenario::keys::key;
+use crate::e2e::scenario::form::key;
 use crate::e2e::scenario::parse::parse;
+use crate::e2e::scenario::stored_keys;
 use crate::e2e::text::name::Name;
 use crate::e2e::text::schema::Schemas;
 use crate::e2e::text::source::Source;
@@ -70,6 +71,16 @@ fn places() -> Vec<String> {
     {
         for key in keys::words(keys) {
             places.push(format!("{begin}[{name}]\n{key} = VALUE\n{settle}"));
+        }
+    }
+    for (table, keys) in [
+        ("streams.A", stored_keys::STREAM),
+        ("streams.A.consumers.c", stored_keys::CONSUMER),
+        ("kv.a", stored_keys::KV),
+        ("objects.a", stored_keys::OBJECTS),
+    ] {
+        for key in keys::words(keys) {
+            places.push(format!("{begin}[{table}]\n{key} = VALUE\n{settle}"));
         }
     }
     for (verb, takes) in verbs::verbs() {

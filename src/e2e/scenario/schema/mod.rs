@@ -6,7 +6,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::keys::{CheckWord, Form, Key};
+use super::form::{Form, Key};
+use super::keys::CheckWord;
 use crate::e2e::scenario::{checks, keys, verbs};
 use crate::e2e::text::matcher::{MATCHERS, OF_ARRAYS};
 
@@ -62,6 +63,9 @@ fn form(key: &Key) -> Value {
         | Form::Word(_)
         | Form::Fault
         | Form::Count(_)
+        | Form::Port
+        | Form::Integer
+        | Form::Durations
         | Form::Truth
         | Form::Duration
         | Form::Every
@@ -84,6 +88,12 @@ fn written(form: Form) -> Value {
         }
         Form::Word(words) => json!({ "enum": words }),
         Form::Count(least) => json!({ "type": "integer", "minimum": least, "maximum": u32::MAX }),
+        Form::Integer => json!({ "type": "integer" }),
+        Form::Durations => json!({
+            "type": "array",
+            "items": { "type": "string", "pattern": "^[0-9]+(ms|s|m)$" },
+        }),
+        Form::Port => json!({ "type": "integer", "minimum": 1, "maximum": u16::MAX }),
         Form::Truth => json!({ "type": "boolean" }),
         Form::Duration => json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m)$" }),
         Form::Every => {
@@ -111,6 +121,11 @@ fn written(form: Form) -> Value {
             "type": "object",
             "additionalProperties": { "anyOf": [{ "type": "string" }, texts()] },
         }),
+        Form::Variables => json!({
+            "type": "object",
+            "propertyNames": { "pattern": "^[^=]+$" },
+            "additionalProperties": { "type": "string" },
+        }),
         Form::Error => json!({ "$ref": "#/definitions/error" }),
         Form::Save => json!({
             "anyOf": [
@@ -137,6 +152,11 @@ fn written(form: Form) -> Value {
         Form::Named(keys) => json!({
             "type": "object",
             "propertyNames": { "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$" },
+            "additionalProperties": table(keys),
+        }),
+        Form::Stored(keys) => json!({
+            "type": "object",
+            "propertyNames": { "pattern": "^[A-Za-z0-9_-]+$" },
             "additionalProperties": table(keys),
         }),
         Form::Redactions => json!({

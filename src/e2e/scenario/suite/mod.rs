@@ -10,15 +10,22 @@
 //!
 //! leaks = "fail"                         # for every scenario that does not say otherwise
 //! within = "5m"                          # how long each may take, all together
-//! broker = { max_payload = 65536 }       # the same; also `proxy`
+//! broker = { auth = false }              # the same, as at the top of a fixture; also `proxy`
+//! exclusive = true                       # one run at a time, as fixed ports need it
+//!
+//! [streams.ORDERS]                       # made before the services start; also `kv`, `objects`
+//! subjects = ["orders.>"]
+//! [streams.ORDERS.consumers.worker]
+//! ack_wait = "2s"
 //!
 //! [services.worker]                      # any number of them
-//! run = ["{{python}}", "worker.py"]      # any command; it runs in the suite's folder
+//! run = ["{{python}}", "worker.py"]      # any command; it runs in the suite's folder,
+//! cwd = ".."                             # or in this one, from there
 //! ready = { service = "worker" }         # or { subject = "jobs.ping" } or { line = "listening" }
 //! ready_within = "20s"
 //! stop_within = "15s"                    # after SIGTERM
 //! processes = 2                          # the same command so many times; default 1
-//! env = { LOG = "debug" }
+//! env = { BROKER = "{{url_with_credentials}}", PORT = "{{port:http}}" }
 //!
 //! [clients.python]                       # default: the built-in `rust` client, raw verbs only
 //! driver = ["{{python}}", "driver.py"]   # speaks the driver protocol, see docs/protocol.md
@@ -27,7 +34,8 @@
 //! run = ["./shop"]                       # `{{client}}` of `run` steps; raw verbs are `rust`'s
 //! ```
 //!
-//! Each command gets `NATS_URL`, `NATS_USER` and `NATS_PASSWORD`, and must use all three.
+//! Each command gets `NATS_URL`, `NATS_USER` and `NATS_PASSWORD`, and must use all three, unless
+//! `broker = { auth = false }`.
 //!
 //! | ready | means |
 //! | --- | --- |
@@ -71,6 +79,8 @@ pub struct Service {
     pub name: String,
     /// The command.
     pub run: Vec<String>,
+    /// Its working folder, from the suite's; the suite's if `None`.
+    pub cwd: Option<String>,
     /// Added to its environment.
     pub env: BTreeMap<String, String>,
     /// How it is seen to be ready.

@@ -1,12 +1,12 @@
 //! Reads a suite file.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use toml::de::{DeTable, DeValue};
 
+use crate::e2e::scenario::ast::of_run;
+use crate::e2e::scenario::ast::scenario::Defaults;
+use crate::e2e::scenario::environment::{cwd, env};
 use crate::e2e::scenario::findings::Findings;
 use crate::e2e::scenario::parse::{defaults, redact};
 use crate::e2e::scenario::promises;
@@ -48,6 +48,10 @@ pub fn parse(source: Source, variables: BTreeSet<String>) -> Result<Suite, Fixtu
         "within",
         "broker",
         "proxy",
+        "exclusive",
+        "streams",
+        "kv",
+        "objects",
         "redact",
         "promise",
         "prepare",
@@ -55,11 +59,15 @@ pub fn parse(source: Source, variables: BTreeSet<String>) -> Result<Suite, Fixtu
         "clients",
     ];
     let top = Fields::new(document.get_ref(), 0..0, "key", &known, &mut findings);
+    let variables = findings.variables.clone();
+    findings.variables.extend(of_run::NAMES.map(str::to_owned));
+    findings.any_port = true;
     let services = named(&top, "services", service, &mut findings);
+    (findings.variables, findings.any_port) = (variables, false);
     findings.services = services.iter().map(|service| service.name.clone()).collect();
     let suite = Suite {
         scenarios: scenarios(&top, &mut findings),
-        defaults: defaults(&top, &mut findings),
+        defaults: Defaults { ports: ports(&services), ..defaults(&top, &mut findings) },
         redact: redact(&top, &mut findings),
         prepare: prepare(&top, &mut findings),
         promises: promises::read(&top, false, &mut findings),
@@ -72,6 +80,12 @@ pub fn parse(source: Source, variables: BTreeSet<String>) -> Result<Suite, Fixtu
         findings.problems.sort_by_key(|problem| problem.span.start);
         Err(FixtureError { source, problems: findings.problems })
     }
+}
+
+/// The ports that the services' commands ask for.
+fn ports(services: &[Service]) -> BTreeSet<String> {
+    let texts = services.iter().flat_map(|service| service.run.iter().chain(service.env.values()));
+    texts.flat_map(|text| of_run::ports(text)).collect()
 }
 
 /// A folder below the suite's, so that a suite can be copied whole.
@@ -152,7 +166,7 @@ fn known_fields<'a, 'i>(
     let (what, known): (_, &[&str]) = match key {
         "services" => (
             "key of a service",
-            &["run", "env", "ready", "ready_within", "stop_within", "processes"],
+            &["run", "cwd", "env", "ready", "ready_within", "stop_within", "processes"],
         ),
         _ => ("key of a client", &["driver", "run"]),
     };
@@ -177,6 +191,7 @@ fn service(name: &str, fields: &Fields<'_, '_>, findings: &mut Findings) -> Opti
     Some(Service {
         name: name.to_owned(),
         run: run?,
+        cwd: cwd(fields, findings),
         env: env(fields, findings),
         ready: ready?,
         ready_within: fields.duration("ready_within", findings).unwrap_or(READY_WITHIN),
@@ -207,25 +222,6 @@ fn command(key: &str, fields: &Fields<'_, '_>, findings: &mut Findings) -> Optio
         return None;
     }
     Some(words)
-}
-
-fn env(fields: &Fields<'_, '_>, findings: &mut Findings) -> BTreeMap<String, String> {
-    let Some((table, _)) = fields.table("env", findings) else { return BTreeMap::new() };
-    let mut env = BTreeMap::new();
-    for (name, item) in table {
-        let text = item.get_ref().as_str();
-        match text {
-            Some(value) => {
-                findings.check_variables(&item.span(), value);
-                env.insert(name.get_ref().to_string(), value.to_owned());
-            }
-            None => findings.add(item.span(), "a variable's value is a string"),
-        }
-        if name.get_ref().is_empty() || name.get_ref().contains(['=', '\0']) {
-            findings.add(name.span(), "a variable's name is not empty and has no `=`");
-        }
-    }
-    env
 }
 
 fn ready(fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<Ready> {

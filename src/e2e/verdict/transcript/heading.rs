@@ -24,7 +24,7 @@ pub fn heading(step: &Step, sent: &Action) -> String {
         Action::Request(out) | Action::Publish(out) | Action::Submit(out) => {
             format!("{} {}", sent.verb(), outgoing(out))
         }
-        Action::Run(program) => format!("run {}", program.join(" ")),
+        Action::Run(program) => format!("run {}", program.words.join(" ")),
         Action::Fault(fault) => format!("fault {fault}"),
         Action::Settle => "settle".to_owned(),
         Action::ExpectMessage { subject, none: true } => format!("expect no message on {subject}"),

@@ -99,7 +99,7 @@ fn clean(block: &str) -> String {
 mod tests {
     use super::*;
     use crate::e2e::record::seen;
-    use crate::e2e::scenario::ast::step::{Outgoing, Payload};
+    use crate::e2e::scenario::ast::step::{Outgoing, Payload, Program};
     use crate::wire::driver::{DriverError, ErrorKind, Headers, Outcome};
     use serde_json::json;
 
@@ -166,7 +166,7 @@ mod tests {
                 )),
             ),
             (
-                step(Action::Run(vec!["demo".to_owned()])),
+                step(Action::Run(Program { words: vec!["demo".to_owned()], ..Program::default() })),
                 Seen::program(
                     json!(3).into(),
                     b"at 127.0.0.1:4000\n\x1b[31min 3 ms\n".to_vec(),

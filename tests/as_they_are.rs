@@ -1,0 +1,267 @@
+//! Services that nobody changed for a test: one URL, a fixed port, settings and folders of their own.
+
+use std::net::TcpListener;
+
+use crate::support::program::{Home, Said};
+
+/// A service that reads nothing but one variable, shows what its URL has and no more, and says `up`
+/// without flushing.
+const ANSWERS: &str = r#"
+import asyncio, os, signal, nats
+
+async def main():
+    connection = await nats.connect(os.environ["BROKER"])
+
+    async def hi(message):
+        await message.respond(b"hi")
+
+    await connection.subscribe("hi", cb=hi)
+    await connection.flush()
+    print("up")
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await stop.wait()
+    await connection.close()
+
+asyncio.run(main())
+"#;
+const HI: &str = "[[step]]\nrequest = \"hi\"\nreply = \"hi\"\n";
+const STEP: &str = "[[step]]\nrequest = \"nobody\"\nerror = \"no_responders\"\n";
+
+fn suite(home: &Home, file: &str, scenarios: &[(&str, &str)]) {
+    let root = home.path().join("suite");
+    let _ = std::fs::remove_dir_all(root.join("scenarios"));
+    std::fs::create_dir_all(root.join("scenarios")).unwrap();
+    std::fs::write(root.join("suite.toml"), file).unwrap();
+    std::fs::write(root.join("answers.py"), ANSWERS).unwrap();
+    for (name, steps) in scenarios {
+        let text = format!("description = \"{name}\"\n{steps}");
+        std::fs::write(root.join(format!("scenarios/{name}.toml")), text).unwrap();
+    }
+}
+
+fn e2e(home: &Home, args: &[&str]) -> Said {
+    home.run(&[&["e2e", "suite"], args].concat())
+}
+
+fn answers(broker: &str) -> String {
+    format!(
+        "[services.answers]\nrun = [\"{{{{python}}}}\", \"answers.py\"]\nready = {{ line = \"up\" }}\n\
+         ready_within = \"60s\"\nenv = {{ BROKER = \"{broker}\" }}\n"
+    )
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+#[test]
+fn one_url_is_enough_with_its_login_or_without_any() {
+    let home = Home::new();
+    suite(&home, &answers("{{url_with_credentials}}"), &[("login", HI)]);
+    e2e(&home, &["--update"]).ok();
+    let open = format!("broker = {{ auth = false }}\n{HI}");
+    suite(&home, &answers("{{nats_url}}"), &[("open", &open)]);
+    e2e(&home, &["--update"]).ok();
+    // Of a suite for all its scenarios; one of them may want it back.
+    let closed = format!("broker = {{ auth = true }}\n{HI}");
+    let file = answers("{{nats_url}}").replace("60s", "3s");
+    let file = format!("broker = {{ auth = false }}\n{file}");
+    suite(&home, &file, &[("closed", &closed)]);
+    e2e(&home, &["--ci"]).failed(3, "");
+}
+
+#[test]
+fn a_broker_with_a_fixed_port_has_one_run_at_a_time() {
+    let home = Home::new();
+    let port = free_port();
+    let file = format!(
+        "broker = {{ auth = false, port = {port} }}\n{}",
+        answers(&format!("nats://127.0.0.1:{port}"))
+    );
+    suite(&home, &file, &[("a", HI), ("b", HI), ("c", HI)]);
+    let said = e2e(&home, &["--update", "--jobs", "3"]).ok();
+    assert!(said.contains("3 passed"), "{said}");
+    let held = TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let said = e2e(&home, &["a", "--ci"]).failed(3, "");
+    assert!(said.stdout.contains(&port.to_string()), "{}", said.stdout);
+    drop(held);
+}
+
+#[test]
+fn the_broker_takes_settings_of_its_own_language() {
+    let home = Home::new();
+    let large = "[[step]]\npublish = \"a\"\nbody_size = 6000\nerror = \"max_payload\"\n";
+    let file = "broker = { config = \"extra.conf\" }\n";
+    suite(&home, file, &[("large", large)]);
+    let said = e2e(&home, &["--update"]).failed(3, "");
+    assert!(
+        said.stdout.contains("`config` of `broker` names extra.conf, which"),
+        "{}",
+        said.stdout
+    );
+    let extra = home.path().join("suite/extra.conf");
+    std::fs::write(&extra, "max_payload: 5000\n").unwrap();
+    e2e(&home, &["--update"]).ok();
+    std::fs::write(&extra, "max_paylod: 5000\n").unwrap();
+    let said = e2e(&home, &["--ci"]).failed(3, "");
+    assert!(said.stdout.contains("max_paylod"), "{}", said.stdout);
+}
+
+#[test]
+fn a_run_has_ports_and_a_folder_that_services_and_steps_share() {
+    let home = Home::new();
+    let file = "[services.web]\nready = { line = \"up\" }\ncwd = \"web\"\n\
+                run = [\"./start\", \"{{port:http}}\", \"{{dir}}/port\"]\nenv = { ADMIN = \"{{port:admin}}\" }\n";
+    let step = "[[step]]\ncwd = \"web\"\nenv = { HTTP = \"{{port:http}}\", ADMIN = \"{{port:admin}}\" }\n\
+                run = [\"sh\", \"-c\", \"test \\\"$(cat {{dir}}/port)\\\" = \\\"$HTTP $ADMIN\\\" && cat said\"]\n\
+                stdout = \"in web\\n\"\n";
+    suite(&home, file, &[("shared", step)]);
+    let said = e2e(&home, &["--ci"]).failed(2, "");
+    assert!(
+        said.stderr.contains("service `web`: its `cwd` ") && said.stderr.contains("is no folder")
+    );
+    let web = home.path().join("suite/web");
+    std::fs::create_dir(&web).unwrap();
+    std::fs::write(web.join("said"), "in web\n").unwrap();
+    let start = "#!/bin/sh\ncat said\necho $1 $ADMIN > $2\necho up\nexec sleep 1000\n";
+    std::fs::write(web.join("start"), start).unwrap();
+    std::process::Command::new("chmod").arg("+x").arg(web.join("start")).status().unwrap();
+    e2e(&home, &["--update"]).ok();
+    let golden = std::fs::read_to_string(home.path().join("suite/scenarios/shared.snap")).unwrap();
+    assert!(golden.contains("cat {{dir}}/port"), "{golden}");
+    // The next run has others, and the same golden file.
+    e2e(&home, &["--ci"]).ok();
+
+    let typo = "[[step]]\nrun = [\"echo\", \"{{port:htp}}\"]\n";
+    suite(&home, file, &[("shared", typo)]);
+    e2e(&home, &[]).failed(2, "did you mean `{{port:http}}`?");
+    let nowhere = "[[step]]\nrun = [\"true\"]\ncwd = \"nowhere\"\n";
+    suite(&home, file, &[("nowhere", nowhere)]);
+    let said = e2e(&home, &["--ci"]).failed(3, "");
+    assert!(said.stdout.contains("is no folder"), "{}", said.stdout);
+}
+
+/// Reads what the server has of a stream or consumer, with the key under which it was told.
+const LOOK: &str = r#"
+import asyncio, json, os, sys, nats
+
+async def main():
+    connection = await nats.connect(os.environ["BROKER"])
+    for subject in sys.argv[1:]:
+        told = json.loads((await connection.request(subject)).data)
+        config = told.get("config") or told["error"]
+        print(json.dumps(config, sort_keys=True))
+    await connection.close()
+
+asyncio.run(main())
+"#;
+
+#[test]
+fn streams_consumers_and_buckets_are_there_before_the_services() {
+    let home = Home::new();
+    let file = "[streams.ORDERS]\nsubjects = [\"orders.>\"]\nmax_age = \"2m\"\nretention = \"workqueue\"\n\
+                [streams.ORDERS.consumers.worker]\nack_wait = \"2s\"\nbackoff = [\"1s\", \"250ms\"]\nmax_deliver = 5\n\
+                [kv.profiles]\nhistory = 5\n[objects.files]\nttl = \"1m\"\n\
+                [services.first]\nready = { line = \"up\" }\nready_within = \"60s\"\n\
+                env = { BROKER = \"{{url_with_credentials}}\" }\n\
+                run = [\"sh\", \"-c\", \"{{python}} look.py $JS.API.STREAM.INFO.ORDERS \
+                $JS.API.CONSUMER.INFO.ORDERS.worker $JS.API.STREAM.INFO.KV_profiles \
+                $JS.API.STREAM.INFO.OBJ_files $JS.API.STREAM.INFO.MORE > {{dir}}/seen && echo up && exec sleep 1000\"]\n"
+        .replace("$JS", "'$JS'");
+    let more = "[streams.MORE]\nsubjects = [\"more\"]\nstorage = \"memory\"\n\
+                [[step]]\nrun = [\"cat\", \"{{dir}}/seen\"]\nsave = { seen = \"/stdout\" }\n\
+                [[step]]\nsubmit = \"orders.new\"\nbody = {}\nack = { stream = \"ORDERS\" }\n";
+    suite(&home, &file, &[("more", more)]);
+    std::fs::write(home.path().join("suite/look.py"), LOOK).unwrap();
+    e2e(&home, &["--update"]).ok();
+    let golden = std::fs::read_to_string(home.path().join("suite/scenarios/more.snap")).unwrap();
+    for part in [
+        r#""max_age": 120000000000"#,
+        r#""retention": "workqueue""#,
+        r#""ack_policy": "explicit""#,
+        r#""backoff": [1000000000, 250000000]"#,
+        r#""max_deliver": 5"#,
+        r#""max_msgs_per_subject": 5"#,
+        r#""subjects": ["$KV.profiles.>"]"#,
+        r#""subjects": ["$O.files.C.>", "$O.files.M.>"]"#,
+        r#""storage": "memory""#,
+    ] {
+        assert!(golden.contains(part), "{part} is not in\n{golden}");
+    }
+
+    // JetStream itself says what fits nobody.
+    let twice = format!("[streams.OTHER]\nsubjects = [\"orders.*\"]\n{STEP}");
+    suite(&home, &file, &[("twice", &twice)]);
+    let said = e2e(&home, &["--ci"]).failed(3, "");
+    let words = "stream OTHER: JetStream says `subjects overlap with an existing stream`";
+    assert!(said.stdout.contains(words), "{}", said.stdout);
+}
+
+#[test]
+fn what_is_made_first_is_made_once_and_its_mistakes_have_their_place() {
+    let home = Home::new();
+    let declared = "[streams.ORDERS]\nsubjects = [\"o\"]\n[kv.p]\n";
+    for (fixture, words) in [
+        ("[streams.ORDERS]\n", "stream ORDERS, which is asked for already by the suite"),
+        ("[streams.KV_p]\n", "is asked for already by the suite, as kv p"),
+        ("[kv.q]\n[streams.KV_q]\n", "is stream KV_q, which is asked for already, as stream KV_q"),
+        ("[streams.A]\nsubject = [\"a\"]\n", "did you mean `subjects`?"),
+        ("[streams.A]\nretention = \"workqeue\"\n", "did you mean `workqueue`?"),
+        ("[streams.A]\nmax_age = 5\n", "`max_age` must be a duration"),
+        ("[streams.A]\nmax_msgs = \"5\"\n", "`max_msgs` must be a whole number"),
+        ("[streams.\"a.b\"]\n", "`a.b` must be a name"),
+        ("[streams.A.consumers.c]\nack_weit = \"1s\"\n", "did you mean `ack_wait`?"),
+        ("[streams.A.consumers.c]\nbackoff = [\"1x\"]\n", "`1x` is not a duration"),
+        ("[kv.b]\nhistroy = 1\n", "did you mean `history`?"),
+        ("[objects.b]\ntll = \"1s\"\n", "did you mean `ttl`?"),
+        ("[stream.A]\n", "did you mean `streams`?"),
+        ("[streams.A]\n[streams.A]\n", "duplicate key"),
+    ] {
+        suite(&home, declared, &[("a", &format!("{fixture}{STEP}"))]);
+        let said = e2e(&home, &["--list"]).failed(2, words);
+        assert!(said.stderr.contains("a.toml:"), "{}", said.stderr);
+    }
+}
+
+#[test]
+fn a_password_in_a_url_is_told_to_nobody() {
+    let home = Home::new();
+    let step = "[[step]]\nrun = [\"echo\", \"{{url_with_credentials}}\"]\n";
+    suite(&home, "", &[("url", step)]);
+    e2e(&home, &["--update"]).ok();
+    let golden = std::fs::read_to_string(home.path().join("suite/scenarios/url.snap")).unwrap();
+    assert!(golden.contains("run echo {{url_with_credentials}}"), "{golden}");
+    assert!(golden.contains("nats://client:<password>@"), "{golden}");
+}
+
+#[test]
+fn mistakes_about_the_broker_have_their_place() {
+    let home = Home::new();
+    for (file, words) in [
+        ("broker = { auht = false }", "did you mean `auth`?"),
+        ("broker = { auth = \"off\" }", "`auth` must be true or false"),
+        ("broker = { port = 0 }", "`port` must be a port from 1 to 65535, not 0"),
+        ("broker = { port = 65536 }", "`port` must be a port from 1 to 65535, not 65536"),
+        ("broker = { config = \"../a.conf\" }", "`config` is a file in the suite's folder"),
+        ("exclusiv = true", "did you mean `exclusive`?"),
+        (
+            "[services.a]\nready = { line = \"up\" }\nrun = [\"a\", \"{{url_with_credential}}\"]",
+            "did you mean `{{url_with_credentials}}`?",
+        ),
+        (
+            "[services.a]\nready = { line = \"up\" }\nrun = [\"a\"]\ncwdd = \"..\"",
+            "did you mean `cwd`?",
+        ),
+        (
+            "[services.a]\nready = { line = \"up\" }\nrun = [\"a\"]\ncwd = \"\"",
+            "`cwd` names a folder",
+        ),
+    ] {
+        suite(&home, file, &[("a", STEP)]);
+        let said = e2e(&home, &["--list"]).failed(2, words);
+        assert!(said.stderr.contains("suite.toml:"), "{}", said.stderr);
+    }
+    suite(&home, "", &[("a", &format!("broker = {{ prot = 1 }}\n{STEP}"))]);
+    e2e(&home, &["--list"]).failed(2, "did you mean `port`?");
+}
