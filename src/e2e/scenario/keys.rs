@@ -81,7 +81,7 @@ pub const fn key(word: &'static str, form: Form, about: &'static str) -> Key {
 }
 
 /// The words of some keys.
-pub(in crate::e2e) fn words(keys: &[Key]) -> Vec<&'static str> {
+pub(crate) fn words(keys: &[Key]) -> Vec<&'static str> {
     keys.iter().map(|key| key.word).collect()
 }
 
@@ -286,7 +286,7 @@ pub(in crate::e2e) const ERROR: &[Key] = &[
 ];
 
 /// What checks have; which of them go with which word, `checks` says.
-pub(in crate::e2e) const CHECK: &[Key] = &[
+pub(crate) const CHECK: &[Key] = &[
     key("final_within", Form::Duration, "Everything is final so soon after the last fault."),
     key("recovered_within", Form::Duration, "It works again so soon after each fault."),
     key("history", Form::Pattern, "The verdict on the run's history, and its figures."),
@@ -314,7 +314,7 @@ pub struct CheckWord {
 }
 
 /// What checks have, those of `added` among them, each once and in the order in which they are written.
-pub(in crate::e2e) fn of_checks(added: &[CheckWord]) -> Vec<Key> {
+pub(crate) fn of_checks(added: &[CheckWord]) -> Vec<Key> {
     let beside = added.iter().flat_map(|word| word.beside.iter().copied());
     let all = CHECK.iter().copied().chain(added.iter().map(|word| word.key)).chain(beside);
     let mut keys: Vec<Key> = Vec::new();
@@ -329,37 +329,6 @@ pub(in crate::e2e) fn of_checks(added: &[CheckWord]) -> Vec<Key> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// What stands between backticks in the user's document, word by word.
-    fn documented() -> std::collections::BTreeSet<&'static str> {
-        let pages =
-            [include_str!("../../../docs/scenarios.md"), include_str!("../../../docs/promises.md")];
-        let code = pages.into_iter().flat_map(|page| page.split('`').skip(1).step_by(2));
-        code.flat_map(|code| {
-            code.split(|c: char| !c.is_ascii_alphanumeric() && !['_', '-', '#'].contains(&c))
-        })
-        .collect()
-    }
-
-    #[test]
-    fn the_document_has_every_word_that_the_reader_knows() {
-        let documented = documented();
-        let sheets = [
-            TOP, BROKER, PROXY, PROCESSES, PROMISE, OPERATION, EFFECT, ENDING, STEP, MESSAGE,
-            MESSAGES, INCLUDE, SHARED, UNDER, ERROR, CHECK,
-        ];
-        let words = sheets.into_iter().flat_map(words);
-        let words = words
-            .chain(crate::e2e::scenario::verbs::fault_words())
-            .chain(crate::e2e::scenario::verbs::ERROR_KINDS)
-            .chain(crate::e2e::text::matcher::MATCHERS.map(|word| word.trim_end_matches(':')))
-            .chain(crate::e2e::text::matcher::OF_ARRAYS);
-        let missing: Vec<&str> = words.filter(|word| !documented.contains(word)).collect();
-        assert!(
-            missing.is_empty(),
-            "docs/scenarios.md and promises.md do not speak of {missing:?}"
-        );
-    }
 
     #[test]
     fn every_key_is_there_once_and_says_what_it_is_in_one_line() {
