@@ -86,6 +86,7 @@ fn a_page_that_says_something_else_is_red() {
         "$ echo one; echo two >&2\none\ntwo\n$ true\n$ cat demo.py | head -n 1\n#!/…python3",
         "$ echo 3.2 s; echo /tmp/mono-demo-abc/x\n0.1 s\n/tmp/mono-demo-XYZ/x",
         SLOW,
+        "$ echo one; exit 3  # exit code 3\none\n$ true",
         &format!("{serve}\n$ NATS_URL=nats://127.0.0.1:4222 mono-demo call math add 1 2\n3"),
     ] {
         assert_eq!(said(right), Ok(()), "{right}");
@@ -95,6 +96,9 @@ fn a_page_that_says_something_else_is_red() {
         ("$ true\n$ echo one; echo two\none", "+two"),
         ("$ true\ntwo", "-two"),
         ("$ echo one\n…two", "+one"),
+        ("$ true\n$ echo one; exit 1\none", "exit code 1, not 0"),
+        ("$ echo one  # exit code 3\none", "exit code 0, not 3"),
+        ("$ kill -KILL $$", "a signal, not 0"),
         ("$ echo one 3.2 s\none", "+one <time>"),
         ("$ mono-demo serve --bogus\n…\nReady: …", "+error: unexpected argument"),
         (&format!("{serve}\n$ mono-demo call math add 1 2\n4"), "+3"),

@@ -5,6 +5,7 @@
 
 use std::process::{Command, Stdio};
 
+use crate::support::expected::left_out;
 use crate::support::program::Said;
 
 /// A fault of a suite: what is planted, the promise that it breaks, and how that is told.
@@ -22,7 +23,7 @@ fn has(program: &str, args: &[&str]) -> bool {
     let found = Command::new(program).args(args).stdout(Stdio::null()).status();
     let found = found.is_ok_and(|status| status.success());
     if !found {
-        eprintln!("left out: {program} is not on the PATH");
+        left_out(program, "it is not on the PATH");
     }
     found
 }

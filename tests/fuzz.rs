@@ -232,7 +232,7 @@ fn golden_files_are_compared_or_said_to_be_none_and_what_is_written_is_read() {
             assert!(!error.to_string().is_empty());
         }
         let transcript = text(input);
-        golden.update(&transcript).unwrap();
+        golden.update(&transcript, None).unwrap();
         assert_eq!(golden.compare(&transcript).unwrap(), Comparison::Same);
     });
 }

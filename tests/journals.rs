@@ -1,11 +1,11 @@
 //! The journals outside NATS: torn, damaged, missing, locked by somebody who is stopped.
 
 use std::fs::File;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::bare_server::BareServer;
 use crate::support::eventually;
-use crate::support::program::{Home, Said, Serve};
+use crate::support::program::{Home, Serve};
 use serde_json::Value;
 
 const SERVE: [&str; 5] = ["--port", "0", "--journal-dir", "books", "--drain-timeout=2s"];
@@ -197,24 +197,21 @@ fn a_journal_that_another_process_holds_stops_no_other_service_and_no_end() {
     let held = File::open(home.path().join("books/gateway.jsonl")).unwrap();
     held.lock().unwrap();
     home.run(&["pay", "waits", "1", "--no-wait"]).ok();
-    eventually("the payment is in hand", Duration::from_secs(10), || {
+    eventually("the payment is in hand", Duration::from_secs(60), || {
         home.run(&["call", "payment", "status", "waits"]).stdout.starts_with("processing")
     });
-    let began = Instant::now();
-    let quick = |said: Said| said.ok();
-    assert_eq!(quick(home.run(&["--timeout=2s", "call", "math", "add", "1", "2"])), "3\n");
-    quick(home.run(&["--timeout=2s", "call", "payment", "status", "waits"]));
-    println!("math and status answered {:?} after the lock was taken", began.elapsed());
+    // Nobody lets it go meanwhile: that they answer at all says that they do not wait for it.
+    assert_eq!(home.run(&["--timeout=60s", "call", "math", "add", "1", "2"]).ok(), "3\n");
+    home.run(&["--timeout=60s", "call", "payment", "status", "waits"]).ok();
     // It is let go, and the payment goes on.
     held.unlock().unwrap();
-    eventually("the payment is completed", Duration::from_secs(30), || {
+    eventually("the payment is completed", Duration::from_secs(60), || {
         home.run(&["call", "payment", "status", "waits"]).stdout.starts_with("completed")
     });
     held.lock().unwrap();
     home.run(&["pay", "again", "1", "--no-wait"]).ok();
-    let began = Instant::now();
     serve.signal("TERM");
     let (code, _, stderr) = serve.ended();
     assert_eq!(code, Some(0), "{stderr}");
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    drop(held);
 }

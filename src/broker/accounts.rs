@@ -13,7 +13,7 @@ use super::error::StartError;
 use super::logins::{Credentials, Logins};
 use super::quoted::quoted;
 use super::roles::{Permissions, Role, Roles};
-use super::shared::PROOF;
+use super::shared::SERVER_IDENTITY;
 use super::shared::Shared;
 use crate::whole;
 
@@ -78,7 +78,7 @@ fn users(logins: &Logins, roles: &Roles) -> String {
     }
     // Nobody can import what is not there.
     if let Some(login) = logins.of(Role::Finder)
-        && shared.services.iter().any(|subject| subject == PROOF)
+        && shared.services.iter().any(|subject| subject == SERVER_IDENTITY)
     {
         text += &finder(login);
     }
@@ -88,9 +88,11 @@ fn users(logins: &Logins, roles: &Roles) -> String {
 /// The account of whoever looks whether this is the server that is meant. What it asks comes to the
 /// answerer with the name of the server that it was asked at: nobody can pass it on.
 fn finder(login: &Credentials) -> String {
-    let may =
-        Permissions { publish: vec![PROOF.to_owned()], subscribe: vec!["_INBOX.>".to_owned()] };
-    let (subject, login) = (quoted(PROOF), user(login, Some(&may), &[]));
+    let may = Permissions {
+        publish: vec![SERVER_IDENTITY.to_owned()],
+        subscribe: vec!["_INBOX.>".to_owned()],
+    };
+    let (subject, login) = (quoted(SERVER_IDENTITY), user(login, Some(&may), &[]));
     format!(
         "  finder {{\n    users: [\n{login}    ]\n    imports: [\n      \
          {{ service: {{ account: {SERVICES}, subject: {subject} }}, share: true }}\n    ]\n  }}\n"

@@ -1,7 +1,7 @@
 //! What clients see of the services' account.
 
 /// Where somebody answers that the server is the one that is meant.
-pub(super) const PROOF: &str = "services.serve.*";
+pub(super) const SERVER_IDENTITY: &str = "services.serve.*";
 
 /// What clients see of the services' account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ impl Default for Shared {
                 "services.notification.email-send",
                 "services.payment.payment-process",
                 "services.payment.status",
-                PROOF,
+                SERVER_IDENTITY,
             ]),
             surveys: owned(&["$SRV.>"]),
             events: owned(&["payments.events.*", "services.notification.email-rejected"]),

@@ -16,6 +16,8 @@ mod data;
 mod diagnosis;
 mod dlq;
 mod doctor;
+#[cfg(test)]
+mod documented;
 mod driver;
 mod e2e;
 mod exit;

@@ -1,23 +1,19 @@
-//! One supervised process group: start it, signal it, wait for it, read it.
+//! One supervised process group: signal it, wait for it, read it.
 
 use std::fmt;
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
-use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::io::AsyncWriteExt;
-use tokio::net::UnixListener;
 use tokio::net::unix::OwnedWriteHalf;
-use tokio::process::{ChildStdin, Command};
+use tokio::process::ChildStdin;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::attendant::Attendant;
-use super::channel::{Answers, first_report, hear, lock, release};
+use super::channel::{Answers, hear, lock, release};
 use super::control::{Report, Request};
 use super::counts::{Counts, Pipe};
 use super::drain::{StdoutError, StdoutSink, drain_stderr, drain_stdout};
@@ -26,13 +22,10 @@ use super::line_log::{LineLog, Lines};
 use super::output::Output;
 use super::remove::remove_tree;
 use super::spawn::{Reaper, Spawn};
+use super::start::{Started, log_file, start};
 use super::status::{ExitStatus, Signal};
-use super::subcommand::SUBCOMMAND;
 
-/// How long a reaper may take to start its program; it needs a few milliseconds.
-const REAPER_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// How long it may take to pass a signal on; it needs a tenth of a millisecond.
+/// How long a reaper may take to pass a signal on; it needs a tenth of a millisecond.
 const ANSWERS: Duration = Duration::from_secs(5);
 
 /// One supervised process group.
@@ -85,98 +78,9 @@ impl Child {
     /// At once, if the reaper or the program cannot be started. The `remove_on_exit` folders are then
     /// the caller's, as they were before.
     pub async fn spawn(reaper: &Reaper, spawn: Spawn) -> Result<Child, SpawnError> {
-        let prepare = |what, path: PathBuf| {
-            let name = spawn.name.clone();
-            move |source| SpawnError::Prepare { name, what, path, source }
-        };
-        let log = match &spawn.log {
-            Some(path) => Some(
-                File::options()
-                    .create(true)
-                    .append(true)
-                    .mode(0o600)
-                    .open(path)
-                    .map_err(prepare("the log file", path.clone()))?,
-            ),
-            None => None,
-        };
-        let place = reaper.socket_place();
-        // Only we can enter the folder, so only our reaper can find the socket.
-        let folder = reaper
-            .private_folder(place, "md-")
-            .map_err(prepare("a private folder in", place.to_owned()))?;
-        let socket = folder.path().join("s");
-        let listener =
-            UnixListener::bind(&socket).map_err(prepare("the socket", socket.clone()))?;
-
-        let mut command = Command::new(reaper.exe());
-        // The name that `ps` shows.
-        command.arg0("mono-demo");
-        command.arg(SUBCOMMAND).arg("--socket").arg(&socket);
-        for folder in &spawn.remove_on_exit {
-            command.arg("--remove").arg(folder);
-        }
-        if let Some(cwd) = &spawn.cwd {
-            command.arg("--cwd").arg(cwd);
-        }
-        if let Some(lock) = &spawn.hold_lock {
-            command.arg("--lock").arg(lock);
-        }
-        command.arg("--").arg(&spawn.program).args(&spawn.args);
-        for name in &spawn.env_remove {
-            command.env_remove(name);
-        }
-        command.envs(spawn.env.iter().map(|(name, value)| (name, value)));
-        // A process group of its own: Ctrl-C in the terminal must not end the reaper before us.
-        command.process_group(0);
-        command.stdin(Stdio::piped());
-        command.stdout(Stdio::piped());
-        command.stderr(Stdio::piped());
-        let mut process = command.spawn().map_err(|source| SpawnError::Reaper {
-            name: spawn.name.clone(),
-            exe: reaper.exe().to_owned(),
-            source,
-        })?;
-        let stdin = process.stdin.take();
-        let (stdout, mut stderr) = (process.stdout.take(), process.stderr.take());
-        let attendant = Attendant::new(process, &format!("the reaper of {}", spawn.name));
-        let first_report = first_report(&listener, &attendant, &mut stderr);
-        let started = tokio::time::timeout(REAPER_TIMEOUT, first_report);
-        let failed = |problem| SpawnError::ReaperFailed {
-            name: spawn.name.clone(),
-            exe: reaper.exe().to_owned(),
-            problem,
-        };
-        let (reports, requests, pid) = match started.await {
-            Ok(Ok((reports, requests, Report::Started { pid }))) => (reports, requests, pid),
-            Ok(Ok((_, requests, Report::NotStarted { errno }))) => {
-                release(requests).await;
-                return Err(SpawnError::Program {
-                    source: why_not_started(&spawn, errno),
-                    name: spawn.name,
-                    program: spawn.program,
-                });
-            }
-            Ok(Ok((_, requests, Report::Locked))) => {
-                release(requests).await;
-                return Err(SpawnError::Locked {
-                    name: spawn.name,
-                    path: spawn.hold_lock.unwrap_or_default(),
-                });
-            }
-            Ok(Ok((_, _, other))) => {
-                return Err(failed(format!("said `{}` first", other.to_string().trim())));
-            }
-            Ok(Err(problem)) => return Err(failed(problem)),
-            Err(_) => {
-                attendant.kill();
-                let problem = format!("did not answer within {REAPER_TIMEOUT:?} and is killed");
-                return Err(failed(problem));
-            }
-        };
-        drop(listener);
-        drop(folder);
-
+        let log = log_file(&spawn)?;
+        let Started { pid, reports, requests, stdin, stdout, stderr, reaper } =
+            start(reaper, &spawn).await?;
         let (lines, written) = (LineLog::new(), Counts::new());
         let stdout_taken = Arc::new(AtomicBool::new(false));
         let outputs = spawn.keep_output.then(<[Output; 2]>::default);
@@ -207,7 +111,7 @@ impl Child {
             stderr: lines,
             written,
             outputs,
-            reaper: attendant,
+            reaper,
             remove_on_exit: spawn.remove_on_exit,
         })
     }
@@ -388,21 +292,5 @@ impl Child {
     pub async fn release(self) {
         release(self.requests.into_inner()).await;
         self.reaper.gone().await;
-    }
-}
-
-/// The same error whether the program or the working folder is missing: say which.
-fn why_not_started(spawn: &Spawn, errno: i32) -> io::Error {
-    let source = if errno == 0 {
-        io::Error::other("unknown error")
-    } else {
-        io::Error::from_raw_os_error(errno)
-    };
-    match &spawn.cwd {
-        Some(cwd) if !cwd.is_dir() => io::Error::new(
-            source.kind(),
-            format!("{source} (its working folder {} is missing)", cwd.display()),
-        ),
-        _ => source,
     }
 }

@@ -16,6 +16,7 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `spawn` | what to start, and with which reaper |
+//! | `start` | the reaper is started, and has said that the program runs |
 //! | `child` | the handle: signals, waiting, output |
 //! | `reaper` | the other program: a plain synchronous parent |
 //! | `program` | what it starts ends when it does |
@@ -49,6 +50,7 @@ mod program;
 pub mod reaper;
 mod remove;
 mod spawn;
+mod start;
 mod status;
 mod subcommand;
 

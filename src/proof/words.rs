@@ -119,7 +119,11 @@ fn read<T: DeserializeOwned>(word: &str, value: &Value) -> Result<T, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+    use crate::e2e::scenario::documented::column;
+    use crate::e2e::scenario::keys;
 
     #[test]
     fn the_document_has_every_word_and_each_says_what_it_is_in_one_line() {
@@ -139,5 +143,21 @@ mod tests {
         for Key { about, .. } in added.chain(STEPS).chain(LETTER).chain(EMAILS) {
             assert!(about.ends_with(['.', '…']) && about.len() <= 80, "{about}");
         }
+    }
+
+    #[test]
+    fn the_table_of_checks_has_every_check_and_no_other() {
+        let page = include_str!("../../docs/scenarios.md");
+        let said = column(page, "## Checks", 0);
+        let all: BTreeSet<&str> = keys::of_checks(CHECKS).iter().map(|key| key.word).collect();
+        let strange: Vec<_> = said.difference(&all).collect();
+        assert!(strange.is_empty(), "docs/scenarios.md has checks that are none: {strange:?}");
+        let beside = ["subject", "replies", "messages", "subjects", "each"];
+        let checks = keys::words(keys::CHECK).into_iter().filter(|word| !beside.contains(word));
+        let missing: Vec<&str> = checks
+            .chain(CHECKS.iter().map(|check| check.key.word))
+            .filter(|word| !said.contains(word))
+            .collect();
+        assert!(missing.is_empty(), "the table of docs/scenarios.md has no {missing:?}");
     }
 }

@@ -7,6 +7,8 @@ pub struct Command {
     pub line: usize,
     pub text: String,
     pub printed: Vec<String>,
+    /// As a comment of the shell says it, `# exit code 4`; 0 where none does.
+    pub exit: i32,
 }
 
 /// What a test does with a fenced block.
@@ -71,8 +73,11 @@ fn commands(inside: &[(usize, &str)]) -> Vec<Command> {
     for (line, text) in inside {
         match (text.strip_prefix("$ "), commands.last_mut()) {
             (Some(text), _) => {
+                let exit = text.rsplit_once("# exit code ").map_or(0, |(_, code)| {
+                    code.parse().unwrap_or_else(|_| panic!("line {line}: exit code {code:?}"))
+                });
                 let (line, text) = (*line, text.to_owned());
-                commands.push(Command { line, text, printed: Vec::new() });
+                commands.push(Command { line, text, printed: Vec::new(), exit });
             }
             (None, Some(command)) => command.printed.push((*text).to_owned()),
             (None, None) => panic!("line {line}: a console block begins with `$ `, not {text:?}"),

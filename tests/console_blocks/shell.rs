@@ -8,7 +8,7 @@
 
 use std::fs::File;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::OnceLock;
@@ -112,7 +112,8 @@ impl Shell {
         let deadline = Instant::now() + LIMIT;
         // Two things may come first, what it says and its end, so both are looked for.
         loop {
-            let ended = running.child.try_wait().expect("its status").is_some();
+            let status = running.child.try_wait().expect("its status");
+            let ended = status.is_some();
             let diff = difference(&command.printed, &running.said());
             match (diff, kind) {
                 (None, Some(_)) if !ended => {
@@ -120,7 +121,17 @@ impl Shell {
                     return Ok(());
                 }
                 (None, Some(_)) => return Err(differs("it ended by itself".to_owned())),
-                (None, None) if ended => return Ok(()),
+                (None, None) if ended => {
+                    let code = status.and_then(|status| status.code());
+                    return match code == Some(command.exit) {
+                        true => Ok(()),
+                        false => {
+                            let told =
+                                code.map_or("a signal".to_owned(), |n| format!("exit code {n}"));
+                            Err(differs(format!("it ended with {told}, not {}", command.exit)))
+                        }
+                    };
+                }
                 (Some(_), _) if ended && looks && Instant::now() < deadline => {
                     running = self.start(&command.text);
                 }
@@ -187,13 +198,20 @@ impl Running {
         }
         self.signal("INT");
         let deadline = Instant::now() + LIMIT;
-        while self.child.try_wait().expect("its status").is_none() {
+        loop {
+            if let Some(status) = self.child.try_wait().expect("its status") {
+                // A program without a handler ends by the signal itself.
+                let orderly = [Some(0), Some(130)].contains(&status.code());
+                return match orderly || status.signal() == Some(2) {
+                    true => Ok(()),
+                    false => Err(format!("`{}` ended at Ctrl-C with {status}", self.text)),
+                };
+            }
             if Instant::now() > deadline {
                 return Err(format!("`{}` does not end at Ctrl-C", self.text));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        Ok(())
     }
 
     fn signal(&self, name: &str) {

@@ -8,6 +8,7 @@ mod browser;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use crate::support::expected::left_out;
 use crate::support::program::{Home, Said};
 use browser::Browser;
 use serde_json::{Value, json};
@@ -102,7 +103,7 @@ fn chromium() -> Option<PathBuf> {
     let found = ["chromium", "chromium-browser", "google-chrome"];
     let found = found.into_iter().find_map(|name| which::which(name).ok());
     if found.is_none() {
-        eprintln!("skipped: no chromium on PATH");
+        left_out("chromium", "none is on PATH");
     }
     found
 }

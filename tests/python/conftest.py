@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import ssl
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from nats.aio.client import Client as NATS
 from support import Server, start_server
 
 #: No test takes this long unless it hangs (seconds).
@@ -32,3 +35,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture
+def asked_again(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """No server is trusted; those are listed that are asked once more all the same."""
+    again: list[str] = []
+
+    async def connect(_: NATS, servers: list[str], *, error_cb: Any, **_more: object) -> None:
+        await error_cb(ssl.SSLCertVerificationError("CERTIFICATE_VERIFY_FAILED"))
+        for _turn in range(10):
+            await asyncio.sleep(0)
+        again.extend(servers)
+        raise OSError("no servers available")
+
+    monkeypatch.setattr(NATS, "connect", connect)
+    return again

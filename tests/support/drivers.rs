@@ -5,6 +5,7 @@ use std::process::Command;
 use mono_demo::provision;
 use serde_json::Value;
 
+use super::expected::left_out;
 use super::{root, shared_cache};
 
 const BIN: &str = env!("CARGO_BIN_EXE_mono-demo");
@@ -47,5 +48,9 @@ fn prepared(client: &str) -> Option<String> {
         .output()
         .expect("the program starts");
     let said: Value = serde_json::from_slice(&output.stdout).expect("one object");
-    said["findings"][client]["path"].as_str().map(str::to_owned)
+    let path = said["findings"][client]["path"].as_str();
+    if path.is_none() {
+        left_out(client, &format!("doctor found no client: {}", said["findings"][client]));
+    }
+    path.map(str::to_owned)
 }

@@ -5,6 +5,7 @@ pub mod answers;
 pub mod bare_server;
 pub mod certificates;
 pub mod drivers;
+pub mod expected;
 pub mod jwt;
 pub mod keeping;
 pub mod payments;

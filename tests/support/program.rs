@@ -208,7 +208,7 @@ impl Serve {
 
     /// Waits for the end and returns the exit code, stdout and stderr.
     pub fn ended(mut self) -> (Option<i32>, String, String) {
-        let limit = Duration::from_secs(20);
+        let limit = Duration::from_secs(60);
         let deadline = std::time::Instant::now() + limit;
         while self.child.try_wait().expect("its status").is_none() {
             if std::time::Instant::now() >= deadline {

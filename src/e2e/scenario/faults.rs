@@ -124,7 +124,7 @@ fn lasts(what: What) -> bool {
 }
 
 /// The keys that go with a fault.
-fn takes(what: What) -> Vec<&'static str> {
+pub(super) fn takes(what: What) -> Vec<&'static str> {
     let mut takes: Vec<&str> = match what {
         What::Delay { .. } => vec!["latency", "jitter", "what"],
         What::Cut | What::CutAfter { .. } => vec!["after_bytes", "direction"],

@@ -6,7 +6,7 @@ use super::form::{Form, Key, key};
 use super::stored_keys::{KV, OBJECTS, STREAM as STORED_STREAM};
 
 /// The words of some keys.
-pub(in crate::e2e) fn words(keys: &[Key]) -> Vec<&'static str> {
+pub(crate) fn words(keys: &[Key]) -> Vec<&'static str> {
     keys.iter().map(|key| key.word).collect()
 }
 
@@ -250,7 +250,7 @@ pub(in crate::e2e) const ERROR: &[Key] = &[
 ];
 
 /// What checks have; which of them go with which word, `checks` says.
-pub(in crate::e2e) const CHECK: &[Key] = &[
+pub(crate) const CHECK: &[Key] = &[
     key("final_within", Form::Duration, "Everything is final so soon after the last fault."),
     key("recovered_within", Form::Duration, "It works again so soon after each fault."),
     key("history", Form::Pattern, "The verdict on the run's history, and its figures."),
@@ -278,7 +278,7 @@ pub struct CheckWord {
 }
 
 /// What checks have, those of `added` among them, each once and in the order in which they are written.
-pub(in crate::e2e) fn of_checks(added: &[CheckWord]) -> Vec<Key> {
+pub(crate) fn of_checks(added: &[CheckWord]) -> Vec<Key> {
     let beside = added.iter().flat_map(|word| word.beside.iter().copied());
     let all = CHECK.iter().copied().chain(added.iter().map(|word| word.key)).chain(beside);
     let mut keys: Vec<Key> = Vec::new();

@@ -37,55 +37,9 @@
 //! stream = "ORDERS"
 //! ```
 //!
-//! | verb | goes with | seen, to be expected |
-//! | --- | --- | --- |
-//! | `call` | `args`, `kwargs` | `reply` or `error` |
-//! | `request` | one of `body`, `text`, `bytes_base64`, `body_file`, `body_size`; `headers` | `reply`, `reply_headers` or `error` |
-//! | `publish` | the same | `error` |
-//! | `submit` | the same | `ack` or `error` |
-//! | `run` | `cwd`, `env` | `exit` (0 unless said), `stdout`, `stderr` |
-//! | `fault` | its values, below | |
-//! | `settle` | `true` | |
-//! | `expect_message` | `subject`, `body`, `headers`, `none` in its table | |
-//! | `expect_messages` | `subject`, `count`, `body`, `headers`, `unordered` in its table | |
-//! | `include` | `with` | |
-//!
-//! Every verb but `fault` and `settle` takes `timeout` (one attempt), `within` (asked again until
-//! it holds), `repeat` with `{{n}}`, `concurrency`, `save` and `match = "exact"`. An outcome that
-//! is an error fails the step unless `error` expects it.
-//!
-//! `submit` also takes `again = 5` (of a hundred, how many are submitted once more), `copies = 8`
-//! (each is submitted by so many clients at once, counted by `{{k}}`) and
-//! `under = { kill-broker = 20, kill-service = 20 }` (what breaks meanwhile, and how often): each
-//! is then sent until it is acknowledged, and the seed says when things break. One with values is
-//! a table: `under = { pause-broker = { times = 1, for = "5s" } }`.
-//! With `rate = 50` at most so many are begun in a second, so that a load lasts as long as what
-//! breaks. With `client_dies = true` each is submitted first by a client process that aborts before it reads
-//! the answer. `publish` takes `under` too: nothing acknowledges it, so it is sent once.
-//!
-//! # Faults
-//! | fault | values (with what they are unless said) | what happens |
-//! | --- | --- | --- |
-//! | `kill-broker`, `restart-broker`, `lame-duck` | | SIGKILL, SIGTERM, or lame duck mode; back on the same port and store. Of a cluster each node in turn |
-//! | `pause-broker`, `resume-broker` | `for` | SIGSTOP, SIGCONT; of a cluster all nodes |
-//! | `kill-leader`, `stop-leader` | `stream` | the node that leads this stream; unless said those that the suite names, in turns: SIGKILL or SIGTERM; back, and healed |
-//! | `kill-node` | `nodes = 1` | so many nodes at once, chosen by the seed; back, and healed |
-//! | `lose-quorum`, `heal` | `for`, `stream` | all nodes killed but the one that takes submissions; all back |
-//! | `kill-services`, `restart-services`, `stop-services`, `start-services` | `for` (of `stop-`) | every service process |
-//! | `kill-service`, `restart-service`, `stop-service`, `pause-service` | `for` (of `stop-`, `pause-`) | one of several, the oldest first |
-//! | `pause-services`, `resume-services` | `for` | SIGSTOP; SIGCONT to all that are paused |
-//! | `delay` | `latency = "50ms"`, `jitter = "0ms"`, `on`, `for` | every byte later, each way; the jitter is drawn from the seed |
-//! | `cut` | `after_bytes`, `direction = "to-server"`, `on` | connections are reset now, or one in the middle of a message after so many bytes |
-//! | `chop` | `chunk = 10`, `every = "1ms"`, `on`, `for` | writes of so few bytes |
-//! | `blackhole`, `refuse` | `on`, `for` | nothing arrives and nobody says so; new connections are refused |
-//! | `half-open` | `direction = "to-client"`, `on`, `for` | nothing arrives in this direction |
-//! | `heal-network` | `on` | the network is good again |
-//!
-//! `on` is `"client"` or `"services"`: whose network; everybody's who is behind a proxy unless said.
-//! `for` is how long it lasts, until something mends it unless said.
-//!
-//! `[[row]]` makes a scenario of each row, `include` stands for the steps of another file, and
-//! `[[teardown]]` is done whatever the steps came to. `docs/scenarios.md` is the user's page.
+//! Each verb, fault, check and matcher, with what goes with it, is in `docs/scenarios.md`, and
+//! promises are in `docs/promises.md`: the tables there have the words of `keys`, `verbs` and `faults`
+//! and no other (`documented`).
 //!
 //! | file | idea |
 //! | --- | --- |
@@ -108,6 +62,8 @@ pub(crate) mod checks;
 pub(crate) mod clustered;
 pub(crate) mod context;
 pub(crate) mod data;
+#[cfg(test)]
+pub(crate) mod documented;
 pub(crate) mod environment;
 pub(crate) mod expand;
 pub(crate) mod expects;

@@ -118,31 +118,32 @@ impl Golden {
         Ok(if body == seen { Comparison::Same } else { Comparison::Differs { golden: body, seen } })
     }
 
-    /// The transcript as it is to be written: in the words of the file, where there is one.
-    fn in_its_words(&self, transcript: &str) -> String {
-        match self.compare(transcript) {
-            Ok(Comparison::Differs { seen, .. }) => seen,
-            _ => transcript.to_owned(),
-        }
-    }
-
-    /// Writes the transcript as the golden one, and removes a pending one.
+    /// Writes a transcript that is not the file's as the golden one, and removes a pending one. What
+    /// it came to when it was compared says in which words, where it could be.
     ///
     /// # Errors
     /// [`SnapshotError`] where a file cannot be written.
-    pub fn update(&self, transcript: &str) -> Result<(), SnapshotError> {
-        if self.compare(transcript).ok() != Some(Comparison::Same) {
-            self.write(&self.path, &self.in_its_words(transcript))?;
+    pub fn update(
+        &self,
+        transcript: &str,
+        compared: Option<&Comparison>,
+    ) -> Result<(), SnapshotError> {
+        if compared != Some(&Comparison::Same) {
+            self.write(&self.path, in_its_words(transcript, compared))?;
         }
         self.discard_pending()
     }
 
-    /// Writes the transcript for review.
+    /// Writes the transcript for review, as [`Golden::update`] would.
     ///
     /// # Errors
     /// [`SnapshotError`] where the file cannot be written.
-    pub fn write_pending(&self, transcript: &str) -> Result<(), SnapshotError> {
-        self.write(&self.pending_path(), &self.in_its_words(transcript))
+    pub fn write_pending(
+        &self,
+        transcript: &str,
+        compared: &Comparison,
+    ) -> Result<(), SnapshotError> {
+        self.write(&self.pending_path(), in_its_words(transcript, Some(compared)))
     }
 
     /// Removes a pending transcript, if there is one.
@@ -173,6 +174,14 @@ impl Golden {
             quoted(&self.description),
             normal(transcript)
         )
+    }
+}
+
+/// The transcript as it is to be written: in the words of the file, where there is one.
+fn in_its_words<'a>(transcript: &'a str, compared: Option<&'a Comparison>) -> &'a str {
+    match compared {
+        Some(Comparison::Differs { seen, .. }) => seen,
+        _ => transcript,
     }
 }
 
@@ -226,13 +235,17 @@ mod tests {
         )
     }
 
+    fn update(golden: &Golden, transcript: &str) {
+        golden.update(transcript, golden.compare(transcript).ok().as_ref()).unwrap();
+    }
+
     #[test]
     fn what_is_written_is_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let golden = golden(&folder);
         assert_eq!(golden.compare("a\n").unwrap(), Comparison::New);
-        golden.write_pending("a\n---\nb\n").unwrap();
-        golden.update("a\n---\nb\n").unwrap();
+        golden.write_pending("a\n---\nb\n", &Comparison::New).unwrap();
+        update(&golden, "a\n---\nb\n");
         assert!(!golden.pending_path().exists());
         assert_eq!(golden.compare("a\n---\nb").unwrap(), Comparison::Same);
         let differs = Comparison::Differs { golden: "a\n---\nb".to_owned(), seen: "c".to_owned() };
@@ -244,9 +257,9 @@ mod tests {
     fn matchers_written_by_hand_outlive_an_update_of_what_else_differs() {
         let folder = tempfile::tempdir().unwrap();
         let golden = golden(&folder);
-        golden.update("a\n  = {\"took\":\"#number\"}\n\nb\n  = 1\n").unwrap();
+        update(&golden, "a\n  = {\"took\":\"#number\"}\n\nb\n  = 1\n");
         assert_eq!(golden.compare("a\n  = {\"took\":7}\n\nb\n  = 1\n").unwrap(), Comparison::Same);
-        golden.update("a\n  = {\"took\":7}\n\nb\n  = 2\n").unwrap();
+        update(&golden, "a\n  = {\"took\":7}\n\nb\n  = 2\n");
         let text = transcript_in(golden.path()).unwrap();
         assert_eq!(text, "a\n  = {\"took\":\"#number\"}\n\nb\n  = 2");
     }
@@ -255,7 +268,7 @@ mod tests {
     fn insta_reads_ours() {
         let folder = tempfile::tempdir().unwrap();
         let golden = golden(&folder);
-        golden.update("first\n\n  {\"a\":1}\n").unwrap();
+        update(&golden, "first\n\n  {\"a\":1}\n");
         let snapshot = insta::Snapshot::from_file(golden.path()).unwrap();
         assert_eq!(snapshot.metadata().expression(), Some("says \"hello\": once"));
         let insta::internals::SnapshotContents::Text(text) = snapshot.contents() else {

@@ -108,7 +108,7 @@ fn compared(mode: Mode, file: &File, run: &RunId, outcome: &Outcome) -> Verdict 
         Err(error) => return bad_file(&error),
     };
     let pending = match mode {
-        Mode::Compare => file.golden.write_pending(&outcome.transcript),
+        Mode::Compare => file.golden.write_pending(&outcome.transcript, &comparison),
         _ => Ok(()),
     };
     // What differs is worth more than the file for its review.
@@ -146,7 +146,8 @@ fn write(file: &File, run: &RunId, outcome: &Outcome) -> Verdict {
         return verdict;
     }
     let before = file.golden.compare(&outcome.transcript);
-    match (before, file.golden.update(&outcome.transcript)) {
+    let written = file.golden.update(&outcome.transcript, before.as_ref().ok());
+    match (before, written) {
         // What differs is worth more than why it could not be written.
         (Ok(comparison @ (Comparison::New | Comparison::Differs { .. })), Err(error)) => {
             let trouble = format!("; it is not written: {error}");

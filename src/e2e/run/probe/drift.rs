@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::broker_trace::{self, carried, end};
+use super::broker_trace::{carried, end};
 use crate::e2e::run::stage::world::World;
 use crate::e2e::text::schema::Schema;
 use crate::e2e::verdict::checks::drift::{Found, hold};
@@ -22,20 +22,18 @@ pub(in crate::e2e) fn look(
     messages: &[Schema],
     replies: &[Schema],
 ) -> Result<Found, String> {
-    let mut lines = Vec::new();
+    let mut reading = world.traced();
     for path in world.brokers.log_paths() {
-        let read = broker_trace::read(path, MOST_BYTES);
-        let (more, whole) = read.map_err(|e| format!("cannot read the broker's trace: {e}"))?;
+        let whole = reading.read_on(path, MOST_BYTES);
+        let whole = whole.map_err(|e| format!("cannot read the broker's trace: {e}"))?;
         if !whole {
             let most = MOST_BYTES >> 20;
             return Err(format!(
                 "the broker's trace is longer than {most} MiB: not every message on {subject} can be held against a schema"
             ));
         }
-        lines.extend(more);
     }
-    lines.sort_by_key(|line| line.at);
-    Ok(hold(&carried::carried(&lines), subject, messages, replies))
+    Ok(hold(&carried::carried(reading.lines()), subject, messages, replies))
 }
 
 /// Waits until the trace has everything that was sent before, of each server.

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::broker_trace::line::{self, Line};
+use super::broker_trace::reading::Reading;
 use super::broker_trace::{conversation, end, level};
 use crate::e2e::record::history::clock::Clock;
 use crate::e2e::record::history::event::{Event, Phase, What};
@@ -14,7 +15,6 @@ use crate::e2e::record::history::reader::History;
 use crate::e2e::record::tape::Tape;
 use crate::e2e::record::trace::{Bounded, Effect, Fault, Lane, LogLine, Party, Trace};
 use crate::e2e::run::oracle::Oracles;
-use crate::e2e::run::probe::broker_trace;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::process::clean;
@@ -44,25 +44,23 @@ pub(in crate::e2e) async fn gather(
     if load.is_none() {
         let _ = tokio::time::timeout(LAST_LINES, end::last_lines(world)).await;
     }
-    let mut lines = Vec::new();
+    let mut reading = Reading::default();
     let mut untraced = load;
     for path in world.brokers.log_paths() {
-        match broker_trace::read(path, MOST_BYTES) {
-            Ok((read, whole)) => {
-                lines.extend(read);
-                if !whole {
-                    untraced = untraced
-                        .or(Some("The broker's trace is too long; only its beginning is shown"));
-                }
+        match reading.read_on(path, MOST_BYTES) {
+            Ok(true) => {}
+            Ok(false) => {
+                untraced = untraced
+                    .or(Some("The broker's trace is too long; only its beginning is shown"));
             }
             Err(_) => untraced = untraced.or(Some("The broker's trace cannot be read")),
         }
     }
-    lines.sort_by_key(|line| line.at);
+    let lines = reading.lines();
     let oracles = world.oracles();
     let lanes: Vec<Lane> = oracles.iter().flat_map(|oracle| oracle.lanes().to_vec()).collect();
     let messages = match load {
-        None => conversation::conversation(&lines, &lanes, |at| clock.ns_at(at)),
+        None => conversation::conversation(lines, &lanes, |at| clock.ns_at(at)),
         Some(_) => Vec::new(),
     };
     let (faults, effects) = history(world);
@@ -73,7 +71,7 @@ pub(in crate::e2e) async fn gather(
         faults: Bounded::first(MOST_EVENTS, faults),
         effects: Bounded::first(MOST_EVENTS, effects),
         lanes: lanes.iter().map(|lane| lane.party).collect(),
-        logs: logs(world, clock, &lines),
+        logs: logs(world, clock, lines),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use super::kept::Kept;
+use super::values;
 use crate::broker::{Credentials, Roles};
 use crate::e2e::driver::rust::TypedCalls;
 use crate::e2e::run::oracle::Oracles;

@@ -5,7 +5,7 @@ use std::{
     io::Write as _,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -30,6 +30,7 @@ use crate::e2e::record::run::{Log, RunId};
 use crate::e2e::record::tape::Tape;
 use crate::e2e::run::oracle::{Oracle, Oracles};
 use crate::e2e::run::probe::broker_trace::level;
+use crate::e2e::run::probe::broker_trace::reading::Reading;
 use crate::e2e::run::probe::evidence::Probe;
 use crate::e2e::run::probe::leaks::Watch;
 use crate::e2e::scenario::ast::scenario::Fixture;
@@ -68,6 +69,8 @@ pub(in crate::e2e) struct World {
     pub(in crate::e2e) rules: Vec<(Arc<MessageRule>, String, Span)>,
     /// What broke, in order: the same for the same seed.
     pub(in crate::e2e) schedule: Vec<String>,
+    /// As much of the broker's trace as checks have looked at.
+    traced: Mutex<Reading>,
     /// What is left behind.
     leaks: Watch,
 }
@@ -178,6 +181,7 @@ impl World {
                     broken: Vec::new(),
                     rules: Vec::new(),
                     schedule: Vec::new(),
+                    traced: Mutex::default(),
                     leaks,
                 });
             }
@@ -224,6 +228,11 @@ impl World {
     /// What every run shares.
     pub(in crate::e2e) fn machine(&self) -> &Machine {
         &self.machine
+    }
+
+    /// As much of the broker's trace as checks have looked at.
+    pub(in crate::e2e) fn traced(&self) -> MutexGuard<'_, Reading> {
+        self.traced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Who knows what the services promise.
