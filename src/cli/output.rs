@@ -5,6 +5,9 @@ use std::sync::{Arc, OnceLock};
 
 use console::Style;
 use serde_json::{Value, json};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::context::Context;
 use super::exit::{CliError, Exit};
@@ -193,7 +196,8 @@ fn write_line(to: &mut dyn Write, text: &str) {
 }
 
 /// What the client library logs: its connector says only what the error that it returns says too.
-const CLIENT_LIBRARY: &str = "async_nats=error,async_nats::connector=off";
+const CLIENT_LIBRARY: [(&str, LevelFilter); 2] =
+    [("async_nats", LevelFilter::ERROR), ("async_nats::connector", LevelFilter::OFF)];
 
 /// Where the log goes. What cannot be written there ends nothing: the log's library would panic.
 struct Log;
@@ -211,14 +215,13 @@ impl Write for Log {
 
 /// Sends the log to stderr at the level that `--log` names.
 pub fn start_log(level: &str, context: &Context) {
-    let filter = tracing_subscriber::EnvFilter::try_new(format!("{level},{CLIENT_LIBRARY}"))
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let level = level.parse().unwrap_or(LevelFilter::WARN);
+    let filter = Targets::new().with_default(level).with_targets(CLIENT_LIBRARY);
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(|| Log)
         .with_ansi(context.colour(context.stderr_tty))
-        .with_target(false)
-        .try_init();
+        .with_target(false);
+    let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const HELP: &str = "\
 usage: cargo xtask ci     crates, format, lints, tests, types, scenarios, docs; the clients in
                           Node and Go where those are, and with `--require node,go` it is red
-                          where they are not
+                          where they are not; so with `chromium` and `root`, which some tests want
        cargo xtask features   each feature alone, and a crate from outside that wants a broker only
        cargo xtask judge  how long the judge takes for 10^5 and 10^6 events, and how much memory
        cargo xtask soak   the long forms of the soak scenarios, in `xtask/soak`, and of the
@@ -24,6 +24,15 @@ const TESTS_PER_CORE: usize = 4;
 /// Suites of services that know nothing of this program.
 const SUITES: [&str; 4] = ["shop", "dispatch", "checkout", "profiles"];
 
+/// What may be required, by those of `--require`: what runs here and there, and tests are left out for.
+const WANTED: [&str; 4] = ["node", "go", "chromium", "root"];
+
+/// Where tests look for what is required (`tests/support/expected.rs`).
+const REQUIRED: &str = "MONO_DEMO_REQUIRE";
+
+/// What a crate may want of this one; the program is all of it.
+const FEATURES: [&str; 4] = ["broker", "mono", "schema", "e2e"];
+
 /// A step: its name, and what runs.
 struct Step {
     name: &'static str,
@@ -34,9 +43,13 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["ci"] => ci(&[]),
-        ["ci", "--require", programs] => {
-            ci(&programs.split(',').map(str::to_owned).collect::<Vec<_>>())
-        }
+        ["ci", "--require", wanted] => match required(wanted) {
+            Ok(wanted) => ci(&wanted),
+            Err(error) => {
+                eprintln!("xtask ci: {error}");
+                ExitCode::from(2)
+            }
+        },
         ["features"] => features(),
         ["soak"] => soak(),
         ["judge"] => judge(),
@@ -51,13 +64,22 @@ fn main() -> ExitCode {
     }
 }
 
-fn ci(required: &[String]) -> ExitCode {
+/// What `--require` says; nothing that nobody looks for.
+fn required(wanted: &str) -> Result<Vec<&str>, String> {
+    let wanted: Vec<&str> = wanted.split(',').collect();
+    match wanted.iter().find(|word| !WANTED.contains(word)) {
+        Some(word) => Err(format!("--require {word}: it is one of {}", WANTED.join(", "))),
+        None => Ok(wanted),
+    }
+}
+
+fn ci(required: &[&str]) -> ExitCode {
     let started = Instant::now();
     let mut times = Vec::new();
     let mut steps = || -> Result<(), String> {
         println!("\n== crates");
         crates::check(cargo(&[])).map_err(|e| format!("crates: {e}"))?;
-        for step in rust_checks() {
+        for step in rust_checks(required) {
             run(step, &mut times)?;
         }
         let binary = binary();
@@ -88,7 +110,7 @@ fn ci(required: &[String]) -> ExitCode {
     }
 }
 
-/// Each compiles most crates once more, which `ci` has no time for.
+/// The lints of each, and a test of another crate: `ci` has time only to see that each compiles.
 fn features() -> ExitCode {
     let mut times = Vec::new();
     match feature_checks().into_iter().try_for_each(|step| run(step, &mut times)) {
@@ -138,30 +160,40 @@ fn soak() -> ExitCode {
     }
 }
 
-fn rust_checks() -> [Step; 5] {
+fn rust_checks(required: &[&str]) -> Vec<Step> {
     let mut docs = cargo(&["doc", "--workspace", "--no-deps"]);
     docs.env("RUSTDOCFLAGS", "-D warnings");
     let mut tests = cargo(&["test", "--workspace", "--no-fail-fast"]);
     // Most of a test's time is waiting, for a process or a broker.
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     tests.env("RUST_TEST_THREADS", (cores * TESTS_PER_CORE).to_string());
-    [
+    tests.env(REQUIRED, required.join(","));
+    let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
+    let mut steps = vec![
         Step { name: "format", command: cargo(&["fmt", "--all", "--check"]) },
-        Step {
-            name: "clippy",
-            command: cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
-        },
+        Step { name: "clippy", command: cargo(&clippy) },
+    ];
+    steps.extend(FEATURES.map(compiles_alone));
+    steps.extend([
         Step { name: "docs", command: docs },
         Step { name: "rust tests", command: tests },
         Step { name: "build", command: cargo(&["build", "--release"]) },
-    ]
+    ]);
+    steps
+}
+
+/// That the library with this feature and no other compiles, without a warning; no code is made.
+fn compiles_alone(feature: &'static str) -> Step {
+    let library = ["rustc", "--profile", "check", "--lib", "--no-default-features", "--features"];
+    let command = cargo(&[&library[..], &[feature, "--", "-D", "warnings"]].concat());
+    Step { name: feature, command }
 }
 
 /// What each feature alone compiles, and a crate that depends on one from outside.
 fn feature_checks() -> Vec<Step> {
-    let names = ["broker", "mono", "schema", "e2e", "cli"];
-    let mut steps: Vec<Step> = names
+    let mut steps: Vec<Step> = FEATURES
         .into_iter()
+        .chain(["cli"])
         .map(|name| {
             let alone = ["clippy", "--no-default-features", "--features", name];
             Step { name, command: cargo(&[&alone[..], &["--", "-D", "warnings"]].concat()) }
@@ -176,7 +208,7 @@ fn feature_checks() -> Vec<Step> {
 }
 
 /// Those whose tools are here; the scenarios have run with each of these clients already.
-fn checks_of_other_clients(required: &[String]) -> Result<Vec<Step>, String> {
+fn checks_of_other_clients(required: &[&str]) -> Result<Vec<Step>, String> {
     let inside = |program: &str, folder: &str, args: &[&str]| {
         let mut command = Command::new(program);
         command.args(args).current_dir(root().join(folder));
@@ -204,7 +236,7 @@ fn checks_of_other_clients(required: &[String]) -> Result<Vec<Step>, String> {
     for (program, args) in [("node", "--version"), ("go", "version")] {
         if !has(program, &[args]) {
             // Whoever runs this where it is expected says so: then it is a failure.
-            if required.iter().any(|required| required == program) {
+            if required.contains(&program) {
                 return Err(format!("{program} is required, and is not on the PATH"));
             }
             println!(
@@ -318,6 +350,13 @@ fn root() -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn what_nobody_looks_for_cannot_be_required() {
+        assert_eq!(super::required("node,root"), Ok(vec!["node", "root"]));
+        let told = super::required("go,nod").unwrap_err();
+        assert_eq!(told, "--require nod: it is one of node, go, chromium, root");
+    }
+
     /// Run by cargo, as `cargo xtask` is: so there is something to take away.
     #[test]
     fn cargo_is_not_told_what_package_runs_it() {
