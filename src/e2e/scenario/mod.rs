@@ -75,6 +75,13 @@
 //! | `blackhole`, `refuse` | `on`, `for` | nothing arrives and nobody says so; new connections are refused |
 //! | `half-open` | `direction = "to-client"`, `on`, `for` | nothing arrives in this direction |
 //! | `heal-network` | `on` | the network is good again |
+//! | `lose`, `duplicate`, `swap` | which messages, below | one never arrives, arrives twice, or changes places with the next |
+//! | `delay` with `what` | which messages, `latency = "50ms"` | one arrives later, and others overtake it |
+//! | `disconnect` | which messages, `when = "before"` | its connection ends before it arrives, or right `"after"` |
+//!
+//! Which messages: `what` (`"publish"`, `"pub-ack"`, `"delivery"`, `"ack"`, `"nak"` or `"reply"`), and of
+//! those the ones with this `subject`, `header`, text in the `body`; `of` says whose, `nth` or `every`
+//! which of them, `times` how many.
 //!
 //! `on` is `"client"` or `"services"`: whose network; everybody's who is behind a proxy unless said.
 //! `for` is how long it lasts, until something mends it unless said.
