@@ -12,6 +12,10 @@ use mono_demo::broker::{
     Broker, Fate, Fault, FaultError, Faults, Matching, MessageKind, MessageRule, Moment, Proxy,
     Servers, Settings, Side, Tls, Turn,
 };
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 
 /// What is not expected to come did not come within this.
 const SHORT: Duration = Duration::from_millis(300);
@@ -227,6 +231,66 @@ async fn a_fault_that_matched_nothing_says_what_passed_instead() {
     assert_eq!(third.unmet().unwrap(), told);
     let told = "matched nothing; what passed instead: 1 × publish on orders.new, 1 × pub-ack on orders.new";
     assert_eq!((other.unmet().unwrap().as_str(), other.hits()), (told, 0));
+    f.end().await;
+}
+
+/// What went each way over a connection.
+type Recorded = [Vec<u8>; 2];
+
+/// Passes one connection on, and hands out what went over it once both ends have closed.
+async fn recording(target: u16) -> (u16, JoinHandle<Recorded>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let task = tokio::spawn(async move {
+        let (client, _) = listener.accept().await.unwrap();
+        let server = TcpStream::connect(("127.0.0.1", target)).await.unwrap();
+        let ((client_in, client_out), (server_in, server_out)) =
+            (client.into_split(), server.into_split());
+        let (up, down) = tokio::join!(copy(client_in, server_out), copy(server_in, client_out));
+        [up, down]
+    });
+    (port, task)
+}
+
+async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf) -> Vec<u8> {
+    let (mut all, mut buffer) = (Vec::new(), [0; 1500]);
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        all.extend_from_slice(&buffer[..read]);
+        // One that has gone reads no more; what is compared is what the other end sent.
+        let _ = to.write_all(&buffer[..read]).await;
+    }
+    let _ = to.shutdown().await;
+    all
+}
+
+#[tokio::test]
+async fn real_traffic_that_matches_no_rule_passes_byte_for_byte() {
+    let mut f = Fixture::new().await;
+    let (behind, at_the_server) = recording(f.broker.port()).await;
+    f.proxies[0].set_target(behind);
+    let (before, at_the_client) = recording(f.proxies[0].port()).await;
+    for kind in MessageKind::ALL {
+        f.inject(Fate::Lose, Matching::next(kind).on("nobody.>")).await;
+    }
+    f.client = async_nats::connect(format!("127.0.0.1:{before}")).await.unwrap();
+    let mut messages = f.worker().await;
+    for n in 0..50 {
+        f.submit(Some(&n.to_string()), LIMIT).await.expect("an acknowledgement");
+        next(&mut messages).await.unwrap().ack().await.unwrap();
+    }
+    let mut echo = f.client.subscribe("echo").await.unwrap();
+    for size in [0, 1, 16 * 1024, 500_000] {
+        f.client.publish("echo", vec![b'\n'; size].into()).await.unwrap();
+        assert_eq!(next(&mut echo).await.payload.len(), size);
+    }
+    drop((messages, echo));
+    f.client.drain().await.unwrap();
+    f.client = f.direct.clone();
+    let (sent, arrived) = tokio::join!(at_the_client, at_the_server);
+    let (sent, arrived) = (sent.unwrap(), arrived.unwrap());
+    assert!(sent[0].len() > 500_000 && sent[0] == arrived[0], "to the server");
+    assert!(arrived[1].len() > 500_000 && sent[1] == arrived[1], "to the client");
+    assert_eq!(f.proxies[0].counts().unreadable, 0);
     f.end().await;
 }
 

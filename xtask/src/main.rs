@@ -15,6 +15,7 @@ usage: cargo xtask ci     crates, format, lints, tests, types, scenarios, docs; 
                           where they are not; so with `chromium` and `root`, which some tests want
        cargo xtask features   each feature alone, and a crate from outside that wants a broker only
        cargo xtask judge  how long the judge takes for 10^5 and 10^6 events, and how much memory
+       cargo xtask proxy  what a proxy costs, with rules about messages and without
        cargo xtask soak   the long forms of the soak scenarios, in `xtask/soak`, and of the
                           tests; histories are kept in `target/histories`";
 
@@ -52,7 +53,7 @@ fn main() -> ExitCode {
         },
         ["features"] => features(),
         ["soak"] => soak(),
-        ["judge"] => judge(),
+        [bench @ ("judge" | "proxy")] => figures(bench),
         ["help" | "--help" | "-h"] => {
             println!("{HELP}");
             ExitCode::SUCCESS
@@ -123,12 +124,13 @@ fn features() -> ExitCode {
 }
 
 /// Figures for people: nothing is held, since what else runs decides them.
-fn judge() -> ExitCode {
-    let step = Step { name: "judge", command: cargo(&["bench", "--bench", "judge"]) };
+fn figures(bench: &str) -> ExitCode {
+    let command = cargo(&["bench", "--bench", bench]);
+    let step = Step { name: "figures", command };
     match run(step, &mut Vec::new()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("xtask judge: {error}");
+            eprintln!("xtask {bench}: {error}");
             ExitCode::FAILURE
         }
     }

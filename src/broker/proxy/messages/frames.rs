@@ -47,7 +47,8 @@ impl<'a> Frame<'a> {
     /// The frame at the beginning of `bytes`; `None` where it is not whole yet.
     pub(super) fn first(bytes: &'a [u8]) -> Result<Option<Self>, NoFrame> {
         let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
-            return if bytes.len() > LINE_LIMIT { Err(NoFrame) } else { Ok(None) };
+            // Nobody waits for the rest of what is none: a TLS handshake would stand still.
+            return if is_begun(bytes) { Ok(None) } else { Err(NoFrame) };
         };
         let line = &bytes[..end];
         let Some(Announced { subject, reply, headers, all }) = announced(line)? else {
@@ -104,7 +105,7 @@ impl Scanner {
         }
         let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
             self.line.extend_from_slice(bytes);
-            return if self.line.len() > LINE_LIMIT { Err(NoFrame) } else { Ok(bytes.len()) };
+            return if is_begun(&self.line) { Ok(bytes.len()) } else { Err(NoFrame) };
         };
         let announced = if self.line.is_empty() {
             announced(&bytes[..end])?
@@ -117,6 +118,12 @@ impl Scanner {
         self.rest = announced.map_or(0, |announced| announced.all + 2);
         Ok(end + 1)
     }
+}
+
+/// Whether this may be the beginning of a control line.
+fn is_begun(line: &[u8]) -> bool {
+    let of_a_verb = |byte: &u8| byte.is_ascii_alphabetic() || [b'+', b'-'].contains(byte);
+    line.first().is_none_or(of_a_verb) && line.len() <= LINE_LIMIT
 }
 
 /// What a control line announces; `None` for one that stands alone.

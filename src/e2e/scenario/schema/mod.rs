@@ -30,6 +30,7 @@ pub fn schema(added: &[CheckWord]) -> Value {
         "definitions": {
             "step": one_of(&[keys::STEP, keys::INCLUDE].concat(), verbs.chain([include]).collect()),
             "check": one_of(&keys::of_checks(added), checks::words(added)),
+            "under": under(),
             "error": error(),
             "replaced": { "type": "string", "pattern": "\\{\\{[a-z0-9_]+\\}\\}" },
             "pattern": pattern(),
@@ -81,11 +82,7 @@ fn written(form: Form) -> Value {
         Form::Texts => texts(),
         Form::OneOrTexts | Form::Ids => json!({ "anyOf": [{ "type": "string" }, texts()] }),
         Form::Fault => json!({ "enum": verbs::fault_words() }),
-        Form::Under => {
-            let count = json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX });
-            let how = json!({ "anyOf": [count, table(keys::UNDER)] });
-            by_word(verbs::fault_words(), &how)
-        }
+        Form::Under => by_word(verbs::fault_words(), &json!({ "$ref": "#/definitions/under" })),
         Form::Word(words) => json!({ "enum": words }),
         Form::Count(least) => json!({ "type": "integer", "minimum": least, "maximum": u32::MAX }),
         Form::Integer => json!({ "type": "integer" }),
@@ -215,6 +212,12 @@ fn pattern() -> Value {
             { "anyOf": of_arrays.collect::<Vec<_>>() },
         ],
     })
+}
+
+/// How often something breaks under a load, or a table about it.
+fn under() -> Value {
+    let count = json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX });
+    json!({ "anyOf": [count, table(keys::UNDER)] })
 }
 
 fn error() -> Value {

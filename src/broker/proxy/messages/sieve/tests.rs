@@ -127,6 +127,10 @@ fn what_cannot_be_read_passes_and_is_told_once() {
     let sifted = sieve.read(more.as_bytes(), &lose, Instant::now());
     assert_eq!((sifted.pass.as_slice(), sifted.unreadable), (more.as_bytes(), false));
     assert!(lose[0].unmet().unwrap().contains("could not be read"));
+    // A handshake, whose other end waits for it.
+    let mut sieve = self::sieve(Direction::ToServer);
+    let sifted = sieve.read(b"\x16\x03\x01\x02", &lose, Instant::now());
+    assert_eq!((sifted.pass.as_slice(), sifted.unreadable), (&b"\x16\x03\x01\x02"[..], true));
 }
 
 /// A frame of either direction, as it may be written.
