@@ -40,8 +40,8 @@
 //! | verb | goes with | seen, to be expected |
 //! | --- | --- | --- |
 //! | `call` | `args`, `kwargs` | `reply` or `error` |
-//! | `request` | one of `body`, `text`, `bytes_base64`, `body_file`, `body_size`; `headers` | `reply`, `reply_headers` or `error` |
-//! | `publish` | the same | `error` |
+//! | `request` | one of `body`, `text`, `bytes_base64`, `body_file`, `body_size`; `headers`; `replies` or `unordered` | `reply`, `reply_headers` or `error` |
+//! | `publish` | a message, as above | `error` |
 //! | `submit` | the same | `ack` or `error` |
 //! | `run` | `cwd`, `env` | `exit` (0 unless said), `stdout`, `stderr` |
 //! | `fault` | its values, below | |
@@ -96,6 +96,7 @@
 //! | `stored`, `stored_keys` | streams, consumers, buckets and object stores that are made first |
 //! | `promises` | `[promise.NAME]` of fixtures and suites |
 //! | `reader`, `findings` | a table key by key; mistakes with their place |
+//! | `messages`, `replies` | so many messages, or replies to one request, and no more |
 //! | `item`, `data` | values of TOML as JSON, settings, patterns |
 //! | `environment` | where a service or a program runs, and what it is given |
 //! | `context` | what only the caller knows |
@@ -123,6 +124,7 @@ pub(crate) mod outgoing;
 pub(crate) mod parse;
 pub(crate) mod promises;
 pub(crate) mod reader;
+pub(crate) mod replies;
 pub(crate) mod schema;
 pub(crate) mod steps;
 pub(crate) mod stored;

@@ -1,6 +1,5 @@
 //! Who is connected as a service, and listens to what, as the broker itself says.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -19,8 +18,19 @@ const LATE: Duration = Duration::from_secs(1);
 /// A connection that did something as a service.
 #[derive(Debug, Clone)]
 pub(in crate::e2e) struct Connection {
-    /// What it subscribes to.
-    pub(in crate::e2e) subjects: BTreeSet<String>,
+    /// As it called itself; empty if it did not.
+    pub(in crate::e2e) name: String,
+    /// What it listens to.
+    pub(in crate::e2e) subscriptions: Vec<Subscription>,
+}
+
+/// A subscription.
+#[derive(Debug, Clone)]
+pub(in crate::e2e) struct Subscription {
+    /// May have wildcards.
+    pub(in crate::e2e) subject: String,
+    /// Its queue group, of which one member gets each message.
+    pub(in crate::e2e) queue: Option<String>,
 }
 
 /// The connections of services, at each of so many servers.
@@ -34,7 +44,7 @@ pub(in crate::e2e) async fn services(
     let client = harness.client().await?;
     let inbox = client.new_inbox();
     let mut replies = client.subscribe(inbox.clone()).await?.take(servers);
-    let asked = json!({ "auth": true, "subscriptions": true, "limit": MOST }).to_string();
+    let asked = json!({ "auth": true, "subscriptions_detail": true, "limit": MOST }).to_string();
     client.publish_with_reply(ASK, inbox, asked.into()).await?;
     let mut all = Vec::new();
     while let Ok(Some(reply)) = tokio::time::timeout(LATE, replies.next()).await {
@@ -45,9 +55,16 @@ pub(in crate::e2e) async fn services(
             Role::of_user(user) == Some(Role::Worker)
         });
         all.extend(of_services.map(|connection| {
-            let subjects = connection["subscriptions_list"].as_array();
-            let subjects = subjects.into_iter().flatten().filter_map(Value::as_str);
-            Connection { subjects: subjects.map(str::to_owned).collect() }
+            let all = connection["subscriptions_list_detail"].as_array().into_iter().flatten();
+            let text = |value: &Value| value.as_str().map(str::to_owned);
+            let subscription = |told: &Value| {
+                let (subject, queue) = (text(&told["subject"])?, text(&told["qgroup"]));
+                Some(Subscription { subject, queue: queue.filter(|queue| !queue.is_empty()) })
+            };
+            Connection {
+                name: text(&connection["name"]).unwrap_or_default(),
+                subscriptions: all.filter_map(subscription).collect(),
+            }
         }));
     }
     Ok(all)

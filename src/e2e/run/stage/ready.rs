@@ -79,7 +79,8 @@ pub(in crate::e2e) async fn answers(
             within(service, &processes, connections(broker, enough), &how).await
         }
         Ready::Subscribes(subject) => {
-            let listens = |one: &&Connection| one.subjects.contains(subject);
+            let listens =
+                |one: &&Connection| one.subscriptions.iter().any(|one| one.subject == *subject);
             let enough = |all: &[Connection]| all.iter().filter(listens).count() >= many;
             let how = format!("subscribe to {subject}, {many} of them");
             within(service, &processes, connections(broker, enough), &how).await
