@@ -265,3 +265,138 @@ fn mistakes_about_the_broker_have_their_place() {
     suite(&home, "", &[("a", &format!("broker = {{ prot = 1 }}\n{STEP}"))]);
     e2e(&home, &["--list"]).failed(2, "did you mean `port`?");
 }
+
+/// A service in Python that does `do` once it is connected, and prints nothing.
+fn silent(home: &Home, name: &str, does: &str) {
+    let text = format!(
+        "import asyncio, json, os, signal, sys, nats\n\
+         async def main():\n    nc = await nats.connect(os.environ['BROKER'])\n    js = nc.jetstream()\n\
+         {does}\n    stop = asyncio.Event()\n\
+         \x20   asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)\n\
+         \x20   await stop.wait()\n    await nc.close()\nasyncio.run(main())\n"
+    );
+    std::fs::write(home.path().join("suite").join(name), text).unwrap();
+}
+
+fn ready(sign: &str, within: &str) -> String {
+    format!(
+        "[services.silent]\nrun = [\"{{{{python}}}}\", \"silent.py\"]\nready = {{ {sign} }}\n\
+         ready_within = \"{within}\"\nenv = {{ BROKER = \"{{{{url_with_credentials}}}}\" }}\n"
+    )
+}
+
+#[test]
+fn a_service_that_says_nothing_is_seen_to_be_ready_at_the_broker() {
+    let stream = "[streams.JOBS]\nsubjects = [\"jobs\"]\n[streams.JOBS.consumers.worker]\n";
+    let subscribes =
+        "    async def hi(m):\n        await m.respond(b'hi')\n    await nc.subscribe('hi', cb=hi)";
+    let pulls = "    sub = await js.pull_subscribe_bind('worker', 'JOBS')\n    \
+                 asyncio.create_task(sub.fetch(1, timeout=1000))";
+    for (sign, does, step) in [
+        ("connected = 1", "", STEP),
+        ("subscribes = \"hi\"", subscribes, HI),
+        ("consumer = \"worker\"", pulls, STEP),
+    ] {
+        let home = Home::new();
+        suite(&home, &format!("{stream}{}processes = 2\n", ready(sign, "60s")), &[("a", step)]);
+        silent(&home, "silent.py", does);
+        e2e(&home, &["--update"]).ok();
+    }
+    for (sign, words) in [
+        ("connected = 2", "silent did not connect to the broker, 2 times within 2s"),
+        ("subscribes = \"hi\"", "silent did not subscribe to hi, 1 of them within 2s"),
+        (
+            "consumer = \"worker\"",
+            "silent did not wait for messages of a consumer worker within 2s",
+        ),
+        (
+            "http = \"http://127.0.0.1:{{port:web}}/up\"",
+            "silent did not answer a GET of http://127.0.0.1:2",
+        ),
+    ] {
+        let home = Home::new();
+        suite(&home, &format!("{stream}{}", ready(sign, "2s")), &[("a", STEP)]);
+        silent(&home, "silent.py", "");
+        let said = e2e(&home, &["--ci"]).failed(3, "");
+        assert!(said.stdout.contains(words), "{words}\n{}", said.stdout);
+    }
+}
+
+#[test]
+fn a_service_is_ready_once_its_page_is() {
+    let home = Home::new();
+    let file = "[services.web]\nready = { http = \"http://127.0.0.1:{{port:http}}/up\" }\nready_within = \"60s\"\n\
+                run = [\"{{python}}\", \"-m\", \"http.server\", \"--bind\", \"127.0.0.1\", \"{{port:http}}\"]\n";
+    suite(&home, file, &[("a", STEP)]);
+    // Nothing is there yet: a page that is not found is no sign.
+    let said = e2e_ready(&home, "2s").failed(3, "");
+    assert!(said.stdout.contains("with a status from 200 to 299 within 2s"), "{}", said.stdout);
+    std::fs::write(home.path().join("suite/up"), "").unwrap();
+    e2e(&home, &["--update"]).ok();
+}
+
+/// The same suite with less patience.
+fn e2e_ready(home: &Home, within: &str) -> Said {
+    let path = home.path().join("suite/suite.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("60s", within)).unwrap();
+    let said = e2e(home, &["--ci"]);
+    std::fs::write(&path, text).unwrap();
+    said
+}
+
+#[test]
+fn a_service_that_the_broker_refuses_is_told_so_with_the_remedy() {
+    let home = Home::new();
+    suite(&home, &answers("{{nats_url}}"), &[("a", STEP)]);
+    let said = e2e_ready(&home, "3s").failed(3, "");
+    let remedy =
+        "answers has to show NATS_USER and NATS_PASSWORD, or to take {{url_with_credentials}}";
+    for words in ["authentication error", remedy, "--- last lines of answers"] {
+        assert!(said.stdout.contains(words), "{words}\n{}", said.stdout);
+    }
+    assert!(!said.stdout.contains("Starting nats-server"), "no banner\n{}", said.stdout);
+}
+
+#[test]
+fn a_service_that_ends_in_mid_run_fails_the_step_under_its_own_name() {
+    let home = Home::new();
+    let dies =
+        "echo up; until [ -e $MONO_DEMO_DIR/now ]; do sleep 0.01; done; echo out of paper; exit 9";
+    let file = format!(
+        "[services.idle]\nrun = [\"sh\", \"-c\", \"echo up; exec sleep 1000\"]\nready = {{ line = \"up\" }}\n\
+         [services.printer]\nrun = [\"sh\", \"-c\", \"{dies}\"]\nready = {{ line = \"up\" }}\n"
+    );
+    // A minute is the program's own limit: whoever waits for that sees another failure.
+    let step = "[[step]]\nrun = [\"sh\", \"-c\", \"touch {{dir}}/now; exec sleep 1000\"]\n";
+    suite(&home, &file, &[("a", step)]);
+    let said = e2e(&home, &["--ci"]).failed(1, "");
+    let first = said.stdout.find("--- last lines of printer").expect("its own log");
+    assert!(said.stdout[first..].contains("out of paper"), "{}", said.stdout);
+    for words in ["printer ended with exit status 9; its log says `out of paper`", "a.toml:3:1"] {
+        assert!(said.stdout.contains(words), "{words}\n{}", said.stdout);
+    }
+    // One that has done its work may end.
+    suite(
+        &home,
+        &file.replace("exit 9", "exit 0"),
+        &[("a", "[[step]]\nrun = [\"sh\", \"-c\", \"touch {{dir}}/now\"]\n")],
+    );
+    e2e(&home, &["--update"]).ok();
+}
+
+#[test]
+fn mistakes_about_readiness_have_their_place() {
+    let home = Home::new();
+    for (ready, words) in [
+        ("{ conected = 1 }", "did you mean `connected`?"),
+        ("{ connected = 0 }", "`connected` must be a whole number from 1 up"),
+        ("{ subscribe = \"a\" }", "did you mean `subscribes`?"),
+        ("{ http = \"https://a/\" }", "is not a URL that begins with `http://`"),
+        ("{ connected = 1, line = \"up\" }", "`ready` says one thing to wait for"),
+    ] {
+        suite(&home, &format!("[services.a]\nrun = [\"a\"]\nready = {ready}\n"), &[("a", STEP)]);
+        let said = e2e(&home, &["--list"]).failed(2, words);
+        assert!(said.stderr.contains("suite.toml:3"), "{}", said.stderr);
+    }
+}

@@ -74,6 +74,7 @@ mod provision;
 mod proxy;
 mod reaped;
 mod replies;
+mod replies_to_one;
 mod reports;
 mod review;
 mod roles;

@@ -215,7 +215,7 @@ fn checked(subject: &str, payload_base64: &str) -> Result<Bytes, DriverError> {
 }
 
 /// `HeaderMap::insert` panics on a line feed: everything is checked and parsed first.
-fn header_map(headers: &Headers) -> Result<HeaderMap, DriverError> {
+pub(in crate::e2e) fn header_map(headers: &Headers) -> Result<HeaderMap, DriverError> {
     let mut map = HeaderMap::new();
     let bad = |error: &dyn std::fmt::Display| failed(ErrorKind::BadInput, true, error);
     for (name, values) in headers {

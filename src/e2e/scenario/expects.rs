@@ -8,7 +8,7 @@ use super::data::as_text;
 use super::findings::Findings;
 use super::reader::Fields;
 use super::verbs::{ERROR_KINDS, Verb};
-use crate::e2e::scenario::{keys, messages};
+use crate::e2e::scenario::{keys, messages, replies};
 use crate::e2e::text::span::Span;
 
 pub(in crate::e2e) fn expects(
@@ -54,6 +54,9 @@ pub(in crate::e2e) fn expects(
             pattern: json!(0),
             exact: false,
         });
+    }
+    if verb.word == "request" {
+        expects = replies::expects(exact, expects, fields, findings);
     }
     if verb.word == "expect_messages" {
         expects.extend(messages::expects(exact, fields, findings));

@@ -158,6 +158,8 @@ pub(in crate::e2e) const STEP: &[Key] = &[
     key("args", Form::Array, "Positional arguments."),
     key("kwargs", Form::Object, "Keyword arguments."),
     key("request", Form::Text, "Sends to a subject and waits for the reply."),
+    key("replies", Form::Count(1), "Of `request`: so many replies come, and no more."),
+    key("unordered", Form::Patterns, "Of `request`: the body of each reply, in any order."),
     key("publish", Form::Text, "Sends to a subject; nothing answers."),
     key("submit", Form::Text, "Sends to a stream and waits for the acknowledgement."),
     key("body", Form::Data, "The message: data, sent as JSON; of a fault: text in it."),

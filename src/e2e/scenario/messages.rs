@@ -86,23 +86,8 @@ pub(in crate::e2e) fn action(step: &Fields<'_, '_>, findings: &mut Findings) -> 
         _ => {}
     }
     if inner.get("unordered").is_some() {
-        match listed {
-            None => {
-                let seen = inner.get("unordered").map_or("", |item| item.get_ref().type_str());
-                let message = format!("`unordered` must be an array of bodies, not: {seen}");
-                findings.add(inner.span_of("unordered"), message);
-            }
-            Some(listed) if listed.is_empty() => {
-                let help =
-                    "`expect_message = { subject = …, none = true }` says that there is none";
-                findings.add_with_help(
-                    inner.span_of("unordered"),
-                    "`unordered` must be one body or more",
-                    help,
-                );
-            }
-            Some(_) => {}
-        }
+        let none = "`expect_message = { subject = …, none = true }` says that there is none";
+        bodies(&inner, none, findings);
         if inner.get("body").is_some() {
             let message = "`unordered` has the bodies: `body` does not go with it";
             findings.add(inner.key_span("body"), message);
@@ -110,6 +95,23 @@ pub(in crate::e2e) fn action(step: &Fields<'_, '_>, findings: &mut Findings) -> 
     }
     let count = count.or_else(|| u32::try_from(listed?.len()).ok())?;
     Some(Action::ExpectMessages { subject: subject?, count })
+}
+
+/// `unordered`: one body or more; `none` says what else says that there is none.
+pub(in crate::e2e) fn bodies(inner: &Fields<'_, '_>, none: &str, findings: &mut Findings) {
+    let Some(item) = inner.get("unordered") else { return };
+    match item.get_ref().as_array() {
+        None => {
+            let seen = item.get_ref().type_str();
+            let message = format!("`unordered` must be an array of bodies, not: {seen}");
+            findings.add(inner.span_of("unordered"), message);
+        }
+        Some(listed) if listed.is_empty() => {
+            let message = "`unordered` must be one body or more";
+            findings.add_with_help(inner.span_of("unordered"), message, none);
+        }
+        Some(_) => {}
+    }
 }
 
 /// What is expected of all of them.

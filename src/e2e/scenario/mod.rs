@@ -50,6 +50,7 @@
 //! | `stored`, `stored_keys` | streams, consumers, buckets and object stores that are made first |
 //! | `promises` | `[promise.NAME]` of fixtures and suites |
 //! | `reader`, `findings` | a table key by key; mistakes with their place |
+//! | `messages`, `replies` | so many messages, or replies to one request, and no more |
 //! | `item`, `data` | values of TOML as JSON, settings, patterns |
 //! | `environment` | where a service or a program runs, and what it is given |
 //! | `context` | what only the caller knows |
@@ -80,6 +81,7 @@ pub(crate) mod outgoing;
 pub(crate) mod parse;
 pub(crate) mod promises;
 pub(crate) mod reader;
+pub(crate) mod replies;
 pub(crate) mod schema;
 pub(crate) mod steps;
 pub(crate) mod stored;

@@ -9,7 +9,7 @@ use super::expects::expects;
 use super::findings::Findings;
 use super::reader::Fields;
 use super::verbs::{VERBS, Verb, verb_words};
-use crate::e2e::scenario::{environment, faults, keys, messages, outgoing};
+use crate::e2e::scenario::{environment, faults, keys, messages, outgoing, replies};
 use crate::e2e::text::span::Span;
 use crate::e2e::text::template;
 
@@ -87,6 +87,7 @@ fn step(table: &DeTable<'_>, span: Span, findings: &mut Findings) -> Option<Step
         repeat,
         concurrency: concurrency(&fields, repeat, findings),
         save: save(&fields, findings),
+        replies: replies::read(&fields, findings),
         open: false,
         golden: golden(&fields, findings),
         load: faults::load(&fields, findings),

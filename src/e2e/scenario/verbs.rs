@@ -11,7 +11,8 @@ pub(in crate::e2e) struct Verb {
     pub(in crate::e2e) common: &'static [&'static str],
 }
 
-const OUTGOING: &[&str] = &["body", "text", "bytes_base64", "body_file", "body_size", "headers"];
+const REQUEST: &[&str] =
+    &["body", "text", "bytes_base64", "body_file", "body_size", "headers", "replies", "unordered"];
 const SUBMIT: &[&str] = &[
     "body",
     "text",
@@ -38,7 +39,7 @@ pub(in crate::e2e) const VERBS: [Verb; 9] = [
     },
     Verb {
         word: "request",
-        inputs: OUTGOING,
+        inputs: REQUEST,
         expects: &["reply", "reply_headers", "error"],
         common: COMMON,
     },

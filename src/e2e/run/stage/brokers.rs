@@ -127,11 +127,6 @@ impl Brokers {
         self.nodes().iter().map(Broker::log_path)
     }
 
-    /// The last lines of the log, node by node.
-    pub(in crate::e2e) fn log_tail(&self) -> Vec<String> {
-        self.tails(|tail| tail)
-    }
-
     /// What was logged after it was ready; all of it where it never was. Its banner explains no
     /// failure.
     pub(in crate::e2e) fn log_tail_since_ready(&self) -> Vec<String> {

@@ -7,6 +7,9 @@
 //! | `brokers` | the broker, or the cluster |
 //! | `networks` | proxies before the servers, for those who are to have a bad network |
 //! | `ready` | starts a process of a service, and tells when it is ready |
+//! | `connected` | who is connected as a service |
+//! | `web` | a page that a service answers |
+//! | `refused` | why a service is not ready, where the broker knows |
 //! | `services`, `service_process` | the service processes: started, started again, drained |
 //! | `standing` | what still stands at its end: looked at, followed, stopped |
 //! | `kept` | where histories stay |
@@ -17,6 +20,7 @@
 //! | `harness` | the one connection of the harness itself |
 
 pub(crate) mod brokers;
+pub(crate) mod connected;
 pub(crate) mod files;
 pub(crate) mod harness;
 pub(crate) mod hearing;
@@ -24,10 +28,12 @@ pub(crate) mod kept;
 pub(crate) mod machine;
 pub(crate) mod networks;
 pub(crate) mod ready;
+pub(crate) mod refused;
 pub(crate) mod secrets;
 pub(crate) mod service_process;
 pub(crate) mod services;
 pub(crate) mod standing;
 pub(crate) mod stored;
 pub(crate) mod values;
+pub(crate) mod web;
 pub(crate) mod world;

@@ -2,13 +2,18 @@
 
 use std::{collections::BTreeSet, future::Future, time::Duration};
 
-use futures_util::{FutureExt as _, StreamExt as _, future::select_all};
+use async_nats::jetstream;
+use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::select_all};
 use serde_json::Value;
 
+use super::connected::{self, Connection};
 use super::harness::Harness;
 use super::machine::{ServiceContext, ServiceUnderTest};
+use super::web;
+use crate::counted::counted;
 use crate::e2e::scenario::suite::Ready;
 use crate::e2e::text::telling::telling_line;
+use crate::e2e::text::template::{self, Variables};
 use crate::e2e::verdict::outcome::Stop;
 use crate::process::{Child, Reaper};
 
@@ -17,6 +22,8 @@ const ASK_AGAIN: Duration = Duration::from_millis(20);
 /// Why none run.
 pub(in crate::e2e) struct NotStarted {
     pub(in crate::e2e) reason: Stop,
+    /// Which of the services.
+    pub(in crate::e2e) service: String,
     /// The end of the log.
     pub(in crate::e2e) log: Vec<String>,
     /// Whether one ended before it was ready.
@@ -33,7 +40,7 @@ pub(in crate::e2e) async fn start_process(
     spawn.name.clone_from(&service.name);
     let child = Child::spawn(reaper, spawn).await.map_err(|error| {
         let reason = Stop::broken(&format!("cannot start {}", service.name), error);
-        NotStarted { reason, log: Vec::new(), ended: false }
+        NotStarted { reason, service: service.name.clone(), log: Vec::new(), ended: false }
     })?;
     // A program that asks must not wait for a person.
     drop(child.take_stdin());
@@ -57,20 +64,43 @@ pub(in crate::e2e) async fn start_process(
 pub(in crate::e2e) async fn answers(
     service: &ServiceUnderTest,
     processes: Vec<&Child>,
-    harness: &Harness,
+    broker: &Asked<'_>,
 ) -> Result<(), NotStarted> {
     if processes.is_empty() {
         return Ok(());
     }
+    let (harness, many) = (broker.harness, processes.len());
     match &service.ready {
         Ready::Line(_) => Ok(()),
+        Ready::Connected(each) => {
+            let wanted = many * *each as usize;
+            let enough = |all: &[Connection]| all.len() >= wanted.max(broker.connections);
+            let how = format!("connect to the broker, {}", counted(wanted, "time"));
+            within(service, &processes, connections(broker, enough), &how).await
+        }
+        Ready::Subscribes(subject) => {
+            let listens =
+                |one: &&Connection| one.subscriptions.iter().any(|one| one.subject == *subject);
+            let enough = |all: &[Connection]| all.iter().filter(listens).count() >= many;
+            let how = format!("subscribe to {subject}, {many} of them");
+            within(service, &processes, connections(broker, enough), &how).await
+        }
+        Ready::Consumer(name) => {
+            let how = format!("wait for messages of a consumer {name}");
+            within(service, &processes, consumed(harness, name), &how).await
+        }
+        Ready::Http(url) => {
+            let url = template::fill_text(url, broker.variables);
+            let how = format!("answer a GET of {url} with a status from 200 to 299");
+            within(service, &processes, answered(&url), &how).await
+        }
         Ready::Subject(subject) => {
             let how = format!("answer a request on {subject}");
             within(service, &processes, replied(harness, subject), &how).await
         }
         Ready::Service(name) => {
             let subject = format!("$SRV.PING.{name}");
-            let (asked, many) = (instances(harness, &subject, processes.len()), processes.len());
+            let asked = instances(harness, &subject, many);
             let how = format!("answer {subject} with {many} of them");
             within(service, &processes, asked, &how).await
         }
@@ -101,12 +131,68 @@ async fn within(
             let said = telling_line(&log).unwrap_or_default();
             let reason =
                 format!("{name} ended with {status} before it was ready; its log says `{said}`");
-            Err(NotStarted { reason: Stop::Broken(reason), log, ended: true })
+            let (reason, service) = (Stop::Broken(reason), name.clone());
+            Err(NotStarted { reason, service, log, ended: true })
         }
         () = tokio::time::sleep(limit) => {
             let log = processes.iter().flat_map(|process| process.tail()).collect();
             let reason = Stop::Broken(format!("{name} did not {how} within {limit:?}"));
-            Err(NotStarted { reason, log, ended: false })
+            Err(NotStarted { reason, service: name.clone(), log, ended: false })
+        }
+    }
+}
+
+/// Whom to ask whether a service is ready.
+pub(in crate::e2e) struct Asked<'a> {
+    pub(in crate::e2e) harness: &'a Harness,
+    /// How many servers there are.
+    pub(in crate::e2e) servers: usize,
+    /// How many connections all services together have, of those that are ready once they are
+    /// connected: the broker cannot tell whose a connection is.
+    pub(in crate::e2e) connections: usize,
+    /// What `{{name}}` stands for, for services.
+    pub(in crate::e2e) variables: &'a Variables,
+}
+
+/// Returns once the connections of services are enough.
+async fn connections(broker: &Asked<'_>, enough: impl Fn(&[Connection]) -> bool) {
+    loop {
+        match connected::services(broker.harness, broker.servers).await {
+            Ok(all) if enough(&all) => return,
+            _ => tokio::time::sleep(ASK_AGAIN).await,
+        }
+    }
+}
+
+/// Returns once a consumer of this name has somebody who waits for its messages.
+async fn consumed(harness: &Harness, name: &str) {
+    loop {
+        if let Ok(true) = is_consumed(harness, name).await {
+            return;
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
+}
+
+async fn is_consumed(harness: &Harness, name: &str) -> Result<bool, async_nats::Error> {
+    let context = jetstream::new(harness.client().await?);
+    let streams: Vec<String> = context.stream_names().try_collect().await?;
+    for stream in streams {
+        let stream = context.get_stream_no_info(&stream).await?;
+        let Ok(info) = stream.consumer_info(name).await else { continue };
+        if info.push_bound || info.num_waiting > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Returns once a GET succeeds.
+async fn answered(url: &str) {
+    loop {
+        match web::status(url).await {
+            Ok(200..=299) => return,
+            _ => tokio::time::sleep(ASK_AGAIN).await,
         }
     }
 }

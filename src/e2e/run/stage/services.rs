@@ -1,5 +1,6 @@
 //! The service processes of a run: started, started again, drained.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use futures_util::{
@@ -10,21 +11,29 @@ use futures_util::{
 use super::harness::Harness;
 use super::hearing::Hearing;
 use super::machine::{Machine, ServiceContext, ServiceUnderTest};
-use super::ready::{NotStarted, answers, start_process};
+use super::ready::{Asked, NotStarted, answers, start_process};
 use super::service_process::ServiceProcess;
 use crate::broker::ServiceProcesses;
 use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::scenario::suite::Ready;
+use crate::e2e::text::span::Span;
+use crate::e2e::text::telling::telling_line;
 use crate::e2e::verdict::outcome::Stop;
 use crate::process::{Child, ExitStatus, Reaper, Signal};
 
 /// One that ends so often in a row before it is ready will never be; a step's limit mostly comes first.
 const RESTARTS: u32 = 200;
 
+/// How long the last lines of one that has ended may take.
+const LAST_LINES: Duration = Duration::from_millis(500);
+
 /// The service processes.
 pub(in crate::e2e) struct Services {
     reaper: Reaper,
     context: ServiceContext,
     harness: Harness,
+    /// How many brokers there are.
+    servers: usize,
     hearing: Hearing,
     wanted: Vec<Wanted>,
     /// Whether one that ends unasked is started again.
@@ -32,8 +41,8 @@ pub(in crate::e2e) struct Services {
     running: Vec<Child>,
     /// While only one service is looked at, the processes of the others.
     aside: Vec<Child>,
-    /// The end of the log of the last that ended.
-    log: Vec<String>,
+    /// The end of the log of the last that ended, of each service.
+    logs: BTreeMap<String, Vec<String>>,
     /// Of all that have ended: the moment in which a line came, whose it is, and the line.
     timed: Vec<(Instant, String, String)>,
 }
@@ -66,12 +75,13 @@ impl Services {
             reaper: machine.reaper.clone(),
             context: context.clone(),
             harness,
+            servers: fixture.broker.cluster.unwrap_or(1),
             hearing,
             wanted: wanted.collect(),
             restart: fixture.processes.restart,
             running: Vec::new(),
             aside: Vec::new(),
-            log: Vec::new(),
+            logs: BTreeMap::new(),
             timed: Vec::new(),
         };
         services.start_missing().await?;
@@ -125,23 +135,35 @@ impl Services {
             Some(not_started) => Err(not_started),
             None => self.answering().await,
         };
-        started.inspect_err(|not_started| self.log.clone_from(&not_started.log))
+        started.inspect_err(|NotStarted { service, log, .. }| {
+            self.logs.insert(service.clone(), log.clone());
+        })
     }
 
     /// Waits until those are ready of whom only the broker can tell.
     async fn answering(&self) -> Result<(), NotStarted> {
+        let connections = self.wanted.iter().map(|Wanted { service, .. }| match service.ready {
+            Ready::Connected(each) => self.of(&service.name).count() * each as usize,
+            _ => 0,
+        });
+        let broker = &Asked {
+            harness: &self.harness,
+            servers: self.servers,
+            connections: connections.sum(),
+            variables: &self.context.variables,
+        };
         let waiting = self.wanted.iter().filter(|wanted| wanted.in_view).map(|wanted| {
             let service = &wanted.service;
             let mine = self.running.iter().filter(|child| child.name() == service.name).collect();
-            answers(service, mine, &self.harness)
+            answers(service, mine, broker)
         });
         try_join_all(waiting).await.map(drop)
     }
 
     /// Starts again what ends unasked, where the fixture says so; returns only with an error.
-    pub(in crate::e2e) async fn supervise(&mut self) -> Stop {
+    pub(in crate::e2e) async fn supervise(&mut self, fixture: &Fixture, step: &Span) -> Stop {
         if !self.restart {
-            return std::future::pending().await;
+            return Stop::failed(fixture, step, self.ends_badly().await);
         }
         let mut ended_unready = 0;
         loop {
@@ -182,12 +204,16 @@ impl Services {
             }
             // Unless a scenario left it paused, this changes nothing.
             let _ = process.signal(Signal::Cont).await;
+            let earlier = process.try_status();
             let ended = process.stop(self.limit_of(process.name())).await;
             let name = process.name().to_owned();
             self.let_go(0).await;
             let status = ended.map_err(|error| Stop::broken("cannot stop the services", error))?;
             if !is_orderly(status) {
-                let message = format!("{name} was told to drain and ended with {status}");
+                let message = match earlier {
+                    None => format!("{name} was told to drain and ended with {status}"),
+                    Some(_) => format!("{name} ended with {status} before it was told to"),
+                };
                 return Err(Stop::failed(fixture, &(0..0), message));
             }
         }
@@ -206,7 +232,7 @@ impl Services {
         process.drained().await;
         process.end().await;
         let process = self.running.remove(at);
-        self.log = process.tail();
+        self.logs.insert(process.name().to_owned(), process.tail());
         self.timed.extend(timed(&process));
     }
 
@@ -216,10 +242,43 @@ impl Services {
         self.timed.iter().cloned().chain(running).collect()
     }
 
-    /// The last lines: of the last that ended, then of those that run.
-    pub(in crate::e2e) fn log_tail(&self) -> Vec<String> {
-        let running = self.running.iter().flat_map(Child::tail);
-        self.log.iter().cloned().chain(running).collect()
+    /// The last lines of each service: of its last process that ended, then of those that run. Those
+    /// of services that ended badly come first.
+    pub(in crate::e2e) fn logs(&self) -> Vec<(String, Vec<String>)> {
+        let mut names: Vec<&String> = self.wanted.iter().map(|one| &one.service.name).collect();
+        names.sort_by_key(|name| !self.of(name).any(|process| ended_badly(process).is_some()));
+        let lines = |name: &String| {
+            let ended = self.logs.get(name).into_iter().flatten().cloned();
+            ended.chain(self.of(name).flat_map(Child::tail)).collect()
+        };
+        names.into_iter().map(|name| (name.clone(), lines(name))).collect()
+    }
+
+    /// The processes of a service that have not been let go.
+    fn of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Child> {
+        self.running.iter().chain(&self.aside).filter(move |process| process.name() == name)
+    }
+
+    /// Waits until a process ends badly that nobody has told to, where none is started again; says
+    /// whose it was, how it ended, and what it said last. One that ends well was done.
+    pub(in crate::e2e) async fn ends_badly(&self) -> String {
+        let all = self.running.iter().chain(&self.aside);
+        let ends = all.map(|process| async move {
+            let status = process.wait().await;
+            if self.restart || is_orderly(status) {
+                std::future::pending().await
+            }
+            (process, status)
+        });
+        let ends: Vec<_> = ends.map(Box::pin).collect();
+        if ends.is_empty() {
+            return std::future::pending().await;
+        }
+        let ((process, status), ..) = select_all(ends).await;
+        // Somebody else may hold its output.
+        let _ = tokio::time::timeout(LAST_LINES, process.drained()).await;
+        let said = telling_line(&process.tail()).map(|line| format!("; its log says `{line}`"));
+        format!("{} ended with {status}{}", process.name(), said.unwrap_or_default())
     }
 
     /// What is left of them, and the last lines of those that have ended; only a scenario that has
@@ -258,6 +317,11 @@ impl ServiceProcesses for Services {
 fn timed(process: &Child) -> impl Iterator<Item = (Instant, String, String)> {
     let name = process.name();
     process.timed_tail().into_iter().map(move |(at, line)| (at, name.to_owned(), line))
+}
+
+/// How a process ended that was not to end so.
+fn ended_badly(process: &Child) -> Option<ExitStatus> {
+    process.try_status().filter(|status| !is_orderly(*status))
 }
 
 /// A program that knows nothing of SIGTERM ends by it, and a shell says so with 128 + 15.

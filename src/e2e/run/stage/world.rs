@@ -15,6 +15,7 @@ use super::harness::Harness;
 use super::hearing::Hearing;
 use super::machine::{CLIENT, Client, Machine, ServiceContext};
 use super::networks::Networks;
+use super::refused;
 use super::secrets::Secrets;
 use super::services::Services;
 use super::standing::Standing;
@@ -158,7 +159,7 @@ impl World {
             start_driver(machine, run, client, &access)
         );
         let secrets = brokers.secrets();
-        let mut logs = vec![log("broker", brokers.log_tail())];
+        let mut logs = vec![log("broker", brokers.log_tail_since_ready())];
         let stop = match (services, driver) {
             (Ok(services), Ok(driver)) => {
                 return Ok(Self {
@@ -186,8 +187,8 @@ impl World {
                 });
             }
             (Err(not_started), _) => {
-                logs.push(log("services", not_started.log));
-                not_started.reason
+                logs.insert(0, log(&not_started.service, not_started.log));
+                refused::explained(not_started.reason, &not_started.service, &logs[1].lines)
             }
             (Ok(_), Err(fault)) => Stop::broken("cannot start the driver", fault),
         };
@@ -291,11 +292,11 @@ impl World {
 
     /// The last lines of each process.
     pub(in crate::e2e) fn logs(&self) -> Vec<Log> {
-        vec![
-            log("broker", self.brokers.log_tail_since_ready()),
-            log("services", self.services.log_tail()),
-            log(&format!("driver {}", self.driver.name()), self.driver.log_tail()),
-        ]
+        let services = self.services.logs().into_iter();
+        let mut logs: Vec<Log> = services.map(|(name, lines)| log(&name, lines)).collect();
+        logs.push(log("broker", self.brokers.log_tail_since_ready()));
+        logs.push(log(&format!("driver {}", self.driver.name()), self.driver.log_tail()));
+        logs
     }
 
     /// Looks at what is there before the first step.

@@ -26,6 +26,9 @@ impl RunningStep<'_> {
                 Ok(Seen::call(self.ask(Op::Call { method, args, kwargs, timeout_ms }).await?))
             }
             Action::Request(out) => {
+                if let Some(many) = self.step.replies {
+                    return self.replies(out, many).await;
+                }
                 let (subject, payload_base64, headers) = self.message(out)?;
                 let op = Op::Request { subject, payload_base64, headers, timeout_ms };
                 Ok(Seen::request(self.ask(op).await?))
@@ -76,7 +79,10 @@ impl RunningStep<'_> {
     }
 
     /// Subject, body and headers as the driver takes them.
-    fn message(&self, out: &Outgoing) -> Result<(String, String, Headers), Stop> {
+    pub(in crate::e2e) fn message(
+        &self,
+        out: &Outgoing,
+    ) -> Result<(String, String, Headers), Stop> {
         let body = match &out.payload {
             Payload::Json(value) => value.to_string().into_bytes(),
             Payload::Text(text) => text.clone().into_bytes(),

@@ -142,7 +142,7 @@ pub(in crate::e2e) async fn run(
             tokio::select! {
                 biased;
                 () = submitter.reached(&submitter.done, *due) => {}
-                stop = world.services.supervise() => return Err(stop),
+                stop = world.services.supervise(fixture, &step.span) => return Err(stop),
             }
             if submitter.has_given_up() {
                 return Ok(());
@@ -153,7 +153,7 @@ pub(in crate::e2e) async fn run(
         tokio::select! {
             biased;
             () = submitter.reached(&submitter.done, times) => Ok(()),
-            stop = world.services.supervise() => Err(stop),
+            stop = world.services.supervise(fixture, &step.span) => Err(stop),
         }
     };
     let breaking = async {

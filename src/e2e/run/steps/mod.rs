@@ -5,6 +5,7 @@
 //! | `sequence` | all of them in order, then those of the teardown |
 //! | `running_step` | one of them: once or many times, again where it says so, compared |
 //! | `attempt` | what the driver, or a program, is asked once |
+//! | `replies` | a request to which so many replies come and no more |
 //! | `listen` | messages that are waited for, and the fence behind which none may come |
 //! | `load`, `dying` | a load under faults; a client that dies right after it has published |
 //! | `faults` | broken on purpose, and put on record |
@@ -20,6 +21,7 @@ pub(crate) mod limit;
 pub(crate) mod listen;
 pub(crate) mod load;
 pub(crate) mod program;
+pub(crate) mod replies;
 pub(crate) mod running_step;
 pub(crate) mod sequence;
 pub(crate) mod settle;

@@ -108,7 +108,7 @@ async fn one(
                 settled = settle::settle(&harness, within) => {
                     settled.map_err(|reason| Stop::failed(fixture, &step.span, reason))?;
                 }
-                stop = world.services.supervise() => return Err(stop),
+                stop = world.services.supervise(fixture, &step.span) => return Err(stop),
             }
             transcript.note("settle", &["nothing is in flight".to_owned()]);
         }
@@ -119,7 +119,14 @@ async fn one(
             }
             None => {
                 let under_way = RunningStep { world, fixture, subscriptions, step };
-                let outcomes = under_way.repeated(variables, transcript).await?;
+                let outcomes = tokio::select! {
+                    // It explains what the step came to.
+                    biased;
+                    why = world.services.ends_badly() => {
+                        return Err(Stop::failed(fixture, &step.span, why));
+                    }
+                    outcomes = under_way.repeated(variables, transcript) => outcomes?,
+                };
                 save(fixture, step, &outcomes, variables)?;
                 seen.pop();
                 seen.push(outcomes);

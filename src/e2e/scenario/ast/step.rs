@@ -29,6 +29,8 @@ pub struct Step {
     pub concurrency: u32,
     /// Values kept for later steps.
     pub save: Vec<Save>,
+    /// Of a `request`: how many replies come, and no more; `None` is whatever comes first.
+    pub replies: Option<u32>,
     /// Nothing is expected yet: whatever it comes to is taken, to be written down.
     pub open: bool,
     /// What its golden file has of it.

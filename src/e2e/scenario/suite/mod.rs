@@ -21,7 +21,7 @@
 //! [services.worker]                      # any number of them
 //! run = ["{{python}}", "worker.py"]      # any command; it runs in the suite's folder,
 //! cwd = ".."                             # or in this one, from there
-//! ready = { service = "worker" }         # or { subject = "jobs.ping" } or { line = "listening" }
+//! ready = { connected = 1 }              # or another sign, below
 //! ready_within = "20s"
 //! stop_within = "15s"                    # after SIGTERM
 //! processes = 2                          # the same command so many times; default 1
@@ -42,6 +42,10 @@
 //! | `service = "NAME"` | so many instances answer `$SRV.PING.NAME` (ADR-32) as there are processes |
 //! | `subject = "SUBJECT"` | a request there is answered, whatever the answer says |
 //! | `line = "TEXT"` | a line of stdout or stderr has this text in it |
+//! | `connected = 1` | each process has so many connections to the broker |
+//! | `subscribes = "SUBJECT"` | each process subscribes to it |
+//! | `consumer = "NAME"` | that consumer is there, and somebody waits for its messages |
+//! | `http = "URL"` | a GET there is answered with a status from 200 to 299 |
 
 pub(crate) mod parse;
 
@@ -102,6 +106,14 @@ pub enum Ready {
     Subject(String),
     /// It prints a line with this text.
     Line(String),
+    /// Each of its processes has so many connections to the broker.
+    Connected(u32),
+    /// Each of its processes subscribes to this subject.
+    Subscribes(String),
+    /// This consumer, of whatever stream, is there, and somebody waits for its messages.
+    Consumer(String),
+    /// A GET of this URL is answered with a status from 200 to 299.
+    Http(String),
 }
 
 /// One client under test.

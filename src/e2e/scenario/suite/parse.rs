@@ -84,7 +84,13 @@ pub fn parse(source: Source, variables: BTreeSet<String>) -> Result<Suite, Fixtu
 
 /// The ports that the services' commands ask for.
 fn ports(services: &[Service]) -> BTreeSet<String> {
-    let texts = services.iter().flat_map(|service| service.run.iter().chain(service.env.values()));
+    let texts = services.iter().flat_map(|service| {
+        let url = match &service.ready {
+            Ready::Http(url) => Some(url),
+            _ => None,
+        };
+        service.run.iter().chain(service.env.values()).chain(url)
+    });
     texts.flat_map(|text| of_run::ports(text)).collect()
 }
 
@@ -225,21 +231,24 @@ fn command(key: &str, fields: &Fields<'_, '_>, findings: &mut Findings) -> Optio
 }
 
 fn ready(fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<Ready> {
-    const HELP: &str =
-        "one of ready = { service = \"NAME\" }, { subject = \"SUBJECT\" }, { line = \"TEXT\" }";
+    const HELP: &str = "one of ready = { connected = 1 }, { subscribes = \"SUBJECT\" }, { consumer = \"NAME\" }, { http = \"URL\" }, { line = \"TEXT\" }, { subject = \"SUBJECT\" }, { service = \"NAME\" }";
     if fields.get("ready").is_none() {
         let message = "a service says how it is seen to be `ready`";
         findings.add_with_help(fields.span.clone(), message, HELP);
         return None;
     }
     let (table, span) = fields.table("ready", findings)?;
-    let known = ["service", "subject", "line"];
+    let known = ["service", "subject", "line", "connected", "subscribes", "consumer", "http"];
     let problems = findings.problems.len();
     let how = Fields::new(table, span.clone(), "key of `ready`", &known, findings);
     let mut given = [
         how.text("service", findings).map(Ready::Service),
         how.text("subject", findings).map(Ready::Subject),
         how.text("line", findings).map(Ready::Line),
+        how.count("connected", 1, findings).map(Ready::Connected),
+        how.text("subscribes", findings).map(Ready::Subscribes),
+        how.text("consumer", findings).map(Ready::Consumer),
+        http(&how, findings).map(Ready::Http),
     ]
     .into_iter()
     .flatten();
@@ -254,9 +263,26 @@ fn ready(fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<Ready> {
     }
 }
 
+/// A URL without TLS, which no test of a service needs on its own machine.
+fn http(how: &Fields<'_, '_>, findings: &mut Findings) -> Option<String> {
+    let url = how.text("http", findings)?;
+    if !url.starts_with("http://") {
+        let help = "as in http = \"http://127.0.0.1:{{port:http}}/health\"";
+        let message = format!("`{url}` is not a URL that begins with `http://`");
+        findings.add_with_help(how.span_of("http"), message, help);
+    }
+    Some(url)
+}
+
 fn has_text(ready: &Ready) -> bool {
     match ready {
-        Ready::Service(text) | Ready::Subject(text) | Ready::Line(text) => !text.trim().is_empty(),
+        Ready::Connected(_) => true,
+        Ready::Service(text)
+        | Ready::Subject(text)
+        | Ready::Line(text)
+        | Ready::Subscribes(text)
+        | Ready::Consumer(text)
+        | Ready::Http(text) => !text.trim().is_empty(),
     }
 }
 

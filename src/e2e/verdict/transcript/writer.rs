@@ -113,6 +113,7 @@ mod tests {
             repeat: None,
             concurrency: 1,
             save: Vec::new(),
+            replies: None,
             open: false,
             golden: InGolden::Whole,
             load: None,

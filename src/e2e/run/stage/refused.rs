@@ -1,0 +1,51 @@
+//! Why a service did not get ready, where the broker knows: it was refused, or never came.
+
+use crate::e2e::verdict::outcome::Stop;
+
+/// What nats-server logs of a connection that shows nothing, or something wrong.
+const REFUSED: &str = "authentication error";
+/// What it logs of one that never shows anything.
+const SILENT: &str = "Authentication Timeout";
+
+/// The reason, with what the broker's log says of it and what to do.
+pub(in crate::e2e) fn explained(reason: Stop, service: &str, broker: &[String]) -> Stop {
+    let Stop::Broken(told) = reason else { return reason };
+    let refused = |line: &&String| line.contains(REFUSED) || line.contains(SILENT);
+    Stop::Broken(match broker.iter().rfind(refused) {
+        Some(line) => format!(
+            "{told}; the broker refused a connection (`{}`): {service} has to show NATS_USER and \
+             NATS_PASSWORD, or to take {{{{url_with_credentials}}}} for its URL; for one that can do \
+             neither its suite says broker = {{ auth = false }}",
+            said(line)
+        ),
+        None => told,
+    })
+}
+
+/// A line without process id and time.
+fn said(line: &str) -> &str {
+    line.find("[ERR]").map_or(line, |at| line[at + "[ERR]".len()..].trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_broker_refused_is_told_with_the_remedy() {
+        let line =
+            "[7] 2026/11/28 10:00:00.000001 [ERR] 127.0.0.1:5 - cid:9 - authentication error";
+        let reason = || Stop::Broken("api did not say `up` within 1s".to_owned());
+        let told = |stop: Stop| match stop {
+            Stop::Broken(told) => told,
+            other => panic!("{other:?}"),
+        };
+        let all = told(explained(reason(), "api", &[line.to_owned()]));
+        assert!(
+            all.contains("(`127.0.0.1:5 - cid:9 - authentication error`): api has to"),
+            "{all}"
+        );
+        assert!(all.contains("{{url_with_credentials}}"), "{all}");
+        assert_eq!(told(explained(reason(), "api", &[])), "api did not say `up` within 1s");
+    }
+}
