@@ -1,4 +1,4 @@
-//! `audit`: are streams and gateway journal of one mind?
+//! `audit`: compares the streams of payments with each other and with the gateway's journal.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ pub struct AuditArgs {
     /// The folder of the gateway's journal [default: that of the running `serve`, or of --store-dir].
     #[arg(long, value_name = "DIR")]
     journal_dir: Option<PathBuf>,
-    /// Look at the store of a `serve` that does not run: a broker is started on it, and no service.
+    /// Audit the store of a `serve` that does not run: starts a broker on it, and no service.
     #[arg(long, value_name = "DIR")]
     store_dir: Option<PathBuf>,
 }
@@ -45,7 +45,7 @@ pub async fn run(
         Some(folder) => {
             if named_target(&global.connection, context)?.is_some() {
                 return Err(CliError::usage(
-                    "audit: --store-dir starts a broker of its own, and a server is named",
+                    "audit: --store-dir starts its own broker, and a server is named",
                 ));
             }
             let folder = context.absolute(folder);

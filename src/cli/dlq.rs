@@ -24,17 +24,17 @@ pub struct DlqArgs {
 
 #[derive(Debug, Subcommand)]
 enum DlqCommand {
-    /// List them, oldest first.
+    /// List dead letters, oldest first.
     Ls(Which),
-    /// Show one whole: headers and body.
+    /// Show a dead letter with headers and body.
     Show {
         /// Its number, as `ls` shows it.
         #[arg(value_parser = whole::<u64>(1..=u64::MAX))]
         number: u64,
     },
-    /// Publish them again and remove them; a payment is still charged at most once.
+    /// Publish dead letters again and remove them; a payment is still charged at most once.
     Replay(Which),
-    /// Remove them.
+    /// Remove dead letters.
     Purge(Which),
 }
 

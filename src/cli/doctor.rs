@@ -1,4 +1,4 @@
-//! `doctor`: what was found on this machine, and what to do about what is missing.
+//! `doctor`: shows the tools found on this machine, and how to install what is missing.
 
 use std::io::ErrorKind;
 
@@ -20,7 +20,7 @@ use crate::provision;
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// Install what is missing, into the cache folder.
+    /// Install missing tools in the cache folder.
     #[arg(long)]
     fix: bool,
 }

@@ -101,7 +101,7 @@ pub async fn record(
                 output.line(format!("{name}: left out: {}", printable(&reason)));
             }
             Recorded::Failed(why) => {
-                output.line(format!("{name}: nothing is written, for it fails"));
+                output.line(format!("{name}: nothing is written, because it fails"));
                 output.line(printable(&why));
                 failed.push(name);
             }

@@ -192,7 +192,7 @@ fn what_is_left_to_do(settings: &Settings, output: &Output) {
         output.note(format!("{waiting} {what} {wait} for review: `mono-demo e2e review {folder}`"));
     }
     for path in session::left_over(settings).unwrap_or_default() {
-        output.note(format!("{} is of no scenario: remove or rename it", path.display()));
+        output.note(format!("{} belongs to no scenario: remove or rename it", path.display()));
     }
 }
 
@@ -201,8 +201,8 @@ fn exit(settings: &Settings, summary: &Summary, output: &Output) -> Result<Exit,
     let may_be_empty = settings.pass_with_no_runs || settings.filter.only.is_some();
     if summary.is_ok() && summary.is_empty() && !may_be_empty {
         let why = match summary.runs {
-            0 => "none of the clients of these scenarios is here",
-            _ => "every run was left out, for the reason that stands under it",
+            0 => "no client of these scenarios is available",
+            _ => "every run was left out; the reason is printed under each",
         };
         return Err(CliError::infrastructure("nothing was run", why).hint(
             "`mono-demo doctor` shows what is missing; --client chooses among what is there; \
