@@ -61,7 +61,7 @@ pub(super) fn text(place: &Place, port: Port) -> String {
     text
 }
 
-/// How a server finds the others, and what they show each other.
+/// How a server finds the others, and their common login.
 fn cluster(member: &Member) -> String {
     let Member { cluster, port, all, secret, advertise } = member;
     let mut text = format!("cluster {{\n  name: {}\n", quoted(cluster));
