@@ -45,8 +45,8 @@ fn text(bytes: Vec<u8>) -> io::Result<String> {
     String::from_utf8(bytes).map_err(not_text)
 }
 
-/// Reads a file at a known path, which nobody named: a pipe in its place is refused, because reading
-/// it could wait for ever.
+/// Reads a file at a known path, which nobody named: a pipe in its place is refused, because
+/// reading it could wait for ever.
 ///
 /// # Errors
 /// As [`read_given`], or that it is not a file.

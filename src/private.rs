@@ -29,10 +29,10 @@ pub fn folder(path: &Path) -> io::Result<()> {
 /// Makes sure that only this user, or the system, could have written what is at this path: a folder,
 /// a file, or a symbolic link.
 ///
-/// It must belong to this user or to root, and neither group nor others may write it. The same holds
-/// for every folder and link in the path, and in the targets of links. A folder that others may write
-/// is accepted if it is sticky, such as `/tmp`, and one that the group may write if the group is the
-/// private group of this user.
+/// It must belong to this user or to root, and neither group nor others may write it. The same
+/// holds for every folder and link in the path, and in the targets of links. A folder that others
+/// may write is accepted if it is sticky, such as `/tmp`, and one that the group may write if the
+/// group is the private group of this user.
 ///
 /// # Errors
 /// `PermissionDenied`, which names what others could write, and what to do.
@@ -46,8 +46,8 @@ pub fn check(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Resolves a path as the system does, one component after the other. Whoever may change a folder or
-/// a link in the path decides where it leads, so each is checked before it is followed.
+/// Resolves a path as the system does, one component after the other. Whoever may change a folder
+/// or a link in the path decides where it leads, so each is checked before it is followed.
 fn follow(path: &Path) -> io::Result<PathBuf> {
     let parts = |path: &Path| path.iter().rev().map(OsStr::to_owned).collect::<Vec<_>>();
     let (mut left, mut real, mut links) = (parts(path), PathBuf::from("/"), 0);

@@ -15,8 +15,8 @@ pub struct Trouble {
     pub remedy: String,
 }
 
-/// How to make an authority and a certificate that it signs: the server's certificate must not be an
-/// authority's own.
+/// How to make an authority and a certificate that it signs: the server's certificate must not be
+/// an authority's own.
 const PROPER: &str = "a server's certificate must not be an authority (CA:FALSE): make an authority, \
      sign a certificate for the server with it (`openssl req -x509 … -addext basicConstraints=CA:FALSE \
      -addext subjectAltName=IP:127.0.0.1 -CA ca.pem -CAkey ca-key.pem`, or `mkcert 127.0.0.1`), and \

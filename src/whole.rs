@@ -1,9 +1,9 @@
 //! Replaces files atomically: a reader sees the new file complete or the old one, also after a kill
 //! or a power loss.
 //!
-//! A temporary file in the same folder is written, synced and renamed, and then the folder is synced,
-//! because a power loss may otherwise undo the rename. All functions block: call them on a blocking
-//! thread where a runtime waits.
+//! A temporary file in the same folder is written, synced and renamed, and then the folder is
+//! synced, because a power loss may otherwise undo the rename. All functions block: call them on a
+//! blocking thread where a runtime waits.
 
 use std::fs::{File, Permissions};
 use std::io::{self, ErrorKind, Write as _};
@@ -15,15 +15,16 @@ use tempfile::NamedTempFile;
 /// Writes a file for this user only (0600).
 ///
 /// # Errors
-/// Those of the file system; the old file is then still there. Exception: if only the last sync of the
-/// folder fails, the new file is in its place, and a power loss may undo that.
+/// Those of the file system; the old file is then still there. Exception: if only the last sync of
+/// the folder fails, the new file is in its place, and a power loss may undo that.
 pub fn write(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
     let file = beside(path, 0o600, text.as_ref())?;
     file.persist(path)?;
     sync_folder_of(path)
 }
 
-/// The same, unless the file exists: then it stays, also if another process creates it at this moment.
+/// The same, unless the file exists: then it stays, also if another process creates it at this
+/// moment.
 ///
 /// # Errors
 /// As [`write()`].

@@ -1,5 +1,5 @@
-//! A connection and a broker that breaks the protocol, or does not want it any more: it is made anew,
-//! or whoever uses it hears of its end.
+//! Connections to a broker that breaks the protocol or refuses them: they are made again, or their
+//! users learn that they have ended.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};

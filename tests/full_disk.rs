@@ -1,4 +1,4 @@
-//! A store without space: what cannot be stored is refused with the cause, and nothing accepted is lost.
+//! A store without space: submissions are refused with the cause, and nothing accepted is lost.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

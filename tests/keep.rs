@@ -1,4 +1,4 @@
-//! `e2e --keep`: what is left up, what is said of it, and how it ends.
+//! `e2e --keep`: what is kept running, what is printed about it, and how it ends.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;

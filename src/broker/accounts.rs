@@ -1,4 +1,5 @@
-//! Accounts with separate subjects, so that a client cannot use its reply subject to reach the services.
+//! Accounts with separate subjects, so that a client cannot use its reply subject to reach the
+//! services.
 //!
 //! The services have an account, and each client has one. What a client may ask it imports; the broker
 //! gives its reply subject another name on the way (`_R_.…`), and whatever answers there, a worker or a
@@ -23,7 +24,8 @@ pub(super) const SERVICES: &str = "services";
 pub(super) const GLOBAL: &str = "$G";
 /// How long the reply subject of a request stays mapped.
 const ONE_ANSWER_WITHIN: &str = "10m";
-/// The same if the number of replies is unknown: each request uses the broker's memory for this long.
+/// The same if the number of replies is unknown: each request uses the broker's memory for this
+/// long.
 const ANSWERS_WITHIN: &str = "10s";
 
 /// The same for a user's own nats-server, which reads the passwords from its environment.
@@ -92,8 +94,9 @@ fn finder(login: &Credentials) -> String {
     )
 }
 
-/// Moves the streams of a store folder to this account: a server keeps the streams of each account in a
-/// separate folder, and would find none after a change from plain `serve` to `--auth`, or back.
+/// Moves the streams of a store folder to this account: a server keeps the streams of each account
+/// in a separate folder, and would find none after a change from plain `serve` to `--auth`, or
+/// back.
 ///
 /// The nodes of a cluster have also agreed on the account's name among themselves: they keep it.
 pub(super) fn house(store: &Path, account: &str, in_cluster: bool) -> Result<(), StartError> {

@@ -144,7 +144,8 @@ impl Broker {
         self.child.pid()
     }
 
-    /// The login of a program in this role; `None` without [`Auth::Roles`]. The same after a restart.
+    /// The login of a program in this role; `None` without [`Auth::Roles`]. The same after a
+    /// restart.
     #[must_use]
     pub fn credentials(&self, role: Role) -> Option<&Credentials> {
         self.place.logins.as_ref()?.of(role)

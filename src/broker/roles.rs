@@ -11,8 +11,8 @@ pub enum Role {
     Worker,
     /// Sets up, breaks and examines: may do everything.
     Harness,
-    /// Checks a server's identity before any other password is sent to it: may ask for the proof, and
-    /// nothing else.
+    /// Checks a server's identity before any other password is sent to it: may ask for the proof,
+    /// and nothing else.
     Finder,
 }
 
@@ -67,8 +67,8 @@ pub struct Roles {
     pub client: Permissions,
     /// Workers.
     pub worker: Permissions,
-    /// Which subjects of the services' account clients can use, each client in its own account; `None`
-    /// has all users in one account, where a client chooses any reply subject.
+    /// Which subjects of the services' account clients can use, each client in its own account;
+    /// `None` has all users in one account, where a client chooses any reply subject.
     pub shared: Option<Shared>,
     /// Names of more clients beside `client`, each with the same permissions.
     pub clients: Vec<String>,

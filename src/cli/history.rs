@@ -29,8 +29,8 @@ pub struct HistoryArgs {
 enum HistoryCommand {
     /// Check every promise in histories: valid, invalid with the smallest evidence, or unknown.
     ///
-    /// Exits with 0 if all are valid, 1 if one is invalid, 3 if the verdict on one is unknown, 2 if one
-    /// is no history.
+    /// Exits with 0 if all are valid, 1 if one is invalid, 3 if the verdict on one is unknown, 2 if
+    /// one is no history.
     Check(CheckArgs),
 }
 

@@ -18,8 +18,8 @@ use crate::modules::payment::{Payment, PaymentClient, Status, StatusReply, Submi
 /// Arguments of `pay`.
 #[derive(Debug, Args)]
 pub struct PayArgs {
-    /// Payment id: 1 to 64 characters of A-Z a-z 0-9 _ -. An id is charged once, however often it is
-    /// submitted.
+    /// Payment id: 1 to 64 characters of A-Z a-z 0-9 _ -. An id is charged once, however often it
+    /// is submitted.
     payment_id: String,
     /// Amount: an exact decimal, as 9.99.
     #[arg(allow_negative_numbers = true)]

@@ -55,9 +55,7 @@ pub fn run(args: &ReviewArgs, context: &Context, output: &Output) -> Result<Exit
     if all.is_none() && !waiting.is_empty() && !(context.stdin_tty && context.stdout_tty) {
         let waiting = waiting.len();
         return Err(CliError::usage(format!("{waiting} to review, and no terminal to ask on"))
-            .hint(
-                "`--accept` accepts all, `--reject` removes all; `git diff` shows the result",
-            ));
+            .hint("`--accept` accepts all, `--reject` removes all; `git diff` shows the result"));
     }
     let (mut accepted, mut rejected) = (Vec::new(), Vec::new());
     for (index, one) in waiting.iter().enumerate() {

@@ -1,8 +1,9 @@
 //! A journal that several processes write: JSON lines behind a file lock, on a thread of its own.
 //!
 //! A lock that another process holds, or a slow disk, may delay a journal for any time. So only one
-//! thread uses the file, and the end of the program does not wait for that thread. Callers await their
-//! requests to it, and can give up. All requests that come while it is busy share one lock and one sync.
+//! thread uses the file, and the end of the program does not wait for that thread. Callers await
+//! their requests to it, and can give up. All requests that come while it is busy share one lock
+//! and one sync.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
@@ -37,7 +38,8 @@ const SLOW: Duration = Duration::from_secs(1);
 const LIMIT: Duration = Duration::from_secs(5);
 /// The most requests under one lock, so that other processes have their turn.
 const BATCH: usize = 256;
-/// The most requests that wait for the thread, given-up ones included; further ones wait for a place.
+/// The most requests that wait for the thread, given-up ones included; further ones wait for a
+/// place.
 const QUEUE: usize = 4 * BATCH;
 
 /// What is done while the lock is held; then, when all is synced, what is told of it.

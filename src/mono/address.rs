@@ -68,9 +68,9 @@ pub fn without_secrets(url: &str) -> String {
     shown.join(",")
 }
 
-/// The URLs of a list. A comma in a login that is not percent-encoded must not cut the login in two:
-/// an `@` without a scheme belongs to the text before it, up to a scheme or the end of another login
-/// without a scheme.
+/// The URLs of a list. A comma in a login that is not percent-encoded must not cut the login in
+/// two: an `@` without a scheme belongs to the text before it, up to a scheme or the end of another
+/// login without a scheme.
 fn items(list: &str) -> Vec<String> {
     let mut items: Vec<String> = Vec::new();
     for piece in

@@ -20,8 +20,8 @@ use crate::wire::subjects::{Token, TokenError};
 const SUBSCRIBED: Duration = Duration::from_secs(10);
 /// How long it may take to give back unfinished messages, and to flush.
 const GIVES_BACK: Duration = Duration::from_secs(1);
-/// How long to wait for the reason after a subscription has ended: another task reports the end of the
-/// connection a moment later.
+/// How long to wait for the reason after a subscription has ended: another task reports the end of
+/// the connection a moment later.
 const TOLD: Duration = Duration::from_secs(1);
 
 /// Modules that will be started together.
@@ -198,8 +198,9 @@ impl Running {
 
     /// Returns when this application stops doing all its work although nobody drains it.
     ///
-    /// A worker ends only by a fault that cannot be repaired inside the process. The program waits for
-    /// this beside its other reasons to end, and then ends the process, so that a new one can serve.
+    /// A worker ends only by a fault that cannot be repaired inside the process. The program waits
+    /// for this beside its other reasons to end, and then ends the process, so that a new one can
+    /// serve.
     /// Dropping the wait loses nothing.
     pub async fn lost(&mut self) -> Lost {
         let registered = self.registered.iter().flat_map(|r| &r.subjects);

@@ -1,9 +1,9 @@
 //! One attempt at a message: what counts against it, and when it is given up.
 //!
-//! Only a failure that its handler returns, or a panic, counts. A message that crashes its process each
-//! time never records a failure. So a message that was delivered [`WORN`] times is marked before its
-//! handler begins, and an orderly end removes the mark. [`MARKS`] marks in a row fail the message:
-//! kills from outside hit the same message only by chance, and never that often.
+//! Only a failure that its handler returns, or a panic, counts. A message that crashes its process
+//! each time never records a failure. So a message that was delivered [`WORN`] times is marked
+//! before its handler begins, and an orderly end removes the mark. [`MARKS`] marks in a row fail
+//! the message: kills from outside hit the same message only by chance, and never that often.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -110,8 +110,8 @@ impl Connection {
         receiver
     }
 
-    /// The outcome of `operation`, or `None` as soon as the connection was made again: the reply to an
-    /// earlier request cannot arrive any more, so waiting for its timeout gains nothing.
+    /// The outcome of `operation`, or `None` as soon as the connection was made again: the reply to
+    /// an earlier request cannot arrive any more, so waiting for its timeout gains nothing.
     pub async fn unless_reconnected<T>(&self, operation: impl IntoFuture<Output = T>) -> Option<T> {
         let mut reconnected = self.reconnected();
         tokio::select! {

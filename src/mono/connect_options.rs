@@ -23,7 +23,8 @@ pub(super) async fn options(
         // The default of 65,536 silently drops messages of a burst.
         .subscription_capacity(1_048_576)
         .connection_timeout(Duration::from_secs(5))
-        // A connection that dies silently is noticed only by pings without an answer: within 15 s here.
+        // A connection that dies silently is noticed only by pings without an answer: within 15 s
+        // here.
         // The default interval of one minute would make it three minutes.
         .ping_interval(Duration::from_secs(5));
     if let Some(prefix) = &target.inbox_prefix {

@@ -87,8 +87,8 @@ impl DeadLetter {
     }
 }
 
-/// Cuts a message that the added reason made too large: first the headers that are not ours, if they
-/// are half of it or more, then the end of the body.
+/// Cuts a message that the added reason made too large: first the headers that are not ours, if
+/// they are half of it or more, then the end of the body.
 pub(crate) fn cut_to_fit(headers: &mut HeaderMap, body: &mut Bytes, max_payload: usize) {
     let most = (max_payload / 2).min(MAX_STORED_HEADERS);
     let length = wire_bytes(headers);

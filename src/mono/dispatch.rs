@@ -11,7 +11,8 @@ use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
-/// If no handler ends for this long, waiting messages are refused, so that the requesters know at once.
+/// If no handler ends for this long, waiting messages are refused, so that the requesters know at
+/// once.
 const STALLED: Duration = Duration::from_secs(2);
 
 /// What a worker does with more messages than it may handle at once.
@@ -38,9 +39,9 @@ pub(crate) async fn dispatch<M, H, R>(
     // The handler's own panic is caught further inside. Any other panic, such as in the drop of an
     // abandoned handler, affects its message, and not the worker.
     let handle = |message| {
-        // The runtime limits the operations of one turn, and a task that reaches the limit waits for the
-        // next turn: a message would begin after later ones. The limit is not needed here, since each
-        // handler waits for a broker anyway.
+        // The runtime limits the operations of one turn, and a task that reaches the limit waits
+        // for the next turn: a message would begin after later ones. The limit is not needed here,
+        // since each handler waits for a broker anyway.
         let handling = tokio::task::unconstrained(handle(message));
         async {
             if let Err(panic) = guarded(handling).await {
@@ -217,7 +218,8 @@ mod tests {
         assert_eq!(*done.borrow(), 100);
     }
 
-    /// Yields once, and is woken at once: a task that tokio makes wait for its budget is woken later.
+    /// Yields once, and is woken at once: a task that tokio makes wait for its budget is woken
+    /// later.
     async fn turn() {
         let mut had = false;
         std::future::poll_fn(|context| match std::mem::replace(&mut had, true) {

@@ -1,4 +1,5 @@
-//! Creates a stream or a consumer, or uses an existing one; repeats the request while a cluster elects.
+//! Creates a stream or a consumer, or uses an existing one; repeats the request while a cluster
+//! elects.
 //!
 //! A cluster that has no leader yet drops the question, and of two instances that ask for the same
 //! new stream at once, one may get no answer. Both questions can be asked again without harm.

@@ -1,5 +1,5 @@
-//! A delivery without its body, because somebody else set `headers_only` on the consumer: the complete
-//! message is read from the stream before it is judged.
+//! A delivery without its body, because somebody else set `headers_only` on the consumer: the
+//! complete message is read from the stream before it is judged.
 
 use async_nats::HeaderMap;
 

@@ -1,4 +1,5 @@
-//! The messages that a process is handling, each with the latest delivery, which must be acknowledged.
+//! The messages that a process is handling, each with the latest delivery, which must be
+//! acknowledged.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

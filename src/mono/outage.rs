@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 /// How long nothing is logged beyond the loss itself: most brokers are back by then.
 const FIRST_LINE: Duration = Duration::from_secs(5);
-/// A server that has refused the credentials for this long will not accept them any more. A reload of
-/// the configuration, also in a cluster, takes much less.
+/// A server that has refused the credentials for this long will not accept them any more. A reload
+/// of the configuration, also in a cluster, takes much less.
 const REFUSED: Duration = Duration::from_secs(10);
 
 /// What the client library says of an attempt whose credentials were refused.

@@ -1,9 +1,9 @@
 //! Stream consumer: each stored message is handled until it is acknowledged or a dead letter.
 //!
-//! The number of attempts is limited here and not by the server's `max_deliver`: a process killed during
-//! the last delivery would leave a message that the server never delivers again. Here it is delivered
-//! once more, and the handler's `give_up` settles it, so no sweeper is needed. The limit is not on
-//! deliveries but on the message's own failures, which [`Attempt`] counts.
+//! The number of attempts is limited here and not by the server's `max_deliver`: a process killed
+//! during the last delivery would leave a message that the server never delivers again. Here it is
+//! delivered once more, and the handler's `give_up` settles it, so no sweeper is needed. The limit
+//! is not on deliveries but on the message's own failures, which [`Attempt`] counts.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,8 +48,8 @@ pub(crate) async fn work(
         in_hand,
         setting_right,
     };
-    // One loop over all pulls: the next pull does not wait for running handlers, and the concurrency
-    // counts the messages of all pulls.
+    // One loop over all pulls: the next pull does not wait for running handlers, and the
+    // concurrency counts the messages of all pulls.
     dispatch(
         worker.deliveries(),
         worker.registration.concurrency,
@@ -130,7 +130,8 @@ impl Worker {
             Ok(consumer) => consumer,
             Err(error) => {
                 // The consumer was deleted, or the broker is away: creating it again shows which. A
-                // deleted stream is not created again: its messages were lost, and that must be seen.
+                // deleted stream is not created again: its messages were lost, and that must be
+                // seen.
                 self.make_consumer().await?;
                 return Err(ModuleError::new(operation(), error));
             }
@@ -183,8 +184,8 @@ impl Worker {
             }
         };
         let (_, acker) = message.split();
-        // Redelivered while its handler still runs here: that handler continues, and acknowledges this
-        // delivery too. It never runs twice at once in one process.
+        // Redelivered while its handler still runs here: that handler continues, and acknowledges
+        // this delivery too. It never runs twice at once in one process.
         let Some(held) = self.in_hand.take((delivery.sequence, delivery.stored_ns), acker) else {
             return;
         };
@@ -315,8 +316,8 @@ impl Worker {
         self.settings.backoff_after(delivery.deliveries)
     }
 
-    /// Reports progress to the broker three times in each `ack_wait`; returns when the handler's time
-    /// limit has passed, also while nothing can be sent.
+    /// Reports progress to the broker three times in each `ack_wait`; returns when the handler's
+    /// time limit has passed, also while nothing can be sent.
     async fn keep(&self, held: &Held<'_>) {
         let going_on = async {
             loop {

@@ -1,8 +1,9 @@
 //! Supervises a reaper or a keeper: resumes it when somebody pauses it, and kills it if it does not
 //! answer.
 //!
-//! A paused process notices neither our messages nor our end. So it asks the system for SIGCONT when we
-//! end ([`woken_at_parents_end`], Linux), and while we run SIGCHLD tells us that it was stopped.
+//! A paused process notices neither our messages nor our end. So it asks the system for SIGCONT
+//! when we end ([`woken_at_parents_end`], Linux), and while we run SIGCHLD tells us that it was
+//! stopped.
 
 use std::future::Future;
 use std::pin::pin;
@@ -65,7 +66,8 @@ impl Attendant {
         status.wait_for(Option::is_some).await.ok().and_then(|status| *status)
     }
 
-    /// Waits until it has ended, after it was told to, and returns how; kills it if it does not end.
+    /// Waits until it has ended, after it was told to, and returns how; kills it if it does not
+    /// end.
     pub(super) async fn gone(&self) -> Option<ExitStatus> {
         if let Some(status) = self.answer(farewell::PATIENCE, self.ended()).await {
             return status;
@@ -74,8 +76,8 @@ impl Attendant {
         tokio::time::timeout(farewell::KILLED, self.ended()).await.ok().flatten()
     }
 
-    /// Its answer, or `None` if it does not answer within `patience`: then it is killed, and on Linux
-    /// its child ends with it.
+    /// Its answer, or `None` if it does not answer within `patience`: then it is killed, and on
+    /// Linux its child ends with it.
     pub(super) async fn answer<T>(
         &self,
         patience: Duration,
@@ -100,8 +102,8 @@ impl Attendant {
     }
 }
 
-/// To be called by the process itself: SIGCONT resumes it when its parent ends. The signal also comes
-/// when the thread that started it ends, which does no harm.
+/// To be called by the process itself: SIGCONT resumes it when its parent ends. The signal also
+/// comes when the thread that started it ends, which does no harm.
 pub(super) fn woken_at_parents_end() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::CONT));

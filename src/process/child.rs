@@ -350,7 +350,8 @@ impl Child {
     }
 
     /// All of stdout and stderr until both are closed, byte by byte, if the child was spawned with
-    /// [`Spawn::keep_output`]; else nothing. Output beyond 4 MiB is replaced by a line with its digest.
+    /// [`Spawn::keep_output`]; else nothing. Output beyond 4 MiB is replaced by a line with its
+    /// digest.
     pub async fn output(&self) -> [Vec<u8>; 2] {
         if let Some(mut lines) = self.take_stdout() {
             while lines.recv().await.is_some() {}

@@ -40,8 +40,8 @@ pub(super) fn ended(pid: Option<u32>) {
 
 /// Waits, when it is dropped, until no reaper and no keeper of this process is left.
 ///
-/// Make it before the runtime, so that it is dropped after the runtime, also by a panic: then nobody
-/// else waits for them, and everything that holds them has been dropped.
+/// Make it before the runtime, so that it is dropped after the runtime, also by a panic: then
+/// nobody else waits for them, and everything that holds them has been dropped.
 #[derive(Debug)]
 #[must_use = "dropped at once, it waits for nothing"]
 pub struct Farewell;

@@ -1,9 +1,9 @@
 //! Watches private folders, from before they exist until we have ended.
 //!
 //! A reaper removes its folders, but they are made before it runs: a SIGKILL between the two would
-//! leave them. So a second small process, `mono-demo __reap --keep ROOT`, gets each folder's name before
-//! the folder is made. When its stdin closes, however we ended, it removes the folders that still
-//! exist.
+//! leave them. So a second small process, `mono-demo __reap --keep ROOT`, gets each folder's name
+//! before the folder is made. When its stdin closes, however we ended, it removes the folders that
+//! still exist.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;

@@ -25,8 +25,8 @@ mod linux {
 
     /// How long they may take to end by themselves.
     const FAREWELL: Duration = Duration::from_millis(500);
-    /// How long a reaper or keeper of a grandchild may take: what it does not clean up would stay for
-    /// ever, and on a loaded machine it needs time.
+    /// How long a reaper or keeper of a grandchild may take: what it does not clean up would stay
+    /// for ever, and on a loaded machine it needs time.
     const TIDYING: Duration = Duration::from_secs(8);
     /// When we give up on a process that forks faster than it is killed.
     const PATIENCE: Duration = Duration::from_secs(12);

@@ -6,9 +6,9 @@
 //! fires when the *thread* that started it ends; the reaper's is its first, which ends last. A program
 //! that changes its user, as `sudo` does, loses it.
 //!
-//! If it cannot become the program, it reports why on a socket that `exec` closes. The socket is its
-//! stdin at first, and the program's own stdin comes over it (`SCM_RIGHTS`): without `unsafe` no other
-//! inherited descriptor could be closed.
+//! If it cannot become the program, it reports why on a socket that `exec` closes. The socket is
+//! its stdin at first, and the program's own stdin comes over it (`SCM_RIGHTS`): without `unsafe`
+//! no other inherited descriptor could be closed.
 
 use std::ffi::{OsStr, OsString};
 use std::io;

@@ -1,4 +1,5 @@
-//! Reads certificates and keys from PEM files, and reports what is wrong with them before they are used.
+//! Reads certificates and keys from PEM files, and reports what is wrong with them before they are
+//! used.
 
 use std::path::Path;
 
@@ -42,8 +43,8 @@ pub fn key(path: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
     })
 }
 
-/// Whether the key belongs to the first certificate. An unknown kind of key is accepted: an error then
-/// comes from its user.
+/// Whether the key belongs to the first certificate. An unknown kind of key is accepted: an error
+/// then comes from its user.
 ///
 /// # Errors
 /// What is wrong with the certificate.

@@ -1,5 +1,5 @@
-//! A NATS context: a file with a server's address and the login for it, as natscli writes and reads it
-//! (ADR-21).
+//! A NATS context: a file with a server's address and the login for it, as natscli writes and reads
+//! it (ADR-21).
 
 use std::fmt;
 
@@ -89,7 +89,8 @@ const SUBJECTS: [&str; 3] = ["inbox_prefix", "jetstream_domain", "jetstream_api_
 const OF_NO_CONCERN: [&str; 4] =
     ["name", "color_scheme", "jetstream_event_prefix", "windows_cert_match_by"];
 
-/// Fields that a connection would need and that this program does not support, and what to do instead.
+/// Fields that a connection would need and that this program does not support, and what to do
+/// instead.
 const REFUSED: [(&str, &str); 5] = [
     ("socks_proxy", "no SOCKS proxy can be used here: reach the server directly, or by a tunnel"),
     ("nsc", "write a creds file with `nsc generate creds`, and name it as `creds`"),

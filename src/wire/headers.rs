@@ -34,7 +34,8 @@ pub const DEAD_RAW_HEADERS: &str = "Mono-Dead-Letter-Raw-Headers";
 pub const RAW_HEADERS: &str = "Mono-Raw-Headers";
 /// How many bytes of base64 there were before they were cut: a stream takes 64 KiB of headers.
 pub const RAW_HEADERS_CUT_FROM: &str = "Mono-Raw-Headers-Cut-From";
-/// Prefix of the original's `Nats-*` headers in a dead letter: without it they would take effect again.
+/// Prefix of the original's `Nats-*` headers in a dead letter: without it they would take effect
+/// again.
 pub const DEAD_ORIGINAL_PREFIX: &str = "Mono-Original-";
 
 /// How many bytes the body had before it was cut because the reason made the message too large.

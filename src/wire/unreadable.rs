@@ -10,8 +10,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::headers::{MAX_VALUE_BYTES, REQUEST_INFO};
 
-/// The value of `async_nats::unreadable::MARKER`, written out so that this compiles with the published
-/// crate too, which never sets it.
+/// The value of `async_nats::unreadable::MARKER`, written out so that this compiles with the
+/// published crate too, which never sets it.
 const MARKER: HeaderName = HeaderName::from_static(":unreadable");
 /// How much of an unreadable part is shown, in characters.
 const SHOWN: usize = 100;

@@ -45,8 +45,8 @@ pub struct RunArgs {
     /// Only scenarios with this tag; may be given several times.
     #[arg(long, value_name = "TAG")]
     pub(super) tag: Vec<String>,
-    /// Only runs that match this expression of tag(T), name(PART|FOLDER/|PATTERN), client(C), and, or,
-    /// not, and parentheses: 'tag(fault) and not client(go)'.
+    /// Only runs that match this expression of tag(T), name(PART|FOLDER/|PATTERN), client(C), and,
+    /// or, not, and parentheses: 'tag(fault) and not client(go)'.
     #[arg(short = 'E', long, value_name = "EXPRESSION")]
     pub(super) filter: Option<Expression>,
     /// Only this part of the scenarios, as 1/4: to spread them over several machines.
@@ -85,13 +85,13 @@ pub struct RunArgs {
     /// Start no run after the first that does not pass.
     #[arg(long)]
     pub(super) fail_fast: bool,
-    /// Keep the broker, store and services of the first run that does not pass until Ctrl-C, print how
-    /// to connect to them, and start no other run. A run that passes is kept only if it is the only
-    /// one, chosen by name and --client.
+    /// Keep the broker, store and services of the first run that does not pass until Ctrl-C, print
+    /// how to connect to them, and start no other run. A run that passes is kept only if it is the
+    /// only one, chosen by name and --client.
     #[arg(long, conflicts_with_all = ["ci", "watch", "record", "update", "list", "retries"])]
     pub(super) keep: bool,
-    /// Repeat a run that did not pass up to N times; if it passes then, it is reported as flaky, not
-    /// as passed.
+    /// Repeat a run that did not pass up to N times; if it passes then, it is reported as flaky,
+    /// not as passed.
     #[arg(long, value_name = "N", conflicts_with_all = ["update", "repeat"],
           value_parser = whole::<u32>(0..=1_000_000))]
     pub(super) retries: Option<u32>,
@@ -107,8 +107,8 @@ pub struct RunArgs {
     /// How many runs at a time [default: four times as many as there are cores].
     #[arg(short, long, value_name = "N", value_parser = whole::<usize>(1..=1_000_000))]
     pub(super) jobs: Option<usize>,
-    /// What to do with a run that leaves something behind at the broker, if its fixture has no `leaks`:
-    /// fail, report or ignore [default: that of the suite, else report].
+    /// What to do with a run that leaves something behind at the broker, if its fixture has no
+    /// `leaks`: fail, report or ignore [default: that of the suite, else report].
     #[arg(long, value_name = "HOW")]
     pub(super) leaks: Option<Leaks>,
     /// Seed of everything that is drawn by chance.

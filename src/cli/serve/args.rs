@@ -23,8 +23,8 @@ pub struct ServeArgs {
     /// Port of the broker; 0 is a temporary port [default: 4222 if it is free, else 0].
     #[arg(long, value_name = "PORT", value_parser = whole::<u16>(0..=65535))]
     pub(super) port: Option<u16>,
-    /// Start a cluster of N servers, which replicate the streams to each other; their ports count up
-    /// from --port.
+    /// Start a cluster of N servers, which replicate the streams to each other; their ports count
+    /// up from --port.
     #[arg(long, value_name = "N", value_parser = whole::<u16>(3..=5))]
     pub(super) cluster: Option<u16>,
     /// Keep the streams in this folder, every write synced to disk [default: a private temporary one].
@@ -48,8 +48,8 @@ pub struct ServeArgs {
     /// authorities].
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(super) tls_ca: Option<PathBuf>,
-    /// Create lost streams again, and continue with what is left of damaged ones [default: refuse to
-    /// start].
+    /// Create lost streams again, and continue with what is left of damaged ones [default: refuse
+    /// to start].
     #[arg(long)]
     pub(super) recreate: bool,
     /// Workers of each service in this process.
@@ -64,8 +64,9 @@ pub struct ServeArgs {
     /// Settings of the services, a TOML file with the tables math, notification and payment.
     #[arg(long, value_name = "FILE")]
     pub(super) settings: Option<PathBuf>,
-    /// Folder of the journals of the simulated gateway and mailer [default: beside the streams; on an
-    /// existing system the folder of your `serve` that runs it, else one of your folders per system].
+    /// Folder of the journals of the simulated gateway and mailer [default: beside the streams; on
+    /// an existing system the folder of your `serve` that runs it, else one of your folders per
+    /// system].
     #[arg(long, value_name = "DIR")]
     pub(super) journal_dir: Option<PathBuf>,
     /// Write {"url", "pid", "name"} to this file when everything serves; it is removed at the end.
@@ -74,8 +75,8 @@ pub struct ServeArgs {
     /// Save a NATS context of this name for `nats --context NAME`.
     #[arg(long, value_name = "NAME")]
     pub(super) save_context: Option<String>,
-    /// How long to finish messages and requests in progress after Ctrl-C or SIGTERM; a second Ctrl-C
-    /// exits at once.
+    /// How long to finish messages and requests in progress after Ctrl-C or SIGTERM; a second
+    /// Ctrl-C exits at once.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub(super) drain_timeout: Duration,
     /// Break promises on purpose, to show that the checks detect it.

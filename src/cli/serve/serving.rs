@@ -138,7 +138,9 @@ impl Serving {
     }
 
     fn say_whether_payments_are_stored(&self, refused: Option<&str>, output: &Output) {
-        let Some(words) = refused else { return output.note("the broker stores messages of payments again") };
+        let Some(words) = refused else {
+            return output.note("the broker stores messages of payments again");
+        };
         output.note(format!(
             "warning: the broker stores no messages of payments, so payments wait: {words}"
         ));

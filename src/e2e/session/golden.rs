@@ -118,7 +118,7 @@ impl Golden {
         Ok(if body == seen { Comparison::Same } else { Comparison::Differs { golden: body, seen } })
     }
 
-    /// The transcript as it is to be written: in the words of the file, where there is one.
+    /// The transcript as it will be written, with the matchers of an existing file.
     fn in_its_words(&self, transcript: &str) -> String {
         match self.compare(transcript) {
             Ok(Comparison::Differs { seen, .. }) => seen,

@@ -206,8 +206,8 @@ async fn waiting(
     Ok(ids.map(|id| id.to_string()).collect())
 }
 
-/// The consumer redelivers nothing up to this number. A broker that is killed at a bad moment may have
-/// stored this number, and not the removal of a message.
+/// The consumer redelivers nothing up to this number. A broker that is killed at a bad moment may
+/// have stored this number, and not the removal of a message.
 async fn settled_to(stream: &Stream) -> Result<u64, StoreError> {
     match stream.consumer_info(CONSUMER).await {
         Ok(info) => Ok(info.ack_floor.stream_sequence),

@@ -1,9 +1,10 @@
-//! Records how many messages the streams of payments held when they were last seen, in a file outside NATS.
+//! Records how many messages the streams of payments held when they were last seen, in a file
+//! outside NATS.
 //!
 //! A broker that cannot read what it stored mostly reports nothing: a damaged stream comes back
-//! shorter, empty, or not at all, and creating it again would hide the loss. So no stream is created
-//! again if there were payments before. Two kinds of evidence show that: the content of the other
-//! streams, and, for our own store, this file.
+//! shorter, empty, or not at all, and creating it again would hide the loss. So no stream is
+//! created again if there were payments before. Two kinds of evidence show that: the content of the
+//! other streams, and, for our own store, this file.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -62,8 +63,8 @@ impl Seen {
         Ok(Self { at_rest: false, streams: held.collect() })
     }
 
-    /// The content of the streams after this process has stopped handling messages; at rest only if no
-    /// other process handles any.
+    /// The content of the streams after this process has stopped handling messages; at rest only if
+    /// no other process handles any.
     ///
     /// Acknowledgements are only sent, and the server takes a message out of the stream some time
     /// after it has taken its acknowledgement. So what waits is not what the stream holds, but what
