@@ -55,7 +55,7 @@ pub async fn run(
     Ok(tell(&found, output))
 }
 
-/// Looks at streams that are served.
+/// Audits the streams of a running server.
 async fn running(
     args: &AuditArgs,
     global: &Global,
@@ -72,7 +72,7 @@ async fn running(
     result
 }
 
-/// Looks at a store that nobody serves from.
+/// Audits a store that no server uses.
 async fn at_rest(
     args: &AuditArgs,
     folder: &Path,
@@ -166,7 +166,7 @@ fn tell(found: &Audit, output: &Output) -> Exit {
     Exit::Mismatch
 }
 
-/// Findings as people read them: of each kind the first few.
+/// Findings for people: the first few of each kind.
 fn of_each_kind(word: &str, problems: &[String]) -> Vec<String> {
     const SHOWN: usize = 5;
     // What stands between backticks differs from case to case.

@@ -137,7 +137,7 @@ async fn with(
     Ok(Exit::Success)
 }
 
-/// Those that are meant; a number that is not there is an error before anything is done.
+/// The selected dead letters; an unknown number is an error before anything is done.
 fn choose<'a>(
     all: &'a [DeadLetter],
     which: &Which,

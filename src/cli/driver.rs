@@ -1,4 +1,5 @@
-//! `driver`: the Rust client as a driver program, and the conformance list for drivers of others.
+//! `driver`: the Rust client as a driver program, and the conformance checks for users' own
+//! drivers.
 
 use std::ffi::OsString;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `history`: judges histories that were kept by `e2e --history DIR`.
+//! `history`: judges histories that `e2e --history DIR` kept.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -27,7 +27,7 @@ pub struct ReviewArgs {
     reject: bool,
 }
 
-/// What is done with one.
+/// What to do with one transcript.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Answer {
     Accept,
@@ -116,7 +116,7 @@ fn show(
     Ok(())
 }
 
-/// One key; others are not heard.
+/// Reads one key; other keys are ignored.
 fn ask(output: &Output) -> Result<Answer, CliError> {
     let failed = |e| CliError::infrastructure("read a key", e);
     loop {

@@ -1,4 +1,4 @@
-//! Does what was asked: once, or again and again.
+//! Runs the chosen scenarios: once, or after each change of a file.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -38,7 +38,7 @@ pub async fn run(
     }
 }
 
-/// Runs what is chosen, then what each change touches.
+/// Runs the chosen scenarios, then those that each change affects.
 async fn watch(
     args: RunArgs,
     global: &Global,
@@ -177,7 +177,7 @@ async fn keep(
     Ok(exit)
 }
 
-/// Golden files that want a person.
+/// Golden files that a person must look at.
 fn what_is_left_to_do(settings: &Settings, output: &Output) {
     // What cannot be read has been told, or is told by whoever needs it.
     let waiting = match settings.mode {

@@ -1,4 +1,4 @@
-//! `--keep`: says what is left up and how to get at it, and waits until nobody needs it any more.
+//! `--keep`: prints what is kept running and how to connect to it, and waits until Ctrl-C.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ use crate::process::clean;
 
 const AS_HARNESS: &str = "as harness, who may do everything:";
 
-/// A run that is left up, with the files by which others get at it.
+/// A run that is kept, with the files for connecting to it.
 pub(super) struct Kept {
     left_up: LeftUp,
     inventory: Inventory,

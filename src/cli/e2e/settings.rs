@@ -1,4 +1,5 @@
-//! From arguments to settings: which suite, with what, and what is done about golden files.
+//! Turns arguments into settings: which suite, with which broker and clients, and how golden files
+//! are handled.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
