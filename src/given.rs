@@ -1,5 +1,4 @@
-//! Files that the user names, or that lie where they are looked for: whatever lies there, reading it has
-//! an end.
+//! Reads files that the user names, or that are at a known path: reading ends, whatever is there.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _};
@@ -13,11 +12,11 @@ use crate::private;
 /// No file of settings, keys or certificates is larger.
 const MOST: u64 = 4 << 20;
 
-/// What a file holds, or a pipe, as that of `<(command)` in a shell. Whoever writes a pipe may take any
-/// time: where other things wait, it belongs on another thread.
+/// Reads a file, or a pipe such as `<(command)` of a shell. The writer of a pipe may take any time:
+/// call this on a blocking thread where a runtime waits.
 ///
 /// # Errors
-/// Those of the file system, or that it is larger than 4 MiB, as a device without an end is.
+/// Those of the file system, or that it is larger than 4 MiB, such as an endless device.
 pub fn read_given(path: &Path) -> io::Result<Vec<u8>> {
     whole(File::open(path)?)
 }
@@ -46,8 +45,8 @@ fn text(bytes: Vec<u8>) -> io::Result<String> {
     String::from_utf8(bytes).map_err(not_text)
 }
 
-/// What a file holds that is looked for, and that nobody named: a pipe in its place is nothing that
-/// somebody wants read, and would be waited for.
+/// Reads a file at a known path, which nobody named: a pipe in its place is refused, because
+/// reading it could wait for ever.
 ///
 /// # Errors
 /// As [`read_given`], or that it is not a file.
@@ -63,7 +62,7 @@ pub fn read_file_text(path: &Path) -> io::Result<String> {
     text(read_file(path)?)
 }
 
-/// What a file holds that is believed, because nobody but this user could have written it.
+/// Reads a file that is trusted, because only this user could have written it.
 ///
 /// # Errors
 /// As [`private::check`] and [`read_file`].
@@ -72,7 +71,7 @@ pub fn read_private(path: &Path) -> io::Result<Vec<u8>> {
     read_file(path)
 }
 
-/// Opens what must be a file, if anything is there; nothing in its place is waited for.
+/// Opens a path that must be a regular file, without waiting for a pipe in its place.
 ///
 /// # Errors
 /// Those of the file system, or that it is not a file.
@@ -84,7 +83,7 @@ pub fn open_file(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     options.custom_flags(OFlags::NONBLOCK.bits().cast_signed()).open(path)
 }
 
-/// Reads not on the runtime's thread.
+/// Reads on a blocking thread.
 ///
 /// # Errors
 /// As `read`.
@@ -97,7 +96,7 @@ pub(crate) async fn in_background<T: Send + 'static>(
     tokio::task::spawn_blocking(move || read(&path)).await.unwrap_or_else(|e| Err(e.into()))
 }
 
-/// Makes sure that a text begins as PEM readers want it.
+/// Makes sure that a text begins in a way that PEM readers accept.
 ///
 /// # Errors
 /// What to do about it.

@@ -1,8 +1,8 @@
 //! `mono-demo`: run, call, break and prove polyglot services over NATS.
 //!
-//! | feature | rooms |
+//! | feature | modules |
 //! | --- | --- |
-//! | none | `wire`, and the small helpers of all: `counted`, `given`, `private`, `tls`, `whole` |
+//! | none | `wire`, and small helpers that all others use: `counted`, `given`, `private`, `tls`, `whole` |
 //! | `broker` | `process`, `provision`, `broker` |
 //! | `mono` | `mono` |
 //! | `schema` | JSON Schemas of what `wire` and `mono` send |

@@ -1,4 +1,5 @@
-//! Folders and files that nobody else could have prepared: whose they are, and who may write there.
+//! Checks owners and permissions, so that only files and folders that no other user could have
+//! prepared are used.
 
 use std::ffi::OsStr;
 use std::fs::{DirBuilder, Metadata};
@@ -12,11 +13,11 @@ const GROUP_OR_OTHERS_WRITE: u32 = 0o022;
 const GROUP_WRITES: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
-/// As many links are followed on one way, as by Linux (path_resolution(7)).
+/// How many symbolic links are followed in one path: the limit of Linux (path_resolution(7)).
 const MOST_LINKS: usize = 40;
 
-/// Makes a folder, and those above it that are missing, for this user only (0700, whatever the
-/// umask); and makes sure of it as [`check`] does.
+/// Makes a folder, and the missing folders above it, for this user only (0700, whatever the umask),
+/// and checks it as [`check`] does.
 ///
 /// # Errors
 /// Those of the file system, or that somebody else could write there.
@@ -28,12 +29,13 @@ pub fn folder(path: &Path) -> io::Result<()> {
 /// Makes sure that only this user, or the system, could have written what is at this path: a folder,
 /// a file, or a symbolic link.
 ///
-/// It belongs to this user or to root, and neither group nor others may write it. So do every folder
-/// and every link on the way, also on that of a link; where others may write to such a folder, it is
-/// sticky, as `/tmp` is, or the group has only this user in it, as many systems give one to each.
+/// It must belong to this user or to root, and neither group nor others may write it. The same
+/// holds for every folder and link in the path, and in the targets of links. A folder that others
+/// may write is accepted if it is sticky, such as `/tmp`, and one that the group may write if the
+/// group is the private group of this user.
 ///
 /// # Errors
-/// `PermissionDenied` that names what others could write, and what to do.
+/// `PermissionDenied`, which names what others could write, and what to do.
 pub fn check(path: &Path) -> io::Result<()> {
     let real = follow(&std::path::absolute(path)?)?;
     let found = real.metadata()?;
@@ -44,8 +46,8 @@ pub fn check(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Where a path leads, as the system finds it: one part after the other. Whoever may change a folder or
-/// a link on the way decides that, so each is checked before it is gone through.
+/// Resolves a path as the system does, one component after the other. Whoever may change a folder
+/// or a link in the path decides where it leads, so each is checked before it is followed.
 fn follow(path: &Path) -> io::Result<PathBuf> {
     let parts = |path: &Path| path.iter().rev().map(OsStr::to_owned).collect::<Vec<_>>();
     let (mut left, mut real, mut links) = (parts(path), PathBuf::from("/"), 0);
@@ -72,7 +74,7 @@ fn follow(path: &Path) -> io::Result<PathBuf> {
     Ok(real)
 }
 
-/// Makes sure that nobody else could have put there what is looked for in this folder.
+/// Makes sure that only this user could have put a file into this folder.
 fn passable(folder: &Path) -> io::Result<()> {
     let found = folder.symlink_metadata()?;
     owned(folder, &found)?;
@@ -88,8 +90,8 @@ fn passable(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Does [`check`] for a folder, and makes sure of the same of all that is in it. What a link in it leads
-/// to is not looked at: it was chosen by whoever made the link. What is removed meanwhile is nothing.
+/// Does [`check`] for a folder and for everything in it. The target of a link in it is not checked:
+/// whoever made the link chose it. Files that are removed meanwhile are ignored.
 ///
 /// # Errors
 /// As [`check`].
@@ -123,7 +125,7 @@ fn if_there<T>(found: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// By the habit of the systems that make one: the group has the user's number.
+/// Whether the group is the user's private group: systems that make one give it the user's number.
 fn is_our_own_group(gid: u32) -> bool {
     let (us, ours) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     gid == ours && ours == us

@@ -1,4 +1,4 @@
-//! What a TLS handshake that failed says, and what to do about it.
+//! The cause of a failed TLS handshake, and what to do about it.
 
 use std::error::Error;
 
@@ -6,7 +6,7 @@ use async_nats::rustls::{self, AlertDescription, CertificateError};
 
 pub mod pem;
 
-/// Why the two ends do not speak TLS with each other.
+/// Why the TLS handshake failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
     /// The cause, in words.
@@ -15,7 +15,8 @@ pub struct Trouble {
     pub remedy: String,
 }
 
-/// How to make an authority and a certificate that it signs: the certificate itself must not be one.
+/// How to make an authority and a certificate that it signs: the server's certificate must not be
+/// an authority's own.
 const PROPER: &str = "a server's certificate must not be an authority (CA:FALSE): make an authority, \
      sign a certificate for the server with it (`openssl req -x509 … -addext basicConstraints=CA:FALSE \
      -addext subjectAltName=IP:127.0.0.1 -CA ca.pem -CAkey ca-key.pem`, or `mkcert 127.0.0.1`), and \

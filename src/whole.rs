@@ -1,9 +1,9 @@
-//! Files that are written whole: a reader sees all of one or what was there before, also after a kill
+//! Replaces files atomically: a reader sees the new file complete or the old one, also after a kill
 //! or a power loss.
 //!
-//! A file beside it is written, synced and renamed, and then the folder is synced, without which a
-//! rename may be undone by a power loss. All of it blocks: where other things wait, it belongs on
-//! another thread.
+//! A temporary file in the same folder is written, synced and renamed, and then the folder is
+//! synced, because a power loss may otherwise undo the rename. All functions block: call them on a
+//! blocking thread where a runtime waits.
 
 use std::fs::{File, Permissions};
 use std::io::{self, ErrorKind, Write as _};
@@ -15,15 +15,16 @@ use tempfile::NamedTempFile;
 /// Writes a file for this user only (0600).
 ///
 /// # Errors
-/// Those of the file system; what was there before is then there still. Only where the folder cannot
-/// be synced, at last, the new file is in its place, and a power loss may undo that.
+/// Those of the file system; the old file is then still there. Exception: if only the last sync of
+/// the folder fails, the new file is in its place, and a power loss may undo that.
 pub fn write(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
     let file = beside(path, 0o600, text.as_ref())?;
     file.persist(path)?;
     sync_folder_of(path)
 }
 
-/// The same, unless there is one already: that stays, also where somebody else is first just now.
+/// The same, unless the file exists: then it stays, also if another process creates it at this
+/// moment.
 ///
 /// # Errors
 /// As [`write()`].
@@ -36,8 +37,8 @@ pub fn write_first(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
     }
 }
 
-/// Writes a file for others to read too, as the umask allows; one that is there keeps its permissions,
-/// and a link to it stays one.
+/// Writes a file that others may read too, as the umask allows. An existing file keeps its
+/// permissions, and a link to it stays a link.
 ///
 /// # Errors
 /// As [`write()`].
@@ -51,7 +52,7 @@ pub fn write_public(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
     sync_folder_of(&path)
 }
 
-/// Whether [`write_public`] could write there now; nothing changes.
+/// Checks whether [`write_public`] could write there now; changes nothing.
 ///
 /// # Errors
 /// As [`write()`].
@@ -60,7 +61,7 @@ pub fn try_public(path: &Path) -> io::Result<()> {
     beside(&path, 0o644, b"").map(drop)
 }
 
-/// Renames a file or a folder, whose content has been synced where it must last.
+/// Renames a file or a folder; the caller has synced its content if that must survive a power loss.
 ///
 /// # Errors
 /// Those of the file system. Where a folder cannot be synced, it has been renamed.
@@ -71,7 +72,7 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     sync_folder_of(from)
 }
 
-/// A file in the same folder that holds the text, on disk; it goes if it is dropped.
+/// A temporary file in the same folder with the text, synced to disk; removed when it is dropped.
 fn beside(path: &Path, mode: u32, text: &[u8]) -> io::Result<NamedTempFile> {
     // A rename would put a file in the place of a device.
     if path.symlink_metadata().is_ok_and(|there| !there.is_file() && !there.is_symlink()) {
@@ -88,13 +89,13 @@ fn beside(path: &Path, mode: u32, text: &[u8]) -> io::Result<NamedTempFile> {
 
 fn sync_folder_of(path: &Path) -> io::Result<()> {
     match File::open(folder_of(path))?.sync_all() {
-        // Some file systems have no such thing, as those of other machines.
+        // Some file systems cannot sync a folder, for example network file systems.
         Err(e) if matches!(e.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
         synced => synced,
     }
 }
 
-/// That of a bare name is where we are.
+/// The folder of a bare name is the working folder.
 fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(folder) if folder != Path::new("") => folder.to_owned(),

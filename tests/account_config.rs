@@ -1,4 +1,4 @@
-//! Accounts in a store's life, and on a nats-server of somebody's own.
+//! Accounts in a store folder over time, and on a user's own nats-server.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! Headers of a client command neither streams nor the broker, and tell nothing false.
+//! Headers from a client have no effect on streams or the broker, and cannot forge what these
+//! report.
 
 use crate::support::accounts::{LIMIT, World, heard, listen, settled};
 use crate::support::program::Home;

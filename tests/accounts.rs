@@ -1,5 +1,5 @@
-//! A reply subject is no way in: what a client may not write to, nobody writes to for it, and what one
-//! client asked no other one hears.
+//! A client gains nothing by its choice of reply subject: nobody publishes for it where it may not,
+//! and no client receives the replies to another one.
 
 use crate::support::accounts::{LIMIT, VICTIMS, World, ask_all, heard, listen, settled};
 use futures_util::StreamExt;

@@ -1,4 +1,4 @@
-//! A request has one answer: what a client library drops is seen all the same.
+//! A request has one reply: a second one is detected although the client library drops it.
 
 use crate::support::program::{Home, Said};
 

@@ -1,4 +1,4 @@
-//! The house keeps its shape: who may import whom, who may print, who may read the environment.
+//! The architecture holds: which module may import which, print, or read the environment.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! What somebody else does to the streams of payments, while they are served or before, is told by name.
+//! Changes that somebody else makes to the streams of payments, during `serve` or before, are
+//! reported.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! A connection and a broker that breaks the protocol, or does not want it any more: it is made anew,
-//! or whoever uses it hears of its end.
+//! Connections to a broker that breaks the protocol or refuses them: they are made again, or their
+//! users learn that they have ended.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -179,7 +179,7 @@ async fn serve_whose_credentials_are_revoked_ends_with_a_message_and_8() {
     server.change_the_password();
     let (code, _, stderr) = serve.ended();
     assert_eq!(code, Some(8), "{stderr}");
-    let why = "the services hear nothing any more: the connection ended: the broker has refused";
+    let why = "the services receive nothing any more: the connection ended: the broker has refused";
     assert!(stderr.contains(why), "{stderr}");
 }
 
@@ -194,7 +194,7 @@ async fn serve_that_may_not_listen_any_more_ends_with_a_message_and_8() {
         server.reload("first", &narrowed);
         let (code, _, stderr) = serve.ended();
         assert_eq!(code, Some(8), "{taken}: {stderr}");
-        let why = "the services hear nothing any more: the broker took a subscription away:";
+        let why = "the services receive nothing any more: the broker took a subscription away:";
         assert!(stderr.contains(why), "{taken}: {stderr}");
     }
 }

@@ -1,4 +1,4 @@
-//! Whatever a page shows of a shell is what the reader will see: every block is run.
+//! Runs every console block of the pages, and compares its output with the page.
 
 mod compare;
 mod page;

@@ -1,6 +1,6 @@
-//! A damaged store: what is lost is named, and nothing is made anew in silence.
+//! A damaged store: losses are named, and nothing is created again silently.
 //!
-//! How nats-server itself takes each of these is in `docs/guarantees.md`: mostly it says nothing.
+//! `docs/guarantees.md` says what nats-server itself does in each case: mostly it reports nothing.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! `doctor` says what is so, and what to do about it: each thing that can be wrong, on purpose.
+//! `doctor` reports each fault that can be made on purpose, and what to do about it.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! A drain under load: what the broker has sent on the way is handled, and nobody waits in vain.
+//! A drain under load: messages that the broker has already sent are handled, and no request times
+//! out.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

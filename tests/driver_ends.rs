@@ -1,4 +1,5 @@
-//! How the drivers of all languages end where their streams are odd: the table of docs/protocol.md.
+//! How the drivers of all languages end if stdin or stdout is unusual: the table of
+//! docs/protocol.md.
 
 use std::fs::File;
 use std::process::Stdio;

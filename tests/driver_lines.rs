@@ -1,4 +1,4 @@
-//! What the Rust driver makes of its input; Python, Node and Go read the same rows.
+//! How the Rust driver handles its input lines; Python, Node and Go read the same rows.
 
 use std::process::Stdio;
 

@@ -1,4 +1,4 @@
-//! What is refused to the drivers of all languages alike: no time, and one subscription too many.
+//! Refusals that all drivers report alike: a timeout of 0, and one subscription too many.
 
 use std::process::Stdio;
 use std::time::Duration;

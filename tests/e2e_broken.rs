@@ -1,5 +1,5 @@
-//! Every mistake that the reader knows, in a fixture that makes it: what is said about it is kept
-//! beside it, and read as a user would.
+//! Every mistake that the fixture reader detects, in a fixture that makes it, with the error
+//! message beside it.
 //!
 //! `tests/broken/*.toml` are the fixtures, `*.err` what is said; `UPDATE_BROKEN=1` writes them again.
 //! The first line of each fixture says whether the JSON Schema knows the mistake too

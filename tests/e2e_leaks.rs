@@ -1,5 +1,5 @@
-//! What runs leave behind at the broker: each kind of leak turns a run red that says so, with the
-//! name of whoever leaks, and is told where that was not asked for; what is tidied up is no leak.
+//! Leaks at the broker: each kind fails a run with `leaks = "fail"`, with the name of the
+//! connection or consumer, and is reported by default; resources that are closed are no leak.
 
 use std::any::Any;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! The suites in `examples`: green as they are, and with a fault planted in a service exactly the promise
-//! red that it breaks, with the line that tells it.
+//! The suites in `examples`: they pass as they are; with a fault planted in a service exactly the
+//! promise that it breaks fails, with the expected line.
 //!
 //! They run where they are, as a reader runs them, each with what it needs fetched once.
 

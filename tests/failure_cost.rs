@@ -1,4 +1,4 @@
-//! What counting failures costs: nothing where nothing fails, two messages where something does.
+//! The cost of counting failures: nothing if nothing fails, two messages for a failure.
 
 use std::time::{Duration, Instant};
 

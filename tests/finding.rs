@@ -1,4 +1,4 @@
-//! Finding a running `serve` gives nothing away to whoever has taken its place.
+//! Finding a running `serve` sends no secret to a program that has taken its place.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

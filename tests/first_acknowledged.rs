@@ -1,5 +1,5 @@
-//! First means first acknowledged: content that came second never stands, and an id that can be read
-//! never stays pending.
+//! Of two contents of one id the one that was acknowledged first stands, and a readable id never
+//! stays pending.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

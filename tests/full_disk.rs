@@ -1,4 +1,4 @@
-//! A store without space: what cannot be stored is refused with the cause, and nothing accepted is lost.
+//! A store without space: submissions are refused with the cause, and nothing accepted is lost.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -334,14 +334,14 @@ async fn a_broker_that_is_not_ours_is_told_and_who_must_start_it_again() {
     let submitted = fill(&jetstream(&url).await, "limit", 100).await;
     accepted.extend(submitted.acknowledged);
     held.unlock().unwrap();
-    serving.says(Duration::from_secs(20), "the broker stores nothing that payments need");
+    serving.says(Duration::from_secs(20), "the broker stores no messages of payments");
     serving.says(Duration::from_secs(1), "insufficient resources");
     let who = format!("nats-server {} was not started here: whoever runs it", broker.name());
     serving.says(Duration::from_secs(1), &who);
 
     std::fs::write(limit, "100MB").unwrap();
     broker.restart().await.unwrap();
-    serving.says(Duration::from_secs(30), "what payments need is stored again");
+    serving.says(Duration::from_secs(30), "the broker stores messages of payments again");
     ends_well(&home, serving, &accepted);
     broker.stop().await.unwrap();
 }

@@ -1,5 +1,5 @@
-//! Anything at all goes into every parser: nothing panics, nothing hangs, and what is read can be
-//! read again.
+//! Random input for every parser: nothing panics, nothing hangs, and accepted input can be written
+//! and read again.
 //!
 //! Each target replays `tests/corpus/<target>/` and then a bounded number of mutations of it;
 //! `PROPTEST_CASES=100000` makes it a long run. What is found goes into that folder.

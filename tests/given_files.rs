@@ -1,4 +1,4 @@
-//! Files that the user names: what has no end is refused by name, a pipe is read.
+//! Files that the user names: an endless one is refused by name, a pipe is read.
 #![cfg(target_os = "linux")]
 
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! Golden files and patterns see what changed: each suite here is green with the first of two answers
-//! and red with the second.
+//! Golden files and patterns detect differences: each suite here passes with the first of two
+//! replies and fails with the second.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};

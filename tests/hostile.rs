@@ -1,5 +1,5 @@
-//! Drivers and programs that do their worst: each is ended with all that it started, the verdict
-//! says what it did, and the run beside it passes.
+//! Hostile drivers and programs: each is ended with all processes that it started, the verdict says
+//! what it did, and the run beside it passes.
 
 use std::time::{Duration, Instant};
 

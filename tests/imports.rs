@@ -1,5 +1,5 @@
-//! Which file uses which: no two use each other, over however many others, and the rooms of `e2e`
-//! import in one direction.
+//! Which file imports which: there is no cycle of files, and the modules of `e2e` import in one
+//! direction.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

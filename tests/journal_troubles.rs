@@ -1,5 +1,5 @@
-//! Whatever lies in a journal's place, or holds it up: math and status answer, `serve` ends within its
-//! limit, and what waited goes on when the trouble is over.
+//! Journals that cannot be used or are locked: math and status answer, `serve` ends within its
+//! limit, and waiting payments continue when the journal can be used again.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

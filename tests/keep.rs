@@ -1,4 +1,4 @@
-//! `e2e --keep`: what is left up, what is said of it, and how it ends.
+//! `e2e --keep`: what is kept running, what is printed about it, and how it ends.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -312,6 +312,6 @@ fn what_does_not_go_with_it_is_refused_before_anything_runs() {
         assert!(both && keeping.said.contains("cannot be used with"), "{}", keeping.said);
     }
     let in_ci = home.command(["e2e", "--keep", "suite"]).env("CI", "true").output().unwrap();
-    Said::from(in_ci).failed(2, "--keep: CI is set, and there nobody presses Ctrl-C");
+    Said::from(in_ci).failed(2, "--keep: CI is set, where nobody can press Ctrl-C");
     assert!(!home.path().join("suite/prepared").exists());
 }

@@ -1,4 +1,4 @@
-//! `e2e --history DIR` and `history check`: what a run keeps, and what is said of it afterwards.
+//! `e2e --history DIR` and `history check`: what a run keeps, and how it is judged afterwards.
 
 use std::path::{Path, PathBuf};
 

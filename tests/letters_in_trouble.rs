@@ -1,5 +1,5 @@
-//! Dead letters that cannot be stored now, or that `dlq` removes while their originals come again:
-//! nothing is lost, no letter comes twice, and `audit` finds what is missing.
+//! Dead letters that cannot be stored now, or that `dlq` removes while their originals are
+//! redelivered: nothing is lost, no dead letter is filed twice, and `audit` finds what is missing.
 
 use std::time::Instant;
 

@@ -1,4 +1,4 @@
-//! What cannot succeed is not tried until patience ends, and no scenario goes on for ever.
+//! A load that cannot succeed stops early, and every scenario has a time limit.
 
 use mono_demo::broker::Roles;
 

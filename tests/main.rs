@@ -1,5 +1,5 @@
-//! All tests of the program and the library from outside, in one program: so they are linked once,
-//! and while some wait, others run. `cargo test --test all serve::` runs those of `serve.rs`.
+//! All integration tests, in one program, so that they are linked once and run in parallel.
+//! `cargo test --test all serve::` runs those of `serve.rs`.
 
 mod account_config;
 mod account_headers;

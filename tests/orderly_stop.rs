@@ -1,5 +1,5 @@
-//! An orderly stop is no damage: what `serve` left, the same `serve` takes up again, in whatever state
-//! it was when it was stopped.
+//! An orderly stop is not reported as damage: `serve` starts again on its store, in whatever state
+//! it was stopped.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,4 @@
-//! What a child's child left is tidied up by its own reaper, however long that takes on a loaded
-//! machine, before ours ends.
+//! A grandchild's reaper cleans up before ours ends, however long that takes on a loaded machine.
 
 use std::path::Path;
 use std::time::Duration;

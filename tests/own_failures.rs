@@ -1,4 +1,4 @@
-//! Only a payment's own failures count against it: no trouble of a disk, a broker or a process does.
+//! Only a payment's own failures count against it, not those of a disk, a broker or a process.
 
 use std::io::Write as _;
 use std::path::Path;

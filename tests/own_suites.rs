@@ -1,4 +1,4 @@
-//! Suites of one's own, as a person writes them: any services, any clients.
+//! Users' own suites: any services, any clients.
 
 use crate::support::program::{Home, Said};
 
@@ -290,7 +290,11 @@ fn paths_are_told_as_they_are_seen_from_here_and_golden_files_are_the_same_from_
     let said = e2e(&home, &[])
         .failed(1, "1 transcript waits for review: `mono-demo e2e review suite/scenarios`");
     assert!(said.stdout.contains("differs from suite/scenarios/a.snap"), "{}", said.stdout);
-    assert!(said.stderr.contains("suite/scenarios/gone.snap is of no scenario"), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("suite/scenarios/gone.snap belongs to no scenario"),
+        "{}",
+        said.stderr
+    );
     home.run(&["e2e", "review", "suite/scenarios", "--accept"]).ok();
     std::fs::remove_file(home.path().join("suite/scenarios/gone.snap")).unwrap();
     let said = e2e(&home, &[]);

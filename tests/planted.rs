@@ -1,4 +1,4 @@
-//! What somebody else could have put in a folder of ours is neither run nor believed.
+//! Files that another user could have put in our folders are neither run nor trusted.
 #![cfg(target_os = "linux")]
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};

@@ -1,5 +1,5 @@
-//! Whoever is paused or killed around a broker, reaper, keeper or `serve` itself: no broker lives on, no
-//! second one opens a store, and nothing that was told to end waits for somebody who is paused.
+//! Pauses and kills of a broker's reaper, its keeper or `serve` itself: no broker survives, no
+//! second one opens the store, and an end does not wait for a paused process.
 
 use std::path::PathBuf;
 use std::process::Stdio;

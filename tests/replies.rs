@@ -1,5 +1,5 @@
-//! What the typed clients make of replies, and what a wait rides out: Python, Node and Go read the
-//! same rows.
+//! How the typed clients read replies, and which errors a wait rides out: Python, Node and Go read
+//! the same rows.
 
 use std::time::Duration;
 

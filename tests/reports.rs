@@ -1,5 +1,5 @@
-//! What a run leaves to be read: whole files, also of one that was interrupted, that say what was run,
-//! with what and where; and each failure once more at the end, with its reason.
+//! Reports are complete, also after an interrupt, and say what was run, with what and where; the
+//! summary repeats each failure with its reason.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};

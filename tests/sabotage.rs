@@ -1,5 +1,5 @@
-//! A test of the tests: workers that break their promises must turn scenarios red, through the
-//! checker that is there for it.
+//! A test of the tests: workers that break their promises make scenarios fail, by the checker for
+//! that promise.
 
 use std::path::Path;
 

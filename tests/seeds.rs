@@ -1,4 +1,5 @@
-//! The same seed breaks the same things at the same places: held by the histories of whole runs.
+//! The same seed injects the same faults at the same places, as the histories of complete runs
+//! show.
 
 use std::path::Path;
 

@@ -259,7 +259,11 @@ fn a_stranger_on_the_port_of_one_that_lives_is_not_paid() {
     let text = std::fs::read_to_string(&path).unwrap().replace(&serve.url(), &stranger.url());
     std::fs::write(&path, text).unwrap();
     let said = home.run(&["pay", "p", "1"]);
-    assert!(said.stderr.contains("is not used: nobody there answers for it"), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("is not used: no program there answers for it"),
+        "{}",
+        said.stderr
+    );
     said.failed(8, "a `serve` of yours is running, and cannot be used");
     let status = strangers.run(&["call", "payment", "status", "p"]).ok();
     assert!(status.starts_with("pending"), "the stranger was paid: {status}");

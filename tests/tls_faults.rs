@@ -1,4 +1,4 @@
-//! What is wrong between two ends that should speak TLS is told at once, with what to do about it.
+//! Every TLS fault between client and server is reported at once, with what to do about it.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! What was not looked at is not green: `unknown` fails a scenario that asks for a verdict, and an
-//! empty history is none.
+//! A run that was not judged is not green: `unknown` fails a scenario that asks for a verdict, and
+//! an empty file is no history.
 
 use crate::support::program::Home;
 

@@ -1,4 +1,5 @@
-//! Bytes that a client library cannot read: answered, rejected, buried; nobody else is harmed.
+//! Bytes that a client library cannot read: the request is answered, the email rejected, the stored
+//! message becomes a dead letter, and no other message is affected.
 
 use std::time::Duration;
 

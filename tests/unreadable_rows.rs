@@ -1,4 +1,4 @@
-//! Bytes of strangers that cannot be read, one by one: an error, and the next message comes on the
+//! Unreadable bytes, one case after the other: an error, and the next message is received on the
 //! same connection. Python, Node and Go read the same rows.
 
 use std::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! Output that was not written is no success; a reader that has gone is no error.
+//! Output that could not be written is no success; a closed pipe is no error.
 #![cfg(target_os = "linux")]
 
 use std::fs::File;

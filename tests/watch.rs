@@ -1,4 +1,4 @@
-//! `e2e --watch`: what a change of a file touches is run again.
+//! `e2e --watch`: runs the scenarios again that a changed file affects.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command};

@@ -1,4 +1,5 @@
-//! Which suite runs is found from below it, and said; a command that would run nothing is no success.
+//! `e2e` finds its suite from folders below it, and prints which; a command that runs nothing is no
+//! success.
 
 use std::process::Command;
 

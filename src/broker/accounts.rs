@@ -1,4 +1,5 @@
-//! Accounts: subjects of one are not those of another, so that a reply subject is no way in.
+//! Accounts with separate subjects, so that a client cannot use its reply subject to reach the
+//! services.
 //!
 //! The services have an account, and each client has one. What a client may ask it imports; the broker
 //! gives its reply subject another name on the way (`_R_.…`), and whatever answers there, a worker or a
@@ -17,16 +18,17 @@ use super::shared::SERVER_IDENTITY;
 use super::shared::Shared;
 use crate::whole;
 
-/// Where services, harness and streams are.
+/// The account of services, harness and streams.
 pub(super) const SERVICES: &str = "services";
-/// Where everything is at a server without accounts.
+/// The account of everything at a server without accounts.
 pub(super) const GLOBAL: &str = "$G";
-/// How long the way of a reply is kept open.
+/// How long the reply subject of a request stays mapped.
 const ONE_ANSWER_WITHIN: &str = "10m";
-/// The same where nobody knows how many come: each question costs the broker memory for as long.
+/// The same if the number of replies is unknown: each request uses the broker's memory for this
+/// long.
 const ANSWERS_WITHIN: &str = "10s";
 
-/// The same for a nats-server of somebody's own, which finds the passwords in its environment.
+/// The same for a user's own nats-server, which reads the passwords from its environment.
 ///
 /// Replies come to NATS's default inboxes there: whoever is in an account needs no settings.
 #[must_use]
@@ -85,8 +87,8 @@ fn users(logins: &Logins, roles: &Roles) -> String {
     text + "}\n"
 }
 
-/// The account of whoever looks whether this is the server that is meant. What it asks comes to the
-/// answerer with the name of the server that it was asked at: nobody can pass it on.
+/// The account of a user that only checks a server's identity. Its question reaches the answering
+/// `serve` with the name of the server where it was asked, so that nobody can relay it.
 fn finder(login: &Credentials) -> String {
     let may = Permissions {
         publish: vec![SERVER_IDENTITY.to_owned()],
@@ -99,8 +101,9 @@ fn finder(login: &Credentials) -> String {
     )
 }
 
-/// Makes the streams of a store folder those of this account: a server keeps each account's in a folder
-/// of its own, and would find none after a change from plain `serve` to `--auth`, or back.
+/// Moves the streams of a store folder to this account: a server keeps the streams of each account
+/// in a separate folder, and would find none after a change from plain `serve` to `--auth`, or
+/// back.
 ///
 /// The nodes of a cluster have also agreed on the account's name among themselves: they keep it.
 pub(super) fn house(store: &Path, account: &str, in_cluster: bool) -> Result<(), StartError> {
@@ -131,7 +134,7 @@ fn holds_streams(account: &Path) -> io::Result<bool> {
     match std::fs::read_dir(account.join("streams")) {
         Ok(mut streams) => Ok(streams.next().is_some()),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
-        // What cannot be read is not taken for empty: that would be removed.
+        // An unreadable folder does not count as empty: an empty one would be removed.
         Err(e) => Err(e),
     }
 }

@@ -72,7 +72,7 @@ fn from(folder: &Path, file: &Path) -> String {
     format!("{up}{}", absolute(file).trim_start_matches('/'))
 }
 
-/// How a server finds the others, and what they show each other.
+/// How a server finds the others, and their common login.
 fn cluster(member: &Member) -> String {
     let Member { cluster, port, all, secret, advertise } = member;
     let mut text = format!("cluster {{\n  name: {}\n", quoted(cluster));

@@ -1,4 +1,4 @@
-//! What consumers still have to deliver, or wait to be told of.
+//! The messages that consumers still have to deliver, or that are not acknowledged.
 
 use std::fmt;
 

@@ -144,21 +144,21 @@ impl Broker {
         self.child.pid()
     }
 
-    /// What a program in this role shows the server; `None` without [`Auth::Roles`]. The same after a
+    /// The login of a program in this role; `None` without [`Auth::Roles`]. The same after a
     /// restart.
     #[must_use]
     pub fn credentials(&self, role: Role) -> Option<&Credentials> {
         self.place.logins.as_ref()?.of(role)
     }
 
-    /// What a worker can show in place of its password, so that nobody who takes the server's place
-    /// while it is down learns anything; drawn anew for each run.
+    /// A key that a worker can use instead of its password, so that a false server in the broker's
+    /// place learns nothing; new for each run.
     #[must_use]
     pub fn worker_key(&self) -> Option<&Key> {
         self.place.logins.as_ref()?.worker_key()
     }
 
-    /// What one of the further [clients](super::Roles::clients) shows.
+    /// The login of one of the further [clients](super::Roles::clients).
     #[must_use]
     pub fn client_credentials(&self, name: &str) -> Option<Credentials> {
         self.place.logins.as_ref()?.of_client(name)

@@ -33,8 +33,8 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// A key, with which a program shows who it is and gives nothing away: the server asks it to sign
-/// something. Its `Debug` does not show the seed.
+/// A key with which a program proves its identity without sending a secret: the server asks it to
+/// sign a nonce. Its `Debug` does not show the seed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Key {
     /// What the server knows.
@@ -122,8 +122,8 @@ impl Logins {
 
     /// Those that a store folder was used with; new ones for a new folder.
     ///
-    /// The file is for this user only; one that others could read has told its secrets, and is
-    /// refused.
+    /// The file is for this user only; a file that others could read is refused, because its
+    /// secrets may be known.
     pub(super) fn kept_in(folder: &Path, clients: &[String]) -> Result<Logins, StartError> {
         let path = folder.join(KEPT);
         let problem = |source| StartError::Prepare {

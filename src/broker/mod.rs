@@ -2,19 +2,19 @@
 //!
 //! | file | idea |
 //! | --- | --- |
-//! | `settings` | what is wanted |
+//! | `settings` | the settings of a broker |
 //! | `config` | the same in nats-server's own language |
 //! | `launch` | from a config file to a server that has been proved ready |
 //! | `ready` | the observations that prove it |
 //! | `lifecycle` | the handle: kill, restart, pause, stop |
 //! | `ports` | keeps a port from being taken while its server is down |
 //! | `store` | one broker a store folder; a cluster's names |
-//! | `roles` | who may do what: users and their subjects |
-//! | `accounts` | what clients see of the services, each from an account of its own |
+//! | `roles` | the permissions: users and their subjects |
+//! | `accounts` | which subjects of the services clients can use, each from its own account |
 //! | `logins` | the users' passwords, and a key of the services |
-//! | `secret` | what nobody can guess |
+//! | `secret` | random secrets |
 //! | `cluster` | the handle to several servers: leaders, quorum, healing |
-//! | `in_flight` | what consumers still have to deliver, or wait to be told of |
+//! | `in_flight` | messages that consumers still have to deliver, or that are not acknowledged |
 //! | `leaks` | what is left behind: connections, subscriptions, unacknowledged messages |
 //! | `faults` | one handle that breaks servers, networks and service processes |
 //! | `proxy` | a bad network on demand, in front of a broker; messages that get lost in it |

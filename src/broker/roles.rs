@@ -1,4 +1,4 @@
-//! Who may do what: one user a role, with the subjects it needs and no others.
+//! Permissions: one user for each role, with the subjects it needs and no others.
 
 use super::shared::Shared;
 
@@ -11,8 +11,8 @@ pub enum Role {
     Worker,
     /// Sets up, breaks and examines: may do everything.
     Harness,
-    /// Looks whether a server is the one that is meant, before it shows that any other password: may
-    /// ask for the proof, and nothing else.
+    /// Checks a server's identity before any other password is sent to it: may ask for the proof,
+    /// and nothing else.
     Finder,
 }
 
@@ -63,12 +63,12 @@ pub struct Permissions {
 /// service of one's own adds its streams with [`worker_makes`](Self::worker_makes) and the like.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Roles {
-    /// Whoever asks.
+    /// Clients.
     pub client: Permissions,
-    /// Whoever answers.
+    /// Workers.
     pub worker: Permissions,
-    /// What of the services' account clients see, each in an account of its own; `None` has all in
-    /// one account, where a reply goes wherever the asker says.
+    /// Which subjects of the services' account clients can use, each client in its own account;
+    /// `None` has all users in one account, where a client chooses any reply subject.
     pub shared: Option<Shared>,
     /// Names of more clients beside `client`, each with the same permissions.
     pub clients: Vec<String>,

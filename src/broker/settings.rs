@@ -1,4 +1,4 @@
-//! What is wanted of a broker.
+//! The settings of a broker.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,12 +8,12 @@ use super::roles::Roles;
 use crate::process::Reaper;
 use crate::provision::NatsServer;
 
-/// What is wanted of a broker.
+/// The settings of a broker.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The program, checked.
     pub server: NatsServer,
-    /// What ends it if we die.
+    /// The reaper, which ends it if we die.
     pub reaper: Reaper,
     /// Where it listens, on 127.0.0.1 only.
     pub port: Port,

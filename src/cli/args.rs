@@ -29,14 +29,14 @@ pub enum Command {
     Dlq(super::dlq::DlqArgs),
     /// Compare the payment streams with each other and with the gateway's journal.
     Audit(super::audit::AuditArgs),
-    /// Run the scenarios, each against a broker of its own, with each client.
+    /// Run the scenarios, each with its own broker, with each client.
     E2e(super::e2e::E2eArgs),
     /// Judge the histories of runs that `e2e --history DIR` kept.
     History(super::history::HistoryArgs),
-    /// Serve a client under test on stdin and stdout, or check a driver of your own.
+    /// Run the Rust client as a driver on stdin and stdout, or check your own driver.
     Driver(super::driver::DriverArgs),
     /// Print the contract of the services: AsyncAPI or JSON Schema.
     Spec(super::spec::SpecArgs),
-    /// Show what mono-demo found on this machine, and what to do about what is missing.
+    /// Show the tools found on this machine, and how to install what is missing.
     Doctor(super::doctor::DoctorArgs),
 }

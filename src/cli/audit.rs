@@ -1,4 +1,4 @@
-//! `audit`: are streams and gateway journal of one mind?
+//! `audit`: compares the streams of payments with each other and with the gateway's journal.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ pub struct AuditArgs {
     /// The folder of the gateway's journal [default: that of the running `serve`, or of --store-dir].
     #[arg(long, value_name = "DIR")]
     journal_dir: Option<PathBuf>,
-    /// Look at the store of a `serve` that does not run: a broker is started on it, and no service.
+    /// Audit the store of a `serve` that does not run: starts a broker on it, and no service.
     #[arg(long, value_name = "DIR")]
     store_dir: Option<PathBuf>,
 }
@@ -45,7 +45,7 @@ pub async fn run(
         Some(folder) => {
             if named_target(&global.connection, context)?.is_some() {
                 return Err(CliError::usage(
-                    "audit: --store-dir starts a broker of its own, and a server is named",
+                    "audit: --store-dir starts its own broker, and a server is named",
                 ));
             }
             let folder = context.absolute(folder);
@@ -55,7 +55,7 @@ pub async fn run(
     Ok(tell(&found, output))
 }
 
-/// Looks at streams that are served.
+/// Audits the streams of a running server.
 async fn running(
     args: &AuditArgs,
     global: &Global,
@@ -72,7 +72,7 @@ async fn running(
     result
 }
 
-/// Looks at a store that nobody serves from.
+/// Audits a store that no server uses.
 async fn at_rest(
     args: &AuditArgs,
     folder: &Path,
@@ -166,7 +166,7 @@ fn tell(found: &Audit, output: &Output) -> Exit {
     Exit::Mismatch
 }
 
-/// Findings as people read them: of each kind the first few.
+/// Findings for people: the first few of each kind.
 fn of_each_kind(word: &str, problems: &[String]) -> Vec<String> {
     const SHOWN: usize = 5;
     // What stands between backticks differs from case to case.

@@ -36,7 +36,7 @@ pub struct CallArgs {
     message: MessageArgs,
 }
 
-/// What is asked, checked.
+/// A checked request.
 enum Ask {
     Math { operation: Operation, a: f64, b: Option<f64> },
     Status { payment_id: String },
@@ -168,7 +168,7 @@ async fn ask_raw(
     Ok(ask(session.connection.caller(), subject, headers, body.clone(), timeout).await?)
 }
 
-/// Prints a reply as it came; error headers and an `error` field decide the exit code.
+/// Prints a reply unchanged; error headers and an `error` field decide the exit code.
 fn raw_reply(
     subject: &str,
     reply: &async_nats::Message,

@@ -1,5 +1,5 @@
-//! The services and operations that `call` and `publish` know by name, for their help, and for
-//! whoever mistypes one.
+//! The services and operations that `call` and `publish` know by name, for their help and for
+//! suggestions after a typo.
 
 use super::exit::CliError;
 use crate::e2e::scenario::nearest;
@@ -43,7 +43,7 @@ impl Known {
         Self { command: "publish", modules: vec![("notification", vec!["email-send"])] }
     }
 
-    /// What is wrong with a module and an operation that are not known, and what was meant perhaps.
+    /// The error for an unknown module or operation, with a suggestion.
     pub fn unknown(&self, module: &str, operation: Option<&str>) -> CliError {
         let command = self.command;
         let list = |names: &[&str]| match names {

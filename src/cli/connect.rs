@@ -17,7 +17,7 @@ use crate::provision;
 /// How long a drain may take at the end of a one-shot command.
 const DRAIN: Duration = Duration::from_secs(5);
 
-/// A connection, and whatever had to be started for it.
+/// A connection, with the broker and services that were started for it.
 pub struct Session {
     pub connection: Connection,
     /// How long one request may take.
@@ -32,8 +32,8 @@ struct Own {
 }
 
 impl Session {
-    /// Connects to the server that is there, or to a broker of its own; in this role, where that has
-    /// roles. A broker of its own is said on stderr.
+    /// Connects to a running server, or to its own broker, which is reported on stderr; in this
+    /// role, if the server has roles.
     pub async fn open(
         role: Role,
         global: &Global,
@@ -52,7 +52,8 @@ impl Session {
         Ok(own)
     }
 
-    /// Connects to the server that is there, and starts none: what is asked is about what it holds.
+    /// Connects to a running server, and starts none: the command is about the content of its
+    /// streams.
     pub async fn open_there(
         command: &str,
         role: Role,
@@ -142,8 +143,8 @@ impl Session {
 /// A connection to the server that flags or the environment name, to a running `serve`, or to the
 /// server of the context that `nats context select` chose; in this order.
 ///
-/// A `serve` that this user keeps running is nearer than a context that was once selected: who tries
-/// something out must not meet another system by it.
+/// A running `serve` of this user comes before a context that was once selected, so that somebody
+/// who tries a command does not reach another system by accident.
 async fn there(
     role: Role,
     global: &Global,
@@ -172,7 +173,7 @@ async fn there(
     Ok(Some(connection))
 }
 
-/// What to do where nobody answers; what was exported while a `serve` ran outlives it.
+/// What to do if no server answers: an exported variable outlives the `serve` that printed it.
 fn not_there(error: CliError, global: &Global, context: &Context) -> CliError {
     if error.hint.is_some() || error.exit != Exit::Connection {
         return error;

@@ -1,4 +1,4 @@
-//! NATS contexts: the files that say where a server is and what to show it, found, read and written.
+//! NATS contexts: finds, reads and writes the files with a server's address and login.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write as _};
@@ -51,7 +51,7 @@ pub fn read(name: &str, context: &Context) -> Result<NatsContext, CliError> {
     Ok(read)
 }
 
-/// What there is in place of a context that is not there; the most alike first.
+/// Existing contexts to suggest for a missing one; the most similar first.
 fn others(name: &str, context: &Context) -> String {
     let mut names: Vec<String> = std::fs::read_dir(context.nats_context_dir())
         .into_iter()
@@ -74,7 +74,8 @@ fn others(name: &str, context: &Context) -> String {
 }
 
 /// The context that `nats context select` chose, if any: natscli keeps its name beside the contexts.
-/// What was chosen and cannot be read must not count as nothing: another server would be talked to.
+/// A chosen context that cannot be read is an error: otherwise the command would use another
+/// server.
 pub fn selected(context: &Context) -> Result<Option<String>, CliError> {
     let path = context.nats_context_dir().with_extension("txt");
     match read_file_text(&path) {
@@ -173,7 +174,7 @@ pub fn save(path: &Path, description: &str, target: &Target) -> Result<(), CliEr
     whole::write(path, context.text()).map_err(failed)
 }
 
-/// The context that says the same; `None` where that would write down the seed of a key.
+/// The context with the same content; `None` if that would write the seed of a key to a file.
 pub fn of_target(description: &str, target: &Target) -> Option<NatsContext> {
     // Who reads it is in another folder.
     let text =

@@ -24,17 +24,17 @@ pub struct DlqArgs {
 
 #[derive(Debug, Subcommand)]
 enum DlqCommand {
-    /// List them, oldest first.
+    /// List dead letters, oldest first.
     Ls(Which),
-    /// Show one whole: headers and body.
+    /// Show a dead letter with headers and body.
     Show {
         /// Its number, as `ls` shows it.
         #[arg(value_parser = whole::<u64>(1..=u64::MAX))]
         number: u64,
     },
-    /// Publish them again and remove them; a payment is still charged at most once.
+    /// Publish dead letters again and remove them; a payment is still charged at most once.
     Replay(Which),
-    /// Remove them.
+    /// Remove dead letters.
     Purge(Which),
 }
 
@@ -137,7 +137,7 @@ async fn with(
     Ok(Exit::Success)
 }
 
-/// Those that are meant; a number that is not there is an error before anything is done.
+/// The selected dead letters; an unknown number is an error before anything is done.
 fn choose<'a>(
     all: &'a [DeadLetter],
     which: &Which,

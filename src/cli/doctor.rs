@@ -1,4 +1,4 @@
-//! `doctor`: what was found on this machine, and what to do about what is missing.
+//! `doctor`: shows the tools found on this machine, and how to install what is missing.
 
 use std::io::ErrorKind;
 
@@ -20,12 +20,12 @@ use crate::provision;
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// Install what is missing, into the cache folder.
+    /// Install missing tools in the cache folder.
     #[arg(long)]
     fix: bool,
 }
 
-/// Whether what is not there yet can be made.
+/// Whether missing tools can be installed.
 #[derive(Clone, Copy)]
 struct Makes {
     offline: bool,
@@ -163,7 +163,7 @@ async fn go(settings: &provision::Settings, makes: Makes) -> Diagnosis {
     })
 }
 
-/// A client that `e2e` does without where its tools are missing.
+/// A client that `e2e` leaves out if its tools are missing.
 fn optional<T>(
     name: &'static str,
     makes: Makes,
@@ -197,7 +197,7 @@ fn optional<T>(
     Diagnosis { name, ok: true, text, detail: json!({ "path": null, "left_out": true }) }
 }
 
-/// Below each other, behind a finding's name.
+/// Aligns further lines below the first, after the finding's name.
 fn lines(lines: impl IntoIterator<Item = String>) -> String {
     lines.into_iter().collect::<Vec<_>>().join("\n                 ")
 }
@@ -210,7 +210,7 @@ fn missing(name: &'static str, error: &provision::ProvisionError) -> Diagnosis {
     Diagnosis { name, ok: false, text, detail: json!({ "path": null, "error": error.to_string() }) }
 }
 
-/// The cache folder, which must take what is installed; where it is not there yet, that above it.
+/// The cache folder, which must be writable; if it does not exist yet, the folder above it.
 fn cache(path: &std::path::Path) -> Diagnosis {
     let there = path.ancestors().find(|folder| folder.exists()).unwrap_or(path);
     // The way to it must be trusted too, where it is not there yet.

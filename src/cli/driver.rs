@@ -1,4 +1,5 @@
-//! `driver`: the Rust client as a driver program, and the conformance list for drivers of others.
+//! `driver`: the Rust client as a driver program, and the conformance checks for users' own
+//! drivers.
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -30,15 +31,15 @@ pub struct DriverArgs {
 
 #[derive(Debug, Subcommand)]
 enum DriverCommand {
-    /// Speak the driver protocol on stdin and stdout with the Rust client.
+    /// Run the Rust client as a driver: the driver protocol on stdin and stdout.
     Rust,
-    /// Check what a driver of your own must do, against a broker, one promise at a time.
+    /// Check each promise of the protocol with your own driver, against a broker.
     ///
     /// Exits with 0 if the driver keeps all of them, else with 1; each failure shows the exchange.
     Check(CheckArgs),
     /// Print the JSON Schema of the driver protocol.
     Schema,
-    /// Print the driver protocol's description, as docs/protocol.md has it.
+    /// Print the description of the driver protocol, which is docs/protocol.md.
     Protocol,
 }
 

@@ -8,15 +8,15 @@ use crate::mono::ConnectError;
 /// How a command ended. `mono-demo --help` shows this table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// 0: all as asked.
+    /// 0: success.
     Success,
     /// 1: a scenario differs from what it expects or from its golden transcript; an audit found a
     /// problem; a history is invalid.
     Mismatch,
     /// 2: bad usage, bad input, a broken fixture. Nothing was done.
     Usage,
-    /// 3: the broker, the disk, the Python environment, a history that says too little: nothing was
-    /// proved either way.
+    /// 3: infrastructure (the broker, the disk, the Python environment), or an unknown verdict on a
+    /// history: nothing was proved either way.
     Infrastructure,
     /// 4: a domain error: division by zero, a payment that failed or conflicts.
     Domain,
@@ -35,10 +35,10 @@ pub enum Exit {
 /// The table for `--help`.
 pub const HELP: &str = "\
 Exit codes:
-  0    all as asked
+  0    success
   1    a scenario differs from what it expects, an audit found a problem, or a history is invalid
   2    bad usage or input, or a broken fixture; nothing was done
-  3    infrastructure: broker, disk, Python environment; or a history says too little
+  3    infrastructure: broker, disk, Python environment; or the verdict on a history is unknown
   4    domain error: division by zero, a payment that failed or conflicts
   5    no responders, or no stream has the subject
   6    timeout; it may have happened

@@ -29,7 +29,7 @@ pub struct FmtArgs {
     check: bool,
 }
 
-/// A schema is for machines either way.
+/// Prints the schema, which is JSON with and without `--json`.
 pub fn schema(output: &Output) -> Exit {
     let schema = scenario::schema(CHECKS);
     output.line(format!("{schema:#}"));
@@ -37,7 +37,8 @@ pub fn schema(output: &Output) -> Exit {
     Exit::Success
 }
 
-/// Formats, or says what would change. Files that are no TOML are told, and the others formatted.
+/// Formats, or shows what would change. Files that are not TOML are reported, and the others
+/// formatted.
 pub fn fmt(args: &FmtArgs, context: &Context, output: &Output) -> Result<Exit, CliError> {
     let paths = match args.paths.as_slice() {
         [] => vec![suite::fixtures_here(context)?],
@@ -101,7 +102,7 @@ pub async fn record(
                 output.line(format!("{name}: left out: {}", printable(&reason)));
             }
             Recorded::Failed(why) => {
-                output.line(format!("{name}: nothing is written, for it fails"));
+                output.line(format!("{name}: nothing is written, because it fails"));
                 output.line(printable(&why));
                 failed.push(name);
             }

@@ -12,10 +12,10 @@ use super::exit::CliError;
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
-    /// Print one machine-readable object on stdout.
+    /// Print one JSON object on stdout.
     #[arg(long, global = true)]
     pub json: bool,
-    /// What goes to the log on stderr: error, warn, info, debug, trace.
+    /// Level of the log on stderr: error, warn, info, debug, trace.
     #[arg(
         long,
         global = true,
@@ -39,7 +39,7 @@ pub struct Tools {
     /// The nats-server to run [env: MONO_DEMO_NATS_SERVER; default: PATH, else a managed copy].
     #[arg(long, global = true, value_name = "PATH")]
     pub nats_server: Option<PathBuf>,
-    /// Install nothing: fail where something is missing.
+    /// Install nothing: fail if something is missing.
     #[arg(long, global = true)]
     pub offline: bool,
 }
@@ -65,7 +65,7 @@ pub struct ConnectionArgs {
     #[arg(long, global = true, value_parser = NonEmptyStringValueParser::new())]
     pub token: Option<String>,
     /// Credentials file [env: NATS_CREDS]. In the path of a file `~` is your home folder; $NAMES are
-    /// the shell's to expand here, and only those of a context are not.
+    /// expanded only in a context: on the command line the shell does it.
     #[arg(long, global = true, value_name = "FILE")]
     pub creds: Option<PathBuf>,
     /// File with an nkey seed [env: NATS_NKEY].
@@ -80,7 +80,7 @@ pub struct ConnectionArgs {
     /// Client key [env: NATS_KEY].
     #[arg(long, global = true, value_name = "FILE", requires = "tlscert")]
     pub tlskey: Option<PathBuf>,
-    /// TLS comes before the server says anything (`handshake_first` of nats-server).
+    /// Start TLS before the server sends anything (`handshake_first` of nats-server).
     #[arg(long, global = true)]
     pub tlsfirst: bool,
     /// How long one request may take, as 250ms or 5s [env: NATS_TIMEOUT; default: 5s].
@@ -89,7 +89,7 @@ pub struct ConnectionArgs {
 }
 
 impl ConnectionArgs {
-    /// Those that were given, by name.
+    /// The flags that were given, by name.
     pub fn given(&self) -> impl Iterator<Item = &'static str> {
         [
             ("--server", self.server.is_some()),
@@ -108,10 +108,10 @@ impl ConnectionArgs {
         .filter_map(|(flag, given)| given.then_some(flag))
     }
 
-    /// For a command that connects to nothing that could be named.
+    /// Refuses these flags, for a command that connects to no named server.
     ///
     /// # Errors
-    /// The first flag that would do nothing.
+    /// Names the first flag that was given, which would do nothing.
     pub fn refuse(&self, command: &str, why: &str) -> Result<(), CliError> {
         match self.given().next() {
             Some(flag) => {
@@ -131,7 +131,7 @@ pub struct MessageArgs {
     /// A header, as `Trace-Id:abc`; may be given several times.
     #[arg(short = 'H', long = "header", value_name = "K:V")]
     pub headers: Vec<String>,
-    /// How many times.
+    /// Do it this many times.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u32>(1..=1_000_000))]
     pub count: u32,
 }

@@ -1,4 +1,4 @@
-//! `history`: judges histories that were kept by `e2e --history DIR`.
+//! `history`: judges histories that `e2e --history DIR` kept.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,10 +27,10 @@ pub struct HistoryArgs {
 
 #[derive(Debug, Subcommand)]
 enum HistoryCommand {
-    /// Hold every promise against histories: valid, invalid with the smallest evidence, or unknown.
+    /// Check every promise in histories: valid, invalid with the smallest evidence, or unknown.
     ///
-    /// Exits with 0 if all are valid, 1 if one is invalid, 3 if one does not say enough, 2 if one
-    /// is no history.
+    /// Exits with 0 if all are valid, 1 if one is invalid, 3 if the verdict on one is unknown, 2 if
+    /// one is no history.
     Check(CheckArgs),
 }
 
@@ -39,10 +39,10 @@ struct CheckArgs {
     /// Histories, or folders of them.
     #[arg(value_name = "FILE|DIR", required = true)]
     paths: Vec<PathBuf>,
-    /// Everything must be final so soon after the last fault.
+    /// Everything must be final within this time after the last fault.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     final_within: Option<Duration>,
-    /// No queue message may be lost, though core NATS allows it.
+    /// No message of a queue group may be lost, although core NATS allows it.
     #[arg(long)]
     no_queue_loss: bool,
 }

@@ -1,4 +1,4 @@
-//! Whom a connection shows itself as, and what else flags, a context and the environment say of it.
+//! The login of a connection, and its other settings from flags, a context and the environment.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -105,7 +105,7 @@ fn of_the_variable(error: CliError) -> CliError {
         .hint(format!("NATS_CONTEXT names it: `unset NATS_CONTEXT` if its `serve` has ended{hint}"))
 }
 
-/// A variable that is set and cannot be read names something: it must not count as unset.
+/// A variable that is set and cannot be read must not count as unset.
 fn readable(context: &Context) -> Result<(), CliError> {
     let names = ["NATS_CONTEXT", "NATS_URL", "NATS_USER", "NATS_PASSWORD", "NATS_TOKEN"];
     let unreadable = |name: &&str| context.os(name).is_some_and(|value| value.to_str().is_none());
@@ -123,7 +123,7 @@ fn credentials_without_server(args: &ConnectionArgs) -> Option<&'static str> {
     args.given().find(|flag| !["--server", "--context", "--timeout"].contains(flag))
 }
 
-/// Of several logins only one could be shown, and nobody would learn which.
+/// Refuses several logins: only one could be used, and nobody would know which.
 fn one_of(given: impl IntoIterator<Item = &'static str>, remedy: &str) -> Result<(), CliError> {
     let mut given = given.into_iter();
     match (given.next(), given.next()) {
@@ -153,7 +153,7 @@ fn by_flag(args: &ConnectionArgs, context: &Context) -> Result<Option<Auth>, Cli
     args.nkey.as_ref().map(|path| nkey(&context.expanded(path))).transpose()
 }
 
-/// In natscli's order. What comes after the first login is not shown to the server, and told.
+/// In natscli's order. Further logins after the first are not used, which is logged.
 fn by_context(file: &NatsContext, context: &Context) -> Result<Option<Auth>, CliError> {
     let field = |name, value| Field { name, value, context };
     let logins = [
@@ -276,7 +276,7 @@ fn seed_in(path: &Path) -> Result<String, CliError> {
     seed(&format!("nkey file {}", path.display()), &text)
 }
 
-/// A name that is the secret itself is not shown: where it is printed, others may read it.
+/// Does not show a file name that is itself a secret: others may read the output.
 fn no_file(what: &str, path: &Path, error: &std::io::Error) -> CliError {
     let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
     if is_seed(name) {

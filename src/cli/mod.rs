@@ -114,7 +114,9 @@ fn refuse_connection(cli: &Cli) -> Result<(), CliError> {
             let refused = connection.refuse("e2e", "each scenario has a broker of its own");
             refused.map_err(|error| error.hint(hint))
         }
-        Command::Driver(_) => connection.refuse("driver", "who speaks to a driver tells it where"),
+        Command::Driver(_) => {
+            connection.refuse("driver", "a driver gets the server's URL in `hello`")
+        }
         Command::History(_) => connection.refuse("history", "it reads files only"),
         Command::Spec(_) => connection.refuse("spec", "it only prints"),
         _ => Ok(()),

@@ -1,4 +1,4 @@
-//! `e2e new`: a suite of one's own that runs green at once.
+//! `e2e new`: creates a user's own suite, which passes at once.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ static TEMPLATE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/cli/template");
 /// Arguments of `e2e new`.
 #[derive(Debug, Args)]
 pub struct NewArgs {
-    /// The folder to make.
+    /// The folder to create.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 }

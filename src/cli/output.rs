@@ -14,8 +14,8 @@ use super::exit::{CliError, Exit};
 
 /// Stdout for results, stderr for everything else; with `--json`, one object on stdout.
 ///
-/// What could not be written to stdout is remembered, and [`end`](Self::end) tells it: everything else
-/// goes on meanwhile.
+/// A failed write to stdout is remembered, and [`end`](Self::end) reports it: everything else
+/// continues meanwhile.
 #[derive(Debug)]
 pub struct Output {
     /// True under `--json`.
@@ -167,7 +167,7 @@ impl Output {
         if self.json { Box::new(std::io::sink()) } else { Box::new(self.stdout()) }
     }
 
-    /// Where lines for a CI system go, which reads both: not between the object of `--json`.
+    /// Where lines for a CI system go, which reads both streams: never into the output of `--json`.
     pub fn annotations(&self) -> Box<dyn Write> {
         if self.json { Box::new(std::io::stderr()) } else { Box::new(self.stdout()) }
     }
@@ -178,7 +178,7 @@ impl Output {
     }
 }
 
-/// Text from outside without what a terminal would obey; line breaks and tabs stay.
+/// Removes control sequences from text from outside; line breaks and tabs stay.
 pub fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {

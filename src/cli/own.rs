@@ -1,4 +1,4 @@
-//! A suite of one's own: its commands as services and clients.
+//! A user's own suite: its commands as services and clients.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use crate::mono::Caller;
 use crate::process::Spawn;
 use crate::wire::driver::{DriverError, ErrorKind, Outcome};
 
-/// Why something is not there of which only the name is asked for.
+/// Why a variable has no value if only names are needed.
 pub const NOT_LOOKED_FOR: &str = "not looked for";
 /// The suite file's name.
 pub const FILE: &str = "suite.toml";
@@ -210,7 +210,7 @@ pub fn clients(
     Ok(clients)
 }
 
-/// The same by name only: nothing that their commands need is looked for.
+/// The same by name only: does not look for the programs that their commands need.
 ///
 /// # Errors
 /// A chosen or required client that the suite does not name.

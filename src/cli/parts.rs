@@ -1,4 +1,4 @@
-//! What a suite is made of: its services, clients and variables, built-in or of one's own.
+//! The parts of a suite: its services, clients and variables, built-in or the user's own.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,7 +32,7 @@ const READY_LINE: &str = "Ready: ";
 /// How long they may take to drain.
 const DRAIN: Duration = Duration::from_secs(15);
 
-/// What differs between the built-in suite and one's own.
+/// The differences between the built-in suite and a user's own.
 pub struct Parts {
     pub clients: Vec<ClientUnderTest>,
     pub known_clients: Vec<String>,

@@ -18,22 +18,23 @@ use crate::modules::payment::{Payment, PaymentClient, Status, StatusReply, Submi
 /// Arguments of `pay`.
 #[derive(Debug, Args)]
 pub struct PayArgs {
-    /// 1 to 64 characters of A-Z a-z 0-9 _ -. The same id is charged once, however often.
+    /// Payment id: 1 to 64 characters of A-Z a-z 0-9 _ -. An id is charged once, however often it
+    /// is submitted.
     payment_id: String,
-    /// An exact decimal, as 9.99.
+    /// Amount: an exact decimal, as 9.99.
     #[arg(allow_negative_numbers = true)]
     amount: String,
-    /// Whose payment (the connection's user is named by NATS_USER, a context or the URL here).
+    /// The payer (here the connection's user comes from NATS_USER, a context or the URL).
     // Same id as the connection's flag, so that clap lets this one stand in its place.
     #[arg(long, value_name = "USER")]
     user: Option<String>,
-    /// For what.
+    /// The subscription that is paid.
     #[arg(long, value_name = "SUBSCRIPTION")]
     subscription: Option<String>,
-    /// An ISO 4217 code.
+    /// Currency: an ISO 4217 code.
     #[arg(long, default_value = "USD")]
     currency: String,
-    /// Only submit: exit 0 says accepted, not paid.
+    /// Only submit: exit code 0 means accepted, not paid.
     #[arg(long)]
     no_wait: bool,
     /// How long to follow the payment, as 500ms or 10s [default: 30s].

@@ -32,7 +32,7 @@ pub struct PublishArgs {
     /// Publish to JetStream: wait for the acknowledgement, print stream, sequence and duplicate.
     #[arg(short = 'J', long)]
     jetstream: bool,
-    /// Make sure that somebody listens, by asking for an answer, which is not shown; else exit code 5.
+    /// Request a reply, which is not shown, to confirm that somebody listens; if not, exit with 5.
     #[arg(long, conflicts_with = "jetstream")]
     confirm: bool,
     #[command(flatten)]
@@ -70,7 +70,7 @@ pub async fn run(
     result.map(|()| Exit::Success)
 }
 
-/// Whoever serves below `services` reads JSON and nothing else.
+/// A service below `services` reads only JSON.
 fn is_read_by_nobody(subject: &str, body: &[u8]) -> bool {
     let service = subject.strip_prefix(SERVICES).is_some_and(|rest| rest.starts_with('.'));
     service && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_err()

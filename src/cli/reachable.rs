@@ -1,4 +1,4 @@
-//! What `doctor` says of the server that commands would talk to: the same that they would find.
+//! `doctor`'s finding on the server that commands would use, found as they would find it.
 
 use std::time::Duration;
 

@@ -120,10 +120,10 @@ impl Field<'_> {
     fn kept(&self, keeper: Keeper) -> CliError {
         match keeper {
             Keeper::OnePassword => self
-                .refused("it is in 1Password, which is not asked")
+                .refused("it is in 1Password, which is not supported")
                 .hint("`op read … > FILE` writes it to a file: name that, as `file://…`"),
             Keeper::Nsc => self
-                .refused("it is kept by nsc, which is not asked")
+                .refused("it is kept by nsc, which is not supported")
                 .hint("write a creds file with `nsc generate creds`, and name it as `creds`"),
         }
     }

@@ -1,4 +1,4 @@
-//! What is said to whom a server does not let in, or does not let do something: who may, and how.
+//! Hints for a refused login or operation: which role may, and how to connect as it.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use super::shell::word;
 use crate::broker::Role;
 use crate::mono::{ConnectError, Connection, Target};
 
-/// Not let in: where the server is a `serve` of this user, what lets this role in there.
+/// The hint for a refused login: if the server is a `serve` of this user, which context to use.
 pub fn not_let_in(error: ConnectError, target: &Target, role: Role, context: &Context) -> CliError {
     let credentials = matches!(error, ConnectError::Refused { .. } | ConnectError::Tls { .. });
     let error = CliError::from(error);
@@ -34,7 +34,7 @@ pub fn not_let_in(error: ConnectError, target: &Target, role: Role, context: &Co
     })
 }
 
-/// Not let do something, in the server's words.
+/// The hint for a refused operation, from the server's words.
 pub fn not_let_do(
     operation: &str,
     words: &str,

@@ -1,4 +1,4 @@
-//! `e2e review`: walks through changed transcripts, and accepts or rejects each.
+//! `e2e review`: shows each changed transcript, and accepts or rejects it.
 
 use std::path::{Path, PathBuf};
 
@@ -16,18 +16,18 @@ use crate::e2e::session::{Pending, pending};
 /// Arguments of `e2e review`.
 #[derive(Debug, Args)]
 pub struct ReviewArgs {
-    /// The folder to look in [default: that of the scenarios that `e2e` runs here].
+    /// The folder of the transcripts [default: that of the scenarios that `e2e` runs here].
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
-    /// Accept all, and ask nothing.
+    /// Accept all changes without asking.
     #[arg(long)]
     accept: bool,
-    /// Reject all, and ask nothing.
+    /// Reject all changes without asking.
     #[arg(long, conflicts_with = "accept")]
     reject: bool,
 }
 
-/// What is done with one.
+/// What to do with one transcript.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Answer {
     Accept,
@@ -38,7 +38,7 @@ enum Answer {
 
 pub fn run(args: &ReviewArgs, context: &Context, output: &Output) -> Result<Exit, CliError> {
     if context.ci() {
-        return Err(CliError::usage("CI is set: what changes a golden file is for a person")
+        return Err(CliError::usage("CI is set, where nobody can review a golden file")
             .hint("run it on your own machine, and commit what it wrote"));
     }
     let folder = match &args.folder {
@@ -55,9 +55,7 @@ pub fn run(args: &ReviewArgs, context: &Context, output: &Output) -> Result<Exit
     if all.is_none() && !waiting.is_empty() && !(context.stdin_tty && context.stdout_tty) {
         let waiting = waiting.len();
         return Err(CliError::usage(format!("{waiting} to review, and no terminal to ask on"))
-            .hint(
-                "`--accept` takes all, `--reject` removes all; `git diff` shows what came of it",
-            ));
+            .hint("`--accept` accepts all, `--reject` removes all; `git diff` shows the result"));
     }
     let (mut accepted, mut rejected) = (Vec::new(), Vec::new());
     for (index, one) in waiting.iter().enumerate() {
@@ -118,7 +116,7 @@ fn show(
     Ok(())
 }
 
-/// One key; others are not heard.
+/// Reads one key; other keys are ignored.
 fn ask(output: &Output) -> Result<Answer, CliError> {
     let failed = |e| CliError::infrastructure("read a key", e);
     loop {
@@ -128,7 +126,7 @@ fn ask(output: &Output) -> Result<Answer, CliError> {
             Key::Char('s') => return Ok(Answer::Skip),
             Key::Char('q') | Key::Escape => return Ok(Answer::Quit),
             Key::UnknownEscSeq(_) => {}
-            Key::Unknown => return Err(CliError::usage("the terminal has gone")),
+            Key::Unknown => return Err(CliError::usage("the terminal was closed")),
             _ => output.line("a, r, s or q"),
         }
     }

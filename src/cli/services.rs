@@ -51,7 +51,7 @@ pub fn on_a_cluster() -> toml::Table {
     )])
 }
 
-/// How the services are made to prove something; by default not at all.
+/// Options of the services for proofs; by default all off.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Proof {
     /// Break promises on purpose.
@@ -60,7 +60,7 @@ pub struct Proof {
     pub note_deliveries: bool,
 }
 
-/// What tells one content of a payment from another, from the body of its submission.
+/// The content hash of a payment, from the body of its submission.
 pub fn payment_content(body: &[u8]) -> Option<String> {
     let request: payment::PaymentRequest = serde_json::from_slice(body).ok()?;
     payment::Payment::check(&request).ok().map(|payment| payment.content())

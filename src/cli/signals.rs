@@ -1,4 +1,4 @@
-//! The signals that end what waits for a person or works for one.
+//! The signals that end a command.
 
 use std::future::Future;
 use std::pin::pin;
@@ -85,7 +85,7 @@ pub async fn until_signal(
     }
 }
 
-/// To be awaited before anything is started: from here on a signal is an orderly end.
+/// Await this before anything is started: from here on a signal causes an orderly end.
 pub async fn from_here_on() {
     tokio::task::yield_now().await;
 }

@@ -1,5 +1,5 @@
-//! `spec`: the contract as documents, made from the types that the services speak with, and who may do
-//! what, made from the roles that they have.
+//! `spec`: the contract as documents, generated from the types of the messages, and the accounts
+//! and permissions, generated from the roles.
 
 use clap::Args;
 use serde_json::json;
@@ -19,8 +19,8 @@ pub struct SpecArgs {
     /// Print one JSON Schema with all messages, each below `$defs`.
     #[arg(long)]
     json_schema: bool,
-    /// Print the accounts and users for the config of a nats-server of your own, with the passwords as
-    /// variables of its environment.
+    /// Print the accounts and users for the configuration of your own nats-server, with the
+    /// passwords as environment variables.
     #[arg(long)]
     accounts: bool,
 }

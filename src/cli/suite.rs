@@ -1,5 +1,5 @@
-//! Which suite: one of one's own, as Cargo finds a package: in the folder where one works or above it;
-//! the built-in one in the folder where one works or, anywhere else, out of this program.
+//! Finds the suite: the user's own, in the working folder or above it, as Cargo finds a package;
+//! else the built-in one, from the working folder or, anywhere else, out of this program.
 
 use std::path::{Path, PathBuf};
 
@@ -39,7 +39,7 @@ pub struct Suite {
     pub fixtures: PathBuf,
     /// The folder above: programs of scenarios, and the Python package, are found from here.
     pub root: PathBuf,
-    /// Nothing may be written into it: it is a copy.
+    /// Whether it is a copy, into which nothing may be written.
     pub built_in: bool,
     /// What its suite file says; `None` where the services are the built-in ones.
     pub own: Option<suite::Suite>,

@@ -13,7 +13,7 @@ use crate::modules::payment::{PaymentClient, Submission};
 use crate::mono::Caller;
 use crate::wire::driver::{DriverError, Outcome};
 
-/// Longer than anybody waits, and what every clock can hold.
+/// The longest timeout: longer than anybody waits, and within the range of every clock.
 const LONGEST: Duration = Duration::from_secs(1 << 30);
 
 /// `math.*`, `email.*` and `payment.*`, as the Python package names them.

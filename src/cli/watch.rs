@@ -1,4 +1,4 @@
-//! `e2e --watch`: which files changed, and which scenarios that touches.
+//! `e2e --watch`: which files changed, and which scenarios that affects.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -9,12 +9,12 @@ use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-/// Changes that come closer together are one: an editor writes a file in several steps.
+/// Changes within this time count as one: an editor writes a file in several steps.
 const TOGETHER: Duration = Duration::from_millis(100);
-/// Folders that hold what was built or fetched; nobody edits them.
+/// Folders of build results and downloads, which nobody edits.
 const BUILT: [&str; 5] = ["node_modules", "target", "__pycache__", "venv", "dist"];
 
-/// What a change touches.
+/// The scenarios that a change affects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Touched {
     /// Fixtures, shared steps and golden files alone, as they are shown.
@@ -64,7 +64,7 @@ impl Watch {
         Ok(Self { root, fixtures, shown_from, changes, _watcher: watcher })
     }
 
-    /// What the next change touches; changes while scenarios ran count too.
+    /// The scenarios that the next change affects; changes while scenarios ran count too.
     ///
     /// # Errors
     /// The system's words where it follows no longer.
@@ -84,7 +84,7 @@ impl Watch {
     }
 }
 
-/// What these files touch; `None` where they are of no account.
+/// The scenarios that these files affect; `None` if the files do not matter.
 fn touched(paths: &[PathBuf], root: &Path, fixtures: &Path, shown_from: &Path) -> Option<Touched> {
     let mut files = BTreeSet::new();
     for path in paths.iter().filter(|path| !is_noise(path, root)) {
@@ -103,7 +103,7 @@ fn touched(paths: &[PathBuf], root: &Path, fixtures: &Path, shown_from: &Path) -
     (!files.is_empty()).then_some(Touched::Files(files))
 }
 
-/// Written by ourselves, by an editor on the way, or by a build.
+/// Whether the file was written by ourselves, temporarily by an editor, or by a build.
 fn is_noise(path: &Path, root: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let inside = path.strip_prefix(root).unwrap_or(path);

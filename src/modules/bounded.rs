@@ -1,4 +1,4 @@
-//! Numbers in settings that have bounds, as the flags for them have.
+//! Numbers in settings with the same limits as their flags.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::duration;
 
 /// Workers of a service in one process.
 pub const WORKERS: RangeInclusive<u64> = 1..=256;
-/// What a consumer lets be in hand at once.
+/// How many messages a consumer lets be unacknowledged at once.
 const IN_HAND: u64 = 4096;
 /// Copies of a stream: the server keeps 5 at most.
 const REPLICAS: RangeInclusive<u64> = 1..=5;
@@ -18,7 +18,7 @@ const REPLICAS: RangeInclusive<u64> = 1..=5;
 /// For `#[serde(deserialize_with = "…")]`: as many workers as `--workers` takes.
 ///
 /// # Errors
-/// In the words that the flag's have.
+/// The same words as the flag's error.
 pub fn workers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     within(WORKERS, deserializer)
 }
@@ -31,7 +31,7 @@ pub fn replicas<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::
     within(REPLICAS, deserializer)
 }
 
-/// The same for messages in hand at once: the consumer lets no more be in hand.
+/// The same for unacknowledged messages at once: the consumer allows no more.
 ///
 /// # Errors
 /// As [`workers`].
@@ -39,7 +39,7 @@ pub fn concurrency<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, 
     within(1..=IN_HAND, deserializer)
 }
 
-/// The same for what happens once at least.
+/// The same for a count of at least 1.
 ///
 /// # Errors
 /// As [`workers`].
@@ -47,7 +47,7 @@ pub fn once_at_least<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, 
     within(1..=u64::MAX, deserializer)
 }
 
-/// The same for so many of a hundred.
+/// The same for a percentage.
 ///
 /// # Errors
 /// As [`workers`].
@@ -55,7 +55,7 @@ pub fn percent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Erro
     within(0..=100, deserializer)
 }
 
-/// The same for a length of time in which something must be able to happen.
+/// The same for a duration above zero.
 ///
 /// # Errors
 /// As [`duration::parse`], or that it is 0.

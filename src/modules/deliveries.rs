@@ -1,4 +1,4 @@
-//! Who began with what: noted for proofs, and off unless asked for.
+//! Records which worker began which message, for proofs; off by default.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::journal::{Journal, JournalError};
 use crate::wire::journal::DeliveryRecord;
 
-/// The workers' journal of messages that they begin with, in order; shared by all processes.
+/// The workers' journal of the messages that they begin, in order; shared by all processes.
 #[derive(Debug, Clone, Default)]
 pub struct Deliveries {
     journal: Option<Arc<Journal>>,
@@ -21,7 +21,7 @@ impl Deliveries {
         Ok(Self { journal: Some(Arc::new(Journal::open(path, false)?)) })
     }
 
-    /// Notes one, where any are noted; `record` is given the time.
+    /// Records one, if the journal is on; `record` gets the time.
     pub async fn note(&self, record: impl FnOnce(String) -> DeliveryRecord) {
         let Some(journal) = &self.journal else { return };
         if let Err(error) = journal.append(&record(jiff::Timestamp::now().to_string())).await {

@@ -1,9 +1,9 @@
 //! A journal that several processes write: JSON lines behind a file lock, on a thread of its own.
 //!
-//! A lock that another process holds, or a slow disk, may hold a journal up for any time. So the file
-//! is touched by one thread only, which nothing waits for at the end of the program; what it is asked
-//! to do is awaited, and can be given up. All that is asked for while it is busy shares one lock and
-//! one sync.
+//! A lock that another process holds, or a slow disk, may delay a journal for any time. So only one
+//! thread uses the file, and the end of the program does not wait for that thread. Callers await
+//! their requests to it, and can give up. All requests that come while it is busy share one lock
+//! and one sync.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
@@ -32,14 +32,14 @@ mod error;
 mod file;
 mod records;
 
-/// After this long whoever waits says what for.
+/// After this long a waiting caller logs what it waits for.
 const SLOW: Duration = Duration::from_secs(1);
-/// After so much more the wait is given up: whoever asked has other things to do meanwhile.
+/// After this much longer the wait is given up, because the caller has other work to do.
 const LIMIT: Duration = Duration::from_secs(5);
-/// As much is done under one lock at most, so that other processes have their turn.
+/// The most requests under one lock, so that other processes have their turn.
 const BATCH: usize = 256;
-/// As much waits for the thread at most, also where nobody waits for it any more; what comes then
-/// waits to be let in.
+/// The most requests that wait for the thread, given-up ones included; further ones wait for a
+/// place.
 const QUEUE: usize = 4 * BATCH;
 
 /// What is done while the lock is held; then, when all is synced, what is told of it.
@@ -146,7 +146,7 @@ impl Journal {
         answer
     }
 
-    /// Each cause once, and once when it can be used again: what needs it waits in silence.
+    /// Logs each cause once, and once when the journal can be used again.
     fn say_whether_it_can_be_used(&self, error: Option<&JournalError>) {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         match error.filter(|error| !error.content) {
@@ -199,7 +199,7 @@ impl Journal {
     }
 }
 
-/// Somebody waits for the lock or the disk: told once when it begins, and once when it is over.
+/// A wait for the lock or the disk: logged once when it begins, and once when it is over.
 #[derive(Debug)]
 struct Waiting {
     path: PathBuf,
@@ -248,7 +248,7 @@ fn run(mut file: JournalFile, mut todo: mpsc::Receiver<Work>, waiting: &Waiting)
     }
 }
 
-/// What a journal says that is only read.
+/// The content of a journal that is only read.
 #[derive(Debug)]
 pub struct Contents<T> {
     /// In the order in which they were appended.
@@ -278,7 +278,7 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Contents<T>, JournalErro
     Ok(Contents { records, damaged, torn })
 }
 
-/// Says once which lines are passed over.
+/// Logs once which lines are skipped.
 fn report(path: &Path, damaged: &[Damaged]) {
     let Some(first) = damaged.first() else { return };
     let lines = match damaged.len() {

@@ -1,4 +1,4 @@
-//! The servers that a target names, and what each URL says about who connects.
+//! The servers that a target names, and the login in each URL.
 
 use std::sync::LazyLock;
 
@@ -12,7 +12,7 @@ const ENCODE: &str = "a special character in a user name, password or token is p
 /// `nats://` is assumed where none is written.
 const SCHEMES: [&str; 4] = ["nats://", "tls://", "ws://", "wss://"];
 
-/// What may surround a URL; each language has blanks of its own.
+/// Blanks that may surround a URL, written out because languages differ in what they call blank.
 const BLANKS: [char; 6] = ['\t', '\n', '\x0b', '\x0c', '\r', ' '];
 
 /// A host, perhaps with a port and a path; what is not ASCII is encoded, as a percent sign is.
@@ -48,8 +48,8 @@ pub(super) fn servers(list: &str) -> Result<Vec<Server>, String> {
     }
 }
 
-/// The URLs without user, password and token: fit for messages, logs and `export`. What stands where
-/// a host should stand and cannot be one may be a password: from there on nothing is shown.
+/// The URLs without user, password and token, for messages, logs and `export`. If the text in the
+/// place of the host cannot be a host, it may be a password: from there on nothing is shown.
 ///
 /// ```
 /// # use mono_demo::mono::without_secrets;
@@ -68,8 +68,9 @@ pub fn without_secrets(url: &str) -> String {
     shown.join(",")
 }
 
-/// The URLs of a list. A comma that should have been encoded cuts a login in two: an `@` without a
-/// scheme takes what stands before it, up to a scheme or the end of another login without one.
+/// The URLs of a list. A comma in a login that is not percent-encoded must not cut the login in
+/// two: an `@` without a scheme belongs to the text before it, up to a scheme or the end of another
+/// login without a scheme.
 fn items(list: &str) -> Vec<String> {
     let mut items: Vec<String> = Vec::new();
     for piece in

@@ -18,9 +18,10 @@ use crate::wire::subjects::{Token, TokenError};
 
 /// How long the broker may take to process the subscriptions.
 const SUBSCRIBED: Duration = Duration::from_secs(10);
-/// How long it may take to give back what is not finished, and to flush.
+/// How long it may take to give back unfinished messages, and to flush.
 const GIVES_BACK: Duration = Duration::from_secs(1);
-/// A subscription ends with its connection, of which another task tells, a moment later.
+/// How long to wait for the reason after a subscription has ended: another task reports the end of
+/// the connection a moment later.
 const TOLD: Duration = Duration::from_secs(1);
 
 /// Modules that will be started together.
@@ -98,15 +99,15 @@ pub struct Running {
     connection: Connection,
     trigger: Trigger,
     tasks: Tasks,
-    /// Workers that take from streams, each with its name, until all else is started.
+    /// Workers that take from streams, each with its name; held until everything else has started.
     takers: Vec<(String, BoxFuture<'static, ()>)>,
-    /// A task that ended, until it is told.
+    /// A task that ended and has not been reported yet.
     ended: Option<Ended>,
-    /// How many refusals there were when all had started.
+    /// How many refusals there had been when everything had started.
     refused_before: u64,
 }
 
-/// Why an application that nobody drains does not do all its work any more.
+/// Why an application stopped doing all its work although nobody drains it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Lost {
     /// Its connection ended.
@@ -180,7 +181,7 @@ impl App {
             module: "all".to_owned(),
             evidence: error.to_string(),
         })?;
-        // Nothing is taken out of a stream by what may yet fail to start.
+        // No message is taken out of a stream while something may still fail to start.
         for (name, taker) in std::mem::take(&mut running.takers) {
             running.tasks.spawn(name, taker);
         }
@@ -195,11 +196,12 @@ impl Running {
         &self.registered
     }
 
-    /// Returns when this application does not do all its work any more, although nobody drains it.
+    /// Returns when this application stops doing all its work although nobody drains it.
     ///
-    /// A worker ends only by a fault that nothing inside could mend. Whoever runs an application
-    /// waits for it beside whatever else ends it, and ends the process: one that is started again
-    /// serves again. Dropping the wait loses nothing.
+    /// A worker ends only by a fault that cannot be repaired inside the process. The program waits
+    /// for this beside its other reasons to end, and then ends the process, so that a new one can
+    /// serve.
+    /// Dropping the wait loses nothing.
     pub async fn lost(&mut self) -> Lost {
         let registered = self.registered.iter().flat_map(|r| &r.subjects);
         let own: Vec<&str> = registered.chain(&self.surveyed).map(String::as_str).collect();
@@ -228,14 +230,14 @@ impl Running {
         Lost::Task { task, evidence }
     }
 
-    /// Takes nothing new, finishes what is in hand within `limit`, gives the rest back (a request
-    /// gets 503, a stream message is delivered again), stops the modules and flushes.
+    /// Takes no new message, finishes the ones in progress within `limit`, gives the rest back (a
+    /// request gets 503, a stream message is delivered again), stops the modules and flushes.
     pub async fn drain(self, limit: Duration) -> DrainReport {
         self.drain_until(tokio::time::sleep(limit)).await
     }
 
-    /// The same; waits for what is in hand until `enough` returns, and a second longer for all
-    /// that is left to do then.
+    /// The same; waits for messages in progress until `enough` returns, and one more second for
+    /// everything else.
     pub async fn drain_until(mut self, enough: impl Future<Output = ()> + Send) -> DrainReport {
         self.trigger.drain();
         let enough = enough.shared();

@@ -1,9 +1,9 @@
 //! One attempt at a message: what counts against it, and when it is given up.
 //!
-//! Only a failure that its handler returns, or a panic, counts. A message that ends its process each
-//! time never gets to fail, so one that was delivered [`WORN`] times is marked before its handler
-//! begins, and the mark is taken back at any orderly end. Only [`MARKS`] in a row end it: processes
-//! that somebody else kills hit the same message by chance, and never that often.
+//! Only a failure that its handler returns, or a panic, counts. A message that crashes its process
+//! each time never records a failure. So a message that was delivered [`WORN`] times is marked
+//! before its handler begins, and an orderly end removes the mark. [`MARKS`] marks in a row fail
+//! the message: kills from outside hit the same message only by chance, and never that often.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,9 +17,9 @@ use super::stream_settings::StreamSettings;
 
 use crate::counted::counted;
 
-/// After so many deliveries it is marked that a handler begins.
+/// After this many deliveries each begin of a handler is marked.
 const WORN: u64 = 20;
-/// So many marks in a row are not chance.
+/// This many marks in a row are not chance: the message is given up.
 const MARKS: u64 = 50;
 /// How long taking back a mark may take while the service stops.
 const LAST: Duration = Duration::from_secs(1);
@@ -29,7 +29,7 @@ const LAST: Duration = Duration::from_secs(1);
 pub(crate) enum Verdict {
     /// Its handler may try.
     Try,
-    /// It had its attempts, for this reason.
+    /// Its attempts are used up, for this reason.
     GiveUp(String),
 }
 
@@ -50,7 +50,7 @@ impl<'a> Attempt<'a> {
         Self { connection, settings, delivery, marked: AtomicBool::new(false) }
     }
 
-    /// Whether the handler may try; a first delivery may, and asks nobody.
+    /// Whether the handler may try; a first delivery may, without a look at the record.
     pub(crate) async fn begin(&self) -> Result<Verdict, Failure> {
         if self.delivery.deliveries <= 1 {
             return Ok(Verdict::Try);

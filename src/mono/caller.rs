@@ -1,4 +1,4 @@
-//! A client that knows what it was refused: what operations go out through.
+//! A client that reports refusals of the server as errors; all operations use it.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 
 use super::denials::{About, Denials, Denied};
 
-/// A client for core NATS, and what the server has refused it.
+/// A client for core NATS, with the refusals of the server.
 ///
 /// Made from a [`Connection`](super::Connection). One that is made from a bare [`Client`] works as well, and learns of
 /// a refusal only as a timeout: whoever opened the connection has not told it to listen.
@@ -50,8 +50,8 @@ impl Caller {
         self.unless(About { subjects, subscribes: false, inboxes: &inboxes }, operation).await
     }
 
-    /// The same of an operation that subscribes to the subject: of a subscription too many the server
-    /// does not say which it is, so of several at once all are refused.
+    /// The same for an operation that subscribes to the subject. The server does not say which
+    /// subscription was one too many, so of several at once all are reported as refused.
     ///
     /// # Errors
     /// [`Denied`].
@@ -85,7 +85,7 @@ impl Caller {
         self.denials.any().await
     }
 
-    /// How often the server has refused something.
+    /// The number of refusals so far.
     pub fn refusals(&self) -> u64 {
         self.denials.count()
     }

@@ -18,7 +18,7 @@ use super::logins::Logins;
 use super::observer::{End, Observer};
 use super::target::{JetStreamApi, Target};
 
-/// A connection that knows when it was made anew and when it is closed.
+/// A connection that reports when it was reconnected and when it is closed.
 #[derive(Debug, Clone)]
 pub struct Connection {
     caller: Caller,
@@ -93,7 +93,7 @@ impl Connection {
         self.caller.client()
     }
 
-    /// The same, with what the server has refused it.
+    /// The same, with the refusals of the server.
     pub fn caller(&self) -> &Caller {
         &self.caller
     }
@@ -103,15 +103,15 @@ impl Connection {
         self.jetstream.clone()
     }
 
-    /// Changes each time a broken connection was made anew.
+    /// Changes each time a broken connection was made again.
     pub fn reconnected(&self) -> watch::Receiver<u64> {
         let mut receiver = self.reconnects.clone();
         receiver.mark_unchanged();
         receiver
     }
 
-    /// The outcome of `operation`, or `None` as soon as the connection was made anew: an answer to
-    /// what was asked before does not come any more, and waiting out its timeout gains nothing.
+    /// The outcome of `operation`, or `None` as soon as the connection was made again: the reply to
+    /// an earlier request cannot arrive any more, so waiting for its timeout gains nothing.
     pub async fn unless_reconnected<T>(&self, operation: impl IntoFuture<Output = T>) -> Option<T> {
         let mut reconnected = self.reconnected();
         tokio::select! {
@@ -151,7 +151,7 @@ impl Connection {
     /// in the client library has ended, or the server has refused the credentials for 10 s. A
     /// connection that broke is none of these; it is made anew.
     ///
-    /// Whoever serves waits for it beside its work: subscriptions just end, or just stay silent.
+    /// A server waits for this beside its work, because subscriptions only end, or stay silent.
     pub async fn ended(&self) -> String {
         let mut state = self.state.clone();
         match state.wait_for(|state| *state != End::Open).await.as_deref() {

@@ -23,8 +23,9 @@ pub(super) async fn options(
         // The default of 65,536 silently drops messages of a burst.
         .subscription_capacity(1_048_576)
         .connection_timeout(Duration::from_secs(5))
-        // Where nothing arrives any more and nobody says so, only a ping without an answer tells:
-        // noticed within 15 s. The default of a minute would make it three.
+        // A connection that dies silently is noticed only by pings without an answer: within 15 s
+        // here.
+        // The default interval of one minute would make it three minutes.
         .ping_interval(Duration::from_secs(5));
     if let Some(prefix) = &target.inbox_prefix {
         options = options.custom_inbox_prefix(prefix);
@@ -44,7 +45,7 @@ pub(super) async fn options(
     Ok(options)
 }
 
-/// What is of no use in a file would only be told as a handshake that fails.
+/// Checks the files first: otherwise a bad file shows only as a failed handshake.
 async fn usable(
     what: &str,
     path: &Path,

@@ -39,7 +39,7 @@ impl DeadKind {
 pub struct DeadLetter {
     /// The original's headers and the `Mono-Dead-Letter-*` ones.
     pub headers: HeaderMap,
-    /// The original's body; cut where it would not fit, which [`h::CUT_FROM`] tells.
+    /// The original's body; if it had to be cut, [`h::CUT_FROM`] has its length.
     pub body: Bytes,
 }
 
@@ -87,8 +87,8 @@ impl DeadLetter {
     }
 }
 
-/// Makes a message fit that was near the limit before a reason was added: the headers that are not
-/// ours go first, if they alone are half of it, then the end of the body.
+/// Cuts a message that the added reason made too large: first the headers that are not ours, if
+/// they are half of it or more, then the end of the body.
 pub(crate) fn cut_to_fit(headers: &mut HeaderMap, body: &mut Bytes, max_payload: usize) {
     let most = (max_payload / 2).min(MAX_STORED_HEADERS);
     let length = wire_bytes(headers);

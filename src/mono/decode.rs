@@ -1,4 +1,4 @@
-//! Reads a request's JSON, and names the field that does not fit.
+//! Reads a request's JSON, and names the field that is wrong.
 
 use std::collections::HashMap;
 

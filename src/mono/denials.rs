@@ -1,12 +1,13 @@
-//! What the server has refused on a connection: it says so beside the operation, never in answer to
-//! it, and the operation itself would just time out.
+//! The refusals of the server on a connection. The server reports a refusal as a connection event
+//! and not as a reply, so that the operation itself would only time out.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// How many refusals are kept; whoever waits for one hears of it long before so many more came.
+/// How many refusals are kept; a waiting operation sees its refusal long before this many more
+/// come.
 const KEPT: usize = 256;
 
 /// The refusals of one connection, in the order in which they came.
@@ -25,8 +26,8 @@ struct Log {
 /// One refusal.
 #[derive(Debug, Clone)]
 struct Denial {
-    /// Of what, as the server's words name it; empty where there is one subscription too many, of
-    /// which it does not say which.
+    /// The refused subject, as the server names it; empty for one subscription too many, because
+    /// the server does not say which.
     subject: String,
     /// Whether it was a subscription; a publish otherwise.
     subscription: bool,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::module::Registration;
 use super::shutdown::Shutdown;
 
-/// What the service API tells of one module in this process.
+/// The data of one module in this process for the service API.
 pub(crate) struct Description {
     pub module: String,
     pub instance: String,

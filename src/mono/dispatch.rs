@@ -11,7 +11,8 @@ use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
 use tokio::time::{Instant, sleep_until};
 
-/// While no handler ends for so long, nothing waits for one: whoever asked is told at once.
+/// If no handler ends for this long, waiting messages are refused, so that the requesters know at
+/// once.
 const STALLED: Duration = Duration::from_secs(2);
 
 /// What a worker does with more messages than it may handle at once.
@@ -35,11 +36,12 @@ pub(crate) async fn dispatch<M, H, R>(
     H: Future<Output = ()>,
     R: Future<Output = ()>,
 {
-    // A handler's own panic is answered further in. Whatever else may panic (what a handler that is
-    // let go does when it is dropped) costs its message, and not the worker.
+    // The handler's own panic is caught further inside. Any other panic, such as in the drop of an
+    // abandoned handler, affects its message, and not the worker.
     let handle = |message| {
-        // What one turn of the runtime may do is bounded, and whoever meets the bound waits for the next:
-        // a message would begin after those that came later. Each of them waits for a broker anyway.
+        // The runtime limits the operations of one turn, and a task that reaches the limit waits
+        // for the next turn: a message would begin after later ones. The limit is not needed here,
+        // since each handler waits for a broker anyway.
         let handling = tokio::task::unconstrained(handle(message));
         async {
             if let Err(panic) = guarded(handling).await {
@@ -216,7 +218,8 @@ mod tests {
         assert_eq!(*done.borrow(), 100);
     }
 
-    /// Lets others go first, and is woken at once: what tokio has wait for its budget is woken later.
+    /// Yields once, and is woken at once: a task that tokio makes wait for its budget is woken
+    /// later.
     async fn turn() {
         let mut had = false;
         std::future::poll_fn(|context| match std::mem::replace(&mut had, true) {
@@ -244,7 +247,7 @@ mod tests {
             }
         });
         let began = Arc::new(Mutex::new(Vec::new()));
-        // Each operation of a channel is one of those of which a turn has so many.
+        // Each operation of a channel counts against the limit of a turn.
         let (sent, _kept) = tokio::sync::mpsc::channel(100_000);
         let noted = began.clone();
         let work = move |n: u32| {

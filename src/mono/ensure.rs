@@ -1,4 +1,5 @@
-//! Makes a stream or a consumer, or adopts what is there: asked again while a cluster elects.
+//! Creates a stream or a consumer, or uses an existing one; repeats the request while a cluster
+//! elects.
 //!
 //! A cluster that has no leader yet drops the question, and of two instances that ask for the same
 //! new stream at once, one may get no answer. Both questions can be asked again without harm.
@@ -83,7 +84,7 @@ pub async fn find(connection: &Connection, name: &str) -> Result<Option<Stream>,
     question.ask(ELECTION, look, elects).await
 }
 
-/// The pull consumer, made if it does not exist, set right and resumed if it does.
+/// The pull consumer: created if it does not exist, otherwise corrected and resumed.
 ///
 /// # Errors
 /// As [`stream`].
@@ -105,7 +106,7 @@ pub(crate) async fn pull_consumer(
     };
     let made = || async {
         let consumer = stream.create_consumer(config.clone()).await?;
-        // A pause is no setting, and outlasts that the others are set.
+        // A pause is not a setting, and stays when the settings are updated.
         if consumer.cached_info().paused {
             stream.resume_consumer(durable).await?;
             tracing::warn!("consumer `{durable}` on stream `{name}` was paused; resumed");
@@ -115,7 +116,7 @@ pub(crate) async fn pull_consumer(
     question.ask(ELECTION, made, elects).await
 }
 
-/// The server's words when it denies what is asked about a stream, which would else be silence.
+/// The server's words when it denies a request about a stream; the request itself gets no reply.
 async fn denied(connection: &Connection, stream: &str) -> String {
     let words = connection.denied().await;
     if words.contains(stream) { words } else { std::future::pending().await }

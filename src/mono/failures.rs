@@ -1,4 +1,4 @@
-//! What is on record about a message beside its stream: how often it failed by its own fault.
+//! Records how often a message failed by its own fault, in a stream of its own.
 //!
 //! The server counts deliveries, also those that a dead broker or a killed process cost; they are no
 //! fault of the message. So the failures are counted here, one small message each, and a message that
@@ -19,7 +19,7 @@ use super::headers::set_header;
 use super::refusal::is_wrong_last_sequence;
 use crate::wire::headers::EXPECTED_LAST_SUBJECT_SEQUENCE;
 
-/// How often a record is read anew because somebody else wrote it meanwhile.
+/// How often a record is read again because another process wrote it meanwhile.
 const CONTENTIONS: usize = 5;
 
 /// What is on record about one message.
@@ -114,7 +114,7 @@ impl Failures {
         let asked = stream.get_last_raw_message_by_subject(&subject);
         let answer = connection.unless_reconnected(asked).await;
         let error = match answer.ok_or_else(|| failed(&"the connection was made anew"))? {
-            // A record that is no record is as good as lost.
+            // A record that cannot be read counts as lost.
             Ok(found) => {
                 let record = serde_json::from_slice(&found.payload).unwrap_or_default();
                 return Ok((found.sequence, record));

@@ -1,5 +1,5 @@
-//! A delivery without its body, which its consumer holds back where an outsider had it set so
-//! (`headers_only`): nothing is judged by what is not there, the stream has the message whole.
+//! A delivery without its body, because somebody else set `headers_only` on the consumer: the
+//! complete message is read from the stream before it is judged.
 
 use async_nats::HeaderMap;
 

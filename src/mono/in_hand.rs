@@ -1,4 +1,5 @@
-//! The messages that a process has in hand, each with the latest delivery to answer for.
+//! The messages that a process is handling, each with the latest delivery, which must be
+//! acknowledged.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,8 +25,8 @@ impl<A> Default for InHand<A> {
 }
 
 impl<A> InHand<A> {
-    /// Takes a message in hand. `None` if it is already: whoever has it acknowledges the latest
-    /// delivery from now on, since the broker has given up the ones before.
+    /// Registers a message as being handled. `None` if it already is: its handler then acknowledges
+    /// this latest delivery, since the broker has given up the earlier ones.
     pub(crate) fn take(&self, key: Key, acker: A) -> Option<Held<'_, A>> {
         let before = self.lock().insert(key, Arc::new(acker));
         // Made only where it is returned: one that is dropped lets go of the message.

@@ -47,7 +47,8 @@ impl Logins {
         Ok(Self { of_url: Arc::new(of_url), base, creds })
     }
 
-    /// For this server; one that the cluster told of gets what a URL of the list has, as in nats.go.
+    /// The login for this server; a server that the cluster announced gets the login of a URL
+    /// in the list, as in nats.go.
     fn of(&self, addr: &ServerAddr) -> Option<Login> {
         let named = self.of_url.iter().find(|(named, _)| named == addr);
         match named {

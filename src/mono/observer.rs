@@ -1,4 +1,4 @@
-//! What happens to a connection, as the client library tells it: kept, counted and logged.
+//! Observes the connection events of the client library: keeps, counts and logs them.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -1,11 +1,11 @@
-//! A connection that is away: when that is worth a line, and when it is given up.
+//! A lost connection: when that is logged, and when the connection is given up.
 
 use std::time::{Duration, Instant};
 
-/// Until then nothing is said beyond the loss itself: most brokers are back by then.
+/// How long nothing is logged beyond the loss itself: most brokers are back by then.
 const FIRST_LINE: Duration = Duration::from_secs(5);
-/// A server that has refused the credentials for so long will not take them any more. A server that
-/// reads its configuration anew, or a cluster in the middle of it, is done long before.
+/// A server that has refused the credentials for this long will not accept them any more. A reload
+/// of the configuration, also in a cluster, takes much less.
 const REFUSED: Duration = Duration::from_secs(10);
 
 /// What the client library says of an attempt whose credentials were refused.

@@ -1,4 +1,5 @@
-//! The two moments of a shutdown that every worker can wait for: drain, and time is up.
+//! The two moments of a shutdown that every worker can wait for: the drain, and the end of its
+//! limit.
 
 use tokio::sync::watch;
 

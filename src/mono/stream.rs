@@ -1,4 +1,4 @@
-//! What a stream consumer is told and what its handler is handed.
+//! The trait of a stream handler, and what it gets.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::wire::Unreadable;
 pub enum Settled {
     /// File it as a dead letter.
     Bury,
-    /// Nothing: it turned out to be done.
+    /// Nothing: it had been done already.
     Done,
 }
 

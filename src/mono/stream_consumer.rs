@@ -1,9 +1,9 @@
 //! Stream consumer: each stored message is handled until it is acknowledged or a dead letter.
 //!
-//! The bound is kept here and not by the server's `max_deliver`: a process killed during the last
-//! delivery would leave a message that the server never delivers again. Here it comes once more, and
-//! the handler's `give_up` settles it. No sweeper is needed. What is bounded is not deliveries but the
-//! message's own failures, which [`Attempt`] counts.
+//! The number of attempts is limited here and not by the server's `max_deliver`: a process killed
+//! during the last delivery would leave a message that the server never delivers again. Here it is
+//! delivered once more, and the handler's `give_up` settles it, so no sweeper is needed. The limit
+//! is not on deliveries but on the message's own failures, which [`Attempt`] counts.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,8 +48,8 @@ pub(crate) async fn work(
         in_hand,
         setting_right,
     };
-    // One loop over all pulls: pulling anew waits for nothing that is in hand, and the concurrency
-    // counts what every pull brought.
+    // One loop over all pulls: the next pull does not wait for running handlers, and the
+    // concurrency counts the messages of all pulls.
     dispatch(
         worker.deliveries(),
         worker.registration.concurrency,
@@ -72,7 +72,7 @@ struct Worker {
 }
 
 impl Worker {
-    /// Everything that is delivered, pulled anew whenever a pull ends, until the drain.
+    /// All deliveries, with a new pull whenever one ends, until the drain.
     fn deliveries(&self) -> impl Stream<Item = jetstream::Message> + Unpin + use<'_> {
         Box::pin(futures_stream::unfold(None, move |mut pull| async move {
             loop {
@@ -129,8 +129,9 @@ impl Worker {
         {
             Ok(consumer) => consumer,
             Err(error) => {
-                // Deleted under us, or the broker is away: making it again tells which. A stream
-                // that is gone is not made again: what it held was lost, and that must be seen.
+                // The consumer was deleted, or the broker is away: creating it again shows which. A
+                // deleted stream is not created again: its messages were lost, and that must be
+                // seen.
                 self.make_consumer().await?;
                 return Err(ModuleError::new(operation(), error));
             }
@@ -183,8 +184,8 @@ impl Worker {
             }
         };
         let (_, acker) = message.split();
-        // Delivered again while its handler is still at work here: that handler goes on, and answers
-        // for this delivery too. It never runs twice at once in one process.
+        // Redelivered while its handler still runs here: that handler continues, and acknowledges
+        // this delivery too. It never runs twice at once in one process.
         let Some(held) = self.in_hand.take((delivery.sequence, delivery.stored_ns), acker) else {
             return;
         };
@@ -225,8 +226,8 @@ impl Worker {
         }
     }
 
-    /// The delivery with the body that its consumer held back, and the consumer set right. `None` if
-    /// the body cannot be had now: given back, and not counted.
+    /// The delivery with the body that its consumer left out; also corrects the consumer. `None` if
+    /// the body cannot be read now: the message is given back, and not counted.
     async fn whole(&self, delivery: Delivery, held: &Held<'_>) -> Option<Delivery> {
         if !held_back::may_be(&delivery) {
             return Some(delivery);
@@ -251,7 +252,7 @@ impl Worker {
         fetched.ok()
     }
 
-    /// Has the consumer deliver bodies again; once, however many messages came without.
+    /// Makes the consumer deliver bodies again; once, however many messages came without.
     async fn set_right(&self) {
         let Ok(_alone) = self.setting_right.try_lock() else { return };
         let (stream, consumer) = (&self.settings.stream.name, &self.settings.durable);
@@ -315,8 +316,8 @@ impl Worker {
         self.settings.backoff_after(delivery.deliveries)
     }
 
-    /// Tells the broker that the work goes on, three times in each `ack_wait`; returns when a
-    /// handler has had all the time that one gets, also while nothing can be sent.
+    /// Reports progress to the broker three times in each `ack_wait`; returns when the handler's
+    /// time limit has passed, also while nothing can be sent.
     async fn keep(&self, held: &Held<'_>) {
         let going_on = async {
             loop {
@@ -327,7 +328,7 @@ impl Worker {
         let _: Result<(), _> = tokio::time::timeout(self.settings.handle_limit, going_on).await;
     }
 
-    /// Tells the handler, which may hang or panic here as anywhere.
+    /// Calls the handler, which may hang or panic here too.
     async fn tell_acknowledged(&self, delivery: &Delivery) {
         let (limit, sequence) = (self.settings.handle_limit, delivery.sequence);
         let told = guarded(self.handler.acknowledged(delivery));
@@ -343,7 +344,7 @@ impl Worker {
         tracing::warn!(sequence, %evidence, "after a message was acknowledged");
     }
 
-    /// Its handler is dropped, as if its process had ended, and another worker may take it.
+    /// Drops the handler, as if its process had ended, so that another worker may take the message.
     fn let_go(&self, delivery: &Delivery) -> (Duration, String) {
         let limit = self.settings.handle_limit;
         let reason = format!("the handler did not end within {limit:?}");

@@ -17,7 +17,7 @@ pub struct Target {
     pub jetstream: JetStreamApi,
     /// Replies come on `<prefix>.…`; default `_INBOX`.
     pub inbox_prefix: Option<String>,
-    /// Whether nothing of it is logged: for a connection that is broken on purpose.
+    /// Whether its events are not logged: for a connection that is broken on purpose.
     pub quiet: bool,
 }
 
@@ -76,7 +76,7 @@ pub struct Tls {
     pub ca: Option<PathBuf>,
     /// The client's certificate and key.
     pub client: Option<(PathBuf, PathBuf)>,
-    /// The handshake comes before the server says anything (`handshake_first` of nats-server).
+    /// The handshake comes before the server sends anything (`handshake_first` of nats-server).
     pub first: bool,
 }
 
@@ -88,7 +88,7 @@ pub enum JetStreamApi {
     Here,
     /// In a domain.
     Domain(String),
-    /// Behind a prefix of one's own, as an account import makes it.
+    /// Behind a custom prefix, as an account import makes it.
     Prefix(String),
 }
 

@@ -1,4 +1,4 @@
-//! The tasks of an application, each with its name: one that ends is noticed when it does.
+//! The tasks of an application, each with its name; the end of a task is noticed at once.
 
 use std::collections::HashMap;
 
@@ -6,15 +6,15 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 use super::dispatch::panic_text;
 
-/// What works for an application until it is drained.
+/// The tasks that work for an application until it is drained.
 #[derive(Default)]
 pub(crate) struct Tasks {
     set: JoinSet<()>,
-    /// A task that panics cannot say itself which it was.
+    /// Names by task id: a task that panicked cannot report its own name.
     names: HashMap<Id, String>,
 }
 
-/// A task that is not there any more.
+/// A task that has ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Ended {
     pub(crate) name: String,

@@ -1,8 +1,9 @@
-//! A process of ours that looks after others, a reaper or a keeper: woken whenever somebody pauses it,
-//! and ended where it does not answer.
+//! Supervises a reaper or a keeper: resumes it when somebody pauses it, and kills it if it does not
+//! answer.
 //!
-//! While it stands still it hears neither us nor our end. So it asks for SIGCONT for when we end
-//! ([`woken_at_parents_end`], Linux), and meanwhile the system tells us (SIGCHLD) when it is stopped.
+//! A paused process notices neither our messages nor our end. So it asks the system for SIGCONT
+//! when we end ([`woken_at_parents_end`], Linux), and while we run SIGCHLD tells us that it was
+//! stopped.
 
 use std::future::Future;
 use std::pin::pin;
@@ -17,7 +18,7 @@ use tokio::sync::{Notify, watch};
 
 use super::farewell;
 
-/// Our end. Dropping it changes nothing: the process is waited for all the same.
+/// Our handle of the process. Dropping it changes nothing: the process is still waited for.
 #[derive(Debug)]
 pub(super) struct Attendant {
     /// As warnings name it: "the reaper of nats-server (process 12)".
@@ -27,7 +28,7 @@ pub(super) struct Attendant {
 }
 
 impl Attendant {
-    /// Looks after one that was just started; `role` is as "the reaper of nats-server".
+    /// Supervises a process that was just started; `role` is as "the reaper of nats-server".
     pub(super) fn new(mut process: Process, role: &str) -> Attendant {
         let pid = process.id();
         farewell::started(pid, role);
@@ -65,17 +66,18 @@ impl Attendant {
         status.wait_for(Option::is_some).await.ok().and_then(|status| *status)
     }
 
-    /// Waits until it has ended, now that it was told to, and says how; one that does not is killed.
+    /// Waits until it has ended, after it was told to, and returns how; kills it if it does not
+    /// end.
     pub(super) async fn gone(&self) -> Option<ExitStatus> {
         if let Some(status) = self.answer(farewell::PATIENCE, self.ended()).await {
             return status;
         }
-        // One that a debugger holds is gone for the debugger alone.
+        // A killed process that a debugger holds can be reaped only by the debugger.
         tokio::time::timeout(farewell::KILLED, self.ended()).await.ok().flatten()
     }
 
-    /// What it answers; nothing where it does not within `patience`, and is killed: on Linux what it
-    /// looked after ends with it.
+    /// Its answer, or `None` if it does not answer within `patience`: then it is killed, and on
+    /// Linux its child ends with it.
     pub(super) async fn answer<T>(
         &self,
         patience: Duration,
@@ -83,7 +85,7 @@ impl Attendant {
     ) -> Option<T> {
         const TURNS: u32 = 5;
         let mut answer = pin!(answer);
-        // Time in which we were paused ourselves is not its own: that ends one turn at most.
+        // Time in which we were paused ourselves does not count: it ends one turn at most.
         for _ in 0..TURNS {
             if let Ok(answer) = tokio::time::timeout(patience / TURNS, &mut answer).await {
                 return Some(answer);
@@ -100,8 +102,8 @@ impl Attendant {
     }
 }
 
-/// To be called by the process itself: SIGCONT wakes it when its parent ends. That of a thread that
-/// started it is told too, and does no harm.
+/// To be called by the process itself: SIGCONT resumes it when its parent ends. The signal also
+/// comes when the thread that started it ends, which does no harm.
 pub(super) fn woken_at_parents_end() {
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::CONT));

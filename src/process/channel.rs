@@ -14,7 +14,7 @@ use super::clean::clean;
 use super::control::{Report, Request};
 use super::status::ExitStatus;
 
-/// Who waits for the answer to which request.
+/// The waiting callers, by the number of their request.
 pub(super) type Answers = Arc<Mutex<HashMap<u64, oneshot::Sender<Report>>>>;
 
 pub(super) type FirstReport = (BufReader<OwnedReadHalf>, OwnedWriteHalf, Report);
@@ -42,7 +42,7 @@ pub(super) async fn first_report(
     Ok((reports, write, report))
 }
 
-/// How it ended before it had said anything.
+/// How the reaper ended without a first word.
 async fn ended(
     status: Option<std::process::ExitStatus>,
     stderr: &mut Option<ChildStderr>,
@@ -55,7 +55,7 @@ async fn ended(
     format!("ended at once ({ended}); it said `{}`", clean(&said))
 }
 
-/// Lets the reaper go, and the folders stay.
+/// Tells the reaper to leave the folders in place.
 pub(super) async fn release(mut requests: OwnedWriteHalf) {
     // If it cannot be written, the reaper is gone already.
     let _ = requests.write_all(Request::Release.to_string().as_bytes()).await;
@@ -65,7 +65,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Hears the reaper out: answers to signals, and how the child ended.
+/// Reads the reaper's messages to the end: answers to signals, and how the child ended.
 pub(super) async fn hear(
     mut reports: BufReader<OwnedReadHalf>,
     answers: Answers,

@@ -55,7 +55,7 @@ pub struct Child {
     stdout_taken: Arc<AtomicBool>,
     stderr: Arc<LineLog>,
     written: Arc<Counts>,
-    /// Of stdout and stderr, where they are kept whole.
+    /// All of stdout and stderr, if they are kept.
     outputs: Option<[Output; 2]>,
     reaper: Attendant,
     remove_on_exit: Vec<PathBuf>,
@@ -75,8 +75,8 @@ impl Child {
     /// Starts a reaper, and through it the program.
     ///
     /// # Errors
-    /// At once, if the reaper or the program cannot be started. The `remove_on_exit` folders are then
-    /// the caller's, as they were before.
+    /// At once, if the reaper or the program cannot be started. The caller must then remove the
+    /// `remove_on_exit` folders.
     pub async fn spawn(reaper: &Reaper, spawn: Spawn) -> Result<Child, SpawnError> {
         let log = log_file(&spawn)?;
         let Started { pid, reports, requests, stdin, stdout, stderr, reaper } =
@@ -128,8 +128,8 @@ impl Child {
         self.pid
     }
 
-    /// Sends a signal to the child's whole process group; after a [`Signal::Stop`] the child stands
-    /// still when this returns.
+    /// Sends a signal to the child's whole process group; after a [`Signal::Stop`] the child has
+    /// stopped when this returns.
     ///
     /// # Errors
     /// [`SignalError::Exited`] if the child has already ended: nothing was signalled then.
@@ -181,7 +181,7 @@ impl Child {
 
     /// Sends SIGTERM, waits at most `grace`, then kills; fine on a child that has already ended.
     ///
-    /// A paused child is woken, so that it can heed the SIGTERM.
+    /// A paused child is resumed, so that it can handle the SIGTERM.
     ///
     /// # Errors
     /// [`SignalError::Refused`] if the operating system does not let us.
@@ -214,12 +214,12 @@ impl Child {
         *self.status.borrow()
     }
 
-    /// The child's stdin, for the first who asks; dropping it is the child's end of file.
+    /// The child's stdin, for the first caller; dropping it gives the child end of file.
     pub fn take_stdin(&self) -> Option<ChildStdin> {
         lock(&self.stdin).take()
     }
 
-    /// The child's stdout line by line, for the first who asks, from the beginning.
+    /// The child's stdout line by line from the beginning, for the first caller.
     ///
     /// Until it is taken, lines also go to [`tail`](Self::tail); after, a full channel (1,024 lines)
     /// makes the child wait.
@@ -253,8 +253,9 @@ impl Child {
         self.stderr.closed().await;
     }
 
-    /// All of stdout and stderr until both are closed, byte by byte, of a child that was spawned with
-    /// [`Spawn::keep_output`]; else nothing. Of more than 4 MiB the rest is a line with its digest.
+    /// All of stdout and stderr until both are closed, byte by byte, if the child was spawned with
+    /// [`Spawn::keep_output`]; else nothing. Output beyond 4 MiB is replaced by a line with its
+    /// digest.
     pub async fn output(&self) -> [Vec<u8>; 2] {
         if let Some(mut lines) = self.take_stdout() {
             while lines.recv().await.is_some() {}
@@ -268,7 +269,7 @@ impl Child {
         self.written.exceed(pipe, bytes).await;
     }
 
-    /// Does what dropping does, and waits until it is done: no process and no folder is left.
+    /// Ends the child as dropping it does, and waits until no process and no folder is left.
     pub async fn close(self) {
         self.end().await;
     }
@@ -279,7 +280,7 @@ impl Child {
         let _ = self.requests.lock().await.shutdown().await;
         let ended = self.reaper.gone().await;
         if ended.is_none_or(|status| status.code().is_none()) {
-            // It was killed, so what it would have done is left to us.
+            // The reaper was killed, so we remove the folders ourselves.
             let folders = self.remove_on_exit.clone();
             let removed = move || folders.iter().for_each(|folder| remove_tree(folder));
             let _ = tokio::task::spawn_blocking(removed).await;

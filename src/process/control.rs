@@ -1,4 +1,4 @@
-//! The words we and the reaper say to each other: one short line of text each.
+//! The messages between us and the reaper: one short line of text each.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,18 +10,18 @@ use super::status::{ExitStatus, Signal};
 pub(super) enum Request {
     /// Send this signal to the child's process group, and answer under this number.
     Signal { id: u64, signal: Signal },
-    /// The folders are ours again: remove nothing.
+    /// Remove no folders: we do it ourselves.
     Release,
 }
 
-/// What the reaper tells us.
+/// What the reaper reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Report {
     /// The child runs.
     Started { pid: u32 },
     /// The program could not be started.
     NotStarted { errno: i32 },
-    /// The lock is held by somebody else's child.
+    /// Another process's child holds the lock.
     Locked,
     /// The signal was sent.
     Delivered { id: u64 },

@@ -1,4 +1,4 @@
-//! The drains: a reader for life on each pipe, lines of bounded length, a log file.
+//! Reads each pipe of a child until it is closed: lines of bounded length, and a log file.
 
 use std::fs::File;
 use std::io::Write;
@@ -49,7 +49,7 @@ struct Splitter {
     limit: usize,
     line: Vec<u8>,
     length: usize,
-    /// What is left of the line is not wanted.
+    /// The rest of the line is skipped.
     skipping: bool,
 }
 
@@ -95,7 +95,7 @@ impl Splitter {
         self.length > self.limit
     }
 
-    /// What has come of the line, and nothing of the rest.
+    /// Returns the beginning of the line, and skips its rest.
     fn cut(&mut self) -> (Vec<u8>, usize) {
         self.skipping = true;
         self.take()
@@ -149,7 +149,7 @@ pub(super) async fn drain_stderr(
     lines.stderr_closes();
 }
 
-/// Where stdout's lines go: to whoever took them, else to the tail.
+/// Where stdout's lines go: to the caller that took them, else to the tail.
 pub(super) struct StdoutSink {
     pub(super) lines: mpsc::Sender<Result<String, StdoutError>>,
     pub(super) taken: Arc<AtomicBool>,
@@ -183,7 +183,7 @@ impl StdoutSink {
             let lines = std::mem::take(&mut self.lost);
             let _ = self.lines.send(Err(StdoutError::Lost { lines })).await;
         }
-        // Whoever took stdout and dropped it wants no more of it; we go on draining.
+        // The receiver of stdout was dropped; we go on draining.
         let _ = self.lines.send(text(line, length)).await;
     }
 }

@@ -19,7 +19,7 @@ pub enum SpawnError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// Another process's child holds the lock that this one is to hold.
+    /// Another process's child holds the lock that this child needs.
     #[error("could not start {name}: {} is held by another process", path.display())]
     Locked {
         /// What the child is called.

@@ -1,9 +1,8 @@
-//! An orderly end is the last of all: it waits for the reapers and keepers, which end after us
-//! otherwise.
+//! Waits at an orderly end for the reapers and keepers, which would otherwise end after us.
 //!
-//! They tidy up once they see that we let go of them. Whoever waits for our end (a script that
-//! starts the next one, or removes the folder) must not meet them, so the process returns from
-//! `main` only when none of them is left.
+//! They clean up once we close their channel. A script that waits for our end, and then starts the
+//! next process or removes the folder, must not meet them, so the process returns from `main` only
+//! when all of them have ended.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -17,7 +16,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 /// killed, and on Linux its child with it.
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 
-/// How long one that was killed may take: some milliseconds.
+/// How long a killed reaper or keeper may take to end: it needs some milliseconds.
 pub(super) const KILLED: Duration = Duration::from_secs(1);
 
 /// The reapers and keepers of this process that nobody has waited for yet, and what warnings call them.
@@ -39,10 +38,10 @@ pub(super) fn ended(pid: Option<u32>) {
     }
 }
 
-/// Dropped, it waits until no reaper and no keeper of this process is left.
+/// Waits, when it is dropped, until no reaper and no keeper of this process is left.
 ///
-/// To be made before the runtime, so that it is dropped after it, also by a panic: nobody else may
-/// wait for them any more, and everything that holds them must be gone.
+/// Make it before the runtime, so that it is dropped after the runtime, also by a panic: then
+/// nobody else waits for them, and everything that holds them has been dropped.
 #[derive(Debug)]
 #[must_use = "dropped at once, it waits for nothing"]
 pub struct Farewell;

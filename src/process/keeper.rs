@@ -1,9 +1,9 @@
-//! Keeps an eye on private folders from before they are there, until we are gone.
+//! Watches private folders, from before they exist until we have ended.
 //!
-//! A reaper removes its folders, but they are made before it lives: SIGKILL in between would leave
-//! them. So a second small process, `mono-demo __reap --keep ROOT`, is told each folder's name before
-//! the folder is made. When its stdin closes, because we ended in whatever way, it removes those that
-//! are still there.
+//! A reaper removes its folders, but they are made before it runs: a SIGKILL between the two would
+//! leave them. So a second small process, `mono-demo __reap --keep ROOT`, gets each folder's name
+//! before the folder is made. When its stdin closes, however we ended, it removes the folders that
+//! still exist.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -47,7 +47,7 @@ impl Keeper {
     /// A new folder of this name that only we can enter.
     pub(super) fn folder(&mut self, root: &Path, name: &str) -> io::Result<TempDir> {
         let path = root.join(name);
-        // If it cannot be told it is gone, and whoever uses the reaper finds out why.
+        // If the name cannot be sent, the keeper has ended; the reaper's start will report why.
         let _ = self.tell(b'+', &path);
         let made = folder(root, name);
         if made.is_err() {
@@ -57,7 +57,7 @@ impl Keeper {
         made
     }
 
-    /// One write, shorter than a pipe takes at once: all of it is told, or nothing.
+    /// One write, shorter than a pipe's atomic limit: the whole name is sent, or nothing.
     fn tell(&mut self, sign: u8, path: &Path) -> io::Result<()> {
         let mut word = vec![sign];
         word.extend(path.as_os_str().as_bytes());

@@ -1,4 +1,4 @@
-//! The last lines of a child's output, which many may follow.
+//! The last lines of a child's output, for any number of followers.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +10,7 @@ use super::clean::clean;
 
 /// How many lines [`Child::tail`](super::Child::tail) returns.
 pub const TAIL_LINES: usize = 50;
-/// Of a longer line only the beginning is kept, so many bytes.
+/// How many bytes of a line are kept.
 pub(super) const MAX_KEPT_LINE: usize = 4 * 1024;
 
 const KEPT_LINES: usize = 256;

@@ -19,16 +19,16 @@
 //! | `start` | the reaper is started, and has said that the program runs |
 //! | `child` | the handle: signals, waiting, output |
 //! | `reaper` | the other program: a plain synchronous parent |
-//! | `program` | what it starts ends when it does |
+//! | `program` | starts a program that ends with its reaper |
 //! | `keeper` | removes folders that were made just before we were killed |
-//! | `attendant` | a reaper or a keeper: woken when it was paused, killed where it does not answer |
+//! | `attendant` | supervises a reaper or a keeper: resumes it when paused, kills it if it does not answer |
 //! | `farewell` | waits at the end of this process for reapers and keepers |
-//! | `orphans` | what left the child's group and outlived it |
+//! | `orphans` | ends processes that left the child's group and outlived it |
 //! | `channel` | our end of the channel to the reaper |
-//! | `control` | the words the two say to each other |
-//! | `drain` | a reader for life on each pipe: lines of bounded length, a log file |
-//! | `output` | all that was printed, byte by byte, where it is wanted |
-//! | `line_log` | the last lines, which many may follow |
+//! | `control` | the messages between us and the reaper |
+//! | `drain` | reads each pipe until it is closed: lines of bounded length, a log file |
+//! | `output` | all output, byte by byte, if it is kept |
+//! | `line_log` | the last lines, for any number of followers |
 //! | `counts` | how much was written, by pipe |
 //! | `clean` | text that is safe to show in a terminal |
 //! | `status` | how a child ended, and the signals we send |

@@ -1,4 +1,4 @@
-//! What left the child's process group and outlived it: adopted, and ended.
+//! Adopts and ends processes that left the child's process group and outlived it.
 //!
 //! A program that forks and calls `setsid` is out of its group's reach. On Linux its orphans become
 //! children of the nearest ancestor that asked for them, which is the reaper; elsewhere they are
@@ -23,15 +23,15 @@ mod linux {
 
     use crate::process::subcommand::SUBCOMMAND;
 
-    /// How long they may take to go by themselves.
+    /// How long they may take to end by themselves.
     const FAREWELL: Duration = Duration::from_millis(500);
-    /// How long a reaper or keeper of a child's child may take: what it did not tidy up would be left
-    /// for ever, and on a loaded machine it needs its time.
+    /// How long a reaper or keeper of a grandchild may take: what it does not clean up would stay
+    /// for ever, and on a loaded machine it needs time.
     const TIDYING: Duration = Duration::from_secs(8);
-    /// When even something that forks faster than it is killed is let go.
+    /// When we give up on a process that forks faster than it is killed.
     const PATIENCE: Duration = Duration::from_secs(12);
 
-    /// Makes whatever is orphaned below us our child.
+    /// Makes every orphan below us our child.
     pub fn adopt() {
         // A kernel before 3.4 cannot; then orphans are init's, as ever.
         let _ = set_child_subreaper(Some(getpid()));

@@ -1,4 +1,4 @@
-//! All that a child prints on one pipe, byte by byte: kept up to a bound, and of the rest its digest.
+//! The output of a child on one pipe, byte by byte: kept up to a limit, and the digest of the rest.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::channel::lock;
 
-/// So many bytes are kept.
+/// How many bytes are kept.
 const MOST_KEPT: usize = 4 << 20;
 
 /// What has come so far; clones share it.
@@ -33,7 +33,7 @@ impl Output {
         }
     }
 
-    /// All of it; what is not kept is one more line, which another rest would change.
+    /// The output; a rest that was not kept is one more line with its digest.
     pub(super) fn bytes(&self) -> Vec<u8> {
         let printed = lock(&self.0);
         let mut bytes = printed.kept.clone();

@@ -1,4 +1,4 @@
-//! Starts a program that ends when the process that started it does, whatever ends that: SIGKILL too.
+//! Starts a program that ends when its parent process ends, also by SIGKILL.
 //!
 //! Linux tells a process of its parent's end by a signal that only the process itself can ask for
 //! (`PR_SET_PDEATHSIG`, prctl(2)), and that outlives `exec`. So this binary is started once more, as
@@ -6,9 +6,9 @@
 //! fires when the *thread* that started it ends; the reaper's is its first, which ends last. A program
 //! that changes its user, as `sudo` does, loses it.
 //!
-//! Why it could not become the program it says on a socket that `exec` closes. That is its stdin at
-//! first, and the program's own comes over it (`SCM_RIGHTS`): without `unsafe` no other descriptor that
-//! it inherits could be closed.
+//! If it cannot become the program, it reports why on a socket that `exec` closes. The socket is
+//! its stdin at first, and the program's own stdin comes over it (`SCM_RIGHTS`): without `unsafe`
+//! no other inherited descriptor could be closed.
 
 use std::ffi::{OsStr, OsString};
 use std::io;

@@ -91,9 +91,9 @@ pub struct Spawn {
     pub hold_lock: Option<PathBuf>,
     /// Everything of stderr is also appended to this file, which is made with mode 0600.
     pub log: Option<PathBuf>,
-    /// Lines of stderr for which this holds go to the log file alone: no tail and no follower has them.
+    /// Lines of stderr for which this is true go only to the log file, not to tails and followers.
     pub only_logged: Option<fn(&[u8]) -> bool>,
-    /// All that it prints is kept, byte by byte.
+    /// Whether all output is kept, byte by byte.
     pub keep_output: bool,
 }
 
@@ -171,14 +171,14 @@ impl Spawn {
         self
     }
 
-    /// Keeps all that it prints, for [`Child::output`](super::Child::output).
+    /// Keeps all output, for [`Child::output`](super::Child::output).
     #[must_use]
     pub fn keep_output(mut self) -> Self {
         self.keep_output = true;
         self
     }
 
-    /// Keeps lines of stderr for which `holds` out of tails; the log file has them.
+    /// Writes lines of stderr for which `holds` is true only to the log file, not to tails.
     #[must_use]
     pub fn only_logged(mut self, holds: fn(&[u8]) -> bool) -> Self {
         self.only_logged = Some(holds);

@@ -1,4 +1,4 @@
-//! How the binary is told to be a reaper.
+//! The hidden argument that makes the binary a reaper.
 
 /// The hidden first argument that makes the binary a reaper.
 pub const SUBCOMMAND: &str = "__reap";

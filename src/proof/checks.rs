@@ -1,5 +1,5 @@
-//! The answers, from evidence alone, so that each can be shown a doctored journal: charges, emails,
-//! processes that aborted, dead letters, the ledger.
+//! The results of checks on charges, emails, aborted processes, dead letters and the ledger. They
+//! depend on the given evidence only, so that tests can pass a doctored journal.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

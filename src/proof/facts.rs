@@ -1,4 +1,4 @@
-//! What a history says of payments and emails: the facts that are put into it, with their shapes.
+//! The facts about payments and emails in a history, with their shapes.
 //!
 //! ```json
 //! "about":{"of":"payment","key":"pay-7","content":{"content":"5f…","amount":"9.99","currency":"USD"}}
@@ -31,7 +31,7 @@ pub const WORDS: &[&str] = &[CHARGE, EMAIL, OUTCOME, DEAD_LETTER];
 pub const CHARGES: &str = "charges";
 /// The mailer's.
 pub const EMAILS: &str = "emails";
-/// What every payment came to: the ledger.
+/// The ledger: the outcome of every payment.
 pub const OUTCOMES: &str = "outcomes";
 /// Dead letters.
 pub const DEAD_LETTERS: &str = "dead_letters";
@@ -140,7 +140,7 @@ pub(super) fn message_id(about: &About) -> Option<&str> {
     (about.of == MESSAGE).then_some(about.key.as_str())
 }
 
-/// Where a payment stands.
+/// The status of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -160,7 +160,8 @@ impl Status {
         self.rank() == 2
     }
 
-    /// It only ever grows: `pending`, `processing`, then either end.
+    /// The order of statuses, which only increases: `pending`, `processing`, then one of the final
+    /// ones.
     pub fn rank(self) -> u8 {
         match self {
             Self::Pending => 0,

@@ -1,4 +1,4 @@
-//! A nats-server that was asked for its version.
+//! Checks a nats-server's version by running it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};

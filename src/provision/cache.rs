@@ -19,7 +19,7 @@ use crate::{private, whole};
 
 const STAGING: &str = "staging-";
 
-/// The cache folder while we are the only one who installs into it.
+/// The cache folder, locked: no other process installs into it meanwhile.
 ///
 /// The lock goes with the process that holds it, so a run that was killed blocks nobody; what it left
 /// half-made is removed by the next that takes the lock.
@@ -82,7 +82,7 @@ impl Locked {
         }
     }
 
-    /// A private folder to prepare something in; it goes when it is dropped.
+    /// A private folder to prepare something in; removed when it is dropped.
     pub(super) fn staging(&self) -> Result<TempDir, ProvisionError> {
         tempfile::Builder::new()
             .prefix(STAGING)
@@ -102,7 +102,7 @@ pub(super) fn check_private(path: &Path) -> Result<(), ProvisionError> {
     private::check(path).map_err(problem("trust", path))
 }
 
-/// The same of a folder and all that is in it, off the runtime's thread.
+/// The same for a folder and everything in it, on a blocking thread.
 pub(super) async fn check_all_private(folder: &Path) -> Result<(), ProvisionError> {
     let wanted = folder.to_owned();
     let checked = tokio::task::spawn_blocking(move || private::check_all(&wanted));
@@ -130,7 +130,7 @@ pub(super) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Prov
     written.map_err(problem("write", path))
 }
 
-/// What tells that a file has not been touched since it was stamped.
+/// Shows that a file has not been changed since it was stamped.
 ///
 /// The change time is the kernel's: unlike the modification time no program can set it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
-//! Servers whose version is known already, so that they need not be run to ask for it.
+//! Remembers the versions of checked servers, so that they need not be run again.
 //!
-//! Asking takes as long as a third of the whole start. The answer is kept in the cache folder, and is
-//! good for as long as the file is not touched.
+//! Running `--version` takes a third of the time of the whole start. The result is kept in the
+//! cache folder, and is valid as long as the file is not changed.
 
 use std::path::{Path, PathBuf};
 

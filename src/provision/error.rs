@@ -1,4 +1,4 @@
-//! Why something is not there that a run needs, with the evidence and a hint.
+//! Why a program that a run needs is missing, with the evidence and a hint.
 
 use std::io;
 use std::path::PathBuf;

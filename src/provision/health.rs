@@ -1,4 +1,4 @@
-//! Whether what was installed still runs: what `doctor` asks, and a run learns by failing.
+//! Checks whether installed programs still run, for `doctor`; a run finds out by failing.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -18,7 +18,7 @@ const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// nothing may be run.
 ///
 /// # Errors
-/// What came of it, and what to remove.
+/// What happened, and what to remove.
 pub async fn server_runs(server: &NatsServer) -> Result<(), ProvisionError> {
     let error = match check(&server.path, server.source).await {
         Ok(_) => return Ok(()),

@@ -72,7 +72,7 @@ pub(super) fn locate(settings: &Settings) -> Result<PathBuf, ProvisionError> {
 /// Whether there is a Python that can make this: it is asked.
 ///
 /// # Errors
-/// That there is none that will do, and what to do about it.
+/// The error that there is no usable Python, and what to do about it.
 pub async fn find_python(settings: &Settings, makes: Makes) -> Result<PathBuf, ProvisionError> {
     let found = probe(&locate(settings)?).await?;
     if found.venv || makes == Makes::Server && has_pip(&found.program, Path::new("/")).await {
@@ -165,7 +165,7 @@ pub(super) async fn pip<A: AsRef<OsStr>>(
 ) -> Result<Output, ProvisionError> {
     let mut command = python(python_with_pip, cwd);
     command.args(["-m", "pip"]).args(args);
-    // What may be set for the user's other work and would send this somewhere else.
+    // Variables that may be set for the user's other work and would redirect this installation.
     command
         .env("PIP_USER", "0")
         .env("PIP_REQUIRE_VIRTUALENV", "0")

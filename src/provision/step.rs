@@ -23,7 +23,7 @@ pub(super) async fn run_step(
     })
 }
 
-/// Runs a command to its end; a failure is told with the last lines it wrote.
+/// Runs a command to its end; the error of a failure has the last lines that it wrote.
 pub(super) async fn run(command: &mut Command, timeout: Duration) -> Result<Output, String> {
     command.stdin(Stdio::null()).kill_on_drop(true);
     let output = tokio::time::timeout(timeout, command.output())

@@ -1,4 +1,4 @@
-//! What `nats-server --version` prints, and which versions will do.
+//! Reads the output of `nats-server --version`, and knows the oldest usable version.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,8 +17,8 @@ pub struct Version {
 }
 
 impl Version {
-    /// The oldest nats-server that will do: earlier ones have holes that the services rely on being
-    /// closed.
+    /// The oldest usable nats-server: earlier ones have security holes that the services rely on
+    /// being closed.
     pub const OLDEST: Version = Version { major: 2, minor: 14, patch: 0, pre: None };
 
     /// Whether this is [`OLDEST`](Self::OLDEST) or newer.

@@ -1,4 +1,5 @@
-//! Certificates and keys as files have them (PEM): whether they are of use is told before they are used.
+//! Reads certificates and keys from PEM files, and reports what is wrong with them before they are
+//! used.
 
 use std::path::Path;
 
@@ -24,7 +25,7 @@ pub fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String>
 /// The private key in the file at `path`.
 ///
 /// # Errors
-/// As [`certificates`]; or that it is encrypted: nobody is asked for its password.
+/// As [`certificates`]; or that it is encrypted: this program does not ask for its password.
 pub fn key(path: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
     // What stands outside of the PEM is a comment; OpenSSL's older form says it inside.
     let encrypted = |line: &str| {
@@ -42,8 +43,8 @@ pub fn key(path: &Path, text: &[u8]) -> Result<PrivateKeyDer<'static>, String> {
     })
 }
 
-/// Whether the key is that of the first certificate. Of what is not known here, as some kinds of keys
-/// are, whoever uses them finds out.
+/// Whether the key belongs to the first certificate. An unknown kind of key is accepted: an error
+/// then comes from its user.
 ///
 /// # Errors
 /// What is wrong with the certificate.

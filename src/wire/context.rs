@@ -1,5 +1,5 @@
-//! A NATS context: a file that says where a server is and what to show it, as natscli writes and
-//! reads it (ADR-21).
+//! A NATS context: a file with a server's address and the login for it, as natscli writes and reads
+//! it (ADR-21).
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use super::subjects::{SubjectError, check_publish_subject};
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NatsContext {
-    /// For whoever lists contexts.
+    /// Description, shown in lists of contexts.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub description: String,
     /// Servers, comma separated.
@@ -57,7 +57,7 @@ pub struct NatsContext {
     /// The prefix of JetStream's API.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub jetstream_api_prefix: String,
-    /// TLS before the server says anything.
+    /// Start TLS before the server sends anything.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub tls_first: bool,
 }
@@ -81,15 +81,16 @@ const TEXTS: [&str; 15] = [
     "jetstream_api_prefix",
 ];
 
-/// Those that become the beginning of subjects.
+/// The fields that are prefixes of subjects.
 const SUBJECTS: [&str; 3] = ["inbox_prefix", "jetstream_domain", "jetstream_api_prefix"];
 
-/// Of natscli's own concern: its colours, its monitor of events, its name for the context; and the
-/// kind of match, which says nothing without one.
+/// Fields that only natscli uses: its colours, its monitor of events, its name for the context; and
+/// the kind of match, which means nothing without a match.
 const OF_NO_CONCERN: [&str; 4] =
     ["name", "color_scheme", "jetstream_event_prefix", "windows_cert_match_by"];
 
-/// What a connection could not do without, and this program cannot do; and what to do instead.
+/// Fields that a connection would need and that this program does not support, and what to do
+/// instead.
 const REFUSED: [(&str, &str); 5] = [
     ("socks_proxy", "no SOCKS proxy can be used here: reach the server directly, or by a tunnel"),
     ("nsc", "write a creds file with `nsc generate creds`, and name it as `creds`"),
@@ -104,7 +105,7 @@ const REFUSED: [(&str, &str); 5] = [
     ("windows_ca_certs_match", "export the authority to a PEM file, named as `ca`"),
 ];
 
-/// Why a text is no context that can be used. It has no value in it that may be secret.
+/// Why a text is not a usable context. The error contains no value that may be secret.
 #[derive(Debug, thiserror::Error)]
 pub enum ContextError {
     /// It is no JSON object.
@@ -145,14 +146,14 @@ impl fmt::Debug for NatsContext {
 
 impl NatsContext {
     /// Reads a context as natscli does, with or without a byte order mark; `null` is the same as
-    /// missing. Also returns the names of fields that nobody here knows.
+    /// missing. Also returns the names of unknown fields.
     ///
     /// # Errors
-    /// [`ContextError`]: a field that a connection could not do without is refused by name.
+    /// [`ContextError`]: an unsupported field that a connection would need is refused by name.
     pub fn parse(text: &[u8]) -> Result<(Self, Vec<String>), ContextError> {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         let fields: serde_json::Map<String, Value> = serde_json::from_slice(text).map_err(|e| {
-            // The parser quotes a value that is of the wrong kind: it may be a secret.
+            // The parser quotes a value of the wrong kind, which may be a secret.
             ContextError::Json(format!("line {} column {}", e.line(), e.column()))
         })?;
         // natscli's parser takes `URL` for `url`.

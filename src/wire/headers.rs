@@ -12,7 +12,7 @@ pub const SERVICE_ERROR: &str = "Nats-Service-Error";
 pub const SERVICE_ERROR_CODE: &str = "Nats-Service-Error-Code";
 /// JetStream's deduplication id.
 pub const MSG_ID: &str = "Nats-Msg-Id";
-/// Who asked and how far away it is: the broker adds it to what comes from another account.
+/// The requester and its round-trip time: the broker adds it to messages from another account.
 pub const REQUEST_INFO: &str = "Nats-Request-Info";
 /// JetStream's compare-and-set on the last sequence of a subject.
 pub const EXPECTED_LAST_SUBJECT_SEQUENCE: &str = "Nats-Expected-Last-Subject-Sequence";
@@ -34,10 +34,11 @@ pub const DEAD_RAW_HEADERS: &str = "Mono-Dead-Letter-Raw-Headers";
 pub const RAW_HEADERS: &str = "Mono-Raw-Headers";
 /// How many bytes of base64 there were before they were cut: a stream takes 64 KiB of headers.
 pub const RAW_HEADERS_CUT_FROM: &str = "Mono-Raw-Headers-Cut-From";
-/// Prefix under which the original's `Nats-*` headers are kept: they would act again otherwise.
+/// Prefix of the original's `Nats-*` headers in a dead letter: without it they would take effect
+/// again.
 pub const DEAD_ORIGINAL_PREFIX: &str = "Mono-Original-";
 
-/// How many bytes the body had before it was cut: a reason beside it made the message too large.
+/// How many bytes the body had before it was cut because the reason made the message too large.
 pub const CUT_FROM: &str = "Mono-Cut-From";
 
 /// The longest header value that is sent, in bytes.
@@ -80,7 +81,7 @@ pub enum HeaderError {
     /// Not a token of RFC 9110, section 5.6.2; other client libraries refuse it, or misread it.
     #[error("{0:?} is not a header name: expected letters, digits and !#$%&'*+-.^_`|~")]
     Name(String),
-    /// A line break would forge headers, and other control characters have no business there.
+    /// A line break would forge headers, and other control characters are not allowed in a value.
     #[error("the value of header {0} is not one line without control characters")]
     Value(String),
 }

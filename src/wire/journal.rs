@@ -57,12 +57,12 @@ pub struct EmailRecord {
     pub sent: bool,
 }
 
-/// An email's identity where nothing but its envelope is on record.
+/// An email's identity, made of its envelope, which is all that is on record.
 pub fn email_id(to: &str, subject: &str) -> String {
     format!("{to} | {subject}")
 }
 
-/// One line of the workers' journal: a worker begins with a message.
+/// One line of the workers' journal: a worker begins a message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryRecord {
     /// RFC 3339, UTC.

@@ -22,7 +22,7 @@ pub const INTENT_PREFIX: &str = "payments.intent";
 pub const EVENT_PREFIX: &str = "payments.events";
 /// Prefix of the dead letters, one subject a message.
 pub const DEAD_LETTER_PREFIX: &str = "payments.dead-letters";
-/// Prefix of what is on record about messages that failed, named as their dead letters are.
+/// Prefix of the records of failed messages, with the same names as their dead letters.
 pub const FAILURE_PREFIX: &str = "payments.failures";
 
 /// Why a name cannot be part of a service subject.

@@ -1,4 +1,4 @@
-//! What could not be read of a message: its header block, its subject or its reply subject.
+//! The unreadable parts of a message: its header block, its subject or its reply subject.
 //!
 //! The client library delivers such a message with one marker header that holds the raw bytes (see
 //! `vendor/README.md`). This is the one place that knows the marker.
@@ -10,10 +10,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::headers::{MAX_VALUE_BYTES, REQUEST_INFO};
 
-/// `async_nats::unreadable::MARKER`, by its name: so this compiles with the published crate too, which
-/// never sets it.
+/// The value of `async_nats::unreadable::MARKER`, written out so that this compiles with the
+/// published crate too, which never sets it.
 const MARKER: HeaderName = HeaderName::from_static(":unreadable");
-/// How much of what could not be read is shown, in characters.
+/// How much of an unreadable part is shown, in characters.
 const SHOWN: usize = 100;
 
 /// The unreadable parts of a message, with their bytes.
@@ -33,7 +33,7 @@ struct Part {
 }
 
 impl Unreadable {
-    /// What could not be read of a message with these headers; `None` where all could.
+    /// The unreadable parts of a message with these headers; `None` if all could be read.
     pub fn of(headers: Option<&HeaderMap>) -> Option<Self> {
         let headers = headers?;
         headers.get(MARKER)?;
@@ -45,7 +45,7 @@ impl Unreadable {
         Some(Self { parts: parts.collect() })
     }
 
-    /// The header block as it was sent, in base64, if it is what could not be read.
+    /// The header block as it was sent, in base64, if it could not be read.
     pub fn headers_base64(&self) -> Option<&str> {
         self.parts.iter().find(|part| part.what == "headers").map(|part| part.base64.as_str())
     }
@@ -80,8 +80,8 @@ fn excerpt(base64: &str) -> String {
     }
 }
 
-/// Headers without the marker, and without what the broker told of the sender, which is for the one
-/// that is asked and for nobody else: fit to be kept and sent.
+/// Headers without the marker, and without the broker's line about the sender, which only the
+/// receiving service may see: they may be stored and sent on.
 pub fn readable(headers: &HeaderMap) -> impl Iterator<Item = (&str, &[async_nats::HeaderValue])> {
     headers
         .iter()
@@ -90,10 +90,10 @@ pub fn readable(headers: &HeaderMap) -> impl Iterator<Item = (&str, &[async_nats
         .filter(|(name, _)| *name != REQUEST_INFO)
 }
 
-/// The broker's line about the sender is not the sender's: a block in base64 without it.
+/// Removes the broker's line about the sender from a block in base64: the sender did not write it.
 fn without_request_info(base64: String) -> String {
     let Ok(block) = STANDARD.decode(&base64) else { return base64 };
-    // The broker writes its line last, and right behind what a broken block ends with.
+    // The broker writes its line last, directly after the end of a broken block.
     let begins = format!("{REQUEST_INFO}: {{");
     let at = block.windows(begins.len()).rposition(|bytes| bytes == begins.as_bytes());
     let Some(at) = at else { return base64 };
@@ -104,7 +104,7 @@ fn without_request_info(base64: String) -> String {
     STANDARD.encode([&block[..at], &line[end..]].concat())
 }
 
-// One part is one line of an error reply: what it says must fit there.
+// A part is shown in one line of an error reply, so its text must fit there.
 const _: () = assert!(SHOWN + 120 < MAX_VALUE_BYTES);
 
 #[cfg(test)]

@@ -128,7 +128,7 @@ const PROMISES: &[Promise<'_>] = &[
             "a delivery of what nobody published",
         ],
     ),
-    promise("A worker begins with messages in the order", &[ORDER], &["reorder deliveries"]),
+    promise("A worker begins messages in the order", &[ORDER], &["reorder deliveries"]),
 ];
 
 /// What no event of a history can contradict, and why.

@@ -1,4 +1,4 @@
-//! Holds `docs/asyncapi.json` against the public AsyncAPI parser, where Node and npm are here.
+//! Checks `docs/asyncapi.json` with the public AsyncAPI parser, if Node and npm are installed.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

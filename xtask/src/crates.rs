@@ -1,4 +1,4 @@
-//! Holds the crates that the program is made of: their number, licences, sources and versions.
+//! Checks the crates of the program: their number, licences, sources and versions.
 //!
 //! Advisories are not looked up: their database is no crate, and nothing else is fetched here.
 

@@ -92,7 +92,7 @@ impl Cluster {
         &self.nodes
     }
 
-    /// What a program in this role shows any node; `None` without
+    /// The login of a program in this role, for any node; `None` without
     /// [`Auth::Roles`](crate::broker::Auth::Roles).
     #[must_use]
     pub fn credentials(&self, role: Role) -> Option<&Credentials> {

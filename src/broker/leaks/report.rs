@@ -1,4 +1,4 @@
-//! What a server says of its clients and consumers, as typed data.
+//! The server's report on its clients and consumers, as typed data.
 
 use std::collections::BTreeMap;
 

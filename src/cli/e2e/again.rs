@@ -1,5 +1,5 @@
-//! The command that does one run again, as a report prints it: the suite, and what decides how a run
-//! ends.
+//! The command that repeats one run, as a report prints it: the suite, and all flags that affect
+//! the outcome of a run.
 
 use std::path::Path;
 

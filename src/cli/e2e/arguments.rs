@@ -1,4 +1,4 @@
-//! What `e2e` can be told.
+//! The arguments of `e2e`.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::e2e::scenario::Leaks;
 use crate::e2e::session::{Expression, Shard};
 use crate::modules::payment::Sabotage;
 
-/// Arguments of `e2e`: what is run, unless a subcommand says to do something else with scenarios.
+/// Arguments of `e2e`: a run, unless there is a subcommand.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct E2eArgs {
@@ -22,16 +22,16 @@ pub struct E2eArgs {
     pub(super) run: RunArgs,
 }
 
-/// What else can be done with scenarios. A scenario of the same name is run by its path.
+/// Subcommands beside a run. A scenario with the name of a subcommand is run by its path.
 #[derive(Debug, Subcommand)]
 pub(super) enum E2eCommand {
-    /// Make a suite of your own, with a service in Python and a scenario, that runs green at once.
+    /// Create your own suite, with a service in Python and a scenario, that passes at once.
     New(new::NewArgs),
-    /// Write fixtures in their one form; what they say stays, and so do comments.
+    /// Format fixtures; their meaning and comments stay the same.
     Fmt(FmtArgs),
     /// Print the JSON Schema of fixtures, for editors.
     Schema,
-    /// Walk through changed transcripts, and accept or reject each.
+    /// Show each changed transcript, and accept or reject it.
     Review(review::ReviewArgs),
 }
 
@@ -45,28 +45,28 @@ pub struct RunArgs {
     /// Only scenarios with this tag; may be given several times.
     #[arg(long, value_name = "TAG")]
     pub(super) tag: Vec<String>,
-    /// Only runs for which this holds, of tag(T), name(PART|FOLDER/|PATTERN), client(C), and, or, not,
-    /// and parentheses: 'tag(fault) and not client(go)'.
+    /// Only runs that match this expression of tag(T), name(PART|FOLDER/|PATTERN), client(C), and,
+    /// or, not, and parentheses: 'tag(fault) and not client(go)'.
     #[arg(short = 'E', long, value_name = "EXPRESSION")]
     pub(super) filter: Option<Expression>,
     /// Only this part of the scenarios, as 1/4: to spread them over several machines.
     #[arg(long, value_name = "K/N")]
     pub(super) shard: Option<Shard>,
-    /// A choice that leaves nothing to run, and runs that are all left out, are no mistake.
+    /// Exit with 0 also if the selection matches nothing, or if all runs are left out.
     #[arg(long)]
     pub(super) pass_with_no_runs: bool,
     /// Only this client: rust, python, node, go, rust-pipe, or one of your suite's; may be given
-    /// several times [default: all that this machine has the tools for].
+    /// several times [default: all clients whose tools this machine has].
     #[arg(long, value_name = "CLIENT")]
     pub client: Vec<String>,
-    /// Clients that must be there, as rust,python,node,go: without one of them nothing is run.
+    /// Clients that must be available, as rust,python,node,go: if one is missing, nothing is run.
     #[arg(long, value_name = "CLIENTS", value_delimiter = ',')]
     pub require: Vec<String>,
     /// The folder of scenarios [default: that of the suite.toml here or above, else fixtures, else the
     /// built-in ones].
     #[arg(long, value_name = "DIR")]
     pub(super) fixtures: Option<PathBuf>,
-    /// Run the scenarios that are built into this program, whatever lies here.
+    /// Run the scenarios that are built into this program, whatever suite is in this folder.
     #[arg(long, conflicts_with_all = ["fixtures", "update", "record", "watch"])]
     pub(super) builtin: bool,
     /// Show the scenarios and run none.
@@ -75,26 +75,27 @@ pub struct RunArgs {
     /// Write the golden transcripts; read them before you commit them.
     #[arg(long, conflicts_with_all = ["ci", "sabotage"])]
     pub(super) update: bool,
-    /// Write into each fixture what its steps came to, where it does not say yet what is expected of
-    /// them; each scenario is run twice, and what differs becomes a matcher.
+    /// Write the results of steps that expect nothing yet into their fixture, as expectations; each
+    /// scenario is run twice, and values that differ become matchers.
     #[arg(long, conflicts_with_all = ["ci", "update", "retries", "repeat", "report", "sabotage", "list"])]
     pub(super) record: bool,
-    /// Write nothing [default: where CI is set].
+    /// Write no golden files and no .snap.new files [default: if CI is set].
     #[arg(long)]
     pub(super) ci: bool,
-    /// Begin no run after the first that does not pass.
+    /// Start no run after the first that does not pass.
     #[arg(long)]
     pub(super) fail_fast: bool,
-    /// Leave up the first run that does not pass, and begin no other: its broker, its store and its
-    /// services stay until Ctrl-C, and it is said how to get at them. A run that passes is left up
-    /// only if it is chosen alone, by name and --client.
+    /// Keep the broker, store and services of the first run that does not pass until Ctrl-C, print
+    /// how to connect to them, and start no other run. A run that passes is kept only if it is the
+    /// only one, chosen by name and --client.
     #[arg(long, conflicts_with_all = ["ci", "watch", "record", "update", "list", "retries"])]
     pub(super) keep: bool,
-    /// Run what did not pass up to N times more; what passes then is reported as flaky, not as passed.
+    /// Repeat a run that did not pass up to N times; if it passes then, it is reported as flaky,
+    /// not as passed.
     #[arg(long, value_name = "N", conflicts_with_all = ["update", "repeat"],
           value_parser = whole::<u32>(0..=1_000_000))]
     pub(super) retries: Option<u32>,
-    /// Do every run N times, to find out what does not always pass.
+    /// Do every run N times, to find scenarios that do not always pass.
     #[arg(long, value_name = "N", conflicts_with = "update",
           value_parser = whole::<u32>(1..=1_000_000))]
     pub(super) repeat: Option<u32>,
@@ -106,11 +107,11 @@ pub struct RunArgs {
     /// How many runs at a time [default: four times as many as there are cores].
     #[arg(short, long, value_name = "N", value_parser = whole::<usize>(1..=1_000_000))]
     pub(super) jobs: Option<usize>,
-    /// What becomes of a run that leaves something behind at the broker, where its fixture does not
-    /// say: fail, report or ignore [default: what the suite says, else report].
+    /// What to do with a run that leaves something behind at the broker, if its fixture has no
+    /// `leaks`: fail, report or ignore [default: that of the suite, else report].
     #[arg(long, value_name = "HOW")]
     pub(super) leaks: Option<Leaks>,
-    /// For whatever is drawn by chance.
+    /// Seed of everything that is drawn by chance.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u64>(0..=u64::MAX))]
     pub(super) seed: u64,
     /// Also write a report: html=PATH, junit=PATH, json=PATH or tap=PATH; may be given several times.
@@ -120,16 +121,16 @@ pub struct RunArgs {
     /// `mono-demo history check` judges it again.
     #[arg(long, value_name = "DIR")]
     pub(super) history: Option<PathBuf>,
-    /// Test the tests: let the workers break their promises, which must turn scenarios red.
+    /// Test the tests: make the workers break their promises, so that scenarios must fail.
     #[arg(long, value_name = "HOW")]
     pub sabotage: Option<Sabotage>,
-    /// Run again what a change of a file touches, until Ctrl-C.
+    /// Run the scenarios again that a changed file affects, until Ctrl-C.
     #[arg(long, conflicts_with_all = ["update", "ci", "list"])]
     pub(super) watch: bool,
-    /// No line for a run that passed.
+    /// Print no line for a run that passed.
     #[arg(short, long)]
     pub(super) quiet: bool,
-    /// Under each run, what its history says in numbers [default: where a scenario is about them].
+    /// Print the figures of the history under each run [default: under runs with a check on them].
     #[arg(short, long, conflicts_with = "quiet")]
     pub(super) verbose: bool,
 }

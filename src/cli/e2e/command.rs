@@ -1,4 +1,4 @@
-//! Does what was asked: once, or again and again.
+//! Runs the chosen scenarios: once, or after each change of a file.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -38,7 +38,7 @@ pub async fn run(
     }
 }
 
-/// Runs what is chosen, then what each change touches.
+/// Runs the chosen scenarios, then those that each change affects.
 async fn watch(
     args: RunArgs,
     global: &Global,
@@ -177,7 +177,7 @@ async fn keep(
     Ok(exit)
 }
 
-/// Golden files that want a person.
+/// Golden files that a person must look at.
 fn what_is_left_to_do(settings: &Settings, output: &Output) {
     // What cannot be read has been told, or is told by whoever needs it.
     let waiting = match settings.mode {
@@ -192,7 +192,7 @@ fn what_is_left_to_do(settings: &Settings, output: &Output) {
         output.note(format!("{waiting} {what} {wait} for review: `mono-demo e2e review {folder}`"));
     }
     for path in session::left_over(settings).unwrap_or_default() {
-        output.note(format!("{} is of no scenario: remove or rename it", path.display()));
+        output.note(format!("{} belongs to no scenario: remove or rename it", path.display()));
     }
 }
 
@@ -201,8 +201,8 @@ fn exit(settings: &Settings, summary: &Summary, output: &Output) -> Result<Exit,
     let may_be_empty = settings.pass_with_no_runs || settings.filter.only.is_some();
     if summary.is_ok() && summary.is_empty() && !may_be_empty {
         let why = match summary.runs {
-            0 => "none of the clients of these scenarios is here",
-            _ => "every run was left out, for the reason that stands under it",
+            0 => "no client of these scenarios is available",
+            _ => "every run was left out; the reason is printed under each",
         };
         return Err(CliError::infrastructure("nothing was run", why).hint(
             "`mono-demo doctor` shows what is missing; --client chooses among what is there; \

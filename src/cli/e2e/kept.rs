@@ -1,4 +1,4 @@
-//! `--keep`: says what is left up and how to get at it, and waits until nobody needs it any more.
+//! `--keep`: prints what is kept running and how to connect to it, and waits until Ctrl-C.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ use crate::process::clean;
 
 const AS_HARNESS: &str = "as harness, who may do everything:";
 
-/// A run that is left up, with the files by which others get at it.
+/// A run that is kept, with the files for connecting to it.
 pub(super) struct Kept {
     left_up: LeftUp,
     inventory: Inventory,
@@ -152,7 +152,7 @@ impl Kept {
             // With whatever each has started.
             let groups = self.inventory.services.iter().map(|service| format!(" -{}", service.pid));
             let wake = format!("kill -CONT{}", groups.collect::<String>());
-            ("so that paused services go on, with what waits for them:", vec![wake])
+            ("to resume paused services, and what waits for them:", vec![wake])
         });
         paused.into_iter().chain(commands).collect()
     }
@@ -173,7 +173,7 @@ impl Kept {
             let settings = word(all.service_settings.display());
             let serve = format!("serve --settings {settings} {journals}");
             let serve = self.with_context("mono-demo", Role::Worker, serve.trim());
-            commands.push(("as worker, to have services again:", vec![serve]));
+            commands.push(("as worker, to start services again:", vec![serve]));
         }
         let request = r#"request services.math.calculate '{"operation": "add", "a": 10, "b": 5}'"#;
         let client = vec![
@@ -214,7 +214,7 @@ impl Kept {
 /// Why nothing is left up, in one line.
 pub(super) fn nothing(summary: &Summary) -> &'static str {
     if summary.failed + summary.broken > 0 {
-        return "nothing is kept: what did not pass never had a broker";
+        return "nothing is kept: the run that did not pass never started a broker";
     }
     match summary.passed {
         0 => "nothing is kept: nothing was run",

@@ -1,11 +1,11 @@
-//! `e2e`: runs the scenarios, each against a broker of its own, with each client.
+//! `e2e`: runs the scenarios, each with its own broker, with each client.
 //!
 //! | file | idea |
 //! | --- | --- |
-//! | `arguments` | what it can be told |
-//! | `settings` | what that comes to on this machine |
-//! | `command` | does it, once or again and again |
-//! | `kept` | `--keep`: what is left up, until nobody needs it |
+//! | `arguments` | the command line |
+//! | `settings` | the settings that result on this machine |
+//! | `command` | runs, once or after each change |
+//! | `kept` | `--keep`: keeps a run until Ctrl-C |
 
 mod again;
 mod arguments;

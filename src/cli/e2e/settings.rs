@@ -1,4 +1,5 @@
-//! From arguments to settings: which suite, with what, and what is done about golden files.
+//! Turns arguments into settings: which suite, with which broker and clients, and how golden files
+//! are handled.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -52,24 +53,24 @@ impl<'a> Plan<'a> {
         output: &'a Output,
     ) -> Result<Self, CliError> {
         if args.keep && context.ci() {
-            return Err(CliError::usage("--keep: CI is set, and there nobody presses Ctrl-C")
+            return Err(CliError::usage("--keep: CI is set, where nobody can press Ctrl-C")
                 .hint("run it on your own machine, with the line `again: …` that CI shows"));
         }
         let tools = provision_settings(&global.tools, context);
         let suite = suite::find(args.asked(), &tools, context, output).await?;
         if suite.own.is_some() && args.sabotage.is_some() {
             return Err(CliError::usage(
-                "--sabotage: it lets the built-in services cheat, and this suite has services of its own",
+                "--sabotage: it makes the built-in services misbehave, and this suite has its own services",
             )
-            .hint("let a service of your own cheat by its `env`, and expect its scenarios to turn red"));
+            .hint("make your own service misbehave by its `env`, and expect its scenarios to fail"));
         }
         let names = suite::names(args.asked(), &suite.fixtures, &suite.root, context)?;
         if suite.built_in && args.update {
             return Err(CliError::usage("--update: the built-in scenarios cannot be changed here")
-                .hint("name a folder of your own with --fixtures"));
+                .hint("name your own folder with --fixtures"));
         }
         if context.ci() && args.update {
-            return Err(CliError::usage("--update: CI is set, and there nothing is written")
+            return Err(CliError::usage("--update: CI is set, where nothing is written")
                 .hint("run it on your own machine, read what it wrote, and commit that"));
         }
         if args.record && (suite.built_in || context.ci()) {

@@ -1,4 +1,5 @@
-//! What a `serve` says of itself in a file: written, read back and believed.
+//! The file in which a running `serve` announces itself: written, read, and checked before it is
+//! trusted.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _};
@@ -15,7 +16,7 @@ use crate::cli::context::Context;
 use crate::whole;
 use crate::wire::context::NatsContext;
 
-/// What the file says; `--ready-file` gets the same without the secret and the login.
+/// The content of the file; `--ready-file` gets the same without the secret and the login.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Runtime {
     /// Where clients connect.
@@ -40,7 +41,7 @@ pub struct Runtime {
     /// On an existing system, how this user was let in there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub login: Option<NatsContext>,
-    /// What the server proves to know.
+    /// The secret that the server must prove to know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<Secret>,
 }

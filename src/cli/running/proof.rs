@@ -162,14 +162,14 @@ pub async fn proves(connection: &Connection, secret: &Secret, server: &str) -> R
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             Err(ClientError::NoResponders { .. }) => {
-                return Err("nobody there answers for it".to_owned());
+                return Err("no program there answers for it".to_owned());
             }
             Err(error) => return Err(error.to_string()),
         }
     };
     match reply.payload == secret.answer(question.as_bytes(), server) {
         true => Ok(()),
-        false => Err("whoever answers there does not know its secret".to_owned()),
+        false => Err("the program that answers there does not know its secret".to_owned()),
     }
 }
 

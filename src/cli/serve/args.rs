@@ -20,34 +20,36 @@ use crate::tls::pem;
 #[derive(Debug, Args)]
 #[command(after_help = SETTINGS_HELP)]
 pub struct ServeArgs {
-    /// Where the broker listens; 0 is a temporary port [default: 4222 if it is free, else 0].
+    /// Port of the broker; 0 is a temporary port [default: 4222 if it is free, else 0].
     #[arg(long, value_name = "PORT", value_parser = whole::<u16>(0..=65535))]
     pub(super) port: Option<u16>,
-    /// So many servers that replicate the streams to each other; from --port on they count up.
+    /// Start a cluster of N servers, which replicate the streams to each other; their ports count
+    /// up from --port.
     #[arg(long, value_name = "N", value_parser = whole::<u16>(3..=5))]
     pub(super) cluster: Option<u16>,
     /// Keep the streams in this folder, every write synced to disk [default: a private temporary one].
     #[arg(long, value_name = "DIR")]
     pub(super) store_dir: Option<PathBuf>,
-    /// Ask clients who they are: three users with random passwords, which go into private files;
-    /// with --store-dir they stay the same.
+    /// Require a login: three users with random passwords, which are written to private files; with
+    /// --store-dir they stay the same.
     #[arg(long)]
     pub(super) auth: bool,
-    /// One more client beside `client`, with a password and a context file NAME.json of its own; may be
-    /// given several times. No client can read what is answered to another one.
+    /// Add a client beside `client`, with its own password and context file NAME.json; may be given
+    /// several times. No client can read the replies to another one.
     #[arg(long, value_name = "NAME", requires = "auth", value_parser = client_name)]
     pub(super) client: Vec<String>,
-    /// Speak TLS only, with this certificate for 127.0.0.1 (PEM).
+    /// Accept TLS only, with this certificate for 127.0.0.1 (PEM).
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(super) tls_cert: Option<PathBuf>,
-    /// Its private key (PEM).
+    /// The certificate's private key (PEM).
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(super) tls_key: Option<PathBuf>,
-    /// The authority that signed it, for clients to trust [default: those that the system trusts].
+    /// The authority that signed the certificate, for clients to trust [default: the system's
+    /// authorities].
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(super) tls_ca: Option<PathBuf>,
-    /// Make streams that were lost anew, and go on with what is left of damaged ones [default:
-    /// refuse].
+    /// Create lost streams again, and continue with what is left of damaged ones [default: refuse
+    /// to start].
     #[arg(long)]
     pub(super) recreate: bool,
     /// Workers of each service in this process.
@@ -62,26 +64,28 @@ pub struct ServeArgs {
     /// Settings of the services, a TOML file with the tables math, notification and payment.
     #[arg(long, value_name = "FILE")]
     pub(super) settings: Option<PathBuf>,
-    /// Where the simulated gateway and mailer keep their journals [default: beside the streams; on an
-    /// existing system where your `serve` that runs it keeps them, else a folder of yours for each].
+    /// Folder of the journals of the simulated gateway and mailer [default: beside the streams; on
+    /// an existing system the folder of your `serve` that runs it, else one of your folders per
+    /// system].
     #[arg(long, value_name = "DIR")]
     pub(super) journal_dir: Option<PathBuf>,
-    /// Write {"url", "pid", "name"} to this file when everything serves; it goes when serving ends.
+    /// Write {"url", "pid", "name"} to this file when everything serves; it is removed at the end.
     #[arg(long, value_name = "FILE")]
     pub(super) ready_file: Option<PathBuf>,
     /// Save a NATS context of this name for `nats --context NAME`.
     #[arg(long, value_name = "NAME")]
     pub(super) save_context: Option<String>,
-    /// How long to finish what is in hand after Ctrl-C or SIGTERM; a second Ctrl-C exits at once.
+    /// How long to finish messages and requests in progress after Ctrl-C or SIGTERM; a second
+    /// Ctrl-C exits at once.
     #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = duration)]
     pub(super) drain_timeout: Duration,
-    /// Break promises on purpose, so that checks can be seen to find it out.
+    /// Break promises on purpose, to show that the checks detect it.
     #[arg(long, hide = true)]
     pub(super) sabotage: Option<Sabotage>,
-    /// Note what workers begin with, in `deliveries.jsonl` beside the other journals.
+    /// Record each message that a worker begins, in `deliveries.jsonl` beside the other journals.
     #[arg(long, hide = true)]
     pub(super) note_deliveries: bool,
-    /// Is not found by other commands: it serves a scenario.
+    /// Do not let other commands find this `serve`: it serves a scenario.
     #[arg(long, hide = true)]
     pub(super) unlisted: bool,
 }
@@ -98,7 +102,7 @@ Settings, as --settings FILE (each may be left out):
                              { amount = \"13.13\", outcome = \"decline\", reason = \"stolen card\" },
                              { id = \"pay-8\", delay = \"2s\" }, { id = \"pay-9\", outcome = \"hang\" }],
                   chance = { seed = 7, decline_percent = 5, unavailable_percent = 10 }
-A payment that no rule matches is approved. A handle_limit below gateway_timeout and a minute is
+A payment that no rule matches is approved. A handle_limit below gateway_timeout plus one minute is
 raised to that, with a warning.";
 
 impl ServeArgs {

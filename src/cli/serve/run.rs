@@ -135,7 +135,7 @@ pub async fn run(
         biased;
         stopped = serving.stop(args.drain_timeout, output) => stopped,
         () = signals.second() => {
-            output.note("stopped at once: what was in hand is delivered again");
+            output.note("stopped at once: unfinished messages are delivered again");
             return Ok(Exit::Interrupted);
         }
     };

@@ -138,9 +138,11 @@ impl Serving {
     }
 
     fn say_whether_payments_are_stored(&self, refused: Option<&str>, output: &Output) {
-        let Some(words) = refused else { return output.note("what payments need is stored again") };
+        let Some(words) = refused else {
+            return output.note("the broker stores messages of payments again");
+        };
         output.note(format!(
-            "warning: the broker stores nothing that payments need, so they wait: {words}"
+            "warning: the broker stores no messages of payments, so payments wait: {words}"
         ));
         if self.broker.is_none() {
             let server = self.connection.client().server_info().server_name;
@@ -169,7 +171,7 @@ impl Serving {
             Ok(running) => running,
             Err(error) => {
                 output.note(format!(
-                    "warning: the journals in {folder} are to be used now, and cannot be yet: {error}"
+                    "warning: the journals in {folder} should be used now, and cannot be used yet: {error}"
                 ));
                 return Restarted::Serves;
             }
@@ -214,7 +216,7 @@ impl Serving {
     }
 
     pub(super) async fn stop(self, limit: Duration, output: &Output) -> Result<(), CliError> {
-        output.note("draining: finishing what is in hand");
+        output.note("draining: finishing messages and requests in progress");
         let (began, connection, broker) =
             (Instant::now(), self.connection.clone(), self.broker.as_ref());
         let out_of_reach = async {
@@ -271,9 +273,9 @@ enum Restarted {
 fn ended(lost: &Lost) -> CliError {
     let (exit, what) = match lost {
         Lost::Connection(_) | Lost::Refused(_) => {
-            (Exit::Connection, "the services hear nothing any more")
+            (Exit::Connection, "the services receive nothing any more")
         }
-        Lost::Task { .. } => (Exit::Infrastructure, "a part of the services is gone"),
+        Lost::Task { .. } => (Exit::Infrastructure, "a task of the services has ended"),
     };
     CliError::new(exit, format!("serve: {what}: {lost}"))
 }
@@ -288,7 +290,7 @@ mod tests {
         let (task, evidence) = ("worker w of `services.math.calculate`", "it panicked: why");
         let error = ended(&Lost::Task { task: task.into(), evidence: evidence.into() });
         assert_eq!(error.exit, Exit::Infrastructure);
-        let message = format!("serve: a part of the services is gone: {task} ended: {evidence}");
+        let message = format!("serve: a task of the services has ended: {task} ended: {evidence}");
         assert_eq!(error.message, message);
         assert_eq!(ended(&Lost::Connection("it was closed".into())).exit, Exit::Connection);
     }

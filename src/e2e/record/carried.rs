@@ -1,7 +1,7 @@
 //! A message that crossed the broker, with who sent it.
 
-/// A message that a client sent, or that the server sent of its own accord: what a stream answers,
-/// what it publishes again.
+/// A message that a client sent, or that the server sent itself: a reply of a stream, or a message
+/// that a stream republishes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::e2e) struct Carried {
     pub(in crate::e2e) subject: String,

@@ -1,10 +1,10 @@
-//! What still stands of a run, as plain data: for whoever shows it.
+//! The parts of a run that are still running, as plain data for reports.
 
 use std::path::PathBuf;
 
 use serde::Serialize;
 
-/// Everything that is up, and where it is. No password is in it.
+/// Everything that is still running, and where it is. It contains no password.
 #[derive(Debug, Clone, Serialize)]
 pub struct Inventory {
     /// All brokers, comma separated.
@@ -15,10 +15,10 @@ pub struct Inventory {
     pub brokers: Vec<BrokerAt>,
     /// The service processes; none where they have drained and ended.
     pub services: Vec<ServiceAt>,
-    /// Their lines, the last ones and each that comes.
+    /// The file of their output, the last lines and new ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_log: Option<PathBuf>,
-    /// What they were told, TOML.
+    /// Their settings, TOML.
     pub service_settings: PathBuf,
     /// The folder of the journals that services have written.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,9 +27,9 @@ pub struct Inventory {
     pub history: PathBuf,
     /// Proxies before the brokers.
     pub networks: NetworksAt,
-    /// What the scenario broke and did not mend.
+    /// Faults that the scenario injected and did not end.
     pub broken: Vec<String>,
-    /// Of that, that services stand still: whoever asks them waits.
+    /// Whether services are paused, so that requests to them wait.
     pub services_paused: bool,
 }
 
@@ -59,7 +59,7 @@ pub struct ServiceAt {
     pub ended: Option<String>,
 }
 
-/// Where those connect who have a network of their own.
+/// The addresses of the proxies.
 #[derive(Debug, Clone, Serialize)]
 pub struct NetworksAt {
     /// The client under test.

@@ -1,13 +1,14 @@
-//! What happened in a run, as plain data on one clock: written while it goes on, read by everybody.
+//! The record of a run, as plain data on one clock: written during the run, read by all later
+//! stages.
 //!
 //! | file | idea |
 //! | --- | --- |
 //! | [`history`] | events of clients, services and faults, as JSON lines |
-//! | `seen` | what a step came to |
-//! | `tape`, `trace` | what was done when, for reports that draw |
+//! | `seen` | the outcome of a step |
+//! | `tape`, `trace` | the timeline of steps and messages, for reports |
 //! | `carried` | a message that crossed the broker |
-//! | `run` | a run by its name, its failure, its logs, what it left behind |
-//! | `inventory` | what there is of a run that stays up |
+//! | `run` | a run by its name, its failure, its logs, its leaks |
+//! | `inventory` | the parts of a kept run that are still running |
 
 pub(crate) mod carried;
 pub mod history;

@@ -1,4 +1,4 @@
-//! A run by its name, and the plain evidence that is told of it.
+//! A run by its name, and the evidence that is reported about it.
 
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ pub struct RunId {
     pub scenario: Name,
     /// Which client.
     pub client: String,
-    /// Which time, from 1, where every run is done several times.
+    /// Which repetition, from 1, if every run is done several times.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub round: Option<u32>,
 }
@@ -37,7 +37,7 @@ pub struct Failure {
     pub place: Option<Place>,
 }
 
-/// A place in a file of the suite, for tools that show failures beside the text.
+/// A place in a file of the suite, for tools that annotate files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Place {
     /// The file, from the suite's root.
@@ -61,15 +61,15 @@ pub struct Log {
 /// What a run left behind at the broker.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RunLeaks {
-    /// What is there that was not there at the start.
+    /// What exists now and did not exist at the start.
     pub found: Vec<Leak>,
-    /// Why that is not all that is known, if a look could not be had.
+    /// Why the list is incomplete, if the broker's state could not be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unknown: Option<String>,
 }
 
 impl RunLeaks {
-    /// Whether there is nothing to tell.
+    /// Whether there is nothing to report.
     pub fn is_empty(&self) -> bool {
         self.found.is_empty() && self.unknown.is_none()
     }

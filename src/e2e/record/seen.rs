@@ -1,4 +1,4 @@
-//! What a step came to, as data that expectations are compared with and transcripts are made of.
+//! The outcome of a step, as data for expectations and transcripts.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::e2e::text::matcher;
 use crate::e2e::text::matcher::Difference;
 use crate::wire::driver::{Ack, DriverError, Headers, Message, Outcome};
 
-/// What a step came to.
+/// The outcome of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Seen {
     /// It happened; the keys are those that a fixture can expect (`reply`, `ack`, `exit`, …).
@@ -149,8 +149,8 @@ impl Seen {
         }
     }
 
-    /// What a golden file has of it: matchers in the place of what they matched, and nothing of what is
-    /// left out.
+    /// Its form in a golden file: matchers in place of the values that they matched, without the
+    /// parts that are left out.
     pub fn in_golden(&self, expects: &[Expect], of: &InGolden) -> Self {
         let mut parts = match self {
             Self::Ok(parts) => parts.clone(),
@@ -182,10 +182,10 @@ impl Seen {
         Self::Ok(parts)
     }
 
-    /// Holds the outcome against all expectations.
+    /// Compares the outcome with all expectations.
     ///
     /// # Errors
-    /// The first that does not hold, and which it is; `None` where an error was not expected.
+    /// The first expectation that does not hold; `None` for an unexpected error.
     pub fn check<'a>(&self, expects: &'a [Expect]) -> Result<(), (Option<&'a Expect>, Difference)> {
         let expects_error = expects.iter().find(|expect| expect.key == "error");
         match (self, expects_error) {

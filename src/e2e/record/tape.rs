@@ -1,4 +1,4 @@
-//! What was done when: a step begins, and ends when the next one does.
+//! The timeline of steps: a step begins, and ends when the next one begins.
 
 use super::history::clock::Clock;
 use super::trace::Step;

@@ -1,4 +1,4 @@
-//! How a run went, as plain data on one clock: what a report draws. All of it is bounded.
+//! The course of a run, as plain data on one clock, which reports draw. All of it is bounded.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ pub struct About {
     pub description: String,
     /// The fixture, as shown to people.
     pub path: Arc<str>,
-    /// What it breaks, in order, each once: `kill-broker`, …
+    /// Its faults, in order, each once: `kill-broker`, …
     pub faults: Vec<&'static str>,
 }
 
@@ -20,11 +20,11 @@ pub struct Trace {
     pub steps: Vec<Step>,
     /// What crossed the broker, in order.
     pub messages: Bounded<Message>,
-    /// Why messages were not looked at; `None` where they were.
+    /// Why messages were not read; `None` if they were.
     pub untraced: Option<&'static str>,
     /// What was broken on purpose.
     pub faults: Bounded<Fault>,
-    /// What oracles found, and what clients were told.
+    /// What oracles found, and which results clients got.
     pub effects: Bounded<Effect>,
     /// Who takes part beside client, broker and services, from left to right.
     pub lanes: Vec<Party>,
@@ -106,7 +106,7 @@ pub enum Party {
     Services,
     /// A stream that is drawn apart from the broker.
     Stream(&'static str),
-    /// Somebody whom the services call outside NATS.
+    /// A system that the services call outside NATS.
     Outside(&'static str),
 }
 
@@ -183,7 +183,7 @@ pub enum Kind {
         /// 1 the first time.
         attempt: u64,
     },
-    /// A worker's word on a delivery: `+ACK`, `-NAK`, `+TERM`.
+    /// A worker's acknowledgement of a delivery: `+ACK`, `-NAK`, `+TERM`.
     Settled {
         /// The word.
         word: String,
@@ -203,11 +203,11 @@ pub struct Fault {
     pub name: String,
     /// From here.
     pub begin_ns: u64,
-    /// Until it was done and what had to be back was back; `None` where the run ended before.
+    /// Until the fault had ended and everything had recovered; `None` if the run ended before.
     pub end_ns: Option<u64>,
 }
 
-/// What came of it, by a journal, by a stream or by a client.
+/// An effect, as seen in a journal, in a stream or by a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Effect {
     /// When it happened.

@@ -1,9 +1,10 @@
 //! Annotations beside the text: the workflow commands of GitHub Actions, in the log of a step.
 //!
-//! A command is a line `::error file=F,line=N,title=T::MESSAGE`. The runner takes every line of the
-//! log for one that begins so, behind white space too, and a driver's log is part of a failure's
-//! evidence. So commands are stopped (`::stop-commands::WORD`) except while this reporter speaks:
-//! what is under test cannot forge one without the word, which is drawn anew for each run.
+//! A command is a line `::error file=F,line=N,title=T::MESSAGE`. The runner reads every line of the
+//! log that begins so as a command, also after white space, and a driver's log is part of a
+//! failure's evidence. So commands are disabled (`::stop-commands::WORD`) except while this
+//! reporter writes: the program under test cannot forge one without the word, which is random for
+//! each run.
 
 use std::{
     io::{self, Write},
@@ -30,7 +31,7 @@ pub struct Github<W: Write> {
 impl<W: Write> Github<W> {
     /// Annotations on `out`; `root` is the suite's root as GitHub names it: from the repository's.
     ///
-    /// It has to hear of each event before whatever else writes to `out`.
+    /// It must get each event before any other reporter that writes to `out`.
     pub fn new(out: W, root: &Path) -> Self {
         Self { out, root: root.to_owned(), word: nuid::next().to_string(), stopped: false }
     }
@@ -97,7 +98,7 @@ impl<W: Write> Github<W> {
         if stopped { self.stop() } else { Ok(()) }
     }
 
-    /// From here on no line is a command.
+    /// Disables workflow commands from here on.
     fn stop(&mut self) -> io::Result<()> {
         self.stopped = true;
         writeln!(self.out, "::stop-commands::{}", self.word)?;
@@ -128,7 +129,7 @@ impl<W: Write> Reporter for Github<W> {
 }
 
 impl<W: Write> Drop for Github<W> {
-    /// After an interrupt too, the steps that follow must be heard.
+    /// Enables commands again, also after an interrupt: later steps of the job need them.
     fn drop(&mut self) {
         let _ = self.go_on();
     }

@@ -1,4 +1,4 @@
-//! `--report junit=PATH`: a suite a scenario's folder, a case a run.
+//! `--report junit=PATH`: one test suite for each folder of scenarios, one test case for each run.
 
 use std::{collections::BTreeMap, io, path::Path};
 
@@ -11,7 +11,7 @@ use crate::e2e::report::{Output, Reporter};
 use crate::e2e::verdict::event::{Event, RunReport, Summary, Verdict};
 use crate::e2e::verdict::figures::Figures;
 
-/// The suite, and its one case, that stands for the runs that were not begun.
+/// The name of the suite with one case for all runs that did not start.
 const NOT_RUN: &str = "not run";
 
 /// Writes the file when everything has ended.
@@ -76,7 +76,7 @@ impl Suite {
         self.counts.tests += 1;
         match report.verdict {
             Verdict::Passed | Verdict::Updated => {}
-            // Whoever reads only the status must not take it for a pass.
+            // A tool that reads only the status must not count it as a pass.
             Verdict::Failed(_) | Verdict::Flaky { .. } => self.counts.failures += 1,
             Verdict::Broken { .. } => self.counts.errors += 1,
             Verdict::Skipped { .. } => self.counts.skipped += 1,
@@ -85,7 +85,7 @@ impl Suite {
     }
 }
 
-/// Whoever reads only this file must not take what was not begun for what passed.
+/// A reader of this file alone must not count runs that did not start as passed.
 fn not_run(runs: usize) -> Suite {
     let message = format!("{} not begun", counted(runs, "run"));
     let case = Element::new("testcase")
@@ -144,7 +144,7 @@ fn case(report: &RunReport) -> Element {
         }))
 }
 
-/// What the run's history came to, where it was judged.
+/// The verdict on the run's history, if it was judged.
 fn history(report: &RunReport) -> Option<Element> {
     let history = report.history.as_ref()?;
     let verdict = ("history".to_owned(), history.verdict.to_owned());

@@ -1,4 +1,4 @@
-//! Reports: each sees events and writes; none knows a run.
+//! Reports: each gets events and writes them; none accesses a run itself.
 //!
 //! | file | idea |
 //! | --- | --- |
@@ -7,7 +7,7 @@
 //! | `github` | annotations beside the text, in the log of GitHub Actions |
 //! | `json` | all events as one document |
 //! | `html` | one page with everything, drawn |
-//! | `tap` | a line a run, for whatever reads the Test Anything Protocol |
+//! | `tap` | one line for each run, for tools that read the Test Anything Protocol |
 
 pub(crate) mod github;
 pub(crate) mod html;
@@ -33,12 +33,12 @@ pub use terminal::{Look, Terminal};
 use super::verdict::event::Event;
 use crate::whole;
 
-/// Hears everything that happens, in order.
+/// Gets all events, in order.
 pub trait Reporter {
     /// Where it writes, for messages.
     fn name(&self) -> String;
 
-    /// Whether runs must say how they went: it costs the broker some time.
+    /// Whether runs must record a trace, which costs the broker some time.
     fn wants_trace(&self) -> bool {
         false
     }
@@ -50,8 +50,8 @@ pub trait Reporter {
     fn event(&mut self, event: &Event) -> io::Result<()>;
 }
 
-/// A file that is written whole at the end, and was tried before anything ran, so that a bad path costs
-/// no run.
+/// A file that is written at the end, in one step. The path is checked before the first run, so
+/// that a bad path costs no run.
 #[derive(Debug)]
 struct Output {
     path: PathBuf,

@@ -62,7 +62,8 @@ impl Reporter for Tap {
                 let facts =
                     summary.setup.facts().map(|(name, value)| format!("# {name}: {value}\n"));
                 let (facts, points) = (facts.concat(), &self.points);
-                // What was not begun is planned, and missing: that is no success.
+                // Runs that did not start are in the plan and have no test point, so the result is
+                // no success.
                 let plan = self.written + summary.not_run;
                 self.output.write(&format!("TAP version 14\n{facts}{points}1..{plan}\n"))
             }

@@ -1,4 +1,4 @@
-//! For people: one line a run, all the evidence for what does not pass, a summary.
+//! The report for people: one line for each run, all evidence of runs that did not pass, a summary.
 
 use std::{
     io::{self, Write},
@@ -26,7 +26,7 @@ pub struct Look {
     pub progress: bool,
     /// No line for a run that passed.
     pub quiet: bool,
-    /// What each history says in numbers, also where the scenario is not about that.
+    /// Whether to print the figures of each history, also without a check on them.
     pub verbose: bool,
 }
 
@@ -36,7 +36,7 @@ pub struct Terminal<W> {
     look: Look,
     bar: Option<ProgressBar>,
     names: usize,
-    /// What did not pass, a line each.
+    /// The runs that did not pass, one line each.
     bad: Vec<String>,
 }
 
@@ -162,7 +162,7 @@ impl<W: Write> Terminal<W> {
         writeln!(self.out)
     }
 
-    /// Nothing from outside reaches a terminal raw.
+    /// Text from outside is escaped before it reaches a terminal.
     fn indented(&mut self, text: &str) -> io::Result<()> {
         text.lines().try_for_each(|line| writeln!(self.out, "     {}", clean(line).trim_end()))
     }

@@ -144,7 +144,7 @@ fn walk(folder: &Path, end: &str, paths: &mut Vec<PathBuf>) -> Result<(), E2eErr
     Ok(())
 }
 
-/// Golden files that no scenario has, as they are shown: of what was renamed or removed.
+/// Golden files without a scenario, which was renamed or removed; as they are shown.
 ///
 /// # Errors
 /// As [`load`].
@@ -161,7 +161,7 @@ pub fn left_over(settings: &Settings) -> Result<Vec<PathBuf>, E2eError> {
         .collect())
 }
 
-/// What a golden file says that it is of: the same from wherever it is written.
+/// The `source` of a golden file, independent of the working folder.
 pub(in crate::e2e) fn golden_source(settings: &Settings, fixture: &Fixture) -> String {
     let path = settings.machine.shown_from.join(&*fixture.source.path);
     path.strip_prefix(&settings.machine.root).unwrap_or(&path).display().to_string()

@@ -1,4 +1,4 @@
-//! Holds each transcript against its golden file, or makes it one.
+//! Compares each transcript with its golden file, or writes it as the golden file.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -159,7 +159,7 @@ fn write(file: &File, run: &RunId, outcome: &Outcome) -> Verdict {
     }
 }
 
-/// A client that is not the first must say what the first has said.
+/// Every further client must give the same transcript as the first.
 fn updated(file: &File, run: &RunId, outcome: &Outcome) -> Verdict {
     if let Some(verdict) = unless_held(outcome) {
         return verdict;
@@ -194,7 +194,7 @@ fn differs(
     Verdict::Failed(Failure { message, excerpt: None, diff: Some(diff), place })
 }
 
-/// The first line of the golden file that is not as it was.
+/// The first line of the golden file that differs.
 fn first_difference(file: &File, old: &str, new: &str) -> Place {
     let same = old.lines().zip(new.lines()).take_while(|(old, new)| old == new).count();
     let line = same.min(old.lines().count().saturating_sub(1)) + 1;

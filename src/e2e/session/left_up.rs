@@ -1,4 +1,4 @@
-//! `--keep`: of all runs the one that is left up.
+//! `--keep`: chooses the run that is kept, and keeps it running.
 
 use std::io;
 
@@ -8,7 +8,7 @@ use crate::e2e::record::run::RunId;
 use crate::e2e::run::stage::standing::{Standing, StandingError};
 use crate::e2e::verdict::event::{RunReport, Verdict};
 
-/// A run that has come to its end, and of which everything that can be is still up.
+/// A run that has ended, whose broker and services still run where possible.
 ///
 /// [`stop`](Self::stop) is the orderly end. Dropping it, or dying, ends every process at once and
 /// removes the run's folder.
@@ -21,12 +21,12 @@ pub struct LeftUp {
 }
 
 impl LeftUp {
-    /// What is up, and where. What has ended by now is told by that.
+    /// What still runs, and where; also what has ended by now.
     pub fn inventory(&mut self) -> Inventory {
         self.standing.inventory()
     }
 
-    /// What a program in this role shows the broker.
+    /// The login of a program in this role.
     pub fn credentials(&self, role: Role) -> Option<Credentials> {
         self.standing.credentials(role)
     }
@@ -39,7 +39,7 @@ impl LeftUp {
         self.standing.follow_services()
     }
 
-    /// Waits until something ends that nobody has stopped; says what, and how. Each end is told once.
+    /// Waits until a process ends by itself; returns which, and how. Each end is reported once.
     pub async fn ended(&mut self) -> String {
         self.standing.ended().await
     }
@@ -53,7 +53,7 @@ impl LeftUp {
     }
 }
 
-/// Decides which run is left up: the first that does not pass, else the only one.
+/// Decides which run is kept: the first that does not pass, else the only one.
 pub(in crate::e2e) struct Chooser {
     /// True if there is only one run.
     alone: bool,
@@ -66,7 +66,7 @@ impl Chooser {
         Self { alone: runs == 1, chosen: None }
     }
 
-    /// Leaves up what stands of a run, or stops it; a stop that fails is the run's failure.
+    /// Keeps a run, or stops it; a stop that fails is the run's failure.
     pub(in crate::e2e) async fn decide(&mut self, report: &mut RunReport, standing: Standing) {
         let passed = report.verdict == Verdict::Passed;
         let wanted = report.verdict.failure().is_some() || (passed && self.alone);

@@ -1,13 +1,13 @@
-//! All runs of a command: which, side by side, again where asked to, kept and reviewed.
+//! All runs of a command: chosen, run in parallel, repeated, judged, kept and reviewed.
 //!
 //! | file | idea |
 //! | --- | --- |
-//! | `settings` | what a session is given |
-//! | `discover`, `choose` | the suite's scenarios; which of them are wanted |
-//! | `runner`, `pool`, `retries` | side by side, again where asked to |
-//! | `golden`, `judge`, `review` | against golden files; what waits to become one |
-//! | `left_up` | `--keep`: the run that stays up |
-//! | `write_down` | `--record`: what happened becomes what is expected |
+//! | `settings` | the settings of a session |
+//! | `discover`, `choose` | the suite's scenarios, and the selection of them |
+//! | `runner`, `pool`, `retries` | parallel runs, and repeated ones |
+//! | `golden`, `judge`, `review` | golden files, the comparison with them, and transcripts for review |
+//! | `left_up` | `--keep`: the run that is kept |
+//! | `write_down` | `--record`: results become expectations |
 
 pub(crate) mod choose;
 pub(crate) mod discover;

@@ -1,4 +1,4 @@
-//! Runs side by side, each in a task of its own.
+//! Runs in parallel, each in its own task.
 
 use std::{
     collections::BTreeMap,
@@ -31,7 +31,7 @@ pub(in crate::e2e) struct Job {
     pub(in crate::e2e) client: Client,
 }
 
-/// What a task comes back with.
+/// The result of a task.
 pub(in crate::e2e) struct Finished {
     pub(in crate::e2e) run: RunId,
     /// `None` where it was not begun.
@@ -42,7 +42,7 @@ pub(in crate::e2e) struct Finished {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-/// The runs that are going on or wait for their turn.
+/// The runs in progress, and those that wait.
 pub(in crate::e2e) struct Pool {
     machine: Machine,
     traced: bool,
@@ -53,7 +53,7 @@ pub(in crate::e2e) struct Pool {
     places: u32,
     stop: Arc<AtomicBool>,
     tasks: JoinSet<Finished>,
-    /// Which run each task is: a task that panics cannot say so itself.
+    /// The run of each task: a task that panicked cannot report it.
     ids: BTreeMap<Id, RunId>,
 }
 

@@ -1,4 +1,4 @@
-//! What did not pass is tried again, up to a bound, and what passes then is flaky.
+//! Repeats runs that did not pass, up to a limit; a run that passes then is flaky.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
@@ -16,11 +16,11 @@ pub(in crate::e2e) struct Retries {
     failures: BTreeMap<RunId, (u32, Failure)>,
 }
 
-/// What is done about a verdict.
+/// What to do with a verdict.
 pub(in crate::e2e) enum Decision {
-    /// It is told.
+    /// Report it.
     Final(Box<Judged>),
-    /// It is run again.
+    /// Run it again.
     Again(Job),
 }
 

@@ -1,5 +1,5 @@
-//! Runs all chosen scenarios with all their clients, side by side, and judges each against its
-//! golden file.
+//! Runs all chosen scenarios with all their clients, in parallel, and compares each with its golden
+//! file.
 
 use std::{
     collections::BTreeMap,
@@ -32,7 +32,7 @@ use crate::e2e::verdict::outcome::{End, Outcome};
 
 /// Runs what the settings choose, and tells the reporters.
 ///
-/// When `interrupted` returns, what is under way ends at once, and reports of what was done are
+/// When `interrupted` returns, runs in progress end at once, and the reports of finished runs are
 /// written. Dropping the future ends every process and removes every folder.
 ///
 /// # Errors
@@ -46,9 +46,9 @@ pub async fn run(
     Ok(all(settings, reporters, interrupted, false).await?.0)
 }
 
-/// The same, but of the first run that does not pass everything stays up that can, and no other is
-/// begun after it. If all pass, the run stays up if it is the only one. Golden files are not to be
-/// updated meanwhile, nor runs tried again.
+/// The same, but the first run that does not pass is kept running where possible, and no other run
+/// starts after it. If all pass, the run is kept if it is the only one. Not for updates of golden
+/// files and for retries.
 ///
 /// # Errors
 /// As [`run`].
@@ -160,7 +160,7 @@ async fn all(
         tell.event(&Event::RunFinished(Box::new(report)))?;
     }
     summary.elapsed_ms = millis(began.elapsed());
-    // What the runs came to is worth more than a report that could not be written.
+    // The results of the runs matter more than a report that could not be written.
     if let Err(error) = tell.event(&Event::Finished(summary.clone())) {
         summary.trouble.push(error.to_string());
     }
@@ -204,7 +204,8 @@ pub fn chosen(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
     })
 }
 
-/// The same, where a client that is not on this machine may leave no run: that is told otherwise.
+/// The same, but without an error if no run is left because a client is missing on this machine:
+/// that is reported elsewhere.
 fn choose(settings: &Settings, all: Vec<Fixture>) -> Vec<Fixture> {
     let mut chosen = settings.filter.choose(all);
     if settings.filter.expression.is_some() {
@@ -238,7 +239,7 @@ pub fn clients_of<'a>(
     })
 }
 
-/// A round of all of them after the other, so that a flake shows itself early.
+/// One round of all runs after the other, so that a flaky run is found early.
 fn jobs(settings: &Settings, fixtures: &[Arc<Fixture>]) -> Vec<Job> {
     let rounds: Vec<Option<u32>> = match settings.again {
         Again::Rounds(rounds) if rounds > 1 => (1..=rounds).map(Some).collect(),

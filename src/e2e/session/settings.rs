@@ -1,4 +1,4 @@
-//! What `e2e` is told, and what it can refuse.
+//! The settings of a session, and its errors.
 
 use std::{
     io,
@@ -15,7 +15,7 @@ use crate::e2e::text::error::FixtureError;
 use crate::e2e::text::schema::Schemas;
 use crate::e2e::verdict::event::Invocation;
 
-/// What to run, with what, and what to do with golden files.
+/// What to run, with which broker and clients, and what to do with golden files.
 pub struct Settings {
     /// The folder of fixtures.
     pub fixtures: PathBuf,
@@ -27,7 +27,7 @@ pub struct Settings {
     pub known_clients: Vec<String>,
     /// Names of services that a fault may use; empty where there is one kind of process.
     pub known_services: Vec<String>,
-    /// What holds for every scenario that does not say otherwise; its leaks are the machine's.
+    /// Defaults of every scenario; its `leaks` is that of the command line.
     pub defaults: Defaults,
     /// What the suite promises.
     pub promises: Vec<Promise>,
@@ -49,9 +49,9 @@ pub struct Settings {
     pub validate_services: Arc<Validate>,
     /// How to run one scenario, up to its name: `mono-demo e2e`.
     pub command: String,
-    /// A choice that leaves nothing to run is no mistake.
+    /// Whether a selection that matches nothing is accepted.
     pub pass_with_no_runs: bool,
-    /// What reports say of what was asked for.
+    /// What reports say about the command.
     pub invocation: Invocation,
 }
 
@@ -61,9 +61,10 @@ pub enum Again {
     /// Nothing.
     #[default]
     Never,
-    /// Every run so many times, each counted, to find what does not always pass.
+    /// Every run this many times, each counted, to find scenarios that do not always pass.
     Rounds(u32),
-    /// What did not pass, up to so many times more. What passes then is flaky, and no pass.
+    /// Runs that did not pass, up to this many times more. A run that passes then is flaky, and no
+    /// pass.
     Retries(u32),
 }
 
@@ -95,7 +96,7 @@ pub enum Mode {
 /// Why nothing was run.
 #[derive(Debug, thiserror::Error)]
 pub enum E2eError {
-    /// Fixtures that make no sense, all of them.
+    /// All fixtures with mistakes.
     #[error("{}", render(.0))]
     Fixtures(Vec<FixtureError>),
     /// Nothing is left to run.
@@ -142,7 +143,7 @@ impl E2eError {
         }
     }
 
-    /// Whether the caller's input is to blame, and not the machine.
+    /// Whether the cause is the caller's input, and not the machine.
     pub fn is_usage(&self) -> bool {
         matches!(self, Self::Fixtures(_) | Self::NothingChosen { .. } | Self::Read { .. })
     }

@@ -1,8 +1,8 @@
-//! `--record`: a scenario is run twice, and what its steps came to is written into the fixture as
-//! what is expected of them. What is expected already stays, and so do comments.
+//! `--record`: runs a scenario twice, and writes the results of its steps into the fixture as their
+//! expectations. Existing expectations and comments stay.
 //!
-//! What differs between the two runs, and ids and times in any case, become matchers: they would
-//! differ the next time.
+//! Values that differ between the two runs, and all ids and times, become matchers, because they
+//! would differ the next time.
 
 use std::{path::PathBuf, sync::LazyLock};
 
@@ -32,12 +32,12 @@ use crate::e2e::text::template;
 use crate::e2e::verdict::outcome::End;
 use crate::wire::driver::DriverError;
 
-/// What a fixture expects in one of these keys is its author's, and the step is left alone.
+/// A step with one of these keys has its author's expectation, and is not changed.
 const EXPECTED: [&str; 7] = ["reply", "reply_headers", "ack", "error", "exit", "stdout", "stderr"];
 /// Of a reply's headers, those that the services set.
 const HEADERS: [&str; 2] = ["Mono-", "Nats-Service-Error"];
 
-/// What came of one scenario.
+/// The result of recording one scenario.
 #[derive(Debug)]
 pub enum Recorded {
     /// The fixture with what was seen, to be written.
@@ -49,11 +49,11 @@ pub enum Recorded {
         /// As it is to be.
         new: String,
     },
-    /// Every step says already what is expected of it, or has nothing to expect.
+    /// Every step has an expectation already, or has nothing to expect.
     Nothing,
     /// It cannot be recorded, and why.
     LeftOut(String),
-    /// It did not come to its end, and why; nothing is written.
+    /// It failed, and why; nothing is written.
     Failed(String),
 }
 
@@ -104,7 +104,7 @@ pub async fn record(settings: &Settings, fixture: &Fixture) -> Result<Recorded, 
     if new == in_form(fixture, &old, &added) {
         return Ok(Recorded::Nothing);
     }
-    // Never write what would not hold.
+    // Never write an expectation that would not hold.
     let source = Source::new(&fixture.source.path, &new);
     let again = read(settings, fixture.name.clone(), source);
     let again = again.map_err(|error| E2eError::Fixtures(vec![error]))?;

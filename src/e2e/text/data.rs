@@ -1,5 +1,5 @@
-//! Data as it was said: numbers keep all their digits, objects keys that are there twice; and what
-//! is no JSON is told from JSON.
+//! Data without loss: numbers keep all their digits, objects keep duplicate keys, and text that is
+//! not JSON is distinguished from JSON.
 //!
 //! `serde_json::Value` has doubles and one value a key, and its `arbitrary_precision` would change
 //! how every crate in this program reads numbers.
@@ -15,10 +15,10 @@ use serde_json::{Map, Value};
 
 use super::number;
 
-/// Deeper JSON is no data, as for serde_json.
+/// Deeper JSON is refused, as by serde_json.
 const DEEPEST: usize = 128;
 
-/// What was seen, or is to be shown.
+/// A value that was seen, or is to be shown.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Data {
     /// `null`.
@@ -37,9 +37,9 @@ pub enum Data {
     Text(String),
     /// What is not even text.
     Bytes(Vec<u8>),
-    /// In a transcript: whatever this matcher has matched.
+    /// In a transcript: a value that this matcher has matched.
     Matched(String),
-    /// In a transcript: the elements of an array whose order nobody promises.
+    /// In a transcript: the elements of an array whose order is not compared.
     Unordered(Vec<Data>),
 }
 
@@ -88,7 +88,7 @@ impl Data {
         }
     }
 
-    /// What a JSON pointer leads to, if that is one thing.
+    /// The value at a JSON pointer, if there is exactly one.
     pub fn pointer(&self, pointer: &str) -> Option<&Data> {
         steps(pointer).try_fold(self, |at, step| match at {
             Self::Array(items) => items.get(step.parse::<usize>().ok()?),
@@ -96,7 +96,7 @@ impl Data {
         })
     }
 
-    /// Takes out what a JSON pointer leads to; the empty one leads to the whole.
+    /// Removes the value at a JSON pointer; the empty pointer is the whole value.
     pub fn remove(&mut self, pointer: &str) {
         let steps: Vec<String> = steps(pointer).collect();
         match steps.split_last() {
@@ -151,7 +151,7 @@ impl Data {
         }
     }
 
-    /// As [`Self::nearest`], where JSON loses no digit and no value of a key by it.
+    /// As [`Self::nearest`], if that loses no digit and no value of a duplicate key.
     pub fn exact(&self) -> Option<Value> {
         let nearest = self.nearest();
         let same = match self {
@@ -161,8 +161,8 @@ impl Data {
         same.then_some(nearest)
     }
 
-    /// Whether [`Self::nearest`] is something else: a number with more digits than say which double it is
-    /// (17), or a key that is there twice.
+    /// Whether [`Self::nearest`] is a different value: a number has more than the 17 digits of a
+    /// double, or a key is there twice.
     pub fn is_more(&self) -> bool {
         match self {
             Self::Number(digits) => {

@@ -1,4 +1,4 @@
-//! Reads the files of a suite: plain files, inside its folder, of a bounded size.
+//! Reads the files of a suite: regular files, inside its folder, of a limited size.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -9,7 +9,7 @@ pub(in crate::e2e) const LARGEST_TEXT: u64 = 4 << 20;
 /// The largest body that a fixture takes from a file: what a server lets through at most.
 pub(in crate::e2e) const LARGEST_BODY: u64 = 64 << 20;
 
-/// Whether a path, as it is written, stays below the folder from which it is meant.
+/// Whether a path, as it is written, stays below the folder to which it is relative.
 pub(in crate::e2e) fn stays_below(path: &str) -> bool {
     let plain = |part: &str| !matches!(part, "" | "." | "..");
     !path.contains('\\') && path.split('/').all(plain)

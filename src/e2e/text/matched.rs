@@ -1,11 +1,12 @@
-//! Data with each matcher in the place of what it matched: what a golden file has of it.
+//! Data with each matcher in place of the value that it matched: the form of golden files.
 
 use serde_json::Value;
 
 use super::data::Data;
 use super::matcher::{compare, in_any_order, is_matcher, of_array, unescaped};
 
-/// `seen` with the matchers of a pattern that it matches; what the pattern does not speak of stays.
+/// `seen` with the matchers of a pattern that it matches; values that the pattern does not mention
+/// stay.
 pub(in crate::e2e) fn matched(pattern: &Value, seen: &Data, exact: bool) -> Data {
     match (pattern, seen) {
         // It says what is there.
@@ -88,7 +89,7 @@ pub(in crate::e2e) fn stands_for(golden: &Data, seen: &Data) -> bool {
     }
 }
 
-/// What a transcript says was seen: ids and times that stand there as a word with a number are some.
+/// A value as a transcript has it: a word with a number stands for an id or a time.
 fn as_seen(shown: &Data) -> Data {
     let Data::String(text) = shown else { return shown.clone() };
     let word = text.strip_prefix('<').and_then(|text| text.split_once(':'));

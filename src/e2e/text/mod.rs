@@ -1,15 +1,15 @@
-//! Texts: patterns over JSON, `{{names}}`, places and mistakes, and what may be read below a folder.
+//! Texts: patterns over JSON, `{{names}}`, places and mistakes, and reading files below a folder.
 //!
 //! | file | idea |
 //! | --- | --- |
-//! | `data`, `number` | data with all its digits and keys, and what is no JSON |
-//! | `matcher`, `schema` | patterns and JSON Schemas that values are held against |
-//! | `matched` | data with each matcher in the place of what it matched |
+//! | `data`, `number` | data with all its digits and keys, also if it is not JSON |
+//! | `matcher`, `schema` | patterns and JSON Schemas that values are compared with |
+//! | `matched` | data with each matcher in place of the value that it matched |
 //! | `template`, `name` | `{{name}}`, names of scenarios |
-//! | `span`, `source`, `error` | places in texts, and what is wrong there |
-//! | `redact` | texts that differ from run to run, replaced |
-//! | `bounded`, `telling` | long texts by their beginning; the line of a log that says why |
-//! | `inside` | files below a folder, and none outside |
+//! | `span`, `source`, `error` | places in texts, and mistakes at a place |
+//! | `redact` | replaces texts that differ in each run |
+//! | `bounded`, `telling` | long texts by their beginning; the line of a log with the cause |
+//! | `inside` | reads files below a folder, and none outside |
 
 pub(crate) mod bounded;
 pub(crate) mod data;

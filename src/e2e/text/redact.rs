@@ -1,4 +1,4 @@
-//! What differs from run to run is replaced, by one table, with stable numbers.
+//! Replaces values that differ in each run, by one table, with stable numbers.
 //!
 //! Two ids that are equal stay equal: the first UUID of a transcript is `<uuid:1>` wherever it is.
 
@@ -62,7 +62,7 @@ pub struct Redactions {
     literals: Vec<(String, &'static str)>,
     /// Rows of the suite and of the fixture: they come before the table.
     own: Vec<(Row, Vec<String>)>,
-    /// For each row of the table, what was seen.
+    /// The values seen so far, for each row of the table.
     seen: Vec<Vec<String>>,
 }
 
@@ -82,7 +82,7 @@ impl Redactions {
         self
     }
 
-    /// A text with everything replaced that differs from run to run.
+    /// The text with all values replaced that differ in each run.
     pub fn apply(&mut self, text: &str) -> String {
         self.apply_rows(text, FOR_ALL)
     }

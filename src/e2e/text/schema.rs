@@ -1,5 +1,5 @@
-//! JSON Schemas that messages are held against: found by name or in a file of the suite, and what a
-//! body breaks, in words with the path of the field.
+//! Validates messages with JSON Schemas: finds a schema by name or in a file of the suite, and
+//! describes each violation with the path of the field.
 
 use std::{
     fmt,
@@ -141,7 +141,7 @@ impl Schemas {
     }
 }
 
-/// What a schema refers to: other files of the suite, and nothing of the network.
+/// Resolves references of a schema: to other files of the suite, never over the network.
 impl Retrieve for Schemas {
     fn retrieve(
         &self,
@@ -158,7 +158,7 @@ impl Retrieve for Schemas {
     }
 }
 
-/// A schema, ready to hold messages against.
+/// A schema, ready to validate messages.
 #[derive(Clone)]
 pub struct Schema {
     /// As the fixture calls it.

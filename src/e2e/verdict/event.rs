@@ -1,4 +1,4 @@
-//! What is told of runs: plain data, in order. Reporters see these and never a run.
+//! The events of runs, as plain data, in order. Reporters get these events and never a run.
 
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ pub enum Event {
     Finished(Summary),
 }
 
-/// What was asked for, and where.
+/// The command, and where it ran.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Invocation {
     /// The suite as people see it: its folder, or that it is the built-in one.
@@ -59,10 +59,10 @@ pub struct Invocation {
     pub machine: String,
 }
 
-/// What was run, with what and where: every report says it.
+/// What was run, with which broker and on which machine; every report contains it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Setup {
-    /// What was asked for, and where.
+    /// The command, and where it ran.
     #[serde(flatten)]
     pub invocation: Invocation,
     /// How many scenarios the suite has, chosen or not.
@@ -113,12 +113,12 @@ pub struct RunReport {
     /// What is known of the scenario before it runs.
     #[serde(skip)]
     pub about: Arc<About>,
-    /// How it went, where a reporter wants that; of a flaky run, the attempt that passed.
+    /// Its trace, if a reporter needs it; for a flaky run that of the attempt that passed.
     #[serde(skip)]
     pub trace: Option<Box<Trace>>,
 }
 
-/// What the history of a run came to.
+/// The verdict on the history of a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunHistory {
     /// `valid`, `invalid` or `unknown`.
@@ -141,7 +141,7 @@ pub enum Verdict {
     Updated,
     /// Something differs.
     Failed(Failure),
-    /// It did not pass, and then, tried again, it did: something is a race.
+    /// It did not pass at first, and passed when it was repeated: there is a race.
     Flaky {
         /// How many attempts did not pass.
         failures: u32,
@@ -212,9 +212,9 @@ pub struct Summary {
     pub elapsed_ms: u64,
     /// For whatever was drawn by chance.
     pub seed: u64,
-    /// Ended by a signal; what was under way then is broken, and what was not begun is not run.
+    /// Ended by a signal: runs in progress are broken, and runs that had not started are not run.
     pub interrupted: bool,
-    /// What could not be written, a report or into the suite's folder, and changes no verdict.
+    /// Files that could not be written, reports or files of the suite; they change no verdict.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub trouble: Vec<String>,
     /// Of what, with what and where.
@@ -273,7 +273,7 @@ impl Summary {
             && !self.interrupted
     }
 
-    /// Whether no run came to an end that says anything.
+    /// Whether no run had a result that proves anything.
     pub fn is_empty(&self) -> bool {
         self.runs == self.skipped && self.not_run == 0
     }

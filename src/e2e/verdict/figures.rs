@@ -1,4 +1,4 @@
-//! The run in numbers: what was done, what came again, how long the faults were felt.
+//! The figures of a run: operations, redeliveries, and how long the faults had an effect.
 
 use std::{fmt, time::Duration};
 
@@ -11,7 +11,7 @@ use super::promises::Judged;
 use crate::counted::counted;
 use crate::e2e::record::history::event::Phase;
 
-/// The run in numbers.
+/// The figures of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Figures {
     /// Operations begun.
@@ -31,8 +31,9 @@ pub struct Figures {
     /// The longest time in which a write (submit or publish) was wanted and none was acknowledged,
     /// nanoseconds.
     pub longest_write_gap_ns: Option<u64>,
-    /// From the end of the last fault until everything was final, nanoseconds; what was submitted
-    /// only later is measured from then. Absent without faults, or where not everything is final.
+    /// From the end of the last fault until everything was final, nanoseconds; for an operation
+    /// that was submitted later, from its submission. Absent without faults, or if not everything
+    /// is final.
     pub last_fault_to_final_ns: Option<u64>,
     /// What oracles count, by their names.
     #[serde(flatten)]
@@ -66,8 +67,8 @@ pub(in crate::e2e) fn figures(index: &Index<'_>, judged: &mut [Judged]) -> Figur
 }
 
 impl Figures {
-    /// For people: what became of what was promised, what came again, and how long the faults were
-    /// felt. A history without any of these has no line.
+    /// For people: the results of promises, redeliveries, and how long the faults had an effect. A
+    /// history without any of these has no line.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = self.told.clone();
         if self.redelivered > 0 {

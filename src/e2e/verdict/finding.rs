@@ -1,4 +1,4 @@
-//! What a checker says: valid, invalid with the smallest piece that shows it, or unknown with why.
+//! The verdict of a checker: valid, invalid with the smallest evidence, or unknown with the reason.
 
 use std::fmt;
 
@@ -35,10 +35,10 @@ pub struct Violation {
     pub breach: &'static str,
     /// One sentence.
     pub message: String,
-    /// The smallest piece of the history that shows it: without any one of these events it does
-    /// not. `seq` is the line in the whole history.
+    /// The smallest evidence: without any one of these events the violation is not shown. `seq` is
+    /// the line in the whole history.
     pub evidence: Vec<Event>,
-    /// What else helps to understand it, as who submitted what came twice.
+    /// Further events that help to understand it, such as the submission of a duplicate.
     pub context: Vec<Event>,
 }
 
@@ -81,7 +81,7 @@ impl Verdict {
     }
 }
 
-/// What came of one promise.
+/// The verdict on one promise.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
     /// The promise.
@@ -89,7 +89,7 @@ pub struct Finding {
     /// Which of them, where a suite declares several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// How many things it was held against: a promise that holds of nothing is worth nothing.
+    /// How many things were checked: a promise that was checked for nothing proves nothing.
     pub looked_at: usize,
     /// What came of it.
     #[serde(flatten)]
@@ -119,7 +119,7 @@ impl Findings {
         let mut context: Vec<Event> =
             context.into_iter().filter(|event| !evidence.contains(event)).take(8).collect();
         context.sort_by_key(|event| event.seq);
-        // Ids come from outside: nothing of them reaches a terminal raw.
+        // Ids come from outside, so they are escaped before they reach a terminal.
         let message = bounded(&message, 500);
         self.violations.push(Violation { breach, message, evidence, context });
     }
@@ -129,7 +129,7 @@ impl Findings {
         self.violations.iter().filter(|violation| violation.breach == breach).count()
     }
 
-    /// Something cannot be told, and why.
+    /// Something is unknown, and why.
     pub fn unknown(&mut self, why: String) {
         self.why_unknown.push(why);
     }

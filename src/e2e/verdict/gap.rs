@@ -1,6 +1,6 @@
-//! The longest time in which a write was wanted and none was acknowledged.
+//! The longest time in which a client tried to write and no write was acknowledged.
 //!
-//! A pause in which nobody wants to write is no gap: a load may wait for its next fault.
+//! A pause in which no client tries to write is no gap: a load may wait for its next fault.
 
 use super::index::{Ended, Index, Operation};
 
@@ -22,7 +22,7 @@ pub(in crate::e2e) fn longest(index: &Index<'_>) -> Option<u64> {
     stall(wanted)
 }
 
-/// The same thing is sent again until it is acknowledged: all of that is one wanted write.
+/// The same message is sent again until it is acknowledged: all attempts are one write.
 fn until_acknowledged<'i, 'a: 'i>(
     operations: impl IntoIterator<Item = &'i Operation<'a>>,
     wanted: &mut Vec<Wanted>,

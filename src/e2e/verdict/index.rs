@@ -1,4 +1,5 @@
-//! A history by operation and by what operations are about: built once, shared by all who judge it.
+//! An index of a history by operation and by what operations are about, built once for all
+//! checkers.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -82,7 +83,7 @@ impl<'a> Operation<'a> {
         [Some(self.begun), self.returned].into_iter().flatten().collect()
     }
 
-    /// Whether it sends something that stays, and does not only ask.
+    /// Whether it has an effect, and does not only read.
     pub fn is_write(&self) -> bool {
         matches!(self.invoke.kind, Kind::Submit | Kind::Publish)
     }
@@ -139,7 +140,7 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// The operations that sent the message which a delivery names so; by their places.
+    /// The places of the operations that sent the message with this name in a delivery.
     pub fn writes_of(&self, message: &str) -> &[usize] {
         self.writes_by_key.get(message).map_or(&[], Vec::as_slice)
     }
@@ -149,7 +150,7 @@ impl<'a> Index<'a> {
         self.by_subject.values().map(Vec::as_slice)
     }
 
-    /// The end, where these records are whole at it: what they do not have did not happen.
+    /// The end, if these records are complete there: an event that they do not have did not happen.
     pub fn end_with_whole(&self, records: &str) -> Option<&'a Event> {
         self.end.filter(|_| self.whole.contains(records))
     }
@@ -172,8 +173,8 @@ impl<'a> Index<'a> {
         self.faults.iter().map(|(event, _)| *event).max_by_key(|event| event.at_ns)
     }
 
-    /// Whether something was broken or mended between two times, both included, or was broken all the
-    /// while, and mended later.
+    /// Whether a fault began or ended between two times, both included, or lasted from before the
+    /// first until after the second.
     pub fn fault_between(&self, from_ns: u64, to_ns: u64) -> bool {
         let under_way = |begun: &Event, fault: &Fault| {
             let ends = self.faults.iter().filter(|(_, f)| f.phase == Phase::End);

@@ -1,19 +1,19 @@
-//! What a record proves: pure functions, which know no broker, no runtime and no reporter.
+//! Judges records: pure functions, without broker, runtime or reporter.
 //!
-//! A history is judged by [`check`] into a [`Report`]: valid, invalid with the smallest piece of history
-//! that shows it, or unknown with what is missing.
+//! [`check`] judges a history and returns a [`Report`]: valid, invalid with the smallest evidence,
+//! or unknown with what is missing.
 //!
 //! | file | idea |
 //! | --- | --- |
 //! | `index` | a history by operation and by what operations are about |
-//! | [`promises`] | what an oracle that is handed in says: the trait |
-//! | [`promised`] | what a suite declares: `[promise.NAME]` |
-//! | `replies`, `places`, `order`, `silence` | what the engine knows itself |
-//! | `finding`, `report`, `policy`, `figures`, `gap` | what came of them |
-//! | `recovery` | how soon after a fault something succeeds again |
-//! | `checks` | what `[[check]]` asks for, from evidence alone |
-//! | `transcript` | what happened, as text that does not change |
-//! | `outcome`, [`event`] | how a run ended, and what is told of it |
+//! | [`promises`] | the trait of an oracle, which the caller passes in |
+//! | [`promised`] | promises that a suite declares: `[promise.NAME]` |
+//! | `replies`, `places`, `order`, `silence` | properties that the engine checks itself |
+//! | `finding`, `report`, `policy`, `figures`, `gap` | verdicts and figures |
+//! | `recovery` | how soon after a fault an operation succeeds again |
+//! | `checks` | the checks of `[[check]]`, from evidence alone |
+//! | `transcript` | the transcript of a run, with stable text |
+//! | `outcome`, [`event`] | how a run ended, and the events for reporters |
 
 pub(crate) mod checks;
 pub mod event;

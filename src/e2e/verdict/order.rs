@@ -1,6 +1,6 @@
-//! Order for each subject and publisher: what was published later is not delivered earlier to the
-//! same worker. Redeliveries may come whenever they come, and so may what was on its way while
-//! something broke: its first delivery may have died with a process.
+//! Order for each subject and publisher: a message that was published later is not delivered
+//! earlier to the same worker. Redeliveries may come at any time, and so may messages that were in
+//! transit during a fault, because their first delivery may have been lost with a process.
 
 use std::collections::{HashMap, HashSet};
 

@@ -1,4 +1,4 @@
-//! How a run ended, and what is left of it.
+//! How a run ended, and its evidence.
 
 use std::path::PathBuf;
 
@@ -23,7 +23,7 @@ pub enum End {
     Broken(String),
 }
 
-/// What is left of a run.
+/// The result of a run, with its evidence.
 #[derive(Debug)]
 pub struct Outcome {
     /// How it ended.

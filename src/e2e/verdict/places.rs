@@ -1,5 +1,6 @@
-//! Each acknowledgement has a place of its own: no two messages of one subject have one sequence, and
-//! what is stored later has the higher one. A stream that forgot what it had acknowledged shows here.
+//! Each acknowledgement has its own sequence: no two messages of one subject have the same, and a
+//! message that is stored later has a higher one. This detects a stream that forgot acknowledged
+//! messages.
 
 use std::collections::HashMap;
 
@@ -20,7 +21,8 @@ struct Stored<'i, 'a> {
     sequence: u64,
 }
 
-/// Who acts unseen may make a stream anew, and a request to JetStream may too: nothing is said then.
+/// A program that is not recorded may recreate a stream, and so may a request to JetStream: then
+/// there is no verdict.
 pub(in crate::e2e) fn check(index: &Index<'_>, findings: &mut Findings) {
     let Some(end) = index.end_with_whole(OPERATIONS) else { return };
     let remade =

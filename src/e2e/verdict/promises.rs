@@ -1,5 +1,5 @@
-//! What services promise, judged by one who knows them: the engine knows replies and order, and asks
-//! whoever was handed in about all else.
+//! The trait of an oracle, which judges what particular services promise: the engine itself judges
+//! only replies and order.
 
 use serde_json::{Map, Value};
 
@@ -15,13 +15,13 @@ pub const FINAL: Property = Property { word: "final", says: "final in time after
 
 /// What services promise.
 ///
-/// Whoever implements it puts facts into a history when a run ends, and reads them here again: of a
-/// run that has just ended, or of a file that was kept.
+/// An implementation puts facts into a history when a run ends, and reads them here again: from a
+/// run that has just ended, or from a file that was kept.
 pub trait Promises: Send + Sync {
     /// The words of its facts.
     fn facts(&self) -> &'static [&'static str];
 
-    /// Holds the promises against a history; nothing but that.
+    /// Judges the promises by a history alone.
     ///
     /// # Errors
     /// [`Unreadable`]: a fact, or what an operation is about, has another shape than it writes.

@@ -1,11 +1,11 @@
-//! What the three services say to the world, as documents made from the types that they speak with.
+//! The contract of the three services, as documents generated from the types of their messages.
 //!
 //! | file | idea |
 //! | --- | --- |
 //! | `messages` | every message: its schema, its headers, an example |
 //! | `asyncapi` | where each goes: an AsyncAPI 3.0 document |
 //!
-//! `tests/spec.rs` holds both against services that run: what they registered, what they answer.
+//! `tests/spec.rs` compares both with running services: their registrations and their replies.
 
 mod asyncapi;
 mod messages;

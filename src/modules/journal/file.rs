@@ -1,4 +1,4 @@
-//! The file of a journal, as its thread has it: locked, mended, read, appended to, synced.
+//! The file of a journal, used by its thread only: locked, repaired, read, appended to, synced.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -53,7 +53,7 @@ impl JournalFile {
         synced
     }
 
-    /// Locks the file that is there now: somebody may have moved or removed the one that was.
+    /// Locks the file that is at the path now: the opened one may have been moved or removed.
     fn lock(&mut self) -> Result<(), JournalError> {
         loop {
             self.file.lock().map_err(|e| self.error("lock", e))?;

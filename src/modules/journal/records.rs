@@ -1,4 +1,4 @@
-//! A journal's text, as records and what is none.
+//! Splits a journal's text into records and lines that are no record.
 
 use serde::de::DeserializeOwned;
 

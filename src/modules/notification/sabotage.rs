@@ -21,7 +21,7 @@ pub enum Sabotage {
 }
 
 impl Sabotage {
-    /// What is handed over beside an email.
+    /// The additional email.
     pub(super) fn beside(self, email: &Email) -> Option<Email> {
         match self {
             Self::OutOfOrder => None,

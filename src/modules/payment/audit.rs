@@ -1,6 +1,6 @@
-//! The audit: holds what the streams have against each other and against the gateway's books.
+//! The audit: compares the streams with each other and with the gateway's journal.
 //!
-//! Nothing is repaired and nothing created: what is missing, unreadable or contradictory is named.
+//! It repairs nothing and creates nothing: it names what is missing, unreadable or contradictory.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -76,12 +76,12 @@ impl AuditError {
     }
 }
 
-/// What lies outside NATS.
+/// The evidence outside NATS.
 #[derive(Debug, Clone, Default)]
 pub struct Outside {
     /// The gateway's journal.
     pub journal: Option<PathBuf>,
-    /// What the streams held when they were last seen.
+    /// The numbers of messages in the streams when they were last seen.
     pub books: Option<Books>,
 }
 
@@ -206,8 +206,8 @@ async fn waiting(
     Ok(ids.map(|id| id.to_string()).collect())
 }
 
-/// Up to this number the consumer delivers nothing again. A broker that is ended in a bad moment may
-/// have stored that, and not the removal of a message.
+/// The consumer redelivers nothing up to this number. A broker that is killed at a bad moment may
+/// have stored this number, and not the removal of a message.
 async fn settled_to(stream: &Stream) -> Result<u64, StoreError> {
     match stream.consumer_info(CONSUMER).await {
         Ok(info) => Ok(info.ack_floor.stream_sequence),
@@ -354,7 +354,7 @@ fn charges(path: &Path, audit: &mut Audit) -> Result<Vec<ChargeRecord>, JournalE
     let journal::Contents { records, damaged, torn } = journal::read(path)?;
     let name = path.display();
     audit.problems.extend(damaged.iter().map(|line| format!("journal `{name}`: `{line}`")));
-    // Nobody was ever answered with it, and whoever writes next cuts it off.
+    // No caller ever got an answer for it, and the next writer cuts it off.
     audit
         .unreadable
         .extend(torn.map(|line| format!("journal `{name}` ends in half a line: `{line}`")));

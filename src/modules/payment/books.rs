@@ -1,9 +1,10 @@
-//! What the streams of payments held when they were last seen: a file outside NATS.
+//! Records how many messages the streams of payments held when they were last seen, in a file
+//! outside NATS.
 //!
-//! A broker that cannot read what it stored mostly says nothing: a damaged stream comes back
-//! shorter, empty, or not at all, and whoever then makes it anew has made the loss invisible. So
-//! nothing is made anew where there were payments before, and two things say whether there were:
-//! what the other streams hold, and, for a store of our own, this file.
+//! A broker that cannot read what it stored mostly reports nothing: a damaged stream comes back
+//! shorter, empty, or not at all, and creating it again would hide the loss. So no stream is
+//! created again if there were payments before. Two kinds of evidence show that: the content of the
+//! other streams, and, for our own store, this file.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -21,10 +22,10 @@ use crate::whole;
 
 /// All streams of payments.
 const STREAMS: [&str; 4] = [INTENTS, LEDGER, DEAD_LETTERS, REQUESTS];
-/// Those from which nothing is ever removed.
+/// The streams from which nothing is ever removed.
 pub(super) const WRITE_ONCE: [&str; 2] = [INTENTS, LEDGER];
 
-/// What a stream holds.
+/// The content of a stream, as numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     /// Messages that are there.
@@ -62,8 +63,8 @@ impl Seen {
         Ok(Self { at_rest: false, streams: held.collect() })
     }
 
-    /// What the streams hold once this process handles nothing any more; at rest only if nobody else
-    /// handles anything either.
+    /// The content of the streams after this process has stopped handling messages; at rest only if
+    /// no other process handles any.
     ///
     /// Acknowledgements are only sent, and the server takes a message out of the stream some time
     /// after it has taken its acknowledgement. So what waits is not what the stream holds, but what

@@ -1,7 +1,7 @@
 //! Crash points: the process aborts at a step of PAYMENTS.md, once a payment, where settings say so.
 //!
-//! Off unless `[payment] crash` names a step. They are how "kill it anywhere" is proved at exactly
-//! the places between two steps, which a kill from outside hits only by chance.
+//! Off unless `[payment] crash` names a step. They prove that a kill between any two steps is
+//! harmless; a kill from outside hits such a place only by chance.
 
 use serde::Deserialize;
 

@@ -1,7 +1,7 @@
 //! The simulated payment gateway: idempotent by key, failing by rule, with a journal of its own.
 //!
-//! The journal lies outside NATS and is shared by every process that opens the same file. It is
-//! what a real gateway's own books are: the oracle for "charged once".
+//! The journal is outside NATS and is shared by every process that opens the same file. Like the
+//! records of a real gateway, it is the oracle for "charged once".
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -34,31 +34,31 @@ pub enum Sabotage {
     ChangeAmount,
     /// Hands emails over in another order, and lets a status go back.
     Reorder,
-    /// Files a dead letter of what it has completed.
+    /// Files a dead letter for a payment that it has completed.
     BuryCompleted,
     /// Calls every payment a conflict once it is completed.
     FalseConflict,
-    /// Charges what the gateway has declined.
+    /// Charges a payment that the gateway has declined.
     ChargeDeclined,
     /// Records the outcome first, and charges after that.
     ChargeLate,
-    /// Records payments as failed, and says nowhere why.
+    /// Records payments as failed, without a dead letter.
     FailSilently,
     /// Records an outcome that nobody asked for beside each.
     UnaskedEntry,
     /// Charges another payment that nobody asked for beside each.
     UnaskedCharge,
-    /// Acknowledges what it cannot accept, and files no dead letter.
+    /// Acknowledges a message that it cannot accept, and files no dead letter.
     NoLetter,
-    /// Refuses every payment with a dead letter that does not say why.
+    /// Refuses every payment with a dead letter without a reason.
     NoReason,
     /// Lets the second content of an id stand.
     SecondContent,
-    /// Tells another amount than was paid.
+    /// Reports another amount than was paid.
     TellAmount,
-    /// Tells that a payment is completed that it knows nothing of.
+    /// Reports an unknown payment as completed.
     InventStatus,
-    /// Answers each question for a status twice.
+    /// Replies twice to each status request.
     AnswerTwice,
     /// Hands each email over twice.
     EmailTwice,
@@ -82,7 +82,7 @@ impl Sabotage {
     }
 }
 
-/// Tells of payments what is not so, where that is how promises are broken.
+/// Reports a false status, if that is how promises are broken.
 #[derive(Debug)]
 pub(super) struct Liar {
     sabotage: Option<Sabotage>,
@@ -178,7 +178,7 @@ impl Saboteur<'_> {
         Ok(Payment { id, ..self.payment.clone() })
     }
 
-    /// Does what is to be done, and then says that it cannot be.
+    /// Handles the payment, and then reports that it cannot.
     async fn then(&self, kind: DeadKind) -> Result<(), Failure> {
         self.charge(true).await?;
         Err(Failure::Dead(kind, "sabotaged".to_owned()))

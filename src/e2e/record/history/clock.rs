@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-/// The run's clock: it never goes back, and knows when it was started by the wall's.
+/// The run's monotonic clock, with the wall clock's time of its start.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     started: Instant,
@@ -34,7 +34,7 @@ impl Clock {
         u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// A time of another process's clock, as nanoseconds since the start; 0 for what was before.
+    /// A time of another process's clock, as nanoseconds since the start; 0 for an earlier time.
     pub fn ns_at(&self, wall: Timestamp) -> u64 {
         let since = wall.as_nanosecond() - self.started_at.as_nanosecond();
         u64::try_from(since.max(0)).unwrap_or(u64::MAX)

@@ -1,4 +1,4 @@
-//! What a history is made of: events on one clock, each a line of JSON.
+//! The events of a history, on one clock, each a line of JSON.
 //!
 //! ```json
 //! {"seq":1,"at_ns":1200,"invoke":{"process":"client-1","op":1,"kind":"submit","subject":"orders.new","about":{"of":"order","key":"o-7","content":{"pieces":2}}}}
@@ -19,11 +19,11 @@ use crate::wire::journal::DeliveryRecord;
 /// One line of a history.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Event {
-    /// Order of recording, from 1 without a gap. What returned before something else was invoked
-    /// has the smaller number.
+    /// Order of recording, from 1 without a gap. If one operation returned before another one was
+    /// invoked, its event has the smaller number.
     pub seq: u64,
-    /// When it happened, nanoseconds since the start of the run. What was read from a journal
-    /// afterwards happened before it was recorded.
+    /// When it happened, nanoseconds since the start of the run. An event that was read from a
+    /// journal afterwards happened before it was recorded.
     pub at_ns: u64,
     /// What happened.
     #[serde(flatten)]
@@ -47,9 +47,9 @@ pub enum What {
     Delivery(Delivery),
     /// What an oracle learned of the services.
     Fact(Fact),
-    /// Something was broken on purpose, or mended.
+    /// A fault begins or ends.
     Fault(Fault),
-    /// The run is over, and these records are whole.
+    /// The run is over, and these records are complete.
     End(End),
 }
 
@@ -98,7 +98,7 @@ pub struct Invoke {
     pub about: Option<About>,
 }
 
-/// What an operation is about, as an oracle tells one thing from another.
+/// What an operation is about: an oracle identifies things by it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct About {
@@ -106,7 +106,7 @@ pub struct About {
     pub of: String,
     /// Which one. Deliveries name it so too.
     pub key: String,
-    /// What else the oracle compares, in a shape of its own.
+    /// Further data that the oracle compares, in its own shape.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Json>,
 }
@@ -121,7 +121,7 @@ pub enum Kind {
     Publish,
     /// JetStream publish that waits for its acknowledgement.
     Submit,
-    /// Asks how something stands.
+    /// Reads a status.
     Status,
 }
 
@@ -201,7 +201,7 @@ fn is_first(attempt: &u64) -> bool {
     *attempt == 1
 }
 
-/// Something was broken on purpose, or mended.
+/// One end of a fault.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
@@ -217,7 +217,7 @@ pub struct Fault {
 pub enum Phase {
     /// It is broken from here on.
     Begin,
-    /// It is mended: the broker answers again, the process runs again.
+    /// The fault has ended: the broker answers again, the process runs again.
     End,
 }
 
@@ -225,16 +225,16 @@ pub enum Phase {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct End {
-    /// The records that are whole, by the names that [`DELIVERIES`] and the oracles give them: what
-    /// they do not have did not happen.
+    /// The complete records, by the names that [`DELIVERIES`] and the oracles give them: an event
+    /// that they do not have did not happen.
     pub whole: BTreeSet<String>,
 }
 
 /// The record of deliveries to workers.
 pub const DELIVERIES: &str = "deliveries";
 
-/// The record of operations: whole where nobody acted unseen, as a program of a `run` step does. Only
-/// then is what nobody on record has asked for asked for by nobody.
+/// The record of operations. It is complete unless a program of a `run` step acted unrecorded. Only
+/// if it is complete, an effect without a recorded operation is one that nobody asked for.
 pub const OPERATIONS: &str = "operations";
 
 impl From<&DeliveryRecord> for Delivery {

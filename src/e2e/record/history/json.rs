@@ -1,10 +1,10 @@
-//! JSON that is kept as it came: whoever knows what it says reads it.
+//! JSON that is kept unchanged: the oracle that knows its shape reads it.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// A value of which only its own reader knows the shape.
+/// A value whose shape only its reader knows.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Json(Box<RawValue>);

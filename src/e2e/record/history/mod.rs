@@ -1,12 +1,12 @@
 //! The history of a run: events on one clock, as JSON lines.
 //!
-//! A run is recorded by a [`Recorder`] and read back as a [`History`]. A timeout is unknown and never a
-//! failure: what it was about may have happened.
+//! A run is recorded by a [`Recorder`] and read back as a [`History`]. A timeout is an unknown
+//! outcome and never a failure: the operation may have happened.
 //!
 //! | file | idea |
 //! | --- | --- |
-//! | `event`, `line`, `json` | what a line says |
-//! | `recorder`, `clock`, `operation`, `reader` | to a file and back |
+//! | `event`, `line`, `json` | the content of a line |
+//! | `recorder`, `clock`, `operation`, `reader` | writing to a file, and reading it |
 
 pub(crate) mod clock;
 pub(crate) mod event;

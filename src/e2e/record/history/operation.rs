@@ -1,4 +1,4 @@
-//! What a client is doing: begun on record, and ended on record whatever becomes of it.
+//! An operation of a client: its begin and its end are recorded, whatever its outcome.
 
 use super::event::{About, Invoke, Kind, Refusal, Reply, What};
 use super::json::Json;
@@ -22,7 +22,7 @@ impl Recorder {
     }
 }
 
-/// An operation under way. One that is dropped may have happened, and is recorded so.
+/// An operation in progress. If it is dropped, it is recorded as one that may have happened.
 #[must_use = "an operation ends as ok, fail or unknown"]
 pub struct Operation {
     recorder: Recorder,

@@ -1,4 +1,4 @@
-//! Writes a history while the run goes on: cheap, from any thread, in one order on one clock.
+//! Writes a history during the run: cheap, from any thread, in one order on one clock.
 
 use std::{
     io::{self, BufWriter, Write},
@@ -45,7 +45,7 @@ struct File {
     ended: bool,
 }
 
-/// Why a history is not whole.
+/// Why a history is not complete.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// It could not be written.
@@ -133,13 +133,13 @@ impl Recorder {
         self.write(None, what);
     }
 
-    /// Records what happened at `at_ns`, and is learned of only now.
+    /// Records an event that happened at `at_ns` and becomes known only now.
     pub fn append_at(&self, at_ns: u64, what: What) {
         self.write(Some(at_ns), what);
     }
 
-    /// Ends the history, naming the records that are whole in it. Without this line a history
-    /// counts as cut off, and what is not in it may have happened.
+    /// Ends the history, and names its complete records. Without this line a history counts as cut
+    /// off, and events that are not in it may have happened.
     ///
     /// # Errors
     /// [`RecordError::Write`]: the first write that failed.
@@ -153,7 +153,7 @@ impl Recorder {
         }
     }
 
-    /// Has all that was recorded be in the file.
+    /// Flushes all recorded events to the file.
     ///
     /// # Errors
     /// [`RecordError::Write`]: it cannot be written, now or before.

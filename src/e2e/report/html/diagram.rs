@@ -1,4 +1,4 @@
-//! The rows drawn: a lane a party, time from top to bottom, not to scale.
+//! Draws the rows: one lane for each party, time from top to bottom, not to scale.
 
 use maud::{Markup, html};
 
@@ -112,7 +112,7 @@ fn one(row: &Row, top: usize, width: usize, x: &impl Fn(Party) -> usize) -> Mark
     }
 }
 
-/// An arrow with its head, its label above, and what nobody may miss below.
+/// An arrow with its head, its label above, and its warning below.
 fn line(arrow: &Arrow, y: usize, from: usize, to: usize, broker: usize) -> Markup {
     let (left, right) = (from.min(to), from.max(to));
     let class = if arrow.back { "arrow back" } else { "arrow" };

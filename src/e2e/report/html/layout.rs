@@ -1,4 +1,4 @@
-//! A trace to rows and bands: what the diagram draws and its text alternative says.
+//! Turns a trace into rows and bands, for the diagram and its text alternative.
 
 use crate::e2e::record::trace::{Effect, Kind, Message, Party, Trace};
 use crate::e2e::report::html::show;
@@ -47,7 +47,7 @@ pub(in crate::e2e) struct Arrow {
     pub(in crate::e2e) label: String,
     /// Its body.
     pub(in crate::e2e) text: String,
-    /// What nobody may miss.
+    /// A warning at a message.
     pub(in crate::e2e) mark: Option<Mark>,
     /// So often in a row.
     pub(in crate::e2e) times: usize,
@@ -193,7 +193,7 @@ fn effect_row(trace: &Trace, effect: &Effect) -> Option<Row> {
     Some(Row { at_ns: effect.at_ns, what })
 }
 
-/// Whoever asks every 20 ms until something holds is drawn once, with how often.
+/// A request that is repeated every 20 ms until something holds is drawn once, with the count.
 fn repeats_once(rows: Vec<Row>) -> Vec<Row> {
     let same =
         |a: &Row, b: &Row| matches!((&a.what, &b.what), (What::Arrow(a), What::Arrow(b)) if a == b);

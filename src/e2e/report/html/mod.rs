@@ -1,5 +1,4 @@
-//! `--report html=PATH`: one page that needs nothing but itself, for a person who wants to see what
-//! happened.
+//! `--report html=PATH`: one self-contained page that shows a person what happened.
 //!
 //! | file | idea |
 //! | --- | --- |

@@ -1,4 +1,4 @@
-//! Filters as one writes them for a test runner: `tag(fault) and not (name(cluster/) or client(go))`.
+//! Filter expressions: `tag(fault) and not (name(cluster/) or client(go))`.
 
 use std::{fmt, str::FromStr};
 
@@ -102,7 +102,8 @@ impl FromStr for Expression {
     }
 }
 
-/// So deep may parentheses and negations go: a filter that a person writes has a handful.
+/// The deepest nesting of parentheses and negations; a filter that a person writes has a few
+/// levels.
 const DEEPEST: usize = 50;
 
 struct Reader<'a> {

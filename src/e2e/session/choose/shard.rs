@@ -4,8 +4,8 @@ use std::{num::NonZeroUsize, str::FromStr};
 
 /// One part of so many, as `2/4`.
 ///
-/// Scenarios are dealt out like cards, in the order of their names: each is in exactly one shard,
-/// with all its clients, whatever machine asks.
+/// Scenarios are assigned to shards in turn, in the order of their names: each is in exactly one
+/// shard, with all its clients, on every machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
     /// From 0.
