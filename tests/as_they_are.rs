@@ -288,8 +288,7 @@ fn ready(sign: &str, within: &str) -> String {
 #[test]
 fn a_service_that_says_nothing_is_seen_to_be_ready_at_the_broker() {
     let stream = "[streams.JOBS]\nsubjects = [\"jobs\"]\n[streams.JOBS.consumers.worker]\n";
-    let subscribes =
-        "    async def hi(m):\n        await m.respond(b'hi')\n    await nc.subscribe('hi', cb=hi)";
+    let subscribes = "    async def hi(m):\n        await m.respond(b'hi')\n    await nc.subscribe('hi', 'all', cb=hi)";
     let pulls = "    sub = await js.pull_subscribe_bind('worker', 'JOBS')\n    \
                  asyncio.create_task(sub.fetch(1, timeout=1000))";
     for (sign, does, step) in [

@@ -285,7 +285,7 @@ fn help_lists_the_services_and_the_exit_codes() {
         assert!(help.contains(line), "{help}");
     }
     let help = home.run(&["pay", "--help"]).ok();
-    assert!(help.contains("Whose payment"), "{help}");
+    assert!(help.contains("The payer"), "{help}");
 }
 
 #[test]

@@ -391,6 +391,6 @@ fn the_services_of_a_suite_are_not_made_to_cheat() {
         &format!("[services.waits]\n{WAITS}ready = {{ line = \"up\" }}\n"),
         &[("s", STEP)],
     );
-    let said = e2e(&home, &["--sabotage", "drop"]).failed(2, "services of its own");
+    let said = e2e(&home, &["--sabotage", "drop"]).failed(2, "its own services");
     assert_eq!(said.stdout, "");
 }

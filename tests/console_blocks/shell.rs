@@ -55,6 +55,8 @@ struct Shell {
 /// A program and the file with all it says, on stdout and stderr.
 struct Running {
     text: String,
+    /// How it is to end at Ctrl-C.
+    exit: i32,
     child: Child,
     said: NamedTempFile,
     home: PathBuf,
@@ -108,7 +110,7 @@ impl Shell {
         }
         let differs = |diff: String| format!("line {}: `{}`\n{diff}", command.line, command.text);
         let looks = LOOKS.iter().any(|looks| command.text.starts_with(looks));
-        let mut running = self.start(&command.text);
+        let mut running = self.start(command);
         let deadline = Instant::now() + LIMIT;
         // Two things may come first, what it says and its end, so both are looked for.
         loop {
@@ -133,7 +135,7 @@ impl Shell {
                     };
                 }
                 (Some(_), _) if ended && looks && Instant::now() < deadline => {
-                    running = self.start(&command.text);
+                    running = self.start(command);
                 }
                 (Some(diff), _) if ended => return Err(differs(diff)),
                 (diff, _) if Instant::now() > deadline => {
@@ -145,7 +147,7 @@ impl Shell {
         }
     }
 
-    fn start(&self, text: &str) -> Running {
+    fn start(&self, Command { text, exit, .. }: &Command) -> Running {
         // Not in the home, which is looked at when all has ended.
         let said = NamedTempFile::new().expect("a file");
         let both = File::options().append(true).open(said.path()).expect("the same file");
@@ -157,7 +159,13 @@ impl Shell {
         crate::support::forget_package(&mut command);
         command.stdin(Stdio::null()).stdout(both.try_clone().expect("a copy")).stderr(both);
         let child = command.spawn().expect("sh starts");
-        Running { text: text.to_owned(), child, said, home: self.home.path().to_owned() }
+        Running {
+            text: text.to_owned(),
+            exit: *exit,
+            child,
+            said,
+            home: self.home.path().to_owned(),
+        }
     }
 
     /// The command with this shell's port in the place of the one that everybody knows.
@@ -201,7 +209,7 @@ impl Running {
         loop {
             if let Some(status) = self.child.try_wait().expect("its status") {
                 // A program without a handler ends by the signal itself.
-                let orderly = [Some(0), Some(130)].contains(&status.code());
+                let orderly = [Some(self.exit), Some(130)].contains(&status.code());
                 return match orderly || status.signal() == Some(2) {
                     true => Ok(()),
                     false => Err(format!("`{}` ended at Ctrl-C with {status}", self.text)),

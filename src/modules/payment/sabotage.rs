@@ -21,6 +21,9 @@ use crate::mono::{DeadKind, Delivery, Failure};
 /// How long the first of two contents waits.
 const HELD_BACK: Duration = Duration::from_millis(300);
 
+/// How long what is charged is not acknowledged yet.
+const UNACKNOWLEDGED: Duration = Duration::from_millis(50);
+
 /// How the workers break their promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Sabotage {
@@ -138,7 +141,12 @@ impl Saboteur<'_> {
                 let other = Payment { money, ..self.payment.clone() };
                 Saboteur { payment: &other, ..*self }.charge(true).await
             }
-            Sabotage::Duplicate => self.charge(false).await,
+            Sabotage::Duplicate => {
+                self.charge(false).await?;
+                // What kills it in between is met on a slow machine too.
+                tokio::time::sleep(UNACKNOWLEDGED).await;
+                Ok(())
+            }
             Sabotage::BuryCompleted => self.then(DeadKind::Rejected).await,
             Sabotage::FalseConflict => self.then(DeadKind::Conflict).await,
             Sabotage::NoReason => Err(Failure::Dead(DeadKind::Rejected, String::new())),

@@ -1,19 +1,16 @@
 //! Everything that runs for one scenario: started, and stopped.
 
 use std::{
-    fs::File,
-    io::Write as _,
-    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use super::brokers::{Access, Brokers};
-use super::files::private_file;
+use super::files;
 use super::harness::Harness;
 use super::hearing::Hearing;
-use super::machine::{CLIENT, Client, Machine, ServiceContext};
+use super::machine::{CLIENT, Client, Machine};
 use super::networks::Networks;
 use super::refused;
 use super::secrets::Secrets;
@@ -21,7 +18,8 @@ use super::services::Services;
 use super::standing::Standing;
 use super::stored;
 use super::values::{self, Ports};
-use crate::broker::{Credentials, Fault, MessageRule, Role, What};
+use crate::broker;
+use crate::broker::{Fault, MessageRule, Role, What};
 use crate::e2e::driver;
 use crate::e2e::driver::Driver;
 use crate::e2e::driver::pipe::PipeDriver;
@@ -39,8 +37,6 @@ use crate::e2e::text::inside;
 use crate::e2e::text::span::Span;
 use crate::e2e::text::template::Variables;
 use crate::e2e::verdict::outcome::Stop;
-use crate::wire::context::NatsContext;
-use crate::{broker, whole};
 
 /// How long the client may take to have the broker process all that it has sent.
 const FLUSH: Duration = Duration::from_secs(2);
@@ -139,13 +135,13 @@ impl World {
             Ok(ports) => ports,
             Err(error) => return Err(bare(Stop::broken("cannot draw ports", error))),
         };
-        let context = match prepare(&brokers, &networks, fixture, &ports, machine.seed) {
+        let context = match files::of_services(&brokers, &networks, fixture, &ports, machine.seed) {
             Ok(context) => context,
             Err(error) => {
                 return Err(bare(Stop::broken("cannot write the services' files", error)));
             }
         };
-        let (history, recorder) = match history(machine, run, &brokers) {
+        let (history, recorder) = match files::history(machine, run, &brokers) {
             Ok((path, file)) => (path, Recorder::new(file)),
             Err(error) => return Err(bare(Stop::broken("cannot write the history", error))),
         };
@@ -339,58 +335,6 @@ impl World {
 
 fn log(name: &str, lines: Vec<String>) -> Log {
     Log { name: name.to_owned(), lines }
-}
-
-fn prepare(
-    brokers: &Brokers,
-    networks: &Networks,
-    fixture: &Fixture,
-    ports: &Ports,
-    seed: u64,
-) -> std::io::Result<ServiceContext> {
-    let folder = brokers.run_dir().join("services");
-    let journal_dir: PathBuf = folder.join("journals");
-    let dir: PathBuf = folder.join("dir");
-    for folder in [&journal_dir, &dir] {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    }
-    let settings = folder.join("settings.toml");
-    let text = toml::to_string(&fixture.services).map_err(std::io::Error::other)?;
-    private_file(&settings)?.write_all(text.as_bytes())?;
-    let Access { role, credentials: login, .. } = brokers.access(Role::Worker);
-    let credentials = folder.join("worker.json");
-    let mut context = NatsContext {
-        description: "services under test".to_owned(),
-        inbox_prefix: role.inbox_prefix().to_owned(),
-        ..NatsContext::default()
-    };
-    if let Some(Credentials { user, password }) = login.clone() {
-        (context.user, context.password) = (user, password);
-    }
-    whole::write(&credentials, context.text())?;
-    let (url, networks) = (brokers.url().to_owned(), networks.service_urls(brokers));
-    let variables = values::of_run(&url, login.as_ref(), &dir, ports);
-    Ok(ServiceContext {
-        url,
-        networks,
-        login,
-        credentials,
-        settings,
-        journal_dir,
-        dir,
-        variables,
-        seed,
-    })
-}
-
-/// The file of this run's history: in the folder that keeps them, or in the run's own.
-fn history(machine: &Machine, run: &RunId, brokers: &Brokers) -> std::io::Result<(PathBuf, File)> {
-    let path = match &machine.histories {
-        Some(kept) => kept.file(run)?,
-        None => brokers.run_dir().join("history.jsonl"),
-    };
-    let file = private_file(&path)?;
-    Ok((path, file))
 }
 
 async fn start_driver(
