@@ -3,7 +3,7 @@
 //! Where no rule is, bytes pass as they come, and only the places are kept where frames begin. Where
 //! one is, a frame passes when it is whole, so that it can be lost.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
@@ -18,6 +18,9 @@ use crate::broker::proxy::direction::Direction;
 pub(in crate::broker::proxy) struct Conversation {
     questions: Mutex<Questions>,
     is_unreadable: AtomicBool,
+    /// Frames that wait for another one, in either direction: it is known by its question, which comes
+    /// in the other one.
+    waiting: AtomicUsize,
 }
 
 /// What of some bytes passes.
@@ -86,7 +89,8 @@ impl Sieve {
                 &whole
             }
         };
-        let is_read = !rules.is_empty() || !self.late.is_empty() || !self.waiting.is_empty();
+        let waits = self.conversation.waiting.load(Ordering::Relaxed) > 0;
+        let is_read = !rules.is_empty() || !self.late.is_empty() || waits;
         let kept = match is_read {
             true => self.sift(bytes, &rules, now, &mut sifted),
             false => {
@@ -151,6 +155,7 @@ impl Sieve {
                     if let Some(partner) = partner {
                         sifted.pass.extend_from_slice(frame.bytes);
                         sifted.pass.append(&mut self.waiting.remove(partner).1);
+                        self.conversation.waiting.fetch_sub(1, Ordering::Relaxed);
                     }
                     if let Some(rule) = hit {
                         self.meet(rule, frame.bytes, now, sifted);
@@ -176,7 +181,10 @@ impl Sieve {
                 sifted.pass.extend_from_slice(frame);
             }
             Fate::Delay(time) => self.late.push((now + time, frame.to_vec())),
-            Fate::Swap => self.waiting.push((rule.clone(), frame.to_vec())),
+            Fate::Swap => {
+                self.waiting.push((rule.clone(), frame.to_vec()));
+                self.conversation.waiting.fetch_add(1, Ordering::Relaxed);
+            }
             Fate::Disconnect(Moment::Before) => {
                 sifted.lost += frame.len();
                 sifted.cut = true;

@@ -28,6 +28,8 @@ const HEARD: [&str; 2] = ["_INBOX.barrier.heard", "_R_.barrier.heard"];
 const ACKNOWLEDGE: &str = "$JS.ACK.";
 /// A survey of services is answered by all of them.
 const SURVEY: &[u8] = b"\"io.nats.micro.v1.";
+/// The server answers a question for several messages of a stream with each of them.
+const OF_STREAM: &str = "Nats-Stream";
 /// So many inboxes are remembered: a second reply comes soon after the first.
 const REMEMBERED: usize = 50_000;
 /// So much of a reply is kept.
@@ -163,9 +165,10 @@ impl Heard {
 /// Deliveries, their heartbeats and surveys come to inboxes too.
 fn is_a_reply(message: &async_nats::Message) -> bool {
     let delivered = message.reply.as_ref().is_some_and(|to| to.starts_with(ACKNOWLEDGE));
-    let survey = || message.payload.windows(SURVEY.len()).take(64).any(|part| part == SURVEY);
+    let survey = || message.payload.windows(SURVEY.len()).any(|part| part == SURVEY);
+    let of_stream = message.headers.as_ref().is_some_and(|all| all.get(OF_STREAM).is_some());
     let own = message.subject.starts_with(BARRIERS);
-    !(delivered || own || message.status.is_some() || survey())
+    !(delivered || of_stream || own || message.status.is_some() || survey())
 }
 
 fn lock(heard: &Mutex<Heard>) -> std::sync::MutexGuard<'_, Heard> {

@@ -65,7 +65,11 @@ impl RunningStep<'_> {
                 }
                 Err(self.failed(message))
             }
-            Ok(replies) if many > 1 => Ok(Seen::messages(&replies)),
+            Ok(replies)
+                if many > 1 || self.step.expects.iter().any(|expect| expect.key == "bodies") =>
+            {
+                Ok(Seen::messages(&replies))
+            }
             _ => Ok(Seen::request(outcome)),
         }
     }

@@ -66,6 +66,23 @@ fn what_is_late_is_overtaken_and_comes_between_whole_messages() {
 }
 
 #[test]
+fn a_reply_changes_places_with_one_whose_request_comes_later() {
+    let conversation = Arc::new(Conversation::default());
+    let both = [Direction::ToServer, Direction::ToClient];
+    let [mut asks, mut answers] = both.map(|way| Sieve::new(way, conversation.clone()));
+    let swap = [rule(Fate::Swap, Matching::next(MessageKind::Reply))];
+    let request = |n| format!("PUB one _INBOX.{n} 1\r\nx\r\n");
+    let reply = |n| format!("MSG _INBOX.{n} 1 1\r\ny\r\n");
+    let pass = |sieve: &mut Sieve, text: &str| {
+        String::from_utf8(sieve.read(text.as_bytes(), &swap, Instant::now()).pass).unwrap()
+    };
+    assert_eq!(pass(&mut asks, &request(1)), request(1));
+    assert_eq!(pass(&mut answers, &reply(1)), "");
+    assert_eq!(pass(&mut asks, &request(2)), request(2));
+    assert_eq!(pass(&mut answers, &reply(2)), reply(2) + &reply(1));
+}
+
+#[test]
 fn turns_are_counted() {
     let all: Vec<String> = (1..=9).map(|n| published("a", &n.to_string())).collect();
     let lost = |turn, times| {
