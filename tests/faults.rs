@@ -153,7 +153,8 @@ async fn one_handle_breaks_servers_networks_and_services() {
     // counts as the youngest.
     assert_eq!(after.len(), 2);
     assert_eq!(after[1], before[2]);
-    assert_eq!([state(after[0]), state(after[1])], [Some('S'), Some('T')]);
+    assert_eq!(state(after[1]), Some('T'));
+    assert!(state(after[0]).is_some_and(|state| "RS".contains(state)));
     let mut faults = Faults::new(Servers::One(&mut broker), 1).services(&mut sleepers);
     faults.inject(&Fault::new(What::ResumeServices)).await.unwrap();
     faults.inject(&Fault::new(What::StartServices)).await.unwrap();

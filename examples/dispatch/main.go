@@ -23,7 +23,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-const attempts = 8
+// Each death of a worker or of the broker costs one, too.
+const attempts = 20
 
 var errAway = errors.New("the carrier is away")
 
@@ -60,7 +61,8 @@ func main() {
 	if os.Getenv("PLANT") == "nak" {
 		worker.again = jetstream.Msg.Nak
 	}
-	consuming, err := consumer.Consume(worker.handle, jetstream.PullMaxMessages(100))
+	// What waits here for its turn must not wait longer than AckWait: it would be delivered again.
+	consuming, err := consumer.Consume(worker.handle, jetstream.PullMaxMessages(5))
 	if err != nil {
 		log.Fatal(err)
 	}
