@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::secrets::Secrets;
 use crate::broker::{
-    Broker, ClientConnection, Cluster, ClusterError, ClusterSettings, Credentials, LeakReport,
-    Role, Servers, Settings, StartError, StopError,
+    Broker, Cluster, ClusterError, ClusterSettings, Credentials, LeakReport, Role, Servers,
+    Settings, StartError, StopError,
 };
 use crate::e2e::scenario::ast::scenario::Fixture;
 
@@ -161,18 +161,6 @@ impl Brokers {
                 Kind::Several(_) => format!("node {down} is down"),
             });
         }
-        self.report_of_those_up().await
-    }
-
-    /// Who is connected to the servers that are up.
-    ///
-    /// # Errors
-    /// As [`leak_report`](Self::leak_report), but that a node may be down.
-    pub(in crate::e2e) async fn connections(&self) -> Result<Vec<ClientConnection>, String> {
-        Ok(self.report_of_those_up().await?.connections)
-    }
-
-    async fn report_of_those_up(&self) -> Result<LeakReport, String> {
         let report = match &self.kind {
             Kind::One(broker) => broker.leak_report().await,
             Kind::Several(cluster) => cluster.leak_report().await,

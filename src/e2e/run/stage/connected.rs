@@ -1,4 +1,4 @@
-//! Who is connected as a service, and listens to what, as the broker itself says.
+//! Who is connected in a role, and listens to what, as the broker itself says.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const MOST: u32 = 1024;
 /// One of several servers may be down: then the others' words count.
 const LATE: Duration = Duration::from_secs(1);
 
-/// A connection that did something as a service.
+/// A connection of somebody in that role.
 #[derive(Debug, Clone)]
 pub(in crate::e2e) struct Connection {
     /// As it called itself; empty if it did not.
@@ -33,15 +33,26 @@ pub(in crate::e2e) struct Subscription {
     pub(in crate::e2e) queue: Option<String>,
 }
 
-/// The connections of services, at each of so many servers.
+/// The connections of services to each of so many servers.
 ///
 /// # Errors
-/// The client library's words.
+/// As [`in_role`].
 pub(in crate::e2e) async fn services(
     harness: &Harness,
     servers: usize,
 ) -> Result<Vec<Connection>, async_nats::Error> {
-    let client = harness.client().await?;
+    in_role(Role::Worker, &harness.client().await?, servers).await
+}
+
+/// The connections in a role to each of so many servers, in the account of the one who asks.
+///
+/// # Errors
+/// The client library's words.
+pub(in crate::e2e) async fn in_role(
+    role: Role,
+    client: &async_nats::Client,
+    servers: usize,
+) -> Result<Vec<Connection>, async_nats::Error> {
     let inbox = client.new_inbox();
     let mut replies = client.subscribe(inbox.clone()).await?.take(servers);
     let asked = json!({ "auth": true, "subscriptions_detail": true, "limit": MOST }).to_string();
@@ -50,11 +61,11 @@ pub(in crate::e2e) async fn services(
     while let Ok(Some(reply)) = tokio::time::timeout(LATE, replies.next()).await {
         let told: Value = serde_json::from_slice(&reply.payload)?;
         let connections = told["data"]["connections"].as_array();
-        let of_services = connections.into_iter().flatten().filter(|connection| {
+        let of_role = connections.into_iter().flatten().filter(|connection| {
             let user = connection["authorized_user"].as_str().unwrap_or_default();
-            Role::of_user(user) == Some(Role::Worker)
+            Role::of_user(user) == Some(role)
         });
-        all.extend(of_services.map(|connection| {
+        all.extend(of_role.map(|connection| {
             let all = connection["subscriptions_list_detail"].as_array().into_iter().flatten();
             let text = |value: &Value| value.as_str().map(str::to_owned);
             let subscription = |told: &Value| {

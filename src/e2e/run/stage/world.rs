@@ -120,7 +120,7 @@ impl World {
         // Else a lame duck waits 10 s before it sends its clients away.
         settings.extra_config = "lame_duck_grace_period: \"200ms\"\n".to_owned();
         settings.extra_config.push_str(level::config(fixture, traced));
-        settings.monitoring = true;
+        settings.monitoring = leaks.looks();
         let brokers = Brokers::start(settings, fixture)
             .await
             .map_err(|error| bare(Stop::broken("cannot start the broker", error)))?;
