@@ -76,6 +76,7 @@ mod reaped;
 mod replies;
 mod replies_to_one;
 mod reports;
+mod restarts;
 mod review;
 mod roles;
 mod sabotage;

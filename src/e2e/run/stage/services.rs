@@ -259,13 +259,13 @@ impl Services {
         self.running.iter().chain(&self.aside).filter(move |process| process.name() == name)
     }
 
-    /// Waits until a process ends badly that nobody has told to, where none is started again; says
-    /// whose it was, how it ended, and what it said last. One that ends well was done.
-    pub(in crate::e2e) async fn ends_badly(&self) -> String {
+    /// Waits until a process ends badly that nobody has told to; says whose it was, how it ended, and
+    /// what it said last. One that ends well was done.
+    async fn ends_badly(&self) -> String {
         let all = self.running.iter().chain(&self.aside);
         let ends = all.map(|process| async move {
             let status = process.wait().await;
-            if self.restart || is_orderly(status) {
+            if is_orderly(status) {
                 std::future::pending().await
             }
             (process, status)

@@ -72,6 +72,31 @@ pub(in crate::e2e) struct World {
     leaks: Watch,
 }
 
+/// What a step works with, while the services are looked after.
+pub(in crate::e2e) struct Scene<'a> {
+    pub(in crate::e2e) machine: &'a Machine,
+    pub(in crate::e2e) oracles: &'a Oracles,
+    pub(in crate::e2e) brokers: &'a Brokers,
+    pub(in crate::e2e) harness: &'a Harness,
+    pub(in crate::e2e) driver: &'a dyn Driver,
+    pub(in crate::e2e) recorder: &'a Recorder,
+    /// As [`World::dir`].
+    pub(in crate::e2e) dir: PathBuf,
+    command: &'a [String],
+}
+
+impl Scene<'_> {
+    /// A program with its arguments, `{{client}}` among them put in.
+    pub(in crate::e2e) fn argv(&self, program: &[String]) -> Vec<String> {
+        let itself = format!("{{{{{CLIENT}}}}}");
+        let words = program.iter().map(|word| match *word == itself {
+            true => self.command,
+            false => std::slice::from_ref(word),
+        });
+        words.flatten().cloned().collect()
+    }
+}
+
 /// Why nothing runs.
 pub(in crate::e2e) struct StartFailed {
     pub(in crate::e2e) stop: Stop,
@@ -192,14 +217,19 @@ impl World {
         Err(StartFailed { stop, logs, secrets, standing })
     }
 
-    /// A program with its arguments, `{{client}}` among them put in.
-    pub(in crate::e2e) fn argv(&self, program: &[String]) -> Vec<String> {
-        let itself = format!("{{{{{CLIENT}}}}}");
-        let words = program.iter().map(|word| match *word == itself {
-            true => self.command.as_slice(),
-            false => std::slice::from_ref(word),
-        });
-        words.flatten().cloned().collect()
+    /// What a step works with, and the services, of which one may have to be started again meanwhile.
+    pub(in crate::e2e) fn apart(&mut self) -> (Scene<'_>, &mut Services) {
+        let scene = Scene {
+            machine: &self.machine,
+            oracles: &self.oracles,
+            brokers: &self.brokers,
+            harness: &self.harness,
+            driver: &*self.driver,
+            recorder: &self.recorder,
+            dir: self.services.context().dir.clone(),
+            command: &self.command,
+        };
+        (scene, &mut self.services)
     }
 
     /// The private folder of this run.

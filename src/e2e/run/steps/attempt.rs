@@ -44,14 +44,14 @@ impl RunningStep<'_> {
                 Ok(Seen::submit(self.ask(op).await?))
             }
             Action::Run(program) => {
-                let machine = self.world.machine();
+                let machine = self.scene.machine;
                 let timeout = self.step.timeout.unwrap_or(program::DEFAULT_TIMEOUT);
-                let mut access = self.world.access(Role::Client);
+                let mut access = self.scene.brokers.access(Role::Client);
                 // A program may take only one; it learns of the others from that one.
-                access.url = self.world.brokers.first_url().to_owned();
+                access.url = self.scene.brokers.first_url().to_owned();
                 let program =
-                    &Program { words: self.world.argv(&program.words), ..program.clone() };
-                let (root, dir) = (&machine.root, self.world.dir());
+                    &Program { words: self.scene.argv(&program.words), ..program.clone() };
+                let (root, dir) = (&machine.root, &self.scene.dir);
                 let ran = program::run(&machine.reaper, program, root, (&access, dir), timeout);
                 match ran.await {
                     Ok(seen) => Ok(seen),
@@ -68,9 +68,9 @@ impl RunningStep<'_> {
 
     /// Asks the driver, and puts on record what it was asked and what came of it.
     pub(in crate::e2e) async fn ask(&self, op: Op) -> Result<Outcome, Stop> {
-        let oracles = self.world.oracles();
-        let begun = record::begin(&self.world.recorder, oracles, self.world.driver.name(), &op);
-        let performed = self.world.driver.perform(op).await;
+        let oracles = self.scene.oracles;
+        let begun = record::begin(self.scene.recorder, oracles, self.scene.driver.name(), &op);
+        let performed = self.scene.driver.perform(op).await;
         let outcome = performed.map_err(|fault| self.failed(fault.to_string()))?;
         if let Some(begun) = begun {
             begun.end(&outcome);
@@ -89,7 +89,7 @@ impl RunningStep<'_> {
             Payload::Bytes(bytes) => bytes.clone(),
             Payload::Filler(size) => vec![b'x'; *size],
             Payload::File(name) => {
-                let fixture = self.world.machine().shown_from.join(&*self.fixture.source.path);
+                let fixture = self.scene.machine.shown_from.join(&*self.fixture.source.path);
                 let folder = fixture.parent().unwrap_or(Path::new("."));
                 let file = folder.join(name);
                 inside::read(folder, &file, inside::LARGEST_BODY).map_err(|error| {

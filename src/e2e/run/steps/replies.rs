@@ -34,7 +34,7 @@ impl RunningStep<'_> {
         let limit = self.step.timeout.unwrap_or(DEFAULT_TIMEOUT);
         let servers = self.fixture.broker.cluster.unwrap_or(1);
         // Where it cannot be known, what comes is still counted.
-        let connections = connected::services(self.world.harness(), servers).await;
+        let connections = connected::services(self.scene.harness, servers).await;
         let listeners = listeners(&connections.unwrap_or_default(), &subject);
         let op = Op::Request {
             subject: subject.clone(),
@@ -42,8 +42,8 @@ impl RunningStep<'_> {
             headers: headers.clone(),
             timeout_ms: millis(limit),
         };
-        let oracles = self.world.oracles();
-        let begun = record::begin(&self.world.recorder, oracles, "harness", &op);
+        let oracles = self.scene.oracles;
+        let begun = record::begin(self.scene.recorder, oracles, "harness", &op);
         let body = from_base64(&payload_base64);
         let patience = Patience { many: many as usize, listeners: listeners.len(), limit };
         let asked = self.ask_all(&subject, body, &headers, patience).await;
@@ -83,7 +83,7 @@ impl RunningStep<'_> {
         Patience { many, listeners, limit }: Patience,
     ) -> Result<Vec<Message>, DriverError> {
         let lost = |error: &dyn Display| failed(ErrorKind::Connection, false, error);
-        let client = self.world.harness().client().await.map_err(|error| lost(&error))?;
+        let client = self.scene.harness.client().await.map_err(|error| lost(&error))?;
         let inbox = client.new_inbox();
         let mut incoming = client.subscribe(inbox.clone()).await.map_err(|error| lost(&error))?;
         let (to, headers) = (subject.to_owned(), header_map(headers)?);

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::e2e::record::seen::Seen;
 use crate::e2e::run::stage::values::as_written;
-use crate::e2e::run::stage::world::World;
+use crate::e2e::run::stage::world::Scene;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::{Action, Expect, Step};
 use crate::e2e::scenario::fill::filled;
@@ -27,7 +27,7 @@ pub(in crate::e2e) type Subscriptions = BTreeMap<String, u64>;
 
 /// A step under way.
 pub(in crate::e2e) struct RunningStep<'a> {
-    pub(in crate::e2e) world: &'a World,
+    pub(in crate::e2e) scene: Scene<'a>,
     pub(in crate::e2e) fixture: &'a Fixture,
     pub(in crate::e2e) subscriptions: &'a Subscriptions,
     pub(in crate::e2e) step: &'a Step,

@@ -118,13 +118,12 @@ async fn one(
                 transcript.load(step, &filled(action, &as_written(variables)), &lines);
             }
             None => {
-                let under_way = RunningStep { world, fixture, subscriptions, step };
+                let (scene, services) = world.apart();
+                let under_way = RunningStep { scene, fixture, subscriptions, step };
                 let outcomes = tokio::select! {
                     // It explains what the step came to.
                     biased;
-                    why = world.services.ends_badly() => {
-                        return Err(Stop::failed(fixture, &step.span, why));
-                    }
+                    stop = services.supervise(fixture, &step.span) => return Err(stop),
                     outcomes = under_way.repeated(variables, transcript) => outcomes?,
                 };
                 save(fixture, step, &outcomes, variables)?;

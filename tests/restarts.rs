@@ -1,0 +1,44 @@
+//! `restart = true`: a process that ends by itself is started again, whatever is under way.
+
+use crate::support::program::Home;
+
+/// Notes each start, and waits for a word to end badly.
+const SHOP: &str =
+    "echo $$ >> starts; echo up; until [ -e end ]; do sleep 0.01; done; rm end; exit 7";
+
+fn run(restart: bool, steps: &str) -> (Home, crate::support::program::Said) {
+    let home = Home::new();
+    let root = home.path().join("suite");
+    std::fs::create_dir_all(root.join("scenarios")).unwrap();
+    let file = format!(
+        "[services.shop]\nrun = [\"sh\", \"-c\", \"{SHOP}\"]\nready = {{ line = \"up\" }}\n\
+         ready_within = \"60s\"\n"
+    );
+    std::fs::write(root.join("suite.toml"), file).unwrap();
+    let text = format!("description = \"again\"\n[processes]\nrestart = {restart}\n{steps}");
+    std::fs::write(root.join("scenarios/again.toml"), text).unwrap();
+    let said = home.run(&["e2e", "suite", "--update"]);
+    (home, said)
+}
+
+/// Ends the service, and waits until it has started so often.
+fn ended(starts: usize) -> String {
+    let script =
+        format!("touch end; until [ $(wc -l < starts) -eq {starts} ]; do sleep 0.01; done");
+    format!("[[step]]\nrun = [\"sh\", \"-c\", \"{script}\"]\ntimeout = \"50s\"\n")
+}
+
+#[test]
+fn a_step_meets_the_next_process() {
+    let (home, said) = run(true, &[ended(2), ended(3)].concat());
+    said.ok();
+    let starts = std::fs::read_to_string(home.path().join("suite/starts")).unwrap();
+    assert_eq!(starts.lines().count(), 3, "{starts}");
+}
+
+#[test]
+fn without_it_the_step_fails_with_how_the_process_ended() {
+    let (_home, said) = run(false, &ended(2));
+    let said = said.failed(1, "").stdout;
+    assert!(said.contains("shop ended with exit status 7"), "{said}");
+}
