@@ -87,7 +87,7 @@ pub fn open_file(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
 ///
 /// # Errors
 /// As `read`.
-#[cfg(feature = "mono")]
+#[cfg(any(feature = "broker", feature = "mono"))]
 pub(crate) async fn in_background<T: Send + 'static>(
     path: &Path,
     read: fn(&Path) -> io::Result<T>,

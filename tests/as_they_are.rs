@@ -106,6 +106,10 @@ fn the_broker_takes_settings_of_its_own_language() {
     std::fs::write(&extra, "max_paylod: 5000\n").unwrap();
     let said = e2e(&home, &["--ci"]).failed(3, "");
     assert!(said.stdout.contains("max_paylod"), "{}", said.stdout);
+    // What it must not say is not left to be noticed.
+    std::fs::write(&extra, "max_payload: 5000\naccounts { MINE {} }\n").unwrap();
+    let said = e2e(&home, &["--ci"]).failed(3, "");
+    assert!(said.stdout.contains("extra.conf:2 sets `accounts`"), "{}", said.stdout);
 }
 
 #[test]
@@ -398,4 +402,38 @@ fn mistakes_about_readiness_have_their_place() {
         let said = e2e(&home, &["--list"]).failed(2, words);
         assert!(said.stderr.contains("suite.toml:3"), "{}", said.stderr);
     }
+}
+
+/// A service that knows one address only is hit by a bad network too.
+#[test]
+fn a_fixed_port_is_behind_the_proxies_of_the_services() {
+    let home = Home::new();
+    let port = free_port();
+    let file = format!(
+        "broker = {{ auth = false, port = {port} }}\n{}",
+        answers(&format!("nats://127.0.0.1:{port}"))
+    );
+    let broken = "[[step]]\nfault = \"blackhole\"\non = \"services\"\n\
+                  [[step]]\nrequest = \"hi\"\ntimeout = \"300ms\"\nerror = \"timeout\"\n\
+                  [[step]]\nfault = \"heal-network\"\n";
+    let text = format!("[proxy]\nservices = true\n{HI}{broken}");
+    suite(&home, &file, &[("a", &text)]);
+    let said = e2e(&home, &["--update"]).ok();
+    assert!(said.contains("1 passed"), "{said}");
+    // Several services have one such network, where a fault hits them all.
+    let other = "[services.other]\nrun = [\"sh\", \"-c\", \"echo up; exec sleep 1000\"]\nready = { line = \"up\" }\n";
+    suite(&home, &(file + other), &[("a", &text)]);
+    e2e(&home, &["--update"]).ok();
+    let one = "[[step]]\nfault = \"lose\"\nwhat = \"reply\"\nof = \"answers\"\n";
+    suite(
+        &home,
+        &format!("broker = {{ auth = false, port = {port} }}\n{other}{}", answers("{{nats_url}}")),
+        &[("a", &format!("[proxy]\nservices = true\n{one}{HI}"))],
+    );
+    let said = e2e(&home, &["--ci"]).failed(3, "");
+    assert!(
+        said.stdout.contains("share the network of the broker's fixed port"),
+        "{}",
+        said.stdout
+    );
 }

@@ -27,6 +27,24 @@ pub enum StartError {
         /// How long it was tried.
         waited: Duration,
     },
+    /// The file to be included cannot be read, or not as text.
+    #[error("cannot read {}, which nats-server is to include: {source}", path.display())]
+    Include {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The file to be included says what is not its to say.
+    #[error("{}:{line} sets `{key}`, which is set for nats-server here, and would be undone", path.display())]
+    NotTheirs {
+        /// The file.
+        path: PathBuf,
+        /// From 1.
+        line: usize,
+        /// The setting.
+        key: String,
+    },
     /// Another broker uses the store folder.
     #[error("the store folder {} is in use by another broker", store.display())]
     StoreInUse {
@@ -118,6 +136,11 @@ impl StartError {
         Some(match self {
             Self::PortInUse { .. } => "stop the other process, or ask for another port".to_owned(),
             Self::Certificate { trouble } => trouble.remedy.clone(),
+            Self::NotTheirs { .. } => {
+                "take it out of that file: port, users, TLS and cluster have settings here, and store, log \
+                 and monitoring are made for each start"
+                    .to_owned()
+            }
             Self::PortLost { .. } => {
                 "a client that reconnects without a pause can be given the port as its own"
                     .to_owned()
@@ -136,6 +159,7 @@ impl StartError {
             Self::NoSuchPort { .. } => "ask for a lower port".to_owned(),
             Self::NotReady { .. } => "a busy machine may need a longer ready timeout".to_owned(),
             Self::EarlyExit { .. }
+            | Self::Include { .. }
             | Self::NoRandomness { .. }
             | Self::Spawn(_)
             | Self::Prepare { .. } => return None,

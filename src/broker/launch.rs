@@ -2,14 +2,16 @@
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::config;
 use super::error::StartError;
+use super::included;
 use super::place::Place;
 use super::ready::{self, Deaf, Listening};
 use super::settings::Port;
+use crate::given::{in_background, read_given_text};
 use crate::process::{Child, Spawn};
 
 /// How long to wait for the rest of a log whose server has ended.
@@ -65,6 +67,9 @@ impl Drop for Unproved {
 
 async fn spawn(place: &Place, port: Port) -> Result<Child, StartError> {
     let settings = &place.settings;
+    if let Some(path) = &settings.include {
+        leaves_ours(path).await?;
+    }
     let config = write_config(place, port)?;
     let mut spawn = Spawn::new("nats-server", &settings.server.path)
         .arg("-c")
@@ -133,6 +138,18 @@ async fn early_exit(place: &Place, child: &Child) -> StartError {
     // The tail is whole once the pipe is closed; somebody who inherited it may keep it open.
     let _ = tokio::time::timeout(DRAIN_PATIENCE, child.drained()).await;
     StartError::EarlyExit { status, tail: child.tail(), log_path: place.settings.log.clone() }
+}
+
+/// Whether the file to be included says nothing that is this program's to say.
+async fn leaves_ours(path: &Path) -> Result<(), StartError> {
+    let path = path.to_owned();
+    match in_background(&path, read_given_text).await {
+        Ok(text) => match included::ours(&text) {
+            Some((line, key)) => Err(StartError::NotTheirs { path, line, key }),
+            None => Ok(()),
+        },
+        Err(source) => Err(StartError::Include { path, source }),
+    }
 }
 
 fn write_config(place: &Place, port: Port) -> Result<PathBuf, StartError> {

@@ -26,6 +26,7 @@ mod config;
 mod error;
 mod faults;
 mod in_flight;
+mod included;
 mod launch;
 mod leaks;
 mod lifecycle;

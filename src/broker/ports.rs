@@ -35,7 +35,11 @@ impl Placeholder {
         Self::bind(0)
     }
 
-    fn bind(port: u16) -> io::Result<Placeholder> {
+    /// Holds this port.
+    ///
+    /// # Errors
+    /// If it is another's.
+    pub(super) fn bind(port: u16) -> io::Result<Placeholder> {
         let socket = TcpSocket::new_v4()?;
         socket.set_reuseaddr(true)?;
         socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;

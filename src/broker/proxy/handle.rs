@@ -17,6 +17,7 @@ use super::messages::rule::MessageRule;
 use super::network::Network;
 use super::plan::{Cut, Dice, Plan};
 use crate::broker::ports::Placeholder;
+use crate::broker::settings::Port;
 
 /// A bad network on demand: listens on a random port of 127.0.0.1 and passes bytes on to a server.
 ///
@@ -47,16 +48,27 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Listens, and passes connections on to `port` of 127.0.0.1.
+    /// Listens on a free port, and passes connections on to `port` of 127.0.0.1.
     ///
     /// # Errors
     /// If the system has no port.
     pub async fn start(port: u16, seed: u64) -> io::Result<Proxy> {
+        Self::start_on(Port::Any, port, seed).await
+    }
+
+    /// The same on a port of one's own, for programs that connect nowhere else.
+    ///
+    /// # Errors
+    /// If it is another's.
+    pub async fn start_on(listen: Port, port: u16, seed: u64) -> io::Result<Proxy> {
         let target = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let plan = Arc::new(watch::Sender::new(Plan::healthy(target)));
         let (count, counts) = watch::channel(Counts::default());
         // Held for life, so that the port is still ours while connections are refused.
-        let placeholder = Placeholder::any()?;
+        let placeholder = match listen {
+            Port::Any => Placeholder::any()?,
+            Port::Fixed(port) => Placeholder::bind(port)?,
+        };
         let port = placeholder.port();
         let placeholder = Placeholder::LETS_THE_SERVER_IN.then_some(placeholder);
         let listener = listen::listen(port)?;

@@ -134,7 +134,9 @@ impl World {
             roles.unnamed = Some(Role::Worker);
         }
         settings.auth = Some(broker::Auth::Roles(roles));
-        settings.port = asked.port.map_or(broker::Port::Any, broker::Port::Fixed);
+        // Behind proxies, the fixed port is theirs.
+        let fixed = asked.port.filter(|_| !fixture.proxy.services);
+        settings.port = fixed.map_or(broker::Port::Any, broker::Port::Fixed);
         if let Some(file) = &asked.config {
             let path = machine.root.join(file);
             let read = inside::read_text(&machine.root, &path);
@@ -151,7 +153,14 @@ impl World {
             .map_err(|error| bare(Stop::broken("cannot start the broker", error)))?;
         let services =
             (machine.services)(&fixture.services).into_iter().map(|service| service.name);
-        let networks = match Networks::start(fixture.proxy, &brokers, services, machine.seed).await
+        let networks = match Networks::start(
+            fixture.proxy,
+            &brokers,
+            services,
+            machine.seed,
+            asked.port,
+        )
+        .await
         {
             Ok(networks) => networks,
             Err(error) => return Err(bare(Stop::broken("cannot start the proxies", error))),

@@ -28,8 +28,15 @@ impl World {
         let (seed, injected) = (self.machine().seed, self.schedule.len() as u64);
         self.services.only(fault.service.as_deref());
         let leaders = self.machine().leaders.clone();
+        let of_one = fault.service.is_some() && !self.networks.shared.is_empty();
+        if of_one && (fault.what.is_of_a_network() || fault.what.is_of_messages()) {
+            let why = "the services share the network of the broker's fixed port, so that it cannot hit one \
+                       of them alone";
+            return Err(Stop::broken(&fault.to_string(), why));
+        }
         let mut faults = Faults::new(self.brokers.servers(&leaders), seed)
             .network(Side::Client, &self.networks.client)
+            .network(Side::Services, &self.networks.shared)
             .services(&mut self.services)
             .hearing(hearing(&self.recorder))
             .after(injected);

@@ -1,0 +1,186 @@
+//! What a config file of somebody else's may not say: it would undo what this program relies on, and
+//! nobody would be told.
+
+/// Settings that are this program's, in small letters: where the server listens and is watched, its
+/// name and store, who may connect and how, what it logs and where. `include` may hide any of them.
+const OURS: [&str; 35] = [
+    "accounts",
+    "authorization",
+    "cluster",
+    "debug",
+    "host",
+    "http",
+    "http_base_path",
+    "http_port",
+    "https",
+    "https_port",
+    "include",
+    "jetstream",
+    "lame_duck_duration",
+    "lame_duck_grace_period",
+    "listen",
+    "log_file",
+    "log_size_limit",
+    "logfile",
+    "logfile_size_limit",
+    "logtime",
+    "monitor_port",
+    "net",
+    "no_auth_user",
+    "operator",
+    "operators",
+    "port",
+    "remote_syslog",
+    "resolver",
+    "server_name",
+    "store_dir",
+    "syslog",
+    "system",
+    "system_account",
+    "tls",
+    "trace",
+];
+
+/// The first of them in a file, with its line, from 1. In nats-server's language a setting is a word,
+/// `:` or `=` or a blank, and a value; words of other settings' values are not looked at.
+pub(super) fn ours(text: &str) -> Option<(usize, String)> {
+    let mut scan = Scan { rest: text, line: 1 };
+    loop {
+        scan.skip(|c| c.is_whitespace() || ",;".contains(c));
+        if scan.comment() {
+            continue;
+        }
+        let line = scan.line;
+        let word = match scan.rest.chars().next()? {
+            quote @ ('"' | '\'') => scan.quoted(quote),
+            _ => scan.take(|c| !c.is_whitespace() && !":={[(".contains(c)),
+        };
+        let word = word.to_ascii_lowercase();
+        if OURS.contains(&word.as_str()) {
+            return Some((line, word));
+        }
+        scan.skip(|c| c.is_whitespace() && c != '\n' || ":=".contains(c));
+        scan.value();
+    }
+}
+
+/// What is left of a file.
+struct Scan<'a> {
+    rest: &'a str,
+    line: usize,
+}
+
+impl<'a> Scan<'a> {
+    /// What comes before the first character that `goes_on` refuses.
+    fn take(&mut self, goes_on: impl Fn(char) -> bool) -> &'a str {
+        let end = self.rest.find(|c| !goes_on(c)).unwrap_or(self.rest.len());
+        let (taken, rest) = self.rest.split_at(end);
+        self.line += taken.matches('\n').count();
+        self.rest = rest;
+        taken
+    }
+
+    fn skip(&mut self, goes_on: impl Fn(char) -> bool) {
+        self.take(goes_on);
+    }
+
+    fn one(&mut self) {
+        let first = self.rest.chars().next();
+        self.line += usize::from(first == Some('\n'));
+        self.rest = &self.rest[first.map_or(0, char::len_utf8)..];
+    }
+
+    /// Whether a comment was here; it is passed over.
+    fn comment(&mut self) -> bool {
+        let comment = self.rest.starts_with('#') || self.rest.starts_with("//");
+        if comment {
+            self.skip(|c| c != '\n');
+        }
+        comment
+    }
+
+    fn quoted(&mut self, quote: char) -> &'a str {
+        self.one();
+        let text = self.take(|c| c != quote);
+        self.one();
+        text
+    }
+
+    /// Passes over a value: up to the end of its line, and of its brackets.
+    fn value(&mut self) {
+        let mut open = 0_usize;
+        while let Some(c) = self.rest.chars().next() {
+            match c {
+                '"' | '\'' => {
+                    self.quoted(c);
+                    continue;
+                }
+                '{' | '[' | '(' => open += 1,
+                '}' | ']' | ')' => {
+                    open = open.saturating_sub(1);
+                    if open == 0 {
+                        return self.one();
+                    }
+                }
+                '\n' | ',' | ';' if open == 0 => return,
+                c if c.is_whitespace() => {
+                    self.one();
+                    self.comment();
+                    continue;
+                }
+                _ => {}
+            }
+            self.one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ours;
+
+    #[test]
+    fn settings_of_ours_are_found_wherever_they_stand() {
+        for (text, line, key) in [
+            ("port: 4222", 1, "port"),
+            ("max_payload: 5000\nPort = 4222\n", 2, "port"),
+            ("max_payload 5000; listen \"0.0.0.0:1\"", 1, "listen"),
+            ("max_payload: 1MB, host: localhost", 1, "host"),
+            ("# port\n// port\n\"port\": 1", 3, "port"),
+            ("max_connections: 9 # not\njetstream {\n  store_dir: x\n}", 2, "jetstream"),
+            ("websocket {\n port: 1\n no_tls: true }\nstore_dir='/x'", 4, "store_dir"),
+            ("mqtt { port: 1 } accounts { A { users: [] } }", 1, "accounts"),
+            (
+                "leafnodes { remotes = [ { url: nats-leaf://h:1 } ]\n}\nno_auth_user: x",
+                3,
+                "no_auth_user",
+            ),
+            (
+                "default_permissions {\n publish: \"a}b\" # }\n}\nauthorization: {}",
+                4,
+                "authorization",
+            ),
+            ("include other.conf", 1, "include"),
+            ("websocket\n{\n  port: 1\n}\ntls {}", 5, "tls"),
+        ] {
+            assert_eq!(ours(text), Some((line, key.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_inside_another_setting_or_in_a_value_is_not_ours() {
+        for text in [
+            "",
+            "max_payload: 5000 // port: 4222\n",
+            "websocket { port: 8080, host: x\n tls {} }",
+            "server_tags: [\"port: 1\", 'host']\nmax_connections: 5",
+            "ping_interval: \"2m\"\nwrite_deadline = 10s",
+            "mappings = { port: other }",
+            "x: (\nport: 1\n)",
+            "a \"never ends",
+            "}",
+        ] {
+            assert_eq!(ours(text), None, "{text}");
+        }
+    }
+}
