@@ -63,6 +63,35 @@ fn a_fault_hits_the_messages_of_the_service_that_it_names_and_of_no_other() {
     assert!(golden.contains(told), "{golden}");
 }
 
+/// It passes the service's proxy and the client's.
+#[test]
+fn a_reply_of_anybodys_counts_once() {
+    let home = Home::new();
+    let second = "[[step]]\nfault = \"lose\"\nwhat = \"reply\"\nnth = 2\n";
+    let answered = "reply = \"one\"";
+    let steps = [second, &ask("one", answered), &ask("one", "error = \"timeout\"")];
+    suite(&home, &[&steps[..], &[&ask("one", answered)]].concat().concat());
+    e2e(&home, &["--update"]).ok();
+    // Everybody's are meant, whoever is behind a proxy for another reason.
+    let delivery = "[proxy]\nclient = true\n[[step]]\nfault = \"lose\"\nwhat = \"delivery\"\n";
+    suite(&home, &[delivery, &ask("one", "error = \"timeout\"")].concat());
+    e2e(&home, &["--update"]).ok();
+}
+
+#[test]
+fn a_fault_that_hit_fewer_than_it_was_to_turns_a_run_red() {
+    let home = Home::new();
+    let twice = "[[step]]\nfault = \"lose\"\nwhat = \"reply\"\nof = \"one\"\ntimes = 2\n";
+    suite(
+        &home,
+        &[twice, &ask("one", "error = \"timeout\""), &ask("two", "reply = \"two\"")].concat(),
+    );
+    let said = e2e(&home, &["--update"]).failed(1, "").stdout;
+    let told =
+        "`lose reply, 2 times of one` hit 1 message of 2; what passed instead: 1 × delivery on one";
+    assert!(said.contains(told), "{said}");
+}
+
 #[test]
 fn a_fault_that_matched_nothing_turns_a_run_red_and_says_what_passed_instead() {
     let home = Home::new();

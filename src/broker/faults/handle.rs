@@ -194,8 +194,13 @@ impl<'a> Faults<'a> {
             return Err(FaultError::Encrypted);
         }
         let said = messages::said(fate, &matching);
-        let rule = Arc::new(MessageRule::new(fate, matching, self.heard.clone()));
-        for network in self.hit(fault.on, fault.service.as_deref())? {
+        let hit = self.hit(fault.on, fault.service.as_deref())?;
+        // Of somebody named, replies in both directions are meant.
+        let is_sent = |network: &&Network<'_>| network.side == Side::Services;
+        let replies_as_sent = fault.service.is_none() && hit.iter().any(is_sent);
+        let rule = MessageRule::new(fate, matching, self.heard.clone());
+        let rule = Arc::new(rule.replies_as_sent(replies_as_sent));
+        for network in hit {
             network.proxies.iter().for_each(|proxy| proxy.rule(&rule));
         }
         self.rules.push(rule);

@@ -240,7 +240,7 @@ pub(in crate::e2e) fn proxied<'a>(
         match fault.on {
             Some(Side::Client) => proxy.client = true,
             Some(Side::Services) => proxy.services = true,
-            None if said.client || said.services => {}
+            // Everybody's.
             None => proxy = ProxyTable { client: true, services: true },
         }
     }

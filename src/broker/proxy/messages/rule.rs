@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::frames::Message;
 use super::kind::MessageKind;
+use crate::broker::proxy::direction::Direction;
 use crate::broker::subject::matches;
 use crate::counted::counted;
 use crate::process::clean;
@@ -214,6 +215,7 @@ pub struct MessageRule {
     fate: Fate,
     matching: Matching,
     heard: Heard,
+    replies_as_sent: bool,
     state: Mutex<State>,
 }
 
@@ -231,7 +233,19 @@ struct State {
 
 impl MessageRule {
     pub(in crate::broker) fn new(fate: Fate, matching: Matching, heard: Heard) -> Self {
-        Self { fate, matching, heard, state: Mutex::default() }
+        Self { fate, matching, heard, replies_as_sent: false, state: Mutex::default() }
+    }
+
+    /// A reply that passes one proxy as it is sent and another one as it is received is one message:
+    /// it counts where it is sent.
+    pub(in crate::broker) fn replies_as_sent(self, replies_as_sent: bool) -> Self {
+        Self { replies_as_sent, ..self }
+    }
+
+    /// Whether a message on its way in this direction is looked at.
+    pub(super) fn looks_at(&self, kind: MessageKind, direction: Direction) -> bool {
+        let is_received = (kind, direction) == (MessageKind::Reply, Direction::ToClient);
+        !(self.replies_as_sent && is_received)
     }
 
     pub(super) fn fate(&self) -> Fate {
@@ -306,7 +320,12 @@ impl MessageRule {
             (_, 1..) if state.held > 0 => {
                 "held a message back, and none came after it that matches".to_owned()
             }
-            (_, 1..) => return None,
+            (_, hits @ 1..) => match self.matching.times.map(u64::from) {
+                Some(times) if hits < times => {
+                    format!("hit {} of {times}", counted(hits, "message"))
+                }
+                _ => return None,
+            },
             (0, _) => "matched nothing".to_owned(),
             (matched, _) => format!("matched {} and hit none", counted(matched, "message")),
         };

@@ -146,7 +146,10 @@ impl Sieve {
                         .position(|(rule, _)| rule.changes_places(kind, subject, message));
                     let hit = match partner {
                         Some(_) => None,
-                        None => rules.iter().find(|rule| rule.hits_message(kind, subject, message)),
+                        None => rules.iter().find(|rule| {
+                            rule.looks_at(kind, self.direction)
+                                && rule.hits_message(kind, subject, message)
+                        }),
                     };
                     if partner.is_some() || hit.is_some() {
                         sifted.pass.extend_from_slice(&bytes[from..at]);
