@@ -108,3 +108,21 @@ fn a_promise_that_nothing_could_break_is_no_pass() {
     let nothing = "no `submit elsewhere` was done: there is nothing to look at";
     assert!(said.stdout.contains(nothing), "{}", said.stdout);
 }
+
+/// Each run may leave a promise of the suite out; all of them together may not.
+#[test]
+fn a_promise_about_what_no_scenario_does_is_refused_before_anything_runs() {
+    let home = Home::new();
+    suite(&home, &["none"]);
+    let path = home.path().join("suite/suite.toml");
+    for (operation, meant) in [
+        ("{ submit = \"orders.nwe\" }", "did you mean `{ submit = \"orders.new\" }`?"),
+        ("{ request = \"orders.new\" }", "did you mean `{ submit = \"orders.new\" }`?"),
+        ("{ call = \"shop.order\" }", "what a program of a `run` step does is not seen"),
+    ] {
+        let wrong = SUITE.replace("{ submit = \"orders.new\" }", operation);
+        std::fs::write(&path, wrong).unwrap();
+        let said = e2e(&home, &["--ci"]).failed(2, "promise `order` of the suite is about `");
+        assert!(said.stderr.contains(meant), "{}", said.stderr);
+    }
+}

@@ -73,6 +73,7 @@ pub(crate) mod fill;
 pub(crate) mod findings;
 pub(crate) mod form;
 pub(crate) mod format;
+pub(crate) mod idle;
 pub(crate) mod item;
 pub(crate) mod keys;
 pub(crate) mod message_faults;

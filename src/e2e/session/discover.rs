@@ -12,6 +12,7 @@ use crate::e2e::run::stage::machine::{CLIENT, Client};
 use crate::e2e::scenario::ast::of_run;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::context::Context;
+use crate::e2e::scenario::idle::idle;
 use crate::e2e::scenario::parse::parse;
 use crate::e2e::text::error::{FixtureError, Problem};
 use crate::e2e::text::inside;
@@ -24,7 +25,7 @@ const SHARED: &str = ".steps.toml";
 /// Reads every fixture below [`Settings::fixtures`], in the order of their names.
 ///
 /// # Errors
-/// [`E2eError::Fixtures`] has the mistakes of all of them.
+/// [`E2eError::Fixtures`] has the mistakes of all of them; [`E2eError::Idle`].
 pub fn load(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
     let mut paths = Vec::new();
     walk(&settings.fixtures, "toml", &mut paths)?;
@@ -55,7 +56,10 @@ pub fn load(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
     if !bad.is_empty() {
         return Err(E2eError::Fixtures(bad));
     }
-    Ok(fixtures)
+    match idle(&settings.promises, &fixtures).filter(|_| !fixtures.is_empty()) {
+        Some(idle) => Err(idle.into()),
+        None => Ok(fixtures),
+    }
 }
 
 /// Reads one fixture of a suite.

@@ -11,6 +11,7 @@ use crate::e2e::run::stage::machine::{Client, Machine};
 use crate::e2e::scenario::ast::promise::Promise;
 use crate::e2e::scenario::ast::scenario::Defaults;
 use crate::e2e::scenario::clustered::OnCluster;
+use crate::e2e::scenario::idle::Idle;
 use crate::e2e::text::error::FixtureError;
 use crate::e2e::text::schema::Schemas;
 use crate::e2e::verdict::event::Invocation;
@@ -99,6 +100,9 @@ pub enum E2eError {
     /// All fixtures with mistakes.
     #[error("{}", render(.0))]
     Fixtures(Vec<FixtureError>),
+    /// A promise of the suite is about nothing that is done.
+    #[error(transparent)]
+    Idle(#[from] Idle),
     /// Nothing is left to run.
     #[error("no scenario matches: {given}")]
     NothingChosen {
@@ -133,6 +137,14 @@ impl E2eError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
+            Self::Idle(Idle { near: Some((verb, on)), .. }) => {
+                Some(format!("did you mean `{{ {} = \"{on}\" }}`?", verb.word()))
+            }
+            Self::Idle(_) => Some(
+                "a promise is about steps with `submit`, `request`, `publish` or `call`; what a program of \
+                 a `run` step does is not seen"
+                    .to_owned(),
+            ),
             Self::NothingChosen { near: Some(near), .. } => Some(format!("did you mean `{near}`?")),
             Self::NothingChosen { .. } => Some(
                 "`--list` shows all scenarios, a suite of your own is named by its folder, and \
@@ -145,7 +157,12 @@ impl E2eError {
 
     /// Whether the cause is the caller's input, and not the machine.
     pub fn is_usage(&self) -> bool {
-        matches!(self, Self::Fixtures(_) | Self::NothingChosen { .. } | Self::Read { .. })
+        match self {
+            Self::Fixtures(_) | Self::Idle(_) | Self::NothingChosen { .. } | Self::Read { .. } => {
+                true
+            }
+            Self::Report { .. } => false,
+        }
     }
 }
 
