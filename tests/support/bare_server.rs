@@ -1,6 +1,6 @@
 //! A bare nats-server with a configuration of its own: somebody else's.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use super::{eventually, nats_server};
 /// Killed when the test is over.
 pub struct BareServer {
     child: Child,
+    file: PathBuf,
     pub nats: String,
     pub websocket: String,
 }
@@ -45,7 +46,18 @@ impl BareServer {
         });
         let ports = read().unwrap();
         let first = |kind: &str| ports[kind][0].as_str().unwrap().to_owned();
-        Self { nats: first("nats"), websocket: first("websocket"), child }
+        Self { nats: first("nats"), websocket: first("websocket"), child, file }
+    }
+
+    /// Takes up another configuration, on the same ports.
+    pub fn reload(&self, config: &str) {
+        let (nats, websocket) = (self.host(), self.websocket_host());
+        let text = format!(
+            "listen: {nats:?}\nwebsocket {{ listen: {websocket:?}, no_tls: true }}\n{config}\n"
+        );
+        std::fs::write(&self.file, text).unwrap();
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
     }
 
     /// `host:port`.

@@ -10,7 +10,7 @@ use super::args::ServeArgs;
 use super::journals::Journals;
 use super::serving::Serving;
 use super::starter::Starter;
-use super::watch::Watch;
+use super::watch::{Watch, too_small};
 use crate::broker::Role;
 use crate::cli::brokers::{Brokers, Wanted};
 use crate::cli::connect::{named_by, named_target};
@@ -81,7 +81,12 @@ pub async fn run(
     };
     let connection = async {
         let opened = Connection::open(&target, "mono-demo services").await;
-        opened.map_err(|error| not_let_in(error, &target, Role::Worker, context))
+        let opened = opened.map_err(|error| not_let_in(error, &target, Role::Worker, context))?;
+        match too_small(&opened) {
+            None => Ok(opened),
+            Some(why) => Err(CliError::infrastructure("serve on this server", why)
+                .hint("raise `max_payload` in its configuration; its default is 1 MiB")),
+        }
     };
     let connection = match unless_told_to_end(&mut signals, connection).await {
         Ok(connection) => connection,

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::losses::{losses, reset};
 use super::snapshot::{Look, Snapshot};
 use super::stream_config::{Config, changes, intended, unlike_intended};
-use crate::modules::payment::{CONSUMER, REQUESTS};
+use crate::modules::payment::{CONSUMER, LEAST_PAYLOAD, REQUESTS};
 use crate::mono::Connection;
 
 /// Between two looks: others' changes are not told, they can only be looked for.
@@ -42,6 +42,17 @@ struct Known {
     unlike_intended: Option<String>,
 }
 
+/// What is wrong with the largest message that the server takes; an administrator may change it.
+pub(super) fn too_small(connection: &Connection) -> Option<String> {
+    let most = connection.client().max_payload();
+    (most < LEAST_PAYLOAD).then(|| {
+        format!(
+            "the server takes messages of {most} bytes at most (`max_payload`), and the outcome of a \
+             payment may need {LEAST_PAYLOAD}"
+        )
+    })
+}
+
 impl Watch {
     /// Remembers how everything is now: what is done from here on is told.
     pub(super) async fn begin(connection: &Connection) -> Self {
@@ -57,7 +68,8 @@ impl Watch {
             if let Some(next) = self.next_look {
                 tokio::time::sleep_until(next).await;
             }
-            let found = self.compare(Snapshot::take(connection).await);
+            let mut found = self.compare(Snapshot::take(connection).await);
+            found.extend(too_small(connection));
             let mut fresh: Vec<String> = found
                 .intersection(&self.suspected)
                 .filter(|line| !self.told.contains(*line))

@@ -288,7 +288,7 @@ impl Ledger {
     /// Compare-and-set on an empty subject; `false` if it was not empty.
     async fn write<T: Serialize>(
         &self,
-        prefix: &str,
+        prefix: &'static str,
         operation: &'static str,
         id: &PaymentId,
         record: &T,
@@ -306,8 +306,10 @@ impl Ledger {
         let answer = self.connection.unless_reconnected(acknowledged).await.transpose();
         let answer = answer.map_err(|denied| failed(denied.to_string()))?;
         match &answer {
-            Some(Err(e)) if !is_wrong_last_sequence(e) => self.refusals.failed(&self.connection, e),
-            Some(_) => self.refusals.stored(),
+            Some(Ok(_)) => self.refusals.stored(prefix),
+            // It is there: whether anything can be stored is not known.
+            Some(Err(e)) if is_wrong_last_sequence(e) => {}
+            Some(Err(e)) => self.refusals.failed(prefix, &self.connection, e),
             None => {}
         }
         match answer {

@@ -36,7 +36,7 @@ pub use gateway::{Chance, Gateway, GatewayRule, Outcome};
 pub use id::PaymentId;
 pub use ledger::{Claim, Commit, Ledger, LedgerError};
 pub use module::{PaymentModule, Settings};
-pub use names::{CONSUMER, DEAD_LETTERS, FAILURES, INTENTS, LEDGER, REQUESTS};
+pub use names::{CONSUMER, DEAD_LETTERS, FAILURES, INTENTS, LEAST_PAYLOAD, LEDGER, REQUESTS};
 pub use refusals::Refusals;
 pub use sabotage::Sabotage;
 pub use salvage::usable_id;

@@ -10,6 +10,10 @@ pub const REQUESTS: &str = "payment-requests";
 /// The stream that counts the failures of submissions, and tells which dead letters `dlq` removed.
 pub const FAILURES: &str = "payment-failures";
 
+/// A server must take messages of so many bytes, its `max_payload`: what is written down of a payment
+/// is longer than its submission, and where it does not fit, a charge has no outcome for ever.
+pub const LEAST_PAYLOAD: usize = 8192;
+
 /// The durable consumer that all workers of all instances share.
 pub const CONSUMER: &str = "payment-payment-process";
 /// The stream of dead letters.

@@ -1,5 +1,6 @@
 //! Whether the broker stores what payments need, as the services find out when they write.
 
+use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,9 +17,10 @@ use crate::mono::Connection;
 /// as an election is. That nothing was written since says nothing.
 const LASTING: Duration = Duration::from_secs(10);
 
-/// Claims and outcomes that the broker has refused, or not acknowledged, since it last stored one.
+/// Claims and outcomes that the broker has refused, or not acknowledged, since it last stored one: of
+/// each stream by itself, since one may take what the other refuses.
 #[derive(Debug, Clone, Default)]
-pub struct Refusals(Arc<watch::Sender<Option<Refused>>>);
+pub struct Refusals(Arc<watch::Sender<BTreeMap<&'static str, Refused>>>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Refused {
@@ -33,42 +35,48 @@ impl Refusals {
     /// has no room, and with the first write that fails 10 s after another one for anything else.
     pub async fn begin(&self) -> String {
         let mut state = self.0.subscribe();
-        let certain = state.wait_for(|state| state.as_ref().is_some_and(|now| now.certain)).await;
+        let certain = state.wait_for(|state| state.values().any(|now| now.certain)).await;
         // Its sender is ours: there is no error.
-        certain
+        let certain = certain
             .ok()
-            .and_then(|state| state.as_ref().map(|now| now.words.clone()))
-            .unwrap_or_default()
+            .and_then(|state| state.values().find(|now| now.certain).map(|now| now.words.clone()));
+        certain.unwrap_or_default()
     }
 
     /// Waits until the broker has stored something again.
     pub async fn end(&self) {
         // Its sender is ours: there is no error.
-        let _ = self.0.subscribe().wait_for(Option::is_none).await;
+        let _ = self.0.subscribe().wait_for(BTreeMap::is_empty).await;
     }
 
-    pub(super) fn stored(&self) {
-        self.0.send_if_modified(|state| state.take().is_some());
+    pub(super) fn stored(&self, stream: &'static str) {
+        self.0.send_if_modified(|state| state.remove(stream).is_some());
     }
 
     /// A write failed. While the connection is away that says nothing of the store.
-    pub(super) fn failed(&self, connection: &Connection, error: &PublishError) {
+    pub(super) fn failed(
+        &self,
+        stream: &'static str,
+        connection: &Connection,
+        error: &PublishError,
+    ) {
         if connection.client().connection_state() == State::Connected {
             let silent = error.kind() == PublishErrorKind::TimedOut;
             let words = if silent { "no acknowledgement".to_owned() } else { error.to_string() };
-            self.refused(words, has_no_room(error));
+            self.refused(stream, words, has_no_room(error));
         }
     }
 
-    fn refused(&self, words: String, certain: bool) {
+    fn refused(&self, stream: &'static str, words: String, certain: bool) {
         self.0.send_if_modified(|state| {
-            let since = state.as_ref().map_or_else(Instant::now, |refused| refused.since);
+            let before = state.get(stream);
+            let since = before.map_or_else(Instant::now, |refused| refused.since);
             // Both may come before anybody looks: the worse one stays.
-            let known = state.as_ref().is_some_and(|refused| refused.certain);
+            let known = before.is_some_and(|refused| refused.certain);
             let certain = certain || known || since.elapsed() >= LASTING;
-            let new = Some(Refused { since, words, certain });
-            let changed = *state != new;
-            *state = new;
+            let new = Refused { since, words, certain };
+            let changed = before != Some(&new);
+            state.insert(stream, new);
             changed
         });
     }
@@ -99,7 +107,7 @@ mod tests {
             tokio::time::timeout(Duration::from_secs(1), refusals.begin()).await.ok()
         };
         assert_eq!(brief(refusals.clone()).await, None);
-        let silence = || refusals.refused("no acknowledgement".into(), false);
+        let silence = || refusals.refused("ledger", "no acknowledgement".into(), false);
         silence();
         assert_eq!(brief(refusals.clone()).await, None);
         // Nothing was written since: that is no refusal.
@@ -107,14 +115,20 @@ mod tests {
         assert_eq!(brief(refusals.clone()).await, None);
         silence();
         assert_eq!(refusals.begin().await, "no acknowledgement");
-        refusals.stored();
+        refusals.stored("ledger");
         silence();
         assert_eq!(brief(refusals.clone()).await, None, "counted from the first that failed");
-        refusals.refused("insufficient resources".into(), true);
+        refusals.refused("ledger", "insufficient resources".into(), true);
         assert_eq!(refusals.begin().await, "insufficient resources");
-        refusals.stored();
+        refusals.stored("ledger");
         refusals.end().await;
         assert_eq!(brief(refusals.clone()).await, None);
+        // Claims are stored, outcomes are not.
+        silence();
+        tokio::time::advance(LASTING).await;
+        refusals.stored("claims");
+        silence();
+        assert_eq!(refusals.begin().await, "no acknowledgement");
     }
 
     #[test]
