@@ -10,6 +10,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use crate::support::bare_server::BareServer;
 use crate::support::program::Home;
 use crate::support::{drivers, root};
+use mono_demo::broker::{Direction, Proxy};
 
 /// A conversation with one driver, a command at a time.
 struct Conversation {
@@ -94,5 +95,32 @@ async fn no_time_is_bad_input_of_every_operation_and_of_a_method_that_nobody_has
         fields["timeout_ms"] = json!(100);
         let next = driver.ask("next", fields).await;
         assert_eq!(next["err"]["kind"], "timeout", "{name}: {next}");
+    }
+}
+
+/// What a connection had swallowed when it broke is nowhere; the next one says nothing of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publish_whose_connection_is_lost_is_not_reported_as_taken() {
+    let home = Home::new();
+    let server = BareServer::start(home.path(), "lossy", "").await;
+    let port = server.host().rsplit(':').next().unwrap().parse().unwrap();
+    for (name, driver) in drivers::all().await {
+        let proxy = Proxy::start(port, 1).await.unwrap();
+        let mut driver = Conversation::begin(&driver, &proxy.url()).await;
+        let before = proxy.counts().bytes_swallowed;
+        proxy.half_open(Direction::ToServer);
+        let publish = json!({ "subject": "a", "payload_base64": "AAAA".repeat(5_000) });
+        let lost = async {
+            proxy.until(|counts| counts.bytes_swallowed >= before + 15_000).await;
+            proxy.heal();
+        };
+        let (reply, ()) = tokio::join!(driver.ask("publish", publish), lost);
+        let error = &reply["err"];
+        assert_eq!(
+            (&error["kind"], &error["definite"]),
+            (&json!("connection"), &json!(false)),
+            "{name}: {reply}"
+        );
+        proxy.stop().await;
     }
 }

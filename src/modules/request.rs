@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::client_error::ClientError;
 use super::reply::{read, readable, service_error};
-use crate::mono::{BarrierError, Caller, Denied};
+use crate::mono::{BarrierError, Caller, Denied, Sending};
 use crate::wire::driver::Ack;
 use crate::wire::headers as h;
 
@@ -115,11 +115,12 @@ pub async fn publish_all(
         let limit = caller.client().max_payload();
         return Err(super::client_error::ClientError::MaxPayload { bytes: largest, limit });
     }
+    let sending = caller.sending();
     let published = async {
         for body in bodies {
             publish_one(caller, subject, None, body).await?;
         }
-        barrier(caller, subject, limit).await
+        taken(caller, sending, subject, limit).await
     };
     let published = caller.unless_denied(&[subject], published).await;
     published.map_err(|e| denied(&format!("publish to `{subject}`"), e))?
@@ -136,9 +137,10 @@ pub async fn publish(
     body: Bytes,
     limit: Duration,
 ) -> Result<(), ClientError> {
+    let sending = caller.sending();
     let published = async {
         publish_one(caller, subject, headers, body).await?;
-        barrier(caller, subject, limit).await
+        taken(caller, sending, subject, limit).await
     };
     let published = caller.unless_denied(&[subject], published).await;
     published.map_err(|e| denied(&format!("publish to `{subject}`"), e))?
@@ -169,9 +171,14 @@ async fn publish_one(
     })
 }
 
-async fn barrier(caller: &Caller, subject: &str, limit: Duration) -> Result<(), ClientError> {
+async fn taken(
+    caller: &Caller,
+    sending: Sending,
+    subject: &str,
+    limit: Duration,
+) -> Result<(), ClientError> {
     let operation = format!("publish to `{subject}`");
-    caller.barrier(limit).await.map_err(|e| match e {
+    caller.taken(sending, limit).await.map_err(|e| match e {
         BarrierError::Late(limit) => super::client_error::ClientError::Timeout { operation, limit },
         BarrierError::Connection(evidence) => {
             super::client_error::ClientError::Connection { operation, evidence }

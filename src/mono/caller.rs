@@ -1,10 +1,14 @@
 //! A client that reports refusals of the server as errors; all operations use it.
 
+use std::pin::pin;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use async_nats::Client;
+use async_nats::connection::State;
 use bytes::Bytes;
 use futures_util::StreamExt as _;
+use tokio::sync::watch;
 
 use super::denials::{About, Denials, Denied};
 
@@ -16,17 +20,19 @@ use super::denials::{About, Denials, Denied};
 pub struct Caller {
     client: Client,
     denials: Denials,
+    /// Changes with each new connection, where somebody tells.
+    reconnects: Option<watch::Receiver<u64>>,
 }
 
 impl From<Client> for Caller {
     fn from(client: Client) -> Self {
-        Self { client, denials: Denials::new() }
+        Self { client, denials: Denials::new(), reconnects: None }
     }
 }
 
 impl Caller {
-    pub(super) fn new(client: Client, denials: Denials) -> Self {
-        Self { client, denials }
+    pub(super) fn new(client: Client, denials: Denials, reconnects: watch::Receiver<u64>) -> Self {
+        Self { client, denials, reconnects: Some(reconnects) }
     }
 
     /// The client.
@@ -135,10 +141,74 @@ impl Caller {
         Ok(())
     }
 
+    /// Where messages begin of which [`taken`](Self::taken) is to say whether the broker has them.
+    pub fn sending(&self) -> Sending {
+        // What is sent while there is no connection waits for the next one.
+        let waits = self.client.connection_state() != State::Connected;
+        let reconnects = self.reconnects.clone().map(|mut reconnects| {
+            reconnects.mark_unchanged();
+            reconnects
+        });
+        Sending { connection: self.connections() + u64::from(waits), reconnects }
+    }
+
+    /// Returns when the broker has processed all that was sent since `sending`: on one connection, for
+    /// one that is made anew says nothing of what the one before it has carried.
+    ///
+    /// # Errors
+    /// As [`barrier`](Self::barrier), or that the connection was lost.
+    pub async fn taken(&self, sending: Sending, limit: Duration) -> Result<(), BarrierError> {
+        let Sending { connection, mut reconnects } = sending;
+        let mut passed = pin!(self.barrier(limit));
+        loop {
+            let reconnected = async {
+                match &mut reconnects {
+                    Some(reconnects) => reconnects.changed().await.is_err(),
+                    None => true,
+                }
+            };
+            tokio::select! {
+                biased;
+                nobody_tells = reconnected => {
+                    if nobody_tells {
+                        passed.as_mut().await?;
+                        break;
+                    }
+                    if self.connections() > connection {
+                        break;
+                    }
+                }
+                passed = &mut passed => {
+                    passed?;
+                    break;
+                }
+            }
+        }
+        match self.connections() > connection {
+            true => Err(BarrierError::Connection(LOST.to_owned())),
+            false => Ok(()),
+        }
+    }
+
+    fn connections(&self) -> u64 {
+        self.client.statistics().connects.load(Ordering::Relaxed)
+    }
+
     fn inbox_prefix(&self) -> String {
         let inbox = self.client.new_inbox();
         inbox.rsplit_once('.').map(|(prefix, _)| prefix.to_owned()).unwrap_or_default()
     }
+}
+
+/// What was sent before the connection was made anew may never have been read.
+const LOST: &str = "the connection was lost before the broker said that it has what was sent on it";
+
+/// Since when messages are sent, and on which connection.
+#[derive(Debug)]
+pub struct Sending {
+    /// The number of the connection, from 1.
+    connection: u64,
+    reconnects: Option<watch::Receiver<u64>>,
 }
 
 /// Why it is not known that the broker has processed what was sent.

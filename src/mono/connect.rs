@@ -71,7 +71,7 @@ impl Connection {
             match connected {
                 Ok(client) => {
                     let jetstream = jetstream(client.clone(), &target.jetstream);
-                    let caller = Caller::new(client, denials);
+                    let caller = Caller::new(client, denials, reconnects.clone());
                     return Ok(Self { caller, jetstream, reconnects, state });
                 }
                 Err(error) => {

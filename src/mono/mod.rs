@@ -47,7 +47,7 @@ mod tasks;
 
 pub use address::without_secrets;
 pub use app::{App, DrainReport, Lost, Registered, Running, StartError};
-pub use caller::{BarrierError, Caller};
+pub use caller::{BarrierError, Caller, Sending};
 pub use connect::Connection;
 pub use connect_error::ConnectError;
 pub use dead_letter::{DeadKind, DeadLetter};

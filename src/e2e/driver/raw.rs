@@ -70,6 +70,7 @@ pub(in crate::e2e) async fn publish(
 ) -> Raw {
     let payload = checked(&subject, payload)?;
     let headers = header_map(headers)?;
+    let sending = connection.caller().sending();
     let sent = connection.client().publish_with_headers(subject.clone(), headers, payload);
     let published = async {
         sent.await.map_err(|error| match error.kind() {
@@ -77,7 +78,7 @@ pub(in crate::e2e) async fn publish(
             PublishErrorKind::InvalidSubject => failed(ErrorKind::BadInput, true, &error),
             PublishErrorKind::Send => failed(ErrorKind::Connection, false, &error),
         })?;
-        flush(connection, timeout).await
+        connection.caller().taken(sending, timeout).await.map_err(|error| not_passed(&error))
     };
     unless_denied(connection, &subject, published).await?;
     Ok(json!({}))
@@ -106,13 +107,18 @@ pub(in crate::e2e) async fn flush(
             }
         }
     };
-    let late = |error: &dyn std::fmt::Display| failed(ErrorKind::Timeout, false, error);
     match tokio::time::timeout(timeout, passed).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error @ BarrierError::Late(_))) => Err(late(&error)),
-        Ok(Err(error)) => Err(failed(ErrorKind::Connection, false, &error)),
-        Err(error) => Err(late(&error)),
+        Ok(passed) => passed.map_err(|error| not_passed(&error)),
+        Err(error) => Err(failed(ErrorKind::Timeout, false, &error)),
     }
+}
+
+fn not_passed(error: &BarrierError) -> DriverError {
+    let kind = match error {
+        BarrierError::Late(_) => ErrorKind::Timeout,
+        BarrierError::Connection(_) => ErrorKind::Connection,
+    };
+    failed(kind, false, error)
 }
 
 /// JetStream publish with its acknowledgement.
