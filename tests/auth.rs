@@ -237,11 +237,18 @@ fn what_is_refused_is_said_at_once() {
         assert!(said.stderr.contains("Permissions Violation"), "{}", said.stderr);
         assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
     };
-    let ways: [(&[&str], &str); 4] = [
+    let ways: [(&[&str], &str); 7] = [
         (&["publish", "payments.ledger.x", "--data", "x"], "payments.ledger.x"),
         (&["publish", "-J", "payments.ledger.x", "--data", "x"], "payments.ledger.x"),
         (&["call", "$JS.API.STREAM.DELETE.payment-ledger", "--data", ""], "STREAM.DELETE"),
         (&["call", "payments.ledger", "--data", ""], "payments.ledger"),
+        // The server quotes these.
+        (&["publish", "payments.ledger.x\"y", "--data", "x"], "payments.ledger.x"),
+        (
+            &["publish", "payments.ledger.x\\y\u{200b}", "--data", "x", "--confirm"],
+            "payments.ledger.x",
+        ),
+        (&["call", "payments.led\"ger", "--data", ""], "payments.led"),
     ];
     // With a broker of one's own there is nobody to refuse it, and nobody to hear it.
     home.run(ways[0].0).failed(5, ways[0].1);

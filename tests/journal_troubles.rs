@@ -199,6 +199,25 @@ fn damaged_lines_are_told_also_where_the_lock_was_held_at_the_start() {
     }
 }
 
+/// Whatever is damaged while `serve` runs is told with the keys that wait for it.
+#[test]
+fn damage_that_comes_while_it_serves_is_told_with_its_keys() {
+    let home = Home::new();
+    std::fs::create_dir(home.path().join("books")).unwrap();
+    let journal = home.path().join("books/gateway.jsonl");
+    std::fs::write(&journal, "{\"key\":\"d-1\",oops}\n{\"key\":\"d-2\",oops}\n").unwrap();
+    let serve = home.serve(&SERVE);
+    let both = "2 damaged lines are passed over; the first at byte 0";
+    serve.says(Duration::from_secs(60), both);
+    serve.says(Duration::from_secs(60), "what needs one of these keys waits: d-1, d-2");
+    let mut file = std::fs::File::options().append(true).open(&journal).unwrap();
+    std::io::Write::write_all(&mut file, b"{\"key\":\"d-3\",oops}\n").unwrap();
+    home.run(&["pay", "d-4", "1"]).ok();
+    serve.says(Duration::from_secs(60), "1 damaged line is passed over");
+    serve.says(Duration::from_secs(60), "waits: d-3");
+    assert_eq!(serve.stderr().matches("passed over").count(), 2, "{}", serve.stderr());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_is_full_in_the_middle_of_a_line_leaves_no_half_line() {
     let home = Home::new();

@@ -86,8 +86,7 @@ impl Journal {
         let (path, (tell, done)) = (self.path.clone(), oneshot::channel());
         let work: Work = Box::new(move |follow| {
             let examined = follow.and_then(|follow| follow.since::<T>(0));
-            let examined = examined.map(|(records, damaged, _)| {
-                report(&path, &damaged);
+            let examined = examined.map(|(records, ..)| {
                 if let Some(beside) = beside.filter(|_| records.is_empty()) {
                     tracing::warn!("journal {}: no record is in it, and {beside}", path.display());
                 }
@@ -276,16 +275,6 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Contents<T>, JournalErro
     let whole = text.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
     let torn = damaged.pop_if(|last| last.at >= whole as u64);
     Ok(Contents { records, damaged, torn })
-}
-
-/// Logs once which lines are skipped.
-fn report(path: &Path, damaged: &[Damaged]) {
-    let Some(first) = damaged.first() else { return };
-    let lines = match damaged.len() {
-        1 => "1 damaged line is".to_owned(),
-        n => format!("{n} damaged lines are"),
-    };
-    tracing::warn!("journal {}: {lines} passed over; the first {first}", path.display());
 }
 
 #[cfg(test)]

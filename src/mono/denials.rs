@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::go_quoted;
+
 /// How many refusals are kept; a waiting operation sees its refusal long before this many more
 /// come.
 const KEPT: usize = 256;
@@ -158,10 +160,8 @@ fn read(report: &str) -> Option<Denial> {
     if !lower.contains("permissions violation") {
         return None;
     }
-    let (_, after) = report.split_once('"')?;
-    let (subject, _) = after.split_once('"')?;
     Some(Denial {
-        subject: subject.to_owned(),
+        subject: go_quoted::first(report)?,
         subscription: lower.contains("for subscription to"),
         words: crate::wire::headers::one_line(report),
     })

@@ -23,6 +23,7 @@ pub mod ensure;
 mod error;
 mod failures;
 mod future;
+mod go_quoted;
 mod headers;
 mod held_back;
 mod in_hand;

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -21,11 +21,23 @@ pub(super) struct JournalFile {
     /// How often it was found to be another file, or a shorter one, than before.
     generation: u64,
     length: u64,
+    /// What stood right before `length`: another text there is another file's, put in the place of this.
+    end: Vec<u8>,
+    /// Damaged lines before this byte have been reported.
+    reported: u64,
 }
+
+/// So many keys are named.
+const NAMED: usize = 20;
+
+/// So much of the end is remembered: a time and a key are in it.
+const REMEMBERED: u64 = 128;
 
 impl JournalFile {
     pub(super) fn open(path: &Path, sync: bool) -> Result<Self, JournalError> {
-        Ok(Self { path: path.to_owned(), file: open(path)?, sync, generation: 0, length: 0 })
+        let file = open(path)?;
+        let (path, end) = (path.to_owned(), Vec::new());
+        Ok(Self { path, file, sync, generation: 0, length: 0, end, reported: 0 })
     }
 
     /// Holds the lock while `work` is done, and syncs what it has appended.
@@ -41,6 +53,7 @@ impl JournalFile {
             generation: self.generation,
             appended,
             half_from: None,
+            reported: &mut self.reported,
         });
         work(&mut follow);
         let appended = follow.is_ok_and(|follow| follow.appended);
@@ -49,8 +62,16 @@ impl JournalFile {
             false => Ok(()),
         };
         self.length = self.file.metadata().map_or(0, |now| now.len());
+        self.end = before(&self.file, self.length).unwrap_or_default();
         let _ = self.file.unlock();
         synced
+    }
+
+    /// What was read of it before says nothing of what is there now.
+    fn is_another(&mut self) {
+        self.generation += 1;
+        self.reported = 0;
+        self.end.clear();
     }
 
     /// Locks the file that is at the path now: the opened one may have been moved or removed.
@@ -66,7 +87,7 @@ impl JournalFile {
             self.file = open(&self.path)?;
             // Not before: what cannot be opened is told as that, once.
             tracing::warn!("journal {}: it was removed or replaced", self.path.display());
-            self.generation += 1;
+            self.is_another();
         }
     }
 
@@ -76,7 +97,12 @@ impl JournalFile {
         let length = self.file.metadata().map_err(|e| self.error("look at", e))?.len();
         if length < self.length {
             tracing::warn!("journal {}: it is shorter than it was", self.path.display());
-            self.generation += 1;
+            self.is_another();
+        }
+        let end = before(&self.file, self.length.min(length)).map_err(|e| self.error("read", e))?;
+        if !self.end.is_empty() && end != self.end {
+            tracing::warn!("journal {}: it was replaced, or overwritten", self.path.display());
+            self.is_another();
         }
         self.length = length;
         let tail = tail(&self.file, length).map_err(|e| self.error("read", e))?;
@@ -111,6 +137,13 @@ fn open(path: &Path) -> Result<File, JournalError> {
         .map_err(|e| JournalError::new(path, "open", e))
 }
 
+/// What stands right before this byte.
+fn before(file: &File, at: u64) -> std::io::Result<Vec<u8>> {
+    let from = at.saturating_sub(REMEMBERED);
+    let mut text = vec![0; (at - from) as usize];
+    file.read_exact_at(&mut text, from).map(|()| text)
+}
+
 /// What comes after the last line break.
 fn tail(mut file: &File, length: u64) -> std::io::Result<Vec<u8>> {
     let mut tail = Vec::new();
@@ -133,6 +166,22 @@ fn tail(mut file: &File, length: u64) -> std::io::Result<Vec<u8>> {
     Ok(tail)
 }
 
+/// Logs which lines are passed over, and for which keys that matters.
+fn report(path: &Path, damaged: &[&Damaged]) {
+    let Some(first) = damaged.first() else { return };
+    let lines = match damaged.len() {
+        1 => "1 damaged line is".to_owned(),
+        n => format!("{n} damaged lines are"),
+    };
+    let keys: Vec<&str> =
+        damaged.iter().flat_map(|line| line.keys()).take(NAMED).map(String::as_str).collect();
+    let waits = match keys.is_empty() {
+        true => String::new(),
+        false => format!("; what needs one of these keys waits: {}", keys.join(", ")),
+    };
+    tracing::warn!("journal {}: {lines} passed over; the first {first}{waits}", path.display());
+}
+
 /// Reads a journal, and appends to it, while its lock is held.
 pub struct Follow<'a> {
     file: &'a File,
@@ -141,6 +190,7 @@ pub struct Follow<'a> {
     appended: bool,
     /// Where half a line begins that a write has left, and that could not be cut off.
     half_from: Option<u64>,
+    reported: &'a mut u64,
 }
 
 impl Follow<'_> {
@@ -149,7 +199,8 @@ impl Follow<'_> {
         self.generation
     }
 
-    /// The records from byte `offset` on, the lines that are none, and the offset after them.
+    /// The records from byte `offset` on, the lines that are none, and the offset after them. Such lines
+    /// are reported in the log, each once.
     ///
     /// # Errors
     /// [`JournalError`] if the file cannot be read.
@@ -165,7 +216,11 @@ impl Follow<'_> {
             .and_then(|_| file.read_to_end(&mut text))
             .map_err(|e| JournalError::new(self.path, "read", e))?;
         let (records, damaged) = records(&text, offset);
-        Ok((records, damaged, offset + read as u64))
+        let new: Vec<&Damaged> = damaged.iter().filter(|line| line.at >= *self.reported).collect();
+        report(self.path, &new);
+        let end = offset + read as u64;
+        *self.reported = end.max(*self.reported);
+        Ok((records, damaged, end))
     }
 
     /// What is wrong with what is in it.

@@ -24,33 +24,42 @@ pub struct Damaged {
     pub(super) at: u64,
     evidence: String,
     excerpt: String,
-    key: Option<String>,
+    keys: Vec<String>,
 }
 
 impl Damaged {
     pub(super) fn new(at: u64, line: &[u8], error: &serde_json::Error) -> Self {
         let excerpt = String::from_utf8_lossy(&line[..line.len().min(120)]).trim_end().to_owned();
         let excerpt = excerpt.chars().map(|c| if c.is_control() { '\u{FFFD}' } else { c });
-        let key = readable_key(line);
-        Self { at, evidence: error.to_string(), excerpt: excerpt.collect(), key }
+        let keys = readable_keys(line);
+        Self { at, evidence: error.to_string(), excerpt: excerpt.collect(), keys }
     }
 
-    /// The key that can still be read in it.
-    pub fn key(&self) -> Option<&str> {
-        self.key.as_deref()
+    /// The keys that can still be read in it: several, where a line break is damaged.
+    pub fn keys(&self) -> &[String] {
+        &self.keys
     }
 }
 
-/// What stands between the quotes after `"key":`.
-fn readable_key(line: &[u8]) -> Option<String> {
+/// What stands between the quotes after each `"key":`.
+fn readable_keys(line: &[u8]) -> Vec<String> {
     const NAME: &[u8] = b"\"key\":\"";
-    let at = line.windows(NAME.len()).position(|part| part == NAME)? + NAME.len();
-    let length = line[at..].iter().position(|b| *b == b'"')?;
-    String::from_utf8(line[at..at + length].to_vec()).ok()
+    let mut keys = Vec::new();
+    let mut rest = line;
+    while let Some(at) = rest.windows(NAME.len()).position(|part| part == NAME) {
+        rest = &rest[at + NAME.len()..];
+        let Some(length) = rest.iter().position(|b| *b == b'"') else { break };
+        keys.extend(String::from_utf8(rest[..length].to_vec()));
+    }
+    keys
 }
 
 impl std::fmt::Display for Damaged {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "at byte {}: {}: {}", self.at, self.evidence, self.excerpt)
+        write!(f, "at byte {}: {}: {}", self.at, self.evidence, self.excerpt)?;
+        match self.keys.len() {
+            0 | 1 => Ok(()),
+            _ => write!(f, "; keys in it: {}", self.keys.join(", ")),
+        }
     }
 }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::amount::Money;
 use super::names::LEDGER;
 use crate::modules::bounded;
-use crate::modules::journal::{Follow, Journal, JournalError};
+use crate::modules::journal::{Damaged, Follow, Journal, JournalError};
 use crate::wire::journal::{ChargeOutcome, ChargeRecord};
 
 /// What happens to the charges that a rule matches; every given condition must hold.
@@ -228,7 +228,7 @@ impl Books {
         for record in records {
             self.enter(record);
         }
-        self.doubtful.extend(damaged.iter().filter_map(|line| line.key().map(str::to_owned)));
+        self.doubtful.extend(damaged.iter().flat_map(Damaged::keys).cloned());
         Ok(())
     }
 

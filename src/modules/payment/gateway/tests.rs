@@ -68,6 +68,47 @@ async fn a_damaged_line_stops_only_the_key_that_it_may_be_about() {
     assert!(refused.to_string().contains("may hide what key `p`"), "{refused}");
 }
 
+/// A damaged line break joins two records.
+#[tokio::test]
+async fn each_key_that_can_be_read_in_a_damaged_line_is_doubtful() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("g");
+    let other = folder.path().join("h");
+    for key in ["a", "b"] {
+        let charged = gateway(vec![], &path).charge(&charge(key, "c"), LIMIT).await;
+        assert_eq!(charged.unwrap(), Outcome::Approved);
+    }
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&other, text.replacen('\n', "X", 1)).unwrap();
+    let gateway = gateway(vec![], &other);
+    for key in ["a", "b"] {
+        let refused = gateway.charge(&charge(key, "c"), LIMIT).await.unwrap_err();
+        assert!(refused.to_string().contains("may hide what key"), "{refused}");
+    }
+}
+
+/// As `cp backup journal` does: the same file, with other records up to the same place and beyond.
+#[tokio::test]
+async fn a_journal_whose_text_was_replaced_is_read_from_its_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, backup) = (folder.path().join("g"), folder.path().join("backup"));
+    for n in 0..10 {
+        let key = format!("kept-{n}");
+        let charged = gateway(vec![], &backup).charge(&charge(&key, "c"), LIMIT).await;
+        assert_eq!(charged.unwrap(), Outcome::Approved);
+    }
+    let gateway = gateway(vec![], &path);
+    for key in ["p", "q"] {
+        gateway.charge(&charge(key, "c"), LIMIT).await.unwrap();
+    }
+    std::fs::write(&path, std::fs::read(&backup).unwrap()).unwrap();
+    for key in ["kept-0", "kept-9", "p"] {
+        let known = gateway.charge(&charge(key, "c"), LIMIT).await.unwrap();
+        assert_eq!(known, Outcome::Approved, "{key}");
+    }
+    assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(&backup).unwrap());
+}
+
 #[tokio::test]
 async fn a_journal_that_was_removed_does_not_charge_again_what_this_process_charged() {
     let folder = tempfile::tempdir().unwrap();
