@@ -3,6 +3,7 @@
 use std::net::TcpListener;
 
 use crate::support::program::{Home, Said};
+use crate::support::steady_port;
 
 /// A service that reads nothing but one variable, shows what its URL has and no more, and says `up`
 /// without flushing.
@@ -51,10 +52,6 @@ fn answers(broker: &str) -> String {
     )
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 #[test]
 fn one_url_is_enough_with_its_login_or_without_any() {
     let home = Home::new();
@@ -74,7 +71,7 @@ fn one_url_is_enough_with_its_login_or_without_any() {
 #[test]
 fn a_broker_with_a_fixed_port_has_one_run_at_a_time() {
     let home = Home::new();
-    let port = free_port();
+    let port = steady_port();
     let file = format!(
         "broker = {{ auth = false, port = {port} }}\n{}",
         answers(&format!("nats://127.0.0.1:{port}"))
@@ -408,7 +405,7 @@ fn mistakes_about_readiness_have_their_place() {
 #[test]
 fn a_fixed_port_is_behind_the_proxies_of_the_services() {
     let home = Home::new();
-    let port = free_port();
+    let port = steady_port();
     let file = format!(
         "broker = {{ auth = false, port = {port} }}\n{}",
         answers(&format!("nats://127.0.0.1:{port}"))

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::time::Duration;
 
 use crate::support::bare_server::BareServer;
-use crate::support::eventually;
 use crate::support::program::{Home, Serve};
+use crate::support::{eventually, steady_port};
 use serde_json::Value;
 
 const SERVE: [&str; 5] = ["--port", "0", "--journal-dir", "books", "--drain-timeout=2s"];
@@ -153,14 +153,14 @@ fn a_joined_serve_uses_the_same_journals_where_passwords_are_asked_for() {
 #[test]
 fn a_joined_serve_moves_to_the_journals_of_the_broker_that_is_started_again() {
     let home = Home::new();
-    let first = home.serve(&["--port", "0", "--drain-timeout=2s"]);
+    let port = steady_port().to_string();
+    let first = home.serve(&["--port", &port, "--drain-timeout=2s"]);
     let url = first.url();
     let joined = home.serve(&["--server", &url, "--drain-timeout=2s"]);
     home.run(&["-s", &url, "pay", "before", "1"]).ok();
     first.signal("KILL");
     first.ended();
-    let port = url.rsplit(':').next().unwrap();
-    let again = home.serve(&["--port", port, "--drain-timeout=2s"]);
+    let again = home.serve(&["--port", &port, "--drain-timeout=2s"]);
     let journals = again.runtime()["journals"].as_str().unwrap().to_owned();
     joined.says(Duration::from_secs(60), &format!("the journals are now in {journals}"));
     // Both serve: each payment is on record there, until each of the two has charged one.

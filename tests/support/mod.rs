@@ -209,3 +209,20 @@ impl Drop for Helper {
         let _ = self.process.wait();
     }
 }
+
+/// A free port that the system gives to nobody who does not ask for it by number: neither to a server
+/// nor to a connection that is being made. So it is free still when its server is started again.
+pub fn steady_port() -> u16 {
+    static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);
+    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap();
+    let first: u32 = range.split_whitespace().next().unwrap().parse().unwrap();
+    loop {
+        let next = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        // Another program of tests may run beside this one.
+        let port = 10_000 + (std::process::id() * 97 + u32::from(next)) % (first - 10_000);
+        let port = u16::try_from(port).unwrap();
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
