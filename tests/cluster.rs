@@ -4,6 +4,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::support::{Helper, eventually, lives, nats_server, processes_with, reaper};
+use async_nats::jetstream::context::PublishErrorKind;
+use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, stream};
 use futures_util::TryStreamExt as _;
 use mono_demo::broker::{
@@ -37,7 +39,18 @@ async fn replicated(jetstream: &jetstream::Context) -> stream::Stream {
         num_replicas: 3,
         ..Default::default()
     };
-    jetstream.create_stream(config).await.expect("a replicated stream")
+    let stream = jetstream.create_stream(config).await.expect("a replicated stream");
+    // Another node hears of its subject a moment later: asked until it answers. Nothing is stored.
+    let began = Instant::now();
+    loop {
+        let impossible = PublishMessage::build().expected_last_sequence(u64::MAX);
+        let answer = async { jetstream.send_publish("kept", impossible).await?.await };
+        match answer.await.expect_err("it expects what is not there").kind() {
+            PublishErrorKind::StreamNotFound if began.elapsed() < Duration::from_secs(60) => {}
+            PublishErrorKind::WrongLastSequence => return stream,
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 async fn publish(jetstream: &jetstream::Context, text: &str) -> Result<u64, String> {

@@ -82,6 +82,7 @@ mod roles;
 mod sabotage;
 mod seeds;
 mod serve;
+mod server_limits;
 mod small_payload;
 mod spec;
 mod starting;

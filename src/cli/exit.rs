@@ -118,6 +118,14 @@ impl CliError {
     }
 }
 
+/// Where the server refuses a subscription because there are too many, and not because of whose it is.
+pub fn is_a_limit(words: &str) -> bool {
+    words.contains("maximum subscriptions exceeded")
+}
+
+/// What to do about that.
+pub const LIMIT: &str = "raise `max_subscriptions` of the server, or `subs` of the account";
+
 impl From<ClientError> for CliError {
     fn from(error: ClientError) -> Self {
         let exit = match &error {
@@ -139,6 +147,7 @@ impl From<ClientError> for CliError {
                 "`nats stream ls` lists the streams of a server, which must run JetStream (`nats-server -js`); \
                  `mono-demo serve` makes the stream of `services.payment.payment-process`",
             ),
+            ClientError::Permissions { evidence, .. } if is_a_limit(evidence) => Some(LIMIT),
             ClientError::Permissions { .. } => Some(
                 "connect as a user who may: of `serve --auth` and `spec --accounts`, `client` may ask \
                  services and submit payments, and `harness` may do everything",
@@ -155,6 +164,7 @@ impl From<ConnectError> for CliError {
             ConnectError::Unusable { .. } => Exit::Usage,
             ConnectError::Refused { .. }
             | ConnectError::Tls { .. }
+            | ConnectError::Full { .. }
             | ConnectError::Unreachable { .. } => Exit::Connection,
         };
         Self { hint: error.hint(), ..Self::new(exit, error) }

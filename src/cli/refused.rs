@@ -6,7 +6,7 @@ use async_nats::ServerAddr;
 
 use super::context::Context;
 use super::contexts;
-use super::exit::{CliError, Exit};
+use super::exit::{CliError, Exit, LIMIT, is_a_limit};
 use super::running::{self, Runtime};
 use super::shell::word;
 use crate::broker::Role;
@@ -44,7 +44,8 @@ pub fn not_let_do(
 ) -> CliError {
     let server = connection.client().server_info().server_name;
     let folder = running::of_server(&server, context).and_then(|runtime| runtime.contexts);
-    CliError::new(Exit::Connection, format!("{operation}: {words}")).hint(who(may, folder))
+    let hint = if is_a_limit(words) { LIMIT.to_owned() } else { who(may, folder) };
+    CliError::new(Exit::Connection, format!("{operation}: {words}")).hint(hint)
 }
 
 /// Who may.

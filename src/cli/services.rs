@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::exit::{CliError, Exit};
+use super::exit::{CliError, Exit, LIMIT, is_a_limit};
 use super::refused::who;
 use crate::broker::Role;
 use crate::modules::deliveries::Deliveries;
@@ -127,7 +127,11 @@ pub async fn system(
 fn not_started(error: StartError) -> CliError {
     match &error {
         StartError::Denied { .. } => {
-            CliError::new(Exit::Connection, error).hint(who(Role::Worker, None))
+            let hint = match is_a_limit(&error.to_string()) {
+                true => LIMIT.to_owned(),
+                false => who(Role::Worker, None),
+            };
+            CliError::new(Exit::Connection, error).hint(hint)
         }
         _ => CliError { hint: error.hint(), ..CliError::new(Exit::Infrastructure, error) },
     }

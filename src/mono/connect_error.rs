@@ -33,6 +33,14 @@ pub enum ConnectError {
         /// What to do about it.
         remedy: String,
     },
+    /// The server, or the account, has as many connections as it may.
+    #[error("connect to {url}: the server takes no more connections ({evidence})")]
+    Full {
+        /// Where to, without secrets.
+        url: String,
+        /// The server's words.
+        evidence: String,
+    },
     /// Nobody answered.
     #[error("connect to {url}: no NATS server answered ({evidence})")]
     Unreachable {
@@ -57,6 +65,11 @@ impl ConnectError {
                  NATS_PASSWORD"
                     .to_owned(),
             ),
+            Self::Full { .. } => Some(
+                "raise the limit that it names (`max_connections` of the server, `conn` of an account), or \
+                 end other programs; `nats server report connections` lists them"
+                    .to_owned(),
+            ),
             Self::Unusable { .. } => None,
         }
     }
@@ -76,6 +89,7 @@ pub(super) fn explain(url: String, tls: &Tls, error: &async_nats::ConnectError) 
             ConnectError::Unusable { url, evidence: of_the_files(tls, evidence) }
         }
         ConnectErrorKind::ServerParse => ConnectError::Unusable { url, evidence },
+        _ if evidence.contains("connections exceeded") => ConnectError::Full { url, evidence },
         _ => {
             let remedy = remedy(&url, &evidence);
             ConnectError::Unreachable { url, evidence, remedy }

@@ -127,9 +127,31 @@ fn is_election(code: ErrorCode) -> bool {
     [ErrorCode::CLUSTER_NOT_AVAILABLE, ErrorCode::CLUSTER_NOT_LEADER].contains(&code)
 }
 
-/// What to do where JetStream does not answer, or not this account.
-fn without_jetstream(evidence: &str) -> Option<String> {
+/// What to do where JetStream does not answer, or not this account, or has no more for it.
+fn remedy(evidence: &str) -> Option<String> {
     let says = |words: &[&str]| words.iter().any(|word| evidence.contains(word));
+    // By the codes of nats-server's `errors.json`.
+    if says(&["10113"]) {
+        return Some(
+            "the account wants a largest size of every stream, and these have none: turn its \
+             `max_bytes_required` off"
+                .to_owned(),
+        );
+    }
+    if says(&["10121"]) {
+        return Some(
+            "the account lets fewer messages be unacknowledged at once than the service takes: raise its \
+             `max_ack_pending`, or lower `concurrency` in the settings"
+                .to_owned(),
+        );
+    }
+    if says(&["10002", "10023", "10026", "10027", "10028", "10047"]) {
+        return Some(
+            "it is a limit of the account, or of the server, on JetStream: `nats account info` shows \
+             what there is, and what is used of it"
+                .to_owned(),
+        );
+    }
     if says(&["10039", "not enabled for account"]) {
         return Some(
             "the server runs JetStream, and not for this account: set `jetstream: enabled` in the \
@@ -177,7 +199,7 @@ impl<D: Future<Output = String>> Question<D> {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) if elects(&error) => error.to_string(),
                 Ok(Err(error)) => {
-                    let hint = without_jetstream(&error.to_string());
+                    let hint = remedy(&error.to_string());
                     return Err(ModuleError { hint, ..ModuleError::new(operation, error) });
                 }
                 Err(_) => format!("no answer within {limit:?}"),
