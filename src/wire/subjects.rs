@@ -98,6 +98,12 @@ pub enum SubjectError {
     /// `*` and `>` are for subscribing only.
     #[error("subject {0:?} has a wildcard: one publishes to a literal subject")]
     Wildcard(String),
+    /// `>` stands for all tokens from there on.
+    #[error("subject {0:?} has a `>` that is not its last token")]
+    NotLast(String),
+    /// As of a subject; the server takes it as a word of the protocol line.
+    #[error("queue group {0:?} is not 1 to 1024 bytes without white space and control characters")]
+    QueueGroup(String),
     /// White space and control characters break the protocol line.
     #[error("subject {0:?} has white space or a control character")]
     Character(String),
@@ -114,23 +120,56 @@ pub enum SubjectError {
 /// # Errors
 /// [`SubjectError`] names what is wrong.
 pub fn check_publish_subject(subject: &str) -> Result<(), SubjectError> {
-    let shown = || subject.chars().take(80).collect::<String>();
+    check_tokens(subject)?;
+    match subject.split('.').any(|t| t == "*" || t == ">") {
+        true => Err(SubjectError::Wildcard(shown(subject))),
+        false => Ok(()),
+    }
+}
+
+/// Checks what is to be subscribed to, wildcards among it, and the queue group.
+///
+/// # Errors
+/// [`SubjectError`] names what is wrong.
+pub fn check_subscription(subject: &str, queue_group: Option<&str>) -> Result<(), SubjectError> {
+    check_tokens(subject)?;
+    let mut tokens = subject.split('.').rev();
+    if tokens.next().is_some() && tokens.any(|t| t == ">") {
+        return Err(SubjectError::NotLast(shown(subject)));
+    }
+    match queue_group {
+        Some(group) if group.is_empty() || group.len() > LONGEST || breaks_a_line(group) => {
+            Err(SubjectError::QueueGroup(shown(group)))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// In bytes.
+const LONGEST: usize = 1024;
+
+fn check_tokens(subject: &str) -> Result<(), SubjectError> {
     if subject.is_empty() {
         return Err(SubjectError::Empty);
     }
-    if subject.len() > 1024 {
+    if subject.len() > LONGEST {
         return Err(SubjectError::TooLong(subject.len()));
     }
-    if subject.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(SubjectError::Character(shown()));
+    if breaks_a_line(subject) {
+        return Err(SubjectError::Character(shown(subject)));
     }
     if subject.split('.').any(str::is_empty) {
-        return Err(SubjectError::EmptyToken(shown()));
-    }
-    if subject.split('.').any(|t| t == "*" || t == ">") {
-        return Err(SubjectError::Wildcard(shown()));
+        return Err(SubjectError::EmptyToken(shown(subject)));
     }
     Ok(())
+}
+
+fn breaks_a_line(word: &str) -> bool {
+    word.chars().any(|c| c.is_whitespace() || c.is_control())
+}
+
+fn shown(word: &str) -> String {
+    word.chars().take(80).collect()
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use super::lock::lock;
 use super::raw::{failed, outcome, to_value};
 use crate::e2e::driver;
 use crate::e2e::driver::{Driver, DriverFault, raw};
+use crate::wire::subjects::check_subscription;
 use crate::{
     mono::{Auth, Caller, ConnectError, Connection, Target},
     wire::driver::{DriverError, ErrorKind, Hello, OPERATIONS, Op, Outcome, PROTOCOL_VERSION},
@@ -99,6 +100,8 @@ impl RustDriver {
         subject: String,
         queue_group: Option<String>,
     ) -> Result<Value, DriverError> {
+        check_subscription(&subject, queue_group.as_deref())
+            .map_err(|error| failed(ErrorKind::BadInput, true, &error))?;
         let client = connection.client();
         let subscribed = async {
             let subscribed = match queue_group {
