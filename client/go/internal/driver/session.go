@@ -155,13 +155,7 @@ func (s *session) connect(fields fields) (*nats.Conn, error) {
 		return nil, failed(err)
 	}
 	options := []nats.Option{
-		func(options *nats.Options) error {
-			options.Servers = nil
-			for _, one := range all {
-				options.Servers = append(options.Servers, one.url.String())
-			}
-			return nil
-		},
+		pool(all...),
 		nats.Name("mono-demo go driver"),
 		nats.Timeout(connectTimeout),
 		nats.MaxReconnects(-1),
@@ -194,13 +188,42 @@ func (s *session) connect(fields fields) (*nats.Conn, error) {
 	s.options = options
 	// No URL is given here: nats.go would split a list of them by a rule of its own.
 	nc, err := nats.Connect("", options...)
-	switch {
-	case err == nil:
+	if err == nil {
 		return nc, nil
+	}
+	switch err := refusal(err, all, options); {
 	case errors.Is(err, nats.ErrAuthorization):
 		message := fmt.Sprintf("%s refused the connection: %v", withoutLogin(urls), err)
 		return nil, &client.Error{Kind: client.Permissions, Definite: true, Message: message}
 	default:
 		return nil, failed(err)
 	}
+}
+
+// pool is the servers to connect to, in any order.
+func pool(all ...server) nats.Option {
+	return func(options *nats.Options) error {
+		options.Servers = nil
+		for _, one := range all {
+			options.Servers = append(options.Servers, one.url.String())
+		}
+		return nil
+	}
+}
+
+// refusal is the error of a server that refuses the login, or else this one: nats.go tells what the
+// last of several came to, and one that answered says more than one that is away.
+func refusal(err error, all []server, options []nats.Option) error {
+	if len(all) == 1 || errors.Is(err, nats.ErrAuthorization) {
+		return err
+	}
+	for _, one := range all {
+		nc, alone := nats.Connect("", append(options, pool(one))...)
+		if alone == nil {
+			nc.Close()
+		} else if errors.Is(alone, nats.ErrAuthorization) {
+			return alone
+		}
+	}
+	return err
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"mono-demo/client"
 )
 
 // More than anything here takes; nothing waits so long unless it fails.
@@ -185,4 +187,17 @@ func TestAnInboxThatIsAllowedAgainGetsAnswersAgain(t *testing.T) {
 	// The second time the server says something else of it, and it is heard.
 	c.told(`"op":"request","subject":"a","payload_base64":"","timeout_ms":60000`, "permissions true")
 	c.end()
+}
+
+func TestOneThatRefusesSaysMoreThanOneThatIsAway(t *testing.T) {
+	violation := func([]string) string { return "Authorization Violation" }
+	refuses := strings.TrimPrefix(complaining(t, regexp.MustCompile(`^CONNECT `), violation), "nats://")
+	// The order is chance.
+	for range 10 {
+		list, _ := json.Marshal("nats://127.0.0.1:1,nats://u:bad@" + refuses)
+		_, err := new(session).hello(fields{"protocol": []byte("1"), "url": list})
+		if kind := described(err).Kind; kind != client.Permissions {
+			t.Fatal(err)
+		}
+	}
 }
