@@ -201,3 +201,17 @@ func TestOneThatRefusesSaysMoreThanOneThatIsAway(t *testing.T) {
 		}
 	}
 }
+
+func TestHalfASurrogatePairIsNotSentAsAnotherCharacter(t *testing.T) {
+	c := talk(t, complaining(t, regexp.MustCompile(`^never`), nil))
+	for _, command := range []string{
+		`"op":"publish","subject":"\ud800","payload_base64":""`,
+		`"op":"publish","subject":"a","payload_base64":"","headers":{"A":["\udc00\ud800"]}`,
+		`"op":"subscribe","subject":"a","queue_group":"\ud800"`,
+		`"op":"call","method":"email.send_email","args":["\ud800","s"],"timeout_ms":60000`,
+	} {
+		c.told(command, "bad_input true")
+	}
+	c.told(`"op":"publish","subject":"\ud83d\ude00","payload_base64":""`, "ok")
+	c.end()
+}
