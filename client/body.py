@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from decimal import InvalidOperation
 from typing import Any, NoReturn, Union
 
 from .errors import BadInput, BadReply
@@ -100,7 +101,10 @@ def _in_range(parse: Callable[[str], Any]) -> Callable[[str], Any]:
 
     def read(token: str) -> Any:
         _finite(token)
-        return parse(token)
+        try:
+            return parse(token)
+        except InvalidOperation:  # an exponent that Python has no Decimal for
+            raise ValueError(f"{excerpt(token)} is out of range") from None
 
     return read
 

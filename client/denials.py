@@ -4,6 +4,8 @@ It says so beside the operation, never in answer to it: a refused publish or sub
 any other, and a refused request would just time out. nats-py keeps the last such error only and
 hands all of them to the connection's `error_cb`, which is the caller's; it has no public way to
 listen beside it, so `_error_cb` is wrapped here.
+
+Nothing is remembered for a later operation: what is refused now may be allowed then.
 """
 
 from __future__ import annotations
@@ -21,12 +23,13 @@ from nats.aio.client import Client as NATS
 #: How many are kept; whoever waits for one hears of it long before so many more came.
 KEPT = 256
 
-# nats-py lowers the server's words, subject included.
+# The subject is quoted by Go's %q; what may follow it says more of the subscription.
 _VIOLATION = re.compile(
-    r'permissions violation for (publish|subscription) to "(.*?)"(?: using queue|$)',
+    r'permissions violation for (publish|subscription) (?:to|with reply of) "((?:[^"\\]|\\.)*)"',
     re.IGNORECASE,
 )
-
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|(.))")
+_LETTERS = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 # Of a subscription too many the server does not say which it is.
 _TOO_MANY = "maximum subscriptions exceeded"
@@ -36,10 +39,34 @@ class Denial(NamedTuple):
     """One refusal; `definite` is false where what it stopped is only the answer."""
 
     number: int
-    #: In lower case; empty where there is one subscription too many.
+    #: `publish` or `subscription`.
+    action: str
+    #: Empty where there is one subscription too many.
     subject: str
     text: str
     definite: bool = True
+
+
+def refused(text: str) -> tuple[str, str] | None:
+    """What the server's words refuse: `publish` or `subscription`, and the subject."""
+    try:
+        if found := _VIOLATION.search(text):
+            return found[1].lower(), _unquoted(found[2])
+    except ValueError:
+        return None  # no server quotes like this
+    return ("subscription", "") if _TOO_MANY in text.lower() else None
+
+
+def _unquoted(text: str) -> str:
+    """As Go's strconv.Unquote has it: what follows an x is one byte of UTF-8."""
+
+    def plain(escape: re.Match[str]) -> str:
+        byte, short, long, letter = escape.groups()
+        if byte:
+            return bytes.fromhex(byte).decode(errors="surrogateescape")
+        return _LETTERS.get(letter, letter) if letter else chr(int(short or long, 16))
+
+    return _ESCAPE.sub(plain, text).encode(errors="surrogateescape").decode(errors="replace")
 
 
 class Denials:
@@ -57,14 +84,8 @@ class Denials:
     def __init__(self, nc: NATS) -> None:
         self.count = 0
         self._kept: deque[Denial] = deque(maxlen=KEPT)
-        self._waiting: set[tuple[str, asyncio.Future[Denial]]] = set()
-        # Where answers come: while that subscription is refused, none does.
-        self._deaf: tuple[int, Denial] | None = None
-        prefix = getattr(nc, "_inbox_prefix", b"_INBOX")
-        prefix = prefix.decode() if isinstance(prefix, (bytes, bytearray)) else str(prefix)
-        self._inboxes = f"{prefix.lower()}."
-        # Nothing that the connection keeps may keep the connection.
-        self._stats, theirs = nc.stats, nc._error_cb
+        self._waiting: set[tuple[str, str, asyncio.Future[Denial]]] = set()
+        theirs = nc._error_cb
 
         async def on_error(error: Exception) -> None:
             self._note(str(error))
@@ -75,16 +96,16 @@ class Denials:
     def since(self, count: int, subject: str, *, subscribes: bool = False) -> Denial | None:
         """The refusal of `subject` after there had been `count`, if there is one; for whoever
         subscribes also that of a subscription too many."""
-        about = {subject.lower(), ""} if subscribes else {subject.lower()}
-        return next((d for d in self._kept if d.number >= count and d.subject in about), None)
+        about = {("subscription", subject), ("subscription", "")}
+        about = about if subscribes else {("publish", subject)}
+        since = (denial for denial in self._kept if denial.number >= count)
+        return next((d for d in since if (d.action, d.subject) in about), None)
 
     @contextmanager
-    def watch(self, subject: str) -> Iterator[asyncio.Future[Denial]]:
-        """Done as soon as the server refuses `subject`, or no answer can come."""
+    def watch(self, subject: str, inbox: str) -> Iterator[asyncio.Future[Denial]]:
+        """Done as soon as the server refuses to publish to `subject`, or the `inbox` of the answer."""
         future: asyncio.Future[Denial] = asyncio.get_running_loop().create_future()
-        if self._deaf is not None and self._deaf[0] == self._stats["reconnects"]:
-            future.set_result(self._deaf[1])
-        waiting = (subject.lower(), future)
+        waiting = (subject, inbox, future)
         self._waiting.add(waiting)
         try:
             yield future
@@ -93,16 +114,18 @@ class Denials:
             future.cancel()
 
     def _note(self, text: str) -> None:
-        found = _VIOLATION.search(text)
-        if found is None and _TOO_MANY not in text.lower():
+        what = refused(text)
+        if what is None:
             return
-        action, subject = (found[1].lower(), found[2].lower()) if found else ("subscription", "")
-        deaf = action == "subscription" and subject.startswith(self._inboxes)
-        denial = Denial(self.count, subject, text, definite=not deaf)
+        action, subject = what
+        denial = Denial(self.count, action, subject, text)
         self.count += 1
         self._kept.append(denial)
-        if deaf:
-            self._deaf = (self._stats["reconnects"], denial)
-        for wanted, future in self._waiting:
-            if (deaf or wanted == subject) and not future.done():
+        for wanted, inbox, future in self._waiting:
+            if future.done():
+                continue
+            if subject == inbox:
+                # Without the inbox only the answer is lost.
+                future.set_result(denial._replace(definite=action == "publish"))
+            elif what == ("publish", wanted):
                 future.set_result(denial)

@@ -58,13 +58,11 @@ class Headers(dict[str, str]):
         self.size_bytes = 0
 
 
-# With these words the server closes the connection: nats-py knows what to do then.
-_ENDS = re.compile("stale connection|authorization violation", re.IGNORECASE)
 
 
 def guard(nc: NATS) -> None:
-    """Lets no message, whatever its bytes, end the connection's read loop, and no refusal of the
-    server, which goes on, the connection: for good, as nats-py does."""
+    """Lets no message, whatever its bytes, end the connection's read loop, and no complaint of the
+    server the connection for good, as nats-py does: where the server closes it, it is made anew."""
     if nc in _guarded:
         return
     _guarded.add(nc)
@@ -93,10 +91,13 @@ def guard(nc: NATS) -> None:
         known = connection()
         if known is None:
             return
-        if _ENDS.search(words) or not known.is_connected:
+        if "stale connection" in words or not known.is_connected:
             await type(known)._process_err(known, words)
         else:
-            await known._error_cb(nats.errors.Error(f"nats: {words.strip(chr(39))}"))
+            # It has lowered the words, the subject in them too; its parser still has the line.
+            line = nats.protocol.parser.ERR_RE.match(known._ps.buf)
+            said = line[1].decode() if line else words
+            await known._error_cb(nats.errors.Error(f"nats: {said.strip(chr(39))}"))
 
     nc._process_err = process_err  # type: ignore[method-assign, assignment]
     nc._process_headers = process_headers  # type: ignore[method-assign, assignment]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import TYPE_CHECKING, Literal, TypedDict, cast
 
 from . import body, wire
@@ -130,7 +131,9 @@ class PaymentClient:
         reply = await wire.ask(
             self._nc, PAYMENT_STATUS, request, timeout=timeout, parse_float=Decimal
         )
-        if reply.get("payment_id") != payment_id or reply.get("status") not in _STATUSES:
+        status = reply.get("status")
+        known = isinstance(status, str) and status in _STATUSES
+        if reply.get("payment_id") != payment_id or not known:
             raise BadReply(f"not a status of payment {payment_id}: {reply}")
         for name in ("message", "amount", "currency", "content"):
             if reply.get(name) is None:
@@ -206,7 +209,8 @@ def _exact(amount: object) -> Decimal:
     if isinstance(amount, int) and not isinstance(amount, bool):
         return Decimal(amount)
     try:
-        if isinstance(amount, str) and _NUMBER.fullmatch(amount):
+        # No larger than a number in JSON may be.
+        if isinstance(amount, str) and _NUMBER.fullmatch(amount) and isfinite(float(amount)):
             return Decimal(amount)
     except InvalidOperation:
         pass  # an exponent that Python has no Decimal for

@@ -39,22 +39,44 @@ def check_publish_subject(subject: str) -> str:
     The broker itself stores messages under subjects with wildcards, and breaks the connection over
     one that is too long.
     """
-    if not subject:
-        raise BadInput("a subject must not be empty")
-    try:
-        size_bytes = len(subject.encode())
-    except UnicodeEncodeError:
-        raise BadInput(f"subject {excerpt(subject)} is not valid Unicode") from None
-    if size_bytes > _MAX_BYTES:
-        raise BadInput(f"subject {excerpt(subject)} is longer than {_MAX_BYTES} bytes")
-    if any(c.isspace() or unicodedata.category(c) == "Cc" for c in subject):
-        raise BadInput(f"subject {excerpt(subject)} has white space or a control character")
-    tokens = subject.split(".")
-    if "" in tokens:
-        raise BadInput(f"subject {excerpt(subject)} has an empty token")
+    tokens = _tokens(subject)
     if "*" in tokens or ">" in tokens:
         raise BadInput(f"subject {excerpt(subject)} has a wildcard: one publishes to a literal one")
     return subject
+
+
+def check_subscribe_subject(subject: str) -> str:
+    """Returns `subject` where one can subscribe to it, else raises BadInput; it may have wildcards."""
+    if ">" in _tokens(subject)[:-1]:
+        raise BadInput(f"subject {excerpt(subject)} has a > before its end")
+    return subject
+
+
+def check_queue_group(group: str) -> str:
+    """Returns `group` where a queue group can have that name, else raises BadInput."""
+    return _check_word("queue group", group)
+
+
+def _tokens(subject: str) -> list[str]:
+    tokens = _check_word("subject", subject).split(".")
+    if "" in tokens:
+        raise BadInput(f"subject {excerpt(subject)} has an empty token")
+    return tokens
+
+
+def _check_word(what: str, text: str) -> str:
+    """Returns `text` where it is one word of a protocol line: behind a blank, another would begin."""
+    if not text:
+        raise BadInput(f"a {what} must not be empty")
+    try:
+        size_bytes = len(text.encode())
+    except UnicodeEncodeError:
+        raise BadInput(f"{what} {excerpt(text)} is not valid Unicode") from None
+    if size_bytes > _MAX_BYTES:
+        raise BadInput(f"{what} {excerpt(text)} is longer than {_MAX_BYTES} bytes")
+    if any(c.isspace() or unicodedata.category(c) == "Cc" for c in text):
+        raise BadInput(f"{what} {excerpt(text)} has white space or a control character")
+    return text
 
 
 def excerpt(value: object) -> str:

@@ -47,7 +47,7 @@ from .errors import (
 )
 from .headers import check, first, guard, is_no_responders
 from .outgoing import Outgoing
-from .subjects import excerpt
+from .subjects import check_queue_group, check_subscribe_subject, excerpt
 
 __all__ = [
     "DEFAULT_TIMEOUT",
@@ -89,10 +89,9 @@ async def request(nc: NATS, message: Outgoing, *, timeout: float = DEFAULT_TIMEO
     await _connected(nc, message, deadline)
     what = f"request to {message.subject}"
     try:
-        with _watched(nc).watch(message.subject) as denied:
-            if denied.done():
-                _check(denied.result(), what)
-            reply = await _bounded(_asked(nc, message), deadline, denied, what)
+        inbox = nc.new_inbox()
+        with _watched(nc).watch(message.subject, inbox) as denied:
+            reply = await _bounded(_asked(nc, message, inbox), deadline, denied, what)
     except PermissionDenied:  # an OSError too
         raise
     except (asyncio.TimeoutError, nats.errors.TimeoutError):
@@ -168,16 +167,18 @@ async def submit(nc: NATS, message: Outgoing, *, timeout: float = DEFAULT_TIMEOU
     check(reply)
     answer = body.decode(reply.data)
     error = answer.get("error")
-    if isinstance(error, dict):
+    if isinstance(error, dict) and isinstance(error.get("description", ""), (str, type(None))):
         raise PublishRefused(
             _int(error.get("code")),
             _int(error.get("err_code")),
-            str(error.get("description") or "JetStream gave no reason"),
+            error.get("description") or "JetStream gave no reason",
         )
-    stream, sequence = answer.get("stream"), answer.get("seq")
-    if not isinstance(stream, str) or not stream or _int(sequence) < 1:
+    stream, sequence = answer.get("stream"), _int(answer.get("seq"))
+    duplicate = answer.get("duplicate")
+    counted = 0 < sequence < 1 << 64 and isinstance(duplicate, (bool, type(None)))
+    if error is not None or not isinstance(stream, str) or not stream or not counted:
         raise BadReply(f"this is no acknowledgement of a stream: {excerpt(reply.data)}")
-    return Ack(stream, _int(sequence), answer.get("duplicate") is True)
+    return Ack(stream, sequence, duplicate is True)
 
 
 async def subscribe(
@@ -190,10 +191,14 @@ async def subscribe(
 ) -> Subscription:
     """Subscribes; once it returns, the broker delivers to `handler` what anyone publishes.
 
+    `subject` may have wildcards; an empty `queue_group` is none.
     Raises BadInput, ConnectionFailed, RequestTimeout or PermissionDenied.
     """
     deadline = Deadline(timeout)
     what = f"subscribe to {excerpt(subject)}"
+    check_subscribe_subject(subject)
+    if queue_group:
+        check_queue_group(queue_group)
     await _connected(nc, None, deadline)
     denials = _watched(nc)
     seen = denials.count
@@ -232,10 +237,10 @@ def _watched(nc: NATS) -> Denials:
     return Denials.of(nc)
 
 
-async def _asked(nc: NATS, message: Outgoing) -> Msg:
+async def _asked(nc: NATS, message: Outgoing, reply_to: str) -> Msg:
     """The first reply, whatever its status, to an inbox of its own."""
     answered: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
-    inbox = await nc.subscribe(nc.new_inbox(), future=answered)
+    inbox = await nc.subscribe(reply_to, future=answered)
     try:
         await inbox.unsubscribe(limit=1)
         headers = message.nats_headers()

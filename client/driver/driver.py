@@ -146,19 +146,19 @@ class Driver:
             handler = self._ops.get(op)
             if handler is None:
                 raise Skipped(f"this driver does not know the operation {excerpt(op)}")
-            outcome: dict[str, object] = {"ok": await handler(fields)}
+            line = to_json({"id": command_id, "ok": await handler(fields)})
         except Skipped as skipped:
-            outcome = {"skip": str(skipped)}
+            line = to_json({"id": command_id, "skip": str(skipped)})
         except ClientError as error:
-            outcome = {"err": described(error)}
+            line = to_json({"id": command_id, "err": described(error)})
         except asyncio.CancelledError:
             cut = ConnectionFailed("the input ended before there was an outcome", definite=False)
-            outcome = {"err": described(cut)}
+            line = to_json({"id": command_id, "err": described(cut)})
         except Exception as error:  # a fault of ours: told to both sides, and the driver goes on
             log(traceback.format_exc().rstrip())
             text = f"{type(error).__name__}: {error}"
-            outcome = {"err": {"kind": "other", "definite": False, "message": text}}
-        line = to_json({"id": command_id, **outcome})
+            err = {"kind": "other", "definite": False, "message": text}
+            line = to_json({"id": command_id, "err": err})
         try:
             print(line, file=self._out, flush=True)
         except OSError as error:

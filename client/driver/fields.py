@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
 from .. import wire
@@ -53,7 +53,7 @@ def parse(line: bytes) -> tuple[int, Fields]:
     """A command's id and fields; raises ValueError where there is no id to answer to."""
     try:
         # As text: json itself takes a byte order mark, and UTF-16, off bytes.
-        command = json.loads(line.decode(), parse_float=Decimal, parse_constant=_no_constant)
+        command = json.loads(line.decode(), parse_float=_decimal, parse_constant=_no_constant)
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if not isinstance(command, dict):
@@ -62,6 +62,13 @@ def parse(line: bytes) -> tuple[int, Fields]:
     if not isinstance(command_id, int) or isinstance(command_id, bool) or command_id < 0:
         raise ValueError("no id")
     return command_id, Fields(command)
+
+
+def _decimal(token: str) -> Decimal:
+    try:
+        return Decimal(token)
+    except InvalidOperation:  # an exponent that Python has no Decimal for: infinite, or 0
+        return Decimal(float(token))
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -39,6 +39,10 @@ KINDS: tuple[tuple[type[ClientError], str], ...] = (
 )
 
 
+#: Exponents of decimals that are written out, with all their zeros.
+_WRITTEN_OUT = range(-1000, 1000)
+
+
 def described(error: ClientError) -> dict[str, object]:
     """A failure in terms that all languages share."""
     kind = next((kind for cls, kind in KINDS if isinstance(error, cls)), "other")
@@ -62,7 +66,9 @@ def to_json(value: object) -> str:
     if isinstance(value, wire.Ack):
         value = asdict(value)
     if isinstance(value, Decimal):
-        return format(value, "f")
+        _, _, exponent = value.as_tuple()
+        # An exponent may be of any size: what it stands for is not written out.
+        return format(value, "f") if exponent in _WRITTEN_OUT else str(value)
     if isinstance(value, Mapping):
         return "{%s}" % ",".join(f"{json.dumps(k)}:{to_json(v)}" for k, v in value.items())
     if isinstance(value, list):

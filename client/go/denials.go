@@ -1,6 +1,8 @@
 // What the server has refused on a connection: it says so beside the operation, never in answer to
 // it, and a refused request would just time out. nats.go keeps the last such error only and hands all
 // of them to the connection's error handler, in another goroutine.
+//
+// Nothing is remembered for a later operation: what is refused now may be allowed then.
 
 package client
 
@@ -9,6 +11,7 @@ import (
 	"errors"
 	"regexp"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -24,31 +27,59 @@ const (
 	deniedPatience = time.Second
 )
 
-var violation = regexp.MustCompile(`(?i)permissions violation for (publish|subscription) to "(.*?)"(?: using queue|$)`)
+// The subject is quoted by %q; what may follow it says more of the subscription.
+var violation = regexp.MustCompile(
+	`(?i)permissions violation for (publish|subscription) (?:to|with reply of) ("(?:[^"\\]|\\.)*")`)
 
-// operation is what may be refused.
-type operation int
-
-const (
-	publishing operation = iota
-	asking
-	subscribing
-)
+// operation is what may be refused: a publish or, where it subscribes, a subscription; a request
+// subscribes to the inbox of its answer too.
+type operation struct {
+	subject    string
+	subscribes bool
+	inbox      string
+}
 
 // denial is one refusal.
 type denial struct {
 	number uint64
-	// In lower case; empty where there is one subscription too many, of which the server does not say
-	// which.
+	// Of a subscription; else of a publish.
+	subscription bool
+	// Empty where the server does not say which: there is one subscription too many.
 	subject string
 	err     error
-	// What was refused is the inbox that answers come to: the request may have happened.
-	inbox bool
 }
 
-// failed is the refusal in our terms.
-func (d *denial) failed(what string) *Error {
-	return &Error{Kind: Permissions, Definite: !d.inbox, Message: what + ": " + d.err.Error(), cause: d.err}
+// stops says whether it is this operation that was refused.
+func (d *denial) stops(o operation) bool {
+	switch {
+	case d.subject == "":
+		return d.subscription && o.subscribes
+	case d.subject == o.inbox:
+		return true
+	default:
+		return d.subscription == o.subscribes && d.subject == o.subject
+	}
+}
+
+// failed is the refusal in our terms. Without its inbox only the answer of a request is lost: it may
+// have happened.
+func (d *denial) failed(o operation, what string) *Error {
+	definite := o.subscribes || !d.subscription
+	return &Error{Kind: Permissions, Definite: definite, Message: what + ": " + d.err.Error(), cause: d.err}
+}
+
+// violated is what the server's words refuse: whether a subscription, and its subject; false where
+// they name none.
+func violated(words string) (subscription bool, subject string, named bool) {
+	found := violation.FindStringSubmatch(words)
+	if found == nil {
+		return false, "", false
+	}
+	subject, err := strconv.Unquote(found[2])
+	if err != nil {
+		return false, "", false
+	}
+	return strings.EqualFold(found[1], "subscription"), subject, true
 }
 
 // denials are the refusals of one connection.
@@ -58,11 +89,6 @@ type denials struct {
 	kept    []*denial
 	before  error // what the connection had to say before anybody listened
 	changed chan struct{}
-	inboxes string
-	// Where answers come, if that is refused, and how many reconnects there had been.
-	deaf       *denial
-	deafSince  uint64
-	reconnects func() uint64
 }
 
 var (
@@ -78,21 +104,8 @@ func denialsOf(nc *nats.Conn) *denials {
 	if known := listening[key]; known != nil {
 		return known
 	}
-	prefix := nc.Opts.InboxPrefix
-	if prefix == "" {
-		prefix = "_INBOX"
-	}
 	// Nothing that is kept for the connection may keep the connection.
-	reconnects := func() uint64 {
-		if nc := key.Value(); nc != nil {
-			return nc.Stats().Reconnects
-		}
-		return 0
-	}
-	d := &denials{
-		before: nc.LastError(), changed: make(chan struct{}), reconnects: reconnects,
-		inboxes: strings.ToLower(strings.TrimSuffix(prefix, ".") + "."),
-	}
+	d := &denials{before: nc.LastError(), changed: make(chan struct{})}
 	listening[key] = d
 	runtime.AddCleanup(nc, func(key weak.Pointer[nats.Conn]) {
 		listeningMu.Lock()
@@ -110,20 +123,15 @@ func denialsOf(nc *nats.Conn) *denials {
 }
 
 func (d *denials) note(err error) {
-	found := violation.FindStringSubmatch(err.Error())
-	if found == nil && !errors.Is(err, nats.ErrMaxSubscriptionsExceeded) {
+	tooMany := errors.Is(err, nats.ErrMaxSubscriptionsExceeded)
+	if !tooMany && !errors.Is(err, nats.ErrPermissionViolation) {
 		return
 	}
+	// One that names no subject is kept as well: whoever looks for the last error finds it.
+	subscription, subject, _ := violated(err.Error())
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	denied := &denial{number: d.count, err: err}
-	if found != nil {
-		denied.subject = strings.ToLower(found[2])
-		denied.inbox = strings.EqualFold(found[1], "subscription") && strings.HasPrefix(denied.subject, d.inboxes)
-	}
-	if denied.inbox {
-		d.deaf, d.deafSince = denied, d.reconnects()
-	}
+	denied := &denial{number: d.count, subscription: subscription || tooMany, subject: subject, err: err}
 	d.count++
 	d.kept = append(d.kept, denied)
 	if len(d.kept) > deniedKept {
@@ -140,38 +148,31 @@ func (d *denials) mark() uint64 {
 	return d.count
 }
 
-// find is the refusal of the subject since the mark, or of the inbox where that matters; and what
-// to wait on for another.
-func (d *denials) find(subject string, mark uint64, of operation) (*denial, <-chan struct{}) {
+// find is the refusal of the operation since the mark, and what to wait on for another.
+func (d *denials) find(o operation, mark uint64) (*denial, <-chan struct{}) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	subject = strings.ToLower(subject)
-	asks, subscribes := of == asking, of == subscribing
 	for _, denied := range d.kept {
-		about := denied.subject == subject || asks && denied.inbox || subscribes && denied.subject == ""
-		if denied.number >= mark && about {
+		if denied.number >= mark && denied.stops(o) {
 			return denied, d.changed
 		}
-	}
-	if asks && d.deaf != nil && d.deafSince == d.reconnects() {
-		return d.deaf, d.changed
 	}
 	return nil, d.changed
 }
 
-// since is the refusal of the subject since the mark, once the error handler has heard all that the
+// since is the refusal of the operation since the mark, once the error handler has heard all that the
 // connection knows by now.
-func (d *denials) since(nc *nats.Conn, subject string, mark uint64, of operation, what string) *Error {
+func (d *denials) since(nc *nats.Conn, o operation, mark uint64, what string) *Error {
 	last := nc.LastError()
 	late := time.NewTimer(deniedPatience)
 	defer late.Stop()
 	for {
-		denied, changed := d.find(subject, mark, of)
+		denied, changed := d.find(o, mark)
 		if denied != nil {
-			return denied.failed(what)
+			return denied.failed(o, what)
 		}
 		// One too many is the same error each time: it may be an old one, of which nothing more comes.
-		again := of == subscribing && errors.Is(last, nats.ErrMaxSubscriptionsExceeded)
+		again := o.subscribes && errors.Is(last, nats.ErrMaxSubscriptionsExceeded)
 		if !again && d.knows(last) {
 			return nil
 		}
@@ -199,15 +200,15 @@ func (d *denials) knows(err error) bool {
 }
 
 // watch is a context that ends, with an *Error as its cause, as soon as the server refuses the
-// subject or the inbox of its answer.
-func (d *denials) watch(ctx context.Context, subject, what string) (context.Context, func()) {
+// operation.
+func (d *denials) watch(ctx context.Context, o operation, what string) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	mark := d.mark()
 	go func() {
 		for {
-			denied, changed := d.find(subject, mark, asking)
+			denied, changed := d.find(o, mark)
 			if denied != nil {
-				cancel(denied.failed(what))
+				cancel(denied.failed(o, what))
 				return
 			}
 			select {

@@ -14,15 +14,17 @@ import (
 
 // The test that is red where a file is doctored.
 var red = map[string]string{
-	"bad-input.json":   "TestEveryVectorOfBadInputGetsItsVerdict",
-	"currencies.json":  "TestTheTableOfCurrenciesIsTheSharedOne",
-	"error-kinds.json": "TestAReplyIsWhatItsRowSaysAndADoctoredRowIsTold",
-	"wait.json":        "TestAWaitRidesOutWhatItsRowSaysAndADoctoredRowIsTold",
-	"original.json":    "TestAReplyOfTheOriginalServerIsWhatItsRowSaysAndADoctoredRowIsTold",
-	"unreadable.json":  "TestNoMessageOfASubscriptionCostsTheNextOne",
-	"timeouts.json":    "TestATimeoutGetsTheVerdictOfItsRow",
-	"drivers.json":     "TestTheDriverEndsAndAnswersAsItsRowSays",
-	"logins.json":      "TestEachServerIsShownTheLoginOfItsOwnUrl",
+	"bad-input.json":     "TestEveryVectorOfBadInputGetsItsVerdict",
+	"currencies.json":    "TestTheTableOfCurrenciesIsTheSharedOne",
+	"error-kinds.json":   "TestAReplyIsWhatItsRowSaysAndADoctoredRowIsTold",
+	"wait.json":          "TestAWaitRidesOutWhatItsRowSaysAndADoctoredRowIsTold",
+	"original.json":      "TestAReplyOfTheOriginalServerIsWhatItsRowSaysAndADoctoredRowIsTold",
+	"unreadable.json":    "TestNoMessageOfASubscriptionCostsTheNextOne",
+	"timeouts.json":      "TestATimeoutGetsTheVerdictOfItsRow",
+	"drivers.json":       "TestTheDriverEndsAndAnswersAsItsRowSays",
+	"permissions.json":   "TestTheWordsOfAServerNameTheSubjectOfTheirRow",
+	"subscriptions.json": "TestASubscriptionGetsTheVerdictOfItsRow",
+	"logins.json":        "TestEachServerIsShownTheLoginOfItsOwnUrl",
 }
 
 func TestEachDoctoredFileIsTold(t *testing.T) {
@@ -83,7 +85,11 @@ func doctor(t *testing.T, inside any, way []any, value any) {
 			doctor(t, inside[name], way[1:], value)
 		}
 	case []any:
-		doctor(t, inside[int(way[0].(float64))], way[1:], value)
+		if n := int(way[0].(float64)); len(way) == 1 {
+			inside[n] = value
+		} else {
+			doctor(t, inside[n], way[1:], value)
+		}
 	default:
 		t.Fatalf("%v is nowhere", way)
 	}

@@ -27,7 +27,7 @@ func unreadable(data []byte) string {
 	if err := json.Unmarshal(data, &value); err != nil {
 		return "is not JSON: " + err.Error()
 	}
-	if hasLoneSurrogate(data) {
+	if HasLoneSurrogate(data) {
 		return "is not valid Unicode"
 	}
 	if levels(value, 0) > maxLevels {
@@ -36,7 +36,9 @@ func unreadable(data []byte) string {
 	return ""
 }
 
-func hasLoneSurrogate(data []byte) bool {
+// HasLoneSurrogate is true for JSON with half of a surrogate pair in it, which encoding/json reads as
+// U+FFFD: another text than was meant.
+func HasLoneSurrogate(data []byte) bool {
 	for len(data) > 0 {
 		at := escape.FindSubmatchIndex(data)
 		if at == nil {

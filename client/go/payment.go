@@ -139,6 +139,10 @@ func (p *Payments) Status(ctx context.Context, paymentID string) (*Status, error
 	if status.PaymentID != paymentID || !known[status.Status] {
 		return nil, badReply("not a status of payment %s: %+v", paymentID, status)
 	}
+	// As text it is no larger than a number in JSON may be.
+	if _, err := status.Amount.Float64(); status.Amount != "" && err != nil {
+		return nil, badReply("the status of payment %s has an amount out of range", paymentID)
+	}
 	return &status, nil
 }
 
@@ -171,7 +175,7 @@ func (p *Payments) WaitForStatus(ctx context.Context, paymentID string) (*Status
 			return status, nil
 		case err == nil:
 			last = "the status is " + status.Status
-		case passes(err):
+		case passes(err) && !p.nc.IsClosed():
 			last, pause = err.Error(), askAgain
 		default:
 			return nil, err

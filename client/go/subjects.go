@@ -21,8 +21,8 @@ const (
 	// PaymentStatus is request-reply.
 	PaymentStatus = "services.payment.status"
 
-	eventPrefix     = "payments.events"
-	maxSubjectBytes = 1024
+	eventPrefix  = "payments.events"
+	maxWordBytes = 1024
 )
 
 var paymentID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
@@ -58,22 +58,38 @@ func checkSubscribeSubject(subject string) error {
 	return nil
 }
 
+// checkSubscription is of the subject and of the queue group, which may be empty: that is none.
+func checkSubscription(subject, queueGroup string) error {
+	if err := checkSubscribeSubject(subject); err != nil || queueGroup == "" {
+		return err
+	}
+	return checkWord("queue group", queueGroup)
+}
+
 func checkTokens(subject string) ([]string, error) {
-	switch {
-	case subject == "":
-		return nil, badInput("a subject must not be empty")
-	case !utf8.ValidString(subject):
-		return nil, badInput("subject %q is not valid Unicode", excerpt(subject))
-	case len(subject) > maxSubjectBytes:
-		return nil, badInput("subject %q is longer than %d bytes", excerpt(subject), maxSubjectBytes)
-	case strings.ContainsFunc(subject, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
-		return nil, badInput("subject %q has white space or a control character", excerpt(subject))
+	if err := checkWord("subject", subject); err != nil {
+		return nil, err
 	}
 	tokens := strings.Split(subject, ".")
 	if slices.Contains(tokens, "") {
 		return nil, badInput("subject %q has an empty token", excerpt(subject))
 	}
 	return tokens, nil
+}
+
+// checkWord is for what is one word of a protocol line: behind a blank, another would begin.
+func checkWord(what, text string) error {
+	switch {
+	case text == "":
+		return badInput("a %s must not be empty", what)
+	case !utf8.ValidString(text):
+		return badInput("%s %q is not valid Unicode", what, excerpt(text))
+	case len(text) > maxWordBytes:
+		return badInput("%s %q is longer than %d bytes", what, excerpt(text), maxWordBytes)
+	case strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
+		return badInput("%s %q has white space or a control character", what, excerpt(text))
+	}
+	return nil
 }
 
 // A bounded piece of what came in, for an error message.

@@ -167,3 +167,41 @@ func TestTheTableOfCurrenciesIsTheSharedOne(t *testing.T) {
 		t.Errorf("%v", MinorUnits)
 	}
 }
+
+func TestASubscriptionGetsTheVerdictOfItsRow(t *testing.T) {
+	var file struct {
+		Rows []struct {
+			Name, Verdict string
+			Subject       text
+			QueueGroup    text `json:"queue_group"`
+		}
+	}
+	shared(t, "subscriptions.json", &file)
+	if len(file.Rows) < 80 {
+		t.Fatalf("only %d rows", len(file.Rows))
+	}
+	for _, row := range file.Rows {
+		err := checkSubscription(row.Subject.String(), row.QueueGroup.String())
+		if accepted := err == nil; accepted != (row.Verdict == "accept") {
+			t.Errorf("%s: %v", row.Name, err)
+		}
+	}
+}
+
+func TestTheWordsOfAServerNameTheSubjectOfTheirRow(t *testing.T) {
+	var file struct{ Rows [][2]*string }
+	shared(t, "permissions.json", &file)
+	if len(file.Rows) < 40 {
+		t.Fatalf("only %d rows", len(file.Rows))
+	}
+	for _, row := range file.Rows {
+		words, expected := *row[0], row[1]
+		subscription, subject, named := violated(words)
+		if named != (expected != nil) || named && subject != *expected {
+			t.Errorf("%s: %q, %t", words, subject, named)
+		}
+		if named && subscription == strings.Contains(words, "for Publish") {
+			t.Errorf("%s: subscription is %t", words, subscription)
+		}
+	}
+}

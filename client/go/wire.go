@@ -70,9 +70,10 @@ func Request(ctx context.Context, nc *nats.Conn, message *nats.Msg) (*nats.Msg, 
 	if err := ready(ctx, nc, what); err != nil {
 		return nil, err
 	}
-	ctx, done := denialsOf(nc).watch(ctx, message.Subject, what)
+	inbox := nc.NewInbox()
+	ctx, done := denialsOf(nc).watch(ctx, operation{subject: message.Subject, inbox: inbox}, what)
 	defer done()
-	reply, err := asked(ctx, nc, message)
+	reply, err := asked(ctx, nc, message, inbox)
 	if err != nil {
 		if denied := refused(ctx); denied != nil {
 			return nil, denied
@@ -87,9 +88,9 @@ func Request(ctx context.Context, nc *nats.Conn, message *nats.Msg) (*nats.Msg, 
 
 // asked is the first reply, whatever its status, to an inbox of its own: nats.go takes each one with
 // status 503 and no body for the server's own.
-func asked(ctx context.Context, nc *nats.Conn, message *nats.Msg) (*nats.Msg, error) {
+func asked(ctx context.Context, nc *nats.Conn, message *nats.Msg, replyTo string) (*nats.Msg, error) {
 	replies := make(chan *nats.Msg, 2)
-	inbox, err := nc.ChanSubscribe(nc.NewInbox(), replies)
+	inbox, err := nc.ChanSubscribe(replyTo, replies)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +103,7 @@ func asked(ctx context.Context, nc *nats.Conn, message *nats.Msg) (*nats.Msg, er
 	closed := nc.StatusChanged(nats.CLOSED)
 	defer nc.RemoveStatusListener(closed)
 	request := &nats.Msg{
-		Subject: message.Subject, Reply: inbox.Subject, Header: message.Header, Data: message.Data,
+		Subject: message.Subject, Reply: replyTo, Header: message.Header, Data: message.Data,
 	}
 	if err := nc.PublishMsg(request); err != nil {
 		return nil, err
@@ -143,7 +144,8 @@ func Publish(ctx context.Context, nc *nats.Conn, messages ...*nats.Msg) error {
 		return err
 	}
 	for _, message := range messages {
-		if denied := denials.since(nc, message.Subject, mark, publishing, "publish to "+message.Subject); denied != nil {
+		publishing := operation{subject: message.Subject}
+		if denied := denials.since(nc, publishing, mark, "publish to "+message.Subject); denied != nil {
 			return denied
 		}
 	}
@@ -191,7 +193,7 @@ func Subscribe(
 	ctx, cancel := bounded(ctx, DefaultTimeout)
 	defer cancel()
 	what := "subscribe to " + excerpt(subject)
-	if err := checkSubscribeSubject(subject); err != nil {
+	if err := checkSubscription(subject, queueGroup); err != nil {
 		return nil, err
 	}
 	if err := ready(ctx, nc, what); err != nil {
@@ -211,7 +213,8 @@ func Subscribe(
 		err = barrier(ctx, nc, what, nc.Stats().Reconnects)
 	}
 	if err == nil {
-		if denied := denials.since(nc, subject, mark, subscribing, what); denied != nil {
+		subscribing := operation{subject: subject, subscribes: true}
+		if denied := denials.since(nc, subscribing, mark, what); denied != nil {
 			err = denied
 		}
 	}

@@ -2,8 +2,9 @@
 
 import { BadInput } from "./errors.mjs";
 import { checkText, encode } from "./json.mjs";
+import { Outgoing } from "./outgoing.mjs";
 import { EMAIL_SEND, excerpt } from "./subjects.mjs";
-import { Outgoing, publish, request } from "./wire.mjs";
+import { publish, request } from "./wire.mjs";
 
 /** @typedef {import("./wire.mjs").NatsConnection} NatsConnection */
 /** @typedef {import("./wire.mjs").Timeout} Timeout */

@@ -32,6 +32,9 @@ export function stringify(value) {
   if (typeof value === "string") {
     return text(value);
   }
+  if (typeof value === "bigint") {
+    return String(value);
+  }
   if (value === null || typeof value === "boolean" || Number.isFinite(value)) {
     return JSON.stringify(value);
   }

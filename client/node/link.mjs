@@ -5,12 +5,19 @@
 // caller gave up. Here one waits for the connection first. A violation of permissions arrives
 // beside the publish that it is about.
 
-import { PermissionViolationError } from "@nats-io/nats-core";
+import { refused } from "./denials.mjs";
 import { ConnectionFailed, PermissionDenied } from "./errors.mjs";
 import { excerpt } from "./subjects.mjs";
 
 /** @typedef {import("@nats-io/nats-core").NatsConnection} NatsConnection */
 /** @typedef {import("./deadline.mjs").Deadline} Deadline */
+
+/**
+ * What the server refused, and its words; the subject is empty where there is one subscription too
+ * many.
+ *
+ * @typedef {{ action: "publish" | "subscription", subject: string, error: Error }} Denial
+ */
 
 /** @type {WeakMap<NatsConnection, Link>} */
 const links = new WeakMap();
@@ -37,8 +44,10 @@ export class Link {
     this.up = nc.info !== undefined;
     /** Why it went down, or the last thing that the server complained of. */
     this.lastError = "";
-    /** What the server refused. @type {Error[]} */
+    /** The last ones. @type {Denial[]} */
     this.denials = [];
+    /** Who is told of each as soon as it comes. @type {Set<(denial: Denial) => void>} */
+    this.watching = new Set();
     /** @type {Set<() => void>} */
     this.waiting = new Set();
     void this.#watch();
@@ -52,8 +61,11 @@ export class Link {
         this.up = true;
       } else if (status.type === "error") {
         this.lastError = status.error.message;
-        if (status.error instanceof PermissionViolationError || isTooMany(status.error)) {
-          this.denials = [...this.denials.slice(-255), status.error];
+        const what = refused(status.error.message);
+        if (what !== undefined) {
+          const denial = { ...what, error: status.error };
+          this.denials = [...this.denials.slice(-255), denial];
+          this.watching.forEach((hear) => hear(denial));
         }
       }
       this.#wake();
@@ -93,26 +105,50 @@ export class Link {
   }
 
   /**
+   * `denied` throws PermissionDenied as soon as the server refuses to publish to `subject`, or the
+   * `inbox` of the answer; until `end` is called.
+   *
+   * @param {string} subject
+   * @param {string} inbox
+   * @param {string} what
+   * @returns {{ denied: Promise<never>, end: () => void }}
+   */
+  watch(subject, inbox, what) {
+    /** @type {(denial: Denial) => void} */
+    let hear = () => {};
+    /** @type {Promise<never>} */
+    const denied = new Promise((_, reject) => {
+      hear = ({ action, subject: about, error }) => {
+        const failed = new PermissionDenied(`${what}: ${error.message}`, { cause: error });
+        // Without the inbox only the answer is lost: the request may have happened.
+        failed.definite = action === "publish";
+        if (about === inbox || (action === "publish" && about === subject)) {
+          reject(failed);
+        }
+      };
+    });
+    denied.catch(() => {}); // nobody may wait for it any more
+    this.watching.add(hear);
+    return { denied, end: () => void this.watching.delete(hear) };
+  }
+
+  /**
    * Throws PermissionDenied where the server has said so about `subject` since it had `seen` denials;
    * to whoever subscribes also where it said that there is a subscription too many.
    *
    * @param {string} subject
-   * @param {readonly Error[]} seen
+   * @param {readonly Denial[]} seen
    * @param {{ subscribes?: boolean }} [options]
    */
   checkPermission(subject, seen, { subscribes = false } = {}) {
-    const denial = this.denials.find((error) => {
-      const named = error instanceof PermissionViolationError && error.subject === subject;
-      return !seen.includes(error) && (named || (subscribes && isTooMany(error)));
+    const wanted = subscribes ? "subscription" : "publish";
+    const denial = this.denials.find((one) => {
+      const about = one.subject === subject || one.subject === "";
+      return !seen.includes(one) && one.action === wanted && about;
     });
     if (denial !== undefined) {
-      const what = isTooMany(denial) ? `subscribe to ${excerpt(subject)}: ` : "";
-      throw new PermissionDenied(`${what}${denial.message}`, { cause: denial });
+      const what = denial.subject === "" ? `subscribe to ${excerpt(subject)}: ` : "";
+      throw new PermissionDenied(`${what}${denial.error.message}`, { cause: denial.error });
     }
   }
-}
-
-/** Of a subscription too many the server does not say which it is. @param {Error} error */
-function isTooMany(error) {
-  return error.message.toLowerCase().includes("maximum subscriptions exceeded");
 }

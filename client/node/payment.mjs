@@ -12,8 +12,9 @@ import {
 } from "./errors.mjs";
 import { checkText, encode, numberToken, Token } from "./json.mjs";
 import { amountToken } from "./money.mjs";
+import { Outgoing } from "./outgoing.mjs";
 import { checkPaymentId, PAYMENT_PROCESS, PAYMENT_STATUS, paymentEvents } from "./subjects.mjs";
-import { ask, DEFAULT_TIMEOUT, Outgoing, submit, subscribe } from "./wire.mjs";
+import { ask, DEFAULT_TIMEOUT, submit, subscribe } from "./wire.mjs";
 
 /** @typedef {import("./money.mjs").Amount} Amount */
 /** @typedef {import("./wire.mjs").Ack} Ack */
@@ -42,6 +43,7 @@ import { ask, DEFAULT_TIMEOUT, Outgoing, submit, subscribe } from "./wire.mjs";
  * }} PaymentStatus
  */
 
+/** @type {Set<unknown>} */
 const STATUSES = new Set(["pending", "processing", "completed", "failed"]);
 
 const NUMBER = /^-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
@@ -126,7 +128,7 @@ export class PaymentClient {
   async getStatus(paymentId, options) {
     const body = encode({ payment_id: checkPaymentId(paymentId) });
     const { reply, text } = await ask(this.#nc, PAYMENT_STATUS, body, options);
-    if (reply.payment_id !== paymentId || !STATUSES.has(String(reply.status))) {
+    if (reply.payment_id !== paymentId || !STATUSES.has(reply.status)) {
       throw new BadReply(`not a status of payment ${paymentId}: ${text}`);
     }
     for (const name of ["message", "amount", "currency", "content"]) {
@@ -138,7 +140,8 @@ export class PaymentClient {
     }
     if (reply.amount !== undefined) {
       const digits = typeof reply.amount === "string" ? reply.amount : numberToken(text, "amount");
-      if (digits === null || !NUMBER.test(digits)) {
+      // As text it is no larger than a number in JSON may be.
+      if (digits === null || !NUMBER.test(digits) || !Number.isFinite(Number(digits))) {
         throw new BadReply(`the status has an amount that is no number: ${text}`);
       }
       reply.amount = digits;

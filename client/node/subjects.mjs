@@ -63,25 +63,45 @@ export function checkSubscribeSubject(subject) {
   return subject;
 }
 
+/**
+ * Returns `group` where a queue group can have that name.
+ *
+ * @param {string} group
+ */
+export function checkQueueGroup(group) {
+  return checkWord("queue group", group);
+}
+
 /** @param {string} subject */
 function checkTokens(subject) {
-  if (subject === "") {
-    throw new BadInput("a subject must not be empty");
-  }
-  if (!isWellFormed(subject)) {
-    throw new BadInput(`subject ${excerpt(subject)} is not valid Unicode`);
-  }
-  if (Buffer.byteLength(subject) > MAX_BYTES) {
-    throw new BadInput(`subject ${excerpt(subject)} is longer than ${MAX_BYTES} bytes`);
-  }
-  if (/[\p{White_Space}\p{Cc}]/u.test(subject)) {
-    throw new BadInput(`subject ${excerpt(subject)} has white space or a control character`);
-  }
-  const tokens = subject.split(".");
+  const tokens = checkWord("subject", subject).split(".");
   if (tokens.includes("")) {
     throw new BadInput(`subject ${excerpt(subject)} has an empty token`);
   }
   return tokens;
+}
+
+/**
+ * Returns `text` where it is one word of a protocol line: behind a blank, another would begin, and
+ * nats.js writes whatever it is given.
+ *
+ * @param {string} what
+ * @param {string} text
+ */
+function checkWord(what, text) {
+  if (typeof text !== "string" || text === "") {
+    throw new BadInput(`a ${what} must be a text that is not empty`);
+  }
+  if (!isWellFormed(text)) {
+    throw new BadInput(`${what} ${excerpt(text)} is not valid Unicode`);
+  }
+  if (Buffer.byteLength(text) > MAX_BYTES) {
+    throw new BadInput(`${what} ${excerpt(text)} is longer than ${MAX_BYTES} bytes`);
+  }
+  if (/[\p{White_Space}\p{Cc}]/u.test(text)) {
+    throw new BadInput(`${what} ${excerpt(text)} has white space or a control character`);
+  }
+  return text;
 }
 
 /**

@@ -8,7 +8,6 @@ import {
   ClosedConnectionError,
   createInbox,
   DrainingConnectionError,
-  headers as natsHeaders,
   InvalidArgumentError,
   InvalidSubjectError,
   PermissionViolationError,
@@ -28,9 +27,10 @@ import {
   ServiceError,
 } from "./errors.mjs";
 import { isNoResponders, readHeaders } from "./headers.mjs";
-import { decode } from "./json.mjs";
+import { decode, numberToken } from "./json.mjs";
 import { Link } from "./link.mjs";
-import { checkPublishSubject, checkSubscribeSubject, excerpt, isWellFormed } from "./subjects.mjs";
+import { Outgoing } from "./outgoing.mjs";
+import { checkQueueGroup, checkSubscribeSubject, excerpt } from "./subjects.mjs";
 
 /** @typedef {import("@nats-io/nats-core").Msg} Msg */
 /** @typedef {import("@nats-io/nats-core").NatsConnection} NatsConnection */
@@ -49,45 +49,11 @@ export const DEFAULT_TIMEOUT = 5000;
  * JetStream's word that a message is stored.
  *
  * `sequence` is that of the first one where it is a duplicate: a message with the same
- * `Nats-Msg-Id` was stored shortly before, and this one was not.
+ * `Nats-Msg-Id` was stored shortly before, and this one was not. It is a bigint where a number does
+ * not hold it.
  *
- * @typedef {{ stream: string, sequence: number, duplicate: boolean }} Ack
+ * @typedef {{ stream: string, sequence: number | bigint, duplicate: boolean }} Ack
  */
-
-const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-
-/** A message to publish, with its subject and headers checked. */
-export class Outgoing {
-  /**
-   * @param {string} subject
-   * @param {Uint8Array} [payload]
-   * @param {Record<string, readonly string[]>} [headers] values by name; a name may have several
-   */
-  constructor(subject, payload = new Uint8Array(), headers = {}) {
-    this.subject = checkPublishSubject(subject);
-    this.payload = payload;
-    this.headers = natsHeaders();
-    for (const [name, values] of Object.entries(headers)) {
-      if (!HEADER_NAME.test(name)) {
-        throw new BadInput(`header name ${excerpt(name)} has a character it cannot have`);
-      }
-      for (const value of values) {
-        if (/\p{Cc}/u.test(value)) {
-          throw new BadInput(`the value of header ${name} is not one line without control characters`);
-        }
-        if (!isWellFormed(value)) {
-          throw new BadInput(`the value of header ${name} is not valid Unicode`);
-        }
-        this.headers.append(name, value);
-      }
-    }
-  }
-
-  /** The headers as nats.js takes them. */
-  natsHeaders() {
-    return [...this.headers.keys()].length === 0 ? undefined : this.headers;
-  }
-}
 
 /**
  * Asks, and returns the reply as it came, also one that carries an error.
@@ -102,11 +68,13 @@ export async function request(nc, message, { timeout = DEFAULT_TIMEOUT } = {}) {
   const link = Link.of(nc);
   await link.ready(deadline);
   const what = `request to ${message.subject}`;
-  const seen = link.denials;
+  const inbox = createInbox(/** @type {any} */ (nc).options?.inboxPrefix);
+  const watch = link.watch(message.subject, inbox, what);
   /** @type {() => void} */
   let giveUp = () => {};
   try {
-    const reply = await deadline.bound(asked(nc, message, (end) => (giveUp = end)));
+    const answer = asked(nc, message, inbox, (end) => (giveUp = end));
+    const reply = await deadline.bound(Promise.race([answer, watch.denied]));
     if (reply !== LATE) {
       return checkAnswered(reply, what);
     }
@@ -114,8 +82,8 @@ export async function request(nc, message, { timeout = DEFAULT_TIMEOUT } = {}) {
     throw translated(error, what);
   } finally {
     giveUp();
+    watch.end();
   }
-  link.checkPermission(message.subject, seen);
   throw new RequestTimeout(`${what}: no reply within ${deadline}`);
 }
 
@@ -126,19 +94,17 @@ export async function request(nc, message, { timeout = DEFAULT_TIMEOUT } = {}) {
  *
  * @param {NatsConnection} nc
  * @param {Outgoing} message
+ * @param {string} inbox
  * @param {(giveUp: () => void) => void} begun is told how to end it
  * @returns {Promise<Msg>}
  */
-function asked(nc, message, begun) {
+function asked(nc, message, inbox, begun) {
   return new Promise((resolve, reject) => {
-    const inbox = createInbox(/** @type {any} */ (nc).options?.inboxPrefix);
     const subscription = nc.subscribe(inbox, {
       max: 1,
       callback: (error, reply) => (error === null ? resolve(reply) : reject(error)),
     });
     begun(() => subscription.unsubscribe());
-    // So that nats.js hands on here what the server refuses of the request.
-    Object.assign(subscription, { requestSubject: message.subject });
     void subscription.closed.then(() => {
       const text = `request to ${message.subject}: the connection was closed`;
       reject(new ConnectionFailed(text, { definite: false }));
@@ -231,29 +197,39 @@ export async function submit(nc, message, options) {
     throw error;
   }
   readHeaders(answer);
-  const { stream, seq, duplicate, error } = decode(answer.data).reply;
-  if (typeof error === "object" && error !== null) {
+  const { reply, text } = decode(answer.data);
+  const { stream, error } = reply;
+  const duplicate = reply.duplicate ?? false;
+  if (typeof error === "object" && error !== null && !Array.isArray(error)) {
     const { code, err_code, description } = /** @type {Record<string, unknown>} */ (error);
-    const words = typeof description === "string" && description !== "" ? description : "";
-    throw new PublishRefused(Number(code), Number(err_code), words || "JetStream gave no reason");
+    const words = description ?? "";
+    if (typeof words === "string") {
+      throw new PublishRefused(Number(code), Number(err_code), words || "JetStream gave no reason");
+    }
   }
-  if (typeof stream !== "string" || stream === "" || !isSequence(seq)) {
-    const shown = excerpt(Buffer.from(answer.data).toString());
-    throw new BadReply(`this is no acknowledgement of a stream: ${shown}`);
+  const sequence = sequenceOf(numberToken(text, "seq") ?? "");
+  const named = typeof stream === "string" && stream !== "";
+  const whole = named && sequence !== undefined && typeof duplicate === "boolean";
+  if (!whole || (error ?? null) !== null) {
+    throw new BadReply(`this is no acknowledgement of a stream: ${excerpt(text)}`);
   }
-  return { stream, sequence: seq, duplicate: duplicate === true };
+  return { stream, sequence, duplicate };
 }
 
-/** @param {unknown} value @returns {value is number} */
-function isSequence(value) {
-  return typeof value === "number" && Number.isInteger(value) && value > 0;
+/** The sequence that is written so; undefined where that is none. @param {string} digits */
+function sequenceOf(digits) {
+  const exact = /^[1-9][0-9]{0,19}$/.test(digits) ? BigInt(digits) : 0n;
+  if (exact < 1n || exact >= 1n << 64n) {
+    return undefined;
+  }
+  return exact > Number.MAX_SAFE_INTEGER ? exact : Number(exact);
 }
 
 /**
  * Subscribes; once it returns, the broker delivers to `handler` what anyone publishes.
  *
  * @param {NatsConnection} nc
- * @param {string} subject may have wildcards
+ * @param {string} subject may have wildcards; throws BadInput where it or the queue group cannot be
  * @param {(message: Msg) => void} handler
  * @param {Timeout & { queueGroup?: string }} [options]
  * @returns {Promise<Subscription>}
@@ -262,6 +238,9 @@ export async function subscribe(nc, subject, handler, options = {}) {
   const deadline = new Deadline(options.timeout ?? DEFAULT_TIMEOUT);
   const what = `subscribe to ${excerpt(subject)}`;
   checkSubscribeSubject(subject);
+  if (options.queueGroup !== undefined && options.queueGroup !== "") {
+    checkQueueGroup(options.queueGroup);
+  }
   const link = Link.of(nc);
   await link.ready(deadline);
   const seen = link.denials;
@@ -344,8 +323,8 @@ function translated(error, what) {
   const options = { cause: error };
   if (error instanceof PermissionViolationError) {
     const denied = new PermissionDenied(message, options);
-    // Refused the inbox that the answer would have come to: the request may have happened.
-    denied.definite = !(error.operation === "subscription" && what.startsWith("request"));
+    // nats.js says so to the inbox of an answer alone: the request may have happened.
+    denied.definite = false;
     return denied;
   }
   if (error instanceof InvalidArgumentError && message.includes("max_payload")) {

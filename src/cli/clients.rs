@@ -34,8 +34,8 @@ macro_rules! sources {
 pub fn node_sources() -> Sources {
     sources!("node",
         "package.json" "package-lock.json" "index.mjs" "driver.mjs"
-        "deadline.mjs" "email.mjs" "errors.mjs" "headers.mjs" "json.mjs" "link.mjs" "login.mjs" "math.mjs"
-        "money.mjs" "payment.mjs" "subjects.mjs" "wire.mjs"
+        "deadline.mjs" "denials.mjs" "email.mjs" "errors.mjs" "headers.mjs" "json.mjs" "link.mjs"
+        "login.mjs" "math.mjs" "money.mjs" "outgoing.mjs" "payment.mjs" "subjects.mjs" "wire.mjs"
         "driver/calls.mjs" "driver/connection.mjs" "driver/driver.mjs" "driver/fields.mjs"
         "driver/inbox.mjs" "driver/lines.mjs"
     )

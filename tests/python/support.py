@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -233,6 +233,40 @@ async def slow_road(server: Server) -> AsyncIterator[str]:
         proxy.close()
         if roads:
             await asyncio.wait(roads, timeout=PATIENCE)
+
+
+@contextlib.contextmanager
+def bare_server(folder: Path, config_text: str) -> Iterator[str]:
+    """`host:port` of a nats-server, configured so."""
+    doctor = subprocess.run(
+        [binary(), "--json", "doctor"], capture_output=True, check=False, timeout=PATIENCE
+    )
+    found = json.loads(doctor.stdout)
+    path = str(next(part["path"] for part in _parts(found) if "nats-server" in str(part.get("path"))))
+    config = folder / "server.conf"
+    config.write_text(
+        f'listen: "127.0.0.1:-1"\nports_file_dir: "{folder}"\n{config_text}\n'
+    )
+    process = subprocess.Popen([path, "-c", str(config)], stderr=subprocess.DEVNULL)
+    try:
+        ports = folder / f"nats-server_{process.pid}.ports"
+        deadline = time.monotonic() + PATIENCE
+        while not (ports.exists() and ports.read_text().endswith("}")):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)  # a file that another process writes can only be looked at
+        yield str(json.loads(ports.read_text())["nats"][0]).removeprefix("nats://")
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _parts(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for one in value:
+            yield from _parts(one)
 
 
 class Driver:

@@ -21,6 +21,8 @@ RED = {
     "unreadable.json": "test_no_message_of_a_subscription_costs_the_next_one",
     "timeouts.json": "test_a_timeout_gets_the_verdict_of_its_row",
     "drivers.json": "test_the_driver_ends_and_answers_as_its_row_says",
+    "permissions.json": "test_the_words_of_a_server_name_the_subject_of_their_row",
+    "subscriptions.json": "test_a_subscription_gets_the_verdict_of_its_row",
     "logins.json": "test_each_server_is_shown_the_login_of_its_own_url",
 }
 SUITE = ["vectors", "replies", "unreadable", "timeouts", "driver_lines", "logins"]

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import PATIENCE, ROOT, binary, driver
+from support import PATIENCE, ROOT, bare_server, binary, driver
 
 from client.login import by_login, without_login
 
@@ -43,40 +41,6 @@ def test_a_user_that_is_given_is_for_those_whose_url_carries_none() -> None:
     ]
     with pytest.raises(ValueError, match="UTF-8"):
         by_login("nats://%ff@h")
-
-
-@contextlib.contextmanager
-def bare_server(folder: Path, config_text: str) -> Iterator[str]:
-    """`host:port` of a nats-server, configured so."""
-    doctor = subprocess.run(
-        [binary(), "--json", "doctor"], capture_output=True, check=False, timeout=PATIENCE
-    )
-    found = json.loads(doctor.stdout)
-    path = str(next(part["path"] for part in _parts(found) if "nats-server" in str(part.get("path"))))
-    config = folder / "server.conf"
-    config.write_text(
-        f'listen: "127.0.0.1:-1"\nports_file_dir: "{folder}"\n{config_text}\n'
-    )
-    process = subprocess.Popen([path, "-c", str(config)], stderr=subprocess.DEVNULL)
-    try:
-        ports = folder / f"nats-server_{process.pid}.ports"
-        deadline = time.monotonic() + PATIENCE
-        while not (ports.exists() and ports.read_text().endswith("}")):
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.01)  # a file that another process writes can only be looked at
-        yield str(json.loads(ports.read_text())["nats"][0]).removeprefix("nats://")
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _parts(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        yield value
-        value = list(value.values())
-    if isinstance(value, list):
-        for one in value:
-            yield from _parts(one)
 
 
 def authorization() -> str:

@@ -12,11 +12,20 @@ from typing import Any, NoReturn
 import pytest
 
 from client import BadInput, BadReply, body, email, wire
+from client.denials import refused
 from client.money import MINOR_UNITS, amount_token
 from client.payment import PaymentClient
 from client.subjects import check_payment_id, check_publish_subject
 
-FILE = json.loads((Path(__file__).parents[1] / "vectors" / "bad-input.json").read_text("utf-8"))
+
+
+def read(name: str) -> Any:
+    return json.loads((Path(__file__).parents[1] / "vectors" / name).read_text("utf-8"))
+
+
+FILE = read("bad-input.json")
+PERMISSIONS = read("permissions.json")["rows"]
+SUBSCRIPTIONS = read("subscriptions.json")["rows"]
 MINE = {name for name, group in FILE["groups"].items() if "python" in group["languages"]}
 VECTORS = [vector for vector in FILE["vectors"] if vector["group"] in MINE]
 
@@ -134,5 +143,38 @@ def test_a_group_that_is_left_out_says_why() -> None:
 
 
 def test_the_table_of_currencies_is_the_shared_one() -> None:
-    path = Path(__file__).parents[1] / "vectors" / "currencies.json"
-    assert json.loads(path.read_text("utf-8"))["decimals"] == MINOR_UNITS
+    assert read("currencies.json")["decimals"] == MINOR_UNITS
+
+
+@pytest.mark.parametrize("row", SUBSCRIPTIONS, ids=lambda row: row["name"])
+def test_a_subscription_gets_the_verdict_of_its_row(row: dict[str, Any]) -> None:
+    subject, group = as_text(row["subject"]), as_text(row.get("queue_group", ""))
+
+    async def attempt() -> str:
+        nc: Any = NoConnection()
+        try:
+            await wire.subscribe(nc, subject, nothing, queue_group=group)
+        except Published:
+            return "accept"
+        except BadInput:
+            return "reject"
+        raise AssertionError("nothing was asked of the connection, and nothing was wrong")
+
+    assert asyncio.run(attempt()) == row["verdict"]
+
+
+async def nothing(_: object) -> None:
+    """What a subscription hands its messages to."""
+
+
+@pytest.mark.parametrize("words, subject", PERMISSIONS, ids=ascii)
+def test_the_words_of_a_server_name_the_subject_of_their_row(
+    words: str, subject: str | None
+) -> None:
+    action = "publish" if "for Publish" in words else "subscription"
+    assert refused(words) == (None if subject is None else (action, subject))
+
+
+@pytest.mark.parametrize("quoted", [r'"\ud800"', r'"\U00110000"'])
+def test_what_no_server_quotes_names_no_subject(quoted: str) -> None:
+    assert refused(f"Permissions Violation for Publish to {quoted}") is None

@@ -1,8 +1,8 @@
 // The fields of one command, checked as they are read.
 
 import { BadInput } from "../errors.mjs";
+import { Outgoing } from "../outgoing.mjs";
 import { excerpt } from "../subjects.mjs";
-import { Outgoing } from "../wire.mjs";
 
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 

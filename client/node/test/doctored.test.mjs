@@ -21,6 +21,8 @@ const RED = {
   "unreadable.json": "a reply is what its row says, and the next one comes",
   "timeouts.json": "a timeout gets the verdict of its row",
   "drivers.json": "the driver ends and answers as its row says",
+  "permissions.json": "the words of a server name the subject of their row",
+  "subscriptions.json": "a subscription gets the verdict of its row",
   "logins.json": "nats://h:4222 goes to each server with the login of its own",
 };
 

@@ -5,11 +5,13 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { EmailClient } from "../email.mjs";
 import { BadInput, BadReply } from "../errors.mjs";
+import { refused } from "../denials.mjs";
 import { decode } from "../json.mjs";
 import { amountToken, MINOR_UNITS } from "../money.mjs";
+import { Outgoing } from "../outgoing.mjs";
 import { PaymentClient } from "../payment.mjs";
 import { checkPaymentId, checkPublishSubject } from "../subjects.mjs";
-import { Outgoing } from "../wire.mjs";
+import { subscribe } from "../wire.mjs";
 
 /** @typedef {string | { parts: [string, number][] } | { base64: string }} Text */
 /** @typedef {Record<string, any>} Vector */
@@ -149,4 +151,26 @@ test("a vector with the opposite verdict is told", async () => {
 
 test("the table of currencies is the shared one", () => {
   assert.deepEqual(Object.fromEntries([...MINOR_UNITS].sort()), read("currencies.json").decimals);
+});
+
+test("a subscription gets the verdict of its row", async () => {
+  /** @type {Vector[]} */
+  const rows = read("subscriptions.json").rows;
+  assert.ok(rows.length >= 80);
+  for (const { name, subject, queue_group, verdict } of rows) {
+    const queueGroup = queue_group === undefined ? undefined : string(queue_group);
+    const subscribing = subscribe(noConnection, string(subject), () => {}, { queueGroup });
+    const error = await subscribing.then(() => undefined, (/** @type {unknown} */ thrown) => thrown);
+    assert.equal(error === published ? "accept" : error instanceof BadInput ? "reject" : error, verdict, name);
+  }
+});
+
+test("the words of a server name the subject of their row", () => {
+  /** @type {[string, string | null][]} */
+  const rows = read("permissions.json").rows;
+  assert.ok(rows.length >= 40);
+  for (const [words, subject] of rows) {
+    const action = words.includes("for Publish") ? "publish" : "subscription";
+    assert.deepEqual(refused(words), subject === null ? undefined : { action, subject }, words);
+  }
 });

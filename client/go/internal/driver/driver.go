@@ -35,7 +35,9 @@ type Driver struct {
 // New is a driver that writes its replies to out.
 func New(out io.Writer) *Driver {
 	log.SetFlags(0)
-	return &Driver{out: newReplies(out), inboxes: inboxes{open: make(map[uint64]*inbox)}}
+	d := &Driver{out: newReplies(out), inboxes: inboxes{open: make(map[uint64]*inbox)}}
+	d.session.renewed = d.inboxes.follow
+	return d
 }
 
 // Run serves until the input ends, and returns the exit status: at once where a reply cannot be

@@ -38,6 +38,9 @@ func (f fields) read(name, kind string, into any) (bool, error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return false, nil
 	}
+	if client.HasLoneSurrogate(raw) {
+		return false, badInput("%s is not valid Unicode: %.80s", name, raw)
+	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber() // an amount keeps its digits
 	if err := decoder.Decode(into); err != nil {

@@ -24,6 +24,7 @@ type inbox struct {
 	mu           sync.Mutex
 	messages     []*nats.Msg
 	arrived      chan struct{} // has one token where messages may have come
+	on           *nats.Conn
 	subscription *nats.Subscription
 }
 
@@ -78,16 +79,43 @@ func subscribe(ctx context.Context, d *Driver, nc *nats.Conn, fields fields) (an
 	if err != nil {
 		return nil, err
 	}
-	inbox := &inbox{arrived: make(chan struct{}, 1)}
+	inbox := &inbox{arrived: make(chan struct{}, 1), on: nc}
 	inbox.subscription, err = client.Subscribe(ctx, nc, subject, group, inbox.receive)
 	if err != nil {
 		return nil, err
 	}
-	d.inboxes.mu.Lock()
-	defer d.inboxes.mu.Unlock()
-	d.inboxes.last++
-	d.inboxes.open[d.inboxes.last] = inbox
-	return map[string]uint64{"subscription": d.inboxes.last}, nil
+	number := d.inboxes.add(inbox)
+	// It may have been made anew before it was known that this one goes with it.
+	if nc, err := d.session.conn(); err == nil {
+		d.inboxes.follow(nc)
+	}
+	return map[string]uint64{"subscription": number}, nil
+}
+
+func (i *inboxes) add(inbox *inbox) uint64 {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.last++
+	i.open[i.last] = inbox
+	return i.last
+}
+
+// follow subscribes anew, to the same, over a connection that is not the one it was.
+func (i *inboxes) follow(nc *nats.Conn) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for _, inbox := range i.open {
+		if inbox.on == nc {
+			continue
+		}
+		old := inbox.subscription
+		subscription, err := nc.QueueSubscribe(old.Subject, old.Queue, inbox.receive)
+		if err != nil {
+			continue // this one is closed as well, and the next one is followed
+		}
+		_ = subscription.SetPendingLimits(-1, -1)
+		inbox.on, inbox.subscription = nc, subscription
+	}
 }
 
 func next(ctx context.Context, d *Driver, _ *nats.Conn, fields fields) (any, error) {
@@ -123,10 +151,10 @@ func unsubscribe(_ context.Context, d *Driver, _ *nats.Conn, fields fields) (any
 	if err != nil {
 		return nil, err
 	}
-	// What is not there any more, or its connection, delivers nothing.
-	_ = inbox.subscription.Unsubscribe()
 	d.inboxes.mu.Lock()
 	defer d.inboxes.mu.Unlock()
+	// What is not there any more, or its connection, delivers nothing.
+	_ = inbox.subscription.Unsubscribe()
 	delete(d.inboxes.open, number)
 	return struct{}{}, nil
 }

@@ -66,7 +66,7 @@ func TestEachServerIsShownTheLoginOfItsOwnUrl(t *testing.T) {
 func TestWhatCannotBeReadOfAUrlIsNotShownEither(t *testing.T) {
 	for _, list := range []string{"nats://u:p@127.0.0.1:1,nats://a:sec ret@[::x]:1", "nats://u:sec,ret@127.0.0.1:1"} {
 		text, _ := json.Marshal(list)
-		_, err := connect(fields{"url": text})
+		_, err := new(session).connect(fields{"url": text})
 		if err == nil || strings.Contains(err.Error(), "sec") || strings.Contains(err.Error(), "ret") {
 			t.Error(err)
 		}

@@ -30,6 +30,11 @@ type session struct {
 	hellos chan struct{}
 	nc     *nats.Conn
 	err    error
+	// How to connect again, and who is told of the new connection.
+	options []nats.Option
+	renewed func(*nats.Conn)
+	// No more commands come, and no more connections are made.
+	ended bool
 }
 
 // expect notes, in the order of the commands, that a hello is under way: commands that follow it
@@ -61,7 +66,7 @@ func (s *session) hello(fields fields) (any, error) {
 	if s.nc != nil {
 		return nil, badInput("a second hello on one connection")
 	}
-	nc, err := connect(fields)
+	nc, err := s.connect(fields)
 	if s.hellos != nil {
 		close(s.hellos)
 		s.hellos = nil
@@ -86,6 +91,7 @@ func (s *session) conn() (*nats.Conn, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.renew() // whoever is told of the end may be here before the handler
 	switch {
 	case s.nc != nil:
 		return s.nc, nil
@@ -96,15 +102,35 @@ func (s *session) conn() (*nats.Conn, error) {
 	}
 }
 
+// renew makes the connection anew where nats.go has given it up: it does so at any complaint of a
+// server that it does not know. The lock is held.
+func (s *session) renew() {
+	if s.ended || s.nc == nil || !s.nc.IsClosed() {
+		return
+	}
+	log.Printf("nats: given up, and made anew: %v", s.nc.LastError())
+	nc, err := nats.Connect("", append(s.options, nats.RetryOnFailedConnect(true))...)
+	if err != nil {
+		log.Printf("nats: not made anew: %v", err)
+		return
+	}
+	s.nc = nc
+	s.renewed(nc)
+}
+
 // drain sends what is under way and closes; bounded, for the broker may be gone.
 func (s *session) drain() {
 	s.mu.Lock()
 	nc := s.nc
+	s.ended = true
 	s.mu.Unlock()
 	if nc == nil {
 		return
 	}
 	closed := nc.StatusChanged(nats.CLOSED)
+	if nc.IsClosed() {
+		return
+	}
 	if !nc.IsConnected() || nc.Drain() != nil {
 		nc.Close()
 	}
@@ -115,7 +141,7 @@ func (s *session) drain() {
 	}
 }
 
-func connect(fields fields) (*nats.Conn, error) {
+func (s *session) connect(fields fields) (*nats.Conn, error) {
 	urls, err := fields.text("url")
 	if err != nil {
 		return nil, err
@@ -129,13 +155,7 @@ func connect(fields fields) (*nats.Conn, error) {
 		return nil, failed(err)
 	}
 	options := []nats.Option{
-		func(options *nats.Options) error {
-			options.Servers = nil
-			for _, one := range all {
-				options.Servers = append(options.Servers, one.url.String())
-			}
-			return nil
-		},
+		pool(all...),
 		nats.Name("mono-demo go driver"),
 		nats.Timeout(connectTimeout),
 		nats.MaxReconnects(-1),
@@ -148,6 +168,11 @@ func connect(fields fields) (*nats.Conn, error) {
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { log.Printf("nats: disconnected: %v", err) }),
 		nats.ReconnectHandler(func(*nats.Conn) { log.Print("nats: connected again") }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.Printf("nats: %v", err) }),
+		nats.ClosedHandler(func(*nats.Conn) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.renew()
+		}),
 	}
 	user, err := fields.optionalText("user")
 	if err != nil {
@@ -160,15 +185,45 @@ func connect(fields fields) (*nats.Conn, error) {
 	if user != "" {
 		options = append(options, nats.UserInfo(user, password))
 	}
+	s.options = options
 	// No URL is given here: nats.go would split a list of them by a rule of its own.
 	nc, err := nats.Connect("", options...)
-	switch {
-	case err == nil:
+	if err == nil {
 		return nc, nil
+	}
+	switch err := refusal(err, all, options); {
 	case errors.Is(err, nats.ErrAuthorization):
 		message := fmt.Sprintf("%s refused the connection: %v", withoutLogin(urls), err)
 		return nil, &client.Error{Kind: client.Permissions, Definite: true, Message: message}
 	default:
 		return nil, failed(err)
 	}
+}
+
+// pool is the servers to connect to, in any order.
+func pool(all ...server) nats.Option {
+	return func(options *nats.Options) error {
+		options.Servers = nil
+		for _, one := range all {
+			options.Servers = append(options.Servers, one.url.String())
+		}
+		return nil
+	}
+}
+
+// refusal is the error of a server that refuses the login, or else this one: nats.go tells what the
+// last of several came to, and one that answered says more than one that is away.
+func refusal(err error, all []server, options []nats.Option) error {
+	if len(all) == 1 || errors.Is(err, nats.ErrAuthorization) {
+		return err
+	}
+	for _, one := range all {
+		nc, alone := nats.Connect("", append(options, pool(one))...)
+		if alone == nil {
+			nc.Close()
+		} else if errors.Is(alone, nats.ErrAuthorization) {
+			return alone
+		}
+	}
+	return err
 }
