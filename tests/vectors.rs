@@ -246,3 +246,35 @@ fn the_table_of_currencies_is_the_shared_one() {
         }
     }
 }
+
+/// What may be subscribed to, and in which queue group; the same file for all languages.
+#[derive(Debug, Deserialize)]
+struct Subscription {
+    name: String,
+    subject: Text,
+    queue_group: Option<Text>,
+    verdict: String,
+}
+
+impl Subscription {
+    fn is_as_said(&self, verdict: &str) -> bool {
+        let judged = self.subject.text("subject").and_then(|subject| {
+            let group = self.queue_group.as_ref().map(|group| group.text("group")).transpose()?;
+            let checked = subjects::check_subscription(&subject, group.as_deref());
+            checked.map_err(|error| error.to_string())
+        });
+        judged.is_ok() == (verdict == "accept")
+    }
+}
+
+#[test]
+fn every_subscription_gets_its_verdict_here_and_the_opposite_one_is_told() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/subscriptions.json");
+    let file: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let rows: Vec<Subscription> = serde_json::from_value(file["rows"].clone()).unwrap();
+    assert!(rows.len() > 60, "{}", rows.len());
+    for row in rows {
+        let opposite = if row.verdict == "accept" { "reject" } else { "accept" };
+        assert!(row.is_as_said(&row.verdict) && !row.is_as_said(opposite), "{}", row.name);
+    }
+}

@@ -179,6 +179,20 @@ mod tests {
         About { subjects, subscribes: false, inboxes }
     }
 
+    /// The other languages read the same file.
+    #[test]
+    fn the_subject_that_the_server_quotes_is_the_one_that_is_meant() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/permissions.json");
+        let file: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let rows = file["rows"].as_array().unwrap();
+        assert!(rows.len() > 20, "{}", rows.len());
+        for row in rows {
+            let read = read(row[0].as_str().unwrap()).map(|denial| denial.subject);
+            assert_eq!(read.as_deref(), row[1].as_str(), "{row}");
+        }
+    }
+
     #[test]
     fn a_subscription_too_many_concerns_whoever_subscribes_since_and_nobody_else() {
         let denials = Denials::new();
