@@ -74,6 +74,23 @@ async fn a_stream_that_is_narrowed_or_sealed_is_named_with_what_was_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_somebody_else_that_stores_what_services_are_asked_is_named() {
+    let home = Home::new();
+    let serve = serve(&home, &["--port", "0"]);
+    let jetstream = jetstream(&serve.url()).await;
+    let config = Config {
+        name: "everything".to_owned(),
+        subjects: vec!["services.*.calculate".to_owned()],
+        ..Config::default()
+    };
+    jetstream.create_stream(config).await.unwrap();
+    let line = "warning: stream `everything`, which is not one of payments, stores what \
+                `services.math.calculate` is asked";
+    serve.says(TOLD, line);
+    said_once(serve, &[line]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_is_purged_is_named() {
     let home = Home::new();
     let settings = "[payment]\nconcurrency = 1\ngateway = [{ outcome = \"hang\" }]\n";

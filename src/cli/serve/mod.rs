@@ -22,6 +22,7 @@ mod serving;
 mod snapshot;
 mod starter;
 mod storage;
+mod strangers;
 mod stream_config;
 mod watch;
 

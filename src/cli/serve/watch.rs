@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::losses::{losses, reset};
 use super::snapshot::{Look, Snapshot};
+use super::strangers::strangers;
 use super::stream_config::{Config, changes, intended, unlike_intended};
 use crate::modules::payment::{CONSUMER, LEAST_PAYLOAD, REQUESTS};
 use crate::mono::Connection;
@@ -70,6 +71,7 @@ impl Watch {
             }
             let mut found = self.compare(Snapshot::take(connection).await);
             found.extend(too_small(connection));
+            found.extend(strangers(connection).await);
             let mut fresh: Vec<String> = found
                 .intersection(&self.suspected)
                 .filter(|line| !self.told.contains(*line))
