@@ -41,6 +41,9 @@ async fn a_user_password_or_token_in_any_url_is_sent_to_its_server() {
         format!("nats://{user}@{h1},{dead}"),
         // Each to its own: the other's would be refused.
         format!("nats://{user}@{h1},nats://tok%40n@{h2}"),
+        // One server with two logins, of which it knows one.
+        format!("nats://x:y@{h1},nats://{user}@{h1}"),
+        format!("nats://{user}@{h1},nats://x:y@{h1}"),
         // One that wants what its URL does not say is passed over.
         format!("nats://{h2},nats://{user}@{h1}"),
         format!("ws://{user}@{}", one.websocket_host()),

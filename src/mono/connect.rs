@@ -57,7 +57,8 @@ impl Connection {
         let start = std::hash::RandomState::new().build_hasher().finish() as usize;
         let mut worst: Option<ConnectError> = None;
         for n in 0..servers.len() {
-            let first = servers[start.wrapping_add(n) % servers.len()].clone();
+            let number = start.wrapping_add(n) % servers.len();
+            let (first, logins) = (servers[number].clone(), logins.beginning_with(number));
             let at = without_secrets(first.clone().into_inner().as_ref());
             let options = options(target, name, &logins, first).await.map_err(unusable)?;
             let observer = Arc::clone(&observer);

@@ -47,6 +47,13 @@ impl Logins {
         Ok(Self { of_url: Arc::new(of_url), base, creds })
     }
 
+    /// The same, with the n-th before all others: one server may be named with several logins.
+    pub(super) fn beginning_with(&self, n: usize) -> Self {
+        let mut of_url = (*self.of_url).clone();
+        of_url.rotate_left(n);
+        Self { of_url: Arc::new(of_url), ..self.clone() }
+    }
+
     /// The login for this server; a server that the cluster announced gets the login of a URL
     /// in the list, as in nats.go.
     fn of(&self, addr: &ServerAddr) -> Option<Login> {
