@@ -174,3 +174,26 @@ fn asking_go_for_its_version_writes_nothing_at_home() {
     says(&mut alone(&home, &tools), 3, &["ok  go"]);
     assert!(!home.path().join(".config/go").exists());
 }
+
+#[test]
+fn what_is_known_is_told_while_a_tool_hangs() {
+    let home = Home::new();
+    let tools = home.path().join("tools");
+    fake(&tools, "python3", "exit 9");
+    fake(&tools, "nats-server", "echo 'nats-server: v2.9.1'");
+    // It answers nothing for as long as it is waited for.
+    fake(&tools, "node", "while kill -0 $PPID 2>/dev/null; do /bin/sleep 0.1; done");
+    let mut doctor = alone(&home, &tools);
+    let mut doctor = doctor.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut said = std::io::BufReader::new(doctor.stdout.take().unwrap());
+    for name in ["nats-server", "python"] {
+        let mut line = String::new();
+        while !line.contains(name) {
+            line.clear();
+            assert_ne!(std::io::BufRead::read_line(&mut said, &mut line).unwrap(), 0, "{name}");
+        }
+    }
+    assert!(doctor.try_wait().unwrap().is_none(), "it waits for `node`");
+    doctor.kill().unwrap();
+    doctor.wait().unwrap();
+}

@@ -3,6 +3,9 @@
 use std::io::ErrorKind;
 
 use clap::Args;
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::FuturesOrdered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::json;
 
 use super::clients::{go_sources, node_sources};
@@ -57,16 +60,18 @@ pub async fn run(
     let cache = cache(&settings.cache_dir);
     // What is not there yet cannot be made elsewhere.
     let makes = Makes { offline: settings.offline, cache_takes_it: cache.ok };
-    let findings = [
-        broker(&settings, makes).await,
-        python_env(&settings, makes).await,
-        node(&settings, makes).await,
-        go(&settings, makes).await,
-        server(global, context).await,
-        cache,
-    ];
-    for finding in &findings {
+    // Side by side, each told as soon as it and those before it are known: a tool may hang.
+    let mut looks: FuturesOrdered<LocalBoxFuture<'_, Diagnosis>> = FuturesOrdered::new();
+    looks.push_back(broker(&settings, makes).boxed_local());
+    looks.push_back(python_env(&settings, makes).boxed_local());
+    looks.push_back(node(&settings, makes).boxed_local());
+    looks.push_back(go(&settings, makes).boxed_local());
+    looks.push_back(server(global, context).boxed_local());
+    looks.push_back(std::future::ready(cache).boxed_local());
+    let mut findings = Vec::new();
+    while let Some(finding) = looks.next().await {
         output.line(format!("{}  {:<12} {}", finding.mark(), finding.name, finding.text));
+        findings.push(finding);
     }
     let healthy = findings.iter().all(|finding| finding.ok);
     let details: serde_json::Map<_, _> = findings.into_iter().map(Diagnosis::object).collect();
