@@ -324,8 +324,10 @@ async fn of_a_half_open_connection_one_direction_works() {
     f.proxy.heal();
     recovers(&behind).await;
 
+    let before = f.proxy.counts().bytes_swallowed;
     f.proxy.half_open(Direction::ToClient);
     direct.publish("from.direct", "lost".into()).await.unwrap();
+    f.proxy.until(|counts| counts.bytes_swallowed > before).await;
     behind.publish("from.behind", "2".into()).await.unwrap();
     assert_eq!(heard_direct.next().await.unwrap().payload, "2", "and what was lost stays lost");
     f.proxy.heal();
