@@ -84,9 +84,16 @@ async fn a_stream_of_somebody_else_that_stores_what_services_are_asked_is_named(
         ..Config::default()
     };
     jetstream.create_stream(config).await.unwrap();
-    let line = "warning: stream `everything`, which is not one of payments, stores what \
-                `services.math.calculate` is asked";
+    let records = Config {
+        name: "records".to_owned(),
+        subjects: vec!["services.payment.status".to_owned()],
+        no_ack: true,
+        ..Config::default()
+    };
+    jetstream.create_stream(records).await.unwrap();
+    let line = "warning: stream `everything` also stores requests to `services.math.calculate`";
     serve.says(TOLD, line);
+    assert!(!serve.stderr().contains("`records`"), "it acknowledges nothing: {}", serve.stderr());
     said_once(serve, &[line]);
 }
 

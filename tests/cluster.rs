@@ -46,7 +46,8 @@ async fn replicated(jetstream: &jetstream::Context) -> stream::Stream {
         let impossible = PublishMessage::build().expected_last_sequence(u64::MAX);
         let answer = async { jetstream.send_publish("kept", impossible).await?.await };
         match answer.await.expect_err("it expects what is not there").kind() {
-            PublishErrorKind::StreamNotFound if began.elapsed() < Duration::from_secs(60) => {}
+            PublishErrorKind::StreamNotFound | PublishErrorKind::TimedOut
+                if began.elapsed() < Duration::from_secs(60) => {}
             PublishErrorKind::WrongLastSequence => return stream,
             other => panic!("{other:?}"),
         }

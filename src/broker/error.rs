@@ -35,9 +35,9 @@ pub enum StartError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// The file to be included says what is not its to say.
-    #[error("{}:{line} sets `{key}`, which is set for nats-server here, and would be undone", path.display())]
-    NotTheirs {
+    /// The file to be included has a setting that this program makes itself.
+    #[error("{}:{line} sets `{key}`, which mono-demo sets itself", path.display())]
+    Overrides {
         /// The file.
         path: PathBuf,
         /// From 1.
@@ -136,7 +136,7 @@ impl StartError {
         Some(match self {
             Self::PortInUse { .. } => "stop the other process, or ask for another port".to_owned(),
             Self::Certificate { trouble } => trouble.remedy.clone(),
-            Self::NotTheirs { .. } => {
+            Self::Overrides { .. } => {
                 "take it out of that file: port, users, TLS and cluster have settings here, and store, log \
                  and monitoring are made for each start"
                     .to_owned()

@@ -3,9 +3,10 @@
 
 /// Settings that are this program's, in small letters: where the server listens and is watched, its
 /// name and store, who may connect and how, what it logs and where. `include` may hide any of them.
-const OURS: [&str; 35] = [
+const RESERVED: [&str; 41] = [
     "accounts",
     "authorization",
+    "client_advertise",
     "cluster",
     "debug",
     "host",
@@ -27,6 +28,9 @@ const OURS: [&str; 35] = [
     "monitor_port",
     "net",
     "no_auth_user",
+    "no_sys_acc",
+    "no_system",
+    "no_system_account",
     "operator",
     "operators",
     "port",
@@ -39,11 +43,13 @@ const OURS: [&str; 35] = [
     "system_account",
     "tls",
     "trace",
+    "trusted",
+    "trusted_keys",
 ];
 
 /// The first of them in a file, with its line, from 1. In nats-server's language a setting is a word,
 /// `:` or `=` or a blank, and a value; words of other settings' values are not looked at.
-pub(super) fn ours(text: &str) -> Option<(usize, String)> {
+pub(super) fn first_reserved(text: &str) -> Option<(usize, String)> {
     let mut scan = Scan { rest: text, line: 1 };
     loop {
         scan.skip(|c| c.is_whitespace() || ",;".contains(c));
@@ -56,7 +62,7 @@ pub(super) fn ours(text: &str) -> Option<(usize, String)> {
             _ => scan.take(|c| !c.is_whitespace() && !":={[(".contains(c)),
         };
         let word = word.to_ascii_lowercase();
-        if OURS.contains(&word.as_str()) {
+        if RESERVED.contains(&word.as_str()) {
             return Some((line, word));
         }
         scan.skip(|c| c.is_whitespace() && c != '\n' || ":=".contains(c));
@@ -74,6 +80,10 @@ impl<'a> Scan<'a> {
     /// What comes before the first character that `goes_on` refuses.
     fn take(&mut self, goes_on: impl Fn(char) -> bool) -> &'a str {
         let end = self.rest.find(|c| !goes_on(c)).unwrap_or(self.rest.len());
+        self.take_bytes(end)
+    }
+
+    fn take_bytes(&mut self, end: usize) -> &'a str {
         let (taken, rest) = self.rest.split_at(end);
         self.line += taken.matches('\n').count();
         self.rest = rest;
@@ -101,7 +111,15 @@ impl<'a> Scan<'a> {
 
     fn quoted(&mut self, quote: char) -> &'a str {
         self.one();
-        let text = self.take(|c| c != quote);
+        let mut escaped = false;
+        let text = self.rest;
+        let end = text.find(|c| {
+            let ends = c == quote && !escaped;
+            // Only between double quotes.
+            escaped = quote == '"' && c == '\\' && !escaped;
+            ends
+        });
+        let text = self.take_bytes(end.unwrap_or(text.len()));
         self.one();
         text
     }
@@ -109,9 +127,13 @@ impl<'a> Scan<'a> {
     /// Passes over a value: up to the end of its line, and of its brackets.
     fn value(&mut self) {
         let mut open = 0_usize;
+        // Within a word, as `it's`, a quote is none.
+        let mut begins = true;
         while let Some(c) = self.rest.chars().next() {
+            let begins_here =
+                std::mem::replace(&mut begins, c.is_whitespace() || "{[(:=,;".contains(c));
             match c {
-                '"' | '\'' => {
+                '"' | '\'' if begins_here => {
                     self.quoted(c);
                     continue;
                 }
@@ -137,7 +159,7 @@ impl<'a> Scan<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::ours;
+    use super::first_reserved;
 
     #[test]
     fn settings_of_ours_are_found_wherever_they_stand() {
@@ -162,8 +184,12 @@ mod tests {
             ),
             ("include other.conf", 1, "include"),
             ("websocket\n{\n  port: 1\n}\ntls {}", 5, "tls"),
+            ("x: it's\nport: 4222", 2, "port"),
+            ("x: \"a\\\"b\"\nport: 4222", 2, "port"),
+            ("x: 'a\\'\nPORT=4222", 2, "port"),
+            ("no_system_account: true", 1, "no_system_account"),
         ] {
-            assert_eq!(ours(text), Some((line, key.to_owned())), "{text}");
+            assert_eq!(first_reserved(text), Some((line, key.to_owned())), "{text}");
         }
     }
 
@@ -180,7 +206,7 @@ mod tests {
             "a \"never ends",
             "}",
         ] {
-            assert_eq!(ours(text), None, "{text}");
+            assert_eq!(first_reserved(text), None, "{text}");
         }
     }
 }

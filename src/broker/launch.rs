@@ -68,7 +68,7 @@ impl Drop for Unproved {
 async fn spawn(place: &Place, port: Port) -> Result<Child, StartError> {
     let settings = &place.settings;
     if let Some(path) = &settings.include {
-        leaves_ours(path).await?;
+        check_include(path).await?;
     }
     let config = write_config(place, port)?;
     let mut spawn = Spawn::new("nats-server", &settings.server.path)
@@ -140,12 +140,12 @@ async fn early_exit(place: &Place, child: &Child) -> StartError {
     StartError::EarlyExit { status, tail: child.tail(), log_path: place.settings.log.clone() }
 }
 
-/// Whether the file to be included says nothing that is this program's to say.
-async fn leaves_ours(path: &Path) -> Result<(), StartError> {
+/// Refuses a file to be included that undoes settings of this program.
+async fn check_include(path: &Path) -> Result<(), StartError> {
     let path = path.to_owned();
     match in_background(&path, read_given_text).await {
-        Ok(text) => match included::ours(&text) {
-            Some((line, key)) => Err(StartError::NotTheirs { path, line, key }),
+        Ok(text) => match included::first_reserved(&text) {
+            Some((line, key)) => Err(StartError::Overrides { path, line, key }),
             None => Ok(()),
         },
         Err(source) => Err(StartError::Include { path, source }),

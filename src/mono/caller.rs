@@ -1,6 +1,5 @@
 //! A client that reports refusals of the server as errors; all operations use it.
 
-use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -141,15 +140,18 @@ impl Caller {
         Ok(())
     }
 
-    /// Where messages begin of which [`taken`](Self::taken) is to say whether the broker has them.
+    /// To be called before sending: [`taken`](Self::taken) then tells whether the broker has all that was
+    /// sent since, on one connection.
     pub fn sending(&self) -> Sending {
+        // The library counts a connection before it says that it is there.
+        let connections = self.connections();
         // What is sent while there is no connection waits for the next one.
         let waits = self.client.connection_state() != State::Connected;
         let reconnects = self.reconnects.clone().map(|mut reconnects| {
             reconnects.mark_unchanged();
             reconnects
         });
-        Sending { connection: self.connections() + u64::from(waits), reconnects }
+        Sending { connection: connections + u64::from(waits), reconnects }
     }
 
     /// Returns when the broker has processed all that was sent since `sending`: on one connection, for
@@ -159,30 +161,20 @@ impl Caller {
     /// As [`barrier`](Self::barrier), or that the connection was lost.
     pub async fn taken(&self, sending: Sending, limit: Duration) -> Result<(), BarrierError> {
         let Sending { connection, mut reconnects } = sending;
-        let mut passed = pin!(self.barrier(limit));
-        loop {
-            let reconnected = async {
-                match &mut reconnects {
-                    Some(reconnects) => reconnects.changed().await.is_err(),
-                    None => true,
-                }
-            };
-            tokio::select! {
-                biased;
-                nobody_tells = reconnected => {
-                    if nobody_tells {
-                        passed.as_mut().await?;
-                        break;
-                    }
+        let lost = async {
+            if let Some(reconnects) = &mut reconnects {
+                while reconnects.changed().await.is_ok() {
                     if self.connections() > connection {
-                        break;
+                        return;
                     }
-                }
-                passed = &mut passed => {
-                    passed?;
-                    break;
                 }
             }
+            std::future::pending().await
+        };
+        tokio::select! {
+            biased;
+            () = lost => {}
+            passed = self.barrier(limit) => passed?,
         }
         match self.connections() > connection {
             true => Err(BarrierError::Connection(LOST.to_owned())),

@@ -133,7 +133,7 @@ fn remedy(evidence: &str) -> Option<String> {
     // By the codes of nats-server's `errors.json`.
     if says(&["10113"]) {
         return Some(
-            "the account wants a largest size of every stream, and these have none: turn its \
+            "the account requires `max_bytes` on every stream, and these streams set none: turn its \
              `max_bytes_required` off"
                 .to_owned(),
         );

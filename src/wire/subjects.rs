@@ -102,7 +102,9 @@ pub enum SubjectError {
     #[error("subject {0:?} has a `>` that is not its last token")]
     NotLast(String),
     /// As of a subject; the server takes it as a word of the protocol line.
-    #[error("queue group {0:?} is not 1 to 1024 bytes without white space and control characters")]
+    #[error(
+        "queue group {0:?} is longer than 1024 bytes, or has white space or a control character"
+    )]
     QueueGroup(String),
     /// White space and control characters break the protocol line.
     #[error("subject {0:?} has white space or a control character")]
@@ -133,12 +135,11 @@ pub fn check_publish_subject(subject: &str) -> Result<(), SubjectError> {
 /// [`SubjectError`] names what is wrong.
 pub fn check_subscription(subject: &str, queue_group: Option<&str>) -> Result<(), SubjectError> {
     check_tokens(subject)?;
-    let mut tokens = subject.split('.').rev();
-    if tokens.next().is_some() && tokens.any(|t| t == ">") {
+    if subject.split('.').rev().skip(1).any(|t| t == ">") {
         return Err(SubjectError::NotLast(shown(subject)));
     }
     match queue_group {
-        Some(group) if group.is_empty() || group.len() > LONGEST || breaks_a_line(group) => {
+        Some(group) if group.len() > LONGEST || breaks_a_line(group) => {
             Err(SubjectError::QueueGroup(shown(group)))
         }
         _ => Ok(()),

@@ -104,7 +104,8 @@ impl RustDriver {
             .map_err(|error| failed(ErrorKind::BadInput, true, &error))?;
         let client = connection.client();
         let subscribed = async {
-            let subscribed = match queue_group {
+            // As in the other languages, an empty one is none.
+            let subscribed = match queue_group.filter(|group| !group.is_empty()) {
                 Some(group) => client.queue_subscribe(subject.clone(), group).await,
                 None => client.subscribe(subject.clone()).await,
             };

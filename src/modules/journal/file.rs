@@ -173,11 +173,14 @@ fn report(path: &Path, damaged: &[&Damaged]) {
         1 => "1 damaged line is".to_owned(),
         n => format!("{n} damaged lines are"),
     };
-    let keys: Vec<&str> =
-        damaged.iter().flat_map(|line| line.keys()).take(NAMED).map(String::as_str).collect();
-    let waits = match keys.is_empty() {
-        true => String::new(),
-        false => format!("; what needs one of these keys waits: {}", keys.join(", ")),
+    let keys: Vec<&str> = damaged.iter().flat_map(|line| line.keys()).map(String::as_str).collect();
+    let named = keys[..keys.len().min(NAMED)].join(", ");
+    let waits = match keys.len() {
+        0 => String::new(),
+        all if all > NAMED => {
+            format!("; what needs one of {all} keys waits, of {named} and others")
+        }
+        _ => format!("; what needs one of these keys waits: {named}"),
     };
     tracing::warn!("journal {}: {lines} passed over; the first {first}{waits}", path.display());
 }

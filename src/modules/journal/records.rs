@@ -56,10 +56,6 @@ fn readable_keys(line: &[u8]) -> Vec<String> {
 
 impl std::fmt::Display for Damaged {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "at byte {}: {}: {}", self.at, self.evidence, self.excerpt)?;
-        match self.keys.len() {
-            0 | 1 => Ok(()),
-            _ => write!(f, "; keys in it: {}", self.keys.join(", ")),
-        }
+        write!(f, "at byte {}: {}: {}", self.at, self.evidence, self.excerpt)
     }
 }

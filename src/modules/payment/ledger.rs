@@ -307,8 +307,7 @@ impl Ledger {
         let answer = answer.map_err(|denied| failed(denied.to_string()))?;
         match &answer {
             Some(Ok(_)) => self.refusals.stored(prefix),
-            // It is there: whether anything can be stored is not known.
-            Some(Err(e)) if is_wrong_last_sequence(e) => {}
+            Some(Err(e)) if is_wrong_last_sequence(e) => self.refusals.answered(prefix),
             Some(Err(e)) => self.refusals.failed(prefix, &self.connection, e),
             None => {}
         }

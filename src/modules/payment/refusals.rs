@@ -17,8 +17,11 @@ use crate::mono::Connection;
 /// as an election is. That nothing was written since says nothing.
 const LASTING: Duration = Duration::from_secs(10);
 
-/// Claims and outcomes that the broker has refused, or not acknowledged, since it last stored one: of
-/// each stream by itself, since one may take what the other refuses.
+/// What is said where the broker says nothing.
+const SILENT: &str = "no acknowledgement";
+
+/// Claims and outcomes that the broker has refused, or not acknowledged, since it last stored one: below
+/// each prefix by itself, since one may take what the other refuses.
 #[derive(Debug, Clone, Default)]
 pub struct Refusals(Arc<watch::Sender<BTreeMap<&'static str, Refused>>>);
 
@@ -49,34 +52,43 @@ impl Refusals {
         let _ = self.0.subscribe().wait_for(BTreeMap::is_empty).await;
     }
 
-    pub(super) fn stored(&self, stream: &'static str) {
-        self.0.send_if_modified(|state| state.remove(stream).is_some());
+    pub(super) fn stored(&self, prefix: &'static str) {
+        self.0.send_if_modified(|state| state.remove(prefix).is_some());
+    }
+
+    /// The broker answered that what was to be written is there already: it is not silent, and whether
+    /// it has room is not known.
+    pub(super) fn answered(&self, prefix: &'static str) {
+        self.0.send_if_modified(|state| {
+            let silent = state.get(prefix).is_some_and(|refused| refused.words == SILENT);
+            silent && state.remove(prefix).is_some()
+        });
     }
 
     /// A write failed. While the connection is away that says nothing of the store.
     pub(super) fn failed(
         &self,
-        stream: &'static str,
+        prefix: &'static str,
         connection: &Connection,
         error: &PublishError,
     ) {
         if connection.client().connection_state() == State::Connected {
             let silent = error.kind() == PublishErrorKind::TimedOut;
-            let words = if silent { "no acknowledgement".to_owned() } else { error.to_string() };
-            self.refused(stream, words, has_no_room(error));
+            let words = if silent { SILENT.to_owned() } else { error.to_string() };
+            self.refused(prefix, words, has_no_room(error));
         }
     }
 
-    fn refused(&self, stream: &'static str, words: String, certain: bool) {
+    fn refused(&self, prefix: &'static str, words: String, certain: bool) {
         self.0.send_if_modified(|state| {
-            let before = state.get(stream);
+            let before = state.get(prefix);
             let since = before.map_or_else(Instant::now, |refused| refused.since);
             // Both may come before anybody looks: the worse one stays.
             let known = before.is_some_and(|refused| refused.certain);
             let certain = certain || known || since.elapsed() >= LASTING;
             let new = Refused { since, words, certain };
             let changed = before != Some(&new);
-            state.insert(stream, new);
+            state.insert(prefix, new);
             changed
         });
     }
@@ -128,7 +140,13 @@ mod tests {
         tokio::time::advance(LASTING).await;
         refusals.stored("claims");
         silence();
-        assert_eq!(refusals.begin().await, "no acknowledgement");
+        assert_eq!(refusals.begin().await, SILENT);
+        // An answer ends a silence, and makes no room.
+        refusals.answered("ledger");
+        refusals.end().await;
+        refusals.refused("ledger", "insufficient resources".into(), true);
+        refusals.answered("ledger");
+        assert_eq!(refusals.begin().await, "insufficient resources");
     }
 
     #[test]

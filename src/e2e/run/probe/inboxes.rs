@@ -36,6 +36,8 @@ const OF_STREAM: &str = "Nats-Stream";
 const REMEMBERED: usize = 50_000;
 /// So much of a reply is kept.
 const SHOWN: usize = 200;
+/// Between two questions that no server answered.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 /// How long the harness's own word may take to come back, over a broker that has just come back too.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -102,8 +104,17 @@ impl Inboxes {
         if again.is_empty() {
             return Ok(again);
         }
-        let clients = connected::in_role(Role::Client, &self.client, servers).await;
-        let clients = clients.map_err(|error| error.to_string())?;
+        let clients = async {
+            loop {
+                // Without an answer it is not known whose they are: a busy server is asked again.
+                match connected::in_role(Role::Client, &self.client, servers).await {
+                    Ok(clients) => return clients,
+                    Err(_) => tokio::time::sleep(ASK_AGAIN).await,
+                }
+            }
+        };
+        let late = |_| format!("no server said within {PATIENCE:?} who is connected");
+        let clients = tokio::time::timeout(PATIENCE, clients).await.map_err(late)?;
         let of_clients: Vec<&str> = clients
             .iter()
             .flat_map(|connection| &connection.subscriptions)

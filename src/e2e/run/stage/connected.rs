@@ -47,7 +47,7 @@ pub(in crate::e2e) async fn services(
 /// The connections in a role to each of so many servers, in the account of the one who asks.
 ///
 /// # Errors
-/// The client library's words.
+/// The client library's words, or that no server answered.
 pub(in crate::e2e) async fn in_role(
     role: Role,
     client: &async_nats::Client,
@@ -57,8 +57,9 @@ pub(in crate::e2e) async fn in_role(
     let mut replies = client.subscribe(inbox.clone()).await?.take(servers);
     let asked = json!({ "auth": true, "subscriptions_detail": true, "limit": MOST }).to_string();
     client.publish_with_reply(ASK, inbox, asked.into()).await?;
-    let mut all = Vec::new();
+    let (mut all, mut answers) = (Vec::new(), 0);
     while let Ok(Some(reply)) = tokio::time::timeout(LATE, replies.next()).await {
+        answers += 1;
         let told: Value = serde_json::from_slice(&reply.payload)?;
         let connections = told["data"]["connections"].as_array();
         let of_role = connections.into_iter().flatten().filter(|connection| {
@@ -78,5 +79,8 @@ pub(in crate::e2e) async fn in_role(
             }
         }));
     }
-    Ok(all)
+    match answers {
+        0 => Err(format!("no server said within {LATE:?} who is connected").into()),
+        _ => Ok(all),
+    }
 }

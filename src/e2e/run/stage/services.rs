@@ -8,6 +8,8 @@ use futures_util::{
     future::{BoxFuture, join_all, select_all, try_join_all},
 };
 
+use tokio::sync::watch;
+
 use super::harness::Harness;
 use super::hearing::Hearing;
 use super::machine::{Machine, ServiceContext, ServiceUnderTest};
@@ -43,6 +45,8 @@ pub(in crate::e2e) struct Services {
     aside: Vec<Child>,
     /// The end of the log of the last that ended, of each service.
     logs: BTreeMap<String, Vec<String>>,
+    /// Whether some are being started.
+    starting: watch::Sender<bool>,
     /// Of all that have ended: the moment in which a line came, whose it is, and the line.
     timed: Vec<(Instant, String, String)>,
 }
@@ -52,8 +56,26 @@ pub(in crate::e2e) struct Services {
 struct Wanted {
     service: ServiceUnderTest,
     processes: usize,
+    /// How many the last fault has left; one that ends by itself is started again up to these.
+    left: usize,
     /// False while another service is looked at.
     in_view: bool,
+}
+
+/// While it lives, some are being started.
+struct Starting(watch::Sender<bool>);
+
+impl Starting {
+    fn begin(told: &watch::Sender<bool>) -> Self {
+        told.send_replace(true);
+        Self(told.clone())
+    }
+}
+
+impl Drop for Starting {
+    fn drop(&mut self) {
+        self.0.send_replace(false);
+    }
 }
 
 impl Services {
@@ -68,6 +90,7 @@ impl Services {
         let times = fixture.processes.services;
         let wanted = (machine.services)(&fixture.services).into_iter().map(|service| Wanted {
             processes: (service.processes * times) as usize,
+            left: (service.processes * times) as usize,
             in_view: true,
             service,
         });
@@ -83,8 +106,9 @@ impl Services {
             aside: Vec::new(),
             logs: BTreeMap::new(),
             timed: Vec::new(),
+            starting: watch::Sender::default(),
         };
-        services.start_missing().await?;
+        services.start_missing(|wanted| wanted.processes).await?;
         Ok(services)
     }
 
@@ -105,21 +129,35 @@ impl Services {
         self.aside.extend(self.running.extract_if(.., |process| process.name() != name));
     }
 
-    /// Faults hit all services.
+    /// Faults hit all services, and what the last one has stopped stays so.
     pub(in crate::e2e) fn all_in_view(&mut self) {
-        self.wanted.iter_mut().for_each(|wanted| wanted.in_view = true);
         self.running.append(&mut self.aside);
+        for wanted in &mut self.wanted {
+            let of_it = |child: &&Child| child.name() == wanted.service.name;
+            wanted.left = self.running.iter().filter(of_it).count();
+            wanted.in_view = true;
+        }
+    }
+
+    /// Whether some are being started, for whoever would not cut that short.
+    pub(in crate::e2e) fn starting(&self) -> watch::Receiver<bool> {
+        self.starting.subscribe()
     }
 
     /// Starts those that are missing side by side, on the broker that runs.
-    async fn start_missing(&mut self) -> Result<(), NotStarted> {
+    async fn start_missing(&mut self, wanted: impl Fn(&Wanted) -> usize) -> Result<(), NotStarted> {
         let mut starting = Vec::new();
-        for Wanted { service, processes, .. } in self.wanted.iter().filter(|w| w.in_view) {
-            let running = self.running.iter().filter(|child| child.name() == service.name).count();
-            for _ in running..*processes {
-                starting.push(start_process(&self.reaper, &self.context, service));
+        for one in self.wanted.iter().filter(|one| one.in_view) {
+            let name = &one.service.name;
+            let running = self.running.iter().filter(|child| child.name() == name).count();
+            for _ in running..wanted(one) {
+                starting.push(start_process(&self.reaper, &self.context, &one.service));
             }
         }
+        if starting.is_empty() {
+            return Ok(());
+        }
+        let _until_they_are = Starting::begin(&self.starting);
         let mut failed = None;
         // One that did not start is no reason to end another.
         for started in join_all(starting).await {
@@ -167,7 +205,7 @@ impl Services {
         }
         let mut ended_unready = 0;
         loop {
-            match self.start_missing().await {
+            match self.start_missing(|wanted| wanted.left).await {
                 Ok(()) => ended_unready = 0,
                 // What waits for it may end it before it is ready, each time another message.
                 Err(not_started) if not_started.ended && ended_unready < RESTARTS => {
@@ -304,7 +342,7 @@ impl ServiceProcesses for Services {
     }
 
     fn start_missing(&mut self) -> BoxFuture<'_, Result<(), String>> {
-        let started = Services::start_missing(self);
+        let started = Services::start_missing(self, |wanted| wanted.processes);
         started.map(|started| started.map_err(|why| why.reason.to_string())).boxed()
     }
 

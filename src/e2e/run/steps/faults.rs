@@ -26,7 +26,6 @@ impl World {
         span: &Span,
     ) -> Result<String, Stop> {
         let (seed, injected) = (self.machine().seed, self.schedule.len() as u64);
-        self.services.only(fault.service.as_deref());
         let leaders = self.machine().leaders.clone();
         let of_one = fault.service.is_some() && !self.networks.shared.is_empty();
         if of_one && (fault.what.is_of_a_network() || fault.what.is_of_messages()) {
@@ -34,6 +33,7 @@ impl World {
                        of them alone";
             return Err(Stop::broken(&fault.to_string(), why));
         }
+        self.services.only(fault.service.as_deref());
         let mut faults = Faults::new(self.brokers.servers(&leaders), seed)
             .network(Side::Client, &self.networks.client)
             .network(Side::Services, &self.networks.shared)

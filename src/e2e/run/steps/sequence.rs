@@ -1,5 +1,7 @@
 //! All steps in order, then those of the teardown.
 
+use std::pin::pin;
+
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
 
@@ -120,12 +122,20 @@ async fn one(
             None => {
                 let (scene, services) = world.apart();
                 let under_way = RunningStep { scene, fixture, subscriptions, step };
+                let mut starting = services.starting();
+                let mut supervised = pin!(services.supervise(fixture, &step.span));
                 let outcomes = tokio::select! {
                     // It explains what the step came to.
                     biased;
-                    stop = services.supervise(fixture, &step.span) => return Err(stop),
+                    stop = &mut supervised => return Err(stop),
                     outcomes = under_way.repeated(variables, transcript) => outcomes?,
                 };
+                // What is being started again is not cut short by a step that is over.
+                tokio::select! {
+                    biased;
+                    stop = &mut supervised => return Err(stop),
+                    _ = starting.wait_for(|starting| !starting) => {}
+                }
                 save(fixture, step, &outcomes, variables)?;
                 seen.pop();
                 seen.push(outcomes);
