@@ -52,7 +52,8 @@ const RESERVED: [&str; 41] = [
 pub(super) fn first_reserved(text: &str) -> Option<(usize, String)> {
     let mut scan = Scan { rest: text, line: 1 };
     loop {
-        scan.skip(|c| c.is_whitespace() || ",;".contains(c));
+        // All of it may stand in braces, as in JSON.
+        scan.skip(|c| c.is_whitespace() || ",;{}".contains(c));
         if scan.comment() {
             continue;
         }
@@ -65,9 +66,14 @@ pub(super) fn first_reserved(text: &str) -> Option<(usize, String)> {
         if RESERVED.contains(&word.as_str()) {
             return Some((line, word));
         }
-        scan.skip(|c| c.is_whitespace() && c != '\n' || ":=".contains(c));
+        scan.skip(|c| c.is_whitespace() && !ends_a_line(c) || ":=".contains(c));
         scan.value();
     }
+}
+
+/// As nats-server's reader sees it: a lone CR does too.
+fn ends_a_line(c: char) -> bool {
+    matches!(c, '\n' | '\r')
 }
 
 /// What is left of a file.
@@ -104,7 +110,7 @@ impl<'a> Scan<'a> {
     fn comment(&mut self) -> bool {
         let comment = self.rest.starts_with('#') || self.rest.starts_with("//");
         if comment {
-            self.skip(|c| c != '\n');
+            self.skip(|c| !ends_a_line(c));
         }
         comment
     }
@@ -124,32 +130,47 @@ impl<'a> Scan<'a> {
         text
     }
 
-    /// Passes over a value: up to the end of its line, and of its brackets.
+    /// Passes over a block string: up to a line with nothing but `)`.
+    fn block(&mut self) {
+        while !self.rest.is_empty() {
+            let line = self.take(|c| !ends_a_line(c));
+            self.one();
+            if line.trim() == ")" {
+                return;
+            }
+        }
+    }
+
+    /// Passes over a value: up to the end of its line, and of its brackets, which may begin in a line
+    /// of their own.
     fn value(&mut self) {
+        if self.rest.trim_start().starts_with(['{', '[']) {
+            self.skip(char::is_whitespace);
+        }
+        if self.rest.starts_with('(') {
+            return self.block();
+        }
         let mut open = 0_usize;
-        // Within a word, as `it's`, a quote is none.
-        let mut begins = true;
+        let mut last = ' ';
         while let Some(c) = self.rest.chars().next() {
-            let begins_here =
-                std::mem::replace(&mut begins, c.is_whitespace() || "{[(:=,;".contains(c));
+            // Within a word a quote is none, as in `it's`, and `//` is none in `nats://host`.
+            let begins = last.is_whitespace() || "{[,;".contains(last);
+            let last_but_one = std::mem::replace(&mut last, c);
             match c {
-                '"' | '\'' if begins_here => {
+                '"' | '\'' if begins || ":=".contains(last_but_one) => {
                     self.quoted(c);
                     continue;
                 }
-                '{' | '[' | '(' => open += 1,
-                '}' | ']' | ')' => {
+                '#' | '/' if begins && self.comment() => continue,
+                '{' | '[' => open += 1,
+                '}' | ']' => {
                     open = open.saturating_sub(1);
                     if open == 0 {
                         return self.one();
                     }
                 }
-                '\n' | ',' | ';' if open == 0 => return,
-                c if c.is_whitespace() => {
-                    self.one();
-                    self.comment();
-                    continue;
-                }
+                ',' | ';' if open == 0 => return,
+                c if ends_a_line(c) && open == 0 => return,
                 _ => {}
             }
             self.one();
@@ -188,6 +209,14 @@ mod tests {
             ("x: \"a\\\"b\"\nport: 4222", 2, "port"),
             ("x: 'a\\'\nPORT=4222", 2, "port"),
             ("no_system_account: true", 1, "no_system_account"),
+            ("{ \"port\": 14801 }", 1, "port"),
+            ("# JSON\n{\n \"max_payload\": 5, \"accounts\": {} }", 3, "accounts"),
+            ("server_tags: [\"x\\\"\"]\nport: 14802", 2, "port"),
+            ("server_tags = \"a\\\"b\"; jetstream { store_dir: \"/x\" }", 1, "jetstream"),
+            ("server_tags: [\"x\\\"\", \"y\"]\ninclude \"more.conf\"", 2, "include"),
+            ("websocket {# don't\nno_tls: true\nport: 1 }\nport: 14803", 4, "port"),
+            ("max_payload: 1MB\rport: 14907\r", 1, "port"),
+            ("x: (\n it\"s\n)\nport: 14908", 4, "port"),
         ] {
             assert_eq!(first_reserved(text), Some((line, key.to_owned())), "{text}");
         }

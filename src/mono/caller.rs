@@ -193,7 +193,8 @@ impl Caller {
 }
 
 /// What was sent before the connection was made anew may never have been read.
-const LOST: &str = "the connection was lost before the broker said that it has what was sent on it";
+const LOST: &str = "the connection was lost before the broker said that it has what was sent on it; it \
+                    may have happened";
 
 /// Since when messages are sent, and on which connection.
 #[derive(Debug)]

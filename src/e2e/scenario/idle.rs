@@ -55,17 +55,73 @@ fn operation(step: &Step) -> Option<(Verb, &str)> {
     }
 }
 
-/// Whether a subject, or a method, is one of these once its `{{name}}` are filled in.
+/// Whether a subject, or a method, may be one of these once its `{{name}}` are filled in.
 fn may_be(pattern: &str, subject: &str) -> bool {
-    let Some((known, _)) = subject.split_once("{{") else { return matches(pattern, subject) };
-    // The token in which a value begins may become anything, and several.
-    let known: Vec<&str> = known.split('.').collect();
-    let mut wanted = pattern.split('.');
-    known[..known.len() - 1].iter().all(|token| match wanted.next() {
-        Some(">") => true,
-        Some(wanted) => wanted == "*" || wanted == *token,
-        None => false,
-    })
+    if !subject.contains("{{") {
+        return matches(pattern, subject);
+    }
+    let mut wanted = Vec::new();
+    for (n, token) in pattern.split('.').enumerate() {
+        wanted.extend((n > 0).then_some(Piece::Is('.')));
+        match token {
+            "*" => wanted.extend([Piece::One { dot: false }, Piece::More { dot: false }]),
+            ">" => wanted.extend([Piece::One { dot: true }, Piece::More { dot: true }]),
+            word => wanted.extend(word.chars().map(Piece::Is)),
+        }
+    }
+    let (mut done, mut rest) = (Vec::new(), subject);
+    while let Some((known, value)) = rest.split_once("{{") {
+        done.extend(known.chars().map(Piece::Is));
+        // A value may have several tokens.
+        done.extend([Piece::One { dot: true }, Piece::More { dot: true }]);
+        rest = value.split_once("}}").map_or("", |(_, rest)| rest);
+    }
+    done.extend(rest.chars().map(Piece::Is));
+    meet(&wanted, &done)
+}
+
+/// A piece of a subject that is not all known.
+#[derive(Clone, Copy)]
+enum Piece {
+    Is(char),
+    /// Any character, a dot among them or not.
+    One {
+        dot: bool,
+    },
+    /// None or more of those.
+    More {
+        dot: bool,
+    },
+}
+
+impl Piece {
+    /// Whether one character can be both.
+    fn meets(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Is(a), Self::Is(b)) => a == b,
+            (Self::Is(c), Self::One { dot } | Self::More { dot })
+            | (Self::One { dot } | Self::More { dot }, Self::Is(c)) => dot || c != '.',
+            _ => true,
+        }
+    }
+}
+
+/// Whether there is a text that both describe.
+fn meet(a: &[Piece], b: &[Piece]) -> bool {
+    let (first, second) = (a.first().copied(), b.first().copied());
+    match (first, second) {
+        (None, None) => true,
+        (Some(Piece::More { .. }), _) if meet(&a[1..], b) => true,
+        (_, Some(Piece::More { .. })) if meet(a, &b[1..]) => true,
+        (Some(x), Some(y)) if x.meets(y) => match (x, y) {
+            // Both could go on for ever; each was left out above.
+            (Piece::More { .. }, Piece::More { .. }) => false,
+            (Piece::More { .. }, _) => meet(a, &b[1..]),
+            (_, Piece::More { .. }) => meet(&a[1..], b),
+            _ => meet(&a[1..], &b[1..]),
+        },
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -81,6 +137,9 @@ mod tests {
             ("orders.eu.new", "{{subject}}"),
             ("orders.>", "orders.eu.{{n}}"),
             ("shop.order", "shop.order"),
+            ("orders.*.new", "orders.{{n}}.new"),
+            ("orders.>", "{{subject}}"),
+            ("*.*", "{{a}}.{{b}}"),
         ] {
             assert!(may_be(pattern, subject), "{pattern} {subject}");
         }
@@ -88,6 +147,10 @@ mod tests {
             ("orders.nwe", "orders.new"),
             ("orders.eu.new", "orders.us.{{n}}"),
             ("orders", "orders.new.{{n}}"),
+            ("orders", "orders.{{n}}"),
+            ("orders.eu.nwe", "orders.{{n}}.new"),
+            ("orders.x1", "orders.new{{n}}"),
+            ("orders.*", "orders.new.{{n}}"),
             ("order.>", "orders.{{n}}"),
         ] {
             assert!(!may_be(pattern, subject), "{pattern} {subject}");

@@ -56,12 +56,23 @@ impl JournalFile {
             reported: &mut self.reported,
         });
         work(&mut follow);
-        let appended = follow.is_ok_and(|follow| follow.appended);
-        let synced = match appended && self.sync {
+        // Half a line that could not be cut off is cut off next time.
+        let appended = follow.ok().filter(|follow| follow.half_from.is_none());
+        let appended = appended.map(|follow| follow.appended);
+        let synced = match appended != Some(0) && self.sync {
             true => self.file.sync_data().map_err(|e| self.error("sync", e)),
             false => Ok(()),
         };
+        let expected = appended.map(|appended| self.length + appended);
         self.length = self.file.metadata().map_or(0, |now| now.len());
+        if expected.is_some_and(|expected| self.length != expected) {
+            // Whoever writes behind the lock's back leaves nothing that was read to be relied on.
+            tracing::warn!(
+                "journal {}: it was changed while its lock was held",
+                self.path.display()
+            );
+            self.is_another();
+        }
         self.end = before(&self.file, self.length).unwrap_or_default();
         let _ = self.file.unlock();
         synced
@@ -91,9 +102,9 @@ impl JournalFile {
         }
     }
 
-    /// Cuts off half a line: whoever wrote it is gone, or could not write on. Says whether something
-    /// was appended.
-    fn mend(&mut self) -> Result<bool, JournalError> {
+    /// Cuts off half a line: whoever wrote it is gone, or could not write on. Says how many
+    /// bytes were appended.
+    fn mend(&mut self) -> Result<u64, JournalError> {
         let length = self.file.metadata().map_err(|e| self.error("look at", e))?.len();
         if length < self.length {
             tracing::warn!("journal {}: it is shorter than it was", self.path.display());
@@ -107,12 +118,12 @@ impl JournalFile {
         self.length = length;
         let tail = tail(&self.file, length).map_err(|e| self.error("read", e))?;
         if tail.is_empty() {
-            return Ok(false);
+            return Ok(0);
         }
         if serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&tail).is_ok() {
             // Only its end is missing.
             let ended = (&self.file).write_all(b"\n").map_err(|e| self.error("append", e));
-            return ended.map(|()| true);
+            return ended.map(|()| 1);
         }
         let whole = length - tail.len() as u64;
         self.file.set_len(whole).map_err(|e| self.error("cut off half a line", e))?;
@@ -122,7 +133,7 @@ impl JournalFile {
             self.path.display(),
             tail.len()
         );
-        Ok(false)
+        Ok(0)
     }
 
     fn error(&self, operation: &'static str, evidence: std::io::Error) -> JournalError {
@@ -190,7 +201,8 @@ pub struct Follow<'a> {
     file: &'a File,
     path: &'a Path,
     generation: u64,
-    appended: bool,
+    /// Bytes.
+    appended: u64,
     /// Where half a line begins that a write has left, and that could not be cut off.
     half_from: Option<u64>,
     reported: &'a mut u64,
@@ -247,9 +259,8 @@ impl Follow<'_> {
         self.cut_off()?;
         let error = |e| JournalError::new(self.path, "append", e);
         let before = self.file.metadata().map_err(error)?.len();
-        self.appended = true;
         let mut file = self.file;
-        file.write_all(line).map_err(|e| {
+        file.write_all(line).map(|()| self.appended += line.len() as u64).map_err(|e| {
             // A full disk takes a part of a line.
             self.half_from = Some(before);
             if let Err(error) = self.cut_off() {

@@ -132,3 +132,22 @@ async fn what_is_asked_for_first_stands_first_however_long_its_task_has_run() {
     let (found, _, _) = journal.transact(|follow| follow.since::<u64>(0)).await.unwrap();
     assert_eq!(found, numbers.collect::<Vec<_>>());
 }
+
+/// Somebody who does not ask for the lock writes while it is held.
+#[tokio::test]
+async fn what_is_written_behind_the_back_of_the_lock_is_noticed() {
+    let (_folder, path) = made(b"1\n2\n3\n");
+    let journal = Journal::open(&path, false).unwrap();
+    let before = journal.transact(|follow| Ok(follow.generation())).await.unwrap();
+    let unchanged = journal.transact(|follow| follow.append(&4).map(|()| follow.generation()));
+    assert_eq!(unchanged.await.unwrap(), before);
+    let overwritten = journal.transact(move |_| {
+        std::fs::write(&path, "7\n").unwrap();
+        Ok(())
+    });
+    overwritten.await.unwrap();
+    let after = journal.transact(|follow| Ok((follow.generation(), follow.since::<u64>(0)?.0)));
+    let (generation, records) = after.await.unwrap();
+    assert_ne!(generation, before);
+    assert_eq!(records, [7]);
+}

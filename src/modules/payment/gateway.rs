@@ -222,6 +222,7 @@ impl Books {
             // settled is not forgotten.
             (self.generation, self.offset) = (follow.generation(), 0);
             self.accounts.values_mut().for_each(|account| account.failures = 0);
+            self.doubtful.clear();
         }
         let (records, damaged, offset) = follow.since::<ChargeRecord>(self.offset)?;
         self.offset = offset;
