@@ -58,8 +58,6 @@ class Headers(dict[str, str]):
         self.size_bytes = 0
 
 
-
-
 def guard(nc: NATS) -> None:
     """Lets no message, whatever its bytes, end the connection's read loop, and no complaint of the
     server the connection for good, as nats-py does: where the server closes it, it is made anew."""

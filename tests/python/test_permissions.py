@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,10 @@ async def asked(remote: Driver) -> dict[str, Any]:
 
 async def until(remote: Driver, kind: str) -> dict[str, Any]:
     """A reload is done when its effect is seen."""
-    for _ in range(1000):
-        if (err := await asked(remote))["kind"] == kind:
-            return err
-    raise AssertionError(f"it stays {err}")
+    deadline = time.monotonic() + PATIENCE
+    while (err := await asked(remote))["kind"] != kind:
+        assert time.monotonic() < deadline, f"it stays {err}"
+    return err
 
 
 async def test_a_refusal_reaches_its_operation_however_the_subject_is_quoted(

@@ -18,7 +18,6 @@ from client.payment import PaymentClient
 from client.subjects import check_payment_id, check_publish_subject
 
 
-
 def read(name: str) -> Any:
     return json.loads((Path(__file__).parents[1] / "vectors" / name).read_text("utf-8"))
 

@@ -102,8 +102,8 @@ func (s *session) conn() (*nats.Conn, error) {
 	}
 }
 
-// renew makes the connection anew where nats.go has given it up: it does so at any complaint of a
-// server that it does not know. The lock is held.
+// renew makes the connection anew where nats.go has closed it for good, as it does when the server
+// sends an error that it does not know. The lock is held.
 func (s *session) renew() {
 	if s.ended || s.nc == nil || !s.nc.IsClosed() {
 		return

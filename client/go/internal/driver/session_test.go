@@ -139,6 +139,9 @@ func TestAConnectionThatIsClosedIsNotWaitedFor(t *testing.T) {
 	if _, err := d.session.hello(fields{"protocol": []byte("1"), "url": url}); err != nil {
 		t.Fatal(err)
 	}
+	d.session.mu.Lock()
+	d.session.ended = true // so that it is not made anew before it is looked at
+	d.session.mu.Unlock()
 	d.session.nc.Close()
 	began := time.Now()
 	d.session.drain()
