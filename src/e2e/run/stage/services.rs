@@ -56,7 +56,7 @@ pub(in crate::e2e) struct Services {
 struct Wanted {
     service: ServiceUnderTest,
     processes: usize,
-    /// How many the last fault has left; one that ends by itself is started again up to these.
+    /// How many faults have left; one that ends by itself is started again up to these.
     left: usize,
     /// False while another service is looked at.
     in_view: bool,
@@ -129,14 +129,10 @@ impl Services {
         self.aside.extend(self.running.extract_if(.., |process| process.name() != name));
     }
 
-    /// Faults hit all services, and what the last one has stopped stays so.
+    /// Faults hit all services.
     pub(in crate::e2e) fn all_in_view(&mut self) {
+        self.wanted.iter_mut().for_each(|wanted| wanted.in_view = true);
         self.running.append(&mut self.aside);
-        for wanted in &mut self.wanted {
-            let of_it = |child: &&Child| child.name() == wanted.service.name;
-            wanted.left = self.running.iter().filter(of_it).count();
-            wanted.in_view = true;
-        }
     }
 
     /// Whether some are being started, for whoever would not cut that short.
@@ -338,11 +334,16 @@ impl ServiceProcesses for Services {
     }
 
     fn oldest_ended(&mut self) -> BoxFuture<'_, ()> {
+        let name = self.running.first().map(Child::name);
+        let of_it = self.wanted.iter_mut().find(|wanted| Some(&*wanted.service.name) == name);
+        of_it.into_iter().for_each(|wanted| wanted.left = wanted.left.saturating_sub(1));
         self.let_go(0).boxed()
     }
 
     fn start_missing(&mut self) -> BoxFuture<'_, Result<(), String>> {
-        let started = Services::start_missing(self, |wanted| wanted.processes);
+        let in_view = self.wanted.iter_mut().filter(|wanted| wanted.in_view);
+        in_view.for_each(|wanted| wanted.left = wanted.processes);
+        let started = Services::start_missing(self, |wanted| wanted.left);
         started.map(|started| started.map_err(|why| why.reason.to_string())).boxed()
     }
 
