@@ -40,6 +40,30 @@ async fn limits_of_jetstream_are_told_with_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_full_account_is_told_where_a_payment_is_submitted() {
+    let home = Home::new();
+    let server = BareServer::start(home.path(), "full", &limited(&home, "max_file: 2MB")).await;
+    let args = ["--server", &server.nats, "--journal-dir", "books"];
+    let _serve = tokio::task::block_in_place(|| home.serve(&args));
+    let client = async_nats::connect(&server.nats).await.unwrap();
+    let jetstream = async_nats::jetstream::new(client);
+    let junk = async_nats::jetstream::stream::Config {
+        name: "JUNK".to_owned(),
+        subjects: vec!["junk".to_owned()],
+        ..Default::default()
+    };
+    jetstream.create_stream(junk).await.unwrap();
+    // By ever smaller pieces, until there is no room for a payment either.
+    for bytes in [64 << 10, 4 << 10, 64] {
+        while jetstream.publish("junk", vec![0; bytes].into()).await.unwrap().await.is_ok() {}
+    }
+    let pay = ["-s", &server.nats, "pay", "p-1", "9.99"];
+    let said = tokio::task::block_in_place(|| home.run(&pay));
+    let said = said.failed(7, "resource limits exceeded");
+    assert!(said.stderr.contains("`nats account info`"), "{}", said.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn too_many_connections_and_subscriptions_are_limits() {
     let home = Home::new();
     let server = BareServer::start(home.path(), "connections", "max_connections: 1").await;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::modules::ClientError;
-use crate::mono::ConnectError;
+use crate::mono::{ConnectError, remedy};
 
 /// How a command ended. `mono-demo --help` shows this table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,14 +118,6 @@ impl CliError {
     }
 }
 
-/// Where the server refuses a subscription because there are too many, and not because of whose it is.
-pub fn is_a_limit(words: &str) -> bool {
-    words.contains("maximum subscriptions exceeded")
-}
-
-/// What to do about that.
-pub const LIMIT: &str = "raise `max_subscriptions` of the server, or `subs` of the account";
-
 impl From<ClientError> for CliError {
     fn from(error: ClientError) -> Self {
         let exit = match &error {
@@ -147,11 +139,11 @@ impl From<ClientError> for CliError {
                 "`nats stream ls` lists the streams of a server, which must run JetStream (`nats-server -js`); \
                  `mono-demo serve` makes the stream of `services.payment.payment-process`",
             ),
-            ClientError::Permissions { evidence, .. } if is_a_limit(evidence) => Some(LIMIT),
-            ClientError::Permissions { .. } => Some(
+            ClientError::PublishRefused { message, .. } => remedy(message),
+            ClientError::Permissions { evidence, .. } => remedy(evidence).or(Some(
                 "connect as a user who may: of `serve --auth` and `spec --accounts`, `client` may ask \
                  services and submit payments, and `harness` may do everything",
-            ),
+            )),
             _ => None,
         };
         Self { exit, message: error.to_string(), hint: hint.map(str::to_owned) }

@@ -6,11 +6,11 @@ use async_nats::ServerAddr;
 
 use super::context::Context;
 use super::contexts;
-use super::exit::{CliError, Exit, LIMIT, is_a_limit};
+use super::exit::{CliError, Exit};
 use super::running::{self, Runtime};
 use super::shell::word;
 use crate::broker::Role;
-use crate::mono::{ConnectError, Connection, Target};
+use crate::mono::{ConnectError, Connection, Target, remedy};
 
 /// The hint for a refused login: if the server is a `serve` of this user, which context to use.
 pub fn not_let_in(error: ConnectError, target: &Target, role: Role, context: &Context) -> CliError {
@@ -44,7 +44,7 @@ pub fn not_let_do(
 ) -> CliError {
     let server = connection.client().server_info().server_name;
     let folder = running::of_server(&server, context).and_then(|runtime| runtime.contexts);
-    let hint = if is_a_limit(words) { LIMIT.to_owned() } else { who(may, folder) };
+    let hint = remedy(words).map_or_else(|| who(may, folder), str::to_owned);
     CliError::new(Exit::Connection, format!("{operation}: {words}")).hint(hint)
 }
 

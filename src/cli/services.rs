@@ -4,13 +4,13 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::exit::{CliError, Exit, LIMIT, is_a_limit};
+use super::exit::{CliError, Exit};
 use super::refused::who;
 use crate::broker::Role;
 use crate::modules::deliveries::Deliveries;
 use crate::modules::journal::Journal;
 use crate::modules::{math, notification, payment};
-use crate::mono::{App, Connection, Running, StartError};
+use crate::mono::{App, Connection, Running, StartError, remedy};
 use crate::wire::journal::EmailRecord;
 
 /// Settings of the modules: a table each, as in `[payment]`.
@@ -127,10 +127,8 @@ pub async fn system(
 fn not_started(error: StartError) -> CliError {
     match &error {
         StartError::Denied { .. } => {
-            let hint = match is_a_limit(&error.to_string()) {
-                true => LIMIT.to_owned(),
-                false => who(Role::Worker, None),
-            };
+            let hint = remedy(&error.to_string());
+            let hint = hint.map_or_else(|| who(Role::Worker, None), str::to_owned);
             CliError::new(Exit::Connection, error).hint(hint)
         }
         _ => CliError { hint: error.hint(), ..CliError::new(Exit::Infrastructure, error) },

@@ -16,6 +16,7 @@ use async_nats::jetstream::{ErrorCode, consumer};
 
 use super::connect::Connection;
 use super::error::ModuleError;
+use super::remedy::remedy;
 
 /// How long to wait for what.
 #[derive(Debug, Clone, Copy)]
@@ -128,42 +129,20 @@ fn is_election(code: ErrorCode) -> bool {
 }
 
 /// What to do where JetStream does not answer, or not this account, or has no more for it.
-fn remedy(evidence: &str) -> Option<String> {
+fn hint(evidence: &str) -> Option<&'static str> {
     let says = |words: &[&str]| words.iter().any(|word| evidence.contains(word));
-    // By the codes of nats-server's `errors.json`.
-    if says(&["10113"]) {
-        return Some(
-            "the account requires `max_bytes` on every stream, and these streams set none: turn its \
-             `max_bytes_required` off"
-                .to_owned(),
-        );
-    }
-    if says(&["10121"]) {
-        return Some(
-            "the account lets fewer messages be unacknowledged at once than the service takes: raise its \
-             `max_ack_pending`, or lower `concurrency` in the settings"
-                .to_owned(),
-        );
-    }
-    if says(&["10002", "10023", "10026", "10027", "10028", "10047"]) {
-        return Some(
-            "it is a limit of the account, or of the server, on JetStream: `nats account info` shows \
-             what there is, and what is used of it"
-                .to_owned(),
-        );
-    }
-    if says(&["10039", "not enabled for account"]) {
-        return Some(
-            "the server runs JetStream, and not for this account: set `jetstream: enabled` in the \
-             account, in the server's configuration"
-                .to_owned(),
-        );
-    }
-    says(&["no responders", "resource does not exist", "10076", "not enabled"]).then(|| {
-        "the server does not run JetStream, or not for this account: start it as \
-         `nats-server -js`"
-            .to_owned()
-    })
+    let absent = || {
+        if says(&["10039", "not enabled for account"]) {
+            return Some(
+                "the server runs JetStream, and not for this account: set `jetstream: enabled` in the \
+                 account, in the server's configuration",
+            );
+        }
+        says(&["no responders", "resource does not exist", "10076", "not enabled"]).then_some(
+            "the server does not run JetStream, or not for this account: start it as `nats-server -js`",
+        )
+    };
+    remedy(evidence).or_else(absent)
 }
 
 /// What is asked of JetStream.
@@ -199,7 +178,7 @@ impl<D: Future<Output = String>> Question<D> {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) if elects(&error) => error.to_string(),
                 Ok(Err(error)) => {
-                    let hint = remedy(&error.to_string());
+                    let hint = hint(&error.to_string()).map(str::to_owned);
                     return Err(ModuleError { hint, ..ModuleError::new(operation, error) });
                 }
                 Err(_) => format!("no answer within {limit:?}"),
