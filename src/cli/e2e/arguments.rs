@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::explore::ExploreArgs;
+
 use crate::cli::fixtures::FmtArgs;
 use crate::cli::global::whole;
 use crate::cli::suite::Asked;
@@ -29,6 +31,8 @@ pub(super) enum E2eCommand {
     New(new::NewArgs),
     /// Format fixtures; their meaning and comments stay the same.
     Fmt(FmtArgs),
+    /// Kill a service before and after each of its messages, a run each, and show what that breaks.
+    Explore(ExploreArgs),
     /// Print the JSON Schema of fixtures, for editors.
     Schema,
     /// Show each changed transcript, and accept or reject it.
@@ -36,7 +40,7 @@ pub(super) enum E2eCommand {
 }
 
 /// Arguments of a run.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct RunArgs {
     /// A suite's folder, fixtures or folders of them, or names of scenarios and parts of names
     /// [default: all].

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::arguments::{E2eArgs, E2eCommand, ReportKind, RunArgs};
+use super::explore;
 use super::kept::{self, Kept};
 use super::settings::{Plan, shown_from};
 use crate::cli::connect::provision_settings;
@@ -33,6 +34,7 @@ pub async fn run(
         None => once(&args.run, None, global, context, output).await,
         Some(E2eCommand::New(args)) => new::run(&args, context, output),
         Some(E2eCommand::Fmt(args)) => fixtures::fmt(&args, context, output),
+        Some(E2eCommand::Explore(args)) => explore::run(&args, global, context, output).await,
         Some(E2eCommand::Schema) => Ok(fixtures::schema(output)),
         Some(E2eCommand::Review(args)) => review::run(&args, context, output),
     }

@@ -5,12 +5,16 @@
 //! | `arguments` | the command line |
 //! | `settings` | the settings that result on this machine |
 //! | `command` | runs, once or after each change |
+//! | `one` | commands about one scenario with one client |
+//! | `explore` | kills a service at each of its messages |
 //! | `kept` | `--keep`: keeps a run until Ctrl-C |
 
 mod again;
 mod arguments;
 mod command;
+mod explore;
 mod kept;
+mod one;
 mod settings;
 
 pub use arguments::{E2eArgs, RunArgs};

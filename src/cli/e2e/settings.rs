@@ -119,6 +119,11 @@ impl<'a> Plan<'a> {
         Ok(self.settings(parts, Ok(server), histories))
     }
 
+    /// Whether it is a copy, into which nothing may be written.
+    pub(super) fn is_built_in(&self) -> bool {
+        self.suite.built_in
+    }
+
     async fn built_in(&self, by_name: bool) -> Result<Parts, CliError> {
         let (root, tools) = (&self.suite.root, &self.tools);
         parts::of_built_in(by_name, self.args, root, tools, self.context, self.output).await

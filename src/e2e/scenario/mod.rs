@@ -98,6 +98,7 @@ pub use crate::e2e::text::error::{FixtureError, Problem, nearest, point_at};
 pub use crate::e2e::text::name::{Name, NameError};
 pub use crate::e2e::text::source::Source;
 pub use ast::check::{Asked, Check, CheckKind};
+pub use ast::crash::{Point, PointError};
 pub use ast::promise::Promise;
 pub use ast::scenario::{BrokerTable, Defaults, Fixture, Leaks, Processes, ProxyTable};
 pub use ast::step::{Action, Expect, Load, Outgoing, Payload, Save, Step};

@@ -160,6 +160,8 @@ fn scenario(
         steps: steps::read("step", &top, findings),
         teardown: steps::read("teardown", &top, findings),
         checks: checks::read(&top, context, findings),
+        crash: None,
+        is_always_judged: false,
     };
     let steps = fixture.steps.iter().chain(&fixture.teardown);
     let fixture = Fixture { proxy: faults::proxied(steps, fixture.proxy), ..fixture };

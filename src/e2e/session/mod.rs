@@ -6,11 +6,13 @@
 //! | `discover`, `choose` | the suite's scenarios, and the selection of them |
 //! | `runner`, `pool`, `retries` | parallel runs, and repeated ones |
 //! | `golden`, `judge`, `review` | golden files, the comparison with them, and transcripts for review |
+//! | `explore` | one run for each message of a service, which is killed there |
 //! | `left_up` | `--keep`: the run that is kept |
 //! | `write_down` | `--record`: results become expectations |
 
 pub(crate) mod choose;
 pub(crate) mod discover;
+pub(crate) mod explore;
 pub(crate) mod golden;
 pub(crate) mod judge;
 pub(crate) mod left_up;
@@ -25,6 +27,7 @@ pub use choose::Filter;
 pub use choose::expression::{Expression, ExpressionError, Subject};
 pub use choose::shard::{Shard, ShardError};
 pub use discover::{files, left_over, load, text_of};
+pub use explore::{Came, Exploration, ExploreError, Explored, Exploring, explore, service_of};
 pub use golden::{Comparison, Golden, SnapshotError};
 pub use left_up::LeftUp;
 pub use review::{Pending, pending};
