@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::explore::ExploreArgs;
+use super::shrink::ShrinkArgs;
 
 use crate::cli::fixtures::FmtArgs;
 use crate::cli::global::whole;
@@ -33,6 +34,8 @@ pub(super) enum E2eCommand {
     Fmt(FmtArgs),
     /// Kill a service before and after each of its messages, a run each, and show what that breaks.
     Explore(ExploreArgs),
+    /// Make a failing scenario smaller, until nothing can go, and write it as a fixture.
+    Shrink(ShrinkArgs),
     /// Print the JSON Schema of fixtures, for editors.
     Schema,
     /// Show each changed transcript, and accept or reject it.
@@ -94,6 +97,9 @@ pub struct RunArgs {
     /// only one, chosen by name and --client.
     #[arg(long, conflicts_with_all = ["ci", "watch", "record", "update", "list", "retries"])]
     pub(super) keep: bool,
+    /// Make the first run that failed smaller, as `e2e shrink` does, once all runs are done.
+    #[arg(long, conflicts_with_all = ["watch", "record", "update", "list", "keep", "ci"])]
+    pub(super) shrink: bool,
     /// Repeat a run that did not pass up to N times; if it passes then, it is reported as flaky,
     /// not as passed.
     #[arg(long, value_name = "N", conflicts_with_all = ["update", "repeat"],

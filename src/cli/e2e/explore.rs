@@ -39,7 +39,7 @@ pub async fn run(
 ) -> Result<Exit, CliError> {
     let mut signals = Signals::listen()?;
     let explored = async {
-        let looks = |settings: &session::Settings, _: &_| {
+        let looks = |settings: &session::Settings, _: &_, _| {
             session::service_of(settings, &args.service).map_err(CliError::from)
         };
         let run = args.one.run();

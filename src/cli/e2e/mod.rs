@@ -7,6 +7,7 @@
 //! | `command` | runs, once or after each change |
 //! | `one` | commands about one scenario with one client |
 //! | `explore` | kills a service at each of its messages |
+//! | `shrink` | makes a failing scenario smaller |
 //! | `kept` | `--keep`: keeps a run until Ctrl-C |
 
 mod again;
@@ -16,6 +17,7 @@ mod explore;
 mod kept;
 mod one;
 mod settings;
+mod shrink;
 
 pub use arguments::{E2eArgs, RunArgs};
 pub use command::run;

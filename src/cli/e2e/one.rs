@@ -63,11 +63,12 @@ pub(super) struct One {
     pub(super) fixture: Fixture,
     pub(super) client: ClientUnderTest,
     /// Whether it is a copy of a built-in one, beside which nothing can be written.
-    pub(super) built_in: bool,
+    pub(super) is_copy: bool,
 }
 
 impl One {
-    /// Finds it, and prepares what it needs; `looks` refuses what makes no sense before that.
+    /// Finds it, and prepares what it needs; `looks` refuses what makes no sense before that; it
+    /// is told whether the suite is a copy.
     ///
     /// # Errors
     /// No such scenario, or several; no client for it; what `looks` says; what cannot be had.
@@ -76,7 +77,7 @@ impl One {
         global: &Global,
         context: &Context,
         output: &Output,
-        looks: impl FnOnce(&Settings, &Fixture) -> Result<(), CliError>,
+        looks: impl FnOnce(&Settings, &Fixture, bool) -> Result<(), CliError>,
     ) -> Result<Self, CliError> {
         let plan = Plan::find(args, None, global, context, output).await?;
         let by_name = plan.by_name().await?;
@@ -89,7 +90,7 @@ impl One {
             let more = if names.len() > 5 { ", …" } else { "" };
             return Err(CliError::usage(message).hint(format!("name one of {shown}{more}")));
         };
-        looks(&by_name, fixture)?;
+        looks(&by_name, fixture, plan.is_copy())?;
         let settings = plan.prepared().await?;
         let fixture = fixture.clone();
         let clients = || session::clients_of(&settings, &fixture);
@@ -101,6 +102,6 @@ impl One {
             }
             _ => return Err(CliError::usage(format!("{} has no client", fixture.name))),
         };
-        Ok(Self { settings, fixture, client, built_in: plan.is_built_in() })
+        Ok(Self { is_copy: plan.is_copy(), settings, fixture, client })
     }
 }

@@ -8,12 +8,13 @@ use tokio::sync::mpsc;
 
 use super::runner::usual_jobs;
 use super::settings::{ClientUnderTest, Settings};
-use crate::e2e::record::run::{Failure, RunId, Watched};
+use crate::e2e::record::run::{RunId, Watched};
 use crate::e2e::run::execute::execute;
 use crate::e2e::scenario::ast::crash::{self, Crash, Point};
 use crate::e2e::scenario::ast::scenario::{Fixture, ProxyTable};
 use crate::e2e::text::error::nearest;
 use crate::e2e::verdict::breach::{Breach, breaches};
+use crate::e2e::verdict::evidence::Evidence;
 use crate::e2e::verdict::outcome::{End, Outcome};
 
 /// What to explore of a scenario.
@@ -99,8 +100,8 @@ pub enum ExploreError {
         port: u16,
     },
     /// It does not hold without a kill.
-    #[error("the scenario does not pass without a kill: {}", .0.message)]
-    Fails(Failure),
+    #[error("the scenario does not pass without a kill: {0}")]
+    Fails(String),
     /// It cannot be run.
     #[error("the scenario cannot be run: {0}")]
     CannotRun(String),
@@ -172,7 +173,7 @@ pub async fn explore(
     let (messages, points, left_out) = match &exploring.at {
         Some(point) => (None, vec![point.clone()], 0),
         None => {
-            let Watched { messages, .. } = unhurt(run(None).await)?;
+            let Watched { messages, .. } = unhurt(fixture, run(None).await)?;
             if messages.is_empty() {
                 return Err(ExploreError::NoMessages(service.clone()));
             }
@@ -213,10 +214,14 @@ pub(in crate::e2e) async fn once(
 }
 
 /// Of a run without a kill: what passed.
-fn unhurt(outcome: Outcome) -> Result<Watched, ExploreError> {
+fn unhurt(fixture: &Fixture, outcome: Outcome) -> Result<Watched, ExploreError> {
+    let shown = Evidence::of(fixture, &outcome).into_iter().next();
     match outcome.end {
         End::Held => Ok(outcome.watched.unwrap_or_default()),
-        End::Failed(failure) => Err(ExploreError::Fails(failure)),
+        End::Failed(failure) => Err(ExploreError::Fails(match shown {
+            Some((evidence @ Evidence::Promise { .. }, said)) => format!("{evidence}: {said}"),
+            _ => failure.message,
+        })),
         End::Skipped(reason) | End::Broken(reason) => Err(ExploreError::CannotRun(reason)),
     }
 }

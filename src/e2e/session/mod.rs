@@ -8,6 +8,7 @@
 //! | `golden`, `judge`, `review` | golden files, the comparison with them, and transcripts for review |
 //! | `explore` | one run for each message of a service, which is killed there |
 //! | `left_up` | `--keep`: the run that is kept |
+//! | `shrink` | a failing scenario made smaller, until nothing can go |
 //! | `write_down` | `--record`: results become expectations |
 
 pub(crate) mod choose;
@@ -21,6 +22,7 @@ pub(crate) mod retries;
 pub(crate) mod review;
 pub(crate) mod runner;
 pub(crate) mod settings;
+pub(crate) mod shrink;
 pub(crate) mod write_down;
 
 pub use choose::Filter;
@@ -33,4 +35,5 @@ pub use left_up::LeftUp;
 pub use review::{Pending, pending};
 pub use runner::{chosen, clients_of, run, run_and_leave_up};
 pub use settings::{Again, ClientUnderTest, E2eError, Mode, Settings, Validate};
+pub use shrink::{Progress, Rate, ShrinkError, Shrinking, Shrunk, shrink};
 pub use write_down::{Recorded, record};

@@ -11,6 +11,7 @@
 //! | `replies`, `places`, `order`, `silence` | properties that the engine checks itself |
 //! | `finding`, `report`, `policy`, `figures`, `gap` | verdicts and figures |
 //! | `breach` | which promises are broken, in words that are the same in each run |
+//! | `evidence` | what shows that a run failed, alike for runs that fail alike |
 //! | `recovery` | how soon after a fault an operation succeeds again |
 //! | `checks` | the checks of `[[check]]`, from evidence alone |
 //! | `transcript` | the transcript of a run, with stable text |
@@ -19,6 +20,7 @@
 pub(crate) mod breach;
 pub(crate) mod checks;
 pub mod event;
+pub(crate) mod evidence;
 pub(crate) mod figures;
 pub(crate) mod finding;
 pub(crate) mod gap;
