@@ -130,3 +130,31 @@ fn a_scenario_that_fails_without_a_kill_is_not_explored() {
     explore(&home, Some("drop"), &KILLED)
         .failed(1, "does not pass without a kill: promise receipt: once, stream RECEIPTS: lost");
 }
+
+const EXPLORED: &str = "\n[explore]\nservice = \"worker\"\npoints = 6\n";
+
+#[test]
+fn a_scenario_that_says_so_is_explored_in_every_run() {
+    let home = Home::new();
+    receipts::suite(&home, 1, EXPLORED);
+    home.run(&["e2e", "suite", "--update"]).ok();
+    let mut planted = home.command(["e2e", "suite"]);
+    let said = Said::from(planted.env("PLANT", "early").output().unwrap()).failed(1, "").stdout;
+    assert!(said.contains("killed at after:ack:orders.new:1, worker breaks something"), "{said}");
+    assert!(said.contains("promise receipt: once, stream RECEIPTS: lost"), "{said}");
+    assert!(said.contains("--> suite/scenarios/orders.toml:"), "{said}");
+}
+
+#[test]
+fn a_slip_in_what_is_to_be_explored_has_its_place() {
+    let home = Home::new();
+    for (explored, needle) in [
+        ("[explore]\nservice = \"woker\"\n", "did you mean `worker`?"),
+        ("[explore]\nservise = \"worker\"\n", "did you mean `service`?"),
+        ("[explore]\npoints = 3\n", "must say which service is killed"),
+        ("[explore]\nservice = \"worker\"\npoints = 0\n", "points"),
+    ] {
+        receipts::suite(&home, 1, explored);
+        home.run(&["e2e", "suite"]).failed(2, needle);
+    }
+}

@@ -6,8 +6,8 @@ use serde_json::Value;
 use crate::support::program::{Home, Said};
 use crate::support::receipts;
 
-/// Forty orders, by several clients, while the worker is killed.
-const LOAD: &str = r#"concurrency = 8
+/// Orders by several clients, while the worker is killed.
+const LOAD: &str = r#"concurrency = 4
 under = { kill-service = 2 }
 
 [[step]]
@@ -18,14 +18,14 @@ within = "30s"
 restart = true
 
 [services.worker]
-env = { FIRST_BAD = "5", LOG = "debug" }
+env = { FIRST_BAD = "3", LOG = "debug" }
 
 [[check]]
-history = { verdict = "valid", acknowledged = 40, lost = 0 }
+history = { verdict = "valid", acknowledged = 12, lost = 0 }
 
 [[check]]
 stream = "RECEIPTS"
-messages = 40
+messages = 12
 "#;
 
 fn mono_demo(home: &Home, planted: Option<&str>, args: &[&str]) -> Said {
@@ -42,12 +42,12 @@ fn text(home: &Home) -> String {
 #[test]
 fn a_load_under_faults_shrinks_to_one_message_that_fails_alone() {
     let home = Home::new();
-    receipts::suite(&home, 40, LOAD);
+    receipts::suite(&home, 12, LOAD);
     let shrink = ["e2e", "shrink", "suite", "orders", "--json"];
     let said = mono_demo(&home, Some("drop"), &shrink).ok();
     let object: Value = serde_json::from_str(&said).unwrap();
     let (before, after) = (&object["shrunk"]["before"], &object["shrunk"]["after"]);
-    assert_eq!((&before["messages"], &before["faults"]), (&40.into(), &2.into()), "{object}");
+    assert_eq!((&before["messages"], &before["faults"]), (&12.into(), &2.into()), "{object}");
     for (what, many) in
         [("messages", 1), ("faults", 0), ("clients", 1), ("steps", 1), ("checks", 0)]
     {
@@ -59,7 +59,7 @@ fn a_load_under_faults_shrinks_to_one_message_that_fails_alone() {
     assert!(text.starts_with("# Shrunk from suite/scenarios/orders.toml"), "{text}");
     for comment in [
         "# It fails by: promise receipt: once, stream RECEIPTS: lost",
-        "# before: 3 of 3 runs; 40 messages, 8 at a time, 2 faults, 1 process, 2 steps, 2 checks; ",
+        "# before: 3 of 3 runs; 12 messages, 4 at a time, 2 faults, 1 process, 2 steps, 2 checks; ",
         "# after:  3 of 3 runs; 1 message, 1 at a time, 0 faults, 1 process, 1 step, 0 checks; ",
     ] {
         assert!(text.contains(comment), "{comment}: {text}");
@@ -102,7 +102,7 @@ fn a_sabotaged_worker_is_shown_by_a_few_payments() {
 #[test]
 fn a_red_run_is_made_smaller_at_once() {
     let home = Home::new();
-    receipts::suite(&home, 40, LOAD);
+    receipts::suite(&home, 3, "");
     let said = mono_demo(&home, Some("drop"), &["e2e", "suite", "--shrink"]).failed(1, "").stdout;
     assert!(said.contains("written: suite/scenarios/orders-shrunk.toml"), "{said}");
     assert!(text(&home).contains("# after:  3 of 3 runs; 1 message"), "{}", text(&home));

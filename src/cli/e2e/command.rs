@@ -6,11 +6,12 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::arguments::{E2eArgs, E2eCommand, ReportKind, RunArgs};
+use super::arguments::{ReportKind, RunArgs};
 use super::explore;
 use super::kept::{self, Kept};
 use super::settings::{Plan, shown_from};
 use super::shrink;
+use super::subcommand::{E2eArgs, E2eCommand};
 use crate::cli::connect::provision_settings;
 use crate::cli::context::Context;
 use crate::cli::exit::{CliError, Exit};

@@ -2,7 +2,7 @@
 //!
 //! | file | idea |
 //! | --- | --- |
-//! | `arguments` | the command line |
+//! | `arguments`, `subcommand` | the command line: of a run, and of what is beside it |
 //! | `settings` | the settings that result on this machine |
 //! | `command` | runs, once or after each change |
 //! | `one` | commands about one scenario with one client |
@@ -18,6 +18,8 @@ mod kept;
 mod one;
 mod settings;
 mod shrink;
+mod subcommand;
 
-pub use arguments::{E2eArgs, RunArgs};
+pub use arguments::RunArgs;
 pub use command::run;
+pub use subcommand::E2eArgs;

@@ -125,9 +125,12 @@ async fn through(
     let inboxes = begin(world, fixture, &progress.variables).await?;
     progress.crashing = fixture.crash.as_ref().map(|crash| world.watch(crash));
     let done = sequence::all(world, fixture, run, events, limit, progress).await;
-    if !matches!(done, Ok(()))
-        && !(fixture.is_always_judged && matches!(done, Err(Stop::Failed(_))))
-    {
+    let goes_on = match &done {
+        Ok(()) => true,
+        Err(Stop::Failed(_)) => fixture.is_always_judged,
+        Err(_) => false,
+    };
+    if !goes_on {
         return done;
     }
     let concluded = timeout(limit.left(), conclude(world, fixture, &inboxes, progress, history));

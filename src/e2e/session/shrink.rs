@@ -8,9 +8,10 @@ use serde::Serialize;
 use toml_edit::DocumentMut;
 
 use super::discover::read;
-use super::explore::once;
+use super::points::once;
 use super::runner::usual_jobs;
 use super::settings::{ClientUnderTest, E2eError, Settings};
+use crate::e2e::record::run::RunId;
 use crate::e2e::run::oracle;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::format;
@@ -135,12 +136,13 @@ pub async fn shrink(
     told(Progress::Measured(failed_before, evidence.clone()));
     shrinker.times = times(failed_before);
     let mut text = whole.clone();
+    // The whole is dear to run: only what takes much away is worth it.
+    if let Some(smaller) = shrinker.round(&text, coarse, told).await {
+        text = smaller;
+    }
+    let all = |document: &DocumentMut| [coarse(document), fine(document)].concat();
     let is_smallest = loop {
-        if let Some(smaller) = shrinker.round(&text, coarse, told).await {
-            text = smaller;
-            continue;
-        }
-        match shrinker.round(&text, fine, told).await {
+        match shrinker.round(&text, all, told).await {
             Some(smaller) => text = smaller,
             None => break shrinker.left > 0,
         }
@@ -322,7 +324,10 @@ impl Shrinker<'_> {
 
     /// What one run shows; or why it could not be done.
     async fn run(&self, fixture: &Arc<Fixture>) -> Result<Vec<(Evidence, String)>, String> {
-        let outcome = once(self.settings, fixture.clone(), self.client).await;
+        let run =
+            RunId { scenario: fixture.name.clone(), client: self.client.name.clone(), round: None };
+        let machine = &self.settings.machine;
+        let outcome = once(machine, fixture.clone(), &run, &self.client.client).await;
         match &outcome.end {
             End::Skipped(reason) | End::Broken(reason) => Err(reason.clone()),
             End::Held | End::Failed(_) => Ok(Evidence::of(fixture, &outcome)),

@@ -74,3 +74,57 @@ impl fmt::Debug for Tap {
         write!(f, "Tap(holds: {})", self.holds())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::broker::proxy::messages::sieve::{Conversation, Sieve};
+
+    const SENT: &str = "SUB orders.* 1\r\nPUB orders.a 1\r\nx\r\nPUB orders.b 1\r\ny\r\nPING\r\n";
+
+    /// What passes of [`SENT`] where it is stopped at this subject, and what is heard.
+    fn stopped(at: &'static str, moment: Moment) -> (String, Vec<String>, bool) {
+        let heard = Arc::<Mutex<Vec<String>>>::default();
+        let hearing = heard.clone();
+        let tap = Arc::new(Tap::new(move |passing| {
+            hearing.lock().unwrap().push(format!("{} {}", passing.kind, passing.subject));
+            (passing.subject == at).then_some(moment)
+        }));
+        let mut sieve = Sieve::new(Direction::ToServer, Arc::<Conversation>::default());
+        sieve.heard_by(Some(tap.clone()));
+        let sifted = sieve.read(SENT.as_bytes(), &[], Instant::now());
+        assert_eq!(sifted.held, tap.holds());
+        assert_eq!(sifted.pass.len() + sifted.lost, SENT.len());
+        let heard = heard.lock().unwrap().clone();
+        (String::from_utf8(sifted.pass).unwrap(), heard, sifted.held)
+    }
+
+    #[test]
+    fn all_stops_before_a_message_or_behind_it() {
+        let (pass, heard, held) = stopped("orders.b", Moment::Before);
+        assert_eq!(pass, "SUB orders.* 1\r\nPUB orders.a 1\r\nx\r\n");
+        assert!(held && heard == ["publish orders.a", "publish orders.b"], "{heard:?}");
+        let (pass, ..) = stopped("orders.a", Moment::After);
+        assert_eq!(pass, "SUB orders.* 1\r\nPUB orders.a 1\r\nx\r\n");
+    }
+
+    #[test]
+    fn where_nothing_is_stopped_every_byte_passes() {
+        let (pass, heard, held) = stopped("orders.none", Moment::Before);
+        assert_eq!(pass, SENT);
+        assert!(!held && heard.len() == 2, "{heard:?}");
+    }
+
+    #[tokio::test]
+    async fn what_was_stopped_can_be_waited_for_and_is_released() {
+        let tap = Tap::new(|_| Some(Moment::Before));
+        tap.hear(Direction::ToServer, MessageKind::Publish, b"orders.a");
+        tap.held().await;
+        tap.release();
+        assert!(!tap.holds());
+    }
+}

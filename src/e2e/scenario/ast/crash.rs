@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use crate::broker::{MessageKind, Moment};
 use crate::e2e::text::error::nearest;
+use crate::e2e::text::span::Span;
 
 /// Which service is looked after message by message, and at which it is killed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +16,17 @@ pub struct Crash {
     /// Where all of its processes are killed, and started again; `None` is nowhere: its messages are
     /// only told.
     pub at: Option<Point>,
+}
+
+/// `[explore]`: the scenario is also run once for each message of a service, which is killed there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explore {
+    /// Its name.
+    pub service: String,
+    /// At most so many points.
+    pub points: usize,
+    /// Where the fixture says so.
+    pub span: Span,
 }
 
 /// A message of a service, as others of its kind on its subject are.

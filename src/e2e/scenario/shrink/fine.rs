@@ -26,8 +26,18 @@ const BESIDE: [&str; 15] = [
 ];
 
 /// What stands at the top and is no step. Promises stay: they are what fails.
-const TOP: [&str; 9] =
-    ["tags", "redact", "processes", "services", "broker", "proxy", "streams", "kv", "objects"];
+const TOP: [&str; 10] = [
+    "tags",
+    "redact",
+    "processes",
+    "services",
+    "broker",
+    "proxy",
+    "streams",
+    "kv",
+    "objects",
+    "explore",
+];
 
 /// A fault, and what is the same but milder.
 const MILDER: [(&str, &str); 7] = [
