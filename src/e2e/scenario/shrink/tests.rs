@@ -69,7 +69,7 @@ fn what_needs_a_number_of_messages_and_one_fault_keeps_just_these() {
     let text = smallest(LOAD, fails);
     assert_eq!(number(&text, "repeat"), Some(37), "{text}");
     // The milder one, once.
-    assert!(text.contains("under = { restart-broker = 1 }"), "{text}");
+    assert!(text.contains("under = { restart-broker = 1"), "{text}");
     for gone in ["request", "pause", "kill", "concurrency", "services", "check", "tags", "note"] {
         assert!(!text.contains(gone), "{gone}: {text}");
     }
