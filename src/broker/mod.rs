@@ -52,8 +52,8 @@ pub use leaks::{ClientConnection, ConsumerState, LeakReport, MonitorError, Share
 pub use lifecycle::Broker;
 pub use logins::{Credentials, Key};
 pub use proxy::{
-    Counts, Cut, Direction, Fate, Heard, Hit, Matching, MessageKind, MessageRule, Moment, Proxy,
-    Turn,
+    Counts, Cut, Direction, Fate, Heard, Hit, Matching, MessageKind, MessageRule, Moment, Passing,
+    Proxy, Tap, Turn,
 };
 pub use roles::{Permissions, Role, Roles};
 pub use secret::draw_secret;

@@ -11,6 +11,7 @@ pub mod keeping;
 pub mod payments;
 pub mod program;
 pub mod raw;
+pub mod receipts;
 pub mod source;
 pub mod stream_jobs;
 pub mod suite;

@@ -14,6 +14,7 @@ use super::counts::Counts;
 use super::direction::Direction;
 use super::listen;
 use super::messages::rule::MessageRule;
+use super::messages::tap::Tap;
 use super::network::Network;
 use super::plan::{Cut, Dice, Plan};
 use crate::broker::ports::Placeholder;
@@ -174,6 +175,11 @@ impl Proxy {
             plan.rules.retain(|rule| !rule.is_over());
             plan.rules.push(rule.clone());
         });
+    }
+
+    /// From now on this one hears every message, on every connection; `None` is nobody.
+    pub fn tap(&self, tap: Option<&Arc<Tap>>) {
+        self.plan.send_modify(|plan| plan.tap = tap.cloned());
     }
 
     /// Ends every fault. Bytes that are under way still take their time.

@@ -55,6 +55,7 @@ pub(super) async fn join(
             direction,
             dice: Dice::new(network.seed, number, direction),
             sieve: Sieve::new(direction, conversation.clone()),
+            is_held: false,
         };
         tokio::select! {
             biased;
@@ -130,6 +131,8 @@ struct Pump<'a> {
     direction: Direction,
     dice: Dice,
     sieve: Sieve,
+    /// Nothing more passes, until one end has closed.
+    is_held: bool,
 }
 
 /// What is under way.
@@ -157,11 +160,18 @@ impl Pump<'_> {
         loop {
             let read = tokio::select! {
                 read = from.read(&mut buffer) => read,
-                () = until(self.sieve.next_due()) => {
+                () = until(self.sieve.next_due()), if !self.is_held => {
                     self.send_late(&under_way).await;
                     continue;
                 }
             };
+            let tap = self.plan.borrow().tap.clone();
+            self.is_held |= tap.as_ref().is_some_and(|tap| tap.holds());
+            if self.is_held {
+                let Ok(swallowed @ 1..) = read else { return Ok(()) };
+                self.swallowed(swallowed);
+                continue;
+            }
             if self.plan.borrow().swallows(self.direction) {
                 let Err(end) = self.lose(read, &mut from, &mut buffer).await;
                 return Err(end);
@@ -184,7 +194,9 @@ impl Pump<'_> {
             });
             let (allowed, cut) = spent;
             let rules = self.plan.borrow().rules.clone();
+            self.sieve.heard_by(tap);
             let mut sifted = self.sieve.read(&buffer[..allowed], &rules, Instant::now());
+            self.is_held = sifted.held;
             if cut {
                 // In the middle of whatever it was.
                 sifted.pass.append(&mut self.sieve.end());
@@ -201,6 +213,10 @@ impl Pump<'_> {
                 return Ok(());
             }
         }
+    }
+
+    fn swallowed(&self, bytes: usize) {
+        self.network.counts.send_modify(|counts| counts.bytes_swallowed += bytes as u64);
     }
 
     async fn send_late(&mut self, under_way: &mpsc::Sender<Parcel>) {
@@ -235,9 +251,7 @@ impl Pump<'_> {
                 }
             };
             if let Ok(swallowed) = read {
-                self.network
-                    .counts
-                    .send_modify(|counts| counts.bytes_swallowed += swallowed as u64);
+                self.swallowed(swallowed);
             }
             read = tokio::select! {
                 _ = self.plan.wait_for(|plan| !plan.swallows(direction)) => {

@@ -30,5 +30,6 @@ pub use handle::Proxy;
 pub use messages::kind::MessageKind;
 pub(in crate::broker) use messages::rule::ordinal;
 pub use messages::rule::{Fate, Heard, Hit, Matching, MessageRule, Moment, Turn};
+pub use messages::tap::{Passing, Tap};
 pub use plan::Cut;
 pub(in crate::broker) use plan::Dice;

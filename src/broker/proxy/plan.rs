@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::direction::Direction;
 use super::messages::rule::MessageRule;
+use super::messages::tap::Tap;
 
 /// How a connection is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub(super) struct Plan {
     pub(super) budget: Option<(Direction, u64)>,
     /// What becomes of messages; those that are over among them.
     pub(super) rules: Vec<Arc<MessageRule>>,
+    /// Who hears every message.
+    pub(super) tap: Option<Arc<Tap>>,
 }
 
 impl Plan {
@@ -52,13 +55,14 @@ impl Plan {
             cuts: (0, Cut::Reset),
             budget: None,
             rules: Vec::new(),
+            tap: None,
         }
     }
 
-    /// No fault any more; where it goes and what has been, stays.
+    /// No fault any more; where it goes, who hears it and what has been, stays.
     pub(super) fn heal(&mut self) {
-        let cuts = self.cuts;
-        *self = Plan { cuts, ..Plan::healthy(self.target) };
+        let (cuts, tap) = (self.cuts, self.tap.take());
+        *self = Plan { cuts, tap, ..Plan::healthy(self.target) };
     }
 
     pub(super) fn swallows(&self, direction: Direction) -> bool {

@@ -72,7 +72,10 @@ mod tests {
         ("the run names its own", &["names", "client", "seed"]),
         ("which others are run", &["tag", "filter", "shard", "require", "pass_with_no_runs"]),
         ("how often, or how many beside it", &["repeat", "retries", "jobs", "fail_fast"]),
-        ("what is done instead, or afterwards", &["list", "update", "record", "keep", "watch"]),
+        (
+            "what is done instead, or afterwards",
+            &["list", "update", "record", "keep", "shrink", "watch"],
+        ),
         ("what is written or shown", &["ci", "report", "history", "quiet", "verbose"]),
         ("the same of every command", &["json", "log", "help", "version"]),
         (

@@ -1,42 +1,17 @@
-//! The arguments of `e2e`.
+//! The arguments of a run.
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 
-use crate::cli::fixtures::FmtArgs;
 use crate::cli::global::whole;
 use crate::cli::suite::Asked;
-use crate::cli::{new, review};
 use crate::e2e::scenario::Leaks;
 use crate::e2e::session::{Expression, Shard};
 use crate::modules::payment::Sabotage;
 
-/// Arguments of `e2e`: a run, unless there is a subcommand.
-#[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
-pub struct E2eArgs {
-    #[command(subcommand)]
-    pub(super) command: Option<E2eCommand>,
-    #[command(flatten)]
-    pub(super) run: RunArgs,
-}
-
-/// Subcommands beside a run. A scenario with the name of a subcommand is run by its path.
-#[derive(Debug, Subcommand)]
-pub(super) enum E2eCommand {
-    /// Create your own suite, with a service in Python and a scenario, that passes at once.
-    New(new::NewArgs),
-    /// Format fixtures; their meaning and comments stay the same.
-    Fmt(FmtArgs),
-    /// Print the JSON Schema of fixtures, for editors.
-    Schema,
-    /// Show each changed transcript, and accept or reject it.
-    Review(review::ReviewArgs),
-}
-
 /// Arguments of a run.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct RunArgs {
     /// A suite's folder, fixtures or folders of them, or names of scenarios and parts of names
     /// [default: all].
@@ -90,6 +65,9 @@ pub struct RunArgs {
     /// only one, chosen by name and --client.
     #[arg(long, conflicts_with_all = ["ci", "watch", "record", "update", "list", "retries"])]
     pub(super) keep: bool,
+    /// Make the first run that failed smaller, as `e2e shrink` does, once all runs are done.
+    #[arg(long, conflicts_with_all = ["watch", "record", "update", "list", "keep", "ci"])]
+    pub(super) shrink: bool,
     /// Repeat a run that did not pass up to N times; if it passes then, it is reported as flaky,
     /// not as passed.
     #[arg(long, value_name = "N", conflicts_with_all = ["update", "repeat"],

@@ -6,9 +6,12 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::arguments::{E2eArgs, E2eCommand, ReportKind, RunArgs};
+use super::arguments::{ReportKind, RunArgs};
+use super::explore;
 use super::kept::{self, Kept};
 use super::settings::{Plan, shown_from};
+use super::shrink;
+use super::subcommand::{E2eArgs, E2eCommand};
 use crate::cli::connect::provision_settings;
 use crate::cli::context::Context;
 use crate::cli::exit::{CliError, Exit};
@@ -20,7 +23,7 @@ use crate::cli::{fixtures, new, review, suite};
 use crate::e2e::report::{Github, Html, Json, Junit, Look, Reporter, Tap, Terminal};
 use crate::e2e::scenario::Fixture;
 use crate::e2e::session::{self, E2eError, Mode, Settings, pending};
-use crate::e2e::verdict::event::Summary;
+use crate::e2e::verdict::event::{Event, RunId, Summary, Verdict};
 
 pub async fn run(
     args: E2eArgs,
@@ -33,6 +36,8 @@ pub async fn run(
         None => once(&args.run, None, global, context, output).await,
         Some(E2eCommand::New(args)) => new::run(&args, context, output),
         Some(E2eCommand::Fmt(args)) => fixtures::fmt(&args, context, output),
+        Some(E2eCommand::Explore(args)) => explore::run(&args, global, context, output).await,
+        Some(E2eCommand::Shrink(args)) => shrink::run(&args, global, context, output).await,
         Some(E2eCommand::Schema) => Ok(fixtures::schema(output)),
         Some(E2eCommand::Review(args)) => review::run(&args, context, output),
     }
@@ -140,11 +145,43 @@ async fn once(
     if args.keep {
         return keep(&settings, &mut reporters, &mut signals, output).await;
     }
+    let mut failed = Failed::default();
+    reporters.push(&mut failed);
     let summary = session::run(&settings, &mut reporters, signals.first()).await?;
     let exit = exit(&settings, &summary, output)?;
     output.object(&json!({ "ok": summary.is_ok(), "summary": summary }));
     what_is_left_to_do(&settings, output);
+    if let Some(run) = failed.first.filter(|_| args.shrink && exit != Exit::Interrupted) {
+        let shrunk = shrink::failed(settings, &chosen, &run, plan.is_copy(), context, output);
+        tokio::select! {
+            shrunk = shrunk => if let Err(error) = shrunk {
+                output.note(format!("{run} is not made smaller: {error}"));
+            },
+            () = signals.first() => return Ok(Exit::Interrupted),
+        }
+    }
     Ok(exit)
+}
+
+/// Remembers the first run in which something differs.
+#[derive(Default)]
+struct Failed {
+    first: Option<RunId>,
+}
+
+impl Reporter for Failed {
+    fn name(&self) -> String {
+        "the first failed run".to_owned()
+    }
+
+    fn event(&mut self, event: &Event) -> io::Result<()> {
+        if let Event::RunFinished(report) = event
+            && matches!(report.verdict, Verdict::Failed(_) | Verdict::Flaky { .. })
+        {
+            self.first.get_or_insert_with(|| report.run.clone());
+        }
+        Ok(())
+    }
 }
 
 /// Runs what is chosen, and leaves up what there is to be looked at, until it was looked at.

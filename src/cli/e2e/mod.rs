@@ -2,16 +2,24 @@
 //!
 //! | file | idea |
 //! | --- | --- |
-//! | `arguments` | the command line |
+//! | `arguments`, `subcommand` | the command line: of a run, and of what is beside it |
 //! | `settings` | the settings that result on this machine |
 //! | `command` | runs, once or after each change |
+//! | `one` | commands about one scenario with one client |
+//! | `explore` | kills a service at each of its messages |
+//! | `shrink` | makes a failing scenario smaller |
 //! | `kept` | `--keep`: keeps a run until Ctrl-C |
 
 mod again;
 mod arguments;
 mod command;
+mod explore;
 mod kept;
+mod one;
 mod settings;
+mod shrink;
+mod subcommand;
 
-pub use arguments::{E2eArgs, RunArgs};
+pub use arguments::RunArgs;
 pub use command::run;
+pub use subcommand::E2eArgs;

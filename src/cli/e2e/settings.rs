@@ -56,6 +56,12 @@ impl<'a> Plan<'a> {
             return Err(CliError::usage("--keep: CI is set, where nobody can press Ctrl-C")
                 .hint("run it on your own machine, with the line `again: …` that CI shows"));
         }
+        if args.shrink && context.ci() {
+            return Err(CliError::usage(
+                "--shrink: CI is set, where nothing is written beside the fixtures",
+            )
+            .hint("`mono-demo e2e shrink SCENARIO --output FILE` says where to write it"));
+        }
         let tools = provision_settings(&global.tools, context);
         let suite = suite::find(args.asked(), &tools, context, output).await?;
         if suite.own.is_some() && args.sabotage.is_some() {
@@ -117,6 +123,11 @@ impl<'a> Plan<'a> {
             None => self.built_in(false).await?,
         };
         Ok(self.settings(parts, Ok(server), histories))
+    }
+
+    /// Whether it is a copy, into which nothing may be written.
+    pub(super) fn is_copy(&self) -> bool {
+        self.suite.built_in
     }
 
     async fn built_in(&self, by_name: bool) -> Result<Parts, CliError> {

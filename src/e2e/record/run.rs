@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::e2e::scenario::ast::crash::Message;
 use crate::e2e::text::name::Name;
 
 /// One scenario with one client.
@@ -21,6 +22,15 @@ impl std::fmt::Display for RunId {
         write!(f, "{} [{}]", self.scenario, self.client)?;
         self.round.map_or(Ok(()), |round| write!(f, " #{round}"))
     }
+}
+
+/// What was seen of a service that was looked after message by message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Watched {
+    /// What it sent and received, from the first step on until the services drain, in order.
+    pub messages: Vec<Message>,
+    /// It was killed at the message at which it was to be.
+    pub is_killed: bool,
 }
 
 /// What differs.

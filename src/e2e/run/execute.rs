@@ -11,6 +11,7 @@ use super::probe::inboxes::Inboxes;
 use super::probe::trace;
 use super::promised::{self, Declared, Surroundings};
 use super::record;
+use super::stage::crash::Crashing;
 use super::stage::hearing::Hearing;
 use super::stage::machine::{CLIENT, Client, Machine};
 use super::stage::standing::Standing;
@@ -82,12 +83,13 @@ pub async fn leave_up(
             .with(fixture.redact.iter().chain(&machine.redact).cloned()),
     );
     let variables = variables.into_iter().chain(world.values()).collect();
-    let mut progress = Progress { variables, seen: Vec::new(), transcript };
+    let mut progress = Progress { variables, seen: Vec::new(), transcript, crashing: None };
     let mut history = None;
     let limit = Limit::of(fixture);
     let through =
         through(&mut world, fixture, run, events, limit, &mut progress, &mut history).await;
     let ended = world.unmet(fixture, through);
+    let watched = progress.crashing.map(|crashing| crashing.watched());
     let history_file = world.kept_history().map(Path::to_owned);
     let logs = world.logs();
     let tape = std::mem::take(&mut world.tape);
@@ -105,7 +107,8 @@ pub async fn leave_up(
         Ok(()) => End::Held,
     };
     let (transcript, seen) = (progress.transcript.text().to_owned(), progress.seen);
-    let outcome = Outcome { end, transcript, seen, logs, history, leaks, history_file, trace };
+    let outcome =
+        Outcome { end, transcript, seen, logs, history, leaks, history_file, trace, watched };
     (secrets.out_of(outcome), Some(standing))
 }
 
@@ -120,9 +123,20 @@ async fn through(
     history: &mut Option<Box<RunHistory>>,
 ) -> Result<(), Stop> {
     let inboxes = begin(world, fixture, &progress.variables).await?;
-    sequence::all(world, fixture, run, events, limit, progress).await?;
+    progress.crashing = fixture.crash.as_ref().map(|crash| world.watch(crash));
+    let done = sequence::all(world, fixture, run, events, limit, progress).await;
+    let goes_on = match &done {
+        Ok(()) => true,
+        Err(Stop::Failed(_)) => fixture.is_always_judged,
+        Err(_) => false,
+    };
+    if !goes_on {
+        return done;
+    }
     let concluded = timeout(limit.left(), conclude(world, fixture, &inboxes, progress, history));
-    concluded.await.unwrap_or_else(|_| Err(limit::reached(world, fixture)))
+    let concluded = concluded.await.unwrap_or_else(|_| Err(limit::reached(world, fixture)));
+    // What came first explains more.
+    done.and(concluded)
 }
 
 /// Listens and looks, from before the first step.
@@ -217,15 +231,31 @@ async fn conclude(
     let checks: Vec<Check> =
         fixture.checks.iter().map(|check| check.filled(&progress.variables)).collect();
     let clock = world.recorder.clock();
-    for oracle in world.oracles() {
-        let settled = oracle.settled(&world.recorder).await;
+    let (oracles, recorder) = (world.oracles().clone(), world.recorder.clone());
+    for oracle in &oracles {
+        let settled = tokio::select! {
+            biased;
+            stop = world.services.crashes() => return Err(stop),
+            settled = oracle.settled(&recorder) => settled,
+        };
+        world.services.crash_if_due().await?;
         settled.map_err(|why| Stop::broken("look for what was promised", why))?;
     }
+    let mut failed = Ok(());
     for check in &checks {
         let line = Some(fixture.source.line(&check.span));
         let heading = format!("check {}", check.kind.word());
         world.tape.begin(clock, progress.transcript.text(), line, "check", &heading);
-        checks::comes_true(world, fixture, check).await?;
+        let held = comes_true(world, fixture, check, progress.crashing.as_deref()).await;
+        match held {
+            Err(Stop::Failed(failure)) if fixture.is_always_judged => {
+                failed = failed.and(Err(Stop::Failed(failure)));
+            }
+            held => held?,
+        }
+    }
+    if let Some(crashing) = &progress.crashing {
+        crashing.end(&world.networks);
     }
     // Unless a scenario left something paused, this changes nothing.
     world.brokers.resume().await;
@@ -252,6 +282,7 @@ async fn conclude(
         asked_for: !fixture.promises.is_empty()
             || fixture.checks.iter().any(|check| checks::judges_the_history(&check.kind)),
     }));
+    failed?;
     if report.word() == "invalid" {
         let message = format!("the history of this run is invalid\n{report}");
         return Err(Stop::failed(fixture, &(0..0), message));
@@ -266,4 +297,27 @@ async fn conclude(
         progress.transcript.check(check, &evidence);
     }
     Ok(())
+}
+
+/// Waits until a check holds; where a service is killed meanwhile, it has its time once more.
+async fn comes_true(
+    world: &mut World,
+    fixture: &Fixture,
+    check: &Check,
+    crashing: Option<&Crashing>,
+) -> Result<(), Stop> {
+    loop {
+        let due = async {
+            match crashing {
+                Some(crashing) => crashing.due().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = due => {}
+            held = checks::comes_true(world, fixture, check) => return held,
+        }
+        world.services.crash_if_due().await?;
+    }
 }

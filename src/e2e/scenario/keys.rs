@@ -33,6 +33,7 @@ pub(in crate::e2e) const TOP: &[Key] = &[
     key("objects", Form::Stored(OBJECTS), "Object stores that are made before."),
     key("proxy", Form::Table(PROXY), "Who is behind a network that can be made bad."),
     key("processes", Form::Table(PROCESSES), "The service processes."),
+    key("explore", Form::Table(EXPLORE), "Kills a service at each of its messages, a run each."),
     key("services", Form::Modules, "Settings of the services, a table a module."),
     key("promise", Form::Named(PROMISE), "What becomes of operations, a table a promise."),
     key("row", Form::Rows, "One scenario a row: its `name`, and values used as `{{name}}`."),
@@ -60,6 +61,12 @@ pub(in crate::e2e) const PROXY: &[Key] = &[
 pub(in crate::e2e) const PROCESSES: &[Key] = &[
     key("services", Form::Count(1), "How many service processes there are; 1 unless said."),
     key("restart", Form::Truth, "Starts again what ends unasked."),
+];
+
+/// `[explore]`.
+pub(in crate::e2e) const EXPLORE: &[Key] = &[
+    key("service", Form::Text, "The service that is killed."),
+    key("points", Form::Count(1), "At most so many points; 20 unless said."),
 ];
 
 /// `[promise.NAME]`.

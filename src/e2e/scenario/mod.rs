@@ -56,6 +56,7 @@
 //! | `context` | what only the caller knows |
 //! | [`suite`] | a suite file: services, clients and scenarios of one's own |
 //! | `fill`, `clustered` | a step with its variables filled in; the same scenario on a cluster |
+//! | `shrink` | what of a fixture could go |
 //! | `schema`, `format` | for editors; the one form |
 
 pub(crate) mod ast;
@@ -84,6 +85,7 @@ pub(crate) mod promises;
 pub(crate) mod reader;
 pub(crate) mod replies;
 pub(crate) mod schema;
+pub(crate) mod shrink;
 pub(crate) mod steps;
 pub(crate) mod stored;
 pub(crate) mod stored_keys;
@@ -98,6 +100,7 @@ pub use crate::e2e::text::error::{FixtureError, Problem, nearest, point_at};
 pub use crate::e2e::text::name::{Name, NameError};
 pub use crate::e2e::text::source::Source;
 pub use ast::check::{Asked, Check, CheckKind};
+pub use ast::crash::{Point, PointError};
 pub use ast::promise::Promise;
 pub use ast::scenario::{BrokerTable, Defaults, Fixture, Leaks, Processes, ProxyTable};
 pub use ast::step::{Action, Expect, Load, Outgoing, Payload, Save, Step};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
+use super::ast::crash::Explore;
 use super::ast::of_run;
 use super::ast::promise::Promise;
 use super::ast::scenario::{BrokerTable, Defaults, Fixture, Leaks, Processes, ProxyTable};
@@ -25,6 +26,8 @@ use crate::e2e::text::span::Span;
 use crate::e2e::text::template;
 use crate::wire::subjects::Token;
 
+/// So many points `[explore]` has, unless it says otherwise.
+const POINTS: usize = 20;
 /// How long a scenario may take where neither it nor its suite says.
 const LIMIT: Duration = Duration::from_secs(10 * 60);
 
@@ -160,6 +163,9 @@ fn scenario(
         steps: steps::read("step", &top, findings),
         teardown: steps::read("teardown", &top, findings),
         checks: checks::read(&top, context, findings),
+        explore: explore(&top, findings),
+        crash: None,
+        is_always_judged: false,
     };
     let steps = fixture.steps.iter().chain(&fixture.teardown);
     let fixture = Fixture { proxy: faults::proxied(steps, fixture.proxy), ..fixture };
@@ -207,6 +213,26 @@ fn processes(top: &Fields<'_, '_>, findings: &mut Findings) -> Processes {
         processes.restart = fields.truth("restart", findings).unwrap_or(false);
     }
     processes
+}
+
+fn explore(top: &Fields<'_, '_>, findings: &mut Findings) -> Option<Explore> {
+    let (table, span) = top.table("explore", findings)?;
+    let known = keys::words(keys::EXPLORE);
+    let fields = Fields::new(table, span.clone(), "key of `[explore]`", &known, findings);
+    let points = fields.count("points", 1, findings).map_or(POINTS, |points| points as usize);
+    let Some(service) = fields.text("service", findings) else {
+        if fields.get("service").is_none() {
+            let help = "`service` is the name of one of the suite's services";
+            findings.add_with_help(span, "`[explore]` must say which service is killed", help);
+        }
+        return None;
+    };
+    if !findings.services.contains(&service) {
+        let services = findings.services.clone();
+        let known: Vec<&str> = services.iter().map(String::as_str).collect();
+        findings.unknown(fields.value_span("service"), "service", &service, &known);
+    }
+    Some(Explore { service, points, span: top.span_of("explore") })
 }
 
 fn broker(top: &Fields<'_, '_>, usual: &BrokerTable, findings: &mut Findings) -> BrokerTable {

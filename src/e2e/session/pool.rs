@@ -14,6 +14,7 @@ use tokio::{
     task::{Id, JoinError, JoinSet},
 };
 
+use super::points;
 use crate::e2e::record::run::RunId;
 use crate::e2e::run::execute;
 use crate::e2e::run::stage::machine::{Client, Machine};
@@ -100,8 +101,9 @@ impl Pool {
             let (outcome, standing) = if leaves_up {
                 execute::leave_up(&machine, &fixture, &run, &client, &events, traced).await
             } else {
-                let run = execute::execute(&machine, &fixture, &run, &client, &events, traced);
-                (run.await, None)
+                let ran =
+                    execute::execute(&machine, &fixture, &run, &client, &events, traced).await;
+                (points::also(&machine, (&fixture, &run, &client), ran).await, None)
             };
             let outcome = Some((outcome, began.elapsed()));
             Finished { run, outcome, standing, _permit: permit }

@@ -168,7 +168,7 @@ async fn all(
 }
 
 /// A run waits more than it works: for elections, acknowledgements, what is paused on purpose.
-fn usual_jobs() -> usize {
+pub(in crate::e2e) fn usual_jobs() -> usize {
     4 * std::thread::available_parallelism().map_or(1, usize::from)
 }
 

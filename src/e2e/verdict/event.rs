@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::report::Report;
 use crate::counted::counted;
-use crate::e2e::record::run::{Failure, Log, RunId, RunLeaks};
+pub use crate::e2e::record::run::RunId;
+use crate::e2e::record::run::{Failure, Log, RunLeaks};
 use crate::e2e::record::trace::{About, Trace};
 
 /// Something happened.

@@ -10,13 +10,17 @@
 //! | [`promised`] | promises that a suite declares: `[promise.NAME]` |
 //! | `replies`, `places`, `order`, `silence` | properties that the engine checks itself |
 //! | `finding`, `report`, `policy`, `figures`, `gap` | verdicts and figures |
+//! | `breach` | which promises are broken, in words that are the same in each run |
+//! | `evidence` | what shows that a run failed, alike for runs that fail alike |
 //! | `recovery` | how soon after a fault an operation succeeds again |
 //! | `checks` | the checks of `[[check]]`, from evidence alone |
 //! | `transcript` | the transcript of a run, with stable text |
 //! | `outcome`, [`event`] | how a run ended, and the events for reporters |
 
+pub(crate) mod breach;
 pub(crate) mod checks;
 pub mod event;
+pub(crate) mod evidence;
 pub(crate) mod figures;
 pub(crate) mod finding;
 pub(crate) mod gap;
@@ -33,6 +37,7 @@ pub(crate) mod report;
 pub mod silence;
 pub(crate) mod transcript;
 
+pub use breach::Breach;
 pub use checks::answer::Answer;
 pub use figures::Figures;
 pub use finding::{Finding, Findings, Property, SHOWN, Verdict, Violation, copies};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::event::RunHistory;
-use crate::e2e::record::run::{Failure, Log, Place, RunLeaks};
+use crate::e2e::record::run::{Failure, Log, Place, RunLeaks, Watched};
 use crate::e2e::record::seen::Seen;
 use crate::e2e::record::trace::Trace;
 use crate::e2e::scenario::ast::scenario::Fixture;
@@ -42,6 +42,8 @@ pub struct Outcome {
     pub history_file: Option<PathBuf>,
     /// How it went, where that was asked for.
     pub trace: Option<Box<Trace>>,
+    /// What was seen of a service that was looked after.
+    pub watched: Option<Watched>,
 }
 
 impl Outcome {
@@ -56,6 +58,7 @@ impl Outcome {
             leaks: RunLeaks::default(),
             history_file: None,
             trace: None,
+            watched: None,
         }
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::frames::{Frame, NoFrame, Scanner};
 use super::kind::Questions;
 use super::rule::{Fate, MessageRule, Moment};
+use super::tap::Tap;
 use crate::broker::proxy::direction::Direction;
 
 /// What the two directions of a connection share.
@@ -32,6 +33,8 @@ pub(in crate::broker::proxy) struct Sifted {
     pub(in crate::broker::proxy) lost: usize,
     /// The connection ends behind them.
     pub(in crate::broker::proxy) cut: bool,
+    /// Nothing passes behind them, either way, and nobody is told.
+    pub(in crate::broker::proxy) held: bool,
     /// From here on the connection is not read: true once.
     pub(in crate::broker::proxy) unreadable: bool,
 }
@@ -49,6 +52,8 @@ pub(in crate::broker::proxy) struct Sieve {
     late: Vec<(Instant, Vec<u8>)>,
     /// Frames that wait for another one to go before them.
     waiting: Vec<(Arc<MessageRule>, Vec<u8>)>,
+    /// Who hears every message.
+    tap: Option<Arc<Tap>>,
 }
 
 impl Sieve {
@@ -64,7 +69,13 @@ impl Sieve {
             is_unreadable: false,
             late: Vec::new(),
             waiting: Vec::new(),
+            tap: None,
         }
+    }
+
+    /// From now on this one hears every message.
+    pub(in crate::broker::proxy) fn heard_by(&mut self, tap: Option<Arc<Tap>>) {
+        self.tap = tap;
     }
 
     /// What of these bytes passes, by these rules.
@@ -90,7 +101,7 @@ impl Sieve {
             }
         };
         let waits = self.conversation.waiting.load(Ordering::Relaxed) > 0;
-        let is_read = !rules.is_empty() || !self.late.is_empty() || waits;
+        let is_read = self.tap.is_some() || !rules.is_empty() || !self.late.is_empty() || waits;
         let kept = match is_read {
             true => self.sift(bytes, &rules, now, &mut sifted),
             false => {
@@ -140,6 +151,15 @@ impl Sieve {
             if let Some(message) = &frame.message {
                 let told = questions.kind(message, self.direction);
                 if let Some((kind, subject)) = told {
+                    let tap = self.tap.as_ref();
+                    let stops = tap.and_then(|tap| tap.hear(self.direction, kind, subject));
+                    if let Some(moment) = stops {
+                        let to = if moment == Moment::Before { at } else { end };
+                        sifted.pass.extend_from_slice(&bytes[from..to]);
+                        sifted.lost += bytes.len() - to;
+                        sifted.held = true;
+                        return Ok(bytes.len());
+                    }
                     let partner = self
                         .waiting
                         .iter()

@@ -13,6 +13,7 @@
 //! | `services`, `service_process` | the service processes: started, started again, drained |
 //! | `standing` | what still stands at its end: looked at, followed, stopped |
 //! | `kept` | where histories stay |
+//! | `crash` | a service that is killed at one of its messages |
 //! | `secrets` | takes the passwords of a run out of what is told about it |
 //! | `files` | files of a run |
 //! | `stored` | streams and buckets that are there before the services |
@@ -21,6 +22,7 @@
 
 pub(crate) mod brokers;
 pub(crate) mod connected;
+pub(crate) mod crash;
 pub(crate) mod files;
 pub(crate) mod harness;
 pub(crate) mod hearing;

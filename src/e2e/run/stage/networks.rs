@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
 
 use super::brokers::Brokers;
-use crate::broker::{Port, Proxy};
+use crate::broker::{Port, Proxy, Tap};
 use crate::e2e::scenario::ast::scenario::ProxyTable;
 
 /// Proxies before all servers; none for a side that connects directly.
@@ -59,6 +60,12 @@ impl Networks {
             (name.clone(), url(proxies, brokers))
         });
         urls.collect()
+    }
+
+    /// Has this one hear every message of a service; `None` is nobody.
+    pub(in crate::e2e) fn tap(&self, service: &str, tap: Option<&Arc<Tap>>) {
+        let own = self.services.iter().filter(|(name, _)| name == service);
+        own.flat_map(|(_, proxies)| proxies).for_each(|proxy| proxy.tap(tap));
     }
 
     /// Ends every connection and closes the ports.

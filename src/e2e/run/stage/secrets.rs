@@ -1,6 +1,7 @@
 //! The passwords of a run, taken out of everything that is told about it.
 
-use crate::e2e::record::run::{Failure, Log};
+use crate::e2e::record::run::{Failure, Log, Watched};
+use crate::e2e::scenario::ast::crash::Message;
 use crate::e2e::verdict::event::RunHistory;
 use crate::e2e::verdict::outcome::{End, Outcome};
 
@@ -66,6 +67,14 @@ impl Secrets {
             history: outcome.history.filter(|history| !self.is_told_by(history)),
             leaks,
             history_file: outcome.history_file,
+            watched: outcome.watched.map(|watched| Watched {
+                messages: watched
+                    .messages
+                    .into_iter()
+                    .map(|message| Message { subject: text(message.subject), ..message })
+                    .collect(),
+                ..watched
+            }),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The service processes of a run: started, started again, drained.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{
@@ -10,6 +11,7 @@ use futures_util::{
 
 use tokio::sync::watch;
 
+use super::crash::Crashing;
 use super::harness::Harness;
 use super::hearing::Hearing;
 use super::machine::{Machine, ServiceContext, ServiceUnderTest};
@@ -49,6 +51,8 @@ pub(in crate::e2e) struct Services {
     starting: watch::Sender<bool>,
     /// Of all that have ended: the moment in which a line came, whose it is, and the line.
     timed: Vec<(Instant, String, String)>,
+    /// One that is killed at one of its messages.
+    crashing: Option<Arc<Crashing>>,
 }
 
 /// A service, and how many processes of it there are to be.
@@ -106,6 +110,7 @@ impl Services {
             aside: Vec::new(),
             logs: BTreeMap::new(),
             timed: Vec::new(),
+            crashing: None,
             starting: watch::Sender::default(),
         };
         services.start_missing(|wanted| wanted.processes).await?;
@@ -194,8 +199,59 @@ impl Services {
         try_join_all(waiting).await.map(drop)
     }
 
-    /// Starts again what ends unasked, where the fixture says so; returns only with an error.
+    /// From now on one of them is killed at one of its messages; `None` is none.
+    pub(in crate::e2e) fn crash_at(&mut self, crashing: Option<Arc<Crashing>>) {
+        self.crashing = crashing;
+    }
+
+    /// Kills and starts again what is at its message. It may be given up at any time, and done again.
+    pub(in crate::e2e) async fn crash_if_due(&mut self) -> Result<(), Stop> {
+        let Some(crashing) = self.crashing.clone().filter(|crashing| crashing.is_due()) else {
+            return Ok(());
+        };
+        self.all_in_view();
+        self.only(Some(&crashing.service));
+        let done = crashing.perform(self).await;
+        self.all_in_view();
+        done.map_err(|error| {
+            Stop::broken(&format!("kill {} at a message", crashing.service), error)
+        })
+    }
+
+    /// Whenever one of them is at its message, kills it; returns only with an error.
+    pub(in crate::e2e) async fn crashes(&mut self) -> Stop {
+        let Some(crashing) = self.crashing.clone() else { return std::future::pending().await };
+        loop {
+            crashing.due().await;
+            if let Err(stop) = self.crash_if_due().await {
+                return stop;
+            }
+        }
+    }
+
+    /// Starts again what ends unasked, where the fixture says so, and kills what is at its message;
+    /// returns only with an error.
     pub(in crate::e2e) async fn supervise(&mut self, fixture: &Fixture, step: &Span) -> Stop {
+        let crashing = self.crashing.clone();
+        let due = || async {
+            match &crashing {
+                Some(crashing) => crashing.due().await,
+                None => std::future::pending().await,
+            }
+        };
+        loop {
+            tokio::select! {
+                biased;
+                () = due() => {}
+                stop = self.restarts(fixture, step) => return stop,
+            }
+            if let Err(stop) = self.crash_if_due().await {
+                return stop;
+            }
+        }
+    }
+
+    async fn restarts(&mut self, fixture: &Fixture, step: &Span) -> Stop {
         if !self.restart {
             return Stop::failed(fixture, step, self.ends_badly().await);
         }

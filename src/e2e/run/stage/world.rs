@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::brokers::{Access, Brokers};
+use super::crash::Crashing;
 use super::files;
 use super::harness::Harness;
 use super::hearing::Hearing;
@@ -32,6 +33,7 @@ use crate::e2e::run::probe::broker_trace::level;
 use crate::e2e::run::probe::broker_trace::reading::Reading;
 use crate::e2e::run::probe::evidence::Probe;
 use crate::e2e::run::probe::leaks::Watch;
+use crate::e2e::scenario::ast::crash::Crash;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::text::inside;
 use crate::e2e::text::span::Span;
@@ -332,6 +334,13 @@ impl World {
         logs.push(log("broker", self.brokers.log_tail_since_ready()));
         logs.push(log(&format!("driver {}", self.driver.name()), self.driver.log_tail()));
         logs
+    }
+
+    /// From now on a service is looked after message by message, and killed at one.
+    pub(in crate::e2e) fn watch(&mut self, crash: &Crash) -> Arc<Crashing> {
+        let crashing = Arc::new(Crashing::begin(crash, &self.networks, &self.recorder));
+        self.services.crash_at(Some(crashing.clone()));
+        crashing
     }
 
     /// Looks at what is there before the first step.

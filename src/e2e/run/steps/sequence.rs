@@ -1,6 +1,7 @@
 //! All steps in order, then those of the teardown.
 
 use std::pin::pin;
+use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
@@ -11,6 +12,7 @@ use super::running_step::RunningStep;
 use super::running_step::Subscriptions;
 use crate::e2e::record::run::RunId;
 use crate::e2e::record::seen::Seen;
+use crate::e2e::run::stage::crash::Crashing;
 use crate::e2e::run::stage::values::as_written;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::run::steps::{load, settle, teardown};
@@ -31,6 +33,8 @@ pub(in crate::e2e) struct Progress {
     /// What each step came to.
     pub(in crate::e2e) seen: Vec<Vec<Seen>>,
     pub(in crate::e2e) transcript: Transcript,
+    /// A service that is killed at one of its messages.
+    pub(in crate::e2e) crashing: Option<Arc<Crashing>>,
 }
 
 /// Does all steps in order, then those of the teardown, whatever the steps came to: these have as long
@@ -62,6 +66,8 @@ pub(in crate::e2e) async fn all(
         started(step);
         let done = timeout(limit.left(), one(world, fixture, &subscriptions, step, progress));
         ended = done.await.unwrap_or_else(|_| Err(limit::reached(world, fixture)));
+        // One that a step was too short for is not left lying.
+        ended = ended.and(world.services.crash_if_due().await);
         if ended.is_err() {
             break;
         }
@@ -90,7 +96,7 @@ async fn one(
     step: &Step,
     progress: &mut Progress,
 ) -> Result<(), Stop> {
-    let Progress { variables, seen, transcript } = progress;
+    let Progress { variables, seen, transcript, .. } = progress;
     seen.push(Vec::new());
     let clock = world.recorder.clock();
     let heading = heading(step, &step.action);

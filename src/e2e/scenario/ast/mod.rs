@@ -1,6 +1,7 @@
 //! What a fixture says, once it is known to make sense.
 
 pub(crate) mod check;
+pub(crate) mod crash;
 pub(crate) mod of_run;
 pub mod promise;
 pub(crate) mod scenario;

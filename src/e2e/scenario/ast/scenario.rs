@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::check::Check;
+use super::crash::{Crash, Explore};
 use super::promise::Promise;
 use super::step::Step;
 use super::stored::Stored;
@@ -56,6 +57,12 @@ pub struct Fixture {
     pub teardown: Vec<Step>,
     /// What must hold at the end.
     pub checks: Vec<Check>,
+    /// Which service is killed at each of its messages, in runs beside the scenario's own.
+    pub explore: Option<Explore>,
+    /// Which service is looked after message by message, or killed at one; no fixture says so.
+    pub crash: Option<Crash>,
+    /// Whether the promises are judged also where a step or a check fails, beside that.
+    pub is_always_judged: bool,
 }
 
 impl Fixture {

@@ -66,9 +66,12 @@ fn places() -> Vec<String> {
         };
         places.push(format!("{key} = VALUE\n{others}{step}"));
     }
-    for (name, keys) in
-        [("broker", keys::BROKER), ("proxy", keys::PROXY), ("processes", keys::PROCESSES)]
-    {
+    for (name, keys) in [
+        ("broker", keys::BROKER),
+        ("proxy", keys::PROXY),
+        ("processes", keys::PROCESSES),
+        ("explore", keys::EXPLORE),
+    ] {
         for key in keys::words(keys) {
             places.push(format!("{begin}[{name}]\n{key} = VALUE\n{settle}"));
         }

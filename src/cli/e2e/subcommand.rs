@@ -1,0 +1,36 @@
+//! The arguments of `e2e`: a run, or a subcommand beside it.
+
+use clap::{Args, Subcommand};
+
+use super::arguments::RunArgs;
+use super::explore::ExploreArgs;
+use super::shrink::ShrinkArgs;
+use crate::cli::fixtures::FmtArgs;
+use crate::cli::{new, review};
+
+/// Arguments of `e2e`: a run, unless there is a subcommand.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct E2eArgs {
+    #[command(subcommand)]
+    pub(super) command: Option<E2eCommand>,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+}
+
+/// Subcommands beside a run. A scenario with the name of a subcommand is run by its path.
+#[derive(Debug, Subcommand)]
+pub(super) enum E2eCommand {
+    /// Create your own suite, with a service in Python and a scenario, that passes at once.
+    New(new::NewArgs),
+    /// Format fixtures; their meaning and comments stay the same.
+    Fmt(FmtArgs),
+    /// Kill a service before and after each of its messages, a run each, and show what that breaks.
+    Explore(ExploreArgs),
+    /// Make a failing scenario smaller, until nothing can go, and write it as a fixture.
+    Shrink(ShrinkArgs),
+    /// Print the JSON Schema of fixtures, for editors.
+    Schema,
+    /// Show each changed transcript, and accept or reject it.
+    Review(review::ReviewArgs),
+}
