@@ -41,6 +41,7 @@ mod failure_cost;
 mod faults;
 mod finding;
 mod first_acknowledged;
+mod first_hour;
 mod first_run;
 mod framework;
 mod full_disk;

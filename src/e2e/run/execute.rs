@@ -22,6 +22,7 @@ use crate::e2e::record::run::RunId;
 use crate::e2e::scenario::ast::check::Check;
 use crate::e2e::scenario::ast::promise::Place;
 use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::scenario::ast::service::Service;
 use crate::e2e::scenario::ast::step::{Action, Program};
 use crate::e2e::text::redact::Redactions;
 use crate::e2e::text::template::{Variables, names};
@@ -120,6 +121,10 @@ async fn through(
     history: &mut Option<Box<RunHistory>>,
 ) -> Result<(), Stop> {
     let inboxes = begin(world, fixture, &progress.variables).await?;
+    if !fixture.setup.is_empty() {
+        sequence::setup(world, fixture, run, events, limit, progress).await?;
+        world.start_services().await?;
+    }
     sequence::all(world, fixture, run, events, limit, progress).await?;
     let concluded = timeout(limit.left(), conclude(world, fixture, &inboxes, progress, history));
     concluded.await.unwrap_or_else(|_| Err(limit::reached(world, fixture)))
@@ -178,8 +183,7 @@ fn variables(
     client: &Client,
 ) -> Result<Variables, String> {
     let is_command = matches!(client, Client::Command { .. });
-    let steps = fixture.steps.iter().chain(&fixture.teardown);
-    let programs = steps.filter_map(|step| match &step.action {
+    let programs = fixture.all_steps().filter_map(|step| match &step.action {
         Action::Run(program) => Some(program),
         _ => None,
     });
@@ -189,7 +193,8 @@ fn variables(
         _ => None,
     });
     let looking = looking.flatten().map(String::as_str);
-    for name in programs.flat_map(Program::texts).chain(looking).flat_map(names) {
+    let services = fixture.commands.iter().flat_map(Service::texts).map(String::as_str);
+    for name in programs.flat_map(Program::texts).chain(looking).chain(services).flat_map(names) {
         if let Some(Err(reason)) = machine.variables.get(name) {
             return Err(format!("{{{{{name}}}}} is not available: {reason}"));
         }

@@ -63,8 +63,8 @@ pub enum Form {
     Stored(&'static [Key]),
     /// Patterns by name.
     Redactions,
-    /// Tables by name, not looked into.
-    Modules,
+    /// Names, or tables by name, not looked into.
+    Services,
     /// Tables that have a name and whatever values.
     Rows,
     /// `[[step]]`, `[[check]]`: their keys go by verb.

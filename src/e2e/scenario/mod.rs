@@ -47,6 +47,8 @@
 //! | `keys` | every key with its form and what it says: for reader, schema, form and document |
 //! | `expand` | rows and includes, written out before anything else is read |
 //! | `parse`, `steps`, `verbs`, `expects`, `checks`, … | read what is written out into an [`ast`](Fixture) |
+//! | `services` | which services it needs, what is different of them, or its own |
+//! | `setup` | what is done before they start |
 //! | `stored`, `stored_keys` | streams, consumers, buckets and object stores that are made first |
 //! | `promises` | `[promise.NAME]` of fixtures and suites |
 //! | `reader`, `findings` | a table key by key; mistakes with their place |
@@ -84,14 +86,17 @@ pub(crate) mod promises;
 pub(crate) mod reader;
 pub(crate) mod replies;
 pub(crate) mod schema;
+pub(crate) mod services;
+pub(crate) mod setup;
 pub(crate) mod steps;
 pub(crate) mod stored;
 pub(crate) mod stored_keys;
 pub mod suite;
 pub(crate) mod verbs;
 
+pub use ast::service::{Ready, Service};
 pub use clustered::OnCluster;
-pub use suite::{Ready, Service, Suite};
+pub use suite::Suite;
 
 pub use super::text::span::Span;
 pub use crate::e2e::text::error::{FixtureError, Problem, nearest, point_at};

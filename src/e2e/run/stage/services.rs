@@ -17,7 +17,7 @@ use super::ready::{Asked, NotStarted, answers, start_process};
 use super::service_process::ServiceProcess;
 use crate::broker::ServiceProcesses;
 use crate::e2e::scenario::ast::scenario::Fixture;
-use crate::e2e::scenario::suite::Ready;
+use crate::e2e::scenario::ast::service::Ready;
 use crate::e2e::text::span::Span;
 use crate::e2e::text::telling::telling_line;
 use crate::e2e::verdict::outcome::Stop;
@@ -79,22 +79,22 @@ impl Drop for Starting {
 }
 
 impl Services {
-    /// Starts as many as suite and fixture say, and returns once all are ready.
-    pub(in crate::e2e) async fn start(
+    /// As many as suite and fixture say, none of which runs yet.
+    pub(in crate::e2e) fn new(
         machine: &Machine,
         context: &ServiceContext,
         fixture: &Fixture,
         harness: Harness,
         hearing: Hearing,
-    ) -> Result<Self, NotStarted> {
+    ) -> Self {
         let times = fixture.processes.services;
-        let wanted = (machine.services)(&fixture.services).into_iter().map(|service| Wanted {
+        let wanted = machine.services_of(fixture).into_iter().map(|service| Wanted {
             processes: (service.processes * times) as usize,
             left: (service.processes * times) as usize,
             in_view: true,
             service,
         });
-        let mut services = Self {
+        Self {
             reaper: machine.reaper.clone(),
             context: context.clone(),
             harness,
@@ -107,9 +107,12 @@ impl Services {
             logs: BTreeMap::new(),
             timed: Vec::new(),
             starting: watch::Sender::default(),
-        };
-        services.start_missing(|wanted| wanted.processes).await?;
-        Ok(services)
+        }
+    }
+
+    /// Starts all of them, and returns once they are ready.
+    pub(in crate::e2e) async fn start(&mut self) -> Result<(), NotStarted> {
+        self.start_missing(|wanted| wanted.processes).await
     }
 
     /// How many run just now.

@@ -151,8 +151,7 @@ impl World {
         let brokers = Brokers::start(settings, fixture)
             .await
             .map_err(|error| bare(Stop::broken("cannot start the broker", error)))?;
-        let services =
-            (machine.services)(&fixture.services).into_iter().map(|service| service.name);
+        let services = machine.services_of(fixture).into_iter().map(|service| service.name);
         let networks = match Networks::start(
             fixture.proxy,
             &brokers,
@@ -184,14 +183,22 @@ impl World {
         made.map_err(|why| bare(Stop::broken("cannot make what the services find", why)))?;
         let mut access = brokers.access(Role::Client);
         access.url = networks.client_url(&brokers);
-        let (services, driver) = tokio::join!(
-            Services::start(machine, &context, fixture, harness.clone(), hearing.clone()),
+        let mut services =
+            Services::new(machine, &context, fixture, harness.clone(), hearing.clone());
+        let (started, driver) = tokio::join!(
+            async {
+                match fixture.setup.is_empty() {
+                    true => services.start().await,
+                    // It comes first.
+                    false => Ok(()),
+                }
+            },
             start_driver(machine, run, client, &access)
         );
         let secrets = brokers.secrets();
         let mut logs = vec![log("broker", brokers.log_tail_since_ready())];
-        let stop = match (services, driver) {
-            (Ok(services), Ok(driver)) => {
+        let stop = match (started, driver) {
+            (Ok(()), Ok(driver)) => {
                 return Ok(Self {
                     machine: machine.clone(),
                     oracles: machine.oracles.clone(),
@@ -220,10 +227,19 @@ impl World {
                 logs.insert(0, log(&not_started.service, not_started.log));
                 refused::explained(not_started.reason, &not_started.service, &logs[1].lines)
             }
-            (Ok(_), Err(fault)) => Stop::broken("cannot start the driver", fault),
+            (Ok(()), Err(fault)) => Stop::broken("cannot start the driver", fault),
         };
         let standing = Some(Standing::new(brokers, networks, context, history));
         Err(StartFailed { stop, logs, secrets, standing })
+    }
+
+    /// Starts the services of a scenario whose setup came first.
+    pub(in crate::e2e) async fn start_services(&mut self) -> Result<(), Stop> {
+        let started = self.services.start().await;
+        started.map_err(|not_started| {
+            let said = self.brokers.log_tail_since_ready();
+            refused::explained(not_started.reason, &not_started.service, &said)
+        })
     }
 
     /// What a step works with, and the services, of which one may have to be started again meanwhile.

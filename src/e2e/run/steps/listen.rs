@@ -23,7 +23,7 @@ pub(in crate::e2e) async fn subscribe(
     fixture: &Fixture,
 ) -> Result<Subscriptions, Stop> {
     let mut subscriptions = Subscriptions::new();
-    for step in fixture.steps.iter().chain(&fixture.teardown) {
+    for step in fixture.all_steps() {
         let Some((subject, fenced)) = step.action.listens() else {
             continue;
         };

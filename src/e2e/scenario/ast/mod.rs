@@ -4,5 +4,6 @@ pub(crate) mod check;
 pub(crate) mod of_run;
 pub mod promise;
 pub(crate) mod scenario;
+pub(crate) mod service;
 pub(crate) mod step;
 pub(crate) mod stored;

@@ -149,6 +149,7 @@ fn read(text: &str) -> Result<(), Vec<String>> {
         variables: Default::default(),
         clients: Default::default(),
         services: Default::default(),
+        commands: None,
         defaults: Default::default(),
         checks: ADDED,
         promises: &[],

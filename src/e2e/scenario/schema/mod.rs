@@ -161,8 +161,9 @@ fn written(form: Form) -> Value {
             "propertyNames": { "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$" },
             "additionalProperties": { "type": "string", "minLength": 1 },
         }),
-        Form::Modules => {
-            json!({ "type": "object", "additionalProperties": { "type": "object" } })
+        Form::Services => {
+            let tables = json!({ "type": "object", "additionalProperties": { "type": "object" } });
+            json!({ "anyOf": [texts(), tables] })
         }
         Form::Steps => json!({ "type": "array", "items": { "$ref": "#/definitions/step" } }),
         Form::Checks => json!({ "type": "array", "items": { "$ref": "#/definitions/check" } }),
