@@ -167,12 +167,16 @@ pub(in crate::e2e) const STEP: &[Key] = &[
     key("unordered", Form::Patterns, "Of `request`: the body of each reply, in any order."),
     key("publish", Form::Text, "Sends to a subject; nothing answers."),
     key("submit", Form::Text, "Sends to a stream and waits for the acknowledgement."),
+    key("kv", Form::Table(KV_STEP), "An entry of a key-value bucket."),
+    key("object", Form::Table(OBJECT_STEP), "An object of an object store."),
+    key("http", Form::Table(HTTP_STEP), "A request to the web side of a service."),
     key("body", Form::Data, "The message: data, sent as JSON; of a fault: text in it."),
     key("text", Form::Text, "The message: text, sent as it is."),
     key("bytes_base64", Form::Text, "The message: any bytes, as base64."),
     key("body_file", Form::Text, "The message: a file beside the fixture or below it."),
     key("body_size", Form::Count(0), "The message: so many bytes of filler."),
     key("headers", Form::Headers, "Headers of the message."),
+    key("reply_to", Form::Text, "Of `publish`: where whoever gets it is to reply."),
     key("run", Form::Texts, "A program and its arguments; `NATS_URL` is in its environment."),
     key("cwd", Form::Text, "Its working folder, from the suite's; the suite's unless said."),
     key("env", Form::Variables, "Its environment, beside what every program is given."),
@@ -208,6 +212,8 @@ pub(in crate::e2e) const STEP: &[Key] = &[
     key("reply", Form::Pattern, "Expected: the reply's body, or what the method returned."),
     key("reply_headers", Form::Pattern, "Expected: the reply's headers."),
     key("ack", Form::Pattern, "Expected: `stream`, `sequence`, `duplicate`."),
+    key("entry", Form::Pattern, "Expected of `kv`: `value`, `revision`, `operation`."),
+    key("status", Form::Pattern, "Expected of `http`: the status; 200 to 299 unless said."),
     key("error", Form::Error, "Expected: it fails."),
     key("exit", Form::Pattern, "Expected: the program's exit code; 0 unless said."),
     key("stdout", Form::Pattern, "Expected: what it printed."),
@@ -217,6 +223,35 @@ pub(in crate::e2e) const STEP: &[Key] = &[
     key("within", Form::Duration, "Asked again until it holds, at most this long."),
     key("save", Form::Save, "Keeps values, for `{{name}}` in later steps."),
     key("golden", Form::Golden, "`false`: not in the golden file; or the parts that are not."),
+];
+
+/// `kv`.
+pub(in crate::e2e) const KV_STEP: &[Key] = &[
+    key("bucket", Form::Text, "Which bucket."),
+    key("get", Form::Text, "The newest value of this key."),
+    key("put", Form::Text, "A value for this key, whatever is there."),
+    key("create", Form::Text, "A first value for this key."),
+    key("update", Form::Text, "A value for this key in place of a `revision`."),
+    key("delete", Form::Text, "No value for this key any more."),
+    key("watch", Form::Text, "The next change of this key, or of those that match."),
+    key("revision", Form::Revision, "Of `update`: what it replaces."),
+];
+
+/// `object`.
+pub(in crate::e2e) const OBJECT_STEP: &[Key] = &[
+    key("store", Form::Text, "Which object store."),
+    key("get", Form::Text, "Reads the object of this name."),
+    key("put", Form::Text, "Writes the object of this name."),
+];
+
+/// `http`.
+pub(in crate::e2e) const HTTP_STEP: &[Key] = &[
+    key("get", Form::Text, "A GET of this URL."),
+    key("head", Form::Text, "A HEAD of this URL."),
+    key("post", Form::Text, "A POST to this URL."),
+    key("put", Form::Text, "A PUT to this URL."),
+    key("patch", Form::Text, "A PATCH of this URL."),
+    key("delete", Form::Text, "A DELETE of this URL."),
 ];
 
 /// `expect_message`.

@@ -53,6 +53,7 @@
 //! | `promises` | `[promise.NAME]` of fixtures and suites |
 //! | `reader`, `findings` | a table key by key; mistakes with their place |
 //! | `messages`, `replies` | so many messages, or replies to one request, and no more |
+//! | `beside` | entries of buckets, objects, requests to a web side |
 //! | `item`, `data` | values of TOML as JSON, settings, patterns |
 //! | `environment` | where a service or a program runs, and what it is given |
 //! | `context` | what only the caller knows |
@@ -61,6 +62,7 @@
 //! | `schema`, `format` | for editors; the one form |
 
 pub(crate) mod ast;
+pub(crate) mod beside;
 pub(crate) mod checks;
 pub(crate) mod clustered;
 pub(crate) mod context;
@@ -103,9 +105,10 @@ pub use crate::e2e::text::error::{FixtureError, Problem, nearest, point_at};
 pub use crate::e2e::text::name::{Name, NameError};
 pub use crate::e2e::text::source::Source;
 pub use ast::check::{Asked, Check, CheckKind};
+pub use ast::payload::Payload;
 pub use ast::promise::Promise;
 pub use ast::scenario::{BrokerTable, Defaults, Fixture, Leaks, Processes, ProxyTable};
-pub use ast::step::{Action, Expect, Load, Outgoing, Payload, Save, Step};
+pub use ast::step::{Action, Expect, Load, Outgoing, Save, Step};
 pub use context::Context;
 pub use form::{Form, Key, key};
 pub use format::format;

@@ -1,5 +1,6 @@
 //! `[[setup]]`: what is done when the broker is up and the services are not.
 
+use super::ast::beside::{Kv, KvVerb};
 use super::ast::step::{Action, Step};
 use super::findings::Findings;
 use super::reader::Fields;
@@ -12,6 +13,10 @@ pub(in crate::e2e) fn read(top: &Fields<'_, '_>, findings: &mut Findings) -> Vec
         let why = match step.action {
             Action::Call { .. } => "a method of the client asks a service, and none runs yet",
             Action::Fault(_) => "what breaks here would break before anything runs",
+            Action::Kv(Kv { does: KvVerb::Watch, .. }) => {
+                "it is watched from the first `[[step]]` on"
+            }
+            Action::Http(_) => "it asks a service, and none runs yet",
             Action::Settle => "nobody takes messages yet that could be waited for",
             Action::ExpectMessage { .. } | Action::ExpectMessages { .. } => {
                 "it listens from the first `[[step]]` on"

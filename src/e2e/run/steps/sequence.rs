@@ -81,7 +81,7 @@ pub(in crate::e2e) async fn setup(
     limit: Limit,
     progress: &mut Progress,
 ) -> Result<(), Stop> {
-    let none = Subscriptions::new();
+    let none = Subscriptions::default();
     let mut started = telling(fixture, run, events, 0);
     for step in &fixture.setup {
         started(step);

@@ -1,7 +1,9 @@
 //! What a fixture says, once it is known to make sense.
 
+pub(crate) mod beside;
 pub(crate) mod check;
 pub(crate) mod of_run;
+pub(crate) mod payload;
 pub mod promise;
 pub(crate) mod scenario;
 pub(crate) mod service;

@@ -87,6 +87,9 @@ fn places() -> Vec<String> {
         let usual = match verb {
             "call" => "\"sums.add\"",
             "run" => "[\"true\"]",
+            "kv" => "{ bucket = \"b\", put = \"k\" }",
+            "object" => "{ store = \"s\", put = \"o\" }",
+            "http" => "{ post = \"http://127.0.0.1:1/\" }",
             "fault" => "\"kill-broker\"",
             "settle" => "true",
             "expect_message" => "{ subject = \"s\" }",

@@ -85,6 +85,9 @@ fn written(form: Form) -> Value {
         Form::Under => by_word(verbs::fault_words(), &json!({ "$ref": "#/definitions/under" })),
         Form::Word(words) => json!({ "enum": words }),
         Form::Count(least) => json!({ "type": "integer", "minimum": least, "maximum": u32::MAX }),
+        Form::Revision => json!({
+            "anyOf": [written(Form::Count(0)), { "type": "string", "pattern": "\\{\\{" }],
+        }),
         Form::Integer => json!({ "type": "integer" }),
         Form::Durations => json!({
             "type": "array",
