@@ -49,6 +49,7 @@ mod full_disk;
 mod fuzz;
 mod given_files;
 mod golden_sees;
+mod held;
 mod history;
 mod hostile;
 mod html;

@@ -99,7 +99,7 @@ pub async fn leave_up(
         false => None,
     };
     // Of a run that stopped on its way nobody expects that it has tidied up.
-    let (left, watch, standing) = world.leave(ended.is_ok()).await;
+    let (left, watch, standing) = world.leave(fixture, ended.is_ok()).await;
     let (leaks, leaked) = watch.verdict(fixture);
     let end = match ended.and(left).and(leaked) {
         Err(stop) => stop.into(),

@@ -15,6 +15,10 @@ pub enum Form {
     Word(&'static [&'static str]),
     /// A whole number from so much up.
     Count(u32),
+    /// A JSON pointer.
+    Pointer,
+    /// A whole number from 0 up for each name.
+    Counts,
     /// A whole number from 0 up, or a text with the name of one.
     Revision,
     /// A port: 1 to 65535.

@@ -54,6 +54,7 @@
 //! | `reader`, `findings` | a table key by key; mistakes with their place |
 //! | `messages`, `replies` | so many messages, or replies to one request, and no more |
 //! | `beside` | entries of buckets, objects, requests to a web side |
+//! | `held` | checks of streams, buckets, consumers, and of what services print |
 //! | `item`, `data` | values of TOML as JSON, settings, patterns |
 //! | `environment` | where a service or a program runs, and what it is given |
 //! | `context` | what only the caller knows |
@@ -77,6 +78,7 @@ pub(crate) mod fill;
 pub(crate) mod findings;
 pub(crate) mod form;
 pub(crate) mod format;
+pub(crate) mod held;
 pub(crate) mod idle;
 pub(crate) mod item;
 pub(crate) mod keys;

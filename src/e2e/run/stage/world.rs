@@ -28,10 +28,12 @@ use crate::e2e::record::history::recorder::Recorder;
 use crate::e2e::record::run::{Log, RunId};
 use crate::e2e::record::tape::Tape;
 use crate::e2e::run::oracle::{Oracle, Oracles};
+use crate::e2e::run::probe::advisories::{Advisories, How};
 use crate::e2e::run::probe::broker_trace::level;
 use crate::e2e::run::probe::broker_trace::reading::Reading;
 use crate::e2e::run::probe::evidence::Probe;
 use crate::e2e::run::probe::leaks::Watch;
+use crate::e2e::scenario::ast::check::CheckKind;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::text::inside;
 use crate::e2e::text::span::Span;
@@ -68,6 +70,8 @@ pub(in crate::e2e) struct World {
     pub(in crate::e2e) schedule: Vec<String>,
     /// As much of the broker's trace as checks have looked at.
     traced: Mutex<Reading>,
+    /// What consumers give up.
+    advisories: Advisories,
     /// What is left behind.
     leaks: Watch,
 }
@@ -179,6 +183,9 @@ impl World {
             Err(error) => return Err(bare(Stop::broken("cannot write the history", error))),
         };
         let harness = Harness::new(brokers.access(Role::Harness));
+        let advisories = Advisories::listen(harness.access()).await;
+        let advisories = advisories
+            .map_err(|why| bare(Stop::broken("cannot listen to what consumers give up", why)))?;
         let made = stored::make(&harness, &fixture.stored).await;
         made.map_err(|why| bare(Stop::broken("cannot make what the services find", why)))?;
         let mut access = brokers.access(Role::Client);
@@ -220,6 +227,7 @@ impl World {
                     rules: Vec::new(),
                     schedule: Vec::new(),
                     traced: Mutex::default(),
+                    advisories,
                     leaks,
                 });
             }
@@ -265,6 +273,11 @@ impl World {
     /// How a program in this role connects.
     pub(in crate::e2e) fn access(&self, role: Role) -> Access {
         self.brokers.access(role)
+    }
+
+    /// What consumers give up.
+    pub(in crate::e2e) fn advisories(&self) -> &Advisories {
+        &self.advisories
     }
 
     /// The connection of the harness itself.
@@ -371,13 +384,20 @@ impl World {
     /// have drained, that is the broker, and it is looked at what is left behind there. Of any other
     /// all is as it was when it stopped; only a broker that is paused goes on, for nobody could look
     /// at what it has.
-    pub(in crate::e2e) async fn leave(mut self, held: bool) -> (Result<(), Stop>, Watch, Standing) {
+    pub(in crate::e2e) async fn leave(
+        mut self,
+        fixture: &Fixture,
+        held: bool,
+    ) -> (Result<(), Stop>, Watch, Standing) {
         self.brokers.resume().await;
         let driver = self.driver.close().await;
         let driver = driver.map_err(|fault| Stop::broken("cannot end the driver", fault));
         if held {
             std::mem::take(&mut self.networks).stop().await;
             self.leaks.at_end(&self.brokers).await;
+            let expected =
+                |stream: &str, consumer: &str, how| is_checked(fixture, stream, consumer, how);
+            self.leaks.given_up(self.advisories.given_up().await, expected);
         }
         let context = self.services.context().clone();
         let mut standing = Standing::new(self.brokers, self.networks, context, self.history);
@@ -386,6 +406,18 @@ impl World {
         standing.broken.retain(|(fault, _)| fault.what != What::PauseBroker);
         (driver, self.leaks, standing)
     }
+}
+
+/// Whether a check says how many messages this consumer is to give up.
+fn is_checked(fixture: &Fixture, stream: &str, consumer: &str, how: How) -> bool {
+    fixture.checks.iter().any(|check| match &check.kind {
+        CheckKind::Consumer(check) if check.stream == stream && check.name == consumer => match how
+        {
+            How::Terminated => check.terminated.is_some(),
+            How::Exhausted => check.exhausted.is_some(),
+        },
+        _ => false,
+    })
 }
 
 fn log(name: &str, lines: Vec<String>) -> Log {

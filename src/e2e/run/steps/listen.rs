@@ -9,6 +9,7 @@ use super::attempt::{DEFAULT_TIMEOUT, millis};
 use super::bucket;
 use super::running_step::{RunningStep, Subscriptions};
 use crate::e2e::record::seen::Seen;
+use crate::e2e::run::probe::instead::instead;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::scenario::ast::beside::{Kv, KvVerb};
 use crate::e2e::scenario::ast::scenario::Fixture;
@@ -68,9 +69,22 @@ impl RunningStep<'_> {
     pub(in crate::e2e) async fn one_message(&self, subject: &str) -> Result<Seen, Stop> {
         let within = self.step.within.unwrap_or(DEFAULT_TIMEOUT);
         let message = self.next(subject, within).await?;
-        message
-            .map(|message| Seen::message(&message))
-            .ok_or_else(|| self.failed(format!("no message on {subject} within {within:?}")))
+        match message {
+            Some(message) => Ok(Seen::message(&message)),
+            None => {
+                let what = format!("no message on {subject} within {within:?}");
+                Err(self.failed(self.with_what_came(what).await))
+            }
+        }
+    }
+
+    /// What did not come, and what came instead.
+    async fn with_what_came(&self, what: String) -> String {
+        let scene = &self.scene;
+        match instead(scene.harness, scene.brokers, self.fixture).await {
+            Some(instead) => format!("{what}; {instead}"),
+            None => what,
+        }
     }
 
     /// So many messages, and behind a fence no further one.
@@ -86,9 +100,10 @@ impl RunningStep<'_> {
                 None => {
                     let bodies = Seen::messages(&messages).main_part();
                     let (found, seen) = (messages.len(), bodies);
-                    return Err(self.failed(format!(
+                    let what = format!(
                         "expected {count} messages on {subject} within {within:?}, saw {found}: {seen}"
-                    )));
+                    );
+                    return Err(self.failed(self.with_what_came(what).await));
                 }
             }
         }

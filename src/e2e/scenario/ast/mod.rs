@@ -2,6 +2,7 @@
 
 pub(crate) mod beside;
 pub(crate) mod check;
+pub(crate) mod held;
 pub(crate) mod of_run;
 pub(crate) mod payload;
 pub mod promise;
