@@ -119,3 +119,14 @@ fn the_setup_is_done_when_the_broker_is_up_and_the_services_are_not() {
         e2e(&home, &[]).failed(2, &format!("`{word}` does not go into `[[setup]]`"));
     }
 }
+
+#[test]
+fn a_step_that_fails_says_which_fault_by_message_hit_something_meanwhile() {
+    let home = Home::new();
+    let steps = "[[step]]\nfault = \"lose\"\nwhat = \"pub-ack\"\nsubject = \"orders.new\"\nof = \"client\"\n\
+                 [[step]]\nsubmit = \"orders.new\"\ntimeout = \"300ms\"\n";
+    suite(&home, "[streams.ORDERS]\nsubjects = [\"orders.>\"]\n", &[("a", steps)]);
+    let said = e2e(&home, &["--ci"]).failed(1, "").stdout;
+    let hit = "`lose pub-ack on orders.new of client` hit 1 message during this step";
+    assert!(said.contains(hit), "{said}");
+}

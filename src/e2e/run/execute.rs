@@ -90,7 +90,7 @@ pub async fn leave_up(
         through(&mut world, fixture, run, events, limit, &mut progress, &mut history).await;
     let ended = world.unmet(fixture, through);
     let history_file = world.kept_history().map(Path::to_owned);
-    let logs = world.logs();
+    let (logs, restarts) = (world.logs(), world.services.restarts());
     let tape = std::mem::take(&mut world.tape);
     let trace = match traced {
         true => Some(Box::new(
@@ -106,7 +106,8 @@ pub async fn leave_up(
         Ok(()) => End::Held,
     };
     let (transcript, seen) = (progress.transcript.text().to_owned(), progress.seen);
-    let outcome = Outcome { end, transcript, seen, logs, history, leaks, history_file, trace };
+    let outcome =
+        Outcome { end, transcript, seen, logs, history, leaks, restarts, history_file, trace };
     (secrets.out_of(outcome), Some(standing))
 }
 

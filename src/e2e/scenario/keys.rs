@@ -65,6 +65,7 @@ pub(in crate::e2e) const PROXY: &[Key] = &[
 pub(in crate::e2e) const PROCESSES: &[Key] = &[
     key("services", Form::Count(1), "How many service processes there are; 1 unless said."),
     key("restart", Form::Truth, "Starts again what ends unasked."),
+    key("restarts", Form::Count(1), "How often each service may need that; however often."),
 ];
 
 /// `[promise.NAME]`.

@@ -55,6 +55,7 @@
 //! | `messages`, `replies` | so many messages, or replies to one request, and no more |
 //! | `beside` | entries of buckets, objects, requests to a web side |
 //! | `held` | checks of streams, buckets, consumers, and of what services print |
+//! | `subjects` | what cannot be a subject |
 //! | `item`, `data` | values of TOML as JSON, settings, patterns |
 //! | `environment` | where a service or a program runs, and what it is given |
 //! | `context` | what only the caller knows |
@@ -95,6 +96,7 @@ pub(crate) mod setup;
 pub(crate) mod steps;
 pub(crate) mod stored;
 pub(crate) mod stored_keys;
+pub(crate) mod subjects;
 pub mod suite;
 pub(crate) mod verbs;
 

@@ -205,12 +205,17 @@ fn clients(
 }
 
 fn processes(top: &Fields<'_, '_>, findings: &mut Findings) -> Processes {
-    let mut processes = Processes { services: 1, restart: false };
+    let mut processes = Processes { services: 1, restart: false, restarts: None };
     if let Some((table, span)) = top.table("processes", findings) {
         let known = keys::words(keys::PROCESSES);
         let fields = Fields::new(table, span, "key of `[processes]`", &known, findings);
         processes.services = fields.count("services", 1, findings).unwrap_or(1);
         processes.restart = fields.truth("restart", findings).unwrap_or(false);
+        processes.restarts = fields.count("restarts", 1, findings);
+        if processes.restarts.is_some() && !processes.restart {
+            let message = "`restarts` needs `restart = true`";
+            findings.add(fields.key_span("restarts"), message);
+        }
     }
     processes
 }

@@ -3,13 +3,16 @@
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
+use super::ast::of_run;
 use super::ast::step::{Action, InGolden, Program, Save, Step};
 use super::data::as_text;
 use super::expects::expects;
 use super::findings::Findings;
 use super::reader::Fields;
 use super::verbs::{VERBS, Verb, verb_words};
-use crate::e2e::scenario::{beside, environment, faults, keys, messages, outgoing, replies};
+use crate::e2e::scenario::{
+    beside, environment, faults, keys, messages, outgoing, replies, subjects,
+};
 use crate::e2e::text::span::Span;
 use crate::e2e::text::template;
 
@@ -100,6 +103,7 @@ fn step(table: &DeTable<'_>, span: Span, findings: &mut Findings) -> Option<Step
         findings.variables.remove("n");
     }
     if let Some(step) = &step {
+        subjects::check(step, &fields, findings);
         findings.variables.extend(step.save.iter().map(|save| save.name.clone()));
     }
     step
@@ -224,6 +228,10 @@ fn save(fields: &Fields<'_, '_>, findings: &mut Findings) -> Vec<Save> {
                     save.name
                 ),
             );
+        }
+        if of_run::NAMES.contains(&save.name.as_str()) {
+            let message = format!("`{}` is a value of the run: no step can save it", save.name);
+            findings.add(span.clone(), message);
         }
         if !save.pointer.is_empty() && !save.pointer.starts_with('/') {
             no_pointer(&save.pointer, span.clone(), findings);

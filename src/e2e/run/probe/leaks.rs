@@ -61,6 +61,11 @@ impl Watch {
         self.policy != Leaks::Ignore
     }
 
+    /// Whether it looks, and the broker could be asked so far.
+    pub(in crate::e2e) fn is_known(&self) -> bool {
+        self.looks() && self.leaks.unknown.is_none()
+    }
+
     /// Looks at what is there before the first step.
     pub(in crate::e2e) async fn begin(&mut self, brokers: &Brokers, processes: usize) {
         if !self.looks() {
@@ -130,7 +135,6 @@ impl Watch {
         expected: impl Fn(&str, &str, How) -> bool,
     ) {
         match given_up {
-            _ if !self.looks() => {}
             Ok(given_up) => self.leaks.found.extend(given_up.leaks(expected)),
             Err(reason) => self.unknown("at the end", reason),
         }

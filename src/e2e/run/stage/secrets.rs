@@ -65,6 +65,7 @@ impl Secrets {
             // Evidence is not rewritten: what would tell a password is left out whole.
             history: outcome.history.filter(|history| !self.is_told_by(history)),
             leaks,
+            restarts: outcome.restarts,
             history_file: outcome.history_file,
         }
     }
@@ -140,6 +141,7 @@ mod tests {
                     }),
                 ]],
                 logs,
+                restarts: Default::default(),
                 leaks: RunLeaks { found: vec![leak], unknown: Some(said("unknown")) },
                 trace: Some(Box::new(trace(&said("trace")))),
                 ..Outcome::unstarted(end)

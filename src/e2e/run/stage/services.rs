@@ -16,6 +16,7 @@ use super::machine::{Machine, ServiceContext, ServiceUnderTest};
 use super::ready::{Asked, NotStarted, answers, start_process};
 use super::service_process::ServiceProcess;
 use crate::broker::ServiceProcesses;
+use crate::counted::counted;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::service::Ready;
 use crate::e2e::text::span::Span;
@@ -40,6 +41,10 @@ pub(in crate::e2e) struct Services {
     wanted: Vec<Wanted>,
     /// Whether one that ends unasked is started again.
     restart: bool,
+    /// How often each may be.
+    most_restarts: Option<u32>,
+    /// How often each was.
+    restarts: BTreeMap<String, u32>,
     running: Vec<Child>,
     /// While only one service is looked at, the processes of the others.
     aside: Vec<Child>,
@@ -102,6 +107,8 @@ impl Services {
             hearing,
             wanted: wanted.collect(),
             restart: fixture.processes.restart,
+            most_restarts: fixture.processes.restarts,
+            restarts: BTreeMap::new(),
             running: Vec::new(),
             aside: Vec::new(),
             logs: BTreeMap::new(),
@@ -204,6 +211,9 @@ impl Services {
         }
         let mut ended_unready = 0;
         loop {
+            if let Some(too_often) = self.count_restarts() {
+                return Stop::failed(fixture, step, too_often);
+            }
             match self.start_missing(|wanted| wanted.left).await {
                 Ok(()) => ended_unready = 0,
                 // What waits for it may end it before it is ready, each time another message.
@@ -221,6 +231,35 @@ impl Services {
             select_all(self.running.iter().map(|s| Box::pin(s.wait()))).await;
             self.let_ended_go().await;
         }
+    }
+
+    /// Counts those that are about to be started again; says which of them was too often.
+    fn count_restarts(&mut self) -> Option<String> {
+        let mut too_often = None;
+        for one in self.wanted.iter().filter(|one| one.in_view) {
+            let name = &one.service.name;
+            let running = self.running.iter().filter(|child| child.name() == name).count();
+            let missing = u32::try_from(one.left.saturating_sub(running)).unwrap_or(u32::MAX);
+            if missing == 0 {
+                continue;
+            }
+            let times = self.restarts.entry(name.clone()).or_default();
+            *times = times.saturating_add(missing);
+            if let Some(most) = self.most_restarts.filter(|most| *times > *most) {
+                let said = self.logs.get(name).and_then(|tail| telling_line(tail));
+                let said = said.map(|line| format!("; its log says `{line}`")).unwrap_or_default();
+                let ended = counted(*times, "time");
+                too_often = Some(format!(
+                    "{name} ended by itself {ended}, more than `restarts = {most}`{said}"
+                ));
+            }
+        }
+        too_often
+    }
+
+    /// How often each was started again that had ended by itself.
+    pub(in crate::e2e) fn restarts(&self) -> BTreeMap<String, u32> {
+        self.restarts.clone()
     }
 
     /// Keeps the logs of those that have ended; true if there were any.

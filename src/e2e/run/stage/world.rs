@@ -20,6 +20,7 @@ use super::stored;
 use super::values::{self, Ports};
 use crate::broker;
 use crate::broker::{Fault, MessageRule, Role, What};
+use crate::counted::counted;
 use crate::e2e::driver;
 use crate::e2e::driver::Driver;
 use crate::e2e::driver::pipe::PipeDriver;
@@ -395,13 +396,19 @@ impl World {
         if held {
             std::mem::take(&mut self.networks).stop().await;
             self.leaks.at_end(&self.brokers).await;
-            let expected =
-                |stream: &str, consumer: &str, how| is_checked(fixture, stream, consumer, how);
-            self.leaks.given_up(self.advisories.given_up().await, expected);
+            if self.leaks.is_known() {
+                let expected =
+                    |stream: &str, consumer: &str, how| is_checked(fixture, stream, consumer, how);
+                self.leaks.given_up(self.advisories.given_up().await, expected);
+            }
         }
         let context = self.services.context().clone();
         let mut standing = Standing::new(self.brokers, self.networks, context, self.history);
         (standing.services, standing.last_lines) = self.services.left();
+        let hit = |(rule, name, _): &(Arc<MessageRule>, String, Span)| {
+            format!("{name}: hit {}", counted(rule.hits(), "message"))
+        };
+        standing.message_faults = self.rules.iter().map(hit).collect();
         standing.broken = self.broken;
         standing.broken.retain(|(fault, _)| fault.what != What::PauseBroker);
         (driver, self.leaks, standing)

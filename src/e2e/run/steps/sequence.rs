@@ -120,6 +120,18 @@ async fn one(
     step: &Step,
     progress: &mut Progress,
 ) -> Result<(), Stop> {
+    let hits = world.hits();
+    let done = perform(world, fixture, subscriptions, step, progress).await;
+    done.map_err(|stop| world.beside_hits(&hits, stop))
+}
+
+async fn perform(
+    world: &mut World,
+    fixture: &Fixture,
+    subscriptions: &Subscriptions,
+    step: &Step,
+    progress: &mut Progress,
+) -> Result<(), Stop> {
     let Progress { variables, seen, transcript } = progress;
     seen.push(Vec::new());
     let clock = world.recorder.clock();

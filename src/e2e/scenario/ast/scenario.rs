@@ -124,6 +124,8 @@ pub struct Processes {
     pub services: u32,
     /// Whether one that ends unasked is started again during loads and while settling.
     pub restart: bool,
+    /// How often that may be for each service; however often if `None`.
+    pub restarts: Option<u32>,
 }
 
 /// `[broker]`.
