@@ -130,3 +130,44 @@ fn a_step_that_fails_says_which_fault_by_message_hit_something_meanwhile() {
     let hit = "`lose pub-ack on orders.new of client` hit 1 message during this step";
     assert!(said.contains(hit), "{said}");
 }
+
+/// Connects with the URL alone, as most programs do.
+const READS_A_URL: &str = "import asyncio, os, signal, nats
+async def main():
+    nc = await nats.connect(os.environ['NATS_URL'])
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await stop.wait()
+    await nc.close()
+asyncio.run(main())
+";
+
+#[test]
+fn a_suite_starts_from_a_command_that_is_there() {
+    let home = Home::new();
+    std::fs::write(home.path().join("worker.py"), READS_A_URL).unwrap();
+    let python = home.path().join("suite/python");
+    suite(
+        &home,
+        "",
+        &[(
+            "a",
+            "[[step]]\nrun = [\"{{python}}\", \"-c\", \"import sys; open('python', 'w').write(sys.executable)\"]\n",
+        )],
+    );
+    e2e(&home, &["--update"]).ok();
+    let python = std::fs::read_to_string(python).unwrap();
+    let command = format!("{python} worker.py");
+    let said = home.run(&["e2e", "new", "tests/e2e", "--run", &command]).ok();
+    assert!(said.contains("tests/e2e/scenarios/starts.toml"), "{said}");
+    let said = home.run(&["e2e", "tests/e2e", "--update"]).ok();
+    assert!(said.contains("1 passed"), "{said}");
+    home.run(&["e2e", "new", "other", "--run", "  "]).failed(2, "names no command");
+
+    home.run(&["e2e", "new", "bare", "--bare"]).ok();
+    home.run(&["e2e", "bare", "--update"]).ok();
+    let shell = "PORT=1 ./bin/My_Worker.sh | tee log";
+    home.run(&["e2e", "new", "shell", "--run", shell]).ok();
+    let file = std::fs::read_to_string(home.path().join("shell/suite.toml")).unwrap();
+    assert!(file.contains("\"sh\", \"-c\""), "{file}");
+}

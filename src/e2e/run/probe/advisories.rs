@@ -19,6 +19,10 @@ const SUBJECTS: [(&str, How); 2] = [
     ("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>", How::Terminated),
     ("$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>", How::Exhausted),
 ];
+/// The server says the same of a message that is gone from its stream while a delivery of it is under
+/// way, as of one that was delivered again and acknowledged: no worker has given that up.
+const OF_THE_SERVER: [&str; 2] =
+    ["Unacknowledged message was deleted", "Message deleted by stream limits"];
 /// What the harness says to itself, and hears when it has heard all that came before.
 const HEARD: &str = "_INBOX.barrier.advisories";
 /// How long that may take, over a broker that has just come back.
@@ -55,6 +59,9 @@ struct Advisory {
     stream: String,
     consumer: String,
     stream_seq: u64,
+    /// Why, where the server itself ended it.
+    #[serde(default)]
+    reason: String,
 }
 
 impl Advisories {
@@ -93,7 +100,10 @@ impl Advisories {
         tokio::time::timeout(PATIENCE, passed).await.unwrap_or_else(late)?;
         for (heard, how) in advisories {
             while let Some(Some(message)) = unconstrained(heard.next()).now_or_never() {
-                if let Ok(advisory) = serde_json::from_slice::<Advisory>(&message.payload) {
+                let advisory = serde_json::from_slice::<Advisory>(&message.payload).ok();
+                let by_a_worker =
+                    |advisory: &Advisory| !OF_THE_SERVER.contains(&advisory.reason.as_str());
+                if let Some(advisory) = advisory.filter(by_a_worker) {
                     let key = (advisory.stream, advisory.consumer, *how);
                     given_up.0.entry(key).or_default().push(advisory.stream_seq);
                 }
