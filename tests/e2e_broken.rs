@@ -50,6 +50,7 @@ fn read(name: &str, text: &str) -> Result<(), FixtureError> {
         variables: BTreeSet::from(["python".to_owned()]),
         clients: ["rust", "python", "node", "go"].map(str::to_owned).into(),
         services: BTreeSet::new(),
+        commands: None,
         defaults: Default::default(),
         promises: Default::default(),
         checks: CHECKS,

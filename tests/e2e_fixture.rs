@@ -25,6 +25,7 @@ fn read(text: &str) -> Result<Vec<Fixture>, FixtureError> {
         schema: &|word| Schemas::default().find(word),
         include: &|path| Err(format!("there is no file {path}")),
         services: BTreeSet::new(),
+        commands: None,
     };
     let name = Name::new("group/scenario").expect("a name");
     parse(name, Source::new("fixtures/group/scenario.toml", text), &context)

@@ -182,6 +182,7 @@ fn fixtures_are_read_or_every_mistake_is_shown() {
         schema: &|word| Schemas::default().find(word),
         include: &|_| Ok("params = [\"id\"]\n[[step]]\nsubmit = \"{{id}}\"\n".to_owned()),
         services: Default::default(),
+        commands: None,
     };
     fuzz("fixture", |input| {
         let name = Name::new("any/name").unwrap();

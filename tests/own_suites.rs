@@ -180,7 +180,7 @@ fn a_fixture_may_change_a_service() {
     suite(&home, file, &[("changed", &changed)]);
     e2e(&home, &["--update"]).ok();
     suite(&home, file, &[("changed", &format!("[services.shop]\nprocess = 2\n{STEP}"))]);
-    e2e(&home, &[]).failed(2, "unknown field `process`");
+    e2e(&home, &[]).failed(2, "did you mean `processes`?");
     suite(&home, file, &[("changed", &format!("[services.shoq]\nprocesses = 2\n{STEP}"))]);
     e2e(&home, &[]).failed(2, "the suite has no service `shoq`; it has shop");
 }

@@ -7,6 +7,10 @@ const SHOP: &str =
     "echo $$ >> starts; echo up; until [ -e end ]; do sleep 0.01; done; rm end; exit 7";
 
 fn run(restart: bool, steps: &str) -> (Home, crate::support::program::Said) {
+    run_with(&format!("restart = {restart}"), steps)
+}
+
+fn run_with(processes: &str, steps: &str) -> (Home, crate::support::program::Said) {
     let home = Home::new();
     let root = home.path().join("suite");
     std::fs::create_dir_all(root.join("scenarios")).unwrap();
@@ -15,7 +19,7 @@ fn run(restart: bool, steps: &str) -> (Home, crate::support::program::Said) {
          ready_within = \"60s\"\n"
     );
     std::fs::write(root.join("suite.toml"), file).unwrap();
-    let text = format!("description = \"again\"\n[processes]\nrestart = {restart}\n{steps}");
+    let text = format!("description = \"again\"\n[processes]\n{processes}\n{steps}");
     std::fs::write(root.join("scenarios/again.toml"), text).unwrap();
     let said = home.run(&["e2e", "suite", "--update"]);
     (home, said)
@@ -31,7 +35,8 @@ fn ended(starts: usize) -> String {
 #[test]
 fn a_step_meets_the_next_process() {
     let (home, said) = run(true, &[ended(2), ended(3)].concat());
-    said.ok();
+    let said = said.ok();
+    assert!(said.contains("started again: shop 2 times"), "{said}");
     let starts = std::fs::read_to_string(home.path().join("suite/starts")).unwrap();
     assert!(starts.lines().count() >= 3, "{starts}");
 }
@@ -55,4 +60,12 @@ fn without_it_the_step_fails_with_how_the_process_ended() {
     let (_home, said) = run(false, &ended(2));
     let said = said.failed(1, "").stdout;
     assert!(said.contains("shop ended with exit status 7"), "{said}");
+}
+
+#[test]
+fn a_bound_on_restarts_fails_the_run() {
+    let bound = "restart = true\nrestarts = 1";
+    run_with(bound, &ended(2)).1.ok();
+    let said = run_with(bound, &[ended(2), ended(3)].concat()).1.failed(1, "").stdout;
+    assert!(said.contains("shop ended by itself 2 times, more than `restarts = 1`"), "{said}");
 }

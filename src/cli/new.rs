@@ -1,4 +1,5 @@
-//! `e2e new`: creates a user's own suite, which passes at once.
+//! `e2e new`: creates a user's own suite: a sample that passes at once, or one for a command that is
+//! there.
 
 use std::path::{Path, PathBuf};
 
@@ -12,12 +13,40 @@ use super::output::Output;
 
 static TEMPLATE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/src/cli/template");
 
+/// The files of a suite, by their paths.
+type Own = [(&'static str, String); 2];
+
+/// A suite that has nothing yet.
+const BARE: &str = "\
+# What `mono-demo e2e` starts, and where the scenarios are. Every key: docs/suites.md of mono-demo.
+
+# [services.worker]
+# run = [\"./worker\"]
+# ready = { connected = 1 }
+";
+const FIRST: &str = "\
+description = \"A message is published and heard\"
+
+[[step]]
+publish = \"hello\"
+text = \"world\"
+
+[[step]]
+expect_message = { subject = \"hello\", body = \"world\" }
+";
+
 /// Arguments of `e2e new`.
 #[derive(Debug, Args)]
 pub struct NewArgs {
     /// The folder to create.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
+    /// Starts from your own service: its command, run in the working folder.
+    #[arg(long, value_name = "COMMAND", conflicts_with = "bare")]
+    run: Option<String>,
+    /// No service yet: a suite file and one scenario to begin with.
+    #[arg(long)]
+    bare: bool,
 }
 
 pub fn run(args: &NewArgs, context: &Context, output: &Output) -> Result<Exit, CliError> {
@@ -29,15 +58,88 @@ pub fn run(args: &NewArgs, context: &Context, output: &Output) -> Result<Exit, C
             .hint("name a folder that is not there yet"));
     }
     let mut files = Vec::new();
-    write(&TEMPLATE, &folder, &mut files)
+    let own = match (&args.run, args.bare) {
+        (Some(command), _) => Some(of_command(command, &folder, &context.cwd)?),
+        (None, true) => {
+            Some([("suite.toml", BARE.to_owned()), ("scenarios/first.toml", FIRST.to_owned())])
+        }
+        (None, false) => None,
+    };
+    let written = match &own {
+        Some(own) => write_own(own, &folder, &mut files),
+        None => write(&TEMPLATE, &folder, &mut files),
+    };
+    written
         .map_err(|error| CliError::infrastructure(&format!("write the suite {shown}"), error))?;
     files.sort();
     for file in &files {
         output.line(format!("{shown}/{file}"));
     }
-    output.line(format!("\nnow: mono-demo e2e {shown}"));
+    // A sample has its golden file.
+    let update = if own.is_some() { " --update" } else { "" };
+    output.line(format!("\nnow: mono-demo e2e {shown}{update}"));
     output.object(&json!({ "ok": true, "folder": folder, "files": files }));
     Ok(Exit::Success)
+}
+
+/// A suite of one service, which is this command.
+fn of_command(command: &str, suite: &Path, cwd: &Path) -> Result<Own, CliError> {
+    let words: Vec<&str> = command.split_whitespace().collect();
+    let Some(program) = words.first() else {
+        let error = CliError::usage("e2e new: --run names no command".to_owned());
+        return Err(error.hint("as in --run \"./bin/worker --verbose\""));
+    };
+    // What only a shell understands, it is left to.
+    let of_a_shell = command.contains(['\'', '"', '\\', '$', '|', '&', ';', '<', '>', '*', '(']);
+    let words = match of_a_shell {
+        true => vec!["sh".to_owned(), "-c".to_owned(), command.to_owned()],
+        false => words.iter().map(|word| (*word).to_owned()).collect(),
+    };
+    let run = toml::Value::from(words).to_string();
+    // From the suite's folder, so that the repository can be moved.
+    let back =
+        suite.strip_prefix(cwd).map(|below| vec![".."; below.components().count()].join("/"));
+    let back = back.unwrap_or_else(|_| cwd.display().to_string());
+    let (name, cwd) = (name_of(program), toml::Value::from(back));
+    let suite = format!(
+        "# What `mono-demo e2e` starts, and where the scenarios are. Every key: docs/suites.md of mono-demo.\n\n\
+         [services.{name}]\n\
+         run = {run}\n\
+         cwd = {cwd}\n\
+         # Under the name that it reads; NATS_USER and NATS_PASSWORD are there too. For a service that takes\n\
+         # no login: broker = {{ auth = false }}, above.\n\
+         env = {{ NATS_URL = \"{{{{url_with_credentials}}}}\" }}\n\
+         # It is connected; or {{ subscribes = \"…\" }}, {{ consumer = \"…\" }}, {{ line = \"…\" }}, {{ http = \"…\" }}.\n\
+         ready = {{ connected = 1 }}\n\n\
+         # Streams that it expects to find:\n\
+         # [streams.ORDERS]\n\
+         # subjects = [\"orders.>\"]\n"
+    );
+    let scenario = format!(
+        "description = \"{name} starts, connects, and ends when it is told to\"\n\n\
+         [[step]]\nsettle = true\n\n\
+         # What it is for, for example:\n\
+         # [[step]]\n# request = \"orders.new\"\n# body = {{ id = 1 }}\n# reply = {{ id = \"#number\" }}\n"
+    );
+    Ok([("suite.toml", suite), ("scenarios/starts.toml", scenario)])
+}
+
+/// What a service is called: the name of its program, as names are here.
+fn name_of(program: &str) -> String {
+    let stem = Path::new(program).file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { ' ' };
+    let words = stem.chars().map(plain).collect::<String>();
+    let name = words.split_whitespace().collect::<Vec<_>>().join("-");
+    if name.is_empty() { "service".to_owned() } else { name }
+}
+
+fn write_own(files: &Own, to: &Path, written: &mut Vec<String>) -> std::io::Result<()> {
+    std::fs::create_dir_all(to.join("scenarios"))?;
+    for (path, text) in files {
+        std::fs::write(to.join(path), text)?;
+        written.push((*path).to_owned());
+    }
+    Ok(())
 }
 
 fn write(from: &Dir<'_>, to: &Path, files: &mut Vec<String>) -> std::io::Result<()> {

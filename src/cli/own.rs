@@ -16,7 +16,7 @@ use super::output::{Output, printable};
 use crate::broker::Credentials;
 use crate::e2e::driver::TypedCalls;
 use crate::e2e::run::{Client, DIR, ServiceContext, ServiceSpawn, ServiceUnderTest, ServicesOf};
-use crate::e2e::scenario::{Service, Suite, suite};
+use crate::e2e::scenario::{Fixture, Service, Suite, suite};
 use crate::e2e::session::{ClientUnderTest, E2eError};
 use crate::e2e::text::{Source, template};
 use crate::given::read_given_text;
@@ -82,40 +82,38 @@ pub async fn prepare(
     Ok(())
 }
 
-/// The services, with what a fixture's `[services.NAME]` says of them.
+/// The services, as each fixture has them.
 ///
 /// # Errors
-/// A command needs what is not available here.
+/// A command of the suite needs what is not available here.
 pub fn services(suite: &Suite, root: &Path, variables: &Variables) -> Result<ServicesOf, CliError> {
-    let commands = suite.services.iter().map(|service| {
-        let words = filled_before(&service.run, variables)?;
+    for service in &suite.services {
+        known(service.texts(), variables)?;
         let cwd = root.join(service.cwd.as_deref().unwrap_or_default());
         if !cwd.is_dir() {
             let (name, cwd) = (&service.name, cwd.display());
             return Err(CliError::usage(format!("service `{name}`: its `cwd` {cwd} is no folder")));
         }
-        let env = service.env.iter().map(|(name, value)| {
-            let value = filled_before(std::slice::from_ref(value), variables)?.remove(0);
-            Ok((name.clone(), value))
-        });
-        let env = env.collect::<Result<BTreeMap<_, _>, CliError>>()?;
-        Ok(Service { run: words, env, ..service.clone() })
-    });
-    let commands = commands.collect::<Result<Vec<Service>, CliError>>()?;
-    let root = root.to_owned();
-    Ok(Arc::new(move |tables| {
-        commands.iter().map(|service| under_test(service, tables, &root)).collect()
+    }
+    let available = variables
+        .iter()
+        .filter_map(|(name, value)| Some((name.clone(), Value::from(value.as_deref().ok()?))));
+    let (root, available) = (root.to_owned(), available.collect::<template::Variables>());
+    Ok(Arc::new(move |fixture: &Fixture| {
+        let commands = fixture.commands.iter();
+        commands.map(|service| under_test(service, &available, &root)).collect()
     }))
 }
 
-fn under_test(service: &Service, tables: &toml::Table, root: &Path) -> ServiceUnderTest {
-    let settings = Settings::of(tables, &service.name);
-    let env: BTreeMap<String, String> =
-        service.env.iter().chain(&settings.env).map(|(k, v)| (k.clone(), v.clone())).collect();
-    let (run, name) = (service.run.clone(), service.name.clone());
+fn under_test(service: &Service, available: &template::Variables, root: &Path) -> ServiceUnderTest {
+    let Service { name, run, env, .. } = service.clone();
+    let available = available.clone();
     let cwd = root.join(service.cwd.as_deref().unwrap_or_default());
     let spawn: ServiceSpawn = Arc::new(move |context: &ServiceContext| {
-        let fill = |text: &String| template::fill_text(text, &context.variables);
+        // Those of the run are filled in when it begins.
+        let fill = |text: &String| {
+            template::fill_text(&template::fill_some(text, &available), &context.variables)
+        };
         let words: Vec<String> = run.iter().map(fill).collect();
         let mut spawn = Spawn::new(&name, program(&words[0], &cwd)).args(&words[1..]).cwd(&cwd);
         // It learns of the other nodes of a cluster from the first.
@@ -139,44 +137,13 @@ fn under_test(service: &Service, tables: &toml::Table, root: &Path) -> ServiceUn
         ready: service.ready.clone(),
         ready_within: service.ready_within,
         stop_within: service.stop_within,
-        processes: settings.processes.unwrap_or(service.processes),
+        processes: service.processes,
     }
 }
 
 /// A path is one from its working folder; a bare name is looked up in `PATH`.
 fn program(word: &str, root: &Path) -> PathBuf {
     if word.contains('/') { root.join(word) } else { PathBuf::from(word) }
-}
-
-/// What a fixture's `[services.NAME]` may say.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Settings {
-    processes: Option<u32>,
-    env: BTreeMap<String, String>,
-}
-
-impl Settings {
-    fn of(tables: &toml::Table, name: &str) -> Self {
-        let table = tables.get(name).cloned();
-        // Checked when the fixture was read.
-        table.and_then(|table| table.try_into().ok()).unwrap_or_default()
-    }
-}
-
-/// Says what is wrong with a fixture's `[services]`, if anything.
-pub fn validate(names: &[String], tables: &toml::Table) -> Result<(), String> {
-    for (name, table) in tables {
-        if !names.contains(name) {
-            return Err(format!("the suite has no service `{name}`; it has {}", names.join(", ")));
-        }
-        let read: Result<Settings, _> = table.clone().try_into();
-        let settings = read.map_err(|error| error.message().to_owned())?;
-        if settings.processes == Some(0) {
-            return Err("`processes` must be a whole number from 1 up, not 0".to_owned());
-        }
-    }
-    Ok(())
 }
 
 /// The clients: those that are chosen, of those that the suite names.
@@ -258,16 +225,13 @@ fn filled(words: &[String], variables: &Variables) -> Result<Vec<String>, CliErr
     Ok(words.iter().map(|word| template::fill_text(word, &known)).collect())
 }
 
-/// The same of a service, for which each run has values too: they are filled in when it begins.
-fn filled_before(words: &[String], variables: &Variables) -> Result<Vec<String>, CliError> {
-    let known = known(words, variables)?;
-    Ok(words.iter().map(|word| template::fill_some(word, &known)).collect())
-}
-
 /// The values that a command needs.
-fn known(words: &[String], variables: &Variables) -> Result<template::Variables, CliError> {
+fn known<'a>(
+    words: impl IntoIterator<Item = &'a String>,
+    variables: &Variables,
+) -> Result<template::Variables, CliError> {
     let mut known = template::Variables::new();
-    for name in words.iter().flat_map(|word| template::names(word)) {
+    for name in words.into_iter().flat_map(|word| template::names(word)) {
         match variables.get(name) {
             Some(Ok(value)) => _ = known.insert(name.to_owned(), Value::from(value.as_str())),
             Some(Err(reason)) => {

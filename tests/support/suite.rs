@@ -82,6 +82,7 @@ impl Suite {
             clients,
             known_clients: Vec::new(),
             known_services: Vec::new(),
+            commands: None,
             jobs: 2,
             mode: Mode::Compare,
             fail_fast: false,

@@ -141,6 +141,7 @@ impl Kept {
         facts.extend(all.service_log.iter().map(|path| ("services' log", of_a_file(path))));
         facts.extend(all.journals.iter().map(|path| ("journals", of_a_file(path))));
         facts.push(("history", of_a_file(&all.history)));
+        facts.extend(all.message_faults.iter().map(|fault| ("fault", fault.clone())));
         facts.extend(all.broken.iter().map(|fault| ("still broken", fault.clone())));
         facts
     }

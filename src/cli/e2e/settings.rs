@@ -149,6 +149,7 @@ impl<'a> Plan<'a> {
             clients: parts.clients,
             known_clients: parts.known_clients,
             known_services: parts.known_services,
+            commands: parts.commands,
             defaults: parts.defaults.clone(),
             promises: parts.promises,
             schemas: Schemas::new(root, parts.contract),

@@ -29,6 +29,8 @@ pub struct Inventory {
     pub networks: NetworksAt,
     /// Faults that the scenario injected and did not end.
     pub broken: Vec<String>,
+    /// Faults by message, and how many messages each has hit.
+    pub message_faults: Vec<String>,
     /// Whether services are paused, so that requests to them wait.
     pub services_paused: bool,
 }

@@ -114,7 +114,10 @@ impl std::fmt::Display for Leak {
         let Self { kind, by, told } = self;
         let what = match kind {
             LeakKind::Connection | LeakKind::Subscription => "",
-            LeakKind::Consumer | LeakKind::Unacknowledged => "consumer ",
+            LeakKind::Consumer
+            | LeakKind::Unacknowledged
+            | LeakKind::Terminated
+            | LeakKind::Exhausted => "consumer ",
         };
         write!(f, "{what}`{by}` {told}")
     }
@@ -132,4 +135,8 @@ pub enum LeakKind {
     Consumer,
     /// Messages that a consumer has delivered and nobody has acknowledged.
     Unacknowledged,
+    /// Messages that a worker has terminated.
+    Terminated,
+    /// Messages whose deliveries are used up.
+    Exhausted,
 }

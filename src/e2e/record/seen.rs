@@ -99,6 +99,33 @@ impl Seen {
         ]))
     }
 
+    /// An entry of a bucket: `value`, `revision`, and what is said of it.
+    pub fn entry(entry: Vec<(&str, Data)>) -> Self {
+        let mut fields: Vec<(String, Data)> =
+            entry.into_iter().map(|(key, part)| (key.to_owned(), part)).collect();
+        fields.sort();
+        Self::Ok(Parts::from([("entry".to_owned(), Data::Object(fields))]))
+    }
+
+    /// There is none; what is expected of it is `"#absent"`.
+    pub fn nothing() -> Self {
+        Self::Ok(fields([("none", Data::Bool(true))]))
+    }
+
+    /// What an object store has, or a page of a service.
+    pub fn content(bytes: &[u8]) -> Self {
+        Self::Ok(fields([("reply", Data::read(bytes))]))
+    }
+
+    /// What the web side of a service answers.
+    pub fn page(status: u16, reply_headers: &Headers, body: &[u8]) -> Self {
+        Self::Ok(fields([
+            ("status", Data::Number(status.to_string())),
+            ("reply_headers", headers(reply_headers)),
+            ("reply", Data::read(body)),
+        ]))
+    }
+
     /// A program that ended.
     pub fn program(exit: Data, stdout: Vec<u8>, stderr: Vec<u8>) -> Self {
         Self::Ok(fields([
@@ -211,7 +238,10 @@ impl Seen {
                 },
             )),
             (Self::Ok(fields), None) => {
-                for expect in expects {
+                let absent = |expect: &&Expect| {
+                    expect.pattern == "#absent" && !fields.contains_key(expect.key)
+                };
+                for expect in expects.iter().filter(|expect| !absent(expect)) {
                     let seen = fields.get(expect.key).unwrap_or(&Data::Null);
                     matcher::compare(&expect.pattern, seen, expect.exact, expect.key)
                         .map_err(|difference| (Some(expect), difference))?;
@@ -259,7 +289,7 @@ fn body(message: &Message) -> Data {
 
 /// Where most of an outcome is.
 fn main_key(parts: &Parts) -> Option<&'static str> {
-    ["reply", "ack", "body", "bodies"].into_iter().find(|key| parts.contains_key(*key))
+    ["reply", "ack", "entry", "body", "bodies"].into_iter().find(|key| parts.contains_key(*key))
 }
 
 /// Whether a pattern over headers, of one message or several, names this one.

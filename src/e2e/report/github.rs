@@ -159,6 +159,7 @@ mod tests {
     fn report(verdict: Verdict) -> RunReport {
         RunReport {
             leaks: Default::default(),
+            restarts: Default::default(),
             run: RunId {
                 scenario: Name::new("a/b").unwrap(),
                 client: "go".to_owned(),

@@ -232,6 +232,7 @@ mod tests {
             again: String::new(),
             history: None,
             leaks: None,
+            restarts: Default::default(),
             history_file: None,
             about: Arc::default(),
             trace: None,

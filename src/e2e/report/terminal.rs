@@ -77,6 +77,7 @@ impl<W: Write> Terminal<W> {
         writeln!(self.out, "{line}")?;
         self.figures(report)?;
         self.leaks(report)?;
+        self.restarts(report)?;
         match &report.verdict {
             Verdict::Failed(failure) => {
                 self.failure(failure)?;
@@ -121,6 +122,18 @@ impl<W: Write> Terminal<W> {
         }
         let told = leaks.lines().collect::<Vec<_>>().join("; ");
         let line = self.paint(Style::new().yellow(), &clean(&format!("leaks: {told}")));
+        writeln!(self.out, "     {line}")
+    }
+
+    /// Services that ended by themselves, which were started again.
+    fn restarts(&mut self, report: &RunReport) -> io::Result<()> {
+        if report.restarts.is_empty() {
+            return Ok(());
+        }
+        let told =
+            report.restarts.iter().map(|(name, many)| format!("{name} {}", counted(*many, "time")));
+        let line = format!("started again: {}", told.collect::<Vec<_>>().join(", "));
+        let line = self.paint(Style::new().yellow(), &clean(&line));
         writeln!(self.out, "     {line}")
     }
 

@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::oracle::Oracle;
-use super::probe::{drift, evidence};
+use super::probe::advisories::How;
+use super::probe::{drift, evidence, inventory};
 use super::stage::world::World;
 use crate::e2e::record::history::reader::History;
 use crate::e2e::scenario::ast::check::{Check, CheckKind};
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::verdict::checks::answer::Answer;
 use crate::e2e::verdict::checks::drift::Found;
+use crate::e2e::verdict::checks::held;
 use crate::e2e::verdict::checks::judged::{final_within, history};
-use crate::e2e::verdict::checks::records::{stream, valid};
+use crate::e2e::verdict::checks::records::valid;
 use crate::e2e::verdict::outcome::Stop;
 use crate::e2e::verdict::recovery;
 use crate::e2e::verdict::report::Report;
@@ -105,12 +107,34 @@ async fn look(
                 Found::Drift(reason) => return Err(Stop::failed(fixture, &check.span, reason)),
             }
         }
-        CheckKind::Stream { name, messages, subjects, each } => {
-            match evidence::held(world.harness(), name, each.is_some()).await {
-                Ok(held) => stream(name, &held, *messages, *subjects, each.as_ref()),
-                // One that is not there yet may still come.
-                Err(reason) => Err(reason),
+        CheckKind::Stream(check) => {
+            // One that is not there yet may still come.
+            let held = evidence::held(world.harness(), &check.name, check.reads()).await;
+            held.and_then(|held| held::stream(check, &held))
+        }
+        CheckKind::Kv(check) => {
+            let found =
+                inventory::bucket(world.harness(), &check.bucket, check.key.as_deref()).await;
+            found.and_then(|(keys, entry)| held::bucket(check, keys, &entry))
+        }
+        CheckKind::Log(check) => {
+            if report.is_some() && !world.hearing().whole().await {
+                let why = format!("{}: not every line could be read", check.service);
+                return Err(Stop::Broken(why));
             }
+            let lines = world.hearing().heard(&check.service, 0);
+            held::log(check, lines.iter().map(|heard| heard.line.as_str()))
+        }
+        CheckKind::Consumer(check) => {
+            let state = inventory::consumer(world.harness(), &check.stream, &check.name).await;
+            let given_up = world.advisories().given_up().await;
+            let given_up =
+                given_up.map_err(|why| Stop::broken("hear what consumers gave up", why))?;
+            state.and_then(|state| {
+                let of = |how| given_up.count(&check.stream, &check.name, how);
+                let (terminated, exhausted) = (of(How::Terminated), of(How::Exhausted));
+                held::consumer(check, held::State { terminated, exhausted, ..state })
+            })
         }
     })
 }

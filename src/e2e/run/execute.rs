@@ -23,6 +23,7 @@ use crate::e2e::record::run::RunId;
 use crate::e2e::scenario::ast::check::Check;
 use crate::e2e::scenario::ast::promise::Place;
 use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::scenario::ast::service::Service;
 use crate::e2e::scenario::ast::step::{Action, Program};
 use crate::e2e::text::redact::Redactions;
 use crate::e2e::text::template::{Variables, names};
@@ -91,7 +92,7 @@ pub async fn leave_up(
     let ended = world.unmet(fixture, through);
     let watched = progress.crashing.map(|crashing| crashing.watched());
     let history_file = world.kept_history().map(Path::to_owned);
-    let logs = world.logs();
+    let (logs, restarts) = (world.logs(), world.services.restarts());
     let tape = std::mem::take(&mut world.tape);
     let trace = match traced {
         true => Some(Box::new(
@@ -100,15 +101,25 @@ pub async fn leave_up(
         false => None,
     };
     // Of a run that stopped on its way nobody expects that it has tidied up.
-    let (left, watch, standing) = world.leave(ended.is_ok()).await;
+    let (left, watch, standing) = world.leave(fixture, ended.is_ok()).await;
     let (leaks, leaked) = watch.verdict(fixture);
     let end = match ended.and(left).and(leaked) {
         Err(stop) => stop.into(),
         Ok(()) => End::Held,
     };
     let (transcript, seen) = (progress.transcript.text().to_owned(), progress.seen);
-    let outcome =
-        Outcome { end, transcript, seen, logs, history, leaks, history_file, trace, watched };
+    let outcome = Outcome {
+        end,
+        transcript,
+        seen,
+        logs,
+        history,
+        leaks,
+        restarts,
+        history_file,
+        trace,
+        watched,
+    };
     (secrets.out_of(outcome), Some(standing))
 }
 
@@ -123,6 +134,10 @@ async fn through(
     history: &mut Option<Box<RunHistory>>,
 ) -> Result<(), Stop> {
     let inboxes = begin(world, fixture, &progress.variables).await?;
+    if !fixture.setup.is_empty() {
+        sequence::setup(world, fixture, run, events, limit, progress).await?;
+        world.start_services().await?;
+    }
     progress.crashing = fixture.crash.as_ref().map(|crash| world.watch(crash));
     let done = sequence::all(world, fixture, run, events, limit, progress).await;
     let goes_on = match &done {
@@ -192,8 +207,7 @@ fn variables(
     client: &Client,
 ) -> Result<Variables, String> {
     let is_command = matches!(client, Client::Command { .. });
-    let steps = fixture.steps.iter().chain(&fixture.teardown);
-    let programs = steps.filter_map(|step| match &step.action {
+    let programs = fixture.all_steps().filter_map(|step| match &step.action {
         Action::Run(program) => Some(program),
         _ => None,
     });
@@ -203,7 +217,8 @@ fn variables(
         _ => None,
     });
     let looking = looking.flatten().map(String::as_str);
-    for name in programs.flat_map(Program::texts).chain(looking).flat_map(names) {
+    let services = fixture.commands.iter().flat_map(Service::texts).map(String::as_str);
+    for name in programs.flat_map(Program::texts).chain(looking).chain(services).flat_map(names) {
         if let Some(Err(reason)) = machine.variables.get(name) {
             return Err(format!("{{{{{name}}}}} is not available: {reason}"));
         }

@@ -107,7 +107,7 @@ pub(in crate::e2e) async fn conclude(
     {
         world.recorder.append_at(at_ns, What::Answers(answers));
     }
-    if !fixture.steps.iter().chain(&fixture.teardown).any(unseen) {
+    if !fixture.all_steps().any(unseen) {
         whole.push(OPERATIONS);
     }
     world.recorder.finish(whole).map_err(|e| Stop::broken("record the history", e))?;

@@ -11,21 +11,35 @@ use super::findings::Findings;
 use super::form::{Form, Key};
 use super::keys::CheckWord;
 use super::reader::Fields;
-use crate::e2e::scenario::keys;
+use crate::e2e::scenario::{held, keys};
 use crate::e2e::text::error::Problem;
 use crate::e2e::text::schema::Schema;
 use crate::e2e::text::span::Span;
 use crate::e2e::text::template;
 use crate::e2e::text::template::Variables;
 
-const WORDS: [&str; 5] = ["final_within", "history", "recovered_within", "schema", "stream"];
+const WORDS: [&str; 8] =
+    ["consumer", "final_within", "history", "kv", "log", "recovered_within", "schema", "stream"];
 const DEFAULT_WITHIN: Duration = Duration::from_secs(5);
 
 /// What goes with a word of the engine's own.
 fn beside(word: &str) -> &'static [&'static str] {
     match word {
         "schema" => &["subject", "replies", "within"],
-        "stream" => &["messages", "subjects", "each", "within"],
+        "stream" => {
+            &["messages", "subjects", "by_subject", "unique", "each", "headers", "last", "within"]
+        }
+        "kv" => &["keys", "key", "value", "revision", "values", "within"],
+        "log" => &["matches", "count", "none", "within"],
+        "consumer" => &[
+            "stream",
+            "pending",
+            "unacknowledged",
+            "redelivered",
+            "terminated",
+            "exhausted",
+            "within",
+        ],
         _ => &["within"],
     }
 }
@@ -63,7 +77,10 @@ fn check(
     let words = words(context.checks);
     let before = findings.problems.len();
     let fields = Fields::new(table, span, "key of a check", &known, findings);
-    let found: Vec<_> = words.iter().filter(|(word, _)| fields.get(word).is_some()).collect();
+    // Of a consumer it says where it is.
+    let beside = |word: &str| word == "stream" && fields.get("consumer").is_some();
+    let said = |word: &str| fields.get(word).is_some() && !beside(word);
+    let found: Vec<_> = words.iter().filter(|(word, _)| said(word)).collect();
     let (word, extra) = match found.as_slice() {
         [found] => *found,
         [] => {
@@ -123,12 +140,10 @@ fn kind(
             let replies = schemas("replies", fields, context, findings);
             Some(CheckKind::Schema { subject: subject?, messages, replies })
         }
-        "stream" => Some(CheckKind::Stream {
-            name: fields.text(word, findings)?,
-            messages: fields.count("messages", 0, findings).map(u64::from),
-            subjects: fields.count("subjects", 0, findings).map(u64::from),
-            each: fields.pattern("each", findings),
-        }),
+        "stream" => held::stream(fields, findings).map(CheckKind::Stream),
+        "kv" => held::kv(fields, findings).map(CheckKind::Kv),
+        "log" => held::log(fields, findings).map(CheckKind::Log),
+        "consumer" => held::consumer(fields, findings).map(CheckKind::Consumer),
         _ => {
             let added = context.checks.iter().find(|added| added.key.word == word)?;
             let beside = added

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::ast::promise::Promise;
 use super::ast::scenario::Defaults;
+use super::ast::service::Service;
 use super::keys::CheckWord;
 use crate::e2e::text::schema::{Schema, SchemaError};
 
@@ -19,6 +20,8 @@ pub struct Context<'a> {
     pub defaults: Defaults,
     /// Services that a fault may name, where there are several.
     pub services: BTreeSet<String>,
+    /// The suite's services where they are commands, which a scenario may change and add to.
+    pub commands: Option<&'a [Service]>,
     /// Whether it is known whose leader is meant where a fault does not say.
     pub leaders: bool,
     /// What checks may be about beside what the engine knows.

@@ -2,26 +2,33 @@
 
 use std::collections::BTreeSet;
 
-use super::ast::step::{Action, Expect, Outgoing, Payload, Program};
+use super::ast::beside::{Http, Kv, Object};
+use super::ast::payload::Payload;
+use super::ast::step::{Action, Expect, Outgoing, Program};
 use crate::broker::{Fault, Matching};
 use crate::e2e::text::matcher::canonical;
 use crate::e2e::text::template;
+use crate::wire::driver::Headers;
 
 /// The action of a step with its variables filled in.
 pub(in crate::e2e) fn filled(action: &Action, variables: &template::Variables) -> Action {
     let text = |text: &str| template::fill_text(text, variables);
+    let payload = |payload: &Payload| match payload {
+        Payload::Json(value) => Payload::Json(template::fill(value, variables)),
+        Payload::Text(body) => Payload::Text(text(body)),
+        other => other.clone(),
+    };
+    let headers = |headers: &Headers| {
+        let filled = headers
+            .iter()
+            .map(|(name, values)| (name.clone(), values.iter().map(|v| text(v)).collect()));
+        filled.collect::<Headers>()
+    };
     let outgoing = |out: &Outgoing| Outgoing {
         subject: text(&out.subject),
-        payload: match &out.payload {
-            Payload::Json(value) => Payload::Json(template::fill(value, variables)),
-            Payload::Text(body) => Payload::Text(text(body)),
-            other => other.clone(),
-        },
-        headers: out
-            .headers
-            .iter()
-            .map(|(name, values)| (name.clone(), values.iter().map(|v| text(v)).collect()))
-            .collect(),
+        payload: payload(&out.payload),
+        headers: headers(&out.headers),
+        reply_to: out.reply_to.as_deref().map(text),
     };
     match action {
         Action::Call { method, args, kwargs } => Action::Call {
@@ -32,6 +39,24 @@ pub(in crate::e2e) fn filled(action: &Action, variables: &template::Variables) -
         Action::Request(out) => Action::Request(outgoing(out)),
         Action::Publish(out) => Action::Publish(outgoing(out)),
         Action::Submit(out) => Action::Submit(outgoing(out)),
+        Action::Kv(kv) => Action::Kv(Kv {
+            bucket: text(&kv.bucket),
+            key: text(&kv.key),
+            value: payload(&kv.value),
+            revision: kv.revision.as_ref().map(|revision| template::fill(revision, variables)),
+            ..*kv
+        }),
+        Action::Object(object) => Action::Object(Object {
+            store: text(&object.store),
+            name: text(&object.name),
+            put: object.put.as_ref().map(payload),
+        }),
+        Action::Http(http) => Action::Http(Http {
+            url: text(&http.url),
+            body: payload(&http.body),
+            headers: headers(&http.headers),
+            ..*http
+        }),
         Action::Run(program) => Action::Run(Program {
             words: program.words.iter().map(|arg| text(arg)).collect(),
             cwd: program.cwd.as_deref().map(text),
@@ -72,12 +97,22 @@ pub(in crate::e2e) fn used(action: &Action, expects: &[Expect]) -> BTreeSet<Stri
         }
         Action::Request(out) | Action::Publish(out) | Action::Submit(out) => {
             text(&out.subject);
-            match &out.payload {
-                Payload::Json(value) => text(&canonical(value)),
-                Payload::Text(body) => text(body),
-                _ => {}
-            }
-            out.headers.values().flatten().for_each(|value| text(value));
+            sent(&out.payload, &mut text);
+            out.headers.values().flatten().chain(&out.reply_to).for_each(|value| text(value));
+        }
+        Action::Kv(kv) => {
+            [&kv.bucket, &kv.key].into_iter().for_each(|part| text(part));
+            sent(&kv.value, &mut text);
+            kv.revision.iter().for_each(|revision| text(&canonical(revision)));
+        }
+        Action::Object(object) => {
+            [&object.store, &object.name].into_iter().for_each(|part| text(part));
+            object.put.iter().for_each(|payload| sent(payload, &mut text));
+        }
+        Action::Http(http) => {
+            text(&http.url);
+            sent(&http.body, &mut text);
+            http.headers.values().flatten().for_each(|value| text(value));
         }
         Action::Run(program) => program.texts().for_each(&mut text),
         Action::Fault(Fault { messages: Some(messages), .. }) => {
@@ -88,4 +123,12 @@ pub(in crate::e2e) fn used(action: &Action, expects: &[Expect]) -> BTreeSet<Stri
     }
     expects.iter().for_each(|expect| text(&canonical(&expect.pattern)));
     names
+}
+
+fn sent(payload: &Payload, text: &mut impl FnMut(&str)) {
+    match payload {
+        Payload::Json(value) => text(&canonical(value)),
+        Payload::Text(body) => text(body),
+        _ => {}
+    }
 }

@@ -78,6 +78,10 @@ impl Findings {
 
     /// Notes the variables of a text that are not known here.
     pub fn check_variables(&mut self, span: &Span, text: &str) {
+        for slip in template::slips(text) {
+            let help = format!("without blanks, as in `{{{{{}}}}}`", slip.replace(' ', ""));
+            self.add_with_help(span.clone(), format!("`{{{{{slip}}}}}` is no variable"), help);
+        }
         for name in template::names(text) {
             // One that is replaced and still here has no value, which has been told.
             let port = self.any_port && name.starts_with(template::PORT);

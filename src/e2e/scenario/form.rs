@@ -15,6 +15,12 @@ pub enum Form {
     Word(&'static [&'static str]),
     /// A whole number from so much up.
     Count(u32),
+    /// A JSON pointer.
+    Pointer,
+    /// A whole number from 0 up for each name.
+    Counts,
+    /// A whole number from 0 up, or a text with the name of one.
+    Revision,
     /// A port: 1 to 65535.
     Port,
     /// A whole number.
@@ -63,8 +69,8 @@ pub enum Form {
     Stored(&'static [Key]),
     /// Patterns by name.
     Redactions,
-    /// Tables by name, not looked into.
-    Modules,
+    /// Names, or tables by name, not looked into.
+    Services,
     /// Tables that have a name and whatever values.
     Rows,
     /// `[[step]]`, `[[check]]`: their keys go by verb.

@@ -157,7 +157,7 @@ fn keys_of(path: &[String], added: &[CheckWord]) -> Vec<Key> {
     let words: Vec<&str> = path.iter().map(String::as_str).collect();
     match words.as_slice() {
         [] => keys::TOP.to_vec(),
-        ["step" | "teardown"] => keys::STEP.to_vec(),
+        ["setup" | "step" | "teardown"] => keys::STEP.to_vec(),
         ["check"] => keys::of_checks(added),
         ["row"] => ROW.to_vec(),
         ["promise", _] => keys::PROMISE.to_vec(),

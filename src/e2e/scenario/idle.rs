@@ -24,8 +24,7 @@ pub struct Idle {
 
 /// The first promise of a suite whose operation is in none of its scenarios.
 pub(in crate::e2e) fn idle(promises: &[Promise], fixtures: &[Fixture]) -> Option<Idle> {
-    let steps =
-        || fixtures.iter().flat_map(|fixture| fixture.steps.iter().chain(&fixture.teardown));
+    let steps = || fixtures.iter().flat_map(Fixture::all_steps);
     let done = || steps().filter_map(operation);
     let promise = promises.iter().find(|promise| {
         let replaced = |own: &Promise| own.own && own.name == promise.name;

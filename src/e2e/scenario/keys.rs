@@ -34,9 +34,14 @@ pub(in crate::e2e) const TOP: &[Key] = &[
     key("proxy", Form::Table(PROXY), "Who is behind a network that can be made bad."),
     key("processes", Form::Table(PROCESSES), "The service processes."),
     key("explore", Form::Table(EXPLORE), "Kills a service at each of its messages, a run each."),
-    key("services", Form::Modules, "Settings of the services, a table a module."),
+    key(
+        "services",
+        Form::Services,
+        "Those it needs; or a table for each that differs or is its own.",
+    ),
     key("promise", Form::Named(PROMISE), "What becomes of operations, a table a promise."),
     key("row", Form::Rows, "One scenario a row: its `name`, and values used as `{{name}}`."),
+    key("setup", Form::Steps, "Done when the broker is up and the services are not."),
     key("step", Form::Steps, "What is done, in order."),
     key("teardown", Form::Steps, "Done after the steps, whatever they came to."),
     key("check", Form::Checks, "What must hold at the end, and stay so."),
@@ -61,6 +66,7 @@ pub(in crate::e2e) const PROXY: &[Key] = &[
 pub(in crate::e2e) const PROCESSES: &[Key] = &[
     key("services", Form::Count(1), "How many service processes there are; 1 unless said."),
     key("restart", Form::Truth, "Starts again what ends unasked."),
+    key("restarts", Form::Count(1), "How often each service may need that; however often."),
 ];
 
 /// `[explore]`.
@@ -169,12 +175,16 @@ pub(in crate::e2e) const STEP: &[Key] = &[
     key("unordered", Form::Patterns, "Of `request`: the body of each reply, in any order."),
     key("publish", Form::Text, "Sends to a subject; nothing answers."),
     key("submit", Form::Text, "Sends to a stream and waits for the acknowledgement."),
+    key("kv", Form::Table(KV_STEP), "An entry of a key-value bucket."),
+    key("object", Form::Table(OBJECT_STEP), "An object of an object store."),
+    key("http", Form::Table(HTTP_STEP), "A request to the web side of a service."),
     key("body", Form::Data, "The message: data, sent as JSON; of a fault: text in it."),
     key("text", Form::Text, "The message: text, sent as it is."),
     key("bytes_base64", Form::Text, "The message: any bytes, as base64."),
     key("body_file", Form::Text, "The message: a file beside the fixture or below it."),
     key("body_size", Form::Count(0), "The message: so many bytes of filler."),
     key("headers", Form::Headers, "Headers of the message."),
+    key("reply_to", Form::Text, "Of `publish`: where whoever gets it is to reply."),
     key("run", Form::Texts, "A program and its arguments; `NATS_URL` is in its environment."),
     key("cwd", Form::Text, "Its working folder, from the suite's; the suite's unless said."),
     key("env", Form::Variables, "Its environment, beside what every program is given."),
@@ -210,6 +220,8 @@ pub(in crate::e2e) const STEP: &[Key] = &[
     key("reply", Form::Pattern, "Expected: the reply's body, or what the method returned."),
     key("reply_headers", Form::Pattern, "Expected: the reply's headers."),
     key("ack", Form::Pattern, "Expected: `stream`, `sequence`, `duplicate`."),
+    key("entry", Form::Pattern, "Expected of `kv`: `value`, `revision`, `operation`."),
+    key("status", Form::Pattern, "Expected of `http`: the status; 200 to 299 unless said."),
     key("error", Form::Error, "Expected: it fails."),
     key("exit", Form::Pattern, "Expected: the program's exit code; 0 unless said."),
     key("stdout", Form::Pattern, "Expected: what it printed."),
@@ -219,6 +231,35 @@ pub(in crate::e2e) const STEP: &[Key] = &[
     key("within", Form::Duration, "Asked again until it holds, at most this long."),
     key("save", Form::Save, "Keeps values, for `{{name}}` in later steps."),
     key("golden", Form::Golden, "`false`: not in the golden file; or the parts that are not."),
+];
+
+/// `kv`.
+pub(in crate::e2e) const KV_STEP: &[Key] = &[
+    key("bucket", Form::Text, "Which bucket."),
+    key("get", Form::Text, "The newest value of this key."),
+    key("put", Form::Text, "A value for this key, whatever is there."),
+    key("create", Form::Text, "A first value for this key."),
+    key("update", Form::Text, "A value for this key in place of a `revision`."),
+    key("delete", Form::Text, "No value for this key any more."),
+    key("watch", Form::Text, "The next change of this key, or of those that match."),
+    key("revision", Form::Revision, "Of `update`: what it replaces."),
+];
+
+/// `object`.
+pub(in crate::e2e) const OBJECT_STEP: &[Key] = &[
+    key("store", Form::Text, "Which object store."),
+    key("get", Form::Text, "Reads the object of this name."),
+    key("put", Form::Text, "Writes the object of this name."),
+];
+
+/// `http`.
+pub(in crate::e2e) const HTTP_STEP: &[Key] = &[
+    key("get", Form::Text, "A GET of this URL."),
+    key("head", Form::Text, "A HEAD of this URL."),
+    key("post", Form::Text, "A POST to this URL."),
+    key("put", Form::Text, "A PUT to this URL."),
+    key("patch", Form::Text, "A PATCH of this URL."),
+    key("delete", Form::Text, "A DELETE of this URL."),
 ];
 
 /// `expect_message`.
@@ -264,12 +305,32 @@ pub(crate) const CHECK: &[Key] = &[
     key("recovered_within", Form::Duration, "It works again so soon after each fault."),
     key("history", Form::Pattern, "The verdict on the run's history, and its figures."),
     key("schema", Form::OneOrTexts, "Every message on a subject is valid by one of these."),
-    key("stream", Form::Text, "What this stream of JetStream holds."),
+    key("kv", Form::Text, "What this bucket holds."),
+    key("log", Form::Text, "What this service has printed."),
+    key("consumer", Form::Text, "What this consumer has left, and what it gave up."),
+    key("stream", Form::Text, "What this stream of JetStream holds; of `consumer`: whose it is."),
     key("subject", Form::Text, "Of `schema`: where; wildcards are allowed."),
     key("replies", Form::OneOrTexts, "Of `schema`: every reply is valid by one of these."),
     key("messages", Form::Count(0), "Of `stream`: so many messages."),
     key("subjects", Form::Count(0), "Of `stream`: on so many different subjects."),
+    key("by_subject", Form::Counts, "Of `stream`: so many on each of these subjects."),
+    key("unique", Form::Pointer, "Of `stream`: no two messages have the same at this pointer."),
     key("each", Form::Pattern, "Of `stream`: the body of every message."),
+    key("headers", Form::Pattern, "Of `stream`: the headers of every message."),
+    key("last", Form::Pattern, "Of `stream`: the body of the last message."),
+    key("keys", Form::Count(0), "Of `kv`: so many keys have a value."),
+    key("key", Form::Text, "Of `kv`: which key."),
+    key("value", Form::Pattern, "Of `kv`: the value of the key; `#absent`: it has none."),
+    key("revision", Form::Pattern, "Of `kv`: the revision of the key's value."),
+    key("values", Form::Pattern, "Of `kv`: all values of the key, oldest first."),
+    key("matches", Form::Text, "Of `log`: a regular expression, found in a line."),
+    key("count", Form::Count(0), "Of `log`: so many lines; at least one unless said."),
+    key("none", Form::Truth, "Of `log`: no line."),
+    key("pending", Form::Count(0), "Of `consumer`: not delivered yet."),
+    key("unacknowledged", Form::Count(0), "Of `consumer`: delivered and not acknowledged."),
+    key("redelivered", Form::Count(0), "Of `consumer`: of these, delivered more than once."),
+    key("terminated", Form::Count(0), "Of `consumer`: terminated by a worker."),
+    key("exhausted", Form::Count(0), "Of `consumer`: with all deliveries used up."),
 ];
 
 /// Beside every check.

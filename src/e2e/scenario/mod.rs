@@ -47,10 +47,15 @@
 //! | `keys` | every key with its form and what it says: for reader, schema, form and document |
 //! | `expand` | rows and includes, written out before anything else is read |
 //! | `parse`, `steps`, `verbs`, `expects`, `checks`, … | read what is written out into an [`ast`](Fixture) |
+//! | `services` | which services it needs, what is different of them, or its own |
+//! | `setup` | what is done before they start |
 //! | `stored`, `stored_keys` | streams, consumers, buckets and object stores that are made first |
 //! | `promises` | `[promise.NAME]` of fixtures and suites |
 //! | `reader`, `findings` | a table key by key; mistakes with their place |
 //! | `messages`, `replies` | so many messages, or replies to one request, and no more |
+//! | `beside` | entries of buckets, objects, requests to a web side |
+//! | `held` | checks of streams, buckets, consumers, and of what services print |
+//! | `subjects` | what cannot be a subject |
 //! | `item`, `data` | values of TOML as JSON, settings, patterns |
 //! | `environment` | where a service or a program runs, and what it is given |
 //! | `context` | what only the caller knows |
@@ -60,6 +65,7 @@
 //! | `schema`, `format` | for editors; the one form |
 
 pub(crate) mod ast;
+pub(crate) mod beside;
 pub(crate) mod checks;
 pub(crate) mod clustered;
 pub(crate) mod context;
@@ -74,6 +80,7 @@ pub(crate) mod fill;
 pub(crate) mod findings;
 pub(crate) mod form;
 pub(crate) mod format;
+pub(crate) mod held;
 pub(crate) mod idle;
 pub(crate) mod item;
 pub(crate) mod keys;
@@ -85,15 +92,19 @@ pub(crate) mod promises;
 pub(crate) mod reader;
 pub(crate) mod replies;
 pub(crate) mod schema;
+pub(crate) mod services;
+pub(crate) mod setup;
 pub(crate) mod shrink;
 pub(crate) mod steps;
 pub(crate) mod stored;
 pub(crate) mod stored_keys;
+pub(crate) mod subjects;
 pub mod suite;
 pub(crate) mod verbs;
 
+pub use ast::service::{Ready, Service};
 pub use clustered::OnCluster;
-pub use suite::{Ready, Service, Suite};
+pub use suite::Suite;
 
 pub use super::text::span::Span;
 pub use crate::e2e::text::error::{FixtureError, Problem, nearest, point_at};
@@ -101,9 +112,10 @@ pub use crate::e2e::text::name::{Name, NameError};
 pub use crate::e2e::text::source::Source;
 pub use ast::check::{Asked, Check, CheckKind};
 pub use ast::crash::{Point, PointError};
+pub use ast::payload::Payload;
 pub use ast::promise::Promise;
 pub use ast::scenario::{BrokerTable, Defaults, Fixture, Leaks, Processes, ProxyTable};
-pub use ast::step::{Action, Expect, Load, Outgoing, Payload, Save, Step};
+pub use ast::step::{Action, Expect, Load, Outgoing, Save, Step};
 pub use context::Context;
 pub use form::{Form, Key, key};
 pub use format::format;

@@ -3,13 +3,16 @@
 use base64::Engine as _;
 use serde_json::Value;
 
-use super::ast::step::{Outgoing, Payload};
+use super::ast::payload::Payload;
+use super::ast::step::Outgoing;
 use super::findings::Findings;
 use super::reader::Fields;
 use crate::e2e::text::inside::stays_below;
 use crate::wire::driver::Headers;
 
-const PAYLOADS: [&str; 5] = ["body", "text", "bytes_base64", "body_file", "body_size"];
+/// The ways to write a body.
+pub(in crate::e2e) const PAYLOADS: [&str; 5] =
+    ["body", "text", "bytes_base64", "body_file", "body_size"];
 
 /// The subject under `verb`, with the body and the headers beside it.
 pub(in crate::e2e) fn read(
@@ -18,12 +21,19 @@ pub(in crate::e2e) fn read(
     findings: &mut Findings,
 ) -> Option<Outgoing> {
     let subject = fields.text(verb, findings)?;
+    let payload = payload(fields, findings)?;
+    let reply_to = fields.text("reply_to", findings);
+    Some(Outgoing { subject, payload, headers: headers(fields, findings), reply_to })
+}
+
+/// The body beside a verb.
+pub(in crate::e2e) fn payload(fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<Payload> {
     let given: Vec<&str> = PAYLOADS.into_iter().filter(|key| fields.get(key).is_some()).collect();
     if let [first, second, ..] = given.as_slice() {
         let message = format!("a message has one body; this one has `{first}` and `{second}`");
         findings.add(fields.key_span(second), message);
     }
-    let payload = match given.first().copied() {
+    Some(match given.first().copied() {
         None => Payload::Text(String::new()),
         Some("body") => Payload::Json(fields.json("body", findings)?),
         Some("text") => Payload::Text(fields.text("text", findings)?),
@@ -46,12 +56,11 @@ pub(in crate::e2e) fn read(
             Payload::File(path)
         }
         Some(_) => Payload::Filler(fields.count("body_size", 0, findings)? as usize),
-    };
-    Some(Outgoing { subject, payload, headers: headers(fields, findings) })
+    })
 }
 
 /// Header values: a text, or a list of texts where a name has several.
-fn headers(fields: &Fields<'_, '_>, findings: &mut Findings) -> Headers {
+pub(in crate::e2e) fn headers(fields: &Fields<'_, '_>, findings: &mut Findings) -> Headers {
     let mut headers = Headers::new();
     for (name, value) in fields.object("headers", findings).unwrap_or_default() {
         let values: Option<Vec<String>> = match &value {

@@ -3,20 +3,20 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::ast::crash::Explore;
 use super::ast::of_run;
 use super::ast::promise::Promise;
 use super::ast::scenario::{BrokerTable, Defaults, Fixture, Leaks, Processes, ProxyTable};
 use super::context::Context;
-use super::data::to_toml;
 use super::expand::gather::gather;
 use super::expand::rows::Written;
 use super::expand::written::expand;
 use super::findings::Findings;
 use super::reader::Fields;
-use crate::e2e::scenario::{checks, faults, keys, promises, steps, stored};
+use crate::e2e::scenario::suite::service;
+use crate::e2e::scenario::{checks, faults, keys, promises, services, setup, steps, stored};
 use crate::e2e::text::error::{FixtureError, Problem};
 use crate::e2e::text::inside::stays_below;
 use crate::e2e::text::name::Name;
@@ -45,6 +45,7 @@ const LIMIT: Duration = Duration::from_secs(10 * 60);
 ///     clients: Default::default(),
 ///     defaults: Default::default(),
 ///     services: Default::default(),
+///     commands: None,
 ///     leaders: false,
 ///     checks: &[],
 ///     promises: &[],
@@ -135,8 +136,10 @@ fn scenario(
             "one sentence that says what it proves, on the first line",
         );
     }
-    let services = services(&top, context, findings);
-    let own_ports = of_run::ports(&services.to_string());
+    let services = services::read(&top, context, findings);
+    findings.services.clone_from(&services.names);
+    let mut own_ports = of_run::ports(&services.settings.to_string());
+    own_ports.extend(service::ports(&services.commands));
     let ports: BTreeSet<String> = own_ports.union(&context.defaults.ports).cloned().collect();
     findings.variables.extend(ports.iter().map(|port| format!("{}{port}", template::PORT)));
     let broker = broker(&top, &context.defaults.broker, findings);
@@ -147,7 +150,9 @@ fn scenario(
         description: description.unwrap_or_default(),
         tags: top.texts("tags", findings).unwrap_or_default(),
         clients: clients(&top, context, findings),
-        services,
+        services: services.settings,
+        commands: services.commands,
+        only: services.only,
         processes: processes(&top, findings),
         // Two runs cannot have the same port.
         exclusive: broker.port.is_some()
@@ -160,6 +165,7 @@ fn scenario(
         leaks: leaks(&top, findings),
         promises: promises(&top, context, findings),
         within: top.duration("within", findings).or(context.defaults.within).unwrap_or(LIMIT),
+        setup: setup::read(&top, findings),
         steps: steps::read("step", &top, findings),
         teardown: steps::read("teardown", &top, findings),
         checks: checks::read(&top, context, findings),
@@ -167,9 +173,9 @@ fn scenario(
         crash: None,
         is_always_judged: false,
     };
-    let steps = fixture.steps.iter().chain(&fixture.teardown);
-    let fixture = Fixture { proxy: faults::proxied(steps, fixture.proxy), ..fixture };
-    for step in fixture.steps.iter().chain(&fixture.teardown) {
+    let proxy = faults::proxied(fixture.all_steps(), fixture.proxy);
+    let fixture = Fixture { proxy, ..fixture };
+    for step in fixture.all_steps() {
         faults::fit(step, &fixture.broker, fixture.proxy, findings);
     }
     if fixture.steps.is_empty() && findings.problems.is_empty() {
@@ -205,12 +211,17 @@ fn clients(
 }
 
 fn processes(top: &Fields<'_, '_>, findings: &mut Findings) -> Processes {
-    let mut processes = Processes { services: 1, restart: false };
+    let mut processes = Processes { services: 1, restart: false, restarts: None };
     if let Some((table, span)) = top.table("processes", findings) {
         let known = keys::words(keys::PROCESSES);
         let fields = Fields::new(table, span, "key of `[processes]`", &known, findings);
         processes.services = fields.count("services", 1, findings).unwrap_or(1);
         processes.restart = fields.truth("restart", findings).unwrap_or(false);
+        processes.restarts = fields.count("restarts", 1, findings);
+        if processes.restarts.is_some() && !processes.restart {
+            let message = "`restarts` needs `restart = true`";
+            findings.add(fields.key_span("restarts"), message);
+        }
     }
     processes
 }
@@ -322,36 +333,4 @@ fn proxy(top: &Fields<'_, '_>, usual: ProxyTable, findings: &mut Findings) -> Pr
         proxy.services = fields.truth("services", findings).unwrap_or(usual.services);
     }
     proxy
-}
-
-fn services(top: &Fields<'_, '_>, context: &Context<'_>, findings: &mut Findings) -> toml::Table {
-    let mut settings = toml::Table::new();
-    let Some((table, whole)) = top.table("services", findings) else {
-        return settings;
-    };
-    let problems_before = findings.problems.len();
-    for (key, item) in table {
-        let DeValue::Table(_) = item.get_ref() else {
-            findings.add(item.span(), format!("`services.{}` must be a table", key.get_ref()));
-            continue;
-        };
-        let value = to_toml(item, findings);
-        // Asked for each module alone, so that the caret stands at the one that is wrong.
-        let alone = toml::Table::from_iter([(key.get_ref().to_string(), value.clone())]);
-        if let Err(message) = (context.validate_services)(&alone) {
-            findings.add(settings_span(key.span(), item.span()), message);
-        }
-        settings.insert(key.get_ref().to_string(), value);
-    }
-    if findings.problems.len() == problems_before
-        && let Err(message) = (context.validate_services)(&settings)
-    {
-        findings.add(whole, message);
-    }
-    settings
-}
-
-/// A `[services.x]` header has the key inside the table's span; an inline table after it.
-fn settings_span(key: Span, table: Span) -> Span {
-    if table.contains(&key.start) { table } else { key.start..table.end.max(key.end) }
 }

@@ -3,13 +3,16 @@
 use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
+use super::ast::of_run;
 use super::ast::step::{Action, InGolden, Program, Save, Step};
 use super::data::as_text;
 use super::expects::expects;
 use super::findings::Findings;
 use super::reader::Fields;
 use super::verbs::{VERBS, Verb, verb_words};
-use crate::e2e::scenario::{environment, faults, keys, messages, outgoing, replies};
+use crate::e2e::scenario::{
+    beside, environment, faults, keys, messages, outgoing, replies, subjects,
+};
 use crate::e2e::text::span::Span;
 use crate::e2e::text::template;
 
@@ -78,6 +81,10 @@ fn step(table: &DeTable<'_>, span: Span, findings: &mut Findings) -> Option<Step
     if copied {
         findings.variables.remove("k");
     }
+    let load = faults::load(&fields, findings);
+    if load.is_some() && fields.get("reply_to").is_some() {
+        findings.add(fields.key_span("reply_to"), "`reply_to` does not go with a load");
+    }
     let step = action.map(|action| Step {
         span: fields.span_of(verb.word),
         expects: expects(verb, &fields, findings),
@@ -90,12 +97,13 @@ fn step(table: &DeTable<'_>, span: Span, findings: &mut Findings) -> Option<Step
         replies: replies::read(&fields, findings),
         open: false,
         golden: golden(&fields, findings),
-        load: faults::load(&fields, findings),
+        load,
     });
     if !had_n {
         findings.variables.remove("n");
     }
     if let Some(step) = &step {
+        subjects::check(step, &fields, findings);
         findings.variables.extend(step.save.iter().map(|save| save.name.clone()));
     }
     step
@@ -149,6 +157,9 @@ fn action(verb: &Verb, fields: &Fields<'_, '_>, findings: &mut Findings) -> Opti
             }
             Some(Action::Run(Program { words, cwd, env }))
         }
+        "kv" => beside::kv(fields, findings),
+        "object" => beside::object(fields, findings),
+        "http" => beside::http(fields, findings),
         "fault" => faults::step(fields, findings),
         "settle" => {
             if fields.truth("settle", findings) == Some(false) {
@@ -217,6 +228,10 @@ fn save(fields: &Fields<'_, '_>, findings: &mut Findings) -> Vec<Save> {
                     save.name
                 ),
             );
+        }
+        if of_run::NAMES.contains(&save.name.as_str()) {
+            let message = format!("`{}` is a value of the run: no step can save it", save.name);
+            findings.add(span.clone(), message);
         }
         if !save.pointer.is_empty() && !save.pointer.starts_with('/') {
             no_pointer(&save.pointer, span.clone(), findings);

@@ -26,11 +26,22 @@ const SUBMIT: &[&str] = &[
     "rate",
     "under",
 ];
-const PUBLISH: &[&str] =
-    &["body", "text", "bytes_base64", "body_file", "body_size", "headers", "rate", "under"];
+const PUBLISH: &[&str] = &[
+    "body",
+    "text",
+    "bytes_base64",
+    "body_file",
+    "body_size",
+    "headers",
+    "reply_to",
+    "rate",
+    "under",
+];
+const STORED: &[&str] = &["body", "text", "bytes_base64", "body_file", "body_size"];
+const WEB: &[&str] = &["body", "text", "bytes_base64", "body_file", "body_size", "headers"];
 const COMMON: &[&str] = &["within", "timeout", "repeat", "concurrency", "save", "match", "golden"];
 
-pub(in crate::e2e) const VERBS: [Verb; 9] = [
+pub(in crate::e2e) const VERBS: [Verb; 12] = [
     Verb {
         word: "call",
         inputs: &["args", "kwargs"],
@@ -45,6 +56,14 @@ pub(in crate::e2e) const VERBS: [Verb; 9] = [
     },
     Verb { word: "publish", inputs: PUBLISH, expects: &["error"], common: COMMON },
     Verb { word: "submit", inputs: SUBMIT, expects: &["ack", "error"], common: COMMON },
+    Verb { word: "kv", inputs: STORED, expects: &["entry", "error"], common: COMMON },
+    Verb { word: "object", inputs: STORED, expects: &["reply", "error"], common: COMMON },
+    Verb {
+        word: "http",
+        inputs: WEB,
+        expects: &["status", "reply", "reply_headers", "error"],
+        common: COMMON,
+    },
     Verb {
         word: "run",
         inputs: &["cwd", "env"],

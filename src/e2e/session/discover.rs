@@ -76,6 +76,7 @@ pub(in crate::e2e) fn read(
         validate_services: &*settings.validate_services,
         variables: variables.chain(of_run).collect(),
         services: settings.known_services.iter().cloned().collect(),
+        commands: settings.commands.as_deref(),
         clients: settings.known_clients.iter().cloned().collect(),
         defaults: settings.defaults.clone(),
         promises: &settings.promises,

@@ -10,6 +10,7 @@ use super::choose::Filter;
 use crate::e2e::run::stage::machine::{Client, Machine};
 use crate::e2e::scenario::ast::promise::Promise;
 use crate::e2e::scenario::ast::scenario::Defaults;
+use crate::e2e::scenario::ast::service::Service;
 use crate::e2e::scenario::clustered::OnCluster;
 use crate::e2e::scenario::idle::Idle;
 use crate::e2e::text::error::FixtureError;
@@ -28,6 +29,8 @@ pub struct Settings {
     pub known_clients: Vec<String>,
     /// Names of services that a fault may use; empty where there is one kind of process.
     pub known_services: Vec<String>,
+    /// The suite's services where they are commands, which a scenario may change and add to.
+    pub commands: Option<Vec<Service>>,
     /// Defaults of every scenario; its `leaks` is that of the command line.
     pub defaults: Defaults,
     /// What the suite promises.

@@ -1,5 +1,6 @@
 //! The events of runs, as plain data, in order. Reporters get these events and never a run.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -108,6 +109,9 @@ pub struct RunReport {
     /// end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leaks: Option<Box<RunLeaks>>,
+    /// How often each service was started again that had ended by itself; absent where none was.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub restarts: BTreeMap<String, u32>,
     /// Where the history was kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history_file: Option<String>,

@@ -1,5 +1,6 @@
 //! How a run ended, and its evidence.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::event::RunHistory;
@@ -38,6 +39,8 @@ pub struct Outcome {
     pub history: Option<Box<RunHistory>>,
     /// What it left behind at the broker.
     pub leaks: RunLeaks,
+    /// How often each service was started again that had ended by itself.
+    pub restarts: BTreeMap<String, u32>,
     /// Where its history was kept.
     pub history_file: Option<PathBuf>,
     /// How it went, where that was asked for.
@@ -56,6 +59,7 @@ impl Outcome {
             logs: Vec::new(),
             history: None,
             leaks: RunLeaks::default(),
+            restarts: BTreeMap::new(),
             history_file: None,
             trace: None,
             watched: None,

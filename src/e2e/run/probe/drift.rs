@@ -42,5 +42,7 @@ pub(in crate::e2e) fn look(
 /// Why that is not known, in words.
 pub(in crate::e2e) async fn until_all_is_traced(world: &World) -> Result<(), String> {
     let late = |_| format!("the broker's trace is not complete after {LAST_LINES:?}");
-    tokio::time::timeout(LAST_LINES, end::last_lines(world)).await.map_err(late)?
+    tokio::time::timeout(LAST_LINES, end::last_lines(world.harness(), &world.brokers))
+        .await
+        .map_err(late)?
 }

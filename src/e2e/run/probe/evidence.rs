@@ -13,9 +13,10 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::e2e::driver::raw::wire_headers;
+use crate::e2e::record::seen;
 use crate::e2e::run::stage::harness::Harness;
 use crate::e2e::text::data::Data;
-use crate::e2e::verdict::checks::records::Held;
+use crate::e2e::verdict::checks::held::{self, Held};
 use crate::wire::driver::Headers;
 
 /// How long a whole stream may take to read.
@@ -112,15 +113,19 @@ pub(in crate::e2e) async fn held(
         let stream = context.get_stream(stream).await?;
         let state = &stream.cached_info().state;
         let (messages, subjects) = (state.messages, state.subjects_count);
-        let mut held = Held { messages, subjects, bodies: Vec::new() };
+        let mut held = Held { count: messages, subjects, messages: Vec::new() };
         for sequence in state.first_sequence..=state.last_sequence {
             if !bodies {
                 break;
             }
             match stream.get_raw_message(sequence).await {
                 Ok(message) => {
-                    let body = Data::read(&message.payload);
-                    held.bodies.push((message.subject.to_string(), body));
+                    let headers = wire_headers(Some(&message.headers));
+                    held.messages.push(held::Message {
+                        subject: message.subject.to_string(),
+                        headers: seen::headers(&headers),
+                        body: Data::read(&message.payload),
+                    });
                 }
                 // Acknowledged or removed in between.
                 Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {}

@@ -17,6 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::advisories::{GivenUp, How};
 use crate::broker::{ConsumerState, LeakReport, Role};
 use crate::counted::counted;
 use crate::e2e::record::run::{Leak, LeakKind, RunLeaks};
@@ -58,6 +59,11 @@ impl Watch {
     /// Whether it looks at all.
     pub(in crate::e2e) fn looks(&self) -> bool {
         self.policy != Leaks::Ignore
+    }
+
+    /// Whether it looks, and the broker could be asked so far.
+    pub(in crate::e2e) fn is_known(&self) -> bool {
+        self.looks() && self.leaks.unknown.is_none()
     }
 
     /// Looks at what is there before the first step.
@@ -118,6 +124,18 @@ impl Watch {
                 let new: Vec<Leak> = found.into_iter().filter(|leak| !told(leak)).collect();
                 self.leaks.found.extend(new);
             }
+            Err(reason) => self.unknown("at the end", reason),
+        }
+    }
+
+    /// Adds what consumers gave up and nobody expects.
+    pub(in crate::e2e) fn given_up(
+        &mut self,
+        given_up: Result<GivenUp, String>,
+        expected: impl Fn(&str, &str, How) -> bool,
+    ) {
+        match given_up {
+            Ok(given_up) => self.leaks.found.extend(given_up.leaks(expected)),
             Err(reason) => self.unknown("at the end", reason),
         }
     }

@@ -9,9 +9,12 @@
 //! | `leaks` | what is left behind at the broker |
 //! | `trace` | how the run went, for reports that draw |
 
+pub(crate) mod advisories;
 pub(crate) mod broker_trace;
 pub(crate) mod drift;
 pub(crate) mod evidence;
 pub(crate) mod inboxes;
+pub(crate) mod instead;
+pub(crate) mod inventory;
 pub(crate) mod leaks;
 pub(crate) mod trace;

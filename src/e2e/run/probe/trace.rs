@@ -42,7 +42,8 @@ pub(in crate::e2e) async fn gather(
     let steps = tape.end(clock, written, stopped);
     let load = level::untraced(fixture);
     if load.is_none() {
-        let _ = tokio::time::timeout(LAST_LINES, end::last_lines(world)).await;
+        let _ = tokio::time::timeout(LAST_LINES, end::last_lines(world.harness(), &world.brokers))
+            .await;
     }
     let mut reading = Reading::default();
     let mut untraced = load;

@@ -25,6 +25,7 @@ use crate::e2e::record::history::json::Json;
 use crate::e2e::record::history::reader::History;
 use crate::e2e::record::history::recorder::Recorder;
 use crate::e2e::record::trace::Party;
+use crate::e2e::scenario::ast::check::CheckKind;
 use crate::e2e::scenario::ast::promise::{Place, Promise};
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::text::template::{Variables, fill_text};
@@ -51,14 +52,18 @@ pub(in crate::e2e) struct Declared {
     eyes: Mutex<Vec<(usize, usize, Eye)>>,
 }
 
-/// The services whose lines a promise is about.
+/// The services whose lines a promise or a check is about.
 pub(in crate::e2e) fn services(fixture: &Fixture) -> BTreeSet<String> {
     let effects = fixture.promises.iter().flat_map(|promise| &promise.effects);
     let services = effects.filter_map(|effect| match &effect.at {
         Place::Log(service) => Some(service.clone()),
         _ => None,
     });
-    services.collect()
+    let checked = fixture.checks.iter().filter_map(|check| match &check.kind {
+        CheckKind::Log(log) => Some(log.service.clone()),
+        _ => None,
+    });
+    services.chain(checked).collect()
 }
 
 impl Declared {

@@ -133,6 +133,8 @@ impl Brokers {
         self.tails(|mut tail| {
             let ready = tail.iter().rposition(|line| line.contains("[INF] Server is ready"));
             tail.drain(..ready.map_or(0, |at| at + 1));
+            // Nor do all the messages that it was asked to trace.
+            tail.retain(|line| !line.contains("[TRC]"));
             tail
         })
     }

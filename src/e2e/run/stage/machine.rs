@@ -7,8 +7,8 @@ use super::values;
 use crate::broker::{Credentials, Roles};
 use crate::e2e::driver::rust::TypedCalls;
 use crate::e2e::run::oracle::Oracles;
-use crate::e2e::scenario::ast::scenario::Leaks;
-use crate::e2e::scenario::suite::Ready;
+use crate::e2e::scenario::ast::scenario::{Fixture, Leaks};
+use crate::e2e::scenario::ast::service::Ready;
 use crate::e2e::text::redact::Row;
 use crate::e2e::text::template::Variables;
 use crate::process::{Reaper, Spawn};
@@ -23,7 +23,7 @@ pub struct Machine {
     pub reaper: Reaper,
     /// Where the runs' private folders go.
     pub run_root: PathBuf,
-    /// The services under test, for the settings that a fixture gives them.
+    /// The services under test, for what a fixture says of them.
     pub services: ServicesOf,
     /// What clients and services may do at the broker.
     pub roles: Roles,
@@ -50,8 +50,19 @@ pub struct Machine {
     pub redact: Vec<Row>,
 }
 
-/// The services under test, from the tables of a fixture's `[services]`.
-pub type ServicesOf = Arc<dyn Fn(&toml::Table) -> Vec<ServiceUnderTest> + Send + Sync>;
+/// The services under test, for a fixture.
+pub type ServicesOf = Arc<dyn Fn(&Fixture) -> Vec<ServiceUnderTest> + Send + Sync>;
+
+impl Machine {
+    /// Those that a fixture needs.
+    pub(in crate::e2e) fn services_of(&self, fixture: &Fixture) -> Vec<ServiceUnderTest> {
+        let needed = |service: &ServiceUnderTest| match &fixture.only {
+            Some(only) => only.contains(&service.name),
+            None => true,
+        };
+        (self.services)(fixture).into_iter().filter(needed).collect()
+    }
+}
 
 /// One service under test.
 #[derive(Clone)]

@@ -11,7 +11,7 @@ use super::harness::Harness;
 use super::machine::{ServiceContext, ServiceUnderTest};
 use super::web;
 use crate::counted::counted;
-use crate::e2e::scenario::suite::Ready;
+use crate::e2e::scenario::ast::service::Ready;
 use crate::e2e::text::telling::telling_line;
 use crate::e2e::text::template::{self, Variables};
 use crate::e2e::verdict::outcome::Stop;

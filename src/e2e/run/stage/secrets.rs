@@ -66,6 +66,7 @@ impl Secrets {
             // Evidence is not rewritten: what would tell a password is left out whole.
             history: outcome.history.filter(|history| !self.is_told_by(history)),
             leaks,
+            restarts: outcome.restarts,
             history_file: outcome.history_file,
             watched: outcome.watched.map(|watched| Watched {
                 messages: watched
@@ -149,6 +150,7 @@ mod tests {
                     }),
                 ]],
                 logs,
+                restarts: Default::default(),
                 leaks: RunLeaks { found: vec![leak], unknown: Some(said("unknown")) },
                 trace: Some(Box::new(trace(&said("trace")))),
                 ..Outcome::unstarted(end)

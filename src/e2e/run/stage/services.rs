@@ -18,8 +18,9 @@ use super::machine::{Machine, ServiceContext, ServiceUnderTest};
 use super::ready::{Asked, NotStarted, answers, start_process};
 use super::service_process::ServiceProcess;
 use crate::broker::ServiceProcesses;
+use crate::counted::counted;
 use crate::e2e::scenario::ast::scenario::Fixture;
-use crate::e2e::scenario::suite::Ready;
+use crate::e2e::scenario::ast::service::Ready;
 use crate::e2e::text::span::Span;
 use crate::e2e::text::telling::telling_line;
 use crate::e2e::verdict::outcome::Stop;
@@ -42,6 +43,10 @@ pub(in crate::e2e) struct Services {
     wanted: Vec<Wanted>,
     /// Whether one that ends unasked is started again.
     restart: bool,
+    /// How often each may be.
+    most_restarts: Option<u32>,
+    /// How often each was.
+    restarts: BTreeMap<String, u32>,
     running: Vec<Child>,
     /// While only one service is looked at, the processes of the others.
     aside: Vec<Child>,
@@ -83,22 +88,22 @@ impl Drop for Starting {
 }
 
 impl Services {
-    /// Starts as many as suite and fixture say, and returns once all are ready.
-    pub(in crate::e2e) async fn start(
+    /// As many as suite and fixture say, none of which runs yet.
+    pub(in crate::e2e) fn new(
         machine: &Machine,
         context: &ServiceContext,
         fixture: &Fixture,
         harness: Harness,
         hearing: Hearing,
-    ) -> Result<Self, NotStarted> {
+    ) -> Self {
         let times = fixture.processes.services;
-        let wanted = (machine.services)(&fixture.services).into_iter().map(|service| Wanted {
+        let wanted = machine.services_of(fixture).into_iter().map(|service| Wanted {
             processes: (service.processes * times) as usize,
             left: (service.processes * times) as usize,
             in_view: true,
             service,
         });
-        let mut services = Self {
+        Self {
             reaper: machine.reaper.clone(),
             context: context.clone(),
             harness,
@@ -106,15 +111,20 @@ impl Services {
             hearing,
             wanted: wanted.collect(),
             restart: fixture.processes.restart,
+            most_restarts: fixture.processes.restarts,
+            restarts: BTreeMap::new(),
             running: Vec::new(),
             aside: Vec::new(),
             logs: BTreeMap::new(),
             timed: Vec::new(),
             crashing: None,
             starting: watch::Sender::default(),
-        };
-        services.start_missing(|wanted| wanted.processes).await?;
-        Ok(services)
+        }
+    }
+
+    /// Starts all of them, and returns once they are ready.
+    pub(in crate::e2e) async fn start(&mut self) -> Result<(), NotStarted> {
+        self.start_missing(|wanted| wanted.processes).await
     }
 
     /// How many run just now.
@@ -243,7 +253,7 @@ impl Services {
             tokio::select! {
                 biased;
                 () = due() => {}
-                stop = self.restarts(fixture, step) => return stop,
+                stop = self.start_again_as_often(fixture, step) => return stop,
             }
             if let Err(stop) = self.crash_if_due().await {
                 return stop;
@@ -251,12 +261,15 @@ impl Services {
         }
     }
 
-    async fn restarts(&mut self, fixture: &Fixture, step: &Span) -> Stop {
+    async fn start_again_as_often(&mut self, fixture: &Fixture, step: &Span) -> Stop {
         if !self.restart {
             return Stop::failed(fixture, step, self.ends_badly().await);
         }
         let mut ended_unready = 0;
         loop {
+            if let Some(too_often) = self.count_restarts() {
+                return Stop::failed(fixture, step, too_often);
+            }
             match self.start_missing(|wanted| wanted.left).await {
                 Ok(()) => ended_unready = 0,
                 // What waits for it may end it before it is ready, each time another message.
@@ -274,6 +287,35 @@ impl Services {
             select_all(self.running.iter().map(|s| Box::pin(s.wait()))).await;
             self.let_ended_go().await;
         }
+    }
+
+    /// Counts those that are about to be started again; says which of them was too often.
+    fn count_restarts(&mut self) -> Option<String> {
+        let mut too_often = None;
+        for one in self.wanted.iter().filter(|one| one.in_view) {
+            let name = &one.service.name;
+            let running = self.running.iter().filter(|child| child.name() == name).count();
+            let missing = u32::try_from(one.left.saturating_sub(running)).unwrap_or(u32::MAX);
+            if missing == 0 {
+                continue;
+            }
+            let times = self.restarts.entry(name.clone()).or_default();
+            *times = times.saturating_add(missing);
+            if let Some(most) = self.most_restarts.filter(|most| *times > *most) {
+                let said = self.logs.get(name).and_then(|tail| telling_line(tail));
+                let said = said.map(|line| format!("; its log says `{line}`")).unwrap_or_default();
+                let ended = counted(*times, "time");
+                too_often = Some(format!(
+                    "{name} ended by itself {ended}, more than `restarts = {most}`{said}"
+                ));
+            }
+        }
+        too_often
+    }
+
+    /// How often each was started again that had ended by itself.
+    pub(in crate::e2e) fn restarts(&self) -> BTreeMap<String, u32> {
+        self.restarts.clone()
     }
 
     /// Keeps the logs of those that have ended; true if there were any.

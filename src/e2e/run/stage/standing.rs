@@ -36,6 +36,8 @@ pub struct Standing {
     pub(in crate::e2e) last_lines: Vec<(String, String)>,
     pub(in crate::e2e) context: ServiceContext,
     pub(in crate::e2e) history: PathBuf,
+    /// Faults by message, and how many messages each has hit.
+    pub(in crate::e2e) message_faults: Vec<String>,
     /// What is broken and was not mended, with its name in the history.
     pub(in crate::e2e) broken: Vec<(Fault, String)>,
     /// Where the services' lines go, once somebody wants them.
@@ -57,6 +59,7 @@ impl Standing {
             networks,
             services: Vec::new(),
             last_lines: Vec::new(),
+            message_faults: Vec::new(),
             context,
             history,
             broken: Vec::new(),
@@ -93,6 +96,7 @@ impl Standing {
                 },
             },
             broken: self.broken.iter().map(|(_, name)| name.clone()).collect(),
+            message_faults: self.message_faults.clone(),
             services_paused: self.broken.iter().any(|(fault, _)| paused(fault)),
         }
     }

@@ -21,6 +21,7 @@ use super::stored;
 use super::values::{self, Ports};
 use crate::broker;
 use crate::broker::{Fault, MessageRule, Role, What};
+use crate::counted::counted;
 use crate::e2e::driver;
 use crate::e2e::driver::Driver;
 use crate::e2e::driver::pipe::PipeDriver;
@@ -29,10 +30,12 @@ use crate::e2e::record::history::recorder::Recorder;
 use crate::e2e::record::run::{Log, RunId};
 use crate::e2e::record::tape::Tape;
 use crate::e2e::run::oracle::{Oracle, Oracles};
+use crate::e2e::run::probe::advisories::{Advisories, How};
 use crate::e2e::run::probe::broker_trace::level;
 use crate::e2e::run::probe::broker_trace::reading::Reading;
 use crate::e2e::run::probe::evidence::Probe;
 use crate::e2e::run::probe::leaks::Watch;
+use crate::e2e::scenario::ast::check::CheckKind;
 use crate::e2e::scenario::ast::crash::Crash;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::text::inside;
@@ -70,6 +73,8 @@ pub(in crate::e2e) struct World {
     pub(in crate::e2e) schedule: Vec<String>,
     /// As much of the broker's trace as checks have looked at.
     traced: Mutex<Reading>,
+    /// What consumers give up.
+    advisories: Advisories,
     /// What is left behind.
     leaks: Watch,
 }
@@ -153,8 +158,7 @@ impl World {
         let brokers = Brokers::start(settings, fixture)
             .await
             .map_err(|error| bare(Stop::broken("cannot start the broker", error)))?;
-        let services =
-            (machine.services)(&fixture.services).into_iter().map(|service| service.name);
+        let services = machine.services_of(fixture).into_iter().map(|service| service.name);
         let networks = match Networks::start(
             fixture.proxy,
             &brokers,
@@ -182,18 +186,29 @@ impl World {
             Err(error) => return Err(bare(Stop::broken("cannot write the history", error))),
         };
         let harness = Harness::new(brokers.access(Role::Harness));
+        let advisories = Advisories::listen(harness.access()).await;
+        let advisories = advisories
+            .map_err(|why| bare(Stop::broken("cannot listen to what consumers give up", why)))?;
         let made = stored::make(&harness, &fixture.stored).await;
         made.map_err(|why| bare(Stop::broken("cannot make what the services find", why)))?;
         let mut access = brokers.access(Role::Client);
         access.url = networks.client_url(&brokers);
-        let (services, driver) = tokio::join!(
-            Services::start(machine, &context, fixture, harness.clone(), hearing.clone()),
+        let mut services =
+            Services::new(machine, &context, fixture, harness.clone(), hearing.clone());
+        let (started, driver) = tokio::join!(
+            async {
+                match fixture.setup.is_empty() {
+                    true => services.start().await,
+                    // It comes first.
+                    false => Ok(()),
+                }
+            },
             start_driver(machine, run, client, &access)
         );
         let secrets = brokers.secrets();
         let mut logs = vec![log("broker", brokers.log_tail_since_ready())];
-        let stop = match (services, driver) {
-            (Ok(services), Ok(driver)) => {
+        let stop = match (started, driver) {
+            (Ok(()), Ok(driver)) => {
                 return Ok(Self {
                     machine: machine.clone(),
                     oracles: machine.oracles.clone(),
@@ -215,6 +230,7 @@ impl World {
                     rules: Vec::new(),
                     schedule: Vec::new(),
                     traced: Mutex::default(),
+                    advisories,
                     leaks,
                 });
             }
@@ -222,10 +238,19 @@ impl World {
                 logs.insert(0, log(&not_started.service, not_started.log));
                 refused::explained(not_started.reason, &not_started.service, &logs[1].lines)
             }
-            (Ok(_), Err(fault)) => Stop::broken("cannot start the driver", fault),
+            (Ok(()), Err(fault)) => Stop::broken("cannot start the driver", fault),
         };
         let standing = Some(Standing::new(brokers, networks, context, history));
         Err(StartFailed { stop, logs, secrets, standing })
+    }
+
+    /// Starts the services of a scenario whose setup came first.
+    pub(in crate::e2e) async fn start_services(&mut self) -> Result<(), Stop> {
+        let started = self.services.start().await;
+        started.map_err(|not_started| {
+            let said = self.brokers.log_tail_since_ready();
+            refused::explained(not_started.reason, &not_started.service, &said)
+        })
     }
 
     /// What a step works with, and the services, of which one may have to be started again meanwhile.
@@ -251,6 +276,11 @@ impl World {
     /// How a program in this role connects.
     pub(in crate::e2e) fn access(&self, role: Role) -> Access {
         self.brokers.access(role)
+    }
+
+    /// What consumers give up.
+    pub(in crate::e2e) fn advisories(&self) -> &Advisories {
+        &self.advisories
     }
 
     /// The connection of the harness itself.
@@ -364,21 +394,46 @@ impl World {
     /// have drained, that is the broker, and it is looked at what is left behind there. Of any other
     /// all is as it was when it stopped; only a broker that is paused goes on, for nobody could look
     /// at what it has.
-    pub(in crate::e2e) async fn leave(mut self, held: bool) -> (Result<(), Stop>, Watch, Standing) {
+    pub(in crate::e2e) async fn leave(
+        mut self,
+        fixture: &Fixture,
+        held: bool,
+    ) -> (Result<(), Stop>, Watch, Standing) {
         self.brokers.resume().await;
         let driver = self.driver.close().await;
         let driver = driver.map_err(|fault| Stop::broken("cannot end the driver", fault));
         if held {
             std::mem::take(&mut self.networks).stop().await;
             self.leaks.at_end(&self.brokers).await;
+            if self.leaks.is_known() {
+                let expected =
+                    |stream: &str, consumer: &str, how| is_checked(fixture, stream, consumer, how);
+                self.leaks.given_up(self.advisories.given_up().await, expected);
+            }
         }
         let context = self.services.context().clone();
         let mut standing = Standing::new(self.brokers, self.networks, context, self.history);
         (standing.services, standing.last_lines) = self.services.left();
+        let hit = |(rule, name, _): &(Arc<MessageRule>, String, Span)| {
+            format!("{name}: hit {}", counted(rule.hits(), "message"))
+        };
+        standing.message_faults = self.rules.iter().map(hit).collect();
         standing.broken = self.broken;
         standing.broken.retain(|(fault, _)| fault.what != What::PauseBroker);
         (driver, self.leaks, standing)
     }
+}
+
+/// Whether a check says how many messages this consumer is to give up.
+fn is_checked(fixture: &Fixture, stream: &str, consumer: &str, how: How) -> bool {
+    fixture.checks.iter().any(|check| match &check.kind {
+        CheckKind::Consumer(check) if check.stream == stream && check.name == consumer => match how
+        {
+            How::Terminated => check.terminated.is_some(),
+            How::Exhausted => check.exhausted.is_some(),
+        },
+        _ => false,
+    })
 }
 
 fn log(name: &str, lines: Vec<String>) -> Log {

@@ -8,7 +8,8 @@ use crate::e2e::record::seen;
 use crate::e2e::record::seen::Seen;
 use crate::e2e::run::record;
 use crate::e2e::run::steps::program;
-use crate::e2e::scenario::ast::step::{Action, Outgoing, Payload, Program};
+use crate::e2e::scenario::ast::payload::Payload;
+use crate::e2e::scenario::ast::step::{Action, Outgoing, Program};
 use crate::e2e::text::inside;
 use crate::e2e::verdict::outcome::Stop;
 use crate::wire::driver::{Headers, Op, Outcome};
@@ -33,6 +34,10 @@ impl RunningStep<'_> {
                 let op = Op::Request { subject, payload_base64, headers, timeout_ms };
                 Ok(Seen::request(self.ask(op).await?))
             }
+            Action::Publish(out) if out.reply_to.is_some() => self.publish_for_reply(out).await,
+            Action::Kv(kv) => self.kv(kv).await,
+            Action::Object(object) => self.object(object).await,
+            Action::Http(http) => self.http(http).await,
             Action::Publish(out) => {
                 let (subject, payload_base64, headers) = self.message(out)?;
                 let op = Op::Publish { subject, payload_base64, headers };
@@ -83,7 +88,13 @@ impl RunningStep<'_> {
         &self,
         out: &Outgoing,
     ) -> Result<(String, String, Headers), Stop> {
-        let body = match &out.payload {
+        let body = self.bytes(&out.payload)?;
+        Ok((out.subject.clone(), seen::base64(&body), out.headers.clone()))
+    }
+
+    /// A body as it is sent.
+    pub(in crate::e2e) fn bytes(&self, payload: &Payload) -> Result<Vec<u8>, Stop> {
+        Ok(match payload {
             Payload::Json(value) => value.to_string().into_bytes(),
             Payload::Text(text) => text.clone().into_bytes(),
             Payload::Bytes(bytes) => bytes.clone(),
@@ -96,8 +107,7 @@ impl RunningStep<'_> {
                     self.failed(format!("cannot read {}: {error}", file.display()))
                 })?
             }
-        };
-        Ok((out.subject.clone(), seen::base64(&body), out.headers.clone()))
+        })
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::broker::{Fault, Faults, Heard, Side, What};
+use crate::counted::counted;
 use crate::e2e::driver;
 use crate::e2e::record::history::event::Phase;
 use crate::e2e::record::history::recorder::Recorder;
@@ -100,6 +101,31 @@ impl World {
             })),
             (ended, _) => ended,
         }
+    }
+
+    /// How many messages each fault by message has hit.
+    pub(in crate::e2e) fn hits(&self) -> Vec<u64> {
+        self.rules.iter().map(|(rule, ..)| rule.hits()).collect()
+    }
+
+    /// Tells beside a step that failed which faults by message have hit one since.
+    pub(in crate::e2e) fn beside_hits(&self, before: &[u64], stop: Stop) -> Stop {
+        let Stop::Failed(failure) = stop else { return stop };
+        let new = self.rules.iter().enumerate().filter_map(|(at, (rule, name, _))| {
+            let more = rule.hits() - before.get(at).copied().unwrap_or_default();
+            let hit = (more > 0).then(|| counted(more, "message"))?;
+            Some(format!("`{name}` hit {hit} during this step"))
+        });
+        let new: Vec<String> = new.collect();
+        if new.is_empty() {
+            return Stop::Failed(failure);
+        }
+        let told = new.join(", ");
+        Stop::Failed(Failure {
+            message: format!("{}; {told}", failure.message),
+            excerpt: failure.excerpt.map(|excerpt| format!("{excerpt}\n  = {told}")),
+            ..failure
+        })
     }
 
     /// Waits until the client's own connection carries messages again: what a step then says is

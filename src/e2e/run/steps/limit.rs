@@ -32,7 +32,7 @@ pub(in crate::e2e) fn reached(world: &World, fixture: &Fixture) -> Stop {
     let message = format!(
         "the scenario did not end within {within:?}, its limit (`within` at the top); under way: {heading}"
     );
-    let steps = fixture.steps.iter().chain(&fixture.teardown).map(|step| &step.span);
+    let steps = fixture.all_steps().map(|step| &step.span);
     let mut all = steps.chain(fixture.checks.iter().map(|check| &check.span));
     let span = all.find(|span| line == Some(fixture.source.line(span)));
     Stop::failed(fixture, span.unwrap_or(&(0..0)), message)

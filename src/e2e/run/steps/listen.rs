@@ -1,12 +1,19 @@
 //! Listens for messages: subscribed before the first step, and none behind a fence.
 
+use std::collections::btree_map::Entry;
 use std::time::{Duration, Instant};
 
+use tokio::sync::Mutex;
+
 use super::attempt::{DEFAULT_TIMEOUT, millis};
+use super::bucket;
 use super::running_step::{RunningStep, Subscriptions};
 use crate::e2e::record::seen::Seen;
+use crate::e2e::run::probe::instead::instead;
 use crate::e2e::run::stage::world::World;
+use crate::e2e::scenario::ast::beside::{Kv, KvVerb};
 use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::scenario::ast::step::Action;
 use crate::e2e::verdict::outcome::Stop;
 use crate::wire::driver::{ErrorKind, Message, Op, Outcome};
 
@@ -22,20 +29,28 @@ pub(in crate::e2e) async fn subscribe(
     world: &World,
     fixture: &Fixture,
 ) -> Result<Subscriptions, Stop> {
-    let mut subscriptions = Subscriptions::new();
-    for step in fixture.steps.iter().chain(&fixture.teardown) {
+    let mut subscriptions = Subscriptions::default();
+    for step in fixture.all_steps() {
+        if let Action::Kv(Kv { does: KvVerb::Watch, bucket, key, .. }) = &step.action {
+            let name = (bucket.clone(), key.clone());
+            if let Entry::Vacant(vacant) = subscriptions.watches.entry(name) {
+                let watch = bucket::watch(world.harness(), bucket, key).await;
+                let failed = |why| Stop::failed(fixture, &step.span, why);
+                vacant.insert(Mutex::new(watch.map_err(failed)?));
+            }
+        }
         let Some((subject, fenced)) = step.action.listens() else {
             continue;
         };
         for subject in [Some(subject), fenced.then_some(FENCE)].into_iter().flatten() {
-            if subscriptions.contains_key(subject) {
+            if subscriptions.subjects.contains_key(subject) {
                 continue;
             }
             let op = Op::Subscribe { subject: subject.to_owned(), queue_group: None };
             match world.driver.perform(op).await {
                 Ok(Outcome::Ok(value)) => {
                     let id = value["subscription"].as_u64().unwrap_or_default();
-                    subscriptions.insert(subject.to_owned(), id);
+                    subscriptions.subjects.insert(subject.to_owned(), id);
                 }
                 Ok(Outcome::Skip(reason)) => return Err(Stop::Skipped(reason)),
                 Ok(Outcome::Err(error)) => {
@@ -54,9 +69,22 @@ impl RunningStep<'_> {
     pub(in crate::e2e) async fn one_message(&self, subject: &str) -> Result<Seen, Stop> {
         let within = self.step.within.unwrap_or(DEFAULT_TIMEOUT);
         let message = self.next(subject, within).await?;
-        message
-            .map(|message| Seen::message(&message))
-            .ok_or_else(|| self.failed(format!("no message on {subject} within {within:?}")))
+        match message {
+            Some(message) => Ok(Seen::message(&message)),
+            None => {
+                let what = format!("no message on {subject} within {within:?}");
+                Err(self.failed(self.with_what_came(what).await))
+            }
+        }
+    }
+
+    /// What did not come, and what came instead.
+    async fn with_what_came(&self, what: String) -> String {
+        let scene = &self.scene;
+        match instead(scene.harness, scene.brokers, self.fixture).await {
+            Some(instead) => format!("{what}; {instead}"),
+            None => what,
+        }
     }
 
     /// So many messages, and behind a fence no further one.
@@ -72,9 +100,10 @@ impl RunningStep<'_> {
                 None => {
                     let bodies = Seen::messages(&messages).main_part();
                     let (found, seen) = (messages.len(), bodies);
-                    return Err(self.failed(format!(
+                    let what = format!(
                         "expected {count} messages on {subject} within {within:?}, saw {found}: {seen}"
-                    )));
+                    );
+                    return Err(self.failed(self.with_what_came(what).await));
                 }
             }
         }
@@ -111,7 +140,7 @@ impl RunningStep<'_> {
     }
 
     async fn next(&self, subject: &str, timeout: Duration) -> Result<Option<Message>, Stop> {
-        let subscription = self.subscriptions.get(subject).copied().unwrap_or_default();
+        let subscription = self.subscriptions.subjects.get(subject).copied().unwrap_or_default();
         match self.ask(Op::Next { subscription, timeout_ms: millis(timeout) }).await? {
             Outcome::Ok(value) => serde_json::from_value(value.clone())
                 .map(Some)

@@ -4,12 +4,15 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use async_nats::jetstream::kv;
 use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
+use tokio::sync::Mutex;
 
 use crate::e2e::record::seen::Seen;
 use crate::e2e::run::stage::values::as_written;
 use crate::e2e::run::stage::world::Scene;
+use crate::e2e::scenario::ast::beside::{Kv, KvVerb};
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::{Action, Expect, Step};
 use crate::e2e::scenario::fill::filled;
@@ -22,8 +25,14 @@ use crate::e2e::verdict::transcript::writer::Transcript;
 /// What a step asks again about is in another process: there is nothing to wait on.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
 
-/// Subscriptions by subject, as the driver knows them.
-pub(in crate::e2e) type Subscriptions = BTreeMap<String, u64>;
+/// What is listened to since before the first step.
+#[derive(Default)]
+pub(in crate::e2e) struct Subscriptions {
+    /// By subject, as the driver knows them.
+    pub(in crate::e2e) subjects: BTreeMap<String, u64>,
+    /// By bucket and key, which the harness watches.
+    pub(in crate::e2e) watches: BTreeMap<(String, String), Mutex<kv::Watch>>,
+}
 
 /// A step under way.
 pub(in crate::e2e) struct RunningStep<'a> {
@@ -86,7 +95,9 @@ impl RunningStep<'_> {
         let expects: Vec<Expect> = self.step.expects.iter().map(|e| e.filled(variables)).collect();
         // The next message is waited for; asking again would take the one after it.
         let patience = match action {
-            Action::ExpectMessage { .. } | Action::ExpectMessages { .. } => Duration::ZERO,
+            Action::ExpectMessage { .. }
+            | Action::ExpectMessages { .. }
+            | Action::Kv(Kv { does: KvVerb::Watch, .. }) => Duration::ZERO,
             _ => self.step.within.unwrap_or_default(),
         };
         let deadline = Instant::now() + patience;

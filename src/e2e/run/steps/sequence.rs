@@ -50,17 +50,7 @@ pub(in crate::e2e) async fn all(
     // Nothing has happened yet that would have to be undone.
     let subscriptions = subscribe(world, fixture).await?;
     world.begin_looking_for_leaks().await;
-    let mut index = 0;
-    let mut started = |step: &Step| {
-        // A reporter that has gone is not the scenario's business.
-        let _ = events.send(Event::StepStarted {
-            run: run.clone(),
-            index,
-            line: fixture.source.line(&step.span),
-            verb: step.action.verb(),
-        });
-        index += 1;
-    };
+    let mut started = telling(fixture, run, events, fixture.setup.len());
     let mut ended = Ok(());
     for step in &fixture.steps {
         started(step);
@@ -88,8 +78,60 @@ pub(in crate::e2e) async fn all(
     ended
 }
 
+/// Does the steps that come before the services start.
+pub(in crate::e2e) async fn setup(
+    world: &mut World,
+    fixture: &Fixture,
+    run: &RunId,
+    events: &UnboundedSender<Event>,
+    limit: Limit,
+    progress: &mut Progress,
+) -> Result<(), Stop> {
+    let none = Subscriptions::default();
+    let mut started = telling(fixture, run, events, 0);
+    for step in &fixture.setup {
+        started(step);
+        let done = timeout(limit.left(), one(world, fixture, &none, step, progress));
+        done.await.unwrap_or_else(|_| Err(limit::reached(world, fixture)))?;
+    }
+    // What steps came to is counted from the first `[[step]]`.
+    progress.seen.clear();
+    Ok(())
+}
+
+/// Tells reporters of each step that begins, from this number on.
+fn telling<'a>(
+    fixture: &'a Fixture,
+    run: &'a RunId,
+    events: &'a UnboundedSender<Event>,
+    mut index: usize,
+) -> impl FnMut(&Step) + use<'a> {
+    move |step| {
+        // A reporter that has gone is not the scenario's business.
+        let _ = events.send(Event::StepStarted {
+            run: run.clone(),
+            index,
+            line: fixture.source.line(&step.span),
+            verb: step.action.verb(),
+        });
+        index += 1;
+    }
+}
+
 /// Does one step.
 async fn one(
+    world: &mut World,
+    fixture: &Fixture,
+    subscriptions: &Subscriptions,
+    step: &Step,
+    progress: &mut Progress,
+) -> Result<(), Stop> {
+    let hits = world.hits();
+    let done = perform(world, fixture, subscriptions, step, progress).await;
+    done.map_err(|stop| world.beside_hits(&hits, stop))
+}
+
+async fn perform(
     world: &mut World,
     fixture: &Fixture,
     subscriptions: &Subscriptions,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::held::{ConsumerCheck, KvCheck, LogCheck, StreamCheck};
 use crate::e2e::text::schema::Schema;
 use crate::e2e::text::span::Span;
 use crate::e2e::text::template;
@@ -40,16 +41,13 @@ pub enum CheckKind {
         limit: Duration,
     },
     /// What a stream holds.
-    Stream {
-        /// Its name.
-        name: String,
-        /// So many messages.
-        messages: Option<u64>,
-        /// On so many different subjects.
-        subjects: Option<u64>,
-        /// Pattern over the body of every message.
-        each: Option<Value>,
-    },
+    Stream(StreamCheck),
+    /// What a bucket holds.
+    Kv(KvCheck),
+    /// What a service has printed.
+    Log(LogCheck),
+    /// What a consumer has left, and what it gave up.
+    Consumer(ConsumerCheck),
     /// Every message on a subject, and every reply to one.
     Schema {
         /// May have wildcards.
@@ -81,7 +79,10 @@ impl CheckKind {
             Self::RecoveredWithin { .. } => "recovered_within",
             Self::FinalWithin { .. } => "final_within",
             Self::Schema { .. } => "schema",
-            Self::Stream { .. } => "stream",
+            Self::Stream(_) => "stream",
+            Self::Kv(_) => "kv",
+            Self::Log(_) => "log",
+            Self::Consumer(_) => "consumer",
         }
     }
 }
@@ -98,12 +99,30 @@ impl Check {
                 beside: beside.iter().map(|(key, beside)| (key.clone(), value(beside))).collect(),
             }),
             CheckKind::History { expected } => CheckKind::History { expected: value(expected) },
-            CheckKind::Stream { name, messages, subjects, each } => CheckKind::Stream {
-                name: text(name),
-                messages: *messages,
-                subjects: *subjects,
-                each: each.as_ref().map(value),
-            },
+            CheckKind::Stream(check) => CheckKind::Stream(StreamCheck {
+                name: text(&check.name),
+                by_subject: check.by_subject.iter().map(|(on, many)| (text(on), *many)).collect(),
+                each: check.each.as_ref().map(value),
+                headers: check.headers.as_ref().map(value),
+                last: check.last.as_ref().map(value),
+                ..check.clone()
+            }),
+            CheckKind::Kv(check) => CheckKind::Kv(KvCheck {
+                bucket: text(&check.bucket),
+                key: check.key.as_ref().map(text),
+                value: check.value.as_ref().map(value),
+                revision: check.revision.as_ref().map(value),
+                values: check.values.as_ref().map(value),
+                ..check.clone()
+            }),
+            CheckKind::Log(check) => {
+                CheckKind::Log(LogCheck { matches: text(&check.matches), ..check.clone() })
+            }
+            CheckKind::Consumer(check) => CheckKind::Consumer(ConsumerCheck {
+                name: text(&check.name),
+                stream: text(&check.stream),
+                ..check.clone()
+            }),
             CheckKind::Schema { subject, messages, replies } => CheckKind::Schema {
                 subject: text(subject),
                 messages: messages.clone(),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::check::Check;
 use super::crash::{Crash, Explore};
 use super::promise::Promise;
+use super::service::Service;
 use super::step::Step;
 use super::stored::Stored;
 use crate::e2e::text::name::Name;
@@ -31,6 +32,11 @@ pub struct Fixture {
     pub clients: Option<Vec<String>>,
     /// Settings of the services, a table a module; handed on unread.
     pub services: toml::Table,
+    /// The commands of the services that it needs, where the suite's are commands: the suite's, as the
+    /// scenario changes them, and its own.
+    pub commands: Vec<Service>,
+    /// The names of the services that it needs; `None` is all.
+    pub only: Option<BTreeSet<String>>,
     /// The service processes.
     pub processes: Processes,
     /// The broker's settings.
@@ -51,6 +57,8 @@ pub struct Fixture {
     pub promises: Vec<Promise>,
     /// How long its steps and checks may take, all together.
     pub within: Duration,
+    /// What is done before the services start.
+    pub setup: Vec<Step>,
     /// What is done, in order.
     pub steps: Vec<Step>,
     /// What is done after the steps, whatever they came to.
@@ -66,6 +74,11 @@ pub struct Fixture {
 }
 
 impl Fixture {
+    /// What is done, from the setup to the teardown.
+    pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
+        self.setup.iter().chain(&self.steps).chain(&self.teardown)
+    }
+
     /// Its golden file, beside it: one a row, so that a row that changes is reviewed alone.
     pub fn golden(&self) -> PathBuf {
         let path = Path::new(&*self.source.path);
@@ -118,6 +131,8 @@ pub struct Processes {
     pub services: u32,
     /// Whether one that ends unasked is started again during loads and while settling.
     pub restart: bool,
+    /// How often that may be for each service; however often if `None`.
+    pub restarts: Option<u32>,
 }
 
 /// `[broker]`.

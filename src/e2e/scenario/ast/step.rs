@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::beside::{Http, Kv, Object};
+use super::payload::Payload;
 use crate::broker::Fault;
 use crate::e2e::text::span::Span;
 use crate::e2e::text::template;
@@ -84,6 +86,12 @@ pub enum Action {
     Publish(Outgoing),
     /// JetStream publish with its acknowledgement.
     Submit(Outgoing),
+    /// An entry of a key-value bucket.
+    Kv(Kv),
+    /// An object of an object store.
+    Object(Object),
+    /// A request to the web side of a service.
+    Http(Http),
     /// Any program.
     Run(Program),
     /// Something breaks, or is mended.
@@ -114,6 +122,9 @@ impl Action {
             Self::Request(_) => "request",
             Self::Publish(_) => "publish",
             Self::Submit(_) => "submit",
+            Self::Kv(_) => "kv",
+            Self::Object(_) => "object",
+            Self::Http(_) => "http",
             Self::Run(_) => "run",
             Self::Fault(_) => "fault",
             Self::Settle => "settle",
@@ -160,27 +171,14 @@ pub struct Outgoing {
     pub payload: Payload,
     /// With which headers.
     pub headers: Headers,
-}
-
-/// A body, in one of the ways to write it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Payload {
-    /// `body`: data, sent as JSON with sorted keys.
-    Json(Value),
-    /// `text`: sent as it is.
-    Text(String),
-    /// `bytes_base64`: any bytes.
-    Bytes(Vec<u8>),
-    /// `body_file`: a file beside the fixture.
-    File(String),
-    /// `body_size`: so many bytes of filler.
-    Filler(usize),
+    /// Of a `publish`: where whoever gets it is to reply.
+    pub reply_to: Option<String>,
 }
 
 /// One expectation: the part of what was seen that it is about, and the pattern.
 #[derive(Debug, Clone)]
 pub struct Expect {
-    /// `reply`, `error`, `ack`, `headers`, `exit`, `stdout`, `stderr`, `body`, `bodies`.
+    /// `reply`, `error`, `ack`, `entry`, `status`, `headers`, `exit`, `stdout`, `stderr`, `body`, `bodies`.
     pub key: &'static str,
     /// Of its value.
     pub span: Span,

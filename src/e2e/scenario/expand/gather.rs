@@ -11,7 +11,7 @@ use crate::e2e::text::source::Source;
 use crate::e2e::text::span::Span;
 
 /// The arrays of steps.
-pub(in crate::e2e) const STEPS: [&str; 2] = ["step", "teardown"];
+pub(in crate::e2e) const STEPS: [&str; 3] = ["setup", "step", "teardown"];
 
 /// The most that a fixture includes: times, and bytes in all.
 const MOST_INCLUDES: usize = 200;

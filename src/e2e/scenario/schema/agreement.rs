@@ -90,6 +90,9 @@ fn places() -> Vec<String> {
         let usual = match verb {
             "call" => "\"sums.add\"",
             "run" => "[\"true\"]",
+            "kv" => "{ bucket = \"b\", put = \"k\" }",
+            "object" => "{ store = \"s\", put = \"o\" }",
+            "http" => "{ post = \"http://127.0.0.1:1/\" }",
             "fault" => "\"kill-broker\"",
             "settle" => "true",
             "expect_message" => "{ subject = \"s\" }",
@@ -152,6 +155,7 @@ fn read(text: &str) -> Result<(), Vec<String>> {
         variables: Default::default(),
         clients: Default::default(),
         services: Default::default(),
+        commands: None,
         defaults: Default::default(),
         checks: ADDED,
         promises: &[],

@@ -85,6 +85,13 @@ fn written(form: Form) -> Value {
         Form::Under => by_word(verbs::fault_words(), &json!({ "$ref": "#/definitions/under" })),
         Form::Word(words) => json!({ "enum": words }),
         Form::Count(least) => json!({ "type": "integer", "minimum": least, "maximum": u32::MAX }),
+        Form::Pointer => json!({ "type": "string", "pattern": "^/" }),
+        Form::Counts => {
+            json!({ "type": "object", "additionalProperties": written(Form::Count(0)) })
+        }
+        Form::Revision => json!({
+            "anyOf": [written(Form::Count(0)), { "type": "string", "pattern": "\\{\\{" }],
+        }),
         Form::Integer => json!({ "type": "integer" }),
         Form::Durations => json!({
             "type": "array",
@@ -161,8 +168,9 @@ fn written(form: Form) -> Value {
             "propertyNames": { "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$" },
             "additionalProperties": { "type": "string", "minLength": 1 },
         }),
-        Form::Modules => {
-            json!({ "type": "object", "additionalProperties": { "type": "object" } })
+        Form::Services => {
+            let tables = json!({ "type": "object", "additionalProperties": { "type": "object" } });
+            json!({ "anyOf": [texts(), tables] })
         }
         Form::Steps => json!({ "type": "array", "items": { "$ref": "#/definitions/step" } }),
         Form::Checks => json!({ "type": "array", "items": { "$ref": "#/definitions/check" } }),
@@ -246,11 +254,19 @@ fn one_of(keys: &[Key], words: Vec<(&'static str, Vec<&'static str>)>) -> Value 
         if *word == "schema" {
             then["required"] = json!(["subject"]);
         }
-        json!({ "if": { "required": [word] }, "then": then })
+        json!({ "if": said(word), "then": then })
     };
-    schema["oneOf"] = words.iter().map(|(word, _)| json!({ "required": [word] })).collect();
+    schema["oneOf"] = words.iter().map(|(word, _)| said(word)).collect();
     schema["allOf"] = words.iter().map(goes_with).collect();
     schema
+}
+
+/// That a word is said; the stream of a consumer is none by itself.
+fn said(word: &str) -> Value {
+    match word {
+        "stream" => json!({ "required": [word], "not": { "required": ["consumer"] } }),
+        _ => json!({ "required": [word] }),
+    }
 }
 
 #[cfg(test)]

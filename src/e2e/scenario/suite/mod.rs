@@ -48,13 +48,13 @@
 //! | `http = "URL"` | a GET there is answered with a status from 200 to 299 |
 
 pub(crate) mod parse;
-
-use std::{collections::BTreeMap, time::Duration};
+pub(crate) mod service;
 
 pub use parse::parse;
 
 use super::ast::promise::Promise;
 use super::ast::scenario::Defaults;
+use super::ast::service::Service;
 use crate::e2e::text::redact::Row;
 
 /// What a suite file says.
@@ -74,46 +74,6 @@ pub struct Suite {
     pub services: Vec<Service>,
     /// In the order of their names; empty is the built-in `rust` client.
     pub clients: Vec<Client>,
-}
-
-/// One service under test.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Service {
-    /// As faults and logs call it.
-    pub name: String,
-    /// The command.
-    pub run: Vec<String>,
-    /// Its working folder, from the suite's; the suite's if `None`.
-    pub cwd: Option<String>,
-    /// Added to its environment.
-    pub env: BTreeMap<String, String>,
-    /// How it is seen to be ready.
-    pub ready: Ready,
-    /// How long that may take.
-    pub ready_within: Duration,
-    /// How long it may take to end after SIGTERM.
-    pub stop_within: Duration,
-    /// How many processes run the command.
-    pub processes: u32,
-}
-
-/// How a service is seen to be ready.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ready {
-    /// It answers `$SRV.PING.<name>`, once for each process.
-    Service(String),
-    /// It answers a request on this subject.
-    Subject(String),
-    /// It prints a line with this text.
-    Line(String),
-    /// Each of its processes has so many connections to the broker.
-    Connected(u32),
-    /// Each of its processes subscribes to this subject.
-    Subscribes(String),
-    /// This consumer, of whatever stream, is there, and somebody waits for its messages.
-    Consumer(String),
-    /// A GET of this URL is answered with a status from 200 to 299.
-    Http(String),
 }
 
 /// One client under test.

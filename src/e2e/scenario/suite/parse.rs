@@ -1,26 +1,21 @@
 //! Reads a suite file.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use toml::de::{DeTable, DeValue};
 
 use crate::e2e::scenario::ast::of_run;
 use crate::e2e::scenario::ast::scenario::Defaults;
-use crate::e2e::scenario::environment::{cwd, env};
 use crate::e2e::scenario::findings::Findings;
 use crate::e2e::scenario::parse::{defaults, redact};
 use crate::e2e::scenario::promises;
 use crate::e2e::scenario::reader::Fields;
-use crate::e2e::scenario::suite::{Client, Command, Ready, Service, Suite};
+use crate::e2e::scenario::suite::service::{self, command};
+use crate::e2e::scenario::suite::{Client, Command, Suite};
 use crate::e2e::text::error::{FixtureError, Problem};
 use crate::e2e::text::source::Source;
 use crate::e2e::text::span::Span;
 use crate::wire::subjects::Token;
-
-const READY_WITHIN: Duration = Duration::from_secs(20);
-const STOP_WITHIN: Duration = Duration::from_secs(15);
-/// More processes of one service than that are a slip of the finger.
-const MOST_PROCESSES: u32 = 100;
 
 /// Reads a suite file; `variables` are the names that `{{name}}` may use.
 ///
@@ -62,12 +57,17 @@ pub fn parse(source: Source, variables: BTreeSet<String>) -> Result<Suite, Fixtu
     let variables = findings.variables.clone();
     findings.variables.extend(of_run::NAMES.map(str::to_owned));
     findings.any_port = true;
-    let services = named(&top, "services", service, &mut findings);
+    let services = named(
+        &top,
+        "services",
+        |name, fields, findings| service::read(name, fields, None, findings),
+        &mut findings,
+    );
     (findings.variables, findings.any_port) = (variables, false);
     findings.services = services.iter().map(|service| service.name.clone()).collect();
     let suite = Suite {
         scenarios: scenarios(&top, &mut findings),
-        defaults: Defaults { ports: ports(&services), ..defaults(&top, &mut findings) },
+        defaults: Defaults { ports: service::ports(&services), ..defaults(&top, &mut findings) },
         redact: redact(&top, &mut findings),
         prepare: prepare(&top, &mut findings),
         promises: promises::read(&top, false, &mut findings),
@@ -80,18 +80,6 @@ pub fn parse(source: Source, variables: BTreeSet<String>) -> Result<Suite, Fixtu
         findings.problems.sort_by_key(|problem| problem.span.start);
         Err(FixtureError { source, problems: findings.problems })
     }
-}
-
-/// The ports that the services' commands ask for.
-fn ports(services: &[Service]) -> BTreeSet<String> {
-    let texts = services.iter().flat_map(|service| {
-        let url = match &service.ready {
-            Ready::Http(url) => Some(url),
-            _ => None,
-        };
-        service.run.iter().chain(service.env.values()).chain(url)
-    });
-    texts.flat_map(|text| of_run::ports(text)).collect()
 }
 
 /// A folder below the suite's, so that a suite can be copied whole.
@@ -170,40 +158,10 @@ fn known_fields<'a, 'i>(
     findings: &mut Findings,
 ) -> Fields<'a, 'i> {
     let (what, known): (_, &[&str]) = match key {
-        "services" => (
-            "key of a service",
-            &["run", "cwd", "env", "ready", "ready_within", "stop_within", "processes"],
-        ),
+        "services" => ("key of a service", &service::KEYS),
         _ => ("key of a client", &["driver", "run"]),
     };
     Fields::new(table, span, what, known, findings)
-}
-
-fn service(name: &str, fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<Service> {
-    let run = command("run", fields, findings);
-    let ready = ready(fields, findings);
-    let processes = fields.count("processes", 1, findings).unwrap_or(1);
-    if processes > MOST_PROCESSES {
-        let message = format!("at most {MOST_PROCESSES} processes of a service, not {processes}");
-        findings.add(fields.span_of("processes"), message);
-    }
-    if run.is_none() && fields.get("run").is_none() {
-        findings.add_with_help(
-            fields.span.clone(),
-            format!("service `{name}` has no `run`"),
-            "the command that starts it, as in run = [\"{{python}}\", \"worker.py\"]",
-        );
-    }
-    Some(Service {
-        name: name.to_owned(),
-        run: run?,
-        cwd: cwd(fields, findings),
-        env: env(fields, findings),
-        ready: ready?,
-        ready_within: fields.duration("ready_within", findings).unwrap_or(READY_WITHIN),
-        stop_within: fields.duration("stop_within", findings).unwrap_or(STOP_WITHIN),
-        processes,
-    })
 }
 
 fn client(name: &str, fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<Client> {
@@ -221,74 +179,12 @@ fn client(name: &str, fields: &Fields<'_, '_>, findings: &mut Findings) -> Optio
     Some(Client { name: name.to_owned(), command: driver.or(run)? })
 }
 
-fn command(key: &str, fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<Vec<String>> {
-    let words = fields.texts(key, findings)?;
-    if words.is_empty() || words[0].is_empty() {
-        findings.add(fields.span_of(key), format!("`{key}` names a program"));
-        return None;
-    }
-    Some(words)
-}
-
-fn ready(fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<Ready> {
-    const HELP: &str = "one of ready = { connected = 1 }, { subscribes = \"SUBJECT\" }, { consumer = \"NAME\" }, { http = \"URL\" }, { line = \"TEXT\" }, { subject = \"SUBJECT\" }, { service = \"NAME\" }";
-    if fields.get("ready").is_none() {
-        let message = "a service says how it is seen to be `ready`";
-        findings.add_with_help(fields.span.clone(), message, HELP);
-        return None;
-    }
-    let (table, span) = fields.table("ready", findings)?;
-    let known = ["service", "subject", "line", "connected", "subscribes", "consumer", "http"];
-    let problems = findings.problems.len();
-    let how = Fields::new(table, span.clone(), "key of `ready`", &known, findings);
-    let mut given = [
-        how.text("service", findings).map(Ready::Service),
-        how.text("subject", findings).map(Ready::Subject),
-        how.text("line", findings).map(Ready::Line),
-        how.count("connected", 1, findings).map(Ready::Connected),
-        how.text("subscribes", findings).map(Ready::Subscribes),
-        how.text("consumer", findings).map(Ready::Consumer),
-        http(&how, findings).map(Ready::Http),
-    ]
-    .into_iter()
-    .flatten();
-    match (given.next(), given.next()) {
-        (Some(ready), None) if has_text(&ready) => Some(ready),
-        _ => {
-            if findings.problems.len() == problems {
-                findings.add_with_help(span, "`ready` says one thing to wait for", HELP);
-            }
-            None
-        }
-    }
-}
-
-/// A URL without TLS, which no test of a service needs on its own machine.
-fn http(how: &Fields<'_, '_>, findings: &mut Findings) -> Option<String> {
-    let url = how.text("http", findings)?;
-    if !url.starts_with("http://") {
-        let help = "as in http = \"http://127.0.0.1:{{port:http}}/health\"";
-        let message = format!("`{url}` is not a URL that begins with `http://`");
-        findings.add_with_help(how.span_of("http"), message, help);
-    }
-    Some(url)
-}
-
-fn has_text(ready: &Ready) -> bool {
-    match ready {
-        Ready::Connected(_) => true,
-        Ready::Service(text)
-        | Ready::Subject(text)
-        | Ready::Line(text)
-        | Ready::Subscribes(text)
-        | Ready::Consumer(text)
-        | Ready::Http(text) => !text.trim().is_empty(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::e2e::scenario::ast::service::Ready;
 
     fn read(text: &str) -> Result<Suite, String> {
         let variables = ["python".to_owned()].into();

@@ -9,5 +9,6 @@
 
 pub(crate) mod answer;
 pub(crate) mod drift;
+pub(crate) mod held;
 pub(crate) mod judged;
 pub(crate) mod records;

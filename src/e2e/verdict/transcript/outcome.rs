@@ -61,6 +61,21 @@ fn succeeded(parts: &Parts, with_sequence: bool) -> String {
     for (key, mark) in [("stdout", ""), ("stderr", "stderr ")] {
         text.extend(parts.get(key).map(|printed| output(mark, printed)));
     }
+    if let Some(status) = parts.get("status") {
+        let _ = writeln!(text, "  = status {}", part_text(status));
+    }
+    if let Some(entry) = parts.get("entry") {
+        let entry = match entry {
+            Data::Object(fields) if !with_sequence => {
+                Data::Object(fields.iter().filter(|(key, _)| key != "revision").cloned().collect())
+            }
+            other => other.clone(),
+        };
+        let _ = writeln!(text, "  = {}", json_text(&entry));
+    }
+    if parts.contains_key("none") {
+        text.push_str("  = nothing there\n");
+    }
     if let Some(subject) = parts.get("subject").and_then(Data::as_str) {
         let _ = writeln!(text, "  = on {subject}");
     }

@@ -99,7 +99,8 @@ fn clean(block: &str) -> String {
 mod tests {
     use super::*;
     use crate::e2e::record::seen;
-    use crate::e2e::scenario::ast::step::{Outgoing, Payload, Program};
+    use crate::e2e::scenario::ast::payload::Payload;
+    use crate::e2e::scenario::ast::step::{Outgoing, Program};
     use crate::wire::driver::{DriverError, ErrorKind, Headers, Outcome};
     use serde_json::json;
 
@@ -149,6 +150,7 @@ mod tests {
                     subject: "services.x".to_owned(),
                     payload: Payload::Text("{bro\nken".to_owned()),
                     headers: Headers::from([("A".to_owned(), vec!["1".to_owned()])]),
+                    reply_to: None,
                 })),
                 Seen::request(Outcome::Ok(json!({
                     "subject": "_INBOX.1",
@@ -161,6 +163,7 @@ mod tests {
                     subject: "s".to_owned(),
                     payload: Payload::Filler(70_000),
                     headers: Headers::new(),
+                    reply_to: None,
                 })),
                 Seen::submit(Outcome::Ok(
                     json!({"stream": "st", "sequence": 3, "duplicate": true}),

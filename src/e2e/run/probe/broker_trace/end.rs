@@ -9,8 +9,8 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::e2e::run::stage::brokers::Access;
-use crate::e2e::run::stage::world::World;
+use crate::e2e::run::stage::brokers::{Access, Brokers};
+use crate::e2e::run::stage::harness::Harness;
 
 /// How soon the file is read again, which another task writes.
 const AGAIN: Duration = Duration::from_millis(5);
@@ -20,9 +20,9 @@ const AGAIN: Duration = Duration::from_millis(5);
 ///
 /// # Errors
 /// Why a server cannot be asked, in words.
-pub(in crate::e2e) async fn last_lines(world: &World) -> Result<(), String> {
-    let harness = world.harness().access();
-    let all = harness.url.split(',').zip(world.brokers.log_paths()).map(|(url, path)| {
+pub(in crate::e2e) async fn last_lines(harness: &Harness, brokers: &Brokers) -> Result<(), String> {
+    let harness = harness.access();
+    let all = harness.url.split(',').zip(brokers.log_paths()).map(|(url, path)| {
         let access = Access { url: url.to_owned(), ..harness.clone() };
         async move {
             let begin = std::fs::metadata(path).map_or(0, |found| found.len());

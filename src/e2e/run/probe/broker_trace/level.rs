@@ -15,12 +15,22 @@ const CONFIG_WITHOUT: &str = "logtime_utc: true\n";
 const MOST_REPEATED: u32 = 200;
 /// The lines of nats-server's config for a run of this scenario, `traced` for a report or not.
 pub(in crate::e2e) fn config(fixture: &Fixture, traced: bool) -> &'static str {
-    match (holds_schemas(fixture), traced) {
+    match (holds_schemas(fixture), traced || listens(fixture)) {
         (true, _) => CONFIG_WHOLE,
         (false, true) if untraced(fixture).is_none() => CONFIG,
-        (false, true) => CONFIG_WITHOUT,
-        (false, false) => "",
+        (false, _) if traced => CONFIG_WITHOUT,
+        (false, _) => "",
     }
+}
+
+/// Whether the messages of a scenario are traced for a step that may have to tell what came instead
+/// of the one that it waits for.
+pub(in crate::e2e) fn tells_what_came(fixture: &Fixture) -> bool {
+    listens(fixture) && (holds_schemas(fixture) || untraced(fixture).is_none())
+}
+
+fn listens(fixture: &Fixture) -> bool {
+    fixture.all_steps().any(|step| step.action.listens().is_some())
 }
 
 /// Why the messages of this scenario are not looked at; `None` where they are.
