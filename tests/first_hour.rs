@@ -60,13 +60,11 @@ fn a_scenario_starts_only_the_services_that_it_needs() {
 #[test]
 fn a_scenario_may_have_a_service_of_its_own_or_another_command_for_one() {
     let home = Home::new();
-    let own = format!(
-        "[services.audit]\nrun = [\"sh\", \"-c\", \"touch {{{{dir}}}}/audit-{{{{port:audit}}}}; echo up; exec sleep 1000\"]\n\
-         ready = {{ line = \"up\" }}\n[services.worker]\nrun = [\"sh\", \"-c\", \"echo up; exec sleep 1000\"]\n\
-         [[step]]\nrun = [\"sh\", \"-c\", \"ls {{{{dir}}}} | sed s/-{{{{port:audit}}}}/-port/\"]\nstdout = \"api\\naudit-port\\n\"\n\
-         [[step]]\nfault = \"kill-service\"\nservice = \"audit\"\n"
-    );
-    suite(&home, &two(), &[("own", &own)]);
+    let own = "[services.audit]\nrun = [\"sh\", \"-c\", \"touch {{dir}}/audit-{{port:audit}}; echo up; exec sleep 1000\"]\n\
+         ready = { line = \"up\" }\n[services.worker]\nrun = [\"sh\", \"-c\", \"echo up; exec sleep 1000\"]\n\
+         [[step]]\nrun = [\"sh\", \"-c\", \"ls {{dir}} | sed s/-{{port:audit}}/-port/\"]\nstdout = \"api\\naudit-port\\n\"\n\
+         [[step]]\nfault = \"kill-service\"\nservice = \"audit\"\n";
+    suite(&home, &two(), &[("own", own)]);
     e2e(&home, &["--update"]).ok();
 
     for (table, words) in [

@@ -45,7 +45,10 @@ pub fn heading(step: &Step, sent: &Action) -> String {
         Action::Object(Object { store, name, put: None }) => format!("object {store} get {name}"),
         Action::Http(http) => {
             let has_body = !matches!(&http.body, Payload::Text(text) if text.is_empty());
-            let body = has_body.then(|| format!(" {}", sent_body(&http.body))).unwrap_or_default();
+            let body = match has_body {
+                true => format!(" {}", sent_body(&http.body)),
+                false => String::new(),
+            };
             let mut text = format!("http {} {}{body}", http.method, http.url);
             sent_headers(&http.headers, &mut text);
             text
