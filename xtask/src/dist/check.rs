@@ -135,9 +135,10 @@ impl<'a> Empty<'a> {
         self.command(bin, "mono-demo")?.args(["e2e", "new", "my-suite"]).said()?;
         let said = self.command(bin, "mono-demo")?.args(["e2e", "my-suite"]).said()?;
         expect(&said, "1 scenario, 1 run: 1 passed, 0 failed")?;
-        let built_in = ["e2e", "--builtin", "math/operations", "--require", "rust,python"];
+        let built_in =
+            ["e2e", "--builtin", "math/operations", "--client", "rust", "--client", "python"];
         let said = self.command(bin, "mono-demo")?.args(built_in).said()?;
-        expect(&said, "0 failed")?;
+        expect(&said, "2 runs: 2 passed, 0 failed")?;
         let cache = self.folder.join("home/.cache/mono-demo");
         let entries = cache.read_dir().map_err(|e| format!("read {}: {e}", cache.display()))?;
         let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());

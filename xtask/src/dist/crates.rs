@@ -52,10 +52,15 @@ pub fn compile(place: &Place, folder: &Path) -> Result<(), String> {
     if !hidden.is_file() {
         return Err(format!("{} was not packed", hidden.display()));
     }
-    let patch = folder.join(library);
-    let patch = format!("patch.crates-io.mono-demo-async-nats.path=\"{}\"", patch.display());
-    let mut check = cargo(&["check", "--offline", "--quiet", "--config", &patch, "--target-dir"]);
-    check.arg(root().join("target")).current_dir(folder.join(program)).said().map(drop)
+    // A workspace of its own: the one above would claim the crate.
+    let workspace = format!(
+        "[workspace]\nmembers = [\"{program}\"]\nresolver = \"3\"\n\n\
+         [patch.crates-io]\nmono-demo-async-nats = {{ path = \"{library}\" }}\n"
+    );
+    write(&folder.join("Cargo.toml"), &workspace)?;
+    put(&folder.join(program).join("Cargo.lock"), &folder.join("Cargo.lock"))?;
+    let mut check = cargo(&["check", "--offline", "--quiet", "--target-dir"]);
+    check.arg(root().join("target")).current_dir(folder).said().map(drop)
 }
 
 fn library_version() -> Result<String, String> {
