@@ -165,7 +165,8 @@ mod tests {
 
     #[test]
     fn every_command_that_is_shown_has_a_page_with_its_flags() {
-        let flag = Arg::new("loud").long("loud").short('l').help("Says it -- twice");
+        let flag =
+            Arg::new("loud").long("loud").short('l').value_name("HOW").help("Says it -- twice");
         let inner = Command::new("new").about("Makes one").arg(flag);
         let hidden = Command::new("secret").hide(true);
         let pages = pages(Command::new("prog").subcommand(inner).subcommand(hidden));
@@ -176,7 +177,7 @@ mod tests {
             "{}",
             pages[0].text
         );
-        let option = ".TP\n\\fB\\-l\\fR, \\fB\\-\\-loud\\fR \\fIloud\\fR\nSays it \\-\\- twice\n";
+        let option = ".TP\n\\fB\\-l\\fR, \\fB\\-\\-loud\\fR \\fIHOW\\fR\nSays it \\-\\- twice\n";
         assert!(pages[1].text.contains(option), "{}", pages[1].text);
     }
 
