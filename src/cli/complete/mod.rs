@@ -23,8 +23,7 @@ enum Shell {
     Bash,
     Zsh,
     Fish,
-    #[value(name = "powershell")]
-    PowerShell,
+    Powershell,
 }
 
 /// Arguments of the hidden `complete`.
@@ -40,7 +39,7 @@ pub fn script(args: &CompletionsArgs, output: &Output) -> Exit {
         Shell::Bash => include_str!("mono-demo.bash"),
         Shell::Zsh => include_str!("mono-demo.zsh"),
         Shell::Fish => include_str!("mono-demo.fish"),
-        Shell::PowerShell => include_str!("mono-demo.ps1"),
+        Shell::Powershell => include_str!("mono-demo.ps1"),
     };
     output.line(script.trim_end());
     output.object(&json!({ "script": script }));
