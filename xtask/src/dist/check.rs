@@ -15,6 +15,9 @@ use crate::root;
 /// Set in the process that has no network.
 const INSIDE: &str = "MONO_DEMO_DIST_OFFLINE";
 
+/// Installs a package and uses it.
+type Check = fn(&Empty) -> Result<(), String>;
+
 /// Fetches what packages want from elsewhere, and runs the checks where there is no network.
 pub fn all(place: &Place, tools: &Tools) -> Result<(), String> {
     if std::env::var_os(INSIDE).is_some() {
@@ -51,7 +54,7 @@ pub fn all(place: &Place, tools: &Tools) -> Result<(), String> {
 }
 
 fn inside(place: &Place, tools: &Tools) -> Result<(), String> {
-    let checks: [(&str, fn(&Empty) -> Result<(), String>); 7] = [
+    let checks: [(&str, Check); 7] = [
         ("pip install mono-demo", pip),
         ("uvx mono-demo", uvx),
         ("npm install mono-demo, npx mono-demo", npm),
