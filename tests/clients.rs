@@ -13,6 +13,9 @@ fn text(path: &str) -> String {
     std::fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"))
 }
 
+/// What describes the packages, and is no part of what runs.
+const ONLY_PACKED: [&str; 3] = ["README.md", "tsconfig.json", "tsconfig.types.json"];
+
 /// Files below `folder`, without what is installed there and what only tests use.
 fn files(folder: &Path, below: &Path, into: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -22,7 +25,7 @@ fn files(folder: &Path, below: &Path, into: &mut BTreeSet<String>) {
             if !["node_modules", "test"].contains(&name.as_str()) {
                 files(&path, below, into);
             }
-        } else if name != "tsconfig.json" && !name.ends_with("_test.go") {
+        } else if !ONLY_PACKED.contains(&name.as_str()) && !name.ends_with("_test.go") {
             into.insert(path.strip_prefix(below).unwrap().display().to_string());
         }
     }

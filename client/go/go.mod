@@ -1,4 +1,4 @@
-module mono-demo/client
+module mono-demo.example/client
 
 go 1.26.0
 

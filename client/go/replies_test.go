@@ -16,9 +16,9 @@ import (
 type outcome struct {
 	Kind, Message, Value string
 	// Words that are in the message.
-	Says string
-	Definite             *bool
-	Code                 int
+	Says     string
+	Definite *bool
+	Code     int
 }
 
 type replyRow struct {

@@ -39,4 +39,13 @@ pub enum Command {
     Spec(super::spec::SpecArgs),
     /// Show the tools found on this machine, and how to install what is missing.
     Doctor(super::doctor::DoctorArgs),
+    /// Print the versions of this program, the broker and the client libraries.
+    Version,
+    /// Print a script with which a shell completes commands, scenarios, tags and contexts.
+    Completions(super::complete::CompletionsArgs),
+    /// Print what could come next on a command line.
+    #[command(hide = true)]
+    Complete(super::complete::CompleteArgs),
+    /// Print the man page of a command, or write all pages into a folder.
+    Man(super::manual::ManArgs),
 }

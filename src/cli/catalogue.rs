@@ -43,6 +43,17 @@ impl Known {
         Self { command: "publish", modules: vec![("notification", vec!["email-send"])] }
     }
 
+    /// The names of all modules.
+    pub fn modules(&self) -> Vec<&'static str> {
+        self.modules.iter().map(|(name, _)| *name).collect()
+    }
+
+    /// What can be asked of a module; nothing, if it is not known.
+    pub fn operations(&self, module: &str) -> Vec<&'static str> {
+        let found = self.modules.iter().find(|(name, _)| *name == module);
+        found.map(|(_, operations)| operations.clone()).unwrap_or_default()
+    }
+
     /// The error for an unknown module or operation, with a suggestion.
     pub fn unknown(&self, module: &str, operation: Option<&str>) -> CliError {
         let command = self.command;
@@ -60,7 +71,7 @@ impl Known {
                 .hint(else_raw());
         }
         let Some((_, operations)) = self.modules.iter().find(|(name, _)| *name == module) else {
-            let names: Vec<&str> = self.modules.iter().map(|(name, _)| *name).collect();
+            let names = self.modules();
             let message =
                 format!("{command}: there is no module {module:?} here; {}", list(&names));
             let meant = nearest(module, names).map(|near| {

@@ -247,6 +247,7 @@ pub fn provision_settings(tools: &Tools, context: &Context) -> provision::Settin
         explicit: tools.nats_server.as_deref().map(|p| context.absolute(p)),
         env: context.path_var("MONO_DEMO_NATS_SERVER").map(|p| context.absolute(&p)),
         path: context.os("PATH").map(ToOwned::to_owned),
+        beside: context.folder_of_this_program(),
         offline: tools.offline,
         python: context.path_var("MONO_DEMO_PYTHON"),
         ..provision::Settings::new(context.cache_dir())

@@ -46,6 +46,11 @@ impl Context {
         }
     }
 
+    /// Where this program is installed, links followed: what its package brought lies around it.
+    pub fn folder_of_this_program(&self) -> Option<PathBuf> {
+        Some(self.exe.canonicalize().ok()?.parent()?.to_owned())
+    }
+
     /// A variable that is set and not empty.
     pub fn os(&self, name: &str) -> Option<&OsStr> {
         self.vars.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())

@@ -36,7 +36,8 @@ pub struct Global {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Tools")]
 pub struct Tools {
-    /// The nats-server to run [env: MONO_DEMO_NATS_SERVER; default: PATH, else a managed copy].
+    /// The nats-server to run [env: MONO_DEMO_NATS_SERVER; default: the one that was installed with
+    /// mono-demo, else PATH, else a managed copy].
     #[arg(long, global = true, value_name = "PATH")]
     pub nats_server: Option<PathBuf>,
     /// Install nothing: fail if something is missing.

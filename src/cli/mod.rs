@@ -9,6 +9,7 @@ mod brokers;
 mod call;
 mod catalogue;
 mod clients;
+mod complete;
 mod connect;
 mod context;
 mod contexts;
@@ -27,6 +28,7 @@ mod global;
 mod hint_flags;
 mod history;
 mod login;
+mod manual;
 mod new;
 mod output;
 mod own;
@@ -46,12 +48,13 @@ mod signals;
 mod spec;
 mod suite;
 mod typed;
+mod versions;
 mod watch;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{CommandFactory as _, Parser as _};
 
 use args::{Cli, Command};
 use context::Context;
@@ -144,6 +147,10 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::History(args) => history::run(args, context, &output),
         Command::Driver(args) => until_signal(driver::run(args, global, context, &output)).await,
         Command::Spec(args) => spec::run(&args, &output),
+        Command::Version => Ok(versions::run(global, context, &output).await),
+        Command::Completions(args) => Ok(complete::script(&args, &output)),
+        Command::Complete(args) => Ok(complete::run(&args, Cli::command(), context, &output)),
+        Command::Man(args) => manual::run(&args, Cli::command(), context, &output),
         Command::Doctor(args) => until_signal(doctor::run(args, global, context, &output)).await,
     };
     let exit = result.unwrap_or_else(|error| {

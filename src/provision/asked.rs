@@ -41,6 +41,8 @@ pub enum Source {
     Explicit,
     /// Named by `MONO_DEMO_NATS_SERVER`.
     Env,
+    /// Installed with this program, beside it.
+    Beside,
     /// Found on `PATH`.
     Path,
     /// The managed copy in the cache folder.
@@ -52,6 +54,7 @@ impl fmt::Display for Source {
         f.write_str(match self {
             Source::Explicit => "--nats-server",
             Source::Env => "MONO_DEMO_NATS_SERVER",
+            Source::Beside => "installed with mono-demo",
             Source::Path => "PATH",
             Source::Managed => "managed copy",
         })

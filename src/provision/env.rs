@@ -3,12 +3,14 @@
 //! An environment cannot be moved (its scripts name their interpreter by path), so it is built where
 //! it stays. It counts only once its marker is written, which is the last thing that happens.
 
+use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::asked::Source;
+use super::beside;
 use super::cache::{Locked, check_all_private, problem, read_json, sha256_of, write_json};
 use super::error::ProvisionError;
 use super::python::{self, Interpreter, venv_python};
@@ -29,7 +31,7 @@ pub struct PythonEnv {
     pub nats_py: String,
     /// The interpreter it was built from.
     pub base: PathBuf,
-    /// Where it was found: always [`Source::Managed`].
+    /// Where it was found: [`Source::Beside`] or [`Source::Managed`].
     pub source: Source,
 }
 
@@ -90,7 +92,8 @@ pub async fn python_env(
     if let Some(env) = find_python_env(settings, requirements).await? {
         return Ok(env);
     }
-    if settings.offline {
+    let wheels = beside::wheels(settings, requirements);
+    if settings.offline && wheels.is_none() {
         return Err(ProvisionError::Offline {
             what: "Python environment for these requirements".to_owned(),
             notes: Vec::new(),
@@ -115,7 +118,7 @@ pub async fn python_env(
         folder.display()
     ));
     remove(&folder)?;
-    let built = build(&folder, requirements, interpreter).await;
+    let built = build(&folder, requirements, wheels.as_deref(), interpreter).await;
     if built.is_err() {
         let _ = remove(&folder);
     }
@@ -130,6 +133,11 @@ pub async fn find_python_env(
     settings: &Settings,
     requirements: &str,
 ) -> Result<Option<PythonEnv>, ProvisionError> {
+    if let Some(found) = beside::python(settings, requirements) {
+        let base = found.program.canonicalize().map_err(problem("find", &found.program))?;
+        let beside::Python { program: python, version, nats_py } = found;
+        return Ok(Some(PythonEnv { python, version, nats_py, base, source: Source::Beside }));
+    }
     let program = match python::locate(settings) {
         Ok(program) => program,
         Err(problem) if settings.python.is_some() => return Err(problem),
@@ -196,6 +204,7 @@ fn remove(folder: &Path) -> Result<(), ProvisionError> {
 async fn build(
     folder: &Path,
     requirements: &str,
+    wheels: Option<&Path>,
     interpreter: Interpreter,
 ) -> Result<PythonEnv, ProvisionError> {
     let cwd = folder.parent().unwrap_or(folder);
@@ -203,7 +212,13 @@ async fn build(
     let file = folder.join("requirements.txt");
     std::fs::write(&file, requirements).map_err(problem("write", &file))?;
     let install = "install --quiet --require-hashes --only-binary :all:";
-    let args = install.split(' ').map(AsRef::as_ref).chain(["-r".as_ref(), file.as_os_str()]);
+    // What came with this program needs no network.
+    let from: Vec<&OsStr> = match wheels {
+        Some(wheels) => vec!["--no-index".as_ref(), "--find-links".as_ref(), wheels.as_os_str()],
+        None => Vec::new(),
+    };
+    let file_args = ["-r".as_ref(), file.as_os_str()];
+    let args = install.split(' ').map(AsRef::as_ref).chain(from).chain(file_args);
     python::pip(WHAT, &python, folder, args).await?;
 
     let question = "from importlib.metadata import version; print(version('nats-py'))";

@@ -7,6 +7,7 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `server` | the finding order, and the check of `--version` |
+//! | `beside` | what a package brought with this program: a server, a Python, wheels |
 //! | `checked` | servers whose version is known already |
 //! | `managed` | the managed copy of nats-server: install it once, check it before each use |
 //! | `python` | the interpreter to build from, and its pip |
@@ -17,6 +18,7 @@
 //! | `cache` | the cache folder: its lock, its staging folders, its manifests |
 
 mod asked;
+mod beside;
 mod cache;
 mod checked;
 mod env;

@@ -1,6 +1,8 @@
-//! Finds a nats-server that will do: named, on `PATH`, or the managed copy.
+//! Finds a nats-server that will do: named, installed with this program, on `PATH`, or the
+//! managed copy.
 
 use super::asked::NatsServer;
+use super::beside;
 use super::checked::check_once;
 use super::error::ProvisionError;
 use super::managed;
@@ -58,6 +60,12 @@ pub async fn find_nats_server(settings: &Settings) -> Result<Found, ProvisionErr
         }
     }
     let mut notes = Vec::new();
+    for path in beside::nats_servers(settings) {
+        match check_once(settings, &path, super::asked::Source::Beside).await {
+            Ok(server) => return Ok(Found { server: Some(server), notes }),
+            Err(problem) => notes.push(format!("passed over: {problem}")),
+        }
+    }
     if let Some(path) = &settings.path {
         // Every one on PATH, since one that will do may come after one that will not.
         // A relative entry of PATH means another folder to each process: such are passed over.

@@ -12,6 +12,8 @@ pub struct Settings {
     pub env: Option<PathBuf>,
     /// `PATH`.
     pub path: Option<OsString>,
+    /// The folder of this program: what was installed with it lies there, or in `../lib/mono-demo`.
+    pub beside: Option<PathBuf>,
     /// Where managed copies live: `…/mono-demo` in the user's cache folder.
     pub cache_dir: PathBuf,
     /// Forbids installing.
@@ -27,6 +29,7 @@ impl Settings {
             explicit: None,
             env: None,
             path: None,
+            beside: None,
             cache_dir: cache_dir.into(),
             offline: false,
             python: None,

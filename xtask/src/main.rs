@@ -4,6 +4,7 @@
 
 mod asyncapi;
 mod crates;
+mod dist;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -13,6 +14,9 @@ const HELP: &str = "\
 usage: cargo xtask ci     crates, format, lints, tests, types, scenarios, docs; the clients in
                           Node and Go where those are, and with `--require node,go` it is red
                           where they are not; so with `chromium` and `root`, which some tests want
+       cargo xtask dist   wheel, npm packages, crates, .deb, tarball and clients, into `target/dist`;
+                          `--wheel FILE` takes a wheel that was made before
+       cargo xtask dist check   installs each of them without a network or cargo, and uses it
        cargo xtask features   each feature alone, and a crate from outside that wants a broker only
        cargo xtask judge  how long the judge takes for 10^5 and 10^6 events, and how much memory
        cargo xtask proxy  what a proxy costs, with rules about messages and without
@@ -52,6 +56,9 @@ fn main() -> ExitCode {
             }
         },
         ["features"] => features(),
+        ["dist"] => told("dist", dist::make(None)),
+        ["dist", "--wheel", wheel] => told("dist", dist::make(Some(Path::new(wheel)))),
+        ["dist", "check"] => told("dist check", dist::check()),
         ["soak"] => soak(),
         [bench @ ("judge" | "proxy")] => figures(bench),
         ["help" | "--help" | "-h"] => {
@@ -61,6 +68,16 @@ fn main() -> ExitCode {
         _ => {
             eprintln!("{HELP}");
             ExitCode::from(2)
+        }
+    }
+}
+
+fn told(task: &str, result: Result<(), String>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask {task}: {error}");
+            ExitCode::FAILURE
         }
     }
 }
@@ -84,7 +101,8 @@ fn ci(required: &[&str]) -> ExitCode {
             run(step, &mut times)?;
         }
         let binary = binary();
-        let python = provision(&binary)?;
+        provision(&binary)?;
+        let python = dist::python_with("python", "tests/python/requirements.txt")?;
         for step in checks_of_the_built_binary(&binary, &python) {
             run(step, &mut times)?;
         }
@@ -102,38 +120,20 @@ fn ci(required: &[&str]) -> ExitCode {
         println!("{:>7.1} s  {name}", took.as_secs_f64());
     }
     println!("{:>7.1} s  in all", started.elapsed().as_secs_f64());
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("xtask ci: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    told("ci", result)
 }
 
 /// The lints of each, and a test of another crate: `ci` has time only to see that each compiles.
 fn features() -> ExitCode {
     let mut times = Vec::new();
-    match feature_checks().into_iter().try_for_each(|step| run(step, &mut times)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("xtask features: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    told("features", feature_checks().into_iter().try_for_each(|step| run(step, &mut times)))
 }
 
 /// Figures for people: nothing is held, since what else runs decides them.
 fn figures(bench: &str) -> ExitCode {
     let command = cargo(&["bench", "--bench", bench]);
     let step = Step { name: "figures", command };
-    match run(step, &mut Vec::new()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("xtask {bench}: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    told(bench, run(step, &mut Vec::new()))
 }
 
 /// Thousands of payments under kills; `fixtures/soak` has the short forms, which CI runs.
@@ -152,14 +152,7 @@ fn soak() -> ExitCode {
         Step { name: "soak", command: scenarios },
         Step { name: "kills, elections, dead letters and histories", command: cargo(&tests) },
     ];
-    let result = steps.into_iter().try_for_each(|step| run(step, &mut times));
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("xtask soak: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    told("soak", steps.into_iter().try_for_each(|step| run(step, &mut times)))
 }
 
 fn rust_checks(required: &[&str]) -> Vec<Step> {
@@ -290,21 +283,12 @@ fn checks_of_the_built_binary(binary: &Path, python: &Path) -> [Step; 4] {
     ]
 }
 
-/// Lets the binary bring what it needs, and asks it for the Python it made.
-fn provision(binary: &Path) -> Result<PathBuf, String> {
-    println!("\n== provision");
-    let output = at_root(binary)
-        .args(["doctor", "--fix", "--json"])
-        .stderr(std::process::Stdio::inherit())
-        .output()
-        .map_err(|e| format!("start {}: {e}", binary.display()))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    let found: serde_json::Value =
-        serde_json::from_str(&text).map_err(|e| format!("read doctor's answer: {e}: {text}"))?;
-    match found["findings"]["python"]["path"].as_str() {
-        Some(path) => Ok(PathBuf::from(path)),
-        None => Err(format!("doctor found no Python environment: {text}")),
-    }
+/// Lets the binary bring what it needs.
+fn provision(binary: &Path) -> Result<(), String> {
+    let command = at_root(binary);
+    let mut step = Step { name: "provision", command };
+    step.command.args(["doctor", "--fix"]);
+    run(step, &mut Vec::new())
 }
 
 fn run(mut step: Step, times: &mut Vec<(&'static str, Duration)>) -> Result<(), String> {

@@ -8,7 +8,7 @@ package main
 import (
 	"os"
 
-	"mono-demo/client/internal/driver"
+	"mono-demo.example/client/internal/driver"
 )
 
 func main() {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"mono-demo/client"
+	"mono-demo.example/client"
 )
 
 // longest is what a clock can hold, and more than anybody waits.

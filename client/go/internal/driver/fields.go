@@ -14,7 +14,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"mono-demo/client"
+	"mono-demo.example/client"
 )
 
 type fields map[string]json.RawMessage

@@ -9,7 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"mono-demo/client"
+	"mono-demo.example/client"
 )
 
 // inboxes are the subscriptions of one connection, by number.

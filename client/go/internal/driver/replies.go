@@ -13,7 +13,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"mono-demo/client"
+	"mono-demo.example/client"
 )
 
 // reply has exactly one of its last three.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
-	"mono-demo/client"
+	"mono-demo.example/client"
 )
 
 const (

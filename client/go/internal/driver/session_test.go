@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"mono-demo/client"
+	"mono-demo.example/client"
 )
 
 // More than anything here takes; nothing waits so long unless it fails.
