@@ -48,6 +48,16 @@ fn with_auth_each_command_finds_its_role_and_strangers_are_refused() {
         home.run(&["audit"]).ok().ends_with("consistent\n")
     });
 
+    // Its worker may do all that it does.
+    assert!(!serve.stderr().contains("Violation"), "{}", serve.stderr());
+    let listening = r#"{"name":"X","subjects":["services.math.calculate"],"storage":"memory","retention":"limits"}"#;
+    let harness = context(&serve, "harness");
+    let create = ["call", "$JS.API.STREAM.CREATE.X", "--data", listening];
+    home.run(&[&["--context", harness.to_str().unwrap()], &create[..]].concat()).ok();
+    serve.says(Duration::from_secs(60), "stream `X` also stores requests to");
+    let delete = ["call", "$JS.API.STREAM.DELETE.X", "--data", ""];
+    home.run(&[&["--context", harness.to_str().unwrap()], &delete[..]].concat()).ok();
+
     // By what it saved, and by the file that it names; not without.
     let url = serve.url();
     let client = context(&serve, "client");

@@ -78,6 +78,10 @@ async fn a_day_at_work(roles: Roles) -> Result<(), String> {
             let second = serve(&worker, folder.path()).await?;
             ask_everything(client.client(), harness.client()).await?;
             find_the_serve(&worker, client.client()).await?;
+            // Streams of others over the same subjects are looked for.
+            let over = serde_json::json!({ "subject": "services.>" });
+            let listed = worker.jetstream().request("STREAM.LIST", &over).await;
+            let _: serde_json::Value = listed.map_err(|e| e.to_string())?;
             let requests = harness.jetstream().get_stream("payment-requests").await;
             let far_off = async_nats::datetime::from_nanos(i128::from(u32::MAX) * 1_000_000_000);
             let paused = requests.map_err(|e| e.to_string())?;

@@ -130,6 +130,8 @@ impl Default for Roles {
         roles.worker_reads("payment-requests");
         roles.worker_reads("payment-failures");
         roles.worker_consumes("payment-requests", "payment-payment-process");
+        // Whose streams also store what services are asked.
+        roles.worker.publish.push("$JS.API.STREAM.LIST".to_owned());
         roles
     }
 }

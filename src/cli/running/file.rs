@@ -71,7 +71,10 @@ impl RuntimeFile {
         let folder = path.parent().unwrap_or(Path::new("."));
         let mut make = std::fs::DirBuilder::new();
         make.recursive(true).mode(0o700).create(folder).map_err(failed)?;
-        let text = serde_json::json!(runtime).to_string() + "\n";
+        let text = serde_json::to_string(runtime).map_err(|e| {
+            let journals = runtime.journals.display();
+            format!("write {}, which names the journal folder {journals}: {e}", path.display())
+        })? + "\n";
         // Before it is written: also one that was not written to its end goes.
         let file = Self { path: path.clone(), text };
         whole::write(&path, &file.text).map_err(failed)?;

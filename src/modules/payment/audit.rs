@@ -3,6 +3,7 @@
 //! It repairs nothing and creates nothing: it names what is missing, unreadable or contradictory.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use async_nats::jetstream::context::ConsumerInfoErrorKind;
@@ -163,8 +164,12 @@ async fn write_once(
     let contents = store::read(&stream).await?;
     // Only services of ours write here, and none of them wrote that.
     audit.problems.extend(contents.unreadable(name));
-    let start = 1..contents.first.min(contents.last + 1);
-    let missing: Vec<u64> = start.chain(contents.missing.iter().copied()).collect();
+    let mut missing = runs(contents.missing.iter().copied());
+    // Whoever purges or makes a stream chooses its first number, which may be any.
+    let before = contents.first.saturating_sub(1).min(contents.last);
+    if before > 0 {
+        missing.insert(0, 1..=before);
+    }
     gaps.extend(unreadable(name, &missing));
     let (read, stated) = (contents.messages.len() as u64, contents.stated);
     if missing.is_empty() && read != stated {
@@ -194,7 +199,7 @@ async fn waiting(
         format!("stream `{REQUESTS}`: message `{number}` is settled and still stored")
     }));
     audit.waiting = contents.stated - settled.len() as u64;
-    audit.problems.extend(unreadable(REQUESTS, &contents.missing));
+    audit.problems.extend(unreadable(REQUESTS, &runs(contents.missing.iter().copied())));
     audit.unreadable.extend(contents.unreadable(REQUESTS));
     let last = contents.last;
     if last < handled {
@@ -245,17 +250,28 @@ impl Audit {
 }
 
 /// One line for each run of numbers.
-fn unreadable(stream: &str, numbers: &[u64]) -> Vec<String> {
-    let runs = numbers.chunk_by(|a, b| a + 1 == *b);
-    runs.map(|run| match run {
-        [one] => format!("stream `{stream}`: message {one} is missing or unreadable"),
-        run => format!(
-            "stream `{stream}`: messages {} to {} are missing or unreadable",
-            run[0],
-            run[run.len() - 1]
-        ),
-    })
-    .collect()
+/// Ascending numbers, those that follow each other as one.
+fn runs(numbers: impl Iterator<Item = u64>) -> Vec<RangeInclusive<u64>> {
+    let mut runs: Vec<RangeInclusive<u64>> = Vec::new();
+    for number in numbers {
+        match runs.last_mut() {
+            Some(run) if run.end() + 1 == number => *run = *run.start()..=number,
+            _ => runs.push(number..=number),
+        }
+    }
+    runs
+}
+
+fn unreadable(stream: &str, missing: &[RangeInclusive<u64>]) -> Vec<String> {
+    let told = |run: &RangeInclusive<u64>| match (run.start(), run.end()) {
+        (one, end) if one == end => {
+            format!("stream `{stream}`: message {one} is missing or unreadable")
+        }
+        (start, end) => {
+            format!("stream `{stream}`: messages {start} to {end} are missing or unreadable")
+        }
+    };
+    missing.iter().map(told).collect()
 }
 
 fn decoded<T: DeserializeOwned>(
@@ -380,7 +396,7 @@ mod tests {
 
     #[test]
     fn a_run_of_messages_is_one_line() {
-        let lines = super::unreadable("s", &[3, 5, 6, 7, 9]);
+        let lines = super::unreadable("s", &super::runs([3, 5, 6, 7, 9].into_iter()));
         let said = |what: &str| format!("stream `s`: {what} missing or unreadable");
         let expected = ["message 3 is", "messages 5 to 7 are", "message 9 is"].map(said);
         assert_eq!(lines, expected);

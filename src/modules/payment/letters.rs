@@ -1,7 +1,8 @@
 //! Holds the dead letters against the outcomes: no payment is given up without its letter, and none is
 //! gone that `dlq` did not remove.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::RangeInclusive;
 
 use super::dead_letters::DeadLetter;
 use super::names::FAILURES;
@@ -79,19 +80,46 @@ pub(super) fn compare(
         .filter(|(_, entry)| !originals.contains(&entry.request_sequence))
         .filter(|(_, entry)| !removed.originals.contains(&entry.request_sequence))
         .collect();
-    let gone: Vec<_> = (1..=last_letter)
-        .filter(|number| !numbers.contains(number) && !removed.letters.contains(number))
-        .collect();
-    if removed.whole || lacking.len() > gone.len() {
+    let gone = gaps(numbers.into_iter().chain(removed.letters.iter().copied()), last_letter);
+    let gone_count: u128 = gone.iter().map(|run| u128::from(run.end() - run.start()) + 1).sum();
+    if removed.whole || lacking.len() as u128 > gone_count {
         problems.extend(lacking.iter().map(|(id, entry)| {
             let message = &entry.message;
             format!("payment `{id}` was given up and has no dead letter ({message})")
         }));
     }
     if removed.whole {
-        problems.extend(gone.iter().map(|number| {
-            format!("dead letter {number} is gone, and `dlq` neither sent it again nor purged it")
+        problems.extend(gone.iter().map(|run| match (run.start(), run.end()) {
+            (one, end) if one == end => {
+                format!("dead letter {one} is gone, and `dlq` neither sent it again nor purged it")
+            }
+            (start, end) => format!(
+                "dead letters {start} to {end} are gone, and `dlq` neither sent them again nor purged them"
+            ),
         }));
     }
     problems
+}
+
+/// The numbers from 1 to `last` that are not among `there`. As runs: whoever purges a stream chooses
+/// the next number, which may be any.
+fn gaps(there: impl Iterator<Item = u64>, last: u64) -> Vec<RangeInclusive<u64>> {
+    let there: BTreeSet<u64> = there.filter(|number| (1..=last).contains(number)).collect();
+    let ends = there.iter().map(|number| number - 1).chain([last]);
+    let starts = [1].into_iter().chain(there.iter().map(|number| number.saturating_add(1)));
+    starts.zip(ends).filter(|(start, end)| start <= end).map(|(start, end)| start..=end).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::gaps;
+
+    #[test]
+    fn what_is_gone_is_told_in_runs_however_many() {
+        assert_eq!(gaps([2, 5].into_iter(), 6), [1..=1, 3..=4, 6..=6]);
+        assert_eq!(gaps([1, 2].into_iter(), 2), []);
+        assert_eq!(gaps([].into_iter(), 0), []);
+        assert_eq!(gaps([3].into_iter(), u64::MAX), [1..=2, 4..=u64::MAX]);
+        assert_eq!(gaps([7].into_iter(), 5), [1..=5]);
+    }
 }
