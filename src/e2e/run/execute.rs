@@ -39,7 +39,7 @@ pub async fn execute(
     events: &UnboundedSender<Event>,
     traced: bool,
 ) -> Outcome {
-    let (outcome, standing) = leave_up(machine, fixture, run, client, events, traced).await;
+    let (outcome, standing) = run_it(machine, fixture, run, client, events, traced, false).await;
     let stopped = match standing {
         Some(standing) => standing.stop().await,
         None => Ok(()),
@@ -60,6 +60,18 @@ pub async fn leave_up(
     events: &UnboundedSender<Event>,
     traced: bool,
 ) -> (Outcome, Option<Standing>) {
+    run_it(machine, fixture, run, client, events, traced, true).await
+}
+
+async fn run_it(
+    machine: &Machine,
+    fixture: &Fixture,
+    run: &RunId,
+    client: &Client,
+    events: &UnboundedSender<Event>,
+    traced: bool,
+    stays_up: bool,
+) -> (Outcome, Option<Standing>) {
     if let Client::Unavailable(reason) = client {
         return (Outcome::unstarted(End::Skipped(reason.clone())), None);
     }
@@ -76,6 +88,7 @@ pub async fn leave_up(
             return (outcome, failed.standing);
         }
     };
+    world.stays_up = stays_up;
     let secrets = world.secrets();
     let transcript = Transcript::new(
         Redactions::new(literals(&world, machine))
@@ -121,8 +134,26 @@ async fn through(
 ) -> Result<(), Stop> {
     let inboxes = begin(world, fixture, &progress.variables).await?;
     sequence::all(world, fixture, run, events, limit, progress).await?;
-    let concluded = timeout(limit.left(), conclude(world, fixture, &inboxes, progress, history));
-    concluded.await.unwrap_or_else(|_| Err(limit::reached(world, fixture)))
+    let checks: Vec<Check> =
+        fixture.checks.iter().map(|check| check.filled(&progress.variables)).collect();
+    let mut unmet = None;
+    let concluded = async {
+        unmet = come_true(world, fixture, &checks, progress).await?;
+        // Whoever is to look at what still stands needs the services.
+        let still: &[Check] = match &unmet {
+            Some(_) if world.stays_up => return Ok(()),
+            Some(_) => &[],
+            None => &checks,
+        };
+        conclude(world, fixture, &inboxes, still, progress, history).await
+    };
+    let concluded = timeout(limit.left(), concluded).await;
+    let concluded = concluded.unwrap_or_else(|_| Err(limit::reached(world, fixture)));
+    match (unmet, concluded) {
+        (Some(unmet), Err(other)) => Err(unmet.and(other)),
+        (Some(unmet), Ok(())) => Err(unmet),
+        (None, concluded) => concluded,
+    }
 }
 
 /// Listens and looks, from before the first step.
@@ -205,28 +236,41 @@ fn variables(
     Ok(available.chain([itself]).collect())
 }
 
-/// Holds the checks: each must come true while the services run, and must still be true once they
-/// have drained and ended.
-async fn conclude(
+/// Each check must come true while the services run: the first that does not, if there is one.
+async fn come_true(
     world: &mut World,
     fixture: &Fixture,
-    inboxes: &Inboxes,
-    progress: &mut Progress,
-    history: &mut Option<Box<RunHistory>>,
-) -> Result<(), Stop> {
-    let checks: Vec<Check> =
-        fixture.checks.iter().map(|check| check.filled(&progress.variables)).collect();
+    checks: &[Check],
+    progress: &Progress,
+) -> Result<Option<Stop>, Stop> {
     let clock = world.recorder.clock();
     for oracle in world.oracles() {
         let settled = oracle.settled(&world.recorder).await;
         settled.map_err(|why| Stop::broken("look for what was promised", why))?;
     }
-    for check in &checks {
+    for check in checks {
         let line = Some(fixture.source.line(&check.span));
         let heading = format!("check {}", check.kind.word());
         world.tape.begin(clock, progress.transcript.text(), line, "check", &heading);
-        checks::comes_true(world, fixture, check).await?;
+        match checks::comes_true(world, fixture, check).await {
+            Err(unmet @ Stop::Failed(_)) => return Ok(Some(unmet)),
+            other => other?,
+        }
     }
+    Ok(None)
+}
+
+/// The services drain and end; the history is judged, also where a check did not come true; and what
+/// came true must still be so.
+async fn conclude(
+    world: &mut World,
+    fixture: &Fixture,
+    inboxes: &Inboxes,
+    checks: &[Check],
+    progress: &mut Progress,
+    history: &mut Option<Box<RunHistory>>,
+) -> Result<(), Stop> {
+    let clock = world.recorder.clock();
     // Unless a scenario left something paused, this changes nothing.
     world.brokers.resume().await;
     world.look_for_leaks().await;
@@ -261,7 +305,7 @@ async fn conclude(
         let message = format!("what was promised cannot be told\n{report}");
         return Err(Stop::failed(fixture, &(0..0), message));
     }
-    for check in &checks {
+    for check in checks {
         let evidence = checks::still_true(world, fixture, check, &report).await?;
         progress.transcript.check(check, &evidence);
     }

@@ -137,6 +137,7 @@ fn scenario(
     let ports: BTreeSet<String> = own_ports.union(&context.defaults.ports).cloned().collect();
     findings.variables.extend(ports.iter().map(|port| format!("{}{port}", template::PORT)));
     let broker = broker(&top, &context.defaults.broker, findings);
+    let promises = promises(&top, context, findings);
     let fixture = Fixture {
         name,
         row: None,
@@ -155,11 +156,11 @@ fn scenario(
         proxy: proxy(&top, context.defaults.proxy, findings),
         redact: redact(&top, findings),
         leaks: leaks(&top, findings),
-        promises: promises(&top, context, findings),
         within: top.duration("within", findings).or(context.defaults.within).unwrap_or(LIMIT),
         steps: steps::read("step", &top, findings),
         teardown: steps::read("teardown", &top, findings),
-        checks: checks::read(&top, context, findings),
+        checks: checks::read(&top, context, &promises, findings),
+        promises,
     };
     let steps = fixture.steps.iter().chain(&fixture.teardown);
     let fixture = Fixture { proxy: faults::proxied(steps, fixture.proxy), ..fixture };

@@ -5,7 +5,7 @@
 //!
 //! | file | idea |
 //! | --- | --- |
-//! | `index` | a history by operation and by what operations are about |
+//! | `index`, `broken` | a history by operation, by what operations are about, and by faults |
 //! | [`promises`] | the trait of an oracle, which the caller passes in |
 //! | [`promised`] | promises that a suite declares: `[promise.NAME]` |
 //! | `replies`, `places`, `order`, `silence` | properties that the engine checks itself |
@@ -15,6 +15,7 @@
 //! | `transcript` | the transcript of a run, with stable text |
 //! | `outcome`, [`event`] | how a run ended, and the events for reporters |
 
+mod broken;
 pub(crate) mod checks;
 pub mod event;
 pub(crate) mod figures;

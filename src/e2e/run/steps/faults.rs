@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use crate::broker::{Fault, Faults, Heard, Side, What};
 use crate::e2e::driver;
-use crate::e2e::record::history::event::Phase;
+use crate::e2e::record::history::event::{Hit, Phase};
 use crate::e2e::record::history::recorder::Recorder;
-use crate::e2e::record::run::Failure;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::text::span::Span;
@@ -91,13 +90,7 @@ impl World {
         });
         match (ended, unmet.next()) {
             (Ok(()), Some(unmet)) => Err(unmet),
-            (Err(Stop::Failed(first)), Some(Stop::Failed(unmet))) => Err(Stop::Failed(Failure {
-                message: format!("{}; and {}", first.message, unmet.message),
-                excerpt: first
-                    .excerpt
-                    .map(|excerpt| format!("{excerpt}\n\n{}", unmet.excerpt.unwrap_or_default())),
-                ..first
-            })),
+            (Err(first), Some(unmet)) => Err(first.and(unmet)),
             (ended, _) => ended,
         }
     }
@@ -124,9 +117,8 @@ impl World {
 fn hearing(recorder: &Recorder) -> Heard {
     let recorder = recorder.clone();
     Arc::new(move |hit| {
-        let name = hit.to_string();
-        recorder.fault(&name, Phase::Begin);
-        recorder.fault(&name, Phase::End);
+        let (fate, subject) = (hit.fate.word().to_owned(), hit.subject.clone());
+        recorder.fault_hit(&hit.to_string(), &Hit { fate, subject });
     })
 }
 
