@@ -134,6 +134,21 @@ fn an_unknown_client_is_named() {
 }
 
 #[test]
+fn a_check_on_a_promise_that_is_none_is_refused() {
+    let text = |name: &str| {
+        format!(
+            "description = \"x\"\n[promise.order]\noperation = {{ submit = \"o\" }}\nkey = \"/id\"\n\
+             effect = {{ stream = \"S\", key = \"/id\" }}\n[[step]]\nsettle = true\n\
+             [[check]]\nhistory = {{ verdict = \"valid\", promises = {{ {name} = {{ lost = 0 }} }} }}\n"
+        )
+    };
+    assert!(read(&text("order")).is_ok());
+    let error = read(&text("ordre")).expect_err("no such promise").to_string();
+    assert!(error.contains("unknown promise `ordre`"), "{error}");
+    assert!(error.contains("did you mean `order`?"), "{error}");
+}
+
+#[test]
 fn broken_toml_is_told_where() {
     broken("toml", "[[step]]\ncall = \"math.add\n");
 }

@@ -44,25 +44,27 @@ const PAYMENT: &str = "payment";
 /// What a queue message's operations are about.
 const MESSAGE: &str = "message";
 
-/// A fact, read.
+/// A fact, read: with texts of its own, or with [`Text`]s of the history.
+///
+/// [`Text`]: crate::e2e::record::history::Text
 #[derive(Debug, Clone, PartialEq)]
-pub enum Known {
+pub enum Known<S = String> {
     /// One line of the gateway's journal.
-    Charge(Charge),
+    Charge(Charge<S>),
     /// One line of the mailer's journal.
-    Email(Email),
+    Email(Email<S>),
     /// A ledger entry.
-    Outcome(Outcome),
+    Outcome(Outcome<S>),
     /// A message that no worker could settle.
-    DeadLetter(DeadLetter),
+    DeadLetter(DeadLetter<S>),
 }
 
-impl Known {
+impl<'a, S: Deserialize<'a>> Known<S> {
     /// A fact of this oracle; `None` for another's.
     ///
     /// # Errors
     /// It has another shape.
-    pub fn of(Fact { word, record }: &Fact) -> Result<Option<Self>, serde_json::Error> {
+    pub fn of(Fact { word, record }: &'a Fact) -> Result<Option<Self>, serde_json::Error> {
         let read = match word.as_str() {
             CHARGE => record.read().map(Self::Charge),
             EMAIL => record.read().map(Self::Email),
@@ -72,7 +74,9 @@ impl Known {
         };
         read.map(Some)
     }
+}
 
+impl<S: Serialize> Known<S> {
     /// As it stands in a history.
     ///
     /// # Errors
@@ -91,34 +95,36 @@ impl Known {
 /// A payment as a client gave it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Payment {
+pub struct Payment<S = String> {
     /// Its id.
     #[serde(skip)]
-    pub id: String,
+    pub id: S,
     /// Hash of its content, as ledger and gateway write it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<S>,
     /// How much; absent where the message has no good one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub amount: Option<Amount>,
     /// ISO 4217.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub currency: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<S>,
 }
 
-impl Payment {
+impl<'a, S: Deserialize<'a> + From<&'a str> + Default> Payment<S> {
     /// What an operation is about, if it is a payment.
     ///
     /// # Errors
     /// It has another shape.
-    pub fn of(about: &About) -> Result<Option<Self>, serde_json::Error> {
+    pub fn of(about: &'a About) -> Result<Option<Self>, serde_json::Error> {
         if about.of != PAYMENT {
             return Ok(None);
         }
         let read: Self = about.content.as_ref().map(Json::read).transpose()?.unwrap_or_default();
-        Ok(Some(Self { id: about.key.clone(), ..read }))
+        Ok(Some(Self { id: S::from(&about.key), ..read }))
     }
+}
 
+impl Payment {
     /// As operations say it.
     pub fn about(&self) -> About {
         About { of: PAYMENT.to_owned(), key: self.id.clone(), content: Json::of(self).ok() }
@@ -185,47 +191,47 @@ impl fmt::Display for Status {
 /// What a status reply or a ledger entry says of a payment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Reading {
+pub struct Reading<S = String> {
     /// Where it stands.
     pub status: Status,
     /// Hash of the content that this is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<S>,
     /// How much.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub amount: Option<Amount>,
     /// ISO 4217.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub currency: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<S>,
 }
 
 /// One line of the gateway's journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Charge {
+pub struct Charge<S = String> {
     /// The idempotency key.
-    pub payment_id: String,
+    pub payment_id: S,
     /// What the gateway answered.
     pub outcome: ChargeOutcome,
     /// Hash of the request's content.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<S>,
     /// How much, to the last digit.
     pub amount: Amount,
     /// ISO 4217.
-    pub currency: String,
+    pub currency: S,
     /// Which worker asked.
-    pub worker: String,
+    pub worker: S,
 }
 
 /// One line of the mailer's journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Email {
+pub struct Email<S = String> {
     /// Which email: see [`email_id`].
-    pub message: String,
+    pub message: S,
     /// Which worker had it.
-    pub worker: String,
+    pub worker: S,
     /// False where the mailer refused it.
     pub sent: bool,
 }
@@ -233,37 +239,37 @@ pub struct Email {
 /// A ledger entry.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Outcome {
+pub struct Outcome<S = String> {
     /// Which payment.
-    pub payment_id: String,
+    pub payment_id: S,
     /// The sequence of the message that it is the outcome of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
     /// What the entry says.
-    pub reading: Reading,
+    pub reading: Reading<S>,
 }
 
 /// A message that no worker could settle, kept with its reason.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct DeadLetter {
+pub struct DeadLetter<S = String> {
     /// `malformed`, `rejected`, [`CONFLICT`], `exhausted`.
-    pub kind: String,
+    pub kind: S,
     /// The message's sequence in its stream; absent in core NATS.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub sequence: Option<u64>,
     /// Which message of a queue, where it is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<S>,
     /// Where it has a usable one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payment_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment_id: Option<S>,
     /// Hash of the message's content, where that is an acceptable payment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<S>,
     /// Why, in words; empty where the letter does not say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<S>,
 }
 
 impl From<&EmailRecord> for Email {

@@ -10,7 +10,6 @@ use super::facts::{CONFLICT, Status};
 use super::lives::Lives;
 use super::promises::queue;
 use crate::counted::counted;
-use crate::e2e::verdict::index::Ended;
 use crate::wire::journal::ChargeOutcome;
 
 /// Payments and emails in numbers.
@@ -49,7 +48,7 @@ pub struct Figures {
 }
 
 pub(super) fn figures(lives: &Lives<'_, '_>) -> Figures {
-    let conflicts = lives.dead_letters.iter().filter(|(_, letter)| letter.kind == CONFLICT);
+    let conflicts = lives.dead_letters.iter().filter(|(_, letter)| *letter.kind == *CONFLICT);
     let mut f = Figures {
         dead_letters: lives.dead_letters.len(),
         conflicts: conflicts.count(),
@@ -62,12 +61,10 @@ pub(super) fn figures(lives: &Lives<'_, '_>) -> Figures {
 
 fn payments(lives: &Lives<'_, '_>, f: &mut Figures) {
     for life in &lives.payments {
-        let mut submits = life.submits.iter().map(|at| &lives.index.operations[*at]);
-        let finals = lives.finals(life);
-        let acknowledged = submits.any(|operation| operation.ended() == Ended::Ok);
+        let acknowledged = life.acknowledged().next().is_some();
         f.payments += usize::from(!life.submits.is_empty());
         f.acknowledged += usize::from(acknowledged);
-        f.lost += usize::from(acknowledged && finals.is_empty());
+        f.lost += usize::from(acknowledged && life.finals().next().is_none());
         let approved = life.charges.iter().map(|(_, charge)| charge);
         let mut times = 0;
         for charge in approved.filter(|charge| charge.outcome == ChargeOutcome::Approved) {
@@ -76,9 +73,9 @@ fn payments(lives: &Lives<'_, '_>, f: &mut Figures) {
         }
         f.charges += times;
         f.charged_twice += times.saturating_sub(1);
-        let completed = finals.iter().filter(|seen| seen.reading.status == Status::Completed);
+        let completed = life.finals().filter(|seen| seen.reading.status == Status::Completed);
         let mut completed = completed.peekable();
-        match finals.first().map(|seen| seen.reading.status) {
+        match life.finals().next().map(|seen| seen.reading.status) {
             Some(Status::Failed) => f.failed += 1,
             Some(_) => f.completed += 1,
             None => {}
@@ -99,7 +96,7 @@ fn queue_figures(lives: &Lives<'_, '_>, f: &mut Figures) {
         let times = life.operations.len().max(1);
         let twice = life.emails.len().saturating_sub(times);
         f.queue_twice += twice;
-        if queue::published(lives, life).is_some() {
+        if queue::published(life).is_some() {
             let lost = !queue::was_dealt_with(lives, life);
             f.queue_published += 1;
             f.queue_lost += usize::from(lost);

@@ -2,27 +2,37 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::facts::{
-    Charge, DeadLetter, Email, Known, Outcome, Payment, Reading, message_id, payment_id,
-};
-use crate::e2e::record::history::{Delivery, Event, Kind};
+use foldhash::fast::RandomState;
+
+use super::facts::{self, Known, message_id, payment_id};
+use crate::e2e::record::history::{Delivery, Event, Kind, Text};
 use crate::e2e::verdict::index::{Ended, Index, Operation};
 use crate::e2e::verdict::promises::Unreadable;
 use crate::wire::subjects::{EMAIL_SEND, PAYMENT_PROCESS};
 
+// Facts as they are judged: their texts are the history's.
+pub(super) type Charge<'a> = facts::Charge<Text<'a>>;
+pub(super) type DeadLetter<'a> = facts::DeadLetter<Text<'a>>;
+pub(super) type Email<'a> = facts::Email<Text<'a>>;
+pub(super) type Outcome<'a> = facts::Outcome<Text<'a>>;
+pub(super) type Payment<'a> = facts::Payment<Text<'a>>;
+pub(super) type Reading<'a> = facts::Reading<Text<'a>>;
+
 /// A history by payment and by queue message.
 pub(super) struct Lives<'i, 'a> {
     pub(super) index: &'i Index<'a>,
-    pub(super) payments: Vec<PaymentLife<'a>>,
-    pub(super) messages: Vec<MessageLife<'a>>,
-    pub(super) dead_letters: Vec<(&'a Event, DeadLetter)>,
+    pub(super) payments: Vec<PaymentLife<'i, 'a>>,
+    pub(super) messages: Vec<MessageLife<'i, 'a>>,
+    pub(super) dead_letters: Vec<(&'a Event, DeadLetter<'a>)>,
+    /// Submissions to the workers of payments with no payment in them, in order.
+    pub(super) unacceptable: Vec<&'i Operation<'a>>,
     pub(super) unnamed: Unnamed,
-    /// What operations are about, and what they read, by their place in [`Index::operations`].
-    submitted: HashMap<usize, Payment>,
-    readings: HashMap<usize, Reading>,
-    by_payment: HashMap<String, usize>,
-    by_message: HashMap<String, usize>,
+    by_payment: Places<'a>,
+    by_message: Places<'a>,
 }
+
+/// Where something is, by its id.
+type Places<'a> = HashMap<Text<'a>, usize, RandomState>;
 
 /// Messages for the workers of which nobody knows what they are about, and that may have arrived.
 #[derive(Default)]
@@ -59,35 +69,91 @@ impl Unnamed {
     }
 }
 
-/// Everything about one payment id; operations by their place in [`Index::operations`].
-#[derive(Default)]
-pub(super) struct PaymentLife<'a> {
-    pub(super) id: String,
-    pub(super) submits: Vec<usize>,
-    pub(super) reads: Vec<usize>,
-    pub(super) charges: Vec<(&'a Event, Charge)>,
-    pub(super) outcomes: Vec<(&'a Event, Outcome)>,
+/// Everything about one payment id, in order.
+pub(super) struct PaymentLife<'i, 'a> {
+    pub(super) id: Text<'a>,
+    pub(super) submits: Vec<Submit<'i, 'a>>,
+    pub(super) reads: Vec<Read<'i, 'a>>,
+    pub(super) charges: Vec<(&'a Event, Charge<'a>)>,
+    pub(super) outcomes: Vec<(&'a Event, Outcome<'a>)>,
     /// There is a dead letter that does not say of which message of it.
     pub(super) unnumbered_letter: bool,
 }
 
+/// A payment, submitted.
+pub(super) struct Submit<'i, 'a> {
+    pub(super) operation: &'i Operation<'a>,
+    pub(super) payment: Payment<'a>,
+}
+
+/// A payment's status, asked for.
+pub(super) struct Read<'i, 'a> {
+    pub(super) operation: &'i Operation<'a>,
+    /// Absent where nothing came of it.
+    pub(super) reading: Option<(&'a Event, Reading<'a>)>,
+}
+
 /// Everything about one message that is no payment.
-#[derive(Default)]
-pub(super) struct MessageLife<'a> {
-    pub(super) id: String,
-    pub(super) operations: Vec<usize>,
+pub(super) struct MessageLife<'i, 'a> {
+    pub(super) id: Text<'a>,
+    pub(super) operations: Vec<&'i Operation<'a>>,
     /// Of core NATS only: a stream delivers again, and says so.
     pub(super) deliveries: Vec<(&'a Event, &'a Delivery)>,
-    pub(super) emails: Vec<(&'a Event, Email)>,
+    pub(super) emails: Vec<(&'a Event, Email<'a>)>,
     pub(super) has_letter: bool,
 }
 
 /// A final state of a payment, and the events that say so.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(super) struct Final<'l, 'a> {
-    pub(super) reading: &'l Reading,
-    pub(super) shown_by: Vec<&'a Event>,
-    pub(super) at_ns: u64,
+    pub(super) reading: &'l Reading<'a>,
+    /// Of one that was asked for: when.
+    pub(super) asked: Option<&'a Event>,
+    pub(super) said: &'a Event,
+}
+
+impl<'a> Final<'_, 'a> {
+    pub(super) fn at_ns(&self) -> u64 {
+        self.said.at_ns
+    }
+
+    /// A client was told so; otherwise it is in the ledger.
+    pub(super) fn was_told(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    pub(super) fn shown_by(&self) -> impl Iterator<Item = &'a Event> + use<'a> {
+        [self.asked, Some(self.said)].into_iter().flatten()
+    }
+}
+
+impl<'i, 'a> PaymentLife<'i, 'a> {
+    /// Every final state that was seen of it: ledger entries first, then status readings.
+    pub(super) fn finals<'l>(&'l self) -> impl Iterator<Item = Final<'l, 'a>> + use<'l, 'i, 'a> {
+        let entries = self.outcomes.iter().map(|(said, outcome)| {
+            let (asked, said) = (None, *said);
+            Final { reading: &outcome.reading, asked, said }
+        });
+        let reads = self.reads.iter().filter_map(|read| {
+            let (said, reading) = read.reading.as_ref()?;
+            Some(Final { reading, asked: Some(read.operation.begun), said })
+        });
+        entries.chain(reads).filter(|seen| seen.reading.status.is_final())
+    }
+
+    /// The operations that submitted it.
+    pub(super) fn submitting<'l>(
+        &'l self,
+    ) -> impl Iterator<Item = &'i Operation<'a>> + use<'l, 'i, 'a> {
+        self.submits.iter().map(|submit| submit.operation)
+    }
+
+    /// Those of them that were acknowledged.
+    pub(super) fn acknowledged<'l>(
+        &'l self,
+    ) -> impl Iterator<Item = &'l Submit<'i, 'a>> + use<'l, 'i, 'a> {
+        self.submits.iter().filter(|submit| submit.operation.ended() == Ended::Ok)
+    }
 }
 
 impl<'i, 'a> Lives<'i, 'a> {
@@ -99,18 +165,18 @@ impl<'i, 'a> Lives<'i, 'a> {
             payments: Vec::new(),
             messages: Vec::new(),
             dead_letters: Vec::new(),
+            unacceptable: Vec::new(),
             unnamed: Unnamed::default(),
-            submitted: HashMap::new(),
-            readings: HashMap::new(),
-            by_payment: HashMap::new(),
-            by_message: HashMap::new(),
+            by_payment: Places::default(),
+            by_message: Places::default(),
         };
-        for (at, operation) in index.operations.iter().enumerate() {
-            lives.operation(at, operation)?;
+        for operation in &index.operations {
+            lives.operation(operation)?;
         }
         for (event, delivery) in &index.deliveries {
             if delivery.sequence.is_none() {
-                lives.message(&delivery.message).deliveries.push((event, delivery));
+                let message = Text::from(delivery.message.as_str());
+                lives.message(&message).deliveries.push((event, delivery));
             }
         }
         for (event, fact) in &index.facts {
@@ -120,7 +186,7 @@ impl<'i, 'a> Lives<'i, 'a> {
                     lives.payment(&charge.payment_id).charges.push((event, charge));
                 }
                 Some(Known::Email(email)) => {
-                    lives.message(&email.message).emails.push((event, email))
+                    lives.message(&email.message).emails.push((event, email));
                 }
                 Some(Known::Outcome(outcome)) => {
                     lives.payment(&outcome.payment_id).outcomes.push((event, outcome));
@@ -132,42 +198,49 @@ impl<'i, 'a> Lives<'i, 'a> {
         Ok(lives)
     }
 
-    fn operation(&mut self, at: usize, operation: &Operation<'a>) -> Result<(), Unreadable> {
+    fn operation(&mut self, operation: &'i Operation<'a>) -> Result<(), Unreadable> {
+        let unreadable = |event, what: &'static str| {
+            move |error: serde_json::Error| Unreadable::new(event, what, &error)
+        };
         let about = operation.about();
-        let message = about.and_then(message_id);
-        match (about.and_then(payment_id), message) {
-            // It only asks for one: nothing else of it is looked at.
-            (Some(id), _) if operation.invoke.kind == Kind::Status => {
-                self.payment(id).reads.push(at);
+        let said = operation.reply().and_then(|reply| reply.reading.as_ref());
+        let reading = match operation.returned.zip(said) {
+            Some((event, reading)) => {
+                Some((event, reading.read().map_err(unreadable(event, "reading"))?))
             }
-            (Some(id), _) => {
-                self.payment(id).submits.push(at);
-                let payment = about.map(Payment::of).transpose();
-                let unreadable = |error| Unreadable::new(operation.begun, "about", &error);
-                let payment = payment.map_err(unreadable)?.flatten();
-                self.submitted.extend(payment.map(|payment| (at, payment)));
-            }
-            (None, message) => {
-                // A message of the stream of payments has a name where it is no payment, too.
-                if message.is_none() || operation.invoke.subject == PAYMENT_PROCESS {
-                    self.unnamed.operation(operation);
-                }
-                if let Some(id) = message {
-                    self.message(id).operations.push(at);
-                }
-            }
+            None => None,
+        };
+        let (Some(about), Some(id)) = (about, about.and_then(payment_id)) else {
+            self.no_payment(operation);
+            return Ok(());
+        };
+        // A status only asks for one: nothing else of it is looked at.
+        if operation.invoke.kind == Kind::Status {
+            self.payment(&id.into()).reads.push(Read { operation, reading });
+            return Ok(());
         }
-        if let (Some(event), Some(reading)) =
-            (operation.returned, operation.reply().and_then(|reply| reply.reading.as_ref()))
-        {
-            let reading = reading.read();
-            let reading = reading.map_err(|error| Unreadable::new(event, "reading", &error))?;
-            self.readings.insert(at, reading);
-        }
+        let payment = Payment::of(about).map_err(unreadable(operation.begun, "about"))?;
+        let submits = payment.map(|payment| Submit { operation, payment });
+        self.payment(&id.into()).submits.extend(submits);
         Ok(())
     }
 
-    fn dead_letter(&mut self, event: &'a Event, letter: DeadLetter) {
+    fn no_payment(&mut self, operation: &'i Operation<'a>) {
+        let message = operation.about().and_then(message_id);
+        let is_for_payments = operation.invoke.subject == PAYMENT_PROCESS;
+        // A message of the stream of payments has a name where it is no payment, too.
+        if message.is_none() || is_for_payments {
+            self.unnamed.operation(operation);
+        }
+        if let Some(id) = message {
+            self.message(&id.into()).operations.push(operation);
+        }
+        if operation.invoke.kind == Kind::Submit && is_for_payments {
+            self.unacceptable.push(operation);
+        }
+    }
+
+    fn dead_letter(&mut self, event: &'a Event, letter: DeadLetter<'a>) {
         if let Some(id) = &letter.payment_id {
             self.payment(id).unnumbered_letter |= letter.sequence.is_none();
         }
@@ -177,65 +250,43 @@ impl<'i, 'a> Lives<'i, 'a> {
         self.dead_letters.push((event, letter));
     }
 
-    fn payment(&mut self, id: &str) -> &mut PaymentLife<'a> {
-        let (at, is_new) = place(&mut self.by_payment, id);
-        if is_new {
-            self.payments.push(PaymentLife { id: id.to_owned(), ..PaymentLife::default() });
-        }
-        &mut self.payments[at]
+    fn payment(&mut self, id: &Text<'a>) -> &mut PaymentLife<'i, 'a> {
+        place(&mut self.by_payment, &mut self.payments, id, |id| PaymentLife {
+            id,
+            submits: Vec::new(),
+            reads: Vec::new(),
+            charges: Vec::new(),
+            outcomes: Vec::new(),
+            unnumbered_letter: false,
+        })
     }
 
-    fn message(&mut self, id: &str) -> &mut MessageLife<'a> {
-        let (at, is_new) = place(&mut self.by_message, id);
-        if is_new {
-            self.messages.push(MessageLife { id: id.to_owned(), ..MessageLife::default() });
-        }
-        &mut self.messages[at]
+    fn message(&mut self, id: &Text<'a>) -> &mut MessageLife<'i, 'a> {
+        place(&mut self.by_message, &mut self.messages, id, |id| MessageLife {
+            id,
+            operations: Vec::new(),
+            deliveries: Vec::new(),
+            emails: Vec::new(),
+            has_letter: false,
+        })
     }
 
     /// Everything about a payment.
-    pub(super) fn of_payment(&self, id: &str) -> Option<&PaymentLife<'a>> {
+    pub(super) fn of_payment(&self, id: &str) -> Option<&PaymentLife<'i, 'a>> {
         self.by_payment.get(id).map(|at| &self.payments[*at])
-    }
-
-    /// The payment that an operation is about.
-    pub(super) fn submitted(&self, at: usize) -> Option<&Payment> {
-        self.submitted.get(&at)
-    }
-
-    /// What an operation read.
-    pub(super) fn reading(&self, at: usize) -> Option<&Reading> {
-        self.readings.get(&at)
-    }
-
-    /// The final state of a payment that was there first.
-    pub(super) fn first_final<'l>(&'l self, life: &'l PaymentLife<'a>) -> Option<Final<'l, 'a>> {
-        self.finals(life).into_iter().min_by_key(|seen| seen.at_ns)
-    }
-
-    /// Every final state that was seen of a payment: ledger entries first, then status readings.
-    pub(super) fn finals<'l>(&'l self, life: &'l PaymentLife<'a>) -> Vec<Final<'l, 'a>> {
-        let is_final = |reading: &&Reading| reading.status.is_final();
-        let entries = life.outcomes.iter().filter_map(|(event, outcome)| {
-            let reading = Some(&outcome.reading).filter(is_final)?;
-            Some(Final { reading, shown_by: vec![event], at_ns: event.at_ns })
-        });
-        let reads = life.reads.iter().filter_map(|at| {
-            let reading = self.reading(*at).filter(is_final)?;
-            let operation = &self.index.operations[*at];
-            let returned = operation.returned?;
-            Some(Final { reading, shown_by: operation.events(), at_ns: returned.at_ns })
-        });
-        entries.chain(reads).collect()
     }
 }
 
-/// Where something is, or is to be put, and whether it is new; only what is new is copied.
-fn place(places: &mut HashMap<String, usize>, id: &str) -> (usize, bool) {
-    if let Some(at) = places.get(id) {
-        return (*at, false);
-    }
-    let next = places.len();
-    places.insert(id.to_owned(), next);
-    (next, true)
+/// The life of this id, a new one where it has none yet.
+fn place<'l, 'a, L>(
+    places: &mut Places<'a>,
+    lives: &'l mut Vec<L>,
+    id: &Text<'a>,
+    new: impl FnOnce(Text<'a>) -> L,
+) -> &'l mut L {
+    let at = *places.entry(id.clone()).or_insert_with(|| {
+        lives.push(new(id.clone()));
+        lives.len() - 1
+    });
+    &mut lives[at]
 }

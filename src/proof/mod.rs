@@ -96,7 +96,7 @@ impl Promises for Proof {
     }
 
     fn told(&self, fact: &Fact) -> Option<(Party, String)> {
-        Some(match Known::of(fact).ok()?? {
+        Some(match Known::<String>::of(fact).ok()?? {
             Known::Charge(charge) => {
                 let outcome = serde_json::to_value(charge.outcome).ok()?;
                 let (id, outcome) = (charge.payment_id, outcome.as_str()?);

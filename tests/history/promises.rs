@@ -250,3 +250,12 @@ fn a_promise_a_property_or_a_mutation_that_stands_alone_is_found() {
     let other = gaps(&page, PROMISES, MUTATIONS, &judged);
     assert_eq!(other.len(), 2, "{other:#?}");
 }
+
+#[test]
+fn the_table_of_mutations_is_the_documented_one() {
+    let page = include_str!("../../docs/promises.md");
+    let section = page.split("\n## ").find(|text| text.starts_with("Mutations\n")).unwrap();
+    let told: Vec<&str> = section.lines().filter(|line| line.starts_with("| ")).skip(2).collect();
+    let row = |p: &Promise<'_>| format!("| {} … | {} |", p.row, p.mutations.join(", "));
+    assert_eq!(told, PROMISES.iter().map(row).collect::<Vec<_>>());
+}

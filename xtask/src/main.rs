@@ -165,7 +165,10 @@ fn rust_checks(required: &[&str]) -> Vec<Step> {
     tests.env(REQUIRED, required.join(","));
     let clippy = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
     let mut steps = vec![
-        Step { name: "format", command: cargo(&["fmt", "--all", "--check"]) },
+        Step {
+            name: "format",
+            command: cargo(&["fmt", "-p", "mono-demo", "-p", "xtask", "--check"]),
+        },
         Step { name: "clippy", command: cargo(&clippy) },
     ];
     steps.extend(FEATURES.map(compiles_alone));

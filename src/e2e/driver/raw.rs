@@ -137,18 +137,40 @@ pub(in crate::e2e) async fn submit(
         other => other?,
     };
     readable(&reply)?;
-    match serde_json::from_slice(&reply.payload) {
-        Ok(Response::Ok(PublishAck { stream, sequence, duplicate, .. }))
-            if !stream.is_empty() && sequence > 0 =>
-        {
-            Ok(to_value(&Ack { stream, sequence, duplicate }))
-        }
+    match acknowledgement(&reply.payload) {
+        Some(Ok(acknowledged)) => Ok(to_value(&acknowledged.ack)),
         // The stream has stored nothing.
-        Ok(Response::Err { error }) => Err(failed(ErrorKind::Other, true, &error)),
-        _ => {
+        Some(Err(error)) => Err(failed(ErrorKind::Other, true, &error)),
+        None => {
             let answer = bounded(&String::from_utf8_lossy(&reply.payload), 100);
             let said = format!("this is no acknowledgement of a stream: {answer}");
             Err(failed(ErrorKind::Other, false, &said))
+        }
+    }
+}
+
+/// What a stream says once it has stored a message.
+pub(in crate::e2e) struct Acknowledged {
+    pub(in crate::e2e) ack: Ack,
+    /// What no stream of this version says: then somebody else may have said it.
+    pub(in crate::e2e) others: serde_json::Map<String, Value>,
+}
+
+/// Reads what a stream answered to a publish; `None` where it is no answer of a stream.
+pub(in crate::e2e) fn acknowledgement(
+    body: &[u8],
+) -> Option<Result<Acknowledged, jetstream::Error>> {
+    match serde_json::from_slice(body).ok()? {
+        Response::Err { error } => Some(Err(error)),
+        Response::Ok(PublishAck { stream, sequence, .. }) if stream.is_empty() || sequence == 0 => {
+            None
+        }
+        Response::Ok(PublishAck { stream, sequence, duplicate, .. }) => {
+            let mut others: serde_json::Map<String, Value> = serde_json::from_slice(body).ok()?;
+            for known in ["stream", "seq", "duplicate", "domain"] {
+                others.remove(known);
+            }
+            Some(Ok(Acknowledged { ack: Ack { stream, sequence, duplicate }, others }))
         }
     }
 }

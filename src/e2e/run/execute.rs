@@ -41,7 +41,7 @@ pub async fn execute(
     events: &UnboundedSender<Event>,
     traced: bool,
 ) -> Outcome {
-    let (outcome, standing) = leave_up(machine, fixture, run, client, events, traced).await;
+    let (outcome, standing) = run_it(machine, fixture, run, client, events, traced, false).await;
     let stopped = match standing {
         Some(standing) => standing.stop().await,
         None => Ok(()),
@@ -62,6 +62,18 @@ pub async fn leave_up(
     events: &UnboundedSender<Event>,
     traced: bool,
 ) -> (Outcome, Option<Standing>) {
+    run_it(machine, fixture, run, client, events, traced, true).await
+}
+
+async fn run_it(
+    machine: &Machine,
+    fixture: &Fixture,
+    run: &RunId,
+    client: &Client,
+    events: &UnboundedSender<Event>,
+    traced: bool,
+    stays_up: bool,
+) -> (Outcome, Option<Standing>) {
     if let Client::Unavailable(reason) = client {
         return (Outcome::unstarted(End::Skipped(reason.clone())), None);
     }
@@ -78,6 +90,7 @@ pub async fn leave_up(
             return (outcome, failed.standing);
         }
     };
+    world.stays_up = stays_up;
     let secrets = world.secrets();
     let transcript = Transcript::new(
         Redactions::new(literals(&world, machine))
@@ -148,8 +161,26 @@ async fn through(
     if !goes_on {
         return done;
     }
-    let concluded = timeout(limit.left(), conclude(world, fixture, &inboxes, progress, history));
-    let concluded = concluded.await.unwrap_or_else(|_| Err(limit::reached(world, fixture)));
+    let checks: Vec<Check> =
+        fixture.checks.iter().map(|check| check.filled(&progress.variables)).collect();
+    let mut unmet = None;
+    let concluded = async {
+        unmet = come_true(world, fixture, &checks, progress).await?;
+        // Whoever is to look at what still stands needs the services.
+        let still: &[Check] = match &unmet {
+            Some(_) if world.stays_up => return Ok(()),
+            Some(_) => &[],
+            None => &checks,
+        };
+        conclude(world, fixture, &inboxes, still, progress, history).await
+    };
+    let concluded = timeout(limit.left(), concluded).await;
+    let concluded = concluded.unwrap_or_else(|_| Err(limit::reached(world, fixture)));
+    let concluded = match (unmet, concluded) {
+        (Some(unmet), Err(other)) => Err(unmet.and(other)),
+        (Some(unmet), Ok(())) => Err(unmet),
+        (None, concluded) => concluded,
+    };
     // What came first explains more.
     done.and(concluded)
 }
@@ -234,17 +265,13 @@ fn variables(
     Ok(available.chain([itself]).collect())
 }
 
-/// Holds the checks: each must come true while the services run, and must still be true once they
-/// have drained and ended.
-async fn conclude(
+/// Each check must come true while the services run: the first that does not, if there is one.
+async fn come_true(
     world: &mut World,
     fixture: &Fixture,
-    inboxes: &Inboxes,
-    progress: &mut Progress,
-    history: &mut Option<Box<RunHistory>>,
-) -> Result<(), Stop> {
-    let checks: Vec<Check> =
-        fixture.checks.iter().map(|check| check.filled(&progress.variables)).collect();
+    checks: &[Check],
+    progress: &Progress,
+) -> Result<Option<Stop>, Stop> {
     let clock = world.recorder.clock();
     let (oracles, recorder) = (world.oracles().clone(), world.recorder.clone());
     for oracle in &oracles {
@@ -256,22 +283,38 @@ async fn conclude(
         world.services.crash_if_due().await?;
         settled.map_err(|why| Stop::broken("look for what was promised", why))?;
     }
-    let mut failed = Ok(());
-    for check in &checks {
+    let mut unmet = None;
+    for check in checks {
         let line = Some(fixture.source.line(&check.span));
         let heading = format!("check {}", check.kind.word());
         world.tape.begin(clock, progress.transcript.text(), line, "check", &heading);
-        let held = comes_true(world, fixture, check, progress.crashing.as_deref()).await;
-        match held {
-            Err(Stop::Failed(failure)) if fixture.is_always_judged => {
-                failed = failed.and(Err(Stop::Failed(failure)));
+        match comes_true(world, fixture, check, progress.crashing.as_deref()).await {
+            Err(failed @ Stop::Failed(_)) => {
+                unmet = unmet.or(Some(failed));
+                if !fixture.is_always_judged {
+                    break;
+                }
             }
-            held => held?,
+            other => other?,
         }
     }
     if let Some(crashing) = &progress.crashing {
         crashing.end(&world.networks);
     }
+    Ok(unmet)
+}
+
+/// The services drain and end; the history is judged, also where a check did not come true; and what
+/// came true must still be so.
+async fn conclude(
+    world: &mut World,
+    fixture: &Fixture,
+    inboxes: &Inboxes,
+    checks: &[Check],
+    progress: &mut Progress,
+    history: &mut Option<Box<RunHistory>>,
+) -> Result<(), Stop> {
+    let clock = world.recorder.clock();
     // Unless a scenario left something paused, this changes nothing.
     world.brokers.resume().await;
     world.look_for_leaks().await;
@@ -297,7 +340,6 @@ async fn conclude(
         asked_for: !fixture.promises.is_empty()
             || fixture.checks.iter().any(|check| checks::judges_the_history(&check.kind)),
     }));
-    failed?;
     if report.word() == "invalid" {
         let message = format!("the history of this run is invalid\n{report}");
         return Err(Stop::failed(fixture, &(0..0), message));
@@ -307,7 +349,7 @@ async fn conclude(
         let message = format!("what was promised cannot be told\n{report}");
         return Err(Stop::failed(fixture, &(0..0), message));
     }
-    for check in &checks {
+    for check in checks {
         let evidence = checks::still_true(world, fixture, check, &report).await?;
         progress.transcript.check(check, &evidence);
     }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use toml::de::DeTable;
 
 use super::ast::check::{Asked, Check, CheckKind};
+use super::ast::promise::Promise;
 use super::context::Context;
 use super::findings::Findings;
 use super::form::{Form, Key};
@@ -59,12 +60,26 @@ pub(in crate::e2e) fn words(added: &[CheckWord]) -> Vec<(&'static str, Vec<&'sta
 pub(in crate::e2e) fn read(
     top: &Fields<'_, '_>,
     context: &Context<'_>,
+    promises: &[Promise],
     findings: &mut Findings,
 ) -> Vec<Check> {
-    top.tables("check", findings)
-        .into_iter()
-        .filter_map(|(table, span)| check(table, span, context, findings))
-        .collect()
+    let tables = top.tables("check", findings).into_iter();
+    let checks = tables.filter_map(|(table, span)| check(table, span, context, findings));
+    let checks: Vec<Check> = checks.collect();
+    checks.iter().for_each(|check| promised(check, promises, findings));
+    checks
+}
+
+/// A check on the figures of a promise is about one that there is.
+fn promised(check: &Check, promises: &[Promise], findings: &mut Findings) {
+    let CheckKind::History { expected } = &check.kind else { return };
+    let named = expected.get("promises").and_then(Value::as_object);
+    let known: Vec<&str> = promises.iter().map(|promise| promise.name.as_str()).collect();
+    for name in named.into_iter().flat_map(|named| named.keys()) {
+        if !known.contains(&name.as_str()) {
+            findings.unknown(check.span.clone(), "promise", name, &known);
+        }
+    }
 }
 
 fn check(

@@ -143,6 +143,7 @@ fn scenario(
     let ports: BTreeSet<String> = own_ports.union(&context.defaults.ports).cloned().collect();
     findings.variables.extend(ports.iter().map(|port| format!("{}{port}", template::PORT)));
     let broker = broker(&top, &context.defaults.broker, findings);
+    let promises = promises(&top, context, findings);
     let fixture = Fixture {
         name,
         row: None,
@@ -163,12 +164,12 @@ fn scenario(
         proxy: proxy(&top, context.defaults.proxy, findings),
         redact: redact(&top, findings),
         leaks: leaks(&top, findings),
-        promises: promises(&top, context, findings),
         within: top.duration("within", findings).or(context.defaults.within).unwrap_or(LIMIT),
         setup: setup::read(&top, findings),
         steps: steps::read("step", &top, findings),
         teardown: steps::read("teardown", &top, findings),
-        checks: checks::read(&top, context, findings),
+        checks: checks::read(&top, context, &promises, findings),
+        promises,
         explore: explore(&top, findings),
         crash: None,
         is_always_judged: false,

@@ -14,12 +14,27 @@ struct Wanted {
 /// Nanoseconds; `None` where nothing was written.
 pub(in crate::e2e) fn longest(index: &Index<'_>) -> Option<u64> {
     let mut wanted = Vec::new();
-    for same in index.by_subject() {
-        until_acknowledged(same.iter().map(|at| &index.operations[*at]), &mut wanted);
+    for same in index.by_key() {
+        for of in kinds(same.clone()) {
+            until_acknowledged(same.clone().filter(|one| kind(one) == of), &mut wanted);
+        }
     }
     let others = index.operations.iter().filter(|operation| operation.about().is_none());
     others.for_each(|operation| until_acknowledged([operation], &mut wanted));
     stall(wanted)
+}
+
+/// What kind of thing an operation is about.
+fn kind<'a>(operation: &Operation<'a>) -> Option<&'a str> {
+    operation.about().map(|about| about.of.as_str())
+}
+
+/// Each of them once: things of two kinds may have one key.
+fn kinds<'i, 'a: 'i>(same: impl Iterator<Item = &'i Operation<'a>>) -> Vec<Option<&'a str>> {
+    let mut all: Vec<_> = same.map(kind).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// The same message is sent again until it is acknowledged: all attempts are one write.

@@ -3,8 +3,11 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use foldhash::fast::RandomState;
+
+use super::broken::Broken;
 use crate::e2e::record::history::event::{
-    About, Answers, Delivery, Event, Fact, Fault, Invoke, Kind, Phase, Reply, What,
+    About, Answers, Delivery, Event, Fact, Fault, Invoke, Kind, Reply, What,
 };
 
 /// A history by operation and by what operations are about.
@@ -27,8 +30,9 @@ pub struct Index<'a> {
     /// The last event, where it says that the run is over.
     pub end: Option<&'a Event>,
     whole: BTreeSet<&'a str>,
-    by_subject: HashMap<(&'a str, &'a str), Vec<usize>>,
-    writes_by_key: HashMap<&'a str, Vec<usize>>,
+    /// The places of the operations about whatever has this key, in order.
+    by_key: HashMap<&'a str, Vec<usize>, RandomState>,
+    broken: Broken,
 }
 
 /// One operation.
@@ -43,6 +47,9 @@ pub struct Operation<'a> {
     /// More replies than one.
     pub again: Vec<&'a Event>,
 }
+
+/// The places of operations by their numbers.
+type ByOp = HashMap<u64, usize, RandomState>;
 
 /// How an operation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +100,7 @@ impl<'a> Index<'a> {
     /// Of a history's events, in one pass.
     pub fn new(events: &'a [Event]) -> Self {
         let mut index = Self::default();
-        let mut by_op: HashMap<u64, usize> = HashMap::new();
+        let mut by_op = ByOp::default();
         for event in events {
             match &event.what {
                 What::Invoke(invoke) => match by_op.get(&invoke.op) {
@@ -117,22 +124,20 @@ impl<'a> Index<'a> {
                 }
             }
         }
+        index.broken = Broken::of(&index.faults);
         index
     }
 
     fn begin(&mut self, begun: &'a Event, invoke: &'a Invoke) {
         let at = self.operations.len();
         let operation = Operation { begun, invoke, returned: None, again: Vec::new() };
-        if let Some(About { of, key, .. }) = operation.about() {
-            self.by_subject.entry((of, key)).or_default().push(at);
-            if operation.is_write() {
-                self.writes_by_key.entry(key).or_default().push(at);
-            }
+        if let Some(about) = operation.about() {
+            self.by_key.entry(&about.key).or_default().push(at);
         }
         self.operations.push(operation);
     }
 
-    fn returned(&mut self, by_op: &HashMap<u64, usize>, op: u64, event: &'a Event) {
+    fn returned(&mut self, by_op: &ByOp, op: u64, event: &'a Event) {
         match by_op.get(&op).map(|at| &mut self.operations[*at]) {
             None => self.strays.push(event),
             Some(operation) if operation.returned.is_none() => operation.returned = Some(event),
@@ -140,14 +145,16 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// The places of the operations that sent the message with this name in a delivery.
-    pub fn writes_of(&self, message: &str) -> &[usize] {
-        self.writes_by_key.get(message).map_or(&[], Vec::as_slice)
+    /// The operation that sent the message with this name in a delivery, if it is the only one.
+    pub fn only_write_of(&self, message: &str) -> Option<&Operation<'a>> {
+        let about = self.by_key.get(message).into_iter().flatten();
+        let mut writes = about.map(|at| &self.operations[*at]).filter(|one| one.is_write());
+        writes.next().filter(|_| writes.next().is_none())
     }
 
-    /// The operations about one thing, for each thing; by their places, in order.
-    pub fn by_subject(&self) -> impl Iterator<Item = &[usize]> {
-        self.by_subject.values().map(Vec::as_slice)
+    /// The operations about what has the same key, for each key; in order.
+    pub fn by_key(&self) -> impl Iterator<Item = impl Iterator<Item = &Operation<'a>> + Clone> {
+        self.by_key.values().map(|same| same.iter().map(|at| &self.operations[*at]))
     }
 
     /// The end, if these records are complete there: an event that they do not have did not happen.
@@ -158,7 +165,7 @@ impl<'a> Index<'a> {
     /// Deliveries of messages that had been delivered before. A broker that was killed may have
     /// forgotten that it delivered one.
     pub fn redelivered(&self) -> usize {
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::with_hasher(RandomState::default());
         let stored = self.deliveries.iter().map(|(_, delivery)| delivery);
         stored
             .filter(|delivery| delivery.sequence.is_some())
@@ -176,14 +183,6 @@ impl<'a> Index<'a> {
     /// Whether a fault began or ended between two times, both included, or lasted from before the
     /// first until after the second.
     pub fn fault_between(&self, from_ns: u64, to_ns: u64) -> bool {
-        let under_way = |begun: &Event, fault: &Fault| {
-            let ends = self.faults.iter().filter(|(_, f)| f.phase == Phase::End);
-            let mut ends = ends.filter(|(e, f)| f.name == fault.name && e.at_ns >= begun.at_ns);
-            begun.at_ns < from_ns && ends.next().is_some_and(|(end, _)| end.at_ns > to_ns)
-        };
-        self.faults.iter().any(|(event, fault)| {
-            (from_ns..=to_ns).contains(&event.at_ns)
-                || fault.phase == Phase::Begin && under_way(event, fault)
-        })
+        self.broken.between(from_ns, to_ns)
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! | file | idea |
 //! | --- | --- |
-//! | `index` | a history by operation and by what operations are about |
+//! | `index`, `broken` | a history by operation, by what operations are about, and by faults |
 //! | [`promises`] | the trait of an oracle, which the caller passes in |
 //! | [`promised`] | promises that a suite declares: `[promise.NAME]` |
 //! | `replies`, `places`, `order`, `silence` | properties that the engine checks itself |
@@ -18,6 +18,7 @@
 //! | `outcome`, [`event`] | how a run ended, and the events for reporters |
 
 pub(crate) mod breach;
+mod broken;
 pub(crate) mod checks;
 pub mod event;
 pub(crate) mod evidence;

@@ -4,6 +4,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use foldhash::fast::RandomState;
+
 use super::finding::{Finding, Findings, Property, copies};
 use super::index::{Ended, Index, Operation};
 use crate::e2e::record::history::event::Event;
@@ -20,8 +22,8 @@ pub const OUT_OF_ORDER: &str = "out_of_order";
 pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
     let mut findings = Findings::default();
     // Of each line, the delivery whose publish began last.
-    let mut latest: HashMap<Line<'_>, (&Event, &Operation<'_>)> = HashMap::new();
-    let mut seen: HashSet<(&str, Option<u64>, &str)> = HashSet::new();
+    let mut latest: HashMap<Line<'_>, (&Event, &Operation<'_>), RandomState> = HashMap::default();
+    let mut seen: HashSet<(&str, Option<u64>, &str), RandomState> = HashSet::default();
     for (event, delivery) in &index.deliveries {
         // In core NATS each subscriber of its own has a copy, and each group one.
         let receiver = match (&delivery.sequence, &delivery.queue_group) {
@@ -31,8 +33,7 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
         };
         let again = !seen.insert((&delivery.message, delivery.sequence, receiver));
         // A message that was sent more than once has no one place in the order.
-        let [at] = index.writes_of(&delivery.message) else { continue };
-        let operation = &index.operations[*at];
+        let Some(operation) = index.only_write_of(&delivery.message) else { continue };
         if again || delivery.attempt > 1 || index.fault_between(operation.begun.at_ns, event.at_ns)
         {
             continue;

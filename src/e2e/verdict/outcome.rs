@@ -100,6 +100,22 @@ impl Stop {
     }
 }
 
+impl Stop {
+    /// This, and what else was found: both are told. What is broken beside it changes nothing.
+    pub(in crate::e2e) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Failed(first), Self::Failed(other)) => Self::Failed(Failure {
+                message: format!("{}; and {}", first.message, other.message),
+                excerpt: first
+                    .excerpt
+                    .map(|excerpt| format!("{excerpt}\n\n{}", other.excerpt.unwrap_or_default())),
+                ..first
+            }),
+            (first, _) => first,
+        }
+    }
+}
+
 impl std::fmt::Display for Stop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

@@ -4,6 +4,8 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use super::finding::{Findings, copies};
 use super::index::{Index, Operation};
 use crate::e2e::record::history::event::{Event, OPERATIONS};
@@ -30,7 +32,7 @@ pub(in crate::e2e) fn check(index: &Index<'_>, findings: &mut Findings) {
     if index.operations.iter().any(remade) {
         return;
     }
-    let mut by_subject: HashMap<&str, Vec<Stored<'_, '_>>> = HashMap::new();
+    let mut by_subject: HashMap<&str, Vec<Stored<'_, '_>>, RandomState> = HashMap::default();
     for operation in &index.operations {
         let (Some(returned), Some(reply)) = (operation.returned, operation.reply()) else {
             continue;
@@ -47,7 +49,7 @@ pub(in crate::e2e) fn check(index: &Index<'_>, findings: &mut Findings) {
 }
 
 fn one_place(subject: &str, stored: &[Stored<'_, '_>], end: &Event, findings: &mut Findings) {
-    let mut first: HashMap<u64, Stored<'_, '_>> = HashMap::new();
+    let mut first: HashMap<u64, Stored<'_, '_>, RandomState> = HashMap::default();
     for one in stored {
         let Some(other) = first.insert(one.sequence, *one) else { continue };
         let message = format!(

@@ -75,7 +75,7 @@ mod tests {
     const WITHIN: Duration = Duration::from_secs(2);
 
     fn fault(at_ms: u64, phase: Phase) -> (u64, What) {
-        (at_ms * 1_000_000, What::Fault(Fault { name: "cut".to_owned(), phase }))
+        (at_ms * 1_000_000, What::Fault(Fault { name: "cut".to_owned(), phase, hit: None }))
     }
 
     fn ok(at_ms: u64) -> (u64, What) {

@@ -1,11 +1,13 @@
 //! One reply a request: every operation ends exactly once, nothing ends that did not begin, no request
 //! is answered by two, and no two acknowledgements are of one message.
 
-use super::finding::{Finding, Findings, Property, copies};
+use std::collections::{HashMap, HashSet};
+
+use super::finding::{Finding, Findings, Property, SHOWN, copies};
 use super::index::{Index, Operation};
 use super::places;
 use crate::counted::counted;
-use crate::e2e::record::history::event::{Answers, Event, Kind};
+use crate::e2e::record::history::event::{Answers, DUPLICATE, Event, Hit, Kind};
 
 /// The promise.
 pub const REPLIES: Property = Property { word: "replies", says: "one reply a request" };
@@ -52,10 +54,23 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
             (None, _, None) => open += 1,
         }
     }
-    // What was doubled on purpose may be answered twice.
-    let doubled = index.faults.iter().any(|(_, fault)| fault.name.starts_with(DOUBLED));
-    for (event, answers) in index.answers.iter().filter(|_| !doubled) {
-        answered_again(index, event, answers, &mut findings);
+    // What was doubled on purpose may be answered twice: a request, or the reply itself.
+    let doubled = doubled(index);
+    let mut again = 0;
+    for (event, answers) in &index.answers {
+        let by_a_fault = |one: &Operation<'_>| {
+            let hit = doubled.get(one.invoke.subject.as_str()).or_else(|| doubled.get(""));
+            hit.is_some_and(|last_ns| *last_ns >= one.begun.at_ns)
+        };
+        if doubled.is_empty() || !under_way(index, event).any(by_a_fault) {
+            // The first are shown, and have to say what they may be of.
+            again += 1;
+            let asked = match again <= SHOWN {
+                true => under_way(index, event).collect(),
+                false => Vec::new(),
+            };
+            answered_again(event, answers, &asked, &mut findings);
+        }
     }
     places::check(index, &mut findings);
     if open > 0 {
@@ -67,24 +82,46 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
     findings.finish(REPLIES)
 }
 
-/// How the fault begins that doubles messages: `duplicate publish on orders.new`.
-const DOUBLED: &str = "duplicate ";
+/// The subjects of the operations that a fault doubled, and when last; what services say to each other
+/// stands under the empty subject, since it may be for any of them.
+fn doubled<'a>(index: &Index<'a>) -> HashMap<&'a str, u64> {
+    let hits = index.faults.iter().filter_map(|(event, fault)| Some((event, fault.hit.as_ref()?)));
+    let hits: Vec<_> = hits.filter(|(_, hit)| hit.fate == DUPLICATE).collect();
+    if hits.is_empty() {
+        return HashMap::new();
+    }
+    let asked: HashSet<&str> =
+        index.operations.iter().map(|operation| operation.invoke.subject.as_str()).collect();
+    let target = |hit: &'a Hit| Some(hit.subject.as_str()).filter(|of| asked.contains(of));
+    hits.into_iter().map(|(event, hit)| (target(hit).unwrap_or(""), event.at_ns)).collect()
+}
 
 /// How much later than the client the harness may hear a reply.
 const HEARD_WITHIN: u64 = 1_000_000_000;
+
+/// The requests that a reply at this time may be of.
+fn under_way<'i, 'a>(
+    index: &'i Index<'a>,
+    event: &Event,
+) -> impl Iterator<Item = &'i Operation<'a>> {
+    let at_ns = event.at_ns;
+    index.operations.iter().filter(move |operation| {
+        let returned = operation.returned.map_or(u64::MAX, |returned| returned.at_ns);
+        let asks = operation.invoke.kind != Kind::Publish;
+        asks && (operation.begun.at_ns..=returned.saturating_add(HEARD_WITHIN)).contains(&at_ns)
+    })
+}
 
 /// How many requests are named where the reply may be for any of them.
 const NAMED: usize = 3;
 
 /// The reply does not say which request it is for: all that were under way are named.
-fn answered_again(index: &Index<'_>, event: &Event, answers: &Answers, findings: &mut Findings) {
-    let under_way = |operation: &&Operation<'_>| {
-        let returned = operation.returned.map_or(u64::MAX, |returned| returned.at_ns);
-        let asks = operation.invoke.kind != Kind::Publish;
-        asks && (operation.begun.at_ns..=returned.saturating_add(HEARD_WITHIN))
-            .contains(&event.at_ns)
-    };
-    let asked: Vec<&Operation<'_>> = index.operations.iter().filter(under_way).collect();
+fn answered_again(
+    event: &Event,
+    answers: &Answers,
+    asked: &[&Operation<'_>],
+    findings: &mut Findings,
+) {
     let mut names: Vec<String> = asked
         .iter()
         .map(|Operation { invoke, .. }| {
@@ -103,6 +140,71 @@ fn answered_again(index: &Index<'_>, event: &Event, answers: &Answers, findings:
          group has one answer",
         answers.in_all, answers.first, answers.second
     );
-    let context = asked.into_iter().map(|operation| operation.begun);
+    let context = asked.iter().map(|operation| operation.begun);
     findings.broken(ANSWERED_AGAIN, message, copies([event]), copies(context));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::e2e::record::history::event::{Fault, Invoke, Phase, Reply, What};
+    use crate::e2e::record::history::reader::History;
+    use crate::e2e::verdict::finding::Verdict;
+
+    /// A request on `a` that is answered twice, after a fault hit a message.
+    fn judged(name: &str, fate: &str, subject: &str, hit_s: u64) -> Verdict {
+        let hit = Some(Hit { fate: fate.to_owned(), subject: subject.to_owned() });
+        let invoke = |op, subject: &str| {
+            let (process, subject) = ("c".to_owned(), subject.to_owned());
+            What::Invoke(Invoke { process, op, kind: Kind::Request, subject, about: None })
+        };
+        let ok = |op| What::Ok(Reply { process: "c".to_owned(), op, ..Reply::default() });
+        let answers = Answers {
+            inbox: "_INBOX.1".to_owned(),
+            first: "1".to_owned(),
+            second: "2".to_owned(),
+            in_all: 2,
+        };
+        let history = History::from_events(
+            [
+                (1, invoke(1, "b")),
+                (2, ok(1)),
+                (hit_s, What::Fault(Fault { name: name.to_owned(), phase: Phase::Begin, hit })),
+                (20, invoke(2, "a")),
+                (30, ok(2)),
+                (25, What::Answers(answers)),
+            ]
+            .map(|(at, what)| (at * 1_000_000_000, what)),
+        );
+        check(&Index::new(&history.events)).verdict
+    }
+
+    #[test]
+    fn a_second_reply_is_excused_by_what_was_doubled_and_not_by_a_name() {
+        for (fate, subject, hit_s, is_excused) in [
+            (DUPLICATE, "a", 21, true),
+            (DUPLICATE, "between.services", 21, true),
+            (DUPLICATE, "b", 21, false),
+            (DUPLICATE, "a", 10, false),
+            ("drop", "a", 21, false),
+        ] {
+            let verdict = judged("duplicate publish on a", fate, subject, hit_s);
+            assert_eq!(!verdict.is_invalid(), is_excused, "{fate} {subject} {hit_s}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn many_second_replies_are_all_counted_and_the_first_are_shown() {
+        let answers = |n: u64| {
+            let (inbox, first, second) = (format!("_INBOX.{n}"), "1".to_owned(), "2".to_owned());
+            (n, What::Answers(Answers { inbox, first, second, in_all: 2 }))
+        };
+        let history = History::from_events((1..=50).map(answers));
+        let Verdict::Invalid { violations, shown } = check(&Index::new(&history.events)).verdict
+        else {
+            panic!("it is invalid")
+        };
+        assert_eq!((violations, shown.len()), (50, SHOWN));
+        assert_eq!(shown[SHOWN - 1].evidence[0].seq, SHOWN as u64);
+    }
 }

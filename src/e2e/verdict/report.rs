@@ -62,11 +62,17 @@ pub fn check<P: Promises + ?Sized>(
 ) -> Result<Report, Unreadable> {
     known(history, oracles)?;
     let index = Index::new(&history.events);
-    let judged = oracles.iter().map(|oracle| oracle.judge(&index, policy));
-    let mut judged = judged.collect::<Result<Vec<_>, _>>()?;
+    // The oracles beside the engine's own: each reads the index, and neither the other.
+    let (judged, own) = std::thread::scope(|scope| {
+        let own = scope.spawn(|| [replies::check(&index), order::check(&index)]);
+        let judged = oracles.iter().map(|oracle| oracle.judge(&index, policy));
+        let judged = judged.collect::<Result<Vec<_>, _>>();
+        // A thread that panicked goes on panicking here.
+        (judged, own.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    let mut judged = judged?;
     let findings = judged.iter_mut().flat_map(|judged| std::mem::take(&mut judged.findings));
-    let mut findings: Vec<Finding> =
-        findings.chain([replies::check(&index), order::check(&index)]).collect();
+    let mut findings: Vec<Finding> = findings.chain(own).collect();
     findings.extend(silence::check(&index, &findings));
     Ok(Report { findings, figures: figures(&index, &mut judged) })
 }

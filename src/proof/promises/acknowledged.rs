@@ -3,14 +3,15 @@
 
 use std::collections::HashMap;
 
+use foldhash::fast::RandomState;
+
 use crate::counted::counted;
-use crate::e2e::record::history::{Event, Kind};
+use crate::e2e::record::history::Event;
 use crate::e2e::verdict::index::{Ended, Operation};
 use crate::e2e::verdict::{Finding, Findings, Property, copies};
 use crate::proof::breach;
-use crate::proof::facts::{DEAD_LETTERS, DeadLetter, OUTCOMES, Payment, Reading, message_id};
-use crate::proof::lives::{Lives, PaymentLife};
-use crate::wire::subjects::PAYMENT_PROCESS;
+use crate::proof::facts::{DEAD_LETTERS, OUTCOMES, message_id};
+use crate::proof::lives::{DeadLetter, Lives, Payment, PaymentLife, Reading, Submit};
 
 /// The promise.
 pub const ACKNOWLEDGED: Property =
@@ -31,15 +32,9 @@ pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
         second_outcome(life, &mut findings);
         payment(lives, life, &letters, &mut findings, &mut unsure);
     }
-    for (at, operation) in lives.index.operations.iter().enumerate() {
-        if operation.invoke.kind == Kind::Submit
-            && operation.invoke.subject == PAYMENT_PROCESS
-            && lives.submitted(at).is_none()
-            && operation.ended() == Ended::Ok
-        {
-            findings.looked_at += 1;
-            unacceptable(lives, operation, &letters, &mut findings, &mut unsure);
-        }
+    for operation in lives.unacceptable.iter().filter(|one| one.ended() == Ended::Ok) {
+        findings.looked_at += 1;
+        unacceptable(lives, operation, &letters, &mut findings, &mut unsure);
     }
     letters.twice(&mut findings);
     if unsure.without_outcome > 0 {
@@ -57,7 +52,7 @@ pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
     findings.finish(ACKNOWLEDGED)
 }
 
-fn second_outcome(life: &PaymentLife<'_>, findings: &mut Findings) {
+fn second_outcome(life: &PaymentLife<'_, '_>, findings: &mut Findings) {
     if let [(first, _), (second, _), ..] = life.outcomes.as_slice() {
         let message = format!("{} has {} final outcomes, not one", life.id, life.outcomes.len());
         findings.broken(breach::SECOND_OUTCOME, message, copies([*first, *second]), []);
@@ -66,26 +61,20 @@ fn second_outcome(life: &PaymentLife<'_>, findings: &mut Findings) {
 
 fn payment(
     lives: &Lives<'_, '_>,
-    life: &PaymentLife<'_>,
+    life: &PaymentLife<'_, '_>,
     letters: &Letters<'_, '_>,
     findings: &mut Findings,
     unsure: &mut Unsure,
 ) {
-    let accepted: Vec<(usize, &Operation<'_>)> = life
-        .submits
-        .iter()
-        .map(|at| (*at, &lives.index.operations[*at]))
-        .filter(|(_, operation)| operation.ended() == Ended::Ok)
-        .collect();
-    findings.looked_at += accepted.len();
-    let Some((_, first)) = accepted.first() else { return };
-    let finals = lives.finals(life);
-    let Some(outcome) = finals.first() else {
+    findings.looked_at += life.acknowledged().count();
+    let Some(first) = life.acknowledged().next() else { return };
+    let Some(outcome) = life.finals().next() else {
         match lives.index.end_with_whole(OUTCOMES) {
             Some(end) => {
                 let message = format!("{} was acknowledged, and has no final outcome", life.id);
-                let evidence = copies(first.events().into_iter().chain([end]));
-                let others = accepted[1..].iter().flat_map(|(_, operation)| operation.events());
+                let evidence = copies(first.operation.events().into_iter().chain([end]));
+                let others = life.acknowledged().skip(1);
+                let others = others.flat_map(|submit| submit.operation.events());
                 findings.broken(breach::LOST, message, evidence, copies(others));
             }
             None => unsure.without_outcome += 1,
@@ -94,14 +83,12 @@ fn payment(
     };
     // A submit with other content than the outcome's is a conflict, and on record as one. One that
     // was answered as a duplicate never reached the stream: its submitter was told.
-    for (at, operation) in accepted {
-        let (Some(payment), Some(reply)) = (lives.submitted(at), operation.reply()) else {
-            continue;
-        };
+    for Submit { operation, payment } in life.acknowledged() {
+        let Some(reply) = operation.reply() else { continue };
         if reply.duplicate || same_content(payment, outcome.reading) != Some(false) {
             continue;
         }
-        if letters.of(operation, life) {
+        if letters.of(operation, life.unnumbered_letter) {
             continue;
         }
         match lives.index.end_with_whole(DEAD_LETTERS) {
@@ -110,8 +97,8 @@ fn payment(
                     "{} was acknowledged with other content than its outcome's, and no conflict is on record",
                     life.id
                 );
-                let shown = outcome.shown_by.iter().copied();
-                let evidence = copies(operation.events().into_iter().chain(shown).chain([end]));
+                let events = operation.events().into_iter().chain(outcome.shown_by());
+                let evidence = copies(events.chain([end]));
                 findings.broken(breach::CONFLICT_LOST, message, evidence, []);
             }
             None => unsure.without_letter += 1,
@@ -128,7 +115,7 @@ fn unacceptable(
     findings: &mut Findings,
     unsure: &mut Unsure,
 ) {
-    if letters.of(operation, &PaymentLife::default()) {
+    if letters.of(operation, false) {
         return;
     }
     match lives.index.end_with_whole(DEAD_LETTERS) {
@@ -143,7 +130,7 @@ fn unacceptable(
 }
 
 /// Whether a submit is the one that an outcome is about; `None` where nothing tells.
-pub(crate) fn same_content(payment: &Payment, reading: &Reading) -> Option<bool> {
+pub(crate) fn same_content(payment: &Payment<'_>, reading: &Reading<'_>) -> Option<bool> {
     if let (Some(a), Some(b)) = (&payment.content, &reading.content) {
         return Some(a == b);
     }
@@ -155,8 +142,8 @@ pub(crate) fn same_content(payment: &Payment, reading: &Reading) -> Option<bool>
 /// Dead letters by their message's sequence, or by its id.
 #[derive(Default)]
 struct Letters<'l, 'a> {
-    by_sequence: HashMap<u64, Vec<&'a Event>>,
-    by_message: HashMap<&'l str, Vec<&'a Event>>,
+    by_sequence: HashMap<u64, Vec<&'a Event>, RandomState>,
+    by_message: HashMap<&'l str, Vec<&'a Event>, RandomState>,
 }
 
 impl<'l, 'a> Letters<'l, 'a> {
@@ -176,8 +163,8 @@ impl<'l, 'a> Letters<'l, 'a> {
         letters
     }
 
-    /// Whether a submit ended as a dead letter.
-    fn of(&self, operation: &Operation<'_>, life: &PaymentLife<'_>) -> bool {
+    /// Whether a submit ended as a dead letter; one of its payment may not say of which message it is.
+    fn of(&self, operation: &Operation<'_>, unnumbered: bool) -> bool {
         let reply = operation.reply();
         if let Some(sequence) = reply.and_then(|reply| reply.sequence)
             && (self.by_sequence.contains_key(&sequence)
@@ -187,7 +174,7 @@ impl<'l, 'a> Letters<'l, 'a> {
             return true;
         }
         let message = operation.about().and_then(message_id);
-        message.is_some_and(|id| self.by_message.contains_key(id)) || life.unnumbered_letter
+        message.is_some_and(|id| self.by_message.contains_key(id)) || unnumbered
     }
 
     fn twice(&self, findings: &mut Findings) {

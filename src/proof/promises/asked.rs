@@ -7,8 +7,7 @@ use crate::e2e::record::history::{Event, OPERATIONS};
 use crate::e2e::verdict::index::{Ended, Operation};
 use crate::e2e::verdict::{Finding, Findings, Property, copies};
 use crate::proof::breach;
-use crate::proof::facts::{Charge, Outcome, Payment};
-use crate::proof::lives::{Lives, MessageLife, PaymentLife};
+use crate::proof::lives::{Charge, Lives, MessageLife, Outcome, Payment, PaymentLife};
 use crate::proof::promises::acknowledged::same_content;
 use crate::wire::journal::ChargeOutcome;
 
@@ -42,32 +41,17 @@ struct Asked<'l, 'i, 'a> {
     findings: Findings,
 }
 
-impl<'l, 'a> Asked<'l, '_, 'a> {
-    fn submits(&self, life: &PaymentLife<'_>) -> impl Iterator<Item = &'l Operation<'a>> {
-        let lives = self.lives;
-        life.submits.clone().into_iter().map(|at| &lives.index.operations[at])
-    }
-
-    /// Those of a payment that something may be for.
-    fn submits_for(
-        &self,
-        life: &PaymentLife<'_>,
-        is_for: impl Fn(&Payment) -> bool,
-    ) -> Vec<&'l Operation<'a>> {
-        let is_for = |at: &&usize| self.lives.submitted(**at).is_some_and(&is_for);
-        life.submits.iter().filter(is_for).map(|at| &self.lives.index.operations[*at]).collect()
-    }
-
+impl Asked<'_, '_, '_> {
     fn broken(&mut self, breach: &'static str, message: String, evidence: Vec<&Event>) {
         let evidence = copies(evidence.into_iter().chain([self.end]));
         self.findings.broken(breach, message, evidence, []);
     }
 
-    fn charge(&mut self, life: &PaymentLife<'_>, event: &Event, charge: &Charge) {
+    fn charge(&mut self, life: &PaymentLife<'_, '_>, event: &Event, charge: &Charge<'_>) {
         self.findings.looked_at += 1;
         let id = &life.id;
         let charged = format!("{id} was charged {} {}", charge.amount, charge.currency);
-        let Some(first) = self.submits(life).next() else {
+        let Some(first) = life.submitting().next() else {
             if !self.lives.unnamed.may_be_a_payment {
                 let message = format!("{charged}, and nobody submitted it");
                 self.broken(breach::CHARGED_UNASKED, message, vec![event]);
@@ -78,34 +62,34 @@ impl<'l, 'a> Asked<'l, '_, 'a> {
             let message = format!("{charged} before it was submitted");
             self.broken(breach::CHARGED_EARLY, message, vec![event, first.begun]);
         }
-        let of = self.submits_for(life, |payment| is_for(charge, payment));
-        let Some(submit) = of.first() else {
+        let mut of = submits_for(life, |payment| is_for(charge, payment));
+        let Some(submit) = of.clone().next() else {
             let number = life.submits.len();
             let message = format!("{charged}, and none of its {number} submits is for that");
             self.broken(breach::CHARGED_OTHER, message, vec![event, first.begun]);
             return;
         };
-        if of.iter().all(|submit| submit.ended() == Ended::Fail) {
+        if of.all(|submit| submit.ended() == Ended::Fail) {
             let message = format!("{id} was charged, and its submit certainly did not happen");
             let evidence = submit.events().into_iter().chain([event]).collect();
             self.broken(breach::HAPPENED_AFTER_FAIL, message, evidence);
         }
     }
 
-    fn outcome(&mut self, life: &PaymentLife<'_>, event: &Event, outcome: &Outcome) {
+    fn outcome(&mut self, life: &PaymentLife<'_, '_>, event: &Event, outcome: &Outcome<'_>) {
         self.findings.looked_at += 1;
         if self.lives.unnamed.may_be(outcome.sequence) {
             return;
         }
         let (id, status) = (&life.id, outcome.reading.status);
-        let Some(first) = self.submits(life).next() else {
+        let Some(first) = life.submitting().next() else {
             let message = format!("{id} is {status} in the ledger, and nobody submitted it");
             self.broken(breach::OUTCOME_UNASKED, message, vec![event]);
             return;
         };
-        let of = self
-            .submits_for(life, |payment| same_content(payment, &outcome.reading) != Some(false));
-        let Some(submit) = of.first() else {
+        let mut of =
+            submits_for(life, |payment| same_content(payment, &outcome.reading) != Some(false));
+        let Some(submit) = of.clone().next() else {
             let message = format!(
                 "{id} is {status} in the ledger with content that none of its {} submits has",
                 life.submits.len()
@@ -113,7 +97,7 @@ impl<'l, 'a> Asked<'l, '_, 'a> {
             self.broken(breach::OUTCOME_OTHER, message, vec![event, first.begun]);
             return;
         };
-        if of.iter().all(|submit| submit.ended() == Ended::Fail) {
+        if of.all(|submit| submit.ended() == Ended::Fail) {
             let message =
                 format!("{id} is {status} in the ledger, and its submit certainly did not happen");
             let evidence = submit.events().into_iter().chain([event]).collect();
@@ -127,7 +111,7 @@ impl<'l, 'a> Asked<'l, '_, 'a> {
         for (event, letter) in &lives.dead_letters {
             let Some(sequence) = letter.sequence else { continue };
             self.findings.looked_at += 1;
-            let life = letter.payment_id.as_ref().and_then(|id| lives.of_payment(id));
+            let life = letter.payment_id.as_deref().and_then(|id| lives.of_payment(id));
             let is_it = |submit: &Operation<'_>| match submit.ended() {
                 Ended::Ok => {
                     submit.reply().is_none_or(|r| r.sequence.is_none_or(|s| s == sequence))
@@ -135,7 +119,7 @@ impl<'l, 'a> Asked<'l, '_, 'a> {
                 Ended::Fail => false,
                 Ended::Unknown => true,
             };
-            let named = life.is_some_and(|life| self.submits(life).any(is_it));
+            let named = life.is_some_and(|life| life.submitting().any(is_it));
             if !named && !lives.unnamed.may_be(Some(sequence)) {
                 let message = format!(
                     "there is a dead letter of message {sequence}, and nobody submitted that"
@@ -145,22 +129,20 @@ impl<'l, 'a> Asked<'l, '_, 'a> {
         }
     }
 
-    fn message(&mut self, life: &MessageLife<'a>) {
-        let lives = self.lives;
+    fn message(&mut self, life: &MessageLife<'_, '_>) {
         let seen = life.deliveries.len() + life.emails.len();
         self.findings.looked_at += seen;
-        let operations = || life.operations.iter().map(|at| &lives.index.operations[*at]);
-        if seen == 0 || operations().any(|operation| operation.ended() != Ended::Fail) {
+        if seen == 0 || life.operations.iter().any(|operation| operation.ended() != Ended::Fail) {
             return;
         }
         let email = life.emails.first().map(|(event, _)| *event);
         let delivery = life.deliveries.first().map(|(event, _)| *event);
-        if let Some(failed) = operations().next() {
+        if let Some(failed) = life.operations.first() {
             let message =
                 format!("{} was handed to a worker, and its publish did not happen", life.id);
             let evidence = failed.events().into_iter().chain(email.or(delivery)).collect();
             self.broken(breach::HAPPENED_AFTER_FAIL, message, evidence);
-        } else if !lives.unnamed.may_be_an_email {
+        } else if !self.lives.unnamed.may_be_an_email {
             if let Some(email) = email {
                 let message = format!("{} was sent, and nobody published it", life.id);
                 self.broken(breach::EMAIL_UNASKED, message, vec![email]);
@@ -173,8 +155,17 @@ impl<'l, 'a> Asked<'l, '_, 'a> {
     }
 }
 
+/// The operations that submitted what something may be for.
+fn submits_for<'l, 'i, 'a>(
+    life: &'l PaymentLife<'i, 'a>,
+    is_for: impl Fn(&Payment<'a>) -> bool + Clone,
+) -> impl Iterator<Item = &'i Operation<'a>> + Clone {
+    let of = life.submits.iter().filter(move |submit| is_for(&submit.payment));
+    of.map(|submit| submit.operation)
+}
+
 /// A charge is for a submit: the same content where both have one, and the same money.
-fn is_for(charge: &Charge, payment: &Payment) -> bool {
+fn is_for(charge: &Charge<'_>, payment: &Payment<'_>) -> bool {
     let content = charge.content.as_ref().zip(payment.content.as_ref()).is_none_or(|(a, b)| a == b);
     let amount = payment.amount.is_none_or(|amount| amount == charge.amount);
     let currency = payment.currency.as_ref().is_none_or(|c| *c == charge.currency);

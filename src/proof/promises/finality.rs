@@ -3,13 +3,15 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use foldhash::fast::RandomState;
+
 use crate::counted::counted;
 use crate::e2e::record::history::Event;
-use crate::e2e::verdict::index::Ended;
 use crate::e2e::verdict::promises::FINAL;
 use crate::e2e::verdict::{Finding, Findings, copies};
 use crate::proof::breach;
-use crate::proof::lives::Lives;
+use crate::proof::lives::{Final, Lives};
+use crate::wire::subjects::PAYMENT_PROCESS;
 
 /// How everything ended after the last fault.
 pub(crate) struct Endings<'l, 'a> {
@@ -22,7 +24,8 @@ pub(crate) struct Endings<'l, 'a> {
 /// One payment's outcome, or one dead letter.
 pub(crate) struct Ending<'l, 'a> {
     payment: Option<&'l str>,
-    shown_by: Vec<&'a Event>,
+    asked: Option<&'a Event>,
+    said: &'a Event,
     /// After the last fault, or after it was submitted where that came later.
     pub(crate) after: Duration,
     what: &'static str,
@@ -39,31 +42,28 @@ pub(crate) fn endings<'l, 'a>(lives: &'l Lives<'_, 'a>) -> Option<Endings<'l, 'a
     };
     let mut endings = Endings { fault, all: Vec::new(), open: 0 };
     for life in &lives.payments {
-        let submits = || life.submits.iter().map(|at| &lives.index.operations[*at]);
-        match lives.first_final(life) {
+        match life.finals().min_by_key(Final::at_ns) {
             Some(first) => {
-                let submitted = submits().map(|operation| operation.begun.at_ns).min();
-                let (after, what) = after(first.at_ns, submitted);
-                let payment = Some(life.id.as_str());
-                endings.all.push(Ending { payment, shown_by: first.shown_by, after, what });
+                let submitted = life.submitting().map(|operation| operation.begun.at_ns).min();
+                let (after, what) = after(first.at_ns(), submitted);
+                let (payment, Final { asked, said, .. }) = (Some(&*life.id), first);
+                endings.all.push(Ending { payment, asked, said, after, what });
             }
-            None => {
-                let accepted = submits().any(|operation| operation.ended() == Ended::Ok);
-                endings.open += usize::from(accepted);
-            }
+            None => endings.open += usize::from(life.acknowledged().next().is_some()),
         }
     }
-    let submitted: HashMap<u64, u64> = lives
-        .index
-        .operations
-        .iter()
-        .filter_map(|operation| Some((operation.reply()?.sequence?, operation.begun.at_ns)))
-        .collect();
+    // What was sent again is told the first one's sequence.
+    let stored = lives.index.operations.iter().rev().filter_map(|operation| {
+        let reply = operation.reply().filter(|reply| !reply.duplicate)?;
+        Some((reply.sequence?, operation.begun.at_ns))
+            .filter(|_| operation.invoke.subject == PAYMENT_PROCESS)
+    });
+    let submitted: HashMap<u64, u64, RandomState> = stored.collect();
     for (event, letter) in &lives.dead_letters {
         let submitted = letter.sequence.and_then(|sequence| submitted.get(&sequence)).copied();
         let (after, what) = after(event.at_ns, submitted);
-        let payment = letter.payment_id.as_deref();
-        endings.all.push(Ending { payment, shown_by: vec![event], after, what });
+        let (payment, asked, said) = (letter.payment_id.as_deref(), None, *event);
+        endings.all.push(Ending { payment, asked, said, after, what });
     }
     Some(endings)
 }
@@ -75,11 +75,11 @@ pub(crate) fn check(lives: &Lives<'_, '_>, within: Duration) -> Finding {
         return findings.finish(FINAL);
     };
     findings.looked_at = all.len();
-    for Ending { payment, shown_by, after, what } in all {
+    for Ending { payment, asked, said, after, what } in all {
         if after > within {
             let name = payment.unwrap_or("a dead letter");
             let message = format!("{name} was final {after:.1?} after {what}, not {within:?}");
-            let evidence = copies(shown_by.into_iter().chain([fault]));
+            let evidence = copies(asked.into_iter().chain([said, fault]));
             findings.broken(breach::FINAL_LATE, message, evidence, []);
         }
     }

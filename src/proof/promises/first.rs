@@ -4,7 +4,7 @@
 use crate::e2e::verdict::index::{Ended, Operation};
 use crate::e2e::verdict::{Finding, Findings, Property, copies};
 use crate::proof::breach;
-use crate::proof::lives::{Lives, PaymentLife};
+use crate::proof::lives::{Lives, PaymentLife, Submit};
 
 /// The promise.
 pub const FIRST: Property =
@@ -13,19 +13,18 @@ pub const FIRST: Property =
 pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
     let mut findings = Findings::default();
     for life in &lives.payments {
-        payment(lives, life, &mut findings);
+        payment(life, &mut findings);
     }
     findings.finish(FIRST)
 }
 
-fn payment(lives: &Lives<'_, '_>, life: &PaymentLife<'_>, findings: &mut Findings) {
+fn payment(life: &PaymentLife<'_, '_>, findings: &mut Findings) {
     let Some((entry, outcome)) = life.outcomes.first() else { return };
     let Some(stands) = &outcome.reading.content else { return };
     // Their places are in the order in which they began.
     let contents = || {
-        life.submits.iter().filter_map(|at| {
-            let content = lives.submitted(*at)?.content.as_ref()?;
-            Some((&lives.index.operations[*at], content))
+        life.submits.iter().filter_map(|Submit { operation, payment }| {
+            Some((*operation, payment.content.as_ref()?))
         })
     };
     let Some((second, _)) = contents().find(|(_, content)| *content == stands) else { return };

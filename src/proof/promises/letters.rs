@@ -4,11 +4,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::e2e::record::history::{Event, OPERATIONS};
+use foldhash::fast::RandomState;
+
+use crate::e2e::record::history::{Event, OPERATIONS, Text};
 use crate::e2e::verdict::{Finding, Findings, Property, copies};
 use crate::proof::breach;
-use crate::proof::facts::{CHARGES, CONFLICT, DEAD_LETTERS, DeadLetter, Outcome, Status};
-use crate::proof::lives::{Lives, PaymentLife};
+use crate::proof::facts::{CHARGES, CONFLICT, DEAD_LETTERS, Status};
+use crate::proof::lives::{DeadLetter, Lives, Outcome, PaymentLife, Submit};
 use crate::wire::journal::ChargeOutcome;
 
 /// The promise.
@@ -32,8 +34,8 @@ pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
             None => by_sequence().map(|(life, _)| *life),
         };
         if let Some(life) = life {
-            let submit = by_sequence().map(|(_, at)| *at);
-            needless(lives, life, event, letter, submit, &mut findings);
+            let submit = by_sequence().map(|(_, submit)| *submit);
+            needless(life, event, letter, submit, &mut findings);
         }
     }
     for life in &lives.payments {
@@ -45,11 +47,13 @@ pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
 }
 
 /// The payment and the submit that a stream's message is of.
-fn stored<'l, 'a>(lives: &'l Lives<'_, 'a>) -> HashMap<u64, (&'l PaymentLife<'a>, usize)> {
-    let of = |life: &'l PaymentLife<'a>| {
-        life.submits.iter().filter_map(move |at| {
-            let reply = lives.index.operations[*at].reply()?;
-            Some((reply.sequence.filter(|_| !reply.duplicate)?, (life, *at)))
+type Stored<'l, 'i, 'a> = (&'l PaymentLife<'i, 'a>, &'l Submit<'i, 'a>);
+
+fn stored<'l, 'i, 'a>(lives: &'l Lives<'i, 'a>) -> HashMap<u64, Stored<'l, 'i, 'a>, RandomState> {
+    let of = |life: &'l PaymentLife<'i, 'a>| {
+        life.submits.iter().filter_map(move |submit| {
+            let reply = submit.operation.reply()?;
+            Some((reply.sequence.filter(|_| !reply.duplicate)?, (life, submit)))
         })
     };
     lives.payments.iter().flat_map(of).collect()
@@ -57,48 +61,46 @@ fn stored<'l, 'a>(lives: &'l Lives<'_, 'a>) -> HashMap<u64, (&'l PaymentLife<'a>
 
 /// A letter of the message, or of the content, that the outcome is of.
 fn needless(
-    lives: &Lives<'_, '_>,
-    life: &PaymentLife<'_>,
+    life: &PaymentLife<'_, '_>,
     event: &Event,
-    letter: &DeadLetter,
-    submit: Option<usize>,
+    letter: &DeadLetter<'_>,
+    submit: Option<&Submit<'_, '_>>,
     findings: &mut Findings,
 ) {
     let Some((entry, outcome)) = life.outcomes.first() else { return };
     let same_message = letter.sequence.is_some() && letter.sequence == outcome.sequence;
     let is_outcomes =
-        |content: &Option<String>| content.is_some() && *content == outcome.reading.content;
-    let by_submit = submit
-        .filter(|at| lives.submitted(*at).is_some_and(|payment| is_outcomes(&payment.content)));
+        |content: &Option<_>| content.is_some() && *content == outcome.reading.content;
+    let by_submit = submit.filter(|submit| is_outcomes(&submit.payment.content));
     let submit_shows = match () {
         () if same_message || is_outcomes(&letter.content) => None,
         () if by_submit.is_some() => by_submit,
         () => return,
     };
     let (breach, what) = match outcome.reading.status {
-        _ if letter.kind == CONFLICT => {
+        _ if *letter.kind == *CONFLICT => {
             (breach::FALSE_CONFLICT, "has a dead letter as a conflict for the content that stands")
         }
         Status::Completed => (breach::COMPLETED_DEAD, "is completed, and a dead letter too"),
         _ => return,
     };
-    let submit = submit_shows.map(|at| lives.index.operations[at].events());
+    let submit = submit_shows.map(|submit| submit.operation.events());
     let evidence = copies([*entry, event].into_iter().chain(submit.into_iter().flatten()));
     findings.broken(breach, format!("{} {what}", life.id), evidence, []);
 }
 
 /// What dead letters explain; a conflict explains no outcome.
 #[derive(Default)]
-struct Explained {
+struct Explained<'a> {
     messages: HashSet<u64>,
-    payments: HashSet<String>,
+    payments: HashSet<Text<'a>>,
     /// A letter that names neither: it may be of any.
     anything: bool,
 }
 
-impl Explained {
-    fn by(&mut self, letter: &DeadLetter) {
-        if letter.kind == CONFLICT {
+impl<'a> Explained<'a> {
+    fn by(&mut self, letter: &DeadLetter<'a>) {
+        if *letter.kind == *CONFLICT {
             return;
         }
         match (letter.sequence, &letter.payment_id) {
@@ -108,12 +110,12 @@ impl Explained {
         }
     }
 
-    fn has(&self, outcome: &Outcome) -> bool {
+    fn has(&self, outcome: &Outcome<'_>) -> bool {
         let by_message = match outcome.sequence {
             Some(sequence) => self.messages.contains(&sequence),
             None => !self.messages.is_empty(),
         };
-        by_message || self.anything || self.payments.contains(&outcome.payment_id)
+        by_message || self.anything || self.payments.contains(&*outcome.payment_id)
     }
 }
 
@@ -122,10 +124,10 @@ impl Explained {
 /// A letter that is not there was removed, where somebody acted unseen: `dlq` does that.
 fn failed(
     lives: &Lives<'_, '_>,
-    life: &PaymentLife<'_>,
+    life: &PaymentLife<'_, '_>,
     entry: &Event,
-    outcome: &Outcome,
-    explained: &Explained,
+    outcome: &Outcome<'_>,
+    explained: &Explained<'_>,
     findings: &mut Findings,
 ) {
     let whole = |records: &[&str]| {

@@ -3,12 +3,11 @@
 
 use crate::counted::counted;
 use crate::e2e::record::history::Event;
-use crate::e2e::verdict::index::Operation;
 use crate::e2e::verdict::{Finding, Findings, Property, copies};
 use crate::proof::amount::Amount;
 use crate::proof::breach;
-use crate::proof::facts::{CHARGES, Charge, OUTCOMES, Status};
-use crate::proof::lives::{Final, Lives, PaymentLife};
+use crate::proof::facts::{CHARGES, OUTCOMES, Status};
+use crate::proof::lives::{Charge, Final, Lives, PaymentLife};
 use crate::wire::journal::ChargeOutcome;
 
 /// The promise.
@@ -18,20 +17,19 @@ pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
     let mut findings = Findings::default();
     let mut completed_unproved = 0;
     for life in &lives.payments {
-        let approved: Vec<(&Event, &Charge)> = life
-            .charges
-            .iter()
-            .map(|(event, charge)| (*event, charge))
-            .filter(|(_, charge)| charge.outcome == ChargeOutcome::Approved)
-            .collect();
-        findings.looked_at += approved.len();
-        let one = One { lives, life, finals: lives.finals(life) };
-        if let [(first, _), (second, _), ..] = approved.as_slice() {
-            let message = format!("{} was charged {} times, not once", life.id, approved.len());
-            let evidence = copies([*first, *second]);
+        let is_approved =
+            |(_, charge): &&(&Event, Charge<'_>)| charge.outcome == ChargeOutcome::Approved;
+        let approved = || life.charges.iter().filter(is_approved);
+        let times = approved().count();
+        findings.looked_at += times;
+        let one = One { lives, life };
+        if let Some((second, _)) = approved().nth(1) {
+            let message = format!("{} was charged {times} times, not once", life.id);
+            let evidence =
+                copies(approved().next().map(|(first, _)| *first).into_iter().chain([*second]));
             findings.broken(breach::CHARGED_TWICE, message, evidence, one.submits());
         }
-        match approved.first() {
+        match approved().next() {
             Some((event, charge)) => one.charged(event, charge, &mut findings),
             None => one.uncharged(&mut findings, &mut completed_unproved),
         }
@@ -47,37 +45,32 @@ pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
 }
 
 /// One payment.
-struct One<'l, 'a> {
-    lives: &'l Lives<'l, 'a>,
-    life: &'l PaymentLife<'a>,
-    finals: Vec<Final<'l, 'a>>,
+struct One<'l, 'i, 'a> {
+    lives: &'l Lives<'i, 'a>,
+    life: &'l PaymentLife<'i, 'a>,
 }
 
-impl<'l, 'a> One<'l, 'a> {
-    fn operations(&self) -> impl Iterator<Item = &'l Operation<'a>> {
-        self.life.submits.iter().map(|at| &self.lives.index.operations[*at])
-    }
-
+impl<'l, 'a> One<'l, '_, 'a> {
     /// The first of them, for people.
     fn submits(&self) -> Vec<Event> {
-        copies(self.operations().take(4).flat_map(|operation| operation.events()))
+        copies(self.life.submitting().take(4).flat_map(|operation| operation.events()))
     }
 
-    fn is(&self, status: Status) -> Option<&Final<'l, 'a>> {
-        self.finals.iter().find(|seen| seen.reading.status == status)
+    fn is(&self, status: Status) -> Option<Final<'l, 'a>> {
+        self.life.finals().find(|seen| seen.reading.status == status)
     }
 
     /// Charged: completed, never failed, for the same amount.
-    fn charged(&self, event: &Event, charge: &Charge, findings: &mut Findings) {
+    fn charged(&self, event: &Event, charge: &Charge<'_>, findings: &mut Findings) {
         let id = &self.life.id;
         if let Some(failed) = self.is(Status::Failed) {
             let message = format!("{id} is failed, and was charged");
-            let evidence = copies(failed.shown_by.iter().copied().chain([event]));
+            let evidence = copies(failed.shown_by().chain([event]));
             findings.broken(breach::FAILED_CHARGED, message, evidence, self.submits());
         }
         let other = self
-            .finals
-            .iter()
+            .life
+            .finals()
             .find(|seen| seen.reading.status == Status::Completed && !same_money(charge, seen));
         if let Some(completed) = other {
             let message = format!(
@@ -87,10 +80,10 @@ impl<'l, 'a> One<'l, 'a> {
                 completed.reading.amount.unwrap_or_default(),
                 completed.reading.currency.as_deref().unwrap_or_default()
             );
-            let evidence = copies(completed.shown_by.iter().copied().chain([event]));
+            let evidence = copies(completed.shown_by().chain([event]));
             findings.broken(breach::COMPLETED_OTHER, message, evidence, self.submits());
         }
-        if self.finals.is_empty() {
+        if self.life.finals().next().is_none() {
             match self.lives.index.end_with_whole(OUTCOMES) {
                 Some(end) => {
                     let message = format!("{id} was charged, and has no final outcome");
@@ -109,7 +102,7 @@ impl<'l, 'a> One<'l, 'a> {
         match self.lives.index.end_with_whole(CHARGES) {
             Some(end) => {
                 let message = format!("{} is completed, and was never charged", self.life.id);
-                let evidence = copies(completed.shown_by.iter().copied().chain([end]));
+                let evidence = copies(completed.shown_by().chain([end]));
                 findings.broken(breach::COMPLETED_UNCHARGED, message, evidence, self.submits());
             }
             None => *unproved += 1,
@@ -117,8 +110,8 @@ impl<'l, 'a> One<'l, 'a> {
     }
 }
 
-fn same_money(charge: &Charge, seen: &Final<'_, '_>) -> bool {
+fn same_money(charge: &Charge<'_>, seen: &Final<'_, '_>) -> bool {
     let is = |amount: Amount| amount == charge.amount;
     seen.reading.amount.is_none_or(is)
-        && seen.reading.currency.as_ref().is_none_or(|c| *c == charge.currency)
+        && seen.reading.currency.as_ref().is_none_or(|c| **c == *charge.currency)
 }

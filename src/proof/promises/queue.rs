@@ -17,19 +17,16 @@ pub const QUEUE: Property =
 
 /// Whether a worker has dealt with a message: it is in the mailer's journal, or refused on record.
 /// Where that journal is not whole, having been handed to a worker is all that can be known.
-pub(crate) fn was_dealt_with(lives: &Lives<'_, '_>, life: &MessageLife<'_>) -> bool {
+pub(crate) fn was_dealt_with(lives: &Lives<'_, '_>, life: &MessageLife<'_, '_>) -> bool {
     let done = life.has_letter || !life.emails.is_empty();
     done || (lives.index.end_with_whole(EMAILS).is_none() && !life.deliveries.is_empty())
 }
 
 /// The publish of a queue message that was acknowledged by the broker, if there is one.
-pub(crate) fn published<'i, 'a>(
-    lives: &Lives<'i, 'a>,
-    life: &MessageLife<'a>,
-) -> Option<&'i Operation<'a>> {
+pub(crate) fn published<'i, 'a>(life: &MessageLife<'i, 'a>) -> Option<&'i Operation<'a>> {
     life.operations
         .iter()
-        .map(|at| &lives.index.operations[*at])
+        .copied()
         .find(|operation| operation.invoke.kind == Kind::Publish && operation.ended() == Ended::Ok)
 }
 
@@ -42,8 +39,8 @@ pub(crate) fn check(lives: &Lives<'_, '_>, loss: QueueLoss) -> Finding {
     let mut findings = Findings::default();
     let mut undelivered = 0;
     for life in &lives.messages {
-        twice(lives, life, &mut findings);
-        let Some(operation) = published(lives, life) else { continue };
+        twice(life, &mut findings);
+        let Some(operation) = published(life) else { continue };
         findings.looked_at += 1;
         if was_dealt_with(lives, life) {
             continue;
@@ -66,12 +63,11 @@ pub(crate) fn check(lives: &Lives<'_, '_>, loss: QueueLoss) -> Finding {
     findings.finish(QUEUE)
 }
 
-fn twice(lives: &Lives<'_, '_>, life: &MessageLife<'_>, findings: &mut Findings) {
+fn twice(life: &MessageLife<'_, '_>, findings: &mut Findings) {
     // A message that was published again may be delivered again.
-    let publishes = life.operations.iter().map(|at| &lives.index.operations[*at]);
-    let times = publishes.filter(|operation| operation.ended() != Ended::Fail).count().max(1);
-    let context =
-        || copies(life.operations.iter().flat_map(|at| lives.index.operations[*at].events()));
+    let times =
+        life.operations.iter().filter(|operation| operation.ended() != Ended::Fail).count().max(1);
+    let context = || copies(life.operations.iter().flat_map(|operation| operation.events()));
 
     // Of a group one worker has it; subscribers of their own have a copy each.
     let mut receivers: HashMap<(bool, &str), Vec<(&Event, &str)>> = HashMap::new();
@@ -99,7 +95,7 @@ fn twice(lives: &Lives<'_, '_>, life: &MessageLife<'_>, findings: &mut Findings)
     }
     if life.emails.len() > times {
         let workers: Vec<&str> =
-            life.emails.iter().take(4).map(|(_, email)| email.worker.as_str()).collect();
+            life.emails.iter().take(4).map(|(_, email)| &*email.worker).collect();
         let message = format!(
             "{} was handed to the mailer {} times, not {times}: by {}",
             life.id,

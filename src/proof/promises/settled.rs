@@ -4,8 +4,8 @@
 use crate::e2e::record::history::Event;
 use crate::e2e::verdict::{Finding, Findings, Property, copies};
 use crate::proof::breach;
-use crate::proof::facts::{Charge, Status};
-use crate::proof::lives::{Lives, PaymentLife};
+use crate::proof::facts::Status;
+use crate::proof::lives::{Charge, Lives, PaymentLife};
 use crate::wire::journal::ChargeOutcome;
 
 /// The promise.
@@ -22,11 +22,11 @@ pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
 }
 
 /// Two approvals are another promise's business.
-fn again(life: &PaymentLife<'_>, findings: &mut Findings) {
-    let mut settled: Option<&(&Event, Charge)> = None;
+fn again(life: &PaymentLife<'_, '_>, findings: &mut Findings) {
+    let mut settled: Option<&(&Event, Charge<'_>)> = None;
     for charge in &life.charges {
         findings.looked_at += 1;
-        let both_approved = |first: &Charge| {
+        let both_approved = |first: &Charge<'_>| {
             [first, &charge.1].iter().all(|charge| charge.outcome == ChargeOutcome::Approved)
         };
         match settled {
@@ -57,9 +57,9 @@ fn word(outcome: ChargeOutcome) -> &'static str {
 }
 
 /// Both times are of the wall's clock of one machine.
-fn after_completed(life: &PaymentLife<'_>, findings: &mut Findings) {
+fn after_completed(life: &PaymentLife<'_, '_>, findings: &mut Findings) {
     let Some((entry, outcome)) = life.outcomes.first() else { return };
-    let late = |(event, charge): &&(&Event, Charge)| {
+    let late = |(event, charge): &&(&Event, Charge<'_>)| {
         charge.outcome == ChargeOutcome::Approved && event.at_ns > entry.at_ns
     };
     if outcome.reading.status == Status::Completed

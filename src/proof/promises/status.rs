@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::e2e::record::history::Event;
 use crate::e2e::verdict::{Finding, Findings, Property, copies};
 use crate::proof::breach;
-use crate::proof::facts::{OUTCOMES, Outcome, Reading};
-use crate::proof::lives::{Lives, PaymentLife};
+use crate::proof::facts::OUTCOMES;
+use crate::proof::lives::{Lives, Outcome, PaymentLife, Reading};
 
 /// How long after an outcome was stored it is told: the clocks of server and client may differ, and a
 /// node of a cluster may apply it later than another.
@@ -19,19 +19,19 @@ pub const STATUS: Property = Property { word: "status", says: "status never goes
 
 /// A status that was read: asked at one point, answered at a later one.
 #[derive(Clone, Copy)]
-struct Read<'a> {
+struct Read<'l, 'a> {
     begun: &'a Event,
     returned: &'a Event,
-    reading: &'a Reading,
+    reading: &'l Reading<'a>,
 }
 
 pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
     let mut findings = Findings::default();
     for life in &lives.payments {
-        let mut reads = reads(lives, life);
+        let mut reads = reads(life);
         findings.looked_at += reads.len();
         went_back(&life.id, &mut reads, &mut findings);
-        final_changed(lives, life, &mut findings);
+        final_changed(life, &mut findings);
         match life.outcomes.first() {
             Some((entry, outcome)) => on_record(lives, entry, outcome, &reads, &mut findings),
             None => told_unrecorded(lives, &life.id, &reads, &mut findings),
@@ -41,19 +41,18 @@ pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
     findings.finish(STATUS)
 }
 
-fn reads<'a>(lives: &'a Lives<'_, 'a>, life: &PaymentLife<'a>) -> Vec<Read<'a>> {
-    let read = life.reads.iter().filter_map(|at| {
-        let operation = &lives.index.operations[*at];
-        let reading = lives.reading(*at)?;
-        Some(Read { begun: operation.begun, returned: operation.returned?, reading })
+fn reads<'l, 'a>(life: &'l PaymentLife<'_, 'a>) -> Vec<Read<'l, 'a>> {
+    let read = life.reads.iter().filter_map(|read| {
+        let (returned, reading) = read.reading.as_ref()?;
+        Some(Read { begun: read.operation.begun, returned, reading })
     });
     read.collect()
 }
 
-fn went_back(id: &str, reads: &mut [Read<'_>], findings: &mut Findings) {
+fn went_back(id: &str, reads: &mut [Read<'_, '_>], findings: &mut Findings) {
     reads.sort_by_key(|read| read.returned.seq);
     // The furthest status of all that had returned, up to each place in the order of returns.
-    let mut furthest: Vec<Read<'_>> = Vec::with_capacity(reads.len());
+    let mut furthest: Vec<Read<'_, '_>> = Vec::with_capacity(reads.len());
     for read in reads.iter() {
         let last = furthest.last().copied().unwrap_or(*read);
         let further = read.reading.status.rank() > last.reading.status.rank();
@@ -74,19 +73,18 @@ fn went_back(id: &str, reads: &mut [Read<'_>], findings: &mut Findings) {
 }
 
 /// Ledger entries count too; two entries that differ are another promise's business.
-fn final_changed(lives: &Lives<'_, '_>, life: &PaymentLife<'_>, findings: &mut Findings) {
-    let finals = lives.finals(life);
-    let Some(first) = finals.first() else { return };
-    let other = finals[1..].iter().find(|seen| {
-        seen.reading.status != first.reading.status
-            && (seen.shown_by.len() > 1 || first.shown_by.len() > 1)
+fn final_changed(life: &PaymentLife<'_, '_>, findings: &mut Findings) {
+    let mut finals = life.finals();
+    let Some(first) = finals.next() else { return };
+    let other = finals.find(|seen| {
+        seen.reading.status != first.reading.status && (seen.was_told() || first.was_told())
     });
     if let Some(other) = other {
         let message = format!(
             "{} is {}, and is {} too: a final status never changes",
             life.id, first.reading.status, other.reading.status
         );
-        let evidence = copies(first.shown_by.iter().chain(&other.shown_by).copied());
+        let evidence = copies(first.shown_by().chain(other.shown_by()));
         findings.broken(breach::FINAL_CHANGED, message, evidence, []);
     }
 }
@@ -96,12 +94,12 @@ fn final_changed(lives: &Lives<'_, '_>, life: &PaymentLife<'_>, findings: &mut F
 fn on_record(
     lives: &Lives<'_, '_>,
     entry: &Event,
-    outcome: &Outcome,
-    reads: &[Read<'_>],
+    outcome: &Outcome<'_>,
+    reads: &[Read<'_, '_>],
     findings: &mut Findings,
 ) {
     let within_ns = TOLD_WITHIN.as_nanos() as u64;
-    let stale = |read: &&Read<'_>| {
+    let stale = |read: &&Read<'_, '_>| {
         !read.reading.status.is_final()
             && read.begun.at_ns > entry.at_ns.saturating_add(within_ns)
             && !lives.index.fault_between(read.begun.at_ns - within_ns, read.begun.at_ns)
@@ -115,7 +113,12 @@ fn on_record(
     }
 }
 
-fn told_unrecorded(lives: &Lives<'_, '_>, id: &str, reads: &[Read<'_>], findings: &mut Findings) {
+fn told_unrecorded(
+    lives: &Lives<'_, '_>,
+    id: &str,
+    reads: &[Read<'_, '_>],
+    findings: &mut Findings,
+) {
     let told = reads.iter().find(|read| read.reading.status.is_final());
     if let (Some(read), Some(end)) = (told, lives.index.end_with_whole(OUTCOMES)) {
         let message =
@@ -126,7 +129,7 @@ fn told_unrecorded(lives: &Lives<'_, '_>, id: &str, reads: &[Read<'_>], findings
 }
 
 /// Whatever is told of a payment is told of one content: that of its outcome, or what was told first.
-fn other_money(life: &PaymentLife<'_>, reads: &[Read<'_>], findings: &mut Findings) {
+fn other_money(life: &PaymentLife<'_, '_>, reads: &[Read<'_, '_>], findings: &mut Findings) {
     let entry = life.outcomes.first().map(|(event, outcome)| (vec![*event], &outcome.reading));
     let told = reads.iter().map(|read| (vec![read.begun, read.returned], read.reading));
     let mut all = entry.into_iter().chain(told).filter(|(_, reading)| says_money(reading));
@@ -139,18 +142,18 @@ fn other_money(life: &PaymentLife<'_>, reads: &[Read<'_>], findings: &mut Findin
     }
 }
 
-fn says_money(reading: &Reading) -> bool {
+fn says_money(reading: &Reading<'_>) -> bool {
     reading.amount.is_some() || reading.currency.is_some() || reading.content.is_some()
 }
 
-fn differ(a: &Reading, b: &Reading) -> bool {
+fn differ(a: &Reading<'_>, b: &Reading<'_>) -> bool {
     fn other<T: PartialEq>(a: &Option<T>, b: &Option<T>) -> bool {
         a.as_ref().zip(b.as_ref()).is_some_and(|(a, b)| a != b)
     }
     other(&a.amount, &b.amount) || other(&a.currency, &b.currency) || other(&a.content, &b.content)
 }
 
-fn money(reading: &Reading) -> String {
+fn money(reading: &Reading<'_>) -> String {
     let amount = reading.amount.map(|amount| format!("{amount} "));
     let currency = reading.currency.as_deref().unwrap_or("another content");
     format!("{}{currency}", amount.unwrap_or_default())

@@ -159,7 +159,7 @@ impl World {
             Step::Take { worker } => self.take(worker),
             Step::Spawn(step) => self.actors.push([*step].into()),
             Step::Fault(name, phase) => {
-                self.tell(What::Fault(Fault { name: name.to_owned(), phase }));
+                self.tell(What::Fault(Fault { name: name.to_owned(), phase, hit: None }));
             }
             Step::Sample { op, id } => {
                 let reading = self.reading(&id);

@@ -87,7 +87,8 @@ pub(super) fn stale(history: &History, dice: &mut Dice) -> Option<Mutant> {
     let (kind, subject) = (Kind::Status, "services.payment.status".to_owned());
     let about = Some(payment.about());
     let invoke = What::Invoke(Invoke { process: process.clone(), op, kind, subject, about });
-    let reading = Reading { status: Status::Pending, content: None, amount: None, currency: None };
+    let reading: Reading =
+        Reading { status: Status::Pending, content: None, amount: None, currency: None };
     let reading = Json::of(&reading).ok();
     let pending = What::Ok(Reply { process, op, reading, ..Reply::default() });
     let mut events = history.events.clone();

@@ -209,7 +209,23 @@ pub struct Fault {
     pub name: String,
     /// Which end of it.
     pub phase: Phase,
+    /// The message that it hit, where it hits messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hit: Option<Hit>,
 }
+
+/// A message that a fault hit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hit {
+    /// What became of it: `drop`, `delay`, [`DUPLICATE`], …
+    pub fate: String,
+    /// Its subject, or that of what it answered.
+    pub subject: String,
+}
+
+/// The fate of a message that came twice.
+pub const DUPLICATE: &str = "duplicate";
 
 /// The two ends of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,5 @@
 //! JSON that is kept unchanged: the oracle that knows its shape reads it.
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -22,7 +21,7 @@ impl Json {
     ///
     /// # Errors
     /// It is of another shape; the column counts from its own beginning.
-    pub fn read<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+    pub fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, serde_json::Error> {
         serde_json::from_str(self.0.get())
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! | file | idea |
 //! | --- | --- |
-//! | `event`, `line`, `json` | the content of a line |
+//! | `event`, `line`, `json`, `text` | the content of a line |
 //! | `recorder`, `clock`, `operation`, `reader` | writing to a file, and reading it |
 
 pub(crate) mod clock;
@@ -15,12 +15,14 @@ pub(crate) mod line;
 pub(crate) mod operation;
 pub(crate) mod reader;
 pub(crate) mod recorder;
+pub(crate) mod text;
 
 pub use event::{
-    About, Answers, DELIVERIES, Delivery, End, Event, Fact, Fault, Invoke, Kind, OPERATIONS, Phase,
-    Refusal, Reply, What,
+    About, Answers, DELIVERIES, Delivery, End, Event, Fact, Fault, Hit, Invoke, Kind, OPERATIONS,
+    Phase, Refusal, Reply, What,
 };
 pub use json::Json;
 pub use operation::Operation;
 pub use reader::{History, ReadError};
 pub use recorder::{RecordError, Recorder};
+pub use text::Text;

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::clock::Clock;
-use super::event::{Delivery, End, Fact, Fault, Phase, What};
+use super::event::{Delivery, End, Fact, Fault, Hit, Phase, What};
 use super::json::Json;
 use crate::wire::{headers::one_line, journal::DeliveryRecord};
 
@@ -100,7 +100,18 @@ impl Recorder {
 
     /// Records one end of a fault.
     pub fn fault(&self, name: &str, phase: Phase) {
-        self.append(What::Fault(Fault { name: name.to_owned(), phase }));
+        self.append(What::Fault(Fault { name: name.to_owned(), phase, hit: None }));
+    }
+
+    /// Records that a fault hit a message: it begins and ends with it.
+    pub fn fault_hit(&self, name: &str, hit: &Hit) {
+        for phase in [Phase::Begin, Phase::End] {
+            self.append(What::Fault(Fault {
+                name: name.to_owned(),
+                phase,
+                hit: Some(hit.clone()),
+            }));
+        }
     }
 
     /// Records a fact that is so since `at`, an RFC 3339 time on a line of the journal that is called

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::broker::Role;
+use crate::e2e::driver::raw::acknowledgement;
 use crate::e2e::record::history::clock::Clock;
 use crate::e2e::record::history::event::Answers;
 use crate::e2e::run::stage::brokers::Access;
@@ -196,15 +197,11 @@ fn of_many(body: &[u8]) -> bool {
 /// its leader dies after it has said so and before the others know: the next leader finds the message
 /// in the log, and acknowledges it too.
 fn acknowledged_again(first: &str, second: &str) -> bool {
-    #[derive(serde::Deserialize)]
-    #[serde(deny_unknown_fields)]
-    #[expect(dead_code, reason = "only their presence counts")]
-    struct Acknowledgement {
-        stream: String,
-        seq: u64,
-        domain: Option<String>,
-    }
-    first == second && serde_json::from_str::<Acknowledgement>(first).is_ok()
+    let is_of_a_stream = |body: &str| match acknowledgement(body.as_bytes()) {
+        Some(Ok(acknowledged)) => acknowledged.others.is_empty() && !acknowledged.ack.duplicate,
+        _ => false,
+    };
+    first == second && is_of_a_stream(first)
 }
 
 /// What is kept of a body.

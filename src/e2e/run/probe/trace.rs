@@ -164,7 +164,7 @@ mod tests {
         let line = |seq, name: &str, phase| Event {
             seq,
             at_ns: seq * 10,
-            what: What::Fault(history::Fault { name: name.to_owned(), phase }),
+            what: What::Fault(history::Fault { name: name.to_owned(), phase, hit: None }),
         };
         let events = [
             line(1, "kill-broker", Phase::Begin),

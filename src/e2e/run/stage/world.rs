@@ -65,6 +65,8 @@ pub(in crate::e2e) struct World {
     ports: Ports,
     /// What was done when.
     pub(in crate::e2e) tape: Tape,
+    /// What a run that does not hold leaves standing is looked at.
+    pub(in crate::e2e) stays_up: bool,
     /// What is broken until something mends it, by the name in the history.
     pub(in crate::e2e) broken: Vec<(Fault, String)>,
     /// Faults by message, with their names and where the fixture has them.
@@ -226,6 +228,7 @@ impl World {
                     history,
                     ports,
                     tape: Tape::default(),
+                    stays_up: false,
                     broken: Vec::new(),
                     rules: Vec::new(),
                     schedule: Vec::new(),

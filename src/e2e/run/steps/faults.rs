@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::broker::{Fault, Faults, Heard, Side, What};
 use crate::counted::counted;
 use crate::e2e::driver;
-use crate::e2e::record::history::event::Phase;
+use crate::e2e::record::history::event::{Hit, Phase};
 use crate::e2e::record::history::recorder::Recorder;
 use crate::e2e::record::run::Failure;
 use crate::e2e::run::stage::world::World;
@@ -92,13 +92,7 @@ impl World {
         });
         match (ended, unmet.next()) {
             (Ok(()), Some(unmet)) => Err(unmet),
-            (Err(Stop::Failed(first)), Some(Stop::Failed(unmet))) => Err(Stop::Failed(Failure {
-                message: format!("{}; and {}", first.message, unmet.message),
-                excerpt: first
-                    .excerpt
-                    .map(|excerpt| format!("{excerpt}\n\n{}", unmet.excerpt.unwrap_or_default())),
-                ..first
-            })),
+            (Err(first), Some(unmet)) => Err(first.and(unmet)),
             (ended, _) => ended,
         }
     }
@@ -150,9 +144,8 @@ impl World {
 fn hearing(recorder: &Recorder) -> Heard {
     let recorder = recorder.clone();
     Arc::new(move |hit| {
-        let name = hit.to_string();
-        recorder.fault(&name, Phase::Begin);
-        recorder.fault(&name, Phase::End);
+        let (fate, subject) = (hit.fate.word().to_owned(), hit.subject.clone());
+        recorder.fault_hit(&hit.to_string(), &Hit { fate, subject });
     })
 }
 

@@ -34,7 +34,10 @@ pub(super) fn check(lives: &Lives<'_, '_>, findings: &mut Findings) {
     if findings.looked_at == 0 {
         return;
     }
-    for life in lives.by_key.iter().map(|(key, life)| OfKey { lives, key, life }) {
+    let strangers: Vec<_> =
+        (0..lives.promise.effects.len()).map(|at| strangers(lives, at)).collect();
+    let of_key = |key, life| OfKey { lives, key, life, strangers: &strangers };
+    for life in lives.by_key.iter().map(|(key, life)| of_key(key.as_str(), life)) {
         for effect in 0..life.life.effects.len() {
             life.lost(effect, findings);
             life.twice(effect, findings);
@@ -71,6 +74,15 @@ struct OfKey<'l, 'i, 'a> {
     lives: &'l Lives<'i, 'a>,
     key: &'l str,
     life: &'l Life<'i, 'a>,
+    /// For each effect of the promise.
+    strangers: &'l [Vec<&'l Seen<'a>>],
+}
+
+/// The effects in one place that are of no operation, by time.
+fn strangers<'l, 'a>(lives: &'l Lives<'_, 'a>, effect: usize) -> Vec<&'l Seen<'a>> {
+    let mut all: Vec<&Seen<'a>> = lives.strangers(effect).collect();
+    all.sort_by_key(|(event, _)| (event.at_ns, event.seq));
+    all
 }
 
 impl<'a> OfKey<'_, '_, 'a> {
@@ -94,13 +106,17 @@ impl<'a> OfKey<'_, '_, 'a> {
         }
         let (key, at) = (self.key, self.at(effect));
         let what = acknowledgement(operation);
-        let meanwhile = broken_between(self.lives.index, operation.begun.at_ns, end.at_ns);
+        let begun = operation.begun.at_ns;
+        let meanwhile = broken_between(self.lives.index, begun, end.at_ns, acknowledged.at_ns);
         let faults = told(&meanwhile);
         let evidence = [operation.begun, acknowledged, end];
         match self.life.effects[effect].last() {
             None => {
-                let message = format!("`{key}` was {what}, and is not in {at}{faults}");
-                findings.broken(LOST, message, copies(evidence), copies(meanwhile));
+                let (seen, elsewhere) = self.instead(effect, acknowledged).unzip();
+                let elsewhere = elsewhere.unwrap_or_default();
+                let message = format!("`{key}` was {what}, and is not in {at}{elsewhere}{faults}");
+                let context = copies(seen.into_iter().chain(meanwhile));
+                findings.broken(LOST, message, copies(evidence), context);
             }
             Some((last, seen)) => {
                 let value = seen.value.as_deref().unwrap_or("(nothing)");
@@ -115,6 +131,20 @@ impl<'a> OfKey<'_, '_, 'a> {
         }
     }
 
+    /// Where what is missing in one place was seen instead: the same key in another place of the
+    /// promise, or the next effect in the same place that is nobody's.
+    fn instead(&self, effect: usize, acknowledged: &Event) -> Option<(&'a Event, String)> {
+        let others = self.life.effects.iter().enumerate().filter(|(at, _)| *at != effect);
+        if let Some((event, seen)) = others.flat_map(|(_, seen)| seen).next() {
+            return Some((event, format!("; it is in {}", seen.place)));
+        }
+        let strangers = &self.strangers[effect];
+        let next = strangers.partition_point(|(event, _)| event.at_ns < acknowledged.at_ns);
+        let (event, seen) = strangers.get(next)?;
+        let key = seen.key.as_deref().map_or("no key".to_owned(), |key| format!("the key `{key}`"));
+        Some((event, format!("; the next there that is nobody's has {key}: {}", seen.place)))
+    }
+
     fn twice(&self, effect: usize, findings: &mut Findings) {
         let counting = self.counting(effect);
         if self.lives.promise.times == Times::AtLeastOnce || counting.len() < 2 {
@@ -125,7 +155,9 @@ impl<'a> OfKey<'_, '_, 'a> {
         if first.1.value != second.1.value {
             return;
         }
-        let meanwhile = broken_between(self.lives.index, 0, second.0.at_ns);
+        let begun = self.life.operations.first().map_or(0, |operation| operation.begun.at_ns);
+        let (index, until) = (self.lives.index, second.0.at_ns);
+        let meanwhile = broken_between(index, begun, until, until);
         let message = format!(
             "`{}` is {} in {}, not once: {} and {}{}",
             self.key,
@@ -243,9 +275,12 @@ fn unknown(lives: &Lives<'_, '_>, findings: &mut Findings) {
     if promise.unasked == Unasked::Ignore {
         return;
     }
-    for (effect, many) in &lives.keyless_effects {
-        let at = promise.effects.get(*effect).map(|effect| effect.at.to_string());
-        let (many, at) = (counted(*many, "effect"), at.unwrap_or_default());
+    for (at, effect) in promise.effects.iter().enumerate() {
+        let keyless = lives.keyless_effects.iter().filter(|(_, seen)| seen.effect == at).count();
+        if keyless == 0 {
+            continue;
+        }
+        let (many, at) = (counted(keyless, "effect"), &effect.at);
         findings.unknown(format!("{many} in {at} had no key: whose they are is not known"));
     }
     let unasked = |life: &&Life<'_, '_>| life.operations.is_empty();
@@ -272,17 +307,19 @@ fn operation_of(life: &Life<'_, '_>) -> Vec<Event> {
     life.operations.iter().take(2).flat_map(|operation| copies(operation.events())).collect()
 }
 
-/// What was broken in this time.
-fn broken_between<'a>(index: &Index<'a>, from_ns: u64, to_ns: u64) -> Vec<&'a Event> {
+/// What was broken in this time, the nearest to a moment first.
+fn broken_between<'a>(index: &Index<'a>, from_ns: u64, to_ns: u64, near_ns: u64) -> Vec<&'a Event> {
     let begun = index.faults.iter().filter(|(_, fault)| fault.phase == Phase::Begin);
     let within = begun.filter(|(event, _)| (from_ns..=to_ns).contains(&event.at_ns));
-    within.map(|(event, _)| *event).collect()
+    let mut within: Vec<&Event> = within.map(|(event, _)| *event).collect();
+    within.sort_by_key(|event| event.at_ns.abs_diff(near_ns));
+    within
 }
 
-/// `; meanwhile kill-broker, kill-services`; the last three.
+/// `; broken meanwhile: kill-broker, kill-services`; the first three.
 fn told(faults: &[&Event]) -> String {
     let mut names: Vec<&str> = Vec::new();
-    for event in faults.iter().rev() {
+    for event in faults {
         if let What::Fault(fault) = &event.what
             && !names.contains(&fault.name.as_str())
             && names.len() < 3

@@ -19,8 +19,8 @@ pub(super) struct Lives<'i, 'a> {
     pub(super) by_key: BTreeMap<String, Life<'i, 'a>>,
     /// Operations without a key.
     pub(super) keyless: usize,
-    /// Effects without one, by effect.
-    pub(super) keyless_effects: BTreeMap<usize, usize>,
+    /// Effects without one.
+    pub(super) keyless_effects: Vec<Seen<'a>>,
     pub(super) gaps: Vec<Gap>,
 }
 
@@ -76,7 +76,7 @@ pub(super) fn of<'i, 'a>(index: &'i Index<'a>) -> Result<Vec<Lives<'i, 'a>>, Unr
                 promise,
                 by_key: BTreeMap::new(),
                 keyless: 0,
-                keyless_effects: BTreeMap::new(),
+                keyless_effects: Vec::new(),
                 gaps: Vec::new(),
             });
         }
@@ -139,7 +139,7 @@ impl<'i, 'a> Lives<'i, 'a> {
 
     fn seen(&mut self, event: &'a Event, effect: Effect) {
         match effect.key.clone() {
-            None => *self.keyless_effects.entry(effect.effect).or_default() += 1,
+            None => self.keyless_effects.push((event, effect)),
             Some(key) => {
                 let at = effect.effect;
                 if let Some(effects) = self.life(key).effects.get_mut(at) {
@@ -147,6 +147,13 @@ impl<'i, 'a> Lives<'i, 'a> {
                 }
             }
         }
+    }
+
+    /// The effects in one place that are of no operation.
+    pub(super) fn strangers(&self, effect: usize) -> impl Iterator<Item = &Seen<'a>> {
+        let unasked = self.by_key.values().filter(|life| life.operations.is_empty());
+        let unasked = unasked.filter_map(move |life| life.effects.get(effect)).flatten();
+        unasked.chain(self.keyless_effects.iter().filter(move |(_, seen)| seen.effect == effect))
     }
 
     /// Whether nobody may have done such operations unseen.

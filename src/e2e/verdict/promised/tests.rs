@@ -78,7 +78,8 @@ impl Told {
     }
 
     fn fault(&mut self, at: u64, phase: Phase) {
-        self.0.push((at, What::Fault(Fault { name: "kill-services".to_owned(), phase })));
+        self.0
+            .push((at, What::Fault(Fault { name: "kill-services".to_owned(), phase, hit: None })));
     }
 
     fn end(&mut self, whole: bool) {
@@ -209,6 +210,40 @@ fn each_breach_is_found_with_the_smallest_evidence() {
     swapped.end(true);
     let (breach, message, evidence) = one(swapped, &p);
     assert_eq!((breach, evidence), (OUT_OF_ORDER, 5), "{message}");
+}
+
+#[test]
+fn what_is_lost_is_told_with_the_nearest_faults_and_where_it_was_seen_instead() {
+    let p = promise();
+    let lost = good(|told| {
+        told.invoke(20, 3, Some("o-3"));
+        told.ok(21, 3);
+        for (at, name) in [(20, "first"), (22, "second"), (40, "third"), (50, "a"), (60, "b")] {
+            let fault = Fault { name: name.to_owned(), phase: Phase::Begin, hit: None };
+            told.0.push((at, What::Fault(fault)));
+        }
+        told.effect(23, "O-3", "shipped");
+    });
+    let judged = lost.judged(&p);
+    let said = broken(&judged);
+    let lost = said.iter().find(|(breach, _)| *breach == LOST).unwrap();
+    let message = &lost.1.message;
+    assert!(message.contains("nobody's has the key `O-3`: RECEIPTS sequence 23"), "{message}");
+    assert!(message.ends_with("broken meanwhile: first, second, third"), "{message}");
+
+    let mut two = promise();
+    two.effects.push(two.effects[0].clone());
+    let elsewhere = good(|told| {
+        for (at, effect) in [(8, 1), (9, 0)] {
+            let (promise, key) = ("order".to_owned(), Some(format!("o-{}", 1 + effect)));
+            let (value, place) = (None, format!("OTHER sequence {at}"));
+            told.fact(at, facts::EFFECT, &Effect { promise, effect, key, value, place });
+        }
+    });
+    let judged = elsewhere.judged(&two);
+    let messages: Vec<_> = broken(&judged).iter().map(|(_, v)| v.message.clone()).collect();
+    let told = "it is in RECEIPTS sequence 5";
+    assert!(messages.iter().any(|message| message.contains(told)), "{messages:#?}");
 }
 
 #[test]
