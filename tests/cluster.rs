@@ -152,6 +152,42 @@ async fn a_killed_leader_is_replaced_and_nothing_acknowledged_is_lost() {
     cluster.stop().await.unwrap();
 }
 
+/// Each disk is lost once, one after the other: in the end no file is left of those that took the
+/// first write. What only one node had is gone with its disk, and the stream is there and empty.
+#[tokio::test]
+async fn a_wiped_node_learns_what_others_have_and_what_it_had_alone_is_lost() {
+    let mut cluster = start().await;
+    let jetstream = jetstream_of(&cluster).await;
+    replicated(&jetstream).await;
+    let config = stream::Config {
+        name: "alone".to_owned(),
+        subjects: vec!["alone".to_owned()],
+        num_replicas: 1,
+        ..Default::default()
+    };
+    jetstream.create_stream(config).await.unwrap();
+    let stored = async { jetstream.publish("alone", "a".into()).await?.await };
+    stored.await.expect("an acknowledgement");
+    let alone = cluster.leader_of_stream("alone").await.unwrap();
+
+    let mut published = vec!["before".to_owned()];
+    publish(&jetstream, "before").await.unwrap();
+    // An empty node votes for whoever asks, also for one that lags behind: nobody does.
+    cluster.heal().await.unwrap();
+    for node in 0..3 {
+        cluster.wipe(node).await.unwrap();
+        assert!(!cluster.nodes()[node].store_dir().join("jetstream").exists());
+        let text = format!("without {node}");
+        publish_again_and_again(&jetstream, &text).await;
+        published.push(text);
+        cluster.heal().await.unwrap();
+        assert_eq!(texts(&jetstream).await, published);
+    }
+    let left = jetstream.get_stream("alone").await.unwrap().cached_info().state.clone();
+    assert_eq!(left.messages, 0, "node {alone} lost its disk, and nobody else had the message");
+    cluster.stop().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_leader_that_stops_gracefully_hands_over_before_an_election_would_begin() {
     let mut cluster = start().await;

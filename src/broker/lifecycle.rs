@@ -1,5 +1,6 @@
 //! The handle to one broker: start, kill, restart, pause, stop.
 
+use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -343,6 +344,14 @@ impl Broker {
             return Err(StopError::Killed { grace: STOP_GRACE });
         }
         Ok(())
+    }
+
+    /// Removes all that a server which has ended had stored.
+    pub(super) async fn remove_streams(&self) -> io::Result<()> {
+        match tokio::fs::remove_dir_all(self.place.store_dir.join("jetstream")).await {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
     }
 
     /// Kills the server and waits until nothing of it is left.

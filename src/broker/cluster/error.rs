@@ -52,6 +52,14 @@ pub enum ClusterError {
         /// What went wrong.
         source: StopError,
     },
+    /// The files of a node that was to lose them could not be removed.
+    #[error("node {node} of the cluster was killed, but its store could not be removed: {source}")]
+    Wipe {
+        /// Which, from 0.
+        node: usize,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// The servers run, but do not work as a cluster.
     #[error(
         "the cluster was not ready after {after:?}: still {waiting_for}; {}",

@@ -136,6 +136,17 @@ impl Cluster {
         join_all(killed).await.into_iter().collect()
     }
 
+    /// Kills a node with SIGKILL, and its disk is lost: its streams, and what it knew of the cluster.
+    /// [`restart`](Self::restart) and [`heal`](Self::heal) start it empty.
+    ///
+    /// # Errors
+    /// As [`kill`](Self::kill), and [`ClusterError::Wipe`] if its files could not be removed.
+    pub async fn wipe(&mut self, node: usize) -> Result<(), ClusterError> {
+        self.kill(node).await?;
+        let wiped = self.node(node)?.remove_streams().await;
+        wiped.map_err(|source| ClusterError::Wipe { node, source })
+    }
+
     /// Sends a node into lame duck mode and waits until it has ended: its clients move to other
     /// nodes, where they know any.
     ///

@@ -72,6 +72,9 @@ pub enum What {
     StopLeader,
     /// SIGKILL to so many nodes at once, chosen by the seed, then started again and healed.
     KillNode(usize),
+    /// SIGKILL to a node that the seed chooses; its streams are removed, and it starts empty and
+    /// learns everything from the others.
+    WipeNode,
     /// SIGKILL to all nodes but the one that takes submissions; they stay away.
     LoseQuorum,
     /// Started again, and caught up.
@@ -132,7 +135,7 @@ pub enum What {
 }
 
 /// The values that a fault has where nobody says another.
-const WORDS: [(&str, What); 31] = [
+const WORDS: [(&str, What); 32] = [
     ("kill-broker", What::KillBroker),
     ("restart-broker", What::RestartBroker),
     ("lame-duck", What::LameDuck),
@@ -141,6 +144,7 @@ const WORDS: [(&str, What); 31] = [
     ("kill-leader", What::KillLeader),
     ("stop-leader", What::StopLeader),
     ("kill-node", What::KillNode(1)),
+    ("wipe-node", What::WipeNode),
     ("lose-quorum", What::LoseQuorum),
     ("heal", What::Heal),
     ("delay", What::Delay { latency: Duration::from_millis(50), jitter: Duration::ZERO }),
@@ -195,7 +199,12 @@ impl What {
     pub fn needs_cluster(self) -> bool {
         matches!(
             self,
-            Self::KillLeader | Self::StopLeader | Self::KillNode(_) | Self::LoseQuorum | Self::Heal
+            Self::KillLeader
+                | Self::StopLeader
+                | Self::KillNode(_)
+                | Self::WipeNode
+                | Self::LoseQuorum
+                | Self::Heal
         )
     }
 

@@ -134,8 +134,10 @@ impl<'a> Faults<'a> {
 
     /// The nodes that the seed chooses: neighbours, from any of them on.
     fn nodes(&self, what: What) -> Vec<usize> {
-        let What::KillNode(many) = what else {
-            return Vec::new();
+        let many = match what {
+            What::KillNode(many) => many,
+            What::WipeNode => 1,
+            _ => return Vec::new(),
         };
         let count = self.servers.count();
         let last = count.saturating_sub(1) as u64;

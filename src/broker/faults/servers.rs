@@ -41,7 +41,7 @@ impl Servers<'_> {
     }
 
     /// Breaks or mends, as `fault` or as its end; says what has happened. `nodes` are those that
-    /// `kill-node` kills.
+    /// `kill-node` kills and `wipe-node` empties.
     pub(super) async fn inject(
         &mut self,
         what: What,
@@ -70,6 +70,13 @@ impl Servers<'_> {
                     cluster.kill_nodes(nodes).await?;
                     cluster.heal().await?;
                     Ok("killed, and back with what was missed")
+                }
+                What::WipeNode => {
+                    for node in nodes {
+                        cluster.wipe(*node).await?;
+                    }
+                    cluster.heal().await?;
+                    Ok("killed, its store lost, and back with all that the others have")
                 }
                 What::LoseQuorum => {
                     let stream = fault.stream.as_deref();

@@ -218,7 +218,7 @@ pub struct Fault {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hit {
-    /// What became of it: `drop`, `delay`, [`DUPLICATE`], …
+    /// What became of it: `drop`, `delay`, `duplicate`, …
     pub fate: String,
     /// Its subject, or that of what it answered.
     pub subject: String,

@@ -158,6 +158,7 @@ fn cuts_the_client_off(fault: &Fault) -> bool {
         | What::KillLeader
         | What::StopLeader
         | What::KillNode(_)
+        | What::WipeNode
         | What::LoseQuorum
         | What::Heal
         | What::Cut
