@@ -10,7 +10,7 @@ use crate::support::{eventually, nats_server, reaper};
 use async_nats::datetime::DateTime;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::{self, Info};
-use async_nats::jetstream::stream::{Config, DiscardPolicy};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, SubjectTransform};
 use mono_demo::broker::{Broker, Settings};
 
 /// Told by the second look that finds it, and a look is every 3 s.
@@ -95,6 +95,31 @@ async fn a_stream_of_somebody_else_that_stores_what_services_are_asked_is_named(
     serve.says(TOLD, line);
     assert!(!serve.stderr().contains("`records`"), "it acknowledges nothing: {}", serve.stderr());
     said_once(serve, &[line]);
+}
+
+/// A transform puts what services write, or are sent, where none of them looks.
+#[tokio::test(flavor = "multi_thread")]
+async fn audit_names_what_lies_on_a_subject_that_nobody_reads() {
+    let home = Home::new();
+    let serve = serve(&home, &["--port", "0"]);
+    let jetstream = jetstream(&serve.url()).await;
+    let transform = |source: &str, destination: &str| {
+        let (source, destination) = (source.to_owned(), destination.to_owned());
+        Some(SubjectTransform { source, destination })
+    };
+    let to = transform("payments.ledger.*", "payments.ledger2.{{wildcard(1)}}");
+    change(&jetstream, "payment-ledger", |config| config.subject_transform = to).await;
+    home.run(&["pay", "p-1", "1", "--no-wait"]).ok();
+    let outcome = "message `1` on `payments.ledger2.p-1` is about `p-1`, which is read on `payments.ledger.p-1`";
+    eventually("the outcome is astray", TOLD, || {
+        tokio::task::block_in_place(|| home.run(&["audit"])).stdout.contains(outcome)
+    });
+    change(&jetstream, "payment-ledger", |config| config.subject_transform = None).await;
+    let to = transform("services.payment.payment-process", "elsewhere.x");
+    change(&jetstream, "payment-requests", |config| config.subject_transform = to).await;
+    home.run(&["pay", "p-2", "1", "--no-wait"]).ok();
+    let said = home.run(&["audit"]).failed(1, "");
+    assert!(said.stdout.contains("on `elsewhere.x` is given to no worker"), "{}", said.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,6 +24,7 @@ use crate::modules::journal::{self, JournalError};
 use crate::mono::{Connection, ModuleError};
 use crate::wire::Unreadable;
 use crate::wire::journal::{ChargeOutcome, ChargeRecord};
+use crate::wire::subjects::{INTENT_PREFIX, LEDGER_PREFIX, PAYMENT_PROCESS};
 
 /// What the audit found.
 #[derive(Debug, Default, Serialize)]
@@ -121,9 +122,9 @@ async fn once(connection: &Connection, outside: &Outside) -> Result<Audit, Audit
     let ledger = write_once(connection, LEDGER, &mut audit, &mut gaps).await?;
     let intents = write_once(connection, INTENTS, &mut audit, &mut gaps).await?;
     let entries: BTreeMap<String, Entry> =
-        decoded(LEDGER, &ledger, |e: &Entry| e.payment_id.clone(), &mut audit);
+        decoded(LEDGER, LEDGER_PREFIX, &ledger, |e: &Entry| e.payment_id.clone(), &mut audit);
     let claims: BTreeMap<String, Intent> =
-        decoded(INTENTS, &intents, |i: &Intent| i.payment_id.clone(), &mut audit);
+        decoded(INTENTS, INTENT_PREFIX, &intents, |i: &Intent| i.payment_id.clone(), &mut audit);
     let handled = entries.values().map(|entry| entry.request_sequence).max().unwrap_or(0);
     let waiting = waiting(connection, handled, &mut audit).await?;
     match store::find(connection, DEAD_LETTERS).await? {
@@ -201,6 +202,13 @@ async fn waiting(
     audit.waiting = contents.stated - settled.len() as u64;
     audit.problems.extend(unreadable(REQUESTS, &runs(contents.missing.iter().copied())));
     audit.unreadable.extend(contents.unreadable(REQUESTS));
+    let astray = contents.messages.iter().filter(|message| message.subject != PAYMENT_PROCESS);
+    audit.problems.extend(astray.map(|message| {
+        format!(
+            "stream `{REQUESTS}`: message `{}` on `{}` is given to no worker: they take `{PAYMENT_PROCESS}`",
+            message.sequence, message.subject
+        )
+    }));
     let last = contents.last;
     if last < handled {
         audit.problems.push(format!(
@@ -274,8 +282,11 @@ fn unreadable(stream: &str, missing: &[RangeInclusive<u64>]) -> Vec<String> {
     missing.iter().map(told).collect()
 }
 
+/// What services wrote, by id; what lies on another subject than theirs is read by none of them, as
+/// where somebody has had the stream transform subjects.
 fn decoded<T: DeserializeOwned>(
     name: &str,
+    prefix: &str,
     contents: &Contents,
     id: impl Fn(&T) -> String,
     audit: &mut Audit,
@@ -283,13 +294,14 @@ fn decoded<T: DeserializeOwned>(
     let mut found = BTreeMap::new();
     for message in &contents.messages {
         match serde_json::from_slice::<T>(&message.body) {
-            Ok(record) if message.subject.ends_with(&format!(".{}", id(&record))) => {
+            Ok(record) if message.subject == format!("{prefix}.{}", id(&record)) => {
                 found.insert(id(&record), record);
             }
             Ok(record) => audit.problems.push(format!(
-                "stream `{name}`: message {} on `{}` is about `{}`",
+                "stream `{name}`: message `{}` on `{}` is about `{}`, which is read on `{prefix}.{}`",
                 message.sequence,
                 message.subject,
+                id(&record),
                 id(&record)
             )),
             Err(e) => audit.problems.push(format!(
