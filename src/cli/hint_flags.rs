@@ -8,6 +8,7 @@ use clap::CommandFactory as _;
 /// Flags of the programs that this one runs, and of its own reaper, which no person starts.
 const OF_OTHERS: &[&str] = &[
     "--cwd",
+    "--find-links",
     "--hash",
     "--ignore-scripts",
     "--lock",
@@ -15,6 +16,7 @@ const OF_OTHERS: &[&str] = &[
     "--no-audit",
     "--no-deps",
     "--no-fund",
+    "--no-index",
     "--no-update-notifier",
     "--omit",
     "--only-binary",
