@@ -3,7 +3,7 @@
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 
-use crate::first_hour::{e2e, suite};
+use crate::support::own_suite::{e2e, suite};
 use crate::support::program::Home;
 
 /// Answers each connection with these bytes once it has sent a whole head; ends with the test.

@@ -1,24 +1,8 @@
 //! What a team needs in its first hour with services of its own: only some of them, one more, and
 //! something that is done before they start.
 
-use crate::support::program::{Home, Said};
-
-/// A suite in a folder of that home.
-pub fn suite(home: &Home, file: &str, scenarios: &[(&str, &str)]) {
-    let root = home.path().join("suite");
-    std::fs::create_dir_all(root.join("scenarios")).unwrap();
-    std::fs::write(root.join("suite.toml"), file).unwrap();
-    for (name, steps) in scenarios {
-        let text = format!("description = \"{name}\"\n{steps}");
-        std::fs::write(root.join(format!("scenarios/{name}.toml")), text).unwrap();
-    }
-}
-
-pub fn e2e(home: &Home, args: &[&str]) -> Said {
-    home.run(&[&["e2e", "suite"], args].concat())
-}
-
-const STEP: &str = "[[step]]\nrequest = \"nobody\"\nerror = \"no_responders\"\n";
+use crate::support::own_suite::{STEP, e2e, suite};
+use crate::support::program::Home;
 
 /// Services that leave a file when they start, and wait.
 fn two() -> String {

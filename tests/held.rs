@@ -1,6 +1,6 @@
 //! Checks of what is held, and failures that say what came instead.
 
-use crate::first_hour::{e2e, suite};
+use crate::support::own_suite::{e2e, suite};
 use crate::support::program::Home;
 
 const STREAM: &str = "[streams.ORDERS]\nsubjects = [\"orders.>\"]\n\

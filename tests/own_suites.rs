@@ -1,25 +1,10 @@
 //! Users' own suites: any services, any clients.
 
+use crate::support::own_suite::{STEP, e2e, suite};
 use crate::support::program::{Home, Said};
-
-/// A suite in a folder of that home.
-fn suite(home: &Home, file: &str, scenarios: &[(&str, &str)]) {
-    let root = home.path().join("suite");
-    std::fs::create_dir_all(root.join("scenarios")).unwrap();
-    std::fs::write(root.join("suite.toml"), file).unwrap();
-    for (name, steps) in scenarios {
-        let text = format!("description = \"{name}\"\n{steps}");
-        std::fs::write(root.join(format!("scenarios/{name}.toml")), text).unwrap();
-    }
-}
-
-fn e2e(home: &Home, args: &[&str]) -> Said {
-    home.run(&[&["e2e", "suite"], args].concat())
-}
 
 /// A service that says that it is up and waits.
 const WAITS: &str = "run = [\"sh\", \"-c\", \"echo up; exec sleep 1000\"]\n";
-const STEP: &str = "[[step]]\nrequest = \"nobody\"\nerror = \"no_responders\"\n";
 
 #[test]
 fn a_new_suite_runs_green_at_once_and_red_when_its_service_is_broken() {

@@ -51,15 +51,20 @@ pub fn read(name: &str, context: &Context) -> Result<NatsContext, CliError> {
     Ok(read)
 }
 
+/// The names of all contexts that are there, in order.
+pub fn names(context: &Context) -> Vec<String> {
+    let entries = std::fs::read_dir(context.nats_context_dir()).into_iter().flatten();
+    let name = |entry: std::io::Result<std::fs::DirEntry>| {
+        Some(entry.ok()?.file_name().to_str()?.strip_suffix(".json")?.to_owned())
+    };
+    let mut names: Vec<String> = entries.filter_map(name).collect();
+    names.sort();
+    names
+}
+
 /// Existing contexts to suggest for a missing one; the most similar first.
 fn others(name: &str, context: &Context) -> String {
-    let mut names: Vec<String> = std::fs::read_dir(context.nats_context_dir())
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| {
-            Some(entry.ok()?.file_name().to_str()?.strip_suffix(".json")?.to_owned())
-        })
-        .collect();
+    let mut names = names(context);
     if names.is_empty() {
         return "there is no context yet: `mono-demo serve --save-context NAME` writes one"
             .to_owned();

@@ -8,6 +8,7 @@ pub mod drivers;
 pub mod expected;
 pub mod jwt;
 pub mod keeping;
+pub mod own_suite;
 pub mod payments;
 pub mod program;
 pub mod raw;

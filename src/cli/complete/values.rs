@@ -6,6 +6,7 @@ use super::words::Wanted;
 use crate::cli::catalogue::Known;
 use crate::cli::clients::CLIENTS;
 use crate::cli::context::Context;
+use crate::cli::contexts;
 use crate::cli::suite;
 use crate::e2e::session;
 
@@ -14,7 +15,7 @@ pub fn of(wanted: Wanted, context: &Context) -> Vec<String> {
     match (wanted.command, wanted.argument) {
         ("call", "target" | "rest") => named(&Known::to_call(), wanted.before),
         ("publish", "target" | "rest") => named(&Known::to_publish(), wanted.before),
-        (_, "context") => contexts(context),
+        (_, "context") => contexts::names(context),
         ("e2e", "client" | "require") => CLIENTS.map(str::to_owned).to_vec(),
         ("e2e", "names") => scenarios(context).into_iter().map(|(name, _)| name).collect(),
         ("e2e", "tag" | "tags") => {
@@ -32,17 +33,6 @@ fn named(known: &Known, before: &[String]) -> Vec<String> {
         _ => Vec::new(),
     };
     names.into_iter().map(str::to_owned).collect()
-}
-
-fn contexts(context: &Context) -> Vec<String> {
-    let entries = context.nats_context_dir().read_dir().into_iter().flatten();
-    let names = entries.filter_map(|entry| {
-        let name = entry.ok()?.file_name().into_string().ok()?;
-        name.strip_suffix(".json").map(str::to_owned)
-    });
-    let mut names: Vec<String> = names.collect();
-    names.sort();
-    names
 }
 
 /// Names and tags of the scenarios that `e2e` would find; one that cannot be read has no tags.

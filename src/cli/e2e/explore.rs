@@ -96,27 +96,23 @@ async fn explore(args: &ExploreArgs, one: &One, output: &Output) -> Result<Exit,
 /// One row, and of what is red why, and how it is run alone.
 fn show(explored: &Explored, again: &dyn Fn(&str) -> String, output: &Output) {
     let Explored { point, came } = explored;
-    let (verdict, why) = match came {
-        Came::Held => ("held".to_owned(), None),
-        Came::NeverCame => ("never came".to_owned(), None),
-        Came::StepFailed { message } => ("a step fails".to_owned(), Some(message)),
-        Came::Unknown { reason } => ("not known".to_owned(), Some(reason)),
+    let first = |text: &'_ str| text.lines().next().map(str::to_owned).into_iter().collect();
+    let (verdict, why): (String, Vec<String>) = match came {
+        Came::Held => ("held".to_owned(), Vec::new()),
+        Came::NeverCame => ("never came".to_owned(), Vec::new()),
+        Came::StepFailed { message } => ("a step fails".to_owned(), first(message)),
+        Came::Unknown { reason } => ("not known".to_owned(), first(reason)),
         Came::Broken { promises, message } if promises.is_empty() => {
-            ("BROKEN  a check fails".to_owned(), Some(message))
+            ("BROKEN  a check fails".to_owned(), first(message))
         }
         Came::Broken { promises, .. } => {
-            let promises: Vec<String> = promises.iter().map(ToString::to_string).collect();
-            (format!("BROKEN  {}", promises.join("; ")), None)
+            let names: Vec<String> = promises.iter().map(ToString::to_string).collect();
+            let places = promises.iter().map(|broken| broken.message.clone());
+            (format!("BROKEN  {}", names.join("; ")), places.collect())
         }
     };
     output.line(format!("{point:<50}  {verdict}"));
-    let why = why.and_then(|why| why.lines().next());
-    let promises = match came {
-        Came::Broken { promises, .. } => promises.as_slice(),
-        _ => &[],
-    };
-    let places = promises.iter().map(|broken| broken.message.as_str());
-    why.into_iter().chain(places).for_each(|line| output.line(format!("    {line}")));
+    why.iter().for_each(|line| output.line(format!("    {line}")));
     if !matches!(came, Came::Held) {
         output.line(format!("    again: {}", again(point)));
     }

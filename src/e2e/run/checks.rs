@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::oracle::Oracle;
 use super::probe::advisories::How;
+use super::probe::broker_trace::end;
 use super::probe::{drift, evidence, inventory};
 use super::stage::world::World;
 use crate::e2e::record::history::reader::History;
@@ -97,7 +98,9 @@ async fn look(
         }
         CheckKind::Schema { subject, messages, replies } => {
             if report.is_some() {
-                drift::until_all_is_traced(world).await.map_err(Stop::Broken)?;
+                end::until_all_is_traced(world.harness(), &world.brokers)
+                    .await
+                    .map_err(Stop::Broken)?;
             }
             let found = drift::look(world, subject, messages, replies).map_err(Stop::Broken)?;
             match found {

@@ -11,7 +11,6 @@ use super::probe::inboxes::Inboxes;
 use super::probe::trace;
 use super::promised::{self, Declared, Surroundings};
 use super::record;
-use super::stage::crash::Crashing;
 use super::stage::hearing::Hearing;
 use super::stage::machine::{CLIENT, Client, Machine};
 use super::stage::standing::Standing;
@@ -31,158 +30,157 @@ use crate::e2e::verdict::event::{Event, RunHistory};
 use crate::e2e::verdict::outcome::{End, Outcome, Stop};
 use crate::e2e::verdict::transcript::writer::Transcript;
 
-/// Runs one scenario with one client; whatever it starts, it stops. A `traced` run also says how it
-/// went.
-pub async fn execute(
-    machine: &Machine,
-    fixture: &Fixture,
-    run: &RunId,
-    client: &Client,
-    events: &UnboundedSender<Event>,
-    traced: bool,
-) -> Outcome {
-    let (outcome, standing) = run_it(machine, fixture, run, client, events, traced, false).await;
-    let stopped = match standing {
-        Some(standing) => standing.stop().await,
-        None => Ok(()),
-    };
-    match (outcome.end, stopped) {
-        (End::Held, Err(error)) => Outcome { end: Stop::from(error).into(), ..outcome },
-        (end, _) => Outcome { end, ..outcome },
-    }
+/// One scenario with one client, to be run on this machine.
+#[derive(Clone, Copy)]
+pub struct Execution<'a> {
+    /// Where, and with what.
+    pub machine: &'a Machine,
+    /// The scenario.
+    pub fixture: &'a Fixture,
+    /// Which run that is.
+    pub run: &'a RunId,
+    /// Who asks.
+    pub client: &'a Client,
+    /// Who hears how it goes.
+    pub events: &'a UnboundedSender<Event>,
+    /// Whether the outcome is to say how it went.
+    pub traced: bool,
 }
 
-/// The same, but hands back what still stands at the end of it: the broker, if it did start, and of
-/// a run that did not hold also its services and networks.
-pub async fn leave_up(
-    machine: &Machine,
-    fixture: &Fixture,
-    run: &RunId,
-    client: &Client,
-    events: &UnboundedSender<Event>,
-    traced: bool,
-) -> (Outcome, Option<Standing>) {
-    run_it(machine, fixture, run, client, events, traced, true).await
-}
-
-async fn run_it(
-    machine: &Machine,
-    fixture: &Fixture,
-    run: &RunId,
-    client: &Client,
-    events: &UnboundedSender<Event>,
-    traced: bool,
-    stays_up: bool,
-) -> (Outcome, Option<Standing>) {
-    if let Client::Unavailable(reason) = client {
-        return (Outcome::unstarted(End::Skipped(reason.clone())), None);
-    }
-    let variables = match variables(machine, fixture, run, client) {
-        Ok(variables) => variables,
-        Err(reason) => return (Outcome::unstarted(End::Skipped(reason)), None),
-    };
-    let hearing = Hearing::of(promised::services(fixture));
-    let mut world = match World::start(machine, fixture, run, client, traced, hearing).await {
-        Ok(world) => world,
-        Err(failed) => {
-            let unstarted = Outcome::unstarted(failed.stop.into());
-            let outcome = failed.secrets.out_of(Outcome { logs: failed.logs, ..unstarted });
-            return (outcome, failed.standing);
-        }
-    };
-    world.stays_up = stays_up;
-    let secrets = world.secrets();
-    let transcript = Transcript::new(
-        Redactions::new(literals(&world, machine))
-            .with(fixture.redact.iter().chain(&machine.redact).cloned()),
-    );
-    let variables = variables.into_iter().chain(world.values()).collect();
-    let mut progress = Progress { variables, seen: Vec::new(), transcript, crashing: None };
-    let mut history = None;
-    let limit = Limit::of(fixture);
-    let through =
-        through(&mut world, fixture, run, events, limit, &mut progress, &mut history).await;
-    let ended = world.unmet(fixture, through);
-    let watched = progress.crashing.map(|crashing| crashing.watched());
-    let history_file = world.kept_history().map(Path::to_owned);
-    let (logs, restarts) = (world.logs(), world.services.restarts());
-    let tape = std::mem::take(&mut world.tape);
-    let trace = match traced {
-        true => Some(Box::new(
-            trace::gather(&world, tape, fixture, progress.transcript.text(), ended.is_err()).await,
-        )),
-        false => None,
-    };
-    // Of a run that stopped on its way nobody expects that it has tidied up.
-    let (left, watch, standing) = world.leave(fixture, ended.is_ok()).await;
-    let (leaks, leaked) = watch.verdict(fixture);
-    let end = match ended.and(left).and(leaked) {
-        Err(stop) => stop.into(),
-        Ok(()) => End::Held,
-    };
-    let (transcript, seen) = (progress.transcript.text().to_owned(), progress.seen);
-    let outcome = Outcome {
-        end,
-        transcript,
-        seen,
-        logs,
-        history,
-        leaks,
-        restarts,
-        history_file,
-        trace,
-        watched,
-    };
-    (secrets.out_of(outcome), Some(standing))
-}
-
-/// Every step, and then every check.
-async fn through(
-    world: &mut World,
-    fixture: &Fixture,
-    run: &RunId,
-    events: &UnboundedSender<Event>,
-    limit: Limit,
-    progress: &mut Progress,
-    history: &mut Option<Box<RunHistory>>,
-) -> Result<(), Stop> {
-    let inboxes = begin(world, fixture, &progress.variables).await?;
-    if !fixture.setup.is_empty() {
-        sequence::setup(world, fixture, run, events, limit, progress).await?;
-        world.start_services().await?;
-    }
-    progress.crashing = fixture.crash.as_ref().map(|crash| world.watch(crash));
-    let done = sequence::all(world, fixture, run, events, limit, progress).await;
-    let goes_on = match &done {
-        Ok(()) => true,
-        Err(Stop::Failed(_)) => fixture.is_always_judged,
-        Err(_) => false,
-    };
-    if !goes_on {
-        return done;
-    }
-    let checks: Vec<Check> =
-        fixture.checks.iter().map(|check| check.filled(&progress.variables)).collect();
-    let mut unmet = None;
-    let concluded = async {
-        unmet = come_true(world, fixture, &checks, progress).await?;
-        // Whoever is to look at what still stands needs the services.
-        let still: &[Check] = match &unmet {
-            Some(_) if world.stays_up => return Ok(()),
-            Some(_) => &[],
-            None => &checks,
+impl Execution<'_> {
+    /// Runs it; whatever it starts, it stops.
+    pub async fn execute(self) -> Outcome {
+        let (outcome, standing) = self.run(false).await;
+        let stopped = match standing {
+            Some(standing) => standing.stop().await,
+            None => Ok(()),
         };
-        conclude(world, fixture, &inboxes, still, progress, history).await
-    };
-    let concluded = timeout(limit.left(), concluded).await;
-    let concluded = concluded.unwrap_or_else(|_| Err(limit::reached(world, fixture)));
-    let concluded = match (unmet, concluded) {
-        (Some(unmet), Err(other)) => Err(unmet.and(other)),
-        (Some(unmet), Ok(())) => Err(unmet),
-        (None, concluded) => concluded,
-    };
-    // What came first explains more.
-    done.and(concluded)
+        match (outcome.end, stopped) {
+            (End::Held, Err(error)) => Outcome { end: Stop::from(error).into(), ..outcome },
+            (end, _) => Outcome { end, ..outcome },
+        }
+    }
+
+    /// The same, but hands back what still stands at the end of it: the broker, if it did start, and
+    /// of a run that did not hold also its services and networks.
+    pub async fn leave_up(self) -> (Outcome, Option<Standing>) {
+        self.run(true).await
+    }
+
+    /// `stays_up`: somebody is to look at what still stands of a run that does not hold.
+    async fn run(self, stays_up: bool) -> (Outcome, Option<Standing>) {
+        let Self { machine, fixture, run, client, traced, .. } = self;
+        if let Client::Unavailable(reason) = client {
+            return (Outcome::unstarted(End::Skipped(reason.clone())), None);
+        }
+        let variables = match variables(machine, fixture, run, client) {
+            Ok(variables) => variables,
+            Err(reason) => return (Outcome::unstarted(End::Skipped(reason)), None),
+        };
+        let hearing = Hearing::of(promised::services(fixture));
+        let mut world = match World::start(machine, fixture, run, client, traced, hearing).await {
+            Ok(world) => world,
+            Err(failed) => {
+                let unstarted = Outcome::unstarted(failed.stop.into());
+                let outcome = failed.secrets.out_of(Outcome { logs: failed.logs, ..unstarted });
+                return (outcome, failed.standing);
+            }
+        };
+        let secrets = world.secrets();
+        let transcript = Transcript::new(
+            Redactions::new(literals(&world, machine))
+                .with(fixture.redact.iter().chain(&machine.redact).cloned()),
+        );
+        let variables = variables.into_iter().chain(world.values()).collect();
+        let mut progress = Progress { variables, seen: Vec::new(), transcript };
+        let mut history = None;
+        let through = self.through(stays_up, &mut world, &mut progress, &mut history).await;
+        let ended = world.unmet(fixture, through);
+        let watched = world.services.crashing().map(|crashing| crashing.watched());
+        let history_file = world.kept_history().map(Path::to_owned);
+        let (logs, restarts) = (world.logs(), world.services.restarts());
+        let tape = std::mem::take(&mut world.tape);
+        let trace = match traced {
+            true => Some(Box::new(
+                trace::gather(&world, tape, fixture, progress.transcript.text(), ended.is_err())
+                    .await,
+            )),
+            false => None,
+        };
+        // Of a run that stopped on its way nobody expects that it has tidied up.
+        let (left, watch, standing) = world.leave(fixture, ended.is_ok()).await;
+        let (leaks, leaked) = watch.verdict(fixture);
+        let end = match ended.and(left).and(leaked) {
+            Err(stop) => stop.into(),
+            Ok(()) => End::Held,
+        };
+        let (transcript, seen) = (progress.transcript.text().to_owned(), progress.seen);
+        let outcome = Outcome {
+            end,
+            transcript,
+            seen,
+            logs,
+            history,
+            leaks,
+            restarts,
+            history_file,
+            trace,
+            watched,
+        };
+        (secrets.out_of(outcome), Some(standing))
+    }
+
+    /// From the first step to the last check, while all is up.
+    async fn through(
+        self,
+        stays_up: bool,
+        world: &mut World,
+        progress: &mut Progress,
+        history: &mut Option<Box<RunHistory>>,
+    ) -> Result<(), Stop> {
+        let Self { fixture, run, events, .. } = self;
+        let limit = Limit::of(fixture);
+        let inboxes = begin(world, fixture, &progress.variables).await?;
+        let mut started = sequence::telling(fixture, run, events);
+        if !fixture.setup.is_empty() {
+            sequence::setup(world, fixture, limit, progress, &mut started).await?;
+            world.start_services().await?;
+        }
+        if let Some(crash) = &fixture.crash {
+            world.watch(crash);
+        }
+        let done = sequence::all(world, fixture, limit, progress, &mut started).await;
+        let goes_on = match &done {
+            Ok(()) => true,
+            Err(Stop::Failed(_)) => fixture.is_always_judged,
+            Err(_) => false,
+        };
+        if !goes_on {
+            return done;
+        }
+        let checks: Vec<Check> =
+            fixture.checks.iter().map(|check| check.filled(&progress.variables)).collect();
+        let mut unmet = None;
+        let concluded = async {
+            unmet = come_true(world, fixture, &checks, progress).await?;
+            // Whoever is to look at what still stands needs the services.
+            let still: &[Check] = match &unmet {
+                Some(_) if stays_up => return Ok(()),
+                Some(_) => &[],
+                None => &checks,
+            };
+            conclude(world, fixture, &inboxes, still, progress, history).await
+        };
+        let concluded = timeout(limit.left(), concluded).await;
+        let concluded = concluded.unwrap_or_else(|_| Err(limit::reached(world, fixture)));
+        let concluded = match (unmet, concluded) {
+            (Some(unmet), Err(other)) => Err(unmet.and(other)),
+            (Some(unmet), Ok(())) => Err(unmet),
+            (None, concluded) => concluded,
+        };
+        // What came first explains more.
+        done.and(concluded)
+    }
 }
 
 /// Listens and looks, from before the first step.
@@ -288,7 +286,7 @@ async fn come_true(
         let line = Some(fixture.source.line(&check.span));
         let heading = format!("check {}", check.kind.word());
         world.tape.begin(clock, progress.transcript.text(), line, "check", &heading);
-        match comes_true(world, fixture, check, progress.crashing.as_deref()).await {
+        match comes_true(world, fixture, check).await {
             Err(failed @ Stop::Failed(_)) => {
                 unmet = unmet.or(Some(failed));
                 if !fixture.is_always_judged {
@@ -298,9 +296,7 @@ async fn come_true(
             other => other?,
         }
     }
-    if let Some(crashing) = &progress.crashing {
-        crashing.end(&world.networks);
-    }
+    world.watch_no_more();
     Ok(unmet)
 }
 
@@ -357,19 +353,9 @@ async fn conclude(
 }
 
 /// Waits until a check holds; where a service is killed meanwhile, it has its time once more.
-async fn comes_true(
-    world: &mut World,
-    fixture: &Fixture,
-    check: &Check,
-    crashing: Option<&Crashing>,
-) -> Result<(), Stop> {
+async fn comes_true(world: &mut World, fixture: &Fixture, check: &Check) -> Result<(), Stop> {
     loop {
-        let due = async {
-            match crashing {
-                Some(crashing) => crashing.due().await,
-                None => std::future::pending().await,
-            }
-        };
+        let due = world.services.due();
         tokio::select! {
             biased;
             () = due => {}

@@ -52,40 +52,9 @@ fn set<'a>(words: impl IntoIterator<Item = &'a str>) -> BTreeSet<&'a str> {
 
 #[test]
 fn the_pages_have_every_word_that_the_reader_knows() {
-    use super::stored_keys::{CONSUMER, KV, OBJECTS, STREAM};
-    use keys::{
-        BROKER, CHECK, EFFECT, ENDING, ERROR, EXPLORE, HTTP_STEP, INCLUDE, KV_STEP, MESSAGE,
-        MESSAGES, OBJECT_STEP, OPERATION, PROCESSES, PROMISE, PROXY, SHARED, STEP, TOP, UNDER,
-    };
     let code = [SCENARIOS, PROMISES].into_iter().flat_map(code);
     let documented: BTreeSet<&str> = code.flat_map(|code| code.split(|c| !of_a_word(c))).collect();
-    let sheets = [
-        TOP,
-        BROKER,
-        PROXY,
-        PROCESSES,
-        EXPLORE,
-        PROMISE,
-        OPERATION,
-        EFFECT,
-        ENDING,
-        STEP,
-        MESSAGE,
-        MESSAGES,
-        INCLUDE,
-        SHARED,
-        UNDER,
-        KV_STEP,
-        OBJECT_STEP,
-        HTTP_STEP,
-        ERROR,
-        CHECK,
-        STREAM,
-        CONSUMER,
-        KV,
-        OBJECTS,
-    ];
-    let known = sheets.into_iter().flat_map(keys::words);
+    let known = keys::tests::SHEETS.into_iter().flat_map(keys::words);
     let known = known
         .chain(verbs::fault_words())
         .chain(verbs::ERROR_KINDS)

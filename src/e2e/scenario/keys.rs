@@ -361,4 +361,4 @@ pub(crate) fn of_checks(added: &[CheckWord]) -> Vec<Key> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::e2e::scenario) mod tests;

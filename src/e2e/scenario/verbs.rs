@@ -11,34 +11,18 @@ pub(in crate::e2e) struct Verb {
     pub(in crate::e2e) common: &'static [&'static str],
 }
 
-const REQUEST: &[&str] =
-    &["body", "text", "bytes_base64", "body_file", "body_size", "headers", "replies", "unordered"];
-const SUBMIT: &[&str] = &[
-    "body",
-    "text",
-    "bytes_base64",
-    "body_file",
-    "body_size",
-    "headers",
-    "again",
-    "copies",
-    "client_dies",
-    "rate",
-    "under",
-];
-const PUBLISH: &[&str] = &[
-    "body",
-    "text",
-    "bytes_base64",
-    "body_file",
-    "body_size",
-    "headers",
-    "reply_to",
-    "rate",
-    "under",
-];
-const STORED: &[&str] = &["body", "text", "bytes_base64", "body_file", "body_size"];
-const WEB: &[&str] = &["body", "text", "bytes_base64", "body_file", "body_size", "headers"];
+/// The keys of a body, one of which a verb that sends something has, and what else it has.
+macro_rules! with_a_body {
+    ($($more:literal)*) => {
+        &["body", "text", "bytes_base64", "body_file", "body_size", $($more),*]
+    };
+}
+
+const REQUEST: &[&str] = with_a_body!["headers" "replies" "unordered"];
+const SUBMIT: &[&str] = with_a_body!["headers" "again" "copies" "client_dies" "rate" "under"];
+const PUBLISH: &[&str] = with_a_body!["headers" "reply_to" "rate" "under"];
+const STORED: &[&str] = with_a_body![];
+const WEB: &[&str] = with_a_body!["headers"];
 const COMMON: &[&str] = &["within", "timeout", "repeat", "concurrency", "save", "match", "golden"];
 
 pub(in crate::e2e) const VERBS: [Verb; 12] = [

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::counted::counted;
 use crate::e2e::record::run::{RunId, Watched};
-use crate::e2e::run::execute::execute;
+use crate::e2e::run::execute::Execution;
 use crate::e2e::run::stage::machine::{Client, Machine};
 use crate::e2e::scenario::ast::crash::{self, Crash, Explore, Point};
 use crate::e2e::scenario::ast::scenario::{Fixture, ProxyTable};
@@ -186,7 +186,8 @@ pub(in crate::e2e) async fn once(
     client: &Client,
 ) -> Outcome {
     let (events, _) = mpsc::unbounded_channel();
-    execute(machine, &fixture, run, client, &events, false).await
+    let fixture = &*fixture;
+    Execution { machine, fixture, run, client, events: &events, traced: false }.execute().await
 }
 
 /// Of a run without a kill: what passed.

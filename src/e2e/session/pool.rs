@@ -16,7 +16,7 @@ use tokio::{
 
 use super::points;
 use crate::e2e::record::run::RunId;
-use crate::e2e::run::execute;
+use crate::e2e::run::execute::Execution;
 use crate::e2e::run::stage::machine::{Client, Machine};
 use crate::e2e::run::stage::standing::Standing;
 use crate::e2e::scenario::ast::scenario::Fixture;
@@ -98,11 +98,18 @@ impl Pool {
             // A listener that has gone does not stop a run.
             let _ = events.send(Event::RunStarted { run: job.run.clone() });
             let Job { fixture, run, client } = job;
+            let execution = Execution {
+                machine: &machine,
+                fixture: &fixture,
+                run: &run,
+                client: &client,
+                events: &events,
+                traced,
+            };
             let (outcome, standing) = if leaves_up {
-                execute::leave_up(&machine, &fixture, &run, &client, &events, traced).await
+                execution.leave_up().await
             } else {
-                let ran =
-                    execute::execute(&machine, &fixture, &run, &client, &events, traced).await;
+                let ran = execution.execute().await;
                 (points::also(&machine, (&fixture, &run, &client), ran).await, None)
             };
             let outcome = Some((outcome, began.elapsed()));

@@ -17,7 +17,7 @@ use super::settings::{E2eError, Settings};
 use crate::e2e::record::run::RunId;
 use crate::e2e::record::seen;
 use crate::e2e::record::seen::Seen;
-use crate::e2e::run::execute;
+use crate::e2e::run::execute::Execution;
 use crate::e2e::run::oracle;
 use crate::e2e::run::stage::machine::Client;
 use crate::e2e::run::stage::secrets;
@@ -80,9 +80,15 @@ pub async fn record(settings: &Settings, fixture: &Fixture) -> Result<Recorded, 
     let mut runs = Vec::new();
     for _ in 0..2 {
         let (events, _) = mpsc::unbounded_channel();
-        let outcome =
-            execute::execute(&settings.machine, &opened, &run, &client.client, &events, false)
-                .await;
+        let execution = Execution {
+            machine: &settings.machine,
+            fixture: &opened,
+            run: &run,
+            client: &client.client,
+            events: &events,
+            traced: false,
+        };
+        let outcome = execution.execute().await;
         match outcome.end {
             End::Held => runs.push(outcome.seen),
             End::Failed(failure) => {

@@ -1,16 +1,12 @@
 //! Reads everything that the broker has carried, for checks that hold it against a schema.
 
-use std::time::Duration;
-
-use super::broker_trace::{carried, end};
+use super::broker_trace::carried;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::text::schema::Schema;
 use crate::e2e::verdict::checks::drift::{Found, hold};
 
 /// More of the broker's trace is not read.
 const MOST_BYTES: u64 = 256 * 1024 * 1024;
-/// How long the end of the trace may be on its way to its file.
-const LAST_LINES: Duration = Duration::from_secs(5);
 
 /// Looks at everything that the broker has carried so far.
 ///
@@ -34,15 +30,4 @@ pub(in crate::e2e) fn look(
         }
     }
     Ok(hold(&carried::carried(reading.lines()), subject, messages, replies))
-}
-
-/// Waits until the trace has everything that was sent before, of each server.
-///
-/// # Errors
-/// Why that is not known, in words.
-pub(in crate::e2e) async fn until_all_is_traced(world: &World) -> Result<(), String> {
-    let late = |_| format!("the broker's trace is not complete after {LAST_LINES:?}");
-    tokio::time::timeout(LAST_LINES, end::last_lines(world.harness(), &world.brokers))
-        .await
-        .map_err(late)?
 }

@@ -2,7 +2,6 @@
 //! whoever listened on other subjects would answer for services that are not there.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::broker_trace::reading::Reading;
 use super::broker_trace::{carried, end, level};
@@ -12,8 +11,6 @@ use crate::e2e::scenario::ast::scenario::Fixture;
 
 /// More of the broker's trace is not read for it.
 const MOST_BYTES: u64 = 16 << 20;
-/// How long the end of the trace may be on its way to its file.
-const LAST_LINES: Duration = Duration::from_secs(5);
 /// More subjects are counted, not told.
 const MOST_SUBJECTS: usize = 8;
 /// What libraries and the server say to each other.
@@ -29,7 +26,7 @@ pub(in crate::e2e) async fn instead(
         return None;
     }
     // What is there is told, even if a broker is away.
-    let _ = tokio::time::timeout(LAST_LINES, end::last_lines(harness, brokers)).await;
+    let _ = end::until_all_is_traced(harness, brokers).await;
     let mut reading = Reading::default();
     for path in brokers.log_paths() {
         reading.read_on(path, MOST_BYTES).ok()?;

@@ -209,9 +209,25 @@ impl Services {
         try_join_all(waiting).await.map(drop)
     }
 
-    /// From now on one of them is killed at one of its messages; `None` is none.
-    pub(in crate::e2e) fn crash_at(&mut self, crashing: Option<Arc<Crashing>>) {
-        self.crashing = crashing;
+    /// From now on one of them is killed at one of its messages.
+    pub(in crate::e2e) fn crash_at(&mut self, crashing: Crashing) {
+        self.crashing = Some(Arc::new(crashing));
+    }
+
+    /// The one that is, if there is one.
+    pub(in crate::e2e) fn crashing(&self) -> Option<&Crashing> {
+        self.crashing.as_deref()
+    }
+
+    /// Waits until that one is at its message; for ever where there is none.
+    pub(in crate::e2e) fn due(&self) -> impl Future<Output = ()> + use<> {
+        let crashing = self.crashing.clone();
+        async move {
+            match crashing {
+                Some(crashing) => crashing.due().await,
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// Kills and starts again what is at its message. It may be given up at any time, and done again.
@@ -230,9 +246,8 @@ impl Services {
 
     /// Whenever one of them is at its message, kills it; returns only with an error.
     pub(in crate::e2e) async fn crashes(&mut self) -> Stop {
-        let Some(crashing) = self.crashing.clone() else { return std::future::pending().await };
         loop {
-            crashing.due().await;
+            self.due().await;
             if let Err(stop) = self.crash_if_due().await {
                 return stop;
             }
@@ -242,17 +257,10 @@ impl Services {
     /// Starts again what ends unasked, where the fixture says so, and kills what is at its message;
     /// returns only with an error.
     pub(in crate::e2e) async fn supervise(&mut self, fixture: &Fixture, step: &Span) -> Stop {
-        let crashing = self.crashing.clone();
-        let due = || async {
-            match &crashing {
-                Some(crashing) => crashing.due().await,
-                None => std::future::pending().await,
-            }
-        };
         loop {
             tokio::select! {
                 biased;
-                () = due() => {}
+                () = self.due() => {}
                 stop = self.start_again_as_often(fixture, step) => return stop,
             }
             if let Err(stop) = self.crash_if_due().await {

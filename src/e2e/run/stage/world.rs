@@ -65,8 +65,6 @@ pub(in crate::e2e) struct World {
     ports: Ports,
     /// What was done when.
     pub(in crate::e2e) tape: Tape,
-    /// What a run that does not hold leaves standing is looked at.
-    pub(in crate::e2e) stays_up: bool,
     /// What is broken until something mends it, by the name in the history.
     pub(in crate::e2e) broken: Vec<(Fault, String)>,
     /// Faults by message, with their names and where the fixture has them.
@@ -228,7 +226,6 @@ impl World {
                     history,
                     ports,
                     tape: Tape::default(),
-                    stays_up: false,
                     broken: Vec::new(),
                     rules: Vec::new(),
                     schedule: Vec::new(),
@@ -370,10 +367,15 @@ impl World {
     }
 
     /// From now on a service is looked after message by message, and killed at one.
-    pub(in crate::e2e) fn watch(&mut self, crash: &Crash) -> Arc<Crashing> {
-        let crashing = Arc::new(Crashing::begin(crash, &self.networks, &self.recorder));
-        self.services.crash_at(Some(crashing.clone()));
-        crashing
+    pub(in crate::e2e) fn watch(&mut self, crash: &Crash) {
+        self.services.crash_at(Crashing::begin(crash, &self.networks, &self.recorder));
+    }
+
+    /// From now on it is not: nothing more of it is heard or stopped.
+    pub(in crate::e2e) fn watch_no_more(&self) {
+        if let Some(crashing) = self.services.crashing() {
+            crashing.end(&self.networks);
+        }
     }
 
     /// Looks at what is there before the first step.

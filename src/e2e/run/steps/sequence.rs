@@ -1,7 +1,6 @@
 //! All steps in order, then those of the teardown.
 
 use std::pin::pin;
-use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
@@ -12,7 +11,6 @@ use super::running_step::RunningStep;
 use super::running_step::Subscriptions;
 use crate::e2e::record::run::RunId;
 use crate::e2e::record::seen::Seen;
-use crate::e2e::run::stage::crash::Crashing;
 use crate::e2e::run::stage::values::as_written;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::run::steps::{load, settle, teardown};
@@ -33,8 +31,6 @@ pub(in crate::e2e) struct Progress {
     /// What each step came to.
     pub(in crate::e2e) seen: Vec<Vec<Seen>>,
     pub(in crate::e2e) transcript: Transcript,
-    /// A service that is killed at one of its messages.
-    pub(in crate::e2e) crashing: Option<Arc<Crashing>>,
 }
 
 /// Does all steps in order, then those of the teardown, whatever the steps came to: these have as long
@@ -42,20 +38,17 @@ pub(in crate::e2e) struct Progress {
 pub(in crate::e2e) async fn all(
     world: &mut World,
     fixture: &Fixture,
-    run: &RunId,
-    events: &UnboundedSender<Event>,
     limit: Limit,
     progress: &mut Progress,
+    started: &mut impl FnMut(&Step),
 ) -> Result<(), Stop> {
     // Nothing has happened yet that would have to be undone.
     let subscriptions = subscribe(world, fixture).await?;
     world.begin_looking_for_leaks().await;
-    let mut started = telling(fixture, run, events, fixture.setup.len());
     let mut ended = Ok(());
     for step in &fixture.steps {
         started(step);
-        let done = timeout(limit.left(), one(world, fixture, &subscriptions, step, progress));
-        ended = done.await.unwrap_or_else(|_| Err(limit::reached(world, fixture)));
+        ended = in_time(limit, world, fixture, &subscriptions, step, progress).await;
         // One that a step was too short for is not left lying.
         ended = ended.and(world.services.crash_if_due().await);
         if ended.is_err() {
@@ -71,8 +64,7 @@ pub(in crate::e2e) async fn all(
             continue;
         }
         started(step);
-        let undone = timeout(limit.left(), one(world, fixture, &subscriptions, step, progress));
-        let undone = undone.await.unwrap_or_else(|_| Err(limit::reached(world, fixture)));
+        let undone = in_time(limit, world, fixture, &subscriptions, step, progress).await;
         ended = teardown::beside(ended, undone);
     }
     ended
@@ -82,30 +74,27 @@ pub(in crate::e2e) async fn all(
 pub(in crate::e2e) async fn setup(
     world: &mut World,
     fixture: &Fixture,
-    run: &RunId,
-    events: &UnboundedSender<Event>,
     limit: Limit,
     progress: &mut Progress,
+    started: &mut impl FnMut(&Step),
 ) -> Result<(), Stop> {
     let none = Subscriptions::default();
-    let mut started = telling(fixture, run, events, 0);
     for step in &fixture.setup {
         started(step);
-        let done = timeout(limit.left(), one(world, fixture, &none, step, progress));
-        done.await.unwrap_or_else(|_| Err(limit::reached(world, fixture)))?;
+        in_time(limit, world, fixture, &none, step, progress).await?;
     }
     // What steps came to is counted from the first `[[step]]`.
     progress.seen.clear();
     Ok(())
 }
 
-/// Tells reporters of each step that begins, from this number on.
-fn telling<'a>(
+/// Tells reporters of each step that begins, and which that is.
+pub(in crate::e2e) fn telling<'a>(
     fixture: &'a Fixture,
     run: &'a RunId,
     events: &'a UnboundedSender<Event>,
-    mut index: usize,
 ) -> impl FnMut(&Step) + use<'a> {
+    let mut index = 0;
     move |step| {
         // A reporter that has gone is not the scenario's business.
         let _ = events.send(Event::StepStarted {
@@ -116,6 +105,19 @@ fn telling<'a>(
         });
         index += 1;
     }
+}
+
+/// Does one step, in what is left of the time.
+async fn in_time(
+    limit: Limit,
+    world: &mut World,
+    fixture: &Fixture,
+    subscriptions: &Subscriptions,
+    step: &Step,
+    progress: &mut Progress,
+) -> Result<(), Stop> {
+    let done = timeout(limit.left(), one(world, fixture, subscriptions, step, progress)).await;
+    done.unwrap_or_else(|_| Err(limit::reached(world, fixture)))
 }
 
 /// Does one step.
@@ -138,7 +140,7 @@ async fn perform(
     step: &Step,
     progress: &mut Progress,
 ) -> Result<(), Stop> {
-    let Progress { variables, seen, transcript, .. } = progress;
+    let Progress { variables, seen, transcript } = progress;
     seen.push(Vec::new());
     let clock = world.recorder.clock();
     let heading = heading(step, &step.action);

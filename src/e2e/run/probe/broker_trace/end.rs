@@ -15,6 +15,21 @@ use crate::e2e::run::stage::harness::Harness;
 /// How soon the file is read again, which another task writes.
 const AGAIN: Duration = Duration::from_millis(5);
 
+/// How long the end of the trace may be on its way to its file.
+const LAST_LINES: Duration = Duration::from_secs(5);
+
+/// Waits until the trace has everything that was sent before, of each server.
+///
+/// # Errors
+/// Why that is not known, in words.
+pub(in crate::e2e) async fn until_all_is_traced(
+    harness: &Harness,
+    brokers: &Brokers,
+) -> Result<(), String> {
+    let late = |_| format!("the broker's trace is not complete after {LAST_LINES:?}");
+    tokio::time::timeout(LAST_LINES, last_lines(harness, brokers)).await.map_err(late)?
+}
+
 /// Waits until each server's log file has what a connection to it has just done: what was before, it
 /// has too. Patience is the caller's.
 ///
