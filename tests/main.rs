@@ -51,6 +51,7 @@ mod full_disk;
 mod fuzz;
 mod given_files;
 mod golden_sees;
+mod hazards;
 mod held;
 mod history;
 mod hostile;

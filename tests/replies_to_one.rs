@@ -94,3 +94,43 @@ fn mistakes_about_replies_have_their_place() {
         said.failed(2, words);
     }
 }
+
+/// A broker delivers to whoever waits, as long as somebody listens there: nobody of ours may.
+#[test]
+fn what_is_stored_after_a_service_was_killed_is_for_its_successor() {
+    const WORKER: &str = r#"
+import asyncio, os, nats
+from nats.js.api import ConsumerConfig
+
+async def main():
+    connection = await nats.connect(os.environ["BROKER"])
+    config = ConsumerConfig(durable_name="worker", ack_wait=300)
+    jobs = await connection.jetstream().pull_subscribe("jobs.*", "worker", stream="JOBS", config=config)
+    print("up", flush=True)
+    while True:
+        try:
+            for message in await jobs.fetch(1, timeout=60):
+                await message.ack()
+        except nats.errors.TimeoutError:
+            pass
+
+asyncio.run(main())
+"#;
+    let home = Home::new();
+    let root = home.path().join("suite");
+    std::fs::create_dir_all(root.join("scenarios")).unwrap();
+    std::fs::write(root.join("worker.py"), WORKER).unwrap();
+    let file = "[streams.JOBS]\nsubjects = [\"jobs.*\"]\n[services.worker]\n\
+                run = [\"{{python}}\", \"worker.py\"]\nready = { line = \"up\" }\n\
+                ready_within = \"60s\"\nenv = { BROKER = \"{{url_with_credentials}}\" }\n";
+    std::fs::write(root.join("suite.toml"), file).unwrap();
+    let submit = "[[step]]\nsubmit = \"jobs.new\"\nbody = {}\n";
+    let settle = "[[step]]\nsettle = true\nwithin = \"60s\"\n";
+    // The worker waits for the next message when it is killed.
+    let text = format!(
+        "description = \"a successor\"\n{submit}{settle}[[step]]\nfault = \"kill-services\"\n{submit}\
+         [[step]]\nfault = \"start-services\"\n{settle}"
+    );
+    std::fs::write(root.join("scenarios/successor.toml"), text).unwrap();
+    home.run(&["e2e", "suite", "--client", "rust", "--update"]).ok();
+}

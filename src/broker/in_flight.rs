@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use async_nats::jetstream;
+use async_nats::jetstream::{
+    self, consumer,
+    stream::{LastRawMessageErrorKind, Stream},
+};
 use futures_util::TryStreamExt as _;
 
 /// A consumer that is not done.
@@ -44,11 +47,36 @@ pub async fn in_flight(client: async_nats::Client) -> Result<Option<InFlight>, a
             let info = stream.consumer_info(&consumer).await.map_err(|error| {
                 format!("consumer {consumer} of stream {name} does not say what it has: {error}")
             })?;
-            if info.num_pending > 0 || info.num_ack_pending > 0 {
-                let (pending, unacknowledged) = (info.num_pending, info.num_ack_pending);
+            let mut pending = info.num_pending;
+            if pending == 0 {
+                pending = behind(&stream, &info).await?;
+            }
+            if pending > 0 || info.num_ack_pending > 0 {
+                let unacknowledged = info.num_ack_pending;
                 return Ok(Some(InFlight { stream: name, consumer, pending, unacknowledged }));
             }
         }
     }
     Ok(None)
+}
+
+/// At least how many messages its leader does not know of: in a cluster, a consumer may be led by a
+/// node whose copy of the stream is behind, and counts by that copy.
+async fn behind<I>(stream: &Stream<I>, info: &consumer::Info) -> Result<u64, async_nats::Error> {
+    if info.cluster.as_ref().is_none_or(|cluster| cluster.replicas.is_empty()) {
+        return Ok(0);
+    }
+    let filters = match &info.config {
+        config if !config.filter_subject.is_empty() => vec![config.filter_subject.as_str()],
+        config => config.filter_subjects.iter().map(String::as_str).collect(),
+    };
+    let mut last = 0;
+    for filter in if filters.is_empty() { vec![">"] } else { filters } {
+        match stream.get_last_raw_message_by_subject(filter).await {
+            Ok(message) => last = message.sequence.max(last),
+            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(u64::from(last > info.delivered.stream_sequence))
 }

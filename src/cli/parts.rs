@@ -16,7 +16,7 @@ use super::own::{self, Variables};
 use super::{python, services};
 use crate::broker::Roles;
 use crate::e2e::run::{ServiceContext, ServiceSpawn, ServiceUnderTest, ServicesOf};
-use crate::e2e::scenario::{Defaults, Promise, Ready, Service, Suite};
+use crate::e2e::scenario::{Defaults, Hazards, Promise, Ready, Service, Suite};
 use crate::e2e::session::{ClientUnderTest, Validate};
 use crate::e2e::text::Row;
 use crate::modules::contract::json_schema;
@@ -150,7 +150,8 @@ pub async fn of_built_in(
         known_services: vec![SERVICES.to_owned()],
         commands: None,
         roles: Roles::default(),
-        defaults: Defaults::default(),
+        // They are this program's own: `tests/hazards.rs` looks at them.
+        defaults: Defaults { hazards: Some(Hazards::Ignore), ..Defaults::default() },
         promises: Vec::new(),
         leaders: [LEDGER, REQUESTS].map(str::to_owned).to_vec(),
         redact: Vec::new(),

@@ -31,6 +31,7 @@
 //! | `line_log` | the last lines, for any number of followers |
 //! | `counts` | how much was written, by pipe |
 //! | `clean` | text that is safe to show in a terminal |
+//! | `sockets` | which of our children has a TCP port |
 //! | `status` | how a child ended, and the signals we send |
 
 mod attendant;
@@ -49,6 +50,7 @@ mod output;
 mod program;
 pub mod reaper;
 mod remove;
+mod sockets;
 mod spawn;
 mod start;
 mod status;
@@ -61,6 +63,7 @@ pub use drain::{MAX_STDOUT_LINE, StdoutError};
 pub use error::{SignalError, SpawnError};
 pub use farewell::Farewell;
 pub use line_log::{Lines, TAIL_LINES};
+pub use sockets::groups_of_ports;
 pub use spawn::{Reaper, Spawn};
 pub use status::{ExitStatus, Signal};
 pub use subcommand::SUBCOMMAND;

@@ -11,7 +11,7 @@ use mono_demo::broker::Roles;
 use mono_demo::e2e::driver::TypedCalls;
 use mono_demo::e2e::report::{Look, Reporter, Terminal};
 use mono_demo::e2e::run::{Client, Machine};
-use mono_demo::e2e::scenario::Leaks;
+use mono_demo::e2e::scenario::{Hazards, Leaks};
 use mono_demo::e2e::session::{self, Again, ClientUnderTest, Filter, Mode, Settings};
 use mono_demo::e2e::text::Schemas;
 use mono_demo::e2e::verdict::event::{Invocation, Summary};
@@ -104,6 +104,7 @@ impl Suite {
                 oracles: Vec::new(),
                 dying_client: None,
                 leaks: Leaks::default(),
+                hazards: Hazards::Ignore,
             },
             defaults: Default::default(),
             promises: Default::default(),

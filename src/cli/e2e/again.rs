@@ -10,7 +10,7 @@ use crate::cli::context::Context;
 use crate::cli::global::Global;
 use crate::cli::shell::word;
 use crate::cli::suite::Suite;
-use crate::e2e::scenario::Leaks;
+use crate::e2e::scenario::{Hazards, Leaks};
 
 /// The command up to the scenario's name; its client and the seed come after that.
 pub(super) fn again(args: &RunArgs, global: &Global, suite: &Suite, context: &Context) -> String {
@@ -37,6 +37,12 @@ pub(super) fn again(args: &RunArgs, global: &Global, suite: &Suite, context: &Co
         Some(Leaks::Report) => add("--leaks", "report"),
         None => {}
     }
+    match &args.hazards {
+        Some(Hazards::Fail(_)) => add("--hazards", "fail"),
+        Some(Hazards::Ignore) => add("--hazards", "ignore"),
+        Some(Hazards::Report) => add("--hazards", "report"),
+        None => {}
+    }
     if let Some(kind) = args.sabotage.and_then(|kind| kind.to_possible_value()) {
         add("--sabotage", kind.get_name());
     }
@@ -61,6 +67,7 @@ mod tests {
         ("builtin", "--builtin"),
         ("cluster", "--cluster 3"),
         ("fixtures", "--fixtures elsewhere"),
+        ("hazards", "--hazards ignore"),
         ("leaks", "--leaks ignore"),
         ("nats_server", "--nats-server /opt/nats-server"),
         ("offline", "--offline"),

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::cli::global::whole;
 use crate::cli::suite::Asked;
-use crate::e2e::scenario::Leaks;
+use crate::e2e::scenario::{Hazards, Leaks};
 use crate::e2e::session::{Expression, Shard};
 use crate::modules::payment::Sabotage;
 
@@ -89,6 +89,10 @@ pub struct RunArgs {
     /// `leaks`: fail, report or ignore [default: that of the suite, else report].
     #[arg(long, value_name = "HOW")]
     pub(super) leaks: Option<Leaks>,
+    /// What to do with a run that has hazards, unless its scenario says so with `hazards`: fail, report or
+    /// ignore [default: that of the suite, else report].
+    #[arg(long, value_name = "HOW")]
+    pub(super) hazards: Option<Hazards>,
     /// Seed of everything that is drawn by chance.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = whole::<u64>(0..=u64::MAX))]
     pub(super) seed: u64,

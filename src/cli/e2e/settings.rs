@@ -186,6 +186,11 @@ impl<'a> Plan<'a> {
                 oracles: parts.payments.then(proof).into_iter().collect(),
                 dying_client: parts.payments.then(|| spawn_dying_rust(context)),
                 leaks: args.leaks.or(parts.defaults.leaks).unwrap_or_default(),
+                hazards: args
+                    .hazards
+                    .clone()
+                    .or(parts.defaults.hazards.clone())
+                    .unwrap_or_default(),
                 leaders: parts.leaders,
                 redact: parts.redact,
             },

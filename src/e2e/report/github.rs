@@ -159,6 +159,7 @@ mod tests {
     fn report(verdict: Verdict) -> RunReport {
         RunReport {
             leaks: Default::default(),
+            hazards: Vec::new(),
             restarts: Default::default(),
             run: RunId {
                 scenario: Name::new("a/b").unwrap(),

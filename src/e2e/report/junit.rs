@@ -137,6 +137,11 @@ fn case(report: &RunReport) -> Element {
             let told = leaks.lines().collect::<Vec<_>>().join("\n");
             Element::new("system-out").text(&format!("--- leaks\n{told}\n"))
         }))
+        .children((!report.hazards.is_empty()).then(|| {
+            let told = report.hazards.iter().map(|hazard| format!("{hazard}\n"));
+            let told = told.collect::<String>();
+            Element::new("system-out").text(&format!("--- hazards\n{told}"))
+        }))
         .children((!report.logs.is_empty()).then(|| {
             let logs = report.logs.iter();
             let told = logs.map(|log| format!("--- {}\n{}\n", log.name, log.lines.join("\n")));
@@ -232,6 +237,7 @@ mod tests {
             again: String::new(),
             history: None,
             leaks: None,
+            hazards: Vec::new(),
             restarts: Default::default(),
             history_file: None,
             about: Arc::default(),

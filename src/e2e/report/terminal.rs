@@ -1,6 +1,7 @@
 //! The report for people: one line for each run, all evidence of runs that did not pass, a summary.
 
 use std::{
+    collections::BTreeSet,
     io::{self, Write},
     time::Duration,
 };
@@ -11,6 +12,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::counted::counted;
 use crate::e2e::record::run::Failure;
 use crate::e2e::report::Reporter;
+use crate::e2e::scenario::ast::hazard::HazardKind;
 use crate::e2e::verdict::event::{Event, RunReport, Setup, Summary, Verdict};
 use crate::process::clean;
 
@@ -38,12 +40,14 @@ pub struct Terminal<W> {
     names: usize,
     /// The runs that did not pass, one line each.
     bad: Vec<String>,
+    /// Hazards of which it was told what to do about them.
+    hazards_told: BTreeSet<HazardKind>,
 }
 
 impl<W: Write> Terminal<W> {
     /// A report on `out`.
     pub fn new(out: W, look: Look) -> Self {
-        Self { out, look, bar: None, names: 0, bad: Vec::new() }
+        Self { out, look, bar: None, names: 0, bad: Vec::new(), hazards_told: BTreeSet::new() }
     }
 
     fn paint(&self, style: Style, text: &str) -> String {
@@ -77,6 +81,7 @@ impl<W: Write> Terminal<W> {
         writeln!(self.out, "{line}")?;
         self.figures(report)?;
         self.leaks(report)?;
+        self.hazards(report)?;
         self.restarts(report)?;
         match &report.verdict {
             Verdict::Failed(failure) => {
@@ -123,6 +128,20 @@ impl<W: Write> Terminal<W> {
         let told = leaks.lines().collect::<Vec<_>>().join("; ");
         let line = self.paint(Style::new().yellow(), &clean(&format!("leaks: {told}")));
         writeln!(self.out, "     {line}")
+    }
+
+    /// What does no harm yet: what was seen of each, and the first time what to do about it.
+    fn hazards(&mut self, report: &RunReport) -> io::Result<()> {
+        for hazard in &report.hazards {
+            let line = self.paint(Style::new().yellow(), &clean(&format!("hazard {hazard}")));
+            writeln!(self.out, "     {line}")?;
+            if self.hazards_told.insert(hazard.kind) {
+                let about = hazard.kind.about();
+                let told = format!("{}; {}: {}", about.leads_to, about.remedy, about.manual);
+                writeln!(self.out, "       {}", self.paint(Style::new().dim(), &told))?;
+            }
+        }
+        Ok(())
     }
 
     /// Services that ended by themselves, which were started again.

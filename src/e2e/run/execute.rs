@@ -96,6 +96,7 @@ impl Execution<'_> {
         let mut history = None;
         let through = self.through(stays_up, &mut world, &mut progress, &mut history).await;
         let ended = world.unmet(fixture, through);
+        world.look_for_hazards().await;
         let watched = world.services.crashing().map(|crashing| crashing.watched());
         let history_file = world.kept_history().map(Path::to_owned);
         let (logs, restarts) = (world.logs(), world.services.restarts());
@@ -108,9 +109,10 @@ impl Execution<'_> {
             false => None,
         };
         // Of a run that stopped on its way nobody expects that it has tidied up.
-        let (left, watch, standing) = world.leave(fixture, ended.is_ok()).await;
+        let (left, watch, hazards, standing) = world.leave(fixture, ended.is_ok()).await;
         let (leaks, leaked) = watch.verdict(fixture);
-        let end = match ended.and(left).and(leaked) {
+        let (hazards, endangered) = hazards.verdict(fixture);
+        let end = match ended.and(left).and(leaked).and(endangered) {
             Err(stop) => stop.into(),
             Ok(()) => End::Held,
         };
@@ -122,6 +124,7 @@ impl Execution<'_> {
             logs,
             history,
             leaks,
+            hazards,
             restarts,
             history_file,
             trace,
@@ -190,7 +193,12 @@ async fn begin(
     variables: &Variables,
 ) -> Result<Inboxes, Stop> {
     promise(world, fixture, variables).await?;
-    let inboxes = Inboxes::listen(&world.access(Role::Harness), world.recorder.clock()).await;
+    let inboxes = Inboxes::listen(
+        &world.access(Role::Harness),
+        world.recorder.clock(),
+        world.machine().roles.shared.is_some(),
+    )
+    .await;
     inboxes.map_err(|why| Stop::broken("listen to the clients' inboxes", why))
 }
 
@@ -314,6 +322,7 @@ async fn conclude(
     // Unless a scenario left something paused, this changes nothing.
     world.brokers.resume().await;
     world.look_for_leaks().await;
+    world.look_for_hazards().await;
     world.tape.begin(
         clock,
         progress.transcript.text(),

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeSet;
 
+use super::ast::hazard::HazardKind;
 use super::{faults, keys, verbs};
 use crate::broker::What;
 use crate::e2e::text::matcher::{MATCHERS, OF_ARRAYS};
 
 const SCENARIOS: &str = include_str!("../../../docs/scenarios.md");
 const PROMISES: &str = include_str!("../../../docs/promises.md");
+const HAZARDS: &str = include_str!("../../../docs/hazards.md");
 
 /// What stands between backticks.
 fn code(text: &str) -> impl Iterator<Item = &str> {
@@ -62,6 +64,18 @@ fn the_pages_have_every_word_that_the_reader_knows() {
         .chain(OF_ARRAYS);
     let missing: Vec<&str> = known.filter(|word| !documented.contains(word)).collect();
     assert!(missing.is_empty(), "docs/scenarios.md and promises.md do not speak of {missing:?}");
+}
+
+#[test]
+fn the_table_of_hazards_says_what_the_program_says() {
+    let known: Vec<Vec<String>> = HazardKind::ALL
+        .map(|kind| vec![format!("`{}`", kind.about().name), kind.about().leads_to.to_owned()])
+        .into();
+    let told: Vec<Vec<String>> = rows(HAZARDS, "# Hazards")
+        .iter()
+        .map(|row| vec![row[0].to_owned(), row[2].to_owned()])
+        .collect();
+    assert_eq!(told, known);
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub enum Form {
     Ids,
     /// One of these strings.
     Word(&'static [&'static str]),
+    /// One of these strings, or several of those.
+    WordOrNames(&'static [&'static str], &'static [&'static str]),
     /// A whole number from so much up.
     Count(u32),
     /// A JSON pointer.

@@ -43,6 +43,13 @@ pub(in crate::e2e) fn idle(promises: &[Promise], fixtures: &[Fixture]) -> Option
     Some(Idle { name, operation, near: same.or_else(near) })
 }
 
+/// Whether a scenario itself sends to this subject.
+pub(in crate::e2e) fn sends(fixture: &Fixture, subject: &str) -> bool {
+    let sent = fixture.all_steps().filter_map(operation);
+    let mut sent = sent.filter(|(verb, _)| *verb != Verb::Call);
+    sent.any(|(_, of)| may_be(subject, of))
+}
+
 /// What a promise can be about.
 fn operation(step: &Step) -> Option<(Verb, &str)> {
     match &step.action {

@@ -1,6 +1,7 @@
 //! Every key that a fixture may have, with the form of its value and what it says: the reader
 //! knows no other, the JSON Schema is made of them, and `docs/scenarios.md` has all of them.
 
+use super::ast::hazard::{HazardKind, Hazards};
 use super::ast::scenario::Leaks;
 use super::form::{Form, Key, key};
 use super::stored_keys::{KV, OBJECTS, STREAM as STORED_STREAM};
@@ -19,6 +20,11 @@ pub(in crate::e2e) const TOP: &[Key] = &[
         "leaks",
         Form::Word(Leaks::WORDS),
         "What becomes of a run that leaves something behind; told unless said.",
+    ),
+    key(
+        "hazards",
+        Form::WordOrNames(Hazards::WORDS, &HazardKind::NAMES),
+        "What becomes of a run with hazards; told unless said. Names are accepted, others fail it.",
     ),
     key(
         "within",

@@ -8,6 +8,7 @@
 //! tags = ["orders"]                        # for filters
 //! clients = ["rust", "python"]             # default: all
 //! leaks = "fail"                           # or "report", "ignore": what is left at the broker
+//! hazards = "fail"                         # or "report", "ignore", or names: what does no harm yet
 //! within = "2m"                            # all its steps and checks together; 10 minutes unless said
 //! [broker]
 //! max_payload = 65536                      # bytes
@@ -112,6 +113,7 @@ pub use crate::e2e::text::name::{Name, NameError};
 pub use crate::e2e::text::source::Source;
 pub use ast::check::{Asked, Check, CheckKind};
 pub use ast::crash::{Point, PointError};
+pub use ast::hazard::{HazardKind, Hazards};
 pub use ast::payload::Payload;
 pub use ast::promise::Promise;
 pub use ast::scenario::{BrokerTable, Defaults, Fixture, Leaks, Processes, ProxyTable};

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use toml::de::DeTable;
+use toml::de::{DeTable, DeValue};
 
 use super::ast::crash::Explore;
+use super::ast::hazard::{HazardKind, Hazards};
 use super::ast::of_run;
 use super::ast::promise::Promise;
 use super::ast::scenario::{BrokerTable, Defaults, Fixture, Leaks, Processes, ProxyTable};
@@ -164,6 +165,7 @@ fn scenario(
         proxy: proxy(&top, context.defaults.proxy, findings),
         redact: redact(&top, findings),
         leaks: leaks(&top, findings),
+        hazards: hazards(&top, findings),
         within: top.duration("within", findings).or(context.defaults.within).unwrap_or(LIMIT),
         setup: setup::read(&top, findings),
         steps: steps::read("step", &top, findings),
@@ -305,6 +307,7 @@ pub(in crate::e2e) fn defaults(top: &Fields<'_, '_>, findings: &mut Findings) ->
     let usual = Defaults::default();
     Defaults {
         leaks: leaks(top, findings).map(|(leaks, _)| leaks),
+        hazards: hazards(top, findings).map(|(hazards, _)| hazards),
         within: top.duration("within", findings),
         broker: broker(top, &usual.broker, findings),
         proxy: proxy(top, usual.proxy, findings),
@@ -320,6 +323,32 @@ fn leaks(top: &Fields<'_, '_>, findings: &mut Findings) -> Option<(Leaks, Span)>
         Ok(leaks) => Some((leaks, span)),
         Err(_) => {
             findings.unknown(span, "way to treat leaks", &word, Leaks::WORDS);
+            None
+        }
+    }
+}
+
+/// A word, or the names of those that are accepted: any other fails the run.
+fn hazards(top: &Fields<'_, '_>, findings: &mut Findings) -> Option<(Hazards, Span)> {
+    let (item, span) = (top.get("hazards")?, top.span_of("hazards"));
+    if let DeValue::Array(_) = item.get_ref() {
+        let names = top.texts("hazards", findings)?;
+        let mut accepted = BTreeSet::new();
+        for name in &names {
+            match HazardKind::of(name) {
+                Some(kind) => drop(accepted.insert(kind)),
+                None => {
+                    findings.unknown(item.span(), "hazard", name, &HazardKind::NAMES);
+                }
+            }
+        }
+        return Some((Hazards::Fail(accepted), span));
+    }
+    let word = top.text("hazards", findings)?;
+    match word.parse() {
+        Ok(hazards) => Some((hazards, span)),
+        Err(_) => {
+            findings.unknown(span, "way to treat hazards", &word, Hazards::WORDS);
             None
         }
     }

@@ -335,6 +335,7 @@ fn report(
         again,
         history: outcome.history,
         leaks: Some(outcome.leaks).filter(|leaks| !leaks.is_empty()).map(Box::new),
+        hazards: outcome.hazards,
         restarts: outcome.restarts,
         history_file: outcome.history_file.map(|path| path.display().to_string()),
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::report::Report;
 use crate::counted::counted;
+use crate::e2e::record::hazard::Hazard;
 pub use crate::e2e::record::run::RunId;
 use crate::e2e::record::run::{Failure, Log, RunLeaks};
 use crate::e2e::record::trace::{About, Trace};
@@ -109,6 +110,9 @@ pub struct RunReport {
     /// end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leaks: Option<Box<RunLeaks>>,
+    /// What does no harm yet; absent where there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hazards: Vec<Hazard>,
     /// How often each service was started again that had ended by itself; absent where none was.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub restarts: BTreeMap<String, u32>,

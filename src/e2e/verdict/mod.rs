@@ -10,6 +10,7 @@
 //! | [`promised`] | promises that a suite declares: `[promise.NAME]` |
 //! | `replies`, `places`, `order`, `silence` | properties that the engine checks itself |
 //! | `finding`, `report`, `policy`, `figures`, `gap` | verdicts and figures |
+//! | `hazards` | what did no harm in this run and will |
 //! | `breach` | which promises are broken, in words that are the same in each run |
 //! | `evidence` | what shows that a run failed, alike for runs that fail alike |
 //! | `recovery` | how soon after a fault an operation succeeds again |
@@ -25,6 +26,7 @@ pub(crate) mod evidence;
 pub(crate) mod figures;
 pub(crate) mod finding;
 pub(crate) mod gap;
+pub(crate) mod hazards;
 pub mod index;
 pub mod order;
 pub(crate) mod outcome;

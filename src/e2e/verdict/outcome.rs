@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::event::RunHistory;
+use crate::e2e::record::hazard::Hazard;
 use crate::e2e::record::run::{Failure, Log, Place, RunLeaks, Watched};
 use crate::e2e::record::seen::Seen;
 use crate::e2e::record::trace::Trace;
@@ -39,6 +40,8 @@ pub struct Outcome {
     pub history: Option<Box<RunHistory>>,
     /// What it left behind at the broker.
     pub leaks: RunLeaks,
+    /// What does no harm yet.
+    pub hazards: Vec<Hazard>,
     /// How often each service was started again that had ended by itself.
     pub restarts: BTreeMap<String, u32>,
     /// Where its history was kept.
@@ -59,6 +62,7 @@ impl Outcome {
             logs: Vec::new(),
             history: None,
             leaks: RunLeaks::default(),
+            hazards: Vec::new(),
             restarts: BTreeMap::new(),
             history_file: None,
             trace: None,

@@ -40,6 +40,16 @@ pub(in crate::e2e) fn section(report: &RunReport) -> Markup {
                         h4 { "Left behind at the broker" }
                         ul { @for line in leaks.lines() { li { (show::text(&line)) } } }
                     }
+                    @if !report.hazards.is_empty() {
+                        h4 { "Hazards" }
+                        ul { @for hazard in &report.hazards {
+                            li {
+                                (show::text(&hazard.to_string())) br;
+                                span.muted { (hazard.kind.about().leads_to) "; " (hazard.kind.about().remedy) ": " }
+                                a href=(hazard.kind.about().manual) { "manual" }
+                            }
+                         } }
+                    }
                     @if let Some(trace) = &report.trace { (how_it_went(trace, &anchor)) }
                     @else if !report.logs.is_empty() {
                         h4 { "Last lines" }

@@ -120,6 +120,13 @@ impl GivenUp {
         self.0.get(&key).map_or(0, |sequences| sequences.len() as u64)
     }
 
+    /// All that went this way, by stream and consumer.
+    pub(in crate::e2e) fn of(&self, how: How) -> BTreeMap<(String, String), Vec<u64>> {
+        let of = self.0.iter().filter(|((_, _, went), _)| *went == how);
+        of.map(|((stream, consumer, _), all)| ((stream.clone(), consumer.clone()), all.clone()))
+            .collect()
+    }
+
     /// What nobody expects, as what is left behind; `expected` says whether a check is about it.
     pub(in crate::e2e) fn leaks(&self, expected: impl Fn(&str, &str, How) -> bool) -> Vec<Leak> {
         let unexpected =

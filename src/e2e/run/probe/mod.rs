@@ -4,15 +4,20 @@
 //! | --- | --- |
 //! | `evidence` | journals and streams that checks are about |
 //! | `broker_trace` | what crossed the broker, from its own trace |
+//! | `configured` | streams and consumers, as JetStream says it |
 //! | `drift` | all messages, for checks with a schema |
-//! | `inboxes` | replies that no client shows |
+//! | `hazards` | what does no harm yet |
+//! | `answers`, `inboxes` | replies that no client shows |
 //! | `leaks` | what is left behind at the broker |
 //! | `trace` | how the run went, for reports that draw |
 
 pub(crate) mod advisories;
+pub(crate) mod answers;
 pub(crate) mod broker_trace;
+pub(crate) mod configured;
 pub(crate) mod drift;
 pub(crate) mod evidence;
+pub(crate) mod hazards;
 pub(crate) mod inboxes;
 pub(crate) mod instead;
 pub(crate) mod inventory;

@@ -40,7 +40,7 @@ pub(in crate::e2e) async fn gather(
 ) -> Trace {
     let clock = world.recorder.clock();
     let steps = tape.end(clock, written, stopped);
-    let load = level::untraced(fixture);
+    let load = level::undrawn(fixture);
     if load.is_none() {
         let _ = tokio::time::timeout(LAST_LINES, end::last_lines(world.harness(), &world.brokers))
             .await;

@@ -7,6 +7,7 @@ use super::values;
 use crate::broker::{Credentials, Roles};
 use crate::e2e::driver::rust::TypedCalls;
 use crate::e2e::run::oracle::Oracles;
+use crate::e2e::scenario::ast::hazard::Hazards;
 use crate::e2e::scenario::ast::scenario::{Fixture, Leaks};
 use crate::e2e::scenario::ast::service::Ready;
 use crate::e2e::text::redact::Row;
@@ -43,6 +44,8 @@ pub struct Machine {
     pub dying_client: Option<Spawn>,
     /// What is done about leaks where a fixture does not say.
     pub leaks: Leaks,
+    /// The same about hazards.
+    pub hazards: Hazards,
     /// Streams whose leaders break in turns where a fault does not name one; the last takes
     /// submissions.
     pub leaders: Vec<String>,

@@ -1,5 +1,6 @@
 //! The passwords of a run, taken out of everything that is told about it.
 
+use crate::e2e::record::hazard::Hazard;
 use crate::e2e::record::run::{Failure, Log, Watched};
 use crate::e2e::scenario::ast::crash::Message;
 use crate::e2e::verdict::event::RunHistory;
@@ -52,6 +53,8 @@ impl Secrets {
             leak.told = text(std::mem::take(&mut leak.told));
         }
         leaks.unknown = leaks.unknown.map(text);
+        let hazards = outcome.hazards.into_iter();
+        let hazards = hazards.map(|hazard| Hazard { seen: text(hazard.seen), ..hazard }).collect();
         let lines = |log: Log| Log { lines: log.lines.into_iter().map(text).collect(), ..log };
         Outcome {
             end,
@@ -66,6 +69,7 @@ impl Secrets {
             // Evidence is not rewritten: what would tell a password is left out whole.
             history: outcome.history.filter(|history| !self.is_told_by(history)),
             leaks,
+            hazards,
             restarts: outcome.restarts,
             history_file: outcome.history_file,
             watched: outcome.watched.map(|watched| Watched {
@@ -85,6 +89,7 @@ mod tests {
     use super::*;
     use crate::e2e::record::run::{Leak, LeakKind, RunLeaks};
     use crate::e2e::record::seen::Seen;
+    use crate::e2e::scenario::ast::hazard::HazardKind;
     use crate::wire::driver as wire;
     use serde_json::json;
 
@@ -152,6 +157,7 @@ mod tests {
                 logs,
                 restarts: Default::default(),
                 leaks: RunLeaks { found: vec![leak], unknown: Some(said("unknown")) },
+                hazards: vec![Hazard { kind: HazardKind::ConsumerShared, seen: said("seen") }],
                 trace: Some(Box::new(trace(&said("trace")))),
                 ..Outcome::unstarted(end)
             };

@@ -209,6 +209,12 @@ impl Services {
         try_join_all(waiting).await.map(drop)
     }
 
+    /// The names of those that run, by pid.
+    pub(in crate::e2e) fn by_pid(&self) -> BTreeMap<u32, String> {
+        let all = self.running.iter().chain(&self.aside);
+        all.map(|child| (child.pid(), child.name().to_owned())).collect()
+    }
+
     /// From now on one of them is killed at one of its messages.
     pub(in crate::e2e) fn crash_at(&mut self, crashing: Crashing) {
         self.crashing = Some(Arc::new(crashing));

@@ -34,6 +34,7 @@ use crate::e2e::run::probe::advisories::{Advisories, How};
 use crate::e2e::run::probe::broker_trace::level;
 use crate::e2e::run::probe::broker_trace::reading::Reading;
 use crate::e2e::run::probe::evidence::Probe;
+use crate::e2e::run::probe::hazards::HazardWatch;
 use crate::e2e::run::probe::leaks::Watch;
 use crate::e2e::scenario::ast::check::CheckKind;
 use crate::e2e::scenario::ast::crash::Crash;
@@ -77,6 +78,8 @@ pub(in crate::e2e) struct World {
     advisories: Advisories,
     /// What is left behind.
     leaks: Watch,
+    /// What does no harm yet.
+    hazards: HazardWatch,
 }
 
 /// What a step works with, while the services are looked after.
@@ -130,6 +133,7 @@ impl World {
             standing: None,
         };
         let leaks = Watch::new(fixture, machine.leaks);
+        let hazards = HazardWatch::new(fixture, &machine.hazards);
         let server = machine.server.clone();
         let server = server.map_err(|why| bare(Stop::broken("cannot start the broker", why)))?;
         let mut settings = broker::Settings::new(server, machine.reaper.clone());
@@ -153,7 +157,9 @@ impl World {
         }
         // Else a lame duck waits 10 s before it sends its clients away.
         settings.extra_config = "lame_duck_grace_period: \"200ms\"\n".to_owned();
-        settings.extra_config.push_str(level::config(fixture, traced));
+        // Where they share an account, what clients are answered is read there.
+        let is_read = hazards.looks() || machine.roles.shared.is_none();
+        settings.extra_config.push_str(level::config(fixture, traced, is_read));
         settings.monitoring = leaks.looks();
         let brokers = Brokers::start(settings, fixture)
             .await
@@ -232,6 +238,7 @@ impl World {
                     traced: Mutex::default(),
                     advisories,
                     leaks,
+                    hazards,
                 });
             }
             (Err(not_started), _) => {
@@ -383,6 +390,12 @@ impl World {
         self.leaks.begin(&self.brokers, self.services.processes()).await;
     }
 
+    /// Looks for hazards, once, while the services are up.
+    pub(in crate::e2e) async fn look_for_hazards(&mut self) {
+        let services = self.services.by_pid();
+        self.hazards.look(&self.harness, &self.brokers, &self.advisories, &services).await;
+    }
+
     /// Looks at what is there after the last step.
     pub(in crate::e2e) async fn look_for_leaks(&mut self) {
         let broken = self.broken.iter().find(|(fault, _)| fault.what.is_of_a_network());
@@ -403,13 +416,14 @@ impl World {
         mut self,
         fixture: &Fixture,
         held: bool,
-    ) -> (Result<(), Stop>, Watch, Standing) {
+    ) -> (Result<(), Stop>, Watch, HazardWatch, Standing) {
         self.brokers.resume().await;
         let driver = self.driver.close().await;
         let driver = driver.map_err(|fault| Stop::broken("cannot end the driver", fault));
         if held {
             std::mem::take(&mut self.networks).stop().await;
             self.leaks.at_end(&self.brokers).await;
+            self.hazards.at_end(&self.harness).await;
             if self.leaks.is_known() {
                 let expected =
                     |stream: &str, consumer: &str, how| is_checked(fixture, stream, consumer, how);
@@ -425,7 +439,7 @@ impl World {
         standing.message_faults = self.rules.iter().map(hit).collect();
         standing.broken = self.broken;
         standing.broken.retain(|(fault, _)| fault.what != What::PauseBroker);
-        (driver, self.leaks, standing)
+        (driver, self.leaks, self.hazards, standing)
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::check::Check;
 use super::crash::{Crash, Explore};
+use super::hazard::Hazards;
 use super::promise::Promise;
 use super::service::Service;
 use super::step::Step;
@@ -53,6 +54,8 @@ pub struct Fixture {
     pub redact: Vec<Row>,
     /// What is done about leaks, and where it says so.
     pub leaks: Option<(Leaks, Span)>,
+    /// What is done about hazards, and where it says so.
+    pub hazards: Option<(Hazards, Span)>,
     /// What becomes of operations: the suite's promises, then its own.
     pub promises: Vec<Promise>,
     /// How long its steps and checks may take, all together.
@@ -155,6 +158,8 @@ pub struct BrokerTable {
 pub struct Defaults {
     /// What is done about leaks.
     pub leaks: Option<Leaks>,
+    /// What is done about hazards.
+    pub hazards: Option<Hazards>,
     /// How long the steps and checks of one may take, all together.
     pub within: Option<Duration>,
     /// The broker's settings.

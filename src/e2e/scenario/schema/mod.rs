@@ -62,6 +62,7 @@ fn form(key: &Key) -> Value {
     match key.form {
         Form::Texts
         | Form::Word(_)
+        | Form::WordOrNames(..)
         | Form::Fault
         | Form::Count(_)
         | Form::Port
@@ -84,6 +85,9 @@ fn written(form: Form) -> Value {
         Form::Fault => json!({ "enum": verbs::fault_words() }),
         Form::Under => by_word(verbs::fault_words(), &json!({ "$ref": "#/definitions/under" })),
         Form::Word(words) => json!({ "enum": words }),
+        Form::WordOrNames(words, names) => json!({
+            "anyOf": [{ "enum": words }, { "type": "array", "items": { "enum": names } }],
+        }),
         Form::Count(least) => json!({ "type": "integer", "minimum": least, "maximum": u32::MAX }),
         Form::Pointer => json!({ "type": "string", "pattern": "^/" }),
         Form::Counts => {

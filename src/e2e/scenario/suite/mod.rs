@@ -9,6 +9,7 @@
 //! prepare = [["npm", "ci"]]              # run in order, once, before anything else
 //!
 //! leaks = "fail"                         # for every scenario that does not say otherwise
+//! hazards = ["stream-without-limits"]    # the same; these are accepted, others fail a run
 //! within = "5m"                          # how long each may take, all together
 //! broker = { auth = false }              # the same, as at the top of a fixture; also `proxy`
 //! exclusive = true                       # one run at a time, as fixed ports need it

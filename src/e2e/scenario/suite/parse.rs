@@ -40,6 +40,7 @@ pub fn parse(source: Source, variables: BTreeSet<String>) -> Result<Suite, Fixtu
     let known = [
         "scenarios",
         "leaks",
+        "hazards",
         "within",
         "broker",
         "proxy",

@@ -31,6 +31,8 @@ pub(in crate::e2e) enum What {
 pub(in crate::e2e) struct Connection {
     /// The server's process id and the connection's number.
     pub(in crate::e2e) id: (u32, u64),
+    /// From which port; 0 where it is not said.
+    pub(in crate::e2e) port: u16,
     /// Library, version and name, then account and user, as far as the server knows them.
     pub(in crate::e2e) whose: String,
 }
@@ -71,11 +73,12 @@ pub(in crate::e2e) fn parse(line: &str) -> Option<Line> {
     let Some(trace) = text.strip_prefix("[TRC] ") else {
         return Some(Line { at, what: What::Plain(text.to_owned()) });
     };
-    let (_, rest) = trace.split_once(" - cid:")?;
+    let (address, rest) = trace.split_once(" - cid:")?;
     let (cid, rest) = rest.split_once(" - ")?;
     let (whose, way, op) = direction(rest)?;
     let id = (pid.trim().parse().ok()?, cid.parse().ok()?);
-    let connection = Connection { id, whose: whose.to_owned() };
+    let port = address.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or_default();
+    let connection = Connection { id, port, whose: whose.to_owned() };
     Some(Line { at, what: What::Trace { connection, op: operation(way, op)? } })
 }
 

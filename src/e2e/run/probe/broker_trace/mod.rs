@@ -12,10 +12,12 @@
 //! | `end` | that the log has everything so far |
 //! | `said`, `heard` | lines to whole messages |
 //! | `imports` | the reply subjects of other accounts |
+//! | `answers` | replies to what clients asked |
 //! | `carried` | what was sent, for checks |
 //! | `conversation` | messages between parties, for pictures |
 //! | `subject` | what a subject alone tells |
 
+pub(crate) mod answers;
 pub(crate) mod carried;
 pub(crate) mod conversation;
 pub(crate) mod end;
