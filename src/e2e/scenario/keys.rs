@@ -24,7 +24,7 @@ pub(in crate::e2e) const TOP: &[Key] = &[
     key(
         "hazards",
         Form::WordOrNames(Hazards::WORDS, &HazardKind::NAMES),
-        "What becomes of a run with hazards; told unless said. Names are accepted, others fail it.",
+        "What becomes of a run that has hazards, or which are accepted; told unless said.",
     ),
     key(
         "within",
