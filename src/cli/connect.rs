@@ -17,6 +17,21 @@ use crate::provision;
 /// How long a drain may take at the end of a one-shot command.
 const DRAIN: Duration = Duration::from_secs(5);
 
+/// The variables by which a person names a server for other commands, and how to connect to it: they must
+/// not reach what is started for a scenario or a bench.
+pub const NAMES_A_SERVER: [&str; 10] = [
+    "NATS_URL",
+    "NATS_CONTEXT",
+    "NATS_USER",
+    "NATS_PASSWORD",
+    "NATS_TOKEN",
+    "NATS_CREDS",
+    "NATS_NKEY",
+    "NATS_CA",
+    "NATS_CERT",
+    "NATS_KEY",
+];
+
 /// A connection, with the broker and services that were started for it.
 pub struct Session {
     pub connection: Connection,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clap::{CommandFactory as _, ValueEnum as _};
 
 use super::args::Cli;
-use super::exit;
+use super::{bench, exit};
 use crate::e2e::scenario::documented::{column, rows};
 use crate::modules::payment::Sabotage;
 
@@ -44,6 +44,15 @@ fn the_table_of_e2e_names_flags_and_subcommands_that_are_there() {
     let said = said.into_iter().filter(|word| !["payment", "broker-killed"].contains(word));
     let strange: Vec<_> = said.filter(|word| !known.contains(*word)).collect();
     assert!(strange.is_empty(), "`mono-demo e2e` knows no {strange:?}");
+}
+
+#[test]
+fn every_section_of_bench_is_in_the_table_and_no_other() {
+    let known =
+        bench::Chosen::value_variants().iter().filter_map(clap::ValueEnum::to_possible_value);
+    let known: Vec<_> = known.collect();
+    let known: BTreeSet<&str> = known.iter().map(clap::builder::PossibleValue::get_name).collect();
+    assert_eq!(column(COMMANDS, "## bench", 0), known);
 }
 
 #[test]
