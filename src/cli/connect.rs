@@ -40,6 +40,15 @@ pub struct Session {
     own: Option<Own>,
 }
 
+/// Which services a command asks: a broker of its own has no others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// `math` alone.
+    Math,
+    /// Whatever there is.
+    Any,
+}
+
 struct Own {
     broker: Broker,
     running: Running,
@@ -55,11 +64,22 @@ impl Session {
         context: &Context,
         output: &Output,
     ) -> Result<Self, CliError> {
+        Self::open_for(Asks::Any, role, global, context, output).await
+    }
+
+    /// The same, for a command that asks these services.
+    pub async fn open_for(
+        asks: Asks,
+        role: Role,
+        global: &Global,
+        context: &Context,
+        output: &Output,
+    ) -> Result<Self, CliError> {
         let timeout = timeout(&global.connection, context)?;
         if let Some(connection) = there(role, global, context, output).await? {
             return Ok(Self { connection, timeout, own: None });
         }
-        let own = Self::start(role, timeout, global, context, output).await?;
+        let own = Self::start(asks, role, timeout, global, context, output).await?;
         output.note(
             "note: no server is named and none is running, so this uses a temporary broker: \
              nothing is kept",
@@ -88,6 +108,7 @@ impl Session {
     }
 
     async fn start(
+        asks: Asks,
         role: Role,
         timeout: Duration,
         global: &Global,
@@ -106,14 +127,17 @@ impl Session {
         let target = |role| as_role(broker.url(), role, broker.credentials(role));
         let serving = Connection::open(&target(Role::Worker), "mono-demo services").await?;
         let journals = broker.run_dir().join("journals");
-        let running = services::start(
-            &serving,
-            services::Settings::default(),
-            services::Keeping::for_now(&journals),
-            services::Proof::default(),
-        )
-        .await?;
-        let connection = Connection::open(&target(role), "mono-demo").await?;
+        let running = async {
+            let keeping = services::Keeping::for_now(&journals);
+            let (settings, proof) = (services::Settings::default(), services::Proof::default());
+            match asks {
+                Asks::Math => services::start_math(&serving).await,
+                Asks::Any => services::start(&serving, settings, keeping, proof).await,
+            }
+        };
+        let client = target(role);
+        let connection = async { Ok(Connection::open(&client, "mono-demo").await?) };
+        let (running, connection) = tokio::try_join!(running, connection)?;
         Ok(Self { connection, timeout, own: Some(Own { broker, running, connection: serving }) })
     }
 

@@ -63,7 +63,8 @@ pub enum Chosen {
 }
 
 impl Chosen {
-    pub(super) fn name(self) -> String {
+    /// Its name on the command line.
+    pub fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
 }

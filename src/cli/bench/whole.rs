@@ -3,10 +3,12 @@
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use async_nats::jetstream::{self, consumer::pull, stream::Config};
-use futures_util::{FutureExt as _, StreamExt as _};
+use async_nats::jetstream::consumer::pull;
+use async_nats::jetstream::stream::Config;
+use futures_util::FutureExt as _;
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use super::stage::{READY, Stage, connect};
@@ -78,19 +80,7 @@ async fn end_of_broker(stage: &Stage<'_>, in_order: bool) -> Result<Turn, BenchE
     let settings = Settings::new(stage.server.clone(), stage.reaper.clone());
     let broker = Broker::start(settings).await;
     let mut broker = broker.map_err(|e| failed("start a broker", &e))?;
-    let connection = connect(broker.url()).await?;
-    let stream = connection.jetstream();
-    let config = Config { name: "s".into(), subjects: vec!["s".into()], ..Config::default() };
-    let stream = stream.create_stream(config).await.map_err(|e| failed("make a stream", &e))?;
-    let consumer = pull::Config { durable_name: Some("c".into()), ..pull::Config::default() };
-    let consumer = stream.create_consumer(consumer).await;
-    let consumer: jetstream::consumer::PullConsumer =
-        consumer.map_err(|e| failed("make a consumer", &e))?;
-    let mut messages = consumer.messages().await.map_err(|e| failed("pull", &e))?;
-    // Asked for, and on its way to the broker before the next line is.
-    let _ = messages.next().now_or_never();
-    let barrier = connection.barrier(Duration::from_secs(5)).await;
-    barrier.map_err(|e| failed("reach the broker", &e))?;
+    let _pulls = pulling(&broker).await?;
     let began = Instant::now();
     if in_order {
         broker.stop().await.map_err(|e| failed("stop a broker", &e))?;
@@ -100,6 +90,33 @@ async fn end_of_broker(stage: &Stage<'_>, in_order: bool) -> Result<Turn, BenchE
     let took = ms(began);
     broker.stop().await.map_err(|e| failed("stop a broker", &e))?;
     Ok(took)
+}
+
+/// Somebody who waits for the next message of a stream, for as long as it is held: a socket, since a
+/// client would notice the end of the broker, and look for it again.
+async fn pulling(broker: &Broker) -> Result<TcpStream, BenchError> {
+    let failed = |what: &str, e: &dyn std::fmt::Display| BenchError::failed(what, e);
+    let connection = connect(broker.url()).await?;
+    let config = Config { name: "s".into(), subjects: vec!["s".into()], ..Config::default() };
+    let stream = connection.jetstream().create_stream(config).await;
+    let stream = stream.map_err(|e| failed("make a stream", &e))?;
+    let consumer = pull::Config { durable_name: Some("c".into()), ..pull::Config::default() };
+    stream.create_consumer(consumer).await.map_err(|e| failed("make a consumer", &e))?;
+    connection.close(Duration::from_secs(5)).await;
+    let pull = async {
+        let mut socket = TcpStream::connect(("127.0.0.1", broker.port())).await?;
+        let next = "PUB $JS.API.CONSUMER.MSG.NEXT.s.c i 24\r\n{\"expires\":60000000000 }\r\n";
+        let lines = format!("CONNECT {{\"verbose\":false}}\r\nSUB i 1\r\n{next}PING\r\n");
+        socket.write_all(lines.as_bytes()).await?;
+        let mut answers = BufReader::new(&mut socket).lines();
+        while let Some(line) = answers.next_line().await? {
+            if line == "PONG" {
+                return Ok(socket);
+            }
+        }
+        Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof))
+    };
+    pull.await.map_err(|e| failed("pull", &e))
 }
 
 /// `call` as a whole process.
@@ -156,7 +173,7 @@ async fn answered(mut command: Command, right: &str) -> Result<Turn, BenchError>
 async fn started(stage: &Stage<'_>) -> Result<Child, BenchError> {
     let failed = |e: &dyn std::fmt::Display| BenchError::failed("start `serve`", e);
     let me = std::process::id().to_string();
-    let mut command = stage.timed(["serve", "--port", "0", "--unlisted", "--ends-with", &me]);
+    let mut command = stage.timed(["serve", "--port", "0", "--ends-with", &me]);
     let mut serve = command.stdout(Stdio::piped()).spawn().map_err(|e| failed(&e))?;
     let stdout = serve.stdout.take().ok_or_else(|| failed(&"it has no stdout"))?;
     let mut lines = BufReader::new(stdout).lines();

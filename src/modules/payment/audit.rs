@@ -10,6 +10,7 @@ use async_nats::jetstream::context::ConsumerInfoErrorKind;
 use async_nats::jetstream::stream::Stream;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::books::{Books, Seen};
 use super::dead_letters::DeadLetter;
@@ -118,13 +119,19 @@ async fn once(connection: &Connection, outside: &Outside) -> Result<Audit, Audit
     {
         audit.problems.extend(before.lost(&Seen::now(connection).await?));
     }
+    // What is found first has less: each outcome has its claim, and its charge, by the time that those
+    // are looked at. All three are read side by side.
+    let ledger = store::find(connection, LEDGER).await?;
+    let intents = store::find(connection, INTENTS).await?;
+    let charges = outside.journal.clone().map(|path| spawn_blocking(move || journal::read(&path)));
+    let (ledger, intents) = tokio::join!(
+        write_once(LEDGER, LEDGER_PREFIX, ledger, |e: &Entry| &e.payment_id),
+        write_once(INTENTS, INTENT_PREFIX, intents, |i: &Intent| &i.payment_id),
+    );
+    let (ledger, intents) = (ledger?, intents?);
     let mut gaps = Vec::new();
-    let ledger = write_once(connection, LEDGER, &mut audit, &mut gaps).await?;
-    let intents = write_once(connection, INTENTS, &mut audit, &mut gaps).await?;
-    let entries: BTreeMap<String, Entry> =
-        decoded(LEDGER, LEDGER_PREFIX, &ledger, |e: &Entry| e.payment_id.clone(), &mut audit);
-    let claims: BTreeMap<String, Intent> =
-        decoded(INTENTS, INTENT_PREFIX, &intents, |i: &Intent| i.payment_id.clone(), &mut audit);
+    let entries = ledger.told_to(&mut audit, &mut gaps);
+    let claims = intents.told_to(&mut audit, &mut gaps);
     let handled = entries.values().map(|entry| entry.request_sequence).max().unwrap_or(0);
     let waiting = waiting(connection, handled, &mut audit).await?;
     match store::find(connection, DEAD_LETTERS).await? {
@@ -143,42 +150,62 @@ async fn once(connection: &Connection, outside: &Outside) -> Result<Audit, Audit
     audit.completed = entries.values().filter(|e| e.status == Status::Completed).count();
     audit.failed = entries.len() - audit.completed;
     compare_claims(&entries, &claims, &waiting, &mut audit);
-    if let Some(path) = &outside.journal {
-        let charges = charges(path, &mut audit)?;
+    if let (Some(path), Some(charges)) = (&outside.journal, charges) {
+        let charges = ended(charges).await?;
+        let charges = told_of(path, charges, &mut audit);
         compare_charges(&entries, &charges, &waiting, &mut audit);
     }
     audit.judge(gaps);
     Ok(audit)
 }
 
+/// What a stream holds from which nothing is ever removed, and what is wrong with it.
+struct WriteOnce<T> {
+    records: BTreeMap<String, T>,
+    problems: Vec<String>,
+    gaps: Vec<String>,
+}
+
+impl<T> WriteOnce<T> {
+    fn told_to(self, audit: &mut Audit, gaps: &mut Vec<String>) -> BTreeMap<String, T> {
+        audit.problems.extend(self.problems);
+        gaps.extend(self.gaps);
+        self.records
+    }
+}
+
 /// Reads a stream from which nothing is ever removed: a number from 1 on without a message is a gap.
-async fn write_once(
-    connection: &Connection,
+async fn write_once<T: DeserializeOwned + Send + 'static>(
     name: &'static str,
-    audit: &mut Audit,
-    gaps: &mut Vec<String>,
-) -> Result<Contents, StoreError> {
-    let Some(stream) = store::find(connection, name).await? else {
-        audit.problems.push(format!("stream `{name}` does not exist"));
-        return Ok(Contents::default());
+    prefix: &'static str,
+    stream: Option<Stream>,
+    id: fn(&T) -> &String,
+) -> Result<WriteOnce<T>, AuditError> {
+    let Some(stream) = stream else {
+        let problems = vec![format!("stream `{name}` does not exist")];
+        return Ok(WriteOnce { records: BTreeMap::new(), problems, gaps: Vec::new() });
     };
-    let contents = store::read(&stream).await?;
-    // Only services of ours write here, and none of them wrote that.
-    audit.problems.extend(contents.unreadable(name));
-    let mut missing = runs(contents.missing.iter().copied());
-    // Whoever purges or makes a stream chooses its first number, which may be any.
-    let before = contents.first.saturating_sub(1).min(contents.last);
-    if before > 0 {
-        missing.insert(0, 1..=before);
-    }
-    gaps.extend(unreadable(name, &missing));
-    let (read, stated) = (contents.messages.len() as u64, contents.stated);
-    if missing.is_empty() && read != stated {
-        let problem =
-            format!("stream `{name}` says it has {} and shows {read}", counted(stated, "message"));
-        audit.problems.push(problem);
-    }
-    Ok(contents)
+    let contents = store::read_found(&stream).await?;
+    // While another one is read.
+    let decoded = spawn_blocking(move || {
+        // Only services of ours write here, and none of them wrote that.
+        let mut problems: Vec<String> = contents.unreadable(name).collect();
+        let mut missing = runs(contents.missing.iter().copied());
+        // Whoever purges or makes a stream chooses its first number, which may be any.
+        let before = contents.first.saturating_sub(1).min(contents.last);
+        if before > 0 {
+            missing.insert(0, 1..=before);
+        }
+        let gaps = unreadable(name, &missing);
+        let (read, stated) = (contents.messages.len() as u64, contents.stated);
+        if missing.is_empty() && read != stated {
+            let stated = counted(stated, "message");
+            problems.push(format!("stream `{name}` says it has {stated} and shows {read}"));
+        }
+        let records = decoded(name, prefix, &contents, id, &mut problems);
+        WriteOnce { records, problems, gaps }
+    });
+    Ok(ended(decoded).await)
 }
 
 /// The payment ids of the requests that wait; `handled` is the latest one that has an outcome.
@@ -288,29 +315,45 @@ fn decoded<T: DeserializeOwned>(
     name: &str,
     prefix: &str,
     contents: &Contents,
-    id: impl Fn(&T) -> String,
-    audit: &mut Audit,
+    id: impl Fn(&T) -> &String,
+    problems: &mut Vec<String>,
 ) -> BTreeMap<String, T> {
     let mut found = BTreeMap::new();
     for message in &contents.messages {
+        let read_there = |id: &str| {
+            let rest = message.subject.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.'));
+            rest == Some(id)
+        };
         match serde_json::from_slice::<T>(&message.body) {
-            Ok(record) if message.subject == format!("{prefix}.{}", id(&record)) => {
-                found.insert(id(&record), record);
+            Ok(record) if read_there(id(&record)) => {
+                found.insert(id(&record).clone(), record);
             }
-            Ok(record) => audit.problems.push(format!(
+            Ok(record) => problems.push(format!(
                 "stream `{name}`: message `{}` on `{}` is about `{}`, which is read on `{prefix}.{}`",
                 message.sequence,
                 message.subject,
                 id(&record),
                 id(&record)
             )),
-            Err(e) => audit.problems.push(format!(
+            Err(e) => problems.push(format!(
                 "stream `{name}`: message {} on `{}` cannot be read: {e}",
                 message.sequence, message.subject
             )),
         }
     }
     found
+}
+
+/// The outcome of what runs on another thread, which goes on with its panic here.
+async fn ended<T>(work: JoinHandle<T>) -> T {
+    match work.await {
+        Ok(outcome) => outcome,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Nobody cancels it but the end of the runtime.
+            Err(_) => std::future::pending().await,
+        },
+    }
 }
 
 fn compare_claims(
@@ -377,16 +420,20 @@ fn compare_charges(
     }
 }
 
-/// The gateway's journal, line by line: what cannot be read is a finding.
-fn charges(path: &Path, audit: &mut Audit) -> Result<Vec<ChargeRecord>, JournalError> {
-    let journal::Contents { records, damaged, torn } = journal::read(path)?;
+/// The charges of the gateway's journal; a line that cannot be read is a finding.
+fn told_of(
+    path: &Path,
+    contents: journal::Contents<ChargeRecord>,
+    audit: &mut Audit,
+) -> Vec<ChargeRecord> {
+    let journal::Contents { records, damaged, torn } = contents;
     let name = path.display();
     audit.problems.extend(damaged.iter().map(|line| format!("journal `{name}`: `{line}`")));
     // No caller ever got an answer for it, and the next writer cuts it off.
     audit
         .unreadable
         .extend(torn.map(|line| format!("journal `{name}` ends in half a line: `{line}`")));
-    Ok(records)
+    records
 }
 
 #[cfg(test)]

@@ -121,10 +121,13 @@ impl Ledger {
         let ledger = streams::ledger_stream(self.replicas);
         let intents = streams::intents_stream(self.replicas);
         let dead_letters = streams::dead_letters_stream(self.replicas);
+        // The framework would make it, one after the other.
+        let failures = streams::failures(self.replicas).stream;
         tokio::try_join!(
             self.ensure(ledger),
             self.ensure(intents),
-            ensure::stream(&self.connection, &dead_letters)
+            ensure::stream(&self.connection, &dead_letters),
+            ensure::stream(&self.connection, &failures)
         )?;
         // The last one: no message can come before all are there.
         ensure::stream(&self.connection, &streams::requests_stream(self.replicas)).await?;
