@@ -15,43 +15,57 @@ struct Process {
     line: String,
 }
 
+/// What a process has in memory, in megabytes (10^6 bytes).
+#[derive(Clone, Copy)]
+struct Memory {
+    /// All of it, also what it shares with others, as the pages of its program.
+    resident: f64,
+    /// What is its own, and in no file.
+    anonymous: f64,
+}
+
 pub(super) async fn run(stage: &Stage<'_>) -> Result<Vec<Row>, BenchError> {
     if !cfg!(target_os = "linux") {
         return Err(BenchError::failed("measure memory", "there is no /proc here"));
     }
     let serve = stage.serve(&[]).await?;
     let peer = stage.peer(&serve.url).await?;
-    let payments = Payments::of(&serve);
-    payments.submit(WINDOW, WINDOW).await?;
-    let measured = |pid: u32| resident(pid).map(Turn::from);
-    let (idle, smallest) = (measured(serve.pid())?, measured(peer.pid())?);
-    let beside: Vec<Process> = processes()?;
-    let mut rows = Vec::new();
-    let floor = [smallest];
-    let mut tell = |what: String, timed: &str, turn: Turn| {
-        let floor = Some(("the smallest async-nats program", floor.as_slice()));
-        rows.extend(Row::new(what, timed, Unit::Megabytes, &[turn], floor));
+    let (idle, smallest) = (Memory::of(serve.pid())?, Memory::of(peer.pid())?);
+    let all = processes()?;
+    let beside = all.iter().filter(|process| comes_from(process, serve.pid(), &all));
+    let (reapers, servers): (Vec<_>, Vec<_>) =
+        beside.partition(|process| process.line.contains(" __reap "));
+    let largest = |processes: &[&Process]| {
+        let all = processes.iter().map(|process| Memory::of(process.pid));
+        all.reduce(|a, b| {
+            let (a, b) = (a?, b?);
+            Ok(if b.resident > a.resident { b } else { a })
+        })
+        .unwrap_or_else(|| Err(failed("`serve` has no reaper, or no broker")))
     };
-    tell("serve, idle".to_owned(), "resident, after a few hundred payments", idle);
-    let mut reapers: Vec<Turn> = Vec::new();
-    let mut servers: Vec<Turn> = Vec::new();
-    for process in beside.iter().filter(|process| comes_from(process, serve.pid(), &beside)) {
-        match process.line.contains(" __reap ") {
-            true => reapers.push(measured(process.pid)?),
-            false => servers.push(measured(process.pid)?),
+    let mut rows = Vec::new();
+    for (what, memory) in [
+        ("serve, idle".to_owned(), idle),
+        (format!("the largest of {} reapers and keepers", reapers.len()), largest(&reapers)?),
+        ("nats-server, idle".to_owned(), largest(&servers)?),
+    ] {
+        for (kind, figure, floor) in [
+            ("resident", memory.resident, smallest.resident),
+            ("anonymous", memory.anonymous, smallest.anonymous),
+        ] {
+            let (what, floor) = (format!("{what}, {kind}"), [Turn::from(floor)]);
+            let floor = Some(("the smallest async-nats program", floor.as_slice()));
+            let timed =
+                "by /proc, once everything serves; resident counts the pages of the program";
+            rows.extend(Row::new(what, timed, Unit::Megabytes, &[Turn::from(figure)], floor));
         }
     }
-    for (n, reaper) in reapers.iter().enumerate() {
-        tell(format!("reaper or keeper {}", n + 1), "resident, beside an idle `serve`", *reaper);
-    }
-    for server in &servers {
-        tell("nats-server, idle".to_owned(), "resident, beside an idle `serve`", *server);
-    }
-    let more = stage.sizes.remembered;
+    let (payments, more) = (Payments::of(&serve), stage.sizes.remembered);
     payments.submit(more, WINDOW).await?;
-    let grown = resident(serve.pid())?;
-    let what = format!("serve, for {more} payments more");
-    tell(what, "resident after them, less what was before", Turn::from(grown - idle.figure));
+    let grown = Memory::of(serve.pid())?.anonymous - idle.anonymous;
+    let (what, timed) =
+        (format!("serve, for {more} payments"), "anonymous, after them less before");
+    rows.extend(Row::new(what, timed, Unit::Megabytes, &[Turn::from(grown)], None));
     payments.agree().await?;
     end(peer).await;
     serve.stop().await?;
@@ -62,12 +76,18 @@ fn failed(e: impl std::fmt::Display) -> BenchError {
     BenchError::failed("read /proc", e)
 }
 
-/// Megabytes (10^6 bytes) of `VmRSS`, proc(5).
-fn resident(pid: u32) -> Result<f64, BenchError> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).map_err(failed)?;
-    let words = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = words.and_then(|words| words.trim().strip_suffix(" kB")?.parse::<f64>().ok());
-    kib.map(|kib| kib * 1024.0 / 1e6).ok_or_else(|| failed(format!("no VmRSS of process {pid}")))
+impl Memory {
+    /// By `VmRSS` and `RssAnon`, proc(5).
+    fn of(pid: u32) -> Result<Self, BenchError> {
+        let text = std::fs::read_to_string(format!("/proc/{pid}/status")).map_err(failed)?;
+        let megabytes = |name: &str| {
+            let words = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            let kib = words.and_then(|words| words.trim().strip_suffix(" kB")?.parse::<f64>().ok());
+            kib.map(|kib| kib * 1024.0 / 1e6)
+                .ok_or_else(|| failed(format!("no {name} of process {pid}")))
+        };
+        Ok(Self { resident: megabytes("VmRSS")?, anonymous: megabytes("RssAnon")? })
+    }
 }
 
 /// All there are; one that ends meanwhile may be left out.

@@ -3,14 +3,13 @@
 //! It repairs nothing and creates nothing: it names what is missing, unreadable or contradictory.
 
 use std::collections::{BTreeMap, HashSet};
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use async_nats::jetstream::context::ConsumerInfoErrorKind;
 use async_nats::jetstream::stream::Stream;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
+use write_once::{WriteOnce, ended, runs, unreadable, write_once};
 
 use super::books::{Books, Seen};
 use super::dead_letters::DeadLetter;
@@ -18,14 +17,15 @@ use super::letters::{self, Removed};
 use super::names::DEAD_LETTERS;
 use super::names::{CONSUMER, INTENTS, LEDGER, REQUESTS};
 use super::salvage::usable_id;
-use super::store::{self, Contents, StoreError};
+use super::store::{self, StoreError};
 use super::types::{Entry, Intent, Status};
-use crate::counted::counted;
 use crate::modules::journal::{self, JournalError};
 use crate::mono::{Connection, ModuleError};
 use crate::wire::Unreadable;
 use crate::wire::journal::{ChargeOutcome, ChargeRecord};
 use crate::wire::subjects::{INTENT_PREFIX, LEDGER_PREFIX, PAYMENT_PROCESS};
+
+mod write_once;
 
 /// What the audit found.
 #[derive(Debug, Default, Serialize)]
@@ -130,8 +130,12 @@ async fn once(connection: &Connection, outside: &Outside) -> Result<Audit, Audit
     );
     let (ledger, intents) = (ledger?, intents?);
     let mut gaps = Vec::new();
-    let entries = ledger.told_to(&mut audit, &mut gaps);
-    let claims = intents.told_to(&mut audit, &mut gaps);
+    let WriteOnce { records: entries, problems, gaps: missing } = ledger;
+    audit.problems.extend(problems);
+    gaps.extend(missing);
+    let WriteOnce { records: claims, problems, gaps: missing } = intents;
+    audit.problems.extend(problems);
+    gaps.extend(missing);
     let handled = entries.values().map(|entry| entry.request_sequence).max().unwrap_or(0);
     let waiting = waiting(connection, handled, &mut audit).await?;
     match store::find(connection, DEAD_LETTERS).await? {
@@ -157,55 +161,6 @@ async fn once(connection: &Connection, outside: &Outside) -> Result<Audit, Audit
     }
     audit.judge(gaps);
     Ok(audit)
-}
-
-/// What a stream holds from which nothing is ever removed, and what is wrong with it.
-struct WriteOnce<T> {
-    records: BTreeMap<String, T>,
-    problems: Vec<String>,
-    gaps: Vec<String>,
-}
-
-impl<T> WriteOnce<T> {
-    fn told_to(self, audit: &mut Audit, gaps: &mut Vec<String>) -> BTreeMap<String, T> {
-        audit.problems.extend(self.problems);
-        gaps.extend(self.gaps);
-        self.records
-    }
-}
-
-/// Reads a stream from which nothing is ever removed: a number from 1 on without a message is a gap.
-async fn write_once<T: DeserializeOwned + Send + 'static>(
-    name: &'static str,
-    prefix: &'static str,
-    stream: Option<Stream>,
-    id: fn(&T) -> &String,
-) -> Result<WriteOnce<T>, AuditError> {
-    let Some(stream) = stream else {
-        let problems = vec![format!("stream `{name}` does not exist")];
-        return Ok(WriteOnce { records: BTreeMap::new(), problems, gaps: Vec::new() });
-    };
-    let contents = store::read_found(&stream).await?;
-    // While another one is read.
-    let decoded = spawn_blocking(move || {
-        // Only services of ours write here, and none of them wrote that.
-        let mut problems: Vec<String> = contents.unreadable(name).collect();
-        let mut missing = runs(contents.missing.iter().copied());
-        // Whoever purges or makes a stream chooses its first number, which may be any.
-        let before = contents.first.saturating_sub(1).min(contents.last);
-        if before > 0 {
-            missing.insert(0, 1..=before);
-        }
-        let gaps = unreadable(name, &missing);
-        let (read, stated) = (contents.messages.len() as u64, contents.stated);
-        if missing.is_empty() && read != stated {
-            let stated = counted(stated, "message");
-            problems.push(format!("stream `{name}` says it has {stated} and shows {read}"));
-        }
-        let records = decoded(name, prefix, &contents, id, &mut problems);
-        WriteOnce { records, problems, gaps }
-    });
-    Ok(ended(decoded).await)
 }
 
 /// The payment ids of the requests that wait; `handled` is the latest one that has an outcome.
@@ -281,78 +236,6 @@ impl Audit {
                 self.unreadable.push(line);
             }
         }
-    }
-}
-
-/// One line for each run of numbers.
-/// Ascending numbers, those that follow each other as one.
-fn runs(numbers: impl Iterator<Item = u64>) -> Vec<RangeInclusive<u64>> {
-    let mut runs: Vec<RangeInclusive<u64>> = Vec::new();
-    for number in numbers {
-        match runs.last_mut() {
-            Some(run) if run.end() + 1 == number => *run = *run.start()..=number,
-            _ => runs.push(number..=number),
-        }
-    }
-    runs
-}
-
-fn unreadable(stream: &str, missing: &[RangeInclusive<u64>]) -> Vec<String> {
-    let told = |run: &RangeInclusive<u64>| match (run.start(), run.end()) {
-        (one, end) if one == end => {
-            format!("stream `{stream}`: message {one} is missing or unreadable")
-        }
-        (start, end) => {
-            format!("stream `{stream}`: messages {start} to {end} are missing or unreadable")
-        }
-    };
-    missing.iter().map(told).collect()
-}
-
-/// What services wrote, by id; what lies on another subject than theirs is read by none of them, as
-/// where somebody has had the stream transform subjects.
-fn decoded<T: DeserializeOwned>(
-    name: &str,
-    prefix: &str,
-    contents: &Contents,
-    id: impl Fn(&T) -> &String,
-    problems: &mut Vec<String>,
-) -> BTreeMap<String, T> {
-    let mut found = BTreeMap::new();
-    for message in &contents.messages {
-        let read_there = |id: &str| {
-            let rest = message.subject.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.'));
-            rest == Some(id)
-        };
-        match serde_json::from_slice::<T>(&message.body) {
-            Ok(record) if read_there(id(&record)) => {
-                found.insert(id(&record).clone(), record);
-            }
-            Ok(record) => problems.push(format!(
-                "stream `{name}`: message `{}` on `{}` is about `{}`, which is read on `{prefix}.{}`",
-                message.sequence,
-                message.subject,
-                id(&record),
-                id(&record)
-            )),
-            Err(e) => problems.push(format!(
-                "stream `{name}`: message {} on `{}` cannot be read: {e}",
-                message.sequence, message.subject
-            )),
-        }
-    }
-    found
-}
-
-/// The outcome of what runs on another thread, which goes on with its panic here.
-async fn ended<T>(work: JoinHandle<T>) -> T {
-    match work.await {
-        Ok(outcome) => outcome,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            // Nobody cancels it but the end of the runtime.
-            Err(_) => std::future::pending().await,
-        },
     }
 }
 
@@ -451,13 +334,5 @@ mod tests {
         assert_eq!(judged(Some(1), Vec::new()), (0, 1));
         assert_eq!(judged(Some(1), vec!["payment `p` is open".to_owned()]), (2, 0));
         assert_eq!(judged(None, Vec::new()), (1, 0));
-    }
-
-    #[test]
-    fn a_run_of_messages_is_one_line() {
-        let lines = super::unreadable("s", &super::runs([3, 5, 6, 7, 9].into_iter()));
-        let said = |what: &str| format!("stream `s`: {what} missing or unreadable");
-        let expected = ["message 3 is", "messages 5 to 7 are", "message 9 is"].map(said);
-        assert_eq!(lines, expected);
     }
 }
