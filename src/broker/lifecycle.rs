@@ -70,7 +70,7 @@ impl Broker {
                 check_streams(owned.folder()).await?;
                 (owned.folder().to_owned(), Some(owned))
             }
-            Store::Temporary => {
+            Store::Temporary | Store::Nowhere => {
                 let folder = run_dir.join("store");
                 private_folder(&folder, "the store folder")?;
                 (folder, None)
@@ -360,7 +360,7 @@ impl Broker {
 
     /// Whether nothing that it stores outlives it.
     fn is_temporary(&self) -> bool {
-        self.place.settings.store == Store::Temporary
+        !matches!(self.place.settings.store, Store::Folder(_))
     }
 
     /// Removes all that a server which has ended had stored.
@@ -399,9 +399,11 @@ pub(super) fn logins(settings: &Settings) -> Result<Option<Logins>, StartError> 
         (Some(Auth::Roles(roles)), Store::Folder(folder)) => {
             Logins::kept_in(folder, &roles.clients).map(Some)
         }
-        (Some(Auth::Roles(roles)), Store::Temporary) => Logins::draw(&roles.clients)
-            .map(Some)
-            .map_err(|source| StartError::NoRandomness { source }),
+        (Some(Auth::Roles(roles)), Store::Temporary | Store::Nowhere) => {
+            Logins::draw(&roles.clients)
+                .map(Some)
+                .map_err(|source| StartError::NoRandomness { source })
+        }
         _ => Ok(None),
     }
 }

@@ -50,6 +50,7 @@ pub enum Asks {
 }
 
 struct Own {
+    asks: Asks,
     broker: Broker,
     running: Running,
     connection: Connection,
@@ -115,7 +116,10 @@ impl Session {
         context: &Context,
         output: &Output,
     ) -> Result<Self, CliError> {
-        let store = broker::Store::Temporary;
+        let store = match asks {
+            Asks::Math => broker::Store::Nowhere,
+            Asks::Any => broker::Store::Temporary,
+        };
         let mut settings =
             broker_settings(&global.tools, context, output, broker::Port::Any, store).await?;
         // The account of clients has nobody else in it: who asks for what is not served hears that
@@ -124,7 +128,11 @@ impl Session {
         roles.client.publish = vec![">".to_owned()];
         settings.auth = Some(broker::Auth::Roles(roles));
         let broker = Broker::start(settings).await?;
-        let target = |role| as_role(broker.url(), role, broker.credentials(role));
+        // Connections that are not closed see the broker's end, which is no news.
+        let target = |role| Target {
+            quiet: asks == Asks::Math,
+            ..as_role(broker.url(), role, broker.credentials(role))
+        };
         let serving = Connection::open(&target(Role::Worker), "mono-demo services").await?;
         let journals = broker.run_dir().join("journals");
         let running = async {
@@ -138,7 +146,11 @@ impl Session {
         let client = target(role);
         let connection = async { Ok(Connection::open(&client, "mono-demo").await?) };
         let (running, connection) = tokio::try_join!(running, connection)?;
-        Ok(Self { connection, timeout, own: Some(Own { broker, running, connection: serving }) })
+        Ok(Self {
+            connection,
+            timeout,
+            own: Some(Own { asks, broker, running, connection: serving }),
+        })
     }
 
     /// The outcome of what only the harness may do everywhere; or the server's refusal as soon as it is
@@ -168,10 +180,15 @@ impl Session {
 
     /// Drains and stops what was started.
     pub async fn close(self) {
-        self.connection.close(DRAIN).await;
+        if self.own.as_ref().is_none_or(|own| own.asks == Asks::Any) {
+            self.connection.close(DRAIN).await;
+        }
         if let Some(own) = self.own {
-            own.running.drain(DRAIN).await;
-            own.connection.close(DRAIN).await;
+            // What was asked of `math` has its answer, and nothing else has happened there.
+            if own.asks == Asks::Any {
+                own.running.drain(DRAIN).await;
+                own.connection.close(DRAIN).await;
+            }
             if let Err(error) = own.broker.stop().await {
                 tracing::warn!(%error, "the temporary broker did not stop cleanly");
             }

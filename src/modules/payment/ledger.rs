@@ -250,7 +250,7 @@ impl Ledger {
         if self.write(INTENT_PREFIX, "claim", id, intent).await? {
             return Ok(Claim::Mine);
         }
-        let found: Option<Intent> = self.intent(id).await?;
+        let found: Option<Intent> = Box::pin(self.intent(id)).await?;
         Ok(match found {
             Some(found) if found.content == intent.content => Claim::Same,
             Some(_) => Claim::Other,
@@ -266,7 +266,7 @@ impl Ledger {
         if self.write(LEDGER_PREFIX, "commit", id, entry).await? {
             return Ok(Commit::Done);
         }
-        match self.entry(id).await? {
+        match Box::pin(self.entry(id)).await? {
             Some(entry) => Ok(Commit::Exists(Box::new(entry))),
             None => Err(LedgerError::refused_and_nothing_there("commit", id)),
         }
@@ -302,8 +302,10 @@ impl Ledger {
         headers.insert(EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
         let (subject, jetstream) = (format!("{prefix}.{id}"), self.connection.jetstream());
         let to = subject.clone();
-        let acknowledged =
-            async { jetstream.publish_with_headers(to, headers, body.into()).await?.await };
+        // Boxed, for it is handed on twice.
+        let acknowledged = Box::pin(async {
+            jetstream.publish_with_headers(to, headers, body.into()).await?.await
+        });
         let subjects = [subject.as_str()];
         let acknowledged = self.connection.unless_denied(&subjects, acknowledged);
         let answer = self.connection.unless_reconnected(acknowledged).await.transpose();
