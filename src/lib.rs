@@ -7,8 +7,10 @@
 //! | `mono` | `mono` |
 //! | `schema` | JSON Schemas of what `wire` and `mono` send |
 //! | `e2e` | `e2e`, with all of the above |
-//! | `cli`, the default | `modules`, `proof` and `cli`, with all of the above: the program |
+//! | `cli`, the default | `modules`, `proof`, `bench` and `cli`, with all of the above: the program |
 
+#[cfg(feature = "cli")]
+pub mod bench;
 #[cfg(feature = "broker")]
 pub mod broker;
 #[cfg(feature = "cli")]

@@ -8,6 +8,7 @@ mod answers;
 mod architecture;
 mod as_they_are;
 mod auth;
+mod bench;
 mod beside;
 mod broker;
 mod changed_streams;

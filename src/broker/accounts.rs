@@ -36,7 +36,7 @@ pub fn accounts_config() -> String {
     let (logins, mut roles) = (Logins::variables(), Roles::default());
     roles.worker.publish.push("_INBOX.>".to_owned());
     roles.worker.subscribe.push("_INBOX.>".to_owned());
-    let mut text = config(&logins, &roles);
+    let mut text = config(&logins, &roles, true);
     for role in [Role::Client, Role::Worker, Role::Harness] {
         let Some(login) = logins.of(role) else { continue };
         text = text.replace(&quoted(&login.password), &login.password);
@@ -45,12 +45,12 @@ pub fn accounts_config() -> String {
 }
 
 /// The users in nats-server's own language, each in its account.
-pub(super) fn config(logins: &Logins, roles: &Roles) -> String {
+pub(super) fn config(logins: &Logins, roles: &Roles, stores: bool) -> String {
     let unnamed = roles.unnamed.map(|role| format!("no_auth_user: {}\n", quoted(role.user())));
-    users(logins, roles) + &unnamed.unwrap_or_default()
+    users(logins, roles, stores) + &unnamed.unwrap_or_default()
 }
 
-fn users(logins: &Logins, roles: &Roles) -> String {
+fn users(logins: &Logins, roles: &Roles, stores: bool) -> String {
     let Roles { client, worker, shared, clients, unnamed: _ } = roles;
     let more = clients.iter().filter_map(|name| logins.of_client(name));
     let clients: Vec<Credentials> =
@@ -64,8 +64,9 @@ fn users(logins: &Logins, roles: &Roles) -> String {
         let users: String = clients.chain(of_services).collect();
         return format!("authorization {{\n  users: [\n{users}  ]\n}}\n");
     };
+    let jetstream = if stores { "    jetstream: enabled\n" } else { "" };
     let mut text = format!(
-        "accounts {{\n  {SERVICES} {{\n    jetstream: enabled\n    users: [\n{}    ]\n    exports: [\n{}    ]\n  }}\n",
+        "accounts {{\n  {SERVICES} {{\n{jetstream}    users: [\n{}    ]\n    exports: [\n{}    ]\n  }}\n",
         of_services.concat(),
         shared.exports()
     );

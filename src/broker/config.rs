@@ -29,7 +29,9 @@ pub(super) fn text(place: &Place, port: Port) -> String {
     match &settings.auth {
         None => {}
         Some(Auth::Roles(roles)) => {
-            text.extend(place.logins.iter().map(|logins| accounts::config(logins, roles)));
+            let stores = settings.store != Store::Nowhere;
+            let config = |logins| accounts::config(logins, roles, stores);
+            text.extend(place.logins.iter().map(config));
         }
         Some(Auth::Token(token)) => {
             let _ = writeln!(text, "authorization {{ token: {} }}", quoted(token));
@@ -47,13 +49,16 @@ pub(super) fn text(place: &Place, port: Port) -> String {
         }
         text.push_str("}\n");
     }
-    let store_dir = quoted(&place.store_dir.to_string_lossy());
-    let _ = writeln!(text, "jetstream {{\n  store_dir: {store_dir}");
-    if matches!(settings.store, Store::Folder(_)) {
-        // The default syncs every two minutes: an acknowledged message could be lost with the machine.
-        text.push_str("  sync_interval: always\n");
+    if settings.store != Store::Nowhere {
+        let store_dir = quoted(&place.store_dir.to_string_lossy());
+        let _ = writeln!(text, "jetstream {{\n  store_dir: {store_dir}");
+        if matches!(settings.store, Store::Folder(_)) {
+            // The default syncs every two minutes: an acknowledged message could be lost with the
+            // machine.
+            text.push_str("  sync_interval: always\n");
+        }
+        text.push_str("}\n");
     }
-    text.push_str("}\n");
     if let Some(member) = &place.member {
         text.push_str(&cluster(member));
     }

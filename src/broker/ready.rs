@@ -7,7 +7,7 @@ use async_nats::{ConnectOptions, ReconnectToServer};
 use super::logins::{Credentials, Logins};
 use super::place::Place;
 use super::roles::Role;
-use super::settings::{Auth, Settings};
+use super::settings::{Auth, Settings, Store};
 use crate::process::Lines;
 use crate::tls::Trouble;
 
@@ -74,8 +74,8 @@ fn hear(line: &str) -> Option<Heard> {
     None
 }
 
-/// Connects, makes sure that the server is the one we named, and, if it is alone, asks JetStream for
-/// its account. A member of a cluster could not answer that before it has found the others.
+/// Connects, makes sure that the server is the one we named, and, if it is alone and has JetStream, asks
+/// that for its account. A member of a cluster could not answer that before it has found the others.
 ///
 /// Tries again until it succeeds; `waiting_for` always holds what is still missing.
 ///
@@ -117,7 +117,7 @@ async fn attempt(place: &Place, port: u16) -> Result<(), Problem> {
             "looking for server {name} on 127.0.0.1:{port}, where {found} answers"
         )));
     }
-    if place.member.is_some() {
+    if place.member.is_some() || place.settings.store == Store::Nowhere {
         return Ok(());
     }
     async_nats::jetstream::new(client)

@@ -86,6 +86,8 @@ pub enum Port {
 /// Where JetStream keeps its messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Store {
+    /// Nowhere: the server runs no JetStream.
+    Nowhere,
     /// In the run folder, and gone with it; survives kill and restart.
     Temporary,
     /// In this folder, which is made if missing; every write is synced to disk before it is

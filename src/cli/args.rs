@@ -29,6 +29,8 @@ pub enum Command {
     Dlq(super::dlq::DlqArgs),
     /// Compare the payment streams with each other and with the gateway's journal.
     Audit(super::audit::AuditArgs),
+    /// Measure how fast it is, beside what this machine allows in the same run.
+    Bench(super::bench::BenchArgs),
     /// Run the scenarios, each with its own broker, with each client.
     E2e(super::e2e::E2eArgs),
     /// Judge the histories of runs that `e2e --history DIR` kept.

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::catalogue::{self, Known};
-use super::connect::Session;
+use super::connect::{Asks, Session};
 use super::context::Context;
 use super::data;
 use super::exit::{CliError, Exit};
@@ -43,6 +43,16 @@ enum Ask {
     Raw { subject: String, headers: HeaderMap, body: Bytes },
 }
 
+impl Ask {
+    fn asks(&self) -> Asks {
+        match self {
+            Self::Math { .. } => Asks::Math,
+            Self::Raw { subject, .. } if subject == subjects::MATH_CALCULATE => Asks::Math,
+            Self::Status { .. } | Self::Raw { .. } => Asks::Any,
+        }
+    }
+}
+
 pub async fn run(
     args: CallArgs,
     global: &Global,
@@ -50,7 +60,7 @@ pub async fn run(
     output: &Output,
 ) -> Result<Exit, CliError> {
     let ask = read(&args, context)?;
-    let session = Session::open(Role::Client, global, context, output).await?;
+    let session = Session::open_for(ask.asks(), Role::Client, global, context, output).await?;
     let mut result = Ok(Exit::Success);
     for _ in 0..args.message.count {
         result = once(&ask, &session, context, output).await;

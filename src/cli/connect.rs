@@ -17,6 +17,21 @@ use crate::provision;
 /// How long a drain may take at the end of a one-shot command.
 const DRAIN: Duration = Duration::from_secs(5);
 
+/// The variables by which a person names a server for other commands, and how to connect to it: they must
+/// not reach what is started for a scenario or a bench.
+pub const NAMES_A_SERVER: [&str; 10] = [
+    "NATS_URL",
+    "NATS_CONTEXT",
+    "NATS_USER",
+    "NATS_PASSWORD",
+    "NATS_TOKEN",
+    "NATS_CREDS",
+    "NATS_NKEY",
+    "NATS_CA",
+    "NATS_CERT",
+    "NATS_KEY",
+];
+
 /// A connection, with the broker and services that were started for it.
 pub struct Session {
     pub connection: Connection,
@@ -25,7 +40,17 @@ pub struct Session {
     own: Option<Own>,
 }
 
+/// Which services a command asks: a broker of its own has no others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// `math` alone.
+    Math,
+    /// Whatever there is.
+    Any,
+}
+
 struct Own {
+    asks: Asks,
     broker: Broker,
     running: Running,
     connection: Connection,
@@ -40,11 +65,22 @@ impl Session {
         context: &Context,
         output: &Output,
     ) -> Result<Self, CliError> {
+        Self::open_for(Asks::Any, role, global, context, output).await
+    }
+
+    /// The same, for a command that asks these services.
+    pub async fn open_for(
+        asks: Asks,
+        role: Role,
+        global: &Global,
+        context: &Context,
+        output: &Output,
+    ) -> Result<Self, CliError> {
         let timeout = timeout(&global.connection, context)?;
         if let Some(connection) = there(role, global, context, output).await? {
             return Ok(Self { connection, timeout, own: None });
         }
-        let own = Self::start(role, timeout, global, context, output).await?;
+        let own = Self::start(asks, role, timeout, global, context, output).await?;
         output.note(
             "note: no server is named and none is running, so this uses a temporary broker: \
              nothing is kept",
@@ -73,13 +109,17 @@ impl Session {
     }
 
     async fn start(
+        asks: Asks,
         role: Role,
         timeout: Duration,
         global: &Global,
         context: &Context,
         output: &Output,
     ) -> Result<Self, CliError> {
-        let store = broker::Store::Temporary;
+        let store = match asks {
+            Asks::Math => broker::Store::Nowhere,
+            Asks::Any => broker::Store::Temporary,
+        };
         let mut settings =
             broker_settings(&global.tools, context, output, broker::Port::Any, store).await?;
         // The account of clients has nobody else in it: who asks for what is not served hears that
@@ -88,18 +128,29 @@ impl Session {
         roles.client.publish = vec![">".to_owned()];
         settings.auth = Some(broker::Auth::Roles(roles));
         let broker = Broker::start(settings).await?;
-        let target = |role| as_role(broker.url(), role, broker.credentials(role));
+        // Connections that are not closed see the broker's end, which is no news.
+        let target = |role| Target {
+            quiet: asks == Asks::Math,
+            ..as_role(broker.url(), role, broker.credentials(role))
+        };
         let serving = Connection::open(&target(Role::Worker), "mono-demo services").await?;
         let journals = broker.run_dir().join("journals");
-        let running = services::start(
-            &serving,
-            services::Settings::default(),
-            services::Keeping::for_now(&journals),
-            services::Proof::default(),
-        )
-        .await?;
-        let connection = Connection::open(&target(role), "mono-demo").await?;
-        Ok(Self { connection, timeout, own: Some(Own { broker, running, connection: serving }) })
+        let running = async {
+            let keeping = services::Keeping::for_now(&journals);
+            let (settings, proof) = (services::Settings::default(), services::Proof::default());
+            match asks {
+                Asks::Math => services::start_math(&serving).await,
+                Asks::Any => services::start(&serving, settings, keeping, proof).await,
+            }
+        };
+        let client = target(role);
+        let connection = async { Ok(Connection::open(&client, "mono-demo").await?) };
+        let (running, connection) = tokio::try_join!(running, connection)?;
+        Ok(Self {
+            connection,
+            timeout,
+            own: Some(Own { asks, broker, running, connection: serving }),
+        })
     }
 
     /// The outcome of what only the harness may do everywhere; or the server's refusal as soon as it is
@@ -129,10 +180,15 @@ impl Session {
 
     /// Drains and stops what was started.
     pub async fn close(self) {
-        self.connection.close(DRAIN).await;
+        if self.own.as_ref().is_none_or(|own| own.asks == Asks::Any) {
+            self.connection.close(DRAIN).await;
+        }
         if let Some(own) = self.own {
-            own.running.drain(DRAIN).await;
-            own.connection.close(DRAIN).await;
+            // What was asked of `math` has its answer, and nothing else has happened there.
+            if own.asks == Asks::Any {
+                own.running.drain(DRAIN).await;
+                own.connection.close(DRAIN).await;
+            }
             if let Err(error) = own.broker.stop().await {
                 tracing::warn!(%error, "the temporary broker did not stop cleanly");
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clap::{CommandFactory as _, ValueEnum as _};
 
 use super::args::Cli;
-use super::exit;
+use super::{bench, exit};
 use crate::e2e::scenario::documented::{column, rows};
 use crate::modules::payment::Sabotage;
 
@@ -44,6 +44,18 @@ fn the_table_of_e2e_names_flags_and_subcommands_that_are_there() {
     let said = said.into_iter().filter(|word| !["payment", "broker-killed"].contains(word));
     let strange: Vec<_> = said.filter(|word| !known.contains(*word)).collect();
     assert!(strange.is_empty(), "`mono-demo e2e` knows no {strange:?}");
+}
+
+#[test]
+fn every_section_and_flag_of_bench_is_in_the_table_and_no_other() {
+    let sections = bench::Chosen::value_variants().iter().map(|chosen| chosen.name());
+    let cli = Cli::command();
+    let bench = cli.find_subcommand("bench").unwrap();
+    let shown = bench.get_arguments().filter(|flag| !flag.is_hide_set());
+    let flags = shown.filter_map(|flag| flag.get_long()).map(|long| format!("--{long}"));
+    let known: BTreeSet<String> = sections.chain(flags).collect();
+    let said = column(COMMANDS, "## bench", 0).into_iter().map(str::to_owned);
+    assert_eq!(said.collect::<BTreeSet<_>>(), known);
 }
 
 #[test]

@@ -10,8 +10,8 @@ use crate::mono::{ConnectError, remedy};
 pub enum Exit {
     /// 0: success.
     Success,
-    /// 1: a scenario differs from what it expects or from its golden transcript; an audit found a
-    /// problem; a history is invalid.
+    /// 1: a scenario differs from what it expects or from its golden transcript; an audit or a
+    /// bench found a problem; a history is invalid.
     Mismatch,
     /// 2: bad usage, bad input, a broken fixture. Nothing was done.
     Usage,
@@ -36,7 +36,8 @@ pub enum Exit {
 pub const HELP: &str = "\
 Exit codes:
   0    success
-  1    a scenario differs from what it expects, an audit found a problem, or a history is invalid
+  1    a scenario differs from what it expects, an audit or a bench found a problem, or a history is
+       invalid
   2    bad usage or input, or a broken fixture; nothing was done
   3    infrastructure: broker, disk, Python environment; or the verdict on a history is unknown
   4    domain error: division by zero, a payment that failed or conflicts

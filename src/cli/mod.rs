@@ -5,6 +5,7 @@
 
 mod args;
 mod audit;
+mod bench;
 mod brokers;
 mod call;
 mod catalogue;
@@ -117,6 +118,9 @@ fn refuse_connection(cli: &Cli) -> Result<(), CliError> {
             let refused = connection.refuse("e2e", "each scenario has a broker of its own");
             refused.map_err(|error| error.hint(hint))
         }
+        Command::Bench(ref args) if !args.is_peer() => {
+            connection.refuse("bench", "it starts brokers of its own")
+        }
         Command::Driver(_) => {
             connection.refuse("driver", "a driver gets the server's URL in `hello`")
         }
@@ -144,6 +148,7 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::E2e(args) => e2e::run(args, global, context, &output).await,
         Command::Dlq(args) => until_signal(dlq::run(args, global, context, &output)).await,
         Command::Audit(args) => until_signal(audit::run(args, global, context, &output)).await,
+        Command::Bench(args) => until_signal(bench::run(args, global, context, &output)).await,
         Command::History(args) => history::run(args, context, &output),
         Command::Driver(args) => until_signal(driver::run(args, global, context, &output)).await,
         Command::Spec(args) => spec::run(&args, &output),

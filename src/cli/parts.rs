@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::ValueEnum as _;
 
 use super::clients::{self, CLIENTS, Prepared, Wanted};
+use super::connect::NAMES_A_SERVER;
 use super::context::Context;
 use super::e2e::RunArgs;
 use super::exit::CliError;
@@ -171,7 +172,7 @@ fn serve(context: &Context, sabotage: Option<Sabotage>) -> ServiceSpawn {
     Arc::new(move |services: &ServiceContext| {
         let sabotaged = sabotage.and_then(|kind| kind.to_possible_value());
         let sabotaged = sabotaged.map(|kind| format!("--sabotage={}", kind.get_name()));
-        Spawn::new(SERVICES, &exe)
+        let spawn = Spawn::new(SERVICES, &exe)
             .args(["serve", "--server", &services.url, "--context"])
             .arg(&services.credentials)
             .arg("--settings")
@@ -179,17 +180,8 @@ fn serve(context: &Context, sabotage: Option<Sabotage>) -> ServiceSpawn {
             .arg("--journal-dir")
             .arg(&services.journal_dir)
             .args(["--note-deliveries", "--unlisted"])
-            .args(sabotaged)
-            // What a person has set for other commands must not reach a scenario.
-            .env_remove("NATS_URL")
-            .env_remove("NATS_CONTEXT")
-            .env_remove("NATS_USER")
-            .env_remove("NATS_PASSWORD")
-            .env_remove("NATS_TOKEN")
-            .env_remove("NATS_CREDS")
-            .env_remove("NATS_NKEY")
-            .env_remove("NATS_CA")
-            .env_remove("NATS_CERT")
-            .env_remove("NATS_KEY")
+            .args(sabotaged);
+        // What a person has set for other commands must not reach a scenario.
+        NAMES_A_SERVER.into_iter().fold(spawn, |spawn, name| spawn.env_remove(name))
     })
 }

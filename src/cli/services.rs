@@ -135,6 +135,15 @@ fn not_started(error: StartError) -> CliError {
     }
 }
 
+/// Starts `math` alone, which needs no stream and keeps nothing.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_math(connection: &Connection) -> Result<Running, CliError> {
+    let math = math::MathModule::new(math::Settings::default());
+    App::new().module(math).start(connection.clone()).await.map_err(not_started)
+}
+
 /// Starts the modules on a connection.
 pub async fn start(
     connection: &Connection,

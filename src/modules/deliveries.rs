@@ -24,7 +24,9 @@ impl Deliveries {
     /// Records one, if the journal is on; `record` gets the time.
     pub async fn note(&self, record: impl FnOnce(String) -> DeliveryRecord) {
         let Some(journal) = &self.journal else { return };
-        if let Err(error) = journal.append(&record(jiff::Timestamp::now().to_string())).await {
+        if let Err(error) =
+            Box::pin(journal.append(&record(jiff::Timestamp::now().to_string()))).await
+        {
             tracing::warn!(%error, "a delivery could not be noted");
         }
     }

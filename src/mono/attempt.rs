@@ -55,6 +55,10 @@ impl<'a> Attempt<'a> {
         if self.delivery.deliveries <= 1 {
             return Ok(Verdict::Try);
         }
+        Box::pin(self.begin_again()).await
+    }
+
+    async fn begin_again(&self) -> Result<Verdict, Failure> {
         let failures = &self.settings.failures;
         let record = failures.read(self.connection, &self.delivery.name()).await?;
         let verdict = self.verdict(&record);
@@ -114,6 +118,6 @@ impl<'a> Attempt<'a> {
 
     async fn change(&self, change: impl Fn(&mut Record)) -> Result<Record, Failure> {
         let failures = &self.settings.failures;
-        failures.change(self.connection, &self.delivery.name(), change).await
+        Box::pin(failures.change(self.connection, &self.delivery.name(), change)).await
     }
 }

@@ -3,6 +3,7 @@
 //! It runs cargo and the built binary, and imports no project code.
 
 mod asyncapi;
+mod bench;
 mod crates;
 mod dist;
 
@@ -17,6 +18,7 @@ usage: cargo xtask ci     crates, format, lints, tests, types, scenarios, docs; 
        cargo xtask dist   wheel, npm packages, crates, .deb, tarball and clients, into `target/dist`;
                           `--wheel FILE` takes a wheel that was made before
        cargo xtask dist check   installs each of them without a network or cargo, and uses it
+       cargo xtask bench  runs every section of `mono-demo bench`, and writes docs/benchmarks.md
        cargo xtask features   each feature alone, and a crate from outside that wants a broker only
        cargo xtask judge  how long the judge takes for 10^5 and 10^6 events, and how much memory
        cargo xtask proxy  what a proxy costs, with rules about messages and without
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
                 ExitCode::from(2)
             }
         },
+        ["bench"] => told("bench", bench::run()),
         ["features"] => features(),
         ["dist"] => told("dist", dist::make(None)),
         ["dist", "--wheel", wheel] => told("dist", dist::make(Some(Path::new(wheel)))),

@@ -47,7 +47,7 @@ impl Cluster {
         let alone = |source| ClusterError::Prepare { source };
         let run_dir = run_folder(&settings).map_err(alone)?;
         let names = match &settings.store {
-            Store::Temporary => ClusterNames::new(count),
+            Store::Temporary | Store::Nowhere => ClusterNames::new(count),
             Store::Folder(folder) => ClusterNames::kept_in(folder, count).map_err(alone)?,
         };
         let mut routes = (0..count)
@@ -278,14 +278,14 @@ impl Cluster {
         ready::streams_current(&self.nodes, &self.settings).await
     }
 
-    /// Stops all servers with SIGTERM, waits until they have ended, and removes the run folder.
+    /// Ends all servers as [`Broker::stop`] does, waits until they have ended, and removes the run folder.
     ///
     /// # Errors
     /// The first problem; all have ended all the same.
     pub async fn stop(mut self) -> Result<(), ClusterError> {
         // All servers first: the first reaper that goes removes the folder that all share.
         let stops = self.nodes.iter_mut().enumerate().map(|(node, broker)| async move {
-            let stopped = broker.shut_down().await;
+            let stopped = broker.end().await;
             stopped.map(|_| ()).map_err(|source| ClusterError::Stop { node, source })
         });
         let stopped: Result<(), _> = join_all(stops).await.into_iter().collect();

@@ -88,6 +88,9 @@ pub struct ServeArgs {
     /// Do not let other commands find this `serve`: it serves a scenario.
     #[arg(long, hide = true)]
     pub(super) unlisted: bool,
+    /// End, as by SIGTERM, when the process that started this one ends: this one (Linux).
+    #[arg(long, hide = true, value_name = "PID")]
+    pub(super) ends_with: Option<u32>,
 }
 
 const SETTINGS_HELP: &str = "\

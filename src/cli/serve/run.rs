@@ -32,6 +32,9 @@ pub async fn run(
     context: &Context,
     output: &Output,
 ) -> Result<Exit, CliError> {
+    if let Some(parent) = args.ends_with {
+        end_with(parent)?;
+    }
     let settings = args.settings(context)?;
     if let Some(name) = &args.save_context {
         contexts::may_be_saved(name, DESCRIPTION, context)?;
@@ -148,6 +151,20 @@ pub async fn run(
         output.note(format!("error: {also}"));
     }
     outcome.and_then(|exit| stopped.map(|()| exit))
+}
+
+/// Has the system send SIGTERM when the parent ends, which may have happened already.
+fn end_with(parent: u32) -> Result<(), CliError> {
+    #[cfg(target_os = "linux")]
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))
+        .map_err(|e| CliError::infrastructure("ask for a signal at the parent's end", e))?;
+    let now = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get().cast_unsigned());
+    match now == Some(parent) {
+        true => Ok(()),
+        false => {
+            Err(CliError::new(Exit::Interrupted, format!("serve: process {parent} has ended")))
+        }
+    }
 }
 
 /// What is served on.

@@ -243,15 +243,15 @@ impl Follow<'_> {
         JournalError { content: true, ..JournalError::new(self.path, operation, evidence) }
     }
 
-    /// Appends one line.
+    /// Appends one line, and returns how many bytes it has.
     ///
     /// # Errors
     /// [`JournalError`]: nothing of it is there.
-    pub fn append<T: Serialize>(&mut self, record: &T) -> Result<(), JournalError> {
+    pub fn append<T: Serialize>(&mut self, record: &T) -> Result<u64, JournalError> {
         let mut line =
             serde_json::to_vec(record).map_err(|e| JournalError::new(self.path, "encode", e))?;
         line.push(b'\n');
-        self.append_line(&line)
+        self.append_line(&line).map(|()| line.len() as u64)
     }
 
     pub(super) fn append_line(&mut self, line: &[u8]) -> Result<(), JournalError> {

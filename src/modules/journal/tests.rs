@@ -139,7 +139,7 @@ async fn what_is_written_behind_the_back_of_the_lock_is_noticed() {
     let (_folder, path) = made(b"1\n2\n3\n");
     let journal = Journal::open(&path, false).unwrap();
     let before = journal.transact(|follow| Ok(follow.generation())).await.unwrap();
-    let unchanged = journal.transact(|follow| follow.append(&4).map(|()| follow.generation()));
+    let unchanged = journal.transact(|follow| follow.append(&4).map(|_| follow.generation()));
     assert_eq!(unchanged.await.unwrap(), before);
     let overwritten = journal.transact(move |_| {
         std::fs::write(&path, "7\n").unwrap();

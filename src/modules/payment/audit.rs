@@ -3,13 +3,13 @@
 //! It repairs nothing and creates nothing: it names what is missing, unreadable or contradictory.
 
 use std::collections::{BTreeMap, HashSet};
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use async_nats::jetstream::context::ConsumerInfoErrorKind;
 use async_nats::jetstream::stream::Stream;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use tokio::task::spawn_blocking;
+use write_once::{WriteOnce, ended, runs, unreadable, write_once};
 
 use super::books::{Books, Seen};
 use super::dead_letters::DeadLetter;
@@ -17,14 +17,15 @@ use super::letters::{self, Removed};
 use super::names::DEAD_LETTERS;
 use super::names::{CONSUMER, INTENTS, LEDGER, REQUESTS};
 use super::salvage::usable_id;
-use super::store::{self, Contents, StoreError};
+use super::store::{self, StoreError};
 use super::types::{Entry, Intent, Status};
-use crate::counted::counted;
 use crate::modules::journal::{self, JournalError};
 use crate::mono::{Connection, ModuleError};
 use crate::wire::Unreadable;
 use crate::wire::journal::{ChargeOutcome, ChargeRecord};
 use crate::wire::subjects::{INTENT_PREFIX, LEDGER_PREFIX, PAYMENT_PROCESS};
+
+mod write_once;
 
 /// What the audit found.
 #[derive(Debug, Default, Serialize)]
@@ -118,13 +119,23 @@ async fn once(connection: &Connection, outside: &Outside) -> Result<Audit, Audit
     {
         audit.problems.extend(before.lost(&Seen::now(connection).await?));
     }
+    // What is found first has less: each outcome has its claim, and its charge, by the time that those
+    // are looked at. All three are read side by side.
+    let ledger = store::find(connection, LEDGER).await?;
+    let intents = store::find(connection, INTENTS).await?;
+    let charges = outside.journal.clone().map(|path| spawn_blocking(move || journal::read(&path)));
+    let (ledger, intents) = tokio::join!(
+        write_once(LEDGER, LEDGER_PREFIX, ledger, |e: &Entry| &e.payment_id),
+        write_once(INTENTS, INTENT_PREFIX, intents, |i: &Intent| &i.payment_id),
+    );
+    let (ledger, intents) = (ledger?, intents?);
     let mut gaps = Vec::new();
-    let ledger = write_once(connection, LEDGER, &mut audit, &mut gaps).await?;
-    let intents = write_once(connection, INTENTS, &mut audit, &mut gaps).await?;
-    let entries: BTreeMap<String, Entry> =
-        decoded(LEDGER, LEDGER_PREFIX, &ledger, |e: &Entry| e.payment_id.clone(), &mut audit);
-    let claims: BTreeMap<String, Intent> =
-        decoded(INTENTS, INTENT_PREFIX, &intents, |i: &Intent| i.payment_id.clone(), &mut audit);
+    let WriteOnce { records: entries, problems, gaps: missing } = ledger;
+    audit.problems.extend(problems);
+    gaps.extend(missing);
+    let WriteOnce { records: claims, problems, gaps: missing } = intents;
+    audit.problems.extend(problems);
+    gaps.extend(missing);
     let handled = entries.values().map(|entry| entry.request_sequence).max().unwrap_or(0);
     let waiting = waiting(connection, handled, &mut audit).await?;
     match store::find(connection, DEAD_LETTERS).await? {
@@ -143,42 +154,13 @@ async fn once(connection: &Connection, outside: &Outside) -> Result<Audit, Audit
     audit.completed = entries.values().filter(|e| e.status == Status::Completed).count();
     audit.failed = entries.len() - audit.completed;
     compare_claims(&entries, &claims, &waiting, &mut audit);
-    if let Some(path) = &outside.journal {
-        let charges = charges(path, &mut audit)?;
+    if let (Some(path), Some(charges)) = (&outside.journal, charges) {
+        let charges = ended(charges).await?;
+        let charges = told_of(path, charges, &mut audit);
         compare_charges(&entries, &charges, &waiting, &mut audit);
     }
     audit.judge(gaps);
     Ok(audit)
-}
-
-/// Reads a stream from which nothing is ever removed: a number from 1 on without a message is a gap.
-async fn write_once(
-    connection: &Connection,
-    name: &'static str,
-    audit: &mut Audit,
-    gaps: &mut Vec<String>,
-) -> Result<Contents, StoreError> {
-    let Some(stream) = store::find(connection, name).await? else {
-        audit.problems.push(format!("stream `{name}` does not exist"));
-        return Ok(Contents::default());
-    };
-    let contents = store::read(&stream).await?;
-    // Only services of ours write here, and none of them wrote that.
-    audit.problems.extend(contents.unreadable(name));
-    let mut missing = runs(contents.missing.iter().copied());
-    // Whoever purges or makes a stream chooses its first number, which may be any.
-    let before = contents.first.saturating_sub(1).min(contents.last);
-    if before > 0 {
-        missing.insert(0, 1..=before);
-    }
-    gaps.extend(unreadable(name, &missing));
-    let (read, stated) = (contents.messages.len() as u64, contents.stated);
-    if missing.is_empty() && read != stated {
-        let problem =
-            format!("stream `{name}` says it has {} and shows {read}", counted(stated, "message"));
-        audit.problems.push(problem);
-    }
-    Ok(contents)
 }
 
 /// The payment ids of the requests that wait; `handled` is the latest one that has an outcome.
@@ -257,62 +239,6 @@ impl Audit {
     }
 }
 
-/// One line for each run of numbers.
-/// Ascending numbers, those that follow each other as one.
-fn runs(numbers: impl Iterator<Item = u64>) -> Vec<RangeInclusive<u64>> {
-    let mut runs: Vec<RangeInclusive<u64>> = Vec::new();
-    for number in numbers {
-        match runs.last_mut() {
-            Some(run) if run.end() + 1 == number => *run = *run.start()..=number,
-            _ => runs.push(number..=number),
-        }
-    }
-    runs
-}
-
-fn unreadable(stream: &str, missing: &[RangeInclusive<u64>]) -> Vec<String> {
-    let told = |run: &RangeInclusive<u64>| match (run.start(), run.end()) {
-        (one, end) if one == end => {
-            format!("stream `{stream}`: message {one} is missing or unreadable")
-        }
-        (start, end) => {
-            format!("stream `{stream}`: messages {start} to {end} are missing or unreadable")
-        }
-    };
-    missing.iter().map(told).collect()
-}
-
-/// What services wrote, by id; what lies on another subject than theirs is read by none of them, as
-/// where somebody has had the stream transform subjects.
-fn decoded<T: DeserializeOwned>(
-    name: &str,
-    prefix: &str,
-    contents: &Contents,
-    id: impl Fn(&T) -> String,
-    audit: &mut Audit,
-) -> BTreeMap<String, T> {
-    let mut found = BTreeMap::new();
-    for message in &contents.messages {
-        match serde_json::from_slice::<T>(&message.body) {
-            Ok(record) if message.subject == format!("{prefix}.{}", id(&record)) => {
-                found.insert(id(&record), record);
-            }
-            Ok(record) => audit.problems.push(format!(
-                "stream `{name}`: message `{}` on `{}` is about `{}`, which is read on `{prefix}.{}`",
-                message.sequence,
-                message.subject,
-                id(&record),
-                id(&record)
-            )),
-            Err(e) => audit.problems.push(format!(
-                "stream `{name}`: message {} on `{}` cannot be read: {e}",
-                message.sequence, message.subject
-            )),
-        }
-    }
-    found
-}
-
 fn compare_claims(
     entries: &BTreeMap<String, Entry>,
     claims: &BTreeMap<String, Intent>,
@@ -377,16 +303,20 @@ fn compare_charges(
     }
 }
 
-/// The gateway's journal, line by line: what cannot be read is a finding.
-fn charges(path: &Path, audit: &mut Audit) -> Result<Vec<ChargeRecord>, JournalError> {
-    let journal::Contents { records, damaged, torn } = journal::read(path)?;
+/// The charges of the gateway's journal; a line that cannot be read is a finding.
+fn told_of(
+    path: &Path,
+    contents: journal::Contents<ChargeRecord>,
+    audit: &mut Audit,
+) -> Vec<ChargeRecord> {
+    let journal::Contents { records, damaged, torn } = contents;
     let name = path.display();
     audit.problems.extend(damaged.iter().map(|line| format!("journal `{name}`: `{line}`")));
     // No caller ever got an answer for it, and the next writer cuts it off.
     audit
         .unreadable
         .extend(torn.map(|line| format!("journal `{name}` ends in half a line: `{line}`")));
-    Ok(records)
+    records
 }
 
 #[cfg(test)]
@@ -404,13 +334,5 @@ mod tests {
         assert_eq!(judged(Some(1), Vec::new()), (0, 1));
         assert_eq!(judged(Some(1), vec!["payment `p` is open".to_owned()]), (2, 0));
         assert_eq!(judged(None, Vec::new()), (1, 0));
-    }
-
-    #[test]
-    fn a_run_of_messages_is_one_line() {
-        let lines = super::unreadable("s", &super::runs([3, 5, 6, 7, 9].into_iter()));
-        let said = |what: &str| format!("stream `s`: {what} missing or unreadable");
-        let expected = ["message 3 is", "messages 5 to 7 are", "message 9 is"].map(said);
-        assert_eq!(lines, expected);
     }
 }

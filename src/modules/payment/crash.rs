@@ -63,14 +63,14 @@ impl CrashPoints {
             return false;
         };
         let crash = CrashRecord { step: format!("{step:?}"), key: key.to_owned() };
-        let noted = journal.transact(move |follow| {
+        let noted = Box::pin(journal.transact(move |follow| {
             let (before, _, _) = follow.since::<CrashRecord>(0)?;
             let due = !before.contains(&crash);
             if due {
                 follow.append(&crash)?;
             }
             Ok(due)
-        });
+        }));
         noted.await.unwrap_or(false)
     }
 

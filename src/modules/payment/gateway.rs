@@ -3,18 +3,22 @@
 //! The journal is outside NATS and is shared by every process that opens the same file. Like the
 //! records of a real gateway, it is the oracle for "charged once".
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
+use accounts::{Accounts, Found};
+
 use super::amount::Money;
 use super::names::LEDGER;
 use crate::modules::bounded;
 use crate::modules::journal::{Damaged, Follow, Journal, JournalError};
 use crate::wire::journal::{ChargeOutcome, ChargeRecord};
+
+mod accounts;
 
 /// What happens to the charges that a rule matches; every given condition must hold.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -107,13 +111,7 @@ struct Books {
     generation: u64,
     /// Keys of damaged lines, which may hide a charge.
     doubtful: HashSet<String>,
-    accounts: HashMap<String, Account>,
-}
-
-#[derive(Debug, Default, Clone)]
-struct Account {
-    failures: u32,
-    settled: Option<ChargeRecord>,
+    accounts: Accounts,
 }
 
 impl Gateway {
@@ -156,9 +154,9 @@ impl Gateway {
             return Ok(Outcome::Unavailable(late));
         }
         let (chance, key) = (self.chance, charge.key.to_owned());
-        self.settle(charge, move |account| match rule {
-            Some(rule) => rule.outcome(account.failures),
-            None => chance.outcome(&key, account.failures),
+        self.settle(charge, move |failures| match rule {
+            Some(rule) => rule.outcome(failures),
+            None => chance.outcome(&key, failures),
         })
         .await
     }
@@ -178,12 +176,12 @@ impl Gateway {
         self.settle(charge, |_| (ChargeOutcome::Cancelled, Some(reason))).await
     }
 
-    /// Reads the books up to their end and, if the key is open, writes what `decide` says, all
-    /// under the journal's lock.
+    /// Reads the books up to their end and, if the key is open, writes what `decide` says of so many
+    /// failures, all under the journal's lock.
     async fn settle(
         &self,
         charge: &Charge<'_>,
-        decide: impl FnOnce(&Account) -> (ChargeOutcome, Option<String>) + Send + 'static,
+        decide: impl FnOnce(u32) -> (ChargeOutcome, Option<String>) + Send + 'static,
     ) -> Result<Outcome, JournalError> {
         let books = Arc::clone(&self.books);
         // What is said of it is decided under the lock.
@@ -191,24 +189,23 @@ impl Gateway {
         let work = move |follow: &mut Follow<'_>| {
             let mut books = books.lock().unwrap_or_else(PoisonError::into_inner);
             books.read_on(follow)?;
-            let account = books.accounts.get(&charge.key).cloned().unwrap_or_default();
-            if let Some(settled) = account.settled {
-                return Ok(match settled.content == charge.content {
-                    true => told(settled.outcome, settled.reason),
-                    false => Outcome::KeyReused,
-                });
-            }
+            let failures = match books.accounts.find(&charge.key, &charge.content) {
+                Found::Open { failures } => failures,
+                Found::Settled(outcome, reason) => {
+                    return Ok(told(outcome, reason.map(str::to_owned)));
+                }
+                Found::Other => return Ok(Outcome::KeyReused),
+            };
             if books.doubtful.contains(&charge.key) {
                 let why = format!("a damaged line may hide what key `{}` was answered", charge.key);
                 return Err(follow.error("read", why));
             }
-            (charge.outcome, charge.reason) = decide(&account);
-            follow.append(&charge)?;
-            if charge.outcome != ChargeOutcome::Unavailable {
-                // The file may be gone before it is read back.
-                books.enter(charge.clone());
-            }
-            Ok(told(charge.outcome, charge.reason))
+            (charge.outcome, charge.reason) = decide(failures);
+            // Known from here on, and not read back: the file may be gone before.
+            books.offset += follow.append(&charge)?;
+            let outcome = told(charge.outcome, charge.reason.clone());
+            books.accounts.enter(charge);
+            Ok(outcome)
         };
         self.journal.transact(work).await
     }
@@ -221,25 +218,16 @@ impl Books {
             // Another file, or a shorter one: it is counted from its beginning. What is known to be
             // settled is not forgotten.
             (self.generation, self.offset) = (follow.generation(), 0);
-            self.accounts.values_mut().for_each(|account| account.failures = 0);
+            self.accounts.forget_failures();
             self.doubtful.clear();
         }
         let (records, damaged, offset) = follow.since::<ChargeRecord>(self.offset)?;
         self.offset = offset;
         for record in records {
-            self.enter(record);
+            self.accounts.enter(record);
         }
         self.doubtful.extend(damaged.iter().flat_map(Damaged::keys).cloned());
         Ok(())
-    }
-
-    fn enter(&mut self, record: ChargeRecord) {
-        let account = self.accounts.entry(record.key.clone()).or_default();
-        if record.outcome == ChargeOutcome::Unavailable {
-            account.failures += 1;
-        } else {
-            account.settled = Some(record);
-        }
     }
 }
 

@@ -121,10 +121,13 @@ impl Ledger {
         let ledger = streams::ledger_stream(self.replicas);
         let intents = streams::intents_stream(self.replicas);
         let dead_letters = streams::dead_letters_stream(self.replicas);
+        // The framework would make it, one after the other.
+        let failures = streams::failures(self.replicas).stream;
         tokio::try_join!(
             self.ensure(ledger),
             self.ensure(intents),
-            ensure::stream(&self.connection, &dead_letters)
+            ensure::stream(&self.connection, &dead_letters),
+            ensure::stream(&self.connection, &failures)
         )?;
         // The last one: no message can come before all are there.
         ensure::stream(&self.connection, &streams::requests_stream(self.replicas)).await?;
@@ -247,7 +250,7 @@ impl Ledger {
         if self.write(INTENT_PREFIX, "claim", id, intent).await? {
             return Ok(Claim::Mine);
         }
-        let found: Option<Intent> = self.intent(id).await?;
+        let found: Option<Intent> = Box::pin(self.intent(id)).await?;
         Ok(match found {
             Some(found) if found.content == intent.content => Claim::Same,
             Some(_) => Claim::Other,
@@ -263,7 +266,7 @@ impl Ledger {
         if self.write(LEDGER_PREFIX, "commit", id, entry).await? {
             return Ok(Commit::Done);
         }
-        match self.entry(id).await? {
+        match Box::pin(self.entry(id)).await? {
             Some(entry) => Ok(Commit::Exists(Box::new(entry))),
             None => Err(LedgerError::refused_and_nothing_there("commit", id)),
         }
@@ -299,8 +302,10 @@ impl Ledger {
         headers.insert(EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
         let (subject, jetstream) = (format!("{prefix}.{id}"), self.connection.jetstream());
         let to = subject.clone();
-        let acknowledged =
-            async { jetstream.publish_with_headers(to, headers, body.into()).await?.await };
+        // Boxed, for it is handed on twice.
+        let acknowledged = Box::pin(async {
+            jetstream.publish_with_headers(to, headers, body.into()).await?.await
+        });
         let subjects = [subject.as_str()];
         let acknowledged = self.connection.unless_denied(&subjects, acknowledged);
         let answer = self.connection.unless_reconnected(acknowledged).await.transpose();

@@ -10,6 +10,7 @@ mod books;
 mod client;
 mod crash;
 mod dead_letters;
+mod finals;
 mod gateway;
 mod id;
 mod ledger;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::crash::{CrashPoints, CrashRule};
+use super::finals::Finals;
 use super::gateway::{Chance, Gateway, GatewayRule};
 use super::id::PaymentId;
 use super::ledger::{Ledger, LedgerError};
@@ -128,12 +129,17 @@ impl PaymentModule {
     fn register_status<'s>(&self, services: &'s mut Services) -> &'s mut Registration {
         let ledger = self.ledger.clone();
         let liar = Arc::new(Liar::new(self.sabotage));
+        // Whoever lies does so anew each time.
+        let finals = self.sabotage.is_none().then(|| Arc::new(Finals::default()));
         services
             .request_reply("status", move |Object(request): Object<StatusRequest>, _: Call| {
-                let (ledger, liar) = (ledger.clone(), Arc::clone(&liar));
+                let (ledger, liar, finals) = (ledger.clone(), Arc::clone(&liar), finals.clone());
                 async move {
                     let id =
                         PaymentId::new(&request.payment_id).map_err(ServiceError::bad_request)?;
+                    if let Some(reply) = finals.as_ref().and_then(|finals| finals.get(&id)) {
+                        return Ok(reply);
+                    }
                     let internal = |e: LedgerError| ServiceError::internal(e.to_string());
                     // The entry is asked first: a status read in this order never moves back.
                     let entry = liar.entry(ledger.entry(&id).await.map_err(internal)?);
@@ -141,7 +147,11 @@ impl PaymentModule {
                         Some(_) => None,
                         None => ledger.intent(&id).await.map_err(internal)?,
                     };
-                    Ok(liar.reply(service::status(&id, entry, intent)))
+                    let reply = liar.reply(service::status(&id, entry, intent));
+                    if let Some(finals) = &finals {
+                        finals.keep(id, &reply);
+                    }
+                    Ok(reply)
                 }
             })
             .workers(self.settings.workers)

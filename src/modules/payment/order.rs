@@ -111,8 +111,16 @@ impl Order {
     ) -> Result<(), Failure> {
         self.earlier().note(sequence, id.clone(), Content::Known(content.to_owned()));
         if self.earlier().known_to < sequence {
-            self.look_back(sequence).await?;
+            Box::pin(self.look_back(sequence)).await?;
         }
+        if self.earlier().rivals(sequence, id, content).is_empty() {
+            return Ok(());
+        }
+        Box::pin(self.wait_for(sequence, id, content)).await
+    }
+
+    /// Returns when the earlier messages of this id with other content cannot claim it any more.
+    async fn wait_for(&self, sequence: u64, id: &PaymentId, content: &str) -> Result<(), Failure> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         loop {
             let claimed = self.claimed.notified();

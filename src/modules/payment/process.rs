@@ -42,7 +42,7 @@ impl StreamHandler for Process {
         if let Some(kind) = self.sabotage.filter(|kind| kind.breaks_processing()) {
             let Self { ledger, gateway, crash, .. } = self;
             let saboteur = Saboteur { ledger, gateway, crash, payment: &payment, delivery };
-            return saboteur.handle(kind).await;
+            return Box::pin(saboteur.handle(kind)).await;
         }
         let id = payment.id.as_str();
         self.crash.reach(Step::C, id).await;
@@ -51,7 +51,7 @@ impl StreamHandler for Process {
             Claim::Other => return Err(conflict(&payment.id)),
             // Somebody began: finished, at work on it now, or dead. The charge is idempotent.
             Claim::Same => {
-                if let Some(entry) = self.ledger.entry(&payment.id).await? {
+                if let Some(entry) = Box::pin(self.ledger.entry(&payment.id)).await? {
                     if wants_letter_of(&entry, delivery) {
                         return Err(Failure::Dead(DeadKind::Exhausted, entry.message));
                     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::pull::OrderedConfig;
-use async_nats::jetstream::stream::{LastRawMessageErrorKind, Stream};
+use async_nats::jetstream::stream::{LastRawMessageErrorKind, State, Stream};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream as futures_stream};
 
@@ -86,9 +86,21 @@ pub async fn find(connection: &Connection, name: &str) -> Result<Option<Stream>,
 /// # Errors
 /// [`StoreError`].
 pub async fn read(stream: &Stream) -> Result<Contents, StoreError> {
+    let name = &stream.cached_info().config.name;
+    let info = stream.get_info().await.map_err(|e| failed("look at", name, e))?;
+    read_to(stream, &info.state).await
+}
+
+/// The same to the last message that it had when it was found.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn read_found(stream: &Stream) -> Result<Contents, StoreError> {
+    read_to(stream, &stream.cached_info().state).await
+}
+
+async fn read_to(stream: &Stream, state: &State) -> Result<Contents, StoreError> {
     let name = stream.cached_info().config.name.clone();
-    let info = stream.get_info().await.map_err(|e| failed("look at", &name, e))?;
-    let state = info.state;
     let mut contents = Contents {
         stated: state.messages,
         first: state.first_sequence,
