@@ -117,7 +117,7 @@ async fn attempt(place: &Place, port: u16) -> Result<(), Problem> {
             "looking for server {name} on 127.0.0.1:{port}, where {found} answers"
         )));
     }
-    if place.member.is_some() {
+    if place.member.is_some() || !place.settings.jetstream {
         return Ok(());
     }
     async_nats::jetstream::new(client)

@@ -17,12 +17,17 @@ pub struct Settings {
     pub reaper: Reaper,
     /// Where it listens, on 127.0.0.1 only.
     pub port: Port,
+    /// Whether there is JetStream.
+    pub jetstream: bool,
     /// Where JetStream keeps its messages.
     pub store: Store,
     /// The largest message, in bytes; the server's default (1 MiB) if `None`.
     pub max_payload: Option<usize>,
     /// What a client must show; nothing if `None`.
     pub auth: Option<Auth>,
+    /// Whether accounts can be added while it runs: [`Broker::add_account`](super::Broker::add_account).
+    /// Who shows nothing, or what `auth` asks for, is in an account of the broker's own.
+    pub accounts: bool,
     /// With it, clients must speak TLS; the nodes of a cluster do not among themselves.
     pub tls: Option<Tls>,
     /// Also serves `/varz` and the like, on a random port of 127.0.0.1.
@@ -47,9 +52,11 @@ impl Settings {
             server,
             reaper,
             port: Port::Any,
+            jetstream: true,
             store: Store::Temporary,
             max_payload: None,
             auth: None,
+            accounts: false,
             tls: None,
             monitoring: false,
             include: None,
@@ -88,6 +95,8 @@ pub enum Port {
 pub enum Store {
     /// In the run folder, and gone with it; survives kill and restart.
     Temporary,
+    /// The same, and begun with a copy of the streams of this store folder, which stays as it is.
+    CopyOf(PathBuf),
     /// In this folder, which is made if missing; every write is synced to disk before it is
     /// acknowledged.
     Folder(PathBuf),

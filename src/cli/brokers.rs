@@ -166,7 +166,7 @@ impl Brokers {
             Kind::One(broker) => broker.store_dir(),
             Kind::Several(cluster) => match &cluster.settings().store {
                 Store::Folder(folder) => folder,
-                Store::Temporary => cluster.run_dir(),
+                Store::Temporary | Store::CopyOf(_) => cluster.run_dir(),
             },
         }
     }
