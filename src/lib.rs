@@ -7,12 +7,14 @@
 //! | `mono` | `mono` |
 //! | `schema` | JSON Schemas of what `wire` and `mono` send |
 //! | `e2e` | `e2e`, with all of the above |
-//! | `cli`, the default | `modules`, `proof` and `cli`, with all of the above: the program |
+//! | `cli`, the default | `modules`, `proof`, `control` and `cli`, with all of the above: the program |
 
 #[cfg(feature = "broker")]
 pub mod broker;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
+pub mod control;
 pub mod counted;
 #[cfg(feature = "e2e")]
 pub mod e2e;

@@ -396,9 +396,11 @@ pub(super) fn logins(settings: &Settings) -> Result<Option<Logins>, StartError> 
         (Some(Auth::Roles(roles)), Store::Folder(folder)) => {
             Logins::kept_in(folder, &roles.clients).map(Some)
         }
-        (Some(Auth::Roles(roles)), Store::Temporary | Store::CopyOf(_)) => Logins::draw(&roles.clients)
-            .map(Some)
-            .map_err(|source| StartError::NoRandomness { source }),
+        (Some(Auth::Roles(roles)), Store::Temporary | Store::CopyOf(_)) => {
+            Logins::draw(&roles.clients)
+                .map(Some)
+                .map_err(|source| StartError::NoRandomness { source })
+        }
         _ => Ok(None),
     }
 }

@@ -109,8 +109,11 @@ impl ClusterNames {
     }
 }
 
-/// Copies the streams of a store folder into another one.
-pub(super) async fn copy_streams(from: &Path, to: &Path) -> Result<(), StartError> {
+/// Copies the streams of a store folder into another one, which is there and has none.
+///
+/// # Errors
+/// [`StartError::Prepare`], with what the operating system says.
+pub async fn copy_streams(from: &Path, to: &Path) -> Result<(), StartError> {
     let (streams, copy) = (from.join("jetstream"), to.join("jetstream"));
     let path = streams.clone();
     let copied = tokio::task::spawn_blocking(move || copy_tree(&streams, &copy)).await;
