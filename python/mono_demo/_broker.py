@@ -29,11 +29,15 @@ class Connectable(Handle):
         self.ca = ca
 
     async def connect(self, **options: Any) -> Client:
-        """A connection of nats-py; ``options`` are those of ``nats.connect``."""
+        """A connection of nats-py; ``options`` are those of ``nats.connect``.
+
+        After a fault it tries again every 0.1 s rather than every 2 s, unless ``options`` say otherwise.
+        """
         import nats
 
         if self.ca is not None:
             options.setdefault("tls", ssl.create_default_context(cafile=self.ca))
+        options.setdefault("reconnect_time_wait", 0.1)
         return await nats.connect(self.url.split(","), **options)
 
     def stream(self, name: str, subjects: list[str], **config: Any) -> dict[str, Any]:

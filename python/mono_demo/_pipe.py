@@ -98,11 +98,12 @@ class Pipe:
 
     def call(self, op: str, _timeout: float | None = None, **fields: object) -> Any:
         """Does it and returns what `ok` holds; fields that are None are left out."""
+        __tracebackhide__ = True  # of pytest: the line of the test is what matters
         given = {name: value for name, value in fields.items() if value is not None}
         answer: Future[Any] = Future()
         with self._lock:
             if self._ended is not None:
-                raise MonoDemoError(f"{op}: {self._ended}")
+                raise MonoDemoError(f"{op}: {self._ended}", log=list(self._said))
             self._last_id += 1
             command_id = self._last_id
             self._waiting[command_id] = answer
@@ -113,12 +114,14 @@ class Pipe:
                 self._process.stdin.write(line.encode() + b"\n")
                 self._process.stdin.flush()
         try:
-            return answer.result(_timeout)
+            error = answer.exception(_timeout)
         except TimeoutError:
-            said = "".join(f"\n  | {line}" for line in self._said)
-            raise MonoDemoError(
-                f"{op}: {self._program} did not answer within {_timeout} s{said}"
-            ) from None
+            error = MonoDemoError(
+                f"{op}: {self._program} did not answer within {_timeout} s", log=list(self._said)
+            )
+        if error is not None:
+            raise error
+        return answer.result()
 
     def close(self) -> None:
         """Ends the program, and with it all that it started; returns when all is gone."""
@@ -156,12 +159,12 @@ class Pipe:
         # What it said last tells why.
         self._stderr.join(timeout=1)
         status = self._process.wait()
-        said = "".join(f"\n  | {line}" for line in self._said)
         with self._lock:
-            self._ended = f"{self._program} control has ended, with status {status}{said}"
+            self._ended = f"`{self._program} control` has ended, with status {status}"
             waiting, self._waiting = self._waiting, {}
         for answer in waiting.values():
-            answer.set_exception(MonoDemoError(self._ended, hint=self._hint(status)))
+            error = MonoDemoError(self._ended, hint=self._hint(status), log=list(self._said))
+            answer.set_exception(error)
 
     def _hint(self, status: int) -> str | None:
         if status == 2 and any("unrecognized subcommand" in line for line in self._said):

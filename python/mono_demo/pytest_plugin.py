@@ -13,6 +13,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 import threading
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 #: Of a test: what it uses, with a function that tells the last lines of its log.
 _USED = pytest.StashKey[list[tuple[Handle, Callable[[], Mapping[str, Sequence[str]]]]]]()
+
+#: So many lines of each log are shown of a test that failed.
+_LINES = 20
 
 #: Of a run: whether something was kept already.
 _KEPT = pytest.StashKey[bool]()
@@ -204,18 +208,21 @@ async def _connection(_nats_broker_of_the_test: Connectable) -> AsyncIterator[Cl
     pytest-asyncio runs it where that is installed, else the plugin of anyio. In a test of another kind
     ``await nats_broker.connect()`` does the same.
     """
-    client = await _nats_broker_of_the_test.connect(allow_reconnect=True)
+    client = await _nats_broker_of_the_test.connect()
     try:
         yield client
     finally:
         await client.close()
 
 
-try:
-    from pytest_asyncio import fixture as _async_fixture
-except ImportError:
-    _async_fixture = pytest.fixture
-nats_connection = _async_fixture(name="nats_connection")(_connection)
+def _async_fixture() -> Any:
+    try:
+        return importlib.import_module("pytest_asyncio").fixture
+    except ImportError:
+        return pytest.fixture
+
+
+nats_connection = _async_fixture()(name="nats_connection")(_connection)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -229,7 +236,7 @@ def pytest_runtest_makereport(
             # The reason of the failure may be that nothing answers any more.
             with contextlib.suppress(MonoDemoError):
                 for name, lines in log().items():
-                    report.sections.append((f"last lines of {name}", "\n".join(lines)))
+                    report.sections.append((f"last lines of {name}", "\n".join(lines[-_LINES:])))
         if used and item.config.getoption("--mono-keep"):
             _keep(item, [thing for thing, _ in used])
     return report
