@@ -8,6 +8,12 @@ use super::logins::Credentials;
 use crate::process::Signal;
 
 impl Broker {
+    /// The login for the broker's own account, where it can have more.
+    #[must_use]
+    pub fn own_login(&self) -> Option<&Credentials> {
+        self.place.divided.as_ref()?.own()
+    }
+
     /// Adds an account, with streams of its own, and returns the login for it. Nobody who is connected
     /// notices; it is there after a restart too.
     ///

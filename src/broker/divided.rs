@@ -49,7 +49,8 @@ pub enum AccountError {
 pub(super) struct Divided(Vec<(String, Credentials)>);
 
 impl Divided {
-    /// With the account of those who show nothing, or what the settings ask for.
+    /// With the broker's own account: its user is that of the settings, or one that is drawn. Nobody is
+    /// let in without a login: a client that shows none by mistake would meet others there.
     pub(super) fn begin(settings: &Settings) -> Result<Self, StartError> {
         let own = match &settings.auth {
             Some(Auth::User { user, password }) => {
@@ -83,11 +84,12 @@ impl Divided {
             let login = format!("user: {user}, password: {password}");
             let _ = writeln!(text, "  {name} {{ {jetstream}users: [ {{ {login} }} ] }}");
         }
-        text.push_str("}\n");
-        if let (None, Some((_, own))) = (&settings.auth, self.0.first()) {
-            let _ = writeln!(text, "no_auth_user: {}", quoted(&own.user));
-        }
-        text
+        text + "}\n"
+    }
+
+    /// The login for the broker's own account.
+    pub(super) fn own(&self) -> Option<&Credentials> {
+        self.0.first().map(|(_, login)| login)
     }
 }
 

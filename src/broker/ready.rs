@@ -104,13 +104,18 @@ enum Problem {
 
 async fn attempt(place: &Place, port: u16) -> Result<(), Problem> {
     let name = &place.name;
-    let client = options(&place.settings, place.logins.as_ref())
-        .connect(format!("nats://127.0.0.1:{port}"))
-        .await
-        .map_err(|e| match crate::tls::trouble(&e) {
+    let mut options = options(&place.settings, place.logins.as_ref());
+    if let Some(Credentials { user, password }) =
+        place.divided.as_ref().and_then(|divided| divided.own()).cloned()
+    {
+        options = options.user_and_password(user, password);
+    }
+    let client = options.connect(format!("nats://127.0.0.1:{port}")).await.map_err(|e| {
+        match crate::tls::trouble(&e) {
             Some(trouble) => Problem::Tls(trouble),
             None => Problem::NotYet(format!("connecting to 127.0.0.1:{port} ({e})")),
-        })?;
+        }
+    })?;
     let found = client.server_info().server_name;
     if found != *name {
         return Err(Problem::NotYet(format!(

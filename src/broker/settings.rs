@@ -26,7 +26,8 @@ pub struct Settings {
     /// What a client must show; nothing if `None`.
     pub auth: Option<Auth>,
     /// Whether accounts can be added while it runs: [`Broker::add_account`](super::Broker::add_account).
-    /// Who shows nothing, or what `auth` asks for, is in an account of the broker's own.
+    /// Each has its user; the broker's own account has that of `auth`, or
+    /// [`Broker::own_login`](super::Broker::own_login).
     pub accounts: bool,
     /// With it, clients must speak TLS; the nodes of a cluster do not among themselves.
     pub tls: Option<Tls>,

@@ -20,7 +20,7 @@ pub(super) async fn start(
 ) -> Result<Server, ControlError> {
     let name = world.name(name, "broker")?;
     let broker = Broker::start(settings(world, wanted).await?).await?;
-    let address = Address::of(vec![broker.port()], broker.settings());
+    let address = Address::of(vec![broker.port()], broker.settings(), broker.own_login());
     let server = told(name.name.clone(), &broker, &address);
     let divided = broker.settings().accounts;
     let divisible =
@@ -53,7 +53,7 @@ pub(super) async fn start_cluster(
     let settings = ClusterSettings { nodes, advertise: true, ..ClusterSettings::new(node) };
     let cluster = Cluster::start(settings).await?;
     let address =
-        Address::of(cluster.nodes().iter().map(Broker::port).collect(), cluster.settings());
+        Address::of(cluster.nodes().iter().map(Broker::port).collect(), cluster.settings(), None);
     let node = |(number, node): (usize, &Broker)| {
         told(format!("{}/{number}", name.name), node, &address.at(vec![node.port()]))
     };
@@ -118,6 +118,8 @@ fn told(name: String, broker: &Broker, address: &Address) -> Server {
     Server {
         name,
         url: address.url(),
+        user: address.user(),
+        password: address.password(),
         port: broker.port(),
         pid: broker.pid(),
         monitoring_url: broker.monitoring_url(),

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
 use super::refused::{bad_input, failed};
-use super::thing::{Address, Kind, Running};
+use super::thing::{Address, Kind, Running, Waiting};
 use super::world::World;
 use crate::process::{Child, Reaper, Spawn};
 use crate::wire::control::{ControlError, Ready, Service};
@@ -29,14 +29,6 @@ pub(super) struct Wanted {
     pub(super) ready: Option<Ready>,
     /// Until it is ready, and until it has ended; milliseconds.
     pub(super) limits: (u64, u64),
-}
-
-/// How a program is seen to be ready, also when it is started again.
-#[derive(Clone)]
-pub(super) struct Waiting {
-    ready: Option<Ready>,
-    within: Duration,
-    address: Option<Address>,
 }
 
 pub(super) async fn start(

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use super::refused::{failed, no_such};
 use crate::broker::{Auth, Broker, Cluster, Credentials, Proxy, Settings};
 use crate::process::{Child, Spawn};
-use crate::wire::control::ControlError;
+use crate::wire::control::{ControlError, Ready};
 
 /// Something that a session has started. What it holds is taken out when it is stopped.
 pub(super) struct Thing {
@@ -51,9 +51,17 @@ pub(super) struct Divisible {
 pub(super) struct Running {
     pub(super) child: Option<Child>,
     pub(super) spawn: Spawn,
-    pub(super) ready: super::services::Waiting,
+    pub(super) ready: Waiting,
     pub(super) stop_within: Duration,
     pub(super) said: Vec<String>,
+}
+
+/// How a program is seen to be ready, also when it is started again.
+#[derive(Clone)]
+pub(super) struct Waiting {
+    pub(super) ready: Option<Ready>,
+    pub(super) within: Duration,
+    pub(super) address: Option<Address>,
 }
 
 /// Where clients connect, and as whom.
@@ -103,9 +111,10 @@ impl Thing {
 }
 
 impl Address {
-    /// How clients connect to brokers with these settings.
-    pub(super) fn of(ports: Vec<u16>, settings: &Settings) -> Self {
+    /// How clients connect to brokers with these settings; `own` is a login that was drawn.
+    pub(super) fn of(ports: Vec<u16>, settings: &Settings, own: Option<&Credentials>) -> Self {
         let login = match &settings.auth {
+            None => own.cloned().map(Login::User),
             Some(Auth::User { user, password }) => {
                 Some(Login::User(Credentials { user: user.clone(), password: password.clone() }))
             }
@@ -114,6 +123,23 @@ impl Address {
         };
         let ca = settings.tls.as_ref().and_then(|tls| tls.ca.clone());
         Self { ports, login, ca, tls: settings.tls.is_some() }
+    }
+
+    /// The user that clients must show, if there is one.
+    pub(super) fn user(&self) -> Option<String> {
+        self.as_one().map(|login| login.user.clone())
+    }
+
+    /// The user's password.
+    pub(super) fn password(&self) -> Option<String> {
+        self.as_one().map(|login| login.password.clone())
+    }
+
+    fn as_one(&self) -> Option<&Credentials> {
+        match &self.login {
+            Some(Login::User(login)) => Some(login),
+            _ => None,
+        }
     }
 
     /// The same servers, as somebody else.

@@ -24,6 +24,12 @@ pub struct Server {
     /// Where clients connect, with the user and password or the token they must show; the same after a
     /// restart.
     pub url: String,
+    /// The user in it, for clients that do not read one there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// The password in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
     /// The port in it.
     pub port: u16,
     /// Its process; another one after a restart.
@@ -56,7 +62,8 @@ pub struct Servers {
 pub struct Account {
     /// Its name.
     pub name: String,
-    /// Where clients connect, with user and password.
+    /// Where clients connect, with user and password. Who shows none is refused: clients that do not read
+    /// them there, as Rust's, are given them.
     pub url: String,
     /// The user.
     pub user: String,

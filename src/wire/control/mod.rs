@@ -69,7 +69,7 @@ pub enum Op {
     /// Begins the session. `ok` is [`Hello`].
     #[serde(rename = "hello")]
     Hello {
-        /// [`PROTOCOL_VERSION`]; any other is refused, as `protocol`.
+        /// The version of this protocol; any other is refused, as `protocol`.
         protocol: u32,
     },
     /// Starts a nats-server, and answers once a client was served by it. `ok` is a [`Server`].
@@ -102,7 +102,7 @@ pub enum Op {
     AccountCreate {
         /// The broker.
         of: String,
-        /// Its name, letters, digits, `-` and `_`; `account-1` and so on if left out.
+        /// Its name, letters, digits, `-` and `_`; `broker-1-account-1` and so on if left out.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
     },
