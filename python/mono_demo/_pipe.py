@@ -13,6 +13,7 @@ import threading
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ class Pipe:
                 self._process.stdin.flush()
         try:
             error = answer.exception(_timeout)
-        except TimeoutError:
+        except FutureTimeoutError:
             error = MonoDemoError(
                 f"{op}: {self._program} did not answer within {_timeout} s", log=list(self._said)
             )

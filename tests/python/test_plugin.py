@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -262,8 +263,7 @@ def test_a_ready_connection_with_each_plugin_for_coroutines(inner: pytest.Pytest
     by_asyncio = inner.makepyfile(**{"of_asyncio/test_asyncio": test.format(mark="asyncio")})
     by_anyio = inner.makepyfile(**{"of_anyio/test_anyio": test.format(mark="anyio")})
     by_anyio.with_name("conftest.py").write_text(
-        "import sys, pytest\nsys.modules['pytest_asyncio'] = None\n"
-        "@pytest.fixture\ndef anyio_backend():\n    return 'asyncio'\n"
+        "import pytest\n\n@pytest.fixture\ndef anyio_backend():\n    return 'asyncio'\n"
     )
     run(inner, str(by_asyncio)).assert_outcomes(passed=1)
     # Where pytest-asyncio is not installed: the plugin does not find it.
@@ -364,7 +364,7 @@ def test_nothing_is_left_of_a_run_that_is_killed(inner: pytest.Pytester) -> None
         """
     )
     command = [sys.executable, "-m", "pytest", "-s", *ARGS, str(path)]
-    pytest_run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, process_group=0)
+    pytest_run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert pytest_run.stdout is not None
     for line in pytest_run.stdout:
         if line.endswith("started\n"):
@@ -431,7 +431,6 @@ def test_scenarios_are_tests(inner: pytest.Pytester) -> None:
         [binary(), "e2e", "new", "greetings"], cwd=inner.path, check=True, capture_output=True
     )
     fixture = inner.path / "greetings" / "scenarios" / "greets.toml"
-    wrong = fixture.read_text().replace('"', '"', 1)
     inner.makepyfile(
         test_all="""
         import mono_demo
@@ -443,12 +442,13 @@ def test_scenarios_are_tests(inner: pytest.Pytester) -> None:
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*test_all.py::test_scenarios[[]greets[]] PASSED*"])
     golden = fixture.with_suffix(".snap")
-    golden.write_text(golden.read_text().replace("Hello", "Goodbye") + wrong[:0])
+    golden.write_text(golden.read_text().replace("Hello", "Goodbye"))
     result = run(inner)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*Goodbye*"])
 
 
 def test_the_example(inner: pytest.Pytester) -> None:
-    example = ROOT / "examples" / "pytest-orders"
-    run(inner, str(example)).assert_outcomes(passed=2)
+    for file in (ROOT / "examples" / "pytest-orders").glob("*.py"):
+        shutil.copy(file, inner.path)
+    run(inner).assert_outcomes(passed=2)
