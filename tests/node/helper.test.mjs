@@ -142,6 +142,18 @@ test("another program, or none, is told", async () => {
   else process.env["MONO_DEMO_BIN"] = own;
 });
 
+test("the test of the page runs", () => {
+  const page = readFileSync(new URL("../../docs/testing.md", import.meta.url), "utf8");
+  const text = String(page.split("```js\n")[1]?.split("```")[0]).replace('"mono-demo/test"', JSON.stringify(helper));
+  const script = join(folder, "page.test.mjs");
+  writeFileSync(script, text);
+  const env = { ...process.env };
+  delete env["NODE_TEST_CONTEXT"]; // a run of its own
+  const done = spawnSync(process.execPath, ["--test", script], { encoding: "utf8", env });
+  assert.equal(done.status, 0, done.stdout);
+  assert.match(done.stdout, /ok 1 - an acknowledgement is lost/);
+});
+
 test("scenarios are tests", () => {
   const made = spawnSync(String(process.env["MONO_DEMO_BIN"]), ["e2e", "new", "greetings"], { cwd: folder });
   assert.equal(made.status, 0);
