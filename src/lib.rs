@@ -7,7 +7,7 @@
 //! | `mono` | `mono` |
 //! | `schema` | JSON Schemas of what `wire` and `mono` send |
 //! | `e2e` | `e2e`, with all of the above |
-//! | `cli`, the default | `modules`, `proof`, `bench` and `cli`, with all of the above: the program |
+//! | `cli`, the default | `modules`, `proof`, `bench`, `control` and `cli`, with all of the above: the program |
 
 #[cfg(feature = "cli")]
 pub mod bench;
@@ -15,6 +15,8 @@ pub mod bench;
 pub mod broker;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
+pub mod control;
 pub mod counted;
 #[cfg(feature = "e2e")]
 pub mod e2e;

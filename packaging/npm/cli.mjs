@@ -2,27 +2,22 @@
 // Runs the program of the platform's package, and ends as it ends.
 
 import { spawn } from "node:child_process";
-import { createRequire } from "node:module";
 import { constants } from "node:os";
+
+import { installed, platform } from "./program.mjs";
 
 /** As this program ends where it cannot do its work (docs/commands.md, exit codes). */
 const INFRASTRUCTURE = 3;
 
-const platform = `${process.platform}-${process.arch}`;
-
-/** @returns {string} the program's path */
-function program() {
-  try {
-    return createRequire(import.meta.url).resolve(`@mono-demo/${platform}/bin/mono-demo`);
-  } catch {
-    console.error(`error: mono-demo has no program for ${platform}: @mono-demo/${platform} is not installed`);
-    console.error("hint: npm leaves it out with --omit=optional, and where there is none for a platform;");
-    console.error("      there `cargo install mono-demo` builds it");
-    process.exit(INFRASTRUCTURE);
-  }
+const program = installed();
+if (program === undefined) {
+  console.error(`error: mono-demo has no program for ${platform}: @mono-demo/${platform} is not installed`);
+  console.error("hint: npm leaves it out with --omit=optional, and where there is none for a platform;");
+  console.error("      there `cargo install mono-demo` builds it");
+  process.exit(INFRASTRUCTURE);
 }
 
-const child = spawn(program(), process.argv.slice(2), { stdio: "inherit" });
+const child = spawn(program, process.argv.slice(2), { stdio: "inherit" });
 
 for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
   process.on(signal, () => {

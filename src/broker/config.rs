@@ -26,11 +26,15 @@ pub(super) fn text(place: &Place, port: Port) -> String {
     if let Some(bytes) = settings.max_payload {
         let _ = writeln!(text, "max_payload: {bytes}");
     }
+    if let Some(divided) = &place.divided {
+        text.push_str(&divided.config(settings));
+    }
     match &settings.auth {
         None => {}
+        // They are in an account.
+        Some(Auth::User { .. }) if place.divided.is_some() => {}
         Some(Auth::Roles(roles)) => {
-            let stores = settings.store != Store::Nowhere;
-            let config = |logins| accounts::config(logins, roles, stores);
+            let config = |logins| accounts::config(logins, roles, settings.stores());
             text.extend(place.logins.iter().map(config));
         }
         Some(Auth::Token(token)) => {
@@ -49,15 +53,8 @@ pub(super) fn text(place: &Place, port: Port) -> String {
         }
         text.push_str("}\n");
     }
-    if settings.store != Store::Nowhere {
-        let store_dir = quoted(&place.store_dir.to_string_lossy());
-        let _ = writeln!(text, "jetstream {{\n  store_dir: {store_dir}");
-        if matches!(settings.store, Store::Folder(_)) {
-            // The default syncs every two minutes: an acknowledged message could be lost with the
-            // machine.
-            text.push_str("  sync_interval: always\n");
-        }
-        text.push_str("}\n");
+    if settings.stores() {
+        jetstream(&mut text, place);
     }
     if let Some(member) = &place.member {
         text.push_str(&cluster(member));
@@ -67,6 +64,16 @@ pub(super) fn text(place: &Place, port: Port) -> String {
         let _ = writeln!(text, "include '{}'", from(&place.run_dir, file));
     }
     text
+}
+
+fn jetstream(text: &mut String, place: &Place) {
+    let store_dir = quoted(&place.store_dir.to_string_lossy());
+    let _ = writeln!(text, "jetstream {{\n  store_dir: {store_dir}");
+    if matches!(place.settings.store, Store::Folder(_)) {
+        // The default syncs every two minutes: an acknowledged message could be lost with the machine.
+        text.push_str("  sync_interval: always\n");
+    }
+    text.push_str("}\n");
 }
 
 /// The way to a file from a folder: an `include` of nats-server's is looked for from the file that it

@@ -49,7 +49,8 @@ const RESERVED: [&str; 41] = [
 
 /// The first of them in a file, with its line, from 1. In nats-server's language a setting is a word,
 /// `:` or `=` or a blank, and a value; words of other settings' values are not looked at.
-pub(super) fn first_reserved(text: &str) -> Option<(usize, String)> {
+#[must_use]
+pub fn first_reserved(text: &str) -> Option<(usize, String)> {
     let mut scan = Scan { rest: text, line: 1 };
     loop {
         // All of it may stand in braces, as in JSON.

@@ -152,7 +152,7 @@ async fn check_include(path: &Path) -> Result<(), StartError> {
     }
 }
 
-fn write_config(place: &Place, port: Port) -> Result<PathBuf, StartError> {
+pub(super) fn write_config(place: &Place, port: Port) -> Result<PathBuf, StartError> {
     let path = place.run_dir.join("nats.conf");
     let text = config::text(place, port);
     // It may hold a password: nobody else may read it, not even for a moment.

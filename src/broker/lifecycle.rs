@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::accounts;
+use super::divided::Divided;
 use super::error::{StartError, StopError};
 use super::launch::{GivenUp, launch};
 use super::logins::{Credentials, Key, Logins};
@@ -16,7 +17,7 @@ use super::ports::Placeholder;
 use super::ready::Listening;
 use super::roles::Role;
 use super::settings::{Auth, Port, Settings, Store};
-use super::store::{OwnedStore, check_streams};
+use super::store::{OwnedStore, check_streams, copy_streams};
 use crate::process::{Child, ExitStatus, Lines, Signal};
 
 /// How long a server may take to end after SIGTERM; it takes 2 ms, and more with much to write.
@@ -30,10 +31,12 @@ const LAME_DUCK: Duration = Duration::from_secs(60);
 /// removes the run folder.
 #[derive(Debug)]
 pub struct Broker {
-    child: Child,
-    place: Place,
+    pub(super) child: Child,
+    pub(super) place: Place,
     listening: Listening,
     url: String,
+    /// The port in its config file.
+    pub(super) asked: Port,
     /// Held while the server is down.
     placeholder: Option<Placeholder>,
 }
@@ -75,14 +78,22 @@ impl Broker {
                 private_folder(&folder, "the store folder")?;
                 (folder, None)
             }
+            Store::CopyOf(original) => {
+                let folder = run_dir.join("store");
+                private_folder(&folder, "the store folder")?;
+                copy_streams(original, &folder).await?;
+                (folder, None)
+            }
         };
         let roles = match &settings.auth {
             Some(Auth::Roles(roles)) => roles.shared.as_ref(),
             _ => None,
         };
-        let account = roles.map_or(accounts::GLOBAL, |_| accounts::SERVICES);
+        let in_account = roles.is_some() || settings.accounts;
+        let account = if in_account { accounts::SERVICES } else { accounts::GLOBAL };
         accounts::house(&store_dir, account, member.is_some())?;
         let port = settings.port;
+        let divided = settings.accounts.then(|| Divided::begin(&settings)).transpose()?;
         let place = Place {
             name,
             log_path: match &settings.log {
@@ -95,6 +106,7 @@ impl Broker {
             owned,
             settings,
             logins,
+            divided,
             member,
         };
         let (child, listening) = launch(&place, port, GivenUp::Removed).await?;
@@ -103,6 +115,7 @@ impl Broker {
             place,
             listening,
             url: format!("nats://127.0.0.1:{}", listening.clients),
+            asked: port,
             placeholder: None,
         })
     }
@@ -284,6 +297,7 @@ impl Broker {
             }
         };
         self.listening = listening;
+        self.asked = Port::Fixed(listening.clients);
         self.placeholder = None;
         // The new reaper removes the run folder; the old one must not.
         std::mem::replace(&mut self.child, child).release().await;
@@ -399,7 +413,7 @@ pub(super) fn logins(settings: &Settings) -> Result<Option<Logins>, StartError> 
         (Some(Auth::Roles(roles)), Store::Folder(folder)) => {
             Logins::kept_in(folder, &roles.clients).map(Some)
         }
-        (Some(Auth::Roles(roles)), Store::Temporary | Store::Nowhere) => {
+        (Some(Auth::Roles(roles)), Store::Temporary | Store::Nowhere | Store::CopyOf(_)) => {
             Logins::draw(&roles.clients)
                 .map(Some)
                 .map_err(|source| StartError::NoRandomness { source })

@@ -11,6 +11,8 @@
 //! | `store` | one broker a store folder; a cluster's names |
 //! | `roles` | the permissions: users and their subjects |
 //! | `accounts` | which subjects of the services clients can use, each from its own account |
+//! | `divided` | accounts that are added while a broker runs |
+//! | `divide` | the handle again: adds them |
 //! | `logins` | the users' passwords, and a key of the services |
 //! | `secret` | random secrets |
 //! | `cluster` | the handle to several servers: leaders, quorum, healing |
@@ -23,6 +25,8 @@
 mod accounts;
 mod cluster;
 mod config;
+mod divide;
+mod divided;
 mod error;
 mod faults;
 mod in_flight;
@@ -45,9 +49,11 @@ mod subject;
 
 pub use accounts::accounts_config;
 pub use cluster::{Cluster, ClusterError};
+pub use divided::AccountError;
 pub use error::{StartError, StopError};
 pub use faults::{Fault, FaultError, Faults, Servers, ServiceProcesses, Side, What};
 pub use in_flight::{InFlight, in_flight};
+pub use included::first_reserved;
 pub use leaks::{ClientConnection, ConsumerState, LeakReport, MonitorError, Share};
 pub use lifecycle::Broker;
 pub use logins::{Credentials, Key};
@@ -59,4 +65,5 @@ pub use roles::{Permissions, Role, Roles};
 pub use secret::draw_secret;
 pub use settings::{Auth, ClusterSettings, Port, Settings, Store, Tls};
 pub use shared::Shared;
+pub use store::copy_streams;
 pub use subject::matches as subject_matches;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::divided::Divided;
 use super::logins::Logins;
 use super::settings::Settings;
 use super::store::OwnedStore;
@@ -21,6 +22,8 @@ pub(super) struct Place {
     pub(super) owned: Option<OwnedStore>,
     /// The passwords of this run, where there are roles.
     pub(super) logins: Option<Logins>,
+    /// The accounts it was divided into, where it can be.
+    pub(super) divided: Option<Divided>,
     /// Its part in a cluster, if it is not alone.
     pub(super) member: Option<Member>,
 }

@@ -7,7 +7,7 @@ use async_nats::{ConnectOptions, ReconnectToServer};
 use super::logins::{Credentials, Logins};
 use super::place::Place;
 use super::roles::Role;
-use super::settings::{Auth, Settings, Store};
+use super::settings::{Auth, Settings};
 use crate::process::Lines;
 use crate::tls::Trouble;
 
@@ -104,20 +104,25 @@ enum Problem {
 
 async fn attempt(place: &Place, port: u16) -> Result<(), Problem> {
     let name = &place.name;
-    let client = options(&place.settings, place.logins.as_ref())
-        .connect(format!("nats://127.0.0.1:{port}"))
-        .await
-        .map_err(|e| match crate::tls::trouble(&e) {
+    let mut options = options(&place.settings, place.logins.as_ref());
+    if let Some(Credentials { user, password }) =
+        place.divided.as_ref().and_then(|divided| divided.own()).cloned()
+    {
+        options = options.user_and_password(user, password);
+    }
+    let client = options.connect(format!("nats://127.0.0.1:{port}")).await.map_err(|e| {
+        match crate::tls::trouble(&e) {
             Some(trouble) => Problem::Tls(trouble),
             None => Problem::NotYet(format!("connecting to 127.0.0.1:{port} ({e})")),
-        })?;
+        }
+    })?;
     let found = client.server_info().server_name;
     if found != *name {
         return Err(Problem::NotYet(format!(
             "looking for server {name} on 127.0.0.1:{port}, where {found} answers"
         )));
     }
-    if place.member.is_some() || place.settings.store == Store::Nowhere {
+    if place.member.is_some() || !place.settings.stores() {
         return Ok(());
     }
     async_nats::jetstream::new(client)

@@ -23,6 +23,10 @@ pub struct Settings {
     pub max_payload: Option<usize>,
     /// What a client must show; nothing if `None`.
     pub auth: Option<Auth>,
+    /// Whether accounts can be added while it runs: [`Broker::add_account`](super::Broker::add_account).
+    /// Each has its user; the broker's own account has that of `auth`, or
+    /// [`Broker::own_login`](super::Broker::own_login).
+    pub accounts: bool,
     /// With it, clients must speak TLS; the nodes of a cluster do not among themselves.
     pub tls: Option<Tls>,
     /// Also serves `/varz` and the like, on a random port of 127.0.0.1.
@@ -40,6 +44,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether there is JetStream.
+    #[must_use]
+    pub fn stores(&self) -> bool {
+        self.store != Store::Nowhere
+    }
+
     /// A random port, a temporary store.
     #[must_use]
     pub fn new(server: NatsServer, reaper: Reaper) -> Self {
@@ -50,6 +60,7 @@ impl Settings {
             store: Store::Temporary,
             max_payload: None,
             auth: None,
+            accounts: false,
             tls: None,
             monitoring: false,
             include: None,
@@ -90,6 +101,8 @@ pub enum Store {
     Nowhere,
     /// In the run folder, and gone with it; survives kill and restart.
     Temporary,
+    /// The same, and begun with a copy of the streams of this store folder, which stays as it is.
+    CopyOf(PathBuf),
     /// In this folder, which is made if missing; every write is synced to disk before it is
     /// acknowledged.
     Folder(PathBuf),

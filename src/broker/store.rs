@@ -1,8 +1,8 @@
 //! One broker a store folder: two on the same one would destroy it.
 
-use std::fs::{File, TryLockError};
+use std::fs::{DirBuilder, File, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::error::StartError;
@@ -107,6 +107,36 @@ impl ClusterNames {
             Err(e) => Err(problem("the file of the cluster's names")(e)),
         }
     }
+}
+
+/// Copies the streams of a store folder into another one, which is there and has none.
+///
+/// # Errors
+/// [`StartError::Prepare`], with what the operating system says.
+pub async fn copy_streams(from: &Path, to: &Path) -> Result<(), StartError> {
+    let (streams, copy) = (from.join("jetstream"), to.join("jetstream"));
+    let path = streams.clone();
+    let copied = tokio::task::spawn_blocking(move || copy_tree(&streams, &copy)).await;
+    let copied = copied.unwrap_or_else(|e| Err(e.into()));
+    copied.map_err(|source| StartError::Prepare { what: "a copy of the streams in", path, source })
+}
+
+/// Folders and files only: a store has nothing else.
+fn copy_tree(from: &Path, to: &Path) -> std::io::Result<()> {
+    DirBuilder::new().mode(0o700).create(to)?;
+    for entry in from.read_dir()? {
+        let entry = entry?;
+        let (path, copy) = (entry.path(), to.join(entry.file_name()));
+        match entry.file_type()? {
+            kind if kind.is_dir() => copy_tree(&path, &copy)?,
+            kind if kind.is_file() => drop(std::fs::copy(&path, &copy)?),
+            _ => {
+                let what = format!("{} is neither a file nor a folder", path.display());
+                return Err(std::io::Error::new(ErrorKind::InvalidInput, what));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Makes a folder that only we can enter, and those above it that are missing; one that others can

@@ -37,6 +37,8 @@ pub enum Command {
     History(super::history::HistoryArgs),
     /// Run the Rust client as a driver on stdin and stdout, or check your own driver.
     Driver(super::driver::DriverArgs),
+    /// Start, break and watch brokers and services for a test, by JSON lines on stdin and stdout.
+    Control(super::control::ControlArgs),
     /// Print the contract of the services: AsyncAPI or JSON Schema.
     Spec(super::spec::SpecArgs),
     /// Show the tools found on this machine, and how to install what is missing.

@@ -166,7 +166,7 @@ impl Brokers {
             Kind::One(broker) => broker.store_dir(),
             Kind::Several(cluster) => match &cluster.settings().store {
                 Store::Folder(folder) => folder,
-                Store::Temporary | Store::Nowhere => cluster.run_dir(),
+                Store::Temporary | Store::Nowhere | Store::CopyOf(_) => cluster.run_dir(),
             },
         }
     }

@@ -14,6 +14,7 @@ mod complete;
 mod connect;
 mod context;
 mod contexts;
+mod control;
 mod data;
 mod diagnosis;
 mod dlq;
@@ -124,6 +125,9 @@ fn refuse_connection(cli: &Cli) -> Result<(), CliError> {
         Command::Driver(_) => {
             connection.refuse("driver", "a driver gets the server's URL in `hello`")
         }
+        Command::Control(_) => {
+            connection.refuse("control", "each broker is started by a command of the protocol")
+        }
         Command::History(_) => connection.refuse("history", "it reads files only"),
         Command::Spec(_) => connection.refuse("spec", "it only prints"),
         _ => Ok(()),
@@ -151,6 +155,7 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Bench(args) => until_signal(bench::run(args, global, context, &output)).await,
         Command::History(args) => history::run(args, context, &output),
         Command::Driver(args) => until_signal(driver::run(args, global, context, &output)).await,
+        Command::Control(args) => until_signal(control::run(args, global, context, &output)).await,
         Command::Spec(args) => spec::run(&args, &output),
         Command::Version => Ok(versions::run(global, context, &output).await),
         Command::Completions(args) => Ok(complete::script(&args, &output)),

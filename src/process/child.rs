@@ -248,6 +248,12 @@ impl Child {
         self.stderr.follow()
     }
 
+    /// The lines that come from now on, as [`stderr_lines`](Self::stderr_lines).
+    #[must_use]
+    pub fn new_stderr_lines(&self) -> Lines {
+        self.stderr.follow_from_here()
+    }
+
     /// Waits until stderr has been read to its end, so that the tail is whole.
     pub async fn drained(&self) {
         self.stderr.closed().await;

@@ -126,6 +126,14 @@ impl LineLog {
         Lines { log: self.clone(), ticks: self.ticks.subscribe(), next: 0, missed: 0 }
     }
 
+    /// Only what comes from now on.
+    pub(super) fn follow_from_here(self: &Arc<Self>) -> Lines {
+        let kept = self.kept();
+        let next = kept.first + kept.lines.len() as u64;
+        drop(kept);
+        Lines { log: self.clone(), ticks: self.ticks.subscribe(), next, missed: 0 }
+    }
+
     pub(super) fn tail(&self) -> Vec<String> {
         let kept = self.kept();
         let skip = kept.lines.len().saturating_sub(TAIL_LINES);
@@ -173,6 +181,15 @@ mod tests {
         let timed = log_of("one\ntwo\n").timed();
         assert_eq!(timed.iter().map(|(_, line)| line.as_str()).collect::<Vec<_>>(), ["one", "two"]);
         assert!(before <= timed[0].0 && timed[0].0 <= timed[1].0 && timed[1].0 <= Instant::now());
+    }
+
+    #[tokio::test]
+    async fn a_follower_from_here_reads_nothing_older() {
+        let lines = LineLog::new();
+        lines.push(b"old");
+        let mut follower = lines.follow_from_here();
+        lines.push(b"new");
+        assert_eq!(follower.next().await.as_deref(), Some("new"));
     }
 
     #[tokio::test]

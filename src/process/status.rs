@@ -15,13 +15,22 @@ pub enum Signal {
     Stop,
     /// SIGCONT: go on after a pause.
     Cont,
+    /// SIGHUP: to nats-server it means to read its configuration again.
+    Hup,
     /// SIGUSR2: to nats-server it means lame duck mode.
     Usr2,
 }
 
 impl Signal {
-    const ALL: [Signal; 6] =
-        [Signal::Term, Signal::Kill, Signal::Int, Signal::Stop, Signal::Cont, Signal::Usr2];
+    const ALL: [Signal; 7] = [
+        Signal::Term,
+        Signal::Kill,
+        Signal::Int,
+        Signal::Stop,
+        Signal::Cont,
+        Signal::Hup,
+        Signal::Usr2,
+    ];
 
     /// The POSIX name, `SIGTERM`.
     #[must_use]
@@ -32,6 +41,7 @@ impl Signal {
             Signal::Int => "SIGINT",
             Signal::Stop => "SIGSTOP",
             Signal::Cont => "SIGCONT",
+            Signal::Hup => "SIGHUP",
             Signal::Usr2 => "SIGUSR2",
         }
     }
@@ -48,6 +58,7 @@ impl Signal {
             Signal::Int => Raw::INT,
             Signal::Stop => Raw::STOP,
             Signal::Cont => Raw::CONT,
+            Signal::Hup => Raw::HUP,
             Signal::Usr2 => Raw::USR2,
         }
     }

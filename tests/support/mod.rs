@@ -16,6 +16,7 @@ pub mod receipts;
 pub mod source;
 pub mod stream_jobs;
 pub mod suite;
+pub mod talk;
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;

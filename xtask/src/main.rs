@@ -224,8 +224,11 @@ fn checks_of_other_clients(required: &[&str]) -> Result<Vec<Step>, String> {
         let install = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
         steps.push(Step { name: "node packages", command: inside("npm", "client/node", &install) });
         let mut tests = inside("node", "client/node", &["--test"]);
-        tests.args(node_tests()?);
+        tests.args(tests_in("client/node/test", ".test.mjs")?);
         steps.push(Step { name: "node tests", command: tests });
+        let mut tests = inside("node", ".", &["--test"]);
+        tests.args(tests_in("tests/node", ".test.mjs")?).env("MONO_DEMO_BIN", binary());
+        steps.push(Step { name: "helper of tests in node", command: tests });
         let mut shop = at_root(&binary());
         shop.args(["e2e", "examples/shop"]);
         steps.push(Step { name: "a suite in Python and Node", command: shop });
@@ -252,18 +255,21 @@ fn checks_of_other_clients(required: &[&str]) -> Result<Vec<Step>, String> {
             // What lies outside of the module, as the vectors, does not count for its cache.
             command: inside("go", "client/go", &["test", "-count=1", "./..."]),
         });
+        let mut tests = inside("go", "packaging/go", &["test", "-count=1", "-vet=all", "./..."]);
+        tests.env("MONO_DEMO_BIN", binary());
+        steps.push(Step { name: "helper of tests in go", command: tests });
     }
     Ok(steps)
 }
 
-/// All files of tests of the client in Node, in the order of their names.
-fn node_tests() -> Result<Vec<PathBuf>, String> {
-    let folder = root().join("client/node/test");
+/// All files of tests in a folder, in the order of their names.
+fn tests_in(folder: &str, ending: &str) -> Result<Vec<PathBuf>, String> {
+    let folder = root().join(folder);
     let failed = |e: std::io::Error| format!("read {}: {e}", folder.display());
     let entries = std::fs::read_dir(&folder).map_err(failed)?;
     let paths = entries.map(|entry| entry.map(|entry| entry.path()).map_err(failed));
     let mut tests = paths.collect::<Result<Vec<_>, _>>()?;
-    tests.retain(|path| path.to_string_lossy().ends_with(".test.mjs"));
+    tests.retain(|path| path.to_string_lossy().ends_with(ending));
     tests.sort();
     match tests.is_empty() {
         true => Err(format!("{} has no test", folder.display())),

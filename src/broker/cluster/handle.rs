@@ -47,7 +47,7 @@ impl Cluster {
         let alone = |source| ClusterError::Prepare { source };
         let run_dir = run_folder(&settings).map_err(alone)?;
         let names = match &settings.store {
-            Store::Temporary | Store::Nowhere => ClusterNames::new(count),
+            Store::Temporary | Store::Nowhere | Store::CopyOf(_) => ClusterNames::new(count),
             Store::Folder(folder) => ClusterNames::kept_in(folder, count).map_err(alone)?,
         };
         let mut routes = (0..count)

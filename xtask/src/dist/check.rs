@@ -1,15 +1,15 @@
 //! Installs each package from the files alone, into an empty environment without a network and without
 //! cargo on its PATH, and uses it.
 
-use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+use super::empty::{Empty, expect, go_in, npm_install, snippet};
 use super::shell::{Run as _, command, fresh, put, read, write};
 use super::tools::Tools;
-use super::{Place, crates, file_name, go, payload};
+use super::{Place, crates, file_name, go, helpers, payload};
 use crate::root;
 
 /// Set in the process that has no network.
@@ -54,13 +54,14 @@ pub fn all(place: &Place, tools: &Tools) -> Result<(), String> {
 }
 
 fn inside(place: &Place, tools: &Tools) -> Result<(), String> {
-    let checks: [(&str, Check); 7] = [
+    let checks: [(&str, Check); 8] = [
         ("pip install mono-demo", pip),
         ("uvx mono-demo", uvx),
         ("npm install mono-demo, npx mono-demo", npm),
         ("dpkg -i mono-demo.deb", deb),
         ("the tarball", tarball),
         ("clients in Python, Node and Go", clients),
+        ("helpers of tests in Python, Node and Go", helpers::all),
         ("the crates compile", |empty| crates::compile(empty.place, &empty.folder.join("crates"))),
     ];
     for (name, check) in checks {
@@ -71,92 +72,6 @@ fn inside(place: &Place, tools: &Tools) -> Result<(), String> {
         println!("ok   {name}, {:.1} s", started.elapsed().as_secs_f64());
     }
     Ok(())
-}
-
-/// A machine on which nothing is: a home, and the system's own programs.
-struct Empty<'a> {
-    place: &'a Place,
-    tools: &'a Tools,
-    folder: PathBuf,
-}
-
-impl<'a> Empty<'a> {
-    fn new(place: &'a Place, tools: &'a Tools) -> Result<Self, String> {
-        let folder = place.staging("check")?;
-        fresh(&folder.join("home"))?;
-        fresh(&folder.join("work"))?;
-        fresh(&folder.join("tmp"))?;
-        Ok(Empty { place, tools, folder })
-    }
-
-    fn dist(&self, beginning: &str, end: &str) -> Result<PathBuf, String> {
-        let files = super::files_in(&self.place.dist)?;
-        let fits = |path: &&PathBuf| {
-            file_name(path).is_ok_and(|name| name.starts_with(beginning) && name.ends_with(end))
-        };
-        let found = files.iter().find(fits).cloned();
-        found.ok_or_else(|| format!("target/dist has no {beginning}…{end}"))
-    }
-
-    /// A program with nothing of ours around it; `bin` comes first on its PATH.
-    fn command(&self, bin: &Path, program: &str) -> Result<Command, String> {
-        let path: Vec<PathBuf> = [bin.to_owned(), "/usr/bin".into(), "/bin".into()].into();
-        if let Some(folder) = path.iter().find(|folder| folder.join("cargo").exists()) {
-            return Err(format!("{} has a cargo", folder.display()));
-        }
-        let joined: OsString = std::env::join_paths(&path).map_err(|e| e.to_string())?;
-        let found = path.iter().map(|folder| folder.join(program)).find(|path| path.is_file());
-        let mut command = Command::new(found.ok_or_else(|| format!("{program} is not installed"))?);
-        command.env_clear().env("PATH", joined).env("LANG", "C.UTF-8");
-        command.env("HOME", self.folder.join("home")).env("TMPDIR", self.folder.join("tmp"));
-        command.current_dir(self.folder.join("work"));
-        Ok(command)
-    }
-
-    /// A virtual environment with these, from the files alone; its `bin`.
-    fn venv(&self, packages: &[&str]) -> Result<PathBuf, String> {
-        let venv = self.folder.join("venv");
-        command(self.tools.python()).args(["-I", "-m", "venv"]).arg(&venv).said()?;
-        let bin = venv.join("bin");
-        let mut pip = self.command(&bin, "pip")?;
-        pip.args(["install", "--quiet", "--disable-pip-version-check", "--no-index"]);
-        pip.args(self.find_links()).args(packages).said()?;
-        Ok(bin)
-    }
-
-    fn find_links(&self) -> Vec<OsString> {
-        let folders = [self.place.dist.clone(), self.place.work.join("wheels")];
-        folders.into_iter().flat_map(|folder| ["--find-links".into(), folder.into()]).collect()
-    }
-
-    /// Calls a service, makes a suite and runs it, and runs a client in Python; nothing may have been
-    /// downloaded, which without a network could not be.
-    fn use_it(&self, bin: &Path) -> Result<(), String> {
-        let said =
-            self.command(bin, "mono-demo")?.args(["call", "math", "add", "10", "5"]).said()?;
-        expect(&said, "15")?;
-        self.command(bin, "mono-demo")?.args(["e2e", "new", "my-suite"]).said()?;
-        let said = self.command(bin, "mono-demo")?.args(["e2e", "my-suite"]).said()?;
-        expect(&said, "1 scenario, 1 run: 1 passed, 0 failed")?;
-        let built_in =
-            ["e2e", "--builtin", "math/operations", "--client", "rust", "--client", "python"];
-        let said = self.command(bin, "mono-demo")?.args(built_in).said()?;
-        expect(&said, "2 runs: 2 passed, 0 failed")?;
-        let cache = self.folder.join("home/.cache/mono-demo");
-        let entries = cache.read_dir().map_err(|e| format!("read {}: {e}", cache.display()))?;
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        match names.into_iter().find(|name| name.starts_with("nats-server-")) {
-            Some(name) => Err(format!("{name} was installed, not found")),
-            None => Ok(()),
-        }
-    }
-}
-
-fn expect(said: &str, expected: &str) -> Result<(), String> {
-    match said.contains(expected) {
-        true => Ok(()),
-        false => Err(format!("`{expected}` was not said, but: {said}")),
-    }
 }
 
 fn pip(empty: &Empty) -> Result<(), String> {
@@ -185,12 +100,6 @@ fn npm(empty: &Empty) -> Result<(), String> {
     let said = npx.args(["--offline", "mono-demo", "call", "math", "add", "10", "5"]).said()?;
     expect(&said, "15")?;
     empty.use_it(&project.join("node_modules/.bin"))
-}
-
-fn npm_install(empty: &Empty, packages: &[PathBuf]) -> Result<(), String> {
-    let mut npm = empty.command(Path::new("/usr/bin"), "npm")?;
-    npm.args(["install", "--offline", "--no-audit", "--no-fund", "--loglevel=error"]);
-    npm.args(packages).said().map(drop)
 }
 
 /// dpkg as it is, with an installation of its own: so what libc6 is there it does not know.
@@ -263,23 +172,12 @@ fn clients(empty: &Empty) -> Result<(), String> {
 }
 
 fn go_client(empty: &Empty, services: &Services) -> Result<(), String> {
-    let proxy = empty.folder.join("goproxy");
-    go::proxy(empty.place, &proxy)?;
-    let (path, version) = go::module(empty.place)?;
-    let asked = command("go").args(["env", "GOROOT", "GOMODCACHE", "GOCACHE"]).said()?;
-    let mut said = asked.lines();
-    let mut next = || said.next().map(PathBuf::from).ok_or("go says no folders");
-    let (goroot, modules, cache) = (next()?, next()?, next()?);
-    let proxies =
-        format!("file://{},file://{}", proxy.display(), modules.join("cache/download").display());
-    let go = |args: &[&str]| {
-        let mut go = empty.command(&goroot.join("bin"), "go")?;
-        go.env("GOPROXY", &proxies).env("GONOSUMDB", "*").env("GOSUMDB", "off");
-        go.env("GOTOOLCHAIN", "local").env("GOFLAGS", "-modcacherw").env("GOCACHE", &cache);
-        with_url_of(&mut go, services).args(args).said()
-    };
+    let work = empty.folder.join("work");
+    let go_tool = go_in(empty, &work)?;
+    let go = |args: &[&str]| with_url_of(&mut go_tool(args)?, services).said();
+    let (path, version) = go::CLIENT.path_and_version(empty.place)?;
     let text = snippet("client/go/README.md", "go")?.replace("pay-001", "pay-003");
-    write(&empty.folder.join("work/main.go"), &text)?;
+    write(&work.join("main.go"), &text)?;
     go(&["mod", "init", "example.com/pay"])?;
     go(&["get", &format!("{path}@{version}")])?;
     // What the program itself imports; `tidy` would want what tests of others import, too.
@@ -294,14 +192,6 @@ fn with_url(mut command: Command, services: &Services) -> Command {
 
 fn with_url_of<'c>(command: &'c mut Command, services: &Services) -> &'c mut Command {
     command.env("NATS_URL", &services.url)
-}
-
-/// The first block of code in this language on a page.
-fn snippet(page: &str, language: &str) -> Result<String, String> {
-    let text = read(&root().join(page))?;
-    let block =
-        text.split(&format!("```{language}\n")).nth(1).and_then(|it| it.split("```").next());
-    block.map(str::to_owned).ok_or_else(|| format!("{page} has no block of {language}"))
 }
 
 /// `mono-demo serve`, until this is dropped.
@@ -352,20 +242,4 @@ fn node_dependencies(place: &Place) -> Result<(), String> {
         npm.arg(&folder).current_dir(client.join(path)).said()?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{expect, snippet};
-
-    #[test]
-    fn what_was_not_said_is_told() {
-        assert_eq!(expect("14\n", "15").unwrap_err(), "`15` was not said, but: 14\n");
-    }
-
-    #[test]
-    fn snippets_are_those_of_the_pages() {
-        assert!(snippet("client/README.md", "python").unwrap().contains("mono_demo_client"));
-        assert!(snippet("client/README.md", "cobol").is_err());
-    }
 }

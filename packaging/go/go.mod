@@ -1,0 +1,3 @@
+module mono-demo.example/monodemo
+
+go 1.24

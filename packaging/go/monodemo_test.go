@@ -1,0 +1,225 @@
+package monodemo_test
+
+import (
+	"bufio"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"mono-demo.example/monodemo"
+)
+
+// must ends the test with an error.
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// info is what a server says first, or why it does not.
+func info(t *testing.T, address string) (string, error) {
+	t.Helper()
+	parsed, err := url.Parse(address)
+	must(t, err)
+	connection, err := net.Dial("tcp", parsed.Host)
+	if err != nil {
+		return "", err
+	}
+	defer connection.Close()
+	return bufio.NewReader(connection).ReadString('\n')
+}
+
+// lives tells whether a process is there and no zombie.
+func lives(pid int) bool {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !strings.Contains(string(stat), ") Z")
+}
+
+func TestABrokerIsKilledAndStartedAgain(t *testing.T) {
+	t.Parallel()
+	broker := monodemo.Broker(t)
+	must(t, broker.Stream(map[string]any{"name": "S", "subjects": []string{"s"}}))
+	before := broker.PID
+	must(t, broker.Kill())
+	if _, err := info(t, broker.URL); err == nil {
+		t.Error("it answers")
+	}
+	must(t, broker.Restart())
+	said, err := info(t, broker.URL)
+	must(t, err)
+	if broker.PID == before || !strings.Contains(said, `"jetstream":true`) {
+		t.Errorf("%d, %s", broker.PID, said)
+	}
+	// The stream is there: another one of that name is refused.
+	if err := broker.Stream(map[string]any{"name": "S", "subjects": []string{"t"}}); err == nil {
+		t.Error("the stream is lost")
+	}
+}
+
+func TestItIsGoneWhenItsTestIs(t *testing.T) {
+	t.Parallel()
+	var pid int
+	t.Run("inner", func(t *testing.T) { pid = monodemo.Broker(t, monodemo.Settings{NoJetStream: true}).PID })
+	if lives(pid) {
+		t.Error("it lives")
+	}
+}
+
+func TestAccountsProxiesServicesAndLeaks(t *testing.T) {
+	t.Parallel()
+	broker := monodemo.Broker(t, monodemo.Settings{Accounts: true})
+	account, err := broker.Account()
+	must(t, err)
+	config := map[string]any{"name": "S", "subjects": []string{"s"}}
+	must(t, account.Stream(config))
+	must(t, broker.Stream(config))
+	proxy, err := account.Proxy()
+	must(t, err)
+	must(t, proxy.Refuse())
+	if _, err := info(t, proxy.URL); err == nil {
+		t.Error("it is not refused")
+	}
+	must(t, proxy.Heal())
+	_, err = info(t, proxy.URL)
+	must(t, err)
+	must(t, proxy.Lose(monodemo.Messages{Message: "pub-ack", Subject: "s"}))
+	_, err = broker.Leaks()
+	must(t, err)
+	service, err := account.Start(monodemo.Run{
+		Command:   []string{"sh", "-c", "echo up at $NATS_URL in $PLACE; sleep 1000"},
+		Env:       map[string]string{"PLACE": "here"},
+		ReadyLine: "up at",
+	})
+	must(t, err)
+	before := service.PID
+	must(t, service.Kill())
+	must(t, service.Restart())
+	lines, err := service.Log()
+	must(t, err)
+	wanted := "up at " + account.URL + " in here"
+	if service.PID == before || lines[len(lines)-1] != wanted {
+		t.Errorf("%q, not %q", lines, wanted)
+	}
+}
+
+func TestAClusterLosesItsLeader(t *testing.T) {
+	t.Parallel()
+	cluster := monodemo.Cluster(t, 3)
+	must(t, cluster.Stream(map[string]any{"name": "S", "subjects": []string{"s"}, "num_replicas": 3}))
+	dead, err := cluster.KillLeader("S")
+	must(t, err)
+	if dead < 0 || dead > 2 {
+		t.Error(dead)
+	}
+	must(t, cluster.Heal())
+}
+
+func TestWhatIsWrongIsSaid(t *testing.T) {
+	session, err := monodemo.Start()
+	must(t, err)
+	defer session.Close()
+	_, err = session.Broker(monodemo.Settings{Config: "jetstream: disabled"})
+	if err == nil || !strings.Contains(err.Error(), "settings.config: line 1 sets `jetstream`") {
+		t.Error(err)
+	}
+	broker, err := session.Broker(monodemo.Settings{})
+	must(t, err)
+	_, err = broker.Start(monodemo.Run{Command: []string{"sh", "-c", "echo no room; exit 3"}, ReadyLine: "up"})
+	if err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "| no room") {
+		t.Error(err)
+	}
+	session.Close()
+	if lives(broker.PID) {
+		t.Error("it lives")
+	}
+	if err := broker.Kill(); err == nil || !strings.Contains(err.Error(), "has ended") {
+		t.Error(err)
+	}
+}
+
+func TestAnotherProgramOrNoneIsTold(t *testing.T) {
+	folder := t.TempDir()
+	other := filepath.Join(folder, "mono-demo")
+	script := "#!/bin/sh\necho \"error: unrecognized subcommand 'control'\" >&2\nexit 2\n"
+	must(t, os.WriteFile(other, []byte(script), 0o755))
+	for program, told := range map[string]string{
+		other:                            "older than this module",
+		filepath.Join(folder, "nowhere"): "cannot start",
+	} {
+		t.Setenv("MONO_DEMO_BIN", program)
+		if _, err := monodemo.Start(); err == nil || !strings.Contains(err.Error(), told) {
+			t.Error(err)
+		}
+	}
+}
+
+// TestInner is a test of another program's, which the tests below run.
+func TestInner(t *testing.T) {
+	switch os.Getenv("MONODEMO_INNER") {
+	case "fails":
+		fmt.Println("pid", monodemo.Broker(t).PID)
+		t.Error("on purpose")
+	case "hangs":
+		fmt.Println("pid", monodemo.Broker(t).PID)
+		select {}
+	default:
+		t.Skip("another test runs it")
+	}
+}
+
+func inner(t *testing.T, how string) *exec.Cmd {
+	t.Helper()
+	command := exec.Command(os.Args[0], "-test.run=^TestInner$", "-test.v")
+	command.Env = append(os.Environ(), "MONODEMO_INNER="+how)
+	return command
+}
+
+func TestAFailureShowsTheLog(t *testing.T) {
+	said, err := inner(t, "fails").CombinedOutput()
+	if err == nil || !strings.Contains(string(said), "last lines of broker-1:") || !strings.Contains(string(said), "Server is ready") {
+		t.Errorf("%s", said)
+	}
+}
+
+func TestNothingIsLeftOfATestThatIsKilled(t *testing.T) {
+	command := inner(t, "hangs")
+	stdout, err := command.StdoutPipe()
+	must(t, err)
+	must(t, command.Start())
+	var pid int
+	for lines := bufio.NewScanner(stdout); lines.Scan(); {
+		if _, err := fmt.Sscanf(lines.Text(), "pid %d", &pid); err == nil {
+			break
+		}
+	}
+	if !lives(pid) {
+		t.Fatal("it does not live")
+	}
+	must(t, command.Process.Kill())
+	_ = command.Wait()
+	// A process of others cannot be awaited: it is looked for.
+	for deadline := time.Now().Add(20 * time.Second); lives(pid); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it lives")
+		}
+	}
+}
+
+func TestScenariosAreSubtests(t *testing.T) {
+	folder := t.TempDir()
+	program := os.Getenv("MONO_DEMO_BIN")
+	if program == "" {
+		program = "mono-demo"
+	}
+	made := exec.Command(program, "e2e", "new", "greetings")
+	made.Dir = folder
+	must(t, made.Run())
+	monodemo.Scenarios(t, filepath.Join(folder, "greetings"), "--client", "rust")
+}

@@ -1,0 +1,283 @@
+//! Breaks and mends what a session has started.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::refused::{bad_input, failed, no_such};
+use super::services::ready_child;
+use super::thing::{Kind, Running, Thing};
+use super::world::World;
+use crate::broker::{
+    self, Broker, Cluster, Fate, Faults, Matching, Proxy, Servers, Side, Turn, What,
+};
+use crate::process::{Reaper, Signal};
+use crate::wire::control::{ControlError, Direction, Done, Fault, MessageKind, Messages, Moment};
+
+pub(super) async fn inject(
+    world: &Arc<World>,
+    of: &str,
+    fault: Fault,
+) -> Result<Done, ControlError> {
+    let thing = world.find(of)?;
+    match &thing.kind {
+        Kind::Broker(divisible) => {
+            let mut held = divisible.lock().await;
+            let broker = held.broker.as_mut().ok_or_else(|| thing.is_gone())?;
+            of_broker(&thing, broker, &fault).await
+        }
+        Kind::Cluster(cluster) => {
+            let mut held = cluster.lock().await;
+            of_cluster(&thing, held.as_mut().ok_or_else(|| thing.is_gone())?, &fault).await
+        }
+        Kind::Service(running) => {
+            of_service(&thing, &mut *running.lock().await, world.machine.reaper(), &fault).await
+        }
+        Kind::Proxy { before, proxies } => {
+            of_network(&thing, before, &*proxies.lock().await, &fault).await
+        }
+        Kind::Account { .. } => Err(thing.is_no("broker, cluster, service or proxy")),
+    }
+}
+
+fn done(told: impl Into<String>) -> Done {
+    Done { told: told.into(), ..Done::default() }
+}
+
+/// The fault is about something else.
+fn not_of(thing: &Thing, fault: &Fault) -> ControlError {
+    let kind = serde_json::to_value(fault).unwrap_or_default()["kind"].clone();
+    let word = kind.as_str().unwrap_or("such a fault").to_owned();
+    bad_input(format!("fault.kind: a {} has no `{word}`: {} is one", thing.kind.word(), thing.name))
+}
+
+async fn of_broker(
+    thing: &Thing,
+    broker: &mut Broker,
+    fault: &Fault,
+) -> Result<Done, ControlError> {
+    match fault {
+        Fault::Kill { node: None } => Ok(broker.kill().await.map(|_| done("killed"))?),
+        Fault::Stop { node: None } => Ok(broker.shut_down().await.map(|_| done("stopped"))?),
+        Fault::Pause { node: None } => Ok(broker.pause().await.map(|()| done("paused"))?),
+        Fault::Resume { node: None } => Ok(broker.resume().await.map(|()| done("resumed"))?),
+        Fault::LameDuck { node: None } => {
+            Ok(broker.lame_duck().await.map(|_| done("all clients sent away, and ended"))?)
+        }
+        Fault::Restart { node: None } => {
+            broker.restart().await?;
+            Ok(Done { pid: Some(broker.pid()), ..done("started again") })
+        }
+        _ => Err(not_of(thing, fault)),
+    }
+}
+
+async fn of_cluster(
+    thing: &Thing,
+    cluster: &mut Cluster,
+    fault: &Fault,
+) -> Result<Done, ControlError> {
+    let hit = |told: &str, node: usize| Done { nodes: vec![node], ..done(told) };
+    match fault {
+        Fault::Kill { node: Some(node) } => {
+            cluster.kill(*node).await?;
+            Ok(hit("killed", *node))
+        }
+        Fault::Stop { node: Some(node) } => {
+            cluster.stop_gracefully(*node).await?;
+            Ok(hit("stopped", *node))
+        }
+        Fault::Restart { node: Some(node) } => {
+            cluster.restart(*node).await?;
+            let pid = cluster.nodes().get(*node).map(Broker::pid);
+            Ok(Done { pid, ..hit("started again", *node) })
+        }
+        Fault::Pause { node: Some(node) } => {
+            cluster.pause(*node).await?;
+            Ok(hit("paused", *node))
+        }
+        Fault::Resume { node: Some(node) } => {
+            cluster.resume(*node).await?;
+            Ok(hit("resumed", *node))
+        }
+        Fault::LameDuck { node: Some(node) } => {
+            cluster.lame_duck(*node).await?;
+            Ok(hit("its clients sent away, and ended", *node))
+        }
+        Fault::Wipe { node } => {
+            cluster.wipe(*node).await?;
+            Ok(hit("killed, and its store lost", *node))
+        }
+        Fault::KillLeader { stream } => {
+            let node = cluster.kill_leader(stream).await?;
+            Ok(hit("killed", node))
+        }
+        Fault::LoseQuorum {} => {
+            let nodes = cluster.lose_quorum().await?;
+            Ok(Done { nodes, ..done("killed, and no majority is left") })
+        }
+        Fault::Heal {} => {
+            cluster.heal().await?;
+            Ok(done("all are up, and have caught up"))
+        }
+        Fault::Kill { node: None }
+        | Fault::Stop { node: None }
+        | Fault::Restart { node: None }
+        | Fault::Pause { node: None }
+        | Fault::Resume { node: None }
+        | Fault::LameDuck { node: None } => {
+            let nodes = cluster.nodes().len();
+            Err(bad_input(format!("fault.node: which of {nodes}, counted from 0, is not said")))
+        }
+        _ => Err(not_of(thing, fault)),
+    }
+}
+
+async fn of_service(
+    thing: &Thing,
+    running: &mut Running,
+    reaper: &Reaper,
+    fault: &Fault,
+) -> Result<Done, ControlError> {
+    match fault {
+        Fault::Kill { node: None } => {
+            running.child()?.kill().await?;
+            Ok(done("killed"))
+        }
+        Fault::Stop { node: None } => {
+            let status = running.child()?.stop(running.stop_within).await?;
+            Ok(done(format!("stopped, with {status}")))
+        }
+        Fault::Pause { node: None } => {
+            running.child()?.signal(Signal::Stop).await?;
+            Ok(done("paused"))
+        }
+        Fault::Resume { node: None } => {
+            running.child()?.signal(Signal::Cont).await?;
+            Ok(done("resumed"))
+        }
+        Fault::Restart { node: None } => {
+            if let Some(child) = running.child.take() {
+                child.stop(running.stop_within).await?;
+                child.drained().await;
+                running.said = child.tail();
+                child.close().await;
+            }
+            let child = ready_child(reaper, &running.spawn, &running.ready).await?;
+            let pid = Some(child.pid());
+            running.child = Some(child);
+            Ok(Done { pid, ..done("started again") })
+        }
+        _ => Err(not_of(thing, fault)),
+    }
+}
+
+impl Running {
+    fn child(&self) -> Result<&crate::process::Child, ControlError> {
+        self.child.as_ref().ok_or_else(|| no_such("of: its last start failed: `restart` it"))
+    }
+}
+
+async fn of_network(
+    thing: &Thing,
+    before: &Thing,
+    proxies: &[Proxy],
+    fault: &Fault,
+) -> Result<Done, ControlError> {
+    if proxies.is_empty() {
+        return Err(thing.is_gone());
+    }
+    let fault = as_word(fault)?.ok_or_else(|| not_of(thing, fault))?;
+    let told = match &before.kind {
+        Kind::Broker(divisible) => {
+            let mut held = divisible.lock().await;
+            let broker = held.broker.as_mut().ok_or_else(|| before.is_gone())?;
+            perform(Servers::One(broker), proxies, &fault).await
+        }
+        Kind::Cluster(cluster) => {
+            let mut held = cluster.lock().await;
+            let cluster = held.as_mut().ok_or_else(|| before.is_gone())?;
+            // No fault of a network is about leaders.
+            perform(Servers::Several { cluster, leader_of: "", left_with: "" }, proxies, &fault)
+                .await
+        }
+        _ => return Err(failed(format!("{} is in front of no broker", thing.name))),
+    };
+    Ok(done(told?))
+}
+
+async fn perform(
+    servers: Servers<'_>,
+    proxies: &[Proxy],
+    fault: &broker::Fault,
+) -> Result<String, broker::FaultError> {
+    Faults::new(servers, 0).network(Side::Client, proxies).inject(fault).await
+}
+
+/// As the broker's room has it; `None` is no fault of a network.
+fn as_word(fault: &Fault) -> Result<Option<broker::Fault>, ControlError> {
+    let ms = Duration::from_millis;
+    let what = match fault {
+        Fault::Delay { latency_ms, jitter_ms } => {
+            What::Delay { latency: ms(*latency_ms), jitter: ms(*jitter_ms) }
+        }
+        Fault::Cut {} => What::Cut,
+        Fault::CutAfter { bytes, direction } => {
+            What::CutAfter { bytes: *bytes, direction: way(*direction) }
+        }
+        Fault::Chop { bytes, pause_ms } => What::Chop { chunk: *bytes, pause: ms(*pause_ms) },
+        Fault::Blackhole {} => What::BlackHole,
+        Fault::HalfOpen { direction } => What::HalfOpen(way(*direction)),
+        Fault::Refuse {} => What::Refuse,
+        Fault::HealNetwork {} => What::HealNetwork,
+        Fault::Lose { messages } => return of_messages(Fate::Lose, messages),
+        Fault::Duplicate { messages } => return of_messages(Fate::Duplicate, messages),
+        Fault::Late { messages, by_ms } => return of_messages(Fate::Delay(ms(*by_ms)), messages),
+        Fault::Swap { messages } => return of_messages(Fate::Swap, messages),
+        Fault::Disconnect { messages, moment } => {
+            let moment = match moment {
+                Moment::Before => broker::Moment::Before,
+                Moment::After => broker::Moment::After,
+            };
+            return of_messages(Fate::Disconnect(moment), messages);
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(broker::Fault::new(what)))
+}
+
+fn way(direction: Direction) -> broker::Direction {
+    match direction {
+        Direction::ToServer => broker::Direction::ToServer,
+        Direction::ToClient => broker::Direction::ToClient,
+    }
+}
+
+fn of_messages(fate: Fate, messages: &Messages) -> Result<Option<broker::Fault>, ControlError> {
+    let kind = match messages.message {
+        MessageKind::Publish => broker::MessageKind::Publish,
+        MessageKind::PubAck => broker::MessageKind::PubAck,
+        MessageKind::Delivery => broker::MessageKind::Delivery,
+        MessageKind::Ack => broker::MessageKind::Ack,
+        MessageKind::Nak => broker::MessageKind::Nak,
+        MessageKind::Reply => broker::MessageKind::Reply,
+    };
+    let turn = match (messages.nth, messages.every) {
+        (Some(_), Some(_)) => {
+            return Err(bad_input("fault.messages: `nth` and `every` exclude each other"));
+        }
+        (Some(0), _) | (_, Some(0)) => {
+            return Err(bad_input("fault.messages: `nth` and `every` count from 1"));
+        }
+        (nth, None) => Turn::Nth(nth.unwrap_or(1)),
+        (None, Some(every)) => Turn::Every(every),
+    };
+    let matching = Matching {
+        subject: messages.subject.clone(),
+        header: messages.header.clone(),
+        body: messages.body.clone(),
+        turn,
+        times: messages.times,
+        ..Matching::next(kind)
+    };
+    Ok(Some(broker::Fault::of_messages(fate, matching)))
+}

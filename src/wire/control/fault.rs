@@ -1,0 +1,193 @@
+//! What can be broken or mended.
+
+use serde::{Deserialize, Serialize};
+
+/// What breaks, or is mended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Fault {
+    /// SIGKILL to a broker, a service or a node; it stays away until `restart`.
+    Kill {
+        /// Of a cluster: which, from 0.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<usize>,
+    },
+    /// SIGTERM, and waits for the end; it stays away until `restart`.
+    Stop {
+        /// Of a cluster: which, from 0.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<usize>,
+    },
+    /// Starts what is away again, on the same port and store; what runs is stopped first.
+    Restart {
+        /// Of a cluster: which, from 0.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<usize>,
+    },
+    /// SIGSTOP: connections stay open, nothing answers.
+    Pause {
+        /// Of a cluster: which, from 0.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<usize>,
+    },
+    /// SIGCONT.
+    Resume {
+        /// Of a cluster: which, from 0.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<usize>,
+    },
+    /// Lame duck mode of a broker or a node: it sends its clients away and ends; it stays away until
+    /// `restart`.
+    LameDuck {
+        /// Of a cluster: which, from 0.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node: Option<usize>,
+    },
+    /// SIGKILL to a node of a cluster, which loses its disk.
+    Wipe {
+        /// Which, from 0.
+        node: usize,
+    },
+    /// SIGKILL to the node of a cluster that leads a stream.
+    KillLeader {
+        /// The stream.
+        stream: String,
+    },
+    /// SIGKILL to as many nodes of a cluster as leave less than a majority.
+    LoseQuorum {},
+    /// A cluster's nodes are resumed and started again, and have caught up.
+    Heal {},
+    /// Through a proxy every byte takes longer, each way.
+    Delay {
+        /// At least so much longer, milliseconds.
+        latency_ms: u64,
+        /// And by chance up to so much more, milliseconds.
+        #[serde(default)]
+        jitter_ms: u64,
+    },
+    /// Every connection through a proxy is reset now; new ones are accepted.
+    Cut {},
+    /// The connection through a proxy that passes this byte is cut after it, once.
+    CutAfter {
+        /// Of all connections together, counted from now.
+        bytes: u64,
+        /// In this direction.
+        direction: Direction,
+    },
+    /// A proxy writes at most so many bytes at once, with a pause after each.
+    Chop {
+        /// Bytes.
+        bytes: usize,
+        /// After each, milliseconds.
+        pause_ms: u64,
+    },
+    /// Connections through a proxy stay open and nothing arrives, either way.
+    Blackhole {},
+    /// Nothing arrives in this direction; the other passes.
+    HalfOpen {
+        /// In which nothing arrives.
+        direction: Direction,
+    },
+    /// A proxy refuses new connections; those that are open stay.
+    Refuse {},
+    /// Ends every fault of a proxy.
+    HealNetwork {},
+    /// These messages never arrive.
+    Lose {
+        /// Which.
+        messages: Messages,
+    },
+    /// They arrive twice.
+    Duplicate {
+        /// Which.
+        messages: Messages,
+    },
+    /// They arrive later; what comes behind overtakes them.
+    Late {
+        /// Which.
+        messages: Messages,
+        /// By so much, milliseconds.
+        by_ms: u64,
+    },
+    /// Each changes places with the next one that matches.
+    Swap {
+        /// Which.
+        messages: Messages,
+    },
+    /// Their connection ends.
+    Disconnect {
+        /// Which.
+        messages: Messages,
+        /// Before they have arrived, or after.
+        moment: Moment,
+    },
+}
+
+/// A way through a proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// What clients send.
+    ToServer,
+    /// What the server sends.
+    ToClient,
+}
+
+/// When a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Moment {
+    /// The message never arrives.
+    Before,
+    /// It arrives, and nothing more.
+    After,
+}
+
+/// Which messages through a proxy; all that is said must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Messages {
+    /// What they are.
+    pub message: MessageKind,
+    /// On this subject, or in answer to one on it; wildcards are allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// With this header: `Nats-Msg-Id`, or `Nats-Msg-Id: o-7`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+    /// With this text in the body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// The n-th of those; 1, the next, if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nth: Option<u32>,
+    /// The n-th, the 2n-th and so on, instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<u32>,
+    /// How many; with `nth` one if left out, with `every` all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u32>,
+}
+
+/// What a message is to those who speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum MessageKind {
+    /// A client publishes: to a stream, to subscribers, or a request.
+    Publish,
+    /// A stream says that it has a message, or why not.
+    PubAck,
+    /// The server hands a message to a subscriber.
+    Delivery,
+    /// A message of a stream is done.
+    Ack,
+    /// It is not, or never will be.
+    Nak,
+    /// What a service answers.
+    Reply,
+}

@@ -1,0 +1,181 @@
+// `mono-demo/test`: brokers in tests of Node.
+
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { MonoDemoError, scenarios, startBroker, startCluster, stopAll } from "../../packaging/npm/test.mjs";
+
+const helper = fileURLToPath(new URL("../../packaging/npm/test.mjs", import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), "mono-demo-node-"));
+after(() => rmSync(folder, { recursive: true }));
+
+/** Whether a process is there and no zombie. */
+const lives = (/** @type {number} */ pid) =>
+  existsSync(`/proc/${pid}`) && !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+
+/** Asks a server for its INFO, as any client does first. */
+function greeted(/** @type {string} */ url) {
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(Number(new URL(url).port), "127.0.0.1");
+    socket.once("data", (data) => {
+      socket.destroy();
+      resolve(data.toString());
+    });
+    socket.once("error", reject);
+  });
+}
+
+test("a broker is started, killed, and started again on the same port and store", async () => {
+  const broker = await startBroker();
+  await broker.stream({ name: "S", subjects: ["s"] });
+  const { pid, url } = broker;
+  assert.match(await greeted(url), /^INFO .*"jetstream":true/);
+  await broker.kill();
+  await assert.rejects(greeted(url), /ECONNREFUSED/);
+  await broker.restart();
+  assert.notEqual(broker.pid, pid);
+  await greeted(broker.url);
+  // The stream is there: another one of that name is refused.
+  await assert.rejects(broker.stream({ name: "S", subjects: ["other"] }), MonoDemoError);
+  assert.ok((await broker.log()).some((line) => line.includes("Server is ready")));
+  assert.equal(await broker.stop(), "orderly");
+  assert.ok(!lives(broker.pid));
+});
+
+test("it is gone at the end of its block", async () => {
+  const broker = await startBroker({ jetstream: false });
+  await broker[Symbol.asyncDispose]();
+  assert.ok(!lives(broker.pid));
+  // Also where the test has stopped it.
+  await broker[Symbol.asyncDispose]();
+});
+
+test("accounts, proxies, services and leaks", async () => {
+  const broker = await startBroker({ accounts: true });
+  const account = await broker.account();
+  assert.equal(account.options.user, account.user);
+  assert.deepEqual(account.options.servers, [`nats://127.0.0.1:${broker.port}`]);
+  await account.stream({ name: "S", subjects: ["s"] });
+  await broker.stream({ name: "S", subjects: ["s"] });
+  const proxy = await account.proxy();
+  await greeted(proxy.url);
+  await proxy.refuse();
+  await assert.rejects(greeted(proxy.url), /ECONNREFUSED/);
+  await proxy.heal();
+  await greeted(proxy.url);
+  await proxy.lose("pub-ack", { subject: "s" });
+  assert.ok(Array.isArray((await broker.leaks()).connections));
+  const said = "console.log('up at', process.env.NATS_URL); setInterval(() => {}, 1000)";
+  const service = await account.start([process.execPath, "-e", said], { ready: { line: "up at" } });
+  const { pid } = service;
+  await service.kill();
+  await service.restart();
+  assert.notEqual(service.pid, pid);
+  assert.ok((await service.log()).includes(`up at ${account.url}`));
+  await service.stop();
+  await broker.stop();
+});
+
+test("a cluster loses its leader", async () => {
+  const cluster = await startCluster();
+  await cluster.stream({ name: "S", subjects: ["s"], num_replicas: 3 });
+  const dead = await cluster.killLeader("S");
+  assert.ok([0, 1, 2].includes(dead));
+  await cluster.heal();
+  await cluster.stop();
+});
+
+test("what is wrong is said", async () => {
+  await assert.rejects(startBroker(/** @type {any} */ ({ prot: 1 })), /broker\.start: settings: .*'prot' was unexpected/);
+  const broker = await startBroker();
+  await assert.rejects(
+    broker.start(["sh", "-c", "echo no room; exit 3"], { ready: { line: "up" } }),
+    (error) => error instanceof MonoDemoError && /exit status 3/.test(error.message) && error.log[0] === "no room",
+  );
+  await broker.stop();
+});
+
+test("a program that forgets to stop ends by itself, and nothing of it is left", async () => {
+  const script = join(folder, "forgets.mjs");
+  writeFileSync(script, `import { startBroker } from ${JSON.stringify(helper)};\nconsole.log((await startBroker()).pid);\n`);
+  const done = spawnSync(process.execPath, [script], { encoding: "utf8" });
+  assert.equal(done.status, 0, done.stderr);
+  await until(() => !lives(Number(done.stdout)));
+});
+
+test("nothing is left of a program that is killed", async () => {
+  const script = join(folder, "killed.mjs");
+  writeFileSync(
+    script,
+    `import { startBroker } from ${JSON.stringify(helper)};\nconsole.log((await startBroker()).pid);\nsetInterval(() => {}, 1000);\n`,
+  );
+  const child = spawn(process.execPath, [script], { stdio: ["ignore", "pipe", "inherit"] });
+  const pid = Number(await new Promise((resolve) => child.stdout.once("data", resolve)));
+  assert.ok(lives(pid));
+  child.kill("SIGKILL");
+  await until(() => !lives(pid));
+});
+
+test("another program, or none, is told", async () => {
+  await stopAll();
+  const other = join(folder, "mono-demo");
+  const own = process.env["MONO_DEMO_BIN"];
+  for (const [script, told] of /** @type {[string, RegExp][]} */ ([
+    ["echo \"error: unrecognized subcommand 'control'\" >&2; exit 2", /older than this package/],
+    ["echo hello", /has ended, with status 0/],
+  ])) {
+    writeFileSync(other, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    process.env["MONO_DEMO_BIN"] = other;
+    await assert.rejects(startBroker(), told);
+    await stopAll();
+  }
+  process.env["MONO_DEMO_BIN"] = join(folder, "nowhere");
+  await assert.rejects(startBroker(), /cannot start .*nowhere/);
+  await stopAll();
+  if (own === undefined) delete process.env["MONO_DEMO_BIN"];
+  else process.env["MONO_DEMO_BIN"] = own;
+});
+
+test("the test of the page runs", () => {
+  const page = readFileSync(new URL("../../docs/testing.md", import.meta.url), "utf8");
+  const text = String(page.split("```js\n")[1]?.split("```")[0]).replace('"mono-demo/test"', JSON.stringify(helper));
+  const script = join(folder, "page.test.mjs");
+  writeFileSync(script, text);
+  const env = { ...process.env };
+  delete env["NODE_TEST_CONTEXT"]; // a run of its own
+  const done = spawnSync(process.execPath, ["--test", script], { encoding: "utf8", env });
+  assert.equal(done.status, 0, done.stdout);
+  assert.match(done.stdout, /ok 1 - an acknowledgement is lost/);
+});
+
+test("scenarios are tests", () => {
+  const made = spawnSync(String(process.env["MONO_DEMO_BIN"]), ["e2e", "new", "greetings"], { cwd: folder });
+  assert.equal(made.status, 0);
+  const suite = join(folder, "greetings");
+  /** @type {[string, () => void][]} */
+  const found = [];
+  const collect = (/** @type {string} */ name, /** @type {() => void} */ body) => found.push([name, body]);
+  scenarios(collect, suite, "--client", "rust");
+  assert.deepEqual(found.map(([name]) => name), ["greets"]);
+  const greets = /** @type {[string, () => void]} */ (found[0])[1];
+  greets();
+  const golden = join(suite, "scenarios/greets.snap");
+  writeFileSync(golden, readFileSync(golden, "utf8").replace("Hello", "Goodbye"));
+  assert.throws(greets, /Goodbye/);
+  assert.throws(() => scenarios(collect, join(folder, "nowhere")), /nowhere/);
+});
+
+/** Processes of others cannot be awaited: they are looked for. */
+async function until(/** @type {() => boolean} */ done) {
+  const deadline = Date.now() + 20_000;
+  while (!done()) {
+    assert.ok(Date.now() < deadline);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

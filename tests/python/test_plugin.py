@@ -1,0 +1,460 @@
+"""The plugin of pytest, as others use it: each test runs pytest on files of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import PATIENCE, ROOT, binary
+
+#: What every inner pytest is told.
+ARGS = ("-p", "mono_demo.pytest_plugin", "-p", "no:cacheprovider")
+
+#: Where a nats-server was installed; `pytester` has a home of its own.
+CACHE = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+
+
+@pytest.fixture
+def inner(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.Pytester]:
+    """Where files of tests are written and run; no process and no folder of theirs is left."""
+    temporary = pytester.path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setenv("MONO_DEMO_BIN", str(binary()))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "python"))
+    monkeypatch.setenv("XDG_CACHE_HOME", CACHE)
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    for name in ("CI", "NATS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    yield pytester
+    assert left(pytester) == []
+
+
+def left(pytester: pytest.Pytester) -> list[str]:
+    """What lies in the temporary folder, and who was started from it."""
+    temporary = pytester.path / "tmp"
+    folders = [path.name for path in temporary.glob("mono-demo*")]
+    processes = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (process / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue  # it has ended meanwhile
+        if str(temporary) in command:
+            processes.append(command.replace("\0", " "))
+    return folders + processes
+
+
+def until_gone(pytester: pytest.Pytester) -> None:
+    """Processes of others cannot be awaited: they are looked for."""
+    deadline = time.monotonic() + PATIENCE
+    while left(pytester):
+        assert time.monotonic() < deadline, left(pytester)
+        time.sleep(0.01)
+
+
+def run(inner: pytest.Pytester, *more: str) -> pytest.RunResult:
+    return inner.runpytest_subprocess(*ARGS, *more)
+
+
+def test_a_broker_for_each_test(inner: pytest.Pytester) -> None:
+    inner.makepyfile(
+        """
+        import asyncio, os
+        import nats, pytest
+
+        seen = []
+
+        async def count(broker):
+            client = await broker.connect()
+            count = (await client.jetstream().stream_info("S")).state.messages
+            await client.close()
+            return count
+
+        def test_what_is_stored_survives_a_kill(nats_broker):
+            nats_broker.stream("S", ["s"])
+            async def publish():
+                client = await nats.connect(nats_broker.url)
+                await client.jetstream().publish("s", b"1")
+                await client.close()
+            asyncio.run(publish())
+            pid = nats_broker.pid
+            nats_broker.kill()
+            nats_broker.restart()
+            assert nats_broker.pid != pid
+            assert asyncio.run(count(nats_broker)) == 1
+            seen.append(nats_broker)
+
+        def test_another_one_is_empty(nats_broker):
+            nats_broker.stream("S", ["s"])
+            assert asyncio.run(count(nats_broker)) == 0
+            assert nats_broker.url != seen[0].url
+            # That of the other test is gone.
+            assert not os.path.exists(f"/proc/{seen[0].pid}")
+
+        def test_a_network_that_is_bad(nats_broker):
+            nats_broker.stream("S", ["s"])
+            proxy = nats_broker.proxy()
+            async def go():
+                client = await nats.connect(proxy.url)
+                proxy.lose("pub-ack", subject="s")
+                with pytest.raises(nats.errors.TimeoutError):
+                    await client.jetstream().publish("s", b"1", timeout=0.1)
+                await client.jetstream().publish("s", b"2")
+                await client.close()
+            asyncio.run(go())
+            assert asyncio.run(count(nats_broker)) == 2
+
+        def test_who_is_paused_goes_on(nats_broker):
+            with nats_broker.paused():
+                pass
+            nats_broker.stream("S", ["s"])
+            assert asyncio.run(count(nats_broker)) == 0
+
+        def test_what_is_kept_can_be_begun_with(nats_broker, mono_demo_session, tmp_path):
+            nats_broker.stream("S", ["s"])
+            nats_broker.keep(tmp_path / "kept")
+            other = mono_demo_session.broker(store_from=tmp_path / "kept")
+            assert asyncio.run(count(other)) == 0
+            assert other.stop() == "orderly"
+        """
+    )
+    run(inner).assert_outcomes(passed=5)
+
+
+def test_an_account_for_each_test(inner: pytest.Pytester) -> None:
+    inner.makepyfile(
+        """
+        import asyncio
+        import nats, pytest
+
+        brokers = set()
+
+        @pytest.mark.parametrize("number", range(20))
+        def test_nobody_else_is_there(nats_session_broker, number):
+            # It would be there already, had another test the same account.
+            nats_session_broker.stream("S", ["s"], storage="memory")
+            nats_session_broker.bucket("B")
+            brokers.add(nats_session_broker.broker.pid)
+            assert len(brokers) == 1
+            async def go():
+                client = await nats.connect(nats_session_broker.url)
+                await client.jetstream().publish("s", b"1")
+                return (await client.jetstream().stream_info("S")).state.messages
+            assert asyncio.run(go()) == 1
+            names = [one["user"] for one in nats_session_broker.leaks()["connections"]]
+            assert set(names) <= {nats_session_broker.user}
+
+        @pytest.mark.nats(jetstream=False)
+        def test_it_takes_no_settings(nats_session_broker):
+            pass
+        """
+    )
+    result = run(inner)
+    result.assert_outcomes(passed=20, errors=1)
+    result.stdout.fnmatch_lines(["*nats(jetstream): the broker of the session is there already*"])
+
+
+def test_settings_are_in_markers(inner: pytest.Pytester) -> None:
+    inner.makepyfile(
+        """
+        import asyncio
+        import nats, pytest
+
+        pytestmark = pytest.mark.nats(config="max_payload: 1000", user="u", password="p")
+
+        async def limit(broker):
+            client = await broker.connect()
+            try:
+                return client.max_payload
+            finally:
+                await client.close()
+
+        def test_of_the_file(nats_broker):
+            assert asyncio.run(limit(nats_broker)) == 1000
+            assert nats_broker.url.startswith("nats://u:p@127.0.0.1:")
+
+        @pytest.mark.nats(config="max_payload: 2000")
+        def test_of_the_test(nats_broker):
+            assert asyncio.run(limit(nats_broker)) == 2000
+
+        @pytest.mark.nats(prot=1)
+        def test_that_is_not_there(nats_broker):
+            pass
+
+        @pytest.mark.nats("jetstream")
+        def test_without_a_name(nats_broker):
+            pass
+
+        @pytest.mark.nats(config="max_payload: nonsense")
+        def test_that_the_server_refuses(nats_broker):
+            pass
+        """
+    )
+    result = run(inner, "--strict-markers")
+    result.assert_outcomes(passed=2, errors=3)
+    result.stdout.fnmatch_lines(
+        [
+            "*MonoDemoError: broker.start: settings: *'prot' was unexpected*",
+            "*nats('jetstream',): settings of a broker have names*",
+            "*MonoDemoError: broker.start: nats-server ended with exit status 1*",
+        ]
+    )
+
+
+def test_a_failure_shows_the_logs_of_broker_and_services(inner: pytest.Pytester) -> None:
+    inner.makepyfile(
+        """
+        import sys
+
+        def test_a_service(nats_broker, nats_services):
+            program = "import os, time; print('up at', os.environ['NATS_URL']); time.sleep(100)"
+            service = nats_services.start(
+                [sys.executable, "-u", "-c", program], ready={"line": "up at"}, env={"X": "y"}
+            )
+            assert nats_broker.url in service.log()[0]
+            before = service.pid
+            service.kill()
+            service.restart()
+            assert service.pid != before
+            assert False, "on purpose"
+
+        def test_it_does_not_start(nats_services):
+            nats_services.start(["sh", "-c", "echo no room; exit 3"], ready={"line": "up"})
+
+        def test_that_passes(nats_broker):
+            pass
+        """
+    )
+    result = run(inner)
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "*on purpose*",
+            "*last lines of broker-1*",
+            "*Server is ready*",
+            "*last lines of service-1*",
+            "up at nats://127.0.0.1:*",
+            "*service.start: it ended with exit status 3 before it was ready*its last line: `no room`*",
+        ]
+    )
+    assert "broker-3" not in result.stdout.str()
+
+
+def test_a_ready_connection_with_each_plugin_for_coroutines(inner: pytest.Pytester) -> None:
+    test = """
+        import pytest
+
+        @pytest.mark.{mark}
+        async def test_it(nats_session_broker, nats_connection):
+            heard = await nats_connection.subscribe("a")
+            await nats_connection.publish("a", b"x")
+            assert (await heard.next_msg()).data == b"x"
+    """
+    (inner.path / "of_asyncio").mkdir()
+    (inner.path / "of_anyio").mkdir()
+    by_asyncio = inner.makepyfile(**{"of_asyncio/test_asyncio": test.format(mark="asyncio")})
+    by_anyio = inner.makepyfile(**{"of_anyio/test_anyio": test.format(mark="anyio")})
+    by_anyio.with_name("conftest.py").write_text(
+        "import pytest\n\n@pytest.fixture\ndef anyio_backend():\n    return 'asyncio'\n"
+    )
+    run(inner, str(by_asyncio)).assert_outcomes(passed=1)
+    # Where pytest-asyncio is not installed: the plugin does not find it.
+    without = ("-p", "no:asyncio", "-p", "without_asyncio")
+    (inner.path / "without_asyncio.py").write_text("import sys\nsys.modules['pytest_asyncio'] = None\n")
+    python = os.pathsep.join([str(ROOT / "python"), str(inner.path)])
+    environment = {**os.environ, "PYTHONPATH": python}
+    command = [sys.executable, "-m", "pytest", *without, *ARGS, str(by_anyio)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_processes_side_by_side(inner: pytest.Pytester) -> None:
+    inner.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("number", range(8))
+        def test_it(nats_session_broker, number):
+            nats_session_broker.stream("S", ["s"])
+
+        def test_that_fails(nats_broker):
+            assert False
+        """
+    )
+    result = run(inner, "-n", "2")
+    result.assert_outcomes(passed=8, failed=1)
+    result.stdout.fnmatch_lines(["*last lines of broker-*", "*Server is ready*"])
+
+
+def test_a_cluster(inner: pytest.Pytester) -> None:
+    inner.makepyfile(
+        """
+        import asyncio
+
+        def test_it_loses_its_leader(nats_cluster):
+            nats_cluster.stream("S", ["s"], num_replicas=3)
+            async def go():
+                client = await nats_cluster.connect()
+                await client.jetstream().publish("s", b"1")
+                dead = await asyncio.to_thread(nats_cluster.kill_leader, "S")
+                assert dead in (0, 1, 2)
+                await asyncio.to_thread(nats_cluster.heal)
+                assert (await client.jetstream().stream_info("S")).state.messages == 1
+                await client.close()
+            asyncio.run(go())
+            assert len(nats_cluster.logs()) == 3
+        """
+    )
+    run(inner).assert_outcomes(passed=1)
+
+
+def test_what_failed_is_kept(inner: pytest.Pytester) -> None:
+    path = inner.makepyfile(
+        """
+        def test_it(nats_broker):
+            assert False
+
+        def test_later(nats_broker):
+            assert False
+        """
+    )
+    command = [sys.executable, "-m", "pytest", *ARGS, "--mono-keep", str(path)]
+    pytest_run = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    )
+    assert pytest_run.stdout is not None
+    said = ""
+    while "Enter goes on" not in said:
+        line = pytest_run.stdout.readline()
+        assert line, said
+        said += line
+    assert "test_it failed, and is kept:" in said
+    assert "broker-1: nats://127.0.0.1:" in said
+    assert any("nats-server" in one for one in left(inner))
+    pytest_run.send_signal(signal.SIGINT)
+    said, _ = pytest_run.communicate(timeout=PATIENCE)
+    assert "KeyboardInterrupt" in said
+    until_gone(inner)
+
+    result = run(inner, "--mono-keep", "-n", "2")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--mono-keep: it waits for you*"])
+
+
+def test_nothing_is_left_of_a_run_that_is_killed(inner: pytest.Pytester) -> None:
+    path = inner.makepyfile(
+        """
+        import os, threading, time
+
+        def test_it(nats_broker, nats_services):
+            nats_services.start(["sh", "-c", "setsid sleep 1000 & echo up; wait"], ready={"line": "up"})
+            # A process that has inherited what we hold does not keep it.
+            if os.fork() == 0:
+                time.sleep(1000)
+            print("started", flush=True)
+            threading.Event().wait()
+        """
+    )
+    command = [sys.executable, "-m", "pytest", "-s", *ARGS, str(path)]
+    pytest_run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert pytest_run.stdout is not None
+    for line in pytest_run.stdout:
+        if line.endswith("started\n"):
+            break
+    assert any("nats-server" in one for one in left(inner))
+    pytest_run.kill()
+    pytest_run.wait()
+    until_gone(inner)
+    # The forked child is the test's own, and still there until now.
+    os.killpg(pytest_run.pid, signal.SIGKILL)
+    pytest_run.stdout.close()
+
+
+def test_a_control_that_dies_is_told(inner: pytest.Pytester) -> None:
+    inner.makepyfile(
+        """
+        import os, signal
+        from pathlib import Path
+
+        def test_it(nats_broker, mono_demo_session):
+            os.kill(mono_demo_session._pipe._process.pid, signal.SIGKILL)
+            nats_broker.kill()
+        """
+    )
+    result = run(inner)
+    result.assert_outcomes(failed=1, errors=1)
+    result.stdout.fnmatch_lines(["*MonoDemoError: *control` has ended, with status -9*"])
+    until_gone(inner)
+
+
+def test_another_program_is_told(
+    inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    inner.makepyfile("def test_it(nats_broker): pass")
+    other = tmp_path / "mono-demo"
+    refusal = {
+        "id": 1,
+        "err": {"kind": "protocol", "message": "it speaks version 2", "hint": "the same version"},
+    }
+    for script, told in [
+        ("echo \"error: unrecognized subcommand 'control'\" >&2; exit 2", "it is older than this"),
+        (f"read line; echo '{json.dumps(refusal)}'; cat", "hint: the same version"),
+        ("echo hello; exit 0", "has ended, with status 0"),
+    ]:
+        other.write_text(f"#!/bin/sh\n{script}\n")
+        other.chmod(0o755)
+        monkeypatch.setenv("MONO_DEMO_BIN", str(other))
+        result = run(inner)
+        result.assert_outcomes(errors=1)
+        result.stdout.fnmatch_lines([f"*{told}*"])
+    monkeypatch.setenv("MONO_DEMO_BIN", str(tmp_path / "nowhere"))
+    result = run(inner)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*cannot start */nowhere*"])
+    monkeypatch.delenv("MONO_DEMO_BIN")
+    monkeypatch.setenv("PATH", str(inner.path))
+    result = run(inner)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*there is no program `mono-demo` in*", "*pip install mono-demo*"])
+
+
+def test_scenarios_are_tests(inner: pytest.Pytester) -> None:
+    subprocess.run(
+        [binary(), "e2e", "new", "greetings"], cwd=inner.path, check=True, capture_output=True
+    )
+    fixture = inner.path / "greetings" / "scenarios" / "greets.toml"
+    inner.makepyfile(
+        test_all="""
+        import mono_demo
+
+        test_scenarios = mono_demo.scenarios("greetings", "--client", "rust")
+        """
+    )
+    result = run(inner, "-v")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*test_all.py::test_scenarios[[]greets[]] PASSED*"])
+    golden = fixture.with_suffix(".snap")
+    golden.write_text(golden.read_text().replace("Hello", "Goodbye"))
+    result = run(inner)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*Goodbye*"])
+
+
+def test_the_test_of_the_page(inner: pytest.Pytester) -> None:
+    page = (ROOT / "docs" / "testing.md").read_text()
+    inner.makepyfile(page.split("```python\n")[1].split("```")[0])
+    run(inner, "-o", "asyncio_mode=auto").assert_outcomes(passed=1)
+
+
+def test_the_example(inner: pytest.Pytester) -> None:
+    for file in (ROOT / "examples" / "pytest-orders").glob("*.py"):
+        shutil.copy(file, inner.path)
+    run(inner).assert_outcomes(passed=2)
