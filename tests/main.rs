@@ -96,6 +96,7 @@ mod starting;
 mod support;
 mod tls;
 mod tls_faults;
+mod undone;
 mod unproved;
 mod unreadable;
 mod unreadable_e2e;

@@ -15,6 +15,7 @@
 mod announce;
 mod announced;
 mod args;
+mod astray;
 mod journals;
 mod losses;
 mod run;
@@ -24,6 +25,7 @@ mod starter;
 mod storage;
 mod strangers;
 mod stream_config;
+mod stuck;
 mod watch;
 
 pub use args::ServeArgs;

@@ -69,7 +69,7 @@ impl Serving {
                 }
                 changes = watch.changed(&self.connection) => {
                     for change in changes {
-                        output.note(format!("warning: {change}"));
+                        output.note(change);
                     }
                     None
                 }

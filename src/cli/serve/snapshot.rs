@@ -10,6 +10,7 @@ use async_nats::jetstream::stream::Info as StreamInfo;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::astray::Astray;
 use super::stream_config::Config;
 use crate::modules::payment::{CONSUMER, DEAD_LETTERS, FAILURES, INTENTS, LEDGER, REQUESTS};
 use crate::mono::Connection;
@@ -54,12 +55,16 @@ pub(super) struct Stream {
     pub(super) config: Config,
     pub(super) created: String,
     pub(super) messages: u64,
+    /// The number of the first message that is there, or after the last one.
+    pub(super) first: u64,
     /// The last message's number.
     pub(super) last: u64,
+    /// Messages that lie on subjects which nobody reads, by the last count.
+    pub(super) astray: u64,
 }
 
 /// The consumer of the requests.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Consumer {
     pub(super) config: Config,
     pub(super) created: String,
@@ -67,6 +72,10 @@ pub(super) struct Consumer {
     pub(super) delivered: u64,
     /// Delivered and not acknowledged.
     pub(super) in_hand: u64,
+    /// Not delivered yet.
+    pub(super) pending: u64,
+    /// Everything up to this number is acknowledged, or given up.
+    pub(super) floor: u64,
 }
 
 /// All of them. The order in which they are looked at is that of the fields.
@@ -80,6 +89,8 @@ pub(super) struct Snapshot {
     pub(super) last_request: u64,
     /// Deliveries by then.
     pub(super) delivered: u64,
+    /// Requests and consumer were the same at the end as at the beginning.
+    pub(super) still: bool,
     /// How often the connection had been made anew when it began.
     pub(super) reconnects: u64,
 }
@@ -92,13 +103,27 @@ impl Snapshot {
         for name in [REQUESTS, INTENTS, LEDGER, DEAD_LETTERS, FAILURES] {
             streams.insert(name, stream(connection, name).await);
         }
-        let last_request = stream(connection, REQUESTS).await.seen().map_or(u64::MAX, |s| s.last);
-        let delivered = self::consumer(connection).await.seen().map_or(u64::MAX, |c| c.delivered);
-        Self { consumer, streams, last_request, delivered, reconnects }
+        let requests = stream(connection, REQUESTS).await;
+        let last = self::consumer(connection).await;
+        let last_request = requests.seen().map_or(u64::MAX, |s| s.last);
+        let delivered = last.seen().map_or(u64::MAX, |c| c.delivered);
+        let numbers = |look: Option<&Stream>| look.map(|s| (s.messages, s.first, s.last));
+        let before = streams.get(REQUESTS).and_then(Look::seen);
+        let still = numbers(before) == numbers(requests.seen()) && consumer.seen() == last.seen();
+        Self { consumer, streams, last_request, delivered, still, reconnects }
     }
 
     pub(super) fn stream(&self, name: &str) -> Option<&Stream> {
         self.streams.get(name)?.seen()
+    }
+
+    /// Notes what the last count has found.
+    pub(super) fn note(&mut self, astray: &Astray) {
+        for (name, look) in &mut self.streams {
+            if let Look::There(stream) = look {
+                stream.astray = astray.get(name).copied().unwrap_or(0).min(stream.messages);
+            }
+        }
     }
 
     /// Whether everything was there and answered.
@@ -115,7 +140,9 @@ async fn stream(connection: &Connection, name: &str) -> Look<Stream> {
                 config: object(config),
                 created: created.to_string(),
                 messages: state.messages,
+                first: state.first_sequence,
                 last: state.last_sequence,
+                astray: 0,
             })
         }
         Err(error) => match error.kind() {
@@ -132,14 +159,22 @@ async fn consumer(connection: &Connection) -> Look<Consumer> {
         return Look::Unknown;
     };
     match stream.consumer_info(CONSUMER).await {
-        Ok(ConsumerInfo { config, created, delivered, num_ack_pending, .. }) => {
-            Look::There(Consumer {
-                config: object(&config),
-                created: created.to_string(),
-                delivered: delivered.consumer_sequence,
-                in_hand: num_ack_pending as u64,
-            })
-        }
+        Ok(ConsumerInfo {
+            config,
+            created,
+            delivered,
+            num_ack_pending,
+            ack_floor,
+            num_pending,
+            ..
+        }) => Look::There(Consumer {
+            config: object(&config),
+            created: created.to_string(),
+            delivered: delivered.consumer_sequence,
+            in_hand: num_ack_pending as u64,
+            pending: num_pending,
+            floor: ack_floor.stream_sequence,
+        }),
         Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => Look::Gone,
         Err(_) => Look::Unknown,
     }
