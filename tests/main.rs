@@ -68,6 +68,7 @@ mod limits;
 mod logins;
 mod message_faults;
 mod message_faults_e2e;
+mod newcomer;
 mod orderly_stop;
 mod orphans;
 mod own_failures;

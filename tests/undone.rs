@@ -10,6 +10,8 @@ use async_nats::jetstream::stream::SubjectTransform;
 use crate::changed_streams::{TOLD, change, jetstream, said_once, serve};
 use crate::support::payments::Payments;
 use crate::support::program::Home;
+use crate::support::{nats_server, reaper, steady_port};
+use mono_demo::broker::{Broker, Settings};
 
 const CONSUMER: &str = "payment-payment-process";
 
@@ -115,7 +117,7 @@ async fn what_a_consumer_forgot_is_given_to_workers_again() {
         let requests = payments.jetstream.get_stream("payment-requests").await.unwrap();
         let info = requests.consumer_info(CONSUMER).await.unwrap();
         assert_eq!(info.config.max_deliver, -1);
-        assert_eq!(payments.audit()["problems"].as_array().unwrap().len(), 0);
+        assert_eq!(payments.audit()["audit"]["problems"].as_array().unwrap().len(), 0);
         payments.broker.stop().await.unwrap();
     }
 }
@@ -129,19 +131,20 @@ async fn audit_names_what_a_consumer_forgot_and_the_next_serve_frees_it() {
     all_are_forgotten(&payments, 2).await;
     said_once(serve, &[]);
     set_max_deliver(&payments, -1).await;
-    let found = payments.audit()["problems"].to_string();
+    let found = payments.audit()["audit"]["problems"].to_string();
     assert!(found.contains("given to no worker any more, as where"), "{found}");
     let again = payments.serve();
     payments.all_completed(2).await;
     again.says(TOLD, FREED);
     assert!(!again.stderr().contains("reset by somebody else"), "{}", again.stderr());
-    assert_eq!(payments.audit()["problems"].as_array().unwrap().len(), 0);
+    assert_eq!(payments.audit()["audit"]["problems"].as_array().unwrap().len(), 0);
     said_once(again, &[FREED]);
     payments.broker.stop().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_of_a_cluster_that_has_fewer_copies_for_a_while_is_told_once_and_its_way_back_once() {
+async fn a_stream_of_a_cluster_that_has_fewer_copies_for_a_while_is_told_once_and_its_way_back_once()
+ {
     let home = Home::new();
     let serve = serve(&home, &["--port", "0", "--cluster", "3"]);
     let jetstream = jetstream(&serve.url()).await;
@@ -153,6 +156,114 @@ async fn a_stream_of_a_cluster_that_has_fewer_copies_for_a_while_is_told_once_an
     serve.says(TOLD, lines[0]);
     change(&jetstream, "payment-requests", |config| config.num_replicas = 3).await;
     serve.says(TOLD, lines[1]);
-    home.run(&["pay", "p-1", "1"]).ok();
     said_once(serve, &lines);
+}
+
+const MISSING: &str = "stream `payment-requests` has lost messages of which no delivery is known";
+
+/// Five that wait behind one that hangs are purged, and the broker is started again.
+async fn purged_and_started_again(payments: &mut Payments) {
+    payments.pay(5).await;
+    let requests = payments.jetstream.get_stream("payment-requests").await.unwrap();
+    requests.purge().await.unwrap();
+    payments.broker.kill().await.unwrap();
+    payments.broker.restart().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_while_nothing_served_is_told_also_if_the_broker_was_started_again() {
+    let mut payments = Payments::new("").await;
+    said_once(payments.serve(), &[]);
+    purged_and_started_again(&mut payments).await;
+    let again = payments.serve();
+    again.says(TOLD, MISSING);
+    said_once(again, &[MISSING]);
+    payments.broker.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_while_serve_was_paused_is_told_also_if_the_broker_was_started_again() {
+    let mut payments = Payments::new("").await;
+    let serve = payments.serve();
+    serve.signal("STOP");
+    purged_and_started_again(&mut payments).await;
+    serve.signal("CONT");
+    serve.says(TOLD, MISSING);
+    payments.submit("after").await;
+    payments.outcome("after").await;
+    said_once(serve, &[MISSING]);
+    payments.broker.stop().await.unwrap();
+}
+
+/// What was handled before the broker was killed is missed by nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn payments_that_were_settled_before_the_broker_was_killed_are_no_loss() {
+    let mut payments = Payments::new("").await;
+    let serve = payments.serve();
+    for _ in 0..3 {
+        payments.pay(50).await;
+        payments.all_settled(50).await;
+        payments.broker.kill().await.unwrap();
+        payments.broker.restart().await.unwrap();
+    }
+    payments.submit("last").await;
+    payments.outcome("last").await;
+    let alarm = |said: &str| said.contains("has lost") || said.contains("purged");
+    serve.signal("TERM");
+    let (_, _, stderr) = serve.ended();
+    assert!(!alarm(&stderr), "{stderr}");
+    // Told by the look at which this is told too.
+    let again = payments.serve();
+    change(&payments.jetstream, "payment-failures", |config| config.max_messages = 7).await;
+    again.says(TOLD, "stream `payment-failures` was changed by somebody else");
+    assert!(!alarm(&again.stderr()), "{}", again.stderr());
+    payments.end(again).await;
+}
+
+/// Two servers with a JetStream each, one a leaf node of the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn submissions_that_leaf_nodes_store_twice_are_told() {
+    let home = Home::new();
+    let port = steady_port();
+    let broker = async |name: &str, text: String| {
+        let path = home.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let mut settings = Settings::new(nats_server().await, reaper());
+        settings.include = Some(path);
+        Broker::start(settings).await.unwrap()
+    };
+    let listen = format!("leafnodes {{ listen: \"127.0.0.1:{port}\" }}\n");
+    let hub = broker("hub.conf", listen).await;
+    let alone = ["--server", hub.url(), "--journal-dir", "hub"];
+    let first = serve(&home, &alone);
+    let remote = format!("leafnodes {{ remotes: [ {{ url: \"nats://127.0.0.1:{port}\" }} ] }}\n");
+    let leaf = broker("leaf.conf", remote).await;
+    let second = serve(&home, &["--server", leaf.url(), "--journal-dir", "leaf"]);
+    let twice =
+        "warning: what is submitted to `services.payment.payment-process` is stored by 2 streams";
+    first.says(TOLD, twice);
+    second.says(TOLD, twice);
+    for serve in [first, second] {
+        said_once(serve, &[twice]);
+    }
+    for broker in [leaf, hub] {
+        let stored = jetstream(broker.url()).await.get_stream("payment-requests").await.unwrap();
+        assert_eq!(stored.cached_info().state.last_sequence, 0, "to ask stores nothing");
+        broker.stop().await.unwrap();
+    }
+}
+
+/// Also a cluster, which a header of a message may stop, is asked without harm.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_is_joined_is_asked_who_stores_submissions_and_goes_on() {
+    let home = Home::new();
+    let ours = serve(&home, &["--port", "0", "--cluster", "3"]);
+    let joined = serve(&home, &["--server", &ours.url()]);
+    // Two looks of the one that joined are over when it has told this.
+    let jetstream = jetstream(&ours.url()).await;
+    change(&jetstream, "payment-failures", |config| config.max_messages = 7).await;
+    joined.says(TOLD, "stream `payment-failures` was changed by somebody else");
+    home.run(&["pay", "p-1", "1"]).ok();
+    said_once(joined, &["was changed by somebody else"]);
+    said_once(ours, &["was changed by somebody else"]);
 }

@@ -134,6 +134,11 @@ impl Denials {
     }
 }
 
+/// Whether the server reports a refusal.
+pub(super) fn is_refusal(report: &str) -> bool {
+    read(report).is_some()
+}
+
 impl Log {
     fn count(&self) -> u64 {
         self.forgotten + self.kept.len() as u64

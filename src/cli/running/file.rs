@@ -86,15 +86,7 @@ impl RuntimeFile {
     /// # Errors
     /// As [`write`](Self::write), and if the folder is somebody else's.
     pub fn publish(context: &Context, runtime: &Runtime) -> Result<Self, String> {
-        let folder = context.runtime_dir();
-        let private = crate::private::folder(&folder).and_then(|()| {
-            // Nobody looks behind a link.
-            match std::fs::symlink_metadata(&folder)?.is_dir() {
-                true => Ok(()),
-                false => Err(io::Error::other("it is a link, and must be a folder")),
-            }
-        });
-        private.map_err(|e| format!("use the runtime folder {}: {e}", folder.display()))?;
+        let folder = usable_folder(context)?;
         let file = Self::write(path(context, runtime.process.pid), runtime)?;
         for (path, runtime) in believed(&folder) {
             if !runtime.process.lives() {
@@ -114,6 +106,30 @@ impl Drop for RuntimeFile {
             let _ = std::fs::remove_file(&self.path);
         }
     }
+}
+
+/// The folder of these files, made if it is missing.
+fn usable_folder(context: &Context) -> Result<PathBuf, String> {
+    let folder = context.runtime_dir();
+    let private = crate::private::folder(&folder).and_then(|()| {
+        // Nobody looks behind a link.
+        match std::fs::symlink_metadata(&folder)?.is_dir() {
+            true => Ok(()),
+            false => Err(io::Error::other("it is a link, and must be a folder")),
+        }
+    });
+    private.map_err(|e| format!("use the runtime folder {}: {e}", folder.display()))?;
+    Ok(folder)
+}
+
+/// Makes sure that [`RuntimeFile::publish`] can write there, before all that comes first is started.
+///
+/// # Errors
+/// As there.
+pub fn may_be_published(context: &Context) -> Result<(), String> {
+    let folder = usable_folder(context)?;
+    let made = whole::try_public(&path(context, std::process::id()));
+    made.map_err(|e| format!("write to the runtime folder {}: {e}", folder.display()))
 }
 
 /// Where the `serve` of this pid says where it is.

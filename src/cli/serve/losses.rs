@@ -19,8 +19,10 @@ pub(super) fn losses(before: &Snapshot, now: &Snapshot) -> Vec<String> {
 
 /// From these nothing is ever removed.
 fn fewer(before: &Snapshot, now: &Snapshot, name: &str) -> Option<String> {
-    let (had, has) = (before.stream(name)?.messages, now.stream(name)?.messages);
-    (has < had).then(|| {
+    let (before, now) = (before.stream(name)?, now.stream(name)?);
+    let (had, has) = (before.messages, now.messages);
+    // One that was made anew is told as that.
+    (has < had && before.created == now.created).then(|| {
         format!(
             "stream `{name}` had {} and has fewer: somebody else purged or deleted them",
             counted(had, "message")
@@ -49,18 +51,27 @@ fn never_delivered(before: &Snapshot, now: &Snapshot) -> Option<String> {
     let (had, has) = (before.stream(REQUESTS)?, now.stream(REQUESTS)?);
     // A broker that was killed may have forgotten some of its latest deliveries.
     let same_broker = before.reconnects == now.reconnects;
-    let same = same_broker && was.created == is.created && had.created == has.created;
-    if !same || reset(before, now).is_some() {
+    let same = was.created == is.created && had.created == has.created;
+    if !same || now.delivered < was.delivered || reset(before, now).is_some() {
         return None;
     }
     let gone = (had.messages + has.last.saturating_sub(had.last)).saturating_sub(has.messages);
     let deliveries = now.delivered.checked_sub(was.delivered)?;
     let handled = outcomes(now)?.saturating_sub(outcomes(before)?);
-    (gone > deliveries.max(handled).saturating_add(was.in_hand)).then(|| {
-        format!(
+    let are_missing = gone > deliveries.max(handled).saturating_add(was.in_hand);
+    are_missing.then(|| match same_broker {
+        true => format!(
             "stream `{REQUESTS}` was purged, or messages of it were deleted, by somebody else: some \
              were given to no worker; whoever submitted them must do so again"
-        )
+        ),
+        // It counts outcomes, and deliveries that the broker has not forgotten; not payments that were
+        // submitted again and handled at that moment.
+        false => format!(
+            "stream `{REQUESTS}` has lost messages of which no delivery is known: it was purged, or \
+             messages of it were deleted, by somebody else while nobody looked, unless they were \
+             duplicates, settled just before the broker was killed; what has no outcome must be \
+             submitted again"
+        ),
     })
 }
 
@@ -109,7 +120,7 @@ mod tests {
     /// Messages and the last one's number of each stream; deliveries, and those in hand.
     fn snapshot(streams: [(&'static str, u64, u64); 5], delivered: u64, in_hand: u64) -> Snapshot {
         let streams = streams.map(|(name, messages, last)| {
-            (name, Look::There(Stream { messages, last, ..Stream::default() }))
+            (name.to_owned(), Look::There(Stream { messages, last, ..Stream::default() }))
         });
         let last_request = streams[0].1.seen().unwrap().last;
         let consumer = Look::There(Consumer { delivered, in_hand, ..Consumer::default() });

@@ -19,6 +19,7 @@ mod astray;
 mod journals;
 mod losses;
 mod run;
+mod seen;
 mod serving;
 mod snapshot;
 mod starter;
@@ -26,6 +27,7 @@ mod storage;
 mod strangers;
 mod stream_config;
 mod stuck;
+mod twice;
 mod watch;
 
 pub use args::ServeArgs;

@@ -7,7 +7,7 @@ use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::Info as ConsumerInfo;
 use async_nats::jetstream::context::{ConsumerInfoErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::Info as StreamInfo;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::astray::Astray;
@@ -16,7 +16,7 @@ use crate::modules::payment::{CONSUMER, DEAD_LETTERS, FAILURES, INTENTS, LEDGER,
 use crate::mono::Connection;
 
 /// What a look at one thing shows.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Look<T> {
     There(T),
     Gone,
@@ -50,7 +50,7 @@ impl<T> Look<T> {
 }
 
 /// A stream.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Stream {
     pub(super) config: Config,
     pub(super) created: String,
@@ -64,7 +64,7 @@ pub(super) struct Stream {
 }
 
 /// The consumer of the requests.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Consumer {
     pub(super) config: Config,
     pub(super) created: String,
@@ -79,12 +79,12 @@ pub(super) struct Consumer {
 }
 
 /// All of them. The order in which they are looked at is that of the fields.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Snapshot {
     pub(super) consumer: Look<Consumer>,
     /// By name; the requests before the claims, the claims before the outcomes, the dead letters
     /// before the record of their removal.
-    pub(super) streams: BTreeMap<&'static str, Look<Stream>>,
+    pub(super) streams: BTreeMap<String, Look<Stream>>,
     /// The number of the last request by then.
     pub(super) last_request: u64,
     /// Deliveries by then.
@@ -101,7 +101,7 @@ impl Snapshot {
         let consumer = consumer(connection).await;
         let mut streams = BTreeMap::new();
         for name in [REQUESTS, INTENTS, LEDGER, DEAD_LETTERS, FAILURES] {
-            streams.insert(name, stream(connection, name).await);
+            streams.insert(name.to_owned(), stream(connection, name).await);
         }
         let requests = stream(connection, REQUESTS).await;
         let last = self::consumer(connection).await;
@@ -121,7 +121,8 @@ impl Snapshot {
     pub(super) fn note(&mut self, astray: &Astray) {
         for (name, look) in &mut self.streams {
             if let Look::There(stream) = look {
-                stream.astray = astray.get(name).copied().unwrap_or(0).min(stream.messages);
+                stream.astray =
+                    astray.get(name.as_str()).copied().unwrap_or(0).min(stream.messages);
             }
         }
     }

@@ -81,7 +81,7 @@ mod tests {
             let consumer = Consumer { pending, in_hand, floor, ..Consumer::default() };
             let now = Snapshot {
                 consumer: Look::There(consumer),
-                streams: [(REQUESTS, Look::There(stream))].into(),
+                streams: [(REQUESTS.to_owned(), Look::There(stream))].into(),
                 last_request: 0,
                 delivered: 0,
                 still,

@@ -4,6 +4,7 @@
 //! consumer; nobody tells those who depend on it. So it is looked at every few seconds.
 
 use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
 use std::time::Duration;
 
 use async_nats::Subscriber;
@@ -15,7 +16,7 @@ use super::losses::{losses, reset};
 use super::snapshot::{Look, Snapshot};
 use super::strangers::strangers;
 use super::stream_config::{Config, changes, intended, unlike_intended};
-use super::stuck;
+use super::{seen, stuck, twice::Twice};
 use crate::modules::payment::{CONSUMER, LEAST_PAYLOAD, REQUESTS};
 use crate::mono::Connection;
 
@@ -48,6 +49,8 @@ pub(super) struct Watch {
     /// What lay where nobody looks by the last count, and whether another is due.
     astray: Astray,
     to_count: bool,
+    /// Whether submissions are stored twice.
+    twice: Option<Twice>,
     /// Since when submissions are seen that no worker is given, and when the consumer may be reset.
     stuck: Option<Instant>,
     next_reset: Option<Instant>,
@@ -56,7 +59,7 @@ pub(super) struct Watch {
 /// A stream or consumer as it was first seen.
 #[derive(Debug)]
 struct Known {
-    name: &'static str,
+    name: String,
     config: Config,
     created: String,
     /// What was wrong with it then.
@@ -75,11 +78,17 @@ pub(super) fn too_small(connection: &Connection) -> Option<String> {
 }
 
 impl Watch {
-    /// Remembers how everything is now: what is done from here on is told.
-    pub(super) async fn begin(connection: &Connection) -> Self {
-        let mut watch = Self { to_count: true, ..Self::default() };
+    /// Remembers how everything is now: what is done from here on is told, and what is gone since the
+    /// last `serve` looked. At a server that somebody else runs, others may be joined to it.
+    pub(super) async fn begin(connection: &Connection, journals: &Path, is_ours: bool) -> Self {
+        let mut watch =
+            Self { to_count: true, before: seen::read(journals).await, ..Self::default() };
+        if !is_ours {
+            watch.twice = Twice::begin(connection).await;
+        }
         watch.updates = connection.client().subscribe(format!("{UPDATED}.*")).await.ok();
         let now = watch.look(connection).await;
+        seen::write(journals, &now).await;
         watch.suspected = watch.compare(now);
         watch
     }
@@ -116,6 +125,9 @@ impl Watch {
             let freed = self.free(connection, &now).await;
             let mut found = self.compare(now);
             found.extend(astray::told(&self.astray));
+            if let Some(twice) = &mut self.twice {
+                found.extend(twice.look(connection).await);
+            }
             found.extend(too_small(connection));
             found.extend(strangers(connection).await);
             let mut fresh: Vec<String> = found
@@ -199,7 +211,7 @@ impl Watch {
         if lost.is_empty() && now.is_whole() {
             self.before = Some(now);
         } else if let (Some(before), Some(_)) = (&mut self.before, &reset) {
-            before.streams.extend(now.streams.into_iter().filter(|(name, _)| *name == REQUESTS));
+            before.streams.extend(now.streams.into_iter().filter(|(name, _)| name == REQUESTS));
             before.consumer = now.consumer;
         }
         self.resets.extend(reset);
@@ -210,7 +222,7 @@ impl Watch {
     fn compare_one(
         &mut self,
         what: &str,
-        name: &'static str,
+        name: &str,
         look: Look<(&Config, &str)>,
     ) -> Option<String> {
         let (config, created) = match look {
@@ -227,7 +239,7 @@ impl Watch {
             let unlike =
                 unlike.map(|how| format!("{what} `{name}` is not as `serve` makes it: {how}"));
             self.known.push(Known {
-                name,
+                name: name.to_owned(),
                 config: config.clone(),
                 created: created.to_owned(),
                 unlike_intended: unlike.clone(),

@@ -26,6 +26,7 @@ pub(crate) mod crash;
 pub(crate) mod files;
 pub(crate) mod harness;
 pub(crate) mod hearing;
+mod instead;
 pub(crate) mod kept;
 pub(crate) mod machine;
 pub(crate) mod networks;
