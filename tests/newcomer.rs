@@ -61,7 +61,8 @@ fn help_shows_how_to_connect_only_where_that_does_something() {
     assert!(home.run(&["serve", "--help"]).ok().contains("--server"));
     assert!(home.run(&["--help"]).ok().contains("--server"));
     home.run(&["e2e", "--server", "nats://h"]).failed(2, "--server does nothing here");
-    home.run(&["--server", "nats://h", "spec"]).failed(2, "--server does nothing here");
+    home.run(&["--server", "nats://h", "spec", "--accounts"])
+        .failed(2, "--server does nothing here");
 }
 
 #[test]

@@ -264,6 +264,7 @@ async fn a_cluster_that_is_joined_is_asked_who_stores_submissions_and_goes_on() 
     change(&jetstream, "payment-failures", |config| config.max_messages = 7).await;
     joined.says(TOLD, "stream `payment-failures` was changed by somebody else");
     home.run(&["pay", "p-1", "1"]).ok();
+    ours.says(TOLD, "stream `payment-failures` was changed by somebody else");
     said_once(joined, &["was changed by somebody else"]);
     said_once(ours, &["was changed by somebody else"]);
 }

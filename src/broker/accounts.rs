@@ -35,8 +35,6 @@ const ANSWERS_WITHIN: &str = "10s";
 pub fn accounts_config() -> String {
     let (logins, mut roles) = (Logins::variables(), Roles::default());
     roles.worker.publish.push("_INBOX.>".to_owned());
-    // Other servers may be joined to a user's own: asks who stores a submission.
-    roles.worker.publish.push("services.payment.payment-process".to_owned());
     roles.worker.subscribe.push("_INBOX.>".to_owned());
     let mut text = config(&logins, &roles);
     for role in [Role::Client, Role::Worker, Role::Harness] {

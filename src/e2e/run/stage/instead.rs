@@ -44,9 +44,8 @@ pub(super) async fn seen(ready: &Ready, broker: &Asked<'_>) -> Option<String> {
         Ready::Subject(_) | Ready::Subscribes(_) => {
             let all = connected::services(broker.harness, broker.servers).await.ok()?;
             let subjects = all.iter().flat_map(|one| &one.subscriptions);
-            // Where its own replies come, and what every service of NATS has.
-            let own =
-                |subject: &&String| !subject.starts_with("_INBOX") && !subject.starts_with("$SRV.");
+            // Where its own replies come, and what belongs to NATS.
+            let own = |subject: &&String| !subject.starts_with(['_', '$']);
             let subjects = subjects.map(|one| &one.subject).filter(own).cloned().collect();
             let nobody = match all.len() {
                 0 => "no service is connected",
