@@ -198,6 +198,9 @@ async fn watches_the_streams(worker: &Connection) -> Result<(), String> {
     let client = worker.client();
     let _updates =
         client.subscribe("$JS.EVENT.ADVISORY.STREAM.UPDATED.*").await.map_err(|e| e.to_string())?;
+    let asked = client.request("$SYS.REQ.ACCOUNT.PING.STATZ", "{}".into()).await;
+    let answer = asked.map_err(|e| e.to_string())?.payload;
+    assert!(String::from_utf8_lossy(&answer).contains("\"leafnodes\":0"), "{answer:?}");
     let mut headers = async_nats::HeaderMap::new();
     headers.insert("Nats-Expected-Stream", "none");
     let subject = "services.payment.payment-process";

@@ -132,7 +132,8 @@ impl Default for Roles {
         roles.worker_consumes("payment-requests", "payment-payment-process");
         // Whose streams also store what services are asked.
         roles.worker.publish.push("$JS.API.STREAM.LIST".to_owned());
-        // Other servers may be joined to this one: who stores a submission is asked there.
+        // Others may be joined to a server as leaf nodes: who stores a submission is asked there.
+        roles.worker.publish.push("$SYS.REQ.ACCOUNT.PING.STATZ".to_owned());
         roles.worker.publish.push("services.payment.payment-process".to_owned());
         // That a stream was changed, if only for a moment.
         roles.worker.subscribe.push("$JS.EVENT.ADVISORY.STREAM.UPDATED.*".to_owned());

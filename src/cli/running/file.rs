@@ -127,9 +127,23 @@ fn usable_folder(context: &Context) -> Result<PathBuf, String> {
 /// # Errors
 /// As there.
 pub fn may_be_published(context: &Context) -> Result<(), String> {
-    let folder = usable_folder(context)?;
-    let made = whole::try_public(&path(context, std::process::id()));
-    made.map_err(|e| format!("write to the runtime folder {}: {e}", folder.display()))
+    let folder = context.runtime_dir();
+    let failed = |e: io::Error| format!("use the runtime folder {}: {e}", folder.display());
+    match std::fs::symlink_metadata(&folder) {
+        Ok(_) => {
+            let folder = usable_folder(context)?;
+            whole::try_public(&path(context, std::process::id()))
+                .map_err(|e| format!("write to the runtime folder {}: {e}", folder.display()))
+        }
+        // It is made when there is something to say.
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            let above = folder.ancestors().skip(1).find(|above| above.symlink_metadata().is_ok());
+            let above = above.unwrap_or(Path::new("/"));
+            let may = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+            rustix::fs::access(above, may).map_err(|e| failed(e.into()))
+        }
+        Err(e) => Err(failed(e)),
+    }
 }
 
 /// Where the `serve` of this pid says where it is.

@@ -6,15 +6,16 @@ use async_nats::jetstream;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::select_all};
 use serde_json::Value;
 
+use super::asked::Asked;
 use super::connected::{self, Connection};
 use super::harness::Harness;
-use super::instead;
 use super::machine::{ServiceContext, ServiceUnderTest};
+use super::sign;
 use super::web;
 use crate::counted::counted;
 use crate::e2e::scenario::ast::service::Ready;
 use crate::e2e::text::telling::telling_line;
-use crate::e2e::text::template::{self, Variables};
+use crate::e2e::text::template;
 use crate::e2e::verdict::outcome::Stop;
 use crate::process::{Child, Reaper};
 
@@ -77,7 +78,7 @@ pub(in crate::e2e) async fn answers(
     let Err(NotStarted { reason: Stop::Broken(why), ended: false, service, log }) = waited else {
         return waited;
     };
-    let seen = tokio::time::timeout(LOOK, instead::seen(ready, broker)).await;
+    let seen = tokio::time::timeout(LOOK, sign::seen(ready, broker)).await;
     let seen = seen.ok().flatten().map(|seen| format!("; {seen}")).unwrap_or_default();
     Err(NotStarted { reason: Stop::Broken(why + &seen), ended: false, service, log })
 }
@@ -158,18 +159,6 @@ async fn within(
             Err(NotStarted { reason, service: name.clone(), log, ended: false })
         }
     }
-}
-
-/// Whom to ask whether a service is ready.
-pub(in crate::e2e) struct Asked<'a> {
-    pub(in crate::e2e) harness: &'a Harness,
-    /// How many servers there are.
-    pub(in crate::e2e) servers: usize,
-    /// How many connections all services together have, of those that are ready once they are
-    /// connected: the broker cannot tell whose a connection is.
-    pub(in crate::e2e) connections: usize,
-    /// What `{{name}}` stands for, for services.
-    pub(in crate::e2e) variables: &'a Variables,
 }
 
 /// Returns once the connections of services are enough.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use serde_json::Value;
 
+use super::asked::Asked;
 use super::connected;
-use super::ready::Asked;
 use super::web;
 use crate::counted::counted;
 use crate::e2e::scenario::ast::service::Ready;
