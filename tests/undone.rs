@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer;
-use async_nats::jetstream::stream::SubjectTransform;
+use async_nats::jetstream::stream::{self, SubjectTransform};
 
 use crate::changed_streams::{TOLD, change, jetstream, said_once, serve};
 use crate::support::payments::Payments;
@@ -267,4 +267,34 @@ async fn a_cluster_that_is_joined_is_asked_who_stores_submissions_and_goes_on() 
     ours.says(TOLD, "stream `payment-failures` was changed by somebody else");
     said_once(joined, &["was changed by somebody else"]);
     said_once(ours, &["was changed by somebody else"]);
+}
+
+/// What a mirror has not read yet stays in the stream although it is settled: it is neither purged nor
+/// forgotten.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mirror_of_the_requests_is_no_purge_and_resets_nothing() {
+    let payments = Payments::new("").await;
+    let serve = payments.serve();
+    let mirror = |name: &str| stream::Config {
+        name: name.to_owned(),
+        mirror: Some(stream::Source { name: "payment-requests".to_owned(), ..Default::default() }),
+        ..Default::default()
+    };
+    for name in ["one", "two"] {
+        payments.jetstream.create_stream(mirror(name)).await.unwrap();
+    }
+    // Over several looks, each of which sees the stream shrink at another time than the consumer.
+    for round in 0..30 {
+        for n in 0..40 {
+            payments.submit(&format!("m-{round}-{n}")).await;
+        }
+        payments.until_count("payment-ledger", |count| count >= (round + 1) * 40).await;
+    }
+    payments.jetstream.delete_stream("one").await.unwrap();
+    payments.jetstream.delete_stream("two").await.unwrap();
+    change(&payments.jetstream, "payment-failures", |config| config.max_messages = 7).await;
+    serve.says(TOLD, "stream `payment-failures` was changed by somebody else");
+    let said = serve.stderr();
+    assert!(!said.contains("purged") && !said.contains("reset"), "{said}");
+    payments.end(serve).await;
 }

@@ -55,7 +55,8 @@ fn never_delivered(before: &Snapshot, now: &Snapshot) -> Option<String> {
     if !same || now.delivered < was.delivered || reset(before, now).is_some() {
         return None;
     }
-    let gone = (had.messages + has.last.saturating_sub(had.last)).saturating_sub(has.messages);
+    let came = has.last.saturating_sub(had.last);
+    let gone = was.waiting().saturating_add(came).saturating_sub(now.waiting);
     let deliveries = now.delivered.checked_sub(was.delivered)?;
     let handled = outcomes(now)?.saturating_sub(outcomes(before)?);
     let are_missing = gone > deliveries.max(handled).saturating_add(was.in_hand);
@@ -123,12 +124,15 @@ mod tests {
             (name.to_owned(), Look::There(Stream { messages, last, ..Stream::default() }))
         });
         let last_request = streams[0].1.seen().unwrap().last;
-        let consumer = Look::There(Consumer { delivered, in_hand, ..Consumer::default() });
+        let waiting = streams[0].1.seen().unwrap().messages;
+        let pending = waiting.saturating_sub(in_hand);
+        let consumer = Consumer { delivered, in_hand, pending, ..Consumer::default() };
         Snapshot {
-            consumer,
+            consumer: Look::There(consumer),
             streams: streams.into(),
             last_request,
             delivered,
+            waiting: waiting.max(in_hand),
             still: true,
             reconnects: 0,
         }

@@ -72,10 +72,19 @@ pub(super) struct Consumer {
     pub(super) delivered: u64,
     /// Delivered and not acknowledged.
     pub(super) in_hand: u64,
+    /// The number of the last message that was delivered.
+    pub(super) delivered_to: u64,
     /// Not delivered yet.
     pub(super) pending: u64,
     /// Everything up to this number is acknowledged, or given up.
     pub(super) floor: u64,
+}
+
+impl Consumer {
+    /// Requests that are not settled.
+    pub(super) fn waiting(&self) -> u64 {
+        self.pending.saturating_add(self.in_hand)
+    }
 }
 
 /// All of them. The order in which they are looked at is that of the fields.
@@ -89,6 +98,9 @@ pub(super) struct Snapshot {
     pub(super) last_request: u64,
     /// Deliveries by then.
     pub(super) delivered: u64,
+    /// Requests that were not settled by then, as the consumer counts them. The stream may have more: a
+    /// mirror, or a stream that sources from it, keeps what is settled until it has it.
+    pub(super) waiting: u64,
     /// Requests and consumer were the same at the end as at the beginning.
     pub(super) still: bool,
     /// How often the connection had been made anew when it began.
@@ -107,10 +119,11 @@ impl Snapshot {
         let last = self::consumer(connection).await;
         let last_request = requests.seen().map_or(u64::MAX, |s| s.last);
         let delivered = last.seen().map_or(u64::MAX, |c| c.delivered);
+        let waiting = last.seen().map_or(u64::MAX, Consumer::waiting);
         let numbers = |look: Option<&Stream>| look.map(|s| (s.messages, s.first, s.last));
         let before = streams.get(REQUESTS).and_then(Look::seen);
         let still = numbers(before) == numbers(requests.seen()) && consumer.seen() == last.seen();
-        Self { consumer, streams, last_request, delivered, still, reconnects }
+        Self { consumer, streams, last_request, delivered, waiting, still, reconnects }
     }
 
     pub(super) fn stream(&self, name: &str) -> Option<&Stream> {
@@ -173,6 +186,7 @@ async fn consumer(connection: &Connection) -> Look<Consumer> {
             created: created.to_string(),
             delivered: delivered.consumer_sequence,
             in_hand: num_ack_pending as u64,
+            delivered_to: delivered.stream_sequence,
             pending: num_pending,
             floor: ack_floor.stream_sequence,
         }),

@@ -165,7 +165,7 @@ impl Watch {
 
     /// Gives submissions to workers again that their consumer has forgotten.
     async fn free(&mut self, connection: &Connection, now: &Snapshot) -> Option<String> {
-        if !stuck::some_are(now) {
+        if !stuck::may_be(now) {
             self.stuck = None;
             return None;
         }
@@ -175,13 +175,21 @@ impl Watch {
             return None;
         }
         self.next_reset = Some(Instant::now() + RESETS);
+        let consumer = now.consumer.seen()?;
+        match stuck::is_one(connection, consumer).await {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(error) => {
+                tracing::debug!(%error, "submissions that no worker is given are not looked for");
+                return None;
+            }
+        }
         self.stuck = None;
-        let config = &now.consumer.seen()?.config;
         let forgot = format!(
             "consumer `{CONSUMER}` gave messages of stream `{REQUESTS}` to no worker any more, as where \
              somebody else has set `max_deliver` on it"
         );
-        Some(match stuck::free(connection, config).await {
+        Some(match stuck::free(connection, &consumer.config).await {
             Ok(first) => {
                 // It counts from none again, and that is no reset by somebody else.
                 self.before = None;
