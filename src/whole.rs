@@ -81,10 +81,18 @@ fn beside(path: &Path, mode: u32, text: &[u8]) -> io::Result<NamedTempFile> {
     let mut file = tempfile::Builder::new()
         .prefix(".new-")
         .permissions(Permissions::from_mode(mode))
-        .tempfile_in(folder_of(path))?;
+        .tempfile_in(folder_of(path))
+        .map_err(|e| without_its_path(&e))?;
     file.write_all(text)?;
     file.as_file().sync_all()?;
     Ok(file)
+}
+
+/// What the system said, without the path of a temporary file, which would only puzzle.
+fn without_its_path(error: &io::Error) -> io::Error {
+    let said = error.get_ref().and_then(|wrapped| wrapped.source()?.downcast_ref::<io::Error>());
+    let code = said.unwrap_or(error).raw_os_error();
+    code.map_or_else(|| io::Error::from(error.kind()), io::Error::from_raw_os_error)
 }
 
 fn sync_folder_of(path: &Path) -> io::Result<()> {

@@ -14,19 +14,19 @@ use async_nats::jetstream::stream::{Config, DiscardPolicy, SubjectTransform};
 use mono_demo::broker::{Broker, Settings};
 
 /// Told by the second look that finds it, and a look is every 3 s.
-const TOLD: Duration = Duration::from_secs(20);
+pub const TOLD: Duration = Duration::from_secs(20);
 
-fn serve(home: &Home, args: &[&str]) -> Serve {
+pub fn serve(home: &Home, args: &[&str]) -> Serve {
     tokio::task::block_in_place(|| home.serve(args))
 }
 
-async fn jetstream(url: &str) -> Context {
+pub async fn jetstream(url: &str) -> Context {
     let servers: Vec<&str> = url.split(',').collect();
     async_nats::jetstream::new(async_nats::connect(servers).await.unwrap())
 }
 
 /// What an outsider with the right to do so does to a stream.
-async fn change(jetstream: &Context, stream: &str, change: impl FnOnce(&mut Config)) {
+pub async fn change(jetstream: &Context, stream: &str, change: impl FnOnce(&mut Config)) {
     let stream = jetstream.get_stream(stream).await.unwrap();
     let mut config = stream.cached_info().config.clone();
     change(&mut config);
@@ -34,7 +34,7 @@ async fn change(jetstream: &Context, stream: &str, change: impl FnOnce(&mut Conf
 }
 
 /// Ends it, and makes sure that each of these was said once.
-fn said_once(serve: Serve, lines: &[&str]) {
+pub fn said_once(serve: Serve, lines: &[&str]) {
     serve.signal("TERM");
     let (code, _, stderr) = serve.ended();
     assert_eq!(code, Some(0), "{stderr}");

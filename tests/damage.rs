@@ -297,7 +297,7 @@ fn what_cannot_be_audited_is_said() {
     std::fs::write(&books, "{").unwrap();
     audit(&name).failed(3, "streams.json");
     let _serve = store.home.serve(&serve_args("base"));
-    audit("base").failed(3, "is in use by another broker");
+    audit("base").failed(3, "is in use by process");
     store
         .home
         .run(&["audit", "--store-dir", "base", "--server", "nats://127.0.0.1:1"])

@@ -82,7 +82,7 @@ fn a_history_of_a_broken_promise_is_invalid_with_its_evidence() {
     let told = said.failed(1, "").stdout;
     assert!(told.contains(&format!("history: {}", kept.file().display())), "{told}");
     let said = kept.check(&kept.file(), &[]).failed(1, "").stdout;
-    assert!(said.contains(": invalid"), "{said}");
+    assert!(said.contains(": invalid: "), "the summary names what is broken: {said}");
     assert!(said.contains("pay-1 was charged 2 times, not once"), "{said}");
     let charges = said.lines().filter(|line| line.contains(r#""charge":{"payment_id":"pay-1""#));
     // The two of it, and the second as one after the outcome.

@@ -133,6 +133,7 @@ fn passwords_and_a_runtime_folder_that_others_prepared_are_refused() {
     mode(&elsewhere, 0o755);
     home.run(&serve).failed(3, "it is a link, and must be a folder");
     assert_eq!(elsewhere.metadata().unwrap().permissions().mode() & 0o777, 0o755, "it was changed");
+    std::fs::remove_file(&run).unwrap();
     for (folder, needle) in [("store", "is not used"), ("journals", "is not used")] {
         std::fs::create_dir_all(home.path().join(folder)).unwrap();
         mode(&home.path().join(folder), 0o777);

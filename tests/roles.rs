@@ -82,6 +82,7 @@ async fn a_day_at_work(roles: Roles) -> Result<(), String> {
             let over = serde_json::json!({ "subject": "services.>" });
             let listed = worker.jetstream().request("STREAM.LIST", &over).await;
             let _: serde_json::Value = listed.map_err(|e| e.to_string())?;
+            watches_the_streams(&worker).await?;
             let requests = harness.jetstream().get_stream("payment-requests").await;
             let far_off = async_nats::datetime::from_nanos(i128::from(u32::MAX) * 1_000_000_000);
             let paused = requests.map_err(|e| e.to_string())?;
@@ -190,6 +191,26 @@ async fn listen(
     let subscriber = client.subscribe(subject.to_owned()).await.map_err(|e| e.to_string())?;
     client.flush().await.map_err(|e| e.to_string())?;
     Ok(subscriber)
+}
+
+/// As `serve` does: it hears of changes, asks who stores submissions, and resets its consumer.
+async fn watches_the_streams(worker: &Connection) -> Result<(), String> {
+    let client = worker.client();
+    let _updates =
+        client.subscribe("$JS.EVENT.ADVISORY.STREAM.UPDATED.*").await.map_err(|e| e.to_string())?;
+    let asked = client.request("$SYS.REQ.ACCOUNT.PING.STATZ", "{}".into()).await;
+    let answer = asked.map_err(|e| e.to_string())?.payload;
+    assert!(String::from_utf8_lossy(&answer).contains("\"leafnodes\":0"), "{answer:?}");
+    let mut headers = async_nats::HeaderMap::new();
+    headers.insert("Nats-Expected-Stream", "none");
+    let subject = "services.payment.payment-process";
+    let asked = client.request_with_headers(subject, headers, "".into()).await;
+    let answer = asked.map_err(|e| e.to_string())?.payload;
+    assert!(String::from_utf8_lossy(&answer).contains("10060"), "{answer:?}");
+    let reset = "CONSUMER.RESET.payment-requests.payment-payment-process";
+    let asked = worker.jetstream().request(reset, &serde_json::json!({ "seq": 1 })).await;
+    let _: serde_json::Value = asked.map_err(|e| e.to_string())?;
+    Ok(())
 }
 
 async fn heard(subscriber: &mut async_nats::Subscriber) -> Result<(), String> {

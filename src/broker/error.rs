@@ -46,8 +46,16 @@ pub enum StartError {
         key: String,
     },
     /// Another broker uses the store folder.
-    #[error("the store folder {} is in use by another broker", store.display())]
+    #[error("the store folder {} is in use by {}", store.display(), by.as_deref().unwrap_or("another broker"))]
     StoreInUse {
+        /// The store folder.
+        store: PathBuf,
+        /// The process that uses it and its server's URL, where it has said so.
+        by: Option<String>,
+    },
+    /// The store folder is that of a single server, and a cluster was asked for.
+    #[error("the store folder {} is that of a single server, not of a cluster", store.display())]
+    StoreOfOne {
         /// The store folder.
         store: PathBuf,
     },
@@ -145,9 +153,13 @@ impl StartError {
                 "a client that reconnects without a pause can be given the port as its own"
                     .to_owned()
             }
-            Self::StoreInUse { store } => {
+            Self::StoreInUse { store, .. } => {
                 format!("stop the other broker, or choose another folder than {}", store.display())
             }
+            Self::StoreOfOne { store } => format!(
+                "start it without --cluster, or choose another folder than {}",
+                store.display()
+            ),
             Self::OtherCluster { store, found, .. } => {
                 let nodes = counted(*found, "node");
                 format!("ask for {nodes}, or choose another folder than {}", store.display())

@@ -83,7 +83,7 @@ async fn spawn(place: &Place, port: Port) -> Result<Child, StartError> {
     }
     Child::spawn(&settings.reaper, spawn).await.map_err(|e| match (e, &place.owned) {
         (crate::process::SpawnError::Locked { .. }, Some(owned)) => {
-            StartError::StoreInUse { store: owned.folder().to_owned() }
+            StartError::StoreInUse { store: owned.folder().to_owned(), by: None }
         }
         (e, _) => e.into(),
     })

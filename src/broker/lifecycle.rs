@@ -110,14 +110,11 @@ impl Broker {
             member,
         };
         let (child, listening) = launch(&place, port, GivenUp::Removed).await?;
-        Ok(Broker {
-            child,
-            place,
-            listening,
-            url: format!("nats://127.0.0.1:{}", listening.clients),
-            asked: port,
-            placeholder: None,
-        })
+        let url = format!("nats://127.0.0.1:{}", listening.clients);
+        if let Some(owned) = &place.owned {
+            owned.say(Some(&url));
+        }
+        Ok(Broker { child, place, listening, url, asked: port, placeholder: None })
     }
 
     /// Where clients connect: `nats://127.0.0.1:PORT`.

@@ -132,6 +132,11 @@ impl Default for Roles {
         roles.worker_consumes("payment-requests", "payment-payment-process");
         // Whose streams also store what services are asked.
         roles.worker.publish.push("$JS.API.STREAM.LIST".to_owned());
+        // Others may be joined to a server as leaf nodes: who stores a submission is asked there.
+        roles.worker.publish.push("$SYS.REQ.ACCOUNT.PING.STATZ".to_owned());
+        roles.worker.publish.push("services.payment.payment-process".to_owned());
+        // That a stream was changed, if only for a moment.
+        roles.worker.subscribe.push("$JS.EVENT.ADVISORY.STREAM.UPDATED.*".to_owned());
         roles
     }
 }
@@ -155,13 +160,16 @@ impl Roles {
         self.worker.publish.push(format!("$JS.API.STREAM.MSG.GET.{stream}"));
     }
 
-    /// Lets workers make a consumer of a stream, resume it, pull from it and acknowledge; not delete it.
+    /// Lets workers make a consumer of a stream, resume and reset it, pull from it and acknowledge; not
+    /// delete it.
     pub fn worker_consumes(&mut self, stream: &str, consumer: &str) {
         self.worker.publish.extend([
             format!("$JS.API.CONSUMER.CREATE.{stream}.{consumer}.>"),
             format!("$JS.API.CONSUMER.INFO.{stream}.{consumer}"),
             // There is no other subject to resume it by; whoever may make it may pause it too.
             format!("$JS.API.CONSUMER.PAUSE.{stream}.{consumer}"),
+            // What somebody else has had it forget it gives again.
+            format!("$JS.API.CONSUMER.RESET.{stream}.{consumer}"),
             format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"),
             format!("$JS.ACK.{stream}.{consumer}.>"),
         ]);

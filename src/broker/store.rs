@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::error::StartError;
@@ -38,8 +38,15 @@ impl OwnedStore {
         };
         let lock = open_file(&path, options).map_err(|e| locked(&path, e))?;
         match lock.try_lock() {
-            Ok(()) => Ok(OwnedStore { lock, folder }),
-            Err(TryLockError::WouldBlock) => Err(StartError::StoreInUse { store: folder }),
+            Ok(()) => {
+                let owned = OwnedStore { lock, folder };
+                owned.say(None);
+                Ok(owned)
+            }
+            Err(TryLockError::WouldBlock) => {
+                let by = said_by_owner(&path);
+                Err(StartError::StoreInUse { store: folder, by })
+            }
             Err(TryLockError::Error(e)) => Err(locked(&path, e)),
         }
     }
@@ -51,6 +58,26 @@ impl OwnedStore {
     pub(super) fn server_lock(&self) -> PathBuf {
         self.folder.join("server.lock")
     }
+
+    /// Tells whoever finds the folder in use by whom, and where its server is.
+    pub(super) fn say(&self, url: Option<&str>) {
+        let its_broker = url.map(|url| format!(", which runs a broker on {url}"));
+        let text = format!("process {}{}\n", std::process::id(), its_broker.unwrap_or_default());
+        // It is for people: where it cannot be written, the folder is in use all the same.
+        let written =
+            self.lock.set_len(0).and_then(|()| (&self.lock).write_all_at(text.as_bytes(), 0));
+        if let Err(error) = written {
+            tracing::debug!(%error, folder = %self.folder.display(), "who uses the folder is not said");
+        }
+    }
+}
+
+/// What a folder's owner says of itself; nothing where it has not said anything yet.
+pub(super) fn said_by_owner(lock: &Path) -> Option<String> {
+    const MOST: usize = 200;
+    let text = read_private(lock).ok()?;
+    let line = String::from_utf8(text).ok()?.trim().to_owned();
+    (!line.is_empty() && line.len() <= MOST).then_some(line)
 }
 
 impl Drop for OwnedStore {
@@ -97,6 +124,10 @@ impl ClusterNames {
                 }
                 let (store, found) = (folder.to_owned(), found.nodes.len());
                 Err(StartError::OtherCluster { store, found, asked: nodes })
+            }
+            // Nobody would look for its streams in there.
+            Err(e) if e.kind() == ErrorKind::NotFound && folder.join("jetstream").exists() => {
+                Err(StartError::StoreOfOne { store: folder.to_owned() })
             }
             Err(e) if e.kind() == ErrorKind::NotFound => {
                 let names = Self::new(nodes);

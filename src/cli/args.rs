@@ -1,9 +1,9 @@
 //! The shape of the command line.
 
-use clap::{Parser, Subcommand};
+use clap::{Args as _, CommandFactory as _, Parser, Subcommand};
 
 use super::exit;
-use super::global::Global;
+use super::global::{ConnectionArgs, Global};
 
 /// Run, call, break and prove polyglot services over NATS.
 #[derive(Debug, Parser)]
@@ -13,6 +13,31 @@ pub struct Cli {
     pub global: Global,
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// Commands that connect to no server that is named.
+const UNCONNECTED: [&str; 4] = ["e2e", "history", "driver", "spec"];
+
+/// The command line. What says how to connect is shown only where it does something.
+pub fn command() -> clap::Command {
+    let mut all = Cli::command();
+    // From here on each command has the flags of all.
+    all.build();
+    let flags = ConnectionArgs::augment_args(clap::Command::new("flags"));
+    let flags: Vec<clap::Id> = flags.get_arguments().map(|flag| flag.get_id().clone()).collect();
+    UNCONNECTED
+        .into_iter()
+        .fold(all, |all, name| all.mut_subcommand(name, |command| without(command, &flags)))
+}
+
+/// The command, and those below it, without these flags in their help.
+fn without(command: clap::Command, flags: &[clap::Id]) -> clap::Command {
+    command
+        .mut_args(|arg| {
+            let hidden = arg.is_global_set() && flags.contains(arg.get_id());
+            if hidden { arg.hide(true) } else { arg }
+        })
+        .mut_subcommands(|below| without(below, flags))
 }
 
 #[derive(Debug, Subcommand)]

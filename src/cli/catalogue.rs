@@ -54,6 +54,34 @@ impl Known {
         found.map(|(_, operations)| operations.clone()).unwrap_or_default()
     }
 
+    /// The error for what another command is for.
+    fn another_pattern(&self, module: &str, operation: Option<&str>) -> Option<CliError> {
+        let command = self.command;
+        let (pattern, hint) = match (command, module, operation) {
+            ("call", "notification", _) => (
+                "emails are published to a queue group, and nobody replies",
+                "`mono-demo publish notification email-send TO SUBJECT [BODY]`",
+            ),
+            ("publish", "math", _) => (
+                "it is request-reply: whoever asks waits for the reply",
+                "`mono-demo call math add 1 2`",
+            ),
+            ("publish", "payment", Some("status")) => (
+                "it is request-reply: whoever asks waits for the reply",
+                "`mono-demo call payment status PAYMENT_ID`",
+            ),
+            ("call" | "publish", "payment", Some("payment-process"))
+            | ("publish", "payment", _) => (
+                "payments are stored in a stream, which acknowledges them",
+                "`mono-demo pay PAYMENT_ID AMOUNT`, or \
+                 `mono-demo publish -J services.payment.payment-process --data @payment.json`",
+            ),
+            _ => return None,
+        };
+        let what = operation.map(|name| format!(" {name}")).unwrap_or_default();
+        Some(CliError::usage(format!("{command} {module}{what}: {pattern}")).hint(hint))
+    }
+
     /// The error for an unknown module or operation, with a suggestion.
     pub fn unknown(&self, module: &str, operation: Option<&str>) -> CliError {
         let command = self.command;
@@ -69,6 +97,9 @@ impl Known {
         if module.contains('.') {
             return CliError::usage(format!("{command} {module}: a subject goes with --data"))
                 .hint(else_raw());
+        }
+        if let Some(error) = self.another_pattern(module, operation) {
+            return error;
         }
         let Some((_, operations)) = self.modules.iter().find(|(name, _)| *name == module) else {
             let names = self.modules();

@@ -24,7 +24,7 @@ pub enum Exit {
     NoResponders,
     /// 6: no answer in time; it may have happened.
     Timeout,
-    /// 7: the service answered with an error (400, 500, 503), or with headers that cannot be read.
+    /// 7: the service answered with an error (400, 500, 503), or with what cannot be read as an answer.
     Service,
     /// 8: no connection, refused credentials, or a permissions violation.
     Connection,
@@ -43,7 +43,7 @@ Exit codes:
   4    domain error: division by zero, a payment that failed or conflicts
   5    no responders, or no stream has the subject
   6    timeout; it may have happened
-  7    the service answered with an error, or with headers that cannot be read
+  7    the service answered with an error, or with what cannot be read as an answer
   8    no connection, refused credentials, or a permissions violation
   130  interrupted";
 
@@ -129,10 +129,11 @@ impl From<ClientError> for CliError {
             ClientError::Timeout { .. } => Exit::Timeout,
             ClientError::Service { .. }
             | ClientError::PublishRefused { .. }
-            | ClientError::Unreadable { .. } => Exit::Service,
+            | ClientError::Unreadable { .. }
+            | ClientError::Other { .. } => Exit::Service,
             ClientError::Domain(_) => Exit::Domain,
             ClientError::Permissions { .. } => Exit::Connection,
-            ClientError::Connection { .. } | ClientError::Other { .. } => Exit::Infrastructure,
+            ClientError::Connection { .. } => Exit::Infrastructure,
         };
         let hint = match &error {
             ClientError::NoResponders { .. } => Some("start the services with `mono-demo serve`"),

@@ -61,7 +61,9 @@ pub fn run(args: HistoryArgs, context: &Context, output: &Output) -> Result<Exit
         let oracles: [Arc<dyn Promises>; 2] = [Arc::new(Proof::default()), Arc::new(Declared)];
         let report = verdict::check(&history, policy, &oracles)
             .map_err(|error| CliError::usage(format!("history check: {shown}: {error}")))?;
-        output.line(printable(&format!("{shown}: {}", report.word())));
+        let broken = report.broken().join(", ");
+        let broken = if broken.is_empty() { broken } else { format!(": {broken}") };
+        output.line(printable(&format!("{shown}: {}{broken}", report.word())));
         for line in report.to_string().lines() {
             output.line(printable(&format!("  {line}")));
         }

@@ -56,7 +56,7 @@ mod watch;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::{CommandFactory as _, FromArgMatches as _};
 
 use args::{Cli, Command};
 use context::Context;
@@ -79,7 +79,8 @@ pub fn main() -> ExitCode {
     if args.next().is_some_and(|first| first == crate::process::SUBCOMMAND) {
         return crate::process::reaper::main(args);
     }
-    let cli = match Cli::try_parse() {
+    let parsed = args::command().try_get_matches();
+    let cli = match parsed.and_then(|mut found| Cli::from_arg_matches_mut(&mut found)) {
         Ok(cli) => cli,
         Err(error) => {
             // Help goes to stdout with status 0; a mistake to stderr.
@@ -137,7 +138,15 @@ fn refuse_connection(cli: &Cli) -> Result<(), CliError> {
 async fn dispatch(cli: Cli) -> Exit {
     let context = Context::from_environment();
     let output = Output::new(cli.global.json, &context);
-    output::start_log(&cli.global.log, &context);
+    let tells_refusals = matches!(
+        cli.command,
+        Command::Call(_)
+            | Command::Publish(_)
+            | Command::Pay(_)
+            | Command::Dlq(_)
+            | Command::Audit(_)
+    );
+    output::start_log(&cli.global.log, tells_refusals, &context);
     signals::hear_of_large_files();
     let (global, context) = (&cli.global, &context);
     if let Err(error) = context.require_home().and_then(|()| refuse_connection(&cli)) {
@@ -160,7 +169,7 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Version => Ok(versions::run(global, context, &output).await),
         Command::Completions(args) => Ok(complete::script(&args, &output)),
         Command::Complete(args) => Ok(complete::run(&args, Cli::command(), context, &output)),
-        Command::Man(args) => manual::run(&args, Cli::command(), context, &output),
+        Command::Man(args) => manual::run(&args, args::command(), context, &output),
         Command::Doctor(args) => until_signal(doctor::run(args, global, context, &output)).await,
     };
     let exit = result.unwrap_or_else(|error| {

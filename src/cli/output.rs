@@ -11,6 +11,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::context::Context;
 use super::exit::{CliError, Exit};
+use crate::mono::REFUSALS;
 
 /// Stdout for results, stderr for everything else; with `--json`, one object on stdout.
 ///
@@ -75,6 +76,24 @@ impl Output {
     /// Whether something could not be written to stdout.
     pub fn is_unwritten(&self) -> bool {
         self.unwritten.get().is_some()
+    }
+
+    /// Returns when nobody reads stdout any more, where that can be seen: the other end of a pipe was
+    /// closed.
+    pub async fn unread(&self) {
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::fd::AsFd as _;
+            use tokio::{io::Interest, net::unix::pipe::Sender};
+            // Unchecked: who shares it must not find it non-blocking. Nothing is written there.
+            let pipe = io::stdout().as_fd().try_clone_to_owned();
+            // A file cannot be watched, and needs no reader.
+            if let Ok(pipe) = pipe.and_then(Sender::from_owned_fd_unchecked) {
+                let _ = pipe.ready(Interest::ERROR).await;
+                return;
+            }
+        }
+        std::future::pending().await
     }
 
     /// The exit code of a command that ends so. Output that was not written is no success.
@@ -214,9 +233,13 @@ impl Write for Log {
 }
 
 /// Sends the log to stderr at the level that `--log` names.
-pub fn start_log(level: &str, context: &Context) {
+///
+/// Refusals of the server are left to the error that ends the command, if `tells_refusals`.
+pub fn start_log(level: &str, tells_refusals: bool, context: &Context) {
     let level = level.parse().unwrap_or(LevelFilter::WARN);
     let filter = Targets::new().with_default(level).with_targets(CLIENT_LIBRARY);
+    let of_refusals = if tells_refusals { LevelFilter::OFF } else { level };
+    let filter = filter.with_target(REFUSALS, of_refusals);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(|| Log)
         .with_ansi(context.colour(context.stderr_tty))

@@ -88,7 +88,19 @@ async fn submit_and_follow(
         Exit::Timeout => e.hint("submit the same payment again: it is charged at most once"),
         _ => e,
     })?;
-    let again = if ack.duplicate { " (submitted before)" } else { "" };
+    if ack.duplicate
+        && let Some(known) = payments.status(&args.payment_id).await.ok().filter(|known| {
+            known.content.as_ref().is_some_and(|content| *content != payment.content())
+        })
+    {
+        return Err(conflict(payment, &known));
+    }
+    let again = match (ack.duplicate, args.no_wait) {
+        (false, _) => "",
+        (true, false) => " (submitted before)",
+        // Nothing says yet with which content.
+        (true, true) => " (submitted before; of two contents the first stands)",
+    };
     output.line(format!("accepted   {}  {}{again}", payment.id, payment.money));
     if args.no_wait {
         output.object(&json!({ "ok": true, "ack": ack }));
@@ -104,23 +116,28 @@ async fn submit_and_follow(
     report(payment, &ack, &reply, output)
 }
 
+/// The first content of an id stands, whoever sent it.
+fn conflict(payment: &Payment, known: &StatusReply) -> CliError {
+    let what = if known.status == Status::Processing { "that one" } else { "that outcome" };
+    CliError::new(
+        Exit::Domain,
+        format!(
+            "payment `{}` was submitted before with other content; {what} stands: {}",
+            payment.id,
+            status_line(known)
+        ),
+    )
+}
+
 fn report(
     payment: &Payment,
     ack: &crate::wire::driver::Ack,
     reply: &StatusReply,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    // The first content of an id stands, whoever sent it: the outcome on record must be checked to
-    // be about this payment.
+    // The outcome on record must be checked to be about this payment.
     if reply.content.as_ref().is_some_and(|content| *content != payment.content()) {
-        return Err(CliError::new(
-            Exit::Domain,
-            format!(
-                "payment `{}` was submitted before with other content; that outcome stands: {}",
-                payment.id,
-                status_line(reply)
-            ),
-        ));
+        return Err(conflict(payment, reply));
     }
     if reply.status == Status::Completed {
         output.line(status_line(reply));

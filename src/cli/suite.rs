@@ -166,6 +166,13 @@ pub fn names(
     let mut names = Vec::new();
     for given in asked.names {
         let Ok(path) = context.absolute(given.as_ref()).canonicalize() else {
+            // A name of a scenario has no such look.
+            if given.starts_with(['.', '/', '~']) {
+                let message = format!("e2e: there is no file or folder {given}");
+                return Err(
+                    CliError::usage(message).hint("`mono-demo e2e new FOLDER` makes a suite")
+                );
+            }
             names.push(given.clone());
             continue;
         };

@@ -116,7 +116,11 @@ fn server(item: &str) -> Result<Server, String> {
     let in_a_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '.' | '-');
     let other = item.split_once("://").is_some_and(|(other, _)| other.chars().all(in_a_scheme));
     if scheme.is_empty() && other {
-        let why = format!("its scheme is none of {}", SCHEMES.join(", "));
+        // Nothing else of it: what cannot be read may be a password.
+        let web = ["http", "https"].into_iter().find(|web| item.starts_with(&format!("{web}://")));
+        let web =
+            web.map(|web| format!("{web}:// is that of a web server, and ")).unwrap_or_default();
+        let why = format!("{web}its scheme is none of {}", SCHEMES.join(", "));
         return Err(match info {
             Some(_) => unreadable(why),
             None => format!("not a NATS URL: {why}"),

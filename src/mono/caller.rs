@@ -52,7 +52,11 @@ impl Caller {
         operation: impl IntoFuture<Output = T>,
     ) -> Result<T, Denied> {
         let inboxes = self.inbox_prefix();
-        self.unless(About { subjects, subscribes: false, inboxes: &inboxes }, operation).await
+        self.unless(
+            About { subjects, subscribes: false, only_listens: false, inboxes: &inboxes },
+            operation,
+        )
+        .await
     }
 
     /// The same for an operation that subscribes to the subject. The server does not say which
@@ -66,8 +70,16 @@ impl Caller {
         operation: impl IntoFuture<Output = T>,
     ) -> Result<T, Denied> {
         let inboxes = self.inbox_prefix();
-        self.unless(About { subjects: &[subject], subscribes: true, inboxes: &inboxes }, operation)
-            .await
+        self.unless(
+            About {
+                subjects: &[subject],
+                subscribes: true,
+                only_listens: false,
+                inboxes: &inboxes,
+            },
+            operation,
+        )
+        .await
     }
 
     async fn unless<T>(
@@ -99,7 +111,12 @@ impl Caller {
     /// inbox that answers come to. It does so also when somebody narrows what this user may.
     pub async fn refused_since(&self, mark: u64, subscriptions: &[&str]) -> Denied {
         let inboxes = self.inbox_prefix();
-        let about = About { subjects: subscriptions, subscribes: false, inboxes: &inboxes };
+        let about = About {
+            subjects: subscriptions,
+            subscribes: false,
+            only_listens: true,
+            inboxes: &inboxes,
+        };
         self.denials.hear(mark, about).await
     }
 
@@ -119,7 +136,8 @@ impl Caller {
         let (prefix, id) = inbox.rsplit_once('.').unwrap_or(("_INBOX", &inbox));
         let subject = format!("{prefix}.barrier.{id}");
         let mark = self.denials.count();
-        let about = About { subjects: &[&subject], subscribes: true, inboxes: "" };
+        let about =
+            About { subjects: &[&subject], subscribes: true, only_listens: false, inboxes: "" };
         // Where so much waits for a broker that is away that nothing more is taken, sending waits too.
         let echoed = async {
             let echo = self.client.subscribe(subject.clone()).await;

@@ -55,13 +55,16 @@ pub(super) struct About<'a> {
     pub(super) subjects: &'a [&'a str],
     /// Whether it makes a subscription.
     pub(super) subscribes: bool,
+    /// Whether it publishes nothing to these subjects, so that only a refused subscription is about it.
+    pub(super) only_listens: bool,
     /// Where its answer comes: if that subscription was ever refused, none does.
     pub(super) inboxes: &'a str,
 }
 
 impl About<'_> {
     fn concerns(&self, denial: &Denial, since_mark: bool) -> bool {
-        let named = self.subjects.contains(&denial.subject.as_str());
+        let named = self.subjects.contains(&denial.subject.as_str())
+            && (denial.subscription || !self.only_listens);
         let unnamed = self.subscribes && denial.subject.is_empty();
         self.is_inbox(denial) || since_mark && (named || unnamed)
     }
@@ -134,6 +137,11 @@ impl Denials {
     }
 }
 
+/// Whether the server reports a refusal.
+pub(super) fn is_refusal(report: &str) -> bool {
+    read(report).is_some()
+}
+
 impl Log {
     fn count(&self) -> u64 {
         self.forgotten + self.kept.len() as u64
@@ -176,7 +184,7 @@ mod tests {
         "nats: Permissions Violation for Subscription to \"_INBOX.x.*\" using queue \"q\"";
 
     fn about<'a>(subjects: &'a [&'a str], inboxes: &'a str) -> About<'a> {
-        About { subjects, subscribes: false, inboxes }
+        About { subjects, subscribes: false, only_listens: false, inboxes }
     }
 
     /// The other languages read the same file.

@@ -64,6 +64,7 @@ pub use future::BoxFuture;
 pub use letter::Letter;
 pub use module::{Call, Module, Registration, Services};
 pub use object::Object;
+pub use observer::REFUSALS;
 pub use refusal::is_wrong_last_sequence;
 pub use remedy::remedy;
 pub use stream::{Settled, StreamHandler};

@@ -9,6 +9,9 @@ use tokio::sync::watch;
 use super::denials::Denials;
 use super::outage::{Advice, Outage};
 
+/// What the log says of refusals has this target.
+pub const REFUSALS: &str = "mono_demo::refusals";
+
 /// How a connection ended, if it did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum End {
@@ -94,6 +97,10 @@ fn log(event: &Event) {
             );
         }
         Event::Disconnected => tracing::warn!("disconnected from the broker; reconnecting"),
+        // A refusal: whoever waits for the operation tells it as well, and may not want it twice.
+        Event::ServerError(error) if super::denials::is_refusal(&error.to_string()) => {
+            tracing::warn!(target: REFUSALS, %error, "the broker reports");
+        }
         Event::ServerError(error) => tracing::warn!(%error, "the broker reports"),
         other => tracing::debug!(event = %other, "connection"),
     }

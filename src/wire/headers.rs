@@ -16,6 +16,8 @@ pub const MSG_ID: &str = "Nats-Msg-Id";
 pub const REQUEST_INFO: &str = "Nats-Request-Info";
 /// JetStream's compare-and-set on the last sequence of a subject.
 pub const EXPECTED_LAST_SUBJECT_SEQUENCE: &str = "Nats-Expected-Last-Subject-Sequence";
+/// JetStream: the stream that the message is for; another one refuses it.
+pub const EXPECTED_STREAM: &str = "Nats-Expected-Stream";
 /// Why a message became a dead letter, one line.
 pub const DEAD_REASON: &str = "Mono-Dead-Letter-Reason";
 /// The kind of the reason, one word: `malformed`, `rejected`, `conflict`, `exhausted`.

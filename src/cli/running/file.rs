@@ -86,15 +86,7 @@ impl RuntimeFile {
     /// # Errors
     /// As [`write`](Self::write), and if the folder is somebody else's.
     pub fn publish(context: &Context, runtime: &Runtime) -> Result<Self, String> {
-        let folder = context.runtime_dir();
-        let private = crate::private::folder(&folder).and_then(|()| {
-            // Nobody looks behind a link.
-            match std::fs::symlink_metadata(&folder)?.is_dir() {
-                true => Ok(()),
-                false => Err(io::Error::other("it is a link, and must be a folder")),
-            }
-        });
-        private.map_err(|e| format!("use the runtime folder {}: {e}", folder.display()))?;
+        let folder = usable_folder(context)?;
         let file = Self::write(path(context, runtime.process.pid), runtime)?;
         for (path, runtime) in believed(&folder) {
             if !runtime.process.lives() {
@@ -113,6 +105,44 @@ impl Drop for RuntimeFile {
         if is_file && std::fs::read_to_string(&self.path).is_ok_and(|now| now == self.text) {
             let _ = std::fs::remove_file(&self.path);
         }
+    }
+}
+
+/// The folder of these files, made if it is missing.
+fn usable_folder(context: &Context) -> Result<PathBuf, String> {
+    let folder = context.runtime_dir();
+    let private = crate::private::folder(&folder).and_then(|()| {
+        // Nobody looks behind a link.
+        match std::fs::symlink_metadata(&folder)?.is_dir() {
+            true => Ok(()),
+            false => Err(io::Error::other("it is a link, and must be a folder")),
+        }
+    });
+    private.map_err(|e| format!("use the runtime folder {}: {e}", folder.display()))?;
+    Ok(folder)
+}
+
+/// Makes sure that [`RuntimeFile::publish`] can write there, before all that comes first is started.
+///
+/// # Errors
+/// As there.
+pub fn may_be_published(context: &Context) -> Result<(), String> {
+    let folder = context.runtime_dir();
+    let failed = |e: io::Error| format!("use the runtime folder {}: {e}", folder.display());
+    match std::fs::symlink_metadata(&folder) {
+        Ok(_) => {
+            let folder = usable_folder(context)?;
+            whole::try_public(&path(context, std::process::id()))
+                .map_err(|e| format!("write to the runtime folder {}: {e}", folder.display()))
+        }
+        // It is made when there is something to say.
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            let above = folder.ancestors().skip(1).find(|above| above.symlink_metadata().is_ok());
+            let above = above.unwrap_or(Path::new("/"));
+            let may = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
+            rustix::fs::access(above, may).map_err(|e| failed(e.into()))
+        }
+        Err(e) => Err(failed(e)),
     }
 }
 

@@ -24,7 +24,7 @@ mod find;
 mod process;
 mod proof;
 
-pub use file::{Runtime, RuntimeFile, living, of_server, remove_stale};
+pub use file::{Runtime, RuntimeFile, living, may_be_published, of_server, remove_stale};
 pub use find::{find, open, runner, runs};
 pub use process::Process;
 pub use proof::{Prover, Secret};

@@ -19,8 +19,10 @@ pub(super) fn losses(before: &Snapshot, now: &Snapshot) -> Vec<String> {
 
 /// From these nothing is ever removed.
 fn fewer(before: &Snapshot, now: &Snapshot, name: &str) -> Option<String> {
-    let (had, has) = (before.stream(name)?.messages, now.stream(name)?.messages);
-    (has < had).then(|| {
+    let (before, now) = (before.stream(name)?, now.stream(name)?);
+    let (had, has) = (before.messages, now.messages);
+    // One that was made anew is told as that.
+    (has < had && before.created == now.created).then(|| {
         format!(
             "stream `{name}` had {} and has fewer: somebody else purged or deleted them",
             counted(had, "message")
@@ -49,18 +51,28 @@ fn never_delivered(before: &Snapshot, now: &Snapshot) -> Option<String> {
     let (had, has) = (before.stream(REQUESTS)?, now.stream(REQUESTS)?);
     // A broker that was killed may have forgotten some of its latest deliveries.
     let same_broker = before.reconnects == now.reconnects;
-    let same = same_broker && was.created == is.created && had.created == has.created;
-    if !same || reset(before, now).is_some() {
+    let same = was.created == is.created && had.created == has.created;
+    if !same || now.delivered < was.delivered || reset(before, now).is_some() {
         return None;
     }
-    let gone = (had.messages + has.last.saturating_sub(had.last)).saturating_sub(has.messages);
+    let came = has.last.saturating_sub(had.last);
+    let gone = was.waiting().saturating_add(came).saturating_sub(now.waiting);
     let deliveries = now.delivered.checked_sub(was.delivered)?;
     let handled = outcomes(now)?.saturating_sub(outcomes(before)?);
-    (gone > deliveries.max(handled).saturating_add(was.in_hand)).then(|| {
-        format!(
+    let are_missing = gone > deliveries.max(handled).saturating_add(was.in_hand);
+    are_missing.then(|| match same_broker {
+        true => format!(
             "stream `{REQUESTS}` was purged, or messages of it were deleted, by somebody else: some \
              were given to no worker; whoever submitted them must do so again"
-        )
+        ),
+        // It counts outcomes, and deliveries that the broker has not forgotten; not payments that were
+        // submitted again and handled at that moment.
+        false => format!(
+            "stream `{REQUESTS}` has lost messages of which no delivery is known: it was purged, or \
+             messages of it were deleted, by somebody else while nobody looked, unless they were \
+             duplicates, settled just before the broker was killed; what has no outcome must be \
+             submitted again"
+        ),
     })
 }
 
@@ -72,7 +84,9 @@ fn outcomes(at: &Snapshot) -> Option<u64> {
 /// A payment that is claimed and has no outcome has a request, which is settled after the outcome.
 fn claimed_in_vain(now: &Snapshot) -> Option<String> {
     let requests = now.stream(REQUESTS)?;
-    let unfinished = now.stream(INTENTS)?.messages.saturating_sub(now.stream(LEDGER)?.messages);
+    // What lies where nobody looks is written once more where it belongs.
+    let read = |name| now.stream(name).map(|stream| stream.messages - stream.astray);
+    let unfinished = read(INTENTS)?.saturating_sub(read(LEDGER)?);
     let came_meanwhile = now.last_request.saturating_sub(requests.last);
     (unfinished > requests.messages.saturating_add(came_meanwhile)).then(|| {
         format!(
@@ -107,11 +121,21 @@ mod tests {
     /// Messages and the last one's number of each stream; deliveries, and those in hand.
     fn snapshot(streams: [(&'static str, u64, u64); 5], delivered: u64, in_hand: u64) -> Snapshot {
         let streams = streams.map(|(name, messages, last)| {
-            (name, Look::There(Stream { messages, last, ..Stream::default() }))
+            (name.to_owned(), Look::There(Stream { messages, last, ..Stream::default() }))
         });
         let last_request = streams[0].1.seen().unwrap().last;
-        let consumer = Look::There(Consumer { delivered, in_hand, ..Consumer::default() });
-        Snapshot { consumer, streams: streams.into(), last_request, delivered, reconnects: 0 }
+        let waiting = streams[0].1.seen().unwrap().messages;
+        let pending = waiting.saturating_sub(in_hand);
+        let consumer = Consumer { delivered, in_hand, pending, ..Consumer::default() };
+        Snapshot {
+            consumer: Look::There(consumer),
+            streams: streams.into(),
+            last_request,
+            delivered,
+            waiting: waiting.max(in_hand),
+            still: true,
+            reconnects: 0,
+        }
     }
 
     #[test]

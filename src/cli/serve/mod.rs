@@ -15,15 +15,19 @@
 mod announce;
 mod announced;
 mod args;
+mod astray;
 mod journals;
 mod losses;
 mod run;
+mod seen;
 mod serving;
 mod snapshot;
 mod starter;
 mod storage;
 mod strangers;
 mod stream_config;
+mod stuck;
+mod twice;
 mod watch;
 
 pub use args::ServeArgs;

@@ -43,6 +43,15 @@ pub async fn run(
         let removed = running::remove_stale(&context.absolute(path));
         removed.map_err(|e| CliError::new(Exit::Infrastructure, e))?;
     }
+    if !args.unlisted {
+        let failed = |e| {
+            CliError::new(Exit::Infrastructure, format!("serve: {e}")).hint(
+                "commands find `serve` by a file there: set XDG_RUNTIME_DIR to a folder of yours, or \
+                 serve --unlisted",
+            )
+        };
+        running::may_be_published(context).map_err(failed)?;
+    }
     // All that is read comes first: what waits there, as for a pipe, a signal ends in the system's way.
     let system = match named_target(&global.connection, context)? {
         Some(target) => {
@@ -119,7 +128,10 @@ pub async fn run(
         Err(end) => return not_started(&mut signals, Some(connection), broker, end, output).await,
     };
     let mut serving = Serving { broker, connection, running, journals, starter };
-    let watch = async { Ok(Watch::begin(&serving.connection).await) };
+    let watch = async {
+        let (is_ours, journals) = (serving.broker.is_some(), &serving.journals.folder);
+        Ok(Watch::begin(&serving.connection, journals, is_ours).await)
+    };
     let outcome = match unless_told_to_end(&mut signals, watch).await {
         Err(end) => end,
         Ok(watch) => {

@@ -2,8 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
+
 use super::announced::Announced;
 use super::journals::Journals;
+use super::seen;
 use super::starter::Starter;
 use super::storage::{News, Storage};
 use super::watch::Watch;
@@ -18,6 +21,9 @@ use crate::process::ExitStatus;
 
 /// Between two attempts to start a broker again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// How long the last look at the streams may take.
+const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// How long the connection may take to close, where there is so much time.
 const CLOSES: Duration = Duration::from_secs(2);
@@ -45,6 +51,7 @@ impl Serving {
         output: &Output,
     ) -> Result<Exit, CliError> {
         let (mut storage, mut refused) = (Storage::new(), false);
+        let mut unread = std::pin::pin!(output.unread().fuse());
         loop {
             let broker = async {
                 match &self.broker {
@@ -62,6 +69,13 @@ impl Serving {
                     self.say_whether_payments_are_stored(words.as_deref(), output);
                     None
                 }
+                () = &mut unread => {
+                    output.note(
+                        "note: nobody reads the output of `serve` any more; it goes on until a signal \
+                         ends it, and says here what happens",
+                    );
+                    None
+                }
                 why = announced.lost() => {
                     output.note(format!("warning: commands do not find this `serve`: {why}"));
                     output.note("hint: name its server with --server, --context or NATS_URL");
@@ -69,7 +83,7 @@ impl Serving {
                 }
                 changes = watch.changed(&self.connection) => {
                     for change in changes {
-                        output.note(format!("warning: {change}"));
+                        output.note(change);
                     }
                     None
                 }
@@ -240,6 +254,13 @@ impl Serving {
                 false => ": the broker is gone".to_owned(),
             };
             output.note(format!("not everything was finished{why}; the rest is delivered again"));
+        }
+        if report.complete {
+            // A broker that is away does not hold up the end.
+            let last = seen::last(&self.journals.folder, &connection);
+            let _ =
+                tokio::time::timeout(limit.saturating_sub(began.elapsed()).min(LAST_LOOK), last)
+                    .await;
         }
         // What was to reach the broker has: a drain makes sure of it, for as long as there is time.
         let left = limit.saturating_sub(began.elapsed()).min(CLOSES);

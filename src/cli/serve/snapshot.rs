@@ -7,15 +7,16 @@ use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::Info as ConsumerInfo;
 use async_nats::jetstream::context::{ConsumerInfoErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::Info as StreamInfo;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::astray::Astray;
 use super::stream_config::Config;
 use crate::modules::payment::{CONSUMER, DEAD_LETTERS, FAILURES, INTENTS, LEDGER, REQUESTS};
 use crate::mono::Connection;
 
 /// What a look at one thing shows.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) enum Look<T> {
     There(T),
     Gone,
@@ -49,17 +50,21 @@ impl<T> Look<T> {
 }
 
 /// A stream.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Stream {
     pub(super) config: Config,
     pub(super) created: String,
     pub(super) messages: u64,
+    /// The number of the first message that is there, or after the last one.
+    pub(super) first: u64,
     /// The last message's number.
     pub(super) last: u64,
+    /// Messages that lie on subjects which nobody reads, by the last count.
+    pub(super) astray: u64,
 }
 
 /// The consumer of the requests.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Consumer {
     pub(super) config: Config,
     pub(super) created: String,
@@ -67,19 +72,37 @@ pub(super) struct Consumer {
     pub(super) delivered: u64,
     /// Delivered and not acknowledged.
     pub(super) in_hand: u64,
+    /// The number of the last message that was delivered.
+    pub(super) delivered_to: u64,
+    /// Not delivered yet.
+    pub(super) pending: u64,
+    /// Everything up to this number is acknowledged, or given up.
+    pub(super) floor: u64,
+}
+
+impl Consumer {
+    /// Requests that are not settled.
+    pub(super) fn waiting(&self) -> u64 {
+        self.pending.saturating_add(self.in_hand)
+    }
 }
 
 /// All of them. The order in which they are looked at is that of the fields.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Snapshot {
     pub(super) consumer: Look<Consumer>,
     /// By name; the requests before the claims, the claims before the outcomes, the dead letters
     /// before the record of their removal.
-    pub(super) streams: BTreeMap<&'static str, Look<Stream>>,
+    pub(super) streams: BTreeMap<String, Look<Stream>>,
     /// The number of the last request by then.
     pub(super) last_request: u64,
     /// Deliveries by then.
     pub(super) delivered: u64,
+    /// Requests that were not settled by then, as the consumer counts them. The stream may have more: a
+    /// mirror, or a stream that sources from it, keeps what is settled until it has it.
+    pub(super) waiting: u64,
+    /// Requests and consumer were the same at the end as at the beginning.
+    pub(super) still: bool,
     /// How often the connection had been made anew when it began.
     pub(super) reconnects: u64,
 }
@@ -90,15 +113,31 @@ impl Snapshot {
         let consumer = consumer(connection).await;
         let mut streams = BTreeMap::new();
         for name in [REQUESTS, INTENTS, LEDGER, DEAD_LETTERS, FAILURES] {
-            streams.insert(name, stream(connection, name).await);
+            streams.insert(name.to_owned(), stream(connection, name).await);
         }
-        let last_request = stream(connection, REQUESTS).await.seen().map_or(u64::MAX, |s| s.last);
-        let delivered = self::consumer(connection).await.seen().map_or(u64::MAX, |c| c.delivered);
-        Self { consumer, streams, last_request, delivered, reconnects }
+        let requests = stream(connection, REQUESTS).await;
+        let last = self::consumer(connection).await;
+        let last_request = requests.seen().map_or(u64::MAX, |s| s.last);
+        let delivered = last.seen().map_or(u64::MAX, |c| c.delivered);
+        let waiting = last.seen().map_or(u64::MAX, Consumer::waiting);
+        let numbers = |look: Option<&Stream>| look.map(|s| (s.messages, s.first, s.last));
+        let before = streams.get(REQUESTS).and_then(Look::seen);
+        let still = numbers(before) == numbers(requests.seen()) && consumer.seen() == last.seen();
+        Self { consumer, streams, last_request, delivered, waiting, still, reconnects }
     }
 
     pub(super) fn stream(&self, name: &str) -> Option<&Stream> {
         self.streams.get(name)?.seen()
+    }
+
+    /// Notes what the last count has found.
+    pub(super) fn note(&mut self, astray: &Astray) {
+        for (name, look) in &mut self.streams {
+            if let Look::There(stream) = look {
+                stream.astray =
+                    astray.get(name.as_str()).copied().unwrap_or(0).min(stream.messages);
+            }
+        }
     }
 
     /// Whether everything was there and answered.
@@ -115,7 +154,9 @@ async fn stream(connection: &Connection, name: &str) -> Look<Stream> {
                 config: object(config),
                 created: created.to_string(),
                 messages: state.messages,
+                first: state.first_sequence,
                 last: state.last_sequence,
+                astray: 0,
             })
         }
         Err(error) => match error.kind() {
@@ -132,14 +173,23 @@ async fn consumer(connection: &Connection) -> Look<Consumer> {
         return Look::Unknown;
     };
     match stream.consumer_info(CONSUMER).await {
-        Ok(ConsumerInfo { config, created, delivered, num_ack_pending, .. }) => {
-            Look::There(Consumer {
-                config: object(&config),
-                created: created.to_string(),
-                delivered: delivered.consumer_sequence,
-                in_hand: num_ack_pending as u64,
-            })
-        }
+        Ok(ConsumerInfo {
+            config,
+            created,
+            delivered,
+            num_ack_pending,
+            ack_floor,
+            num_pending,
+            ..
+        }) => Look::There(Consumer {
+            config: object(&config),
+            created: created.to_string(),
+            delivered: delivered.consumer_sequence,
+            in_hand: num_ack_pending as u64,
+            delivered_to: delivered.stream_sequence,
+            pending: num_pending,
+            floor: ack_floor.stream_sequence,
+        }),
         Err(error) if error.kind() == ConsumerInfoErrorKind::NotFound => Look::Gone,
         Err(_) => Look::Unknown,
     }

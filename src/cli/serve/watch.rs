@@ -4,19 +4,30 @@
 //! consumer; nobody tells those who depend on it. So it is looked at every few seconds.
 
 use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
 use std::time::Duration;
 
+use async_nats::Subscriber;
+use futures_util::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
+use super::astray::{self, Astray};
 use super::losses::{losses, reset};
 use super::snapshot::{Look, Snapshot};
 use super::strangers::strangers;
 use super::stream_config::{Config, changes, intended, unlike_intended};
+use super::{seen, stuck, twice::Twice};
 use crate::modules::payment::{CONSUMER, LEAST_PAYLOAD, REQUESTS};
 use crate::mono::Connection;
 
 /// Between two looks: others' changes are not told, they can only be looked for.
 const PAUSE: Duration = Duration::from_secs(3);
+/// Between two resets of the consumer: what it gives again then has so long to be settled.
+const RESETS: Duration = Duration::from_secs(60);
+/// Said of a stream or consumer, before how.
+const CHANGED: &str = " was changed by somebody else";
+/// Where the server tells that a stream was changed.
+const UPDATED: &str = "$JS.EVENT.ADVISORY.STREAM.UPDATED";
 
 /// What the streams were when serving began, and what was said of them since.
 #[derive(Debug, Default)]
@@ -29,14 +40,26 @@ pub(super) struct Watch {
     told: HashSet<String>,
     /// Found by one look, which proves them, and to be told now.
     resets: Vec<String>,
+    /// Streams and consumer whose change was told, and is not undone.
+    changed: BTreeSet<String>,
     /// Not sooner, however often the wait for it is begun anew.
     next_look: Option<Instant>,
+    /// What the server tells of changes.
+    updates: Option<Subscriber>,
+    /// What lay where nobody looks by the last count, and whether another is due.
+    astray: Astray,
+    to_count: bool,
+    /// Whether submissions are stored twice.
+    twice: Option<Twice>,
+    /// Since when submissions are seen that no worker is given, and when the consumer may be reset.
+    stuck: Option<Instant>,
+    next_reset: Option<Instant>,
 }
 
 /// A stream or consumer as it was first seen.
 #[derive(Debug)]
 struct Known {
-    name: &'static str,
+    name: String,
     config: Config,
     created: String,
     /// What was wrong with it then.
@@ -55,21 +78,56 @@ pub(super) fn too_small(connection: &Connection) -> Option<String> {
 }
 
 impl Watch {
-    /// Remembers how everything is now: what is done from here on is told.
-    pub(super) async fn begin(connection: &Connection) -> Self {
-        let mut watch = Self::default();
-        watch.suspected = watch.compare(Snapshot::take(connection).await);
+    /// Remembers how everything is now: what is done from here on is told, and what is gone since the
+    /// last `serve` looked. At a server that somebody else runs, others may be joined to it.
+    pub(super) async fn begin(connection: &Connection, journals: &Path, is_ours: bool) -> Self {
+        let mut watch =
+            Self { to_count: true, before: seen::read(journals).await, ..Self::default() };
+        if !is_ours {
+            watch.twice = Twice::begin(connection).await;
+        }
+        watch.updates = connection.client().subscribe(format!("{UPDATED}.*")).await.ok();
+        let now = watch.look(connection).await;
+        seen::write(journals, &now).await;
+        watch.suspected = watch.compare(now);
         watch
     }
 
-    /// Returns when something was changed that was not told yet, with a sentence for each change.
+    /// What is there now. What lies astray is counted when that may have changed: at the start, and
+    /// when a stream was changed, or could have been while nothing was heard.
+    async fn look(&mut self, connection: &Connection) -> Snapshot {
+        while let Some(Some(Some(_))) = self.updates.as_mut().map(|u| u.next().now_or_never()) {
+            self.to_count = true;
+        }
+        let mut now = Snapshot::take(connection).await;
+        let reconnected = |before: &Snapshot| before.reconnects != now.reconnects;
+        self.to_count |= self.before.as_ref().is_some_and(reconnected);
+        let all = std::mem::take(&mut self.to_count);
+        let kept = astray::KEPT.iter().filter(|_| all);
+        for name in [REQUESTS].iter().chain(kept) {
+            match astray::astray(connection, name).await {
+                Some(count) => drop(self.astray.insert(name, count)),
+                None => self.to_count = true,
+            }
+        }
+        now.note(&self.astray);
+        now
+    }
+
+    /// Returns when something was changed that was not told yet, with a line for each change.
     pub(super) async fn changed(&mut self, connection: &Connection) -> Vec<String> {
         loop {
             // Without one it is the first.
             if let Some(next) = self.next_look {
                 tokio::time::sleep_until(next).await;
             }
-            let mut found = self.compare(Snapshot::take(connection).await);
+            let now = self.look(connection).await;
+            let freed = self.free(connection, &now).await;
+            let mut found = self.compare(now);
+            found.extend(astray::told(&self.astray));
+            if let Some(twice) = &mut self.twice {
+                found.extend(twice.look(connection).await);
+            }
             found.extend(too_small(connection));
             found.extend(strangers(connection).await);
             let mut fresh: Vec<String> = found
@@ -79,14 +137,71 @@ impl Watch {
                 .collect();
             // What is undone and done again is told again.
             self.told.retain(|line| found.contains(line));
+            self.to_count |= found != self.suspected;
             self.suspected = found;
             self.told.extend(fresh.iter().cloned());
             fresh.append(&mut self.resets);
+            fresh.extend(freed);
+            let mut fresh: Vec<String> =
+                fresh.into_iter().map(|line| format!("warning: {line}")).collect();
+            fresh.extend(self.restored().into_iter().map(|line| format!("note: {line}")));
             self.next_look = Some(Instant::now() + PAUSE);
             if !fresh.is_empty() {
                 return fresh;
             }
         }
+    }
+
+    /// Whose change was told, and is undone by now: each once.
+    fn restored(&mut self) -> Vec<String> {
+        let is = |line: &&String| line.contains(CHANGED);
+        let named = |line: &String| Some(line.split_once(CHANGED)?.0.to_owned());
+        let still: BTreeSet<String> = self.suspected.iter().filter(is).filter_map(named).collect();
+        let told = self.told.iter().filter(is).filter_map(named).collect();
+        let changed = std::mem::replace(&mut self.changed, told);
+        let undone = changed.iter().filter(|what| !still.contains(*what));
+        undone.map(|what| format!("{what} is again as it was")).collect()
+    }
+
+    /// Gives submissions to workers again that their consumer has forgotten.
+    async fn free(&mut self, connection: &Connection, now: &Snapshot) -> Option<String> {
+        if !stuck::may_be(now) {
+            self.stuck = None;
+            return None;
+        }
+        let since = *self.stuck.get_or_insert_with(Instant::now);
+        let may = self.next_reset.is_none_or(|next| next <= Instant::now());
+        if since.elapsed() < PAUSE || !may {
+            return None;
+        }
+        self.next_reset = Some(Instant::now() + RESETS);
+        let consumer = now.consumer.seen()?;
+        match stuck::is_one(connection, consumer).await {
+            Ok(true) => {}
+            Ok(false) => return None,
+            Err(error) => {
+                tracing::debug!(%error, "submissions that no worker is given are not looked for");
+                return None;
+            }
+        }
+        self.stuck = None;
+        let forgot = format!(
+            "consumer `{CONSUMER}` gave messages of stream `{REQUESTS}` to no worker any more, as where \
+             somebody else has set `max_deliver` on it"
+        );
+        Some(match stuck::free(connection, &consumer.config).await {
+            Ok(first) => {
+                // It counts from none again, and that is no reset by somebody else.
+                self.before = None;
+                format!("{forgot}: it was reset, and gives all from message {first} on again")
+            }
+            Err(why) => {
+                format!(
+                    "{forgot}, and could not be reset: {why}; whoever may do so should delete it: it \
+                     is made anew then, and gives them again"
+                )
+            }
+        })
     }
 
     /// What the look shows that should not be.
@@ -104,7 +219,7 @@ impl Watch {
         if lost.is_empty() && now.is_whole() {
             self.before = Some(now);
         } else if let (Some(before), Some(_)) = (&mut self.before, &reset) {
-            before.streams.extend(now.streams.into_iter().filter(|(name, _)| *name == REQUESTS));
+            before.streams.extend(now.streams.into_iter().filter(|(name, _)| name == REQUESTS));
             before.consumer = now.consumer;
         }
         self.resets.extend(reset);
@@ -115,20 +230,24 @@ impl Watch {
     fn compare_one(
         &mut self,
         what: &str,
-        name: &'static str,
+        name: &str,
         look: Look<(&Config, &str)>,
     ) -> Option<String> {
         let (config, created) = match look {
             Look::There(seen) => seen,
             Look::Gone => return Some(format!("{what} `{name}` was deleted by somebody else")),
-            Look::Unknown => return None,
+            // As it was at the last look, so that nothing is told twice.
+            Look::Unknown => {
+                let it = format!("{what} `{name}` ");
+                return self.suspected.iter().find(|line| line.starts_with(&it)).cloned();
+            }
         };
         let Some(known) = self.known.iter().find(|known| known.name == name) else {
             let unlike = intended(name).and_then(|intended| unlike_intended(&intended, config));
             let unlike =
                 unlike.map(|how| format!("{what} `{name}` is not as `serve` makes it: {how}"));
             self.known.push(Known {
-                name,
+                name: name.to_owned(),
                 config: config.clone(),
                 created: created.to_owned(),
                 unlike_intended: unlike.clone(),
@@ -136,7 +255,7 @@ impl Watch {
             return unlike;
         };
         if let Some(how) = changes(&known.config, config) {
-            return Some(format!("{what} `{name}` was changed by somebody else: {how}"));
+            return Some(format!("{what} `{name}`{CHANGED}: {how}"));
         }
         if known.created != created {
             return Some(format!("{what} `{name}` was deleted by somebody else, and made anew"));

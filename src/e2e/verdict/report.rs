@@ -31,6 +31,16 @@ impl Report {
         ["invalid", "unknown"].into_iter().find(|word| any(*word)).unwrap_or("valid")
     }
 
+    /// The promises that are broken, by name.
+    pub fn broken(&self) -> Vec<String> {
+        let broken = self.findings.iter().filter(|finding| finding.verdict.word() == "invalid");
+        let name = |finding: &Finding| match &finding.name {
+            None => finding.property.to_string(),
+            Some(name) => format!("{} {}", finding.property, bounded(name, 200)),
+        };
+        broken.map(name).collect()
+    }
+
     /// True where every promise is known to hold.
     pub fn is_valid(&self) -> bool {
         self.word() == "valid"

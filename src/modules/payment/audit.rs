@@ -19,6 +19,7 @@ use super::names::{CONSUMER, INTENTS, LEDGER, REQUESTS};
 use super::salvage::usable_id;
 use super::store::{self, StoreError};
 use super::types::{Entry, Intent, Status};
+use crate::counted::counted;
 use crate::modules::journal::{self, JournalError};
 use crate::mono::{Connection, ModuleError};
 use crate::wire::Unreadable;
@@ -137,7 +138,7 @@ async fn once(connection: &Connection, outside: &Outside) -> Result<Audit, Audit
     audit.problems.extend(problems);
     gaps.extend(missing);
     let handled = entries.values().map(|entry| entry.request_sequence).max().unwrap_or(0);
-    let waiting = waiting(connection, handled, &mut audit).await?;
+    let waiting = waiting(connection, &entries, handled, &mut audit).await?;
     match store::find(connection, DEAD_LETTERS).await? {
         Some(stream) => {
             let contents = store::read(&stream).await?;
@@ -166,6 +167,7 @@ async fn once(connection: &Connection, outside: &Outside) -> Result<Audit, Audit
 /// The payment ids of the requests that wait; `handled` is the latest one that has an outcome.
 async fn waiting(
     connection: &Connection,
+    entries: &BTreeMap<String, Entry>,
     handled: u64,
     audit: &mut Audit,
 ) -> Result<HashSet<String>, StoreError> {
@@ -173,9 +175,29 @@ async fn waiting(
         audit.problems.push(format!("stream `{REQUESTS}` does not exist"));
         return Ok(HashSet::new());
     };
-    let settled_to = settled_to(&stream).await?;
+    let Given { settled_to, left } = given(&stream).await?;
     let mut contents = store::read_waiting(&stream).await?;
-    let is_settled = |message: &mut store::Stored| message.sequence <= settled_to;
+    let is_open = |message: &store::Stored| {
+        let id = usable_id(&message.body).filter(|_| message.subject == PAYMENT_PROCESS);
+        id.is_some_and(|id| !entries.contains_key(id.as_str()))
+    };
+    let open = contents.messages.iter().filter(|message| is_open(message));
+    let (passed, ahead): (Vec<_>, Vec<_>) = open.partition(|it| it.sequence <= settled_to);
+    audit.problems.extend(passed.iter().map(|message| {
+        let number = message.sequence;
+        format!("stream `{REQUESTS}`: message `{number}` has no outcome, and is given to no worker any more, {STUCK}")
+    }));
+    if let Some(more) = (ahead.len() as u64).checked_sub(left).filter(|more| *more > 0) {
+        let problem = format!(
+            "stream `{REQUESTS}`: of {} without an outcome at least {more} {} given to no worker any \
+             more, {STUCK}",
+            counted(ahead.len(), "message"),
+            if more == 1 { "is" } else { "are" },
+        );
+        audit.problems.push(problem);
+    }
+    let is_settled =
+        |message: &mut store::Stored| message.sequence <= settled_to && !is_open(message);
     let settled: Vec<u64> =
         contents.messages.extract_if(.., is_settled).map(|message| message.sequence).collect();
     audit.unused.extend(settled.iter().map(|number| {
@@ -201,12 +223,29 @@ async fn waiting(
     Ok(ids.map(|id| id.to_string()).collect())
 }
 
-/// The consumer redelivers nothing up to this number. A broker that is killed at a bad moment may
-/// have stored this number, and not the removal of a message.
-async fn settled_to(stream: &Stream) -> Result<u64, StoreError> {
+/// Why a message is given to no worker, and what to do about it.
+const STUCK: &str = "as where somebody else has set `max_deliver` on the consumer; a `serve` that runs \
+                     has it given again";
+
+/// What the consumer still gives to workers.
+struct Given {
+    /// It redelivers nothing up to this number. A broker that is killed at a bad moment may have stored
+    /// this number, and not the removal of a message.
+    settled_to: u64,
+    /// So many messages it gives yet, or again.
+    left: u64,
+}
+
+async fn given(stream: &Stream) -> Result<Given, StoreError> {
     match stream.consumer_info(CONSUMER).await {
-        Ok(info) => Ok(info.ack_floor.stream_sequence),
-        Err(e) if e.kind() == ConsumerInfoErrorKind::NotFound => Ok(0),
+        Ok(info) => Ok(Given {
+            settled_to: info.ack_floor.stream_sequence,
+            left: info.num_pending.saturating_add(info.num_ack_pending as u64),
+        }),
+        // It is made anew, and then gives all.
+        Err(e) if e.kind() == ConsumerInfoErrorKind::NotFound => {
+            Ok(Given { settled_to: 0, left: u64::MAX })
+        }
         Err(e) => Err(store::failed("look at the consumer of", REQUESTS, e)),
     }
 }

@@ -20,6 +20,7 @@
 //! | `values` | what `{{name}}` stands for in a run |
 //! | `harness` | the one connection of the harness itself |
 
+mod asked;
 pub(crate) mod brokers;
 pub(crate) mod connected;
 pub(crate) mod crash;
@@ -34,6 +35,7 @@ pub(crate) mod refused;
 pub(crate) mod secrets;
 pub(crate) mod service_process;
 pub(crate) mod services;
+mod sign;
 pub(crate) mod standing;
 pub(crate) mod stored;
 pub(crate) mod values;

@@ -6,19 +6,23 @@ use async_nats::jetstream;
 use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::select_all};
 use serde_json::Value;
 
+use super::asked::Asked;
 use super::connected::{self, Connection};
 use super::harness::Harness;
 use super::machine::{ServiceContext, ServiceUnderTest};
+use super::sign;
 use super::web;
 use crate::counted::counted;
 use crate::e2e::scenario::ast::service::Ready;
 use crate::e2e::text::telling::telling_line;
-use crate::e2e::text::template::{self, Variables};
+use crate::e2e::text::template;
 use crate::e2e::verdict::outcome::Stop;
 use crate::process::{Child, Reaper};
 
 /// NATS has no event for a new subscription: a service is asked until it answers.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
+/// How long it may take to see what there is instead.
+const LOOK: Duration = Duration::from_secs(2);
 /// Why none run.
 pub(in crate::e2e) struct NotStarted {
     pub(in crate::e2e) reason: Stop,
@@ -69,6 +73,21 @@ pub(in crate::e2e) async fn answers(
     if processes.is_empty() {
         return Ok(());
     }
+    let ready = &service.ready;
+    let waited = observed(service, &processes, broker).await;
+    let Err(NotStarted { reason: Stop::Broken(why), ended: false, service, log }) = waited else {
+        return waited;
+    };
+    let seen = tokio::time::timeout(LOOK, sign::seen(ready, broker)).await;
+    let seen = seen.ok().flatten().map(|seen| format!("; {seen}")).unwrap_or_default();
+    Err(NotStarted { reason: Stop::Broken(why + &seen), ended: false, service, log })
+}
+
+async fn observed(
+    service: &ServiceUnderTest,
+    processes: &[&Child],
+    broker: &Asked<'_>,
+) -> Result<(), NotStarted> {
     let (harness, many) = (broker.harness, processes.len());
     match &service.ready {
         Ready::Line(_) => Ok(()),
@@ -76,33 +95,33 @@ pub(in crate::e2e) async fn answers(
             let wanted = many * *each as usize;
             let enough = |all: &[Connection]| all.len() >= wanted.max(broker.connections);
             let how = format!("connect to the broker, {}", counted(wanted, "time"));
-            within(service, &processes, connections(broker, enough), &how).await
+            within(service, processes, connections(broker, enough), &how).await
         }
         Ready::Subscribes(subject) => {
             let listens =
                 |one: &&Connection| one.subscriptions.iter().any(|one| one.subject == *subject);
             let enough = |all: &[Connection]| all.iter().filter(listens).count() >= many;
             let how = format!("subscribe to {subject}, {many} of them");
-            within(service, &processes, connections(broker, enough), &how).await
+            within(service, processes, connections(broker, enough), &how).await
         }
         Ready::Consumer(name) => {
             let how = format!("wait for messages of a consumer {name}");
-            within(service, &processes, consumed(harness, name), &how).await
+            within(service, processes, consumed(harness, name), &how).await
         }
         Ready::Http(url) => {
             let url = template::fill_text(url, broker.variables);
             let how = format!("answer a GET of {url} with a status from 200 to 299");
-            within(service, &processes, answered(&url), &how).await
+            within(service, processes, answered(&url), &how).await
         }
         Ready::Subject(subject) => {
             let how = format!("answer a request on {subject}");
-            within(service, &processes, replied(harness, subject), &how).await
+            within(service, processes, replied(harness, subject), &how).await
         }
         Ready::Service(name) => {
             let subject = format!("$SRV.PING.{name}");
             let asked = instances(harness, &subject, many);
             let how = format!("answer {subject} with {many} of them");
-            within(service, &processes, asked, &how).await
+            within(service, processes, asked, &how).await
         }
     }
 }
@@ -140,18 +159,6 @@ async fn within(
             Err(NotStarted { reason, service: name.clone(), log, ended: false })
         }
     }
-}
-
-/// Whom to ask whether a service is ready.
-pub(in crate::e2e) struct Asked<'a> {
-    pub(in crate::e2e) harness: &'a Harness,
-    /// How many servers there are.
-    pub(in crate::e2e) servers: usize,
-    /// How many connections all services together have, of those that are ready once they are
-    /// connected: the broker cannot tell whose a connection is.
-    pub(in crate::e2e) connections: usize,
-    /// What `{{name}}` stands for, for services.
-    pub(in crate::e2e) variables: &'a Variables,
 }
 
 /// Returns once the connections of services are enough.

@@ -11,11 +11,12 @@ use futures_util::{
 
 use tokio::sync::watch;
 
+use super::asked::Asked;
 use super::crash::Crashing;
 use super::harness::Harness;
 use super::hearing::Hearing;
 use super::machine::{Machine, ServiceContext, ServiceUnderTest};
-use super::ready::{Asked, NotStarted, answers, start_process};
+use super::ready::{NotStarted, answers, start_process};
 use super::service_process::ServiceProcess;
 use crate::broker::ServiceProcesses;
 use crate::counted::counted;

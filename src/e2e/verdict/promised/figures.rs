@@ -92,9 +92,12 @@ impl Figures {
             line.push_str(&format!(", {} after an end", counted(self.changed, "change")));
         }
         if self.done > 0 {
-            let time = Duration::from_millis;
+            let time = |ms| match ms {
+                0 => "under 1ms".to_owned(),
+                ms => format!("{:?}", Duration::from_millis(ms)),
+            };
             line.push_str(&format!(
-                "; slowest {:?}, the last {:?} after the last operation and fault",
+                "; slowest {}, the last {} after the last operation and fault",
                 time(self.slowest_ms),
                 time(self.after_last_fault_ms)
             ));

@@ -1,0 +1,57 @@
+//! Messages on a subject of their stream that nobody reads, as where somebody else has had the stream
+//! transform subjects, if only for a moment.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::counted::counted;
+use crate::modules::payment::{self, DEAD_LETTERS, INTENTS, LEDGER, REQUESTS};
+use crate::mono::Connection;
+
+/// So many messages of a stream, by its name.
+pub(super) type Astray = BTreeMap<&'static str, u64>;
+
+/// The streams that keep what they have, one message a subject. To count the subjects of a million
+/// messages costs the server half a second, so it is not done at each look.
+pub(super) const KEPT: [&str; 3] = [INTENTS, LEDGER, DEAD_LETTERS];
+
+/// How many there are; `None` where JetStream does not say.
+pub(super) async fn astray(connection: &Connection, name: &str) -> Option<u64> {
+    let made = payment::streams(1).into_iter().find(|made| made.name == name)?;
+    let pattern = made.subjects.first()?;
+    // Of many subjects the number will do: what is after the last one is an empty list.
+    let offset = if name == REQUESTS { 0 } else { u32::MAX };
+    let asked = json!({ "subjects_filter": pattern, "offset": offset });
+    let answer = connection.jetstream().request(format!("STREAM.INFO.{name}"), &asked).await;
+    let answer: Value = answer.ok()?;
+    let there = answer["state"]["messages"].as_u64()?;
+    let read = match answer["state"]["subjects"].as_object() {
+        Some(subjects) if name == REQUESTS => subjects.values().filter_map(Value::as_u64).sum(),
+        None if name == REQUESTS => 0,
+        _ => answer["total"].as_u64()?,
+    };
+    Some(there.saturating_sub(read))
+}
+
+/// A sentence for each stream that has some.
+pub(super) fn told(astray: &Astray) -> impl Iterator<Item = String> {
+    astray.iter().filter(|(_, count)| **count > 0).map(|(name, count)| {
+        let what = match *name {
+            REQUESTS => {
+                "which are given to no worker: `mono-demo audit` names them, and they must be \
+                 submitted again"
+            }
+            DEAD_LETTERS => "where nobody looks for a letter: `mono-demo dlq list` shows them",
+            _ => {
+                "where no service looks: `mono-demo audit` names them; a payment that stays `pending` \
+                 for it gets its outcome if it is submitted again"
+            }
+        };
+        format!(
+            "stream `{name}` has {} on subjects that are not its own, as where somebody else has had \
+             it transform them, {what}",
+            counted(*count, "message")
+        )
+    })
+}

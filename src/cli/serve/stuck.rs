@@ -1,0 +1,138 @@
+//! Submissions that their consumer gives to no worker any more, and what gives them again.
+//!
+//! A consumer forgets a message whose deliveries are used up, and never looks back. It does so where
+//! somebody else has set `max_deliver` on it, or its place in the stream, if only for a moment.
+
+use async_nats::jetstream::ErrorCode;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
+use serde_json::{Value, json};
+
+use super::snapshot::{Consumer, Snapshot};
+use super::stream_config::Config;
+use crate::modules::payment::{CONSUMER, LEDGER, REQUESTS, usable_id};
+use crate::mono::Connection;
+use crate::wire::subjects::{LEDGER_PREFIX, PAYMENT_PROCESS};
+
+/// So many messages are read at most to find one: more than a consumer has in hand.
+const MOST: u32 = 5_000;
+
+/// Whether there may be some by this look's numbers. What is settled may still be there too: for a
+/// moment, or until a mirror has it. [`is_one`] tells.
+pub(super) fn may_be(now: &Snapshot) -> bool {
+    let (Some(consumer), Some(requests)) = (now.consumer.seen(), now.stream(REQUESTS)) else {
+        return false;
+    };
+    let waiting = requests.messages.saturating_sub(requests.astray);
+    let passed = requests.astray == 0 && requests.first <= consumer.floor;
+    waiting > 0 && (passed || now.still && waiting > consumer.waiting())
+}
+
+/// Whether there is one: a payment without an outcome that the consumer has passed for good, or more
+/// of them than it has in hand.
+///
+/// # Errors
+/// The server's words.
+pub(super) async fn is_one(connection: &Connection, consumer: &Consumer) -> Result<bool, String> {
+    let (mut next, mut open) = (1, 0);
+    for _ in 0..MOST {
+        let Some(message) = first_from(next, connection).await? else { break };
+        let number = message["message"]["seq"].as_u64().ok_or("a message without its number")?;
+        if number > consumer.delivered_to {
+            break;
+        }
+        next = number + 1;
+        if is_open(connection, &message["message"]).await? {
+            open += 1;
+            if number <= consumer.floor || open > consumer.in_hand {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a message's payment has no outcome; one without a usable id has none.
+async fn is_open(connection: &Connection, message: &Value) -> Result<bool, String> {
+    let data = message["data"].as_str().unwrap_or_default();
+    let Some(id) = BASE64_STANDARD.decode(data).ok().and_then(|body| usable_id(&body)) else {
+        return Ok(false);
+    };
+    let asked = json!({ "last_by_subj": format!("{LEDGER_PREFIX}.{id}") });
+    Ok(ask(connection, format!("STREAM.MSG.GET.{LEDGER}"), asked).await?.is_none())
+}
+
+/// The first message from this number on that workers take.
+async fn first_from(number: u64, connection: &Connection) -> Result<Option<Value>, String> {
+    let asked = json!({ "seq": number, "next_by_subj": PAYMENT_PROCESS });
+    ask(connection, format!("STREAM.MSG.GET.{REQUESTS}"), asked).await
+}
+
+/// Has the consumer give everything again that is stored, from the first message on; says from which.
+///
+/// What is in hand comes twice, which every handler must bear anyway.
+///
+/// # Errors
+/// The server's words.
+pub(super) async fn free(connection: &Connection, consumer: &Config) -> Result<u64, String> {
+    if consumer.get("max_deliver").and_then(Value::as_i64).is_some_and(|most| most > 0) {
+        let mut config = consumer.clone();
+        config.insert("max_deliver".to_owned(), json!(-1));
+        let wanted = json!({ "stream_name": REQUESTS, "config": config, "action": "update" });
+        let subject = format!("CONSUMER.CREATE.{REQUESTS}.{CONSUMER}.{PAYMENT_PROCESS}");
+        ask(connection, subject, wanted).await?;
+    }
+    let found = first_from(1, connection).await?.unwrap_or_default();
+    let first = found["message"]["seq"].as_u64().ok_or("no message is left")?;
+    let subject = format!("CONSUMER.RESET.{REQUESTS}.{CONSUMER}");
+    ask(connection, subject, json!({ "seq": first })).await?;
+    Ok(first)
+}
+
+/// The answer; nothing where no message is found.
+async fn ask(
+    connection: &Connection,
+    subject: String,
+    question: Value,
+) -> Result<Option<Value>, String> {
+    let answer = connection.jetstream().request(subject.clone(), &question).await;
+    let answer: Value = answer.map_err(|e| format!("{subject}: {e}"))?;
+    let refused = serde_json::from_value::<async_nats::jetstream::Error>(answer["error"].clone());
+    match refused {
+        Ok(error) if error.error_code() == ErrorCode::NO_MESSAGE_FOUND => Ok(None),
+        Ok(error) => Err(format!("{subject}: {error}")),
+        Err(_) => Ok(Some(answer)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::snapshot::{Look, Stream};
+    use super::*;
+
+    #[test]
+    fn what_the_consumer_has_passed_or_does_not_count_is_stuck() {
+        // Messages, the first one's number, astray; pending, in hand, ack floor; nothing moves.
+        for ((messages, first, astray), (pending, in_hand, floor), still, stuck) in [
+            ((3, 5, 0), (2, 1, 4), true, false),
+            ((3, 5, 0), (2, 0, 4), true, true),
+            ((3, 5, 0), (2, 0, 4), false, false),
+            ((1, 5, 0), (0, 0, 5), false, true),
+            ((1, 5, 1), (0, 0, 5), true, false),
+            ((2, 5, 1), (0, 0, 5), true, true),
+            ((0, 6, 0), (0, 0, 6), true, false),
+        ] {
+            let stream = Stream { messages, first, astray, ..Stream::default() };
+            let consumer = Consumer { pending, in_hand, floor, ..Consumer::default() };
+            let now = Snapshot {
+                consumer: Look::There(consumer),
+                streams: [(REQUESTS.to_owned(), Look::There(stream))].into(),
+                last_request: 0,
+                delivered: 0,
+                waiting: 0,
+                still,
+                reconnects: 0,
+            };
+            assert_eq!(may_be(&now), stuck, "{now:?}");
+        }
+    }
+}
