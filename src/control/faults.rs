@@ -33,7 +33,7 @@ pub(super) async fn inject(
             of_service(&thing, &mut *running.lock().await, world.machine.reaper(), &fault).await
         }
         Kind::Proxy { before, proxies } => {
-            of_network(&thing, before, &*proxies.lock().await, &fault).await
+            of_network(&thing, before, &proxies.lock().await, &fault).await
         }
         Kind::Account { .. } => Err(thing.is_no("broker, cluster, service or proxy")),
     }
