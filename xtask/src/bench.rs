@@ -2,6 +2,7 @@
 //! `docs/benchmarks.md` and its chart.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -9,16 +10,19 @@ use serde_json::Value;
 const PAGE: &str = "docs/benchmarks.md";
 const CHART: &str = "docs/benchmarks.svg";
 
-/// Builds, measures and writes.
-pub fn run() -> Result<(), String> {
-    let built = crate::cargo(&["build", "--release", "--bin", "mono-demo"]).status();
-    if !built.map_err(|e| format!("start cargo: {e}"))?.success() {
-        return Err("it does not build".to_owned());
+/// Builds, unless a program is given, measures and writes.
+pub fn run(program: Option<&Path>) -> Result<(), String> {
+    if program.is_none() {
+        let built = crate::cargo(&["build", "--release", "--bin", "mono-demo"]).status();
+        if !built.map_err(|e| format!("start cargo: {e}"))?.success() {
+            return Err("it does not build".to_owned());
+        }
     }
+    let program = program.map_or_else(crate::binary, Path::to_owned);
     let mut sections = Vec::new();
     let mut head = Value::Null;
     for args in [&[][..], &["payments", "--sync", "always"]] {
-        let mut bench = crate::at_root(&crate::binary());
+        let mut bench = crate::at_root(&program);
         let output =
             bench.args(["bench", "--json"]).args(args).stderr(std::process::Stdio::inherit());
         let output = output.output().map_err(|e| format!("start {bench:?}: {e}"))?;

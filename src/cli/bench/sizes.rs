@@ -25,7 +25,7 @@ impl Sizes {
         payments: [2_000, 10_000, 10_000],
         synced_payments: [200, 1_000, 1_000],
         audited: &[1_000, 10_000, 100_000],
-        grown: &[1_000, 10_000, 100_000, 1_000_000],
+        grown: &[1_000, 10_000, 100_000],
         remembered: 100_000,
     };
     pub(super) const QUICK: Self = Self {

@@ -51,6 +51,7 @@ impl JournalFile {
             file,
             path: &self.path,
             generation: self.generation,
+            begin: self.length,
             appended,
             half_from: None,
             reported: &mut self.reported,
@@ -201,7 +202,8 @@ pub struct Follow<'a> {
     file: &'a File,
     path: &'a Path,
     generation: u64,
-    /// Bytes.
+    /// Where it ended when it was locked, and how many bytes came since.
+    begin: u64,
     appended: u64,
     /// Where half a line begins that a write has left, and that could not be cut off.
     half_from: Option<u64>,
@@ -224,6 +226,10 @@ impl Follow<'_> {
         offset: u64,
     ) -> Result<(Vec<T>, Vec<Damaged>, u64), JournalError> {
         self.cut_off()?;
+        if offset == self.begin + self.appended {
+            // Nobody else has written since.
+            return Ok((Vec::new(), Vec::new(), offset));
+        }
         let mut text = Vec::new();
         let mut file = self.file;
         let read = file

@@ -134,11 +134,13 @@ async fn read_to(stream: &Stream, state: &State) -> Result<Contents, StoreError>
         }
         unseen.extend(expected..sequence);
         expected = sequence + 1;
+        // Taken and not copied: there may be many.
+        let (message, _) = message.split();
         contents.messages.push(Stored {
             sequence,
-            subject: message.subject.to_string(),
-            headers: message.headers.clone().unwrap_or_default(),
-            body: message.payload.clone(),
+            subject: message.subject.into_string(),
+            headers: message.headers.unwrap_or_default(),
+            body: message.payload,
         });
         if pending == 0 {
             break;
