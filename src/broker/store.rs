@@ -65,7 +65,7 @@ impl OwnedStore {
         let text = format!("process {}{}\n", std::process::id(), its_broker.unwrap_or_default());
         // It is for people: where it cannot be written, the folder is in use all the same.
         let written =
-            self.lock.set_len(0).and_then(|()| (&self.lock).write_all_at(text.as_bytes(), 0));
+            self.lock.set_len(0).and_then(|()| self.lock.write_all_at(text.as_bytes(), 0));
         if let Err(error) = written {
             tracing::debug!(%error, folder = %self.folder.display(), "who uses the folder is not said");
         }
