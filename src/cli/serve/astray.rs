@@ -25,6 +25,10 @@ pub(super) async fn astray(connection: &Connection, name: &str) -> Option<u64> {
     let asked = json!({ "subjects_filter": pattern, "offset": offset });
     let answer = connection.jetstream().request(format!("STREAM.INFO.{name}"), &asked).await;
     let answer: Value = answer.ok()?;
+    if answer["error"].is_object() {
+        // As where it was deleted, which is told elsewhere.
+        return Some(0);
+    }
     let there = answer["state"]["messages"].as_u64()?;
     let read = match answer["state"]["subjects"].as_object() {
         Some(subjects) if name == REQUESTS => subjects.values().filter_map(Value::as_u64).sum(),

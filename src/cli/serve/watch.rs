@@ -49,6 +49,8 @@ pub(super) struct Watch {
     /// What lay where nobody looks by the last count, and whether another is due.
     astray: Astray,
     to_count: bool,
+    /// How often the connection had been made anew at the last look.
+    reconnects: u64,
     /// Whether submissions are stored twice.
     twice: Option<Twice>,
     /// Since when submissions are seen that no worker is given, and when the consumer may be reset.
@@ -100,16 +102,17 @@ impl Watch {
             self.to_count = true;
         }
         let mut now = Snapshot::take(connection).await;
-        let reconnected = |before: &Snapshot| before.reconnects != now.reconnects;
-        self.to_count |= self.before.as_ref().is_some_and(reconnected);
-        let all = std::mem::take(&mut self.to_count);
-        let kept = astray::KEPT.iter().filter(|_| all);
-        for name in [REQUESTS].iter().chain(kept) {
+        self.to_count |= std::mem::replace(&mut self.reconnects, now.reconnects) != now.reconnects;
+        let all = self.to_count;
+        let mut unanswered = false;
+        for name in [REQUESTS].iter().chain(astray::KEPT.iter().filter(|_| all)) {
             match astray::astray(connection, name).await {
                 Some(count) => drop(self.astray.insert(name, count)),
-                None => self.to_count = true,
+                None => unanswered = true,
             }
         }
+        // Not sooner: the look may be given up anywhere, and is begun anew.
+        self.to_count = unanswered;
         now.note(&self.astray);
         now
     }
@@ -122,8 +125,8 @@ impl Watch {
                 tokio::time::sleep_until(next).await;
             }
             let now = self.look(connection).await;
+            let mut found = self.compare(now.clone());
             let freed = self.free(connection, &now).await;
-            let mut found = self.compare(now);
             found.extend(astray::told(&self.astray));
             if let Some(twice) = &mut self.twice {
                 found.extend(twice.look(connection).await);
@@ -174,25 +177,28 @@ impl Watch {
         if since.elapsed() < PAUSE || !may {
             return None;
         }
-        self.next_reset = Some(Instant::now() + RESETS);
         let consumer = now.consumer.seen()?;
         match stuck::is_one(connection, consumer).await {
             Ok(true) => {}
-            Ok(false) => return None,
+            Ok(false) => {
+                self.next_reset = Some(Instant::now() + RESETS);
+                return None;
+            }
             Err(error) => {
                 tracing::debug!(%error, "submissions that no worker is given are not looked for");
                 return None;
             }
         }
         self.stuck = None;
+        self.next_reset = Some(Instant::now() + RESETS);
+        // It counts from none again, and that is no reset by somebody else.
+        self.before = None;
         let forgot = format!(
             "consumer `{CONSUMER}` gave messages of stream `{REQUESTS}` to no worker any more, as where \
              somebody else has set `max_deliver` on it"
         );
         Some(match stuck::free(connection, &consumer.config).await {
             Ok(first) => {
-                // It counts from none again, and that is no reset by somebody else.
-                self.before = None;
                 format!("{forgot}: it was reset, and gives all from message {first} on again")
             }
             Err(why) => {
