@@ -11,7 +11,7 @@ const PAGE: &str = "docs/benchmarks.md";
 const CHART: &str = "docs/benchmarks.svg";
 
 /// Builds, unless a program is given, measures and writes.
-pub fn run(program: Option<&Path>) -> Result<(), String> {
+pub fn run(program: Option<&Path>, flags: &[&str]) -> Result<(), String> {
     if program.is_none() {
         let built = crate::cargo(&["build", "--release", "--bin", "mono-demo"]).status();
         if !built.map_err(|e| format!("start cargo: {e}"))?.success() {
@@ -19,12 +19,16 @@ pub fn run(program: Option<&Path>) -> Result<(), String> {
         }
     }
     let program = program.map_or_else(crate::binary, Path::to_owned);
+    let load = load();
     let mut sections = Vec::new();
     let mut head = Value::Null;
     for args in [&[][..], &["payments", "--sync", "always"]] {
         let mut bench = crate::at_root(&program);
-        let output =
-            bench.args(["bench", "--json"]).args(args).stderr(std::process::Stdio::inherit());
+        let output = bench
+            .args(["bench", "--json"])
+            .args(args)
+            .args(flags)
+            .stderr(std::process::Stdio::inherit());
         let output = output.output().map_err(|e| format!("start {bench:?}: {e}"))?;
         let report: Value = serde_json::from_slice(&output.stdout)
             .map_err(|e| format!("{bench:?}: {}: {e}", output.status))?;
@@ -34,6 +38,7 @@ pub fn run(program: Option<&Path>) -> Result<(), String> {
         let found = report["bench"]["sections"].as_array().cloned().unwrap_or_default();
         sections.extend(found);
         head = report["bench"].clone();
+        head["load"] = load.clone().into();
     }
     let write = |path: &str, text: String| {
         std::fs::write(crate::root().join(path), text).map_err(|e| format!("write {path}: {e}"))
@@ -48,7 +53,7 @@ fn page(head: &Value, sections: &[Value]) -> String {
     let mut page = format!(
         "# Benchmarks\n\n\
          Written by `cargo xtask bench`; [commands.md](commands.md#bench) says what each section does. \
-         mono-demo {}, nats-server {}, {}, {} cores, {}, {}; medians of {} rounds after one that warms up, \
+         mono-demo {}, nats-server {}, {}, {} cores, {}, {}; {}; medians of {} rounds{} after one that warms up, \
          in brackets the least and the greatest. Read the ratios: each is of figures of the same round. \
          Other machines, and other minutes, have other figures.\n\n\
          ![Rates, as a part of their floors](benchmarks.svg)\n",
@@ -58,7 +63,9 @@ fn page(head: &Value, sections: &[Value]) -> String {
         head["cores"],
         said("uname", &["-sr"]),
         said("date", &["-u", "+%Y-%m-%d"]),
+        head["load"].as_str().unwrap_or("load unknown"),
         head["rounds"],
+        if head["quick"] == true { " of `--quick`" } else { "" },
     );
     for section in sections {
         let _ = write!(
@@ -117,6 +124,13 @@ fn machine() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
     name.unwrap_or("an unknown processor").to_owned()
+}
+
+/// What else the machine did when it began.
+fn load() -> String {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = text.split(' ').next().filter(|load| !load.is_empty()).unwrap_or("unknown");
+    format!("load {load} when it began (0 is a machine that does nothing else)")
 }
 
 /// What a program prints, in one line.

@@ -19,7 +19,8 @@ usage: cargo xtask ci     crates, format, lints, tests, types, scenarios, docs; 
                           `--wheel FILE` takes a wheel that was made before
        cargo xtask dist check   installs each of them without a network or cargo, and uses it
        cargo xtask bench  runs every section of `mono-demo bench`, and writes docs/benchmarks.md;
-                          `--binary FILE` measures a program that was built before
+                          `--binary FILE` measures a program that was built before, and what
+                          comes after it are flags of `mono-demo bench`, as `--quick`
        cargo xtask features   each feature alone, and a crate from outside that wants a broker only
        cargo xtask judge  how long the judge takes for 10^5 and 10^6 events, and how much memory
        cargo xtask proxy  what a proxy costs, with rules about messages and without
@@ -58,8 +59,10 @@ fn main() -> ExitCode {
                 ExitCode::from(2)
             }
         },
-        ["bench"] => told("bench", bench::run(None)),
-        ["bench", "--binary", program] => told("bench", bench::run(Some(Path::new(program)))),
+        ["bench"] => told("bench", bench::run(None, &[])),
+        ["bench", "--binary", program, flags @ ..] => {
+            told("bench", bench::run(Some(Path::new(program)), flags))
+        }
         ["features"] => features(),
         ["dist"] => told("dist", dist::make(None)),
         ["dist", "--wheel", wheel] => told("dist", dist::make(Some(Path::new(wheel)))),
