@@ -115,7 +115,7 @@ fn a_history_that_says_what_cannot_be_is_not_judged() {
         place: "x".to_owned(),
     };
     let said = wrong(&|told| told.fact(8, EFFECT, &effect("ordre", 0)));
-    assert_eq!(said, "history line 10: effect: there is no promise `ordre`");
+    assert_eq!(said, "history line 11: effect: there is no promise `ordre`");
     let said = wrong(&|told| told.fact(8, EFFECT, &effect("order", 1)));
     assert!(said.ends_with("there is no effect 1: `order` has 1 effect, from 0 on"), "{said}");
     let gap = Gap { promise: "order".to_owned(), effect: 7, why: "gone".to_owned() };
