@@ -18,7 +18,7 @@ pub(crate) mod recorder;
 pub(crate) mod text;
 
 pub use event::{
-    About, Answers, DELIVERIES, Delivery, End, Event, Fact, Fault, Hit, Invoke, Kind, OPERATIONS,
+    About, Answers, DELIVERIES, DUPLICATE, Delivery, End, Event, Fact, Fault, Hit, Invoke, Kind, OPERATIONS,
     Phase, Refusal, Reply, What,
 };
 pub use json::Json;

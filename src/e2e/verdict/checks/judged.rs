@@ -68,8 +68,8 @@ mod tests {
                 verdict: Verdict::Valid,
             };
             let findings = vec![of(REPLIES, 3), of(FINAL, looked_at)];
-            let promised = [("lost".to_owned(), 0.into())].into_iter().collect();
-            let figures = Figures { operations: 3, promised, ..Figures::default() };
+            let mut figures = Figures::default();
+            figures.promised.insert("lost".to_owned(), 0.into());
             history(&Report { findings, figures }, &serde_json::json!({ "lost": 0 }))
         };
         assert_eq!(said(1), Ok(vec!["lost 0".to_owned()]));
