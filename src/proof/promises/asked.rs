@@ -150,7 +150,8 @@ impl Asked<'_, '_, '_> {
                 // Of an email, it says so.
                 if life.is_none() && letter.message.is_none() && !lives.unnamed.is_any() {
                     let of = letter.payment_id.as_deref().unwrap_or("no payment");
-                    let message = format!("there is a dead letter of {of}, and nobody submitted that");
+                    let message =
+                        format!("there is a dead letter of {of}, and nobody submitted that");
                     self.broken(breach::LETTER_UNASKED, message, vec![event]);
                 }
                 continue;

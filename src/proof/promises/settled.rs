@@ -71,7 +71,9 @@ fn after_final(life: &PaymentLife<'_, '_>, findings: &mut Findings) {
     {
         let message = match late.outcome {
             ChargeOutcome::Approved => format!("{} was charged after it was {status}", life.id),
-            other => format!("{} was {} at the gateway after it was {status}", life.id, word(other)),
+            other => {
+                format!("{} was {} at the gateway after it was {status}", life.id, word(other))
+            }
         };
         findings.broken(breach::CHARGED_AFTER, message, copies([*entry, *charge]), []);
     }

@@ -113,7 +113,12 @@ fn on_record(
             "{} was {} when it was asked for, long before it was {} on record",
             outcome.payment_id, read.reading.status, outcome.reading.status
         );
-        findings.broken(breach::TOLD_EARLY, message, copies([read.begun, read.returned, entry]), []);
+        findings.broken(
+            breach::TOLD_EARLY,
+            message,
+            copies([read.begun, read.returned, entry]),
+            [],
+        );
     }
     if let Some(read) = reads.iter().find(stale) {
         let message = format!(
