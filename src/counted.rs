@@ -9,12 +9,14 @@ use std::fmt::Display;
 /// assert_eq!(counted(1, "dead letter"), "1 dead letter");
 /// assert_eq!(counted(2_u64, "process"), "2 processes");
 /// assert_eq!(counted(3, "delivery"), "3 deliveries");
+/// assert_eq!(counted(3, "key"), "3 keys");
 /// ```
 pub fn counted<N: Display + PartialEq + From<u8>>(number: N, word: &str) -> String {
     if number == N::from(1) {
         return format!("{number} {word}");
     }
-    match word.strip_suffix('y') {
+    let stem = word.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u']));
+    match stem {
         Some(stem) => format!("{number} {stem}ies"),
         None if word.ends_with('s') => format!("{number} {word}es"),
         None => format!("{number} {word}s"),

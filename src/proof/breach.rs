@@ -44,7 +44,23 @@ pub const LETTER_UNASKED: &str = "letter_unasked";
 pub const CHARGED_EARLY: &str = "charged_early";
 /// The gateway had settled it, and was asked for something else after that.
 pub const SETTLED_AGAIN: &str = "settled_again";
-/// Charged after it was completed.
+/// An outcome, a dead letter, a delivery or an email, before what it is of was sent.
+pub const EARLY: &str = "early";
+/// Charged nothing, or less.
+pub const CHARGED_NOTHING: &str = "charged_nothing";
+/// Delivered on another subject than it was published on.
+pub const DELIVERED_ELSEWHERE: &str = "delivered_elsewhere";
+/// Sent by another worker than the one that had it.
+pub const SENT_BY_OTHER: &str = "sent_by_other";
+/// Sent, and a dead letter too.
+pub const SENT_DEAD: &str = "sent_dead";
+/// A dead letter of a message with another payment, or another content, than that has.
+pub const LETTER_OTHER: &str = "letter_other";
+/// Given up on record, and its dead letter was filed only after that.
+pub const LETTER_AFTER: &str = "letter_after";
+/// A final status was told before there was an outcome.
+pub const TOLD_EARLY: &str = "told_early";
+/// Charged, or tried again, after it was final.
 pub const CHARGED_AFTER: &str = "charged_after";
 /// Completed, and a dead letter too.
 pub const COMPLETED_DEAD: &str = "completed_dead";
@@ -108,4 +124,12 @@ pub const ALL: &[&str] = &[
     WENT_BACK,
     FINAL_CHANGED,
     FINAL_LATE,
+    EARLY,
+    CHARGED_NOTHING,
+    DELIVERED_ELSEWHERE,
+    SENT_BY_OTHER,
+    SENT_DEAD,
+    LETTER_OTHER,
+    LETTER_AFTER,
+    TOLD_EARLY,
 ];

@@ -63,6 +63,14 @@ impl Unnamed {
         }
     }
 
+    /// Whether there is any.
+    pub(super) fn is_any(&self) -> bool {
+        self.may_be(None)
+            || !self.sequences.is_empty()
+            || self.may_be_a_payment
+            || self.may_be_an_email
+    }
+
     /// Whether one of them may be this message of the stream.
     pub(super) fn may_be(&self, sequence: Option<u64>) -> bool {
         self.anywhere || sequence.is_some_and(|sequence| self.sequences.contains(&sequence))
@@ -79,6 +87,9 @@ pub(super) struct PaymentLife<'i, 'a> {
     /// There is a dead letter that does not say of which message of it.
     pub(super) unnumbered_letter: bool,
 }
+
+/// The payment and the submit that a stream's message is of.
+pub(super) type Stored<'l, 'i, 'a> = (&'l PaymentLife<'i, 'a>, &'l Submit<'i, 'a>);
 
 /// A payment, submitted.
 pub(super) struct Submit<'i, 'a> {
@@ -100,7 +111,7 @@ pub(super) struct MessageLife<'i, 'a> {
     /// Of core NATS only: a stream delivers again, and says so.
     pub(super) deliveries: Vec<(&'a Event, &'a Delivery)>,
     pub(super) emails: Vec<(&'a Event, Email<'a>)>,
-    pub(super) has_letter: bool,
+    pub(super) letter: Option<&'a Event>,
 }
 
 /// A final state of a payment, and the events that say so.
@@ -245,7 +256,7 @@ impl<'i, 'a> Lives<'i, 'a> {
             self.payment(id).unnumbered_letter |= letter.sequence.is_none();
         }
         if let Some(id) = &letter.message {
-            self.message(id).has_letter = true;
+            self.message(id).letter.get_or_insert(event);
         }
         self.dead_letters.push((event, letter));
     }
@@ -267,8 +278,24 @@ impl<'i, 'a> Lives<'i, 'a> {
             operations: Vec::new(),
             deliveries: Vec::new(),
             emails: Vec::new(),
-            has_letter: false,
+            letter: None,
         })
+    }
+
+    /// Everything about a message that is no payment.
+    pub(super) fn of_message(&self, id: &str) -> Option<&MessageLife<'i, 'a>> {
+        self.by_message.get(id).map(|at| &self.messages[*at])
+    }
+
+    /// The payment and the submit that each message of the stream is of, by its sequence.
+    pub(super) fn stored(&self) -> HashMap<u64, Stored<'_, 'i, 'a>, RandomState> {
+        let all = self.payments.iter().flat_map(|life| {
+            life.submits.iter().filter_map(move |submit| {
+                let reply = submit.operation.reply()?;
+                Some((reply.sequence.filter(|_| !reply.duplicate)?, (life, submit)))
+            })
+        });
+        all.collect()
     }
 
     /// Everything about a payment.

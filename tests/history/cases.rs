@@ -4,7 +4,7 @@ use mono_demo::e2e::record::history::History;
 use mono_demo::e2e::verdict::order::{ORDER, OUT_OF_ORDER};
 use mono_demo::e2e::verdict::promises::FINAL;
 use mono_demo::e2e::verdict::{Policy, Property, QueueLoss, Report, Verdict};
-use mono_demo::proof::{ACKNOWLEDGED, ONCE, QUEUE, STATUS, breach};
+use mono_demo::proof::{ACKNOWLEDGED, LETTERS, ONCE, QUEUE, STATUS, breach};
 
 use crate::history::{check, count};
 
@@ -66,7 +66,7 @@ fn another_content_of_the_same_id_is_a_conflict_on_record_or_a_duplicate_that_wa
     let other = r#"invoke":{"process":"c","op":2,"kind":"submit","subject":"s","about":{"of":"payment","key":"p","content":{"amount":"9.98","currency":"USD","content":"b"}}}"#;
     let stored = r#"ok":{"process":"c","op":2,"sequence":2}"#;
     let known = r#"ok":{"process":"c","op":2,"sequence":1,"duplicate":true}"#;
-    let letter = r#"dead_letter":{"kind":"conflict","sequence":2,"payment_id":"p"}"#;
+    let letter = r#"dead_letter":{"kind":"conflict","sequence":2,"payment_id":"p","reason":"other content"}"#;
     let run = |lines: &[&str]| {
         judged(&[&[SUBMIT, STORED, other], lines, &[CHARGE, COMPLETED, END]].concat())
     };
@@ -144,7 +144,7 @@ fn what_is_no_payment_ends_as_a_dead_letter_in_the_stream_of_payments_only() {
             r#"invoke":{{"process":"c","op":1,"kind":"submit","subject":"{subject}","about":{{"of":"message","key":"m"}}}}"#
         )
     };
-    let letter = r#"dead_letter":{"kind":"malformed","sequence":1}"#;
+    let letter = r#"dead_letter":{"kind":"malformed","sequence":1,"reason":"no JSON"}"#;
     let payments = submit("services.payment.payment-process");
     let lost = judged(&[&payments, STORED, END]);
     assert_eq!(breaches(&lost, ACKNOWLEDGED), [breach::LOST]);
@@ -170,7 +170,7 @@ fn nothing_of_an_id_reaches_a_terminal_raw() {
 #[test]
 fn what_is_final_too_long_after_the_last_fault_is_late() {
     let fault = r#"fault":{"name":"kill-broker","phase":"end"}"#;
-    let letter = r#"dead_letter":{"kind":"conflict","sequence":2}"#;
+    let letter = r#"dead_letter":{"kind":"conflict","sequence":2,"reason":"other content"}"#;
     let run = |lines: &[&str], seconds: u64| {
         let final_within = Some(std::time::Duration::from_secs(seconds));
         check(&history(lines), Policy { final_within, ..Policy::default() })
@@ -251,4 +251,27 @@ fn redeliveries_are_counted_also_where_the_broker_has_forgotten_the_first() {
     let lines = [delivery(1, 1), delivery(1, 2), delivery(1, 1), delivery(2, 1), delivery(3, 2)];
     let report = judged(&lines.iter().map(String::as_str).collect::<Vec<_>>());
     assert_eq!((report.figures.deliveries, report.figures.redelivered), (5, 3));
+}
+
+/// What says why may have been removed, or was not read.
+#[test]
+fn failed_without_a_reason_is_unknown_where_not_all_is_on_record() {
+    const FAILED: &str = r#"outcome":{"payment_id":"p","sequence":1,"reading":{"status":"failed","amount":"9.99","currency":"USD","content":"a"}}"#;
+    let cancelled = CHARGE.replace("approved", "cancelled");
+    let whole = |names: &str| format!(r#"end":{{"whole":[{names}]}}"#);
+    let no_letters = whole(r#""charges","outcomes","operations""#);
+    let unseen = whole(r#""charges","outcomes","dead_letters""#);
+    for lines in [
+        &[SUBMIT, STORED, FAILED, &no_letters][..],
+        &[SUBMIT, STORED, FAILED, &unseen],
+        &[SUBMIT, STORED, &cancelled, FAILED, &unseen],
+    ] {
+        let report = judged(lines);
+        assert_eq!(report.verdict(LETTERS).unwrap().word(), "unknown", "{report}");
+        assert!(report.to_string().contains("nothing on record says why: 1 payment"), "{report}");
+    }
+    let report = judged(&[SUBMIT, STORED, FAILED, END]);
+    assert_eq!(breaches(&report, LETTERS), [breach::FAILED_WITHOUT_REASON]);
+    let declined = CHARGE.replace("approved", "declined");
+    assert!(judged(&[SUBMIT, STORED, &declined, FAILED, END]).is_valid());
 }

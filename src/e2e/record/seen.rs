@@ -1,5 +1,6 @@
 //! The outcome of a step, as data for expectations and transcripts.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -184,6 +185,7 @@ impl Seen {
             Self::Err(error) => fields([("error", error_value(error))]),
             Self::Skip(_) => return self.clone(),
         };
+        let is_page = parts.contains_key("status");
         for expect in expects {
             // Each body stays beside its subject and headers.
             let in_place = match expect.pattern.get("#unordered") {
@@ -191,7 +193,9 @@ impl Seen {
                 _ => None,
             };
             if let Some(part) = parts.get_mut(expect.key) {
-                *part = matched(in_place.as_ref().unwrap_or(&expect.pattern), part, expect.exact);
+                let pattern = in_place.as_ref().unwrap_or(&expect.pattern);
+                *part =
+                    matched(&in_their_case(expect.key, pattern, part, is_page), part, expect.exact);
             }
         }
         for key in ["reply_headers", "headers"] {
@@ -241,9 +245,15 @@ impl Seen {
                 let absent = |expect: &&Expect| {
                     expect.pattern == "#absent" && !fields.contains_key(expect.key)
                 };
+                let is_page = fields.contains_key("status");
                 for expect in expects.iter().filter(|expect| !absent(expect)) {
                     let seen = fields.get(expect.key).unwrap_or(&Data::Null);
-                    matcher::compare(&expect.pattern, seen, expect.exact, expect.key)
+                    let pattern = in_their_case(expect.key, &expect.pattern, seen, is_page);
+                    let pattern = match expect.key {
+                        "headers" | "reply_headers" => Cow::Owned(of_one_value(&pattern)),
+                        _ => pattern,
+                    };
+                    matcher::compare(&pattern, seen, expect.exact, expect.key)
                         .map_err(|difference| (Some(expect), difference))?;
                 }
                 Ok(())
@@ -297,6 +307,42 @@ fn names(pattern: &Value, name: &str) -> bool {
     match pattern {
         Value::Array(messages) => messages.iter().any(|pattern| names(pattern, name)),
         pattern => pattern.get(name).is_some(),
+    }
+}
+
+/// A pattern over the headers of a page, with their names as they came: HTTP has them without case.
+fn in_their_case<'a>(key: &str, pattern: &'a Value, seen: &Data, is_page: bool) -> Cow<'a, Value> {
+    let (Value::Object(wanted), Data::Object(seen)) = (pattern, seen) else {
+        return Cow::Borrowed(pattern);
+    };
+    if key != "reply_headers" || !is_page {
+        return Cow::Borrowed(pattern);
+    }
+    let came = |name: &String| {
+        let (came, _) = seen.iter().find(|(came, _)| came.eq_ignore_ascii_case(name))?;
+        Some(came.clone())
+    };
+    let named = wanted.iter().map(|(name, of)| (came(name).unwrap_or(name.clone()), of.clone()));
+    Cow::Owned(Value::Object(named.collect()))
+}
+
+/// A pattern over headers, of one message or several, in which `"#any"` is one value of a name: a
+/// second one is something else.
+fn of_one_value(pattern: &Value) -> Value {
+    let one = |of: &Value| match of.as_str() {
+        Some("#any") => "#string".into(),
+        _ => of.clone(),
+    };
+    match pattern {
+        Value::Array(messages) => messages.iter().map(of_one_value).collect(),
+        Value::Object(table) => match matcher::of_array(table) {
+            Some((word, messages)) => {
+                let messages: Value = messages.iter().map(of_one_value).collect();
+                json!({ word: messages })
+            }
+            None => table.iter().map(|(name, of)| (name.clone(), one(of))).collect(),
+        },
+        other => other.clone(),
     }
 }
 
@@ -381,6 +427,34 @@ mod tests {
         assert_eq!(read(b""), Data::Text(String::new()));
         assert_eq!(read(b"\xff"), Data::Bytes(b"\xff".to_vec()));
         assert!(matches!(Seen::request(Outcome::Ok(json!(1))), Seen::Err(_)));
+    }
+
+    #[test]
+    fn headers_of_a_page_have_no_case_and_any_is_one_value() {
+        let headers = Headers::from([("set-cookie".to_owned(), vec!["secret=1".to_owned()])]);
+        let page = Seen::page(200, &headers, b"");
+        let expect_of = |pattern| [expect("reply_headers", pattern)];
+        assert!(page.check(&expect_of(json!({ "Set-Cookie": "#absent" }))).is_err());
+        assert!(page.check(&expect_of(json!({ "Set-Cookie": "secret=1" }))).is_ok());
+        assert!(page.check(&expect_of(json!({ "X-Other": "#absent" }))).is_ok());
+        let golden = page.in_golden(&expect_of(json!({ "SET-COOKIE": "#any" })), &InGolden::Whole);
+        let Seen::Ok(parts) = golden else { panic!() };
+        assert_eq!(parts["reply_headers"].to_string(), r##"{"set-cookie":"#any"}"##);
+
+        let message = |values: &[&str]| Message {
+            subject: "x".to_owned(),
+            payload_base64: String::new(),
+            headers: [("T".to_owned(), values.iter().map(|v| (*v).to_owned()).collect())].into(),
+        };
+        let any = [expect("headers", json!({ "T": "#any" }))];
+        assert!(Seen::message(&message(&["1"])).check(&any).is_ok());
+        assert!(Seen::message(&message(&["1", "2"])).check(&any).is_err());
+        let each = [expect("headers", json!([{ "T": "#any" }]))];
+        assert!(Seen::messages(&[message(&["1"])]).check(&each).is_ok());
+        assert!(Seen::messages(&[message(&["1", "2"])]).check(&each).is_err());
+        // Those of NATS have a case.
+        let other = [expect("headers", json!({ "t": "#absent" }))];
+        assert!(Seen::message(&message(&["1"])).check(&other).is_ok());
     }
 
     #[test]

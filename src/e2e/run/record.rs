@@ -17,6 +17,7 @@ use crate::e2e::verdict::policy::Policy;
 use crate::e2e::verdict::report;
 use crate::e2e::verdict::report::Report;
 use crate::wire::driver::{Op, Outcome};
+use crate::wire::headers;
 
 /// Where workers note with which message they begin.
 const DELIVERY_JOURNAL: &str = "deliveries.jsonl";
@@ -24,6 +25,7 @@ const DELIVERY_JOURNAL: &str = "deliveries.jsonl";
 /// An operation under way, and who reads its reply.
 pub(in crate::e2e) struct Begun<'a> {
     operation: Operation,
+    kind: Kind,
     reader: Option<&'a dyn Oracle>,
 }
 
@@ -44,7 +46,7 @@ pub(in crate::e2e) fn begin<'a>(
     for fact in oracles.iter().flat_map(|oracle| oracle.asked(op, operation.number())) {
         recorder.append(What::Fact(fact));
     }
-    Some(Begun { operation, reader })
+    Some(Begun { operation, kind, reader })
 }
 
 /// What an operation is about, by the first oracle that knows it.
@@ -65,9 +67,14 @@ fn unknown(op: &Op) -> Option<oracle::Operation> {
 impl Begun<'_> {
     /// Records how it ended.
     pub(in crate::e2e) fn end(self, outcome: &Outcome) {
-        let Self { operation, reader } = self;
+        let Self { operation, kind, reader } = self;
         match outcome {
             Outcome::Ok(value) => {
+                if kind == Kind::Request
+                    && let Some(words) = refused(value)
+                {
+                    return operation.fail(&words);
+                }
                 let sequence = value.get("sequence").and_then(Value::as_u64);
                 match (sequence, reader.and_then(|reader| reader.reading(value))) {
                     (Some(sequence), _) => {
@@ -88,6 +95,17 @@ impl Begun<'_> {
     pub(in crate::e2e) fn unknown(self, reason: &str) {
         self.operation.unknown(reason);
     }
+}
+
+/// What a service says in the headers of its reply where it refuses (ADR-32): it has not done it.
+fn refused(reply: &Value) -> Option<String> {
+    let headers = reply.get("headers")?.as_object()?;
+    let header = |name: &str| {
+        let (_, values) = headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+        values.get(0)?.as_str()
+    };
+    let code = header(headers::SERVICE_ERROR_CODE)?;
+    Some(format!("{code} {}", header(headers::SERVICE_ERROR).unwrap_or_default()).trim().to_owned())
 }
 
 /// Adds what oracles find, ends the history, and judges it.
@@ -133,4 +151,22 @@ async fn gather(world: &World) -> Result<Vec<&'static str>, String> {
         whole.extend(oracle.gather(&probe, &world.recorder).await?);
     }
     Ok(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_reply_with_an_error_in_its_headers_is_a_refusal() {
+        let reply = |headers: Value| json!({ "payload_base64": "", "headers": headers });
+        let both = json!({ "nats-service-error-code": ["400"], "Nats-Service-Error": ["no kiwi"] });
+        assert_eq!(refused(&reply(both)).as_deref(), Some("400 no kiwi"));
+        let code = json!({ "Nats-Service-Error-Code": ["503"] });
+        assert_eq!(refused(&reply(code)).as_deref(), Some("503"));
+        assert_eq!(refused(&reply(json!({ "Other": ["400"] }))), None);
+        assert_eq!(refused(&json!(null)), None);
+    }
 }

@@ -141,7 +141,11 @@ fn kind(
 ) -> Option<CheckKind> {
     match word {
         "final_within" => Some(CheckKind::FinalWithin { limit: fields.duration(word, findings)? }),
-        "history" => Some(CheckKind::History { expected: fields.pattern(word, findings)? }),
+        "history" => {
+            let expected = fields.pattern(word, findings)?;
+            asks_something(word, &expected, fields, findings);
+            Some(CheckKind::History { expected })
+        }
         "recovered_within" => {
             Some(CheckKind::RecoveredWithin { limit: fields.duration(word, findings)? })
         }
@@ -167,8 +171,24 @@ fn kind(
                 .filter_map(|key| Some((key.word.to_owned(), value(key, fields, findings)?)));
             let beside = beside.collect();
             let (word, value) = (added.key.word, value(&added.key, fields, findings)?);
+            if !matches!(added.key.form, Form::Tables(_)) {
+                asks_something(word, &value, fields, findings);
+            }
             Some(CheckKind::Oracle(Asked { word, value, beside }))
         }
+    }
+}
+
+/// A check of nothing holds, whatever was done.
+fn asks_something(word: &str, asked: &Value, fields: &Fields<'_, '_>, findings: &mut Findings) {
+    let nothing = match asked {
+        Value::Array(all) => all.is_empty(),
+        Value::Object(all) => all.is_empty(),
+        _ => false,
+    };
+    if nothing && findings.problems.is_empty() {
+        let message = format!("`{word}` asks for nothing, and would hold whatever was done");
+        findings.add(fields.span_of(word), message);
     }
 }
 

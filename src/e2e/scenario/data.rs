@@ -63,6 +63,12 @@ pub(in crate::e2e) fn check_pattern(item: &Item<'_>, findings: &mut Findings) {
         DeValue::Array(items) => items.iter().for_each(|item| check_pattern(item, findings)),
         DeValue::Table(table) => {
             check_keys(table, findings);
+            let nothing =
+                |item: &Item<'_>| item.get_ref().as_array().is_some_and(|of| of.is_empty());
+            if let Some(item) = table.get("#contains").filter(|item| nothing(item)) {
+                let help = "`[]` expects none, and `\"#any\"` whatever there is";
+                findings.add_with_help(item.span(), "every array contains nothing", help);
+            }
             table.values().for_each(|item| check_pattern(item, findings));
         }
         _ => {}

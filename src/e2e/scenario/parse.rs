@@ -10,6 +10,7 @@ use super::ast::hazard::{HazardKind, Hazards};
 use super::ast::of_run;
 use super::ast::promise::Promise;
 use super::ast::scenario::{BrokerTable, Defaults, Fixture, Leaks, Processes, ProxyTable};
+use super::ast::stored::Stored;
 use super::context::Context;
 use super::expand::gather::gather;
 use super::expand::rows::Written;
@@ -144,7 +145,8 @@ fn scenario(
     let ports: BTreeSet<String> = own_ports.union(&context.defaults.ports).cloned().collect();
     findings.variables.extend(ports.iter().map(|port| format!("{}{port}", template::PORT)));
     let broker = broker(&top, &context.defaults.broker, findings);
-    let promises = promises(&top, context, findings);
+    let stored = stored::read(&top, &context.defaults.stored, findings);
+    let promises = promises(&top, context, &stored, findings);
     let fixture = Fixture {
         name,
         row: None,
@@ -160,7 +162,7 @@ fn scenario(
         exclusive: broker.port.is_some()
             || top.truth("exclusive", findings).unwrap_or(context.defaults.exclusive),
         ports,
-        stored: stored::read(&top, &context.defaults.stored, findings),
+        stored,
         broker,
         proxy: proxy(&top, context.defaults.proxy, findings),
         redact: redact(&top, findings),
@@ -188,8 +190,13 @@ fn scenario(
 }
 
 /// Those of the suite that it does not make itself, in other words, and its own.
-fn promises(top: &Fields<'_, '_>, context: &Context<'_>, findings: &mut Findings) -> Vec<Promise> {
-    let own = promises::read(top, true, findings);
+fn promises(
+    top: &Fields<'_, '_>,
+    context: &Context<'_>,
+    stored: &[Stored],
+    findings: &mut Findings,
+) -> Vec<Promise> {
+    let own = promises::read(top, true, stored, findings);
     let others = context.promises.iter().filter(|one| own.iter().all(|own| own.name != one.name));
     others.cloned().chain(own.clone()).collect()
 }

@@ -17,13 +17,16 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use toml::de::{DeTable, DeValue};
 
 use super::ast::promise::{Effect, Ending, Operation, Pick, Place, Promise, Times, Unasked, Verb};
+use super::ast::stored::Stored;
 use super::findings::Findings;
 use super::item::Item;
 use super::keys;
 use super::reader::Fields;
+use crate::broker::subject_matches as matches;
 use crate::counted::counted;
 use crate::e2e::text::span::Span;
 use crate::wire::subjects::Token;
@@ -38,6 +41,7 @@ const KEY: &str =
 pub(in crate::e2e) fn read(
     top: &Fields<'_, '_>,
     own: bool,
+    stored: &[Stored],
     findings: &mut Findings,
 ) -> Vec<Promise> {
     let Some((table, _)) = top.table("promise", findings) else { return Vec::new() };
@@ -55,7 +59,7 @@ pub(in crate::e2e) fn read(
         };
         let known = keys::words(keys::PROMISE);
         let fields = Fields::new(table, name.span(), "key of a promise", &known, findings);
-        promises.extend(promise(text, own, &fields, findings));
+        promises.extend(promise(text, own, stored, &fields, findings));
     }
     promises
 }
@@ -63,6 +67,7 @@ pub(in crate::e2e) fn read(
 fn promise(
     name: &str,
     own: bool,
+    stored: &[Stored],
     fields: &Fields<'_, '_>,
     findings: &mut Findings,
 ) -> Option<Promise> {
@@ -82,7 +87,7 @@ fn promise(
     let operation = operation(fields, findings);
     let key = picked("key", fields, findings);
     let order = picked("order", fields, findings);
-    let effects = effects(fields, findings);
+    let effects = effects(operation.as_ref(), stored, fields, findings);
     let ending = ending(fields, listed(fields.get("effect")).len(), findings);
     let times = word("times", fields, Times::ALL, Times::word, findings);
     let unasked = word("unasked", fields, Unasked::ALL, Unasked::word, findings);
@@ -134,16 +139,48 @@ fn operation(fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<Operati
     }
 }
 
-fn effects(fields: &Fields<'_, '_>, findings: &mut Findings) -> Vec<Effect> {
+fn effects(
+    operation: Option<&Operation>,
+    stored: &[Stored],
+    fields: &Fields<'_, '_>,
+    findings: &mut Findings,
+) -> Vec<Effect> {
     let Some(item) = fields.get("effect") else { return Vec::new() };
     let mut effects = Vec::new();
     for item in listed(Some(item)) {
-        match item.get_ref() {
-            DeValue::Table(table) => effects.extend(effect(table, item.span(), findings)),
-            _ => findings.wrong_type("effect", item, "a table, or several"),
+        let DeValue::Table(table) = item.get_ref() else {
+            findings.wrong_type("effect", item, "a table, or several");
+            continue;
+        };
+        let Some(effect) = effect(table, item.span(), findings) else { continue };
+        if let Some(operation) = operation.filter(|one| is_itself(&effect.at, one, stored)) {
+            let (at, on) = (&effect.at, &operation.on);
+            let message = format!("{at} takes `{on}`: there each operation is its own effect");
+            let help = "an effect is something that a service writes, whatever the client does";
+            findings.add_with_help(item.span(), message, help);
         }
+        effects.push(effect);
     }
     effects
+}
+
+/// Whether what a client sends is found at this place, as far as tables say.
+fn is_itself(at: &Place, operation: &Operation, stored: &[Stored]) -> bool {
+    let takes = |subject: &str| matches(subject, &operation.on);
+    let has = |stream: &Stored| {
+        let subjects = stream.config.get("subjects").and_then(Value::as_array);
+        subjects.into_iter().flatten().filter_map(Value::as_str).any(takes)
+    };
+    let found = match at {
+        Place::Subject(subject) => takes(subject),
+        Place::Stream { names, subject } => {
+            subject.as_deref().is_none_or(takes)
+                && stored.iter().any(|stream| names.contains(&stream.name) && has(stream))
+        }
+        Place::Kv(bucket) => takes(&format!("$KV.{bucket}.>")),
+        Place::Log(_) | Place::File(_) | Place::Command(_) => false,
+    };
+    found && operation.verb != Verb::Call
 }
 
 /// One, or several.

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use regex_lite::Regex;
 
-use super::matcher::{TIMESTAMP, UUID};
+use super::matcher::{TIMESTAMP, UUID, is_a_time};
 
 /// The table: a word, the text it stands for, and whether equal texts get a number.
 const TABLE: [(&str, &str, bool); 6] = [
@@ -105,7 +105,9 @@ impl Redactions {
         for ((word, rule, numbered), seen) in RULES.iter().zip(&mut self.seen).take(rows) {
             text = rule
                 .replace_all(&text, |found: &regex_lite::Captures<'_>| {
-                    if *numbered {
+                    if *word == "time" && !is_a_time(&found[0]) {
+                        found[0].to_owned()
+                    } else if *numbered {
                         format!("<{word}:{}>", number(seen, &found[0]))
                     } else {
                         format!("<{word}>")
@@ -162,6 +164,8 @@ mod tests {
             "<url> <address> <store>/x <run>/y"
         );
         assert_eq!(redactions.apply("at 2026-07-01T10:00:00.123Z"), "at <time:1>");
+        let never = "at 2026-13-01T10:00:00Z";
+        assert_eq!(redactions.apply(never), never, "there is no such month");
         assert_eq!(redactions.apply("within 5s"), "within 5s");
         assert_eq!(redactions.apply_to_output("took 1.25 s, 3ms"), "took <duration>, <duration>");
     }

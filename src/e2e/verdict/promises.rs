@@ -54,7 +54,7 @@ pub struct Endings {
     pub longest_ns: Option<u64>,
 }
 
-/// A history in which something has not the shape in which it is written.
+/// A history in which something has not the shape in which it is written, or says what cannot be.
 #[derive(Debug, thiserror::Error)]
 #[error("history line {line}: {what}: {reason}")]
 pub struct Unreadable {
@@ -69,7 +69,12 @@ pub struct Unreadable {
 impl Unreadable {
     /// Of an event.
     pub fn new(event: &Event, what: &str, error: &serde_json::Error) -> Self {
-        let reason = crate::wire::headers::one_line(&error.to_string());
+        Self::because(event, what, &error.to_string())
+    }
+
+    /// Of an event that has its shape, and says what cannot be.
+    pub fn because(event: &Event, what: &str, reason: &str) -> Self {
+        let reason = crate::wire::headers::one_line(reason);
         Self { line: event.seq, what: what.to_owned(), reason }
     }
 }

@@ -7,7 +7,7 @@ use super::finding::{Finding, Findings, Property, SHOWN, copies};
 use super::index::{Index, Operation};
 use super::places;
 use crate::counted::counted;
-use crate::e2e::record::history::event::{Answers, DUPLICATE, Event, Hit, Kind};
+use crate::e2e::record::history::event::{Answers, DUPLICATE, Event, Hit, Kind, What};
 
 /// The promise.
 pub const REPLIES: Property = Property { word: "replies", says: "one reply a request" };
@@ -19,6 +19,10 @@ pub const SECOND_REPLY: &str = "second_reply";
 pub const STRAY_REPLY: &str = "stray_reply";
 /// More than one reply came to the inbox of a request.
 pub const ANSWERED_AGAIN: &str = "answered_again";
+/// An operation ended at another client.
+pub const REPLY_TO_OTHER: &str = "reply_to_other";
+/// An operation ended before it began, on the clock of the run.
+pub const REPLY_BEFORE: &str = "reply_before";
 /// Two operations with one number.
 pub const SECOND_INVOKE: &str = "second_invoke";
 
@@ -46,7 +50,7 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
                 let evidence = copies([operation.begun, first, second]);
                 findings.broken(SECOND_REPLY, message, evidence, []);
             }
-            (Some(_), None, _) => {}
+            (Some(first), None, _) => of_its_own(operation, first, &mut findings),
             (None, _, Some(end)) => {
                 let message = format!("operation {op} of {process} never ended");
                 findings.broken(NO_REPLY, message, copies([operation.begun, end]), []);
@@ -80,6 +84,25 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
         ));
     }
     findings.finish(REPLIES)
+}
+
+/// A reply is its own client's, and comes after the question.
+fn of_its_own(operation: &Operation<'_>, returned: &Event, findings: &mut Findings) {
+    let (op, process) = (operation.invoke.op, &operation.invoke.process);
+    let other = match &returned.what {
+        What::Ok(reply) => &reply.process,
+        What::Fail(refusal) | What::Unknown(refusal) => &refusal.process,
+        _ => process,
+    };
+    let evidence = || copies([operation.begun, returned]);
+    if other != process {
+        let message = format!("operation {op} of {process} ended at {other}");
+        findings.broken(REPLY_TO_OTHER, message, evidence(), []);
+    }
+    if returned.at_ns < operation.begun.at_ns {
+        let message = format!("operation {op} of {process} ended before it began");
+        findings.broken(REPLY_BEFORE, message, evidence(), []);
+    }
 }
 
 /// The subjects of the operations that a fault doubled, and when last; what services say to each other
@@ -147,7 +170,7 @@ fn answered_again(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::e2e::record::history::event::{Fault, Invoke, Phase, Reply, What};
+    use crate::e2e::record::history::event::{Fault, Invoke, Phase, Reply};
     use crate::e2e::record::history::reader::History;
     use crate::e2e::verdict::finding::Verdict;
 

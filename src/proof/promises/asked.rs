@@ -1,36 +1,38 @@
 //! Nothing happens that nobody asked for: charges, outcomes, dead letters, deliveries and emails each
 //! have an operation that they are of, and that may have arrived.
 
-use std::time::Duration;
+use std::collections::{HashMap, HashSet};
 
-use crate::e2e::record::history::{Event, OPERATIONS};
+use crate::e2e::record::history::{DUPLICATE, Delivery, Event, OPERATIONS};
 use crate::e2e::verdict::index::{Ended, Operation};
 use crate::e2e::verdict::{Finding, Findings, Property, copies};
 use crate::proof::breach;
 use crate::proof::lives::{Charge, Lives, MessageLife, Outcome, Payment, PaymentLife};
+use crate::proof::promises::CLOCKS;
 use crate::proof::promises::acknowledged::same_content;
 use crate::wire::journal::ChargeOutcome;
+use crate::wire::subjects::PAYMENT_PROCESS;
 
 /// The promise.
 pub const ASKED: Property =
     Property { word: "asked", says: "nothing happens that nobody asked for" };
 
-/// A client's operations are timed by the run's own clock, and journals by the wall's.
-const CLOCKS: Duration = Duration::from_secs(1);
-
 /// `None` where somebody acted unseen: then nothing can be said of it.
 pub(crate) fn check(lives: &Lives<'_, '_>) -> Option<Finding> {
     let end = lives.index.end_with_whole(OPERATIONS)?;
-    let mut asked = Asked { lives, end, findings: Findings::default() };
+    let mut hits = lives.index.faults.iter().filter_map(|(_, fault)| fault.hit.as_ref());
+    let doubled = hits.any(|hit| hit.fate == DUPLICATE);
+    let mut asked = Asked { lives, end, doubled, findings: Findings::default() };
     for life in &lives.payments {
         for (event, charge) in &life.charges {
-            if charge.outcome == ChargeOutcome::Approved {
-                asked.charge(life, event, charge);
-            }
+            asked.charge(life, event, charge);
         }
         life.outcomes.iter().for_each(|(event, outcome)| asked.outcome(life, event, outcome));
     }
     asked.letters();
+    for (event, delivery) in &lives.index.deliveries {
+        asked.of_the_stream(event, delivery);
+    }
     lives.messages.iter().for_each(|life| asked.message(life));
     Some(asked.findings.finish(ASKED))
 }
@@ -38,6 +40,8 @@ pub(crate) fn check(lives: &Lives<'_, '_>) -> Option<Finding> {
 struct Asked<'l, 'i, 'a> {
     lives: &'l Lives<'i, 'a>,
     end: &'a Event,
+    /// A fault doubled messages: one submit may be stored as two.
+    doubled: bool,
     findings: Findings,
 }
 
@@ -50,7 +54,13 @@ impl Asked<'_, '_, '_> {
     fn charge(&mut self, life: &PaymentLife<'_, '_>, event: &Event, charge: &Charge<'_>) {
         self.findings.looked_at += 1;
         let id = &life.id;
-        let charged = format!("{id} was charged {} {}", charge.amount, charge.currency);
+        let what = match charge.outcome {
+            ChargeOutcome::Approved => "was charged",
+            ChargeOutcome::Declined => "was declined for",
+            ChargeOutcome::Unavailable => "was tried for",
+            ChargeOutcome::Cancelled => "was cancelled for",
+        };
+        let charged = format!("{id} {what} {} {}", charge.amount, charge.currency);
         let Some(first) = life.submitting().next() else {
             if !self.lives.unnamed.may_be_a_payment {
                 let message = format!("{charged}, and nobody submitted it");
@@ -58,7 +68,7 @@ impl Asked<'_, '_, '_> {
             }
             return;
         };
-        if event.at_ns.saturating_add(CLOCKS.as_nanos() as u64) < first.begun.at_ns {
+        if is_before(event, first) {
             let message = format!("{charged} before it was submitted");
             self.broken(breach::CHARGED_EARLY, message, vec![event, first.begun]);
         }
@@ -70,7 +80,7 @@ impl Asked<'_, '_, '_> {
             return;
         };
         if of.all(|submit| submit.ended() == Ended::Fail) {
-            let message = format!("{id} was charged, and its submit certainly did not happen");
+            let message = format!("{charged}, and its submit certainly did not happen");
             let evidence = submit.events().into_iter().chain([event]).collect();
             self.broken(breach::HAPPENED_AFTER_FAIL, message, evidence);
         }
@@ -87,6 +97,21 @@ impl Asked<'_, '_, '_> {
             self.broken(breach::OUTCOME_UNASKED, message, vec![event]);
             return;
         };
+        if is_before(event, first) {
+            let message = format!("{id} is {status} in the ledger before it was submitted");
+            self.broken(breach::EARLY, message, vec![event, first.begun]);
+        }
+        if let Some(sequence) = outcome.sequence.filter(|_| !self.doubled)
+            && life.submitting().any(|submit| submit.ended() != Ended::Fail)
+            && !life.submitting().any(|submit| may_be(submit, sequence))
+        {
+            let message = format!(
+                "{id} is {status} in the ledger as the outcome of message {sequence}, and none of its \
+                 submits is that"
+            );
+            self.broken(breach::OUTCOME_UNASKED, message, vec![event]);
+            return;
+        }
         let mut of =
             submits_for(life, |payment| same_content(payment, &outcome.reading) != Some(false));
         let Some(submit) = of.clone().next() else {
@@ -108,18 +133,56 @@ impl Asked<'_, '_, '_> {
     /// By their message's sequence: acknowledged with it, or not known to have failed.
     fn letters(&mut self) {
         let lives = self.lives;
+        let stored = lives.stored();
+        // Of each payment, the messages that can only be submits of unknown outcome.
+        let mut guessed: HashMap<&str, HashSet<u64>> = HashMap::new();
         for (event, letter) in &lives.dead_letters {
-            let Some(sequence) = letter.sequence else { continue };
             self.findings.looked_at += 1;
             let life = letter.payment_id.as_deref().and_then(|id| lives.of_payment(id));
-            let is_it = |submit: &Operation<'_>| match submit.ended() {
-                Ended::Ok => {
-                    submit.reply().is_none_or(|r| r.sequence.is_none_or(|s| s == sequence))
+            let life = life.filter(|life| !life.submits.is_empty());
+            if let Some(first) = life.and_then(|life| life.submitting().next())
+                && is_before(event, first)
+            {
+                let message = "there is a dead letter of what was submitted only later".to_owned();
+                self.broken(breach::EARLY, message, vec![event, first.begun]);
+            }
+            let Some(sequence) = letter.sequence else {
+                // Of an email, it says so.
+                if life.is_none() && letter.message.is_none() && !lives.unnamed.is_any() {
+                    let of = letter.payment_id.as_deref().unwrap_or("no payment");
+                    let message =
+                        format!("there is a dead letter of {of}, and nobody submitted that");
+                    self.broken(breach::LETTER_UNASKED, message, vec![event]);
                 }
-                Ended::Fail => false,
-                Ended::Unknown => true,
+                continue;
             };
-            let named = life.is_some_and(|life| life.submitting().any(is_it));
+            if let Some((owner, submit)) = stored.get(&sequence) {
+                let of_another = letter.payment_id.as_ref().is_some_and(|id| *id != owner.id);
+                let contents = letter.content.as_ref().zip(submit.payment.content.as_ref());
+                if of_another || contents.is_some_and(|(a, b)| a != b) {
+                    let message = format!(
+                        "the dead letter of message {sequence} has another payment or content than that, \
+                         which is of {}",
+                        owner.id
+                    );
+                    let evidence = submit.operation.events().into_iter().chain([*event]).collect();
+                    self.broken(breach::LETTER_OTHER, message, evidence);
+                }
+            }
+            let may_be_it = |life: &PaymentLife<'_, '_>| {
+                life.submitting().any(|submit| may_be(submit, sequence))
+            };
+            let known = |life: &PaymentLife<'_, '_>| {
+                let mut acknowledged = life.submitting().filter_map(|submit| submit.reply());
+                acknowledged.any(|reply| reply.sequence == Some(sequence))
+            };
+            let mut named = life.is_some_and(may_be_it);
+            if let Some(life) = life.filter(|life| named && !self.doubled && !known(life)) {
+                let guessed = guessed.entry(&life.id).or_default();
+                guessed.insert(sequence);
+                let open = life.submitting().filter(|submit| may_be(submit, u64::MAX));
+                named = guessed.len() <= open.count();
+            }
             if !named && !lives.unnamed.may_be(Some(sequence)) {
                 let message = format!(
                     "there is a dead letter of message {sequence}, and nobody submitted that"
@@ -129,10 +192,57 @@ impl Asked<'_, '_, '_> {
         }
     }
 
+    /// A message of the stream of payments that a worker had.
+    fn of_the_stream(&mut self, event: &Event, delivery: &Delivery) {
+        let Some(sequence) = delivery.sequence else { return };
+        if delivery.subject != PAYMENT_PROCESS || self.lives.unnamed.may_be(Some(sequence)) {
+            return;
+        }
+        self.findings.looked_at += 1;
+        let payment = self.lives.of_payment(&delivery.message);
+        let message = self.lives.of_message(&delivery.message);
+        let submits = payment.into_iter().flat_map(|life| life.submitting());
+        let mut all = submits.chain(message.into_iter().flat_map(|m| m.operations.iter().copied()));
+        let doubled = self.doubled;
+        if !all.any(|one| may_be(one, sequence) || (doubled && one.ended() != Ended::Fail)) {
+            let message = format!(
+                "{} was delivered as message {sequence}, and nobody submitted that",
+                delivery.message
+            );
+            self.broken(breach::DELIVERED_UNASKED, message, vec![event]);
+        }
+    }
+
+    /// A message is delivered where it was published, and not before that.
+    fn elsewhere_or_early(&mut self, life: &MessageLife<'_, '_>) {
+        let Some(first) = life.operations.first() else { return };
+        let of = |subject: &str| {
+            let mut all = life.operations.iter();
+            all.any(|one| one.ended() != Ended::Fail && one.invoke.subject == subject)
+        };
+        if let Some((event, delivery)) = life.deliveries.iter().find(|(_, d)| !of(&d.subject)) {
+            let message = format!(
+                "{} was delivered on {}, and published on {}",
+                life.id, delivery.subject, first.invoke.subject
+            );
+            self.broken(breach::DELIVERED_ELSEWHERE, message, vec![*event, first.begun]);
+        }
+        let deliveries = life.deliveries.iter().map(|(event, _)| *event);
+        let mut all = deliveries.chain(life.emails.iter().map(|(event, _)| *event));
+        if let Some(event) = all.find(|event| is_before(event, first)) {
+            let message = format!("a worker had {} before it was published", life.id);
+            self.broken(breach::EARLY, message, vec![event, first.begun]);
+        }
+    }
+
     fn message(&mut self, life: &MessageLife<'_, '_>) {
         let seen = life.deliveries.len() + life.emails.len();
         self.findings.looked_at += seen;
-        if seen == 0 || life.operations.iter().any(|operation| operation.ended() != Ended::Fail) {
+        if seen == 0 {
+            return;
+        }
+        if life.operations.iter().any(|operation| operation.ended() != Ended::Fail) {
+            self.elsewhere_or_early(life);
             return;
         }
         let email = life.emails.first().map(|(event, _)| *event);
@@ -153,6 +263,20 @@ impl Asked<'_, '_, '_> {
             }
         }
     }
+}
+
+/// Whether a submit may be this message of the stream.
+fn may_be(submit: &Operation<'_>, sequence: u64) -> bool {
+    match submit.ended() {
+        Ended::Ok => submit.reply().is_none_or(|r| r.sequence.is_none_or(|s| s == sequence)),
+        Ended::Fail => false,
+        Ended::Unknown => true,
+    }
+}
+
+/// Whether it happened before an operation began, by more than two clocks may differ.
+fn is_before(event: &Event, operation: &Operation<'_>) -> bool {
+    event.at_ns.saturating_add(CLOCKS) < operation.begun.at_ns
 }
 
 /// The operations that submitted what something may be for.

@@ -5,6 +5,7 @@ use crate::e2e::verdict::index::{Ended, Operation};
 use crate::e2e::verdict::{Finding, Findings, Property, copies};
 use crate::proof::breach;
 use crate::proof::lives::{Lives, PaymentLife, Submit};
+use crate::proof::promises::acknowledged::same_content;
 
 /// The promise.
 pub const FIRST: Property =
@@ -20,14 +21,13 @@ pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
 
 fn payment(life: &PaymentLife<'_, '_>, findings: &mut Findings) {
     let Some((entry, outcome)) = life.outcomes.first() else { return };
-    let Some(stands) = &outcome.reading.content else { return };
     // Their places are in the order in which they began.
     let contents = || {
         life.submits.iter().filter_map(|Submit { operation, payment }| {
-            Some((*operation, payment.content.as_ref()?))
+            Some((*operation, same_content(payment, &outcome.reading)?))
         })
     };
-    let Some((second, _)) = contents().find(|(_, content)| *content == stands) else { return };
+    let Some((second, _)) = contents().find(|(_, stands)| *stands) else { return };
     findings.looked_at += 1;
     // One that was a duplicate of another message never reached the stream.
     let was_first = |operation: &Operation<'_>| {
@@ -35,7 +35,7 @@ fn payment(life: &PaymentLife<'_, '_>, findings: &mut Findings) {
             && operation.ended() == Ended::Ok
             && operation.returned.is_some_and(|event| event.seq < second.begun.seq)
     };
-    let first = contents().find(|(operation, content)| *content != stands && was_first(operation));
+    let first = contents().find(|(operation, stands)| !stands && was_first(operation));
     if let Some((first, _)) = first {
         let message = format!(
             "{} was acknowledged, and what stands is other content that was submitted only after that",

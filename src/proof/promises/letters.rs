@@ -2,15 +2,16 @@
 //! completed, none for the same content again, and nothing failed that neither the gateway refused
 //! nor a letter explains.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use foldhash::fast::RandomState;
-
+use crate::counted::counted;
 use crate::e2e::record::history::{Event, OPERATIONS, Text};
 use crate::e2e::verdict::{Finding, Findings, Property, copies};
 use crate::proof::breach;
 use crate::proof::facts::{CHARGES, CONFLICT, DEAD_LETTERS, Status};
 use crate::proof::lives::{DeadLetter, Lives, Outcome, PaymentLife, Submit};
+use crate::proof::promises::CLOCKS;
+use crate::proof::promises::acknowledged::same_content;
 use crate::wire::journal::ChargeOutcome;
 
 /// The promise.
@@ -19,12 +20,12 @@ pub const LETTERS: Property =
 
 pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
     let mut findings = Findings::default();
-    let stored = stored(lives);
-    let mut explained = Explained::default();
+    let stored = lives.stored();
+    let (mut explained, mut unexplained) = (Explained::default(), 0);
     for (event, letter) in &lives.dead_letters {
         findings.looked_at += 1;
         explained.by(letter);
-        if letter.reason.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
+        if letter.reason.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
             let message = format!("a dead letter of kind {} has no reason", letter.kind);
             findings.broken(breach::LETTER_WITHOUT_REASON, message, copies([*event]), []);
         }
@@ -36,27 +37,23 @@ pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
         if let Some(life) = life {
             let submit = by_sequence().map(|(_, submit)| *submit);
             needless(life, event, letter, submit, &mut findings);
+            unnumbered(lives, life, event, letter, &mut findings);
+            after(life, event, letter, &mut findings);
         }
     }
     for life in &lives.payments {
         if let Some((event, outcome)) = life.outcomes.first() {
-            failed(lives, life, event, outcome, &explained, &mut findings);
+            failed(lives, life, event, outcome, &explained, &mut findings, &mut unexplained);
         }
     }
+    if unexplained > 0 {
+        findings.unknown(format!(
+            "failed, and nothing on record says why: {}; not all of the charges, the dead letters and \
+             the operations are here",
+            counted(unexplained, "payment")
+        ));
+    }
     findings.finish(LETTERS)
-}
-
-/// The payment and the submit that a stream's message is of.
-type Stored<'l, 'i, 'a> = (&'l PaymentLife<'i, 'a>, &'l Submit<'i, 'a>);
-
-fn stored<'l, 'i, 'a>(lives: &'l Lives<'i, 'a>) -> HashMap<u64, Stored<'l, 'i, 'a>, RandomState> {
-    let of = |life: &'l PaymentLife<'i, 'a>| {
-        life.submits.iter().filter_map(move |submit| {
-            let reply = submit.operation.reply()?;
-            Some((reply.sequence.filter(|_| !reply.duplicate)?, (life, submit)))
-        })
-    };
-    lives.payments.iter().flat_map(of).collect()
 }
 
 /// A letter of the message, or of the content, that the outcome is of.
@@ -87,6 +84,49 @@ fn needless(
     let submit = submit_shows.map(|submit| submit.operation.events());
     let evidence = copies([*entry, event].into_iter().chain(submit.into_iter().flatten()));
     findings.broken(breach, format!("{} {what}", life.id), evidence, []);
+}
+
+/// A letter that says neither of which message nor of which content it is, of a payment of which every
+/// submit has the content that was completed.
+fn unnumbered(
+    lives: &Lives<'_, '_>,
+    life: &PaymentLife<'_, '_>,
+    event: &Event,
+    letter: &DeadLetter<'_>,
+    findings: &mut Findings,
+) {
+    let Some((entry, outcome)) = life.outcomes.first() else { return };
+    let Some(end) = lives.index.end_with_whole(OPERATIONS) else { return };
+    let completed = outcome.reading.status == Status::Completed;
+    let says = letter.sequence.is_some() || letter.content.is_some();
+    let is_its = |submit: &Submit<'_, '_>| same_content(&submit.payment, &outcome.reading);
+    if completed
+        && !says
+        && *letter.kind != *CONFLICT
+        && !lives.unnamed.is_any()
+        && life.submits.iter().all(|submit| is_its(submit) == Some(true))
+    {
+        let message = format!("{} is completed, and a dead letter too", life.id);
+        findings.broken(breach::COMPLETED_DEAD, message, copies([*entry, event, end]), []);
+    }
+}
+
+/// A letter is filed before the outcome that it explains, whoever is killed in between.
+fn after(
+    life: &PaymentLife<'_, '_>,
+    event: &Event,
+    letter: &DeadLetter<'_>,
+    findings: &mut Findings,
+) {
+    let Some((entry, outcome)) = life.outcomes.first() else { return };
+    let explains = outcome.reading.status == Status::Failed
+        && letter.sequence.is_some()
+        && letter.sequence == outcome.sequence;
+    if explains && event.at_ns > entry.at_ns.saturating_add(CLOCKS) {
+        let message =
+            format!("{} is failed, and its dead letter was filed only after that", life.id);
+        findings.broken(breach::LETTER_AFTER, message, copies([*entry, event]), []);
+    }
 }
 
 /// What dead letters explain; a conflict explains no outcome.
@@ -129,6 +169,7 @@ fn failed(
     outcome: &Outcome<'_>,
     explained: &Explained<'_>,
     findings: &mut Findings,
+    unexplained: &mut usize,
 ) {
     let whole = |records: &[&str]| {
         let whole = records.iter().all(|name| lives.index.end_with_whole(name).is_some());
@@ -160,6 +201,6 @@ fn failed(
             let evidence = copies([entry, end]);
             findings.broken(breach::FAILED_WITHOUT_REASON, message, evidence, []);
         }
-        _ => {}
+        _ => *unexplained += 1,
     }
 }

@@ -63,6 +63,10 @@ impl<'l, 'a> One<'l, '_, 'a> {
     /// Charged: completed, never failed, for the same amount.
     fn charged(&self, event: &Event, charge: &Charge<'_>, findings: &mut Findings) {
         let id = &self.life.id;
+        if charge.amount <= Amount::default() {
+            let message = format!("{id} was charged {} {}", charge.amount, charge.currency);
+            findings.broken(breach::CHARGED_NOTHING, message, copies([event]), self.submits());
+        }
         if let Some(failed) = self.is(Status::Failed) {
             let message = format!("{id} is failed, and was charged");
             let evidence = copies(failed.shown_by().chain([event]));

@@ -18,7 +18,7 @@ pub const QUEUE: Property =
 /// Whether a worker has dealt with a message: it is in the mailer's journal, or refused on record.
 /// Where that journal is not whole, having been handed to a worker is all that can be known.
 pub(crate) fn was_dealt_with(lives: &Lives<'_, '_>, life: &MessageLife<'_, '_>) -> bool {
-    let done = life.has_letter || !life.emails.is_empty();
+    let done = life.letter.is_some() || !life.emails.is_empty();
     done || (lives.index.end_with_whole(EMAILS).is_none() && !life.deliveries.is_empty())
 }
 
@@ -40,6 +40,7 @@ pub(crate) fn check(lives: &Lives<'_, '_>, loss: QueueLoss) -> Finding {
     let mut undelivered = 0;
     for life in &lives.messages {
         twice(life, &mut findings);
+        two_ends(life, &mut findings);
         let Some(operation) = published(life) else { continue };
         findings.looked_at += 1;
         if was_dealt_with(lives, life) {
@@ -63,10 +64,35 @@ pub(crate) fn check(lives: &Lives<'_, '_>, loss: QueueLoss) -> Finding {
     findings.finish(QUEUE)
 }
 
-fn twice(life: &MessageLife<'_, '_>, findings: &mut Findings) {
+/// How often it may have arrived.
+fn times(life: &MessageLife<'_, '_>) -> usize {
     // A message that was published again may be delivered again.
-    let times =
-        life.operations.iter().filter(|operation| operation.ended() != Ended::Fail).count().max(1);
+    life.operations.iter().filter(|operation| operation.ended() != Ended::Fail).count().max(1)
+}
+
+/// Of one message: sent by another worker than the one that had it, or sent and a dead letter too.
+fn two_ends(life: &MessageLife<'_, '_>, findings: &mut Findings) {
+    let Some((sent, email)) = life.emails.first().filter(|_| times(life) == 1) else { return };
+    // A subscriber of its own has a copy.
+    let mut of_the_group = life.deliveries.iter().filter(|(_, one)| one.queue_group.is_some());
+    if let Some((had, delivery)) = of_the_group.clone().next()
+        && of_the_group.all(|(_, delivery)| *delivery.worker != *email.worker)
+    {
+        let message = format!(
+            "{} was delivered to {}, and handed to the mailer by {}",
+            life.id, delivery.worker, email.worker
+        );
+        findings.broken(breach::SENT_BY_OTHER, message, copies([*had, *sent]), []);
+    }
+    let sent = life.emails.iter().find(|(_, email)| email.sent);
+    if let (Some((sent, _)), Some(letter)) = (sent, life.letter) {
+        let message = format!("{} was sent, and is a dead letter too", life.id);
+        findings.broken(breach::SENT_DEAD, message, copies([*sent, letter]), []);
+    }
+}
+
+fn twice(life: &MessageLife<'_, '_>, findings: &mut Findings) {
+    let times = times(life);
     let context = || copies(life.operations.iter().flat_map(|operation| operation.events()));
 
     // Of a group one worker has it; subscribers of their own have a copy each.

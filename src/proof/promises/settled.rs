@@ -6,6 +6,7 @@ use crate::e2e::verdict::{Finding, Findings, Property, copies};
 use crate::proof::breach;
 use crate::proof::facts::Status;
 use crate::proof::lives::{Charge, Lives, PaymentLife};
+use crate::proof::promises::CLOCKS;
 use crate::wire::journal::ChargeOutcome;
 
 /// The promise.
@@ -16,7 +17,7 @@ pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
     let mut findings = Findings::default();
     for life in &lives.payments {
         again(life, &mut findings);
-        after_completed(life, &mut findings);
+        after_final(life, &mut findings);
     }
     findings.finish(SETTLED)
 }
@@ -56,16 +57,24 @@ fn word(outcome: ChargeOutcome) -> &'static str {
     }
 }
 
-/// Both times are of the wall's clock of one machine.
-fn after_completed(life: &PaymentLife<'_, '_>, findings: &mut Findings) {
+/// Both times are of the wall's clock of one machine; what charges nothing is given the time that two
+/// clocks may differ by.
+fn after_final(life: &PaymentLife<'_, '_>, findings: &mut Findings) {
     let Some((entry, outcome)) = life.outcomes.first() else { return };
+    let status = outcome.reading.status;
     let late = |(event, charge): &&(&Event, Charge<'_>)| {
-        charge.outcome == ChargeOutcome::Approved && event.at_ns > entry.at_ns
+        let charged = charge.outcome == ChargeOutcome::Approved && status == Status::Completed;
+        event.at_ns > entry.at_ns.saturating_add(if charged { 0 } else { CLOCKS })
     };
-    if outcome.reading.status == Status::Completed
-        && let Some((charge, _)) = life.charges.iter().find(late)
+    if status.is_final()
+        && let Some((charge, late)) = life.charges.iter().find(late)
     {
-        let message = format!("{} was charged after it was completed", life.id);
+        let message = match late.outcome {
+            ChargeOutcome::Approved => format!("{} was charged after it was {status}", life.id),
+            other => {
+                format!("{} was {} at the gateway after it was {status}", life.id, word(other))
+            }
+        };
         findings.broken(breach::CHARGED_AFTER, message, copies([*entry, *charge]), []);
     }
 }

@@ -104,6 +104,22 @@ fn on_record(
             && read.begun.at_ns > entry.at_ns.saturating_add(within_ns)
             && !lives.index.fault_between(read.begun.at_ns - within_ns, read.begun.at_ns)
     };
+    let early = |read: &&Read<'_, '_>| {
+        read.reading.status.is_final()
+            && read.returned.at_ns.saturating_add(within_ns) < entry.at_ns
+    };
+    if let Some(read) = reads.iter().find(early) {
+        let message = format!(
+            "{} was {} when it was asked for, long before it was {} on record",
+            outcome.payment_id, read.reading.status, outcome.reading.status
+        );
+        findings.broken(
+            breach::TOLD_EARLY,
+            message,
+            copies([read.begun, read.returned, entry]),
+            [],
+        );
+    }
     if let Some(read) = reads.iter().find(stale) {
         let message = format!(
             "{} is {} on record, and was {} when it was asked for long after that",

@@ -2,6 +2,7 @@
 
 mod asked;
 mod doctor;
+mod fooled;
 mod letters;
 mod messages;
 mod payments;
@@ -86,4 +87,27 @@ pub const MUTATIONS: &[Mutation] = &[
     mutation("a status with another amount", STATUS, readings::other_amount),
     mutation("not final long after the outcome", STATUS, readings::stale),
     mutation("told, and not on record", STATUS, readings::told_unrecorded),
+    mutation("a dead letter of another payment", ASKED, fooled::letter_of_another_payment),
+    mutation("a dead letter with another content", ASKED, fooled::letter_with_another_content),
+    mutation("a dead letter that names no message", ASKED, fooled::letter_of_no_message),
+    mutation("a dead letter before its submit", ASKED, fooled::letter_before_submit),
+    mutation("more dead letters than submits", ASKED, fooled::more_letters_than_submits),
+    mutation("a dead letter that gives no reason", LETTERS, fooled::no_reason_at_all),
+    mutation("completed and a letter of no message", LETTERS, fooled::completed_and_unnumbered),
+    mutation("a dead letter filed after the outcome", LETTERS, fooled::letter_after_outcome),
+    mutation("asked again after it was final", SETTLED, fooled::asked_after_final),
+    mutation("another content refused", ASKED, fooled::other_content_refused),
+    mutation("refused what nobody submitted", ASKED, fooled::refused_unasked),
+    mutation("charged less than nothing", ONCE, fooled::less_than_nothing),
+    mutation("an outcome before its submit", ASKED, fooled::outcome_before_submit),
+    mutation("an outcome of another message", ASKED, fooled::outcome_of_another_message),
+    mutation("the second content stands, by its amount", FIRST, fooled::second_content_by_amount),
+    mutation("told before it was on record", STATUS, fooled::told_early),
+    mutation("a delivery of a payment that nobody submitted", ASKED, fooled::delivery_of_no_submit),
+    mutation("delivered on another subject", ASKED, fooled::delivered_elsewhere),
+    mutation("an email before it was published", ASKED, fooled::email_before_publish),
+    mutation("sent by another worker", QUEUE, fooled::sent_by_another),
+    mutation("sent and a dead letter", QUEUE, fooled::sent_and_dead),
+    mutation("a reply of another client", REPLIES, fooled::reply_of_another_client),
+    mutation("a reply before its question", REPLIES, fooled::reply_before_question),
 ];

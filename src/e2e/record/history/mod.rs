@@ -18,8 +18,8 @@ pub(crate) mod recorder;
 pub(crate) mod text;
 
 pub use event::{
-    About, Answers, DELIVERIES, Delivery, End, Event, Fact, Fault, Hit, Invoke, Kind, OPERATIONS,
-    Phase, Refusal, Reply, What,
+    About, Answers, DELIVERIES, DUPLICATE, Delivery, End, Event, Fact, Fault, Hit, Invoke, Kind,
+    OPERATIONS, Phase, Refusal, Reply, What,
 };
 pub use json::Json;
 pub use operation::Operation;

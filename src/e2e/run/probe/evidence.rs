@@ -73,6 +73,29 @@ impl<'a> Probe<'a> {
 ///
 /// A whole line that is no record may hide one: then nothing can be judged by the rest.
 pub(in crate::e2e) fn journal<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, String> {
+    let text = text(path)?;
+    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    records(path, &text[..whole])
+}
+
+/// The same of a file whose last line may be whole without a line feed; and whether it ends with half a
+/// line.
+pub(in crate::e2e) fn lines<T: DeserializeOwned>(path: &Path) -> Result<(Vec<T>, bool), String> {
+    let text = text(path)?;
+    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let (text, last) = text.split_at(whole);
+    let mut all = records(path, text)?;
+    let last = last.trim_ascii();
+    // Half a number is a number too.
+    let closed = matches!(last.last(), Some(b'}' | b']' | b'"'));
+    match serde_json::from_slice(last) {
+        Ok(record) if closed => all.push(record),
+        _ => return Ok((all, !last.is_empty())),
+    }
+    Ok((all, false))
+}
+
+fn text(path: &Path) -> Result<Vec<u8>, String> {
     let failed = |error: &dyn Display| format!("cannot read {}: {error}", path.display());
     match std::fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -80,10 +103,13 @@ pub(in crate::e2e) fn journal<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>
         Ok(found) if !found.is_file() => return Err(failed(&"it is not a file")),
         _ => {}
     }
-    let text = std::fs::read(path).map_err(|error| failed(&error))?;
+    std::fs::read(path).map_err(|error| failed(&error))
+}
+
+fn records<T: DeserializeOwned>(path: &Path, text: &[u8]) -> Result<Vec<T>, String> {
     let lines = text.split_inclusive(|byte| *byte == b'\n').enumerate();
     lines
-        .filter(|(_, line)| line.ends_with(b"\n") && !line.trim_ascii().is_empty())
+        .filter(|(_, line)| !line.trim_ascii().is_empty())
         .map(|(n, line)| {
             serde_json::from_slice(line).map_err(|error| damaged(path, n, line, &error))
         })
@@ -224,6 +250,23 @@ pub(in crate::e2e) fn is_missing(error: &jetstream::context::GetStreamError) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_last_line_without_its_line_feed_is_a_record_or_half_of_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("done.jsonl");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            lines::<Value>(&path).map(|(all, half)| (all.len(), half))
+        };
+        assert_eq!(lines::<Value>(&path), Ok((Vec::new(), false)));
+        assert_eq!(read("{\"id\":1}\n{\"id\":2}"), Ok((2, false)));
+        assert_eq!(read("{\"id\":1}\n{\"id\":\"gho"), Ok((1, true)));
+        assert_eq!(read("{\"id\":1}\n12"), Ok((1, true)), "it may go on");
+        assert_eq!(read("{\"id\":1}\n \n"), Ok((1, false)));
+        assert_eq!(read("{\"id\":1}"), Ok((1, false)));
+        assert!(read("{\"id\":\n{}\n").unwrap_err().contains("is damaged"));
+    }
 
     #[test]
     fn half_a_line_is_left_out_and_a_bad_line_is_told() {

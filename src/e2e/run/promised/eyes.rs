@@ -12,6 +12,7 @@ use regex_lite::Regex;
 use serde_json::value::RawValue;
 
 use super::pick::Message;
+use crate::broker::subject_matches as matches;
 use crate::counted::counted;
 use crate::e2e::driver::raw::wire_headers;
 use crate::e2e::record::history::clock::Clock;
@@ -21,7 +22,7 @@ use crate::e2e::run::stage::brokers::Access;
 use crate::e2e::run::stage::harness::Harness;
 use crate::e2e::run::stage::hearing::Hearing;
 use crate::e2e::run::steps::program;
-use crate::e2e::scenario::ast::promise::{Pick, Place};
+use crate::e2e::scenario::ast::promise::{Operation, Pick, Place, Promise, Times, Verb};
 use crate::e2e::scenario::ast::step::Program;
 use crate::e2e::text::data::Data;
 use crate::process::Reaper;
@@ -56,6 +57,10 @@ pub(super) struct Found {
 /// Looks at one place.
 pub(super) struct Eye {
     at: Place,
+    /// Whose effects they are.
+    of: Operation,
+    /// How often there is one, or in which order, matters.
+    counts: bool,
     key: Pick,
     value: Option<Pick>,
     /// Of a log: what finds the key in a line.
@@ -88,11 +93,12 @@ impl Drop for Ear {
 impl Eye {
     /// Opens it; whoever listens to a subject listens from here on.
     pub(super) async fn open(
+        promise: &Promise,
+        effect: usize,
         at: &Place,
-        key: &Pick,
-        value: Option<&Pick>,
         around: &Surroundings,
     ) -> Result<Self, String> {
+        let (key, ending) = (&promise.effects[effect].key, promise.ending_at(effect));
         let ear = match at {
             Place::Subject(subject) => Some(Ear::open(subject, around).await?),
             _ => None,
@@ -104,8 +110,12 @@ impl Eye {
         Ok(Self {
             line,
             at: at.clone(),
+            of: promise.operation.clone(),
+            counts: promise.times != Times::AtLeastOnce
+                || promise.order.is_some()
+                || ending.is_some(),
             key: key.clone(),
-            value: value.cloned(),
+            value: ending.map(|ending| ending.value.clone()),
             ear,
             seen: 0,
             next: HashMap::new(),
@@ -162,15 +172,23 @@ impl Eye {
             ));
             return Ok(());
         }
-        let state = &info.state;
-        let gone = state.last_sequence.saturating_sub(state.messages);
-        if gone > 0 && self.gap.is_none() {
+        let on = &self.of.on;
+        if self.of.verb != Verb::Call
+            && info.config.subjects.iter().any(|taken| matches(taken, on))
+            && subject.is_none_or(|filter| matches(filter, on))
+        {
             self.gap = Some(format!(
-                "stream {name} has removed {}: what they were is not known",
-                counted(usize::try_from(gone).unwrap_or(usize::MAX), "message")
+                "stream {name} takes `{on}`: there each operation is its own effect, whatever the \
+                 services do; an effect is something that they write"
             ));
         }
-        for stored in self.stored(around, name, subject, state.last_sequence).await? {
+        let gone = removed(&info);
+        if gone > 0 && self.gap.is_none() {
+            let many = counted(gone, "message");
+            self.gap =
+                Some(format!("stream {name} has removed {many}: what they were is not known"));
+        }
+        for stored in self.stored(around, name, subject, info.state.last_sequence).await? {
             let place = format!("{name} sequence {} ({})", stored.sequence, stored.subject);
             self.message(&stored.subject, &stored, place, around);
         }
@@ -180,18 +198,31 @@ impl Eye {
     async fn bucket(&mut self, around: &Surroundings, bucket: &str) -> Result<(), String> {
         let name = format!("KV_{bucket}");
         let Some(info) = info(&around.harness, &name).await? else { return Ok(()) };
-        if info.config.max_messages_per_subject == 1 {
+        let gone = removed(&info);
+        if info.config.max_messages_per_subject == 1 && self.counts {
             self.gap = Some(format!(
                 "bucket {bucket} keeps one value a key, so that what was written twice is not seen: \
-                 give it a history of 2 or more, or promise `times = \"at-least-once\"`"
+                 give it a history of 2 or more, or promise `times = \"at-least-once\"`, and neither \
+                 `final` nor `order`"
+            ));
+        } else if gone > 0 && self.counts {
+            let many = counted(gone, "value");
+            self.gap = Some(format!(
+                "bucket {bucket} has removed {many}: what they were is not known; give it a longer \
+                 history"
             ));
         }
         let prefix = format!("$KV.{bucket}.");
         for stored in self.stored(around, &name, None, info.state.last_sequence).await? {
+            let key = stored.subject.strip_prefix(&prefix).unwrap_or(&stored.subject).to_owned();
             if stored.headers.contains_key(KV_OPERATION) {
+                self.gap = Some(format!(
+                    "`{key}` was deleted from bucket {bucket} (revision {}): what was done there is \
+                     there no more",
+                    stored.sequence
+                ));
                 continue;
             }
-            let key = stored.subject.strip_prefix(&prefix).unwrap_or(&stored.subject).to_owned();
             let place = format!("bucket {bucket}, revision {} of {key}", stored.sequence);
             self.message(&key, &stored, place, around);
         }
@@ -250,16 +281,21 @@ impl Eye {
         let Some(regex) = &self.line else { return };
         for heard in around.hearing.heard(service, self.seen) {
             self.seen += 1;
-            let Some(found) = regex.captures(&heard.line) else { continue };
-            let key = found.get(1).map(|group| group.as_str().to_owned());
-            let place = format!("{service} (pid {}): `{}`", heard.pid, heard.line);
             let at_ns = around.clock.ns_of(heard.at);
-            self.found.push(Found { at_ns, key, value: None, place });
+            for found in regex.captures_iter(&heard.line) {
+                let key = found.get(1).map(|group| group.as_str().to_owned());
+                let place = format!("{service} (pid {}): `{}`", heard.pid, heard.line);
+                self.found.push(Found { at_ns, key, value: None, place });
+            }
         }
     }
 
     fn file(&mut self, around: &Surroundings, path: &str) -> Result<(), String> {
-        let lines: Vec<Box<RawValue>> = evidence::journal(&around.dir.join(path))?;
+        let (lines, half) = evidence::lines::<Box<RawValue>>(&around.dir.join(path))?;
+        // Another look may find the rest of it.
+        self.gap = half.then(|| {
+            format!("file {path} ends with half a line: whose effect that is is not known")
+        });
         let lines = lines.iter().filter_map(|line| Data::json(line.get())).collect();
         self.lines(lines, &format!("{path} line"), around);
         Ok(())
@@ -356,6 +392,12 @@ async fn info(harness: &Harness, name: &str) -> Result<Option<stream::Info>, Str
         Err(error) if is_missing(&error) => Ok(None),
         Err(error) => Err(failed(&error)),
     }
+}
+
+/// How many messages a stream has no more.
+fn removed(info: &stream::Info) -> u64 {
+    let before = info.config.first_sequence.unwrap_or(1).saturating_sub(1);
+    info.state.last_sequence.saturating_sub(before).saturating_sub(info.state.messages)
 }
 
 fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -84,9 +84,8 @@ impl Declared {
             let told = recorder.fact(around.clock.now_ns(), facts::PROMISE, promise);
             told.map_err(|error| error.to_string())?;
             for (at, effect) in promise.effects.iter().enumerate() {
-                let value = promise.ending_at(at).map(|ending| &ending.value);
                 let place = filled(&effect.at, variables);
-                eyes.push((n, at, Eye::open(&place, &effect.key, value, &around).await?));
+                eyes.push((n, at, Eye::open(promise, at, &place, &around).await?));
             }
         }
         Ok(Self { promises, history: history.to_owned(), around, eyes: Mutex::new(eyes) })

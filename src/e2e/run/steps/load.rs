@@ -224,7 +224,7 @@ impl Submitter {
             let Outcome::Err(error) = self.attempt(process, op.clone()).await? else {
                 return Ok(true);
             };
-            if error.definite && is_for_good(error.kind) {
+            if error.definite && (is_for_good(error.kind) || is_never_stored(&error.message)) {
                 return Err(error.to_string());
             }
             if Instant::now() >= deadline {
@@ -326,6 +326,14 @@ fn is_for_good(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::BadInput | ErrorKind::MaxPayload | ErrorKind::Permissions)
 }
 
+/// Whether a stream would refuse the same message again, by its server's words: over `max_msg_size`
+/// (10054), or with another stream (10060) or another last sequence (10071) than the header expects.
+fn is_never_stored(said: &str) -> bool {
+    ["10054", "10060", "10071"]
+        .iter()
+        .any(|code| said.split(|c: char| !c.is_ascii_digit()).any(|number| number == *code))
+}
+
 fn message(action: &Action, timeout: Duration) -> Result<Op, String> {
     let (Action::Submit(out) | Action::Publish(out)) = action else {
         return Err("only `submit` and `publish` can be a load under faults".to_owned());
@@ -333,7 +341,11 @@ fn message(action: &Action, timeout: Duration) -> Result<Op, String> {
     let body = match &out.payload {
         Payload::Json(value) => value.to_string().into_bytes(),
         Payload::Text(text) => text.clone().into_bytes(),
-        _ => return Err("a load under faults has a `body` or a `text`".to_owned()),
+        Payload::Bytes(bytes) => bytes.clone(),
+        Payload::Filler(size) => vec![b'x'; *size],
+        Payload::File(_) => {
+            return Err("a load has a `body`, `text`, `bytes_base64` or `body_size`".to_owned());
+        }
     };
     let (subject, headers) = (out.subject.clone(), out.headers.clone());
     let payload_base64 = seen::base64(&body);
@@ -368,6 +380,16 @@ impl Chance {
 mod tests {
     use super::*;
     use crate::broker::What;
+
+    #[test]
+    fn what_a_stream_would_refuse_again_is_not_sent_again() {
+        let said = |code| format!("wrong last sequence: 0 (code 400, error code {code})");
+        for code in [10054, 10060, 10071] {
+            assert!(is_never_stored(&said(code)));
+        }
+        assert!(!is_never_stored(&said(10_077)), "a full stream may be emptied");
+        assert!(!is_never_stored("no answer within 110071ms"));
+    }
 
     #[test]
     fn the_same_seed_breaks_at_the_same_places() {

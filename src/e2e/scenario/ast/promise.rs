@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::counted::counted;
+
 /// What services promise of the operations on a subject. It is part of a history, so that a kept one
 /// is judged by what was promised then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +40,19 @@ impl Promise {
     /// How this effect says that an operation ends, if it is the one that does.
     pub fn ending_at(&self, effect: usize) -> Option<&Ending> {
         self.ending.as_ref().filter(|ending| ending.effect == effect)
+    }
+
+    /// Whether it has an effect of this number.
+    ///
+    /// # Errors
+    /// It has fewer.
+    pub fn has(&self, effect: usize) -> Result<(), String> {
+        let many = self.effects.len();
+        let none = || {
+            let many = counted(many, "effect");
+            format!("there is no effect {effect}: `{}` has {many}, from 0 on", self.name)
+        };
+        (effect < many).then_some(()).ok_or_else(none)
     }
 
     /// Whether an effect with this value counts: where it says how things end, only an end does.

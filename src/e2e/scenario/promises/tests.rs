@@ -48,3 +48,37 @@ fn every_mistake_is_shown_with_its_place() {
     .unwrap_err();
     insta::assert_snapshot!(error);
 }
+
+/// What a client sends is found there, whatever the services do.
+#[test]
+fn an_effect_that_is_the_operation_itself_is_refused() {
+    let read = |operation: &str, effect: &str| {
+        read_suite(&format!(
+            "[streams.ORDERS]\nsubjects = [\"orders.>\"]\n[streams.ALL]\nsubjects = [\"orders.*\", \
+             \"shipped.*\"]\n[promise.order]\noperation = {operation}\nkey = \"/id\"\neffect = {effect}\n"
+        ))
+    };
+    let submit = "{ submit = \"orders.new\" }";
+    for effect in [
+        "{ stream = \"ORDERS\", key = \"/id\" }",
+        "{ stream = [\"DEAD\", \"ALL\"], key = \"/id\" }",
+        "{ stream = \"ORDERS\", subject = \"orders.*\", key = \"/id\" }",
+        "{ subject = \"orders.>\", key = \"/id\" }",
+        "{ subject = \"orders.new\", key = \"/id\" }",
+    ] {
+        let said = read(submit, effect).unwrap_err();
+        assert!(said.contains("takes `orders.new`: there each operation is its own"), "{said}");
+        assert!(said.contains("suite.toml:8:"), "{said}");
+    }
+    assert!(read("{ publish = \"$KV.done.o-1\" }", "{ kv = \"done\" }").is_err());
+    for effect in [
+        "{ stream = \"ALL\", subject = \"shipped.*\", key = \"/id\" }",
+        "{ stream = \"RECEIPTS\", key = \"/id\" }",
+        "{ subject = \"orders.done\", key = \"/id\" }",
+        "{ kv = \"orders\" }",
+    ] {
+        assert_eq!(read(submit, effect).map(|promises| promises.len()), Ok(1));
+    }
+    let call = read("{ call = \"orders.new\" }", "{ subject = \"orders.>\", key = \"/id\" }");
+    assert!(call.is_ok(), "a method is no subject");
+}

@@ -66,12 +66,13 @@ pub fn parse(source: Source, variables: BTreeSet<String>) -> Result<Suite, Fixtu
     );
     (findings.variables, findings.any_port) = (variables, false);
     findings.services = services.iter().map(|service| service.name.clone()).collect();
+    let defaults = Defaults { ports: service::ports(&services), ..defaults(&top, &mut findings) };
     let suite = Suite {
         scenarios: scenarios(&top, &mut findings),
-        defaults: Defaults { ports: service::ports(&services), ..defaults(&top, &mut findings) },
         redact: redact(&top, &mut findings),
         prepare: prepare(&top, &mut findings),
-        promises: promises::read(&top, false, &mut findings),
+        promises: promises::read(&top, false, &defaults.stored, &mut findings),
+        defaults,
         services,
         clients: named(&top, "clients", client, &mut findings),
     };

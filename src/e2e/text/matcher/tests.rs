@@ -27,6 +27,11 @@ fn matchers_match_what_they_name() {
     differs(json!("#number"), json!("1"), r#"expected a number, saw "1""#);
     differs(json!("#string"), json!(1), "expected a string, saw 1");
     differs(json!("#uuid"), json!("x6f9619ff"), r#"expected a UUID, saw "x6f9619ff""#);
+    matches(json!("#timestamp"), json!("2024-02-29t23:59:59z"));
+    for never in ["2026-13-01T00:00:00Z", "2026-02-29T00:00:00Z", "2026-01-01T25:00:00Z"] {
+        let said = format!("expected an RFC 3339 time, saw \"{never}\"");
+        differs(json!("#timestamp"), json!(never), &said);
+    }
     differs(json!("#timestamp"), json!("today"), r#"expected an RFC 3339 time, saw "today""#);
     differs(json!("#re:^b"), json!("ab"), r#"expected a string matching /^b/, saw "ab""#);
     differs(json!("##any"), json!("x"), r##"expected "#any", saw "x""##);

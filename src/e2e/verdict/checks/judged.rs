@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::answer::Answer;
 use crate::e2e::text::matcher::{canonical, compare};
-use crate::e2e::verdict::finding::Verdict;
+use crate::e2e::verdict::finding::{Finding, Verdict};
 use crate::e2e::verdict::promises::FINAL;
+use crate::e2e::verdict::replies::REPLIES;
 use crate::e2e::verdict::report::Report;
 
 /// The verdict and the figures, as far as they are expected; the rest differs from run to run. What is
@@ -17,6 +18,13 @@ pub(in crate::e2e) fn history(report: &Report, expected: &Value) -> Answer {
     seen["verdict"] = report.word().into();
     if let Err(difference) = compare(expected, &(&seen).into(), false, "history") {
         return Err(format!("{difference}\n{report}"));
+    }
+    let looked = |finding: &Finding| finding.looked_at > 0 && finding.property != REPLIES;
+    let mut keys = expected.as_object().into_iter().flatten().map(|(key, _)| key);
+    if keys.any(|key| report.figures.promised.contains_key(key))
+        && !report.findings.iter().any(looked)
+    {
+        return Err(format!("nothing was looked at: no promise is about what was done\n{report}"));
     }
     let expects_unknown = expected.get("verdict").is_some_and(|verdict| verdict == "unknown");
     if report.word() == "unknown" && !expects_unknown {
@@ -49,6 +57,24 @@ mod tests {
     use super::*;
     use crate::e2e::verdict::figures::Figures;
     use crate::e2e::verdict::finding;
+
+    #[test]
+    fn figures_of_promises_that_nothing_was_held_against_are_no_proof() {
+        let said = |looked_at| {
+            let of = |property, looked_at| finding::Finding {
+                property,
+                name: None,
+                looked_at,
+                verdict: Verdict::Valid,
+            };
+            let findings = vec![of(REPLIES, 3), of(FINAL, looked_at)];
+            let mut figures = Figures::default();
+            figures.promised.insert("lost".to_owned(), 0.into());
+            history(&Report { findings, figures }, &serde_json::json!({ "lost": 0 }))
+        };
+        assert_eq!(said(1), Ok(vec!["lost 0".to_owned()]));
+        assert!(said(0).unwrap_err().starts_with("nothing was looked at"));
+    }
 
     #[test]
     fn final_within_goes_red_for_late_unknown_and_nobody() {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::facts::Effect;
 use super::lives::{Life, Lives, Seen};
+use super::unknown::unknown;
 use crate::counted::counted;
 use crate::e2e::record::history::event::{Event, Phase, What};
 use crate::e2e::scenario::ast::promise::{Times, Unasked};
@@ -16,7 +18,7 @@ pub const PROMISE: Property = Property { word: "promise", says: "promise" };
 pub const LOST: &str = "lost";
 /// Its effect is there more than once.
 pub const TWICE: &str = "twice";
-/// An effect of what nobody asked for, or of what was refused for certain.
+/// An effect of what nobody asked for, had not asked for yet, or was refused for certain.
 pub const UNASKED: &str = "unasked";
 /// Its effect came after its time.
 pub const LATE: &str = "late";
@@ -27,11 +29,15 @@ pub const NOT_FINAL: &str = "not_final";
 /// Another word after one that is an end.
 pub const CHANGED_AFTER_FINAL: &str = "changed_after_final";
 
+/// Operations are timed by the run's own clock, and effects by that of a server or a service.
+const CLOCKS: Duration = Duration::from_secs(1);
+
 /// Holds all of a promise against what was seen.
 pub(super) fn check(lives: &Lives<'_, '_>, findings: &mut Findings) {
     findings.looked_at = lives.operations();
     unknown(lives, findings);
     if findings.looked_at == 0 {
+        nobodys(lives, findings);
         return;
     }
     let strangers: Vec<_> =
@@ -47,6 +53,16 @@ pub(super) fn check(lives: &Lives<'_, '_>, findings: &mut Findings) {
     }
     late(lives, lives.promise.within, findings);
     order(lives, findings);
+}
+
+/// Effects where no such operation was done at all.
+fn nobodys(lives: &Lives<'_, '_>, findings: &mut Findings) {
+    for effect in 0..lives.promise.effects.len() {
+        for (key, (event, seen)) in lives.nobodys(effect) {
+            let message = format!("nobody asked for `{key}`: {}", seen.place);
+            findings.broken(UNASKED, message, copies([*event]), []);
+        }
+    }
 }
 
 /// Effects that came after their time.
@@ -187,8 +203,25 @@ impl<'a> OfKey<'_, '_, 'a> {
                 let evidence = copies(last.events().into_iter().chain([*event]));
                 findings.broken(UNASKED, message, evidence, []);
             }
+            Some(_) if !allowed => self.too_early((event, seen), findings),
             _ => {}
         }
+    }
+
+    /// An effect that was there before anybody asked for it is of something else.
+    fn too_early(&self, (event, seen): (&Event, &Effect), findings: &mut Findings) {
+        let Some(first) = self.life.operations.iter().min_by_key(|one| one.begun.at_ns) else {
+            return;
+        };
+        let before = Duration::from_nanos(first.begun.at_ns.saturating_sub(event.at_ns));
+        if before <= CLOCKS {
+            return;
+        }
+        let message = format!(
+            "`{}` was done {before:.1?} before anybody asked for it: {}",
+            self.key, seen.place
+        );
+        findings.broken(UNASKED, message, copies([event, first.begun]), []);
     }
 
     /// Whatever follows an end, and is not the same word.
@@ -250,46 +283,6 @@ fn order(lives: &Lives<'_, '_>, findings: &mut Findings) {
                 _ => latest = Some((seen, operation, key)),
             }
         }
-    }
-}
-
-/// What cannot be told, and why.
-fn unknown(lives: &Lives<'_, '_>, findings: &mut Findings) {
-    let promise = &lives.promise;
-    let operation = format!("{} {}", promise.operation.verb.word(), promise.operation.on);
-    if lives.operations() == 0 && lives.keyless == 0 {
-        findings.unknown(format!("no `{operation}` was done: there is nothing to look at"));
-    } else if promise.own && lives.acknowledged().next().is_none() {
-        findings.unknown(format!("no `{operation}` was acknowledged: nothing was promised of it"));
-    }
-    if lives.keyless > 0 {
-        let many = counted(lives.keyless, "operation");
-        findings.unknown(format!("{many} on `{}` had no key", promise.operation.on));
-    }
-    if lives.index.end_with_whole(super::facts::EFFECTS).is_none() {
-        findings.unknown("the history ends before the effects were looked for".to_owned());
-    }
-    for gap in &lives.gaps {
-        findings.unknown(gap.why.clone());
-    }
-    if promise.unasked == Unasked::Ignore {
-        return;
-    }
-    for (at, effect) in promise.effects.iter().enumerate() {
-        let keyless = lives.keyless_effects.iter().filter(|(_, seen)| seen.effect == at).count();
-        if keyless == 0 {
-            continue;
-        }
-        let (many, at) = (counted(keyless, "effect"), &effect.at);
-        findings.unknown(format!("{many} in {at} had no key: whose they are is not known"));
-    }
-    let unasked = |life: &&Life<'_, '_>| life.operations.is_empty();
-    let unasked = lives.by_key.values().filter(unasked).count();
-    if !lives.all_is_seen() && unasked > 0 {
-        findings.unknown(format!(
-            "{} that no client asked for on record: a program of a `run` step may have",
-            counted(unasked, "effect")
-        ));
     }
 }
 

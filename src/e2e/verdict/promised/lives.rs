@@ -1,10 +1,11 @@
 //! One promise's operations and effects, by key.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::facts::{self, Asked, Effect, Gap, Known};
+use crate::broker::subject_matches as matches;
 use crate::e2e::record::history::event::{Event, OPERATIONS};
-use crate::e2e::scenario::ast::promise::{Promise, Times};
+use crate::e2e::scenario::ast::promise::{self, Promise, Times, Unasked, Verb};
 use crate::e2e::verdict::index::{Ended, Index, Operation};
 use crate::e2e::verdict::promises::Unreadable;
 
@@ -19,6 +20,10 @@ pub(super) struct Lives<'i, 'a> {
     pub(super) by_key: BTreeMap<String, Life<'i, 'a>>,
     /// Operations without a key.
     pub(super) keyless: usize,
+    /// Operations with nothing to keep their order with, where there is one.
+    pub(super) orderless: usize,
+    /// The keys of other promises' operations, where none of this one was done.
+    elsewhere: HashSet<String>,
     /// Effects without one.
     pub(super) keyless_effects: Vec<Seen<'a>>,
     pub(super) gaps: Vec<Gap>,
@@ -70,41 +75,38 @@ pub(super) fn of<'i, 'a>(index: &'i Index<'a>) -> Result<Vec<Lives<'i, 'a>>, Unr
     // What is promised may be told at the end.
     for (event, fact) in &index.facts {
         if let Some(Known::Promise(promise)) = known(event, fact)? {
-            by_name.insert(promise.name.clone(), all.len());
-            all.push(Lives {
-                index,
-                promise,
-                by_key: BTreeMap::new(),
-                keyless: 0,
-                keyless_effects: Vec::new(),
-                gaps: Vec::new(),
-            });
+            let wrong = |why: String| Unreadable::because(event, &fact.word, &why);
+            makes_sense(&promise).map_err(wrong)?;
+            if by_name.insert(promise.name.clone(), all.len()).is_some() {
+                return Err(wrong(format!("`{}` is promised a second time", promise.name)));
+            }
+            all.push(Lives::new(index, promise));
         }
-    }
-    if all.is_empty() {
-        return Ok(all);
     }
     by_op.extend(index.operations.iter().map(|operation| (operation.invoke.op, operation)));
     for (event, fact) in &index.facts {
         let Some(known) = known(event, fact)? else { continue };
-        let of = |name: &str| by_name.get(name).copied();
+        let wrong = |why: String| Unreadable::because(event, &fact.word, &why);
+        let of = |name: &str| {
+            by_name.get(name).copied().ok_or_else(|| wrong(format!("there is no promise `{name}`")))
+        };
         match known {
             Known::Promise(_) => {}
             Known::Asked(asked) => {
-                let found = of(&asked.promise).zip(by_op.get(&asked.op));
-                if let Some((at, operation)) = found {
-                    all[at].asked(asked, operation);
-                }
+                let at = of(&asked.promise)?;
+                let operation = by_op.get(&asked.op);
+                let none = || wrong(format!("there is no operation {}", asked.op));
+                all[at].asked(asked.clone(), operation.ok_or_else(none)?);
             }
             Known::Effect(effect) => {
-                if let Some(at) = of(&effect.promise) {
-                    all[at].seen(event, effect);
-                }
+                let at = of(&effect.promise)?;
+                all[at].promise.has(effect.effect).map_err(wrong)?;
+                all[at].seen(event, effect);
             }
             Known::Gap(gap) => {
-                if let Some(at) = of(&gap.promise) {
-                    all[at].gaps.push(gap);
-                }
+                let at = of(&gap.promise)?;
+                all[at].promise.has(gap.effect).map_err(wrong)?;
+                all[at].gaps.push(gap);
             }
         }
     }
@@ -113,10 +115,46 @@ pub(super) fn of<'i, 'a>(index: &'i Index<'a>) -> Result<Vec<Lives<'i, 'a>>, Unr
             effects.sort_by_key(|(event, _)| (event.at_ns, event.seq));
         }
     }
+    asked_elsewhere(&mut all);
     Ok(all)
 }
 
+/// A promise as a suite can declare it.
+fn makes_sense(promise: &Promise) -> Result<(), String> {
+    if promise.effects.is_empty() {
+        return Err(format!("`{}` has no effect", promise.name));
+    }
+    promise.ending.as_ref().map_or(Ok(()), |ending| promise.has(ending.effect))
+}
+
+/// Where no operation of a promise was done, an effect may be of another promise's operation.
+fn asked_elsewhere(all: &mut [Lives<'_, '_>]) {
+    let asked = |lives: &Lives<'_, '_>| lives.operations() > 0;
+    if all.iter().all(asked) {
+        return;
+    }
+    let lives = all.iter().flat_map(|lives| &lives.by_key);
+    let keys = lives.filter(|(_, life)| !life.operations.is_empty()).map(|(key, _)| key.clone());
+    let keys: HashSet<String> = keys.collect();
+    for lives in all.iter_mut().filter(|lives| !asked(lives)) {
+        lives.elsewhere.clone_from(&keys);
+    }
+}
+
 impl<'i, 'a> Lives<'i, 'a> {
+    fn new(index: &'i Index<'a>, promise: Promise) -> Self {
+        Self {
+            index,
+            promise,
+            by_key: BTreeMap::new(),
+            keyless: 0,
+            orderless: 0,
+            elsewhere: HashSet::new(),
+            keyless_effects: Vec::new(),
+            gaps: Vec::new(),
+        }
+    }
+
     fn life(&mut self, key: String) -> &mut Life<'i, 'a> {
         let effects = self.promise.effects.len();
         self.by_key.entry(key).or_insert_with(|| Life {
@@ -130,6 +168,9 @@ impl<'i, 'a> Lives<'i, 'a> {
             self.keyless += 1;
             return;
         };
+        if self.promise.order.is_some() && asked.order.is_none() {
+            self.orderless += 1;
+        }
         let life = self.life(key);
         if life.operations.is_empty() {
             life.order = asked.order;
@@ -142,9 +183,7 @@ impl<'i, 'a> Lives<'i, 'a> {
             None => self.keyless_effects.push((event, effect)),
             Some(key) => {
                 let at = effect.effect;
-                if let Some(effects) = self.life(key).effects.get_mut(at) {
-                    effects.push((event, effect));
-                }
+                self.life(key).effects[at].push((event, effect));
             }
         }
     }
@@ -168,9 +207,32 @@ impl<'i, 'a> Lives<'i, 'a> {
         format!("{}: {}, {}", promise.name, promise.times.word(), places.join(", "))
     }
 
-    /// A suite's promise is about the scenarios that do such operations.
+    /// A suite's promise is about the scenarios that do such operations, and about the effects that
+    /// are there in any other.
     pub(super) fn is_of_this_run(&self) -> bool {
-        self.promise.own || self.keyless > 0 || self.operations() > 0
+        let mut effects = 0..self.promise.effects.len();
+        self.promise.own
+            || self.keyless > 0
+            || self.operations() > 0
+            || effects.any(|effect| self.nobodys(effect).next().is_some())
+    }
+
+    /// The effects in one place that nobody can have asked for, where no such operation was done: nobody
+    /// acts unseen, none of another promise's operations has their key, and nothing went to such a
+    /// subject in another way.
+    pub(super) fn nobodys(&self, effect: usize) -> impl Iterator<Item = (&str, &Seen<'a>)> {
+        let promise::Operation { verb, on } = &self.promise.operation;
+        let otherwise = || {
+            *verb != Verb::Call
+                && self.index.operations.iter().any(|one| matches(on, &one.invoke.subject))
+        };
+        let look = self.promise.unasked == Unasked::Fail
+            && self.all_is_seen()
+            && self.operations() == 0
+            && !otherwise();
+        let lives = self.by_key.iter().filter(move |_| look);
+        let lives = lives.filter(|(key, _)| !self.elsewhere.contains(*key));
+        lives.filter_map(move |(key, life)| Some((key.as_str(), life.effects[effect].first()?)))
     }
 
     /// How many operations there were that have a key.

@@ -8,12 +8,14 @@
 //! | [`facts`] | what a history says of promises |
 //! | `lives` | one promise's operations and effects, by key |
 //! | `breaches` | lost, twice, unasked, late, out of order, not final |
+//! | `unknown` | what a history cannot tell of them |
 //! | `figures` | the same in numbers |
 
 mod breaches;
 pub mod facts;
 mod figures;
 mod lives;
+mod unknown;
 
 use serde_json::{Map, Value};
 

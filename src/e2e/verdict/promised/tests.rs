@@ -1,3 +1,5 @@
+mod fooled;
+
 use serde::Serialize;
 use serde_json::json;
 
@@ -87,7 +89,11 @@ impl Told {
         self.0.push((90, What::End(End { whole: whole.collect() })));
     }
 
-    fn judged(mut self, promise: &Promise) -> Judged {
+    fn judged(self, promise: &Promise) -> Judged {
+        self.read(promise).unwrap()
+    }
+
+    fn read(mut self, promise: &Promise) -> Result<Judged, Unreadable> {
         self.fact(0, facts::PROMISE, promise);
         let end = self.0.iter().position(|(_, what)| matches!(what, What::End(_)));
         let promised = self.0.pop().unwrap();
@@ -95,7 +101,7 @@ impl Told {
         assert!(end.is_some());
         let seconds = |(at, what)| (at * 1_000_000_000, what);
         let history = History::from_events(self.0.into_iter().map(seconds));
-        Declared.judge(&Index::new(&history.events), Policy::default()).unwrap()
+        Declared.judge(&Index::new(&history.events), Policy::default())
     }
 }
 
@@ -279,16 +285,18 @@ fn what_may_be_is_no_breach() {
     assert_eq!(broken(&good(|told| told.effect(8, "o-9", "shipped")).judged(&p)), []);
 }
 
+/// Why it is not known.
+fn why(told: Told, promise: &Promise) -> String {
+    let judged = told.judged(promise);
+    match &judged.findings[0].verdict {
+        Verdict::Unknown { why } => why.join("; "),
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn what_cannot_be_told_is_unknown_and_never_valid() {
     let p = promise();
-    let why = |told: Told, promise: &Promise| {
-        let judged = told.judged(promise);
-        match &judged.findings[0].verdict {
-            Verdict::Unknown { why } => why.join("; "),
-            other => panic!("{other:?}"),
-        }
-    };
     let nothing = |whole| {
         let mut told = Told(Vec::new());
         told.end(whole);

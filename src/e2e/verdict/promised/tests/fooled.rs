@@ -1,0 +1,143 @@
+//! What somebody who tried to fool the judge got past it, once.
+
+use super::*;
+use crate::e2e::scenario::ast::promise::Ending;
+use crate::e2e::verdict::promised::facts::{ASKED, EFFECT, GAP, PROMISE as WORD};
+
+/// The same as the suite declares it.
+fn suites() -> Promise {
+    Promise { own: false, ..promise() }
+}
+
+#[test]
+fn an_effect_is_nobodys_where_no_such_operation_was_done_at_all() {
+    let only_an_effect = |whole| {
+        let mut told = Told(Vec::new());
+        told.effect(5, "o-9", "shipped");
+        told.end(whole);
+        told
+    };
+    let (breach, message, evidence) = one(only_an_effect(true), &suites());
+    assert_eq!((breach, evidence), (UNASKED, 1), "{message}");
+    assert_eq!(message, "nobody asked for `o-9`: RECEIPTS sequence 5");
+    // A program may have asked unseen, or others do such operations.
+    assert_eq!(only_an_effect(false).judged(&suites()).findings, []);
+    let ignored = serde_json::from_value(json!("ignore")).unwrap();
+    let ignored = Promise { unasked: ignored, ..suites() };
+    assert_eq!(only_an_effect(true).judged(&ignored).findings, []);
+    // It went to the same subject in another way, or another promise has an operation with this key.
+    let mut published = only_an_effect(true);
+    let invoke = Invoke {
+        process: "rust".to_owned(),
+        op: 1,
+        kind: Kind::Publish,
+        subject: "orders.new".to_owned(),
+        about: None,
+    };
+    published.0.insert(0, (1, What::Invoke(invoke)));
+    assert_eq!(published.judged(&suites()).findings, []);
+    let mut elsewhere = Told(Vec::new());
+    elsewhere.invoke(1, 1, Some("o-9"));
+    elsewhere.ok(2, 1);
+    elsewhere.effect(3, "o-9", "shipped");
+    elsewhere.fact(1, WORD, &Promise { name: "other".to_owned(), ..suites() });
+    let effect = Effect {
+        promise: "other".to_owned(),
+        effect: 0,
+        key: Some("o-9".to_owned()),
+        value: None,
+        place: "x".to_owned(),
+    };
+    elsewhere.fact(4, EFFECT, &effect);
+    elsewhere.end(true);
+    let judged = elsewhere.judged(&promise());
+    assert_eq!(judged.findings.len(), 1, "{judged:#?}");
+}
+
+#[test]
+fn an_effect_before_its_operation_is_of_something_else() {
+    let early = |at| {
+        good(move |told| {
+            told.invoke(20, 3, Some("o-3"));
+            told.ok(21, 3);
+            told.effect(at, "o-3", "shipped");
+        })
+    };
+    let (breach, message, evidence) = one(early(18), &promise());
+    assert_eq!((breach, evidence), (UNASKED, 2), "{message}");
+    let said = "`o-3` was done 2.0s before anybody asked for it: RECEIPTS sequence 18";
+    assert_eq!(message, said);
+    // Two clocks may differ by so much.
+    assert_eq!(broken(&early(19).judged(&promise())), []);
+    let ignored = serde_json::from_value(json!("ignore")).unwrap();
+    assert_eq!(broken(&early(9).judged(&Promise { unasked: ignored, ..promise() })), []);
+}
+
+#[test]
+fn a_judge_that_saw_nothing_says_so() {
+    let mut nothing = Told(Vec::new());
+    nothing.invoke(1, 1, Some("o-1"));
+    nothing.ok(2, 1);
+    nothing.end(true);
+    let at_most =
+        Promise { times: serde_json::from_value(json!("at-most-once")).unwrap(), ..promise() };
+    assert!(why(nothing, &at_most).starts_with("nothing was ever seen in stream RECEIPTS"));
+    for surely in [true, false] {
+        let mut refused = Told(Vec::new());
+        refused.invoke(1, 1, Some("o-1"));
+        refused.refused(2, 1, surely);
+        refused.end(true);
+        assert!(why(refused, &suites()).contains("was acknowledged: nothing was promised"));
+    }
+    let orderless = good(|told| {
+        for (_, what) in &mut told.0 {
+            if let What::Fact(fact) = what
+                && fact.word == ASKED
+            {
+                let mut asked: Asked = fact.record.read().unwrap();
+                asked.order = None;
+                fact.record = Json::of(&asked).unwrap();
+            }
+        }
+    });
+    let said = "2 operations on `orders.new` had nothing at the place that `order` names";
+    assert_eq!(why(orderless, &promise()), said);
+}
+
+#[test]
+fn a_history_that_says_what_cannot_be_is_not_judged() {
+    let wrong = |last: &dyn Fn(&mut Told)| good(last).read(&promise()).unwrap_err().to_string();
+    let effect = |promise: &str, effect| Effect {
+        promise: promise.to_owned(),
+        effect,
+        key: Some("o-1".to_owned()),
+        value: None,
+        place: "x".to_owned(),
+    };
+    let said = wrong(&|told| told.fact(8, EFFECT, &effect("ordre", 0)));
+    assert_eq!(said, "history line 11: effect: there is no promise `ordre`");
+    let said = wrong(&|told| told.fact(8, EFFECT, &effect("order", 1)));
+    assert!(said.ends_with("there is no effect 1: `order` has 1 effect, from 0 on"), "{said}");
+    let gap = Gap { promise: "order".to_owned(), effect: 7, why: "gone".to_owned() };
+    let said = wrong(&|told| told.fact(8, GAP, &gap));
+    assert!(said.contains("gap: there is no effect 7"), "{said}");
+    let asked = |promise: &str, op| Asked {
+        promise: promise.to_owned(),
+        op,
+        key: Some("o-1".to_owned()),
+        order: None,
+    };
+    let said = wrong(&|told| told.fact(8, ASKED, &asked("order", 99)));
+    assert!(said.contains("asked: there is no operation 99"), "{said}");
+    let said = wrong(&|told| told.fact(8, ASKED, &asked("ordre", 1)));
+    assert!(said.contains("asked: there is no promise `ordre`"), "{said}");
+    let said = wrong(&|told| told.fact(8, WORD, &suites()));
+    assert!(said.contains("promise: `order` is promised a second time"), "{said}");
+    let none = Promise { effects: Vec::new(), name: "none".to_owned(), ending: None, ..suites() };
+    let said = wrong(&|told| told.fact(8, WORD, &none));
+    assert!(said.contains("promise: `none` has no effect"), "{said}");
+    let ending = promise().ending.map(|ending| Ending { effect: 5, ..ending });
+    let beyond = Promise { name: "beyond".to_owned(), ending, ..suites() };
+    let said = wrong(&|told| told.fact(8, WORD, &beyond));
+    assert!(said.contains("promise: there is no effect 5: `beyond` has 1 effect"), "{said}");
+}
