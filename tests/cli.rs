@@ -149,7 +149,7 @@ fn a_slip_is_told_in_plain_words_with_what_was_meant() {
         (vec!["e2e", "--list", "--report", "tap=x"], "cannot be used with"),
         (vec!["e2e", "my-suit"], "no scenario matches: my-suit"),
         (vec!["e2e", "--filter", "tag(nope)", "--list"], "matches: --filter 'tag(nope)'"),
-        (vec!["e2e", "--tag", "fualt"], "did you mean `fault`?"),
+        (vec!["e2e", "--tag", "fualt"], "did you mean `--tag fault`?"),
     ] {
         // Nothing is there that a broker or a client could be made of.
         let mut command = home.command(&args);

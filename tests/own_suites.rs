@@ -64,7 +64,7 @@ fn a_service_that_is_not_ready_says_why() {
             "run = [\"sleep\", \"1000\"]\nready = { service = \"shop\" }\nready_within = \"300ms\"\nprocesses = 2\n",
             "shop did not answer $SRV.PING.shop with 2 of them within 300ms",
         ),
-        ("run = [\"./not-there\"]\nready = { line = \"up\" }\n", "cannot start shop"),
+        ("run = [\"./not-there\"]\nready = { line = \"up\" }\n", "could not start shop: "),
     ] {
         let home = Home::new();
         suite(&home, &format!("[services.shop]\n{service}"), &[("a", STEP)]);
