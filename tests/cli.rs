@@ -590,3 +590,19 @@ fn doctor_says_how_to_get_what_is_missing() {
         assert!(said.contains(how), "{said}");
     }
 }
+
+#[test]
+fn where_nobody_listens_a_running_serve_says_what_it_has() {
+    let home = Home::new();
+    let alone = home.run(&["call", "services.foo.bar", "--data", "1"]);
+    alone.failed(5, "the temporary broker has only math, notification, payment");
+    let serve = home.serve(&["--port", "0"]);
+    let has = format!("(pid {}) has only math, notification, payment", serve.pid());
+    for args in [
+        &["call", "greeter", "hello", "--data", "1"][..],
+        &["call", "services.foo.bar", "--data", "1"],
+        &["publish", "nobody.listens", "--confirm", "--data", "1"],
+    ] {
+        home.run(args).failed(5, &has);
+    }
+}
