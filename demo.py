@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """A tour of the three patterns over NATS: request-reply, queue group, JetStream.
 
-    cargo run --release -- serve      # in one terminal
-    python demo.py                    # in another
+    mono-demo serve      # in one terminal; in a checkout: cargo run --release -- serve
+    python demo.py       # in another
 
 Waits for outcomes, never for time to pass. Exit status: 0 all as told, 1 something differs, 2 bad
 usage, 3 no server or no nats-py, 8 refused by the server, or not trusted.
@@ -18,6 +18,7 @@ import json
 import logging
 import os
 import secrets
+import shutil
 import ssl
 import stat
 import sys
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from nats.aio.client import Client as NATS
 
 DEFAULT_URL = "nats://127.0.0.1:4222"
-HINT_SERVE = "cargo run --release -- serve"
+HINT_SERVE = "mono-demo serve" if shutil.which("mono-demo") else "cargo run --release -- serve"
 HINT_LOGIN = (
     "name a user with NATS_USER and NATS_PASSWORD, or in the URL, and with NATS_CA who signed the "
     "server's certificate; without NATS_URL and --server a running `serve` of yours is found, and lets you in"
@@ -38,7 +39,7 @@ HINT_LOGIN = (
 HINT_CA = "NATS_CA names a file with the certificates, in PEM, of the authorities that are trusted"
 HINT_INSTALL = (
     "python -m pip install --require-hashes -r client/requirements.txt, "
-    "or run it with the Python that `mono-demo doctor` shows"
+    "or `mono-demo doctor --fix`, and run it with the Python at the path that this shows"
 )
 
 EXIT_DIFFERS = 1

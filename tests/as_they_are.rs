@@ -303,7 +303,7 @@ fn a_service_that_says_nothing_is_seen_to_be_ready_at_the_broker() {
         e2e(&home, &["--update"]).ok();
     }
     for (sign, words) in [
-        ("connected = 2", "silent did not connect to the broker, 2 times within 2s"),
+        ("connected = 2", "silent did not make 2 connections to the broker within 2s"),
         ("subscribes = \"hi\"", "silent did not subscribe to hi, 1 of them within 2s"),
         (
             "consumer = \"worker\"",

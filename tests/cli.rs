@@ -149,7 +149,7 @@ fn a_slip_is_told_in_plain_words_with_what_was_meant() {
         (vec!["e2e", "--list", "--report", "tap=x"], "cannot be used with"),
         (vec!["e2e", "my-suit"], "no scenario matches: my-suit"),
         (vec!["e2e", "--filter", "tag(nope)", "--list"], "matches: --filter 'tag(nope)'"),
-        (vec!["e2e", "--tag", "fualt"], "did you mean `fault`?"),
+        (vec!["e2e", "--tag", "fualt"], "did you mean `--tag fault`?"),
     ] {
         // Nothing is there that a broker or a client could be made of.
         let mut command = home.command(&args);
@@ -588,5 +588,21 @@ fn doctor_says_how_to_get_what_is_missing() {
     let said = String::from_utf8(output.stdout).unwrap();
     for how in ["brew install node", "brew install go", "optional: `e2e` leaves this client out"] {
         assert!(said.contains(how), "{said}");
+    }
+}
+
+#[test]
+fn where_nobody_listens_a_running_serve_says_what_it_has() {
+    let home = Home::new();
+    let alone = home.run(&["call", "services.foo.bar", "--data", "1"]);
+    alone.failed(5, "the temporary broker has only math, notification, payment");
+    let serve = home.serve(&["--port", "0"]);
+    let has = format!("(pid {}) has only math, notification, payment", serve.pid());
+    for args in [
+        &["call", "greeter", "hello", "--data", "1"][..],
+        &["call", "services.foo.bar", "--data", "1"],
+        &["publish", "nobody.listens", "--confirm", "--data", "1"],
+    ] {
+        home.run(args).failed(5, &has);
     }
 }

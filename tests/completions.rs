@@ -39,6 +39,32 @@ fn what_is_here_is_offered() {
 }
 
 #[test]
+fn what_a_suite_has_is_offered_after_its_name() {
+    let home = home();
+    let write = |path: &str, text: &str| {
+        let path = home.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("scenarios/shared/paid.steps.toml", "[[step]]\nsettle = true\n");
+    let service = "[services.worker]\nrun = [\"true\"]\nready = { connected = 1 }\n";
+    write("my-suite/suite.toml", service);
+    write("my-suite/scenarios/starts.toml", "description = \"d\"\ntags = [\"mine\"]\n");
+    // Steps that scenarios share are none.
+    let here = offered(&home, &["e2e", ""]);
+    assert!(here.contains(&"greeting/polite".to_owned()), "{here:?}");
+    assert!(!here.iter().any(|name| name.contains("steps")), "{here:?}");
+    assert_eq!(offered(&home, &["e2e", "my-suite", ""]), ["starts"]);
+    assert_eq!(offered(&home, &["e2e", "my-suite", "--tag", ""]), ["mine"]);
+    assert_eq!(offered(&home, &["e2e", "explore", "my-suite", ""]), ["starts"]);
+    assert_eq!(offered(&home, &["e2e", "explore", "my-suite", "--service", ""]), ["worker"]);
+    let built_in = Home::new();
+    assert_eq!(offered(&built_in, &["e2e", "explore", "x", "--service", ""]), ["services"]);
+    assert_eq!(offered(&home, &["man", "ser"]), ["serve"]);
+    assert_eq!(offered(&home, &["man", "e2e", "ex"]), ["explore"]);
+}
+
+#[test]
 fn bash_completes_with_the_script() {
     let home = home();
     let script = Said::from(home.command(["completions", "bash"]).output().unwrap()).ok();
@@ -69,7 +95,10 @@ fn bash_completes_with_the_script() {
 fn pages_and_versions_are_printed() {
     let home = Home::new();
     let page = Said::from(home.command(["man", "e2e", "new"]).output().unwrap()).ok();
-    assert!(page.starts_with(".TH MONO\\-DEMO\\-E2E\\-NEW 1"), "{page}");
+    assert!(page.starts_with(".TH MONO\\-DEMO\\-E2E\\-NEW 1 \"November 2026\""), "{page}");
+    let whole = Said::from(home.command(["man"]).output().unwrap()).ok();
+    assert!(whole.contains(".SH EXIT STATUS\n.nf\n  0    success\n"), "{whole}");
+    assert!(!whole.contains(".SH NOTES"), "{whole}");
     let told = Said::from(home.command(["man", "e2w"]).output().unwrap());
     told.failed(2, "there is no command `e2w`");
     let said = Said::from(home.command(["version"]).output().unwrap()).ok();

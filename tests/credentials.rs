@@ -85,6 +85,19 @@ fn a_url_that_cannot_be_read_says_how_to_write_it_and_shows_no_secret() {
 }
 
 #[test]
+fn what_is_wrong_with_an_address_is_said_once() {
+    let home = Home::new();
+    for url in ["nats://h:99999", "nats://[1"] {
+        let said = home.run(&[&["-s", url][..], &CALL].concat()).failed(2, "not a NATS URL");
+        assert!(!said.stderr.contains("URL is invalid"), "{}", said.stderr);
+        assert!(!said.stderr.contains("connect to …"), "{}", said.stderr);
+    }
+    let said = home.run(&[&["--context", "nope.json"][..], &CALL].concat());
+    let said = said.failed(2, "there is no file nope.json, and no NATS context of that name");
+    assert!(!said.stderr.contains("json.json"), "{}", said.stderr);
+}
+
+#[test]
 fn a_variable_that_cannot_be_read_does_not_count_as_unset() {
     use std::os::unix::ffi::OsStrExt;
     let home = Home::new();

@@ -81,7 +81,8 @@ fn what_can_be_installed_is_said_to_be_and_only_then() {
     // Node alone prepares nothing.
     let rows = [
         "ok  nats-server  none yet: 2.15.1 is installed at the first use",
-        "ok  python       its client is prepared at the first use",
+        "ok  python       Python 3.12.1 at ",
+        "/python3: its client is prepared at the first use",
         "no npm that will do was found",
     ];
     says(&mut alone(&home, &tools), 0, &rows);

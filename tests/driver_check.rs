@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use mono_demo::e2e::driver::conformance;
 use serde_json::Value;
 
+use crate::support::program::Home;
 use crate::support::{drivers, root};
 
 const BIN: &str = env!("CARGO_BIN_EXE_mono-demo");
@@ -108,13 +109,13 @@ fn a_word_on_stdout_is_found_and_nothing_else_is_asked() {
 }
 
 #[test]
-fn a_program_that_is_not_there_fails_the_first_check() {
-    let (said, status) = check(None, &["/nowhere/driver"]);
-    assert_eq!(status, Some(1));
-    assert_eq!(said["checks"][0]["verdict"], "failed");
+fn a_program_that_is_not_there_is_one_error() {
+    let home = Home::new();
+    let said =
+        home.run(&["driver", "check", "--", "./nope"]).failed(3, "could not start the driver");
+    assert_eq!(said.stdout, "", "no check was done");
 }
 
-/// What is committed under `docs` is what the program prints; `UPDATE_DOCS=1` writes it.
 #[test]
 fn the_documents_are_those_that_the_types_make() {
     for (command, path) in

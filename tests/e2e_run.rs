@@ -275,7 +275,7 @@ async fn expressions_and_shards_choose() {
     assert_eq!(runs("client(rust)", Some("1/2")).unwrap(), ["a/b rust", "d rust"]);
     assert_eq!(runs("client(rust)", Some("2/2")).unwrap(), ["a/c rust"]);
     let error = runs("client(rust)", Some("4/4")).unwrap_err().to_string();
-    assert_eq!(error, "no scenario matches: --filter 'client(rust)', --shard 4/4");
+    assert_eq!(error, "no scenario matches: --filter 'client(rust)', --shard 4/4; suite small");
     assert!(matches!(runs("tag(none)", None), Err(E2eError::NothingChosen { .. })));
 }
 

@@ -158,3 +158,13 @@ fn a_slip_in_what_is_to_be_explored_has_its_place() {
         home.run(&["e2e", "suite"]).failed(2, needle);
     }
 }
+
+/// The fault starts the service again while nothing of it passes: it would never be ready.
+#[test]
+fn a_kill_at_a_message_and_a_fault_of_the_scenario_may_come_together() {
+    let home = Home::new();
+    receipts::suite(&home, 10, "under = { kill-service = 1 }\n");
+    let killed = [&KILLED[..], &["--points=6"]].concat();
+    let said = explore(&home, None, &killed).ok();
+    assert!(said.contains("6 points: 6 held, 0 broken"), "{said}");
+}

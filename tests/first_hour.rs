@@ -142,6 +142,10 @@ fn a_suite_starts_from_a_command_that_is_there() {
     let command = format!("{python} worker.py");
     let said = home.run(&["e2e", "new", "tests/e2e", "--run", &command]).ok();
     assert!(said.contains("tests/e2e/scenarios/starts.toml"), "{said}");
+    // What takes no login from a URL needs none.
+    let file = std::fs::read_to_string(home.path().join("tests/e2e/suite.toml")).unwrap();
+    assert!(file.contains("\nbroker = { auth = false }\n"), "{file}");
+    assert!(!file.contains("\nenv = "), "{file}");
     let said = home.run(&["e2e", "tests/e2e", "--update"]).ok();
     assert!(said.contains("1 passed"), "{said}");
     home.run(&["e2e", "new", "other", "--run", "  "]).failed(2, "names no command");

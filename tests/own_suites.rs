@@ -64,13 +64,32 @@ fn a_service_that_is_not_ready_says_why() {
             "run = [\"sleep\", \"1000\"]\nready = { service = \"shop\" }\nready_within = \"300ms\"\nprocesses = 2\n",
             "shop did not answer $SRV.PING.shop with 2 of them within 300ms",
         ),
-        ("run = [\"./not-there\"]\nready = { line = \"up\" }\n", "cannot start shop"),
+        ("run = [\"./not-there\"]\nready = { line = \"up\" }\n", "could not start shop: "),
+        // Without the detours of its way.
+        (
+            "run = [\"./not-there\"]\ncwd = \"scenarios/..\"\nready = { line = \"up\" }\n",
+            "suite/not-there: No such",
+        ),
     ] {
         let home = Home::new();
         suite(&home, &format!("[services.shop]\n{service}"), &[("a", STEP)]);
         let said = e2e(&home, &["--ci"]).failed(3, "");
         assert!(said.stdout.contains(words), "{words}\n{}", said.stdout);
     }
+}
+
+#[test]
+fn nobody_who_answers_after_a_fault_is_told_once_and_what_helps() {
+    let home = Home::new();
+    let step = "[[step]]\nrequest = \"nobody\"\nreply = 1\n";
+    let killed = format!("[[step]]\nfault = \"kill-broker\"\n\n{step}");
+    suite(&home, "", &[("a-fault", &killed), ("none", step)]);
+    let said = e2e(&home, &["--ci"]).failed(1, "").stdout;
+    let line = |of: &str| said.lines().find(|line| line.starts_with(of)).unwrap().to_owned();
+    let (after, without) = (line("FAIL a-fault [rust]: "), line("FAIL none [rust]: "));
+    let helps = "`within = \"5s\"` asks again";
+    assert!(after.contains(helps) && !without.contains(helps), "{after}\n{without}");
+    assert_eq!(without.matches("no responders").count(), 1, "{without}");
 }
 
 #[test]
@@ -275,6 +294,11 @@ fn paths_are_told_as_they_are_seen_from_here_and_golden_files_are_the_same_from_
     let said = e2e(&home, &[])
         .failed(1, "1 transcript waits for review: `mono-demo e2e review suite/scenarios`");
     assert!(said.stdout.contains("differs from suite/scenarios/a.snap"), "{}", said.stdout);
+    assert!(
+        said.stderr.contains("or --update, accepts; a value that is another"),
+        "{}",
+        said.stderr
+    );
     assert!(
         said.stderr.contains("suite/scenarios/gone.snap belongs to no scenario"),
         "{}",

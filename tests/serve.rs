@@ -326,6 +326,14 @@ fn a_stale_ready_file_is_removed_before_the_start() {
 }
 
 #[test]
+fn a_ready_file_in_a_folder_that_is_not_there_is_refused_and_makes_none() {
+    let home = Home::new();
+    let refused = home.run(&["serve", "--port", "0", "--ready-file", "a/b/ready"]);
+    refused.failed(2, "--ready-file: there is no folder ");
+    assert!(!home.path().join("a").exists());
+}
+
+#[test]
 fn a_ready_file_that_is_a_device_or_a_folder_is_refused_and_stays() {
     let home = Home::new();
     std::fs::create_dir(home.path().join("folder")).unwrap();

@@ -124,3 +124,68 @@ fn runs_that_were_all_left_out_prove_nothing() {
     home.run(&args).failed(3, "nothing was run");
     home.run(&[&args[..], &["--pass-with-no-runs"]].concat()).ok();
 }
+
+#[test]
+fn a_name_or_tag_that_chooses_nothing_is_refused_whatever_the_others_choose() {
+    let home = Home::new();
+    shop(&home);
+    let text = format!("description = \"c\"\ntags = [\"slow\"]\n\n{STEP}");
+    std::fs::create_dir(home.path().join("shop/scenarios/orders")).unwrap();
+    std::fs::write(home.path().join("shop/scenarios/orders/survives.toml"), text).unwrap();
+    for (args, near) in [
+        (&["a", "orders/survivs"][..], "did you mean `orders/survives`?"),
+        (&["a", "survivs"], "did you mean `orders/survives`?"),
+        (&["a", "ordres/"], "did you mean `orders/`?"),
+        (&["a", "slow"], "did you mean `--tag slow`?"),
+        (&["--tag", "slow", "--tag", "slwo"], "did you mean `--tag slow`?"),
+        (&["--tag", "slow", "--tag", "survives"], "did you mean `orders/survives`?"),
+        (&["a", "nothing-like-it"], "`--list` shows all scenarios"),
+    ] {
+        let refused = home.run(&[&["e2e", "shop"], args].concat()).failed(2, near);
+        let wrong = args.last().unwrap();
+        let flag = if args[0] == "--tag" { "--tag " } else { "" };
+        let told = format!("error: no scenario matches: {flag}{wrong}; suite shop\n");
+        assert!(refused.stderr.starts_with(&told), "{args:?}: {}", refused.stderr);
+        assert_eq!(refused.stdout, "", "{args:?}");
+    }
+    // Both of two slips are named, and a choice that may be empty stays one.
+    home.run(&["e2e", "shop", "x1", "x2"]).failed(2, "no scenario matches: x1, x2");
+    let may = ["e2e", "shop", "a", "x1", "--list", "--pass-with-no-runs"];
+    assert_eq!(home.run(&may).ok().lines().count(), 1);
+}
+
+#[test]
+fn a_folder_without_a_suite_file_is_not_run_with_the_built_in_services() {
+    let home = Home::new();
+    shop(&home);
+    let path = |path: &str| home.path().join(path);
+    std::fs::create_dir_all(path("plain/scenarios")).unwrap();
+    std::fs::copy(path("shop/scenarios/a.toml"), path("plain/scenarios/a.toml")).unwrap();
+    home.run(&["e2e", "plain"]).failed(2, "--fixtures plain runs the scenarios");
+    std::fs::write(path("plain/suites.toml"), "").unwrap();
+    let refused = home.run(&["e2e", "plain"]).failed(2, "did you mean suite.toml?");
+    assert!(refused.stderr.starts_with("error: plain has no suite.toml\n"), "{}", refused.stderr);
+    let list = ["--list", "--client", "rust"];
+    home.run(&[&["e2e", "--fixtures", "plain/scenarios"][..], &list].concat()).ok();
+    // A folder above suites says which are in it; one that is called `fixtures` is one of fixtures.
+    std::fs::create_dir_all(path("all/fixtures")).unwrap();
+    std::fs::rename(path("shop"), path("all/shop")).unwrap();
+    home.run(&["e2e", "all"]).failed(2, "the suites in it: shop; as in `mono-demo e2e all/shop`");
+    std::fs::copy(path("plain/scenarios/a.toml"), path("all/fixtures/a.toml")).unwrap();
+    home.run(&[&["e2e", "all/fixtures"][..], &list].concat()).ok();
+}
+
+#[test]
+fn what_is_near_a_suite_says_which() {
+    let home = Home::new();
+    shop(&home);
+    home.run(&["e2e", "shpo"]).failed(2, "did you mean the suite `shop`?");
+    let other = home.run(&["e2e", "greets"]).failed(2, "the suites here: shop; name one");
+    assert!(other.stderr.contains("suite built into mono-demo"), "{}", other.stderr);
+    // Its file is the suite.
+    assert_eq!(home.run(&["e2e", "shop/suite.toml", "--list"]).ok().lines().count(), 2);
+    let to = home.path().join("second");
+    std::fs::create_dir_all(to.join("scenarios")).unwrap();
+    std::fs::write(to.join("suite.toml"), "").unwrap();
+    home.run(&["e2e", "shop", "second"]).failed(2, "one suite at a time: second is not of ");
+}

@@ -178,6 +178,12 @@ impl Session {
         self.own.is_some()
     }
 
+    /// The modules of the services that were started for it.
+    pub fn own_modules(&self) -> Option<String> {
+        let registered = self.own.as_ref()?.running.registered().iter();
+        Some(registered.map(|one| one.module.to_string()).collect::<Vec<_>>().join(", "))
+    }
+
     /// Drains and stops what was started.
     pub async fn close(self) {
         if self.own.as_ref().is_none_or(|own| own.asks == Asks::Any) {

@@ -28,14 +28,18 @@ pub fn path(name: &str, context: &Context) -> Result<PathBuf, CliError> {
 /// A context by its name, or by its file.
 pub fn read(name: &str, context: &Context) -> Result<NatsContext, CliError> {
     // natscli's rule: a name that is a file is one.
-    let file = Path::new(name).extension().is_some_and(|e| e == "json");
-    let file = file.then(|| context.absolute(Path::new(name))).filter(|path| path.is_file());
+    let is_file_name = Path::new(name).extension().is_some_and(|e| e == "json");
+    let file =
+        is_file_name.then(|| context.absolute(Path::new(name))).filter(|path| path.is_file());
     let path = file.map_or_else(|| self::path(name, context), Ok)?;
     let failed = |e: &dyn std::fmt::Display| {
         CliError::usage(format!("NATS context {name:?}: {}: {e}", path.display()))
     };
     let text = read_file(&path).map_err(|e| {
         let error = match e.kind() {
+            ErrorKind::NotFound if is_file_name => CliError::usage(format!(
+                "there is no file {name}, and no NATS context of that name"
+            )),
             ErrorKind::NotFound => CliError::usage(format!(
                 "there is no NATS context {name:?}: looked for {}",
                 path.display()

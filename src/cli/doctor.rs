@@ -129,6 +129,7 @@ async fn broker(settings: &provision::Settings, makes: Makes) -> Diagnosis {
 
 async fn python_env(settings: &provision::Settings, makes: Makes) -> Diagnosis {
     let mut found = provision::find_python_env(settings, python::REQUIREMENTS).await;
+    let mut made_of = None;
     match &found {
         Ok(Some(env)) => {
             if let Err(error) = provision::python_env_runs(env).await {
@@ -139,16 +140,22 @@ async fn python_env(settings: &provision::Settings, makes: Makes) -> Diagnosis {
         Ok(None) => match provision::find_python(settings, provision::Makes::Environment).await {
             Err(error) if settings.python.is_some() => return missing("python", &error),
             Err(error) => found = Err(error),
-            Ok(_) => {}
+            Ok(python) => made_of = Some(python),
         },
         Err(error) if settings.python.is_some() => return missing("python", error),
         Err(_) => {}
     }
-    optional("python", makes, found, |env| {
+    let mut told = optional("python", makes, found, |env| {
         let path = env.python.display();
         let text = format!("{} with nats-py {} at {path}", env.version, env.nats_py);
         (text, json!({ "path": env.python, "version": env.version, "nats_py": env.nats_py }))
-    })
+    });
+    if let Some(python) = made_of.filter(|_| told.ok) {
+        let path = python.program.display();
+        told.text = format!("Python {} at {path}: {}", python.version, told.text);
+        told.detail["made_of"] = json!({ "path": python.program, "version": python.version });
+    }
+    told
 }
 
 async fn node(settings: &provision::Settings, makes: Makes) -> Diagnosis {

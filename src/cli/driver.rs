@@ -161,7 +161,9 @@ impl From<CheckError> for CliError {
     fn from(error: CheckError) -> Self {
         match error {
             CheckError::Broker(error) => error.into(),
-            error @ CheckError::Bench(_) => Self::new(Exit::Infrastructure, error),
+            error @ (CheckError::Driver(_) | CheckError::Bench(_)) => {
+                Self::new(Exit::Infrastructure, error)
+            }
         }
     }
 }

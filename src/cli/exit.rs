@@ -119,6 +119,9 @@ impl CliError {
     }
 }
 
+/// What helps where nobody listens, unless the services are known to run.
+pub const START_THE_SERVICES: &str = "start the services with `mono-demo serve`";
+
 impl From<ClientError> for CliError {
     fn from(error: ClientError) -> Self {
         let exit = match &error {
@@ -136,7 +139,7 @@ impl From<ClientError> for CliError {
             ClientError::Connection { .. } => Exit::Infrastructure,
         };
         let hint = match &error {
-            ClientError::NoResponders { .. } => Some("start the services with `mono-demo serve`"),
+            ClientError::NoResponders { .. } => Some(START_THE_SERVICES),
             ClientError::NoStream { .. } | ClientError::NotAcknowledged { .. } => Some(
                 "`nats stream ls` lists the streams of a server, which must run JetStream (`nats-server -js`); \
                  `mono-demo serve` makes the stream of `services.payment.payment-process`",

@@ -22,6 +22,12 @@ pub struct ManArgs {
     out: Option<PathBuf>,
 }
 
+/// How the table of exit codes begins.
+const EXIT_CODES: &str = "Exit codes:";
+
+/// The month in which the pages were last changed; the same for everybody who builds this version.
+const DATE: &str = "November 2026";
+
 /// A page, and the name of its file without `.1`.
 struct Page {
     name: String,
@@ -84,7 +90,7 @@ fn page(name: &str, command: &Command, inner: &[&Command]) -> String {
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
     let version = env!("CARGO_PKG_VERSION");
     let mut page =
-        format!(".TH {} 1 \"\" \"mono\\-demo {version}\"\n", escaped(&name.to_uppercase()));
+        format!(".TH {} 1 \"{DATE}\" \"mono\\-demo {version}\"\n", escaped(&name.to_uppercase()));
     let mut section = |title: &str, text: &str| {
         // Writing to a String cannot fail.
         let _ = write!(page, ".SH {title}\n{text}");
@@ -120,7 +126,12 @@ fn page(name: &str, command: &Command, inner: &[&Command]) -> String {
         section(&title, &here.map(|arg| option(arg)).collect::<String>());
     }
     if let Some(after) = command.get_after_long_help().or_else(|| command.get_after_help()) {
-        section("NOTES", &format!(".nf\n{}\n.fi\n", lines(&after.to_string())));
+        let after = after.to_string();
+        let (title, text) = match after.strip_prefix(EXIT_CODES) {
+            Some(codes) => ("EXIT STATUS", codes),
+            None => ("NOTES", after.as_str()),
+        };
+        section(title, &format!(".nf\n{}\n.fi\n", lines(text.trim_start_matches('\n'))));
     }
     page
 }

@@ -103,12 +103,13 @@ fn of_command(command: &str, suite: &Path, cwd: &Path) -> Result<Own, CliError> 
     let (name, cwd) = (name_of(program), toml::Value::from(back));
     let suite = format!(
         "# What `mono-demo e2e` starts, and where the scenarios are. Every key: docs/suites.md of mono-demo.\n\n\
+         # Everybody is let in, so that a service in any language needs only the URL. Without this line it has to\n\
+         # show NATS_USER and NATS_PASSWORD, which are given to it (some libraries take no login from a URL).\n\
+         broker = {{ auth = false }}\n\n\
          [services.{name}]\n\
          run = {run}\n\
          cwd = {cwd}\n\
-         # Under the name that it reads; NATS_USER and NATS_PASSWORD are there too. For a service that takes\n\
-         # no login: broker = {{ auth = false }}, above.\n\
-         env = {{ NATS_URL = \"{{{{url_with_credentials}}}}\" }}\n\
+         # It finds the broker by NATS_URL; for another name: env = {{ BROKER = \"{{{{nats_url}}}}\" }}.\n\
          # It is connected; or {{ subscribes = \"…\" }}, {{ consumer = \"…\" }}, {{ line = \"…\" }}, {{ http = \"…\" }}.\n\
          ready = {{ connected = 1 }}\n\n\
          # Streams that it expects to find:\n\

@@ -143,7 +143,15 @@ fn under_test(service: &Service, available: &template::Variables, root: &Path) -
 
 /// A path is one from its working folder; a bare name is looked up in `PATH`.
 fn program(word: &str, root: &Path) -> PathBuf {
-    if word.contains('/') { root.join(word) } else { PathBuf::from(word) }
+    if !word.contains('/') {
+        return PathBuf::from(word);
+    }
+    let path = root.join(word);
+    // Of one that is not there, an error shows the way without its detours.
+    match (path.exists(), path.parent().map(Path::canonicalize), path.file_name()) {
+        (false, Some(Ok(folder)), Some(name)) => folder.join(name),
+        _ => path,
+    }
 }
 
 /// The clients: those that are chosen, of those that the suite names.

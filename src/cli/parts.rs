@@ -26,7 +26,7 @@ use crate::process::Spawn;
 use crate::provision;
 
 /// The built-in services run in one process, which faults and logs call so.
-const SERVICES: &str = "services";
+pub const SERVICES: &str = "services";
 /// From their start to their line `Ready: …`.
 const READY: Duration = Duration::from_secs(20);
 const READY_LINE: &str = "Ready: ";

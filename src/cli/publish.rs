@@ -12,6 +12,7 @@ use super::context::Context;
 use super::data;
 use super::exit::{CliError, Exit};
 use super::global::{Global, MessageArgs};
+use super::nobody_listens::nobody_listens;
 use super::output::Output;
 use crate::broker::Role;
 use crate::counted::counted;
@@ -65,6 +66,9 @@ pub async fn run(
         if result.is_err() {
             break;
         }
+    }
+    if let Err(error) = result {
+        result = Err(nobody_listens(error, &session, context).await);
     }
     session.close().await;
     result.map(|()| Exit::Success)

@@ -8,7 +8,7 @@ use include_dir::{Dir, include_dir};
 use super::context::Context;
 use super::exit::CliError;
 use super::output::Output;
-use super::own;
+use super::{near_suites, own};
 use crate::e2e::scenario::suite;
 use crate::provision::{self, Sources};
 
@@ -97,6 +97,19 @@ pub fn fixtures_here(context: &Context) -> Result<PathBuf, CliError> {
     }
 }
 
+/// The folder of fixtures of the suite that these words name, or that is here, if there is one.
+pub fn fixtures_of(names: &[String], context: &Context) -> Option<PathBuf> {
+    let asked = Asked { names, ..Asked::default() };
+    here(asked, context).ok().flatten().map(|suite| suite.fixtures)
+}
+
+/// The names of its services, where it has its own.
+pub fn services_of(names: &[String], context: &Context) -> Option<Vec<String>> {
+    let asked = Asked { names, ..Asked::default() };
+    let own = here(asked, context).ok().flatten()?.own?;
+    Some(own.services.into_iter().map(|service| service.name).collect())
+}
+
 /// The suite that was named, else that of the working folder or one above it, if there is one.
 fn here(asked: Asked<'_>, context: &Context) -> Result<Option<Suite>, CliError> {
     let shown = |folder: &Path| match folder.strip_prefix(&context.cwd) {
@@ -112,7 +125,7 @@ fn here(asked: Asked<'_>, context: &Context) -> Result<Option<Suite>, CliError> 
         let shown = shown(&root);
         return Ok(Some(Suite { fixtures, root, built_in: false, own: Some(own), shown }));
     }
-    let named = folder(asked, context);
+    let named = folder(asked, context)?;
     let here = context.absolute(Path::new(FOLDER));
     if named.is_some() || here.is_dir() {
         let fixtures = named.map_or(here, |path| context.absolute(&path));
@@ -137,17 +150,26 @@ fn own_root(asked: Asked<'_>, context: &Context) -> Option<PathBuf> {
     from.ancestors().find(is_near).filter(|folder| has_file(folder)).map(Path::to_owned)
 }
 
-/// The folder of fixtures that was named, by flag or as the one folder that is not below
-/// `fixtures`.
-fn folder(asked: Asked<'_>, context: &Context) -> Option<PathBuf> {
+/// The folder of fixtures that was named: by flag, or as the one folder that is not below `fixtures` and
+/// is called so, or lies in one that is.
+///
+/// # Errors
+/// Any other folder: nobody said that its scenarios are about the built-in services.
+fn folder(asked: Asked<'_>, context: &Context) -> Result<Option<PathBuf>, CliError> {
     if let Some(named) = asked.fixtures {
-        return Some(named.to_owned());
+        return Ok(Some(named.to_owned()));
     }
-    let [only] = asked.names else { return None };
-    let path = context.absolute(only.as_ref()).canonicalize().ok().filter(|path| path.is_dir())?;
-    let usual = context.absolute("fixtures".as_ref()).canonicalize();
-    let below = usual.is_ok_and(|usual| path.starts_with(usual));
-    (!below).then_some(path)
+    let [only] = asked.names else { return Ok(None) };
+    let found = context.absolute(only.as_ref()).canonicalize().ok().filter(|path| path.is_dir());
+    let Some(path) = found else { return Ok(None) };
+    let usual = context.absolute(FOLDER.as_ref()).canonicalize();
+    if usual.is_ok_and(|usual| path.starts_with(usual)) {
+        return Ok(None);
+    }
+    if path.components().any(|part| part.as_os_str() == FOLDER) {
+        return Ok(Some(path));
+    }
+    Err(near_suites::without_file(only, &path))
 }
 
 /// Which scenarios of the folder: a path below it is a scenario's name, or with a `/` at its end a
@@ -177,10 +199,14 @@ pub fn names(
             continue;
         };
         match path.strip_prefix(&root) {
-            _ if path == suite => {}
+            _ if path == suite || path == suite.join(own::FILE) => {}
             Ok(inside) if inside.as_os_str().is_empty() => return Ok(Vec::new()),
             Ok(inside) if path.is_dir() => names.push(format!("{}/", inside.display())),
             Ok(inside) => names.push(inside.with_extension("").display().to_string()),
+            Err(_) if near_suites::is_another(&path, &suite) => {
+                let message = format!("one suite at a time: {given} is not of {}", suite.display());
+                return Err(CliError::usage(message).hint("run each with a command of its own"));
+            }
             Err(_) => {
                 let folder = fixtures.display();
                 let message = format!("{given} is not below the folder of fixtures {folder}");

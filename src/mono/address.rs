@@ -1,6 +1,6 @@
 //! The servers that a target names, and the login in each URL.
 
-use std::sync::LazyLock;
+use std::{io, sync::LazyLock};
 
 use async_nats::ServerAddr;
 use regex_lite::Regex;
@@ -144,7 +144,13 @@ fn server(item: &str) -> Result<Server, String> {
         });
     }
     let scheme = if scheme.is_empty() { SCHEMES[0] } else { scheme };
-    let addr = format!("{scheme}{host}").parse().map_err(|e| unreadable(format!("{e}")))?;
+    let addr = format!("{scheme}{host}").parse();
+    // What it is no URL of is said before it.
+    let why = |e: io::Error| {
+        let said = e.to_string();
+        said.strip_prefix("NATS server URL is invalid: ").unwrap_or(&said).to_owned()
+    };
+    let addr = addr.map_err(|e| unreadable(why(e)))?;
     Ok(Server { addr, login: info.map(login).transpose()?.flatten() })
 }
 

@@ -2,6 +2,7 @@
 
 use async_nats::ConnectErrorKind;
 
+use super::said_once::said_once;
 use super::target::Tls;
 
 /// Why there is no connection.
@@ -16,7 +17,7 @@ pub enum ConnectError {
         evidence: String,
     },
     /// The URL, a creds file or a certificate cannot be used.
-    #[error("connect to {url}: {evidence}")]
+    #[error("{}: {evidence}", connect_to(url))]
     Unusable {
         /// Where to, without secrets.
         url: String,
@@ -75,12 +76,17 @@ impl ConnectError {
     }
 }
 
+/// Of what cannot be a host nothing is shown.
+fn connect_to(url: &str) -> String {
+    if url == "…" { "connect".to_owned() } else { format!("connect to {url}") }
+}
+
 /// What the client library said, told apart.
 pub(super) fn explain(url: String, tls: &Tls, error: &async_nats::ConnectError) -> ConnectError {
     if let Some(crate::tls::Trouble { cause, remedy }) = crate::tls::trouble(error) {
         return ConnectError::Tls { url, cause, remedy };
     }
-    let evidence = error.to_string();
+    let evidence = said_once(error);
     match error.kind() {
         ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
             ConnectError::Refused { url, evidence }

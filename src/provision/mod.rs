@@ -42,7 +42,7 @@ pub use health::{python_env_runs, server_runs};
 pub use managed::MANAGED_VERSION;
 pub use node::{NodeClient, find_node_client, node_client};
 pub use prepared::{Sources, unpacked};
-pub use python::{Makes, find_python};
+pub use python::{Interpreter, Makes, find_python};
 pub use server::{Found, find_nats_server, nats_server};
 pub use settings::{Progress, Settings};
 pub use version::{NotAVersion, Version};

@@ -21,13 +21,13 @@ const OLDEST: (u32, u32) = (3, 10);
 
 /// A Python interpreter that is new enough.
 #[derive(Clone, Debug)]
-pub(super) struct Interpreter {
+pub struct Interpreter {
     /// As it was found.
-    pub(super) program: PathBuf,
+    pub program: PathBuf,
     /// What the program really is: behind a version manager's shim, another file.
     pub(super) executable: PathBuf,
     /// `3.11.7`.
-    pub(super) version: String,
+    pub version: String,
     /// Whether it can make virtual environments with a pip; Debian has that in a package of its own.
     pub(super) venv: bool,
 }
@@ -73,10 +73,10 @@ pub(super) fn locate(settings: &Settings) -> Result<PathBuf, ProvisionError> {
 ///
 /// # Errors
 /// The error that there is no usable Python, and what to do about it.
-pub async fn find_python(settings: &Settings, makes: Makes) -> Result<PathBuf, ProvisionError> {
+pub async fn find_python(settings: &Settings, makes: Makes) -> Result<Interpreter, ProvisionError> {
     let found = probe(&locate(settings)?).await?;
     if found.venv || makes == Makes::Server && has_pip(&found.program, Path::new("/")).await {
-        return Ok(found.program);
+        return Ok(found);
     }
     Err(ProvisionError::NoPython {
         problem: format!("{} cannot make virtual environments", found.program.display()),

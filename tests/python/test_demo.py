@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -79,7 +80,16 @@ def test_no_server_is_one_clear_line_and_a_hint() -> None:
     assert ended.returncode == 3
     error, hint = ended.stderr.splitlines()
     assert error.startswith("error: no NATS server at nats://127.0.0.1:1")
-    assert hint == "hint: cargo run --release -- serve"
+    installed = shutil.which("mono-demo") is not None
+    assert hint == f"hint: {'mono-demo' if installed else 'cargo run --release --'} serve"
+
+
+def test_who_installed_the_program_is_told_its_name(tmp_path: Path) -> None:
+    program = tmp_path / "mono-demo"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    ended = run_demo("--nats-url", "nats://127.0.0.1:1", env={"PATH": str(tmp_path)})
+    assert ended.stderr.splitlines()[1] == "hint: mono-demo serve"
 
 
 @pytest.mark.parametrize(
@@ -104,6 +114,7 @@ def test_without_nats_py_there_is_a_hint() -> None:
     error, hint = ended.stderr.splitlines()
     assert error == "error: nats-py is not installed"
     assert "client/requirements.txt" in hint
+    assert "`mono-demo doctor --fix`" in hint
 
 
 def write_runtime_file(folder: Path, content: str) -> None:

@@ -48,8 +48,10 @@ pub fn script(args: &CompletionsArgs, output: &Output) -> Exit {
 
 /// Prints a line each: what could come next, and behind a tab what it is. Nothing means files.
 pub fn run(args: &CompleteArgs, program: Command, context: &Context, output: &Output) -> Exit {
-    for candidate in words::candidates(program, &args.words, &|wanted| values::of(wanted, context))
-    {
+    let mut shape = program.clone();
+    shape.build();
+    let values = |wanted: words::Wanted| values::of(wanted, &shape, context);
+    for candidate in words::candidates(program, &args.words, &values) {
         output.line(format!("{}\t{}", candidate.value, candidate.help));
     }
     Exit::Success

@@ -110,7 +110,7 @@ async fn once(
         // The error itself is told below.
         let _ = github.mistakes(errors);
     }
-    let chosen = chosen?;
+    let chosen = chosen.map_err(|error| plan.meant(error))?;
     if args.list || args.record {
         // A run says it in its report.
         output.note(format!("suite {}", by_name.invocation.suite));
@@ -226,7 +226,10 @@ fn what_is_left_to_do(settings: &Settings, output: &Output) {
         let folder = folder.unwrap_or(&settings.fixtures).display();
         let (what, wait) =
             if waiting == 1 { ("transcript", "waits") } else { ("transcripts", "wait") };
-        output.note(format!("{waiting} {what} {wait} for review: `mono-demo e2e review {folder}`"));
+        output.note(format!(
+            "{waiting} {what} {wait} for review: `mono-demo e2e review {folder}`, or --update, accepts; \
+             a value that is another in each run is left out by `[redact]` or a matcher, as \"#string\""
+        ));
     }
     for path in session::left_over(settings).unwrap_or_default() {
         output.note(format!("{} belongs to no scenario: remove or rename it", path.display()));

@@ -101,7 +101,10 @@ fn show(explored: &Explored, again: &dyn Fn(&str) -> String, output: &Output) {
         Came::Held => ("held".to_owned(), Vec::new()),
         Came::NeverCame => ("never came".to_owned(), Vec::new()),
         Came::StepFailed { message } => ("a step fails".to_owned(), first(message)),
-        Came::Unknown { reason } => ("not known".to_owned(), first(reason)),
+        Came::Unknown { reason, log } => {
+            let why: Vec<String> = first(reason);
+            ("not known".to_owned(), why.into_iter().chain(log.iter().cloned()).collect())
+        }
         Came::Broken { promises, message } if promises.is_empty() => {
             ("BROKEN  a check fails".to_owned(), first(message))
         }

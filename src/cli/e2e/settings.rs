@@ -12,6 +12,7 @@ use crate::cli::context::Context;
 use crate::cli::driver::spawn_dying_rust;
 use crate::cli::exit::CliError;
 use crate::cli::global::Global;
+use crate::cli::near_suites;
 use crate::cli::output::Output;
 use crate::cli::own::NOT_LOOKED_FOR;
 use crate::cli::parts::{self, Parts};
@@ -23,7 +24,7 @@ use crate::e2e::run::Kept;
 use crate::e2e::run::Machine;
 use crate::e2e::run::oracle::Oracle;
 use crate::e2e::scenario::OnCluster;
-use crate::e2e::session::{Again, Filter, Mode, Settings};
+use crate::e2e::session::{Again, E2eError, Filter, Mode, Settings};
 use crate::e2e::text::Schemas;
 use crate::e2e::verdict::event::Invocation;
 use crate::proof::{ContentOf, Proof};
@@ -123,6 +124,18 @@ impl<'a> Plan<'a> {
             None => self.built_in(false).await?,
         };
         Ok(self.settings(parts, Ok(server), histories))
+    }
+
+    /// Where nothing is chosen, also which suite was meant, perhaps.
+    pub(super) fn meant(&self, error: E2eError) -> CliError {
+        let near = matches!(&error, E2eError::NothingChosen { near: None, .. });
+        let (names, built_in) = (&self.args.names, self.suite.built_in);
+        let hint = near.then(|| near_suites::hint(names, built_in, self.context)).flatten();
+        let error = CliError::from(error);
+        match hint {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
     }
 
     /// Whether it is a copy, into which nothing may be written.

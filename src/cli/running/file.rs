@@ -32,6 +32,9 @@ pub struct Runtime {
     /// Whether that broker is its own, and not one that it joined.
     #[serde(default)]
     pub runs_broker: bool,
+    /// The modules that it runs.
+    #[serde(default)]
+    pub modules: Vec<String>,
     /// The folder of the simulated gateway's and mailer's journals.
     pub journals: PathBuf,
     /// With `--auth` or TLS, a private folder that has a NATS context for each role: `client.json`,
@@ -229,6 +232,7 @@ mod tests {
             since_ms: 0,
             name: "n".into(),
             runs_broker: false,
+            modules: Vec::new(),
             journals: "j".into(),
             contexts: None,
             login: None,

@@ -94,6 +94,7 @@ pub(super) async fn announce(
         since_ms: Runtime::now_ms(),
         name: serving.broker.as_ref().map_or(server.server_name, Brokers::names),
         runs_broker: serving.broker.is_some(),
+        modules: serving.running.registered().iter().map(|one| one.module.to_string()).collect(),
         journals: serving.journals.folder.clone(),
         contexts,
         login: None,

@@ -1,6 +1,7 @@
 //! Starts everything, serves until a signal comes, and drains.
 
 use std::future::Future;
+use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -42,6 +43,11 @@ pub async fn run(
     if let Some(path) = &args.ready_file {
         let removed = running::remove_stale(&context.absolute(path));
         removed.map_err(|e| CliError::new(Exit::Infrastructure, e))?;
+        let folder = context.absolute(path).parent().map(Path::to_owned);
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            let message = format!("--ready-file: there is no folder {}", folder.display());
+            return Err(CliError::usage(message).hint("make it, or name a file elsewhere"));
+        }
     }
     if !args.unlisted {
         let failed = |e| {

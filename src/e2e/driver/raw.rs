@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::e2e::record::seen;
-use crate::mono::{BarrierError, Connection};
+use crate::mono::{BarrierError, Connection, said_once};
 use crate::wire::driver::{Ack, DriverError, ErrorKind, Headers, Message, Outcome};
 use crate::wire::headers::{bounded, check};
 use crate::wire::subjects::check_publish_subject;
@@ -229,7 +229,7 @@ pub(in crate::e2e) fn failed(
     definite: bool,
     error: &dyn std::fmt::Display,
 ) -> DriverError {
-    DriverError { kind, definite, message: error.to_string(), code: None }
+    DriverError { kind, definite, message: said_once(error), code: None }
 }
 
 /// Plain data: it always serialises.

@@ -133,7 +133,8 @@ fn not_as_golden(
         }
         Comparison::Same | Comparison::New => {
             let place = Place { file: file.golden.fixture().to_owned(), line: 1, column: None };
-            let message = format!("there is no golden file {path} yet");
+            let helps = if trouble.is_empty() { ": `--update` writes it" } else { "" };
+            let message = format!("there is no golden file {path} yet{helps}");
             (message, String::new(), outcome.transcript.clone(), place)
         }
     };

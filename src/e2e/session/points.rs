@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 
 use crate::counted::counted;
-use crate::e2e::record::run::{RunId, Watched};
+use crate::e2e::record::run::{Log, RunId, Watched};
 use crate::e2e::run::execute::Execution;
 use crate::e2e::run::stage::machine::{Client, Machine};
 use crate::e2e::scenario::ast::crash::{self, Crash, Explore, Point};
@@ -15,6 +15,9 @@ use crate::e2e::scenario::ast::scenario::{Fixture, ProxyTable};
 use crate::e2e::verdict::breach::{Breach, breaches};
 use crate::e2e::verdict::evidence::Evidence;
 use crate::e2e::verdict::outcome::{End, Outcome, Stop};
+
+/// How many lines of each log are shown where nobody knows what came of a kill.
+const LAST_LINES: usize = 5;
 
 /// What to explore of a scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +64,8 @@ pub enum Came {
     Unknown {
         /// Why.
         reason: String,
+        /// The last lines of each process, after its name.
+        log: Vec<String>,
     },
 }
 
@@ -207,7 +212,15 @@ fn unhurt(fixture: &Fixture, outcome: Outcome) -> Result<Watched, ExploreError> 
 fn came(fixture: &Fixture, outcome: Outcome) -> Came {
     let is_killed = outcome.watched.is_some_and(|watched| watched.is_killed);
     match outcome.end {
-        End::Skipped(reason) | End::Broken(reason) => Came::Unknown { reason },
+        End::Skipped(reason) | End::Broken(reason) => {
+            let said = |log: &Log| {
+                let last = log.lines.len().saturating_sub(LAST_LINES);
+                let lines = log.lines[last..].iter();
+                lines.map(|line| format!("{}: {line}", log.name)).collect::<Vec<_>>()
+            };
+            // What the harness waited for, it waited for in vain: they may say why.
+            Came::Unknown { reason, log: outcome.logs.iter().flat_map(said).collect() }
+        }
         _ if !is_killed => Came::NeverCame,
         End::Held => Came::Held,
         End::Failed(failure) => {
@@ -261,7 +274,7 @@ impl Exploration {
             return (!held).then(|| Stop::failed(fixture, &explore.span, nothing));
         };
         let why = match came {
-            Came::Unknown { reason } => return Some(Stop::broken(point, reason)),
+            Came::Unknown { reason, .. } => return Some(Stop::broken(point, reason)),
             Came::Broken { promises, message } => match promises.first() {
                 Some(breach) => format!("{breach}: {}", breach.message),
                 None => message.clone(),

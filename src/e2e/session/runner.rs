@@ -10,7 +10,6 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::choose::Filter;
 use super::discover::{golden_path, golden_source, load};
 use super::golden::Golden;
 use super::judge::Judge;
@@ -25,7 +24,6 @@ use crate::e2e::report::Reporter;
 use crate::e2e::run::stage::machine::Client;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::Action;
-use crate::e2e::text::error;
 use crate::e2e::text::name::Name;
 use crate::e2e::verdict::event::{Event, RunReport, Setup, Summary, Verdict};
 use crate::e2e::verdict::outcome::{End, Outcome};
@@ -178,19 +176,20 @@ pub(in crate::e2e) fn usual_jobs() -> usize {
 /// [`E2eError`] for a fixture that makes no sense, chosen or not, and where no run is left.
 pub fn chosen(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
     let all = load(settings)?;
-    let names: Vec<String> = all.iter().map(|fixture| fixture.name.to_string()).collect();
-    let tags: Vec<String> = all.iter().flat_map(|fixture| fixture.tags.clone()).collect();
+    let may_be_empty = settings.pass_with_no_runs;
+    let unmatched = settings.filter.unmatched(&all);
+    // One that chooses nothing is a slip, whatever the others choose.
+    if !unmatched.is_empty() && !may_be_empty {
+        let near = unmatched.iter().find_map(|(_, near)| near.clone());
+        let given: Vec<String> = unmatched.into_iter().map(|(given, _)| given).collect();
+        return Err(nothing(settings, &given, near));
+    }
     let chosen = choose(settings, all);
     let runs = chosen.iter().any(|fixture| clients_of(settings, fixture).next().is_some());
     // That a change touches nothing of what is wanted is no mistake.
-    if runs || settings.pass_with_no_runs || settings.filter.only.is_some() {
+    if runs || may_be_empty || settings.filter.only.is_some() {
         return Ok(chosen);
     }
-    let Filter { names: wanted, tags: tagged, .. } = &settings.filter;
-    let near = |word: Option<&String>, known: &[String]| {
-        error::nearest(word?, known.iter().map(String::as_str)).map(str::to_owned)
-    };
-    let near = near(wanted.first(), &names).or_else(|| near(tagged.first(), &tags));
     let mut given = settings.filter.words();
     if !chosen.is_empty() {
         given.extend(settings.clients.iter().map(|client| format!("--client {}", client.name)));
@@ -198,10 +197,12 @@ pub fn chosen(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
     if given.is_empty() {
         given.push("there is none".to_owned());
     }
-    Err(E2eError::NothingChosen {
-        given: given.join(", "),
-        near: near.filter(|_| chosen.is_empty()),
-    })
+    Err(nothing(settings, &given, None))
+}
+
+fn nothing(settings: &Settings, given: &[String], near: Option<String>) -> E2eError {
+    let suite = settings.invocation.suite.clone();
+    E2eError::NothingChosen { given: given.join(", "), suite, near }
 }
 
 /// The same, but without an error if no run is left because a client is missing on this machine:

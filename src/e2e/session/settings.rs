@@ -107,10 +107,12 @@ pub enum E2eError {
     #[error(transparent)]
     Idle(#[from] Idle),
     /// Nothing is left to run.
-    #[error("no scenario matches: {given}")]
+    #[error("no scenario matches: {given}{}", in_suite(.suite))]
     NothingChosen {
-        /// The filter, in words.
+        /// What of the filter chooses nothing, in words.
         given: String,
+        /// The suite that was looked in, as people see it; empty where that goes without saying.
+        suite: String,
         /// A name that is near.
         near: Option<String>,
     },
@@ -167,6 +169,10 @@ impl E2eError {
             Self::Report { .. } => false,
         }
     }
+}
+
+fn in_suite(suite: &str) -> String {
+    if suite.is_empty() { String::new() } else { format!("; suite {suite}") }
 }
 
 fn render(errors: &[FixtureError]) -> String {

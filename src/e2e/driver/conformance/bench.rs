@@ -26,6 +26,9 @@ pub enum CheckError {
     /// The broker did not start.
     #[error(transparent)]
     Broker(#[from] StartError),
+    /// There is no driver to check.
+    #[error("{0}")]
+    Driver(String),
     /// Our own connection or stream could not be made.
     #[error("cannot prepare the checks: {0}")]
     Bench(String),

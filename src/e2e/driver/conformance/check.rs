@@ -44,7 +44,7 @@ pub enum Verdict {
 /// Checks the driver that `spawn` starts, and tells each result as it is known.
 ///
 /// # Errors
-/// [`CheckError`] where our own side cannot be set up; what is wrong with the driver is a verdict.
+/// [`CheckError`] where our own side cannot be set up, or the driver cannot be started; what else is wrong with the driver is a verdict.
 pub async fn check(
     server: NatsServer,
     reaper: &Reaper,
@@ -71,7 +71,15 @@ pub async fn check(
             Some(known) if missing(known).is_some() => Verdict::Skipped {
                 reason: format!("the driver does not claim `{}`", missing(known).unwrap_or("")),
             },
-            _ => one(&mut bench, reaper, spawn, check, &mut capabilities).await,
+            _ => match Talk::start(reaper, spawn.clone(), bench.login()).await {
+                Ok(talk) => one(&mut bench, talk, check, &mut capabilities).await,
+                // Nothing else would come of the other checks.
+                Err(why) if greets => {
+                    bench.close().await;
+                    return Err(CheckError::Driver(why));
+                }
+                Err(complaint) => Verdict::Failed { complaint, exchange: Vec::new() },
+            },
         };
         let checked = Checked { name: check.name, promise: check.promise, verdict };
         told(&checked);
@@ -88,15 +96,10 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 async fn one(
     bench: &mut Bench,
-    reaper: &Reaper,
-    spawn: &Spawn,
+    mut talk: Talk,
     check: &list::Check,
     capabilities: &mut Option<Vec<String>>,
 ) -> Verdict {
-    let mut talk = match Talk::start(reaper, spawn.clone(), bench.login()).await {
-        Ok(talk) => talk,
-        Err(complaint) => return Verdict::Failed { complaint, exchange: Vec::new() },
-    };
     let result = (check.run)(bench, &mut talk).await;
     if check.name == list::GREETING && result.is_ok() {
         *capabilities = Some(talk.capabilities.clone());

@@ -80,6 +80,11 @@ impl Crashing {
         }
     }
 
+    /// Waits until it is at its message, and nothing passes any more.
+    pub(in crate::e2e) async fn held(&self) {
+        self.tap.held().await;
+    }
+
     /// Whether there is.
     pub(in crate::e2e) fn is_due(&self) -> bool {
         self.tap.holds() || *self.state.borrow() == State::Down

@@ -43,7 +43,7 @@ pub(in crate::e2e) async fn start_process(
     let mut spawn = (service.spawn)(&context.of(&service.name));
     spawn.name.clone_from(&service.name);
     let child = Child::spawn(reaper, spawn).await.map_err(|error| {
-        let reason = Stop::broken(&format!("cannot start {}", service.name), error);
+        let reason = Stop::Broken(error.to_string());
         NotStarted { reason, service: service.name.clone(), log: Vec::new(), ended: false }
     })?;
     // A program that asks must not wait for a person.
@@ -94,7 +94,10 @@ async fn observed(
         Ready::Connected(each) => {
             let wanted = many * *each as usize;
             let enough = |all: &[Connection]| all.len() >= wanted.max(broker.connections);
-            let how = format!("connect to the broker, {}", counted(wanted, "time"));
+            let how = match wanted {
+                1 => "connect to the broker".to_owned(),
+                _ => format!("make {} to the broker", counted(wanted, "connection")),
+            };
             within(service, processes, connections(broker, enough), &how).await
         }
         Ready::Subscribes(subject) => {

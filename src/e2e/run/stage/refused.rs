@@ -18,6 +18,11 @@ pub(in crate::e2e) fn explained(reason: Stop, service: &str, broker: &[String]) 
              neither its suite says broker = {{ auth = false }}",
             said(line)
         ),
+        None if told.contains(" to the broker within ") => format!(
+            "{told}; {service} is told where by NATS_URL, and whom to log in as by NATS_USER and \
+             NATS_PASSWORD: not every library takes a login from a URL, and with broker = {{ auth = false }} \
+             in its suite it needs none"
+        ),
         None => told,
     })
 }
@@ -47,5 +52,9 @@ mod tests {
         );
         assert!(all.contains("{{url_with_credentials}}"), "{all}");
         assert_eq!(told(explained(reason(), "api", &[])), "api did not say `up` within 1s");
+        // What never comes to the broker, it says nothing of.
+        let away = Stop::Broken("api did not connect to the broker within 20s".to_owned());
+        let all = told(explained(away, "api", &[]));
+        assert!(all.contains("; api is told where by NATS_URL"), "{all}");
     }
 }

@@ -251,6 +251,34 @@ impl Services {
         })
     }
 
+    /// Starts what is missing. Where one of them is at its message meanwhile, nothing of it passes, so that
+    /// it would never be ready: it is killed first, as it is to be.
+    async fn started_by_a_fault(&mut self) -> Result<(), String> {
+        loop {
+            let crashing = self.crashing.clone();
+            let held = async move {
+                match crashing {
+                    Some(crashing) => crashing.held().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = held => {}
+                started = self.start_missing(|wanted| wanted.left) => {
+                    return started.map_err(|why| why.reason.to_string());
+                }
+            }
+            // A fault hits all, or one of them.
+            let mut in_view = self.wanted.iter().filter(|wanted| wanted.in_view);
+            let one = in_view.next().map(|wanted| wanted.service.name.clone());
+            let one = one.filter(|_| self.wanted.iter().any(|wanted| !wanted.in_view));
+            let crashed = self.crash_if_due().await;
+            self.only(one.as_deref());
+            crashed.map_err(|stop| stop.to_string())?;
+        }
+    }
+
     /// Whenever one of them is at its message, kills it; returns only with an error.
     pub(in crate::e2e) async fn crashes(&mut self) -> Stop {
         loop {
@@ -456,8 +484,7 @@ impl ServiceProcesses for Services {
     fn start_missing(&mut self) -> BoxFuture<'_, Result<(), String>> {
         let in_view = self.wanted.iter_mut().filter(|wanted| wanted.in_view);
         in_view.for_each(|wanted| wanted.left = wanted.processes);
-        let started = Services::start_missing(self, |wanted| wanted.left);
-        started.map(|started| started.map_err(|why| why.reason.to_string())).boxed()
+        self.started_by_a_fault().boxed()
     }
 
     fn drain_limit(&self) -> Duration {

@@ -170,6 +170,8 @@ async fn perform(
                 transcript.load(step, &filled(action, &as_written(variables)), &lines);
             }
             None => {
+                // A step that asks again is told how long to.
+                let asks_once = step.within.is_none() && !world.schedule.is_empty();
                 let (scene, services) = world.apart();
                 let under_way = RunningStep { scene, fixture, subscriptions, step };
                 let mut starting = services.starting();
@@ -178,7 +180,8 @@ async fn perform(
                     // It explains what the step came to.
                     biased;
                     stop = &mut supervised => return Err(stop),
-                    outcomes = under_way.repeated(variables, transcript) => outcomes?,
+                    outcomes = under_way.repeated(variables, transcript) => outcomes
+                        .map_err(|stop| if asks_once { not_back_yet(stop) } else { stop })?,
                 };
                 // What is being started again is not cut short by a step that is over.
                 tokio::select! {
@@ -193,6 +196,17 @@ async fn perform(
         },
     }
     Ok(())
+}
+
+/// Where nobody answers after a fault, what helps.
+fn not_back_yet(stop: Stop) -> Stop {
+    let Stop::Failed(mut failure) = stop else { return stop };
+    if failure.message.contains("saw the error no_responders") {
+        let helps =
+            "; after a fault a service needs a moment to come back: `within = \"5s\"` asks again";
+        failure.message.push_str(helps);
+    }
+    Stop::Failed(failure)
 }
 
 /// Keeps values of the last outcome for later steps.

@@ -9,6 +9,7 @@ pub use shard::Shard;
 use std::{collections::BTreeSet, path::PathBuf};
 
 use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::text::error::nearest;
 
 /// Which runs are wanted; empty is all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,6 +50,37 @@ impl Filter {
         };
         let wanted = |fixture: &Fixture| by_name(fixture) && by_tag(fixture) && by_only(fixture);
         fixtures.into_iter().filter(wanted).collect()
+    }
+
+    /// The names and tags that nothing of the suite has, each with what was meant, perhaps.
+    pub fn unmatched(&self, fixtures: &[Fixture]) -> Vec<(String, Option<String>)> {
+        let names = || fixtures.iter().map(|fixture| fixture.name.as_str());
+        let tags = || fixtures.iter().flat_map(|fixture| fixture.tags.iter().map(String::as_str));
+        let of_name = |typo: &str| {
+            if tags().any(|tag| tag == typo) {
+                return Some(format!("--tag {typo}"));
+            }
+            let whole = nearest(typo, names()).map(str::to_owned);
+            // A name is long: its parts are what is typed.
+            whole.or_else(|| {
+                let part = nearest(typo.trim_end_matches('/'), names().flat_map(|n| n.split('/')))?;
+                names().find(|name| name.split('/').any(|one| one == part)).map(|name| {
+                    match name.ends_with(part) {
+                        true => name.to_owned(),
+                        false => format!("{part}/"),
+                    }
+                })
+            })
+        };
+        let of_tag = |typo: &str| {
+            let near = nearest(typo, tags()).map(|tag| format!("--tag {tag}"));
+            near.or_else(|| names().find(|name| name_matches(typo, name)).map(str::to_owned))
+        };
+        let wrong_names =
+            self.names.iter().filter(|wanted| !names().any(|n| name_matches(wanted, n)));
+        let wrong_tags = self.tags.iter().filter(|wanted| !tags().any(|tag| tag == *wanted));
+        let names = wrong_names.map(|wanted| (wanted.clone(), of_name(wanted)));
+        names.chain(wrong_tags.map(|tag| (format!("--tag {tag}"), of_tag(tag)))).collect()
     }
 
     /// Whether a scenario is to run with a client.
