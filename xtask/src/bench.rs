@@ -164,12 +164,12 @@ fn chart(sections: &[Value]) -> String {
             let (top, middle) = (lines * LINE, lines * LINE + 7);
             let what = format!("{name}: {}", row["what"].as_str().unwrap_or_default());
             let what = what.replace('&', "&amp;").replace('<', "&lt;");
-            let _ = write!(
+            let _ = writeln!(
                 bars,
                 "<text x=\"{}\" y=\"{}\" text-anchor=\"end\">{what}</text>\
                  <rect x=\"{LEFT}\" y=\"{top}\" width=\"{:.1}\" height=\"14\" fill=\"#4a7ebb\"/>\
                  <path d=\"M{:.1} {middle}H{:.1}\" stroke=\"#222\"/>\
-                 <text x=\"{:.1}\" y=\"{}\">{median:.2}</text>\n",
+                 <text x=\"{:.1}\" y=\"{}\">{median:.2}</text>",
                 LEFT - 8.0,
                 top + 11,
                 median.min(1.25) * WHOLE,
