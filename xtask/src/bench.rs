@@ -221,6 +221,6 @@ mod tests {
     fn a_chart_has_a_bar_for_each_rate() {
         let chart = chart(&sections());
         assert_eq!(chart.matches("height=\"14\"").count(), 1, "{chart}");
-        assert!(chart.contains("emails: a &lt;row&gt;") && chart.contains(">0.75<"), "{chart}");
+        assert!(chart.contains("emails: a &lt;row>") && chart.contains(">0.75<"), "{chart}");
     }
 }
