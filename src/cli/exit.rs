@@ -36,8 +36,7 @@ pub enum Exit {
 pub const HELP: &str = "\
 Exit codes:
   0    success
-  1    a scenario differs from what it expects, an audit or a bench found a problem, or a history is
-       invalid
+  1    a scenario differs, an audit or a bench found a problem, or a history is invalid
   2    bad usage or input, or a broken fixture; nothing was done
   3    infrastructure: broker, disk, Python environment; or the verdict on a history is unknown
   4    domain error: division by zero, a payment that failed or conflicts

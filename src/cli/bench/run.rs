@@ -15,7 +15,7 @@ use crate::wire::subjects::MATH_CALCULATE;
 
 /// Of a build whose figures mean nothing.
 const DEBUG: &str =
-    "a debug build: its figures mean nothing (`cargo build --release` makes another)";
+    "a debug build: its figures mean nothing; the release profile makes another one";
 
 pub async fn run(
     args: BenchArgs,
