@@ -270,11 +270,11 @@ fn a_promise_a_property_or_a_mutation_that_stands_alone_is_found() {
         gaps(PAGE, PROMISES, &left, &judged)
     };
     assert_eq!(
-        without("the second content stands"),
+        without("reorder deliveries"),
         [
-            "`of two contents the first acknowledged stands` of `Of two contents of one id` is broken by no mutation",
-            "`the second content stands` breaks nothing of `Of two contents of one id`",
-            "`of two contents the first acknowledged stands` is judged, and broken by no mutation",
+            "`order for each subject and publisher` of `A worker begins messages in the order` is broken by no mutation",
+            "`reorder deliveries` breaks nothing of `A worker begins messages in the order`",
+            "`order for each subject and publisher` is judged, and broken by no mutation",
         ]
     );
     let fewer = gaps(PAGE, &PROMISES[1..], MUTATIONS, &judged);

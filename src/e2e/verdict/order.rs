@@ -24,7 +24,10 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
     // Of each line, the delivery whose publish began last.
     let mut latest: HashMap<Line<'_>, (&Event, &Operation<'_>), RandomState> = HashMap::default();
     let mut seen: HashSet<(&str, Option<u64>, &str), RandomState> = HashSet::default();
-    for (event, delivery) in &index.deliveries {
+    // Journals are read one after the other: what a worker noted is in the order of its times.
+    let mut deliveries: Vec<_> = index.deliveries.iter().collect();
+    deliveries.sort_by_key(|(event, _)| (event.at_ns, event.seq));
+    for (event, delivery) in deliveries {
         // In core NATS each subscriber of its own has a copy, and each group one.
         let receiver = match (&delivery.sequence, &delivery.queue_group) {
             (Some(_), _) => "",

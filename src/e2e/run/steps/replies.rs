@@ -21,9 +21,9 @@ use crate::e2e::scenario::ast::step::Outgoing;
 use crate::e2e::verdict::outcome::Stop;
 use crate::wire::driver::{DriverError, ErrorKind, Headers, Message, Op, Outcome};
 
-/// After the last reply that is expected, one more is waited for so long: whether somebody still writes
-/// one cannot be observed.
-const QUIET: Duration = Duration::from_millis(300);
+/// After the last reply that is expected, one more is waited for so long, as in every run: whether
+/// somebody still writes one cannot be observed.
+const QUIET: Duration = Duration::from_secs(1);
 /// The same where more got the request than have answered: they may only be slower.
 const OTHERS: Duration = Duration::from_secs(2);
 
