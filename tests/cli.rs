@@ -442,7 +442,7 @@ fn nothing_from_outside_reaches_a_terminal_raw() {
         (vec!["dlq", "show", "1"], 0),
         (vec!["dlq", "show", "2"], 0),
         (vec!["driver", "check", "--", "printf", HOSTILE], 1),
-        (vec!["driver", "check", "--", HOSTILE], 1),
+        (vec!["driver", "check", "--", HOSTILE], 3),
         (vec!["doctor", "--nats-server", HOSTILE], 3),
     ] {
         let said = home.run(&args);

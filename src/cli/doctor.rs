@@ -150,7 +150,8 @@ async fn python_env(settings: &provision::Settings, makes: Makes) -> Diagnosis {
         let text = format!("{} with nats-py {} at {path}", env.version, env.nats_py);
         (text, json!({ "path": env.python, "version": env.version, "nats_py": env.nats_py }))
     });
-    if let Some(python) = made_of.filter(|_| told.ok) {
+    let is_used = told.ok && told.detail.get("left_out").is_none();
+    if let Some(python) = made_of.filter(|_| is_used) {
         let path = python.program.display();
         told.text = format!("Python {} at {path}: {}", python.version, told.text);
         told.detail["made_of"] = json!({ "path": python.program, "version": python.version });
