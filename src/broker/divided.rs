@@ -36,6 +36,14 @@ pub enum AccountError {
         /// What it logged.
         line: String,
     },
+    /// The account does not answer.
+    #[error("the account did not answer within {after:?}: still {waiting_for}")]
+    NotReady {
+        /// How long was waited.
+        after: Duration,
+        /// What was still missing.
+        waiting_for: String,
+    },
     /// The server ended, or said nothing in time.
     #[error("nats-server did not read its new configuration within {after:?}")]
     Silent {
