@@ -36,6 +36,14 @@ pub enum AccountError {
         /// What it logged.
         line: String,
     },
+    /// The account does not answer.
+    #[error("the account did not answer within {after:?}: still {waiting_for}")]
+    NotReady {
+        /// How long was waited.
+        after: Duration,
+        /// What was still missing.
+        waiting_for: String,
+    },
     /// The server ended, or said nothing in time.
     #[error("nats-server did not read its new configuration within {after:?}")]
     Silent {
@@ -51,14 +59,18 @@ pub(super) struct Divided(Vec<(String, Credentials)>);
 impl Divided {
     /// With the broker's own account: its user is that of the settings, or one that is drawn. Nobody is
     /// let in without a login: a client that shows none by mistake would meet others there.
-    pub(super) fn begin(settings: &Settings) -> Result<Self, StartError> {
+    /// `None` where the settings want no accounts.
+    pub(super) fn begin(settings: &Settings) -> Result<Option<Self>, StartError> {
+        let Some(names) = &settings.accounts else { return Ok(None) };
         let own = match &settings.auth {
             Some(Auth::User { user, password }) => {
                 Credentials { user: user.clone(), password: password.clone() }
             }
             _ => drawn(SERVICES)?,
         };
-        Ok(Self(vec![(SERVICES.to_owned(), own)]))
+        let own = Ok((SERVICES.to_owned(), own));
+        let others = names.iter().map(|name| Ok((name.clone(), drawn(name)?)));
+        Ok(Some(Self(std::iter::once(own).chain(others).collect::<Result<_, StartError>>()?)))
     }
 
     /// An account with a new password. Its user has its name.
@@ -85,6 +97,11 @@ impl Divided {
             let _ = writeln!(text, "  {name} {{ {jetstream}users: [ {{ {login} }} ] }}");
         }
         text + "}\n"
+    }
+
+    /// The login for an account.
+    pub(super) fn of(&self, name: &str) -> Option<&Credentials> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, login)| login)
     }
 
     /// The login for the broker's own account.

@@ -125,8 +125,9 @@ async fn prove(
         }
         Err(Deaf::PortTaken(_) | Deaf::Silence) => return Err(early_exit(place, child).await),
     };
+    let own = place.divided.as_ref().and_then(|divided| divided.own());
     tokio::select! {
-        answers = ready::answering(place, listening.clients, waiting_for) => {
+        answers = ready::answering(place, listening.clients, own, waiting_for) => {
             answers.map(|()| listening).map_err(|trouble| StartError::Certificate { trouble })
         }
         _ = child.wait() => Err(early_exit(place, child).await),

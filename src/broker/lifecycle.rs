@@ -89,11 +89,11 @@ impl Broker {
             Some(Auth::Roles(roles)) => roles.shared.as_ref(),
             _ => None,
         };
-        let in_account = roles.is_some() || settings.accounts;
+        let in_account = roles.is_some() || settings.accounts.is_some();
         let account = if in_account { accounts::SERVICES } else { accounts::GLOBAL };
         accounts::house(&store_dir, account, member.is_some())?;
         let port = settings.port;
-        let divided = settings.accounts.then(|| Divided::begin(&settings)).transpose()?;
+        let divided = Divided::begin(&settings)?;
         let place = Place {
             name,
             log_path: match &settings.log {

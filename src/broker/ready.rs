@@ -77,6 +77,8 @@ fn hear(line: &str) -> Option<Heard> {
 /// Connects, makes sure that the server is the one we named, and, if it is alone and has JetStream, asks
 /// that for its account. A member of a cluster could not answer that before it has found the others.
 ///
+/// `login` is for one account, where there are several.
+///
 /// Tries again until it succeeds; `waiting_for` always holds what is still missing.
 ///
 /// # Errors
@@ -84,10 +86,11 @@ fn hear(line: &str) -> Option<Heard> {
 pub(super) async fn answering(
     place: &Place,
     port: u16,
+    login: Option<&Credentials>,
     waiting_for: &mut String,
 ) -> Result<(), Trouble> {
     loop {
-        *waiting_for = match attempt(place, port).await {
+        *waiting_for = match attempt(place, port, login).await {
             Ok(()) => return Ok(()),
             Err(Problem::Tls(trouble)) => return Err(trouble),
             Err(Problem::NotYet(what)) => what,
@@ -102,12 +105,10 @@ enum Problem {
     Tls(Trouble),
 }
 
-async fn attempt(place: &Place, port: u16) -> Result<(), Problem> {
+async fn attempt(place: &Place, port: u16, login: Option<&Credentials>) -> Result<(), Problem> {
     let name = &place.name;
     let mut options = options(&place.settings, place.logins.as_ref());
-    if let Some(Credentials { user, password }) =
-        place.divided.as_ref().and_then(|divided| divided.own()).cloned()
-    {
+    if let Some(Credentials { user, password }) = login.cloned() {
         options = options.user_and_password(user, password);
     }
     let client = options.connect(format!("nats://127.0.0.1:{port}")).await.map_err(|e| {

@@ -23,10 +23,10 @@ pub struct Settings {
     pub max_payload: Option<usize>,
     /// What a client must show; nothing if `None`.
     pub auth: Option<Auth>,
-    /// Whether accounts can be added while it runs: [`Broker::add_account`](super::Broker::add_account).
-    /// Each has its user; the broker's own account has that of `auth`, or
-    /// [`Broker::own_login`](super::Broker::own_login).
-    pub accounts: bool,
+    /// With it, there are these accounts beside the broker's own, and more can be added while it runs:
+    /// [`Broker::add_accounts`](super::Broker::add_accounts). Each has its user; the broker's own account
+    /// has that of `auth`, or [`Broker::own_login`](super::Broker::own_login).
+    pub accounts: Option<Vec<String>>,
     /// With it, clients must speak TLS; the nodes of a cluster do not among themselves.
     pub tls: Option<Tls>,
     /// Also serves `/varz` and the like, on a random port of 127.0.0.1.
@@ -60,7 +60,7 @@ impl Settings {
             store: Store::Temporary,
             max_payload: None,
             auth: None,
-            accounts: false,
+            accounts: None,
             tls: None,
             monitoring: false,
             include: None,

@@ -9,9 +9,13 @@ use super::refused::{bad_input, failed};
 use super::thing::{Address, Divisible, Kind, Thing};
 use super::world::World;
 use crate::broker::{
-    self, Auth, Broker, Cluster, ClusterSettings, Port, Store, Tls, first_reserved,
+    self, Auth, Broker, Cluster, ClusterSettings, Credentials, Port, Store, Tls, first_reserved,
 };
 use crate::wire::control::{Account, BrokerSettings, ControlError, Proxy, Server, Servers};
+
+/// So many accounts are made ahead at first, and at most so many at once.
+const LEAST_SPARES: u32 = 16;
+const MOST_SPARES: u32 = 128;
 
 pub(super) async fn start(
     world: &Arc<World>,
@@ -19,16 +23,17 @@ pub(super) async fn start(
     wanted: BrokerSettings,
 ) -> Result<Server, ControlError> {
     let name = world.name(name, "broker")?;
-    let broker = Broker::start(settings(world, wanted).await?).await?;
+    let mut divisible = Divisible::default();
+    let divided = wanted.accounts;
+    let mut settings = settings(world, wanted).await?;
+    let spares = divisible.more_names(&name.name);
+    settings.accounts = divided.then(|| spares.clone());
+    let broker = Broker::start(settings).await?;
+    divisible.spares = spares.iter().filter_map(|one| broker.account_login(one)).cloned().collect();
     let address = Address::of(vec![broker.port()], broker.settings(), broker.own_login());
     let server = told(name.name.clone(), &broker, &address);
-    let divided = broker.settings().accounts;
-    let divisible =
-        Arc::new(Mutex::new(Divisible { broker: Some(broker), ..Divisible::default() }));
-    let thing = name.is(Kind::Broker(divisible.clone()), Some(address));
-    if divided {
-        prepare_spare(&thing, divisible);
-    }
+    divisible.broker = Some(broker);
+    name.is(Kind::Broker(Mutex::new(divisible)), Some(address));
     Ok(server)
 }
 
@@ -68,7 +73,6 @@ async fn settings(world: &World, wanted: BrokerSettings) -> Result<broker::Setti
     let mut settings = world.machine.broker().await?;
     settings.port = wanted.port.filter(|port| *port != 0).map_or(Port::Any, Port::Fixed);
     settings.auth = auth(&wanted)?;
-    settings.accounts = wanted.accounts;
     settings.monitoring = true;
     settings.max_payload = wanted.max_payload;
     settings.ready_timeout = Duration::from_millis(wanted.ready_within_ms);
@@ -128,7 +132,6 @@ fn told(name: String, broker: &Broker, address: &Address) -> Server {
     }
 }
 
-/// Of two names in one session none is the same account.
 pub(super) async fn create_account(
     world: &Arc<World>,
     of: &str,
@@ -137,17 +140,21 @@ pub(super) async fn create_account(
     let broker = world.find(of)?;
     let Kind::Broker(divisible) = &broker.kind else { return Err(broker.is_no("broker")) };
     let mut held = divisible.lock().await;
-    let login = match (name.clone(), held.spare.take_if(|_| name.is_none())) {
-        (None, Some(spare)) => spare,
-        (wanted, _) => {
-            let account = match wanted {
-                Some(name) => world.name(Some(name), "account")?.name.clone(),
-                None => held.next_name(&broker.name),
-            };
-            let running = held.broker.as_mut().ok_or_else(|| broker.is_gone())?;
-            running.add_account(&account).await?
+    let login = match name {
+        Some(name) => {
+            // One that is taken is refused before the broker has it.
+            drop(world.name(Some(name.clone()), "account")?);
+            held.add(&broker, &[name]).await?.pop()
+        }
+        None => {
+            if held.spares.is_empty() {
+                let names = held.more_names(&broker.name);
+                held.spares = held.add(&broker, &names).await?.into();
+            }
+            held.spares.pop_front()
         }
     };
+    let login = login.ok_or_else(|| failed("the broker has no account"))?;
     drop(held);
     let name = world.name(Some(login.user.clone()), "account")?;
     let address = broker.address()?.as_user(&login);
@@ -158,28 +165,25 @@ pub(super) async fn create_account(
         password: login.password.clone(),
     };
     name.is(Kind::Account { broker: broker.clone(), login }, Some(address));
-    prepare_spare(&broker, divisible.clone());
     Ok(account)
 }
 
-/// The next account is there before somebody wants it. Where that fails, whoever wants one hears why.
-fn prepare_spare(broker: &Thing, divisible: Arc<Mutex<Divisible>>) {
-    let of = broker.name.clone();
-    tokio::spawn(async move {
-        let mut held = divisible.lock().await;
-        if held.spare.is_none() {
-            let name = held.next_name(&of);
-            if let Some(broker) = &mut held.broker {
-                held.spare = broker.add_account(&name).await.ok();
-            }
-        }
-    });
-}
-
 impl Divisible {
-    fn next_name(&mut self, broker: &str) -> String {
-        self.spares += 1;
-        format!("{broker}-account-{}", self.spares)
+    async fn add(
+        &mut self,
+        thing: &Thing,
+        names: &[String],
+    ) -> Result<Vec<Credentials>, ControlError> {
+        let broker = self.broker.as_mut().ok_or_else(|| thing.is_gone())?;
+        Ok(broker.add_accounts(names).await?)
+    }
+
+    /// Names of as many as there were, from the least number on: adding some disturbs the others, so it
+    /// is done seldom.
+    fn more_names(&mut self, broker: &str) -> Vec<String> {
+        let first = self.made + 1;
+        self.made += self.made.clamp(LEAST_SPARES, MOST_SPARES);
+        (first..=self.made).map(|number| format!("{broker}-account-{number}")).collect()
     }
 }
 

@@ -11,6 +11,9 @@ use crate::wire::control::{
     Connection, Consumer, ControlError, Leaks, Log, Logs, Status, Thing as Seen,
 };
 
+/// Names of connections of this program: they may be closing just now.
+const OURS: [&str; 2] = ["mono-demo control", "mono-demo readiness"];
+
 /// The last lines of one, or of all that have any.
 pub(super) async fn logs(world: &Arc<World>, of: Option<&str>) -> Result<Logs, ControlError> {
     let things = match of {
@@ -86,7 +89,8 @@ fn told(report: LeakReport) -> Leaks {
         unacknowledged: consumer.unacknowledged,
         pending: consumer.pending,
     });
-    let connections = report.connections.into_iter().map(|connection| Connection {
+    let others = report.connections.into_iter().filter(|one| !OURS.contains(&one.name.as_str()));
+    let connections = others.map(|connection| Connection {
         name: connection.name,
         user: connection.user,
         subscriptions: connection.subscriptions,

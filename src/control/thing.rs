@@ -1,5 +1,6 @@
 //! Something that a session has started.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,7 @@ pub(super) struct Thing {
 
 /// What it is. Whoever works on a broker has it alone: faults of one come one after the other.
 pub(super) enum Kind {
-    Broker(Arc<Mutex<Divisible>>),
+    Broker(Mutex<Divisible>),
     Cluster(Mutex<Option<Cluster>>),
     /// Of this broker.
     Account {
@@ -38,13 +39,13 @@ pub(super) enum Kind {
     },
 }
 
-/// A broker, and an account that waits for somebody to want it.
+/// A broker, and accounts that wait for somebody to want one.
 #[derive(Default)]
 pub(super) struct Divisible {
     pub(super) broker: Option<Broker>,
-    pub(super) spare: Option<Credentials>,
-    /// How many accounts were made to wait.
-    pub(super) spares: u32,
+    pub(super) spares: VecDeque<Credentials>,
+    /// How many were made to wait.
+    pub(super) made: u32,
 }
 
 /// A program, how it was started, and what its last process said.

@@ -96,8 +96,10 @@ pub enum Op {
         #[serde(default)]
         settings: BrokerSettings,
     },
-    /// Adds an account to a running broker that was started with `accounts`: subjects and streams of its
-    /// own, in a few milliseconds. `ok` is an [`Account`].
+    /// Gives an account of a broker that was started with `accounts`: subjects and streams of its own.
+    /// Those without a name of one's own are made ahead, 16 and then as many again, and are there at once;
+    /// while more are made, some milliseconds, a question to JetStream of another account may have no
+    /// answer. `ok` is an [`Account`].
     #[serde(rename = "account.create")]
     AccountCreate {
         /// The broker.
