@@ -168,3 +168,19 @@ fn a_kill_at_a_message_and_a_fault_of_the_scenario_may_come_together() {
     let said = explore(&home, None, &killed).ok();
     assert!(said.contains("6 points: 6 held, 0 broken"), "{said}");
 }
+
+#[test]
+fn a_run_that_fails_before_the_kill_says_so() {
+    let home = Home::new();
+    receipts::suite(&home, 1, "");
+    let path = home.path().join("suite/worker.py");
+    let worker = std::fs::read_to_string(&path).unwrap();
+    let dies = worker
+        .replace("            order = json", "            os._exit(1)\n            order = json");
+    assert_ne!(worker, dies);
+    std::fs::write(&path, dies).unwrap();
+    let alone = [&KILLED[..], &["--point=after:ack:orders.new:1"]].concat();
+    let said = explore(&home, None, &alone).failed(1, "").stdout;
+    assert!(said.contains("before it was killed: ") && !said.contains("never came"), "{said}");
+    assert!(said.contains("worker ended with exit status 1"), "{said}");
+}

@@ -221,7 +221,7 @@ fn came(fixture: &Fixture, outcome: Outcome) -> Came {
             // What the harness waited for, it waited for in vain: they may say why.
             Came::Unknown { reason, log: outcome.logs.iter().flat_map(said).collect() }
         }
-        _ if !is_killed => Came::NeverCame,
+        End::Held if !is_killed => Came::NeverCame,
         End::Held => Came::Held,
         End::Failed(failure) => {
             let promises = outcome.history.map(|of| breaches(&of.report)).unwrap_or_default();
@@ -229,9 +229,11 @@ fn came(fixture: &Fixture, outcome: Outcome) -> Came {
             let steps = fixture.steps.iter().chain(&fixture.teardown);
             let mut lines = steps.map(|step| fixture.source.line(&step.span));
             let in_step = lines.any(|step| Some(step) == line);
+            // It fails by itself, then: that no message came is not why.
+            let when = if is_killed { "" } else { "before it was killed: " };
             let message = match failure.place {
-                Some(place) => format!("{}:{}: {}", place.file, place.line, failure.message),
-                None => failure.message,
+                Some(place) => format!("{}:{}: {when}{}", place.file, place.line, failure.message),
+                None => format!("{when}{}", failure.message),
             };
             match promises.is_empty() && in_step {
                 true => Came::StepFailed { message },
