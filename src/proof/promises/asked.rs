@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::e2e::record::history::{DUPLICATE, Delivery, Event, OPERATIONS};
+use crate::e2e::record::history::{DUPLICATE, Delivery, Event, OPERATIONS, Reply};
 use crate::e2e::verdict::index::{Ended, Operation};
 use crate::e2e::verdict::{Finding, Findings, Property, copies};
 use crate::proof::breach;
@@ -265,10 +265,12 @@ impl Asked<'_, '_, '_> {
     }
 }
 
-/// Whether a submit may be this message of the stream.
+/// Whether a submit may be this message of the stream. A client that was told of a duplicate may have
+/// stored its own under another id.
 fn may_be(submit: &Operation<'_>, sequence: u64) -> bool {
+    let is_it = |reply: &Reply| reply.duplicate || reply.sequence.is_none_or(|s| s == sequence);
     match submit.ended() {
-        Ended::Ok => submit.reply().is_none_or(|r| r.sequence.is_none_or(|s| s == sequence)),
+        Ended::Ok => submit.reply().is_none_or(is_it),
         Ended::Fail => false,
         Ended::Unknown => true,
     }

@@ -121,12 +121,16 @@ fn submits(history: &History, id: &str) -> Vec<(u64, Payment)> {
     of.collect()
 }
 
-/// How many of them have an outcome that nobody knows.
+/// How many of them have a place in the stream that nobody knows.
 fn unknown(history: &History, id: &str) -> usize {
     let submits = submits(history, id);
     let of = |op| submits.iter().any(|(submit, _)| *submit == op);
-    let ends = history.events.iter();
-    ends.filter(|event| matches!(&event.what, What::Unknown(refusal) if of(refusal.op))).count()
+    let ends = history.events.iter().filter(|event| match &event.what {
+        What::Unknown(refusal) => of(refusal.op),
+        What::Ok(reply) => reply.duplicate && of(reply.op),
+        _ => false,
+    });
+    ends.count()
 }
 
 /// A letter more than messages may have been stored.
