@@ -33,7 +33,7 @@ pub(super) async fn start(
     let address = Address::of(vec![broker.port()], broker.settings(), broker.own_login());
     let server = told(name.name.clone(), &broker, &address);
     divisible.broker = Some(broker);
-    name.is(Kind::Broker(Mutex::new(divisible)), Some(address));
+    name.is(Kind::Broker(Box::new(Mutex::new(divisible))), Some(address));
     Ok(server)
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Thing {
 
 /// What it is. Whoever works on a broker has it alone: faults of one come one after the other.
 pub(super) enum Kind {
-    Broker(Mutex<Divisible>),
+    Broker(Box<Mutex<Divisible>>),
     Cluster(Mutex<Option<Cluster>>),
     /// Of this broker.
     Account {
