@@ -1,5 +1,6 @@
 """Tests of `orders.py` with a broker of their own: `pip install mono-demo pytest-asyncio`, `pytest`."""
 
+import asyncio
 import sys
 from pathlib import Path
 
@@ -38,11 +39,11 @@ async def test_an_order_is_stored_once_whoever_is_killed(
     nats_broker: Broker, orders: Service, nats_connection: Client
 ) -> None:
     await order(nats_connection, "o-1")
-    nats_broker.kill()
-    nats_broker.restart()
+    await asyncio.to_thread(nats_broker.kill)
+    await asyncio.to_thread(nats_broker.restart)
     await order(nats_connection, "o-1")
-    orders.kill()
-    orders.restart()
+    await asyncio.to_thread(orders.kill)
+    await asyncio.to_thread(orders.restart)
     await order(nats_connection, "o-1")
     info = await nats_connection.jetstream().stream_info("ORDERS")
     assert info.state.messages == 1

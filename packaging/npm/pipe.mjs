@@ -43,13 +43,11 @@ export class Pipe {
     // A session of its own: Ctrl-C is for this process, which then closes the pipe.
     this.#child = spawn(this.#program, ["control"], { detached: true, stdio: "pipe" });
     this.#child.on("error", (error) => {
-      this.#over(`cannot start ${this.#program}: ${error.message}`, "`npm install mono-demo` brings it");
+      this.#over(`cannot start ${this.#program}: ${error.message}; \`npm install mono-demo\` brings it`);
     });
     // The last lines have come when both are closed.
     this.#child.on("close", (code, signal) => {
-      const old = code === 2 && this.#said.some((line) => line.includes("unrecognized subcommand"));
-      const hint = old ? "it is older than this package: install both in the same version" : undefined;
-      this.#over(`\`${this.#program} control\` has ended, with ${signal ?? `status ${code}`}`, hint);
+      this.#over(`\`${this.#program} control\` has ended, with ${signal ?? `status ${code}`}`);
     });
     this.#child.stdin.on("error", () => {}); // that it has ended is told above
     createInterface({ input: this.#child.stdout }).on("line", (line) => this.#hear(line));
@@ -69,7 +67,7 @@ export class Pipe {
    */
   call(op, fields = {}) {
     if (this.#ended !== undefined) {
-      return Promise.reject(new MonoDemoError(`${op}: ${this.#ended}`, { log: this.#said }));
+      return Promise.reject(this.#gone(`${op}: ${this.#ended}`));
     }
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
@@ -112,13 +110,18 @@ export class Pipe {
     if (this.#said.length > SAID) this.#said.shift();
   }
 
-  /** @param {string} why @param {string} [hint] */
-  #over(why, hint) {
+  /** @param {string} why */
+  #over(why) {
     this.#ended ??= why;
-    for (const { reject } of this.#waiting.values()) {
-      reject(new MonoDemoError(this.#ended, { ...(hint ? { hint } : {}), log: this.#said }));
-    }
+    for (const { reject } of this.#waiting.values()) reject(this.#gone(this.#ended));
     this.#waiting.clear();
+  }
+
+  /** @param {string} message */
+  #gone(message) {
+    const older = this.#said.some((line) => line.includes("unrecognized subcommand"));
+    const hint = { hint: "it is older than this package: install both in the same version" };
+    return new MonoDemoError(message, { ...(older ? hint : {}), log: this.#said });
   }
 
   /** @param {boolean} idle */

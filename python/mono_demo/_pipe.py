@@ -104,7 +104,7 @@ class Pipe:
         answer: Future[Any] = Future()
         with self._lock:
             if self._ended is not None:
-                raise MonoDemoError(f"{op}: {self._ended}", log=list(self._said))
+                raise self._gone(f"{op}: {self._ended}")
             self._last_id += 1
             command_id = self._last_id
             self._waiting[command_id] = answer
@@ -164,13 +164,13 @@ class Pipe:
             self._ended = f"`{self._program} control` has ended, with status {status}"
             waiting, self._waiting = self._waiting, {}
         for answer in waiting.values():
-            error = MonoDemoError(self._ended, hint=self._hint(status), log=list(self._said))
-            answer.set_exception(error)
+            answer.set_exception(self._gone(self._ended))
 
-    def _hint(self, status: int) -> str | None:
-        if status == 2 and any("unrecognized subcommand" in line for line in self._said):
-            return "it is older than this package: install both in the same version"
-        return None
+    def _gone(self, message: str) -> MonoDemoError:
+        said = list(self._said)
+        older = any("unrecognized subcommand" in line for line in said)
+        hint = "it is older than this package: install both in the same version" if older else None
+        return MonoDemoError(message, hint=hint, log=said)
 
     def _read_stderr(self) -> None:
         assert self._process.stderr is not None
