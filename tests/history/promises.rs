@@ -173,6 +173,7 @@ const UNSEEN: &[(&str, &str)] = &[
     ("A journal of the simulated gateway that is torn", "of logs, and of other payments' progress"),
     ("A journal that another process holds", "of other services' progress"),
     ("What somebody else does to a stream", "of warnings"),
+    ("Where servers with a JetStream each are joined as leaf nodes", "of warnings"),
     ("A broker that stores nothing", "of warnings, and of a broker that is started again"),
     ("A `serve` that joins the broker", "of two programs"),
     ("Whatever lies in a journal's place", "of logs, and of other services' progress"),
