@@ -196,6 +196,7 @@ const FOUND_OUT: &[(&str, &str, &str, &str)] = &[
 #[test]
 fn workers_that_cheat_are_found_out_by_the_checker_that_is_there_for_it() {
     for &(how, scenario, promise, evidence) in FOUND_OUT {
+        eprintln!("{how} in {scenario}");
         let said = cheat(scenario, &["--sabotage", how]);
         let stdout = said.stdout.clone();
         said.failed(1, "");

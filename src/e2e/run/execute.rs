@@ -1,6 +1,7 @@
 //! Runs one scenario with one client: a fresh broker, the services, the driver, step by step.
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -281,13 +282,23 @@ async fn come_true(
     let clock = world.recorder.clock();
     let (oracles, recorder) = (world.oracles().clone(), world.recorder.clone());
     for oracle in &oracles {
-        let settled = tokio::select! {
-            biased;
-            stop = world.services.crashes() => return Err(stop),
-            settled = oracle.settled(&recorder) => settled,
-        };
+        let mut starting = world.services.starting();
+        {
+            let mut looked_after = pin!(world.services.look_after(fixture));
+            let settled = tokio::select! {
+                biased;
+                stop = &mut looked_after => return Err(stop),
+                settled = oracle.settled(&recorder) => settled,
+            };
+            settled.map_err(|why| Stop::broken("look for what was promised", why))?;
+            // What is being started again is not cut short.
+            tokio::select! {
+                biased;
+                stop = &mut looked_after => return Err(stop),
+                _ = starting.wait_for(|starting| !starting) => {}
+            }
+        }
         world.services.crash_if_due().await?;
-        settled.map_err(|why| Stop::broken("look for what was promised", why))?;
     }
     let mut unmet = None;
     for check in checks {

@@ -22,7 +22,11 @@ use crate::mono::{DeadKind, Delivery, Failure};
 const HELD_BACK: Duration = Duration::from_millis(300);
 
 /// How long what is charged is not acknowledged yet.
-const UNACKNOWLEDGED: Duration = Duration::from_millis(50);
+const UNACKNOWLEDGED: Duration = Duration::from_millis(200);
+
+/// How much later the work is done that was acknowledged before: longer than a broker is away that was
+/// killed just before the service.
+const LATER: Duration = Duration::from_secs(1);
 
 /// How the workers break their promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -198,7 +202,7 @@ impl Saboteur<'_> {
         let (payment, delivery) = (self.payment.clone(), self.delivery.clone());
         let crash = Arc::clone(self.crash);
         tokio::spawn(async move {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(LATER).await;
             let late = Saboteur {
                 ledger: &ledger,
                 gateway: &gateway,

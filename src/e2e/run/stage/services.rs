@@ -279,8 +279,17 @@ impl Services {
         }
     }
 
+    /// While it is waited for what was promised: as [`Self::supervise`] where those that end are started
+    /// again; else what ends is told by what does not come.
+    pub(in crate::e2e) async fn look_after(&mut self, fixture: &Fixture) -> Stop {
+        match self.restart {
+            true => self.supervise(fixture, &(0..0)).await,
+            false => self.crashes().await,
+        }
+    }
+
     /// Whenever one of them is at its message, kills it; returns only with an error.
-    pub(in crate::e2e) async fn crashes(&mut self) -> Stop {
+    async fn crashes(&mut self) -> Stop {
         loop {
             self.due().await;
             if let Err(stop) = self.crash_if_due().await {

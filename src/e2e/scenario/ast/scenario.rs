@@ -132,7 +132,7 @@ impl std::str::FromStr for Leaks {
 pub struct Processes {
     /// How many there are, all of the same services.
     pub services: u32,
-    /// Whether one that ends unasked is started again during loads and while settling.
+    /// Whether one that ends unasked is started again, from the first step until what was promised is there.
     pub restart: bool,
     /// How often that may be for each service; however often if `None`.
     pub restarts: Option<u32>,
