@@ -327,8 +327,13 @@ def test_what_failed_is_kept(inner: pytest.Pytester) -> None:
         """
     )
     command = [sys.executable, "-m", "pytest", *ARGS, "--mono-keep", str(path)]
+    # A shell has what it starts in the background ignore Ctrl-C, and all that it starts in turn.
     pytest_run = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert pytest_run.stdout is not None
     said = ""
