@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::wire::control::{
     Account, BrokerSettings, Command, Connection, Consumer, ControlError, Direction, Done, Ended,
     ErrorKind, Fault, Hello, Leaks, Log, Logs, MessageKind, Messages, Moment, Op, PROTOCOL_VERSION,
     Proxy, Reply, Server, Servers, Service, Status, Stopped, Thing, Tls,
 };
-use crate::wire::paper::{described, fields, generator, head, of, words};
+use crate::wire::paper::{described, fields, generator, head, lines, of, words};
 
 /// The types' own file: its head says what the protocol is.
 const SOURCE: &str = include_str!("../wire/control/mod.rs");
@@ -55,8 +55,6 @@ fn answers() -> Vec<(&'static str, Value)> {
 /// JSON Schema (2020-12) of a line either way, and of what `ok` carries.
 pub fn schema() -> Value {
     let mut generator = generator();
-    let command = generator.subschema_for::<Command>();
-    let reply = generator.subschema_for::<Reply>();
     for of_ok in [
         generator.subschema_for::<Hello>(),
         generator.subschema_for::<Server>(),
@@ -72,12 +70,9 @@ pub fn schema() -> Value {
     ] {
         drop(of_ok); // it is among the definitions now
     }
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": format!("One line of the control protocol of mono-demo, version {PROTOCOL_VERSION}"),
-        "anyOf": [command, reply],
-        "$defs": generator.take_definitions(true),
-    })
+    let title =
+        format!("One line of the control protocol of mono-demo, version {PROTOCOL_VERSION}");
+    lines::<Command, Reply>(generator, &title)
 }
 
 /// Every type that a field may have is on the page, under its name.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// The schema of one type.
 pub fn of<T: schemars::JsonSchema>() -> Value {
@@ -14,6 +14,21 @@ pub fn of<T: schemars::JsonSchema>() -> Value {
 /// What gathers the schemas of several.
 pub fn generator() -> SchemaGenerator {
     SchemaGenerator::new(SchemaSettings::draft2020_12())
+}
+
+/// JSON Schema (2020-12) of a line either way; what `generator` was asked for before is among its
+/// definitions.
+pub fn lines<In: schemars::JsonSchema, Out: schemars::JsonSchema>(
+    mut generator: SchemaGenerator,
+    title: &str,
+) -> Value {
+    let (command, reply) = (generator.subschema_for::<In>(), generator.subschema_for::<Out>());
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": title,
+        "anyOf": [command, reply],
+        "$defs": generator.take_definitions(true),
+    })
 }
 
 /// The `//!` lines of a file.

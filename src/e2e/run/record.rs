@@ -119,8 +119,7 @@ pub(in crate::e2e) async fn conclude(
 ) -> Result<Report, Stop> {
     let unseen = |step: &Step| matches!(step.action, Action::Run(_));
     let mut whole = gather(world).await.map_err(|e| Stop::broken("gather what was done", e))?;
-    let clock = world.recorder.clock();
-    let again = inboxes.answered_again(world.harness(), &world.brokers, fixture, clock).await;
+    let again = inboxes.answered_again(world, fixture).await;
     for (at_ns, answers) in
         again.map_err(|why| Stop::broken("listen to the clients' inboxes", why))?
     {

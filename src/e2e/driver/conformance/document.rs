@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::list::CHECKS;
 use crate::wire::driver::{
     Ack, Command, DriverError, ErrorKind, Hello, Message, Op, PROTOCOL_VERSION, Reply,
 };
-use crate::wire::paper::{described, fields, generator, head, of, words};
+use crate::wire::paper::{described, fields, generator, head, lines, of, words};
 
 /// The types' own file: its head says what the protocol is.
 const SOURCE: &str = include_str!("../../../wire/driver.rs");
@@ -26,8 +26,6 @@ const EXAMPLE: &str = r#"→ {"id":1,"op":"hello","protocol":1,"seed":1,"url":"n
 /// JSON Schema (2020-12) of a line either way, and of what `ok` carries.
 pub fn schema() -> Value {
     let mut generator = generator();
-    let command = generator.subschema_for::<Command>();
-    let reply = generator.subschema_for::<Reply>();
     for of_ok in [
         generator.subschema_for::<Hello>(),
         generator.subschema_for::<Message>(),
@@ -35,12 +33,8 @@ pub fn schema() -> Value {
     ] {
         drop(of_ok); // it is among the definitions now
     }
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": format!("One line of the driver protocol of mono-demo, version {PROTOCOL_VERSION}"),
-        "anyOf": [command, reply],
-        "$defs": generator.take_definitions(true),
-    })
+    let title = format!("One line of the driver protocol of mono-demo, version {PROTOCOL_VERSION}");
+    lines::<Command, Reply>(generator, &title)
 }
 
 /// The whole of `docs/protocol.md`.

@@ -2,6 +2,7 @@
 //! what, and at the broker's trace. All of it while the services are up; what they leave, at the end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::advisories::{Advisories, How};
@@ -58,13 +59,17 @@ impl HazardWatch {
         brokers: &Brokers,
         advisories: &Advisories,
         services: &BTreeMap<u32, String>,
+        reading: &Mutex<Reading>,
     ) {
         if !self.looks() || self.observed.is_some() {
             return;
         }
         let look = async {
             let _ = end::until_all_is_traced(harness, brokers).await;
-            let (traffic, slow) = traced(brokers)?;
+            let (traffic, slow) = {
+                let mut reading = reading.lock().unwrap_or_else(PoisonError::into_inner);
+                traced(&mut reading, brokers)?
+            };
             let client = harness.client().await?;
             let streams = configured::streams(&client).await?;
             let names = streams.iter().map(|stream| stream.name.as_str());
@@ -135,8 +140,10 @@ impl HazardWatch {
 
 /// What the broker's log tells of hazards: what crossed it, and services that did not keep up, with its
 /// words.
-fn traced(brokers: &Brokers) -> Result<(Traffic, BTreeSet<(String, String)>), async_nats::Error> {
-    let mut reading = Reading::default();
+fn traced(
+    reading: &mut Reading,
+    brokers: &Brokers,
+) -> Result<(Traffic, BTreeSet<(String, String)>), async_nats::Error> {
     for path in brokers.log_paths() {
         reading.read_on(path, MOST_BYTES)?;
     }

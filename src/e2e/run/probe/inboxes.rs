@@ -14,12 +14,11 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::answers::Heard;
-use super::broker_trace::reading::Reading;
 use super::broker_trace::{answers, end, level};
 use crate::e2e::record::history::clock::Clock;
 use crate::e2e::record::history::event::Answers;
-use crate::e2e::run::stage::brokers::{Access, Brokers};
-use crate::e2e::run::stage::harness::Harness;
+use crate::e2e::run::stage::brokers::Access;
+use crate::e2e::run::stage::world::World;
 use crate::e2e::scenario::ast::scenario::Fixture;
 
 /// What the broker calls the inboxes of other accounts.
@@ -73,10 +72,8 @@ impl Inboxes {
     /// The broker does not answer, or its trace cannot be read.
     pub(in crate::e2e) async fn answered_again(
         &self,
-        harness: &Harness,
-        brokers: &Brokers,
+        world: &World,
         fixture: &Fixture,
-        clock: Clock,
     ) -> Result<Vec<(u64, Answers)>, String> {
         match self {
             Self::Beside(listening) => {
@@ -86,9 +83,9 @@ impl Inboxes {
             Self::Traced if level::is_too_much(fixture) => Ok(Vec::new()),
             Self::Traced => {
                 // What is there is told, even if a broker is away.
-                let _ = end::until_all_is_traced(harness, brokers).await;
-                let mut reading = Reading::default();
-                for path in brokers.log_paths() {
+                let _ = end::until_all_is_traced(world.harness(), &world.brokers).await;
+                let (clock, mut reading) = (world.recorder.clock(), world.traced());
+                for path in world.brokers.log_paths() {
                     reading.read_on(path, MOST_BYTES).map_err(|error| error.to_string())?;
                 }
                 Ok(answers::answers(reading.lines(), |at| clock.ns_at(at)).again())

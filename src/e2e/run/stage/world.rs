@@ -393,7 +393,8 @@ impl World {
     /// Looks for hazards, once, while the services are up.
     pub(in crate::e2e) async fn look_for_hazards(&mut self) {
         let services = self.services.by_pid();
-        self.hazards.look(&self.harness, &self.brokers, &self.advisories, &services).await;
+        let (harness, brokers) = (&self.harness, &self.brokers);
+        self.hazards.look(harness, brokers, &self.advisories, &services, &self.traced).await;
     }
 
     /// Looks at what is there after the last step.
