@@ -84,7 +84,7 @@ proptest! {
         let last = history.events.len() - 1;
         let whole = [DELIVERIES.to_owned()].into();
         history.events[last].what =
-            What::End(End { whole });
+            What::End(End { whole, clocks_us: None });
         let report = judged(&history);
         prop_assert!(report.word() != "invalid", "{report}");
         if count(&report, "acknowledged") > 0 {

@@ -77,15 +77,17 @@ pub(in crate::e2e) fn stream(check: &StreamCheck, held: &Held) -> Answer {
         unique(name, pointer, &held.messages)?;
         lines.push(format!("{name}: {pointer} is in no two messages the same"));
     }
-    for (pattern, key) in [(&check.each, "each"), (&check.headers, "headers")] {
+    for (pattern, key, part) in
+        [(&check.each, "each", "body"), (&check.headers, "headers", "headers")]
+    {
         let Some(pattern) = pattern else { continue };
         for message in &held.messages {
-            let part = if key == "each" { &message.body } else { &message.headers };
-            compare(pattern, part, false, key)
+            let seen = if key == "each" { &message.body } else { &message.headers };
+            compare(pattern, seen, false, key)
                 .map_err(|difference| format!("{name}, on {}: {difference}", message.subject))?;
         }
-        if key == "headers" && held.messages.is_empty() {
-            return Err(format!("{name} holds no message whose headers could be looked at"));
+        if held.messages.is_empty() {
+            return Err(format!("{name} holds no message whose {part} could be looked at"));
         }
         let what = if key == "each" { "each is" } else { "each has headers" };
         lines.push(format!("{name}: {what} {}", canonical(pattern)));
@@ -264,8 +266,20 @@ mod tests {
             let said = stream(&check, &held(&bodies)).unwrap_err();
             assert!(said.starts_with(why), "{said}");
         }
-        let last = StreamCheck { last: check.last, ..StreamCheck::default() };
-        assert!(stream(&last, &held(&[])).unwrap_err().contains("no message"));
+        // Of nothing, nothing holds.
+        let of = StreamCheck::default;
+        for check in [
+            StreamCheck { last: check.last, ..of() },
+            StreamCheck { headers: check.headers, ..of() },
+            StreamCheck { each: Some(json!({ "id": "#number" })), ..of() },
+            StreamCheck { unique: check.unique, ..of() },
+        ] {
+            let said = stream(&check, &held(&[])).unwrap_err();
+            assert!(said.starts_with("S holds no message"), "{said}");
+        }
+        let each = StreamCheck { each: Some(json!({ "id": 1 })), ..of() };
+        assert!(stream(&each, &held(&[("a", json!({"id": 1}))])).is_ok());
+        assert!(stream(&each, &held(&[("a", json!({"id": 2}))])).is_err());
     }
 
     #[test]

@@ -42,12 +42,17 @@ pub(in crate::e2e) fn final_within(report: &Report, limit: Duration) -> Answer {
     if promised.peek().is_none() {
         return Err("nobody here knows when anything is final".to_owned());
     }
+    let mut looked_at = 0;
     for finding in promised {
+        looked_at += finding.looked_at;
         match &finding.verdict {
             Verdict::Valid => {}
             Verdict::Unknown { why } => return Err(why.join("; ")),
             Verdict::Invalid { .. } => return Err(late()),
         }
+    }
+    if looked_at == 0 {
+        return Err(format!("nothing was looked at: nothing came to an end\n{report}"));
     }
     Ok(vec![format!("final within {limit:?} of the last fault")])
 }
@@ -98,5 +103,9 @@ mod tests {
         assert!(said(&[Verdict::Valid, unknown]).unwrap_err().contains("nothing was broken"));
         assert!(said(&[Verdict::Valid, late]).unwrap_err().contains("not everything was final"));
         assert!(said(&[]).unwrap_err().contains("nobody here knows"));
+        let of_nothing =
+            finding::Finding { property: FINAL, name: None, looked_at: 0, verdict: Verdict::Valid };
+        let report = Report { findings: vec![of_nothing], figures: Figures::default() };
+        assert!(final_within(&report, limit).unwrap_err().starts_with("nothing was looked at"));
     }
 }

@@ -69,6 +69,14 @@ fn an_effect_before_its_operation_is_of_something_else() {
     assert_eq!(message, said);
     // Two clocks may differ by so much.
     assert_eq!(broken(&early(19).judged(&promise())), []);
+    let mut known = early(19);
+    for (_, what) in &mut known.0 {
+        if let What::End(end) = what {
+            end.clocks_us = Some(20);
+        }
+    }
+    let (breach, _, evidence) = one(known, &promise());
+    assert_eq!((breach, evidence), (UNASKED, 3), "the end says that the clocks agree");
     let ignored = serde_json::from_value(json!("ignore")).unwrap();
     assert_eq!(broken(&early(9).judged(&Promise { unasked: ignored, ..promise() })), []);
 }
