@@ -267,7 +267,7 @@ mod tests {
             assert!(said.starts_with(why), "{said}");
         }
         // Of nothing, nothing holds.
-        let of = StreamCheck::default;
+        let of = || StreamCheck { name: "S".to_owned(), ..StreamCheck::default() };
         for check in [
             StreamCheck { last: check.last, ..of() },
             StreamCheck { headers: check.headers, ..of() },
