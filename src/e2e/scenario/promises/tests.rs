@@ -159,7 +159,10 @@ fn what_can_never_hold_is_refused_before_anything_runs() {
     ] {
         let said = promised(&lines).expect_err(&lines);
         assert!(said.contains(why), "{lines}\n{said}");
-        assert!(said.contains("--> suite.toml:1") && said.contains("| ") && said.contains('^'), "{said}");
+        assert!(
+            said.contains("--> suite.toml:1") && said.contains("| ") && said.contains('^'),
+            "{said}"
+        );
         let remedied = said.contains("= help: ")
             || said.contains("it begins with")
             || said.contains("`~0` stands for");

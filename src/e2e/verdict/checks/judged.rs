@@ -82,6 +82,25 @@ mod tests {
     }
 
     #[test]
+    fn another_figure_or_verdict_is_told_and_what_is_not_known_is_not_held() {
+        let report = |verdict| Report {
+            findings: vec![finding::Finding { property: FINAL, name: None, looked_at: 1, verdict }],
+            figures: Figures { operations: 3, ..Figures::default() },
+        };
+        let said = |verdict, expected| history(&report(verdict), &expected);
+        let unknown = || Verdict::Unknown { why: vec!["half of it is missing".to_owned()] };
+        let valid = serde_json::json!({ "verdict": "valid", "operations": 3 });
+        assert!(said(Verdict::Valid, valid.clone()).is_ok());
+        let two = said(Verdict::Valid, serde_json::json!({ "operations": 2 })).unwrap_err();
+        assert!(two.contains("operations") && two.contains("3"), "{two}");
+        let other = said(unknown(), valid).unwrap_err();
+        assert!(other.contains("verdict") && other.contains("half of it is missing"), "{other}");
+        let open = said(unknown(), serde_json::json!({ "operations": 3 })).unwrap_err();
+        assert!(open.starts_with("the history does not say enough"), "{open}");
+        assert!(said(unknown(), serde_json::json!({ "verdict": "unknown" })).is_ok());
+    }
+
+    #[test]
     fn final_within_goes_red_for_late_unknown_and_nobody() {
         let limit = Duration::from_secs(10);
         let said = |verdicts: &[Verdict]| {
