@@ -121,6 +121,13 @@ fn a_promise_about_what_no_scenario_does_is_refused_before_anything_runs() {
         ("{ call = \"shop.order\" }", "what a program of a `run` step does is not seen"),
     ] {
         let wrong = SUITE.replace("{ submit = \"orders.new\" }", operation);
+        // Of a call, an argument.
+        let wrong = match operation.contains("call") {
+            true => wrong
+                .replace("}\nkey = \"/id\"", "}\nkey = \"/kwargs/id\"")
+                .replace("\"/customer\"", "\"/kwargs/customer\""),
+            false => wrong,
+        };
         std::fs::write(&path, wrong).unwrap();
         let said = e2e(&home, &["--ci"]).failed(2, "promise `order` of the suite is about `");
         assert!(said.stderr.contains(meant), "{}", said.stderr);

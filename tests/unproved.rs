@@ -57,6 +57,8 @@ fn a_program_leaves_charges_and_ledger_to_be_judged() {
 #[test]
 fn a_check_that_looked_at_nothing_fails() {
     let declined = r#"
+[streams.EMPTY]
+subjects = ["empty"]
 [services.payment]
 gateway = [{ id = "pay-1", outcome = "decline" }]
 [[step]]
@@ -73,7 +75,7 @@ within = "300ms"
         ("never_charged = \"pay-2\"", "nobody submitted pay-2: that it was not charged"),
         ("never_charged = \"pay-{{n}}\"\nrepeat = 2", "nobody submitted pay-2: that it was not"),
         ("emails = { each_once = true }", "no email was sent: that none was sent twice"),
-        ("stream = \"payment-dead-letters\"\neach = { a = 1 }", "holds no message whose body"),
+        ("stream = \"EMPTY\"\neach = { a = 1 }", "holds no message whose body"),
     ] {
         let said = run(&format!("{declined}{check}\n"));
         assert!(!said.contains(HELD) && said.contains(why), "{check}: {said}");

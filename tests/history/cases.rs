@@ -8,16 +8,16 @@ use mono_demo::proof::{ACKNOWLEDGED, ASKED, LETTERS, ONCE, QUEUE, SETTLED, STATU
 
 use crate::history::{check, count};
 
-const SUBMIT: &str = r#"invoke":{"process":"c","op":1,"kind":"submit","subject":"s","about":{"of":"payment","key":"p","content":{"amount":"9.99","currency":"USD","content":"a"}}}"#;
-const STORED: &str = r#"ok":{"process":"c","op":1,"sequence":1}"#;
+pub(super) const SUBMIT: &str = r#"invoke":{"process":"c","op":1,"kind":"submit","subject":"s","about":{"of":"payment","key":"p","content":{"amount":"9.99","currency":"USD","content":"a"}}}"#;
+pub(super) const STORED: &str = r#"ok":{"process":"c","op":1,"sequence":1}"#;
 const TIMEOUT: &str = r#"unknown":{"process":"c","op":1,"reason":"timeout"}"#;
-const CHARGE: &str = r#"charge":{"payment_id":"p","outcome":"approved","amount":"9.990","currency":"USD","worker":"w"}"#;
-const COMPLETED: &str = r#"outcome":{"payment_id":"p","reading":{"status":"completed","amount":"9.99","currency":"USD","content":"a"}}"#;
-const END: &str =
+pub(super) const CHARGE: &str = r#"charge":{"payment_id":"p","outcome":"approved","amount":"9.990","currency":"USD","worker":"w"}"#;
+pub(super) const COMPLETED: &str = r#"outcome":{"payment_id":"p","reading":{"status":"completed","amount":"9.99","currency":"USD","content":"a"}}"#;
+pub(super) const END: &str =
     r#"end":{"whole":["charges","outcomes","dead_letters","deliveries","emails","operations"]}"#;
 
 /// A second lies between each line and the next.
-fn history(lines: &[&str]) -> History {
+pub(super) fn history(lines: &[&str]) -> History {
     let text: String = lines
         .iter()
         .zip(1..)
@@ -26,11 +26,11 @@ fn history(lines: &[&str]) -> History {
     History::read(text.as_bytes()).unwrap()
 }
 
-fn judged(lines: &[&str]) -> Report {
+pub(super) fn judged(lines: &[&str]) -> Report {
     check(&history(lines), Policy::default())
 }
 
-fn breaches(report: &Report, property: Property) -> Vec<&'static str> {
+pub(super) fn breaches(report: &Report, property: Property) -> Vec<&'static str> {
     match report.verdict(property) {
         Some(Verdict::Invalid { shown, .. }) => shown.iter().map(|v| v.breach).collect(),
         _ => Vec::new(),

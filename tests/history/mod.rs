@@ -1,5 +1,6 @@
 //! The tests of the tests: what behaves is judged valid, and every doctored history is not.
 
+mod alone;
 mod cases;
 mod model;
 mod mutate;

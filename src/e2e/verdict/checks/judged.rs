@@ -83,19 +83,21 @@ mod tests {
 
     #[test]
     fn another_figure_or_verdict_is_told_and_what_is_not_known_is_not_held() {
-        let report = |verdict| Report {
-            findings: vec![finding::Finding { property: FINAL, name: None, looked_at: 1, verdict }],
-            figures: Figures { operations: 3, ..Figures::default() },
+        let report = |verdict| {
+            let finding = finding::Finding { property: FINAL, name: None, looked_at: 1, verdict };
+            let mut figures = Figures::default();
+            figures.promised.insert("lost".to_owned(), 3.into());
+            Report { findings: vec![finding], figures }
         };
         let said = |verdict, expected| history(&report(verdict), &expected);
         let unknown = || Verdict::Unknown { why: vec!["half of it is missing".to_owned()] };
-        let valid = serde_json::json!({ "verdict": "valid", "operations": 3 });
+        let valid = serde_json::json!({ "verdict": "valid", "lost": 3 });
         assert!(said(Verdict::Valid, valid.clone()).is_ok());
-        let two = said(Verdict::Valid, serde_json::json!({ "operations": 2 })).unwrap_err();
-        assert!(two.contains("operations") && two.contains("3"), "{two}");
+        let two = said(Verdict::Valid, serde_json::json!({ "lost": 2 })).unwrap_err();
+        assert!(two.contains("lost") && two.contains("3"), "{two}");
         let other = said(unknown(), valid).unwrap_err();
         assert!(other.contains("verdict") && other.contains("half of it is missing"), "{other}");
-        let open = said(unknown(), serde_json::json!({ "operations": 3 })).unwrap_err();
+        let open = said(unknown(), serde_json::json!({ "lost": 3 })).unwrap_err();
         assert!(open.starts_with("the history does not say enough"), "{open}");
         assert!(said(unknown(), serde_json::json!({ "verdict": "unknown" })).is_ok());
     }
