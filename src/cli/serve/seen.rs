@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::snapshot::Snapshot;
+use super::starter::Store;
 use crate::given::{in_background, read_private};
 use crate::mono::Connection;
 use crate::whole;
@@ -19,22 +20,26 @@ pub(super) async fn read(journals: &Path) -> Option<Snapshot> {
         .ok()
 }
 
-/// Writes a look that shows everything.
-pub(super) async fn write(journals: &Path, seen: &Snapshot) {
+/// Writes a look that shows everything; of a temporary store it means nothing after a power loss.
+pub(super) async fn write(journals: &Path, seen: &Snapshot, store: Store) {
     if !seen.is_whole() {
         return;
     }
     let path = journals.join(FILE);
     // Whoever reads it has another connection.
     let text = serde_json::json!(Snapshot { reconnects: u64::MAX, ..seen.clone() }).to_string();
-    // It syncs: not on the runtime's thread.
-    let written = tokio::task::spawn_blocking(move || whole::write(&path, text + "\n")).await;
+    let write = move || match store {
+        Store::Temporary => whole::write_for_now(&path, text + "\n"),
+        Store::Kept | Store::Elsewhere => whole::write(&path, text + "\n"),
+    };
+    // It may sync: not on the runtime's thread.
+    let written = tokio::task::spawn_blocking(write).await;
     if let Ok(Err(error)) = written {
         tracing::warn!(%error, "{FILE} is not written beside the journals");
     }
 }
 
 /// The last look of this `serve`, once it handles nothing any more.
-pub(super) async fn last(journals: &Path, connection: &Connection) {
-    write(journals, &Snapshot::take(connection).await).await;
+pub(super) async fn last(journals: &Path, connection: &Connection, store: Store) {
+    write(journals, &Snapshot::take(connection).await, store).await;
 }

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::astray::{self, Astray};
 use super::losses::{losses, reset};
 use super::snapshot::{Look, Snapshot};
+use super::starter::Store;
 use super::strangers::strangers;
 use super::stream_config::{Config, changes, intended, unlike_intended};
 use super::{seen, stuck, twice::Twice};
@@ -82,15 +83,28 @@ pub(super) fn too_small(connection: &Connection) -> Option<String> {
 impl Watch {
     /// Remembers how everything is now: what is done from here on is told, and what is gone since the
     /// last `serve` looked. At a server that somebody else runs, others may be joined to it.
-    pub(super) async fn begin(connection: &Connection, journals: &Path, is_ours: bool) -> Self {
-        let mut watch =
-            Self { to_count: true, before: seen::read(journals).await, ..Self::default() };
-        if !is_ours {
+    pub(super) async fn begin(connection: &Connection, journals: &Path, store: Store) -> Self {
+        let mut watch = Self { to_count: true, ..Self::default() };
+        if store != Store::Temporary {
+            watch.before = seen::read(journals).await;
+        }
+        if store == Store::Elsewhere {
             watch.twice = Twice::begin(connection).await;
         }
         watch.updates = connection.client().subscribe(format!("{UPDATED}.*")).await.ok();
-        let now = watch.look(connection).await;
-        seen::write(journals, &now).await;
+        let untouched = match store {
+            Store::Temporary => Snapshot::untouched(connection).await,
+            Store::Kept | Store::Elsewhere => None,
+        };
+        let now = match untouched {
+            // Nothing can lie astray where nothing has ever been.
+            Some(now) => {
+                (watch.to_count, watch.reconnects) = (false, now.reconnects);
+                now
+            }
+            None => watch.look(connection).await,
+        };
+        seen::write(journals, &now, store).await;
         watch.suspected = watch.compare(now);
         watch
     }
