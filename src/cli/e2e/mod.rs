@@ -4,7 +4,9 @@
 //! | --- | --- |
 //! | `arguments`, `subcommand` | the command line: of a run, and of what is beside it |
 //! | `settings` | the settings that result on this machine |
-//! | `command` | runs, once or after each change |
+//! | `command` | which of all this is asked for |
+//! | `once` | runs |
+//! | `versions` | runs on several versions of nats-server, and a table of them |
 //! | `one` | commands about one scenario with one client |
 //! | `explore` | kills a service at each of its messages |
 //! | `shrink` | makes a failing scenario smaller |
@@ -15,10 +17,12 @@ mod arguments;
 mod command;
 mod explore;
 mod kept;
+mod once;
 mod one;
 mod settings;
 mod shrink;
 mod subcommand;
+mod versions;
 
 pub use arguments::RunArgs;
 pub use command::run;

@@ -142,7 +142,7 @@ pub async fn run(
     };
     let mut serving = Serving { broker, connection, running, journals, starter };
     let watched = async {
-        let watch = Watch::begin(&serving.connection, &serving.journals.folder, store);
+        let watch = Watch::begin(&serving.connection, &serving.journals, store);
         let (watch, listed) = tokio::join!(watch, Listed::begin(&args, &serving.connection));
         Ok((watch, listed?))
     };

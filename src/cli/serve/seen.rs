@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
+use super::journals::Journals;
 use super::snapshot::Snapshot;
-use super::starter::Store;
 use crate::given::{in_background, read_private};
 use crate::mono::Connection;
 use crate::whole;
@@ -20,17 +20,17 @@ pub(super) async fn read(journals: &Path) -> Option<Snapshot> {
         .ok()
 }
 
-/// Writes a look that shows everything; of a temporary store it means nothing after a power loss.
-pub(super) async fn write(journals: &Path, seen: &Snapshot, store: Store) {
+/// Writes a look that shows everything.
+pub(super) async fn write(journals: &Journals, seen: &Snapshot) {
     if !seen.is_whole() {
         return;
     }
-    let path = journals.join(FILE);
+    let (path, temporary) = (journals.folder.join(FILE), journals.temporary);
     // Whoever reads it has another connection.
     let text = serde_json::json!(Snapshot { reconnects: u64::MAX, ..seen.clone() }).to_string();
-    let write = move || match store {
-        Store::Temporary => whole::write_for_now(&path, text + "\n"),
-        Store::Kept | Store::Elsewhere => whole::write(&path, text + "\n"),
+    let write = move || match temporary {
+        true => whole::write_for_now(&path, text + "\n"),
+        false => whole::write(&path, text + "\n"),
     };
     // It may sync: not on the runtime's thread.
     let written = tokio::task::spawn_blocking(write).await;
@@ -40,6 +40,6 @@ pub(super) async fn write(journals: &Path, seen: &Snapshot, store: Store) {
 }
 
 /// The last look of this `serve`, once it handles nothing any more.
-pub(super) async fn last(journals: &Path, connection: &Connection, store: Store) {
-    write(journals, &Snapshot::take(connection).await, store).await;
+pub(super) async fn last(journals: &Journals, connection: &Connection) {
+    write(journals, &Snapshot::take(connection).await).await;
 }

@@ -4,7 +4,6 @@
 //! consumer; nobody tells those who depend on it. So it is looked at every few seconds.
 
 use std::collections::{BTreeSet, HashSet};
-use std::path::Path;
 use std::time::Duration;
 
 use async_nats::Subscriber;
@@ -12,7 +11,8 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
 use super::astray::{self, Astray};
-use super::losses::{losses, reset};
+use super::journals::Journals;
+use super::losses::{losses, made_anew, reset};
 use super::snapshot::{Look, Snapshot};
 use super::starter::Store;
 use super::strangers::strangers;
@@ -25,6 +25,8 @@ use crate::mono::Connection;
 const PAUSE: Duration = Duration::from_secs(3);
 /// Between two resets of the consumer: what it gives again then has so long to be settled.
 const RESETS: Duration = Duration::from_secs(60);
+/// Between two readings of what is stored, for messages that no worker is given.
+const READINGS: Duration = Duration::from_secs(15);
 /// Said of a stream or consumer, before how.
 const CHANGED: &str = " was changed by somebody else";
 /// Where the server tells that a stream was changed.
@@ -41,6 +43,9 @@ pub(super) struct Watch {
     told: HashSet<String>,
     /// Found by one look, which proves them, and to be told now.
     resets: Vec<String>,
+    /// Where looks are written down, and the last that was.
+    journals: Journals,
+    written: Option<Snapshot>,
     /// Streams and consumer whose change was told, and is not undone.
     changed: BTreeSet<String>,
     /// Not sooner, however often the wait for it is begun anew.
@@ -83,11 +88,9 @@ pub(super) fn too_small(connection: &Connection) -> Option<String> {
 impl Watch {
     /// Remembers how everything is now: what is done from here on is told, and what is gone since the
     /// last `serve` looked. At a server that somebody else runs, others may be joined to it.
-    pub(super) async fn begin(connection: &Connection, journals: &Path, store: Store) -> Self {
-        let mut watch = Self { to_count: true, ..Self::default() };
-        if store != Store::Temporary {
-            watch.before = seen::read(journals).await;
-        }
+    pub(super) async fn begin(connection: &Connection, journals: &Journals, store: Store) -> Self {
+        let before = seen::read(&journals.folder).await;
+        let mut watch = Self { to_count: true, before, ..Self::default() };
         if store == Store::Elsewhere {
             watch.twice = Twice::begin(connection).await;
         }
@@ -104,8 +107,13 @@ impl Watch {
             }
             None => watch.look(connection).await,
         };
-        seen::write(journals, &now, store).await;
+        seen::write(journals, &now).await;
+        if let Some(before) = &watch.before {
+            watch.resets = made_anew(before, &now);
+        }
         watch.suspected = watch.compare(now);
+        watch.written = watch.before.clone();
+        watch.journals = journals.clone();
         watch
     }
 
@@ -155,6 +163,7 @@ impl Watch {
             // What is undone and done again is told again.
             self.told.retain(|line| found.contains(line));
             self.to_count |= found != self.suspected;
+            self.write_down().await;
             self.suspected = found;
             self.told.extend(fresh.iter().cloned());
             fresh.append(&mut self.resets);
@@ -166,6 +175,19 @@ impl Watch {
             if !fresh.is_empty() {
                 return fresh;
             }
+        }
+    }
+
+    /// The latest look that shows no loss, for the next `serve`: this one may be killed.
+    async fn write_down(&mut self) {
+        let Some(before) = &self.before else { return };
+        let is_new = self.written.as_ref().is_none_or(|written| {
+            (&written.consumer, written.last_request, written.delivered)
+                != (&before.consumer, before.last_request, before.delivered)
+        });
+        if is_new {
+            seen::write(&self.journals, before).await;
+            self.written = Some(before.clone());
         }
     }
 
@@ -195,7 +217,7 @@ impl Watch {
         match stuck::is_one(connection, consumer).await {
             Ok(true) => {}
             Ok(false) => {
-                self.next_reset = Some(Instant::now() + RESETS);
+                self.next_reset = Some(Instant::now() + READINGS);
                 return None;
             }
             Err(error) => {

@@ -13,13 +13,13 @@ use write_once::{WriteOnce, ended, runs, unreadable, write_once};
 
 use super::books::{Books, Seen};
 use super::dead_letters::DeadLetter;
-use super::letters::{self, Removed};
+use super::letters::Letters;
 use super::names::DEAD_LETTERS;
 use super::names::{CONSUMER, INTENTS, LEDGER, REQUESTS};
 use super::salvage::usable_id;
+use super::service::content_of;
 use super::store::{self, StoreError};
 use super::types::{Entry, Intent, Status};
-use crate::counted::counted;
 use crate::modules::journal::{self, JournalError};
 use crate::mono::{Connection, ModuleError};
 use crate::wire::Unreadable;
@@ -115,10 +115,12 @@ pub async fn audit(connection: &Connection, outside: &Outside) -> Result<Audit, 
 
 async fn once(connection: &Connection, outside: &Outside) -> Result<Audit, AuditError> {
     let mut audit = Audit::default();
+    let now = Seen::now(connection).await?;
+    audit.problems.extend(now.made_anew());
     if let Some(books) = &outside.books
         && let Some(before) = books.read().await?
     {
-        audit.problems.extend(before.lost(&Seen::now(connection).await?));
+        audit.problems.extend(before.lost(&now));
     }
     // What is found first has less: each outcome has its claim, and its charge, by the time that those
     // are looked at. All three are read side by side.
@@ -138,16 +140,16 @@ async fn once(connection: &Connection, outside: &Outside) -> Result<Audit, Audit
     audit.problems.extend(problems);
     gaps.extend(missing);
     let handled = entries.values().map(|entry| entry.request_sequence).max().unwrap_or(0);
-    let waiting = waiting(connection, &entries, handled, &mut audit).await?;
-    match store::find(connection, DEAD_LETTERS).await? {
-        Some(stream) => {
-            let contents = store::read(&stream).await?;
-            let letters: Vec<_> = contents.messages.iter().cloned().map(DeadLetter::from).collect();
-            audit.name_unreadable(&letters);
-            let created = stream.cached_info().created.unix_timestamp_nanos();
-            let removed = Removed::read(connection, created).await?;
-            let found = letters::compare(&entries, &letters, contents.last, &waiting, &removed);
-            audit.problems.extend(found);
+    // Before the requests: a message is settled after its letter is filed.
+    let letters = match store::find(connection, DEAD_LETTERS).await? {
+        Some(stream) => Some(Letters::read(connection, &stream).await?),
+        None => None,
+    };
+    let waiting = waiting(connection, &entries, letters.as_ref(), handled, &mut audit).await?;
+    match &letters {
+        Some(letters) => {
+            audit.name_unreadable(&letters.there);
+            audit.problems.extend(letters.compare(&entries, &waiting));
         }
         None => audit.problems.push(format!("stream `{DEAD_LETTERS}` does not exist")),
     }
@@ -168,6 +170,7 @@ async fn once(connection: &Connection, outside: &Outside) -> Result<Audit, Audit
 async fn waiting(
     connection: &Connection,
     entries: &BTreeMap<String, Entry>,
+    letters: Option<&Letters>,
     handled: u64,
     audit: &mut Audit,
 ) -> Result<HashSet<String>, StoreError> {
@@ -177,22 +180,28 @@ async fn waiting(
     };
     let Given { settled_to, left } = given(&stream).await?;
     let mut contents = store::read_waiting(&stream).await?;
+    // It became an outcome, or a dead letter.
     let is_open = |message: &store::Stored| {
-        let id = usable_id(&message.body).filter(|_| message.subject == PAYMENT_PROCESS);
-        id.is_some_and(|id| !entries.contains_key(id.as_str()))
+        let outcome = usable_id(&message.body).and_then(|id| entries.get(id.as_str()));
+        let became_it = outcome.is_some_and(|entry| entry.content == content_of(&message.body));
+        let is_settled =
+            became_it || letters.is_some_and(|letters| letters.are_of(message.sequence));
+        message.subject == PAYMENT_PROCESS && !is_settled
     };
     let open = contents.messages.iter().filter(|message| is_open(message));
     let (passed, ahead): (Vec<_>, Vec<_>) = open.partition(|it| it.sequence <= settled_to);
     audit.problems.extend(passed.iter().map(|message| {
         let number = message.sequence;
-        format!("stream `{REQUESTS}`: message `{number}` has no outcome, and is given to no worker any more, {STUCK}")
+        format!(
+            "stream `{REQUESTS}`: message `{number}` has neither an outcome nor a dead letter, and is \
+             given to no worker any more, {STUCK}"
+        )
     }));
-    if let Some(more) = (ahead.len() as u64).checked_sub(left).filter(|more| *more > 0) {
+    // Without their numbers, which are others at each look.
+    if ahead.len() as u64 > left {
         let problem = format!(
-            "stream `{REQUESTS}`: of {} without an outcome at least {more} {} given to no worker any \
-             more, {STUCK}",
-            counted(ahead.len(), "message"),
-            if more == 1 { "is" } else { "are" },
+            "stream `{REQUESTS}`: some messages with neither an outcome nor a dead letter are given to \
+             no worker any more, {STUCK}"
         );
         audit.problems.push(problem);
     }

@@ -205,6 +205,9 @@ impl Ledger {
         if lost.is_empty() {
             lost = now.gone();
         }
+        for made_anew in now.made_anew() {
+            tracing::warn!("{made_anew}; `mono-demo audit` names what is known of it elsewhere");
+        }
         if self.recreate {
             for loss in &lost {
                 tracing::warn!("{loss}; going on with what is left");
