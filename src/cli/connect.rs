@@ -9,13 +9,16 @@ use super::output::Output;
 use super::refused::{not_let_do, not_let_in};
 use super::signals::from_here_on;
 use super::{contexts, running, services};
-use crate::broker::{self, Broker, Credentials, Role};
+use crate::broker::{self, Broker, Credentials, Reached, Role};
 use crate::mono::{Auth, Connection, Running, Target};
 use crate::process::Reaper;
 use crate::provision;
 
 /// How long a drain may take at the end of a one-shot command.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// What monitoring shows of the connection of the services of this process.
+pub const SERVICES: &str = "mono-demo services";
 
 /// The variables by which a person names a server for other commands, and how to connect to it: they must
 /// not reach what is started for a scenario or a bench.
@@ -127,25 +130,27 @@ impl Session {
         let mut roles = broker::Roles::default();
         roles.client.publish = vec![">".to_owned()];
         settings.auth = Some(broker::Auth::Roles(roles));
-        let broker = Broker::start(settings).await?;
-        // Connections that are not closed see the broker's end, which is no news.
-        let target = |role| Target {
-            quiet: asks == Asks::Math,
-            ..as_role(broker.url(), role, broker.credentials(role))
+        let connecting = |reached: Reached| async move {
+            // Connections that are not closed see the broker's end, which is no news.
+            let target = |role| Target {
+                quiet: asks == Asks::Math,
+                ..as_role(reached.url(), role, reached.credentials(role))
+            };
+            let (worker, client) = (target(Role::Worker), target(role));
+            tokio::try_join!(
+                Connection::open(&worker, SERVICES),
+                Connection::open(&client, "mono-demo")
+            )
         };
-        let serving = Connection::open(&target(Role::Worker), "mono-demo services").await?;
+        let (broker, connected) = Broker::start_beside(settings, connecting).await?;
+        let (serving, connection) = connected?;
         let journals = broker.run_dir().join("journals");
-        let running = async {
-            let keeping = services::Keeping::for_now(&journals);
-            let (settings, proof) = (services::Settings::default(), services::Proof::default());
-            match asks {
-                Asks::Math => services::start_math(&serving).await,
-                Asks::Any => services::start(&serving, settings, keeping, proof).await,
-            }
+        let keeping = services::Keeping::for_now(&journals);
+        let (settings, proof) = (services::Settings::default(), services::Proof::default());
+        let running = match asks {
+            Asks::Math => services::start_math(&serving).await?,
+            Asks::Any => services::start(&serving, settings, keeping, proof).await?,
         };
-        let client = target(role);
-        let connection = async { Ok(Connection::open(&client, "mono-demo").await?) };
-        let (running, connection) = tokio::try_join!(running, connection)?;
         Ok(Self {
             connection,
             timeout,

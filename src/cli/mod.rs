@@ -58,7 +58,7 @@ mod watch;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::CommandFactory as _;
 
 use args::{Cli, Command};
 use context::Context;
@@ -81,8 +81,7 @@ pub fn main() -> ExitCode {
     if args.next().is_some_and(|first| first == crate::process::SUBCOMMAND) {
         return crate::process::reaper::main(args);
     }
-    let parsed = args::command().try_get_matches();
-    let cli = match parsed.and_then(|mut found| Cli::from_arg_matches_mut(&mut found)) {
+    let cli = match args::parse() {
         Ok(cli) => cli,
         Err(error) => {
             // Help goes to stdout with status 0; a mistake to stderr.
