@@ -85,6 +85,7 @@ mod promises;
 mod provision;
 mod proxy;
 mod reaped;
+mod record;
 mod replies;
 mod replies_to_one;
 mod reports;

@@ -8,6 +8,7 @@
 //! | `one` | commands about one scenario with one client |
 //! | `explore` | kills a service at each of its messages |
 //! | `shrink` | makes a failing scenario smaller |
+//! | `record` | writes what happens on a running system as a scenario |
 //! | `kept` | `--keep`: keeps a run until Ctrl-C |
 
 mod again;
@@ -16,6 +17,7 @@ mod command;
 mod explore;
 mod kept;
 mod one;
+mod record;
 mod settings;
 mod shrink;
 mod subcommand;
