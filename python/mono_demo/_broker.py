@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mono_demo._handle import Handle
+from mono_demo._process import Process
 from mono_demo._proxy import Proxy
 
 if TYPE_CHECKING:
@@ -81,50 +80,20 @@ class Account(Connectable):
         self.password: str = answer["password"]
 
 
-class Broker(Connectable):
+class Broker(Connectable, Process):
     """A nats-server of one's own."""
 
     def __init__(self, pipe: Pipe, answer: dict[str, Any]) -> None:
         super().__init__(pipe, answer["name"], answer["url"], answer.get("ca"))
         #: The port in ``url``.
         self.port: int = answer["port"]
-        #: Its process; another one after a restart.
-        self.pid: int = answer["pid"]
+        self.pid = answer["pid"]
         #: Its whole log, as long as it is there.
         self.log_file = Path(answer["log"])
-
-    def kill(self) -> None:
-        """SIGKILL; it stays away until :meth:`restart`."""
-        self._fault("kill")
-
-    def shut_down(self) -> None:
-        """SIGTERM, and waits for the end; it stays away until :meth:`restart`."""
-        self._fault("stop")
-
-    def restart(self) -> None:
-        """Starts it again, on the same port and store; one that runs is stopped first."""
-        self.pid = self._fault("restart")["pid"]
 
     def lame_duck(self) -> None:
         """It sends its clients away and ends; it stays away until :meth:`restart`."""
         self._fault("lame-duck")
-
-    def pause(self) -> None:
-        """SIGSTOP: connections stay open, nothing answers."""
-        self._fault("pause")
-
-    def resume(self) -> None:
-        """SIGCONT."""
-        self._fault("resume")
-
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
-        """Paused inside of ``with``."""
-        self.pause()
-        try:
-            yield
-        finally:
-            self.resume()
 
     def account(self, name: str | None = None) -> Account:
         """An account of its own, where the broker was started with ``accounts=True``."""
@@ -133,11 +102,6 @@ class Broker(Connectable):
     def keep(self, into: str | os.PathLike[str]) -> None:
         """Copies log and store into a folder that stays; ``store_from`` starts another one from it."""
         self._pipe.call("keep", of=self.name, into=os.path.abspath(into))
-
-    def log(self) -> list[str]:
-        """The last lines of its log."""
-        logs = self._pipe.call("logs", of=self.name)["logs"]
-        return list(logs[0]["lines"]) if logs else []
 
 
 class Cluster(Connectable):

@@ -6,6 +6,7 @@
 //! | [`history`] | events of clients, services and faults, as JSON lines |
 //! | `seen` | the outcome of a step |
 //! | `tape`, `trace` | the timeline of steps and messages, for reports |
+//! | `delivery` | what the reply subject of a delivery says |
 //! | `carried` | a message that crossed the broker |
 //! | `observed`, `traffic` | what a broker has and what crossed it, for hazards |
 //! | `hazard` | a hazard that was seen |
@@ -13,6 +14,7 @@
 //! | `inventory` | the parts of a kept run that are still running |
 
 pub(crate) mod carried;
+pub(crate) mod delivery;
 pub mod hazard;
 pub mod history;
 pub(crate) mod inventory;

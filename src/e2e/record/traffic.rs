@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-/// Where workers acknowledge; the reply subject of each delivery.
-const ACKNOWLEDGE: &str = "$JS.ACK.";
+use super::delivery::{ACKNOWLEDGE, Delivery};
+
 /// Where a consumer is asked for; by two names.
 const CREATE: [&str; 2] = ["$JS.API.CONSUMER.CREATE.", "$JS.API.CONSUMER.DURABLE.CREATE."];
 /// What libraries and servers say to each other.
@@ -52,38 +52,6 @@ pub struct Nak {
     pub has_delay: bool,
 }
 
-/// A delivery, as its reply subject says it.
-struct Delivery<'a> {
-    consumer: (&'a str, &'a str),
-    /// How often this message was delivered, from 1.
-    delivery: u64,
-    sequence: u64,
-    /// How many messages waited after it.
-    waiting: u64,
-}
-
-impl<'a> Delivery<'a> {
-    /// ADR-15: nine tokens, or two more for the domain and the account, and perhaps one at the end.
-    fn of(subject: &'a str) -> Option<Self> {
-        subject.starts_with(ACKNOWLEDGE).then_some(())?;
-        let tokens: Vec<&str> = subject.split('.').collect();
-        let of_message = match tokens.len() {
-            9 => &tokens[2..],
-            11.. => &tokens[4..],
-            _ => return None,
-        };
-        let [stream, consumer, delivery, sequence, _, _, waiting, ..] = *of_message else {
-            return None;
-        };
-        Some(Self {
-            consumer: (stream, consumer),
-            delivery: delivery.parse().ok()?,
-            sequence: sequence.parse().ok()?,
-            waiting: waiting.parse().ok()?,
-        })
-    }
-}
-
 /// As far as it is looked at.
 #[derive(Deserialize)]
 struct Asked {
@@ -107,7 +75,7 @@ impl Traffic {
     pub fn sent(&mut self, port: u16, subject: &str, reply: &str, body: &[u8], at_ns: u64) {
         if subject.starts_with(ACKNOWLEDGE) {
             if let Some(delivery) = Delivery::of(subject) {
-                self.of(delivery.consumer).settle(&delivery, body, at_ns);
+                self.of((delivery.stream, delivery.consumer)).settle(&delivery, body, at_ns);
             }
         } else if let Some(consumer) = subject.strip_prefix(NEXT) {
             if let Some(consumer) = consumer.split_once('.') {
@@ -123,7 +91,7 @@ impl Traffic {
     /// Somebody gets a message, with this reply subject.
     pub fn got(&mut self, reply: &str) {
         if let Some(delivery) = Delivery::of(reply) {
-            self.of(delivery.consumer).deliver(&delivery);
+            self.of((delivery.stream, delivery.consumer)).deliver(&delivery);
         }
     }
 

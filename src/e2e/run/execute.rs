@@ -100,7 +100,7 @@ impl Execution<'_> {
         world.look_for_hazards().await;
         let watched = world.services.crashing().map(|crashing| crashing.watched());
         let history_file = world.kept_history().map(Path::to_owned);
-        let (logs, restarts) = (world.logs(), world.services.restarts());
+        let (logs, restarts) = (world.logs(), world.services.restarts().clone());
         let tape = std::mem::take(&mut world.tape);
         let trace = match traced {
             true => Some(Box::new(

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use super::answers::Heard;
 use super::broker_trace::{answers, end, level};
+use crate::e2e::record::delivery::ACKNOWLEDGE;
 use crate::e2e::record::history::clock::Clock;
 use crate::e2e::record::history::event::Answers;
 use crate::e2e::run::stage::brokers::Access;
@@ -25,8 +26,6 @@ use crate::e2e::scenario::ast::scenario::Fixture;
 const OTHERS: &str = "_R_.>";
 /// What the harness says to itself, and hears when it has heard all that came before.
 const HEARD: &str = "_R_.barrier.heard";
-/// The reply subject of a delivery by a stream.
-const ACKNOWLEDGE: &str = "$JS.ACK.";
 /// The server answers a question for several messages of a stream with each of them.
 const OF_STREAM: &str = "Nats-Stream";
 /// How long the harness's own word may take to come back, over a broker that has just come back too.

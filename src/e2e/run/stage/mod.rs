@@ -10,7 +10,8 @@
 //! | `connected` | who is connected as a service |
 //! | `web` | a page that a service answers |
 //! | `refused` | why a service is not ready, where the broker knows |
-//! | `services`, `service_process` | the service processes: started, started again, drained |
+//! | `services`, `service_process` | the service processes: started, looked after, drained |
+//! | `restarts`, `last_words` | how often they were started again, and what they printed at their end |
 //! | `standing` | what still stands at its end: looked at, followed, stopped |
 //! | `kept` | where histories stay |
 //! | `crash` | a service that is killed at one of its messages |
@@ -28,10 +29,12 @@ pub(crate) mod files;
 pub(crate) mod harness;
 pub(crate) mod hearing;
 pub(crate) mod kept;
+mod last_words;
 pub(crate) mod machine;
 pub(crate) mod networks;
 pub(crate) mod ready;
 pub(crate) mod refused;
+mod restarts;
 pub(crate) mod secrets;
 pub(crate) mod service_process;
 pub(crate) mod services;

@@ -1,8 +1,10 @@
 //! The service processes of a run: started, started again, drained.
 
+mod supervision;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::{
     FutureExt as _,
@@ -15,20 +17,17 @@ use super::asked::Asked;
 use super::crash::Crashing;
 use super::harness::Harness;
 use super::hearing::Hearing;
+use super::last_words::{LastWords, Printed, printed};
 use super::machine::{Machine, ServiceContext, ServiceUnderTest};
 use super::ready::{NotStarted, answers, start_process};
+use super::restarts::Restarts;
 use super::service_process::ServiceProcess;
 use crate::broker::ServiceProcesses;
-use crate::counted::counted;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::service::Ready;
-use crate::e2e::text::span::Span;
 use crate::e2e::text::telling::telling_line;
 use crate::e2e::verdict::outcome::Stop;
 use crate::process::{Child, ExitStatus, Reaper, Signal};
-
-/// One that ends so often in a row before it is ready will never be; a step's limit mostly comes first.
-const RESTARTS: u32 = 200;
 
 /// How long the last lines of one that has ended may take.
 const LAST_LINES: Duration = Duration::from_millis(500);
@@ -42,21 +41,15 @@ pub(in crate::e2e) struct Services {
     servers: usize,
     hearing: Hearing,
     wanted: Vec<Wanted>,
-    /// Whether one that ends unasked is started again.
-    restart: bool,
-    /// How often each may be.
-    most_restarts: Option<u32>,
-    /// How often each was.
-    restarts: BTreeMap<String, u32>,
+    /// Of those that end unasked.
+    restarts: Restarts,
     running: Vec<Child>,
     /// While only one service is looked at, the processes of the others.
     aside: Vec<Child>,
-    /// The end of the log of the last that ended, of each service.
-    logs: BTreeMap<String, Vec<String>>,
+    /// Of those that have ended.
+    last_words: LastWords,
     /// Whether some are being started.
     starting: watch::Sender<bool>,
-    /// Of all that have ended: the moment in which a line came, whose it is, and the line.
-    timed: Vec<(Instant, String, String)>,
     /// One that is killed at one of its messages.
     crashing: Option<Arc<Crashing>>,
 }
@@ -111,13 +104,10 @@ impl Services {
             servers: fixture.broker.cluster.unwrap_or(1),
             hearing,
             wanted: wanted.collect(),
-            restart: fixture.processes.restart,
-            most_restarts: fixture.processes.restarts,
-            restarts: BTreeMap::new(),
+            restarts: Restarts::new(fixture),
             running: Vec::new(),
             aside: Vec::new(),
-            logs: BTreeMap::new(),
-            timed: Vec::new(),
+            last_words: LastWords::default(),
             crashing: None,
             starting: watch::Sender::default(),
         }
@@ -186,7 +176,7 @@ impl Services {
             None => self.answering().await,
         };
         started.inspect_err(|NotStarted { service, log, .. }| {
-            self.logs.insert(service.clone(), log.clone());
+            self.last_words.never_ready(service, log);
         })
     }
 
@@ -216,158 +206,9 @@ impl Services {
         all.map(|child| (child.pid(), child.name().to_owned())).collect()
     }
 
-    /// From now on one of them is killed at one of its messages.
-    pub(in crate::e2e) fn crash_at(&mut self, crashing: Crashing) {
-        self.crashing = Some(Arc::new(crashing));
-    }
-
-    /// The one that is, if there is one.
-    pub(in crate::e2e) fn crashing(&self) -> Option<&Crashing> {
-        self.crashing.as_deref()
-    }
-
-    /// Waits until that one is at its message; for ever where there is none.
-    pub(in crate::e2e) fn due(&self) -> impl Future<Output = ()> + use<> {
-        let crashing = self.crashing.clone();
-        async move {
-            match crashing {
-                Some(crashing) => crashing.due().await,
-                None => std::future::pending().await,
-            }
-        }
-    }
-
-    /// Kills and starts again what is at its message. It may be given up at any time, and done again.
-    pub(in crate::e2e) async fn crash_if_due(&mut self) -> Result<(), Stop> {
-        let Some(crashing) = self.crashing.clone().filter(|crashing| crashing.is_due()) else {
-            return Ok(());
-        };
-        self.all_in_view();
-        self.only(Some(&crashing.service));
-        let done = crashing.perform(self).await;
-        self.all_in_view();
-        done.map_err(|error| {
-            Stop::broken(&format!("kill {} at a message", crashing.service), error)
-        })
-    }
-
-    /// Starts what is missing. Where one of them is at its message meanwhile, nothing of it passes, so that
-    /// it would never be ready: it is killed first, as it is to be.
-    async fn started_by_a_fault(&mut self) -> Result<(), String> {
-        loop {
-            let crashing = self.crashing.clone();
-            let held = async move {
-                match crashing {
-                    Some(crashing) => crashing.held().await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                biased;
-                () = held => {}
-                started = self.start_missing(|wanted| wanted.left) => {
-                    return started.map_err(|why| why.reason.to_string());
-                }
-            }
-            // A fault hits all, or one of them.
-            let mut in_view = self.wanted.iter().filter(|wanted| wanted.in_view);
-            let one = in_view.next().map(|wanted| wanted.service.name.clone());
-            let one = one.filter(|_| self.wanted.iter().any(|wanted| !wanted.in_view));
-            let crashed = self.crash_if_due().await;
-            self.only(one.as_deref());
-            crashed.map_err(|stop| stop.to_string())?;
-        }
-    }
-
-    /// While it is waited for what was promised: as [`Self::supervise`] where those that end are started
-    /// again; else what ends is told by what does not come.
-    pub(in crate::e2e) async fn look_after(&mut self, fixture: &Fixture) -> Stop {
-        match self.restart {
-            true => self.supervise(fixture, &(0..0)).await,
-            false => self.crashes().await,
-        }
-    }
-
-    /// Whenever one of them is at its message, kills it; returns only with an error.
-    async fn crashes(&mut self) -> Stop {
-        loop {
-            self.due().await;
-            if let Err(stop) = self.crash_if_due().await {
-                return stop;
-            }
-        }
-    }
-
-    /// Starts again what ends unasked, where the fixture says so, and kills what is at its message;
-    /// returns only with an error.
-    pub(in crate::e2e) async fn supervise(&mut self, fixture: &Fixture, step: &Span) -> Stop {
-        loop {
-            tokio::select! {
-                biased;
-                () = self.due() => {}
-                stop = self.start_again_as_often(fixture, step) => return stop,
-            }
-            if let Err(stop) = self.crash_if_due().await {
-                return stop;
-            }
-        }
-    }
-
-    async fn start_again_as_often(&mut self, fixture: &Fixture, step: &Span) -> Stop {
-        if !self.restart {
-            return Stop::failed(fixture, step, self.ends_badly().await);
-        }
-        let mut ended_unready = 0;
-        loop {
-            if let Some(too_often) = self.count_restarts() {
-                return Stop::failed(fixture, step, too_often);
-            }
-            match self.start_missing(|wanted| wanted.left).await {
-                Ok(()) => ended_unready = 0,
-                // What waits for it may end it before it is ready, each time another message.
-                Err(not_started) if not_started.ended && ended_unready < RESTARTS => {
-                    ended_unready += 1;
-                }
-                Err(not_started) => return not_started.reason,
-            }
-            if self.let_ended_go().await || ended_unready > 0 {
-                continue;
-            }
-            if self.running.is_empty() {
-                return std::future::pending().await;
-            }
-            select_all(self.running.iter().map(|s| Box::pin(s.wait()))).await;
-            self.let_ended_go().await;
-        }
-    }
-
-    /// Counts those that are about to be started again; says which of them was too often.
-    fn count_restarts(&mut self) -> Option<String> {
-        let mut too_often = None;
-        for one in self.wanted.iter().filter(|one| one.in_view) {
-            let name = &one.service.name;
-            let running = self.running.iter().filter(|child| child.name() == name).count();
-            let missing = u32::try_from(one.left.saturating_sub(running)).unwrap_or(u32::MAX);
-            if missing == 0 {
-                continue;
-            }
-            let times = self.restarts.entry(name.clone()).or_default();
-            *times = times.saturating_add(missing);
-            if let Some(most) = self.most_restarts.filter(|most| *times > *most) {
-                let said = self.logs.get(name).and_then(|tail| telling_line(tail));
-                let said = said.map(|line| format!("; its log says `{line}`")).unwrap_or_default();
-                let ended = counted(*times, "time");
-                too_often = Some(format!(
-                    "{name} ended by itself {ended}, more than `restarts = {most}`{said}"
-                ));
-            }
-        }
-        too_often
-    }
-
     /// How often each was started again that had ended by itself.
-    pub(in crate::e2e) fn restarts(&self) -> BTreeMap<String, u32> {
-        self.restarts.clone()
+    pub(in crate::e2e) fn restarts(&self) -> &BTreeMap<String, u32> {
+        self.restarts.times()
     }
 
     /// Keeps the logs of those that have ended; true if there were any.
@@ -382,7 +223,7 @@ impl Services {
     /// Stops the services in order; that they end well is part of what every scenario proves.
     pub(in crate::e2e) async fn drain(&mut self, fixture: &Fixture) -> Result<(), Stop> {
         while let Some(process) = self.running.first() {
-            if self.restart && process.try_status().is_some() {
+            if self.restarts.wanted && process.try_status().is_some() {
                 self.let_go(0).await; // it ended unasked, as it may here
                 continue;
             }
@@ -416,14 +257,13 @@ impl Services {
         process.drained().await;
         process.end().await;
         let process = self.running.remove(at);
-        self.logs.insert(process.name().to_owned(), process.tail());
-        self.timed.extend(timed(&process));
+        self.last_words.keep(&process);
     }
 
     /// The last lines of each that ended or runs: when it came, whose it is, and the line.
-    pub(in crate::e2e) fn timed_log(&self) -> Vec<(Instant, String, String)> {
-        let running = self.running.iter().chain(&self.aside).flat_map(timed);
-        self.timed.iter().cloned().chain(running).collect()
+    pub(in crate::e2e) fn timed_log(&self) -> Vec<Printed> {
+        let running = self.running.iter().chain(&self.aside).flat_map(printed);
+        self.last_words.all().iter().cloned().chain(running).collect()
     }
 
     /// The last lines of each service: of its last process that ended, then of those that run. Those
@@ -432,7 +272,7 @@ impl Services {
         let mut names: Vec<&String> = self.wanted.iter().map(|one| &one.service.name).collect();
         names.sort_by_key(|name| !self.of(name).any(|process| ended_badly(process).is_some()));
         let lines = |name: &String| {
-            let ended = self.logs.get(name).into_iter().flatten().cloned();
+            let ended = self.last_words.of(name).iter().cloned();
             ended.chain(self.of(name).flat_map(Child::tail)).collect()
         };
         names.into_iter().map(|name| (name.clone(), lines(name))).collect()
@@ -474,7 +314,8 @@ impl Services {
             .into_iter()
             .map(|child| ServiceProcess { stop_within: self.limit_of(child.name()), child });
         let left = left.collect();
-        (left, self.timed.into_iter().map(|(_, name, line)| (name, line)).collect())
+        let last_lines = self.last_words.all().iter();
+        (left, last_lines.map(|(_, name, line)| (name.clone(), line.clone())).collect())
     }
 }
 
@@ -500,11 +341,6 @@ impl ServiceProcesses for Services {
         let in_view = self.wanted.iter().filter(|wanted| wanted.in_view);
         in_view.map(|wanted| wanted.service.stop_within).max().unwrap_or_default()
     }
-}
-
-fn timed(process: &Child) -> impl Iterator<Item = (Instant, String, String)> {
-    let name = process.name();
-    process.timed_tail().into_iter().map(move |(at, line)| (at, name.to_owned(), line))
 }
 
 /// How a process ended that was not to end so.

@@ -8,10 +8,9 @@ use super::heard::heard;
 use super::line::{Line, Way};
 use super::said::{Heard, Said};
 use crate::broker::Role;
+use crate::e2e::record::delivery::ACKNOWLEDGE;
 use crate::e2e::run::probe::answers;
 
-/// The reply subject of a delivery by a stream.
-const ACKNOWLEDGE: &str = "$JS.ACK.";
 /// The server answers a question for several messages of a stream with each of them.
 const OF_STREAM: &[u8] = b"Nats-Stream:";
 /// How a status begins; what has none begins with the line's end.

@@ -9,12 +9,15 @@ use serde_json::Value;
 use super::heard::heard;
 use super::line::{Connection, Line, Way};
 use super::said::{Heard, Said};
-use super::subject::{acknowledgement, is_noise};
 use crate::broker::Role;
+use crate::e2e::record::delivery::Delivery;
 use crate::e2e::record::trace::{Kind, Lane, Message, Party};
 use crate::e2e::text::bounded::excerpt;
 use crate::process::clean;
 use crate::wire::headers;
+
+/// What belongs to the library, the harness or the server, and not to the conversation.
+const NOISE: [&str; 3] = ["$JS.", "$SYS.", "_E2E."];
 
 /// The messages of a trace, whose lines are in the order of time.
 pub(in crate::e2e) fn conversation(
@@ -88,9 +91,10 @@ impl Talk {
             return None;
         };
         let mut message = message(at_ns, from, Party::Broker, Kind::Publish, subject);
-        if let Some((stream, _, sequence)) = acknowledgement(subject) {
+        if let Some(Delivery { stream, sequence, .. }) = Delivery::of(subject) {
             // A second word, that the broker has the first, is the library's business.
             self.noise.insert(reply.to_owned());
+            let stream = clean(stream);
             message.kind = Kind::Settled { word: String::new(), stream, sequence };
             return Some(self.add(message));
         }
@@ -135,8 +139,8 @@ impl Talk {
             return None;
         }
         let mut message = message(at_ns, Party::Broker, to, Kind::Event, subject);
-        if let Some((stream, attempt, sequence)) = acknowledgement(reply) {
-            message.kind = Kind::Delivery { stream, sequence, attempt };
+        if let Some(Delivery { stream, sequence, delivery, .. }) = Delivery::of(reply) {
+            message.kind = Kind::Delivery { stream: clean(stream), sequence, attempt: delivery };
             return Some(self.add(message));
         }
         if let Some(at) = self.published.get(&(subject.to_owned(), reply.to_owned())) {
@@ -222,6 +226,11 @@ fn party(role: Role) -> Option<Party> {
 /// A message whose body is not known yet.
 fn message(at_ns: u64, from: Party, to: Party, kind: Kind, subject: &str) -> Message {
     Message { at_ns, from, to, kind, subject: clean(subject), text: String::new() }
+}
+
+/// Whether it is of no interest to whoever reads the conversation.
+fn is_noise(subject: &str) -> bool {
+    NOISE.iter().any(|noise| subject.starts_with(noise))
 }
 
 #[cfg(test)]

@@ -15,7 +15,6 @@
 //! | `answers` | replies to what clients asked |
 //! | `carried` | what was sent, for checks |
 //! | `conversation` | messages between parties, for pictures |
-//! | `subject` | what a subject alone tells |
 
 pub(crate) mod answers;
 pub(crate) mod carried;
@@ -27,4 +26,3 @@ pub(crate) mod level;
 pub(crate) mod line;
 pub(crate) mod reading;
 pub(crate) mod said;
-pub(crate) mod subject;
