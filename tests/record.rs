@@ -117,8 +117,9 @@ async fn answering(client: &async_nats::Client, subject: &str, replies: &'static
     tokio::spawn(async move {
         while let Some(request) = requests.next().await {
             for reply in replies {
-                let to = request.reply.clone().unwrap();
-                client.publish(to, Bytes::from_static(reply)).await.unwrap();
+                if let Some(to) = request.reply.clone() {
+                    client.publish(to, Bytes::from_static(reply)).await.unwrap();
+                }
             }
         }
     });
@@ -266,6 +267,31 @@ async fn a_recording_ends_when_somebody_says_so_and_goes_to_stdout() {
     assert!(fixture.contains("expect_message = { subject = \"orders.new\""), "{fixture}");
 }
 
+/// There a client's reply comes to a name that the broker gives to its inbox.
+#[test]
+fn a_serve_with_accounts_is_found_and_recorded_too() {
+    let home = Home::new();
+    let serve = home.serve(&["--port", "0", "--auth"]);
+    let subject = ["--subject", "services.>", "--messages", "2"];
+    // The server is one that is found, and what finds it is not recorded.
+    let mut command = home.command([&["e2e", "record"], &subject[..]].concat());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut lines = std::io::BufRead::lines(stderr).map_while(Result::ok);
+    assert!(lines.any(|line| line.starts_with("recording services.>")));
+    home.run(&["call", "math", "add", "10", "5"]).ok();
+    home.run(&["call", "math", "divide", "1", "0"]).failed(4, "division by zero");
+    let rest: Vec<String> = lines.collect();
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{rest:?}");
+    assert!(text.contains("reply = { operation = \"add\", result = 15 }"), "{text}");
+    assert!(text.contains("operation = \"divide\"") && !text.contains("proof"), "{text}");
+    serve.signal("TERM");
+    serve.ended();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_heard_is_told_and_nothing_is_written() {
     let home = Home::new();
@@ -310,7 +336,6 @@ async fn what_may_not_be_heard_is_told_by_name() {
     let server = BareServer::start(home.path(), "inboxes", &user("_INBOX.>")).await;
     let url = server.nats.replace("://", "://ada:pw@");
     let recorder = Recorder::start(&home, &url, &["--subject", "orders.>"]);
-    home.run(&["publish", "orders.new", "--data", "1", "--server", &url]).ok();
     let client = connected(&server.nats, "pw").await;
     client.publish_with_reply("orders.new", "_INBOX.a.1", "2".into()).await.unwrap();
     client.flush().await.unwrap();

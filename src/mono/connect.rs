@@ -25,7 +25,7 @@ pub struct Connection {
     jetstream: Context,
     reconnects: watch::Receiver<u64>,
     state: watch::Receiver<End>,
-    gap: watch::Receiver<Option<&'static str>>,
+    missed: watch::Receiver<Option<&'static str>>,
 }
 
 impl From<&Connection> for Caller {
@@ -50,10 +50,10 @@ impl Connection {
         let servers: Vec<ServerAddr> = servers.into_iter().map(|server| server.addr).collect();
         let (reconnects_tx, reconnects) = watch::channel(0);
         let (state_tx, state) = watch::channel(End::Open);
-        let (gap_tx, gap) = watch::channel(None);
+        let (missed_tx, missed) = watch::channel(None);
         let denials = Denials::new();
         let observer =
-            Observer::new(reconnects_tx, state_tx, gap_tx, denials.clone(), target.quiet);
+            Observer::new(reconnects_tx, state_tx, missed_tx, denials.clone(), target.quiet);
         let observer = Arc::new(observer);
         // One server after the other, each with its own login, from anywhere in the list: clients
         // spread over a cluster.
@@ -76,7 +76,7 @@ impl Connection {
                 Ok(client) => {
                     let jetstream = jetstream(client.clone(), &target.jetstream);
                     let caller = Caller::new(client, denials, reconnects.clone());
-                    return Ok(Self { caller, jetstream, reconnects, state, gap });
+                    return Ok(Self { caller, jetstream, reconnects, state, missed });
                 }
                 Err(error) => {
                     let url = if servers.len() == 1 { url.clone() } else { at };
@@ -170,9 +170,9 @@ impl Connection {
     /// it: the connection broke, or its subscriptions were read too slowly.
     ///
     /// Whoever writes down what it hears waits for this beside it.
-    pub async fn gap(&self) -> &'static str {
-        let mut gap = self.gap.clone();
-        match gap.wait_for(Option::is_some).await.ok().and_then(|why| *why) {
+    pub async fn missed(&self) -> &'static str {
+        let mut missed = self.missed.clone();
+        match missed.wait_for(Option::is_some).await.ok().and_then(|why| *why) {
             Some(why) => why,
             None => "its task in the client library ended",
         }

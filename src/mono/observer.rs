@@ -27,7 +27,7 @@ pub(super) enum End {
 pub(super) struct Observer {
     reconnects: watch::Sender<u64>,
     state: watch::Sender<End>,
-    gap: watch::Sender<Option<&'static str>>,
+    missed: watch::Sender<Option<&'static str>>,
     denials: Denials,
     outage: Mutex<Outage>,
     quiet: bool,
@@ -38,11 +38,11 @@ impl Observer {
     pub(super) fn new(
         reconnects: watch::Sender<u64>,
         state: watch::Sender<End>,
-        gap: watch::Sender<Option<&'static str>>,
+        missed: watch::Sender<Option<&'static str>>,
         denials: Denials,
         quiet: bool,
     ) -> Self {
-        Self { reconnects, state, gap, denials, outage: Mutex::default(), quiet }
+        Self { reconnects, state, missed, denials, outage: Mutex::default(), quiet }
     }
 
     pub(super) fn observe(&self, event: &Event) {
@@ -60,11 +60,11 @@ impl Observer {
             }
             Event::Disconnected => {
                 self.outage().lost(Instant::now());
-                self.gap.send_replace(Some("the connection to the server was lost"));
+                self.missed.send_replace(Some("the connection to the server was lost"));
             }
             Event::SlowConsumer(_) => {
                 let why = "messages came faster than they were read, and some were dropped";
-                self.gap.send_replace(Some(why));
+                self.missed.send_replace(Some(why));
             }
             Event::ServerError(error) => self.denials.note(&error.to_string()),
             Event::ClientError(error) => self.attempt_failed(&error.to_string()),

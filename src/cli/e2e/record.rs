@@ -14,6 +14,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::global::{Global, duration, whole};
 use crate::cli::output::Output;
+use crate::cli::running::QUESTIONS;
 use crate::cli::shell::word;
 use crate::cli::signals::Signals;
 use crate::counted::counted;
@@ -66,7 +67,8 @@ pub async fn run(
         args.expect.clone(),
         args.inbox.clone(),
         args.messages,
-    )?;
+    )?
+    .without(QUESTIONS);
     let path = args.output.as_ref().map(|path| context.absolute(path));
     if let Some(path) = &path {
         is_free(path, args.force)?;

@@ -1,8 +1,9 @@
 //! Recordings for tests, a line for each thing that was heard.
 
-use super::gathering::{ACKNOWLEDGE, Came, Gathering};
+use super::gathering::{Came, Gathering};
 use super::heard::{End, Heard, Holding, Recording};
 use super::subjects::Asked;
+use crate::e2e::record::delivery::ACKNOWLEDGE;
 use crate::wire::driver::Headers;
 
 /// Hears `SUBJECT > REPLY [HEADER=VALUE] : BODY`; what is on an inbox is a reply or a delivery.

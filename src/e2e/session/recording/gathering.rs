@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::heard::{Ack, Content, End, Heard, Recording, Reply};
 use crate::e2e::driver::raw::acknowledgement;
+use crate::e2e::record::delivery::{ACKNOWLEDGE, Delivery};
 use crate::e2e::text::data::Data;
 use crate::wire::driver::Headers;
 
-/// The subject on which a worker says what became of a delivery.
-pub(super) const ACKNOWLEDGE: &str = "$JS.ACK.";
 /// What a stream adds to a message that it sends on to another subject.
 const OF_STREAM: &str = "Nats-Stream";
 /// More replies to one message are not kept.
@@ -167,11 +166,11 @@ impl Gathering {
     /// A stream has said under which number it has a message.
     fn note_stored(&mut self, number: usize) {
         let acks = self.messages[number].replies.iter().filter_map(|reply| reply.ack.as_ref());
-        let stored = acks.filter_map(|ack| match ack {
+        let mut stored = acks.filter_map(|ack| match ack {
             Ack::Stored { stream, sequence, duplicate: false } => Some((stream.clone(), *sequence)),
             _ => None,
         });
-        if let Some(key) = stored.last() {
+        if let Some(key) = stored.next_back() {
             self.stored.insert(key.clone(), number);
             self.messages[number].stored = Some(key);
         }
@@ -210,11 +209,8 @@ fn content(came: &Came) -> Content {
     Content { headers: came.headers.clone(), body: Data::read(&came.body), bytes: came.body.len() }
 }
 
-/// The stream and the number in it of `$JS.ACK.[DOMAIN.ACCOUNT.]STREAM.CONSUMER.DELIVERED.NUMBER.…`
-/// (ADR-15).
+/// The stream and the number in it of a delivery, by its reply subject.
 fn number_of(subject: &str) -> Option<(String, u64)> {
-    let tokens: Vec<&str> = subject.strip_prefix(ACKNOWLEDGE)?.split('.').collect();
-    let from = if tokens.len() >= 9 { 2 } else { 0 };
-    let number = tokens.get(from + 3)?.parse().ok()?;
-    Some(((*tokens.get(from)?).to_owned(), number))
+    let delivery = Delivery::of(subject)?;
+    Some((delivery.stream.to_owned(), delivery.sequence))
 }

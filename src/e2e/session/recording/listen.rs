@@ -12,10 +12,11 @@ use futures_util::stream::SelectAll;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use super::gathering::{ACKNOWLEDGE, Came, Gathering};
+use super::gathering::{Came, Gathering};
 use super::heard::{End, Holding, Recording};
 use super::subjects::{Asked, OTHERS};
 use crate::e2e::driver::raw::wire_headers;
+use crate::e2e::record::delivery::ACKNOWLEDGE;
 use crate::mono::{Connection, said_once};
 
 /// How long the server may take to take a subscription.
@@ -136,6 +137,9 @@ impl<'a> Listening<'a> {
                 // What has come is heard before anything ends.
                 biased;
                 Some(message) = self.subjects.next(), if end.is_none() => {
+                    if self.asked.leaves_out(&message.subject) {
+                        continue;
+                    }
                     let reply_to = gathering.message(came(message)).map(str::to_owned);
                     recent.push_back((gathering.at(), Instant::now()));
                     if let Some(reply_to) = reply_to {
@@ -146,14 +150,14 @@ impl<'a> Listening<'a> {
                 Some(message) = self.acknowledgements.next() => {
                     gathering.acknowledged(&message.subject, &message.payload);
                 }
-                why = self.connection.gap() => {
+                why = self.connection.missed() => {
                     end = Some(End::Lost(why));
                     break;
                 }
                 () = last => break,
                 () = &mut until, if end.is_none() => end = Some(End::Asked),
             }
-            while recent.front().is_some_and(|(_, at)| at.elapsed() > LAST_REPLIES) {
+            while recent.front().is_some_and(|(_, at)| at.elapsed() >= LAST_REPLIES) {
                 recent.pop_front();
             }
             end = end.or_else(|| match () {
@@ -205,9 +209,10 @@ impl<'a> Listening<'a> {
     }
 }
 
-/// The number of the first of these; what came before may not be answered any more.
+/// The number of the first of these that may still be answered.
 fn since(recent: &VecDeque<(u64, Instant)>) -> u64 {
-    recent.front().map_or(u64::MAX, |(number, _)| *number)
+    let first = recent.iter().find(|(_, at)| at.elapsed() < LAST_REPLIES);
+    first.map_or(u64::MAX, |(number, _)| *number)
 }
 
 /// Once the server has the subscription, or has refused it.

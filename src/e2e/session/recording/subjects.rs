@@ -20,6 +20,8 @@ pub struct Asked {
     pub(super) inboxes: Vec<String>,
     /// More messages are not heard.
     pub(super) most: usize,
+    /// What is among the subjects and says nothing of the services.
+    without: Option<String>,
 }
 
 /// Why a subject cannot be recorded.
@@ -82,7 +84,18 @@ impl Asked {
         }
         let mut all = INBOXES.map(str::to_owned).to_vec();
         all.extend(inboxes.into_iter().filter(|inbox| !INBOXES.contains(&inbox.as_str())));
-        Ok(Self { subjects, send, expect, inboxes: all, most })
+        Ok(Self { subjects, send, expect, inboxes: all, most, without: None })
+    }
+
+    /// Leaves out what is on this subject, wildcards allowed.
+    #[must_use]
+    pub fn without(self, subject: &str) -> Self {
+        Self { without: Some(subject.to_owned()), ..self }
+    }
+
+    /// Whether a message on this subject is not recorded.
+    pub(super) fn leaves_out(&self, subject: &str) -> bool {
+        self.without.as_ref().is_some_and(|without| subject_matches(without, subject))
     }
 
     /// Whether somebody knows that clients send it, or that services do.
