@@ -41,6 +41,7 @@ mod e2e_leaks;
 mod e2e_run;
 mod e2e_schema;
 mod electing;
+mod elsewhere;
 mod ends_last;
 mod examples;
 mod explore;
