@@ -116,7 +116,7 @@ pub fn main() -> ExitCode {
 fn refuse_connection(cli: &Cli) -> Result<(), CliError> {
     let connection = &cli.global.connection;
     match cli.command {
-        Command::E2e(_) => {
+        Command::E2e(ref args) if !args.connects() => {
             let hint = "leave it out; services of your own are in a suite (`mono-demo e2e new`)";
             let refused = connection.refuse("e2e", "each scenario has a broker of its own");
             refused.map_err(|error| error.hint(hint))
@@ -146,7 +146,7 @@ async fn dispatch(cli: Cli) -> Exit {
             | Command::Pay(_)
             | Command::Dlq(_)
             | Command::Audit(_)
-    );
+    ) || matches!(cli.command, Command::E2e(ref args) if args.connects());
     output::start_log(&cli.global.log, tells_refusals, &context);
     signals::hear_of_large_files();
     let (global, context) = (&cli.global, &context);
