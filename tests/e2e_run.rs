@@ -316,3 +316,17 @@ async fn a_load_that_no_stream_stores_fails_soon_and_says_what_to_do() {
     assert!(report.contains("let a service make the stream"), "{report}");
     assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }
+
+#[tokio::test]
+async fn a_step_that_repeats_ends_at_its_first_failure() {
+    let folder = tempfile::tempdir().unwrap();
+    let done = folder.path().join("done");
+    let step = format!(
+        "[[step]]\nrun = [\"sh\", \"-c\", \"echo {{{{n}}}} >> {}; test {{{{n}}}} -lt 3\"]\nrepeat = 20\n",
+        done.display()
+    );
+    let (summary, report) = suite(&[("a", &step)]).await.run().await;
+    assert_eq!(summary.failed, 1, "{report}");
+    assert!(report.contains("(repetition 3)"), "{report}");
+    assert_eq!(std::fs::read_to_string(done).unwrap(), "1\n2\n3\n");
+}

@@ -112,5 +112,6 @@ mod unreadable_rows;
 mod unwritten;
 mod vectors;
 mod vendored;
+mod versions;
 mod watch;
 mod which_suite;

@@ -121,8 +121,89 @@ fn a_promise_about_what_no_scenario_does_is_refused_before_anything_runs() {
         ("{ call = \"shop.order\" }", "what a program of a `run` step does is not seen"),
     ] {
         let wrong = SUITE.replace("{ submit = \"orders.new\" }", operation);
+        // Of a call, an argument.
+        let wrong = match operation.contains("call") {
+            true => wrong
+                .replace("}\nkey = \"/id\"", "}\nkey = \"/kwargs/id\"")
+                .replace("\"/customer\"", "\"/kwargs/customer\""),
+            false => wrong,
+        };
         std::fs::write(&path, wrong).unwrap();
         let said = e2e(&home, &["--ci"]).failed(2, "promise `order` of the suite is about `");
         assert!(said.stderr.contains(meant), "{}", said.stderr);
+    }
+}
+
+/// The streams and buckets are there, and nobody works.
+const IDLE: &str = r#"
+[kv.shipped]
+history = 5
+[streams.ORDERS]
+subjects = ["orders.>"]
+[services.idle]
+run = ["{{python}}", "idle.py"]
+ready = { line = "ready" }
+"#;
+
+/// It makes streams for receipts and a copy of the orders, and does nothing.
+const IDLER: &str = "
+import asyncio, os, nats
+from nats.js.api import StreamConfig, StreamSource
+async def main():
+    client = await nats.connect(os.environ['NATS_URL'], user=os.environ['NATS_USER'],
+                                password=os.environ['NATS_PASSWORD'])
+    jetstream = client.jetstream()
+    await jetstream.add_stream(StreamConfig(name='RECEIPTS', subjects=['receipts.>']))
+    await jetstream.add_stream(StreamConfig(name='COPY', sources=[StreamSource(name='ORDERS')]))
+    print('ready', flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+";
+
+/// A client that does the services' work would keep each promise.
+#[test]
+fn what_the_scenario_itself_puts_where_an_effect_is_looked_for_is_no_proof() {
+    let home = Home::new();
+    let root = home.path().join("suite");
+    std::fs::create_dir_all(root.join("scenarios")).unwrap();
+    std::fs::write(root.join("idle.py"), IDLER).unwrap();
+    std::fs::write(root.join("suite.toml"), IDLE).unwrap();
+    let none = "";
+    for (name, effect, step, why) in [
+        ("copy", "stream = \"COPY\", key = \"/id\"", none, "`orders.new`, which is in stream COPY"),
+        (
+            "stream",
+            "stream = \"RECEIPTS\", key = \"/id\"",
+            "submit = \"receipts.o-1\"\nbody = { id = \"o-1\" }",
+            "`receipts.o-1`, which is in stream RECEIPTS",
+        ),
+        (
+            "filtered",
+            "stream = \"RECEIPTS\", subject = \"receipts.*\", key = \"/id\"",
+            "publish = \"receipts.o-1\"\nbody = { id = \"o-1\" }",
+            "`receipts.o-1`, which is in stream RECEIPTS (receipts.*)",
+        ),
+        (
+            "subject",
+            "subject = \"shipped.*\", key = \"subject:2\"",
+            "publish = \"shipped.o-1\"",
+            "`shipped.o-1`, which is in subject shipped.*",
+        ),
+        (
+            "bucket",
+            "kv = \"shipped\"",
+            "kv = { bucket = \"shipped\", put = \"o-1\" }\nbody = 1",
+            "`$KV.shipped.o-1`, which is in bucket shipped",
+        ),
+    ] {
+        let step = if step.is_empty() { String::new() } else { format!("[[step]]\n{step}\n") };
+        let text = format!(
+            "description = \"{name}\"\n[promise.order]\noperation = {{ submit = \"orders.new\" }}\n\
+             key = \"/id\"\nwithin = \"1s\"\neffect = {{ {effect} }}\n\
+             [[step]]\nsubmit = \"orders.new\"\nbody = {{ id = \"o-1\" }}\n{step}"
+        );
+        std::fs::write(root.join("scenarios/one.toml"), text).unwrap();
+        let said = e2e(&home, &["--ci"]).failed(1, "").stdout;
+        assert!(said.contains(&format!("the scenario itself sends to {why}")), "{name}: {said}");
     }
 }

@@ -298,3 +298,109 @@ async fn a_mirror_of_the_requests_is_no_purge_and_resets_nothing() {
     assert!(!said.contains("purged") && !said.contains("reset"), "{said}");
     payments.end(serve).await;
 }
+
+/// The consumer is told to go on behind everything, and workers are given nothing of what is stored.
+async fn consumer_passes_all(payments: &Payments) {
+    let subject = format!("CONSUMER.RESET.payment-requests.{CONSUMER}");
+    let answer: serde_json::Value = payments
+        .jetstream
+        .request(subject, &serde_json::json!({ "seq": 1_000_000 }))
+        .await
+        .unwrap();
+    assert_eq!(answer["error"], serde_json::Value::Null, "{answer}");
+}
+
+/// What has no usable id, and what another content has the id of, end as dead letters.
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_that_end_as_dead_letters_are_freed_too() {
+    let payments = Payments::new("").await;
+    let serve = payments.serve();
+    payments.submit("taken").await;
+    payments.outcome("taken").await;
+    payments.all_settled(1).await;
+    said_once(serve, &[]);
+    for body in ["no id at all", r#"{"payment_id":"taken","amount":2}"#] {
+        let subject = "services.payment.payment-process";
+        payments.jetstream.publish(subject, body.into()).await.unwrap().await.unwrap();
+    }
+    consumer_passes_all(&payments).await;
+    let audit = payments.audit();
+    let found = audit["audit"]["problems"].to_string();
+    let told = "has neither an outcome nor a dead letter, and is given to no worker any more";
+    assert_eq!(found.matches(told).count(), 2, "{audit}");
+    let again = payments.serve();
+    payments.until_count("payment-dead-letters", |letters| letters == 2).await;
+    again.says(TOLD, "gave messages of stream `payment-requests` to no worker any more");
+    assert_eq!(payments.audit()["audit"]["problems"].as_array().unwrap().len(), 0);
+    drop(again);
+    payments.broker.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_was_made_anew_while_nothing_served_is_told() {
+    let payments = Payments::new("").await;
+    let serve = payments.serve();
+    payments.submit("before").await;
+    payments.outcome("before").await;
+    payments.all_settled(1).await;
+    said_once(serve, &[]);
+    for stream in ["payment-requests", "payment-dead-letters"] {
+        let found = payments.jetstream.get_stream(stream).await.unwrap();
+        let config = found.cached_info().config.clone();
+        payments.jetstream.delete_stream(stream).await.unwrap();
+        payments.jetstream.create_stream(config).await.unwrap();
+    }
+    let again = payments.serve();
+    for stream in ["payment-requests", "payment-dead-letters"] {
+        again.says(TOLD, &format!("stream `{stream}` was deleted by somebody else, and made anew"));
+    }
+    drop(again);
+    payments.broker.stop().await.unwrap();
+}
+
+/// A killed `serve` writes nothing at its end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_after_a_serve_was_killed_is_told() {
+    let payments = Payments::new("[payment]\ngateway = [{ fail_times = 1 }]\n").await;
+    let serve = payments.serve();
+    payments.pay(3).await;
+    payments.all_completed(3).await;
+    payments.all_settled(3).await;
+    // Its redeliveries are on record by its next look; else they could be those of what is purged.
+    let looked = payments.home.path().join("books/looked.json");
+    while !std::fs::read_to_string(&looked).unwrap().contains("\"delivered\":6,") {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    serve.signal("KILL");
+    serve.ended();
+    let requests = payments.jetstream.get_stream("payment-requests").await.unwrap();
+    for n in 0..3 {
+        payments.submit(&format!("purged-{n}")).await;
+    }
+    requests.purge().await.unwrap();
+    let again = payments.serve();
+    again.says(TOLD, MISSING);
+    said_once(again, &[MISSING]);
+    payments.broker.stop().await.unwrap();
+}
+
+/// An outcome on the subject of another payment is nobody's.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_that_was_moved_to_another_payment_is_not_told_as_its_own() {
+    let payments = Payments::new("").await;
+    let serve = payments.serve();
+    let to = SubjectTransform {
+        source: "payments.ledger.*".to_owned(),
+        destination: "payments.ledger.victim".to_owned(),
+    };
+    change(&payments.jetstream, "payment-ledger", |config| config.subject_transform = Some(to))
+        .await;
+    payments.submit("moved").await;
+    payments.until_count("payment-ledger", |count| count == 1).await;
+    let url = payments.broker.url();
+    let asked = ["--server", url, "call", "payment", "status", "victim"];
+    let told = payments.home.run(&asked);
+    told.failed(7, "it is about `moved`");
+    drop(serve);
+    payments.broker.stop().await.unwrap();
+}

@@ -53,6 +53,39 @@ fn a_program_leaves_charges_and_ledger_to_be_judged() {
     assert!(!said.contains(HELD) && said.contains("charges"), "{said}");
 }
 
+/// Each with what was not there to be looked at.
+#[test]
+fn a_check_that_looked_at_nothing_fails() {
+    let declined = r#"
+[streams.EMPTY]
+subjects = ["empty"]
+[services.payment]
+gateway = [{ id = "pay-1", outcome = "decline" }]
+[[step]]
+submit = "services.payment.payment-process"
+body = { payment_id = "pay-1", amount = "1.50" }
+[[step]]
+settle = true
+[[check]]
+within = "300ms"
+"#;
+    let said = run(&format!("{declined}never_charged = \"pay-1\"\n"));
+    assert!(said.contains(HELD), "{said}");
+    for (check, why) in [
+        ("never_charged = \"pay-2\"", "nobody submitted pay-2: that it was not charged"),
+        ("never_charged = \"pay-{{n}}\"\nrepeat = 2", "nobody submitted pay-2: that it was not"),
+        ("emails = { each_once = true }", "no email was sent: that none was sent twice"),
+        ("stream = \"EMPTY\"\neach = { a = 1 }", "holds no message whose body"),
+    ] {
+        let said = run(&format!("{declined}{check}\n"));
+        assert!(!said.contains(HELD) && said.contains(why), "{check}: {said}");
+    }
+    let asked = "[[step]]\nfault = \"restart-broker\"\n[[step]]\ncall = \"math.add\"\nargs = [1, 2]\n\
+        [[check]]\nfinal_within = \"10s\"\n";
+    let said = run(asked);
+    assert!(!said.contains(HELD) && said.contains("nothing came to an end"), "{said}");
+}
+
 #[test]
 fn an_empty_history_is_no_history() {
     let home = Home::new();

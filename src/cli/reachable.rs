@@ -74,7 +74,8 @@ async fn connected(target: &Target, how: &str, context: &Context) -> Diagnosis {
 async fn there(url: &str, how: &str, connection: Connection) -> Diagnosis {
     let version = connection.client().server_info().version;
     connection.close(Duration::from_secs(2)).await;
-    let old = version.parse::<Version>().is_ok_and(|version| !version.will_do());
+    let old =
+        version.parse::<Version>().is_ok_and(|version| !version.is_at_least(&Version::OLDEST));
     let advice = match old {
         true => format!("; older than {}, and older ones have known holes", Version::OLDEST),
         false => String::new(),

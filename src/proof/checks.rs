@@ -1,7 +1,7 @@
 //! The results of checks on charges, emails, aborted processes, dead letters and the ledger. They
 //! depend on the given evidence only, so that tests can pass a doctored journal.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -59,12 +59,19 @@ fn approved(charges: &[ChargeRecord]) -> HashMap<&str, Vec<&ChargeRecord>> {
     by_id
 }
 
-pub(super) fn never_charged(charges: &[ChargeRecord], ids: &[String]) -> Answer {
+pub(super) fn never_charged(
+    charges: &[ChargeRecord],
+    submitted: &HashSet<String>,
+    ids: &[String],
+) -> Answer {
     let approved = approved(charges);
     for id in ids {
         if let Some(charges) = approved.get(id.as_str()) {
             let times = charges.len();
             return Err(format!("{id} was charged {times} times, and must never be"));
+        }
+        if !submitted.contains(id) {
+            return Err(format!("nobody submitted {id}: that it was not charged proves nothing"));
         }
     }
     Ok(ids.iter().map(|id| format!("{id} never charged")).collect())
@@ -85,6 +92,9 @@ pub(super) fn emails(records: &[EmailRecord], expected: &Numbers) -> Answer {
     let refused_seen = (records.len() - sent.len()) as u64;
     let by: BTreeSet<&str> = sent.iter().map(|record| record.worker.as_str()).collect();
     let mut lines = Vec::new();
+    if each_once && sent.is_empty() {
+        return Err("no email was sent: that none was sent twice proves nothing".to_owned());
+    }
     if each_once {
         let mut seen = BTreeSet::new();
         for EmailRecord { to, subject, .. } in &sent {
@@ -223,11 +233,14 @@ mod tests {
     }
 
     #[test]
-    fn never_charged_goes_red_for_one() {
+    fn never_charged_goes_red_for_one_and_for_what_nobody_submitted() {
         let charges =
             [charge("a", ChargeOutcome::Declined, "1"), charge("b", ChargeOutcome::Approved, "1")];
-        assert!(never_charged(&charges, &ids(&["a"])).is_ok());
-        assert!(never_charged(&charges, &ids(&["a", "b"])).is_err());
+        let submitted = ["a", "b"].map(str::to_owned).into();
+        let said = |of: &[&str]| never_charged(&charges, &submitted, &ids(of));
+        assert_eq!(said(&["a"]), Ok(vec!["a never charged".to_owned()]));
+        assert!(said(&["a", "b"]).unwrap_err().contains("b was charged 1 times"));
+        assert!(said(&["a", "c"]).unwrap_err().starts_with("nobody submitted c: "));
     }
 
     #[test]
@@ -268,6 +281,9 @@ mod tests {
             )
             .is_err()
         );
+        let only_refused = [email("c", "1", false)];
+        let each_once = Numbers { each_once: true, ..Numbers::default() };
+        assert!(emails(&only_refused, &each_once).unwrap_err().contains("proves nothing"));
         let twice = [email("a", "1", true), email("a", "2", true)];
         assert_eq!(
             emails(

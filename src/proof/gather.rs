@@ -1,13 +1,15 @@
 //! Journals and streams, written down at the end of a run.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 
 use super::facts::{
     CHARGE, CHARGES, Charge, DEAD_LETTER, DEAD_LETTERS, DeadLetter, EMAIL, EMAILS, Email, OUTCOME,
-    OUTCOMES, Outcome,
+    OUTCOMES, Outcome, payment_id,
 };
 use super::operations::reading_of;
-use crate::e2e::record::history::{RecordError, Recorder};
+use crate::e2e::record::history::{Kind, RecordError, Recorder, What};
 use crate::e2e::record::seen::headers;
 use crate::e2e::run::{Probe, Stored};
 use crate::e2e::text::Data;
@@ -79,6 +81,25 @@ pub(super) fn with_all_digits(letter: &Stored) -> Data {
 pub(super) async fn ledger(probe: &Probe<'_>, id: &str) -> Result<Vec<Data>, String> {
     let entries = probe.stored(LEDGER, Some(&format!("{LEDGER_PREFIX}.{id}"))).await?;
     Ok(entries.iter().map(|entry| Data::read(&entry.bytes)).collect())
+}
+
+/// The ids that somebody has submitted, as far as that is on record: by a client, in the gateway's
+/// journal, in the ledger, or as a dead letter.
+pub(super) async fn submitted(probe: &Probe<'_>) -> Result<HashSet<String>, String> {
+    let history = probe.history()?;
+    let by_clients = history.events.iter().filter_map(|event| match &event.what {
+        What::Invoke(invoke) if invoke.kind != Kind::Status => payment_id(invoke.about.as_ref()?),
+        _ => None,
+    });
+    let mut ids: HashSet<String> = by_clients.map(str::to_owned).collect();
+    ids.extend(charges(probe)?.into_iter().map(|charge| charge.key));
+    let id = |stored: &Stored| {
+        Data::read(&stored.bytes).pointer("/payment_id")?.as_str().map(str::to_owned)
+    };
+    for stream in [LEDGER, LETTER_STREAM] {
+        ids.extend(probe.stored(stream, None).await?.iter().filter_map(id));
+    }
+    Ok(ids)
 }
 
 /// Everything that is on record; which of it is whole.

@@ -23,7 +23,7 @@ pub const CHECKS: &[CheckWord] = &[
         beside: &[REPEAT, AMOUNT],
     },
     CheckWord {
-        key: key("never_charged", Form::Ids, "The gateway never approved these payments."),
+        key: key("never_charged", Form::Ids, "Submitted, and never approved by the gateway."),
         beside: &[REPEAT],
     },
     CheckWord {
@@ -90,7 +90,9 @@ pub(super) async fn look(probe: &Probe<'_>, asked: &Asked) -> Result<Answer, Str
             )
         }
         "never_charged" => {
-            checks::never_charged(&gather::charges(probe)?, &read::<Vec<String>>(word, value)?)
+            let submitted = gather::submitted(probe).await?;
+            let ids: Vec<String> = read(word, value)?;
+            checks::never_charged(&gather::charges(probe)?, &submitted, &ids)
         }
         "crashed" => {
             let expected: BTreeMap<String, u64> = read(word, value)?;

@@ -28,9 +28,15 @@ pub struct NatsServer {
 
 impl NatsServer {
     /// One that was checked before; `None` if its version will not do.
-    pub(super) fn known(path: &Path, version: &str, source: Source) -> Option<NatsServer> {
+    pub(super) fn known(
+        path: &Path,
+        version: &str,
+        source: Source,
+        oldest: &Version,
+    ) -> Option<NatsServer> {
         let version: Version = version.parse().ok()?;
-        version.will_do().then(|| NatsServer { path: path.to_owned(), version, source })
+        let will_do = version.is_at_least(oldest);
+        will_do.then(|| NatsServer { path: path.to_owned(), version, source })
     }
 }
 
@@ -62,7 +68,11 @@ impl fmt::Display for Source {
 }
 
 /// Runs `PATH --version` and makes sure that the version will do.
-pub(super) async fn check(path: &Path, source: Source) -> Result<NatsServer, ProvisionError> {
+pub(super) async fn check(
+    path: &Path,
+    source: Source,
+    oldest: &Version,
+) -> Result<NatsServer, ProvisionError> {
     let not_runnable = |e| ProvisionError::NotRunnable {
         path: path.to_owned(),
         named_by: source.to_string(),
@@ -92,11 +102,12 @@ pub(super) async fn check(path: &Path, source: Source) -> Result<NatsServer, Pro
     }
     let version = Version::from_output(&said)
         .ok_or_else(|| not_a_server(format!("printed `{}`", excerpt(&said))))?;
-    if !version.will_do() {
+    if !version.is_at_least(oldest) {
         return Err(ProvisionError::TooOld {
             path: path.clone(),
             named_by: source.to_string(),
             found: version,
+            oldest: oldest.clone(),
         });
     }
     Ok(NatsServer { path: path.clone(), version, source })

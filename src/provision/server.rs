@@ -6,6 +6,7 @@ use super::beside;
 use super::checked::check_once;
 use super::error::ProvisionError;
 use super::managed;
+use super::pinned::Pinned;
 use super::settings::{Progress, Settings};
 use super::version::Version;
 
@@ -30,7 +31,31 @@ pub async fn nats_server(
             notes: found.notes,
         });
     }
-    managed::install(settings, progress).await
+    managed::install(settings, Pinned::newest(), progress).await
+}
+
+/// Finds just this version, and installs it if it is not there.
+///
+/// # Errors
+/// If installing fails or is forbidden.
+pub async fn nats_server_of(
+    pinned: &Pinned,
+    settings: &Settings,
+    progress: &Progress<'_>,
+) -> Result<NatsServer, ProvisionError> {
+    let unnamed = Settings { explicit: None, env: None, ..settings.clone() };
+    let usual = find_nats_server(&unnamed).await?.server;
+    if let Some(server) = usual.filter(|server| server.version.to_string() == pinned.version) {
+        return Ok(server);
+    }
+    if let Some(server) = managed::find(settings, pinned).await? {
+        return Ok(server);
+    }
+    if settings.offline {
+        let what = format!("nats-server {pinned}");
+        return Err(ProvisionError::Offline { what, notes: Vec::new() });
+    }
+    managed::install(settings, pinned, progress).await
 }
 
 /// What a look without installing found.
@@ -80,9 +105,9 @@ pub async fn find_nats_server(settings: &Settings) -> Result<Found, ProvisionErr
             }
         }
     }
-    let server = managed::find(settings).await?;
-    if server.is_none() && managed::folder_in(&settings.cache_dir).exists() {
-        let folder = managed::folder_in(&settings.cache_dir);
+    let server = managed::find(settings, Pinned::newest()).await?;
+    if server.is_none() && managed::folder_in(&settings.cache_dir, Pinned::newest()).exists() {
+        let folder = managed::folder_in(&settings.cache_dir, Pinned::newest());
         notes.push(format!("passed over: {} is no whole installation", folder.display()));
     }
     Ok(Found { server, notes })

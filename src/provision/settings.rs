@@ -3,6 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use super::asked::Source;
+use super::version::Version;
+
 /// Where to look for nats-server and Python, and whether they may be installed.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -18,6 +21,8 @@ pub struct Settings {
     pub cache_dir: PathBuf,
     /// Forbids installing.
     pub offline: bool,
+    /// A server that was named may be as old as [`Version::OLDEST_UNDER_TEST`].
+    pub under_test: bool,
     /// `MONO_DEMO_PYTHON`: the interpreter to build from; `python3` on `PATH` if `None`.
     pub python: Option<PathBuf>,
 }
@@ -32,7 +37,18 @@ impl Settings {
             beside: None,
             cache_dir: cache_dir.into(),
             offline: false,
+            under_test: false,
             python: None,
+        }
+    }
+}
+
+impl Settings {
+    /// The oldest server that will do, by who named it.
+    pub(super) fn oldest(&self, source: Source) -> Version {
+        match (source, self.under_test) {
+            (Source::Explicit | Source::Env, true) => Version::OLDEST_UNDER_TEST,
+            _ => Version::OLDEST,
         }
     }
 }

@@ -21,10 +21,13 @@ impl Version {
     /// being closed.
     pub const OLDEST: Version = Version { major: 2, minor: 14, patch: 0, pre: None };
 
-    /// Whether this is [`OLDEST`](Self::OLDEST) or newer.
+    /// The oldest one on which scenarios run, for services that are still to work with it.
+    pub const OLDEST_UNDER_TEST: Version = Version { major: 2, minor: 11, patch: 0, pre: None };
+
+    /// Whether this is of that line of releases, or newer.
     #[must_use]
-    pub fn will_do(&self) -> bool {
-        (self.major, self.minor) >= (Self::OLDEST.major, Self::OLDEST.minor)
+    pub fn is_at_least(&self, oldest: &Version) -> bool {
+        (self.major, self.minor) >= (oldest.major, oldest.minor)
     }
 
     /// Reads the output of `nats-server --version`: `nats-server: v2.15.1`.
@@ -79,7 +82,7 @@ mod tests {
         assert_eq!(version.to_string(), "2.15.1");
         let version = Version::from_output("nats-server: v2.14.0-RC.1").unwrap();
         assert_eq!(version.to_string(), "2.14.0-RC.1");
-        assert!(version.will_do());
+        assert!(version.is_at_least(&Version::OLDEST));
     }
 
     #[test]
@@ -100,7 +103,8 @@ mod tests {
             ("2.14.0", true),
             ("3.0.0", true),
         ] {
-            assert_eq!(text.parse::<Version>().unwrap().will_do(), will_do, "{text}");
+            let version: Version = text.parse().unwrap();
+            assert_eq!(version.is_at_least(&Version::OLDEST), will_do, "{text}");
         }
     }
 }

@@ -4,20 +4,20 @@ use mono_demo::e2e::record::history::History;
 use mono_demo::e2e::verdict::order::{ORDER, OUT_OF_ORDER};
 use mono_demo::e2e::verdict::promises::FINAL;
 use mono_demo::e2e::verdict::{Policy, Property, QueueLoss, Report, Verdict};
-use mono_demo::proof::{ACKNOWLEDGED, LETTERS, ONCE, QUEUE, STATUS, breach};
+use mono_demo::proof::{ACKNOWLEDGED, ASKED, LETTERS, ONCE, QUEUE, SETTLED, STATUS, breach};
 
 use crate::history::{check, count};
 
-const SUBMIT: &str = r#"invoke":{"process":"c","op":1,"kind":"submit","subject":"s","about":{"of":"payment","key":"p","content":{"amount":"9.99","currency":"USD","content":"a"}}}"#;
-const STORED: &str = r#"ok":{"process":"c","op":1,"sequence":1}"#;
+pub(super) const SUBMIT: &str = r#"invoke":{"process":"c","op":1,"kind":"submit","subject":"s","about":{"of":"payment","key":"p","content":{"amount":"9.99","currency":"USD","content":"a"}}}"#;
+pub(super) const STORED: &str = r#"ok":{"process":"c","op":1,"sequence":1}"#;
 const TIMEOUT: &str = r#"unknown":{"process":"c","op":1,"reason":"timeout"}"#;
-const CHARGE: &str = r#"charge":{"payment_id":"p","outcome":"approved","amount":"9.990","currency":"USD","worker":"w"}"#;
-const COMPLETED: &str = r#"outcome":{"payment_id":"p","reading":{"status":"completed","amount":"9.99","currency":"USD","content":"a"}}"#;
-const END: &str =
+pub(super) const CHARGE: &str = r#"charge":{"payment_id":"p","outcome":"approved","amount":"9.990","currency":"USD","worker":"w"}"#;
+pub(super) const COMPLETED: &str = r#"outcome":{"payment_id":"p","reading":{"status":"completed","amount":"9.99","currency":"USD","content":"a"}}"#;
+pub(super) const END: &str =
     r#"end":{"whole":["charges","outcomes","dead_letters","deliveries","emails","operations"]}"#;
 
 /// A second lies between each line and the next.
-fn history(lines: &[&str]) -> History {
+pub(super) fn history(lines: &[&str]) -> History {
     let text: String = lines
         .iter()
         .zip(1..)
@@ -26,11 +26,11 @@ fn history(lines: &[&str]) -> History {
     History::read(text.as_bytes()).unwrap()
 }
 
-fn judged(lines: &[&str]) -> Report {
+pub(super) fn judged(lines: &[&str]) -> Report {
     check(&history(lines), Policy::default())
 }
 
-fn breaches(report: &Report, property: Property) -> Vec<&'static str> {
+pub(super) fn breaches(report: &Report, property: Property) -> Vec<&'static str> {
     match report.verdict(property) {
         Some(Verdict::Invalid { shown, .. }) => shown.iter().map(|v| v.breach).collect(),
         _ => Vec::new(),
@@ -274,4 +274,52 @@ fn failed_without_a_reason_is_unknown_where_not_all_is_on_record() {
     assert_eq!(breaches(&report, LETTERS), [breach::FAILED_WITHOUT_REASON]);
     let declined = CHARGE.replace("approved", "declined");
     assert!(judged(&[SUBMIT, STORED, &declined, FAILED, END]).is_valid());
+}
+
+/// Streams are timed by a clock that is half a second behind: an outcome may seem to come before its
+/// charge, its dead letter, and its submit. It is one where the run knows that no clock was moved.
+#[test]
+fn what_only_a_clock_contradicts_is_broken_where_the_clocks_are_known_to_agree() {
+    const SUBMITTED: &str = r#"invoke":{"process":"c","op":1,"kind":"submit","subject":"services.payment.payment-process","about":{"of":"payment","key":"p","content":{"amount":"9.99","currency":"USD","content":"a"}}}"#;
+    const FAILED: &str = r#"outcome":{"payment_id":"p","sequence":1,"reading":{"status":"failed","amount":"9.99","currency":"USD","content":"a"}}"#;
+    const LETTER: &str = r#"dead_letter":{"kind":"exhausted","sequence":1,"payment_id":"p","content":"a","reason":"no answer"}"#;
+    const ASK: &str = r#"invoke":{"process":"c","op":2,"kind":"status","subject":"s","about":{"of":"payment","key":"p"}}"#;
+    const TOLD: &str = r#"ok":{"process":"c","op":2,"reading":{"status":"completed","amount":"9.99","currency":"USD"}}"#;
+    let cancelled = CHARGE.replace("approved", "cancelled");
+    // By milliseconds; the last is where the lines are in the file.
+    let of = |lines: &[(u64, &str)], clocks: &str| {
+        let end = END.replace("\"]}", &format!("\"]{clocks}}}"));
+        let lines = lines.iter().copied().chain([(9000, end.as_str())]);
+        let text: String = lines
+            .zip(1..)
+            .map(|((at, line), seq)| format!("{{\"seq\":{seq},\"at_ns\":{at}000000,\"{line}}}\n"))
+            .collect();
+        check(&History::read(text.as_bytes()).unwrap(), Policy::default())
+    };
+    let late = [(1000, SUBMITTED), (1001, STORED), (1500, CHARGE), (1010, COMPLETED)];
+    let early = [(1000, SUBMITTED), (1001, STORED), (505, CHARGE), (510, COMPLETED)];
+    let after =
+        [(1000, SUBMITTED), (1001, STORED), (1002, &*cancelled), (1500, FAILED), (1990, LETTER)];
+    let told = [
+        (1000, SUBMITTED),
+        (1001, STORED),
+        (1002, CHARGE),
+        (1003, ASK),
+        (1004, TOLD),
+        (1400, COMPLETED),
+    ];
+    for (lines, property, breach) in [
+        (&late[..], SETTLED, breach::CHARGED_AFTER),
+        (&early, ASKED, breach::EARLY),
+        (&early, ASKED, breach::CHARGED_EARLY),
+        (&after, LETTERS, breach::LETTER_AFTER),
+        (&told, STATUS, breach::TOLD_EARLY),
+    ] {
+        for unknown in ["", ",\"clocks_us\":500000"] {
+            let report = of(lines, unknown);
+            assert!(report.is_valid(), "{breach} {unknown}\n{report}");
+        }
+        let report = of(lines, ",\"clocks_us\":20");
+        assert!(breaches(&report, property).contains(&breach), "{breach}\n{report}");
+    }
 }

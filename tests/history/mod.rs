@@ -1,5 +1,6 @@
 //! The tests of the tests: what behaves is judged valid, and every doctored history is not.
 
+mod alone;
 mod cases;
 mod model;
 mod mutate;
@@ -56,7 +57,10 @@ proptest! {
     fn whatever_behaves_is_valid(size in sizes()) {
         let history = valid_history(size);
         let report = judged(&history);
-        prop_assert!(report.is_valid(), "{report}");
+        // Where nothing came to an end, nothing was late, and that proves nothing.
+        let ended = ["completed", "failed", "dead_letters"].map(|name| count(&report, name));
+        let word = if ended == [0; 3] { "unknown" } else { "valid" };
+        prop_assert_eq!(report.word(), word, "{}", report);
     }
 
     #[test]
@@ -84,7 +88,7 @@ proptest! {
         let last = history.events.len() - 1;
         let whole = [DELIVERIES.to_owned()].into();
         history.events[last].what =
-            What::End(End { whole });
+            What::End(End { whole, clocks_us: None });
         let report = judged(&history);
         prop_assert!(report.word() != "invalid", "{report}");
         if count(&report, "acknowledged") > 0 {

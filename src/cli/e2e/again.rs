@@ -49,6 +49,9 @@ pub(super) fn again(args: &RunArgs, global: &Global, suite: &Suite, context: &Co
     if let Some(server) = &global.tools.nats_server {
         add("--nats-server", &server.display().to_string());
     }
+    if let [version] = args.nats_server_version[..] {
+        words.extend(["--nats-server-version".to_owned(), version.to_string()]);
+    }
     words.extend(global.tools.offline.then(|| "--offline".to_owned()));
     words.join(" ")
 }
@@ -70,6 +73,7 @@ mod tests {
         ("hazards", "--hazards ignore"),
         ("leaks", "--leaks ignore"),
         ("nats_server", "--nats-server /opt/nats-server"),
+        ("nats_server_version", "--nats-server-version 2.11.11"),
         ("offline", "--offline"),
         ("sabotage", "--sabotage drop"),
     ];

@@ -9,9 +9,10 @@ use crate::cli::suite::Asked;
 use crate::e2e::scenario::{Hazards, Leaks};
 use crate::e2e::session::{Expression, Shard};
 use crate::modules::payment::Sabotage;
+use crate::provision::Pinned;
 
 /// Arguments of a run.
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct RunArgs {
     /// A suite's folder, fixtures or folders of them, or names of scenarios and parts of names
     /// [default: all].
@@ -82,6 +83,11 @@ pub struct RunArgs {
     #[arg(long, value_name = "N", conflicts_with = "update",
           value_parser = whole::<u16>(3..=5))]
     pub(super) cluster: Option<u16>,
+    /// Run everything on each of these versions of nats-server, as 2.11,2.15: a line of releases means
+    /// its newest patch release. With several, a table at the end says what differs, and reports and
+    /// histories have the version in their names.
+    #[arg(long, value_name = "VERSIONS", value_delimiter = ',', conflicts_with = "nats_server")]
+    pub(super) nats_server_version: Vec<&'static Pinned>,
     /// How many runs at a time [default: four times as many as there are cores].
     #[arg(short, long, value_name = "N", value_parser = whole::<usize>(1..=1_000_000))]
     pub(super) jobs: Option<usize>,

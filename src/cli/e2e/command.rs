@@ -1,19 +1,13 @@
-//! Runs the chosen scenarios: once, or after each change of a file.
+//! What is asked of `e2e`: runs, once or after each change of a file, or a command beside them.
 
-use std::collections::BTreeSet;
-use std::io;
-use std::path::PathBuf;
-
-use serde_json::json;
-
-use super::arguments::{ReportKind, RunArgs};
-use super::elsewhere;
+use super::arguments::RunArgs;
 use super::explore;
-use super::kept::{self, Kept};
+use super::once::once;
 use super::record;
-use super::settings::{Plan, shown_from};
+use super::settings::shown_from;
 use super::shrink;
 use super::subcommand::{E2eArgs, E2eCommand};
+use super::versions;
 use crate::cli::connect::provision_settings;
 use crate::cli::context::Context;
 use crate::cli::exit::{CliError, Exit};
@@ -22,10 +16,6 @@ use crate::cli::output::Output;
 use crate::cli::signals::Signals;
 use crate::cli::watch::{Touched, Watch};
 use crate::cli::{fixtures, new, review, suite};
-use crate::e2e::report::{Github, Html, Json, Junit, Look, Reporter, Tap, Terminal};
-use crate::e2e::scenario::Fixture;
-use crate::e2e::session::{self, E2eError, Mode, Settings, pending};
-use crate::e2e::verdict::event::{Event, RunId, Summary, Verdict};
 
 pub async fn run(
     args: E2eArgs,
@@ -34,13 +24,16 @@ pub async fn run(
     output: &Output,
 ) -> Result<Exit, CliError> {
     match args.command {
+        None if args.run.nats_server_version.len() > 1 => {
+            versions::run(&args.run, global, context, output).await
+        }
         None if args.run.watch => watch(args.run, global, context, output).await,
-        None => once(&args.run, None, global, context, output).await,
+        None => once(&args.run, None, None, global, context, output).await,
         Some(E2eCommand::New(args)) => new::run(&args, context, output),
         Some(E2eCommand::Fmt(args)) => fixtures::fmt(&args, context, output),
+        Some(E2eCommand::Record(args)) => record::run(&args, global, context, output).await,
         Some(E2eCommand::Explore(args)) => explore::run(&args, global, context, output).await,
         Some(E2eCommand::Shrink(args)) => shrink::run(&args, global, context, output).await,
-        Some(E2eCommand::Record(args)) => record::run(&args, global, context, output).await,
         Some(E2eCommand::Schema) => Ok(fixtures::schema(output)),
         Some(E2eCommand::Review(args)) => review::run(&args, context, output),
     }
@@ -65,7 +58,7 @@ async fn watch(
     let mut signals = Signals::listen()?;
     let mut only = None;
     loop {
-        match once(&args, only, global, context, output).await {
+        match once(&args, only, None, global, context, output).await {
             Ok(Exit::Interrupted) => return Ok(Exit::Success),
             Ok(_) => {}
             // A slip in a fixture is what the next change mends.
@@ -80,234 +73,5 @@ async fn watch(
             Touched::All => None,
             Touched::Files(files) => Some(files),
         };
-    }
-}
-
-/// Runs what is chosen, and of that only what is named here.
-async fn once(
-    args: &RunArgs,
-    only: Option<BTreeSet<PathBuf>>,
-    global: &Global,
-    context: &Context,
-    output: &Output,
-) -> Result<Exit, CliError> {
-    // From here on a signal is an orderly end, also while things are still prepared.
-    let mut signals = Signals::listen()?;
-    let named = async {
-        let plan = Plan::find(args, only, global, context, output).await?;
-        let by_name = plan.by_name().await?;
-        Ok::<_, CliError>((plan, by_name))
-    };
-    let (plan, by_name) = tokio::select! {
-        named = named => named?,
-        () = signals.first() => return Ok(Exit::Interrupted),
-    };
-    let mut github = context.github_workspace().map(|workspace| {
-        let shown_from = &by_name.machine.shown_from;
-        let root = shown_from.strip_prefix(&workspace).unwrap_or(shown_from);
-        Github::new(output.annotations(), root)
-    });
-    // A slip in a name, or a bad fixture, is told before anything is prepared.
-    let chosen = session::chosen(&by_name);
-    if let (Err(E2eError::Fixtures(errors)), Some(github)) = (&chosen, &mut github) {
-        // The error itself is told below.
-        let _ = github.mistakes(errors);
-    }
-    let chosen = chosen.map_err(|error| plan.meant(error))?;
-    if args.list || args.record {
-        // A run says it in its report.
-        output.note(format!("suite {}", by_name.invocation.suite));
-    }
-    if args.list {
-        list(&by_name, &chosen, output);
-        return Ok(Exit::Success);
-    }
-    let prepared = async {
-        elsewhere::answer(&chosen).await?;
-        plan.prepared().await
-    };
-    let settings = tokio::select! {
-        prepared = prepared => prepared?,
-        () = signals.first() => return Ok(Exit::Interrupted),
-    };
-    if args.record {
-        return tokio::select! {
-            recorded = fixtures::record(&settings, &chosen, output) => recorded,
-            () = signals.first() => Ok(Exit::Interrupted),
-        };
-    }
-    // A bad path of a report costs no run.
-    let mut files = reports(args, context)?;
-    let look = Look {
-        color: context.colour(context.stdout_tty),
-        progress: output.draws() && !output.json && !context.ci(),
-        quiet: args.quiet,
-        verbose: args.verbose,
-    };
-    let mut terminal = Terminal::new(output.writer(), look);
-    let mut reporters: Vec<&mut dyn Reporter> = Vec::new();
-    reporters.extend(github.as_mut().map(|github| github as &mut dyn Reporter));
-    reporters.push(&mut terminal);
-    reporters.extend(files.iter_mut().map(|file| &mut **file as &mut dyn Reporter));
-    if args.keep {
-        return keep(&settings, &mut reporters, &mut signals, output).await;
-    }
-    let mut failed = Failed::default();
-    reporters.push(&mut failed);
-    let summary = session::run(&settings, &mut reporters, signals.first()).await?;
-    let exit = exit(&settings, &summary, output)?;
-    output.object(&json!({ "ok": summary.is_ok(), "summary": summary }));
-    what_is_left_to_do(&settings, output);
-    if let Some(run) = failed.first.filter(|_| args.shrink && exit != Exit::Interrupted) {
-        let shrunk = shrink::failed(settings, &chosen, &run, plan.is_copy(), context, output);
-        tokio::select! {
-            shrunk = shrunk => if let Err(error) = shrunk {
-                output.note(format!("{run} is not made smaller: {error}"));
-            },
-            () = signals.first() => return Ok(Exit::Interrupted),
-        }
-    }
-    Ok(exit)
-}
-
-/// Remembers the first run in which something differs.
-#[derive(Default)]
-struct Failed {
-    first: Option<RunId>,
-}
-
-impl Reporter for Failed {
-    fn name(&self) -> String {
-        "the first failed run".to_owned()
-    }
-
-    fn event(&mut self, event: &Event) -> io::Result<()> {
-        if let Event::RunFinished(report) = event
-            && matches!(report.verdict, Verdict::Failed(_) | Verdict::Flaky { .. })
-        {
-            self.first.get_or_insert_with(|| report.run.clone());
-        }
-        Ok(())
-    }
-}
-
-/// Runs what is chosen, and leaves up what there is to be looked at, until it was looked at.
-async fn keep(
-    settings: &Settings,
-    reporters: &mut [&mut dyn Reporter],
-    signals: &mut Signals,
-    output: &Output,
-) -> Result<Exit, CliError> {
-    let (summary, left_up) =
-        session::run_and_leave_up(settings, reporters, signals.first()).await?;
-    let exit = exit(settings, &summary, output)?;
-    if exit == Exit::Interrupted {
-        return Ok(exit);
-    }
-    let built_in = settings.machine.dying_client.is_some();
-    let kept = left_up.map(|left_up| Kept::new(left_up, built_in)).transpose()?;
-    let object = kept.as_ref().map(Kept::object);
-    output.object(&json!({ "ok": summary.is_ok(), "summary": summary, "kept": object }));
-    what_is_left_to_do(settings, output);
-    match kept {
-        None => output.line(kept::nothing(&summary)),
-        Some(kept) => {
-            kept.tell(output);
-            if let Some(cut_short) = kept.until_stopped(signals, output).await? {
-                return Ok(cut_short);
-            }
-        }
-    }
-    Ok(exit)
-}
-
-/// Golden files that a person must look at.
-fn what_is_left_to_do(settings: &Settings, output: &Output) {
-    // What cannot be read has been told, or is told by whoever needs it.
-    let waiting = match settings.mode {
-        Mode::Compare => pending(&settings.fixtures).map_or(0, |waiting| waiting.len()),
-        Mode::Update | Mode::Ci => 0,
-    };
-    if waiting > 0 {
-        let folder = settings.fixtures.strip_prefix(&settings.machine.shown_from);
-        let folder = folder.unwrap_or(&settings.fixtures).display();
-        let (what, wait) =
-            if waiting == 1 { ("transcript", "waits") } else { ("transcripts", "wait") };
-        output.note(format!(
-            "{waiting} {what} {wait} for review: `mono-demo e2e review {folder}`, or --update, accepts; \
-             a value that is another in each run is left out by `[redact]` or a matcher, as \"#string\""
-        ));
-    }
-    for path in session::left_over(settings).unwrap_or_default() {
-        output.note(format!("{} belongs to no scenario: remove or rename it", path.display()));
-    }
-}
-
-/// What all runs together come to.
-fn exit(settings: &Settings, summary: &Summary, output: &Output) -> Result<Exit, CliError> {
-    let may_be_empty = settings.pass_with_no_runs || settings.filter.only.is_some();
-    if summary.is_ok() && summary.is_empty() && !may_be_empty {
-        let why = match summary.runs {
-            0 => "no client of these scenarios is available",
-            _ => "every run was left out; the reason is printed under each",
-        };
-        return Err(CliError::infrastructure("nothing was run", why).hint(
-            "`mono-demo doctor` shows what is missing; --client chooses among what is there; \
-             --pass-with-no-runs if that is as it should be",
-        ));
-    }
-    if let (true, Some(trouble)) = (summary.is_ok(), summary.trouble.first()) {
-        return Err(CliError::new(Exit::Infrastructure, trouble));
-    }
-    summary.trouble.iter().for_each(|trouble| output.note(format!("error: {trouble}")));
-    Ok(match summary {
-        summary if summary.interrupted => Exit::Interrupted,
-        summary if summary.broken > 0 => Exit::Infrastructure,
-        summary if summary.is_ok() => Exit::Success,
-        _ => Exit::Mismatch,
-    })
-}
-
-fn list(settings: &Settings, chosen: &[Fixture], output: &Output) {
-    let width = chosen.iter().map(|fixture| fixture.name.as_str().len()).max().unwrap_or(0);
-    for fixture in chosen {
-        output.line(format!("{:<width$}  {}", fixture.name, fixture.description));
-    }
-    let scenarios: Vec<_> = chosen
-        .iter()
-        .map(|fixture| {
-            let clients: Vec<_> = session::clients_of(settings, fixture).map(|c| &c.name).collect();
-            json!({
-                "name": fixture.name,
-                "description": fixture.description,
-                "tags": fixture.tags,
-                "clients": clients,
-            })
-        })
-        .collect();
-    output.object(&json!({ "ok": true, "scenarios": scenarios }));
-}
-
-fn reports(args: &RunArgs, context: &Context) -> Result<Vec<Box<dyn Reporter>>, CliError> {
-    let open = |(kind, path): &(ReportKind, PathBuf)| -> io::Result<Box<dyn Reporter>> {
-        let path = context.absolute(path);
-        Ok(match kind {
-            ReportKind::Html => Box::new(Html::create(&path)?),
-            ReportKind::Junit => Box::new(Junit::create(&path)?),
-            ReportKind::Json => Box::new(Json::create(&path)?),
-            ReportKind::Tap => Box::new(Tap::create(&path)?),
-        })
-    };
-    let named = |report: &(ReportKind, PathBuf)| {
-        open(report)
-            .map_err(|error| CliError::usage(format!("--report {}: {error}", report.1.display())))
-    };
-    args.report.iter().map(named).collect()
-}
-
-impl From<E2eError> for CliError {
-    fn from(error: E2eError) -> Self {
-        let exit = if error.is_usage() { Exit::Usage } else { Exit::Infrastructure };
-        Self { hint: error.hint(), ..Self::new(exit, error) }
     }
 }

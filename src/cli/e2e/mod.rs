@@ -4,7 +4,9 @@
 //! | --- | --- |
 //! | `arguments`, `subcommand` | the command line: of a run, and of what is beside it |
 //! | `settings` | the settings that result on this machine |
-//! | `command` | runs, once or after each change |
+//! | `command` | which of all this is asked for |
+//! | `once` | runs |
+//! | `versions` | runs on several versions of nats-server, and a table of them |
 //! | `one` | commands about one scenario with one client |
 //! | `explore` | kills a service at each of its messages |
 //! | `shrink` | makes a failing scenario smaller |
@@ -18,11 +20,13 @@ mod command;
 mod elsewhere;
 mod explore;
 mod kept;
+mod once;
 mod one;
 mod record;
 mod settings;
 mod shrink;
 mod subcommand;
+mod versions;
 
 pub use arguments::RunArgs;
 pub use command::run;

@@ -63,7 +63,8 @@ impl<'a> Plan<'a> {
             )
             .hint("`mono-demo e2e shrink SCENARIO --output FILE` says where to write it"));
         }
-        let tools = provision_settings(&global.tools, context);
+        let tools =
+            provision::Settings { under_test: true, ..provision_settings(&global.tools, context) };
         let suite = suite::find(args.asked(), &tools, context, output).await?;
         if suite.own.is_some() && args.sabotage.is_some() {
             return Err(CliError::usage(
@@ -117,7 +118,10 @@ impl<'a> Plan<'a> {
     pub(super) async fn prepared(&self) -> Result<Settings, CliError> {
         let histories = histories(self.args, self.context)?;
         let progress = |line: &str| self.output.note(line);
-        let server = provision::nats_server(&self.tools, &progress).await?;
+        let server = match self.args.nats_server_version.first() {
+            Some(version) => provision::nats_server_of(version, &self.tools, &progress).await?,
+            None => provision::nats_server(&self.tools, &progress).await?,
+        };
         let Suite { root, own, .. } = &self.suite;
         let parts = match own {
             Some(own) => parts::of_own(own, self.args, root, &self.tools, self.output).await?,

@@ -53,7 +53,11 @@ pub(super) async fn announce(
         }
         None => {
             output.line(format!("existing NATS system {url}, nats-server {}", server.version));
-            if server.version.parse::<Version>().is_ok_and(|version| !version.will_do()) {
+            if server
+                .version
+                .parse::<Version>()
+                .is_ok_and(|version| !version.is_at_least(&Version::OLDEST))
+            {
                 output.note(format!(
                     "warning: nats-server {} is older than {}, and older ones have known holes",
                     server.version,

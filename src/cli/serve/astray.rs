@@ -46,7 +46,7 @@ pub(super) fn told(astray: &Astray) -> impl Iterator<Item = String> {
                 "which are given to no worker: `mono-demo audit` names them, and they must be \
                  submitted again"
             }
-            DEAD_LETTERS => "where nobody looks for a letter: `mono-demo dlq list` shows them",
+            DEAD_LETTERS => "where nobody looks for a letter: `mono-demo dlq ls` shows them",
             _ => {
                 "where no service looks: `mono-demo audit` names them; a payment that stays `pending` \
                  for it gets its outcome if it is submitted again"

@@ -17,6 +17,21 @@ pub(super) fn losses(before: &Snapshot, now: &Snapshot) -> Vec<String> {
     lost
 }
 
+/// Streams that somebody else has made anew between two looks.
+pub(super) fn made_anew(before: &Snapshot, now: &Snapshot) -> Vec<String> {
+    let both = now.streams.iter().filter_map(|(name, look)| {
+        let (was, is) = (before.stream(name)?, look.seen()?);
+        (was.created != is.created).then_some((name, was))
+    });
+    both.map(|(name, was)| {
+        format!(
+            "stream `{name}` was deleted by somebody else, and made anew: {} that it had then are gone",
+            counted(was.messages, "message")
+        )
+    })
+    .collect()
+}
+
 /// From these nothing is ever removed.
 fn fewer(before: &Snapshot, now: &Snapshot, name: &str) -> Option<String> {
     let (before, now) = (before.stream(name)?, now.stream(name)?);
@@ -165,6 +180,20 @@ mod tests {
             let after_a_restart = Snapshot { reconnects: 1, ..now };
             assert_eq!(reset(&before, &after_a_restart), None);
         }
+    }
+
+    #[test]
+    fn a_stream_of_another_time_was_made_anew() {
+        let all = [(REQUESTS, 2, 9), (INTENTS, 7, 7), (LEDGER, 7, 7), (DEAD_LETTERS, 0, 0)];
+        let all = [all[0], all[1], all[2], all[3], (FAILURES, 0, 0)];
+        let before = snapshot(all, 7, 0);
+        assert!(made_anew(&before, &before).is_empty());
+        let mut now = before.clone();
+        let Some(Look::There(requests)) = now.streams.get_mut(REQUESTS) else { unreachable!() };
+        requests.created = "later".to_owned();
+        let told = made_anew(&before, &now);
+        assert!(told.len() == 1 && told[0].contains("`payment-requests`"), "{told:?}");
+        assert!(told[0].ends_with("2 messages that it had then are gone"), "{told:?}");
     }
 
     #[test]

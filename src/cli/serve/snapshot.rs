@@ -16,7 +16,7 @@ use crate::modules::payment::{CONSUMER, DEAD_LETTERS, FAILURES, INTENTS, LEDGER,
 use crate::mono::Connection;
 
 /// What a look at one thing shows.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) enum Look<T> {
     There(T),
     Gone,

@@ -5,13 +5,16 @@
 
 use async_nats::jetstream::ErrorCode;
 use base64::prelude::{BASE64_STANDARD, Engine as _};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::snapshot::{Consumer, Snapshot};
 use super::stream_config::Config;
-use crate::modules::payment::{CONSUMER, LEDGER, REQUESTS, usable_id};
-use crate::mono::Connection;
-use crate::wire::subjects::{LEDGER_PREFIX, PAYMENT_PROCESS};
+use crate::modules::payment::{
+    CONSUMER, DEAD_LETTERS, Entry, FAILURES, LEDGER, REQUESTS, content_of, usable_id,
+};
+use crate::mono::{Connection, Record};
+use crate::wire::subjects::{DEAD_LETTER_PREFIX, FAILURE_PREFIX, LEDGER_PREFIX, PAYMENT_PROCESS};
 
 /// So many messages are read at most to find one: more than a consumer has in hand.
 const MOST: u32 = 5_000;
@@ -27,8 +30,8 @@ pub(super) fn may_be(now: &Snapshot) -> bool {
     waiting > 0 && (passed || now.still && waiting > consumer.waiting())
 }
 
-/// Whether there is one: a payment without an outcome that the consumer has passed for good, or more
-/// of them than it has in hand.
+/// Whether there is one: a message without an outcome or a dead letter that the consumer has passed for
+/// good, or more of them than it has in hand.
 ///
 /// # Errors
 /// The server's words.
@@ -51,14 +54,41 @@ pub(super) async fn is_one(connection: &Connection, consumer: &Consumer) -> Resu
     Ok(false)
 }
 
-/// Whether a message's payment has no outcome; one without a usable id has none.
+/// Whether a message became neither an outcome nor a dead letter.
 async fn is_open(connection: &Connection, message: &Value) -> Result<bool, String> {
     let data = message["data"].as_str().unwrap_or_default();
-    let Some(id) = BASE64_STANDARD.decode(data).ok().and_then(|body| usable_id(&body)) else {
+    let body = BASE64_STANDARD.decode(data).unwrap_or_default();
+    if let Some(id) = usable_id(&body) {
+        let outcome = last_on(connection, LEDGER, format!("{LEDGER_PREFIX}.{id}")).await?;
+        let Some(outcome) = outcome else { return Ok(true) };
+        let entry = serde_json::from_slice::<Entry>(&outcome);
+        if entry.is_ok_and(|entry| entry.content == content_of(&body)) {
+            return Ok(false);
+        }
+    }
+    // The letter, or the record that it was removed, is named after the message.
+    let time = message["time"].as_str().unwrap_or_default();
+    let time: Timestamp = time.parse().map_err(|_| format!("a message of `{time}`"))?;
+    let name = format!("{}-{}", message["seq"], time.as_nanosecond());
+    let letter = last_on(connection, DEAD_LETTERS, format!("{DEAD_LETTER_PREFIX}.{name}")).await?;
+    if letter.is_some() {
         return Ok(false);
-    };
-    let asked = json!({ "last_by_subj": format!("{LEDGER_PREFIX}.{id}") });
-    Ok(ask(connection, format!("STREAM.MSG.GET.{LEDGER}"), asked).await?.is_none())
+    }
+    let record = last_on(connection, FAILURES, format!("{FAILURE_PREFIX}.{name}")).await?;
+    let record = record.and_then(|body| serde_json::from_slice::<Record>(&body).ok());
+    Ok(record.is_none_or(|record| record.letter.is_none()))
+}
+
+/// The body of the last message of a stream on a subject, if there is one.
+async fn last_on(
+    connection: &Connection,
+    stream: &str,
+    subject: String,
+) -> Result<Option<Vec<u8>>, String> {
+    let asked = json!({ "last_by_subj": subject });
+    let found = ask(connection, format!("STREAM.MSG.GET.{stream}"), asked).await?;
+    let data = found.map(|found| found["message"]["data"].as_str().unwrap_or_default().to_owned());
+    Ok(data.map(|data| BASE64_STANDARD.decode(data).unwrap_or_default()))
 }
 
 /// The first message from this number on that workers take.

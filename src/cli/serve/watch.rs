@@ -4,7 +4,7 @@
 //! consumer; nobody tells those who depend on it. So it is looked at every few seconds.
 
 use std::collections::{BTreeSet, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_nats::Subscriber;
@@ -12,7 +12,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
 use super::astray::{self, Astray};
-use super::losses::{losses, reset};
+use super::losses::{losses, made_anew, reset};
 use super::snapshot::{Look, Snapshot};
 use super::strangers::strangers;
 use super::stream_config::{Config, changes, intended, unlike_intended};
@@ -24,6 +24,8 @@ use crate::mono::Connection;
 const PAUSE: Duration = Duration::from_secs(3);
 /// Between two resets of the consumer: what it gives again then has so long to be settled.
 const RESETS: Duration = Duration::from_secs(60);
+/// Between two readings of what is stored, for messages that no worker is given.
+const READINGS: Duration = Duration::from_secs(15);
 /// Said of a stream or consumer, before how.
 const CHANGED: &str = " was changed by somebody else";
 /// Where the server tells that a stream was changed.
@@ -40,6 +42,9 @@ pub(super) struct Watch {
     told: HashSet<String>,
     /// Found by one look, which proves them, and to be told now.
     resets: Vec<String>,
+    /// Where looks are written down, and the last that was.
+    journals: PathBuf,
+    written: Option<Snapshot>,
     /// Streams and consumer whose change was told, and is not undone.
     changed: BTreeSet<String>,
     /// Not sooner, however often the wait for it is begun anew.
@@ -91,7 +96,12 @@ impl Watch {
         watch.updates = connection.client().subscribe(format!("{UPDATED}.*")).await.ok();
         let now = watch.look(connection).await;
         seen::write(journals, &now).await;
+        if let Some(before) = &watch.before {
+            watch.resets = made_anew(before, &now);
+        }
         watch.suspected = watch.compare(now);
+        watch.written = watch.before.clone();
+        watch.journals = journals.to_owned();
         watch
     }
 
@@ -141,6 +151,7 @@ impl Watch {
             // What is undone and done again is told again.
             self.told.retain(|line| found.contains(line));
             self.to_count |= found != self.suspected;
+            self.write_down().await;
             self.suspected = found;
             self.told.extend(fresh.iter().cloned());
             fresh.append(&mut self.resets);
@@ -152,6 +163,19 @@ impl Watch {
             if !fresh.is_empty() {
                 return fresh;
             }
+        }
+    }
+
+    /// The latest look that shows no loss, for the next `serve`: this one may be killed.
+    async fn write_down(&mut self) {
+        let Some(before) = &self.before else { return };
+        let is_new = self.written.as_ref().is_none_or(|written| {
+            (&written.consumer, written.last_request, written.delivered)
+                != (&before.consumer, before.last_request, before.delivered)
+        });
+        if is_new {
+            seen::write(&self.journals, before).await;
+            self.written = Some(before.clone());
         }
     }
 
@@ -181,7 +205,7 @@ impl Watch {
         match stuck::is_one(connection, consumer).await {
             Ok(true) => {}
             Ok(false) => {
-                self.next_reset = Some(Instant::now() + RESETS);
+                self.next_reset = Some(Instant::now() + READINGS);
                 return None;
             }
             Err(error) => {

@@ -2,6 +2,7 @@
 
 use super::ast::held::{ConsumerCheck, KvCheck, LogCheck, StreamCheck};
 use super::findings::Findings;
+use super::pointer;
 use super::reader::Fields;
 use crate::e2e::text::matcher;
 
@@ -19,10 +20,8 @@ pub(in crate::e2e) fn stream(
         last: fields.pattern("last", findings),
         by_subject: Vec::new(),
     };
-    if let Some(pointer) = check.unique.as_ref().filter(|pointer| !pointer.starts_with('/')) {
-        let message =
-            format!("`{pointer}` is not a JSON pointer: it begins with `/`, as in \"/id\"");
-        findings.add(fields.span_of("unique"), message);
+    if let Some(unique) = &check.unique {
+        pointer::check(unique, fields.span_of("unique"), findings);
     }
     if let Some((table, span)) = fields.table("by_subject", findings) {
         let inner = Fields { table, span };

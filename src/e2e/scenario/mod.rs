@@ -56,7 +56,8 @@
 //! | `messages`, `replies` | so many messages, or replies to one request, and no more |
 //! | `beside` | entries of buckets, objects, requests to a web side |
 //! | `held` | checks of streams, buckets, consumers, and of what services print |
-//! | `subjects` | what cannot be a subject |
+//! | `sent` | what a scenario itself sends |
+//! | `subjects`, `pointer` | what cannot be a subject, or a JSON pointer |
 //! | `item`, `data` | values of TOML as JSON, settings, patterns |
 //! | `environment` | where a service or a program runs, and what it is given |
 //! | `context` | what only the caller knows |
@@ -91,10 +92,12 @@ pub(crate) mod message_faults;
 pub(crate) mod messages;
 pub(crate) mod outgoing;
 pub(crate) mod parse;
+pub(crate) mod pointer;
 pub(crate) mod promises;
 pub(crate) mod reader;
 pub(crate) mod replies;
 pub(crate) mod schema;
+pub(crate) mod sent;
 pub(crate) mod services;
 pub(crate) mod setup;
 pub(crate) mod shrink;

@@ -11,7 +11,7 @@ use super::findings::Findings;
 use super::reader::Fields;
 use super::verbs::{VERBS, Verb, verb_words};
 use crate::e2e::scenario::{
-    beside, environment, faults, keys, messages, outgoing, replies, subjects,
+    beside, environment, faults, keys, messages, outgoing, pointer, replies, subjects,
 };
 use crate::e2e::text::span::Span;
 use crate::e2e::text::template;
@@ -180,8 +180,8 @@ fn golden(fields: &Fields<'_, '_>, findings: &mut Findings) -> InGolden {
         DeValue::Boolean(false) => InGolden::Nothing,
         DeValue::Array(_) => {
             let pointers = fields.texts("golden", findings).unwrap_or_default();
-            for pointer in pointers.iter().filter(|pointer| !pointer.starts_with('/')) {
-                no_pointer(pointer, item.span(), findings);
+            for text in &pointers {
+                pointer::check(text, item.span(), findings);
             }
             InGolden::Without(pointers)
         }
@@ -190,12 +190,6 @@ fn golden(fields: &Fields<'_, '_>, findings: &mut Findings) -> InGolden {
             InGolden::Whole
         }
     }
-}
-
-fn no_pointer(text: &str, span: Span, findings: &mut Findings) {
-    let message =
-        format!("`{text}` is not a JSON pointer: it begins with `/`, as in \"/items/0/id\"");
-    findings.add(span, message);
 }
 
 /// `save = "name"` keeps the whole; `save = { name = "/pointer" }` keeps parts.
@@ -233,8 +227,8 @@ fn save(fields: &Fields<'_, '_>, findings: &mut Findings) -> Vec<Save> {
             let message = format!("`{}` is a value of the run: no step can save it", save.name);
             findings.add(span.clone(), message);
         }
-        if !save.pointer.is_empty() && !save.pointer.starts_with('/') {
-            no_pointer(&save.pointer, span.clone(), findings);
+        if !save.pointer.is_empty() {
+            pointer::check(&save.pointer, span.clone(), findings);
         }
     }
     saves

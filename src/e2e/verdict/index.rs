@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use foldhash::fast::RandomState;
 
 use super::broken::Broken;
+use super::clocks::Clocks;
 use crate::e2e::record::history::event::{
     About, Answers, Delivery, Event, Fact, Fault, Invoke, Kind, Reply, What,
 };
@@ -30,6 +31,7 @@ pub struct Index<'a> {
     /// The last event, where it says that the run is over.
     pub end: Option<&'a Event>,
     whole: BTreeSet<&'a str>,
+    clocks_us: Option<u64>,
     /// The places of the operations about whatever has this key, in order.
     by_key: HashMap<&'a str, Vec<usize>, RandomState>,
     broken: Broken,
@@ -121,6 +123,7 @@ impl<'a> Index<'a> {
                 What::End(end) => {
                     index.end = Some(event);
                     index.whole = end.whole.iter().map(String::as_str).collect();
+                    index.clocks_us = end.clocks_us;
                 }
             }
         }
@@ -160,6 +163,11 @@ impl<'a> Index<'a> {
     /// The end, if these records are complete there: an event that they do not have did not happen.
     pub fn end_with_whole(&self, records: &str) -> Option<&'a Event> {
         self.end.filter(|_| self.whole.contains(records))
+    }
+
+    /// The bound on what clocks may say of order.
+    pub fn clocks(&self) -> Clocks<'a> {
+        Clocks { end: self.end.filter(|_| self.clocks_us.is_some()), moved_us: self.clocks_us }
     }
 
     /// Deliveries of messages that had been delivered before. A broker that was killed may have

@@ -6,6 +6,7 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `index`, `broken` | a history by operation, by what operations are about, and by faults |
+//! | `clocks` | which order two clocks can tell |
 //! | [`promises`] | the trait of an oracle, which the caller passes in |
 //! | [`promised`] | promises that a suite declares: `[promise.NAME]` |
 //! | `replies`, `places`, `order`, `silence` | properties that the engine checks itself |
@@ -21,6 +22,7 @@
 pub(crate) mod breach;
 mod broken;
 pub(crate) mod checks;
+pub mod clocks;
 pub mod event;
 pub(crate) mod evidence;
 pub(crate) mod figures;

@@ -137,3 +137,23 @@ impl fmt::Display for Report {
         self.figures.fmt(f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::e2e::record::history::event::Fact;
+    use crate::e2e::record::history::json::Json;
+    use crate::e2e::verdict::promised::Declared;
+
+    #[test]
+    fn a_fact_of_a_word_that_nobody_knows_is_not_passed_over() {
+        let said = |word: &str| {
+            let fact = Fact { word: word.to_owned(), record: Json::of(&0).unwrap() };
+            let history = History::from_events([(1, What::Fact(fact))]);
+            check(&history, Policy::default(), &[Arc::new(Declared)]).map(|report| report.word())
+        };
+        let error = said("efect").unwrap_err().to_string();
+        assert_eq!(error, "history line 1: `efect`: nobody here knows such an event");
+        assert!(said("effect").unwrap_err().to_string().starts_with("history line 1: effect: "));
+    }
+}

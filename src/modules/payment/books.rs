@@ -16,12 +16,15 @@ use serde::{Deserialize, Serialize};
 
 use super::names::DEAD_LETTERS;
 use super::names::{CONSUMER, INTENTS, LEDGER, REQUESTS};
+use crate::counted::counted;
 use crate::given::{in_background, read_private};
 use crate::mono::{Connection, ModuleError, ensure};
 use crate::whole;
 
 /// All streams of payments.
 const STREAMS: [&str; 4] = [INTENTS, LEDGER, DEAD_LETTERS, REQUESTS];
+/// Streams that are made together are made within this time; the servers of a cluster may differ on it.
+const TOGETHER_NS: i64 = 60_000_000_000;
 /// The streams from which nothing is ever removed.
 pub(super) const WRITE_ONCE: [&str; 2] = [INTENTS, LEDGER];
 
@@ -32,11 +35,19 @@ pub struct Held {
     pub messages: u64,
     /// The last one's number, also of one that is gone.
     pub last_sequence: u64,
+    /// When the stream was made, in nanoseconds since 1970 by the server's clock; nothing in books that
+    /// were written before this was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_at: Option<i64>,
 }
 
 impl From<&stream::Info> for Held {
     fn from(info: &stream::Info) -> Self {
-        Self { messages: info.state.messages, last_sequence: info.state.last_sequence }
+        Self {
+            messages: info.state.messages,
+            last_sequence: info.state.last_sequence,
+            made_at: i64::try_from(info.created.unix_timestamp_nanos()).ok(),
+        }
     }
 }
 
@@ -110,6 +121,29 @@ impl Seen {
             .collect()
     }
 
+    /// Streams that are younger than the requests, which have had messages: all others are made before
+    /// these, so they were deleted, and made anew without what they held.
+    pub fn made_anew(&self) -> Vec<String> {
+        let requests = self.streams.get(REQUESTS).filter(|held| held.last_sequence > 0);
+        let Some((since, had)) =
+            requests.and_then(|held| Some((held.made_at?, held.last_sequence)))
+        else {
+            return Vec::new();
+        };
+        let made_anew = self.streams.iter().filter(|(_, held)| {
+            held.made_at.is_some_and(|at| at > since.saturating_add(TOGETHER_NS))
+        });
+        made_anew
+            .map(|(name, _)| {
+                format!(
+                    "stream `{name}` is younger than `{REQUESTS}`, which has had {}: it was deleted, and \
+                     made anew without what it held",
+                    counted(had, "message")
+                )
+            })
+            .collect()
+    }
+
     /// Whether one of the streams has had a message.
     pub fn has_had_messages(&self) -> bool {
         self.streams.values().any(|held| held.last_sequence > 0)
@@ -119,7 +153,7 @@ impl Seen {
     pub fn lost(&self, now: &Self) -> Vec<String> {
         let mut lost = Vec::new();
         for (name, before) in &self.streams {
-            let Held { messages, last_sequence: last } = before;
+            let Held { messages, last_sequence: last, .. } = before;
             let Some(held) = now.streams.get(name) else {
                 lost.push(format!("stream `{name}` does not exist, and had {messages} messages"));
                 continue;
@@ -210,7 +244,8 @@ mod tests {
     use super::*;
 
     fn seen(at_rest: bool, held: [(u64, u64); 4]) -> Seen {
-        let held = held.map(|(messages, last_sequence)| Held { messages, last_sequence });
+        let held =
+            held.map(|(messages, last_sequence)| Held { messages, last_sequence, made_at: None });
         let streams = STREAMS.iter().map(|name| (*name).to_owned()).zip(held);
         Seen { at_rest, streams: streams.collect() }
     }
@@ -235,6 +270,26 @@ mod tests {
         // While work goes on, waiting messages may be acknowledged without a new outcome.
         let at_work = Seen { at_rest: false, ..before.clone() };
         assert!(at_work.lost(&seen(false, [(5, 5), (3, 3), (1, 1), (0, 6)])).is_empty());
+    }
+
+    #[test]
+    fn a_stream_that_is_younger_than_the_requests_was_made_anew() {
+        let mut now = seen(false, [(0, 0), (3, 3), (0, 0), (0, 7)]);
+        assert!(now.made_anew().is_empty(), "books of before say nothing");
+        let minute = 60_000_000_000;
+        for (name, at) in [(INTENTS, 0), (LEDGER, minute), (DEAD_LETTERS, 9), (REQUESTS, 10)] {
+            now.streams.get_mut(name).unwrap().made_at = Some(at);
+        }
+        assert!(now.made_anew().is_empty(), "{:?}", now.made_anew());
+        now.streams.get_mut(LEDGER).unwrap().made_at = Some(minute + 11);
+        let told = now.made_anew();
+        assert!(
+            told.len() == 1 && told[0].starts_with("stream `payment-ledger` is younger"),
+            "{told:?}"
+        );
+        // Where nothing was ever asked for, nothing can be lost.
+        now.streams.get_mut(REQUESTS).unwrap().last_sequence = 0;
+        assert!(now.made_anew().is_empty());
     }
 
     #[test]

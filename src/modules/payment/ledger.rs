@@ -1,5 +1,6 @@
 //! The ledger and the claims: what JetStream refuses to store twice.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
@@ -202,6 +203,9 @@ impl Ledger {
         if lost.is_empty() {
             lost = now.gone();
         }
+        for made_anew in now.made_anew() {
+            tracing::warn!("{made_anew}; `mono-demo audit` names what is known of it elsewhere");
+        }
         if self.recreate {
             for loss in &lost {
                 tracing::warn!("{loss}; going on with what is left");
@@ -277,7 +281,10 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`].
     pub async fn entry(&self, id: &PaymentId) -> Result<Option<Entry>, LedgerError> {
-        self.read(LEDGER, LEDGER_PREFIX, "read the ledger entry", id).await
+        self.read(LEDGER, LEDGER_PREFIX, "read the ledger entry", id, |entry: &Entry| {
+            &entry.payment_id
+        })
+        .await
     }
 
     /// The claim on an id, if there is one.
@@ -285,7 +292,10 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`].
     pub async fn intent(&self, id: &PaymentId) -> Result<Option<Intent>, LedgerError> {
-        self.read(INTENTS, INTENT_PREFIX, "read the claim", id).await
+        self.read(INTENTS, INTENT_PREFIX, "read the claim", id, |intent: &Intent| {
+            &intent.payment_id
+        })
+        .await
     }
 
     /// Compare-and-set on an empty subject; `false` if it was not empty.
@@ -324,12 +334,15 @@ impl Ledger {
         }
     }
 
+    /// Nobody but services writes there, each about the id of its subject; unless somebody else has the
+    /// stream transform subjects.
     async fn read<T: DeserializeOwned>(
         &self,
         stream: &str,
         prefix: &str,
         operation: &'static str,
         id: &PaymentId,
+        of: impl Fn(&T) -> &str,
     ) -> Result<Option<T>, LedgerError> {
         let failed = |evidence: String| LedgerError::new(operation, id, evidence);
         let jetstream = self.connection.jetstream();
@@ -339,9 +352,15 @@ impl Ledger {
         let asked = stream.get_last_raw_message_by_subject(&subject);
         let answer = self.connection.unless_reconnected(asked).await;
         match answer.ok_or_else(|| failed(RECONNECTED.to_owned()))? {
-            Ok(message) => serde_json::from_slice(&message.payload)
-                .map(Some)
-                .map_err(|e| failed(format!("sequence {}: {e}", message.sequence))),
+            Ok(message) => {
+                let unlike =
+                    |why: &dyn Display| failed(format!("sequence {}: {why}", message.sequence));
+                let record: T = serde_json::from_slice(&message.payload).map_err(|e| unlike(&e))?;
+                match of(&record) {
+                    it if it == id.as_str() => Ok(Some(record)),
+                    other => Err(unlike(&format!("it is about `{other}`"))),
+                }
+            }
             Err(e) if e.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
             Err(e) => Err(failed(e.to_string())),
         }

@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::RangeInclusive;
 
+use async_nats::jetstream::stream::Stream;
+
 use super::dead_letters::DeadLetter;
 use super::names::FAILURES;
 use super::process::has_letter;
@@ -17,7 +19,7 @@ const TOGETHER_NS: i128 = 60_000_000_000;
 
 /// The dead letters that were sent again or purged.
 #[derive(Debug, Default)]
-pub(super) struct Removed {
+struct Removed {
     /// By their own number.
     letters: HashSet<u64>,
     /// By their original's number.
@@ -32,10 +34,7 @@ impl Removed {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub(super) async fn read(
-        connection: &Connection,
-        letters_ns: i128,
-    ) -> Result<Self, StoreError> {
+    async fn read(connection: &Connection, letters_ns: i128) -> Result<Self, StoreError> {
         let Some(stream) = store::find(connection, FAILURES).await? else {
             return Ok(Self::default());
         };
@@ -54,8 +53,48 @@ impl Removed {
     }
 }
 
+/// The dead letters that are there, and those that were.
+pub(super) struct Letters {
+    pub(super) there: Vec<DeadLetter>,
+    /// The number of the last there ever was.
+    last: u64,
+    removed: Removed,
+    /// The numbers of the requests of both.
+    originals: HashSet<u64>,
+}
+
+impl Letters {
+    /// All of this stream.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(super) async fn read(connection: &Connection, stream: &Stream) -> Result<Self, StoreError> {
+        let contents = store::read(stream).await?;
+        let made_at = stream.cached_info().created.unix_timestamp_nanos();
+        let removed = Removed::read(connection, made_at).await?;
+        let there: Vec<_> = contents.messages.into_iter().map(DeadLetter::from).collect();
+        let originals = there.iter().map(|letter| letter.original_sequence);
+        let originals = originals.chain(removed.originals.iter().copied()).collect();
+        Ok(Self { there, last: contents.last, removed, originals })
+    }
+
+    /// Whether the request with this number has one, or had one that `dlq` removed.
+    pub(super) fn are_of(&self, request: u64) -> bool {
+        self.originals.contains(&request)
+    }
+
+    /// As [`compare`].
+    pub(super) fn compare(
+        &self,
+        entries: &BTreeMap<String, Entry>,
+        waiting: &HashSet<String>,
+    ) -> Vec<String> {
+        compare(entries, &self.there, self.last, waiting, &self.removed)
+    }
+}
+
 /// Everything that must not be.
-pub(super) fn compare(
+fn compare(
     entries: &BTreeMap<String, Entry>,
     letters: &[DeadLetter],
     last_letter: u64,

@@ -74,19 +74,19 @@ const KEPT_BYTES: usize = 1024;
 
 impl Content {
     fn of(body: Vec<u8>) -> Self {
-        if body.len() <= KEPT_BYTES { Self::Body(body) } else { Self::Known(content_of(&body)) }
+        if body.len() <= KEPT_BYTES {
+            Self::Body(body)
+        } else {
+            Self::Known(service::content_of(&body))
+        }
     }
 
     fn is(&self, content: &str) -> bool {
         match self {
             Self::Known(known) => known == content,
-            Self::Body(body) => content_of(body) == content,
+            Self::Body(body) => service::content_of(body) == content,
         }
     }
-}
-
-fn content_of(body: &[u8]) -> String {
-    service::identify(body).map_or_else(|| service::raw_content(body), |(_, content)| content)
 }
 
 impl Order {

@@ -134,6 +134,11 @@ pub(crate) fn identify(body: &[u8]) -> Option<(PaymentId, String)> {
     }
 }
 
+/// What tells a body from another one of its id.
+pub(crate) fn content_of(body: &[u8]) -> String {
+    identify(body).map_or_else(|| raw_content(body), |(_, content)| content)
+}
+
 /// What the records say of an id.
 pub fn status(id: &PaymentId, entry: Option<Entry>, intent: Option<Intent>) -> StatusReply {
     let payment_id = id.to_string();

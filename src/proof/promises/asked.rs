@@ -8,7 +8,6 @@ use crate::e2e::verdict::index::{Ended, Operation};
 use crate::e2e::verdict::{Finding, Findings, Property, copies};
 use crate::proof::breach;
 use crate::proof::lives::{Charge, Lives, MessageLife, Outcome, Payment, PaymentLife};
-use crate::proof::promises::CLOCKS;
 use crate::proof::promises::acknowledged::same_content;
 use crate::wire::journal::ChargeOutcome;
 use crate::wire::subjects::PAYMENT_PROCESS;
@@ -51,6 +50,11 @@ impl Asked<'_, '_, '_> {
         self.findings.broken(breach, message, evidence, []);
     }
 
+    /// Whether it happened before an operation began, by more than two clocks may differ.
+    fn is_before(&self, event: &Event, operation: &Operation<'_>) -> bool {
+        self.lives.index.clocks().before(event, operation.begun).is_some()
+    }
+
     fn charge(&mut self, life: &PaymentLife<'_, '_>, event: &Event, charge: &Charge<'_>) {
         self.findings.looked_at += 1;
         let id = &life.id;
@@ -68,7 +72,7 @@ impl Asked<'_, '_, '_> {
             }
             return;
         };
-        if is_before(event, first) {
+        if self.is_before(event, first) {
             let message = format!("{charged} before it was submitted");
             self.broken(breach::CHARGED_EARLY, message, vec![event, first.begun]);
         }
@@ -97,7 +101,7 @@ impl Asked<'_, '_, '_> {
             self.broken(breach::OUTCOME_UNASKED, message, vec![event]);
             return;
         };
-        if is_before(event, first) {
+        if self.is_before(event, first) {
             let message = format!("{id} is {status} in the ledger before it was submitted");
             self.broken(breach::EARLY, message, vec![event, first.begun]);
         }
@@ -141,7 +145,7 @@ impl Asked<'_, '_, '_> {
             let life = letter.payment_id.as_deref().and_then(|id| lives.of_payment(id));
             let life = life.filter(|life| !life.submits.is_empty());
             if let Some(first) = life.and_then(|life| life.submitting().next())
-                && is_before(event, first)
+                && self.is_before(event, first)
             {
                 let message = "there is a dead letter of what was submitted only later".to_owned();
                 self.broken(breach::EARLY, message, vec![event, first.begun]);
@@ -229,7 +233,7 @@ impl Asked<'_, '_, '_> {
         }
         let deliveries = life.deliveries.iter().map(|(event, _)| *event);
         let mut all = deliveries.chain(life.emails.iter().map(|(event, _)| *event));
-        if let Some(event) = all.find(|event| is_before(event, first)) {
+        if let Some(event) = all.find(|event| self.is_before(event, first)) {
             let message = format!("a worker had {} before it was published", life.id);
             self.broken(breach::EARLY, message, vec![event, first.begun]);
         }
@@ -274,11 +278,6 @@ fn may_be(submit: &Operation<'_>, sequence: u64) -> bool {
         Ended::Fail => false,
         Ended::Unknown => true,
     }
-}
-
-/// Whether it happened before an operation began, by more than two clocks may differ.
-fn is_before(event: &Event, operation: &Operation<'_>) -> bool {
-    event.at_ns.saturating_add(CLOCKS) < operation.begun.at_ns
 }
 
 /// The operations that submitted what something may be for.

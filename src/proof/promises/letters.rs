@@ -10,7 +10,6 @@ use crate::e2e::verdict::{Finding, Findings, Property, copies};
 use crate::proof::breach;
 use crate::proof::facts::{CHARGES, CONFLICT, DEAD_LETTERS, Status};
 use crate::proof::lives::{DeadLetter, Lives, Outcome, PaymentLife, Submit};
-use crate::proof::promises::CLOCKS;
 use crate::proof::promises::acknowledged::same_content;
 use crate::wire::journal::ChargeOutcome;
 
@@ -38,7 +37,7 @@ pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
             let submit = by_sequence().map(|(_, submit)| *submit);
             needless(life, event, letter, submit, &mut findings);
             unnumbered(lives, life, event, letter, &mut findings);
-            after(life, event, letter, &mut findings);
+            after(lives, life, event, letter, &mut findings);
         }
     }
     for life in &lives.payments {
@@ -113,6 +112,7 @@ fn unnumbered(
 
 /// A letter is filed before the outcome that it explains, whoever is killed in between.
 fn after(
+    lives: &Lives<'_, '_>,
     life: &PaymentLife<'_, '_>,
     event: &Event,
     letter: &DeadLetter<'_>,
@@ -122,10 +122,11 @@ fn after(
     let explains = outcome.reading.status == Status::Failed
         && letter.sequence.is_some()
         && letter.sequence == outcome.sequence;
-    if explains && event.at_ns > entry.at_ns.saturating_add(CLOCKS) {
+    if let Some(clocks) = lives.index.clocks().of_one_machine(entry, event).filter(|_| explains) {
         let message =
             format!("{} is failed, and its dead letter was filed only after that", life.id);
-        findings.broken(breach::LETTER_AFTER, message, copies([*entry, event]), []);
+        let evidence = copies([*entry, event].into_iter().chain(clocks));
+        findings.broken(breach::LETTER_AFTER, message, evidence, []);
     }
 }
 

@@ -6,18 +6,20 @@ use crate::e2e::verdict::{Finding, Findings, Property, copies};
 use crate::proof::breach;
 use crate::proof::facts::Status;
 use crate::proof::lives::{Charge, Lives, PaymentLife};
-use crate::proof::promises::CLOCKS;
 use crate::wire::journal::ChargeOutcome;
 
 /// The promise.
 pub const SETTLED: Property =
     Property { word: "settled", says: "what the gateway has settled stays so" };
 
+/// So long, nanoseconds.
+const ON_ITS_WAY: u64 = 1_000_000_000;
+
 pub(crate) fn check(lives: &Lives<'_, '_>) -> Finding {
     let mut findings = Findings::default();
     for life in &lives.payments {
         again(life, &mut findings);
-        after_final(life, &mut findings);
+        after_final(lives, life, &mut findings);
     }
     findings.finish(SETTLED)
 }
@@ -57,17 +59,20 @@ fn word(outcome: ChargeOutcome) -> &'static str {
     }
 }
 
-/// Both times are of the wall's clock of one machine; what charges nothing is given the time that two
-/// clocks may differ by.
-fn after_final(life: &PaymentLife<'_, '_>, findings: &mut Findings) {
+/// What charges nothing may be on its way when another worker records the outcome.
+fn after_final(lives: &Lives<'_, '_>, life: &PaymentLife<'_, '_>, findings: &mut Findings) {
     let Some((entry, outcome)) = life.outcomes.first() else { return };
     let status = outcome.reading.status;
-    let late = |(event, charge): &&(&Event, Charge<'_>)| {
+    let late = |(event, charge): &(&Event, Charge<'_>)| {
         let charged = charge.outcome == ChargeOutcome::Approved && status == Status::Completed;
-        event.at_ns > entry.at_ns.saturating_add(if charged { 0 } else { CLOCKS })
+        match charged {
+            true => lives.index.clocks().of_one_machine(entry, event),
+            false => (event.at_ns > entry.at_ns.saturating_add(ON_ITS_WAY)).then_some(None),
+        }
     };
+    let first = life.charges.iter().find_map(|charge| Some((charge, late(charge)?)));
     if status.is_final()
-        && let Some((charge, late)) = life.charges.iter().find(late)
+        && let Some(((charge, late), clocks)) = first
     {
         let message = match late.outcome {
             ChargeOutcome::Approved => format!("{} was charged after it was {status}", life.id),
@@ -75,6 +80,7 @@ fn after_final(life: &PaymentLife<'_, '_>, findings: &mut Findings) {
                 format!("{} was {} at the gateway after it was {status}", life.id, word(other))
             }
         };
-        findings.broken(breach::CHARGED_AFTER, message, copies([*entry, *charge]), []);
+        let evidence = copies([*entry, *charge].into_iter().chain(clocks));
+        findings.broken(breach::CHARGED_AFTER, message, evidence, []);
     }
 }

@@ -104,21 +104,17 @@ fn on_record(
             && read.begun.at_ns > entry.at_ns.saturating_add(within_ns)
             && !lives.index.fault_between(read.begun.at_ns - within_ns, read.begun.at_ns)
     };
-    let early = |read: &&Read<'_, '_>| {
-        read.reading.status.is_final()
-            && read.returned.at_ns.saturating_add(within_ns) < entry.at_ns
+    let early = |read: &Read<'_, '_>| {
+        let is_final = read.reading.status.is_final();
+        lives.index.clocks().after(entry, read.returned).filter(|_| is_final)
     };
-    if let Some(read) = reads.iter().find(early) {
+    if let Some((read, clocks)) = reads.iter().find_map(|read| Some((read, early(read)?))) {
         let message = format!(
-            "{} was {} when it was asked for, long before it was {} on record",
+            "{} was {} when it was asked for, before it was {} on record",
             outcome.payment_id, read.reading.status, outcome.reading.status
         );
-        findings.broken(
-            breach::TOLD_EARLY,
-            message,
-            copies([read.begun, read.returned, entry]),
-            [],
-        );
+        let evidence = copies([read.begun, read.returned, entry].into_iter().chain(clocks));
+        findings.broken(breach::TOLD_EARLY, message, evidence, []);
     }
     if let Some(read) = reads.iter().find(stale) {
         let message = format!(

@@ -66,7 +66,7 @@ pub fn dependencies(place: &Place, tools: &Tools) -> Result<PathBuf, String> {
     let wheels = place.staging("wheels")?;
     // pytest is for the checks of the helper alone.
     for requirements in [
-        "src/provision/nats-server.txt",
+        "src/provision/nats-server/2.15.txt",
         "client/requirements.txt",
         "tests/python/requirements.txt",
     ] {

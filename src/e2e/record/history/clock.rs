@@ -1,8 +1,11 @@
 //! The one clock of a run.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+
+/// Two clocks that are read within this time are read at one moment.
+const MOMENT: Duration = Duration::from_micros(20);
 
 /// The run's monotonic clock, with the wall clock's time of its start.
 #[derive(Debug, Clone, Copy)]
@@ -14,7 +17,18 @@ pub struct Clock {
 impl Clock {
     /// Starts now.
     pub fn start() -> Self {
-        Self { started: Instant::now(), started_at: Timestamp::now() }
+        let (started, started_at) = both();
+        Self { started, started_at }
+    }
+
+    /// By how much the wall's clock was moved against this one since the start, microseconds: times that
+    /// other processes note are by that one.
+    pub fn moved_us(&self) -> u64 {
+        let (now, wall) = both();
+        let ours = i128::try_from(now.saturating_duration_since(self.started).as_nanos());
+        let walls = wall.as_nanosecond() - self.started_at.as_nanosecond();
+        let moved = ours.unwrap_or(i128::MAX).abs_diff(walls) / 1000;
+        u64::try_from(moved).unwrap_or(u64::MAX)
     }
 
     /// When it was started, by the wall's clock.
@@ -38,5 +52,42 @@ impl Clock {
     pub fn ns_at(&self, wall: Timestamp) -> u64 {
         let since = wall.as_nanosecond() - self.started_at.as_nanosecond();
         u64::try_from(since.max(0)).unwrap_or(u64::MAX)
+    }
+}
+
+/// Both clocks at one moment: whoever is put off between two looks looks again, a few times.
+fn both() -> (Instant, Timestamp) {
+    let look = || {
+        let before = Instant::now();
+        let wall = Timestamp::now();
+        (before.elapsed(), before, wall)
+    };
+    let mut best = look();
+    for _ in 0..10 {
+        if best.0 <= MOMENT {
+            break;
+        }
+        best = std::cmp::min_by_key(best, look(), |look| look.0);
+    }
+    (best.1, best.2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_moved_is_told_by_how_much() {
+        let clock = Clock::start();
+        assert!(clock.moved_us() < 100_000, "{}", clock.moved_us());
+        for half in [-500, 500] {
+            let step = Duration::from_millis(500);
+            let started_at = match half {
+                ..0 => clock.started_at.checked_sub(step),
+                0.. => clock.started_at.checked_add(step),
+            };
+            let moved = Clock { started_at: started_at.unwrap(), ..clock }.moved_us();
+            assert!((400_000..600_000).contains(&moved), "{moved}");
+        }
     }
 }

@@ -244,6 +244,10 @@ pub struct End {
     /// The complete records, by the names that [`DELIVERIES`] and the oracles give them: an event
     /// that they do not have did not happen.
     pub whole: BTreeSet<String>,
+    /// By how much the machine's clock was moved against the run's own meanwhile, microseconds. Absent
+    /// where nobody looked, or where not all times are of one machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clocks_us: Option<u64>,
 }
 
 /// The record of deliveries to workers.

@@ -191,7 +191,7 @@ impl History {
     /// The records that are whole.
     pub fn whole(&self) -> BTreeSet<String> {
         let end = self.events.iter().rev().find_map(|event| match &event.what {
-            What::End(End { whole }) => Some(whole.clone()),
+            What::End(End { whole, .. }) => Some(whole.clone()),
             _ => None,
         });
         end.unwrap_or_default()

@@ -155,7 +155,9 @@ impl Recorder {
     /// # Errors
     /// [`RecordError::Write`]: the first write that failed.
     pub fn finish<'a>(&self, whole: impl IntoIterator<Item = &'a str>) -> Result<(), RecordError> {
-        self.append(What::End(End { whole: whole.into_iter().map(str::to_owned).collect() }));
+        let whole = whole.into_iter().map(str::to_owned).collect();
+        let clocks_us = Some(self.shared.clock.moved_us());
+        self.append(What::End(End { whole, clocks_us }));
         let mut file = self.lock();
         file.ended = true;
         match file.failed.take() {

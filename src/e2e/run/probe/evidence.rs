@@ -13,6 +13,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::e2e::driver::raw::wire_headers;
+use crate::e2e::record::history::reader::History;
+use crate::e2e::record::history::recorder::Recorder;
 use crate::e2e::record::seen;
 use crate::e2e::run::stage::harness::Harness;
 use crate::e2e::text::data::Data;
@@ -26,6 +28,8 @@ const READ: Duration = Duration::from_secs(30);
 pub struct Probe<'a> {
     journal_dir: &'a Path,
     harness: &'a Harness,
+    recorder: &'a Recorder,
+    history: &'a Path,
 }
 
 /// A message of a stream.
@@ -47,8 +51,22 @@ pub struct Stored {
 
 impl<'a> Probe<'a> {
     /// Of a run whose services were told to keep their journals in this folder.
-    pub(in crate::e2e) fn new(journal_dir: &'a Path, harness: &'a Harness) -> Self {
-        Self { journal_dir, harness }
+    pub(in crate::e2e) fn new(
+        journal_dir: &'a Path,
+        harness: &'a Harness,
+        recorder: &'a Recorder,
+        history: &'a Path,
+    ) -> Self {
+        Self { journal_dir, harness, recorder, history }
+    }
+
+    /// What has been recorded so far.
+    ///
+    /// # Errors
+    /// It cannot be written, or read.
+    pub fn history(&self) -> Result<History, String> {
+        self.recorder.flush().map_err(|error| error.to_string())?;
+        History::open(self.history).map_err(|error| error.to_string())
     }
 
     /// A journal of the services, by the name of its file; one that is not there is empty.

@@ -22,7 +22,7 @@ use crate::e2e::run::stage::harness::Harness;
 use crate::e2e::scenario::ast::hazard::Hazards;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::Action;
-use crate::e2e::scenario::idle;
+use crate::e2e::scenario::sent;
 use crate::e2e::verdict::hazards::{self, Circumstances};
 use crate::e2e::verdict::outcome::Stop;
 use crate::process::{clean, groups_of_ports};
@@ -118,7 +118,7 @@ impl HazardWatch {
     pub(in crate::e2e) fn verdict(self, fixture: &Fixture) -> (Vec<Hazard>, Result<(), Stop>) {
         let Some(observed) = &self.observed else { return (Vec::new(), Ok(())) };
         let circumstances = Circumstances {
-            publishes: &|subject| idle::sends(fixture, subject),
+            publishes: &|subject| sent::sends(fixture, subject),
             was_delayed: fixture.all_steps().any(|step| {
                 matches!(step.action, Action::Fault { .. })
                     || step.load.as_ref().is_some_and(|load| !load.under.is_empty())

@@ -1,16 +1,14 @@
 //! Looks at one place of effects, again and again: what was not there before.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use async_nats::jetstream::stream::RetentionPolicy;
 use async_nats::jetstream::{self, stream};
-use futures_util::StreamExt as _;
 use regex_lite::Regex;
 use serde_json::value::RawValue;
 
+use super::ear::Ear;
 use super::pick::Message;
 use crate::broker::subject_matches as matches;
 use crate::counted::counted;
@@ -22,7 +20,7 @@ use crate::e2e::run::stage::brokers::Access;
 use crate::e2e::run::stage::harness::Harness;
 use crate::e2e::run::stage::hearing::Hearing;
 use crate::e2e::run::steps::program;
-use crate::e2e::scenario::ast::promise::{Operation, Pick, Place, Promise, Times, Verb};
+use crate::e2e::scenario::ast::promise::{Operation, Pick, Place, Promise, Verb};
 use crate::e2e::scenario::ast::step::Program;
 use crate::e2e::text::data::Data;
 use crate::process::Reaper;
@@ -71,23 +69,12 @@ pub(super) struct Eye {
     seen: usize,
     /// The sequence from which on it has not looked, by stream.
     next: HashMap<String, u64>,
+    /// The subjects on which whatever is sent comes to this place.
+    takes: BTreeSet<String>,
     /// When a line that has no time of its own was there first.
     since: HashMap<usize, u64>,
     pub(super) found: Vec<Found>,
     pub(super) gap: Option<String>,
-}
-
-/// Messages as they come.
-struct Ear {
-    heard: Arc<Mutex<Vec<(Instant, async_nats::Message)>>>,
-    deaf: Arc<Mutex<bool>>,
-    task: tokio::task::JoinHandle<()>,
-}
-
-impl Drop for Ear {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
 }
 
 impl Eye {
@@ -100,7 +87,7 @@ impl Eye {
     ) -> Result<Self, String> {
         let (key, ending) = (&promise.effects[effect].key, promise.ending_at(effect));
         let ear = match at {
-            Place::Subject(subject) => Some(Ear::open(subject, around).await?),
+            Place::Subject(subject) => Some(Ear::open(subject, around.harness.access()).await?),
             _ => None,
         };
         let line = match key {
@@ -111,14 +98,17 @@ impl Eye {
             line,
             at: at.clone(),
             of: promise.operation.clone(),
-            counts: promise.times != Times::AtLeastOnce
-                || promise.order.is_some()
-                || ending.is_some(),
+            counts: promise.counts_all(effect),
             key: key.clone(),
             value: ending.map(|ending| ending.value.clone()),
             ear,
             seen: 0,
             next: HashMap::new(),
+            takes: match at {
+                Place::Subject(subject) => BTreeSet::from([subject.clone()]),
+                Place::Kv(bucket) => BTreeSet::from([format!("$KV.{bucket}.>")]),
+                _ => BTreeSet::new(),
+            },
             since: HashMap::new(),
             found: Vec::new(),
             gap: None,
@@ -172,6 +162,10 @@ impl Eye {
             ));
             return Ok(());
         }
+        self.takes.extend(match subject {
+            Some(subject) => vec![subject.to_owned()],
+            None => taken(&around.harness, &info.config).await?,
+        });
         let on = &self.of.on;
         if self.of.verb != Verb::Call
             && info.config.subjects.iter().any(|taken| matches(taken, on))
@@ -259,8 +253,8 @@ impl Eye {
 
     fn heard(&mut self, around: &Surroundings) {
         let Some(ear) = &self.ear else { return };
-        let new: Vec<_> = lock(&ear.heard).iter().skip(self.seen).cloned().collect();
-        if *lock(&ear.deaf) {
+        let new = ear.since(self.seen);
+        if ear.was_away() {
             self.gap = Some(format!(
                 "{} could not be heard while the broker was away: effects there are told by a \
                  stream",
@@ -346,40 +340,21 @@ impl Eye {
         self.found.push(Found { at_ns, key, value, place });
     }
 
+    /// What the client itself sends to this place may be taken for an effect.
+    pub(super) fn know_senders(&mut self, sent: &BTreeSet<String>) {
+        let own = sent.iter().find(|on| self.takes.iter().any(|taken| matches(taken, on)));
+        if let Some(own) = own.filter(|_| self.gap.is_none()) {
+            self.gap = Some(format!(
+                "the scenario itself sends to `{own}`, which is in {}: whether a service wrote what is \
+                 there is not known",
+                self.at
+            ));
+        }
+    }
+
     /// How often it may look: a program is more work than a question.
     pub(super) fn is_dear(&self) -> bool {
         matches!(self.at, Place::Command(_))
-    }
-}
-
-impl Ear {
-    /// A connection of its own, which notes when it was away: what came then nobody heard.
-    async fn open(subject: &str, around: &Surroundings) -> Result<Self, String> {
-        let failed = |error: &dyn std::fmt::Display| format!("cannot listen to {subject}: {error}");
-        let deaf = Arc::new(Mutex::new(false));
-        let noted = deaf.clone();
-        let options = around.harness.access().options().event_callback(move |event| {
-            if matches!(event, async_nats::Event::Disconnected | async_nats::Event::SlowConsumer(_))
-            {
-                *lock(&noted) = true;
-            }
-            std::future::ready(())
-        });
-        let connected = around.harness.access().connect_with(options).await;
-        let client = connected.map_err(|error| failed(&error))?;
-        let mut messages =
-            client.subscribe(subject.to_owned()).await.map_err(|error| failed(&error))?;
-        client.flush().await.map_err(|error| failed(&error))?;
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let shelf = heard.clone();
-        let task = tokio::spawn(async move {
-            // Kept as long as it listens.
-            let _client = client;
-            while let Some(message) = messages.next().await {
-                lock(&shelf).push((Instant::now(), message));
-            }
-        });
-        Ok(Self { heard, deaf, task })
     }
 }
 
@@ -394,12 +369,31 @@ async fn info(harness: &Harness, name: &str) -> Result<Option<stream::Info>, Str
     }
 }
 
+/// The subjects of which a stream has messages: its own, and those of the streams that it copies.
+async fn taken(harness: &Harness, config: &stream::Config) -> Result<Vec<String>, String> {
+    let mut subjects = config.subjects.clone();
+    let mut copied: Vec<String> = Vec::new();
+    let mut left = origins(config);
+    while let Some(name) = left.pop() {
+        if copied.contains(&name) {
+            continue;
+        }
+        if let Some(info) = info(harness, &name).await? {
+            subjects.extend(info.config.subjects.iter().cloned());
+            left.extend(origins(&info.config));
+        }
+        copied.push(name);
+    }
+    Ok(subjects)
+}
+
+fn origins(config: &stream::Config) -> Vec<String> {
+    let sources = config.sources.iter().flatten().chain(&config.mirror);
+    sources.map(|source| source.name.clone()).collect()
+}
+
 /// How many messages a stream has no more.
 fn removed(info: &stream::Info) -> u64 {
     let before = info.config.first_sequence.unwrap_or(1).saturating_sub(1);
     info.state.last_sequence.saturating_sub(before).saturating_sub(info.state.messages)
-}
-
-fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

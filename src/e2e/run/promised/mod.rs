@@ -4,8 +4,9 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `pick` | values out of messages, as promises name their places |
-//! | `eyes` | looks at one place of effects |
+//! | `eyes`, `ear` | looks at one place of effects, listens to one |
 
+mod ear;
 mod eyes;
 mod pick;
 
@@ -20,7 +21,7 @@ use tokio::sync::Mutex;
 use super::oracle::{self, Operation, Oracle};
 use super::probe::evidence::Probe;
 use super::steps::settle;
-use crate::e2e::record::history::event::{About, Fact, Kind};
+use crate::e2e::record::history::event::{About, Fact, Kind, What};
 use crate::e2e::record::history::json::Json;
 use crate::e2e::record::history::reader::History;
 use crate::e2e::record::history::recorder::Recorder;
@@ -28,6 +29,7 @@ use crate::e2e::record::trace::Party;
 use crate::e2e::scenario::ast::check::CheckKind;
 use crate::e2e::scenario::ast::promise::{Place, Promise};
 use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::scenario::sent;
 use crate::e2e::text::template::{Variables, fill_text};
 use crate::e2e::verdict::index::Index;
 use crate::e2e::verdict::policy::Policy;
@@ -46,6 +48,9 @@ const RUN_AGAIN: Duration = Duration::from_millis(250);
 /// The promises of one run.
 pub(in crate::e2e) struct Declared {
     promises: Vec<Promise>,
+    /// What the scenario calls, and which entries it writes.
+    methods: BTreeSet<String>,
+    entries: BTreeSet<String>,
     history: PathBuf,
     around: Surroundings,
     /// One an effect, in the order of promises and effects.
@@ -88,7 +93,9 @@ impl Declared {
                 eyes.push((n, at, Eye::open(promise, at, &place, &around).await?));
             }
         }
-        Ok(Self { promises, history: history.to_owned(), around, eyes: Mutex::new(eyes) })
+        let (methods, entries) = (sent::methods(fixture), sent::entries(fixture));
+        let (history, eyes) = (history.to_owned(), Mutex::new(eyes));
+        Ok(Self { promises, methods, entries, history, around, eyes })
     }
 
     /// Promises with an operation, and the message that it is.
@@ -103,8 +110,7 @@ impl Declared {
     }
 
     async fn until_done(&self, recorder: &Recorder) -> Result<(), String> {
-        recorder.flush().map_err(|error| error.to_string())?;
-        let history = History::open(&self.history).map_err(|error| error.to_string())?;
+        let history = self.recorded(recorder)?;
         let open = promised::open(&Index::new(&history.events));
         let mut open: HashSet<Open> =
             open.map_err(|error| error.to_string())?.into_iter().collect();
@@ -142,15 +148,34 @@ impl Declared {
         Ok(())
     }
 
+    fn recorded(&self, recorder: &Recorder) -> Result<History, String> {
+        recorder.flush().map_err(|error| error.to_string())?;
+        History::open(&self.history).map_err(|error| error.to_string())
+    }
+
+    /// Where the client itself has sent something.
+    fn sent(&self, recorder: &Recorder) -> Result<BTreeSet<String>, String> {
+        let history = self.recorded(recorder)?;
+        let subjects = history.events.iter().filter_map(|event| match &event.what {
+            What::Invoke(invoke) if !self.methods.contains(&invoke.subject) => {
+                Some(&invoke.subject)
+            }
+            _ => None,
+        });
+        Ok(subjects.chain(&self.entries).cloned().collect())
+    }
+
     async fn write_down(&self, recorder: &Recorder) -> Result<&'static [&'static str], String> {
         let mut eyes = self.eyes.lock().await;
         let heard_all = self.around.hearing.whole().await;
+        let sent = self.sent(recorder)?;
         for (promise, effect, eye) in &mut *eyes {
             let of = self.promises[*promise].name.clone();
             eye.afresh();
             if let Err(why) = eye.look(&self.around).await {
                 eye.gap.get_or_insert(why);
             }
+            eye.know_senders(&sent);
             let place = &self.promises[*promise].effects[*effect].at;
             if matches!(place, Place::Log(_)) && !heard_all {
                 eye.gap.get_or_insert(format!("not every line of the {place} could be read"));

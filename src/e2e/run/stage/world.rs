@@ -317,7 +317,7 @@ impl World {
 
     /// Looks at this run as the harness.
     pub(in crate::e2e) fn probe(&self) -> Probe<'_> {
-        Probe::new(self.journal_dir(), self.harness())
+        Probe::new(self.journal_dir(), self.harness(), &self.recorder, &self.history)
     }
 
     /// The history of this run.

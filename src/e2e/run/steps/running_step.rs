@@ -2,6 +2,7 @@
 //! expected.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::kv;
@@ -57,18 +58,20 @@ impl RunningStep<'_> {
             }
             async move { self.until_it_holds(n, &variables).await }
         });
-        let results: Vec<_> = attempts.buffered(self.step.concurrency as usize).collect().await;
+        let mut results = pin!(attempts.buffered(self.step.concurrency as usize));
         let (mut outcomes, mut shown) = (Vec::new(), Vec::new());
         let mut failed = None;
-        for result in results {
+        while let Some(result) = results.next().await {
             match result {
                 Ok((seen, in_golden)) => {
                     outcomes.push(seen);
                     shown.push(in_golden);
                 }
+                // Nothing that comes later makes it good.
                 Err((seen, stop)) => {
                     shown.extend(seen);
-                    failed = failed.or(Some(stop));
+                    failed = Some(stop);
+                    break;
                 }
             }
         }

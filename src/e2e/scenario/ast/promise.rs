@@ -55,6 +55,11 @@ impl Promise {
         (effect < many).then_some(()).ok_or_else(none)
     }
 
+    /// Whether it matters how often an effect is there, or in which order: not only that it is.
+    pub fn counts_all(&self, effect: usize) -> bool {
+        self.times != Times::AtLeastOnce || self.order.is_some() || self.ending_at(effect).is_some()
+    }
+
     /// Whether an effect with this value counts: where it says how things end, only an end does.
     pub fn counts(&self, effect: usize, value: Option<&str>) -> bool {
         self.ending_at(effect).is_none_or(|ending| ending.is_final(value))

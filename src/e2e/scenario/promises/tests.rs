@@ -54,13 +54,16 @@ fn every_mistake_is_shown_with_its_place() {
 fn an_effect_that_is_the_operation_itself_is_refused() {
     let read = |operation: &str, effect: &str| {
         read_suite(&format!(
-            "[streams.ORDERS]\nsubjects = [\"orders.>\"]\n[streams.ALL]\nsubjects = [\"orders.*\", \
+            "[streams.COPY]\nmirror = {{ name = \"MORE\" }}\n[streams.MORE]\nsources = [{{ name = \
+             \"ORDERS\" }}, {{ name = \"MORE\" }}]\n\
+             [streams.ORDERS]\nsubjects = [\"orders.>\"]\n[streams.ALL]\nsubjects = [\"orders.*\", \
              \"shipped.*\"]\n[promise.order]\noperation = {operation}\nkey = \"/id\"\neffect = {effect}\n"
         ))
     };
     let submit = "{ submit = \"orders.new\" }";
     for effect in [
         "{ stream = \"ORDERS\", key = \"/id\" }",
+        "{ stream = \"COPY\", key = \"/id\" }",
         "{ stream = [\"DEAD\", \"ALL\"], key = \"/id\" }",
         "{ stream = \"ORDERS\", subject = \"orders.*\", key = \"/id\" }",
         "{ subject = \"orders.>\", key = \"/id\" }",
@@ -68,7 +71,7 @@ fn an_effect_that_is_the_operation_itself_is_refused() {
     ] {
         let said = read(submit, effect).unwrap_err();
         assert!(said.contains("takes `orders.new`: there each operation is its own"), "{said}");
-        assert!(said.contains("suite.toml:8:"), "{said}");
+        assert!(said.contains("suite.toml:12:"), "{said}");
     }
     assert!(read("{ publish = \"$KV.done.o-1\" }", "{ kv = \"done\" }").is_err());
     for effect in [
@@ -80,5 +83,117 @@ fn an_effect_that_is_the_operation_itself_is_refused() {
         assert_eq!(read(submit, effect).map(|promises| promises.len()), Ok(1));
     }
     let call = read("{ call = \"orders.new\" }", "{ subject = \"orders.>\", key = \"/id\" }");
-    assert!(call.is_ok(), "a method is no subject");
+    let said = call.unwrap_err();
+    assert!(!said.contains("there each operation"), "a method is no subject: {said}");
+}
+
+/// A suite with a service, two streams and two buckets, and one promise with these lines.
+fn promised(lines: &str) -> Result<Vec<Promise>, String> {
+    read_suite(&format!(
+        "[services.worker]\nrun = [\"x\"]\nready = {{ line = \"up\" }}\n\
+         [streams.RECEIPTS]\nsubjects = [\"receipts.>\"]\n\
+         [streams.JOBS]\nsubjects = [\"jobs.*\"]\nretention = \"workqueue\"\n\
+         [streams.COPY]\nmirror = {{ name = \"RECEIPTS\" }}\n\
+         [kv.newest]\n[kv.all]\nhistory = 5\n\
+         [promise.order]\n{lines}\n"
+    ))
+}
+
+const OPERATION: &str = "operation = { submit = \"orders.new\" }\n";
+const KEY: &str = "key = \"/id\"\n";
+const EFFECT: &str = "effect = { stream = \"RECEIPTS\", key = \"/id\" }\n";
+
+/// What can never be so, and what is said of it: each with its place and what to do.
+#[test]
+fn what_can_never_hold_is_refused_before_anything_runs() {
+    let effect = |of: &str| format!("{OPERATION}{KEY}effect = {of}\n");
+    let operation = |of: &str| format!("operation = {of}\n{KEY}{EFFECT}");
+    let key = |of: &str| format!("{OPERATION}key = {of}\n{EFFECT}");
+    let beside = |line: &str| format!("{OPERATION}{KEY}{EFFECT}{line}\n");
+    let ending = |of: &str, value: &str| {
+        effect(of) + &format!("final = {{ value = \"{value}\", among = [\"done\"] }}\n")
+    };
+    let log = "{ log = \"worker\", key = '(x)' }";
+    for (lines, why) in [
+        (ending(log, "/status"), "a line in the log of worker has no value"),
+        (ending("{ file = \"x\", key = \"/id\" }", "header:A"), "has no header and no subject"),
+        (ending("{ subject = \"a.*\", key = \"/id\" }", "subject:3"), "`a.*` has 2 tokens"),
+        (effect("{ stream = \"\", key = \"/id\" }"), "`` is not the name of a stream"),
+        (effect("{ stream = \"RE.CEIPTS\", key = \"/id\" }"), "`RE.CEIPTS` is not the name"),
+        (effect("{ stream = \"RE CEIPTS\", key = \"/id\" }"), "`RE CEIPTS` is not the name"),
+        (effect("{ stream = \"R>\", key = \"/id\" }"), "`R>` is not the name of a stream"),
+        (effect("{ stream = [\"A\", \"\"], key = \"/id\" }"), "`` is not the name of a stream"),
+        (effect("{ stream = [\"A\", \"A\"], key = \"/id\" }"), "stream A is there twice"),
+        (effect("{ stream = \"JOBS\", key = \"/id\" }"), "stream JOBS removes what was handled"),
+        (
+            effect("{ stream = \"RECEIPTS\", subject = \"receipt.*\", key = \"/id\" }"),
+            "stream RECEIPTS takes nothing on `receipt.*`",
+        ),
+        (effect("{ kv = \"a.b\" }"), "`a.b` is not the name of a bucket"),
+        (effect("{ kv = \"\" }"), "`` is not the name of a bucket"),
+        (effect("{ kv = \"newest\" }"), "bucket newest keeps one value a key"),
+        (effect("{ subject = \"orders.>.x\", key = \"/id\" }"), "a `>` that is not its last"),
+        (effect("{ subject = \"\", key = \"/id\" }"), "must not be empty"),
+        (effect("{ subject = \"a b\", key = \"/id\" }"), "has white space"),
+        (effect("{ stream = \"S\", subject = \"a..b\", key = \"/id\" }"), "has an empty token"),
+        (effect("{ subject = \"a.*\", key = \"subject:3\" }"), "there is no token 3"),
+        (effect("{ subject = \"a.*\", key = \"subject:1\" }"), "is always `a`: it is no key"),
+        (effect("{ log = \"\", key = '(x)' }"), "unknown service ``"),
+        (effect("{ command = [\" \"], key = \"/id\" }"), "`command` begins with a program"),
+        (effect(&format!("[{log}, {log}]")), "log of worker is looked at already"),
+        (effect("{ stream = \"A\", key = \"/a~2b\" }"), "`/a~2b` is not a JSON pointer"),
+        (operation("{ submit = \"orders.>.x\" }"), "a `>` that is not its last token"),
+        (operation("{ request = \"orders new\" }"), "has white space"),
+        (operation("{ call = \"order\" }"), "`order` is not a method"),
+        (operation("{ call = \"orders.new\" }"), "`/id` is not in `{\"args\": […]"),
+        (key("\"subject:3\""), "there is no token 3: `orders.new` has 2 tokens"),
+        (key("\"subject:2\""), "token 2 of `orders.new` is always `new`: it is no key"),
+        (key("\"/a~\""), "`/a~` is not a JSON pointer"),
+        (key("\"header:\""), "`header:` is no place in a message"),
+        (key("\"header:a b\""), "`header:a b` is no place in a message"),
+        (beside("order = \"subject:3\""), "there is no token 3"),
+        (beside("order = \"/id\""), "no two operations have the same `order`"),
+        (beside("within = \"0s\""), "nothing is there within no time"),
+        (beside("times = 0"), "`times` must be a string"),
+        (beside("times = \"0\""), "unknown value of `times` `0`"),
+    ] {
+        let said = promised(&lines).expect_err(&lines);
+        assert!(said.contains(why), "{lines}\n{said}");
+        assert!(
+            said.contains("--> suite.toml:1") && said.contains("| ") && said.contains('^'),
+            "{said}"
+        );
+        let remedied = said.contains("= help: ")
+            || said.contains("it begins with")
+            || said.contains("`~0` stands for");
+        assert!(remedied, "{said}");
+    }
+}
+
+/// What is near to it, and can be.
+#[test]
+fn what_can_hold_is_not_refused() {
+    for lines in [
+        format!("{OPERATION}{KEY}{EFFECT}order = \"subject:1\"\n"),
+        format!("operation = {{ submit = \"orders.*.>\" }}\nkey = \"subject:7\"\n{EFFECT}"),
+        format!("operation = {{ call = \"orders.new\" }}\nkey = \"/kwargs/id\"\n{EFFECT}"),
+        format!("{OPERATION}{KEY}effect = {{ kv = \"newest\" }}\ntimes = \"at-least-once\"\n"),
+        format!(
+            "{OPERATION}{KEY}effect = [{{ kv = \"all\" }}, {{ kv = \"all\", key = \"/id\" }}]\n"
+        ),
+        format!(
+            "{OPERATION}{KEY}effect = [{{ log = \"worker\", key = '(x)' }}, \
+             {{ stream = \"RECEIPTS\", subject = \"receipts.*\", key = \"subject:2\" }}]\n\
+             final = {{ effect = 1, value = \"/s\", among = [\"x\"] }}\n"
+        ),
+        format!(
+            "{OPERATION}{KEY}effect = {{ stream = \"COPY\", subject = \"a\", key = \"/id\" }}\n"
+        ),
+        format!(
+            "{OPERATION}{KEY}effect = {{ stream = [\"RECEIPTS\", \"DEAD\"], subject = \"dead.*\", \
+             key = \"/id\" }}\n"
+        ),
+    ] {
+        assert_eq!(promised(&lines).map(|promises| promises.len()), Ok(1), "{lines}");
+    }
 }

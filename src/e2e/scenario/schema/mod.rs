@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::form::{Form, Key};
 use super::keys::CheckWord;
-use crate::e2e::scenario::{checks, keys, verbs};
+use crate::e2e::scenario::{checks, keys, pointer, verbs};
 use crate::e2e::text::matcher::{MATCHERS, OF_ARRAYS};
 
 /// Draft 7, which editors know best; with the checks that oracles add.
@@ -89,7 +89,7 @@ fn written(form: Form) -> Value {
             "anyOf": [{ "enum": words }, { "type": "array", "items": { "enum": names } }],
         }),
         Form::Count(least) => json!({ "type": "integer", "minimum": least, "maximum": u32::MAX }),
-        Form::Pointer => json!({ "type": "string", "pattern": "^/" }),
+        Form::Pointer => json!({ "type": "string", "pattern": pointer::PATTERN }),
         Form::Counts => {
             json!({ "type": "object", "additionalProperties": written(Form::Count(0)) })
         }
@@ -142,14 +142,14 @@ fn written(form: Form) -> Value {
                     "type": "object",
                     "minProperties": 1,
                     "propertyNames": { "pattern": "^[a-z0-9_]+$" },
-                    "additionalProperties": { "type": "string", "pattern": "^(/|$)" },
+                    "additionalProperties": { "type": "string", "pattern": pointer::PATTERN_OR_ALL },
                 },
             ],
         }),
         Form::Golden => json!({
             "anyOf": [
                 { "type": "boolean" },
-                { "type": "array", "items": { "type": "string", "pattern": "^/" } },
+                { "type": "array", "items": { "type": "string", "pattern": pointer::PATTERN } },
             ],
         }),
         Form::Table(keys) => table(keys),

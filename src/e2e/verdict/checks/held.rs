@@ -77,15 +77,17 @@ pub(in crate::e2e) fn stream(check: &StreamCheck, held: &Held) -> Answer {
         unique(name, pointer, &held.messages)?;
         lines.push(format!("{name}: {pointer} is in no two messages the same"));
     }
-    for (pattern, key) in [(&check.each, "each"), (&check.headers, "headers")] {
+    for (pattern, key, part) in
+        [(&check.each, "each", "body"), (&check.headers, "headers", "headers")]
+    {
         let Some(pattern) = pattern else { continue };
         for message in &held.messages {
-            let part = if key == "each" { &message.body } else { &message.headers };
-            compare(pattern, part, false, key)
+            let seen = if key == "each" { &message.body } else { &message.headers };
+            compare(pattern, seen, false, key)
                 .map_err(|difference| format!("{name}, on {}: {difference}", message.subject))?;
         }
-        if key == "headers" && held.messages.is_empty() {
-            return Err(format!("{name} holds no message whose headers could be looked at"));
+        if held.messages.is_empty() {
+            return Err(format!("{name} holds no message whose {part} could be looked at"));
         }
         let what = if key == "each" { "each is" } else { "each has headers" };
         lines.push(format!("{name}: {what} {}", canonical(pattern)));
@@ -264,8 +266,109 @@ mod tests {
             let said = stream(&check, &held(&bodies)).unwrap_err();
             assert!(said.starts_with(why), "{said}");
         }
-        let last = StreamCheck { last: check.last, ..StreamCheck::default() };
-        assert!(stream(&last, &held(&[])).unwrap_err().contains("no message"));
+        // Of nothing, nothing holds.
+        let of = || StreamCheck { name: "S".to_owned(), ..StreamCheck::default() };
+        for check in [
+            StreamCheck { last: check.last, ..of() },
+            StreamCheck { headers: check.headers, ..of() },
+            StreamCheck { each: Some(json!({ "id": "#number" })), ..of() },
+            StreamCheck { unique: check.unique, ..of() },
+        ] {
+            let said = stream(&check, &held(&[])).unwrap_err();
+            assert!(said.starts_with("S holds no message"), "{said}");
+        }
+        let each = StreamCheck { each: Some(json!({ "id": 1 })), ..of() };
+        assert!(stream(&each, &held(&[("a", json!({"id": 1}))])).is_ok());
+        assert!(stream(&each, &held(&[("a", json!({"id": 2}))])).is_err());
+    }
+
+    #[test]
+    fn how_much_a_stream_holds_is_counted() {
+        let held = held(&[("a.x", json!({"id": 1})), ("a.y", json!({"id": 2}))]);
+        let of = |messages, subjects| StreamCheck {
+            name: "S".to_owned(),
+            messages,
+            subjects,
+            ..StreamCheck::default()
+        };
+        assert_eq!(stream(&of(None, None), &held), Ok(vec!["S is there".to_owned()]));
+        assert!(stream(&of(Some(2), Some(1)), &held).is_ok());
+        for (check, why) in [
+            (of(Some(1), None), "S holds 2 messages, not 1"),
+            (of(None, Some(2)), "S holds 1 subject, not 2"),
+        ] {
+            assert_eq!(stream(&check, &held).unwrap_err(), why);
+        }
+    }
+
+    #[test]
+    fn a_bucket_has_keys_and_of_one_a_value_a_revision_and_a_history() {
+        let of = |key: Option<&str>| KvCheck {
+            bucket: "B".to_owned(),
+            key: key.map(str::to_owned),
+            ..KvCheck::default()
+        };
+        let entry = Entry {
+            value: Some(Data::from(json!(2))),
+            revision: 7,
+            values: vec![Data::from(json!(1)), Data::from(json!(2))],
+        };
+        let none = Entry::default();
+        let [two, absent] = ["2", "#absent"];
+        let is = |value: &str| Some(if value == two { json!(2) } else { json!(value) });
+        let ada = || of(Some("ada"));
+        for (check, entry, why) in [
+            (KvCheck { keys: Some(3), ..of(None) }, &entry, None),
+            (KvCheck { keys: Some(2), ..of(None) }, &entry, Some("B has 3 keys, not 2")),
+            (ada(), &entry, None),
+            (ada(), &none, Some("B has no ada")),
+            (KvCheck { value: is(two), ..ada() }, &entry, None),
+            (KvCheck { value: is("3"), ..ada() }, &entry, Some("ada of B: value: ")),
+            (KvCheck { value: is(two), ..ada() }, &none, Some("B has no ada")),
+            (KvCheck { value: is(absent), ..ada() }, &none, None),
+            (KvCheck { value: is(absent), ..ada() }, &entry, Some("ada of B is 2, and should")),
+            (KvCheck { revision: Some(json!(7)), ..ada() }, &entry, None),
+            (KvCheck { revision: Some(json!(8)), ..ada() }, &entry, Some("ada of B: revision: ")),
+            (KvCheck { values: Some(json!([1, 2])), ..ada() }, &entry, None),
+            (KvCheck { values: Some(json!([2])), ..ada() }, &entry, Some("ada of B: values")),
+        ] {
+            let said = bucket(&check, 3, entry);
+            match why {
+                None => assert!(said.is_ok(), "{check:?}: {said:?}"),
+                Some(why) => assert!(said.clone().unwrap_err().starts_with(why), "{said:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_consumer_has_left_and_gave_up_is_counted() {
+        let of = |set: fn(&mut ConsumerCheck)| {
+            let (name, stream) = ("c".to_owned(), "S".to_owned());
+            let mut check = ConsumerCheck { name, stream, ..ConsumerCheck::default() };
+            set(&mut check);
+            check
+        };
+        let state =
+            State { pending: 1, unacknowledged: 2, redelivered: 3, terminated: 4, exhausted: 5 };
+        let right = of(|check| {
+            check.pending = Some(1);
+            check.unacknowledged = Some(2);
+            check.redelivered = Some(3);
+            check.terminated = Some(4);
+            check.exhausted = Some(5);
+        });
+        assert_eq!(consumer(&right, state).map(|lines| lines.len()), Ok(5));
+        assert_eq!(consumer(&of(|_| {}), state), Ok(vec!["c of S is there".to_owned()]));
+        for (check, why) in [
+            (of(|check| check.pending = Some(0)), "has 1 message not delivered yet, not 0"),
+            (of(|check| check.unacknowledged = Some(0)), "has 2 messages delivered and not"),
+            (of(|check| check.redelivered = Some(0)), "has 3 messages delivered more than once"),
+            (of(|check| check.terminated = Some(0)), "has 4 messages terminated, not 0"),
+            (of(|check| check.exhausted = Some(0)), "has 5 messages with all deliveries used up"),
+        ] {
+            let said = consumer(&check, state).unwrap_err();
+            assert!(said.contains(why), "{said}");
+        }
     }
 
     #[test]

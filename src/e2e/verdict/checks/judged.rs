@@ -42,12 +42,17 @@ pub(in crate::e2e) fn final_within(report: &Report, limit: Duration) -> Answer {
     if promised.peek().is_none() {
         return Err("nobody here knows when anything is final".to_owned());
     }
+    let mut looked_at = 0;
     for finding in promised {
+        looked_at += finding.looked_at;
         match &finding.verdict {
             Verdict::Valid => {}
             Verdict::Unknown { why } => return Err(why.join("; ")),
             Verdict::Invalid { .. } => return Err(late()),
         }
+    }
+    if looked_at == 0 {
+        return Err(format!("nothing was looked at: nothing came to an end\n{report}"));
     }
     Ok(vec![format!("final within {limit:?} of the last fault")])
 }
@@ -77,6 +82,27 @@ mod tests {
     }
 
     #[test]
+    fn another_figure_or_verdict_is_told_and_what_is_not_known_is_not_held() {
+        let report = |verdict| {
+            let finding = finding::Finding { property: FINAL, name: None, looked_at: 1, verdict };
+            let mut figures = Figures::default();
+            figures.promised.insert("lost".to_owned(), 3.into());
+            Report { findings: vec![finding], figures }
+        };
+        let said = |verdict, expected| history(&report(verdict), &expected);
+        let unknown = || Verdict::Unknown { why: vec!["half of it is missing".to_owned()] };
+        let valid = serde_json::json!({ "verdict": "valid", "lost": 3 });
+        assert!(said(Verdict::Valid, valid.clone()).is_ok());
+        let two = said(Verdict::Valid, serde_json::json!({ "lost": 2 })).unwrap_err();
+        assert!(two.contains("lost") && two.contains("3"), "{two}");
+        let other = said(unknown(), valid).unwrap_err();
+        assert!(other.contains("verdict") && other.contains("half of it is missing"), "{other}");
+        let open = said(unknown(), serde_json::json!({ "lost": 3 })).unwrap_err();
+        assert!(open.starts_with("the history does not say enough"), "{open}");
+        assert!(said(unknown(), serde_json::json!({ "verdict": "unknown" })).is_ok());
+    }
+
+    #[test]
     fn final_within_goes_red_for_late_unknown_and_nobody() {
         let limit = Duration::from_secs(10);
         let said = |verdicts: &[Verdict]| {
@@ -98,5 +124,9 @@ mod tests {
         assert!(said(&[Verdict::Valid, unknown]).unwrap_err().contains("nothing was broken"));
         assert!(said(&[Verdict::Valid, late]).unwrap_err().contains("not everything was final"));
         assert!(said(&[]).unwrap_err().contains("nobody here knows"));
+        let of_nothing =
+            finding::Finding { property: FINAL, name: None, looked_at: 0, verdict: Verdict::Valid };
+        let report = Report { findings: vec![of_nothing], figures: Figures::default() };
+        assert!(final_within(&report, limit).unwrap_err().starts_with("nothing was looked at"));
     }
 }

@@ -29,9 +29,6 @@ pub const NOT_FINAL: &str = "not_final";
 /// Another word after one that is an end.
 pub const CHANGED_AFTER_FINAL: &str = "changed_after_final";
 
-/// Operations are timed by the run's own clock, and effects by that of a server or a service.
-const CLOCKS: Duration = Duration::from_secs(1);
-
 /// Holds all of a promise against what was seen.
 pub(super) fn check(lives: &Lives<'_, '_>, findings: &mut Findings) {
     findings.looked_at = lives.operations();
@@ -213,15 +210,14 @@ impl<'a> OfKey<'_, '_, 'a> {
         let Some(first) = self.life.operations.iter().min_by_key(|one| one.begun.at_ns) else {
             return;
         };
+        let Some(clocks) = self.lives.index.clocks().before(event, first.begun) else { return };
         let before = Duration::from_nanos(first.begun.at_ns.saturating_sub(event.at_ns));
-        if before <= CLOCKS {
-            return;
-        }
         let message = format!(
             "`{}` was done {before:.1?} before anybody asked for it: {}",
             self.key, seen.place
         );
-        findings.broken(UNASKED, message, copies([event, first.begun]), []);
+        let evidence = copies([event, first.begun].into_iter().chain(clocks));
+        findings.broken(UNASKED, message, evidence, []);
     }
 
     /// Whatever follows an end, and is not the same word.

@@ -86,7 +86,7 @@ impl Told {
 
     fn end(&mut self, whole: bool) {
         let whole = [EFFECTS, OPERATIONS].into_iter().filter(|_| whole).map(str::to_owned);
-        self.0.push((90, What::End(End { whole: whole.collect() })));
+        self.0.push((90, What::End(End { whole: whole.collect(), clocks_us: None })));
     }
 
     fn judged(self, promise: &Promise) -> Judged {

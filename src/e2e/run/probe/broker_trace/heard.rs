@@ -19,6 +19,8 @@ pub(in crate::e2e) fn heard(lines: &[Line]) -> Vec<Heard<'_>> {
     for line in lines {
         let What::Trace { connection, op } = &line.what else { continue };
         let (at, what) = match op {
+            // It has been read already.
+            Op::Connect { .. } => continue,
             Op::Subscribe { queue, .. } => (line.at, Some(Said::Subscribe { queue: *queue })),
             Op::Message { bytes: 0, .. } => (line.at, whole(op, &[])),
             Op::Message { way, .. } => {

@@ -5,8 +5,11 @@
 //! [8811] 2026/11/23 15:24:43.4082 [TRC] 127.0.0.1:3419 - cid:5 - "v0.51.0:rust:mono-demo services" - "$G/user:worker" - <<- MSG_PAYLOAD: ["+ACK"]
 //! [8811] 2026/11/23 15:24:43.4458 [INF] Trapped "terminated" signal
 //! ```
+//!
+//! nats-server before 2.12 does not say whose a connection is; there [`Op::Connect`] tells.
 
 use jiff::Timestamp;
+use serde::Deserialize;
 
 use crate::broker::Role;
 
@@ -62,6 +65,35 @@ pub(in crate::e2e) enum Op {
     Payload { way: Way, bytes: Vec<u8> },
     /// A subscription.
     Subscribe { subject: String, queue: bool },
+    /// What a client says of itself when it connects, in the form of [`Connection::whose`].
+    Connect { whose: String },
+}
+
+/// As much of what a client says of itself as the server adds to its lines.
+#[derive(Deserialize)]
+struct Hello {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    lang: Option<String>,
+    #[serde(default)]
+    version: Option<String>,
+    #[serde(default)]
+    user: Option<String>,
+}
+
+impl Hello {
+    /// Secrets are left out of what is traced, and what stands there is no JSON.
+    fn read(text: &str) -> Option<Self> {
+        serde_json::from_str(&text.replace(":[REDACTED]", ":null")).ok()
+    }
+
+    fn whose(self) -> String {
+        let [name, lang, version, user] =
+            [self.name, self.lang, self.version, self.user].map(Option::unwrap_or_default);
+        let user = if user.is_empty() { user } else { format!("/user:{user}") };
+        format!("\"v{version}:{lang}:{name}\" - \"{user}\"")
+    }
 }
 
 /// `None` for what says nothing about messages: routes, pings, a line without a time.
@@ -96,6 +128,9 @@ fn operation(way: Way, text: &str) -> Option<Op> {
     if let Some(payload) = text.strip_prefix("MSG_PAYLOAD: [\"") {
         let end = payload.rfind('"')?;
         return Some(Op::Payload { way, bytes: unquoted(&payload[..end]) });
+    }
+    if let Some(said) = text.strip_prefix("[CONNECT ").and_then(|rest| rest.strip_suffix(']')) {
+        return Hello::read(said).map(|hello| Op::Connect { whose: hello.whose() });
     }
     // The server's own parser takes any number of blanks and tabs between the words.
     let words = text.strip_prefix('[')?.strip_suffix(']')?.split([' ', '\t']);
@@ -207,9 +242,20 @@ mod tests {
         assert_eq!(op("<<- [SUB a.b 1]"), subscribed(false));
         assert_eq!(op("<<- [SUB a.b  1]"), subscribed(false));
         assert_eq!(op("<<- [SUB a.b workers 1]"), subscribed(true));
-        for noise in ["<<- [PING]", "->> [PONG]", "<-> [DELSUB 1]", "<<- [CONNECT {}]", ""] {
+        for noise in ["<<- [PING]", "->> [PONG]", "<-> [DELSUB 1]", "<<- [CONNECT {]", ""] {
             assert_eq!(op(noise), None, "{noise}");
         }
+    }
+
+    #[test]
+    fn who_connects_says_whose_it_is() {
+        let said = r#"<<- [CONNECT {"nkey":[REDACTED],"name":"api","lang":"go","version":"1.2","user":"worker","pass":"[REDACTED]"}]"#;
+        let whose = r#""v1.2:go:api" - "/user:worker""#.to_owned();
+        assert_eq!(op(said), Some(Op::Connect { whose: whose.clone() }));
+        let connection = Connection { id: (1, 2), port: 3, whose };
+        assert_eq!(connection.role(), Some(Role::Worker));
+        let nobody = r#""v::" - """#.to_owned();
+        assert_eq!(op("<<- [CONNECT {}]"), Some(Op::Connect { whose: nobody }));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::line::{self, Line};
+use super::line::{self, Line, Op, What};
 
 /// What was traced so far.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub(in crate::e2e) struct Reading {
     /// How much of each log has been read.
     ends: HashMap<PathBuf, u64>,
     lines: Vec<Line>,
+    /// Whose each connection is, as it said itself.
+    whose: HashMap<(u32, u64), String>,
 }
 
 impl Reading {
@@ -26,15 +28,35 @@ impl Reading {
     pub(in crate::e2e) fn read_on(&mut self, path: &Path, most: u64) -> io::Result<bool> {
         let mut file = File::open(path)?;
         let whole = file.metadata()?.len() <= most;
-        let end = self.ends.entry(path.to_owned()).or_default();
-        file.seek(SeekFrom::Start(*end))?;
+        let end = self.ends.get(path).copied().unwrap_or_default();
+        file.seek(SeekFrom::Start(end))?;
         let mut bytes = Vec::new();
-        file.take(most.saturating_sub(*end)).read_to_end(&mut bytes)?;
+        file.take(most.saturating_sub(end)).read_to_end(&mut bytes)?;
         let lines = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
         let text = String::from_utf8_lossy(&bytes[..lines]);
-        self.lines.extend(text.lines().filter_map(line::parse));
-        *end += lines as u64;
+        for line in text.lines().filter_map(line::parse) {
+            let line = self.with_whose(line);
+            self.lines.extend(line);
+        }
+        self.ends.insert(path.to_owned(), end + lines as u64);
         Ok(whole)
+    }
+
+    /// The line, with whose its connection is where the server does not say that; `None` for what is said
+    /// of a connection alone.
+    fn with_whose(&mut self, mut line: Line) -> Option<Line> {
+        if let What::Trace { connection, op } = &mut line.what {
+            if let Op::Connect { whose } = op {
+                self.whose.insert(connection.id, std::mem::take(whose));
+                return None;
+            }
+            if connection.whose.is_empty()
+                && let Some(whose) = self.whose.get(&connection.id)
+            {
+                connection.whose.clone_from(whose);
+            }
+        }
+        Some(line)
     }
 
     /// All of it, by time; what a server has traced at one moment in its own order.
@@ -49,6 +71,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::broker::Role;
 
     fn line(second: u8, text: &str) -> String {
         format!("[8] 2026/11/23 15:24:{second:02}.000000 [INF] {text}\n")
@@ -74,6 +97,30 @@ mod tests {
         assert!(reading.read_on(&path, 1000).unwrap());
         assert!(reading.read_on(&path, 1000).unwrap());
         assert_eq!(told(&mut reading), ["a", "c"]);
+    }
+
+    #[test]
+    fn an_old_server_says_only_at_first_whose_a_connection_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, mut reading) = (folder.path().join("log"), Reading::default());
+        let trace = |second: u8, rest: &str| {
+            line(second, "").replace("[INF] ", &format!("[TRC] 127.0.0.1:9 - cid:{rest}"))
+        };
+        let said = trace(1, r#"7 - <<- [CONNECT {"name":"a","user":"worker"}]"#);
+        let known = r#"7 - "v1:go:b" - "$G/user:client" - <<- [PUB a 0]"#;
+        let lines =
+            [said, trace(2, "7 - <<- [PUB a 0]"), trace(3, known), trace(4, "8 - <<- [PUB a 0]")];
+        fs::write(&path, lines.concat()).unwrap();
+        assert!(reading.read_on(&path, 10_000).unwrap());
+        let roles: Vec<Option<Role>> = reading
+            .lines()
+            .iter()
+            .map(|line| match &line.what {
+                What::Trace { connection, .. } => connection.role(),
+                What::Plain(text) => panic!("{text}"),
+            })
+            .collect();
+        assert_eq!(roles, [Some(Role::Worker), Some(Role::Client), None]);
     }
 
     #[test]

@@ -69,8 +69,49 @@ fn an_effect_before_its_operation_is_of_something_else() {
     assert_eq!(message, said);
     // Two clocks may differ by so much.
     assert_eq!(broken(&early(19).judged(&promise())), []);
+    let mut known = early(19);
+    for (_, what) in &mut known.0 {
+        if let What::End(end) = what {
+            end.clocks_us = Some(20);
+        }
+    }
+    let (breach, _, evidence) = one(known, &promise());
+    assert_eq!((breach, evidence), (UNASKED, 3), "the end says that the clocks agree");
     let ignored = serde_json::from_value(json!("ignore")).unwrap();
     assert_eq!(broken(&early(9).judged(&Promise { unasked: ignored, ..promise() })), []);
+}
+
+/// An effect of which it is not known whose it is may be the second of somebody's.
+#[test]
+fn an_effect_of_nobody_knows_whom_is_not_passed_over() {
+    let keyless = || {
+        good(|told| {
+            let effect = Effect {
+                promise: "order".to_owned(),
+                effect: 0,
+                key: None,
+                value: None,
+                place: "RECEIPTS sequence 8".to_owned(),
+            };
+            told.fact(8, EFFECT, &effect);
+        })
+    };
+    let said = why(keyless(), &promise());
+    assert_eq!(said, "1 effect in stream RECEIPTS had no key: whose they are is not known");
+    // A program of a `run` step may have asked unseen.
+    let mut unseen = good(|told| told.effect(8, "o-9", "shipped"));
+    for (_, what) in &mut unseen.0 {
+        if let What::End(end) = what {
+            end.whole.remove(OPERATIONS);
+        }
+    }
+    let said = why(unseen.clone(), &promise());
+    assert!(said.starts_with("1 effect that no client asked for on record: a program"), "{said}");
+    let ignored = serde_json::from_value(json!("ignore")).unwrap();
+    let ignored = Promise { unasked: ignored, ..promise() };
+    for told in [keyless(), unseen] {
+        assert_eq!(told.judged(&ignored).findings[0].verdict, Verdict::Valid);
+    }
 }
 
 #[test]

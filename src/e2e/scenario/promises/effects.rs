@@ -1,0 +1,267 @@
+//! `effect` of a promise: one place, or several.
+
+use serde_json::{Value, json};
+use toml::de::{DeTable, DeValue};
+
+use super::picks::{HELP, Origin, captured, is_there, pick, tells_apart};
+use crate::broker::subject_matches as matches;
+use crate::e2e::scenario::ast::promise::{Effect, Operation, Pick, Place, Verb};
+use crate::e2e::scenario::ast::stored::Stored;
+use crate::e2e::scenario::findings::Findings;
+use crate::e2e::scenario::item::Item;
+use crate::e2e::scenario::keys;
+use crate::e2e::scenario::reader::Fields;
+use crate::e2e::text::span::Span;
+use crate::wire::subjects::check_subscription;
+
+pub(super) const SUBJECT: &str =
+    "words between dots, without blanks; `*` is any word, and `>`, at the end, all that follow";
+
+/// All of them, in order; `None` for what is no effect.
+pub(super) fn read(
+    operation: Option<&Operation>,
+    stored: &[Stored],
+    fields: &Fields<'_, '_>,
+    findings: &mut Findings,
+) -> Vec<Option<Effect>> {
+    let mut effects: Vec<Option<Effect>> = Vec::new();
+    for item in listed(fields.get("effect")) {
+        let DeValue::Table(table) = item.get_ref() else {
+            findings.wrong_type("effect", item, "a table, or several");
+            effects.push(None);
+            continue;
+        };
+        let found = effect(table, item.span(), findings);
+        let again = found.is_some() && effects.contains(&found);
+        effects.push(found);
+        let Some(Some(Effect { at, .. })) = effects.last() else { continue };
+        if let Some(operation) = operation.filter(|one| is_itself(at, one, stored)) {
+            let message =
+                format!("{at} takes `{}`: there each operation is its own effect", operation.on);
+            let help = "an effect is something that a service writes, whatever the client does";
+            findings.add_with_help(item.span(), message, help);
+        } else if let Some((message, help)) = never_seen(at, stored) {
+            findings.add_with_help(item.span(), message, help);
+        }
+        if again {
+            let message = format!("{at} is looked at already, for the same key");
+            let help = "the same effect a second time promises nothing more";
+            findings.add_with_help(item.span(), message, help);
+        }
+    }
+    effects
+}
+
+/// One, or several.
+fn listed<'a, 'i>(item: Option<&'a Item<'i>>) -> Vec<&'a Item<'i>> {
+    match item.map(|item| (item, item.get_ref())) {
+        None => Vec::new(),
+        Some((_, DeValue::Array(items))) => items.iter().collect(),
+        Some((item, _)) => vec![item],
+    }
+}
+
+/// What a stream takes that is made before the services start, also by way of those that it copies.
+fn takes<'a>(stream: &'a Stored, stored: &'a [Stored]) -> Vec<&'a str> {
+    let (mut subjects, mut copied, mut left) = (Vec::new(), Vec::new(), vec![stream]);
+    while let Some(stream) = left.pop() {
+        let list =
+            |key: &str| stream.config.get(key).and_then(Value::as_array).into_iter().flatten();
+        subjects.extend(list("subjects").filter_map(Value::as_str));
+        copied.push(&stream.name);
+        let origins = list("sources").chain(stream.config.get("mirror"));
+        let names: Vec<&Value> = origins.filter_map(|origin| origin.get("name")).collect();
+        let is_new =
+            |one: &&Stored| names.contains(&&json!(one.name)) && !copied.contains(&&one.name);
+        left.extend(stored.iter().filter(is_new));
+    }
+    subjects
+}
+
+/// Whether what a client sends is found at this place, as far as tables say.
+fn is_itself(at: &Place, operation: &Operation, stored: &[Stored]) -> bool {
+    let taken = |subject: &str| matches(subject, &operation.on);
+    let found = match at {
+        Place::Subject(subject) => taken(subject),
+        Place::Stream { names, subject } => {
+            let mut streams = stored.iter().filter(|stream| names.contains(&stream.name));
+            subject.as_deref().is_none_or(taken)
+                && streams.any(|stream| takes(stream, stored).into_iter().any(taken))
+        }
+        Place::Kv(bucket) => taken(&format!("$KV.{bucket}.>")),
+        Place::Log(_) | Place::File(_) | Place::Command(_) => false,
+    };
+    found && operation.verb != Verb::Call
+}
+
+/// Why a place can never show what was promised, as far as tables say: what it is, and what to do.
+fn never_seen(at: &Place, stored: &[Stored]) -> Option<(String, &'static str)> {
+    let Place::Stream { names, subject } = at else { return None };
+    let streams = || stored.iter().filter(|stream| names.contains(&stream.name));
+    let setting = |stream: &Stored, key: &str| stream.config.get(key).cloned();
+    for stream in streams() {
+        let retention = setting(stream, "retention");
+        if retention.as_ref().is_some_and(|retention| retention != "limits") {
+            let name = &stream.name;
+            let message =
+                format!("stream {name} removes what was handled: nothing is counted there");
+            return Some((message, "look at its subject, or at what its worker writes"));
+        }
+    }
+    let subject = subject.as_deref()?;
+    let open = ["mirror", "sources", "subject_transform"];
+    let may_have = |stream: &Stored| {
+        open.iter().any(|key| setting(stream, key).is_some())
+            || takes(stream, stored).into_iter().any(|taken| meet(taken, subject))
+    };
+    let known = streams().count() == names.len();
+    (known && !streams().any(may_have)).then(|| {
+        let names = names.join(" or ");
+        let message = format!("stream {names} takes nothing on `{subject}`");
+        (message, "`subject` beside `stream` is one of those that it takes")
+    })
+}
+
+/// Whether there is a subject that both match; each may have wildcards.
+fn meet(one: &str, other: &str) -> bool {
+    let (mut one, mut other) = (one.split('.'), other.split('.'));
+    loop {
+        match (one.next(), other.next()) {
+            (None, None) => return true,
+            (Some(a), Some(b)) if a == ">" || b == ">" => return true,
+            (Some(a), Some(b)) if a == b || a == "*" || b == "*" => {}
+            _ => return false,
+        }
+    }
+}
+
+fn effect(table: &DeTable<'_>, span: Span, findings: &mut Findings) -> Option<Effect> {
+    let known = keys::words(keys::EFFECT);
+    let problems = findings.problems.len();
+    let fields = Fields::new(table, span.clone(), "key of `effect`", &known, findings);
+    let streams = fields.one_or_texts("stream", findings).filter(|names| !names.is_empty());
+    let subject = fields.text("subject", findings);
+    let filtered = streams.is_some();
+    let mut given = [
+        streams.map(|names| Place::Stream { names, subject: subject.clone() }),
+        subject.filter(|_| !filtered).map(Place::Subject),
+        fields.text("kv", findings).map(Place::Kv),
+        fields.text("log", findings).map(Place::Log),
+        fields.text("file", findings).map(Place::File),
+        fields.texts("command", findings).filter(|words| !words.is_empty()).map(Place::Command),
+    ]
+    .into_iter()
+    .flatten();
+    let at = match (given.next(), given.next()) {
+        (Some(at), None) => at,
+        _ if findings.problems.len() > problems => return None,
+        _ => {
+            let help = "one of stream, subject, kv, log, file or command";
+            findings.add_with_help(span, "an effect is looked for in one place", help);
+            return None;
+        }
+    };
+    names(&at, &fields, findings);
+    let of_key = fields.span_of("key");
+    let key = match (fields.text("key", findings), &at) {
+        (Some(text), Place::Log(_)) => captured(&text, of_key.clone(), findings),
+        (Some(text), _) => pick(&text, of_key.clone(), findings),
+        (None, Place::Kv(_)) => Some(Pick::Key),
+        (None, Place::Log(_)) => {
+            let help = "a regular expression whose first group is the key, as 'shipped (\\S+)'";
+            findings.add_with_help(span, "an effect in a log has a `key`", help);
+            None
+        }
+        (None, _) => {
+            findings.add_with_help(span, "an effect has a `key`", HELP);
+            None
+        }
+    };
+    let key = key?;
+    is_there(&key, Origin::from(&at), of_key.clone(), findings);
+    tells_apart(&key, Origin::from(&at), of_key, findings);
+    Some(Effect { at, key })
+}
+
+/// Notes a place with a name that nothing can have.
+fn names(at: &Place, fields: &Fields<'_, '_>, findings: &mut Findings) {
+    match at {
+        Place::Stream { names, subject } => {
+            streams(names, fields, findings);
+            subject.iter().for_each(|subject| subject_of(subject, fields, findings));
+        }
+        Place::Subject(subject) => subject_of(subject, fields, findings),
+        Place::Kv(bucket) => {
+            let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+            if bucket.is_empty() || !bucket.chars().all(plain) {
+                let message = format!("`{bucket}` is not the name of a bucket");
+                let help = "letters, digits, `_` and `-`";
+                findings.add_with_help(fields.span_of("kv"), message, help);
+            }
+        }
+        Place::Log(service) => {
+            let known: Vec<String> = findings.services.iter().cloned().collect();
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
+            if service.is_empty() || !(known.is_empty() || known.contains(&service.as_str())) {
+                findings.unknown(fields.span_of("log"), "service", service, &known);
+            }
+        }
+        Place::File(path) => {
+            if path.split('/').any(|part| matches!(part, "" | "..")) {
+                let message = format!("`{path}` is not a file below the folder of the run");
+                findings.add(fields.span_of("file"), message);
+            }
+        }
+        Place::Command(words) => {
+            if words.first().is_none_or(|program| program.trim().is_empty()) {
+                let help = "as in command = [\"sqlite3\", \"…\"]";
+                let span = fields.span_of("command");
+                findings.add_with_help(span, "`command` begins with a program", help);
+            }
+        }
+    }
+}
+
+/// As nats-server takes them.
+fn streams(names: &[String], fields: &Fields<'_, '_>, findings: &mut Findings) {
+    let breaks = |c: char| c.is_whitespace() || c.is_control() || ".*>/\\".contains(c);
+    for (n, name) in names.iter().enumerate() {
+        let (message, help) = match () {
+            () if name.is_empty() || name.contains(breaks) => (
+                format!("`{name}` is not the name of a stream"),
+                "a name has no dots, blanks, slashes and wildcards; a subject may stand beside it",
+            ),
+            () if names[..n].contains(name) => (
+                format!("stream {name} is there twice: each effect in it would be two"),
+                "`stream` names each once",
+            ),
+            () => continue,
+        };
+        findings.add_with_help(fields.span_of("stream"), message, help);
+    }
+}
+
+fn subject_of(subject: &str, fields: &Fields<'_, '_>, findings: &mut Findings) {
+    if let Err(error) = check_subscription(subject, None) {
+        findings.add_with_help(fields.span_of("subject"), error.to_string(), SUBJECT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::meet;
+
+    #[test]
+    fn subjects_with_wildcards_meet_where_one_subject_is_both() {
+        for (one, other) in
+            [("a.b", "a.b"), ("a.*", "*.b"), ("a.>", "a.b.c"), (">", "a"), ("a.*.c", "a.>")]
+        {
+            assert!(meet(one, other) && meet(other, one), "{one} {other}");
+        }
+        for (one, other) in
+            [("a.b", "a.c"), ("a.>", "a"), ("a.*", "a.b.c"), ("receipts.>", "receipt.*")]
+        {
+            assert!(!meet(one, other) && !meet(other, one), "{one} {other}");
+        }
+    }
+}
