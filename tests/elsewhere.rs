@@ -89,6 +89,8 @@ async fn scenarios_run_on_a_broker_that_is_there_one_after_the_other() {
     let said = home.run(&["e2e", "explore", "suite", "a", "--service", "worker"]);
     let said = said.failed(2, "the broker is one that somebody else runs");
     assert!(!said.stderr.contains("passw0rd"));
+    let words = "--nats-server-version: the broker of a is one that somebody else runs";
+    e2e(&home, &["--nats-server-version", "2.15"]).failed(2, words);
     let said = e2e(&home, &["--cluster", "3"]).failed(3, "");
     assert!(said.stdout.contains("its broker is one that somebody else runs"), "{}", said.stdout);
 }

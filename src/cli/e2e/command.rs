@@ -31,9 +31,9 @@ pub async fn run(
         None => once(&args.run, None, None, global, context, output).await,
         Some(E2eCommand::New(args)) => new::run(&args, context, output),
         Some(E2eCommand::Fmt(args)) => fixtures::fmt(&args, context, output),
+        Some(E2eCommand::Record(args)) => record::run(&args, global, context, output).await,
         Some(E2eCommand::Explore(args)) => explore::run(&args, global, context, output).await,
         Some(E2eCommand::Shrink(args)) => shrink::run(&args, global, context, output).await,
-        Some(E2eCommand::Record(args)) => record::run(&args, global, context, output).await,
         Some(E2eCommand::Schema) => Ok(fixtures::schema(output)),
         Some(E2eCommand::Review(args)) => review::run(&args, context, output),
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::arguments::RunArgs;
 use crate::cli::exit::CliError;
 use crate::e2e::scenario::{Elsewhere, Fixture};
 use crate::mono::{Auth, Connection, Target};
@@ -12,8 +13,15 @@ const CLOSES: Duration = Duration::from_secs(1);
 /// Connects to each of them once.
 ///
 /// # Errors
-/// The first that does not answer, or does not let us in.
-pub(super) async fn answer(chosen: &[Fixture]) -> Result<(), CliError> {
+/// The first that does not answer, or does not let us in; or that a version is asked for, which is theirs.
+pub(super) async fn answer(chosen: &[Fixture], args: &RunArgs) -> Result<(), CliError> {
+    let mut elsewhere = chosen.iter().filter(|fixture| fixture.broker.url.is_some());
+    if let (false, Some(fixture)) = (args.nats_server_version.is_empty(), elsewhere.next()) {
+        let name = &fixture.name;
+        let why = format!("the broker of {name} is one that somebody else runs");
+        return Err(CliError::usage(format!("--nats-server-version: {why}"))
+            .hint("leave it out, or choose other scenarios"));
+    }
     let mut known: Vec<&Elsewhere> = Vec::new();
     for fixture in chosen {
         let Some(broker) = fixture.broker.url.as_ref().filter(|broker| !known.contains(broker))

@@ -64,7 +64,7 @@ pub(super) async fn once(
         return Ok(Exit::Success);
     }
     let prepared = async {
-        elsewhere::answer(&chosen).await?;
+        elsewhere::answer(&chosen, args).await?;
         plan.prepared().await
     };
     let settings = tokio::select! {

@@ -92,7 +92,7 @@ impl One {
             return Err(CliError::usage(message).hint(format!("name one of {shown}{more}")));
         };
         looks(&by_name, fixture, plan.is_copy())?;
-        elsewhere::answer(&chosen).await?;
+        elsewhere::answer(&chosen, args).await?;
         let settings = plan.prepared().await?;
         let fixture = fixture.clone();
         let clients = || session::clients_of(&settings, &fixture);
