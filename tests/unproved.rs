@@ -81,6 +81,7 @@ within = "300ms"
         assert!(!said.contains(HELD) && said.contains(why), "{check}: {said}");
     }
     let asked = "[[step]]\nfault = \"restart-broker\"\n[[step]]\ncall = \"math.add\"\nargs = [1, 2]\n\
+        within = \"5s\"\n\
         [[check]]\nfinal_within = \"10s\"\n";
     let said = run(asked);
     assert!(!said.contains(HELD) && said.contains("nothing came to an end"), "{said}");
