@@ -69,8 +69,10 @@ settle = true
 [[check]]
 within = "300ms"
 "#;
-    let said = run(&format!("{declined}never_charged = \"pay-1\"\n"));
-    assert!(said.contains(HELD), "{said}");
+    for check in ["never_charged = \"pay-1\"", "stream = \"EMPTY\"\nby_subject = { empty = 0 }"] {
+        let said = run(&format!("{declined}{check}\n"));
+        assert!(said.contains(HELD), "{check}: {said}");
+    }
     for (check, why) in [
         ("never_charged = \"pay-2\"", "nobody submitted pay-2: that it was not charged"),
         ("never_charged = \"pay-{{n}}\"\nrepeat = 2", "nobody submitted pay-2: that it was not"),

@@ -158,7 +158,7 @@ pub(in crate::e2e) async fn held(
         let state = &stream.cached_info().state;
         let (messages, subjects) = (state.messages, state.subjects_count);
         let mut held = Held { count: messages, subjects, messages: Vec::new() };
-        // Of a stream that never had a message, the first is number 0.
+        // A stream that never had a message begins with none.
         for sequence in state.first_sequence.max(1)..=state.last_sequence {
             if !bodies {
                 break;
