@@ -385,7 +385,7 @@ async fn what_a_consumer_has_is_not_taken_for_nothing_while_it_has_no_leader() {
     let elsewhere = cluster.nodes()[(on + 1) % 3].url().to_owned();
     let waits = InFlight {
         stream: "kept".to_owned(),
-        consumer: "worker".to_owned(),
+        consumer: Some("worker".to_owned()),
         pending: 1,
         unacknowledged: 0,
     };

@@ -131,6 +131,18 @@ fn a_scenario_that_fails_without_a_kill_is_not_explored() {
         .failed(1, "does not pass without a kill: promise receipt: once, stream RECEIPTS: lost");
 }
 
+#[test]
+fn a_scenario_in_which_nothing_could_turn_red_proves_nothing_wherever_it_is_killed() {
+    let home = Home::new();
+    receipts::suite(&home, 1, "");
+    let suite = home.path().join("suite/suite.toml");
+    let text = std::fs::read_to_string(&suite).unwrap();
+    std::fs::write(&suite, text.split("[promise").next().unwrap()).unwrap();
+    let why =
+        "nothing in it could turn red: it has no check, and 1 message sent, and no promise here";
+    explore(&home, Some("early"), &KILLED).failed(3, why);
+}
+
 const EXPLORED: &str = "\n[explore]\nservice = \"worker\"\npoints = 6\n";
 
 #[test]

@@ -12,6 +12,7 @@ mod bench;
 mod beside;
 mod broker;
 mod changed_streams;
+mod cheats;
 mod ci;
 mod cli;
 mod clients;

@@ -170,30 +170,35 @@ fn what_the_scenario_itself_puts_where_an_effect_is_looked_for_is_no_proof() {
     std::fs::write(root.join("suite.toml"), IDLE).unwrap();
     let none = "";
     for (name, effect, step, why) in [
-        ("copy", "stream = \"COPY\", key = \"/id\"", none, "`orders.new`, which is in stream COPY"),
+        (
+            "copy",
+            "stream = \"COPY\", key = \"/id\"",
+            none,
+            "stream COPY takes `orders.new`: there each",
+        ),
         (
             "stream",
             "stream = \"RECEIPTS\", key = \"/id\"",
             "submit = \"receipts.o-1\"\nbody = { id = \"o-1\" }",
-            "`receipts.o-1`, which is in stream RECEIPTS",
+            "the scenario itself sends to `receipts.o-1`, which comes to stream RECEIPTS",
         ),
         (
             "filtered",
             "stream = \"RECEIPTS\", subject = \"receipts.*\", key = \"/id\"",
             "publish = \"receipts.o-1\"\nbody = { id = \"o-1\" }",
-            "`receipts.o-1`, which is in stream RECEIPTS (receipts.*)",
+            "the scenario itself sends to `receipts.o-1`, which comes to stream RECEIPTS (receipts.*)",
         ),
         (
             "subject",
             "subject = \"shipped.*\", key = \"subject:2\"",
             "publish = \"shipped.o-1\"",
-            "`shipped.o-1`, which is in subject shipped.*",
+            "the scenario itself sends to `shipped.o-1`, which comes to subject shipped.*",
         ),
         (
             "bucket",
             "kv = \"shipped\"",
             "kv = { bucket = \"shipped\", put = \"o-1\" }\nbody = 1",
-            "`$KV.shipped.o-1`, which is in bucket shipped",
+            "the scenario itself sends to `$KV.shipped.o-1`, which comes to bucket shipped",
         ),
     ] {
         let step = if step.is_empty() { String::new() } else { format!("[[step]]\n{step}\n") };
@@ -204,6 +209,6 @@ fn what_the_scenario_itself_puts_where_an_effect_is_looked_for_is_no_proof() {
         );
         std::fs::write(root.join("scenarios/one.toml"), text).unwrap();
         let said = e2e(&home, &["--ci"]).failed(1, "").stdout;
-        assert!(said.contains(&format!("the scenario itself sends to {why}")), "{name}: {said}");
+        assert!(said.contains(why), "{name}: {said}");
     }
 }

@@ -4,18 +4,20 @@ use std::fmt;
 
 use async_nats::jetstream::{
     self, consumer,
-    stream::{LastRawMessageErrorKind, Stream},
+    stream::{LastRawMessageErrorKind, RetentionPolicy, Stream},
 };
 use futures_util::TryStreamExt as _;
 
-/// A consumer that is not done.
+use crate::counted::counted;
+
+/// A consumer that is not done, or a work queue that nobody consumes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InFlight {
     /// Its stream.
     pub stream: String,
-    /// Its name.
-    pub consumer: String,
-    /// Messages that it has not delivered yet.
+    /// Its name; `None` of a work queue that has no consumer.
+    pub consumer: Option<String>,
+    /// Messages that were not delivered yet.
     pub pending: u64,
     /// Messages that were delivered, and not acknowledged.
     pub unacknowledged: usize,
@@ -24,6 +26,10 @@ pub struct InFlight {
 impl fmt::Display for InFlight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { stream, consumer, pending, unacknowledged } = self;
+        let Some(consumer) = consumer else {
+            let waiting = counted(*pending, "message");
+            return write!(f, "stream {stream} is a work queue with {waiting} and no consumer");
+        };
         write!(
             f,
             "consumer {consumer} of stream {stream} has {pending} pending and {unacknowledged} unacknowledged"
@@ -43,6 +49,20 @@ pub async fn in_flight(client: async_nats::Client) -> Result<Option<InFlight>, a
     for name in streams {
         let stream = context.get_stream_no_info(&name).await?;
         let consumers: Vec<String> = stream.consumer_names().try_collect().await?;
+        if consumers.is_empty() {
+            let info = stream.get_info().await?;
+            let pending = info.state.messages;
+            // A stream of another kind keeps what it has for whoever wants it, or for nobody.
+            if info.config.retention == RetentionPolicy::WorkQueue && pending > 0 {
+                let unacknowledged = 0;
+                return Ok(Some(InFlight {
+                    stream: name,
+                    consumer: None,
+                    pending,
+                    unacknowledged,
+                }));
+            }
+        }
         for consumer in consumers {
             let info = stream.consumer_info(&consumer).await.map_err(|error| {
                 format!("consumer {consumer} of stream {name} does not say what it has: {error}")
@@ -53,7 +73,12 @@ pub async fn in_flight(client: async_nats::Client) -> Result<Option<InFlight>, a
             }
             if pending > 0 || info.num_ack_pending > 0 {
                 let unacknowledged = info.num_ack_pending;
-                return Ok(Some(InFlight { stream: name, consumer, pending, unacknowledged }));
+                return Ok(Some(InFlight {
+                    stream: name,
+                    consumer: Some(consumer),
+                    pending,
+                    unacknowledged,
+                }));
             }
         }
     }

@@ -70,7 +70,7 @@ pub enum Command {
     /// Measure how fast it is, beside what this machine allows in the same run.
     Bench(super::bench::BenchArgs),
     /// Run the scenarios, each with its own broker, with each client.
-    E2e(super::e2e::E2eArgs),
+    E2e(Box<super::e2e::E2eArgs>),
     /// Judge the histories of runs that `e2e --history DIR` kept.
     History(super::history::HistoryArgs),
     /// Run the Rust client as a driver on stdin and stdout, or check your own driver.

@@ -159,7 +159,7 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Call(args) => until_signal(call::run(args, global, context, &output)).await,
         Command::Publish(args) => until_signal(publish::run(args, global, context, &output)).await,
         Command::Pay(args) => until_signal(pay::run(args, global, context, &output)).await,
-        Command::E2e(args) => e2e::run(args, global, context, &output).await,
+        Command::E2e(args) => e2e::run(*args, global, context, &output).await,
         Command::Dlq(args) => until_signal(dlq::run(args, global, context, &output)).await,
         Command::Audit(args) => until_signal(audit::run(args, global, context, &output)).await,
         Command::Bench(args) => until_signal(bench::run(args, global, context, &output)).await,

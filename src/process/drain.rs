@@ -235,6 +235,7 @@ pub(super) async fn drain_stdout(
 
 #[cfg(test)]
 mod tests {
+    use super::super::line_log::MAX_SHOWN_LINE;
     use super::*;
 
     async fn stderr_of(bytes: &[u8]) -> Arc<LineLog> {
@@ -275,7 +276,7 @@ mod tests {
     async fn a_long_stderr_line_is_cut() {
         let tail = stderr_of(&[b'x'; 1_000_000]).await.tail();
         assert_eq!(tail.len(), 1);
-        assert_eq!(tail[0].chars().count(), MAX_KEPT_LINE + 1);
+        assert_eq!(tail[0].chars().count(), MAX_SHOWN_LINE + 1);
         assert!(tail[0].ends_with('…'));
     }
 

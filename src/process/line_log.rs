@@ -11,7 +11,9 @@ use super::clean::clean;
 /// How many lines [`Child::tail`](super::Child::tail) returns.
 pub const TAIL_LINES: usize = 50;
 /// How many bytes of a line are kept.
-pub(super) const MAX_KEPT_LINE: usize = 4 * 1024;
+pub(super) const MAX_KEPT_LINE: usize = 64 * 1024;
+/// How many of them [`Child::tail`](super::Child::tail) shows.
+pub(super) const MAX_SHOWN_LINE: usize = 4 * 1024;
 
 const KEPT_LINES: usize = 256;
 
@@ -22,6 +24,7 @@ pub struct Lines {
     ticks: watch::Receiver<u64>,
     next: u64,
     missed: u64,
+    cut: u64,
 }
 
 impl Lines {
@@ -36,9 +39,10 @@ impl Lines {
                 let kept = self.log.kept();
                 self.missed += kept.first.saturating_sub(self.next);
                 self.next = self.next.max(kept.first);
-                if let Some((_, line)) = kept.lines.get((self.next - kept.first) as usize) {
+                if let Some(line) = kept.lines.get((self.next - kept.first) as usize) {
                     self.next += 1;
-                    return Some(line.clone());
+                    self.cut += u64::from(line.is_cut);
+                    return Some(line.text.clone());
                 }
                 if kept.closed() {
                     return None;
@@ -54,6 +58,11 @@ impl Lines {
     pub fn missed(&self) -> u64 {
         self.missed
     }
+
+    /// How many of those that were read are only the start of a line: it was longer than is kept.
+    pub fn cut(&self) -> u64 {
+        self.cut
+    }
 }
 
 /// The last lines of a stream, which many may follow.
@@ -67,11 +76,19 @@ pub(super) struct LineLog {
 struct Kept {
     /// The number of the first line that is still here.
     first: u64,
-    /// Each with the moment in which it came.
-    lines: VecDeque<(Instant, String)>,
+    lines: VecDeque<KeptLine>,
     stderr_closed: bool,
     /// Lines of stdout come here too, and it is not closed.
     stdout_feeds: bool,
+}
+
+#[derive(Debug)]
+struct KeptLine {
+    /// The moment in which it came.
+    at: Instant,
+    text: String,
+    /// It is only the start of the line.
+    is_cut: bool,
 }
 
 impl Kept {
@@ -90,14 +107,11 @@ impl LineLog {
     }
 
     pub(super) fn push(&self, line: &[u8]) {
-        let mut line = clean(&String::from_utf8_lossy(line));
-        if line.len() > MAX_KEPT_LINE {
-            let end = (0..=MAX_KEPT_LINE).rfind(|end| line.is_char_boundary(*end));
-            line.truncate(end.unwrap_or(0));
-            line.push('…');
-        }
+        let text = clean(&String::from_utf8_lossy(line));
+        let is_cut = text.len() > MAX_KEPT_LINE;
+        let text = start(text, MAX_KEPT_LINE);
         let mut kept = self.kept();
-        kept.lines.push_back((Instant::now(), line));
+        kept.lines.push_back(KeptLine { at: Instant::now(), text, is_cut });
         if kept.lines.len() > KEPT_LINES {
             kept.lines.pop_front();
             kept.first += 1;
@@ -123,7 +137,7 @@ impl LineLog {
     }
 
     pub(super) fn follow(self: &Arc<Self>) -> Lines {
-        Lines { log: self.clone(), ticks: self.ticks.subscribe(), next: 0, missed: 0 }
+        Lines { log: self.clone(), ticks: self.ticks.subscribe(), next: 0, missed: 0, cut: 0 }
     }
 
     /// Only what comes from now on.
@@ -131,17 +145,20 @@ impl LineLog {
         let kept = self.kept();
         let next = kept.first + kept.lines.len() as u64;
         drop(kept);
-        Lines { log: self.clone(), ticks: self.ticks.subscribe(), next, missed: 0 }
+        Lines { log: self.clone(), ticks: self.ticks.subscribe(), next, missed: 0, cut: 0 }
     }
 
     pub(super) fn tail(&self) -> Vec<String> {
         let kept = self.kept();
         let skip = kept.lines.len().saturating_sub(TAIL_LINES);
-        kept.lines.iter().skip(skip).map(|(_, line)| line.clone()).collect()
+        let last = kept.lines.iter().skip(skip);
+        last.map(|line| start(line.text.clone(), MAX_SHOWN_LINE)).collect()
     }
 
     pub(super) fn timed(&self) -> Vec<(Instant, String)> {
-        self.kept().lines.iter().cloned().collect()
+        let kept = self.kept();
+        let lines = kept.lines.iter();
+        lines.map(|line| (line.at, start(line.text.clone(), MAX_SHOWN_LINE))).collect()
     }
 
     /// Completes once nothing comes any more.
@@ -153,6 +170,16 @@ impl LineLog {
             }
         }
     }
+}
+
+/// No more than so many bytes of a line, and whether there was more.
+fn start(mut line: String, most: usize) -> String {
+    if line.len() > most {
+        let end = (0..=most).rfind(|end| line.is_char_boundary(*end));
+        line.truncate(end.unwrap_or(0));
+        line.push('…');
+    }
+    line
 }
 
 #[cfg(test)]
@@ -190,6 +217,16 @@ mod tests {
         let mut follower = lines.follow_from_here();
         lines.push(b"new");
         assert_eq!(follower.next().await.as_deref(), Some("new"));
+    }
+
+    #[tokio::test]
+    async fn a_follower_knows_how_many_lines_were_cut() {
+        let lines = log_of(&format!("{}\n{}\n", "x".repeat(MAX_KEPT_LINE), "y".repeat(100_000)));
+        let mut follower = lines.follow();
+        assert_eq!(follower.next().await.map(|line| line.len()), Some(MAX_KEPT_LINE));
+        assert_eq!(follower.cut(), 0);
+        assert!(follower.next().await.is_some_and(|line| line.ends_with("y…")));
+        assert_eq!(follower.cut(), 1);
     }
 
     #[tokio::test]

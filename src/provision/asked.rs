@@ -107,7 +107,7 @@ pub(super) async fn check(
             path: path.clone(),
             named_by: source.to_string(),
             found: version,
-            oldest: oldest.clone(),
+            oldest: Box::new(oldest.clone()),
         });
     }
     Ok(NatsServer { path: path.clone(), version, source })

@@ -43,7 +43,7 @@ pub enum ProvisionError {
         /// Its version.
         found: Version,
         /// The oldest that will do.
-        oldest: Version,
+        oldest: Box<Version>,
     },
     /// Something would have to be installed, and that is forbidden.
     #[error("no {what} was found, and installing it is forbidden by --offline{}", listed(notes))]

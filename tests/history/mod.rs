@@ -88,7 +88,7 @@ proptest! {
         let last = history.events.len() - 1;
         let whole = [DELIVERIES.to_owned()].into();
         history.events[last].what =
-            What::End(End { whole, clocks_us: None });
+            What::End(End { whole, ..End::default() });
         let report = judged(&history);
         prop_assert!(report.word() != "invalid", "{report}");
         if count(&report, "acknowledged") > 0 {

@@ -17,8 +17,11 @@ use crate::e2e::report::Reporter;
 use crate::e2e::verdict::event::{Event, Summary, Verdict};
 use crate::provision::{self, Pinned};
 
+/// Whether a flag was given.
+type IsGiven = fn(&RunArgs) -> bool;
+
 /// Flags that are about one server, or about none.
-const OF_ONE: [(&str, fn(&RunArgs) -> bool); 6] = [
+const OF_ONE: [(&str, IsGiven); 6] = [
     ("--keep", |args| args.keep),
     ("--list", |args| args.list),
     ("--record", |args| args.record),

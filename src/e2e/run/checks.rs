@@ -7,6 +7,7 @@ use super::oracle::Oracle;
 use super::probe::advisories::How;
 use super::probe::broker_trace::end;
 use super::probe::{drift, evidence, inventory};
+use super::stage::hearing::Heard;
 use super::stage::world::World;
 use crate::e2e::record::history::reader::History;
 use crate::e2e::scenario::ast::check::{Check, CheckKind};
@@ -121,12 +122,18 @@ async fn look(
             found.and_then(|(keys, entry)| held::bucket(check, keys, &entry))
         }
         CheckKind::Log(check) => {
-            if report.is_some() && !world.hearing().whole().await {
-                let why = format!("{}: not every line could be read", check.service);
+            let lines = || world.hearing().heard(&check.service, 0);
+            let look = |lines: &[Heard]| held::log(check, lines.iter().map(|line| &*line.line));
+            let is_found = check.count.is_none() && look(&lines()).is_ok();
+            if report.is_some() && !is_found && !world.hearing().whole(&check.service).await {
+                let why = format!(
+                    "{}: not every line could be read: they came too fast, or one was longer than \
+                     64 KiB",
+                    check.service
+                );
                 return Err(Stop::Broken(why));
             }
-            let lines = world.hearing().heard(&check.service, 0);
-            held::log(check, lines.iter().map(|heard| heard.line.as_str()))
+            look(&lines())
         }
         CheckKind::Consumer(check) => {
             let state = inventory::consumer(world.harness(), &check.stream, &check.name).await;

@@ -9,6 +9,7 @@ use crate::e2e::record::history::event::{Kind, OPERATIONS, What};
 use crate::e2e::record::history::operation::Operation;
 use crate::e2e::record::history::reader::History;
 use crate::e2e::record::history::recorder::Recorder;
+use crate::e2e::scenario::ast::beside::KvVerb;
 use crate::e2e::scenario::ast::check::CheckKind;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::{Action, Step};
@@ -110,21 +111,27 @@ fn refused(reply: &Value) -> Option<String> {
 
 /// Adds what oracles find, ends the history, and judges it.
 ///
-/// A program of a `run` step submits and asks unseen: with one, the operations are not whole, and what
-/// is found is not held against what was asked for.
+/// A program of a `run` step submits and asks unseen, and services may work for what a page, a bucket or an
+/// object store is told: with such a step, the operations are not whole, and what is found is not held
+/// against what was asked for.
 pub(in crate::e2e) async fn conclude(
     world: &World,
     fixture: &Fixture,
     inboxes: &Inboxes,
 ) -> Result<Report, Stop> {
-    let unseen = |step: &Step| matches!(step.action, Action::Run(_));
+    let unseen = |step: &Step| match &step.action {
+        Action::Run(_) | Action::Http(_) => true,
+        Action::Kv(kv) => kv.does.writes() || kv.does == KvVerb::Delete,
+        Action::Object(object) => object.put.is_some(),
+        _ => false,
+    };
     let mut whole = gather(world).await.map_err(|e| Stop::broken("gather what was done", e))?;
     let again = inboxes.answered_again(world, fixture).await;
-    for (at_ns, answers) in
-        again.map_err(|why| Stop::broken("listen to the clients' inboxes", why))?
-    {
+    let again = again.map_err(|why| Stop::broken("listen to the clients' inboxes", why))?;
+    for (at_ns, answers) in again.heard {
         world.recorder.append_at(at_ns, What::Answers(answers));
     }
+    again.unheard.into_iter().for_each(|why| world.recorder.unheard(why));
     if !fixture.all_steps().any(unseen) {
         whole.push(OPERATIONS);
     }

@@ -80,6 +80,7 @@ pub(crate) mod environment;
 pub(crate) mod expand;
 pub(crate) mod expects;
 pub(crate) mod faults;
+pub(crate) mod feeds;
 pub(crate) mod fill;
 pub(crate) mod findings;
 pub(crate) mod form;

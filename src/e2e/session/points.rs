@@ -14,7 +14,9 @@ use crate::e2e::scenario::ast::crash::{self, Crash, Explore, Point};
 use crate::e2e::scenario::ast::scenario::{Fixture, ProxyTable};
 use crate::e2e::verdict::breach::{Breach, breaches};
 use crate::e2e::verdict::evidence::Evidence;
+use crate::e2e::verdict::finding::Verdict;
 use crate::e2e::verdict::outcome::{End, Outcome, Stop};
+use crate::e2e::verdict::silence::SILENCE;
 
 /// How many lines of each log are shown where nobody knows what came of a kill.
 const LAST_LINES: usize = 5;
@@ -202,7 +204,10 @@ pub(in crate::e2e) async fn once(
 fn unhurt(fixture: &Fixture, outcome: Outcome) -> Result<Watched, ExploreError> {
     let shown = Evidence::of(fixture, &outcome).into_iter().next();
     match outcome.end {
-        End::Held => Ok(outcome.watched.unwrap_or_default()),
+        End::Held => match proves_nothing(fixture, &outcome) {
+            Some(why) => Err(ExploreError::CannotRun(why)),
+            None => Ok(outcome.watched.unwrap_or_default()),
+        },
         End::Failed(failure) => Err(ExploreError::Fails(match shown {
             Some((evidence @ Evidence::Promise { .. }, said)) => format!("{evidence}: {said}"),
             _ => failure.message,
@@ -211,9 +216,21 @@ fn unhurt(fixture: &Fixture, outcome: Outcome) -> Result<Watched, ExploreError> 
     }
 }
 
+/// Why a run that held says nothing: it has no check, and of what it did no promise says what is to become
+/// of it.
+fn proves_nothing(fixture: &Fixture, outcome: &Outcome) -> Option<String> {
+    let report = &outcome.history.as_ref()?.report;
+    let Some(Verdict::Unknown { why }) = report.verdict(SILENCE) else { return None };
+    if !fixture.checks.is_empty() {
+        return None;
+    }
+    Some(format!("nothing in it could turn red: it has no check, and {}", why.join("; ")))
+}
+
 /// Of a run with one.
 fn came(fixture: &Fixture, outcome: Outcome) -> Came {
-    let is_killed = outcome.watched.is_some_and(|watched| watched.is_killed);
+    let is_killed = outcome.watched.as_ref().is_some_and(|watched| watched.is_killed);
+    let nothing = proves_nothing(fixture, &outcome);
     match outcome.end {
         End::Skipped(reason) | End::Broken(reason) => {
             let said = |log: &Log| {
@@ -225,7 +242,10 @@ fn came(fixture: &Fixture, outcome: Outcome) -> Came {
             Came::Unknown { reason, log: outcome.logs.iter().flat_map(said).collect() }
         }
         End::Held if !is_killed => Came::NeverCame,
-        End::Held => Came::Held,
+        End::Held => match nothing {
+            Some(reason) => Came::Unknown { reason, log: Vec::new() },
+            None => Came::Held,
+        },
         End::Failed(failure) => {
             let promises = outcome.history.map(|of| breaches(&of.report)).unwrap_or_default();
             let line = failure.place.as_ref().map(|place| place.line);

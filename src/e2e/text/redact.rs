@@ -105,7 +105,11 @@ impl Redactions {
         for ((word, rule, numbered), seen) in RULES.iter().zip(&mut self.seen).take(rows) {
             text = rule
                 .replace_all(&text, |found: &regex_lite::Captures<'_>| {
-                    if *word == "time" && !is_a_time(&found[0]) {
+                    // Of 64 digits, none a letter, is a number.
+                    let is_number = || found[0].bytes().all(|byte| byte.is_ascii_digit());
+                    if (*word == "time" && !is_a_time(&found[0]))
+                        || (*word == "sha256" && is_number())
+                    {
                         found[0].to_owned()
                     } else if *numbered {
                         format!("<{word}:{}>", number(seen, &found[0]))
@@ -131,6 +135,14 @@ fn number(seen: &mut Vec<String>, text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_number_is_no_digest() {
+        let mut redactions = Redactions::new([]);
+        let (number, digest) = ("1".repeat(64), "a1".repeat(32));
+        assert_eq!(redactions.apply(&number), number);
+        assert_eq!(redactions.apply(&digest), "<sha256:1>");
+    }
 
     #[test]
     fn equal_ids_stay_equal() {

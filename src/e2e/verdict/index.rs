@@ -32,6 +32,8 @@ pub struct Index<'a> {
     pub end: Option<&'a Event>,
     whole: BTreeSet<&'a str>,
     clocks_us: Option<u64>,
+    /// Why second replies were not listened to.
+    pub unheard: Option<&'a str>,
     /// The places of the operations about whatever has this key, in order.
     by_key: HashMap<&'a str, Vec<usize>, RandomState>,
     broken: Broken,
@@ -124,6 +126,7 @@ impl<'a> Index<'a> {
                     index.end = Some(event);
                     index.whole = end.whole.iter().map(String::as_str).collect();
                     index.clocks_us = end.clocks_us;
+                    index.unheard = end.unheard.as_deref();
                 }
             }
         }

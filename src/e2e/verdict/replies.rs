@@ -77,6 +77,12 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
         }
     }
     places::check(index, &mut findings);
+    let requests = index.operations.iter().filter(|one| one.invoke.kind == Kind::Request).count();
+    if let Some(why) = index.unheard.filter(|_| requests > 0) {
+        let many = counted(requests, "request");
+        findings.looked_at -= requests;
+        findings.unknown(format!("whether {many} had one reply each is not known: {why}"));
+    }
     if open > 0 {
         findings.unknown(format!(
             "the history was cut off with {} under way",
@@ -170,7 +176,7 @@ fn answered_again(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::e2e::record::history::event::{Fault, Invoke, Phase, Reply};
+    use crate::e2e::record::history::event::{End, Fault, Invoke, Phase, Reply};
     use crate::e2e::record::history::reader::History;
     use crate::e2e::verdict::finding::Verdict;
 
@@ -213,6 +219,29 @@ mod tests {
         ] {
             let verdict = judged("duplicate publish on a", fate, subject, hit_s);
             assert_eq!(!verdict.is_invalid(), is_excused, "{fate} {subject} {hit_s}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_listened_to_was_not_looked_at() {
+        let end = |unheard: Option<&str>| {
+            let unheard = unheard.map(str::to_owned);
+            What::End(End { unheard, ..End::default() })
+        };
+        for (kind, unheard, is_known) in [
+            (Kind::Request, None, true),
+            (Kind::Request, Some("nobody listened"), false),
+            // What a stream acknowledges, its sequence tells apart.
+            (Kind::Submit, Some("nobody listened"), true),
+        ] {
+            let (process, subject) = ("c".to_owned(), "a".to_owned());
+            let invoke = Invoke { process: process.clone(), op: 1, kind, subject, about: None };
+            let ok = Reply { process, op: 1, ..Reply::default() };
+            let history = [What::Invoke(invoke), What::Ok(ok), end(unheard)];
+            let history = History::from_events((1..).zip(history));
+            let finding = check(&Index::new(&history.events));
+            assert_eq!(finding.verdict == Verdict::Valid, is_known, "{finding:?}");
+            assert_eq!(finding.looked_at, usize::from(is_known));
         }
     }
 

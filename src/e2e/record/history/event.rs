@@ -248,6 +248,9 @@ pub struct End {
     /// where nobody looked, or where not all times are of one machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clocks_us: Option<u64>,
+    /// Why second replies to requests were not listened to; absent where they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unheard: Option<String>,
 }
 
 /// The record of deliveries to workers.

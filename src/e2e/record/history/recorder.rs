@@ -42,6 +42,8 @@ struct File {
     seq: u64,
     /// The first write that failed; nothing is written after it.
     failed: Option<io::Error>,
+    /// Why nobody knows of second replies.
+    unheard: Option<String>,
     ended: bool,
 }
 
@@ -66,7 +68,13 @@ pub enum RecordError {
 impl Recorder {
     /// A history that begins now and is written to `out`.
     pub fn new(out: impl Write + Send + 'static) -> Self {
-        let file = File { out: BufWriter::new(Box::new(out)), seq: 0, failed: None, ended: false };
+        let file = File {
+            out: BufWriter::new(Box::new(out)),
+            seq: 0,
+            failed: None,
+            unheard: None,
+            ended: false,
+        };
         Self {
             shared: Arc::new(Shared {
                 clock: Clock::start(),
@@ -149,6 +157,11 @@ impl Recorder {
         self.write(Some(at_ns), what);
     }
 
+    /// Second replies were not listened to, and why: the end says so.
+    pub(in crate::e2e) fn unheard(&self, why: String) {
+        self.lock().unheard = Some(why);
+    }
+
     /// Ends the history, and names its complete records. Without this line a history counts as cut
     /// off, and events that are not in it may have happened.
     ///
@@ -157,7 +170,8 @@ impl Recorder {
     pub fn finish<'a>(&self, whole: impl IntoIterator<Item = &'a str>) -> Result<(), RecordError> {
         let whole = whole.into_iter().map(str::to_owned).collect();
         let clocks_us = Some(self.shared.clock.moved_us());
-        self.append(What::End(End { whole, clocks_us }));
+        let unheard = self.lock().unheard.take();
+        self.append(What::End(End { whole, clocks_us, unheard }));
         let mut file = self.lock();
         file.ended = true;
         match file.failed.take() {

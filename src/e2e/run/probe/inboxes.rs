@@ -13,7 +13,7 @@ use futures_util::StreamExt as _;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use super::answers::Heard;
+use super::answers::{By, Heard};
 use super::broker_trace::{answers, end, level};
 use crate::e2e::record::delivery::ACKNOWLEDGE;
 use crate::e2e::record::history::clock::Clock;
@@ -41,6 +41,14 @@ pub(in crate::e2e) enum Inboxes {
     Traced,
 }
 
+/// What came to inboxes.
+pub(in crate::e2e) struct Again {
+    /// Those to which more than one reply came, and when the first did.
+    pub(in crate::e2e) heard: Vec<(u64, Answers)>,
+    /// Why there may be more.
+    pub(in crate::e2e) unheard: Option<String>,
+}
+
 /// A connection that listens.
 pub(in crate::e2e) struct Listening {
     client: async_nats::Client,
@@ -65,7 +73,7 @@ impl Inboxes {
         }
     }
 
-    /// The inboxes of clients to which more than one reply came, and when the first did.
+    /// The inboxes of clients to which more than one reply came.
     ///
     /// # Errors
     /// The broker does not answer, or its trace cannot be read.
@@ -73,21 +81,30 @@ impl Inboxes {
         &self,
         world: &World,
         fixture: &Fixture,
-    ) -> Result<Vec<(u64, Answers)>, String> {
+    ) -> Result<Again, String> {
         match self {
             Self::Beside(listening) => {
                 listening.hear_all().await?;
-                Ok(lock(&listening.shared).again())
+                Ok(Again { heard: lock(&listening.shared).again(), unheard: None })
             }
-            Self::Traced if level::is_too_much(fixture) => Ok(Vec::new()),
+            Self::Traced if level::is_too_much(fixture) => {
+                let unheard = Some("a step is done more than 2,000 times".to_owned());
+                Ok(Again { heard: Vec::new(), unheard })
+            }
             Self::Traced => {
                 // What is there is told, even if a broker is away.
-                let _ = end::until_all_is_traced(world.harness(), &world.brokers).await;
+                let traced = end::until_all_is_traced(world.harness(), &world.brokers).await;
+                let mut unheard = traced.err();
                 let (clock, mut reading) = (world.recorder.clock(), world.traced());
                 for path in world.brokers.log_paths() {
-                    reading.read_on(path, MOST_BYTES).map_err(|error| error.to_string())?;
+                    let is_whole = reading.read_on(path, MOST_BYTES);
+                    if !is_whole.map_err(|error| error.to_string())? {
+                        let mib = MOST_BYTES >> 20;
+                        unheard = Some(format!("the broker traced more than {mib} MiB"));
+                    }
                 }
-                Ok(answers::answers(reading.lines(), |at| clock.ns_at(at)).again())
+                let heard = answers::answers(reading.lines(), |at| clock.ns_at(at)).again();
+                Ok(Again { heard, unheard })
             }
         }
     }
@@ -104,7 +121,12 @@ impl Listening {
                 if message.subject.as_str() == HEARD {
                     heard.add_permits(1);
                 } else if is_a_reply(&message) {
-                    lock(&to).hear(&message.subject, &message.payload, clock.now_ns());
+                    lock(&to).hear(
+                        &message.subject,
+                        &message.payload,
+                        By::Somebody,
+                        clock.now_ns(),
+                    );
                 }
             }
         });

@@ -5,18 +5,25 @@
 //! | --- | --- |
 //! | `pick` | values out of messages, as promises name their places |
 //! | `eyes`, `ear` | looks at one place of effects, listens to one |
+//! | `stored`, `lines` | how an eye looks at streams and buckets, at files and programs |
+//! | `known` | what a stream was when it was first seen |
 
 mod ear;
 mod eyes;
+mod known;
+mod lines;
 mod pick;
+mod stored;
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 
 use super::oracle::{self, Operation, Oracle};
 use super::probe::evidence::Probe;
@@ -33,7 +40,7 @@ use crate::e2e::scenario::sent;
 use crate::e2e::text::template::{Variables, fill_text};
 use crate::e2e::verdict::index::Index;
 use crate::e2e::verdict::policy::Policy;
-use crate::e2e::verdict::promised::facts::{self, Effect, Gap};
+use crate::e2e::verdict::promised::facts::{self, Effect, Gap, InFlight};
 use crate::e2e::verdict::promised::{self, Open};
 use crate::e2e::verdict::promises::{Judged, Promises, Unreadable};
 use crate::wire::driver::Op;
@@ -44,6 +51,8 @@ pub(in crate::e2e) use eyes::Surroundings;
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// The same where a program has to be run for it.
 const RUN_AGAIN: Duration = Duration::from_millis(250);
+/// Whoever looks while steps run takes no more than one part in so many of the time.
+const ONE_PART_IN: u32 = 10;
 
 /// The promises of one run.
 pub(in crate::e2e) struct Declared {
@@ -52,9 +61,36 @@ pub(in crate::e2e) struct Declared {
     methods: BTreeSet<String>,
     entries: BTreeSet<String>,
     history: PathBuf,
-    around: Surroundings,
-    /// One an effect, in the order of promises and effects.
-    eyes: Mutex<Vec<(usize, usize, Eye)>>,
+    around: Arc<Surroundings>,
+    eyes: Eyes,
+    /// Looks at files while steps run.
+    watching: Option<JoinHandle<()>>,
+    /// What was delivered and not acknowledged when all had its time.
+    in_flight: OnceLock<String>,
+}
+
+/// One an effect, in the order of promises and effects.
+type Eyes = Arc<Mutex<Vec<(usize, usize, Eye)>>>;
+
+impl Drop for Declared {
+    fn drop(&mut self) {
+        if let Some(watching) = &self.watching {
+            watching.abort();
+        }
+    }
+}
+
+/// Looks at the files again and again: their lines have no times of their own.
+async fn watch(eyes: Eyes, around: Arc<Surroundings>) {
+    loop {
+        let begun = Instant::now();
+        for (.., eye) in &mut *eyes.lock().await {
+            if matches!(eye.at, Place::File(_)) {
+                let _ = eye.look(&around).await;
+            }
+        }
+        tokio::time::sleep(LOOK_AGAIN.max(begun.elapsed() * ONE_PART_IN)).await;
+    }
 }
 
 /// The services whose lines a promise or a check is about.
@@ -72,7 +108,7 @@ pub(in crate::e2e) fn services(fixture: &Fixture) -> BTreeSet<String> {
 }
 
 impl Declared {
-    /// Writes down what is promised, and begins to listen.
+    /// Writes down what is promised, looks at what is there already, and begins to listen.
     ///
     /// # Errors
     /// It cannot listen.
@@ -90,12 +126,17 @@ impl Declared {
             told.map_err(|error| error.to_string())?;
             for (at, effect) in promise.effects.iter().enumerate() {
                 let place = filled(&effect.at, variables);
-                eyes.push((n, at, Eye::open(promise, at, &place, &around).await?));
+                let mut eye = Eye::open(promise, at, &place, &around).await?;
+                eye.look_first(&around).await;
+                eyes.push((n, at, eye));
             }
         }
         let (methods, entries) = (sent::methods(fixture), sent::entries(fixture));
-        let (history, eyes) = (history.to_owned(), Mutex::new(eyes));
-        Ok(Self { promises, methods, entries, history, around, eyes })
+        let has_files = eyes.iter().any(|(.., eye)| matches!(eye.at, Place::File(_)));
+        let (around, eyes) = (Arc::new(around), Arc::new(Mutex::new(eyes)));
+        let watching = has_files.then(|| tokio::spawn(watch(eyes.clone(), around.clone())));
+        let (history, in_flight) = (history.to_owned(), OnceLock::new());
+        Ok(Self { promises, methods, entries, history, around, eyes, watching, in_flight })
     }
 
     /// Promises with an operation, and the message that it is.
@@ -112,22 +153,21 @@ impl Declared {
     async fn until_done(&self, recorder: &Recorder) -> Result<(), String> {
         let history = self.recorded(recorder)?;
         let open = promised::open(&Index::new(&history.events));
-        let mut open: HashSet<Open> =
-            open.map_err(|error| error.to_string())?.into_iter().collect();
-        if open.is_empty() {
-            return Ok(());
-        }
+        // Where nothing was asked for, nothing is waited for.
+        let Some(open) = open.map_err(|error| error.to_string())? else { return Ok(()) };
+        let mut open: HashSet<Open> = open.into_iter().collect();
         let within = self.promises.iter().map(|promise| promise.within).max().unwrap_or_default();
         let deadline = Instant::now() + within;
         let mut eyes = self.eyes.lock().await;
         let dear = eyes.iter().any(|(.., eye)| eye.is_dear());
-        loop {
-            for (promise, effect, eye) in &mut *eyes {
-                let known = eye.found.len();
+        // Some have been seen while the steps ran.
+        let mut known = vec![0; eyes.len()];
+        while !open.is_empty() {
+            for ((promise, effect, eye), known) in eyes.iter_mut().zip(&mut known) {
                 // A broker that is away may be back in time; what stays so is told at the end.
                 let _ = eye.look(&self.around).await;
                 let promise = &self.promises[*promise];
-                for found in &eye.found[known.min(eye.found.len())..] {
+                for found in eye.found.iter().skip(std::mem::replace(known, eye.found.len())) {
                     let (promise, effect, key) = (promise, *effect, found.key.clone());
                     if !promise.counts(effect, found.value.as_deref()) {
                         continue;
@@ -142,9 +182,23 @@ impl Declared {
             tokio::time::sleep(if dear { RUN_AGAIN } else { LOOK_AGAIN }).await;
         }
         drop(eyes);
-        // What comes again would come now. What is still in flight then is told by its effects.
+        // What comes again would come now.
         let left = deadline.saturating_duration_since(Instant::now());
-        let _ = settle::settle(&self.around.harness, left).await;
+        if let Err(busy) = settle::settle(&self.around.harness, left).await
+            && busy.is_unacknowledged
+        {
+            let _ = self.in_flight.set(busy.to_string());
+        }
+        // A broker that is away is asked once more at the end.
+        let _ = self.know_streams().await;
+        Ok(())
+    }
+
+    /// Which streams bring what to the places of effects.
+    async fn know_streams(&self) -> Result<(), String> {
+        let streams = stored::streams(&self.around.harness).await?;
+        let streams: Vec<_> = streams.iter().map(|(name, of)| (name.as_str(), of)).collect();
+        self.eyes.lock().await.iter_mut().for_each(|(.., eye)| eye.know_streams(&streams));
         Ok(())
     }
 
@@ -166,9 +220,14 @@ impl Declared {
     }
 
     async fn write_down(&self, recorder: &Recorder) -> Result<&'static [&'static str], String> {
+        let unknown_streams = self.know_streams().await.err();
         let mut eyes = self.eyes.lock().await;
-        let heard_all = self.around.hearing.whole().await;
         let sent = self.sent(recorder)?;
+        if let Some(why) = self.in_flight.get() {
+            let (now, why) = (self.around.clock.now_ns(), why.clone());
+            let told = recorder.fact(now, facts::IN_FLIGHT, &InFlight { why });
+            told.map_err(|error| error.to_string())?;
+        }
         for (promise, effect, eye) in &mut *eyes {
             let of = self.promises[*promise].name.clone();
             eye.afresh();
@@ -177,15 +236,26 @@ impl Declared {
             }
             eye.know_senders(&sent);
             let place = &self.promises[*promise].effects[*effect].at;
-            if matches!(place, Place::Log(_)) && !heard_all {
-                eye.gap.get_or_insert(format!("not every line of the {place} could be read"));
+            if let Place::Log(service) = place
+                && !self.around.hearing.whole(service).await
+            {
+                eye.gap.get_or_insert(format!(
+                    "not every line of the {place} could be read: they came too fast, or one was longer \
+                     than 64 KiB"
+                ));
+            }
+            if let (Place::Stream { .. } | Place::Kv(_) | Place::Subject(_), Some(why)) =
+                (place, &unknown_streams)
+            {
+                eye.gap.get_or_insert(why.clone());
             }
             for found in std::mem::take(&mut eye.found) {
-                let eyes::Found { at_ns, key, value, place } = found;
-                let effect = Effect { promise: of.clone(), effect: *effect, key, value, place };
+                let eyes::Found { at_ns, absent_ns, key, value, place } = found;
+                let (promise, effect) = (of.clone(), *effect);
+                let effect = Effect { promise, effect, key, value, absent_ns, place };
                 recorder.fact(at_ns, facts::EFFECT, &effect).map_err(|error| error.to_string())?;
             }
-            if let Some(why) = eye.gap.take() {
+            if let Some(why) = eye.lost.take().or(eye.gap.take()) {
                 let gap = Gap { promise: of, effect: *effect, why };
                 let now = self.around.clock.now_ns();
                 recorder.fact(now, facts::GAP, &gap).map_err(|error| error.to_string())?;

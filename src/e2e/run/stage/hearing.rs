@@ -22,6 +22,8 @@ pub(in crate::e2e) struct Hearing {
 struct Shared {
     heard: Vec<Heard>,
     missed: Vec<(String, u64)>,
+    /// Somebody still held an output when its last lines were waited for.
+    is_held: bool,
     following: Vec<JoinHandle<()>>,
 }
 
@@ -52,8 +54,9 @@ impl Hearing {
                 let heard = Heard { at: Instant::now(), service: service.clone(), pid, line };
                 lock(&shared).heard.push(heard);
             }
-            if lines.missed() > 0 {
-                lock(&shared).missed.push((service, lines.missed()));
+            let unread = lines.missed() + lines.cut();
+            if unread > 0 {
+                lock(&shared).missed.push((service, unread));
             }
         });
         lock(&self.shared).following.push(following);
@@ -67,12 +70,14 @@ impl Hearing {
     }
 
     /// Waits for the last lines of processes that have ended; false where somebody still holds an
-    /// output, or lines came faster than they could be read.
-    pub(in crate::e2e) async fn whole(&self) -> bool {
+    /// output, or lines of this service came faster than they could be read, or were longer than is kept.
+    pub(in crate::e2e) async fn whole(&self, service: &str) -> bool {
         let following = std::mem::take(&mut lock(&self.shared).following);
         let all = futures_util::future::join_all(following);
         let ended = tokio::time::timeout(LAST_LINES, all).await.is_ok();
-        ended && lock(&self.shared).missed.is_empty()
+        let mut shared = lock(&self.shared);
+        shared.is_held |= !ended;
+        !shared.is_held && shared.missed.iter().all(|(of, _)| of != service)
     }
 }
 

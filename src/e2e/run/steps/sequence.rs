@@ -158,7 +158,7 @@ async fn perform(
             let harness = world.harness().clone();
             tokio::select! {
                 settled = settle::settle(&harness, within) => {
-                    settled.map_err(|reason| Stop::failed(fixture, &step.span, reason))?;
+                    settled.map_err(|busy| Stop::failed(fixture, &step.span, busy.to_string()))?;
                 }
                 stop = world.services.supervise(fixture, &step.span) => return Err(stop),
             }

@@ -14,10 +14,20 @@ const INTERVAL: Duration = Duration::from_millis(5);
 /// How long it may take to find out what is waited for.
 const EXPLAIN: Duration = Duration::from_secs(2);
 
+/// Something was still in flight at the end of the time.
+#[derive(Debug, thiserror::Error)]
+#[error("not settled within {within:?}: {what}")]
+pub(in crate::e2e) struct Unsettled {
+    within: Duration,
+    what: String,
+    /// It was delivered, and may be delivered again.
+    pub(in crate::e2e) is_unacknowledged: bool,
+}
+
 /// Waits until all consumers of all streams have nothing left.
 ///
 /// A publish that was acknowledged is pending at once, so that nothing submitted before is missed.
-pub(in crate::e2e) async fn settle(harness: &Harness, within: Duration) -> Result<(), String> {
+pub(in crate::e2e) async fn settle(harness: &Harness, within: Duration) -> Result<(), Unsettled> {
     let deadline = Instant::now() + within;
     loop {
         let look = async { in_flight(harness.client().await?).await };
@@ -29,11 +39,12 @@ pub(in crate::e2e) async fn settle(harness: &Harness, within: Duration) -> Resul
             Err(_) => "JetStream does not answer".to_owned(),
         };
         if Instant::now() >= deadline {
-            let more = match left {
-                Some(left) => waited_for(harness, &left).await.unwrap_or_default(),
+            let more = match &left {
+                Some(left) => waited_for(harness, left).await.unwrap_or_default(),
                 None => String::new(),
             };
-            return Err(format!("not settled within {within:?}: {busy}{more}"));
+            let is_unacknowledged = left.is_some_and(|left| left.unacknowledged > 0);
+            return Err(Unsettled { within, what: format!("{busy}{more}"), is_unacknowledged });
         }
         tokio::time::sleep(INTERVAL).await;
     }
@@ -44,7 +55,7 @@ async fn waited_for(harness: &Harness, left: &InFlight) -> Option<String> {
     let look = async {
         let context = jetstream::new(harness.client().await.ok()?);
         let stream = context.get_stream(&left.stream).await.ok()?;
-        let info = stream.consumer_info(&left.consumer).await.ok()?;
+        let info = stream.consumer_info(left.consumer.as_ref()?).await.ok()?;
         let first = info.ack_floor.stream_sequence + 1;
         let filters = match &info.config {
             config if !config.filter_subject.is_empty() => vec![config.filter_subject.clone()],

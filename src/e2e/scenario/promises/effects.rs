@@ -1,12 +1,12 @@
 //! `effect` of a promise: one place, or several.
 
-use serde_json::{Value, json};
 use toml::de::{DeTable, DeValue};
 
 use super::picks::{HELP, Origin, captured, is_there, pick, tells_apart};
 use crate::broker::subject_matches as matches;
 use crate::e2e::scenario::ast::promise::{Effect, Operation, Pick, Place, Verb};
 use crate::e2e::scenario::ast::stored::Stored;
+use crate::e2e::scenario::feeds::{At, Configured, both, feeds};
 use crate::e2e::scenario::findings::Findings;
 use crate::e2e::scenario::item::Item;
 use crate::e2e::scenario::keys;
@@ -33,6 +33,10 @@ pub(super) fn read(
         };
         let found = effect(table, item.span(), findings);
         let again = found.is_some() && effects.contains(&found);
+        let earlier = effects.iter().flatten().map(|effect| &effect.at);
+        let shared = found.as_ref().and_then(|found| {
+            earlier.filter(|_| !again).find(|other| overlap(&found.at, other)).cloned()
+        });
         effects.push(found);
         let Some(Some(Effect { at, .. })) = effects.last() else { continue };
         if let Some(operation) = operation.filter(|one| is_itself(at, one, stored)) {
@@ -43,6 +47,10 @@ pub(super) fn read(
         } else if let Some((message, help)) = never_seen(at, stored) {
             findings.add_with_help(item.span(), message, help);
         }
+        if let Some(other) = shared {
+            let message = format!("{at} has messages of {other}: one would count for both");
+            findings.add_with_help(item.span(), message, "give each a `subject` of its own");
+        }
         if again {
             let message = format!("{at} is looked at already, for the same key");
             let help = "the same effect a second time promises nothing more";
@@ -50,6 +58,17 @@ pub(super) fn read(
         }
     }
     effects
+}
+
+/// Whether one message may be in both places.
+fn overlap(one: &Place, other: &Place) -> bool {
+    let (Place::Stream { names, subject }, Place::Stream { names: others, subject: of_others }) =
+        (one, other)
+    else {
+        return false;
+    };
+    let all = |subject: &Option<String>| subject.clone().unwrap_or_else(|| ">".to_owned());
+    names.iter().any(|name| others.contains(name)) && both(&all(subject), &all(of_others)).is_some()
 }
 
 /// One, or several.
@@ -61,37 +80,14 @@ fn listed<'a, 'i>(item: Option<&'a Item<'i>>) -> Vec<&'a Item<'i>> {
     }
 }
 
-/// What a stream takes that is made before the services start, also by way of those that it copies.
-fn takes<'a>(stream: &'a Stored, stored: &'a [Stored]) -> Vec<&'a str> {
-    let (mut subjects, mut copied, mut left) = (Vec::new(), Vec::new(), vec![stream]);
-    while let Some(stream) = left.pop() {
-        let list =
-            |key: &str| stream.config.get(key).and_then(Value::as_array).into_iter().flatten();
-        subjects.extend(list("subjects").filter_map(Value::as_str));
-        copied.push(&stream.name);
-        let origins = list("sources").chain(stream.config.get("mirror"));
-        let names: Vec<&Value> = origins.filter_map(|origin| origin.get("name")).collect();
-        let is_new =
-            |one: &&Stored| names.contains(&&json!(one.name)) && !copied.contains(&&one.name);
-        left.extend(stored.iter().filter(is_new));
-    }
-    subjects
-}
-
 /// Whether what a client sends is found at this place, as far as tables say.
 fn is_itself(at: &Place, operation: &Operation, stored: &[Stored]) -> bool {
-    let taken = |subject: &str| matches(subject, &operation.on);
-    let found = match at {
-        Place::Subject(subject) => taken(subject),
-        Place::Stream { names, subject } => {
-            let mut streams = stored.iter().filter(|stream| names.contains(&stream.name));
-            subject.as_deref().is_none_or(taken)
-                && streams.any(|stream| takes(stream, stored).into_iter().any(taken))
-        }
-        Place::Kv(bucket) => taken(&format!("$KV.{bucket}.>")),
-        Place::Log(_) | Place::File(_) | Place::Command(_) => false,
-    };
-    found && operation.verb != Verb::Call
+    let fed = feeds(At::of(at), &configured(stored));
+    operation.verb != Verb::Call && fed.iter().any(|taken| matches(taken, &operation.on))
+}
+
+fn configured(stored: &[Stored]) -> Vec<Configured<'_>> {
+    stored.iter().map(|stream| (stream.name.as_str(), &stream.config)).collect()
 }
 
 /// Why a place can never show what was promised, as far as tables say: what it is, and what to do.
@@ -112,7 +108,7 @@ fn never_seen(at: &Place, stored: &[Stored]) -> Option<(String, &'static str)> {
     let open = ["mirror", "sources", "subject_transform"];
     let may_have = |stream: &Stored| {
         open.iter().any(|key| setting(stream, key).is_some())
-            || takes(stream, stored).into_iter().any(|taken| meet(taken, subject))
+            || !feeds([At::stream(&stream.name, Some(subject))], &configured(stored)).is_empty()
     };
     let known = streams().count() == names.len();
     (known && !streams().any(may_have)).then(|| {
@@ -120,19 +116,6 @@ fn never_seen(at: &Place, stored: &[Stored]) -> Option<(String, &'static str)> {
         let message = format!("stream {names} takes nothing on `{subject}`");
         (message, "`subject` beside `stream` is one of those that it takes")
     })
-}
-
-/// Whether there is a subject that both match; each may have wildcards.
-fn meet(one: &str, other: &str) -> bool {
-    let (mut one, mut other) = (one.split('.'), other.split('.'));
-    loop {
-        match (one.next(), other.next()) {
-            (None, None) => return true,
-            (Some(a), Some(b)) if a == ">" || b == ">" => return true,
-            (Some(a), Some(b)) if a == b || a == "*" || b == "*" => {}
-            _ => return false,
-        }
-    }
 }
 
 fn effect(table: &DeTable<'_>, span: Span, findings: &mut Findings) -> Option<Effect> {
@@ -244,24 +227,5 @@ fn streams(names: &[String], fields: &Fields<'_, '_>, findings: &mut Findings) {
 fn subject_of(subject: &str, fields: &Fields<'_, '_>, findings: &mut Findings) {
     if let Err(error) = check_subscription(subject, None) {
         findings.add_with_help(fields.span_of("subject"), error.to_string(), SUBJECT);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::meet;
-
-    #[test]
-    fn subjects_with_wildcards_meet_where_one_subject_is_both() {
-        for (one, other) in
-            [("a.b", "a.b"), ("a.*", "*.b"), ("a.>", "a.b.c"), (">", "a"), ("a.*.c", "a.>")]
-        {
-            assert!(meet(one, other) && meet(other, one), "{one} {other}");
-        }
-        for (one, other) in
-            [("a.b", "a.c"), ("a.>", "a"), ("a.*", "a.b.c"), ("receipts.>", "receipt.*")]
-        {
-            assert!(!meet(one, other) && !meet(other, one), "{one} {other}");
-        }
     }
 }

@@ -197,3 +197,58 @@ fn what_can_hold_is_not_refused() {
         assert_eq!(promised(&lines).map(|promises| promises.len()), Ok(1), "{lines}");
     }
 }
+
+/// What the broker brings by itself, no service has done.
+#[test]
+fn a_place_that_the_broker_feeds_with_operations_is_no_effect() {
+    let read = |orders: &str, done: &str, effect: &str| {
+        read_suite(&format!(
+            "[streams.ORDERS]\nsubjects = [\"orders.>\"]\n{orders}\n[streams.DONE]\n{done}\n\
+             [streams.KV_done]\nsources = [{{ name = \"ORDERS\" }}]\n\
+             [promise.order]\n{OPERATION}{KEY}effect = {{ {effect} }}\n"
+        ))
+    };
+    let stream = "stream = \"DONE\", key = \"/id\"";
+    let subjects = "subjects = [\"done.>\"]";
+    let republish = "republish = { src = \"orders.>\", dest = \"done.>\" }";
+    for (orders, done, effect) in [
+        ("", "mirror = { name = \"ORDERS\" }", stream),
+        ("", "sources = [{ name = \"ORDERS\" }]", stream),
+        (republish, subjects, stream),
+        (republish, subjects, "subject = \"done.>\", key = \"/id\""),
+        (
+            "subject_transform = { src = \"orders.>\", dest = \"shipped.>\" }",
+            subjects,
+            "stream = \"ORDERS\", subject = \"shipped.*\", key = \"/id\"",
+        ),
+        ("", subjects, "kv = \"done\", key = \"/id\""),
+    ] {
+        let said = read(orders, done, effect).expect_err(effect);
+        assert!(said.contains("takes `orders.new`: there each operation is its own"), "{said}");
+    }
+    for (orders, done) in [
+        ("", subjects),
+        ("", "sources = [{ name = \"ORDERS\", filter_subject = \"orders.done\" }]"),
+        ("republish = { src = \"orders.>\", dest = \"audit.>\" }", subjects),
+    ] {
+        assert_eq!(read(orders, done, stream).map(|promises| promises.len()), Ok(1), "{orders}");
+    }
+}
+
+#[test]
+fn one_message_is_not_the_effect_in_two_places() {
+    let two = |other: &str| {
+        promised(&format!(
+            "{OPERATION}{KEY}effect = [{{ stream = \"RECEIPTS\", subject = \"receipts.a.*\", \
+             key = \"/id\" }}, {{ stream = \"RECEIPTS\", {other} key = \"/id\" }}]\n"
+        ))
+    };
+    for other in ["", "subject = \"receipts.>\",", "subject = \"receipts.*.b\","] {
+        let said = two(other).expect_err(other);
+        assert!(
+            said.contains("has messages of stream RECEIPTS (receipts.a.*): one would"),
+            "{said}"
+        );
+    }
+    assert!(two("subject = \"receipts.b.*\",").is_ok());
+}

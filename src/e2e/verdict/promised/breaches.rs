@@ -69,7 +69,8 @@ pub(super) fn late(lives: &Lives<'_, '_>, within: Duration, findings: &mut Findi
     for (key, life) in lives.acknowledged() {
         for effect in 0..life.effects.len() {
             let Some((event, seen)) = lives.counting(life, effect).next() else { continue };
-            if event.at_ns > limit {
+            // What has no time of its own may have been there as soon as it was not seen absent.
+            if event.at_ns > limit && seen.absent_ns.is_none_or(|absent_ns| absent_ns > limit) {
                 let took = Duration::from_nanos(event.at_ns - from.at_ns);
                 let message = format!(
                     "`{key}` was done {took:.1?} after the last operation and fault, which is more \
@@ -127,7 +128,10 @@ impl<'a> OfKey<'_, '_, 'a> {
             None => {
                 let (seen, elsewhere) = self.instead(effect, acknowledged).unzip();
                 let elsewhere = elsewhere.unwrap_or_default();
-                let message = format!("`{key}` was {what}, and is not in {at}{elsewhere}{faults}");
+                let busy = self.lives.in_flight.iter();
+                let busy: String = busy.map(|busy| format!("; still in flight: {busy}")).collect();
+                let message =
+                    format!("`{key}` was {what}, and is not in {at}{elsewhere}{faults}{busy}");
                 let context = copies(seen.into_iter().chain(meanwhile));
                 findings.broken(LOST, message, copies(evidence), context);
             }
@@ -188,6 +192,7 @@ impl<'a> OfKey<'_, '_, 'a> {
         let allowed = self.lives.promise.unasked == Unasked::Ignore || !self.lives.all_is_seen();
         let Some((event, seen)) = self.life.effects[effect].first() else { return };
         match self.life.operations.last() {
+            None if self.lives.is_of_another(self.key) => {}
             None if !allowed => {
                 let message = format!("nobody asked for `{}`: {}", self.key, seen.place);
                 findings.broken(UNASKED, message, copies([*event]), []);
@@ -200,23 +205,20 @@ impl<'a> OfKey<'_, '_, 'a> {
                 let evidence = copies(last.events().into_iter().chain([*event]));
                 findings.broken(UNASKED, message, evidence, []);
             }
-            Some(_) if !allowed => self.too_early((event, seen), findings),
+            Some(_) if !allowed => self.too_early(effect, seen, findings),
             _ => {}
         }
     }
 
     /// An effect that was there before anybody asked for it is of something else.
-    fn too_early(&self, (event, seen): (&Event, &Effect), findings: &mut Findings) {
-        let Some(first) = self.life.operations.iter().min_by_key(|one| one.begun.at_ns) else {
-            return;
-        };
-        let Some(clocks) = self.lives.index.clocks().before(event, first.begun) else { return };
-        let before = Duration::from_nanos(first.begun.at_ns.saturating_sub(event.at_ns));
+    fn too_early(&self, effect: usize, seen: &Effect, findings: &mut Findings) {
+        let Some((event, begun, clocks)) = self.lives.too_early(self.life, effect) else { return };
+        let before = Duration::from_nanos(begun.at_ns.saturating_sub(event.at_ns));
         let message = format!(
             "`{}` was done {before:.1?} before anybody asked for it: {}",
             self.key, seen.place
         );
-        let evidence = copies([event, first.begun].into_iter().chain(clocks));
+        let evidence = copies([event, begun].into_iter().chain(clocks));
         findings.broken(UNASKED, message, evidence, []);
     }
 

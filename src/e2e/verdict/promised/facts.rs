@@ -5,6 +5,7 @@
 //! "asked":{"promise":"order","op":7,"key":"o-7","order":"c-1"}
 //! "effect":{"promise":"order","effect":0,"key":"o-7","value":"shipped","place":"RECEIPTS sequence 4 (receipts.o-7)"}
 //! "gap":{"promise":"order","effect":0,"why":"stream RECEIPTS has removed 3 messages"}
+//! "in_flight":{"why":"consumer w of stream ORDERS has 0 pending and 1 unacknowledged"}
 //! ```
 
 use serde::{Deserialize, Serialize};
@@ -20,8 +21,10 @@ pub const ASKED: &str = "asked";
 pub const EFFECT: &str = "effect";
 /// Where effects may have been that nobody saw.
 pub const GAP: &str = "gap";
+/// What was delivered, and not acknowledged when all had its time.
+pub const IN_FLIGHT: &str = "in_flight";
 /// All of them.
-pub const WORDS: &[&str] = &[PROMISE, ASKED, EFFECT, GAP];
+pub const WORDS: &[&str] = &[PROMISE, ASKED, EFFECT, GAP, IN_FLIGHT];
 /// The record of effects, where it is whole.
 pub const EFFECTS: &str = "effects";
 
@@ -55,6 +58,9 @@ pub struct Effect {
     /// What it says of how things stand, where the promise asks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
+    /// When it was not there yet, nanoseconds since the start, where its time is only when it was seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absent_ns: Option<u64>,
     /// Where it is, so that it can be found.
     pub place: String,
 }
@@ -71,6 +77,14 @@ pub struct Gap {
     pub why: String,
 }
 
+/// Something was still in flight when all had its time: it may be done, or done again, later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InFlight {
+    /// What.
+    pub why: String,
+}
+
 /// A fact, read.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Known {
@@ -82,6 +96,8 @@ pub enum Known {
     Effect(Effect),
     /// Effects may have been there that nobody saw.
     Gap(Gap),
+    /// Something may come after the end.
+    InFlight(InFlight),
 }
 
 impl Known {
@@ -95,6 +111,7 @@ impl Known {
             ASKED => record.read().map(Self::Asked),
             EFFECT => record.read().map(Self::Effect),
             GAP => record.read().map(Self::Gap),
+            IN_FLIGHT => record.read().map(Self::InFlight),
             _ => return Ok(None),
         };
         read.map(Some)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::facts::{self, Asked, Effect, Gap, Known};
 use crate::broker::subject_matches as matches;
-use crate::e2e::record::history::event::{Event, OPERATIONS};
+use crate::e2e::record::history::event::{Event, Invoke, Kind, OPERATIONS};
 use crate::e2e::scenario::ast::promise::{self, Promise, Times, Unasked, Verb};
 use crate::e2e::verdict::index::{Ended, Index, Operation};
 use crate::e2e::verdict::promises::Unreadable;
@@ -20,13 +20,20 @@ pub(super) struct Lives<'i, 'a> {
     pub(super) by_key: BTreeMap<String, Life<'i, 'a>>,
     /// Operations without a key.
     pub(super) keyless: usize,
+    /// The numbers of its operations.
+    known: HashSet<u64>,
+    /// Operations of its kind of which nobody has noted what they are about.
+    pub(super) unasked: usize,
     /// Operations with nothing to keep their order with, where there is one.
     pub(super) orderless: usize,
-    /// The keys of other promises' operations, where none of this one was done.
+    /// The keys of other promises' operations whose effects may be here: any, where none of this one was
+    /// done; else of those that have an effect in one place with this one.
     elsewhere: HashSet<String>,
     /// Effects without one.
     pub(super) keyless_effects: Vec<Seen<'a>>,
     pub(super) gaps: Vec<Gap>,
+    /// What was not acknowledged at the end.
+    pub(super) in_flight: Option<String>,
 }
 
 /// What became of one key.
@@ -96,7 +103,16 @@ pub(super) fn of<'i, 'a>(index: &'i Index<'a>) -> Result<Vec<Lives<'i, 'a>>, Unr
                 let at = of(&asked.promise)?;
                 let operation = by_op.get(&asked.op);
                 let none = || wrong(format!("there is no operation {}", asked.op));
-                all[at].asked(asked.clone(), operation.ok_or_else(none)?);
+                let operation = operation.ok_or_else(none)?;
+                if !is_about(&all[at].promise, operation) {
+                    let (op, name) = (asked.op, &asked.promise);
+                    return Err(wrong(format!("operation {op} is none of promise `{name}`")));
+                }
+                if !all[at].known.insert(asked.op) {
+                    let (op, name) = (asked.op, &asked.promise);
+                    return Err(wrong(format!("promise `{name}` has operation {op} already")));
+                }
+                all[at].asked(asked, operation);
             }
             Known::Effect(effect) => {
                 let at = of(&effect.promise)?;
@@ -108,9 +124,17 @@ pub(super) fn of<'i, 'a>(index: &'i Index<'a>) -> Result<Vec<Lives<'i, 'a>>, Unr
                 all[at].promise.has(gap.effect).map_err(wrong)?;
                 all[at].gaps.push(gap);
             }
+            Known::InFlight(busy) => {
+                all.iter_mut().for_each(|lives| lives.in_flight = Some(busy.why.clone()));
+            }
         }
     }
     for lives in &mut all {
+        let of = |one: &&Operation<'_>| is_about(&lives.promise, one);
+        let unasked = |one: &&Operation<'_>| !lives.known.contains(&one.invoke.op);
+        if lives.promise.operation.verb != Verb::Call {
+            lives.unasked = index.operations.iter().filter(of).filter(unasked).count();
+        }
         for effects in lives.by_key.values_mut().flat_map(|life| &mut life.effects) {
             effects.sort_by_key(|(event, _)| (event.at_ns, event.seq));
         }
@@ -127,17 +151,40 @@ fn makes_sense(promise: &Promise) -> Result<(), String> {
     promise.ending.as_ref().map_or(Ok(()), |ending| promise.has(ending.effect))
 }
 
-/// Where no operation of a promise was done, an effect may be of another promise's operation.
+/// Whether an operation is one of a promise, by what it does and where; a client's own method may do
+/// anything.
+fn is_about(promise: &Promise, operation: &Operation<'_>) -> bool {
+    let promise::Operation { verb, on } = &promise.operation;
+    let Invoke { kind, subject, .. } = operation.invoke;
+    match (verb, kind) {
+        (Verb::Call, _) => true,
+        (Verb::Submit, Kind::Submit)
+        | (Verb::Request, Kind::Request | Kind::Status)
+        | (Verb::Publish, Kind::Publish) => matches(on, subject),
+        _ => false,
+    }
+}
+
+/// An effect may be of another promise's operation: in the same place, or where no operation of its own
+/// promise was done.
 fn asked_elsewhere(all: &mut [Lives<'_, '_>]) {
     let asked = |lives: &Lives<'_, '_>| lives.operations() > 0;
-    if all.iter().all(asked) {
-        return;
-    }
-    let lives = all.iter().flat_map(|lives| &lives.by_key);
-    let keys = lives.filter(|(_, life)| !life.operations.is_empty()).map(|(key, _)| key.clone());
-    let keys: HashSet<String> = keys.collect();
-    for lives in all.iter_mut().filter(|lives| !asked(lives)) {
-        lives.elsewhere.clone_from(&keys);
+    let shares = |one: &Promise, other: &Promise| {
+        one.effects.iter().any(|here| other.effects.iter().any(|there| here.at == there.at))
+    };
+    let elsewhere: Vec<HashSet<String>> = all
+        .iter()
+        .map(|lives| {
+            let others = all.iter().filter(|other| other.promise.name != lives.promise.name);
+            let others =
+                others.filter(|other| !asked(lives) || shares(&lives.promise, &other.promise));
+            let lives = others.flat_map(|other| &other.by_key);
+            let asked = lives.filter(|(_, life)| !life.operations.is_empty());
+            asked.map(|(key, _)| key.clone()).collect()
+        })
+        .collect();
+    for (lives, elsewhere) in all.iter_mut().zip(elsewhere) {
+        lives.elsewhere = elsewhere;
     }
 }
 
@@ -148,10 +195,13 @@ impl<'i, 'a> Lives<'i, 'a> {
             promise,
             by_key: BTreeMap::new(),
             keyless: 0,
+            known: HashSet::new(),
+            unasked: 0,
             orderless: 0,
             elsewhere: HashSet::new(),
             keyless_effects: Vec::new(),
             gaps: Vec::new(),
+            in_flight: None,
         }
     }
 
@@ -195,6 +245,24 @@ impl<'i, 'a> Lives<'i, 'a> {
         unasked.chain(self.keyless_effects.iter().filter(move |(_, seen)| seen.effect == effect))
     }
 
+    /// Whether another promise's operation may have the effects of this key.
+    pub(super) fn is_of_another(&self, key: &str) -> bool {
+        self.elsewhere.contains(key)
+    }
+
+    /// The effects of a key that were there before anybody asked for it, with the ends of clocks that
+    /// tell it: they are of something else.
+    pub(super) fn too_early(
+        &self,
+        life: &Life<'i, 'a>,
+        effect: usize,
+    ) -> Option<(&'a Event, &'a Event, Vec<&'a Event>)> {
+        let (event, _) = life.effects.get(effect)?.first()?;
+        let first = life.operations.iter().min_by_key(|one| one.begun.at_ns)?;
+        let clocks = self.index.clocks().before(event, first.begun)?;
+        Some((event, first.begun, clocks.into_iter().collect()))
+    }
+
     /// Whether nobody may have done such operations unseen.
     pub(super) fn all_is_seen(&self) -> bool {
         self.index.end_with_whole(OPERATIONS).is_some()
@@ -212,8 +280,7 @@ impl<'i, 'a> Lives<'i, 'a> {
     pub(super) fn is_of_this_run(&self) -> bool {
         let mut effects = 0..self.promise.effects.len();
         self.promise.own
-            || self.keyless > 0
-            || self.operations() > 0
+            || self.is_asked()
             || effects.any(|effect| self.nobodys(effect).next().is_some())
     }
 
@@ -221,18 +288,21 @@ impl<'i, 'a> Lives<'i, 'a> {
     /// acts unseen, none of another promise's operations has their key, and nothing went to such a
     /// subject in another way.
     pub(super) fn nobodys(&self, effect: usize) -> impl Iterator<Item = (&str, &Seen<'a>)> {
-        let promise::Operation { verb, on } = &self.promise.operation;
-        let otherwise = || {
-            *verb != Verb::Call
-                && self.index.operations.iter().any(|one| matches(on, &one.invoke.subject))
-        };
+        let otherwise = || self.asked_otherwise().next().is_some();
         let look = self.promise.unasked == Unasked::Fail
             && self.all_is_seen()
             && self.operations() == 0
             && !otherwise();
         let lives = self.by_key.iter().filter(move |_| look);
-        let lives = lives.filter(|(key, _)| !self.elsewhere.contains(*key));
+        let lives = lives.filter(|(key, _)| !self.is_of_another(key));
         lives.filter_map(move |(key, life)| Some((key.as_str(), life.effects[effect].first()?)))
+    }
+
+    /// What went to such a subject in another way.
+    pub(super) fn asked_otherwise(&self) -> impl Iterator<Item = &'i Operation<'a>> {
+        let promise::Operation { verb, on } = self.promise.operation.clone();
+        let all = self.index.operations.iter().filter(move |_| verb != Verb::Call);
+        all.filter(move |one| matches(&on, &one.invoke.subject))
     }
 
     /// How many operations there were that have a key.
@@ -281,6 +351,11 @@ impl<'i, 'a> Lives<'i, 'a> {
             (0..life.effects.len()).filter_map(|effect| self.counting(life, effect).next())
         });
         firsts.map(|(event, _)| event.at_ns.saturating_sub(from)).max()
+    }
+
+    /// Whether anything was asked for.
+    pub(super) fn is_asked(&self) -> bool {
+        self.keyless > 0 || self.operations() > 0
     }
 
     /// What is not there yet of what was acknowledged.

@@ -49,6 +49,7 @@ impl Promises for Declared {
         let mut all = Figures::default();
         for lives in lives::of(index)? {
             if !lives.is_of_this_run() {
+                judged.lines.extend(otherwise(&lives));
                 continue;
             }
             let mut findings = Findings::default();
@@ -87,6 +88,17 @@ impl Promises for Declared {
     }
 }
 
+/// That a promise of the suite was looked at for nothing, though something went to such a subject.
+fn otherwise(lives: &Lives<'_, '_>) -> Option<String> {
+    let (name, operation) = (&lives.promise.name, &lives.promise.operation);
+    let first = lives.asked_otherwise().next()?;
+    Some(format!(
+        "promise {name}: 0 looked at; what was done on `{}` is no `{}`",
+        first.invoke.subject,
+        operation.verb.word()
+    ))
+}
+
 /// Whether all that was acknowledged had its end so soon after the last operation and fault.
 fn finality(lives: &Lives<'_, '_>, within: std::time::Duration) -> Finding {
     let mut findings = Findings::default();
@@ -95,12 +107,15 @@ fn finality(lives: &Lives<'_, '_>, within: std::time::Duration) -> Finding {
     Finding { name: Some(lives.name()), ..findings.finish(FINAL) }
 }
 
-/// What is not there yet of what was acknowledged; for whoever waits for it.
+/// What is not there yet of what was acknowledged, for whoever waits for it; `None` where nothing was
+/// asked for.
 ///
 /// # Errors
 /// [`Unreadable`]: a fact has another shape than it is written in.
-pub fn open(index: &Index<'_>) -> Result<Vec<Open>, Unreadable> {
-    Ok(lives::of(index)?.iter().flat_map(Lives::open).collect())
+pub fn open(index: &Index<'_>) -> Result<Option<Vec<Open>>, Unreadable> {
+    let all = lives::of(index)?;
+    let is_asked = all.iter().any(Lives::is_asked);
+    Ok(is_asked.then(|| all.iter().flat_map(Lives::open).collect()))
 }
 
 #[cfg(test)]

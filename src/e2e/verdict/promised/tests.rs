@@ -74,6 +74,7 @@ impl Told {
             effect: 0,
             key: Some(key.to_owned()),
             value: Some(value.to_owned()),
+            absent_ns: None,
             place: format!("RECEIPTS sequence {at}"),
         };
         self.fact(at, facts::EFFECT, &effect);
@@ -86,7 +87,7 @@ impl Told {
 
     fn end(&mut self, whole: bool) {
         let whole = [EFFECTS, OPERATIONS].into_iter().filter(|_| whole).map(str::to_owned);
-        self.0.push((90, What::End(End { whole: whole.collect(), clocks_us: None })));
+        self.0.push((90, What::End(End { whole: whole.collect(), ..End::default() })));
     }
 
     fn judged(self, promise: &Promise) -> Judged {
@@ -243,7 +244,11 @@ fn what_is_lost_is_told_with_the_nearest_faults_and_where_it_was_seen_instead() 
         for (at, effect) in [(8, 1), (9, 0)] {
             let (promise, key) = ("order".to_owned(), Some(format!("o-{}", 1 + effect)));
             let (value, place) = (None, format!("OTHER sequence {at}"));
-            told.fact(at, facts::EFFECT, &Effect { promise, effect, key, value, place });
+            told.fact(
+                at,
+                facts::EFFECT,
+                &Effect { promise, effect, key, value, absent_ns: None, place },
+            );
         }
     });
     let judged = elsewhere.judged(&two);

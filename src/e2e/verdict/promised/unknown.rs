@@ -20,6 +20,11 @@ pub(super) fn unknown(lives: &Lives<'_, '_>, findings: &mut Findings) {
         let many = counted(lives.keyless, "operation");
         findings.unknown(format!("{many} on `{}` had no key", promise.operation.on));
     }
+    if lives.unasked > 0 {
+        let many = counted(lives.unasked, "operation");
+        findings
+            .unknown(format!("of {many} on `{}` the key is not on record", promise.operation.on));
+    }
     if lives.orderless > 0 {
         let many = counted(lives.orderless, "operation");
         let on = &promise.operation.on;
@@ -30,6 +35,13 @@ pub(super) fn unknown(lives: &Lives<'_, '_>, findings: &mut Findings) {
     }
     for gap in &lives.gaps {
         findings.unknown(gap.why.clone());
+    }
+    if let Some(busy) = &lives.in_flight
+        && promise.times != Times::AtLeastOnce
+    {
+        findings.unknown(format!(
+            "what is in flight may be done once more: {busy}; a longer `within` tells"
+        ));
     }
     nothing_seen(lives, findings);
     whose(lives, findings);
@@ -66,12 +78,23 @@ fn whose(lives: &Lives<'_, '_>, findings: &mut Findings) {
         let (many, at) = (counted(keyless, "effect"), &effect.at);
         findings.unknown(format!("{many} in {at} had no key: whose they are is not known"));
     }
-    let unasked = |life: &&Life<'_, '_>| life.operations.is_empty();
-    let unasked = lives.by_key.values().filter(unasked).count();
-    if !lives.all_is_seen() && unasked > 0 {
-        findings.unknown(format!(
-            "{} that no client asked for on record: a program of a `run` step may have",
-            counted(unasked, "effect")
-        ));
+    if lives.all_is_seen() {
+        return;
+    }
+    let unasked = |(key, life): &(&String, &Life<'_, '_>)| {
+        life.operations.is_empty() && !lives.is_of_another(key)
+    };
+    let early = |(_, life): &(&String, &Life<'_, '_>)| {
+        (0..life.effects.len()).any(|effect| lives.too_early(life, effect).is_some())
+    };
+    let unseen =
+        "a step that is not on record may have (`run`, `http`, or one that writes to a bucket)";
+    for (many, what) in [
+        (lives.by_key.iter().filter(unasked).count(), "that no client asked for on record"),
+        (lives.by_key.iter().filter(early).count(), "before any client on record asked for it"),
+    ] {
+        if many > 0 {
+            findings.unknown(format!("{} {what}: {unseen}", counted(many, "effect")));
+        }
     }
 }

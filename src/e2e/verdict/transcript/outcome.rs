@@ -152,6 +152,23 @@ pub(in crate::e2e) fn grouped(outcomes: &[Seen], most: usize) -> String {
     if groups.len() <= most {
         groups.sort();
     }
+    listed(&groups, most)
+}
+
+/// Outcomes one after the other, those that are equal and follow each other counted.
+pub(in crate::e2e) fn in_order(outcomes: &[Seen], most: usize) -> String {
+    let mut groups: Vec<(String, usize)> = Vec::new();
+    for seen in outcomes {
+        let text = outcome(seen, false);
+        match groups.last_mut().filter(|(last, _)| *last == text) {
+            Some((_, count)) => *count += 1,
+            None => groups.push((text, 1)),
+        }
+    }
+    listed(&groups, most)
+}
+
+fn listed(groups: &[(String, usize)], most: usize) -> String {
     let mut text = String::new();
     for (group, count) in groups.iter().take(most) {
         let group = group.strip_prefix("  ").unwrap_or(group);

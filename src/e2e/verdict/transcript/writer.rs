@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::heading::heading;
-use super::outcome::{grouped, outcome};
+use super::outcome::{grouped, in_order, outcome};
 use crate::e2e::record::seen::Seen;
 use crate::e2e::scenario::ast::check::Check;
 use crate::e2e::scenario::ast::step::{Action, InGolden, Step};
@@ -43,6 +43,7 @@ impl Transcript {
             [seen] if step.repeat.is_none() => {
                 block.push_str(&outcome(seen, step.within.is_none()));
             }
+            many if step.concurrency <= 1 => block.push_str(&in_order(many, MOST_GROUPS)),
             many => block.push_str(&grouped(many, MOST_GROUPS)),
         }
         self.add(&block, is_output);
@@ -186,6 +187,8 @@ mod tests {
         many.concurrency = 2;
         let outcomes = [steps[0].1.clone(), steps[2].1.clone(), steps[0].1.clone()];
         transcript.step(&many, &many.action, &outcomes);
+        many.concurrency = 1;
+        transcript.step(&many, &many.action, &outcomes);
         insta::assert_snapshot!(transcript.text(), @r#"
         call sums.add(10, "x", b=1)
           = 15
@@ -214,6 +217,11 @@ mod tests {
         call sums.add(10, "x", b=1) × 3, 2 at a time
           1 × ! no_responders, definite
           2 × = 15
+
+        call sums.add(10, "x", b=1) × 3
+          1 × = 15
+          1 × ! no_responders, definite
+          1 × = 15
         "#);
     }
 }

@@ -1,6 +1,6 @@
 //! What came to the inboxes of clients, where they share an account with the services.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -9,25 +9,29 @@ use super::line::{Line, Way};
 use super::said::{Heard, Said};
 use crate::broker::Role;
 use crate::e2e::record::delivery::ACKNOWLEDGE;
-use crate::e2e::run::probe::answers;
+use crate::e2e::run::probe::answers::{self, By};
 
 /// The server answers a question for several messages of a stream with each of them.
 const OF_STREAM: &[u8] = b"Nats-Stream:";
+/// The subjects on which each service answers for itself (ADR-32).
+const SURVEY: &str = "$SRV.";
 /// How a status begins; what has none begins with the line's end.
 const STATUS: &[u8] = b"NATS/1.0 ";
 
 /// Replies to what clients asked, by the lines of a trace in the order of time. What a service says is
 /// heard as it says it, whether it reaches the client or not; what the server itself says, when it comes.
 pub(in crate::e2e) fn answers(lines: &[Line], clock: impl Fn(Timestamp) -> u64) -> answers::Heard {
-    let (mut asked, mut by_services) = (HashSet::new(), HashSet::new());
+    let (mut asked, mut by_services) = (HashMap::new(), HashSet::new());
     let mut all = answers::Heard::default();
     for Heard { at, connection, what } in heard(lines) {
         let Said::Message { way, subject, reply, head, body } = what else { continue };
         let is_client = connection.role() == Some(Role::Client);
         if way == Way::In && is_client && !reply.is_empty() {
-            asked.insert(reply);
+            asked.insert(reply, subject);
         }
-        if !asked.contains(subject) || !is_a_reply(reply, head) {
+        let Some(question) = asked.get(subject) else { continue };
+        // Only the server delivers, and says how it stands.
+        if way == Way::Out && !is_a_reply(reply, head) {
             continue;
         }
         match way {
@@ -35,7 +39,11 @@ pub(in crate::e2e) fn answers(lines: &[Line], clock: impl Fn(Timestamp) -> u64) 
             Way::Out if !is_client || by_services.contains(subject) => continue,
             Way::Out => {}
         }
-        all.hear(subject, body, clock(at));
+        let by = match way {
+            Way::Out => By::Server,
+            Way::In => By::Service { is_survey: question.starts_with(SURVEY) },
+        };
+        all.hear(subject, body, by, clock(at));
     }
     all
 }
@@ -77,6 +85,19 @@ mod tests {
         assert_eq!(again(asked), []);
         let twice = format!("{asked}member <<- [PUB _INBOX.a.1 1] y\n");
         assert_eq!(again(&twice), [("_INBOX.a.1".to_owned(), 2)]);
+        // What only the server may say, said by a service.
+        for said in [
+            "worker <<- [PUB _INBOX.a.1 $JS.ACK.x 1] y",
+            "worker <<- [HPUB _INBOX.a.1 14 15] Nats-Stream: xy",
+            "worker <<- [PUB _INBOX.a.1 1] {\"type\":\"io.nats.micro.v1.x\"}",
+        ] {
+            assert_eq!(
+                again(&format!("{asked}{said}\n")),
+                [("_INBOX.a.1".to_owned(), 2)],
+                "{said}"
+            );
+        }
+        assert_eq!(again(&twice.replace("PUB hi", "PUB $SRV.PING")), []);
         // To somebody else's inbox.
         assert_eq!(again(&format!("{asked}worker <<- [PUB _INBOX.b.1 1] y\n")), []);
     }

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::e2e::scenario::ast::promise::Ending;
-use crate::e2e::verdict::promised::facts::{ASKED, EFFECT, GAP, PROMISE as WORD};
+use crate::e2e::verdict::promised::facts::{
+    ASKED, EFFECT, GAP, IN_FLIGHT, InFlight, PROMISE as WORD,
+};
 
 /// The same as the suite declares it.
 fn suites() -> Promise {
@@ -46,6 +48,7 @@ fn an_effect_is_nobodys_where_no_such_operation_was_done_at_all() {
         effect: 0,
         key: Some("o-9".to_owned()),
         value: None,
+        absent_ns: None,
         place: "x".to_owned(),
     };
     elsewhere.fact(4, EFFECT, &effect);
@@ -91,6 +94,7 @@ fn an_effect_of_nobody_knows_whom_is_not_passed_over() {
                 effect: 0,
                 key: None,
                 value: None,
+                absent_ns: None,
                 place: "RECEIPTS sequence 8".to_owned(),
             };
             told.fact(8, EFFECT, &effect);
@@ -106,7 +110,7 @@ fn an_effect_of_nobody_knows_whom_is_not_passed_over() {
         }
     }
     let said = why(unseen.clone(), &promise());
-    assert!(said.starts_with("1 effect that no client asked for on record: a program"), "{said}");
+    assert!(said.starts_with("1 effect that no client asked for on record: a step"), "{said}");
     let ignored = serde_json::from_value(json!("ignore")).unwrap();
     let ignored = Promise { unasked: ignored, ..promise() };
     for told in [keyless(), unseen] {
@@ -153,6 +157,7 @@ fn a_history_that_says_what_cannot_be_is_not_judged() {
         effect,
         key: Some("o-1".to_owned()),
         value: None,
+        absent_ns: None,
         place: "x".to_owned(),
     };
     let said = wrong(&|told| told.fact(8, EFFECT, &effect("ordre", 0)));
@@ -181,4 +186,105 @@ fn a_history_that_says_what_cannot_be_is_not_judged() {
     let beyond = Promise { name: "beyond".to_owned(), ending, ..suites() };
     let said = wrong(&|told| told.fact(8, WORD, &beyond));
     assert!(said.contains("promise: there is no effect 5: `beyond` has 1 effect"), "{said}");
+}
+
+/// With these records whole, and no others.
+fn with_whole(mut told: Told, whole: &[&str]) -> Told {
+    for (_, what) in &mut told.0 {
+        if let What::End(end) = what {
+            end.whole = whole.iter().map(|name| (*name).to_owned()).collect();
+        }
+    }
+    told
+}
+
+#[test]
+fn an_effect_before_its_operation_may_be_of_somebody_unseen_and_is_not_passed_over() {
+    let early = good(|told| {
+        told.invoke(20, 3, Some("o-3"));
+        told.ok(21, 3);
+        told.effect(8, "o-3", "shipped");
+    });
+    let said = why(with_whole(early, &[EFFECTS]), &promise());
+    assert!(said.starts_with("1 effect before any client on record asked for it"), "{said}");
+}
+
+#[test]
+fn two_promises_may_have_their_effects_in_one_place() {
+    let both = |place: &str| {
+        let other = Promise { name: "other".to_owned(), ..promise() };
+        let other = serde_json::to_string(&other).unwrap().replace("RECEIPTS", place);
+        let other: Promise = serde_json::from_str(&other).unwrap();
+        let mut told = good(|told| {
+            told.invoke(8, 3, None);
+            told.ok(9, 3);
+            told.effect(10, "r-1", "shipped");
+        });
+        told.0.retain(|(at, what)| !(*at == 8 && matches!(what, What::Fact(_))));
+        told.fact(0, WORD, &other);
+        let promise = "other".to_owned();
+        let key = Some("r-1".to_owned());
+        told.fact(8, ASKED, &Asked { promise, op: 3, key, order: Some("c-1".to_owned()) });
+        let end = told.0.iter().position(|(_, what)| matches!(what, What::End(_))).unwrap();
+        let end = told.0.remove(end);
+        told.0.push(end);
+        told
+    };
+    let of_order = |told: Told| told.judged(&promise()).findings[0].verdict.is_invalid();
+    assert!(!of_order(both("RECEIPTS")), "it is the other promise's");
+    assert!(of_order(both("ELSEWHERE")));
+}
+
+#[test]
+fn what_has_no_time_of_its_own_is_late_where_it_was_seen_absent_too_late() {
+    let seen = |absent_ns: Option<u64>| {
+        let second = 1_000_000_000;
+        let told = good(|told| {
+            told.invoke(8, 3, Some("o-3"));
+            told.ok(9, 3);
+            let effect = Effect {
+                promise: "order".to_owned(),
+                effect: 0,
+                key: Some("o-3".to_owned()),
+                value: Some("shipped".to_owned()),
+                absent_ns: absent_ns.map(|at| at * second),
+                place: "shipped.jsonl line 3".to_owned(),
+            };
+            told.fact(30, EFFECT, &effect);
+        });
+        broken(&told.judged(&promise())).iter().map(|(breach, _)| *breach).collect::<Vec<_>>()
+    };
+    assert_eq!(seen(None), [LATE]);
+    assert_eq!(seen(Some(20)), [LATE]);
+    assert_eq!(seen(Some(19)), [""; 0], "it may have come a moment later");
+    assert_eq!(seen(Some(0)), [""; 0]);
+}
+
+#[test]
+fn what_is_still_in_flight_may_be_done_again_or_at_last() {
+    let busy = InFlight { why: "consumer w of stream S has 1 unacknowledged".to_owned() };
+    let in_flight = |lost: bool| {
+        good(|told| {
+            if lost {
+                told.invoke(8, 3, Some("o-3"));
+                told.ok(9, 3);
+            }
+            told.fact(40, IN_FLIGHT, &busy);
+        })
+    };
+    let said = why(in_flight(false), &promise());
+    assert!(said.starts_with("what is in flight may be done once more: consumer w"), "{said}");
+    let (breach, message, _) = one(in_flight(true), &promise());
+    assert_eq!(breach, LOST);
+    assert!(
+        message.contains("is not in stream RECEIPTS; still in flight: consumer w"),
+        "{message}"
+    );
+    let at_least = serde_json::from_value(json!("at-least-once")).unwrap();
+    let at_least = Promise { times: at_least, ending: None, order: None, ..promise() };
+    assert_eq!(broken(&in_flight(false).judged(&at_least)), []);
+    assert!(!matches!(
+        in_flight(false).judged(&at_least).findings[0].verdict,
+        Verdict::Unknown { .. }
+    ));
 }
