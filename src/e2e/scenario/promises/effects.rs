@@ -11,6 +11,7 @@ use crate::e2e::scenario::findings::Findings;
 use crate::e2e::scenario::item::Item;
 use crate::e2e::scenario::keys;
 use crate::e2e::scenario::reader::Fields;
+use crate::e2e::scenario::subjects::meet;
 use crate::e2e::text::span::Span;
 use crate::wire::subjects::check_subscription;
 
@@ -122,19 +123,6 @@ fn never_seen(at: &Place, stored: &[Stored]) -> Option<(String, &'static str)> {
     })
 }
 
-/// Whether there is a subject that both match; each may have wildcards.
-fn meet(one: &str, other: &str) -> bool {
-    let (mut one, mut other) = (one.split('.'), other.split('.'));
-    loop {
-        match (one.next(), other.next()) {
-            (None, None) => return true,
-            (Some(a), Some(b)) if a == ">" || b == ">" => return true,
-            (Some(a), Some(b)) if a == b || a == "*" || b == "*" => {}
-            _ => return false,
-        }
-    }
-}
-
 fn effect(table: &DeTable<'_>, span: Span, findings: &mut Findings) -> Option<Effect> {
     let known = keys::words(keys::EFFECT);
     let problems = findings.problems.len();
@@ -244,24 +232,5 @@ fn streams(names: &[String], fields: &Fields<'_, '_>, findings: &mut Findings) {
 fn subject_of(subject: &str, fields: &Fields<'_, '_>, findings: &mut Findings) {
     if let Err(error) = check_subscription(subject, None) {
         findings.add_with_help(fields.span_of("subject"), error.to_string(), SUBJECT);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::meet;
-
-    #[test]
-    fn subjects_with_wildcards_meet_where_one_subject_is_both() {
-        for (one, other) in
-            [("a.b", "a.b"), ("a.*", "*.b"), ("a.>", "a.b.c"), (">", "a"), ("a.*.c", "a.>")]
-        {
-            assert!(meet(one, other) && meet(other, one), "{one} {other}");
-        }
-        for (one, other) in
-            [("a.b", "a.c"), ("a.>", "a"), ("a.*", "a.b.c"), ("receipts.>", "receipt.*")]
-        {
-            assert!(!meet(one, other) && !meet(other, one), "{one} {other}");
-        }
     }
 }
