@@ -14,6 +14,9 @@ pub const TAIL_LINES: usize = 50;
 pub(super) const MAX_KEPT_LINE: usize = 4 * 1024;
 
 const KEPT_LINES: usize = 256;
+/// How many of the first lines are kept for good, and how many of the last stand beside them.
+const FIRST_LINES: usize = 5;
+const LAST_LINES: usize = 6;
 
 /// Lines of a child's stderr, from the first one that is still kept.
 #[derive(Debug)]
@@ -69,6 +72,8 @@ struct Kept {
     first: u64,
     /// Each with the moment in which it came.
     lines: VecDeque<(Instant, String)>,
+    /// The first ever.
+    head: Vec<String>,
     stderr_closed: bool,
     /// Lines of stdout come here too, and it is not closed.
     stdout_feeds: bool,
@@ -97,6 +102,9 @@ impl LineLog {
             line.push('…');
         }
         let mut kept = self.kept();
+        if kept.head.len() < FIRST_LINES {
+            kept.head.push(line.clone());
+        }
         kept.lines.push_back((Instant::now(), line));
         if kept.lines.len() > KEPT_LINES {
             kept.lines.pop_front();
@@ -140,6 +148,21 @@ impl LineLog {
         kept.lines.iter().skip(skip).map(|(_, line)| line.clone()).collect()
     }
 
+    /// The first and the last, and between them how many are left out.
+    pub(super) fn both_ends(&self) -> Vec<String> {
+        let kept = self.kept();
+        let last = |many| kept.lines.iter().skip(kept.lines.len().saturating_sub(many));
+        let all = kept.first as usize + kept.lines.len();
+        // In the place of one line that is left out it would stand itself.
+        let left_out = all.saturating_sub(FIRST_LINES + LAST_LINES);
+        if left_out < 2 {
+            return last(all).map(|(_, line)| line.clone()).collect();
+        }
+        let between = format!("… {left_out} lines …");
+        let last = last(LAST_LINES).map(|(_, line)| line.clone());
+        kept.head.iter().cloned().chain([between]).chain(last).collect()
+    }
+
     pub(super) fn timed(&self) -> Vec<(Instant, String)> {
         self.kept().lines.iter().cloned().collect()
     }
@@ -173,6 +196,20 @@ mod tests {
         assert_eq!(tail.len(), TAIL_LINES);
         assert_eq!(tail[0], "line 950");
         assert_eq!(tail[49], "line 999");
+    }
+
+    #[test]
+    fn both_ends_are_the_first_lines_and_the_last() {
+        let log = |many: usize| {
+            let text: String = (1..=many).map(|n| format!("line {n}\n")).collect();
+            log_of(&text).both_ends()
+        };
+        for few in [0, 1, 12] {
+            assert_eq!(log(few).len(), few);
+        }
+        let lines = ["line 1", "line 2", "line 3", "line 4", "line 5", "… 989 lines …", "line 995"];
+        assert_eq!(log(1000)[..7], lines);
+        assert_eq!((log(1000).len(), log(1000)[11].as_str()), (12, "line 1000"));
     }
 
     #[test]
