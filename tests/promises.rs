@@ -109,7 +109,8 @@ fn a_broken_promise_is_named_with_its_key_where_it_stands() {
     let said = e2e(&home, &["lose", "--ci"]).failed(1, "").stdout;
     let (_, last) = said.split_once("what did not pass:\n").unwrap();
     assert!(
-        last.starts_with("FAIL lose [rust]: promise order: ") && last.contains(": `o-2` was acknowledged"),
+        last.starts_with("FAIL lose [rust]: promise order: ")
+            && last.contains(": `o-2` was acknowledged"),
         "{said}"
     );
     assert!(!said.contains("lose.toml:1"), "no caret at what says nothing of it\n{said}");

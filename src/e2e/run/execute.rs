@@ -378,7 +378,8 @@ async fn conclude(
 /// the suite has no place in the scenario.
 fn at_the_promise(fixture: &Fixture, report: &Report, message: String) -> Stop {
     let open = report.findings.iter().filter(|finding| !matches!(finding.verdict, Verdict::Valid));
-    let mut names = open.filter_map(|finding| finding.name.as_ref());
+    // What is promised follows the name, behind a colon.
+    let mut names = open.filter_map(|finding| finding.name.as_ref()?.split(':').next());
     let own = names.find_map(|name| fixture.promise_spans.get(name));
     let asked = || fixture.checks.iter().find(|check| checks::judges_the_history(&check.kind));
     match own.or_else(|| asked().map(|check| &check.span)) {
