@@ -23,7 +23,17 @@ pub fn write(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
     sync_folder_of(path)
 }
 
-/// The same, unless the file exists: then it stays, also if another process creates it at this
+/// The same without the syncs: a reader sees one file or the other whole, and a power loss may leave neither.
+/// For what means nothing after one, as who runs just now.
+///
+/// # Errors
+/// Those of the file system; the old file is then still there.
+pub fn write_for_now(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
+    unsynced(path, 0o600, text.as_ref())?.persist(path)?;
+    Ok(())
+}
+
+/// As [`write()`], unless the file exists: then it stays, also if another process creates it at this
 /// moment.
 ///
 /// # Errors
@@ -58,7 +68,7 @@ pub fn write_public(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
 /// As [`write()`].
 pub fn try_public(path: &Path) -> io::Result<()> {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    beside(&path, 0o644, b"").map(drop)
+    unsynced(&path, 0o644, b"").map(drop)
 }
 
 /// Renames a file or a folder; the caller has synced its content if that must survive a power loss.
@@ -74,6 +84,13 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
 
 /// A temporary file in the same folder with the text, synced to disk; removed when it is dropped.
 fn beside(path: &Path, mode: u32, text: &[u8]) -> io::Result<NamedTempFile> {
+    let file = unsynced(path, mode, text)?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+/// The same, and only the system has it.
+fn unsynced(path: &Path, mode: u32, text: &[u8]) -> io::Result<NamedTempFile> {
     // A rename would put a file in the place of a device.
     if path.symlink_metadata().is_ok_and(|there| !there.is_file() && !there.is_symlink()) {
         return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a file"));
@@ -84,7 +101,6 @@ fn beside(path: &Path, mode: u32, text: &[u8]) -> io::Result<NamedTempFile> {
         .tempfile_in(folder_of(path))
         .map_err(|e| without_its_path(&e))?;
     file.write_all(text)?;
-    file.as_file().sync_all()?;
     Ok(file)
 }
 
@@ -134,6 +150,9 @@ mod tests {
         assert_eq!((std::fs::read_to_string(&path).unwrap().as_str(), mode(&path)), ("new", 0o600));
         write_first(&path, "newer").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+        write_for_now(&path, "for now").unwrap();
+        let now = std::fs::read_to_string(&path).unwrap();
+        assert_eq!((now.as_str(), mode(&path)), ("for now", 0o600));
         rename(&path, &folder.path().join("b")).unwrap();
         assert_eq!(names(folder.path()), ["b"]);
     }
@@ -144,7 +163,7 @@ mod tests {
         let path = folder.path().join("a");
         // A folder cannot be replaced by a file.
         std::fs::create_dir(&path).unwrap();
-        assert!(write(&path, "new").is_err());
+        assert!(write(&path, "new").is_err() && write_for_now(&path, "new").is_err());
         assert!(write(&folder.path().join("missing/a"), "new").is_err());
         assert!(
             try_public(&path).is_err() && try_public(&folder.path().join("missing/a")).is_err()

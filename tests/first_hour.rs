@@ -167,3 +167,19 @@ fn a_suite_starts_from_a_command_that_is_there() {
     let file = std::fs::read_to_string(home.path().join("shell/suite.toml")).unwrap();
     assert!(file.contains("\"sh\", \"-c\""), "{file}");
 }
+
+#[test]
+fn a_program_that_is_not_there_is_told_at_once_and_by_name() {
+    let home = Home::new();
+    // It is not waited for until it is ready.
+    let service =
+        "[services.worker]\nrun = [\"./nope\"]\nready = { line = \"up\" }\nready_within = \"9m\"\n";
+    suite(&home, service, &[("a", STEP)]);
+    let said = e2e(&home, &["--ci"]).failed(3, "").stdout;
+    assert!(said.contains("could not start worker: "), "{said}");
+    assert!(said.contains("nope: No such file or directory"), "{said}");
+    // A step's program too.
+    suite(&home, "", &[("a", "[[step]]\nrun = [\"./nope\"]\n")]);
+    let said = e2e(&home, &["--ci"]).failed(3, "").stdout;
+    assert!(said.contains("could not start ./nope: ./nope: No such file or directory"), "{said}");
+}

@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use mono_demo::broker::{self, Broker};
 use mono_demo::mono::{
     App, Call, Connection, DeadKind, Delivery, Failure, Module, Running, ServiceError, Services,
-    StartError, StreamHandler, StreamSettings, Target,
+    StartError, StreamHandler, StreamSettings, Target, ensure,
 };
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -337,6 +337,23 @@ async fn each_queue_message_goes_to_one_of_three_workers_and_a_bad_one_is_kept_w
     // A reply subject is acknowledged at once, with nothing in it.
     assert!(fixture.ask("services.workers.take", "1").await.payload.is_empty());
     fixture.end(running).await;
+}
+
+/// Where there seemed to be none, somebody was quicker, and wanted another one.
+#[tokio::test]
+async fn a_stream_that_somebody_else_has_just_made_is_found() {
+    let fixture = Fixture::new().await;
+    let config = |subject: &str| async_nats::jetstream::stream::Config {
+        name: "new".to_owned(),
+        subjects: vec![subject.to_owned()],
+        ..Default::default()
+    };
+    for (wanted, found) in [("first", "first"), ("second", "first")] {
+        let made = ensure::new_stream(&fixture.connection, &config(wanted)).await.unwrap();
+        assert_eq!(made.cached_info().config.subjects, [found]);
+    }
+    assert!(fixture.connection.close(SOON).await);
+    fixture.broker.stop().await.unwrap();
 }
 
 #[tokio::test]

@@ -383,3 +383,24 @@ async fn a_purge_after_a_serve_was_killed_is_told() {
     said_once(again, &[MISSING]);
     payments.broker.stop().await.unwrap();
 }
+
+/// An outcome on the subject of another payment is nobody's.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_that_was_moved_to_another_payment_is_not_told_as_its_own() {
+    let payments = Payments::new("").await;
+    let serve = payments.serve();
+    let to = SubjectTransform {
+        source: "payments.ledger.*".to_owned(),
+        destination: "payments.ledger.victim".to_owned(),
+    };
+    change(&payments.jetstream, "payment-ledger", |config| config.subject_transform = Some(to))
+        .await;
+    payments.submit("moved").await;
+    payments.until_count("payment-ledger", |count| count == 1).await;
+    let url = payments.broker.url();
+    let asked = ["--server", url, "call", "payment", "status", "victim"];
+    let told = payments.home.run(&asked);
+    told.failed(7, "it is about `moved`");
+    drop(serve);
+    payments.broker.stop().await.unwrap();
+}

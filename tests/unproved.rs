@@ -69,8 +69,10 @@ settle = true
 [[check]]
 within = "300ms"
 "#;
-    let said = run(&format!("{declined}never_charged = \"pay-1\"\n"));
-    assert!(said.contains(HELD), "{said}");
+    for check in ["never_charged = \"pay-1\"", "stream = \"EMPTY\"\nby_subject = { empty = 0 }"] {
+        let said = run(&format!("{declined}{check}\n"));
+        assert!(said.contains(HELD), "{check}: {said}");
+    }
     for (check, why) in [
         ("never_charged = \"pay-2\"", "nobody submitted pay-2: that it was not charged"),
         ("never_charged = \"pay-{{n}}\"\nrepeat = 2", "nobody submitted pay-2: that it was not"),
@@ -80,7 +82,7 @@ within = "300ms"
         let said = run(&format!("{declined}{check}\n"));
         assert!(!said.contains(HELD) && said.contains(why), "{check}: {said}");
     }
-    let asked = "[[step]]\nfault = \"restart-broker\"\n[[step]]\ncall = \"math.add\"\nargs = [1, 2]\n\
+    let asked = "[[step]]\nfault = \"restart-broker\"\n[[step]]\ncall = \"math.add\"\nargs = [1, 2]\nwithin = \"10s\"\n\
         [[check]]\nfinal_within = \"10s\"\n";
     let said = run(asked);
     assert!(!said.contains(HELD) && said.contains("nothing came to an end"), "{said}");

@@ -9,6 +9,7 @@ use super::config;
 use super::error::StartError;
 use super::included;
 use super::place::Place;
+use super::reached::Reached;
 use super::ready::{self, Deaf, Listening};
 use super::settings::Port;
 use crate::given::{in_background, read_given_text};
@@ -26,22 +27,24 @@ pub(super) enum GivenUp {
     Kept,
 }
 
-/// Starts a server and returns once it is ready, with its ports. Where it does not get ready the run
+/// Starts a server and returns once it is ready, with its ports, and with what came of `beside`, which begins
+/// as soon as the server listens. Where it does not get ready the run
 /// folder stays: the caller decides.
 ///
 /// One that is alone answers for JetStream too; a member of a cluster only for itself.
-pub(super) async fn launch(
+pub(super) async fn launch<F: Future>(
     place: &Place,
     port: Port,
     given_up: GivenUp,
-) -> Result<(Child, Listening), StartError> {
+    beside: impl FnOnce(Reached) -> F,
+) -> Result<(Child, Listening, F::Output), StartError> {
     let mut unproved = Unproved { child: Some(spawn(place, port).await?), given_up };
     let proved = match &unproved.child {
-        Some(child) => ready(place, port, child).await,
+        Some(child) => ready(place, port, child, beside).await,
         None => unreachable!("nobody else takes it"),
     };
     match (proved, unproved.child.take()) {
-        (Ok(listening), Some(child)) => Ok((child, listening)),
+        (Ok((listening, beside)), Some(child)) => Ok((child, listening, beside)),
         (Err(problem), Some(child)) => {
             child.release().await;
             Err(problem)
@@ -90,10 +93,15 @@ async fn spawn(place: &Place, port: Port) -> Result<Child, StartError> {
 }
 
 /// Returns once it is ready, with its ports.
-async fn ready(place: &Place, port: Port, child: &Child) -> Result<Listening, StartError> {
+async fn ready<F: Future>(
+    place: &Place,
+    port: Port,
+    child: &Child,
+    beside: impl FnOnce(Reached) -> F,
+) -> Result<(Listening, F::Output), StartError> {
     let settings = &place.settings;
     let mut waiting_for = "waiting for it to listen".to_owned();
-    let proof = prove(place, port, child, &mut waiting_for);
+    let proof = prove(place, port, child, &mut waiting_for, beside);
     match tokio::time::timeout(settings.ready_timeout, proof).await {
         Ok(proved) => proved,
         Err(_) => Err(StartError::NotReady {
@@ -110,12 +118,13 @@ fn is_trace(line: &[u8]) -> bool {
     line.windows(7).take(64).any(|at| at == b" [TRC] ")
 }
 
-async fn prove(
+async fn prove<F: Future>(
     place: &Place,
     asked: Port,
     child: &Child,
     waiting_for: &mut String,
-) -> Result<Listening, StartError> {
+    beside: impl FnOnce(Reached) -> F,
+) -> Result<(Listening, F::Output), StartError> {
     let routes = place.member.as_ref().map(|member| member.port);
     let mut lines = child.stderr_lines();
     let listening = match ready::listening(&mut lines, routes.is_some()).await {
@@ -126,10 +135,15 @@ async fn prove(
         Err(Deaf::PortTaken(_) | Deaf::Silence) => return Err(early_exit(place, child).await),
     };
     let own = place.divided.as_ref().and_then(|divided| divided.own());
+    let proved = async {
+        let answers = ready::answering(place, listening.clients, own, waiting_for);
+        tokio::join!(answers, beside(Reached::new(place, listening.clients)))
+    };
     tokio::select! {
-        answers = ready::answering(place, listening.clients, own, waiting_for) => {
-            answers.map(|()| listening).map_err(|trouble| StartError::Certificate { trouble })
-        }
+        (answers, beside) = proved => match answers {
+            Ok(()) => Ok((listening, beside)),
+            Err(trouble) => Err(StartError::Certificate { trouble }),
+        },
         _ = child.wait() => Err(early_exit(place, child).await),
     }
 }

@@ -14,6 +14,7 @@ use super::launch::{GivenUp, launch};
 use super::logins::{Credentials, Key, Logins};
 use super::place::{Member, Place};
 use super::ports::Placeholder;
+use super::reached::{Reached, url_of};
 use super::ready::Listening;
 use super::roles::Role;
 use super::settings::{Auth, Port, Settings, Store};
@@ -48,25 +49,38 @@ impl Broker {
     /// # Errors
     /// At once if the server ends early, with its last log lines; nothing is left behind.
     pub async fn start(settings: Settings) -> Result<Broker, StartError> {
+        Ok(Self::start_beside(settings, nothing).await?.0)
+    }
+
+    /// The same, and what came of `beside`, which begins as soon as the server listens: whoever is to connect
+    /// need not wait until it is proved. Where it is not, what came of that is dropped.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_beside<F: Future>(
+        settings: Settings,
+        beside: impl FnOnce(Reached) -> F,
+    ) -> Result<(Broker, F::Output), StartError> {
         let run_dir = run_folder(&settings)?;
         let path = run_dir.path();
         let logins = logins(&settings)?;
         let name = nuid::next().to_string();
-        let broker = Self::start_in(path, path, name, settings, logins, None).await?;
+        let started = Self::start_in(path, path, name, settings, logins, None, beside).await?;
         // From here on the reaper removes it.
         let _ = run_dir.keep();
-        Ok(broker)
+        Ok(started)
     }
 
     /// Starts a server called `name` in the folder `run_dir`; its reaper removes `remove`.
-    pub(super) async fn start_in(
+    pub(super) async fn start_in<F: Future>(
         run_dir: &Path,
         remove: &Path,
         name: String,
         settings: Settings,
         logins: Option<Logins>,
         member: Option<Member>,
-    ) -> Result<Broker, StartError> {
+        beside: impl FnOnce(Reached) -> F,
+    ) -> Result<(Broker, F::Output), StartError> {
         let (store_dir, owned) = match &settings.store {
             Store::Folder(folder) => {
                 let owned = OwnedStore::take(folder)?;
@@ -109,12 +123,13 @@ impl Broker {
             divided,
             member,
         };
-        let (child, listening) = launch(&place, port, GivenUp::Removed).await?;
-        let url = format!("nats://127.0.0.1:{}", listening.clients);
+        let (child, listening, beside) = launch(&place, port, GivenUp::Removed, beside).await?;
+        let url = url_of(listening.clients);
         if let Some(owned) = &place.owned {
             owned.say(Some(&url));
         }
-        Ok(Broker { child, place, listening, url, asked: port, placeholder: None })
+        let broker = Broker { child, place, listening, url, asked: port, placeholder: None };
+        Ok((broker, beside))
     }
 
     /// Where clients connect: `nats://127.0.0.1:PORT`.
@@ -277,9 +292,9 @@ impl Broker {
         self.hold_port();
         let began = Instant::now();
         let limit = self.place.settings.ready_timeout;
-        let (child, listening) = loop {
+        let (child, listening, ()) = loop {
             let port = Port::Fixed(self.listening.clients);
-            match launch(&self.place, port, GivenUp::Kept).await {
+            match launch(&self.place, port, GivenUp::Kept, nothing).await {
                 Ok(launched) => break launched,
                 Err(StartError::PortInUse { port }) if began.elapsed() >= limit => {
                     return Err(StartError::PortLost { port, waited: limit });
@@ -392,6 +407,11 @@ impl Broker {
             self.placeholder = Placeholder::take(self.listening.clients);
         }
     }
+}
+
+/// Where nobody connects beside.
+pub(super) fn nothing(_: Reached) -> std::future::Ready<()> {
+    std::future::ready(())
 }
 
 /// A new run folder that only we can enter; dropping it removes it.

@@ -39,6 +39,7 @@ mod place;
 mod ports;
 mod proxy;
 mod quoted;
+mod reached;
 mod ready;
 mod roles;
 mod secret;
@@ -61,6 +62,7 @@ pub use proxy::{
     Counts, Cut, Direction, Fate, Heard, Hit, Matching, MessageKind, MessageRule, Moment, Passing,
     Proxy, Tap, Turn,
 };
+pub use reached::Reached;
 pub use roles::{Permissions, Role, Roles};
 pub use secret::draw_secret;
 pub use settings::{Auth, ClusterSettings, Port, Settings, Store, Tls};

@@ -1,6 +1,6 @@
 //! The shape of the command line.
 
-use clap::{Args as _, CommandFactory as _, Parser, Subcommand};
+use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use super::exit;
 use super::global::{ConnectionArgs, Global};
@@ -28,6 +28,19 @@ pub fn command() -> clap::Command {
     UNCONNECTED
         .into_iter()
         .fold(all, |all, name| all.mut_subcommand(name, |command| without(command, &flags)))
+}
+
+/// The arguments of this process. The whole command line is made only where its help or a mistake is to be
+/// told: that takes longer than all else before a command begins.
+///
+/// # Errors
+/// What there is to be told.
+pub fn parse() -> Result<Cli, clap::Error> {
+    if let Ok(cli) = Cli::try_parse() {
+        return Ok(cli);
+    }
+    let mut found = command().try_get_matches()?;
+    Cli::from_arg_matches_mut(&mut found)
 }
 
 /// The command, and those below it, without these flags in their help.

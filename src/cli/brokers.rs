@@ -4,15 +4,16 @@ use std::path::Path;
 
 use futures_util::future::{join_all, select_all};
 
-use super::connect::{BrokerError, as_role, broker_settings};
+use super::connect::{BrokerError, SERVICES, as_role, broker_settings};
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::global::Tools;
 use super::output::Output;
 use crate::broker::{
-    Auth, Broker, Cluster, ClusterError, ClusterSettings, Port, Role, Roles, StartError, Store, Tls,
+    Auth, Broker, Cluster, ClusterError, ClusterSettings, Credentials, Key, Port, Reached, Role,
+    Roles, StartError, Store, Tls,
 };
-use crate::mono::{self, Target};
+use crate::mono::{self, ConnectError, Connection, Target};
 use crate::process::ExitStatus;
 
 /// The port that every NATS client tries by default.
@@ -41,6 +42,8 @@ const ON_PURPOSE: &str = "Plaintext passwords detected";
 pub struct Brokers {
     kind: Kind,
     url: String,
+    /// What came of connecting while the server was proved.
+    connected: Option<Result<Connection, ConnectError>>,
 }
 
 enum Kind {
@@ -91,33 +94,45 @@ impl Brokers {
         node.auth = wanted.auth.then(|| Auth::Roles(roles()));
         node.tls = wanted.tls.clone();
         if wanted.nodes == 1 {
-            let broker = Broker::start(node).await?;
+            let connecting = |reached: Reached| async move {
+                let (worker, key) = (reached.credentials(Role::Worker), reached.worker_key());
+                let target = to_serve(reached.url(), worker, key, reached.tls());
+                Connection::open(&target, SERVICES).await
+            };
+            let (broker, connected) = Broker::start_beside(node, connecting).await?;
             let url = broker.url().to_owned();
-            return Ok(Self { kind: Kind::One(Box::new(broker)), url });
+            return Ok(Self { kind: Kind::One(Box::new(broker)), url, connected: Some(connected) });
         }
         let settings =
             ClusterSettings { nodes: wanted.nodes, advertise: true, ..ClusterSettings::new(node) };
         let cluster = Cluster::start(settings).await?;
         let url = cluster.urls();
-        Ok(Self { kind: Kind::Several(Box::new(cluster)), url })
+        Ok(Self { kind: Kind::Several(Box::new(cluster)), url, connected: None })
+    }
+
+    /// The connection of the services of this process.
+    ///
+    /// # Errors
+    /// As [`Connection::open`].
+    pub async fn connect(&mut self) -> Result<Connection, ConnectError> {
+        match self.connected.take() {
+            Some(connected) => connected,
+            None => Connection::open(&self.serving(), SERVICES).await,
+        }
     }
 
     /// How a program in this role connects.
     pub fn target(&self, role: Role) -> Target {
         let node = &self.nodes()[0];
-        let mut target = as_role(&self.url, role, node.credentials(role));
-        target.tls.ca = node.settings().tls.as_ref().and_then(|tls| tls.ca.clone());
-        target
+        in_role(&self.url, role, node.credentials(role), node.settings().tls.as_ref())
     }
 
     /// How the services of this process connect: by a key, which is not given away where somebody else
     /// takes a server's place while that is down.
     pub fn serving(&self) -> Target {
-        let mut target = self.target(Role::Worker);
-        if let Some(key) = self.nodes()[0].worker_key() {
-            target.auth = mono::Auth::Nkey(key.seed.clone());
-        }
-        target
+        let node = &self.nodes()[0];
+        let (worker, key) = (node.credentials(Role::Worker), node.worker_key());
+        to_serve(&self.url, worker, key, node.settings().tls.as_ref())
     }
 
     /// How a further client connects.
@@ -204,6 +219,27 @@ impl Brokers {
             }
         }
     }
+}
+
+/// How a program in this role connects.
+fn in_role(url: &str, role: Role, login: Option<&Credentials>, tls: Option<&Tls>) -> Target {
+    let mut target = as_role(url, role, login);
+    target.tls.ca = tls.and_then(|tls| tls.ca.clone());
+    target
+}
+
+/// How the services connect: by a key, where there is one.
+fn to_serve(
+    url: &str,
+    worker: Option<&Credentials>,
+    key: Option<&Key>,
+    tls: Option<&Tls>,
+) -> Target {
+    let mut target = in_role(url, Role::Worker, worker, tls);
+    if let Some(key) = key {
+        target.auth = mono::Auth::Nkey(key.seed.clone());
+    }
+    target
 }
 
 fn is_port_in_use(error: &BrokerError) -> bool {

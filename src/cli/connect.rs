@@ -9,13 +9,16 @@ use super::output::Output;
 use super::refused::{not_let_do, not_let_in};
 use super::signals::from_here_on;
 use super::{contexts, running, services};
-use crate::broker::{self, Broker, Credentials, Role};
+use crate::broker::{self, Broker, Credentials, Reached, Role};
 use crate::mono::{Auth, Connection, Running, Target};
 use crate::process::Reaper;
 use crate::provision;
 
 /// How long a drain may take at the end of a one-shot command.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// What monitoring shows of the connection of the services of this process.
+pub const SERVICES: &str = "mono-demo services";
 
 /// The variables by which a person names a server for other commands, and how to connect to it: they must
 /// not reach what is started for a scenario or a bench.
@@ -37,6 +40,8 @@ pub struct Session {
     pub connection: Connection,
     /// How long one request may take.
     pub timeout: Duration,
+    /// What was shown to a server that is named.
+    secrets: Vec<String>,
     own: Option<Own>,
 }
 
@@ -77,8 +82,8 @@ impl Session {
         output: &Output,
     ) -> Result<Self, CliError> {
         let timeout = timeout(&global.connection, context)?;
-        if let Some(connection) = there(role, global, context, output).await? {
-            return Ok(Self { connection, timeout, own: None });
+        if let Some((connection, secrets)) = there(role, global, context, output).await? {
+            return Ok(Self { connection, timeout, secrets, own: None });
         }
         let own = Self::start(asks, role, timeout, global, context, output).await?;
         output.note(
@@ -99,7 +104,7 @@ impl Session {
     ) -> Result<Self, CliError> {
         let timeout = timeout(&global.connection, context)?;
         match there(role, global, context, output).await? {
-            Some(connection) => Ok(Self { connection, timeout, own: None }),
+            Some((connection, secrets)) => Ok(Self { connection, timeout, secrets, own: None }),
             None => Err(CliError::new(
                 Exit::Connection,
                 format!("{command}: no server is named and no `serve` is running"),
@@ -127,28 +132,31 @@ impl Session {
         let mut roles = broker::Roles::default();
         roles.client.publish = vec![">".to_owned()];
         settings.auth = Some(broker::Auth::Roles(roles));
-        let broker = Broker::start(settings).await?;
-        // Connections that are not closed see the broker's end, which is no news.
-        let target = |role| Target {
-            quiet: asks == Asks::Math,
-            ..as_role(broker.url(), role, broker.credentials(role))
+        let connecting = |reached: Reached| async move {
+            // Connections that are not closed see the broker's end, which is no news.
+            let target = |role| Target {
+                quiet: asks == Asks::Math,
+                ..as_role(reached.url(), role, reached.credentials(role))
+            };
+            let (worker, client) = (target(Role::Worker), target(role));
+            tokio::try_join!(
+                Connection::open(&worker, SERVICES),
+                Connection::open(&client, "mono-demo")
+            )
         };
-        let serving = Connection::open(&target(Role::Worker), "mono-demo services").await?;
+        let (broker, connected) = Broker::start_beside(settings, connecting).await?;
+        let (serving, connection) = connected?;
         let journals = broker.run_dir().join("journals");
-        let running = async {
-            let keeping = services::Keeping::for_now(&journals);
-            let (settings, proof) = (services::Settings::default(), services::Proof::default());
-            match asks {
-                Asks::Math => services::start_math(&serving).await,
-                Asks::Any => services::start(&serving, settings, keeping, proof).await,
-            }
+        let keeping = services::Keeping::for_now(&journals);
+        let (settings, proof) = (services::Settings::default(), services::Proof::default());
+        let running = match asks {
+            Asks::Math => services::start_math(&serving).await?,
+            Asks::Any => services::start(&serving, settings, keeping, proof).await?,
         };
-        let client = target(role);
-        let connection = async { Ok(Connection::open(&client, "mono-demo").await?) };
-        let (running, connection) = tokio::try_join!(running, connection)?;
         Ok(Self {
             connection,
             timeout,
+            secrets: Vec::new(),
             own: Some(Own { asks, broker, running, connection: serving }),
         })
     }
@@ -171,6 +179,11 @@ impl Session {
             }
             outcome = work => Ok(outcome?),
         }
+    }
+
+    /// What was shown to the server, where it was named: nothing that is told may have it in it.
+    pub fn secrets(&self) -> &[String] {
+        &self.secrets
     }
 
     /// Whether the broker was started for this call, so that nobody else can be there.
@@ -202,7 +215,7 @@ impl Session {
     }
 }
 
-/// A connection to the server that flags or the environment name, to a running `serve`, or to the
+/// A connection, with what was shown for it, to the server that flags or the environment name, to a running `serve`, or to the
 /// server of the context that `nats context select` chose; in this order.
 ///
 /// A running `serve` of this user comes before a context that was once selected, so that somebody
@@ -212,7 +225,7 @@ async fn there(
     global: &Global,
     context: &Context,
     output: &Output,
-) -> Result<Option<Connection>, CliError> {
+) -> Result<Option<(Connection, Vec<String>)>, CliError> {
     from_here_on().await;
     let connect = async |target: &Target| {
         let opened = Connection::open(target, "mono-demo").await;
@@ -220,10 +233,11 @@ async fn there(
     };
     if let Some(target) = named_target(&global.connection, context)? {
         let connection = connect(&target).await;
-        return connection.map(Some).map_err(|error| not_there(error, global, context));
+        let connection = connection.map_err(|error| not_there(error, global, context))?;
+        return Ok(Some((connection, super::login::secrets(&target))));
     }
     if let Some(connection) = running::find(role, context, output).await? {
-        return Ok(Some(connection));
+        return Ok(Some((connection, Vec::new())));
     }
     let Some(name) = contexts::selected(context)? else { return Ok(None) };
     let args = ConnectionArgs { context: Some(name.clone()), ..global.connection.clone() };
@@ -232,7 +246,7 @@ async fn there(
     let Some(target) = target else { return Ok(None) };
     output.note(format!("note: using the NATS context {name}, which `nats context select` chose"));
     let connection = connect(&target).await.map_err(|e| e.hint(why))?;
-    Ok(Some(connection))
+    Ok(Some((connection, super::login::secrets(&target))))
 }
 
 /// What to do if no server answers: an exported variable outlives the `serve` that printed it.

@@ -98,6 +98,24 @@ pub fn named_target(args: &ConnectionArgs, context: &Context) -> Result<Option<T
     }))
 }
 
+/// What a connection shows: nothing that is told may have it in it.
+pub fn secrets(target: &Target) -> Vec<String> {
+    let lines = |text: &str| text.lines().map(|line| line.trim().to_owned()).collect();
+    let of_login: Vec<String> = match &target.auth {
+        Auth::None => Vec::new(),
+        Auth::User(_, secret) | Auth::Token(secret) | Auth::Bearer(secret) | Auth::Nkey(secret) => {
+            vec![secret.clone()]
+        }
+        Auth::Jwt(text) => lines(text),
+        Auth::Creds(path) => lines(&read_given_text(path).unwrap_or_default()),
+    };
+    let of_urls = target.url.split(',').filter_map(|url| {
+        let (login, _) = url.split_once("://")?.1.rsplit_once('@')?;
+        Some(login.split_once(':').map_or(login, |(_, password)| password).to_owned())
+    });
+    of_urls.chain(of_login).filter(|secret| !secret.starts_with("---")).collect()
+}
+
 /// A `serve` prints an `export` of the variable, and takes the file along when it ends.
 fn of_the_variable(error: CliError) -> CliError {
     let hint = error.hint.clone().map_or(String::new(), |hint| format!("; {hint}"));

@@ -58,7 +58,7 @@ mod watch;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::CommandFactory as _;
 
 use args::{Cli, Command};
 use context::Context;
@@ -81,8 +81,7 @@ pub fn main() -> ExitCode {
     if args.next().is_some_and(|first| first == crate::process::SUBCOMMAND) {
         return crate::process::reaper::main(args);
     }
-    let parsed = args::command().try_get_matches();
-    let cli = match parsed.and_then(|mut found| Cli::from_arg_matches_mut(&mut found)) {
+    let cli = match args::parse() {
         Ok(cli) => cli,
         Err(error) => {
             // Help goes to stdout with status 0; a mistake to stderr.
@@ -117,7 +116,7 @@ pub fn main() -> ExitCode {
 fn refuse_connection(cli: &Cli) -> Result<(), CliError> {
     let connection = &cli.global.connection;
     match cli.command {
-        Command::E2e(_) => {
+        Command::E2e(ref args) if !args.connects() => {
             let hint = "leave it out; services of your own are in a suite (`mono-demo e2e new`)";
             let refused = connection.refuse("e2e", "each scenario has a broker of its own");
             refused.map_err(|error| error.hint(hint))
@@ -147,7 +146,7 @@ async fn dispatch(cli: Cli) -> Exit {
             | Command::Pay(_)
             | Command::Dlq(_)
             | Command::Audit(_)
-    );
+    ) || matches!(cli.command, Command::E2e(ref args) if args.connects());
     output::start_log(&cli.global.log, tells_refusals, &context);
     signals::hear_of_large_files();
     let (global, context) = (&cli.global, &context);

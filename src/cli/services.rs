@@ -85,6 +85,8 @@ pub struct Keeping<'a> {
     pub synced: bool,
     /// The streams are in a store folder of our own: what they held is remembered.
     pub durable: bool,
+    /// The store was made just now, with the broker: it has no stream yet.
+    pub is_new: bool,
     /// Streams that were lost are made anew.
     pub recreate: bool,
     /// Where it is told whether the broker stores anything.
@@ -95,7 +97,7 @@ impl<'a> Keeping<'a> {
     /// For as long as a temporary broker lives.
     pub fn for_now(journals: &'a Path) -> Self {
         let refusals = payment::Refusals::default();
-        Self { journals, synced: false, durable: false, recreate: false, refusals }
+        Self { journals, synced: false, durable: false, is_new: true, recreate: false, refusals }
     }
 }
 
@@ -151,7 +153,7 @@ pub async fn start(
     keeping: Keeping<'_>,
     proof: Proof,
 ) -> Result<Running, CliError> {
-    let Keeping { journals, synced, durable, recreate, refusals } = keeping;
+    let Keeping { journals, synced, durable, is_new, recreate, refusals } = keeping;
     crate::private::folder(journals).map_err(|e| {
         CliError::infrastructure(&format!("use the journal folder {}", journals.display()), e)
     })?;
@@ -165,6 +167,7 @@ pub async fn start(
     let ledger = payment::Ledger::new(connection.clone(), settings.payment.replicas)
         .remembering(durable.then(|| payment::Books::beside(journals)))
         .recreating(recreate)
+        .in_new_store(is_new)
         .telling(refusals);
     let gateway =
         payment::Gateway::new(settings.payment.gateway.clone(), settings.payment.chance, charges);

@@ -22,6 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 pub use error::JournalError;
 pub use file::Follow;
 use file::JournalFile;
+use lines::{Line, Lines, Told};
 pub use records::Damaged;
 use records::records;
 
@@ -30,6 +31,7 @@ use crate::private;
 
 mod error;
 mod file;
+mod lines;
 mod records;
 
 /// After this long a waiting caller logs what it waits for.
@@ -42,9 +44,16 @@ const BATCH: usize = 256;
 /// place.
 const QUEUE: usize = 4 * BATCH;
 
+/// What a caller asks of the thread.
+enum Task {
+    /// One line more.
+    Append(Line),
+    /// This.
+    Do(Work),
+}
+
 /// What is done while the lock is held; then, when all is synced, what is told of it.
 type Work = Box<dyn FnOnce(Result<&mut Follow<'_>, JournalError>) -> Told + Send>;
-type Told = Box<dyn FnOnce(Result<(), JournalError>) + Send>;
 
 /// An append-only file of JSON lines.
 ///
@@ -54,7 +63,7 @@ type Told = Box<dyn FnOnce(Result<(), JournalError>) + Send>;
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
-    work: mpsc::Sender<Work>,
+    work: mpsc::Sender<Task>,
     waiting: Arc<Waiting>,
     /// Why it cannot be used, as far as it was told; empty while it can.
     told: Mutex<HashSet<String>>,
@@ -97,7 +106,7 @@ impl Journal {
                 }
             })
         });
-        let examined = async { self.work.send(work).await.ok().and(done.await.ok()) };
+        let examined = async { self.work.send(Task::Do(work)).await.ok().and(done.await.ok()) };
         match tokio::time::timeout(SLOW, examined).await {
             Ok(Some(examined)) => self.say_whether_it_can_be_used(examined.as_ref().err()),
             Ok(None) => self.say_whether_it_can_be_used(Some(&self.has_ended())),
@@ -110,8 +119,9 @@ impl Journal {
     /// # Errors
     /// [`JournalError`]: it was not appended.
     pub async fn append<T: Serialize>(&self, record: &T) -> Result<(), JournalError> {
-        let line = self.encoded(record)?;
-        self.transact(move |follow| follow.append_line(&line)).await
+        let (tell, done) = oneshot::channel();
+        let line = Line { text: self.encoded(record)?, tell };
+        self.answered(self.enqueue(Task::Append(line), done)).await
     }
 
     /// Holds the lock while `work` reads what others wrote and appends; returns once it is synced,
@@ -124,7 +134,25 @@ impl Journal {
         &self,
         work: impl FnOnce(&mut Follow<'_>) -> Result<R, JournalError> + Send + 'static,
     ) -> Result<R, JournalError> {
-        let mut done = pin!(self.enqueue(work));
+        let (tell, done) = oneshot::channel();
+        let work: Work = Box::new(move |follow| {
+            if tell.is_closed() {
+                return Box::new(|_| {});
+            }
+            let result = follow.and_then(work);
+            Box::new(move |synced| {
+                let _ = tell.send(synced.and(result));
+            })
+        });
+        self.answered(self.enqueue(Task::Do(work), done)).await
+    }
+
+    /// The answer, for as long as it is waited for.
+    async fn answered<R>(
+        &self,
+        done: impl Future<Output = Result<R, JournalError>>,
+    ) -> Result<R, JournalError> {
+        let mut done = pin!(done);
         let answer = match tokio::time::timeout(SLOW, &mut done).await {
             Ok(answer) => answer,
             Err(_) => {
@@ -167,24 +195,15 @@ impl Journal {
         Ok(line)
     }
 
-    async fn enqueue<R: Send + 'static>(
+    async fn enqueue<R>(
         &self,
-        work: impl FnOnce(&mut Follow<'_>) -> Result<R, JournalError> + Send + 'static,
+        task: Task,
+        done: oneshot::Receiver<Result<R, JournalError>>,
     ) -> Result<R, JournalError> {
-        let (tell, done) = oneshot::channel();
-        let work: Work = Box::new(move |follow| {
-            if tell.is_closed() {
-                return Box::new(|_| {});
-            }
-            let result = follow.and_then(work);
-            Box::new(move |synced| {
-                let _ = tell.send(synced.and(result));
-            })
-        });
         // Not by `send` at once: where its task has used up its turn, the runtime lets that wait, and
         // what is asked for next would come first.
-        let entered = match self.work.try_send(work) {
-            Err(TrySendError::Full(work)) => self.work.send(work).await.is_ok(),
+        let entered = match self.work.try_send(task) {
+            Err(TrySendError::Full(task)) => self.work.send(task).await.is_ok(),
             entered => entered.is_ok(),
         };
         match entered {
@@ -224,20 +243,25 @@ impl Waiting {
 }
 
 /// Does what there is to do, as much at a time as has come in.
-fn run(mut file: JournalFile, mut todo: mpsc::Receiver<Work>, waiting: &Waiting) {
+fn run(mut file: JournalFile, mut todo: mpsc::Receiver<Task>, waiting: &Waiting) {
     while let Some(first) = todo.blocking_recv() {
-        let mut told = Vec::new();
+        let mut told: Vec<Told> = Vec::new();
         let synced = file.locked(|file| {
-            let mut next = Some(first);
-            while let Some(work) = next.take().or_else(|| todo.try_recv().ok()) {
-                told.push(match file {
-                    Ok(follow) => work(Ok(follow)),
-                    Err(error) => work(Err(error.clone())),
-                });
-                if told.len() == BATCH {
-                    break;
+            let (mut next, mut lines) = (Some(first), Lines::default());
+            for _ in 0..BATCH {
+                match next.take().or_else(|| todo.try_recv().ok()) {
+                    Some(Task::Append(line)) => lines.add(line),
+                    Some(Task::Do(work)) => {
+                        told.extend(lines.append(file));
+                        told.push(match file {
+                            Ok(follow) => work(Ok(follow)),
+                            Err(error) => work(Err(error.clone())),
+                        });
+                    }
+                    None => break,
                 }
             }
+            told.extend(lines.append(file));
         });
         // Also where nobody waits for an answer any more.
         waiting.ends();

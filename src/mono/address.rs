@@ -48,6 +48,30 @@ pub(super) fn servers(list: &str) -> Result<Vec<Server>, String> {
     }
 }
 
+/// The URL of one server, without the login that it carries; and that login: a user, which a token does not
+/// have, and a secret.
+///
+/// # Errors
+/// What is wrong with the URL, or that there are several; the text has nothing of the URL in it.
+///
+/// ```
+/// # use mono_demo::mono::one_server;
+/// let (url, login) = one_server("nats://u:p%40@h:1").unwrap();
+/// assert_eq!((url.as_str(), login), ("nats://h:1", Some((Some("u".into()), "p@".into()))));
+/// ```
+#[expect(clippy::type_complexity, reason = "a URL and what it carries, taken apart at once")]
+pub fn one_server(url: &str) -> Result<(String, Option<(Option<String>, String)>), String> {
+    let mut servers = servers(url)?;
+    let Some(Server { login, .. }) = servers.pop().filter(|_| servers.is_empty()) else {
+        return Err("several servers are named, and it has to be one".to_owned());
+    };
+    let login = login.map(|login| match login {
+        Login::User(user, password) => (Some(user), password),
+        Login::Token(token) => (None, token),
+    });
+    Ok((without_secrets(url), login))
+}
+
 /// The URLs without user, password and token, for messages, logs and `export`. If the text in the
 /// place of the host cannot be a host, it may be a password: from there on nothing is shown.
 ///

@@ -82,6 +82,20 @@ impl Caller {
         .await
     }
 
+    /// The same for one that waits for no answer, so that it needs no inbox.
+    ///
+    /// # Errors
+    /// [`Denied`].
+    pub async fn listening<T>(
+        &self,
+        subject: &str,
+        operation: impl IntoFuture<Output = T>,
+    ) -> Result<T, Denied> {
+        let subjects = &[subject];
+        let about = About { subjects, subscribes: true, only_listens: true, inboxes: "" };
+        self.unless(about, operation).await
+    }
+
     async fn unless<T>(
         &self,
         about: About<'_>,

@@ -25,6 +25,7 @@ pub struct Connection {
     jetstream: Context,
     reconnects: watch::Receiver<u64>,
     state: watch::Receiver<End>,
+    missed: watch::Receiver<Option<&'static str>>,
 }
 
 impl From<&Connection> for Caller {
@@ -49,8 +50,10 @@ impl Connection {
         let servers: Vec<ServerAddr> = servers.into_iter().map(|server| server.addr).collect();
         let (reconnects_tx, reconnects) = watch::channel(0);
         let (state_tx, state) = watch::channel(End::Open);
+        let (missed_tx, missed) = watch::channel(None);
         let denials = Denials::new();
-        let observer = Observer::new(reconnects_tx, state_tx, denials.clone(), target.quiet);
+        let observer =
+            Observer::new(reconnects_tx, state_tx, missed_tx, denials.clone(), target.quiet);
         let observer = Arc::new(observer);
         // One server after the other, each with its own login, from anywhere in the list: clients
         // spread over a cluster.
@@ -73,7 +76,7 @@ impl Connection {
                 Ok(client) => {
                     let jetstream = jetstream(client.clone(), &target.jetstream);
                     let caller = Caller::new(client, denials, reconnects.clone());
-                    return Ok(Self { caller, jetstream, reconnects, state });
+                    return Ok(Self { caller, jetstream, reconnects, state, missed });
                 }
                 Err(error) => {
                     let url = if servers.len() == 1 { url.clone() } else { at };
@@ -160,6 +163,18 @@ impl Connection {
             Ok(_) => "it was closed".to_owned(),
             // The event callback was dropped: the task that called it is gone.
             Err(_) => "its task in the client library ended".to_owned(),
+        }
+    }
+
+    /// Returns, with the reason, once something that was sent to this connection may not have reached
+    /// it: the connection broke, or its subscriptions were read too slowly.
+    ///
+    /// Whoever writes down what it hears waits for this beside it.
+    pub async fn missed(&self) -> &'static str {
+        let mut missed = self.missed.clone();
+        match missed.wait_for(Option::is_some).await.ok().and_then(|why| *why) {
+            Some(why) => why,
+            None => "its task in the client library ended",
         }
     }
 

@@ -4,11 +4,12 @@ use std::any::Any;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use futures_util::stream::{FuturesUnordered, Stream, StreamExt};
+use futures_util::{FutureExt, poll};
 use tokio::time::{Instant, sleep_until};
 
 /// If no handler ends for this long, waiting messages are refused, so that the requesters know at
@@ -50,6 +51,8 @@ pub(crate) async fn dispatch<M, H, R>(
         }
     };
     let mut running = FuturesUnordered::new();
+    // Where a message is handled that needs no wait: no place among those that run is made for it.
+    let mut spare = None;
     let mut waiting = VecDeque::new();
     let mut open = true;
     let backlog = match excess {
@@ -67,9 +70,13 @@ pub(crate) async fn dispatch<M, H, R>(
             };
         tokio::select! {
             biased;
-            Some(()) = running.next(), if !running.is_empty() => {
-                if let Some(message) = waiting.pop_front() {
-                    running.push(handle(message));
+            Some(place) = running.next(), if !running.is_empty() => {
+                spare = place;
+                // Those that end at once make room for the next.
+                while running.len() < concurrency
+                    && let Some(message) = waiting.pop_front()
+                {
+                    running.extend(begin(&mut spare, handle(message)).await);
                     since = Instant::now();
                 }
             }
@@ -84,7 +91,7 @@ pub(crate) async fn dispatch<M, H, R>(
             }
             message = source.next(), if take => match message {
                 Some(message) if running.len() < concurrency => {
-                    running.push(handle(message));
+                    running.extend(begin(&mut spare, handle(message)).await);
                     if running.len() == concurrency {
                         since = Instant::now();
                     }
@@ -97,6 +104,44 @@ pub(crate) async fn dispatch<M, H, R>(
             },
             else => break,
         }
+    }
+}
+
+/// Where a handler runs; used again for the next one.
+type Place<F> = Pin<Box<Option<F>>>;
+
+/// Begins a handler at once, in the spare place if there is one. Where it has to wait, it runs on there, and
+/// no place is to spare; else there is one.
+async fn begin<F: Future<Output = ()>>(
+    spare: &mut Option<Place<F>>,
+    handler: F,
+) -> Option<Running<F>> {
+    let mut place = spare.take().unwrap_or_else(|| Box::pin(None));
+    place.as_mut().set(Some(handler));
+    let mut running = Running(Some(place));
+    match poll!(&mut running) {
+        Poll::Ready(place) => {
+            *spare = place;
+            None
+        }
+        Poll::Pending => Some(running),
+    }
+}
+
+/// A handler that is not done; once it is, its place is free.
+struct Running<F>(Option<Place<F>>);
+
+impl<F: Future<Output = ()>> Future for Running<F> {
+    type Output = Option<Place<F>>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Place<F>>> {
+        if let Some(place) = &mut self.0 {
+            if let Some(handler) = place.as_mut().as_pin_mut() {
+                ready!(handler.poll(context));
+            }
+            place.set(None);
+        }
+        Poll::Ready(self.0.take())
     }
 }
 
@@ -133,7 +178,10 @@ mod tests {
                 *now.borrow_mut() += 1;
                 let running = *now.borrow();
                 peak.replace_with(|p| running.max(*p));
-                tokio::task::yield_now().await;
+                // It is polled where it begins, and once more among those that run.
+                for _ in 0..3 {
+                    tokio::task::yield_now().await;
+                }
                 *now.borrow_mut() -= 1;
                 *done.borrow_mut() += 1;
             },
@@ -199,6 +247,41 @@ mod tests {
         };
         tokio::join!(work, ask);
         assert_eq!((refused.borrow().len(), done.borrow().len()), (4, 3));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_waits_and_ends_at_once_makes_room_for_all_that_waits_behind_it() {
+        let (asked, source) = tokio::sync::mpsc::unbounded_channel();
+        let source = stream::unfold(source, |mut source| async {
+            source.recv().await.map(|message| (message, source))
+        });
+        let (first, done) = (tokio::sync::Notify::new(), RefCell::new(0));
+        let work = dispatch(
+            Box::pin(source),
+            1,
+            Excess::Refuse { backlog: 100 },
+            |n: u32| {
+                let (first, done) = (&first, &done);
+                async move {
+                    if n == 0 {
+                        first.notified().await;
+                    }
+                    *done.borrow_mut() += 1;
+                }
+            },
+            |_| async { unreachable!("nothing is refused") },
+        );
+        let ask = async {
+            (0..50).for_each(|n| asked.send(n).unwrap());
+            tokio::task::yield_now().await;
+            first.notify_one();
+            while *done.borrow() < 50 {
+                tokio::task::yield_now().await;
+            }
+            drop(asked);
+        };
+        tokio::join!(work, ask);
+        assert_eq!(done.into_inner(), 50);
     }
 
     #[tokio::test(flavor = "current_thread")]

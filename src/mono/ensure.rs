@@ -49,12 +49,41 @@ pub async fn stream(connection: &Connection, config: &Config) -> Result<Stream, 
         denied: denied(connection, &config.name),
     };
     let jetstream = connection.jetstream();
-    let elects = |error: &CreateStreamError| match error.kind() {
+    question.ask(ELECTION, || jetstream.get_or_create_stream(config), elects_for_stream).await
+}
+
+/// The same for one that is not there, as far as is known: it is made, and where somebody was quicker, that
+/// one is found.
+///
+/// # Errors
+/// As [`stream`].
+pub async fn new_stream(connection: &Connection, config: &Config) -> Result<Stream, ModuleError> {
+    let question = Question {
+        operation: format!("create stream `{}`", config.name),
+        denied: denied(connection, &config.name),
+    };
+    let jetstream = connection.jetstream();
+    let made = || async {
+        match jetstream.create_stream(config).await {
+            Err(error) if is_taken(&error) => jetstream.get_or_create_stream(config).await,
+            made => made,
+        }
+    };
+    question.ask(ELECTION, made, elects_for_stream).await
+}
+
+fn is_taken(error: &CreateStreamError) -> bool {
+    let CreateStreamErrorKind::JetStream(error) = error.kind() else { return false };
+    error.error_code() == ErrorCode::STREAM_NAME_EXIST
+}
+
+/// Whether an answer about a stream says that there is no leader yet, or none came.
+fn elects_for_stream(error: &CreateStreamError) -> bool {
+    match error.kind() {
         CreateStreamErrorKind::TimedOut => true,
         CreateStreamErrorKind::JetStream(error) => is_election(error.error_code()),
         _ => false,
-    };
-    question.ask(ELECTION, || jetstream.get_or_create_stream(config), elects).await
+    }
 }
 
 /// The stream of this name; `None` where there is none.

@@ -27,6 +27,7 @@ pub(super) enum End {
 pub(super) struct Observer {
     reconnects: watch::Sender<u64>,
     state: watch::Sender<End>,
+    missed: watch::Sender<Option<&'static str>>,
     denials: Denials,
     outage: Mutex<Outage>,
     quiet: bool,
@@ -37,10 +38,11 @@ impl Observer {
     pub(super) fn new(
         reconnects: watch::Sender<u64>,
         state: watch::Sender<End>,
+        missed: watch::Sender<Option<&'static str>>,
         denials: Denials,
         quiet: bool,
     ) -> Self {
-        Self { reconnects, state, denials, outage: Mutex::default(), quiet }
+        Self { reconnects, state, missed, denials, outage: Mutex::default(), quiet }
     }
 
     pub(super) fn observe(&self, event: &Event) {
@@ -56,7 +58,14 @@ impl Observer {
             Event::Closed => {
                 self.state.send_replace(End::Closed);
             }
-            Event::Disconnected => self.outage().lost(Instant::now()),
+            Event::Disconnected => {
+                self.outage().lost(Instant::now());
+                self.missed.send_replace(Some("the connection to the server was lost"));
+            }
+            Event::SlowConsumer(_) => {
+                let why = "messages came faster than they were read, and some were dropped";
+                self.missed.send_replace(Some(why));
+            }
             Event::ServerError(error) => self.denials.note(&error.to_string()),
             Event::ClientError(error) => self.attempt_failed(&error.to_string()),
             _ => {}

@@ -14,12 +14,16 @@ pub(crate) async fn prepare(
     settings: &StreamSettings,
     subject: &str,
 ) -> Result<(), ModuleError> {
-    let (stream, _, _) = tokio::try_join!(
-        ensure::stream(connection, &settings.stream),
+    let consumer = async {
+        let stream = ensure::stream(connection, &settings.stream).await?;
+        ensure_consumer(connection, &stream, settings, subject).await
+    };
+    tokio::try_join!(
+        consumer,
         ensure::stream(connection, &settings.dead_letters),
         ensure::stream(connection, &settings.failures.stream)
     )?;
-    ensure_consumer(connection, &stream, settings, subject).await
+    Ok(())
 }
 
 /// Makes the durable consumer, or adopts what is there.

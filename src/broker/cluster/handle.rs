@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use super::error::ClusterError;
 use super::ready;
 use crate::broker::error::StartError;
-use crate::broker::lifecycle::{Broker, logins, private_folder, run_folder};
+use crate::broker::lifecycle::{Broker, logins, nothing, private_folder, run_folder};
 use crate::broker::logins::{Credentials, Logins};
 use crate::broker::place::Member;
 use crate::broker::ports::Placeholder;
@@ -349,7 +349,8 @@ async fn start_node(
         settings.port = Port::Fixed(port.ok_or(StartError::NoSuchPort { first, index })?);
     }
     settings.log = settings.log.map(|path| path.with_extension(format!("{index}.log")));
-    Broker::start_in(&folder, run_dir, name, settings, logins, Some(member)).await
+    let started = Broker::start_in(&folder, run_dir, name, settings, logins, Some(member), nothing);
+    Ok(started.await?.0)
 }
 
 impl ClusterSettings {

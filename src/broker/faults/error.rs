@@ -27,6 +27,9 @@ pub enum FaultError {
     /// There is only one server, and the fault is about several.
     #[error("there is no cluster")]
     NoCluster,
+    /// The server is somebody else's.
+    #[error("the broker is one that somebody else runs")]
+    Elsewhere,
     /// Nobody whom it would hit is behind a proxy.
     #[error("nobody is behind a proxy")]
     NoProxy,

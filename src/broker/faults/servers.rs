@@ -20,6 +20,8 @@ pub enum Servers<'a> {
         /// `lose-quorum` leaves the node that leads this stream, unless the fault names another.
         left_with: &'a str,
     },
+    /// One that somebody else runs, which is not broken.
+    Elsewhere,
 }
 
 impl Servers<'_> {
@@ -27,7 +29,7 @@ impl Servers<'_> {
     #[must_use]
     pub fn count(&self) -> usize {
         match self {
-            Self::One(_) => 1,
+            Self::One(_) | Self::Elsewhere => 1,
             Self::Several { cluster, .. } => cluster.nodes().len(),
         }
     }
@@ -36,6 +38,7 @@ impl Servers<'_> {
     pub(super) fn are_encrypted(&self) -> bool {
         match self {
             Self::One(broker) => broker.settings().tls.is_some(),
+            Self::Elsewhere => false,
             Self::Several { cluster, .. } => cluster.settings().tls.is_some(),
         }
     }
@@ -49,6 +52,7 @@ impl Servers<'_> {
         nodes: &[usize],
     ) -> Result<&'static str, FaultError> {
         match self {
+            Self::Elsewhere => Err(FaultError::Elsewhere),
             Self::One(broker) => one(broker, what).await,
             Self::Several { cluster, leader_of, left_with } => match what {
                 What::KillLeader | What::StopLeader => {

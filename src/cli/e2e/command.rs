@@ -3,6 +3,7 @@
 use super::arguments::RunArgs;
 use super::explore;
 use super::once::once;
+use super::record;
 use super::settings::shown_from;
 use super::shrink;
 use super::subcommand::{E2eArgs, E2eCommand};
@@ -30,6 +31,7 @@ pub async fn run(
         None => once(&args.run, None, None, global, context, output).await,
         Some(E2eCommand::New(args)) => new::run(&args, context, output),
         Some(E2eCommand::Fmt(args)) => fixtures::fmt(&args, context, output),
+        Some(E2eCommand::Record(args)) => record::run(&args, global, context, output).await,
         Some(E2eCommand::Explore(args)) => explore::run(&args, global, context, output).await,
         Some(E2eCommand::Shrink(args)) => shrink::run(&args, global, context, output).await,
         Some(E2eCommand::Schema) => Ok(fixtures::schema(output)),

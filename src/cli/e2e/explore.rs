@@ -182,7 +182,9 @@ impl Counts {
 impl From<ExploreError> for CliError {
     fn from(error: ExploreError) -> Self {
         let exit = match error {
-            ExploreError::NoService { .. } | ExploreError::Shared { .. } => Exit::Usage,
+            ExploreError::NoService { .. }
+            | ExploreError::Shared { .. }
+            | ExploreError::Elsewhere => Exit::Usage,
             ExploreError::Fails(_) | ExploreError::NoMessages(_) => Exit::Mismatch,
             ExploreError::CannotRun(_) => Exit::Infrastructure,
         };

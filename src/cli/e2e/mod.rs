@@ -10,15 +10,19 @@
 //! | `one` | commands about one scenario with one client |
 //! | `explore` | kills a service at each of its messages |
 //! | `shrink` | makes a failing scenario smaller |
+//! | `record` | writes what happens on a running system as a scenario |
+//! | `elsewhere` | whether brokers answer that somebody else runs |
 //! | `kept` | `--keep`: keeps a run until Ctrl-C |
 
 mod again;
 mod arguments;
 mod command;
+mod elsewhere;
 mod explore;
 mod kept;
 mod once;
 mod one;
+mod record;
 mod settings;
 mod shrink;
 mod subcommand;

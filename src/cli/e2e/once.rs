@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::arguments::{ReportKind, RunArgs};
+use super::elsewhere;
 use super::kept::{self, Kept};
 use super::settings::Plan;
 use super::shrink;
@@ -62,8 +63,12 @@ pub(super) async fn once(
         list(&by_name, &chosen, output);
         return Ok(Exit::Success);
     }
+    let prepared = async {
+        elsewhere::answer(&chosen, args).await?;
+        plan.prepared().await
+    };
     let settings = tokio::select! {
-        prepared = plan.prepared() => prepared?,
+        prepared = prepared => prepared?,
         () = signals.first() => return Ok(Exit::Interrupted),
     };
     if args.record {

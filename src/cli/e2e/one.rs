@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::arguments::RunArgs;
+use super::elsewhere;
 use super::settings::Plan;
 use crate::cli::context::Context;
 use crate::cli::exit::CliError;
@@ -91,6 +92,7 @@ impl One {
             return Err(CliError::usage(message).hint(format!("name one of {shown}{more}")));
         };
         looks(&by_name, fixture, plan.is_copy())?;
+        elsewhere::answer(&chosen, args).await?;
         let settings = plan.prepared().await?;
         let fixture = fixture.clone();
         let clients = || session::clients_of(&settings, &fixture);

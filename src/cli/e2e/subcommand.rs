@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 
 use super::arguments::RunArgs;
 use super::explore::ExploreArgs;
+use super::record::RecordArgs;
 use super::shrink::ShrinkArgs;
 use crate::cli::fixtures::FmtArgs;
 use crate::cli::{new, review};
@@ -18,6 +19,13 @@ pub struct E2eArgs {
     pub(super) run: RunArgs,
 }
 
+impl E2eArgs {
+    /// Whether it is about a system that runs already; all else has brokers of its own.
+    pub fn connects(&self) -> bool {
+        matches!(self.command, Some(E2eCommand::Record(_)))
+    }
+}
+
 /// Subcommands beside a run. A scenario with the name of a subcommand is run by its path.
 #[derive(Debug, Subcommand)]
 pub(super) enum E2eCommand {
@@ -29,6 +37,8 @@ pub(super) enum E2eCommand {
     Explore(ExploreArgs),
     /// Make a failing scenario smaller, until nothing can go, and write it as a fixture.
     Shrink(ShrinkArgs),
+    /// Listen on a running system, and write what happens as a scenario.
+    Record(RecordArgs),
     /// Print the JSON Schema of fixtures, for editors.
     Schema,
     /// Show each changed transcript, and accept or reject it.

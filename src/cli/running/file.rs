@@ -80,7 +80,8 @@ impl RuntimeFile {
         })? + "\n";
         // Before it is written: also one that was not written to its end goes.
         let file = Self { path: path.clone(), text };
-        whole::write(&path, &file.text).map_err(failed)?;
+        // After a power loss nobody runs, whatever is there then.
+        whole::write_for_now(&path, &file.text).map_err(failed)?;
         Ok(file)
     }
 

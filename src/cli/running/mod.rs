@@ -27,4 +27,4 @@ mod proof;
 pub use file::{Runtime, RuntimeFile, living, may_be_published, of_server, remove_stale};
 pub use find::{find, open, runner, runs};
 pub use process::Process;
-pub use proof::{Prover, Secret};
+pub use proof::{Prover, QUESTIONS, Secret};

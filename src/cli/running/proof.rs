@@ -24,6 +24,8 @@ use crate::modules::{ClientError, ask};
 use crate::mono::{Caller, Connection};
 use crate::wire::headers::REQUEST_INFO;
 
+/// All questions; only programs of this kind ask them.
+pub const QUESTIONS: &str = "services.serve.*";
 /// How long an answer may take: the process may be stopped.
 const LIMIT: Duration = Duration::from_secs(2);
 /// How long the servers of a cluster may take to tell each other who listens where.

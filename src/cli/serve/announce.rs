@@ -14,18 +14,43 @@ use crate::cli::output::Output;
 use crate::cli::running::{Process, Prover, Runtime, RuntimeFile, Secret};
 use crate::cli::services::REPLICAS;
 use crate::cli::shell::word;
-use crate::mono::{JetStreamApi, Target, without_secrets};
+use crate::mono::{Connection, JetStreamApi, Target, without_secrets};
 use crate::provision::Version;
 use crate::wire::context::NatsContext;
 
 /// Of NATS contexts, for whoever lists them.
 pub(super) const DESCRIPTION: &str = "mono-demo serve";
 
+/// What commands find a `serve` by: it has the secret of its runtime file.
+pub(super) struct Listed {
+    secret: Secret,
+    prover: Prover,
+}
+
+impl Listed {
+    /// From here on whoever asks for the proof has it; `None` for a `serve` that is not to be found.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub(super) async fn begin(
+        args: &ServeArgs,
+        connection: &Connection,
+    ) -> Result<Option<Self>, CliError> {
+        if args.unlisted {
+            return Ok(None);
+        }
+        let secret = Secret::draw().map_err(|e| CliError::infrastructure("draw a secret", e))?;
+        let prover = Prover::start(connection, secret.clone()).await;
+        Ok(Some(Self { secret, prover }))
+    }
+}
+
 /// Prints what serves and writes the files that others wait for and find it by; they go when serving
 /// ends.
 pub(super) async fn announce(
     args: &ServeArgs,
     serving: &Serving,
+    listed: Option<Listed>,
     target: &Target,
     context: &Context,
     output: &Output,
@@ -106,10 +131,9 @@ pub(super) async fn announce(
     };
     let mut files = Vec::new();
     let mut prover = None;
-    if !args.unlisted {
-        let secret = Secret::draw().map_err(|e| CliError::infrastructure("draw a secret", e))?;
-        prover = Some(Prover::start(&serving.connection, secret.clone()).await);
-        runtime.secret = Some(secret);
+    if let Some(listed) = listed {
+        prover = Some(listed.prover);
+        runtime.secret = Some(listed.secret);
         runtime.login = joined_as(serving, target, output);
         let (context, whole) = (context.clone(), runtime.clone());
         files.push(written(move || RuntimeFile::publish(&context, &whole)).await?);
@@ -148,7 +172,7 @@ fn needs_only_its_url(target: &Target) -> bool {
         && *jetstream == JetStreamApi::Here
 }
 
-/// It is synced, and everything serves already: not on the runtime's thread.
+/// Everything serves already: not on the runtime's thread.
 async fn written(
     write: impl FnOnce() -> Result<RuntimeFile, String> + Send + 'static,
 ) -> Result<RuntimeFile, CliError> {

@@ -17,13 +17,15 @@ use crate::mono::Connection;
 const PAUSE: Duration = Duration::from_secs(3);
 
 /// A folder of journals.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Journals {
     pub(super) folder: PathBuf,
     /// It goes with the broker, which is not ours.
     follows: bool,
     /// Of the `serve` that runs the broker: it may be beside a store that outlives a power cut.
     of_another: bool,
+    /// They are in the folder of a broker whose store is temporary, and are gone with it.
+    pub(super) temporary: bool,
 }
 
 impl Journals {
@@ -41,7 +43,8 @@ impl Journals {
         context: &Context,
     ) -> Result<Self, CliError> {
         if let Some(folder) = args.journal_dir(broker, context) {
-            return Ok(Self { folder, follows: false, of_another: false });
+            let temporary = args.journal_dir.is_none() && args.store_dir.is_none();
+            return Ok(Self { folder, follows: false, of_another: false, temporary });
         }
         if let Some(runner) = running::runner(connection, context).await {
             let pid = runner.process.pid;
@@ -57,12 +60,12 @@ impl Journals {
         }
         let name = services::system(connection, settings, args.recreate).await?;
         let folder = context.state_dir().join("journals").join(name);
-        Ok(Self { folder, follows: true, of_another: false })
+        Ok(Self { folder, follows: true, of_another: false, temporary: false })
     }
 
     /// Those of the `serve` that runs the broker.
     pub(super) fn of_another(folder: PathBuf) -> Self {
-        Self { folder, follows: true, of_another: true }
+        Self { folder, follows: true, of_another: true, temporary: false }
     }
 
     /// Returns when the `serve` that runs the broker now has other journals, with their folder.

@@ -5,16 +5,16 @@ use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
-use super::announce::{DESCRIPTION, announce};
+use super::announce::{DESCRIPTION, Listed, announce};
 use super::announced::Announced;
 use super::args::ServeArgs;
 use super::journals::Journals;
 use super::serving::Serving;
-use super::starter::Starter;
+use super::starter::{Starter, Store};
 use super::watch::{Watch, too_small};
 use crate::broker::Role;
 use crate::cli::brokers::{Brokers, Wanted};
-use crate::cli::connect::{named_by, named_target};
+use crate::cli::connect::{SERVICES, named_by, named_target};
 use crate::cli::context::Context;
 use crate::cli::contexts;
 use crate::cli::exit::{CliError, Exit};
@@ -76,7 +76,7 @@ pub async fn run(
     };
     // From here on a signal is an orderly end, also while things are still starting.
     let mut signals = Signals::listen()?;
-    let (broker, target) = match system {
+    let (mut broker, target) = match system {
         System::Existing(target) => {
             if let Some(variable) = named_by(&global.connection, context) {
                 output.note(format!(
@@ -98,7 +98,10 @@ pub async fn run(
         }
     };
     let connection = async {
-        let opened = Connection::open(&target, "mono-demo services").await;
+        let opened = match &mut broker {
+            Some(broker) => broker.connect().await,
+            None => Connection::open(&target, SERVICES).await,
+        };
         let opened = opened.map_err(|error| not_let_in(error, &target, Role::Worker, context))?;
         match too_small(&opened) {
             None => Ok(opened),
@@ -110,8 +113,12 @@ pub async fn run(
         Ok(connection) => connection,
         Err(end) => return not_started(&mut signals, None, broker, end, output).await,
     };
-    let durable = args.store_dir.is_some();
-    if let (Some(broker), true) = (&broker, durable) {
+    let store = match (&broker, &args.store_dir) {
+        (None, _) => Store::Elsewhere,
+        (Some(_), None) => Store::Temporary,
+        (Some(_), Some(_)) => Store::Kept,
+    };
+    if let (Some(broker), Store::Kept) = (&broker, store) {
         for warning in broker.warnings() {
             output.note(format!("nats-server: {warning}"));
         }
@@ -119,7 +126,7 @@ pub async fn run(
     let starter = Starter {
         settings,
         proof: Proof { sabotage: args.sabotage, note_deliveries: args.note_deliveries },
-        durable,
+        store,
         recreate: args.recreate,
         refusals: payment::Refusals::default(),
     };
@@ -134,14 +141,15 @@ pub async fn run(
         Err(end) => return not_started(&mut signals, Some(connection), broker, end, output).await,
     };
     let mut serving = Serving { broker, connection, running, journals, starter };
-    let watch = async {
-        let (is_ours, journals) = (serving.broker.is_some(), &serving.journals.folder);
-        Ok(Watch::begin(&serving.connection, journals, is_ours).await)
+    let watched = async {
+        let watch = Watch::begin(&serving.connection, &serving.journals, store);
+        let (watch, listed) = tokio::join!(watch, Listed::begin(&args, &serving.connection));
+        Ok((watch, listed?))
     };
-    let outcome = match unless_told_to_end(&mut signals, watch).await {
+    let outcome = match unless_told_to_end(&mut signals, watched).await {
         Err(end) => end,
-        Ok(watch) => {
-            let announced = announce(&args, &serving, &target, context, output);
+        Ok((watch, listed)) => {
+            let announced = announce(&args, &serving, listed, &target, context, output);
             match announced_anyway(&mut signals, announced, args.drain_timeout).await {
                 None => Ok(Exit::Interrupted),
                 Some((Err(error), _)) => Err(error),

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::journals::Journals;
 use super::snapshot::Snapshot;
 use crate::given::{in_background, read_private};
 use crate::mono::Connection;
@@ -20,21 +21,25 @@ pub(super) async fn read(journals: &Path) -> Option<Snapshot> {
 }
 
 /// Writes a look that shows everything.
-pub(super) async fn write(journals: &Path, seen: &Snapshot) {
+pub(super) async fn write(journals: &Journals, seen: &Snapshot) {
     if !seen.is_whole() {
         return;
     }
-    let path = journals.join(FILE);
+    let (path, temporary) = (journals.folder.join(FILE), journals.temporary);
     // Whoever reads it has another connection.
     let text = serde_json::json!(Snapshot { reconnects: u64::MAX, ..seen.clone() }).to_string();
-    // It syncs: not on the runtime's thread.
-    let written = tokio::task::spawn_blocking(move || whole::write(&path, text + "\n")).await;
+    let write = move || match temporary {
+        true => whole::write_for_now(&path, text + "\n"),
+        false => whole::write(&path, text + "\n"),
+    };
+    // It may sync: not on the runtime's thread.
+    let written = tokio::task::spawn_blocking(write).await;
     if let Ok(Err(error)) = written {
         tracing::warn!(%error, "{FILE} is not written beside the journals");
     }
 }
 
 /// The last look of this `serve`, once it handles nothing any more.
-pub(super) async fn last(journals: &Path, connection: &Connection) {
+pub(super) async fn last(journals: &Journals, connection: &Connection) {
     write(journals, &Snapshot::take(connection).await).await;
 }

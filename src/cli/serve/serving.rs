@@ -257,7 +257,7 @@ impl Serving {
         }
         if report.complete {
             // A broker that is away does not hold up the end.
-            let last = seen::last(&self.journals.folder, &connection);
+            let last = seen::last(&self.journals, &connection);
             let _ =
                 tokio::time::timeout(limit.saturating_sub(began.elapsed()).min(LAST_LOOK), last)
                     .await;

@@ -7,6 +7,7 @@ use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::consumer::Info as ConsumerInfo;
 use async_nats::jetstream::context::{ConsumerInfoErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::stream::Info as StreamInfo;
+use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -87,12 +88,15 @@ impl Consumer {
     }
 }
 
+/// The streams, in the order in which they are looked at: the requests before the claims, the claims before
+/// the outcomes, the dead letters before the record of their removal.
+const LOOKED_AT: [&str; 5] = [REQUESTS, INTENTS, LEDGER, DEAD_LETTERS, FAILURES];
+
 /// All of them. The order in which they are looked at is that of the fields.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Snapshot {
     pub(super) consumer: Look<Consumer>,
-    /// By name; the requests before the claims, the claims before the outcomes, the dead letters
-    /// before the record of their removal.
+    /// By name.
     pub(super) streams: BTreeMap<String, Look<Stream>>,
     /// The number of the last request by then.
     pub(super) last_request: u64,
@@ -108,11 +112,43 @@ pub(super) struct Snapshot {
 }
 
 impl Snapshot {
+    /// Of streams that have not had a message yet, all at once: where nothing has happened, nothing can have
+    /// happened between two looks. `None` where one has had a message, or is not there; and in a cluster,
+    /// where one server asks all others for a list.
+    pub(super) async fn untouched(connection: &Connection) -> Option<Self> {
+        if connection.client().server_info().cluster.is_some() {
+            return None;
+        }
+        let reconnects = *connection.reconnected().borrow();
+        let (mut listed, consumer) = (connection.jetstream().streams(), consumer(connection));
+        let streams = async {
+            let mut streams = BTreeMap::new();
+            while let Some(Ok(info)) = listed.next().await {
+                streams.insert(info.config.name.clone(), Look::There(Stream::from(&info)));
+            }
+            streams
+        };
+        let (consumer, mut streams) = tokio::join!(consumer, streams);
+        streams.retain(|name, _| LOOKED_AT.contains(&name.as_str()));
+        let is_untouched = streams.len() == LOOKED_AT.len()
+            && streams.values().all(|look| look.seen().is_some_and(|stream| stream.last == 0))
+            && consumer.seen().is_some_and(|consumer| consumer.delivered == 0);
+        is_untouched.then_some(Self {
+            consumer,
+            streams,
+            last_request: 0,
+            delivered: 0,
+            waiting: 0,
+            still: true,
+            reconnects,
+        })
+    }
+
     pub(super) async fn take(connection: &Connection) -> Self {
         let reconnects = *connection.reconnected().borrow();
         let consumer = consumer(connection).await;
         let mut streams = BTreeMap::new();
-        for name in [REQUESTS, INTENTS, LEDGER, DEAD_LETTERS, FAILURES] {
+        for name in LOOKED_AT {
             streams.insert(name.to_owned(), stream(connection, name).await);
         }
         let requests = stream(connection, REQUESTS).await;
@@ -146,19 +182,23 @@ impl Snapshot {
     }
 }
 
+impl From<&StreamInfo> for Stream {
+    fn from(info: &StreamInfo) -> Self {
+        let StreamInfo { config, created, state, .. } = info;
+        Self {
+            config: object(config),
+            created: created.to_string(),
+            messages: state.messages,
+            first: state.first_sequence,
+            last: state.last_sequence,
+            astray: 0,
+        }
+    }
+}
+
 async fn stream(connection: &Connection, name: &str) -> Look<Stream> {
     match connection.jetstream().get_stream(name).await {
-        Ok(stream) => {
-            let StreamInfo { config, created, state, .. } = stream.cached_info();
-            Look::There(Stream {
-                config: object(config),
-                created: created.to_string(),
-                messages: state.messages,
-                first: state.first_sequence,
-                last: state.last_sequence,
-                astray: 0,
-            })
-        }
+        Ok(stream) => Look::There(Stream::from(stream.cached_info())),
         Err(error) => match error.kind() {
             GetStreamErrorKind::JetStream(e) if e.error_code() == ErrorCode::STREAM_NOT_FOUND => {
                 Look::Gone

@@ -4,7 +4,6 @@
 //! consumer; nobody tells those who depend on it. So it is looked at every few seconds.
 
 use std::collections::{BTreeSet, HashSet};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_nats::Subscriber;
@@ -12,8 +11,10 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::time::Instant;
 
 use super::astray::{self, Astray};
+use super::journals::Journals;
 use super::losses::{losses, made_anew, reset};
 use super::snapshot::{Look, Snapshot};
+use super::starter::Store;
 use super::strangers::strangers;
 use super::stream_config::{Config, changes, intended, unlike_intended};
 use super::{seen, stuck, twice::Twice};
@@ -43,7 +44,7 @@ pub(super) struct Watch {
     /// Found by one look, which proves them, and to be told now.
     resets: Vec<String>,
     /// Where looks are written down, and the last that was.
-    journals: PathBuf,
+    journals: Journals,
     written: Option<Snapshot>,
     /// Streams and consumer whose change was told, and is not undone.
     changed: BTreeSet<String>,
@@ -87,21 +88,32 @@ pub(super) fn too_small(connection: &Connection) -> Option<String> {
 impl Watch {
     /// Remembers how everything is now: what is done from here on is told, and what is gone since the
     /// last `serve` looked. At a server that somebody else runs, others may be joined to it.
-    pub(super) async fn begin(connection: &Connection, journals: &Path, is_ours: bool) -> Self {
-        let mut watch =
-            Self { to_count: true, before: seen::read(journals).await, ..Self::default() };
-        if !is_ours {
+    pub(super) async fn begin(connection: &Connection, journals: &Journals, store: Store) -> Self {
+        let before = seen::read(&journals.folder).await;
+        let mut watch = Self { to_count: true, before, ..Self::default() };
+        if store == Store::Elsewhere {
             watch.twice = Twice::begin(connection).await;
         }
         watch.updates = connection.client().subscribe(format!("{UPDATED}.*")).await.ok();
-        let now = watch.look(connection).await;
+        let untouched = match store {
+            Store::Temporary => Snapshot::untouched(connection).await,
+            Store::Kept | Store::Elsewhere => None,
+        };
+        let now = match untouched {
+            // Nothing can lie astray where nothing has ever been.
+            Some(now) => {
+                (watch.to_count, watch.reconnects) = (false, now.reconnects);
+                now
+            }
+            None => watch.look(connection).await,
+        };
         seen::write(journals, &now).await;
         if let Some(before) = &watch.before {
             watch.resets = made_anew(before, &now);
         }
         watch.suspected = watch.compare(now);
         watch.written = watch.before.clone();
-        watch.journals = journals.to_owned();
+        watch.journals = journals.clone();
         watch
     }
 

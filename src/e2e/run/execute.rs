@@ -200,7 +200,7 @@ async fn begin(
     let inboxes = Inboxes::listen(
         &world.access(Role::Harness),
         world.recorder.clock(),
-        world.machine().roles.shared.is_some(),
+        world.machine().roles.shared.is_some() && !world.brokers.is_elsewhere(),
     )
     .await;
     inboxes.map_err(|why| Stop::broken("listen to the clients' inboxes", why))

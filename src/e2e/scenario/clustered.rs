@@ -18,6 +18,9 @@ impl OnCluster {
     /// # Errors
     /// Why it cannot.
     pub(in crate::e2e) fn adapt(&self, fixture: &Fixture) -> Result<Fixture, String> {
+        if fixture.broker.url.is_some() {
+            return Err("its broker is one that somebody else runs".to_owned());
+        }
         let mut fixture = fixture.clone();
         if fixture.broker.cluster.is_some() {
             return Ok(fixture);

@@ -279,6 +279,12 @@ fn unfit(
     broker: &BrokerTable,
     proxy: ProxyTable,
 ) -> Option<(&'static str, &'static str)> {
+    if broker.url.is_some() && !fault.what.is_of_services() {
+        return Some((
+            "needs a broker of the run's own",
+            "`url` of `[broker]` names one that somebody else runs: only services can be broken",
+        ));
+    }
     let behind = match fault.on {
         Some(Side::Client) => proxy.client,
         Some(Side::Services) => proxy.services,

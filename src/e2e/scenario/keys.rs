@@ -57,6 +57,7 @@ pub(in crate::e2e) const TOP: &[Key] = &[
 pub(in crate::e2e) const BROKER: &[Key] = &[
     key("max_payload", Form::Count(4096), "The server's `max_payload`, bytes."),
     key("cluster", Form::Count(3), "So many servers that replicate each other's streams."),
+    key("url", Form::Text, "A broker that somebody else runs: none is started."),
     key("auth", Form::Truth, "`false`: who shows no password is let in as a service."),
     key("port", Form::Port, "The port it listens on: one run at a time."),
     key("config", Form::Text, "A file of nats-server's own settings, in the suite's folder."),

@@ -62,6 +62,7 @@
 //! | `environment` | where a service or a program runs, and what it is given |
 //! | `context` | what only the caller knows |
 //! | [`suite`] | a suite file: services, clients and scenarios of one's own |
+//! | `elsewhere` | a broker that somebody else runs, and what a scenario cannot have there |
 //! | `fill`, `clustered` | a step with its variables filled in; the same scenario on a cluster |
 //! | `shrink` | what of a fixture could go |
 //! | `schema`, `format` | for editors; the one form |
@@ -74,6 +75,7 @@ pub(crate) mod context;
 pub(crate) mod data;
 #[cfg(test)]
 pub(crate) mod documented;
+pub(crate) mod elsewhere;
 pub(crate) mod environment;
 pub(crate) mod expand;
 pub(crate) mod expects;
@@ -116,6 +118,7 @@ pub use crate::e2e::text::name::{Name, NameError};
 pub use crate::e2e::text::source::Source;
 pub use ast::check::{Asked, Check, CheckKind};
 pub use ast::crash::{Point, PointError};
+pub use ast::elsewhere::Elsewhere;
 pub use ast::hazard::{HazardKind, Hazards};
 pub use ast::payload::Payload;
 pub use ast::promise::Promise;

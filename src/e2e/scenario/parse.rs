@@ -12,6 +12,7 @@ use super::ast::promise::Promise;
 use super::ast::scenario::{BrokerTable, Defaults, Fixture, Leaks, Processes, ProxyTable};
 use super::ast::stored::Stored;
 use super::context::Context;
+use super::elsewhere;
 use super::expand::gather::gather;
 use super::expand::rows::Written;
 use super::expand::written::expand;
@@ -158,8 +159,9 @@ fn scenario(
         commands: services.commands,
         only: services.only,
         processes: processes(&top, findings),
-        // Two runs cannot have the same port.
+        // Two runs cannot have the same port, and on a broker that is there one would see the other.
         exclusive: broker.port.is_some()
+            || broker.url.is_some()
             || top.truth("exclusive", findings).unwrap_or(context.defaults.exclusive),
         ports,
         stored,
@@ -179,8 +181,13 @@ fn scenario(
         crash: None,
         is_always_judged: false,
     };
+    elsewhere::check(&fixture, fixture.proxy, &top, findings);
     let proxy = faults::proxied(fixture.all_steps(), fixture.proxy);
-    let fixture = Fixture { proxy, ..fixture };
+    let mut fixture = Fixture { proxy, ..fixture };
+    if fixture.broker.url.is_some() {
+        fixture.leaks = Some((Leaks::Ignore, 0..0));
+        fixture.hazards = Some((Hazards::Ignore, 0..0));
+    }
     for step in fixture.all_steps() {
         faults::fit(step, &fixture.broker, fixture.proxy, findings);
     }
@@ -270,11 +277,16 @@ fn broker(top: &Fields<'_, '_>, usual: &BrokerTable, findings: &mut Findings) ->
     };
     let known = keys::words(keys::BROKER);
     let fields = Fields::new(table, span, "key of `[broker]`", &known, findings);
+    let url = elsewhere::url(&fields, findings);
     let auth = fields.truth("auth", findings);
     let port = fields.port("port", findings);
     let config = config(&fields, findings);
     let mut number = |key, least| fields.count(key, least, findings).map(|count| count as usize);
+    if url.is_some() || fields.get("url").is_some() {
+        return BrokerTable { url, ..BrokerTable::default() };
+    }
     BrokerTable {
+        url: usual.url.clone(),
         // The server's own requests must pass as well.
         max_payload: number("max_payload", 4096).or(usual.max_payload),
         // Two cannot lose one.
@@ -320,11 +332,16 @@ pub(in crate::e2e) fn redact(top: &Fields<'_, '_>, findings: &mut Findings) -> V
 /// What a suite says for all its scenarios.
 pub(in crate::e2e) fn defaults(top: &Fields<'_, '_>, findings: &mut Findings) -> Defaults {
     let usual = Defaults::default();
+    let (leaks, hazards) = (leaks(top, findings), hazards(top, findings));
+    let broker = broker(top, &usual.broker, findings);
+    if broker.url.is_some() {
+        elsewhere::said(leaks.as_ref(), hazards.as_ref(), findings);
+    }
     Defaults {
-        leaks: leaks(top, findings).map(|(leaks, _)| leaks),
-        hazards: hazards(top, findings).map(|(hazards, _)| hazards),
+        leaks: leaks.map(|(leaks, _)| leaks),
+        hazards: hazards.map(|(hazards, _)| hazards),
         within: top.duration("within", findings),
-        broker: broker(top, &usual.broker, findings),
+        broker,
         proxy: proxy(top, usual.proxy, findings),
         exclusive: top.truth("exclusive", findings).unwrap_or(usual.exclusive),
         ports: usual.ports,

@@ -34,6 +34,9 @@ pub async fn explore(
     told: &mut (dyn FnMut(&Explored) + Send),
 ) -> Result<Exploration, ExploreError> {
     service_of(settings, &exploring.service)?;
+    if fixture.broker.url.is_some() {
+        return Err(ExploreError::Elsewhere);
+    }
     if let (Some(port), 2..) = (fixture.broker.port, settings.known_services.len()) {
         return Err(ExploreError::Shared { port });
     }

@@ -8,6 +8,7 @@
 //! | `golden`, `judge`, `review` | golden files, the comparison with them, and transcripts for review |
 //! | `explore`, `points` | one run for each message of a service, which is killed there |
 //! | `left_up` | `--keep`: the run that is kept |
+//! | `recording` | what happens on a running system, as a scenario |
 //! | `shrink` | a failing scenario made smaller, until nothing can go |
 //! | `write_down` | `--record`: results become expectations |
 
@@ -19,6 +20,7 @@ pub(crate) mod judge;
 pub(crate) mod left_up;
 pub(crate) mod points;
 pub(crate) mod pool;
+pub mod recording;
 pub(crate) mod retries;
 pub(crate) mod review;
 pub(crate) mod runner;

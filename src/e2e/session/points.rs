@@ -107,6 +107,9 @@ pub enum ExploreError {
         /// Which.
         port: u16,
     },
+    /// Nobody sees which message passes.
+    #[error("the broker is one that somebody else runs: nobody sees which message passes")]
+    Elsewhere,
     /// It does not hold without a kill.
     #[error("the scenario does not pass without a kill: {0}")]
     Fails(String),
@@ -136,7 +139,7 @@ impl ExploreError {
             Self::NoMessages(_) => Some(
                 "it is seen where it connects to the URL that it is given, without TLS".to_owned(),
             ),
-            Self::Fails(_) | Self::CannotRun(_) => None,
+            Self::Fails(_) | Self::CannotRun(_) | Self::Elsewhere => None,
         }
     }
 }

@@ -4,18 +4,16 @@
 //! Values that differ between the two runs, and all ids and times, become matchers, because they
 //! would differ the next time.
 
-use std::{path::PathBuf, sync::LazyLock};
+use std::path::PathBuf;
 
-use regex_lite::Regex;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use tokio::sync::mpsc;
-use toml_edit::{DocumentMut, InlineTable, Item, Table};
+use toml_edit::{DocumentMut, Item, Table};
 
 use super::discover::read;
 use super::runner::clients_of;
 use super::settings::{E2eError, Settings};
 use crate::e2e::record::run::RunId;
-use crate::e2e::record::seen;
 use crate::e2e::record::seen::Seen;
 use crate::e2e::run::execute::Execution;
 use crate::e2e::run::oracle;
@@ -26,9 +24,10 @@ use crate::e2e::scenario::ast::step::{Action, Expect, Step};
 use crate::e2e::scenario::format;
 use crate::e2e::scenario::keys::CheckWord;
 use crate::e2e::text::data::Data;
-use crate::e2e::text::matcher::{TIMESTAMP, UUID};
+use crate::e2e::text::pattern::{both, pattern, to_toml};
 use crate::e2e::text::source::Source;
 use crate::e2e::text::template;
+use crate::e2e::text::volatile::matcher_of;
 use crate::e2e::verdict::outcome::End;
 use crate::wire::driver::DriverError;
 
@@ -264,99 +263,15 @@ fn error_value(error: &DriverError) -> Value {
 
 /// The pattern that all of them match.
 fn common(values: impl IntoIterator<Item = Data>) -> Option<Value> {
-    let patterns = values.into_iter().map(|value| alone(&value));
+    let patterns = values.into_iter().map(|value| pattern("", &value, &special));
     patterns.reduce(|a, b| both(&a, &b))
 }
 
-/// A value as a pattern: ids and times will be others the next time.
-fn alone(value: &Data) -> Value {
-    static VOLATILE: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
-        [("#uuid", UUID), ("#timestamp", TIMESTAMP)]
-            .into_iter()
-            .filter_map(|(word, pattern)| Some((word, Regex::new(&format!("^{pattern}$")).ok()?)))
-            .collect()
-    });
-    let key = |key: &str| template::escaped(&hashed(key));
-    match value {
-        Data::String(text) | Data::Text(text) => {
-            match VOLATILE.iter().find(|(_, rule)| rule.is_match(text)) {
-                Some((word, _)) => Value::from(*word),
-                // What stands for a password would not hold.
-                None if text.contains(secrets::INSTEAD) => Value::from("#string"),
-                None => template::escaped(&hashed(text)).into(),
-            }
-        }
-        Data::Bytes(bytes) => format!("#base64:{}", seen::base64(bytes)).into(),
-        Data::Number(digits) => match value.exact() {
-            Some(number) if number.is_i64() || number.is_f64() => number,
-            _ => format!("#number:{digits}").into(),
-        },
-        Data::Bool(truth) => Value::Bool(*truth),
-        Data::Array(items) => items.iter().map(alone).collect(),
-        // Which of two values of a key is meant, no pattern can say.
-        Data::Object(fields) if fields.windows(2).any(|two| two[0].0 == two[1].0) => {
-            Value::from("#any")
-        }
-        Data::Object(fields) => fields
-            .iter()
-            .map(|(name, value)| (key(name), alone(value)))
-            .collect::<Map<_, _>>()
-            .into(),
-        Data::Null | Data::Matched(_) | Data::Unordered(_) => Value::from("#any"),
-    }
-}
-
-/// A text that is no matcher.
-fn hashed(text: &str) -> String {
-    if text.starts_with('#') { format!("#{text}") } else { text.to_owned() }
-}
-
-/// The pattern that what two patterns stand for matches.
-fn both(a: &Value, b: &Value) -> Value {
-    let matcher =
-        |value: &Value| value.as_str().is_some_and(|s| s.starts_with('#') && !s.starts_with("##"));
-    let begins = |value: &Value, word: &str| value.as_str().is_some_and(|s| s.starts_with(word));
-    let number = |value: &Value| value.is_number() || begins(value, "#number");
-    let other =
-        |value: &Value| value == "#any" || begins(value, "#number") || begins(value, "#base64");
-    let text = |value: &Value| value.is_string() && (!matcher(value) || !other(value));
-    match (a, b) {
-        (a, b) if a == b => a.clone(),
-        (Value::Object(a), Value::Object(b)) => {
-            // What is not always there is not expected.
-            let fields = a.iter().filter_map(|(key, a)| Some((key.clone(), both(a, b.get(key)?))));
-            fields.collect::<Map<_, _>>().into()
-        }
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            a.iter().zip(b).map(|(a, b)| both(a, b)).collect()
-        }
-        (a, b) if number(a) && number(b) => Value::from("#number"),
-        (a, b) if text(a) && text(b) => Value::from("#string"),
-        _ => Value::from("#any"),
-    }
-}
-
-/// As TOML, which knows no null; `None` is never asked for: there is none in a pattern.
-fn to_toml(value: &Value) -> Option<toml_edit::Value> {
-    Some(match value {
-        Value::Null => return None,
-        Value::Bool(truth) => (*truth).into(),
-        Value::Number(number) => match number.as_i64() {
-            Some(number) => number.into(),
-            None => number.as_f64()?.into(),
-        },
-        Value::String(text) => text.as_str().into(),
-        Value::Array(items) => {
-            items.iter().filter_map(to_toml).collect::<toml_edit::Array>().into()
-        }
-        Value::Object(fields) => {
-            let mut table = InlineTable::new();
-            for (key, value) in fields {
-                table.insert(key, to_toml(value)?);
-            }
-            table.into()
-        }
-    })
+/// Ids and times will be others the next time, and what stands for a password would not hold.
+fn special(_: &str, value: &Data) -> Option<Value> {
+    let text = value.as_str()?;
+    let word = matcher_of(text);
+    word.or_else(|| text.contains(secrets::INSTEAD).then_some("#string")).map(Value::from)
 }
 
 #[cfg(test)]

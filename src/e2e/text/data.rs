@@ -19,9 +19,10 @@ use super::number;
 const DEEPEST: usize = 128;
 
 /// A value that was seen, or is to be shown.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Data {
     /// `null`.
+    #[default]
     Null,
     /// `true`, `false`.
     Bool(bool),
@@ -291,7 +292,7 @@ fn quoted(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-fn base64(bytes: &[u8]) -> String {
+pub(in crate::e2e::text) fn base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(bytes)
 }
 

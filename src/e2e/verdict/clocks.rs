@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn what_two_clocks_say_is_believed_as_far_as_they_are_known_to_agree() {
         let end = at(9000);
-        let of = |moved_us| Clocks { end: Some(&end).filter(|_| moved_us != None), moved_us };
+        let of = |moved_us| Clocks { end: Some(&end).filter(|_| moved_us.is_some()), moved_us };
         for (moved_us, apart_ms, is_told) in [
             (None, 500, false),
             (None, 1000, false),

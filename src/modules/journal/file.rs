@@ -1,7 +1,7 @@
 //! The file of a journal, used by its thread only: locked, repaired, read, appended to, synced.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -156,6 +156,20 @@ fn before(file: &File, at: u64) -> std::io::Result<Vec<u8>> {
     file.read_exact_at(&mut text, from).map(|()| text)
 }
 
+/// Writes all of it, or says how many bytes it has written, and why no more.
+fn write_all(mut file: &File, text: &[u8]) -> Result<(), (u64, std::io::Error)> {
+    let mut written = 0;
+    while written < text.len() {
+        match file.write(&text[written..]) {
+            Ok(0) => return Err((written as u64, ErrorKind::WriteZero.into())),
+            Ok(more) => written += more,
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) => return Err((written as u64, e)),
+        }
+    }
+    Ok(())
+}
+
 /// What comes after the last line break.
 fn tail(mut file: &File, length: u64) -> std::io::Result<Vec<u8>> {
     let mut tail = Vec::new();
@@ -257,23 +271,27 @@ impl Follow<'_> {
         let mut line =
             serde_json::to_vec(record).map_err(|e| JournalError::new(self.path, "encode", e))?;
         line.push(b'\n');
-        self.append_line(&line).map(|()| line.len() as u64)
+        self.append_text(&line).map(|()| line.len() as u64)
     }
 
-    pub(super) fn append_line(&mut self, line: &[u8]) -> Result<(), JournalError> {
-        // Nothing is ever joined to it.
+    /// Appends whole lines: all of them or none.
+    pub(super) fn append_text(&mut self, text: &[u8]) -> Result<(), JournalError> {
+        // Nothing is ever joined to half a line.
         self.cut_off()?;
-        let error = |e| JournalError::new(self.path, "append", e);
-        let before = self.file.metadata().map_err(error)?.len();
-        let mut file = self.file;
-        file.write_all(line).map(|()| self.appended += line.len() as u64).map_err(|e| {
-            // A full disk takes a part of a line.
+        let Err((written, e)) = write_all(self.file, text) else {
+            self.appended += text.len() as u64;
+            return Ok(());
+        };
+        if written > 0 {
+            // A full disk takes a part.
+            let length = self.file.metadata().map(|now| now.len());
+            let before = length.map_or(self.begin + self.appended, |now| now - written);
             self.half_from = Some(before);
             if let Err(error) = self.cut_off() {
                 tracing::warn!("{error}; half a line is left until it can be");
             }
-            error(e)
-        })
+        }
+        Err(JournalError::new(self.path, "append", e))
     }
 
     /// Cuts off what a write that failed has left, if it is there still.

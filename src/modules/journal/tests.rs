@@ -70,6 +70,29 @@ async fn a_lock_that_another_holds_blocks_no_runtime_and_can_be_given_up() {
 }
 
 #[tokio::test]
+async fn lines_that_come_together_keep_their_order_and_all_are_told() {
+    let (_folder, path) = made(b"");
+    let other = std::fs::File::open(&path).unwrap();
+    other.lock().unwrap();
+    let journal = Journal::open(&path, false).unwrap();
+    let appended = (0..300_u64).map(|n| {
+        let journal = &journal;
+        async move {
+            match n % 100 {
+                // Between lines, what they are not joined over.
+                50 => journal.transact(move |follow| follow.append(&n).map(drop)).await,
+                _ => journal.append(&n).await,
+            }
+        }
+    });
+    let free = async { other.unlock().unwrap() };
+    let (told, ()) = tokio::join!(futures_util::future::join_all(appended), free);
+    assert!(told.iter().all(Result::is_ok), "{told:?}");
+    let (found, _, _) = journal.transact(|follow| follow.since::<u64>(0)).await.unwrap();
+    assert_eq!(found, (0..300).collect::<Vec<_>>());
+}
+
+#[tokio::test]
 async fn what_was_given_up_while_another_holds_the_lock_does_not_pile_up() {
     let (_folder, path) = made(b"");
     let other = std::fs::File::open(&path).unwrap();

@@ -52,6 +52,9 @@ pub struct Audit {
     pub unused: Vec<String>,
     /// Everything that must not be; empty is good.
     pub problems: Vec<String>,
+    /// Those in whose text a number stands that may be another at the next look.
+    #[serde(skip)]
+    counted: Vec<String>,
 }
 
 /// Why there is no audit.
@@ -105,22 +108,32 @@ impl Outside {
 /// [`AuditError`]; a damaged message is a finding, not an error.
 pub async fn audit(connection: &Connection, outside: &Outside) -> Result<Audit, AuditError> {
     let first = once(connection, outside).await?;
-    if first.problems.is_empty() {
+    if first.problems.is_empty() && first.counted.is_empty() {
         return Ok(first);
     }
     let mut second = once(connection, outside).await?;
     second.problems.retain(|problem| first.problems.contains(problem));
+    second
+        .counted
+        .retain(|problem| first.counted.iter().any(|it| up_to_count(it) == up_to_count(problem)));
+    let counted = std::mem::take(&mut second.counted);
+    second.problems.extend(counted);
     Ok(second)
+}
+
+/// A problem without its first number and what follows.
+fn up_to_count(problem: &str) -> &str {
+    problem.split(|c: char| c.is_ascii_digit()).next().unwrap_or_default()
 }
 
 async fn once(connection: &Connection, outside: &Outside) -> Result<Audit, AuditError> {
     let mut audit = Audit::default();
     let now = Seen::now(connection).await?;
-    audit.problems.extend(now.made_anew());
+    audit.counted.extend(now.made_anew());
     if let Some(books) = &outside.books
         && let Some(before) = books.read().await?
     {
-        audit.problems.extend(before.lost(&now));
+        audit.counted.extend(before.lost(&now));
     }
     // What is found first has less: each outcome has its claim, and its charge, by the time that those
     // are looked at. All three are read side by side.
@@ -224,7 +237,7 @@ async fn waiting(
     }));
     let last = contents.last;
     if last < handled {
-        audit.problems.push(format!(
+        audit.counted.push(format!(
             "stream `{REQUESTS}` ends with message {last}, and the ledger has the outcome of message {handled}"
         ));
     }
@@ -262,7 +275,7 @@ async fn given(stream: &Stream) -> Result<Given, StoreError> {
 impl Audit {
     /// A gap is a loss, unless claims, outcomes, charges and what waits agree without it.
     fn judge(&mut self, gaps: Vec<String>) {
-        let agree = self.problems.is_empty() && self.charges.is_some();
+        let agree = self.problems.is_empty() && self.counted.is_empty() && self.charges.is_some();
         if agree {
             let why = "no claim, outcome or charge lacks its counterpart";
             self.unused.extend(gaps.into_iter().map(|gap| format!("{gap}; {why}")));
@@ -341,6 +354,18 @@ fn compare_charges(
                     charge.amount
                 ));
             }
+            Some(entry) if entry.currency.as_ref() != Some(&charge.currency) => {
+                let recorded = entry.currency.as_deref().unwrap_or("no currency");
+                audit.problems.push(format!(
+                    "payment `{id}` was charged in {} and recorded in {recorded}",
+                    charge.currency
+                ));
+            }
+            Some(entry) if entry.content != charge.content => {
+                audit
+                    .problems
+                    .push(format!("payment `{id}`: outcome and charge differ in content"));
+            }
             Some(_) => {}
         }
     }
@@ -369,7 +394,53 @@ fn told_of(
 
 #[cfg(test)]
 mod tests {
-    use super::Audit;
+    use std::collections::{BTreeMap, HashSet};
+
+    use serde_json::json;
+
+    use super::{Audit, compare_charges};
+
+    #[test]
+    fn a_charge_of_other_money_or_content_than_the_outcome_is_a_problem() {
+        let entry = json!({
+            "payment_id": "p", "status": "completed", "message": "", "content": "aa", "amount": "5.00",
+            "currency": "USD", "request_sequence": 1, "worker": "w", "at": "",
+        });
+        let entries: BTreeMap<_, _> =
+            [("p".to_owned(), serde_json::from_value(entry).unwrap())].into();
+        for (amount, currency, content, told) in [
+            ("5.00", "USD", "aa", None),
+            ("5.01", "USD", "aa", Some("recorded with 5.00")),
+            ("5.00", "EUR", "aa", Some("charged in EUR and recorded in USD")),
+            ("5.00", "USD", "00", Some("outcome and charge differ in content")),
+        ] {
+            let charge = json!({
+                "at": "", "key": "p", "content": content, "outcome": "approved", "amount": amount,
+                "currency": currency, "worker": "w",
+            });
+            let charge = serde_json::from_value(charge).unwrap();
+            let mut audit = Audit::default();
+            compare_charges(&entries, &[charge], &HashSet::new(), &mut audit);
+            match told {
+                None => assert!(audit.problems.is_empty(), "{:?}", audit.problems),
+                Some(told) => assert!(
+                    audit.problems.len() == 1 && audit.problems[0].contains(told),
+                    "{told}: {:?}",
+                    audit.problems
+                ),
+            }
+        }
+    }
+
+    #[test]
+    fn a_problem_with_another_count_is_the_same_problem() {
+        let told = |last: u64| format!("stream `payment-requests` ends with message {last}, and …");
+        assert_eq!(super::up_to_count(&told(5)), super::up_to_count(&told(17)));
+        assert_ne!(
+            super::up_to_count(&told(5)),
+            super::up_to_count("stream `payment-ledger` ends")
+        );
+    }
 
     #[test]
     fn a_gap_is_a_loss_where_something_else_misses_a_message_or_charges_are_unknown() {

@@ -1,5 +1,6 @@
 //! The ledger and the claims: what JetStream refuses to store twice.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
@@ -78,6 +79,8 @@ pub struct Ledger {
     replicas: usize,
     books: Option<Books>,
     recreate: bool,
+    /// The store was made just now: there is no stream yet.
+    is_new: bool,
     refusals: Refusals,
 }
 
@@ -85,7 +88,7 @@ impl Ledger {
     /// The ledger behind this connection; streams are made with `replicas` copies.
     pub fn new(connection: Connection, replicas: usize) -> Self {
         let refusals = Refusals::default();
-        Self { connection, replicas, books: None, recreate: false, refusals }
+        Self { connection, replicas, books: None, recreate: false, is_new: false, refusals }
     }
 
     /// The same, which tells there whether the broker stores what it is given.
@@ -106,41 +109,42 @@ impl Ledger {
         Self { recreate, ..self }
     }
 
+    /// The same in a store that was made just now, so that there is nothing to look for, if `is_new`.
+    #[must_use]
+    pub fn in_new_store(self, is_new: bool) -> Self {
+        Self { is_new, ..self }
+    }
+
     /// The connection that it is behind.
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
     }
 
-    /// Makes the streams, or adopts what is there if it protects as this one would.
+    /// Makes the streams, or adopts what is there if it protects as this one would; says how many
+    /// payments have an outcome.
     ///
     /// # Errors
     /// [`ModuleError`]; a ledger that would accept a second entry is refused, and so are streams
     /// that had payments and are gone or shorter: see [`Books`].
-    pub async fn prepare(&self) -> Result<(), ModuleError> {
-        self.see_what_was_lost().await?;
+    pub async fn prepare(&self) -> Result<u64, ModuleError> {
+        if !self.is_new {
+            self.see_what_was_lost().await?;
+        }
         let ledger = streams::ledger_stream(self.replicas);
         let intents = streams::intents_stream(self.replicas);
         let dead_letters = streams::dead_letters_stream(self.replicas);
         // The framework would make it, one after the other.
         let failures = streams::failures(self.replicas).stream;
-        tokio::try_join!(
+        let (ledger, ..) = tokio::try_join!(
             self.ensure(ledger),
             self.ensure(intents),
-            ensure::stream(&self.connection, &dead_letters),
-            ensure::stream(&self.connection, &failures)
+            self.made(&dead_letters),
+            self.made(&failures)
         )?;
         // The last one: no message can come before all are there.
-        ensure::stream(&self.connection, &streams::requests_stream(self.replicas)).await?;
-        self.remember(false).await
-    }
-
-    /// How many payments have an outcome.
-    ///
-    /// # Errors
-    /// [`ModuleError`] if JetStream does not say.
-    pub async fn outcomes(&self) -> Result<u64, ModuleError> {
-        let ledger = ensure::find(&self.connection, LEDGER).await?;
-        Ok(ledger.map_or(0, |ledger| ledger.cached_info().state.messages))
+        self.made(&streams::requests_stream(self.replicas)).await?;
+        self.remember(false).await?;
+        Ok(ledger.cached_info().state.messages)
     }
 
     /// Makes the streams as [`prepare`](Self::prepare); and when the claims' stream was made, in nanoseconds since 1970.
@@ -224,9 +228,17 @@ impl Ledger {
         ))
     }
 
+    /// A stream, made or found.
+    async fn made(&self, wanted: &Config) -> Result<Stream, ModuleError> {
+        match self.is_new {
+            true => ensure::new_stream(&self.connection, wanted).await,
+            false => ensure::stream(&self.connection, wanted).await,
+        }
+    }
+
     async fn ensure(&self, wanted: Config) -> Result<Stream, ModuleError> {
         let operation = format!("create stream `{}`", wanted.name);
-        let stream = ensure::stream(&self.connection, &wanted).await?;
+        let stream = self.made(&wanted).await?;
         let found = &stream.cached_info().config;
         let protects = found.max_messages_per_subject == 1
             && found.discard == DiscardPolicy::New
@@ -280,7 +292,10 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`].
     pub async fn entry(&self, id: &PaymentId) -> Result<Option<Entry>, LedgerError> {
-        self.read(LEDGER, LEDGER_PREFIX, "read the ledger entry", id).await
+        self.read(LEDGER, LEDGER_PREFIX, "read the ledger entry", id, |entry: &Entry| {
+            &entry.payment_id
+        })
+        .await
     }
 
     /// The claim on an id, if there is one.
@@ -288,7 +303,10 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError`].
     pub async fn intent(&self, id: &PaymentId) -> Result<Option<Intent>, LedgerError> {
-        self.read(INTENTS, INTENT_PREFIX, "read the claim", id).await
+        self.read(INTENTS, INTENT_PREFIX, "read the claim", id, |intent: &Intent| {
+            &intent.payment_id
+        })
+        .await
     }
 
     /// Compare-and-set on an empty subject; `false` if it was not empty.
@@ -327,12 +345,15 @@ impl Ledger {
         }
     }
 
+    /// Nobody but services writes there, each about the id of its subject; unless somebody else has the
+    /// stream transform subjects.
     async fn read<T: DeserializeOwned>(
         &self,
         stream: &str,
         prefix: &str,
         operation: &'static str,
         id: &PaymentId,
+        of: impl Fn(&T) -> &str,
     ) -> Result<Option<T>, LedgerError> {
         let failed = |evidence: String| LedgerError::new(operation, id, evidence);
         let jetstream = self.connection.jetstream();
@@ -342,9 +363,15 @@ impl Ledger {
         let asked = stream.get_last_raw_message_by_subject(&subject);
         let answer = self.connection.unless_reconnected(asked).await;
         match answer.ok_or_else(|| failed(RECONNECTED.to_owned()))? {
-            Ok(message) => serde_json::from_slice(&message.payload)
-                .map(Some)
-                .map_err(|e| failed(format!("sequence {}: {e}", message.sequence))),
+            Ok(message) => {
+                let unlike =
+                    |why: &dyn Display| failed(format!("sequence {}: {why}", message.sequence));
+                let record: T = serde_json::from_slice(&message.payload).map_err(|e| unlike(&e))?;
+                match of(&record) {
+                    it if it == id.as_str() => Ok(Some(record)),
+                    other => Err(unlike(&format!("it is about `{other}`"))),
+                }
+            }
             Err(e) if e.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
             Err(e) => Err(failed(e.to_string())),
         }

@@ -205,8 +205,8 @@ impl Module for PaymentModule {
             );
         }
         Box::pin(async {
-            self.ledger.prepare().await?;
-            self.gateway.examine(self.ledger.outcomes().await?).await;
+            let outcomes = self.ledger.prepare().await?;
+            self.gateway.examine(outcomes).await;
             Ok(())
         })
     }

@@ -158,7 +158,8 @@ pub(in crate::e2e) async fn held(
         let state = &stream.cached_info().state;
         let (messages, subjects) = (state.messages, state.subjects_count);
         let mut held = Held { count: messages, subjects, messages: Vec::new() };
-        for sequence in state.first_sequence..=state.last_sequence {
+        // A stream that never had a message begins with none.
+        for sequence in state.first_sequence.max(1)..=state.last_sequence {
             if !bodies {
                 break;
             }

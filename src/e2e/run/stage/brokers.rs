@@ -1,12 +1,16 @@
 //! The broker of a run, or its cluster: started, broken on purpose, stopped.
 
+use std::io;
 use std::path::Path;
+
+use tempfile::TempDir;
 
 use super::secrets::Secrets;
 use crate::broker::{
     Broker, Cluster, ClusterError, ClusterSettings, Credentials, LeakReport, Role, Servers,
     Settings, StartError, StopError,
 };
+use crate::e2e::scenario::ast::elsewhere::Elsewhere;
 use crate::e2e::scenario::ast::scenario::Fixture;
 
 /// What the clients of a run connect to.
@@ -20,6 +24,11 @@ pub(in crate::e2e) struct Brokers {
 enum Kind {
     One(Box<Broker>),
     Several(Box<Cluster>),
+    /// Somebody else runs it; the run has only a folder.
+    Elsewhere {
+        broker: Elsewhere,
+        folder: TempDir,
+    },
 }
 
 /// Why a broker or a cluster did not start, break, heal or stop as asked.
@@ -31,6 +40,8 @@ pub(in crate::e2e) enum BrokersError {
     Stop(#[from] StopError),
     #[error(transparent)]
     Cluster(#[from] ClusterError),
+    #[error("cannot remove the run's folder: {0}")]
+    Folder(io::Error),
 }
 
 impl Brokers {
@@ -52,6 +63,17 @@ impl Brokers {
         Ok(Self { kind: Kind::Several(Box::new(cluster)), url, broken: 0 })
     }
 
+    /// One that somebody else runs; the run's files are in this folder.
+    pub(in crate::e2e) fn elsewhere(broker: Elsewhere, folder: TempDir) -> Self {
+        let url = broker.url.clone();
+        Self { kind: Kind::Elsewhere { broker, folder }, url, broken: 0 }
+    }
+
+    /// Whether somebody else runs it: then nobody sees what passes it, and nothing breaks it.
+    pub(in crate::e2e) fn is_elsewhere(&self) -> bool {
+        matches!(self.kind, Kind::Elsewhere { .. })
+    }
+
     /// All of them, comma separated.
     pub(in crate::e2e) fn url(&self) -> &str {
         &self.url
@@ -67,12 +89,23 @@ impl Brokers {
         let credentials = match &self.kind {
             Kind::One(broker) => broker.credentials(role),
             Kind::Several(cluster) => cluster.credentials(role),
+            Kind::Elsewhere { broker, .. } => {
+                let login = broker.login.clone();
+                let credentials = login.map(|(user, password)| Credentials { user, password });
+                // Its users may have no other inbox than the usual one.
+                let token = broker.token.clone();
+                return Access { url: self.url.clone(), role: Role::Client, credentials, token };
+            }
         };
-        Access { url: self.url.clone(), role, credentials: credentials.cloned() }
+        let credentials = credentials.cloned();
+        Access { url: self.url.clone(), role, credentials, token: None }
     }
 
     /// The passwords of all roles.
     pub(in crate::e2e) fn secrets(&self) -> Secrets {
+        if let Kind::Elsewhere { broker, .. } = &self.kind {
+            return Secrets::new(broker.secrets());
+        }
         let all = [Role::Client, Role::Worker, Role::Harness].map(|role| self.access(role));
         Secrets::new(all.into_iter().filter_map(|access| Some(access.credentials?.password)))
     }
@@ -82,6 +115,7 @@ impl Brokers {
         match &self.kind {
             Kind::One(broker) => vec![broker.port()],
             Kind::Several(cluster) => cluster.nodes().iter().map(Broker::port).collect(),
+            Kind::Elsewhere { .. } => Vec::new(),
         }
     }
 
@@ -90,6 +124,7 @@ impl Brokers {
         match &self.kind {
             Kind::One(broker) => broker.run_dir(),
             Kind::Several(cluster) => cluster.run_dir(),
+            Kind::Elsewhere { folder, .. } => folder.path(),
         }
     }
 
@@ -103,6 +138,7 @@ impl Brokers {
         match &mut self.kind {
             Kind::One(broker) => Servers::One(broker),
             Kind::Several(cluster) => Servers::Several { cluster, leader_of, left_with },
+            Kind::Elsewhere { .. } => Servers::Elsewhere,
         }
     }
 
@@ -111,6 +147,7 @@ impl Brokers {
         match &self.kind {
             Kind::One(broker) => std::slice::from_ref(&**broker),
             Kind::Several(cluster) => cluster.nodes(),
+            Kind::Elsewhere { .. } => &[],
         }
     }
 
@@ -149,6 +186,7 @@ impl Brokers {
                 });
                 named.collect()
             }
+            Kind::Elsewhere { .. } => Vec::new(),
         }
     }
 
@@ -159,13 +197,14 @@ impl Brokers {
     pub(in crate::e2e) async fn leak_report(&self) -> Result<LeakReport, String> {
         if let Some(down) = self.nodes().iter().position(|node| node.try_status().is_some()) {
             return Err(match self.kind {
-                Kind::One(_) => "the broker is down".to_owned(),
                 Kind::Several(_) => format!("node {down} is down"),
+                _ => "the broker is down".to_owned(),
             });
         }
         let report = match &self.kind {
             Kind::One(broker) => broker.leak_report().await,
             Kind::Several(cluster) => cluster.leak_report().await,
+            Kind::Elsewhere { .. } => return Err("somebody else runs the broker".to_owned()),
         };
         report.map_err(|error| error.to_string())
     }
@@ -175,6 +214,7 @@ impl Brokers {
         match self.kind {
             Kind::One(broker) => Ok(broker.stop().await?),
             Kind::Several(cluster) => Ok(cluster.stop().await?),
+            Kind::Elsewhere { folder, .. } => folder.close().map_err(BrokersError::Folder),
         }
     }
 }
@@ -186,6 +226,8 @@ pub(in crate::e2e) struct Access {
     pub(in crate::e2e) url: String,
     pub(in crate::e2e) role: Role,
     pub(in crate::e2e) credentials: Option<Credentials>,
+    /// Of a broker that somebody else runs; it is in the URL too.
+    pub(in crate::e2e) token: Option<String>,
 }
 
 impl Access {
@@ -200,9 +242,10 @@ impl Access {
     pub(in crate::e2e) fn options(&self) -> async_nats::ConnectOptions {
         let options =
             async_nats::ConnectOptions::new().custom_inbox_prefix(self.role.inbox_prefix());
-        match self.credentials.clone() {
-            Some(Credentials { user, password }) => options.user_and_password(user, password),
-            None => options,
+        match (self.credentials.clone(), self.token.clone()) {
+            (Some(Credentials { user, password }), _) => options.user_and_password(user, password),
+            (None, Some(token)) => options.token(token),
+            (None, None) => options,
         }
     }
 

@@ -22,6 +22,7 @@ use super::service_process::ServiceProcess;
 use crate::broker::{Broker, Credentials, Fault, Role, What};
 use crate::e2e::record::inventory::{BrokerAt, Inventory, NetworksAt, ServiceAt};
 use crate::e2e::verdict::outcome::Stop;
+use crate::mono::without_secrets;
 use crate::process::{Child, Lines};
 
 /// The broker with its store; of a run that stopped on its way also its services and networks.
@@ -80,7 +81,7 @@ impl Standing {
         let journals = self.context.journal_dir.clone();
         let written = std::fs::read_dir(&journals).is_ok_and(|mut files| files.next().is_some());
         Inventory {
-            url: brokers.url().to_owned(),
+            url: without_secrets(brokers.url()),
             folder: brokers.run_dir().to_owned(),
             brokers: brokers.nodes().iter().map(broker_at).collect(),
             services: self.services.iter().map(|service| service_at(&service.child)).collect(),

@@ -134,43 +134,16 @@ impl World {
         };
         let leaks = Watch::new(fixture, machine.leaks);
         let hazards = HazardWatch::new(fixture, &machine.hazards);
-        let server = machine.server.clone();
-        let server = server.map_err(|why| bare(Stop::broken("cannot start the broker", why)))?;
-        let mut settings = broker::Settings::new(server, machine.reaper.clone());
-        settings.run_root = Some(machine.run_root.clone());
-        let asked = &fixture.broker;
-        settings.max_payload = asked.max_payload;
-        let mut roles = machine.roles.clone();
-        if asked.open {
-            roles.unnamed = Some(Role::Worker);
-        }
-        settings.auth = Some(broker::Auth::Roles(roles));
-        // Behind proxies, the fixed port is theirs.
-        let fixed = asked.port.filter(|_| !fixture.proxy.services);
-        settings.port = fixed.map_or(broker::Port::Any, broker::Port::Fixed);
-        if let Some(file) = &asked.config {
-            let path = machine.root.join(file);
-            let read = inside::read_text(&machine.root, &path);
-            let why = |error| format!("`config` of `broker` names {file}, which {error}");
-            read.map_err(|error| bare(Stop::broken("cannot start the broker", why(error))))?;
-            settings.include = Some(path);
-        }
-        // Else a lame duck waits 10 s before it sends its clients away.
-        settings.extra_config = "lame_duck_grace_period: \"200ms\"\n".to_owned();
-        // Where they share an account, what clients are answered is read there.
         let is_read = hazards.looks() || machine.roles.shared.is_none();
-        settings.extra_config.push_str(level::config(fixture, traced, is_read));
-        settings.monitoring = leaks.looks();
-        let brokers = Brokers::start(settings, fixture)
-            .await
-            .map_err(|error| bare(Stop::broken("cannot start the broker", error)))?;
+        let trace = level::config(fixture, traced, is_read);
+        let brokers = start_brokers(machine, fixture, trace, leaks.looks()).await.map_err(bare)?;
         let services = machine.services_of(fixture).into_iter().map(|service| service.name);
         let networks = match Networks::start(
             fixture.proxy,
             &brokers,
             services,
             machine.seed,
-            asked.port,
+            fixture.broker.port,
         )
         .await
         {
@@ -444,6 +417,46 @@ impl World {
         standing.broken.retain(|(fault, _)| fault.what != What::PauseBroker);
         (driver, self.leaks, self.hazards, standing)
     }
+}
+
+/// The brokers of a run: its own, or one that somebody else runs.
+async fn start_brokers(
+    machine: &Machine,
+    fixture: &Fixture,
+    trace: &str,
+    monitoring: bool,
+) -> Result<Brokers, Stop> {
+    let failed = |why: &dyn std::fmt::Display| Stop::broken("cannot start the broker", why);
+    let asked = &fixture.broker;
+    if let Some(broker) = asked.url.clone() {
+        let folder = machine.reaper.private_folder(&machine.run_root, "mono-demo-");
+        let folder = folder.map_err(|why| Stop::broken("cannot make the run's folder", why))?;
+        return Ok(Brokers::elsewhere(broker, folder));
+    }
+    let server = machine.server.clone().map_err(|why| failed(&why))?;
+    let mut settings = broker::Settings::new(server, machine.reaper.clone());
+    settings.run_root = Some(machine.run_root.clone());
+    settings.max_payload = asked.max_payload;
+    let mut roles = machine.roles.clone();
+    if asked.open {
+        roles.unnamed = Some(Role::Worker);
+    }
+    settings.auth = Some(broker::Auth::Roles(roles));
+    // Behind proxies, the fixed port is theirs.
+    let fixed = asked.port.filter(|_| !fixture.proxy.services);
+    settings.port = fixed.map_or(broker::Port::Any, broker::Port::Fixed);
+    if let Some(file) = &asked.config {
+        let path = machine.root.join(file);
+        let read = inside::read_text(&machine.root, &path);
+        let why = |error| format!("`config` of `broker` names {file}, which {error}");
+        read.map_err(|error| failed(&why(error)))?;
+        settings.include = Some(path);
+    }
+    // Else a lame duck waits 10 s before it sends its clients away. Where clients share an account with
+    // services, what they are answered is read in the trace.
+    settings.extra_config = format!("lame_duck_grace_period: \"200ms\"\n{trace}");
+    settings.monitoring = monitoring;
+    Brokers::start(settings, fixture).await.map_err(|error| failed(&error))
 }
 
 /// Whether a check says how many messages this consumer is to give up.

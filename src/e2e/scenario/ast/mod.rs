@@ -3,6 +3,7 @@
 pub(crate) mod beside;
 pub(crate) mod check;
 pub(crate) mod crash;
+pub(crate) mod elsewhere;
 pub mod hazard;
 pub(crate) mod held;
 pub(crate) mod of_run;

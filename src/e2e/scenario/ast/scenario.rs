@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::check::Check;
 use super::crash::{Crash, Explore};
+use super::elsewhere::Elsewhere;
 use super::hazard::Hazards;
 use super::promise::Promise;
 use super::service::Service;
@@ -157,6 +158,8 @@ pub struct Processes {
 /// `[broker]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BrokerTable {
+    /// One that somebody else runs; none of the run's own is started then.
+    pub url: Option<Elsewhere>,
     /// The server's `max_payload`, bytes.
     pub max_payload: Option<usize>,
     /// So many servers that replicate each other's streams; `None` is one server.
