@@ -191,12 +191,17 @@ fn streams_consumers_and_buckets_are_there_before_the_services() {
         assert!(golden.contains(part), "{part} is not in\n{golden}");
     }
 
-    // JetStream itself says what fits nobody.
+    // What no JetStream can make is told before one runs, with both names and the place.
     let twice = format!("[streams.OTHER]\nsubjects = [\"orders.*\"]\n{STEP}");
     suite(&home, &file, &[("twice", &twice)]);
-    let said = e2e(&home, &["--ci"]).failed(3, "");
-    let words = "stream OTHER: JetStream says `subjects overlap with an existing stream`";
-    assert!(said.stdout.contains(words), "{}", said.stdout);
+    let words = "stream OTHER takes `orders.*`, and stream ORDERS takes `orders.>`";
+    let said = e2e(&home, &["--list"]).failed(2, words);
+    assert!(said.stderr.contains("twice.toml:3:1"), "{}", said.stderr);
+    let apart = format!(
+        "[streams.OTHER]\nsubjects = [\"order.*\"]\n[streams.COPY]\nsources = [{{ name = \"ORDERS\" }}]\n{STEP}"
+    );
+    suite(&home, &file, &[("apart", &apart)]);
+    e2e(&home, &["--list"]).ok();
 }
 
 #[test]
@@ -212,6 +217,7 @@ fn what_is_made_first_is_made_once_and_its_mistakes_have_their_place() {
         ("[streams.A]\nmax_age = 5\n", "`max_age` must be a duration"),
         ("[streams.A]\nmax_msgs = \"5\"\n", "`max_msgs` must be a whole number"),
         ("[streams.\"a.b\"]\n", "`a.b` must be a name"),
+        ("[streams.o]\n", "stream o takes `o`, and stream ORDERS takes `o`"),
         ("[streams.A.consumers.c]\nack_weit = \"1s\"\n", "did you mean `ack_wait`?"),
         ("[streams.A.consumers.c]\nbackoff = [\"1x\"]\n", "`1x` is not a duration"),
         ("[kv.b]\nhistroy = 1\n", "did you mean `history`?"),

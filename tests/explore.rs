@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::support::program::{Home, Said};
-use crate::support::receipts;
+use crate::support::{own_suite, receipts};
 
 fn explore(home: &Home, planted: Option<&str>, args: &[&str]) -> Said {
     let mut command = home.command(["e2e", "explore"]);
@@ -195,4 +195,60 @@ fn a_run_that_fails_before_the_kill_says_so() {
     let said = explore(&home, None, &alone).failed(1, "").stdout;
     assert!(said.contains("before it was killed: ") && !said.contains("never came"), "{said}");
     assert!(said.contains("worker ended with exit status 1"), "{said}");
+}
+
+/// Answers requests.
+const ANSWERS: &str = r#"
+import asyncio, os, nats
+async def main():
+    nc = await nats.connect(os.environ["NATS_URL"], user=os.environ["NATS_USER"],
+        password=os.environ["NATS_PASSWORD"], reconnect_time_wait=0.05, max_reconnect_attempts=-1)
+    async def answer(message):
+        await message.respond(b"1")
+    await nc.subscribe("rpc", cb=answer)
+    await nc.flush()
+    print("up", flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"#;
+
+/// The place of such a failure is what the step expects, or the include that it comes from.
+#[test]
+fn a_client_that_asks_once_and_gets_no_answer_is_a_step_that_fails() {
+    let home = Home::new();
+    let file =
+        "[services.rpc]\nrun = [\"{{python}}\", \"answers.py\"]\nready = { line = \"up\" }\n";
+    let step = "[[step]]\nrequest = \"rpc\"\ntext = \"x\"\ntimeout = \"500ms\"\nreply = 1\n";
+    let include = "[[step]]\ninclude = \"shared/once.steps.toml\"\n";
+    own_suite::suite(&home, file, &[("once", step), ("shared", include)]);
+    let scenarios = home.path().join("suite/scenarios");
+    std::fs::create_dir(scenarios.join("shared")).unwrap();
+    std::fs::write(scenarios.join("shared/once.steps.toml"), step).unwrap();
+    std::fs::write(home.path().join("suite/answers.py"), ANSWERS).unwrap();
+    for scenario in ["once", "shared"] {
+        let args = ["suite", scenario, "--service=rpc", "--point=before:delivery:rpc:1"];
+        let said = explore(&home, None, &args).failed(1, "").stdout;
+        assert!(said.contains("  a step fails\n") && !said.contains("BROKEN"), "{said}");
+        assert!(said.contains("0 broken, 1 with a step that fails"), "{said}");
+    }
+}
+
+#[test]
+fn a_service_that_does_not_end_when_it_is_told_to_is_no_check_that_fails() {
+    let home = Home::new();
+    receipts::suite(&home, 1, "");
+    let path = home.path().join("suite/suite.toml");
+    let file = std::fs::read_to_string(&path).unwrap();
+    let stubborn = "trap \\\"\\\" TERM; exec {{python}} worker.py";
+    let deaf = file
+        .replace("[\"{{python}}\", \"worker.py\"]", &format!("[\"sh\", \"-c\", \"{stubborn}\"]"))
+        .replace("\nready", "\nstop_within = \"300ms\"\nready");
+    assert_ne!(file, deaf);
+    std::fs::write(&path, deaf).unwrap();
+    let alone = [&KILLED[..], &["--point=before:ack:orders.new:1"]].concat();
+    let said = explore(&home, None, &alone).failed(1, "").stdout;
+    assert!(said.contains("BROKEN  the run does not end well"), "{said}");
+    let why = "worker was told to drain by SIGTERM and had not ended within `stop_within` = 300ms, so that \
+               mono-demo killed it";
+    assert!(said.contains(why), "{said}");
 }

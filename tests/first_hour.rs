@@ -149,6 +149,16 @@ fn a_suite_starts_from_a_command_that_is_there() {
     let said = home.run(&["e2e", "tests/e2e", "--update"]).ok();
     assert!(said.contains("1 passed"), "{said}");
     home.run(&["e2e", "new", "other", "--run", "  "]).failed(2, "names no command");
+    let nowhere = home.path().join("bin/nowhere").display().to_string();
+    for (command, words) in [
+        ("./other/../bin/./nowhere --fast", format!("there is no program {nowhere}\n")),
+        ("nowhere-at-all", "PATH has no program nowhere-at-all".to_owned()),
+        ("BROKER=x ./bin/worker", "env = { BROKER = \"x\" }".to_owned()),
+    ] {
+        home.run(&["e2e", "new", "other", "--run", command]).failed(2, &words);
+        assert!(!home.path().join("other").exists(), "{command}");
+    }
+    home.run(&["e2e", "new", "other", "--run", "sleep 60"]).ok();
 
     home.run(&["e2e", "new", "bare", "--bare"]).ok();
     home.run(&["e2e", "bare", "--update"]).ok();

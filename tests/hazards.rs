@@ -45,9 +45,21 @@ fn messages_that_are_refused_at_once() {
         "nak-without-delay: consumer `worker` of JOBS gave up 1 message",
     );
     // With what it leads to, the remedy and the manual.
-    for about in ["recover; give the negative acknowledgement a delay", "https://docs.nats.io/"] {
+    for about in ["for ever; give the negative acknowledgement a delay", "https://docs.nats.io/"] {
         assert!(told.stdout.contains(about), "{}", told.stdout);
     }
+}
+
+/// Without a bound on deliveries it comes back for ever, which the step that waits for it says as well.
+#[test]
+fn a_message_that_is_refused_for_ever() {
+    let wait = "[[step]]\nsettle = true\nwithin = \"2s\"\n";
+    let (_home, said) = committing("refuse", false, "", &[JOB, wait].concat());
+    let told = said.failed(1, "").stdout;
+    assert!(told.contains("; it was delivered ") && told.contains("refuses it (-NAK)"), "{told}");
+    assert!(!told.contains("comes again"), "{told}");
+    let hazard = "nak-without-delay: consumer `worker` of JOBS delivered 1 message again and again";
+    assert!(told.contains(hazard), "{told}");
 }
 
 #[test]

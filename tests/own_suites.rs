@@ -78,6 +78,99 @@ fn a_service_that_is_not_ready_says_why() {
     }
 }
 
+/// Programs that are called wrongly say so first, and then how they are called.
+#[test]
+fn a_service_that_does_not_start_shows_the_beginning_of_its_log_too() {
+    let home = Home::new();
+    let says = "echo w: error: no such file; echo usage: w; for i in $(seq 40); do echo \\\"  --flag $i\\\"; done; \
+                echo Pass --help to see global flags; exit 1";
+    let file =
+        format!("[services.w]\nrun = [\"sh\", \"-c\", \"{says}\"]\nready = {{ line = \"up\" }}\n");
+    suite(&home, &file, &[("a", STEP)]);
+    let said = e2e(&home, &["--ci"]).failed(3, "").stdout;
+    let log = "--- last lines of w\n     w: error: no such file\n     usage: w\n";
+    for words in ["its log says `w: error: no such file`", log, "… 32 lines …", "--flag 40"] {
+        assert!(said.contains(words), "{words}\n{said}");
+    }
+}
+
+#[test]
+fn a_service_that_had_to_be_killed_is_told_so_with_its_limit() {
+    let home = Home::new();
+    let deaf = "trap \\\"\\\" TERM; echo up; while :; do sleep 1; done";
+    let file = format!(
+        "[services.deaf]\nrun = [\"sh\", \"-c\", \"{deaf}\"]\nready = {{ line = \"up\" }}\nstop_within = \"300ms\"\n"
+    );
+    suite(&home, &file, &[("a", STEP)]);
+    let said = e2e(&home, &["--ci"]).failed(1, "").stdout;
+    let why = "deaf was told to drain by SIGTERM and had not ended within `stop_within` = 300ms, so that \
+               mono-demo killed it";
+    assert!(said.contains(why), "{said}");
+    // One that somebody else kills is not ours.
+    let killed =
+        file.replace(deaf, "trap \\\"kill -9 $$\\\" TERM; echo up; while :; do sleep 0.1; done");
+    suite(&home, &killed, &[("a", STEP)]);
+    let said = e2e(&home, &["--ci"]).failed(1, "").stdout;
+    assert!(said.contains("told to drain and ended with signal 9"), "{said}");
+}
+
+/// Answers at the subject that is its name.
+const ANSWERS: &str = r#"
+import asyncio, os, sys, nats
+async def main():
+    nc = await nats.connect(os.environ["NATS_URL"], user=os.environ["NATS_USER"],
+        password=os.environ["NATS_PASSWORD"])
+    async def answer(message):
+        await message.respond(b"1")
+    await nc.subscribe(sys.argv[1], cb=answer)
+    await nc.flush()
+    print("up", flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"#;
+
+#[test]
+fn a_network_fault_hits_the_service_that_is_named() {
+    let home = Home::new();
+    let service = |name: &str| {
+        format!(
+            "[services.{name}]\nrun = [\"{{{{python}}}}\", \"answers.py\", \"{name}\"]\nready = {{ line = \"up\" }}\n"
+        )
+    };
+    let file = [service("one"), service("two")].concat();
+    let steps = "[proxy]\nservices = true\n\
+        [[step]]\nfault = \"half-open\"\ndirection = \"to-server\"\nservice = \"one\"\n\
+        [[step]]\nrequest = \"two\"\nreply = 1\n\
+        [[step]]\nrequest = \"one\"\ntimeout = \"500ms\"\nerror = \"timeout\"\n\
+        [[step]]\nfault = \"heal-network\"\nservice = \"one\"\n\
+        [[step]]\nrequest = \"one\"\nreply = 1\nwithin = \"20s\"\n";
+    suite(&home, &file, &[("cut", steps)]);
+    std::fs::write(home.path().join("suite/answers.py"), ANSWERS).unwrap();
+    e2e(&home, &["--client", "rust", "--update"]).ok();
+    let golden = std::fs::read_to_string(home.path().join("suite/scenarios/cut.snap")).unwrap();
+    assert!(golden.contains("fault half-open to-server of one"), "{golden}");
+    for (wrong, words) in [
+        (
+            steps.replace(
+                "\"one\"\n[[step]]\nrequest = \"two",
+                "\"noe\"\n[[step]]\nrequest = \"two",
+            ),
+            "did you mean `one`?",
+        ),
+        (
+            steps.replacen("service =", "on = \"client\"\nservice =", 1),
+            "has no part in the client's network",
+        ),
+        (
+            steps.replace("[proxy]\nservices = true\n", ""),
+            "`[proxy] services = true` puts the services behind one",
+        ),
+    ] {
+        suite(&home, &file, &[("cut", &wrong)]);
+        e2e(&home, &[]).failed(2, words);
+    }
+}
+
 #[test]
 fn nobody_who_answers_after_a_fault_is_told_once_and_what_helps() {
     let home = Home::new();

@@ -95,6 +95,34 @@ fn each_way_to_break_one_turns_its_scenario_red_with_the_evidence() {
     assert!(said.stdout.contains(&all), "{}", said.stdout);
 }
 
+/// Several such lines can be told apart, and a promise of the scenario's own has its place.
+#[test]
+fn a_broken_promise_is_named_with_its_key_where_it_stands() {
+    let home = Home::new();
+    suite(&home, &["lose", "own"]);
+    let (file, own) =
+        (home.path().join("suite/suite.toml"), home.path().join("suite/scenarios/own.toml"));
+    let mine = "[promise.mine]\noperation = { submit = \"orders.new\" }\nkey = \"/id\"\n\
+                effect = { kv = \"shipped\" }\nwithin = \"4s\"\n";
+    let text = std::fs::read_to_string(&own).unwrap().replace("\"own\"", "\"lose\"");
+    std::fs::write(&own, format!("{text}{mine}")).unwrap();
+    let said = e2e(&home, &["lose", "--ci"]).failed(1, "").stdout;
+    let (_, last) = said.split_once("what did not pass:\n").unwrap();
+    assert!(
+        last.starts_with("FAIL lose [rust]: promise order: ")
+            && last.contains(": `o-2` was acknowledged"),
+        "{said}"
+    );
+    assert!(!said.contains("lose.toml:1"), "no caret at what says nothing of it\n{said}");
+
+    let suite = SUITE.split("[promise.order]").next().unwrap();
+    std::fs::write(file, suite).unwrap();
+    let said = e2e(&home, &["own", "--ci"]).failed(1, "").stdout;
+    let line = 1 + text.lines().count();
+    assert!(said.contains(&format!("--> suite/scenarios/own.toml:{line}:10")), "{said}");
+    assert!(said.contains("promise mine: "), "{said}");
+}
+
 #[test]
 fn a_promise_that_nothing_could_break_is_no_pass() {
     let home = Home::new();

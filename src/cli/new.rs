@@ -1,7 +1,7 @@
 //! `e2e new`: creates a user's own suite: a sample that passes at once, or one for a command that is
 //! there.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use clap::Args;
 use include_dir::{Dir, include_dir};
@@ -59,7 +59,10 @@ pub fn run(args: &NewArgs, context: &Context, output: &Output) -> Result<Exit, C
     }
     let mut files = Vec::new();
     let own = match (&args.run, args.bare) {
-        (Some(command), _) => Some(of_command(command, &folder, &context.cwd)?),
+        (Some(command), _) => {
+            is_there(command, context)?;
+            Some(of_command(command, &folder, &context.cwd)?)
+        }
         (None, true) => {
             Some([("suite.toml", BARE.to_owned()), ("scenarios/first.toml", FIRST.to_owned())])
         }
@@ -82,6 +85,53 @@ pub fn run(args: &NewArgs, context: &Context, output: &Output) -> Result<Exit, C
     Ok(Exit::Success)
 }
 
+/// What only a shell understands.
+const OF_A_SHELL: [char; 11] = ['\'', '"', '\\', '$', '|', '&', ';', '<', '>', '*', '('];
+
+fn needs_a_shell(command: &str) -> bool {
+    command.contains(OF_A_SHELL)
+}
+
+/// The program of a command is where the command says: the first run would find out later.
+fn is_there(command: &str, context: &Context) -> Result<(), CliError> {
+    let Some(program) = command.split_whitespace().next() else { return Ok(()) };
+    if needs_a_shell(command) || program.contains("{{") {
+        return Ok(());
+    }
+    if program.contains('/') {
+        let path = without_detours(&context.absolute(Path::new(program)));
+        return if path.is_file() {
+            Ok(())
+        } else {
+            let error = format!("e2e new: there is no program {}", path.display());
+            Err(CliError::usage(error).hint("build it first: --run is a command of this folder"))
+        };
+    }
+    let folders = context.path_var("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&folders).any(|folder| folder.join(program).is_file());
+    let help = match program.split_once('=') {
+        Some((name, value)) => format!(
+            "leave it out, and let suite.toml say it: env = {{ {name} = {} }}",
+            toml::Value::from(value)
+        ),
+        None => format!("for one in this folder say --run \"./{program}\""),
+    };
+    let missing = || CliError::usage(format!("e2e new: PATH has no program {program}"));
+    if found { Ok(()) } else { Err(missing().hint(help)) }
+}
+
+/// The same path without `.` and `..`.
+fn without_detours(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut so_far, part| {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => _ = so_far.pop(),
+            part => so_far.push(part),
+        }
+        so_far
+    })
+}
+
 /// A suite of one service, which is this command.
 fn of_command(command: &str, suite: &Path, cwd: &Path) -> Result<Own, CliError> {
     let words: Vec<&str> = command.split_whitespace().collect();
@@ -89,9 +139,7 @@ fn of_command(command: &str, suite: &Path, cwd: &Path) -> Result<Own, CliError> 
         let error = CliError::usage("e2e new: --run names no command".to_owned());
         return Err(error.hint("as in --run \"./bin/worker --verbose\""));
     };
-    // What only a shell understands, it is left to.
-    let of_a_shell = command.contains(['\'', '"', '\\', '$', '|', '&', ';', '<', '>', '*', '(']);
-    let words = match of_a_shell {
+    let words = match needs_a_shell(command) {
         true => vec!["sh".to_owned(), "-c".to_owned(), command.to_owned()],
         false => words.iter().map(|word| (*word).to_owned()).collect(),
     };

@@ -61,6 +61,15 @@ pub struct Child {
     remove_on_exit: Vec<PathBuf>,
 }
 
+/// How a child ended that was told to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stopped {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// It had not ended in time, and was killed by us.
+    pub was_killed: bool,
+}
+
 impl fmt::Debug for Child {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Child")
@@ -186,16 +195,29 @@ impl Child {
     /// # Errors
     /// [`SignalError::Refused`] if the operating system does not let us.
     pub async fn stop(&self, grace: Duration) -> Result<ExitStatus, SignalError> {
+        self.stop_or_kill(grace).await.map(|stopped| stopped.status)
+    }
+
+    /// The same, and says whether the SIGKILL was ours: the status alone could be anybody's.
+    ///
+    /// # Errors
+    /// As [`stop`](Self::stop).
+    pub async fn stop_or_kill(&self, grace: Duration) -> Result<Stopped, SignalError> {
+        let by_itself = |status| Stopped { status, was_killed: false };
         for signal in [Signal::Term, Signal::Cont] {
             match self.signal(signal).await {
                 Ok(()) => {}
-                Err(SignalError::Exited { status, .. }) => return Ok(status),
+                Err(SignalError::Exited { status, .. }) => return Ok(by_itself(status)),
                 Err(refused) => return Err(refused),
             }
         }
-        match tokio::time::timeout(grace, self.wait()).await {
-            Ok(status) => Ok(status),
-            Err(_) => self.kill().await,
+        if let Ok(status) = tokio::time::timeout(grace, self.wait()).await {
+            return Ok(by_itself(status));
+        }
+        match self.signal(Signal::Kill).await {
+            Ok(()) => Ok(Stopped { status: self.wait().await, was_killed: true }),
+            Err(SignalError::Exited { status, .. }) => Ok(by_itself(status)),
+            Err(refused) => Err(refused),
         }
     }
 
@@ -234,6 +256,13 @@ impl Child {
     #[must_use]
     pub fn tail(&self) -> Vec<String> {
         self.stderr.tail()
+    }
+
+    /// The first lines of the same and the last, 12 at most, with how many are left out between them: a
+    /// program that does not start says why first, and then how it is to be called.
+    #[must_use]
+    pub fn both_ends(&self) -> Vec<String> {
+        self.stderr.both_ends()
     }
 
     /// The last 256 lines of the same, each with the moment in which it came.

@@ -16,6 +16,9 @@ pub(super) const MAX_KEPT_LINE: usize = 64 * 1024;
 pub(super) const MAX_SHOWN_LINE: usize = 4 * 1024;
 
 const KEPT_LINES: usize = 256;
+/// How many of the first lines are kept for good, and how many of the last stand beside them.
+const FIRST_LINES: usize = 5;
+const LAST_LINES: usize = 6;
 
 /// Lines of a child's stderr, from the first one that is still kept.
 #[derive(Debug)]
@@ -77,6 +80,8 @@ struct Kept {
     /// The number of the first line that is still here.
     first: u64,
     lines: VecDeque<KeptLine>,
+    /// The first ever.
+    head: Vec<String>,
     stderr_closed: bool,
     /// Lines of stdout come here too, and it is not closed.
     stdout_feeds: bool,
@@ -111,6 +116,9 @@ impl LineLog {
         let is_cut = text.len() > MAX_KEPT_LINE;
         let text = start(text, MAX_KEPT_LINE);
         let mut kept = self.kept();
+        if kept.head.len() < FIRST_LINES {
+            kept.head.push(start(text.clone(), MAX_SHOWN_LINE));
+        }
         kept.lines.push_back(KeptLine { at: Instant::now(), text, is_cut });
         if kept.lines.len() > KEPT_LINES {
             kept.lines.pop_front();
@@ -152,13 +160,28 @@ impl LineLog {
         let kept = self.kept();
         let skip = kept.lines.len().saturating_sub(TAIL_LINES);
         let last = kept.lines.iter().skip(skip);
-        last.map(|line| start(line.text.clone(), MAX_SHOWN_LINE)).collect()
+        last.map(shown).collect()
+    }
+
+    /// The first and the last, and between them how many are left out.
+    pub(super) fn both_ends(&self) -> Vec<String> {
+        let kept = self.kept();
+        let last = |many| kept.lines.iter().skip(kept.lines.len().saturating_sub(many));
+        let all = kept.first as usize + kept.lines.len();
+        // In the place of one line that is left out it would stand itself.
+        let left_out = all.saturating_sub(FIRST_LINES + LAST_LINES);
+        if left_out < 2 {
+            return last(all).map(shown).collect();
+        }
+        let between = format!("… {left_out} lines …");
+        let last = last(LAST_LINES).map(shown);
+        kept.head.iter().cloned().chain([between]).chain(last).collect()
     }
 
     pub(super) fn timed(&self) -> Vec<(Instant, String)> {
         let kept = self.kept();
         let lines = kept.lines.iter();
-        lines.map(|line| (line.at, start(line.text.clone(), MAX_SHOWN_LINE))).collect()
+        lines.map(|line| (line.at, shown(line))).collect()
     }
 
     /// Completes once nothing comes any more.
@@ -172,7 +195,12 @@ impl LineLog {
     }
 }
 
-/// No more than so many bytes of a line, and whether there was more.
+/// As much of a line as people are shown.
+fn shown(line: &KeptLine) -> String {
+    start(line.text.clone(), MAX_SHOWN_LINE)
+}
+
+/// No more than so many bytes of a line; one that is cut ends with an ellipsis.
 fn start(mut line: String, most: usize) -> String {
     if line.len() > most {
         let end = (0..=most).rfind(|end| line.is_char_boundary(*end));
@@ -200,6 +228,20 @@ mod tests {
         assert_eq!(tail.len(), TAIL_LINES);
         assert_eq!(tail[0], "line 950");
         assert_eq!(tail[49], "line 999");
+    }
+
+    #[test]
+    fn both_ends_are_the_first_lines_and_the_last() {
+        let log = |many: usize| {
+            let text: String = (1..=many).map(|n| format!("line {n}\n")).collect();
+            log_of(&text).both_ends()
+        };
+        for few in [0, 1, 12] {
+            assert_eq!(log(few).len(), few);
+        }
+        let lines = ["line 1", "line 2", "line 3", "line 4", "line 5", "… 989 lines …", "line 995"];
+        assert_eq!(log(1000)[..7], lines);
+        assert_eq!((log(1000).len(), log(1000)[11].as_str()), (12, "line 1000"));
     }
 
     #[test]

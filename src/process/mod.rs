@@ -56,7 +56,7 @@ mod start;
 mod status;
 mod subcommand;
 
-pub use child::Child;
+pub use child::{Child, Stopped};
 pub use clean::clean;
 pub use counts::Pipe;
 pub use drain::{MAX_STDOUT_LINE, StdoutError};

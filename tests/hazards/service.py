@@ -40,6 +40,10 @@ async def main() -> None:
         subscription = await pull(js, "worker", max_deliver=3)
         await ready()
         await each(subscription, lambda message: message.nak(delay=0.02 if NEARLY else None))
+    elif MODE == "refuse":
+        subscription = await pull(js, "worker")
+        await ready()
+        await each(subscription, lambda message: message.nak())
     elif MODE == "slow":
         subscriptions = [await pull(js, "worker", ack_wait=0.3) for _ in range(2)]
 

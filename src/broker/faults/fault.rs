@@ -330,7 +330,7 @@ impl fmt::Display for Fault {
         }
         match self.on {
             // The service says it.
-            Some(_) if self.messages.is_some() && self.service.is_some() => {}
+            Some(_) if self.service.is_some() => {}
             Some(side) if self.messages.is_some() => write!(f, " of {}", side.word())?,
             Some(side) => write!(f, " on {}", side.word())?,
             None => {}
@@ -372,6 +372,9 @@ mod tests {
         assert_eq!(stopped.to_string(), "stop-services of a");
         let led = Fault { stream: Some("ORDERS".into()), ..Fault::new(What::KillLeader) };
         assert_eq!(led.to_string(), "kill-leader of ORDERS");
+        let (on, pull) = (Some(Side::Services), Some("pull".into()));
+        let open = Fault { on, service: pull, ..Fault::new(What::HalfOpen(Direction::ToServer)) };
+        assert_eq!(open.to_string(), "half-open to-server of pull");
         let hole = Fault { on: Some(Side::Client), ..Fault::new(What::BlackHole) };
         let other = Fault { on: Some(Side::Services), ..Fault::new(What::HealNetwork) };
         assert!(!other.mends(&hole));

@@ -150,7 +150,7 @@ impl<'a> Faults<'a> {
 
     async fn perform(&mut self, what: What, fault: &Fault) -> Result<String, FaultError> {
         if what.is_of_a_network() {
-            return self.network_fault(what, fault.on).await;
+            return self.network_fault(what, fault).await;
         }
         match what {
             What::Message(fate) => self.message_fault(fate, fault),
@@ -174,8 +174,8 @@ impl<'a> Faults<'a> {
         }
     }
 
-    async fn network_fault(&mut self, what: What, on: Option<Side>) -> Result<String, FaultError> {
-        let hit = self.hit(on, None)?;
+    async fn network_fault(&mut self, what: What, fault: &Fault) -> Result<String, FaultError> {
+        let hit = self.hit(fault.on, fault.service.as_deref())?;
         let left: Vec<u64> = hit.iter().filter_map(|network| not_cut(network.proxies)).collect();
         for proxy in hit.iter().flat_map(|network| network.proxies) {
             switch(proxy, what).await?;
@@ -186,7 +186,11 @@ impl<'a> Faults<'a> {
         let mut whom: Vec<Side> = hit.iter().map(|network| network.side).collect();
         whom.sort_unstable();
         whom.dedup();
-        Ok(said(what, &whom))
+        let said = said(what, &whom);
+        Ok(match &fault.service {
+            Some(name) => format!("{said} (of {name} alone)"),
+            None => said,
+        })
     }
 
     /// Returns at once: the messages come later.

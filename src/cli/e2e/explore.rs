@@ -105,8 +105,9 @@ fn show(explored: &Explored, again: &dyn Fn(&str) -> String, output: &Output) {
             let why: Vec<String> = first(reason);
             ("not known".to_owned(), why.into_iter().chain(log.iter().cloned()).collect())
         }
-        Came::Broken { promises, message } if promises.is_empty() => {
-            ("BROKEN  a check fails".to_owned(), first(message))
+        Came::Broken { promises, check, message } if promises.is_empty() => {
+            let what = if check.is_some() { "a check fails" } else { "the run does not end well" };
+            (format!("BROKEN  {what}"), first(message))
         }
         Came::Broken { promises, .. } => {
             let names: Vec<String> = promises.iter().map(ToString::to_string).collect();

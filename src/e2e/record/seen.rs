@@ -11,7 +11,8 @@ use crate::e2e::text::data::Data;
 use crate::e2e::text::matched::matched;
 use crate::e2e::text::matcher;
 use crate::e2e::text::matcher::Difference;
-use crate::wire::driver::{Ack, DriverError, Headers, Message, Outcome};
+use crate::wire::driver::{Ack, DriverError, ErrorKind, Headers, Message, Outcome};
+use crate::wire::headers::{self as h, bounded};
 
 /// The outcome of a step.
 #[derive(Debug, Clone, PartialEq)]
@@ -233,14 +234,20 @@ impl Seen {
                     seen: format!("the error {}: {}", describe(error), error.message),
                 },
             )),
-            (Self::Ok(fields), Some(expect)) => Err((
-                Some(expect),
-                Difference {
-                    path: String::new(),
-                    expected: "an error".to_owned(),
-                    seen: Data::Object(fields.clone().into_iter().collect()).to_string(),
-                },
-            )),
+            // As a typed client has it, so that a step may be about that alone.
+            (Self::Ok(fields), Some(expect)) => {
+                let difference = match service_error(fields).as_ref().map(error_value) {
+                    Some(error) => {
+                        matcher::compare(&expect.pattern, &error, expect.exact, "error").err()
+                    }
+                    None => Some(Difference {
+                        path: String::new(),
+                        expected: "an error".to_owned(),
+                        seen: Data::Object(fields.clone().into_iter().collect()).to_string(),
+                    }),
+                };
+                difference.map_or(Ok(()), |difference| Err((Some(expect), difference)))
+            }
             (Self::Ok(fields), None) => {
                 let absent = |expect: &&Expect| {
                     expect.pattern == "#absent" && !fields.contains_key(expect.key)
@@ -254,12 +261,41 @@ impl Seen {
                         _ => pattern,
                     };
                     matcher::compare(&pattern, seen, expect.exact, expect.key)
-                        .map_err(|difference| (Some(expect), difference))?;
+                        .map_err(|difference| (Some(expect), beside_error(difference, fields)))?;
                 }
                 Ok(())
             }
         }
     }
+}
+
+/// The error of a service that a raw reply carries in its headers (ADR-32).
+fn service_error(parts: &Parts) -> Option<DriverError> {
+    // A page has a status of its own.
+    let headers = parts.get("reply_headers").filter(|_| !parts.contains_key("status"))?;
+    let text = |name: &str| headers.get(name).map(part_text);
+    let (code, words) = (text(h::SERVICE_ERROR_CODE), text(h::SERVICE_ERROR));
+    if code.is_none() && words.is_none() {
+        return None;
+    }
+    Some(DriverError {
+        kind: ErrorKind::ServiceError,
+        definite: true,
+        message: words.unwrap_or_default(),
+        code: code.and_then(|code| code.parse().ok()),
+    })
+}
+
+/// A difference, with the error that stands in the headers beside what differs.
+fn beside_error(difference: Difference, parts: &Parts) -> Difference {
+    let Some(error) = service_error(parts) else { return difference };
+    let code = error.code.map(|code| format!(" {code}")).unwrap_or_default();
+    let seen = format!(
+        "{}; the reply carries the service's error{code} `{}`",
+        difference.seen,
+        bounded(&error.message, 200)
+    );
+    Difference { seen, ..difference }
 }
 
 /// `no_responders, definite`.
@@ -414,6 +450,32 @@ mod tests {
         assert!(seen.check(&[expect("reply", json!(15))]).is_ok());
         assert!(seen.check(&[expect("reply", json!(16))]).is_err());
         assert!(seen.check(&[expect("error", json!({}))]).is_err());
+    }
+
+    #[test]
+    fn the_error_of_a_service_is_seen_in_the_headers_of_a_raw_reply() {
+        let message = |headers: Value| {
+            let message = json!({"subject": "x", "payload_base64": "", "headers": headers});
+            Seen::request(Outcome::Ok(message))
+        };
+        let headers = json!({
+            "Nats-Service-Error": ["missing field `params`"],
+            "Nats-Service-Error-Code": ["400"],
+        });
+        let refused = message(headers);
+        for expected in [json!({"kind": "service_error"}), json!({"code": 400, "definite": true})] {
+            assert!(refused.check(&[expect("error", expected.clone())]).is_ok(), "{expected}");
+            assert!(message(json!({})).check(&[expect("error", expected)]).is_err());
+        }
+        assert!(refused.check(&[expect("error", json!({"kind": "timeout"}))]).is_err());
+        // Nobody has to expect it.
+        assert!(refused.check(&[expect("reply", json!(""))]).is_ok());
+        let (_, difference) = refused
+            .check(&[expect("reply", json!({"a": 1}))])
+            .map_err(|(at, d)| (at.is_some(), d))
+            .unwrap_err();
+        let told = "the reply carries the service's error 400 `missing field `params``";
+        assert!(difference.to_string().ends_with(told), "{difference}");
     }
 
     #[test]

@@ -27,8 +27,11 @@ use crate::e2e::scenario::ast::service::Service;
 use crate::e2e::scenario::ast::step::{Action, Program};
 use crate::e2e::text::redact::Redactions;
 use crate::e2e::text::template::{Variables, names};
+use crate::e2e::verdict::breach;
 use crate::e2e::verdict::event::{Event, RunHistory};
+use crate::e2e::verdict::finding::Verdict;
 use crate::e2e::verdict::outcome::{End, Outcome, Stop};
+use crate::e2e::verdict::report::Report;
 use crate::e2e::verdict::transcript::writer::Transcript;
 
 /// One scenario with one client, to be run on this machine.
@@ -148,7 +151,7 @@ impl Execution<'_> {
         let mut started = sequence::telling(fixture, run, events);
         if !fixture.setup.is_empty() {
             sequence::setup(world, fixture, limit, progress, &mut started).await?;
-            world.start_services().await?;
+            world.start_services(fixture).await?;
         }
         if let Some(crash) = &fixture.crash {
             world.watch(crash);
@@ -356,20 +359,33 @@ async fn conclude(
         asked_for: !fixture.promises.is_empty()
             || fixture.checks.iter().any(|check| checks::judges_the_history(&check.kind)),
     }));
-    if report.word() == "invalid" {
-        let message = format!("the history of this run is invalid\n{report}");
-        return Err(Stop::failed(fixture, &(0..0), message));
+    if let Some(headline) = breach::headline(&report) {
+        return Err(at_the_promise(fixture, &report, format!("{headline}\n{report}")));
     }
     // Who promises something asks for a verdict.
     if report.leaves_a_promise_open() {
         let message = format!("what was promised cannot be told\n{report}");
-        return Err(Stop::failed(fixture, &(0..0), message));
+        return Err(at_the_promise(fixture, &report, message));
     }
     for check in checks {
         let evidence = checks::still_true(world, fixture, check, &report).await?;
         progress.transcript.check(check, &evidence);
     }
     Ok(())
+}
+
+/// A verdict, at the scenario's own promise that it is about, or at the check that asks for it; a promise of
+/// the suite has no place in the scenario.
+fn at_the_promise(fixture: &Fixture, report: &Report, message: String) -> Stop {
+    let open = report.findings.iter().filter(|finding| !matches!(finding.verdict, Verdict::Valid));
+    // What is promised follows the name, behind a colon.
+    let mut names = open.filter_map(|finding| finding.name.as_ref()?.split(':').next());
+    let own = names.find_map(|name| fixture.promise_spans.get(name));
+    let asked = || fixture.checks.iter().find(|check| checks::judges_the_history(&check.kind));
+    match own.or_else(|| asked().map(|check| &check.span)) {
+        Some(span) => Stop::failed(fixture, span, message),
+        None => Stop::failed_somewhere(fixture, message),
+    }
 }
 
 /// Waits until a check holds; where a service is killed meanwhile, it has its time once more.

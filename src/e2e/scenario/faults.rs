@@ -137,7 +137,7 @@ pub(super) fn takes(what: What) -> Vec<&'static str> {
     if what.is_of_a_network() {
         takes.push("on");
     }
-    if what.is_of_services() {
+    if what.is_of_services() || what.is_of_a_network() {
         takes.push("service");
     }
     if what.is_of_a_leader() {
@@ -212,6 +212,18 @@ fn fault(what: What, fields: &Fields<'_, '_>, read: &[&str], findings: &mut Find
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         findings.unknown(fields.span_of("service"), "service", name, &known);
     }
+    // Each service has a network of its own, and the client has another.
+    let on = match (on, &service) {
+        (None, Some(_)) if what.is_of_a_network() => Some(Side::Services),
+        (Some(Side::Client), Some(name)) => {
+            let message = format!("`{name}` has no part in the client's network");
+            let help =
+                "`service` goes with `on = \"services\"`, which it means where `on` is left out";
+            findings.add_with_help(fields.span_of("service"), message, help);
+            on
+        }
+        _ => on,
+    };
     let stream = fields.text("stream", findings);
     if what.is_of_a_leader() && fields.get("stream").is_none() && !findings.leaders {
         let message = format!("`{}` must say whose leader: the `stream`", what.word());

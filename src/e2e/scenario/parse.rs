@@ -1,6 +1,6 @@
 //! The top of a fixture: description, tags, clients, settings; then its steps and checks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
@@ -175,6 +175,7 @@ fn scenario(
         steps: steps::read("step", &top, findings),
         teardown: steps::read("teardown", &top, findings),
         checks: checks::read(&top, context, &promises, findings),
+        promise_spans: promise_spans(document),
         promises,
         explore: explore(&top, findings),
         crash: None,
@@ -206,6 +207,13 @@ fn promises(
     let own = promises::read(top, true, stored, findings);
     let others = context.promises.iter().filter(|one| own.iter().all(|own| own.name != one.name));
     others.cloned().chain(own.clone()).collect()
+}
+
+/// Where the scenario's own promises stand, by name.
+fn promise_spans(document: &DeTable<'_>) -> BTreeMap<String, Span> {
+    let table = document.get("promise").and_then(|item| item.get_ref().as_table());
+    let names = table.into_iter().flat_map(|table| table.keys());
+    names.map(|name| (name.get_ref().to_string(), name.span())).collect()
 }
 
 fn clients(

@@ -163,7 +163,7 @@ impl<'a, 'i> Fields<'a, 'i> {
                 Some(duration) => Some(duration),
                 None => {
                     let message = format!(
-                        "`{text}` is not a duration: expected a number and a unit, as in \"5s\" or \"250ms\" (units: ms, s, m)"
+                        "`{text}` is not a duration: expected a number and a unit, as in \"5s\" or \"250ms\" (units: ms, s, m, h, d)"
                     );
                     findings.add(item.span(), message);
                     None
@@ -250,7 +250,7 @@ impl<'a, 'i> Fields<'a, 'i> {
     }
 }
 
-/// `5s`, `250ms`, `1m`; whole numbers only, so that there is one way to write each.
+/// `5s`, `250ms`, `24h`; whole numbers only, so that there is one way to write each.
 pub fn duration(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let number: u64 = text[..digits].parse().ok()?;
@@ -258,6 +258,8 @@ pub fn duration(text: &str) -> Option<Duration> {
         "ms" => Some(Duration::from_millis(number)),
         "s" => Some(Duration::from_secs(number)),
         "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        "h" => Some(Duration::from_secs(number.checked_mul(60 * 60)?)),
+        "d" => Some(Duration::from_secs(number.checked_mul(24 * 60 * 60)?)),
         _ => None,
     }
 }
@@ -271,7 +273,19 @@ mod tests {
         assert_eq!(duration("5s"), Some(Duration::from_secs(5)));
         assert_eq!(duration("250ms"), Some(Duration::from_millis(250)));
         assert_eq!(duration("2m"), Some(Duration::from_secs(120)));
-        for bad in ["", "5", "s", "5 s", "1.5s", "-1s", "5h", "99999999999999999999s"] {
+        assert_eq!(duration("24h"), Some(Duration::from_secs(86_400)));
+        assert_eq!(duration("7d"), Some(Duration::from_secs(604_800)));
+        for bad in [
+            "",
+            "5",
+            "s",
+            "5 s",
+            "1.5s",
+            "-1s",
+            "5w",
+            "9999999999999999999d",
+            "99999999999999999999s",
+        ] {
             assert_eq!(duration(bad), None, "{bad}");
         }
     }

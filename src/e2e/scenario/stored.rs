@@ -11,7 +11,7 @@ use super::findings::Findings;
 use super::form::{Form, Key};
 use super::reader::{Fields, duration};
 use super::stored_keys::{CONSUMER, KV, OBJECTS, STREAM};
-use crate::e2e::scenario::keys;
+use crate::e2e::scenario::{keys, subjects};
 use crate::e2e::text::span::Span;
 
 /// How long a message id is known where nothing is said: a key's window is no longer than it lives.
@@ -41,11 +41,43 @@ pub(in crate::e2e) fn read(
                     let help = "each is made once, and a scenario adds to what its suite has";
                     findings.add_with_help(fields.0, message, help);
                 }
-                None => all.push(stored),
+                None => {
+                    if let Some(message) = overlap(&stored, &all) {
+                        let place = match fields.1.get("subjects") {
+                            Some(_) => fields.1.span_of("subjects"),
+                            None => fields.0,
+                        };
+                        let help = "JetStream takes a subject into one stream; another one can copy \
+                                    from that, by `sources`";
+                        findings.add_with_help(place, message, help);
+                    }
+                    all.push(stored);
+                }
             }
         }
     }
     all
+}
+
+/// Which other stream takes one of its subjects, in a sentence: JetStream makes no second one.
+fn overlap(stored: &Stored, all: &[Stored]) -> Option<String> {
+    all.iter().find_map(|other| {
+        let theirs = subjects(other);
+        let (own, taken) = subjects(stored).into_iter().find_map(|own| {
+            Some((own, *theirs.iter().find(|theirs| subjects::meet(own, theirs))?))
+        })?;
+        Some(format!("{} takes `{own}`, and {} takes `{taken}`", stored.written, other.written))
+    })
+}
+
+/// What it takes; its own name where it says nothing, and copies from no other.
+fn subjects(stored: &Stored) -> Vec<&str> {
+    let says = |key: &str| stored.config.get(key);
+    match says("subjects").and_then(Value::as_array) {
+        Some(subjects) => subjects.iter().filter_map(Value::as_str).collect(),
+        None if says("mirror").or(says("sources")).is_some() => Vec::new(),
+        None => vec![&stored.name],
+    }
 }
 
 /// Tables by name, each with the place of its name.

@@ -53,10 +53,14 @@ pub enum Came {
         /// What differs, and where.
         message: String,
     },
-    /// A promise or a check does not.
+    /// A promise or a check does not, or the run does not end well: a service does not end as it is told,
+    /// or leaves something behind.
     Broken {
-        /// The promises that are broken; none where only a check fails.
+        /// The promises that are broken; none where something else is.
         promises: Vec<Breach>,
+        /// The word of the check that fails, if one does: else the run does not end well.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        check: Option<&'static str>,
         /// What differs, and where.
         message: String,
     },
@@ -248,10 +252,9 @@ fn came(fixture: &Fixture, outcome: Outcome) -> Came {
         },
         End::Failed(failure) => {
             let promises = outcome.history.map(|of| breaches(&of.report)).unwrap_or_default();
-            let line = failure.place.as_ref().map(|place| place.line);
-            let steps = fixture.steps.iter().chain(&fixture.teardown);
-            let mut lines = steps.map(|step| fixture.source.line(&step.span));
-            let in_step = lines.any(|step| Some(step) == line);
+            let line = failure.place.as_ref().map_or(0, |place| place.line);
+            let in_step = fixture.step_at(line).is_some();
+            let check = fixture.check_at(line).map(|check| check.kind.word());
             // It fails by itself, then: that no message came is not why.
             let when = if is_killed { "" } else { "before it was killed: " };
             let message = match failure.place {
@@ -260,7 +263,7 @@ fn came(fixture: &Fixture, outcome: Outcome) -> Came {
             };
             match promises.is_empty() && in_step {
                 true => Came::StepFailed { message },
-                false => Came::Broken { promises, message },
+                false => Came::Broken { promises, check, message },
             }
         }
     }
@@ -300,7 +303,7 @@ impl Exploration {
         };
         let why = match came {
             Came::Unknown { reason, .. } => return Some(Stop::broken(point, reason)),
-            Came::Broken { promises, message } => match promises.first() {
+            Came::Broken { promises, message, .. } => match promises.first() {
                 Some(breach) => format!("{breach}: {}", breach.message),
                 None => message.clone(),
             },

@@ -131,7 +131,7 @@ pub async fn shrink(
         known: HashSet::new(),
     };
     let (failed_before, said_before) = shrinker.measure(&whole, shrinking.tries).await?;
-    let evidence = shrinker.evidence.clone().map(|evidence| evidence.to_string());
+    let evidence = shrinker.evidence.as_ref().map(|evidence| evidence.told(&said_before));
     let evidence = evidence.unwrap_or_default();
     told(Progress::Measured(failed_before, evidence.clone()));
     shrinker.times = times(failed_before);

@@ -1,7 +1,7 @@
 //! The line of a log that says why a program ended.
 
 /// The last line that says something. What runtimes print after the error (frames, fields of the
-/// error, banners, advice) is passed over: a log of Node ends with Node's version, one of Go with
+/// error, banners, advice, how a program is called) is passed over: a log of Node ends with Node's version, one of Go with
 /// `exit status 2`. The last line itself where nothing else is left.
 pub(in crate::e2e) fn telling_line(log: &[String]) -> Option<&str> {
     let mut below = "";
@@ -13,6 +13,23 @@ pub(in crate::e2e) fn telling_line(log: &[String]) -> Option<&str> {
     }
     log.iter().map(String::as_str).rfind(|line| !line.trim().is_empty())
 }
+
+/// How lines begin that say how a program is to be called.
+const OF_A_USAGE: [&str; 13] = [
+    "usage",
+    "pass --help",
+    "try '",
+    "try \"",
+    "try `",
+    "use \"",
+    "for more information",
+    "flags:",
+    "global flags:",
+    "options:",
+    "commands:",
+    "available commands:",
+    "arguments:",
+];
 
 /// `below` is the line that follows.
 fn is_beside_the_point(line: &str, below: &str) -> bool {
@@ -27,6 +44,14 @@ fn is_beside_the_point(line: &str, below: &str) -> bool {
         || begins(&["goroutine ", "created by ", "exit status ", "[signal "])
         // Rust.
         || begins(&["note: ", "stack backtrace:"])
+        // What is left out between both ends of a log.
+        || line.starts_with('…')
+        || is_of_a_usage(line)
+}
+
+fn is_of_a_usage(line: &str) -> bool {
+    let line = line.to_lowercase();
+    OF_A_USAGE.iter().any(|start| line.starts_with(start))
 }
 
 #[cfg(test)]
@@ -70,6 +95,20 @@ mod tests {
                 "Exception in thread \"main\" shop.Bad: no licence\n\tat shop.Main.main(Main.java:3)\n",
                 "Exception in thread \"main\" shop.Bad: no licence",
             ),
+            (
+                "flag provided but not defined: -x\nUsage of ./w:\n  -addr string\n    \tthe address",
+                "flag provided but not defined: -x",
+            ),
+            (
+                "error: unknown argument '-x'\n\nUsage: w [OPTIONS]\n\nFor more information, try '--help'.",
+                "error: unknown argument '-x'",
+            ),
+            (
+                "w: error: stat ./nothere.sh: no such file\nusage: w [<flags>]\n\nFlags:\n  --help  Shows help\n\n\
+                 Pass --help to see global flags",
+                "w: error: stat ./nothere.sh: no such file",
+            ),
+            ("usage: w [-h]\nw: error: no licence", "w: error: no licence"),
             ("up\nno licence", "no licence"),
             ("  at the end", "  at the end"),
         ] {

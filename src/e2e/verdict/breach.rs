@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::finding::Verdict;
 use super::report::Report;
+use crate::counted::counted;
 
 /// A promise that is broken: `promise kept: lost`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -22,6 +23,23 @@ impl fmt::Display for Breach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.promise, self.how.join(", "))
     }
+}
+
+/// All that a report finds broken, in one line: each promise, how, one place with its key, and how many
+/// places there are beside that. `None` where nothing is.
+pub fn headline(report: &Report) -> Option<String> {
+    let places = report.findings.iter().filter_map(|finding| match finding.verdict {
+        Verdict::Invalid { violations, .. } => Some(violations),
+        _ => None,
+    });
+    let told = breaches(report).into_iter().zip(places).map(|(breach, places)| {
+        let more = match places {
+            0 | 1 => String::new(),
+            many => format!(" (and {} more)", counted(many - 1, "place")),
+        };
+        format!("{breach}: {}{more}", breach.message)
+    });
+    Some(told.collect::<Vec<_>>().join("; ")).filter(|told| !told.is_empty())
 }
 
 /// Those that a report finds.

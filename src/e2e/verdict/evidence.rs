@@ -49,6 +49,16 @@ impl fmt::Display for Evidence {
 }
 
 impl Evidence {
+    /// The same with what one run said of it: with the numbers of that run.
+    pub fn told(&self, said: &str) -> String {
+        match self {
+            Self::Promise { .. } => self.to_string(),
+            Self::Step { verb, .. } => format!("step {verb}: {said}"),
+            Self::Check { word, .. } => format!("check {word}: {said}"),
+            Self::Other { .. } => said.to_owned(),
+        }
+    }
+
     /// All that a run shows, with a sentence from it; the promises first, which say most. Nothing
     /// where it did not fail.
     pub fn of(fixture: &Fixture, outcome: &Outcome) -> Vec<(Self, String)> {
@@ -62,12 +72,8 @@ impl Evidence {
         }
         let first = failure.message.lines().next().unwrap_or_default();
         let says = without_numbers(first);
-        let line = failure.place.as_ref().map(|place| place.line);
-        let is_there = |span| Some(fixture.source.line(span)) == line;
-        let mut steps = fixture.steps.iter().chain(&fixture.teardown);
-        let step = steps.find(|step| is_there(&step.span));
-        let check = fixture.checks.iter().find(|check| is_there(&check.span));
-        let other = match (step, check) {
+        let line = failure.place.as_ref().map_or(0, |place| place.line);
+        let other = match (fixture.step_at(line), fixture.check_at(line)) {
             (Some(step), _) => Self::Step { verb: step.action.verb(), says },
             (_, Some(check)) => Self::Check { word: check.kind.word(), says },
             // That the history is invalid has been said.
@@ -94,7 +100,17 @@ fn without_numbers(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::without_numbers;
+    use super::{Evidence, without_numbers};
+
+    #[test]
+    fn evidence_is_alike_without_numbers_and_told_with_those_of_a_run() {
+        let of = |said: &str| Evidence::Step { verb: "settle", says: without_numbers(said) };
+        let said = "not settled within 5s: consumer `c` has 3 pending";
+        assert_eq!(of(said), of("not settled within 5s: consumer `c` has 12 pending"));
+        assert_eq!(of(said).told(said), format!("step settle: {said}"));
+        let lost = Evidence::Promise { promise: "promise kept".to_owned(), how: "lost" };
+        assert_eq!(lost.told("`o-7` is nowhere"), "promise kept: lost");
+    }
 
     #[test]
     fn numbers_are_all_the_same() {

@@ -88,6 +88,12 @@ impl Stop {
         Self::Broken(format!("{doing}: {error}"))
     }
 
+    /// Something differs, at no place of the fixture.
+    pub fn failed_somewhere(fixture: &Fixture, message: String) -> Self {
+        let place = Place { file: fixture.source.path.to_string(), line: 1, column: None };
+        Self::Failed(Failure { message, excerpt: None, diff: None, place: Some(place) })
+    }
+
     /// Something differs, at a place of the fixture.
     pub fn failed(fixture: &Fixture, span: &Span, message: impl Into<String>) -> Self {
         let message = message.into();

@@ -28,7 +28,7 @@ pub(in crate::e2e) struct NotStarted {
     pub(in crate::e2e) reason: Stop,
     /// Which of the services.
     pub(in crate::e2e) service: String,
-    /// The end of the log.
+    /// The end of the log; of one that has ended, its beginning too.
     pub(in crate::e2e) log: Vec<String>,
     /// Whether one ended before it was ready.
     pub(in crate::e2e) ended: bool,
@@ -149,8 +149,10 @@ async fn within(
             if tokio::task::unconstrained(&mut sign).now_or_never().is_some() {
                 return Ok(());
             }
-            let log = processes[at].tail();
-            let said = telling_line(&log).unwrap_or_default();
+            let all: Vec<String> =
+                processes[at].timed_tail().into_iter().map(|(_, line)| line).collect();
+            let said = telling_line(&all).unwrap_or_default();
+            let log = processes[at].both_ends();
             let reason =
                 format!("{name} ended with {status} before it was ready; its log says `{said}`");
             let (reason, service) = (Stop::Broken(reason), name.clone());

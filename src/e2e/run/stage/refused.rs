@@ -7,17 +7,31 @@ const REFUSED: &str = "authentication error";
 /// What it logs of one that never shows anything.
 const SILENT: &str = "Authentication Timeout";
 
-/// The reason, with what the broker's log says of it and what to do.
-pub(in crate::e2e) fn explained(reason: Stop, service: &str, broker: &[String]) -> Stop {
+/// The reason, with what the broker's log says of it and what to do; where everybody is let in, a login is
+/// not what is missing.
+pub(in crate::e2e) fn explained(
+    reason: Stop,
+    service: &str,
+    broker: &[String],
+    is_open: bool,
+) -> Stop {
     let Stop::Broken(told) = reason else { return reason };
     let refused = |line: &&String| line.contains(REFUSED) || line.contains(SILENT);
     Stop::Broken(match broker.iter().rfind(refused) {
+        Some(line) if is_open => format!(
+            "{told}; the broker refused a connection (`{}`), though it lets everybody in who shows no \
+             password: {service} shows a wrong one",
+            said(line)
+        ),
         Some(line) => format!(
             "{told}; the broker refused a connection (`{}`): {service} has to show NATS_USER and \
              NATS_PASSWORD, or to take {{{{url_with_credentials}}}} for its URL; for one that can do \
              neither its suite says broker = {{ auth = false }}",
             said(line)
         ),
+        None if told.contains(" to the broker within ") && is_open => {
+            format!("{told}; {service} is told where by NATS_URL, and everybody is let in there")
+        }
         None if told.contains(" to the broker within ") => format!(
             "{told}; {service} is told where by NATS_URL, and whom to log in as by NATS_USER and \
              NATS_PASSWORD: not every library takes a login from a URL, and with broker = {{ auth = false }} \
@@ -45,16 +59,22 @@ mod tests {
             Stop::Broken(told) => told,
             other => panic!("{other:?}"),
         };
-        let all = told(explained(reason(), "api", &[line.to_owned()]));
+        let all = told(explained(reason(), "api", &[line.to_owned()], false));
         assert!(
             all.contains("(`127.0.0.1:5 - cid:9 - authentication error`): api has to"),
             "{all}"
         );
         assert!(all.contains("{{url_with_credentials}}"), "{all}");
-        assert_eq!(told(explained(reason(), "api", &[])), "api did not say `up` within 1s");
+        assert_eq!(told(explained(reason(), "api", &[], false)), "api did not say `up` within 1s");
         // What never comes to the broker, it says nothing of.
-        let away = Stop::Broken("api did not connect to the broker within 20s".to_owned());
-        let all = told(explained(away, "api", &[]));
+        let away = || Stop::Broken("api did not connect to the broker within 20s".to_owned());
+        let all = told(explained(away(), "api", &[], false));
         assert!(all.contains("; api is told where by NATS_URL"), "{all}");
+        assert!(all.contains("auth = false"), "{all}");
+        // What is followed already is no advice.
+        for log in [&[][..], &[line.to_owned()]] {
+            let all = told(explained(away(), "api", log, true));
+            assert!(!all.contains("auth = false") && !all.contains("NATS_PASSWORD"), "{all}");
+        }
     }
 }

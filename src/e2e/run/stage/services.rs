@@ -27,7 +27,7 @@ use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::service::Ready;
 use crate::e2e::text::telling::telling_line;
 use crate::e2e::verdict::outcome::Stop;
-use crate::process::{Child, ExitStatus, Reaper, Signal};
+use crate::process::{Child, ExitStatus, Reaper, Signal, Stopped};
 
 /// How long the last lines of one that has ended may take.
 const LAST_LINES: Duration = Duration::from_millis(500);
@@ -230,12 +230,18 @@ impl Services {
             // Unless a scenario left it paused, this changes nothing.
             let _ = process.signal(Signal::Cont).await;
             let earlier = process.try_status();
-            let ended = process.stop(self.limit_of(process.name())).await;
+            let limit = self.limit_of(process.name());
+            let ended = process.stop_or_kill(limit).await;
             let name = process.name().to_owned();
             self.let_go(0).await;
-            let status = ended.map_err(|error| Stop::broken("cannot stop the services", error))?;
+            let Stopped { status, was_killed } =
+                ended.map_err(|error| Stop::broken("cannot stop the services", error))?;
             if !is_orderly(status) {
                 let message = match earlier {
+                    None if was_killed => format!(
+                        "{name} was told to drain by SIGTERM and had not ended within `stop_within` = \
+                         {limit:?}, so that mono-demo killed it"
+                    ),
                     None => format!("{name} was told to drain and ended with {status}"),
                     Some(_) => format!("{name} ended with {status} before it was told to"),
                 };

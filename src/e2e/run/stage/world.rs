@@ -216,7 +216,8 @@ impl World {
             }
             (Err(not_started), _) => {
                 logs.insert(0, log(&not_started.service, not_started.log));
-                refused::explained(not_started.reason, &not_started.service, &logs[1].lines)
+                let (reason, is_open) = (not_started.reason, fixture.broker.open);
+                refused::explained(reason, &not_started.service, &logs[1].lines, is_open)
             }
             (Ok(()), Err(fault)) => Stop::broken("cannot start the driver", fault),
         };
@@ -225,11 +226,12 @@ impl World {
     }
 
     /// Starts the services of a scenario whose setup came first.
-    pub(in crate::e2e) async fn start_services(&mut self) -> Result<(), Stop> {
+    pub(in crate::e2e) async fn start_services(&mut self, fixture: &Fixture) -> Result<(), Stop> {
         let started = self.services.start().await;
         started.map_err(|not_started| {
             let said = self.brokers.log_tail_since_ready();
-            refused::explained(not_started.reason, &not_started.service, &said)
+            let is_open = fixture.broker.open;
+            refused::explained(not_started.reason, &not_started.service, &said, is_open)
         })
     }
 

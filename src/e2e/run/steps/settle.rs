@@ -5,12 +5,15 @@ use std::time::{Duration, Instant, SystemTime};
 use async_nats::jetstream::{self, message::StreamMessage};
 
 use crate::broker::{InFlight, in_flight};
+use crate::counted::counted;
 use crate::e2e::run::stage::harness::Harness;
 
 /// How long a step waits that does not say.
 pub(in crate::e2e) const DEFAULT_WITHIN: Duration = Duration::from_secs(10);
 /// JetStream has no event for "all done", and an advisory can be missed: its API is asked.
 const INTERVAL: Duration = Duration::from_millis(5);
+/// So often a message may be delivered anew because somebody was started again.
+const RESTARTS: u128 = 20;
 /// How long it may take to find out what is waited for.
 const EXPLAIN: Duration = Duration::from_secs(2);
 
@@ -73,7 +76,15 @@ async fn waited_for(harness: &Harness, left: &InFlight) -> Option<String> {
         let message = message?;
         let mut told =
             format!("; the first is sequence {}, on {}", message.sequence, message.subject);
-        if left.unacknowledged > 0 {
+        let wait = *info.config.backoff.first().unwrap_or(&info.config.ack_wait);
+        let since = Deliveries {
+            many: info.delivered.consumer_sequence.saturating_sub(info.ack_floor.consumer_sequence),
+            messages: info.delivered.stream_sequence.saturating_sub(info.ack_floor.stream_sequence),
+            age: SystemTime::from(message.time).elapsed().unwrap_or_default(),
+        };
+        if let Some(refused) = since.refused(wait) {
+            told.push_str(&refused);
+        } else if left.unacknowledged > 0 {
             told.push_str(&format!(
                 "; what is not acknowledged comes again {}",
                 again(info.config.ack_wait, &info.config.backoff)
@@ -89,12 +100,66 @@ async fn waited_for(harness: &Harness, left: &InFlight) -> Option<String> {
     tokio::time::timeout(EXPLAIN, look).await.ok()?
 }
 
+/// The deliveries of a consumer behind what is acknowledged.
+struct Deliveries {
+    many: u64,
+    /// At most so many messages they are of.
+    messages: u64,
+    /// How long the first of them can have been delivered.
+    age: Duration,
+}
+
+impl Deliveries {
+    /// Where there were more than waiting for an acknowledgement (`wait`) can lead to, a worker refuses
+    /// what it gets; JetStream itself does not say so.
+    fn refused(&self, wait: Duration) -> Option<String> {
+        let waited = self.age.as_nanos() / wait.as_nanos().max(1);
+        // A server that starts again delivers anew, and a worker that does.
+        let most = u128::from(self.messages) * (waited + RESTARTS);
+        (u128::from(self.many) > most).then(|| {
+            let whose = match self.messages {
+                1 => "it was".to_owned(),
+                many => format!("it and what follows ({}) were", counted(many, "message")),
+            };
+            format!(
+                "; {whose} delivered {} within {:.1?}, far more often than `ack_wait` leads to: a worker \
+                 refuses it (-NAK)",
+                counted(self.many, "time"),
+                self.age
+            )
+        })
+    }
+}
+
 /// When a message that nobody acknowledges is delivered again.
 fn again(ack_wait: Duration, backoff: &[Duration]) -> String {
     match backoff {
         [] => format!("{ack_wait:?} after its delivery (`ack_wait`)"),
         [first, ..] => {
             format!("{first:?} after its first delivery (`backoff`, which overrides `ack_wait`)")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_that_refuses_is_told_from_one_that_does_not_answer() {
+        let wait = Duration::from_secs(30);
+        let of = |many, messages, seconds| {
+            let age = Duration::from_secs(seconds);
+            Deliveries { many, messages, age }.refused(wait)
+        };
+        let told = of(28_187, 1, 6).unwrap();
+        let words = "; it was delivered 28187 times within 6.0s, far more often than `ack_wait` leads to: a \
+                     worker refuses it (-NAK)";
+        assert_eq!(told, words);
+        assert!(of(28_187, 100, 6).unwrap().contains("it and what follows (100 messages) were"));
+        // Once each, and again after each wait, and after a few starts.
+        for silent in [of(1, 1, 6), of(100, 100, 6), of(21, 1, 30), of(3 * 100, 100, 60)] {
+            assert_eq!(silent, None);
         }
     }
 }

@@ -72,7 +72,7 @@ impl HazardKind {
             },
             Self::NakWithoutDelay => &About {
                 name: "nak-without-delay",
-                leads_to: "all deliveries are used up before whatever failed can recover",
+                leads_to: "all deliveries are used up before whatever failed can recover, or a message comes back for ever",
                 remedy: "give the negative acknowledgement a delay; `backoff` does not apply to it",
                 manual: "https://docs.nats.io/using-nats/developer/develop_jetstream/consumers",
             },

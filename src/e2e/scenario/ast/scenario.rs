@@ -1,6 +1,6 @@
 //! A scenario: its settings, its steps, its checks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -59,6 +59,8 @@ pub struct Fixture {
     pub hazards: Option<(Hazards, Span)>,
     /// What becomes of operations: the suite's promises, then its own.
     pub promises: Vec<Promise>,
+    /// Where its own promises stand, by name.
+    pub promise_spans: BTreeMap<String, Span>,
     /// How long its steps and checks may take, all together.
     pub within: Duration,
     /// What is done before the services start.
@@ -81,6 +83,20 @@ impl Fixture {
     /// What is done, from the setup to the teardown.
     pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
         self.setup.iter().chain(&self.steps).chain(&self.teardown)
+    }
+
+    /// The step that a failure at this line is about: it points at the step or at what that expects. The
+    /// steps of an included file are all at the line of their include.
+    pub fn step_at(&self, line: usize) -> Option<&Step> {
+        let is_there = |span: &Span| self.source.line(span) == line;
+        self.all_steps().find(|step| {
+            is_there(&step.span) || step.expects.iter().any(|expect| is_there(&expect.span))
+        })
+    }
+
+    /// The check that a failure at this line is about.
+    pub fn check_at(&self, line: usize) -> Option<&Check> {
+        self.checks.iter().find(|check| self.source.line(&check.span) == line)
     }
 
     /// Its golden file, beside it: one a row, so that a row that changes is reviewed alone.

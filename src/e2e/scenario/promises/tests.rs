@@ -56,7 +56,7 @@ fn an_effect_that_is_the_operation_itself_is_refused() {
         read_suite(&format!(
             "[streams.COPY]\nmirror = {{ name = \"MORE\" }}\n[streams.MORE]\nsources = [{{ name = \
              \"ORDERS\" }}, {{ name = \"MORE\" }}]\n\
-             [streams.ORDERS]\nsubjects = [\"orders.>\"]\n[streams.ALL]\nsubjects = [\"orders.*\", \
+             [streams.ORDERS]\nsubjects = [\"orders.>\"]\n[streams.ALL]\nsubjects = [\"all.*\", \
              \"shipped.*\"]\n[promise.order]\noperation = {operation}\nkey = \"/id\"\neffect = {effect}\n"
         ))
     };
@@ -64,7 +64,7 @@ fn an_effect_that_is_the_operation_itself_is_refused() {
     for effect in [
         "{ stream = \"ORDERS\", key = \"/id\" }",
         "{ stream = \"COPY\", key = \"/id\" }",
-        "{ stream = [\"DEAD\", \"ALL\"], key = \"/id\" }",
+        "{ stream = [\"DEAD\", \"ORDERS\"], key = \"/id\" }",
         "{ stream = \"ORDERS\", subject = \"orders.*\", key = \"/id\" }",
         "{ subject = \"orders.>\", key = \"/id\" }",
         "{ subject = \"orders.new\", key = \"/id\" }",

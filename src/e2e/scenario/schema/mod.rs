@@ -99,11 +99,11 @@ fn written(form: Form) -> Value {
         Form::Integer => json!({ "type": "integer" }),
         Form::Durations => json!({
             "type": "array",
-            "items": { "type": "string", "pattern": "^[0-9]+(ms|s|m)$" },
+            "items": { "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" },
         }),
         Form::Port => json!({ "type": "integer", "minimum": 1, "maximum": u16::MAX }),
         Form::Truth => json!({ "type": "boolean" }),
-        Form::Duration => json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m)$" }),
+        Form::Duration => json!({ "type": "string", "pattern": "^[0-9]+(ms|s|m|h|d)$" }),
         Form::Every => {
             json!({ "anyOf": [written(Form::Count(1)), written(Form::Duration)] })
         }

@@ -13,6 +13,9 @@ use crate::e2e::scenario::ast::hazard::HazardKind;
 /// A consumer that is gone sooner than that is no burden.
 const SOON: Duration = Duration::from_secs(30);
 
+/// So often a message that may be handled later is not refused at once.
+const FOR_EVER: usize = 20;
+
 pub(super) fn judge(
     observed: &Observed,
     traffic: &Traffic,
@@ -30,6 +33,7 @@ pub(super) fn judge(
         }
         let exhausted = observed.exhausted.get(&id).map(Vec::as_slice).unwrap_or_default();
         all.extend(burnt(heard, exhausted).map(|told| of(HazardKind::NakWithoutDelay, told)));
+        all.extend(refused(heard, exhausted).map(|told| of(HazardKind::NakWithoutDelay, told)));
         all.extend(shared(heard, observed).map(|told| of(HazardKind::ConsumerShared, told)));
         if let Some(told) = seen.and_then(|seen| full(heard, seen)) {
             all.push(of(HazardKind::MaxAckPendingReached, told));
@@ -67,15 +71,38 @@ fn burnt(heard: &OfConsumer, exhausted: &[u64]) -> Option<String> {
     let burnt: BTreeSet<&u64> = exhausted.iter().filter(at_once).collect();
     let first = **burnt.first()?;
     let naks: &[Nak] = &heard.naks[&first];
-    let [one, .., last] = naks else { return None };
-    let took = Duration::from_nanos(last.at_ns.saturating_sub(one.at_ns));
     Some(format!(
         "gave up {} that workers refused without a delay: that with sequence {first} used up its {} \
          within {:?}",
         counted(burnt.len(), "message"),
         counted(naks.len(), "delivery"),
-        Duration::from_millis(u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1)),
+        time_of(naks),
     ))
+}
+
+/// Messages that were refused at once so often that they would be for ever.
+fn refused(heard: &OfConsumer, exhausted: &[u64]) -> Option<String> {
+    let for_ever = heard.naks.iter().filter(|(sequence, naks)| {
+        !exhausted.contains(sequence)
+            && naks.len() >= FOR_EVER
+            && naks.iter().all(|nak| !nak.has_delay)
+    });
+    let for_ever: Vec<(&u64, &Vec<Nak>)> = for_ever.collect();
+    let (sequence, naks) = for_ever.first()?;
+    Some(format!(
+        "delivered {} again and again that workers refused without a delay: that with sequence {sequence} \
+         {} within {:?}",
+        counted(for_ever.len(), "message"),
+        counted(naks.len(), "time"),
+        time_of(naks),
+    ))
+}
+
+/// From the first to the last, in milliseconds.
+fn time_of(naks: &[Nak]) -> Duration {
+    let [one, .., last] = naks else { return Duration::ZERO };
+    let took = Duration::from_nanos(last.at_ns.saturating_sub(one.at_ns));
+    Duration::from_millis(u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1))
 }
 
 /// Programs that ask for its messages.

@@ -101,6 +101,23 @@ fn a_message_that_is_refused_at_once_until_it_is_given_up() {
 }
 
 #[test]
+fn a_message_that_is_refused_at_once_and_never_given_up() {
+    let naks = |many: u64, word: &'static str| {
+        let all: Vec<_> = (1..=many).map(|delivery| (delivery, 7, word)).collect();
+        told(&usual(), &said(&all))
+    };
+    assert_eq!(
+        naks(2000, "-NAK"),
+        [
+            "nak-without-delay: consumer `c` of S delivered 1 message again and again that workers refused \
+             without a delay: that with sequence 7 2000 times within 1.999s"
+        ]
+    );
+    assert_eq!(naks(19, "-NAK"), [""; 0]);
+    assert_eq!(naks(2000, "-NAK {\"delay\":1}"), [""; 0]);
+}
+
+#[test]
 fn a_backoff_that_begins_sooner_than_the_wait_that_was_asked_for() {
     let asked = |wait: u64, first: u64| {
         let mut traffic = Traffic::default();
