@@ -64,7 +64,7 @@ fn a_version_that_cannot_be_had_is_told_before_anything_runs() {
     let home = Home::new();
     let cache = home.path().join("empty");
     let mut command =
-        home.command(&["e2e", "--builtin", "--offline", "--nats-server-version", "2.12,2.14"]);
+        home.command(["e2e", "--builtin", "--offline", "--nats-server-version", "2.12,2.14"]);
     command.env("XDG_CACHE_HOME", &cache);
     let output = command.output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);

@@ -11,7 +11,6 @@ use crate::e2e::scenario::findings::Findings;
 use crate::e2e::scenario::item::Item;
 use crate::e2e::scenario::keys;
 use crate::e2e::scenario::reader::Fields;
-use crate::e2e::scenario::subjects::meet;
 use crate::e2e::text::span::Span;
 use crate::wire::subjects::check_subscription;
 
