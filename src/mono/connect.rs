@@ -65,13 +65,16 @@ impl Connection {
             let at = without_secrets(first.clone().into_inner().as_ref());
             let options = options(target, name, &logins, first).await.map_err(unusable)?;
             let observer = Arc::clone(&observer);
-            let connected = options
-                .event_callback(move |event| {
-                    observer.observe(&event);
-                    std::future::ready(())
-                })
-                .connect(servers.clone())
-                .await;
+            // Boxed: it is the largest part of whatever connects.
+            let connected = Box::pin(
+                options
+                    .event_callback(move |event| {
+                        observer.observe(&event);
+                        std::future::ready(())
+                    })
+                    .connect(servers.clone()),
+            )
+            .await;
             match connected {
                 Ok(client) => {
                     let jetstream = jetstream(client.clone(), &target.jetstream);

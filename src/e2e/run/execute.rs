@@ -147,7 +147,8 @@ impl Execution<'_> {
     ) -> Result<(), Stop> {
         let Self { fixture, run, events, .. } = self;
         let limit = Limit::of(fixture);
-        let inboxes = begin(world, fixture, &progress.variables).await?;
+        // Boxed, each of these: what a run does is deep.
+        let inboxes = Box::pin(begin(world, fixture, &progress.variables)).await?;
         let mut started = sequence::telling(fixture, run, events);
         if !fixture.setup.is_empty() {
             sequence::setup(world, fixture, limit, progress, &mut started).await?;
@@ -156,7 +157,7 @@ impl Execution<'_> {
         if let Some(crash) = &fixture.crash {
             world.watch(crash);
         }
-        let done = sequence::all(world, fixture, limit, progress, &mut started).await;
+        let done = Box::pin(sequence::all(world, fixture, limit, progress, &mut started)).await;
         let goes_on = match &done {
             Ok(()) => true,
             Err(Stop::Failed(_)) => fixture.is_always_judged,
@@ -176,7 +177,7 @@ impl Execution<'_> {
                 Some(_) => &[],
                 None => &checks,
             };
-            conclude(world, fixture, &inboxes, still, progress, history).await
+            Box::pin(conclude(world, fixture, &inboxes, still, progress, history)).await
         };
         let concluded = timeout(limit.left(), concluded).await;
         let concluded = concluded.unwrap_or_else(|_| Err(limit::reached(world, fixture)));

@@ -402,12 +402,10 @@ mod tests {
 
     #[test]
     fn a_charge_of_other_money_or_content_than_the_outcome_is_a_problem() {
-        let entry = json!({
-            "payment_id": "p", "status": "completed", "message": "", "content": "aa", "amount": "5.00",
-            "currency": "USD", "request_sequence": 1, "worker": "w", "at": "",
-        });
-        let entries: BTreeMap<_, _> =
-            [("p".to_owned(), serde_json::from_value(entry).unwrap())].into();
+        // An amount is the number as it stands on the wire.
+        let entry = r#"{"payment_id":"p","status":"completed","message":"","content":"aa","amount":5.00,
+            "currency":"USD","request_sequence":1,"worker":"w","at":""}"#;
+        let entries = BTreeMap::from([("p".to_owned(), serde_json::from_str(entry).unwrap())]);
         for (amount, currency, content, told) in [
             ("5.00", "USD", "aa", None),
             ("5.01", "USD", "aa", Some("recorded with 5.00")),

@@ -194,7 +194,9 @@ pub(in crate::e2e) async fn stored_from(
     subject: Option<&str>,
     from: u64,
 ) -> Result<Vec<Stored>, String> {
-    in_time(stream, stored(harness, stream, subject.unwrap_or_default(), from)).await
+    // Boxed, as it is large and below much else.
+    let read = Box::pin(stored(harness, stream, subject.unwrap_or_default(), from));
+    in_time(stream, read).await
 }
 
 async fn stored(

@@ -166,7 +166,7 @@ async fn perform(
         }
         action => match &step.load {
             Some(load) => {
-                let lines = load::run(world, fixture, step, load, variables).await?;
+                let lines = Box::pin(load::run(world, fixture, step, load, variables)).await?;
                 transcript.load(step, &filled(action, &as_written(variables)), &lines);
             }
             None => {
