@@ -40,8 +40,8 @@ pub struct Session {
     pub connection: Connection,
     /// How long one request may take.
     pub timeout: Duration,
-    /// What was shown to a server that is named.
-    secrets: Vec<String>,
+    /// The server, where it was named.
+    named: Option<Target>,
     own: Option<Own>,
 }
 
@@ -82,8 +82,8 @@ impl Session {
         output: &Output,
     ) -> Result<Self, CliError> {
         let timeout = timeout(&global.connection, context)?;
-        if let Some((connection, secrets)) = there(role, global, context, output).await? {
-            return Ok(Self { connection, timeout, secrets, own: None });
+        if let Some((connection, named)) = there(role, global, context, output).await? {
+            return Ok(Self { connection, timeout, named, own: None });
         }
         let own = Self::start(asks, role, timeout, global, context, output).await?;
         output.note(
@@ -104,7 +104,7 @@ impl Session {
     ) -> Result<Self, CliError> {
         let timeout = timeout(&global.connection, context)?;
         match there(role, global, context, output).await? {
-            Some((connection, secrets)) => Ok(Self { connection, timeout, secrets, own: None }),
+            Some((connection, named)) => Ok(Self { connection, timeout, named, own: None }),
             None => Err(CliError::new(
                 Exit::Connection,
                 format!("{command}: no server is named and no `serve` is running"),
@@ -156,7 +156,7 @@ impl Session {
         Ok(Self {
             connection,
             timeout,
-            secrets: Vec::new(),
+            named: None,
             own: Some(Own { asks, broker, running, connection: serving }),
         })
     }
@@ -182,8 +182,8 @@ impl Session {
     }
 
     /// What was shown to the server, where it was named: nothing that is told may have it in it.
-    pub fn secrets(&self) -> &[String] {
-        &self.secrets
+    pub fn secrets(&self) -> Vec<String> {
+        self.named.as_ref().map(super::login::secrets).unwrap_or_default()
     }
 
     /// Whether the broker was started for this call, so that nobody else can be there.
@@ -215,8 +215,9 @@ impl Session {
     }
 }
 
-/// A connection, with what was shown for it, to the server that flags or the environment name, to a running `serve`, or to the
-/// server of the context that `nats context select` chose; in this order.
+/// A connection to the server that flags or the environment name, to a running `serve`, or to the
+/// server of the context that `nats context select` chose; in this order. With the server, where it was
+/// named.
 ///
 /// A running `serve` of this user comes before a context that was once selected, so that somebody
 /// who tries a command does not reach another system by accident.
@@ -225,7 +226,7 @@ async fn there(
     global: &Global,
     context: &Context,
     output: &Output,
-) -> Result<Option<(Connection, Vec<String>)>, CliError> {
+) -> Result<Option<(Connection, Option<Target>)>, CliError> {
     from_here_on().await;
     let connect = async |target: &Target| {
         let opened = Connection::open(target, "mono-demo").await;
@@ -234,10 +235,10 @@ async fn there(
     if let Some(target) = named_target(&global.connection, context)? {
         let connection = connect(&target).await;
         let connection = connection.map_err(|error| not_there(error, global, context))?;
-        return Ok(Some((connection, super::login::secrets(&target))));
+        return Ok(Some((connection, Some(target))));
     }
     if let Some(connection) = running::find(role, context, output).await? {
-        return Ok(Some((connection, Vec::new())));
+        return Ok(Some((connection, None)));
     }
     let Some(name) = contexts::selected(context)? else { return Ok(None) };
     let args = ConnectionArgs { context: Some(name.clone()), ..global.connection.clone() };
@@ -246,7 +247,7 @@ async fn there(
     let Some(target) = target else { return Ok(None) };
     output.note(format!("note: using the NATS context {name}, which `nats context select` chose"));
     let connection = connect(&target).await.map_err(|e| e.hint(why))?;
-    Ok(Some((connection, super::login::secrets(&target))))
+    Ok(Some((connection, Some(target))))
 }
 
 /// What to do if no server answers: an exported variable outlives the `serve` that printed it.

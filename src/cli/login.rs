@@ -107,7 +107,9 @@ pub fn secrets(target: &Target) -> Vec<String> {
             vec![secret.clone()]
         }
         Auth::Jwt(text) => lines(text),
-        Auth::Creds(path) => lines(&read_given_text(path).unwrap_or_default()),
+        // A pipe had what it had to say when it was shown, and would not say it again.
+        Auth::Creds(path) if path.is_file() => lines(&read_given_text(path).unwrap_or_default()),
+        Auth::Creds(_) => Vec::new(),
     };
     let of_urls = target.url.split(',').filter_map(|url| {
         let (login, _) = url.split_once("://")?.1.rsplit_once('@')?;

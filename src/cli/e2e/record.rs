@@ -83,7 +83,7 @@ pub async fn run(
     let style = Style {
         description: args.description.clone(),
         command: command(args),
-        secrets: session.secrets().to_vec(),
+        secrets: session.secrets(),
         files: path.as_deref().and_then(Path::file_stem).map(|s| s.to_string_lossy().into_owned()),
     };
     // There is nothing to drain on a connection that was lost.

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::timeout;
 
 use super::checks;
+use super::lacks::lacks;
 use super::probe::inboxes::Inboxes;
 use super::probe::trace;
 use super::promised::{self, Declared, Surroundings};
@@ -81,6 +82,9 @@ impl Execution<'_> {
             Ok(variables) => variables,
             Err(reason) => return (Outcome::unstarted(End::Skipped(reason)), None),
         };
+        if let Some(reason) = lacks(machine, fixture) {
+            return (Outcome::unstarted(End::Skipped(reason)), None);
+        }
         let hearing = Hearing::of(promised::services(fixture));
         let mut world = match World::start(machine, fixture, run, client, traced, hearing).await {
             Ok(world) => world,

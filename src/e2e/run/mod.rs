@@ -9,10 +9,12 @@
 //! | [`oracle`] | who knows what services promise: a trait, handed in |
 //! | `promised` | the promises that a suite declares, seen kept or broken |
 //! | `record` | puts what clients do on record, and at the end what oracles find |
+//! | `lacks` | what a version of nats-server cannot do |
 //! | `execute` | all of it, in order |
 
 pub(crate) mod checks;
 pub(crate) mod execute;
+mod lacks;
 pub mod oracle;
 pub(crate) mod probe;
 pub(crate) mod promised;

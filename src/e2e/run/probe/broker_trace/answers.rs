@@ -24,7 +24,7 @@ pub(in crate::e2e) fn answers(lines: &[Line], clock: impl Fn(Timestamp) -> u64) 
     let (mut asked, mut by_services) = (HashMap::new(), HashSet::new());
     let mut all = answers::Heard::default();
     for Heard { at, connection, what } in heard(lines) {
-        let Said::Message { way, subject, reply, head, body } = what else { continue };
+        let Said::Message { way, subject, reply, head, body, is_shown } = what else { continue };
         let is_client = connection.role() == Some(Role::Client);
         if way == Way::In && is_client && !reply.is_empty() {
             asked.insert(reply, subject);
@@ -36,7 +36,7 @@ pub(in crate::e2e) fn answers(lines: &[Line], clock: impl Fn(Timestamp) -> u64) 
         }
         match way {
             Way::In => drop(by_services.insert(subject)),
-            Way::Out if !is_client || by_services.contains(subject) => continue,
+            Way::Out if !is_client || !is_shown || by_services.contains(subject) => continue,
             Way::Out => {}
         }
         let by = match way {

@@ -56,7 +56,7 @@ impl Talk {
                     self.shown.insert(connection.id, Role::Worker);
                 }
             }
-            Said::Message { way, subject, reply, head, body } => {
+            Said::Message { way, subject, reply, head, body, .. } => {
                 if *way == Way::In && subject.starts_with("$JS.API.CONSUMER.MSG.NEXT.") {
                     self.shown.entry(connection.id).or_insert(Role::Worker);
                 }

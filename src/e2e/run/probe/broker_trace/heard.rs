@@ -28,7 +28,9 @@ pub(in crate::e2e) fn heard(lines: &[Line]) -> Vec<Heard<'_>> {
             Op::Connect { .. } => continue,
             Op::Subscribe { queue, .. } => (line.at, Some(Said::Subscribe { queue: *queue })),
             Op::Message { bytes: 0, .. } => (line.at, whole(op, &[])),
-            Op::Message { way: Way::Out, .. } if !shows_delivered => (line.at, whole(op, &[])),
+            Op::Message { way: Way::Out, .. } if !shows_delivered => {
+                (line.at, message(op, &[], false))
+            }
             Op::Message { way, .. } => {
                 begun.insert((connection.id, *way), (line.at, op));
                 continue;
@@ -44,9 +46,13 @@ pub(in crate::e2e) fn heard(lines: &[Line]) -> Vec<Heard<'_>> {
 }
 
 fn whole<'a>(op: &'a Op, bytes: &'a [u8]) -> Option<Said<'a>> {
+    message(op, bytes, true)
+}
+
+fn message<'a>(op: &'a Op, bytes: &'a [u8], is_shown: bool) -> Option<Said<'a>> {
     let Op::Message { way, subject, reply, header_bytes, .. } = op else { return None };
     let (head, body) = bytes.split_at((*header_bytes).min(bytes.len()));
-    Some(Said::Message { way: *way, subject, reply, head, body })
+    Some(Said::Message { way: *way, subject, reply, head, body, is_shown })
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub(in crate::e2e) fn undone<'a>(mut heard: Vec<Heard<'a>>) -> Vec<Heard<'a>> {
     let mut waiting = HashMap::<&str, Waiting<'a>>::new();
     let mut given = HashMap::<&str, &str>::new();
     for Heard { what, .. } in &mut heard {
-        let Said::Message { way, subject, reply, body, .. } = what else { continue };
+        let Said::Message { way, subject, reply, body, is_shown, .. } = what else { continue };
         match way {
             Way::In if reply.is_empty() || reply.starts_with(GIVEN) => {}
             Way::In => {
@@ -37,7 +37,7 @@ pub(in crate::e2e) fn undone<'a>(mut heard: Vec<Heard<'a>>) -> Vec<Heard<'a>> {
             Way::Out if reply.starts_with(GIVEN) && !given.contains_key(reply) => {
                 let all = waiting.entry(subject).or_default();
                 // Where a server does not trace what it delivers, the first that waits.
-                let unknown = (body.is_empty() && !all.is_empty()).then_some(0);
+                let unknown = (!*is_shown && !all.is_empty()).then_some(0);
                 let alike = all.iter().position(|(_, asked)| alike(asked, body));
                 if let Some(at) = alike.or(unknown) {
                     given.extend(all.remove(at).map(|(asked, _)| (*reply, asked)));

@@ -20,6 +20,8 @@ pub(in crate::e2e) enum Said<'a> {
         head: &'a [u8],
         /// As much of it as was traced.
         body: &'a [u8],
+        /// False where the server does not trace what it delivers: head and body are empty then.
+        is_shown: bool,
     },
     /// It listens, as one of a group or not.
     Subscribe { queue: bool },
