@@ -27,9 +27,14 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// The message's name in the subjects of its dead letter and its failures: a stream that is made
-    /// anew counts from 1 again.
+    /// As [`message_name`].
     pub(crate) fn name(&self) -> String {
-        format!("{}-{}", self.sequence, self.stored_ns)
+        message_name(self.sequence, self.stored_ns)
     }
+}
+
+/// A stored message's name in the subjects of its dead letter and its failures: its number, and when it
+/// was stored, in nanoseconds since 1970, for a stream that is made anew counts from 1 again.
+pub(crate) fn message_name(sequence: u64, stored_ns: i128) -> String {
+    format!("{sequence}-{stored_ns}")
 }

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use super::snapshot::{Consumer, Snapshot};
 use super::stream_config::Config;
 use crate::modules::payment::{
-    CONSUMER, DEAD_LETTERS, Entry, FAILURES, LEDGER, REQUESTS, content_of, usable_id,
+    CONSUMER, DEAD_LETTERS, Entry, FAILURES, LEDGER, REQUESTS, became, usable_id,
 };
-use crate::mono::{Connection, Record};
+use crate::mono::{Connection, Record, message_name};
 use crate::wire::subjects::{DEAD_LETTER_PREFIX, FAILURE_PREFIX, LEDGER_PREFIX, PAYMENT_PROCESS};
 
 /// So many messages are read at most to find one: more than a consumer has in hand.
@@ -62,14 +62,15 @@ async fn is_open(connection: &Connection, message: &Value) -> Result<bool, Strin
         let outcome = last_on(connection, LEDGER, format!("{LEDGER_PREFIX}.{id}")).await?;
         let Some(outcome) = outcome else { return Ok(true) };
         let entry = serde_json::from_slice::<Entry>(&outcome);
-        if entry.is_ok_and(|entry| entry.content == content_of(&body)) {
+        if entry.is_ok_and(|entry| became(&body, &entry)) {
             return Ok(false);
         }
     }
     // The letter, or the record that it was removed, is named after the message.
     let time = message["time"].as_str().unwrap_or_default();
     let time: Timestamp = time.parse().map_err(|_| format!("a message of `{time}`"))?;
-    let name = format!("{}-{}", message["seq"], time.as_nanosecond());
+    let sequence = message["seq"].as_u64().ok_or("a message without its number")?;
+    let name = message_name(sequence, time.as_nanosecond());
     let letter = last_on(connection, DEAD_LETTERS, format!("{DEAD_LETTER_PREFIX}.{name}")).await?;
     if letter.is_some() {
         return Ok(false);

@@ -17,7 +17,7 @@ use super::letters::Letters;
 use super::names::DEAD_LETTERS;
 use super::names::{CONSUMER, INTENTS, LEDGER, REQUESTS};
 use super::salvage::usable_id;
-use super::service::content_of;
+use super::service::became;
 use super::store::{self, StoreError};
 use super::types::{Entry, Intent, Status};
 use crate::modules::journal::{self, JournalError};
@@ -196,7 +196,7 @@ async fn waiting(
     // It became an outcome, or a dead letter.
     let is_open = |message: &store::Stored| {
         let outcome = usable_id(&message.body).and_then(|id| entries.get(id.as_str()));
-        let became_it = outcome.is_some_and(|entry| entry.content == content_of(&message.body));
+        let became_it = outcome.is_some_and(|outcome| became(&message.body, outcome));
         let is_settled =
             became_it || letters.is_some_and(|letters| letters.are_of(message.sequence));
         message.subject == PAYMENT_PROCESS && !is_settled

@@ -14,8 +14,7 @@ use async_nats::jetstream::{consumer, stream};
 use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 
-use super::names::DEAD_LETTERS;
-use super::names::{CONSUMER, INTENTS, LEDGER, REQUESTS};
+use super::names::{CONSUMER, DEAD_LETTERS, INTENTS, LEDGER, REQUESTS, TOGETHER_NS};
 use crate::counted::counted;
 use crate::given::{in_background, read_private};
 use crate::mono::{Connection, ModuleError, ensure};
@@ -23,8 +22,6 @@ use crate::whole;
 
 /// All streams of payments.
 const STREAMS: [&str; 4] = [INTENTS, LEDGER, DEAD_LETTERS, REQUESTS];
-/// Streams that are made together are made within this time; the servers of a cluster may differ on it.
-const TOGETHER_NS: i64 = 60_000_000_000;
 /// The streams from which nothing is ever removed.
 pub(super) const WRITE_ONCE: [&str; 2] = [INTENTS, LEDGER];
 

@@ -7,15 +7,12 @@ use std::ops::RangeInclusive;
 use async_nats::jetstream::stream::Stream;
 
 use super::dead_letters::DeadLetter;
-use super::names::FAILURES;
+use super::names::{FAILURES, TOGETHER_NS};
 use super::process::has_letter;
 use super::salvage::usable_id;
 use super::store::{self, StoreError};
 use super::types::Entry;
 use crate::mono::{Connection, Record};
-
-/// Streams that were made together were made within this time, in nanoseconds.
-const TOGETHER_NS: i128 = 60_000_000_000;
 
 /// The dead letters that were sent again or purged.
 #[derive(Debug, Default)]
@@ -39,7 +36,8 @@ impl Removed {
             return Ok(Self::default());
         };
         let began = stream.cached_info().created.unix_timestamp_nanos();
-        let mut removed = Self { whole: began <= letters_ns + TOGETHER_NS, ..Self::default() };
+        let mut removed =
+            Self { whole: began <= letters_ns + i128::from(TOGETHER_NS), ..Self::default() };
         for message in store::read(&stream).await?.messages {
             let Ok(record) = serde_json::from_slice::<Record>(&message.body) else { continue };
             let Some(letter) = record.letter else { continue };

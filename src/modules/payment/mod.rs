@@ -42,7 +42,7 @@ pub use refusals::Refusals;
 pub use sabotage::Sabotage;
 pub use salvage::usable_id;
 pub use service::Payment;
-pub(crate) use service::content_of;
+pub(crate) use service::became;
 pub use store::StoreError;
 pub use streams::streams;
 pub use types::{Entry, Intent, PaymentRequest, Status, StatusReply, StatusRequest};

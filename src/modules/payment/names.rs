@@ -10,6 +10,10 @@ pub const REQUESTS: &str = "payment-requests";
 /// The stream that counts the failures of submissions, and tells which dead letters `dlq` removed.
 pub const FAILURES: &str = "payment-failures";
 
+/// Streams that are made together are made within this time, in nanoseconds; the servers of a cluster may
+/// differ on it.
+pub(super) const TOGETHER_NS: i64 = 60_000_000_000;
+
 /// A server must take messages of so many bytes, its `max_payload`: what is written down of a payment
 /// is longer than its submission, and where it does not fit, a charge has no outcome for ever.
 pub const LEAST_PAYLOAD: usize = 8192;

@@ -134,6 +134,11 @@ pub(crate) fn identify(body: &[u8]) -> Option<(PaymentId, String)> {
     }
 }
 
+/// Whether a submission with this body became this outcome; another one of its id ends as a dead letter.
+pub(crate) fn became(body: &[u8], outcome: &Entry) -> bool {
+    outcome.content == content_of(body)
+}
+
 /// What tells a body from another one of its id.
 pub(crate) fn content_of(body: &[u8]) -> String {
     identify(body).map_or_else(|| raw_content(body), |(_, content)| content)
