@@ -56,6 +56,7 @@ pub use connect_error::ConnectError;
 pub use dead_letter::{DeadKind, DeadLetter};
 pub use decode::decode;
 pub use delivery::Delivery;
+#[cfg(feature = "cli")]
 pub(crate) use delivery::message_name;
 pub use denials::Denied;
 #[cfg(feature = "e2e")]
