@@ -13,6 +13,8 @@ ready = { line = "ready" }
 
 const STREAM: &str = r#"stream = "DONE", key = "/id""#;
 const FILE: &str = r#"file = "done.jsonl", key = "/id""#;
+/// What is new comes first.
+const COMMAND: &str = r#"command = ["tac", "{{dir}}/done.jsonl"], key = "/id""#;
 const LOG: &str = r#"log = "worker", key = 'did (\S+)'"#;
 const ORDER: &str =
     "[[step]]\nsubmit = \"orders.{{n}}\"\nbody = { id = \"o-{{n}}\" }\nrepeat = 2\n";
@@ -68,7 +70,8 @@ fn what_no_service_did_or_what_was_hidden_is_never_green() {
         ("early", effect(STREAM), &early, "before any client on record asked for it".to_owned()),
         ("made-anew", effect(STREAM), ORDER, "stream DONE was deleted and made anew".to_owned()),
         ("counted-anew", effect(STREAM), ORDER, "stream DONE has removed 4 messages".to_owned()),
-        ("cut", effect(FILE), ORDER, "file done.jsonl had 4 lines, and has 2".to_owned()),
+        ("cut", effect(FILE), ORDER, " lines, and has 2: what they said".to_owned()),
+        ("rewritten", effect(FILE), ORDER, "its line 1 is not what it was".to_owned()),
         ("surrogate", effect(FILE), ORDER, "done.jsonl line 2 is JSON that cannot".to_owned()),
         ("long", effect(LOG), ORDER, "not every line of the log of worker".to_owned()),
     ];
@@ -86,7 +89,7 @@ fn what_no_service_did_or_what_was_hidden_is_never_green() {
 #[test]
 fn what_is_done_in_time_is_green_however_long_the_steps_go_on() {
     let home = Home::new();
-    for at in [STREAM, FILE, LOG] {
+    for at in [STREAM, FILE, LOG, COMMAND] {
         let promise = format!("{}\nwithin = \"1s\"\nunasked = \"ignore\"", effect(at));
         scenario(&home, "good", &promise, &format!("{ORDER}{LONGER}"));
     }

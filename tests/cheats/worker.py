@@ -87,6 +87,8 @@ async def main() -> None:
             await put(key)
     if CHEAT == "cut":
         line("\n".join(json.dumps({"id": key}) for key in keys), "w")
+    if CHEAT == "rewritten":
+        line("\n".join(json.dumps({"id": key}) for key in reversed(keys)), "w")
     await client.close()
 
 

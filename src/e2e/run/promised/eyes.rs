@@ -34,6 +34,9 @@ pub(in crate::e2e) struct Surroundings {
     pub(in crate::e2e) access: Access,
 }
 
+/// The key of an effect, and its value where that matters.
+pub(super) type Told = (Option<String>, Option<String>);
+
 /// An effect that was found.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
@@ -67,7 +70,11 @@ pub(super) struct Eye {
     /// The subjects on which whatever is sent comes to this place.
     takes: BTreeSet<String>,
     /// For each line, which has no time of its own: when it was there first, and when it was not yet.
-    pub(super) since: HashMap<usize, (u64, u64)>,
+    pub(super) since: HashMap<(Told, usize), (u64, u64)>,
+    /// How often each was told by the lines seen.
+    pub(super) told: HashMap<Told, usize>,
+    /// The hashes of the lines of a file by the last look.
+    pub(super) read: Vec<u64>,
     /// When it looked at lines last.
     pub(super) looked_ns: u64,
     /// It looks for the first time, before anybody has asked for anything.
@@ -108,6 +115,8 @@ impl Eye {
             known: HashMap::new(),
             takes: feeds(At::of(at), &[]),
             since: HashMap::new(),
+            told: HashMap::new(),
+            read: Vec::new(),
             looked_ns: 0,
             is_opening: false,
             found: Vec::new(),
@@ -129,6 +138,7 @@ impl Eye {
         if !matches!(self.at, Place::Subject(_) | Place::Log(_)) {
             (self.seen, self.gap) = (0, None);
             self.next.clear();
+            self.told.clear();
             self.found.clear();
         }
     }
@@ -208,6 +218,10 @@ impl Eye {
         }
     }
 
+    pub(super) fn told_by(&self, message: &Message<'_>) -> Told {
+        (message.pick(&self.key), self.value.as_ref().and_then(|value| message.pick(value)))
+    }
+
     pub(super) fn add(
         &mut self,
         message: &Message<'_>,
@@ -215,8 +229,7 @@ impl Eye {
         absent_ns: Option<u64>,
         place: String,
     ) {
-        let key = message.pick(&self.key);
-        let value = self.value.as_ref().and_then(|value| message.pick(value));
+        let (key, value) = self.told_by(message);
         self.found.push(Found { at_ns, absent_ns, key, value, place });
     }
 

@@ -67,7 +67,7 @@ pub(super) fn late(lives: &Lives<'_, '_>, within: Duration, findings: &mut Findi
     let Some(from) = lives.from() else { return };
     let limit = from.at_ns.saturating_add(u64::try_from(within.as_nanos()).unwrap_or(u64::MAX));
     for (key, life) in lives.acknowledged() {
-        for effect in 0..life.effects.len() {
+        for effect in lives.whole_places() {
             let Some((event, seen)) = lives.counting(life, effect).next() else { continue };
             // What has no time of its own may have been there as soon as it was not seen absent.
             if event.at_ns > limit && seen.absent_ns.is_none_or(|absent_ns| absent_ns > limit) {
@@ -255,7 +255,7 @@ fn order(lives: &Lives<'_, '_>, findings: &mut Findings) {
     for (key, life) in lives.acknowledged() {
         // What was done more than once has no one place in the order.
         let (Some(order), [_]) = (&life.order, life.operations.as_slice()) else { continue };
-        for effect in 0..life.effects.len() {
+        for effect in lives.whole_places() {
             if let Some(first) = lives.counting(life, effect).next() {
                 lines.entry((effect, order)).or_default().push((first, life, key));
             }

@@ -334,7 +334,16 @@ impl<'i, 'a> Lives<'i, 'a> {
     /// The end of the run, where what was not seen is not there.
     pub(super) fn end(&self, effect: usize) -> Option<&'a Event> {
         let whole = self.index.end_with_whole(facts::EFFECTS);
-        whole.filter(|_| self.gaps.iter().all(|gap| gap.effect != effect))
+        whole.filter(|_| self.is_whole(effect))
+    }
+
+    fn is_whole(&self, effect: usize) -> bool {
+        self.gaps.iter().all(|gap| gap.effect != effect)
+    }
+
+    /// The effects of whose place all was seen: elsewhere an earlier one may be hidden.
+    pub(super) fn whole_places(&self) -> impl Iterator<Item = usize> {
+        (0..self.promise.effects.len()).filter(|effect| self.is_whole(*effect))
     }
 
     /// From when on effects have their time: the end of the last operation, and of the last fault.

@@ -10,7 +10,7 @@ use crate::e2e::record::history::event::{
 };
 use crate::e2e::record::history::json::Json;
 use crate::e2e::record::history::reader::History;
-use crate::e2e::scenario::ast::promise::Promise;
+use crate::e2e::scenario::ast::promise::{Promise, Times};
 use crate::e2e::verdict::finding::{Verdict, Violation};
 
 /// A promise that asks for everything there is.
@@ -327,6 +327,22 @@ fn what_cannot_be_told_is_unknown_and_never_valid() {
         told.ok(8, 3);
     });
     assert_eq!(why(gap, &p), "3 are gone");
+    // What is gone may have been in time, and in order.
+    for earlier in [None, Some("o-2")] {
+        let mut late = Told(Vec::new());
+        for (op, key) in [(1, "o-1"), (2, "o-2")] {
+            late.invoke(op, op, Some(key));
+            late.ok(op, op);
+        }
+        earlier.into_iter().for_each(|key| late.effect(5, key, "shipped"));
+        ["o-1", "o-2"].into_iter().for_each(|key| late.effect(19, key, "shipped"));
+        let gap = Gap { promise: "order".to_owned(), effect: 0, why: "3 are gone".to_owned() };
+        late.fact(20, facts::GAP, &gap);
+        late.end(true);
+        let mut p = p.clone();
+        p.times = Times::AtLeastOnce;
+        assert_eq!(why(late, &p), "3 are gone");
+    }
     let mut refused = Told(Vec::new());
     refused.invoke(1, 1, Some("o-1"));
     refused.refused(2, 1, true);
