@@ -19,7 +19,14 @@ from .errors import (
     ServiceError,
 )
 from .money import DEFAULT_CURRENCY, Amount, amount_token
-from .subjects import PAYMENT_PROCESS, PAYMENT_STATUS, check_payment_id, excerpt, payment_events
+from .subjects import (
+    PAYMENT_PROCESS,
+    PAYMENT_REQUESTS,
+    PAYMENT_STATUS,
+    check_payment_id,
+    excerpt,
+    payment_events,
+)
 
 if TYPE_CHECKING:
     from nats.aio.client import Client as NATS
@@ -112,11 +119,14 @@ class PaymentClient:
         }
         payload = body.encode(fields)
         deadline = wire.Deadline(timeout)
-        message = wire.Outgoing(PAYMENT_PROCESS, payload, {"Nats-Msg-Id": [payment_id]})
+        # What another stream stores no worker takes.
+        headers = {"Nats-Expected-Stream": [PAYMENT_REQUESTS]}
+        message = wire.Outgoing(PAYMENT_PROCESS, payload, headers | {"Nats-Msg-Id": [payment_id]})
         ack = await wire.submit(self._nc, message, timeout=timeout)
         if ack.duplicate:
             left = max(deadline.left(), 0.001)
-            await wire.submit(self._nc, wire.Outgoing(PAYMENT_PROCESS, payload), timeout=left)
+            again = wire.Outgoing(PAYMENT_PROCESS, payload, headers)
+            await wire.submit(self._nc, again, timeout=left)
         return ack
 
     async def get_status(

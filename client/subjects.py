@@ -11,8 +11,9 @@ from .errors import BadInput
 MATH_CALCULATE = "services.math.calculate"
 #: Queue group, fire-and-forget.
 EMAIL_SEND = "services.notification.email-send"
-#: JetStream, stored by the stream `payment-requests`.
+#: JetStream, stored by the stream PAYMENT_REQUESTS.
 PAYMENT_PROCESS = "services.payment.payment-process"
+PAYMENT_REQUESTS = "payment-requests"
 #: Request-reply.
 PAYMENT_STATUS = "services.payment.status"
 

@@ -351,7 +351,7 @@ async fn a_store_folder_outlives_its_cluster_and_is_of_one_size() {
 
     settings.nodes = 5;
     let other = Cluster::start(settings.clone()).await.unwrap_err();
-    assert!(other.to_string().contains("a cluster of 3 nodes, not 5"), "{other}");
+    assert!(other.to_string().contains("a cluster of 3 nodes, not of 5"), "{other}");
     settings.nodes = 3;
     let mut cluster = Cluster::start(settings).await.unwrap();
     cluster.heal().await.unwrap();

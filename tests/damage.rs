@@ -140,6 +140,9 @@ impl Store {
         serve.signal("TERM");
         let (code, _, stderr) = serve.ended();
         assert_eq!(code, Some(0), "{stderr}");
+        // What it makes anew itself is nobody else's doing.
+        let recreates = more.contains(&"--recreate");
+        assert!(!recreates || !stderr.contains("by somebody else"), "{stderr}");
         Ok(said)
     }
 }

@@ -132,6 +132,28 @@ fn a_cluster_is_refused_on_the_store_of_one_server_and_leaves_it_as_it_is() {
     drop(home.serve(&["--port", "0", "--store-dir", "store"]));
 }
 
+/// Whose streams would lie beside those of a single server.
+#[test]
+fn a_single_server_is_refused_on_the_store_of_a_cluster_and_leaves_it_as_it_is() {
+    let home = Home::new();
+    let cluster = ["--port", "0", "--store-dir", "store", "--cluster", "3"];
+    let three = home.serve(&cluster);
+    home.run(&["pay", "p-1", "1"]).ok();
+    three.signal("TERM");
+    three.ended();
+    for more in [&[][..], &["--recreate"]] {
+        let one = [&["--port", "0", "--store-dir", "store"], more].concat();
+        let said = home.try_serve(&one).err().expect("it is refused");
+        let said = said.failed(3, "is that of a cluster of 3 nodes, not of a single server");
+        assert!(said.stderr.contains("--cluster 3"), "{}", said.stderr);
+    }
+    assert!(!home.path().join("store/jetstream").exists());
+    let again = home.serve(&cluster);
+    let audit = home.run(&["audit"]).ok();
+    assert!(audit.contains("consistent") && audit.contains('1'), "{audit}");
+    drop(again);
+}
+
 #[test]
 fn a_refusal_is_told_once() {
     let home = Home::new();

@@ -11,6 +11,7 @@ use crate::changed_streams::{TOLD, change, jetstream, said_once, serve};
 use crate::support::payments::Payments;
 use crate::support::program::Home;
 use crate::support::{nats_server, reaper, steady_port};
+use futures_util::StreamExt as _;
 use mono_demo::broker::{Broker, Settings};
 
 const CONSUMER: &str = "payment-payment-process";
@@ -402,5 +403,41 @@ async fn an_outcome_that_was_moved_to_another_payment_is_not_told_as_its_own() {
     let told = payments.home.run(&asked);
     told.failed(7, "it is about `moved`");
     drop(serve);
+    payments.broker.stop().await.unwrap();
+}
+
+/// Nothing in NATS remembers such a system.
+#[tokio::test(flavor = "multi_thread")]
+async fn charges_of_a_system_whose_streams_are_all_gone_are_told_and_can_be_gone_on_with() {
+    let payments = Payments::new("").await;
+    let url = payments.broker.url().to_owned();
+    let args = ["--server", &url, "--settings", "s.toml"];
+    let serve = |args: &[&str]| tokio::task::block_in_place(|| payments.home.serve(args));
+    let earlier = "an earlier system at ";
+    let first = serve(&args);
+    payments.submit("paid").await;
+    payments.outcome("paid").await;
+    payments.all_settled(1).await;
+    assert!(!first.stderr().contains(earlier), "{}", first.stderr());
+    said_once(first, &[]);
+    let mut names = payments.jetstream.stream_names();
+    while let Some(name) = names.next().await {
+        payments.jetstream.delete_stream(name.unwrap()).await.unwrap();
+    }
+    let second = serve(&args);
+    let told = format!("warning: {earlier}{url} has 1 charge in its journals");
+    second.says(TOLD, &told);
+    let stderr = second.stderr();
+    said_once(second, &[&told]);
+    let third = serve(&args);
+    assert!(!third.stderr().contains(earlier), "{}", third.stderr());
+    said_once(third, &[]);
+    let folder = stderr.split("--journal-dir ").nth(1).unwrap().split('`').next().unwrap();
+    let serve = serve(&[&args[..], &["--journal-dir", folder]].concat());
+    payments.submit("paid").await;
+    assert_eq!(payments.outcome("paid").await["status"], "completed");
+    let charges = std::fs::read_to_string(std::path::Path::new(folder).join("gateway.jsonl"));
+    assert_eq!(charges.unwrap().lines().count(), 1);
+    said_once(serve, &[]);
     payments.broker.stop().await.unwrap();
 }

@@ -85,11 +85,8 @@ func (p *Payments) Submit(ctx context.Context, payment Payment) (*Ack, error) {
 	if err != nil || !ack.Duplicate {
 		return ack, err
 	}
-	again, err := NewMsg(PaymentProcess, message.Data, nil)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := Submit(ctx, p.nc, again); err != nil {
+	message.Header.Del(nats.MsgIdHdr)
+	if _, err := Submit(ctx, p.nc, message); err != nil {
 		return nil, err
 	}
 	return ack, nil
@@ -122,7 +119,11 @@ func (payment Payment) message() (*nats.Msg, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewMsg(PaymentProcess, payload, map[string][]string{nats.MsgIdHdr: {payment.ID}})
+	// What another stream stores no worker takes.
+	return NewMsg(PaymentProcess, payload, map[string][]string{
+		nats.ExpectedStreamHdr: {PaymentRequests},
+		nats.MsgIdHdr:          {payment.ID},
+	})
 }
 
 // Status is what is known now. An id that was never seen, or is not yet processed, is `pending`.

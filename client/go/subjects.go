@@ -16,8 +16,10 @@ const (
 	MathCalculate = "services.math.calculate"
 	// EmailSend is a queue group, fire-and-forget.
 	EmailSend = "services.notification.email-send"
-	// PaymentProcess is JetStream, stored by the stream `payment-requests`.
+	// PaymentProcess is JetStream, stored by the stream PaymentRequests.
 	PaymentProcess = "services.payment.payment-process"
+	// PaymentRequests is the stream of what is submitted.
+	PaymentRequests = "payment-requests"
 	// PaymentStatus is request-reply.
 	PaymentStatus = "services.payment.status"
 

@@ -13,7 +13,13 @@ import {
 import { checkText, encode, numberToken, Token } from "./json.mjs";
 import { amountToken } from "./money.mjs";
 import { Outgoing } from "./outgoing.mjs";
-import { checkPaymentId, PAYMENT_PROCESS, PAYMENT_STATUS, paymentEvents } from "./subjects.mjs";
+import {
+  checkPaymentId,
+  PAYMENT_PROCESS,
+  PAYMENT_REQUESTS,
+  PAYMENT_STATUS,
+  paymentEvents,
+} from "./subjects.mjs";
 import { ask, DEFAULT_TIMEOUT, submit, subscribe } from "./wire.mjs";
 
 /** @typedef {import("./money.mjs").Amount} Amount */
@@ -107,12 +113,14 @@ export class PaymentClient {
       amount: new Token(amountToken(amount, currency)),
       currency,
     });
-    const message = new Outgoing(PAYMENT_PROCESS, body, { "Nats-Msg-Id": [paymentId] });
+    // What another stream stores no worker takes.
+    const headers = { "Nats-Expected-Stream": [PAYMENT_REQUESTS] };
+    const message = new Outgoing(PAYMENT_PROCESS, body, { ...headers, "Nats-Msg-Id": [paymentId] });
     const deadline = new Deadline(timeout);
     const ack = await submit(this.#nc, message, { timeout });
     if (ack.duplicate) {
       const left = Math.max(deadline.left(), 1);
-      await submit(this.#nc, new Outgoing(PAYMENT_PROCESS, body), { timeout: left });
+      await submit(this.#nc, new Outgoing(PAYMENT_PROCESS, body, headers), { timeout: left });
     }
     return ack;
   }

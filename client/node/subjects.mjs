@@ -6,8 +6,9 @@ import { BadInput } from "./errors.mjs";
 export const MATH_CALCULATE = "services.math.calculate";
 /** Queue group, fire-and-forget. */
 export const EMAIL_SEND = "services.notification.email-send";
-/** JetStream, stored by the stream `payment-requests`. */
+/** JetStream, stored by the stream PAYMENT_REQUESTS. */
 export const PAYMENT_PROCESS = "services.payment.payment-process";
+export const PAYMENT_REQUESTS = "payment-requests";
 /** Request-reply. */
 export const PAYMENT_STATUS = "services.payment.status";
 

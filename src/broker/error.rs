@@ -60,7 +60,10 @@ pub enum StartError {
         store: PathBuf,
     },
     /// The store folder belongs to a cluster of another size.
-    #[error("the store folder {} is that of a cluster of {}, not {asked}", store.display(), counted(*found, "node"))]
+    #[error(
+        "the store folder {} is that of a cluster of {}, not of {}", store.display(), counted(*found, "node"),
+        if *asked == 1 { "a single server".to_owned() } else { asked.to_string() }
+    )]
     OtherCluster {
         /// The store folder.
         store: PathBuf,
@@ -161,8 +164,8 @@ impl StartError {
                 store.display()
             ),
             Self::OtherCluster { store, found, .. } => {
-                let nodes = counted(*found, "node");
-                format!("ask for {nodes}, or choose another folder than {}", store.display())
+                let store = store.display();
+                format!("start it with --cluster {found}, or choose another folder than {store}")
             }
             Self::OtherAccount { store, auth } => {
                 let (with, folder) = (if *auth { "with" } else { "without" }, store.display());

@@ -18,7 +18,7 @@ use super::reached::{Reached, url_of};
 use super::ready::Listening;
 use super::roles::Role;
 use super::settings::{Auth, Port, Settings, Store};
-use super::store::{OwnedStore, check_streams, copy_streams};
+use super::store::{OwnedStore, check_streams, copy_streams, refuse_cluster};
 use crate::process::{Child, ExitStatus, Lines, Signal};
 
 /// How long a server may take to end after SIGTERM; it takes 2 ms, and more with much to write.
@@ -84,6 +84,7 @@ impl Broker {
         let (store_dir, owned) = match &settings.store {
             Store::Folder(folder) => {
                 let owned = OwnedStore::take(folder)?;
+                refuse_cluster(owned.folder())?;
                 check_streams(owned.folder()).await?;
                 (owned.folder().to_owned(), Some(owned))
             }

@@ -67,5 +67,5 @@ pub use roles::{Permissions, Role, Roles};
 pub use secret::draw_secret;
 pub use settings::{Auth, ClusterSettings, Port, Settings, Store, Tls};
 pub use shared::Shared;
-pub use store::copy_streams;
+pub use store::{copy_streams, is_of_cluster};
 pub use subject::matches as subject_matches;

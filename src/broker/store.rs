@@ -88,6 +88,10 @@ impl Drop for OwnedStore {
     }
 }
 
+/// In the store folder of a cluster: its name and those of its nodes, a line each.
+const NAMES: &str = "cluster.names";
+const WHAT_NAMES: &str = "the file of the cluster's names";
+
 /// The names of a cluster and its nodes.
 #[derive(Debug)]
 pub(super) struct ClusterNames {
@@ -107,37 +111,55 @@ impl ClusterNames {
     /// The nodes know each other by name: under other names they would wait for ever for those that
     /// are gone. For the same reason their number cannot change.
     pub(super) fn kept_in(folder: &Path, nodes: usize) -> Result<ClusterNames, StartError> {
-        let path = folder.join("cluster.names");
+        let path = folder.join(NAMES);
         let problem = |what| {
             let path = path.clone();
             move |source| StartError::Prepare { what, path, source }
         };
         private_folders(folder).map_err(problem("the folder of the cluster's names"))?;
-        match read_private(&path) {
-            Ok(text) => {
-                let text = String::from_utf8_lossy(&text);
-                let mut names = text.lines().map(str::to_owned);
-                let cluster = names.next().unwrap_or_default();
-                let found = ClusterNames { cluster, nodes: names.collect() };
-                if found.nodes.len() == nodes {
-                    return Ok(found);
-                }
-                let (store, found) = (folder.to_owned(), found.nodes.len());
-                Err(StartError::OtherCluster { store, found, asked: nodes })
-            }
-            // Nobody would look for its streams in there.
-            Err(e) if e.kind() == ErrorKind::NotFound && folder.join("jetstream").exists() => {
-                Err(StartError::StoreOfOne { store: folder.to_owned() })
-            }
-            Err(e) if e.kind() == ErrorKind::NotFound => {
-                let names = Self::new(nodes);
-                let text = format!("{}\n{}\n", names.cluster, names.nodes.join("\n"));
-                whole::write(&path, text).map_err(problem("the file of the cluster's names"))?;
-                Ok(names)
-            }
-            Err(e) => Err(problem("the file of the cluster's names")(e)),
+        if let Some(found) = Self::found_in(folder)? {
+            return match found.nodes.len() {
+                found if found != nodes => Err(Self::other(folder, found, nodes)),
+                _ => Ok(found),
+            };
         }
+        // Nobody would look for its streams in there.
+        if folder.join("jetstream").exists() {
+            return Err(StartError::StoreOfOne { store: folder.to_owned() });
+        }
+        let names = Self::new(nodes);
+        let text = format!("{}\n{}\n", names.cluster, names.nodes.join("\n"));
+        whole::write(&path, text).map_err(problem(WHAT_NAMES))?;
+        Ok(names)
     }
+
+    fn found_in(folder: &Path) -> Result<Option<ClusterNames>, StartError> {
+        let path = folder.join(NAMES);
+        let text = match read_private(&path) {
+            Ok(text) => text,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(StartError::Prepare { what: WHAT_NAMES, path, source }),
+        };
+        let text = String::from_utf8_lossy(&text);
+        let mut names = text.lines().map(str::to_owned);
+        let cluster = names.next().unwrap_or_default();
+        Ok(Some(ClusterNames { cluster, nodes: names.collect() }))
+    }
+
+    fn other(store: &Path, found: usize, asked: usize) -> StartError {
+        StartError::OtherCluster { store: store.to_owned(), found, asked }
+    }
+}
+
+/// Whether a store folder is that of a cluster, whose streams are in folders of its nodes.
+pub fn is_of_cluster(folder: &Path) -> bool {
+    folder.join(NAMES).exists()
+}
+
+/// Refuses the store folder of a cluster to a single server, which would begin beside its streams.
+pub(super) fn refuse_cluster(folder: &Path) -> Result<(), StartError> {
+    let found = ClusterNames::found_in(folder)?;
+    found.map_or(Ok(()), |found| Err(ClusterNames::other(folder, found.nodes.len(), 1)))
 }
 
 /// Copies the streams of a store folder into another one, which is there and has none.

@@ -17,7 +17,7 @@ use super::output::Output;
 use super::running;
 use super::shell::word;
 use super::signals::from_here_on;
-use crate::broker::{Port, Role, Store};
+use crate::broker::{Port, Role, Store, is_of_cluster};
 use crate::counted::counted;
 use crate::modules::payment::{Audit, AuditError, Outside, audit};
 use crate::mono::Connection;
@@ -81,7 +81,7 @@ async fn at_rest(
     output: &Output,
 ) -> Result<Audit, CliError> {
     let refuse = |what: &str| Err(CliError::usage(format!("audit: {} {what}", folder.display())));
-    if folder.join("cluster.names").exists() {
+    if is_of_cluster(folder) {
         return refuse("is the store of a cluster: start `serve --cluster`, and audit that");
     }
     match std::fs::metadata(folder.join("jetstream")) {

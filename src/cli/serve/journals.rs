@@ -2,7 +2,7 @@
 //!
 //! An idempotency key is worth something only where all who charge look it up in the same journal.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::args::ServeArgs;
@@ -61,6 +61,11 @@ impl Journals {
         let name = services::system(connection, settings, args.recreate).await?;
         let folder = context.state_dir().join("journals").join(name);
         Ok(Self { folder, follows: true, of_another: false, temporary: false })
+    }
+
+    /// The folder, where it is named after the system.
+    pub(super) fn named_after_system(&self) -> Option<&Path> {
+        (self.follows && !self.of_another).then_some(&self.folder)
     }
 
     /// Those of the `serve` that runs the broker.

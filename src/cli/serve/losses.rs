@@ -116,15 +116,22 @@ fn claimed_in_vain(now: &Snapshot) -> Option<String> {
 fn letters(before: &Snapshot, now: &Snapshot) -> Option<String> {
     let (had, has) = (before.stream(DEAD_LETTERS)?, now.stream(DEAD_LETTERS)?);
     let (noted_then, noted) = (before.stream(FAILURES)?, now.stream(FAILURES)?);
-    if had.created != has.created || noted_then.created != noted.created {
+    if had.created != has.created {
         return None;
     }
     let gone = (had.messages + has.last.saturating_sub(had.last)).saturating_sub(has.messages);
-    (gone > noted.last.saturating_sub(noted_then.last)).then(|| {
-        format!(
+    // What `dlq` removed is not known where its notes were made anew.
+    let is_known = noted_then.created == noted.created;
+    let removed = if is_known { noted.last.saturating_sub(noted_then.last) } else { noted.last };
+    (gone > removed).then(|| match is_known {
+        true => format!(
             "stream `{DEAD_LETTERS}` was purged, or messages of it were deleted, by somebody else: \
              some letters are gone that `dlq` did not remove"
-        )
+        ),
+        false => format!(
+            "stream `{DEAD_LETTERS}` has lost letters: whether `dlq` removed them is not known, since \
+             somebody else made stream `{FAILURES}` anew, which would say it"
+        ),
     })
 }
 

@@ -16,6 +16,7 @@ mod announce;
 mod announced;
 mod args;
 mod astray;
+mod earlier;
 mod journals;
 mod losses;
 mod run;

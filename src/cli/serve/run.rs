@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::announce::{DESCRIPTION, Listed, announce};
 use super::announced::Announced;
 use super::args::ServeArgs;
+use super::earlier;
 use super::journals::Journals;
 use super::serving::Serving;
 use super::starter::{Starter, Store};
@@ -133,6 +134,9 @@ pub async fn run(
     let start = async {
         let (broker, settings) = (broker.as_ref(), &starter.settings);
         let journals = Journals::find(&args, broker, &connection, settings, context).await?;
+        if let Some(earlier) = earlier::told_once(&journals, &target.url).await {
+            output.note(format!("warning: {earlier}"));
+        }
         let running = starter.start(&connection, &journals).await?;
         Ok((running, journals))
     };
@@ -142,7 +146,7 @@ pub async fn run(
     };
     let mut serving = Serving { broker, connection, running, journals, starter };
     let watched = async {
-        let watch = Watch::begin(&serving.connection, &serving.journals, store);
+        let watch = Watch::begin(&serving.connection, &serving.journals, store, args.recreate);
         let (watch, listed) = tokio::join!(watch, Listed::begin(&args, &serving.connection));
         Ok((watch, listed?))
     };

@@ -88,8 +88,14 @@ pub(super) fn too_small(connection: &Connection) -> Option<String> {
 impl Watch {
     /// Remembers how everything is now: what is done from here on is told, and what is gone since the
     /// last `serve` looked. At a server that somebody else runs, others may be joined to it.
-    pub(super) async fn begin(connection: &Connection, journals: &Journals, store: Store) -> Self {
-        let before = seen::read(&journals.folder).await;
+    pub(super) async fn begin(
+        connection: &Connection,
+        journals: &Journals,
+        store: Store,
+        recreated: bool,
+    ) -> Self {
+        // Streams that this one made anew, because it was told to, are no loss.
+        let before = if recreated { None } else { seen::read(&journals.folder).await };
         let mut watch = Self { to_count: true, before, ..Self::default() };
         if store == Store::Elsewhere {
             watch.twice = Twice::begin(connection).await;

@@ -16,7 +16,7 @@ use crate::modules::client_error::ClientError;
 use crate::modules::request::{denied, encode, publish_acknowledged, request};
 use crate::mono::{BarrierError, Caller};
 use crate::wire::driver::Ack;
-use crate::wire::headers::MSG_ID;
+use crate::wire::headers::{EXPECTED_STREAM, MSG_ID};
 use crate::wire::subjects::{EVENT_PREFIX, PAYMENT_PROCESS, PAYMENT_STATUS};
 
 /// What to pay.
@@ -82,12 +82,15 @@ impl PaymentClient {
             currency: s.currency,
         })?;
         let deadline = after(self.timeout);
+        // What another stream stores no worker takes.
         let mut headers = HeaderMap::new();
+        headers.insert(EXPECTED_STREAM, super::REQUESTS);
+        let again = headers.clone();
         headers.insert(MSG_ID, s.payment_id);
         let ack = self.publish(headers, body.clone(), self.timeout).await?;
         if ack.duplicate {
             let left = deadline.saturating_duration_since(Instant::now());
-            self.publish(HeaderMap::new(), body, left).await?;
+            self.publish(again, body, left).await?;
         }
         Ok(ack)
     }
