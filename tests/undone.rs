@@ -123,6 +123,43 @@ async fn what_a_consumer_forgot_is_given_to_workers_again() {
     }
 }
 
+/// One in hand hides it from the consumer's floor, and others come and go all the time.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_consumer_forgot_is_given_again_while_others_are_submitted() {
+    let fails = |id| format!("{{ id = \"{id}\", fail_times = 1 }}");
+    let fails = ["p-0", "p-1", "p-2"].map(fails).join(", ");
+    let hangs = "{ id = \"hangs\", outcome = \"hang\" }";
+    let settings = format!("[payment]\ngateway = [{fails}, {hangs}]\n");
+    let payments = Payments::new(&settings).await;
+    let serve = payments.serve();
+    payments.submit("hangs").await;
+    payments.until_deliveries(1).await;
+    set_max_deliver(&payments, 1).await;
+    payments.pay(3).await;
+    payments.until_count("payment-failures", |failures| failures >= 3).await;
+    let requests = payments.jetstream.get_stream("payment-requests").await.unwrap();
+    while requests.consumer_info(CONSUMER).await.unwrap().num_ack_pending > 1 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    set_max_deliver(&payments, -1).await;
+    let others = async {
+        for n in 0.. {
+            payments.submit(&format!("other-{n}")).await;
+            // One after the other, as from somebody who waits for the answer.
+            while requests.consumer_info(CONSUMER).await.unwrap().num_ack_pending > 1 {}
+        }
+    };
+    let freed = async {
+        for n in 0..3 {
+            assert_eq!(payments.outcome(&format!("p-{n}")).await["status"], "completed");
+        }
+    };
+    tokio::select! { () = others => unreachable!(), () = freed => {} }
+    serve.says(TOLD, FREED);
+    drop(serve);
+    payments.broker.stop().await.unwrap();
+}
+
 /// Also by the `serve` that is started later, and until then `audit` names them.
 #[tokio::test(flavor = "multi_thread")]
 async fn audit_names_what_a_consumer_forgot_and_the_next_serve_frees_it() {

@@ -155,7 +155,6 @@ mod tests {
             last_request,
             delivered,
             waiting: waiting.max(in_hand),
-            still: true,
             reconnects: 0,
         }
     }

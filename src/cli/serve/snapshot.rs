@@ -105,8 +105,6 @@ pub(super) struct Snapshot {
     /// Requests that were not settled by then, as the consumer counts them. The stream may have more: a
     /// mirror, or a stream that sources from it, keeps what is settled until it has it.
     pub(super) waiting: u64,
-    /// Requests and consumer were the same at the end as at the beginning.
-    pub(super) still: bool,
     /// How often the connection had been made anew when it began.
     pub(super) reconnects: u64,
 }
@@ -139,7 +137,6 @@ impl Snapshot {
             last_request: 0,
             delivered: 0,
             waiting: 0,
-            still: true,
             reconnects,
         })
     }
@@ -156,10 +153,7 @@ impl Snapshot {
         let last_request = requests.seen().map_or(u64::MAX, |s| s.last);
         let delivered = last.seen().map_or(u64::MAX, |c| c.delivered);
         let waiting = last.seen().map_or(u64::MAX, Consumer::waiting);
-        let numbers = |look: Option<&Stream>| look.map(|s| (s.messages, s.first, s.last));
-        let before = streams.get(REQUESTS).and_then(Look::seen);
-        let still = numbers(before) == numbers(requests.seen()) && consumer.seen() == last.seen();
-        Self { consumer, streams, last_request, delivered, waiting, still, reconnects }
+        Self { consumer, streams, last_request, delivered, waiting, reconnects }
     }
 
     pub(super) fn stream(&self, name: &str) -> Option<&Stream> {
@@ -208,7 +202,7 @@ async fn stream(connection: &Connection, name: &str) -> Look<Stream> {
     }
 }
 
-async fn consumer(connection: &Connection) -> Look<Consumer> {
+pub(super) async fn consumer(connection: &Connection) -> Look<Consumer> {
     let Ok(stream) = connection.jetstream().get_stream_no_info(REQUESTS).await else {
         return Look::Unknown;
     };

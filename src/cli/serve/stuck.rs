@@ -8,7 +8,7 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::snapshot::{Consumer, Snapshot};
+use super::snapshot::{self, Consumer, Look, Snapshot};
 use super::stream_config::Config;
 use crate::modules::payment::{
     CONSUMER, DEAD_LETTERS, Entry, FAILURES, LEDGER, REQUESTS, became, usable_id,
@@ -19,6 +19,11 @@ use crate::wire::subjects::{DEAD_LETTER_PREFIX, FAILURE_PREFIX, LEDGER_PREFIX, P
 /// So many messages are read at most to find one: more than a consumer has in hand.
 const MOST: u32 = 5_000;
 
+/// So many that are open are enough to tell.
+const MOST_OPEN: usize = 256;
+/// How often what is open is held against what is in hand.
+const MOMENTS: u32 = 20;
+
 /// Whether there may be some by this look's numbers. What is settled may still be there too: for a
 /// moment, or until a mirror has it. [`is_one`] tells.
 pub(super) fn may_be(now: &Snapshot) -> bool {
@@ -27,29 +32,50 @@ pub(super) fn may_be(now: &Snapshot) -> bool {
     };
     let waiting = requests.messages.saturating_sub(requests.astray);
     let passed = requests.astray == 0 && requests.first <= consumer.floor;
-    waiting > 0 && (passed || now.still && waiting > consumer.waiting())
+    // The consumer was asked first. At most so many came since then, however many were settled.
+    let known = consumer.delivered_to.saturating_add(consumer.pending);
+    let came = requests.last.saturating_sub(known);
+    waiting > 0 && (passed || waiting > consumer.waiting().saturating_add(came))
 }
 
 /// Whether there is one: a message without an outcome or a dead letter that the consumer has passed for
-/// good, or more of them than it has in hand.
+/// good, or more of them than it has in hand at a moment.
 ///
 /// # Errors
 /// The server's words.
 pub(super) async fn is_one(connection: &Connection, consumer: &Consumer) -> Result<bool, String> {
-    let (mut next, mut open) = (1, 0);
+    let mut open = Vec::new();
+    let mut next = 1;
     for _ in 0..MOST {
         let Some(message) = first_from(next, connection).await? else { break };
         let number = message["message"]["seq"].as_u64().ok_or("a message without its number")?;
-        if number > consumer.delivered_to {
+        if number > consumer.delivered_to || open.len() == MOST_OPEN {
             break;
         }
         next = number + 1;
         if is_open(connection, &message["message"]).await? {
-            open += 1;
-            if number <= consumer.floor || open > consumer.in_hand {
+            if number <= consumer.floor {
                 return Ok(true);
             }
+            open.push(message);
         }
+    }
+    // What is handled now is settled soon, and others are in hand then.
+    for _ in 0..MOMENTS {
+        let Look::There(Consumer { in_hand, .. }) = snapshot::consumer(connection).await else {
+            return Ok(false);
+        };
+        let mut still = Vec::new();
+        for message in open {
+            if is_open(connection, &message["message"]).await? {
+                still.push(message);
+            }
+        }
+        // Each of them was open at that moment, too.
+        if u64::try_from(still.len()).is_ok_and(|still| still > in_hand) {
+            return Ok(true);
+        }
+        open = still;
     }
     Ok(false)
 }
@@ -137,30 +163,35 @@ async fn ask(
 
 #[cfg(test)]
 mod tests {
-    use super::super::snapshot::{Look, Stream};
+    use super::super::snapshot::Stream;
     use super::*;
 
     #[test]
     fn what_the_consumer_has_passed_or_does_not_count_is_stuck() {
-        // Messages, the first one's number, astray; pending, in hand, ack floor; nothing moves.
-        for ((messages, first, astray), (pending, in_hand, floor), still, stuck) in [
-            ((3, 5, 0), (2, 1, 4), true, false),
-            ((3, 5, 0), (2, 0, 4), true, true),
-            ((3, 5, 0), (2, 0, 4), false, false),
-            ((1, 5, 0), (0, 0, 5), false, true),
-            ((1, 5, 1), (0, 0, 5), true, false),
-            ((2, 5, 1), (0, 0, 5), true, true),
-            ((0, 6, 0), (0, 0, 6), true, false),
+        // Messages, the first one's number, the last one's, astray; pending, in hand, delivered up to,
+        // ack floor.
+        for ((messages, first, last, astray), (pending, in_hand, delivered_to, floor), stuck) in [
+            ((3, 5, 7, 0), (2, 1, 5, 4), false),
+            ((3, 5, 7, 0), (2, 0, 5, 4), true),
+            // One came since the consumer was asked; two, of which one was settled.
+            ((3, 5, 7, 0), (1, 1, 5, 4), false),
+            ((4, 5, 9, 0), (1, 2, 6, 4), false),
+            // One more than all that came and was not settled before.
+            ((5, 5, 8, 0), (1, 2, 6, 4), true),
+            ((1, 5, 5, 0), (0, 0, 5, 5), true),
+            ((1, 5, 5, 1), (0, 0, 5, 5), false),
+            ((2, 5, 6, 1), (0, 0, 6, 5), true),
+            ((0, 6, 5, 0), (0, 0, 5, 6), false),
         ] {
-            let stream = Stream { messages, first, astray, ..Stream::default() };
-            let consumer = Consumer { pending, in_hand, floor, ..Consumer::default() };
+            let stream = Stream { messages, first, last, astray, ..Stream::default() };
+            let consumer =
+                Consumer { pending, in_hand, delivered_to, floor, ..Consumer::default() };
             let now = Snapshot {
                 consumer: Look::There(consumer),
                 streams: [(REQUESTS.to_owned(), Look::There(stream))].into(),
                 last_request: 0,
                 delivered: 0,
                 waiting: 0,
-                still,
                 reconnects: 0,
             };
             assert_eq!(may_be(&now), stuck, "{now:?}");

@@ -25,8 +25,10 @@ use crate::mono::Connection;
 const PAUSE: Duration = Duration::from_secs(3);
 /// Between two resets of the consumer: what it gives again then has so long to be settled.
 const RESETS: Duration = Duration::from_secs(60);
-/// Between two readings of what is stored, for messages that no worker is given.
+/// Between two readings of what is stored, for messages that no worker is given: so long at first, and
+/// twice as long after each that finds none, as where a mirror lags, at most [`SELDOM`].
 const READINGS: Duration = Duration::from_secs(15);
+const SELDOM: Duration = Duration::from_secs(240);
 /// Said of a stream or consumer, before how.
 const CHANGED: &str = " was changed by somebody else";
 /// Where the server tells that a stream was changed.
@@ -62,6 +64,8 @@ pub(super) struct Watch {
     /// Since when submissions are seen that no worker is given, and when the consumer may be reset.
     stuck: Option<Instant>,
     next_reset: Option<Instant>,
+    /// The pause after the next reading, where those before it found none.
+    reading: Option<Duration>,
 }
 
 /// A stream or consumer as it was first seen.
@@ -211,7 +215,7 @@ impl Watch {
     /// Gives submissions to workers again that their consumer has forgotten.
     async fn free(&mut self, connection: &Connection, now: &Snapshot) -> Option<String> {
         if !stuck::may_be(now) {
-            self.stuck = None;
+            (self.stuck, self.reading) = (None, None);
             return None;
         }
         let since = *self.stuck.get_or_insert_with(Instant::now);
@@ -223,7 +227,9 @@ impl Watch {
         match stuck::is_one(connection, consumer).await {
             Ok(true) => {}
             Ok(false) => {
-                self.next_reset = Some(Instant::now() + READINGS);
+                let pause = self.reading.unwrap_or(READINGS);
+                self.next_reset = Some(Instant::now() + pause);
+                self.reading = Some((pause * 2).min(SELDOM));
                 return None;
             }
             Err(error) => {
