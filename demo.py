@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A tour of the three patterns over NATS: request-reply, queue group, JetStream.
 
-    mono-demo serve      # in one terminal; in a checkout: cargo run --release -- serve
+    mono-demo serve      # in one terminal; in a checkout: cargo run -- serve
     python demo.py       # in another
 
 Waits for outcomes, never for time to pass. Exit status: 0 all as told, 1 something differs, 2 bad
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from nats.aio.client import Client as NATS
 
 DEFAULT_URL = "nats://127.0.0.1:4222"
-HINT_SERVE = "mono-demo serve" if shutil.which("mono-demo") else "cargo run --release -- serve"
+HINT_SERVE = "mono-demo serve" if shutil.which("mono-demo") else "cargo run -- serve"
 HINT_LOGIN = (
     "name a user with NATS_USER and NATS_PASSWORD, or in the URL, and with NATS_CA who signed the "
     "server's certificate; without NATS_URL and --server a running `serve` of yours is found, and lets you in"

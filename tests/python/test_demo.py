@@ -81,7 +81,7 @@ def test_no_server_is_one_clear_line_and_a_hint() -> None:
     error, hint = ended.stderr.splitlines()
     assert error.startswith("error: no NATS server at nats://127.0.0.1:1")
     installed = shutil.which("mono-demo") is not None
-    assert hint == f"hint: {'mono-demo' if installed else 'cargo run --release --'} serve"
+    assert hint == f"hint: {'mono-demo' if installed else 'cargo run --'} serve"
 
 
 def test_who_installed_the_program_is_told_its_name(tmp_path: Path) -> None:

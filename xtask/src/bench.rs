@@ -18,7 +18,7 @@ pub fn run(program: Option<&Path>, flags: &[&str]) -> Result<(), String> {
             return Err("it does not build".to_owned());
         }
     }
-    let program = program.map_or_else(crate::binary, Path::to_owned);
+    let program = program.map_or_else(|| crate::binary("release"), Path::to_owned);
     let load = load();
     let mut sections = Vec::new();
     let mut head = Value::Null;

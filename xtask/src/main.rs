@@ -39,6 +39,9 @@ const WANTED: [&str; 4] = ["node", "go", "chromium", "root"];
 /// Where tests look for what is required (`tests/support/expected.rs`).
 const REQUIRED: &str = "MONO_DEMO_REQUIRE";
 
+/// Where the program is that `ci` tries.
+const BUILT: &str = "debug";
+
 /// What a crate may want of this one; the program is all of it.
 const FEATURES: [&str; 4] = ["broker", "mono", "schema", "e2e"];
 
@@ -108,7 +111,7 @@ fn ci(required: &[&str]) -> ExitCode {
         for step in rust_checks(required) {
             run(step, &mut times)?;
         }
-        let binary = binary();
+        let binary = binary(BUILT);
         provision(&binary)?;
         let python = dist::python_with("python", "tests/python/requirements.txt")?;
         for step in checks_of_the_built_binary(&binary, &python) {
@@ -146,7 +149,7 @@ fn figures(bench: &str) -> ExitCode {
 
 /// Thousands of payments under kills; `fixtures/soak` has the short forms, which CI runs.
 fn soak() -> ExitCode {
-    let mut scenarios = at_root(&binary());
+    let mut scenarios = at_root(&binary("release"));
     scenarios.args(["e2e", "--fixtures", "xtask/soak", "--client", "rust", "--jobs", "1"]);
     scenarios.args(["--history", "target/histories"]);
     // Tests whose long form is ignored by `cargo test`.
@@ -183,7 +186,8 @@ fn rust_checks(required: &[&str]) -> Vec<Step> {
     steps.extend([
         Step { name: "docs", command: docs },
         Step { name: "rust tests", command: tests },
-        Step { name: "build", command: cargo(&["build", "--release"]) },
+        // Not the release: that takes as long as all tests, and is tried by `dist check`.
+        Step { name: "build", command: cargo(&["build"]) },
     ]);
     steps
 }
@@ -232,9 +236,9 @@ fn checks_of_other_clients(required: &[&str]) -> Result<Vec<Step>, String> {
         tests.args(tests_in("client/node/test", ".test.mjs")?);
         steps.push(Step { name: "node tests", command: tests });
         let mut tests = inside("node", ".", &["--test"]);
-        tests.args(tests_in("tests/node", ".test.mjs")?).env("MONO_DEMO_BIN", binary());
+        tests.args(tests_in("tests/node", ".test.mjs")?).env("MONO_DEMO_BIN", binary(BUILT));
         steps.push(Step { name: "helper of tests in node", command: tests });
-        let mut shop = at_root(&binary());
+        let mut shop = at_root(&binary(BUILT));
         shop.args(["e2e", "examples/shop"]);
         steps.push(Step { name: "a suite in Python and Node", command: shop });
     }
@@ -261,7 +265,7 @@ fn checks_of_other_clients(required: &[&str]) -> Result<Vec<Step>, String> {
             command: inside("go", "client/go", &["test", "-count=1", "./..."]),
         });
         let mut tests = inside("go", "packaging/go", &["test", "-count=1", "-vet=all", "./..."]);
-        tests.env("MONO_DEMO_BIN", binary());
+        tests.env("MONO_DEMO_BIN", binary(BUILT));
         steps.push(Step { name: "helper of tests in go", command: tests });
     }
     Ok(steps)
@@ -341,9 +345,9 @@ fn at_root(program: &Path) -> Command {
     command
 }
 
-/// What `cargo build --release` makes.
-fn binary() -> PathBuf {
-    root().join("target/release").join(format!("mono-demo{}", std::env::consts::EXE_SUFFIX))
+/// What `cargo build` makes: in `debug`, or in `release`.
+fn binary(profile: &str) -> PathBuf {
+    root().join("target").join(profile).join(format!("mono-demo{}", std::env::consts::EXE_SUFFIX))
 }
 
 fn root() -> PathBuf {
