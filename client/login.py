@@ -49,7 +49,9 @@ def without_login(urls: str) -> str:
     for scheme, _, host in map(_parts, _items(urls)):
         if not _HOST.fullmatch(host):
             return ",".join([*shown, "…"])
-        shown.append(scheme + host)
+        # What stands behind it may be a secret too, as a gateway's.
+        place, *query = re.split("[?#]", host, maxsplit=1)
+        shown.append(scheme + place + ("?…" if query else ""))
     return ",".join(shown)
 
 

@@ -170,6 +170,34 @@ fn a_cache_that_every_command_refuses_is_not_well() {
     assert!(said.stderr.contains(elsewhere), "{}", said.stderr);
 }
 
+/// Whoever may change it could put a store or passwords of theirs in the place of ours.
+#[test]
+fn a_temporary_folder_that_others_may_change_is_used_by_no_command() {
+    let home = Home::new();
+    let open = home.path().join("open");
+    std::fs::create_dir(&open).unwrap();
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let refused = format!("others may write it (`chmod o-w {}`", open.display());
+    let commands = [
+        &["call", "math", "add", "1", "2"][..],
+        &["pay", "p-1", "1"],
+        &["serve", "--port", "0"],
+        &["e2e", "math/operations", "--client", "rust"],
+    ];
+    for args in commands {
+        let mut command = home.command(args);
+        let said = Said::from(command.env("TMPDIR", &open).output().unwrap());
+        let said = said.failed(3, "");
+        let all = said.stdout + &said.stderr;
+        assert!(all.contains(&refused), "{args:?}: {all}");
+        assert!(open.read_dir().unwrap().next().is_none(), "{args:?} left something there");
+    }
+    // As /tmp is: there nobody removes what is somebody else's.
+    std::fs::set_permissions(&open, std::fs::Permissions::from_mode(0o1777)).unwrap();
+    let mut command = home.command(["call", "math", "add", "1", "2"]);
+    assert_eq!(Said::from(command.env("TMPDIR", &open).output().unwrap()).ok(), "3\n");
+}
+
 #[test]
 fn asking_go_for_its_version_writes_nothing_at_home() {
     let home = Home::new();

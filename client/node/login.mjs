@@ -57,7 +57,8 @@ export function byLogin(urls, user, pass) {
 export function withoutLogin(urls) {
   const all = items(urls).map(parts);
   const unreadable = all.findIndex(({ host }) => !HOST.test(host));
-  const shown = all.map(({ scheme, host }) => scheme + host);
+  // What stands behind it may be a secret too, as a gateway's.
+  const shown = all.map(({ scheme, host }) => scheme + host.replace(/[?#].*$/s, "?…"));
   return (unreadable < 0 ? shown : [...shown.slice(0, unreadable), "…"]).join(",");
 }
 

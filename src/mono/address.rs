@@ -69,10 +69,12 @@ pub fn one_server(url: &str) -> Result<(String, Option<(Option<String>, String)>
         Login::User(user, password) => (Some(user), password),
         Login::Token(token) => (None, token),
     });
-    Ok((without_secrets(url), login))
+    let url =
+        items(url).iter().map(|item| parts(item)).map(|(s, _, h)| format!("{s}{h}")).collect();
+    Ok((url, login))
 }
 
-/// The URLs without user, password and token, for messages, logs and `export`. If the text in the
+/// The URLs without user, password, token and query, for messages, logs and `export`. If the text in the
 /// place of the host cannot be a host, it may be a password: from there on nothing is shown.
 ///
 /// ```
@@ -87,7 +89,11 @@ pub fn without_secrets(url: &str) -> String {
             shown.push("…".to_owned());
             break;
         }
-        shown.push(format!("{scheme}{host}"));
+        // What stands behind it may be a secret too, as a gateway's.
+        shown.push(match host.split_once(['?', '#']) {
+            Some((host, _)) => format!("{scheme}{host}?…"),
+            None => format!("{scheme}{host}"),
+        });
     }
     shown.join(",")
 }

@@ -30,7 +30,7 @@ impl Reaper {
     /// are killed, at whatever moment.
     ///
     /// # Errors
-    /// What the operating system says.
+    /// What the operating system says, or that somebody else may change a folder above it.
     pub fn private_folder(&self, root: &Path, prefix: &str) -> io::Result<TempDir> {
         let root = &std::path::absolute(root)?;
         let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,7 +48,12 @@ impl Reaper {
             };
             match made {
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-                made => return made,
+                made => {
+                    let folder = made?;
+                    // Whoever may change a folder above it could put another one in its place.
+                    crate::private::check(folder.path())?;
+                    return Ok(folder);
+                }
             }
         }
     }
