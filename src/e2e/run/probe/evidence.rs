@@ -3,8 +3,11 @@
 
 use std::{fmt::Display, io, path::Path, time::Duration};
 
-use async_nats::jetstream::{
-    self, consumer::DeliverPolicy, context::GetStreamByNameErrorKind, stream::RawMessageErrorKind,
+use async_nats::jetstream;
+use async_nats::jetstream::consumer::DeliverPolicy;
+use async_nats::jetstream::context::GetStreamByNameErrorKind;
+use async_nats::jetstream::stream::{
+    ConsumerError, ConsumerErrorKind, LastRawMessageErrorKind, RawMessageErrorKind, Stream,
 };
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -23,6 +26,8 @@ use crate::wire::driver::Headers;
 
 /// How long a whole stream may take to read.
 const READ: Duration = Duration::from_secs(30);
+/// Between two readings of a node whose copy is behind: nobody tells when it has caught up.
+const BEHIND: Duration = Duration::from_millis(20);
 
 /// Looks at a run, as the harness, which may see everything.
 pub struct Probe<'a> {
@@ -205,19 +210,43 @@ async fn stored(
     subject: &str,
     from: u64,
 ) -> Result<Vec<Stored>, async_nats::Error> {
-    let context = jetstream::new(harness.client().await?);
-    let stream = match context.get_stream(stream).await {
+    let client = harness.client().await?;
+    let is_cluster = client.server_info().cluster.is_some();
+    let stream = match jetstream::new(client).get_stream(stream).await {
         Ok(stream) => stream,
         Err(error) if is_missing(&error) => return Ok(Vec::new()),
         Err(error) => return Err(error.into()),
     };
+    loop {
+        let last = if is_cluster { last(&stream, subject).await? } else { 0 };
+        let all = read(&stream, subject, from).await?;
+        // The node that hands them out may have been away, and not have all of them yet.
+        if last < from || all.last().is_some_and(|newest| newest.sequence >= last) {
+            return Ok(all);
+        }
+        tokio::time::sleep(BEHIND).await;
+    }
+}
+
+/// The last sequence of a subject, or of all, as the stream's leader has it.
+async fn last(stream: &Stream, subject: &str) -> Result<u64, async_nats::Error> {
+    let subject = if subject.is_empty() { ">" } else { subject };
+    match stream.get_last_raw_message_by_subject(subject).await {
+        Ok(message) => Ok(message.sequence),
+        Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(0),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn read(stream: &Stream, subject: &str, from: u64) -> Result<Vec<Stored>, async_nats::Error> {
     let config = jetstream::consumer::pull::OrderedConfig {
         filter_subject: subject.to_owned(),
         deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from },
         ..Default::default()
     };
-    let mut consumer = stream.create_consumer(config).await?;
-    let pending = usize::try_from(consumer.info().await?.num_pending)?;
+    let consumer = stream.create_consumer(config).await?;
+    // As it was made: another node may not have heard of it yet.
+    let pending = usize::try_from(consumer.cached_info().num_pending)?;
     // Made anew where the connection breaks: then the last message tells its name.
     let mut name = consumer.cached_info().name.clone();
     let mut messages = consumer.messages().await?.take(pending);
@@ -234,8 +263,15 @@ async fn stored(
     }
     drop(messages);
     // Else it stays for half a minute, and looks as if somebody had forgotten it.
-    stream.delete_consumer(&name).await?;
-    Ok(out)
+    match stream.delete_consumer(&name).await {
+        Err(error) if !is_no_consumer(&error) => Err(error.into()),
+        _ => Ok(out),
+    }
+}
+
+fn is_no_consumer(error: &ConsumerError) -> bool {
+    matches!(error.kind(), ConsumerErrorKind::JetStream(error)
+        if error.error_code() == jetstream::ErrorCode::CONSUMER_NOT_FOUND)
 }
 
 /// The stream that has a subject; `None` where JetStream says that none has.
