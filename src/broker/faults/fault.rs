@@ -272,6 +272,31 @@ impl What {
 }
 
 impl Fault {
+    /// Whether it may break the connection of the client under test, or swallow what comes to it.
+    #[must_use]
+    pub fn breaks_the_client(&self) -> bool {
+        let of_brokers = matches!(
+            self.what,
+            What::KillBroker
+                | What::RestartBroker
+                | What::LameDuck
+                | What::KillLeader
+                | What::StopLeader
+                | What::KillNode(_)
+                | What::WipeNode
+                | What::LoseQuorum
+        );
+        let of_network = matches!(
+            self.what,
+            What::Cut
+                | What::CutAfter { .. }
+                | What::BlackHole
+                | What::HalfOpen(_)
+                | What::Message(Fate::Disconnect(_))
+        );
+        of_brokers || of_network && self.on != Some(Side::Services)
+    }
+
     /// On everybody, until it is mended.
     #[must_use]
     pub fn new(what: What) -> Self {

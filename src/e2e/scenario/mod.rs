@@ -73,6 +73,7 @@ pub(crate) mod checks;
 pub(crate) mod clustered;
 pub(crate) mod context;
 pub(crate) mod data;
+mod deaf;
 #[cfg(test)]
 pub(crate) mod documented;
 pub(crate) mod elsewhere;

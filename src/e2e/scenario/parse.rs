@@ -19,7 +19,7 @@ use super::expand::written::expand;
 use super::findings::Findings;
 use super::reader::Fields;
 use crate::e2e::scenario::suite::service;
-use crate::e2e::scenario::{checks, faults, keys, promises, services, setup, steps, stored};
+use crate::e2e::scenario::{checks, deaf, faults, keys, promises, services, setup, steps, stored};
 use crate::e2e::text::error::{FixtureError, Problem};
 use crate::e2e::text::inside::stays_below;
 use crate::e2e::text::name::Name;
@@ -191,6 +191,7 @@ fn scenario(
     for step in fixture.all_steps() {
         faults::fit(step, &fixture.broker, fixture.proxy, findings);
     }
+    deaf::check(&fixture, findings);
     if fixture.steps.is_empty() && findings.problems.is_empty() {
         findings.add(0..0, "a scenario has at least one `[[step]]`");
     }
