@@ -244,7 +244,7 @@ impl Declared {
                      than 64 KiB"
                 ));
             }
-            if let (Place::Stream { .. } | Place::Kv(_) | Place::Subject(_), Some(why)) =
+            if let (Place::Stream { .. } | Place::Kv(_) | Place::Subjects(_), Some(why)) =
                 (place, &unknown_streams)
             {
                 eye.gap.get_or_insert(why.clone());

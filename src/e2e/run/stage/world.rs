@@ -13,6 +13,7 @@ use super::harness::Harness;
 use super::hearing::Hearing;
 use super::machine::{CLIENT, Client, Machine};
 use super::networks::Networks;
+use super::reached::Reached;
 use super::refused;
 use super::secrets::Secrets;
 use super::services::Services;
@@ -70,6 +71,8 @@ pub(in crate::e2e) struct World {
     pub(in crate::e2e) broken: Vec<(Fault, String)>,
     /// Faults by message, with their names and where the fixture has them.
     pub(in crate::e2e) rules: Vec<(Arc<MessageRule>, String, Span)>,
+    /// The faults of networks.
+    pub(in crate::e2e) reaches: Vec<Reached>,
     /// What broke, in order: the same for the same seed.
     pub(in crate::e2e) schedule: Vec<String>,
     /// As much of the broker's trace as checks have looked at.
@@ -207,6 +210,7 @@ impl World {
                     tape: Tape::default(),
                     broken: Vec::new(),
                     rules: Vec::new(),
+                    reaches: Vec::new(),
                     schedule: Vec::new(),
                     traced: Mutex::default(),
                     advisories,
