@@ -86,6 +86,7 @@ mod own_suites;
 mod packaging;
 mod partitions;
 mod planted;
+mod printed;
 mod process;
 mod promises;
 mod provision;

@@ -232,6 +232,7 @@ pub(in crate::e2e) const STEP: &[Key] = &[
     key("settle", Form::Truth, "Waits until nothing is in flight in any stream."),
     key("expect_message", Form::Table(MESSAGE), "The next message on a subject, or none."),
     key("expect_messages", Form::Table(MESSAGES), "So many messages on a subject and no more."),
+    key("expect_log", Form::Table(LOG_STEP), "A line that a service prints."),
     key("repeat", Form::Count(1), "How often, counted by `{{n}}` from 1."),
     key("copies", Form::Count(1), "Load: submitted by so many clients, counted by `{{k}}`."),
     key("concurrency", Form::Count(1), "How many of those at a time."),
@@ -299,6 +300,13 @@ pub(in crate::e2e) const MESSAGES: &[Key] = &[
     key("body", Form::Pattern, "Expected: the body of each."),
     key("headers", Form::Pattern, "Expected: the headers of each."),
     key("unordered", Form::Patterns, "Expected: their bodies, in any order."),
+];
+
+/// `expect_log`.
+pub(in crate::e2e) const LOG_STEP: &[Key] = &[
+    key("service", Form::Text, "Which of the services."),
+    key("matches", Form::Text, "A regular expression, found in a line."),
+    key("count", Form::Count(1), "At least so many lines; one unless said."),
 ];
 
 /// A step that stands for those of another file.

@@ -60,6 +60,7 @@ pub(in crate::e2e) fn read(top: &Fields<'_, '_>, findings: &mut Findings) -> Vec
             Action::ExpectMessage { .. } | Action::ExpectMessages { .. } => {
                 "it listens from the first `[[step]]` on"
             }
+            Action::ExpectLog(_) => "no service runs yet that could print something",
             _ if step.load.is_some() => "a load is for services that run",
             _ => continue,
         };

@@ -93,6 +93,8 @@ pub(in crate::e2e) struct Scene<'a> {
     pub(in crate::e2e) harness: &'a Harness,
     pub(in crate::e2e) driver: &'a dyn Driver,
     pub(in crate::e2e) recorder: &'a Recorder,
+    /// What services print.
+    pub(in crate::e2e) hearing: &'a Hearing,
     /// As [`World::dir`].
     pub(in crate::e2e) dir: PathBuf,
     command: &'a [String],
@@ -248,6 +250,7 @@ impl World {
             harness: &self.harness,
             driver: &*self.driver,
             recorder: &self.recorder,
+            hearing: &self.hearing,
             dir: self.services.context().dir.clone(),
             command: &self.command,
         };
