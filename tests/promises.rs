@@ -95,6 +95,39 @@ fn each_way_to_break_one_turns_its_scenario_red_with_the_evidence() {
     assert!(said.stdout.contains(&all), "{}", said.stdout);
 }
 
+/// A worker that neither does nor acknowledges one: `settle` says that something is in flight, and the
+/// promise which operation has no effect.
+#[test]
+fn a_step_that_fails_hides_no_broken_promise() {
+    let home = Home::new();
+    suite(&home, &["stuck", "lose"]);
+    let failing = |name: &str, step: &str| {
+        let path = home.path().join(format!("suite/scenarios/{name}.toml"));
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{text}[[step]]\n{step}\n")).unwrap();
+    };
+    failing("stuck", "settle = true\nwithin = \"500ms\"");
+    failing("lose", "request = \"nobody\"\nreply = 1");
+    let said = e2e(&home, &["--ci"]).failed(1, "").stdout;
+    for (first, sentence) in [
+        (
+            "error: not settled within 500ms",
+            "`o-2` was acknowledged to rust (sequence 2), and is not",
+        ),
+        ("saw the error no_responders", "`o-2` was acknowledged to rust (sequence 2), and is not"),
+    ] {
+        let (_, after) = said.split_once(first).unwrap_or_else(|| panic!("{first}\n{said}"));
+        let told = after.split("\nFAIL ").next().unwrap();
+        assert!(told.contains("promise order: lost") || told.contains("order: once"), "{said}");
+        assert!(told.contains(sentence), "{first}\n{said}");
+    }
+    // What is kept is no news beside a step that fails.
+    suite(&home, &["none"]);
+    failing("none", "request = \"nobody\"\nreply = 1");
+    let said = e2e(&home, &["none", "--ci"]).failed(1, "").stdout;
+    assert!(said.contains("saw the error no_responders") && !said.contains("; and "), "{said}");
+}
+
 /// Several such lines can be told apart, and a promise of the scenario's own has its place.
 #[test]
 fn a_broken_promise_is_named_with_its_key_where_it_stands() {

@@ -55,6 +55,38 @@ fn what_a_fault_has_stopped_stays_stopped() {
     said.ok();
 }
 
+/// It starts once, and never again.
+const ONCE: &str =
+    "[ -e was ] && { echo the lock is taken; exit 3; }; touch was; echo up; exec sleep 1000";
+
+#[test]
+fn a_service_that_does_not_come_back_after_a_fault_fails_the_run_with_its_status_and_last_lines() {
+    for (fault, processes) in [
+        ("kill-services", ""),
+        ("restart-services", ""),
+        ("kill-service", "[processes]\nrestart = true\n"),
+    ] {
+        let home = Home::new();
+        let file = format!(
+            "[services.shop]\nrun = [\"sh\", \"-c\", \"{ONCE}\"]\nready = {{ line = \"up\" }}\n"
+        );
+        let steps = format!("{processes}[[step]]\nfault = \"{fault}\"\n");
+        crate::support::own_suite::suite(&home, &file, &[("once", &steps)]);
+        let said = home.run(&["e2e", "suite", "--ci"]).failed(1, "").stdout;
+        let told = format!(
+            "error: `{fault}`: shop ended with exit status 3 before it was ready; its log says `the lock \
+             is taken`"
+        );
+        assert!(said.contains(&told), "{said}");
+        assert!(said.contains("--- last lines of shop\n     the lock is taken\n"), "{said}");
+        assert!(
+            said.contains(&format!("fault = \"{fault}\"")) && said.contains("once.toml:"),
+            "{said}"
+        );
+        assert!(!said.contains("could not be run"), "{said}");
+    }
+}
+
 #[test]
 fn without_it_the_step_fails_with_how_the_process_ended() {
     let (_home, said) = run(false, &ended(2));

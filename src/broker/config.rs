@@ -86,10 +86,13 @@ fn from(folder: &Path, file: &Path) -> String {
 
 /// How a server finds the others, and their common login.
 fn cluster(member: &Member) -> String {
-    let Member { cluster, port, all, secret, advertise } = member;
+    let Member { cluster, port, all, told, secret, advertise } = member;
     let mut text = format!("cluster {{\n  name: {}\n", quoted(cluster));
     let _ = writeln!(text, "  host: \"127.0.0.1\"\n  port: {port}");
     let _ = writeln!(text, "  authorization {{ user: route, password: {} }}", quoted(secret));
+    if let Some(port) = told {
+        let _ = writeln!(text, "  advertise: \"127.0.0.1:{port}\"");
+    }
     let _ = writeln!(text, "  no_advertise: {}\n  routes: [", !advertise);
     for port in all {
         let _ = writeln!(text, "    \"nats-route://route:{secret}@127.0.0.1:{port}\"");

@@ -52,7 +52,7 @@ pub use accounts::accounts_config;
 pub use cluster::{Cluster, ClusterError};
 pub use divided::AccountError;
 pub use error::{StartError, StopError};
-pub use faults::{Fault, FaultError, Faults, Servers, ServiceProcesses, Side, What};
+pub use faults::{Fault, FaultError, Faults, PartOf, Reach, Servers, ServiceProcesses, Side, What};
 pub use in_flight::{InFlight, in_flight};
 pub use included::first_reserved;
 pub use leaks::{ClientConnection, ConsumerState, LeakReport, MonitorError, Share};

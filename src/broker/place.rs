@@ -34,8 +34,10 @@ pub(super) struct Member {
     pub(super) cluster: String,
     /// Where it listens for the others.
     pub(super) port: u16,
-    /// Where all listen for each other, itself included.
+    /// Where it finds all of them, itself included.
     pub(super) all: Vec<u16>,
+    /// Where the others are told to find it, if not there where it listens.
+    pub(super) told: Option<u16>,
     /// What the servers show each other.
     pub(super) secret: String,
     /// Whether it tells clients of the others.

@@ -83,6 +83,9 @@ pub struct ClusterSettings {
     /// Whether a client that knows one node learns of the others. Not unless told so: a client behind
     /// a fault proxy would leave it.
     pub advertise: bool,
+    /// Whether its nodes can be cut off from each other
+    /// ([`Cluster::isolate`](super::Cluster::isolate)): then their routes go through proxies.
+    pub partitions: bool,
 }
 
 /// Where a broker listens.

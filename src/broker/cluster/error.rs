@@ -73,6 +73,12 @@ pub enum ClusterError {
         /// The last lines of each node's log.
         tails: Vec<Vec<String>>,
     },
+    /// The nodes reach each other directly, so that none can be cut off.
+    #[error(
+        "the routes between the nodes do not go through proxies, so that none can be cut off from the others: \
+         `ClusterSettings::partitions` puts them there"
+    )]
+    NoPartitions,
     /// There is no such stream.
     #[error("there is no stream `{stream}`")]
     NoStream {

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 
 use super::error::ClusterError;
 use super::ready;
+use super::routes::Routes;
 use crate::broker::error::StartError;
 use crate::broker::lifecycle::{Broker, logins, nothing, private_folder, run_folder};
 use crate::broker::logins::{Credentials, Logins};
@@ -25,11 +26,13 @@ use crate::process::{ExitStatus, Signal};
 /// all servers at once and removes the run folder.
 #[derive(Debug)]
 pub struct Cluster {
-    nodes: Vec<Broker>,
-    settings: Settings,
+    pub(super) nodes: Vec<Broker>,
+    pub(super) settings: Settings,
     run_dir: PathBuf,
     /// Held for life: where the nodes listen for each other.
-    _routes: Vec<Placeholder>,
+    _listening: Vec<Placeholder>,
+    /// Where they find each other, if they can be cut off.
+    pub(super) routes: Option<Routes>,
 }
 
 impl Cluster {
@@ -40,7 +43,7 @@ impl Cluster {
     /// [`ClusterError::Start`] at once if a server ends early; [`ClusterError::NotReady`] with what
     /// was still missing. Nothing is left behind.
     pub async fn start(settings: ClusterSettings) -> Result<Cluster, ClusterError> {
-        let ClusterSettings { node: settings, nodes: count, advertise } = settings;
+        let ClusterSettings { node: settings, nodes: count, advertise, partitions } = settings;
         if count < 3 {
             return Err(ClusterError::TooFew { nodes: count });
         }
@@ -50,14 +53,20 @@ impl Cluster {
             Store::Temporary | Store::Nowhere | Store::CopyOf(_) => ClusterNames::new(count),
             Store::Folder(folder) => ClusterNames::kept_in(folder, count).map_err(alone)?,
         };
-        let mut routes = (0..count)
+        let mut listening = (0..count)
             .map(|_| Placeholder::any())
             .collect::<Result<Vec<_>, _>>()
             .map_err(|source| ClusterError::Ports { source })?;
-        let ports: Vec<u16> = routes.iter().map(Placeholder::port).collect();
+        let ports: Vec<u16> = listening.iter().map(Placeholder::port).collect();
         if !Placeholder::LETS_THE_SERVER_IN {
-            routes.clear();
+            listening.clear();
         }
+        let routes = match partitions {
+            true => Some(Routes::between(&ports).await),
+            false => None,
+        };
+        let routes = routes.transpose().map_err(|source| ClusterError::Ports { source })?;
+        let way = |from, to| routes.as_ref().and_then(|routes| routes.port(from, to));
         let drawn = draw_secret().map_err(|source| StartError::NoRandomness { source });
         let secret = drawn.map_err(alone)?;
         let logins = logins(&settings).map_err(alone)?;
@@ -65,7 +74,8 @@ impl Cluster {
         let member = |index: usize| Member {
             cluster: names.cluster.clone(),
             port: ports[index],
-            all: ports.clone(),
+            all: (0..count).map(|to| way(index, to).unwrap_or(ports[to])).collect(),
+            told: routes.as_ref().and_then(|routes| routes.told(index)),
             secret: secret.clone(),
             advertise,
         };
@@ -77,7 +87,7 @@ impl Cluster {
         }
         // From here on the reapers remove it.
         let run_dir = run_dir.keep();
-        Ok(Cluster { nodes, settings, run_dir, _routes: routes })
+        Ok(Cluster { nodes, settings, run_dir, _listening: listening, routes })
     }
 
     /// Where clients connect: `nats://127.0.0.1:A,nats://127.0.0.1:B,…`; the same after restarts.
@@ -200,7 +210,7 @@ impl Cluster {
     /// [`ClusterError::NoStream`] at once; [`ClusterError::NoLeader`] if none is elected within the
     /// ready timeout, as without a quorum.
     pub async fn leader_of_stream(&self, stream: &str) -> Result<usize, ClusterError> {
-        ready::leader(&self.nodes, &self.settings, stream).await
+        ready::leader(&self.all(), &self.settings, stream).await
     }
 
     /// Kills the node that leads a stream, and says which it was.
@@ -256,7 +266,7 @@ impl Cluster {
         Ok(leader)
     }
 
-    /// Resumes what is paused, restarts what is down, and waits until a write to a new stream with a
+    /// Mends the routes of what is cut off, resumes what is paused, restarts what is down, and waits until a write to a new stream with a
     /// replica on every node is acknowledged, and until each stream there is has a leader and no
     /// replica that lags.
     ///
@@ -265,6 +275,7 @@ impl Cluster {
     /// # Errors
     /// [`ClusterError::Start`], or [`ClusterError::NotReady`] with what was still missing.
     pub async fn heal(&mut self) -> Result<(), ClusterError> {
+        self.routes.iter().for_each(Routes::heal);
         let healed = self.nodes.iter_mut().enumerate().map(|(node, broker)| async move {
             if broker.try_status().is_none() {
                 // One that ends at this moment is noticed below: the write needs every node.
@@ -274,8 +285,8 @@ impl Cluster {
             broker.restart().await.map_err(|source| ClusterError::Start { node, source })
         });
         join_all(healed).await.into_iter().collect::<Result<(), _>>()?;
-        ready::write_acknowledged(&self.nodes, &self.settings).await?;
-        ready::streams_current(&self.nodes, &self.settings).await
+        ready::write_acknowledged(&self.all(), &self.settings).await?;
+        ready::streams_current(&self.all(), &self.settings).await
     }
 
     /// Ends all servers as [`Broker::stop`] does, waits until they have ended, and removes the run folder.
@@ -297,7 +308,12 @@ impl Cluster {
         stopped.and(closed)
     }
 
-    fn node(&self, node: usize) -> Result<&Broker, ClusterError> {
+    /// All nodes, for whoever looks at some of them only.
+    fn all(&self) -> Vec<&Broker> {
+        self.nodes.iter().collect()
+    }
+
+    pub(super) fn node(&self, node: usize) -> Result<&Broker, ClusterError> {
         let nodes = self.nodes.len();
         self.nodes.get(node).ok_or(ClusterError::NoNode { node, nodes })
     }
@@ -325,8 +341,9 @@ async fn start_nodes(
             start_node(run_dir, settings, index, name, logins.clone(), member(index)).await;
         nodes.push(started.map_err(|source| ClusterError::Start { node: index, source })?);
     }
-    ready::leader_elected(nodes, settings).await?;
-    ready::write_acknowledged(nodes, settings).await
+    let nodes: Vec<&Broker> = nodes.iter().collect();
+    ready::leader_elected(&nodes, settings).await?;
+    ready::write_acknowledged(&nodes, settings).await
 }
 
 async fn start_node(
@@ -359,6 +376,6 @@ impl ClusterSettings {
     #[must_use]
     pub fn new(mut node: Settings) -> Self {
         node.ready_timeout = Duration::from_secs(30);
-        ClusterSettings { node, nodes: 3, advertise: false }
+        ClusterSettings { node, nodes: 3, advertise: false, partitions: false }
     }
 }

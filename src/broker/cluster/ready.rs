@@ -30,7 +30,7 @@ const STREAM_NOT_FOUND: u64 = 10_059;
 
 /// Waits until one of the nodes says in its log that the nodes have a leader.
 pub(super) async fn leader_elected(
-    nodes: &[Broker],
+    nodes: &[&Broker],
     settings: &Settings,
 ) -> Result<(), ClusterError> {
     let said = select_all(nodes.iter().map(|node| Box::pin(says_a_leader(node.log_lines()))));
@@ -53,7 +53,7 @@ async fn says_a_leader(mut lines: Lines) {
 
 /// Waits until a write to a new stream with a replica on each node is acknowledged.
 pub(super) async fn write_acknowledged(
-    nodes: &[Broker],
+    nodes: &[&Broker],
     settings: &Settings,
 ) -> Result<(), ClusterError> {
     let name = format!("mono-demo-ready-{}", nuid::next());
@@ -81,16 +81,24 @@ async fn write(jetstream: Context, config: &Config) -> Result<(), String> {
 
 /// Waits until each stream has a leader, and replicas that have caught up.
 pub(super) async fn streams_current(
-    nodes: &[Broker],
+    nodes: &[&Broker],
     settings: &Settings,
 ) -> Result<(), ClusterError> {
     observe(nodes, settings, all_current).await
 }
 
 async fn all_current(jetstream: Context) -> Result<(), String> {
-    let mut seen = 0;
+    match listed(jetstream).await?.iter().find_map(behind) {
+        Some(behind) => Err(behind),
+        None => Ok(()),
+    }
+}
+
+/// All streams, as those who lead them tell of them.
+async fn listed(jetstream: Context) -> Result<Vec<Value>, String> {
+    let mut all = Vec::new();
     loop {
-        let asked = json!({ "offset": seen });
+        let asked = json!({ "offset": all.len() });
         let page: Value = jetstream
             .request("STREAM.LIST", &asked)
             .await
@@ -99,14 +107,42 @@ async fn all_current(jetstream: Context) -> Result<(), String> {
             return Err(format!("waiting for a leader of {}", Value::from(missing.clone())));
         }
         let streams = page["streams"].as_array().map_or(&[][..], Vec::as_slice);
-        if let Some(behind) = streams.iter().find_map(behind) {
-            return Err(behind);
-        }
-        seen += streams.len();
-        if streams.is_empty() || seen as u64 >= page["total"].as_u64().unwrap_or(0) {
-            return Ok(());
+        all.extend(streams.iter().cloned());
+        if streams.is_empty() || all.len() as u64 >= page["total"].as_u64().unwrap_or(0) {
+            return Ok(all);
         }
     }
+}
+
+/// The streams of which more than half of the copies are on the nodes `among` them.
+pub(super) async fn streams_with_a_majority(
+    nodes: &[&Broker],
+    settings: &Settings,
+    among: &[&Broker],
+) -> Result<Vec<String>, ClusterError> {
+    let streams = observe(nodes, settings, listed).await?;
+    let has = |name: &Value| among.iter().any(|node| *name == node.name());
+    let go_on = streams.iter().filter(|stream| {
+        let cluster = &stream["cluster"];
+        let replicas = cluster["replicas"].as_array().into_iter().flatten();
+        let copies: Vec<&Value> =
+            replicas.map(|replica| &replica["name"]).chain([&cluster["leader"]]).collect();
+        2 * copies.iter().filter(|name| has(name)).count() > copies.len()
+    });
+    let names = go_on.filter_map(|stream| stream["config"]["name"].as_str());
+    Ok(names.map(str::to_owned).collect())
+}
+
+/// Waits until one of these nodes leads them all: what is asked of JetStream, it answers.
+pub(super) async fn api_answers(
+    nodes: &[&Broker],
+    settings: &Settings,
+) -> Result<(), ClusterError> {
+    observe(nodes, settings, |jetstream| async move {
+        let answer: Result<Value, _> = jetstream.request("STREAM.NAMES", &json!({})).await;
+        answer.map(drop).map_err(|e| format!("waiting for a leader of the nodes ({e})"))
+    })
+    .await
 }
 
 /// What a stream still lacks.
@@ -122,7 +158,7 @@ fn behind(stream: &Value) -> Option<String> {
 
 /// Waits until a stream has a leader; says which node that is.
 pub(super) async fn leader(
-    nodes: &[Broker],
+    nodes: &[&Broker],
     settings: &Settings,
     stream: &str,
 ) -> Result<usize, ClusterError> {
@@ -135,7 +171,7 @@ pub(super) async fn leader(
         let newest = answers.iter().max_by_key(since);
         let name = newest.and_then(|info| info["cluster"]["leader"].as_str()).unwrap_or_default();
         // A node that has been killed may still be named by those who have not noticed.
-        let leads = |node: &Broker| node.name() == name && node.try_status().is_none();
+        let leads = |node: &&Broker| node.name() == name && node.try_status().is_none();
         match nodes.iter().position(leads) {
             Some(index) => Ok(Some(index)),
             None => Err(format!("waiting for an election (the leader was `{name}`)")),
@@ -173,12 +209,12 @@ async fn who_leads(jetstream: &Context, stream: &str) -> Result<Vec<Value>, Stri
 
 /// Connects to any node and asks until the answer is `Ok`, at most the ready timeout.
 async fn observe<T, F: Future<Output = Result<T, String>>>(
-    nodes: &[Broker],
+    nodes: &[&Broker],
     settings: &Settings,
     ask: impl Fn(Context) -> F,
 ) -> Result<T, ClusterError> {
     let mut waiting_for = "connecting to a node".to_owned();
-    let logins = nodes.first().and_then(Broker::logins);
+    let logins = nodes.first().and_then(|node| node.logins());
     let asking = async {
         let client = loop {
             let up = nodes.iter().filter(|node| node.try_status().is_none());
@@ -204,8 +240,8 @@ async fn observe<T, F: Future<Output = Result<T, String>>>(
     answered.map_err(|_| not_ready(nodes, settings, waiting_for))
 }
 
-fn not_ready(nodes: &[Broker], settings: &Settings, waiting_for: String) -> ClusterError {
-    let tails = nodes.iter().map(Broker::log_tail).collect();
+fn not_ready(nodes: &[&Broker], settings: &Settings, waiting_for: String) -> ClusterError {
+    let tails = nodes.iter().map(|node| node.log_tail()).collect();
     ClusterError::NotReady { after: settings.ready_timeout, waiting_for, tails }
 }
 

@@ -33,6 +33,9 @@ pub enum FaultError {
     /// Nobody whom it would hit is behind a proxy.
     #[error("nobody is behind a proxy")]
     NoProxy,
+    /// It is about the node that the client is connected to, and it is connected to none.
+    #[error("the client is connected to no node through a proxy")]
+    NoClient,
     /// It is about messages, and does not say which.
     #[error("it is not said which messages: `Fault::messages`")]
     NoMessages,
@@ -50,6 +53,12 @@ pub enum FaultError {
     NothingCut {
         /// How many were still to come.
         left: u64,
+    },
+    /// Connections were to be cut, and there were none.
+    #[error("nothing was cut: nobody had a connection through the proxy within {after:?}")]
+    NobodyConnected {
+        /// How long was waited for one.
+        after: std::time::Duration,
     },
     /// The connections that were to be cut are still open.
     #[error("the connections were not cut within {after:?}")]

@@ -52,6 +52,26 @@ impl Side {
     }
 }
 
+/// A part of a cluster that is cut in two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartOf {
+    /// The node that is cut off.
+    Minority,
+    /// The others.
+    Majority,
+}
+
+impl PartOf {
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Minority => "minority",
+            Self::Majority => "majority",
+        }
+    }
+}
+
 /// What happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum What {
@@ -75,6 +95,9 @@ pub enum What {
     /// SIGKILL to a node that the seed chooses; its streams are removed, and it starts empty and
     /// learns everything from the others.
     WipeNode,
+    /// Nothing arrives at a node from the others, and nothing from it at them; its clients stay with it.
+    /// The seed chooses it, or where the client is.
+    IsolateNode(Option<PartOf>),
     /// SIGKILL to all nodes but the one that takes submissions; they stay away.
     LoseQuorum,
     /// Started again, and caught up.
@@ -135,7 +158,7 @@ pub enum What {
 }
 
 /// The values that a fault has where nobody says another.
-const WORDS: [(&str, What); 32] = [
+const WORDS: [(&str, What); 33] = [
     ("kill-broker", What::KillBroker),
     ("restart-broker", What::RestartBroker),
     ("lame-duck", What::LameDuck),
@@ -145,6 +168,7 @@ const WORDS: [(&str, What); 32] = [
     ("stop-leader", What::StopLeader),
     ("kill-node", What::KillNode(1)),
     ("wipe-node", What::WipeNode),
+    ("isolate-node", What::IsolateNode(None)),
     ("lose-quorum", What::LoseQuorum),
     ("heal", What::Heal),
     ("delay", What::Delay { latency: Duration::from_millis(50), jitter: Duration::ZERO }),
@@ -203,6 +227,7 @@ impl What {
                 | Self::StopLeader
                 | Self::KillNode(_)
                 | Self::WipeNode
+                | Self::IsolateNode(_)
                 | Self::LoseQuorum
                 | Self::Heal
         )
@@ -231,7 +256,7 @@ impl What {
     pub fn mended_by(self) -> Option<Self> {
         match self {
             Self::PauseBroker => Some(Self::ResumeBroker),
-            Self::LoseQuorum => Some(Self::Heal),
+            Self::LoseQuorum | Self::IsolateNode(_) => Some(Self::Heal),
             Self::Delay { .. }
             | Self::CutAfter { .. }
             | Self::Chop { .. }
@@ -346,6 +371,8 @@ impl fmt::Display for Fault {
             }
             What::HalfOpen(direction) => write!(f, " {}", direction.word())?,
             What::KillNode(nodes) => write!(f, " {nodes}")?,
+            What::IsolateNode(Some(PartOf::Minority)) => f.write_str(" with the client")?,
+            What::IsolateNode(Some(PartOf::Majority)) => f.write_str(" without the client")?,
             What::Message(Fate::Delay(time)) => write!(f, " {time:?}")?,
             What::Message(Fate::Disconnect(moment)) => write!(f, " {}", moment.word())?,
             _ => {}

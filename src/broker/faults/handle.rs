@@ -4,9 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::select_all;
+
 use super::error::FaultError;
-use super::fault::{Fault, Side, What};
+use super::fault::{Fault, PartOf, Side, What};
 use super::messages;
+use super::reach::{Reach, before_cut};
 use super::servers::Servers;
 use super::services::{self, ServiceProcesses};
 use crate::broker::proxy::{Cut, Dice, Direction, Fate, Heard, MessageRule, Proxy};
@@ -39,6 +42,7 @@ pub struct Faults<'a> {
     injected: u64,
     heard: Heard,
     rules: Vec<Arc<MessageRule>>,
+    reaches: Vec<Reach>,
 }
 
 /// Proxies in front of the servers, and for whom.
@@ -59,8 +63,9 @@ impl<'a> Faults<'a> {
     /// A handle to servers; networks and services are added to it.
     #[must_use]
     pub fn new(servers: Servers<'a>, seed: u64) -> Self {
-        let (heard, rules): (Heard, _) = (Arc::new(|_| {}), Vec::new());
-        Self { servers, networks: Vec::new(), services: None, seed, injected: 0, heard, rules }
+        let heard: Heard = Arc::new(|_| {});
+        let (networks, rules, reaches) = (Vec::new(), Vec::new(), Vec::new());
+        Self { servers, networks, services: None, seed, injected: 0, heard, rules, reaches }
     }
 
     /// These proxies are in front of the servers, for those on this side.
@@ -88,6 +93,11 @@ impl<'a> Faults<'a> {
     /// The faults by message that were injected, in order: what each has hit, and why one has not.
     pub fn rules(&self) -> &[Arc<MessageRule>] {
         &self.rules
+    }
+
+    /// The faults of a network that were injected, in order, of which it can be seen whom they reach.
+    pub fn reaches(&mut self) -> Vec<Reach> {
+        std::mem::take(&mut self.reaches)
     }
 
     /// These are the service processes.
@@ -128,24 +138,46 @@ impl<'a> Faults<'a> {
         };
         // This is the fault itself.
         tokio::time::sleep(time).await;
+        if let Some(reach) = self.reaches.last_mut().filter(|_| end == What::HealNetwork) {
+            reach.end();
+        }
         self.perform(end, fault).await?;
         Ok(format!("{said}, for {time:?}"))
     }
 
     /// The nodes that the seed chooses: neighbours, from any of them on.
     fn nodes(&self, what: What) -> Vec<usize> {
+        let count = self.servers.count();
         let many = match what {
             What::KillNode(many) => many,
-            What::WipeNode => 1,
+            What::WipeNode | What::IsolateNode(None) => 1,
+            What::IsolateNode(Some(part)) => return self.cut_off(part, count),
             _ => return Vec::new(),
         };
-        let count = self.servers.count();
         let last = count.saturating_sub(1) as u64;
         let first = Dice::new(self.seed, self.injected, Direction::ToServer).within(&(0..=last));
         let mut nodes: Vec<usize> =
             (0..many.min(count)).map(|n| (first as usize + n) % count).collect();
         nodes.sort_unstable();
         nodes
+    }
+
+    /// The node to which the client is connected, or one of the others, which the seed chooses; none where
+    /// it is connected to none.
+    fn cut_off(&self, part: PartOf, count: usize) -> Vec<usize> {
+        let of_client = self.networks.iter().filter(|network| network.side == Side::Client);
+        let mut nodes = of_client.flat_map(|network| network.proxies.iter().enumerate());
+        let Some((at, _)) = nodes.find(|(_, proxy)| proxy.counts().open > 0) else {
+            return Vec::new();
+        };
+        match part {
+            PartOf::Minority => vec![at],
+            PartOf::Majority => {
+                let dice = &mut Dice::new(self.seed, self.injected, Direction::ToServer);
+                let further = dice.within(&(1..=count.saturating_sub(1).max(1) as u64));
+                vec![(at + further as usize) % count]
+            }
+        }
     }
 
     async fn perform(&mut self, what: What, fault: &Fault) -> Result<String, FaultError> {
@@ -176,8 +208,18 @@ impl<'a> Faults<'a> {
 
     async fn network_fault(&mut self, what: What, fault: &Fault) -> Result<String, FaultError> {
         let hit = self.hit(fault.on, fault.service.as_deref())?;
-        let left: Vec<u64> = hit.iter().filter_map(|network| not_cut(network.proxies)).collect();
-        for proxy in hit.iter().flat_map(|network| network.proxies) {
+        let left: Vec<u64> = {
+            let before = |network: &&Network<'_>| {
+                before_cut(network.proxies.iter().map(Proxy::bytes_before_cut))
+            };
+            hit.iter().filter_map(before).collect()
+        };
+        let proxies: Vec<&Proxy> = hit.iter().flat_map(|network| network.proxies).collect();
+        let reach = Reach::begin(what, proxies.iter().map(|proxy| proxy.gauge()).collect());
+        if what == What::Cut {
+            connected(&proxies).await?;
+        }
+        for proxy in &proxies {
             switch(proxy, what).await?;
         }
         if let (What::HealNetwork, Some(left)) = (what, left.first()) {
@@ -187,6 +229,7 @@ impl<'a> Faults<'a> {
         whom.sort_unstable();
         whom.dedup();
         let said = said(what, &whom);
+        self.reaches.extend(reach);
         Ok(match &fault.service {
             Some(name) => format!("{said} (of {name} alone)"),
             None => said,
@@ -228,11 +271,11 @@ impl<'a> Faults<'a> {
     }
 }
 
-/// How many bytes are still to pass, where a connection was to be cut and none was: somebody has a
-/// connection through one of the proxies only.
-fn not_cut(proxies: &[Proxy]) -> Option<u64> {
-    let left: Option<Vec<u64>> = proxies.iter().map(Proxy::bytes_before_cut).collect();
-    left?.into_iter().min()
+/// Waits until somebody is connected who can be cut: after an earlier fault, one may be on its way.
+async fn connected(proxies: &[&Proxy]) -> Result<(), FaultError> {
+    let open = proxies.iter().map(|proxy| Box::pin(proxy.until(|counts| counts.open > 0)));
+    let late = |_| FaultError::NobodyConnected { after: GONE };
+    tokio::time::timeout(GONE, select_all(open)).await.map(drop).map_err(late)
 }
 
 async fn switch(proxy: &Proxy, what: What) -> Result<(), FaultError> {

@@ -44,7 +44,7 @@ impl Servers<'_> {
     }
 
     /// Breaks or mends, as `fault` or as its end; says what has happened. `nodes` are those that
-    /// `kill-node` kills and `wipe-node` empties.
+    /// `kill-node` kills, `wipe-node` empties and `isolate-node` cuts off.
     pub(super) async fn inject(
         &mut self,
         what: What,
@@ -81,6 +81,15 @@ impl Servers<'_> {
                     }
                     cluster.heal().await?;
                     Ok("killed, its store lost, and back with all that the others have")
+                }
+                What::IsolateNode(_) => {
+                    if nodes.is_empty() {
+                        return Err(FaultError::NoClient);
+                    }
+                    for node in nodes {
+                        cluster.isolate(*node).await?;
+                    }
+                    Ok("cut off from the others, which go on; its clients stay with it")
                 }
                 What::LoseQuorum => {
                     let stream = fault.stream.as_deref();

@@ -20,6 +20,10 @@ pub struct Counts {
     pub bytes_to_server: u64,
     /// Bytes of the server that clients were given.
     pub bytes_to_client: u64,
+    /// Bytes, of either, that took longer.
+    pub bytes_delayed: u64,
+    /// Bytes, of either, that were given on in pieces.
+    pub bytes_chopped: u64,
     /// Bytes, of either, that were swallowed, or lost as messages.
     pub bytes_swallowed: u64,
 }

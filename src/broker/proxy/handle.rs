@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::counts::Counts;
 use super::direction::Direction;
+use super::gauge::Gauge;
 use super::listen;
 use super::messages::rule::MessageRule;
 use super::messages::tap::Tap;
@@ -191,6 +192,11 @@ impl Proxy {
     #[must_use]
     pub fn counts(&self) -> Counts {
         *self.counts.borrow()
+    }
+
+    /// What reads the same, also when the proxy has gone.
+    pub(in crate::broker) fn gauge(&self) -> Gauge {
+        Gauge { plan: self.plan.clone(), counts: self.counts.clone() }
     }
 
     /// Waits until the counts are as wanted.

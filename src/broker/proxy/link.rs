@@ -230,6 +230,10 @@ impl Pump<'_> {
             return;
         }
         let delay = self.plan.borrow().delay.clone();
+        if !delay.end().is_zero() {
+            let late = bytes.len() as u64;
+            self.network.counts.send_modify(|counts| counts.bytes_delayed += late);
+        }
         let due = Instant::now() + self.dice.duration(&delay);
         // Nobody receives it any more: then the other side says why.
         let _ = under_way.send(Parcel::Bytes { due, bytes }).await;
@@ -292,7 +296,10 @@ async fn deliver(
             let trickle = plan.borrow().trickle;
             let size = trickle.map_or(rest.len(), |(size, _)| size.min(rest.len()));
             to.write_all(&rest[..size]).await?;
-            network.counts.send_modify(|counts| counts.passed(direction, size));
+            network.counts.send_modify(|counts| {
+                counts.passed(direction, size);
+                counts.bytes_chopped += if trickle.is_some() { size as u64 } else { 0 };
+            });
             rest = &rest[size..];
             if let Some((_, pause)) = trickle {
                 tokio::time::sleep(pause).await;

@@ -6,7 +6,7 @@
 //! | `direction` | the two ways through it |
 //! | `plan` | what the network does just now; the seeded dice |
 //! | `messages` | the protocol, message by message, and what becomes of each |
-//! | `counts` | what it has done |
+//! | `counts`, `gauge` | what it has done |
 //! | `listen` | accepts, refuses, connects |
 //! | `link` | one connection: two pumps and its end |
 //!
@@ -17,6 +17,7 @@
 
 mod counts;
 mod direction;
+mod gauge;
 mod handle;
 mod link;
 mod listen;
@@ -26,6 +27,7 @@ mod plan;
 
 pub use counts::Counts;
 pub use direction::Direction;
+pub(in crate::broker) use gauge::Gauge;
 pub use handle::Proxy;
 pub use messages::kind::MessageKind;
 pub(in crate::broker) use messages::rule::ordinal;

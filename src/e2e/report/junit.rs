@@ -271,7 +271,8 @@ mod tests {
         let order = serde_json::json!({ "acknowledged": 4, "lost": 0 });
         figures.promised.insert("order".to_owned(), order);
         let report = crate::e2e::verdict::report::Report { findings: Vec::new(), figures };
-        let history = RunHistory { verdict: "valid", report, asked_for: false };
+        let switched_off = Vec::new();
+        let history = RunHistory { verdict: "valid", report, switched_off, asked_for: false };
         let leak =
             Leak { kind: LeakKind::Consumer, by: "w".to_owned(), told: "is \"there\"".to_owned() };
         let log = |name: &str, lines: &[&str]| Log {

@@ -107,6 +107,11 @@ impl<W: Write> Terminal<W> {
     /// What the history of a run that is about it says in numbers.
     fn figures(&mut self, report: &RunReport) -> io::Result<()> {
         let Some(history) = &report.history else { return Ok(()) };
+        for name in &history.switched_off {
+            let line = format!("promise {name}: switched off by the scenario");
+            let line = self.paint(Style::new().yellow(), &clean(&line));
+            writeln!(self.out, "     {line}")?;
+        }
         // An invalid history is shown whole, figures included.
         if history.verdict == "invalid" || !(history.asked_for || self.look.verbose) {
             return Ok(());

@@ -101,6 +101,10 @@ impl Execution<'_> {
         );
         let variables = variables.into_iter().chain(world.values()).collect();
         let mut progress = Progress { variables, seen: Vec::new(), transcript };
+        for name in &fixture.switched_off {
+            let why = "the scenario switches it off".to_owned();
+            progress.transcript.note(&format!("promise {name}"), &[why]);
+        }
         let mut history = None;
         let through = self.through(stays_up, &mut world, &mut progress, &mut history).await;
         let ended = world.unmet(fixture, through);
@@ -168,7 +172,17 @@ impl Execution<'_> {
             Err(_) => false,
         };
         if !goes_on {
-            return done;
+            let Err(failed @ Stop::Failed(_)) = done else { return done };
+            // Whoever is to look at what still stands needs the services.
+            if stays_up || !asks_for_a_verdict(fixture) {
+                return Err(failed);
+            }
+            let judged = Box::pin(judge_beside(world, fixture, &inboxes, progress, history));
+            let broken = timeout(limit.left(), judged).await.ok().flatten();
+            return Err(match broken {
+                Some(broken) => failed.and(broken),
+                None => failed,
+            });
         }
         let checks: Vec<Check> =
             fixture.checks.iter().map(|check| check.filled(&progress.variables)).collect();
@@ -327,6 +341,27 @@ async fn come_true(
     Ok(unmet)
 }
 
+/// After a step that failed: what was promised and is broken, if anything is. What cannot be judged after
+/// it is no news.
+async fn judge_beside(
+    world: &mut World,
+    fixture: &Fixture,
+    inboxes: &Inboxes,
+    progress: &mut Progress,
+    history: &mut Option<Box<RunHistory>>,
+) -> Option<Stop> {
+    come_true(world, fixture, &[], progress).await.ok()?;
+    let judged = conclude(world, fixture, inboxes, &[], progress, history).await;
+    let is_broken = breach::headline(&history.as_ref()?.report).is_some();
+    judged.err().filter(|_| is_broken)
+}
+
+/// Whether somebody wants to know what the history proves.
+fn asks_for_a_verdict(fixture: &Fixture) -> bool {
+    let judges = |check: &Check| checks::judges_the_history(&check.kind);
+    !fixture.promises.is_empty() || fixture.checks.iter().any(judges)
+}
+
 /// The services drain and end; the history is judged, also where a check did not come true; and what
 /// came true must still be so.
 async fn conclude(
@@ -361,8 +396,8 @@ async fn conclude(
     *history = Some(Box::new(RunHistory {
         verdict: report.word(),
         report: report.clone(),
-        asked_for: !fixture.promises.is_empty()
-            || fixture.checks.iter().any(|check| checks::judges_the_history(&check.kind)),
+        switched_off: fixture.switched_off.clone(),
+        asked_for: asks_for_a_verdict(fixture),
     }));
     if let Some(headline) = breach::headline(&report) {
         return Err(at_the_promise(fixture, &report, format!("{headline}\n{report}")));

@@ -8,7 +8,7 @@ use super::ast::scenario::{BrokerTable, ProxyTable};
 use super::ast::step::{Action, Load, Step};
 use super::findings::Findings;
 use super::reader::Fields;
-use crate::broker::{Direction, Fate, Fault, Matching, Moment, Side, Turn, What};
+use crate::broker::{Direction, Fate, Fault, Matching, Moment, PartOf, Side, Turn, What};
 use crate::e2e::scenario::message_faults;
 use crate::e2e::text::span::Span;
 
@@ -25,6 +25,7 @@ pub(in crate::e2e) const KEYS: &[&str] = &[
     "chunk",
     "every",
     "nodes",
+    "client_on",
     "what",
     "subject",
     "header",
@@ -42,6 +43,9 @@ const DIRECTIONS: [(&str, Direction); 2] = [
     (Direction::ToServer.word(), Direction::ToServer),
     (Direction::ToClient.word(), Direction::ToClient),
 ];
+
+const PARTS: [(&str, PartOf); 2] =
+    [(PartOf::Minority.word(), PartOf::Minority), (PartOf::Majority.word(), PartOf::Majority)];
 
 /// The fault of a step.
 pub(in crate::e2e) fn step(fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<Action> {
@@ -131,6 +135,7 @@ pub(super) fn takes(what: What) -> Vec<&'static str> {
         What::Chop { .. } => vec!["chunk", "every"],
         What::HalfOpen(_) => vec!["direction"],
         What::KillNode(_) => vec!["nodes"],
+        What::IsolateNode(_) => vec!["client_on"],
         What::Message(fate) => message_faults::takes(fate),
         _ => Vec::new(),
     };
@@ -188,6 +193,9 @@ fn fault(what: What, fields: &Fields<'_, '_>, read: &[&str], findings: &mut Find
         What::HalfOpen(usual) => What::HalfOpen(direction.unwrap_or(usual)),
         What::KillNode(usual) => {
             What::KillNode(fields.count("nodes", 1, findings).map_or(usual, |n| n as usize))
+        }
+        What::IsolateNode(_) => {
+            What::IsolateNode(fields.one_of("client_on", "part of a cluster", &PARTS, findings))
         }
         What::Message(Fate::Delay(time)) => {
             What::Message(Fate::Delay(fields.duration("latency", findings).unwrap_or(time)))
@@ -259,6 +267,11 @@ pub(in crate::e2e) fn proxied<'a>(
     proxy
 }
 
+/// Whether nodes of a cluster are cut off from each other.
+pub(in crate::e2e) fn cut_off<'a>(mut steps: impl Iterator<Item = &'a Step>) -> bool {
+    steps.any(|step| of(step).any(|fault| matches!(fault.what, What::IsolateNode(_))))
+}
+
 /// A cluster breaks in other ways than one broker does, and a network only where a proxy is.
 pub(in crate::e2e) fn fit(
     step: &Step,
@@ -306,6 +319,10 @@ fn unfit(
         (what, None) if what.needs_cluster() => Some((
             "breaks a cluster; this fixture has a single broker",
             "`[broker] cluster = 3` makes it a cluster",
+        )),
+        (What::IsolateNode(Some(_)), Some(_)) if !proxy.client => Some((
+            "with `client_on` has to know where the client is connected",
+            "`[proxy] client = true` puts a proxy before each node, which tells",
         )),
         (What::KillNode(nodes), Some(all)) if nodes > all => {
             Some(("kills more nodes than there are", "`nodes` is at most `cluster` of `[broker]`"))

@@ -23,10 +23,14 @@ impl At {
     /// What would be an effect, where a broker has it.
     pub(in crate::e2e) fn of(place: &Place) -> Vec<Self> {
         match place {
-            Place::Stream { names, subject } => {
-                names.iter().map(|name| Self::stream(name, subject.as_deref())).collect()
+            Place::Stream { names, subjects } => {
+                let of = |name| match subjects.as_slice() {
+                    [] => vec![Self::stream(name, None)],
+                    some => some.iter().map(|one| Self::stream(name, Some(one))).collect(),
+                };
+                names.iter().flat_map(|name| of(name)).collect()
             }
-            Place::Subject(subject) => vec![Self::Sent(subject.clone())],
+            Place::Subjects(subjects) => subjects.iter().cloned().map(Self::Sent).collect(),
             Place::Kv(bucket) => vec![
                 Self::stream(&format!("KV_{bucket}"), None),
                 Self::Sent(format!("$KV.{bucket}.>")),

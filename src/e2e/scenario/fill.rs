@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::ast::beside::{Http, Kv, Object};
+use super::ast::held::LogCheck;
 use super::ast::payload::Payload;
 use super::ast::step::{Action, Expect, Outgoing, Program};
 use crate::broker::{Fault, Matching};
@@ -67,6 +68,9 @@ pub(in crate::e2e) fn filled(action: &Action, variables: &template::Variables) -
         }
         // Subscribed to before anything was saved.
         Action::ExpectMessages { .. } => action.clone(),
+        Action::ExpectLog(log) => {
+            Action::ExpectLog(LogCheck { matches: text(&log.matches), ..log.clone() })
+        }
         Action::Fault(fault) => Action::Fault(fault_filled(fault, variables)),
         Action::Settle => action.clone(),
     }
@@ -115,6 +119,7 @@ pub(in crate::e2e) fn used(action: &Action, expects: &[Expect]) -> BTreeSet<Stri
             http.headers.values().flatten().for_each(|value| text(value));
         }
         Action::Run(program) => program.texts().for_each(&mut text),
+        Action::ExpectLog(log) => text(&log.matches),
         Action::Fault(Fault { messages: Some(messages), .. }) => {
             let said = [&messages.subject, &messages.header, &messages.body];
             said.into_iter().flatten().for_each(|part| text(part));

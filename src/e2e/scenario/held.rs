@@ -2,6 +2,7 @@
 
 use super::ast::held::{ConsumerCheck, KvCheck, LogCheck, StreamCheck};
 use super::findings::Findings;
+use super::keys;
 use super::pointer;
 use super::reader::Fields;
 use crate::e2e::text::matcher;
@@ -56,23 +57,50 @@ pub(in crate::e2e) fn kv(fields: &Fields<'_, '_>, findings: &mut Findings) -> Op
     Some(check)
 }
 
-pub(in crate::e2e) fn log(fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<LogCheck> {
-    let service = fields.text("log", findings)?;
+/// What a step waits for that a service prints.
+pub(in crate::e2e) fn log_step(step: &Fields<'_, '_>, findings: &mut Findings) -> Option<LogCheck> {
+    let (table, span) = step.table("expect_log", findings)?;
+    let known = keys::words(keys::LOG_STEP);
+    let fields = Fields::new(table, span.clone(), "key of `expect_log`", &known, findings);
+    if fields.get("service").is_none() {
+        let help = "`service = \"worker\"` says whose line it is";
+        findings.add_with_help(span, "`expect_log` needs a `service`", help);
+    }
+    let service = service("service", &fields, findings);
+    let matches = matches("expect_log", &fields, findings);
+    let count = fields.count("count", 1, findings).map(u64::from);
+    Some(LogCheck { service: service?, matches: matches?, count })
+}
+
+/// A service that there is.
+fn service(key: &str, fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<String> {
+    let service = fields.text(key, findings)?;
     if !findings.services.contains(&service) && !service.contains("{{") {
         let known: Vec<String> = findings.services.iter().cloned().collect();
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        findings.unknown(fields.value_span("log"), "service", &service, &known);
+        findings.unknown(fields.value_span(key), "service", &service, &known);
     }
+    Some(service)
+}
+
+/// What is found in a line.
+fn matches(of: &str, fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<String> {
     let matches = fields.text("matches", findings);
     if fields.get("matches").is_none() {
         let help = "`matches = \"shipped \\\\d+\"` is a regular expression, found in a line";
-        findings.add_with_help(fields.span.clone(), "`log` needs `matches`", help);
+        findings.add_with_help(fields.span.clone(), format!("`{of}` needs `matches`"), help);
     }
     if let Some(Err(why)) =
         matches.as_ref().map(|regex| matcher::check_text(&format!("#re:{regex}")))
     {
         findings.add(fields.span_of("matches"), why);
     }
+    matches
+}
+
+pub(in crate::e2e) fn log(fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<LogCheck> {
+    let service = service("log", fields, findings)?;
+    let matches = matches("log", fields, findings);
     let count = number("count", fields, findings);
     let none = fields.truth("none", findings);
     if none == Some(false) {

@@ -45,7 +45,11 @@ pub(in crate::e2e) const TOP: &[Key] = &[
         Form::Services,
         "Those it needs; or a table for each that differs or is its own.",
     ),
-    key("promise", Form::Named(PROMISE), "What becomes of operations, a table a promise."),
+    key(
+        "promise",
+        Form::Named(PROMISE),
+        "What becomes of operations, a table a promise; `false`: one of the suite is switched off.",
+    ),
     key("row", Form::Rows, "One scenario a row: its `name`, and values used as `{{name}}`."),
     key("setup", Form::Steps, "Done when the broker is up and the services are not."),
     key("step", Form::Steps, "What is done, in order."),
@@ -105,7 +109,11 @@ pub(in crate::e2e) const OPERATION: &[Key] = &[
 /// `effect` of a promise.
 pub(in crate::e2e) const EFFECT: &[Key] = &[
     key("stream", Form::OneOrTexts, "A message of this stream, or of one of these."),
-    key("subject", Form::Text, "A message on this subject; beside `stream`, of those there."),
+    key(
+        "subject",
+        Form::OneOrTexts,
+        "A message on this subject, or on one of these; beside `stream`, of those there.",
+    ),
     key("kv", Form::Text, "An entry of this bucket."),
     key("log", Form::Text, "A line that this service prints."),
     key("file", Form::Text, "A line of JSON in this file below MONO_DEMO_DIR."),
@@ -133,6 +141,11 @@ const CHUNK: Key = key("chunk", Form::Count(1), "So many bytes at a time.");
 const EVERY: Key =
     key("every", Form::Every, "And so long between them; of messages: every n-th that matches.");
 const NODES: Key = key("nodes", Form::Count(1), "So many nodes of the cluster.");
+const CLIENT_ON: Key = key(
+    "client_on",
+    Form::Word(&["minority", "majority"]),
+    "On which side of a cluster that is cut in two the client is.",
+);
 
 const WHAT: Key = key(
     "what",
@@ -163,6 +176,7 @@ pub(in crate::e2e) const UNDER: &[Key] = &[
     CHUNK,
     EVERY,
     NODES,
+    CLIENT_ON,
     WHAT,
     SUBJECT,
     HEADER,
@@ -214,9 +228,11 @@ pub(in crate::e2e) const STEP: &[Key] = &[
     key("times", Form::Count(1), "Of messages: so many of them."),
     WHEN,
     NODES,
+    CLIENT_ON,
     key("settle", Form::Truth, "Waits until nothing is in flight in any stream."),
     key("expect_message", Form::Table(MESSAGE), "The next message on a subject, or none."),
     key("expect_messages", Form::Table(MESSAGES), "So many messages on a subject and no more."),
+    key("expect_log", Form::Table(LOG_STEP), "A line that a service prints."),
     key("repeat", Form::Count(1), "How often, counted by `{{n}}` from 1."),
     key("copies", Form::Count(1), "Load: submitted by so many clients, counted by `{{k}}`."),
     key("concurrency", Form::Count(1), "How many of those at a time."),
@@ -284,6 +300,13 @@ pub(in crate::e2e) const MESSAGES: &[Key] = &[
     key("body", Form::Pattern, "Expected: the body of each."),
     key("headers", Form::Pattern, "Expected: the headers of each."),
     key("unordered", Form::Patterns, "Expected: their bodies, in any order."),
+];
+
+/// `expect_log`.
+pub(in crate::e2e) const LOG_STEP: &[Key] = &[
+    key("service", Form::Text, "Which of the services."),
+    key("matches", Form::Text, "A regular expression, found in a line."),
+    key("count", Form::Count(1), "At least so many lines; one unless said."),
 ];
 
 /// A step that stands for those of another file.

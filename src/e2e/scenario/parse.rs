@@ -10,6 +10,7 @@ use super::ast::hazard::{HazardKind, Hazards};
 use super::ast::of_run;
 use super::ast::promise::Promise;
 use super::ast::scenario::{BrokerTable, Defaults, Fixture, Leaks, Processes, ProxyTable};
+use super::ast::step::Step;
 use super::ast::stored::Stored;
 use super::context::Context;
 use super::elsewhere;
@@ -64,6 +65,8 @@ pub fn parse(
     context: &Context<'_>,
 ) -> Result<Vec<Fixture>, FixtureError> {
     let texts = gather(&name, &mut source, context);
+    let of_suite = context.defaults.setup.as_ref();
+    let first = of_suite.map(|setup| setup.included(&mut source)).unwrap_or_default();
     let text = source.text.clone();
     let document = match DeTable::parse(&text) {
         Ok(document) => document.into_inner(),
@@ -93,7 +96,7 @@ pub fn parse(
         match name {
             Ok(name) => fixtures.push(Fixture {
                 row,
-                ..scenario(name, &source, &document, context, &mut findings)
+                ..scenario(name, &source, first.clone(), &document, context, &mut findings)
             }),
             Err(error) => findings.add(0..0, error.to_string()),
         }
@@ -124,10 +127,13 @@ pub fn parse(
 fn scenario(
     name: Name,
     source: &Source,
+    first: Vec<Step>,
     document: &DeTable<'_>,
     context: &Context<'_>,
     findings: &mut Findings,
 ) -> Fixture {
+    let saved = first.iter().flat_map(|step| &step.save).map(|save| save.name.clone());
+    findings.variables.extend(saved);
     let top = Fields::new(document, 0..0, "key of a fixture", &keys::words(keys::TOP), findings);
     let description = top.text("description", findings);
     if description.as_ref().is_none_or(|text| text.trim().is_empty())
@@ -148,6 +154,9 @@ fn scenario(
     let broker = broker(&top, &context.defaults.broker, findings);
     let stored = stored::read(&top, &context.defaults.stored, findings);
     let promises = promises(&top, context, &stored, findings);
+    let switched_off = promises::switched_off(&top, context.promises, findings);
+    let promises: Vec<Promise> =
+        promises.into_iter().filter(|one| !switched_off.contains(&one.name)).collect();
     let fixture = Fixture {
         name,
         row: None,
@@ -171,10 +180,11 @@ fn scenario(
         leaks: leaks(&top, findings),
         hazards: hazards(&top, findings),
         within: top.duration("within", findings).or(context.defaults.within).unwrap_or(LIMIT),
-        setup: setup::read(&top, findings),
+        setup: first.into_iter().chain(setup::read(&top, findings)).collect(),
         steps: steps::read("step", &top, findings),
         teardown: steps::read("teardown", &top, findings),
         checks: checks::read(&top, context, &promises, findings),
+        switched_off,
         promise_spans: promise_spans(document),
         promises,
         explore: explore(&top, findings),
@@ -347,6 +357,7 @@ pub(in crate::e2e) fn defaults(top: &Fields<'_, '_>, findings: &mut Findings) ->
         exclusive: top.truth("exclusive", findings).unwrap_or(usual.exclusive),
         ports: usual.ports,
         stored: stored::read(top, &[], findings),
+        setup: usual.setup,
     }
 }
 

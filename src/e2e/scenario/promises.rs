@@ -20,11 +20,12 @@ mod picks;
 
 use std::time::Duration;
 
-use toml::de::DeValue;
+use toml::de::{DeTable, DeValue};
 
 use super::ast::promise::{Effect, Ending, Operation, Pick, Place, Promise, Times, Unasked, Verb};
 use super::ast::stored::Stored;
 use super::findings::Findings;
+use super::item::Item;
 use super::keys;
 use super::reader::Fields;
 use crate::counted::counted;
@@ -52,7 +53,15 @@ pub(in crate::e2e) fn read(
             findings.add_with_help(name.span(), message, help);
         }
         let DeValue::Table(table) = item.get_ref() else {
-            findings.add(item.span(), format!("`{text}` must be a table"));
+            match item.get_ref() {
+                DeValue::Boolean(false) if own => {}
+                _ if own => findings.add_with_help(
+                    item.span(),
+                    format!("`{text}` must be a table, or `false`"),
+                    "`false` switches a promise of the suite off for this scenario",
+                ),
+                _ => findings.add(item.span(), format!("`{text}` must be a table")),
+            }
             continue;
         };
         let known = keys::words(keys::PROMISE);
@@ -60,6 +69,26 @@ pub(in crate::e2e) fn read(
         promises.extend(promise(text, own, stored, &fields, findings));
     }
     promises
+}
+
+/// The promises of the suite that a scenario switches off, by name: `[promise]` with `order = false`.
+pub(in crate::e2e) fn switched_off(
+    top: &Fields<'_, '_>,
+    of_suite: &[Promise],
+    findings: &mut Findings,
+) -> Vec<String> {
+    let tables = top.get("promise").and_then(|item| item.get_ref().as_table());
+    let off = |item: &Item<'_>| matches!(item.get_ref(), DeValue::Boolean(false));
+    let mut names = Vec::new();
+    for (name, _) in tables.into_iter().flat_map(DeTable::iter).filter(|(_, item)| off(item)) {
+        let text = name.get_ref().to_string();
+        if !of_suite.iter().any(|promise| promise.name == text) {
+            let known: Vec<&str> = of_suite.iter().map(|promise| promise.name.as_str()).collect();
+            findings.unknown(name.span(), "promise of the suite", &text, &known);
+        }
+        names.push(text);
+    }
+    names
 }
 
 fn promise(
@@ -231,15 +260,16 @@ fn ending(
     }
     let value = picked("value", &one, findings)?;
     if let Some(of) = effects.get(effect).and_then(Option::as_ref) {
-        match Origin::from(&of.at) {
-            Origin::Text => {
+        for origin in Origin::of(&of.at) {
+            if let Origin::Text = origin {
                 let message =
                     format!("a line in the {} has no value: nothing is final there", of.at);
                 let help =
                     "let `effect` be the number of one in another place, or leave `final` out";
-                findings.add_with_help(span, message, help);
+                findings.add_with_help(span.clone(), message, help);
+                break;
             }
-            origin => picks::is_there(&value, origin, one.span_of("value"), findings),
+            picks::is_there(&value, origin, one.span_of("value"), findings);
         }
     }
     Some(Ending { effect, value, among })

@@ -11,7 +11,7 @@ use super::findings::Findings;
 use super::reader::Fields;
 use super::verbs::{VERBS, Verb, verb_words};
 use crate::e2e::scenario::{
-    beside, environment, faults, keys, messages, outgoing, pointer, replies, subjects,
+    beside, environment, faults, held, keys, messages, outgoing, pointer, replies, subjects,
 };
 use crate::e2e::text::span::Span;
 use crate::e2e::text::template;
@@ -168,6 +168,7 @@ fn action(verb: &Verb, fields: &Fields<'_, '_>, findings: &mut Findings) -> Opti
             Some(Action::Settle)
         }
         "expect_messages" => messages::action(fields, findings),
+        "expect_log" => held::log_step(fields, findings).map(Action::ExpectLog),
         _ => messages::next(fields, findings),
     }
 }

@@ -25,7 +25,7 @@ const STORED: &[&str] = with_a_body![];
 const WEB: &[&str] = with_a_body!["headers"];
 const COMMON: &[&str] = &["within", "timeout", "repeat", "concurrency", "save", "match", "golden"];
 
-pub(in crate::e2e) const VERBS: [Verb; 12] = [
+pub(in crate::e2e) const VERBS: [Verb; 13] = [
     Verb {
         word: "call",
         inputs: &["args", "kwargs"],
@@ -68,6 +68,7 @@ pub(in crate::e2e) const VERBS: [Verb; 12] = [
         expects: &[],
         common: &["within", "save", "match", "golden"],
     },
+    Verb { word: "expect_log", inputs: &[], expects: &[], common: &["within", "golden"] },
 ];
 
 /// The kinds of error that a fixture can expect.

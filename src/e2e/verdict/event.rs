@@ -135,6 +135,9 @@ pub struct RunHistory {
     /// Promise by promise, and in numbers.
     #[serde(flatten)]
     pub report: Report,
+    /// The suite's promises that the scenario switches off.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub switched_off: Vec<String>,
     /// Whether the scenario is about these numbers: it has a check on them.
     #[serde(skip)]
     pub asked_for: bool,

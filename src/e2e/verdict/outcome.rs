@@ -116,9 +116,11 @@ impl Stop {
         match (self, other) {
             (Self::Failed(first), Self::Failed(other)) => Self::Failed(Failure {
                 message: format!("{}; and {}", first.message, other.message),
-                excerpt: first
-                    .excerpt
-                    .map(|excerpt| format!("{excerpt}\n\n{}", other.excerpt.unwrap_or_default())),
+                excerpt: first.excerpt.map(|excerpt| {
+                    // What has no place in the fixture has its sentence.
+                    let other = other.excerpt.unwrap_or(format!("error: {}", other.message));
+                    format!("{excerpt}\n\n{other}")
+                }),
                 ..first
             }),
             (first, _) => first,

@@ -88,7 +88,8 @@ impl<'a> Probe<'a> {
     /// # Errors
     /// The server's or the client library's words, with the stream's name.
     pub async fn stored(&self, stream: &str, subject: Option<&str>) -> Result<Vec<Stored>, String> {
-        stored_from(self.harness, stream, subject, 1).await
+        let subjects: Vec<String> = subject.into_iter().map(str::to_owned).collect();
+        stored_from(self.harness, stream, &subjects, 1).await
     }
 }
 
@@ -192,22 +193,22 @@ fn body(payload: &[u8]) -> Value {
     serde_json::from_slice(payload).unwrap_or_else(|_| Data::text(payload.to_vec()).nearest())
 }
 
-/// The same, from a sequence on.
+/// The same, from a sequence on, and of several subjects; of all of them where none is given.
 pub(in crate::e2e) async fn stored_from(
     harness: &Harness,
     stream: &str,
-    subject: Option<&str>,
+    subjects: &[String],
     from: u64,
 ) -> Result<Vec<Stored>, String> {
     // Boxed, as it is large and below much else.
-    let read = Box::pin(stored(harness, stream, subject.unwrap_or_default(), from));
+    let read = Box::pin(stored(harness, stream, subjects, from));
     in_time(stream, read).await
 }
 
 async fn stored(
     harness: &Harness,
     stream: &str,
-    subject: &str,
+    subjects: &[String],
     from: u64,
 ) -> Result<Vec<Stored>, async_nats::Error> {
     let client = harness.client().await?;
@@ -240,7 +241,7 @@ async fn last(stream: &Stream, subject: &str) -> Result<u64, async_nats::Error> 
 
 async fn read(stream: &Stream, subject: &str, from: u64) -> Result<Vec<Stored>, async_nats::Error> {
     let config = jetstream::consumer::pull::OrderedConfig {
-        filter_subject: subject.to_owned(),
+        filter_subjects: subjects.to_vec(),
         deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from },
         ..Default::default()
     };

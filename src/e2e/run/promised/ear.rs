@@ -1,13 +1,14 @@
-//! Messages on a subject, as they come.
+//! Messages on a subject, or on several, as they come.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use futures_util::StreamExt as _;
+use futures_util::stream::select_all;
 
 use crate::e2e::run::stage::brokers::Access;
 
-/// Listens to one subject.
+/// Listens to its subjects.
 pub(super) struct Ear {
     heard: Arc<Mutex<Vec<(Instant, async_nats::Message)>>>,
     deaf: Arc<Mutex<bool>>,
@@ -22,8 +23,10 @@ impl Drop for Ear {
 
 impl Ear {
     /// A connection of its own, which notes when it was away: what came then nobody heard.
-    pub(super) async fn open(subject: &str, access: &Access) -> Result<Self, String> {
-        let failed = |error: &dyn std::fmt::Display| format!("cannot listen to {subject}: {error}");
+    pub(super) async fn open(subjects: &[String], access: &Access) -> Result<Self, String> {
+        let failed = |error: &dyn std::fmt::Display| {
+            format!("cannot listen to {}: {error}", subjects.join(" and "))
+        };
         let deaf = Arc::new(Mutex::new(false));
         let noted = deaf.clone();
         let options = access.options().event_callback(move |event| {
@@ -35,8 +38,12 @@ impl Ear {
         });
         let connected = access.connect_with(options).await;
         let client = connected.map_err(|error| failed(&error))?;
-        let mut messages =
-            client.subscribe(subject.to_owned()).await.map_err(|error| failed(&error))?;
+        let mut each = Vec::new();
+        for subject in subjects {
+            let subscribed = client.subscribe(subject.clone()).await;
+            each.push(subscribed.map_err(|error| failed(&error))?);
+        }
+        let mut messages = select_all(each);
         client.flush().await.map_err(|error| failed(&error))?;
         let heard = Arc::new(Mutex::new(Vec::new()));
         let shelf = heard.clone();

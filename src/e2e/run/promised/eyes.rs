@@ -95,7 +95,7 @@ impl Eye {
     ) -> Result<Self, String> {
         let (key, ending) = (&promise.effects[effect].key, promise.ending_at(effect));
         let ear = match at {
-            Place::Subject(subject) => Some(Ear::open(subject, around.harness.access()).await?),
+            Place::Subjects(subjects) => Some(Ear::open(subjects, around.harness.access()).await?),
             _ => None,
         };
         let line = match key {
@@ -135,7 +135,7 @@ impl Eye {
 
     /// From the beginning once more, where what was seen may be gone by now.
     pub(super) fn afresh(&mut self) {
-        if !matches!(self.at, Place::Subject(_) | Place::Log(_)) {
+        if !matches!(self.at, Place::Subjects(_) | Place::Log(_)) {
             (self.seen, self.gap) = (0, None);
             self.next.clear();
             self.told.clear();
@@ -146,9 +146,9 @@ impl Eye {
     /// Looks for what was not there before.
     pub(super) async fn look(&mut self, around: &Surroundings) -> Result<(), String> {
         match self.at.clone() {
-            Place::Stream { names, subject } => {
+            Place::Stream { names, subjects } => {
                 for name in &names {
-                    let is_there = self.stream(around, name, subject.as_deref()).await?;
+                    let is_there = self.stream(around, name, &subjects).await?;
                     // Beside another one, nobody would miss it.
                     if !is_there && names.len() > 1 && self.gap.is_none() {
                         self.gap = Some(format!(
@@ -160,7 +160,7 @@ impl Eye {
                 Ok(())
             }
             Place::Kv(bucket) => self.bucket(around, &bucket).await,
-            Place::Subject(_) => {
+            Place::Subjects(_) => {
                 self.heard(around);
                 Ok(())
             }

@@ -36,6 +36,7 @@ use crate::e2e::record::trace::Party;
 use crate::e2e::scenario::ast::check::CheckKind;
 use crate::e2e::scenario::ast::promise::{Place, Promise};
 use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::scenario::ast::step::Action;
 use crate::e2e::scenario::sent;
 use crate::e2e::text::template::{Variables, fill_text};
 use crate::e2e::verdict::index::Index;
@@ -93,7 +94,7 @@ async fn watch(eyes: Eyes, around: Arc<Surroundings>) {
     }
 }
 
-/// The services whose lines a promise or a check is about.
+/// The services whose lines a promise, a check or a step is about.
 pub(in crate::e2e) fn services(fixture: &Fixture) -> BTreeSet<String> {
     let effects = fixture.promises.iter().flat_map(|promise| &promise.effects);
     let services = effects.filter_map(|effect| match &effect.at {
@@ -104,7 +105,11 @@ pub(in crate::e2e) fn services(fixture: &Fixture) -> BTreeSet<String> {
         CheckKind::Log(log) => Some(log.service.clone()),
         _ => None,
     });
-    services.chain(checked).collect()
+    let waited_for = fixture.all_steps().filter_map(|step| match &step.action {
+        Action::ExpectLog(log) => Some(log.service.clone()),
+        _ => None,
+    });
+    services.chain(checked).chain(waited_for).collect()
 }
 
 impl Declared {
@@ -247,7 +252,7 @@ impl Declared {
                      than 64 KiB"
                 ));
             }
-            if let (Place::Stream { .. } | Place::Kv(_) | Place::Subject(_), Some(why)) =
+            if let (Place::Stream { .. } | Place::Kv(_) | Place::Subjects(_), Some(why)) =
                 (place, &unknown_streams)
             {
                 eye.gap.get_or_insert(why.clone());

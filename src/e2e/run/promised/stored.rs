@@ -20,7 +20,7 @@ impl Eye {
         &mut self,
         around: &Surroundings,
         name: &str,
-        subject: Option<&str>,
+        subjects: &[String],
     ) -> Result<bool, String> {
         let Some(info) = info(&around.harness, name).await? else { return Ok(false) };
         if info.config.retention != RetentionPolicy::Limits {
@@ -37,7 +37,7 @@ impl Eye {
             self.gap =
                 Some(format!("stream {name} has removed {many}: what they were is not known"));
         }
-        for stored in self.stored(around, name, subject, info.state.last_sequence).await? {
+        for stored in self.stored(around, name, subjects, info.state.last_sequence).await? {
             let place = format!("{name} sequence {} ({})", stored.sequence, stored.subject);
             self.message(&stored.subject, &stored, place, around);
         }
@@ -66,7 +66,7 @@ impl Eye {
             ));
         }
         let prefix = format!("$KV.{bucket}.");
-        for stored in self.stored(around, &name, None, info.state.last_sequence).await? {
+        for stored in self.stored(around, &name, &[], info.state.last_sequence).await? {
             let key = stored.subject.strip_prefix(&prefix).unwrap_or(&stored.subject).to_owned();
             if stored.headers.contains_key(KV_OPERATION) {
                 self.gap = Some(format!(
@@ -97,14 +97,14 @@ impl Eye {
         &mut self,
         around: &Surroundings,
         stream: &str,
-        subject: Option<&str>,
+        subjects: &[String],
         last: u64,
     ) -> Result<Vec<evidence::Stored>, String> {
         let next = self.next.entry(stream.to_owned()).or_insert(1);
         if *next > last {
             return Ok(Vec::new()); // nothing is new, and a look is a consumer
         }
-        let stored = evidence::stored_from(&around.harness, stream, subject, *next).await?;
+        let stored = evidence::stored_from(&around.harness, stream, subjects, *next).await?;
         *next = stored.last().map_or(0, |stored| stored.sequence).max(last) + 1;
         Ok(stored)
     }

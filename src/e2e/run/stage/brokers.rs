@@ -12,6 +12,7 @@ use crate::broker::{
 };
 use crate::e2e::scenario::ast::elsewhere::Elsewhere;
 use crate::e2e::scenario::ast::scenario::Fixture;
+use crate::e2e::scenario::faults;
 
 /// What the clients of a run connect to.
 pub(in crate::e2e) struct Brokers {
@@ -57,7 +58,9 @@ impl Brokers {
             let url = broker.url().to_owned();
             return Ok(Self { kind: Kind::One(Box::new(broker)), url, broken: 0 });
         };
-        let settings = ClusterSettings { nodes, advertise, ..ClusterSettings::new(settings) };
+        let partitions = faults::cut_off(fixture.all_steps());
+        let settings =
+            ClusterSettings { nodes, advertise, partitions, ..ClusterSettings::new(settings) };
         let cluster = Cluster::start(settings).await?;
         let url = cluster.urls();
         Ok(Self { kind: Kind::Several(Box::new(cluster)), url, broken: 0 })

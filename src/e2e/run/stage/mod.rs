@@ -6,6 +6,7 @@
 //! | `world` | everything that runs |
 //! | `brokers` | the broker, or the cluster |
 //! | `networks` | proxies before the servers, for those who are to have a bad network |
+//! | `reached` | a fault of a network, and whom it has reached |
 //! | `ready` | starts a process of a service, and tells when it is ready |
 //! | `connected` | who is connected as a service |
 //! | `web` | a page that a service answers |
@@ -32,6 +33,7 @@ pub(crate) mod kept;
 mod last_words;
 pub(crate) mod machine;
 pub(crate) mod networks;
+pub(crate) mod reached;
 pub(crate) mod ready;
 pub(crate) mod refused;
 mod restarts;

@@ -13,6 +13,7 @@ use super::harness::Harness;
 use super::hearing::Hearing;
 use super::machine::{CLIENT, Client, Machine};
 use super::networks::Networks;
+use super::reached::Reached;
 use super::refused;
 use super::secrets::Secrets;
 use super::services::Services;
@@ -70,6 +71,8 @@ pub(in crate::e2e) struct World {
     pub(in crate::e2e) broken: Vec<(Fault, String)>,
     /// Faults by message, with their names and where the fixture has them.
     pub(in crate::e2e) rules: Vec<(Arc<MessageRule>, String, Span)>,
+    /// The faults of networks.
+    pub(in crate::e2e) reaches: Vec<Reached>,
     /// What broke, in order: the same for the same seed.
     pub(in crate::e2e) schedule: Vec<String>,
     /// As much of the broker's trace as checks have looked at.
@@ -90,6 +93,8 @@ pub(in crate::e2e) struct Scene<'a> {
     pub(in crate::e2e) harness: &'a Harness,
     pub(in crate::e2e) driver: &'a dyn Driver,
     pub(in crate::e2e) recorder: &'a Recorder,
+    /// What services print.
+    pub(in crate::e2e) hearing: &'a Hearing,
     /// As [`World::dir`].
     pub(in crate::e2e) dir: PathBuf,
     command: &'a [String],
@@ -207,6 +212,7 @@ impl World {
                     tape: Tape::default(),
                     broken: Vec::new(),
                     rules: Vec::new(),
+                    reaches: Vec::new(),
                     schedule: Vec::new(),
                     traced: Mutex::default(),
                     advisories,
@@ -244,6 +250,7 @@ impl World {
             harness: &self.harness,
             driver: &*self.driver,
             recorder: &self.recorder,
+            hearing: &self.hearing,
             dir: self.services.context().dir.clone(),
             command: &self.command,
         };

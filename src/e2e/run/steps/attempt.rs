@@ -67,6 +67,7 @@ impl RunningStep<'_> {
             Action::ExpectMessage { subject, none: true } => self.no_message(subject).await,
             Action::ExpectMessage { subject, none: false } => self.one_message(subject).await,
             Action::ExpectMessages { subject, count } => self.messages(subject, *count).await,
+            Action::ExpectLog(check) => self.printed(check).await,
             Action::Fault(_) | Action::Settle => Ok(Seen::Ok(Default::default())),
         }
     }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::broker::{Fault, Faults, Heard, Side, What};
+use crate::broker::{Fault, FaultError, Faults, Heard, Side, What};
 use crate::counted::counted;
 use crate::e2e::driver;
 use crate::e2e::record::history::event::{Hit, Phase};
 use crate::e2e::record::history::recorder::Recorder;
 use crate::e2e::record::run::Failure;
+use crate::e2e::run::stage::reached::Reached;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::text::span::Span;
@@ -17,11 +18,13 @@ use crate::wire::driver::Outcome;
 
 /// How long the client may take to find a broker again that is back.
 const RECONNECT: Duration = Duration::from_secs(15);
+
 impl World {
     /// Breaks or mends something, where a load says so once `due` submissions are acknowledged;
     /// returns once the break has happened and what must be back is back. Says what has happened.
     pub(in crate::e2e) async fn fault(
         &mut self,
+        fixture: &Fixture,
         fault: &Fault,
         due: Option<u32>,
         span: &Span,
@@ -58,9 +61,17 @@ impl World {
         let done = faults.inject(fault).await;
         let rules = faults.rules().iter().map(|rule| (rule.clone(), name.clone(), span.clone()));
         self.rules.extend(rules);
+        self.reaches.extend(faults.reaches().into_iter().map(|reach| Reached {
+            reach,
+            fault: fault.clone(),
+            name: name.clone(),
+            span: span.clone(),
+        }));
         self.services.all_in_view();
-        let done = done.map_err(|error| Stop::broken(&fault.to_string(), error))?;
+        let done = done.map_err(|error| told(fixture, span, fault, error))?;
         if mends {
+            let over = self.reaches.iter_mut().filter(|reached| fault.mends(&reached.fault));
+            over.for_each(|reached| reached.reach.end());
             let recorder = self.recorder.clone();
             self.broken.retain(|(broken, name)| {
                 let mended = fault.mends(broken);
@@ -80,16 +91,21 @@ impl World {
         Ok(done)
     }
 
-    /// Tells beside how it went if a fault by message has done nothing: what it was there for is not
-    /// proved.
+    /// Tells beside how it went if a fault by message, or of a network, has done nothing: what it was there
+    /// for is not proved.
     pub(in crate::e2e) fn unmet(
         &self,
         fixture: &Fixture,
         ended: Result<(), Stop>,
     ) -> Result<(), Stop> {
-        let mut unmet = self.rules.iter().filter_map(|(rule, name, span)| {
+        let by_message = self.rules.iter().filter_map(|(rule, name, span)| {
             Some(Stop::failed(fixture, span, format!("`{name}` {}", rule.unmet()?)))
         });
+        let of_networks =
+            self.reaches.iter().filter_map(|Reached { reach, name, span, .. }| {
+                Some(Stop::failed(fixture, span, format!("`{name}` {}", reach.unmet()?)))
+            });
+        let mut unmet = by_message.chain(of_networks);
         match (ended, unmet.next()) {
             (Ok(()), Some(unmet)) => Err(unmet),
             (Err(first), Some(unmet)) => Err(first.and(unmet)),
@@ -137,6 +153,19 @@ impl World {
         };
         let late = || format!("{fault}: the client did not reconnect within {RECONNECT:?}");
         tokio::time::timeout(RECONNECT, attempts).await.map_err(|_| Stop::Broken(late()))?
+    }
+}
+
+/// Why it did not break, or what broke did not come back: that is what the scenario shows, unless the harness
+/// could not do its part.
+fn told(fixture: &Fixture, span: &Span, fault: &Fault, error: FaultError) -> Stop {
+    match error {
+        FaultError::Services(_)
+        | FaultError::NothingCut { .. }
+        | FaultError::NobodyConnected { .. } => {
+            Stop::failed(fixture, span, format!("`{fault}`: {error}"))
+        }
+        error => Stop::broken(&fault.to_string(), error),
     }
 }
 

@@ -149,7 +149,8 @@ pub(in crate::e2e) async fn run(
                 return Ok(());
             }
             submitter.allow(until(n + 1));
-            world.fault(&fault_filled(fault, variables), Some(*due), &step.span).await?;
+            let fault = fault_filled(fault, variables);
+            world.fault(fixture, &fault, Some(*due), &step.span).await?;
         }
         tokio::select! {
             biased;

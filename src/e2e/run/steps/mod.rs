@@ -9,6 +9,7 @@
 //! | `bucket` | entries of buckets, objects, and messages with a reply subject, by the harness |
 //! | `http` | a request to the web side of a service |
 //! | `listen` | messages that are waited for, and the fence behind which none may come |
+//! | `log` | lines of a service that are waited for |
 //! | `load`, `dying` | a load under faults; a client that dies right after it has published |
 //! | `faults` | broken on purpose, and put on record |
 //! | `program` | a program of a `run` step |
@@ -24,6 +25,7 @@ pub(crate) mod http;
 pub(crate) mod limit;
 pub(crate) mod listen;
 pub(crate) mod load;
+mod log;
 pub(crate) mod program;
 pub(crate) mod replies;
 pub(crate) mod running_step;

@@ -24,7 +24,7 @@ use crate::e2e::verdict::outcome::Stop;
 use crate::e2e::verdict::transcript::writer::Transcript;
 
 /// What a step asks again about is in another process: there is nothing to wait on.
-const ASK_AGAIN: Duration = Duration::from_millis(20);
+pub(super) const ASK_AGAIN: Duration = Duration::from_millis(20);
 
 /// What is listened to since before the first step.
 #[derive(Default)]
@@ -96,10 +96,11 @@ impl RunningStep<'_> {
     ) -> Result<(Seen, Seen), (Option<Seen>, Stop)> {
         let action = filled(&self.step.action, variables);
         let expects: Vec<Expect> = self.step.expects.iter().map(|e| e.filled(variables)).collect();
-        // The next message is waited for; asking again would take the one after it.
+        // The next message, or a line, is waited for; asking again would take the one after it.
         let patience = match action {
             Action::ExpectMessage { .. }
             | Action::ExpectMessages { .. }
+            | Action::ExpectLog(_)
             | Action::Kv(Kv { does: KvVerb::Watch, .. }) => Duration::ZERO,
             _ => self.step.within.unwrap_or_default(),
         };

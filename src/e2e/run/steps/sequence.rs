@@ -150,7 +150,7 @@ async fn perform(
     match &step.action {
         Action::Fault(fault) => {
             let fault = &fault_filled(fault, variables);
-            let done = world.fault(fault, None, &step.span).await?;
+            let done = world.fault(fixture, fault, None, &step.span).await?;
             transcript.note(&format!("fault {fault}"), &[done]);
         }
         Action::Settle => {

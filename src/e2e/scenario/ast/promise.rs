@@ -146,12 +146,12 @@ pub enum Place {
     Stream {
         /// Their names.
         names: Vec<String>,
-        /// May have wildcards.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        subject: Option<String>,
+        /// May have wildcards; several count as one.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        subjects: Vec<String>,
     },
-    /// Messages on a subject, heard while the scenario runs.
-    Subject(String),
+    /// Messages on a subject, or on several that count as one, heard while the scenario runs.
+    Subjects(Vec<String>),
     /// The entries of a key-value bucket.
     Kv(String),
     /// The lines that the processes of a service print.
@@ -166,11 +166,14 @@ pub enum Place {
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Stream { names, subject } => {
+            Self::Stream { names, subjects } => {
                 write!(f, "stream {}", names.join(" or "))?;
-                subject.as_ref().map_or(Ok(()), |subject| write!(f, " ({subject})"))
+                match subjects.as_slice() {
+                    [] => Ok(()),
+                    subjects => write!(f, " ({})", subjects.join(" or ")),
+                }
             }
-            Self::Subject(subject) => write!(f, "subject {subject}"),
+            Self::Subjects(subjects) => write!(f, "subject {}", subjects.join(" or ")),
             Self::Kv(bucket) => write!(f, "bucket {bucket}"),
             Self::Log(service) => write!(f, "log of {service}"),
             Self::File(path) => write!(f, "file {path}"),

@@ -59,11 +59,13 @@ pub struct Fixture {
     pub hazards: Option<(Hazards, Span)>,
     /// What becomes of operations: the suite's promises, then its own.
     pub promises: Vec<Promise>,
+    /// The suite's promises that are not held against it.
+    pub switched_off: Vec<String>,
     /// Where its own promises stand, by name.
     pub promise_spans: BTreeMap<String, Span>,
     /// How long its steps and checks may take, all together.
     pub within: Duration,
-    /// What is done before the services start.
+    /// What is done before the services start: the suite's, then its own.
     pub setup: Vec<Step>,
     /// What is done, in order.
     pub steps: Vec<Step>,
@@ -172,8 +174,32 @@ pub struct BrokerTable {
     pub config: Option<String>,
 }
 
+/// `[[setup]]` of a suite, which is done before that of each scenario.
+#[derive(Debug, Clone)]
+pub struct SuiteSetup {
+    /// The suite's text, into which the steps point.
+    pub source: Source,
+    /// What is done, in order.
+    pub steps: Vec<Step>,
+}
+
+impl SuiteSetup {
+    /// The steps as a scenario does them: its text includes the suite's.
+    pub(in crate::e2e) fn included(&self, source: &mut Source) -> Vec<Step> {
+        let start = source.include(&self.source.path, &self.source.text, 0..0);
+        let mut steps = self.steps.clone();
+        for step in &mut steps {
+            let spans = step.expects.iter_mut().map(|expect| &mut expect.span);
+            for span in [&mut step.span].into_iter().chain(spans) {
+                *span = span.start + start..span.end + start;
+            }
+        }
+        steps
+    }
+}
+
 /// What holds for every scenario of a suite that does not say otherwise.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Defaults {
     /// What is done about leaks.
     pub leaks: Option<Leaks>,
@@ -187,6 +213,8 @@ pub struct Defaults {
     pub proxy: ProxyTable,
     /// What the broker has before the services start.
     pub stored: Vec<Stored>,
+    /// What is done before they start.
+    pub setup: Option<SuiteSetup>,
     /// Whether its runs go on one at a time.
     pub exclusive: bool,
     /// The ports that its services ask for, by the names in `{{port:name}}`.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::beside::{Http, Kv, Object};
+use super::held::LogCheck;
 use super::payload::Payload;
 use crate::broker::Fault;
 use crate::e2e::text::span::Span;
@@ -112,6 +113,8 @@ pub enum Action {
         /// How many.
         count: u32,
     },
+    /// So many lines of a service, or more.
+    ExpectLog(LogCheck),
 }
 
 impl Action {
@@ -130,6 +133,7 @@ impl Action {
             Self::Settle => "settle",
             Self::ExpectMessage { .. } => "expect_message",
             Self::ExpectMessages { .. } => "expect_messages",
+            Self::ExpectLog(_) => "expect_log",
         }
     }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::e2e::scenario::stored_keys::CONSUMER;
 
 /// Every table of keys.
-pub(in crate::e2e::scenario) const SHEETS: [&[Key]; 24] = [
+pub(in crate::e2e::scenario) const SHEETS: [&[Key]; 25] = [
     TOP,
     BROKER,
     PROXY,
@@ -23,6 +23,7 @@ pub(in crate::e2e::scenario) const SHEETS: [&[Key]; 24] = [
     KV_STEP,
     OBJECT_STEP,
     HTTP_STEP,
+    LOG_STEP,
     ERROR,
     CHECK,
     STORED_STREAM,

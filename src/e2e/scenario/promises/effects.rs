@@ -62,13 +62,14 @@ pub(super) fn read(
 
 /// Whether one message may be in both places.
 fn overlap(one: &Place, other: &Place) -> bool {
-    let (Place::Stream { names, subject }, Place::Stream { names: others, subject: of_others }) =
+    let (Place::Stream { names, subjects }, Place::Stream { names: others, subjects: of_others }) =
         (one, other)
     else {
         return false;
     };
-    let all = |subject: &Option<String>| subject.clone().unwrap_or_else(|| ">".to_owned());
-    names.iter().any(|name| others.contains(name)) && both(&all(subject), &all(of_others)).is_some()
+    let meets = |subject: &String| of_others.iter().any(|other| both(subject, other).is_some());
+    names.iter().any(|name| others.contains(name))
+        && (subjects.is_empty() || of_others.is_empty() || subjects.iter().any(meets))
 }
 
 /// One, or several.
@@ -92,7 +93,7 @@ fn configured(stored: &[Stored]) -> Vec<Configured<'_>> {
 
 /// Why a place can never show what was promised, as far as tables say: what it is, and what to do.
 fn never_seen(at: &Place, stored: &[Stored]) -> Option<(String, &'static str)> {
-    let Place::Stream { names, subject } = at else { return None };
+    let Place::Stream { names, subjects } = at else { return None };
     let streams = || stored.iter().filter(|stream| names.contains(&stream.name));
     let setting = |stream: &Stored, key: &str| stream.config.get(key).cloned();
     for stream in streams() {
@@ -104,18 +105,17 @@ fn never_seen(at: &Place, stored: &[Stored]) -> Option<(String, &'static str)> {
             return Some((message, "look at its subject, or at what its worker writes"));
         }
     }
-    let subject = subject.as_deref()?;
     let open = ["mirror", "sources", "subject_transform"];
-    let may_have = |stream: &Stored| {
+    let may_have = |stream: &Stored, subject: &str| {
         open.iter().any(|key| setting(stream, key).is_some())
             || !feeds([At::stream(&stream.name, Some(subject))], &configured(stored)).is_empty()
     };
     let known = streams().count() == names.len();
-    (known && !streams().any(may_have)).then(|| {
-        let names = names.join(" or ");
-        let message = format!("stream {names} takes nothing on `{subject}`");
-        (message, "`subject` beside `stream` is one of those that it takes")
-    })
+    let none_has = |subject: &&String| !streams().any(|stream| may_have(stream, subject));
+    let subject = subjects.iter().find(none_has).filter(|_| known)?;
+    let names = names.join(" or ");
+    let message = format!("stream {names} takes nothing on `{subject}`");
+    Some((message, "`subject` beside `stream` is one of those that it takes"))
 }
 
 fn effect(table: &DeTable<'_>, span: Span, findings: &mut Findings) -> Option<Effect> {
@@ -123,11 +123,12 @@ fn effect(table: &DeTable<'_>, span: Span, findings: &mut Findings) -> Option<Ef
     let problems = findings.problems.len();
     let fields = Fields::new(table, span.clone(), "key of `effect`", &known, findings);
     let streams = fields.one_or_texts("stream", findings).filter(|names| !names.is_empty());
-    let subject = fields.text("subject", findings);
+    let subjects = fields.one_or_texts("subject", findings).filter(|all| !all.is_empty());
     let filtered = streams.is_some();
     let mut given = [
-        streams.map(|names| Place::Stream { names, subject: subject.clone() }),
-        subject.filter(|_| !filtered).map(Place::Subject),
+        streams
+            .map(|names| Place::Stream { names, subjects: subjects.clone().unwrap_or_default() }),
+        subjects.filter(|_| !filtered).map(Place::Subjects),
         fields.text("kv", findings).map(Place::Kv),
         fields.text("log", findings).map(Place::Log),
         fields.text("file", findings).map(Place::File),
@@ -161,19 +162,21 @@ fn effect(table: &DeTable<'_>, span: Span, findings: &mut Findings) -> Option<Ef
         }
     };
     let key = key?;
-    is_there(&key, Origin::from(&at), of_key.clone(), findings);
-    tells_apart(&key, Origin::from(&at), of_key, findings);
+    for origin in Origin::of(&at) {
+        is_there(&key, origin, of_key.clone(), findings);
+        tells_apart(&key, origin, of_key.clone(), findings);
+    }
     Some(Effect { at, key })
 }
 
 /// Notes a place with a name that nothing can have.
 fn names(at: &Place, fields: &Fields<'_, '_>, findings: &mut Findings) {
     match at {
-        Place::Stream { names, subject } => {
+        Place::Stream { names, subjects } => {
             streams(names, fields, findings);
-            subject.iter().for_each(|subject| subject_of(subject, fields, findings));
+            subjects_of(subjects, fields, findings);
         }
-        Place::Subject(subject) => subject_of(subject, fields, findings),
+        Place::Subjects(subjects) => subjects_of(subjects, fields, findings),
         Place::Kv(bucket) => {
             let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
             if bucket.is_empty() || !bucket.chars().all(plain) {
@@ -224,8 +227,16 @@ fn streams(names: &[String], fields: &Fields<'_, '_>, findings: &mut Findings) {
     }
 }
 
-fn subject_of(subject: &str, fields: &Fields<'_, '_>, findings: &mut Findings) {
-    if let Err(error) = check_subscription(subject, None) {
-        findings.add_with_help(fields.span_of("subject"), error.to_string(), SUBJECT);
+/// As nats-server takes them, and none among another: one message would be two effects.
+fn subjects_of(subjects: &[String], fields: &Fields<'_, '_>, findings: &mut Findings) {
+    for (n, subject) in subjects.iter().enumerate() {
+        let span = || fields.span_of("subject");
+        if let Err(error) = check_subscription(subject, None) {
+            findings.add_with_help(span(), error.to_string(), SUBJECT);
+        } else if let Some(other) = subjects[..n].iter().find(|one| both(one, subject).is_some()) {
+            let message =
+                format!("a message may be on `{other}` and on `{subject}`: it is one effect");
+            findings.add_with_help(span(), message, "`subject` names each once");
+        }
     }
 }

@@ -33,15 +33,17 @@ impl<'a> From<&'a Operation> for Origin<'a> {
     }
 }
 
-impl<'a> From<&'a Place> for Origin<'a> {
-    fn from(place: &'a Place) -> Self {
+impl<'a> Origin<'a> {
+    /// What is found at a place: on each of its subjects, where it has some.
+    pub(super) fn of(place: &'a Place) -> Vec<Self> {
         match place {
-            Place::Stream { subject: Some(subject), .. } | Place::Subject(subject) => {
-                Self::On(subject)
+            Place::Stream { subjects, .. } if subjects.is_empty() => vec![Self::Anywhere],
+            Place::Stream { subjects, .. } | Place::Subjects(subjects) => {
+                subjects.iter().map(|subject| Self::On(subject)).collect()
             }
-            Place::Stream { subject: None, .. } | Place::Kv(_) => Self::Anywhere,
-            Place::File(_) | Place::Command(_) => Self::Line,
-            Place::Log(_) => Self::Text,
+            Place::Kv(_) => vec![Self::Anywhere],
+            Place::File(_) | Place::Command(_) => vec![Self::Line],
+            Place::Log(_) => vec![Self::Text],
         }
     }
 }

@@ -62,6 +62,7 @@ fn an_effect_that_is_the_operation_itself_is_refused() {
     };
     let submit = "{ submit = \"orders.new\" }";
     for effect in [
+        "{ subject = [\"shipped.*\", \"orders.*\"], key = \"/id\" }",
         "{ stream = \"ORDERS\", key = \"/id\" }",
         "{ stream = \"COPY\", key = \"/id\" }",
         "{ stream = [\"DEAD\", \"ORDERS\"], key = \"/id\" }",
@@ -137,6 +138,25 @@ fn what_can_never_hold_is_refused_before_anything_runs() {
         (effect("{ subject = \"a b\", key = \"/id\" }"), "has white space"),
         (effect("{ stream = \"S\", subject = \"a..b\", key = \"/id\" }"), "has an empty token"),
         (effect("{ subject = \"a.*\", key = \"subject:3\" }"), "there is no token 3"),
+        (
+            effect("{ subject = [\"a.*.*\", \"b.*\"], key = \"subject:3\" }"),
+            "there is no token 3: `b.*` has 2 tokens",
+        ),
+        (
+            effect("{ subject = [\"a.*\", \"a.b\"], key = \"/id\" }"),
+            "a message may be on `a.*` and on `a.b`: it is one effect",
+        ),
+        (
+            effect("{ subject = [\"a\", \"a\"], key = \"/id\" }"),
+            "a message may be on `a` and on `a`: it is one effect",
+        ),
+        (effect("{ subject = [\"a\", \"b c\"], key = \"/id\" }"), "has white space"),
+        (
+            effect(
+                "{ stream = \"RECEIPTS\", subject = [\"receipts.a\", \"receipt.b\"], key = \"/id\" }",
+            ),
+            "stream RECEIPTS takes nothing on `receipt.b`",
+        ),
         (effect("{ subject = \"a.*\", key = \"subject:1\" }"), "is always `a`: it is no key"),
         (effect("{ log = \"\", key = '(x)' }"), "unknown service ``"),
         (effect("{ command = [\" \"], key = \"/id\" }"), "`command` begins with a program"),
@@ -251,4 +271,6 @@ fn one_message_is_not_the_effect_in_two_places() {
         );
     }
     assert!(two("subject = \"receipts.b.*\",").is_ok());
+    assert!(two("subject = [\"receipts.b.*\", \"receipts.c\"],").is_ok());
+    assert!(two("subject = [\"receipts.b.*\", \"receipts.a.c\"],").is_err());
 }

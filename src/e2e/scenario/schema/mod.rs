@@ -160,7 +160,7 @@ fn written(form: Form) -> Value {
         Form::Named(keys) => json!({
             "type": "object",
             "propertyNames": { "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$" },
-            "additionalProperties": table(keys),
+            "additionalProperties": { "anyOf": [table(keys), { "const": false }] },
         }),
         Form::Stored(keys) => json!({
             "type": "object",

@@ -16,6 +16,8 @@
 //!
 //! [streams.ORDERS]                       # made before the services start; also `kv`, `objects`
 //! subjects = ["orders.>"]
+//! [[setup]]                              # done then, before the services start
+//! submit = "orders.new"
 //! [streams.ORDERS.consumers.worker]
 //! ack_wait = "2s"
 //!
@@ -59,7 +61,7 @@ use super::ast::service::Service;
 use crate::e2e::text::redact::Row;
 
 /// What a suite file says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Suite {
     /// The folder of fixtures, below the suite's.
     pub scenarios: String,

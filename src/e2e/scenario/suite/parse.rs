@@ -10,6 +10,7 @@ use crate::e2e::scenario::findings::Findings;
 use crate::e2e::scenario::parse::{defaults, redact};
 use crate::e2e::scenario::promises;
 use crate::e2e::scenario::reader::Fields;
+use crate::e2e::scenario::setup;
 use crate::e2e::scenario::suite::service::{self, command};
 use crate::e2e::scenario::suite::{Client, Command, Suite};
 use crate::e2e::text::error::{FixtureError, Problem};
@@ -48,6 +49,7 @@ pub fn parse(source: Source, variables: BTreeSet<String>) -> Result<Suite, Fixtu
         "streams",
         "kv",
         "objects",
+        "setup",
         "redact",
         "promise",
         "prepare",
@@ -66,7 +68,9 @@ pub fn parse(source: Source, variables: BTreeSet<String>) -> Result<Suite, Fixtu
     );
     (findings.variables, findings.any_port) = (variables, false);
     findings.services = services.iter().map(|service| service.name.clone()).collect();
-    let defaults = Defaults { ports: service::ports(&services), ..defaults(&top, &mut findings) };
+    let ports = service::ports(&services);
+    let setup = setup::of_suite(&source, &ports, &top, &mut findings);
+    let defaults = Defaults { ports, setup, ..defaults(&top, &mut findings) };
     let suite = Suite {
         scenarios: scenarios(&top, &mut findings),
         redact: redact(&top, &mut findings),

@@ -8,6 +8,7 @@ use super::outcome::header_text;
 use crate::counted::counted;
 use crate::e2e::record::seen;
 use crate::e2e::scenario::ast::beside::Object;
+use crate::e2e::scenario::ast::held::LogCheck;
 use crate::e2e::scenario::ast::payload::Payload;
 use crate::e2e::scenario::ast::step::{Action, Outgoing, Step};
 use crate::e2e::text::bounded::bounded;
@@ -60,6 +61,13 @@ pub fn heading(step: &Step, sent: &Action) -> String {
         Action::ExpectMessage { subject, none: false } => format!("expect a message on {subject}"),
         Action::ExpectMessages { subject, count } => {
             format!("expect {} on {subject}, in any order", counted(*count, "message"))
+        }
+        Action::ExpectLog(LogCheck { service, matches, count }) => {
+            let lines = match count {
+                None => "a line".to_owned(),
+                Some(many) => counted(*many, "line"),
+            };
+            format!("expect {lines} of {service} with /{matches}/")
         }
     };
     if let Some(repeat) = step.repeat {

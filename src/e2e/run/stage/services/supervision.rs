@@ -6,6 +6,8 @@ use std::sync::Arc;
 use futures_util::future::select_all;
 
 use super::Services;
+use crate::broker::FaultError;
+use crate::e2e::record::run::Failure;
 use crate::e2e::run::stage::crash::Crashing;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::text::span::Span;
@@ -45,8 +47,16 @@ impl Services {
         self.only(Some(&crashing.service));
         let done = crashing.perform(self).await;
         self.all_in_view();
-        done.map_err(|error| {
-            Stop::broken(&format!("kill {} at a message", crashing.service), error)
+        done.map_err(|error| match error {
+            // That it does not come back is what the kill shows.
+            FaultError::Services(why) => Stop::Failed(Failure {
+                message: format!(
+                    "{}, killed at a message, did not come back: {why}",
+                    crashing.service
+                ),
+                ..Failure::default()
+            }),
+            error => Stop::broken(&format!("kill {} at a message", crashing.service), error),
         })
     }
 
@@ -127,7 +137,9 @@ impl Services {
                 Err(not_started) if not_started.ended && ended_unready < RESTARTS => {
                     ended_unready += 1;
                 }
-                Err(not_started) => return not_started.reason,
+                Err(not_started) => {
+                    return Stop::failed(fixture, step, not_started.reason.to_string());
+                }
             }
             if self.let_ended_go().await || ended_unready > 0 {
                 continue;
