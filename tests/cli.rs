@@ -112,7 +112,7 @@ fn a_slip_is_told_in_plain_words_with_what_was_meant() {
         (vec!["call", "math"], "call math: name an operation; there are add, subtract,"),
         (vec!["call", "mth", "add", "1", "2"], "did you mean `call math add`?"),
         (vec!["call", "mth"], "there is no module \"mth\" here; there are math, payment"),
-        (vec!["call", "services.math.calculate"], "a subject goes with --data"),
+        (vec!["call", "services.math.calculate"], "a subject goes with a body, or with --data"),
         (vec!["call", "math", "dvide", "1", "2"], "did you mean `call math divide`?"),
         (vec!["call", "payment", "stauts", "p"], "did you mean `call payment status`?"),
         (vec!["call", "payment"], "name an operation; there is only status"),

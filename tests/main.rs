@@ -7,6 +7,7 @@ mod accounts;
 mod answers;
 mod architecture;
 mod as_they_are;
+mod at_home;
 mod auth;
 mod bench;
 mod beside;

@@ -1,9 +1,9 @@
 //! The shape of the command line.
 
-use clap::{Args as _, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{Args as _, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use super::exit;
-use super::global::{ConnectionArgs, Global};
+use super::global::{Colors, ConnectionArgs, Global};
 
 /// Run, call, break and prove polyglot services over NATS.
 #[derive(Debug, Parser)]
@@ -20,7 +20,12 @@ const UNCONNECTED: [&str; 4] = ["e2e", "history", "driver", "spec"];
 
 /// The command line. What says how to connect is shown only where it does something.
 pub fn command() -> clap::Command {
-    let mut all = Cli::command();
+    command_in(ColorChoice::Auto)
+}
+
+/// The same, with help in these colours.
+fn command_in(color: ColorChoice) -> clap::Command {
+    let mut all = Cli::command().color(color);
     // From here on each command has the flags of all.
     all.build();
     let flags = ConnectionArgs::augment_args(clap::Command::new("flags"));
@@ -39,7 +44,14 @@ pub fn parse() -> Result<Cli, clap::Error> {
     if let Ok(cli) = Cli::try_parse() {
         return Ok(cli);
     }
-    let mut found = command().try_get_matches()?;
+    let words: Vec<String> =
+        std::env::args_os().skip(1).filter_map(|word| word.into_string().ok()).collect();
+    let color = match Colors::of_words(words.iter().map(String::as_str)) {
+        Colors::Auto => ColorChoice::Auto,
+        Colors::Always => ColorChoice::Always,
+        Colors::Never => ColorChoice::Never,
+    };
+    let mut found = command_in(color).try_get_matches()?;
     Cli::from_arg_matches_mut(&mut found)
 }
 

@@ -30,8 +30,8 @@ pub struct CallArgs {
     /// A module (`math`, `payment`) or a subject.
     #[arg(value_name = "MODULE|SUBJECT")]
     target: String,
-    /// The operation or service, and its arguments.
-    #[arg(value_name = "SERVICE [ARG]", allow_negative_numbers = true)]
+    /// The operation or service, and its arguments; after a subject the body.
+    #[arg(value_name = "SERVICE [ARG]|BODY", allow_negative_numbers = true)]
     rest: Vec<String>,
     #[command(flatten)]
     message: MessageArgs,
@@ -85,8 +85,12 @@ fn read(args: &CallArgs, context: &Context) -> Result<Ask, CliError> {
         let headers = data::headers(&args.message.headers)?;
         return Ok(Ask::Raw { subject, headers, body });
     }
+    if let Some((subject, body)) = subject_and_body(&args.target, &words)? {
+        let headers = data::headers(&args.message.headers)?;
+        return Ok(Ask::Raw { subject, headers, body });
+    }
     if !args.message.headers.is_empty() {
-        return Err(CliError::usage("-H goes with --data"));
+        return Err(CliError::usage("-H goes with --data, or with a subject and a body"));
     }
     match (args.target.as_str(), words.as_slice()) {
         ("math", [name, operands @ ..]) => math(name, operands),
@@ -168,6 +172,24 @@ async fn once(
             let asked = ask_raw(session, subject, headers, body, timeout).await?;
             raw_reply(subject, &asked, context, output)
         }
+    }
+}
+
+/// `SUBJECT BODY`, as natscli has it: a subject has a dot, which no module has. The body is taken as it is.
+pub(super) fn subject_and_body(
+    target: &str,
+    words: &[&str],
+) -> Result<Option<(String, Bytes)>, CliError> {
+    match words {
+        [body] if target.contains('.') => {
+            subjects::check_publish_subject(target).map_err(CliError::usage)?;
+            Ok(Some((target.to_owned(), Bytes::from((*body).to_owned()))))
+        }
+        [_, _, ..] if target.contains('.') => {
+            let message = format!("{target}: expected one BODY, got {} words", words.len());
+            Err(CliError::usage(message).hint("put the body in quotes"))
+        }
+        _ => Ok(None),
     }
 }
 

@@ -14,6 +14,7 @@ Services:
 
 Any other service, by module and name or by subject:
   call math calculate --data '{\"operation\": \"add\", \"a\": 10, \"b\": 5}'
+  call services.math.calculate '{\"operation\": \"sqrt\", \"a\": 144}'
   call services.math.calculate --data @request.json
   echo '{\"payment_id\": \"pay-001\"}' | mono-demo call payment status --data -";
 
@@ -25,6 +26,7 @@ Services:
 
 Any other, by module and name or by subject; -J waits for the stream's acknowledgement:
   publish notification email-send --data '{\"to\": \"user@example.com\", \"subject\": \"Hello\"}'
+  publish orders.created '{\"id\": 1}'
   publish -J services.payment.payment-process --data @payment.json";
 
 /// What a command knows by name.
@@ -95,8 +97,8 @@ impl Known {
             )
         };
         if module.contains('.') {
-            return CliError::usage(format!("{command} {module}: a subject goes with --data"))
-                .hint(else_raw());
+            let message = format!("{command} {module}: a subject goes with a body, or with --data");
+            return CliError::usage(message).hint(else_raw());
         }
         if let Some(error) = self.another_pattern(module, operation) {
             return error;

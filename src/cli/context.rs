@@ -6,6 +6,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use super::exit::CliError;
+use super::global::Colors;
 
 /// Everything a command may know of its surroundings.
 #[derive(Debug, Clone)]
@@ -27,6 +28,8 @@ pub struct Context {
     pub stdout_tty: bool,
     /// True if stderr is a terminal.
     pub stderr_tty: bool,
+    /// When colours are used.
+    colors: Colors,
 }
 
 impl Context {
@@ -43,7 +46,14 @@ impl Context {
             stdin_tty: std::io::stdin().is_terminal(),
             stdout_tty: std::io::stdout().is_terminal(),
             stderr_tty: std::io::stderr().is_terminal(),
+            colors: Colors::Auto,
         }
+    }
+
+    /// The same, with colours as the command line says.
+    #[must_use]
+    pub fn with_colors(self, colors: Colors) -> Self {
+        Self { colors, ..self }
     }
 
     /// Where this program is installed, links followed: what its package brought lies around it.
@@ -76,9 +86,27 @@ impl Context {
         actions.then(|| self.path_var("GITHUB_WORKSPACE").unwrap_or_else(|| self.cwd.clone()))
     }
 
-    /// True where colour is wanted: a terminal, and `NO_COLOR` unset (no-color.org).
+    /// True where colour is wanted, by `--color`, and else by `NO_COLOR` (no-color.org), then
+    /// `CLICOLOR_FORCE` and `CLICOLOR` (bixense.com/clicolors), then the terminal: help, which clap
+    /// prints, goes by the same order.
     pub fn colour(&self, tty: bool) -> bool {
-        tty && self.os("NO_COLOR").is_none() && self.var("TERM").as_deref() != Some("dumb")
+        let is = |name: &str, value: &str| self.os(name).is_some_and(|found| found == value);
+        match self.colors {
+            Colors::Always => true,
+            Colors::Never => false,
+            Colors::Auto if self.os("NO_COLOR").is_some() => false,
+            Colors::Auto if self.os("CLICOLOR_FORCE").is_some() && !is("CLICOLOR_FORCE", "0") => {
+                true
+            }
+            Colors::Auto => tty && !is("CLICOLOR", "0") && !is("TERM", "dumb"),
+        }
+    }
+
+    /// Whether the locale's characters are UTF-8, as POSIX finds it: the first of these that is set.
+    pub fn utf8(&self) -> bool {
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(|name| self.var(name));
+        let locale = locale.unwrap_or_default().to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
     }
 
     /// `$XDG_CACHE_HOME/mono-demo`, by the XDG Base Directory Specification.
@@ -151,4 +179,34 @@ fn this_program() -> PathBuf {
         return PathBuf::from("/proc/self/exe");
     }
     std::env::current_exe().unwrap_or_else(|_| PathBuf::from("mono-demo"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Surroundings with these variables.
+    fn with(variables: &[(&str, &str)]) -> Context {
+        let vars = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        Context { vars: vars.collect(), ..Context::from_environment() }
+    }
+
+    #[test]
+    fn the_locale_is_that_of_the_first_variable_which_is_set() {
+        assert!(with(&[("LANG", "de_DE.UTF-8")]).utf8());
+        assert!(with(&[("LC_ALL", ""), ("LC_CTYPE", "C.utf8"), ("LANG", "C")]).utf8());
+        assert!(!with(&[("LC_ALL", "POSIX"), ("LANG", "de_DE.UTF-8")]).utf8());
+        assert!(!with(&[("LANG", "de_DE.ISO-8859-1")]).utf8());
+        assert!(!with(&[]).utf8(), "without any it is C");
+    }
+
+    #[test]
+    fn a_terminal_has_colours_unless_it_is_said() {
+        assert!(with(&[("TERM", "xterm")]).colour(true));
+        assert!(!with(&[("TERM", "xterm")]).colour(false));
+        assert!(!with(&[("TERM", "dumb")]).colour(true));
+        assert!(!with(&[("CLICOLOR", "0")]).colour(true));
+        assert!(with(&[("TERM", "dumb"), ("CLICOLOR_FORCE", "1")]).colour(false));
+        assert!(with(&[("NO_COLOR", "")]).colour(true), "an empty variable counts as unset");
+    }
 }

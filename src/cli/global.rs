@@ -4,8 +4,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
+use clap::{Args, ValueEnum};
 
 use super::exit::CliError;
 
@@ -15,6 +15,18 @@ pub struct Global {
     /// Print one JSON object on stdout.
     #[arg(long, global = true)]
     pub json: bool,
+    /// When to use colours: auto, always, never. With auto a terminal has them, unless NO_COLOR is set or
+    /// CLICOLOR is 0; CLICOLOR_FORCE gives them to files and pipes too.
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
+    pub color: Colors,
     /// Level of the log on stderr: error, warn, info, debug, trace.
     #[arg(
         long,
@@ -30,6 +42,30 @@ pub struct Global {
     pub tools: Tools,
     #[command(flatten)]
     pub connection: ConnectionArgs,
+}
+
+/// When colours are used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Colors {
+    /// As terminal and environment say.
+    #[default]
+    Auto,
+    /// Also in files and pipes.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+impl Colors {
+    /// What the words of a command line say, which may be wrong in everything else: of two the last.
+    pub fn of_words<'a>(words: impl Iterator<Item = &'a str>) -> Self {
+        let words: Vec<&str> = words.take_while(|word| *word != "--").collect();
+        let named = words.iter().enumerate().filter_map(|(at, word)| match *word {
+            "--color" => words.get(at + 1).copied(),
+            word => word.strip_prefix("--color="),
+        });
+        named.filter_map(|when| Self::from_str(when, false).ok()).next_back().unwrap_or_default()
+    }
 }
 
 /// Where the broker's binary comes from.

@@ -137,7 +137,7 @@ fn refuse_connection(cli: &Cli) -> Result<(), CliError> {
 }
 
 async fn dispatch(cli: Cli) -> Exit {
-    let context = Context::from_environment();
+    let context = Context::from_environment().with_colors(cli.global.color);
     let output = Output::new(cli.global.json, &context);
     let tells_refusals = matches!(
         cli.command,

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use clap::Args;
 use serde_json::json;
 
-use super::call::raw_subject;
+use super::call::{raw_subject, subject_and_body};
 use super::catalogue::{self, Known};
 use super::connect::Session;
 use super::context::Context;
@@ -27,8 +27,8 @@ pub struct PublishArgs {
     /// A module (`notification`) or a subject.
     #[arg(value_name = "MODULE|SUBJECT")]
     target: String,
-    /// The service, and its arguments.
-    #[arg(value_name = "SERVICE [ARG]")]
+    /// The service, and its arguments; after a subject the body.
+    #[arg(value_name = "SERVICE [ARG]|BODY", allow_negative_numbers = true)]
     rest: Vec<String>,
     /// Publish to JetStream: wait for the acknowledgement, print stream, sequence and duplicate.
     #[arg(short = 'J', long)]
@@ -87,8 +87,12 @@ fn read(args: &PublishArgs, context: &Context) -> Result<What, CliError> {
         let headers = data::headers(&args.message.headers)?;
         return Ok(What::Raw { subject, headers, body: data::body(given, context)? });
     }
+    if let Some((subject, body)) = subject_and_body(&args.target, &words)? {
+        let headers = data::headers(&args.message.headers)?;
+        return Ok(What::Raw { subject, headers, body });
+    }
     if !args.message.headers.is_empty() {
-        return Err(CliError::usage("-H goes with --data"));
+        return Err(CliError::usage("-H goes with --data, or with a subject and a body"));
     }
     let email = |to: &str, subject: &str, body: &str| {
         if args.jetstream {

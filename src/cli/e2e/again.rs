@@ -87,8 +87,8 @@ mod tests {
             "what is done instead, or afterwards",
             &["list", "update", "record", "keep", "shrink", "watch"],
         ),
-        ("what is written or shown", &["ci", "report", "history", "quiet", "verbose"]),
-        ("the same of every command", &["json", "log", "help", "version"]),
+        ("what is written or shown", &["ci", "report", "history", "quiet", "verbose", "durations"]),
+        ("the same of every command", &["json", "color", "log", "help", "version"]),
         (
             "refused",
             &[

@@ -45,7 +45,7 @@ pub struct RunArgs {
     /// Run the scenarios that are built into this program, whatever suite is in this folder.
     #[arg(long, conflicts_with_all = ["fixtures", "update", "record", "watch"])]
     pub(super) builtin: bool,
-    /// Show the scenarios and run none.
+    /// Show the scenarios, with their tags, and run none.
     #[arg(long, conflicts_with_all = ["report", "history", "repeat", "retries", "sabotage"])]
     pub list: bool,
     /// Write the golden transcripts; read them before you commit them.
@@ -118,6 +118,9 @@ pub struct RunArgs {
     /// Print no line for a run that passed.
     #[arg(short, long)]
     pub(super) quiet: bool,
+    /// After the runs, show the N that took longest.
+    #[arg(long, value_name = "N", value_parser = whole::<usize>(1..=1_000_000))]
+    pub(super) durations: Option<usize>,
     /// Print the figures of the history under each run [default: under runs with a check on them].
     #[arg(short, long, conflicts_with = "quiet")]
     pub(super) verbose: bool,

@@ -82,8 +82,10 @@ pub(super) async fn once(
     let look = Look {
         color: context.colour(context.stdout_tty),
         progress: output.draws() && !output.json && !context.ci(),
+        ascii: !context.utf8(),
         quiet: args.quiet,
         verbose: args.verbose,
+        durations: args.durations,
     };
     let mut terminal = Terminal::new(output.writer(), look);
     let mut reporters: Vec<&mut dyn Reporter> = Vec::new();
@@ -216,7 +218,11 @@ fn exit(settings: &Settings, summary: &Summary, output: &Output) -> Result<Exit,
 fn list(settings: &Settings, chosen: &[Fixture], output: &Output) {
     let width = chosen.iter().map(|fixture| fixture.name.as_str().len()).max().unwrap_or(0);
     for fixture in chosen {
-        output.line(format!("{:<width$}  {}", fixture.name, fixture.description));
+        let tags = match fixture.tags.as_slice() {
+            [] => String::new(),
+            tags => format!("  [{}]", tags.join(", ")),
+        };
+        output.line(format!("{:<width$}  {}{tags}", fixture.name, fixture.description));
     }
     let scenarios: Vec<_> = chosen
         .iter()

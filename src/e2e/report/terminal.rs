@@ -1,6 +1,7 @@
 //! The report for people: one line for each run, all evidence of runs that did not pass, a summary.
 
 use std::{
+    cmp::Reverse,
     collections::BTreeSet,
     io::{self, Write},
     time::Duration,
@@ -13,7 +14,7 @@ use crate::counted::counted;
 use crate::e2e::record::run::Failure;
 use crate::e2e::report::Reporter;
 use crate::e2e::scenario::ast::hazard::HazardKind;
-use crate::e2e::verdict::event::{Event, RunReport, Setup, Summary, Verdict};
+use crate::e2e::verdict::event::{Event, RunId, RunReport, Setup, Summary, Verdict};
 use crate::process::clean;
 
 /// How much of a log is shown.
@@ -26,10 +27,14 @@ pub struct Look {
     pub color: bool,
     /// A progress bar on stderr, for a terminal.
     pub progress: bool,
+    /// A progress bar of ASCII characters, for a terminal that shows no others.
+    pub ascii: bool,
     /// No line for a run that passed.
     pub quiet: bool,
     /// Whether to print the figures of each history, also without a check on them.
     pub verbose: bool,
+    /// How many of the runs that took longest to show at the end.
+    pub durations: Option<usize>,
 }
 
 /// Writes to what the caller gives.
@@ -40,6 +45,8 @@ pub struct Terminal<W> {
     names: usize,
     /// The runs that did not pass, one line each.
     bad: Vec<String>,
+    /// How long each run took, in milliseconds, where the longest are asked for.
+    took: Vec<(u64, RunId)>,
     /// Hazards of which it was told what to do about them.
     hazards_told: BTreeSet<HazardKind>,
 }
@@ -47,7 +54,15 @@ pub struct Terminal<W> {
 impl<W: Write> Terminal<W> {
     /// A report on `out`.
     pub fn new(out: W, look: Look) -> Self {
-        Self { out, look, bar: None, names: 0, bad: Vec::new(), hazards_told: BTreeSet::new() }
+        Self {
+            out,
+            look,
+            bar: None,
+            names: 0,
+            bad: Vec::new(),
+            took: Vec::new(),
+            hazards_told: BTreeSet::new(),
+        }
     }
 
     fn paint(&self, style: Style, text: &str) -> String {
@@ -55,6 +70,10 @@ impl<W: Write> Terminal<W> {
     }
 
     fn run(&mut self, report: &RunReport) -> io::Result<()> {
+        // What was left out took no time.
+        if self.look.durations.is_some() && !matches!(report.verdict, Verdict::Skipped { .. }) {
+            self.took.push((report.elapsed_ms, report.run.clone()));
+        }
         let (word, style) = match &report.verdict {
             Verdict::Passed => ("ok  ", Style::new().green()),
             Verdict::Updated => ("new ", Style::new().cyan()),
@@ -212,7 +231,25 @@ impl<W: Write> Terminal<W> {
         writeln!(self.out, "{}", clean(&line))
     }
 
+    /// The runs that took longest, the longest first.
+    fn longest(&mut self) -> io::Result<()> {
+        let mut took = std::mem::take(&mut self.took);
+        // In the order of their end where two took as long.
+        took.sort_by_key(|(elapsed_ms, _)| Reverse(*elapsed_ms));
+        took.truncate(self.look.durations.unwrap_or_default());
+        let shown = match took.len() {
+            0 => return Ok(()),
+            1 => "the run that took longest:".to_owned(),
+            many => format!("the {many} runs that took longest:"),
+        };
+        writeln!(self.out, "{shown}")?;
+        took.iter().try_for_each(|(elapsed_ms, run)| {
+            writeln!(self.out, "{:>10} {run}", seconds(*elapsed_ms))
+        })
+    }
+
     fn summary(&mut self, summary: &Summary) -> io::Result<()> {
+        self.longest()?;
         if !self.bad.is_empty() {
             writeln!(self.out, "what did not pass:")?;
         }
@@ -265,7 +302,7 @@ impl<W: Write> Reporter for Terminal<W> {
             Event::Started { setup, scenarios, runs, .. } => {
                 self.setup(setup, *scenarios)?;
                 if self.look.progress {
-                    self.bar = Some(bar(*runs));
+                    self.bar = Some(bar(*runs, self.look.ascii));
                 }
                 Ok(())
             }
@@ -293,10 +330,10 @@ impl<W: Write> Reporter for Terminal<W> {
     }
 }
 
-fn bar(runs: usize) -> ProgressBar {
+fn bar(runs: usize, ascii: bool) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(runs as u64), ProgressDrawTarget::stderr());
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {wide_msg}") {
-        bar.set_style(style);
+        bar.set_style(if ascii { style.progress_chars("=> ") } else { style });
     }
     bar.enable_steady_tick(Duration::from_millis(200));
     bar

@@ -1,0 +1,117 @@
+//! What people of a shell expect of any program: colours, lists, the slowest, a body after a subject.
+
+use std::process::Command;
+
+use crate::support::program::{Home, Said, Serve};
+use serde_json::Value;
+
+const STEP: &str = "[[step]]\nrequest = \"nobody\"\nerror = \"no_responders\"\n";
+const GREEN: &str = "\x1b[32m";
+
+/// A suite `shop` of three scenarios, the last of which fails.
+fn shop(home: &Home) {
+    let root = home.path().join("shop");
+    std::fs::create_dir_all(root.join("scenarios")).unwrap();
+    std::fs::write(root.join("suite.toml"), "").unwrap();
+    let wrong = STEP.replace("no_responders", "timeout");
+    for (name, more, step) in
+        [("a", "tags = [\"quick\", \"core\"]\n", STEP), ("b", "", STEP), ("c", "", wrong.as_str())]
+    {
+        let text = format!("description = \"It is {name}.\"\n{more}\n{step}");
+        std::fs::write(root.join(format!("scenarios/{name}.toml")), text).unwrap();
+    }
+    home.run(&["e2e", "shop", "--update", "a", "b"]).ok();
+}
+
+fn said(command: &mut Command) -> Said {
+    Said::from(command.output().expect("the program starts"))
+}
+
+/// The words, without variables of the surroundings that speak of colours.
+fn plain(home: &Home, args: &[&str]) -> Command {
+    let mut command = home.command(args);
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+#[test]
+fn colours_are_as_the_flag_says_then_the_environment_then_the_terminal() {
+    let home = Home::new();
+    shop(&home);
+    let is_green = |variables: &[(&str, &str)], more: &[&str]| {
+        let mut command = plain(&home, &[&["e2e", "shop/scenarios/a.toml"], more].concat());
+        said(command.envs(variables.iter().copied())).ok().contains(GREEN)
+    };
+    assert!(!is_green(&[], &[]), "a pipe");
+    assert!(is_green(&[], &["--color", "always"]));
+    assert!(is_green(&[("CLICOLOR_FORCE", "1")], &[]));
+    assert!(!is_green(&[("CLICOLOR_FORCE", "0")], &[]));
+    assert!(!is_green(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], &[]));
+    assert!(is_green(&[("NO_COLOR", "1")], &["--color=always"]), "the flag wins");
+    assert!(!is_green(&[("CLICOLOR_FORCE", "1")], &["--color", "never"]));
+    plain(&home, &["--color", "allways", "version"])
+        .output()
+        .map(Said::from)
+        .unwrap()
+        .failed(2, "a similar value exists: 'always'");
+    // Errors are on stderr, and help comes from the parser of the command line.
+    let error = said(&mut plain(&home, &["call", "math", "add", "--color", "always"]));
+    assert!(error.failed(2, "").stderr.contains("\x1b[1;31merror:"));
+    let help = |args: &[&str]| said(plain(&home, args).env("CLICOLOR_FORCE", "1")).ok();
+    assert!(help(&["e2e", "--help"]).contains('\x1b'));
+    assert!(!help(&["e2e", "--help", "--color", "never"]).contains('\x1b'));
+}
+
+#[test]
+fn a_list_has_tags_and_durations_show_what_took_longest() {
+    let home = Home::new();
+    shop(&home);
+    let list = home.run(&["e2e", "shop", "--list"]).ok();
+    assert_eq!(list, "a  It is a.  [quick, core]\nb  It is b.\nc  It is c.\n");
+
+    let said = home.run(&["e2e", "shop", "--durations", "2"]).failed(1, "").stdout;
+    let (_, longest) = said.split_once("\nthe 2 runs that took longest:\n").expect(&said);
+    let seconds = |line: &str| -> f64 { line.trim().split(' ').next().unwrap().parse().unwrap() };
+    let lines: Vec<&str> = longest.lines().take(3).collect();
+    assert!(lines[..2].iter().all(|line| line.ends_with(" [rust]")), "{said}");
+    assert!(seconds(lines[0]) >= seconds(lines[1]), "{said}");
+    assert_eq!(lines[2], "what did not pass:", "{said}");
+    let one = home.run(&["e2e", "shop/scenarios/b.toml", "--durations", "9"]).ok();
+    assert!(one.contains("\nthe run that took longest:\n"), "{one}");
+    assert!(!home.run(&["e2e", "shop/scenarios/b.toml"]).ok().contains("longest"));
+    home.run(&["e2e", "shop", "--durations", "0"]).failed(2, "expected a whole number from 1");
+}
+
+#[test]
+fn a_body_may_follow_a_subject_as_natscli_has_it() {
+    let home = Home::new();
+    let _serve: Serve = home.serve(&["--port", "0"]);
+    assert_eq!(
+        home.run(&["publish", "orders.new", "hello"]).ok(),
+        "published  5 bytes to orders.new\n"
+    );
+    assert_eq!(
+        home.run(&["publish", "orders.new", "-12"]).ok(),
+        "published  3 bytes to orders.new\n"
+    );
+    let sent = home.run(&["publish", "a.b", "@x", "-H", "K:v"]).ok();
+    assert_eq!(sent, "published  2 bytes to a.b\n", "it is taken as it is");
+    let ask = r#"{"operation": "add", "a": 10, "b": 5}"#;
+    let reply = home.run(&["call", "services.math.calculate", ask]).ok();
+    assert_eq!(serde_json::from_str::<Value>(&reply).unwrap()["result"], 15);
+    let payment = r#"{"payment_id": "p", "amount": 5, "currency": "USD", "user_id": "u", "subscription_id": "s"}"#;
+    let stored = home.run(&["publish", "-J", "services.payment.payment-process", payment]).ok();
+    assert!(stored.starts_with("stored  stream "), "{stored}");
+    for (args, needle) in [
+        (&["publish", "a.b"][..], "a subject goes with a body, or with --data"),
+        (&["publish", "a.b", "x", "y"], "expected one BODY, got 2 words"),
+        (&["publish", "a.*", "x"], "wildcard"),
+        (&["publish", "a.b", "x", "--data", "y"], "with --data, expected MODULE SERVICE"),
+        (&["publish", "notification", "email-send", "a@b.c", "x", "-H", "K:v"], "-H goes with"),
+        (&["call", "a.b", "x", "-H", "broken"], "expected NAME:VALUE"),
+    ] {
+        home.run(args).failed(2, needle);
+    }
+}
