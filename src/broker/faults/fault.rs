@@ -309,6 +309,7 @@ impl Fault {
                 | What::StopLeader
                 | What::KillNode(_)
                 | What::WipeNode
+                | What::IsolateNode(_)
                 | What::LoseQuorum
         );
         let of_network = matches!(

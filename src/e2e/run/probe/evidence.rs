@@ -219,8 +219,8 @@ async fn stored(
         Err(error) => return Err(error.into()),
     };
     loop {
-        let last = if is_cluster { last(&stream, subject).await? } else { 0 };
-        let all = read(&stream, subject, from).await?;
+        let last = if is_cluster { last(&stream, subjects).await? } else { 0 };
+        let all = read(&stream, subjects, from).await?;
         // The node that hands them out may have been away, and not have all of them yet.
         if last < from || all.last().is_some_and(|newest| newest.sequence >= last) {
             return Ok(all);
@@ -229,17 +229,25 @@ async fn stored(
     }
 }
 
-/// The last sequence of a subject, or of all, as the stream's leader has it.
-async fn last(stream: &Stream, subject: &str) -> Result<u64, async_nats::Error> {
-    let subject = if subject.is_empty() { ">" } else { subject };
-    match stream.get_last_raw_message_by_subject(subject).await {
-        Ok(message) => Ok(message.sequence),
-        Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(0),
-        Err(error) => Err(error.into()),
+/// The last sequence on these subjects, or on any, as the stream's leader has it.
+async fn last(stream: &Stream, subjects: &[String]) -> Result<u64, async_nats::Error> {
+    let all = [">".to_owned()];
+    let mut last = 0;
+    for subject in if subjects.is_empty() { &all } else { subjects } {
+        match stream.get_last_raw_message_by_subject(subject).await {
+            Ok(message) => last = message.sequence.max(last),
+            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {}
+            Err(error) => return Err(error.into()),
+        }
     }
+    Ok(last)
 }
 
-async fn read(stream: &Stream, subject: &str, from: u64) -> Result<Vec<Stored>, async_nats::Error> {
+async fn read(
+    stream: &Stream,
+    subjects: &[String],
+    from: u64,
+) -> Result<Vec<Stored>, async_nats::Error> {
     let config = jetstream::consumer::pull::OrderedConfig {
         filter_subjects: subjects.to_vec(),
         deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: from },
