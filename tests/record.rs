@@ -189,7 +189,15 @@ async fn messages_of_every_form_are_written_and_secrets_are_not() {
         max_messages: 100,
         ..Default::default()
     };
-    context.create_stream(config).await.unwrap();
+    let stream = context.create_stream(config).await.unwrap();
+    let durable = jetstream::consumer::pull::Config {
+        durable_name: Some("audit".to_owned()),
+        ack_wait: Duration::from_secs(2),
+        ..Default::default()
+    };
+    stream.create_consumer(durable).await.unwrap();
+    // Whoever uses it makes it.
+    stream.create_consumer(jetstream::consumer::pull::Config::default()).await.unwrap();
 
     let args = ["--subject", "shop.>", "--output", "shop.toml", "--messages", "7"];
     let recorder = Recorder::start(&home, &url, &args);
@@ -219,7 +227,8 @@ async fn messages_of_every_form_are_written_and_secrets_are_not() {
         "reply = \"#base64:/wA=\"",
         "request = \"shop.get.{{id}}\"",
         "error = { kind = \"#re:^(no_responders|timeout)$\" }",
-        "[streams.EVENTS]\nsubjects = [\"shop.events.*\"]\nmax_msgs = 100\n",
+        "[streams.EVENTS]\nsubjects = [\"shop.events.*\"]\nmax_msgs = 100\n\n\
+         [streams.EVENTS.consumers.audit]\nack_wait = \"2s\"\n\n[[step]]",
         "submit = \"shop.events.a\"\ntext = '{\"n\":null}'\nack = { stream = \"EVENTS\" }",
         "body_file = \"shop.7.bin\"",
         "#   /password of shop.login",

@@ -1,10 +1,14 @@
 //! `e2e shrink`: a scenario that fails is made smaller until nothing can go, and what is written fails
 //! alone; nothing is written over, and what passes is not shrunk.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+
 use serde_json::Value;
 
 use crate::support::program::{Home, Said};
 use crate::support::receipts;
+use crate::support::send;
 
 /// Orders by several clients, while the worker is killed.
 const LOAD: &str = r#"concurrency = 4
@@ -106,6 +110,50 @@ fn a_red_run_is_made_smaller_at_once() {
     let said = mono_demo(&home, Some("drop"), &["e2e", "suite", "--shrink"]).failed(1, "").stdout;
     assert!(said.contains("written: suite/scenarios/orders-shrunk.toml"), "{said}");
     assert!(text(&home).contains("# after:  3 of 3 runs; 1 message"), "{}", text(&home));
+    assert!(said.contains("\nfails 3 of 3, as often as the whole (3 of 3): "), "{said}");
+}
+
+/// Once something is gone, a signal ends it, and what is left so far is there.
+#[test]
+fn what_is_stopped_is_written_as_far_as_it_came() {
+    let home = Home::new();
+    receipts::suite(&home, 12, LOAD);
+    let mut command = home.command(["e2e", "shrink", "suite", "orders"]);
+    command.env("PLANT", "drop").stdout(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let gone = lines.find(|line| line.starts_with("  ")).expect("something is gone");
+    send("INT", child.id());
+    let rest: Vec<String> = lines.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    let told = |what: &str| rest.iter().any(|line| line.contains(what));
+    assert!(told("; stopped, and more may go"), "{rest:?}");
+    assert!(told("how often it fails was not measured"), "{rest:?}");
+    assert!(told("written: suite/scenarios/orders-shrunk.toml"), "{gone} {rest:?}");
+    let text = text(&home);
+    assert!(text.contains("# after:  not measured; "), "{text}");
+    // It is a scenario that fails.
+    let said = mono_demo(&home, Some("drop"), &["e2e", "suite", "orders-shrunk"]).failed(1, "");
+    assert!(said.stdout.contains("invalid  promise receipt"), "{}", said.stdout);
+}
+
+#[test]
+fn what_is_stopped_before_anything_is_gone_writes_nothing() {
+    let home = Home::new();
+    receipts::suite(&home, 12, LOAD);
+    let mut command = home.command(["e2e", "shrink", "suite", "orders"]);
+    command.env("PLANT", "drop").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut first = String::new();
+    out.read_line(&mut first).unwrap();
+    assert_eq!(first, "orders [rust]\n");
+    send("TERM", child.id());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(130));
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert!(said.contains("stopped before anything of the scenario could go"), "{said}");
+    assert!(!home.path().join("suite/scenarios/orders-shrunk.toml").exists());
 }
 
 #[test]

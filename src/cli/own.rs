@@ -90,7 +90,7 @@ pub fn services(suite: &Suite, root: &Path, variables: &Variables) -> Result<Ser
     for service in &suite.services {
         known(service.texts(), variables)?;
         let cwd = root.join(service.cwd.as_deref().unwrap_or_default());
-        if !cwd.is_dir() {
+        if !is_of_the_run(service) && !cwd.is_dir() {
             let (name, cwd) = (&service.name, cwd.display());
             return Err(CliError::usage(format!("service `{name}`: its `cwd` {cwd} is no folder")));
         }
@@ -108,14 +108,18 @@ pub fn services(suite: &Suite, root: &Path, variables: &Variables) -> Result<Ser
 fn under_test(service: &Service, available: &template::Variables, root: &Path) -> ServiceUnderTest {
     let Service { name, run, env, .. } = service.clone();
     let available = available.clone();
-    let cwd = root.join(service.cwd.as_deref().unwrap_or_default());
+    let (root, cwd) = (root.to_owned(), service.cwd.clone().unwrap_or_default());
+    let has_program = !is_of_the_run(service);
     let spawn: ServiceSpawn = Arc::new(move |context: &ServiceContext| {
         // Those of the run are filled in when it begins.
         let fill = |text: &String| {
             template::fill_text(&template::fill_some(text, &available), &context.variables)
         };
         let words: Vec<String> = run.iter().map(fill).collect();
-        let mut spawn = Spawn::new(&name, program(&words[0], &cwd)).args(&words[1..]).cwd(&cwd);
+        let cwd = root.join(fill(&cwd));
+        // A folder of the run is empty: the program is the suite's.
+        let from = if has_program { &cwd } else { &root };
+        let mut spawn = Spawn::new(&name, program(&words[0], from)).args(&words[1..]).cwd(&cwd);
         // It learns of the other nodes of a cluster from the first.
         let url = context.url.split(',').next().unwrap_or_default();
         // Else what Python prints stays in a buffer while somebody waits for it.
@@ -139,6 +143,11 @@ fn under_test(service: &Service, available: &template::Variables, root: &Path) -
         stop_within: service.stop_within,
         processes: service.processes,
     }
+}
+
+/// Whether its working folder is there only while a run is, as `{{dir}}`.
+fn is_of_the_run(service: &Service) -> bool {
+    service.cwd.as_deref().is_some_and(|cwd| !template::names(cwd).is_empty())
 }
 
 /// A path is one from its working folder; a bare name is looked up in `PATH`.

@@ -106,12 +106,11 @@ pub(super) async fn once(
     }
     what_is_left_to_do(&settings, output);
     if let Some(run) = failed.first.filter(|_| args.shrink && exit != Exit::Interrupted) {
-        let shrunk = shrink::failed(settings, &chosen, &run, plan.is_copy(), context, output);
-        tokio::select! {
-            shrunk = shrunk => if let Err(error) = shrunk {
-                output.note(format!("{run} is not made smaller: {error}"));
-            },
-            () = signals.first() => return Ok(Exit::Interrupted),
+        let (is_copy, stop) = (plan.is_copy(), signals.first());
+        match shrink::failed(settings, &chosen, &run, is_copy, context, output, stop).await {
+            Ok(Exit::Interrupted) => return Ok(Exit::Interrupted),
+            Ok(_) => {}
+            Err(error) => output.note(format!("{run} is not made smaller: {error}")),
         }
     }
     Ok(exit)

@@ -57,20 +57,18 @@ pub async fn run(
     output: &Output,
 ) -> Result<Exit, CliError> {
     let mut signals = Signals::listen()?;
-    let shrunk = async {
-        let run = args.one.run();
-        let looks = |settings: &Settings, fixture: &Fixture, is_copy| {
-            target(&args.how, settings, fixture, is_copy, context).map(drop)
-        };
-        let one = One::find(&run, global, context, output, looks).await?;
-        let object = shrink(&args.how, &one, context, output).await?;
-        output.object(&object);
-        Ok(Exit::Success)
+    let run = args.one.run();
+    let looks = |settings: &Settings, fixture: &Fixture, is_copy| {
+        target(&args.how, settings, fixture, is_copy, context).map(drop)
     };
-    tokio::select! {
-        shrunk = shrunk => shrunk,
-        () = signals.first() => Ok(Exit::Interrupted),
-    }
+    let one = tokio::select! {
+        one = One::find(&run, global, context, output, looks) => one?,
+        () = signals.first() => return Ok(Exit::Interrupted),
+    };
+    let shrunk = shrink(&args.how, &one, context, output, signals.first()).await;
+    let Some((object, exit)) = shrunk? else { return Ok(Exit::Interrupted) };
+    output.object(&object);
+    Ok(exit)
 }
 
 /// Makes the scenario of a run that failed smaller. The object that is printed under `--json` is the
@@ -82,21 +80,28 @@ pub(super) async fn failed(
     is_copy: bool,
     context: &Context,
     output: &Output,
-) -> Result<(), CliError> {
+    stop: impl Future<Output = ()>,
+) -> Result<Exit, CliError> {
     let fixture = chosen.iter().find(|fixture| fixture.name == run.scenario);
     let client = settings.clients.iter().find(|client| client.name == run.client);
-    let (Some(fixture), Some(client)) = (fixture.cloned(), client.cloned()) else { return Ok(()) };
+    let (Some(fixture), Some(client)) = (fixture.cloned(), client.cloned()) else {
+        return Ok(Exit::Success);
+    };
     let how = HowArgs { tries: TRIES, runs: RUNS, output: None, force: false };
     let one = One { settings, fixture, client, is_copy };
-    shrink(&how, &one, context, output).await.map(drop)
+    let shrunk = shrink(&how, &one, context, output, stop).await?;
+    Ok(shrunk.map_or(Exit::Interrupted, |(_, exit)| exit))
 }
 
+/// What is printed under `--json`, and the exit code; `None` where it was stopped before there was
+/// anything to write.
 async fn shrink(
     args: &HowArgs,
     one: &One,
     context: &Context,
     output: &Output,
-) -> Result<Value, CliError> {
+    stop: impl Future<Output = ()>,
+) -> Result<Option<(Value, Exit)>, CliError> {
     let One { settings, fixture, client, is_copy } = one;
     let path = target(args, settings, fixture, *is_copy, context)?;
     output.line(format!("{} [{}]", fixture.name, client.name));
@@ -107,7 +112,14 @@ async fn shrink(
         Progress::Smaller(edits) => edits.iter().for_each(|edit| output.line(format!("  {edit}"))),
     };
     let shrinking = Shrinking { tries: args.tries, runs: args.runs };
-    let shrunk = session::shrink(settings, fixture, client, shrinking, &mut told).await?;
+    let shrunk = session::shrink(settings, fixture, client, shrinking, stop, &mut told).await;
+    let shrunk = match shrunk {
+        Err(stopped @ ShrinkError::Stopped) => {
+            output.note(stopped);
+            return Ok(None);
+        }
+        shrunk => shrunk?,
+    };
     let shown = path.strip_prefix(&context.cwd).unwrap_or(&path).display().to_string();
     let again = again(settings, &path, &client.name);
     let text = commented(&shrunk, fixture, &client.name, again.as_deref());
@@ -117,17 +129,32 @@ async fn shrink(
     {
         output.line(format!("{name:<10} {before:>7} → {after}"));
     }
-    output.line(format!(
-        "fails {} of {}: {}",
-        shrunk.failed_after.failed, shrunk.failed_after.of, shrunk.said_after
-    ));
-    output.line(match shrunk.is_smallest {
-        true => format!("{}; nothing more can go", counted(shrunk.runs as usize, "run")),
-        false => format!("{}, the bound of --runs; more may go", shrunk.runs),
+    output.line(format!("{}: {}", how_often(&shrunk), shrunk.said_after));
+    let runs = counted(shrunk.runs as usize, "run");
+    output.line(match (shrunk.is_smallest, shrunk.is_stopped) {
+        (_, true) => format!("{runs}; stopped, and more may go"),
+        (true, _) => format!("{runs}; nothing more can go"),
+        _ => format!("{}, the bound of --runs; more may go", shrunk.runs),
     });
     output.line(format!("written: {shown}"));
     again.iter().for_each(|again| output.line(format!("again: {again}")));
-    Ok(json!({ "ok": true, "written": shown, "again": again, "shrunk": shrunk }))
+    let exit = if shrunk.is_stopped { Exit::Interrupted } else { Exit::Success };
+    let (often, ok) = (shrunk.compared(), !shrunk.is_stopped);
+    let object =
+        json!({ "ok": ok, "written": shown, "again": again, "compared": often, "shrunk": shrunk });
+    Ok(Some((object, exit)))
+}
+
+/// `fails 3 of 9, more rarely than the whole (9 of 9)`.
+fn how_often(shrunk: &Shrunk) -> String {
+    let before = shrunk.failed_before;
+    match (shrunk.failed_after, shrunk.compared()) {
+        (Some(after), Some(compared)) => {
+            let whole = format!("{} of {}", before.failed, before.of);
+            format!("fails {} of {}, {compared} ({whole})", after.failed, after.of)
+        }
+        _ => "how often it fails was not measured".to_owned(),
+    }
 }
 
 /// Where the smaller one goes: never over a file, unless that is asked for.
@@ -191,9 +218,11 @@ fn commented(shrunk: &Shrunk, from: &Fixture, client: &str, again: Option<&str>)
             line(&shrunk.said_before)
         ),
         format!(
-            "# after:  {} of {} runs; {}; {}",
-            shrunk.failed_after.failed,
-            shrunk.failed_after.of,
+            "# after:  {}; {}; {}",
+            match shrunk.failed_after {
+                Some(rate) => format!("{} of {} runs", rate.failed, rate.of),
+                None => "not measured".to_owned(),
+            },
             shrunk.after,
             line(&shrunk.said_after)
         ),
@@ -213,6 +242,7 @@ impl From<ShrinkError> for CliError {
             }
             ShrinkError::CannotRun(_) => Self::new(Exit::Infrastructure, error),
             ShrinkError::Read(error) => error.into(),
+            ShrinkError::Stopped => Self::new(Exit::Interrupted, error),
         }
     }
 }

@@ -45,11 +45,7 @@ pub(in crate::e2e) const TOP: &[Key] = &[
         Form::Services,
         "Those it needs; or a table for each that differs or is its own.",
     ),
-    key(
-        "promise",
-        Form::Named(PROMISE),
-        "What becomes of operations, a table a promise; `false`: one of the suite is switched off.",
-    ),
+    key("promise", Form::Named(PROMISE), "What becomes of operations; `false`: not the suite's."),
     key("row", Form::Rows, "One scenario a row: its `name`, and values used as `{{name}}`."),
     key("setup", Form::Steps, "Done when the broker is up and the services are not."),
     key("step", Form::Steps, "What is done, in order."),

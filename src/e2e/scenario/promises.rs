@@ -159,14 +159,26 @@ fn told_apart(
     }
 }
 
-/// Notes a bucket that is made with too short a history to see what is promised.
+/// Notes a bucket, or a stream, that is made to keep too little to see what is promised.
 fn too_short(promise: &Promise, stored: &[Stored], span: Span, findings: &mut Findings) {
     let counted = promise.effects.iter().enumerate().filter(|(at, _)| promise.counts_all(*at));
+    let newest_only =
+        |stream: &Stored| stream.config.get("max_msgs_per_subject").is_some_and(|n| *n == 1);
     for (_, effect) in counted {
+        if let Place::Stream { names, .. } = &effect.at
+            && let Some(stream) =
+                stored.iter().find(|stream| names.contains(&stream.name) && newest_only(stream))
+        {
+            let message = format!(
+                "stream {} keeps one message a subject: what was overwritten is not counted",
+                stream.name
+            );
+            let help = "make it with `max_msgs_per_subject` 2 or more, or promise times = \
+                        \"at-least-once\" without `final` and `order`";
+            findings.add_with_help(span.clone(), message, help);
+        }
         let Place::Kv(bucket) = &effect.at else { continue };
         let stream = stored.iter().find(|stream| stream.name == format!("KV_{bucket}"));
-        let newest_only =
-            |stream: &Stored| stream.config.get("max_msgs_per_subject").is_some_and(|n| *n == 1);
         if stream.is_some_and(newest_only) {
             let message =
                 format!("bucket {bucket} keeps one value a key: a second one is not seen");

@@ -1,6 +1,8 @@
 //! Makes a failing scenario smaller, until nothing can go: each candidate has to fail as it did.
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::pin::pin;
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
@@ -60,16 +62,31 @@ pub struct Shrunk {
     pub said_after: String,
     /// How often the whole fails.
     pub failed_before: Rate,
-    /// And the smaller.
-    pub failed_after: Rate,
+    /// And the smaller; `None` where it was stopped, and not run again.
+    pub failed_after: Option<Rate>,
     /// How much the whole does.
     pub before: Amount,
     /// And the smaller.
     pub after: Amount,
     /// How many runs it took.
     pub runs: u32,
-    /// Nothing more can go; else the bound on runs was reached.
+    /// Nothing more can go; else the bound on runs was reached, or it was stopped.
     pub is_smallest: bool,
+    /// It was stopped.
+    pub is_stopped: bool,
+}
+
+impl Shrunk {
+    /// How often the smaller one fails, beside the whole; `None` where that was not looked at.
+    pub fn compared(&self) -> Option<&'static str> {
+        let (before, after) = (self.failed_before, self.failed_after?);
+        let (smaller, whole) = (after.failed * before.of, before.failed * after.of);
+        Some(match smaller.cmp(&whole) {
+            Ordering::Less => "more rarely than the whole",
+            Ordering::Equal => "as often as the whole",
+            Ordering::Greater => "more often than the whole",
+        })
+    }
 }
 
 /// What is told meanwhile.
@@ -92,6 +109,9 @@ pub enum ShrinkError {
         /// How often it was run.
         of: u32,
     },
+    /// It was stopped, and nothing was gone yet.
+    #[error("stopped before anything of the scenario could go: nothing is written")]
+    Stopped,
     /// It cannot be run.
     #[error("the scenario cannot be run: {0}")]
     CannotRun(String),
@@ -100,7 +120,8 @@ pub enum ShrinkError {
     Read(#[from] E2eError),
 }
 
-/// Makes a scenario smaller with one client, several runs at a time.
+/// Makes a scenario smaller with one client, several runs at a time, until nothing can go or `stop` is
+/// there: then what is left so far is the result.
 ///
 /// # Errors
 /// [`ShrinkError`].
@@ -109,8 +130,10 @@ pub async fn shrink(
     fixture: &Fixture,
     client: &ClientUnderTest,
     shrinking: Shrinking,
+    stop: impl Future<Output = ()>,
     told: &mut dyn FnMut(Progress),
 ) -> Result<Shrunk, ShrinkError> {
+    let mut stop = pin!(stop);
     let whole = match &fixture.row {
         Some(row) => only_row(&fixture.source.text, row),
         None => None,
@@ -130,25 +153,47 @@ pub async fn shrink(
         left: shrinking.runs,
         known: HashSet::new(),
     };
-    let (failed_before, said_before) = shrinker.measure(&whole, shrinking.tries).await?;
+    let (failed_before, said_before) = tokio::select! {
+        biased;
+        () = &mut stop => return Err(ShrinkError::Stopped),
+        measured = shrinker.measure(&whole, shrinking.tries) => measured?,
+    };
     let evidence = shrinker.evidence.as_ref().map(|evidence| evidence.told(&said_before));
     let evidence = evidence.unwrap_or_default();
     told(Progress::Measured(failed_before, evidence.clone()));
     shrinker.times = times(failed_before);
     let mut text = whole.clone();
-    // The whole is dear to run: only what takes much away is worth it.
-    if let Some(smaller) = shrinker.round(&text, coarse, told).await {
-        text = smaller;
-    }
-    let all = |document: &DocumentMut| [coarse(document), fine(document)].concat();
-    let is_smallest = loop {
-        match shrinker.round(&text, all, told).await {
-            Some(smaller) => text = smaller,
-            None => break shrinker.left > 0,
+    let rounds = async {
+        // The whole is dear to run: only what takes much away is worth it.
+        if let Some(smaller) = shrinker.round(&text, coarse, told).await {
+            text = smaller;
+        }
+        let all = |document: &DocumentMut| [coarse(document), fine(document)].concat();
+        while let Some(smaller) = shrinker.round(&text, all, told).await {
+            text = smaller;
         }
     };
-    let runs = shrinking.runs - shrinker.left;
-    let (failed_after, said_after) = shrinker.measure(&text, shrinking.tries).await?;
+    let mut is_stopped = tokio::select! {
+        biased;
+        () = &mut stop => true,
+        () = rounds => false,
+    };
+    let (runs, is_smallest) = (shrinking.runs - shrinker.left, shrinker.left > 0 && !is_stopped);
+    if is_stopped && text == whole {
+        return Err(ShrinkError::Stopped);
+    }
+    let mut measured = None;
+    if !is_stopped {
+        tokio::select! {
+            biased;
+            () = &mut stop => is_stopped = true,
+            again = shrinker.measure(&text, shrinking.tries) => measured = Some(again?),
+        }
+    }
+    let (failed_after, said_after) = match measured {
+        Some((rate, said)) => (Some(rate), said),
+        None => (None, "it was stopped before this was run again".to_owned()),
+    };
     let added = oracle::checks(&settings.machine.oracles);
     let in_form = format::format(&Source::new(&fixture.source.path, &text), &added);
     Ok(Shrunk {
@@ -160,8 +205,9 @@ pub async fn shrink(
         said_after,
         failed_before,
         failed_after,
-        runs: runs + failed_after.of,
+        runs: runs + failed_after.map_or(0, |rate| rate.of),
         is_smallest,
+        is_stopped,
     })
 }
 

@@ -55,7 +55,7 @@ pub(super) struct Eye {
     of: Operation,
     /// How often there is one, or in which order, matters.
     pub(super) counts: bool,
-    key: Pick,
+    pub(super) key: Pick,
     value: Option<Pick>,
     /// Of a log: what finds the key in a line.
     line: Option<Regex>,

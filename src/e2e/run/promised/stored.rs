@@ -10,6 +10,7 @@ use super::known::Known;
 use crate::counted::counted;
 use crate::e2e::run::probe::evidence::{self, is_missing};
 use crate::e2e::run::stage::harness::Harness;
+use crate::e2e::scenario::ast::promise::Pick;
 
 /// The header of what stands in a bucket for an entry that is gone (ADR-8).
 const KV_OPERATION: &str = "KV-Operation";
@@ -32,7 +33,16 @@ impl Eye {
             return Ok(true);
         }
         let gone = self.removed(name, &format!("stream {name}"), &info);
-        if gone > 0 && self.gap.is_none() {
+        let keeps_one = info.config.max_messages_per_subject == 1;
+        // Where the subject says whose it is, only another one of the same takes its place.
+        let is_there_once = keeps_one && !self.counts && matches!(self.key, Pick::Token(_));
+        if keeps_one && self.counts {
+            self.gap = Some(format!(
+                "stream {name} keeps one message a subject, so that what was overwritten is not counted: \
+                 give it a `max_msgs_per_subject` of 2 or more, or promise `times = \"at-least-once\"` with \
+                 a token of the subject as `key`, and neither `final` nor `order`"
+            ));
+        } else if gone > 0 && self.gap.is_none() && !is_there_once {
             let many = counted(gone, "message");
             self.gap =
                 Some(format!("stream {name} has removed {many}: what they were is not known"));

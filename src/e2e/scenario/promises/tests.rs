@@ -95,6 +95,7 @@ fn promised(lines: &str) -> Result<Vec<Promise>, String> {
          [streams.RECEIPTS]\nsubjects = [\"receipts.>\"]\n\
          [streams.JOBS]\nsubjects = [\"jobs.*\"]\nretention = \"workqueue\"\n\
          [streams.COPY]\nmirror = {{ name = \"RECEIPTS\" }}\n\
+         [streams.LAST]\nsubjects = [\"last.*\"]\nmax_msgs_per_subject = 1\n\
          [kv.newest]\n[kv.all]\nhistory = 5\n\
          [promise.order]\n{lines}\n"
     ))
@@ -133,6 +134,10 @@ fn what_can_never_hold_is_refused_before_anything_runs() {
         (effect("{ kv = \"a.b\" }"), "`a.b` is not the name of a bucket"),
         (effect("{ kv = \"\" }"), "`` is not the name of a bucket"),
         (effect("{ kv = \"newest\" }"), "bucket newest keeps one value a key"),
+        (
+            effect("{ stream = [\"RECEIPTS\", \"LAST\"], key = \"/id\" }"),
+            "stream LAST keeps one message a subject: what was overwritten is not counted",
+        ),
         (effect("{ subject = \"orders.>.x\", key = \"/id\" }"), "a `>` that is not its last"),
         (effect("{ subject = \"\", key = \"/id\" }"), "must not be empty"),
         (effect("{ subject = \"a b\", key = \"/id\" }"), "has white space"),
@@ -180,7 +185,7 @@ fn what_can_never_hold_is_refused_before_anything_runs() {
         let said = promised(&lines).expect_err(&lines);
         assert!(said.contains(why), "{lines}\n{said}");
         assert!(
-            said.contains("--> suite.toml:1") && said.contains("| ") && said.contains('^'),
+            said.contains("--> suite.toml:") && said.contains("| ") && said.contains('^'),
             "{said}"
         );
         let remedied = said.contains("= help: ")
@@ -198,6 +203,10 @@ fn what_can_hold_is_not_refused() {
         format!("operation = {{ submit = \"orders.*.>\" }}\nkey = \"subject:7\"\n{EFFECT}"),
         format!("operation = {{ call = \"orders.new\" }}\nkey = \"/kwargs/id\"\n{EFFECT}"),
         format!("{OPERATION}{KEY}effect = {{ kv = \"newest\" }}\ntimes = \"at-least-once\"\n"),
+        format!(
+            "{OPERATION}{KEY}effect = {{ stream = \"LAST\", key = \"/id\" }}\n\
+             times = \"at-least-once\"\n"
+        ),
         format!(
             "{OPERATION}{KEY}effect = [{{ kv = \"all\" }}, {{ kv = \"all\", key = \"/id\" }}]\n"
         ),

@@ -56,5 +56,5 @@ pub(super) fn stream(name: &str, subjects: &[&str]) -> Holding {
     let config =
         serde_json::json!({ "name": name, "subjects": subjects, "retention": "workqueue" });
     let config = config.as_object().cloned().unwrap_or_default();
-    Holding { name: name.to_owned(), config, messages: 0 }
+    Holding { name: name.to_owned(), config, messages: 0, consumers: Vec::new() }
 }

@@ -105,4 +105,6 @@ pub(super) struct Holding {
     pub(super) config: Map<String, Value>,
     /// How many messages it had when the recording began.
     pub(super) messages: u64,
+    /// Its durable consumers, as JetStream has them.
+    pub(super) consumers: Vec<Map<String, Value>>,
 }

@@ -9,7 +9,7 @@ use async_nats::jetstream::context::RequestErrorKind;
 use async_nats::{Message, Subscriber};
 use futures_util::StreamExt as _;
 use futures_util::stream::SelectAll;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep_until};
 
 use super::gathering::{Came, Gathering};
@@ -90,6 +90,15 @@ impl<'a> Listening<'a> {
         match streams(connection, &asked.subjects).await {
             Ok(streams) => listening.streams = streams,
             Err(why) => listening.unheard.push(format!("which streams hold the messages: {why}")),
+        }
+        for stream in &mut listening.streams {
+            match consumers(connection, &stream.name).await {
+                Ok(consumers) => stream.consumers = consumers,
+                Err(why) => {
+                    let name = &stream.name;
+                    listening.unheard.push(format!("the consumers of stream {name}: {why}"));
+                }
+            }
         }
         for subject in &asked.subjects {
             listening.subjects.push(subscribe(connection, subject).await?);
@@ -268,6 +277,34 @@ async fn streams(connection: &Connection, subjects: &[String]) -> Result<Vec<Hol
     Ok(found)
 }
 
+/// The durable consumers of a stream; others are made by who uses them.
+async fn consumers(
+    connection: &Connection,
+    stream: &str,
+) -> Result<Vec<Map<String, Value>>, String> {
+    let mut found: Vec<Map<String, Value>> = Vec::new();
+    let (mut offset, mut total) = (0, 1);
+    while offset < total && offset < MOST_STREAMS {
+        let (context, asked) = (connection.jetstream(), json!({ "offset": offset }));
+        let subject = format!("CONSUMER.LIST.{stream}");
+        let answer = context.request::<_, _, Value>(subject.clone(), &asked);
+        let answer = connection.unless_denied(&[&format!("$JS.API.{subject}")], answer).await;
+        let answer = answer.map_err(|denied| denied.words)?.map_err(|error| said_once(&error))?;
+        if !answer["error"].is_null() {
+            let words = answer["error"]["description"].as_str().unwrap_or_default();
+            return Err(format!("JetStream says `{words}`"));
+        }
+        let page = answer["consumers"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let durable = page.iter().filter(|info| info["config"]["durable_name"].is_string());
+        found.extend(durable.filter_map(|info| info["config"].as_object().cloned()));
+        offset += page.len().max(1);
+        total = answer["total"].as_u64().unwrap_or_default() as usize;
+    }
+    let name = |config: &Map<String, Value>| config["durable_name"].as_str().map(str::to_owned);
+    found.sort_by_key(name);
+    Ok(found)
+}
+
 fn holding(info: &Value) -> Option<Holding> {
     let name = info["config"]["name"].as_str()?;
     let is_own = !OF_LIBRARIES.iter().any(|prefix| name.starts_with(prefix));
@@ -275,6 +312,7 @@ fn holding(info: &Value) -> Option<Holding> {
         name: name.to_owned(),
         config: info["config"].as_object().cloned().unwrap_or_default(),
         messages: info["state"]["messages"].as_u64().unwrap_or_default(),
+        consumers: Vec::new(),
     })
 }
 

@@ -5,32 +5,64 @@ use serde_json::{Map, Value as Json};
 use toml_edit::{Item, Table, value};
 
 use super::heard::Holding;
-use crate::e2e::scenario::form::Form;
-use crate::e2e::scenario::stored_keys::STREAM;
+use crate::e2e::scenario::form::{Form, Key};
+use crate::e2e::scenario::stored_keys::{CONSUMER, STREAM};
 use crate::e2e::text::pattern::to_toml;
 use crate::e2e::text::template;
 
 /// What a server does by itself, by the settings that say so; numbers and durations beside these are 0 or
 /// -1 then.
-const USUAL: [(&str, &str); 4] =
-    [("retention", "limits"), ("storage", "file"), ("discard", "old"), ("compression", "none")];
+const USUAL: [(&str, &str); 7] = [
+    ("retention", "limits"),
+    ("storage", "file"),
+    ("discard", "old"),
+    ("compression", "none"),
+    ("ack_policy", "explicit"),
+    ("deliver_policy", "all"),
+    ("replay_policy", "instant"),
+];
+/// The same of a consumer, as numbers; durations in nanoseconds.
+const USUAL_NUMBERS: [(&str, i64); 3] =
+    [("ack_wait", 30_000_000_000), ("max_ack_pending", 1000), ("max_waiting", 512)];
 /// How long a message id is known where nothing is said, in nanoseconds.
 const DUPLICATES: u64 = 120_000_000_000;
 /// They need a server, or a stream, that a scenario does not have.
 const ELSEWHERE: [&str; 4] = ["mirror", "sources", "num_replicas", "first_seq"];
 
-/// The table of a stream, and the settings that it leaves out.
-pub(super) fn table(stream: &Holding) -> (Table, Vec<&'static str>) {
+/// The table of a stream and its consumers, and the settings that it leaves out.
+pub(super) fn table(stream: &Holding) -> (Table, Vec<String>) {
+    let (mut table, left_out) = settings(&stream.config, STREAM);
+    let mut left_out: Vec<String> = left_out.into_iter().map(str::to_owned).collect();
+    let mut consumers = Table::new();
+    consumers.set_implicit(true);
+    for config in &stream.consumers {
+        let Some(name) = config.get("durable_name").and_then(Json::as_str) else { continue };
+        let (consumer, missing) = settings(config, CONSUMER);
+        left_out.extend(missing.iter().map(|key| format!("{key} of its consumer {name}")));
+        consumers.insert(name, Item::Table(consumer));
+    }
+    if !consumers.is_empty() {
+        table.insert("consumers", Item::Table(consumers));
+    }
+    (table, left_out)
+}
+
+/// The settings that a server does not have by itself, and those of them that a fixture cannot have.
+fn settings(config: &Map<String, Json>, keys: &[Key]) -> (Table, Vec<&'static str>) {
     let (mut table, mut left_out) = (Table::new(), Vec::new());
-    for key in STREAM {
-        let Some(setting) =
-            stream.config.get(key.word).filter(|of| !is_usual(key.word, of, &stream.config))
+    for key in keys {
+        let Some(setting) = config.get(key.word).filter(|of| !is_usual(key.word, of, config))
         else {
             continue;
         };
         let written = match key.form {
             _ if ELSEWHERE.contains(&key.word) => None,
             Form::Duration => duration(setting).map(toml_edit::Value::from),
+            Form::Durations => {
+                let each = setting.as_array().into_iter().flatten().map(duration);
+                let each = each.collect::<Option<Vec<String>>>();
+                each.map(|each| toml_edit::Value::from_iter(each.iter().map(String::as_str)))
+            }
             // The server's own words on a stream.
             Form::Object => to_toml(&as_text(&without_own(setting))),
             _ => to_toml(&as_text(setting)),
@@ -57,7 +89,9 @@ fn is_usual(key: &str, setting: &Json, config: &Map<String, Json>) -> bool {
         Json::String(text) => text.is_empty() || usual == Some(text),
         Json::Number(number) => {
             let number = number.as_i64().unwrap_or(i64::MAX);
-            number <= 0 || key == "duplicate_window" && number.unsigned_abs() == window
+            number <= 0
+                || USUAL_NUMBERS.contains(&(key, number))
+                || key == "duplicate_window" && number.unsigned_abs() == window
         }
         Json::Array(items) => items.is_empty(),
         Json::Object(_) => without_own(setting).as_object().is_none_or(Map::is_empty),
@@ -106,11 +140,45 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn written(config: Json) -> (String, Vec<&'static str>) {
+    fn written(config: Json) -> (String, Vec<String>) {
+        with_consumers(config, &json!([]))
+    }
+
+    fn with_consumers(config: Json, consumers: &Json) -> (String, Vec<String>) {
         let config = config.as_object().unwrap().clone();
-        let holding = Holding { name: "ORDERS".to_owned(), config, messages: 0 };
+        let consumers = consumers.as_array().unwrap().iter();
+        let consumers = consumers.map(|config| config.as_object().unwrap().clone()).collect();
+        let holding = Holding { name: "ORDERS".to_owned(), config, messages: 0, consumers };
         let (table, left_out) = table(&holding);
-        (table.to_string(), left_out)
+        let mut document = toml_edit::DocumentMut::new();
+        document["S"] = Item::Table(table);
+        let text = document.to_string();
+        (text.strip_prefix("[S]\n").unwrap_or(&text).to_owned(), left_out)
+    }
+
+    /// As nats-server answers for a durable consumer of which little was said, and for one of which much
+    /// was.
+    #[test]
+    fn consumers_are_written_with_what_they_have_of_their_own() {
+        let usual = json!({
+            "durable_name": "worker", "name": "worker", "deliver_policy": "all", "ack_policy": "explicit",
+            "ack_wait": 30_000_000_000_u64, "max_deliver": -1, "max_waiting": 512, "max_ack_pending": 1000,
+            "replay_policy": "instant", "num_replicas": 3, "metadata": { "_nats.level": "1" },
+        });
+        let own = json!({
+            "durable_name": "billing.eu", "filter_subject": "orders.eu.*", "ack_wait": 2_000_000_000_u64,
+            "max_deliver": 5, "backoff": [1_000_000_000_u64, 2_500_000_000_u64], "ack_policy": "all",
+            "max_ack_pending": 10, "deliver_policy": "new", "inactive_threshold": 1_000_001,
+        });
+        let stream = json!({ "subjects": ["orders.>"] });
+        let (said, left_out) = with_consumers(stream, &json!([own, usual]));
+        assert_eq!(
+            said,
+            "subjects = [\"orders.>\"]\n\n[S.consumers.\"billing.eu\"]\nfilter_subject = \"orders.eu.*\"\n\
+             ack_policy = \"all\"\nack_wait = \"2s\"\nmax_deliver = 5\nbackoff = [\"1s\", \"2500ms\"]\n\
+             max_ack_pending = 10\ndeliver_policy = \"new\"\n\n[S.consumers.worker]\n"
+        );
+        assert_eq!(left_out, ["inactive_threshold of its consumer billing.eu"]);
     }
 
     #[test]
