@@ -95,6 +95,7 @@ mod reports;
 mod restarts;
 mod review;
 mod roles;
+mod running;
 mod sabotage;
 mod seeds;
 mod serve;
