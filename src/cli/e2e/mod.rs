@@ -12,6 +12,7 @@
 //! | `shrink` | makes a failing scenario smaller |
 //! | `record` | writes what happens on a running system as a scenario |
 //! | `elsewhere` | whether brokers answer that somebody else runs |
+//! | `last_failed` | `--last-failed`: which runs did not pass when they were last run |
 //! | `kept` | `--keep`: keeps a run until Ctrl-C |
 
 mod again;
@@ -20,6 +21,7 @@ mod command;
 mod elsewhere;
 mod explore;
 mod kept;
+mod last_failed;
 mod once;
 mod one;
 mod record;
