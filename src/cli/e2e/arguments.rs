@@ -14,7 +14,7 @@ use crate::provision::Pinned;
 /// Arguments of a run.
 #[derive(Debug, Clone, Default, Args)]
 pub struct RunArgs {
-    /// A suite's folder, fixtures or folders of them, or names of scenarios and parts of names
+    /// Suites' folders, fixtures or folders of them, or names of scenarios and parts of names
     /// [default: all].
     #[arg(value_name = "PATH|NAME")]
     pub(super) names: Vec<String>,

@@ -7,6 +7,7 @@
 //! | `command` | which of all this is asked for |
 //! | `once` | runs |
 //! | `versions` | runs on several versions of nats-server, and a table of them |
+//! | `suites` | runs several suites, one after the other |
 //! | `one` | commands about one scenario with one client |
 //! | `explore` | kills a service at each of its messages |
 //! | `shrink` | makes a failing scenario smaller |
@@ -28,6 +29,7 @@ mod record;
 mod settings;
 mod shrink;
 mod subcommand;
+mod suites;
 mod versions;
 
 pub use arguments::RunArgs;
