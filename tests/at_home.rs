@@ -115,3 +115,92 @@ fn a_body_may_follow_a_subject_as_natscli_has_it() {
         home.run(args).failed(2, needle);
     }
 }
+
+#[test]
+fn only_what_failed_the_last_time_is_run_again() {
+    let home = Home::new();
+    shop(&home);
+    let nothing = "no run of this suite is known to have failed here";
+    home.run(&["e2e", "shop", "--last-failed"]).failed(2, nothing);
+    let passes = ["e2e", "shop", "--last-failed", "--pass-with-no-runs"];
+    assert!(home.run(&passes).ok().contains(" 0 runs"));
+    assert!(!home.path().join(".local").exists(), "nothing failed, and nothing is written");
+
+    assert!(home.run(&["e2e", "shop"]).failed(1, "").stdout.contains("3 runs: 2 passed, 1 failed"));
+    let again = home.run(&["e2e", "shop", "--lf"]).failed(1, "").stdout;
+    assert!(
+        again.contains("1 run: 0 passed, 1 failed") && again.contains("FAIL c [rust]"),
+        "{again}"
+    );
+    assert_eq!(home.run(&["e2e", "shop", "--last-failed", "--list"]).ok(), "c  It is c.\n");
+    // What is run beside it changes nothing about it; other suites have files of their own.
+    home.run(&["e2e", "shop/scenarios/a.toml"]).ok();
+    home.run(&["e2e", "shop", "--last-failed", "a"])
+        .failed(2, "no scenario matches: a, --last-failed");
+    home.run(&["e2e", "--builtin", "--last-failed"]).failed(2, nothing);
+    // In CI nothing is written.
+    let mut ci = home.command(["e2e", "shop", "a", "b"]);
+    said(ci.env("CI", "true")).ok();
+
+    let file = home.path().join("shop/scenarios/c.toml");
+    std::fs::write(&file, format!("description = \"It is c.\"\n\n{STEP}")).unwrap();
+    home.run(&["e2e", "shop", "--last-failed", "--update"]).failed(2, "cannot be used with");
+    home.run(&["e2e", "shop", "c", "--update"]).ok();
+    home.run(&["e2e", "shop", "--last-failed"]).failed(2, nothing);
+
+    std::fs::write(
+        &file,
+        format!("description = \"It is c.\"\n\n{}", STEP.replace("no_responders", "timeout")),
+    )
+    .unwrap();
+    home.run(&["e2e", "shop"]).failed(1, "");
+    let folder = home.path().join(".local/state/mono-demo/last-failed");
+    let [kept] =
+        &folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>()[..]
+    else {
+        panic!("one file")
+    };
+    std::fs::write(kept, "nonsense").unwrap();
+    let broken = home.run(&["e2e", "shop", "--last-failed"]).failed(3, "--last-failed: read ");
+    assert!(broken.stderr.contains("hint: remove that file"), "{}", broken.stderr);
+}
+
+#[test]
+fn several_suites_run_one_after_the_other() {
+    let home = Home::new();
+    shop(&home);
+    let root = home.path().join("more/shop");
+    std::fs::create_dir_all(root.join("scenarios")).unwrap();
+    std::fs::write(root.join("suite.toml"), "").unwrap();
+    std::fs::write(root.join("scenarios/d.toml"), format!("description = \"d\"\n\n{STEP}"))
+        .unwrap();
+    home.run(&["e2e", "more/shop", "--update"]).ok();
+
+    let said = home.run(&["e2e", "more/shop", "shop", "--report", "json=r.json"]).failed(1, "");
+    let at = |needle: &str| said.stdout.find(needle).unwrap_or_else(|| panic!("{}", said.stdout));
+    assert!(at("ok   d [rust]") < at("FAIL c [rust]"));
+    assert!(said.stdout.ends_with("\n2 suites: not all passed\n"), "{}", said.stdout);
+    for report in ["r-shop.json", "r-shop-2.json"] {
+        assert!(home.path().join(report).is_file(), "{report}");
+    }
+    let paths = ["e2e", "shop/scenarios/a.toml", "more/shop", "shop/scenarios/b.toml"];
+    let said = home.run(&paths).ok();
+    assert!(
+        said.contains("3 scenarios, 2 chosen") && said.ends_with("2 suites: all passed\n"),
+        "{said}"
+    );
+    let json =
+        home.run(&["e2e", "shop", "more/shop", "--fail-fast", "--json"]).failed(1, "").stdout;
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (&json["ok"], json["suites"].as_array().map(Vec::len)),
+        (&Value::Bool(false), Some(1))
+    );
+    for (args, needle) in [
+        (&["shop", "more/shop", "a"][..], "a is in none of the 2 suites that are named"),
+        (&["shop", "more/shop", "--keep"], "--keep wants one suite, and 2 are named"),
+        (&["shop", "more/shop", "--tag", "qick"], "no scenario matches: --tag qick"),
+    ] {
+        home.run(&[&["e2e"], args].concat()).failed(2, needle);
+    }
+}

@@ -12,7 +12,7 @@ fn what_is_wrong_is_told_and_the_session_goes_on() {
     talk.start_broker(json!({}));
     talk.ok("proxy.start", json!({ "of": "broker-1" }));
     talk.ok("service.start", json!({ "run": ["sleep", "60"] }));
-    let wrong: [(&str, Value, &str, &[&str]); 24] = [
+    let wrong: [(&str, Value, &str, &[&str]); 25] = [
         ("status", json!({ "of": "x" }), "bad_input", &["status:", "'of'"]),
         (
             "broker.start",
@@ -82,6 +82,12 @@ fn what_is_wrong_is_told_and_the_session_goes_on() {
             json!({ "run": ["sleep", "1"], "ready": { "subject": "s" } }),
             "bad_input",
             &["without `of`"],
+        ),
+        (
+            "service.start",
+            json!({ "run": ["sleep", "1"], "ready": { "http": "https://h/" } }),
+            "bad_input",
+            &["ready.http: \"https://h/\" is not an http:// URL"],
         ),
         (
             "fault",

@@ -102,6 +102,7 @@ mod restarts;
 mod review;
 mod roles;
 mod run_folder;
+mod running;
 mod sabotage;
 mod seeds;
 mod serve;

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -106,6 +107,35 @@ func TestAccountsProxiesServicesAndLeaks(t *testing.T) {
 	wanted := "up at " + account.URL + " in here"
 	if service.PID == before || lines[len(lines)-1] != wanted {
 		t.Errorf("%q, not %q", lines, wanted)
+	}
+}
+
+func TestAServiceIsReadyWhenItsPageIsAndABrokerSaysItsVersion(t *testing.T) {
+	t.Parallel()
+	broker := monodemo.Broker(t, monodemo.Settings{NoJetStream: true})
+	if !strings.HasPrefix(broker.Version, "2.") {
+		t.Errorf("%q", broker.Version)
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	address := free.Addr().(*net.TCPAddr)
+	must(t, free.Close())
+	url := fmt.Sprintf("http://127.0.0.1:%d/", address.Port)
+	page := "import sys, http.server as h; h.test(h.SimpleHTTPRequestHandler, port=int(sys.argv[1]), bind='127.0.0.1')"
+	_, err = broker.Start(monodemo.Run{
+		Command:   []string{"python3", "-c", page, fmt.Sprint(address.Port)},
+		ReadyHTTP: url,
+	})
+	must(t, err)
+	answer, err := http.Get(url)
+	must(t, err)
+	answer.Body.Close()
+	if answer.StatusCode != 200 {
+		t.Error(answer.Status)
+	}
+	_, err = broker.Start(monodemo.Run{Command: []string{"sleep", "1"}, ReadyHTTP: "https://h/"})
+	if err == nil || !strings.Contains(err.Error(), "is not an http:// URL") {
+		t.Error(err)
 	}
 }
 

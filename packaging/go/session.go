@@ -122,10 +122,11 @@ type Run struct {
 	Env map[string]string
 	// Dir is its working folder; this process's where it is empty.
 	Dir string
-	// ReadyLine, ReadyPort, ReadySubject or ReadyService says how it is seen to be ready: a line that it
-	// prints, a port of 127.0.0.1, a subject that is answered, a service that answers $SRV.PING.
-	ReadyLine, ReadySubject, ReadyService string
-	ReadyPort                             uint16
+	// ReadyLine, ReadyPort, ReadyHTTP, ReadySubject or ReadyService says how it is seen to be ready: a line
+	// that it prints, a port of 127.0.0.1, an http:// URL that is answered with a status from 200 to 299, a
+	// subject that is answered, a service that answers $SRV.PING.
+	ReadyLine, ReadyHTTP, ReadySubject, ReadyService string
+	ReadyPort                                        uint16
 	// ReadyWithin and StopWithin are milliseconds; 10,000 where they are 0.
 	ReadyWithin, StopWithin int
 }
@@ -142,7 +143,7 @@ func (r Run) fields(of string) (map[string]any, error) {
 	fields := map[string]any{"run": r.Command, "of": of, "cwd": absolute}
 	for _, ready := range []struct {
 		word, text string
-	}{{"line", r.ReadyLine}, {"subject", r.ReadySubject}, {"service", r.ReadyService}} {
+	}{{"line", r.ReadyLine}, {"http", r.ReadyHTTP}, {"subject", r.ReadySubject}, {"service", r.ReadyService}} {
 		if ready.text != "" {
 			fields["ready"] = map[string]any{ready.word: ready.text}
 		}

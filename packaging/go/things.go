@@ -128,6 +128,8 @@ type Server struct {
 	Port uint16 `json:"port"`
 	// PID is its process; another one after a restart.
 	PID int `json:"pid"`
+	// Version is that of nats-server, as "2.15.1".
+	Version string `json:"version"`
 }
 
 // Kill sends SIGKILL; it stays away until Restart.

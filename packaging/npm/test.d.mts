@@ -27,7 +27,7 @@ export interface ServiceSettings {
   env?: Record<string, string>;
   cwd?: string;
   /** How it is seen to be ready; at once if left out. */
-  ready?: { line: string } | { port: number } | { subject: string } | { service: string };
+  ready?: { line: string } | { port: number } | { http: string } | { subject: string } | { service: string };
   ready_within_ms?: number;
   stop_within_ms?: number;
 }
@@ -87,6 +87,8 @@ export interface Broker extends Connectable {
   readonly port: number;
   /** Its process; another one after a restart. */
   readonly pid: number;
+  /** The version of nats-server, as `2.15.1`. */
+  readonly version: string;
   /** SIGKILL; it stays away until `restart`. */
   kill(): Promise<void>;
   /** SIGTERM, and waits for the end; it stays away until `restart`. */

@@ -106,6 +106,7 @@ class Broker extends Connectable {
     super(pipe, answer);
     this.port = answer.port;
     this.pid = answer.pid;
+    this.version = answer.version;
   }
 
   kill = () => this._fault("kill").then(() => {});

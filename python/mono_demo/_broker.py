@@ -88,6 +88,8 @@ class Broker(Connectable, Process):
         #: The port in ``url``.
         self.port: int = answer["port"]
         self.pid = answer["pid"]
+        #: The version of nats-server, as ``"2.15.1"``.
+        self.version: str = answer["version"]
         #: Its whole log, as long as it is there.
         self.log_file = Path(answer["log"])
 

@@ -55,7 +55,8 @@ class Session:
         """Starts a program, and returns once it is ready.
 
         ``of`` is where ``NATS_URL`` of its environment leads. ``ready`` is ``{"line": "text"}``,
-        ``{"port": 8080}``, ``{"subject": "orders.ping"}`` or ``{"service": "orders"}``.
+        ``{"port": 8080}``, ``{"http": "http://127.0.0.1:8080/health"}``, ``{"subject": "orders.ping"}`` or
+        ``{"service": "orders"}``.
         """
         answer = self._pipe.call(
             "service.start",

@@ -16,7 +16,7 @@ pub struct Cli {
 }
 
 /// Commands that connect to no server that is named.
-const UNCONNECTED: [&str; 4] = ["e2e", "history", "driver", "spec"];
+const UNCONNECTED: [&str; 6] = ["e2e", "history", "driver", "spec", "status", "logs"];
 
 /// The command line. What says how to connect is shown only where it does something.
 pub fn command() -> clap::Command {
@@ -69,6 +69,12 @@ fn without(command: clap::Command, flags: &[clap::Id]) -> clap::Command {
 pub enum Command {
     /// Start a broker and the three services, and keep them running.
     Serve(super::serve::ServeArgs),
+    /// Show the running `serve`: services, broker, URL, store.
+    Status,
+    /// End a running `serve`, and wait until it has ended.
+    Stop(super::stop::StopArgs),
+    /// Print what a running `serve` has said, and with --follow what it says.
+    Logs(super::logs::LogsArgs),
     /// Ask a request-reply service and print its reply.
     Call(super::call::CallArgs),
     /// Publish a message: to a queue group, or with -J to JetStream.

@@ -63,6 +63,13 @@ impl Exit {
         }
     }
 
+    /// What two of them come to: an interrupt ends all, and what was not proved weighs more than what
+    /// differs.
+    pub fn or_worse(self, other: Self) -> Self {
+        let all = [Self::Interrupted, Self::Infrastructure, Self::Mismatch];
+        all.into_iter().find(|exit| [self, other].contains(exit)).unwrap_or(self)
+    }
+
     /// The word in `--json` output.
     pub fn word(self) -> &'static str {
         match self {
@@ -182,5 +189,18 @@ impl From<crate::broker::StartError> for CliError {
 impl From<crate::broker::ClusterError> for CliError {
     fn from(error: crate::broker::ClusterError) -> Self {
         Self { hint: error.hint(), ..Self::new(Exit::Infrastructure, error) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Exit;
+
+    #[test]
+    fn what_was_not_proved_weighs_more_than_what_differs() {
+        assert_eq!(Exit::Success.or_worse(Exit::Mismatch), Exit::Mismatch);
+        assert_eq!(Exit::Infrastructure.or_worse(Exit::Mismatch), Exit::Infrastructure);
+        assert_eq!(Exit::Mismatch.or_worse(Exit::Interrupted), Exit::Interrupted);
+        assert_eq!(Exit::Success.or_worse(Exit::Success), Exit::Success);
     }
 }

@@ -30,6 +30,7 @@ mod global;
 mod hint_flags;
 mod history;
 mod login;
+mod logs;
 mod manual;
 mod near_suites;
 mod new;
@@ -46,10 +47,13 @@ mod refused;
 mod review;
 mod running;
 mod serve;
+mod serve_log;
 mod services;
 mod shell;
 mod signals;
 mod spec;
+mod status;
+mod stop;
 mod suite;
 mod typed;
 mod versions;
@@ -63,6 +67,7 @@ use clap::CommandFactory as _;
 use args::{Cli, Command};
 use context::Context;
 use exit::{CliError, Exit};
+use global::ConnectionArgs;
 use output::Output;
 use signals::until_signal;
 
@@ -112,6 +117,9 @@ pub fn main() -> ExitCode {
     exit.into()
 }
 
+/// Why a command that is about a running `serve` lets nobody name a server.
+const OF_SERVE: &str = "it is about your `serve` on this machine";
+
 /// Commands that connect to nothing refuse what would say how.
 fn refuse_connection(cli: &Cli) -> Result<(), CliError> {
     let connection = &cli.global.connection;
@@ -132,6 +140,12 @@ fn refuse_connection(cli: &Cli) -> Result<(), CliError> {
         }
         Command::History(_) => connection.refuse("history", "it reads files only"),
         Command::Spec(_) => connection.refuse("spec", "it only prints"),
+        Command::Status => connection.refuse("status", OF_SERVE),
+        Command::Logs(_) => connection.refuse("logs", OF_SERVE),
+        // It waits for as long as `--timeout` says.
+        Command::Stop(_) => {
+            ConnectionArgs { timeout: None, ..connection.clone() }.refuse("stop", OF_SERVE)
+        }
         _ => Ok(()),
     }
 }
@@ -147,7 +161,7 @@ async fn dispatch(cli: Cli) -> Exit {
             | Command::Dlq(_)
             | Command::Audit(_)
     ) || matches!(cli.command, Command::E2e(ref args) if args.connects());
-    output::start_log(&cli.global.log, tells_refusals, &context);
+    output::start_log(&cli.global.log, tells_refusals, &context, &output);
     signals::hear_of_large_files();
     let (global, context) = (&cli.global, &context);
     if let Err(error) = context.require_home().and_then(|()| refuse_connection(&cli)) {
@@ -156,6 +170,9 @@ async fn dispatch(cli: Cli) -> Exit {
     }
     let result = match cli.command {
         Command::Serve(args) => serve::run(args, global, context, &output).await,
+        Command::Status => until_signal(status::run(context, &output)).await,
+        Command::Stop(args) => until_signal(stop::run(args, global, context, &output)).await,
+        Command::Logs(args) => until_signal(logs::run(args, context, &output)).await,
         Command::Call(args) => until_signal(call::run(args, global, context, &output)).await,
         Command::Publish(args) => until_signal(publish::run(args, global, context, &output)).await,
         Command::Pay(args) => until_signal(pay::run(args, global, context, &output)).await,

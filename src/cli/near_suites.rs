@@ -1,6 +1,6 @@
 //! Suites that were meant, perhaps, where another name or folder was given.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::context::Context;
 use super::exit::CliError;
@@ -30,8 +30,12 @@ pub fn without_file(given: &str, path: &Path) -> CliError {
 
 /// Whether a path belongs to another suite than this one.
 pub fn is_another(path: &Path, suite: &Path) -> bool {
-    let own = path.ancestors().find(|folder| folder.join(own::FILE).is_file());
-    own.is_some_and(|own| own != suite)
+    suite_of(path).is_some_and(|own| own != suite)
+}
+
+/// The suite that a path leads into: the nearest folder with its file.
+pub fn suite_of(path: &Path) -> Option<PathBuf> {
+    path.ancestors().find(|folder| folder.join(own::FILE).is_file()).map(Path::to_owned)
 }
 
 /// What to do where names choose no scenario, and a suite in the working folder was meant.

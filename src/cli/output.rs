@@ -11,6 +11,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::context::Context;
 use super::exit::{CliError, Exit};
+use super::serve_log::LogWriter;
 use crate::mono::REFUSALS;
 
 /// Stdout for results, stderr for everything else; with `--json`, one object on stdout.
@@ -25,7 +26,11 @@ pub struct Output {
     stderr_colour: bool,
     stderr_tty: bool,
     unwritten: Unwritten,
+    log: AlsoTo,
 }
+
+/// A log that has all that is said to people too, if there is one.
+type AlsoTo = Arc<OnceLock<LogWriter>>;
 
 /// Why something could not be written to stdout, if so: the first reason.
 type Unwritten = Arc<OnceLock<io::Error>>;
@@ -66,6 +71,18 @@ impl Output {
             stderr_colour: context.colour(context.stderr_tty),
             stderr_tty: context.stderr_tty,
             unwritten: Arc::default(),
+            log: Arc::default(),
+        }
+    }
+
+    /// From here on all that is said to people is written to this log too; the first one stays.
+    pub fn also_to(&self, log: LogWriter) {
+        let _ = self.log.set(log);
+    }
+
+    fn log(&self, text: &str) {
+        if let Some(log) = self.log.get() {
+            log.write(text);
         }
     }
 
@@ -111,8 +128,10 @@ impl Output {
 
     /// A line of the result for people; nothing under `--json`.
     pub fn line(&self, text: impl std::fmt::Display) {
+        let text = printable(&text.to_string());
+        self.log(&text);
         if !self.json {
-            write_line(&mut self.stdout(), &printable(&text.to_string()));
+            write_line(&mut self.stdout(), &text);
         }
     }
 
@@ -150,7 +169,9 @@ impl Output {
 
     /// A remark on stderr.
     pub fn note(&self, text: impl std::fmt::Display) {
-        write_line(&mut std::io::stderr().lock(), &printable(&text.to_string()));
+        let text = printable(&text.to_string());
+        self.log(&text);
+        write_line(&mut std::io::stderr().lock(), &text);
     }
 
     /// The error that ends a command, and its hint.
@@ -219,11 +240,14 @@ const CLIENT_LIBRARY: [(&str, LevelFilter); 2] =
     [("async_nats", LevelFilter::ERROR), ("async_nats::connector", LevelFilter::OFF)];
 
 /// Where the log goes. What cannot be written there ends nothing: the log's library would panic.
-struct Log;
+struct Log(AlsoTo);
 
 impl Write for Log {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let _ = io::stderr().write_all(line);
+        if let Some(log) = self.0.get() {
+            log.write(&printable(&String::from_utf8_lossy(line)));
+        }
         Ok(line.len())
     }
 
@@ -235,13 +259,14 @@ impl Write for Log {
 /// Sends the log to stderr at the level that `--log` names.
 ///
 /// Refusals of the server are left to the error that ends the command, if `tells_refusals`.
-pub fn start_log(level: &str, tells_refusals: bool, context: &Context) {
+pub fn start_log(level: &str, tells_refusals: bool, context: &Context, output: &Output) {
     let level = level.parse().unwrap_or(LevelFilter::WARN);
     let filter = Targets::new().with_default(level).with_targets(CLIENT_LIBRARY);
     let of_refusals = if tells_refusals { LevelFilter::OFF } else { level };
     let filter = filter.with_target(REFUSALS, of_refusals);
+    let log = output.log.clone();
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(|| Log)
+        .with_writer(move || Log(log.clone()))
         .with_ansi(context.colour(context.stderr_tty))
         .with_target(false);
     let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();

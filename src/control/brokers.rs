@@ -126,6 +126,7 @@ fn told(name: String, broker: &Broker, address: &Address) -> Server {
         password: address.password(),
         port: broker.port(),
         pid: broker.pid(),
+        version: broker.settings().server.version.to_string(),
         monitoring_url: broker.monitoring_url(),
         ca: address.ca.clone(),
         log: broker.log_path().to_owned(),

@@ -11,6 +11,7 @@ use futures_util::FutureExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
+use super::page;
 use super::refused::{bad_input, failed};
 use super::thing::{Address, Kind, Running, Waiting};
 use super::world::World;
@@ -47,6 +48,9 @@ pub(super) async fn start(
     };
     if let (Some(Ready::Subject(_) | Ready::Service(_)), None) = (&ready, &address) {
         return Err(bad_input("ready: without `of` there is no broker to ask"));
+    }
+    if let Some(Ready::Http(url)) = &ready {
+        page::parts(url)?;
     }
     let name = world.name(name, "service")?;
     let mut spawn = Spawn::new(&name.name, program).args(arguments);
@@ -91,6 +95,10 @@ pub(super) async fn ready_child(
 
 /// Why it is not ready, once that is certain; `None` where it is.
 async fn not_ready(child: &Child, ready: &Ready, waiting: &Waiting) -> Option<String> {
+    let page = match ready {
+        Ready::Http(url) => Some(url.as_str()),
+        _ => None,
+    };
     let (mut sign, how) = sign(child, ready, waiting.address.as_ref());
     tokio::select! {
         biased;
@@ -103,8 +111,17 @@ async fn not_ready(child: &Child, ready: &Ready, waiting: &Waiting) -> Option<St
             seen.is_none().then_some(told)
         }
         () = tokio::time::sleep(waiting.within) => {
-            Some(format!("it did not {how} within {:?}", waiting.within))
+            Some(format!("it did not {how} within {:?}{}", waiting.within, seen_instead(page).await))
         }
+    }
+}
+
+/// What the page says instead.
+async fn seen_instead(url: Option<&str>) -> String {
+    let Some(Ok((host, path))) = url.map(page::parts) else { return String::new() };
+    match page::status(&host, path).await {
+        Ok(status) => format!(": the last answer was {status}"),
+        Err(error) => format!(": the last attempt: {error}"),
     }
 }
 
@@ -123,6 +140,10 @@ fn sign<'a>(
         Ready::Port(port) => {
             (Box::pin(accepts(*port)), format!("accept connections on 127.0.0.1:{port}"))
         }
+        Ready::Http(url) => (
+            Box::pin(answered(url)),
+            format!("answer a GET of {url} with a status from 200 to 299"),
+        ),
         Ready::Subject(subject) => {
             (Box::pin(answers(address, subject.clone())), format!("answer a request on {subject}"))
         }
@@ -147,6 +168,13 @@ async fn printed(child: &Child, text: &str) {
 
 async fn accepts(port: u16) {
     while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
+}
+
+async fn answered(url: &str) {
+    let Ok((host, path)) = page::parts(url) else { return std::future::pending().await };
+    while !page::status(&host, path).await.is_ok_and(|status| (200..300).contains(&status)) {
         tokio::time::sleep(ASK_AGAIN).await;
     }
 }

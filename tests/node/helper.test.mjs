@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
@@ -79,6 +80,22 @@ test("accounts, proxies, services and leaks", async () => {
   assert.notEqual(service.pid, pid);
   assert.ok((await service.log()).includes(`up at ${account.url}`));
   await service.stop();
+  await broker.stop();
+});
+
+test("a service is ready when its page is, and a broker says its version", async () => {
+  const broker = await startBroker({ jetstream: false });
+  assert.match(broker.version, /^2\.\d+\.\d+$/);
+  const free = net.createServer().listen(0, "127.0.0.1");
+  await once(free, "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (free.address());
+  await new Promise((closed) => free.close(closed));
+  const http = `http://127.0.0.1:${port}/health`;
+  const page = `require("node:http").createServer((asked, answer) => answer.writeHead(asked.url === "/health" ? 204 : 503).end()).listen(${port}, "127.0.0.1")`;
+  const service = await broker.start([process.execPath, "-e", page], { ready: { http } });
+  assert.equal((await fetch(http)).status, 204);
+  await service.stop();
+  await assert.rejects(broker.start(["sleep", "1"], { ready: { http: "ftp://h/" } }), /ready\.http: "ftp:\/\/h\/" is not an http:\/\/ URL/);
   await broker.stop();
 });
 

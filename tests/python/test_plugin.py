@@ -209,6 +209,32 @@ def test_settings_are_in_markers(inner: pytest.Pytester) -> None:
     )
 
 
+def test_a_service_is_ready_when_its_page_is_and_a_broker_says_its_version(inner: pytest.Pytester) -> None:
+    inner.makepyfile(
+        """
+        import re, socket, sys, urllib.request
+        import pytest
+        import mono_demo
+
+        PAGE = "import sys, http.server as h; h.test(h.SimpleHTTPRequestHandler, port=int(sys.argv[1]), bind='127.0.0.1')"
+
+        def test_a_page(nats_broker, nats_services):
+            assert re.fullmatch(r"2\\.\\d+\\.\\d+", nats_broker.version)
+            with socket.socket() as free:
+                free.bind(("127.0.0.1", 0))
+                port = free.getsockname()[1]
+            url = f"http://127.0.0.1:{port}/"
+            nats_services.start([sys.executable, "-c", PAGE, str(port)], ready={"http": url})
+            assert urllib.request.urlopen(url).status == 200
+
+        def test_a_url_of_another_sort(nats_services):
+            with pytest.raises(mono_demo.MonoDemoError, match="ready.http: .* is not an http:// URL"):
+                nats_services.start(["sleep", "1"], ready={"http": "https://127.0.0.1/"})
+        """
+    )
+    run(inner).assert_outcomes(passed=2)
+
+
 def test_a_failure_shows_the_logs_of_broker_and_services(inner: pytest.Pytester) -> None:
     inner.makepyfile(
         """
@@ -429,6 +455,99 @@ def test_another_program_is_told(
     result = run(inner)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*there is no program `mono-demo` in*", "*pip install mono-demo*"])
+
+
+def nats_server() -> str:
+    """The one that was installed for this program."""
+    found = sorted((Path(CACHE) / "mono-demo").glob("nats-server-*/nats-server"))
+    server = str(found[-1]) if found else shutil.which("nats-server")
+    if server is None:
+        pytest.skip("there is no nats-server outside of the package")
+    return server
+
+
+def test_a_home_that_nobody_can_write_into(
+    inner: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = nats_server()
+    inner.makepyfile("def test_it(nats_broker): nats_broker.stream('S', ['s'])")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    # Not even root can make a folder there.
+    monkeypatch.setenv("HOME", "/proc/none")
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    result = run(inner)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*MonoDemoError: broker.start: could not use the folder /proc/none/.cache/mono-demo: *",
+            "*hint: make sure that you can write to that folder*",
+        ]
+    )
+    # With a server that is installed nothing needs to be written there.
+    monkeypatch.setenv("MONO_DEMO_NATS_SERVER", server)
+    run(inner).assert_outcomes(passed=1)
+
+
+def test_two_sessions_at_once_know_nothing_of_each_other(inner: pytest.Pytester) -> None:
+    inner.makepyfile(
+        """
+        import time
+        from pathlib import Path
+        import pytest
+        import mono_demo
+
+        def test_in_one_process():
+            with mono_demo.Session() as one, mono_demo.Session() as other:
+                first, second = one.broker("b", jetstream=False), other.broker("b", jetstream=False)
+                assert first.port != second.port
+                first.kill()
+                assert [thing["state"] for thing in other.status()] == ["runs"]
+                one.close()
+                assert second.log()
+                with pytest.raises(mono_demo.MonoDemoError, match="has ended"):
+                    first.restart()
+
+        def test_beside_another_process(nats_broker):
+            here = Path(__file__).parent
+            nats_broker.stream("S", ["s"])
+            mine = here / str(nats_broker.pid)
+            mine.touch()
+            # Both are there at once: neither sees the other's stream or port.
+            deadline = time.monotonic() + 60
+            while len([path for path in here.iterdir() if path.name.isdigit()]) < 2:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            assert len(nats_broker.leaks()["connections"]) == 0
+        """
+    )
+    command = (sys.executable, "-m", "pytest", *ARGS)
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    both = [inner.popen(command, **pipes) for _ in range(2)]
+    for process in both:
+        said, _ = process.communicate(timeout=PATIENCE)
+        assert b"2 passed" in said, said.decode()
+        assert process.returncode == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a network of its own")
+def test_without_ipv6(inner: pytest.Pytester) -> None:
+    inner.makepyfile(
+        """
+        import socket
+        import pytest
+
+        def test_it(nats_broker):
+            with pytest.raises(OSError):
+                socket.create_connection(("::1", nats_broker.port), timeout=5)
+            socket.create_connection(("127.0.0.1", nats_broker.port), timeout=5).close()
+            nats_broker.stream("S", ["s"])
+            assert nats_broker.proxy().url.startswith("nats://127.0.0.1:")
+        """
+    )
+    alone = "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6; ip link set lo up && exec \"$@\""
+    command = ["unshare", "--net", "sh", "-c", alone, "sh", sys.executable, "-m", "pytest", *ARGS]
+    result = inner.run(*command)
+    result.assert_outcomes(passed=1)
 
 
 def test_scenarios_are_tests(inner: pytest.Pytester) -> None:

@@ -81,7 +81,10 @@ mod tests {
     /// What does not, or is said of the run itself, and why.
     const LEFT_OUT: &[(&str, &[&str])] = &[
         ("the run names its own", &["names", "client", "seed"]),
-        ("which others are run", &["tag", "filter", "shard", "require", "pass_with_no_runs"]),
+        (
+            "which others are run",
+            &["tag", "filter", "shard", "require", "last_failed", "pass_with_no_runs"],
+        ),
         ("how often, or how many beside it", &["repeat", "retries", "jobs", "fail_fast"]),
         (
             "what is done instead, or afterwards",

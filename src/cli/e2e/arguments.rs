@@ -14,7 +14,7 @@ use crate::provision::Pinned;
 /// Arguments of a run.
 #[derive(Debug, Clone, Default, Args)]
 pub struct RunArgs {
-    /// A suite's folder, fixtures or folders of them, or names of scenarios and parts of names
+    /// Suites' folders, fixtures or folders of them, or names of scenarios and parts of names
     /// [default: all].
     #[arg(value_name = "PATH|NAME")]
     pub(super) names: Vec<String>,
@@ -28,6 +28,9 @@ pub struct RunArgs {
     /// Only this part of the scenarios, as 1/4: to spread them over several machines.
     #[arg(long, value_name = "K/N")]
     pub(super) shard: Option<Shard>,
+    /// Only runs that did not pass when they were last run here; other choices hold too.
+    #[arg(long, visible_alias = "lf", conflicts_with_all = ["watch", "update", "sabotage"])]
+    pub(super) last_failed: bool,
     /// Exit with 0 also if the selection matches nothing, or if all runs are left out.
     #[arg(long)]
     pub(super) pass_with_no_runs: bool,

@@ -7,6 +7,7 @@ use super::record;
 use super::settings::shown_from;
 use super::shrink;
 use super::subcommand::{E2eArgs, E2eCommand};
+use super::suites;
 use super::versions;
 use crate::cli::connect::provision_settings;
 use crate::cli::context::Context;
@@ -23,7 +24,12 @@ pub async fn run(
     context: &Context,
     output: &Output,
 ) -> Result<Exit, CliError> {
+    let suites = match args.command {
+        None => suites::named(&args.run.names, context),
+        Some(_) => Vec::new(),
+    };
     match args.command {
+        None if !suites.is_empty() => suites::run(&args.run, suites, global, context, output).await,
         None if args.run.nats_server_version.len() > 1 => {
             versions::run(&args.run, global, context, output).await
         }

@@ -7,11 +7,13 @@
 //! | `command` | which of all this is asked for |
 //! | `once` | runs |
 //! | `versions` | runs on several versions of nats-server, and a table of them |
+//! | `suites` | runs several suites, one after the other |
 //! | `one` | commands about one scenario with one client |
 //! | `explore` | kills a service at each of its messages |
 //! | `shrink` | makes a failing scenario smaller |
 //! | `record` | writes what happens on a running system as a scenario |
 //! | `elsewhere` | whether brokers answer that somebody else runs |
+//! | `last_failed` | `--last-failed`: which runs did not pass when they were last run |
 //! | `kept` | `--keep`: keeps a run until Ctrl-C |
 
 mod again;
@@ -20,12 +22,14 @@ mod command;
 mod elsewhere;
 mod explore;
 mod kept;
+mod last_failed;
 mod once;
 mod one;
 mod record;
 mod settings;
 mod shrink;
 mod subcommand;
+mod suites;
 mod versions;
 
 pub use arguments::RunArgs;

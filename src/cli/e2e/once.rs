@@ -9,6 +9,7 @@ use serde_json::json;
 use super::arguments::{ReportKind, RunArgs};
 use super::elsewhere;
 use super::kept::{self, Kept};
+use super::last_failed::LastFailed;
 use super::settings::Plan;
 use super::shrink;
 use crate::cli::context::Context;
@@ -36,6 +37,11 @@ pub(super) async fn once(
     let mut signals = Signals::listen()?;
     let named = async {
         let plan = Plan::find(args, only, global, context, output).await?;
+        if plan.nothing_failed() && !args.pass_with_no_runs {
+            let message = "e2e --last-failed: no run of this suite is known to have failed here";
+            return Err(CliError::usage(message)
+                .hint("run the suite without it; with --pass-with-no-runs that is a success"));
+        }
         let by_name = plan.by_name().await?;
         Ok::<_, CliError>((plan, by_name))
     };
@@ -92,6 +98,12 @@ pub(super) async fn once(
     reporters.extend(github.as_mut().map(|github| github as &mut dyn Reporter));
     reporters.push(&mut terminal);
     reporters.extend(files.iter_mut().map(|file| &mut **file as &mut dyn Reporter));
+    let mut last_failed = LastFailed::of(plan.fixtures(), context);
+    // In CI nobody comes back, and a worker that misbehaves on purpose says nothing of the suite.
+    let is_kept = !context.ci() && args.sabotage.is_none();
+    if is_kept {
+        reporters.push(&mut last_failed);
+    }
     if args.keep {
         return keep(&settings, &mut reporters, &mut signals, output).await;
     }
@@ -100,6 +112,11 @@ pub(super) async fn once(
     let is_alone = beside.is_none();
     reporters.extend(beside.map(|beside| beside as &mut dyn Reporter));
     let summary = session::run(&settings, &mut reporters, signals.first()).await?;
+    drop(reporters);
+    // An interrupt breaks runs that might pass.
+    if is_kept && !summary.interrupted {
+        last_failed.write().unwrap_or_else(|why| output.note(format!("note: {why}")));
+    }
     let exit = exit(&settings, &summary, output)?;
     if is_alone {
         output.object(&json!({ "ok": summary.is_ok(), "summary": summary }));

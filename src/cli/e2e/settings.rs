@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::again::again;
 use super::arguments::RunArgs;
+use super::last_failed;
 use crate::cli::connect::{provision_settings, reaper};
 use crate::cli::context::Context;
 use crate::cli::driver::spawn_dying_rust;
@@ -24,7 +25,7 @@ use crate::e2e::run::Kept;
 use crate::e2e::run::Machine;
 use crate::e2e::run::oracle::Oracle;
 use crate::e2e::scenario::OnCluster;
-use crate::e2e::session::{Again, E2eError, Filter, Mode, Settings};
+use crate::e2e::session::{Again, E2eError, Filter, Mode, Runs, Settings};
 use crate::e2e::text::Schemas;
 use crate::e2e::verdict::event::Invocation;
 use crate::proof::{ContentOf, Proof};
@@ -89,7 +90,10 @@ impl<'a> Plan<'a> {
             };
             return Err(CliError::usage(format!("--record: {why}")));
         }
+        let failed = args.last_failed.then(|| last_failed::of_suite(&suite.fixtures, context));
+        let failed = failed.transpose()?;
         let filter = Filter {
+            failed,
             names,
             tags: args.tag.clone(),
             expression: args.filter.clone(),
@@ -140,6 +144,16 @@ impl<'a> Plan<'a> {
             Some(hint) => error.hint(hint),
             None => error,
         }
+    }
+
+    /// Whether `--last-failed` chooses nothing, since nothing is known to have failed.
+    pub(super) fn nothing_failed(&self) -> bool {
+        self.filter.failed.as_ref().is_some_and(Runs::is_empty)
+    }
+
+    /// Where the scenarios are.
+    pub(super) fn fixtures(&self) -> &Path {
+        &self.suite.fixtures
     }
 
     /// Whether it is a copy, into which nothing may be written.

@@ -102,7 +102,7 @@ pub(super) async fn run(
             once(&of_one(args, version), None, Some(&mut column), global, context, output).await?;
         output.line("");
         columns.push((version, column));
-        worst = worse(worst, exit);
+        worst = worst.or_worse(exit);
         if worst == Exit::Interrupted {
             break;
         }
@@ -129,12 +129,6 @@ fn of_one(args: &RunArgs, version: &'static Pinned) -> RunArgs {
     }
     args.history = args.history.as_deref().map(|folder: &Path| folder.join(version.version));
     args
-}
-
-/// An interrupt ends all; what was not proved weighs more than what differs.
-fn worse(one: Exit, other: Exit) -> Exit {
-    let all = [Exit::Interrupted, Exit::Infrastructure, Exit::Mismatch];
-    all.into_iter().find(|exit| one == *exit || other == *exit).unwrap_or(one)
 }
 
 /// A line for each version, then one for each run that did not end alike on all of them.
@@ -188,13 +182,5 @@ mod tests {
         let args = RunArgs { history: Some("kept".into()), ..RunArgs::default() };
         let one = of_one(&args, Pinned::newest());
         assert_eq!(one.history, Some(format!("kept/{}", Pinned::newest()).into()));
-    }
-
-    #[test]
-    fn what_was_not_proved_weighs_more_than_what_differs() {
-        assert_eq!(worse(Exit::Success, Exit::Mismatch), Exit::Mismatch);
-        assert_eq!(worse(Exit::Infrastructure, Exit::Mismatch), Exit::Infrastructure);
-        assert_eq!(worse(Exit::Mismatch, Exit::Interrupted), Exit::Interrupted);
-        assert_eq!(worse(Exit::Success, Exit::Success), Exit::Success);
     }
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::process::Process;
 use super::proof::Secret;
 use crate::cli::context::Context;
+use crate::cli::serve_log::{LogFile, remove_log};
 use crate::whole;
 use crate::wire::context::NatsContext;
 
@@ -35,6 +36,18 @@ pub struct Runtime {
     /// The modules that it runs.
     #[serde(default)]
     pub modules: Vec<String>,
+    /// The version of this program that it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The version of the nats-server that it was let in at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broker_version: Option<String>,
+    /// Where its own broker writes its log; of a cluster the first node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broker_log: Option<PathBuf>,
+    /// Where its own broker keeps the streams.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<Kept>,
     /// The folder of the simulated gateway's and mailer's journals.
     pub journals: PathBuf,
     /// With `--auth` or TLS, a private folder that has a NATS context for each role: `client.json`,
@@ -47,6 +60,14 @@ pub struct Runtime {
     /// The secret that the server must prove to know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<Secret>,
+}
+
+/// Where streams are.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Kept {
+    pub folder: PathBuf,
+    /// Whether they are there after the end of the `serve`.
+    pub kept: bool,
 }
 
 impl Runtime {
@@ -95,6 +116,7 @@ impl RuntimeFile {
         for (path, runtime) in believed(&folder) {
             if !runtime.process.lives() {
                 let _ = std::fs::remove_file(path);
+                remove_log(&log_path(context, runtime.process.pid));
             }
         }
         Ok(file)
@@ -153,6 +175,20 @@ pub fn may_be_published(context: &Context) -> Result<(), String> {
 /// Where the `serve` of this pid says where it is.
 pub fn path(context: &Context, pid: u32) -> PathBuf {
     context.runtime_dir().join(format!("serve-{pid}.json"))
+}
+
+/// Where the log of the `serve` of this pid is.
+pub fn log_path(context: &Context, pid: u32) -> PathBuf {
+    context.runtime_dir().join(format!("serve-{pid}.log"))
+}
+
+/// Begins the log of this process where commands look.
+///
+/// # Errors
+/// As [`LogFile::begin`], and if the folder is somebody else's.
+pub fn begin_log(context: &Context) -> Result<LogFile, String> {
+    usable_folder(context)?;
+    LogFile::begin(log_path(context, std::process::id()))
 }
 
 /// Removes what a former `serve` left at `--ready-file`: a script must not take it for ours. What is no
@@ -234,6 +270,10 @@ mod tests {
             name: "n".into(),
             runs_broker: false,
             modules: Vec::new(),
+            version: None,
+            broker_version: None,
+            broker_log: None,
+            store: None,
             journals: "j".into(),
             contexts: None,
             login: None,

@@ -18,13 +18,22 @@
 //! | `process` | which process is meant: a pid, and when it began |
 //! | `proof` | the question and its answer |
 //! | `find` | from files to one connection |
+//! | `chosen` | which of them a command is about |
+//! | `held` | a hold on its process, to end it and to see its end |
 
+mod chosen;
 mod file;
 mod find;
+mod held;
 mod process;
 mod proof;
 
-pub use file::{Runtime, RuntimeFile, living, may_be_published, of_server, remove_stale};
+pub use chosen::{all, list, of_pid};
+pub use file::{
+    Kept, Runtime, RuntimeFile, begin_log, living, log_path, may_be_published, of_server,
+    remove_stale,
+};
 pub use find::{find, open, runner, runs};
+pub use held::Held;
 pub use process::Process;
 pub use proof::{Prover, QUESTIONS, Secret};

@@ -1,6 +1,8 @@
 //! Which process is meant: a pid, and when it began.
 
-use rustix::process::{Pid, test_kill_process};
+use std::os::unix::fs::MetadataExt as _;
+
+use rustix::process::{Pid, geteuid, test_kill_process};
 use serde::{Deserialize, Serialize};
 
 /// A process of this machine.
@@ -18,6 +20,18 @@ impl Process {
     pub fn this() -> Self {
         let pid = std::process::id();
         Self { pid, started: started(pid) }
+    }
+
+    /// The one that has this number now.
+    #[cfg(test)]
+    pub fn of(pid: u32) -> Self {
+        Self { pid, started: started(pid) }
+    }
+
+    /// Whether it belongs to this user; where the system does not tell, it lets nobody else signal it.
+    pub fn is_ours(self) -> bool {
+        let found = std::fs::metadata(format!("/proc/{}", self.pid));
+        found.map_or(!cfg!(target_os = "linux"), |found| found.uid() == geteuid().as_raw())
     }
 
     /// Whether it lives, and is not another one of the same number.

@@ -11,7 +11,7 @@ use crate::cli::context::Context;
 use crate::cli::contexts;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
-use crate::cli::running::{Process, Prover, Runtime, RuntimeFile, Secret};
+use crate::cli::running::{Kept, Process, Prover, Runtime, RuntimeFile, Secret};
 use crate::cli::services::REPLICAS;
 use crate::cli::shell::word;
 use crate::mono::{Connection, JetStreamApi, Target, without_secrets};
@@ -124,6 +124,13 @@ pub(super) async fn announce(
         name: serving.broker.as_ref().map_or(server.server_name, Brokers::names),
         runs_broker: serving.broker.is_some(),
         modules: serving.running.registered().iter().map(|one| one.module.to_string()).collect(),
+        version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        broker_version: Some(server.version),
+        broker_log: serving.broker.as_ref().map(|broker| broker.nodes()[0].log_path().to_owned()),
+        store: serving.broker.as_ref().map(|broker| Kept {
+            folder: broker.store_dir().to_owned(),
+            kept: args.store_dir.is_some(),
+        }),
         journals: serving.journals.folder.clone(),
         contexts,
         login: None,

@@ -28,9 +28,9 @@ pub(crate) mod settings;
 pub(crate) mod shrink;
 pub(crate) mod write_down;
 
-pub use choose::Filter;
 pub use choose::expression::{Expression, ExpressionError, Subject};
 pub use choose::shard::{Shard, ShardError};
+pub use choose::{Filter, Runs};
 pub use discover::{files, left_over, load, text_of};
 pub use explore::{explore, service_of};
 pub use golden::{Comparison, Golden, SnapshotError};

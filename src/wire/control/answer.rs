@@ -34,6 +34,8 @@ pub struct Server {
     pub port: u16,
     /// Its process; another one after a restart.
     pub pid: u32,
+    /// The version of nats-server, as `2.15.1`.
+    pub version: String,
     /// Where `/varz` and the like are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub monitoring_url: Option<String>,

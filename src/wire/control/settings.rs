@@ -86,6 +86,8 @@ pub enum Ready {
     Line(String),
     /// It accepts connections on this port of 127.0.0.1.
     Port(u16),
+    /// A GET of this `http://` URL is answered with a status from 200 to 299.
+    Http(String),
     /// It answers a request on this subject.
     Subject(String),
     /// A service of this name answers `$SRV.PING`.

@@ -11,6 +11,9 @@ use std::{collections::BTreeSet, path::PathBuf};
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::text::error::nearest;
 
+/// Runs by scenario and client.
+pub type Runs = BTreeSet<(String, String)>;
+
 /// Which runs are wanted; empty is all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
@@ -22,6 +25,8 @@ pub struct Filter {
     pub only: Option<BTreeSet<PathBuf>>,
     /// And this holds.
     pub expression: Option<Expression>,
+    /// And only these, as `--last-failed` knows them.
+    pub failed: Option<Runs>,
     /// And of what is left, this part.
     pub shard: Option<Shard>,
 }
@@ -48,7 +53,13 @@ impl Filter {
         let by_only = |fixture: &Fixture| {
             self.only.as_ref().is_none_or(|only| fixture.files().any(|file| only.contains(&file)))
         };
-        let wanted = |fixture: &Fixture| by_name(fixture) && by_tag(fixture) && by_only(fixture);
+        let by_failed = |fixture: &Fixture| {
+            let is_it = |(scenario, _): &(String, String)| scenario == fixture.name.as_str();
+            self.failed.as_ref().is_none_or(|failed| failed.iter().any(is_it))
+        };
+        let wanted = |fixture: &Fixture| {
+            by_name(fixture) && by_tag(fixture) && by_only(fixture) && by_failed(fixture)
+        };
         fixtures.into_iter().filter(wanted).collect()
     }
 
@@ -86,9 +97,11 @@ impl Filter {
     /// Whether a scenario is to run with a client.
     pub fn takes(&self, fixture: &Fixture, client: &str) -> bool {
         let name = fixture.name.as_str();
-        self.expression.as_ref().is_none_or(|expression| {
-            expression.holds(Subject { name, tags: &fixture.tags, client })
-        })
+        let is_it = |(scenario, by): &(String, String)| scenario == name && by == client;
+        self.failed.as_ref().is_none_or(|failed| failed.iter().any(is_it))
+            && self.expression.as_ref().is_none_or(|expression| {
+                expression.holds(Subject { name, tags: &fixture.tags, client })
+            })
     }
 
     /// The filter as it was given, for a message.
@@ -96,7 +109,9 @@ impl Filter {
         let tags = self.tags.iter().map(|tag| format!("--tag {tag}"));
         let expression = self.expression.iter().map(|filter| format!("--filter '{filter}'"));
         let shard = self.shard.iter().map(|shard| format!("--shard {shard}"));
-        self.names.iter().cloned().chain(tags).chain(expression).chain(shard).collect()
+        let failed = self.failed.iter().map(|_| "--last-failed".to_owned());
+        let all = self.names.iter().cloned().chain(tags).chain(expression);
+        all.chain(failed).chain(shard).collect()
     }
 }
 

@@ -1,0 +1,113 @@
+//! `logs`: what a running `serve` of this user has said, and says.
+
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::json;
+
+use super::context::Context;
+use super::exit::CliError;
+use super::exit::Exit;
+use super::global::whole;
+use super::output::Output;
+use super::running::{self, Held};
+use super::serve_log::LogReader;
+
+/// How often `--follow` looks.
+const LOOKS: Duration = Duration::from_millis(100);
+
+/// Arguments of `logs`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The log has what `serve` says on stdout and stderr, with times. It is kept in the folder of the running
+`serve` ($XDG_RUNTIME_DIR/mono-demo, else ~/.cache/mono-demo/run), 1 MiB at most, and goes with it.
+What the services of `serve --log debug` log is in there too.
+
+Examples:
+  mono-demo logs --lines 100
+  mono-demo logs --follow
+  mono-demo logs --broker")]
+pub struct LogsArgs {
+    /// How many of the last lines.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = whole::<usize>(0..=1_000_000))]
+    lines: usize,
+    /// Go on with each further line, until Ctrl-C or the end of the `serve`.
+    #[arg(short, long)]
+    follow: bool,
+    /// The log of its nats-server instead; of a cluster that of its first node.
+    #[arg(long)]
+    broker: bool,
+    /// The `serve` of this pid [default: the newest].
+    #[arg(long, value_name = "PID", value_parser = whole::<u32>(1..=0x7fff_ffff))]
+    pid: Option<u32>,
+}
+
+pub async fn run(args: LogsArgs, context: &Context, output: &Output) -> Result<Exit, CliError> {
+    let runtime = match args.pid {
+        Some(pid) => running::of_pid("logs", pid, context)?,
+        None => {
+            let mut living = running::all("logs", context)?;
+            if living.len() > 1 {
+                let there = running::list(&living);
+                output.note(format!(
+                    "note: this is the newest `serve` of {there}: --pid names another"
+                ));
+            }
+            living.swap_remove(0)
+        }
+    };
+    let path = match (args.broker, &runtime.broker_log) {
+        (false, _) => running::log_path(context, runtime.process.pid),
+        (true, Some(path)) => path.clone(),
+        (true, None) => {
+            let message = format!(
+                "logs --broker: the `serve` at {} has no nats-server of its own",
+                runtime.url
+            );
+            return Err(CliError::usage(message).hint("whoever runs that server has its log"));
+        }
+    };
+    let held = Held::take(runtime.process);
+    let held = held.map_err(|e| CliError::infrastructure("watch the `serve`", e))?;
+    let failed = |e| unreadable(&path, e);
+    let (lines, mut reader) = LogReader::open(&path, args.lines).map_err(failed)?;
+    print(&lines, output);
+    if !args.follow {
+        return Ok(Exit::Success);
+    }
+    let ended = async {
+        match &held {
+            Some(held) => held.ended().await,
+            None => Ok(()),
+        }
+    };
+    let mut ended = std::pin::pin!(ended);
+    loop {
+        let is_last = tokio::select! {
+            ended = &mut ended => {
+                ended.map_err(|e| CliError::infrastructure("watch the `serve`", e))?;
+                true
+            }
+            // Whoever writes to a file tells nobody.
+            () = tokio::time::sleep(LOOKS) => false,
+            () = output.unread() => return Ok(Exit::Success),
+        };
+        print(&reader.more().map_err(failed)?, output);
+        if is_last {
+            return Ok(Exit::Success);
+        }
+    }
+}
+
+fn print(lines: &[String], output: &Output) {
+    for line in lines {
+        output.line(line);
+        output.object(&json!({ "line": line }));
+    }
+}
+
+fn unreadable(path: &Path, error: std::io::Error) -> CliError {
+    CliError::infrastructure(&format!("read the log {}", path.display()), error)
+        .hint("a `serve` of an older version keeps none; `mono-demo status` says which it is")
+}
