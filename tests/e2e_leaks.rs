@@ -283,7 +283,8 @@ async fn a_leak_is_told_where_it_is_not_asked_to_fail_and_a_fixture_decides() {
 #[tokio::test]
 async fn a_look_that_cannot_be_had_is_told_and_not_counted() {
     let text = format!(
-        "proxy = {{ client = true }}\n{}[[step]]\nfault = \"blackhole\"\n",
+        "proxy = {{ client = true }}\n{}[[step]]\nfault = \"blackhole\"\n\
+         [[step]]\nrequest = \"nobody.there\"\nerror = \"timeout\"\ntimeout = \"100ms\"\n",
         calls(&["leak.request"])
     );
     let ran = run(Leaks::Fail, &[("dark", &text)], Vec::new()).await;

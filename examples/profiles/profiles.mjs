@@ -32,6 +32,7 @@ const profiles = await new Kvm(nc).create("profiles", { history: 5 });
 const consumer = await jetstream(nc).consumers.get("CHANGES", "profiles");
 
 async function keep(change) {
+  console.log(`looking at ${change.user}`);
   await new Promise((looked) => setTimeout(looked, Number(process.env.LOOK_MS ?? 0)));
   for (;;) {
     const known = await profiles.get(change.user);
