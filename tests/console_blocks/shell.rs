@@ -126,7 +126,10 @@ impl Shell {
                 (None, None) if ended => {
                     let code = status.and_then(|status| status.code());
                     return match code == Some(command.exit) {
-                        true => Ok(()),
+                        true => {
+                            self.forget_the_stopped(&command.text);
+                            Ok(())
+                        }
                         false => {
                             let told =
                                 code.map_or("a signal".to_owned(), |n| format!("exit code {n}"));
@@ -175,6 +178,14 @@ impl Shell {
         }
         let address = self.running.iter().find_map(|running| running.address());
         text.replace("127.0.0.1:4222", &address.unwrap_or_else(|| "127.0.0.1:4222".to_owned()))
+    }
+
+    /// Whoever was told to stop by this command has ended when it returns.
+    fn forget_the_stopped(&mut self, command: &str) {
+        if command.starts_with("mono-demo stop") {
+            self.running
+                .retain_mut(|running| running.child.try_wait().expect("its status").is_none());
+        }
     }
 
     /// Ctrl-C for what still runs, the youngest first.

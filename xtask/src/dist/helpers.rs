@@ -16,8 +16,10 @@ pub(super) fn all(empty: &Empty) -> Result<(), String> {
     for file in ["orders.py", "test_orders.py"] {
         put(&root().join("examples/pytest-orders").join(file), &work.join(file))?;
     }
+    // Or that of this repository would be found, above it.
+    write(&work.join("pytest.ini"), "[pytest]\nasyncio_mode = auto\n")?;
     let mut pytest = empty.command(&bin, "python")?;
-    pytest.args(["-m", "pytest", "-q", "-o", "asyncio_mode=auto"]);
+    pytest.args(["-m", "pytest", "-q"]);
     expect(&pytest.said()?, "3 passed")?;
     node(empty, &work)?;
     module(empty, &bin, &work)
