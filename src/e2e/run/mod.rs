@@ -10,9 +10,11 @@
 //! | `promised` | the promises that a suite declares, seen kept or broken |
 //! | `record` | puts what clients do on record, and at the end what oracles find |
 //! | `lacks` | what a version of nats-server cannot do |
+//! | `conclude` | the end of a run, and its verdict |
 //! | `execute` | all of it, in order |
 
 pub(crate) mod checks;
+mod conclude;
 pub(crate) mod execute;
 mod lacks;
 pub mod oracle;

@@ -5,6 +5,7 @@
 //! | `machine` | what it is given: servers, services and clients, and how to get each |
 //! | `world` | everything that runs |
 //! | `brokers` | the broker, or the cluster |
+//! | `start` | starts what a fixture asks for: the brokers, and the client's driver |
 //! | `networks` | proxies before the servers, for those who are to have a bad network |
 //! | `reached` | a fault of a network, and whom it has reached |
 //! | `ready` | starts a process of a service, and tells when it is ready |
@@ -42,6 +43,7 @@ pub(crate) mod service_process;
 pub(crate) mod services;
 mod sign;
 pub(crate) mod standing;
+mod start;
 pub(crate) mod stored;
 pub(crate) mod values;
 pub(crate) mod web;

@@ -18,15 +18,13 @@ use super::refused;
 use super::secrets::Secrets;
 use super::services::Services;
 use super::standing::Standing;
+use super::start;
 use super::stored;
 use super::values::{self, Ports};
-use crate::broker;
 use crate::broker::{Fault, MessageRule, Role, What};
 use crate::counted::counted;
 use crate::e2e::driver;
 use crate::e2e::driver::Driver;
-use crate::e2e::driver::pipe::PipeDriver;
-use crate::e2e::driver::rust::RustDriver;
 use crate::e2e::record::history::recorder::Recorder;
 use crate::e2e::record::run::{Log, RunId};
 use crate::e2e::record::tape::Tape;
@@ -40,7 +38,6 @@ use crate::e2e::run::probe::leaks::Watch;
 use crate::e2e::scenario::ast::check::CheckKind;
 use crate::e2e::scenario::ast::crash::Crash;
 use crate::e2e::scenario::ast::scenario::Fixture;
-use crate::e2e::text::inside;
 use crate::e2e::text::span::Span;
 use crate::e2e::text::template::Variables;
 use crate::e2e::verdict::outcome::Stop;
@@ -141,7 +138,7 @@ impl World {
         let hazards = HazardWatch::new(fixture, &machine.hazards);
         let is_read = hazards.looks() || machine.roles.shared.is_none();
         let trace = level::config(fixture, traced, is_read);
-        let brokers = start_brokers(machine, fixture, trace, leaks.looks()).await.map_err(bare)?;
+        let brokers = start::brokers(machine, fixture, trace, leaks.looks()).await.map_err(bare)?;
         let services = machine.services_of(fixture).into_iter().map(|service| service.name);
         let networks = match Networks::start(
             fixture.proxy,
@@ -187,7 +184,7 @@ impl World {
                     false => Ok(()),
                 }
             },
-            start_driver(machine, run, client, &access)
+            start::driver(machine, run, client, &access)
         );
         let secrets = brokers.secrets();
         let mut logs = vec![log("broker", brokers.log_tail_since_ready())];
@@ -426,46 +423,6 @@ impl World {
     }
 }
 
-/// The brokers of a run: its own, or one that somebody else runs.
-async fn start_brokers(
-    machine: &Machine,
-    fixture: &Fixture,
-    trace: &str,
-    monitoring: bool,
-) -> Result<Brokers, Stop> {
-    let failed = |why: &dyn std::fmt::Display| Stop::broken("cannot start the broker", why);
-    let asked = &fixture.broker;
-    if let Some(broker) = asked.url.clone() {
-        let folder = machine.reaper.private_folder(&machine.run_root, "mono-demo-");
-        let folder = folder.map_err(|why| Stop::broken("cannot make the run's folder", why))?;
-        return Ok(Brokers::elsewhere(broker, folder));
-    }
-    let server = machine.server.clone().map_err(|why| failed(&why))?;
-    let mut settings = broker::Settings::new(server, machine.reaper.clone());
-    settings.run_root = Some(machine.run_root.clone());
-    settings.max_payload = asked.max_payload;
-    let mut roles = machine.roles.clone();
-    if asked.open {
-        roles.unnamed = Some(Role::Worker);
-    }
-    settings.auth = Some(broker::Auth::Roles(roles));
-    // Behind proxies, the fixed port is theirs.
-    let fixed = asked.port.filter(|_| !fixture.proxy.services);
-    settings.port = fixed.map_or(broker::Port::Any, broker::Port::Fixed);
-    if let Some(file) = &asked.config {
-        let path = machine.root.join(file);
-        let read = inside::read_text(&machine.root, &path);
-        let why = |error| format!("`config` of `broker` names {file}, which {error}");
-        read.map_err(|error| failed(&why(error)))?;
-        settings.include = Some(path);
-    }
-    // Else a lame duck waits 10 s before it sends its clients away. Where clients share an account with
-    // services, what they are answered is read in the trace.
-    settings.extra_config = format!("lame_duck_grace_period: \"200ms\"\n{trace}");
-    settings.monitoring = monitoring;
-    Brokers::start(settings, fixture).await.map_err(|error| failed(&error))
-}
-
 /// Whether a check says how many messages this consumer is to give up.
 fn is_checked(fixture: &Fixture, stream: &str, consumer: &str, how: How) -> bool {
     fixture.checks.iter().any(|check| match &check.kind {
@@ -480,30 +437,4 @@ fn is_checked(fixture: &Fixture, stream: &str, consumer: &str, how: How) -> bool
 
 fn log(name: &str, lines: Vec<String>) -> Log {
     Log { name: name.to_owned(), lines }
-}
-
-async fn start_driver(
-    machine: &Machine,
-    run: &RunId,
-    client: &Client,
-    access: &Access,
-) -> Result<Arc<dyn Driver>, driver::DriverFault> {
-    let driver: Arc<dyn Driver> = match client {
-        Client::InProcess(typed) | Client::Command { raw: typed, .. } => {
-            Arc::new(RustDriver::new(typed.clone()))
-        }
-        Client::Program(spawn) => {
-            let spawn = spawn.as_ref().clone();
-            Arc::new(PipeDriver::start(&run.client, &machine.reaper, spawn).await?)
-        }
-        Client::Unavailable(reason) => return Err(driver::DriverFault::Start(reason.clone())),
-    };
-    let credentials = access.credentials.as_ref();
-    let greeted = driver::hello(driver.as_ref(), &access.url, credentials, machine.seed).await;
-    if let Err(fault) = greeted {
-        // It is gone before the run is; that it does not end well is no news.
-        let _ = driver.close().await;
-        return Err(fault);
-    }
-    Ok(driver)
 }
