@@ -84,7 +84,9 @@ impl Broker {
         let (store_dir, owned) = match &settings.store {
             Store::Folder(folder) => {
                 let owned = OwnedStore::take(folder)?;
-                refuse_cluster(owned.folder())?;
+                if member.is_none() {
+                    refuse_cluster(owned.folder())?;
+                }
                 check_streams(owned.folder()).await?;
                 (owned.folder().to_owned(), Some(owned))
             }

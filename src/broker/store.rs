@@ -158,8 +158,20 @@ pub fn is_of_cluster(folder: &Path) -> bool {
 
 /// Refuses the store folder of a cluster to a single server, which would begin beside its streams.
 pub(super) fn refuse_cluster(folder: &Path) -> Result<(), StartError> {
-    let found = ClusterNames::found_in(folder)?;
-    found.map_or(Ok(()), |found| Err(ClusterNames::other(folder, found.nodes.len(), 1)))
+    // A node's own folder has the names beside it.
+    let above = folder.parent().filter(|_| is_of_node(folder)).map(Path::to_owned);
+    for folder in [Some(folder.to_owned()), above].into_iter().flatten() {
+        if let Some(found) = ClusterNames::found_in(&folder)? {
+            return Err(ClusterNames::other(&folder, found.nodes.len(), 1));
+        }
+    }
+    Ok(())
+}
+
+/// As a cluster names the folders of its nodes.
+fn is_of_node(folder: &Path) -> bool {
+    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.strip_prefix("node-").is_some_and(|number| number.parse::<u16>().is_ok())
 }
 
 /// Copies the streams of a store folder into another one, which is there and has none.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::broker::proxy::{Direction, Fate, Matching, Moment};
+use crate::broker::proxy::{Direction, Fate, Matching, MessageKind, Moment};
 use crate::counted::counted;
 
 /// Something that is to break, or to be mended.
@@ -297,7 +297,7 @@ impl What {
 }
 
 impl Fault {
-    /// Whether it may break the connection of the client under test, or swallow what comes to it.
+    /// Whether it may break the connection of the client under test, or keep back what comes to it.
     #[must_use]
     pub fn breaks_the_client(&self) -> bool {
         let of_brokers = matches!(
@@ -320,7 +320,11 @@ impl Fault {
                 | What::HalfOpen(_)
                 | What::Message(Fate::Disconnect(_))
         );
-        of_brokers || of_network && self.on != Some(Side::Services)
+        let of_deliveries =
+            self.messages.as_ref().is_some_and(|of| of.kind == MessageKind::Delivery);
+        let keeps_back = of_deliveries
+            && matches!(self.what, What::Message(Fate::Lose | Fate::Delay(_) | Fate::Swap));
+        of_brokers || (of_network || keeps_back) && self.on != Some(Side::Services)
     }
 
     /// On everybody, until it is mended.

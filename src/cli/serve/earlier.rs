@@ -2,12 +2,14 @@
 //! deleted while nothing served, since nothing in NATS remembers them then.
 
 use std::collections::BTreeSet;
-use std::io;
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::journals::Journals;
 use crate::counted::counted;
+use crate::given::read_private;
 use crate::mono::without_secrets;
 use crate::whole;
 
@@ -21,26 +23,22 @@ pub(super) async fn told_once(journals: &Journals, url: &str) -> Option<String> 
     let (folder, servers) = (journals.named_after_system()?.to_owned(), without_secrets(url));
     let told = move || {
         let earlier = if folder.exists() { None } else { latest(&folder, &servers) };
-        crate::private::folder(&folder)?;
-        whole::write(&folder.join(FILE), servers.clone() + "\n")?;
-        let Some((folder, charges)) = earlier else { return Ok(None) };
-        Ok::<_, io::Error>(Some(format!(
+        let noted = crate::private::folder(&folder)
+            .and_then(|()| whole::write(&folder.join(FILE), servers.clone() + "\n"));
+        if let Err(error) = noted {
+            tracing::warn!(%error, "{FILE} is not written beside the journals");
+        }
+        let (folder, charges) = earlier?;
+        Some(format!(
             "an earlier system at {servers} has {} in its journals, and its streams are not here: unless \
              it is in another account, they were deleted, and what was paid there is charged again when \
              it is submitted again; `serve --journal-dir {}` goes on with these charges",
             counted(charges, "charge"),
             folder.display()
-        )))
+        ))
     };
     // It may sync: not on the runtime's thread.
-    match tokio::task::spawn_blocking(told).await {
-        Ok(Ok(told)) => told,
-        Ok(Err(error)) => {
-            tracing::warn!(%error, "{FILE} is not written beside the journals");
-            None
-        }
-        Err(_) => None,
-    }
+    tokio::task::spawn_blocking(told).await.ok()?
 }
 
 /// Of the other systems at one of these servers, the one that charged last, with how often it did.
@@ -49,16 +47,20 @@ fn latest(folder: &Path, servers: &str) -> Option<(PathBuf, u64)> {
     let there = beside.filter(|other| other != folder && is_at(other, servers));
     let charged = there.filter_map(|other| {
         let charges = other.join(CHARGES);
-        let at: SystemTime = charges.metadata().and_then(|found| found.modified()).ok()?;
-        let lines = std::fs::read(charges).ok()?.split(|byte| *byte == b'\n').count() as u64;
-        let lines = lines.saturating_sub(1);
+        // A pipe would be waited for.
+        let found = charges.metadata().ok().filter(|found| found.is_file())?;
+        let at: SystemTime = found.modified().ok()?;
+        let lines = BufReader::new(File::open(charges).ok()?).split(b'\n');
+        let lines = lines.map_while(Result::ok).filter(|line| !line.trim_ascii().is_empty());
+        let lines = lines.count() as u64;
         (lines > 0).then_some((at, other, lines))
     });
     charged.max_by_key(|(at, ..)| *at).map(|(_, other, lines)| (other, lines))
 }
 
 fn is_at(folder: &Path, servers: &str) -> bool {
-    let noted = std::fs::read_to_string(folder.join(FILE)).unwrap_or_default();
+    let noted = read_private(&folder.join(FILE)).unwrap_or_default();
+    let noted = String::from_utf8_lossy(&noted);
     let noted: BTreeSet<&str> = noted.trim().split(',').collect();
     servers.split(',').any(|server| noted.contains(server))
 }

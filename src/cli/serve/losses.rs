@@ -12,7 +12,7 @@ pub(super) fn losses(before: &Snapshot, now: &Snapshot) -> Vec<String> {
     let mut lost: Vec<String> =
         [INTENTS, LEDGER].iter().filter_map(|name| fewer(before, now, name)).collect();
     lost.extend(never_delivered(before, now));
-    lost.extend(claimed_in_vain(now));
+    lost.extend(claimed_in_vain(before, now));
     lost.extend(letters(before, now));
     lost
 }
@@ -67,6 +67,8 @@ fn never_delivered(before: &Snapshot, now: &Snapshot) -> Option<String> {
     // A broker that was killed may have forgotten some of its latest deliveries.
     let same_broker = before.reconnects == now.reconnects;
     let same = was.created == is.created && had.created == has.created;
+    // Another filter counts other messages.
+    let same = same && was.config == is.config;
     if !same || now.delivered < was.delivered || reset(before, now).is_some() {
         return None;
     }
@@ -96,14 +98,20 @@ fn outcomes(at: &Snapshot) -> Option<u64> {
     Some(at.stream(LEDGER)?.messages.saturating_add(at.stream(DEAD_LETTERS)?.last))
 }
 
-/// A payment that is claimed and has no outcome has a request, which is settled after the outcome.
-fn claimed_in_vain(now: &Snapshot) -> Option<String> {
-    let requests = now.stream(REQUESTS)?;
+/// How many payments at least are claimed and have neither an outcome nor a request, which is settled
+/// after the outcome.
+fn in_vain(at: &Snapshot) -> Option<u64> {
+    let requests = at.stream(REQUESTS)?;
     // What lies where nobody looks is written once more where it belongs.
-    let read = |name| now.stream(name).map(|stream| stream.messages - stream.astray);
+    let read = |name| at.stream(name).map(|stream| stream.messages - stream.astray);
     let unfinished = read(INTENTS)?.saturating_sub(read(LEDGER)?);
-    let came_meanwhile = now.last_request.saturating_sub(requests.last);
-    (unfinished > requests.messages.saturating_add(came_meanwhile)).then(|| {
+    let came_meanwhile = at.last_request.saturating_sub(requests.last);
+    Some(unfinished.saturating_sub(requests.messages.saturating_add(came_meanwhile)))
+}
+
+/// More than before: some stay so where a stream was made anew.
+fn claimed_in_vain(before: &Snapshot, now: &Snapshot) -> Option<String> {
+    (in_vain(now)? > in_vain(before)?).then(|| {
         format!(
             "stream `{REQUESTS}` was purged, or messages of it were deleted, by somebody else: \
              payments are claimed, have no outcome, and no request any more; `mono-demo audit` \

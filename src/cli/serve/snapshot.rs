@@ -160,6 +160,14 @@ impl Snapshot {
         self.streams.get(name)?.seen()
     }
 
+    /// Forgets the streams that are others by now.
+    pub(super) fn forget_what_was_made_anew(&mut self, now: &Self) {
+        self.streams.retain(|name, look| {
+            let (was, is) = (look.seen(), now.stream(name));
+            was.zip(is).is_none_or(|(was, is)| was.created == is.created)
+        });
+    }
+
     /// Notes what the last count has found.
     pub(super) fn note(&mut self, astray: &Astray) {
         for (name, look) in &mut self.streams {

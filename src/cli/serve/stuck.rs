@@ -19,8 +19,6 @@ use crate::wire::subjects::{DEAD_LETTER_PREFIX, FAILURE_PREFIX, LEDGER_PREFIX, P
 /// So many messages are read at most to find one: more than a consumer has in hand.
 const MOST: u32 = 5_000;
 
-/// So many that are open are enough to tell.
-const MOST_OPEN: usize = 256;
 /// How often what is open is held against what is in hand.
 const MOMENTS: u32 = 20;
 
@@ -49,7 +47,8 @@ pub(super) async fn is_one(connection: &Connection, consumer: &Consumer) -> Resu
     for _ in 0..MOST {
         let Some(message) = first_from(next, connection).await? else { break };
         let number = message["message"]["seq"].as_u64().ok_or("a message without its number")?;
-        if number > consumer.delivered_to || open.len() == MOST_OPEN {
+        // One more than it has in hand is enough.
+        if number > consumer.delivered_to || open.len() as u64 > consumer.in_hand {
             break;
         }
         next = number + 1;
@@ -62,9 +61,16 @@ pub(super) async fn is_one(connection: &Connection, consumer: &Consumer) -> Resu
     }
     // What is handled now is settled soon, and others are in hand then.
     for _ in 0..MOMENTS {
-        let Look::There(Consumer { in_hand, .. }) = snapshot::consumer(connection).await else {
+        if open.is_empty() {
             return Ok(false);
+        }
+        let Look::There(now) = snapshot::consumer(connection).await else {
+            return Err("the consumer does not answer".to_owned());
         };
+        // Another one, or from the beginning: then what is open is still to come.
+        if now.created != consumer.created || now.delivered_to < consumer.delivered_to {
+            return Ok(false);
+        }
         let mut still = Vec::new();
         for message in open {
             if is_open(connection, &message["message"]).await? {
@@ -72,7 +78,7 @@ pub(super) async fn is_one(connection: &Connection, consumer: &Consumer) -> Resu
             }
         }
         // Each of them was open at that moment, too.
-        if u64::try_from(still.len()).is_ok_and(|still| still > in_hand) {
+        if still.len() as u64 > now.in_hand {
             return Ok(true);
         }
         open = still;

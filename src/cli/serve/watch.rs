@@ -64,8 +64,8 @@ pub(super) struct Watch {
     /// Since when submissions are seen that no worker is given, and when the consumer may be reset.
     stuck: Option<Instant>,
     next_reset: Option<Instant>,
-    /// The pause after the next reading, where those before it found none.
-    reading: Option<Duration>,
+    /// When what is stored may be read for them again, and the pause after that.
+    next_reading: Option<(Instant, Duration)>,
 }
 
 /// A stream or consumer as it was first seen.
@@ -98,8 +98,7 @@ impl Watch {
         store: Store,
         recreated: bool,
     ) -> Self {
-        // Streams that this one made anew, because it was told to, are no loss.
-        let before = if recreated { None } else { seen::read(&journals.folder).await };
+        let before = seen::read(&journals.folder).await;
         let mut watch = Self { to_count: true, before, ..Self::default() };
         if store == Store::Elsewhere {
             watch.twice = Twice::begin(connection).await;
@@ -118,8 +117,12 @@ impl Watch {
             None => watch.look(connection).await,
         };
         seen::write(journals, &now).await;
-        if let Some(before) = &watch.before {
-            watch.resets = made_anew(before, &now);
+        if let Some(before) = &mut watch.before {
+            match recreated {
+                // What this one made anew, because it was told to, is no loss.
+                true => before.forget_what_was_made_anew(&now),
+                false => watch.resets = made_anew(before, &now),
+            }
         }
         watch.suspected = watch.compare(now);
         watch.written = watch.before.clone();
@@ -215,29 +218,25 @@ impl Watch {
     /// Gives submissions to workers again that their consumer has forgotten.
     async fn free(&mut self, connection: &Connection, now: &Snapshot) -> Option<String> {
         if !stuck::may_be(now) {
-            (self.stuck, self.reading) = (None, None);
+            (self.stuck, self.next_reading) = (None, None);
             return None;
         }
         let since = *self.stuck.get_or_insert_with(Instant::now);
-        let may = self.next_reset.is_none_or(|next| next <= Instant::now());
-        if since.elapsed() < PAUSE || !may {
+        let (reading, pause) = self.next_reading.unwrap_or((since + PAUSE, READINGS));
+        let next = self.next_reset.map_or(reading, |reset| reset.max(reading));
+        if Instant::now() < next {
             return None;
         }
         let consumer = now.consumer.seen()?;
-        match stuck::is_one(connection, consumer).await {
-            Ok(true) => {}
-            Ok(false) => {
-                let pause = self.reading.unwrap_or(READINGS);
-                self.next_reset = Some(Instant::now() + pause);
-                self.reading = Some((pause * 2).min(SELDOM));
-                return None;
-            }
-            Err(error) => {
+        let found = stuck::is_one(connection, consumer).await;
+        if !matches!(found, Ok(true)) {
+            self.next_reading = Some((Instant::now() + pause, (pause * 2).min(SELDOM)));
+            if let Err(error) = found {
                 tracing::debug!(%error, "submissions that no worker is given are not looked for");
-                return None;
             }
+            return None;
         }
-        self.stuck = None;
+        (self.stuck, self.next_reading) = (None, None);
         self.next_reset = Some(Instant::now() + RESETS);
         // It counts from none again, and that is no reset by somebody else.
         self.before = None;

@@ -1,12 +1,11 @@
-//! A step that expects no message after the client's connection was broken: what was said until that was
-//! made anew, nobody heard.
+//! Refuses `none` after a fault in which the client may have missed a message.
 
 use super::ast::scenario::Fixture;
 use super::ast::step::{Action, Step};
 use super::findings::Findings;
 use crate::broker::Fault;
 
-/// Refuses such steps: they hold whatever was said.
+/// Such a step would hold whatever was said.
 pub(super) fn check(fixture: &Fixture, findings: &mut Findings) {
     let mut broken: Option<&Fault> = None;
     for step in fixture.all_steps() {
@@ -15,8 +14,8 @@ pub(super) fn check(fixture: &Fixture, findings: &mut Findings) {
             findings.add_with_help(
                 step.span.clone(),
                 format!("`none` of `{subject}` after `{fault}` cannot be told"),
-                "the client does not hear what is said until its connection is there again; have a \
-                 stream keep the subject (`[streams]`), and check what is in it",
+                "the client may have missed what was said: have a stream keep the subject \
+                 (`[streams]`), and check what is in it",
             );
         }
         broken = broken.or_else(|| faults(step).find(|fault| fault.breaks_the_client()));

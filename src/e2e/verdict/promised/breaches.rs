@@ -7,7 +7,7 @@ use super::facts::Effect;
 use super::lives::{Life, Lives, Seen};
 use super::unknown::unknown;
 use crate::counted::counted;
-use crate::e2e::record::history::event::{Event, Phase, What};
+use crate::e2e::record::history::event::{Event, Fault, Phase, What};
 use crate::e2e::scenario::ast::promise::{Times, Unasked};
 use crate::e2e::verdict::finding::{Findings, Property, copies};
 use crate::e2e::verdict::index::{Ended, Index, Operation};
@@ -193,6 +193,8 @@ impl<'a> OfKey<'_, '_, 'a> {
         let Some((event, seen)) = self.life.effects[effect].first() else { return };
         match self.life.operations.last() {
             None if self.lives.is_of_another(self.key) => {}
+            // It may be of that one: `unknown` says so.
+            None if self.lives.with_another_verb().is_some() => {}
             None if !allowed => {
                 let message = format!("nobody asked for `{}`: {}", self.key, seen.place);
                 findings.broken(UNASKED, message, copies([*event]), []);
@@ -301,7 +303,14 @@ fn operation_of(life: &Life<'_, '_>) -> Vec<Event> {
 /// What was broken in this time, the nearest to a moment first.
 fn broken_between<'a>(index: &Index<'a>, from_ns: u64, to_ns: u64, near_ns: u64) -> Vec<&'a Event> {
     let begun = index.faults.iter().filter(|(_, fault)| fault.phase == Phase::Begin);
-    let within = begun.filter(|(event, _)| (from_ns..=to_ns).contains(&event.at_ns));
+    let lasts = |event: &Event, fault: &Fault| {
+        let ends = index.faults.iter().filter(|(end, ended)| {
+            ended.phase == Phase::End && ended.name == fault.name && end.seq > event.seq
+        });
+        // What has no end is broken still, or was for a moment: both may be why.
+        ends.map(|(end, _)| end.at_ns).next().is_none_or(|end| end >= from_ns)
+    };
+    let within = begun.filter(|(event, fault)| event.at_ns <= to_ns && lasts(event, fault));
     let mut within: Vec<&Event> = within.map(|(event, _)| *event).collect();
     within.sort_by_key(|event| event.at_ns.abs_diff(near_ns));
     within

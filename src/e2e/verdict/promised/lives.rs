@@ -305,6 +305,16 @@ impl<'i, 'a> Lives<'i, 'a> {
         all.filter(move |one| matches(&on, &one.invoke.subject))
     }
 
+    /// The first that went to such a subject with another verb than the promise's.
+    pub(super) fn with_another_verb(&self) -> Option<&'i Operation<'a>> {
+        let own = match self.promise.operation.verb {
+            Verb::Submit => Kind::Submit,
+            Verb::Publish => Kind::Publish,
+            Verb::Request | Verb::Call => Kind::Request,
+        };
+        self.asked_otherwise().find(|one| one.invoke.kind != own)
+    }
+
     /// How many operations there were that have a key.
     pub(super) fn operations(&self) -> usize {
         self.by_key.values().map(|life| life.operations.len()).sum()

@@ -78,12 +78,21 @@ fn whose(lives: &Lives<'_, '_>, findings: &mut Findings) {
         let (many, at) = (counted(keyless, "effect"), &effect.at);
         findings.unknown(format!("{many} in {at} had no key: whose they are is not known"));
     }
-    if lives.all_is_seen() {
-        return;
-    }
     let unasked = |(key, life): &(&String, &Life<'_, '_>)| {
         life.operations.is_empty() && !lives.is_of_another(key)
     };
+    if lives.all_is_seen() {
+        let many = lives.by_key.iter().filter(unasked).count();
+        if let Some(other) = lives.with_another_verb().filter(|_| many > 0 && lives.is_asked()) {
+            findings.unknown(format!(
+                "{} that no `{}` asked for: what was done on `{}` in another way may have",
+                counted(many, "effect"),
+                promise.operation.verb.word(),
+                other.invoke.subject
+            ));
+        }
+        return;
+    }
     let early = |(_, life): &(&String, &Life<'_, '_>)| {
         (0..life.effects.len()).any(|effect| lives.too_early(life, effect).is_some())
     };
