@@ -140,13 +140,14 @@ fn one_that_does_not_end_in_time_and_does_not_answer_is_told() {
 fn one_that_does_not_end_holds_up_no_other() {
     let home = Home::new();
     let (older, newest) = (home.serve(&["--port", "0"]), home.serve(&["--port", "0"]));
+    let url = older.url();
     // The newest is the first of the list.
     newest.signal("STOP");
     let said = home.run(&["stop", "--all", "--timeout", "8s", "--json"]);
     let said = said.failed(6, &format!("(pid {}) was asked to end", newest.pid()));
     let object = object(&said.stdout);
     assert_eq!((&object["ok"], &object["error"]["kind"]), (&json!(false), &json!("timeout")));
-    assert_eq!(object["stopped"], json!([{ "pid": older.pid(), "url": older.url() }]));
+    assert_eq!(object["stopped"], json!([{ "pid": older.pid(), "url": url }]));
     assert_eq!(object["not_stopped"][0]["pid"], newest.pid());
     assert_eq!(older.ended().0, Some(0));
     newest.signal("CONT");
