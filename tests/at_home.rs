@@ -142,7 +142,17 @@ fn only_what_failed_the_last_time_is_run_again() {
     let mut ci = home.command(["e2e", "shop", "a", "b"]);
     said(ci.env("CI", "true")).ok();
 
+    // A scenario that is there no more does not fail any more.
     let file = home.path().join("shop/scenarios/c.toml");
+    let renamed = file.with_file_name("z.toml");
+    std::fs::rename(&file, &renamed).unwrap();
+    home.run(&["e2e", "shop", "--last-failed"]).failed(2, nothing);
+    home.run(&["e2e", "shop", "z"]).failed(1, "");
+    assert_eq!(home.run(&["e2e", "shop", "--last-failed", "--list"]).ok(), "z  It is c.\n");
+    std::fs::rename(&renamed, &file).unwrap();
+    home.run(&["e2e", "shop"]).failed(1, "");
+    assert_eq!(home.run(&["e2e", "shop", "--last-failed", "--list"]).ok(), "c  It is c.\n");
+
     std::fs::write(&file, format!("description = \"It is c.\"\n\n{STEP}")).unwrap();
     home.run(&["e2e", "shop", "--last-failed", "--update"]).failed(2, "cannot be used with");
     home.run(&["e2e", "shop", "c", "--update"]).ok();
@@ -203,4 +213,60 @@ fn several_suites_run_one_after_the_other() {
     ] {
         home.run(&[&["e2e"], args].concat()).failed(2, needle);
     }
+}
+
+#[test]
+fn of_several_suites_those_in_which_nothing_is_chosen_hold_up_no_other() {
+    let home = Home::new();
+    shop(&home);
+    let green = home.path().join("green");
+    std::fs::create_dir_all(green.join("scenarios")).unwrap();
+    std::fs::write(green.join("suite.toml"), "").unwrap();
+    std::fs::write(green.join("scenarios/d.toml"), format!("description = \"d\"\n\n{STEP}"))
+        .unwrap();
+    home.run(&["e2e", "green", "--update"]).ok();
+    let nothing = "nothing to run in any of 2 suites";
+    home.run(&["e2e", "green", "shop", "--last-failed"]).failed(2, nothing);
+    home.run(&["e2e", "green", "shop"]).failed(1, "");
+    for suites in [["green", "shop"], ["shop", "green"]] {
+        let again = [&["e2e"], &suites[..], &["--last-failed"]].concat();
+        let said = home.run(&again).failed(1, "").stdout;
+        assert!(said.contains("FAIL c [rust]"), "{said}");
+        assert!(said.contains("green: nothing of it is chosen, 0 runs\n"), "{said}");
+        assert!(said.ends_with("\n2 suites: not all passed\n"), "{said}");
+        for choice in [["--tag", "quick"], ["-E", "name(a)"]] {
+            let said = home.run(&[&["e2e"], &suites[..], &choice].concat()).ok();
+            assert!(said.contains("ok   a [rust]"), "{said}");
+            assert!(said.ends_with("\n2 suites: all passed\n"), "{said}");
+        }
+    }
+    let json = home.run(&["e2e", "green", "shop", "--tag", "quick", "--json"]).ok();
+    let json: Value = serde_json::from_str(&json).unwrap();
+    let runs: Vec<_> =
+        json["suites"].as_array().unwrap().iter().map(|suite| &suite["summary"]["runs"]).collect();
+    assert_eq!(runs, [0, 1]);
+    home.run(&["e2e", "green", "shop", "-E", "name(z)"]).failed(2, nothing);
+}
+
+#[test]
+fn an_error_in_a_later_suite_keeps_what_the_earlier_came_to() {
+    let home = Home::new();
+    shop(&home);
+    let other = home.path().join("other");
+    std::fs::create_dir_all(other.join("scenarios")).unwrap();
+    std::fs::write(other.join("suite.toml"), "").unwrap();
+    let text = format!("description = \"d\"\n\n{STEP}");
+    std::fs::write(other.join("scenarios/d.toml"), text).unwrap();
+    // The file of its report cannot be written: that is seen when its turn comes.
+    std::fs::create_dir(home.path().join("r-other.json")).unwrap();
+    let run = ["e2e", "shop", "other", "--report", "json=r.json", "--json"];
+    let said = home.run(&run).failed(2, "r-other.json");
+    let json: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!((&json["ok"], &json["error"]["kind"]), (&Value::Bool(false), &"usage".into()));
+    assert_eq!(json["suites"][0]["summary"]["failed"], 1, "{json}");
+    assert_eq!(json["suites"][1]["summary"], Value::Null, "{json}");
+    // A slip in a fixture costs no run of another suite.
+    std::fs::write(other.join("scenarios/d.toml"), "description = 1\n").unwrap();
+    let said = home.run(&["e2e", "shop", "other"]).failed(2, "d.toml");
+    assert!(!said.stdout.contains("[rust]"), "{}", said.stdout);
 }

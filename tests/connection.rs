@@ -176,11 +176,20 @@ async fn serve_whose_credentials_are_revoked_ends_with_a_message_and_8() {
     let home = Home::new();
     let url = server.url().unwrap();
     let serve = home.serve(&["--server", &url, "--user", "worker", "--password", "first"]);
+    let mut follower = home.command(["logs", "--follow"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("Ready: ")));
     server.change_the_password();
     let (code, _, stderr) = serve.ended();
     assert_eq!(code, Some(8), "{stderr}");
     let why = "the services receive nothing any more: the connection ended: the broker has refused";
     assert!(stderr.contains(why), "{stderr}");
+    // Who follows its log sees that too, and nothing is left of the log.
+    let rest: Vec<String> = lines.collect();
+    let is_it = |line: &String| line.contains(" error: serve: ") && line.contains(why);
+    assert!(rest.iter().any(is_it), "{rest:?}");
+    assert!(follower.wait().unwrap().success());
+    assert_eq!(home.path().join("run/mono-demo").read_dir().unwrap().count(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -137,6 +137,24 @@ fn one_that_does_not_end_in_time_and_does_not_answer_is_told() {
 }
 
 #[test]
+fn one_that_does_not_end_holds_up_no_other() {
+    let home = Home::new();
+    let (older, newest) = (home.serve(&["--port", "0"]), home.serve(&["--port", "0"]));
+    let url = older.url();
+    // The newest is the first of the list.
+    newest.signal("STOP");
+    let said = home.run(&["stop", "--all", "--timeout", "8s", "--json"]);
+    let said = said.failed(6, &format!("(pid {}) was asked to end", newest.pid()));
+    let object = object(&said.stdout);
+    assert_eq!((&object["ok"], &object["error"]["kind"]), (&json!(false), &json!("timeout")));
+    assert_eq!(object["stopped"], json!([{ "pid": older.pid(), "url": url }]));
+    assert_eq!(object["not_stopped"][0]["pid"], newest.pid());
+    assert_eq!(older.ended().0, Some(0));
+    newest.signal("CONT");
+    assert_eq!(newest.ended().0, Some(0));
+}
+
+#[test]
 fn a_killed_serve_is_not_there_and_its_log_goes_with_the_next() {
     let home = Home::new();
     let serve = home.serve(&["--port", "0"]);
@@ -149,6 +167,50 @@ fn a_killed_serve_is_not_there_and_its_log_goes_with_the_next() {
     let pid = format!("serve-{}", next.pid());
     assert!(names.clone().all(|name| name == *pid), "{:?}", names.collect::<Vec<_>>());
     home.run(&["stop"]).ok();
+}
+
+#[test]
+fn a_log_is_swept_when_no_process_has_its_number_and_stays_while_one_has() {
+    let home = Home::new();
+    let serve = home.serve(&["--port", "0"]);
+    serve.signal("KILL");
+    let killed = serve.pid();
+    serve.ended();
+    let folder = home.path().join("run/mono-demo");
+    let of = |pid: u32, end: &str| folder.join(format!("serve-{pid}.{end}"));
+    // As after one that was killed before it was ready.
+    let text = std::fs::read_to_string(of(killed, "json")).unwrap();
+    std::fs::remove_file(of(killed, "json")).unwrap();
+    std::fs::write(of(killed, "log.1"), "older\n").unwrap();
+    // As of one that is starting, with the number of one that was killed.
+    let mut starting = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+    let mut stale = object(&text);
+    (stale["pid"], stale["started"]) = (json!(starting.id()), json!(7));
+    std::fs::write(of(starting.id(), "json"), stale.to_string()).unwrap();
+    for end in ["log", "log.1"] {
+        std::fs::write(of(starting.id(), end), "a line\n").unwrap();
+    }
+    let _next = home.serve(&["--port", "0"]);
+    assert!(!of(killed, "log").exists() && !of(killed, "log.1").exists(), "{:?}", runtime(&home));
+    assert!(!of(starting.id(), "json").exists(), "{:?}", runtime(&home));
+    assert!(of(starting.id(), "log").exists() && of(starting.id(), "log.1").exists());
+    starting.kill().unwrap();
+    starting.wait().unwrap();
+    home.run(&["stop"]).ok();
+}
+
+#[test]
+fn the_log_has_no_colours_where_the_terminal_has_them() {
+    let home = Home::new();
+    let serve = home.serve(&["--port", "0", "--log", "debug", "--color", "always"]);
+    // A request that the service refuses is logged.
+    home.run(&["call", "services.math.calculate", "nonsense"]);
+    let log = home.run(&["logs", "-n", "100000"]).ok();
+    home.run(&["stop"]).ok();
+    let (_, _, stderr) = serve.ended();
+    assert!(stderr.contains("\x1b[2m"), "{stderr}");
+    assert!(log.contains("DEBUG"), "{log}");
+    assert!(!log.contains(['\x1b', '\u{FFFD}']), "{log}");
 }
 
 /// A file that says that another user's process is a `serve` of ours.
@@ -172,11 +234,16 @@ fn a_process_of_another_user_is_never_ended() {
     let own = std::fs::read_to_string(folder.join(format!("serve-{}.json", serve.pid()))).unwrap();
     let mut said = object(&own);
     (said["pid"], said["started"]) = (json!(other.id()), json!(started));
+    said["since_ms"] = json!(said["since_ms"].as_u64().unwrap() + 1);
     std::fs::write(folder.join(format!("serve-{}.json", other.id())), said.to_string()).unwrap();
     let pid = other.id().to_string();
     home.run(&["stop", "--pid", &pid]).failed(3, &format!("process {pid} is another user's"));
+    // Nor does it hold up the end of what is ours, which comes after it in the list.
+    let all = home.run(&["stop", "--all", "--json"]).failed(3, "is another user's");
+    let all = object(&all.stdout);
+    assert_eq!(all["stopped"][0]["pid"], serve.pid(), "{all}");
+    assert_eq!(all["not_stopped"][0]["pid"], other.id(), "{all}");
     assert!(other.try_wait().unwrap().is_none(), "it lives");
     other.kill().unwrap();
     other.wait().unwrap();
-    home.run(&["stop"]).ok();
 }

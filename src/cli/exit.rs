@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use serde_json::{Value, json};
+
 use crate::modules::ClientError;
 use crate::mono::{ConnectError, remedy};
 
@@ -116,6 +118,12 @@ impl CliError {
 
     pub fn infrastructure(operation: &str, evidence: impl std::fmt::Display) -> Self {
         Self::new(Exit::Infrastructure, format!("{operation}: {evidence}"))
+    }
+
+    /// What `--json` says of it.
+    pub fn object(&self) -> Value {
+        let Self { exit, message, .. } = self;
+        json!({ "kind": exit.word(), "code": exit.code(), "message": message })
     }
 
     #[must_use]

@@ -3,7 +3,7 @@
 use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, OnceLock};
 
-use console::Style;
+use console::{Style, strip_ansi_codes};
 use serde_json::{Value, json};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -11,7 +11,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::context::Context;
 use super::exit::{CliError, Exit};
-use super::serve_log::LogWriter;
+use super::serve_log::{LogFile, LogWriter};
 use crate::mono::REFUSALS;
 
 /// Stdout for results, stderr for everything else; with `--json`, one object on stdout.
@@ -27,6 +27,7 @@ pub struct Output {
     stderr_tty: bool,
     unwritten: Unwritten,
     log: AlsoTo,
+    log_file: OnceLock<LogFile>,
 }
 
 /// A log that has all that is said to people too, if there is one.
@@ -72,12 +73,15 @@ impl Output {
             stderr_tty: context.stderr_tty,
             unwritten: Arc::default(),
             log: Arc::default(),
+            log_file: OnceLock::new(),
         }
     }
 
-    /// From here on all that is said to people is written to this log too; the first one stays.
-    pub fn also_to(&self, log: LogWriter) {
-        let _ = self.log.set(log);
+    /// From here on all that is said to people is written to this log too, to the error that ends the
+    /// command; the first one stays. It goes with this.
+    pub fn also_to(&self, log: LogFile) {
+        let _ = self.log.set(log.writer.clone());
+        let _ = self.log_file.set(log);
     }
 
     fn log(&self, text: &str) {
@@ -176,22 +180,23 @@ impl Output {
 
     /// The error that ends a command, and its hint.
     pub fn error(&self, error: &CliError) {
-        self.object(&json!({
-            "ok": false,
-            "error": { "kind": error.exit.word(), "code": error.exit.code(), "message": error.message },
-        }));
+        self.object(&json!({ "ok": false, "error": error.object() }));
         self.complain(error);
     }
 
-    fn complain(&self, error: &CliError) {
+    /// The same for people only, where the object says more than that error.
+    pub fn complain(&self, error: &CliError) {
         let (red, cyan, off) =
             if self.stderr_colour { ("\x1b[1;31m", "\x1b[1;36m", "\x1b[0m") } else { ("", "", "") };
         let mut stderr = std::io::stderr().lock();
         // A fixture's mistakes come rendered, each with its own heading.
-        let message = error.message.strip_prefix("error: ").unwrap_or(&error.message);
-        write_line(&mut stderr, &format!("{red}error:{off} {}", printable(message)));
+        let message = printable(error.message.strip_prefix("error: ").unwrap_or(&error.message));
+        self.log(&format!("error: {message}"));
+        write_line(&mut stderr, &format!("{red}error:{off} {message}"));
         if let Some(hint) = &error.hint {
-            write_line(&mut stderr, &format!("{cyan}hint:{off} {}", printable(hint)));
+            let hint = printable(hint);
+            self.log(&format!("hint: {hint}"));
+            write_line(&mut stderr, &format!("{cyan}hint:{off} {hint}"));
         }
     }
 
@@ -246,7 +251,9 @@ impl Write for Log {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let _ = io::stderr().write_all(line);
         if let Some(log) = self.0.get() {
-            log.write(&printable(&String::from_utf8_lossy(line)));
+            // Styles are for the terminal.
+            let line = String::from_utf8_lossy(line);
+            log.write(&printable(&strip_ansi_codes(&line)));
         }
         Ok(line.len())
     }

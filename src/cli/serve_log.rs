@@ -60,7 +60,7 @@ impl Drop for LogFile {
 }
 
 /// Removes all parts of a log.
-pub fn remove_log(path: &Path) {
+fn remove_log(path: &Path) {
     for part in [path.to_owned(), older(path)] {
         let _ = std::fs::remove_file(part);
     }

@@ -1,6 +1,7 @@
 //! `--last-failed`: which runs of a suite did not pass when they were last run. It is kept a file a suite,
 //! in this user's state folder.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -72,18 +73,24 @@ impl LastFailed {
         Self { path, suite: suite.to_owned(), passed: Runs::new(), failed: Runs::new() }
     }
 
-    /// Writes what is known now; of what was not run, what was known before. A suite in which nothing
-    /// ever failed leaves no file.
+    /// Writes what is known now; of what was not run, what was known before, unless its scenario is none
+    /// of these names any more. A suite in which nothing ever failed leaves no file.
     ///
     /// # Errors
     /// It cannot be written, in words for people.
-    pub(super) fn write(self) -> Result<(), String> {
+    pub(super) fn write(
+        self,
+        names: impl FnOnce() -> Option<BTreeSet<String>>,
+    ) -> Result<(), String> {
         let failed = |e: io::Error| {
             format!("which runs failed is not kept for --last-failed: {}: {e}", self.path.display())
         };
         // What is no such file is written anew.
         let before = read(&self.path).unwrap_or_default();
         let mut now: Runs = before.difference(&self.passed).cloned().collect();
+        if let Some(names) = (!now.is_empty()).then(names).flatten() {
+            now.retain(|(scenario, _)| names.contains(scenario));
+        }
         now.extend(self.failed.iter().cloned());
         if now.is_empty() {
             return match std::fs::remove_file(&self.path) {
@@ -133,15 +140,22 @@ mod tests {
     fn what_was_not_run_stays_and_what_passed_goes() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state/x.json");
+        let suite = || ["a", "b", "c", "d", "e"].map(str::to_owned).into();
         let write = |passed: &[&str], failed: &[&str]| {
             let (passed, failed) = (runs(passed), runs(failed));
-            LastFailed { path: path.clone(), suite: "s".into(), passed, failed }.write().unwrap();
+            LastFailed { path: path.clone(), suite: "s".into(), passed, failed }
+                .write(|| Some(suite()))
+                .unwrap();
         };
         write(&["a"], &[]);
         assert!(!path.exists(), "a suite in which nothing failed leaves nothing");
         write(&["a"], &["b", "c"]);
         write(&["b"], &["d"]);
         assert_eq!(read(&path).unwrap(), runs(&["c", "d"]));
+        write(&[], &["gone"]);
+        assert_eq!(read(&path).unwrap(), runs(&["c", "d", "gone"]));
+        write(&[], &[]);
+        assert_eq!(read(&path).unwrap(), runs(&["c", "d"]), "the suite has it no more");
         write(&["c", "d"], &[]);
         assert!(!path.exists());
         std::fs::write(&path, "nonsense").unwrap();

@@ -36,13 +36,9 @@ pub(super) async fn once(
     // From here on a signal is an orderly end, also while things are still prepared.
     let mut signals = Signals::listen()?;
     let named = async {
-        let plan = Plan::find(args, only, global, context, output).await?;
-        if plan.nothing_failed() && !args.pass_with_no_runs {
-            let message = "e2e --last-failed: no run of this suite is known to have failed here";
-            return Err(CliError::usage(message)
-                .hint("run the suite without it; with --pass-with-no-runs that is a success"));
-        }
+        let mut plan = Plan::find(args, only, global, context, output).await?;
         let by_name = plan.by_name().await?;
+        plan.something_failed()?;
         Ok::<_, CliError>((plan, by_name))
     };
     let (plan, by_name) = tokio::select! {
@@ -115,7 +111,8 @@ pub(super) async fn once(
     drop(reporters);
     // An interrupt breaks runs that might pass.
     if is_kept && !summary.interrupted {
-        last_failed.write().unwrap_or_else(|why| output.note(format!("note: {why}")));
+        let names = || session::names(&by_name).ok();
+        last_failed.write(names).unwrap_or_else(|why| output.note(format!("note: {why}")));
     }
     let exit = exit(&settings, &summary, output)?;
     if is_alone {
@@ -131,6 +128,28 @@ pub(super) async fn once(
         }
     }
     Ok(exit)
+}
+
+/// Why this suite has nothing to run, if so; nothing is prepared.
+///
+/// # Errors
+/// A slip in the arguments, or a bad fixture.
+pub(super) async fn nothing_to_run(
+    args: &RunArgs,
+    global: &Global,
+    context: &Context,
+    output: &Output,
+) -> Result<Option<CliError>, CliError> {
+    let mut plan = Plan::find(args, None, global, context, output).await?;
+    let by_name = plan.by_name().await?;
+    if let Err(why) = plan.something_failed() {
+        return Ok(Some(why));
+    }
+    match session::chosen(&by_name) {
+        Ok(_) => Ok(None),
+        Err(error @ E2eError::NothingChosen { is_all: true, .. }) => Ok(Some(plan.meant(error))),
+        Err(error) => Err(plan.meant(error)),
+    }
 }
 
 /// Remembers the first run in which something differs.

@@ -80,7 +80,7 @@ impl One {
         output: &Output,
         looks: impl FnOnce(&Settings, &Fixture, bool) -> Result<(), CliError>,
     ) -> Result<Self, CliError> {
-        let plan = Plan::find(args, None, global, context, output).await?;
+        let mut plan = Plan::find(args, None, global, context, output).await?;
         let by_name = plan.by_name().await?;
         let chosen = session::chosen(&by_name).map_err(|error| plan.meant(error))?;
         let [fixture] = chosen.as_slice() else {

@@ -25,7 +25,7 @@ use crate::e2e::run::Kept;
 use crate::e2e::run::Machine;
 use crate::e2e::run::oracle::Oracle;
 use crate::e2e::scenario::OnCluster;
-use crate::e2e::session::{Again, E2eError, Filter, Mode, Runs, Settings};
+use crate::e2e::session::{self, Again, E2eError, Filter, Mode, Runs, Settings};
 use crate::e2e::text::Schemas;
 use crate::e2e::verdict::event::Invocation;
 use crate::proof::{ContentOf, Proof};
@@ -103,16 +103,25 @@ impl<'a> Plan<'a> {
         Ok(Self { args, global, context, output, tools, suite, filter })
     }
 
-    /// Enough to say which scenarios and clients are chosen: nothing is installed or prepared.
+    /// Enough to say which scenarios and clients are chosen: nothing is installed or prepared. What
+    /// failed and is in the suite no more is not chosen from then on.
     ///
     /// # Errors
     /// A client that the suite does not have.
-    pub(super) async fn by_name(&self) -> Result<Settings, CliError> {
+    pub(super) async fn by_name(&mut self) -> Result<Settings, CliError> {
         let parts = match &self.suite.own {
             Some(own) => parts::of_own_by_name(own, self.args)?,
             None => self.built_in(true).await?,
         };
-        Ok(self.settings(parts, Err(NOT_LOOKED_FOR.to_owned()), None))
+        let mut settings = self.settings(parts, Err(NOT_LOOKED_FOR.to_owned()), None);
+        // A slip in a fixture is told where the choice is made.
+        if let Some(failed) = &mut self.filter.failed
+            && let Ok(names) = session::names(&settings)
+        {
+            failed.retain(|(scenario, _)| names.contains(scenario));
+            settings.filter.failed = Some(failed.clone());
+        }
+        Ok(settings)
     }
 
     /// What it comes to on this machine: what is needed is prepared.
@@ -146,9 +155,18 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// Whether `--last-failed` chooses nothing, since nothing is known to have failed.
-    pub(super) fn nothing_failed(&self) -> bool {
-        self.filter.failed.as_ref().is_some_and(Runs::is_empty)
+    /// Makes sure that `--last-failed` has something to choose from.
+    ///
+    /// # Errors
+    /// Nothing is known to have failed.
+    pub(super) fn something_failed(&self) -> Result<(), CliError> {
+        let nothing_failed = self.filter.failed.as_ref().is_some_and(Runs::is_empty);
+        if !nothing_failed || self.args.pass_with_no_runs {
+            return Ok(());
+        }
+        let message = "e2e --last-failed: no run of this suite is known to have failed here";
+        Err(CliError::usage(message)
+            .hint("run the suite without it; with --pass-with-no-runs that is a success"))
     }
 
     /// Where the scenarios are.

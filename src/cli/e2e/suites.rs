@@ -1,13 +1,13 @@
 //! Several suites in one call, one after the other.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::arguments::RunArgs;
-use super::once::once;
+use super::once::{nothing_to_run, once};
 use crate::cli::context::Context;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::global::Global;
@@ -63,11 +63,11 @@ pub(super) fn named(names: &[String], context: &Context) -> Vec<(PathBuf, Vec<St
     if suites.len() > 1 { suites } else { Vec::new() }
 }
 
-/// Runs each of them; what is chosen by flags is chosen in each.
+/// Runs each of them; what is chosen by flags is chosen in each, and may be nothing in some.
 ///
 /// # Errors
-/// A name that is no path, or a flag that is about one suite, before anything is run; whatever ends the
-/// runs of a suite.
+/// Before anything is run: a name that is no path, a flag that is about one suite, a slip in a suite, or
+/// nothing to run in any.
 pub(super) async fn run(
     args: &RunArgs,
     suites: Vec<(PathBuf, Vec<String>)>,
@@ -87,39 +87,69 @@ pub(super) async fn run(
             CliError::usage(message).hint("with several suites each scenario is named by its path")
         );
     }
+    let labels = labels(suites.iter().map(|(suite, _)| suite.as_path()));
+    let mut chosen = Vec::new();
+    let mut why_nothing = None;
+    for ((suite, names), label) in suites.into_iter().zip(labels) {
+        let args = of_one(args, names, &label);
+        let nothing = nothing_to_run(&args, global, context, output).await?;
+        chosen.push((suite, args, nothing.is_none()));
+        why_nothing = why_nothing.or(nothing);
+    }
+    if let (true, Some(why)) = (chosen.iter().all(|(_, _, runs)| !runs), why_nothing) {
+        let message =
+            format!("e2e: nothing to run in any of {} suites; in the first: {why}", chosen.len());
+        return Err(CliError { message, ..why });
+    }
     let mut worst = Exit::Success;
     let mut objects: Vec<Value> = Vec::new();
-    let labels = labels(suites.iter().map(|(suite, _)| suite.as_path()));
-    for ((suite, names), label) in suites.iter().zip(labels) {
+    for (suite, args, runs) in &chosen {
         let mut kept = Kept::default();
-        let args = of_one(args, names.clone(), &label);
-        let exit = once(&args, None, Some(&mut kept), global, context, output).await?;
+        if *runs {
+            match once(args, None, Some(&mut kept), global, context, output).await {
+                Ok(exit) => worst = worst.or_worse(exit),
+                Err(error) => {
+                    // What the suites before it came to is told too.
+                    objects.push(json!({ "suite": suite, "summary": kept.0 }));
+                    let why = error.object();
+                    output.object(&json!({ "ok": false, "error": why, "suites": objects }));
+                    output.complain(&error);
+                    return Ok(error.exit);
+                }
+            }
+        } else {
+            kept.0 = Some(Summary::default());
+            output.line(format!("suite {}: nothing of it is chosen, 0 runs", suite.display()));
+        }
         output.line("");
         objects.push(json!({ "suite": suite, "summary": kept.0 }));
-        worst = worst.or_worse(exit);
         if worst == Exit::Interrupted || (args.fail_fast && worst != Exit::Success) {
             break;
         }
     }
-    let left = suites.len() - objects.len();
+    let left = chosen.len() - objects.len();
     let not_run = if left > 0 { format!(", {left} not run") } else { String::new() };
     let well = if worst == Exit::Success { "all passed" } else { "not all passed" };
-    output.line(format!("{} suites: {well}{not_run}", suites.len()));
+    output.line(format!("{} suites: {well}{not_run}", chosen.len()));
     output.object(&json!({ "ok": worst == Exit::Success, "suites": objects }));
     Ok(worst)
 }
 
-/// What tells the files of one suite from those of another: its folder's name, and a number where that
-/// was there before.
+/// What tells the files of one suite from those of another: its folder's name, and a number where
+/// another has that.
 fn labels<'a>(suites: impl Iterator<Item = &'a Path>) -> Vec<String> {
-    let mut times: BTreeMap<String, usize> = BTreeMap::new();
-    let label = |suite: &Path| {
+    let mut used = BTreeSet::new();
+    let mut label = |suite: &Path| {
         let name = suite.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let times = times.entry(name.clone()).or_default();
-        *times += 1;
-        if *times == 1 { name } else { format!("{name}-{times}") }
+        let mut label = name.clone();
+        let mut number = 1;
+        while !used.insert(label.clone()) {
+            number += 1;
+            label = format!("{name}-{number}");
+        }
+        label
     };
-    suites.map(label).collect()
+    suites.map(&mut label).collect()
 }
 
 /// The same arguments for this suite; what is written is told apart by its label.
@@ -142,5 +172,8 @@ mod tests {
     fn suites_of_one_name_are_told_apart() {
         let suites = ["/a/e2e", "/b/e2e", "/c/shop"].map(Path::new);
         assert_eq!(labels(suites.into_iter()), ["e2e", "e2e-2", "shop"]);
+        // A folder may have the name that another would be given.
+        let suites = ["/a/e2e", "/b/e2e", "/c/e2e-2", "/d/e2e"].map(Path::new);
+        assert_eq!(labels(suites.into_iter()), ["e2e", "e2e-2", "e2e-2-2", "e2e-3"]);
     }
 }

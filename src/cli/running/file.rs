@@ -10,10 +10,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 
-use super::process::Process;
+use super::process::{self, Process};
 use super::proof::Secret;
 use crate::cli::context::Context;
-use crate::cli::serve_log::{LogFile, remove_log};
+use crate::cli::serve_log::LogFile;
 use crate::whole;
 use crate::wire::context::NatsContext;
 
@@ -116,11 +116,28 @@ impl RuntimeFile {
         for (path, runtime) in believed(&folder) {
             if !runtime.process.lives() {
                 let _ = std::fs::remove_file(path);
-                remove_log(&log_path(context, runtime.process.pid));
             }
         }
+        sweep_logs(&folder);
         Ok(file)
     }
+}
+
+/// Removes the logs of processes that are no more. One that was killed before it was ready has a log
+/// and no file, and one that is starting has a log and may have the number of one that was killed.
+fn sweep_logs(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
+        if log_of(&path).is_some_and(|pid| !process::is_taken(pid)) {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Whose log, or part of a log, it is by its name.
+fn log_of(path: &Path) -> Option<u32> {
+    let name = path.file_name()?.to_str()?.strip_prefix("serve-")?;
+    name.strip_suffix(".log").or_else(|| name.strip_suffix(".log.1"))?.parse().ok()
 }
 
 impl Drop for RuntimeFile {

@@ -41,6 +41,16 @@ impl Process {
     }
 }
 
+/// Whether a living process has this number, whichever and whosever it is.
+pub fn is_taken(pid: u32) -> bool {
+    let Some(number) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return false };
+    match test_kill_process(number) {
+        // One that has ended has its number until its parent has asked how.
+        Ok(()) => !cfg!(target_os = "linux") || started(pid).is_some(),
+        Err(error) => error == rustix::io::Errno::PERM,
+    }
+}
+
 /// The 22nd word of `/proc/PID/stat` (proc(5)); the second, the name, may have anything in it. `None`
 /// for one that has ended, and whose parent has not asked how yet.
 fn started(pid: u32) -> Option<u64> {
@@ -60,14 +70,15 @@ mod tests {
     fn one_that_has_ended_lives_no_more_also_before_its_parent_has_asked() {
         let mut child = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
         let process = Process { pid: child.id(), started: started(child.id()) };
-        assert!(process.lives());
+        assert!(process.lives() && is_taken(process.pid));
         child.kill().unwrap();
         let ended = || std::fs::read_to_string(format!("/proc/{}/stat", process.pid)).unwrap();
         while !ended().contains(") Z ") {
             std::thread::yield_now();
         }
-        assert!(!process.lives());
+        assert!(!process.lives() && !is_taken(process.pid));
         child.wait().unwrap();
+        assert!(!is_taken(process.pid) && !is_taken(0));
     }
 
     #[test]

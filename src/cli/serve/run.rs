@@ -60,10 +60,9 @@ pub async fn run(
         running::may_be_published(context).map_err(failed)?;
     }
     let log = (!args.unlisted).then(|| running::begin_log(context)).transpose();
-    // There while this is.
     let log = log.map_err(|e| CliError::new(Exit::Infrastructure, format!("serve: {e}")))?;
-    if let Some(log) = &log {
-        output.also_to(log.writer.clone());
+    if let Some(log) = log {
+        output.also_to(log);
     }
     // All that is read comes first: what waits there, as for a pipe, a signal ends in the system's way.
     let system = match named_target(&global.connection, context)? {

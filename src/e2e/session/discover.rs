@@ -22,6 +22,14 @@ use crate::e2e::text::source::Source;
 /// The end of the names of files with shared steps, which are no scenarios.
 const SHARED: &str = ".steps.toml";
 
+/// The names of all scenarios of the suite, chosen or not.
+///
+/// # Errors
+/// As [`load`].
+pub fn names(settings: &Settings) -> Result<BTreeSet<String>, E2eError> {
+    Ok(load(settings)?.iter().map(|fixture| fixture.name.to_string()).collect())
+}
+
 /// Reads every fixture below [`Settings::fixtures`], in the order of their names.
 ///
 /// # Errors

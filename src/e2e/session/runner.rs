@@ -182,10 +182,12 @@ pub fn chosen(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
     if !unmatched.is_empty() && !may_be_empty {
         let near = unmatched.iter().find_map(|(_, near)| near.clone());
         let given: Vec<String> = unmatched.into_iter().map(|(given, _)| given).collect();
-        return Err(nothing(settings, &given, near));
+        let names_are_right = settings.filter.wrong_names(&all).next().is_none();
+        let is_all = names_are_right && !has_runs(settings, &choose(settings, all));
+        return Err(nothing(settings, &given, near, is_all));
     }
     let chosen = choose(settings, all);
-    let runs = chosen.iter().any(|fixture| clients_of(settings, fixture).next().is_some());
+    let runs = has_runs(settings, &chosen);
     // That a change touches nothing of what is wanted is no mistake.
     if runs || may_be_empty || settings.filter.only.is_some() {
         return Ok(chosen);
@@ -197,12 +199,16 @@ pub fn chosen(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
     if given.is_empty() {
         given.push("there is none".to_owned());
     }
-    Err(nothing(settings, &given, None))
+    Err(nothing(settings, &given, None, true))
 }
 
-fn nothing(settings: &Settings, given: &[String], near: Option<String>) -> E2eError {
+fn has_runs(settings: &Settings, chosen: &[Fixture]) -> bool {
+    chosen.iter().any(|fixture| clients_of(settings, fixture).next().is_some())
+}
+
+fn nothing(settings: &Settings, given: &[String], near: Option<String>, is_all: bool) -> E2eError {
     let suite = settings.invocation.suite.clone();
-    E2eError::NothingChosen { given: given.join(", "), suite, near }
+    E2eError::NothingChosen { given: given.join(", "), suite, near, is_all }
 }
 
 /// The same, but without an error if no run is left because a client is missing on this machine:

@@ -115,6 +115,9 @@ pub enum E2eError {
         suite: String,
         /// A name that is near.
         near: Option<String>,
+        /// Whether nothing at all is chosen, and each name is one of the suite's. Otherwise a part of
+        /// the filter is a slip.
+        is_all: bool,
     },
     /// A folder or file of the suite cannot be read.
     #[error("cannot read {}: {source}", path.display())]

@@ -63,6 +63,12 @@ impl Filter {
         fixtures.into_iter().filter(wanted).collect()
     }
 
+    /// The names that no scenario of the suite has.
+    pub fn wrong_names<'a>(&'a self, fixtures: &'a [Fixture]) -> impl Iterator<Item = &'a String> {
+        let has = |fixture: &Fixture, wanted: &str| name_matches(wanted, fixture.name.as_str());
+        self.names.iter().filter(move |wanted| !fixtures.iter().any(|one| has(one, wanted)))
+    }
+
     /// The names and tags that nothing of the suite has, each with what was meant, perhaps.
     pub fn unmatched(&self, fixtures: &[Fixture]) -> Vec<(String, Option<String>)> {
         let names = || fixtures.iter().map(|fixture| fixture.name.as_str());
@@ -87,10 +93,8 @@ impl Filter {
             let near = nearest(typo, tags()).map(|tag| format!("--tag {tag}"));
             near.or_else(|| names().find(|name| name_matches(typo, name)).map(str::to_owned))
         };
-        let wrong_names =
-            self.names.iter().filter(|wanted| !names().any(|n| name_matches(wanted, n)));
         let wrong_tags = self.tags.iter().filter(|wanted| !tags().any(|tag| tag == *wanted));
-        let names = wrong_names.map(|wanted| (wanted.clone(), of_name(wanted)));
+        let names = self.wrong_names(fixtures).map(|wanted| (wanted.clone(), of_name(wanted)));
         names.chain(wrong_tags.map(|tag| (format!("--tag {tag}"), of_tag(tag)))).collect()
     }
 
