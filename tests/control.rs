@@ -313,7 +313,7 @@ fn a_service_is_ready_when_its_page_is_and_a_broker_says_its_version() {
         json!({
             "run": ["python3", "-c", PAGE, port.to_string()],
             "ready": { "http": format!("http://127.0.0.1:{port}{path}") },
-            "ready_within_ms": if path == "/health" { 20_000 } else { 1_500 },
+            "ready_within_ms": if path == "/health" { 20_000 } else { 8_000 },
         })
     };
     let port = free_port();

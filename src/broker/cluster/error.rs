@@ -79,6 +79,14 @@ pub enum ClusterError {
          `ClusterSettings::partitions` puts them there"
     )]
     NoPartitions,
+    /// Something needs all nodes, and one is cut off from the others.
+    #[error(
+        "node {node} of the cluster is cut off from the others, and this needs all nodes: `heal` ends it"
+    )]
+    CutOff {
+        /// Which, from 0.
+        node: usize,
+    },
     /// There is no such stream.
     #[error("there is no stream `{stream}`")]
     NoStream {

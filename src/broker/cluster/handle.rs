@@ -266,16 +266,16 @@ impl Cluster {
         Ok(leader)
     }
 
-    /// Mends the routes of what is cut off, resumes what is paused, restarts what is down, and waits until a write to a new stream with a
-    /// replica on every node is acknowledged, and until each stream there is has a leader and no
-    /// replica that lags.
+    /// Mends the routes of what is cut off, resumes what is paused, restarts what is down, and waits
+    /// until a write to a new stream with a replica on every node is acknowledged, and until each
+    /// stream there is has a leader and no replica that lags.
     ///
     /// After the loss of a quorum the nodes hold elections, which takes 4 to 9 s.
     ///
     /// # Errors
     /// [`ClusterError::Start`], or [`ClusterError::NotReady`] with what was still missing.
     pub async fn heal(&mut self) -> Result<(), ClusterError> {
-        self.routes.iter().for_each(Routes::heal);
+        self.routes.iter_mut().for_each(Routes::heal);
         let healed = self.nodes.iter_mut().enumerate().map(|(node, broker)| async move {
             if broker.try_status().is_none() {
                 // One that ends at this moment is noticed below: the write needs every node.

@@ -3,6 +3,7 @@
 use super::error::ClusterError;
 use super::handle::Cluster;
 use super::ready;
+use super::routes::Routes;
 use crate::broker::lifecycle::Broker;
 
 impl Cluster {
@@ -15,15 +16,16 @@ impl Cluster {
     ///
     /// # Errors
     /// If there is no such node, [`ClusterError::NoPartitions`] unless the cluster was started
-    /// [for it](crate::broker::ClusterSettings::partitions), and
-    /// [`NotReady`](ClusterError::NotReady) or [`NoLeader`](ClusterError::NoLeader) where the others do not
-    /// go on.
-    pub async fn isolate(&self, node: usize) -> Result<(), ClusterError> {
-        let alone = self.node(node)?;
-        let routes = self.routes.as_ref().ok_or(ClusterError::NoPartitions)?;
+    /// [for it](crate::broker::ClusterSettings::partitions), [`CutOff`](ClusterError::CutOff) if a node
+    /// is cut off already, and [`NotReady`](ClusterError::NotReady) or
+    /// [`NoLeader`](ClusterError::NoLeader) where the others do not go on.
+    pub async fn isolate(&mut self, node: usize) -> Result<(), ClusterError> {
+        self.node(node)?;
+        self.whole()?;
+        let routes = self.routes.as_mut().ok_or(ClusterError::NoPartitions)?;
         let (all, settings) = (self.nodes.iter().collect::<Vec<_>>(), &self.settings);
-        let others: Vec<&Broker> =
-            all.iter().filter(|other| other.name() != alone.name()).copied().collect();
+        let others = all.iter().enumerate().filter(|(other, _)| *other != node);
+        let others: Vec<&Broker> = others.map(|(_, other)| *other).collect();
         let streams = ready::streams_with_a_majority(&all, settings, &others).await?;
         routes.isolate(node);
         ready::api_answers(&others, settings).await?;
@@ -31,5 +33,17 @@ impl Cluster {
             ready::leader(&others, settings, &stream).await?;
         }
         Ok(())
+    }
+
+    /// The node that is [cut off](Self::isolate) from the others.
+    #[must_use]
+    pub fn cut_off(&self) -> Option<usize> {
+        self.routes.as_ref().and_then(Routes::cut_off)
+    }
+
+    /// That no node is cut off: what asks all of them could ask that one, which never answers, and a
+    /// [`heal`](Self::heal) after another fault would end the partition too, which nobody asked for.
+    pub(in crate::broker) fn whole(&self) -> Result<(), ClusterError> {
+        self.cut_off().map_or(Ok(()), |node| Err(ClusterError::CutOff { node }))
     }
 }

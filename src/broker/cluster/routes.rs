@@ -16,6 +16,8 @@ pub(super) struct Routes {
     ways: Vec<Way>,
     /// Where each node says that it listens, in their order; held for life.
     told: Vec<Placeholder>,
+    /// The node that is cut off from the others.
+    cut_off: Option<usize>,
 }
 
 #[derive(Debug)]
@@ -31,12 +33,12 @@ impl Routes {
         let mut ways = Vec::new();
         for from in 0..ports.len() {
             for (to, port) in ports.iter().enumerate().filter(|(to, _)| *to != from) {
-                // Nothing is left to chance.
+                // The seed is 0: these proxies draw nothing from it.
                 ways.push(Way { from, to, proxy: Proxy::start(*port, 0).await? });
             }
         }
         let told = ports.iter().map(|_| Placeholder::any()).collect::<io::Result<_>>()?;
-        Ok(Self { ways, told })
+        Ok(Self { ways, told, cut_off: None })
     }
 
     /// Where this node finds the node `to`.
@@ -51,13 +53,20 @@ impl Routes {
     }
 
     /// Nothing arrives at this node or from it; nobody is told.
-    pub(super) fn isolate(&self, node: usize) {
+    pub(super) fn isolate(&mut self, node: usize) {
+        self.cut_off = Some(node);
         let cut = self.ways.iter().filter(|way| way.from == node || way.to == node);
         cut.for_each(|way| way.proxy.black_hole());
     }
 
     /// All arrives again: connections that have lost something are reset, and made anew.
-    pub(super) fn heal(&self) {
+    pub(super) fn heal(&mut self) {
+        self.cut_off = None;
         self.ways.iter().for_each(|way| way.proxy.heal());
+    }
+
+    /// The node that is cut off from the others.
+    pub(super) fn cut_off(&self) -> Option<usize> {
+        self.cut_off
     }
 }

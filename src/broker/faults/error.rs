@@ -33,9 +33,6 @@ pub enum FaultError {
     /// Nobody whom it would hit is behind a proxy.
     #[error("nobody is behind a proxy")]
     NoProxy,
-    /// It is about the node that the client is connected to, and it is connected to none.
-    #[error("the client is connected to no node through a proxy")]
-    NoClient,
     /// It is about messages, and does not say which.
     #[error("it is not said which messages: `Fault::messages`")]
     NoMessages,

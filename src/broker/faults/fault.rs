@@ -233,6 +233,24 @@ impl What {
         )
     }
 
+    /// Whether it ends a server or cuts one off. A cluster that has one cut off already, or no
+    /// majority, is [healed](Self::Heal) first.
+    #[must_use]
+    pub fn breaks_servers(self) -> bool {
+        matches!(
+            self,
+            Self::KillBroker
+                | Self::RestartBroker
+                | Self::LameDuck
+                | Self::KillLeader
+                | Self::StopLeader
+                | Self::KillNode(_)
+                | Self::WipeNode
+                | Self::IsolateNode(_)
+                | Self::LoseQuorum
+        )
+    }
+
     /// Whether it is about the node that leads a stream.
     #[must_use]
     pub fn is_of_a_leader(self) -> bool {
@@ -300,18 +318,6 @@ impl Fault {
     /// Whether it may break the connection of the client under test, or keep back what comes to it.
     #[must_use]
     pub fn breaks_the_client(&self) -> bool {
-        let of_brokers = matches!(
-            self.what,
-            What::KillBroker
-                | What::RestartBroker
-                | What::LameDuck
-                | What::KillLeader
-                | What::StopLeader
-                | What::KillNode(_)
-                | What::WipeNode
-                | What::IsolateNode(_)
-                | What::LoseQuorum
-        );
         let of_network = matches!(
             self.what,
             What::Cut
@@ -324,7 +330,7 @@ impl Fault {
             self.messages.as_ref().is_some_and(|of| of.kind == MessageKind::Delivery);
         let keeps_back = of_deliveries
             && matches!(self.what, What::Message(Fate::Lose | Fate::Delay(_) | Fate::Swap));
-        of_brokers || (of_network || keeps_back) && self.on != Some(Side::Services)
+        self.what.breaks_servers() || (of_network || keeps_back) && self.on != Some(Side::Services)
     }
 
     /// On everybody, until it is mended.

@@ -115,14 +115,18 @@ impl<'a> Faults<'a> {
     }
 
     /// What the next fault is, with what the seed draws for it: `kill-node 2 (nodes 0, 2)`.
-    #[must_use]
-    pub fn drawn(&self, fault: &Fault) -> String {
-        let nodes: Vec<String> = self.nodes(fault.what).iter().map(usize::to_string).collect();
-        match nodes.len() {
+    /// Where the client's connection decides, it waits for one.
+    ///
+    /// # Errors
+    /// [`FaultError::NoProxy`] and [`FaultError::NobodyConnected`], where the client has no connection.
+    pub async fn drawn(&mut self, fault: &Fault) -> Result<String, FaultError> {
+        let nodes = self.nodes(fault.what).await?;
+        let nodes: Vec<String> = nodes.iter().map(usize::to_string).collect();
+        Ok(match nodes.len() {
             0 => fault.to_string(),
             1 => format!("{fault} (node {})", nodes.concat()),
             _ => format!("{fault} (nodes {})", nodes.join(", ")),
-        }
+        })
     }
 
     /// Breaks or mends something, and says what has happened: it returns once the break has
@@ -146,38 +150,35 @@ impl<'a> Faults<'a> {
     }
 
     /// The nodes that the seed chooses: neighbours, from any of them on.
-    fn nodes(&self, what: What) -> Vec<usize> {
+    async fn nodes(&mut self, what: What) -> Result<Vec<usize>, FaultError> {
         let count = self.servers.count();
         let many = match what {
             What::KillNode(many) => many,
             What::WipeNode | What::IsolateNode(None) => 1,
-            What::IsolateNode(Some(part)) => return self.cut_off(part, count),
-            _ => return Vec::new(),
+            What::IsolateNode(Some(part)) => return self.cut_off(part, count).await,
+            _ => return Ok(Vec::new()),
         };
         let last = count.saturating_sub(1) as u64;
         let first = Dice::new(self.seed, self.injected, Direction::ToServer).within(&(0..=last));
         let mut nodes: Vec<usize> =
             (0..many.min(count)).map(|n| (first as usize + n) % count).collect();
         nodes.sort_unstable();
-        nodes
+        Ok(nodes)
     }
 
-    /// The node to which the client is connected, or one of the others, which the seed chooses; none where
-    /// it is connected to none.
-    fn cut_off(&self, part: PartOf, count: usize) -> Vec<usize> {
-        let of_client = self.networks.iter().filter(|network| network.side == Side::Client);
-        let mut nodes = of_client.flat_map(|network| network.proxies.iter().enumerate());
-        let Some((at, _)) = nodes.find(|(_, proxy)| proxy.counts().open > 0) else {
-            return Vec::new();
-        };
-        match part {
+    /// The node to which the client is connected, or one of the others, which the seed chooses.
+    async fn cut_off(&mut self, part: PartOf, count: usize) -> Result<Vec<usize>, FaultError> {
+        let of_client = self.hit(Some(Side::Client), None)?;
+        let proxies: Vec<&Proxy> = of_client.iter().flat_map(|network| network.proxies).collect();
+        let at = connected(&proxies).await? % count;
+        Ok(match part {
             PartOf::Minority => vec![at],
             PartOf::Majority => {
                 let dice = &mut Dice::new(self.seed, self.injected, Direction::ToServer);
                 let further = dice.within(&(1..=count.saturating_sub(1).max(1) as u64));
                 vec![(at + further as usize) % count]
             }
-        }
+        })
     }
 
     async fn perform(&mut self, what: What, fault: &Fault) -> Result<String, FaultError> {
@@ -200,7 +201,7 @@ impl<'a> Faults<'a> {
                 services::inject(services, what).await.map(str::to_owned)
             }
             _ => {
-                let nodes = self.nodes(what);
+                let nodes = self.nodes(what).await?;
                 self.servers.inject(what, fault, &nodes).await.map(str::to_owned)
             }
         }
@@ -271,11 +272,12 @@ impl<'a> Faults<'a> {
     }
 }
 
-/// Waits until somebody is connected who can be cut: after an earlier fault, one may be on its way.
-async fn connected(proxies: &[&Proxy]) -> Result<(), FaultError> {
+/// Waits until somebody is connected who can be cut, and says through which proxy: after an earlier fault,
+/// one may be on its way.
+async fn connected(proxies: &[&Proxy]) -> Result<usize, FaultError> {
     let open = proxies.iter().map(|proxy| Box::pin(proxy.until(|counts| counts.open > 0)));
     let late = |_| FaultError::NobodyConnected { after: GONE };
-    tokio::time::timeout(GONE, select_all(open)).await.map(drop).map_err(late)
+    tokio::time::timeout(GONE, select_all(open)).await.map(|(_, at, _)| at).map_err(late)
 }
 
 async fn switch(proxy: &Proxy, what: What) -> Result<(), FaultError> {

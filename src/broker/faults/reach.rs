@@ -10,7 +10,17 @@ pub struct Reach {
     what: What,
     gauges: Vec<Gauge>,
     before: u64,
-    ended: Option<Option<String>>,
+    state: State,
+}
+
+/// Whether it can still reach anybody.
+#[derive(Debug)]
+enum State {
+    Lasts,
+    Over {
+        /// Why it has reached nobody, if that is so.
+        unmet: Option<String>,
+    },
 }
 
 impl Reach {
@@ -26,19 +36,19 @@ impl Reach {
                 | What::CutAfter { .. }
         );
         let before = reached(what, &gauges);
-        is_seen.then_some(Self { what, gauges, before, ended: None })
+        is_seen.then_some(Self { what, gauges, before, state: State::Lasts })
     }
 
     /// It is over: what comes later it has not reached.
     pub fn end(&mut self) {
-        self.ended = Some(self.unmet());
+        self.state = State::Over { unmet: self.unmet() };
     }
 
     /// Why it has reached nobody, if that is so.
     #[must_use]
     pub fn unmet(&self) -> Option<String> {
-        if let Some(ended) = &self.ended {
-            return ended.clone();
+        if let State::Over { unmet } = &self.state {
+            return unmet.clone();
         }
         if let What::CutAfter { .. } = self.what {
             let left = before_cut(self.gauges.iter().map(Gauge::bytes_before_cut))?;

@@ -51,6 +51,11 @@ impl Servers<'_> {
         fault: &Fault,
         nodes: &[usize],
     ) -> Result<&'static str, FaultError> {
+        if let Self::Several { cluster, .. } = self
+            && what.breaks_servers()
+        {
+            cluster.whole()?;
+        }
         match self {
             Self::Elsewhere => Err(FaultError::Elsewhere),
             Self::One(broker) => one(broker, what).await,
@@ -83,9 +88,6 @@ impl Servers<'_> {
                     Ok("killed, its store lost, and back with all that the others have")
                 }
                 What::IsolateNode(_) => {
-                    if nodes.is_empty() {
-                        return Err(FaultError::NoClient);
-                    }
                     for node in nodes {
                         cluster.isolate(*node).await?;
                     }

@@ -59,11 +59,6 @@ pub async fn run(
         };
         running::may_be_published(context).map_err(failed)?;
     }
-    let log = (!args.unlisted).then(|| running::begin_log(context)).transpose();
-    let log = log.map_err(|e| CliError::new(Exit::Infrastructure, format!("serve: {e}")))?;
-    if let Some(log) = log {
-        output.also_to(log);
-    }
     // All that is read comes first: what waits there, as for a pipe, a signal ends in the system's way.
     let system = match named_target(&global.connection, context)? {
         Some(target) => {
@@ -80,6 +75,11 @@ pub async fn run(
         }
         None => System::Ours(args.wanted(context)?),
     };
+    let log = (!args.unlisted).then(|| running::begin_log(context)).transpose();
+    let log = log.map_err(|e| CliError::new(Exit::Infrastructure, format!("serve: {e}")))?;
+    if let Some(log) = log {
+        output.also_to(log);
+    }
     // From here on a signal is an orderly end, also while things are still starting.
     let mut signals = Signals::listen()?;
     let (mut broker, target) = match system {

@@ -272,6 +272,28 @@ pub(in crate::e2e) fn cut_off<'a>(mut steps: impl Iterator<Item = &'a Step>) -> 
     steps.any(|step| of(step).any(|fault| matches!(fault.what, What::IsolateNode(_))))
 }
 
+/// A cluster that was broken until `heal` is not broken further: a fault that waits until all nodes are back
+/// would end the first in silence, and one that asks who leads could ask a node that never answers.
+pub(in crate::e2e) fn one_at_a_time<'a>(
+    steps: impl Iterator<Item = &'a Step>,
+    findings: &mut Findings,
+) {
+    let mut lasting: Option<What> = None;
+    for (step, fault) in steps.flat_map(|step| of(step).map(move |fault| (step, fault))) {
+        let word = fault.what.word();
+        if let Some(first) = lasting.filter(|_| fault.what.breaks_servers()) {
+            let message =
+                format!("`{word}` needs all nodes, and `{}` lasts until `heal`", first.word());
+            let help = "a step `fault = \"heal\"` before it ends that, as `for` would";
+            findings.add_with_help(step.span.clone(), message, help);
+        } else if fault.what == What::Heal {
+            lasting = None;
+        } else if fault.what.mended_by() == Some(What::Heal) && fault.lasts.is_none() {
+            lasting = Some(fault.what);
+        }
+    }
+}
+
 /// A cluster breaks in other ways than one broker does, and a network only where a proxy is.
 pub(in crate::e2e) fn fit(
     step: &Step,

@@ -47,7 +47,8 @@ impl World {
         for (service, proxies) in &self.networks.services {
             faults = faults.network_of(service, proxies);
         }
-        let mut name = faults.drawn(fault);
+        let drawn = faults.drawn(fault).await;
+        let mut name = drawn.map_err(|error| told(fixture, span, fault, error))?;
         if let Some(due) = due {
             name.push_str(&format!(" at {due}"));
         }
