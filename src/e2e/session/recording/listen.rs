@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_nats::jetstream::context::RequestErrorKind;
 use async_nats::{Message, Subscriber};
 use futures_util::StreamExt as _;
-use futures_util::stream::SelectAll;
+use futures_util::stream::{self, SelectAll};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep_until};
 
@@ -53,13 +53,21 @@ pub enum ListenError {
     },
 }
 
+/// What is heard, by where.
+enum Said {
+    Message(Message),
+    Reply(Message),
+    Acknowledgement(Message),
+}
+
+type Telling = fn(Message) -> Said;
+
 /// A connection that listens from now on.
 pub struct Listening<'a> {
     connection: &'a Connection,
     asked: &'a Asked,
-    subjects: SelectAll<Subscriber>,
-    inboxes: SelectAll<Subscriber>,
-    acknowledgements: SelectAll<Subscriber>,
+    /// All of them in turn: what waits in one is not heard long after what came to another.
+    heard: SelectAll<stream::Map<Subscriber, Telling>>,
     streams: Vec<Holding>,
     unheard: Vec<String>,
     misses_replies: bool,
@@ -78,9 +86,7 @@ impl<'a> Listening<'a> {
         let mut listening = Self {
             connection,
             asked,
-            subjects: SelectAll::new(),
-            inboxes: SelectAll::new(),
-            acknowledgements: SelectAll::new(),
+            heard: SelectAll::new(),
             streams: Vec::new(),
             unheard: Vec::new(),
             misses_replies: false,
@@ -101,18 +107,22 @@ impl<'a> Listening<'a> {
             }
         }
         for subject in &asked.subjects {
-            listening.subjects.push(subscribe(connection, subject).await?);
+            listening
+                .heard
+                .push(subscribe(connection, subject).await?.map(Said::Message as Telling));
         }
         for stream in listening.streams.iter().map(|stream| stream.name.clone()) {
             match subscribe(connection, &format!("{ACKNOWLEDGE}{stream}.>")).await {
-                Ok(subscriber) => listening.acknowledgements.push(subscriber),
+                Ok(subscriber) => {
+                    listening.heard.push(subscriber.map(Said::Acknowledgement as Telling))
+                }
                 Err(error) => listening.unheard.push(format!("when a message is done: {error}")),
             }
         }
         // Last: where an inbox is refused, no answer to anything counts any more.
         for inbox in &asked.inboxes {
             match subscribe(connection, &format!("{inbox}.>")).await {
-                Ok(subscriber) => listening.inboxes.push(subscriber),
+                Ok(subscriber) => listening.heard.push(subscriber.map(Said::Reply as Telling)),
                 // Most systems have no such replies: it is told once there is one.
                 Err(error) if inbox == OTHERS => listening.refused = Some(error),
                 Err(error) => listening.misses(&error),
@@ -145,20 +155,24 @@ impl<'a> Listening<'a> {
             tokio::select! {
                 // What has come is heard before anything ends.
                 biased;
-                Some(message) = self.subjects.next(), if end.is_none() => {
-                    if self.asked.leaves_out(&message.subject) {
-                        continue;
+                Some(said) = self.heard.next() => match said {
+                    // Too late, and only replies are waited for.
+                    Said::Message(_) if end.is_some() => {}
+                    Said::Message(message) => {
+                        if self.asked.leaves_out(&message.subject) {
+                            continue;
+                        }
+                        let reply_to = gathering.message(came(message)).map(str::to_owned);
+                        recent.push_back((gathering.at(), Instant::now()));
+                        if let Some(reply_to) = reply_to {
+                            self.hear_replies(&reply_to).await;
+                        }
                     }
-                    let reply_to = gathering.message(came(message)).map(str::to_owned);
-                    recent.push_back((gathering.at(), Instant::now()));
-                    if let Some(reply_to) = reply_to {
-                        self.hear_replies(&reply_to).await;
+                    Said::Reply(message) => gathering.in_inbox(came(message)),
+                    Said::Acknowledgement(message) => {
+                        gathering.acknowledged(&message.subject, &message.payload);
                     }
-                }
-                Some(message) = self.inboxes.next() => gathering.in_inbox(came(message)),
-                Some(message) = self.acknowledgements.next() => {
-                    gathering.acknowledged(&message.subject, &message.payload);
-                }
+                },
                 why = self.connection.missed() => {
                     end = Some(End::Lost(why));
                     break;
@@ -175,8 +189,8 @@ impl<'a> Listening<'a> {
                 () => None,
             });
             if end.is_some() {
-                deadline = deadline.or_else(|| Some(Instant::now() + LAST_REPLIES));
-                if !gathering.waits(since(&recent)) {
+                let last = *deadline.get_or_insert_with(|| Instant::now() + LAST_REPLIES);
+                if !gathering.waits(since(&recent)) || Instant::now() >= last {
                     break;
                 }
             }
@@ -201,7 +215,7 @@ impl<'a> Listening<'a> {
         self.late.push(inbox.clone());
         match subscribe(self.connection, &inbox).await {
             Ok(subscriber) => {
-                self.inboxes.push(subscriber);
+                self.heard.push(subscriber.map(Said::Reply as Telling));
                 let first = inbox.split('.').next().unwrap_or_default();
                 self.unheard.push(format!(
                     "the first replies on {inbox}, which was listened to once a request named it \
