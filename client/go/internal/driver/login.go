@@ -74,6 +74,10 @@ func withoutLogin(urls string) string {
 			shown = append(shown, "…")
 			break
 		}
+		// What stands behind it may be a secret too, as a gateway's.
+		if query := strings.IndexAny(at, "?#"); query >= 0 {
+			at = at[:query] + "?…"
+		}
 		shown = append(shown, scheme+at)
 	}
 	return strings.Join(shown, ",")
