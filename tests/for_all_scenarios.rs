@@ -1,26 +1,14 @@
 //! What a suite says for all its scenarios: what is done before services start, and what is promised, which
 //! a scenario may switch off.
 
-use crate::support::own_suite::{e2e, suite};
+use crate::support::own_suite::{e2e, suite, worker};
 use crate::support::program::Home;
 
 /// It wants the file of the setup, and moves each order to the receipts.
-const WORKER: &str = r#"
-import asyncio, os, nats
-async def main():
-    assert open(os.environ["MONO_DEMO_DIR"] + "/licence").read() == "to ship\n"
-    nc = await nats.connect(os.environ["NATS_URL"], user=os.environ["NATS_USER"],
-        password=os.environ["NATS_PASSWORD"])
-    js = nc.jetstream()
-    async def order(message):
-        if os.environ.get("IDLE") is None:
-            await js.publish("receipts.1", message.data)
-        await message.ack()
-    await js.subscribe("orders.new", durable="worker", cb=order, manual_ack=True)
-    print("up", flush=True)
-    await asyncio.Event().wait()
-asyncio.run(main())
-"#;
+const FIRST: &str =
+    r#"assert open(os.environ["MONO_DEMO_DIR"] + "/licence").read() == "to ship\n""#;
+const EACH: &str = r#"if os.environ.get("IDLE") is None:
+            await js.publish("receipts.1", message.data)"#;
 
 const SUITE: &str = r#"
 [streams.ORDERS]
@@ -52,7 +40,7 @@ const STEP: &str =
 fn home(file: &str, scenarios: &[(&str, &str)]) -> Home {
     let home = Home::new();
     suite(&home, file, scenarios);
-    std::fs::write(home.path().join("suite/worker.py"), WORKER).unwrap();
+    worker(&home, FIRST, EACH);
     home
 }
 

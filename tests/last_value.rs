@@ -1,27 +1,15 @@
 //! An effect in a stream that keeps one message a subject: what was overwritten cannot be counted.
 
-use crate::support::own_suite::{e2e, suite};
+use crate::support::own_suite::{e2e, suite, worker};
 use crate::support::program::Home;
 
 /// Makes the stream itself, so that no table says what it keeps, and writes each status twice.
-const WORKER: &str = r#"
-import asyncio, json, os, nats
-async def main():
-    nc = await nats.connect(os.environ["NATS_URL"], user=os.environ["NATS_USER"],
-        password=os.environ["NATS_PASSWORD"])
-    js = nc.jetstream()
-    await js.add_stream(name="STATUS", subjects=["status.*"], max_msgs_per_subject=1)
-    async def order(message):
-        order = json.loads(message.data)["id"]
+const FIRST: &str =
+    r#"await js.add_stream(name="STATUS", subjects=["status.*"], max_msgs_per_subject=1)"#;
+const EACH: &str = r#"order = json.loads(message.data)["id"]
         if order != os.environ.get("LOSE"):
             await js.publish(f"status.{order}", message.data)
-            await js.publish(f"status.{order}", message.data)
-        await message.ack()
-    await js.subscribe("orders.new", durable="worker", cb=order, manual_ack=True)
-    print("up", flush=True)
-    await asyncio.Event().wait()
-asyncio.run(main())
-"#;
+            await js.publish(f"status.{order}", message.data)"#;
 
 const SUITE: &str = r#"
 [streams.ORDERS]
@@ -52,7 +40,7 @@ fn what_was_overwritten_is_not_counted_and_the_verdict_says_so() {
     ];
     let all: Vec<(&str, &str)> = all.iter().map(|(name, text)| (*name, text.as_str())).collect();
     suite(&home, SUITE, &all);
-    std::fs::write(home.path().join("suite/worker.py"), WORKER).unwrap();
+    worker(&home, FIRST, EACH);
     let said = e2e(&home, &["least", "--update"]).ok();
     assert!(said.contains("promise order: 3 acknowledged, 3 done, 0 lost"), "{said}");
     let said = e2e(&home, &["once", "by-body", "lost", "--ci"]).failed(1, "").stdout;

@@ -1,25 +1,12 @@
 //! A promise whose effect is on one of several subjects.
 
-use crate::support::own_suite::{e2e, suite};
+use crate::support::own_suite::{e2e, suite, worker};
 use crate::support::program::Home;
 
 /// Says of each order what came of it, on a subject for each outcome; of `both` on both.
-const WORKER: &str = r#"
-import asyncio, json, os, nats
-async def main():
-    nc = await nats.connect(os.environ["NATS_URL"], user=os.environ["NATS_USER"],
-        password=os.environ["NATS_PASSWORD"])
-    js = nc.jetstream()
-    async def order(message):
-        order = json.loads(message.data)
+const EACH: &str = r#"order = json.loads(message.data)
         for came in {"both": ["done", "refused"], "none": []}.get(order["came"], [order["came"]]):
-            await js.publish(f"out.{came}.{order['id']}", message.data)
-        await message.ack()
-    await js.subscribe("orders.new", durable="worker", cb=order, manual_ack=True)
-    print("up", flush=True)
-    await asyncio.Event().wait()
-asyncio.run(main())
-"#;
+            await js.publish(f"out.{came}.{order['id']}", message.data)"#;
 
 const SUITE: &str = r#"
 [streams.ORDERS]
@@ -62,7 +49,7 @@ fn an_effect_on_one_of_several_subjects_counts_once_and_on_both_twice() {
     ];
     let all: Vec<(&str, &str)> = all.iter().map(|(name, text)| (*name, text.as_str())).collect();
     suite(&home, SUITE, &all);
-    std::fs::write(home.path().join("suite/worker.py"), WORKER).unwrap();
+    worker(&home, "pass", EACH);
     e2e(&home, &["stream-kept", "heard-kept", "--update"]).ok();
     let red = ["stream-twice", "heard-twice", "stream-lost", "heard-lost", "one-of-two", "--ci"];
     let said = e2e(&home, &red).failed(1, "").stdout;

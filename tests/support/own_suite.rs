@@ -13,6 +13,29 @@ pub fn suite(home: &Home, file: &str, scenarios: &[(&str, &str)]) {
     }
 }
 
+/// The suite's `worker.py`: it does `first` once it is connected (`js`), then `each` with every `message`
+/// on `orders.new`, which it acknowledges.
+pub fn worker(home: &Home, first: &str, each: &str) {
+    let text = format!(
+        r#"
+import asyncio, json, os, nats
+async def main():
+    nc = await nats.connect(os.environ["NATS_URL"], user=os.environ["NATS_USER"],
+        password=os.environ["NATS_PASSWORD"])
+    js = nc.jetstream()
+    {first}
+    async def order(message):
+        {each}
+        await message.ack()
+    await js.subscribe("orders.new", durable="worker", cb=order, manual_ack=True)
+    print("up", flush=True)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"#
+    );
+    std::fs::write(home.path().join("suite/worker.py"), text).unwrap();
+}
+
 pub fn e2e(home: &Home, args: &[&str]) -> Said {
     home.run(&[&["e2e", "suite"], args].concat())
 }
