@@ -6,7 +6,7 @@
 //! | `broker` | `process`, `provision`, `broker` |
 //! | `mono` | `mono` |
 //! | `schema` | JSON Schemas of what `wire` and `mono` send |
-//! | `e2e` | `e2e`, with all of the above |
+//! | `e2e` | `web` and `e2e`, with all of the above |
 //! | `cli`, the default | `modules`, `proof`, `bench`, `control` and `cli`, with all of the above: the program |
 
 #[cfg(feature = "cli")]
@@ -33,5 +33,7 @@ pub mod proof;
 #[cfg(feature = "broker")]
 pub mod provision;
 pub mod tls;
+#[cfg(feature = "e2e")]
+pub mod web;
 pub mod whole;
 pub mod wire;

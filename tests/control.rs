@@ -7,6 +7,7 @@ use async_nats::jetstream;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
+use crate::support::page::page;
 use crate::support::program::Home;
 use crate::support::root;
 use crate::support::talk::{Talk, text};
@@ -283,24 +284,6 @@ fn brokers_are_started_side_by_side() {
 }
 
 /// It answers 503 until it was asked three times, then 204.
-const PAGE: &str = r#"
-import http.server, sys
-class Page(http.server.BaseHTTPRequestHandler):
-    asked = 0
-    def do_GET(self):
-        Page.asked += 1
-        ready = self.path == "/health" and Page.asked > 3
-        self.send_response(204 if ready else 503)
-        self.end_headers()
-    def log_message(self, *args):
-        pass
-http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Page).serve_forever()
-"#;
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 #[test]
 fn a_service_is_ready_when_its_page_is_and_a_broker_says_its_version() {
     let home = Home::new();
@@ -309,19 +292,19 @@ fn a_service_is_ready_when_its_page_is_and_a_broker_says_its_version() {
     let version = text(&broker, "version").to_owned();
     assert!(version.starts_with("2.") && version.matches('.').count() == 2, "{version}");
 
-    let start = |port: u16, path: &str| {
+    let port = page(|path, asked| if path == "/health" && asked > 3 { 204 } else { 503 });
+    let start = |path: &str, within: u32| {
         json!({
-            "run": ["python3", "-c", PAGE, port.to_string()],
+            "run": ["sleep", "60"],
             "ready": { "http": format!("http://127.0.0.1:{port}{path}") },
-            "ready_within_ms": if path == "/health" { 20_000 } else { 8_000 },
+            "ready_within_ms": within,
         })
     };
-    let port = free_port();
-    talk.ok("service.start", start(port, "/health"));
-    let port = free_port();
-    let told = talk.err("service.start", start(port, "/nowhere"));
+    talk.ok("service.start", start("/health", 60_000));
+    let told = talk.err("service.start", start("/nowhere", 4_000));
     let message = text(&told, "message");
-    let how =
-        format!("answer a GET of http://127.0.0.1:{port}/nowhere with a status from 200 to 299");
+    let how = format!(
+        "it did not answer a GET of http://127.0.0.1:{port}/nowhere with a status from 200 to 299"
+    );
     assert!(message.contains(&how) && message.contains("the last answer was 503"), "{message}");
 }

@@ -22,7 +22,6 @@ mod document;
 mod faults;
 mod looked_at;
 mod machine;
-mod page;
 mod perform;
 mod read;
 mod refused;

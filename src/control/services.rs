@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +12,11 @@ use futures_util::FutureExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
-use super::page;
 use super::refused::{bad_input, failed};
 use super::thing::{Address, Kind, Running, Waiting};
 use super::world::World;
 use crate::process::{Child, Reaper, Spawn};
+use crate::web::{Page, Readiness};
 use crate::wire::control::{ControlError, Ready, Service};
 
 /// A port that opens and a subscription that is made cannot be awaited: they are asked for again.
@@ -50,7 +51,7 @@ pub(super) async fn start(
         return Err(bad_input("ready: without `of` there is no broker to ask"));
     }
     if let Some(Ready::Http(url)) = &ready {
-        page::parts(url)?;
+        page_at(url)?;
     }
     let name = world.name(name, "service")?;
     let mut spawn = Spawn::new(&name.name, program).args(arguments);
@@ -93,57 +94,60 @@ pub(super) async fn ready_child(
     Err(ControlError { log, ..failed(format!("{told}; {said}")) })
 }
 
+fn page_at(url: &str) -> Result<Page, ControlError> {
+    Page::at(url).map_err(|error| bad_input(format!("ready.http: {error}")))
+}
+
 /// Why it is not ready, once that is certain; `None` where it is.
 async fn not_ready(child: &Child, ready: &Ready, waiting: &Waiting) -> Option<String> {
-    let page = match ready {
-        Ready::Http(url) => Some(url.as_str()),
-        _ => None,
+    let Sign { mut seen, how, page } = match sign(child, ready, waiting.address.as_ref()) {
+        Ok(sign) => sign,
+        Err(error) => return Some(error.message),
     };
-    let (mut sign, how) = sign(child, ready, waiting.address.as_ref());
     tokio::select! {
         biased;
-        () = &mut sign => None,
+        () = &mut seen => None,
         status = child.wait() => {
             child.drained().await;
             // It was ready, and ended before we had read what it said.
-            let seen = tokio::task::unconstrained(&mut sign).now_or_never();
+            let seen = tokio::task::unconstrained(&mut seen).now_or_never();
             let told = format!("it ended with {status} before it was ready: it was to {how}");
             seen.is_none().then_some(told)
         }
         () = tokio::time::sleep(waiting.within) => {
-            Some(format!("it did not {how} within {:?}{}", waiting.within, seen_instead(page).await))
+            let instead = page.map(|page| format!(": {}", page.instead())).unwrap_or_default();
+            Some(format!("it did not {how} within {:?}{instead}", waiting.within))
         }
     }
 }
 
-/// What the page says instead.
-async fn seen_instead(url: Option<&str>) -> String {
-    let Some(Ok((host, path))) = url.map(page::parts) else { return String::new() };
-    match page::status(&host, path).await {
-        Ok(status) => format!(": the last answer was {status}"),
-        Err(error) => format!(": the last attempt: {error}"),
-    }
+/// What is awaited.
+struct Sign<'a> {
+    seen: Pin<Box<dyn Future<Output = ()> + Send + 'a>>,
+    /// What the program was to do.
+    how: String,
+    /// Where it is a page, which says something else until then.
+    page: Option<Arc<Readiness>>,
 }
 
-type Sign<'a> = std::pin::Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
-
-/// What is awaited, and how it is called.
 fn sign<'a>(
     child: &'a Child,
     ready: &'a Ready,
     address: Option<&'a Address>,
-) -> (Sign<'a>, String) {
-    match ready {
+) -> Result<Sign<'a>, ControlError> {
+    let mut page = None;
+    let (seen, how): (Pin<Box<dyn Future<Output = ()> + Send + 'a>>, _) = match ready {
         Ready::Line(text) => {
             (Box::pin(printed(child, text)), format!("print a line with `{text}`"))
         }
         Ready::Port(port) => {
             (Box::pin(accepts(*port)), format!("accept connections on 127.0.0.1:{port}"))
         }
-        Ready::Http(url) => (
-            Box::pin(answered(url)),
-            format!("answer a GET of {url} with a status from 200 to 299"),
-        ),
+        Ready::Http(url) => {
+            let asked = page.insert(Arc::new(Readiness::of(page_at(url)?)));
+            let (asked, how) = (asked.clone(), asked.wanted());
+            (Box::pin(async move { asked.seen().await }), how)
+        }
         Ready::Subject(subject) => {
             (Box::pin(answers(address, subject.clone())), format!("answer a request on {subject}"))
         }
@@ -152,7 +156,8 @@ fn sign<'a>(
             let how = format!("answer {subject}");
             (Box::pin(answers(address, subject)), how)
         }
-    }
+    };
+    Ok(Sign { seen, how, page })
 }
 
 async fn printed(child: &Child, text: &str) {
@@ -168,13 +173,6 @@ async fn printed(child: &Child, text: &str) {
 
 async fn accepts(port: u16) {
     while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
-        tokio::time::sleep(ASK_AGAIN).await;
-    }
-}
-
-async fn answered(url: &str) {
-    let Ok((host, path)) = page::parts(url) else { return std::future::pending().await };
-    while !page::status(&host, path).await.is_ok_and(|status| (200..300).contains(&status)) {
         tokio::time::sleep(ASK_AGAIN).await;
     }
 }

@@ -9,6 +9,7 @@ pub mod expected;
 pub mod jwt;
 pub mod keeping;
 pub mod own_suite;
+pub mod page;
 pub mod payments;
 pub mod program;
 pub mod raw;

@@ -10,7 +10,6 @@
 //! | `reached` | a fault of a network, and whom it has reached |
 //! | `ready` | starts a process of a service, and tells when it is ready |
 //! | `connected` | who is connected as a service |
-//! | `web` | a page that a service answers |
 //! | `refused` | why a service is not ready, where the broker knows |
 //! | `services`, `service_process` | the service processes: started, looked after, drained |
 //! | `restarts`, `last_words` | how often they were started again, and what they printed at their end |
@@ -46,5 +45,4 @@ pub(crate) mod standing;
 mod start;
 pub(crate) mod stored;
 pub(crate) mod values;
-pub(crate) mod web;
 pub(crate) mod world;

@@ -11,18 +11,19 @@ use super::connected::{self, Connection};
 use super::harness::Harness;
 use super::machine::{ServiceContext, ServiceUnderTest};
 use super::sign;
-use super::web;
 use crate::counted::counted;
 use crate::e2e::scenario::ast::service::Ready;
 use crate::e2e::text::telling::telling_line;
 use crate::e2e::text::template;
 use crate::e2e::verdict::outcome::Stop;
 use crate::process::{Child, Reaper};
+use crate::web::{Page, Readiness};
 
 /// NATS has no event for a new subscription: a service is asked until it answers.
 const ASK_AGAIN: Duration = Duration::from_millis(20);
 /// How long it may take to see what there is instead.
 const LOOK: Duration = Duration::from_secs(2);
+
 /// Why none run.
 pub(in crate::e2e) struct NotStarted {
     pub(in crate::e2e) reason: Stop,
@@ -34,6 +35,22 @@ pub(in crate::e2e) struct NotStarted {
     pub(in crate::e2e) ended: bool,
 }
 
+impl NotStarted {
+    fn because(service: &ServiceUnderTest, why: String) -> Self {
+        let reason = Stop::Broken(why);
+        Self { reason, service: service.name.clone(), log: Vec::new(), ended: false }
+    }
+
+    /// With what is there in the place of the sign; of a process that has ended, that tells nothing.
+    fn but(mut self, seen: &str) -> Self {
+        if let (Stop::Broken(why), false) = (&mut self.reason, self.ended) {
+            why.push_str("; ");
+            why.push_str(seen);
+        }
+        self
+    }
+}
+
 /// Starts one process, and waits for its line where that is how it is seen to be ready.
 pub(in crate::e2e) async fn start_process(
     reaper: &Reaper,
@@ -42,10 +59,8 @@ pub(in crate::e2e) async fn start_process(
 ) -> Result<Child, NotStarted> {
     let mut spawn = (service.spawn)(&context.of(&service.name));
     spawn.name.clone_from(&service.name);
-    let child = Child::spawn(reaper, spawn).await.map_err(|error| {
-        let reason = Stop::Broken(error.to_string());
-        NotStarted { reason, service: service.name.clone(), log: Vec::new(), ended: false }
-    })?;
+    let child = Child::spawn(reaper, spawn).await;
+    let child = child.map_err(|error| NotStarted::because(service, error.to_string()))?;
     // A program that asks must not wait for a person.
     drop(child.take_stdin());
     let Ready::Line(text) = &service.ready else { return Ok(child) };
@@ -75,12 +90,12 @@ pub(in crate::e2e) async fn answers(
     }
     let ready = &service.ready;
     let waited = observed(service, &processes, broker).await;
-    let Err(NotStarted { reason: Stop::Broken(why), ended: false, service, log }) = waited else {
-        return waited;
-    };
+    let Err(none @ NotStarted { ended: false, .. }) = waited else { return waited };
     let seen = tokio::time::timeout(LOOK, sign::seen(ready, broker)).await;
-    let seen = seen.ok().flatten().map(|seen| format!("; {seen}")).unwrap_or_default();
-    Err(NotStarted { reason: Stop::Broken(why + &seen), ended: false, service, log })
+    Err(match seen.ok().flatten() {
+        Some(seen) => none.but(&seen),
+        None => none,
+    })
 }
 
 async fn observed(
@@ -112,9 +127,14 @@ async fn observed(
             within(service, processes, consumed(harness, name), &how).await
         }
         Ready::Http(url) => {
-            let url = template::fill_text(url, broker.variables);
-            let how = format!("answer a GET of {url} with a status from 200 to 299");
-            within(service, processes, answered(&url), &how).await
+            let page = match Page::at(&template::fill_text(url, broker.variables)) {
+                Ok(page) => Readiness::of(page),
+                Err(error) => {
+                    return Err(NotStarted::because(service, format!("`ready`: {error}")));
+                }
+            };
+            let waited = within(service, processes, page.seen(), &page.wanted()).await;
+            waited.map_err(|none| none.but(&page.instead()))
         }
         Ready::Subject(subject) => {
             let how = format!("answer a request on {subject}");
@@ -197,16 +217,6 @@ async fn is_consumed(harness: &Harness, name: &str) -> Result<bool, async_nats::
         }
     }
     Ok(false)
-}
-
-/// Returns once a GET succeeds.
-async fn answered(url: &str) {
-    loop {
-        match web::status(url).await {
-            Ok(200..=299) => return,
-            _ => tokio::time::sleep(ASK_AGAIN).await,
-        }
-    }
 }
 
 /// Returns once anything answers a request there.

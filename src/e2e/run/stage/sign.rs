@@ -9,10 +9,8 @@ use serde_json::Value;
 
 use super::asked::Asked;
 use super::connected;
-use super::web;
 use crate::counted::counted;
 use crate::e2e::scenario::ast::service::Ready;
-use crate::e2e::text::template;
 
 /// So many names are shown.
 const SHOWN: usize = 8;
@@ -22,13 +20,8 @@ const ANSWERS: Duration = Duration::from_millis(500);
 /// What is seen instead, if that says anything.
 pub(super) async fn seen(ready: &Ready, broker: &Asked<'_>) -> Option<String> {
     match ready {
-        Ready::Line(_) | Ready::Consumer(_) => None,
-        Ready::Http(url) => {
-            Some(match web::status(&template::fill_text(url, broker.variables)).await {
-                Ok(status) => format!("the last answer was {status}"),
-                Err(error) => format!("the last attempt: {error}"),
-            })
-        }
+        // What a page says instead is known from the last time that it was asked.
+        Ready::Line(_) | Ready::Consumer(_) | Ready::Http(_) => None,
         Ready::Service(_) => {
             let names = services(broker).await.ok()?;
             Some(listed(

@@ -6,11 +6,11 @@ use super::attempt::DEFAULT_TIMEOUT;
 use super::running_step::RunningStep;
 use crate::e2e::driver::raw::failed;
 use crate::e2e::record::seen::Seen;
-use crate::e2e::run::stage::web::{self, Question};
 use crate::e2e::scenario::ast::beside::Http;
 use crate::e2e::scenario::ast::payload::Payload;
 use crate::e2e::text::data::Data;
 use crate::e2e::verdict::outcome::Stop;
+use crate::web::{self, Page, Question};
 use crate::wire::driver::{DriverError, ErrorKind};
 
 impl RunningStep<'_> {
@@ -27,8 +27,14 @@ impl RunningStep<'_> {
         if matches!(http.body, Payload::Json(_)) && !said {
             headers.insert("Content-Type".to_owned(), vec!["application/json".to_owned()]);
         }
+        let page = match Page::at(&http.url) {
+            Ok(page) => page,
+            Err(error) => {
+                return Ok(Seen::Err(failed(ErrorKind::BadInput, true, &error.to_string())));
+            }
+        };
         let question =
-            Question { method: http.method, url: &http.url, headers: &headers, body: &body };
+            Question { method: http.method, page: &page, headers: &headers, body: &body };
         let limit = self.step.timeout.unwrap_or(DEFAULT_TIMEOUT);
         Ok(match tokio::time::timeout(limit, web::ask(question)).await {
             Ok(Ok(answer)) if !(200..300).contains(&answer.status) && !self.expects_a_status() => {

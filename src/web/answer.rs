@@ -1,109 +1,36 @@
-//! Asks the web side of a service: plain HTTP/1.1, one request a connection, and an answer that has an
-//! end.
+//! An answer of HTTP/1.1, read to its end.
 
 use std::io::{self, ErrorKind};
-use std::time::Duration;
 
-use tokio::io::{
-    AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader,
-};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
 
 use crate::wire::driver::Headers;
 
-/// A service that is up answers sooner.
-const LIMIT: Duration = Duration::from_secs(5);
 /// What comes before the body is not longer, nor is a line of it.
-const MOST_HEAD: u64 = 64 << 10;
+pub(super) const MOST_HEAD: u64 = 64 << 10;
 /// Nor is the body.
 const MOST_BODY: u64 = 16 << 20;
 
-/// What is asked.
-pub(in crate::e2e) struct Question<'a> {
-    pub(in crate::e2e) method: &'a str,
-    pub(in crate::e2e) url: &'a str,
-    pub(in crate::e2e) headers: &'a Headers,
-    pub(in crate::e2e) body: &'a [u8],
-}
-
 /// What is answered. Names of headers are in lower case; those of the connection are left out.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::e2e) struct Answer {
-    pub(in crate::e2e) status: u16,
-    pub(in crate::e2e) headers: Headers,
-    pub(in crate::e2e) body: Vec<u8>,
+pub struct Answer {
+    /// From 200 on.
+    pub status: u16,
+    /// All values of a name, in the order in which they came.
+    pub headers: Headers,
+    /// At most 16 MiB.
+    pub body: Vec<u8>,
 }
 
 /// How the body comes, which differs from server to server.
 const OF_THE_CONNECTION: [&str; 6] =
     ["connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"];
 
-/// Host with port, and path, of an `http://` URL; `None` where it is none.
-pub(in crate::e2e) fn parts(url: &str) -> Option<(&str, &str)> {
-    let rest = url.strip_prefix("http://")?;
-    let (host, path) = match rest.find('/') {
-        Some(at) => rest.split_at(at),
-        None => (rest, "/"),
-    };
-    (!host.is_empty()).then_some((host, path))
-}
-
-/// The status of the answer to a GET.
-///
-/// # Errors
-/// Nobody answers in time, or not by HTTP; or the URL is none.
-pub(in crate::e2e) async fn status(url: &str) -> io::Result<u16> {
-    let headers = Headers::new();
-    let asked = async {
-        let question = Question { method: "GET", url, headers: &headers, body: b"" };
-        // A page that has no end is answered all the same.
-        Ok(head(&mut sent(&question).await?.take(MOST_HEAD)).await?.0)
-    };
-    match tokio::time::timeout(LIMIT, asked).await {
-        Ok(answered) => answered,
-        Err(_) => Err(ErrorKind::TimedOut.into()),
-    }
-}
-
-/// Asks once; as long as it takes.
-///
-/// # Errors
-/// `InvalidInput`: the URL or a header cannot be sent. Nobody listens, or what comes is no whole answer
-/// of HTTP/1.1, or larger than 16 MiB.
-pub(in crate::e2e) async fn ask(question: Question<'_>) -> io::Result<Answer> {
-    let mut stream = sent(&question).await?;
-    answer(&mut stream, question.method == "HEAD").await
-}
-
-async fn sent(question: &Question<'_>) -> io::Result<BufReader<TcpStream>> {
-    let invalid = |why: String| io::Error::new(ErrorKind::InvalidInput, why);
-    let Question { method, url, headers, body } = question;
-    let (host, path) = parts(url).ok_or_else(|| invalid(format!("{url} is not an http:// URL")))?;
-    if url.contains(|c: char| c.is_control() || c == ' ') {
-        return Err(invalid("a URL has no blanks".to_owned()));
-    }
-    let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n");
-    for (name, value) in
-        headers.iter().flat_map(|(name, all)| all.iter().map(move |one| (name, one)))
-    {
-        let is_plain = |text: &str| !text.contains(char::is_control);
-        if name.is_empty() || name.contains([':', ' ']) || !is_plain(name) || !is_plain(value) {
-            return Err(invalid(format!("`{name}: {value}` is no header")));
-        }
-        request.push_str(&format!("{name}: {value}\r\n"));
-    }
-    if !body.is_empty() || ["POST", "PUT", "PATCH"].contains(method) {
-        request.push_str(&format!("Content-Length: {}\r\n", body.len()));
-    }
-    request.push_str("\r\n");
-    let address = if host.contains(':') { (*host).to_owned() } else { format!("{host}:80") };
-    let mut stream = TcpStream::connect(address).await?;
-    stream.write_all(&[request.as_bytes(), body].concat()).await?;
-    Ok(BufReader::new(stream))
-}
-
 /// Reads one answer to its end.
-async fn answer(stream: &mut (impl AsyncBufRead + Unpin), no_body: bool) -> io::Result<Answer> {
+pub(super) async fn whole(
+    stream: &mut (impl AsyncBufRead + Unpin),
+    no_body: bool,
+) -> io::Result<Answer> {
     let (status, mut headers) = loop {
         let (status, headers) = head(&mut (&mut *stream).take(MOST_HEAD)).await?;
         // 100 Continue and such come before the answer.
@@ -132,7 +59,7 @@ async fn answer(stream: &mut (impl AsyncBufRead + Unpin), no_body: bool) -> io::
 }
 
 /// The status and the headers.
-async fn head(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<(u16, Headers)> {
+pub(super) async fn head(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<(u16, Headers)> {
     let line = line(stream).await?;
     let is_http = line.starts_with("HTTP/1.");
     let status = line.split(' ').nth(1).filter(|_| is_http).and_then(|status| status.parse().ok());
@@ -207,18 +134,11 @@ mod tests {
     use super::*;
 
     async fn read(text: &str, no_body: bool) -> Result<Answer, String> {
-        answer(&mut text.as_bytes(), no_body).await.map_err(|error| error.to_string())
+        whole(&mut text.as_bytes(), no_body).await.map_err(|error| error.to_string())
     }
 
     async fn body(text: &str) -> Result<String, String> {
         read(text, false).await.map(|answer| String::from_utf8_lossy(&answer.body).into_owned())
-    }
-
-    #[test]
-    fn a_url_has_a_host_and_a_path() {
-        assert_eq!(parts("http://127.0.0.1:80/a?b"), Some(("127.0.0.1:80", "/a?b")));
-        assert_eq!(parts("http://a"), Some(("a", "/")));
-        assert_eq!((parts("https://a/"), parts("http:///a")), (None, None));
     }
 
     #[tokio::test]
