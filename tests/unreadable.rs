@@ -4,17 +4,16 @@
 use std::time::Duration;
 
 use crate::support;
+use crate::support::drivers::NoCalls;
 use crate::support::eventually;
 use crate::support::program::{Home, Serve};
 use crate::support::raw::{Dice, Raw, strange_blocks, unreadable_blocks, unreadable_statuses};
 use async_nats::jetstream;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use futures_util::future::BoxFuture;
-use futures_util::{FutureExt as _, StreamExt as _};
-use mono_demo::e2e::driver::{Driver as _, RustDriver, TypedCalls, hello};
-use mono_demo::mono::Caller;
+use futures_util::StreamExt as _;
+use mono_demo::e2e::driver::{Driver as _, RustDriver, hello};
 use mono_demo::wire::driver::{DriverError, Op, Outcome};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 const MATH: &[u8] = b"services.math.calculate";
 const SUM: &[u8] = br#"{"operation":"add","a":20,"b":22}"#;
@@ -286,22 +285,6 @@ async fn call_shows_the_body_of_a_reply_and_says_what_cannot_be_read() {
     }
     assert_eq!(home.run(&ask).ok().trim(), "the body");
     answering.join().unwrap();
-}
-
-/// No typed calls are made here.
-struct NoCalls;
-
-impl TypedCalls for NoCalls {
-    fn call(
-        &self,
-        _: Caller,
-        _: String,
-        _: Vec<Value>,
-        _: Map<String, Value>,
-        _: Duration,
-    ) -> BoxFuture<'static, Outcome> {
-        async { Outcome::Ok(Value::Null) }.boxed()
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

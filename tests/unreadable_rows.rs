@@ -6,15 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use futures_util::future::{BoxFuture, FutureExt as _};
-use mono_demo::e2e::driver::{Driver as _, RustDriver, TypedCalls, hello};
+use mono_demo::e2e::driver::{Driver as _, RustDriver, hello};
 use mono_demo::modules::math::{MathClient, Operation};
-use mono_demo::mono::Caller;
 use mono_demo::wire::driver::{ErrorKind, Headers, Op, Outcome};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 
 use crate::support::answers::{Answer, answers, counted_answers};
+use crate::support::drivers::NoCalls;
 
 #[derive(Deserialize)]
 struct File {
@@ -144,22 +143,6 @@ async fn a_raw_request_and_a_submit_are_not_definite_where_the_answer_cannot_be_
         }
     }
     assert!(wrong.is_empty(), "{} of them:\n{}", wrong.len(), wrong.join("\n"));
-}
-
-#[derive(Debug)]
-struct NoCalls;
-
-impl TypedCalls for NoCalls {
-    fn call(
-        &self,
-        _: Caller,
-        _: String,
-        _: Vec<Value>,
-        _: Map<String, Value>,
-        _: Duration,
-    ) -> BoxFuture<'static, Outcome> {
-        async { Outcome::Skip("none".to_owned()) }.boxed()
-    }
 }
 
 #[tokio::test]

@@ -196,6 +196,9 @@ func TestInner(t *testing.T) {
 	case "fails":
 		fmt.Println("pid", monodemo.Broker(t).PID)
 		t.Error("on purpose")
+	case "passes":
+		broker := monodemo.Broker(t)
+		must(t, broker.Stream(map[string]any{"name": "S", "subjects": []string{"s"}}))
 	case "hangs":
 		fmt.Println("pid", monodemo.Broker(t).PID)
 		select {}
@@ -234,7 +237,12 @@ func TestNothingIsLeftOfATestThatIsKilled(t *testing.T) {
 	}
 	must(t, command.Process.Kill())
 	_ = command.Wait()
-	// A process of others cannot be awaited: it is looked for.
+	untilGone(t, pid)
+}
+
+// untilGone looks for a process: one of others cannot be awaited.
+func untilGone(t *testing.T, pid int) {
+	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); lives(pid); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("it lives")

@@ -10,9 +10,13 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 const protocolVersion = 1
+
+// greeting is how long the program may take to say who it is.
+const greeting = 30 * time.Second
 
 // Error says what was not done, why, and what to do about it.
 type Error struct {
@@ -33,6 +37,13 @@ func (e *Error) Error() string {
 		text += "\n  | " + line
 	}
 	return text
+}
+
+// during says in which operation it was met.
+func (e *Error) during(op string) *Error {
+	met := *e
+	met.Message = op + ": " + e.Message
+	return &met
 }
 
 type reply struct {
@@ -64,7 +75,8 @@ func program() string {
 	return "mono-demo"
 }
 
-func startPipe() (*pipe, error) {
+// startPipe starts the program, which says within the limit who it is.
+func startPipe(limit time.Duration) (*pipe, error) {
 	p := &pipe{waiting: map[uint64]chan reply{}, gone: make(chan struct{})}
 	p.command = exec.Command(program(), "control")
 	// A session of its own: Ctrl-C is for the test, whose end closes the pipe.
@@ -87,7 +99,18 @@ func startPipe() (*pipe, error) {
 		return nil, &Error{Kind: "failed", Message: fmt.Sprintf("cannot start %s: %v", program(), err), Hint: hint}
 	}
 	go p.read(stdout, stderr)
-	if err := p.call("hello", map[string]any{"protocol": protocolVersion}, nil); err != nil {
+	// One that reads and never answers is another program.
+	silent := time.AfterFunc(limit, func() {
+		p.mutex.Lock()
+		message := fmt.Sprintf("`%s control` did not say who it is within %v: is it mono-demo?", program(), limit)
+		p.ended = &Error{Kind: "failed", Message: message, Log: p.said}
+		p.mutex.Unlock()
+		// With all that it started.
+		_ = syscall.Kill(-p.command.Process.Pid, syscall.SIGKILL)
+	})
+	err = p.call("hello", map[string]any{"protocol": protocolVersion}, nil)
+	silent.Stop()
+	if err != nil {
 		p.close()
 		return nil, err
 	}
@@ -106,7 +129,7 @@ func (p *pipe) call(op string, fields map[string]any, answer any) error {
 	p.mutex.Lock()
 	if p.ended != nil {
 		p.mutex.Unlock()
-		return p.ended
+		return p.ended.during(op)
 	}
 	p.last++
 	command["id"] = p.last
@@ -120,7 +143,12 @@ func (p *pipe) call(op string, fields map[string]any, answer any) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", op, err)
 	}
-	came := <-answered
+	came, lives := <-answered
+	if !lives {
+		p.mutex.Lock()
+		defer p.mutex.Unlock()
+		return p.ended.during(op)
+	}
 	if came.Err != nil {
 		return came.Err
 	}
@@ -176,13 +204,16 @@ func (p *pipe) read(stdout, stderr io.Reader) {
 	_ = p.command.Wait()
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	p.ended = &Error{Kind: "failed", Log: p.said}
-	p.ended.Message = fmt.Sprintf("`%s control` has ended: %v", program(), p.command.ProcessState)
+	// One that was silent has its reason.
+	if p.ended == nil {
+		message := fmt.Sprintf("`%s control` has ended: %v", program(), p.command.ProcessState)
+		p.ended = &Error{Kind: "failed", Message: message, Log: p.said}
+	}
 	if strings.Contains(strings.Join(p.said, "\n"), "unrecognized subcommand") {
 		p.ended.Hint = "it is older than this module: install both in the same version"
 	}
 	for id, waiting := range p.waiting {
-		waiting <- reply{Err: p.ended}
+		close(waiting)
 		delete(p.waiting, id)
 	}
 	close(p.gone)

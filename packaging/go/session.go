@@ -81,7 +81,7 @@ type Session struct{ pipe *pipe }
 
 // Start begins a session, as for TestMain; Close ends it.
 func Start() (*Session, error) {
-	started, err := startPipe()
+	started, err := startPipe(greeting)
 	if err != nil {
 		return nil, err
 	}

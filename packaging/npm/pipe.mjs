@@ -8,6 +8,8 @@ import { installed } from "./program.mjs";
 const PROTOCOL_VERSION = 1;
 /** So many lines of what the program said last are told. */
 const SAID = 20;
+/** How long the program may take to say who it is (milliseconds). */
+const GREETING = 30_000;
 
 /** Something was not done; the text says what, why, and what to do about it. */
 export class MonoDemoError extends Error {
@@ -30,7 +32,7 @@ export function program() {
 /** A `mono-demo control` that runs. It keeps this process alive only while an answer is awaited. */
 export class Pipe {
   #program = program();
-  /** @type {Map<number, { resolve(ok: any): void, reject(error: Error): void }>} */
+  /** @type {Map<number, { op: string, resolve(ok: any): void, reject(error: Error): void }>} */
   #waiting = new Map();
   #last = 0;
   /** @type {string | undefined} */
@@ -55,9 +57,17 @@ export class Pipe {
     this.#idle(true);
   }
 
-  /** Says which protocol it is. */
-  greet() {
-    return this.call("hello", { protocol: PROTOCOL_VERSION });
+  /** Says which protocol it is; a program that says nothing in time, in milliseconds, is another one. */
+  async greet(limit = GREETING) {
+    const timer = setTimeout(() => {
+      this.#over(`\`${this.#program} control\` did not say who it is within ${limit / 1000} s: is it mono-demo?`);
+      if (this.#child.pid !== undefined) process.kill(-this.#child.pid, "SIGKILL"); // with all that it started
+    }, limit);
+    try {
+      return await this.call("hello", { protocol: PROTOCOL_VERSION });
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /**
@@ -71,7 +81,7 @@ export class Pipe {
     }
     const id = ++this.#last;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
+      this.#waiting.set(id, { op, resolve, reject });
       this.#idle(false);
       this.#child.stdin.write(`${JSON.stringify({ id, op, ...fields })}\n`);
     });
@@ -80,7 +90,9 @@ export class Pipe {
   /** Ends the program, and with it all that it started; resolves when all is gone. */
   close() {
     return new Promise((resolve) => {
-      if (this.#ended !== undefined) return resolve(undefined);
+      if (this.#child.exitCode !== null || this.#child.signalCode !== null || this.#child.pid === undefined) {
+        return resolve(undefined);
+      }
       this.#idle(false);
       this.#child.once("close", resolve);
       this.#child.stdin.end();
@@ -113,7 +125,7 @@ export class Pipe {
   /** @param {string} why */
   #over(why) {
     this.#ended ??= why;
-    for (const { reject } of this.#waiting.values()) reject(this.#gone(this.#ended));
+    for (const { op, reject } of this.#waiting.values()) reject(this.#gone(`${op}: ${this.#ended}`));
     this.#waiting.clear();
   }
 

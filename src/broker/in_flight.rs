@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use async_nats::jetstream::{
-    self, consumer,
-    stream::{LastRawMessageErrorKind, RetentionPolicy, Stream},
-};
+use async_nats::jetstream::stream::{RetentionPolicy, Stream};
+use async_nats::jetstream::{self, consumer};
 use futures_util::TryStreamExt as _;
 
+use super::last_sequence::last_sequence;
 use crate::counted::counted;
 
 /// A consumer that is not done, or a work queue that nobody consumes.
@@ -96,13 +95,6 @@ async fn behind<I>(stream: &Stream<I>, info: &consumer::Info) -> Result<u64, asy
         config if !config.filter_subject.is_empty() => vec![config.filter_subject.as_str()],
         config => config.filter_subjects.iter().map(String::as_str).collect(),
     };
-    let mut last = 0;
-    for filter in if filters.is_empty() { vec![">"] } else { filters } {
-        match stream.get_last_raw_message_by_subject(filter).await {
-            Ok(message) => last = message.sequence.max(last),
-            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
+    let last = last_sequence(stream, filters).await?;
     Ok(u64::from(last > info.delivered.stream_sequence))
 }

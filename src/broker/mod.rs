@@ -17,6 +17,7 @@
 //! | `secret` | random secrets |
 //! | `cluster` | the handle to several servers: leaders, quorum, healing |
 //! | `in_flight` | messages that consumers still have to deliver, or that are not acknowledged |
+//! | `last_sequence` | the last message of a stream, as its leader has it |
 //! | `leaks` | what is left behind: connections, subscriptions, unacknowledged messages |
 //! | `faults` | one handle that breaks servers, networks and service processes |
 //! | `proxy` | a bad network on demand, in front of a broker; messages that get lost in it |
@@ -31,6 +32,7 @@ mod error;
 mod faults;
 mod in_flight;
 mod included;
+mod last_sequence;
 mod launch;
 mod leaks;
 mod lifecycle;
@@ -55,6 +57,7 @@ pub use error::{StartError, StopError};
 pub use faults::{Fault, FaultError, Faults, PartOf, Reach, Servers, ServiceProcesses, Side, What};
 pub use in_flight::{InFlight, in_flight};
 pub use included::first_reserved;
+pub use last_sequence::last_sequence;
 pub use leaks::{ClientConnection, ConsumerState, LeakReport, MonitorError, Share};
 pub use lifecycle::Broker;
 pub use logins::{Credentials, Key};

@@ -3,13 +3,14 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
+import { Pipe } from "../../packaging/npm/pipe.mjs";
 import { MonoDemoError, scenarios, startBroker, startCluster, stopAll } from "../../packaging/npm/test.mjs";
 
 const helper = fileURLToPath(new URL("../../packaging/npm/test.mjs", import.meta.url));
@@ -19,6 +20,17 @@ after(() => rmSync(folder, { recursive: true }));
 /** Whether a process is there and no zombie. */
 const lives = (/** @type {number} */ pid) =>
   existsSync(`/proc/${pid}`) && !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, "utf8"));
+
+/** The child of this process that has a broker somewhere below it. */
+function controlOf(/** @type {number} */ broker) {
+  for (let pid = broker; pid > 1; ) {
+    // The name, in brackets, may have anything in it.
+    const parent = Number(readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) \S+ /s, "").split(" ")[0]);
+    if (parent === process.pid) return pid;
+    pid = parent;
+  }
+  throw new Error("no child has it");
+}
 
 /** Asks a server for its INFO, as any client does first. */
 function greeted(/** @type {string} */ url) {
@@ -157,6 +169,89 @@ test("another program, or none, is told", async () => {
   await stopAll();
   if (own === undefined) delete process.env["MONO_DEMO_BIN"];
   else process.env["MONO_DEMO_BIN"] = own;
+});
+
+test("a program that does not say who it is is told", async () => {
+  const other = join(folder, "silent");
+  writeFileSync(other, "#!/bin/sh\necho busy >&2\nsleep 600\n", { mode: 0o755 });
+  const own = process.env["MONO_DEMO_BIN"];
+  process.env["MONO_DEMO_BIN"] = other;
+  const pipe = new Pipe();
+  if (own === undefined) delete process.env["MONO_DEMO_BIN"];
+  else process.env["MONO_DEMO_BIN"] = own;
+  await assert.rejects(pipe.greet(300), /^MonoDemoError: hello: `.*silent control` did not say who it is within 0\.3 s/);
+  await pipe.close();
+});
+
+/** A process that starts a broker with a stream and says how that went, with other surroundings. */
+function elsewhere(/** @type {string[]} */ before, /** @type {NodeJS.ProcessEnv} */ env) {
+  const script = join(folder, "elsewhere.mjs");
+  writeFileSync(
+    script,
+    `import { startBroker } from ${JSON.stringify(helper)};
+     try {
+       const broker = await startBroker();
+       await broker.stream({ name: "S", subjects: ["s"] });
+       console.log("ready", broker.pid);
+       await broker.stop();
+     } catch (error) { console.log(String(error)); }\n`,
+  );
+  const [first = "", ...rest] = [...before, process.execPath, script];
+  return spawnSync(first, rest, { encoding: "utf8", env }).stdout;
+}
+
+test("a home that nobody can write into is told, and needs nothing where a server is installed", () => {
+  const { XDG_CACHE_HOME: cache, ...env } = process.env;
+  const own = join(cache ?? join(String(env["HOME"]), ".cache"), "mono-demo");
+  // Not even root can make a folder there.
+  Object.assign(env, { HOME: "/proc/none", PATH: "/usr/bin:/bin" });
+  const told = elsewhere([], env);
+  assert.match(told, /broker\.start: could not use the folder \/proc\/none\/\.cache\/mono-demo: /);
+  assert.match(told, /hint: make sure that you can write to that folder/);
+  const installed = existsSync(own) ? readdirSync(own).filter((name) => name.startsWith("nats-server-")) : [];
+  const server = installed.map((name) => join(own, name, "nats-server")).find((path) => existsSync(path));
+  if (server !== undefined) assert.match(elsewhere([], { ...env, MONO_DEMO_NATS_SERVER: server }), /^ready /);
+});
+
+/** A test in a network or among disks of its own, where this user makes them so. */
+function apart(/** @type {string} */ name, /** @type {string} */ space, /** @type {string} */ make, /** @type {(said: string) => void} */ check, use = ":") {
+  const made = spawnSync("unshare", [space, "sh", "-c", make]).status === 0;
+  test(name, { skip: !made && "this user makes no network and no disk of its own" }, () => {
+    check(elsewhere(["unshare", space, "sh", "-c", `${make} && ${use}; exec "$@"`, "sh"], process.env));
+  });
+}
+
+apart(
+  "without IPv6",
+  "--net",
+  "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 && ip link set lo up",
+  (said) => assert.match(said, /^ready /),
+);
+
+const disk = mkdtempSync(join(folder, "disk-"));
+apart(
+  "a full disk is told",
+  "--mount",
+  `mount -t tmpfs -o size=64k tmpfs ${disk}`,
+  (said) => assert.match(said, /MonoDemoError: broker\.start: could not make .*: No space left on device/),
+  `export TMPDIR=${disk}; head -c 1000000 /dev/zero > ${disk}/all 2>/dev/null`,
+);
+
+test("two processes at once know nothing of each other, and a control that dies is told", async () => {
+  const script = join(folder, "other.mjs");
+  writeFileSync(script, `import { startBroker } from ${JSON.stringify(helper)};\nconst b = await startBroker();\nawait b.stream({ name: "S", subjects: ["s"] });\nconsole.log(b.pid);\nsetInterval(() => {}, 1000);\n`);
+  const child = spawn(process.execPath, [script], { stdio: ["ignore", "pipe", "inherit"] });
+  const pid = Number(await new Promise((resolve) => child.stdout.once("data", resolve)));
+  const broker = await startBroker();
+  assert.notEqual(broker.pid, pid);
+  await broker.stream({ name: "S", subjects: ["other"] });
+  process.kill(controlOf(broker.pid), "SIGKILL");
+  await assert.rejects(broker.kill(), /MonoDemoError: fault: `.* control` has ended, with SIGKILL/);
+  await until(() => !lives(broker.pid));
+  assert.ok(lives(pid));
+  child.kill("SIGKILL");
+  await until(() => !lives(pid));
+  await stopAll();
 });
 
 test("the test of the page runs", () => {

@@ -529,7 +529,19 @@ def test_two_sessions_at_once_know_nothing_of_each_other(inner: pytest.Pytester)
         assert process.returncode == 0
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a network of its own")
+#: Makes a network of its own, without IPv6.
+WITHOUT_IPV6 = "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6 && ip link set lo up"
+
+
+def makes_networks() -> bool:
+    """Whether this machine lets its user make one."""
+    if shutil.which("unshare") is None:
+        return False
+    tried = subprocess.run(["unshare", "--net", "sh", "-c", WITHOUT_IPV6], capture_output=True, check=False)
+    return tried.returncode == 0
+
+
+@pytest.mark.skipif(not makes_networks(), reason="this user makes no network of its own")
 def test_without_ipv6(inner: pytest.Pytester) -> None:
     inner.makepyfile(
         """
@@ -544,10 +556,35 @@ def test_without_ipv6(inner: pytest.Pytester) -> None:
             assert nats_broker.proxy().url.startswith("nats://127.0.0.1:")
         """
     )
-    alone = "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6; ip link set lo up && exec \"$@\""
+    alone = WITHOUT_IPV6 + ' && exec "$@"'
     command = ["unshare", "--net", "sh", "-c", alone, "sh", sys.executable, "-m", "pytest", *ARGS]
     result = inner.run(*command)
     result.assert_outcomes(passed=1)
+
+
+def makes_disks(folder: Path) -> bool:
+    """Whether this machine lets its user make one there, of 64 KiB."""
+    if shutil.which("unshare") is None:
+        return False
+    tried = subprocess.run(["unshare", "--mount", *small_disk(folder)], capture_output=True, check=False)
+    return tried.returncode == 0
+
+
+def small_disk(folder: Path) -> list[str]:
+    return ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+
+
+def test_a_full_disk_is_told(inner: pytest.Pytester) -> None:
+    disk = inner.mkdir("disk")
+    if not makes_disks(disk):
+        pytest.skip("this user makes no disk of its own")
+    inner.makepyfile("def test_it(nats_broker): pass")
+    full = f"{' '.join(small_disk(disk))}; head -c 1000000 /dev/zero > {disk}/all 2>/dev/null"
+    # What pytest writes of its own has room.
+    alone = f'{full}; export TMPDIR={disk}; exec "$@" --basetemp {inner.path / "base"}'
+    result = inner.run("unshare", "--mount", "sh", "-c", alone, "sh", sys.executable, "-m", "pytest", *ARGS)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*MonoDemoError: broker.start: could not make *: No space left on device*"])
 
 
 def test_scenarios_are_tests(inner: pytest.Pytester) -> None:

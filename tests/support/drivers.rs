@@ -1,14 +1,37 @@
 //! How the driver of each language is started; `None` where the tools of a language are missing.
 
 use std::process::Command;
+use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use mono_demo::e2e::driver::TypedCalls;
+use mono_demo::mono::Caller;
 use mono_demo::provision;
-use serde_json::Value;
+use mono_demo::wire::driver::Outcome;
+use serde_json::{Map, Value};
 
 use super::expected::left_out;
 use super::{root, shared_cache};
 
 const BIN: &str = env!("CARGO_BIN_EXE_mono-demo");
+
+/// Of a driver that is asked for no typed call.
+#[derive(Debug)]
+pub struct NoCalls;
+
+impl TypedCalls for NoCalls {
+    fn call(
+        &self,
+        _: Caller,
+        _: String,
+        _: Vec<Value>,
+        _: Map<String, Value>,
+        _: Duration,
+    ) -> BoxFuture<'static, Outcome> {
+        async { Outcome::Skip("no typed call is made here".to_owned()) }.boxed()
+    }
+}
 
 pub fn rust() -> Vec<String> {
     [BIN, "driver", "rust"].map(str::to_owned).into()

@@ -137,7 +137,7 @@ async fn look(
         }
         CheckKind::Consumer(check) => {
             let state = inventory::consumer(world.harness(), &check.stream, &check.name).await;
-            let given_up = world.advisories().given_up().await;
+            let given_up = world.watches().advisories().given_up().await;
             let given_up =
                 given_up.map_err(|why| Stop::broken("hear what consumers gave up", why))?;
             state.and_then(|state| {

@@ -10,6 +10,7 @@ use super::conclude::{asks_for_a_verdict, come_true, conclude, judge_beside};
 use super::lacks::lacks;
 use super::probe::inboxes::Inboxes;
 use super::probe::trace;
+use super::probe::watches::Watched;
 use super::promised::{self, Declared, Surroundings};
 use super::stage::hearing::Hearing;
 use super::stage::machine::{CLIENT, Client, Machine};
@@ -116,10 +117,9 @@ impl Execution<'_> {
             false => None,
         };
         // Of a run that stopped on its way nobody expects that it has tidied up.
-        let (left, watch, hazards, standing) = world.leave(fixture, ended.is_ok()).await;
-        let (leaks, leaked) = watch.verdict(fixture);
-        let (hazards, endangered) = hazards.verdict(fixture);
-        let end = match ended.and(left).and(leaked).and(endangered) {
+        let (left, watches, standing) = world.leave(fixture, ended.is_ok()).await;
+        let Watched { leaks, hazards, verdict } = watches.verdict(fixture);
+        let end = match ended.and(left).and(verdict) {
             Err(stop) => stop.into(),
             Ok(()) => End::Held,
         };

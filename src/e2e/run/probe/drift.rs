@@ -18,7 +18,7 @@ pub(in crate::e2e) fn look(
     messages: &[Schema],
     replies: &[Schema],
 ) -> Result<Found, String> {
-    let mut reading = world.traced();
+    let mut reading = world.watches().traced();
     for path in world.brokers.log_paths() {
         let whole = reading.read_on(path, MOST_BYTES);
         let whole = whole.map_err(|e| format!("cannot read the broker's trace: {e}"))?;

@@ -7,7 +7,7 @@ use async_nats::jetstream;
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::context::GetStreamByNameErrorKind;
 use async_nats::jetstream::stream::{
-    ConsumerError, ConsumerErrorKind, LastRawMessageErrorKind, RawMessageErrorKind, Stream,
+    ConsumerError, ConsumerErrorKind, RawMessageErrorKind, Stream,
 };
 use bytes::Bytes;
 use futures_util::StreamExt as _;
@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::broker::last_sequence;
 use crate::e2e::driver::raw::wire_headers;
 use crate::e2e::record::history::reader::History;
 use crate::e2e::record::history::recorder::Recorder;
@@ -98,17 +99,15 @@ impl<'a> Probe<'a> {
 /// A whole line that is no record may hide one: then nothing can be judged by the rest.
 pub(in crate::e2e) fn journal<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, String> {
     let text = text(path)?;
-    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    records(path, &text[..whole])
+    records(path, whole_lines(&text).0)
 }
 
 /// The same of a file whose last line may be whole without a line feed; and whether it ends with half a
 /// line.
 pub(in crate::e2e) fn lines<T: DeserializeOwned>(path: &Path) -> Result<(Vec<T>, bool), String> {
     let text = text(path)?;
-    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let (text, last) = text.split_at(whole);
-    let mut all = records(path, text)?;
+    let (whole, last) = whole_lines(&text);
+    let mut all = records(path, whole)?;
     let last = last.trim_ascii();
     // Half a number is a number too.
     let closed = matches!(last.last(), Some(b'}' | b']' | b'"'));
@@ -117,6 +116,11 @@ pub(in crate::e2e) fn lines<T: DeserializeOwned>(path: &Path) -> Result<(Vec<T>,
         _ => return Ok((all, !last.is_empty())),
     }
     Ok((all, false))
+}
+
+/// All up to the last line feed, and what is behind it.
+fn whole_lines(text: &[u8]) -> (&[u8], &[u8]) {
+    text.split_at(text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1))
 }
 
 fn text(path: &Path) -> Result<Vec<u8>, String> {
@@ -219,7 +223,10 @@ async fn stored(
         Err(error) => return Err(error.into()),
     };
     loop {
-        let last = if is_cluster { last(&stream, subjects).await? } else { 0 };
+        let last = match is_cluster {
+            true => last_sequence(&stream, subjects.iter().map(String::as_str)).await?,
+            false => 0,
+        };
         let all = read(&stream, subjects, from).await?;
         // The node that hands them out may have been away, and not have all of them yet.
         if last < from || all.last().is_some_and(|newest| newest.sequence >= last) {
@@ -227,20 +234,6 @@ async fn stored(
         }
         tokio::time::sleep(BEHIND).await;
     }
-}
-
-/// The last sequence on these subjects, or on any, as the stream's leader has it.
-async fn last(stream: &Stream, subjects: &[String]) -> Result<u64, async_nats::Error> {
-    let all = [">".to_owned()];
-    let mut last = 0;
-    for subject in if subjects.is_empty() { &all } else { subjects } {
-        match stream.get_last_raw_message_by_subject(subject).await {
-            Ok(message) => last = message.sequence.max(last),
-            Err(error) if error.kind() == LastRawMessageErrorKind::NoMessageFound => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(last)
 }
 
 async fn read(

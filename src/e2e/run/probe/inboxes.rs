@@ -95,7 +95,7 @@ impl Inboxes {
                 // What is there is told, even if a broker is away.
                 let traced = end::until_all_is_traced(world.harness(), &world.brokers).await;
                 let mut unheard = traced.err();
-                let (clock, mut reading) = (world.recorder.clock(), world.traced());
+                let (clock, mut reading) = (world.recorder.clock(), world.watches().traced());
                 for path in world.brokers.log_paths() {
                     let is_whole = reading.read_on(path, MOST_BYTES);
                     if !is_whole.map_err(|error| error.to_string())? {

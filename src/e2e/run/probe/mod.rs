@@ -9,6 +9,7 @@
 //! | `hazards` | what does no harm yet |
 //! | `answers`, `inboxes` | replies that no client shows |
 //! | `leaks` | what is left behind at the broker |
+//! | `watches` | what is looked for in every run |
 //! | `trace` | how the run went, for reports that draw |
 
 pub(crate) mod advisories;
@@ -23,3 +24,4 @@ pub(crate) mod instead;
 pub(crate) mod inventory;
 pub(crate) mod leaks;
 pub(crate) mod trace;
+pub(crate) mod watches;

@@ -8,6 +8,7 @@ use regex_lite::Regex;
 use super::ear::Ear;
 use super::known::Known;
 use super::pick::Message;
+use super::seen_lines::{SeenLines, Told};
 use crate::broker::subject_matches as matches;
 use crate::e2e::driver::raw::wire_headers;
 use crate::e2e::record::history::clock::Clock;
@@ -33,9 +34,6 @@ pub(in crate::e2e) struct Surroundings {
     /// As whom programs connect.
     pub(in crate::e2e) access: Access,
 }
-
-/// The key of an effect, and its value where that matters.
-pub(super) type Told = (Option<String>, Option<String>);
 
 /// An effect that was found.
 #[derive(Debug, Clone)]
@@ -69,14 +67,8 @@ pub(super) struct Eye {
     pub(super) known: HashMap<String, Known>,
     /// The subjects on which whatever is sent comes to this place.
     takes: BTreeSet<String>,
-    /// For each line, which has no time of its own: when it was there first, and when it was not yet.
-    pub(super) since: HashMap<(Told, usize), (u64, u64)>,
-    /// How often each was told by the lines seen.
-    pub(super) told: HashMap<Told, usize>,
-    /// The hashes of the lines of a file by the last look.
-    pub(super) read: Vec<u64>,
-    /// When it looked at lines last.
-    pub(super) looked_ns: u64,
+    /// Those of a file or a program.
+    pub(super) lines: SeenLines,
     /// It looks for the first time, before anybody has asked for anything.
     pub(super) is_opening: bool,
     pub(super) found: Vec<Found>,
@@ -114,10 +106,7 @@ impl Eye {
             next: HashMap::new(),
             known: HashMap::new(),
             takes: feeds(At::of(at), &[]),
-            since: HashMap::new(),
-            told: HashMap::new(),
-            read: Vec::new(),
-            looked_ns: 0,
+            lines: SeenLines::default(),
             is_opening: false,
             found: Vec::new(),
             gap: None,
@@ -138,7 +127,7 @@ impl Eye {
         if !matches!(self.at, Place::Subjects(_) | Place::Log(_)) {
             (self.seen, self.gap) = (0, None);
             self.next.clear();
-            self.told.clear();
+            self.lines.afresh();
             self.found.clear();
         }
     }

@@ -1,8 +1,5 @@
 //! Looks at the lines of files and programs, which have no times of their own.
 
-use std::hash::BuildHasher as _;
-
-use foldhash::quality::FixedState;
 use serde_json::value::RawValue;
 
 use super::eyes::{Eye, Surroundings};
@@ -22,14 +19,11 @@ impl Eye {
         self.gap = half.then(|| {
             format!("file {path} ends with half a line: whose effect that is is not known")
         });
-        let now: Vec<u64> =
-            lines.iter().map(|line| FixedState::default().hash_one(line.get())).collect();
-        let was = std::mem::replace(&mut self.read, now);
-        if let Some(how) = rewritten(&was, &self.read) {
+        if let Some(how) = self.lines.rewritten(lines.iter().map(|line| line.get())) {
             self.lost.get_or_insert_with(|| format!("file {path} {how}"));
         }
         let lines = lines.iter().map(|line| Data::json(line.get())).collect();
-        self.lines(lines, &format!("{path} line"), begun_ns, around);
+        self.add_lines(lines, &format!("{path} line"), begun_ns, around);
         Ok(())
     }
 
@@ -67,13 +61,12 @@ impl Eye {
         let lines = lines.collect::<Result<_, _>>()?;
         // It says all each time, in an order of its own.
         self.afresh();
-        self.lines(lines, &format!("`{shown}` line"), begun_ns, around);
+        self.add_lines(lines, &format!("`{shown}` line"), begun_ns, around);
         Ok(())
     }
 
-    /// A line is known by what it tells, as the first, second or so on that tells it: a program may put
-    /// them in another order each time. One that cannot be read may be anybody's.
-    fn lines(
+    /// Each line is an effect; one that cannot be read may be anybody's.
+    fn add_lines(
         &mut self,
         lines: Vec<Option<Data>>,
         place: &str,
@@ -93,27 +86,9 @@ impl Eye {
             self.seen += 1;
             let Some(body) = body else { continue };
             let message = Message { subject: "", headers: &Headers::new(), body };
-            let what = self.told_by(&message);
-            let nth = self.told.entry(what.clone()).or_default();
-            *nth += 1;
-            let since = self.since.entry((what, *nth)).or_insert((now, self.looked_ns));
-            let (at_ns, absent_ns) = *since;
+            let (at_ns, absent_ns) = self.lines.add(self.told_by(&message), now);
             self.add(&message, at_ns, Some(absent_ns), format!("{place} {}", n + 1));
         }
-        self.looked_ns = begun_ns;
+        self.lines.looked(begun_ns);
     }
-}
-
-/// How a file that should only grow has not, by the hashes of its lines.
-fn rewritten(was: &[u64], is: &[u64]) -> Option<String> {
-    if is.len() < was.len() {
-        let (had, has) = (was.len(), is.len());
-        return Some(format!("had {had} lines, and has {has}: what they said is not known"));
-    }
-    let other = was.iter().zip(is).position(|(was, is)| was != is)?;
-    Some(format!(
-        "was written anew: its line {} is not what it was, and what that said is not known; a file of \
-         effects is only added to, and what is kept in another way is printed by a `command`",
-        other + 1
-    ))
 }

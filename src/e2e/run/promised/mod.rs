@@ -7,12 +7,14 @@
 //! | `eyes`, `ear` | looks at one place of effects, listens to one |
 //! | `stored`, `lines` | how an eye looks at streams and buckets, at files and programs |
 //! | `known` | what a stream was when it was first seen |
+//! | `seen_lines` | since when a line is there, whatever its place |
 
 mod ear;
 mod eyes;
 mod known;
 mod lines;
 mod pick;
+mod seen_lines;
 mod stored;
 
 use std::collections::{BTreeSet, HashSet};

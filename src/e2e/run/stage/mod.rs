@@ -3,7 +3,7 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `machine` | what it is given: servers, services and clients, and how to get each |
-//! | `world` | everything that runs |
+//! | `world`, `scene` | everything that runs; what a step works with |
 //! | `brokers` | the broker, or the cluster |
 //! | `start` | starts what a fixture asks for: the brokers, and the client's driver |
 //! | `networks` | proxies before the servers, for those who are to have a bad network |
@@ -37,6 +37,7 @@ pub(crate) mod reached;
 pub(crate) mod ready;
 pub(crate) mod refused;
 mod restarts;
+pub(crate) mod scene;
 pub(crate) mod secrets;
 pub(crate) mod service_process;
 pub(crate) mod services;

@@ -1,20 +1,19 @@
 //! Everything that runs for one scenario: started, and stopped.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::brokers::{Access, Brokers};
 use super::crash::Crashing;
 use super::files;
 use super::harness::Harness;
 use super::hearing::Hearing;
-use super::machine::{CLIENT, Client, Machine};
+use super::machine::{Client, Machine};
 use super::networks::Networks;
 use super::reached::Reached;
 use super::refused;
+use super::scene::Scene;
 use super::secrets::Secrets;
 use super::services::Services;
 use super::standing::Standing;
@@ -29,13 +28,12 @@ use crate::e2e::record::history::recorder::Recorder;
 use crate::e2e::record::run::{Log, RunId};
 use crate::e2e::record::tape::Tape;
 use crate::e2e::run::oracle::{Oracle, Oracles};
-use crate::e2e::run::probe::advisories::{Advisories, How};
+use crate::e2e::run::probe::advisories::Advisories;
 use crate::e2e::run::probe::broker_trace::level;
-use crate::e2e::run::probe::broker_trace::reading::Reading;
 use crate::e2e::run::probe::evidence::Probe;
 use crate::e2e::run::probe::hazards::HazardWatch;
 use crate::e2e::run::probe::leaks::Watch;
-use crate::e2e::scenario::ast::check::CheckKind;
+use crate::e2e::run::probe::watches::Watches;
 use crate::e2e::scenario::ast::crash::Crash;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::text::span::Span;
@@ -72,41 +70,7 @@ pub(in crate::e2e) struct World {
     pub(in crate::e2e) reaches: Vec<Reached>,
     /// What broke, in order: the same for the same seed.
     pub(in crate::e2e) schedule: Vec<String>,
-    /// As much of the broker's trace as checks have looked at.
-    traced: Mutex<Reading>,
-    /// What consumers give up.
-    advisories: Advisories,
-    /// What is left behind.
-    leaks: Watch,
-    /// What does no harm yet.
-    hazards: HazardWatch,
-}
-
-/// What a step works with, while the services are looked after.
-pub(in crate::e2e) struct Scene<'a> {
-    pub(in crate::e2e) machine: &'a Machine,
-    pub(in crate::e2e) oracles: &'a Oracles,
-    pub(in crate::e2e) brokers: &'a Brokers,
-    pub(in crate::e2e) harness: &'a Harness,
-    pub(in crate::e2e) driver: &'a dyn Driver,
-    pub(in crate::e2e) recorder: &'a Recorder,
-    /// What services print.
-    pub(in crate::e2e) hearing: &'a Hearing,
-    /// As [`World::dir`].
-    pub(in crate::e2e) dir: PathBuf,
-    command: &'a [String],
-}
-
-impl Scene<'_> {
-    /// A program with its arguments, `{{client}}` among them put in.
-    pub(in crate::e2e) fn argv(&self, program: &[String]) -> Vec<String> {
-        let itself = format!("{{{{{CLIENT}}}}}");
-        let words = program.iter().map(|word| match *word == itself {
-            true => self.command,
-            false => std::slice::from_ref(word),
-        });
-        words.flatten().cloned().collect()
-    }
+    watches: Watches,
 }
 
 /// Why nothing runs.
@@ -211,10 +175,7 @@ impl World {
                     rules: Vec::new(),
                     reaches: Vec::new(),
                     schedule: Vec::new(),
-                    traced: Mutex::default(),
-                    advisories,
-                    leaks,
-                    hazards,
+                    watches: Watches::new(leaks, hazards, advisories),
                 });
             }
             (Err(not_started), _) => {
@@ -264,9 +225,9 @@ impl World {
         self.brokers.access(role)
     }
 
-    /// What consumers give up.
-    pub(in crate::e2e) fn advisories(&self) -> &Advisories {
-        &self.advisories
+    /// What is looked for in every run.
+    pub(in crate::e2e) fn watches(&self) -> &Watches {
+        &self.watches
     }
 
     /// The connection of the harness itself.
@@ -282,11 +243,6 @@ impl World {
     /// What every run shares.
     pub(in crate::e2e) fn machine(&self) -> &Machine {
         &self.machine
-    }
-
-    /// As much of the broker's trace as checks have looked at.
-    pub(in crate::e2e) fn traced(&self) -> MutexGuard<'_, Reading> {
-        self.traced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Who knows what the services promise.
@@ -366,26 +322,25 @@ impl World {
 
     /// Looks at what is there before the first step.
     pub(in crate::e2e) async fn begin_looking_for_leaks(&mut self) {
-        self.leaks.begin(&self.brokers, self.services.processes()).await;
+        self.watches.before_steps(&self.brokers, self.services.processes()).await;
     }
 
     /// Looks for hazards, once, while the services are up.
     pub(in crate::e2e) async fn look_for_hazards(&mut self) {
         let services = self.services.by_pid();
-        let (harness, brokers) = (&self.harness, &self.brokers);
-        self.hazards.look(harness, brokers, &self.advisories, &services, &self.traced).await;
+        self.watches.services_up(&self.brokers, &self.harness, &services).await;
     }
 
     /// Looks at what is there after the last step.
     pub(in crate::e2e) async fn look_for_leaks(&mut self) {
         let broken = self.broken.iter().find(|(fault, _)| fault.what.is_of_a_network());
         let broken = broken.map(|(_, name)| name.as_str());
-        if self.leaks.looks() && broken.is_none() {
+        if self.watches.looks_for_leaks() && broken.is_none() {
             // What the client has subscribed to is on its way, perhaps. If this fails, nothing is
             // known to be missing.
             let _ = tokio::time::timeout(FLUSH, self.driver.perform(driver::barrier())).await;
         }
-        self.leaks.after_steps(&self.brokers, broken).await;
+        self.watches.after_steps(&self.brokers, broken).await;
     }
 
     /// Sends the client away and hands back what still stands. Of a run that held, whose services
@@ -396,19 +351,13 @@ impl World {
         mut self,
         fixture: &Fixture,
         held: bool,
-    ) -> (Result<(), Stop>, Watch, HazardWatch, Standing) {
+    ) -> (Result<(), Stop>, Watches, Standing) {
         self.brokers.resume().await;
         let driver = self.driver.close().await;
         let driver = driver.map_err(|fault| Stop::broken("cannot end the driver", fault));
         if held {
             std::mem::take(&mut self.networks).stop().await;
-            self.leaks.at_end(&self.brokers).await;
-            self.hazards.at_end(&self.harness).await;
-            if self.leaks.is_known() {
-                let expected =
-                    |stream: &str, consumer: &str, how| is_checked(fixture, stream, consumer, how);
-                self.leaks.given_up(self.advisories.given_up().await, expected);
-            }
+            self.watches.at_end(fixture, &self.brokers, &self.harness).await;
         }
         let context = self.services.context().clone();
         let mut standing = Standing::new(self.brokers, self.networks, context, self.history);
@@ -419,20 +368,8 @@ impl World {
         standing.message_faults = self.rules.iter().map(hit).collect();
         standing.broken = self.broken;
         standing.broken.retain(|(fault, _)| fault.what != What::PauseBroker);
-        (driver, self.leaks, self.hazards, standing)
+        (driver, self.watches, standing)
     }
-}
-
-/// Whether a check says how many messages this consumer is to give up.
-fn is_checked(fixture: &Fixture, stream: &str, consumer: &str, how: How) -> bool {
-    fixture.checks.iter().any(|check| match &check.kind {
-        CheckKind::Consumer(check) if check.stream == stream && check.name == consumer => match how
-        {
-            How::Terminated => check.terminated.is_some(),
-            How::Exhausted => check.exhausted.is_some(),
-        },
-        _ => false,
-    })
 }
 
 fn log(name: &str, lines: Vec<String>) -> Log {

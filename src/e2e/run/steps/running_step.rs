@@ -11,8 +11,8 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use crate::e2e::record::seen::Seen;
+use crate::e2e::run::stage::scene::Scene;
 use crate::e2e::run::stage::values::as_written;
-use crate::e2e::run::stage::world::Scene;
 use crate::e2e::scenario::ast::beside::{Kv, KvVerb};
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::ast::step::{Action, Expect, Step};
