@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -82,7 +83,8 @@ class Pipe:
         except OSError as error:
             raise MonoDemoError(f"cannot start {self._program}: {error}") from error
         self._lock = threading.Lock()
-        self._waiting: dict[int, Future[Any]] = {}
+        #: By the command's id: what was asked, and who waits.
+        self._waiting: dict[int, tuple[str, Future[Any]]] = {}
         self._last_id = 0
         self._ended: str | None = None
         self._said: deque[str] = deque(maxlen=20)
@@ -94,6 +96,10 @@ class Pipe:
         try:
             self.call("hello", _timeout=GREETING, protocol=PROTOCOL_VERSION)
         except BaseException:
+            # One that is silent may not hear that the pipe is closed either: it goes with all that it
+            # started.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             self.close()
             raise
 
@@ -107,7 +113,7 @@ class Pipe:
                 raise self._gone(f"{op}: {self._ended}")
             self._last_id += 1
             command_id = self._last_id
-            self._waiting[command_id] = answer
+            self._waiting[command_id] = (op, answer)
             line = json.dumps({"id": command_id, "op": op, **given}, default=os.fspath)
             # One that has ended is told by the reader.
             with contextlib.suppress(OSError, ValueError):
@@ -146,7 +152,7 @@ class Pipe:
                 self._said.append(line.decode(errors="replace").rstrip())
                 continue
             with self._lock:
-                answer = self._waiting.pop(reply.get("id"), None)
+                _, answer = self._waiting.pop(reply.get("id"), (None, None))
             if answer is None:
                 continue
             if (error := reply.get("err")) is None:
@@ -163,8 +169,8 @@ class Pipe:
         with self._lock:
             self._ended = f"`{self._program} control` has ended, with status {status}"
             waiting, self._waiting = self._waiting, {}
-        for answer in waiting.values():
-            answer.set_exception(self._gone(self._ended))
+        for op, answer in waiting.values():
+            answer.set_exception(self._gone(f"{op}: {self._ended}"))
 
     def _gone(self, message: str) -> MonoDemoError:
         said = list(self._said)

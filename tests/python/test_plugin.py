@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import mono_demo
 import pytest
 from support import PATIENCE, ROOT, binary
 
@@ -422,7 +423,7 @@ def test_a_control_that_dies_is_told(inner: pytest.Pytester) -> None:
     )
     result = run(inner)
     result.assert_outcomes(failed=1, errors=1)
-    result.stdout.fnmatch_lines(["*MonoDemoError: *control` has ended, with status -9*"])
+    result.stdout.fnmatch_lines(["*MonoDemoError: fault: *control` has ended, with status -9*"])
     until_gone(inner)
 
 
@@ -455,6 +456,18 @@ def test_another_program_is_told(
     result = run(inner)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*there is no program `mono-demo` in*", "*pip install mono-demo*"])
+
+
+def test_a_program_that_does_not_say_who_it_is_is_told(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = tmp_path / "mono-demo"
+    other.write_text("#!/bin/sh\necho busy >&2\nsleep 600\n")
+    other.chmod(0o755)
+    monkeypatch.setenv("MONO_DEMO_BIN", str(other))
+    monkeypatch.setattr("mono_demo._pipe.GREETING", 0.3)
+    with pytest.raises(mono_demo.MonoDemoError, match=r"^hello: .* did not answer within 0.3 s"):
+        mono_demo.Session()
 
 
 def nats_server() -> str:
