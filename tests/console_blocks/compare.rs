@@ -7,11 +7,12 @@
 use regex_lite::Regex;
 
 /// What stands for each of these, on both sides.
-const MASKS: [(&str, &str); 7] = [
+const MASKS: [(&str, &str); 8] = [
     (r"(?m)^\d{4}-\d\d-\d\dT\S+Z +WARN [^\n]*\n", ""),
     (r"/tmp/mono-demo-\w+", "<run>"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:<port>"),
     (r"\bpid \d+", "pid <pid>"),
+    (r"final (when the last fault ended|\S+ after the last fault)", "final <then>"),
     (r"\b\d+(\.\d+)? ?(ns|µs|ms|s)\b", "<time>"),
     (r"\b\d+ deliver(y|ies), \d+ of (them|it) again", "<deliveries>"),
     // A reporter's column is as wide as its times are.

@@ -6,6 +6,7 @@ mod asyncapi;
 mod bench;
 mod crates;
 mod dist;
+mod instructions;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -14,7 +15,8 @@ use std::time::{Duration, Instant};
 const HELP: &str = "\
 usage: cargo xtask ci     crates, format, lints, tests, types, scenarios, docs; the clients in
                           Node and Go where those are, and with `--require node,go` it is red
-                          where they are not; so with `chromium` and `root`, which some tests want
+                          where they are not; so with `chromium` and `root`, which some tests want,
+                          and with `valgrind`
        cargo xtask dist   wheel, npm packages, crates, .deb, tarball and clients, into `target/dist`;
                           `--wheel FILE` takes a wheel that was made before
        cargo xtask dist check   installs each of them without a network or cargo, and uses it
@@ -22,6 +24,7 @@ usage: cargo xtask ci     crates, format, lints, tests, types, scenarios, docs; 
                           `--binary FILE` measures a program that was built before, and what
                           comes after it are flags of `mono-demo bench`, as `--quick`
        cargo xtask features   each feature alone, and a crate from outside that wants a broker only
+       cargo xtask instructions   counts those of pure hot paths, and holds each below its bound
        cargo xtask judge  how long the judge takes for 10^5 and 10^6 events, and how much memory
        cargo xtask proxy  what a proxy costs, with rules about messages and without
        cargo xtask soak   the long forms of the soak scenarios, in `xtask/soak`, and of the
@@ -34,7 +37,7 @@ const TESTS_PER_CORE: usize = 4;
 const SUITES: [&str; 4] = ["shop", "dispatch", "checkout", "profiles"];
 
 /// What may be required, by those of `--require`: what runs here and there, and tests are left out for.
-const WANTED: [&str; 4] = ["node", "go", "chromium", "root"];
+const WANTED: [&str; 5] = ["node", "go", "chromium", "root", "valgrind"];
 
 /// Where tests look for what is required (`tests/support/expected.rs`).
 const REQUIRED: &str = "MONO_DEMO_REQUIRE";
@@ -67,6 +70,7 @@ fn main() -> ExitCode {
             told("bench", bench::run(Some(Path::new(program)), flags))
         }
         ["features"] => features(),
+        ["instructions"] => told("instructions", counts(&["valgrind"])),
         ["dist"] => told("dist", dist::make(None)),
         ["dist", "--wheel", wheel] => told("dist", dist::make(Some(Path::new(wheel)))),
         ["dist", "check"] => told("dist check", dist::check()),
@@ -111,6 +115,9 @@ fn ci(required: &[&str]) -> ExitCode {
         for step in rust_checks(required) {
             run(step, &mut times)?;
         }
+        let began = Instant::now();
+        counts(required)?;
+        times.push(("instructions", began.elapsed()));
         let binary = binary(BUILT);
         provision(&binary)?;
         let python = dist::python_with("python", "tests/python/requirements.txt")?;
@@ -138,6 +145,19 @@ fn ci(required: &[&str]) -> ExitCode {
 fn features() -> ExitCode {
     let mut times = Vec::new();
     told("features", feature_checks().into_iter().try_for_each(|step| run(step, &mut times)))
+}
+
+/// Instructions of hot paths, where they can be counted.
+fn counts(required: &[&str]) -> Result<(), String> {
+    println!("\n== instructions");
+    if instructions::check(cargo)? {
+        return Ok(());
+    }
+    if required.contains(&"valgrind") {
+        return Err("valgrind is required, and is not on the PATH".to_owned());
+    }
+    println!("left out: valgrind, which counts them, is not on the PATH");
+    Ok(())
 }
 
 /// Figures for people: nothing is held, since what else runs decides them.
@@ -361,7 +381,7 @@ mod tests {
     fn what_nobody_looks_for_cannot_be_required() {
         assert_eq!(super::required("node,root"), Ok(vec!["node", "root"]));
         let told = super::required("go,nod").unwrap_err();
-        assert_eq!(told, "--require nod: it is one of node, go, chromium, root");
+        assert_eq!(told, "--require nod: it is one of node, go, chromium, root, valgrind");
     }
 
     /// Run by cargo, as `cargo xtask` is: so there is something to take away.

@@ -48,3 +48,4 @@ pub use figures::Figures;
 pub use finding::{Finding, Findings, Property, SHOWN, Verdict, Violation, copies};
 pub use policy::{Policy, QueueLoss};
 pub use report::{Report, check};
+pub use transcript::golden_text::in_words_of;

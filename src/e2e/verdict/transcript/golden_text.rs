@@ -11,7 +11,7 @@ use crate::e2e::text::matched::stands_for;
 
 /// The transcript with each unit as the golden text has it, where that stands for it: what is the
 /// same then holds, and what differs is all that differs. Neither text has white space at its end.
-pub(in crate::e2e) fn in_words_of(golden: &str, transcript: &str) -> String {
+pub fn in_words_of(golden: &str, transcript: &str) -> String {
     // Most golden texts have none.
     if golden == transcript || !golden.contains('#') {
         return transcript.to_owned();
