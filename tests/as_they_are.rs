@@ -382,12 +382,21 @@ fn a_service_that_ends_in_mid_run_fails_the_step_under_its_own_name() {
     for words in ["printer ended with exit status 9; its log says `out of paper`", "a.toml:3:1"] {
         assert!(said.stdout.contains(words), "{words}\n{}", said.stdout);
     }
-    // One that has done its work may end.
-    suite(
-        &home,
-        &file.replace("exit 9", "exit 0"),
-        &[("a", "[[step]]\nrun = [\"sh\", \"-c\", \"touch {{dir}}/now\"]\n")],
-    );
+    // In order, and all the same nobody has told it to.
+    let (ends, done) = (file.replace("exit 9", "exit 0"), step.replace("exec sleep 1000", "true"));
+    let may = format!("{ends}may_end = true\n");
+    for step in [step, &done] {
+        suite(&home, &ends, &[("a", step)]);
+        let said = e2e(&home, &["--ci"]).failed(1, "").stdout;
+        let told = "printer ended with exit status 0; its log says `out of paper`; nobody had told it to: ";
+        assert!(
+            said.contains(told) && said.contains("`may_end = true` in [services.printer]"),
+            "{said}"
+        );
+    }
+    // One that does its work and ends says so.
+    let ended = "[[check]]\nlog = \"printer\"\nmatches = \"out of paper\"\n";
+    suite(&home, &may, &[("a", &format!("{done}{ended}"))]);
     e2e(&home, &["--update"]).ok();
 }
 

@@ -308,6 +308,7 @@ fn idle(access: PathBuf) -> ServiceUnderTest {
         ready_within: Duration::from_secs(10),
         stop_within: Duration::from_secs(10),
         processes: 1,
+        may_end: false,
     }
 }
 

@@ -179,6 +179,10 @@ fn what_streams_and_consumers_are_configured_as() {
     assert!(said.failed(1, "").stdout.contains(hazard));
     let bounded = "[streams.JOBS]\nsubjects = [\"jobs.*\"]\nmax_age = \"60m\"\n";
     told("hazards = \"fail\"", bounded).0.ok();
+    let in_memory = format!("{bounded}storage = \"memory\"\n");
+    let (said, _) = told("hazards = \"fail\"", &in_memory);
+    let hazard = "stream-in-memory: stream JOBS is kept in the memory of one server";
+    assert!(said.failed(1, "").stdout.contains(hazard));
     let consumer = |backoff: &str| {
         format!(
             "{bounded}[streams.JOBS.consumers.worker]\nack_wait = \"30s\"\nmax_deliver = 3\nbackoff = [\"{backoff}\"]\n"

@@ -80,6 +80,7 @@ mod message_faults;
 mod message_faults_e2e;
 mod network_reach;
 mod newcomer;
+mod once_more;
 mod one_of_subjects;
 mod orderly_stop;
 mod orphans;

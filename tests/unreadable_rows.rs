@@ -10,7 +10,7 @@ use mono_demo::e2e::driver::{Driver as _, RustDriver, hello};
 use mono_demo::modules::math::{MathClient, Operation};
 use mono_demo::wire::driver::{ErrorKind, Headers, Op, Outcome};
 use serde::Deserialize;
-use serde_json::{Map, json};
+use serde_json::json;
 
 use crate::support::answers::{Answer, answers, counted_answers};
 use crate::support::drivers::NoCalls;

@@ -157,7 +157,8 @@ fn of_command(command: &str, suite: &Path, cwd: &Path) -> Result<Own, CliError> 
          [services.{name}]\n\
          run = {run}\n\
          cwd = {cwd}\n\
-         # It finds the broker by NATS_URL; for another name: env = {{ BROKER = \"{{{{nats_url}}}}\" }}.\n\
+         # It finds the broker by NATS_URL; for another name: env = {{ BROKER = \"{{{{nats_url}}}}\" }}; for an address\n\
+         # that is built in: broker = {{ auth = false, port = 4222 }} above.\n\
          # It is connected; or {{ subscribes = \"…\" }}, {{ consumer = \"…\" }}, {{ line = \"…\" }}, {{ http = \"…\" }}.\n\
          ready = {{ connected = 1 }}\n\n\
          # Streams that it expects to find:\n\

@@ -142,6 +142,7 @@ fn under_test(service: &Service, available: &template::Variables, root: &Path) -
         ready_within: service.ready_within,
         stop_within: service.stop_within,
         processes: service.processes,
+        may_end: service.may_end,
     }
 }
 

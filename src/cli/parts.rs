@@ -143,6 +143,7 @@ pub async fn of_built_in(
         ready_within: READY,
         stop_within: DRAIN,
         processes: 1,
+        may_end: false,
     };
     Ok(Parts {
         clients,

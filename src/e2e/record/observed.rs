@@ -29,6 +29,8 @@ pub struct StreamSeen {
     pub name: String,
     /// Something bounds it: a limit, or a retention that removes what is handled.
     pub is_bounded: bool,
+    /// It is kept in the memory of one server.
+    pub is_in_memory: bool,
     /// All that is in it was published to it: it is no mirror, and takes from no other stream.
     pub is_published_to: bool,
     /// What was published within so long with one message id is stored once.

@@ -5,9 +5,9 @@
 /// `exit status 2`. The last line itself where nothing else is left.
 pub(in crate::e2e) fn telling_line(log: &[String]) -> Option<&str> {
     let mut below = "";
-    for line in log.iter().rev() {
+    for (at, line) in log.iter().enumerate().rev() {
         if !is_beside_the_point(line, below) {
-            return Some(line);
+            return Some(of_its_fields(line, &log[at + 1..]).unwrap_or(line));
         }
         below = line;
     }
@@ -31,6 +31,17 @@ const OF_A_USAGE: [&str; 13] = [
     "arguments:",
 ];
 
+/// Of an error of Node that has a name and no words: the field below it that says most.
+fn of_its_fields<'a>(line: &str, below: &'a [String]) -> Option<&'a str> {
+    let name = line.trim_end().trim_end_matches(':');
+    if !name.ends_with("Error") || name.contains(char::is_whitespace) {
+        return None;
+    }
+    let field =
+        |name: &str| below.iter().map(|line| line.trim()).find(|line| line.starts_with(name));
+    ["message:", "reason:", "description:", "code:"].into_iter().find_map(field)
+}
+
 /// `below` is the line that follows.
 fn is_beside_the_point(line: &str, below: &str) -> bool {
     let begins = |starts: &[&str]| starts.iter().any(|start| line.starts_with(start));
@@ -40,7 +51,7 @@ fn is_beside_the_point(line: &str, below: &str) -> bool {
         // Node: a banner, and the modules that wanted one that is missing.
         || begins(&["Node.js v", "Require stack:", "- "])
         // Go: the function above its indented place, and whose stack it is.
-        || (below.starts_with('\t') && line.ends_with(')') && !line.contains(' '))
+        || (below.starts_with(['\t', ' ']) && line.ends_with(')') && !line.contains(' '))
         || begins(&["goroutine ", "created by ", "exit status ", "[signal "])
         // Rust.
         || begins(&["note: ", "stack backtrace:"])
@@ -108,6 +119,15 @@ mod tests {
                  Pass --help to see global flags",
                 "w: error: stat ./nothere.sh: no such file",
             ),
+            (
+                "panic: no licence\n\ngoroutine 1 [running]:\nmain.f(...)\n /s/main.go:5\nmain.main()\n /s/main.go:6",
+                "panic: no licence",
+            ),
+            (
+                "file:///s/a.mjs:2\nthrow e\n\nError: \n    at f (a:1) {\n  code: 'DENIED',\n  reason: 'not allowed'\n}\n\nNode.js v20.1.0",
+                "reason: 'not allowed'",
+            ),
+            ("TypeError\n    at f (a:1)\n", "TypeError"),
             ("usage: w [-h]\nw: error: no licence", "w: error: no licence"),
             ("up\nno licence", "no licence"),
             ("  at the end", "  at the end"),

@@ -335,7 +335,12 @@ impl MessageRule {
             .map(|(kind, subject, count)| format!("{count} × {kind} on {subject}"))
             .collect();
         why.push_str("; what passed instead: ");
-        why.push_str(&if passed.is_empty() { "nothing".to_owned() } else { passed.join(", ") });
+        why.push_str(&match passed.is_empty() {
+            true => "nothing: a message is seen where its sender or receiver connects to the URL that it is \
+                     given (a service: NATS_URL, or `{{nats_url}}` in its own command and `env`)"
+                .to_owned(),
+            false => passed.join(", "),
+        });
         if state.is_blind {
             why.push_str("; one connection could not be read: it is encrypted, or speaks no NATS");
         }

@@ -66,6 +66,8 @@ fn stream(config: &Value) -> StreamSeen {
     let subjects = config["subjects"].as_array().into_iter().flatten();
     StreamSeen {
         name: text(&config["name"]),
+        is_in_memory: config["storage"] == "memory"
+            && config["num_replicas"].as_u64().is_none_or(|many| many <= 1),
         is_bounded: limits.into_iter().any(limit) || config["retention"] != "limits",
         is_published_to: !others.into_iter().any(is_set),
         duplicate_window: nanos(&config["duplicate_window"]),

@@ -6,9 +6,11 @@
 //! | `pick` | values out of messages, as promises name their places |
 //! | `eyes`, `ear` | looks at one place of effects, listens to one |
 //! | `stored`, `lines` | how an eye looks at streams and buckets, at files and programs |
+//! | `again` | how long it is looked on when all is there |
 //! | `known` | what a stream was when it was first seen |
 //! | `seen_lines` | since when a line is there, whatever its place |
 
+mod again;
 mod ear;
 mod eyes;
 mod known;
@@ -17,7 +19,7 @@ mod pick;
 mod seen_lines;
 mod stored;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -159,9 +161,11 @@ impl Declared {
 
     async fn until_done(&self, recorder: &Recorder) -> Result<(), String> {
         let history = self.recorded(recorder)?;
-        let open = promised::open(&Index::new(&history.events));
+        let index = Index::new(&history.events);
         // Where nothing was asked for, nothing is waited for.
-        let Some(open) = open.map_err(|error| error.to_string())? else { return Ok(()) };
+        let open = promised::open(&index).map_err(|error| error.to_string())?;
+        let Some(open) = open else { return Ok(()) };
+        let begun = promised::begun(&index).map_err(|error| error.to_string())?;
         let mut open: HashSet<Open> = open.into_iter().collect();
         let within = self.promises.iter().map(|promise| promise.within).max().unwrap_or_default();
         let deadline = Instant::now() + within;
@@ -199,9 +203,43 @@ impl Declared {
         {
             let _ = self.in_flight.set(busy.to_string());
         }
+        if open.is_empty() {
+            self.look_on(&begun, within).await;
+        }
         // A broker that is away is asked once more at the end.
         let _ = self.know_streams().await;
         Ok(())
+    }
+
+    /// Until nothing has come for a while, at places where it matters how often something is there.
+    async fn look_on(&self, begun: &HashMap<again::Key, u64>, most: Duration) {
+        let mut eyes = self.eyes.lock().await;
+        if !eyes.iter().any(|(.., eye)| eye.counts) {
+            return;
+        }
+        let dear = eyes.iter().any(|(.., eye)| eye.is_dear());
+        let (mut seen, mut quiet_since) = (0, Instant::now());
+        loop {
+            for (.., eye) in &mut *eyes {
+                let _ = eye.look(&self.around).await;
+            }
+            let effects = || {
+                eyes.iter().flat_map(|(promise, _, eye)| {
+                    let promise = self.promises[*promise].name.as_str();
+                    eye.found.iter().filter_map(move |found| {
+                        Some((promise, found.key.as_deref()?, found.at_ns))
+                    })
+                })
+            };
+            let now_seen = effects().count();
+            if std::mem::replace(&mut seen, now_seen) != now_seen {
+                quiet_since = Instant::now();
+            }
+            if quiet_since.elapsed() >= again::looks_on(begun, effects(), most) {
+                return;
+            }
+            tokio::time::sleep(if dear { RUN_AGAIN } else { LOOK_AGAIN }).await;
+        }
     }
 
     /// Which streams bring what to the places of effects.

@@ -82,6 +82,8 @@ pub struct ServiceUnderTest {
     pub stop_within: Duration,
     /// How many processes run the command, for each that the fixture asks for.
     pub processes: u32,
+    /// Whether it may end, in order, before it is told to: it does its work and goes.
+    pub may_end: bool,
 }
 
 /// Builds the command that starts a service; its process is named after the service.

@@ -234,16 +234,19 @@ impl Services {
             let ended = process.stop_or_kill(limit).await;
             let name = process.name().to_owned();
             self.let_go(0).await;
+            if let Some(status) = earlier.filter(|status| !self.may_end(&name, *status)) {
+                let message = unasked(&name, status, self.last_words.of(&name));
+                return Err(Stop::failed(fixture, &(0..0), message));
+            }
             let Stopped { status, was_killed } =
                 ended.map_err(|error| Stop::broken("cannot stop the services", error))?;
             if !is_orderly(status) {
-                let message = match earlier {
-                    None if was_killed => format!(
+                let message = match was_killed {
+                    true => format!(
                         "{name} was told to drain by SIGTERM and had not ended within `stop_within` = \
                          {limit:?}, so that mono-demo killed it"
                     ),
-                    None => format!("{name} was told to drain and ended with {status}"),
-                    Some(_) => format!("{name} ended with {status} before it was told to"),
+                    false => format!("{name} was told to drain and ended with {status}"),
                 };
                 return Err(Stop::failed(fixture, &(0..0), message));
             }
@@ -289,13 +292,13 @@ impl Services {
         self.running.iter().chain(&self.aside).filter(move |process| process.name() == name)
     }
 
-    /// Waits until a process ends badly that nobody has told to; says whose it was, how it ended, and
-    /// what it said last. One that ends well was done.
-    async fn ends_badly(&self) -> String {
+    /// Waits until a process ends that nobody has told to; says whose it was, how it ended, and what it
+    /// said last. One that may end, and ends well, was done.
+    async fn ends_unasked(&self) -> String {
         let all = self.running.iter().chain(&self.aside);
         let ends = all.map(|process| async move {
             let status = process.wait().await;
-            if is_orderly(status) {
+            if self.may_end(process.name(), status) {
                 std::future::pending().await
             }
             (process, status)
@@ -307,8 +310,13 @@ impl Services {
         let ((process, status), ..) = select_all(ends).await;
         // Somebody else may hold its output.
         let _ = tokio::time::timeout(LAST_LINES, process.drained()).await;
-        let said = telling_line(&process.tail()).map(|line| format!("; its log says `{line}`"));
-        format!("{} ended with {status}{}", process.name(), said.unwrap_or_default())
+        unasked(process.name(), status, &process.tail())
+    }
+
+    /// Whether a service may end like this though nobody has told it to.
+    fn may_end(&self, name: &str, status: ExitStatus) -> bool {
+        let wanted = self.wanted.iter().find(|wanted| wanted.service.name == name);
+        is_orderly(status) && wanted.is_some_and(|wanted| wanted.service.may_end)
     }
 
     /// What is left of them, and the last lines of those that have ended; only a scenario that has
@@ -347,6 +355,19 @@ impl ServiceProcesses for Services {
         let in_view = self.wanted.iter().filter(|wanted| wanted.in_view);
         in_view.map(|wanted| wanted.service.stop_within).max().unwrap_or_default()
     }
+}
+
+/// What is said of a service that ended though nobody had told it to.
+fn unasked(name: &str, status: ExitStatus, log: &[String]) -> String {
+    let said = telling_line(log).map(|line| format!("; its log says `{line}`")).unwrap_or_default();
+    let help = match is_orderly(status) {
+        true => format!(
+            "; nobody had told it to: a service that does its work and ends has `may_end = true` in \
+             [services.{name}], and one that ends when its standard input does finds /dev/null there"
+        ),
+        false => String::new(),
+    };
+    format!("{name} ended with {status}{said}{help}")
 }
 
 /// How a process ended that was not to end so.

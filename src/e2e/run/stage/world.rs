@@ -180,8 +180,8 @@ impl World {
             }
             (Err(not_started), _) => {
                 logs.insert(0, log(&not_started.service, not_started.log));
-                let (reason, is_open) = (not_started.reason, fixture.broker.open);
-                refused::explained(reason, &not_started.service, &logs[1].lines, is_open)
+                let (reason, service) = (not_started.reason, &not_started.service);
+                refused::explained(reason, service, &logs[1].lines, &fixture.broker)
             }
             (Ok(()), Err(fault)) => Stop::broken("cannot start the driver", fault),
         };
@@ -194,8 +194,7 @@ impl World {
         let started = self.services.start().await;
         started.map_err(|not_started| {
             let said = self.brokers.log_tail_since_ready();
-            let is_open = fixture.broker.open;
-            refused::explained(not_started.reason, &not_started.service, &said, is_open)
+            refused::explained(not_started.reason, &not_started.service, &said, &fixture.broker)
         })
     }
 

@@ -23,6 +23,8 @@ pub enum HazardKind {
     MaxAckPendingReached,
     /// A stream grows for ever.
     StreamWithoutLimits,
+    /// A stream is gone with the one server that has it.
+    StreamInMemory,
     /// One of the members of a queue group gets each message.
     QueueGroupBypassed,
     /// A service did not keep up with what the server sends.
@@ -31,7 +33,7 @@ pub enum HazardKind {
 
 impl HazardKind {
     /// All of them, in the order of the table in `docs/hazards.md`.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::BackoffOverridesAckWait,
         Self::AckWaitTooShort,
         Self::NakWithoutDelay,
@@ -41,13 +43,14 @@ impl HazardKind {
         Self::EphemeralConsumerLeft,
         Self::MaxAckPendingReached,
         Self::StreamWithoutLimits,
+        Self::StreamInMemory,
         Self::QueueGroupBypassed,
         Self::SlowConsumer,
     ];
 
     /// Their names.
-    pub const NAMES: [&'static str; 11] = {
-        let (mut names, mut n) = ([""; 11], 0);
+    pub const NAMES: [&'static str; 12] = {
+        let (mut names, mut n) = ([""; 12], 0);
         while n < names.len() {
             names[n] = Self::ALL[n].about().name;
             n += 1;
@@ -110,6 +113,12 @@ impl HazardKind {
                 name: "stream-without-limits",
                 leads_to: "the stream grows until the disk is full, and then takes nothing more",
                 remedy: "set `max_age`, `max_bytes` or `max_msgs`, or another `retention`",
+                manual: "https://docs.nats.io/nats-concepts/jetstream/streams",
+            },
+            Self::StreamInMemory => &About {
+                name: "stream-in-memory",
+                leads_to: "all that it has is gone when its server ends, acknowledged or not",
+                remedy: "set `storage` to `file`, or `replicas` to 3 where several servers keep it",
                 manual: "https://docs.nats.io/nats-concepts/jetstream/streams",
             },
             Self::QueueGroupBypassed => &About {

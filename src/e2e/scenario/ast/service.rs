@@ -22,6 +22,8 @@ pub struct Service {
     pub stop_within: Duration,
     /// How many processes run the command.
     pub processes: u32,
+    /// Whether it may end, in order, before it is told to.
+    pub may_end: bool,
 }
 
 impl Service {

@@ -27,6 +27,7 @@
 //! ready = { connected = 1 }              # or another sign, below
 //! ready_within = "20s"
 //! stop_within = "15s"                    # after SIGTERM
+//! may_end = false                        # true: it does its work and ends, with status 0
 //! processes = 2                          # the same command so many times; default 1
 //! env = { BROKER = "{{url_with_credentials}}", PORT = "{{port:http}}" }
 //!

@@ -15,8 +15,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(15);
 const MOST_PROCESSES: u32 = 100;
 
 /// What a table of a service may have.
-pub(in crate::e2e) const KEYS: [&str; 7] =
-    ["run", "cwd", "env", "ready", "ready_within", "stop_within", "processes"];
+pub(in crate::e2e) const KEYS: [&str; 8] =
+    ["run", "cwd", "env", "ready", "ready_within", "stop_within", "processes", "may_end"];
 
 /// Reads one service; what it does not say is as in `base`, where there is one.
 pub(in crate::e2e) fn read(
@@ -55,6 +55,7 @@ pub(in crate::e2e) fn read(
         env: all_env,
         ready_within: within("ready_within", |base| base.ready_within, READY_WITHIN, findings),
         stop_within: within("stop_within", |base| base.stop_within, STOP_WITHIN, findings),
+        may_end: fields.truth("may_end", findings).or(base.map(|b| b.may_end)).unwrap_or(false),
         processes: processes.or(base.map(|base| base.processes)).unwrap_or(1),
         run: run.or_else(|| Some(base?.run.clone()))?,
         ready: ready?,

@@ -25,6 +25,10 @@ pub(super) fn judge(
             let told = "keeps everything for ever: it has no `max_age`, `max_bytes` or `max_msgs`";
             all.push(of(HazardKind::StreamWithoutLimits, told.to_owned()));
         }
+        if stream.is_in_memory {
+            let told = "is kept in the memory of one server".to_owned();
+            all.push(of(HazardKind::StreamInMemory, told));
+        }
     }
     all
 }

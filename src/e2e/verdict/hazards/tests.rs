@@ -22,6 +22,7 @@ fn usual() -> Observed {
     let stream = StreamSeen {
         name: "S".to_owned(),
         is_bounded: true,
+        is_in_memory: false,
         is_published_to: true,
         duplicate_window: 60 * SECOND,
         subjects: vec!["by.*".to_owned()],
@@ -225,6 +226,11 @@ fn what_grows_stays_or_is_heard_twice() {
     let forever = "stream-without-limits: stream S keeps everything for ever: it has no `max_age`, \
                    `max_bytes` or `max_msgs`";
     assert_eq!(told(&observed, &nothing), [forever]);
+
+    let mut observed = usual();
+    observed.streams[0].is_in_memory = true;
+    let gone = "stream-in-memory: stream S is kept in the memory of one server";
+    assert_eq!(told(&observed, &nothing), [gone]);
 
     let left = |is_durable, threshold| {
         let mut observed = usual();

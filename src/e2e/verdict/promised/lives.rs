@@ -377,6 +377,14 @@ impl<'i, 'a> Lives<'i, 'a> {
         self.keyless > 0 || self.operations() > 0
     }
 
+    /// When the first operation of each key was begun.
+    pub(super) fn begun(&self) -> impl Iterator<Item = ((String, String), u64)> {
+        self.by_key.iter().filter_map(|(key, life)| {
+            let first = life.operations.first()?;
+            Some(((self.promise.name.clone(), key.to_owned()), first.begun.at_ns))
+        })
+    }
+
     /// What is not there yet of what was acknowledged.
     pub(super) fn open(&self) -> Vec<Open> {
         if self.promise.times == Times::AtMostOnce {

@@ -17,6 +17,8 @@ mod figures;
 mod lives;
 mod unknown;
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 
 use super::finding::{Finding, Findings};
@@ -116,6 +118,15 @@ pub fn open(index: &Index<'_>) -> Result<Option<Vec<Open>>, Unreadable> {
     let all = lives::of(index)?;
     let is_asked = all.iter().any(Lives::is_asked);
     Ok(is_asked.then(|| all.iter().flat_map(Lives::open).collect()))
+}
+
+/// When the first operation with a key of a promise was begun, by promise and key, in nanoseconds.
+///
+/// # Errors
+/// [`Unreadable`]: a fact has another shape than it is written in.
+pub fn begun(index: &Index<'_>) -> Result<HashMap<(String, String), u64>, Unreadable> {
+    let all = lives::of(index)?;
+    Ok(all.iter().flat_map(Lives::begun).collect())
 }
 
 #[cfg(test)]

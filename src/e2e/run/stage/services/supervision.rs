@@ -124,7 +124,7 @@ impl Services {
 
     async fn start_again_as_often(&mut self, fixture: &Fixture, step: &Span) -> Stop {
         if !self.restarts.wanted {
-            return Stop::failed(fixture, step, self.ends_badly().await);
+            return Stop::failed(fixture, step, self.ends_unasked().await);
         }
         let mut ended_unready = 0;
         loop {
