@@ -72,6 +72,7 @@ mod keep;
 mod kept_histories;
 mod kills;
 mod last_value;
+mod lasting;
 mod letters;
 mod letters_in_trouble;
 mod limits;
