@@ -23,6 +23,7 @@ mod connection;
 mod console_blocks;
 mod control;
 mod control_ends;
+mod control_history;
 mod control_input;
 mod credentials;
 mod damage;
