@@ -197,6 +197,29 @@ async fn a_cluster_loses_its_leader_and_its_quorum() {
     assert_eq!(done["nodes"].as_array().map(Vec::len), Some(2));
 }
 
+#[test]
+fn a_node_of_a_cluster_is_cut_off_until_it_is_healed() {
+    let home = Home::new();
+    let mut talk = Talk::start(&home);
+    talk.ok("cluster.start", json!({ "name": "three", "partitions": true }));
+    let mut fault = |fault: Value| {
+        let id = talk.ask("fault", json!({ "of": "three", "fault": fault }));
+        talk.answer(id)
+    };
+    let isolate = || json!({ "kind": "isolate", "node": 1 });
+    assert_eq!(fault(isolate())["ok"]["nodes"], json!([1]));
+    let told = fault(json!({ "kind": "isolate", "node": 0 }));
+    assert!(text(&told["err"], "message").contains("node 1 of the cluster is cut off"), "{told}");
+    fault(json!({ "kind": "heal" }))["ok"].as_object().unwrap();
+    fault(json!({ "kind": "kill", "node": 0 }))["ok"].as_object().unwrap();
+    fault(json!({ "kind": "heal" }))["ok"].as_object().unwrap();
+    talk.ok("stop", json!({}));
+    talk.ok("cluster.start", json!({ "name": "three" }));
+    let told = talk.err("fault", json!({ "of": "three", "fault": isolate() }));
+    assert_eq!(told["kind"], "bad_input");
+    assert_eq!(text(&told, "hint"), "start it with `\"partitions\": true`");
+}
+
 #[tokio::test]
 async fn a_broker_begins_with_what_another_one_has_left() {
     let home = Home::new();

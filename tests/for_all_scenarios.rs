@@ -116,6 +116,23 @@ fn a_promise_of_the_suite_is_switched_off_by_name_and_that_is_told() {
 }
 
 #[test]
+fn a_promise_that_every_scenario_switches_off_is_looked_at_by_nobody() {
+    let off = [STEP, "[promise]\norder = false\n"].concat();
+    let home = home(SUITE, &[("one", &off), ("two", &off)]);
+    let told = "promise `order` of the suite is switched off by every scenario that does `submit` of \
+                `orders.new`: nobody looks at it";
+    let said = e2e(&home, &["--update"]).failed(2, told).stderr;
+    assert!(said.contains("take `[promise.order]` out of suite.toml"), "{said}");
+    // Of a part nobody says that it is all.
+    e2e(&home, &["one", "--update"]).ok();
+    // One that makes it in other words looks.
+    let own = "[promise.order]\noperation = { submit = \"orders.new\" }\nkey = \"/id\"\n\
+               effect = { stream = \"RECEIPTS\", key = \"/id\" }\ntimes = \"at-least-once\"\nwithin = \"2s\"\n";
+    suite(&home, SUITE, &[("one", &off), ("two", &[STEP, own].concat())]);
+    e2e(&home, &["--update"]).ok();
+}
+
+#[test]
 fn what_is_no_promise_of_the_suite_is_not_switched_off() {
     for (wrong, told) in [
         ("[promise]\norderr = false\n", "did you mean `order`?"),

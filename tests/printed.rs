@@ -48,3 +48,32 @@ fn a_line_that_does_not_come_is_told_with_what_came() {
     }
     assert!(said.contains("none.toml:5:1") && said.contains("expect_log = {"), "{said}");
 }
+
+#[test]
+fn a_service_that_has_ended_well_is_not_waited_for() {
+    let home = Home::new();
+    let file = "[services.shop]\nrun = [\"sh\", \"-c\", \"echo up; echo all is sold\"]\nready = { line = \"up\" }\n";
+    let wait =
+        "[[step]]\nexpect_log = { service = \"shop\", matches = 'shipped' }\nwithin = \"5m\"\n";
+    let came = "[[step]]\nexpect_log = { service = \"shop\", matches = 'sold' }\nwithin = \"5m\"\n";
+    suite(&home, file, &[("ended", wait), ("came", came)]);
+    e2e(&home, &["came", "--update"]).ok();
+    let said = e2e(&home, &["ended", "--ci"]).failed(1, "").stdout;
+    let told = "shop printed no line that matches /shipped/ and has ended with exit status 0; its last line \
+                is `all is sold`";
+    assert!(said.contains(told), "{said}");
+}
+
+#[test]
+fn a_long_line_is_shortened_where_it_is_told() {
+    let home = Home::new();
+    let shop = shop().replace("echo up;", "echo up; head -c 60000 /dev/zero | tr '\\\\0' x; echo;");
+    let step =
+        "[[step]]\nexpect_log = { service = \"shop\", matches = 'shipped' }\nwithin = \"800ms\"\n";
+    let check = "[[check]]\nlog = \"shop\"\nmatches = 'xx'\ncount = 7\n";
+    suite(&home, &shop, &[("step", step), ("check", &format!("{GO}{check}"))]);
+    let said = e2e(&home, &["--ci"]).failed(1, "").stdout;
+    assert!(said.contains("its last line is `xxx") && said.contains("xxx…`"), "{said}");
+    assert!(said.contains("not 7, the last `xxx"), "{said}");
+    assert!(!said.contains(&"x".repeat(1001)), "{said}");
+}

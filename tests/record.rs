@@ -397,3 +397,44 @@ fn what_cannot_be_recorded_is_refused_before_anything_is_heard() {
     // All else of `e2e` has brokers of its own.
     home.run(&["e2e", "--server", server]).failed(2, "--server does nothing here");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_and_consumers_made_meanwhile_are_declared() {
+    let home = Home::new();
+    let server = server(&home, "").await;
+    let client = async_nats::connect(&server.nats).await.unwrap();
+    let context = jetstream::new(client.clone());
+    let config = |name: &str| jetstream::stream::Config {
+        name: name.to_uppercase(),
+        subjects: vec![format!("shop.{name}.*")],
+        max_messages: 100,
+        ..Default::default()
+    };
+    let durable = || jetstream::consumer::pull::Config {
+        durable_name: Some("audit".to_owned()),
+        ..Default::default()
+    };
+    let early = context.create_stream(config("early")).await.unwrap();
+    let args = ["--subject", "shop.>", "--output", "shop.toml", "--messages", "2"];
+    let recorder = Recorder::start(&home, &server.nats, &args);
+    early.create_consumer(durable()).await.unwrap();
+    let late = context.create_stream(config("late")).await.unwrap();
+    late.create_consumer(durable()).await.unwrap();
+    for subject in ["shop.early.a", "shop.late.a"] {
+        context.publish(subject, "1".into()).await.unwrap().await.unwrap();
+    }
+    recorder.ended().ok();
+    let text = std::fs::read_to_string(home.path().join("shop.toml")).unwrap();
+    for name in ["early", "late"] {
+        let stream = name.to_uppercase();
+        let told = format!(
+            "[streams.{stream}]\nsubjects = [\"shop.{name}.*\"]\nmax_msgs = 100\n\n\
+             [streams.{stream}.consumers.audit]\n"
+        );
+        assert!(text.contains(&told), "{told}\n{text}");
+        let ack =
+            format!("submit = \"shop.{name}.a\"\nbody = 1\nack = {{ stream = \"{stream}\" }}");
+        assert!(text.contains(&ack), "{ack}\n{text}");
+    }
+    assert!(!text.contains("There before"), "{text}");
+}

@@ -261,3 +261,39 @@ func TestScenariosAreSubtests(t *testing.T) {
 	must(t, made.Run())
 	monodemo.Scenarios(t, filepath.Join(folder, "greetings"), "--client", "rust")
 }
+
+func TestWhatWasPromisedIsJudged(t *testing.T) {
+	t.Parallel()
+	broker := monodemo.Broker(t)
+	receipts := filepath.Join(t.TempDir(), "receipts.jsonl")
+	must(t, os.WriteFile(receipts, nil, 0o600))
+	promises := map[string]any{"order": map[string]any{
+		"operation": map[string]any{"submit": "orders.new"},
+		"key":       "/id",
+		"effect":    map[string]any{"command": []string{"cat", receipts}, "key": "/id"},
+		"within":    "1s",
+	}}
+	order := func(history *monodemo.History, id string, sequence uint64) {
+		operation, err := history.Submit("orders.new", []byte(`{"id":"`+id+`"}`), nil)
+		must(t, err)
+		must(t, operation.Acknowledged(sequence, false))
+	}
+	kept, err := broker.History(promises)
+	must(t, err)
+	order(kept, "o-1", 1)
+	must(t, os.WriteFile(receipts, []byte("{\"id\":\"o-1\"}\n"), 0o600))
+	if verdict := kept.MustHold(t); verdict.Figures["done"] != 1.0 {
+		t.Error(verdict.Report)
+	}
+	lost, err := broker.History(promises)
+	must(t, err)
+	order(lost, "o-2", 2)
+	verdict, err := lost.Judge()
+	must(t, err)
+	if verdict.Verdict != "invalid" || !strings.Contains(verdict.Report, "`o-2`") {
+		t.Error(verdict.Report)
+	}
+	if _, err := lost.Judge(); err == nil || !strings.Contains(err.Error(), "history-") {
+		t.Error(err)
+	}
+}

@@ -17,6 +17,8 @@ type Settings struct {
 	TLS *TLS
 	// Accounts can be added while it runs, by Account.
 	Accounts bool
+	// Partitions, of a cluster: nodes can be cut off from each other, by Isolate.
+	Partitions bool
 	// Config is more lines for the config file, in nats-server's language.
 	Config string
 	// MaxPayload is the largest message, bytes; 1 MiB where it is 0.
@@ -111,7 +113,8 @@ func (s *Session) Cluster(nodes int, settings Settings) (*Servers, error) {
 	}
 	servers := &Servers{}
 	servers.pipe = s.pipe
-	return servers, s.pipe.call("cluster.start", map[string]any{"nodes": nodes, "settings": fields}, servers)
+	wanted := map[string]any{"nodes": nodes, "partitions": settings.Partitions, "settings": fields}
+	return servers, s.pipe.call("cluster.start", wanted, servers)
 }
 
 // Run is what is wanted of a program.

@@ -199,6 +199,10 @@ func (s *Servers) Resume(node int) error { return s.inject("resume", map[string]
 // Wipe sends SIGKILL to a node, which loses its disk.
 func (s *Servers) Wipe(node int) error { return s.inject("wipe", map[string]any{"node": node}) }
 
+// Isolate cuts a node off from the others until Heal; its clients stay with it. The cluster was started with
+// Partitions.
+func (s *Servers) Isolate(node int) error { return s.inject("isolate", map[string]any{"node": node}) }
+
 // KillLeader sends SIGKILL to the node that leads a stream, and says which.
 func (s *Servers) KillLeader(stream string) (int, error) {
 	answer, err := s.fault("kill-leader", map[string]any{"stream": stream})

@@ -52,6 +52,36 @@ export interface Leaks {
   consumers: { stream: string; name: string; unacknowledged: number; pending: number; in_use: boolean }[];
 }
 
+/** What came of a history. */
+export interface Verdict {
+  /** `unknown` proves nothing. */
+  verdict: "valid" | "invalid" | "unknown";
+  /** For people: each promise, its evidence, and the figures. */
+  report: string;
+  promises: { name: string; verdict: string; looked_at: number; told: string[] }[];
+  /** As `acknowledged`, `done`, `lost` and `twice`. */
+  figures: Record<string, unknown>;
+  /** What did no harm and will. */
+  hazards: { name: string; seen: string; leads_to: string; remedy: string; manual: string }[];
+}
+
+/** What was promised was not kept, or cannot be told; the message is the whole report. */
+export class BrokenPromise extends Error {
+  readonly verdict: Verdict;
+}
+
+/**
+ * Notes an operation around the client's own call, `does`, and returns what that returns. What has a `seq`, as
+ * an acknowledgement of JetStream, is on record with it; an error after which nothing has happened, as no
+ * responders, is a failure, and after any other it may have happened.
+ */
+type Noted = <T>(
+  subject: string,
+  body: unknown,
+  does: () => T | Promise<T>,
+  more?: { headers?: Record<string, string[]>; client?: string },
+) => Promise<T>;
+
 interface Handle extends AsyncDisposable {
   readonly name: string;
   /** Stops it in order; says how it ended: `orderly`, or as `exit status 1`. */
@@ -73,10 +103,26 @@ interface Connectable extends Handle {
   bucket(name: string, more?: { history?: number; ttl_ms?: number; replicas?: number }): Promise<unknown>;
   /** A network in front of it that can be broken. */
   proxy(settings?: { name?: string; port?: number; seed?: number }): Promise<Proxy>;
+  /** Begins a history; promises are tables as `[promise.NAME]` of a suite, by name. */
+  history(promises: Record<string, unknown>, more?: { name?: string; dir?: string }): Promise<History>;
   /** What clients hold there. */
   leaks(): Promise<Leaks>;
   /** Starts a program whose `NATS_URL` leads here, and resolves once it is ready. */
   start(run: string[], more?: ServiceSettings): Promise<Service>;
+}
+
+/** What a test does with a broker, and what is promised of it; faults are on record by themselves. */
+export interface History extends Handle {
+  /** A JetStream publish that waits for its acknowledgement. */
+  submit: Noted;
+  /** A request that waits for its reply. */
+  request: Noted;
+  /** A core publish. */
+  publish: Noted;
+  /** Waits until what was promised is there or too late, and judges, once; `into` is a file that keeps it. */
+  judge(how?: { into?: string }): Promise<Verdict>;
+  /** The same, and throws `BrokenPromise` unless it is valid. */
+  mustHold(how?: { into?: string }): Promise<Verdict>;
 }
 
 /** Subjects and streams of its own, in a broker that others use too. */
@@ -115,6 +161,8 @@ export interface Cluster extends Connectable {
   resume(node: number): Promise<void>;
   /** SIGKILL to a node, which loses its disk. */
   wipe(node: number): Promise<void>;
+  /** Cuts a node off from the others until `heal`; the cluster was started with `partitions: true`. */
+  isolate(node: number): Promise<void>;
   /** SIGKILL to the node that leads a stream; says which. */
   killLeader(stream: string): Promise<number>;
   /** SIGKILL to as many nodes as leave less than a majority; says which. */
@@ -161,7 +209,7 @@ export class MonoDemoError extends Error {
 export function startBroker(settings?: Settings): Promise<Broker>;
 
 /** Starts several that replicate each other's streams, 3 if not told otherwise. */
-export function startCluster(settings?: Settings & { nodes?: number }): Promise<Cluster>;
+export function startCluster(settings?: Settings & { nodes?: number; partitions?: boolean }): Promise<Cluster>;
 
 /** Ends all that this process has started, at once. Without it that happens when the process ends. */
 export function stopAll(): Promise<void>;

@@ -87,6 +87,12 @@ class Connectable extends Handle {
     return new Proxy(this._pipe, { ...answer, user: this.user, password: this.password });
   }
 
+  /** @param {Record<string, unknown>} promises @param {{ name?: string, dir?: string }} [more] */
+  async history(promises, { name, dir = "." } = {}) {
+    const begun = { of: this.name, promises, name, dir: resolve(dir) };
+    return new History(this._pipe, (await this._pipe.call("history.begin", begun)).name);
+  }
+
   leaks() {
     return this._pipe.call("leaks", { of: this.name });
   }
@@ -95,6 +101,64 @@ class Connectable extends Handle {
   async start(run, more = {}) {
     const cwd = resolve(more["cwd"] ?? ".");
     return new Service(this._pipe, await this._pipe.call("service.start", { run, of: this.name, ...more, cwd }));
+  }
+}
+
+/** Errors of nats.js after which nothing has happened: nobody was asked, or it was refused. */
+const DEFINITE = new Set(["NoRespondersError", "JetStreamApiError", "InvalidSubjectError", "503"]);
+
+/** @param {any} error @returns {boolean} */
+const isDefinite = (error) =>
+  error != null && (DEFINITE.has(error.name) || DEFINITE.has(String(error.code)) || isDefinite(error.cause));
+
+/** What was promised was not kept, or cannot be told. */
+export class BrokenPromise extends Error {
+  /** @param {any} verdict */
+  constructor(verdict) {
+    super(`the history is ${verdict.verdict}\n${verdict.report}`);
+    this.name = "BrokenPromise";
+    this.verdict = verdict;
+  }
+}
+
+class History extends Handle {
+  /** @type {any} */ submit = this.#around.bind(this, "submit");
+  /** @type {any} */ request = this.#around.bind(this, "request");
+  /** @type {any} */ publish = this.#around.bind(this, "publish");
+
+  /**
+   * @param {string} verb @param {string} subject @param {any} body @param {() => any} does
+   * @param {Record<string, any>} [more]
+   */
+  async #around(verb, subject, body, does, more = {}) {
+    const bytes = typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body);
+    const payload_base64 = Buffer.from(bytes).toString("base64");
+    const invoked = { of: this.name, verb, subject, payload_base64, ...more };
+    const { operation } = await this._pipe.call("history.invoke", invoked);
+    const end = (/** @type {string} */ outcome, /** @type {Record<string, any>} */ how) =>
+      this._pipe.call("history.end", { of: this.name, operation, outcome, ...how });
+    let value;
+    try {
+      value = await does();
+    } catch (error) {
+      await end(isDefinite(error) ? "fail" : "unknown", { reason: String(error) });
+      throw error;
+    }
+    const stored = typeof value?.seq === "number";
+    await end("ok", stored ? { sequence: value.seq, duplicate: value.duplicate === true } : {});
+    return value;
+  }
+
+  /** @param {{ into?: string }} [how] */
+  judge({ into } = {}) {
+    return this._pipe.call("history.judge", { of: this.name, into: into && resolve(into) });
+  }
+
+  /** @param {{ into?: string }} [how] */
+  async mustHold(how) {
+    const verdict = await this.judge(how);
+    if (verdict.verdict !== "valid") throw new BrokenPromise(verdict);
+    return verdict;
   }
 }
 
@@ -137,6 +201,7 @@ class Cluster extends Connectable {
   pause = (/** @type {number} */ node) => this._fault("pause", { node }).then(() => {});
   resume = (/** @type {number} */ node) => this._fault("resume", { node }).then(() => {});
   wipe = (/** @type {number} */ node) => this._fault("wipe", { node }).then(() => {});
+  isolate = (/** @type {number} */ node) => this._fault("isolate", { node }).then(() => {});
   killLeader = (/** @type {string} */ stream) => this._fault("kill-leader", { stream }).then((it) => it.nodes[0]);
   loseQuorum = () => this._fault("lose-quorum").then((it) => it.nodes);
   heal = () => this._fault("heal").then(() => {});
@@ -189,9 +254,9 @@ export async function startBroker({ name, ...settings } = /** @type {Record<stri
   return new Broker(started, await started.call("broker.start", { name, settings }));
 }
 
-export async function startCluster({ name, nodes = 3, ...settings } = /** @type {Record<string, any>} */ ({})) {
+export async function startCluster({ name, nodes = 3, partitions, ...settings } = /** @type {Record<string, any>} */ ({})) {
   const started = await pipe();
-  return new Cluster(started, await started.call("cluster.start", { name, nodes, settings }));
+  return new Cluster(started, await started.call("cluster.start", { name, nodes, partitions, settings }));
 }
 
 /** Ends all at once; whoever starts something afterwards starts anew. */

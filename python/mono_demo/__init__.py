@@ -12,6 +12,7 @@ Elsewhere::
 """
 
 from mono_demo._broker import Account, Broker, Cluster
+from mono_demo._history import BrokenPromise, History, Operation, Verdict
 from mono_demo._pipe import MonoDemoError
 from mono_demo._proxy import Proxy
 from mono_demo._scenarios import scenarios
@@ -20,11 +21,15 @@ from mono_demo._session import Session
 
 __all__ = [
     "Account",
+    "BrokenPromise",
     "Broker",
     "Cluster",
+    "History",
     "MonoDemoError",
+    "Operation",
     "Proxy",
     "Service",
     "Session",
+    "Verdict",
     "scenarios",
 ]

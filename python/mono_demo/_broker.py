@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mono_demo._handle import Handle
+from mono_demo._history import History
 from mono_demo._process import Process
 from mono_demo._proxy import Proxy
 
@@ -62,6 +64,23 @@ class Connectable(Handle):
         """A network in front of it that can be broken; clients connect to its ``url``."""
         proxy = self._pipe.call("proxy.start", of=self.name, name=name, port=port, seed=seed)
         return Proxy(self._pipe, proxy["name"], proxy["url"], self.ca)
+
+    def history(
+        self,
+        name: str | None = None,
+        *,
+        dir: str | os.PathLike[str] | None = None,
+        **promises: Mapping[str, Any],
+    ) -> History:
+        """Begins a history; ``promises`` are tables as ``[promise.NAME]`` of a suite, by name.
+
+        ``dir`` is where effects in files are, and where commands run.
+        """
+        named = {promise.replace("_", "-"): dict(table) for promise, table in promises.items()}
+        answer = self._pipe.call(
+            "history.begin", of=self.name, name=name, promises=named, dir=os.path.abspath(dir or ".")
+        )
+        return History(self._pipe, answer)
 
     def leaks(self) -> dict[str, Any]:
         """What clients hold there: ``connections`` and ``consumers``, as `docs/control.md` has them."""
@@ -138,6 +157,13 @@ class Cluster(Connectable):
     def wipe(self, node: int) -> None:
         """SIGKILL to a node, which loses its disk."""
         self._fault("wipe", node=node)
+
+    def isolate(self, node: int) -> None:
+        """Cuts a node off from the others until :meth:`heal`; its clients stay with it.
+
+        The cluster was started with ``partitions=True``.
+        """
+        self._fault("isolate", node=node)
 
     def kill_leader(self, stream: str) -> int:
         """SIGKILL to the node that leads a stream; says which."""

@@ -34,10 +34,20 @@ class Session:
         answer = self._pipe.call("broker.start", name=name, settings=_paths(settings))
         return Broker(self._pipe, answer)
 
-    def cluster(self, nodes: int = 3, name: str | None = None, **settings: Any) -> Cluster:
-        """Starts several that replicate each other's streams; ``settings`` as for :meth:`broker`."""
-        settings = _paths(settings)
-        answer = self._pipe.call("cluster.start", name=name, nodes=nodes, settings=settings)
+    def cluster(
+        self, nodes: int = 3, name: str | None = None, *, partitions: bool = False, **settings: Any
+    ) -> Cluster:
+        """Starts several that replicate each other's streams; ``settings`` as for :meth:`broker`.
+
+        With ``partitions`` nodes can be cut off from each other, by :meth:`Cluster.isolate`.
+        """
+        answer = self._pipe.call(
+            "cluster.start",
+            name=name,
+            nodes=nodes,
+            partitions=partitions or None,
+            settings=_paths(settings),
+        )
         return Cluster(self._pipe, answer)
 
     def service(

@@ -5,6 +5,7 @@
 ``nats_session_broker``     an account of the test's own, in a broker of the whole session
 ``nats_cluster``            three brokers that replicate each other's streams
 ``nats_services``           starts programs beside the test's broker
+``nats_history``            what the test does and what was promised, judged at its end at the latest
 ``nats_connection``         a connection of nats-py to the test's broker, for coroutines
 ``mono_demo_session``       all of the above by hand, for the whole session
 ==========================  =====================================================================
@@ -24,6 +25,7 @@ import pytest
 
 from mono_demo._broker import Account, Broker, Cluster, Connectable
 from mono_demo._handle import Handle
+from mono_demo._history import History
 from mono_demo._pipe import MonoDemoError
 from mono_demo._proxy import Proxy
 from mono_demo._service import Service
@@ -200,6 +202,24 @@ def nats_services(
         yield services
     finally:
         services.stop()
+
+
+@pytest.fixture
+def nats_history(_nats_broker_of_the_test: Connectable) -> Iterator[Callable[..., History]]:
+    """Begins a history at the test's broker: ``history = nats_history(order={...})``.
+
+    One that the test has not judged must hold when it ends.
+    """
+    begun: list[History] = []
+
+    def begin(**more: Any) -> History:
+        begun.append(_nats_broker_of_the_test.history(**more))
+        return begun[-1]
+
+    yield begin
+    for history in begun:
+        if not history.is_judged:
+            history.must_hold()
 
 
 async def _connection(_nats_broker_of_the_test: Connectable) -> AsyncIterator[Client]:

@@ -41,6 +41,7 @@ pub(super) async fn start_cluster(
     world: &Arc<World>,
     name: Option<String>,
     nodes: usize,
+    partitions: bool,
     wanted: BrokerSettings,
 ) -> Result<Servers, ControlError> {
     for (is_wanted, field) in [
@@ -55,7 +56,8 @@ pub(super) async fn start_cluster(
     }
     let name = world.name(name, "cluster")?;
     let node = settings(world, wanted).await?;
-    let settings = ClusterSettings { nodes, advertise: true, ..ClusterSettings::new(node) };
+    let settings =
+        ClusterSettings { nodes, advertise: true, partitions, ..ClusterSettings::new(node) };
     let cluster = Cluster::start(settings).await?;
     let address =
         Address::of(cluster.nodes().iter().map(Broker::port).collect(), cluster.settings(), None);
@@ -199,7 +201,7 @@ pub(super) async fn start_proxy(
     let before = match &found.kind {
         Kind::Broker(_) | Kind::Cluster(_) => found.clone(),
         Kind::Account { broker, .. } => broker.clone(),
-        Kind::Service(_) | Kind::Proxy { .. } => {
+        Kind::Service(_) | Kind::Proxy { .. } | Kind::History { .. } => {
             return Err(found.is_no("broker, cluster or account"));
         }
     };

@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use crate::wire::control::{
     Account, BrokerSettings, Command, Connection, Consumer, ControlError, Direction, Done, Ended,
-    ErrorKind, Fault, Hello, Leaks, Log, Logs, MessageKind, Messages, Moment, Op, PROTOCOL_VERSION,
-    Proxy, Reply, Server, Servers, Service, Status, Stopped, Thing, Tls,
+    Ending, ErrorKind, Fault, Hazard, Hello, History, Invoked, Judged, Leaks, Log, Logs,
+    MessageKind, Messages, Moment, Op, PROTOCOL_VERSION, PromiseJudged, Proxy, Reply, Server,
+    Servers, Service, Status, Stopped, Thing, Tls, Verb,
 };
 use crate::wire::paper::{described, fields, generator, head, lines, of, words};
 
@@ -40,6 +41,11 @@ fn answers() -> Vec<(&'static str, Value)> {
         ("Service", of::<Service>()),
         ("Proxy", of::<Proxy>()),
         ("Done", of::<Done>()),
+        ("History", of::<History>()),
+        ("Invoked", of::<Invoked>()),
+        ("Judged", of::<Judged>()),
+        ("PromiseJudged", of::<PromiseJudged>()),
+        ("Hazard", of::<Hazard>()),
         ("Logs", of::<Logs>()),
         ("Log", of::<Log>()),
         ("Leaks", of::<Leaks>()),
@@ -63,6 +69,9 @@ pub fn schema() -> Value {
         generator.subschema_for::<Service>(),
         generator.subschema_for::<Proxy>(),
         generator.subschema_for::<Done>(),
+        generator.subschema_for::<History>(),
+        generator.subschema_for::<Invoked>(),
+        generator.subschema_for::<Judged>(),
         generator.subschema_for::<Logs>(),
         generator.subschema_for::<Leaks>(),
         generator.subschema_for::<Status>(),
@@ -108,6 +117,8 @@ pub fn markdown() -> String {
         ("Direction", of::<Direction>()),
         ("Moment", of::<Moment>()),
         ("MessageKind", of::<MessageKind>()),
+        ("Verb", of::<Verb>()),
+        ("Ending", of::<Ending>()),
     ] {
         let _ = write!(out, "\n### `{name}`\n\n{}\n", described(&schema));
         words(&mut out, "word", &schema);

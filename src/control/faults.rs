@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::history;
 use super::refused::{bad_input, failed, no_such};
 use super::services::ready_child;
 use super::thing::{Kind, Running, Thing};
@@ -19,23 +20,64 @@ pub(super) async fn inject(
     fault: Fault,
 ) -> Result<Done, ControlError> {
     let thing = world.find(of)?;
+    let mends = matches!(fault, Fault::Resume { .. } | Fault::Heal {} | Fault::HealNetwork {});
+    let noted = history::Noted::of(of, &fault);
+    if !mends {
+        noted.breaks(world).await;
+    }
+    let injected = of_kind(world, &thing, &fault).await;
+    match (&injected, lasts(&fault)) {
+        // What could not be done has broken nothing.
+        (Err(_), _) => noted.is_over(world).await,
+        (Ok(_), true) => {}
+        (Ok(_), false) => noted.mends(world).await,
+    }
+    injected
+}
+
+/// Whether it is there until something else ends it. What hits messages is over when it was asked for, as
+/// far as anybody here knows.
+fn lasts(fault: &Fault) -> bool {
+    !matches!(
+        fault,
+        Fault::Restart { .. }
+            | Fault::Resume { .. }
+            | Fault::Heal {}
+            | Fault::HealNetwork {}
+            | Fault::Cut {}
+            | Fault::CutAfter { .. }
+            | Fault::Lose { .. }
+            | Fault::Duplicate { .. }
+            | Fault::Late { .. }
+            | Fault::Swap { .. }
+            | Fault::Disconnect { .. }
+    )
+}
+
+async fn of_kind(
+    world: &Arc<World>,
+    thing: &Arc<Thing>,
+    fault: &Fault,
+) -> Result<Done, ControlError> {
     match &thing.kind {
         Kind::Broker(divisible) => {
             let mut held = divisible.lock().await;
             let broker = held.broker.as_mut().ok_or_else(|| thing.is_gone())?;
-            of_broker(&thing, broker, &fault).await
+            of_broker(thing, broker, fault).await
         }
         Kind::Cluster(cluster) => {
             let mut held = cluster.lock().await;
-            of_cluster(&thing, held.as_mut().ok_or_else(|| thing.is_gone())?, &fault).await
+            of_cluster(thing, held.as_mut().ok_or_else(|| thing.is_gone())?, fault).await
         }
         Kind::Service(running) => {
-            of_service(&thing, &mut *running.lock().await, world.machine.reaper(), &fault).await
+            of_service(thing, &mut *running.lock().await, world.machine.reaper(), fault).await
         }
         Kind::Proxy { before, proxies } => {
-            of_network(&thing, before, &proxies.lock().await, &fault).await
+            of_network(thing, before, &proxies.lock().await, fault).await
         }
-        Kind::Account { .. } => Err(thing.is_no("broker, cluster, service or proxy")),
+        Kind::Account { .. } | Kind::History { .. } => {
+            Err(thing.is_no("broker, cluster, service or proxy"))
+        }
     }
 }
 
@@ -106,6 +148,10 @@ async fn of_cluster(
         Fault::Wipe { node } => {
             cluster.wipe(*node).await?;
             Ok(hit("killed, and its store lost", *node))
+        }
+        Fault::Isolate { node } => {
+            cluster.isolate(*node).await?;
+            Ok(hit("cut off from the others, which go on", *node))
         }
         Fault::KillLeader { stream } => {
             let node = cluster.kill_leader(stream).await?;

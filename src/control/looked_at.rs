@@ -44,10 +44,8 @@ pub(super) async fn logs(world: &Arc<World>, of: Option<&str>) -> Result<Logs, C
                 let lines = held.said.iter().cloned().chain(now).collect();
                 logs.push(Log { name: name(), lines });
             }
-            Kind::Account { .. } | Kind::Proxy { .. } if of.is_some() => {
-                return Err(thing.is_no("broker, cluster or service"));
-            }
-            Kind::Account { .. } | Kind::Proxy { .. } => {}
+            _ if of.is_some() => return Err(thing.is_no("broker, cluster or service")),
+            Kind::Account { .. } | Kind::Proxy { .. } | Kind::History { .. } => {}
         }
     }
     logs.retain(|log| !log.lines.is_empty());
@@ -70,7 +68,9 @@ pub(super) async fn leaks(world: &Arc<World>, of: &str) -> Result<Leaks, Control
             leaks.consumers.clear();
             Ok(leaks)
         }
-        Kind::Service(_) | Kind::Proxy { .. } => Err(thing.is_no("broker, cluster or account")),
+        Kind::Service(_) | Kind::Proxy { .. } | Kind::History { .. } => {
+            Err(thing.is_no("broker, cluster or account"))
+        }
     }
 }
 
@@ -140,7 +140,7 @@ async fn state(thing: &Thing) -> String {
                 None => "stopped".to_owned(),
             }
         }
-        Kind::Account { .. } | Kind::Proxy { .. } => "runs".to_owned(),
+        Kind::Account { .. } | Kind::Proxy { .. } | Kind::History { .. } => "runs".to_owned(),
     }
 }
 

@@ -12,6 +12,7 @@
 //! | `streams` | makes streams and buckets |
 //! | `services` | starts programs, and sees when they are ready |
 //! | `faults` | breaks and mends |
+//! | `history` | what a test does and what was promised, and the verdict |
 //! | `looked_at` | logs, leaks, status, and what is kept |
 //! | `stop` | stops in order |
 //! | `refused` | why something was not done |
@@ -20,6 +21,7 @@
 mod brokers;
 mod document;
 mod faults;
+mod history;
 mod looked_at;
 mod machine;
 mod perform;

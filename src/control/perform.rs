@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::refused::failed;
 use super::world::World;
-use super::{brokers, faults, looked_at, services, stop, streams};
+use super::{brokers, faults, history, looked_at, services, stop, streams};
 use crate::wire::control::{ControlError, Op};
 
 /// Does it; an error names the operation.
@@ -18,8 +18,8 @@ pub(super) async fn perform(world: &Arc<World>, op: Op) -> Result<Value, Control
         Op::BrokerStart { name, settings } => {
             ("broker.start", brokers::start(world, name, settings).await.and_then(json_of))
         }
-        Op::ClusterStart { name, nodes, settings } => {
-            let started = brokers::start_cluster(world, name, nodes, settings).await;
+        Op::ClusterStart { name, nodes, partitions, settings } => {
+            let started = brokers::start_cluster(world, name, nodes, partitions, settings).await;
             ("cluster.start", started.and_then(json_of))
         }
         Op::AccountCreate { of, name } => {
@@ -43,6 +43,23 @@ pub(super) async fn perform(world: &Arc<World>, op: Op) -> Result<Value, Control
         }
         Op::Fault { of, fault } => {
             ("fault", faults::inject(world, &of, fault).await.and_then(json_of))
+        }
+        Op::HistoryBegin { name, of, promises, dir } => {
+            let begun = history::begin(world, name, &of, &promises, dir).await;
+            ("history.begin", begun.and_then(json_of))
+        }
+        Op::HistoryInvoke { of, verb, subject, payload_base64, headers, client } => {
+            let begun = history::Begun { verb, subject, payload_base64, headers, client };
+            ("history.invoke", history::invoke(world, &of, begun).await.and_then(json_of))
+        }
+        Op::HistoryEnd { of, operation, outcome, sequence, duplicate, reason } => {
+            let ended = history::Ended { outcome, sequence, duplicate, reason };
+            let ended = history::end(world, &of, operation, ended).await;
+            ("history.end", ended.map(|()| json!({})))
+        }
+        Op::HistoryJudge { of, into } => {
+            let judged = history::judge(world, &of, into.as_deref()).await;
+            ("history.judge", judged.and_then(json_of))
         }
         Op::Logs { of } => ("logs", looked_at::logs(world, of.as_deref()).await.and_then(json_of)),
         Op::Leaks { of } => ("leaks", looked_at::leaks(world, &of).await.and_then(json_of)),

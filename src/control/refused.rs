@@ -41,6 +41,11 @@ impl From<ClusterError> for ControlError {
         match error {
             ClusterError::Prepare { source } => source.into(),
             ClusterError::NoNode { .. } | ClusterError::TooFew { .. } => bad_input(error),
+            ClusterError::NoPartitions => Self {
+                hint: Some("start it with `\"partitions\": true`".to_owned()),
+                ..bad_input("the nodes reach each other directly, so that none can be cut off")
+            },
+            ClusterError::CutOff { .. } => bad_input(error),
             ClusterError::NoStream { .. } => no_such(error),
             _ => Self { hint: error.hint(), ..failed(error) },
         }

@@ -41,7 +41,7 @@ pub(super) async fn stop(world: &Arc<World>, of: Option<&str>) -> Result<Stopped
 fn turn_of(kind: &Kind) -> u8 {
     match kind {
         Kind::Service(_) => 0,
-        Kind::Proxy { .. } | Kind::Account { .. } => 1,
+        Kind::Proxy { .. } | Kind::Account { .. } | Kind::History { .. } => 1,
         Kind::Broker(_) | Kind::Cluster(_) => 2,
     }
 }
@@ -64,6 +64,11 @@ async fn ended(thing: &Thing, tidy: bool) -> Result<String, ControlError> {
             for proxy in proxies {
                 proxy.stop().await;
             }
+            Ok(ORDERLY.to_owned())
+        }
+        Kind::History { open, path } => {
+            drop(open.lock().await.take());
+            let _ = tokio::fs::remove_file(path).await;
             Ok(ORDERLY.to_owned())
         }
         Kind::Account { .. } if !tidy => Ok(ORDERLY.to_owned()),

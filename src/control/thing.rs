@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 
 use super::refused::{failed, no_such};
 use crate::broker::{Auth, Broker, Cluster, Credentials, Proxy, Settings};
+use crate::e2e::run::OpenHistory;
 use crate::process::{Child, Spawn};
 use crate::wire::control::{ControlError, Ready};
 
@@ -32,6 +33,12 @@ pub(super) enum Kind {
         login: Credentials,
     },
     Service(Mutex<Running>),
+    /// Taken out when it is judged.
+    History {
+        open: Mutex<Option<OpenHistory>>,
+        /// Its file, in the folder of the broker that it looks at.
+        path: PathBuf,
+    },
     /// In front of a broker, a cluster, or an account's broker.
     Proxy {
         before: Arc<Thing>,
@@ -90,6 +97,7 @@ impl Kind {
             Self::Account { .. } => "account",
             Self::Service(_) => "service",
             Self::Proxy { .. } => "proxy",
+            Self::History { .. } => "history",
         }
     }
 }

@@ -223,10 +223,17 @@ impl Child {
 
     /// Waits until the child has ended; many may wait.
     pub async fn wait(&self) -> ExitStatus {
+        self.ended().await
+    }
+
+    /// The same for whoever outlives this handle.
+    pub fn ended(&self) -> impl Future<Output = ExitStatus> + Send + use<> {
         let mut status = self.status.clone();
-        match status.wait_for(Option::is_some).await {
-            Ok(status) => status.unwrap_or(ExitStatus::Lost),
-            Err(_) => ExitStatus::Lost,
+        async move {
+            match status.wait_for(Option::is_some).await {
+                Ok(status) => status.unwrap_or(ExitStatus::Lost),
+                Err(_) => ExitStatus::Lost,
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { Pipe } from "../../packaging/npm/pipe.mjs";
-import { MonoDemoError, scenarios, startBroker, startCluster, stopAll } from "../../packaging/npm/test.mjs";
+import { BrokenPromise, MonoDemoError, scenarios, startBroker, startCluster, stopAll } from "../../packaging/npm/test.mjs";
 
 const helper = fileURLToPath(new URL("../../packaging/npm/test.mjs", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "mono-demo-node-"));
@@ -108,6 +108,45 @@ test("a service is ready when its page is, and a broker says its version", async
   assert.equal((await fetch(http)).status, 204);
   await service.stop();
   await assert.rejects(broker.start(["sleep", "1"], { ready: { http: "ftp://h/" } }), /ready\.http: "ftp:\/\/h\/" is not an http:\/\/ URL/);
+  await broker.stop();
+});
+
+test("what was promised is judged, and what is lost is named", async () => {
+  const broker = await startBroker();
+  const dir = mkdtempSync(join(folder, "history-"));
+  const promises = {
+    order: {
+      operation: { submit: "orders.new" },
+      key: "/id",
+      effect: { file: "receipts.jsonl", key: "/id" },
+      within: "1s",
+    },
+  };
+  const receipts = join(dir, "receipts.jsonl");
+  const order = (/** @type {any} */ history, /** @type {string} */ id) =>
+    history.submit("orders.new", { id }, async () => {
+      if (id === "o-refused") throw Object.assign(new Error("nobody"), { name: "NoRespondersError" });
+      return { seq: Number(id.slice(2)), duplicate: false };
+    });
+  writeFileSync(receipts, "");
+  const kept = await broker.history(promises, { dir });
+  assert.equal((await order(kept, "o-1")).seq, 1);
+  await assert.rejects(order(kept, "o-refused"), /nobody/);
+  appendFileSync(receipts, '{"id":"o-1"}\n');
+  const verdict = await kept.mustHold();
+  assert.deepEqual([verdict.verdict, verdict.figures["done"], verdict.figures["fail"]], ["valid", 1, 1]);
+  const lost = await broker.history(promises, { dir });
+  await broker.kill();
+  await broker.restart();
+  await order(lost, "o-2");
+  await assert.rejects(
+    lost.mustHold({ into: join(dir, "lost.jsonl") }),
+    (error) => error instanceof BrokenPromise && error.message.includes("`o-2`") && error.verdict.figures["lost"] === 1,
+  );
+  assert.ok(existsSync(join(dir, "lost.jsonl")));
+  const idle = await broker.history(promises, { dir });
+  assert.equal((await idle.judge()).verdict, "unknown");
+  await assert.rejects(broker.history({ order: { key: "id" } }), /promises\.order: promise `order` has no `operation`/);
   await broker.stop();
 });
 

@@ -130,6 +130,76 @@ def test_a_broker_for_each_test(inner: pytest.Pytester) -> None:
     run(inner).assert_outcomes(passed=5)
 
 
+def test_what_was_promised_is_judged(inner: pytest.Pytester) -> None:
+    inner.makepyfile(
+        """
+        import asyncio, json
+        import nats, pytest
+        import mono_demo
+
+        ORDER = {
+            "operation": {"submit": "orders.new"},
+            "key": "/id",
+            "effect": {"stream": "RECEIPTS", "key": "subject:2"},
+            "within": "1s",
+        }
+
+        def shop(broker):
+            broker.stream("ORDERS", ["orders.new"])
+            broker.stream("RECEIPTS", ["receipts.*"])
+
+        async def order(broker, history, name, shipped=True):
+            client = await broker.connect()
+            js = client.jetstream()
+            body = json.dumps({"id": name})
+            with history.submit("orders.new", body) as operation:
+                ack = await js.publish("orders.new", body.encode())
+                operation.acknowledged(ack.seq, bool(ack.duplicate))
+            if shipped:
+                await js.publish(f"receipts.{name}", b"")
+            await client.close()
+
+        def test_what_is_kept_holds(nats_broker, nats_history):
+            shop(nats_broker)
+            history = nats_history(order=ORDER)
+            nats_broker.kill()
+            nats_broker.restart()
+            asyncio.run(order(nats_broker, history, "o-1"))
+            verdict = history.must_hold()
+            assert (verdict.word, verdict.figures["done"]) == ("valid", 1)
+            assert [one["name"] for one in verdict.hazards] == ["stream-without-limits"] * 2
+
+        def test_what_is_lost_is_named(nats_session_broker, nats_history, tmp_path):
+            shop(nats_session_broker)
+            history = nats_history(order=ORDER)
+            asyncio.run(order(nats_session_broker, history, "o-1", shipped=False))
+            with pytest.raises(mono_demo.BrokenPromise, match="`o-1` was acknowledged to test") as raised:
+                history.must_hold(into=tmp_path / "lost.jsonl")
+            assert raised.value.verdict.figures["lost"] == 1
+            assert (tmp_path / "lost.jsonl").exists()
+
+        def test_what_raises_may_have_happened_or_not(nats_broker, nats_history):
+            history = nats_history(order=ORDER)
+            for error in (TimeoutError("late"), nats.errors.NoRespondersError()):
+                with pytest.raises(type(error)), history.submit("orders.new", {"id": "o-1"}):
+                    raise error
+            verdict = history.judge()
+            assert (verdict.figures["unknown"], verdict.figures["fail"]) == (1, 1)
+            assert verdict.word == "unknown", verdict.report
+
+        def test_a_slip_is_told(nats_broker, nats_history):
+            with pytest.raises(mono_demo.MonoDemoError, match="did you mean `effect`"):
+                nats_history(order={**ORDER, "efect": ORDER["effect"]})
+
+        def test_nobody_judges_and_it_is_judged(nats_history):
+            nats_history(order=ORDER)
+        """
+    )
+    result = run(inner)
+    result.assert_outcomes(passed=5, errors=1)
+    result.stdout.fnmatch_lines(["*BrokenPromise: the history is unknown*"])
+
+
 def test_an_account_for_each_test(inner: pytest.Pytester) -> None:
     inner.makepyfile(
         """

@@ -11,8 +11,9 @@ use super::lacks::lacks;
 use super::probe::inboxes::Inboxes;
 use super::probe::trace;
 use super::probe::watches::Watched;
-use super::promised::{self, Declared, Surroundings};
+use super::promised::{self, Declared, Sends, Surroundings};
 use super::stage::hearing::Hearing;
+use super::stage::lasting;
 use super::stage::machine::{CLIENT, Client, Machine};
 use super::stage::standing::Standing;
 use super::stage::world::World;
@@ -116,11 +117,12 @@ impl Execution<'_> {
             )),
             false => None,
         };
+        let lasting = world.broken.clone();
         // Of a run that stopped on its way nobody expects that it has tidied up.
         let (left, watches, standing) = world.leave(fixture, ended.is_ok()).await;
         let Watched { leaks, hazards, verdict } = watches.verdict(fixture);
         let end = match ended.and(left).and(verdict) {
-            Err(stop) => stop.into(),
+            Err(stop) => lasting::beside(&lasting, fixture, stop).into(),
             Ok(()) => End::Held,
         };
         let (transcript, seen) = (progress.transcript.text().to_owned(), progress.seen);
@@ -235,7 +237,8 @@ async fn promise(world: &mut World, fixture: &Fixture, variables: &Variables) ->
         access: world.access(Role::Harness),
     };
     let (recorder, history) = (&world.recorder, world.history_path());
-    let declared = Declared::begin(fixture, around, recorder, history, variables).await;
+    let (promises, sends) = (fixture.promises.clone(), Sends::of(fixture));
+    let declared = Declared::begin(promises, sends, around, recorder, history, variables).await;
     let declared = declared.map_err(|why| Stop::broken("look after the promises", why))?;
     world.add_oracle(Arc::new(declared));
     Ok(())

@@ -12,11 +12,13 @@
 //! | `lacks` | what a version of nats-server cannot do |
 //! | `conclude` | the end of a run, and its verdict |
 //! | `execute` | all of it, in order |
+//! | `open_history` | a history that is kept without a scenario |
 
 pub(crate) mod checks;
 mod conclude;
 pub(crate) mod execute;
 mod lacks;
+mod open_history;
 pub mod oracle;
 pub(crate) mod probe;
 pub(crate) mod promised;
@@ -24,6 +26,7 @@ pub(crate) mod record;
 pub(crate) mod stage;
 pub(crate) mod steps;
 
+pub use open_history::{OpenHistory, Proved};
 pub use probe::evidence::{Probe, Stored};
 pub use stage::kept::Kept;
 pub use stage::machine::{

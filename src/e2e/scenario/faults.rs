@@ -272,25 +272,65 @@ pub(in crate::e2e) fn cut_off<'a>(mut steps: impl Iterator<Item = &'a Step>) -> 
     steps.any(|step| of(step).any(|fault| matches!(fault.what, What::IsolateNode(_))))
 }
 
-/// A cluster that was broken until `heal` is not broken further: a fault that waits until all nodes are back
-/// would end the first in silence, and one that asks who leads could ask a node that never answers.
+/// What was broken until a later step mends it is not ended by another fault in silence, and a cluster that was
+/// broken until `heal` is not broken further: one that asks who leads could ask a node that never answers.
 pub(in crate::e2e) fn one_at_a_time<'a>(
     steps: impl Iterator<Item = &'a Step>,
     findings: &mut Findings,
 ) {
-    let mut lasting: Option<What> = None;
+    let mut lasting: Vec<&Fault> = Vec::new();
     for (step, fault) in steps.flat_map(|step| of(step).map(move |fault| (step, fault))) {
-        let word = fault.what.word();
-        if let Some(first) = lasting.filter(|_| fault.what.breaks_servers()) {
-            let message =
-                format!("`{word}` needs all nodes, and `{}` lasts until `heal`", first.word());
-            let help = "a step `fault = \"heal\"` before it ends that, as `for` would";
+        let (word, is_in_the_way) = (fault.what.word(), |first: &&&Fault| ends(fault, first));
+        let told = lasting.iter().find(is_in_the_way).and_then(|first| {
+            let (what, mender) = (first.what.word(), first.what.mended_by()?.word());
+            Some(match mender {
+                "heal" => {
+                    (format!("`{word}` needs all nodes, and `{what}` lasts until `heal`"), mender)
+                }
+                _ => (format!("`{word}` would end `{what}`, which lasts until `{mender}`"), mender),
+            })
+        });
+        if let Some((message, mender)) = told {
+            let help = format!("a step `fault = \"{mender}\"` before it ends that, as `for` would");
             findings.add_with_help(step.span.clone(), message, help);
-        } else if fault.what == What::Heal {
-            lasting = None;
-        } else if fault.what.mended_by() == Some(What::Heal) && fault.lasts.is_none() {
-            lasting = Some(fault.what);
+            continue;
         }
+        lasting.retain(|first| !fault.mends(first));
+        if lasts(fault.what) && fault.lasts.is_none() {
+            lasting.push(fault);
+        }
+    }
+}
+
+/// Whether a fault ends one that was to last, or cannot be had beside it.
+fn ends(fault: &Fault, first: &Fault) -> bool {
+    let same = match (&fault.service, &first.service) {
+        (Some(one), Some(other)) => one == other,
+        _ => true,
+    };
+    match first.what {
+        What::LoseQuorum | What::IsolateNode(_) => {
+            fault.what.breaks_servers() || fault.what == What::PauseBroker
+        }
+        What::PauseBroker => fault.what.breaks_servers(),
+        // They end what is paused; of several, one may be another.
+        What::PauseServices => same && fault.what.is_of_services() && !fault.what.mends(),
+        What::PauseService => {
+            let all = [What::KillServices, What::RestartServices, What::StopServices];
+            same && all.contains(&fault.what)
+        }
+        // They start what is away.
+        What::StopServices | What::StopService => {
+            let starts = matches!(
+                fault.what,
+                What::KillServices
+                    | What::KillService
+                    | What::RestartServices
+                    | What::RestartService
+            );
+            same && starts
+        }
+        _ => false,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Checks of what is held: a stream, a bucket, a consumer, what a service has printed.
 
+use regex_lite::Regex;
+
 use super::ast::held::{ConsumerCheck, KvCheck, LogCheck, StreamCheck};
 use super::findings::Findings;
 use super::keys;
@@ -94,8 +96,18 @@ fn matches(of: &str, fields: &Fields<'_, '_>, findings: &mut Findings) -> Option
         matches.as_ref().map(|regex| matcher::check_text(&format!("#re:{regex}")))
     {
         findings.add(fields.span_of("matches"), why);
+    } else if let Some(regex) = matches.as_ref().filter(|regex| finds_nothing(regex)) {
+        let message = format!("`{regex}` is found in every line, whatever it says");
+        let help = "a word that the line has; `.` is any line that is not empty";
+        findings.add_with_help(fields.span_of("matches"), message, help);
     }
     matches
+}
+
+/// Whether a regular expression is satisfied with nothing at all.
+fn finds_nothing(regex: &str) -> bool {
+    // What a variable is filled with is not known yet.
+    !regex.contains("{{") && Regex::new(regex).is_ok_and(|regex| regex.is_match(""))
 }
 
 pub(in crate::e2e) fn log(fields: &Fields<'_, '_>, findings: &mut Findings) -> Option<LogCheck> {

@@ -131,4 +131,5 @@ pub use form::{Form, Key, key};
 pub use format::format;
 pub use keys::CheckWord;
 pub use parse::parse;
+pub use promises::parse as parse_promise;
 pub use schema::schema;

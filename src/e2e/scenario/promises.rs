@@ -20,6 +20,7 @@ mod picks;
 
 use std::time::Duration;
 
+use serde_json::{Map, Value, json};
 use toml::de::{DeTable, DeValue};
 
 use super::ast::promise::{Effect, Ending, Operation, Pick, Place, Promise, Times, Unasked, Verb};
@@ -29,12 +30,32 @@ use super::item::Item;
 use super::keys;
 use super::reader::Fields;
 use crate::counted::counted;
+use crate::e2e::text::error::Problem;
 use crate::e2e::text::span::Span;
 use crate::wire::subjects::{Token, check_subscription};
 use picks::{HELP, Origin};
 
 /// How long an effect may take where the promise does not say.
 const WITHIN: Duration = Duration::from_secs(10);
+
+/// One of them alone, of somebody who has no scenario: its table in JSON.
+///
+/// # Errors
+/// Every problem that was found, and what to do about it where that is known.
+pub fn parse(name: &str, table: &Map<String, Value>) -> Result<Promise, Vec<Problem>> {
+    let of_words = |message: String| vec![Problem { span: 0..0, message, help: None }];
+    let text = toml::to_string(&json!({ "promise": { name: table } }));
+    let text = text
+        .map_err(|_| of_words("`null` says nothing here: leave out what is not said".to_owned()))?;
+    let document = DeTable::parse(&text).map_err(|error| vec![Problem::of_toml(&error)])?;
+    let mut findings = Findings::default();
+    let top = Fields::new(document.get_ref(), 0..0, "key", &["promise"], &mut findings);
+    let promise = read(&top, true, &[], &mut findings).pop();
+    match promise {
+        Some(promise) if findings.problems.is_empty() => Ok(promise),
+        _ => Err(findings.problems),
+    }
+}
 
 /// Reads all of them; `own` where it is a scenario that makes them.
 pub(in crate::e2e) fn read(

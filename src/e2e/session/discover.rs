@@ -6,13 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::choose::Filter;
 use super::settings::{ClientUnderTest, E2eError, Settings};
 use crate::e2e::run::oracle;
 use crate::e2e::run::stage::machine::{CLIENT, Client};
 use crate::e2e::scenario::ast::of_run;
 use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::scenario::context::Context;
-use crate::e2e::scenario::idle::idle;
+use crate::e2e::scenario::idle::{idle, switched_off};
 use crate::e2e::scenario::parse::parse;
 use crate::e2e::text::error::{FixtureError, Problem};
 use crate::e2e::text::inside;
@@ -64,7 +65,10 @@ pub fn load(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
     if !bad.is_empty() {
         return Err(E2eError::Fixtures(bad));
     }
-    match idle(&settings.promises, &fixtures).filter(|_| !fixtures.is_empty()) {
+    let is_whole = settings.filter == Filter::default();
+    let off = || switched_off(&settings.promises, &fixtures).filter(|_| is_whole);
+    let idle = idle(&settings.promises, &fixtures).or_else(off);
+    match idle.filter(|_| !fixtures.is_empty()) {
         Some(idle) => Err(idle.into()),
         None => Ok(fixtures),
     }

@@ -145,9 +145,12 @@ impl E2eError {
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Idle(Idle { near: Some((verb, on)), .. }) => {
+            Self::Idle(Idle::NothingDone { near: Some((verb, on)), .. }) => {
                 Some(format!("did you mean `{{ {} = \"{on}\" }}`?", verb.word()))
             }
+            Self::Idle(Idle::SwitchedOff { name, .. }) => Some(format!(
+                "leave it on in one of them, or take `[promise.{name}]` out of suite.toml"
+            )),
             Self::Idle(_) => Some(
                 "a promise is about steps with `submit`, `request`, `publish` or `call`; what a program of \
                  a `run` step does is not seen"

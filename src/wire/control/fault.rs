@@ -56,7 +56,13 @@ pub enum Fault {
     },
     /// SIGKILL to as many nodes of a cluster as leave less than a majority.
     LoseQuorum {},
-    /// A cluster's nodes are resumed and started again, and have caught up.
+    /// A node of a cluster is cut off from the others until `heal`: nothing arrives, either way, and nobody is
+    /// told; its clients stay with it. The cluster was started with `partitions`.
+    Isolate {
+        /// Which, from 0.
+        node: usize,
+    },
+    /// A cluster's nodes are resumed and started again, reach each other, and have caught up.
     Heal {},
     /// Through a proxy every byte takes longer, each way.
     Delay {

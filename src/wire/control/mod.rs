@@ -13,6 +13,7 @@
 
 mod answer;
 mod fault;
+mod history;
 mod settings;
 
 use std::collections::BTreeMap;
@@ -21,11 +22,13 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::driver::Headers;
 pub use answer::{
     Account, Connection, Consumer, ControlError, Done, Ended, ErrorKind, Hello, Leaks, Log, Logs,
     Outcome, Proxy, Reply, Server, Servers, Service, Status, Stopped, Thing,
 };
 pub use fault::{Direction, Fault, MessageKind, Messages, Moment};
+pub use history::{Ending, Hazard, History, Invoked, Judged, PromiseJudged, Verb};
 use settings::ten_seconds;
 pub use settings::{BrokerSettings, Ready, Tls};
 
@@ -33,7 +36,7 @@ pub use settings::{BrokerSettings, Ready, Tls};
 pub const PROTOCOL_VERSION: u32 = 1;
 
 /// The word of each [`Op`].
-pub const OPERATIONS: [&str; 14] = [
+pub const OPERATIONS: [&str; 18] = [
     "hello",
     "broker.start",
     "cluster.start",
@@ -43,6 +46,10 @@ pub const OPERATIONS: [&str; 14] = [
     "service.start",
     "proxy.start",
     "fault",
+    "history.begin",
+    "history.invoke",
+    "history.end",
+    "history.judge",
     "logs",
     "leaks",
     "status",
@@ -92,6 +99,10 @@ pub enum Op {
         /// How many: 3 or more.
         #[serde(default = "three")]
         nodes: usize,
+        /// Whether nodes can be cut off from each other, by the fault `isolate`: the routes between them go
+        /// through proxies then.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        partitions: bool,
         /// What is wanted of each; `accounts`, `store` and `jetstream` are for a single broker.
         #[serde(default)]
         settings: BrokerSettings,
@@ -184,6 +195,73 @@ pub enum Op {
         of: String,
         /// What happens.
         fault: Fault,
+    },
+    /// Begins a history: what a test does, what is broken meanwhile, and where what was promised is seen.
+    /// What is there already is nobody's. Faults of this session are noted by themselves. `ok` is a
+    /// [`History`].
+    #[serde(rename = "history.begin")]
+    HistoryBegin {
+        /// Its name; `history-1` and so on if left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// A broker, cluster or account, without TLS.
+        of: String,
+        /// What is promised, by name: tables as `[promise.NAME]` of a suite, in JSON
+        /// ([promises.md](promises.md)). An operation is a `submit`, `request` or `publish`; an effect is
+        /// in a `stream`, a `kv`, on a `subject`, in a `file`, or what a `command` prints.
+        promises: Map<String, Value>,
+        /// Where effects in files are, and where commands run; the folder of `mono-demo control` if left
+        /// out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        dir: Option<PathBuf>,
+    },
+    /// Notes that a client begins an operation: before the first byte goes out. `ok` is [`Invoked`].
+    #[serde(rename = "history.invoke")]
+    HistoryInvoke {
+        /// The history.
+        of: String,
+        /// What it does.
+        verb: Verb,
+        /// Where to.
+        subject: String,
+        /// What it sends, base64.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        payload_base64: String,
+        /// With these headers.
+        #[serde(default, skip_serializing_if = "Headers::is_empty")]
+        headers: Headers,
+        /// Who does it; `test` if left out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        client: Option<String>,
+    },
+    /// Notes how an operation ended. One that never ends may have happened. `ok` is `{}`.
+    #[serde(rename = "history.end")]
+    HistoryEnd {
+        /// The history.
+        of: String,
+        /// Its number, as it was told when it began.
+        operation: u64,
+        /// How.
+        outcome: Ending,
+        /// Of a submit that was acknowledged: the message's sequence in its stream.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sequence: Option<u64>,
+        /// Of a submit: the stream had it already.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        duplicate: bool,
+        /// Why it failed, or may have; the client library's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// Waits until what was promised is there or too late, and judges the history, which ends. What is in
+    /// flight then is told as such. `ok` is [`Judged`], whatever the verdict.
+    #[serde(rename = "history.judge")]
+    HistoryJudge {
+        /// The history.
+        of: String,
+        /// A file that keeps it, for `mono-demo history check`; it must not be there yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        into: Option<PathBuf>,
     },
     /// The last lines of what was logged. `ok` is [`Logs`].
     #[serde(rename = "logs")]

@@ -138,6 +138,22 @@ impl HazardWatch {
     }
 }
 
+/// What the configurations of streams tell, where nobody traces what crosses the broker; `sent` are the
+/// subjects of what was done on record.
+///
+/// # Errors
+/// The client library's words.
+pub(in crate::e2e) async fn configured(
+    harness: &Harness,
+    sent: &BTreeSet<&str>,
+) -> Result<Vec<Hazard>, async_nats::Error> {
+    let streams = configured::streams(&harness.client().await?).await?;
+    let observed = Observed { streams, ..Observed::default() };
+    let publishes = |subject: &str| sent.contains(subject);
+    let circumstances = Circumstances { publishes: &publishes, was_delayed: false };
+    Ok(hazards::judge(&observed, &Traffic::default(), &circumstances))
+}
+
 /// What the broker's log tells of hazards: what crossed it, and services that did not keep up, with its
 /// words.
 fn traced(

@@ -49,8 +49,8 @@ use crate::e2e::verdict::promised::facts::{self, Effect, Gap, InFlight};
 use crate::e2e::verdict::promised::{self, Open};
 use crate::e2e::verdict::promises::{Judged, Promises, Unreadable};
 use crate::wire::driver::Op;
-use eyes::Eye;
 pub(in crate::e2e) use eyes::Surroundings;
+use eyes::{Eye, Found};
 
 /// Nobody says when an effect is there: it is looked for.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -62,9 +62,7 @@ const ONE_PART_IN: u32 = 10;
 /// The promises of one run.
 pub(in crate::e2e) struct Declared {
     promises: Vec<Promise>,
-    /// What the scenario calls, and which entries it writes.
-    methods: BTreeSet<String>,
-    entries: BTreeSet<String>,
+    sends: Sends,
     history: PathBuf,
     around: Arc<Surroundings>,
     eyes: Eyes,
@@ -72,6 +70,24 @@ pub(in crate::e2e) struct Declared {
     watching: Option<JoinHandle<()>>,
     /// What was delivered and not acknowledged when all had its time.
     in_flight: OnceLock<String>,
+    /// Effects until then are of somebody else.
+    earlier: Option<u64>,
+}
+
+/// What clients do that no subject of an operation tells.
+#[derive(Debug, Default)]
+pub(in crate::e2e) struct Sends {
+    /// The methods that they call.
+    methods: BTreeSet<String>,
+    /// The entries of buckets that they write, by their subjects.
+    entries: BTreeSet<String>,
+}
+
+impl Sends {
+    /// What the steps of a scenario do.
+    pub(in crate::e2e) fn of(fixture: &Fixture) -> Self {
+        Self { methods: sent::methods(fixture), entries: sent::entries(fixture) }
+    }
 }
 
 /// One an effect, in the order of promises and effects.
@@ -122,13 +138,13 @@ impl Declared {
     /// # Errors
     /// It cannot listen.
     pub(in crate::e2e) async fn begin(
-        fixture: &Fixture,
+        promises: Vec<Promise>,
+        sends: Sends,
         around: Surroundings,
         recorder: &Recorder,
         history: &Path,
         variables: &Variables,
     ) -> Result<Self, String> {
-        let promises = fixture.promises.clone();
         let mut eyes = Vec::new();
         for (n, promise) in promises.iter().enumerate() {
             let told = recorder.fact(around.clock.now_ns(), facts::PROMISE, promise);
@@ -140,12 +156,23 @@ impl Declared {
                 eyes.push((n, at, eye));
             }
         }
-        let (methods, entries) = (sent::methods(fixture), sent::entries(fixture));
         let has_files = eyes.iter().any(|(.., eye)| matches!(eye.at, Place::File(_)));
         let (around, eyes) = (Arc::new(around), Arc::new(Mutex::new(eyes)));
         let watching = has_files.then(|| tokio::spawn(watch(eyes.clone(), around.clone())));
         let (history, in_flight) = (history.to_owned(), OnceLock::new());
-        Ok(Self { promises, methods, entries, history, around, eyes, watching, in_flight })
+        let earlier = None;
+        Ok(Self { promises, sends, history, around, eyes, watching, in_flight, earlier })
+    }
+
+    /// What was there before now is not looked at: others have used the broker before.
+    pub(in crate::e2e) fn new_ones_only(mut self) -> Self {
+        self.earlier = Some(self.around.clock.now_ns());
+        self
+    }
+
+    /// Whether it may be an effect of what is judged here.
+    fn is_new(&self, found: &Found) -> bool {
+        self.earlier.is_none_or(|earlier| found.at_ns > earlier)
     }
 
     /// Promises with an operation, and the message that it is.
@@ -181,7 +208,8 @@ impl Declared {
                 // What a program printed may be in another order by now.
                 let skipped = if eye.is_dear() { 0 } else { *known };
                 *known = eye.found.len();
-                for found in eye.found.iter().skip(skipped) {
+                let new = eye.found.iter().skip(skipped).filter(|found| self.is_new(found));
+                for found in new {
                     let (promise, effect, key) = (promise, *effect, found.key.clone());
                     if !promise.counts(effect, found.value.as_deref()) {
                         continue;
@@ -259,12 +287,12 @@ impl Declared {
     fn sent(&self, recorder: &Recorder) -> Result<BTreeSet<String>, String> {
         let history = self.recorded(recorder)?;
         let subjects = history.events.iter().filter_map(|event| match &event.what {
-            What::Invoke(invoke) if !self.methods.contains(&invoke.subject) => {
+            What::Invoke(invoke) if !self.sends.methods.contains(&invoke.subject) => {
                 Some(&invoke.subject)
             }
             _ => None,
         });
-        Ok(subjects.chain(&self.entries).cloned().collect())
+        Ok(subjects.chain(&self.sends.entries).cloned().collect())
     }
 
     async fn write_down(&self, recorder: &Recorder) -> Result<&'static [&'static str], String> {
@@ -297,8 +325,9 @@ impl Declared {
             {
                 eye.gap.get_or_insert(why.clone());
             }
-            for found in std::mem::take(&mut eye.found) {
-                let eyes::Found { at_ns, absent_ns, key, value, place } = found;
+            let found = std::mem::take(&mut eye.found);
+            for found in found.into_iter().filter(|found| self.is_new(found)) {
+                let Found { at_ns, absent_ns, key, value, place } = found;
                 let (promise, effect) = (of.clone(), *effect);
                 let effect = Effect { promise, effect, key, value, absent_ns, place };
                 recorder.fact(at_ns, facts::EFFECT, &effect).map_err(|error| error.to_string())?;

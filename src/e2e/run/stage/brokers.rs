@@ -93,11 +93,7 @@ impl Brokers {
             Kind::One(broker) => broker.credentials(role),
             Kind::Several(cluster) => cluster.credentials(role),
             Kind::Elsewhere { broker, .. } => {
-                let login = broker.login.clone();
-                let credentials = login.map(|(user, password)| Credentials { user, password });
-                // Its users may have no other inbox than the usual one.
-                let token = broker.token.clone();
-                return Access { url: self.url.clone(), role: Role::Client, credentials, token };
+                return Access::elsewhere(broker);
             }
         };
         let credentials = credentials.cloned();
@@ -234,6 +230,15 @@ pub(in crate::e2e) struct Access {
 }
 
 impl Access {
+    /// To a broker that the run has not started.
+    pub(in crate::e2e) fn elsewhere(broker: &Elsewhere) -> Self {
+        let login = broker.login.clone();
+        let credentials = login.map(|(user, password)| Credentials { user, password });
+        // Its users may have no other inbox than the usual one.
+        let role = Role::Client;
+        Self { url: broker.url.clone(), role, credentials, token: broker.token.clone() }
+    }
+
     /// Connects to any of them.
     pub(in crate::e2e) async fn connect(
         &self,

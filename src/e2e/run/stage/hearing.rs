@@ -1,12 +1,12 @@
 //! What services print, kept line by line where a promise is about it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
-use crate::process::Child;
+use crate::process::{Child, ExitStatus};
 
 /// How long the last lines of a process that has ended may take.
 const LAST_LINES: Duration = Duration::from_secs(5);
@@ -25,6 +25,15 @@ struct Shared {
     /// Somebody still held an output when its last lines were waited for.
     is_held: bool,
     following: Vec<JoinHandle<()>>,
+    /// By service.
+    up: BTreeMap<String, Up>,
+}
+
+/// How many processes of a service run, and how the last that ended did.
+#[derive(Default)]
+struct Up {
+    running: usize,
+    last: Option<ExitStatus>,
 }
 
 /// One line.
@@ -49,11 +58,22 @@ impl Hearing {
             return;
         }
         let (pid, mut lines, shared) = (process.pid(), process.stderr_lines(), self.shared.clone());
+        let ended = process.ended();
+        lock(&shared).up.entry(service.clone()).or_default().running += 1;
         let following = tokio::spawn(async move {
-            while let Some(line) = lines.next().await {
-                let heard = Heard { at: Instant::now(), service: service.clone(), pid, line };
-                lock(&shared).heard.push(heard);
-            }
+            let reading = async {
+                while let Some(line) = lines.next().await {
+                    let heard = Heard { at: Instant::now(), service: service.clone(), pid, line };
+                    lock(&shared).heard.push(heard);
+                }
+            };
+            let ending = async {
+                let status = ended.await;
+                let mut shared = lock(&shared);
+                let up = shared.up.entry(service.clone()).or_default();
+                (up.running, up.last) = (up.running.saturating_sub(1), Some(status));
+            };
+            tokio::join!(reading, ending);
             let unread = lines.missed() + lines.cut();
             if unread > 0 {
                 lock(&shared).missed.push((service, unread));
@@ -67,6 +87,12 @@ impl Hearing {
         let shared = lock(&self.shared);
         let of = shared.heard.iter().filter(|heard| heard.service == service);
         of.skip(from).cloned().collect()
+    }
+
+    /// How the last process of a service ended, where none runs any more.
+    pub(in crate::e2e) fn ended(&self, service: &str) -> Option<ExitStatus> {
+        let shared = lock(&self.shared);
+        shared.up.get(service).filter(|up| up.running == 0).and_then(|up| up.last)
     }
 
     /// Waits for the last lines of processes that have ended; false where somebody still holds an

@@ -8,6 +8,7 @@
 //! | `start` | starts what a fixture asks for: the brokers, and the client's driver |
 //! | `networks` | proxies before the servers, for those who are to have a bad network |
 //! | `reached` | a fault of a network, and whom it has reached |
+//! | `lasting` | a fault that lasts until another one mends it |
 //! | `ready` | starts a process of a service, and tells when it is ready |
 //! | `connected` | who is connected as a service |
 //! | `refused` | why a service is not ready, where the broker knows |
@@ -31,6 +32,7 @@ pub(crate) mod harness;
 pub(crate) mod hearing;
 pub(crate) mod kept;
 mod last_words;
+pub(crate) mod lasting;
 pub(crate) mod machine;
 pub(crate) mod networks;
 pub(crate) mod reached;

@@ -15,6 +15,7 @@ use futures_util::{
 use super::brokers::Brokers;
 use super::brokers::BrokersError;
 use super::files::private_file;
+use super::lasting::Lasting;
 use super::machine::ServiceContext;
 use super::networks::Networks;
 use super::secrets::Secrets;
@@ -40,7 +41,7 @@ pub struct Standing {
     /// Faults by message, and how many messages each has hit.
     pub(in crate::e2e) message_faults: Vec<String>,
     /// What is broken and was not mended, with its name in the history.
-    pub(in crate::e2e) broken: Vec<(Fault, String)>,
+    pub(in crate::e2e) broken: Vec<Lasting>,
     /// Where the services' lines go, once somebody wants them.
     service_log: Option<PathBuf>,
     /// Whose end was told: pids of services, and numbers of servers.
@@ -96,9 +97,9 @@ impl Standing {
                     (!urls.is_empty()).then(|| urls.join(", "))
                 },
             },
-            broken: self.broken.iter().map(|(_, name)| name.clone()).collect(),
+            broken: self.broken.iter().map(|lasting| lasting.name.clone()).collect(),
             message_faults: self.message_faults.clone(),
-            services_paused: self.broken.iter().any(|(fault, _)| paused(fault)),
+            services_paused: self.broken.iter().any(|lasting| paused(&lasting.fault)),
         }
     }
 

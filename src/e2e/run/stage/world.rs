@@ -9,6 +9,7 @@ use super::crash::Crashing;
 use super::files;
 use super::harness::Harness;
 use super::hearing::Hearing;
+use super::lasting::Lasting;
 use super::machine::{Client, Machine};
 use super::networks::Networks;
 use super::reached::Reached;
@@ -20,7 +21,7 @@ use super::standing::Standing;
 use super::start;
 use super::stored;
 use super::values::{self, Ports};
-use crate::broker::{Fault, MessageRule, Role, What};
+use crate::broker::{MessageRule, Role, What};
 use crate::counted::counted;
 use crate::e2e::driver;
 use crate::e2e::driver::Driver;
@@ -39,9 +40,12 @@ use crate::e2e::scenario::ast::scenario::Fixture;
 use crate::e2e::text::span::Span;
 use crate::e2e::text::template::Variables;
 use crate::e2e::verdict::outcome::Stop;
+use crate::wire::headers::bounded;
 
 /// How long the client may take to have the broker process all that it has sent.
 const FLUSH: Duration = Duration::from_secs(2);
+/// So much of a line of a log is shown, bytes.
+const SHOWN: usize = 1000;
 
 /// What runs.
 pub(in crate::e2e) struct World {
@@ -63,7 +67,7 @@ pub(in crate::e2e) struct World {
     /// What was done when.
     pub(in crate::e2e) tape: Tape,
     /// What is broken until something mends it, by the name in the history.
-    pub(in crate::e2e) broken: Vec<(Fault, String)>,
+    pub(in crate::e2e) broken: Vec<Lasting>,
     /// Faults by message, with their names and where the fixture has them.
     pub(in crate::e2e) rules: Vec<(Arc<MessageRule>, String, Span)>,
     /// The faults of networks.
@@ -332,8 +336,8 @@ impl World {
 
     /// Looks at what is there after the last step.
     pub(in crate::e2e) async fn look_for_leaks(&mut self) {
-        let broken = self.broken.iter().find(|(fault, _)| fault.what.is_of_a_network());
-        let broken = broken.map(|(_, name)| name.as_str());
+        let broken = self.broken.iter().find(|lasting| lasting.fault.what.is_of_a_network());
+        let broken = broken.map(|lasting| lasting.name.as_str());
         if self.watches.looks_for_leaks() && broken.is_none() {
             // What the client has subscribed to is on its way, perhaps. If this fails, nothing is
             // known to be missing.
@@ -366,11 +370,16 @@ impl World {
         };
         standing.message_faults = self.rules.iter().map(hit).collect();
         standing.broken = self.broken;
-        standing.broken.retain(|(fault, _)| fault.what != What::PauseBroker);
+        standing.broken.retain(|lasting| lasting.fault.what != What::PauseBroker);
         (driver, self.watches, standing)
     }
 }
 
+/// A line may be a whole document: its beginning tells which.
 fn log(name: &str, lines: Vec<String>) -> Log {
-    Log { name: name.to_owned(), lines }
+    let shown = |line: String| match line.len() {
+        0..=SHOWN => line,
+        _ => bounded(&line, SHOWN),
+    };
+    Log { name: name.to_owned(), lines: lines.into_iter().map(shown).collect() }
 }

@@ -9,6 +9,7 @@ use crate::e2e::driver;
 use crate::e2e::record::history::event::{Hit, Phase};
 use crate::e2e::record::history::recorder::Recorder;
 use crate::e2e::record::run::Failure;
+use crate::e2e::run::stage::lasting::Lasting;
 use crate::e2e::run::stage::reached::Reached;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::scenario::ast::scenario::Fixture;
@@ -74,15 +75,16 @@ impl World {
             let over = self.reaches.iter_mut().filter(|reached| fault.mends(&reached.fault));
             over.for_each(|reached| reached.reach.end());
             let recorder = self.recorder.clone();
-            self.broken.retain(|(broken, name)| {
-                let mended = fault.mends(broken);
+            self.broken.retain(|lasting| {
+                let mended = fault.mends(&lasting.fault);
                 if mended {
-                    recorder.fault(name, Phase::End);
+                    recorder.fault(&lasting.name, Phase::End);
                 }
                 !mended
             });
         } else if fault.what.mended_by().is_some() && fault.lasts.is_none() {
-            self.broken.push((fault.clone(), name));
+            let (fault, span) = (fault.clone(), span.clone());
+            self.broken.push(Lasting { fault, name, span });
         } else if !is_of_messages {
             self.recorder.fault(&name, Phase::End);
         }

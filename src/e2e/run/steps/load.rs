@@ -6,7 +6,7 @@
 //! faster than its faults waits for them: each begins while submissions are on their way.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, AtomicU32, Ordering},
 };
 use std::time::{Duration, Instant};
@@ -75,6 +75,7 @@ pub(in crate::e2e) async fn run(
         patience: step.within.unwrap_or(PATIENCE),
         harness: world.harness().clone(),
         given_up: AtomicBool::new(false),
+        breaking: Mutex::default(),
         done: AtomicU32::new(0),
         allowed: AtomicU32::new(0),
         pace: load.rate.map(|rate| {
@@ -126,7 +127,7 @@ pub(in crate::e2e) async fn run(
             match result {
                 Ok(done) => submitter.has_done(done),
                 Err(message) if failed.is_none() => {
-                    failed = Some(message);
+                    failed = Some(message + &submitter.meanwhile());
                     submitter.give_up();
                 }
                 Err(_) => {} // it has been said why
@@ -150,7 +151,10 @@ pub(in crate::e2e) async fn run(
             }
             submitter.allow(until(n + 1));
             let fault = fault_filled(fault, variables);
-            world.fault(fixture, &fault, Some(*due), &step.span).await?;
+            submitter.breaks(Some(fault.to_string()));
+            let broken = world.fault(fixture, &fault, Some(*due), &step.span).await;
+            submitter.breaks(None);
+            broken?;
         }
         tokio::select! {
             biased;
@@ -204,6 +208,8 @@ struct Submitter {
     harness: Harness,
     /// One has failed for good: no other is begun.
     given_up: AtomicBool,
+    /// The fault under way.
+    breaking: Mutex<Option<String>>,
     /// How many have succeeded.
     done: AtomicU32,
     /// How many may be begun.
@@ -255,6 +261,16 @@ impl Submitter {
             )),
             _ => Ok(()),
         }
+    }
+
+    fn breaks(&self, fault: Option<String>) {
+        *self.breaking.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    /// What is broken just now, for whoever fails.
+    fn meanwhile(&self) -> String {
+        let breaking = self.breaking.lock().unwrap_or_else(PoisonError::into_inner);
+        breaking.as_ref().map(|fault| format!("; it failed during `{fault}`")).unwrap_or_default()
     }
 
     fn has_given_up(&self) -> bool {

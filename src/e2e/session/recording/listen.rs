@@ -93,19 +93,7 @@ impl<'a> Listening<'a> {
             late: Vec::new(),
             refused: None,
         };
-        match streams(connection, &asked.subjects).await {
-            Ok(streams) => listening.streams = streams,
-            Err(why) => listening.unheard.push(format!("which streams hold the messages: {why}")),
-        }
-        for stream in &mut listening.streams {
-            match consumers(connection, &stream.name).await {
-                Ok(consumers) => stream.consumers = consumers,
-                Err(why) => {
-                    let name = &stream.name;
-                    listening.unheard.push(format!("the consumers of stream {name}: {why}"));
-                }
-            }
-        }
+        listening.streams = listening.holding().await;
         for subject in &asked.subjects {
             listening
                 .heard
@@ -129,6 +117,52 @@ impl<'a> Listening<'a> {
             }
         }
         Ok(listening)
+    }
+
+    /// The streams that hold such messages by now, with their consumers.
+    async fn holding(&mut self) -> Vec<Holding> {
+        let found = streams(self.connection, &self.asked.subjects).await;
+        let mut found = found.unwrap_or_else(|why| {
+            self.unheard.push(format!("which streams hold the messages: {why}"));
+            Vec::new()
+        });
+        for stream in &mut found {
+            match consumers(self.connection, &stream.name).await {
+                Ok(consumers) => stream.consumers = consumers,
+                Err(why) => {
+                    let name = &stream.name;
+                    self.unheard.push(format!("the consumers of stream {name}: {why}"));
+                }
+            }
+        }
+        found
+    }
+
+    /// Streams and consumers that were made while it listened: what was stored in them needs them too.
+    async fn made_meanwhile(&mut self) {
+        let told = self.unheard.len();
+        for mut now in self.holding().await {
+            match self.streams.iter_mut().find(|known| known.name == now.name) {
+                Some(known) => {
+                    let name = |config: &Map<String, Value>| config["durable_name"].clone();
+                    let before: Vec<Value> = known.consumers.iter().map(name).collect();
+                    let new = now.consumers.into_iter().filter(|one| !before.contains(&name(one)));
+                    known.consumers.extend(new);
+                }
+                None => {
+                    // All that it holds was heard.
+                    now.messages = 0;
+                    self.streams.push(now);
+                }
+            }
+        }
+        self.streams.sort_by(|a, b| a.name.cmp(&b.name));
+        // What could not be known at the beginning was told then.
+        for again in self.unheard.split_off(told) {
+            if !self.unheard.contains(&again) {
+                self.unheard.push(again);
+            }
+        }
     }
 
     /// What cannot be heard.
@@ -197,6 +231,9 @@ impl<'a> Listening<'a> {
         }
         let since = since(&recent);
         let end = end.unwrap_or_default();
+        if !matches!(end, End::Lost(_)) {
+            self.made_meanwhile().await;
+        }
         let recording = gathering.end(end, self.unheard, since);
         Recording { streams: self.streams, misses_replies: self.misses_replies, ..recording }
     }

@@ -11,6 +11,10 @@ use crate::counted::counted;
 use crate::e2e::scenario::ast::held::{ConsumerCheck, KvCheck, LogCheck, StreamCheck};
 use crate::e2e::text::data::Data;
 use crate::e2e::text::matcher::{canonical, compare};
+use crate::wire::headers::bounded;
+
+/// So much of a line is shown, bytes.
+const SHOWN: usize = 200;
 
 /// What a stream holds.
 #[derive(Debug, Default)]
@@ -192,7 +196,8 @@ pub(in crate::e2e) fn log<'a>(check: &LogCheck, lines: impl Iterator<Item = &'a 
     match count {
         None if many == 0 => Err(format!("{service} printed no line that matches /{matches}/")),
         Some(wanted) if *wanted != many => {
-            let last = found.last().map(|line| format!(", the last `{line}`")).unwrap_or_default();
+            let last = found.last().map(|line| format!(", the last `{}`", bounded(line, SHOWN)));
+            let last = last.unwrap_or_default();
             Err(format!("{service} printed {} that match /{matches}/, not {wanted}{last}", is()))
         }
         Some(_) => Ok(vec![format!("{service}: {} that match /{matches}/", is())]),

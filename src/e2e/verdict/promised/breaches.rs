@@ -72,12 +72,17 @@ pub(super) fn late(lives: &Lives<'_, '_>, within: Duration, findings: &mut Findi
             // What has no time of its own may have been there as soon as it was not seen absent.
             if event.at_ns > limit && seen.absent_ns.is_none_or(|absent_ns| absent_ns > limit) {
                 let took = Duration::from_nanos(event.at_ns - from.at_ns);
+                // What ended with the time that is counted from is over.
+                let (begin, end) = (from.at_ns.saturating_add(1), event.at_ns);
+                let meanwhile = broken_between(lives.index, begin, end, end);
                 let message = format!(
                     "`{key}` was done {took:.1?} after the last operation and fault, which is more \
-                     than {within:?}: {}",
-                    seen.place
+                     than {within:?}: {}{}",
+                    seen.place,
+                    told(&meanwhile)
                 );
-                findings.broken(LATE, message, copies([from, event]), operation_of(life));
+                let context = operation_of(life).into_iter().chain(copies(meanwhile));
+                findings.broken(LATE, message, copies([from, event]), context);
             }
         }
     }

@@ -206,6 +206,28 @@ fn each_breach_is_found_with_the_smallest_evidence() {
     let (breach, message, evidence) = one(late, &p);
     assert_eq!((breach, evidence), (LATE, 2), "{message}");
     assert!(message.contains("done 11.0s after the last operation"), "{message}");
+    assert!(!message.contains("broken"), "{message}");
+
+    // What is broken while it is late is named; what had ended before is not.
+    for (until, is_named) in [(None, true), (Some(15), true), (Some(6), false)] {
+        let late = good(|told| {
+            told.fault(5, Phase::Begin);
+            if let Some(6) = until {
+                told.fault(6, Phase::End);
+            }
+            told.invoke(7, 3, Some("o-3"));
+            told.ok(8, 3);
+            if let Some(15) = until {
+                told.fault(15, Phase::End);
+            }
+            told.effect(30, "o-3", "shipped");
+        });
+        let (breach, message, _) = one(late, &p);
+        assert_eq!(breach, LATE, "{message}");
+        // From the end of the fault at 15 on, nothing is broken.
+        let is_named = is_named && until != Some(15);
+        assert_eq!(message.contains("broken meanwhile: kill-services"), is_named, "{message}");
+    }
 
     let mut swapped = Told(Vec::new());
     swapped.invoke(1, 1, Some("o-1"));
