@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::asked::Asked;
 use super::connected::{self, Connection};
 use super::harness::Harness;
+use super::hearing::Hearing;
 use super::machine::{ServiceContext, ServiceUnderTest};
 use super::sign;
 use super::web;
@@ -39,6 +40,7 @@ pub(in crate::e2e) async fn start_process(
     reaper: &Reaper,
     context: &ServiceContext,
     service: &ServiceUnderTest,
+    hearing: &Hearing,
 ) -> Result<Child, NotStarted> {
     let mut spawn = (service.spawn)(&context.of(&service.name));
     spawn.name.clone_from(&service.name);
@@ -46,6 +48,9 @@ pub(in crate::e2e) async fn start_process(
         let reason = Stop::Broken(error.to_string());
         NotStarted { reason, service: service.name.clone(), log: Vec::new(), ended: false }
     })?;
+    if let Some(told) = hearing.told() {
+        told.follow(&child);
+    }
     // A program that asks must not wait for a person.
     drop(child.take_stdin());
     let Ready::Line(text) = &service.ready else { return Ok(child) };
