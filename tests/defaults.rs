@@ -101,10 +101,21 @@ fn a_flag_wins_over_the_environment_that_over_the_file_and_that_over_what_is_bui
     assert!(is_coloured(&[("NO_COLOR", "1")], &["--color", "always"]));
     assert!(!is_coloured(&[], &["--color=never"]));
     file(&home, "nats-server = \"nowhere\"\n");
-    home.run(&run).failed(3, &home.path().join("nowhere").display().to_string());
-    home.run(&["e2e", "e2e", "--nats-server", "elsewhere"]).failed(3, "elsewhere");
+    let said = home.run(&run).failed(3, &home.path().join("nowhere").display().to_string());
+    let from = format!("note: --nats-server is set in {}/mono-demo.toml\n", home.path().display());
+    assert!(said.stderr.ends_with(&from), "{}", said.stderr);
+    let said = home.run(&["e2e", "e2e", "--nats-server", "elsewhere"]).failed(3, "elsewhere");
+    assert!(!said.stderr.contains("is set in"), "{}", said.stderr);
     let said = said_in(&home, ".", &[("MONO_DEMO_NATS_SERVER", "of-the-variable")], &run);
     said.failed(3, "of-the-variable");
+}
+
+#[test]
+fn a_suite_of_the_file_that_is_not_there_is_told_with_the_file() {
+    let home = Home::new();
+    file(&home, "[e2e]\nsuites = \"nope\"\n");
+    let said = home.run(&["e2e"]).failed(2, "there is no file or folder ");
+    assert!(said.stderr.contains("note: suites is set in "), "{}", said.stderr);
 }
 
 #[test]

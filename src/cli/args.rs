@@ -5,7 +5,7 @@ mod unconnected;
 
 use clap::{ArgMatches, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use super::config;
+use super::config::{self, Used};
 use super::context::Context;
 use super::exit::{self, CliError};
 use super::global::{Colors, Global};
@@ -40,6 +40,8 @@ pub struct Parsed {
     pub cli: Cli,
     /// The command, and the one below it: `e2e record`.
     pub path: String,
+    /// What a file has set.
+    pub defaults: Option<Used>,
 }
 
 /// Why there is nothing to run.
@@ -72,20 +74,22 @@ pub fn parse(context: &Context) -> Result<Parsed, Unparsed> {
         };
         let mut found = command_in(color).try_get_matches()?;
         let path = path(&found);
-        return Ok(Parsed { cli: Cli::from_arg_matches_mut(&mut found)?, path });
+        return Ok(Parsed { cli: Cli::from_arg_matches_mut(&mut found)?, path, defaults: None });
     };
     let path = path(&matches);
     let global = Global::from_arg_matches(&matches)?;
+    let mut defaults = None;
     // Completion goes on with a broken file, which `config` shows by itself; a driver speaks its protocol.
     let takes_none = ["complete", "config", "driver"].contains(&command_of(&path));
     if !takes_none && !global.no_config {
         let shape = Cli::command();
         let file = config::found(global.config.as_deref(), &shape, context);
         if let Some(file) = file.map_err(Unparsed::Config)? {
-            matches = config::with_defaults(&file, matches, shape, &command(), context)?;
+            let (with, used) = config::with_defaults(&file, matches, shape, &command(), context)?;
+            (matches, defaults) = (with, Some(used));
         }
     }
-    Ok(Parsed { cli: Cli::from_arg_matches_mut(&mut matches)?, path })
+    Ok(Parsed { cli: Cli::from_arg_matches_mut(&mut matches)?, path, defaults })
 }
 
 /// The command, without the one below it.

@@ -132,7 +132,7 @@ fn refuse_connection(cli: &Cli, path: &str) -> Result<(), CliError> {
     }
 }
 
-async fn dispatch(Parsed { cli, path }: Parsed, context: Context) -> Exit {
+async fn dispatch(Parsed { cli, path, defaults }: Parsed, context: Context) -> Exit {
     let context = context.with_colors(cli.global.color);
     let output = Output::new(cli.global.json, &context);
     let tells_refusals = matches!(
@@ -175,6 +175,8 @@ async fn dispatch(Parsed { cli, path }: Parsed, context: Context) -> Exit {
     };
     let exit = result.unwrap_or_else(|error| {
         output.error(&error);
+        let said = format!("{} {}", error.message, error.hint.as_deref().unwrap_or_default());
+        defaults.and_then(|used| used.told(&said)).into_iter().for_each(|told| output.note(told));
         error.exit
     });
     output.end(exit)

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::iter;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::builder::OsStr;
 use clap::parser::ValueSource;
@@ -25,9 +25,10 @@ pub fn with_defaults(
     shape: Command,
     shown: &Command,
     context: &Context,
-) -> Result<ArgMatches, clap::Error> {
-    let Some((command, matches)) = given.subcommand() else { return Ok(given) };
-    let Some(shown) = shown.find_subcommand(command) else { return Ok(given) };
+) -> Result<(ArgMatches, Used), clap::Error> {
+    let mut used = Used { path: file.path.clone(), set: Vec::new() };
+    let Some((command, matches)) = given.subcommand() else { return Ok((given, used)) };
+    let Some(shown) = shown.find_subcommand(command) else { return Ok((given, used)) };
     // A command below another one has none of its flags.
     let (shown, matches, is_below) = match matches.subcommand() {
         Some((below, matches)) => (shown.find_subcommand(below).unwrap_or(shown), matches, true),
@@ -41,13 +42,38 @@ pub fn with_defaults(
             continue;
         }
         let words: Vec<OsStr> = value.words.iter().map(|word| word.clone().into()).collect();
+        match key {
+            SUITES => {
+                used.set.extend(value.words.iter().map(|word| (word.clone(), key.to_owned())))
+            }
+            key => used.set.push((format!("--{key}"), format!("--{key}"))),
+        }
         let id = id(key);
         let set = |shape: Command| shape.mut_arg(id, |arg| arg.default_values(words));
         shape = if table.is_empty() { set(shape) } else { shape.mut_subcommand(command, set) };
     }
     let program = OsString::from("mono-demo");
     let words = iter::once(program).chain(context.arguments.iter().cloned());
-    shape.try_get_matches_from(words.chain(suite.map(OsString::from)))
+    let matches = shape.try_get_matches_from(words.chain(suite.map(OsString::from)))?;
+    Ok((matches, used))
+}
+
+/// What a file has set.
+#[derive(Debug)]
+pub struct Used {
+    path: PathBuf,
+    /// What a message says of each, and its name.
+    set: Vec<(String, String)>,
+}
+
+impl Used {
+    /// Where it comes from what this text speaks of, if nobody typed it.
+    pub fn told(&self, text: &str) -> Option<String> {
+        let ends = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '-');
+        let is_told = |said: &str| text.split(said).skip(1).any(ends);
+        let (_, name) = self.set.iter().find(|(said, _)| is_told(said))?;
+        Some(format!("note: {name} is set in {}", self.path.display()))
+    }
 }
 
 /// As clap calls the argument.
@@ -92,7 +118,8 @@ impl Line<'_> {
         let beside = not_beside.iter().any(|id| self.is_given(id));
         let named = ["server", "context"].iter().any(|id| self.is_given(id))
             || ["NATS_URL", "NATS_CONTEXT"].iter().any(|name| context.os(name).is_some());
-        by_environment(key, context).is_some()
+        self.is_given(&id(key))
+            || by_environment(key, context).is_some()
             || NOT_FOR.contains(&(key, self.command))
             || beside && (key == SUITES || value.words.len() > 1)
             || named && self.command == "serve" && OF_OWN_BROKER.contains(&key)

@@ -26,7 +26,7 @@ pub fn found(
 ) -> Result<Option<File>, CliError> {
     let (path, text) = match named {
         Some(path) => {
-            let path = context.absolute(path);
+            let path = plain(context.absolute(path));
             let text = read_given_text(&path);
             (path, text)
         }
@@ -51,6 +51,14 @@ pub fn found(
         }
     })?;
     File::read(path, &shown, &text, shape, context).map(Some)
+}
+
+/// The path without links and detours in the folder, from which others are.
+fn plain(path: PathBuf) -> PathBuf {
+    match (path.parent().map(Path::canonicalize), path.file_name()) {
+        (Some(Ok(folder)), Some(name)) => folder.join(name),
+        _ => path,
+    }
 }
 
 /// The nearest, from the working folder upwards. The search ends with the repository, with the home folder

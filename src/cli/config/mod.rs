@@ -14,7 +14,7 @@ mod find;
 mod keys;
 mod show;
 
-pub use defaults::with_defaults;
+pub use defaults::{Used, with_defaults};
 pub use find::found;
 #[cfg(test)]
 pub use keys::{SUITES, TABLES};
