@@ -158,7 +158,7 @@ async def payment_tour(nc: NATS, tell: Narrator) -> None:
     tell.call("submit_payment(id, …, 9.99)", "a duplicate" if again.duplicate else "stored")
     expect(again.duplicate, "the same payment was stored twice")
 
-    tell.say("The same id with another amount is a conflict: the first outcome stands.")
+    tell.say("The same id with another amount: the first outcome stands.")
     other = await payment.submit_payment(payment_id, "user-123", "sub-monthly", "19.99")
     tell.call("submit_payment(id, …, 19.99)", "a duplicate" if other.duplicate else "stored")
     after = await payment.get_status(payment_id)

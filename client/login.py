@@ -31,15 +31,23 @@ def by_login(
     for item in _items(urls):
         scheme, info, host = _parts(item)
         if re.search("[,/?#]", info) or not _HOST.fullmatch(host):
-            raise ValueError(
-                "not a NATS URL: a special character in a user name, password or token is "
-                "percent-encoded (@ is %40, / is %2F, : is %3A, # is %23, ? is %3F, % is %25, "
-                "a comma is %2C), and a login in a list has a scheme before it"
-            )
+            raise ValueError(_why_unreadable(info, host))
         groups.setdefault(tuple((_decoded(info) or given).items()), []).append(scheme + host)
     if not groups:
         raise ValueError("no server is named")
     return [(servers, dict(login)) for login, servers in groups.items()]
+
+
+def _why_unreadable(info: str, host: str) -> str:
+    """A part of a login may stand in the place of the host, unless only the port is wrong."""
+    name = re.split("[/?#:]", host, maxsplit=1)[0]
+    if not re.search("[,/?#]", info) and (not info or _HOST.fullmatch(name)):
+        return "not a NATS URL: expected nats://HOST:PORT"
+    return (
+        "not a NATS URL: a special character in a user name, password or token is "
+        "percent-encoded (@ is %40, / is %2F, : is %3A, # is %23, ? is %3F, % is %25, "
+        "a comma is %2C), and a login in a list has a scheme before it"
+    )
 
 
 def without_login(urls: str) -> str:

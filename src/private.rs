@@ -46,6 +46,24 @@ pub fn check(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The same for a file of a repository, which the private group of this user may write as well: so it is
+/// where a umask of 002 is usual.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_shared(path: &Path) -> io::Result<()> {
+    let real = follow(&std::path::absolute(path)?)?;
+    let found = real.metadata()?;
+    owned(&real, &found)?;
+    if found.mode() & OTHERS_WRITE != 0 {
+        return Err(refused(&real, "others may write it", "chmod o-w"));
+    }
+    if found.mode() & GROUP_WRITES != 0 && !is_our_own_group(found.gid()) {
+        return Err(refused(&real, "its group may write it", "chmod g-w"));
+    }
+    Ok(())
+}
+
 /// Resolves a path as the system does, one component after the other. Whoever may change a folder
 /// or a link in the path decides where it leads, so each is checked before it is followed.
 fn follow(path: &Path) -> io::Result<PathBuf> {

@@ -98,6 +98,22 @@ fn a_body_may_follow_a_subject_as_natscli_has_it() {
     );
     let sent = home.run(&["publish", "a.b", "@x", "-H", "K:v"]).ok();
     assert_eq!(sent, "published  2 bytes to a.b\n", "it is taken as it is");
+    // Also after a subject of one word, unless it is a module, or nearly one.
+    assert_eq!(home.run(&["publish", "orders", "{}"]).ok(), "published  2 bytes to orders\n");
+    home.run(&["call", "orders", "{}"]).failed(5, "request `orders`: no responders");
+    for (args, needle) in [
+        (
+            &["publish", "notificaton", "email-send"][..],
+            "did you mean `publish notification email-send`?",
+        ),
+        (&["publish", "math", "{}"], "it is request-reply"),
+        (&["call", "maht", "add"], "did you mean `call math add`?"),
+        (&["publish", "orders", "a", "b"], "there is no module \"orders\""),
+        (&["publish", "orders"], "there is no module \"orders\""),
+        (&["pay", "p", "1e3"], "the amount 1e3 has an exponent"),
+    ] {
+        home.run(args).failed(2, needle);
+    }
     let ask = r#"{"operation": "add", "a": 10, "b": 5}"#;
     let reply = home.run(&["call", "services.math.calculate", ask]).ok();
     assert_eq!(serde_json::from_str::<Value>(&reply).unwrap()["result"], 15);
@@ -173,6 +189,56 @@ fn only_what_failed_the_last_time_is_run_again() {
     std::fs::write(kept, "nonsense").unwrap();
     let broken = home.run(&["e2e", "shop", "--last-failed"]).failed(3, "--last-failed: read ");
     assert!(broken.stderr.contains("hint: remove that file"), "{}", broken.stderr);
+}
+
+/// Waits for what another process makes, which tells nobody.
+fn there(path: &std::path::Path) {
+    let begun = std::time::Instant::now();
+    while !path.exists() {
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{}", path.display());
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+/// Starts a run, and interrupts it once a file is there.
+fn interrupted(home: &Home, args: &[&str], once: &std::path::Path) -> Said {
+    use std::process::Stdio;
+    let child = home.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    there(once);
+    crate::support::send("INT", child.id());
+    Said::from(child.wait_with_output().unwrap())
+}
+
+#[test]
+fn what_was_interrupted_or_kept_did_not_pass() {
+    let home = Home::new();
+    shop(&home);
+    let kept = home.path().join(".local/state/mono-demo/last-failed");
+    let last = ["e2e", "shop", "--last-failed", "--list"];
+    interrupted(&home, &["e2e", "shop", "c", "--keep"], &kept).failed(1, "");
+    assert_eq!(home.run(&last).ok(), "c  It is c.\n");
+    let marker = home.path().join("begun");
+    let step =
+        format!("[[step]]\nrun = [\"sh\", \"-c\", \"touch {}; sleep 60\"]\n", marker.display());
+    let text = format!("description = \"It is long.\"\n\n{step}");
+    std::fs::write(home.path().join("shop/scenarios/long.toml"), text).unwrap();
+    interrupted(&home, &["e2e", "shop", "long"], &marker).failed(130, "");
+    assert_eq!(home.run(&last).ok(), "c     It is c.\nlong  It is long.\n");
+}
+
+#[test]
+fn a_golden_file_that_was_there_is_changed_and_no_new_one() {
+    let home = Home::new();
+    shop(&home);
+    let path = home.path().join("shop/scenarios/a.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(home.run(&["e2e", "shop", "a", "--update"]).ok().contains("\nok   a [rust]"));
+    std::fs::write(&path, text.replace("nobody", "somebody")).unwrap();
+    let said = home.run(&["e2e", "shop", "a", "--update"]).ok();
+    assert!(said.contains("\nchanged a [rust]"), "{said}");
+    std::fs::remove_file(path.with_extension("snap")).unwrap();
+    let said = home.run(&["e2e", "shop", "a", "--update"]).ok();
+    assert!(said.contains("\nnew  a [rust]"), "{said}");
 }
 
 #[test]

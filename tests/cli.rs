@@ -188,7 +188,11 @@ fn a_body_that_no_service_can_read_is_told() {
     let _serve = home.serve(&["--port", "0"]);
     let subject = "services.notification.email-send";
     let publish = |body| home.run(&["publish", subject, "--data", body]).failed(0, "").stderr;
-    assert!(publish("{").contains("the body is no JSON, and no service at services.notification"));
+    assert!(
+        publish("{").contains(
+            "the body is not JSON, and a service at services.notification.email-send reads"
+        )
+    );
     assert_eq!(publish("{}"), "");
     assert_eq!(home.run(&["publish", "x", "--data", "{"]).failed(0, "").stderr, "");
 }

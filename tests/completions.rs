@@ -39,6 +39,17 @@ fn what_is_here_is_offered() {
 }
 
 #[test]
+fn a_flag_that_would_be_refused_is_not_offered() {
+    let home = home();
+    for command in ["stop", "status", "logs", "e2e", "version"] {
+        assert!(offered(&home, &[command, "--server"]).is_empty(), "{command}");
+        home.run(&[command, "--server", "x"]).failed(2, "--server does nothing here");
+    }
+    assert_eq!(offered(&home, &["stop", "--time"]), ["--timeout"]);
+    assert_eq!(offered(&home, &["call", "--serv"]), ["--server"]);
+}
+
+#[test]
 fn what_a_suite_has_is_offered_after_its_name() {
     let home = home();
     let write = |path: &str, text: &str| {
@@ -96,6 +107,7 @@ fn pages_and_versions_are_printed() {
     let home = Home::new();
     let page = Said::from(home.command(["man", "e2e", "new"]).output().unwrap()).ok();
     assert!(page.starts_with(".TH MONO\\-DEMO\\-E2E\\-NEW 1 \"November 2026\""), "{page}");
+    assert!(page.contains(".SH EXAMPLES\n.nf\n  mono\\-demo e2e new e2e\n"), "{page}");
     let whole = Said::from(home.command(["man"]).output().unwrap()).ok();
     assert!(whole.contains(".SH EXIT STATUS\n.nf\n  0    success\n"), "{whole}");
     assert!(!whole.contains(".SH NOTES"), "{whole}");

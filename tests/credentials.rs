@@ -87,8 +87,10 @@ fn a_url_that_cannot_be_read_says_how_to_write_it_and_shows_no_secret() {
 #[test]
 fn what_is_wrong_with_an_address_is_said_once() {
     let home = Home::new();
-    for url in ["nats://h:99999", "nats://[1"] {
+    for url in ["nats://h:99999", "nats://[1", "nats://u:p@h:99999", "nats://u:p@h:abc"] {
         let said = home.run(&[&["-s", url][..], &CALL].concat()).failed(2, "not a NATS URL");
+        // Nothing is wrong with the login.
+        assert!(!said.stderr.contains("percent-encoded"), "{}", said.stderr);
         assert!(!said.stderr.contains("URL is invalid"), "{}", said.stderr);
         assert!(!said.stderr.contains("connect to …"), "{}", said.stderr);
     }

@@ -4,6 +4,7 @@
 mod account_config;
 mod account_headers;
 mod accounts;
+mod aloud;
 mod answers;
 mod architecture;
 mod as_they_are;
@@ -27,6 +28,7 @@ mod control_history;
 mod control_input;
 mod credentials;
 mod damage;
+mod defaults;
 mod dlq;
 mod doctor;
 mod drain;

@@ -93,6 +93,25 @@ fn serve_ends_in_order_where_nobody_hears_that_it_is_ready() {
 }
 
 #[test]
+fn logs_that_follow_end_where_they_cannot_be_written() {
+    let home = Home::new();
+    let serve = home.serve(&["--port", "0"]);
+    for more in [&[][..], &["--json"]] {
+        let mut command = home.command([&["logs", "--follow"], more].concat());
+        let child = command.stdout(full()).stderr(Stdio::piped()).spawn().unwrap();
+        let pid = child.id();
+        let (ended, wait) = std::sync::mpsc::channel();
+        std::thread::spawn(move || ended.send(child.wait_with_output().unwrap()));
+        let output = wait.recv_timeout(Duration::from_secs(30)).unwrap_or_else(|_| {
+            send("KILL", pid);
+            panic!("it follows on");
+        });
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+    }
+    drop(serve);
+}
+
+#[test]
 fn an_error_keeps_its_code_on_a_full_device() {
     let home = Home::new();
     let (code, stderr) = onto_full(&home, &["call", "math", "divide", "1", "0", "--json"]);

@@ -49,6 +49,23 @@ fn one_json_object_has_all_of_them() {
 }
 
 #[test]
+fn an_error_in_a_later_version_keeps_what_the_earlier_came_to() {
+    let home = Home::new();
+    let args = ["--json", "e2e", "--builtin", "--client", "rust", "--nats-server-version", BOTH];
+    // The file of its report cannot be written: that is seen when its turn comes.
+    let newest = home.run(&["version", "--json"]).ok();
+    let newest: Value = serde_json::from_str(&newest).unwrap();
+    let version = newest["versions"]["nats-server"].as_str().unwrap();
+    fs::create_dir(home.path().join(format!("r-{version}.json"))).unwrap();
+    let report = ["math/division-by-zero", "--report", "json=r.json"];
+    let said = home.run(&[&args[..], &report[..]].concat()).failed(2, &format!("r-{version}.json"));
+    let object: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!((&object["ok"], &object["error"]["kind"]), (&false.into(), &"usage".into()));
+    assert_eq!(object["versions"][0]["summary"]["passed"], 1, "{object}");
+    assert_eq!(object["versions"][1]["summary"], Value::Null, "{object}");
+}
+
+#[test]
 fn what_is_about_one_server_or_none_is_refused() {
     let home = Home::new();
     for (args, told) in [

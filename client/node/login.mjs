@@ -29,11 +29,7 @@ export function byLogin(urls, user, pass) {
   const given = user === undefined ? {} : { user, pass: pass ?? "" };
   for (const { scheme, info, host } of items(urls).map(parts)) {
     if (/[,/?#]/.test(info) || !HOST.test(host)) {
-      throw new RangeError(
-        "not a NATS URL: a special character in a user name, password or token is " +
-          "percent-encoded (@ is %40, / is %2F, : is %3A, # is %23, ? is %3F, % is %25, " +
-          "a comma is %2C), and a login in a list has a scheme before it",
-      );
+      throw new RangeError(whyUnreadable(info, host));
     }
     const login = decoded(info) ?? given;
     const key = JSON.stringify(login);
@@ -46,6 +42,24 @@ export function byLogin(urls, user, pass) {
     throw new RangeError("no server is named");
   }
   return [...groups.values()];
+}
+
+/**
+ * A part of a login may stand in the place of the host, unless only the port is wrong.
+ *
+ * @param {string} info
+ * @param {string} host
+ */
+function whyUnreadable(info, host) {
+  const [name = ""] = host.split(/[/?#:]/);
+  if (!/[,/?#]/.test(info) && (info === "" || HOST.test(name))) {
+    return "not a NATS URL: expected nats://HOST:PORT";
+  }
+  return (
+    "not a NATS URL: a special character in a user name, password or token is " +
+    "percent-encoded (@ is %40, / is %2F, : is %3A, # is %23, ? is %3F, % is %25, " +
+    "a comma is %2C), and a login in a list has a scheme before it"
+  );
 }
 
 /**

@@ -1,9 +1,16 @@
 //! The shape of the command line.
 
-use clap::{Args as _, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+pub mod examples;
+mod unconnected;
 
-use super::exit;
-use super::global::{Colors, ConnectionArgs, Global};
+use clap::{ArgMatches, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use super::config::{self, Used};
+use super::context::Context;
+use super::exit::{self, CliError};
+use super::global::{Colors, Global};
+
+pub use unconnected::refuse;
 
 /// Run, call, break and prove polyglot services over NATS.
 #[derive(Debug, Parser)]
@@ -15,9 +22,6 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// Commands that connect to no server that is named.
-const UNCONNECTED: [&str; 6] = ["e2e", "history", "driver", "spec", "status", "logs"];
-
 /// The command line. What says how to connect is shown only where it does something.
 pub fn command() -> clap::Command {
     command_in(ColorChoice::Auto)
@@ -28,41 +32,79 @@ fn command_in(color: ColorChoice) -> clap::Command {
     let mut all = Cli::command().color(color);
     // From here on each command has the flags of all.
     all.build();
-    let flags = ConnectionArgs::augment_args(clap::Command::new("flags"));
-    let flags: Vec<clap::Id> = flags.get_arguments().map(|flag| flag.get_id().clone()).collect();
-    UNCONNECTED
-        .into_iter()
-        .fold(all, |all, name| all.mut_subcommand(name, |command| without(command, &flags)))
+    examples::added(unconnected::hidden(all))
+}
+
+/// What was typed, with the defaults of a file.
+pub struct Parsed {
+    pub cli: Cli,
+    /// The command, and the one below it: `e2e record`.
+    pub path: String,
+    /// What a file has set.
+    pub defaults: Option<Used>,
+}
+
+/// Why there is nothing to run.
+#[derive(Debug)]
+pub enum Unparsed {
+    /// What the parser has to tell: a mistake, help, the version.
+    Told(clap::Error),
+    /// The file with defaults.
+    Config(CliError),
+}
+
+impl From<clap::Error> for Unparsed {
+    fn from(error: clap::Error) -> Self {
+        Self::Told(error)
+    }
 }
 
 /// The arguments of this process. The whole command line is made only where its help or a mistake is to be
-/// told: that takes longer than all else before a command begins.
+/// told, or a file has defaults: that takes longer than all else before a command begins.
 ///
 /// # Errors
 /// What there is to be told.
-pub fn parse() -> Result<Cli, clap::Error> {
-    if let Ok(cli) = Cli::try_parse() {
-        return Ok(cli);
-    }
-    let words: Vec<String> =
-        std::env::args_os().skip(1).filter_map(|word| word.into_string().ok()).collect();
-    let color = match Colors::of_words(words.iter().map(String::as_str)) {
-        Colors::Auto => ColorChoice::Auto,
-        Colors::Always => ColorChoice::Always,
-        Colors::Never => ColorChoice::Never,
+pub fn parse(context: &Context) -> Result<Parsed, Unparsed> {
+    let Ok(mut matches) = Cli::command().try_get_matches() else {
+        let words = context.arguments.iter().filter_map(|word| word.to_str());
+        let color = match Colors::of_words(words) {
+            Colors::Auto => ColorChoice::Auto,
+            Colors::Always => ColorChoice::Always,
+            Colors::Never => ColorChoice::Never,
+        };
+        let mut found = command_in(color).try_get_matches()?;
+        let path = path(&found);
+        return Ok(Parsed { cli: Cli::from_arg_matches_mut(&mut found)?, path, defaults: None });
     };
-    let mut found = command_in(color).try_get_matches()?;
-    Cli::from_arg_matches_mut(&mut found)
+    let path = path(&matches);
+    let global = Global::from_arg_matches(&matches)?;
+    let mut defaults = None;
+    // Completion goes on with a broken file, which `config` shows by itself; a driver speaks its protocol.
+    let takes_none = ["complete", "config", "driver"].contains(&command_of(&path));
+    if !takes_none && !global.no_config {
+        let shape = Cli::command();
+        let file = config::found(global.config.as_deref(), &shape, context);
+        if let Some(file) = file.map_err(Unparsed::Config)? {
+            let (with, used) = config::with_defaults(&file, matches, shape, &command(), context)?;
+            (matches, defaults) = (with, Some(used));
+        }
+    }
+    Ok(Parsed { cli: Cli::from_arg_matches_mut(&mut matches)?, path, defaults })
 }
 
-/// The command, and those below it, without these flags in their help.
-fn without(command: clap::Command, flags: &[clap::Id]) -> clap::Command {
-    command
-        .mut_args(|arg| {
-            let hidden = arg.is_global_set() && flags.contains(arg.get_id());
-            if hidden { arg.hide(true) } else { arg }
-        })
-        .mut_subcommands(|below| without(below, flags))
+/// The command, without the one below it.
+fn command_of(path: &str) -> &str {
+    path.split(' ').next().unwrap_or_default()
+}
+
+/// The names of the commands, one below the other.
+fn path(matches: &ArgMatches) -> String {
+    let (mut names, mut inner) = (Vec::new(), matches.subcommand());
+    while let Some((name, matches)) = inner {
+        names.push(name);
+        inner = matches.subcommand();
+    }
+    names.join(" ")
 }
 
 #[derive(Debug, Subcommand)]
@@ -99,6 +141,8 @@ pub enum Command {
     Spec(super::spec::SpecArgs),
     /// Show the tools found on this machine, and how to install what is missing.
     Doctor(super::doctor::DoctorArgs),
+    /// Show which file gives defaults of flags here, and what it sets.
+    Config(config::ConfigArgs),
     /// Print the versions of this program, the broker and the client libraries.
     Version,
     /// Print a script with which a shell completes commands, scenarios, tags and contexts.

@@ -85,7 +85,7 @@ fn read(args: &CallArgs, context: &Context) -> Result<Ask, CliError> {
         let headers = data::headers(&args.message.headers)?;
         return Ok(Ask::Raw { subject, headers, body });
     }
-    if let Some((subject, body)) = subject_and_body(&args.target, &words)? {
+    if let Some((subject, body)) = subject_and_body(&args.target, &words, &Known::to_call())? {
         let headers = data::headers(&args.message.headers)?;
         return Ok(Ask::Raw { subject, headers, body });
     }
@@ -175,13 +175,15 @@ async fn once(
     }
 }
 
-/// `SUBJECT BODY`, as natscli has it: a subject has a dot, which no module has. The body is taken as it is.
+/// `SUBJECT BODY`, as natscli has it: what is no module is a subject. The body is taken as it is.
 pub(super) fn subject_and_body(
     target: &str,
     words: &[&str],
+    known: &Known,
 ) -> Result<Option<(String, Bytes)>, CliError> {
     match words {
-        [body] if target.contains('.') => {
+        [word] if known.means(target, word) => Ok(None),
+        [body] => {
             subjects::check_publish_subject(target).map_err(CliError::usage)?;
             Ok(Some((target.to_owned(), Bytes::from((*body).to_owned()))))
         }

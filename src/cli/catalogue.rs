@@ -56,6 +56,22 @@ impl Known {
         found.map(|(_, operations)| operations.clone()).unwrap_or_default()
     }
 
+    /// Whether these words are about a module, of this command or of another one, or with a typo in its
+    /// name; all else is a subject and a body.
+    pub fn means(&self, target: &str, word: &str) -> bool {
+        if target.contains('.') {
+            return false;
+        }
+        let is_module = [Self::to_call(), Self::to_publish()]
+            .iter()
+            .any(|known| known.modules().contains(&target));
+        let near = nearest(target, self.modules()).is_some_and(|module| {
+            let operations = self.operations(module);
+            operations.contains(&word) || nearest(word, operations).is_some()
+        });
+        is_module || near
+    }
+
     /// The error for what another command is for.
     fn another_pattern(&self, module: &str, operation: Option<&str>) -> Option<CliError> {
         let command = self.command;

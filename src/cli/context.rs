@@ -159,6 +159,11 @@ impl Context {
         })
     }
 
+    /// Whether this is this user's own folder.
+    pub fn is_home(&self, folder: &Path) -> bool {
+        self.home.as_deref() == Some(folder)
+    }
+
     /// A path with `~` at its beginning, where no shell has expanded it.
     pub fn expanded(&self, path: &Path) -> PathBuf {
         match (path.strip_prefix("~"), &self.home) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use clap::{CommandFactory as _, ValueEnum as _};
 
 use super::args::Cli;
-use super::{bench, exit};
+use super::{bench, config, exit};
 use crate::e2e::scenario::documented::{column, rows};
 use crate::modules::payment::Sabotage;
 
@@ -56,6 +56,26 @@ fn every_section_and_flag_of_bench_is_in_the_table_and_no_other() {
     let known: BTreeSet<String> = sections.chain(flags).collect();
     let said = column(COMMANDS, "## bench", 0).into_iter().map(str::to_owned);
     assert_eq!(said.collect::<BTreeSet<_>>(), known);
+}
+
+#[test]
+fn every_default_of_a_file_is_a_flag_of_its_command_and_on_the_page() {
+    let cli = Cli::command();
+    for (table, keys) in config::TABLES {
+        let command = match table {
+            "" => &cli,
+            table => cli.find_subcommand(table).unwrap(),
+        };
+        let is_flag = |key: &str| {
+            let mut shown = command.get_arguments().filter(|flag| !flag.is_hide_set());
+            shown.any(|flag| flag.get_long() == Some(key))
+        };
+        for (key, _) in keys.iter().filter(|(key, _)| *key != config::SUITES) {
+            assert!(is_flag(key), "{table}: {key}");
+        }
+    }
+    let known = config::TABLES.iter().flat_map(|(_, keys)| keys.iter().map(|(key, _)| *key));
+    assert_eq!(column(COMMANDS, "## Defaults for a repository", 1), known.collect());
 }
 
 #[test]

@@ -7,8 +7,6 @@ use std::time::Duration;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Args, ValueEnum};
 
-use super::exit::CliError;
-
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub struct Global {
@@ -38,6 +36,13 @@ pub struct Global {
         hide_possible_values = true
     )]
     pub log: String,
+    /// Take defaults of flags from this file [default: the nearest mono-demo.toml, from here up to the
+    /// folder of the repository].
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "no_config")]
+    pub config: Option<PathBuf>,
+    /// Take no defaults from a file.
+    #[arg(long, global = true)]
+    pub no_config: bool,
     #[command(flatten)]
     pub tools: Tools,
     #[command(flatten)]
@@ -139,23 +144,11 @@ impl ConnectionArgs {
             ("--nkey", self.nkey.is_some()),
             ("--tlsca", self.tlsca.is_some()),
             ("--tlscert", self.tlscert.is_some()),
+            ("--tlskey", self.tlskey.is_some()),
             ("--tlsfirst", self.tlsfirst),
         ]
         .into_iter()
         .filter_map(|(flag, given)| given.then_some(flag))
-    }
-
-    /// Refuses these flags, for a command that connects to no named server.
-    ///
-    /// # Errors
-    /// Names the first flag that was given, which would do nothing.
-    pub fn refuse(&self, command: &str, why: &str) -> Result<(), CliError> {
-        match self.given().next() {
-            Some(flag) => {
-                Err(CliError::usage(format!("{command}: {flag} does nothing here: {why}")))
-            }
-            None => Ok(()),
-        }
     }
 }
 

@@ -22,12 +22,7 @@ const LOOKS: Duration = Duration::from_millis(100);
 #[command(after_help = "\
 The log has what `serve` says on stdout and stderr, with times. It is kept in the folder of the running
 `serve` ($XDG_RUNTIME_DIR/mono-demo, else ~/.cache/mono-demo/run), 1 MiB at most, and goes with it.
-What the services of `serve --log debug` log is in there too.
-
-Examples:
-  mono-demo logs --lines 100
-  mono-demo logs --follow
-  mono-demo logs --broker")]
+What the services of `serve --log debug` log is in there too.")]
 pub struct LogsArgs {
     /// How many of the last lines.
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20, value_parser = whole::<usize>(0..=1_000_000))]
@@ -94,7 +89,8 @@ pub async fn run(args: LogsArgs, context: &Context, output: &Output) -> Result<E
             () = output.unread() => return Ok(Exit::Success),
         };
         print(&reader.more().map_err(failed)?, output);
-        if is_last {
+        // What cannot be written is told at the end; that it ever can be is not to be waited for.
+        if is_last || output.is_unwritten() {
             return Ok(Exit::Success);
         }
     }

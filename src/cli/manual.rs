@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Arg, Args, Command};
 use serde_json::json;
 
+use super::args::examples::HEADING;
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::output::Output;
@@ -127,11 +128,20 @@ fn page(name: &str, command: &Command, inner: &[&Command]) -> String {
     }
     if let Some(after) = command.get_after_long_help().or_else(|| command.get_after_help()) {
         let after = after.to_string();
+        let (after, examples) = match after.rsplit_once(HEADING) {
+            Some((after, examples)) => (after.trim_end(), examples),
+            None => (after.as_str(), ""),
+        };
         let (title, text) = match after.strip_prefix(EXIT_CODES) {
             Some(codes) => ("EXIT STATUS", codes),
-            None => ("NOTES", after.as_str()),
+            None => ("NOTES", after),
         };
-        section(title, &format!(".nf\n{}\n.fi\n", lines(text.trim_start_matches('\n'))));
+        for (title, text) in [(title, text), ("EXAMPLES", examples)] {
+            let text = text.trim_start_matches('\n');
+            if !text.is_empty() {
+                section(title, &format!(".nf\n{}\n.fi\n", lines(text)));
+            }
+        }
     }
     page
 }

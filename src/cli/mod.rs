@@ -11,6 +11,7 @@ mod call;
 mod catalogue;
 mod clients;
 mod complete;
+mod config;
 mod connect;
 mod context;
 mod contexts;
@@ -64,10 +65,9 @@ use std::time::Duration;
 
 use clap::CommandFactory as _;
 
-use args::{Cli, Command};
+use args::{Cli, Command, Parsed, Unparsed};
 use context::Context;
 use exit::{CliError, Exit};
-use global::ConnectionArgs;
 use output::Output;
 use signals::until_signal;
 
@@ -86,11 +86,17 @@ pub fn main() -> ExitCode {
     if args.next().is_some_and(|first| first == crate::process::SUBCOMMAND) {
         return crate::process::reaper::main(args);
     }
-    let cli = match args::parse() {
-        Ok(cli) => cli,
-        Err(error) => {
+    let context = Context::from_environment();
+    let parsed = match args::parse(&context) {
+        Ok(parsed) => parsed,
+        Err(Unparsed::Config(error)) => {
+            let json = context.arguments.iter().any(|word| word == "--json");
+            Output::new(json, &context).error(&error);
+            return error.exit.into();
+        }
+        Err(Unparsed::Told(error)) => {
             // Help goes to stdout with status 0; a mistake to stderr.
-            let output = Output::new(false, &Context::from_environment());
+            let output = Output::new(false, &context);
             if error.use_stderr() {
                 output.usage(&error);
                 return Exit::Usage.into();
@@ -106,52 +112,28 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            Output::new(cli.global.json, &Context::from_environment())
+            Output::new(parsed.cli.global.json, &context)
                 .error(&CliError::infrastructure("start the runtime", error));
             return Exit::Infrastructure.into();
         }
     };
-    let exit = runtime.block_on(dispatch(cli));
+    let exit = runtime.block_on(dispatch(parsed, context));
     // A blocking read or lock that does not return must not keep the process.
     runtime.shutdown_timeout(BLOCKED);
     exit.into()
 }
 
-/// Why a command that is about a running `serve` lets nobody name a server.
-const OF_SERVE: &str = "it is about your `serve` on this machine";
-
 /// Commands that connect to nothing refuse what would say how.
-fn refuse_connection(cli: &Cli) -> Result<(), CliError> {
-    let connection = &cli.global.connection;
+fn refuse_connection(cli: &Cli, path: &str) -> Result<(), CliError> {
     match cli.command {
-        Command::E2e(ref args) if !args.connects() => {
-            let hint = "leave it out; services of your own are in a suite (`mono-demo e2e new`)";
-            let refused = connection.refuse("e2e", "each scenario has a broker of its own");
-            refused.map_err(|error| error.hint(hint))
-        }
-        Command::Bench(ref args) if !args.is_peer() => {
-            connection.refuse("bench", "it starts brokers of its own")
-        }
-        Command::Driver(_) => {
-            connection.refuse("driver", "a driver gets the server's URL in `hello`")
-        }
-        Command::Control(_) => {
-            connection.refuse("control", "each broker is started by a command of the protocol")
-        }
-        Command::History(_) => connection.refuse("history", "it reads files only"),
-        Command::Spec(_) => connection.refuse("spec", "it only prints"),
-        Command::Status => connection.refuse("status", OF_SERVE),
-        Command::Logs(_) => connection.refuse("logs", OF_SERVE),
-        // It waits for as long as `--timeout` says.
-        Command::Stop(_) => {
-            ConnectionArgs { timeout: None, ..connection.clone() }.refuse("stop", OF_SERVE)
-        }
-        _ => Ok(()),
+        // It is the other half of a bench.
+        Command::Bench(ref args) if args.is_peer() => Ok(()),
+        _ => args::refuse(path, &cli.global.connection),
     }
 }
 
-async fn dispatch(cli: Cli) -> Exit {
-    let context = Context::from_environment().with_colors(cli.global.color);
+async fn dispatch(Parsed { cli, path, defaults }: Parsed, context: Context) -> Exit {
+    let context = context.with_colors(cli.global.color);
     let output = Output::new(cli.global.json, &context);
     let tells_refusals = matches!(
         cli.command,
@@ -164,7 +146,7 @@ async fn dispatch(cli: Cli) -> Exit {
     output::start_log(&cli.global.log, tells_refusals, &context, &output);
     signals::hear_of_large_files();
     let (global, context) = (&cli.global, &context);
-    if let Err(error) = context.require_home().and_then(|()| refuse_connection(&cli)) {
+    if let Err(error) = context.require_home().and_then(|()| refuse_connection(&cli, &path)) {
         output.error(&error);
         return error.exit;
     }
@@ -184,14 +166,17 @@ async fn dispatch(cli: Cli) -> Exit {
         Command::Driver(args) => until_signal(driver::run(args, global, context, &output)).await,
         Command::Control(args) => until_signal(control::run(args, global, context, &output)).await,
         Command::Spec(args) => spec::run(&args, &output),
+        Command::Config(_) => config::run(global, &Cli::command(), context, &output),
         Command::Version => Ok(versions::run(global, context, &output).await),
         Command::Completions(args) => Ok(complete::script(&args, &output)),
-        Command::Complete(args) => Ok(complete::run(&args, Cli::command(), context, &output)),
+        Command::Complete(args) => Ok(complete::run(&args, args::command(), context, &output)),
         Command::Man(args) => manual::run(&args, args::command(), context, &output),
         Command::Doctor(args) => until_signal(doctor::run(args, global, context, &output)).await,
     };
     let exit = result.unwrap_or_else(|error| {
         output.error(&error);
+        let said = format!("{} {}", error.message, error.hint.as_deref().unwrap_or_default());
+        defaults.and_then(|used| used.told(&said)).into_iter().for_each(|told| output.note(told));
         error.exit
     });
     output.end(exit)

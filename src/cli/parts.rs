@@ -174,7 +174,7 @@ fn serve(context: &Context, sabotage: Option<Sabotage>) -> ServiceSpawn {
         let sabotaged = sabotage.and_then(|kind| kind.to_possible_value());
         let sabotaged = sabotaged.map(|kind| format!("--sabotage={}", kind.get_name()));
         let spawn = Spawn::new(SERVICES, &exe)
-            .args(["serve", "--server", &services.url, "--context"])
+            .args(["serve", "--no-config", "--server", &services.url, "--context"])
             .arg(&services.credentials)
             .arg("--settings")
             .arg(&services.settings)

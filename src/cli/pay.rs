@@ -59,6 +59,11 @@ pub async fn run(
         args.subscription.as_deref(),
     )
     .map_err(|e| CliError::usage(format!("pay: {e}")))?;
+    // A program may write a number so; in the hand of a person it is a slip that costs a thousand.
+    if args.amount.contains(['e', 'E']) {
+        let message = format!("pay: the amount {} has an exponent", args.amount);
+        return Err(CliError::usage(message).hint("write all its digits, as in 1000.00"));
+    }
     // `--user` and `--timeout` mean the payment here, not the connection and one request.
     let mut global = global.clone();
     (global.connection.user, global.connection.timeout) = (None, None);

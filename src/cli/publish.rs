@@ -56,7 +56,7 @@ pub async fn run(
         && is_read_by_nobody(subject, body)
     {
         output.note(format!(
-            "note: the body is no JSON, and no service at {subject} can read another"
+            "note: the body is not JSON, and a service at {subject} reads only JSON"
         ));
     }
     let session = Session::open(Role::Client, global, context, output).await?;
@@ -87,7 +87,7 @@ fn read(args: &PublishArgs, context: &Context) -> Result<What, CliError> {
         let headers = data::headers(&args.message.headers)?;
         return Ok(What::Raw { subject, headers, body: data::body(given, context)? });
     }
-    if let Some((subject, body)) = subject_and_body(&args.target, &words)? {
+    if let Some((subject, body)) = subject_and_body(&args.target, &words, &Known::to_publish())? {
         let headers = data::headers(&args.message.headers)?;
         return Ok(What::Raw { subject, headers, body });
     }

@@ -163,14 +163,17 @@ fn server(item: &str) -> Result<Server, String> {
         };
         return Err(unreadable(why.to_owned()));
     }
+    let misplaced = |why: &str| format!("not a NATS URL: {why}; expected nats://HOST:PORT");
     if !HOST.is_match(host) {
-        let why = match host.split(['/', '?', '#', ':']).next() {
-            Some("") => "it has no host",
+        let name = host.split(['/', '?', '#', ':']).next().unwrap_or_default();
+        let why = match name {
+            "" => "it has no host",
             _ => "what follows the host is no port, or the host has a blank in it",
         };
+        // A part of a login may stand there, unless only the port is wrong.
         return Err(match info {
-            Some(_) => unreadable(why.to_owned()),
-            None => format!("not a NATS URL: {why}; expected nats://HOST:PORT"),
+            Some(_) if !HOST.is_match(name) => unreadable(why.to_owned()),
+            _ => misplaced(why),
         });
     }
     let scheme = if scheme.is_empty() { SCHEMES[0] } else { scheme };
@@ -180,7 +183,7 @@ fn server(item: &str) -> Result<Server, String> {
         let said = e.to_string();
         said.strip_prefix("NATS server URL is invalid: ").unwrap_or(&said).to_owned()
     };
-    let addr = addr.map_err(|e| unreadable(why(e)))?;
+    let addr = addr.map_err(|e| misplaced(&why(e)))?;
     Ok(Server { addr, login: info.map(login).transpose()?.flatten() })
 }
 

@@ -89,6 +89,7 @@ impl Suite {
             again: Again::Never,
             cluster: None,
             machine: Machine {
+                aloud: false,
                 server: Ok(nats_server().await),
                 reaper: reaper(),
                 run_root,

@@ -76,7 +76,8 @@ impl<'a> Stage<'a> {
     /// is killed when it is dropped.
     pub(super) fn timed<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(&self.context.exe);
-        command.arg("--nats-server").arg(&self.server.path).args(args).envs(self.environment());
+        command.arg("--no-config").arg("--nats-server").arg(&self.server.path);
+        command.args(args).envs(self.environment());
         for name in NAMES_A_SERVER {
             command.env_remove(name);
         }
@@ -95,7 +96,7 @@ impl<'a> Stage<'a> {
 
     fn spawn(&self, name: &str) -> Spawn {
         let mut spawn = Spawn::new(name, &self.context.exe);
-        spawn = spawn.arg("--nats-server").arg(self.server.path.as_os_str());
+        spawn = spawn.arg("--no-config").arg("--nats-server").arg(self.server.path.as_os_str());
         for (name, value) in self.environment() {
             spawn = spawn.env(name, value);
         }

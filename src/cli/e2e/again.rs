@@ -53,6 +53,11 @@ pub(super) fn again(args: &RunArgs, global: &Global, suite: &Suite, context: &Co
         words.extend(["--nats-server-version".to_owned(), version.to_string()]);
     }
     words.extend(global.tools.offline.then(|| "--offline".to_owned()));
+    // What a file sets is there by its flags; another file could set more.
+    match &global.config {
+        Some(file) => words.extend(["--config".to_owned(), word(file.display())]),
+        None => words.extend(global.no_config.then(|| "--no-config".to_owned())),
+    }
     words.join(" ")
 }
 
@@ -69,11 +74,13 @@ mod tests {
     const CARRIED: &[(&str, &str)] = &[
         ("builtin", "--builtin"),
         ("cluster", "--cluster 3"),
+        ("config", "--config ci.toml"),
         ("fixtures", "--fixtures elsewhere"),
         ("hazards", "--hazards ignore"),
         ("leaks", "--leaks ignore"),
         ("nats_server", "--nats-server /opt/nats-server"),
         ("nats_server_version", "--nats-server-version 2.11.11"),
+        ("no_config", "--no-config"),
         ("offline", "--offline"),
         ("sabotage", "--sabotage drop"),
     ];
@@ -90,7 +97,10 @@ mod tests {
             "what is done instead, or afterwards",
             &["list", "update", "record", "keep", "shrink", "watch"],
         ),
-        ("what is written or shown", &["ci", "report", "history", "quiet", "verbose", "durations"]),
+        (
+            "what is written or shown",
+            &["ci", "report", "history", "quiet", "verbose", "durations", "no_capture"],
+        ),
         ("the same of every command", &["json", "color", "log", "help", "version"]),
         (
             "refused",

@@ -118,6 +118,9 @@ pub struct RunArgs {
     /// Run the scenarios again that a changed file affects, until Ctrl-C.
     #[arg(long, conflicts_with_all = ["update", "ci", "list"])]
     pub(super) watch: bool,
+    /// Show what services and the programs of `run` steps print, while they print it.
+    #[arg(long, conflicts_with = "list")]
+    pub(super) no_capture: bool,
     /// Print no line for a run that passed.
     #[arg(short, long)]
     pub(super) quiet: bool,

@@ -115,6 +115,14 @@ impl Kept {
         }
     }
 
+    /// Stops it at once.
+    ///
+    /// # Errors
+    /// Something did not stop.
+    pub(super) async fn stopped(self) -> Result<(), CliError> {
+        self.left_up.stop().await.map_err(|e| CliError::new(Exit::Infrastructure, e))
+    }
+
     fn context(&self, role: Role) -> PathBuf {
         contexts::of_role(&self.contexts, role)
     }

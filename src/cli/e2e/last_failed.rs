@@ -119,10 +119,10 @@ impl Reporter for LastFailed {
                 self.failed.insert(run);
             }
             // Of several rounds one that failed counts.
-            Verdict::Passed | Verdict::Updated if !self.failed.contains(&run) => {
+            Verdict::Passed | Verdict::Updated { .. } if !self.failed.contains(&run) => {
                 self.passed.insert(run);
             }
-            Verdict::Passed | Verdict::Updated | Verdict::Skipped { .. } => {}
+            Verdict::Passed | Verdict::Updated { .. } | Verdict::Skipped { .. } => {}
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ use crate::cli::output::Output;
 use crate::cli::signals::Signals;
 use crate::e2e::report::{Github, Html, Json, Junit, Look, Reporter, Tap, Terminal};
 use crate::e2e::scenario::Fixture;
-use crate::e2e::session::{self, E2eError, Mode, Settings, pending};
+use crate::e2e::session::{self, E2eError, LeftUp, Mode, Settings, pending};
 use crate::e2e::verdict::event::{Event, RunId, Summary, Verdict};
 
 /// Runs what is chosen, and of that only what is named here; `beside` is told as well, and then it is
@@ -100,21 +100,33 @@ pub(super) async fn once(
     if is_kept {
         reporters.push(&mut last_failed);
     }
-    if args.keep {
-        return keep(&settings, &mut reporters, &mut signals, output).await;
-    }
     let mut failed = Failed::default();
     reporters.push(&mut failed);
     let is_alone = beside.is_none();
     reporters.extend(beside.map(|beside| beside as &mut dyn Reporter));
-    let summary = session::run(&settings, &mut reporters, signals.first()).await?;
+    let (summary, left_up) = match args.keep {
+        true => session::run_and_leave_up(&settings, &mut reporters, signals.first()).await?,
+        false => (session::run(&settings, &mut reporters, signals.first()).await?, None),
+    };
     drop(reporters);
-    // An interrupt breaks runs that might pass.
-    if is_kept && !summary.interrupted {
+    if is_kept {
         let names = || session::names(&by_name).ok();
         last_failed.write(names).unwrap_or_else(|why| output.note(format!("note: {why}")));
     }
-    let exit = exit(&settings, &summary, output)?;
+    let exit = match exit(&settings, &summary, output) {
+        Ok(exit) => exit,
+        // What the runs came to is told too.
+        Err(error) if is_alone => {
+            let why = error.object();
+            output.object(&json!({ "ok": false, "error": why, "summary": summary }));
+            output.complain(&error);
+            return Ok(error.exit);
+        }
+        Err(error) => return Err(error),
+    };
+    if args.keep {
+        return keep(&settings, (&summary, exit), left_up, &mut signals, output).await;
+    }
     if is_alone {
         output.object(&json!({ "ok": summary.is_ok(), "summary": summary }));
     }
@@ -173,17 +185,16 @@ impl Reporter for Failed {
     }
 }
 
-/// Runs what is chosen, and leaves up what there is to be looked at, until it was looked at.
+/// Leaves up what there is to be looked at, until it was looked at.
 async fn keep(
     settings: &Settings,
-    reporters: &mut [&mut dyn Reporter],
+    (summary, exit): (&Summary, Exit),
+    left_up: Option<LeftUp>,
     signals: &mut Signals,
     output: &Output,
 ) -> Result<Exit, CliError> {
-    let (summary, left_up) =
-        session::run_and_leave_up(settings, reporters, signals.first()).await?;
-    let exit = exit(settings, &summary, output)?;
     if exit == Exit::Interrupted {
+        output.object(&json!({ "ok": false, "summary": summary }));
         return Ok(exit);
     }
     let built_in = settings.machine.dying_client.is_some();
@@ -192,9 +203,13 @@ async fn keep(
     output.object(&json!({ "ok": summary.is_ok(), "summary": summary, "kept": object }));
     what_is_left_to_do(settings, output);
     match kept {
-        None => output.line(kept::nothing(&summary)),
+        None => output.line(kept::nothing(summary)),
         Some(kept) => {
             kept.tell(output);
+            if output.is_unwritten() {
+                // Nobody can read how to get to it.
+                return kept.stopped().await.map(|()| exit);
+            }
             if let Some(cut_short) = kept.until_stopped(signals, output).await? {
                 return Ok(cut_short);
             }

@@ -242,6 +242,7 @@ impl<'a> Plan<'a> {
                     .unwrap_or_default(),
                 leaders: parts.leaders,
                 redact: parts.redact,
+                aloud: args.no_capture,
             },
             validate_services: parts.validate,
             command: again(args, self.global, &self.suite, context),

@@ -57,7 +57,7 @@ impl Reporter for Column {
 
 fn word(verdict: &Verdict) -> &'static str {
     match verdict {
-        Verdict::Passed | Verdict::Updated => "passed",
+        Verdict::Passed | Verdict::Updated { .. } => "passed",
         Verdict::Failed(_) => "failed",
         Verdict::Flaky { .. } => "flaky",
         Verdict::Skipped { .. } => "skipped",
@@ -98,8 +98,20 @@ pub(super) async fn run(
     for version in versions {
         output.line(format!("== nats-server {version}"));
         let mut column = Column::default();
-        let exit =
-            once(&of_one(args, version), None, Some(&mut column), global, context, output).await?;
+        let args = of_one(args, version);
+        let ended = once(&args, None, Some(&mut column), global, context, output).await;
+        let exit = match ended {
+            Ok(exit) => exit,
+            Err(error) => {
+                // What the versions before it came to is told too.
+                columns.push((version, column));
+                table(&columns).iter().for_each(|line| output.line(line));
+                let (why, versions) = (error.object(), objects(&columns));
+                output.object(&json!({ "ok": false, "error": why, "versions": versions }));
+                output.complain(&error);
+                return Ok(error.exit);
+            }
+        };
         output.line("");
         columns.push((version, column));
         worst = worst.or_worse(exit);
@@ -108,14 +120,13 @@ pub(super) async fn run(
         }
     }
     table(&columns).iter().for_each(|line| output.line(line));
-    let objects: Vec<Value> = columns
-        .iter()
-        .map(|(version, column)| {
-            json!({ "nats_server": version.version, "summary": column.summary })
-        })
-        .collect();
-    output.object(&json!({ "ok": worst == Exit::Success, "versions": objects }));
+    output.object(&json!({ "ok": worst == Exit::Success, "versions": objects(&columns) }));
     Ok(worst)
+}
+
+fn objects(columns: &[(&Pinned, Column)]) -> Vec<Value> {
+    let object = |(version, column): &(&Pinned, Column)| json!({ "nats_server": version.version, "summary": column.summary });
+    columns.iter().map(object).collect()
 }
 
 /// The same arguments for this version; what is written is told apart by it.

@@ -51,8 +51,9 @@ async fn asked(
         .timeout(Some(timeout));
     let asked = connection.client().send_request(subject.clone(), request);
     let asked = async { Ok(asked.await) };
+    let nobody = format!("no responders: nobody listens on {subject}");
     unless_denied(connection, &subject, asked).await?.map_err(|error| match error.kind() {
-        RequestErrorKind::NoResponders => failed(ErrorKind::NoResponders, true, &error),
+        RequestErrorKind::NoResponders => failed(ErrorKind::NoResponders, true, &nobody),
         RequestErrorKind::TimedOut => failed(ErrorKind::Timeout, false, &error),
         RequestErrorKind::MaxPayloadExceeded => failed(ErrorKind::MaxPayload, true, &error),
         RequestErrorKind::InvalidSubject => failed(ErrorKind::BadInput, true, &error),

@@ -67,7 +67,7 @@ impl<W: Write> Github<W> {
                     format!("flaky: it passed when tried again; first: {}", first.message);
                 ("warning", Failure { message, ..first.clone() })
             }
-            Verdict::Passed | Verdict::Updated | Verdict::Skipped { .. } => return Ok(()),
+            Verdict::Passed | Verdict::Updated { .. } | Verdict::Skipped { .. } => return Ok(()),
         };
         let diff = failure.diff.as_deref().unwrap_or_default();
         let diff = diff.lines().take(DIFF_LINES).map(|line| format!("\n{line}"));
@@ -123,7 +123,7 @@ impl<W: Write> Reporter for Github<W> {
             Event::Started { .. } => self.stop(),
             Event::RunFinished(report) => self.run(report),
             Event::Finished(_) => self.go_on(),
-            Event::RunStarted { .. } | Event::StepStarted { .. } => Ok(()),
+            Event::RunStarted { .. } | Event::StepStarted { .. } | Event::Printed { .. } => Ok(()),
         }
     }
 }

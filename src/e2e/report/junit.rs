@@ -75,7 +75,7 @@ impl Suite {
     fn add(&mut self, report: &RunReport) {
         self.counts.tests += 1;
         match report.verdict {
-            Verdict::Passed | Verdict::Updated => {}
+            Verdict::Passed | Verdict::Updated { .. } => {}
             // A tool that reads only the status must not count it as a pass.
             Verdict::Failed(_) | Verdict::Flaky { .. } => self.counts.failures += 1,
             Verdict::Broken { .. } => self.counts.errors += 1,
@@ -166,7 +166,7 @@ fn properties(all: impl IntoIterator<Item = (String, String)>) -> Element {
 fn status(verdict: &Verdict) -> Option<Element> {
     let status = |name, message: &str| Element::new(name).attribute("message", message);
     Some(match verdict {
-        Verdict::Passed | Verdict::Updated => return None,
+        Verdict::Passed | Verdict::Updated { .. } => return None,
         Verdict::Failed(failure) => status("failure", &failure.message).text(&details(failure)),
         Verdict::Flaky { failures, first } => {
             let message =
@@ -284,7 +284,10 @@ mod tests {
         let flaky = Verdict::Flaky { failures: 2, first: failure("once", None) };
         let text = written(vec![
             run("pay/good", Verdict::Passed),
-            RunReport { history: Some(Box::new(history)), ..run("pay/known", Verdict::Updated) },
+            RunReport {
+                history: Some(Box::new(history)),
+                ..run("pay/known", Verdict::Updated { changed: false })
+            },
             RunReport {
                 logs: vec![log("broker", &["[1] <ok>", "grüße"]), log("services", &[])],
                 leaks: Some(Box::new(RunLeaks { found: vec![leak], unknown: None })),

@@ -33,7 +33,7 @@ impl Tap {
         let name = escaped(&report.run.to_string());
         let file = &mut self.points;
         match &report.verdict {
-            Verdict::Passed | Verdict::Updated => writeln!(file, "ok {number} - {name}")?,
+            Verdict::Passed | Verdict::Updated { .. } => writeln!(file, "ok {number} - {name}")?,
             Verdict::Skipped { reason } => {
                 return writeln!(file, "ok {number} - {name} # SKIP {}", escaped(reason));
             }
@@ -86,7 +86,7 @@ fn diagnostics(report: &RunReport) -> Vec<(&'static str, Value)> {
         Verdict::Broken { .. } => {
             report.verdict.failure().iter().for_each(|broken| failure("error", broken));
         }
-        Verdict::Passed | Verdict::Updated | Verdict::Skipped { .. } => {}
+        Verdict::Passed | Verdict::Updated { .. } | Verdict::Skipped { .. } => {}
     }
     if report.verdict.failure().is_some() {
         fields.push(("again", json!(report.again)));

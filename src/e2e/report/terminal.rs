@@ -43,6 +43,8 @@ pub struct Terminal<W> {
     look: Look,
     bar: Option<ProgressBar>,
     names: usize,
+    /// Whether several runs may print at a time.
+    side_by_side: bool,
     /// The runs that did not pass, one line each.
     bad: Vec<String>,
     /// How long each run took, in milliseconds, where the longest are asked for.
@@ -59,6 +61,7 @@ impl<W: Write> Terminal<W> {
             look,
             bar: None,
             names: 0,
+            side_by_side: false,
             bad: Vec::new(),
             took: Vec::new(),
             hazards_told: BTreeSet::new(),
@@ -76,7 +79,8 @@ impl<W: Write> Terminal<W> {
         }
         let (word, style) = match &report.verdict {
             Verdict::Passed => ("ok  ", Style::new().green()),
-            Verdict::Updated => ("new ", Style::new().cyan()),
+            Verdict::Updated { changed: false } => ("new ", Style::new().cyan()),
+            Verdict::Updated { changed: true } => ("changed", Style::new().cyan()),
             Verdict::Failed(_) => ("FAIL", Style::new().red().bold()),
             Verdict::Flaky { .. } => ("FLKY", Style::new().yellow().bold()),
             Verdict::Broken { .. } => ("ERR ", Style::new().red().bold()),
@@ -86,7 +90,7 @@ impl<W: Write> Terminal<W> {
             let word = self.paint(style.clone(), word.trim_end());
             self.bad.push(format!("{word} {}: {}", report.run, clean(&reason)));
         }
-        if self.look.quiet && matches!(report.verdict, Verdict::Passed | Verdict::Updated) {
+        if self.look.quiet && matches!(report.verdict, Verdict::Passed | Verdict::Updated { .. }) {
             return Ok(());
         }
         self.names = self.names.max(report.run.to_string().len()).min(60);
@@ -119,8 +123,19 @@ impl<W: Write> Terminal<W> {
                 writeln!(self.out)
             }
             Verdict::Skipped { reason } => self.indented(reason),
-            Verdict::Passed | Verdict::Updated => Ok(()),
+            Verdict::Passed | Verdict::Updated { .. } => Ok(()),
         }
+    }
+
+    /// A line that a process has printed, and whose it is.
+    fn printed(&mut self, run: &RunId, by: &str, line: &str) -> io::Result<()> {
+        let whose = match self.side_by_side {
+            true => format!("{run} {by} |"),
+            false => format!("{by} |"),
+        };
+        let whose = self.paint(Style::new().dim(), &clean(&whose));
+        writeln!(self.out, "{whose} {line}")?;
+        self.out.flush()
     }
 
     /// What the history of a run that is about it says in numbers.
@@ -299,7 +314,8 @@ impl<W: Write> Reporter for Terminal<W> {
 
     fn event(&mut self, event: &Event) -> io::Result<()> {
         match event {
-            Event::Started { setup, scenarios, runs, .. } => {
+            Event::Started { setup, scenarios, runs, jobs, .. } => {
+                self.side_by_side = *jobs > 1 && *runs > 1;
                 self.setup(setup, *scenarios)?;
                 if self.look.progress {
                     self.bar = Some(bar(*runs, self.look.ascii));
@@ -313,6 +329,10 @@ impl<W: Write> Reporter for Terminal<W> {
                 Ok(())
             }
             Event::StepStarted { .. } => Ok(()),
+            Event::Printed { run, by, line } => match self.bar.clone() {
+                Some(bar) => bar.suspend(|| self.printed(run, by, line)),
+                None => self.printed(run, by, line),
+            },
             Event::RunFinished(report) => match self.bar.clone() {
                 Some(bar) => {
                     bar.inc(1);

@@ -52,11 +52,15 @@ pub struct Execution<'a> {
 impl Execution<'_> {
     /// Runs it; whatever it starts, it stops.
     pub async fn execute(self) -> Outcome {
-        let (outcome, standing) = self.run(false).await;
+        let hearing = self.hearing();
+        let (outcome, standing) = self.run(false, &hearing).await;
         let stopped = match standing {
             Some(standing) => standing.stop().await,
             None => Ok(()),
         };
+        if let Some(told) = hearing.told() {
+            told.ended().await;
+        }
         match (outcome.end, stopped) {
             (End::Held, Err(error)) => Outcome { end: Stop::from(error).into(), ..outcome },
             (end, _) => Outcome { end, ..outcome },
@@ -66,11 +70,16 @@ impl Execution<'_> {
     /// The same, but hands back what still stands at the end of it: the broker, if it did start, and
     /// of a run that did not hold also its services and networks.
     pub async fn leave_up(self) -> (Outcome, Option<Standing>) {
-        self.run(true).await
+        self.run(true, &self.hearing()).await
+    }
+
+    fn hearing(&self) -> Hearing {
+        let hearing = Hearing::of(promised::services(self.fixture));
+        if self.machine.aloud { hearing.aloud(self.run, self.events) } else { hearing }
     }
 
     /// `stays_up`: somebody is to look at what still stands of a run that does not hold.
-    async fn run(self, stays_up: bool) -> (Outcome, Option<Standing>) {
+    async fn run(self, stays_up: bool, hearing: &Hearing) -> (Outcome, Option<Standing>) {
         let Self { machine, fixture, run, client, traced, .. } = self;
         if let Client::Unavailable(reason) = client {
             return (Outcome::unstarted(End::Skipped(reason.clone())), None);
@@ -82,7 +91,7 @@ impl Execution<'_> {
         if let Some(reason) = lacks(machine, fixture) {
             return (Outcome::unstarted(End::Skipped(reason)), None);
         }
-        let hearing = Hearing::of(promised::services(fixture));
+        let hearing = hearing.clone();
         let mut world = match World::start(machine, fixture, run, client, traced, hearing).await {
             Ok(world) => world,
             Err(failed) => {

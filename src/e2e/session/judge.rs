@@ -63,7 +63,7 @@ impl Judge {
             return vec![(run, verdict, outcome, elapsed)];
         }
         let verdict = write(file, &run, &outcome);
-        let held = matches!(verdict, Verdict::Passed | Verdict::Updated);
+        let held = matches!(verdict, Verdict::Passed | Verdict::Updated { .. });
         file.written = Some(if held { Ok(()) } else { Err(()) });
         let waiting = std::mem::take(&mut file.waiting);
         let mut judged = vec![(run, verdict, outcome, elapsed)];
@@ -156,7 +156,8 @@ fn write(file: &File, run: &RunId, outcome: &Outcome) -> Verdict {
         }
         (_, Err(error)) => bad_file(&error),
         (Ok(Comparison::Same), Ok(())) => Verdict::Passed,
-        (_, Ok(())) => Verdict::Updated,
+        (Ok(Comparison::New), Ok(())) => Verdict::Updated { changed: false },
+        (_, Ok(())) => Verdict::Updated { changed: true },
     }
 }
 
@@ -233,7 +234,7 @@ mod tests {
         let mut judge = judge(Mode::Update, &folder);
         assert!(judge.judge(run("python"), held("x\n= 2\n"), Duration::ZERO, true).is_empty());
         let judged = verdicts(judge.judge(run("rust"), held("x\n= 1\n"), Duration::ZERO, true));
-        assert_eq!(judged[0], ("rust".to_owned(), Verdict::Updated));
+        assert_eq!(judged[0], ("rust".to_owned(), Verdict::Updated { changed: false }));
         let (client, Verdict::Failed(failure)) = &judged[1] else { panic!("{judged:?}") };
         assert_eq!(client, "python");
         assert_eq!(

@@ -45,6 +45,15 @@ pub enum Event {
         /// `call`, `request`, …
         verb: &'static str,
     },
+    /// A process of a run has printed a line, where that is to be told.
+    Printed {
+        /// Which run.
+        run: RunId,
+        /// The service, or the program of a step.
+        by: String,
+        /// Cleaned, and without the passwords of the run.
+        line: String,
+    },
     /// A run came to its end.
     RunFinished(Box<RunReport>),
     /// After everything else.
@@ -150,7 +159,10 @@ pub enum Verdict {
     /// As expected.
     Passed,
     /// As expected by the fixture; its golden file was written.
-    Updated,
+    Updated {
+        /// There was one, and it said something else.
+        changed: bool,
+    },
     /// Something differs.
     Failed(Failure),
     /// It did not pass at first, and passed when it was repeated: there is a race.
@@ -190,7 +202,7 @@ impl Verdict {
             Self::Failed(failure) => &failure.message,
             Self::Broken { reason } => reason,
             Self::Flaky { first, .. } => &first.message,
-            Self::Passed | Self::Updated | Self::Skipped { .. } => return None,
+            Self::Passed | Self::Updated { .. } | Self::Skipped { .. } => return None,
         };
         Some(first.lines().next().unwrap_or_default().to_owned())
     }
@@ -254,7 +266,7 @@ impl Summary {
         }
         match verdict {
             Verdict::Passed => self.passed += 1,
-            Verdict::Updated => {
+            Verdict::Updated { .. } => {
                 self.passed += 1;
                 self.updated += 1;
             }

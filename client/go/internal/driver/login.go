@@ -29,6 +29,7 @@ var (
 	errUnreadable = errors.New("not a NATS URL: a special character in a user name, password or token " +
 		"is percent-encoded (@ is %40, / is %2F, : is %3A, # is %23, ? is %3F, % is %25, " +
 		"a comma is %2C), and a login in a list has a scheme before it")
+	errPlace    = errors.New("not a NATS URL: expected nats://HOST:PORT")
 	errNotUTF8  = errors.New("the user, password or token in a URL is not UTF-8")
 	errNoServer = errors.New("no server is named")
 )
@@ -44,7 +45,15 @@ func servers(urls string) ([]server, error) {
 	var found []server
 	for _, item := range items(urls) {
 		scheme, info, at := parts(item)
-		if strings.ContainsAny(info, ",/?#") || !host.MatchString(at) {
+		if strings.ContainsAny(info, ",/?#") {
+			return nil, errUnreadable
+		}
+		if !host.MatchString(at) {
+			// A part of a login may stand there, unless only the port is wrong.
+			name := at[:len(at)-len(strings.TrimLeftFunc(at, inName))]
+			if info == "" || host.MatchString(name) {
+				return nil, errPlace
+			}
 			return nil, errUnreadable
 		}
 		login, err := decoded(info)
@@ -53,7 +62,7 @@ func servers(urls string) ([]server, error) {
 		}
 		parsed, err := url.Parse(cmp.Or(scheme, "nats://") + at)
 		if err != nil {
-			return nil, errUnreadable
+			return nil, errPlace
 		}
 		parsed.User = login
 		found = append(found, server{scheme + at, parsed})
@@ -63,6 +72,9 @@ func servers(urls string) ([]server, error) {
 	}
 	return found, nil
 }
+
+// inName is whether a character comes before a port, a path or a query.
+func inName(c rune) bool { return !strings.ContainsRune("/?#:", c) }
 
 // withoutLogin is the list, fit to be shown. What stands where a host should stand and cannot be one
 // may be a password: from there on nothing is shown.

@@ -68,7 +68,8 @@ fn verdict(verdict: &Verdict) -> Markup {
     html! {
         @match verdict {
             Verdict::Passed => {}
-            Verdict::Updated => p { "Its golden file was written." }
+            Verdict::Updated { changed: false } => p { "Its golden file was written." }
+            Verdict::Updated { changed: true } => p { "Its golden file was changed." }
             Verdict::Skipped { reason } => p { "Left out: " (show::text(reason)) }
             Verdict::Failed(failure) => {
                 h4 { "What does not hold" }

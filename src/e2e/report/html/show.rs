@@ -56,7 +56,7 @@ pub(in crate::e2e) fn sign(verdict: &Verdict) -> Sign {
         Verdict::Broken { .. } => 1,
         Verdict::Flaky { .. } => 2,
         Verdict::Skipped { .. } => 3,
-        Verdict::Updated => 4,
+        Verdict::Updated { .. } => 4,
         Verdict::Passed => 5,
     };
     SIGNS[at]

@@ -36,7 +36,7 @@ impl Eye {
         let begun_ns = around.clock.now_ns();
         let program = &Program { words: words.to_vec(), ..Program::default() };
         let limit = program::DEFAULT_TIMEOUT;
-        let ran = program::run(reaper, program, root, (access, dir), limit).await;
+        let ran = program::run(reaper, program, root, (access, dir), limit, None).await;
         let shown = words.join(" ");
         let failed = |why: String| format!("`{shown}` {why}");
         let seen = match ran {

@@ -4,8 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinHandle;
 
+use super::aloud::Aloud;
+use crate::e2e::record::run::RunId;
+use crate::e2e::verdict::event::Event;
 use crate::process::{Child, ExitStatus};
 
 /// How long the last lines of a process that has ended may take.
@@ -16,6 +20,7 @@ const LAST_LINES: Duration = Duration::from_secs(5);
 pub(in crate::e2e) struct Hearing {
     services: Arc<BTreeSet<String>>,
     shared: Arc<Mutex<Shared>>,
+    aloud: Option<Aloud>,
 }
 
 #[derive(Default)]
@@ -48,7 +53,17 @@ pub(in crate::e2e) struct Heard {
 impl Hearing {
     /// Of these services and no others.
     pub(in crate::e2e) fn of(services: BTreeSet<String>) -> Self {
-        Self { services: Arc::new(services), shared: Arc::default() }
+        Self { services: Arc::new(services), ..Self::default() }
+    }
+
+    /// The same, and all that is printed is told as well.
+    pub(in crate::e2e) fn aloud(self, run: &RunId, events: &UnboundedSender<Event>) -> Self {
+        Self { aloud: Some(Aloud::new(run, events)), ..self }
+    }
+
+    /// Where everything that is printed is told, if that is wanted.
+    pub(in crate::e2e) fn told(&self) -> Option<&Aloud> {
+        self.aloud.as_ref()
     }
 
     /// Follows a process from its first line, if anybody wants to know.

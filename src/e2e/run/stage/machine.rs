@@ -51,6 +51,8 @@ pub struct Machine {
     pub leaders: Vec<String>,
     /// What differs from run to run, beside what fixtures say of it.
     pub redact: Vec<Row>,
+    /// Whether what services and programs print is told while they print it.
+    pub aloud: bool,
 }
 
 /// The services under test, for a fixture.

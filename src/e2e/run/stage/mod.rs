@@ -13,6 +13,7 @@
 //! | `connected` | who is connected as a service |
 //! | `refused` | why a service is not ready, where the broker knows |
 //! | `services`, `service_process` | the service processes: started, looked after, drained |
+//! | `hearing`, `aloud` | what services print: kept for who waits for it, and told while they print it |
 //! | `restarts`, `last_words` | how often they were started again, and what they printed at their end |
 //! | `standing` | what still stands at its end: looked at, followed, stopped |
 //! | `kept` | where histories stay |
@@ -23,6 +24,7 @@
 //! | `values` | what `{{name}}` stands for in a run |
 //! | `harness` | the one connection of the harness itself |
 
+pub(crate) mod aloud;
 mod asked;
 pub(crate) mod brokers;
 pub(crate) mod connected;

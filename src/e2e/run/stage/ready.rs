@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::asked::Asked;
 use super::connected::{self, Connection};
 use super::harness::Harness;
+use super::hearing::Hearing;
 use super::machine::{ServiceContext, ServiceUnderTest};
 use super::sign;
 use crate::counted::counted;
@@ -56,11 +57,15 @@ pub(in crate::e2e) async fn start_process(
     reaper: &Reaper,
     context: &ServiceContext,
     service: &ServiceUnderTest,
+    hearing: &Hearing,
 ) -> Result<Child, NotStarted> {
     let mut spawn = (service.spawn)(&context.of(&service.name));
     spawn.name.clone_from(&service.name);
     let child = Child::spawn(reaper, spawn).await;
     let child = child.map_err(|error| NotStarted::because(service, error.to_string()))?;
+    if let Some(told) = hearing.told() {
+        told.follow(&child);
+    }
     // A program that asks must not wait for a person.
     drop(child.take_stdin());
     let Ready::Line(text) = &service.ready else { return Ok(child) };

@@ -153,7 +153,12 @@ impl Services {
             let name = &one.service.name;
             let running = self.running.iter().filter(|child| child.name() == name).count();
             for _ in running..wanted(one) {
-                starting.push(start_process(&self.reaper, &self.context, &one.service));
+                starting.push(start_process(
+                    &self.reaper,
+                    &self.context,
+                    &one.service,
+                    &self.hearing,
+                ));
             }
         }
         if starting.is_empty() {

@@ -108,6 +108,9 @@ impl World {
         let trace = level::config(fixture, traced, is_read);
         let brokers = start::brokers(machine, fixture, trace, leaks.looks()).await.map_err(bare)?;
         let services = machine.services_of(fixture).into_iter().map(|service| service.name);
+        if let Some(told) = hearing.told() {
+            told.hide(brokers.secrets());
+        }
         let networks = match Networks::start(
             fixture.proxy,
             &brokers,

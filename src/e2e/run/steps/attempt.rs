@@ -57,7 +57,9 @@ impl RunningStep<'_> {
                 let program =
                     &Program { words: self.scene.argv(&program.words), ..program.clone() };
                 let (root, dir) = (&machine.root, &self.scene.dir);
-                let ran = program::run(&machine.reaper, program, root, (&access, dir), timeout);
+                let told = self.scene.hearing.told();
+                let ran =
+                    program::run(&machine.reaper, program, root, (&access, dir), timeout, told);
                 match ran.await {
                     Ok(seen) => Ok(seen),
                     Err(program::Failed::Start(reason)) => Err(Stop::Broken(reason)),

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::broker::Credentials;
 use crate::e2e::record::seen::Seen;
+use crate::e2e::run::stage::aloud::Aloud;
 use crate::e2e::run::stage::brokers::Access;
 use crate::e2e::scenario::ast::step::Program;
 use crate::process::{Child, ExitStatus, Pipe, Reaper, Spawn};
@@ -33,6 +34,7 @@ pub(in crate::e2e) async fn run(
     root: &Path,
     (access, dir): (&Access, &Path),
     timeout: Duration,
+    told: Option<&Aloud>,
 ) -> Result<Seen, Failed> {
     let [executable, args @ ..] = program.words.as_slice() else {
         return Err(Failed::Start("no program".to_owned()));
@@ -64,7 +66,13 @@ pub(in crate::e2e) async fn run(
         Child::spawn(reaper, spawn).await.map_err(|error| Failed::Start(error.to_string()))?;
     // A program that asks must not wait for a person.
     drop(child.take_stdin());
+    if let Some(told) = told {
+        told.follow(&child);
+    }
     let whole = async {
+        if let Some(told) = told {
+            told.lines(&child).await;
+        }
         let ([stdout, stderr], status) = tokio::join!(child.output(), child.wait());
         Seen::program(exit(status).into(), stdout, stderr)
     };
