@@ -66,6 +66,7 @@ mod hostile;
 mod html;
 mod hung;
 mod imports;
+mod in_the_way;
 mod journal_troubles;
 mod journals;
 mod keep;

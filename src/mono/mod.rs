@@ -34,6 +34,7 @@ mod module;
 mod object;
 mod observer;
 mod outage;
+mod overlap;
 mod queue_group;
 mod refusal;
 mod remedy;
