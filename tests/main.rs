@@ -77,6 +77,7 @@ mod letters;
 mod letters_in_trouble;
 mod limits;
 mod logins;
+mod lost_systems;
 mod message_faults;
 mod message_faults_e2e;
 mod network_reach;

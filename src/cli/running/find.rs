@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::file::{Runtime, living, of_server};
-use super::proof::proves;
+use super::proof::{SPREADS, Unproved, proves, still_proves};
 use crate::broker::Role;
 use crate::cli::context::Context;
 use crate::cli::contexts;
@@ -118,8 +118,28 @@ pub async fn runs(runtime: &Runtime, connection: &Connection) -> Result<(), Stri
             open(runtime, Role::Client).await?.close(CLOSES).await;
             Ok(())
         }
-        (None, Some(secret)) => proves(connection, secret, "").await,
+        (None, Some(secret)) => proves(connection, secret, "").await.map_err(|why| why.to_string()),
         (None, None) => Err(NO_SECRET.to_owned()),
+    }
+}
+
+/// Whether this `serve` serves the system at the other end of this connection, in the same account: it has
+/// listened there for some time. One that is paused does too; and where the question may not be asked, one
+/// that is at the same server may.
+pub async fn serves(runtime: &Runtime, connection: &Connection) -> bool {
+    let Some(secret) = &runtime.secret else { return false };
+    let is_new = Runtime::now_ms().saturating_sub(runtime.since_ms) < SPREADS.as_millis() as u64;
+    let answer = match is_new {
+        true => proves(connection, secret, "").await,
+        false => still_proves(connection, secret).await,
+    };
+    match answer {
+        Ok(()) | Err(Unproved::Unknown(_)) => true,
+        Err(Unproved::Nobody | Unproved::AnotherSecret) => false,
+        Err(Unproved::Denied(_)) => {
+            let name = connection.client().server_info().server_name;
+            runtime.name.split(',').any(|node| node == name)
+        }
     }
 }
 
@@ -131,7 +151,7 @@ async fn proved(target: &Target, runtime: &Runtime, name: &str) -> Result<Connec
         Ok(()) => Ok(connection),
         Err(why) => {
             connection.close(CLOSES).await;
-            Err(why)
+            Err(why.to_string())
         }
     }
 }
