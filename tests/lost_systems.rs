@@ -194,6 +194,29 @@ async fn a_serve_in_another_account_is_no_witness() {
     said_once(other, &[EARLIER, "unless it is in another account"]);
 }
 
+/// Whoever may not ask is told so, and charges nothing twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_serve_that_may_not_ask_makes_nothing_anew_at_the_server_of_another_one() {
+    let home = Home::new();
+    let store = home.path().join("js");
+    let config = format!(
+        "jetstream {{ store_dir: {store:?} }}\nauthorization {{ users: [ {{ user: a, password: p }}, \
+         {{ user: b, password: p, permissions: {{ publish: {{ deny: \"services.serve.*\" }} }} }} ] }}"
+    );
+    let server = BareServer::start(home.path(), "server", &config).await;
+    let at = |user: &str| server.nats.replace("nats://", &format!("nats://{user}:p@"));
+    let living = serve(&home, &["--server", &at("a")]);
+    // Nothing is missing.
+    said_once(serve(&home, &["--server", &at("b")]), &[]);
+    let user = async_nats::ConnectOptions::with_user_and_password("a".into(), "p".into());
+    let jetstream = async_nats::jetstream::new(user.connect(&server.nats).await.unwrap());
+    jetstream.delete_stream("payment-ledger").await.unwrap();
+    let said = refused(&home, &["--server", &at("b")]);
+    let said = said.failed(3, "this user may not ask whether it serves this system");
+    assert!(said.stderr.contains("`payment-ledger` does not exist any more"), "{}", said.stderr);
+    said_once(living, &[]);
+}
+
 /// What the gateway of one has charged, that of the other does not know.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_serve_with_other_journals_is_told_beside_one_that_serves_the_system() {

@@ -123,22 +123,34 @@ pub async fn runs(runtime: &Runtime, connection: &Connection) -> Result<(), Stri
     }
 }
 
-/// Whether this `serve` serves the system at the other end of this connection, in the same account: it has
-/// listened there for some time. One that is paused does too; and where the question may not be asked, one
-/// that is at the same server may.
-pub async fn serves(runtime: &Runtime, connection: &Connection) -> bool {
-    let Some(secret) = &runtime.secret else { return false };
+/// Whether a `serve` serves the system at the other end of a connection, in the same account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Serves {
+    /// It does, paused as it may be.
+    Here,
+    /// It is at the same server, and may not be asked.
+    Perhaps,
+    /// It does not.
+    Elsewhere,
+}
+
+/// Whether this `serve`, which is listed, serves the system at the other end of this connection.
+pub async fn serves(runtime: &Runtime, connection: &Connection) -> Serves {
+    let Some(secret) = &runtime.secret else { return Serves::Elsewhere };
     let is_new = Runtime::now_ms().saturating_sub(runtime.since_ms) < SPREADS.as_millis() as u64;
     let answer = match is_new {
         true => proves(connection, secret, "").await,
         false => still_proves(connection, secret).await,
     };
     match answer {
-        Ok(()) | Err(Unproved::Unknown(_)) => true,
-        Err(Unproved::Nobody | Unproved::AnotherSecret) => false,
+        Ok(()) | Err(Unproved::Unknown(_)) => Serves::Here,
+        Err(Unproved::Nobody | Unproved::AnotherSecret) => Serves::Elsewhere,
         Err(Unproved::Denied(_)) => {
             let name = connection.client().server_info().server_name;
-            runtime.name.split(',').any(|node| node == name)
+            match runtime.name.split(',').any(|node| node == name) {
+                true => Serves::Perhaps,
+                false => Serves::Elsewhere,
+            }
         }
     }
 }

@@ -33,7 +33,7 @@ pub use file::{
     ELSEWHERE, Kept, Runtime, RuntimeFile, begin_log, living, log_path, may_be_published,
     of_server, remove_stale,
 };
-pub use find::{find, open, runner, runs, serves};
+pub use find::{Serves, find, open, runner, runs, serves};
 pub use held::Held;
 pub use process::Process;
 pub use proof::{Prover, QUESTIONS, Secret};

@@ -5,9 +5,9 @@ use futures_util::future::join_all;
 use super::journals::Journals;
 use crate::cli::context::Context;
 use crate::cli::exit::{CliError, Exit};
-use crate::cli::running::{self, Runtime};
+use crate::cli::running::{self, Runtime, Serves};
+use crate::cli::services;
 use crate::cli::shell::word;
-use crate::modules::payment::Seen;
 use crate::mono::{Connection, Target};
 
 /// Those that live, found before the streams are looked at: each has had all of them.
@@ -15,64 +15,73 @@ use crate::mono::{Connection, Target};
 pub(super) struct Others {
     /// They serve this system.
     here: Vec<Runtime>,
+    /// They are at its server, and cannot be asked: they may be in another account.
+    perhaps: Vec<Runtime>,
     /// They do not.
     pub(super) elsewhere: Vec<Runtime>,
 }
 
 impl Others {
     /// Asks each that lives, on a connection of its own: a server that does not let us ask says so there.
-    pub(super) async fn find(target: &Target, context: &Context) -> Self {
+    ///
+    /// # Errors
+    /// There is one, and the server does not let another connection in to ask it.
+    pub(super) async fn find(target: &Target, context: &Context) -> Result<Self, CliError> {
         let context = context.clone();
         // Files are read: not on the runtime's thread.
         let living = tokio::task::spawn_blocking(move || running::living(&context)).await;
         let living = living.unwrap_or_default();
         if living.is_empty() {
-            return Self::default();
+            return Ok(Self::default());
         }
-        let Ok(connection) = Connection::open(target, "mono-demo").await else {
-            return Self::default();
-        };
+        let connection = Connection::open(target, "mono-demo").await?;
         let serve = join_all(living.iter().map(|other| running::serves(other, &connection))).await;
         connection.close(std::time::Duration::from_secs(1)).await;
         let mut others = Self::default();
         for (other, serves) in living.into_iter().zip(serve) {
-            if serves { others.here.push(other) } else { others.elsewhere.push(other) }
+            match serves {
+                Serves::Here => others.here.push(other),
+                Serves::Perhaps => others.perhaps.push(other),
+                Serves::Elsewhere => others.elsewhere.push(other),
+            }
         }
-        others
+        Ok(others)
     }
 
     /// Makes sure that streams which another `serve` has had are there: made anew, they would hide what
     /// was lost, and what its gateway has charged would be charged again.
     ///
     /// # Errors
-    /// They are not there.
+    /// They are not there, or the server does not say.
     pub(super) async fn refuse_lost(&self, connection: &Connection) -> Result<(), CliError> {
         // One that runs the broker knows its journals best.
-        let Some(other) = self.here.iter().min_by_key(|other| !other.runs_broker) else {
-            return Ok(());
-        };
-        let seen = Seen::now(connection).await.map_err(|error| CliError {
-            hint: error.hint.clone(),
-            ..CliError::new(Exit::Infrastructure, format!("serve: {error}"))
-        })?;
-        let missing = seen.missing();
+        let here = self.here.iter().min_by_key(|other| !other.runs_broker);
+        let Some(other) = here.or(self.perhaps.first()) else { return Ok(()) };
+        let missing = services::streams(connection).await?.missing();
         if missing.is_empty() {
             return Ok(());
         }
         let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
-        let does = if missing.len() == 1 { "does" } else { "do" };
+        let does = if names.len() == 1 { "does" } else { "do" };
+        let (serves, unless) = match here {
+            Some(_) => ("serves this system", ""),
+            None => (
+                "serves at this server, and this user may not ask whether it serves this system",
+                "; where it serves another account, name a new folder",
+            ),
+        };
         Err(CliError::new(
             Exit::Infrastructure,
             format!(
-                "serve: your `serve` with pid {} serves this system, and {} {does} not exist any more: \
-                 somebody deleted what it relies on, and nothing was made anew",
+                "serve: your `serve` with pid {} {serves}, and {} {does} not exist any more: somebody \
+                 deleted what it relies on, and nothing was made anew",
                 other.process.pid,
                 names.join(", ")
             ),
         )
         .hint(format!(
             "`serve --recreate --journal-dir {}` makes lost streams anew, and goes on with what its \
-             gateway has charged",
+             gateway has charged{unless}",
             word(other.journals.display())
         )))
     }

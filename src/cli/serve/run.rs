@@ -137,7 +137,7 @@ pub async fn run(
         let (broker, settings) = (broker.as_ref(), &starter.settings);
         let others = match broker.is_some() || args.unlisted {
             true => Others::default(),
-            false => Others::find(&target, context).await,
+            false => Others::find(&target, context).await?,
         };
         if !args.recreate {
             others.refuse_lost(&connection).await?;
