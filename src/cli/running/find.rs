@@ -11,7 +11,7 @@ use crate::cli::contexts;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::given::read_private;
-use crate::mono::{Connection, Target};
+use crate::mono::{Connection, Target, places};
 
 /// How long a connection that is not needed any more may take to close.
 const CLOSES: Duration = Duration::from_secs(1);
@@ -130,28 +130,31 @@ pub enum Serves {
     Here,
     /// It is at the same server, and may not be asked.
     Perhaps,
+    /// It is heard there, and at another server, which may have a JetStream of its own.
+    Apart,
     /// It does not.
     Elsewhere,
 }
 
-/// Whether this `serve`, which is listed, serves the system at the other end of this connection.
-pub async fn serves(runtime: &Runtime, connection: &Connection) -> Serves {
+/// Whether this `serve`, which is listed, serves the system at the other end of this connection to a URL.
+pub async fn serves(runtime: &Runtime, connection: &Connection, url: &str) -> Serves {
     let Some(secret) = &runtime.secret else { return Serves::Elsewhere };
     let is_new = Runtime::now_ms().saturating_sub(runtime.since_ms) < SPREADS.as_millis() as u64;
     let answer = match is_new {
         true => proves(connection, secret, "").await,
         false => still_proves(connection, secret).await,
     };
+    // Leaf nodes carry the question to servers with a JetStream of their own.
+    let info = connection.client().server_info();
+    let is_named = runtime.name.split(',').any(|node| node == info.server_name);
+    // Of a cluster, a server names the others.
+    let servers = format!("{url},{}", info.connect_urls.join(","));
+    let is_here = is_named || !places(&runtime.url).is_disjoint(&places(&servers));
     match answer {
-        Ok(()) | Err(Unproved::Unknown(_)) => Serves::Here,
         Err(Unproved::Nobody | Unproved::AnotherSecret) => Serves::Elsewhere,
-        Err(Unproved::Denied(_)) => {
-            let name = connection.client().server_info().server_name;
-            match runtime.name.split(',').any(|node| node == name) {
-                true => Serves::Perhaps,
-                false => Serves::Elsewhere,
-            }
-        }
+        Ok(()) | Err(Unproved::Unknown(_)) if is_here => Serves::Here,
+        Err(Unproved::Denied(_)) if is_here => Serves::Perhaps,
+        _ => Serves::Apart,
     }
 }
 

@@ -35,13 +35,16 @@ impl Others {
             return Ok(Self::default());
         }
         let connection = Connection::open(target, "mono-demo").await?;
-        let serve = join_all(living.iter().map(|other| running::serves(other, &connection))).await;
+        let serve =
+            join_all(living.iter().map(|other| running::serves(other, &connection, &target.url)))
+                .await;
         connection.close(std::time::Duration::from_secs(1)).await;
         let mut others = Self::default();
         for (other, serves) in living.into_iter().zip(serve) {
             match serves {
                 Serves::Here => others.here.push(other),
                 Serves::Perhaps => others.perhaps.push(other),
+                Serves::Apart => {}
                 Serves::Elsewhere => others.elsewhere.push(other),
             }
         }
