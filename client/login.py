@@ -12,9 +12,9 @@ import re
 from urllib.parse import unquote
 
 _SCHEME = re.compile("(nats|tls|wss?)://", re.IGNORECASE | re.ASCII)
-#: A host, perhaps with a port and a path; what is not ASCII is encoded, as a percent sign is.
+#: A host, perhaps with a port and a path; what is not ASCII is encoded, as are % and a comma.
 _HOST = re.compile(
-    r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?"
+    r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?([/?#]([!-$&-+\--~]|%[0-9A-Fa-f]{2})*)?"
 )
 #: What may surround a URL; each language has blanks of its own.
 _BLANKS = "\t\n\v\f\r "
@@ -52,10 +52,10 @@ def _why_unreadable(info: str, host: str) -> str:
 
 def without_login(urls: str) -> str:
     """The same list, fit to be shown. What stands where a host should stand and cannot be one may be
-    a password: from there on nothing is shown."""
+    a password, or the end of a query with an `@`: from there on nothing is shown."""
     shown: list[str] = []
-    for scheme, _, host in map(_parts, _items(urls)):
-        if not _HOST.fullmatch(host):
+    for scheme, info, host in map(_parts, _items(urls)):
+        if re.search("[?#]", info) or not _HOST.fullmatch(host):
             return ",".join([*shown, "…"])
         # What stands behind it may be a secret too, as a gateway's.
         place, *query = re.split("[?#]", host, maxsplit=1)
@@ -65,10 +65,13 @@ def without_login(urls: str) -> str:
 
 def _items(urls: str) -> list[str]:
     """A comma that should have been encoded cuts a login in two: an `@` without a scheme takes what
-    stands before it, up to a scheme or the end of another login without one."""
+    stands before it, up to a scheme or the end of another login without one. It cuts a query in two
+    as well: what has no scheme and follows one belongs to it."""
     items: list[str] = []
     for piece in filter(None, (piece.strip(_BLANKS) for piece in urls.split(","))):
         item = piece
+        if items and re.search("[?#]", items[-1]) and not _SCHEME.match(item):
+            item = f"{items.pop()},{item}"
         while "@" in item and not _SCHEME.match(item) and items and _may_be_cut(items[-1]):
             item = f"{items.pop()},{item}"
         items.append(item)

@@ -71,6 +71,14 @@ pub fn try_public(path: &Path) -> io::Result<()> {
     unsynced(&path, 0o644, b"").map(drop)
 }
 
+/// Checks whether [`write()`] could write a page there now, as on a disk that is not full; changes nothing.
+///
+/// # Errors
+/// As [`write()`].
+pub fn try_page(path: &Path) -> io::Result<()> {
+    unsynced(path, 0o600, &[b' '; 4096]).map(drop)
+}
+
 /// Renames a file or a folder; the caller has synced its content if that must survive a power loss.
 ///
 /// # Errors

@@ -198,6 +198,92 @@ fn a_temporary_folder_that_others_may_change_is_used_by_no_command() {
     assert_eq!(Said::from(command.env("TMPDIR", &open).output().unwrap()).ok(), "3\n");
 }
 
+/// Each in the words of `serve`.
+#[test]
+fn folders_that_serve_refuses_are_not_well() {
+    let home = Home::new();
+    let folder = |name: &str, mode| {
+        let folder = home.path().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(mode)).unwrap();
+        folder.display().to_string()
+    };
+    let (open, file) = (folder("open", 0o777), home.path().join("file").display().to_string());
+    std::fs::write(&file, "").unwrap();
+    let missing = home.path().join("missing").display().to_string();
+    let others = format!("others may write it (`chmod o-w {open}`");
+    let cases = [
+        ("TMPDIR", &open, "temporary", others.clone()),
+        ("TMPDIR", &missing, "temporary", format!("the run folder in {missing}: No such file")),
+        ("TMPDIR", &file, "temporary", format!("the run folder in {file}: Not a directory")),
+        ("XDG_RUNTIME_DIR", &open, "runtime", others),
+        (
+            "XDG_RUNTIME_DIR",
+            &file,
+            "runtime",
+            format!("the runtime folder {file}/mono-demo: Not a"),
+        ),
+    ];
+    for (variable, value, name, why) in cases {
+        let said = |args: &[&str]| {
+            Said::from(home.command(args).env(variable, value).output().unwrap()).failed(3, "")
+        };
+        let (doctor, serve) = (said(&["doctor"]), said(&["serve", "--port", "0"]));
+        println!("{}{}", doctor.stdout, serve.stderr);
+        let row = doctor.stdout.split("\n--  ").find(|row| row.starts_with(name)).unwrap();
+        assert!(
+            row.contains(&why) && row.contains("hint: ") && row.contains(variable),
+            "{why}: {row}"
+        );
+        assert!(serve.stderr.contains(&why), "{why}: {}", serve.stderr);
+    }
+    assert!(Path::new(&open).read_dir().unwrap().next().is_none());
+}
+
+/// As a user would, who may not write everywhere, and whose disk is full.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_folder_or_one_that_cannot_be_written_is_not_well() {
+    let home = Home::new();
+    let full = home.path().join("full");
+    std::fs::create_dir(&full).unwrap();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=4k,mode=700", "tmpfs"])
+        .arg(&full)
+        .output();
+    if !mounted.is_ok_and(|said| said.status.success()) {
+        return; // only root may
+    }
+    std::fs::write(full.join("all"), [b'x'; 4096]).unwrap();
+    let doctor = |variable: &str| {
+        let mut command = home.command(["doctor"]);
+        Said::from(command.env(variable, &full).output().unwrap())
+    };
+    let said = ["TMPDIR", "XDG_RUNTIME_DIR"].map(doctor);
+    let serve = home.command(["serve", "--port", "0"]).env("XDG_RUNTIME_DIR", &full).output();
+    let left: Vec<_> = full.read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert!(Command::new("umount").arg(&full).status().unwrap().success());
+    for (said, name) in said.into_iter().zip(["--  temporary", "--  runtime"]) {
+        let said = said.failed(3, "");
+        let row = said.stdout.lines().find(|row| row.starts_with(name)).unwrap_or_default();
+        assert!(row.contains("No space left"), "{}", said.stdout);
+    }
+    Said::from(serve.unwrap()).failed(3, "No space left on device");
+    assert!(left.iter().all(|name| name == "all" || name == "mono-demo"), "{left:?}");
+}
+
+#[test]
+fn an_empty_tmpdir_is_none() {
+    let home = Home::new();
+    let mut command = home.command(["call", "math", "add", "1", "2"]);
+    let before = home.path().read_dir().unwrap().count();
+    assert_eq!(Said::from(command.env("TMPDIR", "").output().unwrap()).ok(), "3\n");
+    assert_eq!(home.path().read_dir().unwrap().count(), before);
+    let mut command = home.command(["doctor"]);
+    let said = Said::from(command.env("TMPDIR", "").output().unwrap());
+    assert!(said.stdout.contains("temporary    /tmp\n"), "{}", said.stdout);
+}
+
 #[test]
 fn asking_go_for_its_version_writes_nothing_at_home() {
     let home = Home::new();

@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
+use crate::support::bare_server::BareServer;
 use crate::support::program::Home;
 
 fn object(text: &str) -> Value {
@@ -246,4 +247,29 @@ fn a_process_of_another_user_is_never_ended() {
     assert!(other.try_wait().unwrap().is_none(), "it lives");
     other.kill().unwrap();
     other.wait().unwrap();
+}
+
+/// As a gateway's token is: it is shown to the server alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_query_of_a_url_is_shown_nowhere() {
+    let home = Home::new();
+    let config = format!("jetstream {{ store_dir: {:?} }}", home.path().join("js"));
+    let server = BareServer::start(home.path(), "server", &config).await;
+    let url = format!("{}/?key=secret", server.websocket);
+    let serve =
+        tokio::task::block_in_place(|| home.serve(&["--server", &url, "--save-context", "c"]));
+    let status = home.run(&["--json", "status"]).ok();
+    assert_eq!(object(&status)["serve"][0]["serves"], true, "{status}");
+    let doctor = home.run(&["--json", "doctor"]);
+    let told = [serve.runtime().to_string(), status, doctor.stdout, doctor.stderr];
+    // Also where nothing answers any more.
+    drop(server);
+    let silent = home.run(&["--json", "status"]).failed(8, "");
+    let named = home.run(&["-s", &url, "call", "math", "add", "1", "2"]).failed(8, "");
+    let stop = home.run(&["--json", "stop"]).ok();
+    let (_, stdout, stderr) = serve.ended();
+    let after = [silent.stdout, silent.stderr, named.stdout, named.stderr, stop, stdout, stderr];
+    for told in told.iter().chain(&after) {
+        assert!(!told.contains("secret") && !told.contains("?key"), "{told}");
+    }
 }

@@ -8,10 +8,9 @@ use async_nats::jetstream::consumer;
 use async_nats::jetstream::stream::{self, SubjectTransform};
 
 use crate::changed_streams::{TOLD, change, jetstream, said_once, serve};
-use crate::support::payments::Payments;
+use crate::support::payments::{Payments, SUBJECT};
 use crate::support::program::Home;
 use crate::support::{nats_server, reaper, steady_port};
-use futures_util::StreamExt as _;
 use mono_demo::broker::{Broker, Settings};
 
 const CONSUMER: &str = "payment-payment-process";
@@ -443,38 +442,42 @@ async fn an_outcome_that_was_moved_to_another_payment_is_not_told_as_its_own() {
     payments.broker.stop().await.unwrap();
 }
 
-/// Nothing in NATS remembers such a system.
+/// Sets the consumer's filter, which only a subject of the stream can be.
+async fn set_filter(payments: &Payments, subject: &str) {
+    let requests = payments.jetstream.get_stream("payment-requests").await.unwrap();
+    let mut config = requests.consumer_info(CONSUMER).await.unwrap().config;
+    config.filter_subject = subject.to_owned();
+    requests.update_consumer::<consumer::Config>(config).await.unwrap();
+}
+
+/// Another filter counts other messages; what it passes over is forgotten, and nobody has purged it.
 #[tokio::test(flavor = "multi_thread")]
-async fn charges_of_a_system_whose_streams_are_all_gone_are_told_and_can_be_gone_on_with() {
+async fn a_filter_that_was_changed_and_restored_is_no_purge() {
     let payments = Payments::new("").await;
-    let url = payments.broker.url().to_owned();
-    let args = ["--server", &url, "--settings", "s.toml"];
-    let serve = |args: &[&str]| tokio::task::block_in_place(|| payments.home.serve(args));
-    let earlier = "an earlier system at ";
-    let first = serve(&args);
-    payments.submit("paid").await;
-    payments.outcome("paid").await;
-    payments.all_settled(1).await;
-    assert!(!first.stderr().contains(earlier), "{}", first.stderr());
-    said_once(first, &[]);
-    let mut names = payments.jetstream.stream_names();
-    while let Some(name) = names.next().await {
-        payments.jetstream.delete_stream(name.unwrap()).await.unwrap();
-    }
-    let second = serve(&args);
-    let told = format!("warning: {earlier}{url} has 1 charge in its journals");
-    second.says(TOLD, &told);
-    let stderr = second.stderr();
-    said_once(second, &[&told]);
-    let third = serve(&args);
-    assert!(!third.stderr().contains(earlier), "{}", third.stderr());
-    said_once(third, &[]);
-    let folder = stderr.split("--journal-dir ").nth(1).unwrap().split('`').next().unwrap();
-    let serve = serve(&[&args[..], &["--journal-dir", folder]].concat());
-    payments.submit("paid").await;
-    assert_eq!(payments.outcome("paid").await["status"], "completed");
-    let charges = std::fs::read_to_string(std::path::Path::new(folder).join("gateway.jsonl"));
-    assert_eq!(charges.unwrap().lines().count(), 1);
-    said_once(serve, &[]);
-    payments.broker.stop().await.unwrap();
+    let subjects = vec![SUBJECT.to_owned(), "elsewhere.x".to_owned()];
+    let serve = payments.serve();
+    change(&payments.jetstream, "payment-requests", |config| config.subjects = subjects).await;
+    payments.pay(3).await;
+    payments.all_settled(3).await;
+    // Each state is seen by looks.
+    set_filter(&payments, "elsewhere.x").await;
+    serve.says(TOLD, "consumer `payment-payment-process` was changed by somebody else");
+    payments.submit("p-3").await;
+    payments.submit("p-4").await;
+    set_filter(&payments, SUBJECT).await;
+    serve.says(TOLD, "note: consumer `payment-payment-process` is again as it was");
+    payments.all_completed(5).await;
+    payments.all_settled(5).await;
+    // None sees the other one.
+    serve.signal("STOP");
+    set_filter(&payments, "elsewhere.x").await;
+    payments.submit("p-5").await;
+    payments.submit("p-6").await;
+    set_filter(&payments, SUBJECT).await;
+    serve.signal("CONT");
+    payments.all_completed(7).await;
+    payments.all_settled(7).await;
+    let said = serve.stderr();
+    assert!(!said.contains("purged") && !said.contains("has lost"), "{said}");
+    payments.end(serve).await;
 }

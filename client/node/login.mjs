@@ -8,8 +8,8 @@
 /** @typedef {{ servers: string[], login: { user?: string, pass?: string, token?: string } }} Group */
 
 const SCHEME = /^(nats|tls|wss?):\/\//i;
-/** A host, perhaps with a port and a path; what is not ASCII is encoded, as a percent sign is. */
-const HOST = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?$/;
+/** A host, perhaps with a port and a path; what is not ASCII is encoded, as are % and a comma. */
+const HOST = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?([/?#]([!-$&-+\--~]|%[0-9A-Fa-f]{2})*)?$/;
 /** What may surround a URL; each language has blanks of its own. */
 const BLANKS = /^[\t\n\v\f\r ]+|[\t\n\v\f\r ]+$/g;
 
@@ -64,13 +64,13 @@ function whyUnreadable(info, host) {
 
 /**
  * The same list, fit to be shown. What stands where a host should stand and cannot be one may be a
- * password: from there on nothing is shown.
+ * password, or the end of a query with an `@`: from there on nothing is shown.
  *
  * @param {string} urls
  */
 export function withoutLogin(urls) {
   const all = items(urls).map(parts);
-  const unreadable = all.findIndex(({ host }) => !HOST.test(host));
+  const unreadable = all.findIndex(({ info, host }) => /[?#]/.test(info) || !HOST.test(host));
   // What stands behind it may be a secret too, as a gateway's.
   const shown = all.map(({ scheme, host }) => scheme + host.replace(/[?#].*$/s, "?…"));
   return (unreadable < 0 ? shown : [...shown.slice(0, unreadable), "…"]).join(",");
@@ -78,7 +78,8 @@ export function withoutLogin(urls) {
 
 /**
  * A comma that should have been encoded cuts a login in two: an `@` without a scheme takes what stands
- * before it, up to a scheme or the end of another login without one.
+ * before it, up to a scheme or the end of another login without one. It cuts a query in two as well: what
+ * has no scheme and follows one belongs to it.
  *
  * @param {string} urls
  */
@@ -88,6 +89,9 @@ function items(urls) {
   for (let item of urls.split(",").map((piece) => piece.replace(BLANKS, ""))) {
     if (item === "") {
       continue;
+    }
+    if (/[?#]/.test(found.at(-1) ?? "") && !SCHEME.test(item)) {
+      item = `${found.pop()},${item}`;
     }
     while (item.includes("@") && !SCHEME.test(item) && mayBeCut(found.at(-1))) {
       item = `${found.pop()},${item}`;

@@ -72,6 +72,17 @@ pub enum StartError {
         /// How many were asked for.
         asked: usize,
     },
+    /// The file of the names by which the nodes of a cluster know each other is missing or torn, or has those
+    /// of others.
+    #[error("the cluster's names in {} cannot be used: {why}", path.display())]
+    ClusterNames {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+        /// What to do.
+        remedy: String,
+    },
     /// The store folder of a cluster was made with accounts for clients and services, or without.
     #[error(
         "the store folder {} was made {} --auth: the nodes of a cluster cannot change that", store.display(),
@@ -167,6 +178,7 @@ impl StartError {
                 let store = store.display();
                 format!("start it with --cluster {found}, or choose another folder than {store}")
             }
+            Self::ClusterNames { remedy, .. } => remedy.clone(),
             Self::OtherAccount { store, auth } => {
                 let (with, folder) = (if *auth { "with" } else { "without" }, store.display());
                 format!("start it {with} --auth, or choose another folder than {folder}")

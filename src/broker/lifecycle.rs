@@ -12,14 +12,15 @@ use super::divided::Divided;
 use super::error::{StartError, StopError};
 use super::launch::{GivenUp, launch};
 use super::logins::{Credentials, Key, Logins};
+use super::names::refuse_cluster;
 use super::place::{Member, Place};
 use super::ports::Placeholder;
 use super::reached::{Reached, url_of};
 use super::ready::Listening;
 use super::roles::Role;
 use super::settings::{Auth, Port, Settings, Store};
-use super::store::{OwnedStore, check_streams, copy_streams, refuse_cluster};
-use crate::process::{Child, ExitStatus, Lines, Signal};
+use super::store::{OwnedStore, check_streams, copy_streams};
+use crate::process::{Child, ExitStatus, Lines, Reaper, Signal};
 
 /// How long a server may take to end after SIGTERM; it takes 2 ms, and more with much to write.
 const STOP_GRACE: Duration = Duration::from_secs(10);
@@ -420,9 +421,28 @@ pub(super) fn nothing(_: Reached) -> std::future::Ready<()> {
 /// A new run folder that only we can enter; dropping it removes it.
 pub(super) fn run_folder(settings: &Settings) -> Result<TempDir, StartError> {
     let root = settings.run_root.as_deref().unwrap_or(settings.reaper.root()).to_owned();
-    settings.reaper.private_folder(&root, "mono-demo-").map_err(|source| StartError::Prepare {
+    in_root(&settings.reaper, &root)
+}
+
+fn in_root(reaper: &Reaper, root: &Path) -> Result<TempDir, StartError> {
+    reaper.private_folder(root, "mono-demo-").map_err(|source| StartError::Prepare {
         what: "the run folder in",
-        path: root,
+        path: root.to_owned(),
+        source,
+    })
+}
+
+/// Makes a run folder as a broker does, with a page in it, and removes it again.
+///
+/// # Errors
+/// As [`Broker::start`] where the folder cannot be made, or nothing be written in it.
+pub fn try_run_folder(reaper: &Reaper) -> Result<(), StartError> {
+    let folder = in_root(reaper, reaper.root())?;
+    let page = folder.path().join("page");
+    let written = crate::whole::try_page(&page);
+    written.map_err(|source| StartError::Prepare {
+        what: "a file in",
+        path: reaper.root().into(),
         source,
     })
 }

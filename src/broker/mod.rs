@@ -37,6 +37,7 @@ mod launch;
 mod leaks;
 mod lifecycle;
 mod logins;
+mod names;
 mod place;
 mod ports;
 mod proxy;
@@ -59,8 +60,9 @@ pub use in_flight::{InFlight, in_flight};
 pub use included::first_reserved;
 pub use last_sequence::last_sequence;
 pub use leaks::{ClientConnection, ConsumerState, LeakReport, MonitorError, Share};
-pub use lifecycle::Broker;
+pub use lifecycle::{Broker, try_run_folder};
 pub use logins::{Credentials, Key};
+pub use names::is_of_cluster;
 pub use proxy::{
     Counts, Cut, Direction, Fate, Heard, Hit, Matching, MessageKind, MessageRule, Moment, Passing,
     Proxy, Tap, Turn,
@@ -70,5 +72,5 @@ pub use roles::{Permissions, Role, Roles};
 pub use secret::draw_secret;
 pub use settings::{Auth, ClusterSettings, Port, Settings, Store, Tls};
 pub use shared::Shared;
-pub use store::{copy_streams, is_of_cluster};
+pub use store::copy_streams;
 pub use subject::matches as subject_matches;

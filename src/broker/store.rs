@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::StartError;
 use crate::given::{open_file, read_private};
-use crate::{private, whole};
+use crate::private;
 
 /// A store folder that is ours until this is dropped.
 ///
@@ -86,92 +86,6 @@ impl Drop for OwnedStore {
         // file until its `exec`, and with it the lock.
         let _ = self.lock.unlock();
     }
-}
-
-/// In the store folder of a cluster: its name and those of its nodes, a line each.
-const NAMES: &str = "cluster.names";
-const WHAT_NAMES: &str = "the file of the cluster's names";
-
-/// The names of a cluster and its nodes.
-#[derive(Debug)]
-pub(super) struct ClusterNames {
-    pub(super) cluster: String,
-    pub(super) nodes: Vec<String>,
-}
-
-impl ClusterNames {
-    /// New ones: nonces.
-    pub(super) fn new(nodes: usize) -> ClusterNames {
-        let name = || nuid::next().to_string();
-        ClusterNames { cluster: name(), nodes: (0..nodes).map(|_| name()).collect() }
-    }
-
-    /// Those that a store folder was made with; new ones for a new folder.
-    ///
-    /// The nodes know each other by name: under other names they would wait for ever for those that
-    /// are gone. For the same reason their number cannot change.
-    pub(super) fn kept_in(folder: &Path, nodes: usize) -> Result<ClusterNames, StartError> {
-        let path = folder.join(NAMES);
-        let problem = |what| {
-            let path = path.clone();
-            move |source| StartError::Prepare { what, path, source }
-        };
-        private_folders(folder).map_err(problem("the folder of the cluster's names"))?;
-        if let Some(found) = Self::found_in(folder)? {
-            return match found.nodes.len() {
-                found if found != nodes => Err(Self::other(folder, found, nodes)),
-                _ => Ok(found),
-            };
-        }
-        // Nobody would look for its streams in there.
-        if folder.join("jetstream").exists() {
-            return Err(StartError::StoreOfOne { store: folder.to_owned() });
-        }
-        let names = Self::new(nodes);
-        let text = format!("{}\n{}\n", names.cluster, names.nodes.join("\n"));
-        whole::write(&path, text).map_err(problem(WHAT_NAMES))?;
-        Ok(names)
-    }
-
-    fn found_in(folder: &Path) -> Result<Option<ClusterNames>, StartError> {
-        let path = folder.join(NAMES);
-        let text = match read_private(&path) {
-            Ok(text) => text,
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(StartError::Prepare { what: WHAT_NAMES, path, source }),
-        };
-        let text = String::from_utf8_lossy(&text);
-        let mut names = text.lines().map(str::to_owned);
-        let cluster = names.next().unwrap_or_default();
-        Ok(Some(ClusterNames { cluster, nodes: names.collect() }))
-    }
-
-    fn other(store: &Path, found: usize, asked: usize) -> StartError {
-        StartError::OtherCluster { store: store.to_owned(), found, asked }
-    }
-}
-
-/// Whether a store folder is that of a cluster, whose streams are in folders of its nodes.
-pub fn is_of_cluster(folder: &Path) -> bool {
-    folder.join(NAMES).exists()
-}
-
-/// Refuses the store folder of a cluster to a single server, which would begin beside its streams.
-pub(super) fn refuse_cluster(folder: &Path) -> Result<(), StartError> {
-    // A node's own folder has the names beside it.
-    let above = folder.parent().filter(|_| is_of_node(folder)).map(Path::to_owned);
-    for folder in [Some(folder.to_owned()), above].into_iter().flatten() {
-        if let Some(found) = ClusterNames::found_in(&folder)? {
-            return Err(ClusterNames::other(&folder, found.nodes.len(), 1));
-        }
-    }
-    Ok(())
-}
-
-/// As a cluster names the folders of its nodes.
-fn is_of_node(folder: &Path) -> bool {
-    let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.strip_prefix("node-").is_some_and(|number| number.parse::<u16>().is_ok())
 }
 
 /// Copies the streams of a store folder into another one, which is there and has none.

@@ -34,15 +34,16 @@ pub struct Context {
 
 impl Context {
     pub fn from_environment() -> Self {
+        let cwd = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("."));
         Self {
             vars: std::env::vars_os().collect(),
             arguments: std::env::args_os().skip(1).collect(),
             // Without HOME, what the password database says. A relative one would be another folder
             // to each command.
             home: std::env::home_dir().filter(|home| home.is_absolute()),
-            cwd: std::env::current_dir().unwrap_or_else(|_| PathBuf::from(".")),
             exe: this_program(),
-            temp: std::env::temp_dir(),
+            temp: temporary(std::env::temp_dir(), &cwd),
+            cwd,
             stdin_tty: std::io::stdin().is_terminal(),
             stdout_tty: std::io::stdout().is_terminal(),
             stderr_tty: std::io::stderr().is_terminal(),
@@ -175,6 +176,14 @@ impl Context {
     /// A path that the user gave, made absolute.
     pub fn absolute(&self, path: &Path) -> PathBuf {
         self.cwd.join(path)
+    }
+}
+
+/// Where temporary folders go: TMPDIR, which says nothing where it is empty, and may be relative.
+fn temporary(named: PathBuf, cwd: &Path) -> PathBuf {
+    match named.as_os_str().is_empty() {
+        true => PathBuf::from("/tmp"),
+        false => cwd.join(named),
     }
 }
 

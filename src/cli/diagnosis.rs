@@ -8,6 +8,11 @@ pub(super) struct Diagnosis {
     pub(super) detail: serde_json::Value,
 }
 
+/// Aligns further lines below the first, after the finding's name.
+pub(super) fn lines(lines: impl IntoIterator<Item = String>) -> String {
+    lines.into_iter().collect::<Vec<_>>().join("\n                 ")
+}
+
 impl Diagnosis {
     /// For people; what is missing and can be done without is not there all the same.
     pub(super) fn mark(&self) -> &'static str {

@@ -11,7 +11,7 @@ use super::output::Output;
 use crate::broker::Role;
 use crate::counted::counted;
 use crate::modules::ClientError;
-use crate::modules::payment::{DeadLetter, DeadLetters, StoreError};
+use crate::modules::payment::{DEAD_LETTERS, DeadLetter, DeadLetters, StoreError};
 use crate::wire::headers::bounded;
 use crate::wire::{Unreadable, readable};
 
@@ -80,8 +80,12 @@ async fn with(
     let Some(letters) = session.doing("look for dead letters", open, context).await? else {
         return Err(CliError::new(
             Exit::NoResponders,
-            "dlq: this server has no dead letters stream: no payment service ever ran on it",
-        ));
+            format!(
+                "dlq: there is no stream `{DEAD_LETTERS}`: no payment service has run in this account, or \
+                 somebody deleted it"
+            ),
+        )
+        .hint("`mono-demo audit` names what else is missing; `serve --server URL` makes what never was"));
     };
     let all = session.doing("read the dead letters", letters.list(), context).await?;
     match command {

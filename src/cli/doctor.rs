@@ -1,7 +1,5 @@
 //! `doctor`: shows the tools found on this machine, and how to install what is missing.
 
-use std::io::ErrorKind;
-
 use clap::Args;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::FuturesOrdered;
@@ -11,13 +9,13 @@ use serde_json::json;
 use super::clients::{go_sources, node_sources};
 use super::connect::provision_settings;
 use super::context::Context;
-use super::diagnosis::Diagnosis;
+use super::diagnosis::{Diagnosis, lines};
 use super::exit::{CliError, Exit};
+use super::folders;
 use super::global::Global;
 use super::output::Output;
 use super::python;
 use super::reachable::server;
-use crate::private;
 use crate::provision;
 
 /// Arguments of `doctor`.
@@ -57,7 +55,7 @@ pub async fn run(
             }
         }
     }
-    let cache = cache(&settings.cache_dir);
+    let cache = folders::cache(&settings.cache_dir);
     // What is not there yet cannot be made elsewhere.
     let makes = Makes { offline: settings.offline, cache_takes_it: cache.ok };
     // Side by side, each told as soon as it and those before it are known: a tool may hang.
@@ -67,7 +65,9 @@ pub async fn run(
     looks.push_back(node(&settings, makes).boxed_local());
     looks.push_back(go(&settings, makes).boxed_local());
     looks.push_back(server(global, context).boxed_local());
-    looks.push_back(std::future::ready(cache).boxed_local());
+    for folder in [cache, folders::temporary(context), folders::runtime(context)] {
+        looks.push_back(std::future::ready(folder).boxed_local());
+    }
     let mut findings = Vec::new();
     while let Some(finding) = looks.next().await {
         output.line(format!("{}  {:<12} {}", finding.mark(), finding.name, finding.text));
@@ -210,48 +210,10 @@ fn optional<T>(
     Diagnosis { name, ok: true, text, detail: json!({ "path": null, "left_out": true }) }
 }
 
-/// Aligns further lines below the first, after the finding's name.
-fn lines(lines: impl IntoIterator<Item = String>) -> String {
-    lines.into_iter().collect::<Vec<_>>().join("\n                 ")
-}
-
 fn missing(name: &'static str, error: &provision::ProvisionError) -> Diagnosis {
     let text = match error.hint() {
         Some(hint) => lines([error.to_string(), format!("hint: {hint}")]),
         None => error.to_string(),
     };
     Diagnosis { name, ok: false, text, detail: json!({ "path": null, "error": error.to_string() }) }
-}
-
-/// The cache folder, which must be writable; if it does not exist yet, the folder above it.
-fn cache(path: &std::path::Path) -> Diagnosis {
-    let there = path.ancestors().find(|folder| folder.exists()).unwrap_or(path);
-    // The way to it must be trusted too, where it is not there yet.
-    let trusted = match private::check(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        checked => checked,
-    };
-    let written = trusted.and_then(|()| {
-        // A page, so that a full disk is found too.
-        let mut file = tempfile::NamedTempFile::new_in(there)?;
-        std::io::Write::write_all(&mut file, &[b'x'; 4096])?;
-        file.as_file().sync_all()
-    });
-    let (ok, text) = match &written {
-        Ok(()) => (true, path.display().to_string()),
-        Err(error) if private::is_refusal(error) => {
-            let hint = format!("hint: {}", provision::ANOTHER_CACHE);
-            (false, lines([format!("{}: {error}", path.display()), hint]))
-        }
-        Err(error) => (
-            false,
-            format!(
-                "{}: nothing can be written there: {error}\n                 hint: make it \
-                 writable for you, free space on its disk, or set XDG_CACHE_HOME to another folder",
-                path.display()
-            ),
-        ),
-    };
-    let error = written.err().map(|error| error.to_string());
-    Diagnosis { name: "cache", ok, text, detail: json!({ "path": path, "error": error }) }
 }

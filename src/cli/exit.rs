@@ -65,11 +65,24 @@ impl Exit {
         }
     }
 
-    /// What two of them come to: an interrupt ends all, and what was not proved weighs more than what
-    /// differs.
+    /// From the lightest on: an interrupt ends all, and what was not proved weighs more than what differs.
+    const BY_WEIGHT: [Self; 10] = [
+        Self::Success,
+        Self::Mismatch,
+        Self::Domain,
+        Self::Usage,
+        Self::Service,
+        Self::NoResponders,
+        Self::Timeout,
+        Self::Connection,
+        Self::Infrastructure,
+        Self::Interrupted,
+    ];
+
+    /// What two of them come to: the one that weighs more.
     pub fn or_worse(self, other: Self) -> Self {
-        let all = [Self::Interrupted, Self::Infrastructure, Self::Mismatch];
-        all.into_iter().find(|exit| [self, other].contains(exit)).unwrap_or(self)
+        let weight = |exit: Self| Self::BY_WEIGHT.iter().position(|one| *one == exit);
+        if weight(other) > weight(self) { other } else { self }
     }
 
     /// The word in `--json` output.
@@ -209,6 +222,20 @@ mod tests {
         assert_eq!(Exit::Success.or_worse(Exit::Mismatch), Exit::Mismatch);
         assert_eq!(Exit::Infrastructure.or_worse(Exit::Mismatch), Exit::Infrastructure);
         assert_eq!(Exit::Mismatch.or_worse(Exit::Interrupted), Exit::Interrupted);
-        assert_eq!(Exit::Success.or_worse(Exit::Success), Exit::Success);
+        assert_eq!(Exit::Mismatch.or_worse(Exit::Timeout), Exit::Timeout);
+    }
+
+    #[test]
+    fn of_two_exits_the_worse_one_counts_whichever_comes_first() {
+        let mut codes = Exit::BY_WEIGHT.map(Exit::code);
+        codes.sort_unstable();
+        assert_eq!(codes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 130], "each has a weight");
+        for one in Exit::BY_WEIGHT {
+            assert_eq!(Exit::Success.or_worse(one), one, "no failure is a success");
+            assert_eq!(one.or_worse(one), one);
+            for other in Exit::BY_WEIGHT {
+                assert_eq!(one.or_worse(other), other.or_worse(one), "{one:?} {other:?}");
+            }
+        }
     }
 }

@@ -26,6 +26,7 @@ mod driver;
 mod e2e;
 mod exit;
 mod fixtures;
+mod folders;
 mod global;
 #[cfg(test)]
 mod hint_flags;

@@ -10,7 +10,7 @@ use crate::broker::Role;
 use crate::modules::deliveries::Deliveries;
 use crate::modules::journal::Journal;
 use crate::modules::{math, notification, payment};
-use crate::mono::{App, Connection, Running, StartError, remedy};
+use crate::mono::{App, Connection, ModuleError, Running, StartError, remedy};
 use crate::wire::journal::EmailRecord;
 
 /// Settings of the modules: a table each, as in `[payment]`.
@@ -117,13 +117,29 @@ pub async fn system(
 ) -> Result<String, CliError> {
     let ledger = payment::Ledger::new(connection.clone(), settings.payment.replicas);
     let ledger = ledger.recreating(recreate);
-    let made = tokio::select! {
+    asked(connection, ledger.claims_made_at()).await.map(|made| format!("system-{made}"))
+}
+
+/// What the streams of payments hold now.
+///
+/// # Errors
+/// As [`start`], for the streams.
+pub async fn streams(connection: &Connection) -> Result<payment::Seen, CliError> {
+    asked(connection, payment::Seen::now(connection)).await
+}
+
+/// What came of asking for streams, or the server's refusal.
+async fn asked<T>(
+    connection: &Connection,
+    asking: impl Future<Output = Result<T, ModuleError>>,
+) -> Result<T, CliError> {
+    let module = "payment".to_owned();
+    let answer = tokio::select! {
         biased;
         evidence = connection.denied() => Err(StartError::Denied { evidence }),
-        made = ledger.claims_made_at() => made
-            .map_err(|source| StartError::Module { module: "payment".to_owned(), source }),
+        answer = asking => answer.map_err(|source| StartError::Module { module, source }),
     };
-    made.map(|made| format!("system-{made}")).map_err(not_started)
+    answer.map_err(not_started)
 }
 
 fn not_started(error: StartError) -> CliError {

@@ -1,6 +1,9 @@
 //! The servers that a target names, and the login in each URL.
 
-use std::{io, sync::LazyLock};
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::LazyLock;
 
 use async_nats::ServerAddr;
 use regex_lite::Regex;
@@ -15,10 +18,13 @@ const SCHEMES: [&str; 4] = ["nats://", "tls://", "ws://", "wss://"];
 /// Blanks that may surround a URL, written out because languages differ in what they call blank.
 const BLANKS: [char; 6] = ['\t', '\n', '\x0b', '\x0c', '\r', ' '];
 
-/// A host, perhaps with a port and a path; what is not ASCII is encoded, as a percent sign is.
+/// What a query or a fragment begins with.
+const QUERY: [char; 2] = ['?', '#'];
+
+/// A host, perhaps with a port and a path; what is not ASCII is encoded, as are % and a comma.
 static HOST: LazyLock<Regex> = LazyLock::new(|| {
     let host =
-        r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?$";
+        r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?([/?#]([!-$&-+\--~]|%[0-9A-Fa-f]{2})*)?$";
     Regex::new(host).expect("it is written above")
 });
 
@@ -75,7 +81,8 @@ pub fn one_server(url: &str) -> Result<(String, Option<(Option<String>, String)>
 }
 
 /// The URLs without user, password, token and query, for messages, logs and `export`. If the text in the
-/// place of the host cannot be a host, it may be a password: from there on nothing is shown.
+/// place of the host cannot be a host, it may be a password, or the end of a query with an `@`: from there on
+/// nothing is shown.
 ///
 /// ```
 /// # use mono_demo::mono::without_secrets;
@@ -84,13 +91,13 @@ pub fn one_server(url: &str) -> Result<(String, Option<(Option<String>, String)>
 pub fn without_secrets(url: &str) -> String {
     let mut shown = Vec::new();
     for item in items(url) {
-        let (scheme, _, host) = parts(&item);
-        if !HOST.is_match(host) {
+        let (scheme, info, host) = parts(&item);
+        if info.is_some_and(has_query) || !HOST.is_match(host) {
             shown.push("…".to_owned());
             break;
         }
         // What stands behind it may be a secret too, as a gateway's.
-        shown.push(match host.split_once(['?', '#']) {
+        shown.push(match host.split_once(QUERY) {
             Some((host, _)) => format!("{scheme}{host}?…"),
             None => format!("{scheme}{host}"),
         });
@@ -98,15 +105,66 @@ pub fn without_secrets(url: &str) -> String {
     shown.join(",")
 }
 
+/// The servers of a list, in one form however their URLs are spelled, and without secrets: to tell whether
+/// two lists have one in common. All names of this machine are one, and what a URL leaves out is written out.
+/// What cannot be read is left out.
+///
+/// ```
+/// # use mono_demo::mono::places;
+/// assert_eq!(places("LOCALHOST/, tls://u:p@[::1]:4222"), places("nats://127.0.0.1"));
+/// assert_eq!(places("ws://h.,h:80").len(), 1);
+/// ```
+pub fn places(list: &str) -> BTreeSet<String> {
+    items(list).iter().filter_map(|item| place(item)).collect()
+}
+
+fn place(item: &str) -> Option<String> {
+    let (scheme, info, host) = parts(item);
+    if info.is_some_and(has_query) || !HOST.is_match(host) {
+        return None;
+    }
+    let shown = host.split(QUERY).next()?;
+    let (server, path) = shown.split_once('/').unwrap_or((shown, ""));
+    let (name, port) = match server.rsplit_once(':') {
+        Some((name, port)) if !port.ends_with(']') => (name, port.parse().ok()?),
+        _ => (server, default_port(scheme)),
+    };
+    let name = name.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase();
+    let name = match name.parse::<IpAddr>().map(|ip| ip.to_canonical()) {
+        Ok(ip) if ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST || ip.is_unspecified() => {
+            "localhost".to_owned()
+        }
+        Ok(IpAddr::V6(ip)) => format!("[{ip}]"),
+        Ok(IpAddr::V4(ip)) => ip.to_string(),
+        Err(_) => name,
+    };
+    let path = path.trim_end_matches('/');
+    let path = if path.is_empty() { String::new() } else { format!("/{path}") };
+    Some(format!("{name}:{port}{path}"))
+}
+
+fn default_port(scheme: &str) -> u16 {
+    match scheme {
+        "ws://" => 80,
+        "wss://" => 443,
+        _ => 4222,
+    }
+}
+
 /// The URLs of a list. A comma in a login that is not percent-encoded must not cut the login in
 /// two: an `@` without a scheme belongs to the text before it, up to a scheme or the end of another
-/// login without a scheme.
+/// login without a scheme. Nor must one cut a query in two: what has no scheme and follows one belongs to it.
 fn items(list: &str) -> Vec<String> {
     let mut items: Vec<String> = Vec::new();
     for piece in
         list.split(',').map(|piece| piece.trim_matches(BLANKS)).filter(|piece| !piece.is_empty())
     {
         let mut item = piece.to_owned();
+        if scheme(&item).is_empty()
+            && let Some(before) = items.pop_if(|before| has_query(before))
+        {
+            item = format!("{before},{item}");
+        }
         while item.contains('@') && scheme(&item).is_empty() {
             let Some(before) = items.pop_if(|before| may_be_cut(before)) else { break };
             item = format!("{before},{item}");
@@ -114,6 +172,10 @@ fn items(list: &str) -> Vec<String> {
         items.push(item);
     }
     items
+}
+
+fn has_query(text: &str) -> bool {
+    text.contains(QUERY)
 }
 
 /// Whether what follows a comma may belong to its login.
@@ -164,6 +226,9 @@ fn server(item: &str) -> Result<Server, String> {
         return Err(unreadable(why.to_owned()));
     }
     let misplaced = |why: &str| format!("not a NATS URL: {why}; expected nats://HOST:PORT");
+    if has_query(host) && host.contains(',') {
+        return Err(unreadable("a comma in what follows the host".to_owned()));
+    }
     if !HOST.is_match(host) {
         let name = host.split(['/', '?', '#', ':']).next().unwrap_or_default();
         let why = match name {
@@ -270,10 +335,48 @@ mod tests {
     }
 
     #[test]
+    fn a_server_has_one_place_however_its_url_is_spelled() {
+        let here = [
+            "localhost",
+            "nats://localhost",
+            "LocalHost:4222",
+            "127.0.0.1",
+            "[::1]",
+            "nats://[::1]:4222/",
+            "tls://127.0.0.1:04222",
+            "NATS://u:p@localhost.:4222",
+            "[::ffff:127.0.0.1]",
+            "0.0.0.0",
+            "[::]:4222",
+            "ws://localhost:4222",
+            "localhost?key=secret",
+            "localhost:4222,127.0.0.1:4222",
+        ];
+        for list in here {
+            assert_eq!(places(list), BTreeSet::from(["localhost:4222".to_owned()]), "{list}");
+        }
+        for (list, place) in [
+            ("H.Example", "h.example:4222"),
+            ("ws://h", "h:80"),
+            ("wss://h/a/?key=secret", "h:443/a"),
+            ("[2001:DB8::0:1]", "[2001:db8::1]:4222"),
+            ("127.0.0.2", "127.0.0.2:4222"),
+            ("localhost:4223", "localhost:4223"),
+        ] {
+            assert_eq!(places(list), BTreeSet::from([place.to_owned()]), "{list}");
+            assert_eq!(places(place), places(list), "what is written down is read again");
+        }
+        for unreadable in ["", "nats://u:secret", "ws://h?a=secret@b", "h:99999", "nats://u:p@"] {
+            assert!(places(unreadable).is_empty(), "{unreadable}");
+        }
+    }
+
+    #[test]
     fn an_unreadable_url_says_what_to_do() {
         for (url, hint) in [
             ("nats://u:se#cret@h", "# is %23"),
             ("nats://u:se,cret@h", "a comma in a login"),
+            ("wss://h?key=se,cret", "a comma in what follows the host"),
             ("h:1,u:p@g:1", "no scheme before it"),
             ("http://u:p@h", "its scheme is none of nats://"),
             ("nats://u:p@", "no host"),

@@ -16,6 +16,7 @@ use async_nats::jetstream::{ErrorCode, consumer};
 
 use super::connect::Connection;
 use super::error::ModuleError;
+use super::overlap;
 use super::remedy::remedy;
 
 /// How long to wait for what.
@@ -49,7 +50,21 @@ pub async fn stream(connection: &Connection, config: &Config) -> Result<Stream, 
         denied: denied(connection, &config.name),
     };
     let jetstream = connection.jetstream();
-    question.ask(ELECTION, || jetstream.get_or_create_stream(config), elects_for_stream).await
+    let made =
+        question.ask(ELECTION, || jetstream.get_or_create_stream(config), elects_for_stream).await;
+    named(connection, config, made).await
+}
+
+/// What was made, or the refusal with the streams that stand in the way.
+async fn named(
+    connection: &Connection,
+    config: &Config,
+    made: Result<Stream, ModuleError>,
+) -> Result<Stream, ModuleError> {
+    match made {
+        Ok(stream) => Ok(stream),
+        Err(error) => Err(overlap::explained(connection, config, error).await),
+    }
 }
 
 /// The same for one that is not there, as far as is known: it is made, and where somebody was quicker, that
@@ -69,7 +84,8 @@ pub async fn new_stream(connection: &Connection, config: &Config) -> Result<Stre
             made => made,
         }
     };
-    question.ask(ELECTION, made, elects_for_stream).await
+    let made = question.ask(ELECTION, made, elects_for_stream).await;
+    named(connection, config, made).await
 }
 
 fn is_taken(error: &CreateStreamError) -> bool {

@@ -34,6 +34,7 @@ mod module;
 mod object;
 mod observer;
 mod outage;
+mod overlap;
 mod queue_group;
 mod refusal;
 mod remedy;
@@ -48,7 +49,7 @@ mod stream_settings;
 mod target;
 mod tasks;
 
-pub use address::{one_server, without_secrets};
+pub use address::{one_server, places, without_secrets};
 pub use app::{App, DrainReport, Lost, Registered, Running, StartError};
 pub use caller::{BarrierError, Caller, Sending};
 pub use connect::Connection;

@@ -1,9 +1,10 @@
-//! What to do where a server refuses because there is no more, by the server's words.
+//! What to do where a server refuses because there is no more, or something else is in the way, by the
+//! server's words.
 //!
 //! The words and codes are those of nats-server's `errors.json` and `-ERR` lines.
 
-/// A limit: how a refusal names it, by code or words, and what to do about it.
-const LIMITS: [(&[&str], &str); 5] = [
+/// How a refusal says it, by code or words, and what to do about it.
+const REFUSALS: [(&[&str], &str); 11] = [
     (
         &["maximum subscriptions exceeded"],
         "raise `max_subscriptions` of the server, or `subs` of the account",
@@ -43,12 +44,46 @@ const LIMITS: [(&[&str], &str); 5] = [
         "the stream is full, and refuses what is new: `nats stream info` shows its limits, and `nats \
          stream edit` raises them",
     ),
+    (
+        &["10054", "message size exceeds maximum allowed"],
+        "the stream takes smaller messages only: `nats stream edit` raises its `max_msg_size`",
+    ),
+    (
+        &["10060", "expected stream does not match"],
+        "another stream than the one that is meant has this subject, and no worker reads it there: `nats \
+         stream ls --subject SUBJECT` names it; take the subject from it with `nats stream edit`, or \
+         delete it",
+    ),
+    (
+        &[
+            "10099",
+            "10100",
+            "multiple non-filtered consumers not allowed on workqueue stream",
+            "filtered consumer not unique on workqueue stream",
+        ],
+        "a work queue gives each message to one consumer, and another one takes these: `nats consumer ls \
+         STREAM` names it, and `nats consumer rm` removes it",
+    ),
+    (
+        &["10012", "10013", "10148", "can not update push consumer to pull based"],
+        "a consumer of this name has settings that cannot be changed to these: `nats consumer rm` removes \
+         it, and it is made anew",
+    ),
+    (
+        &["10109", "invalid operation on sealed stream"],
+        "somebody has sealed the stream, for good: what it holds can be read, and to go on it has to be \
+         deleted and made anew",
+    ),
+    (
+        &["10005", "10074", "no suitable peers for placement", "replicas > 1 not supported"],
+        "there are fewer servers with JetStream than copies of a stream: lower `replicas` in the settings",
+    ),
 ];
 
-/// What to do about a refusal, where it is for a limit.
+/// What to do about a refusal, where it is known.
 pub fn remedy(words: &str) -> Option<&'static str> {
     let named = |names: &[&str]| names.iter().any(|name| words.contains(name));
-    LIMITS.iter().find(|(names, _)| named(names)).map(|(_, remedy)| *remedy)
+    REFUSALS.iter().find(|(names, _)| named(names)).map(|(_, remedy)| *remedy)
 }
 
 #[cfg(test)]
@@ -62,6 +97,11 @@ mod tests {
             ("resource limits exceeded for account (503)", "nats account info"),
             ("insufficient storage resources available, error code: 10047", "nats account info"),
             ("maximum bytes exceeded (503)", "nats stream edit"),
+            ("expected stream does not match (400)", "nats stream ls --subject"),
+            ("filtered consumer not unique on workqueue stream (10100)", "nats consumer ls"),
+            ("can not update push consumer to pull based (10012)", "nats consumer rm"),
+            ("invalid operation on sealed stream (10109)", "sealed"),
+            ("replicas > 1 not supported in non-clustered mode (10074)", "lower `replicas`"),
         ] {
             assert!(remedy(words).is_some_and(|it| it.contains(says)), "{words}");
         }

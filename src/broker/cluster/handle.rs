@@ -11,12 +11,12 @@ use super::routes::Routes;
 use crate::broker::error::StartError;
 use crate::broker::lifecycle::{Broker, logins, nothing, private_folder, run_folder};
 use crate::broker::logins::{Credentials, Logins};
+use crate::broker::names::ClusterNames;
 use crate::broker::place::Member;
 use crate::broker::ports::Placeholder;
 use crate::broker::roles::Role;
 use crate::broker::secret::draw_secret;
 use crate::broker::settings::{ClusterSettings, Port, Settings, Store};
-use crate::broker::store::ClusterNames;
 use crate::process::{ExitStatus, Signal};
 
 /// Several nats-servers that form one JetStream cluster, ready when you have it: a write to a stream

@@ -165,6 +165,10 @@ fn usable_folder(context: &Context) -> Result<PathBuf, String> {
     Ok(folder)
 }
 
+/// What to do where nothing can be published there.
+pub const ELSEWHERE: &str = "commands find `serve` by a file there: set XDG_RUNTIME_DIR to a folder of yours, or \
+                             serve --unlisted";
+
 /// Makes sure that [`RuntimeFile::publish`] can write there, before all that comes first is started.
 ///
 /// # Errors
@@ -175,15 +179,18 @@ pub fn may_be_published(context: &Context) -> Result<(), String> {
     match std::fs::symlink_metadata(&folder) {
         Ok(_) => {
             let folder = usable_folder(context)?;
-            whole::try_public(&path(context, std::process::id()))
+            whole::try_page(&path(context, std::process::id()))
                 .map_err(|e| format!("write to the runtime folder {}: {e}", folder.display()))
         }
         // It is made when there is something to say.
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             let above = folder.ancestors().skip(1).find(|above| above.symlink_metadata().is_ok());
             let above = above.unwrap_or(Path::new("/"));
-            let may = rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK;
-            rustix::fs::access(above, may).map_err(|e| failed(e.into()))
+            // The way to it must be trusted too.
+            match crate::private::check(&folder) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => Err(failed(e)),
+                _ => whole::try_page(&above.join("mono-demo")).map_err(failed),
+            }
         }
         Err(e) => Err(failed(e)),
     }

@@ -30,10 +30,10 @@ mod proof;
 
 pub use chosen::{all, list, of_pid};
 pub use file::{
-    Kept, Runtime, RuntimeFile, begin_log, living, log_path, may_be_published, of_server,
-    remove_stale,
+    ELSEWHERE, Kept, Runtime, RuntimeFile, begin_log, living, log_path, may_be_published,
+    of_server, remove_stale,
 };
-pub use find::{find, open, runner, runs};
+pub use find::{Serves, find, open, runner, runs, serves};
 pub use held::Held;
 pub use process::Process;
 pub use proof::{Prover, QUESTIONS, Secret};

@@ -29,7 +29,7 @@ pub const QUESTIONS: &str = "services.serve.*";
 /// How long an answer may take: the process may be stopped.
 const LIMIT: Duration = Duration::from_secs(2);
 /// How long the servers of a cluster may take to tell each other who listens where.
-const SPREADS: Duration = Duration::from_secs(1);
+pub(super) const SPREADS: Duration = Duration::from_secs(1);
 /// No question is longer.
 const LONGEST: usize = 64;
 
@@ -147,31 +147,70 @@ async fn answer_all(client: &Client, mut questions: Subscriber, secret: &Secret)
     }
 }
 
+/// Why nobody has proved to have a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum Unproved {
+    /// Whoever has it does not listen there: not in this account, at least.
+    #[error("no program there answers for it")]
+    Nobody,
+    /// Somebody else does.
+    #[error("the program that answers there does not know its secret")]
+    AnotherSecret,
+    /// The question may not be asked there.
+    #[error("{0}")]
+    Denied(String),
+    /// It was asked, and nothing is known: who listens may be paused.
+    #[error("{0}")]
+    Unknown(String),
+}
+
 /// Whether whoever is there has the secret, and heard the question at the server of this name; the name
 /// is empty for those whom the broker does not tell about.
 ///
 /// # Errors
 /// Why that is not known, or not so.
-pub async fn proves(connection: &Connection, secret: &Secret, server: &str) -> Result<(), String> {
-    let question = Secret::draw().map_err(|e| e.to_string())?.0;
+pub async fn proves(
+    connection: &Connection,
+    secret: &Secret,
+    server: &str,
+) -> Result<(), Unproved> {
+    proves_within(connection, secret, server, SPREADS).await
+}
+
+/// The same of one that listens for longer than it takes to spread.
+///
+/// # Errors
+/// As [`proves`].
+pub async fn still_proves(connection: &Connection, secret: &Secret) -> Result<(), Unproved> {
+    proves_within(connection, secret, "", Duration::ZERO).await
+}
+
+async fn proves_within(
+    connection: &Connection,
+    secret: &Secret,
+    server: &str,
+    spreads: Duration,
+) -> Result<(), Unproved> {
+    let question = Secret::draw().map_err(|e| Unproved::Unknown(e.to_string()))?.0;
     let asked = tokio::time::Instant::now();
     let reply = loop {
         let body = Bytes::from(question.clone());
         match ask(connection.caller(), &secret.subject(), None, body, LIMIT).await {
             Ok(reply) => break reply,
             // That it has spread cannot be observed.
-            Err(ClientError::NoResponders { .. }) if asked.elapsed() < SPREADS => {
+            Err(ClientError::NoResponders { .. }) if asked.elapsed() < spreads => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            Err(ClientError::NoResponders { .. }) => {
-                return Err("no program there answers for it".to_owned());
+            Err(ClientError::NoResponders { .. }) => return Err(Unproved::Nobody),
+            Err(error @ ClientError::Permissions { .. }) => {
+                return Err(Unproved::Denied(error.to_string()));
             }
-            Err(error) => return Err(error.to_string()),
+            Err(error) => return Err(Unproved::Unknown(error.to_string())),
         }
     };
     match reply.payload == secret.answer(question.as_bytes(), server) {
         true => Ok(()),
-        false => Err("the program that answers there does not know its secret".to_owned()),
+        false => Err(Unproved::AnotherSecret),
     }
 }
 

@@ -10,6 +10,7 @@ use super::announced::Announced;
 use super::args::ServeArgs;
 use super::earlier;
 use super::journals::Journals;
+use super::others::Others;
 use super::serving::Serving;
 use super::starter::{Starter, Store};
 use super::watch::{Watch, too_small};
@@ -51,12 +52,8 @@ pub async fn run(
         }
     }
     if !args.unlisted {
-        let failed = |e| {
-            CliError::new(Exit::Infrastructure, format!("serve: {e}")).hint(
-                "commands find `serve` by a file there: set XDG_RUNTIME_DIR to a folder of yours, or \
-                 serve --unlisted",
-            )
-        };
+        let failed =
+            |e| CliError::new(Exit::Infrastructure, format!("serve: {e}")).hint(running::ELSEWHERE);
         running::may_be_published(context).map_err(failed)?;
     }
     // All that is read comes first: what waits there, as for a pipe, a signal ends in the system's way.
@@ -138,9 +135,18 @@ pub async fn run(
     };
     let start = async {
         let (broker, settings) = (broker.as_ref(), &starter.settings);
+        let others = match broker.is_some() || args.unlisted {
+            true => Others::default(),
+            false => Others::find(&target, context).await?,
+        };
+        if !args.recreate {
+            others.refuse_lost(&connection).await?;
+        }
         let journals = Journals::find(&args, broker, &connection, settings, context).await?;
-        if let Some(earlier) = earlier::told_once(&journals, &target.url).await {
-            output.note(format!("warning: {earlier}"));
+        let mut warnings = others.with_other_journals(&journals);
+        warnings.extend(earlier::told(&journals, &target.url, &others).await);
+        for warning in warnings {
+            output.note(format!("warning: {warning}"));
         }
         let running = starter.start(&connection, &journals).await?;
         Ok((running, journals))

@@ -109,13 +109,18 @@ impl Seen {
         else {
             return Vec::new();
         };
-        let missing = STREAMS.iter().filter(|name| !self.streams.contains_key(**name));
         let last = held.last_sequence;
-        missing
+        self.missing()
+            .into_iter()
             .map(|name| {
                 format!("stream `{name}` does not exist, and `{witness}` has had {last} messages")
             })
             .collect()
+    }
+
+    /// The streams that are not there, whatever the others held.
+    pub fn missing(&self) -> Vec<&'static str> {
+        STREAMS.into_iter().filter(|name| !self.streams.contains_key(*name)).collect()
     }
 
     /// Streams that are younger than the requests, which have had messages: all others are made before

@@ -254,7 +254,12 @@ impl Ledger {
             "a stream of this name exists and would allow a second entry for a payment \
              (wanted: one message a subject, discard new also per subject, no age limit, \
              deletes and purges denied)",
-        ))
+        )
+        .hint(format!(
+            "`nats stream edit {}` sets what is wanted and can be changed; else delete it if nobody needs what \
+             it holds, or serve in another account",
+            wanted.name
+        )))
     }
 
     /// Claims the id for the intent's content.

@@ -15,9 +15,9 @@ import (
 var (
 	// Not by `(?i)`, to which ſ is an s.
 	scheme = regexp.MustCompile("^([Nn][Aa][Tt][Ss]|[Tt][Ll][Ss]|[Ww][Ss][Ss]?)://")
-	// A host, perhaps with a port and a path; what is not ASCII is encoded, as a percent sign is.
+	// A host, perhaps with a port and a path; what is not ASCII is encoded, as are % and a comma.
 	host = regexp.MustCompile(
-		`^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?([/?#]([!-$&-~]|%[0-9A-Fa-f]{2})*)?$`)
+		`^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?([/?#]([!-$&-+\--~]|%[0-9A-Fa-f]{2})*)?$`)
 	// A percent sign that encodes nothing is one.
 	percent = regexp.MustCompile("%([0-9A-Fa-f]{2})?")
 )
@@ -77,12 +77,12 @@ func servers(urls string) ([]server, error) {
 func inName(c rune) bool { return !strings.ContainsRune("/?#:", c) }
 
 // withoutLogin is the list, fit to be shown. What stands where a host should stand and cannot be one
-// may be a password: from there on nothing is shown.
+// may be a password, or the end of a query with an `@`: from there on nothing is shown.
 func withoutLogin(urls string) string {
 	var shown []string
 	for _, item := range items(urls) {
-		scheme, _, at := parts(item)
-		if !host.MatchString(at) {
+		scheme, info, at := parts(item)
+		if strings.ContainsAny(info, "?#") || !host.MatchString(at) {
 			shown = append(shown, "…")
 			break
 		}
@@ -97,12 +97,15 @@ func withoutLogin(urls string) string {
 
 // items are the URLs of a list. A comma that should have been encoded cuts a login in two: an `@`
 // without a scheme takes what stands before it, up to a scheme or the end of another login
-// without one.
+// without one. It cuts a query in two as well: what has no scheme and follows one belongs to it.
 func items(urls string) []string {
 	var found []string
 	for _, item := range strings.Split(urls, ",") {
 		if item = strings.Trim(item, blanks); item == "" {
 			continue
+		}
+		if last := len(found) - 1; last >= 0 && strings.ContainsAny(found[last], "?#") && !scheme.MatchString(item) {
+			found, item = found[:last], found[last]+","+item
 		}
 		for strings.Contains(item, "@") && !scheme.MatchString(item) {
 			last := len(found) - 1
