@@ -166,6 +166,21 @@ async fn a_paused_child_stands_still_at_once() {
     busy.kill().await.unwrap();
 }
 
+/// The kernel stops a process that waits for its child to become a program only when that child goes on.
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn a_child_that_is_about_to_start_a_program_is_paused() {
+    let waits = "import ctypes, signal; ctypes.CDLL(None).vfork(); signal.pause()";
+    let child = spawn(Spawn::new("waits", "python3").args(["-c", waits])).await;
+    let children = format!("/proc/{0}/task/{0}/children", child.pid());
+    eventually("it waits for its child", Duration::from_secs(20), || {
+        !std::fs::read_to_string(&children).unwrap().is_empty() && state(child.pid()) == Some('D')
+    });
+    child.signal(Signal::Stop).await.unwrap();
+    assert_eq!(child.try_status(), None);
+    child.close().await;
+}
+
 #[tokio::test]
 async fn a_signal_after_the_exit_is_an_error() {
     let child = spawn(sh("exit 5")).await;

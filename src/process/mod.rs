@@ -32,6 +32,7 @@
 //! | `counts` | how much was written, by pipe |
 //! | `clean` | text that is safe to show in a terminal |
 //! | `sockets` | which of our children has a TCP port |
+//! | `standstill` | whether a process does anything |
 //! | `status` | how a child ended, and the signals we send |
 
 mod attendant;
@@ -52,6 +53,7 @@ pub mod reaper;
 mod remove;
 mod sockets;
 mod spawn;
+mod standstill;
 mod start;
 mod status;
 mod subcommand;

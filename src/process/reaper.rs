@@ -19,6 +19,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitCode};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::io::{FdFlags, fcntl_setfd};
@@ -32,10 +33,13 @@ use super::program;
 #[cfg(target_os = "linux")]
 use super::program::{BECOME, become_program};
 use super::remove::remove_tree;
+use super::standstill;
 use super::status::{ExitStatus, Signal};
 use super::subcommand::SUBCOMMAND;
 use crate::given::open_file;
 
+/// The kernel has no event for a process that stands still without having stopped.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 /// How long to wait for the lock of a child whose parent died: its reaper is ending it right now.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -149,7 +153,7 @@ fn hold(path: &Path) -> io::Result<File> {
                 return Err(io::ErrorKind::WouldBlock.into());
             }
             // A file lock can be awaited only without a deadline.
-            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(2)),
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(2)),
         }
     }
 }
@@ -185,7 +189,7 @@ fn supervise(order: &Order, channel: UnixStream) -> io::Result<Folders> {
     // The child has its own copies; ours would keep its pipes open after it closed them.
     let _ = let_go_of_stdio();
 
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         let listener = scope.spawn(|| listen(requests, Some(&group), &reports));
         let status = group.wait();
         orphans::end();
@@ -258,10 +262,19 @@ impl Group {
     }
 
     /// The signal is only asked for when it was sent: threads that run elsewhere go on for a moment,
-    /// and may still answer somebody. Returns once none of the child does.
+    /// and may still answer somebody. Returns once none of the child does. One that was stopped while
+    /// it waited for a child of its own to become a program (vfork(2)) is told to have stopped only when
+    /// that child, which is stopped too, goes on: it is looked for.
     fn until_stopped(&self) {
         let options = WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        while matches!(waitid(WaitId::Pid(self.pid), options), Err(rustix::io::Errno::INTR)) {}
+        loop {
+            match waitid(WaitId::Pid(self.pid), options | WaitIdOptions::NOHANG) {
+                Ok(None) if standstill::stands_still(self.pid) => return,
+                Ok(None) => thread::sleep(LOOK_AGAIN),
+                Err(rustix::io::Errno::INTR) => {}
+                _ => return,
+            }
+        }
     }
 
     /// Waits for the child, ends what it left of its group, and only then reaps it.
