@@ -144,10 +144,17 @@ fn nodes_with_streams(store: &Path) -> Vec<PathBuf> {
     }
     let Ok(entries) = store.read_dir() else { return Vec::new() };
     let paths = entries.flatten().map(|entry| entry.path());
-    let mut nodes: Vec<PathBuf> =
-        paths.filter(|path| is_of_node(path) && path.join("jetstream").exists()).collect();
+    let mut nodes: Vec<PathBuf> = paths.filter(|path| has_streams_of_a_node(path)).collect();
     nodes.sort();
     nodes
+}
+
+/// Whether a server of a cluster kept streams there. One that is alone keeps streams too, in a folder of
+/// any name; what it has not is a place for what the servers of a cluster agree on (`jetstream/ACCOUNT/_js_`,
+/// ACCOUNT that of the system).
+fn has_streams_of_a_node(folder: &Path) -> bool {
+    let accounts = is_of_node(folder).then(|| folder.join("jetstream").read_dir().ok()).flatten();
+    accounts.into_iter().flatten().flatten().any(|account| account.path().join("_js_").is_dir())
 }
 
 /// The names in a store folder cannot be used; its nodes may say theirs.
@@ -206,11 +213,15 @@ mod tests {
         })
     }
 
+    fn streams_of_a_node(folder: &Path) {
+        std::fs::create_dir_all(folder.join("jetstream/$SYS/_js_")).unwrap();
+    }
+
     /// A store folder whose nodes have streams.
     fn store(nodes: usize) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         for node in 0..nodes {
-            std::fs::create_dir_all(folder.path().join(format!("node-{node}/jetstream"))).unwrap();
+            streams_of_a_node(&folder.path().join(format!("node-{node}")));
         }
         folder
     }
@@ -287,9 +298,21 @@ mod tests {
         // One in a folder of its own there is one.
         let inner = folder.path().join("inner");
         kept(&inner, 3).unwrap();
-        std::fs::create_dir(inner.join("node-2/jetstream")).unwrap();
+        streams_of_a_node(&inner.join("node-2"));
         assert!(refuse_cluster(&inner).is_err() && is_of_cluster(&inner));
         kept(&inner, 3).unwrap();
+    }
+
+    #[test]
+    fn a_single_server_may_keep_its_streams_in_a_folder_of_any_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["node-1", "node-2"] {
+            let store = folder.path().join(name);
+            std::fs::create_dir_all(store.join("jetstream/$G/streams/S")).unwrap();
+            refuse_cluster(&store).unwrap();
+        }
+        refuse_cluster(folder.path()).unwrap();
+        assert!(!is_of_cluster(folder.path()) && !is_of_cluster(&folder.path().join("node-1")));
     }
 
     #[test]

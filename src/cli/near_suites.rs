@@ -38,23 +38,29 @@ pub fn suite_of(path: &Path) -> Option<PathBuf> {
     path.ancestors().find(|folder| folder.join(own::FILE).is_file()).map(Path::to_owned)
 }
 
+/// What to do where the working folder is no suite and has some.
+pub fn below(names: &[String], context: &Context) -> Option<String> {
+    let suites = in_folder(&context.cwd);
+    let first = suites.first()?;
+    if let Some(near) = hint(names, context) {
+        return Some(near);
+    }
+    Some(format!(
+        "the suites here: {}; name one, as in `mono-demo e2e {first}`, or run the built-in scenarios with \
+         --builtin",
+        shown(&suites)
+    ))
+}
+
 /// What to do where names choose no scenario, and a suite in the working folder was meant.
-pub fn hint(names: &[String], built_in: bool, context: &Context) -> Option<String> {
+pub fn hint(names: &[String], context: &Context) -> Option<String> {
     let here = in_folder(&context.cwd);
     let is_there = |name: &str| context.absolute(name.as_ref()).exists();
     let near = names
         .iter()
         .filter(|name| !is_there(name))
         .find_map(|name| nearest(name.trim_end_matches('/'), here.iter().map(String::as_str)));
-    match near {
-        Some(near) => Some(format!("did you mean the suite `{near}`?")),
-        None if built_in && !here.is_empty() => Some(format!(
-            "the suites here: {}; name one, as in `mono-demo e2e {}`",
-            shown(&here),
-            here[0]
-        )),
-        None => None,
-    }
+    near.map(|near| format!("did you mean the suite `{near}`?"))
 }
 
 /// The folders in this one that have a suite file.

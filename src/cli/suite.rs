@@ -59,11 +59,12 @@ pub struct Asked<'a> {
 }
 
 /// The suite that was named, else that of the working folder, else the built-in one: in CI only if it
-/// was asked for, since nobody reads there that the suite which was meant is somewhere else.
+/// was asked for, since nobody reads there that the suite which was meant is somewhere else; and not where
+/// suites lie in the working folder, of which one was meant.
 ///
 /// # Errors
 /// A suite file that cannot be read; if the built-in suite cannot be unpacked into the cache
-/// folder; no suite in CI.
+/// folder; no suite in CI, or several below.
 pub async fn find(
     asked: Asked<'_>,
     tools: &provision::Settings,
@@ -81,6 +82,9 @@ pub async fn find(
         let message = format!("{NONE}: in CI the built-in scenarios run only with --builtin");
         return Err(CliError::usage(message)
             .hint("name your suite, as in `mono-demo e2e my-suite`, or run this in its folder"));
+    }
+    if let Some(suites) = near_suites::below(asked.names, context).filter(|_| !asked.builtin) {
+        return Err(CliError::usage(format!("{NONE}, and there are suites below it")).hint(suites));
     }
     let root = provision::unpacked(tools, &sources(), &|line: &str| output.note(line)).await?;
     Ok(Suite { fixtures: root.join(FOLDER), root, built_in: true, own: None, shown })

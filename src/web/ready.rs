@@ -1,7 +1,7 @@
 //! Whether a page says that its program is ready.
 
 use std::io::{self, ErrorKind};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::page::Page;
@@ -33,7 +33,7 @@ impl Readiness {
             if let Ok(200..=299) = answer {
                 return;
             }
-            *self.last.lock().expect("nobody panics with the answer in hand") = Some(answer);
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
             tokio::time::sleep(ASK_AGAIN).await;
         }
     }
@@ -47,7 +47,7 @@ impl Readiness {
     /// What was seen instead.
     #[must_use]
     pub fn instead(&self) -> String {
-        match &*self.last.lock().expect("nobody panics with the answer in hand") {
+        match &*self.last.lock().unwrap_or_else(PoisonError::into_inner) {
             None => "it has not answered yet".to_owned(),
             Some(Ok(status)) => format!("the last answer was {status}"),
             Some(Err(error)) => format!("the last attempt: {error}"),

@@ -35,7 +35,8 @@ pub fn check(cargo: impl Fn(&[&str]) -> Command) -> Result<bool, String> {
     let program = built(cargo)?;
     let mut wrong = Vec::new();
     for (name, bound) in BOUNDS {
-        let each = (counted(&program, name, MORE)? - counted(&program, name, FEW)?) / (MORE - FEW);
+        let (few, more) = (counted(&program, name, FEW)?, counted(&program, name, MORE)?);
+        let each = more.saturating_sub(few) / (MORE - FEW);
         let told = judged(name, each, bound);
         println!("{}", told.as_ref().unwrap_or_else(|wrong| wrong));
         wrong.extend(told.err());

@@ -146,8 +146,7 @@ impl<'a> Plan<'a> {
     /// Where nothing is chosen, also which suite was meant, perhaps.
     pub(super) fn meant(&self, error: E2eError) -> CliError {
         let near = matches!(&error, E2eError::NothingChosen { near: None, .. });
-        let (names, built_in) = (&self.args.names, self.suite.built_in);
-        let hint = near.then(|| near_suites::hint(names, built_in, self.context)).flatten();
+        let hint = near.then(|| near_suites::hint(&self.args.names, self.context)).flatten();
         let error = CliError::from(error);
         match hint {
             Some(hint) => error.hint(hint),

@@ -239,31 +239,33 @@ impl Declared {
         Ok(())
     }
 
-    /// Until nothing has come for a while, at places where it matters how often something is there.
+    /// Until nothing has come for a while, at places where it matters how often something is there; at
+    /// most so long, whoever goes on and on.
     async fn look_on(&self, begun: &HashMap<again::Key, u64>, most: Duration) {
         let mut eyes = self.eyes.lock().await;
         if !eyes.iter().any(|(.., eye)| eye.counts) {
             return;
         }
-        let dear = eyes.iter().any(|(.., eye)| eye.is_dear());
-        let (mut seen, mut quiet_since) = (0, Instant::now());
+        let dear = eyes.iter().any(|(.., eye)| eye.counts && eye.is_dear());
+        let (begun_at, mut last) = (Instant::now(), Instant::now());
+        let (mut seen, mut quiet) = (None, Duration::ZERO);
         loop {
-            for (.., eye) in &mut *eyes {
-                let _ = eye.look(&self.around).await;
+            for (.., eye) in eyes.iter_mut() {
+                if eye.counts {
+                    let _ = eye.look(&self.around).await;
+                }
             }
-            let effects = || {
-                eyes.iter().flat_map(|(promise, _, eye)| {
+            let found: usize = eyes.iter().map(|(.., eye)| eye.found.len()).sum();
+            if seen.replace(found) != Some(found) {
+                last = Instant::now();
+                let effects = eyes.iter().flat_map(|(promise, _, eye)| {
                     let promise = self.promises[*promise].name.as_str();
-                    eye.found.iter().filter_map(move |found| {
-                        Some((promise, found.key.as_deref()?, found.at_ns))
-                    })
-                })
-            };
-            let now_seen = effects().count();
-            if std::mem::replace(&mut seen, now_seen) != now_seen {
-                quiet_since = Instant::now();
+                    let found = eye.found.iter();
+                    found.filter_map(move |it| Some((promise, it.key.as_deref()?, it.at_ns)))
+                });
+                quiet = again::looks_on(begun, effects, most);
             }
-            if quiet_since.elapsed() >= again::looks_on(begun, effects(), most) {
+            if last.elapsed() >= quiet || begun_at.elapsed() >= most {
                 return;
             }
             tokio::time::sleep(if dear { RUN_AGAIN } else { LOOK_AGAIN }).await;

@@ -10,15 +10,12 @@ const SILENT: &str = "Authentication Timeout";
 
 /// What is told of a service that never came.
 const NEVER_CAME: &str = " to the broker within ";
-/// What libraries print where nobody listens: nats.go, nats.js and Node, nats-py, async-nats and other
-/// programs of Rust.
-const NOBODY: [&str; 5] = [
-    "no servers available",
-    "connection_refused",
-    "econnrefused",
-    "connect call failed",
-    "connection refused",
-];
+/// What nats.go, nats.js and async-nats print where nobody listens.
+const NOBODY: [&str; 2] = ["no servers available", "connection_refused"];
+/// What others print there, whatever they wanted to connect to.
+const REFUSED_THERE: [&str; 3] = ["econnrefused", "connect call failed", "connection refused"];
+/// Where NATS listens unless it is told otherwise.
+const PORT: &str = "4222";
 
 /// The reason, with what the broker's log says of it and what to do; where everybody is let in, a login is
 /// not what is missing.
@@ -64,7 +61,8 @@ pub(in crate::e2e) fn explained(
 
 /// Whether a service looked for a broker where none is: it never came, or says so.
 fn found_nobody(told: &str) -> bool {
-    told.contains(NEVER_CAME) || NOBODY.iter().any(|words| told.to_lowercase().contains(words))
+    let has = |words: &[&str]| words.iter().any(|words| told.to_lowercase().contains(words));
+    told.contains(NEVER_CAME) || has(&NOBODY) || (told.contains(PORT) && has(&REFUSED_THERE))
 }
 
 /// A line without process id and time.
@@ -114,6 +112,10 @@ mod tests {
             let ended = Stop::Broken(format!("api ended with exit status 1; its log says `{log}`"));
             assert!(told(explained(ended, "api", &[], &closed)).contains(fixed), "{log}");
         }
+        let other =
+            "api ended with exit status 1; its log says `connect ECONNREFUSED 127.0.0.1:5432`";
+        let other = told(explained(Stop::Broken(other.to_owned()), "api", &[], &closed));
+        assert!(!other.contains(fixed), "a database is no broker: {other}");
         // What is followed already is no advice.
         for log in [&[][..], &[line.to_owned()]] {
             let all = told(explained(away(), "api", log, &open));

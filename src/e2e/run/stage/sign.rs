@@ -24,11 +24,24 @@ pub(super) async fn seen(ready: &Ready, broker: &Asked<'_>) -> Option<String> {
         Ready::Line(_) | Ready::Consumer(_) | Ready::Http(_) => None,
         Ready::Service(_) => {
             let names = services(broker).await.ok()?;
-            Some(listed(
+            let seen = listed(
                 "no service answers $SRV.PING",
                 "of services, $SRV.PING is answered by",
                 &names,
-            ))
+            );
+            let connected = connected::services(broker.harness, broker.servers).await;
+            let connected = connected.map_or(0, |all| all.len());
+            // One that is no service of NATS's micro framework never answers there.
+            let plain = match connected {
+                0 => String::new(),
+                _ if !names.is_empty() => String::new(),
+                many => format!(
+                    ", and there are {}: one that is no service of NATS is ready = {{ connected = 1 }} or \
+                     {{ subscribes = \"SUBJECT\" }}",
+                    counted(many, "connection")
+                ),
+            };
+            Some(seen + &plain)
         }
         Ready::Connected(_) => {
             let all = connected::services(broker.harness, broker.servers).await.ok()?;

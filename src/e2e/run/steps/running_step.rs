@@ -96,15 +96,7 @@ impl RunningStep<'_> {
     ) -> Result<(Seen, Seen), (Option<Seen>, Stop)> {
         let action = filled(&self.step.action, variables);
         let expects: Vec<Expect> = self.step.expects.iter().map(|e| e.filled(variables)).collect();
-        // The next message, or a line, is waited for; asking again would take the one after it.
-        let patience = match action {
-            Action::ExpectMessage { .. }
-            | Action::ExpectMessages { .. }
-            | Action::ExpectLog(_)
-            | Action::Kv(Kv { does: KvVerb::Watch, .. }) => Duration::ZERO,
-            _ => self.step.within.unwrap_or_default(),
-        };
-        let deadline = Instant::now() + patience;
+        let deadline = Instant::now() + self.patience().unwrap_or_default();
         loop {
             let seen = self.attempt(&action).await.map_err(|stop| (None, stop))?;
             let held = if self.step.open { Ok(()) } else { seen.check(&expects) };
@@ -124,12 +116,24 @@ impl RunningStep<'_> {
         }
     }
 
+    /// How long it is asked again, where it is.
+    fn patience(&self) -> Option<Duration> {
+        match self.step.action {
+            // The next message, or a line, is waited for; asking again would take the one after it.
+            Action::ExpectMessage { .. }
+            | Action::ExpectMessages { .. }
+            | Action::ExpectLog(_)
+            | Action::Kv(Kv { does: KvVerb::Watch, .. }) => None,
+            _ => self.step.within,
+        }
+    }
+
     fn differs(&self, span: &Span, n: u32, difference: &Difference) -> Stop {
         let mut message = difference.to_string();
         if self.step.repeat.is_some() {
             message.push_str(&format!(" (repetition {n})"));
         }
-        if let Some(within) = self.step.within {
+        if let Some(within) = self.patience() {
             message.push_str(&format!(" (asked for {within:?})"));
         }
         Stop::failed(self.fixture, span, message)
