@@ -204,3 +204,26 @@ fn what_cannot_be_judged_is_refused_by_name() {
     let error = talk.err("history.end", ended);
     assert!(text(&error, "message").contains("broker-1 is a broker, and not a history"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_had_its_effect_is_valid_here_and_in_the_kept_history() {
+    let home = Home::new();
+    let mut talk = Talk::start(&home);
+    let broker = shop(&mut talk);
+    let mut promises = receipts();
+    promises["order"]["operation"] = json!({ "request": "orders.place" });
+    begin(&mut talk, promises);
+    let invoke = json!({
+        "of": "history-1", "verb": "request", "subject": "orders.place",
+        "payload_base64": base64("{\"id\":\"o-1\"}"),
+    });
+    talk.ok("history.invoke", invoke);
+    let context = jetstream::new(async_nats::connect(text(&broker, "url")).await.unwrap());
+    context.publish("receipts.o-1", "{}".into()).await.unwrap().await.unwrap();
+    let ended = json!({ "of": "history-1", "operation": 1, "outcome": "ok" });
+    talk.ok("history.end", ended);
+    let kept = home.path().join("kept.jsonl");
+    let judged = talk.ok("history.judge", json!({ "of": "history-1", "into": kept }));
+    assert_eq!(judged["verdict"], "valid", "{judged:#}");
+    home.run(&["history", "check", kept.to_str().unwrap()]).ok();
+}

@@ -135,20 +135,20 @@ fn without_detours(path: &Path) -> PathBuf {
 /// A suite of one service, which is this command.
 fn of_command(command: &str, suite: &Path, cwd: &Path) -> Result<Own, CliError> {
     let words: Vec<&str> = command.split_whitespace().collect();
-    let Some(program) = words.first() else {
+    if words.is_empty() {
         let error = CliError::usage("e2e new: --run names no command".to_owned());
         return Err(error.hint("as in --run \"./bin/worker --verbose\""));
-    };
-    let words = match needs_a_shell(command) {
+    }
+    let run = match needs_a_shell(command) {
         true => vec!["sh".to_owned(), "-c".to_owned(), command.to_owned()],
         false => words.iter().map(|word| (*word).to_owned()).collect(),
     };
-    let run = toml::Value::from(words).to_string();
+    let run = toml::Value::from(run).to_string();
     // From the suite's folder, so that the repository can be moved.
     let back =
         suite.strip_prefix(cwd).map(|below| vec![".."; below.components().count()].join("/"));
     let back = back.unwrap_or_else(|_| cwd.display().to_string());
-    let (name, cwd) = (name_of(program), toml::Value::from(back));
+    let (name, cwd) = (name_of(&words), toml::Value::from(back));
     let suite = format!(
         "# What `mono-demo e2e` starts, and where the scenarios are. Every key: docs/suites.md of mono-demo.\n\n\
          # Everybody is let in, so that a service in any language needs only the URL. Without this line it has to\n\
@@ -174,8 +174,16 @@ fn of_command(command: &str, suite: &Path, cwd: &Path) -> Result<Own, CliError> 
     Ok([("suite.toml", suite), ("scenarios/starts.toml", scenario)])
 }
 
-/// What a service is called: the name of its program, as names are here.
-fn name_of(program: &str) -> String {
+/// How the scripts end that another program runs.
+const SCRIPTS: [&str; 8] = ["py", "js", "mjs", "cjs", "ts", "rb", "go", "jar"];
+
+/// What a service is called: the name of its script, where its program runs one, else of the program.
+fn name_of(words: &[&str]) -> String {
+    let is_script = |word: &&&str| {
+        let extension = Path::new(word).extension().and_then(|end| end.to_str());
+        extension.is_some_and(|end| SCRIPTS.contains(&end)) && !word.starts_with('-')
+    };
+    let program = words.iter().find(is_script).or(words.first()).unwrap_or(&"");
     let stem = Path::new(program).file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { ' ' };
     let words = stem.chars().map(plain).collect::<String>();

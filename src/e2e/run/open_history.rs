@@ -27,8 +27,6 @@ use crate::wire::driver::Op;
 
 /// How long a look at configurations may take: a broker that has lost its quorum says nothing.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Nobody listens beside the clients.
-const UNHEARD: &str = "nobody listened to the clients' inboxes";
 
 /// Operations, faults and effects of services that no scenario runs.
 pub struct OpenHistory {
@@ -140,7 +138,7 @@ impl OpenHistory {
         let probe = Probe::new(Path::new(""), &self.harness, &self.recorder, &self.path);
         let mut whole = self.declared.gather(&probe, &self.recorder).await?.to_vec();
         whole.push(OPERATIONS);
-        self.recorder.unheard(UNHEARD.to_owned());
+        self.recorder.noted();
         self.recorder.finish(whole).map_err(|error| error.to_string())?;
         let history = History::open(&self.path).map_err(|error| error.to_string())?;
         let sent: BTreeSet<&str> = history

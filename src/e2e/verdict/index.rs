@@ -34,6 +34,8 @@ pub struct Index<'a> {
     clocks_us: Option<u64>,
     /// Why second replies were not listened to.
     pub unheard: Option<&'a str>,
+    /// Nobody was to listen for any.
+    pub noted: bool,
     /// The places of the operations about whatever has this key, in order.
     by_key: HashMap<&'a str, Vec<usize>, RandomState>,
     broken: Broken,
@@ -127,6 +129,7 @@ impl<'a> Index<'a> {
                     index.whole = end.whole.iter().map(String::as_str).collect();
                     index.clocks_us = end.clocks_us;
                     index.unheard = end.unheard.as_deref();
+                    index.noted = end.noted;
                 }
             }
         }

@@ -78,7 +78,9 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
     }
     places::check(index, &mut findings);
     let requests = index.operations.iter().filter(|one| one.invoke.kind == Kind::Request).count();
-    if let Some(why) = index.unheard.filter(|_| requests > 0) {
+    if index.noted {
+        findings.looked_at -= requests;
+    } else if let Some(why) = index.unheard.filter(|_| requests > 0) {
         let many = counted(requests, "request");
         findings.looked_at -= requests;
         findings.unknown(format!("whether {many} had one reply each is not known: {why}"));

@@ -251,6 +251,10 @@ pub struct End {
     /// Why second replies to requests were not listened to; absent where they were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unheard: Option<String>,
+    /// Whoever did the operations noted them, and no reply was listened for: that there was one each is
+    /// not asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub noted: bool,
 }
 
 /// The record of deliveries to workers.

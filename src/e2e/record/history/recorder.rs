@@ -44,6 +44,7 @@ struct File {
     failed: Option<io::Error>,
     /// Why nobody knows of second replies.
     unheard: Option<String>,
+    noted: bool,
     ended: bool,
 }
 
@@ -73,6 +74,7 @@ impl Recorder {
             seq: 0,
             failed: None,
             unheard: None,
+            noted: false,
             ended: false,
         };
         Self {
@@ -162,6 +164,11 @@ impl Recorder {
         self.lock().unheard = Some(why);
     }
 
+    /// The operations are noted by whoever does them: the end says so.
+    pub(in crate::e2e) fn noted(&self) {
+        self.lock().noted = true;
+    }
+
     /// Ends the history, and names its complete records. Without this line a history counts as cut
     /// off, and events that are not in it may have happened.
     ///
@@ -170,8 +177,11 @@ impl Recorder {
     pub fn finish<'a>(&self, whole: impl IntoIterator<Item = &'a str>) -> Result<(), RecordError> {
         let whole = whole.into_iter().map(str::to_owned).collect();
         let clocks_us = Some(self.shared.clock.moved_us());
-        let unheard = self.lock().unheard.take();
-        self.append(What::End(End { whole, clocks_us, unheard }));
+        let (unheard, noted) = {
+            let mut file = self.lock();
+            (file.unheard.take(), file.noted)
+        };
+        self.append(What::End(End { whole, clocks_us, unheard, noted }));
         let mut file = self.lock();
         file.ended = true;
         match file.failed.take() {

@@ -23,10 +23,12 @@ impl Known {
         }
     }
 
-    /// Whether another stream stands under the same name now.
+    /// Whether another stream stands under the same name now, or one that has lost its last messages. In a
+    /// cluster, a node that led it before it was cut off may still answer, and has fewer.
     pub(super) fn is_anew(&mut self, info: &Info) -> bool {
         let now = Self::of(info);
-        let is_anew = now.created_ns != self.created_ns || now.last < self.last;
+        let has_fewer = info.cluster.is_none() && now.last < self.last;
+        let is_anew = now.created_ns != self.created_ns || has_fewer;
         self.last = self.last.max(now.last);
         is_anew
     }

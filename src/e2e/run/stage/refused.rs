@@ -14,6 +14,8 @@ const NEVER_CAME: &str = " to the broker within ";
 const NOBODY: [&str; 2] = ["no servers available", "connection_refused"];
 /// What others print there, whatever they wanted to connect to.
 const REFUSED_THERE: [&str; 3] = ["econnrefused", "connect call failed", "connection refused"];
+/// What Python prints where nats-py is missing.
+const NO_LIBRARY: &str = "No module named 'nats'";
 /// Where NATS listens unless it is told otherwise.
 const PORT: &str = "4222";
 
@@ -50,6 +52,12 @@ pub(in crate::e2e) fn explained(
              in its suite it needs none"
         ),
         None => told,
+    };
+    let told = match told.contains(NO_LIBRARY) {
+        true => format!(
+            "{told}; a Python that has nats-py is {{{{python}}}}, in the place of the program"
+        ),
+        false => told,
     };
     Stop::Broken(match elsewhere {
         true => format!(
@@ -116,6 +124,9 @@ mod tests {
             "api ended with exit status 1; its log says `connect ECONNREFUSED 127.0.0.1:5432`";
         let other = told(explained(Stop::Broken(other.to_owned()), "api", &[], &closed));
         assert!(!other.contains(fixed), "a database is no broker: {other}");
+        let missing =
+            Stop::Broken(format!("w ended with exit status 1; its log says `{NO_LIBRARY}`"));
+        assert!(told(explained(missing, "w", &[], &closed)).contains("nats-py is {{python}}"));
         // What is followed already is no advice.
         for log in [&[][..], &[line.to_owned()]] {
             let all = told(explained(away(), "api", log, &open));
