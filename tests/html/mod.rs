@@ -193,7 +193,8 @@ fn a_page_that_cannot_be_written_costs_no_run() {
     let home = Home::new();
     write_suite(&home, &[("calls", CALL.to_owned())]);
     let output = command(&home, &["--report", "html=no/such/folder.html"]).output().unwrap();
-    let said = Said::from(output).failed(2, "--report no/such/folder.html");
+    let said =
+        Said::from(output).failed(2, "--report no/such/folder.html: there is no folder no/such");
     assert!(!said.stdout.contains("calls [rust]"), "{}", said.stdout);
 }
 

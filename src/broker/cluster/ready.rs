@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_nats::jetstream::context::{Context, ContextBuilder};
 use async_nats::jetstream::stream::{Config, StorageType};
 use futures_util::StreamExt;
-use futures_util::future::select_all;
+use futures_util::future::{select_all, try_join_all};
 use serde_json::{Value, json};
 
 use super::error::ClusterError;
@@ -88,9 +88,23 @@ pub(super) async fn streams_current(
 }
 
 async fn all_current(jetstream: Context) -> Result<(), String> {
-    match listed(jetstream).await?.iter().find_map(behind) {
-        Some(behind) => Err(behind),
-        None => Ok(()),
+    let streams = listed(jetstream.clone()).await?;
+    if let Some(behind) = streams.iter().find_map(behind) {
+        return Err(behind);
+    }
+    // The list has one answer a stream. A node that was cut off, and has not heard yet that another was
+    // elected, answers too, and finds all copies as far as its own.
+    let replicated = streams.iter().filter(|stream| {
+        stream["cluster"]["replicas"].as_array().is_some_and(|replicas| !replicas.is_empty())
+    });
+    let names = replicated.filter_map(|stream| stream["config"]["name"].as_str());
+    try_join_all(names.map(|name| has_one_leader(&jetstream, name))).await.map(drop)
+}
+
+async fn has_one_leader(jetstream: &Context, stream: &str) -> Result<(), String> {
+    match who_leads(jetstream, stream).await?.as_slice() {
+        [_] => Ok(()),
+        many => Err(format!("waiting for one leader of stream {stream}, not {}", many.len())),
     }
 }
 

@@ -300,8 +300,16 @@ fn reports(args: &RunArgs, context: &Context) -> Result<Vec<Box<dyn Reporter>>, 
         })
     };
     let named = |report: &(ReportKind, PathBuf)| {
-        open(report)
-            .map_err(|error| CliError::usage(format!("--report {}: {error}", report.1.display())))
+        open(report).map_err(|error| {
+            let shown = report.1.display();
+            let folder = report.1.parent().filter(|_| error.kind() == io::ErrorKind::NotFound);
+            CliError::usage(match folder {
+                Some(folder) => {
+                    format!("--report {shown}: there is no folder {}", folder.display())
+                }
+                None => format!("--report {shown}: {error}"),
+            })
+        })
     };
     args.report.iter().map(named).collect()
 }
