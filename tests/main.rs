@@ -24,6 +24,7 @@ mod connection;
 mod console_blocks;
 mod control;
 mod control_ends;
+mod control_faults_noted;
 mod control_history;
 mod control_input;
 mod credentials;

@@ -7,7 +7,7 @@ import (
 )
 
 // History is what a test does with a broker, and what is promised of it. Faults through this package are on
-// record by themselves.
+// record by themselves. Nobody judges it but MustHold and Judge: a test that calls neither proves nothing.
 type History struct{ handle }
 
 // History begins one. The promises are tables as [promise.NAME] of a suite, by name.
@@ -19,7 +19,7 @@ func (c *connectable) History(promises map[string]any) (*History, error) {
 	history := &History{}
 	history.pipe = c.pipe
 	fields := map[string]any{"of": c.Name, "promises": promises, "dir": absolute}
-	return history, c.pipe.call("history.begin", fields, history)
+	return started(history, c.pipe.call("history.begin", fields, history))
 }
 
 // Operation is under way until one of its methods says how it ended; it may have happened otherwise.
@@ -54,8 +54,10 @@ func (h *History) invoke(verb, subject string, body []byte, headers map[string][
 	var answer struct {
 		Operation uint64 `json:"operation"`
 	}
-	err := h.pipe.call("history.invoke", fields, &answer)
-	return &Operation{h, answer.Operation}, err
+	if err := h.pipe.call("history.invoke", fields, &answer); err != nil {
+		return nil, err
+	}
+	return &Operation{h, answer.Operation}, nil
 }
 
 // OK says that it happened.
@@ -106,12 +108,25 @@ type Verdict struct {
 		Remedy  string `json:"remedy"`
 		Manual  string `json:"manual"`
 	} `json:"hazards"`
+	// NoHazards is why nobody looked for hazards, where nobody could.
+	NoHazards string `json:"no_hazards"`
 }
 
 // Judge waits until what was promised is there or too late, and judges, once.
-func (h *History) Judge() (Verdict, error) {
+func (h *History) Judge() (Verdict, error) { return h.judge("") }
+
+// JudgeInto is the same, and keeps the history in a new file, for `mono-demo history check`.
+func (h *History) JudgeInto(file string) (Verdict, error) {
+	absolute, err := filepath.Abs(file)
+	if err != nil {
+		return Verdict{}, err
+	}
+	return h.judge(absolute)
+}
+
+func (h *History) judge(into string) (Verdict, error) {
 	var verdict Verdict
-	err := h.pipe.call("history.judge", map[string]any{"of": h.Name}, &verdict)
+	err := h.pipe.call("history.judge", map[string]any{"of": h.Name, "into": into}, &verdict)
 	return verdict, err
 }
 

@@ -296,4 +296,29 @@ func TestWhatWasPromisedIsJudged(t *testing.T) {
 	if _, err := lost.Judge(); err == nil || !strings.Contains(err.Error(), "history-") {
 		t.Error(err)
 	}
+	if operation, err := lost.Submit("orders.new", nil, nil); operation != nil || err == nil {
+		t.Error(operation, err)
+	}
+	if wrong, err := broker.History(nil); wrong != nil || err == nil {
+		t.Error(wrong, err)
+	}
+	idle, err := broker.History(promises)
+	must(t, err)
+	if _, err := idle.JudgeInto(filepath.Join(t.TempDir(), "nowhere", "idle.jsonl")); err == nil {
+		t.Error("it is kept nowhere")
+	}
+	file := filepath.Join(t.TempDir(), "idle.jsonl")
+	verdict, err = idle.JudgeInto(file)
+	must(t, err)
+	if _, err := os.Stat(file); err != nil || verdict.Verdict != "unknown" || verdict.NoHazards != "" {
+		t.Error(err, verdict)
+	}
+	plain := monodemo.Broker(t, monodemo.Settings{NoJetStream: true})
+	unseen, err := plain.History(promises)
+	must(t, err)
+	verdict, err = unseen.Judge()
+	must(t, err)
+	if !strings.Contains(verdict.NoHazards, "JetStream") {
+		t.Errorf("%q", verdict.NoHazards)
+	}
 }

@@ -109,7 +109,11 @@ func startPipe(limit time.Duration) (*pipe, error) {
 		_ = syscall.Kill(-p.command.Process.Pid, syscall.SIGKILL)
 	})
 	err = p.call("hello", map[string]any{"protocol": protocolVersion}, nil)
-	silent.Stop()
+	if !silent.Stop() && err == nil {
+		// The answer came too late: the program is killed, or about to be.
+		<-p.gone
+		err = p.call("hello", nil, nil)
+	}
 	if err != nil {
 		p.close()
 		return nil, err
@@ -128,7 +132,7 @@ func (p *pipe) call(op string, fields map[string]any, answer any) error {
 	answered := make(chan reply, 1)
 	p.mutex.Lock()
 	if p.ended != nil {
-		p.mutex.Unlock()
+		defer p.mutex.Unlock()
 		return p.ended.during(op)
 	}
 	p.last++
@@ -156,6 +160,14 @@ func (p *pipe) call(op string, fields map[string]any, answer any) error {
 		return nil
 	}
 	return json.Unmarshal(came.OK, answer)
+}
+
+// started is what a call has filled in, or nil where it has failed.
+func started[T any](made *T, err error) (*T, error) {
+	if err != nil {
+		return nil, err
+	}
+	return made, nil
 }
 
 // close ends the program, and with it all that it started.

@@ -102,7 +102,7 @@ func (s *Session) Broker(settings Settings) (*Server, error) {
 	}
 	server := &Server{}
 	server.pipe = s.pipe
-	return server, s.pipe.call("broker.start", map[string]any{"settings": fields}, server)
+	return started(server, s.pipe.call("broker.start", map[string]any{"settings": fields}, server))
 }
 
 // Cluster starts servers that replicate each other's streams: 3 or more.
@@ -114,7 +114,7 @@ func (s *Session) Cluster(nodes int, settings Settings) (*Servers, error) {
 	servers := &Servers{}
 	servers.pipe = s.pipe
 	wanted := map[string]any{"nodes": nodes, "partitions": settings.Partitions, "settings": fields}
-	return servers, s.pipe.call("cluster.start", wanted, servers)
+	return started(servers, s.pipe.call("cluster.start", wanted, servers))
 }
 
 // Run is what is wanted of a program.

@@ -78,7 +78,7 @@ func (c *connectable) Bucket(name string) error {
 func (c *connectable) Proxy() (*Proxy, error) {
 	proxy := &Proxy{}
 	proxy.pipe = c.pipe
-	return proxy, c.pipe.call("proxy.start", map[string]any{"of": c.Name}, proxy)
+	return started(proxy, c.pipe.call("proxy.start", map[string]any{"of": c.Name}, proxy))
 }
 
 // Start starts a program whose NATS_URL leads here, and returns once it is ready.
@@ -89,7 +89,7 @@ func (c *connectable) Start(run Run) (*Service, error) {
 	}
 	service := &Service{}
 	service.pipe = c.pipe
-	return service, c.pipe.call("service.start", fields, service)
+	return started(service, c.pipe.call("service.start", fields, service))
 }
 
 // Leaks is what clients hold at a broker.
@@ -160,7 +160,7 @@ func (s *Server) Restart() error {
 func (s *Server) Account() (*Account, error) {
 	account := &Account{}
 	account.pipe = s.pipe
-	return account, s.pipe.call("account.create", map[string]any{"of": s.Name}, account)
+	return started(account, s.pipe.call("account.create", map[string]any{"of": s.Name}, account))
 }
 
 // Keep copies log and store into a folder that stays.

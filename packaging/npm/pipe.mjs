@@ -61,12 +61,22 @@ export class Pipe {
   async greet(limit = GREETING) {
     const timer = setTimeout(() => {
       this.#over(`\`${this.#program} control\` did not say who it is within ${limit / 1000} s: is it mono-demo?`);
-      if (this.#child.pid !== undefined) process.kill(-this.#child.pid, "SIGKILL"); // with all that it started
+      this.#kill();
     }, limit);
     try {
       return await this.call("hello", { protocol: PROTOCOL_VERSION });
     } finally {
       clearTimeout(timer);
+    }
+  }
+
+  /** With all that it started. */
+  #kill() {
+    if (this.#child.pid === undefined) return;
+    try {
+      process.kill(-this.#child.pid, "SIGKILL");
+    } catch (/** @type {any} */ error) {
+      if (error.code !== "ESRCH") throw error; // it has ended meanwhile
     }
   }
 

@@ -63,6 +63,8 @@ export interface Verdict {
   figures: Record<string, unknown>;
   /** What did no harm and will. */
   hazards: { name: string; seen: string; leads_to: string; remedy: string; manual: string }[];
+  /** Why nobody looked for hazards, where nobody could. */
+  no_hazards?: string;
 }
 
 /** What was promised was not kept, or cannot be told; the message is the whole report. */
@@ -111,7 +113,10 @@ interface Connectable extends Handle {
   start(run: string[], more?: ServiceSettings): Promise<Service>;
 }
 
-/** What a test does with a broker, and what is promised of it; faults are on record by themselves. */
+/**
+ * What a test does with a broker, and what is promised of it; faults are on record by themselves. With
+ * `await using`, one that was not judged must hold at the end of its block; without, nobody judges it.
+ */
 export interface History extends Handle {
   /** A JetStream publish that waits for its acknowledgement. */
   submit: Noted;

@@ -149,9 +149,22 @@ class History extends Handle {
     return value;
   }
 
+  #isOver = false;
+
   /** @param {{ into?: string }} [how] */
-  judge({ into } = {}) {
-    return this._pipe.call("history.judge", { of: this.name, into: into && resolve(into) });
+  async judge({ into } = {}) {
+    const verdict = await this._pipe.call("history.judge", { of: this.name, into: into && resolve(into) });
+    this.#isOver = true; // what could not be judged can be judged again
+    return verdict;
+  }
+
+  async stop() {
+    this.#isOver = true;
+    return super.stop();
+  }
+
+  async [Symbol.asyncDispose]() {
+    if (!this.#isOver) await this.mustHold();
   }
 
   /** @param {{ into?: string }} [how] */

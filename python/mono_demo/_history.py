@@ -49,6 +49,8 @@ class Verdict:
     figures: dict[str, Any]
     #: What did no harm and will: ``name``, ``seen``, ``leads_to``, ``remedy``, ``manual``.
     hazards: list[dict[str, Any]]
+    #: Why nobody looked for hazards, where nobody could.
+    no_hazards: str | None = None
 
 
 class Operation:
@@ -145,14 +147,16 @@ class History(Handle):
         ``into`` is a file that keeps the history, for ``mono-demo history check``.
         """
         kept = os.path.abspath(into) if into is not None else None
-        self._judged = True
         told = self._pipe.call("history.judge", of=self.name, into=kept)
+        # What could not be judged can be judged again.
+        self._judged = True
         return Verdict(
             word=told["verdict"],
             report=told["report"],
             promises=told["promises"],
             figures=told["figures"],
             hazards=told["hazards"],
+            no_hazards=told.get("no_hazards"),
         )
 
     def must_hold(self, into: str | os.PathLike[str] | None = None) -> Verdict:

@@ -95,11 +95,10 @@ class Pipe:
         _pipes.add(self)
         try:
             self.call("hello", _timeout=GREETING, protocol=PROTOCOL_VERSION)
-        except BaseException:
-            # One that is silent may not hear that the pipe is closed either: it goes with all that it
-            # started.
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
+        except BaseException as error:
+            # Whoever presses Ctrl-C waits for nobody.
+            if not isinstance(error, Exception):
+                self._kill()
             self.close()
             raise
 
@@ -123,12 +122,19 @@ class Pipe:
         try:
             error = answer.exception(_timeout)
         except FutureTimeoutError:
+            # One that is silent may not hear that the pipe is closed either.
+            self._kill()
             error = MonoDemoError(
                 f"{op}: {self._program} did not answer within {_timeout} s", log=list(self._said)
             )
         if error is not None:
             raise error
         return answer.result()
+
+    def _kill(self) -> None:
+        """With all that it started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Ends the program, and with it all that it started; returns when all is gone."""

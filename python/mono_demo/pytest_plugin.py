@@ -25,7 +25,7 @@ import pytest
 
 from mono_demo._broker import Account, Broker, Cluster, Connectable
 from mono_demo._handle import Handle
-from mono_demo._history import History
+from mono_demo._history import BrokenPromise, History
 from mono_demo._pipe import MonoDemoError
 from mono_demo._proxy import Proxy
 from mono_demo._service import Service
@@ -205,10 +205,12 @@ def nats_services(
 
 
 @pytest.fixture
-def nats_history(_nats_broker_of_the_test: Connectable) -> Iterator[Callable[..., History]]:
+def nats_history(
+    _nats_broker_of_the_test: Connectable, nats_services: Services
+) -> Iterator[Callable[..., History]]:
     """Begins a history at the test's broker: ``history = nats_history(order={...})``.
 
-    One that the test has not judged must hold when it ends.
+    One that the test has not judged must hold when it ends; the services of the test are there until then.
     """
     begun: list[History] = []
 
@@ -217,9 +219,18 @@ def nats_history(_nats_broker_of_the_test: Connectable) -> Iterator[Callable[...
         return begun[-1]
 
     yield begin
+    # Each is judged, whatever becomes of the others.
+    wrong: list[Exception] = []
     for history in begun:
-        if not history.is_judged:
-            history.must_hold()
+        try:
+            if not history.is_judged:
+                history.must_hold()
+        except (BrokenPromise, MonoDemoError) as error:
+            wrong.append(error)
+    if len(wrong) == 1:
+        raise wrong[0]
+    if wrong:
+        raise AssertionError("\n\n".join(map(str, wrong)))
 
 
 async def _connection(_nats_broker_of_the_test: Connectable) -> AsyncIterator[Client]:

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::history;
 use super::refused::{bad_input, failed, no_such};
 use super::services::ready_child;
 use super::thing::{Kind, Running, Thing};
@@ -20,38 +19,13 @@ pub(super) async fn inject(
     fault: Fault,
 ) -> Result<Done, ControlError> {
     let thing = world.find(of)?;
-    let mends = matches!(fault, Fault::Resume { .. } | Fault::Heal {} | Fault::HealNetwork {});
-    let noted = history::Noted::of(of, &fault);
-    if !mends {
-        noted.breaks(world).await;
-    }
+    let injecting = world.noted.begins(of, &fault);
     let injected = of_kind(world, &thing, &fault).await;
-    match (&injected, lasts(&fault)) {
-        // What could not be done has broken nothing.
-        (Err(_), _) => noted.is_over(world).await,
-        (Ok(_), true) => {}
-        (Ok(_), false) => noted.mends(world).await,
+    match &injected {
+        Ok(done) => world.noted.was_done(injecting, done),
+        Err(_) => world.noted.was_refused(&injecting),
     }
     injected
-}
-
-/// Whether it is there until something else ends it. What hits messages is over when it was asked for, as
-/// far as anybody here knows.
-fn lasts(fault: &Fault) -> bool {
-    !matches!(
-        fault,
-        Fault::Restart { .. }
-            | Fault::Resume { .. }
-            | Fault::Heal {}
-            | Fault::HealNetwork {}
-            | Fault::Cut {}
-            | Fault::CutAfter { .. }
-            | Fault::Lose { .. }
-            | Fault::Duplicate { .. }
-            | Fault::Late { .. }
-            | Fault::Swap { .. }
-            | Fault::Disconnect { .. }
-    )
 }
 
 async fn of_kind(
@@ -73,7 +47,7 @@ async fn of_kind(
             of_service(thing, &mut *running.lock().await, world.machine.reaper(), fault).await
         }
         Kind::Proxy { before, proxies } => {
-            of_network(thing, before, &proxies.lock().await, fault).await
+            of_network(world, thing, before, &proxies.lock().await, fault).await
         }
         Kind::Account { .. } | Kind::History { .. } => {
             Err(thing.is_no("broker, cluster, service or proxy"))
@@ -224,6 +198,7 @@ impl Running {
 }
 
 async fn of_network(
+    world: &Arc<World>,
     thing: &Thing,
     before: &Thing,
     proxies: &[Proxy],
@@ -237,14 +212,14 @@ async fn of_network(
         Kind::Broker(divisible) => {
             let mut held = divisible.lock().await;
             let broker = held.broker.as_mut().ok_or_else(|| before.is_gone())?;
-            perform(Servers::One(broker), proxies, &fault).await
+            perform(world, Servers::One(broker), proxies, &fault).await
         }
         Kind::Cluster(cluster) => {
             let mut held = cluster.lock().await;
             let cluster = held.as_mut().ok_or_else(|| before.is_gone())?;
             // No fault of a network is about leaders.
-            perform(Servers::Several { cluster, leader_of: "", left_with: "" }, proxies, &fault)
-                .await
+            let servers = Servers::Several { cluster, leader_of: "", left_with: "" };
+            perform(world, servers, proxies, &fault).await
         }
         _ => return Err(failed(format!("{} is in front of no broker", thing.name))),
     };
@@ -252,11 +227,19 @@ async fn of_network(
 }
 
 async fn perform(
+    world: &Arc<World>,
     servers: Servers<'_>,
     proxies: &[Proxy],
     fault: &broker::Fault,
 ) -> Result<String, broker::FaultError> {
-    Faults::new(servers, 0).network(Side::Client, proxies).inject(fault).await
+    // Proxies are the world's own, and do not keep it.
+    let world = Arc::downgrade(world);
+    let heard = Arc::new(move |hit: &broker::Hit| {
+        if let Some(world) = world.upgrade() {
+            world.noted.hits(hit);
+        }
+    });
+    Faults::new(servers, 0).network(Side::Client, proxies).hearing(heard).inject(fault).await
 }
 
 /// As the broker's room has it; `None` is no fault of a network.

@@ -1,10 +1,12 @@
 //! Histories: what a test does, what is broken meanwhile, and whether what was promised is kept.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Map, Value};
-use tokio::sync::Mutex;
+use tempfile::TempPath;
 
 use super::refused::{bad_input, failed, no_such};
 use super::thing::{Address, Kind, Login, Thing};
@@ -14,7 +16,7 @@ use crate::e2e::run::{OpenHistory, Proved};
 use crate::e2e::scenario::{Elsewhere, Promise, parse_promise};
 use crate::e2e::verdict::{Finding, Verdict};
 use crate::wire::control::{
-    ControlError, Ending, Fault, Hazard, History, Invoked, Judged, PromiseJudged, Verb,
+    ControlError, Ending, Hazard, History, Invoked, Judged, PromiseJudged, Verb,
 };
 use crate::wire::driver::{Headers, Op};
 
@@ -54,20 +56,13 @@ pub(super) async fn begin(
         return Err(bad_input(format!("of: {of} speaks TLS, which no history can look into yet")));
     }
     let name = world.name(name, "history")?;
-    let path = run_dir(&thing).await?.join(format!("{}.jsonl", name.name));
     let dir = dir.map_or_else(|| world.machine.cwd.clone(), |dir| world.path(&dir));
-    let reaper = world.machine.reaper().clone();
-    let open = OpenHistory::begin(promises, &elsewhere(address), &dir, path.clone(), reaper).await;
-    let open = match open {
-        Ok(open) => open,
-        Err(why) => {
-            // Whoever asks again has the name again.
-            let _ = tokio::fs::remove_file(&path).await;
-            return Err(failed(why));
-        }
-    };
+    let (file, reaper) = (world.new_file()?, world.machine.reaper().clone());
+    let open = OpenHistory::begin(promises, &elsewhere(address), &dir, file, reaper).await;
+    let open = Arc::new(open.map_err(failed)?);
+    world.noted.tell(&open);
     let told = History { name: name.name.clone() };
-    name.is(Kind::History { open: Mutex::new(Some(open)), path }, None);
+    name.is(Kind::History { open, is_judged: AtomicBool::new(false) }, None);
     Ok(told)
 }
 
@@ -88,24 +83,6 @@ fn declared(promises: &Map<String, Value>) -> Result<Vec<Promise>, ControlError>
     promises.iter().map(promise).collect()
 }
 
-/// The folder that goes with what is looked at.
-async fn run_dir(thing: &Arc<Thing>) -> Result<PathBuf, ControlError> {
-    match &thing.kind {
-        Kind::Broker(divisible) => {
-            let held = divisible.lock().await;
-            let dir = held.broker.as_ref().map(|broker| broker.run_dir().to_owned());
-            dir.ok_or_else(|| thing.is_gone())
-        }
-        Kind::Cluster(cluster) => {
-            let held = cluster.lock().await;
-            let dir = held.as_ref().map(|cluster| cluster.run_dir().to_owned());
-            dir.ok_or_else(|| thing.is_gone())
-        }
-        Kind::Account { broker, .. } => Box::pin(run_dir(broker)).await,
-        _ => Err(thing.is_no("broker, cluster or account")),
-    }
-}
-
 fn elsewhere(address: &Address) -> Elsewhere {
     let url = |port: &u16| format!("nats://127.0.0.1:{port}");
     let url = address.ports.iter().map(url).collect::<Vec<_>>().join(",");
@@ -117,11 +94,7 @@ fn elsewhere(address: &Address) -> Elsewhere {
     Elsewhere { shown: url.clone(), url, login, token }
 }
 
-pub(super) async fn invoke(
-    world: &Arc<World>,
-    of: &str,
-    begun: Begun,
-) -> Result<Invoked, ControlError> {
+pub(super) fn invoke(world: &Arc<World>, of: &str, begun: Begun) -> Result<Invoked, ControlError> {
     let Begun { verb, subject, payload_base64, headers, client } = begun;
     let op = match verb {
         Verb::Submit => Op::Submit { subject, payload_base64, headers, timeout_ms: NO_TIME },
@@ -130,20 +103,19 @@ pub(super) async fn invoke(
     };
     let client = client.unwrap_or_else(|| TEST.to_owned());
     let thing = world.find(of)?;
-    let operation = with(&thing, |open| open.invoke(&client, &op)).await?;
+    let operation = open(&thing)?.invoke(&client, &op);
     let operation = operation.ok_or_else(|| failed("nothing is sent by it"))?;
     Ok(Invoked { operation })
 }
 
-pub(super) async fn end(
+pub(super) fn end(
     world: &Arc<World>,
     of: &str,
     number: u64,
     ended: Ended,
 ) -> Result<(), ControlError> {
     let thing = world.find(of)?;
-    let operation = with(&thing, |open| open.ends(number)).await?;
-    let Some(operation) = operation else {
+    let Some(operation) = open(&thing)?.under_way(number) else {
         let why = format!("operation: {number} has not begun in {of}, or has ended already");
         return Err(bad_input(why));
     };
@@ -159,39 +131,63 @@ pub(super) async fn end(
     Ok(())
 }
 
-/// Does something with one that has not been judged.
-async fn with<T>(thing: &Thing, does: impl FnOnce(&OpenHistory) -> T) -> Result<T, ControlError> {
-    let Kind::History { open, .. } = &thing.kind else { return Err(thing.is_no("history")) };
-    let held = open.lock().await;
-    let open = held.as_ref().ok_or_else(|| {
-        no_such(format!("of: {} was judged, or stopped: a history is judged once", thing.name))
-    })?;
-    Ok(does(open))
+/// One that nobody judges yet.
+fn open(thing: &Thing) -> Result<&OpenHistory, ControlError> {
+    let Kind::History { open, is_judged } = &thing.kind else { return Err(thing.is_no("history")) };
+    match is_judged.load(Ordering::Acquire) {
+        true => Err(is_being_judged(thing)),
+        false => Ok(open),
+    }
 }
 
+fn is_being_judged(thing: &Thing) -> ControlError {
+    no_such(format!("of: {} is being judged, which ends it", thing.name))
+}
+
+/// It has its name, and hears of faults, until the verdict is there.
 pub(super) async fn judge(
     world: &Arc<World>,
     of: &str,
     into: Option<&Path>,
 ) -> Result<Judged, ControlError> {
     let thing = world.find(of)?;
-    let Kind::History { open, path } = &thing.kind else { return Err(thing.is_no("history")) };
-    let into = into.map(|into| world.path(into));
-    if let Some(into) = into.as_ref().filter(|into| into.exists()) {
-        return Err(bad_input(format!("into: {} is there already", into.display())));
+    let Kind::History { open, is_judged } = &thing.kind else { return Err(thing.is_no("history")) };
+    if is_judged.swap(true, Ordering::AcqRel) {
+        return Err(is_being_judged(&thing));
     }
-    let Some(open) = open.lock().await.take() else {
-        return Err(no_such(format!("of: {of} was judged already")));
-    };
-    world.forget(of);
-    let proved = open.judge().await.map_err(failed);
-    if let Some(into) = into {
-        let copied = tokio::fs::copy(path, &into).await;
-        copied.map_err(|error| failed(format!("into: write {}: {error}", into.display())))?;
+    let kept = into.map(|into| Kept::create(world.path(into))).transpose();
+    // Nothing is lost: whoever names another file asks again.
+    let kept = kept.inspect_err(|_| is_judged.store(false, Ordering::Release))?;
+    let proved = open.judge().await;
+    world.forget(&thing);
+    if let Some(kept) = kept {
+        kept.keeps(open).await?;
     }
-    // The broker's own folder goes with it, and may have many.
-    let _ = tokio::fs::remove_file(path).await;
-    judged(proved?)
+    judged(proved.map_err(failed)?)
+}
+
+/// A file that keeps a history. Dropped before it does, it is gone.
+struct Kept(TempPath);
+
+impl Kept {
+    fn create(path: PathBuf) -> Result<Self, ControlError> {
+        match std::fs::File::create_new(&path) {
+            Ok(_) => {
+                let path = TempPath::try_from_path(path);
+                Ok(Self(path.map_err(failed)?))
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(bad_input(format!("into: {} is there already", path.display())))
+            }
+            Err(error) => Err(bad_input(format!("into: write {}: {error}", path.display()))),
+        }
+    }
+
+    async fn keeps(self, history: &OpenHistory) -> Result<(), ControlError> {
+        let written = |error| failed(format!("into: write {}: {error}", self.0.display()));
+        history.copy_to(&self.0).await.map_err(written)?;
+        self.0.keep().map(drop).map_err(failed)
+    }
 }
 
 fn judged(proved: Proved) -> Result<Judged, ControlError> {
@@ -236,54 +232,5 @@ fn of_one(finding: &Finding) -> PromiseJudged {
         verdict: finding.verdict.word().to_owned(),
         looked_at: finding.looked_at as u64,
         told,
-    }
-}
-
-/// A fault as histories have it.
-pub(super) struct Noted {
-    /// What is broken: a name, or a node below it.
-    of: String,
-    name: String,
-    /// It brings back what is away; of what is up, it is a fault.
-    returns: bool,
-}
-
-impl Noted {
-    /// What is asked for.
-    pub(super) fn of(of: &str, fault: &Fault) -> Self {
-        let returns = matches!(fault, Fault::Restart { .. });
-        let fault = serde_json::to_value(fault).unwrap_or_default();
-        let word = fault["kind"].as_str().unwrap_or("a fault");
-        let of = fault["node"].as_u64().map_or(of.to_owned(), |node| format!("{of}/{node}"));
-        Self { name: format!("{word} {of}"), of, returns }
-    }
-
-    /// It happens now.
-    pub(super) async fn breaks(&self, world: &Arc<World>) {
-        let breaks = |open: &OpenHistory| {
-            if !(self.returns && open.is_broken(&self.of)) {
-                open.breaks(&self.of, &self.name);
-            }
-        };
-        self.in_all(world, breaks).await;
-    }
-
-    /// It has ended.
-    pub(super) async fn is_over(&self, world: &Arc<World>) {
-        self.in_all(world, |open| open.mended(|_, name| name == self.name)).await;
-    }
-
-    /// Nothing of this is broken any more, whatever broke it.
-    pub(super) async fn mends(&self, world: &Arc<World>) {
-        let below = format!("{}/", self.of);
-        let is_whole = |of: &str| of == self.of || of.starts_with(&below);
-        self.in_all(world, |open| open.mended(|of, _| is_whole(of))).await;
-    }
-
-    async fn in_all(&self, world: &Arc<World>, notes: impl Fn(&OpenHistory)) {
-        for thing in world.all() {
-            // One that is judged meanwhile has ended.
-            let _ = with(&thing, &notes).await;
-        }
     }
 }

@@ -12,6 +12,7 @@
 //! | `streams` | makes streams and buckets |
 //! | `services` | starts programs, and sees when they are ready |
 //! | `faults` | breaks and mends |
+//! | `noted` | which faults stand, for histories |
 //! | `history` | what a test does and what was promised, and the verdict |
 //! | `looked_at` | logs, leaks, status, and what is kept |
 //! | `stop` | stops in order |
@@ -24,6 +25,7 @@ mod faults;
 mod history;
 mod looked_at;
 mod machine;
+mod noted;
 mod perform;
 mod read;
 mod refused;

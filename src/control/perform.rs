@@ -50,11 +50,11 @@ pub(super) async fn perform(world: &Arc<World>, op: Op) -> Result<Value, Control
         }
         Op::HistoryInvoke { of, verb, subject, payload_base64, headers, client } => {
             let begun = history::Begun { verb, subject, payload_base64, headers, client };
-            ("history.invoke", history::invoke(world, &of, begun).await.and_then(json_of))
+            ("history.invoke", history::invoke(world, &of, begun).and_then(json_of))
         }
         Op::HistoryEnd { of, operation, outcome, sequence, duplicate, reason } => {
             let ended = history::Ended { outcome, sequence, duplicate, reason };
-            let ended = history::end(world, &of, operation, ended).await;
+            let ended = history::end(world, &of, operation, ended);
             ("history.end", ended.map(|()| json!({})))
         }
         Op::HistoryJudge { of, into } => {

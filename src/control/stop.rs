@@ -18,7 +18,7 @@ const ORDERLY: &str = "orderly";
 pub(super) async fn stop(world: &Arc<World>, of: Option<&str>) -> Result<Stopped, ControlError> {
     if let Some(of) = of {
         let thing = world.find(of)?;
-        world.forget(of);
+        world.forget(&thing);
         let how = ended(&thing, true).await?;
         return Ok(Stopped { stopped: vec![Ended { name: thing.name.clone(), how }] });
     }
@@ -29,7 +29,7 @@ pub(super) async fn stop(world: &Arc<World>, of: Option<&str>) -> Result<Stopped
             all.iter().filter(|thing| turn_of(&thing.kind) == turn).collect();
         let hows = join_all(things.iter().map(|thing| ended(thing, false))).await;
         for (thing, how) in things.into_iter().zip(hows) {
-            world.forget(&thing.name);
+            world.forget(thing);
             // All are stopped, whatever becomes of one.
             let how = how.unwrap_or_else(|error| error.message);
             stopped.push(Ended { name: thing.name.clone(), how });
@@ -66,11 +66,7 @@ async fn ended(thing: &Thing, tidy: bool) -> Result<String, ControlError> {
             }
             Ok(ORDERLY.to_owned())
         }
-        Kind::History { open, path } => {
-            drop(open.lock().await.take());
-            let _ = tokio::fs::remove_file(path).await;
-            Ok(ORDERLY.to_owned())
-        }
+        Kind::History { .. } => Ok(ORDERLY.to_owned()),
         Kind::Account { .. } if !tidy => Ok(ORDERLY.to_owned()),
         Kind::Account { broker, login } => {
             let Kind::Broker(divisible) = &broker.kind else { return Err(broker.is_no("broker")) };

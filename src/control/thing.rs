@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_nats::ConnectOptions;
@@ -33,11 +34,10 @@ pub(super) enum Kind {
         login: Credentials,
     },
     Service(Mutex<Running>),
-    /// Taken out when it is judged.
     History {
-        open: Mutex<Option<OpenHistory>>,
-        /// Its file, in the folder of the broker that it looks at.
-        path: PathBuf,
+        open: Arc<OpenHistory>,
+        /// Or it is being judged.
+        is_judged: AtomicBool,
     },
     /// In front of a broker, a cluster, or an account's broker.
     Proxy {

@@ -2,17 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tempfile::{NamedTempFile, TempDir};
 
 use super::machine::Machine;
-use super::refused::{bad_input, no_such};
+use super::noted::Noted;
+use super::refused::{bad_input, failed, no_such};
 use super::thing::{Address, Kind, Thing};
 use crate::wire::control::ControlError;
 
 /// What a session has started, by name. Dropped, it ends all of it.
 pub(super) struct World {
     pub(super) machine: Arc<Machine>,
+    /// What is broken of it.
+    pub(super) noted: Noted,
     names: Mutex<Names>,
+    /// For histories, which may outlive the brokers that they look at.
+    folder: OnceLock<TempDir>,
 }
 
 #[derive(Default)]
@@ -47,7 +54,7 @@ impl Name<'_> {
 
 impl World {
     pub(super) fn new(machine: Arc<Machine>) -> Self {
-        Self { machine, names: Mutex::default() }
+        Self { machine, noted: Noted::default(), names: Mutex::default(), folder: OnceLock::new() }
     }
 
     fn names(&self) -> MutexGuard<'_, Names> {
@@ -105,9 +112,30 @@ impl World {
         self.names().things.values().cloned().collect()
     }
 
-    /// Nothing has this name any more.
-    pub(super) fn forget(&self, name: &str) {
-        self.names().things.remove(name);
+    /// Nothing has this one's name any more.
+    pub(super) fn forget(&self, thing: &Arc<Thing>) {
+        let mut names = self.names();
+        // Whoever stopped it first may have given the name to something else since.
+        if names.things.get(&thing.name).is_some_and(|named| Arc::ptr_eq(named, thing)) {
+            names.things.remove(&thing.name);
+            self.noted.is_gone(&thing.name);
+        }
+    }
+
+    /// A file that is gone with whoever holds it, and with the session.
+    pub(super) fn new_file(&self) -> Result<NamedTempFile, ControlError> {
+        let reaper = self.machine.reaper();
+        let root = reaper.root();
+        let prepare = |error| failed(format!("prepare a file in {}: {error}", root.display()));
+        let folder = match self.folder.get() {
+            Some(folder) => folder,
+            // One that was made meanwhile stays, and ours is dropped.
+            None => {
+                let made = reaper.private_folder(root, "mono-demo-").map_err(prepare)?;
+                self.folder.get_or_init(|| made)
+            }
+        };
+        NamedTempFile::new_in(folder).map_err(prepare)
     }
 
     /// A path as the command means it.

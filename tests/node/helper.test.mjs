@@ -146,6 +146,18 @@ test("what was promised is judged, and what is lost is named", async () => {
   assert.ok(existsSync(join(dir, "lost.jsonl")));
   const idle = await broker.history(promises, { dir });
   assert.equal((await idle.judge()).verdict, "unknown");
+  // As `await using` does, at the end of a block.
+  const forgotten = await broker.history(promises, { dir });
+  await assert.rejects(forgotten[Symbol.asyncDispose](), /BrokenPromise: the history is unknown/);
+  await forgotten[Symbol.asyncDispose]();
+  await idle[Symbol.asyncDispose]();
+  const bad = await broker.history(promises, { dir });
+  await assert.rejects(bad.judge({ into: join(dir, "nowhere", "bad.jsonl") }), /into: write .*nowhere/);
+  assert.equal((await bad.judge()).verdict, "unknown");
+  const plain = await startBroker({ jetstream: false });
+  const unseen = await (await plain.history(promises, { dir })).judge();
+  assert.match(String(unseen.no_hazards), /JetStream/);
+  await plain.stop();
   await assert.rejects(broker.history({ order: { key: "id" } }), /promises\.order: promise `order` has no `operation`/);
   await broker.stop();
 });
@@ -208,6 +220,19 @@ test("another program, or none, is told", async () => {
   await stopAll();
   if (own === undefined) delete process.env["MONO_DEMO_BIN"];
   else process.env["MONO_DEMO_BIN"] = own;
+});
+
+test("a program that has ended, and whose child holds its output, is told all the same", async () => {
+  const other = join(folder, "held");
+  // A session of its own: nobody is left to be killed, and the pipe stays open.
+  writeFileSync(other, "#!/bin/sh\nsetsid sleep 5 &\nexit 0\n", { mode: 0o755 });
+  const own = process.env["MONO_DEMO_BIN"];
+  process.env["MONO_DEMO_BIN"] = other;
+  const pipe = new Pipe();
+  if (own === undefined) delete process.env["MONO_DEMO_BIN"];
+  else process.env["MONO_DEMO_BIN"] = own;
+  await assert.rejects(pipe.greet(1000), /did not say who it is within 1 s/);
+  await pipe.close();
 });
 
 test("a program that does not say who it is is told", async () => {

@@ -187,6 +187,20 @@ def test_what_was_promised_is_judged(inner: pytest.Pytester) -> None:
             assert (verdict.figures["unknown"], verdict.figures["fail"]) == (1, 1)
             assert verdict.word == "unknown", verdict.report
 
+        def test_what_could_not_be_judged_is_judged_again(nats_broker, nats_history, tmp_path):
+            history = nats_history(order=ORDER)
+            with pytest.raises(mono_demo.MonoDemoError, match="into: write"):
+                history.judge(into=tmp_path / "nowhere" / "kept.jsonl")
+            assert not history.is_judged
+            assert history.judge(into=tmp_path / "kept.jsonl").no_hazards is None
+
+        @pytest.mark.nats(jetstream=False)
+        def test_why_nobody_looked_for_hazards(nats_broker, nats_history, tmp_path):
+            (tmp_path / "receipts").write_text("")
+            effect = {"command": ["cat", str(tmp_path / "receipts")], "key": "/id"}
+            verdict = nats_history(order={**ORDER, "effect": effect}).judge()
+            assert "JetStream" in verdict.no_hazards
+
         def test_a_slip_is_told(nats_broker, nats_history):
             with pytest.raises(mono_demo.MonoDemoError, match="did you mean `effect`"):
                 nats_history(order={**ORDER, "efect": ORDER["effect"]})
@@ -196,8 +210,66 @@ def test_what_was_promised_is_judged(inner: pytest.Pytester) -> None:
         """
     )
     result = run(inner)
-    result.assert_outcomes(passed=5, errors=1)
+    result.assert_outcomes(passed=7, errors=1)
     result.stdout.fnmatch_lines(["*BrokenPromise: the history is unknown*"])
+
+
+def test_the_services_work_until_all_histories_are_judged(inner: pytest.Pytester) -> None:
+    inner.makepyfile(
+        worker="""
+        import asyncio, os, nats
+
+        async def main():
+            client = await nats.connect(os.environ["NATS_URL"])
+            js = client.jetstream()
+            orders = await js.subscribe("orders.new", durable="worker", manual_ack=True)
+            print("ready", flush=True)
+            async for order in orders.messages:
+                # The test ends meanwhile.
+                await asyncio.sleep(0.5)
+                await js.publish("receipts.new", order.data)
+                await order.ack()
+
+        asyncio.run(main())
+        """
+    )
+    inner.makepyfile(
+        """
+        import asyncio, json, sys
+
+        def promise(subject):
+            effect = {"stream": "RECEIPTS", "key": "/id"}
+            return {"operation": {"submit": subject}, "key": "/id", "effect": effect, "within": "5s"}
+
+        def shop(broker, services):
+            broker.stream("ORDERS", ["orders.new"])
+            broker.stream("RECEIPTS", ["receipts.new"])
+            services.start([sys.executable, "worker.py"], ready={"line": "ready"})
+
+        async def order(broker, history):
+            client = await broker.connect()
+            body = json.dumps({"id": "o-1"}).encode()
+            with history.submit("orders.new", body) as operation:
+                operation.acknowledged((await client.jetstream().publish("orders.new", body)).seq)
+            await client.close()
+
+        def test_the_history_is_named_first(nats_broker, nats_history, nats_services):
+            shop(nats_broker, nats_services)
+            asyncio.run(order(nats_broker, nats_history(order=promise("orders.new"))))
+
+        def test_the_services_are_named_first(nats_services, nats_history, nats_broker):
+            shop(nats_broker, nats_services)
+            asyncio.run(order(nats_broker, nats_history(order=promise("orders.new"))))
+
+        def test_each_is_judged(nats_broker, nats_history):
+            nats_broker.stream("RECEIPTS", ["receipts.new"])
+            nats_history(first=promise("first"))
+            nats_history(second=promise("second"))
+        """
+    )
+    result = run(inner)
+    result.assert_outcomes(passed=3, errors=1)
+    result.stdout.fnmatch_lines_random(["*no `submit first` was done*", "*no `submit second` was done*"])
 
 
 def test_an_account_for_each_test(inner: pytest.Pytester) -> None:
@@ -538,6 +610,20 @@ def test_a_program_that_does_not_say_who_it_is_is_told(
     monkeypatch.setattr("mono_demo._pipe.GREETING", 0.3)
     with pytest.raises(mono_demo.MonoDemoError, match=r"^hello: .* did not answer within 0.3 s"):
         mono_demo.Session()
+
+
+def test_a_program_that_refuses_the_protocol_ends_in_order(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = tmp_path / "mono-demo"
+    refusal = json.dumps({"id": 1, "err": {"kind": "protocol", "message": "hello: not this one"}})
+    script = f"read hello\necho '{refusal}'\ncat > /dev/null\necho orderly > {tmp_path}/ended\n"
+    other.write_text(f"#!/bin/sh\n{script}")
+    other.chmod(0o755)
+    monkeypatch.setenv("MONO_DEMO_BIN", str(other))
+    with pytest.raises(mono_demo.MonoDemoError, match=r"^hello: not this one"):
+        mono_demo.Session()
+    assert (tmp_path / "ended").read_text() == "orderly\n"
 
 
 def nats_server() -> str:

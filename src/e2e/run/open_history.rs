@@ -1,9 +1,11 @@
 //! A history that is kept without a scenario: whoever does operations says so, and asks for the verdict.
 
-use std::collections::{BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use tempfile::{NamedTempFile, TempPath};
 
 use super::oracle::{self, Oracle};
 use super::probe::evidence::Probe;
@@ -13,7 +15,7 @@ use super::stage::brokers::Access;
 use super::stage::harness::Harness;
 use super::stage::hearing::Hearing;
 use crate::e2e::record::hazard::Hazard;
-use crate::e2e::record::history::event::{OPERATIONS, Phase, What};
+use crate::e2e::record::history::event::{Fault, Hit, OPERATIONS, Phase, What};
 use crate::e2e::record::history::operation::Operation;
 use crate::e2e::record::history::reader::History;
 use crate::e2e::record::history::recorder::Recorder;
@@ -30,13 +32,21 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Operations, faults and effects of services that no scenario runs.
 pub struct OpenHistory {
-    declared: Declared,
+    declared: Arc<Declared>,
     recorder: Recorder,
     harness: Harness,
-    path: PathBuf,
-    under_way: Mutex<HashMap<u64, Operation>>,
-    /// Faults that have not ended: of what, and as which.
-    standing: Mutex<Vec<(String, String)>>,
+    path: TempPath,
+    /// By number: what is left of them at the end ends in this order.
+    under_way: Mutex<BTreeMap<u64, Operation>>,
+    /// Faults that have not ended, by the number that their session gives them.
+    faults: Mutex<BTreeMap<u64, OpenFault>>,
+}
+
+/// One that is being injected, or stands.
+struct OpenFault {
+    name: String,
+    since_ns: u64,
+    stands: bool,
 }
 
 /// The verdict, with what else was seen.
@@ -48,8 +58,8 @@ pub struct Proved {
 }
 
 impl OpenHistory {
-    /// Begins one that is written to `path`: looks at what is there already, and listens from here on.
-    /// Effects in files are looked for below `dir`, and commands run there.
+    /// Begins one that is written to `file`, which goes with it: looks at what is there already, and
+    /// listens from here on. Effects in files are looked for below `dir`, and commands run there.
     ///
     /// # Errors
     /// Why it cannot look, in words.
@@ -57,7 +67,7 @@ impl OpenHistory {
         promises: Vec<Promise>,
         broker: &Elsewhere,
         dir: &Path,
-        path: PathBuf,
+        file: NamedTempFile,
         reaper: Reaper,
     ) -> Result<Self, String> {
         let effects = promises.iter().flat_map(|promise| &promise.effects);
@@ -65,8 +75,8 @@ impl OpenHistory {
         {
             return Err(format!("{place}: only a scenario of `e2e` looks at what services print"));
         }
-        let written = |error| format!("write {}: {error}", path.display());
-        let recorder = Recorder::new(std::fs::File::create_new(&path).map_err(written)?);
+        let (file, path) = file.into_parts();
+        let recorder = Recorder::new(file);
         let access = Access::elsewhere(broker);
         let harness = Harness::new(access.clone());
         harness.client().await.map_err(|error| format!("connect to the broker: {error}"))?;
@@ -82,9 +92,9 @@ impl OpenHistory {
         let (sends, variables) = (Sends::default(), Variables::default());
         let declared =
             Declared::begin(promises, sends, around, &recorder, &path, &variables).await?;
-        let declared = declared.new_ones_only();
-        let (under_way, standing) = (Mutex::default(), Mutex::default());
-        Ok(Self { declared, recorder, harness, path, under_way, standing })
+        let declared = Arc::new(declared.new_ones_only());
+        let (under_way, faults) = (Mutex::default(), Mutex::default());
+        Ok(Self { declared, recorder, harness, path, under_way, faults })
     }
 
     /// A client begins an operation; its number. `None` where `op` sends nothing.
@@ -101,46 +111,68 @@ impl OpenHistory {
     }
 
     /// An operation that has begun and not ended, for whoever says how it ends.
-    pub fn ends(&self, number: u64) -> Option<Operation> {
+    pub fn under_way(&self, number: u64) -> Option<Operation> {
         lock(&self.under_way).remove(&number)
     }
 
-    /// Something is broken from here on.
-    pub fn breaks(&self, of: &str, fault: &str) {
-        self.recorder.fault(fault, Phase::Begin);
-        lock(&self.standing).push((of.to_owned(), fault.to_owned()));
+    /// A fault is about to be injected, or stands already. It is there from here on, and on record once
+    /// it [stands](Self::stands).
+    pub fn begins(&self, fault: u64, name: &str) {
+        let since_ns = self.recorder.clock().now_ns();
+        let begun = OpenFault { name: name.to_owned(), since_ns, stands: false };
+        lock(&self.faults).insert(fault, begun);
     }
 
-    /// Whether something of it is broken.
-    pub fn is_broken(&self, of: &str) -> bool {
-        lock(&self.standing).iter().any(|(whose, _)| whose == of)
+    /// It was injected.
+    pub fn stands(&self, fault: u64) {
+        if let Some(open) = lock(&self.faults).get_mut(&fault) {
+            self.put_on_record(open);
+        }
     }
 
-    /// These faults have ended: `ended` is told of what each is, and as which it began.
-    pub fn mended(&self, ended: impl Fn(&str, &str) -> bool) {
-        lock(&self.standing).retain(|(of, fault)| {
-            let stays = !ended(of, fault);
-            if !stays {
-                self.recorder.fault(fault, Phase::End);
-            }
-            stays
-        });
+    /// It has ended.
+    pub fn ends(&self, fault: u64) {
+        if let Some(ended) = lock(&self.faults).remove(&fault) {
+            self.recorder.fault(&ended.name, Phase::End);
+        }
     }
 
-    /// Waits until what was promised is there or too late, ends the history, and judges it. An operation
+    /// It was refused: nothing has happened.
+    pub fn never_was(&self, fault: u64) {
+        lock(&self.faults).remove(&fault);
+    }
+
+    /// A fault of this name, which says what it does to which message, has hit one.
+    pub fn hits(&self, name: &str, fate: &str, subject: &str) {
+        let (fate, subject) = (fate.to_owned(), subject.to_owned());
+        self.recorder.fault_hit(name, &Hit { fate, subject });
+    }
+
+    fn put_on_record(&self, open: &mut OpenFault) {
+        if !std::mem::replace(&mut open.stands, true) {
+            let begun = Fault { name: open.name.clone(), phase: Phase::Begin, hit: None };
+            self.recorder.append_at(open.since_ns, What::Fault(begun));
+        }
+    }
+
+    /// Waits until what was promised is there or too late, ends the history, and judges it, once. An operation
     /// that was not said to have ended may have happened.
     ///
     /// # Errors
     /// Why it cannot be judged, in words.
-    pub async fn judge(self) -> Result<Proved, String> {
+    pub async fn judge(&self) -> Result<Proved, String> {
         lock(&self.under_way).clear();
         self.declared.settled(&self.recorder).await?;
         let probe = Probe::new(Path::new(""), &self.harness, &self.recorder, &self.path);
         let mut whole = self.declared.gather(&probe, &self.recorder).await?.to_vec();
         whole.push(OPERATIONS);
+        // What is being injected may have an effect already.
+        lock(&self.faults).values_mut().for_each(|open| self.put_on_record(open));
         self.recorder.noted();
         self.recorder.finish(whole).map_err(|error| error.to_string())?;
-        let history = History::open(&self.path).map_err(|error| error.to_string())?;
+        let path = self.path.to_path_buf();
+        let history = blocking(move || History::open(&path)).await?;
+        let history = history.map_err(|error| error.to_string())?;
         let sent: BTreeSet<&str> = history
             .events
             .iter()
@@ -151,10 +183,28 @@ impl OpenHistory {
             .collect();
         let looked = tokio::time::timeout(PATIENCE, configured(&self.harness, &sent)).await;
         let late = |_| Err(format!("JetStream did not say within {PATIENCE:?} what there is"));
-        let hazards = looked.map_or_else(late, |found| found.map_err(|error| error.to_string()));
-        let report = report::check(&history, Policy::default(), &[Arc::new(self.declared)]);
+        let unseen = |error| format!("ask JetStream for its streams: {error}");
+        let hazards = looked.map_or_else(late, |found| found.map_err(unseen));
+        let declared = self.declared.clone();
+        let check = move || report::check(&history, Policy::default(), &[declared]);
+        let report = blocking(check).await?;
         Ok(Proved { report: report.map_err(|error| error.to_string())?, hazards })
     }
+
+    /// Copies what was recorded to a file that is there, once it is judged.
+    ///
+    /// # Errors
+    /// The system's reason.
+    pub async fn copy_to(&self, file: &Path) -> std::io::Result<()> {
+        tokio::fs::copy(&self.path, file).await.map(drop)
+    }
+}
+
+/// Long histories take their time: other work of this process goes on.
+async fn blocking<T: Send + 'static>(
+    works: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    tokio::task::spawn_blocking(works).await.map_err(|error| error.to_string())
 }
 
 fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -130,6 +130,66 @@ pub enum Fault {
     },
 }
 
+/// What is wrong with something for as long as a fault lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// It does not run.
+    Away,
+    /// It stands still.
+    Paused,
+    /// The other nodes cannot be reached.
+    CutOff,
+    /// What goes through a proxy is late, or goes nowhere.
+    Network,
+}
+
+/// From when to when a fault is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Span {
+    /// From now until something mends it.
+    Lasting(Broken),
+    /// It is over once it has happened.
+    Momentary,
+    /// It happens to each message that it hits.
+    Messages,
+    /// It ends what is broken in these ways, and breaks nothing.
+    Mends(&'static [Broken]),
+    /// It ends what is broken in these ways; where nothing is, it is itself over once it has happened.
+    Renews(&'static [Broken]),
+}
+
+impl Fault {
+    /// From when to when it is there.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        match self {
+            Self::Kill { .. }
+            | Self::Stop { .. }
+            | Self::LameDuck { .. }
+            | Self::Wipe { .. }
+            | Self::KillLeader { .. }
+            | Self::LoseQuorum {} => Span::Lasting(Broken::Away),
+            Self::Pause { .. } => Span::Lasting(Broken::Paused),
+            Self::Isolate { .. } => Span::Lasting(Broken::CutOff),
+            Self::Delay { .. }
+            | Self::Chop { .. }
+            | Self::Blackhole {}
+            | Self::HalfOpen { .. }
+            | Self::Refuse {} => Span::Lasting(Broken::Network),
+            Self::Cut {} | Self::CutAfter { .. } => Span::Momentary,
+            Self::Lose { .. }
+            | Self::Duplicate { .. }
+            | Self::Late { .. }
+            | Self::Swap { .. }
+            | Self::Disconnect { .. } => Span::Messages,
+            Self::Restart { .. } => Span::Renews(&[Broken::Away, Broken::Paused]),
+            Self::Resume { .. } => Span::Mends(&[Broken::Paused]),
+            Self::Heal {} => Span::Mends(&[Broken::Away, Broken::Paused, Broken::CutOff]),
+            Self::HealNetwork {} => Span::Mends(&[Broken::Network]),
+        }
+    }
+}
+
 /// A way through a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

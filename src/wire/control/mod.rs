@@ -27,7 +27,7 @@ pub use answer::{
     Account, Connection, Consumer, ControlError, Done, Ended, ErrorKind, Hello, Leaks, Log, Logs,
     Outcome, Proxy, Reply, Server, Servers, Service, Status, Stopped, Thing,
 };
-pub use fault::{Direction, Fault, MessageKind, Messages, Moment};
+pub use fault::{Broken, Direction, Fault, MessageKind, Messages, Moment, Span};
 pub use history::{Ending, Hazard, History, Invoked, Judged, PromiseJudged, Verb};
 use settings::ten_seconds;
 pub use settings::{BrokerSettings, Ready, Tls};
@@ -197,8 +197,8 @@ pub enum Op {
         fault: Fault,
     },
     /// Begins a history: what a test does, what is broken meanwhile, and where what was promised is seen.
-    /// What is there already is nobody's. Faults of this session are noted by themselves. `ok` is a
-    /// [`History`].
+    /// What is there already is nobody's. Faults of this session are noted by themselves: those that stand
+    /// already and those that come, one of messages with each that it hits. `ok` is a [`History`].
     #[serde(rename = "history.begin")]
     HistoryBegin {
         /// Its name; `history-1` and so on if left out.
@@ -254,7 +254,8 @@ pub enum Op {
         reason: Option<String>,
     },
     /// Waits until what was promised is there or too late, and judges the history, which ends. What is in
-    /// flight then is told as such. `ok` is [`Judged`], whatever the verdict.
+    /// flight then is told as such. Its name is free once it is answered. Where `into` cannot be made, it
+    /// goes on and can be judged again. `ok` is [`Judged`], whatever the verdict.
     #[serde(rename = "history.judge")]
     HistoryJudge {
         /// The history.
