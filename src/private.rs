@@ -55,13 +55,7 @@ pub fn check_shared(path: &Path) -> io::Result<()> {
     let real = follow(&std::path::absolute(path)?)?;
     let found = real.metadata()?;
     owned(&real, &found)?;
-    if found.mode() & OTHERS_WRITE != 0 {
-        return Err(refused(&real, "others may write it", "chmod o-w"));
-    }
-    if found.mode() & GROUP_WRITES != 0 && !is_our_own_group(found.gid()) {
-        return Err(refused(&real, "its group may write it", "chmod g-w"));
-    }
-    Ok(())
+    refuse_writers(&real, &found)
 }
 
 /// Resolves a path as the system does, one component after the other. Whoever may change a folder
@@ -99,11 +93,16 @@ fn passable(folder: &Path) -> io::Result<()> {
     if !found.is_dir() || found.mode() & STICKY != 0 {
         return Ok(());
     }
+    refuse_writers(folder, &found)
+}
+
+/// Makes sure that nobody but this user, and the user's private group, may write it.
+fn refuse_writers(path: &Path, found: &Metadata) -> io::Result<()> {
     if found.mode() & OTHERS_WRITE != 0 {
-        return Err(refused(folder, "others may write it", "chmod o-w"));
+        return Err(refused(path, "others may write it", "chmod o-w"));
     }
     if found.mode() & GROUP_WRITES != 0 && !is_our_own_group(found.gid()) {
-        return Err(refused(folder, "its group may write it", "chmod g-w"));
+        return Err(refused(path, "its group may write it", "chmod g-w"));
     }
     Ok(())
 }

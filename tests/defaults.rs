@@ -119,6 +119,16 @@ fn a_suite_of_the_file_that_is_not_there_is_told_with_the_file() {
 }
 
 #[test]
+fn an_error_that_is_told_beside_results_names_the_file_too() {
+    let home = Home::new();
+    suites(&home, &["e2e"]);
+    file(&home, "[e2e]\nsuites = \"e2e\"\nclient = \"node\"\n");
+    let empty = home.path().join("none").display().to_string();
+    let said = said_in(&home, ".", &[("PATH", &empty)], &["e2e"]).failed(3, "nothing was run");
+    assert_eq!(said.stderr.matches("note: --client is set in ").count(), 1, "{}", said.stderr);
+}
+
+#[test]
 fn a_flag_that_does_not_go_with_a_key_wins() {
     let home = Home::new();
     suites(&home, &["e2e"]);
@@ -173,6 +183,11 @@ fn every_mistake_has_its_place_and_what_was_meant() {
         ("[serve]\ntoken = \"hunter2\"\n", "no secret belongs into this file", "--context"),
         ("[e2e]\ntoken = hunter2\n", "", "token = *******"),
         ("serve = { password = \"hunter2\" }\n", "no secret", "password = *********"),
+        ("password = \"abc,hunter2\"\n", "no secret", "password = *************"),
+        ("token = [\"a\", \"hunter2\"]\n", "no secret", "token = ****************"),
+        ("nkey = \"\"\"\nhunter2\"\n\"\"\"x\n", "", "--> "),
+        ("password: hunter2\n", "", "password: *******"),
+        ("server = \"nats://u:hunter2@x\"\n", "how to connect is no matter", "@x"),
         ("server = \"nats://x\"\n", "how to connect is no matter of a repository", "--context"),
         ("[serve]\nclient = [\"ada\"]\n", "[serve] the following required arguments", "--auth"),
         ("[e2e]\nquiet = true\nverbose = true\n", "cannot be used with", "3 | verbose"),
@@ -203,14 +218,14 @@ fn the_search_ends_with_the_repository_and_the_home() {
     write(&home, "above/repo/.git/HEAD", "");
     write(&home, "above/repo/src/x", "");
     write(&home, "above/free/x", "");
-    said_in(&home, "above/free", &[], &["version"]).failed(2, "--> ");
-    said_in(&home, "above/repo/src", &[], &["version"]).ok();
+    said_in(&home, "above/free", &[], &["spec"]).failed(2, "--> ");
+    said_in(&home, "above/repo/src", &[], &["spec"]).ok();
     let own = home.path().join("above/free").display().to_string();
-    said_in(&home, "above/free", &[("HOME", own.as_str())], &["version"]).ok();
+    said_in(&home, "above/free", &[("HOME", own.as_str())], &["spec"]).ok();
     // Nobody put it there for us.
     let above = home.path().join("above");
     std::fs::set_permissions(&above, PermissionsExt::from_mode(0o1777)).unwrap();
-    said_in(&home, "above/free", &[], &["version"]).ok();
+    said_in(&home, "above/free", &[], &["spec"]).ok();
 }
 
 #[test]
@@ -219,13 +234,61 @@ fn a_file_that_others_may_write_is_used_only_where_it_is_named() {
     file(&home, "color = \"always\"\n");
     let path = home.path().join("mono-demo.toml");
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o666)).unwrap();
-    let said = home.run(&["version"]).failed(2, "mono-demo.toml is not used: others may write it");
+    let said = home.run(&["spec"]).failed(2, "mono-demo.toml is not used: others may write it");
     assert!(said.stderr.contains("name it with --config FILE"), "{}", said.stderr);
-    home.run(&["--config", "mono-demo.toml", "version"]).ok();
-    home.run(&["--no-config", "version"]).ok();
+    home.run(&["--config", "mono-demo.toml", "spec"]).ok();
+    home.run(&["--no-config", "spec"]).ok();
     std::fs::remove_file(&path).unwrap();
     std::fs::create_dir(&path).unwrap();
-    home.run(&["version"]).failed(2, "cannot read the defaults mono-demo.toml: it is not a file");
+    home.run(&["spec"]).failed(2, "cannot read the defaults mono-demo.toml: it is not a file");
+}
+
+/// Somebody looks for what is wrong, or wants an end.
+#[test]
+fn commands_that_only_look_or_end_go_on_without_a_file_that_has_a_mistake() {
+    let home = Home::new();
+    let serve = home.serve(&[]);
+    let pid = serve.pid().to_string();
+    let mistakes = ["[e2e]\njobz = 4\n", "[e2e\n"];
+    let commands: [&[&str]; 7] = [
+        &["version"],
+        &["doctor"],
+        &["status"],
+        &["logs"],
+        &["man"],
+        &["completions", "bash"],
+        &["stop", "--pid", &pid],
+    ];
+    for args in commands {
+        // The end is the last, and ends once.
+        for text in &mistakes[usize::from(args[0] == "stop")..] {
+            file(&home, text);
+            let said = home.run(args);
+            let warning =
+                format!("warning: {} goes on without the defaults of the file: ", args[0]);
+            assert!(said.stderr.starts_with(&warning), "{args:?}: {}", said.stderr);
+            assert!(said.stderr.contains("--> mono-demo.toml:"), "{args:?}: {}", said.stderr);
+            said.ok();
+        }
+    }
+    // One that was named is meant.
+    home.run(&["--config", "mono-demo.toml", "version"]).failed(2, "--> mono-demo.toml:");
+    drop(serve);
+}
+
+#[test]
+fn a_mistake_is_told_as_the_command_line_wants_it() {
+    let home = Home::new();
+    file(&home, "[e2e]\njobz = 4\n");
+    let said =
+        |args: &[&str]| said_in(&home, ".", &[("CLICOLOR_FORCE", "1")], args).failed(2, "jobz");
+    assert!(said(&["e2e", "--list"]).stderr.contains("\x1b["));
+    for never in [&["e2e", "--color", "never"][..], &["--color=never", "e2e"]] {
+        assert!(!said(never).stderr.contains("\x1b["), "{never:?}");
+    }
+    // It is data there, and no flag.
+    let said = said(&["call", "x.y", "--data", "--json"]);
+    assert_eq!(said.stdout, "");
 }
 
 #[test]

@@ -121,7 +121,8 @@ async fn beside_a_serve_whose_streams_were_deleted_nothing_is_made_anew() {
         assert!(said.stderr.contains(&remedy), "{}", said.stderr);
         assert!(said.stderr.contains("`payment-ledger`"), "{}", said.stderr);
     }
-    // Also where it does not answer just now, and whichever journals are named.
+    // Also by one that no command is to find; where it does not answer just now; whichever journals are named.
+    refused(home, &["--server", &url, "--unlisted"]).failed(3, &knows);
     living.signal("STOP");
     refused(home, &["--server", &url, "--journal-dir", "books"]).failed(3, &knows);
     living.signal("CONT");

@@ -49,7 +49,7 @@ impl ClusterNames {
             return Ok(names);
         }
         // Nobody would look for its streams in there.
-        if folder.join("jetstream").exists() {
+        if has_streams(folder)? {
             return Err(StartError::StoreOfOne { store: folder.to_owned() });
         }
         let names = Self::new(nodes);
@@ -62,7 +62,7 @@ impl ClusterNames {
     /// Those of a store folder; `None` where it is that of no cluster.
     fn found_in(folder: &Path) -> Result<Option<ClusterNames>, StartError> {
         let path = folder.join(NAMES);
-        let nodes = nodes_with_streams(folder);
+        let nodes = nodes_with_streams(folder)?;
         let unusable = |why| unusable(folder, &nodes, why);
         let text = match read_private(&path) {
             Ok(text) => text,
@@ -119,7 +119,7 @@ impl ClusterNames {
                 Ok(found) if found == text.as_bytes() => {}
                 Ok(_) => {
                     let why = format!("{} has other names", path.display());
-                    return Err(unusable(store, &nodes_with_streams(store), why));
+                    return Err(unusable(store, &nodes_with_streams(store)?, why));
                 }
                 Err(e) if e.kind() == ErrorKind::NotFound => {
                     private::folder(&folder).map_err(problem)?;
@@ -137,24 +137,67 @@ impl ClusterNames {
 }
 
 /// The folders of nodes in a store folder that have streams, in order; none in that of a single server, which
-/// has streams itself.
-fn nodes_with_streams(store: &Path) -> Vec<PathBuf> {
-    if store.join("jetstream").exists() {
-        return Vec::new();
+/// has streams itself, and none in one that is not there yet.
+///
+/// # Errors
+/// A folder cannot be read: what cannot be seen is not new.
+fn nodes_with_streams(store: &Path) -> Result<Vec<PathBuf>, StartError> {
+    if has_streams(store)? {
+        return Ok(Vec::new());
     }
-    let Ok(entries) = store.read_dir() else { return Vec::new() };
-    let paths = entries.flatten().map(|entry| entry.path());
-    let mut nodes: Vec<PathBuf> = paths.filter(|path| has_streams_of_a_node(path)).collect();
+    let failed = |source| unseen(store, source);
+    let entries = match store.read_dir() {
+        Err(e) if is_absent(&e) => return Ok(Vec::new()),
+        entries => entries.map_err(failed)?,
+    };
+    let mut nodes = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(failed)?.path();
+        if is_of_node(&path) && has_streams_of_a_node(&path)? {
+            nodes.push(path);
+        }
+    }
     nodes.sort();
-    nodes
+    Ok(nodes)
+}
+
+/// Whether a server has made streams in its folder.
+fn has_streams(folder: &Path) -> Result<bool, StartError> {
+    is_there(&folder.join("jetstream"))
+}
+
+fn is_there(path: &Path) -> Result<bool, StartError> {
+    match path.try_exists() {
+        Err(e) if is_absent(&e) => Ok(false),
+        found => found.map_err(|source| unseen(path, source)),
+    }
+}
+
+/// There is nothing; any other error hides what there is.
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+fn unseen(path: &Path, source: std::io::Error) -> StartError {
+    StartError::Prepare { what: "sure which streams are in", path: path.to_owned(), source }
 }
 
 /// Whether a server of a cluster kept streams there. One that is alone keeps streams too, in a folder of
 /// any name; what it has not is a place for what the servers of a cluster agree on (`jetstream/ACCOUNT/_js_`,
 /// ACCOUNT that of the system).
-fn has_streams_of_a_node(folder: &Path) -> bool {
-    let accounts = is_of_node(folder).then(|| folder.join("jetstream").read_dir().ok()).flatten();
-    accounts.into_iter().flatten().flatten().any(|account| account.path().join("_js_").is_dir())
+fn has_streams_of_a_node(folder: &Path) -> Result<bool, StartError> {
+    let jetstream = folder.join("jetstream");
+    let failed = |source| unseen(&jetstream, source);
+    let accounts = match jetstream.read_dir() {
+        Err(e) if is_absent(&e) => return Ok(false),
+        accounts => accounts.map_err(failed)?,
+    };
+    for account in accounts {
+        if is_there(&account.map_err(failed)?.path().join("_js_"))? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The names in a store folder cannot be used; its nodes may say theirs.
@@ -178,8 +221,11 @@ fn remedy(names: &Path, nodes: &[PathBuf]) -> String {
 }
 
 /// Whether a store folder is that of a cluster, whose streams are in folders of its nodes.
-pub fn is_of_cluster(folder: &Path) -> bool {
-    folder.join(NAMES).exists() || !nodes_with_streams(folder).is_empty()
+///
+/// # Errors
+/// It cannot be read.
+pub fn is_of_cluster(folder: &Path) -> Result<bool, StartError> {
+    Ok(is_there(&folder.join(NAMES))? || !nodes_with_streams(folder)?.is_empty())
 }
 
 /// Refuses the store folder of a cluster to a single server, which would begin beside its streams.
@@ -271,7 +317,7 @@ mod tests {
             let alone = refuse_cluster(&node).unwrap_err().to_string();
             assert!(alone.contains("cluster.names cannot be used: it is missing"), "{alone}");
         }
-        assert!(is_of_cluster(folder.path()));
+        assert!(is_of_cluster(folder.path()).unwrap());
     }
 
     #[test]
@@ -293,13 +339,13 @@ mod tests {
         let folder = store(3);
         std::fs::create_dir(folder.path().join("jetstream")).unwrap();
         refuse_cluster(folder.path()).unwrap();
-        assert!(!is_of_cluster(folder.path()));
+        assert!(!is_of_cluster(folder.path()).unwrap());
         assert!(kept(folder.path(), 3).unwrap_err().contains("is that of a single server"));
         // One in a folder of its own there is one.
         let inner = folder.path().join("inner");
         kept(&inner, 3).unwrap();
         streams_of_a_node(&inner.join("node-2"));
-        assert!(refuse_cluster(&inner).is_err() && is_of_cluster(&inner));
+        assert!(refuse_cluster(&inner).is_err() && is_of_cluster(&inner).unwrap());
         kept(&inner, 3).unwrap();
     }
 
@@ -312,7 +358,30 @@ mod tests {
             refuse_cluster(&store).unwrap();
         }
         refuse_cluster(folder.path()).unwrap();
-        assert!(!is_of_cluster(folder.path()) && !is_of_cluster(&folder.path().join("node-1")));
+        assert!(!is_of_cluster(folder.path()).unwrap());
+        assert!(!is_of_cluster(&folder.path().join("node-1")).unwrap());
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_not_new() {
+        // A link in a circle hides what it leads to from everybody, also from root.
+        let hidden = |at: PathBuf| std::os::unix::fs::symlink(&at, &at).unwrap();
+        for at in ["jetstream", "node-1/jetstream", "node-1"] {
+            let folder = tempfile::tempdir().unwrap();
+            if at.contains('/') {
+                std::fs::create_dir(folder.path().join("node-1")).unwrap();
+            }
+            hidden(folder.path().join(at));
+            let error = kept(folder.path(), 3).unwrap_err();
+            assert!(error.contains("streams") && error.contains(at), "{at}: {error}");
+            assert!(!folder.path().join(NAMES).exists(), "{at}: names were written");
+            let alone = refuse_cluster(folder.path()).unwrap_err().to_string();
+            assert!(alone.contains(at), "{alone}");
+            assert!(is_of_cluster(folder.path()).is_err(), "{at}");
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(!is_of_cluster(file.path()).unwrap(), "a file has none");
+        assert!(!is_of_cluster(&file.path().with_extension("missing")).unwrap());
     }
 
     #[test]

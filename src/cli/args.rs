@@ -42,6 +42,8 @@ pub struct Parsed {
     pub path: String,
     /// What a file has set.
     pub defaults: Option<Used>,
+    /// Why the file is passed over, where the command goes on without it.
+    pub passed_over: Option<CliError>,
 }
 
 /// Why there is nothing to run.
@@ -49,8 +51,8 @@ pub struct Parsed {
 pub enum Unparsed {
     /// What the parser has to tell: a mistake, help, the version.
     Told(clap::Error),
-    /// The file with defaults.
-    Config(CliError),
+    /// The file with defaults, and how what was typed wants that told.
+    Config { error: CliError, json: bool, color: Colors },
 }
 
 impl From<clap::Error> for Unparsed {
@@ -74,22 +76,40 @@ pub fn parse(context: &Context) -> Result<Parsed, Unparsed> {
         };
         let mut found = command_in(color).try_get_matches()?;
         let path = path(&found);
-        return Ok(Parsed { cli: Cli::from_arg_matches_mut(&mut found)?, path, defaults: None });
+        let cli = Cli::from_arg_matches_mut(&mut found)?;
+        return Ok(Parsed { cli, path, defaults: None, passed_over: None });
     };
     let path = path(&matches);
     let global = Global::from_arg_matches(&matches)?;
-    let mut defaults = None;
+    let (mut defaults, mut passed_over) = (None, None);
     // Completion goes on with a broken file, which `config` shows by itself; a driver speaks its protocol.
     let takes_none = ["complete", "config", "driver"].contains(&command_of(&path));
     if !takes_none && !global.no_config {
         let shape = Cli::command();
         let file = config::found(global.config.as_deref(), &shape, context);
-        if let Some(file) = file.map_err(Unparsed::Config)? {
-            let (with, used) = config::with_defaults(&file, matches, shape, &command(), context)?;
-            (matches, defaults) = (with, Some(used));
+        match file {
+            Ok(None) => {}
+            Ok(Some(file)) => {
+                let (with, used) =
+                    config::with_defaults(&file, matches, shape, &command(), context)?;
+                (matches, defaults) = (with, Some(used));
+            }
+            Err(error) if global.config.is_none() && only_looks_or_ends(&path) => {
+                passed_over = Some(error);
+            }
+            Err(error) => {
+                return Err(Unparsed::Config { error, json: global.json, color: global.color });
+            }
         }
     }
-    Ok(Parsed { cli: Cli::from_arg_matches_mut(&mut matches)?, path, defaults })
+    Ok(Parsed { cli: Cli::from_arg_matches_mut(&mut matches)?, path, defaults, passed_over })
+}
+
+/// Commands that are wanted most where something is wrong: a mistake in a file that nobody named does not
+/// keep them, since nothing that they do rests on it.
+fn only_looks_or_ends(path: &str) -> bool {
+    ["completions", "doctor", "logs", "man", "status", "stop", "version"]
+        .contains(&command_of(path))
 }
 
 /// The command, without the one below it.

@@ -17,7 +17,7 @@ use super::output::Output;
 use super::running;
 use super::shell::word;
 use super::signals::from_here_on;
-use crate::broker::{Port, Role, Store, is_of_cluster};
+use crate::broker::{Port, Role, StartError, Store, is_of_cluster};
 use crate::counted::counted;
 use crate::modules::payment::{Audit, AuditError, Outside, audit};
 use crate::mono::Connection;
@@ -81,7 +81,13 @@ async fn at_rest(
     output: &Output,
 ) -> Result<Audit, CliError> {
     let refuse = |what: &str| Err(CliError::usage(format!("audit: {} {what}", folder.display())));
-    if is_of_cluster(folder) {
+    let is_of_cluster = match is_of_cluster(folder) {
+        Err(StartError::Prepare { path, source, .. }) => {
+            return refuse(&format!("cannot be read: {}: {source}", path.display()));
+        }
+        found => found?,
+    };
+    if is_of_cluster {
         return refuse("is the store of a cluster: start `serve --cluster`, and audit that");
     }
     match std::fs::metadata(folder.join("jetstream")) {

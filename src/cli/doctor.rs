@@ -55,7 +55,7 @@ pub async fn run(
             }
         }
     }
-    let cache = folders::cache(&settings.cache_dir);
+    let cache = folders::cache(settings.cache_dir.clone()).await;
     // What is not there yet cannot be made elsewhere.
     let makes = Makes { offline: settings.offline, cache_takes_it: cache.ok };
     // Side by side, each told as soon as it and those before it are known: a tool may hang.
@@ -65,9 +65,9 @@ pub async fn run(
     looks.push_back(node(&settings, makes).boxed_local());
     looks.push_back(go(&settings, makes).boxed_local());
     looks.push_back(server(global, context).boxed_local());
-    for folder in [cache, folders::temporary(context), folders::runtime(context)] {
-        looks.push_back(std::future::ready(folder).boxed_local());
-    }
+    looks.push_back(std::future::ready(cache).boxed_local());
+    looks.push_back(folders::temporary(context).boxed_local());
+    looks.push_back(folders::runtime(context).boxed_local());
     let mut findings = Vec::new();
     while let Some(finding) = looks.next().await {
         output.line(format!("{}  {:<12} {}", finding.mark(), finding.name, finding.text));

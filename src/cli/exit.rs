@@ -171,8 +171,8 @@ impl From<ClientError> for CliError {
                 "`nats stream ls` lists the streams of a server, which must run JetStream (`nats-server -js`); \
                  `mono-demo serve` makes the stream of `services.payment.payment-process`",
             ),
-            ClientError::PublishRefused { message, .. } => remedy(message),
-            ClientError::Permissions { evidence, .. } => remedy(evidence).or(Some(
+            ClientError::PublishRefused { message, .. } => remedy(message, None),
+            ClientError::Permissions { evidence, .. } => remedy(evidence, None).or(Some(
                 "connect as a user who may: of `serve --auth` and `spec --accounts`, `client` may ask \
                  services and submit payments, and `harness` may do everything",
             )),

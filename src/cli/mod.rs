@@ -90,9 +90,8 @@ pub fn main() -> ExitCode {
     let context = Context::from_environment();
     let parsed = match args::parse(&context) {
         Ok(parsed) => parsed,
-        Err(Unparsed::Config(error)) => {
-            let json = context.arguments.iter().any(|word| word == "--json");
-            Output::new(json, &context).error(&error);
+        Err(Unparsed::Config { error, json, color }) => {
+            Output::new(json, &context.with_colors(color)).error(&error);
             return error.exit.into();
         }
         Err(Unparsed::Told(error)) => {
@@ -133,7 +132,7 @@ fn refuse_connection(cli: &Cli, path: &str) -> Result<(), CliError> {
     }
 }
 
-async fn dispatch(Parsed { cli, path, defaults }: Parsed, context: Context) -> Exit {
+async fn dispatch(Parsed { cli, path, defaults, passed_over }: Parsed, context: Context) -> Exit {
     let context = context.with_colors(cli.global.color);
     let output = Output::new(cli.global.json, &context);
     let tells_refusals = matches!(
@@ -146,6 +145,13 @@ async fn dispatch(Parsed { cli, path, defaults }: Parsed, context: Context) -> E
     ) || matches!(cli.command, Command::E2e(ref args) if args.connects());
     output::start_log(&cli.global.log, tells_refusals, &context, &output);
     signals::hear_of_large_files();
+    if let Some(used) = defaults {
+        output.also_note(move |said| used.told(said));
+    }
+    if let Some(error) = passed_over {
+        output.note(format!("warning: {path} goes on without the defaults of the file: {error}"));
+        error.hint.into_iter().for_each(|hint| output.note(format!("hint: {hint}")));
+    }
     let (global, context) = (&cli.global, &context);
     if let Err(error) = context.require_home().and_then(|()| refuse_connection(&cli, &path)) {
         output.error(&error);
@@ -176,8 +182,6 @@ async fn dispatch(Parsed { cli, path, defaults }: Parsed, context: Context) -> E
     };
     let exit = result.unwrap_or_else(|error| {
         output.error(&error);
-        let said = format!("{} {}", error.message, error.hint.as_deref().unwrap_or_default());
-        defaults.and_then(|used| used.told(&said)).into_iter().for_each(|told| output.note(told));
         error.exit
     });
     output.end(exit)

@@ -28,6 +28,16 @@ pub struct Output {
     unwritten: Unwritten,
     log: AlsoTo,
     log_file: OnceLock<LogFile>,
+    noted: OnceLock<Noted>,
+}
+
+/// What else there is to know of an error, by its text.
+struct Noted(Box<dyn Fn(&str) -> Option<String> + Send + Sync>);
+
+impl std::fmt::Debug for Noted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Noted")
+    }
 }
 
 /// A log that has all that is said to people too, if there is one.
@@ -74,7 +84,13 @@ impl Output {
             unwritten: Arc::default(),
             log: Arc::default(),
             log_file: OnceLock::new(),
+            noted: OnceLock::new(),
         }
+    }
+
+    /// From here on each error is told with what this says of its text.
+    pub fn also_note(&self, noted: impl Fn(&str) -> Option<String> + Send + Sync + 'static) {
+        let _ = self.noted.set(Noted(Box::new(noted)));
     }
 
     /// From here on all that is said to people is written to this log too, to the error that ends the
@@ -198,6 +214,9 @@ impl Output {
             self.log(&format!("hint: {hint}"));
             write_line(&mut stderr, &format!("{cyan}hint:{off} {hint}"));
         }
+        drop(stderr);
+        let said = format!("{} {}", error.message, error.hint.as_deref().unwrap_or_default());
+        self.noted.get().and_then(|noted| noted.0(&said)).into_iter().for_each(|it| self.note(it));
     }
 
     /// What the argument parser says of a mistake: it quotes what was given.

@@ -182,7 +182,8 @@ fn serve(context: &Context, sabotage: Option<Sabotage>) -> ServiceSpawn {
             .arg(&services.journal_dir)
             .args(["--note-deliveries", "--unlisted"])
             .args(sabotaged);
-        // What a person has set for other commands must not reach a scenario.
+        // What a person has set for other commands, or serves, must not reach a scenario.
+        let spawn = spawn.env("XDG_RUNTIME_DIR", &services.journal_dir);
         NAMES_A_SERVER.into_iter().fold(spawn, |spawn, name| spawn.env_remove(name))
     })
 }

@@ -44,7 +44,7 @@ pub fn not_let_do(
 ) -> CliError {
     let server = connection.client().server_info().server_name;
     let folder = running::of_server(&server, context).and_then(|runtime| runtime.contexts);
-    let hint = remedy(words).map_or_else(|| who(may, folder), str::to_owned);
+    let hint = remedy(words, None).map_or_else(|| who(may, folder), str::to_owned);
     CliError::new(Exit::Connection, format!("{operation}: {words}")).hint(hint)
 }
 

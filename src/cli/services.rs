@@ -145,7 +145,7 @@ async fn asked<T>(
 fn not_started(error: StartError) -> CliError {
     match &error {
         StartError::Denied { .. } => {
-            let hint = remedy(&error.to_string());
+            let hint = remedy(&error.to_string(), None);
             let hint = hint.map_or_else(|| who(Role::Worker, None), str::to_owned);
             CliError::new(Exit::Connection, error).hint(hint)
         }

@@ -106,7 +106,8 @@ pub fn without_secrets(url: &str) -> String {
 }
 
 /// The servers of a list, in one form however their URLs are spelled, and without secrets: to tell whether
-/// two lists have one in common. All names of this machine are one, and what a URL leaves out is written out.
+/// two lists have one in common. The loopback and unspecified addresses
+/// and `localhost` are one, this machine; what a URL leaves out is written out.
 /// What cannot be read is left out.
 ///
 /// ```

@@ -50,8 +50,9 @@ pub async fn stream(connection: &Connection, config: &Config) -> Result<Stream, 
         denied: denied(connection, &config.name),
     };
     let jetstream = connection.jetstream();
-    let made =
-        question.ask(ELECTION, || jetstream.get_or_create_stream(config), elects_for_stream).await;
+    let made = question
+        .ask(ELECTION, || jetstream.get_or_create_stream(config), answer_about_stream)
+        .await;
     named(connection, config, made).await
 }
 
@@ -84,7 +85,7 @@ pub async fn new_stream(connection: &Connection, config: &Config) -> Result<Stre
             made => made,
         }
     };
-    let made = question.ask(ELECTION, made, elects_for_stream).await;
+    let made = question.ask(ELECTION, made, answer_about_stream).await;
     named(connection, config, made).await
 }
 
@@ -93,12 +94,12 @@ fn is_taken(error: &CreateStreamError) -> bool {
     error.error_code() == ErrorCode::STREAM_NAME_EXIST
 }
 
-/// Whether an answer about a stream says that there is no leader yet, or none came.
-fn elects_for_stream(error: &CreateStreamError) -> bool {
+/// What an answer about a stream says.
+fn answer_about_stream(error: &CreateStreamError) -> Refusal {
     match error.kind() {
-        CreateStreamErrorKind::TimedOut => true,
-        CreateStreamErrorKind::JetStream(error) => is_election(error.error_code()),
-        _ => false,
+        CreateStreamErrorKind::TimedOut => Refusal::NoAnswer,
+        CreateStreamErrorKind::JetStream(error) => Refusal::Code(error.error_code()),
+        _ => Refusal::Other,
     }
 }
 
@@ -123,11 +124,11 @@ pub async fn find(connection: &Connection, name: &str) -> Result<Option<Stream>,
             },
         }
     };
-    let elects = |error: &GetStreamError| match error.kind() {
-        GetStreamErrorKind::JetStream(error) => is_election(error.error_code()),
-        _ => false,
+    let refusal = |error: &GetStreamError| match error.kind() {
+        GetStreamErrorKind::JetStream(error) => Refusal::Code(error.error_code()),
+        _ => Refusal::Other,
     };
-    question.ask(ELECTION, look, elects).await
+    question.ask(ELECTION, look, refusal).await
 }
 
 /// The pull consumer: created if it does not exist, otherwise corrected and resumed.
@@ -145,10 +146,10 @@ pub(crate) async fn pull_consumer(
         operation: format!("create consumer `{durable}` on stream `{name}`"),
         denied: denied(connection, name),
     };
-    let elects = |error: &ConsumerError| match error.kind() {
-        ConsumerErrorKind::TimedOut => true,
-        ConsumerErrorKind::JetStream(error) => is_election(error.error_code()),
-        _ => false,
+    let refusal = |error: &ConsumerError| match error.kind() {
+        ConsumerErrorKind::TimedOut => Refusal::NoAnswer,
+        ConsumerErrorKind::JetStream(error) => Refusal::Code(error.error_code()),
+        _ => Refusal::Other,
     };
     let made = || async {
         let consumer = stream.create_consumer(config.clone()).await?;
@@ -159,7 +160,7 @@ pub(crate) async fn pull_consumer(
         }
         Ok(())
     };
-    question.ask(ELECTION, made, elects).await
+    question.ask(ELECTION, made, refusal).await
 }
 
 /// The server's words when it denies a request about a stream; the request itself gets no reply.
@@ -168,26 +169,54 @@ async fn denied(connection: &Connection, stream: &str) -> String {
     if words.contains(stream) { words } else { std::future::pending().await }
 }
 
-/// The refusals that say "not now": there is no leader.
-fn is_election(code: ErrorCode) -> bool {
-    [ErrorCode::CLUSTER_NOT_AVAILABLE, ErrorCode::CLUSTER_NOT_LEADER].contains(&code)
+/// What came back instead of what was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// Nothing in time.
+    NoAnswer,
+    /// JetStream's own.
+    Code(ErrorCode),
+    Other,
+}
+
+impl Refusal {
+    /// Whether it says "not now": there is no leader, or none answers.
+    fn is_election(self) -> bool {
+        match self {
+            Self::NoAnswer => true,
+            Self::Code(code) => {
+                [ErrorCode::CLUSTER_NOT_AVAILABLE, ErrorCode::CLUSTER_NOT_LEADER].contains(&code)
+            }
+            Self::Other => false,
+        }
+    }
+
+    fn code(self) -> Option<u64> {
+        match self {
+            Self::Code(ErrorCode(code)) => Some(code),
+            Self::NoAnswer | Self::Other => None,
+        }
+    }
 }
 
 /// What to do where JetStream does not answer, or not this account, or has no more for it.
-fn hint(evidence: &str) -> Option<&'static str> {
+fn hint(evidence: &str, code: Option<u64>) -> Option<&'static str> {
     let says = |words: &[&str]| words.iter().any(|word| evidence.contains(word));
+    let is = |known: ErrorCode| code == Some(known.0);
     let absent = || {
-        if says(&["10039", "not enabled for account"]) {
+        if is(ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT) || says(&["not enabled for account"]) {
             return Some(
                 "the server runs JetStream, and not for this account: set `jetstream: enabled` in the \
                  account, in the server's configuration",
             );
         }
-        says(&["no responders", "resource does not exist", "10076", "not enabled"]).then_some(
+        let is_absent = is(ErrorCode::JETSTREAM_NOT_ENABLED)
+            || says(&["no responders", "resource does not exist", "not enabled"]);
+        is_absent.then_some(
             "the server does not run JetStream, or not for this account: start it as `nats-server -js`",
         )
     };
-    remedy(evidence).or_else(absent)
+    remedy(evidence, code).or_else(absent)
 }
 
 /// What is asked of JetStream.
@@ -203,7 +232,7 @@ impl<D: Future<Output = String>> Question<D> {
         self,
         patience: Patience,
         question: impl Fn() -> F,
-        elects: impl Fn(&E) -> bool,
+        refusal: impl Fn(&E) -> Refusal,
     ) -> Result<T, ModuleError>
     where
         F: Future<Output = Result<T, E>>,
@@ -221,10 +250,11 @@ impl<D: Future<Output = String>> Question<D> {
             };
             let evidence = match answer {
                 Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(error)) if elects(&error) => error.to_string(),
+                Ok(Err(error)) if refusal(&error).is_election() => error.to_string(),
                 Ok(Err(error)) => {
-                    let hint = hint(&error.to_string()).map(str::to_owned);
-                    return Err(ModuleError { hint, ..ModuleError::new(operation, error) });
+                    let code = refusal(&error).code();
+                    let hint = hint(&error.to_string(), code).map(str::to_owned);
+                    return Err(ModuleError { code, hint, ..ModuleError::new(operation, error) });
                 }
                 Err(_) => format!("no answer within {limit:?}"),
             };
@@ -246,9 +276,9 @@ mod tests {
     use super::*;
 
     #[derive(Debug, PartialEq)]
-    struct Refusal(bool);
+    struct Said(super::Refusal);
 
-    impl std::fmt::Display for Refusal {
+    impl std::fmt::Display for Said {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
             f.write_str("refused")
         }
@@ -266,7 +296,7 @@ mod tests {
     /// How often it was asked, and what came of it.
     async fn asked(
         patience: Patience,
-        answer: impl Fn(u32) -> Option<Result<u32, Refusal>>,
+        answer: impl Fn(u32) -> Option<Result<u32, Said>>,
     ) -> (u32, Result<u32, String>) {
         let count = Cell::new(0);
         let question = || {
@@ -281,19 +311,20 @@ mod tests {
         };
         let denied = std::future::pending();
         let asking = Question { operation: "ask".to_owned(), denied };
-        let result = asking.ask(patience, question, |e: &Refusal| e.0).await;
+        let result = asking.ask(patience, question, |e: &Said| e.0).await;
         (count.get(), result.map_err(|e| e.to_string()))
     }
 
     #[tokio::test]
     async fn only_an_election_is_waited_for_and_not_for_ever() {
-        let refused = |elects| Some(Err(Refusal(elects)));
+        let refused = |code| Some(Err(Said(super::Refusal::Code(code))));
+        let elects = ErrorCode::CLUSTER_NOT_AVAILABLE;
         let (count, result) =
-            asked(LONG, |n| if n < 4 { refused(true) } else { Some(Ok(n)) }).await;
+            asked(LONG, |n| if n < 4 { refused(elects) } else { Some(Ok(n)) }).await;
         assert_eq!((count, result), (4, Ok(4)));
         let (count, result) = asked(LONG, |n| if n < 3 { None } else { Some(Ok(n)) }).await;
         assert_eq!((count, result), (3, Ok(3)));
-        let (count, result) = asked(LONG, |_| refused(false)).await;
+        let (count, result) = asked(LONG, |_| refused(ErrorCode::STREAM_NOT_FOUND)).await;
         assert_eq!((count, result), (1, Err("ask: refused".to_owned())));
         let (_, result) = asked(SHORT, |_| None).await;
         let error = result.unwrap_err();

@@ -55,6 +55,8 @@ pub struct ModuleError {
     pub operation: String,
     /// What came back.
     pub evidence: String,
+    /// JetStream's code of it, as in nats-server's `errors.json`, where it refused.
+    pub code: Option<u64>,
     /// What to do about it, where there is something to do.
     pub hint: Option<String>,
 }
@@ -62,7 +64,7 @@ pub struct ModuleError {
 impl ModuleError {
     /// An error that names the operation and the evidence.
     pub fn new(operation: impl Into<String>, evidence: impl std::fmt::Display) -> Self {
-        Self { operation: operation.into(), evidence: evidence.to_string(), hint: None }
+        Self { operation: operation.into(), evidence: evidence.to_string(), code: None, hint: None }
     }
 
     /// The same, with what to do about it.

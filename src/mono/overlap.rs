@@ -1,5 +1,6 @@
 //! Which streams have the subjects that another one is to take: a server refuses the second, and names none.
 
+use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::stream::Config;
 use serde_json::{Value, json};
 
@@ -8,9 +9,6 @@ use super::error::ModuleError;
 
 /// Where streams are listed, but for a JetStream of another domain.
 const LIST: &str = "$JS.API.STREAM.LIST";
-/// The server's code for it.
-const OVERLAP: &str = "10065";
-
 /// The error, and where it is a refusal for the subjects, the streams that have them: as far as this user may
 /// list them.
 pub(super) async fn explained(
@@ -18,7 +16,7 @@ pub(super) async fn explained(
     wanted: &Config,
     error: ModuleError,
 ) -> ModuleError {
-    if !error.evidence.contains(OVERLAP) {
+    if error.code != Some(ErrorCode::STREAM_SUBJECT_OVERLAP.0) {
         return error;
     }
     let (mut others, jetstream) = (Vec::new(), connection.jetstream());

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
 
-use regex_lite::{Captures, Regex};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{CONNECTION, Form, SECRET, SUITES, TABLES};
+use super::secrets::without_secrets;
 use crate::cli::context::Context;
 use crate::cli::exit::CliError;
 use crate::e2e::scenario::{FixtureError, Problem, Source, Span, nearest};
@@ -250,17 +249,6 @@ impl Reading<'_> {
         let words = words.chain(arguments.iter().cloned());
         self.shape.clone().try_get_matches_from(words).map(drop)
     }
-}
-
-/// With stars, as many, in the place of what stands behind a key that sounds secret.
-fn without_secrets(text: &str) -> String {
-    static SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        let key = r#"(?i)[\w-]*(?:passw|token|nkey|secret|creds)[\w-]*["']?\s*=\s*"#;
-        Regex::new(&format!("({key})([^,}}\n]+)")).ok()
-    });
-    let Some(secret) = SECRET.as_ref() else { return text.to_owned() };
-    let starred = |found: &Captures<'_>| format!("{}{}", &found[1], "*".repeat(found[2].len()));
-    secret.replace_all(text, starred).into_owned()
 }
 
 /// Words of a command line that say the same.

@@ -5,6 +5,7 @@
 //! | `keys` | which flags may have a default there, and which not, with the reason |
 //! | `find` | which file it is |
 //! | `file` | its text to values, or every mistake with its place |
+//! | `secrets` | its text as it may be shown |
 //! | `defaults` | the command line with those values where nothing else says something |
 //! | `show` | `mono-demo config` |
 
@@ -12,6 +13,7 @@ mod defaults;
 mod file;
 mod find;
 mod keys;
+mod secrets;
 mod show;
 
 pub use defaults::{Used, with_defaults};

@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::journals::Journals;
 use super::others::Others;
+use crate::cli::exit::CliError;
 use crate::cli::shell::word;
 use crate::counted::counted;
 use crate::given::read_private;
@@ -20,40 +21,60 @@ const FILE: &str = "servers.txt";
 const CHARGES: &str = "gateway.jsonl";
 
 /// Notes at which servers the system of these journals is. A sentence for each other one there that has
-/// charges, which this one does not know: at each start, for as long as they lie there. A system that
-/// another `serve` serves elsewhere, as in another account, has lost nothing.
-pub(super) async fn told(journals: &Journals, url: &str, others: &Others) -> Vec<String> {
-    let Some(folder) = journals.named_after_system().map(Path::to_owned) else { return Vec::new() };
-    let url = url.to_owned();
-    let alive: BTreeSet<PathBuf> =
-        others.elsewhere.iter().map(|other| other.journals.clone()).collect();
+/// charges, which this one does not know, or whose journals cannot be read: at each start, for as long as they
+/// lie there. A system that another `serve` serves has lost nothing.
+///
+/// # Errors
+/// It cannot be noted, or what was noted cannot be read: it would be found by none of its other servers.
+pub(super) async fn told(
+    journals: &Journals,
+    url: &str,
+    others: &Others,
+) -> Result<Vec<String>, CliError> {
+    let Some(folder) = journals.named_after_system().map(Path::to_owned) else {
+        return Ok(Vec::new());
+    };
+    let (url, served) = (url.to_owned(), others.journals.clone());
     let told = move || {
         let servers = places(&url);
-        if let Err(error) = note(&folder, &servers) {
-            tracing::warn!(%error, "{FILE} is not written beside the journals");
-        }
-        let charged = charged(&folder, &servers).into_iter();
-        let lost = charged.filter(|(folder, _)| !alive.contains(folder));
-        lost.map(|(folder, charges)| {
-            format!(
-                "an earlier system at {} has {} in its journals, and its streams are not here: unless it is \
-                 in another account, they were deleted, and what was paid there is charged again when it is \
-                 submitted again; `serve --journal-dir {}` goes on with these charges; this is said at each \
-                 start until that folder is moved away",
-                without_secrets(&url),
-                counted(charges, "charge"),
-                word(folder.display())
-            )
-        })
-        .collect()
+        note(&folder, &servers).map_err(|e| format!("{}: {e}", folder.join(FILE).display()))?;
+        let (lost, unread) = charged(&folder, &servers, &served)
+            .map_err(|e| format!("the folders beside {}: {e}", folder.display()))?;
+        Ok(unread.into_iter().chain(lost.iter().map(|found| left(&url, found))).collect())
     };
     // It may sync: not on the runtime's thread.
-    tokio::task::spawn_blocking(told).await.unwrap_or_default()
+    let told = tokio::task::spawn_blocking(told).await.unwrap_or_else(|e| Err(e.to_string()));
+    told.map_err(|evidence| {
+        CliError::infrastructure("serve: note at which servers the journals are used", evidence)
+            .hint(
+                "make it readable and writable for you, or name another folder with --journal-dir",
+            )
+    })
+}
+
+fn left(url: &str, Charged { folder, charges, .. }: &Charged) -> String {
+    format!(
+        "an earlier system at {} has {} in its journals, and its streams are not here: unless it is \
+         in another account, they were deleted, and what was paid there is charged again when it is \
+         submitted again; `serve --journal-dir {}` goes on with these charges; this is said at each \
+         start until that folder is moved away",
+        without_secrets(url),
+        counted(*charges, "charge"),
+        word(folder.display())
+    )
+}
+
+fn unread(folder: &Path, error: &io::Error) -> String {
+    format!(
+        "the journals in {} cannot be read: {error}: if their system was at this server, what was paid there \
+         may be charged again; make them readable for you, or move that folder away",
+        folder.display()
+    )
 }
 
 /// Adds what is not noted yet.
-fn note(folder: &Path, servers: &BTreeSet<String>) -> std::io::Result<()> {
-    let noted = noted(folder);
+fn note(folder: &Path, servers: &BTreeSet<String>) -> io::Result<()> {
+    let noted = noted(folder)?;
     if servers.is_subset(&noted) {
         return Ok(());
     }
@@ -62,30 +83,74 @@ fn note(folder: &Path, servers: &BTreeSet<String>) -> std::io::Result<()> {
     whole::write(&folder.join(FILE), all.join(",") + "\n")
 }
 
-fn noted(folder: &Path) -> BTreeSet<String> {
-    let text = read_private(&folder.join(FILE)).unwrap_or_default();
-    places(String::from_utf8_lossy(&text).trim())
+/// What is noted; nothing where nothing was noted yet.
+fn noted(folder: &Path) -> io::Result<BTreeSet<String>> {
+    match read_private(&folder.join(FILE)) {
+        Ok(text) => Ok(places(String::from_utf8_lossy(&text).trim())),
+        Err(error) if is_absent(&error) => Ok(BTreeSet::new()),
+        Err(error) => Err(error),
+    }
 }
 
-/// The journals of other systems at one of these servers, with how many charges they have; those that
-/// charged last first.
-fn charged(ours: &Path, servers: &BTreeSet<String>) -> Vec<(PathBuf, u64)> {
-    let Some(Ok(beside)) = ours.parent().map(Path::read_dir) else { return Vec::new() };
-    let beside = beside.flatten().map(|entry| entry.path());
-    let there = beside.filter(|other| other != ours && !noted(other).is_disjoint(servers));
-    let charged = there.filter_map(|folder| {
-        let charges = folder.join(CHARGES);
-        // A pipe would be waited for.
-        let found = charges.metadata().ok().filter(|found| found.is_file())?;
-        let at: SystemTime = found.modified().ok()?;
-        let lines = BufReader::new(File::open(charges).ok()?).split(b'\n');
-        let lines = lines.map_while(Result::ok).filter(|line| !line.trim_ascii().is_empty());
-        let lines = lines.count() as u64;
-        (lines > 0).then_some((at, folder, lines))
-    });
-    let mut charged: Vec<(SystemTime, PathBuf, u64)> = charged.collect();
-    charged.sort_by(|one, other| other.cmp(one));
-    charged.into_iter().map(|(_, folder, charges)| (folder, charges)).collect()
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+/// The journals of other systems at one of these servers that no living `serve` uses, those that charged last
+/// first; and a sentence for each that cannot be read.
+fn charged(
+    ours: &Path,
+    servers: &BTreeSet<String>,
+    served: &BTreeSet<PathBuf>,
+) -> io::Result<(Vec<Charged>, Vec<String>)> {
+    let (mut lost, mut unreadable) = (Vec::new(), Vec::new());
+    let Some(above) = ours.parent() else { return Ok((lost, unreadable)) };
+    let folders = match above.read_dir() {
+        Err(error) if is_absent(&error) => return Ok((lost, unreadable)),
+        folders => folders?,
+    };
+    for entry in folders {
+        let folder = entry?.path();
+        if folder == ours || served.contains(&folder) {
+            continue;
+        }
+        match charged_at(&folder, servers) {
+            Ok(found) => lost.extend(found),
+            Err(error) => unreadable.push(unread(&folder, &error)),
+        }
+    }
+    lost.sort_by(|one, other| other.cmp(one));
+    Ok((lost, unreadable))
+}
+
+/// The journals of another system; in the order in which they charged last.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Charged {
+    at: SystemTime,
+    folder: PathBuf,
+    charges: u64,
+}
+
+/// What a system that was at one of these servers has charged, if anything.
+fn charged_at(folder: &Path, servers: &BTreeSet<String>) -> io::Result<Option<Charged>> {
+    if noted(folder)?.is_disjoint(servers) {
+        return Ok(None);
+    }
+    let path = folder.join(CHARGES);
+    let found = match path.metadata() {
+        Err(error) if is_absent(&error) => return Ok(None),
+        found => found?,
+    };
+    // A pipe would be waited for.
+    if !found.is_file() {
+        return Err(io::Error::other(format!("{CHARGES} is not a file")));
+    }
+    let mut charges = 0;
+    for line in BufReader::new(File::open(path)?).split(b'\n') {
+        charges += u64::from(!line?.trim_ascii().is_empty());
+    }
+    let at = found.modified()?;
+    Ok((charges > 0).then(|| Charged { at, folder: folder.to_owned(), charges }))
 }
 
 #[cfg(test)]
@@ -118,11 +183,41 @@ mod tests {
                 .set_modified(at)
                 .unwrap();
         }
-        let found = charged(&ours, &places("nats://h:2,nats://h:9"));
+        let served = BTreeSet::new();
+        let found = |url: &str| {
+            let (found, unread) = charged(&ours, &places(url), &served).unwrap();
+            assert_eq!(unread, [""; 0]);
+            found.into_iter().map(|it| (it.folder, it.charges)).collect::<Vec<_>>()
+        };
         let at = |name| all.path().join(name);
-        assert_eq!(found, [(at("system-e"), 1), (at("system-a"), 2)]);
-        assert_eq!(charged(&ours, &places("nats://h:4")), []);
-        assert_eq!(charged(&all.path().join("missing/system-new"), &places("nats://h:1")), []);
+        assert_eq!(found("nats://h:2,nats://h:9"), [(at("system-e"), 1), (at("system-a"), 2)]);
+        assert_eq!(found("nats://h:4"), []);
+        // One that a `serve` uses is no earlier one, whether that may be asked or not.
+        let served = BTreeSet::from([at("system-e")]);
+        let (left, _) = charged(&ours, &places("nats://h:2"), &served).unwrap();
+        assert_eq!(left.len(), 1, "{left:?}");
+        // What cannot be read may have charges.
+        std::fs::remove_file(at("system-e").join(FILE)).unwrap();
+        std::fs::create_dir(at("system-e").join(FILE)).unwrap();
+        std::fs::remove_file(at("system-a").join(CHARGES)).unwrap();
+        std::fs::create_dir(at("system-a").join(CHARGES)).unwrap();
+        let (left, unread) = charged(&ours, &places("nats://h:2"), &BTreeSet::new()).unwrap();
+        assert_eq!((left.len(), unread.len()), (0, 2), "{left:?} {unread:?}");
+        let none = charged(&all.path().join("missing/new"), &places("h"), &BTreeSet::new());
+        assert_eq!(none.unwrap(), (Vec::new(), Vec::new()));
+    }
+
+    #[test]
+    fn servers_that_cannot_be_read_are_not_written_over() {
+        let all = tempfile::tempdir().unwrap();
+        let path = all.path().join(FILE);
+        // Others may write it: it is not believed, and it says more than we would write.
+        std::fs::write(&path, "h:1\n").unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
+        std::fs::set_permissions(&path, mode).unwrap();
+        let error = note(all.path(), &places("nats://h:2")).unwrap_err();
+        assert!(error.to_string().contains("others may write it"), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "h:1\n");
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The other `serve` processes of this user: which of them serve the same system, and what that proves.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 use futures_util::future::join_all;
 
 use super::journals::Journals;
@@ -17,20 +20,20 @@ pub(super) struct Others {
     here: Vec<Runtime>,
     /// They are at its server, and cannot be asked: they may be in another account.
     perhaps: Vec<Runtime>,
-    /// They do not.
-    pub(super) elsewhere: Vec<Runtime>,
+    /// The folders of the journals of all that live.
+    pub(super) journals: BTreeSet<PathBuf>,
 }
 
 impl Others {
     /// Asks each that lives, on a connection of its own: a server that does not let us ask says so there.
     ///
     /// # Errors
-    /// There is one, and the server does not let another connection in to ask it.
+    /// There is one, and the server does not let another connection in to ask it; or they cannot be looked for.
     pub(super) async fn find(target: &Target, context: &Context) -> Result<Self, CliError> {
         let context = context.clone();
         // Files are read: not on the runtime's thread.
         let living = tokio::task::spawn_blocking(move || running::living(&context)).await;
-        let living = living.unwrap_or_default();
+        let living = living.map_err(|e| CliError::infrastructure("look for other `serve`", e))?;
         if living.is_empty() {
             return Ok(Self::default());
         }
@@ -39,13 +42,13 @@ impl Others {
             join_all(living.iter().map(|other| running::serves(other, &connection, &target.url)))
                 .await;
         connection.close(std::time::Duration::from_secs(1)).await;
-        let mut others = Self::default();
+        let journals = living.iter().map(|other| other.journals.clone()).collect();
+        let mut others = Self { journals, ..Self::default() };
         for (other, serves) in living.into_iter().zip(serve) {
             match serves {
                 Serves::Here => others.here.push(other),
                 Serves::Perhaps => others.perhaps.push(other),
-                Serves::Apart => {}
-                Serves::Elsewhere => others.elsewhere.push(other),
+                Serves::Apart | Serves::Elsewhere => {}
             }
         }
         Ok(others)

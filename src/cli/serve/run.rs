@@ -135,7 +135,7 @@ pub async fn run(
     };
     let start = async {
         let (broker, settings) = (broker.as_ref(), &starter.settings);
-        let others = match broker.is_some() || args.unlisted {
+        let others = match broker.is_some() {
             true => Others::default(),
             false => Others::find(&target, context).await?,
         };
@@ -144,7 +144,7 @@ pub async fn run(
         }
         let journals = Journals::find(&args, broker, &connection, settings, context).await?;
         let mut warnings = others.with_other_journals(&journals);
-        warnings.extend(earlier::told(&journals, &target.url, &others).await);
+        warnings.extend(earlier::told(&journals, &target.url, &others).await?);
         for warning in warnings {
             output.note(format!("warning: {warning}"));
         }

@@ -80,7 +80,7 @@ impl<W: Write> Terminal<W> {
         let (word, style) = match &report.verdict {
             Verdict::Passed => ("ok  ", Style::new().green()),
             Verdict::Updated { changed: false } => ("new ", Style::new().cyan()),
-            Verdict::Updated { changed: true } => ("changed", Style::new().cyan()),
+            Verdict::Updated { changed: true } => ("chgd", Style::new().cyan()),
             Verdict::Failed(_) => ("FAIL", Style::new().red().bold()),
             Verdict::Flaky { .. } => ("FLKY", Style::new().yellow().bold()),
             Verdict::Broken { .. } => ("ERR ", Style::new().red().bold()),
