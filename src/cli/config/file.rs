@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{CONNECTION, Form, SECRET, SUITES, TABLES};
-use super::secrets::without_secrets;
+use super::secrets::{has_login, without_secrets};
 use crate::cli::context::Context;
 use crate::cli::exit::CliError;
 use crate::e2e::scenario::{FixtureError, Problem, Source, Span, nearest};
@@ -192,6 +192,16 @@ impl Reading<'_> {
             self.problem(span, format!("`{key}` is {}", form.told()), None);
             return None;
         };
+        if words.iter().any(|word| has_login(word)) {
+            let message = format!("`{key}` has a login in a URL: no secret belongs into this file");
+            self.problem(span, message, Some(USE_A_CONTEXT.into()));
+            return None;
+        }
+        // A list of nothing would be the same as no list, and looks like another wish.
+        if words.is_empty() {
+            self.problem(span, format!("`{key}` has nothing in it: leave it out"), None);
+            return None;
+        }
         let words = words.into_iter().map(|word| self.beside_the_file(form, word)).collect();
         let value = Value { words, form, span };
         let arguments = arguments([(key, &value)].into_iter());

@@ -15,6 +15,11 @@ static SOUNDS_SECRET: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// The login in a URL.
 static LOGIN: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"://[^\s"']*@"#).ok());
 
+/// Whether a value has a login in a URL.
+pub fn has_login(value: &str) -> bool {
+    LOGIN.as_ref().is_none_or(|login| login.is_match(value))
+}
+
 /// With stars, as many, in the place of what stands behind a key that sounds secret, up to the end of its
 /// line; and of all that follows, where the value may go on there.
 pub fn without_secrets(text: &str) -> String {
