@@ -122,6 +122,7 @@ mod support;
 mod tls;
 mod tls_faults;
 mod undone;
+mod unheard;
 mod unproved;
 mod unreadable;
 mod unreadable_e2e;

@@ -2,8 +2,6 @@
 //! deleted while nothing served, since nothing in NATS remembers them then.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -12,8 +10,10 @@ use super::others::Others;
 use crate::cli::shell::word;
 use crate::counted::counted;
 use crate::given::read_private;
+use crate::modules::journal;
 use crate::mono::{places, without_secrets};
 use crate::whole;
+use crate::wire::journal::{ChargeOutcome, ChargeRecord};
 
 /// In a folder of journals: by which URLs its system was served, each in its one form.
 const FILE: &str = "servers.txt";
@@ -21,12 +21,18 @@ const CHARGES: &str = "gateway.jsonl";
 
 /// Notes at which servers the system of these journals is. A sentence for each other one there that has
 /// charges, which this one does not know: at each start, for as long as they lie there. A system that
-/// another `serve` serves elsewhere, as in another account, has lost nothing.
-pub(super) async fn told(journals: &Journals, url: &str, others: &Others) -> Vec<String> {
+/// another `serve` serves here, or has proved to serve elsewhere, as in another account, has lost nothing.
+/// `again` names the server in commands.
+pub(super) async fn told(
+    journals: &Journals,
+    url: &str,
+    again: &str,
+    others: &Others,
+) -> Vec<String> {
     let Some(folder) = journals.named_after_system().map(Path::to_owned) else { return Vec::new() };
-    let url = url.to_owned();
-    let alive: BTreeSet<PathBuf> =
-        others.elsewhere.iter().map(|other| other.journals.clone()).collect();
+    let (url, again) = (url.to_owned(), again.to_owned());
+    let alive = others.here.iter().chain(&others.elsewhere);
+    let alive: BTreeSet<PathBuf> = alive.map(|other| other.journals.clone()).collect();
     let told = move || {
         let servers = places(&url);
         if let Err(error) = note(&folder, &servers) {
@@ -38,7 +44,7 @@ pub(super) async fn told(journals: &Journals, url: &str, others: &Others) -> Vec
             format!(
                 "an earlier system at {} has {} in its journals, and its streams are not here: unless it is \
                  in another account, they were deleted, and what was paid there is charged again when it is \
-                 submitted again; `serve --journal-dir {}` goes on with these charges; this is said at each \
+                 submitted again; `mono-demo serve {again} --journal-dir {}` goes on with these charges; this is said at each \
                  start until that folder is moved away",
                 without_secrets(&url),
                 counted(charges, "charge"),
@@ -78,10 +84,10 @@ fn charged(ours: &Path, servers: &BTreeSet<String>) -> Vec<(PathBuf, u64)> {
         // A pipe would be waited for.
         let found = charges.metadata().ok().filter(|found| found.is_file())?;
         let at: SystemTime = found.modified().ok()?;
-        let lines = BufReader::new(File::open(charges).ok()?).split(b'\n');
-        let lines = lines.map_while(Result::ok).filter(|line| !line.trim_ascii().is_empty());
-        let lines = lines.count() as u64;
-        (lines > 0).then_some((at, folder, lines))
+        let records = journal::read::<ChargeRecord>(&charges).ok()?.records;
+        let is_approved = |record: &&ChargeRecord| record.outcome == ChargeOutcome::Approved;
+        let approved = records.iter().filter(is_approved).count() as u64;
+        (approved > 0).then_some((at, folder, approved))
     });
     let mut charged: Vec<(SystemTime, PathBuf, u64)> = charged.collect();
     charged.sort_by(|one, other| other.cmp(one));
@@ -96,12 +102,20 @@ mod tests {
     fn all_that_charged_at_one_of_the_servers_are_found_the_latest_first() {
         let all = tempfile::tempdir().unwrap();
         let ours = all.path().join("system-new");
+        let line = |outcome: &str| {
+            let record = serde_json::json!({
+                "at": "", "key": "p", "content": "c", "outcome": outcome, "amount": "1",
+            });
+            format!("{record}\n")
+        };
+        let (paid, declined) = (line("approved"), line("declined"));
         for (age, (name, servers, charges)) in [
-            ("system-a", "nats://h:1,nats://h:2", "{}\n{}\n"),
-            ("system-b", "nats://h:3", "{}\n"),
-            ("system-c", "nats://h:1", ""),
-            ("system-d", "", "{}\n"),
-            ("system-e", "H:2", "{}"),
+            ("system-a", "nats://h:1,nats://h:2", format!("{paid}{declined}{paid}")),
+            ("system-b", "nats://h:3", paid.clone()),
+            ("system-c", "nats://h:1", String::new()),
+            ("system-d", "", paid.clone()),
+            ("system-e", "H:2", paid.clone()),
+            ("system-f", "H:2", declined.clone()),
         ]
         .into_iter()
         .enumerate()
@@ -111,7 +125,7 @@ mod tests {
             std::fs::write(folder.join(FILE), servers.to_owned() + "\n").unwrap();
             std::fs::write(folder.join(CHARGES), charges).unwrap();
             let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(age as u64);
-            File::options()
+            std::fs::File::options()
                 .write(true)
                 .open(folder.join(CHARGES))
                 .unwrap()
