@@ -13,12 +13,12 @@ use crate::support::program::{Home, Said, Serve};
 
 const EARLIER: &str = "an earlier system at ";
 
-fn serve(home: &Home, args: &[&str]) -> Serve {
+pub fn serve(home: &Home, args: &[&str]) -> Serve {
     tokio::task::block_in_place(|| home.serve(args))
 }
 
 #[track_caller]
-fn refused(home: &Home, args: &[&str]) -> Said {
+pub fn refused(home: &Home, args: &[&str]) -> Said {
     match tokio::task::block_in_place(|| home.try_serve(args)) {
         Err(said) => *said,
         Ok(serve) => panic!("it serves: {}", serve.stderr()),
@@ -71,7 +71,8 @@ async fn charges_of_systems_whose_streams_are_all_gone_are_told_at_each_start() 
     for _ in 0..2 {
         let again = serve(home, &args);
         again.says(TOLD, &told);
-        let goes_on = format!("`serve --journal-dir {}` goes on", paid.display());
+        let goes_on =
+            format!("`mono-demo serve --server {url} --journal-dir {}` goes on", paid.display());
         said_once(again, &[&told, &goes_on]);
     }
     // One that charges, and is lost in its turn.
@@ -115,8 +116,11 @@ async fn beside_a_serve_whose_streams_were_deleted_nothing_is_made_anew() {
     let folder = systems(home).pop().unwrap();
     delete_streams(&payments).await;
     let knows = format!("your `serve` with pid {} serves this system", living.pid());
-    let remedy = format!("`serve --recreate --journal-dir {}`", folder.display());
     for other in [url.clone(), respelled(&url)] {
+        let remedy = format!(
+            "`mono-demo serve --server {other} --recreate --journal-dir {}`",
+            folder.display()
+        );
         let said = refused(home, &["--server", &other]).failed(3, &knows);
         assert!(said.stderr.contains(&remedy), "{}", said.stderr);
         assert!(said.stderr.contains("`payment-ledger`"), "{}", said.stderr);
@@ -213,8 +217,8 @@ async fn a_serve_that_may_not_ask_makes_nothing_anew_at_the_server_of_another_on
     let jetstream = async_nats::jetstream::new(user.connect(&server.nats).await.unwrap());
     jetstream.delete_stream("payment-ledger").await.unwrap();
     let said = refused(&home, &["--server", &at("b")]);
-    let said = said.failed(3, "this user may not ask whether it serves this system");
-    assert!(said.stderr.contains("`payment-ledger` does not exist any more"), "{}", said.stderr);
+    let said = said.failed(3, "does not say whether it serves this system");
+    assert!(said.stderr.contains("`payment-ledger` does not exist:"), "{}", said.stderr);
     said_once(living, &[]);
 }
 
@@ -233,4 +237,43 @@ async fn a_serve_with_other_journals_is_told_beside_one_that_serves_the_system()
     let same: Value = payments.serve().runtime();
     assert_eq!(same["journals"], books.to_str().unwrap());
     payments.end(living).await;
+}
+
+/// Nobody paid.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_declined_payment_of_an_earlier_system_is_no_charge() {
+    let payments = Payments::new("[payment]\ngateway = [{ outcome = \"decline\" }]").await;
+    let url = payments.broker.url().to_owned();
+    let args = ["--server", &url, "--settings", "s.toml"];
+    let first = serve(&payments.home, &args);
+    payments.submit("declined").await;
+    payments.outcome("declined").await;
+    payments.all_settled(1).await;
+    said_once(first, &[]);
+    assert_eq!(charges(&systems(&payments.home).pop().unwrap()), 1);
+    delete_streams(&payments).await;
+    let again = serve(&payments.home, &args);
+    assert!(!again.stderr().contains(EARLIER), "{}", again.stderr());
+    said_once(again, &[]);
+    payments.broker.stop().await.unwrap();
+}
+
+/// One folder is told once: what it has is not lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_journals_of_one_that_serves_this_system_are_of_no_earlier_one() {
+    let payments = Payments::new("").await;
+    let url = payments.broker.url().to_owned();
+    let first = serve(&payments.home, &["--server", &url]);
+    payments.submit("paid").await;
+    payments.all_settled(1).await;
+    let folder = systems(&payments.home).pop().unwrap();
+    said_once(first, &[]);
+    delete_streams(&payments).await;
+    let args = ["--server", &url, "--recreate", "--journal-dir", folder.to_str().unwrap()];
+    let living = serve(&payments.home, &args);
+    let other = serve(&payments.home, &["--server", &url]);
+    assert!(!other.stderr().contains(EARLIER), "{}", other.stderr());
+    said_once(other, &["serves this system too"]);
+    drop(living);
+    payments.broker.stop().await.unwrap();
 }

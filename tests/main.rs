@@ -123,6 +123,7 @@ mod support;
 mod tls;
 mod tls_faults;
 mod undone;
+mod unheard;
 mod unproved;
 mod unreadable;
 mod unreadable_e2e;

@@ -7,10 +7,11 @@ use super::exit::{CliError, Exit};
 use super::global::{ConnectionArgs, Global, Tools};
 use super::output::Output;
 use super::refused::{not_let_do, not_let_in};
+use super::shell::word;
 use super::signals::from_here_on;
 use super::{contexts, running, services};
 use crate::broker::{self, Broker, Credentials, Reached, Role};
-use crate::mono::{Auth, Connection, Running, Target};
+use crate::mono::{Auth, Connection, Running, Target, without_secrets};
 use crate::process::Reaper;
 use crate::provision;
 
@@ -351,4 +352,27 @@ pub fn named_by(args: &ConnectionArgs, context: &Context) -> Option<&'static str
     let flag = args.server.is_some() || args.context.is_some();
     let set = |name: &&str| !flag && context.var(name).is_some();
     ["NATS_CONTEXT", "NATS_URL"].into_iter().find(set)
+}
+
+/// The flags that name this server again, as words of a shell. Nothing secret is in them: a password or
+/// a token, which a URL has too, is left to whoever knows it.
+pub fn named_again(args: &ConnectionArgs, target: &Target, context: &Context) -> String {
+    let by_variable = || args.server.is_none().then(|| context.var("NATS_CONTEXT")).flatten();
+    let named = args.context.clone().or_else(by_variable);
+    let mut flags = Vec::new();
+    if args.server.is_some() || named.is_none() {
+        flags.push(format!("--server {}", word(without_secrets(&target.url))));
+    }
+    flags.extend(named.map(|name| format!("--context {}", word(name))));
+    for (flag, path) in [
+        ("--creds", &args.creds),
+        ("--nkey", &args.nkey),
+        ("--tlsca", &args.tlsca),
+        ("--tlscert", &args.tlscert),
+        ("--tlskey", &args.tlskey),
+    ] {
+        flags.extend(path.as_ref().map(|path| format!("{flag} {}", word(path.display()))));
+    }
+    flags.extend(args.tlsfirst.then(|| "--tlsfirst".to_owned()));
+    flags.join(" ")
 }

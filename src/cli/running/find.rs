@@ -4,14 +4,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::file::{Runtime, living, of_server};
-use super::proof::{SPREADS, Unproved, proves, still_proves};
+use super::proof::proves;
 use crate::broker::Role;
 use crate::cli::context::Context;
 use crate::cli::contexts;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::output::Output;
 use crate::given::read_private;
-use crate::mono::{Connection, Target, places};
+use crate::mono::{Connection, Target};
 
 /// How long a connection that is not needed any more may take to close.
 const CLOSES: Duration = Duration::from_secs(1);
@@ -67,11 +67,7 @@ pub async fn find(
 /// Why it is not used.
 pub async fn open(runtime: &Runtime, role: Role) -> Result<Connection, String> {
     let Some(folder) = &runtime.contexts else {
-        let target = match runtime.login.clone() {
-            Some(login) => contexts::target(login),
-            None => Target { url: runtime.url.clone(), ..Target::default() },
-        };
-        return proved(&target, runtime, "").await;
+        return proved(&target(runtime), runtime, "").await;
     };
     let (finder, target) = (read(folder, Role::Finder)?, read(folder, role)?);
     let mut why = "it has no server".to_owned();
@@ -123,38 +119,11 @@ pub async fn runs(runtime: &Runtime, connection: &Connection) -> Result<(), Stri
     }
 }
 
-/// Whether a `serve` serves the system at the other end of a connection, in the same account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Serves {
-    /// It does, paused as it may be.
-    Here,
-    /// It is at the same server, and may not be asked.
-    Perhaps,
-    /// It is heard there, and at another server, which may have a JetStream of its own.
-    Apart,
-    /// It does not.
-    Elsewhere,
-}
-
-/// Whether this `serve`, which is listed, serves the system at the other end of this connection to a URL.
-pub async fn serves(runtime: &Runtime, connection: &Connection, url: &str) -> Serves {
-    let Some(secret) = &runtime.secret else { return Serves::Elsewhere };
-    let is_new = Runtime::now_ms().saturating_sub(runtime.since_ms) < SPREADS.as_millis() as u64;
-    let answer = match is_new {
-        true => proves(connection, secret, "").await,
-        false => still_proves(connection, secret).await,
-    };
-    // Leaf nodes carry the question to servers with a JetStream of their own.
-    let info = connection.client().server_info();
-    let is_named = runtime.name.split(',').any(|node| node == info.server_name);
-    // Of a cluster, a server names the others.
-    let servers = format!("{url},{}", info.connect_urls.join(","));
-    let is_here = is_named || !places(&runtime.url).is_disjoint(&places(&servers));
-    match answer {
-        Err(Unproved::Nobody | Unproved::AnotherSecret) => Serves::Elsewhere,
-        Ok(()) | Err(Unproved::Unknown(_)) if is_here => Serves::Here,
-        Err(Unproved::Denied(_)) if is_here => Serves::Perhaps,
-        _ => Serves::Apart,
+/// Where a `serve` without contexts is, and as whom it is there.
+pub(super) fn target(runtime: &Runtime) -> Target {
+    match runtime.login.clone() {
+        Some(login) => contexts::target(login),
+        None => Target { url: runtime.url.clone(), ..Target::default() },
     }
 }
 

@@ -18,6 +18,7 @@
 //! | `process` | which process is meant: a pid, and when it began |
 //! | `proof` | the question and its answer |
 //! | `find` | from files to one connection |
+//! | `serves` | whether another one serves the system that was joined |
 //! | `chosen` | which of them a command is about |
 //! | `held` | a hold on its process, to end it and to see its end |
 
@@ -27,13 +28,15 @@ mod find;
 mod held;
 mod process;
 mod proof;
+mod serves;
 
 pub use chosen::{all, list, of_pid};
 pub use file::{
     ELSEWHERE, Kept, Runtime, RuntimeFile, begin_log, living, log_path, may_be_published,
     of_server, remove_stale,
 };
-pub use find::{Serves, find, open, runner, runs, serves};
+pub use find::{find, open, runner, runs};
 pub use held::Held;
 pub use process::Process;
 pub use proof::{Prover, QUESTIONS, Secret};
+pub use serves::{Serves, Standing};

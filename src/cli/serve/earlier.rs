@@ -2,8 +2,7 @@
 //! deleted while nothing served, since nothing in NATS remembers them then.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, BufRead as _, BufReader, ErrorKind};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -13,8 +12,10 @@ use crate::cli::exit::CliError;
 use crate::cli::shell::word;
 use crate::counted::counted;
 use crate::given::read_private;
+use crate::modules::journal;
 use crate::mono::{places, without_secrets};
 use crate::whole;
+use crate::wire::journal::{ChargeOutcome, ChargeRecord};
 
 /// In a folder of journals: by which URLs its system was served, each in its one form.
 const FILE: &str = "servers.txt";
@@ -22,25 +23,27 @@ const CHARGES: &str = "gateway.jsonl";
 
 /// Notes at which servers the system of these journals is. A sentence for each other one there that has
 /// charges, which this one does not know, or whose journals cannot be read: at each start, for as long as they
-/// lie there. A system that another `serve` serves has lost nothing.
+/// lie there. A system that another `serve` serves here, or has proved to serve elsewhere, as in another
+/// account, has lost nothing. `again` names the server in commands.
 ///
 /// # Errors
 /// It cannot be noted, or what was noted cannot be read: it would be found by none of its other servers.
 pub(super) async fn told(
     journals: &Journals,
     url: &str,
+    again: &str,
     others: &Others,
 ) -> Result<Vec<String>, CliError> {
     let Some(folder) = journals.named_after_system().map(Path::to_owned) else {
         return Ok(Vec::new());
     };
-    let (url, served) = (url.to_owned(), others.journals.clone());
+    let (url, again, served) = (url.to_owned(), again.to_owned(), others.journals());
     let told = move || {
         let servers = places(&url);
         note(&folder, &servers).map_err(|e| format!("{}: {e}", folder.join(FILE).display()))?;
         let (lost, unread) = charged(&folder, &servers, &served)
             .map_err(|e| format!("the folders beside {}: {e}", folder.display()))?;
-        Ok(unread.into_iter().chain(lost.iter().map(|found| left(&url, found))).collect())
+        Ok(unread.into_iter().chain(lost.iter().map(|found| left(&url, &again, found))).collect())
     };
     // It may sync: not on the runtime's thread.
     let told = tokio::task::spawn_blocking(told).await.unwrap_or_else(|e| Err(e.to_string()));
@@ -52,11 +55,11 @@ pub(super) async fn told(
     })
 }
 
-fn left(url: &str, Charged { folder, charges, .. }: &Charged) -> String {
+fn left(url: &str, again: &str, Charged { folder, charges, .. }: &Charged) -> String {
     format!(
         "an earlier system at {} has {} in its journals, and its streams are not here: unless it is \
          in another account, they were deleted, and what was paid there is charged again when it is \
-         submitted again; `serve --journal-dir {}` goes on with these charges; this is said at each \
+         submitted again; `mono-demo serve {again} --journal-dir {}` goes on with these charges; this is said at each \
          start until that folder is moved away",
         without_secrets(url),
         counted(*charges, "charge"),
@@ -145,10 +148,9 @@ fn charged_at(folder: &Path, servers: &BTreeSet<String>) -> io::Result<Option<Ch
     if !found.is_file() {
         return Err(io::Error::other(format!("{CHARGES} is not a file")));
     }
-    let mut charges = 0;
-    for line in BufReader::new(File::open(path)?).split(b'\n') {
-        charges += u64::from(!line?.trim_ascii().is_empty());
-    }
+    let records = journal::read::<ChargeRecord>(&path).map_err(io::Error::other)?.records;
+    let is_approved = |record: &&ChargeRecord| record.outcome == ChargeOutcome::Approved;
+    let charges = records.iter().filter(is_approved).count() as u64;
     let at = found.modified()?;
     Ok((charges > 0).then(|| Charged { at, folder: folder.to_owned(), charges }))
 }
@@ -161,12 +163,21 @@ mod tests {
     fn all_that_charged_at_one_of_the_servers_are_found_the_latest_first() {
         let all = tempfile::tempdir().unwrap();
         let ours = all.path().join("system-new");
+        let line = |outcome: &str| {
+            let record = serde_json::json!({
+                "at": "", "key": "p", "content": "c", "outcome": outcome, "amount": "1",
+                "currency": "USD", "worker": "w",
+            });
+            format!("{record}\n")
+        };
+        let (paid, declined) = (line("approved"), line("declined"));
         for (age, (name, servers, charges)) in [
-            ("system-a", "nats://h:1,nats://h:2", "{}\n{}\n"),
-            ("system-b", "nats://h:3", "{}\n"),
-            ("system-c", "nats://h:1", ""),
-            ("system-d", "", "{}\n"),
-            ("system-e", "H:2", "{}"),
+            ("system-a", "nats://h:1,nats://h:2", format!("{paid}{declined}{paid}")),
+            ("system-b", "nats://h:3", paid.clone()),
+            ("system-c", "nats://h:1", String::new()),
+            ("system-d", "", paid.clone()),
+            ("system-e", "H:2", paid.clone()),
+            ("system-f", "H:2", declined.clone()),
         ]
         .into_iter()
         .enumerate()
@@ -176,7 +187,7 @@ mod tests {
             std::fs::write(folder.join(FILE), servers.to_owned() + "\n").unwrap();
             std::fs::write(folder.join(CHARGES), charges).unwrap();
             let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(age as u64);
-            File::options()
+            std::fs::File::options()
                 .write(true)
                 .open(folder.join(CHARGES))
                 .unwrap()
@@ -192,7 +203,7 @@ mod tests {
         let at = |name| all.path().join(name);
         assert_eq!(found("nats://h:2,nats://h:9"), [(at("system-e"), 1), (at("system-a"), 2)]);
         assert_eq!(found("nats://h:4"), []);
-        // One that a `serve` uses is no earlier one, whether that may be asked or not.
+        // One whose system is served has lost nothing.
         let served = BTreeSet::from([at("system-e")]);
         let (left, _) = charged(&ours, &places("nats://h:2"), &served).unwrap();
         assert_eq!(left.len(), 1, "{left:?}");

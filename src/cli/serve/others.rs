@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use super::journals::Journals;
 use crate::cli::context::Context;
 use crate::cli::exit::{CliError, Exit};
-use crate::cli::running::{self, Runtime, Serves};
+use crate::cli::running::{self, Runtime, Serves, Standing};
 use crate::cli::services;
 use crate::cli::shell::word;
 use crate::mono::{Connection, Target};
@@ -18,48 +18,86 @@ use crate::mono::{Connection, Target};
 pub(super) struct Others {
     /// They serve this system.
     here: Vec<Runtime>,
-    /// They are at its server, and cannot be asked: they may be in another account.
+    /// They are at its server, and do not say so: they may be in another account.
     perhaps: Vec<Runtime>,
-    /// The folders of the journals of all that live.
-    pub(super) journals: BTreeSet<PathBuf>,
+    /// They have proved to serve another one.
+    elsewhere: Vec<Runtime>,
+    /// Why they were not asked, a sentence.
+    pub(super) unasked: Option<String>,
 }
 
 impl Others {
-    /// Asks each that lives, on a connection of its own: a server that does not let us ask says so there.
+    /// Looks where each that lives says that it is, and asks those that may be here on a connection of
+    /// its own: a server that does not let us ask says so there.
     ///
     /// # Errors
-    /// There is one, and the server does not let another connection in to ask it; or they cannot be looked for.
-    pub(super) async fn find(target: &Target, context: &Context) -> Result<Self, CliError> {
+    /// They cannot be looked for.
+    pub(super) async fn find(
+        joined: &Connection,
+        target: &Target,
+        context: &Context,
+    ) -> Result<Self, CliError> {
         let context = context.clone();
         // Files are read: not on the runtime's thread.
         let living = tokio::task::spawn_blocking(move || running::living(&context)).await;
         let living = living.map_err(|e| CliError::infrastructure("look for other `serve`", e))?;
-        if living.is_empty() {
-            return Ok(Self::default());
-        }
-        let connection = Connection::open(target, "mono-demo").await?;
+        let (info, url) = (joined.client().server_info(), &target.url);
+        let standings =
+            join_all(living.iter().map(|other| Standing::find(other, &info, url))).await;
+        let is_decided = standings.iter().all(|standing| standing.decided().is_some());
+        let mut others = Self::default();
+        let connection = match is_decided {
+            true => None,
+            false => match Connection::open(target, "mono-demo").await {
+                Ok(connection) => Some(connection),
+                Err(error) => {
+                    others.unasked = Some(format!(
+                        "your other `serve` processes were not asked whether they serve this system, for \
+                         that needs a second connection: {error}"
+                    ));
+                    None
+                }
+            },
+        };
         let serve =
-            join_all(living.iter().map(|other| running::serves(other, &connection, &target.url)))
-                .await;
-        connection.close(std::time::Duration::from_secs(1)).await;
-        let journals = living.iter().map(|other| other.journals.clone()).collect();
-        let mut others = Self { journals, ..Self::default() };
+            join_all(living.iter().zip(standings).map(
+                async |(other, standing)| match &connection {
+                    Some(connection) => standing.ask(other, connection).await,
+                    None => standing.unasked(),
+                },
+            ))
+            .await;
+        if let Some(connection) = connection {
+            connection.close(std::time::Duration::from_secs(1)).await;
+        }
         for (other, serves) in living.into_iter().zip(serve) {
             match serves {
                 Serves::Here => others.here.push(other),
                 Serves::Perhaps => others.perhaps.push(other),
-                Serves::Apart | Serves::Elsewhere => {}
+                Serves::Apart => {}
+                Serves::Elsewhere => others.elsewhere.push(other),
             }
         }
         Ok(others)
     }
 
+    /// The folders of the journals of those whose system has lost nothing: it is served here, or was proved to
+    /// be elsewhere.
+    pub(super) fn journals(&self) -> BTreeSet<PathBuf> {
+        let served = self.here.iter().chain(&self.elsewhere);
+        served.map(|other| other.journals.clone()).collect()
+    }
+
     /// Makes sure that streams which another `serve` has had are there: made anew, they would hide what
-    /// was lost, and what its gateway has charged would be charged again.
+    /// was lost, and what its gateway has charged would be charged again. `again` names the server.
     ///
     /// # Errors
     /// They are not there, or the server does not say.
-    pub(super) async fn refuse_lost(&self, connection: &Connection) -> Result<(), CliError> {
+    pub(super) async fn refuse_lost(
+        &self,
+        connection: &Connection,
+        again: &str,
+    ) -> Result<(), CliError> {
         // One that runs the broker knows its journals best.
         let here = self.here.iter().min_by_key(|other| !other.runs_broker);
         let Some(other) = here.or(self.perhaps.first()) else { return Ok(()) };
@@ -68,28 +106,34 @@ impl Others {
             return Ok(());
         }
         let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
-        let does = if names.len() == 1 { "does" } else { "do" };
-        let (serves, unless) = match here {
-            Some(_) => ("serves this system", ""),
+        let (names, pid) = (names.join(", "), other.process.pid);
+        let does = if missing.len() == 1 { "does" } else { "do" };
+        let command = format!("mono-demo serve {again} --recreate --journal-dir");
+        let goes_on = format!(
+            "`{command} {}` makes lost streams anew, and goes on with what its gateway has charged",
+            word(other.journals.display())
+        );
+        let (message, hint) = match here {
+            Some(_) => (
+                format!(
+                    "serve: your `serve` with pid {pid} serves this system, and {names} {does} not exist \
+                     any more: somebody deleted what it relies on, and nothing was made anew"
+                ),
+                goes_on,
+            ),
             None => (
-                "serves at this server, and this user may not ask whether it serves this system",
-                "; where it serves another account, name a new folder",
+                format!(
+                    "serve: your `serve` with pid {pid} is at this server and does not say whether it serves \
+                     this system, where {names} {does} not exist: somebody may have deleted what it relies \
+                     on, so nothing was made anew"
+                ),
+                format!(
+                    "if it serves another account, name a new folder: `{command} NEW`; if it serves this \
+                     system, {goes_on}"
+                ),
             ),
         };
-        Err(CliError::new(
-            Exit::Infrastructure,
-            format!(
-                "serve: your `serve` with pid {} {serves}, and {} {does} not exist any more: somebody \
-                 deleted what it relies on, and nothing was made anew",
-                other.process.pid,
-                names.join(", ")
-            ),
-        )
-        .hint(format!(
-            "`serve --recreate --journal-dir {}` makes lost streams anew, and goes on with what its \
-             gateway has charged{unless}",
-            word(other.journals.display())
-        )))
+        Err(CliError::new(Exit::Infrastructure, message).hint(hint))
     }
 
     /// A sentence for each that serves this system with other journals than a folder named after it.

@@ -16,7 +16,7 @@ use super::starter::{Starter, Store};
 use super::watch::{Watch, too_small};
 use crate::broker::Role;
 use crate::cli::brokers::{Brokers, Wanted};
-use crate::cli::connect::{SERVICES, named_by, named_target};
+use crate::cli::connect::{SERVICES, named_again, named_by, named_target};
 use crate::cli::context::Context;
 use crate::cli::contexts;
 use crate::cli::exit::{CliError, Exit};
@@ -137,15 +137,16 @@ pub async fn run(
         let (broker, settings) = (broker.as_ref(), &starter.settings);
         let others = match broker.is_some() {
             true => Others::default(),
-            false => Others::find(&target, context).await?,
+            false => Others::find(&connection, &target, context).await?,
         };
+        let again = named_again(&global.connection, &target, context);
         if !args.recreate {
-            others.refuse_lost(&connection).await?;
+            others.refuse_lost(&connection, &again).await?;
         }
         let journals = Journals::find(&args, broker, &connection, settings, context).await?;
         let mut warnings = others.with_other_journals(&journals);
-        warnings.extend(earlier::told(&journals, &target.url, &others).await?);
-        for warning in warnings {
+        warnings.extend(earlier::told(&journals, &target.url, &again, &others).await?);
+        for warning in others.unasked.iter().chain(&warnings) {
             output.note(format!("warning: {warning}"));
         }
         let running = starter.start(&connection, &journals).await?;
