@@ -31,8 +31,11 @@ pub struct Output {
     noted: OnceLock<Noted>,
 }
 
+/// What is noted beside an error with this text.
+type NoteOf = dyn Fn(&str) -> Option<String> + Send + Sync;
+
 /// What else there is to know of an error, by its text.
-struct Noted(Box<dyn Fn(&str) -> Option<String> + Send + Sync>);
+struct Noted(Box<NoteOf>);
 
 impl std::fmt::Debug for Noted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
