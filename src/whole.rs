@@ -76,7 +76,8 @@ pub fn try_public(path: &Path) -> io::Result<()> {
 /// # Errors
 /// As [`write()`].
 pub fn try_page(path: &Path) -> io::Result<()> {
-    unsynced(path, 0o600, &[b' '; 4096]).map(drop)
+    // So much as the files have that are written so; a disk without a block left takes none of it.
+    unsynced(path, 0o600, &[b' '; 1024]).map(drop)
 }
 
 /// Renames a file or a folder; the caller has synced its content if that must survive a power loss.
@@ -108,7 +109,7 @@ fn unsynced(path: &Path, mode: u32, text: &[u8]) -> io::Result<NamedTempFile> {
         .permissions(Permissions::from_mode(mode))
         .tempfile_in(folder_of(path))
         .map_err(|e| without_its_path(&e))?;
-    file.write_all(text)?;
+    file.write_all(text).map_err(|e| without_its_path(&e))?;
     Ok(file)
 }
 

@@ -235,7 +235,7 @@ fn a_golden_file_that_was_there_is_changed_and_no_new_one() {
     assert!(home.run(&["e2e", "shop", "a", "--update"]).ok().contains("\nok   a [rust]"));
     std::fs::write(&path, text.replace("nobody", "somebody")).unwrap();
     let said = home.run(&["e2e", "shop", "a", "--update"]).ok();
-    assert!(said.contains("\nchanged a [rust]"), "{said}");
+    assert!(said.contains("\nchgd a [rust]"), "{said}");
     std::fs::remove_file(path.with_extension("snap")).unwrap();
     let said = home.run(&["e2e", "shop", "a", "--update"]).ok();
     assert!(said.contains("\nnew  a [rust]"), "{said}");

@@ -119,16 +119,6 @@ fn a_suite_of_the_file_that_is_not_there_is_told_with_the_file() {
 }
 
 #[test]
-fn an_error_that_is_told_beside_results_names_the_file_too() {
-    let home = Home::new();
-    suites(&home, &["e2e"]);
-    file(&home, "[e2e]\nsuites = \"e2e\"\nclient = \"node\"\n");
-    let empty = home.path().join("none").display().to_string();
-    let said = said_in(&home, ".", &[("PATH", &empty)], &["e2e"]).failed(3, "nothing was run");
-    assert_eq!(said.stderr.matches("note: --client is set in ").count(), 1, "{}", said.stderr);
-}
-
-#[test]
 fn a_flag_that_does_not_go_with_a_key_wins() {
     let home = Home::new();
     suites(&home, &["e2e"]);
@@ -223,14 +213,14 @@ fn the_search_ends_with_the_repository_and_the_home() {
     write(&home, "above/repo/.git/HEAD", "");
     write(&home, "above/repo/src/x", "");
     write(&home, "above/free/x", "");
-    said_in(&home, "above/free", &[], &["spec"]).failed(2, "--> ");
-    said_in(&home, "above/repo/src", &[], &["spec"]).ok();
+    said_in(&home, "above/free", &[], &["spec", "--asyncapi"]).failed(2, "--> ");
+    said_in(&home, "above/repo/src", &[], &["spec", "--asyncapi"]).ok();
     let own = home.path().join("above/free").display().to_string();
-    said_in(&home, "above/free", &[("HOME", own.as_str())], &["spec"]).ok();
+    said_in(&home, "above/free", &[("HOME", own.as_str())], &["spec", "--asyncapi"]).ok();
     // Nobody put it there for us.
     let above = home.path().join("above");
     std::fs::set_permissions(&above, PermissionsExt::from_mode(0o1777)).unwrap();
-    said_in(&home, "above/free", &[], &["spec"]).ok();
+    said_in(&home, "above/free", &[], &["spec", "--asyncapi"]).ok();
 }
 
 #[test]
@@ -239,13 +229,16 @@ fn a_file_that_others_may_write_is_used_only_where_it_is_named() {
     file(&home, "color = \"always\"\n");
     let path = home.path().join("mono-demo.toml");
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o666)).unwrap();
-    let said = home.run(&["spec"]).failed(2, "mono-demo.toml is not used: others may write it");
+    let said = home
+        .run(&["spec", "--asyncapi"])
+        .failed(2, "mono-demo.toml is not used: others may write it");
     assert!(said.stderr.contains("name it with --config FILE"), "{}", said.stderr);
-    home.run(&["--config", "mono-demo.toml", "spec"]).ok();
-    home.run(&["--no-config", "spec"]).ok();
+    home.run(&["--config", "mono-demo.toml", "spec", "--asyncapi"]).ok();
+    home.run(&["--no-config", "spec", "--asyncapi"]).ok();
     std::fs::remove_file(&path).unwrap();
     std::fs::create_dir(&path).unwrap();
-    home.run(&["spec"]).failed(2, "cannot read the defaults mono-demo.toml: it is not a file");
+    home.run(&["spec", "--asyncapi"])
+        .failed(2, "cannot read the defaults mono-demo.toml: it is not a file");
 }
 
 /// Somebody looks for what is wrong, or wants an end.

@@ -239,7 +239,7 @@ async fn what_is_tidied_up_is_no_leak_and_neither_is_what_a_library_keeps() {
         "leak.request",
     ];
     let own = "[[step]]\npublish = \"a.b\"\ntext = \"x\"\n\
-               [[step]]\nexpect_messages = { subject = \"a.*\", count = 1 }\n";
+               [[step]]\nexpect_message = { subject = \"a.*\" }\n";
     let text = format!("{ACCESS}{}{own}", calls(&all));
     let killed = "[[step]]\nfault = \"kill-broker\"\n";
     let killed = format!("{ACCESS}{}{own}{killed}", calls(&all));

@@ -52,7 +52,7 @@ fn a_line_that_does_not_come_is_told_with_what_came() {
 #[test]
 fn a_service_that_has_ended_well_is_not_waited_for() {
     let home = Home::new();
-    let file = "[services.shop]\nrun = [\"sh\", \"-c\", \"echo up; echo all is sold\"]\nready = { line = \"up\" }\n";
+    let file = "[services.shop]\nrun = [\"sh\", \"-c\", \"echo up; echo all is sold\"]\nready = { line = \"up\" }\nmay_end = true\n";
     let wait =
         "[[step]]\nexpect_log = { service = \"shop\", matches = 'shipped' }\nwithin = \"5m\"\n";
     let came = "[[step]]\nexpect_log = { service = \"shop\", matches = 'sold' }\nwithin = \"5m\"\n";
