@@ -109,7 +109,8 @@ fn unsynced(path: &Path, mode: u32, text: &[u8]) -> io::Result<NamedTempFile> {
         .permissions(Permissions::from_mode(mode))
         .tempfile_in(folder_of(path))
         .map_err(|e| without_its_path(&e))?;
-    file.write_all(text).map_err(|e| without_its_path(&e))?;
+    // Its own `write_all` would name it in an error.
+    file.as_file_mut().write_all(text)?;
     Ok(file)
 }
 
