@@ -76,8 +76,10 @@ pub fn try_public(path: &Path) -> io::Result<()> {
 /// # Errors
 /// As [`write()`].
 pub fn try_page(path: &Path) -> io::Result<()> {
-    // So much as the files have that are written so; a disk without a block left takes none of it.
-    unsynced(path, 0o600, &[b' '; 1024]).map(drop)
+    is_replaceable(path)?;
+    // Without a name, so that nothing is left whenever this process ends. So much as the files have that
+    // are written so; a disk without a block left takes none of it.
+    tempfile::tempfile_in(folder_of(path))?.write_all(&[b' '; 1024])
 }
 
 /// Renames a file or a folder; the caller has synced its content if that must survive a power loss.
@@ -100,10 +102,7 @@ fn beside(path: &Path, mode: u32, text: &[u8]) -> io::Result<NamedTempFile> {
 
 /// The same, and only the system has it.
 fn unsynced(path: &Path, mode: u32, text: &[u8]) -> io::Result<NamedTempFile> {
-    // A rename would put a file in the place of a device.
-    if path.symlink_metadata().is_ok_and(|there| !there.is_file() && !there.is_symlink()) {
-        return Err(io::Error::new(ErrorKind::InvalidInput, "it is not a file"));
-    }
+    is_replaceable(path)?;
     let mut file = tempfile::Builder::new()
         .prefix(".new-")
         .permissions(Permissions::from_mode(mode))
@@ -112,6 +111,16 @@ fn unsynced(path: &Path, mode: u32, text: &[u8]) -> io::Result<NamedTempFile> {
     // Its own `write_all` would name it in an error.
     file.as_file_mut().write_all(text)?;
     Ok(file)
+}
+
+/// A rename would put a file in the place of a device.
+fn is_replaceable(path: &Path) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Ok(there) if !there.is_file() && !there.is_symlink() => {
+            Err(io::Error::new(ErrorKind::InvalidInput, "it is not a file"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What the system said, without the path of a temporary file, which would only puzzle.
