@@ -14,7 +14,7 @@ use criterion::Criterion;
 use mono_demo::broker::subject_matches;
 use mono_demo::e2e::record::history::History;
 use mono_demo::e2e::scenario::format;
-use mono_demo::e2e::text::{Data, Name, SchemaError, Source, compare};
+use mono_demo::e2e::text::{Data, Name, Source, compare};
 use mono_demo::e2e::verdict::{Policy, check, in_words_of};
 use mono_demo::e2e::{scenario, scenario::Context};
 use mono_demo::modules::math;
@@ -74,22 +74,9 @@ const FIXTURE: &str = include_str!("../fixtures/math/division-by-zero.toml");
 /// A fixture to its scenario.
 fn fixture() -> Box<dyn FnMut()> {
     Box::new(|| {
-        let context = Context {
-            validate_services: &|_| Ok(()),
-            variables: Default::default(),
-            clients: Default::default(),
-            defaults: Default::default(),
-            services: Default::default(),
-            commands: None,
-            leaders: false,
-            checks: &[],
-            promises: &[],
-            schema: &|word| Err(SchemaError::Path(word.to_owned())),
-            include: &|path| Err(format!("there is no {path}")),
-        };
         let name = Name::new("math/division-by-zero").expect("a name");
         let source = Source::new("division-by-zero.toml", black_box(FIXTURE));
-        black_box(scenario::parse(name, source, &context).expect("it makes sense"));
+        black_box(scenario::parse(name, source, &Context::default()).expect("it makes sense"));
     })
 }
 

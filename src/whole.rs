@@ -68,7 +68,8 @@ pub fn write_public(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
 /// As [`write()`].
 pub fn try_public(path: &Path) -> io::Result<()> {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    unsynced(&path, 0o644, b"").map(drop)
+    is_replaceable(&path)?;
+    unnamed(&folder_of(&path), b"")
 }
 
 /// Checks whether [`write()`] could write a page there now, as on a disk that is not full; changes nothing.
@@ -77,9 +78,21 @@ pub fn try_public(path: &Path) -> io::Result<()> {
 /// As [`write()`].
 pub fn try_page(path: &Path) -> io::Result<()> {
     is_replaceable(path)?;
-    // Without a name, so that nothing is left whenever this process ends. So much as the files have that
-    // are written so; a disk without a block left takes none of it.
-    tempfile::tempfile_in(folder_of(path))?.write_all(&[b' '; 1024])
+    try_in(&folder_of(path))
+}
+
+/// The same of a folder, under whatever name.
+///
+/// # Errors
+/// Those of the file system.
+pub fn try_in(folder: &Path) -> io::Result<()> {
+    // So much as the files have that are written so; a disk without a block left takes none of it.
+    unnamed(folder, &[b' '; 1024])
+}
+
+/// Without a name, so that nothing is left whenever this process ends.
+fn unnamed(folder: &Path, text: &[u8]) -> io::Result<()> {
+    tempfile::tempfile_in(folder).map_err(|e| without_its_path(&e))?.write_all(text)
 }
 
 /// Renames a file or a folder; the caller has synced its content if that must survive a power loss.

@@ -438,8 +438,7 @@ fn in_root(reaper: &Reaper, root: &Path) -> Result<TempDir, StartError> {
 /// As [`Broker::start`] where the folder cannot be made, or nothing be written in it.
 pub fn try_run_folder(reaper: &Reaper) -> Result<(), StartError> {
     let folder = in_root(reaper, reaper.root())?;
-    let page = folder.path().join("page");
-    let written = crate::whole::try_page(&page);
+    let written = crate::whole::try_in(folder.path());
     written.map_err(|source| StartError::Prepare {
         what: "a file in",
         path: reaper.root().into(),

@@ -189,9 +189,7 @@ pub fn may_be_published(context: &Context) -> Result<(), String> {
             // The way to it must be trusted too.
             match crate::private::check(&folder) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => Err(failed(e)),
-                // Under a name that nobody has: what is there is not looked at.
-                _ => whole::try_page(&above.join(format!(".mono-demo-{}", nuid::next())))
-                    .map_err(failed),
+                _ => whole::try_in(above).map_err(failed),
             }
         }
         Err(e) => Err(failed(e)),

@@ -33,3 +33,22 @@ pub struct Context<'a> {
     /// The text of shared steps by their path below the suite's folder, or why there is none.
     pub include: &'a dyn Fn(&str) -> Result<String, String>,
 }
+
+/// One who knows nothing beside the fixture: no schemas, no shared steps.
+impl Default for Context<'_> {
+    fn default() -> Self {
+        Self {
+            validate_services: &|_| Ok(()),
+            variables: BTreeSet::new(),
+            clients: BTreeSet::new(),
+            defaults: Defaults::default(),
+            services: BTreeSet::new(),
+            commands: None,
+            leaders: false,
+            checks: &[],
+            promises: &[],
+            schema: &|word| Err(SchemaError::Path(word.to_owned())),
+            include: &|path| Err(format!("there is no {path}")),
+        }
+    }
+}

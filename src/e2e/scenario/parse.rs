@@ -41,22 +41,9 @@ const LIMIT: Duration = Duration::from_secs(10 * 60);
 /// [`FixtureError`] has every problem that was found.
 ///
 /// ```
-/// use mono_demo::e2e::{scenario::{Context, parse}, text::{Name, SchemaError, Source}};
+/// use mono_demo::e2e::{scenario::{Context, parse}, text::{Name, Source}};
 /// let text = "description = \"adds\"\n[[step]]\ncall = \"sums.add\"\nargs = [1, 2]\nrepyl = 3\n";
-/// let context = Context {
-///     validate_services: &|_| Ok(()),
-///     variables: Default::default(),
-///     clients: Default::default(),
-///     defaults: Default::default(),
-///     services: Default::default(),
-///     commands: None,
-///     leaders: false,
-///     checks: &[],
-///     promises: &[],
-///     schema: &|word| Err(SchemaError::Path(word.to_owned())),
-///     include: &|path| Err(format!("there is no {path}")),
-/// };
-/// let error = parse(Name::new("sums/add").unwrap(), Source::new("add.toml", text), &context).unwrap_err();
+/// let error = parse(Name::new("sums/add").unwrap(), Source::new("add.toml", text), &Context::default()).unwrap_err();
 /// assert!(error.to_string().contains("did you mean `reply`?"));
 /// ```
 pub fn parse(
