@@ -105,6 +105,8 @@ export class Pipe {
       }
       this.#idle(false);
       this.#child.once("close", resolve);
+      // Nobody wants an answer any more that it would finish first.
+      if (this.#waiting.size > 0) this.#child.kill("SIGTERM");
       this.#child.stdin.end();
     });
   }

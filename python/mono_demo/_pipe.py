@@ -139,6 +139,11 @@ class Pipe:
     def close(self) -> None:
         """Ends the program, and with it all that it started; returns when all is gone."""
         _pipes.discard(self)
+        with self._lock:
+            is_under_way = bool(self._waiting)
+        if is_under_way:
+            # Nobody wants the answer any more, which it would finish first.
+            self._process.terminate()
         with contextlib.suppress(OSError, ValueError):
             assert self._process.stdin is not None
             self._process.stdin.close()

@@ -1,7 +1,7 @@
 //! Finds the suite: the user's own, in the working folder or above it, as Cargo finds a package;
 //! else the built-in one, from the working folder or, anywhere else, out of this program.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
@@ -122,7 +122,7 @@ fn here(asked: Asked<'_>, context: &Context) -> Result<Option<Suite>, CliError> 
     };
     if let Some(root) = own_root(asked, context) {
         let own = own::read(&root, root.strip_prefix(&context.cwd).unwrap_or(&root))?;
-        let fixtures = match asked.fixtures.map(|path| context.absolute(path)) {
+        let fixtures = match asked.fixtures.map(|path| plain(path, context)) {
             Some(folder) if folder.canonicalize().ok().as_ref() != Some(&root) => folder,
             _ => root.join(&own.scenarios),
         };
@@ -132,12 +132,21 @@ fn here(asked: Asked<'_>, context: &Context) -> Result<Option<Suite>, CliError> 
     let named = folder(asked, context)?;
     let here = context.absolute(Path::new(FOLDER));
     if named.is_some() || here.is_dir() {
-        let fixtures = named.map_or(here, |path| context.absolute(&path));
+        let fixtures = named.map_or(here, |path| plain(&path, context));
         let root = fixtures.parent().map_or_else(|| context.cwd.clone(), PathBuf::from);
         let shown = shown(&fixtures);
         return Ok(Some(Suite { fixtures, root, built_in: false, own: None, shown }));
     }
     Ok(None)
+}
+
+/// An absolute path without detours, so that what is below the working folder is seen to be.
+fn plain(path: &Path, context: &Context) -> PathBuf {
+    let path = context.absolute(path);
+    match path.components().any(|part| part == Component::ParentDir) {
+        true => path.canonicalize().unwrap_or(path),
+        false => path,
+    }
 }
 
 /// The nearest folder with a suite file, from a path that was named upwards, else from the working

@@ -63,6 +63,18 @@ impl Filter {
         fixtures.into_iter().filter(wanted).collect()
     }
 
+    /// Whether a fixture with mistakes may be meant, of which only the name of its file is known; those
+    /// without are given.
+    pub fn may_choose(&self, name: &str, fixtures: &[Fixture]) -> bool {
+        let names = || fixtures.iter().map(|fixture| fixture.name.as_str());
+        // What no other has may be one of its rows.
+        let is_meant = |wanted: &String| match names().any(|name| name == wanted) {
+            true => false,
+            false => name_matches(wanted, name) || !names().any(|name| name_matches(wanted, name)),
+        };
+        self.names.is_empty() || self.names.iter().any(is_meant)
+    }
+
     /// The names that no scenario of the suite has.
     pub fn wrong_names<'a>(&'a self, fixtures: &'a [Fixture]) -> impl Iterator<Item = &'a String> {
         let has = |fixture: &Fixture, wanted: &str| name_matches(wanted, fixture.name.as_str());
