@@ -9,8 +9,13 @@ pub async fn reader_gone(end: io::Result<OwnedFd>) {
     #[cfg(target_os = "linux")]
     {
         use tokio::io::{Interest, unix::AsyncFd};
+        #[expect(
+            deprecated,
+            reason = "it is unsound for what lends a descriptor out, not for one that is owned"
+        )]
+        let watch = |end| AsyncFd::with_interest(end, Interest::WRITABLE);
         // A file cannot be watched, and needs no reader.
-        if let Ok(end) = end.and_then(|end| AsyncFd::with_interest(end, Interest::WRITABLE)) {
+        if let Ok(end) = end.and_then(watch) {
             while let Ok(mut found) = end.ready(Interest::WRITABLE).await {
                 if found.ready().is_write_closed() {
                     return;
