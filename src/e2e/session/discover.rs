@@ -44,6 +44,13 @@ impl Found {
             false => Err(mistakes(self.broken)),
         }
     }
+
+    /// Those with mistakes: the ones that may be chosen, and the others.
+    fn chosen_or_not(&mut self, filter: &Filter) -> (Vec<Broken>, Vec<Broken>) {
+        let files: Vec<String> = self.broken.iter().map(|broken| broken.name.clone()).collect();
+        let broken = std::mem::take(&mut self.broken);
+        broken.into_iter().partition(|one| filter.may_choose(&one.name, &self.fixtures, &files))
+    }
 }
 
 /// The mistakes of all of them, or why one cannot be read.
@@ -74,9 +81,8 @@ pub fn passed_over(settings: &Settings) -> Result<Vec<String>, E2eError> {
     if settings.filter.names.is_empty() {
         return Ok(Vec::new());
     }
-    let Found { fixtures, broken } = find(settings)?;
-    let names = broken.into_iter().map(|broken| broken.name);
-    Ok(names.filter(|name| !settings.filter.may_choose(name, &fixtures)).collect())
+    let (_, passed_over) = find(settings)?.chosen_or_not(&settings.filter);
+    Ok(passed_over.into_iter().map(|broken| broken.name).collect())
 }
 
 /// Reads every fixture below [`Settings::fixtures`], in the order of their names, except those with
@@ -85,12 +91,12 @@ pub fn passed_over(settings: &Settings) -> Result<Vec<String>, E2eError> {
 /// # Errors
 /// [`E2eError::Fixtures`] has the mistakes of all others; [`E2eError::Read`]; [`E2eError::Idle`].
 pub fn load(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
-    let Found { fixtures, mut broken } = find(settings)?;
-    let all_are_known = broken.is_empty();
-    broken.retain(|broken| settings.filter.may_choose(&broken.name, &fixtures));
-    if !broken.is_empty() {
-        return Err(mistakes(broken));
+    let mut found = find(settings)?;
+    let (chosen, passed_over) = found.chosen_or_not(&settings.filter);
+    if !chosen.is_empty() {
+        return Err(mistakes(chosen));
     }
+    let (fixtures, all_are_known) = (found.fixtures, passed_over.is_empty());
     let is_whole = settings.filter == Filter::default();
     let off = || switched_off(&settings.promises, &fixtures).filter(|_| is_whole);
     let idle = idle(&settings.promises, &fixtures).or_else(off);
