@@ -200,6 +200,7 @@ fn what_is_near_a_suite_says_which() {
 fn a_fixture_with_mistakes_stops_no_other_that_is_named() {
     let home = Home::new();
     shop(&home);
+    home.run(&["e2e", "shop", "--update"]).ok();
     let scenarios = home.path().join("shop/scenarios");
     std::fs::write(scenarios.join("typo.toml"), "descripton = \"d\"\n").unwrap();
     std::fs::write(scenarios.join("bytes.toml"), b"\xff").unwrap();

@@ -15,6 +15,9 @@ from mono_demo._handle import Handle
 if TYPE_CHECKING:
     from mono_demo._pipe import Pipe
 
+#: pytest shows the line of the test, and none of this file.
+__tracebackhide__ = True
+
 #: Errors of nats-py after which nothing has happened, by name: nobody was asked, or it was refused.
 _DEFINITE = frozenset({
     "APIError",

@@ -78,6 +78,11 @@ pub async fn find(
             None => format!("built into mono-demo ({NONE})"),
         },
     };
+    let is_missing =
+        |given: &&String| looks_like_a_path(given) && !context.absolute(given.as_ref()).exists();
+    if let Some(given) = asked.names.iter().find(is_missing) {
+        return Err(missing(given));
+    }
     if context.ci() && !asked.builtin {
         let message = format!("{NONE}: in CI the built-in scenarios run only with --builtin");
         return Err(CliError::usage(message)
@@ -185,6 +190,17 @@ fn folder(asked: Asked<'_>, context: &Context) -> Result<Option<PathBuf>, CliErr
     Err(near_suites::without_file(only, &path))
 }
 
+/// A name of a scenario has no such look.
+fn looks_like_a_path(given: &str) -> bool {
+    given.starts_with(['.', '/', '~'])
+}
+
+fn missing(given: &str) -> CliError {
+    CliError::usage(format!("e2e: there is no file or folder {given}"))
+        .hint("`mono-demo e2e new FOLDER` makes a suite")
+        .about(&["suites"])
+}
+
 /// Which scenarios of the folder: a path below it is a scenario's name, or with a `/` at its end a
 /// folder's; the suite's own folder is all of them.
 ///
@@ -201,12 +217,8 @@ pub fn names(
     let mut names = Vec::new();
     for given in asked.names {
         let Ok(path) = context.absolute(given.as_ref()).canonicalize() else {
-            // A name of a scenario has no such look.
-            if given.starts_with(['.', '/', '~']) {
-                let message = format!("e2e: there is no file or folder {given}");
-                return Err(
-                    CliError::usage(message).hint("`mono-demo e2e new FOLDER` makes a suite")
-                );
+            if looks_like_a_path(given) {
+                return Err(missing(given));
             }
             names.push(given.clone());
             continue;
