@@ -164,7 +164,6 @@ class History(Handle):
 
     def must_hold(self, into: str | os.PathLike[str] | None = None) -> Verdict:
         """As :meth:`judge`, and raises :class:`BrokenPromise` unless it is valid."""
-        __tracebackhide__ = True  # of pytest: the line of the test is what matters
         verdict = self.judge(into)
         if verdict.word != "valid":
             raise BrokenPromise(verdict)

@@ -35,6 +35,9 @@ from mono_demo._session import Session
 if TYPE_CHECKING:
     from nats.aio.client import Client
 
+#: pytest shows the line of the test, and none of this file.
+__tracebackhide__ = True
+
 #: Of a test: what it uses, with a function that tells the last lines of its log.
 _USED = pytest.StashKey[list[tuple[Handle, Callable[[], Mapping[str, Sequence[str]]]]]]()
 
