@@ -1,6 +1,6 @@
 //! The names of a store folder: found, or new, and written down.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::decide::{Decided, decide};
 use super::found::{Found, NAMES, Said, index_of};

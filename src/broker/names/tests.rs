@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::found::{NAMES, OWN};
 use super::kept::{is_of_cluster, kept_in, refuse_cluster};
 use super::said::{ClusterNames, Own, id, ids_in};
+use crate::whole;
 
 const WHOLE: &str = "cluster\none\ntwo\nthree\n";
 const NODES: [&str; 3] = ["one", "two", "three"];
@@ -53,6 +54,10 @@ fn store(cluster: &str, names: &[&str]) -> tempfile::TempDir {
     folder
 }
 
+fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) {
+    whole::rename(from.as_ref(), to.as_ref()).unwrap();
+}
+
 fn copy(from: &Path, to: &Path) {
     if !from.is_dir() {
         fs::copy(from, to).unwrap();
@@ -94,7 +99,7 @@ fn follow(remedy: &str, store: &Path, backup: Option<&Path>) -> bool {
     let mut moved = 0;
     let mut away = |from: &Path| {
         moved += 1;
-        fs::rename(from, format!("{}.away-{moved}", from.display())).unwrap();
+        rename(from, format!("{}.away-{moved}", from.display()));
     };
     if words[0] == "put"
         && let Some(backup) = backup
@@ -125,9 +130,7 @@ fn follow(remedy: &str, store: &Path, backup: Option<&Path>) -> bool {
     for at in at..words.len() {
         match (words[at], words.get(at + 2)) {
             ("move", _) => away(&path(words[at + 1])),
-            ("rename", Some(&"to")) => {
-                fs::rename(path(words[at + 1]), path(words[at + 3])).unwrap()
-            }
+            ("rename", Some(&"to")) => rename(path(words[at + 1]), path(words[at + 3])),
             _ => {}
         }
     }
@@ -233,14 +236,14 @@ fn is_whole(case: &str, store: &Path, names: &ClusterNames, swapped: bool) {
 /// Every way to spoil the list and the files of one or all nodes, with all nodes there and with one lost.
 #[test]
 fn each_remedy_for_names_leads_to_a_start_that_keeps_the_streams() {
-    let foreign = store("other", &["four", "five", "six"]);
+    let (foreign, backup) = (store("other", &["four", "five", "six"]), store("cluster", &NODES));
     for list in ALL {
         for own in ALL {
             for all in [false, true] {
                 for lost in [None, Some(0), Some(2)] {
                     let case = format!("list {list:?}, own {own:?}, all {all}, lost {lost:?}");
-                    let (store, backup) = (store("cluster", &NODES), tempfile::tempdir().unwrap());
-                    copy(store.path(), backup.path());
+                    let store = tempfile::tempdir().unwrap();
+                    copy(backup.path(), store.path());
                     let at = |node: usize| store.path().join(format!("node-{node}"));
                     let others = [1, 0, 2].map(|node| fs::read(at(node).join(OWN)).unwrap());
                     let spoiled = if all { vec![0, 1, 2] } else { vec![1] };
@@ -276,15 +279,15 @@ fn each_remedy_for_folders_leads_to_a_start_that_keeps_the_streams() {
     type Change<'a> = Box<dyn Fn(&Path) + 'a>;
     let at = |store: &Path, node: usize| store.join(format!("node-{node}"));
     let swap = move |store: &Path, one: usize, other: usize| {
-        fs::rename(at(store, one), store.join("between")).unwrap();
-        fs::rename(at(store, other), at(store, one)).unwrap();
-        fs::rename(store.join("between"), at(store, other)).unwrap();
+        rename(at(store, one), store.join("between"));
+        rename(at(store, other), at(store, one));
+        rename(store.join("between"), at(store, other));
     };
     let replace = move |store: &Path, node: usize, by: &Path| {
         let own = store.join("by");
         copy(by, &own);
         remove(&at(store, node));
-        fs::rename(own, at(store, node)).unwrap();
+        rename(own, at(store, node));
     };
     let changes: Vec<(&str, Change)> = vec![
         ("two swapped", Box::new(move |store| swap(store, 0, 1))),
@@ -311,14 +314,11 @@ fn each_remedy_for_folders_leads_to_a_start_that_keeps_the_streams() {
                 fs::remove_file(at(store, 1).join(OWN)).unwrap();
             }),
         ),
-        (
-            "one under another number",
-            Box::new(move |store| fs::rename(at(store, 1), at(store, 7)).unwrap()),
-        ),
+        ("one under another number", Box::new(move |store| rename(at(store, 1), at(store, 7)))),
         (
             "the same, and an empty one in its place",
             Box::new(move |store| {
-                fs::rename(at(store, 1), at(store, 7)).unwrap();
+                rename(at(store, 1), at(store, 7));
                 fs::create_dir(at(store, 1)).unwrap();
             }),
         ),

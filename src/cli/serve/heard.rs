@@ -28,7 +28,10 @@ pub(super) async fn heard(connection: &Connection) -> Option<String> {
     })
     .await?;
     let who = match ours {
-        Some(id) => format!("a `serve` answers here for payments ({})", id.unwrap_or_default()),
+        Some(id) => format!(
+            "a `serve` answers here for payments, of which no file tells (instance {})",
+            id.unwrap_or_default()
+        ),
         // Somebody listens.
         None if is_paused => "somebody listens here for payments, and does not answer".to_owned(),
         None => return None,
