@@ -39,4 +39,4 @@ pub use find::{find, open, runner, runs};
 pub use held::Held;
 pub use process::Process;
 pub use proof::{Prover, QUESTIONS, Secret};
-pub use serves::{Serves, Standing};
+pub use serves::{Serves, Standing, quiet};
