@@ -15,6 +15,9 @@ from mono_demo._handle import Handle
 if TYPE_CHECKING:
     from mono_demo._pipe import Pipe
 
+#: pytest shows the line of the test, and none of this file.
+__tracebackhide__ = True
+
 #: Errors of nats-py after which nothing has happened, by name: nobody was asked, or it was refused.
 _DEFINITE = frozenset({
     "APIError",
@@ -161,7 +164,6 @@ class History(Handle):
 
     def must_hold(self, into: str | os.PathLike[str] | None = None) -> Verdict:
         """As :meth:`judge`, and raises :class:`BrokenPromise` unless it is valid."""
-        __tracebackhide__ = True  # of pytest: the line of the test is what matters
         verdict = self.judge(into)
         if verdict.word != "valid":
             raise BrokenPromise(verdict)

@@ -178,6 +178,11 @@ test("what is wrong is said", async () => {
     broker.start(["sh", "-c", "echo no room; exit 3"], { ready: { line: "up" } }),
     (error) => error instanceof MonoDemoError && /exit status 3/.test(error.message) && error.log[0] === "no room",
   );
+  // It points at the line of the test, also where the answer is read by somebody else.
+  await assert.rejects(broker.stream({ name: "S", typo: 1 }), (/** @type {any} */ error) => {
+    assert.match(error.stack, /^MonoDemoError: stream\.create: .*\n(.*\n)*.*helper\.test\.mjs:\d+/);
+    return true;
+  });
   await broker.stop();
 });
 
