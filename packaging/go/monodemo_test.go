@@ -293,8 +293,16 @@ func TestWhatWasPromisedIsJudged(t *testing.T) {
 	must(t, err)
 	order(kept, "o-1", 1)
 	must(t, os.WriteFile(receipts, []byte("{\"id\":\"o-1\"}\n"), 0o600))
-	if verdict := kept.MustHold(t); verdict.Figures["done"] != 1.0 {
-		t.Error(verdict.Report)
+	held := kept.MustHold(t)
+	if held.Figures["done"] != 1.0 {
+		t.Error(held.Report)
+	}
+	// A promise and a property may have one name.
+	if declared := held.Declared["order"]; declared.Verdict != "valid" || declared.LookedAt != 1 {
+		t.Error(held.Declared)
+	}
+	if property := held.Properties["order"]; property.Name != "order" || property.LookedAt != 0 {
+		t.Error(held.Properties)
 	}
 	lost, err := broker.History(promises)
 	must(t, err)

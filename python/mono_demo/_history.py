@@ -6,7 +6,7 @@ import base64
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +46,8 @@ class Verdict:
     word: str
     #: For people: each promise, its evidence, and the figures.
     report: str
-    #: One each: ``name``, ``verdict``, ``looked_at``, ``told``.
+    #: What was declared and what every history promises, one after the other: ``name``, ``verdict``,
+    #: ``looked_at``, ``told``. A promise may have the name of a property, as ``order``.
     promises: list[dict[str, Any]]
     #: As ``acknowledged``, ``done``, ``lost``, ``twice``.
     figures: dict[str, Any]
@@ -54,6 +55,10 @@ class Verdict:
     hazards: list[dict[str, Any]]
     #: Why nobody looked for hazards, where nobody could.
     no_hazards: str | None = None
+    #: What was declared, by its name; each as in ``promises``.
+    declared: dict[str, dict[str, Any]] = field(default_factory=dict)
+    #: What every history promises, as ``replies``, by its word.
+    properties: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class Operation:
@@ -160,6 +165,8 @@ class History(Handle):
             figures=told["figures"],
             hazards=told["hazards"],
             no_hazards=told.get("no_hazards"),
+            declared=told["declared"],
+            properties=told["properties"],
         )
 
     def must_hold(self, into: str | os.PathLike[str] | None = None) -> Verdict:

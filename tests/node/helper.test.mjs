@@ -135,6 +135,10 @@ test("what was promised is judged, and what is lost is named", async () => {
   appendFileSync(receipts, '{"id":"o-1"}\n');
   const verdict = await kept.mustHold();
   assert.deepEqual([verdict.verdict, verdict.figures["done"], verdict.figures["fail"]], ["valid", 1, 1]);
+  // A promise and a property may have one name.
+  const { declared, properties } = verdict;
+  assert.deepEqual([declared["order"]?.verdict, declared["order"]?.looked_at], ["valid", 2]);
+  assert.deepEqual([Object.keys(declared), properties["order"]?.looked_at], [["order"], 0]);
   const lost = await broker.history(promises, { dir });
   await broker.kill();
   await broker.restart();

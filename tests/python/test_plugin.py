@@ -168,6 +168,9 @@ def test_what_was_promised_is_judged(inner: pytest.Pytester) -> None:
             verdict = history.must_hold()
             assert (verdict.word, verdict.figures["done"]) == ("valid", 1)
             assert [one["name"] for one in verdict.hazards] == ["stream-without-limits"] * 2
+            # A promise and a property may have one name.
+            assert list(verdict.declared) == ["order"] and verdict.declared["order"]["looked_at"] == 1
+            assert verdict.properties["order"]["looked_at"] == 0
 
         def test_what_is_lost_is_named(nats_session_broker, nats_history, tmp_path):
             shop(nats_session_broker)

@@ -42,4 +42,4 @@ pub use held::Held;
 pub use left::{LeftLog, left_logs};
 pub use process::Process;
 pub use proof::{Prover, QUESTIONS, Secret};
-pub use serves::{Serves, Standing};
+pub use serves::{Serves, Standing, quiet};

@@ -115,7 +115,7 @@ pub enum Op {
     /// answer. `ok` is an [`Account`].
     #[serde(rename = "account.create")]
     AccountCreate {
-        /// The broker.
+        /// The broker; a cluster has no accounts.
         of: String,
         /// Its name, letters, digits, `-` and `_`; `broker-1-account-1` and so on if left out.
         #[serde(default, skip_serializing_if = "Option::is_none")]
