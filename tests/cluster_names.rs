@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use crate::support::program::{Home, Said};
 
+/// What it is called, how often a start is refused after it, and how it is made.
+type Change<'a> = (&'a str, usize, Box<dyn Fn() + 'a>);
+
 const ARGS: [&str; 6] = ["--port", "0", "--cluster", "3", "--store-dir", "store"];
 const PAID: usize = 5;
 
@@ -77,8 +80,7 @@ fn what_a_refusal_says_to_do_leads_to_a_start_with_every_payment() {
         let text = fs::read(&names).unwrap();
         fs::write(&names, &text[..text.len() - 3]).unwrap();
     };
-    // What was done, and how often a start is refused.
-    let changes: Vec<(&str, usize, Box<dyn Fn() + '_>)> = vec![
+    let changes: Vec<Change<'_>> = vec![
         ("no list", 0, Box::new(|| fs::remove_file(&names).unwrap())),
         ("half a list", 0, Box::new(half)),
         (
