@@ -2,7 +2,7 @@
 //!
 //! | feature | modules |
 //! | --- | --- |
-//! | none | `wire`, and small helpers that all others use: `counted`, `given`, `private`, `tls`, `whole` |
+//! | none | `wire`, and small helpers that all others use: `counted`, `given`, `private`, `seeded`, `tls`, `whole` |
 //! | `broker` | `process`, `provision`, `broker` |
 //! | `mono` | `mono` |
 //! | `schema` | JSON Schemas of what `wire` and `mono` send |
@@ -32,6 +32,7 @@ pub mod process;
 pub mod proof;
 #[cfg(feature = "broker")]
 pub mod provision;
+pub mod seeded;
 pub mod tls;
 #[cfg(feature = "e2e")]
 pub mod web;

@@ -12,7 +12,7 @@ use super::messages;
 use super::reach::{Reach, before_cut};
 use super::servers::Servers;
 use super::services::{self, ServiceProcesses};
-use crate::broker::proxy::{Cut, Dice, Direction, Fate, Heard, MessageRule, Proxy};
+use crate::broker::proxy::{Cut, Direction, Fate, Heard, MessageRule, Proxy, dice};
 use crate::counted::counted;
 
 /// How long a connection that is cut may take to be gone.
@@ -159,7 +159,7 @@ impl<'a> Faults<'a> {
             _ => return Ok(Vec::new()),
         };
         let last = count.saturating_sub(1) as u64;
-        let first = Dice::new(self.seed, self.injected, Direction::ToServer).within(&(0..=last));
+        let first = dice(self.seed, self.injected, Direction::ToServer).within(&(0..=last));
         let mut nodes: Vec<usize> =
             (0..many.min(count)).map(|n| (first as usize + n) % count).collect();
         nodes.sort_unstable();
@@ -174,7 +174,7 @@ impl<'a> Faults<'a> {
         Ok(match part {
             PartOf::Minority => vec![at],
             PartOf::Majority => {
-                let dice = &mut Dice::new(self.seed, self.injected, Direction::ToServer);
+                let dice = &mut dice(self.seed, self.injected, Direction::ToServer);
                 let further = dice.within(&(1..=count.saturating_sub(1).max(1) as u64));
                 vec![(at + further as usize) % count]
             }

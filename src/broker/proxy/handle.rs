@@ -17,7 +17,7 @@ use super::listen;
 use super::messages::rule::MessageRule;
 use super::messages::tap::Tap;
 use super::network::Network;
-use super::plan::{Cut, Dice, Plan};
+use super::plan::{Cut, Plan, dice};
 use crate::broker::ports::Placeholder;
 use crate::broker::settings::Port;
 
@@ -129,7 +129,7 @@ impl Proxy {
     pub fn cut_after_within(&self, direction: Direction, bytes: RangeInclusive<u64>) -> u64 {
         let draw = self.draws.fetch_add(1, Ordering::Relaxed);
         // Connections are counted from 0, draws down from the top: their dice never meet.
-        let bytes = Dice::new(self.seed, u64::MAX - draw, direction).within(&bytes);
+        let bytes = dice(self.seed, u64::MAX - draw, direction).within(&bytes);
         self.cut_after(direction, bytes);
         bytes
     }

@@ -13,7 +13,8 @@ use tokio::time::Instant;
 use super::direction::Direction;
 use super::messages::sieve::{Conversation, Sieve};
 use super::network::Network;
-use super::plan::{Cut, Dice, Plan};
+use super::plan::{Cut, Plan, dice};
+use crate::seeded::Dice;
 
 const CHUNK: usize = 16 * 1024;
 /// How many chunks may be under way in one direction while they are delayed.
@@ -53,7 +54,7 @@ pub(super) async fn join(
             network,
             plan: network.plan.subscribe(),
             direction,
-            dice: Dice::new(network.seed, number, direction),
+            dice: dice(network.seed, number, direction),
             sieve: Sieve::new(direction, conversation.clone()),
             is_held: false,
         };

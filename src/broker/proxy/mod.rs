@@ -34,4 +34,4 @@ pub(in crate::broker) use messages::rule::ordinal;
 pub use messages::rule::{Fate, Heard, Hit, Matching, MessageRule, Moment, Turn};
 pub use messages::tap::{Passing, Tap};
 pub use plan::Cut;
-pub(in crate::broker) use plan::Dice;
+pub(in crate::broker) use plan::dice;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::direction::Direction;
 use super::messages::rule::MessageRule;
 use super::messages::tap::Tap;
+use crate::seeded::Dice;
 
 /// How a connection is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,41 +93,10 @@ impl Plan {
     }
 }
 
-/// SplitMix64 (Steele, Lea and Flood, 2014): the same seed gives the same numbers, on every machine.
-#[derive(Clone, Debug)]
-pub(in crate::broker) struct Dice(u64);
-
-impl Dice {
-    /// Dice of their own for each use, so that what happens elsewhere changes nothing here.
-    pub(in crate::broker) fn new(seed: u64, number: u64, direction: Direction) -> Dice {
-        let mut dice = Dice(seed ^ number.wrapping_mul(0xA24B_AED4_963E_E407));
-        Dice(dice.next() ^ direction as u64)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    /// A number of the range; which of them is nearly equally likely.
-    pub(in crate::broker) fn within(&mut self, range: &RangeInclusive<u64>) -> u64 {
-        let (low, high) = (*range.start(), *range.end());
-        match high.saturating_sub(low).checked_add(1) {
-            Some(width) => low + self.next() % width,
-            None => self.next(),
-        }
-    }
-
-    pub(super) fn duration(&mut self, range: &RangeInclusive<Duration>) -> Duration {
-        if range.start() >= range.end() {
-            return *range.start();
-        }
-        let nanos = |d: &Duration| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
-        Duration::from_nanos(self.within(&(nanos(range.start())..=nanos(range.end()))))
-    }
+/// Dice of their own for each use, so that what happens elsewhere changes nothing here.
+pub(in crate::broker) fn dice(seed: u64, number: u64, direction: Direction) -> Dice {
+    let mut dice = Dice::new(seed ^ number.wrapping_mul(0xA24B_AED4_963E_E407));
+    Dice::new(dice.draw() ^ direction as u64)
 }
 
 #[cfg(test)]
@@ -134,7 +104,7 @@ mod tests {
     use super::*;
 
     fn rolls(seed: u64, number: u64, direction: Direction) -> Vec<u64> {
-        let mut dice = Dice::new(seed, number, direction);
+        let mut dice = dice(seed, number, direction);
         (0..20).map(|_| dice.within(&(10..=19))).collect()
     }
 
@@ -150,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_range_of_one_and_the_widest_range_have_numbers() {
-        let mut dice = Dice::new(1, 1, Direction::ToClient);
+        let mut dice = dice(1, 1, Direction::ToClient);
         assert_eq!(dice.within(&(5..=5)), 5);
         dice.within(&(0..=u64::MAX));
     }

@@ -1,18 +1,15 @@
-//! The outcome of a step, as data for expectations and transcripts.
+//! The outcome of a step, as data: how it compares with what is expected is in `expected`, what a
+//! transcript keeps of it in `golden`.
 
-use std::borrow::Cow;
+mod expected;
+mod golden;
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
-use serde_json::{Value, json};
 
-use crate::e2e::scenario::ast::step::{Expect, InGolden};
 use crate::e2e::text::data::Data;
-use crate::e2e::text::matched::matched;
-use crate::e2e::text::matcher;
-use crate::e2e::text::matcher::Difference;
 use crate::wire::driver::{Ack, DriverError, ErrorKind, Headers, Message, Outcome};
-use crate::wire::headers::{self as h, bounded};
 
 /// The outcome of a step.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,11 +21,6 @@ pub enum Seen {
     /// The client cannot do it.
     Skip(String),
 }
-
-/// Headers that a broker adds to what a stream sends on: they differ from run to run, or say where the
-/// message was.
-const OF_THE_BROKER: [&str; 5] =
-    ["Nats-Last-Sequence", "Nats-Sequence", "Nats-Stream", "Nats-Subject", "Nats-Time-Stamp"];
 
 /// The parts of an outcome by their keys.
 pub type Parts = BTreeMap<String, Data>;
@@ -156,7 +148,7 @@ impl Seen {
             Outcome::Ok(value) => match read(value.clone()) {
                 Ok(fields) => Self::Ok(fields),
                 Err(error) => Self::Err(DriverError {
-                    kind: crate::wire::driver::ErrorKind::Other,
+                    kind: ErrorKind::Other,
                     definite: false,
                     message: format!(
                         "the driver answered {value}, which is of another form: {error}"
@@ -177,125 +169,6 @@ impl Seen {
             None => Data::Object(parts.clone().into_iter().collect()),
         }
     }
-
-    /// Its form in a golden file: matchers in place of the values that they matched, without the
-    /// parts that are left out.
-    pub fn in_golden(&self, expects: &[Expect], of: &InGolden) -> Self {
-        let mut parts = match self {
-            Self::Ok(parts) => parts.clone(),
-            Self::Err(error) => fields([("error", error_value(error))]),
-            Self::Skip(_) => return self.clone(),
-        };
-        let is_page = parts.contains_key("status");
-        for expect in expects {
-            // Each body stays beside its subject and headers.
-            let in_place = match expect.pattern.get("#unordered") {
-                Some(bodies) if expect.key == "bodies" => Some(json!({ "#contains": bodies })),
-                _ => None,
-            };
-            if let Some(part) = parts.get_mut(expect.key) {
-                let pattern = in_place.as_ref().unwrap_or(&expect.pattern);
-                *part =
-                    matched(&in_their_case(expect.key, pattern, part, is_page), part, expect.exact);
-            }
-        }
-        for key in ["reply_headers", "headers"] {
-            let expected = |name: &&str| {
-                expects.iter().any(|expect| expect.key == key && names(&expect.pattern, name))
-            };
-            let added = OF_THE_BROKER.iter().filter(|name| !expected(name));
-            if let Some(headers) = parts.get_mut(key) {
-                added.for_each(|name| without(headers, name));
-            }
-        }
-        if let InGolden::Without(pointers) = of {
-            pointers.iter().for_each(|pointer| leave_out(&mut parts, pointer));
-        }
-        Self::Ok(parts)
-    }
-
-    /// Compares the outcome with all expectations.
-    ///
-    /// # Errors
-    /// The first expectation that does not hold; `None` for an unexpected error.
-    pub fn check<'a>(&self, expects: &'a [Expect]) -> Result<(), (Option<&'a Expect>, Difference)> {
-        let expects_error = expects.iter().find(|expect| expect.key == "error");
-        match (self, expects_error) {
-            (Self::Skip(_), _) => Ok(()),
-            (Self::Err(error), Some(expect)) => {
-                matcher::compare(&expect.pattern, &error_value(error), expect.exact, "error")
-                    .map_err(|difference| (Some(expect), difference))
-            }
-            (Self::Err(error), None) => Err((
-                expects.first(),
-                Difference {
-                    path: String::new(),
-                    expected: "success".to_owned(),
-                    seen: format!("the error {}: {}", describe(error), error.message),
-                },
-            )),
-            // As a typed client has it, so that a step may be about that alone.
-            (Self::Ok(fields), Some(expect)) => {
-                let difference = match service_error(fields).as_ref().map(error_value) {
-                    Some(error) => {
-                        matcher::compare(&expect.pattern, &error, expect.exact, "error").err()
-                    }
-                    None => Some(Difference {
-                        path: String::new(),
-                        expected: "an error".to_owned(),
-                        seen: Data::Object(fields.clone().into_iter().collect()).to_string(),
-                    }),
-                };
-                difference.map_or(Ok(()), |difference| Err((Some(expect), difference)))
-            }
-            (Self::Ok(fields), None) => {
-                let absent = |expect: &&Expect| {
-                    expect.pattern == "#absent" && !fields.contains_key(expect.key)
-                };
-                let is_page = fields.contains_key("status");
-                for expect in expects.iter().filter(|expect| !absent(expect)) {
-                    let seen = fields.get(expect.key).unwrap_or(&Data::Null);
-                    let pattern = in_their_case(expect.key, &expect.pattern, seen, is_page);
-                    let pattern = match expect.key {
-                        "headers" | "reply_headers" => Cow::Owned(of_one_value(&pattern)),
-                        _ => pattern,
-                    };
-                    matcher::compare(&pattern, seen, expect.exact, expect.key)
-                        .map_err(|difference| (Some(expect), beside_error(difference, fields)))?;
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-/// The error of a service that a raw reply carries in its headers (ADR-32).
-fn service_error(parts: &Parts) -> Option<DriverError> {
-    // A page has a status of its own.
-    let headers = parts.get("reply_headers").filter(|_| !parts.contains_key("status"))?;
-    let text = |name: &str| headers.get(name).map(part_text);
-    let (code, words) = (text(h::SERVICE_ERROR_CODE), text(h::SERVICE_ERROR));
-    if code.is_none() && words.is_none() {
-        return None;
-    }
-    Some(DriverError {
-        kind: ErrorKind::ServiceError,
-        definite: true,
-        message: words.unwrap_or_default(),
-        code: code.and_then(|code| code.parse().ok()),
-    })
-}
-
-/// A difference, with the error that stands in the headers beside what differs.
-fn beside_error(difference: Difference, parts: &Parts) -> Difference {
-    let Some(error) = service_error(parts) else { return difference };
-    let code = error.code.map(|code| format!(" {code}")).unwrap_or_default();
-    let seen = format!(
-        "{}; the reply carries the service's error{code} `{}`",
-        difference.seen,
-        bounded(&error.message, 200)
-    );
-    Difference { seen, ..difference }
 }
 
 /// `no_responders, definite`.
@@ -324,6 +197,11 @@ pub fn part_text(part: &Data) -> String {
     }
 }
 
+/// Where most of an outcome is.
+fn main_key(parts: &Parts) -> Option<&'static str> {
+    ["reply", "ack", "entry", "body", "bodies"].into_iter().find(|key| parts.contains_key(*key))
+}
+
 /// An error as patterns see it.
 pub fn error_value(error: &DriverError) -> Data {
     serde_json::to_value(error).unwrap_or_default().into()
@@ -333,150 +211,15 @@ fn body(message: &Message) -> Data {
     Data::read(&from_base64(&message.payload_base64))
 }
 
-/// Where most of an outcome is.
-fn main_key(parts: &Parts) -> Option<&'static str> {
-    ["reply", "ack", "entry", "body", "bodies"].into_iter().find(|key| parts.contains_key(*key))
-}
-
-/// Whether a pattern over headers, of one message or several, names this one.
-fn names(pattern: &Value, name: &str) -> bool {
-    match pattern {
-        Value::Array(messages) => messages.iter().any(|pattern| names(pattern, name)),
-        pattern => pattern.get(name).is_some(),
-    }
-}
-
-/// A pattern over the headers of a page, with their names as they came: HTTP has them without case.
-fn in_their_case<'a>(key: &str, pattern: &'a Value, seen: &Data, is_page: bool) -> Cow<'a, Value> {
-    let (Value::Object(wanted), Data::Object(seen)) = (pattern, seen) else {
-        return Cow::Borrowed(pattern);
-    };
-    if key != "reply_headers" || !is_page {
-        return Cow::Borrowed(pattern);
-    }
-    let came = |name: &String| {
-        let (came, _) = seen.iter().find(|(came, _)| came.eq_ignore_ascii_case(name))?;
-        Some(came.clone())
-    };
-    let named = wanted.iter().map(|(name, of)| (came(name).unwrap_or(name.clone()), of.clone()));
-    Cow::Owned(Value::Object(named.collect()))
-}
-
-/// A pattern over headers, of one message or several, in which `"#any"` is one value of a name: a
-/// second one is something else.
-fn of_one_value(pattern: &Value) -> Value {
-    let one = |of: &Value| match of.as_str() {
-        Some("#any") => "#string".into(),
-        _ => of.clone(),
-    };
-    match pattern {
-        Value::Array(messages) => messages.iter().map(of_one_value).collect(),
-        Value::Object(table) => match matcher::of_array(table) {
-            Some((word, messages)) => {
-                let messages: Value = messages.iter().map(of_one_value).collect();
-                json!({ word: messages })
-            }
-            None => table.iter().map(|(name, of)| (name.clone(), one(of))).collect(),
-        },
-        other => other.clone(),
-    }
-}
-
-/// Takes a header out of one message, or of each of several.
-fn without(headers: &mut Data, name: &str) {
-    match headers {
-        Data::Array(messages) => messages.iter_mut().for_each(|headers| without(headers, name)),
-        headers => headers.remove(&format!("/{name}")),
-    }
-}
-
-/// Takes out what a pointer leads to; of several messages, in the body of each.
-fn leave_out(parts: &mut Parts, pointer: &str) {
-    match main_key(parts).and_then(|key| Some((key, parts.get_mut(key)?))) {
-        Some(("bodies", Data::Array(bodies))) => {
-            bodies.iter_mut().for_each(|body| body.remove(pointer));
-        }
-        Some((_, part)) => part.remove(pointer),
-        None => {
-            let mut all = Data::Object(std::mem::take(parts).into_iter().collect());
-            all.remove(pointer);
-            if let Data::Object(left) = all {
-                parts.extend(left);
-            }
-        }
-    }
-}
-
 fn fields<const N: usize>(entries: [(&str, Data); N]) -> Parts {
     entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
-    use crate::wire::driver::ErrorKind;
-
-    fn expect(key: &'static str, pattern: Value) -> Expect {
-        Expect { key, span: 0..0, pattern, exact: false }
-    }
-
-    fn timeout() -> Seen {
-        Seen::Err(DriverError {
-            kind: ErrorKind::Timeout,
-            definite: false,
-            message: "no answer".to_owned(),
-            code: None,
-        })
-    }
-
-    #[test]
-    fn an_error_that_nobody_expects_is_a_difference() {
-        let reply = [expect("reply", json!(15))];
-        let (at, difference) = timeout().check(&reply).unwrap_err();
-        assert_eq!(at.unwrap().key, "reply");
-        assert_eq!(
-            difference.to_string(),
-            "expected success, saw the error timeout, may have happened: no answer"
-        );
-        assert!(timeout().check(&[]).is_err());
-        assert!(timeout().check(&[expect("error", json!({"kind": "timeout"}))]).is_ok());
-        let wrong = [expect("error", json!({"definite": true}))];
-        assert!(timeout().check(&wrong).is_err());
-    }
-
-    #[test]
-    fn success_is_a_difference_where_an_error_is_expected() {
-        let seen = Seen::call(Outcome::Ok(json!(15)));
-        assert!(seen.check(&[expect("reply", json!(15))]).is_ok());
-        assert!(seen.check(&[expect("reply", json!(16))]).is_err());
-        assert!(seen.check(&[expect("error", json!({}))]).is_err());
-    }
-
-    #[test]
-    fn the_error_of_a_service_is_seen_in_the_headers_of_a_raw_reply() {
-        let message = |headers: Value| {
-            let message = json!({"subject": "x", "payload_base64": "", "headers": headers});
-            Seen::request(Outcome::Ok(message))
-        };
-        let headers = json!({
-            "Nats-Service-Error": ["missing field `params`"],
-            "Nats-Service-Error-Code": ["400"],
-        });
-        let refused = message(headers);
-        for expected in [json!({"kind": "service_error"}), json!({"code": 400, "definite": true})] {
-            assert!(refused.check(&[expect("error", expected.clone())]).is_ok(), "{expected}");
-            assert!(message(json!({})).check(&[expect("error", expected)]).is_err());
-        }
-        assert!(refused.check(&[expect("error", json!({"kind": "timeout"}))]).is_err());
-        // Nobody has to expect it.
-        assert!(refused.check(&[expect("reply", json!(""))]).is_ok());
-        let (_, difference) = refused
-            .check(&[expect("reply", json!({"a": 1}))])
-            .map_err(|(at, d)| (at.is_some(), d))
-            .unwrap_err();
-        let told = "the reply carries the service's error 400 `missing field `params``";
-        assert!(difference.to_string().ends_with(told), "{difference}");
-    }
 
     #[test]
     fn a_raw_reply_is_read_as_json_or_text() {
@@ -489,56 +232,5 @@ mod tests {
         assert_eq!(read(b""), Data::Text(String::new()));
         assert_eq!(read(b"\xff"), Data::Bytes(b"\xff".to_vec()));
         assert!(matches!(Seen::request(Outcome::Ok(json!(1))), Seen::Err(_)));
-    }
-
-    #[test]
-    fn headers_of_a_page_have_no_case_and_any_is_one_value() {
-        let headers = Headers::from([("set-cookie".to_owned(), vec!["secret=1".to_owned()])]);
-        let page = Seen::page(200, &headers, b"");
-        let expect_of = |pattern| [expect("reply_headers", pattern)];
-        assert!(page.check(&expect_of(json!({ "Set-Cookie": "#absent" }))).is_err());
-        assert!(page.check(&expect_of(json!({ "Set-Cookie": "secret=1" }))).is_ok());
-        assert!(page.check(&expect_of(json!({ "X-Other": "#absent" }))).is_ok());
-        let golden = page.in_golden(&expect_of(json!({ "SET-COOKIE": "#any" })), &InGolden::Whole);
-        let Seen::Ok(parts) = golden else { panic!() };
-        assert_eq!(parts["reply_headers"].to_string(), r##"{"set-cookie":"#any"}"##);
-
-        let message = |values: &[&str]| Message {
-            subject: "x".to_owned(),
-            payload_base64: String::new(),
-            headers: [("T".to_owned(), values.iter().map(|v| (*v).to_owned()).collect())].into(),
-        };
-        let any = [expect("headers", json!({ "T": "#any" }))];
-        assert!(Seen::message(&message(&["1"])).check(&any).is_ok());
-        assert!(Seen::message(&message(&["1", "2"])).check(&any).is_err());
-        let each = [expect("headers", json!([{ "T": "#any" }]))];
-        assert!(Seen::messages(&[message(&["1"])]).check(&each).is_ok());
-        assert!(Seen::messages(&[message(&["1", "2"])]).check(&each).is_err());
-        // Those of NATS have a case.
-        let other = [expect("headers", json!({ "t": "#absent" }))];
-        assert!(Seen::message(&message(&["1"])).check(&other).is_ok());
-    }
-
-    #[test]
-    fn a_golden_file_has_matchers_and_nothing_of_what_is_left_out() {
-        let reply = |pattern| [expect("reply", pattern)];
-        let seen = Seen::call(Outcome::Ok(json!({"id": 7, "took": 3, "at": [1, 2]})));
-        let without = InGolden::Without(vec!["/took".to_owned(), "/at/0".to_owned()]);
-        let golden = seen.in_golden(&reply(json!({"id": "#number"})), &without);
-        assert_eq!(golden.main_part().to_string(), r##"{"at":[2],"id":"#number"}"##);
-        let message = |subject: &str, n: u32| Message {
-            subject: subject.to_owned(),
-            payload_base64: base64(json!({ "n": n, "took": n }).to_string().as_bytes()),
-            headers: Headers::new(),
-        };
-        let two = Seen::messages(&[message("a", 1), message("b", 2)]);
-        let bodies = [expect("bodies", json!({ "#unordered": [{ "n": 2 }, { "n": "#number" }] }))];
-        let Seen::Ok(parts) = two.in_golden(&bodies, &without) else { panic!() };
-        assert_eq!(parts["bodies"].to_string(), r##"[{"n":"#number"},{"n":2}]"##);
-        assert_eq!(parts["subjects"].to_string(), r#"["a","b"]"#);
-        let message = [expect("error", json!({"message": "#re:answer"}))];
-        let Seen::Ok(parts) = timeout().in_golden(&message, &InGolden::Whole) else { panic!() };
-        assert_eq!(part_text(parts["error"].get("message").unwrap()), "#re:answer");
-        assert_eq!(described(&parts["error"]), "timeout, may have happened");
     }
 }

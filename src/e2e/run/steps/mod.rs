@@ -31,4 +31,5 @@ pub(crate) mod replies;
 pub(crate) mod running_step;
 pub(crate) mod sequence;
 pub(crate) mod settle;
+mod submitter;
 pub(crate) mod teardown;
