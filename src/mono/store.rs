@@ -1,6 +1,6 @@
 //! One message stored in a stream, or one read from it: what the client library does, without what it does
-//! beside that. It reads an answer twice, has two timers and a permit for each message, and decodes headers
-//! that nobody looks at; for a payment that is a tenth of all that its service does.
+//! beside that. It reads each answer into a tree before it knows which kind it is, has a permit for each
+//! message, and decodes headers that nobody looks at.
 
 use std::time::Duration;
 
