@@ -83,6 +83,8 @@ pub struct Ledger {
     refusals: Refusals,
     /// The broker syncs every write.
     synced: bool,
+    /// When the stream of requests was made, in nanoseconds since 1970.
+    requests_made: Arc<OnceLock<i128>>,
     /// By prefix, where records are written together; known once the streams are.
     gathered: Arc<OnceLock<BTreeMap<&'static str, Gathered>>>,
 }
@@ -98,6 +100,7 @@ impl Ledger {
             is_new: false,
             refusals: Refusals::default(),
             synced: false,
+            requests_made: Arc::default(),
             gathered: Arc::default(),
         }
     }
@@ -133,6 +136,11 @@ impl Ledger {
         Self { is_new, ..self }
     }
 
+    /// When the stream of requests was made, in nanoseconds since 1970; `None` before [`prepare`](Self::prepare).
+    pub(super) fn requests_made(&self) -> Option<i128> {
+        self.requests_made.get().copied()
+    }
+
     /// The connection that it is behind.
     pub(super) fn connection(&self) -> &Connection {
         &self.connection
@@ -161,7 +169,8 @@ impl Ledger {
         )?;
         self.gather([(LEDGER_PREFIX, &ledger), (INTENT_PREFIX, &intents)]);
         // The last one: no message can come before all are there.
-        self.made(&streams::requests_stream(self.replicas)).await?;
+        let requests = self.made(&streams::requests_stream(self.replicas)).await?;
+        let _ = self.requests_made.set(requests.cached_info().created.unix_timestamp_nanos());
         self.remember(false).await?;
         Ok(ledger.cached_info().state.messages)
     }

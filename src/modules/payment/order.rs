@@ -126,8 +126,11 @@ impl Order {
             let gaps = self.earlier().gaps();
             let Some(first) = wide(&gaps) else {
                 let waiting = self.read(gaps.iter().copied()).await?;
-                let earlier = Arc::clone(&self.earlier);
-                self.peers.had_to_read(waiting.len(), move |given| lock(&earlier).learn(given));
+                if let Some(made) = self.ledger.requests_made() {
+                    let earlier = Arc::clone(&self.earlier);
+                    let learn = move |given| lock(&earlier).learn(given);
+                    self.peers.had_to_read(waiting.len(), made, learn);
+                }
                 waiting.into_iter().for_each(|message| self.note(message));
                 gaps.into_iter().for_each(|gap| self.earlier().saw(gap));
                 continue;

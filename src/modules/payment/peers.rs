@@ -68,9 +68,14 @@ impl Peers {
         Self { shared: Arc::new(shared), read: AtomicUsize::new(0), tasks: Mutex::default() }
     }
 
-    /// Counts messages of others that had to be read; where they are many, tells from then on what is given,
-    /// and has `learn` called with what others tell.
-    pub(super) fn had_to_read(&self, messages: usize, learn: impl Fn(Given) + Send + 'static) {
+    /// Counts messages of others that had to be read from the stream that was `made` then; where they are
+    /// many, tells from then on what is given, and has `learn` called with what others tell of that stream.
+    pub(super) fn had_to_read(
+        &self,
+        messages: usize,
+        made: i128,
+        learn: impl Fn(Given) + Send + 'static,
+    ) {
         let before = self.read.fetch_add(messages, Ordering::Relaxed);
         if before + messages < SHARED || self.shared.telling.swap(true, Ordering::Relaxed) {
             return;
@@ -78,8 +83,9 @@ impl Peers {
         self.shared.unanswered.store(0, Ordering::Relaxed);
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         if tasks.is_empty() {
-            tasks.spawn(Arc::clone(&self.shared).tell());
-            tasks.spawn(Arc::clone(&self.shared).listen(learn));
+            let subject = self.shared.subject(made);
+            tasks.spawn(Arc::clone(&self.shared).tell(subject.clone()));
+            tasks.spawn(Arc::clone(&self.shared).listen(subject, learn));
         }
     }
 
@@ -127,15 +133,15 @@ impl Shared {
         self.words.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where it is told.
-    fn subject(&self) -> String {
+    /// Where it is told: of one stream, for another one, as at a leaf node, has other numbers.
+    fn subject(&self, made: i128) -> String {
         let inbox = self.connection.client().new_inbox();
         let prefix = inbox.rsplit_once('.').map_or("_INBOX", |(prefix, _)| prefix);
-        format!("{prefix}.barrier.given")
+        format!("{prefix}.barrier.given-{made}")
     }
 
-    async fn tell(self: Arc<Self>) {
-        let (client, subject) = (self.connection.client().clone(), self.subject());
+    async fn tell(self: Arc<Self>, subject: String) {
+        let client = self.connection.client().clone();
         loop {
             self.speak.notified().await;
             let words = std::mem::take(&mut *self.words());
@@ -150,8 +156,8 @@ impl Shared {
         }
     }
 
-    async fn listen(self: Arc<Self>, learn: impl Fn(Given)) {
-        let Ok(mut words) = self.connection.client().subscribe(self.subject()).await else {
+    async fn listen(self: Arc<Self>, subject: String, learn: impl Fn(Given)) {
+        let Ok(mut words) = self.connection.client().subscribe(subject).await else {
             return;
         };
         while let Some(word) = words.next().await {
