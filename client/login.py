@@ -16,6 +16,12 @@ _SCHEME = re.compile("(nats|tls|wss?)://", re.IGNORECASE | re.ASCII)
 _HOST = re.compile(
     r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?([/?#]([!-$&-+\--~]|%[0-9A-Fa-f]{2})*)?"
 )
+#: What to do where a part of a login may be taken for something else.
+_ENCODE = (
+    "a special character in a user name, password or token is "
+    "percent-encoded (@ is %40, / is %2F, : is %3A, # is %23, ? is %3F, % is %25, "
+    "a comma is %2C), and a login in a list has a scheme before it"
+)
 #: What may surround a URL; each language has blanks of its own.
 _BLANKS = "\t\n\v\f\r "
 
@@ -31,23 +37,25 @@ def by_login(
     for item in _items(urls):
         scheme, info, host = _parts(item)
         if re.search("[,/?#]", info) or not _HOST.fullmatch(host):
-            raise ValueError(_why_unreadable(info, host))
+            raise ValueError(_why_unreadable(item, info, host))
         groups.setdefault(tuple((_decoded(info) or given).items()), []).append(scheme + host)
     if not groups:
         raise ValueError("no server is named")
     return [(servers, dict(login)) for login, servers in groups.items()]
 
 
-def _why_unreadable(info: str, host: str) -> str:
+def _why_unreadable(item: str, info: str, host: str) -> str:
     """A part of a login may stand in the place of the host, unless only the port is wrong."""
+    # Nothing else of it: what cannot be read may be a password.
+    if not _SCHEME.match(item) and re.match(r"[A-Za-z0-9+.-]+://", item, re.ASCII):
+        web = re.match("https?://", item, re.ASCII)
+        of_web = f"{web[0]} is that of a web server, and " if web else ""
+        why = f"{of_web}its scheme is none of nats://, tls://, ws://, wss://"
+        return f"not a NATS URL: {why}" + (f"; {_ENCODE}" if info else "")
     name = re.split("[/?#:]", host, maxsplit=1)[0]
     if not re.search("[,/?#]", info) and (not info or _HOST.fullmatch(name)):
         return "not a NATS URL: expected nats://HOST:PORT"
-    return (
-        "not a NATS URL: a special character in a user name, password or token is "
-        "percent-encoded (@ is %40, / is %2F, : is %3A, # is %23, ? is %3F, % is %25, "
-        "a comma is %2C), and a login in a list has a scheme before it"
-    )
+    return f"not a NATS URL: {_ENCODE}"
 
 
 def without_login(urls: str) -> str:

@@ -58,6 +58,13 @@ fn what_is_printed_is_shown_while_it_is_printed() {
     assert_eq!(alone.lines().filter(|line| *line == "worker | red").count(), 2, "{alone}");
     let quiet = home.run(&["e2e", "shop"]).ok();
     assert!(!quiet.contains("worker |"), "{quiet}");
-    let json = home.run(&["e2e", "shop", "--no-capture", "--json"]).ok();
+    // Beside the result for machines: on stderr.
+    let json = home.run(&["e2e", "shop", "--no-capture", "--json"]);
+    for line in ["worker | red", "worker | pw=<password>", "worker | ready", "sh | ends"] {
+        assert!(json.stderr.lines().any(|it| it == line), "{line}: {}", json.stderr);
+    }
+    let json = json.ok();
     assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok(), "{json}");
+    let captured = home.run(&["e2e", "shop", "--json"]);
+    assert!(!captured.stderr.contains("worker |"), "{}", captured.stderr);
 }

@@ -87,6 +87,44 @@ fn what_no_service_did_or_what_was_hidden_is_never_green() {
 }
 
 #[test]
+fn what_the_broker_brings_on_a_longer_way_or_was_put_right_afterwards_is_never_green() {
+    let home = Home::new();
+    let own = "takes `orders.1`: there each operation is its own effect";
+    let transformed = r#"stream = "DONE", subject = "done.*", key = "/id""#;
+    let bucket = r#"kv = "done", key = "/id""#;
+    let subject = r#"subject = "done.>", key = "/id""#;
+    let cases = [
+        ("chain", STREAM, format!("stream DONE {own}")),
+        ("transformed", transformed, format!("stream DONE (done.*) {own}")),
+        ("bucket-sources", bucket, format!("bucket done {own}")),
+        (
+            "push",
+            subject,
+            "`o-1` was acknowledged to rust (sequence 1), and is not in subject".to_owned(),
+        ),
+        ("deleted-one", STREAM, "stream DONE has removed 2 messages".to_owned()),
+        ("rollup", STREAM, "stream DONE has removed 2 messages".to_owned()),
+        ("purged-key", bucket, "`o-2` was deleted from bucket done".to_owned()),
+        (
+            "full",
+            STREAM,
+            "`o-2` was acknowledged to rust (sequence 2), and is not in stream DONE".to_owned(),
+        ),
+        ("at-its-end", STREAM, "`o-1` is 2 times in stream DONE, not once".to_owned()),
+        ("one-line", LOG, "`o-1` is 2 times in log of worker, not once".to_owned()),
+    ];
+    for (cheat, at, _) in &cases {
+        scenario(&home, cheat, &effect(at), ORDER);
+    }
+    let said = e2e(&home, &["--ci"]).failed(1, "");
+    for (n, (cheat, _, sentence)) in cases.iter().enumerate() {
+        let name = format!("{n}-{cheat}");
+        let red = said.stdout.lines().any(|line| line.starts_with(&format!("FAIL {name} ")));
+        assert!(red && said.stdout.contains(sentence), "{name}: {sentence}\n{}", said.stdout);
+    }
+}
+
+#[test]
 fn what_is_done_in_time_is_green_however_long_the_steps_go_on() {
     let home = Home::new();
     for at in [STREAM, FILE, LOG, COMMAND] {

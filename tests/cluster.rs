@@ -343,10 +343,7 @@ async fn a_store_folder_outlives_its_cluster_and_is_of_one_size() {
     replicated(&jetstream).await;
     publish(&jetstream, "kept").await.unwrap();
     let second = Cluster::start(settings.clone()).await.unwrap_err();
-    assert!(matches!(
-        second,
-        ClusterError::Start { node: 0, source: StartError::StoreInUse { .. } }
-    ));
+    assert!(matches!(second, ClusterError::Prepare { source: StartError::StoreInUse { .. } }));
     cluster.stop().await.unwrap();
 
     settings.nodes = 5;

@@ -193,6 +193,8 @@ async fn a_cluster_loses_its_leader_and_its_quorum() {
     );
     let told = talk.err("fault", json!({ "of": "three", "fault": { "kind": "kill", "node": 3 } }));
     assert!(text(&told, "message").contains("there is no node 3"), "{told}");
+    let told = talk.err("account.create", json!({ "of": "three" }));
+    assert!(text(&told, "message").contains("only a single broker has accounts"), "{told}");
     let done = talk.ok("fault", json!({ "of": "three", "fault": { "kind": "lose-quorum" } }));
     assert_eq!(done["nodes"].as_array().map(Vec::len), Some(2));
 }

@@ -72,14 +72,46 @@ fn nothing_is_left_when_a_signal_ends_it() {
 }
 
 #[test]
+fn what_is_under_way_when_the_input_ends_is_answered() {
+    let home = Home::new();
+    let mut talk = Talk::start(&home);
+    let cluster = talk.ask("cluster.start", json!({}));
+    let status = talk.ask("status", json!({}));
+    talk.end_input();
+    assert!(talk.answer(cluster)["ok"]["url"].is_string());
+    assert!(talk.answer(status)["ok"]["things"].is_array());
+    assert_eq!(talk.close(), Some(0));
+    assert_eq!((home.processes(), folders(home.path())), (vec![], vec![]));
+}
+
+#[test]
+fn what_is_under_way_is_given_up_where_nobody_reads_its_answer() {
+    let home = Home::new();
+    let mut talk = Talk::start(&home);
+    let run = json!(["sh", "-c", "echo $$ > pid; exec sleep 1000"]);
+    talk.ask(
+        "service.start",
+        json!({ "run": run, "cwd": home.path(), "ready": { "line": "never" } }),
+    );
+    let file = home.path().join("pid");
+    let pid = || std::fs::read_to_string(&file).ok()?.trim().parse::<u32>().ok();
+    eventually("it runs", LIMIT, || pid().is_some());
+    // As when the test is killed. With a reader it would go on, and end with 0.
+    assert_eq!(talk.close_both(), Some(3));
+    assert!(!lives(pid().unwrap()));
+    assert_eq!((home.processes(), folders(home.path())), (vec![], vec![]));
+}
+
+#[test]
 fn nobody_reads_its_answers() {
     let home = Home::new();
     let mut command = home.command(["control"]);
     let mut program = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let stdin = program.stdin.take().unwrap();
+    // Its input is still open: a process that outlives the test may hold it.
     drop(program.stdout.take());
-    let mut talk = Talk::over(program.stdin.take().unwrap(), std::io::empty());
-    talk.ask("hello", json!({ "protocol": 1 }));
     let status = program.wait().unwrap();
+    drop(stdin);
     assert_eq!(status.code(), Some(3));
     assert!(home.processes().is_empty());
 }

@@ -270,6 +270,31 @@ fn a_history_outlives_its_broker() {
     let kept = home.path().join("a.jsonl");
     let judged = talk.ok("history.judge", json!({ "of": "a", "into": kept }));
     assert_eq!(judged["verdict"], "unknown", "{judged:#}");
-    assert!(text(&judged, "report").contains("cannot look at stream RECEIPTS"), "{judged:#}");
+    assert!(text(&judged, "report").contains("stream RECEIPTS: cannot look at"), "{judged:#}");
     assert_eq!(faults(&kept), ["begin kill broker-1", "end kill broker-1"]);
+}
+
+#[test]
+fn a_service_that_has_ended_is_not_hit_and_that_is_told() {
+    let home = Home::new();
+    let mut talk = Talk::start(&home);
+    talk.start_broker(json!({}));
+    streams(&mut talk, "broker-1", 1);
+    begin(&mut talk, "broker-1", "a");
+    let line = json!({ "name": "worker", "run": ["sh", "-c", "echo up; exit 3"], "ready": { "line": "up" } });
+    talk.ok("service.start", line);
+    let status = |talk: &mut Talk| {
+        let status = talk.ok("status", json!({}));
+        let mut things = status["things"].as_array().unwrap().iter();
+        text(things.find(|thing| thing["name"] == "worker").unwrap(), "state").to_owned()
+    };
+    while status(&mut talk) == "runs" {}
+    for kind in ["kill", "stop", "pause", "resume"] {
+        let error = talk.err("fault", json!({ "of": "worker", "fault": { "kind": kind } }));
+        let told = text(&error, "message");
+        assert!(told.contains("nothing was hit: worker has ended, with exit status 3"), "{error}");
+        assert!(text(&error, "hint").contains("`restart`"), "{error}");
+    }
+    fault(&mut talk, "worker", json!({ "kind": "restart" }));
+    assert_eq!(noted(&mut talk, &home, "a"), ["begin restart worker", "end restart worker"]);
 }

@@ -135,7 +135,12 @@ async fn what_an_honest_worker_does_is_valid_and_its_hazards_are_told() {
     order(&mut talk, &broker).await;
     let judged = talk.ok("history.judge", json!({ "of": "history-1" }));
     assert_eq!(judged["verdict"], "valid", "{judged:#}");
-    assert_eq!(of(&judged, "order")["looked_at"], 3);
+    // A promise and a property may have one name.
+    let (declared, properties) = (&judged["declared"], &judged["properties"]);
+    assert_eq!(declared["order"]["looked_at"], 3, "{judged:#}");
+    assert_eq!(declared.as_object().unwrap().len(), 1, "{judged:#}");
+    assert_eq!(properties["order"]["looked_at"], 0, "{judged:#}");
+    assert!(properties["replies"].is_object(), "{judged:#}");
     assert_eq!(judged["figures"]["done"], 3, "{judged:#}");
     let hazards = judged["hazards"].as_array().unwrap();
     let named: Vec<&str> = hazards.iter().map(|hazard| text(hazard, "name")).collect();
@@ -199,7 +204,14 @@ fn what_cannot_be_judged_is_refused_by_name() {
     assert!(told.contains("promises.order: ") && told.contains("did you mean `effect`?"), "{told}");
     let mut log = receipts();
     log["order"]["effect"] = json!({ "log": "worker", "key": "shipped (.*)" });
-    assert!(refused(log).contains("log of worker: "));
+    assert!(refused(log).contains("promises.order: log of worker: "));
+    // Nobody here calls methods.
+    let mut call = receipts();
+    call["order"]["operation"] = json!({ "call": "orders.place" });
+    call["order"]["key"] = json!("/kwargs/id");
+    let told = refused(call);
+    assert!(told.contains("promises.order: `call orders.place`: "), "{told}");
+    assert!(told.contains("`submit`, `request` or `publish`"), "{told}");
     let ended = json!({ "of": "broker-1", "operation": 1, "outcome": "ok" });
     let error = talk.err("history.end", ended);
     assert!(text(&error, "message").contains("broker-1 is a broker, and not a history"), "{error}");
@@ -226,4 +238,33 @@ async fn a_request_that_had_its_effect_is_valid_here_and_in_the_kept_history() {
     let judged = talk.ok("history.judge", json!({ "of": "history-1", "into": kept }));
     assert_eq!(judged["verdict"], "valid", "{judged:#}");
     home.run(&["history", "check", kept.to_str().unwrap()]).ok();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_paused_is_named_at_once_and_what_was_noted_is_judged_later() {
+    let home = Home::new();
+    let mut talk = Talk::start(&home);
+    let broker = shop(&mut talk);
+    begin(&mut talk, receipts());
+    order(&mut talk, &broker).await;
+    talk.ok("fault", json!({ "of": "broker-1", "fault": { "kind": "pause" } }));
+    let error = talk.err("history.judge", json!({ "of": "history-1" }));
+    assert!(text(&error, "message").contains("broker-1 is paused"), "{error}");
+    assert!(text(&error, "hint").contains("`resume`"), "{error}");
+    talk.ok("fault", json!({ "of": "broker-1", "fault": { "kind": "resume" } }));
+    let judged = talk.ok("history.judge", json!({ "of": "history-1" }));
+    assert_eq!(judged["verdict"], "invalid", "{judged:#}");
+}
+
+#[test]
+fn all_nodes_of_a_cluster_that_are_paused_are_named_at_once() {
+    let home = Home::new();
+    let mut talk = Talk::start(&home);
+    talk.ok("cluster.start", json!({ "name": "three" }));
+    talk.ok("history.begin", json!({ "of": "three", "promises": receipts() }));
+    for node in 0..3 {
+        talk.ok("fault", json!({ "of": "three", "fault": { "kind": "pause", "node": node } }));
+    }
+    let error = talk.err("history.judge", json!({ "of": "history-1" }));
+    assert!(text(&error, "message").contains("three is paused"), "{error}");
 }

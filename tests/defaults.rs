@@ -102,7 +102,7 @@ fn a_flag_wins_over_the_environment_that_over_the_file_and_that_over_what_is_bui
     assert!(!is_coloured(&[], &["--color=never"]));
     file(&home, "nats-server = \"nowhere\"\n");
     let said = home.run(&run).failed(3, &home.path().join("nowhere").display().to_string());
-    let from = format!("note: --nats-server is set in {}/mono-demo.toml\n", home.path().display());
+    let from = format!("note: nats-server is set in {}/mono-demo.toml\n", home.path().display());
     assert!(said.stderr.ends_with(&from), "{}", said.stderr);
     let said = home.run(&["e2e", "e2e", "--nats-server", "elsewhere"]).failed(3, "elsewhere");
     assert!(!said.stderr.contains("is set in"), "{}", said.stderr);
@@ -111,11 +111,55 @@ fn a_flag_wins_over_the_environment_that_over_the_file_and_that_over_what_is_bui
 }
 
 #[test]
-fn a_suite_of_the_file_that_is_not_there_is_told_with_the_file() {
+fn a_value_of_the_file_that_is_refused_is_told_with_its_key_and_the_file() {
     let home = Home::new();
-    file(&home, "[e2e]\nsuites = \"nope\"\n");
-    let said = home.run(&["e2e"]).failed(2, "there is no file or folder ");
-    assert!(said.stderr.contains("note: suites is set in "), "{}", said.stderr);
+    suites(&home, &["e2e", "other"]);
+    write(&home, "taken", "a file");
+    write(&home, ".config/nats/context/mine.json", "{}");
+    let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = format!("port = {}", taken.local_addr().unwrap().port());
+    let path = home.path().join("mono-demo.toml").display().to_string();
+    let nothing = home.path().join("nothing").display().to_string();
+    let nothing = [("PATH", nothing.as_str()), ("XDG_CACHE_HOME", nothing.as_str())];
+    for (text, args, needle, note) in [
+        ("nats-server = \"nowhere\"", &["e2e", "e2e"][..], "nowhere", "nats-server is"),
+        ("nats-server = \"nowhere\"", &["serve"], "nowhere", "nats-server is"),
+        ("[e2e]\nclient = \"ada\"", &["e2e", "e2e"], "no client `ada`", "client is"),
+        ("[e2e]\nclient = \"ada\"", &["e2e", "--builtin"], "no client `ada`", "client is"),
+        ("[e2e]\nrequire = \"ada\"", &["e2e", "e2e"], "no client `ada`", "require is"),
+        ("[e2e]\nhistory = \"taken/x\"", &["e2e", "e2e"], "--history", "history is"),
+        ("[e2e]\nreport = \"json=no/r\"", &["e2e", "e2e"], "--report", "report is"),
+        ("[e2e]\nsuites = \"nope\"", &["e2e"], "no file or folder", "suites is"),
+        ("[e2e]\nsuites = [\"e2e\", \"other\"]", &["e2e", "--watch"], "--watch", "suites is"),
+        ("[serve]\nstore-dir = \"taken\"", &["serve"], "taken", "store-dir is"),
+        (&format!("[serve]\n{port}"), &["serve"], "another process uses", "port is"),
+        ("[serve]\nsave-context = \"mine\"", &["serve"], "is there already", "save-context is"),
+        ("[serve]\nsettings = \"no.toml\"", &["serve"], "--settings", "settings is"),
+        ("[serve]\ngateway = \"x\"", &["serve"], "--gateway", "gateway is"),
+        ("[serve]\nmailer = \"x\"", &["serve"], "--mailer", "mailer is"),
+        ("[serve]\njournal-dir = \"taken\"", &["serve"], "taken", "journal-dir is"),
+        (
+            "[serve]\ntls-cert = \"taken\"\ntls-key = \"taken\"",
+            &["serve"],
+            "--tls-cert",
+            "tls-cert and tls-key are",
+        ),
+    ] {
+        file(&home, text);
+        let said = home.run(args);
+        assert!(said.stderr.contains(needle), "{text}: {}", said.stderr);
+        let note = format!("note: {note} set in {path}\n");
+        assert!(said.stderr.ends_with(&note), "{text}: {}", said.stderr);
+    }
+    file(&home, "offline = true");
+    let said = said_in(&home, ".", &nothing, &["serve"]).failed(3, "forbidden by --offline");
+    assert!(said.stderr.ends_with(&format!("note: offline is set in {path}\n")), "{}", said.stderr);
+    // What was typed is nobody else's.
+    file(&home, "[e2e]\nclient = \"rust\"\n[serve]\nsettings = \"taken\"\n");
+    for args in [&["e2e", "e2e", "--client", "ada"][..], &["serve", "--settings", "no.toml"]] {
+        let said = home.run(args).failed(2, "");
+        assert!(!said.stderr.contains("set in"), "{}", said.stderr);
+    }
 }
 
 #[test]

@@ -168,6 +168,40 @@ async fn one_handle_breaks_servers_networks_and_services() {
 }
 
 #[tokio::test]
+async fn a_fault_of_services_hits_one_that_runs_or_is_refused() {
+    let mut broker = broker().await;
+    let mut sleepers = Sleepers::start(2).await;
+    let pids = sleepers.pids();
+    // The oldest has ended by itself.
+    sleepers.0[0].kill().await.unwrap();
+    let mut faults = Faults::new(Servers::One(&mut broker), 1).services(&mut sleepers);
+    faults.inject(&Fault::new(What::PauseService)).await.unwrap();
+    drop(faults);
+    assert_eq!(state(pids[1]), Some('T'));
+    let mut faults = Faults::new(Servers::One(&mut broker), 1).services(&mut sleepers);
+    faults.inject(&Fault::new(What::StopService)).await.unwrap();
+    // Now none of them runs.
+    for what in [
+        What::KillServices,
+        What::KillService,
+        What::StopServices,
+        What::RestartServices,
+        What::RestartService,
+        What::PauseServices,
+        What::PauseService,
+        What::ResumeServices,
+    ] {
+        let problem = faults.inject(&Fault::new(what)).await.expect_err(what.word());
+        assert!(problem.to_string().starts_with("matched nothing: "), "{problem}");
+    }
+    faults.inject(&Fault::new(What::StartServices)).await.unwrap();
+    drop(faults);
+    assert!(sleepers.pids().iter().any(|pid| !pids.contains(pid)));
+    sleepers.end().await;
+    broker.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_fault_that_lasts_a_time_is_over_after_it_and_not_before() {
     let mut broker = broker().await;
     let (client, _) = client(broker.url()).await;

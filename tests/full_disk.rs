@@ -252,6 +252,7 @@ async fn filled_and_freed(size: &str, more: &[&str]) {
     let submitted = fill(&jetstream(&url).await, "full", 100).await;
     accepted.extend(submitted.acknowledged);
     serving.says(Duration::from_secs(10), "refuses to store messages: [ERR]");
+    serving.says(Duration::from_secs(10), "hint: make space in ");
     assert!(!serving.stderr().contains("starting nats-server"), "{}", serving.stderr());
     held.unlock().unwrap();
 

@@ -184,6 +184,32 @@ fn a_joined_serve_moves_to_the_journals_of_the_broker_that_is_started_again() {
 }
 
 #[test]
+fn journals_that_cannot_be_used_yet_are_told_and_used_once_they_can() {
+    let home = Home::new();
+    let port = steady_port().to_string();
+    let first = home.serve(&["--port", &port]);
+    let joined = home.serve(&["--server", &first.url()]);
+    joined.signal("STOP");
+    first.signal("KILL");
+    first.ended();
+    let again = home.serve(&["--port", &port]);
+    let journals = again.runtime()["journals"].as_str().unwrap().to_owned();
+    let mode = |mode| {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&journals, mode).unwrap();
+    };
+    mode(0o777);
+    joined.signal("CONT");
+    let limit = Duration::from_secs(60);
+    let told = format!("the journals in {journals} should be used now, and cannot be used yet: ");
+    joined.says(limit, &told);
+    joined.says(limit, "its group or others may write it");
+    mode(0o700);
+    joined.says(limit, &format!("the journals are now in {journals}"));
+}
+
+#[test]
 fn streams_of_a_joined_system_are_made_anew_only_beside_the_journals_that_are_named() {
     let home = Home::new();
     let said = home.run(&["serve", "--server", "127.0.0.1:1", "--recreate"]);

@@ -127,3 +127,28 @@ fn under_a_load_the_seed_says_which_messages_and_each_is_on_record() {
     assert_eq!(begun("lose pub-ack on orders.new: "), 3, "{history}");
     assert_eq!(begun("duplicate publish on orders.new: "), 2, "{history}");
 }
+
+/// Of two replies a fault takes one away, so that only one comes.
+#[test]
+fn a_reply_that_a_fault_took_away_counts_where_replies_are_counted() {
+    let home = Home::new();
+    let lose = "[[step]]\nfault = \"lose\"\nwhat = \"reply\"\nof = \"one\"\n";
+    let twice = SERVICE.replace(
+        "await message.respond(name.encode())",
+        "await message.respond(b'1')\n        await message.respond(b'2')",
+    );
+    let once = "[[step]]\nrequest = \"one\"\nreplies = 1\n";
+    suite(&home, &[lose, once].concat());
+    std::fs::write(home.path().join("suite/service.py"), &twice).unwrap();
+    let said = e2e(&home, &["--update"]).failed(1, "").stdout;
+    assert!(said.contains("expected 1 reply to one, saw 1: "), "{said}");
+    assert!(said.contains("; a fault took away 1 more"), "{said}");
+    let check = "[[check]]\nhistory = { verdict = \"valid\" }\n";
+    suite(&home, &[lose, &ask("one", "reply = 2"), check].concat());
+    std::fs::write(home.path().join("suite/service.py"), &twice).unwrap();
+    let said = e2e(&home, &["--update"]).failed(1, "").stdout;
+    assert!(
+        said.contains("a fault took away 1 reply on `one`, where 0 requests had none"),
+        "{said}"
+    );
+}

@@ -95,3 +95,18 @@ fn a_fault_of_a_network_that_reached_somebody_is_green() {
         "once, and listed: {said}"
     );
 }
+
+#[test]
+fn a_fault_of_services_where_none_runs_fails_at_its_place() {
+    let home = Home::new();
+    let faults = ["kill-services", "kill-service", "restart-services", "pause-services"];
+    let scenario = |fault: &str| format!("services = []\n[[step]]\nfault = \"{fault}\"\n{STEP}");
+    let all: Vec<(&str, String)> = faults.iter().map(|fault| (*fault, scenario(fault))).collect();
+    let all: Vec<(&str, &str)> = all.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    suite(&home, IDLE, &all);
+    for fault in faults {
+        let said = e2e(&home, &[fault, "--update"]).failed(1, "").stdout;
+        let told = format!("`{fault}`: matched nothing: no process of a service runs");
+        assert!(said.contains(&told) && said.contains("4 | fault = "), "{said}");
+    }
+}

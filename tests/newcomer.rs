@@ -154,47 +154,6 @@ fn a_single_server_is_refused_on_the_store_of_a_cluster_and_leaves_it_as_it_is()
     drop(again);
 }
 
-/// Under new names they would wait for those that are gone; and the nodes say how they are called.
-#[test]
-fn a_cluster_whose_names_are_lost_is_refused_at_once_and_can_be_given_them_again() {
-    let home = Home::new();
-    let cluster = ["--port", "0", "--store-dir", "store", "--cluster", "3"];
-    let three = home.serve(&cluster);
-    home.run(&["pay", "p-1", "1"]).ok();
-    three.signal("TERM");
-    three.ended();
-    let store = home.path().join("store");
-    let names = store.join("cluster.names");
-    let whole = std::fs::read_to_string(&names).unwrap();
-    std::fs::remove_file(&names).unwrap();
-    let one = ["--port", "0", "--store-dir", "store"];
-    for args in [&cluster[..], &one] {
-        let said = home.try_serve(args).err().expect("it is refused");
-        let said = said.failed(3, "cluster.names cannot be used: it is missing");
-        assert!(said.stderr.contains("node-0/node.names"), "{}", said.stderr);
-    }
-    let said = home.run(&["audit", "--store-dir", "store"]);
-    said.failed(2, "is the store of a cluster");
-    assert!(!names.exists() && !store.join("jetstream").exists());
-    // As the hint says.
-    let own = |node: usize| {
-        let text = std::fs::read_to_string(store.join(format!("node-{node}/node.names"))).unwrap();
-        text.lines().map(str::to_owned).collect::<Vec<_>>()
-    };
-    let [first, second, third] = [0, 1, 2].map(own);
-    let text =
-        [&first[0], &first[1], &second[1], &third[1]].map(|line| format!("{line}\n")).concat();
-    assert_eq!(text, whole);
-    std::fs::write(&names, &text[..text.len() - 3]).unwrap();
-    let said = home.try_serve(&cluster).err().expect("it is refused");
-    said.failed(3, "it is not whole");
-    std::fs::write(&names, text).unwrap();
-    let again = home.serve(&cluster);
-    let audit = home.run(&["audit"]).ok();
-    assert!(audit.contains("consistent") && audit.contains('1'), "{audit}");
-    drop(again);
-}
-
 #[test]
 fn a_refusal_is_told_once() {
     let home = Home::new();

@@ -97,6 +97,40 @@ fn a_serve_is_shown_read_and_ended() {
 }
 
 #[test]
+fn the_log_of_one_that_was_killed_is_there_until_the_next() {
+    let home = Home::new();
+    let serve = home.serve(&["--port", "0"]);
+    let (pid, url) = (serve.pid(), serve.url());
+    serve.signal("KILL");
+    assert_eq!(serve.ended().0, None);
+    let ready = format!("Z Ready: {url}\n");
+    let told =
+        format!("note: the `serve` of pid {pid} has ended, and was killed: its log remains\n");
+    let pid = pid.to_string();
+    for args in [&["logs"][..], &["logs", "--pid", &pid], &["logs", "--follow"]] {
+        let said = home.run(args);
+        assert_eq!(said.stderr, told, "{args:?}");
+        assert!(said.stdout.ends_with(&ready), "{args:?}: {}", said.stdout);
+        said.ok();
+    }
+    home.run(&["logs", "--broker"]).failed(2, "the log of its nats-server went with it");
+    home.run(&["logs", "--pid", "1"]).failed(8, "no `serve` of yours is running");
+    let next = home.serve(&["--port", "0"]);
+    home.run(&["logs", "--pid", &pid]).failed(2, &format!("there is pid {}", next.pid()));
+}
+
+#[test]
+fn the_help_of_stop_says_how_long_it_waits() {
+    let help = Home::new().run(&["stop", "--help"]).ok();
+    let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        words.contains("How long to wait for the end, as 500ms or 1m [default: 30s]"),
+        "{help}"
+    );
+    assert!(!words.contains("NATS_TIMEOUT"), "{help}");
+}
+
+#[test]
 fn of_several_none_is_ended_unless_it_is_named() {
     let home = Home::new();
     let (first, second) = (home.serve(&["--port", "0"]), home.serve(&["--port", "0"]));

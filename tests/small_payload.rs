@@ -72,5 +72,6 @@ async fn a_ledger_that_takes_no_outcome_is_told_while_claims_are_stored() {
         }
     });
     serve.says(Duration::from_secs(60), "the broker stores no messages of payments");
+    serve.says(Duration::from_secs(60), "whoever runs it has to make space");
     paying.abort();
 }

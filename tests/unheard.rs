@@ -155,6 +155,21 @@ async fn where_the_account_is_not_known_a_deletion_is_a_possibility() {
     drop(living);
 }
 
+/// One that is at no server which answers may be at this one.
+#[tokio::test(flavor = "multi_thread")]
+async fn that_others_cannot_be_asked_for_want_of_a_connection_is_told() {
+    let home = Home::new();
+    let config = |name: &str, more: &str| with_store(&home.path().join(name), more);
+    let away = BareServer::start(home.path(), "away", &config("a", "")).await;
+    let living = serve(&home, &["--server", &away.nats]);
+    drop(away);
+    let server = BareServer::start(home.path(), "server", &config("b", "max_connections: 1")).await;
+    let told = "warning: your other `serve` processes were not asked whether they serve this system, for that \
+                needs a second connection: ";
+    said_once(serve(&home, &["--server", &server.nats]), &[told]);
+    drop(living);
+}
+
 /// Its one connection is needed to serve.
 #[tokio::test(flavor = "multi_thread")]
 async fn where_there_is_no_second_connection_nobody_is_asked() {

@@ -195,3 +195,63 @@ fn what_is_near_a_suite_says_which() {
     home.run(&["e2e", "shop", "second", "--list"])
         .failed(2, "--list wants one suite, and 2 are named");
 }
+
+#[test]
+fn a_fixture_with_mistakes_stops_no_other_that_is_named() {
+    let home = Home::new();
+    shop(&home);
+    home.run(&["e2e", "shop", "--update"]).ok();
+    let scenarios = home.path().join("shop/scenarios");
+    std::fs::write(scenarios.join("typo.toml"), "descripton = \"d\"\n").unwrap();
+    std::fs::write(scenarios.join("bytes.toml"), b"\xff").unwrap();
+    let note = "note: 2 other fixtures of this suite have mistakes, and are not chosen: bytes, typo; a run \
+                of all shows them\n";
+    for args in [&["a"][..], &["scenarios/a.toml"], &["a", "--list"], &["--tag", "x", "a"]] {
+        let run = said(&mut at(&home, "shop", args));
+        if args.contains(&"x") {
+            run.failed(2, "--tag x");
+            continue;
+        }
+        assert!(run.stderr.contains(note), "{args:?}: {}", run.stderr);
+        let run = run.ok();
+        assert!(!run.contains("belongs to no scenario"), "{run}");
+    }
+    // Where it may be meant, it is told: by name, by a name that no other has, and where all are.
+    for (args, mistake) in [
+        (&["typo"][..], "descripton"),
+        (&["ty"], "descripton"),
+        (&["typo/row"], "descripton"),
+        (&["a", "bytes"], "bytes.toml"),
+        (&["a", "nobody"], "bytes.toml"),
+        (&["scenarios/"], "bytes.toml"),
+        (&[], "bytes.toml"),
+    ] {
+        said(&mut at(&home, "shop", args)).failed(2, mistake);
+    }
+}
+
+#[test]
+fn a_path_is_told_as_it_can_be_opened_however_the_folder_was_named() {
+    let home = Home::new();
+    shop(&home);
+    std::fs::remove_file(home.path().join("shop/suite.toml")).unwrap();
+    std::fs::rename(home.path().join("shop/scenarios"), home.path().join("shop/fixtures")).unwrap();
+    let wrong = "description = \"d\"\n[[step]]\nrequest = \"nobody\"\nerror = \"timeout\"\n";
+    std::fs::write(home.path().join("shop/fixtures/wrong.toml"), wrong).unwrap();
+    for (folder, fixtures, shown) in [
+        ("shop", "fixtures", "fixtures/wrong.toml"),
+        ("shop", "./fixtures", "fixtures/wrong.toml"),
+        ("shop", "./fixtures/", "fixtures/wrong.toml"),
+        ("shop", "src/../fixtures", "fixtures/wrong.toml"),
+        ("shop/fixtures", ".", "wrong.toml"),
+        ("shop/fixtures", "./.", "wrong.toml"),
+        (".", "shop/fixtures/.", "shop/fixtures/wrong.toml"),
+        ("shop/src", "../fixtures", "fixtures/wrong.toml"),
+    ] {
+        let args = ["--fixtures", fixtures, "wrong", "--client", "rust"];
+        let text = said(&mut at(&home, folder, &args)).failed(1, "").stdout;
+        let place = format!(" --> {shown}:");
+        assert!(text.contains(&place), "{folder} {fixtures}: {text}");
+        assert!(!text.contains("/./") && !text.contains("''"), "{folder} {fixtures}: {text}");
+    }
+}

@@ -86,18 +86,30 @@ func (o *Operation) end(outcome string, more map[string]any) error {
 	return o.history.pipe.call("history.end", fields, nil)
 }
 
+// Judged is what came of one promise.
+type Judged struct {
+	// Name is as it was declared; of a property of every history, its word.
+	Name string `json:"name"`
+	// Verdict is "valid", "invalid" or "unknown".
+	Verdict string `json:"verdict"`
+	// LookedAt is how many things it was held against.
+	LookedAt uint64 `json:"looked_at"`
+	// Told is where it is broken, or what is not known: sentences.
+	Told []string `json:"told"`
+}
+
 // Verdict is what came of a history.
 type Verdict struct {
 	// Verdict is "valid", "invalid", or "unknown", which proves nothing.
 	Verdict string `json:"verdict"`
 	// Report is for people: each promise, its evidence, and the figures.
-	Report   string `json:"report"`
-	Promises []struct {
-		Name     string   `json:"name"`
-		Verdict  string   `json:"verdict"`
-		LookedAt uint64   `json:"looked_at"`
-		Told     []string `json:"told"`
-	} `json:"promises"`
+	Report string `json:"report"`
+	// Declared is what was declared, by its name.
+	Declared map[string]Judged `json:"declared"`
+	// Properties is what every history promises, as "replies", by its word.
+	Properties map[string]Judged `json:"properties"`
+	// Promises are both, one after the other: a promise may have the name of a property, as "order".
+	Promises []Judged `json:"promises"`
 	// Figures are as "acknowledged", "done", "lost" and "twice".
 	Figures map[string]any `json:"figures"`
 	// Hazards did no harm and will.

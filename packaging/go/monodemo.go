@@ -101,6 +101,7 @@ func one(t testing.TB, settings []Settings) Settings {
 
 // until stops it when the test is over.
 func until(t testing.TB, started *handle) {
+	started.t = t
 	t.Cleanup(func() {
 		if t.Failed() {
 			lines, err := started.Log()

@@ -194,7 +194,9 @@ func TestAnotherProgramOrNoneIsTold(t *testing.T) {
 func TestInner(t *testing.T) {
 	switch os.Getenv("MONODEMO_INNER") {
 	case "fails":
-		fmt.Println("pid", monodemo.Broker(t).PID)
+		broker := monodemo.Broker(t)
+		_, err := broker.Start(monodemo.Run{Command: []string{"sh", "-c", "echo up; exec sleep 1000"}, ReadyLine: "up"})
+		must(t, err)
 		t.Error("on purpose")
 	case "passes":
 		broker := monodemo.Broker(t)
@@ -216,8 +218,17 @@ func inner(t *testing.T, how string) *exec.Cmd {
 
 func TestAFailureShowsTheLog(t *testing.T) {
 	said, err := inner(t, "fails").CombinedOutput()
-	if err == nil || !strings.Contains(string(said), "last lines of broker-1:") || !strings.Contains(string(said), "Server is ready") {
+	if err == nil {
 		t.Errorf("%s", said)
+	}
+	// The service is stopped before its broker.
+	rest := string(said)
+	for _, wanted := range []string{"last lines of service-1:", "up\n", "last lines of broker-1:", "Server is ready"} {
+		_, after, found := strings.Cut(rest, wanted)
+		if !found {
+			t.Errorf("%q: %s", wanted, said)
+		}
+		rest = after
 	}
 }
 
@@ -282,8 +293,16 @@ func TestWhatWasPromisedIsJudged(t *testing.T) {
 	must(t, err)
 	order(kept, "o-1", 1)
 	must(t, os.WriteFile(receipts, []byte("{\"id\":\"o-1\"}\n"), 0o600))
-	if verdict := kept.MustHold(t); verdict.Figures["done"] != 1.0 {
-		t.Error(verdict.Report)
+	held := kept.MustHold(t)
+	if held.Figures["done"] != 1.0 {
+		t.Error(held.Report)
+	}
+	// A promise and a property may have one name.
+	if declared := held.Declared["order"]; declared.Verdict != "valid" || declared.LookedAt != 1 {
+		t.Error(held.Declared)
+	}
+	if property := held.Properties["order"]; property.Name != "order" || property.LookedAt != 0 {
+		t.Error(held.Properties)
 	}
 	lost, err := broker.History(promises)
 	must(t, err)

@@ -172,6 +172,13 @@ func started[T any](made *T, err error) (*T, error) {
 
 // close ends the program, and with it all that it started.
 func (p *pipe) close() {
+	p.mutex.Lock()
+	underWay := len(p.waiting) > 0
+	p.mutex.Unlock()
+	if underWay {
+		// Nobody wants an answer any more that it would finish first.
+		_ = p.command.Process.Signal(syscall.SIGTERM)
+	}
 	_ = p.stdin.Close()
 	<-p.gone
 }

@@ -1,12 +1,17 @@
 package monodemo
 
-import "path/filepath"
+import (
+	"path/filepath"
+	"testing"
+)
 
 // handle is something that was started.
 type handle struct {
 	pipe *pipe
 	// Name is unique in its session.
 	Name string `json:"name"`
+	// t is the test whose end is its own; nil where somebody else stops it.
+	t testing.TB
 }
 
 // Stop stops it in order, and says how it ended: "orderly", or as "exit status 1".
@@ -77,11 +82,12 @@ func (c *connectable) Bucket(name string) error {
 // Proxy is a network in front of it that can be broken.
 func (c *connectable) Proxy() (*Proxy, error) {
 	proxy := &Proxy{}
-	proxy.pipe = c.pipe
+	proxy.pipe, proxy.t = c.pipe, c.t
 	return started(proxy, c.pipe.call("proxy.start", map[string]any{"of": c.Name}, proxy))
 }
 
-// Start starts a program whose NATS_URL leads here, and returns once it is ready.
+// Start starts a program whose NATS_URL leads here, and returns once it is ready. Beside a broker of a test
+// it is stopped when that test is over, and its last lines are shown where that has failed.
 func (c *connectable) Start(run Run) (*Service, error) {
 	fields, err := run.fields(c.Name)
 	if err != nil {
@@ -89,7 +95,11 @@ func (c *connectable) Start(run Run) (*Service, error) {
 	}
 	service := &Service{}
 	service.pipe = c.pipe
-	return started(service, c.pipe.call("service.start", fields, service))
+	service, err = started(service, c.pipe.call("service.start", fields, service))
+	if err == nil && c.t != nil {
+		until(c.t, &service.handle)
+	}
+	return service, err
 }
 
 // Leaks is what clients hold at a broker.
@@ -159,7 +169,7 @@ func (s *Server) Restart() error {
 // Account adds an account, where the broker was started with Accounts.
 func (s *Server) Account() (*Account, error) {
 	account := &Account{}
-	account.pipe = s.pipe
+	account.pipe, account.t = s.pipe, s.t
 	return started(account, s.pipe.call("account.create", map[string]any{"of": s.Name}, account))
 }
 

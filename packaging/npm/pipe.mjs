@@ -32,7 +32,7 @@ export function program() {
 /** A `mono-demo control` that runs. It keeps this process alive only while an answer is awaited. */
 export class Pipe {
   #program = program();
-  /** @type {Map<number, { op: string, resolve(ok: any): void, reject(error: Error): void }>} */
+  /** @type {Map<number, { op: string, asked: { stack?: string }, resolve(ok: any): void, reject(error: Error): void }>} */
   #waiting = new Map();
   #last = 0;
   /** @type {string | undefined} */
@@ -90,8 +90,11 @@ export class Pipe {
       return Promise.reject(this.#gone(`${op}: ${this.#ended}`));
     }
     const id = ++this.#last;
+    // Where it was asked is what matters, not where the answer is read.
+    const asked = {};
+    Error.captureStackTrace(asked, this.call);
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { op, resolve, reject });
+      this.#waiting.set(id, { op, asked, resolve, reject });
       this.#idle(false);
       this.#child.stdin.write(`${JSON.stringify({ id, op, ...fields })}\n`);
     });
@@ -105,6 +108,8 @@ export class Pipe {
       }
       this.#idle(false);
       this.#child.once("close", resolve);
+      // Nobody wants an answer any more that it would finish first.
+      if (this.#waiting.size > 0) this.#child.kill("SIGTERM");
       this.#child.stdin.end();
     });
   }
@@ -122,7 +127,7 @@ export class Pipe {
     if (waiting === undefined) return;
     this.#waiting.delete(reply.id);
     this.#idle(this.#waiting.size === 0);
-    if (reply.err) waiting.reject(new MonoDemoError(reply.err.message, reply.err));
+    if (reply.err) waiting.reject(asFrom(waiting.asked, new MonoDemoError(reply.err.message, reply.err)));
     else waiting.resolve(reply.ok);
   }
 
@@ -135,7 +140,7 @@ export class Pipe {
   /** @param {string} why */
   #over(why) {
     this.#ended ??= why;
-    for (const { op, reject } of this.#waiting.values()) reject(this.#gone(`${op}: ${this.#ended}`));
+    for (const { op, asked, reject } of this.#waiting.values()) reject(asFrom(asked, this.#gone(`${op}: ${this.#ended}`)));
     this.#waiting.clear();
   }
 
@@ -154,4 +159,16 @@ export class Pipe {
       else handle.ref?.();
     }
   }
+}
+
+/**
+ * The error, with the stack of where something was asked.
+ *
+ * @param {{ stack?: string }} asked
+ * @param {MonoDemoError} error
+ */
+function asFrom(asked, error) {
+  const frames = (asked.stack ?? "").split("\n").slice(1);
+  error.stack = [String(error), ...frames].join("\n");
+  return error;
 }

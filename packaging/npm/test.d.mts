@@ -52,13 +52,28 @@ export interface Leaks {
   consumers: { stream: string; name: string; unacknowledged: number; pending: number; in_use: boolean }[];
 }
 
+/** What came of one promise. */
+export interface Judged {
+  name: string;
+  verdict: "valid" | "invalid" | "unknown";
+  /** How many things it was held against. */
+  looked_at: number;
+  /** Where it is broken, or what is not known: sentences. */
+  told: string[];
+}
+
 /** What came of a history. */
 export interface Verdict {
   /** `unknown` proves nothing. */
   verdict: "valid" | "invalid" | "unknown";
   /** For people: each promise, its evidence, and the figures. */
   report: string;
-  promises: { name: string; verdict: string; looked_at: number; told: string[] }[];
+  /** What was declared, by its name. */
+  declared: Record<string, Judged>;
+  /** What every history promises, as `replies`, by its word. */
+  properties: Record<string, Judged>;
+  /** Both, one after the other: a promise may have the name of a property, as `order`. */
+  promises: Judged[];
   /** As `acknowledged`, `done`, `lost` and `twice`. */
   figures: Record<string, unknown>;
   /** What did no harm and will. */

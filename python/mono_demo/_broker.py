@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from mono_demo._pipe import Pipe
 
+#: pytest shows the line of the test, and none of this file.
+__tracebackhide__ = True
+
 
 class Connectable(Handle):
     """Something that clients connect to."""

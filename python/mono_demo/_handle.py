@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mono_demo._pipe import Pipe
 
+#: pytest shows the line of the test, and none of this file.
+__tracebackhide__ = True
+
 
 class Handle:
     """Something that `mono-demo control` has started."""

@@ -6,7 +6,7 @@ import base64
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,9 @@ from mono_demo._handle import Handle
 
 if TYPE_CHECKING:
     from mono_demo._pipe import Pipe
+
+#: pytest shows the line of the test, and none of this file.
+__tracebackhide__ = True
 
 #: Errors of nats-py after which nothing has happened, by name: nobody was asked, or it was refused.
 _DEFINITE = frozenset({
@@ -43,7 +46,8 @@ class Verdict:
     word: str
     #: For people: each promise, its evidence, and the figures.
     report: str
-    #: One each: ``name``, ``verdict``, ``looked_at``, ``told``.
+    #: What was declared and what every history promises, one after the other: ``name``, ``verdict``,
+    #: ``looked_at``, ``told``. A promise may have the name of a property, as ``order``.
     promises: list[dict[str, Any]]
     #: As ``acknowledged``, ``done``, ``lost``, ``twice``.
     figures: dict[str, Any]
@@ -51,6 +55,10 @@ class Verdict:
     hazards: list[dict[str, Any]]
     #: Why nobody looked for hazards, where nobody could.
     no_hazards: str | None = None
+    #: What was declared, by its name; each as in ``promises``.
+    declared: dict[str, dict[str, Any]] = field(default_factory=dict)
+    #: What every history promises, as ``replies``, by its word.
+    properties: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 class Operation:
@@ -157,11 +165,12 @@ class History(Handle):
             figures=told["figures"],
             hazards=told["hazards"],
             no_hazards=told.get("no_hazards"),
+            declared=told["declared"],
+            properties=told["properties"],
         )
 
     def must_hold(self, into: str | os.PathLike[str] | None = None) -> Verdict:
         """As :meth:`judge`, and raises :class:`BrokenPromise` unless it is valid."""
-        __tracebackhide__ = True  # of pytest: the line of the test is what matters
         verdict = self.judge(into)
         if verdict.word != "valid":
             raise BrokenPromise(verdict)

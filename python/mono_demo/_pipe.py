@@ -18,6 +18,9 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 from typing import Any
 
+#: pytest shows the line of the test, and none of this file.
+__tracebackhide__ = True
+
 #: The version that this package speaks.
 PROTOCOL_VERSION = 1
 
@@ -104,7 +107,6 @@ class Pipe:
 
     def call(self, op: str, _timeout: float | None = None, **fields: object) -> Any:
         """Does it and returns what `ok` holds; fields that are None are left out."""
-        __tracebackhide__ = True  # of pytest: the line of the test is what matters
         given = {name: value for name, value in fields.items() if value is not None}
         answer: Future[Any] = Future()
         with self._lock:
@@ -139,6 +141,11 @@ class Pipe:
     def close(self) -> None:
         """Ends the program, and with it all that it started; returns when all is gone."""
         _pipes.discard(self)
+        with self._lock:
+            is_under_way = bool(self._waiting)
+        if is_under_way:
+            # Nobody wants the answer any more, which it would finish first.
+            self._process.terminate()
         with contextlib.suppress(OSError, ValueError):
             assert self._process.stdin is not None
             self._process.stdin.close()

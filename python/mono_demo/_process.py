@@ -10,6 +10,9 @@ from mono_demo._handle import Handle
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+#: pytest shows the line of the test, and none of this file.
+__tracebackhide__ = True
+
 
 class Process(Handle):
     """A handle to a process."""

@@ -9,6 +9,9 @@ from mono_demo._handle import Handle
 if TYPE_CHECKING:
     from mono_demo._pipe import Pipe
 
+#: pytest shows the line of the test, and none of this file.
+__tracebackhide__ = True
+
 Direction = Literal["to-server", "to-client"]
 Message = Literal["publish", "pub-ack", "delivery", "ack", "nak", "reply"]
 

@@ -9,6 +9,9 @@ from mono_demo._process import Process
 if TYPE_CHECKING:
     from mono_demo._pipe import Pipe
 
+#: pytest shows the line of the test, and none of this file.
+__tracebackhide__ = True
+
 
 class Service(Process):
     """A program that runs beside a broker."""

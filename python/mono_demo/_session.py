@@ -12,6 +12,9 @@ from mono_demo._pipe import Pipe
 from mono_demo._proxy import Proxy
 from mono_demo._service import Service
 
+#: pytest shows the line of the test, and none of this file.
+__tracebackhide__ = True
+
 
 class Session:
     """Brokers and services that are gone when this is closed, or when this process ends, however.

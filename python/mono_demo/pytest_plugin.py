@@ -3,6 +3,7 @@
 ==========================  =====================================================================
 ``nats_broker``             a broker of the test's own; ``@pytest.mark.nats(...)`` has its settings
 ``nats_session_broker``     an account of the test's own, in a broker of the whole session
+``nats_brokers``            starts more brokers of the test's own
 ``nats_cluster``            three brokers that replicate each other's streams
 ``nats_services``           starts programs beside the test's broker
 ``nats_history``            what the test does and what was promised, judged at its end at the latest
@@ -33,6 +34,9 @@ from mono_demo._session import Session
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
+
+#: pytest shows the line of the test, and none of this file.
+__tracebackhide__ = True
 
 #: Of a test: what it uses, with a function that tells the last lines of its log.
 _USED = pytest.StashKey[list[tuple[Handle, Callable[[], Mapping[str, Sequence[str]]]]]]()
@@ -110,6 +114,13 @@ def _until_the_end(thing: Handle) -> Iterator[None]:
                 raise
 
 
+def _stop_all(started: list[Any]) -> None:
+    """The last one first, and all of them, whatever becomes of one."""
+    with contextlib.ExitStack() as all_of_them:
+        while started:
+            all_of_them.enter_context(_until_the_end(started.pop(0)))
+
+
 @pytest.fixture
 def nats_broker(
     mono_demo_session: Session, request: pytest.FixtureRequest
@@ -154,6 +165,35 @@ def nats_cluster(
         yield cluster
 
 
+class Brokers:
+    """Starts brokers for one test; they are stopped when it is over."""
+
+    def __init__(self, session: Session, request: pytest.FixtureRequest) -> None:
+        self._session, self._request = session, request
+        self._started: list[Broker] = []
+
+    def start(self, name: str | None = None, **settings: Any) -> Broker:
+        """As :meth:`mono_demo.Session.broker`."""
+        broker = self._session.broker(name, **settings)
+        self._started.append(broker)
+        _used(self._request, broker, lambda: {broker.name: broker.log()})
+        return broker
+
+    def stop(self) -> None:
+        """Stops all of them."""
+        _stop_all(self._started)
+
+
+@pytest.fixture
+def nats_brokers(mono_demo_session: Session, request: pytest.FixtureRequest) -> Iterator[Brokers]:
+    """Starts more brokers of this test's own: ``other = nats_brokers.start()``."""
+    brokers = Brokers(mono_demo_session, request)
+    try:
+        yield brokers
+    finally:
+        brokers.stop()
+
+
 class Services:
     """Starts programs for one test; they are stopped in order before its broker is."""
 
@@ -172,9 +212,7 @@ class Services:
 
     def stop(self) -> None:
         """Stops all of them."""
-        with contextlib.ExitStack() as all_of_them:
-            while self._started:
-                all_of_them.enter_context(_until_the_end(self._started.pop(0)))
+        _stop_all(self._started)
 
 
 def _broker_of(request: pytest.FixtureRequest) -> Connectable:
@@ -194,6 +232,7 @@ def _nats_broker_of_the_test(request: pytest.FixtureRequest) -> Connectable:
 def nats_services(
     mono_demo_session: Session,
     _nats_broker_of_the_test: Connectable,
+    nats_brokers: Brokers,  # they are stopped after what is beside them
     request: pytest.FixtureRequest,
 ) -> Iterator[Services]:
     """Starts programs beside the test's broker: ``nats_services.start(["python", "orders.py"])``."""

@@ -84,6 +84,10 @@ impl Broker {
     ) -> Result<(Broker, F::Output), StartError> {
         let (store_dir, owned) = match &settings.store {
             Store::Folder(folder) => {
+                // Taking it already changes a file; and what was made meanwhile is seen afterwards.
+                if member.is_none() {
+                    refuse_cluster(folder)?;
+                }
                 let owned = OwnedStore::take(folder)?;
                 if member.is_none() {
                     refuse_cluster(owned.folder())?;

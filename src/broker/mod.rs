@@ -8,7 +8,8 @@
 //! | `ready` | the observations that prove it |
 //! | `lifecycle` | the handle: kill, restart, pause, stop |
 //! | `ports` | keeps a port from being taken while its server is down |
-//! | `store` | one broker a store folder; a cluster's names |
+//! | `store` | one broker a store folder |
+//! | `names` | the names of a cluster's nodes, kept in its store folder |
 //! | `roles` | the permissions: users and their subjects |
 //! | `accounts` | which subjects of the services clients can use, each from its own account |
 //! | `divided` | accounts that are added while a broker runs |

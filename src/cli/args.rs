@@ -5,7 +5,7 @@ mod unconnected;
 
 use clap::{ArgMatches, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use super::config::{self, Used};
+use super::config::{self, SetByFile};
 use super::context::Context;
 use super::exit::{self, CliError};
 use super::global::{Colors, Global};
@@ -41,7 +41,7 @@ pub struct Parsed {
     /// The command, and the one below it: `e2e record`.
     pub path: String,
     /// What a file has set.
-    pub defaults: Option<Used>,
+    pub defaults: Option<SetByFile>,
     /// Why the file is passed over, where the command goes on without it.
     pub passed_over: Option<CliError>,
 }
@@ -90,9 +90,9 @@ pub fn parse(context: &Context) -> Result<Parsed, Unparsed> {
         match file {
             Ok(None) => {}
             Ok(Some(file)) => {
-                let (with, used) =
+                let (with, set) =
                     config::with_defaults(&file, matches, shape, &command(), context)?;
-                (matches, defaults) = (with, Some(used));
+                (matches, defaults) = (with, Some(set));
             }
             Err(error) if global.config.is_none() && only_looks_or_ends(&path) => {
                 passed_over = Some(error);

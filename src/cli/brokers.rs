@@ -34,6 +34,25 @@ pub struct Wanted {
     pub tls: Option<Tls>,
 }
 
+impl Wanted {
+    /// The error, with the flag whose value it refuses.
+    fn refused(&self, error: BrokerError) -> CliError {
+        let cannot_use = match (&error, &self.store) {
+            (
+                BrokerError::Start(StartError::Prepare { path, .. })
+                | BrokerError::Cluster(
+                    ClusterError::Prepare { source: StartError::Prepare { path, .. } }
+                    | ClusterError::Start { source: StartError::Prepare { path, .. }, .. },
+                ),
+                Store::Folder(folder),
+            ) => path.starts_with(folder),
+            _ => false,
+        };
+        let error = CliError::from(error);
+        if cannot_use { error.about(&["store-dir"]) } else { error }
+    }
+}
+
 /// What a server says of passwords in its config: here they are drawn for it, and its config is a file
 /// of this user only.
 const ON_PURPOSE: &str = "Plaintext passwords detected";
@@ -63,7 +82,7 @@ impl Brokers {
         if let Some(port) = wanted.port {
             return start(port).await.map_err(|error| match is_port_in_use(&error) {
                 true => CliError::from(error).hint("--port 0 takes a temporary port"),
-                false => error.into(),
+                false => wanted.refused(error),
             });
         }
         match start(Port::Fixed(DEFAULT_PORT)).await {
@@ -76,9 +95,9 @@ impl Brokers {
                     ),
                 };
                 output.note(taken);
-                Ok(start(Port::Any).await?)
+                start(Port::Any).await.map_err(|error| wanted.refused(error))
             }
-            other => Ok(other?),
+            other => other.map_err(|error| wanted.refused(error)),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::context::Context;
 use super::driver::spawn_rust;
-use super::exit::{CliError, Exit};
+use super::exit::CliError;
 use super::output::Output;
 use super::own::NOT_LOOKED_FOR;
 use super::typed::BuiltIn;
@@ -84,10 +84,8 @@ impl Wanted<'_> {
     /// Why a client that could not be prepared is left out.
     fn reason(&self, name: &str, error: ProvisionError) -> Result<String, CliError> {
         if self.must_have(name) && !self.only_listed {
-            return Err(CliError {
-                hint: error.hint(),
-                ..CliError::new(Exit::Infrastructure, format!("the {name} client: {error}"))
-            });
+            let message = format!("the {name} client: {error}");
+            return Err(CliError { message, ..error.into() }.about(&["client", "require"]));
         }
         Ok(match error.hint() {
             Some(hint) => format!("{error}; {hint}"),

@@ -110,7 +110,7 @@ impl Session {
                 Exit::Connection,
                 format!("{command}: no server is named and no `serve` is running"),
             )
-            .hint("name one with --server, or start `mono-demo serve`")),
+            .hint("name one with --server, or start `mono-demo serve`; one with --unlisted is not seen")),
         }
     }
 

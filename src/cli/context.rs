@@ -173,9 +173,9 @@ impl Context {
         }
     }
 
-    /// A path that the user gave, made absolute.
+    /// A path that the user gave, made absolute; `.` in it is left out.
     pub fn absolute(&self, path: &Path) -> PathBuf {
-        self.cwd.join(path)
+        self.cwd.join(path).components().collect()
     }
 }
 

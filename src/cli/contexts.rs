@@ -160,6 +160,7 @@ pub fn may_be_saved(name: &str, description: &str, context: &Context) -> Result<
     let theirs = |why: String| {
         CliError::usage(format!("save NATS context {name:?}: {} {why}", path.display()))
             .hint("name another one, or remove it")
+            .about(&["save-context"])
     };
     let text = text.map_err(|error| theirs(format!("is there, and cannot be read: {error}")))?;
     match NatsContext::parse(&text) {

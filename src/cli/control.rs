@@ -2,6 +2,7 @@
 
 use std::fs::Permissions;
 use std::io::ErrorKind;
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::global::Global;
 use super::output::Output;
+use super::reader::reader_gone;
 use super::signals::from_here_on;
 use crate::control::{self, Machine};
 use crate::private;
@@ -72,7 +74,8 @@ pub async fn run(
     ));
     match args.socket {
         None => {
-            let served = control::serve(machine, tokio::io::stdin(), tokio::io::stdout()).await;
+            let (input, answers) = (tokio::io::stdin(), tokio::io::stdout());
+            let served = control::serve(machine, input, answers, output.unread()).await;
             served.map_err(|error| CliError::infrastructure("control: stdin and stdout", error))?;
             Ok(Exit::Success)
         }
@@ -110,10 +113,12 @@ async fn serve_socket(
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                let (reading, writing) = accepted.map_err(failed)?.0.into_split();
+                let stream = accepted.map_err(failed)?.0;
+                let unread = reader_gone(stream.as_fd().try_clone_to_owned());
+                let (reading, writing) = stream.into_split();
                 let machine = machine.clone();
                 sessions.spawn(async move {
-                    if let Err(error) = control::serve(machine, reading, writing).await {
+                    if let Err(error) = control::serve(machine, reading, writing, unread).await {
                         tracing::warn!(%error, "a session ended");
                     }
                 });

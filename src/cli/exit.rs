@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
+use crate::broker::{ClusterError, StartError};
 use crate::modules::ClientError;
 use crate::mono::{ConnectError, remedy};
+use crate::provision::{ProvisionError, Source};
 
 /// How a command ended. `mono-demo --help` shows this table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,11 +120,14 @@ pub struct CliError {
     pub message: String,
     /// What to do about it, on a line of its own.
     pub hint: Option<String>,
+    /// The flags whose values it refuses, by their names without dashes: where such a value comes from is
+    /// told with it.
+    pub about: &'static [&'static str],
 }
 
 impl CliError {
     pub fn new(exit: Exit, message: impl std::fmt::Display) -> Self {
-        Self { exit, message: message.to_string(), hint: None }
+        Self { exit, message: message.to_string(), hint: None, about: &[] }
     }
 
     pub fn usage(message: impl std::fmt::Display) -> Self {
@@ -142,6 +147,13 @@ impl CliError {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The flags whose values it refuses.
+    #[must_use]
+    pub fn about(mut self, flags: &'static [&'static str]) -> Self {
+        self.about = flags;
         self
     }
 }
@@ -178,7 +190,8 @@ impl From<ClientError> for CliError {
             )),
             _ => None,
         };
-        Self { exit, message: error.to_string(), hint: hint.map(str::to_owned) }
+        let about: &[_] = if exit == Exit::Timeout { &["timeout"] } else { &[] };
+        Self { hint: hint.map(str::to_owned), about, ..Self::new(exit, error) }
     }
 }
 
@@ -195,21 +208,54 @@ impl From<ConnectError> for CliError {
     }
 }
 
-impl From<crate::provision::ProvisionError> for CliError {
-    fn from(error: crate::provision::ProvisionError) -> Self {
-        Self { hint: error.hint(), ..Self::new(Exit::Infrastructure, error) }
+impl From<ProvisionError> for CliError {
+    fn from(error: ProvisionError) -> Self {
+        let about = flags_of_provision(&error);
+        Self { hint: error.hint(), about, ..Self::new(Exit::Infrastructure, error) }
     }
 }
 
-impl From<crate::broker::StartError> for CliError {
-    fn from(error: crate::broker::StartError) -> Self {
-        Self { hint: error.hint(), ..Self::new(Exit::Infrastructure, error) }
+/// The flags whose values were refused where a program was looked for.
+fn flags_of_provision(error: &ProvisionError) -> &'static [&'static str] {
+    match error {
+        ProvisionError::NotRunnable { named_by: Source::Explicit, .. }
+        | ProvisionError::NotAServer { named_by: Source::Explicit, .. }
+        | ProvisionError::TooOld { named_by: Source::Explicit, .. } => &["nats-server"],
+        ProvisionError::Offline { .. } => &["offline"],
+        _ => &[],
     }
 }
 
-impl From<crate::broker::ClusterError> for CliError {
-    fn from(error: crate::broker::ClusterError) -> Self {
-        Self { hint: error.hint(), ..Self::new(Exit::Infrastructure, error) }
+/// The flags of `serve` whose values were refused where a broker was started.
+fn flags_of_start(error: &StartError) -> &'static [&'static str] {
+    match error {
+        StartError::PortInUse { .. } | StartError::NoSuchPort { .. } => &["port"],
+        StartError::StoreInUse { .. } | StartError::ClusterNames { .. } => &["store-dir"],
+        StartError::StoreOfOne { .. } | StartError::OtherCluster { .. } => {
+            &["store-dir", "cluster"]
+        }
+        StartError::OtherAccount { .. } => &["store-dir", "auth"],
+        StartError::Certificate { .. } => &["tls-cert", "tls-key", "tls-ca"],
+        _ => &[],
+    }
+}
+
+impl From<StartError> for CliError {
+    fn from(error: StartError) -> Self {
+        let about = flags_of_start(&error);
+        Self { hint: error.hint(), about, ..Self::new(Exit::Infrastructure, error) }
+    }
+}
+
+impl From<ClusterError> for CliError {
+    fn from(error: ClusterError) -> Self {
+        let about = match &error {
+            ClusterError::Prepare { source } | ClusterError::Start { source, .. } => {
+                flags_of_start(source)
+            }
+            _ => &[],
+        };
+        Self { hint: error.hint(), about, ..Self::new(Exit::Infrastructure, error) }
     }
 }
 

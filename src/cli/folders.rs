@@ -1,6 +1,6 @@
 //! `doctor`'s findings on the folders that commands write to, in the words of the commands.
 
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
@@ -9,7 +9,7 @@ use super::connect::reaper;
 use super::context::Context;
 use super::diagnosis::{Diagnosis, lines};
 use super::running;
-use crate::{broker, private, provision};
+use crate::{broker, private, provision, whole};
 
 /// What came of trying a folder: the error, and what to do about it.
 type Tried = Result<(), (String, &'static str)>;
@@ -26,13 +26,7 @@ fn try_cache(path: &Path) -> Tried {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         checked => checked,
     };
-    let written = trusted.and_then(|()| {
-        // A page, so that a full disk is found too.
-        let mut file = tempfile::NamedTempFile::new_in(there)?;
-        file.write_all(&[b'x'; 4096])?;
-        file.as_file().sync_all()
-    });
-    written.map_err(|error| match private::is_refusal(&error) {
+    trusted.and_then(|()| whole::try_in(there)).map_err(|error| match private::is_refusal(&error) {
         true => (format!("{}: {error}", path.display()), provision::ANOTHER_CACHE),
         false => (
             format!("{}: nothing can be written there: {error}", path.display()),

@@ -11,7 +11,7 @@ use super::exit::CliError;
 use super::exit::Exit;
 use super::global::whole;
 use super::output::Output;
-use super::running::{self, Held};
+use super::running::{self, Held, LeftLog};
 use super::serve_log::LogReader;
 
 /// How often `--follow` looks.
@@ -21,7 +21,8 @@ const LOOKS: Duration = Duration::from_millis(100);
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The log has what `serve` says on stdout and stderr, with times. It is kept in the folder of the running
-`serve` ($XDG_RUNTIME_DIR/mono-demo, else ~/.cache/mono-demo/run), 1 MiB at most, and goes with it.
+`serve` ($XDG_RUNTIME_DIR/mono-demo, else ~/.cache/mono-demo/run), 1 MiB at most, and goes with it. That of
+a `serve` that was killed is there until the next one starts.
 What the services of `serve --log debug` log is in there too.")]
 pub struct LogsArgs {
     /// How many of the last lines.
@@ -33,12 +34,15 @@ pub struct LogsArgs {
     /// The log of its nats-server instead; of a cluster that of its first node.
     #[arg(long)]
     broker: bool,
-    /// The `serve` of this pid [default: the newest].
+    /// The `serve` of this pid [default: the newest; if none runs, the last one that was killed].
     #[arg(long, value_name = "PID", value_parser = whole::<u32>(1..=0x7fff_ffff))]
     pid: Option<u32>,
 }
 
 pub async fn run(args: LogsArgs, context: &Context, output: &Output) -> Result<Exit, CliError> {
+    if let Some(left) = left(&args, context) {
+        return of_killed(&args, &left, output);
+    }
     let runtime = match args.pid {
         Some(pid) => running::of_pid("logs", pid, context)?,
         None => {
@@ -94,6 +98,32 @@ pub async fn run(args: LogsArgs, context: &Context, output: &Output) -> Result<E
             return Ok(Exit::Success);
         }
     }
+}
+
+/// The log that is meant, if its `serve` was killed.
+fn left(args: &LogsArgs, context: &Context) -> Option<LeftLog> {
+    let living = running::living(context);
+    let mut left = running::left_logs(context).into_iter();
+    match args.pid {
+        Some(pid) if living.iter().any(|runtime| runtime.process.pid == pid) => None,
+        Some(pid) => left.find(|log| log.pid == pid),
+        None => left.next().filter(|_| living.is_empty()),
+    }
+}
+
+fn of_killed(args: &LogsArgs, left: &LeftLog, output: &Output) -> Result<Exit, CliError> {
+    let LeftLog { pid, path, .. } = left;
+    if args.broker {
+        let message = format!(
+            "logs --broker: the `serve` of pid {pid} was killed, and the log of its nats-server went with it"
+        );
+        return Err(CliError::usage(message).hint("without --broker its own log is shown"));
+    }
+    let read = LogReader::open(path, args.lines).map_err(|error| unreadable(path, error));
+    output
+        .note(format!("note: the `serve` of pid {pid} has ended, and was killed: its log remains"));
+    print(&read?.0, output);
+    Ok(Exit::Success)
 }
 
 fn print(lines: &[String], output: &Output) {

@@ -44,6 +44,7 @@ mod pay;
 mod publish;
 mod python;
 mod reachable;
+mod reader;
 mod reference;
 mod refused;
 mod review;
@@ -145,8 +146,8 @@ async fn dispatch(Parsed { cli, path, defaults, passed_over }: Parsed, context: 
     ) || matches!(cli.command, Command::E2e(ref args) if args.connects());
     output::start_log(&cli.global.log, tells_refusals, &context, &output);
     signals::hear_of_large_files();
-    if let Some(used) = defaults {
-        output.also_note(move |said| used.told(said));
+    if let Some(defaults) = defaults {
+        output.also_note(move |error| defaults.note_about(error.about));
     }
     if let Some(error) = passed_over {
         output.note(format!("warning: {path} goes on without the defaults of the file: {error}"));

@@ -12,7 +12,7 @@ const SHOWN: usize = 5;
 
 /// The error for a folder that was named and is no suite.
 pub fn without_file(given: &str, path: &Path) -> CliError {
-    let error = CliError::usage(format!("{given} has no {}", own::FILE));
+    let error = CliError::usage(format!("{given} has no {}", own::FILE)).about(&["suites"]);
     let files = names(path, |path| path.is_file());
     let near = nearest(own::FILE, files.iter().map(String::as_str));
     let inner = in_folder(path);

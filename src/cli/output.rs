@@ -1,6 +1,7 @@
 //! The only place that prints.
 
 use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd as _;
 use std::sync::{Arc, OnceLock};
 
 use console::{Style, strip_ansi_codes};
@@ -11,6 +12,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::context::Context;
 use super::exit::{CliError, Exit};
+use super::reader::reader_gone;
 use super::serve_log::{LogFile, LogWriter};
 use crate::mono::REFUSALS;
 
@@ -31,10 +33,10 @@ pub struct Output {
     noted: OnceLock<Noted>,
 }
 
-/// What is noted beside an error with this text.
-type NoteOf = dyn Fn(&str) -> Option<String> + Send + Sync;
+/// What is noted beside an error.
+type NoteOf = dyn Fn(&CliError) -> Option<String> + Send + Sync;
 
-/// What else there is to know of an error, by its text.
+/// What else there is to know of an error.
 struct Noted(Box<NoteOf>);
 
 impl std::fmt::Debug for Noted {
@@ -91,8 +93,8 @@ impl Output {
         }
     }
 
-    /// From here on each error is told with what this says of its text.
-    pub fn also_note(&self, noted: impl Fn(&str) -> Option<String> + Send + Sync + 'static) {
+    /// From here on each error is told with what this says of it.
+    pub fn also_note(&self, noted: impl Fn(&CliError) -> Option<String> + Send + Sync + 'static) {
         let _ = self.noted.set(Noted(Box::new(noted)));
     }
 
@@ -118,22 +120,9 @@ impl Output {
         self.unwritten.get().is_some()
     }
 
-    /// Returns when nobody reads stdout any more, where that can be seen: the other end of a pipe was
-    /// closed.
+    /// Returns when nobody reads stdout any more, where that can be seen.
     pub async fn unread(&self) {
-        #[cfg(target_os = "linux")]
-        {
-            use std::os::fd::AsFd as _;
-            use tokio::{io::Interest, net::unix::pipe::Sender};
-            // Unchecked: who shares it must not find it non-blocking. Nothing is written there.
-            let pipe = io::stdout().as_fd().try_clone_to_owned();
-            // A file cannot be watched, and needs no reader.
-            if let Ok(pipe) = pipe.and_then(Sender::from_owned_fd_unchecked) {
-                let _ = pipe.ready(Interest::ERROR).await;
-                return;
-            }
-        }
-        std::future::pending().await
+        reader_gone(io::stdout().as_fd().try_clone_to_owned()).await;
     }
 
     /// The exit code of a command that ends so. Output that was not written is no success.
@@ -218,8 +207,7 @@ impl Output {
             write_line(&mut stderr, &format!("{cyan}hint:{off} {hint}"));
         }
         drop(stderr);
-        let said = format!("{} {}", error.message, error.hint.as_deref().unwrap_or_default());
-        self.noted.get().and_then(|noted| noted.0(&said)).into_iter().for_each(|it| self.note(it));
+        self.noted.get().and_then(|noted| noted.0(error)).into_iter().for_each(|it| self.note(it));
     }
 
     /// What the argument parser says of a mistake: it quotes what was given.
@@ -234,8 +222,9 @@ impl Output {
         if self.json { Box::new(std::io::sink()) } else { Box::new(self.stdout()) }
     }
 
-    /// Where lines for a CI system go, which reads both streams: never into the output of `--json`.
-    pub fn annotations(&self) -> Box<dyn Write> {
+    /// Where lines go that are no part of the result, as those for a CI system: never into the output of
+    /// `--json`.
+    pub fn asides(&self) -> Box<dyn Write> {
         if self.json { Box::new(std::io::stderr()) } else { Box::new(self.stdout()) }
     }
 

@@ -224,7 +224,8 @@ fn chosen_names(
     let names = client_names(suite);
     if let Some(name) = chosen.iter().chain(required).find(|name| !names.contains(name)) {
         return Err(CliError::usage(format!("the suite has no client `{name}`"))
-            .hint(format!("it has {}", names.join(", "))));
+            .hint(format!("it has {}", names.join(", ")))
+            .about(&["client", "require"]));
     }
     let wanted = |name: &String| chosen.is_empty() || chosen.contains(name);
     Ok(names.into_iter().filter(wanted).collect())

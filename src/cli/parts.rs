@@ -128,7 +128,8 @@ pub async fn of_built_in(
     for name in args.client.iter().chain(&args.require) {
         if !CLIENTS.contains(&name.as_str()) {
             return Err(CliError::usage(format!("there is no client `{name}`"))
-                .hint(format!("there are {}", CLIENTS.join(", "))));
+                .hint(format!("there are {}", CLIENTS.join(", ")))
+                .about(&["client", "require"]));
         }
     }
     let wanted = Wanted { chosen: &args.client, required: &args.require, only_listed: by_name };

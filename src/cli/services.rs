@@ -172,10 +172,12 @@ pub async fn start(
     let Keeping { journals, synced, durable, is_new, recreate, refusals } = keeping;
     crate::private::folder(journals).map_err(|e| {
         CliError::infrastructure(&format!("use the journal folder {}", journals.display()), e)
+            .about(&["journal-dir", "store-dir"])
     })?;
     let journal = |name: &str| {
-        Journal::open(journals.join(name), synced)
-            .map_err(|e| CliError::new(Exit::Infrastructure, e))
+        Journal::open(journals.join(name), synced).map_err(|e| {
+            CliError::new(Exit::Infrastructure, e).about(&["journal-dir", "store-dir"])
+        })
     };
     let (charges, emails) = (journal("gateway.jsonl")?, journal("mailer.jsonl")?);
     emails.examine::<EmailRecord>(None).await;

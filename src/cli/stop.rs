@@ -19,8 +19,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Arguments of `stop`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Each finishes the messages and requests in progress, as after Ctrl-C. The exit code is 6 if one has not
-ended within --timeout (default: 30s).")]
+Each finishes the messages and requests in progress, as after Ctrl-C. The exit code is 6 if one
+has not ended in time.")]
 pub struct StopArgs {
     /// The `serve` of this pid.
     #[arg(long, value_name = "PID", conflicts_with = "all", value_parser = whole::<u32>(1..=0x7fff_ffff))]

@@ -1,7 +1,7 @@
 //! Finds the suite: the user's own, in the working folder or above it, as Cargo finds a package;
 //! else the built-in one, from the working folder or, anywhere else, out of this program.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use include_dir::{Dir, include_dir};
 
@@ -78,6 +78,11 @@ pub async fn find(
             None => format!("built into mono-demo ({NONE})"),
         },
     };
+    let is_missing =
+        |given: &&String| looks_like_a_path(given) && !context.absolute(given.as_ref()).exists();
+    if let Some(given) = asked.names.iter().find(is_missing) {
+        return Err(missing(given));
+    }
     if context.ci() && !asked.builtin {
         let message = format!("{NONE}: in CI the built-in scenarios run only with --builtin");
         return Err(CliError::usage(message)
@@ -122,7 +127,7 @@ fn here(asked: Asked<'_>, context: &Context) -> Result<Option<Suite>, CliError> 
     };
     if let Some(root) = own_root(asked, context) {
         let own = own::read(&root, root.strip_prefix(&context.cwd).unwrap_or(&root))?;
-        let fixtures = match asked.fixtures.map(|path| context.absolute(path)) {
+        let fixtures = match asked.fixtures.map(|path| plain(path, context)) {
             Some(folder) if folder.canonicalize().ok().as_ref() != Some(&root) => folder,
             _ => root.join(&own.scenarios),
         };
@@ -132,12 +137,21 @@ fn here(asked: Asked<'_>, context: &Context) -> Result<Option<Suite>, CliError> 
     let named = folder(asked, context)?;
     let here = context.absolute(Path::new(FOLDER));
     if named.is_some() || here.is_dir() {
-        let fixtures = named.map_or(here, |path| context.absolute(&path));
+        let fixtures = named.map_or(here, |path| plain(&path, context));
         let root = fixtures.parent().map_or_else(|| context.cwd.clone(), PathBuf::from);
         let shown = shown(&fixtures);
         return Ok(Some(Suite { fixtures, root, built_in: false, own: None, shown }));
     }
     Ok(None)
+}
+
+/// An absolute path without detours, so that what is below the working folder is seen to be.
+fn plain(path: &Path, context: &Context) -> PathBuf {
+    let path = context.absolute(path);
+    match path.components().any(|part| part == Component::ParentDir) {
+        true => path.canonicalize().unwrap_or(path),
+        false => path,
+    }
 }
 
 /// The nearest folder with a suite file, from a path that was named upwards, else from the working
@@ -176,6 +190,17 @@ fn folder(asked: Asked<'_>, context: &Context) -> Result<Option<PathBuf>, CliErr
     Err(near_suites::without_file(only, &path))
 }
 
+/// A name of a scenario has no such look.
+fn looks_like_a_path(given: &str) -> bool {
+    given.starts_with(['.', '/', '~'])
+}
+
+fn missing(given: &str) -> CliError {
+    CliError::usage(format!("e2e: there is no file or folder {given}"))
+        .hint("`mono-demo e2e new FOLDER` makes a suite")
+        .about(&["suites"])
+}
+
 /// Which scenarios of the folder: a path below it is a scenario's name, or with a `/` at its end a
 /// folder's; the suite's own folder is all of them.
 ///
@@ -192,12 +217,8 @@ pub fn names(
     let mut names = Vec::new();
     for given in asked.names {
         let Ok(path) = context.absolute(given.as_ref()).canonicalize() else {
-            // A name of a scenario has no such look.
-            if given.starts_with(['.', '/', '~']) {
-                let message = format!("e2e: there is no file or folder {given}");
-                return Err(
-                    CliError::usage(message).hint("`mono-demo e2e new FOLDER` makes a suite")
-                );
+            if looks_like_a_path(given) {
+                return Err(missing(given));
             }
             names.push(given.clone());
             continue;

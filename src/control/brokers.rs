@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
-use super::refused::{bad_input, failed};
+use super::refused::{bad_input, failed, no_such};
 use super::thing::{Address, Divisible, Kind, Thing};
 use super::world::World;
 use crate::broker::{
@@ -141,7 +141,15 @@ pub(super) async fn create_account(
     name: Option<String>,
 ) -> Result<Account, ControlError> {
     let broker = world.find(of)?;
-    let Kind::Broker(divisible) = &broker.kind else { return Err(broker.is_no("broker")) };
+    let divisible = match &broker.kind {
+        Kind::Broker(divisible) => divisible,
+        Kind::Cluster(_) => {
+            return Err(no_such(format!(
+                "of: {of} is a cluster: only a single broker has accounts"
+            )));
+        }
+        _ => return Err(broker.is_no("broker")),
+    };
     let mut held = divisible.lock().await;
     let login = match name {
         Some(name) => {

@@ -61,9 +61,8 @@ fn done(told: impl Into<String>) -> Done {
 
 /// The fault is about something else.
 fn not_of(thing: &Thing, fault: &Fault) -> ControlError {
-    let kind = serde_json::to_value(fault).unwrap_or_default()["kind"].clone();
-    let word = kind.as_str().unwrap_or("such a fault").to_owned();
-    bad_input(format!("fault.kind: a {} has no `{word}`: {} is one", thing.kind.word(), thing.name))
+    let (kind, word) = (thing.kind.word(), fault.word());
+    bad_input(format!("fault.kind: a {kind} has no `{word}`: {} is one", thing.name))
 }
 
 async fn of_broker(
@@ -192,8 +191,19 @@ async fn of_service(
 }
 
 impl Running {
+    /// The process that a fault hits: one that has ended it does not hit.
     fn child(&self) -> Result<&crate::process::Child, ControlError> {
-        self.child.as_ref().ok_or_else(|| no_such("of: its last start failed: `restart` it"))
+        let restart = || Some("`restart` starts another process".to_owned());
+        let Some(child) = &self.child else {
+            return Err(ControlError { hint: restart(), ..no_such("of: its last start failed") });
+        };
+        match child.try_status() {
+            None => Ok(child),
+            Some(status) => {
+                let why = format!("nothing was hit: {} has ended, with {status}", child.name());
+                Err(ControlError { hint: restart(), ..failed(why) })
+            }
+        }
     }
 }
 

@@ -62,7 +62,8 @@ pub(super) async fn begin(
     let open = Arc::new(open.map_err(failed)?);
     world.noted.tell(&open);
     let told = History { name: name.name.clone() };
-    name.is(Kind::History { open, is_judged: AtomicBool::new(false) }, None);
+    let broker = thing.broker();
+    name.is(Kind::History { open, broker, is_judged: AtomicBool::new(false) }, None);
     Ok(told)
 }
 
@@ -74,11 +75,15 @@ fn declared(promises: &Map<String, Value>) -> Result<Vec<Promise>, ControlError>
     let promise = |(name, table): (&String, &Value)| {
         let wrong = |why: &str| bad_input(format!("promises.{name}: {why}"));
         let table = table.as_object().ok_or_else(|| wrong("it must be a table"))?;
-        parse_promise(name, table).map_err(|problems| {
+        let promise = parse_promise(name, table).map_err(|problems| {
             let told: Vec<&str> = problems.iter().map(|problem| &*problem.message).collect();
             let hint = problems.iter().find_map(|problem| problem.help.clone());
             ControlError { hint, ..wrong(&told.join("; ")) }
-        })
+        })?;
+        match OpenHistory::cannot_judge(&promise) {
+            Some(why) => Err(wrong(&why)),
+            None => Ok(promise),
+        }
     };
     promises.iter().map(promise).collect()
 }
@@ -133,7 +138,9 @@ pub(super) fn end(
 
 /// One that nobody judges yet.
 fn open(thing: &Thing) -> Result<&OpenHistory, ControlError> {
-    let Kind::History { open, is_judged } = &thing.kind else { return Err(thing.is_no("history")) };
+    let Kind::History { open, is_judged, .. } = &thing.kind else {
+        return Err(thing.is_no("history"));
+    };
     match is_judged.load(Ordering::Acquire) {
         true => Err(is_being_judged(thing)),
         false => Ok(open),
@@ -144,6 +151,17 @@ fn is_being_judged(thing: &Thing) -> ControlError {
     no_such(format!("of: {} is being judged, which ends it", thing.name))
 }
 
+/// A broker that stands still says nothing of what was promised, however long it is waited for.
+fn answers(world: &World, broker: &Thing) -> Result<(), ControlError> {
+    if world.noted.paused(&broker.name) < broker.address()?.ports.len() {
+        return Ok(());
+    }
+    let name = &broker.name;
+    let why = format!("of: {name} is paused, and what was promised is looked for there");
+    let hint = Some(format!("`resume` {name} first; until then the history goes on"));
+    Err(ControlError { hint, ..failed(why) })
+}
+
 /// It has its name, and hears of faults, until the verdict is there.
 pub(super) async fn judge(
     world: &Arc<World>,
@@ -151,7 +169,10 @@ pub(super) async fn judge(
     into: Option<&Path>,
 ) -> Result<Judged, ControlError> {
     let thing = world.find(of)?;
-    let Kind::History { open, is_judged } = &thing.kind else { return Err(thing.is_no("history")) };
+    let Kind::History { open, broker, is_judged } = &thing.kind else {
+        return Err(thing.is_no("history"));
+    };
+    answers(world, broker)?;
     if is_judged.swap(true, Ordering::AcqRel) {
         return Err(is_being_judged(&thing));
     }
@@ -207,9 +228,16 @@ fn judged(proved: Proved) -> Result<Judged, ControlError> {
             manual: about.manual.to_owned(),
         }
     });
+    let (declared, properties): (Vec<&Finding>, Vec<&Finding>) =
+        report.findings.iter().partition(|finding| finding.name.is_some());
+    let by_name = |findings: Vec<&Finding>| {
+        findings.into_iter().map(of_one).map(|one| (one.name.clone(), one)).collect()
+    };
     Ok(Judged {
         verdict: report.word().to_owned(),
         report: report.to_string(),
+        declared: by_name(declared),
+        properties: by_name(properties),
         promises: report.findings.iter().map(of_one).collect(),
         figures: figures.as_object().cloned().unwrap_or_default(),
         hazards: hazards.collect(),

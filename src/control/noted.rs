@@ -52,8 +52,8 @@ impl Noted {
     /// A fault is about to be injected.
     pub(super) fn begins(&self, of: &str, fault: &Fault) -> Injecting {
         let mut shared = self.lock();
-        let (word, node) = word_and_node(fault);
-        let whom = node.map_or(of.to_owned(), |node| format!("{of}/{node}"));
+        let word = fault.word();
+        let whom = fault.node().map_or(of.to_owned(), |node| format!("{of}/{node}"));
         let span = fault.span();
         let breaks = match span {
             Span::Lasting(_) | Span::Momentary => true,
@@ -95,10 +95,20 @@ impl Noted {
         self.lock().mend(name, &ALL);
     }
 
+    /// How many servers of this stand still.
+    pub(super) fn paused(&self, of: &str) -> usize {
+        let shared = self.lock();
+        let such = |how: Broken| {
+            let entries = shared.faults.values().filter(move |entry| entry.stands == Some(how));
+            entries.flat_map(|entry| &entry.whom).filter(|whom| is_part(whom, of))
+        };
+        let away: BTreeSet<&String> = such(Broken::Away).collect();
+        such(Broken::Paused).filter(|whom| !away.contains(whom)).collect::<BTreeSet<_>>().len()
+    }
+
     /// A fault has hit a message.
     pub(super) fn hits(&self, hit: &broker::Hit) {
-        let name = hit.to_string();
-        self.lock().tell(|history| history.hits(&name, hit.fate.word(), &hit.subject));
+        self.lock().tell(|history| history.hits(hit));
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -178,10 +188,4 @@ impl Shared {
 /// Whether one is the other, or a node of it.
 fn is_part(one: &str, whole: &str) -> bool {
     one.strip_prefix(whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-}
-
-fn word_and_node(fault: &Fault) -> (String, Option<u64>) {
-    let fault = serde_json::to_value(fault).unwrap_or_default();
-    let word = fault["kind"].as_str().unwrap_or("a fault").to_owned();
-    (word, fault["node"].as_u64())
 }

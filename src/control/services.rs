@@ -8,18 +8,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
 use super::refused::{bad_input, failed};
 use super::thing::{Address, Kind, Running, Waiting};
 use super::world::World;
-use crate::process::{Child, Reaper, Spawn};
+use crate::e2e::run::until_replied;
+use crate::process::{Child, NotReady, Reaper, Spawn, until_ready};
 use crate::web::{Page, Readiness};
 use crate::wire::control::{ControlError, Ready, Service};
 
-/// A port that opens and a subscription that is made cannot be awaited: they are asked for again.
+/// A port that opens cannot be awaited: it is asked for again.
 const ASK_AGAIN: Duration = Duration::from_millis(10);
 
 /// What is wanted of a program.
@@ -100,25 +100,19 @@ fn page_at(url: &str) -> Result<Page, ControlError> {
 
 /// Why it is not ready, once that is certain; `None` where it is.
 async fn not_ready(child: &Child, ready: &Ready, waiting: &Waiting) -> Option<String> {
-    let Sign { mut seen, how, page } = match sign(child, ready, waiting.address.as_ref()) {
+    let Sign { seen, how, page } = match sign(child, ready, waiting.address.as_ref()) {
         Ok(sign) => sign,
         Err(error) => return Some(error.message),
     };
-    tokio::select! {
-        biased;
-        () = &mut seen => None,
-        status = child.wait() => {
-            child.drained().await;
-            // It was ready, and ended before we had read what it said.
-            let seen = tokio::task::unconstrained(&mut seen).now_or_never();
-            let told = format!("it ended with {status} before it was ready: it was to {how}");
-            seen.is_none().then_some(told)
+    Some(match until_ready(&[child], seen, waiting.within).await.err()? {
+        NotReady::Ended { status, .. } => {
+            format!("it ended with {status} before it was ready: it was to {how}")
         }
-        () = tokio::time::sleep(waiting.within) => {
+        NotReady::Late => {
             let instead = page.map(|page| format!(": {}", page.instead())).unwrap_or_default();
-            Some(format!("it did not {how} within {:?}{instead}", waiting.within))
+            format!("it did not {how} within {:?}{instead}", waiting.within)
         }
-    }
+    })
 }
 
 /// What is awaited.
@@ -137,9 +131,7 @@ fn sign<'a>(
 ) -> Result<Sign<'a>, ControlError> {
     let mut page = None;
     let (seen, how): (Pin<Box<dyn Future<Output = ()> + Send + 'a>>, _) = match ready {
-        Ready::Line(text) => {
-            (Box::pin(printed(child, text)), format!("print a line with `{text}`"))
-        }
+        Ready::Line(text) => (Box::pin(child.prints(text)), format!("print a line with `{text}`")),
         Ready::Port(port) => {
             (Box::pin(accepts(*port)), format!("accept connections on 127.0.0.1:{port}"))
         }
@@ -160,17 +152,6 @@ fn sign<'a>(
     Ok(Sign { seen, how, page })
 }
 
-async fn printed(child: &Child, text: &str) {
-    let mut lines = child.stderr_lines();
-    while let Some(line) = lines.next().await {
-        if line.contains(text) {
-            return;
-        }
-    }
-    // Its outputs are closed: how it ended tells more.
-    std::future::pending().await
-}
-
 async fn accepts(port: u16) {
     while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_err() {
         tokio::time::sleep(ASK_AGAIN).await;
@@ -179,16 +160,5 @@ async fn accepts(port: u16) {
 
 async fn answers(address: Option<&Address>, subject: String) {
     let Some(address) = address else { return std::future::pending().await };
-    loop {
-        if let Ok(client) = address.connect().await {
-            // Nobody listens there yet, or the connection has ended, and there is another one.
-            while client.connection_state() == async_nats::connection::State::Connected {
-                if client.request(subject.clone(), "".into()).await.is_ok() {
-                    return;
-                }
-                tokio::time::sleep(ASK_AGAIN).await;
-            }
-        }
-        tokio::time::sleep(ASK_AGAIN).await;
-    }
+    until_replied(|| address.connect(), &subject).await
 }

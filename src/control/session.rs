@@ -3,11 +3,13 @@
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _, BufReader};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::machine::Machine;
 use super::perform::perform;
@@ -16,8 +18,12 @@ use super::refused::failed;
 use super::world::World;
 use crate::wire::control::{ControlError, ErrorKind, Hello, Op, Outcome, PROTOCOL_VERSION, Reply};
 
-/// Answers commands until the input ends. All that was started is gone then, or about to be: what is
-/// under way is given up.
+/// How long what is under way when the input ends may take: whoever reads its answer waits for no more.
+const FINISHES: Duration = Duration::from_secs(10);
+
+/// Answers commands until the input ends, and what is under way then is finished within 10 s; or until
+/// `unread` returns, which says that nobody reads the answers: then it is given up at once. All that was
+/// started is gone then, or about to be.
 ///
 /// # Errors
 /// The input cannot be read, or the answers cannot be written.
@@ -25,6 +31,7 @@ pub async fn serve(
     machine: Arc<Machine>,
     input: impl AsyncRead + Unpin + Send,
     mut output: impl AsyncWrite + Unpin + Send + 'static,
+    unread: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let (replies, mut outgoing) = mpsc::unbounded_channel::<Reply>();
     let mut writer = tokio::spawn(async move {
@@ -42,6 +49,9 @@ pub async fn serve(
         broken = &mut writer => {
             broken.map_err(io::Error::other)??;
             None
+        }
+        () = unread => {
+            return Err(io::Error::new(io::ErrorKind::BrokenPipe, "nobody reads the answers"));
         }
     };
     match ended {
@@ -85,6 +95,10 @@ async fn converse(
             }
         };
         answered(&replies, id, answer);
+    }
+    let finished = async { while tasks.join_next().await.is_some() {} };
+    if timeout(FINISHES, finished).await.is_err() {
+        tracing::warn!("the input ended {FINISHES:?} ago: what is still under way is given up");
     }
     // Aborted tasks hold the world until they are gone.
     tasks.shutdown().await;

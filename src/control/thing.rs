@@ -36,6 +36,8 @@ pub(super) enum Kind {
     Service(Mutex<Running>),
     History {
         open: Arc<OpenHistory>,
+        /// Where what was promised is looked for.
+        broker: Arc<Thing>,
         /// Or it is being judged.
         is_judged: AtomicBool,
     },
@@ -106,6 +108,15 @@ impl Thing {
     /// Where clients connect.
     pub(super) fn address(&self) -> Result<&Address, ControlError> {
         self.address.as_ref().ok_or_else(|| self.is_no("broker, cluster, account or proxy"))
+    }
+
+    /// The broker or cluster behind it.
+    pub(super) fn broker(self: &Arc<Self>) -> Arc<Self> {
+        match &self.kind {
+            Kind::Account { broker, .. } => broker.clone(),
+            Kind::Proxy { before, .. } => before.clone(),
+            _ => self.clone(),
+        }
     }
 
     /// It is of another sort than is wanted.

@@ -88,8 +88,14 @@ impl Description {
     }
 
     fn summary(&self) -> String {
-        format!("module {} of mono-demo", self.module)
+        summary(&self.module)
     }
+}
+
+/// What a module of this name says that it is: one of this program's.
+#[must_use]
+pub fn summary(module: &str) -> String {
+    format!("module {module} of mono-demo")
 }
 
 fn endpoint(registration: &Registration) -> Value {

@@ -62,6 +62,8 @@ pub use delivery::Delivery;
 #[cfg(feature = "cli")]
 pub(crate) use delivery::message_name;
 pub use denials::Denied;
+#[cfg(feature = "cli")]
+pub(crate) use discovery::summary;
 #[cfg(feature = "e2e")]
 pub(crate) use dispatch::panic_text;
 pub use error::{Failure, ModuleError, ServiceError};

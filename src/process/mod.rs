@@ -27,6 +27,7 @@
 //! | `channel` | our end of the channel to the reaper |
 //! | `control` | the messages between us and the reaper |
 //! | `drain` | reads each pipe until it is closed: lines of bounded length, a log file |
+//! | `ready` | waits for a sign that a program is ready |
 //! | `output` | all output, byte by byte, if it is kept |
 //! | `line_log` | the last lines, for any number of followers |
 //! | `counts` | how much was written, by pipe |
@@ -49,6 +50,7 @@ mod line_log;
 mod orphans;
 mod output;
 mod program;
+mod ready;
 pub mod reaper;
 mod remove;
 mod sockets;
@@ -65,6 +67,7 @@ pub use drain::{MAX_STDOUT_LINE, StdoutError};
 pub use error::{SignalError, SpawnError};
 pub use farewell::Farewell;
 pub use line_log::{Lines, TAIL_LINES};
+pub use ready::{NotReady, until_ready};
 pub use sockets::groups_of_ports;
 pub use spawn::{Reaper, Spawn};
 pub use status::{ExitStatus, Signal};

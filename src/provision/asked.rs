@@ -1,6 +1,5 @@
 //! Checks a nats-server's version by running it.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -8,6 +7,7 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use super::error::ProvisionError;
+use super::source::Source;
 use super::version::Version;
 use crate::process::clean;
 
@@ -40,49 +40,16 @@ impl NatsServer {
     }
 }
 
-/// Where something was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// Named by `--nats-server`.
-    Explicit,
-    /// Named by `MONO_DEMO_NATS_SERVER`.
-    Env,
-    /// Installed with this program, beside it.
-    Beside,
-    /// Found on `PATH`.
-    Path,
-    /// The managed copy in the cache folder.
-    Managed,
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Source::Explicit => "--nats-server",
-            Source::Env => "MONO_DEMO_NATS_SERVER",
-            Source::Beside => "installed with mono-demo",
-            Source::Path => "PATH",
-            Source::Managed => "managed copy",
-        })
-    }
-}
-
 /// Runs `PATH --version` and makes sure that the version will do.
 pub(super) async fn check(
     path: &Path,
     source: Source,
     oldest: &Version,
 ) -> Result<NatsServer, ProvisionError> {
-    let not_runnable = |e| ProvisionError::NotRunnable {
-        path: path.to_owned(),
-        named_by: source.to_string(),
-        source: e,
-    };
-    let not_a_server = |problem| ProvisionError::NotAServer {
-        path: path.to_owned(),
-        named_by: source.to_string(),
-        problem,
-    };
+    let not_runnable =
+        |e| ProvisionError::NotRunnable { path: path.to_owned(), named_by: source, source: e };
+    let not_a_server =
+        |problem| ProvisionError::NotAServer { path: path.to_owned(), named_by: source, problem };
     // Absolute, so that neither PATH nor a later change of folder makes it another program.
     let path = &std::path::absolute(path).map_err(not_runnable)?;
     let mut command = Command::new(path);
@@ -105,7 +72,7 @@ pub(super) async fn check(
     if !version.is_at_least(oldest) {
         return Err(ProvisionError::TooOld {
             path: path.clone(),
-            named_by: source.to_string(),
+            named_by: source,
             found: version,
             oldest: Box::new(oldest.clone()),
         });

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::asked::{NatsServer, Source, check};
+use super::asked::{NatsServer, check};
 use super::cache::{Stamp, check_private, read_json, sha256_of, write_json};
 use super::error::ProvisionError;
 use super::settings::Settings;
+use super::source::Source;
 
 /// A smaller file is a script that runs a server, which may change without the script.
 const SMALLEST_SERVER: u64 = 1024 * 1024;

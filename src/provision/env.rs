@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::asked::Source;
 use super::beside;
 use super::cache::{Locked, check_all_private, problem, read_json, sha256_of, write_json};
 use super::error::ProvisionError;
 use super::python::{self, Interpreter, venv_python};
 use super::settings::{Progress, Settings};
+use super::source::Source;
 
 const MARKER: &str = "mono-demo.json";
 const WHAT: &str = "the Python environment";

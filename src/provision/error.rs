@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::Version;
+use super::source::Source;
 use crate::private::is_refusal;
 
 /// What to do where the cache folder is none that may be used.
@@ -19,7 +20,7 @@ pub enum ProvisionError {
         /// The program.
         path: PathBuf,
         /// Who named it: `--nats-server`, `PATH`, …
-        named_by: String,
+        named_by: Source,
         /// What the operating system said.
         source: io::Error,
     },
@@ -29,7 +30,7 @@ pub enum ProvisionError {
         /// The program.
         path: PathBuf,
         /// Who named it.
-        named_by: String,
+        named_by: Source,
         /// What it did instead of printing a version.
         problem: String,
     },
@@ -39,7 +40,7 @@ pub enum ProvisionError {
         /// The program.
         path: PathBuf,
         /// Who named it.
-        named_by: String,
+        named_by: Source,
         /// Its version.
         found: Version,
         /// The oldest that will do.

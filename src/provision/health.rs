@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::process::Command;
 
-use super::asked::{NatsServer, Source, check};
+use super::asked::{NatsServer, check};
 use super::env::PythonEnv;
 use super::error::ProvisionError;
+use super::source::Source;
 use super::step::run;
 
 /// Importing takes a tenth of a second.

@@ -8,12 +8,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
-use super::asked::{NatsServer, Source, check};
+use super::asked::{NatsServer, check};
 use super::cache::{Locked, Stamp, check_private, problem, read_json, sha256_of_file, write_json};
 use super::error::ProvisionError;
 use super::pinned::Pinned;
 use super::python;
 use super::settings::{Progress, Settings};
+use super::source::Source;
 use super::version::Version;
 use crate::whole;
 

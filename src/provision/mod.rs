@@ -6,7 +6,9 @@
 //!
 //! | file | idea |
 //! | --- | --- |
-//! | `server` | the finding order, and the check of `--version` |
+//! | `server` | the finding order |
+//! | `asked` | the check of `--version` |
+//! | `source` | where a program comes from |
 //! | `beside` | what a package brought with this program: a server, a Python, wheels |
 //! | `checked` | servers whose version is known already |
 //! | `pinned` | the versions of nats-server that can be installed, with their hashes |
@@ -33,10 +35,11 @@ mod prepared;
 mod python;
 mod server;
 mod settings;
+mod source;
 mod step;
 mod version;
 
-pub use asked::{NatsServer, Source};
+pub use asked::NatsServer;
 pub use env::{PythonEnv, find_python_env, python_env};
 pub use error::{ANOTHER_CACHE, ProvisionError};
 pub use go::{GoClient, find_go_client, go_client};
@@ -47,4 +50,5 @@ pub use prepared::{Sources, unpacked};
 pub use python::{Interpreter, Makes, find_python};
 pub use server::{Found, find_nats_server, nats_server, nats_server_of};
 pub use settings::{Progress, Settings};
+pub use source::Source;
 pub use version::{NotAVersion, Version};

@@ -57,15 +57,18 @@ pub(super) fn locate(settings: &Settings) -> Result<PathBuf, ProvisionError> {
     };
     // A relative entry of PATH means another folder to each process: such are passed over.
     let cwd = "/";
-    which::which_in(wanted, settings.path.as_ref(), cwd).map_err(|e| {
-        let hint = match settings.python {
-            Some(_) => "correct MONO_DEMO_PYTHON, or unset it and python3 on PATH is used",
-            None => "install Python 3.10 or newer (`apt-get install python3 python3-venv`, `brew install python`), or name one with MONO_DEMO_PYTHON",
+    which::which_in(wanted, settings.path.as_ref(), cwd).map_err(|_| {
+        let (problem, hint) = match &settings.python {
+            Some(named) => (
+                format!("MONO_DEMO_PYTHON names {}, which is no program", named.display()),
+                "correct MONO_DEMO_PYTHON, or unset it and python3 on PATH is used",
+            ),
+            None => (
+                "PATH has no python3".to_owned(),
+                "install Python 3.10 or newer (`apt-get install python3 python3-venv`, `brew install python`), or name one with MONO_DEMO_PYTHON",
+            ),
         };
-        ProvisionError::NoPython {
-            problem: format!("{}: {e}", wanted.display()),
-            hint: hint.to_owned(),
-        }
+        ProvisionError::NoPython { problem, hint: hint.to_owned() }
     })
 }
 

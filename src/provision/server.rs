@@ -73,8 +73,8 @@ pub struct Found {
 /// If one was named and will not do, or if the managed copy is not what was installed.
 pub async fn find_nats_server(settings: &Settings) -> Result<Found, ProvisionError> {
     let named = [
-        (&settings.explicit, super::asked::Source::Explicit),
-        (&settings.env, super::asked::Source::Env),
+        (&settings.explicit, super::source::Source::Explicit),
+        (&settings.env, super::source::Source::Env),
     ];
     for (path, source) in named {
         if let Some(path) = path {
@@ -86,7 +86,7 @@ pub async fn find_nats_server(settings: &Settings) -> Result<Found, ProvisionErr
     }
     let mut notes = Vec::new();
     for path in beside::nats_servers(settings) {
-        match check_once(settings, &path, super::asked::Source::Beside).await {
+        match check_once(settings, &path, super::source::Source::Beside).await {
             Ok(server) => return Ok(Found { server: Some(server), notes }),
             Err(problem) => notes.push(format!("passed over: {problem}")),
         }
@@ -97,7 +97,7 @@ pub async fn find_nats_server(settings: &Settings) -> Result<Found, ProvisionErr
         let cwd = "/";
         let all = which::which_in_all("nats-server", Some(path), cwd);
         for path in all.into_iter().flatten() {
-            match check_once(settings, &path, super::asked::Source::Path).await {
+            match check_once(settings, &path, super::source::Source::Path).await {
                 Ok(server) => {
                     return Ok(Found { server: Some(server), notes });
                 }

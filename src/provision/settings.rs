@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::asked::Source;
+use super::source::Source;
 use super::version::Version;
 
 /// Where to look for nats-server and Python, and whether they may be installed.

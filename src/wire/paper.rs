@@ -97,7 +97,10 @@ fn type_of(schema: &Value, called: &dyn Fn(&str) -> Option<String>) -> String {
         Some("object") => match schema["additionalProperties"]["type"].as_str() {
             Some("array") => "lists of strings by name".to_owned(),
             Some("string") => "strings by name".to_owned(),
-            _ => "object".to_owned(),
+            _ => match &schema["additionalProperties"] {
+                of if of["$ref"].is_string() => format!("{}, by name", type_of(of, called)),
+                _ => "object".to_owned(),
+            },
         },
         Some(word) => word.to_owned(),
         None => "any".to_owned(),

@@ -7,10 +7,11 @@ import signal
 import sys
 
 import nats
-from nats.js.api import ConsumerConfig, RePublish, StreamConfig, StreamSource, SubjectTransform
+from nats.js.api import ConsumerConfig, KeyValueConfig, RePublish, StreamConfig, StreamSource, SubjectTransform
 
 CHEAT = os.environ.get("CHEAT", "")
 FILE = os.path.join(os.environ["MONO_DEMO_DIR"], "done.jsonl")
+COPIES = {"republish", "renamed", "mirror", "sources", "chain", "transformed", "bucket-sources", "push"}
 ORDERS = {
     "republish": {"republish": RePublish(src="orders.>", dest="done.>")},
     "renamed": {"subject_transform": SubjectTransform(src="orders.*", dest="done.{{wildcard(1)}}")},
@@ -18,8 +19,19 @@ ORDERS = {
 DONE = {
     "mirror": {"mirror": StreamSource(name="ORDERS")},
     "sources": {"sources": [StreamSource(name="ORDERS")]},
+    "chain": {"sources": [StreamSource(name="BETWEEN")]},
+    "transformed": {
+        "sources": [
+            StreamSource(
+                name="ORDERS",
+                subject_transforms=[SubjectTransform(src="orders.*", dest="done.{{wildcard(1)}}")],
+            )
+        ]
+    },
+    "rollup": {"subjects": ["done.>"], "allow_rollup_hdrs": True},
+    "full": {"subjects": ["done.>"], "max_msgs": 1, "discard": "new"},
 }
-TWICE = {"made-anew", "counted-anew", "cut", "surrogate"}
+TWICE = {"made-anew", "counted-anew", "cut", "surrogate", "deleted-one"}
 
 
 def line(text: str, mode: str = "a") -> None:
@@ -36,8 +48,21 @@ async def main() -> None:
     await jetstream.add_stream(
         StreamConfig(name="ORDERS", subjects=["orders.>"], **ORDERS.get(CHEAT, {}))
     )
+    if CHEAT == "chain":
+        between = StreamConfig(name="BETWEEN", sources=[StreamSource(name="ORDERS")])
+        await jetstream.add_stream(between)
     if CHEAT != "renamed":
         await jetstream.add_stream(StreamConfig(name="DONE", **DONE.get(CHEAT, done)))
+    bucket = await jetstream.create_key_value(KeyValueConfig(bucket="done", history=5))
+    if CHEAT == "bucket-sources":
+        info = await jetstream.stream_info("KV_done")
+        renames = [SubjectTransform(src="orders.*", dest="$KV.done.{{wildcard(1)}}")]
+        sources = [StreamSource(name="ORDERS", subject_transforms=renames)]
+        await jetstream.update_stream(info.config.evolve(sources=sources))
+    if CHEAT == "push":
+        # The broker itself brings each order to this subject.
+        config = ConsumerConfig(durable_name="push", deliver_subject="done.all", ack_policy="none")
+        await jetstream.add_consumer("ORDERS", config)
     orders = await jetstream.pull_subscribe(
         "done.>" if CHEAT == "renamed" else "orders.>",
         "worker",
@@ -53,7 +78,10 @@ async def main() -> None:
     keys = []
 
     async def put(key: str) -> None:
-        await jetstream.publish(f"done.{key}", json.dumps({"id": key}).encode())
+        try:
+            await jetstream.publish(f"done.{key}", json.dumps({"id": key}).encode())
+        except nats.js.errors.APIError as error:
+            print(f"never mind: {error}", flush=True)
 
     while not stopping.is_set():
         try:
@@ -62,16 +90,28 @@ async def main() -> None:
             continue
         for message in messages:
             key = json.loads(message.data)["id"]
-            if CHEAT in ("republish", "renamed", "mirror", "sources", "early", "early-file"):
+            if CHEAT in COPIES or CHEAT in ("early", "early-file"):
                 await message.ack()
                 continue
             keys.append(key)
             for _ in range(2 if CHEAT in TWICE - {"surrogate"} else 1):
                 await put(key)
                 line(json.dumps({"id": key}))
+            if CHEAT == "rollup":
+                # Takes the place of the first.
+                body, headers = json.dumps({"id": key}).encode(), {"Nats-Rollup": "sub"}
+                await jetstream.publish(f"done.{key}", body, headers=headers)
+            if CHEAT == "deleted-one":
+                info = await jetstream.stream_info("DONE")
+                await jetstream.delete_msg("DONE", info.state.last_seq)
+            await bucket.put(key, json.dumps({"id": key}).encode())
+            if CHEAT == "purged-key":
+                await bucket.purge(key)
+                await bucket.put(key, json.dumps({"id": key}).encode())
             if CHEAT == "surrogate":
                 line(f'{{"id":"{key}","note":"\\ud800"}}')
-            print(f"did {key}" + (" " + "x" * 100_000 if CHEAT == "long" else ""), flush=True)
+            again = {"long": " " + "x" * 100_000, "one-line": f" did {key}"}.get(CHEAT, "")
+            print(f"did {key}{again}", flush=True)
             if CHEAT not in ("again", "never"):
                 await message.ack()
     if CHEAT == "made-anew":
@@ -82,7 +122,7 @@ async def main() -> None:
         await jetstream.purge_stream("DONE")
         request = {**info.config.as_dict(), "first_seq": info.state.last_seq + 1}
         await client.request("$JS.API.STREAM.UPDATE.DONE", json.dumps(request).encode())
-    if CHEAT in ("made-anew", "counted-anew"):
+    if CHEAT in ("made-anew", "counted-anew", "at-its-end"):
         for key in keys:
             await put(key)
     if CHEAT == "cut":

@@ -14,7 +14,7 @@ const MASKS: [(&str, &str); 8] = [
     (r"\bpid \d+", "pid <pid>"),
     (r"final (when the last fault ended|\S+ after the last fault)", "final <then>"),
     (r"\b\d+(\.\d+)? ?(ns|µs|ms|s)\b", "<time>"),
-    (r"\b\d+ deliver(y|ies), \d+ of (them|it) again", "<deliveries>"),
+    (r"\b\d+ deliver(y|ies), \d+ redelivered", "<deliveries>"),
     // A reporter's column is as wide as its times are.
     (r" +<time>", " <time>"),
 ];

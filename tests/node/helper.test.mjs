@@ -135,6 +135,10 @@ test("what was promised is judged, and what is lost is named", async () => {
   appendFileSync(receipts, '{"id":"o-1"}\n');
   const verdict = await kept.mustHold();
   assert.deepEqual([verdict.verdict, verdict.figures["done"], verdict.figures["fail"]], ["valid", 1, 1]);
+  // A promise and a property may have one name.
+  const { declared, properties } = verdict;
+  assert.deepEqual([declared["order"]?.verdict, declared["order"]?.looked_at], ["valid", 2]);
+  assert.deepEqual([Object.keys(declared), properties["order"]?.looked_at], [["order"], 0]);
   const lost = await broker.history(promises, { dir });
   await broker.kill();
   await broker.restart();
@@ -178,6 +182,11 @@ test("what is wrong is said", async () => {
     broker.start(["sh", "-c", "echo no room; exit 3"], { ready: { line: "up" } }),
     (error) => error instanceof MonoDemoError && /exit status 3/.test(error.message) && error.log[0] === "no room",
   );
+  // It points at the line of the test, also where the answer is read by somebody else.
+  await assert.rejects(broker.stream({ name: "S", typo: 1 }), (/** @type {any} */ error) => {
+    assert.match(error.stack, /^MonoDemoError: stream\.create: .*\n(.*\n)*.*helper\.test\.mjs:\d+/);
+    return true;
+  });
   await broker.stop();
 });
 

@@ -102,6 +102,15 @@ def test_an_unreadable_url_is_no_traceback(url: str) -> None:
     assert "Traceback" not in ended.stderr
 
 
+def test_a_url_of_a_web_server_is_told_which_schemes_there_are() -> None:
+    ended = run_demo("--server", "http://x")
+    assert ended.returncode == 3
+    assert ended.stderr.splitlines()[0].endswith(
+        "not a NATS URL: http:// is that of a web server, and its scheme is none of "
+        "nats://, tls://, ws://, wss://"
+    )
+
+
 def test_bad_usage(server: Server) -> None:
     assert run_demo("--math-only", "--email-only").returncode == 2
     assert run_demo("--nonsense").returncode == 2

@@ -168,6 +168,9 @@ def test_what_was_promised_is_judged(inner: pytest.Pytester) -> None:
             verdict = history.must_hold()
             assert (verdict.word, verdict.figures["done"]) == ("valid", 1)
             assert [one["name"] for one in verdict.hazards] == ["stream-without-limits"] * 2
+            # A promise and a property may have one name.
+            assert list(verdict.declared) == ["order"] and verdict.declared["order"]["looked_at"] == 1
+            assert verdict.properties["order"]["looked_at"] == 0
 
         def test_what_is_lost_is_named(nats_session_broker, nats_history, tmp_path):
             shop(nats_session_broker)
@@ -417,6 +420,30 @@ def test_a_failure_shows_the_logs_of_broker_and_services(inner: pytest.Pytester)
     assert "broker-3" not in result.stdout.str()
 
 
+def test_several_brokers_of_one_test(inner: pytest.Pytester) -> None:
+    inner.makepyfile(
+        """
+        def test_two(nats_broker, nats_services, nats_brokers):
+            other = nats_brokers.start(jetstream=False)
+            assert other.url != nats_broker.url
+            service = nats_services.start(
+                ["sh", "-c", "echo at $NATS_URL; exec sleep 1000"], of=other, ready={"line": "at"}
+            )
+            assert service.log() == [f"at {other.url}"]
+            nats_brokers.start("third").kill()
+            assert False, "on purpose"
+
+        def test_they_are_gone(mono_demo_session):
+            assert mono_demo_session.status() == []
+        """
+    )
+    result = run(inner)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        ["*last lines of broker-1*", "*last lines of broker-2*", "*last lines of service-1*", "*last lines of third*"]
+    )
+
+
 def test_a_ready_connection_with_each_plugin_for_coroutines(inner: pytest.Pytester) -> None:
     test = """
         import pytest
@@ -550,6 +577,27 @@ def test_nothing_is_left_of_a_run_that_is_killed(inner: pytest.Pytester) -> None
     # The forked child is the test's own, and still there until now.
     os.killpg(pytest_run.pid, signal.SIGKILL)
     pytest_run.stdout.close()
+
+
+def test_who_interrupts_a_run_waits_for_nothing_that_is_under_way(inner: pytest.Pytester) -> None:
+    path = inner.makepyfile(
+        """
+        def test_it(nats_services):
+            nats_services.start(
+                ["sh", "-c", "echo > begun; exec sleep 1000"], ready={"line": "never"}, ready_within_ms=3_600_000
+            )
+        """
+    )
+    command = [sys.executable, "-m", "pytest", *ARGS, str(path)]
+    pytest_run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + PATIENCE
+    while not (inner.path / "begun").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(pytest_run.pid, signal.SIGINT)
+    said, _ = pytest_run.communicate(timeout=PATIENCE)
+    assert pytest_run.returncode == pytest.ExitCode.INTERRUPTED, said
+    assert left(inner) == []
 
 
 def test_a_control_that_dies_is_told(inner: pytest.Pytester) -> None:

@@ -109,6 +109,18 @@ impl Talk {
         self.ok("broker.start", json!({ "settings": settings }))
     }
 
+    /// Asks for nothing more; the answers to come can be read.
+    pub fn end_input(&mut self) {
+        self.to = None;
+    }
+
+    /// Closes both pipes, as the end of this process would, and waits for the program; how it ended.
+    pub fn close_both(mut self) -> Option<i32> {
+        self.to = None;
+        self.from = BufReader::new(Box::new(std::io::empty()));
+        self.program.as_mut().unwrap().wait().unwrap().code()
+    }
+
     /// Closes the pipe and waits for the program; how it ended.
     pub fn close(mut self) -> Option<i32> {
         self.to = None;

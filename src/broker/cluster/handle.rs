@@ -11,12 +11,13 @@ use super::routes::Routes;
 use crate::broker::error::StartError;
 use crate::broker::lifecycle::{Broker, logins, nothing, private_folder, run_folder};
 use crate::broker::logins::{Credentials, Logins};
-use crate::broker::names::ClusterNames;
+use crate::broker::names::{ClusterNames, kept_in};
 use crate::broker::place::Member;
 use crate::broker::ports::Placeholder;
 use crate::broker::roles::Role;
 use crate::broker::secret::draw_secret;
 use crate::broker::settings::{ClusterSettings, Port, Settings, Store};
+use crate::broker::store::OwnedStore;
 use crate::process::{ExitStatus, Signal};
 
 /// Several nats-servers that form one JetStream cluster, ready when you have it: a write to a stream
@@ -33,6 +34,8 @@ pub struct Cluster {
     _listening: Vec<Placeholder>,
     /// Where they find each other, if they can be cut off.
     pub(super) routes: Option<Routes>,
+    /// The folder that has those of the nodes, where it is kept: each of them has its own lock too.
+    owned: Option<OwnedStore>,
 }
 
 impl Cluster {
@@ -49,9 +52,14 @@ impl Cluster {
         }
         let alone = |source| ClusterError::Prepare { source };
         let run_dir = run_folder(&settings).map_err(alone)?;
-        let names = match &settings.store {
-            Store::Temporary | Store::Nowhere | Store::CopyOf(_) => ClusterNames::new(count),
-            Store::Folder(folder) => ClusterNames::kept_in(folder, count).map_err(alone)?,
+        let (names, owned) = match &settings.store {
+            Store::Temporary | Store::Nowhere | Store::CopyOf(_) => {
+                (ClusterNames::new(count), None)
+            }
+            Store::Folder(folder) => {
+                let (names, owned) = kept_in(folder, count).map_err(alone)?;
+                (names, Some(owned))
+            }
         };
         let mut listening = (0..count)
             .map(|_| Placeholder::any())
@@ -87,7 +95,11 @@ impl Cluster {
         }
         // From here on the reapers remove it.
         let run_dir = run_dir.keep();
-        Ok(Cluster { nodes, settings, run_dir, _listening: listening, routes })
+        let cluster = Cluster { nodes, settings, run_dir, _listening: listening, routes, owned };
+        if let Some(owned) = &cluster.owned {
+            owned.say(Some(&cluster.urls()));
+        }
+        Ok(cluster)
     }
 
     /// Where clients connect: `nats://127.0.0.1:A,nats://127.0.0.1:B,…`; the same after restarts.

@@ -42,8 +42,8 @@ pub enum FaultError {
          none can be lost, doubled, delayed or swapped there"
     )]
     Encrypted,
-    /// There are no service processes.
-    #[error("no services run")]
+    /// There are no service processes that run.
+    #[error("matched nothing: no process of a service runs")]
     NoServices,
     /// A connection was to be cut after some bytes, and so many of them did not come.
     #[error("nothing was cut: {} had to pass first", counted(*left, "more byte"))]

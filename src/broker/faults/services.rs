@@ -20,6 +20,11 @@ pub trait ServiceProcesses: Send {
     /// Starts as many as are missing, and returns once they are ready; or says why not.
     fn start_missing(&mut self) -> BoxFuture<'_, Result<(), String>>;
 
+    /// Whether one that is away is started again without any fault, so that one may come while none runs.
+    fn restarts(&self) -> bool {
+        false
+    }
+
     /// How long one may take to end after SIGTERM.
     fn drain_limit(&self) -> Duration;
 }
@@ -29,9 +34,8 @@ pub(super) async fn inject(
     services: &mut dyn ServiceProcesses,
     what: What,
 ) -> Result<&'static str, FaultError> {
-    let back = services.start_missing_after(what);
-    if services.running().is_empty() && !back {
-        return Err(FaultError::NoServices);
+    if what != What::StartServices {
+        somebody_runs(services).await?;
     }
     let one = matches!(
         what,
@@ -45,7 +49,7 @@ pub(super) async fn inject(
         What::ResumeServices => signal(services, false, Signal::Cont).await?,
         _ => {}
     }
-    if back {
+    if starts_what_is_missing(what) {
         services.start_missing().await.map_err(FaultError::Services)?;
     }
     Ok(match what {
@@ -62,19 +66,39 @@ pub(super) async fn inject(
     })
 }
 
-impl dyn ServiceProcesses + '_ {
-    /// Whether what is away is back at the end of it.
-    fn start_missing_after(&self, what: What) -> bool {
-        use What::{KillService, KillServices, RestartService, RestartServices, StartServices};
-        matches!(
-            what,
-            KillServices | KillService | RestartServices | RestartService | StartServices
-        )
+/// Whether what is away is back at the end of it.
+fn starts_what_is_missing(what: What) -> bool {
+    use What::{KillService, KillServices, RestartService, RestartServices, StartServices};
+    matches!(what, KillServices | KillService | RestartServices | RestartService | StartServices)
+}
+
+fn runs(process: &Child) -> bool {
+    process.try_status().is_none()
+}
+
+/// A fault that hits nobody proves nothing.
+async fn somebody_runs(services: &mut dyn ServiceProcesses) -> Result<(), FaultError> {
+    if services.running().iter().any(runs) {
+        return Ok(());
+    }
+    if !services.restarts() {
+        return Err(FaultError::NoServices);
+    }
+    for _ in 0..services.running().len() {
+        services.oldest_ended().await;
+    }
+    services.start_missing().await.map_err(FaultError::Services)?;
+    match services.running().is_empty() {
+        true => Err(FaultError::NoServices),
+        false => Ok(()),
     }
 }
 
-/// Ends all, or the oldest: each has its turn.
+/// Ends all, or the oldest that runs: each has its turn.
 async fn end(services: &mut dyn ServiceProcesses, one: bool, kill: bool) -> Result<(), FaultError> {
+    if one {
+        oldest_first(services.running());
+    }
     let many = services.running().len();
     let limit = services.drain_limit();
     for _ in 0..if one { many.min(1) } else { many } {
@@ -89,15 +113,25 @@ async fn end(services: &mut dyn ServiceProcesses, one: bool, kill: bool) -> Resu
     Ok(())
 }
 
-/// Signals all, or the oldest, which then counts as the youngest.
+/// Those that have ended by themselves are not in the way of the oldest that runs.
+fn oldest_first(running: &mut [Child]) {
+    if let Some(at) = running.iter().position(runs) {
+        running[..=at].rotate_right(1);
+    }
+}
+
+/// Signals all that run, or the oldest, which then counts as the youngest.
 async fn signal(
     services: &mut dyn ServiceProcesses,
     one: bool,
     signal: Signal,
 ) -> Result<(), FaultError> {
     let running = services.running();
+    if one {
+        oldest_first(running);
+    }
     let many = if one { 1 } else { running.len() };
-    for process in running.iter().take(many) {
+    for process in running.iter().filter(|process| runs(process)).take(many) {
         process.signal(signal).await?;
     }
     running.rotate_left(if one { 1 } else { 0 });

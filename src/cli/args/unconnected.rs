@@ -10,8 +10,8 @@ struct Unconnected {
     command: &'static str,
     /// Why there is nothing to connect to.
     why: &'static str,
-    /// The flags that it takes all the same, as clap calls them.
-    takes: &'static [&'static str],
+    /// The flags that it takes all the same, as clap calls them, and what they say there.
+    takes: &'static [(&'static str, &'static str)],
     hint: Option<&'static str>,
 }
 
@@ -30,8 +30,10 @@ const UNCONNECTED: [Unconnected; 13] = [
     plain("spec", "it only prints"),
     plain("status", OF_SERVE),
     plain("logs", OF_SERVE),
-    // It waits for as long as `--timeout` says.
-    Unconnected { takes: &["timeout"], ..plain("stop", OF_SERVE) },
+    Unconnected {
+        takes: &[("timeout", "How long to wait for the end, as 500ms or 1m [default: 30s]")],
+        ..plain("stop", OF_SERVE)
+    },
     plain("version", "it only prints"),
     plain("config", "it only prints"),
     plain("completions", "it only prints"),
@@ -60,8 +62,13 @@ fn without(command: Command, it: &Unconnected, path: &str, flags: &[clap::Id]) -
     }
     let command = command.mut_args(|arg| {
         let id = arg.get_id();
-        let hidden = flags.contains(id) && !it.takes.contains(&id.as_str());
-        if hidden && arg.is_global_set() { arg.hide(true) } else { arg }
+        if !flags.contains(id) || !arg.is_global_set() {
+            return arg;
+        }
+        match it.takes.iter().find(|(taken, _)| *taken == id.as_str()) {
+            Some((_, help)) => arg.help(*help).help_heading(None::<&str>),
+            None => arg.hide(true),
+        }
     });
     command.mut_subcommands(|below| {
         let path = format!("{path} {}", below.get_name());
@@ -77,7 +84,8 @@ pub fn refuse(path: &str, given: &ConnectionArgs) -> Result<(), CliError> {
     let command = path.split(' ').next().unwrap_or_default();
     let it = UNCONNECTED.iter().find(|it| it.command == command && !CONNECTED.contains(&path));
     let Some(it) = it else { return Ok(()) };
-    let is_taken = |flag: &&str| it.takes.contains(&flag.trim_start_matches('-'));
+    let is_taken =
+        |flag: &&str| it.takes.iter().any(|(taken, _)| *taken == flag.trim_start_matches('-'));
     let Some(flag) = given.given().find(|flag| !is_taken(flag)) else { return Ok(()) };
     let error = CliError::usage(format!("{command}: {flag} does nothing here: {}", it.why));
     Err(match it.hint {

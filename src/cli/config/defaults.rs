@@ -25,10 +25,10 @@ pub fn with_defaults(
     shape: Command,
     shown: &Command,
     context: &Context,
-) -> Result<(ArgMatches, Used), clap::Error> {
-    let mut used = Used { path: file.path.clone(), set: Vec::new() };
-    let Some((command, matches)) = given.subcommand() else { return Ok((given, used)) };
-    let Some(shown) = shown.find_subcommand(command) else { return Ok((given, used)) };
+) -> Result<(ArgMatches, SetByFile), clap::Error> {
+    let mut set = SetByFile { path: file.path.clone(), keys: Vec::new() };
+    let Some((command, matches)) = given.subcommand() else { return Ok((given, set)) };
+    let Some(shown) = shown.find_subcommand(command) else { return Ok((given, set)) };
     // A command below another one has none of its flags.
     let (shown, matches, is_below) = match matches.subcommand() {
         Some((below, matches)) => (shown.find_subcommand(below).unwrap_or(shown), matches, true),
@@ -42,37 +42,35 @@ pub fn with_defaults(
             continue;
         }
         let words: Vec<OsStr> = value.words.iter().map(|word| word.clone().into()).collect();
-        match key {
-            SUITES => {
-                used.set.extend(value.words.iter().map(|word| (word.clone(), key.to_owned())))
-            }
-            key => used.set.push((format!("--{key}"), format!("--{key}"))),
-        }
+        set.keys.push(key);
         let id = id(key);
-        let set = |shape: Command| shape.mut_arg(id, |arg| arg.default_values(words));
-        shape = if table.is_empty() { set(shape) } else { shape.mut_subcommand(command, set) };
+        let with = |shape: Command| shape.mut_arg(id, |arg| arg.default_values(words));
+        shape = if table.is_empty() { with(shape) } else { shape.mut_subcommand(command, with) };
     }
+    set.keys.extend(suite.iter().map(|_| SUITES));
     let program = OsString::from("mono-demo");
     let words = iter::once(program).chain(context.arguments.iter().cloned());
     let matches = shape.try_get_matches_from(words.chain(suite.map(OsString::from)))?;
-    Ok((matches, used))
+    Ok((matches, set))
 }
 
-/// What a file has set.
+/// The flags whose values are those of the file, since nobody said otherwise.
 #[derive(Debug)]
-pub struct Used {
+pub struct SetByFile {
     path: PathBuf,
-    /// What a message says of each, and its name.
-    set: Vec<(String, String)>,
+    keys: Vec<&'static str>,
 }
 
-impl Used {
-    /// Where it comes from what this text speaks of, if nobody typed it.
-    pub fn told(&self, text: &str) -> Option<String> {
-        let ends = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '-');
-        let is_told = |said: &str| text.split(said).skip(1).any(ends);
-        let (_, name) = self.set.iter().find(|(said, _)| is_told(said))?;
-        Some(format!("note: {name} is set in {}", self.path.display()))
+impl SetByFile {
+    /// Where the values of these flags come from, if one of them is the file's.
+    pub fn note_about(&self, flags: &[&str]) -> Option<String> {
+        let set: Vec<&str> = flags.iter().copied().filter(|key| self.keys.contains(key)).collect();
+        let (last, others) = set.split_last()?;
+        let (names, are) = match others {
+            [] => ((*last).to_owned(), "is"),
+            others => (format!("{} and {last}", others.join(", ")), "are"),
+        };
+        Some(format!("note: {names} {are} set in {}", self.path.display()))
     }
 }
 
@@ -83,7 +81,10 @@ fn id(key: &str) -> String {
 
 impl File {
     /// What it says for this command: for all commands, and for this one.
-    fn of<'a>(&'a self, command: &'a str) -> impl Iterator<Item = (&'a str, &'a str, &'a Value)> {
+    fn of<'a>(
+        &'a self,
+        command: &'a str,
+    ) -> impl Iterator<Item = (&'static str, &'static str, &'a Value)> {
         self.values
             .iter()
             .filter(move |(table, _)| table.is_empty() || **table == command)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use clap::error::ErrorKind;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -94,10 +95,15 @@ impl Reading<'_> {
                 None => {}
             }
         }
-        if self.problems.is_empty() {
-            for (name, _) in &TABLES[1..] {
-                self.together(name, &values);
-            }
+        // Those of all commands are read with each table, and alone where there is none.
+        let names = TABLES.map(|(name, _)| name);
+        let of_commands = names.into_iter().filter(|name| !name.is_empty());
+        let mut present: Vec<&str> = of_commands.filter(|it| values.contains_key(it)).collect();
+        if present.is_empty() {
+            present.push("");
+        }
+        for name in present {
+            self.check(name, &values);
         }
         values
     }
@@ -110,7 +116,7 @@ impl Reading<'_> {
             let is_table = name.is_empty() && TABLES.iter().any(|(it, _)| it == key.get_ref());
             match known.iter().find(|(known, _)| known == key.get_ref()) {
                 Some((known, form)) => {
-                    if let Some(value) = self.value(name, known, *form, item) {
+                    if let Some(value) = self.value(known, *form, item) {
                         values.insert(known, value);
                     }
                 }
@@ -179,10 +185,9 @@ impl Reading<'_> {
         all.filter(|arg| !arg.is_hide_set()).find(|arg| arg.get_long() == Some(long))
     }
 
-    /// A value of this form, which its flag accepts.
+    /// A value of this form.
     fn value(
         &mut self,
-        table: &'static str,
         key: &'static str,
         form: Form,
         item: &Spanned<DeValue<'_>>,
@@ -203,22 +208,7 @@ impl Reading<'_> {
             return None;
         }
         let words = words.into_iter().map(|word| self.beside_the_file(form, word)).collect();
-        let value = Value { words, form, span };
-        let arguments = arguments([(key, &value)].into_iter());
-        if let Err(error) = self.parsed(table, &arguments)
-            // What else has to be there is seen when all is there.
-            && !matches!(
-                error.kind(),
-                clap::error::ErrorKind::MissingRequiredArgument
-                    | clap::error::ErrorKind::ArgumentConflict
-                    | clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-            )
-        {
-            let (message, help) = told(&error);
-            self.problem(value.span.clone(), message, help);
-            return None;
-        }
-        Some(value)
+        Some(Value { words, form, span })
     }
 
     /// Paths are from the folder of the file.
@@ -237,16 +227,32 @@ impl Reading<'_> {
         }
     }
 
-    /// What a command is given goes together.
-    fn together(&mut self, name: &'static str, values: &BTreeMap<&'static str, Values>) {
-        let all = ["", name].into_iter().filter_map(|table| values.get(table)).flatten();
+    /// Each value is one that its flag accepts, and what a command is given goes together.
+    fn check(&mut self, name: &str, values: &BTreeMap<&'static str, Values>) {
+        let tables = if name.is_empty() { vec![""] } else { vec!["", name] };
+        let all = tables.into_iter().filter_map(|table| values.get(table)).flatten();
         let all: Vec<(&'static str, &Value)> = all.map(|(key, value)| (*key, value)).collect();
-        let arguments = arguments(all.iter().copied());
-        if !values.contains_key(name) {
-            return;
+        let Err(together) = self.parsed(name, &arguments(all.iter().copied())) else { return };
+        // Which it is, each alone says.
+        for (key, value) in &all {
+            let is_told = self.problems.iter().any(|problem| problem.span == value.span);
+            if let Err(error) = self.parsed(name, &arguments([(*key, *value)].into_iter()))
+                // What else has to be there is seen when all is there.
+                && !matches!(
+                    error.kind(),
+                    ErrorKind::MissingRequiredArgument
+                        | ErrorKind::ArgumentConflict
+                        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+                )
+                // One for all commands is read with each table.
+                && !is_told
+            {
+                let (message, help) = told(&error);
+                self.problem(value.span.clone(), message, help);
+            }
         }
-        if let Err(error) = self.parsed(name, &arguments) {
-            let (message, help) = told(&error);
+        if self.problems.is_empty() {
+            let (message, help) = told(&together);
             let of = all.iter().rev().find(|(key, _)| message.contains(&format!("--{key}")));
             let span = of.or(all.last()).map_or(0..0, |(_, value)| value.span.clone());
             self.problem(span, format!("[{name}] {message}"), help);

@@ -16,7 +16,7 @@ mod keys;
 mod secrets;
 mod show;
 
-pub use defaults::{Used, with_defaults};
+pub use defaults::{SetByFile, with_defaults};
 pub use find::found;
 #[cfg(test)]
 pub use keys::{SUITES, TABLES};

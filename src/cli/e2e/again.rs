@@ -15,9 +15,9 @@ use crate::e2e::scenario::{Hazards, Leaks};
 /// The command up to the scenario's name; its client and the seed come after that.
 pub(super) fn again(args: &RunArgs, global: &Global, suite: &Suite, context: &Context) -> String {
     let mut words = vec!["mono-demo e2e".to_owned()];
-    let from_here = |path: &Path| {
-        let path = path.strip_prefix(&context.cwd).unwrap_or(path);
-        path.display().to_string()
+    let from_here = |path: &Path| match path.strip_prefix(&context.cwd).unwrap_or(path) {
+        path if path.as_os_str().is_empty() => ".".to_owned(),
+        path => path.display().to_string(),
     };
     match (&suite.own, &args.fixtures) {
         _ if args.builtin => words.push("--builtin".to_owned()),

@@ -59,8 +59,8 @@ async fn watch(
         return Err(CliError::usage("--watch: the built-in scenarios do not change"));
     }
     // From before the first run, so that no change is missed.
-    let mut changes = Watch::start(&suite.root, &suite.fixtures, shown_from(&suite.root, context))
-        .map_err(failed)?;
+    let mut changes =
+        Watch::start(&suite.root, &suite.fixtures, shown_from(&suite, context)).map_err(failed)?;
     let mut signals = Signals::listen()?;
     let mut only = None;
     loop {

@@ -20,7 +20,8 @@ pub(super) async fn answer(chosen: &[Fixture], args: &RunArgs) -> Result<(), Cli
         let name = &fixture.name;
         let why = format!("the broker of {name} is one that somebody else runs");
         return Err(CliError::usage(format!("--nats-server-version: {why}"))
-            .hint("leave it out, or choose other scenarios"));
+            .hint("leave it out, or choose other scenarios")
+            .about(&["nats-server-version"]));
     }
     let mut known: Vec<&Elsewhere> = Vec::new();
     for fixture in chosen {

@@ -18,7 +18,8 @@ use crate::cli::fixtures;
 use crate::cli::global::Global;
 use crate::cli::output::Output;
 use crate::cli::signals::Signals;
-use crate::e2e::report::{Github, Html, Json, Junit, Look, Reporter, Tap, Terminal};
+use crate::counted::counted;
+use crate::e2e::report::{Aloud, Github, Html, Json, Junit, Look, Reporter, Tap, Terminal};
 use crate::e2e::scenario::Fixture;
 use crate::e2e::session::{self, E2eError, LeftUp, Mode, Settings, pending};
 use crate::e2e::verdict::event::{Event, RunId, Summary, Verdict};
@@ -48,7 +49,7 @@ pub(super) async fn once(
     let mut github = context.github_workspace().map(|workspace| {
         let shown_from = &by_name.machine.shown_from;
         let root = shown_from.strip_prefix(&workspace).unwrap_or(shown_from);
-        Github::new(output.annotations(), root)
+        Github::new(output.asides(), root)
     });
     // A slip in a name, or a bad fixture, is told before anything is prepared.
     let chosen = session::chosen(&by_name);
@@ -57,6 +58,15 @@ pub(super) async fn once(
         let _ = github.mistakes(errors);
     }
     let chosen = chosen.map_err(|error| plan.meant(error))?;
+    if let passed_over @ [_, ..] = session::passed_over(&by_name)?.as_slice() {
+        let fixtures = counted(passed_over.len(), "other fixture");
+        let has =
+            if passed_over.len() == 1 { "has mistakes, and is" } else { "have mistakes, and are" };
+        let names = passed_over.join(", ");
+        output.note(format!(
+            "note: {fixtures} of this suite {has} not chosen: {names}; a run of all shows them"
+        ));
+    }
     if args.list || args.record {
         // A run says it in its report.
         output.note(format!("suite {}", by_name.invocation.suite));
@@ -93,6 +103,10 @@ pub(super) async fn once(
     let mut reporters: Vec<&mut dyn Reporter> = Vec::new();
     reporters.extend(github.as_mut().map(|github| github as &mut dyn Reporter));
     reporters.push(&mut terminal);
+    // What the report for people would show, where there is none.
+    let stderr_color = context.colour(context.stderr_tty);
+    let mut aloud = output.json.then(|| Aloud::new(output.asides(), stderr_color));
+    reporters.extend(aloud.as_mut().map(|aloud| aloud as &mut dyn Reporter));
     reporters.extend(files.iter_mut().map(|file| &mut **file as &mut dyn Reporter));
     let mut last_failed = LastFailed::of(plan.fixtures(), context);
     // In CI nobody comes back, and a worker that misbehaves on purpose says nothing of the suite.
@@ -248,7 +262,8 @@ fn exit(settings: &Settings, summary: &Summary, output: &Output) -> Result<Exit,
             0 => "no client of these scenarios is available",
             _ => "every run was left out; the reason is printed under each",
         };
-        return Err(CliError::infrastructure("nothing was run", why).hint(
+        let error = CliError::infrastructure("nothing was run", why).about(&["client"]);
+        return Err(error.hint(
             "`mono-demo doctor` shows what is missing; --client chooses among what is there; \
              --pass-with-no-runs if that is as it should be",
         ));
@@ -303,12 +318,13 @@ fn reports(args: &RunArgs, context: &Context) -> Result<Vec<Box<dyn Reporter>>, 
         open(report).map_err(|error| {
             let shown = report.1.display();
             let folder = report.1.parent().filter(|_| error.kind() == io::ErrorKind::NotFound);
-            CliError::usage(match folder {
+            let error = CliError::usage(match folder {
                 Some(folder) => {
                     format!("--report {shown}: there is no folder {}", folder.display())
                 }
                 None => format!("--report {shown}: {error}"),
-            })
+            });
+            error.about(&["report"])
         })
     };
     args.report.iter().map(named).collect()
@@ -317,6 +333,10 @@ fn reports(args: &RunArgs, context: &Context) -> Result<Vec<Box<dyn Reporter>>, 
 impl From<E2eError> for CliError {
     fn from(error: E2eError) -> Self {
         let exit = if error.is_usage() { Exit::Usage } else { Exit::Infrastructure };
-        Self { hint: error.hint(), ..Self::new(exit, error) }
+        let about: &[_] = match &error {
+            E2eError::Report { .. } => &["report"],
+            _ => &[],
+        };
+        Self { hint: error.hint(), about, ..Self::new(exit, error) }
     }
 }

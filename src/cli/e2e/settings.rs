@@ -73,7 +73,8 @@ impl<'a> Plan<'a> {
             )
             .hint("make your own service misbehave by its `env`, and expect its scenarios to fail"));
         }
-        let names = suite::names(args.asked(), &suite.fixtures, &suite.root, context)?;
+        let names = suite::names(args.asked(), &suite.fixtures, &suite.root, context)
+            .map_err(|error| error.about(&["suites"]))?;
         if suite.built_in && args.update {
             return Err(CliError::usage("--update: the built-in scenarios cannot be changed here")
                 .hint("name your own folder with --fixtures"));
@@ -132,7 +133,11 @@ impl<'a> Plan<'a> {
         let histories = histories(self.args, self.context)?;
         let progress = |line: &str| self.output.note(line);
         let server = match self.args.nats_server_version.first() {
-            Some(version) => provision::nats_server_of(version, &self.tools, &progress).await?,
+            Some(version) => {
+                provision::nats_server_of(version, &self.tools, &progress).await.map_err(
+                    |error| CliError::from(error).about(&["nats-server-version", "offline"]),
+                )?
+            }
             None => provision::nats_server(&self.tools, &progress).await?,
         };
         let Suite { root, own, .. } = &self.suite;
@@ -147,7 +152,9 @@ impl<'a> Plan<'a> {
     pub(super) fn meant(&self, error: E2eError) -> CliError {
         let near = matches!(&error, E2eError::NothingChosen { near: None, .. });
         let hint = near.then(|| near_suites::hint(&self.args.names, self.context)).flatten();
+        let by_client = matches!(&error, E2eError::NothingChosen { by_client: true, .. });
         let error = CliError::from(error);
+        let error = if by_client { error.about(&["client"]) } else { error };
         match hint {
             Some(hint) => error.hint(hint),
             None => error,
@@ -226,7 +233,7 @@ impl<'a> Plan<'a> {
                 services: parts.services,
                 roles: parts.roles,
                 variables: parts.variables,
-                shown_from: shown_from(root, context).to_owned(),
+                shown_from: shown_from(&self.suite, context).to_owned(),
                 root: root.clone(),
                 seed: args.seed,
                 histories,
@@ -271,15 +278,17 @@ fn proof() -> Arc<dyn Oracle> {
     Arc::new(Proof { content_of: Some(Arc::new(services::payment_content) as ContentOf) })
 }
 
-/// Where people are, if the suite is there or below: so paths in messages can be opened.
-pub(super) fn shown_from<'a>(root: &'a Path, context: &'a Context) -> &'a Path {
-    if root.starts_with(&context.cwd) { &context.cwd } else { root }
+/// Where people are, if the suite or its fixtures are there or below: so paths in messages can be opened.
+pub(super) fn shown_from<'a>(suite: &'a Suite, context: &'a Context) -> &'a Path {
+    let is_below = [&suite.root, &suite.fixtures].iter().any(|it| it.starts_with(&context.cwd));
+    if is_below { &context.cwd } else { &suite.root }
 }
 
 /// Opened before anything is prepared.
 fn histories(args: &RunArgs, context: &Context) -> Result<Option<Arc<Kept>>, CliError> {
     let Some(folder) = &args.history else { return Ok(None) };
     let kept = Kept::open(&context.absolute(folder))
-        .map_err(|error| CliError::usage(format!("--history {}: {error}", folder.display())))?;
+        .map_err(|error| CliError::usage(format!("--history {}: {error}", folder.display())))
+        .map_err(|error| error.about(&["history"]))?;
     Ok(Some(Arc::new(kept)))
 }

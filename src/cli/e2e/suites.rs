@@ -77,7 +77,9 @@ pub(super) async fn run(
 ) -> Result<Exit, CliError> {
     if let Some((flag, _)) = OF_ONE.iter().find(|(_, given)| given(args)) {
         let message = format!("e2e: {flag} wants one suite, and {} are named", suites.len());
-        return Err(CliError::usage(message).hint("run each with a command of its own"));
+        return Err(CliError::usage(message)
+            .hint("run each with a command of its own")
+            .about(&["suites", "nats-server-version"]));
     }
     let is_path = |name: &&String| suites.iter().any(|(_, paths)| paths.contains(name));
     if let Some(name) = args.names.iter().find(|name| !is_path(name)) {

@@ -78,20 +78,21 @@ pub(super) async fn run(
 ) -> Result<Exit, CliError> {
     if let Some((flag, _)) = OF_ONE.iter().find(|(_, given)| given(args)) {
         let message = format!("--nats-server-version: {flag} wants one version, not several");
-        return Err(CliError::usage(message));
+        return Err(CliError::usage(message).about(&["nats-server-version"]));
     }
     let mut versions: Vec<&'static Pinned> = Vec::new();
     for version in &args.nats_server_version {
         if versions.contains(version) {
-            return Err(CliError::usage(format!(
-                "--nats-server-version: {version} is there twice"
-            )));
+            let message = format!("--nats-server-version: {version} is there twice");
+            return Err(CliError::usage(message).about(&["nats-server-version"]));
         }
         versions.push(version);
     }
     let tools = provision_settings(&global.tools, context);
     for version in &versions {
-        provision::nats_server_of(version, &tools, &|line: &str| output.note(line)).await?;
+        provision::nats_server_of(version, &tools, &|line: &str| output.note(line))
+            .await
+            .map_err(|error| CliError::from(error).about(&["nats-server-version", "offline"]))?;
     }
     let mut columns = Vec::new();
     let mut worst = Exit::Success;

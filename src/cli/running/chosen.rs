@@ -13,7 +13,7 @@ pub fn all(command: &str, context: &Context) -> Result<Vec<Runtime>, CliError> {
     if living.is_empty() {
         let message = format!("{command}: no `serve` of yours is running");
         return Err(CliError::new(Exit::Connection, message).hint(
-            "start one with `mono-demo serve`; one with another XDG_RUNTIME_DIR is not seen",
+            "start one with `mono-demo serve`; one with another XDG_RUNTIME_DIR, or with --unlisted, is not seen",
         ));
     }
     Ok(living)

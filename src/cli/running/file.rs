@@ -135,7 +135,7 @@ fn sweep_logs(folder: &Path) {
 }
 
 /// Whose log, or part of a log, it is by its name.
-fn log_of(path: &Path) -> Option<u32> {
+pub(super) fn log_of(path: &Path) -> Option<u32> {
     let name = path.file_name()?.to_str()?.strip_prefix("serve-")?;
     name.strip_suffix(".log").or_else(|| name.strip_suffix(".log.1"))?.parse().ok()
 }
@@ -252,14 +252,19 @@ pub fn of_server(name: &str, context: &Context) -> Option<Runtime> {
 
 /// The files in a folder that nobody but this user can have written.
 fn believed(folder: &Path) -> Vec<(PathBuf, Runtime)> {
-    let there = std::fs::symlink_metadata(folder);
-    let ours = there.is_ok_and(|found| found.is_dir() && is_ours(&found));
-    if !ours || crate::private::check(folder).is_err() {
+    if !is_private(folder) {
         return Vec::new();
     }
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     paths.filter_map(|path| read(&path).map(|runtime| (path, runtime))).collect()
+}
+
+/// Whether nobody but this user can have put something into this folder.
+pub(super) fn is_private(folder: &Path) -> bool {
+    let there = std::fs::symlink_metadata(folder);
+    let ours = there.is_ok_and(|found| found.is_dir() && is_ours(&found));
+    ours && crate::private::check(folder).is_ok()
 }
 
 fn read(path: &Path) -> Option<Runtime> {

@@ -20,12 +20,14 @@
 //! | `find` | from files to one connection |
 //! | `serves` | whether another one serves the system that was joined |
 //! | `chosen` | which of them a command is about |
+//! | `left` | the logs of those that were killed |
 //! | `held` | a hold on its process, to end it and to see its end |
 
 mod chosen;
 mod file;
 mod find;
 mod held;
+mod left;
 mod process;
 mod proof;
 mod serves;
@@ -37,6 +39,7 @@ pub use file::{
 };
 pub use find::{find, open, runner, runs};
 pub use held::Held;
+pub use left::{LeftLog, left_logs};
 pub use process::Process;
 pub use proof::{Prover, QUESTIONS, Secret};
-pub use serves::{Serves, Standing};
+pub use serves::{Serves, Standing, quiet};

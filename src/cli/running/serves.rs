@@ -13,7 +13,7 @@ use super::file::Runtime;
 use super::find::{open, target};
 use super::proof::{SPREADS, Secret, Unproved, proves, still_proves};
 use crate::broker::Role;
-use crate::mono::{Connection, places};
+use crate::mono::{Connection, JetStreamApi, Target, places};
 
 /// How long a connection that is not needed any more may take to close.
 const CLOSES: Duration = Duration::from_secs(1);
@@ -47,12 +47,14 @@ enum Place {
 }
 
 impl Standing {
-    /// Looks where the file says that it is; `joined` and `url` are the server of the connection.
-    pub async fn find(runtime: &Runtime, joined: &ServerInfo, url: &str) -> Self {
+    /// Looks where the file says that it is; `joined` and `to` are the server of the connection.
+    pub async fn find(runtime: &Runtime, joined: &ServerInfo, to: &Target) -> Self {
         let (info, proved) = at_its_own(runtime).await;
+        let (one, other) = (target(runtime).jetstream, &to.jetstream);
         let place = match info {
-            Some(info) => place(&info, joined),
-            None if is_listed(runtime, joined, url) => Place::Same,
+            Some(info) if one == *other => place(&info, joined),
+            Some(info) => place(&reached(&one, info), &reached(other, joined.clone())),
+            None if one == *other && is_listed(runtime, joined, &to.url) => Place::Same,
             None => Place::Unknown,
         };
         Self { place, proved }
@@ -73,20 +75,24 @@ impl Standing {
         self.decided().unwrap_or(perhaps)
     }
 
-    /// Asks it over the connection, unless it is decided.
-    pub async fn ask(self, runtime: &Runtime, connection: &Connection) -> Serves {
+    /// Asks it over the connection, unless it is decided; with the server's words where it may not be asked.
+    pub async fn ask(self, runtime: &Runtime, connection: &Connection) -> (Serves, Option<String>) {
         if let Some(decided) = self.decided() {
-            return decided;
+            return (decided, None);
         }
-        let Some(secret) = &runtime.secret else { return self.unasked() };
+        let Some(secret) = &runtime.secret else { return (self.unasked(), None) };
         let answer = prove(connection, runtime, secret).await;
-        match (answer, self.place) {
+        let serves = match (&answer, self.place) {
             (Ok(()) | Err(Unproved::Unknown(_)), Place::Same) => Serves::Here,
             (Ok(()) | Err(Unproved::Unknown(_)), _) => Serves::Perhaps,
             (Err(Unproved::Nobody | Unproved::AnotherSecret), _) if self.proved => {
                 Serves::Elsewhere
             }
             _ => self.unasked(),
+        };
+        match answer {
+            Err(Unproved::Denied(words)) => (serves, Some(words)),
+            _ => (serves, None),
         }
     }
 }
@@ -97,7 +103,7 @@ async fn at_its_own(runtime: &Runtime) -> (Option<ServerInfo>, bool) {
     // A broker of its own is shown no password before it has proved itself.
     let (connection, proved) = match &runtime.contexts {
         Some(_) => (open(runtime, Role::Client).await.ok(), true),
-        None => match Connection::open(&target(runtime), "mono-demo").await.ok() {
+        None => match Connection::open(&quiet(target(runtime)), "mono-demo").await.ok() {
             Some(connection) => {
                 let proved = prove(&connection, runtime, secret).await.is_ok();
                 (Some(connection), proved)
@@ -109,6 +115,11 @@ async fn at_its_own(runtime: &Runtime) -> (Option<ServerInfo>, bool) {
     let info = connection.client().server_info();
     connection.close(CLOSES).await;
     (Some(info), proved)
+}
+
+/// A connection for questions: what the server says of it is told by whoever asks.
+pub fn quiet(target: Target) -> Target {
+    Target { quiet: true, ..target }
 }
 
 async fn prove(
@@ -131,10 +142,30 @@ fn is_listed(runtime: &Runtime, joined: &ServerInfo, url: &str) -> bool {
     is_named || !places(&runtime.url).is_disjoint(&places(&servers))
 }
 
+/// The server whose JetStream is used by this API: that of a domain may be elsewhere, behind leaf nodes.
+fn reached(api: &JetStreamApi, joined: ServerInfo) -> ServerInfo {
+    let domain = match api {
+        JetStreamApi::Here => return joined,
+        JetStreamApi::Domain(domain) => Some(domain.as_str()),
+        JetStreamApi::Prefix(prefix) => {
+            prefix.strip_prefix("$JS.").and_then(|rest| rest.strip_suffix(".API"))
+        }
+    };
+    match domain {
+        Some(domain) if joined.domain.as_deref() == Some(domain) => joined,
+        // Which server it is, is not known.
+        _ => ServerInfo {
+            domain: domain.map(str::to_owned),
+            jetstream: domain.is_some(),
+            ..ServerInfo::default()
+        },
+    }
+}
+
 /// Whether two servers have one JetStream. A leaf node has a cluster name of its own, or none; so has a
 /// cluster behind a gateway, and one that has no JetStream uses that of its neighbour.
 fn place(one: &ServerInfo, other: &ServerInfo) -> Place {
-    if one.server_id == other.server_id {
+    if one.server_id == other.server_id && !one.server_id.is_empty() {
         return Place::Same;
     }
     if let (Some(one), Some(other)) = (&one.cluster, &other.cluster)
@@ -159,6 +190,24 @@ fn place(one: &ServerInfo, other: &ServerInfo) -> Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_domain_that_is_named_is_where_the_streams_are() {
+        let (hub, leaf) = (info("a", "", "hub", true), info("b", "", "leaf", true));
+        let domain = |name: &str| JetStreamApi::Domain(name.to_owned());
+        let prefix = |name: &str| JetStreamApi::Prefix(name.to_owned());
+        for (at_hub, at_leaf, expected) in [
+            (JetStreamApi::Here, domain("hub"), Place::Same),
+            (JetStreamApi::Here, prefix("$JS.hub.API"), Place::Same),
+            (JetStreamApi::Here, domain("leaf"), Place::Different),
+            (domain("leaf"), JetStreamApi::Here, Place::Same),
+            (domain("third"), JetStreamApi::Here, Place::Different),
+            (JetStreamApi::Here, prefix("JS.account"), Place::Unknown),
+        ] {
+            let found = place(&reached(&at_hub, hub.clone()), &reached(&at_leaf, leaf.clone()));
+            assert_eq!(found, expected, "{at_hub:?} {at_leaf:?}");
+        }
+    }
 
     fn info(id: &str, cluster: &str, domain: &str, jetstream: bool) -> ServerInfo {
         let named = |name: &str| (!name.is_empty()).then(|| name.to_owned());

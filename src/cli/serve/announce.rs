@@ -78,16 +78,8 @@ pub(super) async fn announce(
         }
         None => {
             output.line(format!("existing NATS system {url}, nats-server {}", server.version));
-            if server
-                .version
-                .parse::<Version>()
-                .is_ok_and(|version| !version.is_at_least(&Version::OLDEST))
-            {
-                output.note(format!(
-                    "warning: nats-server {} is older than {}, and older ones have known holes",
-                    server.version,
-                    Version::OLDEST
-                ));
+            if let Some(warning) = too_old(&server.version) {
+                output.note(format!("warning: {warning}"));
             }
         }
     }
@@ -169,6 +161,15 @@ pub(super) async fn announce(
     Ok(Announced { _files: files, prover })
 }
 
+/// What is to be said of a server of this version.
+fn too_old(version: &str) -> Option<String> {
+    let is_old = version.parse::<Version>().is_ok_and(|found| !found.is_at_least(&Version::OLDEST));
+    is_old.then(|| {
+        let oldest = Version::OLDEST;
+        format!("nats-server {version} is older than {oldest}, and older ones have known holes")
+    })
+}
+
 /// Whether who knows the URL is let in, and finds all there. Who joined a system otherwise has said how.
 fn needs_only_its_url(target: &Target) -> bool {
     let Target { url, auth, tls, jetstream, .. } = target;
@@ -201,4 +202,20 @@ fn joined_as(serving: &Serving, target: &Target, output: &Output) -> Option<Nats
         );
     }
     login
+}
+
+#[cfg(test)]
+mod tests {
+    use super::too_old;
+
+    #[test]
+    fn an_old_server_is_told() {
+        for version in ["2.10.29", "2.13.9", "1.4.1"] {
+            let told = too_old(version).unwrap();
+            assert!(told.contains(&format!("nats-server {version} is older than 2.14")), "{told}");
+        }
+        for version in ["2.14.0", "2.15.1", "3.0.0", "unknown"] {
+            assert_eq!(too_old(version), None, "{version}");
+        }
+    }
 }

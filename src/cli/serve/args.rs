@@ -114,8 +114,10 @@ impl ServeArgs {
         let mut settings = match &self.settings {
             None => Settings::default(),
             Some(path) => {
-                let failed =
-                    |e: String| CliError::usage(format!("--settings {}: {e}", path.display()));
+                let failed = |e: String| {
+                    let message = format!("--settings {}: {e}", path.display());
+                    CliError::usage(message).about(&["settings"])
+                };
                 let text =
                     read_given_text(&context.absolute(path)).map_err(|e| failed(e.to_string()))?;
                 Settings::parse(&text).map_err(failed)?
@@ -128,9 +130,10 @@ impl ServeArgs {
             settings.payment.replicas = settings.payment.replicas.max(REPLICAS);
         }
         // Rules of the command line come first: the first rule that matches counts.
-        let gateway = rules("--gateway", &self.gateway)?;
+        let gateway =
+            rules("--gateway", &self.gateway).map_err(|error| error.about(&["gateway"]))?;
         settings.payment.gateway.splice(0..0, gateway);
-        let mailer = rules("--mailer", &self.mailer)?;
+        let mailer = rules("--mailer", &self.mailer).map_err(|error| error.about(&["mailer"]))?;
         settings.notification.mailer.splice(0..0, mailer);
         Ok(settings)
     }
@@ -167,6 +170,10 @@ impl ServeArgs {
 
     /// The certificate, its key and its authority: each can be used, and the first two together.
     fn tls(&self, context: &Context) -> Result<Option<Tls>, CliError> {
+        self.usable_tls(context).map_err(|error| error.about(&["tls-cert", "tls-key", "tls-ca"]))
+    }
+
+    fn usable_tls(&self, context: &Context) -> Result<Option<Tls>, CliError> {
         let (Some(cert), Some(key)) = (&self.tls_cert, &self.tls_key) else {
             return Ok(None);
         };

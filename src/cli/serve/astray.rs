@@ -59,3 +59,23 @@ pub(super) fn told(astray: &Astray) -> impl Iterator<Item = String> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_stream_that_has_messages_astray_is_told_with_what_to_do() {
+        let astray = Astray::from([(REQUESTS, 1), (INTENTS, 0), (LEDGER, 2), (DEAD_LETTERS, 3)]);
+        let told: Vec<String> = told(&astray).collect();
+        assert_eq!(told.len(), 3, "{told:?}");
+        let is_told =
+            |words: [&str; 2]| told.iter().any(|line| words.iter().all(|word| line.contains(word)));
+        assert!(is_told(["`payment-requests` has 1 message on", "must be submitted again"]));
+        assert!(is_told(["`payment-ledger` has 2 messages on", "where no service looks"]));
+        assert!(is_told([
+            "`payment-dead-letters` has 3 messages on",
+            "where nobody looks for a letter"
+        ]));
+    }
+}

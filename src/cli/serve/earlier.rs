@@ -2,12 +2,17 @@
 //! deleted while nothing served, since nothing in NATS remembers them then.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use data_encoding::HEXLOWER;
+use sha2::{Digest as _, Sha256};
+
 use super::journals::Journals;
 use super::others::Others;
+use crate::cli::context::Context;
 use crate::cli::exit::CliError;
 use crate::cli::shell::word;
 use crate::counted::counted;
@@ -19,6 +24,8 @@ use crate::wire::journal::{ChargeOutcome, ChargeRecord};
 
 /// In a folder of journals: by which URLs its system was served, each in its one form.
 const FILE: &str = "servers.txt";
+/// In one that the user named: the systems that were served with it.
+const SYSTEMS: &str = "systems.txt";
 const CHARGES: &str = "gateway.jsonl";
 
 /// Notes at which servers the system of these journals is. A sentence for each other one there that has
@@ -33,14 +40,28 @@ pub(super) async fn told(
     url: &str,
     again: &str,
     others: &Others,
+    context: &Context,
 ) -> Result<Vec<String>, CliError> {
-    let Some(folder) = journals.named_after_system().map(Path::to_owned) else {
+    let (folder, named_for) = (journals.folder.clone(), journals.named_for.clone());
+    if named_for.is_none() && journals.named_after_system().is_none() {
         return Ok(Vec::new());
-    };
+    }
     let (url, again, served) = (url.to_owned(), again.to_owned(), others.journals());
+    let all = context.state_dir().join("journals");
     let told = move || {
         let servers = places(&url);
-        note(&folder, &servers).map_err(|e| format!("{}: {e}", folder.join(FILE).display()))?;
+        let failed = |e: io::Error| format!("{}: {e}", folder.join(FILE).display());
+        note(&folder, FILE, &servers).map_err(failed)?;
+        if let Some(system) = named_for {
+            note(&folder, SYSTEMS, &BTreeSet::from([system])).map_err(failed)?;
+            // These journals can be used all the same.
+            let linked = link(&all, &folder);
+            return Ok(linked
+                .err()
+                .map(|error| unlinked(&folder, &all, &error))
+                .into_iter()
+                .collect());
+        }
         let (lost, unread) = charged(&folder, &servers, &served)
             .map_err(|e| format!("the folders beside {}: {e}", folder.display()))?;
         Ok(unread.into_iter().chain(lost.iter().map(|found| left(&url, &again, found))).collect())
@@ -75,24 +96,49 @@ fn unread(folder: &Path, error: &io::Error) -> String {
     )
 }
 
+fn unlinked(folder: &Path, all: &Path, error: &io::Error) -> String {
+    format!(
+        "the journals in {} are not noted in {}, so that no later start names their charges should their system be \
+         lost: {error}",
+        folder.display(),
+        all.display()
+    )
+}
+
+/// Has a folder that the user named found beside those that are named after their systems.
+fn link(all: &Path, folder: &Path) -> io::Result<()> {
+    let folder = folder.canonicalize()?;
+    crate::private::folder(all)?;
+    let hash = Sha256::digest(folder.as_os_str().as_encoded_bytes());
+    let link = all.join(format!("named-{}", HEXLOWER.encode(&hash[..8])));
+    match std::os::unix::fs::symlink(&folder, &link) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
 /// Adds what is not noted yet.
-fn note(folder: &Path, servers: &BTreeSet<String>) -> io::Result<()> {
-    let noted = noted(folder)?;
-    if servers.is_subset(&noted) {
+fn note(folder: &Path, file: &str, what: &BTreeSet<String>) -> io::Result<()> {
+    let noted = noted(folder, file)?;
+    if what.is_subset(&noted) {
         return Ok(());
     }
-    let all: Vec<&str> = noted.union(servers).map(String::as_str).collect();
+    let all: Vec<&str> = noted.union(what).map(String::as_str).collect();
     crate::private::folder(folder)?;
-    whole::write(&folder.join(FILE), all.join(",") + "\n")
+    whole::write(&folder.join(file), all.join(",") + "\n")
 }
 
 /// What is noted; nothing where nothing was noted yet.
-fn noted(folder: &Path) -> io::Result<BTreeSet<String>> {
-    match read_private(&folder.join(FILE)) {
-        Ok(text) => Ok(places(String::from_utf8_lossy(&text).trim())),
-        Err(error) if is_absent(&error) => Ok(BTreeSet::new()),
-        Err(error) => Err(error),
-    }
+fn noted(folder: &Path, file: &str) -> io::Result<BTreeSet<String>> {
+    let text = match read_private(&folder.join(file)) {
+        Ok(text) => String::from_utf8_lossy(&text).trim().to_owned(),
+        Err(error) if is_absent(&error) => return Ok(BTreeSet::new()),
+        Err(error) => return Err(error),
+    };
+    Ok(match file {
+        FILE => places(&text),
+        _ => text.split(',').map(str::to_owned).collect(),
+    })
 }
 
 fn is_absent(error: &io::Error) -> bool {
@@ -112,9 +158,17 @@ fn charged(
         Err(error) if is_absent(&error) => return Ok((lost, unreadable)),
         folders => folders?,
     };
+    let real = |folder: &Path| folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let served: BTreeSet<PathBuf> = served.iter().map(|folder| real(folder)).collect();
+    let system = ours.file_name().and_then(OsStr::to_str).unwrap_or_default();
     for entry in folders {
-        let folder = entry?.path();
-        if folder == ours || served.contains(&folder) {
+        // One that the user named is behind a link.
+        let folder = real(&entry?.path());
+        if folder == real(ours) || served.contains(&folder) {
+            continue;
+        }
+        // This system was served with it: what it has charged is settled in the ledger here.
+        if noted(&folder, SYSTEMS).is_ok_and(|systems| systems.contains(system)) {
             continue;
         }
         match charged_at(&folder, servers) {
@@ -136,7 +190,7 @@ struct Charged {
 
 /// What a system that was at one of these servers has charged, if anything.
 fn charged_at(folder: &Path, servers: &BTreeSet<String>) -> io::Result<Option<Charged>> {
-    if noted(folder)?.is_disjoint(servers) {
+    if noted(folder, FILE)?.is_disjoint(servers) {
         return Ok(None);
     }
     let path = folder.join(CHARGES);
@@ -218,6 +272,36 @@ mod tests {
         assert_eq!(none.unwrap(), (Vec::new(), Vec::new()));
     }
 
+    /// A folder that was named with `--journal-dir` is found, unless this system was served with it.
+    #[test]
+    fn a_folder_that_was_named_is_found_by_its_link() {
+        let (all, books) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let folder = books.path().canonicalize().unwrap();
+        let all = all.path().join("journals");
+        for _ in 0..2 {
+            note(&folder, FILE, &places("h:1")).unwrap();
+            note(&folder, SYSTEMS, &BTreeSet::from(["system-a".to_owned()])).unwrap();
+            link(&all, &folder).unwrap();
+        }
+        assert_eq!(all.read_dir().unwrap().count(), 1);
+        let record = serde_json::json!({
+            "at": "", "key": "p", "content": "c", "outcome": "approved", "amount": "1",
+            "currency": "USD", "worker": "w",
+        });
+        std::fs::write(folder.join(CHARGES), format!("{record}\n")).unwrap();
+        let found = |system: &str, served: &[PathBuf]| {
+            let served = served.iter().cloned().collect();
+            let (found, unread) = charged(&all.join(system), &places("h:1"), &served).unwrap();
+            assert_eq!(unread, [""; 0]);
+            found.into_iter().map(|it| it.folder).collect::<Vec<_>>()
+        };
+        assert_eq!(found("system-b", &[]), [folder.clone()]);
+        assert!(found("system-a", &[]).is_empty());
+        assert!(found("system-b", &[books.path().to_owned()]).is_empty());
+        drop(books);
+        assert!(found("system-b", &[]).is_empty(), "it was moved away");
+    }
+
     #[test]
     fn servers_that_cannot_be_read_are_not_written_over() {
         let all = tempfile::tempdir().unwrap();
@@ -226,7 +310,7 @@ mod tests {
         std::fs::write(&path, "h:1\n").unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
         std::fs::set_permissions(&path, mode).unwrap();
-        let error = note(all.path(), &places("nats://h:2")).unwrap_err();
+        let error = note(all.path(), FILE, &places("nats://h:2")).unwrap_err();
         assert!(error.to_string().contains("others may write it"), "{error}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "h:1\n");
     }
@@ -236,14 +320,14 @@ mod tests {
         let all = tempfile::tempdir().unwrap();
         let folder = all.path().join("system-a");
         let text = || std::fs::read_to_string(folder.join(FILE)).unwrap();
-        note(&folder, &places("nats://localhost")).unwrap();
+        note(&folder, FILE, &places("nats://localhost")).unwrap();
         assert_eq!(text(), "localhost:4222\n");
         let written =
             || std::os::unix::fs::MetadataExt::ino(&folder.join(FILE).metadata().unwrap());
         let before = written();
-        note(&folder, &places("127.0.0.1:4222/")).unwrap();
+        note(&folder, FILE, &places("127.0.0.1:4222/")).unwrap();
         assert_eq!(written(), before, "each writing makes a new file");
-        note(&folder, &places("nats://u:p@h:1")).unwrap();
+        note(&folder, FILE, &places("nats://u:p@h:1")).unwrap();
         assert_eq!(text(), "h:1,localhost:4222\n");
     }
 }

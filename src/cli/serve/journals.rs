@@ -26,6 +26,9 @@ pub(super) struct Journals {
     of_another: bool,
     /// They are in the folder of a broker whose store is temporary, and are gone with it.
     pub(super) temporary: bool,
+    /// Of a folder that the user named: the name of the system at a server of somebody else, which other
+    /// folders are named after.
+    pub(super) named_for: Option<String>,
 }
 
 impl Journals {
@@ -44,7 +47,12 @@ impl Journals {
     ) -> Result<Self, CliError> {
         if let Some(folder) = args.journal_dir(broker, context) {
             let temporary = args.journal_dir.is_none() && args.store_dir.is_none();
-            return Ok(Self { folder, follows: false, of_another: false, temporary });
+            // What is not to be found is looked for by nobody later.
+            let named_for = match broker.is_none() && !args.unlisted {
+                true => Some(services::system(connection, settings, args.recreate).await?),
+                false => None,
+            };
+            return Ok(Self { folder, temporary, named_for, ..Self::default() });
         }
         if let Some(runner) = running::runner(connection, context).await {
             let pid = runner.process.pid;
@@ -60,7 +68,7 @@ impl Journals {
         }
         let name = services::system(connection, settings, args.recreate).await?;
         let folder = context.state_dir().join("journals").join(name);
-        Ok(Self { folder, follows: true, of_another: false, temporary: false })
+        Ok(Self { folder, follows: true, ..Self::default() })
     }
 
     /// The folder, where it is named after the system.
@@ -70,7 +78,7 @@ impl Journals {
 
     /// Those of the `serve` that runs the broker.
     pub(super) fn of_another(folder: PathBuf) -> Self {
-        Self { folder, follows: true, of_another: true, temporary: false }
+        Self { folder, follows: true, of_another: true, ..Self::default() }
     }
 
     /// Returns when the `serve` that runs the broker now has other journals, with their folder.

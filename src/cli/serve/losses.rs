@@ -236,6 +236,27 @@ mod tests {
         assert!(told[0].ends_with("2 messages that it had then are gone"), "{told:?}");
     }
 
+    /// The record of what `dlq` removed was lost itself.
+    #[test]
+    fn letters_are_missed_also_where_nothing_says_who_removed_them() {
+        let at = |letters: u64, failures| {
+            [
+                (REQUESTS, 0, 3),
+                (INTENTS, 3, 3),
+                (LEDGER, 3, 3),
+                (DEAD_LETTERS, letters, 3),
+                failures,
+            ]
+        };
+        let before = snapshot(at(3, (FAILURES, 3, 3)), 3, 0);
+        let mut now = snapshot(at(1, (FAILURES, 1, 1)), 3, 0);
+        let Some(Look::There(failures)) = now.streams.get_mut(FAILURES) else { unreachable!() };
+        failures.created = "later".to_owned();
+        let lost = losses(&before, &now);
+        let words = "has lost letters: whether `dlq` removed them is not known, since somebody else made stream";
+        assert!(lost.len() == 1 && lost[0].contains(words), "{lost:?}");
+    }
+
     #[test]
     fn what_is_handled_is_no_loss_and_what_is_purged_is_one() {
         let at = |requests: (u64, u64), intents, ledger, letters: (u64, u64), failures| {

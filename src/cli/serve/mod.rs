@@ -5,7 +5,7 @@
 //! | `args` | the flags, and what they ask for |
 //! | `run` | starts everything, serves, drains |
 //! | `journals` | where the journals are, also those of another `serve` |
-//! | `others`, `earlier` | what other `serve` processes of this user, and journals of earlier systems, prove of lost streams |
+//! | `others`, `heard`, `earlier` | what other `serve` processes of this user, those of anybody that answer, and journals of earlier systems, prove of lost streams |
 //! | `starter` | starts the services beside them |
 //! | `serving` | what serves, until a signal comes |
 //! | `watch` | what others did to the streams, meanwhile and before |
@@ -18,6 +18,7 @@ mod announced;
 mod args;
 mod astray;
 mod earlier;
+mod heard;
 mod journals;
 mod losses;
 mod others;

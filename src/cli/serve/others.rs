@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::heard::heard;
 use super::journals::Journals;
 use crate::cli::context::Context;
 use crate::cli::exit::{CliError, Exit};
@@ -12,6 +14,9 @@ use crate::cli::running::{self, Runtime, Serves, Standing};
 use crate::cli::services;
 use crate::cli::shell::word;
 use crate::mono::{Connection, Target};
+
+/// How long a connection that is not needed any more may take to close.
+const CLOSES: Duration = Duration::from_secs(1);
 
 /// Those that live, found before the streams are looked at: each has had all of them.
 #[derive(Debug, Default)]
@@ -41,14 +46,14 @@ impl Others {
         // Files are read: not on the runtime's thread.
         let living = tokio::task::spawn_blocking(move || running::living(&context)).await;
         let living = living.map_err(|e| CliError::infrastructure("look for other `serve`", e))?;
-        let (info, url) = (joined.client().server_info(), &target.url);
+        let info = joined.client().server_info();
         let standings =
-            join_all(living.iter().map(|other| Standing::find(other, &info, url))).await;
+            join_all(living.iter().map(|other| Standing::find(other, &info, target))).await;
         let is_decided = standings.iter().all(|standing| standing.decided().is_some());
         let mut others = Self::default();
         let connection = match is_decided {
             true => None,
-            false => match Connection::open(target, "mono-demo").await {
+            false => match Connection::open(&running::quiet(target.clone()), "mono-demo").await {
                 Ok(connection) => Some(connection),
                 Err(error) => {
                     others.unasked = Some(format!(
@@ -63,14 +68,19 @@ impl Others {
             join_all(living.iter().zip(standings).map(
                 async |(other, standing)| match &connection {
                     Some(connection) => standing.ask(other, connection).await,
-                    None => standing.unasked(),
+                    None => (standing.unasked(), None),
                 },
             ))
             .await;
         if let Some(connection) = connection {
-            connection.close(std::time::Duration::from_secs(1)).await;
+            connection.close(CLOSES).await;
         }
-        for (other, serves) in living.into_iter().zip(serve) {
+        for (other, (serves, denied)) in living.into_iter().zip(serve) {
+            if let Some(words) = denied {
+                others.unasked = Some(format!(
+                    "your other `serve` processes may not be asked whether they serve this system: {words}"
+                ));
+            }
             match serves {
                 Serves::Here => others.here.push(other),
                 Serves::Perhaps => others.perhaps.push(other),
@@ -96,18 +106,24 @@ impl Others {
     pub(super) async fn refuse_lost(
         &self,
         connection: &Connection,
+        target: &Target,
         again: &str,
     ) -> Result<(), CliError> {
+        let Some(missing) = missing(connection).await? else { return Ok(()) };
         // One that runs the broker knows its journals best.
         let here = self.here.iter().min_by_key(|other| !other.runs_broker);
-        let Some(other) = here.or(self.perhaps.first()) else { return Ok(()) };
-        let missing = services::streams(connection).await?.missing();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
-        let (names, pid) = (names.join(", "), other.process.pid);
-        let does = if missing.len() == 1 { "does" } else { "do" };
+        let Some(other) = here.or(self.perhaps.first()) else {
+            return match heard_at(target).await {
+                // One that has begun meanwhile has made them.
+                Some(who) => match self::missing(connection).await? {
+                    Some(missing) => Err(refused_beside(&who, &missing, again)),
+                    None => Ok(()),
+                },
+                None => Ok(()),
+            };
+        };
+        let Missing { names, does } = missing;
+        let pid = other.process.pid;
         let command = format!("mono-demo serve {again} --recreate --journal-dir");
         let goes_on = format!(
             "`{command} {}` makes lost streams anew, and goes on with what its gateway has charged",
@@ -152,4 +168,37 @@ impl Others {
             })
             .collect()
     }
+}
+
+/// Streams of payments that are not there.
+struct Missing {
+    names: String,
+    /// The verb that goes with them.
+    does: &'static str,
+}
+
+async fn missing(connection: &Connection) -> Result<Option<Missing>, CliError> {
+    let missing = services::streams(connection).await?.missing();
+    let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
+    let does = if missing.len() == 1 { "does" } else { "do" };
+    Ok((!missing.is_empty()).then(|| Missing { names: names.join(", "), does }))
+}
+
+/// Who serves payments there, by a connection of its own: what is refused on it ends nothing.
+async fn heard_at(target: &Target) -> Option<String> {
+    let connection = Connection::open(&running::quiet(target.clone()), "mono-demo").await.ok()?;
+    let who = heard(&connection).await;
+    connection.close(CLOSES).await;
+    who
+}
+
+fn refused_beside(who: &str, Missing { names, does }: &Missing, again: &str) -> CliError {
+    let message = format!(
+        "serve: {who}, and {names} {does} not exist: somebody may have deleted what it relies on, so nothing \
+         was made anew"
+    );
+    CliError::new(Exit::Infrastructure, message).hint(format!(
+        "`mono-demo serve {again} --recreate --journal-dir DIR` makes lost streams anew; what its gateway has \
+         charged is charged once only where DIR has its journals"
+    ))
 }

@@ -140,13 +140,17 @@ pub async fn run(
             false => Others::find(&connection, &target, context).await?,
         };
         let again = named_again(&global.connection, &target, context);
-        if !args.recreate {
-            others.refuse_lost(&connection, &again).await?;
+        if let Some(warning) = &others.unasked {
+            output.note(format!("warning: {warning}"));
+        }
+        // Services of a scenario have a system that was made for them.
+        if !args.recreate && broker.is_none() && !args.note_deliveries {
+            others.refuse_lost(&connection, &target, &again).await?;
         }
         let journals = Journals::find(&args, broker, &connection, settings, context).await?;
         let mut warnings = others.with_other_journals(&journals);
-        warnings.extend(earlier::told(&journals, &target.url, &again, &others).await?);
-        for warning in others.unasked.iter().chain(&warnings) {
+        warnings.extend(earlier::told(&journals, &target.url, &again, &others, context).await?);
+        for warning in &warnings {
             output.note(format!("warning: {warning}"));
         }
         let running = starter.start(&connection, &journals).await?;

@@ -8,6 +8,7 @@ use async_nats::{HeaderMap, Subscriber};
 use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::Value;
 
+use super::heard::LEAF_NODES;
 use crate::modules::payment::REQUESTS;
 use crate::mono::Connection;
 use crate::wire::headers::EXPECTED_STREAM;
@@ -15,8 +16,6 @@ use crate::wire::subjects::PAYMENT_PROCESS;
 
 /// A name that no stream has: each refuses the message, and says so.
 const NONE: &str = "mono-demo-asks-who-stores-this";
-/// Each server of the account says here how many leaf nodes it has.
-const LEAF_NODES: &str = "$SYS.REQ.ACCOUNT.PING.STATZ";
 /// What a stream of another name says.
 const OTHER_STREAM: u64 = 10060;
 

@@ -3,12 +3,14 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `terminal` | one line a run, evidence for what does not pass, a progress bar on a terminal |
+//! | `aloud` | what services print, beside a report for machines |
 //! | `junit`, `xml` | the XML that CI systems read |
 //! | `github` | annotations beside the text, in the log of GitHub Actions |
 //! | `json` | all events as one document |
 //! | `html` | one page with everything, drawn |
 //! | `tap` | one line for each run, for tools that read the Test Anything Protocol |
 
+pub(crate) mod aloud;
 pub(crate) mod github;
 pub(crate) mod html;
 pub(crate) mod json;
@@ -23,6 +25,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use aloud::Aloud;
 pub use github::Github;
 pub use html::Html;
 pub use json::Json;

@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::counted::counted;
 use crate::e2e::record::run::Failure;
 use crate::e2e::report::Reporter;
+use crate::e2e::report::aloud::whose;
 use crate::e2e::scenario::ast::hazard::HazardKind;
 use crate::e2e::verdict::event::{Event, RunId, RunReport, Setup, Summary, Verdict};
 use crate::process::clean;
@@ -129,11 +130,7 @@ impl<W: Write> Terminal<W> {
 
     /// A line that a process has printed, and whose it is.
     fn printed(&mut self, run: &RunId, by: &str, line: &str) -> io::Result<()> {
-        let whose = match self.side_by_side {
-            true => format!("{run} {by} |"),
-            false => format!("{by} |"),
-        };
-        let whose = self.paint(Style::new().dim(), &clean(&whose));
+        let whose = whose(run, by, self.side_by_side, self.look.color);
         writeln!(self.out, "{whose} {line}")?;
         self.out.flush()
     }

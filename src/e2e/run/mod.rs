@@ -32,4 +32,5 @@ pub use stage::kept::Kept;
 pub use stage::machine::{
     Client, Machine, ServiceContext, ServiceSpawn, ServiceUnderTest, ServicesOf,
 };
+pub use stage::replied::until_replied;
 pub use steps::program::DIR;

@@ -11,16 +11,18 @@ use super::oracle::{self, Oracle};
 use super::probe::evidence::Probe;
 use super::probe::hazards::configured;
 use super::promised::{Declared, Sends, Surroundings};
+use super::record;
 use super::stage::brokers::Access;
 use super::stage::harness::Harness;
 use super::stage::hearing::Hearing;
+use crate::broker;
 use crate::e2e::record::hazard::Hazard;
-use crate::e2e::record::history::event::{Fault, Hit, OPERATIONS, Phase, What};
+use crate::e2e::record::history::event::{Fault, OPERATIONS, Phase, What};
 use crate::e2e::record::history::operation::Operation;
 use crate::e2e::record::history::reader::History;
 use crate::e2e::record::history::recorder::Recorder;
 use crate::e2e::scenario::ast::elsewhere::Elsewhere;
-use crate::e2e::scenario::ast::promise::{Place, Promise};
+use crate::e2e::scenario::ast::promise::{Place, Promise, Verb};
 use crate::e2e::text::template::Variables;
 use crate::e2e::verdict::policy::Policy;
 use crate::e2e::verdict::report::{self, Report};
@@ -58,6 +60,20 @@ pub struct Proved {
 }
 
 impl OpenHistory {
+    /// Why such a promise can never be judged here, if that is so.
+    #[must_use]
+    pub fn cannot_judge(promise: &Promise) -> Option<String> {
+        if promise.operation.verb == Verb::Call {
+            let on = &promise.operation.on;
+            let why = "only the clients of a scenario call methods; name what goes over the wire, as a \
+                       `submit`, `request` or `publish` on its subject";
+            return Some(format!("`call {on}`: {why}"));
+        }
+        let places = promise.effects.iter().map(|effect| &effect.at);
+        let mut logs = places.filter(|at| matches!(at, Place::Log(_)));
+        logs.next().map(|at| format!("{at}: only a scenario of `e2e` looks at what services print"))
+    }
+
     /// Begins one that is written to `file`, which goes with it: looks at what is there already, and
     /// listens from here on. Effects in files are looked for below `dir`, and commands run there.
     ///
@@ -70,10 +86,8 @@ impl OpenHistory {
         file: NamedTempFile,
         reaper: Reaper,
     ) -> Result<Self, String> {
-        let effects = promises.iter().flat_map(|promise| &promise.effects);
-        if let Some(place) = effects.map(|effect| &effect.at).find(|at| matches!(at, Place::Log(_)))
-        {
-            return Err(format!("{place}: only a scenario of `e2e` looks at what services print"));
+        if let Some(why) = promises.iter().find_map(Self::cannot_judge) {
+            return Err(why);
         }
         let (file, path) = file.into_parts();
         let recorder = Recorder::new(file);
@@ -142,10 +156,9 @@ impl OpenHistory {
         lock(&self.faults).remove(&fault);
     }
 
-    /// A fault of this name, which says what it does to which message, has hit one.
-    pub fn hits(&self, name: &str, fate: &str, subject: &str) {
-        let (fate, subject) = (fate.to_owned(), subject.to_owned());
-        self.recorder.fault_hit(name, &Hit { fate, subject });
+    /// A fault has hit a message.
+    pub fn hits(&self, hit: &broker::Hit) {
+        record::hit(&self.recorder, hit);
     }
 
     fn put_on_record(&self, open: &mut OpenFault) {

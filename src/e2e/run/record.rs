@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::oracle::{self, Oracle, Oracles};
 use super::probe::inboxes::Inboxes;
 use super::stage::world::World;
-use crate::e2e::record::history::event::{Kind, OPERATIONS, What};
+use crate::broker;
+use crate::e2e::record::history::event::{Hit, Kind, OPERATIONS, What};
 use crate::e2e::record::history::operation::Operation;
 use crate::e2e::record::history::reader::History;
 use crate::e2e::record::history::recorder::Recorder;
@@ -48,6 +49,12 @@ pub(in crate::e2e) fn begin<'a>(
         recorder.append(What::Fact(fact));
     }
     Some(Begun { operation, kind, reader })
+}
+
+/// Records that a fault has hit a message.
+pub(in crate::e2e) fn hit(recorder: &Recorder, hit: &broker::Hit) {
+    let (fate, kind) = (hit.fate.word().to_owned(), hit.kind.word().to_owned());
+    recorder.fault_hit(&hit.to_string(), &Hit { fate, kind, subject: hit.subject.clone() });
 }
 
 /// What an operation is about, by the first oracle that knows it.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use toml::de::{DeTable, DeValue};
 
-use super::ast::scenario::{BrokerTable, ProxyTable};
+use super::ast::scenario::{BrokerTable, Fixture, ProxyTable};
 use super::ast::step::{Action, Load, Step};
 use super::findings::Findings;
 use super::reader::Fields;
@@ -274,13 +274,13 @@ pub(in crate::e2e) fn cut_off<'a>(mut steps: impl Iterator<Item = &'a Step>) -> 
 
 /// What was broken until a later step mends it is not ended by another fault in silence, and a cluster that was
 /// broken until `heal` is not broken further: one that asks who leads could ask a node that never answers.
-pub(in crate::e2e) fn one_at_a_time<'a>(
-    steps: impl Iterator<Item = &'a Step>,
-    findings: &mut Findings,
-) {
+pub(in crate::e2e) fn one_at_a_time(fixture: &Fixture, findings: &mut Findings) {
     let mut lasting: Vec<&Fault> = Vec::new();
+    let steps = fixture.all_steps();
     for (step, fault) in steps.flat_map(|step| of(step).map(move |fault| (step, fault))) {
-        let (word, is_in_the_way) = (fault.what.word(), |first: &&&Fault| ends(fault, first));
+        let all_paused = all_paused(fault, &lasting, fixture);
+        let word = fault.what.word();
+        let is_in_the_way = |first: &&&Fault| ends(fault, first, all_paused);
         let told = lasting.iter().find(is_in_the_way).and_then(|first| {
             let (what, mender) = (first.what.word(), first.what.mended_by()?.word());
             Some(match mender {
@@ -302,8 +302,18 @@ pub(in crate::e2e) fn one_at_a_time<'a>(
     }
 }
 
+/// Whether those that were paused one by one are all that a fault could hit.
+fn all_paused(fault: &Fault, lasting: &[&Fault], fixture: &Fixture) -> bool {
+    let hits = |first: &&&Fault| {
+        let is_among = fault.service.is_none() || fault.service == first.service;
+        first.what == What::PauseService && is_among
+    };
+    let paused = lasting.iter().filter(hits).count();
+    paused >= fixture.processes_of(fault.service.as_deref())
+}
+
 /// Whether a fault ends one that was to last, or cannot be had beside it.
-fn ends(fault: &Fault, first: &Fault) -> bool {
+fn ends(fault: &Fault, first: &Fault, all_paused: bool) -> bool {
     let same = match (&fault.service, &first.service) {
         (Some(one), Some(other)) => one == other,
         _ => true,
@@ -317,7 +327,8 @@ fn ends(fault: &Fault, first: &Fault) -> bool {
         What::PauseServices => same && fault.what.is_of_services() && !fault.what.mends(),
         What::PauseService => {
             let all = [What::KillServices, What::RestartServices, What::StopServices];
-            same && all.contains(&fault.what)
+            let one = [What::KillService, What::RestartService, What::StopService];
+            same && (all.contains(&fault.what) || all_paused && one.contains(&fault.what))
         }
         // They start what is away.
         What::StopServices | What::StopService => {

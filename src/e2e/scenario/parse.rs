@@ -188,7 +188,7 @@ fn scenario(
     for step in fixture.all_steps() {
         faults::fit(step, &fixture.broker, fixture.proxy, findings);
     }
-    faults::one_at_a_time(fixture.all_steps(), findings);
+    faults::one_at_a_time(&fixture, findings);
     deaf::check(&fixture, findings);
     if fixture.steps.is_empty() && findings.problems.is_empty() {
         findings.add(0..0, "a scenario has at least one `[[step]]`");

@@ -23,35 +23,101 @@ use crate::e2e::text::source::Source;
 /// The end of the names of files with shared steps, which are no scenarios.
 const SHARED: &str = ".steps.toml";
 
+/// A fixture with mistakes, or one that cannot be read.
+struct Broken {
+    /// That of its file: which scenarios it has is not known.
+    name: String,
+    error: E2eError,
+}
+
+/// What is in the folder of a suite, in the order of names.
+struct Found {
+    fixtures: Vec<Fixture>,
+    broken: Vec<Broken>,
+}
+
+impl Found {
+    /// All of them, where none has a mistake.
+    fn all(self) -> Result<Vec<Fixture>, E2eError> {
+        match self.broken.is_empty() {
+            true => Ok(self.fixtures),
+            false => Err(mistakes(self.broken)),
+        }
+    }
+
+    /// Those with mistakes: the ones that may be chosen, and the others.
+    fn chosen_or_not(&mut self, filter: &Filter) -> (Vec<Broken>, Vec<Broken>) {
+        let files: Vec<String> = self.broken.iter().map(|broken| broken.name.clone()).collect();
+        let broken = std::mem::take(&mut self.broken);
+        broken.into_iter().partition(|one| filter.may_choose(&one.name, &self.fixtures, &files))
+    }
+}
+
+/// The mistakes of all of them, or why one cannot be read.
+fn mistakes(broken: Vec<Broken>) -> E2eError {
+    let mut all = Vec::new();
+    for broken in broken {
+        match broken.error {
+            E2eError::Fixtures(mistakes) => all.extend(mistakes),
+            unreadable => return unreadable,
+        }
+    }
+    E2eError::Fixtures(all)
+}
+
 /// The names of all scenarios of the suite, chosen or not.
 ///
 /// # Errors
-/// As [`load`].
+/// [`E2eError::Fixtures`] where not all of them can be read.
 pub fn names(settings: &Settings) -> Result<BTreeSet<String>, E2eError> {
-    Ok(load(settings)?.iter().map(|fixture| fixture.name.to_string()).collect())
+    Ok(find(settings)?.all()?.iter().map(|fixture| fixture.name.to_string()).collect())
 }
 
-/// Reads every fixture below [`Settings::fixtures`], in the order of their names.
+/// Fixtures with mistakes that [`load`] passes over, since none of the names that are chosen is theirs.
 ///
 /// # Errors
-/// [`E2eError::Fixtures`] has the mistakes of all of them; [`E2eError::Idle`].
+/// [`E2eError::Read`] where a folder cannot be read.
+pub fn passed_over(settings: &Settings) -> Result<Vec<String>, E2eError> {
+    if settings.filter.names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (_, passed_over) = find(settings)?.chosen_or_not(&settings.filter);
+    Ok(passed_over.into_iter().map(|broken| broken.name).collect())
+}
+
+/// Reads every fixture below [`Settings::fixtures`], in the order of their names, except those with
+/// mistakes that nobody chooses by name.
+///
+/// # Errors
+/// [`E2eError::Fixtures`] has the mistakes of all others; [`E2eError::Read`]; [`E2eError::Idle`].
 pub fn load(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
+    let mut found = find(settings)?;
+    let (chosen, passed_over) = found.chosen_or_not(&settings.filter);
+    if !chosen.is_empty() {
+        return Err(mistakes(chosen));
+    }
+    let (fixtures, all_are_known) = (found.fixtures, passed_over.is_empty());
+    let is_whole = settings.filter == Filter::default();
+    let off = || switched_off(&settings.promises, &fixtures).filter(|_| is_whole);
+    let idle = idle(&settings.promises, &fixtures).or_else(off);
+    match idle.filter(|_| all_are_known && !fixtures.is_empty()) {
+        Some(idle) => Err(idle.into()),
+        None => Ok(fixtures),
+    }
+}
+
+fn find(settings: &Settings) -> Result<Found, E2eError> {
     let mut paths = Vec::new();
     walk(&settings.fixtures, "toml", &mut paths)?;
     paths.retain(|path| !path.to_string_lossy().ends_with(SHARED));
+    paths.sort();
     let mut fixtures = Vec::new();
-    let mut bad = Vec::new();
+    let mut broken = Vec::new();
     for path in paths {
-        let text = inside::read_text(&settings.fixtures, &path)
-            .map_err(|error| E2eError::read(&path, error))?;
-        let shown = path.strip_prefix(&settings.machine.shown_from).unwrap_or(&path);
-        let source = Source::new(&shown.display().to_string(), &text);
-        match name_of(&settings.fixtures, &path) {
-            Ok(name) => match read(settings, name, source) {
-                Ok(scenarios) => fixtures.extend(scenarios),
-                Err(error) => bad.push(error),
-            },
-            Err(problem) => bad.push(FixtureError { source, problems: vec![problem] }),
+        let name = path.strip_prefix(&settings.fixtures).unwrap_or(&path).with_extension("");
+        match read_file(settings, &path) {
+            Ok(scenarios) => fixtures.extend(scenarios),
+            Err(error) => broken.push(Broken { name: name.display().to_string(), error }),
         }
     }
     fixtures.sort_by(|a, b| a.name.cmp(&b.name));
@@ -60,18 +126,23 @@ pub fn load(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
         let message = format!("two scenarios are named {}", pair[0].name);
         let help = format!("{} is the other one", pair[row].source.path);
         let problem = Problem { span: 0..0, message, help: Some(help) };
-        bad.push(FixtureError { source: pair[other].source.clone(), problems: vec![problem] });
+        let source = pair[other].source.clone();
+        let error = E2eError::Fixtures(vec![FixtureError { source, problems: vec![problem] }]);
+        broken.push(Broken { name: pair[0].name.to_string(), error });
     }
-    if !bad.is_empty() {
-        return Err(E2eError::Fixtures(bad));
-    }
-    let is_whole = settings.filter == Filter::default();
-    let off = || switched_off(&settings.promises, &fixtures).filter(|_| is_whole);
-    let idle = idle(&settings.promises, &fixtures).or_else(off);
-    match idle.filter(|_| !fixtures.is_empty()) {
-        Some(idle) => Err(idle.into()),
-        None => Ok(fixtures),
-    }
+    Ok(Found { fixtures, broken })
+}
+
+fn read_file(settings: &Settings, path: &Path) -> Result<Vec<Fixture>, E2eError> {
+    let text =
+        inside::read_text(&settings.fixtures, path).map_err(|error| E2eError::read(path, error))?;
+    let shown = path.strip_prefix(&settings.machine.shown_from).unwrap_or(path);
+    let source = Source::new(&shown.display().to_string(), &text);
+    let read = match name_of(&settings.fixtures, path) {
+        Ok(name) => read(settings, name, source),
+        Err(problem) => Err(FixtureError { source, problems: vec![problem] }),
+    };
+    read.map_err(|mistakes| E2eError::Fixtures(vec![mistakes]))
 }
 
 /// Reads one fixture of a suite.
@@ -164,10 +235,10 @@ fn walk(folder: &Path, end: &str, paths: &mut Vec<PathBuf>) -> Result<(), E2eErr
 /// Golden files without a scenario, which was renamed or removed; as they are shown.
 ///
 /// # Errors
-/// As [`load`].
+/// [`E2eError::Fixtures`] where not all of them can be read.
 pub fn left_over(settings: &Settings) -> Result<Vec<PathBuf>, E2eError> {
-    let had: BTreeSet<PathBuf> =
-        load(settings)?.iter().map(|fixture| golden_path(settings, fixture)).collect();
+    let all = find(settings)?.all()?;
+    let had: BTreeSet<PathBuf> = all.iter().map(|fixture| golden_path(settings, fixture)).collect();
     let mut found = Vec::new();
     walk(&settings.fixtures, "snap", &mut found)?;
     found.retain(|path| !had.contains(path));

@@ -173,7 +173,8 @@ pub(in crate::e2e) fn usual_jobs() -> usize {
 /// The scenarios that the filter leaves.
 ///
 /// # Errors
-/// [`E2eError`] for a fixture that makes no sense, chosen or not, and where no run is left.
+/// [`E2eError`] for a fixture that makes no sense, unless others are chosen by name, and where no run is
+/// left.
 pub fn chosen(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
     let all = load(settings)?;
     let may_be_empty = settings.pass_with_no_runs;
@@ -184,7 +185,7 @@ pub fn chosen(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
         let given: Vec<String> = unmatched.into_iter().map(|(given, _)| given).collect();
         let names_are_right = settings.filter.wrong_names(&all).next().is_none();
         let is_all = names_are_right && !has_runs(settings, &choose(settings, all));
-        return Err(nothing(settings, &given, near, is_all));
+        return Err(nothing(settings, &given, near, is_all, false));
     }
     let chosen = choose(settings, all);
     let runs = has_runs(settings, &chosen);
@@ -193,22 +194,29 @@ pub fn chosen(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
         return Ok(chosen);
     }
     let mut given = settings.filter.words();
-    if !chosen.is_empty() {
+    let by_client = !chosen.is_empty();
+    if by_client {
         given.extend(settings.clients.iter().map(|client| format!("--client {}", client.name)));
     }
     if given.is_empty() {
         given.push("there is none".to_owned());
     }
-    Err(nothing(settings, &given, None, true))
+    Err(nothing(settings, &given, None, true, by_client))
 }
 
 fn has_runs(settings: &Settings, chosen: &[Fixture]) -> bool {
     chosen.iter().any(|fixture| clients_of(settings, fixture).next().is_some())
 }
 
-fn nothing(settings: &Settings, given: &[String], near: Option<String>, is_all: bool) -> E2eError {
+fn nothing(
+    settings: &Settings,
+    given: &[String],
+    near: Option<String>,
+    is_all: bool,
+    by_client: bool,
+) -> E2eError {
     let suite = settings.invocation.suite.clone();
-    E2eError::NothingChosen { given: given.join(", "), suite, near, is_all }
+    E2eError::NothingChosen { given: given.join(", "), suite, near, is_all, by_client }
 }
 
 /// The same, but without an error if no run is left because a client is missing on this machine:

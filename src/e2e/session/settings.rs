@@ -118,6 +118,8 @@ pub enum E2eError {
         /// Whether nothing at all is chosen, and each name is one of the suite's. Otherwise a part of
         /// the filter is a slip.
         is_all: bool,
+        /// Whether scenarios are chosen, and none of them runs with one of these clients.
+        by_client: bool,
     },
     /// A folder or file of the suite cannot be read.
     #[error("cannot read {}: {source}", path.display())]

@@ -30,6 +30,9 @@ use crate::e2e::verdict::outcome::End;
 const MISSED: f64 = 0.05;
 /// The most runs of one candidate.
 const MOST: u32 = 20;
+/// What always failed is not to become what fails now and then: so often a smaller one is run once more, and
+/// most of these runs have to fail.
+const ONCE_MORE: u32 = 3;
 
 /// How much may be done for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -305,27 +308,27 @@ impl Shrinker<'_> {
         candidates.truncate(most);
         let runs = candidates.iter().map(|(.., fixture)| self.fails(fixture));
         let ran: Vec<Ran> = stream::iter(runs).buffered(self.jobs).collect().await;
-        let mut can: Vec<(Edit, String)> = Vec::new();
-        for ((edit, smaller, _), ran) in candidates.into_iter().zip(ran) {
+        let mut can: Vec<(Edit, String, Arc<Fixture>)> = Vec::new();
+        for ((edit, smaller, fixture), ran) in candidates.into_iter().zip(ran) {
             self.left = self.left.saturating_sub(ran.runs);
             match ran.said {
-                Some(_) if !can.iter().any(|(other, _)| other.covers(&edit)) => {
-                    can.push((edit, smaller));
+                Some(_) if !can.iter().any(|(other, ..)| other.covers(&edit)) => {
+                    can.push((edit, smaller, fixture));
                 }
                 Some(_) => {}
                 None => _ = self.known.insert(smaller),
             }
         }
-        // All of them, or half, and so on; the first alone is known to fail.
+        // All of them, or half, and so on; each alone is known to fail.
         let mut many = can.len();
         while many > 1 {
-            let edits: Vec<&Edit> = can[..many].iter().map(|(edit, _)| edit).collect();
+            let edits: Vec<&Edit> = can[..many].iter().map(|(edit, ..)| edit).collect();
             if let Some(smaller) = edited(text, &edits)
                 && let Ok(Some(fixture)) = self.read(&smaller)
             {
                 let ran = self.fails(&fixture).await;
                 self.left = self.left.saturating_sub(ran.runs);
-                if ran.said.is_some() {
+                if ran.said.is_some() && self.fails_mostly(&fixture).await {
                     let done = edits.iter().map(|edit| edit.told.clone()).collect();
                     told(Progress::Smaller(done));
                     return Some(smaller);
@@ -333,9 +336,27 @@ impl Shrinker<'_> {
             }
             many /= 2;
         }
-        let (edit, smaller) = can.into_iter().next()?;
-        told(Progress::Smaller(vec![edit.told]));
-        Some(smaller)
+        for (edit, smaller, fixture) in can {
+            if self.fails_mostly(&fixture).await {
+                told(Progress::Smaller(vec![edit.told]));
+                return Some(smaller);
+            }
+            self.known.insert(smaller);
+        }
+        None
+    }
+
+    /// Whether it fails about as often as the whole.
+    async fn fails_mostly(&mut self, fixture: &Arc<Fixture>) -> bool {
+        if self.times > 1 {
+            return true;
+        }
+        let many = ONCE_MORE.min(self.left);
+        let runs = (0..many).map(|_| self.fails(fixture));
+        let ran: Vec<Ran> = stream::iter(runs).buffered(self.jobs).collect().await;
+        self.left -= many;
+        let failed = ran.iter().filter(|ran| ran.said.is_some()).count();
+        2 * failed > many as usize
     }
 
     /// A text as a scenario; `None` where it is none for this client.

@@ -73,7 +73,7 @@ impl Figures {
         let mut lines = self.told.clone();
         if self.redelivered > 0 {
             let deliveries = counted(self.deliveries, "delivery");
-            lines.push(format!("{deliveries}, {} of them again", self.redelivered));
+            lines.push(format!("{deliveries}, {} redelivered", self.redelivered));
         }
         if self.faults > 0 {
             let mut line = counted(self.faults, "fault");

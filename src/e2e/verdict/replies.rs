@@ -1,13 +1,15 @@
 //! One reply a request: every operation ends exactly once, nothing ends that did not begin, no request
 //! is answered by two, and no two acknowledgements are of one message.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::finding::{Finding, Findings, Property, SHOWN, copies};
-use super::index::{Index, Operation};
+use super::index::{Ended, Index, Operation};
 use super::places;
 use crate::counted::counted;
-use crate::e2e::record::history::event::{Answers, DUPLICATE, Event, Hit, Kind, What};
+use crate::e2e::record::history::event::{
+    Answers, DUPLICATE, Event, Hit, Kind, LOSE, Phase, REPLY, What,
+};
 
 /// The promise.
 pub const REPLIES: Property = Property { word: "replies", says: "one reply a request" };
@@ -76,6 +78,7 @@ pub(in crate::e2e) fn check(index: &Index<'_>) -> Finding {
             answered_again(event, answers, &asked, &mut findings);
         }
     }
+    lost(index, &doubled, &mut findings);
     places::check(index, &mut findings);
     let requests = index.operations.iter().filter(|one| one.invoke.kind == Kind::Request).count();
     if index.noted {
@@ -125,6 +128,29 @@ fn doubled<'a>(index: &Index<'a>) -> HashMap<&'a str, u64> {
         index.operations.iter().map(|operation| operation.invoke.subject.as_str()).collect();
     let target = |hit: &'a Hit| Some(hit.subject.as_str()).filter(|of| asked.contains(of));
     hits.into_iter().map(|(event, hit)| (target(hit).unwrap_or(""), event.at_ns)).collect()
+}
+
+/// A reply that a fault took away is the one of a request that had none. Where more were taken away, somebody
+/// had another one, or the services ask each other there: that a request had one reply is not known then.
+fn lost(index: &Index<'_>, doubled: &HashMap<&str, u64>, findings: &mut Findings) {
+    let hits = index.faults.iter().filter(|(_, fault)| fault.phase == Phase::Begin);
+    let hits = hits.filter_map(|(_, fault)| fault.hit.as_ref());
+    let mut on: BTreeMap<&str, usize> = BTreeMap::new();
+    for hit in hits.filter(|hit| (hit.fate.as_str(), hit.kind.as_str()) == (LOSE, REPLY)) {
+        *on.entry(&hit.subject).or_default() += 1;
+    }
+    for (subject, lost) in on {
+        let asked = || index.operations.iter().filter(|one| one.invoke.subject == subject);
+        let without = asked().filter(|one| one.ended() != Ended::Ok).count();
+        if asked().next().is_some() && lost > without && !doubled.contains_key(subject) {
+            let replies = counted(lost, "reply");
+            let requests = counted(without, "request");
+            findings.unknown(format!(
+                "a fault took away {replies} on `{subject}`, where {requests} had none: whether one that was \
+                 answered had one reply is not known"
+            ));
+        }
+    }
 }
 
 /// How much later than the client the harness may hear a reply.
@@ -178,13 +204,14 @@ fn answered_again(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::e2e::record::history::event::{End, Fault, Invoke, Phase, Reply};
+    use crate::e2e::record::history::event::{End, Fault, Invoke, Refusal, Reply};
     use crate::e2e::record::history::reader::History;
     use crate::e2e::verdict::finding::Verdict;
 
     /// A request on `a` that is answered twice, after a fault hit a message.
     fn judged(name: &str, fate: &str, subject: &str, hit_s: u64) -> Verdict {
-        let hit = Some(Hit { fate: fate.to_owned(), subject: subject.to_owned() });
+        let kind = String::new();
+        let hit = Some(Hit { fate: fate.to_owned(), kind, subject: subject.to_owned() });
         let invoke = |op, subject: &str| {
             let (process, subject) = ("c".to_owned(), subject.to_owned());
             What::Invoke(Invoke { process, op, kind: Kind::Request, subject, about: None })
@@ -221,6 +248,33 @@ mod tests {
         ] {
             let verdict = judged("duplicate publish on a", fate, subject, hit_s);
             assert_eq!(!verdict.is_invalid(), is_excused, "{fate} {subject} {hit_s}: {verdict:?}");
+        }
+    }
+
+    #[test]
+    fn a_reply_that_was_taken_away_is_the_one_of_a_request_that_had_none() {
+        let lost = |subject: &str| {
+            let (fate, kind) = (LOSE.to_owned(), REPLY.to_owned());
+            let hit = Some(Hit { fate, kind, subject: subject.to_owned() });
+            What::Fault(Fault { name: "lose reply".to_owned(), phase: Phase::Begin, hit })
+        };
+        let invoke = |op| {
+            let (process, subject) = ("c".to_owned(), "a".to_owned());
+            What::Invoke(Invoke { process, op, kind: Kind::Request, subject, about: None })
+        };
+        let ok = |op| What::Ok(Reply { process: "c".to_owned(), op, ..Reply::default() });
+        let late = |op| {
+            What::Unknown(Refusal { process: "c".to_owned(), op, reason: "timeout".to_owned() })
+        };
+        for (history, is_known) in [
+            (vec![invoke(1), lost("a"), late(1)], true),
+            (vec![invoke(1), lost("a"), ok(1)], false),
+            (vec![invoke(1), ok(1), lost("a"), invoke(2), late(2), lost("a")], false),
+            (vec![invoke(1), lost("between.services"), ok(1)], true),
+        ] {
+            let history = History::from_events((1..).zip(history));
+            let finding = check(&Index::new(&history.events));
+            assert_eq!(finding.verdict == Verdict::Valid, is_known, "{finding:?}");
         }
     }
 

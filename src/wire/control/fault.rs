@@ -159,6 +159,52 @@ pub enum Span {
 }
 
 impl Fault {
+    /// Its `kind`.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Kill { .. } => "kill",
+            Self::Stop { .. } => "stop",
+            Self::Restart { .. } => "restart",
+            Self::Pause { .. } => "pause",
+            Self::Resume { .. } => "resume",
+            Self::LameDuck { .. } => "lame-duck",
+            Self::Wipe { .. } => "wipe",
+            Self::KillLeader { .. } => "kill-leader",
+            Self::LoseQuorum {} => "lose-quorum",
+            Self::Isolate { .. } => "isolate",
+            Self::Heal {} => "heal",
+            Self::Delay { .. } => "delay",
+            Self::Cut {} => "cut",
+            Self::CutAfter { .. } => "cut-after",
+            Self::Chop { .. } => "chop",
+            Self::Blackhole {} => "blackhole",
+            Self::HalfOpen { .. } => "half-open",
+            Self::Refuse {} => "refuse",
+            Self::HealNetwork {} => "heal-network",
+            Self::Lose { .. } => "lose",
+            Self::Duplicate { .. } => "duplicate",
+            Self::Late { .. } => "late",
+            Self::Swap { .. } => "swap",
+            Self::Disconnect { .. } => "disconnect",
+        }
+    }
+
+    /// The node of a cluster that it names.
+    #[must_use]
+    pub fn node(&self) -> Option<usize> {
+        match self {
+            Self::Kill { node }
+            | Self::Stop { node }
+            | Self::Restart { node }
+            | Self::Pause { node }
+            | Self::Resume { node }
+            | Self::LameDuck { node } => *node,
+            Self::Wipe { node } | Self::Isolate { node } => Some(*node),
+            _ => None,
+        }
+    }
+
     /// From when to when it is there.
     #[must_use]
     pub fn span(&self) -> Span {
@@ -256,4 +302,43 @@ pub enum MessageKind {
     Nak,
     /// What a service answers.
     Reply,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_of_a_fault_is_its_kind() {
+        let unknown = serde_json::from_value::<Fault>(serde_json::json!({ "kind": "x" }));
+        let unknown = unknown.unwrap_err().to_string();
+        let known: Vec<&str> = unknown.split('`').skip(3).step_by(2).collect();
+        assert_eq!(known.len(), 24, "{unknown}");
+        let messages = serde_json::json!({ "message": "ack" });
+        for word in known {
+            let mut fault = serde_json::json!({ "kind": word });
+            // What one takes another refuses.
+            let more = [
+                ("node", serde_json::json!(1)),
+                ("stream", "S".into()),
+                ("latency_ms", 1.into()),
+                ("bytes", 1.into()),
+                ("pause_ms", 1.into()),
+                ("by_ms", 1.into()),
+                ("direction", "to-client".into()),
+                ("moment", "after".into()),
+                ("messages", messages.clone()),
+            ];
+            for (key, value) in more {
+                fault[key] = value;
+                let read = serde_json::from_value::<Fault>(fault.clone());
+                if read.is_err_and(|error| error.to_string().starts_with("unknown field")) {
+                    fault.as_object_mut().unwrap().remove(key);
+                }
+            }
+            let read: Fault = serde_json::from_value(fault.clone()).unwrap();
+            assert_eq!(read.word(), word);
+            assert_eq!(read.node(), fault["node"].as_u64().map(|node| node as usize));
+        }
+    }
 }

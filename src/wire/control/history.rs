@@ -1,5 +1,7 @@
 //! Operations of a history, and its verdict.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -53,7 +55,11 @@ pub struct Judged {
     pub verdict: String,
     /// The whole report for people: each promise, its evidence, and the figures.
     pub report: String,
-    /// One each that was declared, and one for each property that every history has.
+    /// What was declared, by its name.
+    pub declared: BTreeMap<String, PromiseJudged>,
+    /// What every history promises, as `replies`, by its word.
+    pub properties: BTreeMap<String, PromiseJudged>,
+    /// Both, one after the other: a promise may have the name of a property, as `order`.
     pub promises: Vec<PromiseJudged>,
     /// The history in numbers, as `acknowledged`, `done`, `lost` and `twice`.
     pub figures: Map<String, Value>,

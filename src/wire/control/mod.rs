@@ -6,8 +6,10 @@
 //! side and answered in the order in which they are done: who needs an order waits for the answer. A
 //! mistake is answered with `err`, and the session goes on.
 //!
-//! Everything that a session has started is gone when its input ends, for whatever reason: processes are
-//! killed, folders removed. [`Op::Stop`] is the orderly end.
+//! Everything that a session has started is gone when its input ends or nobody reads its answers any
+//! more, for whatever reason: processes are killed, folders removed. What is under way when the input ends
+//! is finished first, within 10 s, while somebody reads; SIGTERM gives it up. [`Op::Stop`] is the
+//! orderly end.
 //!
 //! What is started has a name, which later commands have in `of`. All listens on 127.0.0.1.
 
@@ -113,7 +115,7 @@ pub enum Op {
     /// answer. `ok` is an [`Account`].
     #[serde(rename = "account.create")]
     AccountCreate {
-        /// The broker.
+        /// The broker; a cluster has no accounts.
         of: String,
         /// Its name, letters, digits, `-` and `_`; `broker-1-account-1` and so on if left out.
         #[serde(default, skip_serializing_if = "Option::is_none")]

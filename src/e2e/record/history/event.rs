@@ -218,14 +218,21 @@ pub struct Fault {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hit {
-    /// What became of it: `drop`, `delay`, `duplicate`, …
+    /// What became of it: `lose`, `delay`, `duplicate`, …
     pub fate: String,
+    /// What it was: `publish`, `reply`, …; older histories do not say it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub kind: String,
     /// Its subject, or that of what it answered.
     pub subject: String,
 }
 
 /// The fate of a message that came twice.
 pub const DUPLICATE: &str = "duplicate";
+/// The fate of one that never came.
+pub const LOSE: &str = "lose";
+/// The kind of one that answers another.
+pub const REPLY: &str = "reply";
 
 /// The two ends of a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@
 //! | `drift` | all messages, for checks with a schema |
 //! | `hazards` | what does no harm yet |
 //! | `answers`, `inboxes` | replies that no client shows |
-//! | `leaks` | what is left behind at the broker |
+//! | `leaks`, `left_behind` | when one looks for what is left at the broker; what that is |
 //! | `watches` | what is looked for in every run |
 //! | `trace` | how the run went, for reports that draw |
 
@@ -23,5 +23,6 @@ pub(crate) mod inboxes;
 pub(crate) mod instead;
 pub(crate) mod inventory;
 pub(crate) mod leaks;
+mod left_behind;
 pub(crate) mod trace;
 pub(crate) mod watches;

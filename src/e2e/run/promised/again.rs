@@ -5,21 +5,19 @@
 //! times that are usual here are waited for: whoever does one thing after the other has done the next by
 //! then.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-/// Of which promise, and with which key.
-pub(super) type Key = (String, String);
+use crate::e2e::verdict::promised::Begun;
 
 /// How long it is looked on after the last effect: twice the median time from an operation to its effects,
 /// at most `most`. Nothing where no effect is known of an operation.
 pub(super) fn looks_on<'a>(
-    begun_ns: &HashMap<Key, u64>,
+    begun_ns: &Begun,
     effects: impl IntoIterator<Item = (&'a str, &'a str, u64)>,
     most: Duration,
 ) -> Duration {
     let took = effects.into_iter().filter_map(|(promise, key, at_ns)| {
-        let begun_ns = begun_ns.get(&(promise.to_owned(), key.to_owned()))?;
+        let begun_ns = begun_ns.get(promise)?.get(key)?;
         at_ns.checked_sub(*begun_ns)
     });
     let mut took: Vec<u64> = took.collect();
@@ -34,8 +32,8 @@ mod tests {
 
     #[test]
     fn twice_the_usual_time_is_waited_for_within_bounds() {
-        let begun = |key: &str, at: u64| (("order".to_owned(), key.to_owned()), at);
-        let begun = HashMap::from([begun("a", 10), begun("b", 20), begun("c", 30)]);
+        let begun = [("a", 10), ("b", 20), ("c", 30)].map(|(key, at)| (key.to_owned(), at));
+        let begun = Begun::from([("order".to_owned(), begun.into())]);
         let looks = |effects: &[(&str, u64)], most| {
             let effects = effects.iter().map(|(key, at)| ("order", *key, *at));
             looks_on(&begun, effects, Duration::from_nanos(most)).as_nanos()

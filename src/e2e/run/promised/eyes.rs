@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use regex_lite::Regex;
 
@@ -20,6 +21,9 @@ use crate::e2e::scenario::ast::promise::{Operation, Pick, Place, Promise, Verb};
 use crate::e2e::scenario::feeds::{At, Configured, feeds};
 use crate::e2e::text::data::Data;
 use crate::process::Reaper;
+
+/// How long an answer of JetStream may take that is asked at the last moment.
+pub(super) const ANSWERS: Duration = Duration::from_secs(1);
 
 /// What everybody needs who looks.
 pub(in crate::e2e) struct Surroundings {
@@ -132,6 +136,20 @@ impl Eye {
         }
     }
 
+    /// The same; a broker that says nothing is waited for until then, or as long as an answer may take.
+    pub(super) async fn look_until(
+        &mut self,
+        around: &Surroundings,
+        deadline: Instant,
+    ) -> Result<(), String> {
+        if !self.asks_broker() {
+            return self.look(around).await;
+        }
+        let deadline = deadline.max(Instant::now() + ANSWERS);
+        let looked = tokio::time::timeout_at(deadline.into(), self.look(around)).await;
+        looked.unwrap_or_else(|_| Err("JetStream does not answer".to_owned()))
+    }
+
     /// Looks for what was not there before.
     pub(super) async fn look(&mut self, around: &Surroundings) -> Result<(), String> {
         match self.at.clone() {
@@ -149,8 +167,8 @@ impl Eye {
                 Ok(())
             }
             Place::Kv(bucket) => self.bucket(around, &bucket).await,
-            Place::Subjects(_) => {
-                self.heard(around);
+            Place::Subjects(subjects) => {
+                self.heard(around, &subjects);
                 Ok(())
             }
             Place::Log(service) => {
@@ -174,7 +192,7 @@ impl Eye {
         self.add(&message, around.clock.ns_at(stored.at), None, place);
     }
 
-    fn heard(&mut self, around: &Surroundings) {
+    fn heard(&mut self, around: &Surroundings, subjects: &[String]) {
         let Some(ear) = &self.ear else { return };
         let new = ear.since(self.seen);
         if ear.was_away() {
@@ -186,6 +204,11 @@ impl Eye {
         }
         for (at, message) in new {
             self.seen += 1;
+            // A stream delivers to a subject of somebody's choice, under the subject that a message has: what
+            // is brought here that way nobody has sent here.
+            if !subjects.iter().any(|subject| matches(subject, &message.subject)) {
+                continue;
+            }
             let headers = wire_headers(message.headers.as_ref());
             let body = Data::read(&message.payload);
             let place = format!("message {} on {}", self.seen, message.subject);
@@ -247,6 +270,11 @@ impl Eye {
             )),
             (None, None, None) => None,
         };
+    }
+
+    /// Whether it looks at what the broker has.
+    pub(super) fn asks_broker(&self) -> bool {
+        matches!(self.at, Place::Stream { .. } | Place::Kv(_))
     }
 
     /// How often it may look: a program is more work than a question.

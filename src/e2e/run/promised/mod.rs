@@ -19,7 +19,7 @@ mod pick;
 mod seen_lines;
 mod stored;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -46,11 +46,11 @@ use crate::e2e::text::template::{Variables, fill_text};
 use crate::e2e::verdict::index::Index;
 use crate::e2e::verdict::policy::Policy;
 use crate::e2e::verdict::promised::facts::{self, Effect, Gap, InFlight};
-use crate::e2e::verdict::promised::{self, Open};
+use crate::e2e::verdict::promised::{self, Begun, Open};
 use crate::e2e::verdict::promises::{Judged, Promises, Unreadable};
 use crate::wire::driver::Op;
 pub(in crate::e2e) use eyes::Surroundings;
-use eyes::{Eye, Found};
+use eyes::{ANSWERS, Eye, Found};
 
 /// Nobody says when an effect is there: it is looked for.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
@@ -203,7 +203,7 @@ impl Declared {
         while !open.is_empty() {
             for ((promise, effect, eye), known) in eyes.iter_mut().zip(&mut known) {
                 // A broker that is away may be back in time; what stays so is told at the end.
-                let _ = eye.look(&self.around).await;
+                let _ = eye.look_until(&self.around, deadline).await;
                 let promise = &self.promises[*promise];
                 // What a program printed may be in another order by now.
                 let skipped = if eye.is_dear() { 0 } else { *known };
@@ -235,13 +235,13 @@ impl Declared {
             self.look_on(&begun, within).await;
         }
         // A broker that is away is asked once more at the end.
-        let _ = self.know_streams().await;
+        let _ = tokio::time::timeout(ANSWERS, self.know_streams()).await;
         Ok(())
     }
 
     /// Until nothing has come for a while, at places where it matters how often something is there; at
     /// most so long, whoever goes on and on.
-    async fn look_on(&self, begun: &HashMap<again::Key, u64>, most: Duration) {
+    async fn look_on(&self, begun: &Begun, most: Duration) {
         let mut eyes = self.eyes.lock().await;
         if !eyes.iter().any(|(.., eye)| eye.counts) {
             return;
@@ -309,7 +309,12 @@ impl Declared {
         for (promise, effect, eye) in &mut *eyes {
             let of = self.promises[*promise].name.clone();
             eye.afresh();
-            if let Err(why) = eye.look(&self.around).await {
+            // A broker that says nothing is not asked by each of them again.
+            let looked = match &unknown_streams {
+                Some(why) if eye.asks_broker() => Err(format!("{}: {why}", eye.at)),
+                _ => eye.look(&self.around).await,
+            };
+            if let Err(why) = looked {
                 eye.gap.get_or_insert(why);
             }
             eye.know_senders(&sent);

@@ -8,8 +8,10 @@
 //! | `start` | starts what a fixture asks for: the brokers, and the client's driver |
 //! | `networks` | proxies before the servers, for those who are to have a bad network |
 //! | `reached` | a fault of a network, and whom it has reached |
+//! | `lost_replies` | replies that a fault took away |
 //! | `lasting` | a fault that lasts until another one mends it |
 //! | `ready` | starts a process of a service, and tells when it is ready |
+//! | `replied` | waits until a subject is answered |
 //! | `connected` | who is connected as a service |
 //! | `refused` | why a service is not ready, where the broker knows |
 //! | `services`, `service_process` | the service processes: started, looked after, drained |
@@ -35,11 +37,13 @@ pub(crate) mod hearing;
 pub(crate) mod kept;
 mod last_words;
 pub(crate) mod lasting;
+pub(crate) mod lost_replies;
 pub(crate) mod machine;
 pub(crate) mod networks;
 pub(crate) mod reached;
 pub(crate) mod ready;
 pub(crate) mod refused;
+pub(crate) mod replied;
 mod restarts;
 pub(crate) mod scene;
 pub(crate) mod secrets;

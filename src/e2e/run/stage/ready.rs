@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, future::Future, time::Duration};
 
 use async_nats::jetstream;
-use futures_util::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::select_all};
+use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde_json::Value;
 
 use super::asked::Asked;
@@ -11,13 +11,14 @@ use super::connected::{self, Connection};
 use super::harness::Harness;
 use super::hearing::Hearing;
 use super::machine::{ServiceContext, ServiceUnderTest};
+use super::replied::until_replied;
 use super::sign;
 use crate::counted::counted;
 use crate::e2e::scenario::ast::service::Ready;
 use crate::e2e::text::telling::telling_line;
 use crate::e2e::text::template;
 use crate::e2e::verdict::outcome::Stop;
-use crate::process::{Child, Reaper};
+use crate::process::{Child, NotReady, Reaper, until_ready};
 use crate::web::{Page, Readiness};
 
 /// NATS has no event for a new subscription: a service is asked until it answers.
@@ -69,18 +70,8 @@ pub(in crate::e2e) async fn start_process(
     // A program that asks must not wait for a person.
     drop(child.take_stdin());
     let Ready::Line(text) = &service.ready else { return Ok(child) };
-    let printed = async {
-        let mut lines = child.stderr_lines();
-        while let Some(line) = lines.next().await {
-            if line.contains(text.as_str()) {
-                return;
-            }
-        }
-        // Its outputs are closed: how it ended tells more.
-        std::future::pending().await
-    };
     let how = format!("print a line with `{text}`");
-    within(service, &[&child], printed, &how).await?;
+    within(service, &[&child], child.prints(text), &how).await?;
     Ok(child)
 }
 
@@ -143,7 +134,8 @@ async fn observed(
         }
         Ready::Subject(subject) => {
             let how = format!("answer a request on {subject}");
-            within(service, processes, replied(harness, subject), &how).await
+            let replied = until_replied(|| harness.client(), subject);
+            within(service, processes, replied, &how).await
         }
         Ready::Service(name) => {
             let subject = format!("$SRV.PING.{name}");
@@ -161,34 +153,24 @@ async fn within(
     sign: impl Future<Output = ()>,
     how: &str,
 ) -> Result<(), NotStarted> {
-    let name = &service.name;
-    let limit = service.ready_within;
-    tokio::pin!(sign);
-    let ended = select_all(processes.iter().map(|process| Box::pin(process.wait())));
-    tokio::select! {
-        biased;
-        () = &mut sign => Ok(()),
-        (status, at, _) = ended => {
-            processes[at].drained().await;
-            // It was ready, and ended before we had read what it said.
-            if tokio::task::unconstrained(&mut sign).now_or_never().is_some() {
-                return Ok(());
-            }
+    let (name, limit) = (&service.name, service.ready_within);
+    let Err(why) = until_ready(processes, sign, limit).await else { return Ok(()) };
+    let (reason, log) = match why {
+        NotReady::Ended { at, status } => {
             let all: Vec<String> =
                 processes[at].timed_tail().into_iter().map(|(_, line)| line).collect();
             let said = telling_line(&all).unwrap_or_default();
-            let log = processes[at].both_ends();
             let reason =
                 format!("{name} ended with {status} before it was ready; its log says `{said}`");
-            let (reason, service) = (Stop::Broken(reason), name.clone());
-            Err(NotStarted { reason, service, log, ended: true })
+            (reason, processes[at].both_ends())
         }
-        () = tokio::time::sleep(limit) => {
+        NotReady::Late => {
             let log = processes.iter().flat_map(|process| process.tail()).collect();
-            let reason = Stop::Broken(format!("{name} did not {how} within {limit:?}"));
-            Err(NotStarted { reason, service: name.clone(), log, ended: false })
+            (format!("{name} did not {how} within {limit:?}"), log)
         }
-    }
+    };
+    let (reason, service) = (Stop::Broken(reason), name.clone());
+    Err(NotStarted { reason, service, log, ended: matches!(why, NotReady::Ended { .. }) })
 }
 
 /// Returns once the connections of services are enough.
@@ -222,21 +204,6 @@ async fn is_consumed(harness: &Harness, name: &str) -> Result<bool, async_nats::
         }
     }
     Ok(false)
-}
-
-/// Returns once anything answers a request there.
-async fn replied(harness: &Harness, subject: &str) {
-    loop {
-        if let Ok(client) = harness.client().await {
-            while client.connection_state() == async_nats::connection::State::Connected {
-                if client.request(subject.to_owned(), "".into()).await.is_ok() {
-                    return;
-                }
-                tokio::time::sleep(ASK_AGAIN).await;
-            }
-        }
-        tokio::time::sleep(ASK_AGAIN).await;
-    }
 }
 
 /// Returns once so many different instances answer.

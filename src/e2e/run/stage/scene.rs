@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::brokers::Brokers;
 use super::harness::Harness;
 use super::hearing::Hearing;
+use super::lost_replies::LostReplies;
 use super::machine::{CLIENT, Machine};
 use crate::e2e::driver::Driver;
 use crate::e2e::record::history::recorder::Recorder;
@@ -20,6 +21,7 @@ pub(in crate::e2e) struct Scene<'a> {
     pub(in crate::e2e) recorder: &'a Recorder,
     /// What services print.
     pub(in crate::e2e) hearing: &'a Hearing,
+    pub(in crate::e2e) lost_replies: &'a LostReplies,
     /// The folder that services, programs and promises share.
     pub(in crate::e2e) dir: PathBuf,
     /// What `{{client}}` of a `run` step is.

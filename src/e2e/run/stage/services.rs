@@ -135,10 +135,12 @@ impl Services {
         self.aside.extend(self.running.extract_if(.., |process| process.name() != name));
     }
 
-    /// Faults hit all services.
+    /// Faults hit all services; what was just hit counts as the youngest.
     pub(in crate::e2e) fn all_in_view(&mut self) {
         self.wanted.iter_mut().for_each(|wanted| wanted.in_view = true);
+        let in_view = std::mem::take(&mut self.running);
         self.running.append(&mut self.aside);
+        self.running.extend(in_view);
     }
 
     /// Whether some are being started, for whoever would not cut that short.
@@ -354,6 +356,11 @@ impl ServiceProcesses for Services {
         let in_view = self.wanted.iter_mut().filter(|wanted| wanted.in_view);
         in_view.for_each(|wanted| wanted.left = wanted.processes);
         self.started_by_a_fault().boxed()
+    }
+
+    fn restarts(&self) -> bool {
+        // One that is killed at its message may be away just now, too.
+        self.restarts.wanted || self.crashing.as_ref().is_some_and(|crashing| crashing.is_due())
     }
 
     fn drain_limit(&self) -> Duration {

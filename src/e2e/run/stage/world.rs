@@ -10,6 +10,7 @@ use super::files;
 use super::harness::Harness;
 use super::hearing::Hearing;
 use super::lasting::Lasting;
+use super::lost_replies::LostReplies;
 use super::machine::{Client, Machine};
 use super::networks::Networks;
 use super::reached::Reached;
@@ -70,6 +71,7 @@ pub(in crate::e2e) struct World {
     pub(in crate::e2e) broken: Vec<Lasting>,
     /// Faults by message, with their names and where the fixture has them.
     pub(in crate::e2e) rules: Vec<(Arc<MessageRule>, String, Span)>,
+    pub(in crate::e2e) lost_replies: LostReplies,
     /// The faults of networks.
     pub(in crate::e2e) reaches: Vec<Reached>,
     /// What broke, in order: the same for the same seed.
@@ -180,6 +182,7 @@ impl World {
                     tape: Tape::default(),
                     broken: Vec::new(),
                     rules: Vec::new(),
+                    lost_replies: LostReplies::default(),
                     reaches: Vec::new(),
                     schedule: Vec::new(),
                     watches: Watches::new(leaks, hazards, advisories),
@@ -215,6 +218,7 @@ impl World {
             driver: &*self.driver,
             recorder: &self.recorder,
             hearing: &self.hearing,
+            lost_replies: &self.lost_replies,
             dir: self.services.context().dir.clone(),
             command: &self.command,
         };

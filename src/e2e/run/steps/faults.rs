@@ -6,10 +6,12 @@ use std::time::Duration;
 use crate::broker::{Fault, FaultError, Faults, Heard, Side, What};
 use crate::counted::counted;
 use crate::e2e::driver;
-use crate::e2e::record::history::event::{Hit, Phase};
+use crate::e2e::record::history::event::Phase;
 use crate::e2e::record::history::recorder::Recorder;
 use crate::e2e::record::run::Failure;
+use crate::e2e::run::record;
 use crate::e2e::run::stage::lasting::Lasting;
+use crate::e2e::run::stage::lost_replies::LostReplies;
 use crate::e2e::run::stage::reached::Reached;
 use crate::e2e::run::stage::world::World;
 use crate::e2e::scenario::ast::scenario::Fixture;
@@ -43,7 +45,7 @@ impl World {
             .network(Side::Client, &self.networks.client)
             .network(Side::Services, &self.networks.shared)
             .services(&mut self.services)
-            .hearing(hearing(&self.recorder))
+            .hearing(hearing(&self.recorder, &self.lost_replies))
             .after(injected);
         for (service, proxies) in &self.networks.services {
             faults = faults.network_of(service, proxies);
@@ -164,6 +166,7 @@ impl World {
 fn told(fixture: &Fixture, span: &Span, fault: &Fault, error: FaultError) -> Stop {
     match error {
         FaultError::Services(_)
+        | FaultError::NoServices
         | FaultError::NothingCut { .. }
         | FaultError::NobodyConnected { .. } => {
             Stop::failed(fixture, span, format!("`{fault}`: {error}"))
@@ -173,11 +176,11 @@ fn told(fixture: &Fixture, span: &Span, fault: &Fault, error: FaultError) -> Sto
 }
 
 /// Puts each message that a fault hits on record.
-fn hearing(recorder: &Recorder) -> Heard {
-    let recorder = recorder.clone();
+fn hearing(recorder: &Recorder, lost_replies: &LostReplies) -> Heard {
+    let (recorder, lost_replies) = (recorder.clone(), lost_replies.clone());
     Arc::new(move |hit| {
-        let (fate, subject) = (hit.fate.word().to_owned(), hit.subject.clone());
-        recorder.fault_hit(&hit.to_string(), &Hit { fate, subject });
+        lost_replies.hear(hit);
+        record::hit(&recorder, hit);
     })
 }
 

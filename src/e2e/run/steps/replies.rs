@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::attempt::{DEFAULT_TIMEOUT, millis};
 use super::running_step::RunningStep;
 use crate::broker::subject_matches;
+use crate::counted::counted;
 use crate::e2e::driver::raw::{failed, header_map, to_value, wire_headers};
 use crate::e2e::record::seen::{Seen, base64, from_base64};
 use crate::e2e::run::record;
@@ -46,7 +47,9 @@ impl RunningStep<'_> {
         let begun = record::begin(self.scene.recorder, oracles, "harness", &op);
         let body = from_base64(&payload_base64);
         let patience = Patience { many: many as usize, listeners: listeners.len(), limit };
+        let before = self.scene.lost_replies.on(&subject);
         let asked = self.ask_all(&subject, body, &headers, patience).await;
+        let lost = self.scene.lost_replies.on(&subject) - before;
         let outcome = match &asked {
             Ok(replies) => Outcome::Ok(replies.first().map(to_value).unwrap_or_default()),
             Err(error) => Outcome::Err(error.clone()),
@@ -55,11 +58,13 @@ impl RunningStep<'_> {
             begun.end(&outcome);
         }
         match asked {
-            Ok(replies) if replies.len() != many as usize => {
-                let wanted =
-                    if many == 1 { "1 reply".to_owned() } else { format!("{many} replies") };
+            Ok(replies) if replies.len() != many as usize || lost > 0 => {
+                let wanted = counted(many as usize, "reply");
                 let (saw, bodies) = (replies.len(), Seen::messages(&replies).main_part());
                 let mut message = format!("expected {wanted} to {subject}, saw {saw}: {bodies}");
+                if lost > 0 {
+                    message.push_str(&format!("; a fault took away {lost} more"));
+                }
                 if !listeners.is_empty() {
                     message.push_str(&format!("; it went to {}", listeners.join(", ")));
                 }

@@ -87,6 +87,19 @@ impl Fixture {
         self.setup.iter().chain(&self.steps).chain(&self.teardown)
     }
 
+    /// How many processes run of a service, or of all; where the suite's services are no commands, they are
+    /// one.
+    pub fn processes_of(&self, service: Option<&str>) -> usize {
+        let each = self.processes.services as usize;
+        let of_it = |one: &&Service| service.is_none_or(|name| name == one.name);
+        match self.commands.is_empty() {
+            true => each,
+            false => {
+                self.commands.iter().filter(of_it).map(|one| one.processes as usize * each).sum()
+            }
+        }
+    }
+
     /// The step that a failure at this line is about: it points at the step or at what that expects. The
     /// steps of an included file are all at the line of their include.
     pub fn step_at(&self, line: usize) -> Option<&Step> {

@@ -63,6 +63,26 @@ impl Filter {
         fixtures.into_iter().filter(wanted).collect()
     }
 
+    /// Whether a fixture with mistakes may be meant, of which only the name of its file is known; of those
+    /// without mistakes all names are, and `files` are the files of those with.
+    pub fn may_choose(&self, file: &str, fixtures: &[Fixture], files: &[String]) -> bool {
+        let names = || fixtures.iter().map(|fixture| fixture.name.as_str());
+        let is_in = |wanted: &str, file: &str| {
+            let row = wanted.strip_prefix(file).is_some_and(|row| row.starts_with('/'));
+            row || name_matches(wanted, file)
+        };
+        let is_meant = |wanted: &String| {
+            let is_whole = names().any(|name| name == wanted);
+            // What is nowhere else may be one of its rows.
+            let is_elsewhere = || {
+                names().any(|name| name_matches(wanted, name))
+                    || files.iter().any(|file| is_in(wanted, file))
+            };
+            !is_whole && (is_in(wanted, file) || !is_elsewhere())
+        };
+        self.names.is_empty() || self.names.iter().any(is_meant)
+    }
+
     /// The names that no scenario of the suite has.
     pub fn wrong_names<'a>(&'a self, fixtures: &'a [Fixture]) -> impl Iterator<Item = &'a String> {
         let has = |fixture: &Fixture, wanted: &str| name_matches(wanted, fixture.name.as_str());

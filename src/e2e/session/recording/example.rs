@@ -1,6 +1,6 @@
 //! Recordings for tests, a line for each thing that was heard.
 
-use super::gathering::{Came, Gathering};
+use super::gathering::{Came, Gathering, PULL};
 use super::heard::{End, Heard, Holding, Recording};
 use super::subjects::Asked;
 use crate::e2e::record::delivery::ACKNOWLEDGE;
@@ -27,7 +27,9 @@ pub(super) fn recording(lines: &[&str]) -> Recording {
             body: body.as_bytes().to_vec(),
             is_status: false,
         };
-        if subject.starts_with(ACKNOWLEDGE) {
+        if subject.starts_with(PULL) {
+            gathering.pulled(subject, came.reply_to.as_deref());
+        } else if subject.starts_with(ACKNOWLEDGE) {
             gathering.acknowledged(subject, body.as_bytes());
         } else if subject.starts_with("_INBOX") || subject.starts_with("inbox ") {
             gathering.in_inbox(came);

@@ -109,11 +109,15 @@ fn without_secrets(mut recording: Recording, redactor: &mut Redactor) -> Recordi
 
 /// What was heard on a subject, and why it is sent or expected.
 fn told(family: &Family) -> String {
-    let Family { subject, members, origin } = family;
+    let Family { subject, members, origin, doubt } = family;
     let count = members.len();
-    match origin {
-        Origin::Sent => format!("{subject}: {count} sent"),
-        Origin::Caused(evidence) => {
+    match (origin, doubt) {
+        (Origin::Sent, None) => format!("{subject}: {count} sent"),
+        (Origin::Sent, Some((value, other))) => format!(
+            "{subject}: {count} sent, though {value} is in {other} too: a worker was done with that before; \
+             where it acknowledges first and works afterwards, `--expect '{subject}'`"
+        ),
+        (Origin::Caused(evidence), _) => {
             let why = match evidence {
                 Evidence::Said => "as --expect says".to_owned(),
                 Evidence::Republished => "a stream sends on what it has stored".to_owned(),

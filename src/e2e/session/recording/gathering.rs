@@ -1,7 +1,7 @@
 //! Puts together what belongs together: a request and its replies, a message in a stream and who is done
 //! with it. It knows no connection.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::heard::{Ack, Content, End, Heard, Recording, Reply};
 use crate::e2e::driver::raw::acknowledgement;
@@ -15,6 +15,11 @@ const OF_STREAM: &str = "Nats-Stream";
 const MOST_REPLIES: usize = 100;
 /// Replies that came before their requests; more are not kept.
 const MOST_EARLY: usize = 1000;
+/// Where workers ask for messages: `<stream>.<consumer>` follows.
+pub(super) const PULL: &str = "$JS.API.CONSUMER.MSG.NEXT.";
+/// How long the names are that client libraries draw, and what of them is the program's.
+const NUID: usize = 22;
+const OF_PROGRAM: usize = 12;
 /// More bytes of messages are not kept.
 const MOST_BYTES: usize = 64 << 20;
 
@@ -41,6 +46,8 @@ pub(super) struct Gathering {
     early: Vec<(String, Reply)>,
     /// Which message has which number in a stream.
     stored: BTreeMap<(String, u64), usize>,
+    /// Which programs ask for the messages of a consumer of a stream.
+    pulls: BTreeMap<(String, String), BTreeSet<String>>,
 }
 
 impl Gathering {
@@ -119,6 +126,19 @@ impl Gathering {
         let of = number_of(subject).and_then(|key| self.stored.get(&key));
         if let Some(&of) = of {
             self.messages[of].done = Some(self.at);
+            let pulls = Delivery::of(subject)
+                .and_then(|one| self.pulls.get(&(one.stream.to_owned(), one.consumer.to_owned())));
+            self.messages[of].workers = pulls.cloned().unwrap_or_default();
+        }
+    }
+
+    /// A worker asks for messages of a consumer.
+    pub(super) fn pulled(&mut self, subject: &str, reply_to: Option<&str>) {
+        let consumer = subject.strip_prefix(PULL).and_then(|rest| rest.split_once('.'));
+        if let (Some((stream, consumer)), Some(program)) = (consumer, reply_to.and_then(program_of))
+        {
+            let key = (stream.to_owned(), consumer.to_owned());
+            self.pulls.entry(key).or_default().insert(program.to_owned());
         }
     }
 
@@ -193,6 +213,16 @@ impl Gathering {
             self.stored.insert(key, number);
         }
     }
+}
+
+/// Which program has drawn this inbox. Client libraries make names of 22 letters and digits (NUID), of which
+/// the first 12 stay the same as long as a program runs.
+pub(super) fn program_of(inbox: &str) -> Option<&str> {
+    let mut words = inbox.split('.');
+    let is_inbox = words.next().is_some_and(|first| first.starts_with("_INBOX"));
+    let drawn = words.next().filter(|word| is_inbox && word.len() == NUID)?;
+    let is_drawn = drawn.bytes().all(|c| c.is_ascii_alphanumeric());
+    is_drawn.then(|| &drawn[..OF_PROGRAM])
 }
 
 /// Whether a stream delivers it, and nobody sent it to this subject.

@@ -1,5 +1,7 @@
 //! What was heard on a running system, in its order.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use crate::e2e::text::data::Data;
@@ -68,6 +70,8 @@ pub(super) struct Heard {
     pub(super) stored: Option<(String, u64)>,
     /// When the last of those who work on what is stored was done with it.
     pub(super) done: Option<u64>,
+    /// Which programs ask for the messages of the consumer that was done with it, where their inboxes tell.
+    pub(super) workers: BTreeSet<String>,
     /// Whether somebody may still answer it: the recording ended too soon after it.
     pub(super) under_way: bool,
 }

@@ -12,7 +12,7 @@ use futures_util::stream::{self, SelectAll};
 use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep_until};
 
-use super::gathering::{Came, Gathering};
+use super::gathering::{Came, Gathering, PULL};
 use super::heard::{End, Holding, Recording};
 use super::subjects::{Asked, OTHERS};
 use crate::e2e::driver::raw::wire_headers;
@@ -58,6 +58,7 @@ enum Said {
     Message(Message),
     Reply(Message),
     Acknowledgement(Message),
+    Pull(Message),
 }
 
 type Telling = fn(Message) -> Said;
@@ -105,6 +106,10 @@ impl<'a> Listening<'a> {
                     listening.heard.push(subscriber.map(Said::Acknowledgement as Telling))
                 }
                 Err(error) => listening.unheard.push(format!("when a message is done: {error}")),
+            }
+            // Without it, a worker that acknowledges first is not known by its inboxes: a doubt is told.
+            if let Ok(subscriber) = subscribe(connection, &format!("{PULL}{stream}.*")).await {
+                listening.heard.push(subscriber.map(Said::Pull as Telling));
             }
         }
         // Last: where an inbox is refused, no answer to anything counts any more.
@@ -205,6 +210,9 @@ impl<'a> Listening<'a> {
                     Said::Reply(message) => gathering.in_inbox(came(message)),
                     Said::Acknowledgement(message) => {
                         gathering.acknowledged(&message.subject, &message.payload);
+                    }
+                    Said::Pull(message) => {
+                        gathering.pulled(&message.subject, message.reply.as_deref());
                     }
                 },
                 why = self.connection.missed() => {

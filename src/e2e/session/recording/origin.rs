@@ -2,11 +2,13 @@
 //!
 //! NATS does not say who published a message. What it does say: whose inbox a reply goes to, when a request
 //! is answered, and when a worker is done with a message of a stream. The rest is a guess, by values that two
-//! messages have in common, and is decided for all messages on a subject alike.
+//! messages have in common, and is decided for all messages on a subject alike. A worker that acknowledges
+//! first and works afterwards is known where its inboxes tell that it is the same program; else there is a
+//! doubt, which is told.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::gathering::is_of_stream;
+use super::gathering::{is_of_stream, program_of};
 use super::heard::Heard;
 use super::leaves::{leaves, text_of};
 use super::subjects::Asked;
@@ -43,11 +45,22 @@ pub(super) struct Family {
     /// The numbers of its messages.
     pub(super) members: Vec<usize>,
     pub(super) origin: Origin,
+    /// Of what is sent: a value that it has in common with a message on this subject, with which a worker was
+    /// done before.
+    pub(super) doubt: Option<(String, String)>,
+}
+
+/// What says that a message has been caused by another one.
+#[derive(Debug, Default)]
+struct Signs {
+    evidence: Option<Evidence>,
+    /// What would say so if a worker had acknowledged too early.
+    doubt: Option<(String, String)>,
 }
 
 /// All messages by their families, in the order in which these were first heard.
 pub(super) fn families(messages: &[Heard], asked: &Asked) -> Vec<Family> {
-    let mut evidence = evidence(messages);
+    let mut signs = signs(messages);
     let mut groups: BTreeMap<(String, Option<bool>), Vec<usize>> = BTreeMap::new();
     for (number, heard) in messages.iter().enumerate() {
         let key = (kind(&heard.subject), asked.is_sent(&heard.subject));
@@ -56,8 +69,8 @@ pub(super) fn families(messages: &[Heard], asked: &Asked) -> Vec<Family> {
     let mut families: Vec<Family> = groups
         .into_iter()
         .map(|((kind, said), members)| {
-            let found = members.iter().filter(|number| evidence[**number].is_some()).count();
-            let first = members.iter().find_map(|number| evidence[*number].take());
+            let found = members.iter().filter(|of| signs[**of].evidence.is_some()).count();
+            let first = members.iter().find_map(|of| signs[*of].evidence.take());
             let origin = match (said, first) {
                 (Some(true), _) => Origin::Sent,
                 (Some(false), _) => Origin::Caused(Evidence::Said),
@@ -65,9 +78,12 @@ pub(super) fn families(messages: &[Heard], asked: &Asked) -> Vec<Family> {
                 (None, Some(evidence)) if 2 * found > members.len() => Origin::Caused(evidence),
                 _ => Origin::Sent,
             };
+            let is_guessed = said.is_none() && origin == Origin::Sent;
+            let doubt = members.iter().find_map(|of| signs[*of].doubt.take());
+            let doubt = doubt.filter(|_| is_guessed);
             let one = &messages[members[0]].subject;
             let is_one = members.iter().all(|number| messages[*number].subject == *one);
-            Family { subject: if is_one { one.clone() } else { kind }, members, origin }
+            Family { subject: if is_one { one.clone() } else { kind }, members, origin, doubt }
         })
         .collect();
     families.sort_by_key(|family| family.members[0]);
@@ -86,7 +102,7 @@ pub(super) fn varies(word: &str) -> bool {
 }
 
 /// For each message what says that another one, before it, has caused it.
-fn evidence(messages: &[Heard]) -> Vec<Option<Evidence>> {
+fn signs(messages: &[Heard]) -> Vec<Signs> {
     let mut all = Vec::new();
     // Who holds which values, and what is worked on.
     let mut holders: HashMap<String, Vec<usize>> = HashMap::new();
@@ -103,20 +119,26 @@ fn evidence(messages: &[Heard]) -> Vec<Option<Evidence>> {
             others(of) && is_open && (!is_request(heard) || sender(&messages[**of]).is_some())
         });
         let values = values(heard);
-        let shared = values.iter().filter(|_| !is_request(heard)).find_map(|value| {
-            let holders = holders.get(value)?;
-            let is_done = |of: &usize| messages[*of].done.is_some_and(|done| done < heard.at);
-            let of = holders.iter().rev().find(|of| others(of) && !is_done(of))?;
-            Some((*of, value.clone()))
-        });
-        all.push(match (during, shared) {
+        let shares = |is_cause: &dyn Fn(&Heard) -> bool| {
+            values.iter().filter(|_| !is_request(heard)).find_map(|value| {
+                let holders = holders.get(value)?;
+                let of = holders.iter().rev().find(|of| others(of) && is_cause(&messages[**of]))?;
+                Some((*of, value.clone()))
+            })
+        };
+        let is_done = |of: &Heard| of.done.is_some_and(|done| done < heard.at);
+        let shared = shares(&|of| !is_done(of) || is_by_worker(heard, of));
+        let evidence = match (during, shared) {
             _ if is_of_stream(&heard.content.headers) => Some(Evidence::Republished),
             (Some(of), _) => Some(Evidence::During(messages[*of].subject.clone())),
             (None, Some((of, value))) => {
                 Some(Evidence::Shares(value, messages[of].subject.clone()))
             }
             (None, None) => None,
-        });
+        };
+        let early = shares(&is_done).filter(|_| evidence.is_none());
+        let doubt = early.map(|(of, value)| (value, messages[of].subject.clone()));
+        all.push(Signs { evidence, doubt });
         if let Some(end) = end(heard) {
             open.push((number, end));
         }
@@ -144,6 +166,12 @@ fn sender(heard: &Heard) -> Option<&str> {
     let reply_to = heard.reply_to.as_deref().filter(|to| to.starts_with("_INBOX"))?;
     let (connection, _) = reply_to.rsplit_once('.')?;
     connection.contains('.').then_some(connection)
+}
+
+/// Whether the program that asks for a reply to one is a worker that was done with the other.
+fn is_by_worker(heard: &Heard, done: &Heard) -> bool {
+    let program = heard.reply_to.as_deref().and_then(program_of);
+    program.is_some_and(|program| done.workers.contains(program))
 }
 
 fn is_same_sender(a: &Heard, b: &Heard) -> bool {

@@ -377,12 +377,13 @@ impl<'i, 'a> Lives<'i, 'a> {
         self.keyless > 0 || self.operations() > 0
     }
 
-    /// When the first operation of each key was begun.
-    pub(super) fn begun(&self) -> impl Iterator<Item = ((String, String), u64)> {
-        self.by_key.iter().filter_map(|(key, life)| {
+    /// Its name, and when the first operation of each key was begun.
+    pub(super) fn begun(&self) -> (String, HashMap<String, u64>) {
+        let by_key = self.by_key.iter().filter_map(|(key, life)| {
             let first = life.operations.first()?;
-            Some(((self.promise.name.clone(), key.to_owned()), first.begun.at_ns))
-        })
+            Some(((*key).to_owned(), first.begun.at_ns))
+        });
+        (self.promise.name.clone(), by_key.collect())
     }
 
     /// What is not there yet of what was acknowledged.

@@ -121,12 +121,15 @@ pub fn open(index: &Index<'_>) -> Result<Option<Vec<Open>>, Unreadable> {
 }
 
 /// When the first operation with a key of a promise was begun, by promise and key, in nanoseconds.
+pub type Begun = HashMap<String, HashMap<String, u64>>;
+
+/// When operations of all promises were begun.
 ///
 /// # Errors
 /// [`Unreadable`]: a fact has another shape than it is written in.
-pub fn begun(index: &Index<'_>) -> Result<HashMap<(String, String), u64>, Unreadable> {
+pub fn begun(index: &Index<'_>) -> Result<Begun, Unreadable> {
     let all = lives::of(index)?;
-    Ok(all.iter().flat_map(Lives::begun).collect())
+    Ok(all.iter().map(Lives::begun).collect())
 }
 
 #[cfg(test)]

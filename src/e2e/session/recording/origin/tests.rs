@@ -10,7 +10,10 @@ fn told(lines: &[&str], asked: &Asked) -> Vec<String> {
     let families = families(&messages(lines), asked);
     families
         .iter()
-        .map(|family| format!("{}: {}", family.subject, origin(&family.origin)))
+        .map(|family| {
+            let doubt = family.doubt.as_ref().map(|(_, of)| format!(", or because of {of}"));
+            format!("{}: {}{}", family.subject, origin(&family.origin), doubt.unwrap_or_default())
+        })
         .collect()
 }
 
@@ -108,4 +111,40 @@ fn whoever_knows_better_says_so() {
 fn what_a_stream_sends_on_nobody_has_to_send() {
     let lines = ["orders.new : {}", "users.copy [Nats-Stream=ORDERS; Nats-Sequence=1] : {}"];
     assert_eq!(told(&lines, &asked()), ["orders.new: sent", "users.copy: Republished"]);
+}
+
+/// The order is acknowledged before the receipt is written.
+#[test]
+fn a_worker_that_acknowledges_first_is_known_by_its_inboxes() {
+    let told_by = |receipt: &str| {
+        // A stream has stored it, where it asks for that.
+        let inbox = receipt.split(" > ").nth(1).unwrap_or("_INBOX.nobody");
+        let stored = format!("{inbox} : {{\"stream\":\"GOT\",\"seq\":1}}");
+        let receipt = format!("{receipt} : {{\"id\":\"o-1\"}}");
+        let lines = [
+            "orders.new > _INBOX.CLIENTclient0000000001 : {\"id\":\"o-1\"}",
+            "_INBOX.CLIENTclient0000000001 : {\"stream\":\"ORDERS\",\"seq\":4}",
+            "$JS.API.CONSUMER.MSG.NEXT.ORDERS.w > _INBOX.WORKERworker0000000007 : 1",
+            "$JS.API.CONSUMER.MSG.NEXT.ORDERS.other > _INBOX.OTHERother000000000007 : 1",
+            "$JS.ACK.ORDERS.w.1.4.4.1700000000000000000.0",
+            &receipt,
+            &stored,
+        ];
+        told(&lines, &asked())
+    };
+    let shares = "users.got: Shares(\"o-1\", \"orders.new\")";
+    let found = told_by("users.got > _INBOX.WORKERworker0000000009");
+    assert_eq!(found, ["orders.new: sent", shares]);
+    let found = told_by("users.got > _INBOX.WORKERworker0000000009.3");
+    assert_eq!(found, ["orders.new: sent", shares]);
+    // Somebody else, or nobody knows who.
+    let doubt = "users.got: sent, or because of orders.new";
+    let others = [
+        "users.got > _INBOX.CLIENTclient0000000009",
+        "users.got > _INBOX.OTHERother000000000009",
+        "users.got",
+    ];
+    for receipt in others {
+        assert_eq!(told_by(receipt), ["orders.new: sent", doubt], "{receipt}");
+    }
 }
