@@ -326,8 +326,9 @@ async fn write_each_id_at_once(ids: usize) -> usize {
     let mut asked_again = 0;
     for n in 0..ids {
         let payment = Payment::new(&format!("one-{n}"), "1", "USD", None, None).unwrap();
-        let intent = payment.intent("worker", "now".to_owned());
-        let entry = payment.entry(Status::Completed, String::new(), 1, "worker", "now".to_owned());
+        let intent = payment.intent(payment.content(), "worker", "now".to_owned());
+        let said = (Status::Completed, String::new());
+        let entry = payment.entry(payment.content(), said, 1, "worker", "now".to_owned());
         let writes = ledgers.iter().map(async |ledger| {
             let mut again = 0;
             let deadline = Instant::now() + Duration::from_secs(60);

@@ -62,6 +62,7 @@ mod for_all_scenarios;
 mod framework;
 mod full_disk;
 mod fuzz;
+mod gathered;
 mod given_files;
 mod golden_sees;
 mod hazards;

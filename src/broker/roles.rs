@@ -99,7 +99,7 @@ impl Default for Roles {
                 // their own account; and to the harness.
                 "_R_.>",
                 "_INBOX_harness.>",
-                // A message to itself, as a client.
+                // A message to itself, as a client; and which messages it was given, to other workers.
                 "_INBOX_worker.barrier.*",
                 "services.notification.email-rejected",
                 "payments.ledger.*",

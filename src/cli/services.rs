@@ -186,6 +186,7 @@ pub async fn start(
         .remembering(durable.then(|| payment::Books::beside(journals)))
         .recreating(recreate)
         .in_new_store(is_new)
+        .synced(durable)
         .telling(refusals);
     let gateway =
         payment::Gateway::new(settings.payment.gateway.clone(), settings.payment.chance, charges);

@@ -1,5 +1,6 @@
 //! A client that reports refusals of the server as errors; all operations use it.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ use super::denials::{About, Denials, Denied};
 #[derive(Debug, Clone)]
 pub struct Caller {
     client: Client,
+    /// Below which the answers to this client come.
+    inboxes: Arc<str>,
     denials: Denials,
     /// Changes with each new connection, where somebody tells.
     reconnects: Option<watch::Receiver<u64>>,
@@ -25,13 +28,15 @@ pub struct Caller {
 
 impl From<Client> for Caller {
     fn from(client: Client) -> Self {
-        Self { client, denials: Denials::new(), reconnects: None }
+        let inboxes = inbox_prefix(&client);
+        Self { client, inboxes, denials: Denials::new(), reconnects: None }
     }
 }
 
 impl Caller {
     pub(super) fn new(client: Client, denials: Denials, reconnects: watch::Receiver<u64>) -> Self {
-        Self { client, denials, reconnects: Some(reconnects) }
+        let inboxes = inbox_prefix(&client);
+        Self { client, inboxes, denials, reconnects: Some(reconnects) }
     }
 
     /// The client.
@@ -51,12 +56,9 @@ impl Caller {
         subjects: &[&str],
         operation: impl IntoFuture<Output = T>,
     ) -> Result<T, Denied> {
-        let inboxes = self.inbox_prefix();
-        self.unless(
-            About { subjects, subscribes: false, only_listens: false, inboxes: &inboxes },
-            operation,
-        )
-        .await
+        let inboxes = &self.inboxes;
+        let about = About { subjects, subscribes: false, only_listens: false, inboxes };
+        self.unless(about, operation).await
     }
 
     /// The same for an operation that subscribes to the subject. The server does not say which
@@ -69,17 +71,9 @@ impl Caller {
         subject: &str,
         operation: impl IntoFuture<Output = T>,
     ) -> Result<T, Denied> {
-        let inboxes = self.inbox_prefix();
-        self.unless(
-            About {
-                subjects: &[subject],
-                subscribes: true,
-                only_listens: false,
-                inboxes: &inboxes,
-            },
-            operation,
-        )
-        .await
+        let (subjects, inboxes) = (&[subject], &self.inboxes);
+        let about = About { subjects, subscribes: true, only_listens: false, inboxes };
+        self.unless(about, operation).await
     }
 
     /// The same for one that waits for no answer, so that it needs no inbox.
@@ -124,13 +118,8 @@ impl Caller {
     /// Waits until the server, after so many refusals, refuses one of these subscriptions, or the
     /// inbox that answers come to. It does so also when somebody narrows what this user may.
     pub async fn refused_since(&self, mark: u64, subscriptions: &[&str]) -> Denied {
-        let inboxes = self.inbox_prefix();
-        let about = About {
-            subjects: subscriptions,
-            subscribes: false,
-            only_listens: true,
-            inboxes: &inboxes,
-        };
+        let (subjects, inboxes) = (subscriptions, &self.inboxes);
+        let about = About { subjects, subscribes: false, only_listens: true, inboxes };
         self.denials.hear(mark, about).await
     }
 
@@ -217,11 +206,13 @@ impl Caller {
     fn connections(&self) -> u64 {
         self.client.statistics().connects.load(Ordering::Relaxed)
     }
+}
 
-    fn inbox_prefix(&self) -> String {
-        let inbox = self.client.new_inbox();
-        inbox.rsplit_once('.').map(|(prefix, _)| prefix.to_owned()).unwrap_or_default()
-    }
+/// The library does not tell it, but by an inbox; to make one for each operation costs more than the rest
+/// of asking whether it was refused.
+fn inbox_prefix(client: &Client) -> Arc<str> {
+    let inbox = client.new_inbox();
+    inbox.rsplit_once('.').map_or("", |(prefix, _)| prefix).into()
 }
 
 /// What was sent before the connection was made anew may never have been read.

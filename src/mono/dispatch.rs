@@ -51,8 +51,8 @@ pub(crate) async fn dispatch<M, H, R>(
         }
     };
     let mut running = FuturesUnordered::new();
-    // Where a message is handled that needs no wait: no place among those that run is made for it.
-    let mut spare = None;
+    // Places of handlers that have ended, at most as many as run at once.
+    let mut spare = Vec::new();
     let mut waiting = VecDeque::new();
     let mut open = true;
     let backlog = match excess {
@@ -71,7 +71,7 @@ pub(crate) async fn dispatch<M, H, R>(
         tokio::select! {
             biased;
             Some(place) = running.next(), if !running.is_empty() => {
-                spare = place;
+                spare.extend(place);
                 // Those that end at once make room for the next.
                 while running.len() < concurrency
                     && let Some(message) = waiting.pop_front()
@@ -110,18 +110,18 @@ pub(crate) async fn dispatch<M, H, R>(
 /// Where a handler runs; used again for the next one.
 type Place<F> = Pin<Box<Option<F>>>;
 
-/// Begins a handler at once, in the spare place if there is one. Where it has to wait, it runs on there, and
-/// no place is to spare; else there is one.
+/// Begins a handler at once, in a spare place if there is one. Where it has to wait, it runs on there; else
+/// the place is to spare.
 async fn begin<F: Future<Output = ()>>(
-    spare: &mut Option<Place<F>>,
+    spare: &mut Vec<Place<F>>,
     handler: F,
 ) -> Option<Running<F>> {
-    let mut place = spare.take().unwrap_or_else(|| Box::pin(None));
+    let mut place = spare.pop().unwrap_or_else(|| Box::pin(None));
     place.as_mut().set(Some(handler));
     let mut running = Running(Some(place));
     match poll!(&mut running) {
         Poll::Ready(place) => {
-            *spare = place;
+            spare.extend(place);
             None
         }
         Poll::Pending => Some(running),

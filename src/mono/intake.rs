@@ -30,13 +30,13 @@ pub(crate) fn until_drained(
     shutdown: Shutdown,
 ) -> impl Stream<Item = Message> + Unpin {
     let draining = async move { shutdown.draining().await }.boxed();
-    Intake::Open { open: Some((subscriber, caller)), draining }
+    Intake::Open { open: Some((subscriber, Box::new(caller))), draining }
 }
 
 enum Intake {
     /// The broker sends.
     Open {
-        open: Option<(Subscriber, Caller)>,
+        open: Option<(Subscriber, Box<Caller>)>,
         /// One for all messages: to begin waiting for it costs more than a message does otherwise.
         draining: BoxFuture<'static, ()>,
     },
@@ -52,7 +52,7 @@ impl Stream for Intake {
             && draining.poll_unpin(context).is_ready()
             && let Some((subscriber, caller)) = open.take()
         {
-            *self = Self::Closing(the_rest(subscriber, caller).boxed());
+            *self = Self::Closing(the_rest(subscriber, *caller).boxed());
         }
         match &mut *self {
             Self::Open { open: Some((subscriber, _)), .. } => subscriber.poll_next_unpin(context),

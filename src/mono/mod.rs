@@ -42,6 +42,8 @@ mod request_reply;
 mod said_once;
 mod shutdown;
 mod stats;
+#[cfg(feature = "cli")]
+mod store;
 mod stream;
 mod stream_consumer;
 mod stream_place;
@@ -74,6 +76,8 @@ pub use observer::REFUSALS;
 pub use refusal::is_wrong_last_sequence;
 pub use remedy::remedy;
 pub use said_once::said_once;
+#[cfg(feature = "cli")]
+pub(crate) use store::{Kept, Which, message, store};
 pub use stream::{Settled, StreamHandler};
 pub use stream_settings::StreamSettings;
 pub use target::{Auth, JetStreamApi, Target, Tls};

@@ -324,13 +324,16 @@ impl Worker {
     /// Reports progress to the broker three times in each `ack_wait`; returns when the handler's
     /// time limit has passed, also while nothing can be sent.
     async fn keep(&self, held: &Held<'_>) {
-        let going_on = async {
-            loop {
-                tokio::time::sleep(self.settings.ack_wait / 3).await;
-                self.acknowledge(held, AckKind::Progress).await;
+        // One timer at a time: each message has one.
+        let began = tokio::time::Instant::now();
+        let left = || self.settings.handle_limit.saturating_sub(began.elapsed());
+        loop {
+            tokio::time::sleep(left().min(self.settings.ack_wait / 3)).await;
+            let progress = self.acknowledge(held, AckKind::Progress);
+            if left().is_zero() || tokio::time::timeout(left(), progress).await.is_err() {
+                return;
             }
-        };
-        let _: Result<(), _> = tokio::time::timeout(self.settings.handle_limit, going_on).await;
+        }
     }
 
     /// Calls the handler, which may hang or panic here too.

@@ -16,6 +16,12 @@ pub const MSG_ID: &str = "Nats-Msg-Id";
 pub const REQUEST_INFO: &str = "Nats-Request-Info";
 /// JetStream's compare-and-set on the last sequence of a subject.
 pub const EXPECTED_LAST_SUBJECT_SEQUENCE: &str = "Nats-Expected-Last-Subject-Sequence";
+/// JetStream: the atomic batch (ADR-50) that the message is part of.
+pub const BATCH_ID: &str = "Nats-Batch-Id";
+/// Its number there, from 1.
+pub const BATCH_SEQUENCE: &str = "Nats-Batch-Sequence";
+/// `1` with the last one, which has all of them stored.
+pub const BATCH_COMMIT: &str = "Nats-Batch-Commit";
 /// JetStream: the stream that the message is for; another one refuses it.
 pub const EXPECTED_STREAM: &str = "Nats-Expected-Stream";
 /// Why a message became a dead letter, one line.

@@ -42,17 +42,17 @@ pub enum ChargeOutcome {
     Cancelled,
 }
 
-/// One line of the mailer's journal: one email handed over.
+/// One line of the mailer's journal: one email handed over. Its texts are borrowed where it is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EmailRecord {
+pub struct EmailRecord<T = String> {
     /// RFC 3339, UTC.
     pub at: String,
     /// Recipient.
-    pub to: String,
+    pub to: T,
     /// Subject line.
-    pub subject: String,
+    pub subject: T,
     /// Which worker sent it.
-    pub worker: String,
+    pub worker: T,
     /// `true` if handed over, `false` if the mailer's rule refused it.
     pub sent: bool,
 }

@@ -12,8 +12,9 @@ pub(super) type Config = Map<String, Value>;
 
 /// Lengths of time, in nanoseconds.
 const TIMES: [&str; 4] = ["max_age", "duplicate_window", "ack_wait", "inactive_threshold"];
-/// Others may have more copies, and another window where we ask for none.
-const FREE: [&str; 2] = ["num_replicas", "duplicate_window"];
+/// Others may have more copies, and another window where we ask for none; streams that were made before
+/// these could do so take no batches.
+const FREE: [&str; 3] = ["num_replicas", "duplicate_window", "allow_atomic"];
 
 /// How `serve` makes this stream; `None` for what is no stream.
 pub(super) fn intended(name: &str) -> Option<Config> {

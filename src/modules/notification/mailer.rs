@@ -58,9 +58,9 @@ impl Mailer {
         let sent = !rule.is_some_and(|rule| rule.fail);
         let record = EmailRecord {
             at: jiff::Timestamp::now().to_string(),
-            to: email.to.clone(),
-            subject: email.subject.clone(),
-            worker: worker.to_owned(),
+            to: email.to.as_str(),
+            subject: &email.subject,
+            worker,
             sent,
         };
         self.journal.append(&record).await?;

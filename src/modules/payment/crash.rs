@@ -55,6 +55,11 @@ impl CrashPoints {
         Ok(Self { rules, journal })
     }
 
+    /// False where no payment ever aborts the process after this step.
+    pub fn may_come(&self, step: Step) -> bool {
+        self.rules.iter().any(|rule| rule.step == step)
+    }
+
     /// True if this payment has yet to abort the process after this step; it is noted as done, so
     /// that the next delivery gets further.
     pub async fn due(&self, step: Step, key: &str) -> bool {

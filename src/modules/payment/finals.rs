@@ -1,12 +1,16 @@
-//! The final statuses that were asked for last: what is final never changes, so it is asked for once.
+//! The final statuses that were asked for last, as they were answered: what is final never changes, so it is
+//! asked for, and encoded, once.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::{Serialize, Serializer};
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::id::PaymentId;
 use super::types::StatusReply;
 
-/// How many are remembered: some 2 MB of them.
+/// How many are remembered: some 3 MB of them.
 const MOST: usize = 8192;
 
 /// Final statuses, by payment; the one that was put in first goes first.
@@ -17,14 +21,31 @@ pub(super) struct Finals {
 
 #[derive(Debug, Default)]
 struct Known {
-    replies: HashMap<PaymentId, StatusReply>,
+    replies: HashMap<PaymentId, Arc<RawValue>>,
     oldest_first: VecDeque<PaymentId>,
 }
 
+/// A reply as it is sent.
+#[derive(Debug, Clone)]
+pub(super) enum Reply {
+    Final(Arc<RawValue>),
+    Now(StatusReply),
+}
+
+impl Serialize for Reply {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Final(encoded) => RawValue::serialize(encoded, serializer),
+            Self::Now(reply) => reply.serialize(serializer),
+        }
+    }
+}
+
 impl Finals {
-    pub(super) fn get(&self, id: &PaymentId) -> Option<StatusReply> {
+    /// By the id as it came, checked or not.
+    pub(super) fn get(&self, id: &str) -> Option<Reply> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.replies.get(id).cloned()
+        known.replies.get(id).cloned().map(Reply::Final)
     }
 
     /// Remembers a reply if it is final.
@@ -32,8 +53,9 @@ impl Finals {
         if !reply.status.is_final() {
             return;
         }
+        let Ok(encoded) = to_raw_value(reply) else { return };
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.replies.insert(id.clone(), reply.clone()).is_none() {
+        if known.replies.insert(id.clone(), encoded.into()).is_none() {
             known.oldest_first.push_back(id);
         }
         if known.oldest_first.len() > MOST
@@ -61,17 +83,19 @@ mod tests {
             content: None,
         };
         let finals = Finals::default();
+        let sent = |id: &str| Some(serde_json::to_string(&finals.get(id)?).unwrap());
+        let whole = |n| Some(serde_json::to_string(&reply(n, Status::Completed)).unwrap());
         for status in [Status::Pending, Status::Processing] {
             finals.keep(id(0), &reply(0, status));
-            assert_eq!(finals.get(&id(0)), None, "{status:?}");
+            assert_eq!(sent("p-0"), None, "{status:?}");
         }
         for n in 0..=MOST {
             finals.keep(id(n), &reply(n, Status::Completed));
             // Again, as by two that asked at once: it counts once.
             finals.keep(id(n), &reply(n, Status::Completed));
         }
-        assert_eq!(finals.get(&id(0)), None, "the first has gone");
-        assert_eq!(finals.get(&id(1)), Some(reply(1, Status::Completed)));
-        assert_eq!(finals.get(&id(MOST)), Some(reply(MOST, Status::Completed)));
+        assert_eq!(sent("p-0"), None, "the first has gone");
+        assert_eq!(sent("p-1"), whole(1));
+        assert_eq!(sent(&format!("p-{MOST}")), whole(MOST));
     }
 }

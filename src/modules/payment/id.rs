@@ -1,5 +1,7 @@
 //! Payment ids.
 
+use std::borrow::Borrow;
+
 use crate::wire::subjects::is_payment_id;
 
 /// A payment id: 1 to 64 characters of `A-Z a-z 0-9 _ -`, so that it is safe in a subject.
@@ -27,6 +29,12 @@ impl PaymentId {
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for PaymentId {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

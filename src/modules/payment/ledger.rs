@@ -1,14 +1,16 @@
 //! The ledger and the claims: what JetStream refuses to store twice.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use async_nats::HeaderMap;
-use async_nats::jetstream::stream::{Config, DiscardPolicy, LastRawMessageErrorKind, Stream};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, Stream};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::books::{Books, Seen};
+use super::gathered::Gathered;
 use super::id::PaymentId;
 use super::names::INTENTS;
 use super::names::LEDGER;
@@ -16,12 +18,9 @@ use super::names::REQUESTS;
 use super::refusals::Refusals;
 use super::streams;
 use super::types::{Entry, Intent};
-use crate::mono::{Connection, ModuleError, ensure, is_wrong_last_sequence};
-use crate::wire::headers::EXPECTED_LAST_SUBJECT_SEQUENCE;
+use super::writes::{RECONNECTED, Record, Writes};
+use crate::mono::{Connection, Kept, ModuleError, Which, ensure, message};
 use crate::wire::subjects::{INTENT_PREFIX, LEDGER_PREFIX};
-
-/// The answer, if there was one, went to a connection that is no more.
-pub(super) const RECONNECTED: &str = "the connection was made anew before the broker answered";
 
 /// How often the nodes of a cluster are asked again, every 200 ms, before something counts as lost.
 const APPLIED: u32 = 25;
@@ -82,19 +81,41 @@ pub struct Ledger {
     /// The store was made just now: there is no stream yet.
     is_new: bool,
     refusals: Refusals,
+    /// The broker syncs every write.
+    synced: bool,
+    /// When the stream of requests was made, in nanoseconds since 1970.
+    requests_made: Arc<OnceLock<i128>>,
+    /// By prefix, where records are written together; known once the streams are.
+    gathered: Arc<OnceLock<BTreeMap<&'static str, Gathered>>>,
 }
 
 impl Ledger {
     /// The ledger behind this connection; streams are made with `replicas` copies.
     pub fn new(connection: Connection, replicas: usize) -> Self {
-        let refusals = Refusals::default();
-        Self { connection, replicas, books: None, recreate: false, is_new: false, refusals }
+        Self {
+            connection,
+            replicas,
+            books: None,
+            recreate: false,
+            is_new: false,
+            refusals: Refusals::default(),
+            synced: false,
+            requests_made: Arc::default(),
+            gathered: Arc::default(),
+        }
     }
 
     /// The same, which tells there whether the broker stores what it is given.
     #[must_use]
     pub fn telling(self, refusals: Refusals) -> Self {
         Self { refusals, ..self }
+    }
+
+    /// The same on a broker that syncs every write, if `synced`: what comes while it does so is written
+    /// together.
+    #[must_use]
+    pub fn synced(self, synced: bool) -> Self {
+        Self { synced, ..self }
     }
 
     /// The same, which remembers in a file what the streams held: for a store of our own.
@@ -113,6 +134,11 @@ impl Ledger {
     #[must_use]
     pub fn in_new_store(self, is_new: bool) -> Self {
         Self { is_new, ..self }
+    }
+
+    /// When the stream of requests was made, in nanoseconds since 1970; `None` before [`prepare`](Self::prepare).
+    pub(super) fn requests_made(&self) -> Option<i128> {
+        self.requests_made.get().copied()
     }
 
     /// The connection that it is behind.
@@ -135,16 +161,29 @@ impl Ledger {
         let dead_letters = streams::dead_letters_stream(self.replicas);
         // The framework would make it, one after the other.
         let failures = streams::failures(self.replicas).stream;
-        let (ledger, ..) = tokio::try_join!(
+        let (ledger, intents, ..) = tokio::try_join!(
             self.ensure(ledger),
             self.ensure(intents),
             self.made(&dead_letters),
             self.made(&failures)
         )?;
+        self.gather([(LEDGER_PREFIX, &ledger), (INTENT_PREFIX, &intents)]);
         // The last one: no message can come before all are there.
-        self.made(&streams::requests_stream(self.replicas)).await?;
+        let requests = self.made(&streams::requests_stream(self.replicas)).await?;
+        let _ = self.requests_made.set(requests.cached_info().created.unix_timestamp_nanos());
         self.remember(false).await?;
         Ok(ledger.cached_info().state.messages)
+    }
+
+    /// Begins to write records together where that pays, and where the streams are made for it.
+    fn gather(&self, streams: [(&'static str, &Stream); 2]) {
+        if !self.synced || self.replicas > 1 {
+            return;
+        }
+        let able = |stream: &Stream| stream.cached_info().config.allow_atomic_publish;
+        let able = streams.into_iter().filter(|(_, stream)| able(stream));
+        let begun = |(prefix, _)| (prefix, Gathered::begin(self.writes(prefix)));
+        let _ = self.gathered.set(able.map(begun).collect());
     }
 
     /// Makes the streams as [`prepare`](Self::prepare); and when the claims' stream was made, in nanoseconds since 1970.
@@ -324,30 +363,18 @@ impl Ledger {
     ) -> Result<bool, LedgerError> {
         let failed = |evidence: String| LedgerError::new(operation, id, evidence);
         let body = serde_json::to_vec(record).map_err(|e| failed(e.to_string()))?;
-        let mut headers = HeaderMap::new();
-        headers.insert(EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
-        let (subject, jetstream) = (format!("{prefix}.{id}"), self.connection.jetstream());
-        let to = subject.clone();
-        // Boxed, for it is handed on twice.
-        let acknowledged = Box::pin(async {
-            jetstream.publish_with_headers(to, headers, body.into()).await?.await
-        });
-        let subjects = [subject.as_str()];
-        let acknowledged = self.connection.unless_denied(&subjects, acknowledged);
-        let answer = self.connection.unless_reconnected(acknowledged).await.transpose();
-        let answer = answer.map_err(|denied| failed(denied.to_string()))?;
-        match &answer {
-            Some(Ok(_)) => self.refusals.stored(prefix),
-            Some(Err(e)) if is_wrong_last_sequence(e) => self.refusals.answered(prefix),
-            Some(Err(e)) => self.refusals.failed(prefix, &self.connection, e),
-            None => {}
-        }
-        match answer {
-            Some(Ok(_)) => Ok(true),
-            Some(Err(e)) if is_wrong_last_sequence(&e) => Ok(false),
-            Some(Err(e)) => Err(failed(e.to_string())),
-            None => Err(failed(RECONNECTED.to_owned())),
-        }
+        let record = Record { subject: format!("{prefix}.{id}"), body: body.into() };
+        let gathered = self.gathered.get().and_then(|gathered| gathered.get(prefix));
+        let written = match gathered {
+            Some(gathered) => gathered.one(record).await,
+            None => self.writes(prefix).one(&record).await,
+        };
+        written.map_err(failed)
+    }
+
+    fn writes(&self, prefix: &'static str) -> Writes {
+        let (connection, refusals) = (self.connection.clone(), self.refusals.clone());
+        Writes { connection, refusals, prefix }
     }
 
     /// Nobody but services writes there, each about the id of its subject; unless somebody else has the
@@ -361,24 +388,17 @@ impl Ledger {
         of: impl Fn(&T) -> &str,
     ) -> Result<Option<T>, LedgerError> {
         let failed = |evidence: String| LedgerError::new(operation, id, evidence);
-        let jetstream = self.connection.jetstream();
-        let stream =
-            jetstream.get_stream_no_info(stream).await.map_err(|e| failed(e.to_string()))?;
         let subject = format!("{prefix}.{id}");
-        let asked = stream.get_last_raw_message_by_subject(&subject);
+        let which = Which::Last { last_by_subj: &subject };
+        let asked = message(&self.connection, stream, &which);
         let answer = self.connection.unless_reconnected(asked).await;
-        match answer.ok_or_else(|| failed(RECONNECTED.to_owned()))? {
-            Ok(message) => {
-                let unlike =
-                    |why: &dyn Display| failed(format!("sequence {}: {why}", message.sequence));
-                let record: T = serde_json::from_slice(&message.payload).map_err(|e| unlike(&e))?;
-                match of(&record) {
-                    it if it == id.as_str() => Ok(Some(record)),
-                    other => Err(unlike(&format!("it is about `{other}`"))),
-                }
-            }
-            Err(e) if e.kind() == LastRawMessageErrorKind::NoMessageFound => Ok(None),
-            Err(e) => Err(failed(e.to_string())),
+        let answer = answer.ok_or_else(|| failed(RECONNECTED.to_owned()))?;
+        let Some(Kept { sequence, body }) = answer.map_err(failed)? else { return Ok(None) };
+        let unlike = |why: &dyn Display| failed(format!("sequence {sequence}: {why}"));
+        let record: T = serde_json::from_slice(&body).map_err(|e| unlike(&e))?;
+        match of(&record) {
+            it if it == id.as_str() => Ok(Some(record)),
+            other => Err(unlike(&format!("it is about `{other}`"))),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::crash::{CrashPoints, CrashRule};
-use super::finals::Finals;
+use super::finals::{Finals, Reply};
 use super::gateway::{Chance, Gateway, GatewayRule};
 use super::id::PaymentId;
 use super::ledger::{Ledger, LedgerError};
@@ -135,11 +135,11 @@ impl PaymentModule {
             .request_reply("status", move |Object(request): Object<StatusRequest>, _: Call| {
                 let (ledger, liar, finals) = (ledger.clone(), Arc::clone(&liar), finals.clone());
                 async move {
-                    let id =
-                        PaymentId::new(&request.payment_id).map_err(ServiceError::bad_request)?;
-                    if let Some(reply) = finals.as_ref().and_then(|finals| finals.get(&id)) {
+                    let asked = &request.payment_id;
+                    if let Some(reply) = finals.as_ref().and_then(|finals| finals.get(asked)) {
                         return Ok(reply);
                     }
+                    let id = PaymentId::new(asked).map_err(ServiceError::bad_request)?;
                     let internal = |e: LedgerError| ServiceError::internal(e.to_string());
                     // The entry is asked first: a status read in this order never moves back.
                     let entry = liar.entry(ledger.entry(&id).await.map_err(internal)?);
@@ -151,7 +151,7 @@ impl PaymentModule {
                     if let Some(finals) = &finals {
                         finals.keep(id, &reply);
                     }
-                    Ok(reply)
+                    Ok(Reply::Now(reply))
                 }
             })
             .workers(self.settings.workers)

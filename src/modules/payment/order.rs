@@ -10,90 +10,42 @@
 //! consumer can still deliver the earlier one: what is at or below the consumer's ack floor never
 //! comes again, whatever the stream still holds.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_nats::jetstream::ErrorCode;
-use base64::Engine as _;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use serde::Deserialize;
-use serde_json::{Value, json};
 use tokio::sync::Notify;
 
+use super::earlier::{AT_ONCE, Content, Earlier, wide};
 use super::id::PaymentId;
-use super::ledger::{Ledger, LedgerError, RECONNECTED};
+use super::ledger::{Ledger, LedgerError};
 use super::names::{CONSUMER, REQUESTS};
+use super::peers::Peers;
 use super::salvage::usable_id;
-use super::service;
-use crate::mono::Failure;
+use super::writes::RECONNECTED;
+use crate::mono::{Failure, Kept, Which, message};
 use crate::wire::subjects::PAYMENT_PROCESS;
 
 /// How long a message waits here for an earlier one's claim before it is given back to the stream.
 const PATIENCE: Duration = Duration::from_millis(200);
-/// How many messages are asked for at once.
-const AT_ONCE: usize = 64;
-/// How many messages without a known claim are kept before those that are settled are looked for:
-/// twice what can be unacknowledged.
-const MANY: usize = 8192;
 
 /// What this process knows of earlier messages.
 #[derive(Debug)]
 pub(super) struct Order {
     ledger: Ledger,
-    earlier: Mutex<Earlier>,
+    earlier: Arc<Mutex<Earlier>>,
+    peers: Peers,
     /// Held while the stream is read: what one message needs to know, the next one needs too.
     reading: tokio::sync::Mutex<()>,
     claimed: Notify,
 }
 
-#[derive(Debug, Default)]
-struct Earlier {
-    /// Every message up to this one was seen here, was read, or is settled.
-    known_to: u64,
-    /// The same of single ones behind a gap.
-    seen: BTreeSet<u64>,
-    /// The messages of ids that nobody is known to have claimed: their numbers and contents.
-    open: HashMap<PaymentId, BTreeMap<u64, Content>>,
-    /// How many those are.
-    count: usize,
-    /// How many of them were left when those that are settled were last looked for.
-    left: usize,
-}
-
-/// What tells a message from another one of its id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Content {
-    Known(String),
-    /// Not asked for yet: few ids have a second message.
-    Body(Vec<u8>),
-}
-
-/// A longer body is not kept, but its content at once.
-const KEPT_BYTES: usize = 1024;
-
-impl Content {
-    fn of(body: Vec<u8>) -> Self {
-        if body.len() <= KEPT_BYTES {
-            Self::Body(body)
-        } else {
-            Self::Known(service::content_of(&body))
-        }
-    }
-
-    fn is(&self, content: &str) -> bool {
-        match self {
-            Self::Known(known) => known == content,
-            Self::Body(body) => service::content_of(body) == content,
-        }
-    }
-}
-
 impl Order {
     pub(super) fn new(ledger: Ledger) -> Self {
         Self {
+            peers: Peers::new(ledger.connection().clone()),
             ledger,
-            earlier: Mutex::default(),
+            earlier: Arc::default(),
             reading: tokio::sync::Mutex::default(),
             claimed: Notify::new(),
         }
@@ -109,8 +61,13 @@ impl Order {
         id: &PaymentId,
         content: &str,
     ) -> Result<(), Failure> {
-        self.earlier().note(sequence, id.clone(), Content::Known(content.to_owned()));
-        if self.earlier().known_to < sequence {
+        self.peers.given(sequence, Some((id, content)));
+        let has_gap = {
+            let mut earlier = self.earlier();
+            earlier.note(sequence, id.clone(), Content::Known(content.to_owned()));
+            earlier.known_to < sequence
+        };
+        if has_gap {
             Box::pin(self.look_back(sequence)).await?;
         }
         if self.earlier().rivals(sequence, id, content).is_empty() {
@@ -152,27 +109,35 @@ impl Order {
 
     /// Notes a message that names no payment: nothing waits for it.
     pub(super) fn passed(&self, sequence: u64) {
+        self.peers.given(sequence, None);
         self.earlier().saw(sequence);
     }
 
     fn earlier(&self) -> MutexGuard<'_, Earlier> {
-        self.earlier.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.earlier)
     }
 
     /// Reads the messages that wait in the stream before this one, and were not seen here: those
     /// before later ones too that came meanwhile, so that these need not read again.
     async fn look_back(&self, sequence: u64) -> Result<(), LedgerError> {
+        self.peers.tell_of(|| self.earlier().known_to >= sequence).await;
         let _reading = self.reading.lock().await;
         while self.earlier().known_to < sequence {
             let gaps = self.earlier().gaps();
             let Some(first) = wide(&gaps) else {
-                self.read(gaps.iter().copied()).await?.into_iter().for_each(|m| self.note(m));
-                gaps.into_iter().for_each(|gap| self.passed(gap));
+                let waiting = self.read(gaps.iter().copied()).await?;
+                if let Some(made) = self.ledger.requests_made() {
+                    let earlier = Arc::clone(&self.earlier);
+                    let learn = move |given| lock(&earlier).learn(given);
+                    self.peers.had_to_read(waiting.len(), made, learn);
+                }
+                waiting.into_iter().for_each(|message| self.note(message));
+                gaps.into_iter().for_each(|gap| self.earlier().saw(gap));
                 continue;
             };
             // Most of it was settled long ago, as after a start.
-            let next =
-                self.waiting(json!({ "seq": first, "next_by_subj": PAYMENT_PROCESS })).await?;
+            let next = Which::Next { seq: first, next_by_subj: PAYMENT_PROCESS };
+            let next = self.waiting(next).await?;
             let settled_to = next.as_ref().map_or(sequence, |message| message.sequence - 1);
             self.earlier().skip_to(settled_to);
             next.into_iter().for_each(|message| self.note(message));
@@ -182,17 +147,14 @@ impl Order {
             let all = self.earlier().sequences();
             self.drop_settled(&all).await?;
         }
-        let mut earlier = self.earlier();
-        if earlier.are_many() {
-            earlier.left = earlier.count;
-        }
+        self.earlier().note_left();
         Ok(())
     }
 
-    fn note(&self, message: Waiting) {
+    fn note(&self, message: Kept) {
         match usable_id(&message.body) {
             Some(id) => self.earlier().note(message.sequence, id, Content::of(message.body)),
-            None => self.passed(message.sequence),
+            None => self.earlier().saw(message.sequence),
         }
     }
 
@@ -227,160 +189,21 @@ impl Order {
     async fn read(
         &self,
         sequences: impl IntoIterator<Item = u64>,
-    ) -> Result<Vec<Waiting>, LedgerError> {
-        let asked =
-            stream::iter(sequences).map(|sequence| self.waiting(json!({ "seq": sequence })));
+    ) -> Result<Vec<Kept>, LedgerError> {
+        let asked = stream::iter(sequences).map(|seq| self.waiting(Which::Number { seq }));
         let answers = asked.buffered(AT_ONCE);
         answers.try_filter_map(|found| std::future::ready(Ok(found))).try_collect().await
     }
 
-    /// A message that waits in the stream; its headers, which may be anything, are not looked at.
-    async fn waiting(&self, ask: Value) -> Result<Option<Waiting>, LedgerError> {
-        let failed = |evidence: String| LedgerError::looking_back(evidence);
+    /// A message that waits in the stream.
+    async fn waiting(&self, which: Which<'_>) -> Result<Option<Kept>, LedgerError> {
         let connection = self.ledger.connection();
-        let subject = format!("STREAM.MSG.GET.{REQUESTS}");
-        let asked = connection.jetstream();
-        let asked = asked.request(subject, &ask);
-        let answer: Answer = match connection.unless_reconnected(asked).await {
-            Some(answer) => answer.map_err(|e| failed(e.to_string()))?,
-            None => return Err(failed(RECONNECTED.to_owned())),
-        };
-        match (answer.message, answer.error) {
-            (Some(message), _) => {
-                let body = base64::engine::general_purpose::STANDARD.decode(message.data);
-                Ok(Some(Waiting { sequence: message.seq, body: body.unwrap_or_default() }))
-            }
-            (None, Some(error)) if error.error_code() == ErrorCode::NO_MESSAGE_FOUND => Ok(None),
-            (None, Some(error)) => Err(failed(error.to_string())),
-            (None, None) => Err(failed("an answer without a message".to_owned())),
-        }
+        let asked = message(connection, REQUESTS, &which);
+        let answer = connection.unless_reconnected(asked).await;
+        answer.unwrap_or_else(|| Err(RECONNECTED.to_owned())).map_err(LedgerError::looking_back)
     }
 }
 
-/// A message in the stream.
-struct Waiting {
-    sequence: u64,
-    body: Vec<u8>,
-}
-
-#[derive(Deserialize)]
-struct Answer {
-    message: Option<Stored>,
-    error: Option<async_nats::jetstream::Error>,
-}
-
-#[derive(Deserialize)]
-struct Stored {
-    seq: u64,
-    #[serde(default)]
-    data: String,
-}
-
-impl Earlier {
-    fn note(&mut self, sequence: u64, id: PaymentId, content: Content) {
-        self.saw(sequence);
-        if self.open.entry(id).or_default().insert(sequence, content).is_none() {
-            self.count += 1;
-        }
-    }
-
-    fn saw(&mut self, sequence: u64) {
-        if sequence > self.known_to {
-            self.seen.insert(sequence);
-            self.skip_to(self.known_to);
-        }
-    }
-
-    /// Everything up to this one is known, and what was seen right behind it.
-    fn skip_to(&mut self, sequence: u64) {
-        self.known_to = self.known_to.max(sequence);
-        while let Some(next) = self.seen.first().filter(|next| **next <= self.known_to + 1) {
-            self.known_to = self.known_to.max(*next);
-            self.seen.pop_first();
-        }
-    }
-
-    /// The first [`AT_ONCE`] numbers that are missing between those that were seen.
-    fn gaps(&self) -> Vec<u64> {
-        let last = self.seen.last().copied().unwrap_or(self.known_to);
-        let numbers = self.known_to + 1..last;
-        numbers.filter(|number| !self.seen.contains(number)).take(AT_ONCE).collect()
-    }
-
-    /// Twice as many as when those that are settled were last looked for, which takes a while.
-    fn are_many(&self) -> bool {
-        self.count > MANY.max(2 * self.left)
-    }
-
-    fn forget(&mut self, id: &PaymentId) {
-        self.count -= self.open.remove(id).map_or(0, |messages| messages.len());
-    }
-
-    fn remove(&mut self, settled: &[u64]) {
-        self.open.retain(|_, messages| {
-            let before = messages.len();
-            messages.retain(|sequence, _| settled.binary_search(sequence).is_err());
-            self.count -= before - messages.len();
-            !messages.is_empty()
-        });
-    }
-
-    /// The earlier messages of this id with other content.
-    fn rivals(&self, sequence: u64, id: &PaymentId, content: &str) -> Vec<u64> {
-        let earlier = self.open.get(id).into_iter().flat_map(|all| all.range(..sequence));
-        earlier.filter(|(_, other)| !other.is(content)).map(|(sequence, _)| *sequence).collect()
-    }
-
-    fn sequences(&self) -> Vec<u64> {
-        let mut all: Vec<u64> = self.open.values().flat_map(BTreeMap::keys).copied().collect();
-        all.sort_unstable();
-        all
-    }
-}
-
-/// The first of as many gaps as are read at once, if nothing that was seen lies between them.
-fn wide(gaps: &[u64]) -> Option<u64> {
-    let (first, last) = (*gaps.first()?, *gaps.last()?);
-    (gaps.len() == AT_ONCE && last - first < AT_ONCE as u64).then_some(first)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_earlier_messages_of_the_same_id_and_other_content_are_rivals() {
-        let id = |text: &str| PaymentId::new(text).unwrap();
-        let mut earlier = Earlier::default();
-        for (sequence, name, content) in
-            [(1, "a", "x"), (2, "b", "y"), (3, "a", "y"), (5, "a", "z")]
-        {
-            earlier.note(sequence, id(name), Content::Known(content.to_owned()));
-        }
-        assert_eq!((earlier.known_to, earlier.gaps()), (3, vec![4]), "4 was not seen");
-        assert!(earlier.rivals(1, &id("a"), "x").is_empty());
-        assert_eq!(earlier.rivals(3, &id("a"), "y"), [1]);
-        assert!(earlier.rivals(3, &id("a"), "x").is_empty());
-        assert_eq!(earlier.rivals(5, &id("a"), "z"), [1, 3]);
-        assert!(earlier.rivals(9, &id("c"), "z").is_empty());
-        assert_eq!(earlier.sequences(), [1, 2, 3, 5]);
-        earlier.remove(&[1]);
-        assert_eq!(earlier.rivals(5, &id("a"), "z"), [3]);
-        earlier.forget(&id("a"));
-        assert_eq!((earlier.sequences(), earlier.count), (vec![2], 1));
-    }
-    #[test]
-    fn what_is_missing_between_those_seen_is_known_once_it_was_read_or_skipped() {
-        let mut earlier = Earlier::default();
-        [1, 2, 5, 7, 900].into_iter().for_each(|sequence| earlier.saw(sequence));
-        let gaps = earlier.gaps();
-        assert_eq!((earlier.known_to, &gaps[..4], gaps.len()), (2, &[3, 4, 6, 8][..], AT_ONCE));
-        assert_eq!(wide(&gaps), None, "5 and 7 lie between");
-        [3, 4].into_iter().for_each(|sequence| earlier.saw(sequence));
-        assert_eq!(earlier.known_to, 5);
-        earlier.skip_to(6);
-        assert_eq!((earlier.known_to, wide(&earlier.gaps())), (7, Some(8)));
-        earlier.skip_to(899);
-        assert_eq!((earlier.known_to, earlier.gaps(), earlier.seen.len()), (900, vec![], 0));
-    }
+fn lock(earlier: &Mutex<Earlier>) -> MutexGuard<'_, Earlier> {
+    earlier.lock().unwrap_or_else(PoisonError::into_inner)
 }

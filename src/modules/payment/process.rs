@@ -46,7 +46,9 @@ impl StreamHandler for Process {
         }
         let id = payment.id.as_str();
         self.crash.reach(Step::C, id).await;
-        match self.claim(&payment.id, &payment.intent(&delivery.worker, now()), delivery).await? {
+        let content = payment.content();
+        let intent = payment.intent(content.clone(), &delivery.worker, now());
+        match self.claim(&payment.id, &intent, delivery).await? {
             Claim::Mine => {}
             Claim::Other => return Err(conflict(&payment.id)),
             // Somebody began: finished, at work on it now, or dead. The charge is idempotent.
@@ -61,7 +63,6 @@ impl StreamHandler for Process {
             }
         }
         self.crash.reach(Step::D, id).await;
-        let content = payment.content();
         let charge = charge(&payment, &content, delivery);
         let outcome = self.gateway.charge(&charge, self.gateway_timeout).await?;
         self.crash.reach(Step::E, id).await;
@@ -69,12 +70,15 @@ impl StreamHandler for Process {
             // Given up before, by a process that ended before the entry: with its letter now.
             return Err(Failure::Dead(DeadKind::Exhausted, reason));
         }
-        self.record(&payment, outcome, delivery).await?;
+        self.record(&payment, content, outcome, delivery).await?;
         self.crash.reach(Step::F, id).await;
         Ok(())
     }
 
     async fn acknowledged(&self, delivery: &Delivery) {
+        if !self.crash.may_come(Step::G) {
+            return;
+        }
         let Some(id) = usable_id(&delivery.body) else { return };
         if self.crash.due(Step::G, id.as_str()).await {
             // The acknowledgement is only queued here; the crash is to come after it was sent.
@@ -119,6 +123,7 @@ impl Process {
     async fn record(
         &self,
         payment: &Payment,
+        content: String,
         outcome: Outcome,
         delivery: &Delivery,
     ) -> Result<(), Failure> {
@@ -131,7 +136,8 @@ impl Process {
             // than its store. Nothing was charged for this content.
             Outcome::KeyReused => (Status::Failed, KEY_REUSED.to_owned()),
         };
-        let entry = payment.entry(status, message, delivery.sequence, &delivery.worker, now());
+        let (said, worker) = ((status, message), &delivery.worker);
+        let entry = payment.entry(content, said, delivery.sequence, worker, now());
         match self.ledger.commit(&payment.id, &entry).await? {
             Commit::Done => Ok(()),
             Commit::Exists(found) if found.content == entry.content => Ok(()),
@@ -195,7 +201,9 @@ impl Process {
         let payment = crate::mono::decode::<Object<PaymentRequest>>(&delivery.body)
             .and_then(|Object(request)| Payment::check(&request));
         let Ok(payment) = payment else { return self.refuse(delivery, reason, letter).await };
-        match self.claim(&payment.id, &payment.intent(&delivery.worker, now()), delivery).await? {
+        let content = payment.content();
+        let intent = payment.intent(content.clone(), &delivery.worker, now());
+        match self.claim(&payment.id, &intent, delivery).await? {
             Claim::Other => return Ok(Settled::Bury),
             Claim::Mine => {}
             Claim::Same => match self.ledger.entry(&payment.id).await? {
@@ -204,7 +212,6 @@ impl Process {
                 None => {}
             },
         }
-        let content = payment.content();
         let outcome = self.gateway.cancel(&charge(&payment, &content, delivery), reason).await?;
         let settled = match outcome {
             Outcome::Cancelled(_) => {
@@ -213,7 +220,7 @@ impl Process {
             }
             _ => Settled::Done,
         };
-        self.record(&payment, outcome, delivery).await?;
+        self.record(&payment, content, outcome, delivery).await?;
         Ok(settled)
     }
 }

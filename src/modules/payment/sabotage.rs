@@ -246,8 +246,8 @@ impl Saboteur<'_> {
         let Saboteur { ledger, payment, delivery, .. } = self;
         let status = if *outcome == Outcome::Approved { Status::Completed } else { Status::Failed };
         let at = jiff::Timestamp::now().to_string();
-        let message = "sabotaged".to_owned();
-        let entry = payment.entry(status, message, delivery.sequence, &delivery.worker, at);
+        let (content, said) = (payment.content(), (status, "sabotaged".to_owned()));
+        let entry = payment.entry(content, said, delivery.sequence, &delivery.worker, at);
         ledger.commit(&payment.id, &entry).await?;
         Ok(())
     }

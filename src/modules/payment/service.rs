@@ -73,21 +73,17 @@ impl Payment {
 
     /// What tells one content from another: equal for 9.99, "9.99" and 9.990.
     pub fn content(&self) -> String {
-        let parts = serde_json::json!([
-            self.id.as_str(),
-            self.money.amount_text(),
-            self.money.currency(),
-            self.user_id,
-            self.subscription_id,
-        ]);
-        HEXLOWER.encode(&Sha256::digest(parts.to_string()))
+        let (amount, currency) = (self.money.amount_text(), self.money.currency());
+        let parts = (self.id.as_str(), amount, currency, &self.user_id, &self.subscription_id);
+        let parts = serde_json::to_vec(&parts).expect("texts are encoded");
+        HEXLOWER.encode(&Sha256::digest(parts))
     }
 
-    /// The claim of this content.
-    pub fn intent(&self, worker: &str, at: String) -> Intent {
+    /// The claim of its content.
+    pub fn intent(&self, content: String, worker: &str, at: String) -> Intent {
         Intent {
             payment_id: self.id.to_string(),
-            content: self.content(),
+            content,
             amount: Some(Exact(self.money.amount_text())),
             currency: Some(self.money.currency().to_owned()),
             worker: worker.to_owned(),
@@ -95,11 +91,11 @@ impl Payment {
         }
     }
 
-    /// The outcome of this payment.
+    /// The outcome of this payment, which has this content.
     pub fn entry(
         &self,
-        status: Status,
-        message: String,
+        content: String,
+        (status, message): (Status, String),
         sequence: u64,
         worker: &str,
         at: String,
@@ -108,7 +104,7 @@ impl Payment {
             payment_id: self.id.to_string(),
             status,
             message,
-            content: self.content(),
+            content,
             amount: Some(Exact(self.money.amount_text())),
             currency: Some(self.money.currency().to_owned()),
             user_id: self.user_id.clone(),

@@ -53,6 +53,8 @@ fn write_once(name: &str, prefix: &str, replicas: usize) -> Config {
         discard_new_per_subject: true,
         deny_delete: true,
         deny_purge: true,
+        // Where every write is synced, those that come together are written together.
+        allow_atomic_publish: true,
         // Reads go to the leader: a lagging replica could answer `pending` after `completed`.
         allow_direct: false,
         num_replicas: replicas,
