@@ -62,6 +62,16 @@ pub fn write_public(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
     sync_folder_of(&path)
 }
 
+/// As [`write_public`], where there is no such file.
+///
+/// # Errors
+/// As [`write()`]; [`ErrorKind::AlreadyExists`] also where another process creates it at this moment.
+pub fn write_new(path: &Path, text: impl AsRef<[u8]>) -> io::Result<()> {
+    let file = beside(path, 0o644, text.as_ref())?;
+    file.persist_noclobber(path).map_err(|e| e.error)?;
+    sync_folder_of(path)
+}
+
 /// Checks whether [`write_public`] could write there now; changes nothing.
 ///
 /// # Errors
@@ -139,8 +149,12 @@ fn is_replaceable(path: &Path) -> io::Result<()> {
 /// What the system said, without the path of a temporary file, which would only puzzle.
 fn without_its_path(error: &io::Error) -> io::Error {
     let said = error.get_ref().and_then(|wrapped| wrapped.source()?.downcast_ref::<io::Error>());
-    let code = said.unwrap_or(error).raw_os_error();
-    code.map_or_else(|| io::Error::from(error.kind()), io::Error::from_raw_os_error)
+    if let Some(code) = said.unwrap_or(error).raw_os_error() {
+        return io::Error::from_raw_os_error(code);
+    }
+    let said = error.to_string();
+    let words = said.rsplit_once(" at path ").map_or(&*said, |(words, _)| words);
+    io::Error::new(error.kind(), words.to_owned())
 }
 
 fn sync_folder_of(path: &Path) -> io::Result<()> {

@@ -307,6 +307,9 @@ fn of_messages(fate: Fate, messages: &Messages) -> Result<Option<broker::Fault>,
         (Some(0), _) | (_, Some(0)) => {
             return Err(bad_input("fault.messages: `nth` and `every` count from 1"));
         }
+        _ if messages.times == Some(0) => {
+            return Err(bad_input("fault.messages: `times` counts from 1"));
+        }
         (nth, None) => Turn::Nth(nth.unwrap_or(1)),
         (None, Some(every)) => Turn::Every(every),
     };

@@ -95,7 +95,7 @@ pub async fn run(
     }
     let written = recording::write(&recording, &asked, &style)
         .map_err(|error| CliError::infrastructure("write the scenario", error))?;
-    put(path.as_deref(), &written, context, output)?;
+    put(path.as_deref(), args.force, &written, context, output)?;
     tell(args, &recording, &written, path.as_deref(), context, output)
 }
 
@@ -169,22 +169,33 @@ fn is_free(path: &Path, force: bool) -> Result<(), CliError> {
 
 fn put(
     path: Option<&Path>,
+    force: bool,
     written: &Written,
     context: &Context,
     output: &Output,
 ) -> Result<(), CliError> {
+    let written_text = &written.text;
     let Some(path) = path else {
-        output.line(written.text.trim_end());
+        output.line(written_text.trim_end());
         return Ok(());
     };
-    let failed = |path: &Path, error| {
-        CliError::infrastructure(&format!("write {}", shown(path, context)), error)
+    // Somebody else may have made one meanwhile.
+    let write = |path: &Path, content: &[u8]| {
+        let written = if force {
+            whole::write_public(path, content)
+        } else {
+            whole::write_new(path, content)
+        };
+        written.map_err(|error| {
+            // It happened once: what was recorded is not lost.
+            output.line(written_text.trim_end());
+            CliError::infrastructure(&format!("write {}", shown(path, context)), error)
+        })
     };
     for (name, content) in &written.files {
-        let file = path.with_file_name(name);
-        whole::write_public(&file, content).map_err(|error| failed(&file, error))?;
+        write(&path.with_file_name(name), content.as_ref())?;
     }
-    whole::write_public(path, &written.text).map_err(|error| failed(path, error))
+    write(path, written_text.as_bytes())
 }
 
 /// What was written, and what it is worth.

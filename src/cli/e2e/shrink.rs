@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::one::{One, OneArgs};
 use crate::cli::context::Context;
 use crate::cli::exit::{CliError, Exit};
-use crate::cli::global::{Global, whole};
+use crate::cli::global::{Global, whole as whole_number};
 use crate::cli::output::Output;
 use crate::cli::shell::word;
 use crate::cli::signals::Signals;
@@ -16,7 +16,7 @@ use crate::counted::counted;
 use crate::e2e::scenario::Fixture;
 use crate::e2e::session::{self, Progress, Settings, ShrinkError, Shrinking, Shrunk};
 use crate::e2e::verdict::event::RunId;
-use crate::whole::write_public;
+use crate::whole;
 
 /// How often it is run at first, unless told otherwise.
 const TRIES: u32 = 3;
@@ -37,10 +37,10 @@ pub struct ShrinkArgs {
 pub struct HowArgs {
     /// How often the scenario is run at first and at the end, to see how often it fails; three times
     /// as often where it does not always fail.
-    #[arg(long, value_name = "N", default_value_t = TRIES, value_parser = whole::<u32>(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = TRIES, value_parser = whole_number::<u32>(1..=1000))]
     tries: u32,
     /// At most so many runs.
-    #[arg(long, value_name = "N", default_value_t = RUNS, value_parser = whole::<u32>(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = RUNS, value_parser = whole_number::<u32>(1..=1_000_000))]
     runs: u32,
     /// The fixture that is written [default: beside the scenario's, as NAME-shrunk.toml].
     #[arg(long, value_name = "FILE")]
@@ -123,8 +123,14 @@ async fn shrink(
     let shown = path.strip_prefix(&context.cwd).unwrap_or(&path).display().to_string();
     let again = again(settings, &path, &client.name);
     let text = commented(&shrunk, fixture, &client.name, again.as_deref());
-    write_public(&path, &text)
-        .map_err(|error| CliError::infrastructure(&format!("write {shown}"), error))?;
+    // Somebody else may have made one meanwhile.
+    let written =
+        if args.force { whole::write_public(&path, &text) } else { whole::write_new(&path, &text) };
+    written.map_err(|error| {
+        // It took many runs: it is not lost.
+        output.line(text.trim_end());
+        CliError::infrastructure(&format!("write {shown}"), error)
+    })?;
     for ((name, before), (_, after)) in shrunk.before.facts().into_iter().zip(shrunk.after.facts())
     {
         output.line(format!("{name:<10} {before:>7} → {after}"));
@@ -187,6 +193,10 @@ fn target(
         return Err(CliError::usage(message)
             .hint("--force writes over it, --output FILE writes another file"));
     }
+    // Known before anything is run.
+    whole::try_public(&path).map_err(|error| {
+        CliError::usage(format!("shrink: cannot write {}: {error}", path.display()))
+    })?;
     Ok(path)
 }
 

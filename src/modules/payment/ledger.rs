@@ -261,10 +261,14 @@ impl Ledger {
             "open the books",
             format!("{}; nothing was made anew", lost.join("; ")),
         )
-        .hint(
+        .hint(if self.replicas > 1 {
+            // The store of a cluster can be looked at only where the cluster runs.
+            "`serve --recreate` makes lost streams anew and goes on with what is left; then \
+             `mono-demo audit` names what is missing"
+        } else {
             "`mono-demo audit --store-dir DIR` (or --server URL) names what is missing; \
-                 `serve --recreate` makes lost streams anew and goes on with what is left",
-        ))
+             `serve --recreate` makes lost streams anew and goes on with what is left"
+        }))
     }
 
     /// A stream, made or found.
