@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::copy;
 use crate::support::program::{Home, Said};
 
 /// What it is called, how often a start is refused after it, and how it is made.
@@ -12,18 +13,6 @@ type Change<'a> = (&'a str, usize, Box<dyn Fn() + 'a>);
 
 const ARGS: [&str; 6] = ["--port", "0", "--cluster", "3", "--store-dir", "store"];
 const PAID: usize = 5;
-
-fn copy(from: &Path, to: &Path) {
-    if !from.is_dir() {
-        fs::copy(from, to).unwrap();
-        return;
-    }
-    fs::create_dir_all(to).unwrap();
-    for entry in from.read_dir().unwrap() {
-        let entry = entry.unwrap();
-        copy(&entry.path(), &to.join(entry.file_name()));
-    }
-}
 
 /// Each file below a folder, with what is in it.
 fn below(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {

@@ -3,9 +3,12 @@
 use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
+use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
+use crate::support::eventually;
 use crate::support::program::Home;
 use crate::support::talk::{Talk, text};
 
@@ -191,17 +194,23 @@ fn the_faults_of_a_cluster_end_node_by_node() {
     assert_eq!(noted(&mut talk, &home, "a"), expected);
 }
 
-/// An order that waits for a receipt, on record.
+/// An order `o-1` that waits for a receipt, on record.
 fn order(talk: &mut Talk, of: &str) {
+    ordered(talk, of, 1);
+}
+
+/// An order `o-N` that the stream has at that sequence.
+fn ordered(talk: &mut Talk, of: &str, n: u64) {
     use base64::Engine as _;
-    let body = base64::engine::general_purpose::STANDARD.encode(r#"{"id":"o-1"}"#);
+    let body = base64::engine::general_purpose::STANDARD
+        .encode(json!({ "id": format!("o-{n}") }).to_string());
     let operation = json!({
         "of": of, "verb": "submit", "subject": "orders.new", "payload_base64": body,
     });
     let begun = talk.ok("history.invoke", operation);
     talk.ok(
         "history.end",
-        json!({ "of": of, "operation": begun["operation"], "outcome": "ok", "sequence": 1 }),
+        json!({ "of": of, "operation": begun["operation"], "outcome": "ok", "sequence": n }),
     );
 }
 
@@ -274,6 +283,36 @@ fn a_history_outlives_its_broker() {
     assert_eq!(faults(&kept), ["begin kill broker-1", "end kill broker-1"]);
 }
 
+/// Two receipts were seen, and the broker is away before the last look: that there were two stays true.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_seen_before_the_broker_went_away_is_judged() {
+    let home = Home::new();
+    let mut talk = Talk::start(&home);
+    let broker = talk.start_broker(json!({}));
+    streams(&mut talk, "broker-1", 1);
+    let mut patient = promises();
+    patient["order"]["within"] = json!("4s");
+    talk.ok("history.begin", json!({ "of": "broker-1", "name": "a", "promises": patient }));
+    ordered(&mut talk, "a", 1);
+    // This one is waited for.
+    ordered(&mut talk, "a", 2);
+    let client = async_nats::connect(text(&broker, "url")).await.unwrap();
+    let stream = async_nats::jetstream::new(client.clone());
+    for _ in 0..2 {
+        stream.publish("receipts.o-1", "".into()).await.unwrap().await.unwrap();
+    }
+    let mut looks = client.subscribe("$JS.API.STREAM.INFO.RECEIPTS").await.unwrap();
+    client.flush().await.unwrap();
+    let judging = talk.ask("history.judge", json!({ "of": "a" }));
+    // Whoever begins another look is done with the one before.
+    for _ in 0..3 {
+        looks.next().await.expect("a look");
+    }
+    fault(&mut talk, "broker-1", json!({ "kind": "kill" }));
+    let judged = talk.answer(judging);
+    assert_eq!(judged["ok"]["declared"]["order"]["verdict"], "invalid", "{judged:#}");
+}
+
 #[test]
 fn a_service_that_has_ended_is_not_hit_and_that_is_told() {
     let home = Home::new();
@@ -288,7 +327,8 @@ fn a_service_that_has_ended_is_not_hit_and_that_is_told() {
         let mut things = status["things"].as_array().unwrap().iter();
         text(things.find(|thing| thing["name"] == "worker").unwrap(), "state").to_owned()
     };
-    while status(&mut talk) == "runs" {}
+    let ended = || status(&mut talk) != "runs";
+    eventually("the worker has ended", Duration::from_secs(30), ended);
     for kind in ["kill", "stop", "pause", "resume"] {
         let error = talk.err("fault", json!({ "of": "worker", "fault": { "kind": kind } }));
         let told = text(&error, "message");

@@ -163,7 +163,7 @@ async fn names_and_tags_choose() {
         suite.settings.filter =
             Filter { names: owned(names), tags: owned(tags), ..Filter::default() };
         session::chosen(&suite.settings)
-            .map(|all| all.iter().map(|f| f.name.to_string()).collect::<Vec<_>>())
+            .map(|all| all.fixtures.iter().map(|f| f.name.to_string()).collect::<Vec<_>>())
     };
     assert_eq!(chosen(&[], &[]).unwrap(), ["a/b", "a/b-c", "d"]);
     assert_eq!(chosen(&["a/"], &[]).unwrap(), ["a/b", "a/b-c"]);
@@ -261,7 +261,7 @@ async fn expressions_and_shards_choose() {
             shard: shard.map(|shard| shard.parse().unwrap()),
             ..Filter::default()
         };
-        let chosen = session::chosen(&suite.settings)?;
+        let chosen = session::chosen(&suite.settings)?.fixtures;
         let runs = chosen.iter().flat_map(|fixture| {
             let clients = session::clients_of(&suite.settings, fixture);
             clients.map(|client| format!("{} {}", fixture.name, client.name))

@@ -167,6 +167,55 @@ async fn one_handle_breaks_servers_networks_and_services() {
     broker.stop().await.unwrap();
 }
 
+/// Processes that are started again, and end at once.
+struct Mayflies(Vec<Child>);
+
+impl ServiceProcesses for Mayflies {
+    fn running(&mut self) -> &mut Vec<Child> {
+        &mut self.0
+    }
+
+    fn oldest_ended(&mut self) -> BoxFuture<'_, ()> {
+        self.0.remove(0).close().boxed()
+    }
+
+    fn start_missing(&mut self) -> BoxFuture<'_, Result<(), String>> {
+        async {
+            if self.0.is_empty() {
+                let child = Child::spawn(&reaper(), Spawn::new("mayfly", "true")).await.unwrap();
+                child.wait().await;
+                self.0.push(child);
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn restarts(&self) -> bool {
+        true
+    }
+
+    fn drain_limit(&self) -> Duration {
+        Duration::from_secs(5)
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_came_back_and_has_ended_already_is_not_hit() {
+    let mut broker = broker().await;
+    let mut mayflies = Mayflies(Vec::new());
+    let mut faults = Faults::new(Servers::One(&mut broker), 1).services(&mut mayflies);
+    for what in [What::KillService, What::PauseServices, What::ResumeServices] {
+        let problem = faults.inject(&Fault::new(what)).await.expect_err(what.word());
+        assert!(problem.to_string().starts_with("matched nothing: "), "{problem}");
+    }
+    drop(faults);
+    for child in mayflies.0 {
+        child.close().await;
+    }
+    broker.stop().await.unwrap();
+}
+
 #[tokio::test]
 async fn a_fault_of_services_hits_one_that_runs_or_is_refused() {
     let mut broker = broker().await;

@@ -128,6 +128,22 @@ fn under_a_load_the_seed_says_which_messages_and_each_is_on_record() {
     assert_eq!(begun("duplicate publish on orders.new: "), 2, "{history}");
 }
 
+/// What somebody else asks there at the same time is nobody's mistake here.
+#[test]
+fn a_reply_to_somebody_else_that_a_fault_took_away_counts_nowhere() {
+    let home = Home::new();
+    let lose = "[[step]]\nfault = \"lose\"\nwhat = \"reply\"\nof = \"one\"\nnth = 2\ntimes = 1\n";
+    let both = SERVICE.replace(
+        "await message.respond(name.encode())",
+        "await message.respond(name.encode())\n        if message.data != b'other':\n            \
+         await nc.publish('one', b'other', reply='_INBOX.other.1')",
+    );
+    let once = "[[step]]\nrequest = \"one\"\nreplies = 1\nreply = \"one\"\n";
+    suite(&home, &[lose, once].concat());
+    std::fs::write(home.path().join("suite/service.py"), &both).unwrap();
+    e2e(&home, &["--update"]).ok();
+}
+
 /// Of two replies a fault takes one away, so that only one comes.
 #[test]
 fn a_reply_that_a_fault_took_away_counts_where_replies_are_counted() {

@@ -166,3 +166,23 @@ fn what_passes_is_not_shrunk_and_a_slip_in_its_name_is_told() {
         .failed(2, "did you mean `orders`?");
     assert!(!home.path().join("suite/scenarios/orders-shrunk.toml").exists());
 }
+
+/// Runs that tell whether a smaller one fails always are kept for that.
+#[test]
+fn few_runs_make_it_a_little_smaller() {
+    let home = Home::new();
+    let root = home.path().join("suite");
+    std::fs::create_dir_all(root.join("scenarios")).unwrap();
+    std::fs::write(root.join("suite.toml"), "").unwrap();
+    let fine = "[[step]]\nrequest = \"nobody\"\nerror = \"no_responders\"\n";
+    let wrong = "[[step]]\nrequest = \"nobody\"\nerror = \"timeout\"\n";
+    let text = ["description = \"many\"\ntags = [\"a\"]\n", &fine.repeat(2), wrong].concat();
+    std::fs::write(root.join("scenarios/many.toml"), text).unwrap();
+    // Three tell how often it fails, two try, and three tell how often the smaller one does.
+    let shrink = ["e2e", "shrink", "suite", "many", "--runs=8", "--json"];
+    let said = mono_demo(&home, None, &shrink).ok();
+    let object: Value = serde_json::from_str(&said).unwrap();
+    let shrunk = &object["shrunk"];
+    assert_eq!((&shrunk["before"]["steps"], &shrunk["after"]["steps"]), (&3.into(), &2.into()));
+    assert_eq!(shrunk["is_smallest"], false, "{object}");
+}

@@ -231,6 +231,27 @@ fn a_fixture_with_mistakes_stops_no_other_that_is_named() {
 }
 
 #[test]
+fn of_two_scenarios_of_one_name_none_is_run() {
+    let home = Home::new();
+    let root = home.path().join("scenarios");
+    std::fs::create_dir_all(root.join("a")).unwrap();
+    let rows =
+        format!("description = \"a\"\n\n[[row]]\nname = \"b\"\n\n[[row]]\nname = \"c\"\n\n{STEP}");
+    std::fs::write(root.join("a.toml"), rows).unwrap();
+    std::fs::write(root.join("a/b.toml"), format!("description = \"b\"\n\n{STEP}")).unwrap();
+    let suite = ["e2e", "--fixtures", "scenarios", "--client", "rust"];
+    for args in [&["a/b"][..], &["a/b", "--list"], &["a/"], &["a/c", "a/b"], &[]] {
+        let refused = home.run(&[&suite, args].concat()).failed(2, "two scenarios are named a/b");
+        assert_eq!(refused.stdout, "", "{args:?}");
+    }
+    // The other row is one alone.
+    let other = home.run(&[&suite[..], &["a/c", "--list"]].concat());
+    let note = "note: 1 other fixture of this suite has mistakes, and is not chosen: a/b; ";
+    assert!(other.stderr.contains(note), "{}", other.stderr);
+    assert_eq!(other.ok().lines().count(), 1);
+}
+
+#[test]
 fn a_path_is_told_as_it_can_be_opened_however_the_folder_was_named() {
     let home = Home::new();
     shop(&home);

@@ -88,9 +88,9 @@ async fn somebody_runs(services: &mut dyn ServiceProcesses) -> Result<(), FaultE
         services.oldest_ended().await;
     }
     services.start_missing().await.map_err(FaultError::Services)?;
-    match services.running().is_empty() {
-        true => Err(FaultError::NoServices),
-        false => Ok(()),
+    match services.running().iter().any(runs) {
+        true => Ok(()),
+        false => Err(FaultError::NoServices),
     }
 }
 

@@ -21,7 +21,7 @@ use crate::cli::signals::Signals;
 use crate::counted::counted;
 use crate::e2e::report::{Aloud, Github, Html, Json, Junit, Look, Reporter, Tap, Terminal};
 use crate::e2e::scenario::Fixture;
-use crate::e2e::session::{self, E2eError, LeftUp, Mode, Settings, pending};
+use crate::e2e::session::{self, E2eError, Fixtures, LeftUp, Mode, Settings, pending};
 use crate::e2e::verdict::event::{Event, RunId, Summary, Verdict};
 
 /// Runs what is chosen, and of that only what is named here; `beside` is told as well, and then it is
@@ -57,8 +57,8 @@ pub(super) async fn once(
         // The error itself is told below.
         let _ = github.mistakes(errors);
     }
-    let chosen = chosen.map_err(|error| plan.meant(error))?;
-    if let passed_over @ [_, ..] = session::passed_over(&by_name)?.as_slice() {
+    let Fixtures { fixtures: chosen, passed_over } = chosen.map_err(|error| plan.meant(error))?;
+    if !passed_over.is_empty() {
         let fixtures = counted(passed_over.len(), "other fixture");
         let has =
             if passed_over.len() == 1 { "has mistakes, and is" } else { "have mistakes, and are" };

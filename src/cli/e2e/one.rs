@@ -82,7 +82,7 @@ impl One {
     ) -> Result<Self, CliError> {
         let mut plan = Plan::find(args, None, global, context, output).await?;
         let by_name = plan.by_name().await?;
-        let chosen = session::chosen(&by_name).map_err(|error| plan.meant(error))?;
+        let chosen = session::chosen(&by_name).map_err(|error| plan.meant(error))?.fixtures;
         let [fixture] = chosen.as_slice() else {
             let names: Vec<String> =
                 chosen.iter().map(|fixture| fixture.name.to_string()).collect();

@@ -3,6 +3,8 @@
 
 mod expected;
 mod golden;
+#[cfg(test)]
+mod samples;
 
 use std::collections::BTreeMap;
 

@@ -73,36 +73,34 @@ pub fn names(settings: &Settings) -> Result<BTreeSet<String>, E2eError> {
     Ok(find(settings)?.all()?.iter().map(|fixture| fixture.name.to_string()).collect())
 }
 
-/// Fixtures with mistakes that [`load`] passes over, since none of the names that are chosen is theirs.
-///
-/// # Errors
-/// [`E2eError::Read`] where a folder cannot be read.
-pub fn passed_over(settings: &Settings) -> Result<Vec<String>, E2eError> {
-    if settings.filter.names.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (_, passed_over) = find(settings)?.chosen_or_not(&settings.filter);
-    Ok(passed_over.into_iter().map(|broken| broken.name).collect())
+/// Fixtures of a suite, in the order of their names.
+#[derive(Debug)]
+pub struct Fixtures {
+    /// Those without mistakes.
+    pub fixtures: Vec<Fixture>,
+    /// The names of those with mistakes, passed over since none of the names that are chosen is theirs.
+    pub passed_over: Vec<String>,
 }
 
-/// Reads every fixture below [`Settings::fixtures`], in the order of their names, except those with
-/// mistakes that nobody chooses by name.
+/// Reads every fixture below [`Settings::fixtures`], and passes over those with mistakes that nobody
+/// chooses by name.
 ///
 /// # Errors
 /// [`E2eError::Fixtures`] has the mistakes of all others; [`E2eError::Read`]; [`E2eError::Idle`].
-pub fn load(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
+pub(super) fn load(settings: &Settings) -> Result<Fixtures, E2eError> {
     let mut found = find(settings)?;
     let (chosen, passed_over) = found.chosen_or_not(&settings.filter);
     if !chosen.is_empty() {
         return Err(mistakes(chosen));
     }
     let (fixtures, all_are_known) = (found.fixtures, passed_over.is_empty());
+    let passed_over = passed_over.into_iter().map(|broken| broken.name).collect();
     let is_whole = settings.filter == Filter::default();
     let off = || switched_off(&settings.promises, &fixtures).filter(|_| is_whole);
     let idle = idle(&settings.promises, &fixtures).or_else(off);
     match idle.filter(|_| all_are_known && !fixtures.is_empty()) {
         Some(idle) => Err(idle.into()),
-        None => Ok(fixtures),
+        None => Ok(Fixtures { fixtures, passed_over }),
     }
 }
 
@@ -121,6 +119,7 @@ fn find(settings: &Settings) -> Result<Found, E2eError> {
         }
     }
     fixtures.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut twice = BTreeSet::new();
     for pair in fixtures.windows(2).filter(|pair| pair[0].name == pair[1].name) {
         let (row, other) = if pair[0].row.is_some() { (0, 1) } else { (1, 0) };
         let message = format!("two scenarios are named {}", pair[0].name);
@@ -129,7 +128,10 @@ fn find(settings: &Settings) -> Result<Found, E2eError> {
         let source = pair[other].source.clone();
         let error = E2eError::Fixtures(vec![FixtureError { source, problems: vec![problem] }]);
         broken.push(Broken { name: pair[0].name.to_string(), error });
+        twice.insert(pair[0].name.clone());
     }
+    // Which of them is meant is not known.
+    fixtures.retain(|fixture| !twice.contains(&fixture.name));
     Ok(Found { fixtures, broken })
 }
 

@@ -31,7 +31,7 @@ pub(crate) mod write_down;
 pub use choose::expression::{Expression, ExpressionError, Subject};
 pub use choose::shard::{Shard, ShardError};
 pub use choose::{Filter, Runs};
-pub use discover::{files, left_over, load, names, passed_over, text_of};
+pub use discover::{Fixtures, files, left_over, names, text_of};
 pub use explore::{explore, service_of};
 pub use golden::{Comparison, Golden, SnapshotError};
 pub use left_up::LeftUp;

@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::discover::{golden_path, golden_source, load};
+use super::discover::{Fixtures, golden_path, golden_source, load};
 use super::golden::Golden;
 use super::judge::Judge;
 use super::left_up::{Chooser, LeftUp};
@@ -66,7 +66,7 @@ async fn all(
 ) -> Result<(Summary, Option<LeftUp>), E2eError> {
     let began = Instant::now();
     let mut interrupted = pin!(interrupted);
-    let found = load(settings)?;
+    let found = load(settings)?.fixtures;
     let setup = setup(settings, found.len());
     let fixtures: Vec<Arc<Fixture>> = choose(settings, found).into_iter().map(Arc::new).collect();
     let jobs = jobs(settings, &fixtures);
@@ -170,13 +170,13 @@ pub(in crate::e2e) fn usual_jobs() -> usize {
     4 * std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The scenarios that the filter leaves.
+/// The scenarios that the filter leaves, and what was passed over.
 ///
 /// # Errors
 /// [`E2eError`] for a fixture that makes no sense, unless others are chosen by name, and where no run is
 /// left.
-pub fn chosen(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
-    let all = load(settings)?;
+pub fn chosen(settings: &Settings) -> Result<Fixtures, E2eError> {
+    let Fixtures { fixtures: all, passed_over } = load(settings)?;
     let may_be_empty = settings.pass_with_no_runs;
     let unmatched = settings.filter.unmatched(&all);
     // One that chooses nothing is a slip, whatever the others choose.
@@ -191,7 +191,7 @@ pub fn chosen(settings: &Settings) -> Result<Vec<Fixture>, E2eError> {
     let runs = has_runs(settings, &chosen);
     // That a change touches nothing of what is wanted is no mistake.
     if runs || may_be_empty || settings.filter.only.is_some() {
-        return Ok(chosen);
+        return Ok(Fixtures { fixtures: chosen, passed_over });
     }
     let mut given = settings.filter.words();
     let by_client = !chosen.is_empty();

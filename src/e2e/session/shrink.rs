@@ -154,6 +154,7 @@ pub async fn shrink(
         evidence: None,
         times: 1,
         left: shrinking.runs,
+        is_cut_short: false,
         known: HashSet::new(),
     };
     let (failed_before, said_before) = tokio::select! {
@@ -181,7 +182,8 @@ pub async fn shrink(
         () = &mut stop => true,
         () = rounds => false,
     };
-    let (runs, is_smallest) = (shrinking.runs - shrinker.left, shrinker.left > 0 && !is_stopped);
+    let runs = shrinking.runs - shrinker.left;
+    let is_smallest = !shrinker.is_cut_short && !is_stopped;
     if is_stopped && text == whole {
         return Err(ShrinkError::Stopped);
     }
@@ -236,6 +238,8 @@ struct Shrinker<'a> {
     times: u32,
     /// How many runs are left.
     left: u32,
+    /// There were too few of them for all that the last round was to try.
+    is_cut_short: bool,
     /// Candidates that were not accepted.
     known: HashSet<String>,
 }
@@ -304,7 +308,8 @@ impl Shrinker<'_> {
                 _ => _ = self.known.insert(smaller),
             }
         }
-        let most = usize::try_from(self.left / self.times).unwrap_or(usize::MAX);
+        let most = usize::try_from(self.spare()).unwrap_or(usize::MAX);
+        self.is_cut_short = candidates.len() > most;
         candidates.truncate(most);
         let runs = candidates.iter().map(|(.., fixture)| self.fails(fixture));
         let ran: Vec<Ran> = stream::iter(runs).buffered(self.jobs).collect().await;
@@ -321,7 +326,7 @@ impl Shrinker<'_> {
         }
         // All of them, or half, and so on; each alone is known to fail.
         let mut many = can.len();
-        while many > 1 {
+        while many > 1 && self.spare() > 0 {
             let edits: Vec<&Edit> = can[..many].iter().map(|(edit, ..)| edit).collect();
             if let Some(smaller) = edited(text, &edits)
                 && let Ok(Some(fixture)) = self.read(&smaller)
@@ -346,12 +351,19 @@ impl Shrinker<'_> {
         None
     }
 
+    /// How many candidates can be tried, so that it can be seen how often one of them fails.
+    fn spare(&self) -> u32 {
+        let kept = if self.times == 1 { ONCE_MORE } else { 0 };
+        self.left.saturating_sub(kept) / self.times
+    }
+
     /// Whether it fails about as often as the whole.
     async fn fails_mostly(&mut self, fixture: &Arc<Fixture>) -> bool {
         if self.times > 1 {
             return true;
         }
         let many = ONCE_MORE.min(self.left);
+        self.is_cut_short |= many < ONCE_MORE;
         let runs = (0..many).map(|_| self.fails(fixture));
         let ran: Vec<Ran> = stream::iter(runs).buffered(self.jobs).collect().await;
         self.left -= many;

@@ -193,6 +193,8 @@ pub struct Hit {
     pub kind: MessageKind,
     /// Its subject, or that of what it answered.
     pub subject: String,
+    /// The subject that it goes to: of a reply, the inbox of whoever asked.
+    pub to: String,
     /// The beginning of its body, without control characters.
     pub body: String,
 }
@@ -286,8 +288,9 @@ impl MessageRule {
         }
         let beginning = &message.body[..message.body.len().min(EXCERPT)];
         let body = clean(&String::from_utf8_lossy(beginning));
-        let subject = clean(&String::from_utf8_lossy(subject));
-        (self.heard)(&Hit { fate: self.fate, kind, subject, body });
+        let [subject, to] =
+            [subject, message.subject].map(|of| clean(&String::from_utf8_lossy(of)));
+        (self.heard)(&Hit { fate: self.fate, kind, subject, to, body });
         true
     }
 

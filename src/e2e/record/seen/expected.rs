@@ -141,21 +141,9 @@ fn of_one_value(pattern: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::e2e::record::seen::samples::{expect, timeout};
     use crate::e2e::scenario::ast::step::InGolden;
     use crate::wire::driver::{Headers, Message, Outcome};
-
-    fn expect(key: &'static str, pattern: Value) -> Expect {
-        Expect { key, span: 0..0, pattern, exact: false }
-    }
-
-    fn timeout() -> Seen {
-        Seen::Err(DriverError {
-            kind: ErrorKind::Timeout,
-            definite: false,
-            message: "no answer".to_owned(),
-            code: None,
-        })
-    }
 
     #[test]
     fn an_error_that_nobody_expects_is_a_difference() {

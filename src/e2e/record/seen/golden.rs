@@ -87,21 +87,9 @@ fn leave_out(parts: &mut Parts, pointer: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::e2e::record::seen::samples::{expect, timeout};
     use crate::e2e::record::seen::{base64, described, part_text};
-    use crate::wire::driver::{DriverError, ErrorKind, Headers, Message, Outcome};
-
-    fn expect(key: &'static str, pattern: Value) -> Expect {
-        Expect { key, span: 0..0, pattern, exact: false }
-    }
-
-    fn timeout() -> Seen {
-        Seen::Err(DriverError {
-            kind: ErrorKind::Timeout,
-            definite: false,
-            message: "no answer".to_owned(),
-            code: None,
-        })
-    }
+    use crate::wire::driver::{Headers, Message, Outcome};
 
     #[test]
     fn a_golden_file_has_matchers_and_nothing_of_what_is_left_out() {

@@ -136,6 +136,17 @@ impl Eye {
         }
     }
 
+    /// Looks from the beginning once more; where it cannot, what was seen before was seen.
+    pub(super) async fn look_afresh(&mut self, around: &Surroundings) -> Result<(), String> {
+        let before = self.found.clone();
+        self.afresh();
+        let looked = self.look(around).await;
+        if looked.is_err() {
+            self.found = before;
+        }
+        looked
+    }
+
     /// The same; a broker that says nothing is waited for until then, or as long as an answer may take.
     pub(super) async fn look_until(
         &mut self,

@@ -308,11 +308,10 @@ impl Declared {
         }
         for (promise, effect, eye) in &mut *eyes {
             let of = self.promises[*promise].name.clone();
-            eye.afresh();
             // A broker that says nothing is not asked by each of them again.
             let looked = match &unknown_streams {
                 Some(why) if eye.asks_broker() => Err(format!("{}: {why}", eye.at)),
-                _ => eye.look(&self.around).await,
+                _ => eye.look_afresh(&self.around).await,
             };
             if let Err(why) = looked {
                 eye.gap.get_or_insert(why);

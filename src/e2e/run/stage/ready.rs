@@ -11,7 +11,7 @@ use super::connected::{self, Connection};
 use super::harness::Harness;
 use super::hearing::Hearing;
 use super::machine::{ServiceContext, ServiceUnderTest};
-use super::replied::until_replied;
+use super::replied::{ASK_AGAIN, until_replied};
 use super::sign;
 use crate::counted::counted;
 use crate::e2e::scenario::ast::service::Ready;
@@ -21,8 +21,6 @@ use crate::e2e::verdict::outcome::Stop;
 use crate::process::{Child, NotReady, Reaper, until_ready};
 use crate::web::{Page, Readiness};
 
-/// NATS has no event for a new subscription: a service is asked until it answers.
-const ASK_AGAIN: Duration = Duration::from_millis(20);
 /// How long it may take to see what there is instead.
 const LOOK: Duration = Duration::from_secs(2);
 

@@ -6,7 +6,7 @@ use async_nats::Client;
 use async_nats::connection::State;
 
 /// NATS has no event for a new subscription: a service is asked until it answers.
-const ASK_AGAIN: Duration = Duration::from_millis(20);
+pub(super) const ASK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Returns once anything answers a request there; `connect` gives a connection, and another one where that has
 /// ended.

@@ -47,18 +47,18 @@ impl RunningStep<'_> {
         let begun = record::begin(self.scene.recorder, oracles, "harness", &op);
         let body = from_base64(&payload_base64);
         let patience = Patience { many: many as usize, listeners: listeners.len(), limit };
-        let before = self.scene.lost_replies.on(&subject);
         let asked = self.ask_all(&subject, body, &headers, patience).await;
-        let lost = self.scene.lost_replies.on(&subject) - before;
         let outcome = match &asked {
-            Ok(replies) => Outcome::Ok(replies.first().map(to_value).unwrap_or_default()),
+            Ok(Answers { replies, .. }) => {
+                Outcome::Ok(replies.first().map(to_value).unwrap_or_default())
+            }
             Err(error) => Outcome::Err(error.clone()),
         };
         if let Some(begun) = begun {
             begun.end(&outcome);
         }
         match asked {
-            Ok(replies) if replies.len() != many as usize || lost > 0 => {
+            Ok(Answers { replies, lost }) if replies.len() != many as usize || lost > 0 => {
                 let wanted = counted(many as usize, "reply");
                 let (saw, bodies) = (replies.len(), Seen::messages(&replies).main_part());
                 let mut message = format!("expected {wanted} to {subject}, saw {saw}: {bodies}");
@@ -70,7 +70,7 @@ impl RunningStep<'_> {
                 }
                 Err(self.failed(message))
             }
-            Ok(replies)
+            Ok(Answers { replies, .. })
                 if many > 1 || self.step.expects.iter().any(|expect| expect.key == "bodies") =>
             {
                 Ok(Seen::messages(&replies))
@@ -86,13 +86,14 @@ impl RunningStep<'_> {
         body: Vec<u8>,
         headers: &Headers,
         Patience { many, listeners, limit }: Patience,
-    ) -> Result<Vec<Message>, DriverError> {
+    ) -> Result<Answers, DriverError> {
         let lost = |error: &dyn Display| failed(ErrorKind::Connection, false, error);
         let client = self.scene.harness.client().await.map_err(|error| lost(&error))?;
         let inbox = client.new_inbox();
         let mut incoming = client.subscribe(inbox.clone()).await.map_err(|error| lost(&error))?;
         let (to, headers) = (subject.to_owned(), header_map(headers)?);
-        let sent = client.publish_with_reply_and_headers(to, inbox, headers, body.into()).await;
+        let sent = client.publish_with_reply_and_headers(to, inbox.clone(), headers, body.into());
+        let sent = sent.await;
         sent.map_err(|error| lost(&error))?;
         let mut until = Instant::now() + limit;
         let mut replies: Vec<Message> = Vec::new();
@@ -113,9 +114,16 @@ impl RunningStep<'_> {
         }
         match replies.is_empty() {
             true => Err(failed(ErrorKind::Timeout, false, &format!("no reply within {limit:?}"))),
-            false => Ok(replies),
+            false => Ok(Answers { replies, lost: self.scene.lost_replies.to(&inbox) }),
         }
     }
+}
+
+/// What came to one request.
+struct Answers {
+    replies: Vec<Message>,
+    /// So many more a fault took away.
+    lost: usize,
 }
 
 /// How many replies are waited for, and how long.
