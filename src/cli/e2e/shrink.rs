@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::one::{One, OneArgs};
 use crate::cli::context::Context;
 use crate::cli::exit::{CliError, Exit};
-use crate::cli::global::{Global, whole as whole_number};
+use crate::cli::global::{Global, whole};
 use crate::cli::output::Output;
 use crate::cli::shell::word;
 use crate::cli::signals::Signals;
@@ -37,10 +37,10 @@ pub struct ShrinkArgs {
 pub struct HowArgs {
     /// How often the scenario is run at first and at the end, to see how often it fails; three times
     /// as often where it does not always fail.
-    #[arg(long, value_name = "N", default_value_t = TRIES, value_parser = whole_number::<u32>(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = TRIES, value_parser = whole::<u32>(1..=1000))]
     tries: u32,
     /// At most so many runs.
-    #[arg(long, value_name = "N", default_value_t = RUNS, value_parser = whole_number::<u32>(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = RUNS, value_parser = whole::<u32>(1..=1_000_000))]
     runs: u32,
     /// The fixture that is written [default: beside the scenario's, as NAME-shrunk.toml].
     #[arg(long, value_name = "FILE")]
