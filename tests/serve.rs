@@ -228,6 +228,12 @@ fn of_two_the_first_is_still_found_when_the_second_has_stopped() {
     let said = home.run(&["call", "math", "add", "1", "2"]);
     assert!(said.stderr.contains("2 `serve` are running; this uses the newest"), "{}", said.stderr);
     assert!(said.stderr.contains(&second.url()), "{}", said.stderr);
+    // What cannot be taken back is not done to whichever is newer.
+    for command in ["purge", "replay"] {
+        let said = home.run(&["dlq", command, "--all"]);
+        said.failed(2, "dlq: 2 `serve` of yours are running");
+        home.run(&["--server", &second.url(), "dlq", command, "--all"]).ok();
+    }
     pay(&home, "second");
     second.signal("TERM");
     assert_eq!(second.ended().0, Some(0));

@@ -251,6 +251,23 @@ async fn there(
     Ok(Some((connection, Some(target))))
 }
 
+/// For what cannot be taken back: where no server is named, there is only one that can be meant.
+///
+/// # Errors
+/// `serve` of this user run on several.
+pub fn one_is_meant(operation: &str, global: &Global, context: &Context) -> Result<(), CliError> {
+    if named_target(&global.connection, context)?.is_some() {
+        return Ok(());
+    }
+    let living = running::living(context);
+    if living.iter().all(|one| one.url == living[0].url) {
+        return Ok(());
+    }
+    let (many, there) = (living.len(), running::list(&living));
+    let message = format!("{operation}: {many} `serve` of yours are running: {there}");
+    Err(CliError::usage(message).hint("name one with --server URL"))
+}
+
 /// What to do if no server answers: an exported variable outlives the `serve` that printed it.
 fn not_there(error: CliError, global: &Global, context: &Context) -> CliError {
     if error.hint.is_some() || error.exit != Exit::Connection {

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::connect::Session;
+use super::connect::{Session, one_is_meant};
 use super::context::Context;
 use super::exit::{CliError, Exit};
 use super::global::{Global, whole};
@@ -63,6 +63,9 @@ pub async fn run(
         && !which.all
     {
         return Err(CliError::usage("dlq: name dead letters by number, by --kind, or --all"));
+    }
+    if matches!(args.command, DlqCommand::Replay(_) | DlqCommand::Purge(_)) {
+        one_is_meant("dlq", global, context)?;
     }
     let session = Session::open_there("dlq", Role::Harness, global, context, output).await?;
     let result = with(&args.command, &session, context, output).await;

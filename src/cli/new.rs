@@ -22,7 +22,7 @@ const BARE: &str = "\
 
 # [services.worker]
 # run = [\"./worker\"]
-# ready = { connected = 1 }
+# ready = { subscribes = \"SUBJECT\" }
 ";
 const FIRST: &str = "\
 description = \"A message is published and heard\"
@@ -159,7 +159,7 @@ fn of_command(command: &str, suite: &Path, cwd: &Path) -> Result<Own, CliError> 
          cwd = {cwd}\n\
          # It finds the broker by NATS_URL; for another name: env = {{ BROKER = \"{{{{nats_url}}}}\" }}; for an address\n\
          # that is built in: broker = {{ auth = false, port = 4222 }} above.\n\
-         # It is connected; or {{ subscribes = \"…\" }}, {{ consumer = \"…\" }}, {{ line = \"…\" }}, {{ http = \"…\" }}.\n\
+         # It is connected. Better is what it waits for: {{ subscribes = \"…\" }}, {{ consumer = \"…\" }}, {{ line = \"…\" }}, {{ http = \"…\" }}.\n\
          ready = {{ connected = 1 }}\n\n\
          # Streams that it expects to find:\n\
          # [streams.ORDERS]\n\

@@ -135,9 +135,7 @@ impl Caller {
     /// What could not be sent, or that it did not come back within `limit`.
     pub async fn barrier(&self, limit: Duration) -> Result<(), BarrierError> {
         let failed = |e: &dyn std::fmt::Display| BarrierError::Connection(e.to_string());
-        let inbox = self.client.new_inbox();
-        let (prefix, id) = inbox.rsplit_once('.').unwrap_or(("_INBOX", &inbox));
-        let subject = format!("{prefix}.barrier.{id}");
+        let subject = self.own_subject(&nuid::next());
         let mark = self.denials.count();
         let about =
             About { subjects: &[&subject], subscribes: true, only_listens: false, inboxes: "" };
@@ -201,6 +199,11 @@ impl Caller {
             true => Err(BarrierError::Connection(LOST.to_owned())),
             false => Ok(()),
         }
+    }
+
+    /// A subject on which all connections of this user may send to each other, and nobody else of another role.
+    pub(crate) fn own_subject(&self, name: &str) -> String {
+        format!("{}.barrier.{name}", self.inboxes)
     }
 
     fn connections(&self) -> u64 {

@@ -28,6 +28,7 @@ mod headers;
 mod held_back;
 mod in_hand;
 mod intake;
+mod kept;
 mod letter;
 mod logins;
 mod module;
@@ -69,6 +70,8 @@ pub(crate) use dispatch::panic_text;
 pub use error::{Failure, ModuleError, ServiceError};
 pub use failures::{Failures, LetterRemoved, Record};
 pub use future::BoxFuture;
+#[cfg(feature = "cli")]
+pub(crate) use kept::{Kept, Which, message};
 pub use letter::Letter;
 pub use module::{Call, Module, Registration, Services};
 pub use object::Object;
@@ -76,8 +79,7 @@ pub use observer::REFUSALS;
 pub use refusal::is_wrong_last_sequence;
 pub use remedy::remedy;
 pub use said_once::said_once;
-#[cfg(feature = "cli")]
-pub(crate) use store::{Kept, Which, message, store};
+pub(crate) use store::store;
 pub use stream::{Settled, StreamHandler};
 pub use stream_settings::StreamSettings;
 pub use target::{Auth, JetStreamApi, Target, Tls};

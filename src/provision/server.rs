@@ -8,6 +8,7 @@ use super::error::ProvisionError;
 use super::managed;
 use super::pinned::Pinned;
 use super::settings::{Progress, Settings};
+use super::source::Source;
 use super::version::Version;
 
 /// Finds a nats-server, and installs the managed copy if there is none.
@@ -72,10 +73,7 @@ pub struct Found {
 /// # Errors
 /// If one was named and will not do, or if the managed copy is not what was installed.
 pub async fn find_nats_server(settings: &Settings) -> Result<Found, ProvisionError> {
-    let named = [
-        (&settings.explicit, super::source::Source::Explicit),
-        (&settings.env, super::source::Source::Env),
-    ];
+    let named = [(&settings.explicit, Source::Explicit), (&settings.env, Source::Env)];
     for (path, source) in named {
         if let Some(path) = path {
             return Ok(Found {
@@ -86,7 +84,7 @@ pub async fn find_nats_server(settings: &Settings) -> Result<Found, ProvisionErr
     }
     let mut notes = Vec::new();
     for path in beside::nats_servers(settings) {
-        match check_once(settings, &path, super::source::Source::Beside).await {
+        match check_once(settings, &path, Source::Beside).await {
             Ok(server) => return Ok(Found { server: Some(server), notes }),
             Err(problem) => notes.push(format!("passed over: {problem}")),
         }
@@ -97,7 +95,7 @@ pub async fn find_nats_server(settings: &Settings) -> Result<Found, ProvisionErr
         let cwd = "/";
         let all = which::which_in_all("nats-server", Some(path), cwd);
         for path in all.into_iter().flatten() {
-            match check_once(settings, &path, super::source::Source::Path).await {
+            match check_once(settings, &path, Source::Path).await {
                 Ok(server) => {
                     return Ok(Found { server: Some(server), notes });
                 }

@@ -829,7 +829,7 @@ def test_scenarios_are_tests(inner: pytest.Pytester) -> None:
 def test_the_test_of_the_page(inner: pytest.Pytester) -> None:
     page = (ROOT / "docs" / "testing.md").read_text()
     inner.makepyfile(page.split("```python\n")[1].split("```")[0])
-    run(inner, "-o", "asyncio_mode=auto").assert_outcomes(passed=1)
+    run(inner).assert_outcomes(passed=1)
 
 
 def test_the_example(inner: pytest.Pytester) -> None:

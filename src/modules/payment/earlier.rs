@@ -172,6 +172,7 @@ mod tests {
         earlier.forget(&id("a"));
         assert_eq!((earlier.sequences(), earlier.count), (vec![2], 1));
     }
+
     #[test]
     fn what_is_missing_between_those_seen_is_known_once_it_was_read_or_skipped() {
         let mut earlier = Earlier::default();

@@ -1,9 +1,9 @@
 //! Records that come while others are being written are written together.
 //!
-//! Where the broker syncs every write, many records in one batch cost it what one costs. Nothing waits for
-//! company: a few records are written each by itself, many that come together, or while a batch is written,
-//! are the next batch. A batch is stored whole or not at all; where it is refused, as when one of its subjects was not empty, each of its
-//! records is written by itself.
+//! Where the broker syncs every write, many records in one batch cost it what one costs. A few records are
+//! written each by itself, at once; more than that, and what comes while a batch is written, are the next
+//! batch. A batch is stored whole or not at all. Where it is refused, as when one of its subjects was not
+//! empty, each of its records is written by itself.
 
 use std::collections::{HashSet, VecDeque};
 use std::pin::pin;

@@ -35,8 +35,6 @@ pub(super) type Given = (u64, Option<(PaymentId, String)>);
 #[derive(Debug)]
 pub(super) struct Peers {
     shared: Arc<Shared>,
-    /// Messages that had to be read.
-    read: AtomicUsize,
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -47,6 +45,8 @@ struct Shared {
     own: String,
     telling: AtomicBool,
     heard: AtomicBool,
+    /// Messages that had to be read since nobody told any more.
+    read: AtomicUsize,
     unanswered: AtomicUsize,
     words: Mutex<Vec<String>>,
     speak: Notify,
@@ -60,12 +60,13 @@ impl Peers {
             own: format!("{}\n", nuid::next()),
             telling: AtomicBool::new(false),
             heard: AtomicBool::new(false),
+            read: AtomicUsize::new(0),
             unanswered: AtomicUsize::new(0),
             words: Mutex::default(),
             speak: Notify::new(),
             learned: Notify::new(),
         };
-        Self { shared: Arc::new(shared), read: AtomicUsize::new(0), tasks: Mutex::default() }
+        Self { shared: Arc::new(shared), tasks: Mutex::default() }
     }
 
     /// Counts messages of others that had to be read from the stream that was `made` then; where they are
@@ -76,7 +77,7 @@ impl Peers {
         made: i128,
         learn: impl Fn(Given) + Send + 'static,
     ) {
-        let before = self.read.fetch_add(messages, Ordering::Relaxed);
+        let before = self.shared.read.fetch_add(messages, Ordering::Relaxed);
         if before + messages < SHARED || self.shared.telling.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -135,9 +136,7 @@ impl Shared {
 
     /// Where it is told: of one stream, for another one, as at a leaf node, has other numbers.
     fn subject(&self, made: i128) -> String {
-        let inbox = self.connection.client().new_inbox();
-        let prefix = inbox.rsplit_once('.').map_or("_INBOX", |(prefix, _)| prefix);
-        format!("{prefix}.barrier.given-{made}")
+        self.connection.caller().own_subject(&format!("given-{made}"))
     }
 
     async fn tell(self: Arc<Self>, subject: String) {
@@ -152,6 +151,7 @@ impl Shared {
             if self.unanswered.fetch_add(1, Ordering::Relaxed) >= UNANSWERED {
                 self.telling.store(false, Ordering::Relaxed);
                 self.heard.store(false, Ordering::Relaxed);
+                self.read.store(0, Ordering::Relaxed);
             }
         }
     }

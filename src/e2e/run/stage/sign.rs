@@ -36,8 +36,8 @@ pub(super) async fn seen(ready: &Ready, broker: &Asked<'_>) -> Option<String> {
                 0 => String::new(),
                 _ if !names.is_empty() => String::new(),
                 many => format!(
-                    ", and there are {}: one that is no service of NATS is ready = {{ connected = 1 }} or \
-                     {{ subscribes = \"SUBJECT\" }}",
+                    ", and there are {}: one that is no service of NATS is ready = {{ subscribes = \
+                     \"SUBJECT\" }}, or {{ connected = 1 }}",
                     counted(many, "connection")
                 ),
             };
