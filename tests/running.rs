@@ -104,8 +104,7 @@ fn the_log_of_one_that_was_killed_is_there_until_the_next() {
     serve.signal("KILL");
     assert_eq!(serve.ended().0, None);
     let ready = format!("Z Ready: {url}\n");
-    let told =
-        format!("note: the `serve` of pid {pid} has ended, and was killed: its log remains\n");
+    let told = format!("note: the `serve` of pid {pid} was killed or crashed: its log remains\n");
     let pid = pid.to_string();
     for args in [&["logs"][..], &["logs", "--pid", &pid], &["logs", "--follow"]] {
         let said = home.run(args);

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream;
+use futures_util::StreamExt as _;
 use mono_demo::broker::Proxy;
 
 use crate::changed_streams::said_once;
@@ -20,9 +21,13 @@ fn with_store(store: &Path, more: &str) -> String {
     format!("jetstream {{ store_dir: {store:?} }}\n{more}\n")
 }
 
-async fn at(url: &str, user: &str) -> jetstream::Context {
+pub async fn client_of(url: &str, user: &str) -> async_nats::Client {
     let options = async_nats::ConnectOptions::with_user_and_password(user.into(), "p".into());
-    jetstream::new(options.connect(url).await.unwrap())
+    options.connect(url).await.unwrap()
+}
+
+async fn at(url: &str, user: &str) -> jetstream::Context {
+    jetstream::new(client_of(url, user).await)
 }
 
 /// Waits until somebody, or nobody, answers there.
@@ -177,6 +182,33 @@ async fn where_there_is_no_second_connection_nobody_is_asked() {
     let elsewhere = serve(&home, &["--port", "0"]);
     let config = with_store(&home.path().join("js"), "max_connections: 1");
     let server = BareServer::start(home.path(), "server", &config).await;
-    said_once(serve(&home, &["--server", &server.nats]), &[]);
+    let told = "warning: streams that do not exist are made anew, though another `serve` may use this \
+                system: it was not asked, for that needs a second connection: ";
+    said_once(serve(&home, &["--server", &server.nats]), &[told]);
     said_once(elsewhere, &[]);
+}
+
+/// Of a question in another account the server says, but for such a listener, that nobody has it there.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_listens_to_everything_makes_no_witness_of_a_serve_in_another_account() {
+    let home = Home::new();
+    let accounts = "accounts { A { jetstream: enabled, users: [{ user: a, password: p }] }, \
+                    B { jetstream: enabled, users: [{ user: b, password: p }] } }";
+    let config = with_store(&home.path().join("js"), accounts);
+    let server = BareServer::start(home.path(), "server", &config).await;
+    let url = |user: &str| server.nats.replace("nats://", &format!("nats://{user}:p@"));
+    let client = client_of(&server.nats, "b").await;
+    let mut tap = client.subscribe(">").await.unwrap();
+    client.publish("x", "".into()).await.unwrap();
+    assert_eq!(tap.next().await.unwrap().subject.as_str(), "x");
+    let living = serve(&home, &["--server", &url("a")]);
+    // It answers in its own account.
+    let told = "somebody listens here to what any service is asked";
+    said_once(serve(&home, &["--server", &url("b")]), &[told]);
+    // It does not, so that it may be in this one.
+    let streams = at(&server.nats, "b").await;
+    streams.delete_stream("payment-ledger").await.unwrap();
+    living.signal("STOP");
+    refused(&home, &["--server", &url("b")]).failed(3, UNKNOWN);
+    living.signal("CONT");
 }

@@ -12,9 +12,12 @@ use crate::support::bare_server::BareServer;
 use crate::support::payments::Payments;
 use crate::support::program::Home;
 use crate::support::steady_port;
+use crate::unheard::client_of;
 
 const ANSWERS: &str = "serve: a `serve` answers here for payments";
 const EARLIER: &str = "an earlier system at ";
+const UNKNOWN: &str =
+    "streams that do not exist are made anew, though another `serve` may use this system: ";
 
 async fn delete_streams(jetstream: &Context) {
     let mut names = jetstream.stream_names();
@@ -94,6 +97,70 @@ async fn beside_a_paused_serve_that_is_in_no_file_nothing_is_made_anew() {
     drop(living);
     // Nobody is left.
     said_once(serve(&Home::new(), &["--server", &url]), &[]);
+    payments.broker.stop().await.unwrap();
+}
+
+/// Where somebody listens to all subjects, a server says of no question that nobody has it.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_listens_to_everything_keeps_no_first_serve_from_starting() {
+    for (all, one) in [(">", "x"), ("$SRV.>", "$SRV.x"), ("$SRV.INFO.*", "$SRV.INFO.x")] {
+        println!("{all}");
+        let payments = Payments::new("").await;
+        let url = payments.broker.url().to_owned();
+        let client = async_nats::connect(&url).await.unwrap();
+        let mut tap = client.subscribe(all).await.unwrap();
+        client.publish(one, "".into()).await.unwrap();
+        assert_eq!(tap.next().await.unwrap().subject.as_str(), one);
+        let told = format!("{UNKNOWN}somebody listens here to what any service is asked");
+        said_once(serve(&payments.home, &["--server", &url]), &[&told]);
+        // Nothing is made anew.
+        let living = serve(&payments.home, &["--server", &url, "--unlisted"]);
+        assert!(!living.stderr().contains(UNKNOWN), "{}", living.stderr());
+        // One that answers is heard all the same.
+        payments.jetstream.delete_stream("payment-ledger").await.unwrap();
+        refused(&Home::new(), &["--server", &url]).failed(3, ANSWERS);
+        drop(living);
+        payments.broker.stop().await.unwrap();
+    }
+}
+
+/// Streams are made anew all the same: nothing says that they are used.
+#[tokio::test(flavor = "multi_thread")]
+async fn that_it_may_not_be_asked_who_serves_payments_is_told() {
+    let home = Home::new();
+    let store = home.path().join("js");
+    let config = format!(
+        "jetstream {{ store_dir: {store:?} }}\nauthorization {{ users: [ {{ user: a, password: p }}, \
+         {{ user: b, password: p, permissions: {{ publish: {{ deny: \"$SRV.INFO.payment\" }} }} }} ] }}"
+    );
+    let server = BareServer::start(home.path(), "server", &config).await;
+    let at = |user: &str| server.nats.replace("nats://", &format!("nats://{user}:p@"));
+    let told = format!("warning: {UNKNOWN}it may not be asked: ");
+    let living = serve(&home, &["--server", &at("b"), "--unlisted"]);
+    let said = living.stderr();
+    assert_eq!(said.matches(&told).count(), 1, "{said}");
+    assert!(said.contains("Permissions Violation for Publish to \"$SRV.INFO.payment\""), "{said}");
+    // Where nothing is missing, nobody need be asked.
+    let beside = serve(&home, &["--server", &at("b"), "--unlisted"]);
+    assert!(!beside.stderr().contains(UNKNOWN), "{}", beside.stderr());
+    drop(beside);
+    delete_streams(&async_nats::jetstream::new(client_of(&server.nats, "a").await)).await;
+    refused(&Home::new(), &["--server", &at("a")]).failed(3, ANSWERS);
+    said_once(serve(&Home::new(), &["--server", &at("b")]), &[&told]);
+}
+
+/// What cannot be read or written is named, whichever of the files it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_note_of_journals_that_cannot_be_read_is_named() {
+    let payments = Payments::new("").await;
+    for file in ["servers.txt", "systems.txt"] {
+        let folder = payments.home.path().join(format!("books-{file}"));
+        std::fs::create_dir_all(folder.join(file)).unwrap();
+        let name = folder.display().to_string();
+        let args = ["--server", payments.broker.url(), "--journal-dir", &name];
+        let named = format!("{name}/{file}: ");
+        refused(&payments.home, &args).failed(3, &named);
+    }
     payments.broker.stop().await.unwrap();
 }
 

@@ -22,7 +22,7 @@ const LOOKS: Duration = Duration::from_millis(100);
 #[command(after_help = "\
 The log has what `serve` says on stdout and stderr, with times. It is kept in the folder of the running
 `serve` ($XDG_RUNTIME_DIR/mono-demo, else ~/.cache/mono-demo/run), 1 MiB at most, and goes with it. That of
-a `serve` that was killed is there until the next one starts.
+a `serve` that was killed or crashed is there until the next one starts.
 What the services of `serve --log debug` log is in there too.")]
 pub struct LogsArgs {
     /// How many of the last lines.
@@ -34,14 +34,14 @@ pub struct LogsArgs {
     /// The log of its nats-server instead; of a cluster that of its first node.
     #[arg(long)]
     broker: bool,
-    /// The `serve` of this pid [default: the newest; if none runs, the last one that was killed].
+    /// The `serve` of this pid [default: the newest; if none runs, the last one that was killed or crashed].
     #[arg(long, value_name = "PID", value_parser = whole::<u32>(1..=0x7fff_ffff))]
     pid: Option<u32>,
 }
 
 pub async fn run(args: LogsArgs, context: &Context, output: &Output) -> Result<Exit, CliError> {
     if let Some(left) = left(&args, context) {
-        return of_killed(&args, &left, output);
+        return show_left(&args, &left, output);
     }
     let runtime = match args.pid {
         Some(pid) => running::of_pid("logs", pid, context)?,
@@ -100,7 +100,7 @@ pub async fn run(args: LogsArgs, context: &Context, output: &Output) -> Result<E
     }
 }
 
-/// The log that is meant, if its `serve` was killed.
+/// The log that is meant, if its `serve` ended without removing it.
 fn left(args: &LogsArgs, context: &Context) -> Option<LeftLog> {
     let living = running::living(context);
     let mut left = running::left_logs(context).into_iter();
@@ -111,17 +111,16 @@ fn left(args: &LogsArgs, context: &Context) -> Option<LeftLog> {
     }
 }
 
-fn of_killed(args: &LogsArgs, left: &LeftLog, output: &Output) -> Result<Exit, CliError> {
+fn show_left(args: &LogsArgs, left: &LeftLog, output: &Output) -> Result<Exit, CliError> {
     let LeftLog { pid, path, .. } = left;
     if args.broker {
         let message = format!(
-            "logs --broker: the `serve` of pid {pid} was killed, and the log of its nats-server went with it"
+            "logs --broker: the `serve` of pid {pid} was killed or crashed, and the log of its nats-server went with it"
         );
         return Err(CliError::usage(message).hint("without --broker its own log is shown"));
     }
     let read = LogReader::open(path, args.lines).map_err(|error| unreadable(path, error));
-    output
-        .note(format!("note: the `serve` of pid {pid} has ended, and was killed: its log remains"));
+    output.note(format!("note: the `serve` of pid {pid} was killed or crashed: its log remains"));
     print(&read?.0, output);
     Ok(Exit::Success)
 }

@@ -11,16 +11,13 @@ use super::output::Output;
 use super::running::{self, Runtime};
 use crate::broker::Role;
 
-/// How long a connection that was only to prove something may take to close.
-const CLOSES: Duration = Duration::from_secs(1);
-
 pub async fn run(context: &Context, output: &Output) -> Result<Exit, CliError> {
     let living = running::all("status", context)?;
     let (mut objects, mut silent) = (Vec::new(), 0);
     for runtime in &living {
         let answers = match running::open(runtime, Role::Client).await {
             Ok(connection) => {
-                connection.close(CLOSES).await;
+                connection.close(running::CLOSES).await;
                 Ok(())
             }
             Err(why) => Err(why),

@@ -1,14 +1,10 @@
 //! Whether the brokers answer that scenarios name and somebody else runs: known before anything is run.
 
-use std::time::Duration;
-
 use super::arguments::RunArgs;
 use crate::cli::exit::CliError;
+use crate::cli::running::CLOSES;
 use crate::e2e::scenario::{Elsewhere, Fixture};
 use crate::mono::{Auth, Connection, Target};
-
-/// How long a connection that is not needed any more may take to close.
-const CLOSES: Duration = Duration::from_secs(1);
 
 /// Connects to each of them once.
 ///

@@ -14,7 +14,7 @@ use crate::given::read_private;
 use crate::mono::{Connection, Target};
 
 /// How long a connection that is not needed any more may take to close.
-const CLOSES: Duration = Duration::from_secs(1);
+pub const CLOSES: Duration = Duration::from_secs(1);
 
 const NO_SECRET: &str = "its file has no secret to prove";
 

@@ -1,4 +1,4 @@
-//! The logs of `serve` processes that were killed: nobody was left to remove them.
+//! The logs of `serve` processes that were killed or crashed: nobody was left to remove them.
 
 use std::path::PathBuf;
 use std::time::SystemTime;

@@ -37,7 +37,7 @@ pub use file::{
     ELSEWHERE, Kept, Runtime, RuntimeFile, begin_log, living, log_path, may_be_published,
     of_server, remove_stale,
 };
-pub use find::{find, open, runner, runs};
+pub use find::{CLOSES, find, open, runner, runs};
 pub use held::Held;
 pub use left::{LeftLog, left_logs};
 pub use process::Process;

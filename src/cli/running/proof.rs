@@ -185,6 +185,13 @@ pub async fn still_proves(connection: &Connection, secret: &Secret) -> Result<()
     proves_within(connection, secret, "", Duration::ZERO).await
 }
 
+/// Whether somebody hears also a question that nobody has the answer to, as `nats sub '>'`: that nobody answers
+/// there proves nothing.
+pub(super) async fn is_overheard(connection: &Connection) -> bool {
+    let Ok(nobodys) = Secret::draw() else { return false };
+    !matches!(still_proves(connection, &nobodys).await, Err(Unproved::Nobody))
+}
+
 async fn proves_within(
     connection: &Connection,
     secret: &Secret,

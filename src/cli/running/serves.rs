@@ -2,21 +2,17 @@
 //!
 //! It is asked twice: where its file says that it is, as whom it is there, and over the connection. What
 //! answers the first question and not the second is in another account; what answers neither may be
-//! paused, or not be allowed to listen, and proves nothing. Leaf nodes carry the second question to servers
+//! paused, or not be allowed to listen, and proves nothing. Where somebody listens to all subjects, nobody says
+//! of the second question that it has no answer. Leaf nodes carry the second question to servers
 //! with a JetStream of their own: whether a server is another one, its INFO says.
-
-use std::time::Duration;
 
 use async_nats::ServerInfo;
 
 use super::file::Runtime;
-use super::find::{open, target};
-use super::proof::{SPREADS, Secret, Unproved, proves, still_proves};
+use super::find::{CLOSES, open, target};
+use super::proof::{SPREADS, Secret, Unproved, is_overheard, proves, still_proves};
 use crate::broker::Role;
 use crate::mono::{Connection, JetStreamApi, Target, places};
-
-/// How long a connection that is not needed any more may take to close.
-const CLOSES: Duration = Duration::from_secs(1);
 
 /// Whether a `serve` serves the system at the other end of a connection, in the same account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +78,15 @@ impl Standing {
         }
         let Some(secret) = &runtime.secret else { return (self.unasked(), None) };
         let answer = prove(connection, runtime, secret).await;
+        if let Err(Unproved::Unknown(_)) = answer
+            && is_overheard(connection).await
+        {
+            // Its silence proves nothing, unless it answers elsewhere before and after.
+            return match self.proved && at_its_own(runtime).await.1 {
+                true => (Serves::Elsewhere, None),
+                false => (self.unasked(), None),
+            };
+        }
         let serves = match (&answer, self.place) {
             (Ok(()) | Err(Unproved::Unknown(_)), Place::Same) => Serves::Here,
             (Ok(()) | Err(Unproved::Unknown(_)), _) => Serves::Perhaps,

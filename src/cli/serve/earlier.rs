@@ -23,7 +23,7 @@ use crate::whole;
 use crate::wire::journal::{ChargeOutcome, ChargeRecord};
 
 /// In a folder of journals: by which URLs its system was served, each in its one form.
-const FILE: &str = "servers.txt";
+const SERVERS: &str = "servers.txt";
 /// In one that the user named: the systems that were served with it.
 const SYSTEMS: &str = "systems.txt";
 const CHARGES: &str = "gateway.jsonl";
@@ -50,10 +50,9 @@ pub(super) async fn told(
     let all = context.state_dir().join("journals");
     let told = move || {
         let servers = places(&url);
-        let failed = |e: io::Error| format!("{}: {e}", folder.join(FILE).display());
-        note(&folder, FILE, &servers).map_err(failed)?;
+        note_servers(&folder, &servers).map_err(|e| e.to_string())?;
         if let Some(system) = named_for {
-            note(&folder, SYSTEMS, &BTreeSet::from([system])).map_err(failed)?;
+            note_system(&folder, system).map_err(|e| e.to_string())?;
             // These journals can be used all the same.
             let linked = link(&all, &folder);
             return Ok(linked
@@ -117,28 +116,49 @@ fn link(all: &Path, folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Adds what is not noted yet.
-fn note(folder: &Path, file: &str, what: &BTreeSet<String>) -> io::Result<()> {
-    let noted = noted(folder, file)?;
-    if what.is_subset(&noted) {
-        return Ok(());
-    }
-    let all: Vec<&str> = noted.union(what).map(String::as_str).collect();
-    crate::private::folder(folder)?;
-    whole::write(&folder.join(file), all.join(",") + "\n")
+/// At which servers the system of these journals was; nothing where nothing was noted yet.
+fn servers(folder: &Path) -> io::Result<BTreeSet<String>> {
+    Ok(places(&noted(&folder.join(SERVERS))?))
 }
 
-/// What is noted; nothing where nothing was noted yet.
-fn noted(folder: &Path, file: &str) -> io::Result<BTreeSet<String>> {
-    let text = match read_private(&folder.join(file)) {
-        Ok(text) => String::from_utf8_lossy(&text).trim().to_owned(),
-        Err(error) if is_absent(&error) => return Ok(BTreeSet::new()),
-        Err(error) => return Err(error),
-    };
-    Ok(match file {
-        FILE => places(&text),
-        _ => text.split(',').map(str::to_owned).collect(),
-    })
+/// The systems that were served with these journals; nothing where nothing was noted yet.
+fn systems(folder: &Path) -> io::Result<BTreeSet<String>> {
+    let noted = noted(&folder.join(SYSTEMS))?;
+    Ok(noted.split(',').filter(|system| !system.is_empty()).map(str::to_owned).collect())
+}
+
+/// Adds those that are not noted yet.
+fn note_servers(folder: &Path, new: &BTreeSet<String>) -> io::Result<()> {
+    add(&folder.join(SERVERS), &servers(folder)?, new)
+}
+
+/// Adds this one, if it is not noted yet.
+fn note_system(folder: &Path, system: String) -> io::Result<()> {
+    add(&folder.join(SYSTEMS), &systems(folder)?, &BTreeSet::from([system]))
+}
+
+/// Adds to a file what it has not noted yet.
+fn add(path: &Path, noted: &BTreeSet<String>, new: &BTreeSet<String>) -> io::Result<()> {
+    if new.is_subset(noted) {
+        return Ok(());
+    }
+    let all: Vec<&str> = noted.union(new).map(String::as_str).collect();
+    let made = path.parent().map_or(Ok(()), crate::private::folder);
+    made.and_then(|()| whole::write(path, all.join(",") + "\n")).map_err(|e| about(path, &e))
+}
+
+/// The text of a file; nothing where it is absent.
+fn noted(path: &Path) -> io::Result<String> {
+    match read_private(path) {
+        Ok(text) => Ok(String::from_utf8_lossy(&text).trim().to_owned()),
+        Err(error) if is_absent(&error) => Ok(String::new()),
+        Err(error) => Err(about(path, &error)),
+    }
+}
+
+/// The error, with the file that it is about.
+fn about(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 fn is_absent(error: &io::Error) -> bool {
@@ -168,7 +188,7 @@ fn charged(
             continue;
         }
         // This system was served with it: what it has charged is settled in the ledger here.
-        if noted(&folder, SYSTEMS).is_ok_and(|systems| systems.contains(system)) {
+        if systems(&folder).is_ok_and(|systems| systems.contains(system)) {
             continue;
         }
         match charged_at(&folder, servers) {
@@ -189,8 +209,8 @@ struct Charged {
 }
 
 /// What a system that was at one of these servers has charged, if anything.
-fn charged_at(folder: &Path, servers: &BTreeSet<String>) -> io::Result<Option<Charged>> {
-    if noted(folder, FILE)?.is_disjoint(servers) {
+fn charged_at(folder: &Path, ours: &BTreeSet<String>) -> io::Result<Option<Charged>> {
+    if servers(folder)?.is_disjoint(ours) {
         return Ok(None);
     }
     let path = folder.join(CHARGES);
@@ -238,7 +258,7 @@ mod tests {
         {
             let folder = all.path().join(name);
             std::fs::create_dir(&folder).unwrap();
-            std::fs::write(folder.join(FILE), servers.to_owned() + "\n").unwrap();
+            std::fs::write(folder.join(SERVERS), servers.to_owned() + "\n").unwrap();
             std::fs::write(folder.join(CHARGES), charges).unwrap();
             let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(age as u64);
             std::fs::File::options()
@@ -262,8 +282,8 @@ mod tests {
         let (left, _) = charged(&ours, &places("nats://h:2"), &served).unwrap();
         assert_eq!(left.len(), 1, "{left:?}");
         // What cannot be read may have charges.
-        std::fs::remove_file(at("system-e").join(FILE)).unwrap();
-        std::fs::create_dir(at("system-e").join(FILE)).unwrap();
+        std::fs::remove_file(at("system-e").join(SERVERS)).unwrap();
+        std::fs::create_dir(at("system-e").join(SERVERS)).unwrap();
         std::fs::remove_file(at("system-a").join(CHARGES)).unwrap();
         std::fs::create_dir(at("system-a").join(CHARGES)).unwrap();
         let (left, unread) = charged(&ours, &places("nats://h:2"), &BTreeSet::new()).unwrap();
@@ -279,8 +299,8 @@ mod tests {
         let folder = books.path().canonicalize().unwrap();
         let all = all.path().join("journals");
         for _ in 0..2 {
-            note(&folder, FILE, &places("h:1")).unwrap();
-            note(&folder, SYSTEMS, &BTreeSet::from(["system-a".to_owned()])).unwrap();
+            note_servers(&folder, &places("h:1")).unwrap();
+            note_system(&folder, "system-a".to_owned()).unwrap();
             link(&all, &folder).unwrap();
         }
         assert_eq!(all.read_dir().unwrap().count(), 1);
@@ -305,12 +325,12 @@ mod tests {
     #[test]
     fn servers_that_cannot_be_read_are_not_written_over() {
         let all = tempfile::tempdir().unwrap();
-        let path = all.path().join(FILE);
+        let path = all.path().join(SERVERS);
         // Others may write it: it is not believed, and it says more than we would write.
         std::fs::write(&path, "h:1\n").unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o666);
         std::fs::set_permissions(&path, mode).unwrap();
-        let error = note(all.path(), FILE, &places("nats://h:2")).unwrap_err();
+        let error = note_servers(all.path(), &places("nats://h:2")).unwrap_err();
         assert!(error.to_string().contains("others may write it"), "{error}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "h:1\n");
     }
@@ -319,15 +339,15 @@ mod tests {
     fn servers_are_written_down_when_one_is_new_and_only_then() {
         let all = tempfile::tempdir().unwrap();
         let folder = all.path().join("system-a");
-        let text = || std::fs::read_to_string(folder.join(FILE)).unwrap();
-        note(&folder, FILE, &places("nats://localhost")).unwrap();
+        let text = || std::fs::read_to_string(folder.join(SERVERS)).unwrap();
+        note_servers(&folder, &places("nats://localhost")).unwrap();
         assert_eq!(text(), "localhost:4222\n");
         let written =
-            || std::os::unix::fs::MetadataExt::ino(&folder.join(FILE).metadata().unwrap());
+            || std::os::unix::fs::MetadataExt::ino(&folder.join(SERVERS).metadata().unwrap());
         let before = written();
-        note(&folder, FILE, &places("127.0.0.1:4222/")).unwrap();
+        note_servers(&folder, &places("127.0.0.1:4222/")).unwrap();
         assert_eq!(written(), before, "each writing makes a new file");
-        note(&folder, FILE, &places("nats://u:p@h:1")).unwrap();
+        note_servers(&folder, &places("nats://u:p@h:1")).unwrap();
         assert_eq!(text(), "h:1,localhost:4222\n");
     }
 }

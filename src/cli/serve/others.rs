@@ -2,21 +2,17 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::heard::heard;
+use super::heard::{Unheard, heard};
 use super::journals::Journals;
 use crate::cli::context::Context;
 use crate::cli::exit::{CliError, Exit};
 use crate::cli::running::{self, Runtime, Serves, Standing};
 use crate::cli::services;
 use crate::cli::shell::word;
-use crate::mono::{Connection, Target};
-
-/// How long a connection that is not needed any more may take to close.
-const CLOSES: Duration = Duration::from_secs(1);
+use crate::mono::{ConnectError, Connection, Target};
 
 /// Those that live, found before the streams are looked at: each has had all of them.
 #[derive(Debug, Default)]
@@ -73,7 +69,7 @@ impl Others {
             ))
             .await;
         if let Some(connection) = connection {
-            connection.close(CLOSES).await;
+            connection.close(running::CLOSES).await;
         }
         for (other, (serves, denied)) in living.into_iter().zip(serve) {
             if let Some(words) = denied {
@@ -99,7 +95,8 @@ impl Others {
     }
 
     /// Makes sure that streams which another `serve` has had are there: made anew, they would hide what
-    /// was lost, and what its gateway has charged would be charged again. `again` names the server.
+    /// was lost, and what its gateway has charged would be charged again. `again` names the server. A sentence
+    /// where that is not known.
     ///
     /// # Errors
     /// They are not there, or the server does not say.
@@ -108,18 +105,21 @@ impl Others {
         connection: &Connection,
         target: &Target,
         again: &str,
-    ) -> Result<(), CliError> {
-        let Some(missing) = missing(connection).await? else { return Ok(()) };
+    ) -> Result<Option<String>, CliError> {
+        let Some(missing) = missing(connection).await? else { return Ok(None) };
         // One that runs the broker knows its journals best.
         let here = self.here.iter().min_by_key(|other| !other.runs_broker);
         let Some(other) = here.or(self.perhaps.first()) else {
             return match heard_at(target).await {
                 // One that has begun meanwhile has made them.
-                Some(who) => match self::missing(connection).await? {
+                Ok(Some(who)) => match self::missing(connection).await? {
                     Some(missing) => Err(refused_beside(&who, &missing, again)),
-                    None => Ok(()),
+                    None => Ok(None),
                 },
-                None => Ok(()),
+                Ok(None) => Ok(None),
+                Err(why) => Ok(Some(format!(
+                    "streams that do not exist are made anew, though another `serve` may use this system: {why}"
+                ))),
             };
         };
         let Missing { names, does } = missing;
@@ -184,12 +184,21 @@ async fn missing(connection: &Connection) -> Result<Option<Missing>, CliError> {
     Ok((!missing.is_empty()).then(|| Missing { names: names.join(", "), does }))
 }
 
+/// Why it is not known who serves payments there.
+#[derive(Debug, thiserror::Error)]
+enum Unknown {
+    #[error("it was not asked, for that needs a second connection: {0}")]
+    Unconnected(#[from] ConnectError),
+    #[error(transparent)]
+    Unheard(#[from] Unheard),
+}
+
 /// Who serves payments there, by a connection of its own: what is refused on it ends nothing.
-async fn heard_at(target: &Target) -> Option<String> {
-    let connection = Connection::open(&running::quiet(target.clone()), "mono-demo").await.ok()?;
+async fn heard_at(target: &Target) -> Result<Option<String>, Unknown> {
+    let connection = Connection::open(&running::quiet(target.clone()), "mono-demo").await?;
     let who = heard(&connection).await;
-    connection.close(CLOSES).await;
-    who
+    connection.close(running::CLOSES).await;
+    Ok(who?)
 }
 
 fn refused_beside(who: &str, Missing { names, does }: &Missing, again: &str) -> CliError {

@@ -144,11 +144,13 @@ pub async fn run(
             output.note(format!("warning: {warning}"));
         }
         // Services of a scenario have a system that was made for them.
-        if !args.recreate && broker.is_none() && !args.note_deliveries {
-            others.refuse_lost(&connection, &target, &again).await?;
-        }
+        let unheard = match !args.recreate && broker.is_none() && !args.note_deliveries {
+            true => others.refuse_lost(&connection, &target, &again).await?,
+            false => None,
+        };
         let journals = Journals::find(&args, broker, &connection, settings, context).await?;
-        let mut warnings = others.with_other_journals(&journals);
+        let mut warnings: Vec<String> = unheard.into_iter().collect();
+        warnings.extend(others.with_other_journals(&journals));
         warnings.extend(earlier::told(&journals, &target.url, &again, &others, context).await?);
         for warning in &warnings {
             output.note(format!("warning: {warning}"));
