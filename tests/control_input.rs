@@ -12,7 +12,7 @@ fn what_is_wrong_is_told_and_the_session_goes_on() {
     talk.start_broker(json!({}));
     talk.ok("proxy.start", json!({ "of": "broker-1" }));
     talk.ok("service.start", json!({ "run": ["sleep", "60"] }));
-    let wrong: [(&str, Value, &str, &[&str]); 25] = [
+    let wrong: [(&str, Value, &str, &[&str]); 26] = [
         ("status", json!({ "of": "x" }), "bad_input", &["status:", "'of'"]),
         (
             "broker.start",
@@ -112,6 +112,12 @@ fn what_is_wrong_is_told_and_the_session_goes_on() {
             json!({ "of": "proxy-1", "fault": { "kind": "lose", "messages": { "message": "ack", "nth": 1, "every": 2 } } }),
             "bad_input",
             &["exclude each other"],
+        ),
+        (
+            "fault",
+            json!({ "of": "proxy-1", "fault": { "kind": "lose", "messages": { "message": "ack", "times": 0 } } }),
+            "bad_input",
+            &["`times` counts from 1"],
         ),
     ];
     for (op, fields, kind, words) in wrong {

@@ -313,6 +313,24 @@ async fn nothing_heard_is_told_and_nothing_is_written() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_came_meanwhile_is_not_written_over_and_what_was_heard_is_shown() {
+    let home = Home::new();
+    let server = server(&home, "").await;
+    let args = ["--subject", "orders.>", "--output", "a.toml"];
+    let recorder = Recorder::start(&home, &server.nats, &args);
+    let theirs = home.path().join("a.toml");
+    std::fs::write(&theirs, "mine").unwrap();
+    // It has come back, so that the recorder has been sent it before.
+    let client = async_nats::connect(&server.nats).await.unwrap();
+    let mut heard = client.subscribe("orders.*").await.unwrap();
+    client.publish("orders.new", "{\"n\":1}".into()).await.unwrap();
+    heard.next().await.unwrap();
+    let said = recorder.interrupted().failed(3, "write a.toml: File exists");
+    assert!(said.stdout.contains("publish = \"orders.new\""), "{}", said.stdout);
+    assert_eq!(std::fs::read_to_string(&theirs).unwrap(), "mine");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_lost_leaves_what_was_heard_until_then() {
     let home = Home::new();
     let server = server(&home, "").await;

@@ -76,6 +76,10 @@ fn a_load_under_faults_shrinks_to_one_message_that_fails_alone() {
     assert!(alone.contains("invalid  promise receipt"), "{alone}");
     // Nothing is written over what is there.
     mono_demo(&home, Some("drop"), &shrink).failed(2, "is there already");
+    // What cannot be written is known before anything is run.
+    let nowhere = [&shrink[..], &["--output", "nowhere/x.toml"]].concat();
+    let said = mono_demo(&home, Some("drop"), &nowhere).failed(2, "shrink: cannot write");
+    assert!(said.stderr.contains("No such file or directory"), "{}", said.stderr);
 }
 
 #[test]
