@@ -28,6 +28,7 @@ mod headers;
 mod held_back;
 mod in_hand;
 mod intake;
+#[cfg(feature = "cli")]
 mod kept;
 mod letter;
 mod logins;
@@ -79,6 +80,7 @@ pub use observer::REFUSALS;
 pub use refusal::is_wrong_last_sequence;
 pub use remedy::remedy;
 pub use said_once::said_once;
+#[cfg(feature = "cli")]
 pub(crate) use store::store;
 pub use stream::{Settled, StreamHandler};
 pub use stream_settings::StreamSettings;
