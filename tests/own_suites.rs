@@ -208,8 +208,9 @@ fn faults_hit_the_service_that_is_named() {
     // A service that is stopped is none that could be killed.
     let gone = "[[step]]\nfault = \"stop-services\"\nservice = \"two\"\n[[step]]\nfault = \"pause-service\"\nservice = \"two\"\n";
     suite(&home, &file, &[("faults", gone)]);
-    let said = e2e(&home, &["--ci"]).failed(3, "");
-    assert!(said.stdout.contains("pause-service of two"), "{}", said.stdout);
+    let said = e2e(&home, &["--ci"]).failed(1, "");
+    let told = "`pause-service of two`: matched nothing: no process of a service runs";
+    assert!(said.stdout.contains(told), "{}", said.stdout);
 }
 
 #[test]
