@@ -131,6 +131,24 @@ pub async fn find(connection: &Connection, name: &str) -> Result<Option<Stream>,
     question.ask(ELECTION, look, refusal).await
 }
 
+/// A consumer that reads the stream from its first message, for as long as somebody reads.
+///
+/// # Errors
+/// As [`stream`], but a denial is told as no answer.
+pub async fn reader(
+    stream: &Stream,
+) -> Result<consumer::Consumer<consumer::pull::OrderedConfig>, ModuleError> {
+    let operation = format!("read stream `{}`", stream.cached_info().config.name);
+    let question = Question { operation, denied: std::future::pending() };
+    let made = || stream.create_consumer(consumer::pull::OrderedConfig::default());
+    let refusal = |error: &ConsumerError| match error.kind() {
+        ConsumerErrorKind::TimedOut => Refusal::NoAnswer,
+        ConsumerErrorKind::JetStream(error) => Refusal::Code(error.error_code()),
+        _ => Refusal::Other,
+    };
+    question.ask(ELECTION, made, refusal).await
+}
+
 /// The pull consumer: created if it does not exist, otherwise corrected and resumed.
 ///
 /// # Errors

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use async_nats::HeaderMap;
-use async_nats::jetstream::consumer::pull::OrderedConfig;
 use async_nats::jetstream::stream::{LastRawMessageErrorKind, State, Stream};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream as futures_stream};
@@ -110,10 +109,9 @@ async fn read_to(stream: &Stream, state: &State) -> Result<Contents, StoreError>
     if state.messages == 0 {
         return Ok(contents);
     }
-    let consumer = stream
-        .create_consumer(OrderedConfig::default())
+    let consumer = ensure::reader(stream)
         .await
-        .map_err(|e| failed("read", &name, e))?;
+        .map_err(|e| StoreError { hint: e.hint, ..failed("read", &name, e.evidence) })?;
     // Made anew where the connection breaks: then the last message tells its name.
     let mut reader = consumer.cached_info().name.clone();
     let mut messages = consumer.messages().await.map_err(|e| failed("read", &name, e))?;
