@@ -141,12 +141,7 @@ pub async fn reader(
     let operation = format!("read stream `{}`", stream.cached_info().config.name);
     let question = Question { operation, denied: std::future::pending() };
     let made = || stream.create_consumer(consumer::pull::OrderedConfig::default());
-    let refusal = |error: &ConsumerError| match error.kind() {
-        ConsumerErrorKind::TimedOut => Refusal::NoAnswer,
-        ConsumerErrorKind::JetStream(error) => Refusal::Code(error.error_code()),
-        _ => Refusal::Other,
-    };
-    question.ask(ELECTION, made, refusal).await
+    question.ask(ELECTION, made, answer_about_consumer).await
 }
 
 /// The pull consumer: created if it does not exist, otherwise corrected and resumed.
@@ -164,11 +159,6 @@ pub(crate) async fn pull_consumer(
         operation: format!("create consumer `{durable}` on stream `{name}`"),
         denied: denied(connection, name),
     };
-    let refusal = |error: &ConsumerError| match error.kind() {
-        ConsumerErrorKind::TimedOut => Refusal::NoAnswer,
-        ConsumerErrorKind::JetStream(error) => Refusal::Code(error.error_code()),
-        _ => Refusal::Other,
-    };
     let made = || async {
         let consumer = stream.create_consumer(config.clone()).await?;
         // A pause is not a setting, and stays when the settings are updated.
@@ -178,7 +168,15 @@ pub(crate) async fn pull_consumer(
         }
         Ok(())
     };
-    question.ask(ELECTION, made, refusal).await
+    question.ask(ELECTION, made, answer_about_consumer).await
+}
+
+fn answer_about_consumer(error: &ConsumerError) -> Refusal {
+    match error.kind() {
+        ConsumerErrorKind::TimedOut => Refusal::NoAnswer,
+        ConsumerErrorKind::JetStream(error) => Refusal::Code(error.error_code()),
+        _ => Refusal::Other,
+    }
 }
 
 /// The server's words when it denies a request about a stream; the request itself gets no reply.
